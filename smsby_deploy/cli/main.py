@@ -43,6 +43,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "approve": ("approve", "Sign a plan, where a mailing needs signatures."),
     "apply": ("apply", "Send what the plan contains, and record it in the lock."),
     "status": ("status", "Show how the sent mailings were delivered."),
+    "pin": ("pin", "Write the digest of a list into its campaign."),
     "report": ("report", "Show what was sent and what it cost, by month, label or campaign."),
     "recipients": ("recipients", "List who certainly got a mailing, or certainly did not."),
     "lock": ("lock", "Show the lock file, or change it manually."),

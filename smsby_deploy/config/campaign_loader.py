@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.clock import find_zone, read_duration
 from smsby_deploy.config.declarations import HOME, Campaign, Mailing, OwnSettings, Release
-from smsby_deploy.config.project_files import PROJECT_FILE, resolve_inside
+from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.config.recipient_sources import (
-    read_file_source,
+    ListPlaces,
     read_inline_recipients,
     read_parquet_source,
     read_query_source,
@@ -108,6 +108,8 @@ class _CampaignLoader:
         self._file = file
         self._document = document
         self._labels = self._read_labels(document.get("labels") or YamlMap((1, 1)))
+        folder_env = context.project.get("lists_dir_env")
+        self._lists = ListPlaces(context.root, folder_env, context.environ, context.log)
         self._texts = TextReader(context.root, file, document.content, context.log)
 
     def _read_labels(self, labels: YamlMap) -> dict[str, str]:
@@ -288,9 +290,7 @@ class _CampaignLoader:
             )
         if "parquet" in recipients:
             return read_parquet_source(self._root, recipients, self._file, self._log)
-        name = recipients["file"]
-        path = resolve_inside(self._root, name, self._at(recipients.values_at["file"]), self._log)
-        return read_file_source(path or self._root / name, recipients, place)
+        return self._lists.read(recipients, self._file, place)
 
     def _at_key(self, node: YamlMap, key: str) -> Location:
         return self._at(key_marks(self._document.content)[node.values_at[key]])

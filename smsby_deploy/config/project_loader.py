@@ -352,7 +352,9 @@ class _ProjectLoader:
         path = resolve_inside(self._root, settings["file"], place, self._log)
         if path is None:
             return None
-        return OptOuts(read_file_source(path, settings, place)._replace(is_opt_outs=True), on_invalid)
+        return OptOuts(
+            read_file_source(path, settings, place, self._environ)._replace(is_opt_outs=True), on_invalid
+        )
 
     def _zone_of_opt_outs(self) -> str:
         """Return the zone of times without one: that of mailings which set none."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from smsby_deploy.clock import read_duration
-from smsby_deploy.config.project_files import expand, is_plain_name, outside, resolve_inside
+from smsby_deploy.config.project_files import expand, is_impossible, is_plain_name, outside, resolve_inside
 from smsby_deploy.config.sources import (
+    AGE_IDENTITY,
     FalseText,
     Freshness,
+    HiddenText,
     InlineRecipient,
     InlineRecipients,
+    Pin,
     RecipientsFile,
     RecipientsParquet,
     RecipientsQuery,
@@ -48,8 +52,11 @@ def read_inline_recipients(rows: YamlList, location: Location) -> InlineRecipien
     return InlineRecipients(tuple(recipients), location)
 
 
-def read_file_source(path: Path, settings: Mapping[str, str], location: Location) -> RecipientsFile:
+def read_file_source(
+    path: Path, settings: Mapping[str, str], location: Location, environ: Mapping[str, str]
+) -> RecipientsFile:
     """Return the file at `path`, with the project's settings for reading it."""
+    identity = environ.get(AGE_IDENTITY, "").strip()
     return RecipientsFile(
         path,
         settings["file"],
@@ -57,7 +64,44 @@ def read_file_source(path: Path, settings: Mapping[str, str], location: Location
         location,
         settings.get("encoding"),
         settings.get("delimiter"),
+        identity=HiddenText(identity) if identity else None,
     )
+
+
+class ListPlaces(NamedTuple):
+    """Where lists are looked for: in the project, and pinned ones in another folder.
+
+    `folder_env` is the variable that names that folder; None if there is none.
+    """
+
+    root: Path
+    folder_env: str | None
+    environ: Mapping[str, str]
+    log: ProblemLog
+
+    def read(self, node: YamlMap, file: str, location: Location) -> RecipientsFile:
+        """Return the list in `node`, the key `recipients` of the campaign `file`.
+
+        Errors go to the log.
+        """
+        name, at = node["file"], Location(file, *node.values_at["file"])
+        pin = Pin(node["sha256"], Location(file, *node.values_at["sha256"])) if "sha256" in node else None
+        in_project = self.root / name
+        if pin is None or self.folder_env is None or is_impossible(name) or in_project.is_file():
+            path = resolve_inside(self.root, name, at, self.log)
+            return read_file_source(path or in_project, node, location, self.environ)._replace(pin=pin)
+        source = read_file_source(in_project, node, location, self.environ)._replace(
+            pin=pin, folder_env=self.folder_env
+        )
+        folder = self.environ.get(self.folder_env, "").strip()
+        if not folder:
+            return source._replace(is_elsewhere=True)
+        copy = Path(folder).resolve() / pin.sha256
+        path = resolve_inside(Path(folder).resolve(), name, at, self.log, must_exist=False)
+        if path is not None and not path.is_file() and not copy.is_file():
+            message = f"file {name} is neither in the project nor in the folder that {self.folder_env} names"
+            self.log.error("FILE_MISSING", message, at)
+        return source._replace(path=path or in_project, pin=pin._replace(copy=copy))
 
 
 def read_query_source(

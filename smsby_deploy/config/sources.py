@@ -106,8 +106,37 @@ class InlineRecipients(NamedTuple):
     location: Location
 
 
+AGE_IDENTITY = "SMSBY_AGE_IDENTITY"  # the variable with the age identities that decrypt lists
+_ENCRYPTED = ".age"
+
+
+class HiddenText(str):
+    """A secret, which no repr shows."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<hidden>"
+
+
+class Pin(NamedTuple):
+    """The digest that a list must have.
+
+    `copy` is where an older version of it may be kept, named after its digest.
+    """
+
+    sha256: str
+    location: Location
+    copy: Path | None = None
+
+
 class RecipientsFile(NamedTuple):
-    """A CSV, JSONL or .txt file; `path` is absolute, `name` relative to the project folder."""
+    """A CSV, JSONL or .txt file, perhaps encrypted with age.
+
+    `path` is absolute, `name` relative to the project folder. A pinned list that the project does not have is in the folder
+    that the variable `folder_env` names; if that is not set, it `is_elsewhere`. `identity` has the age identities that
+    decrypt it.
+    """
 
     path: Path
     name: str
@@ -116,6 +145,27 @@ class RecipientsFile(NamedTuple):
     encoding: str | None = None
     delimiter: str | None = None
     is_opt_outs: bool = False  # it may have lines that begin with #, and phones without a header
+    pin: Pin | None = None
+    folder_env: str | None = None
+    is_elsewhere: bool = False
+    identity: HiddenText | None = None
+
+    @property
+    def is_encrypted(self) -> bool:
+        return self.name.lower().endswith(_ENCRYPTED)
+
+    @property
+    def suffix(self) -> str:
+        """The suffix that says how it is written, in lower case; `.csv` of `vip.csv.age`."""
+        name = self.name[: -len(_ENCRYPTED)] if self.is_encrypted else self.name
+        return Path(name).suffix.lower()
+
+    @property
+    def unset_variable(self) -> str | None:
+        """The variable without which it cannot be read here; None if it may be."""
+        if self.is_elsewhere:
+            return self.folder_env
+        return AGE_IDENTITY if self.is_encrypted and self.identity is None else None
 
 
 class Freshness(NamedTuple):
@@ -149,6 +199,11 @@ class RecipientsQuery:
     snapshot: str | None = None
     may_tie: bool = False
 
+    @property
+    def unset_variable(self) -> str | None:
+        """The variable without which it cannot be read here; None if it is set."""
+        return self.url_env if self.url is None else None
+
 
 class RecipientsParquet(NamedTuple):
     """Parquet files as (absolute path, project path), sorted.
@@ -181,6 +236,11 @@ class ContactList(NamedTuple):
 
 RowSource = RecipientsFile | RecipientsQuery | RecipientsParquet
 Audience = InlineRecipients | RowSource | ContactList
+
+
+def unset_variable_of(audience: Audience) -> str | None:
+    """Return the variable that must be set to read the recipients; None if it is."""
+    return audience.unset_variable if isinstance(audience, RecipientsFile | RecipientsQuery) else None
 
 
 class Upload(NamedTuple):

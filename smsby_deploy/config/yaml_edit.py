@@ -1,18 +1,18 @@
-"""Replace single texts in a YAML file; every other character stays as it is.
+"""Replace single texts in a YAML file, or add a value; every other character stays as it is.
 
-A replacement is kept only if the file then reads as before except for that text.
+A change is kept only if the file then reads as before except for that text.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, parse_yaml
+from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks, parse_yaml
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.files import write_file
 
@@ -31,10 +31,7 @@ def rewrite_texts(path: Path, name: str, texts: Mapping[Mark, str]) -> list[Mark
         FilesInvalid: the file is no longer valid YAML.
         OSError: it cannot be read or written.
     """
-    written = path.read_bytes().decode("utf-8")
-    start = "\ufeff" if written.startswith("\ufeff") else ""
-    line_end = "\r\n" if "\r\n" in written else "\n"
-    content = written.removeprefix(start).replace("\r\n", "\n")
+    content, write = _open(path)
     refused = []
     for mark in sorted(texts, reverse=True):  # what is above keeps its place
         changed = _replace(content, name, mark, texts[mark])
@@ -43,10 +40,57 @@ def rewrite_texts(path: Path, name: str, texts: Mapping[Mark, str]) -> list[Mark
         else:
             content = changed
     if len(refused) < len(texts):
+        write(content)
+    return refused[::-1]
+
+
+def add_value(path: Path, name: str, after: Mark, key: str, value: str) -> bool:
+    """Write `key: value` into a campaign file, behind the entry whose value is at `after`.
+
+    `path` is the file, `name` its name in messages. Return whether that was possible; an alias, for example, has its
+    entries elsewhere.
+
+    Raises: as `rewrite_texts`.
+    """
+    content, write = _open(path)
+    before = parse_yaml(content, name)
+    span, column = _find_scalar(content, after), key_marks(content).get(after, after)[1]
+    if span is None:
+        return False
+    line_end = content.find("\n", span[1])
+    line_end = len(content) if line_end < 0 else line_end
+    for end, new in ((line_end, f"\n{' ' * (column - 1)}{key}: {value}"), (span[1], f", {key}: {value}")):
+        changed = content[:end] + new + content[end:]
+        try:
+            is_added = parse_yaml(changed, name) == _with_value(before, after, key, value)
+        except FilesInvalid:
+            continue
+        if is_added:
+            write(changed)
+            return True
+    return False
+
+
+def _with_value(node: Any, after: Mark, key: str, value: str) -> Any:
+    """Return `node` with `key: value` in the mapping that has a value at `after`."""
+    if isinstance(node, YamlMap):
+        entries = {name: _with_value(one, after, key, value) for name, one in node.items()}
+        return entries | {key: value} if any(node.values_at[name] == after for name in node) else entries
+    return [_with_value(one, after, key, value) for one in node] if isinstance(node, YamlList) else node
+
+
+def _open(path: Path) -> tuple[str, Callable[[str], None]]:
+    """Return the content of a file, and the function that writes another one as it was written."""
+    written = path.read_bytes().decode("utf-8")
+    start = "\ufeff" if written.startswith("\ufeff") else ""
+    line_end = "\r\n" if "\r\n" in written else "\n"
+
+    def write(content: str) -> None:
         target = path.resolve()
         is_private = not target.stat().st_mode & _OTHERS
         write_file(target, start + content.replace("\n", line_end), is_private=is_private)
-    return refused[::-1]
+
+    return written.removeprefix(start).replace("\r\n", "\n"), write
 
 
 def _replace(content: str, name: str, mark: Mark, text: str) -> str | None:

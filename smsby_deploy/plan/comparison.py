@@ -5,7 +5,7 @@ Recipients are compared by streaming both audiences.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -54,6 +54,16 @@ class Base:
     label: str
     mailings: Mapping[str, BaseMailing] = field(default_factory=dict)
     is_complete: bool = True
+
+    def without_counts(self, addresses: Collection[str]) -> Base:
+        """Return the same base; how many recipients the mailings at `addresses` have is not known."""
+        unknown = {
+            address: replace(
+                self.mailings[address], recipients=None, parts=None, cost=None, recipients_digest=None
+            )
+            for address in addresses
+        }
+        return replace(self, mailings={**self.mailings, **unknown})
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +275,11 @@ class AudienceSets:
             overlap.common += before.mark_others(numbers).count(0)
 
         return on_batch
+
+    def forget(self, addresses: Collection[str]) -> None:
+        """Leave out the mailings at `addresses`, whose recipients could not be read."""
+        for address in addresses:
+            self._sets.pop(address, None)
 
     def moved(self, address: str) -> tuple[int, int] | None:
         """Return how many recipients joined and left; None if one of the audiences was not read."""

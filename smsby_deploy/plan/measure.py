@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
-from smsby_deploy.config.sources import ContactList, RecipientsQuery
+from smsby_deploy.config.sources import ContactList, unset_variable_of
 from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.plan.chunks import ChunkReport, hash_text, render_batches, stream_chunks
@@ -319,8 +319,8 @@ def validate_project(
     found = [*loaded.problems, *notes, *problems]
     mailings = [one for one in loaded.project.mailings if one.cancelled is None]
     for mailing in progress.over((*mailings, *loaded.flawed)):
-        if isinstance(mailing.audience, RecipientsQuery) and mailing.audience.url is None:
-            found.extend(_check_without_database(loaded.project, mailing, mailing.audience))
+        if (variable := unset_variable_of(mailing.audience)) is not None:
+            found.extend(_check_without_recipients(loaded.project, mailing, variable))
         else:
             flaws = find_flaws(loaded.project, mailing, suppressed, progress)
             is_excused = has_errors(flaws) and excuses(mailing)
@@ -328,10 +328,8 @@ def validate_project(
     return tuple(found)
 
 
-def run_without_database(
-    project: Project, mailing: Mailing, query: RecipientsQuery
-) -> list[MailingTestResult]:
-    """Run the tests of a mailing whose database URL is not set: those of rows.
+def run_without_recipients(project: Project, mailing: Mailing, variable: str) -> list[MailingTestResult]:
+    """Run the tests of rows, where a `variable` that the recipients need is not set.
 
     Raises:
         FilesInvalid: the text cannot be compiled.
@@ -342,7 +340,7 @@ def run_without_database(
 
     tests = CampaignTests(project, mailing)
     tests.begin()
-    return tests.judge(None, ContentPolicy(project.guardrails), unread=f"{query.url_env} is not set")
+    return tests.judge(None, ContentPolicy(project.guardrails), unread=f"{variable} is not set")
 
 
 def run_mailing_tests(
@@ -363,12 +361,12 @@ def run_mailing_tests(
     results: list[MailingTestResult] = []
     for mailing in progress.over([one for one in mailings if one.tests and one.cancelled is None]):
         found: list[MailingTestResult] = []
-        query = mailing.audience
+        variable = unset_variable_of(mailing.audience)
         if mailing.unreadable:
             found = CampaignTests(project, mailing).fail_all()
-        elif isinstance(query, RecipientsQuery) and query.url is None:
+        elif variable is not None:
             try:
-                found = run_without_database(project, mailing, query)
+                found = run_without_recipients(project, mailing, variable)
             except FilesInvalid as error:
                 found = CampaignTests(project, mailing).fail_all()
                 problems += _of_mailing(mailing, error)
@@ -384,15 +382,15 @@ def run_mailing_tests(
     return results, list(errors)
 
 
-def _check_without_database(project: Project, mailing: Mailing, query: RecipientsQuery) -> Iterator[Problem]:
-    """Check a mailing whose database URL is not set: only its template can be checked."""
+def _check_without_recipients(project: Project, mailing: Mailing, variable: str) -> Iterator[Problem]:
+    """Check a mailing whose recipients need a `variable` that is not set: only its template."""
     try:
         if mailing.text is not None:
             compile_texts(mailing.text)
-        results = run_without_database(project, mailing, query)
+        results = run_without_recipients(project, mailing, variable)
         yield from (one.problem for one in results if one.failures)
     except FilesInvalid as error:
         for problem in error.problems:
             yield replace(problem, address=mailing.address)
-    message = f"{query.url_env} is not set; recipients and their texts were not checked (plan needs it)"
-    yield Problem(Severity.NOTE, "NOT_READ", message, mailing.address, query.location)
+    message = f"{variable} is not set; recipients and their texts were not checked (plan needs it)"
+    yield Problem(Severity.NOTE, "NOT_READ", message, mailing.address, mailing.audience.location)

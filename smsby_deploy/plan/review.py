@@ -36,7 +36,7 @@ from smsby_deploy.plan.plan_file import read_plan
 from smsby_deploy.plan.planner import MeasuredFiles, measure_files
 from smsby_deploy.plan.selection import is_selected
 from smsby_deploy.plan.staleness import describe_keys
-from smsby_deploy.problems import Problem, has_errors
+from smsby_deploy.problems import Problem, Severity, has_errors
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
@@ -248,7 +248,11 @@ def measure_base(base: SavedBase | CheckoutBase, lock: Lock, clock: Clock, selec
     files = measure_files(base.loaded, select=(), lock=nothing, observe=audiences.collect)
     plan = files.plan(client=None, account=None, now=clock.now(), new_id="base")
     texts = {mailing.address: reviewed_text(mailing.text) for mailing in base.loaded.project.mailings}
-    return Baseline(base_of_plan(_select(plan, select), base.label, texts), audiences, files.suppressed)
+    found = base_of_plan(_select(plan, select), base.label, texts)
+    flawed = {problem.address for problem in plan.problems if problem.severity is Severity.ERROR}
+    unread = {one.address for one in plan.actions if one.address in flawed and not one.audience.rows}
+    audiences.forget(unread)
+    return Baseline(found.without_counts(unread), audiences, files.suppressed)
 
 
 def _select(plan: Plan, select: Sequence[str]) -> Plan:

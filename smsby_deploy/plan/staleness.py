@@ -38,13 +38,27 @@ def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]
 
     Those of gone mailings may be missing. Suppression files are included. With a digest key, all of them are keyed.
     """
-    key = project.digest_key
+    key, mailings = project.digest_key, list(mailings)
     paths: set[Path] = {project.root / project.file, *(source.path for source in project.suppression_files)}
     for mailing in mailings:
         paths.update(campaign_inputs(project, mailing))
         paths.update(project.root / name for name in included_files(mailing.text))
     present = (path for path in sorted(paths) if _is_file(path))
-    return {path.relative_to(project.root).as_posix(): key.apply(_hash_file(path)) for path in present}
+    inputs = {path.relative_to(project.root).as_posix(): key.apply(_hash_file(path)) for path in present}
+    return dict(sorted({**_pinned_inputs(project, mailings), **inputs}.items()))
+
+
+def _pinned_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]:
+    """Return the pinned lists that are not in the project.
+
+    Whoever reads one compares its digest.
+    """
+    audiences = (mailing.audience for mailing in mailings)
+    return {
+        audience.name: project.digest_key.apply(audience.pin.sha256)
+        for audience in audiences
+        if isinstance(audience, RecipientsFile) and audience.pin is not None and audience.folder_env
+    }
 
 
 def _is_file(path: Path) -> bool:

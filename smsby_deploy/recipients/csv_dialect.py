@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TextIO
 
 from smsby_deploy.config.sources import RecipientsFile
+from smsby_deploy.recipients.file_content import DecryptedFile, find_content
 from smsby_deploy.recipients.rows import LIKE_A_PHONE, LONGEST_LINE, RecipientsError
 
+Content = Path | DecryptedFile
 _SAMPLE = 1 << 16
 _MAX_BYTES_PER_ZERO = 50  # UTF-16 has a zero byte in every digit, delimiter and line end
 _LEAST_ZEROS = 6
@@ -137,10 +139,11 @@ def open_recipients(source: RecipientsFile) -> Iterator[tuple[Dialect, Lines]]:
         RecipientsError: it cannot be read, is not text or not in the encoding that the project names, or has a line
             that is too long.
     """
-    path = source.path
+    path: Content = source.path
     encoding = source.encoding
     try:
-        encoding = encoding or _detect_encoding_once(path, *_version(path))
+        path = find_content(source)
+        encoding = encoding or _detect_encoding_of(path)
         with path.open(encoding=encoding, newline="") as file:
             yield _detect_dialect(source, encoding, _Uncommented(file) if source.is_opt_outs else file)
     except UnicodeError as error:
@@ -173,10 +176,18 @@ def guess_encoding(source: RecipientsFile) -> str | None:
     if source.encoding is not None:
         return None
     try:
-        encoding = _detect_encoding_once(source.path, *_version(source.path))
+        encoding = _detect_encoding_of(find_content(source))
     except (OSError, RecipientsError):
         return None
     return None if encoding in _CERTAIN else encoding
+
+
+def _detect_encoding_of(content: Content) -> str:
+    return (
+        _detect_encoding_once(content, *_version(content))
+        if isinstance(content, Path)
+        else detect_encoding(content)
+    )
 
 
 def _version(path: Path) -> tuple[int, int, int]:
@@ -190,7 +201,7 @@ def _detect_encoding_once(path: Path, inode: int, size: int, changed: int) -> st
     return detect_encoding(path)
 
 
-def detect_encoding(path: Path) -> str:
+def detect_encoding(path: Content) -> str:
     """Return the encoding of the file at `path`.
 
     A byte order mark decides; else it is UTF-8 if the file can be decoded as such, else cp1251, which Excel writes in
@@ -247,7 +258,7 @@ def detect_delimiter(header: str) -> str:
 
 
 def _detect_dialect(source: RecipientsFile, encoding: str, file: _TextLines) -> tuple[Dialect, Lines]:
-    suffix = source.path.suffix.lower()
+    suffix = source.suffix
     first = _read_line(file).removeprefix("\ufeff")
     lines = Lines(file, [first] if first else ())
     if suffix in _JSON_LINES:
@@ -284,7 +295,7 @@ def _is_header(line: str, phone: str) -> bool:
     return phone.casefold() in [name.strip(' \t\r\n"').casefold() for name in names]
 
 
-def _is_damaged_utf8(path: Path) -> bool:
+def _is_damaged_utf8(path: Content) -> bool:
     """Whether most non-ASCII characters are valid UTF-8; in cp1251 text hardly any are."""
     valid = damaged = 0
     with path.open(encoding="utf-8", errors="replace") as file:
@@ -295,7 +306,7 @@ def _is_damaged_utf8(path: Path) -> bool:
     return valid > damaged
 
 
-def _undecodable_line(path: Path, encoding: str) -> int:
+def _undecodable_line(path: Content, encoding: str) -> int:
     """Return the first line that `encoding` cannot decode, 1 if that is not known."""
     if encoding.lower().replace("_", "-").startswith("utf-16"):
         return 1
@@ -314,7 +325,7 @@ def _undecodable_line(path: Path, encoding: str) -> int:
     return 1
 
 
-def _find_long_line(path: Path, encoding: str) -> int:
+def _find_long_line(path: Content, encoding: str) -> int:
     """Return the number of the first line that is too long."""
     number = 1
     with path.open(encoding=encoding, newline="") as file:

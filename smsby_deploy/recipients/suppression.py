@@ -53,12 +53,13 @@ def load_suppression(
 
 
 def check_without_databases(entries: Sequence[OptOuts]) -> tuple[list[OptOuts], list[Problem]]:
-    """Return the entries that can be read, and a note for each database URL that is not set."""
+    """Return the entries that can be read, and a note for each variable that is not set."""
     readable, notes = [], []
     for entry in entries:
         source = entry.source
-        if isinstance(source, RecipientsQuery) and source.url is None:
-            message = f"{source.url_env} is not set; the opt-outs were not checked (plan needs it)"
+        variable = source.unset_variable
+        if variable is not None:
+            message = f"{variable} is not set; the opt-outs were not checked (plan needs it)"
             notes.append(Problem(Severity.NOTE, "NOT_READ", message, location=source.location))
         else:
             readable.append(entry)
@@ -144,13 +145,13 @@ class _Reading:
     def _is_header(self, block: Block, cells: Sequence[str]) -> bool:
         """Whether the first row of a list of phones is a header: it has no digit."""
         is_first = self._rows == len(block.lines) and bool(cells)
-        is_list = isinstance(self._source, RecipientsFile) and self._source.path.suffix.lower() == ".txt"
+        is_list = isinstance(self._source, RecipientsFile) and self._source.suffix == ".txt"
         return is_first and is_list and block.header_line is None and not any(map(str.isdigit, cells[0]))
 
     def _missing_column(self, block: Block) -> str:
         source, names = self._source, name_columns(block.columns)
         message = f"no column {source.phone!r}; {names}"
-        if not isinstance(source, RecipientsFile) or not names.startswith("columns:"):
+        if not isinstance(source, RecipientsFile) or not block.columns or not names.startswith("columns:"):
             return message
         likely = [name for name in block.columns if any(word in name.lower() for word in _PHONE_WORDS)]
         column = (likely or block.columns)[0]

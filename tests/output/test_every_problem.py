@@ -68,6 +68,10 @@ CASES: dict[str, Case] = {
         mailing="  - name: vip\n    via: single\n    recipients: {file: list.csv}\n", refuses=("375292222222",),
         commands=(_SENT, ("lock", "abandon", "sale/vip", "--reason", "wrong day"), *_PLAN),
     ),
+    "AGE": Case(
+        mailing="  - name: vip\n    recipients: {file: list.csv.age}\n", files={"list.csv.age": b"age"},
+        commands=(("plan", "--offline"),),
+    ),
     "AMBIGUOUS_ALPHANAME": Case(top="alphaname: 1364\n", commands=_PLAN, alphanames={"1363": "1364", "1364": "Kvetka"}),
     "AMBIGUOUS_LIST": Case(mailing="  - name: vip\n    list: Newsletter\n", commands=(_SAME_NAME, *_PLAN)),
     "ALL_SUPPRESSED": Case(project="suppress: [list.csv]\n"),
@@ -139,6 +143,7 @@ CASES: dict[str, Case] = {
         rows="phone,name\n3.75E+11,a\n,b\nCall me,c\n12,d\n37529111111,e\n375171234567,f\n79061234567,g\n"
         + "1" * 16 + ",h\n" + "1" * 200 + ",i\n"
     ),
+    "PIN": Case(mailing=f"  - name: vip\n    recipients: {{file: list.csv, sha256: '{'0' * 64}'}}\n"),
     "PLACEHOLDER": Case("    text: Hello {name}\n"),
     "RECIPIENTS": Case(rows="tel,name\n375291111111,Anna\n"),
     "REFUSED": Case(

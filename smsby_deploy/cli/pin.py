@@ -1,0 +1,39 @@
+"""`pin`: the digest of a list, written into its campaign. Offline."""
+
+from __future__ import annotations
+
+import click
+
+from smsby_deploy.cli.context import Context, examples
+from smsby_deploy.exit_codes import ExitCode
+
+
+@click.command(
+    "pin",
+    epilog=examples(
+        "smsby-deploy pin", "smsby-deploy pin lists/vip.csv", "smsby-deploy pin spring-sale.yaml"
+    ),
+)
+@click.argument("path", required=False)
+@click.pass_obj
+def command(context: Context, path: str | None) -> ExitCode:
+    """Write the digests of lists into the campaigns that use them, as `sha256`.
+
+    PATH is a list or a campaign file, as the project names it; without it, the digests of all pinned lists are written
+    again. Comments and layout stay. A list that differs from its pin is refused, so a new list is reviewed like a text.
+    Lists that the project does not have are looked for in the folder that `lists_dir_env` names. Works offline.
+    """
+    from smsby_deploy.cli.session import load
+    from smsby_deploy.recipients.pins import pin_lists
+
+    changed = pin_lists(load(context), path)
+    for one in changed:
+        if one.is_written:
+            context.note(f"{one.place}: pinned {one.name} to {one.sha256[:12]}", "pinned")
+        else:
+            context.warn(
+                f"{one.place}: cannot be rewritten; write sha256: {one.sha256} manually", "not_pinned"
+            )
+    if not changed:
+        context.note("every digest is the one that is written")
+    return ExitCode.DONE if all(one.is_written for one in changed) else ExitCode.FAILED

@@ -1,0 +1,103 @@
+"""The content of a list: checked against its pin, and decrypted in memory if it is encrypted with age."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+from smsby_deploy.config.sources import AGE_IDENTITY, HiddenText, RecipientsFile
+from smsby_deploy.recipients.rows import RecipientsError
+
+_LARGEST = 1 << 30  # bytes of an encrypted list: it is held in memory
+
+
+class DecryptedFile:
+    """A decrypted list, which is nowhere but in memory; it is opened as a Path is."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def open(self, mode: str = "r", **options: Any) -> Any:
+        """Open it for reading, as bytes or as text."""
+        binary = BytesIO(self._content)
+        return binary if "b" in mode else TextIOWrapper(binary, **options)
+
+
+def find_content(source: RecipientsFile) -> Path | DecryptedFile:
+    """Return what to read for `source`.
+
+    Raises:
+        RecipientsError: it is not what its pin says, it is not here, or it cannot be decrypted.
+        OSError: it cannot be read.
+    """
+    if source.is_elsewhere:
+        message = f"file {source.name} is not in the project, and {source.folder_env} is not set"
+        raise RecipientsError(message, 0, "FILE_MISSING", source.location)
+    path = source.path if source.pin is None else _find_pinned(source)
+    return _decrypt(path, source) if source.is_encrypted else path
+
+
+def hash_list(path: Path) -> str:
+    """Return the digest of a list, by which it is pinned.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    found = path.stat()
+    return _hash_once(path, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)  # an apply reads a list up to four times
+def _hash_once(path: Path, inode: int, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _find_pinned(source: RecipientsFile) -> Path:
+    """Return the file with the pinned digest: the list, or a copy named after its digest."""
+    pin = source.pin
+    assert pin is not None
+    if source.path.is_file() and hash_list(source.path) == pin.sha256:
+        return source.path
+    if pin.copy is not None and pin.copy.is_file() and hash_list(pin.copy) == pin.sha256:
+        return pin.copy
+    # Never the digest that it has: whoever writes the pin could find out what a file of this machine contains.
+    message = (
+        f"{source.name} is not the list that was pinned: restore it, or, if the new list is meant, run "
+        f"`smsby-deploy pin {source.name}` and have the change reviewed"
+    )
+    raise RecipientsError(message, 0, "PIN", pin.location)
+
+
+def _decrypt(path: Path, source: RecipientsFile) -> DecryptedFile:
+    try:
+        import pyrage
+    except ImportError:
+        message = "lists encrypted with age require pip install 'smsby-deploy[age]'"
+        raise RecipientsError(message, 0, "EXTRA", source.location) from None
+    if source.identity is None:
+        message = (
+            f"{source.name} is encrypted, and {AGE_IDENTITY} is not set: it has the identity that decrypts it"
+        )
+        raise RecipientsError(message, 0, "AGE", source.location)
+    if path.stat().st_size > _LARGEST:
+        raise RecipientsError(f"{source.name} is larger than 1 GiB; split it", 0, "AGE", source.location)
+    try:
+        return DecryptedFile(pyrage.decrypt(path.read_bytes(), _identities(source.identity)))
+    except pyrage.IdentityError:
+        message = f"{AGE_IDENTITY} has no age identity: expected a line that begins with AGE-SECRET-KEY-1"
+    except pyrage.DecryptError:
+        message = f"{source.name} cannot be decrypted: it is damaged, or was not encrypted for the identity in {AGE_IDENTITY}"
+    raise RecipientsError(message, 0, "AGE", source.location)
+
+
+def _identities(text: HiddenText) -> list[Any]:
+    """Return the identities in `text`, one a line, with comments, as age-keygen writes them."""
+    import pyrage
+
+    lines = [line.strip() for line in text.splitlines()]
+    keys = [line for line in lines if line and not line.startswith("#")]
+    return [pyrage.x25519.Identity.from_str(key) for key in keys]
