@@ -152,6 +152,7 @@ def open_doctor(
     from smsby_deploy.doctor.examination import Examination
     from smsby_deploy.doctor.run import DoctorRequest
     from smsby_deploy.lock.binding import service_of
+    from smsby_deploy.lock.store import make_private_folder
     from smsby_deploy.smsby.facts import write_facts
     from smsby_deploy.smsby.probe_client import WRONG_TOKEN, ProbeClient
     from smsby_deploy.smsby.send_client import SendClient
@@ -162,8 +163,13 @@ def open_doctor(
     assert api.facts_file is not None
     path, service = api.facts_file, service_of(service_url(api.environment, environ))
 
+    def save(facts: AccountFacts) -> None:
+        if api.environment.is_sandbox:
+            make_private_folder(path.parent)
+        write_facts(path, facts, service)
+
     def open_self_test(facts: AccountFacts, look: Examination) -> SelfTest:
-        client = SendClient(open_transport(SendTransport), facts)
+        client = SendClient(open_transport(SendTransport, ways=facts.places), facts)
         return SelfTest(project, client, clock, mark, know=look.know, miss=look.miss)
 
     return DoctorRequest(
@@ -177,7 +183,7 @@ def open_doctor(
         clock=clock,
         mark=mark,
         open_self_test=open_self_test,
-        save=lambda facts: write_facts(path, facts, service),
+        save=save,
         step=step,
         leaves_rows=leaves_rows,
         to=to,

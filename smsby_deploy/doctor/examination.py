@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.smsby.facts import Fact, FactName, FactState, Gap
+from smsby_deploy.smsby.methods import METHODS
 from smsby_deploy.smsby.parameters import Way
 from smsby_deploy.smsby.probe_client import ProbeClient
-from smsby_deploy.smsby.response import Answer, UndefinedError, error_for, refuses_token
+from smsby_deploy.smsby.response import Answer, UndefinedError, error_for, refuses_token, token_refused
 
 _LARGEST_OFFSET = 14 * 60  # minutes from UTC
 _STEP = 15  # minutes: every zone's offset is a multiple
@@ -27,13 +28,27 @@ class Examination:
         self.zone = zone
         self.mark = mark  # part of every name and text that is left at sms.by
         self.facts: dict[FactName, Fact] = {}
+        self.ways: dict[str, Way | None] = {}  # of the methods that were tried; None is as documented
         self._refusals: set[int] = set()  # HTTP statuses of errors with a known text
 
     def call(self, name: str, params: Mapping[str, Any] | None = None, way: Way | None = None) -> Answer:
-        """Return the answer; raises SmsbyUnavailable if there is none."""
+        """Return the answer to a call, by the way that was found for the method.
+
+        Raises:
+            SmsbyUnavailable: there is none.
+            TokenRefused: a GET refuses the token. A POST may only read it elsewhere.
+        """
+        way = way or self.ways.get(name)
         answer = self.client.call(name, params, way=way)
+        if METHODS[name].verb == "GET":
+            self.check_token(name, answer)
         self.note_error(answer)
         return answer
+
+    def check_token(self, method: str, answer: Answer) -> None:
+        """Raise TokenRefused if an answer refuses the token: nothing more is asked then."""
+        if refuses_token(answer.error, answer.status):
+            raise token_refused(method, answer.explanation or "")
 
     def note_error(self, answer: Answer) -> None:
         """Remember the HTTP status of a refusal whose text is known."""

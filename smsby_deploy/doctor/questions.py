@@ -54,7 +54,7 @@ def ask_for_balance(look: Examination) -> None:
         TokenRefused: the right token is refused; nothing more is asked.
         SmsbyUnavailable: sms.by was not reached.
     """
-    answer = look.call("getBalance")
+    answer = look.client.call("getBalance")
     is_refused = refuses_token(answer.error, answer.status)
     if is_refused or answer.status in (401, 403):
         value = {"status": answer.status, "recognized": is_refused}
@@ -147,13 +147,15 @@ def _find_way(look: Examination, name: str, params: dict[str, Any]) -> tuple[Ans
     Returns the answer to the way that works, or to the documented one if none does.
     """
     first = look.call(name, params)
-    if _is_read(first):
-        return first, None
+    if name in look.ways or _is_read(first):
+        return first, look.ways.setdefault(name, None)
     others = (Way.POST_FORM, Way.POST_QUERY, Way.POST_JSON, Way.GET)
     for way in others if name == "getSubscriberLists" else others[:3]:
         answer = look.call(name, params, way)
         if _is_read(answer):
+            look.ways |= dict.fromkeys((name, *_LIKE[name]), way)
             return answer, way
+    look.ways[name] = None
     return first, None
 
 
@@ -197,6 +199,7 @@ def ask_for_mailings(look: Examination) -> list[dict[str, Any]]:
     method, latest = "getSMSMessages", _Latest()
     answers = [look.client.list_mailings(kind, keep) for kind, keep in _kinds(latest)]
     for answer in answers:
+        look.check_token(method, answer)
         look.note_error(answer)
     forms = [empty_form_of(answer) for answer in answers]
     counts = [0 if form else _count(answer) for form, answer in zip(forms, answers, strict=True)]

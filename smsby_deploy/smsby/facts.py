@@ -279,7 +279,6 @@ def write_facts(path: Path, facts: AccountFacts, service: str) -> None:
     document["accounts"] = dict(sorted(document["accounts"].items()))
     _check(path, document)
     try:
-        path.parent.mkdir(exist_ok=True)
         write_file(path, json.dumps(document, ensure_ascii=False, indent=2) + "\n")
     except OSError as error:
         raise SmsbyDeployError(

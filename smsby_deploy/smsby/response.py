@@ -51,7 +51,7 @@ _NOTHING_FOUND = re.compile(
 
 PLACE_HINT = (
     "this service may read the parameters of a POST elsewhere than sms.by documents; "
-    "docs/api.md says where each method has them"
+    "`smsby-deploy doctor` finds out where"
 )
 LIST_KEYS = ("result", "data")  # under which a list may be
 

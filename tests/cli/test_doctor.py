@@ -161,6 +161,12 @@ def test_doctor_finds_every_fact(
         ({"alphanames": {"7": "MyShop"}}, _ASK, {"clock_in": "refused", "part_table": "refused"}, 0),
         ({"error_status": 500}, _ASK, {"duplicates": True, "refusal_at_500": True}, 0),
         ({"wrap": True}, (*_ASK, *_TO), {"clock_in": _MINSK, "moderation": False, "part_table": "sdk"}, 0),
+        (
+            {"ways": {"statusBulkSms": "post-json"}},
+            _TO,
+            {"first_status": "NEW", "name_length": {"listed": 160, "sent": 160}},
+            0,
+        ),
         ({"list_lag": 45}, _TO, {"listing_lag": "slow"}, 4),
         ({"name_limit": 40}, _TO, {"name_length": {"listed": 40, "sent": 160}}, 4),
         ({"name_limit": 10}, _TO, {"name_length": "not_listed", "price": "not_listed"}, 0),
@@ -270,5 +276,6 @@ def test_doctor_of_the_sandbox_leaves_nothing_to_commit(
     (tmp_path / "smsby.yaml").write_text(_PROJECT, encoding="utf-8")
     assert run(["-C", str(tmp_path), "--env", "sandbox", "doctor"]) == 0
     assert (tmp_path / ".smsby/sandbox.facts.json").is_file()
+    assert (tmp_path / ".smsby/.gitignore").read_text() == "*\n"
     assert not (tmp_path / "smsby.facts.json").exists()
     assert "git add" not in capsys.readouterr().err

@@ -116,6 +116,30 @@ def test_doctor_stops_at_a_refused_token(tmp_path: Path, answer: Answer) -> None
     assert learned.fact.value["status"] == answer.status
 
 
+@pytest.mark.parametrize("method", ["getLimit", "getAlphanames", "checkSMSMessageStatus", "getSMSMessages"])
+def test_doctor_stops_at_a_token_that_is_revoked(tmp_path: Path, method: str) -> None:
+    """Nothing is asked after the first question whose answer refuses the token."""
+    transport = UsualTransport()
+    transport.script(method, error("token is invalid", 403))
+    report = examine(_folder(tmp_path), transport, leaves_rows=True)
+    assert report.exit_code is ExitCode.UNREACHABLE
+    assert len(transport.named(method)) == (3 if method == "getSMSMessages" else 1)  # of the three kinds
+    assert transport.calls[-1][0] == method
+
+
+def test_doctor_tries_another_place_for_a_post(tmp_path: Path) -> None:
+    """Each way once: a POST that refuses a token which a GET accepts may read it elsewhere."""
+    transport = UsualTransport()
+    for method in ("statusBulkSms", "confirmSendMessageByList", "getSubscriberLists"):
+        transport.script(method, error("token is invalid", 403))
+    report = examine(_folder(tmp_path), transport)
+    assert [len(transport.named(one)) for one in ("statusBulkSms", "confirmSendMessageByList")] == [4, 4]
+    assert len(transport.named("getSubscriberLists")) == 6
+    assert report.exit_code is ExitCode.DONE
+    (places,) = [one for one in report.findings if one.fact.name is FactName.PLACES]
+    assert places.learned == "not learnable: several readings fit the answer"
+
+
 def test_doctor_asks_with_a_wrong_token_once(tmp_path: Path) -> None:
     """It is the second question, and the last one with that token."""
     transport = UsualTransport()
