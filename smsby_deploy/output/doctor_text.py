@@ -33,7 +33,9 @@ def write_doctor(report: DoctorReport, stream: TextIO, *, color: bool) -> None:
         lead_text = Text(f"  {mark:<2}  ", style=style)
         write_sentence(console, f"{finding.asked}: {finding.learned}{_age(finding)}", lead=lead_text)
         if finding.fact.state is not FactState.NOT_ASKED:
-            write_sentence(console, f"      {finding.meaning}", "red" if finding.contradicts else "dim")
+            write_sentence(
+                console, f"      {mask_phones(finding.meaning)}", "red" if finding.contradicts else "dim"
+            )
 
 
 def _age(finding: FactFinding) -> str:
