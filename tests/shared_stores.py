@@ -12,7 +12,8 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -102,6 +103,97 @@ def _create_bucket(url: str) -> None:
                 return
         pause.wait(0.05)
     raise TimeoutError("the S3 server did not start")
+
+
+_FULL_REMOTE = """\
+#!/bin/sh
+left=$(cat writes-left) || exit 0
+[ "$left" -gt 0 ] || { echo 'No space left on device' >&2; exit 1; }
+echo $((left - 1)) >writes-left
+"""
+_FULL_DATABASE = """\
+create or replace function count_write() returns trigger language plpgsql as $$ begin
+  update writes_left set number = number - 1;
+  if (select number from writes_left) < 0 then
+    raise exception 'could not extend file: No space left on device' using errcode = 'disk_full';
+  end if;
+  return new;
+end $$"""
+
+
+def limit_remote(remote: Path, writes: int | None) -> None:
+    """Let a bare repository take only so many more pushes, any number if None."""
+    hook, left = remote / "hooks" / "pre-receive", remote / "writes-left"
+    hook.write_text(_FULL_REMOTE)
+    hook.chmod(0o755)
+    left.unlink(missing_ok=True)
+    if writes is not None:
+        left.write_text(str(writes))
+
+
+def limit_database(database: Database, writes: int | None) -> None:
+    """Let the table of locks, which must exist, take only so many more writes, any number if None."""
+    number = 1_000_000 if writes is None else writes
+    database.run(
+        "create table if not exists writes_left (number int)", "delete from writes_left",
+        f"insert into writes_left select {number}", _FULL_DATABASE,
+        "create or replace trigger count_write before update on smsby_lock execute function count_write()",
+    )  # fmt: skip
+
+
+class LimitedS3:
+    """A proxy of an S3 server that takes only so many more objects, any number if None."""
+
+    def __init__(self, url: str) -> None:
+        self.target = url
+        self.writes_left: int | None = None
+        limited = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                if self.command == "PUT" and not limited.takes_one():
+                    return self.answer(403, b"<Error><Code>QuotaExceeded</Code></Error>", {})
+                url = f"{limited.target}{self.path}"
+                done = requests.request(self.command, url, data=body, headers=dict(self.headers), timeout=30)
+                return self.answer(done.status_code, done.content, dict(done.headers))
+
+            do_PUT = do_DELETE = do_HEAD = do_POST = do_GET  # noqa: N815  # names of the base class
+
+            def answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+                self.send_response_only(status)
+                for name, value in headers.items():
+                    if name.lower() not in ("transfer-encoding", "connection", "content-encoding"):
+                        self.send_header(name, value)
+                if "Content-Length" not in headers:
+                    self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(b"" if self.command == "HEAD" else body)
+
+            def log_message(self, format: str, *arguments: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def takes_one(self) -> bool:
+        if self.writes_left is None:
+            return True
+        self.writes_left -= 1
+        return self.writes_left >= 0
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield
+        finally:
+            self.server.shutdown()
+            self.server.server_close()
+            thread.join()
 
 
 @pytest.fixture

@@ -174,7 +174,7 @@ class SharedLockStore(LockStore):
                 is_mine = stored.holder is not None and stored.holder.id == last
                 if is_mine or self._is_free(stored.holder, now - since):
                     secret = uuid4().hex
-                    write_file(self._lease_path, secret, is_private=True)
+                    self._note_secret(secret)
                     with contextlib.suppress(WrittenMeanwhile):  # another run was faster, or is not over yet
                         return Lease(
                             self._shared, stored, self._new_holder(secret, command), self._clock
@@ -213,6 +213,15 @@ class SharedLockStore(LockStore):
         except (OSError, UnicodeDecodeError):
             return ""
 
+    def _note_secret(self, secret: str) -> None:
+        try:
+            write_file(self._lease_path, secret, is_private=True)
+        except OSError as error:
+            raise SmsbyDeployError(
+                f"cannot write {self._lease_path}: {error.strerror}",
+                hint="free disk space or fix permissions, then run the command again",
+            ) from error
+
     def _is_dead(self, holder: Holder) -> bool:
         return holder.is_dead(self._clock.now()) or self._shared.is_over(holder)
 
@@ -226,17 +235,27 @@ def _id_of(secret: str) -> str:
 
 
 def _put(stored: Stored, copy: LockStore) -> None:
-    """Make the files of `copy` what is stored."""
+    """Make the files of `copy` what is stored.
+
+    Raises:
+        SmsbyDeployError: they cannot be written.
+    """
     files = {
         copy.path: stored.lock,
         copy.journal_path: stored.journal or None,
         copy.archive_path: stored.archive or None,
     }
-    for path, content in files.items():
-        if content is None:
-            path.unlink(missing_ok=True)
-        else:
-            path.write_bytes(content)
+    try:
+        for path, content in files.items():
+            if content is None:
+                path.unlink(missing_ok=True)
+            else:
+                path.write_bytes(content)
+    except OSError as error:
+        raise SmsbyDeployError(
+            f"cannot write a copy of the lock to {copy.path.parent}: {error.strerror}",
+            hint="free disk space or fix permissions, then run the command again; the shared lock is as it was",
+        ) from error
 
 
 def _with_longer_journal(stored: Stored, journal: Path) -> Stored:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,7 +19,8 @@ import pytest
 
 from tests.databases import Database
 from tests.e2e.conftest import Result, Shop
-from tests.shared_stores import S3_KEYS
+from tests.e2e.forked import CLOCK_AHEAD
+from tests.shared_stores import S3_KEYS, LimitedS3, limit_database, limit_remote
 
 PHONES = [f"3752912345{n:02}" for n in range(60, 65)]
 CAMPAIGN = f"""\
@@ -35,6 +40,7 @@ class Machines:
     other: Path
     env: dict[str, str]
     knows_the_dead: bool  # whether the store notices at once that a run has died
+    limit: Callable[[int | None], object]  # lets the store take only so many more writes, any number if None
 
     def run(self, *arguments: str, **env: str) -> Result:
         return self.shop.run(*arguments, env={**self.env, **env})
@@ -51,23 +57,31 @@ class Machines:
 @pytest.fixture(params=["git", "postgres", "s3"])
 def machines(request: pytest.FixtureRequest, shop: Shop, tmp_path: Path) -> Iterator[Machines]:
     env: dict[str, str] = {}
+    limit: Callable[[int | None], object]
+    clean_up = ExitStack()
     if request.param == "git":
         lock = "{git: origin}"
         subprocess.run(["git", "init", "-q", "--bare", tmp_path / "remote.git"], check=True)
         subprocess.run(["git", "init", "-q", shop.root], check=True)
         subprocess.run(["git", "remote", "add", "origin", tmp_path / "remote.git"], cwd=shop.root, check=True)
+        limit = partial(limit_remote, tmp_path / "remote.git")
     elif request.param == "postgres":
         lock = "{postgres_env: SMSBY_LOCK_URL}"
         database: Database = request.getfixturevalue("postgres")
         env = {"SMSBY_LOCK_URL": database.url}
+        limit = partial(limit_database, database)
     else:
         lock = f"{{s3: s3://locks/{uuid4().hex}, endpoint_env: SMSBY_S3}}"
-        env = {"SMSBY_S3": request.getfixturevalue("s3_server"), **S3_KEYS}
+        server = LimitedS3(request.getfixturevalue("s3_server"))
+        clean_up.enter_context(server.serving())
+        env = {"SMSBY_S3": server.url, **S3_KEYS}
+        limit = partial(setattr, server, "writes_left")
     settings = (shop.root / "smsby.yaml").read_text(encoding="utf-8")
     shop.write("smsby.yaml", f"{settings}lock: {lock}\n")
     shop.write("sale.yaml", CAMPAIGN)
     shutil.copytree(shop.root, tmp_path / "other")
-    yield Machines(shop, tmp_path / "other", env, knows_the_dead=request.param == "postgres")
+    with clean_up:
+        yield Machines(shop, tmp_path / "other", env, request.param == "postgres", limit)
 
 
 def test_shared_lock_knows_what_another_machine_sent(machines: Machines) -> None:
@@ -86,33 +100,106 @@ def test_shared_lock_knows_what_another_machine_sent(machines: Machines) -> None
     assert machines.run("apply", "plan-of-before.json").code == 5
 
 
+_A_DEAD_RUN = {CLOCK_AHEAD: "900"}  # seconds: on a machine that looks that much later no lease needs a proof
+
+
+def _send_in_two_requests(machines: Machines, revision: int) -> str:
+    """Write the next revision on both machines, and return its text."""
+    text = f"Closed {revision}"
+    campaign = CAMPAIGN.replace("alphaname", f"revision: {revision}\nalphaname").replace("Closed", text)
+    for folder in (machines.shop.root, machines.other):
+        (folder / "sale.yaml").write_text(campaign, encoding="utf-8")
+        settings = (folder / "smsby.yaml").read_text(encoding="utf-8")
+        settings = settings.replace("recipients_per_request: 2", "recipients_per_request: 3")
+        (folder / "smsby.yaml").write_text(settings, encoding="utf-8")
+    return text
+
+
+def _finish(run: Callable[..., Result], where: str) -> None:
+    """Do what a truthful user does until nothing is unknown: the list of sms.by has what it accepted."""
+    again = run("apply", "--auto-approve")
+    for _ in range(3):
+        if again.code != 6:
+            break
+        assert run("lock", "resolve", "sale/staff", "--not-sent").code == 0, where
+        again = run("apply", "--auto-approve")
+    assert again.code == 0, f"{where}\n{again.err}"
+
+
 def test_killed_run_is_resumed_on_another_machine(machines: Machines, tmp_path: Path) -> None:
-    """Killed at any of its writes to the store, or at a request, it leaves nothing that is sent twice."""
+    """A kill at any fault point leaves nothing that is sent twice or lost.
+
+    Another machine sees what is in the store and at sms.by: each such state is recovered from there. The machine itself also
+    has what the store lacks: each of these is recovered from on it.
+    """
     points = tmp_path / "points"
+    _send_in_two_requests(machines, 1)
     counted = machines.run("apply", "--auto-approve", SMSBY_FAULT=f"count:{points}")
     assert counted.code == 0, counted.err
     names = [line.split()[1] for line in points.read_text().splitlines()]
-    begin = names.index("journal.before:begin")
-    # Of each kind the last one, when some of the mailing is sent and the rest is not.
-    last = {name: k for k, name in enumerate(names) if k > begin and name.startswith(("shared.", "http."))}
-    assert last.keys() >= {"shared.before-mirror", "shared.after-mirror", "shared.after-write"}
-    for revision, (name, k) in enumerate(last.items(), 2):
-        text = f"Closed {revision}"
-        campaign = CAMPAIGN.replace("alphaname", f"revision: {revision}\nalphaname").replace("Closed", text)
-        for folder in (machines.shop.root, machines.other):
-            (folder / "sale.yaml").write_text(campaign, encoding="utf-8")
-        killed = machines.run("apply", "--auto-approve", SMSBY_FAULT=f"kill:{k + 1}")
-        assert killed.code == -signal.SIGKILL, name
+    reached = ("shared.after-", "http.after:send")
+    elsewhere = [1, *(k for k, name in enumerate(names, 1) if name.startswith(reached))]
+    here = [k for k, name in enumerate(names, 1) if name.startswith("shared.before-")]
+    assert len(elsewhere) >= 8
+    assert len(here) >= 5
+    kills = [(k, machines.run_other) for k in elsewhere] + [(k, machines.run) for k in here]
+    for revision, (k, run) in enumerate(kills, 2):
+        where = f"killed at {k}: {names[k - 1]}"
+        text = _send_in_two_requests(machines, revision)
+        killed = machines.run("apply", "--auto-approve", SMSBY_FAULT=f"kill:{k}")
+        assert killed.code == -signal.SIGKILL, where
         if not machines.knows_the_dead and revision == 2:
             held = machines.run_other("apply", "--auto-approve")
             assert held.code == 8, held.err
             assert "apply, process" in held.err
-        again = machines.run("apply", "--auto-approve")  # the copy that it used is free
-        while again.code == 6:
-            assert machines.run_other("lock", "resolve", "sale/staff", "--not-sent").code == 0
-            again = machines.run_other("apply", "--auto-approve")
-        assert again.code == 0, f"{name}\n{again.err}"
-        assert machines.received(text) == {1}, name
+        _finish(partial(run, **(_A_DEAD_RUN if run == machines.run_other else {})), where)
+        assert machines.received(text) == {1}, where
+    assert machines.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_full_store_loses_no_result(machines: Machines) -> None:
+    """Whichever write the store refuses, no request leaves without its intent, and `lock rescue` has the last answer."""
+    _send_in_two_requests(machines, 1)
+    assert machines.run("apply", "--auto-approve").code == 0
+    codes = []
+    for revision in range(2, 30):
+        text = _send_in_two_requests(machines, revision)
+        machines.limit(revision - 2)
+        full = machines.run("apply", "--auto-approve")
+        machines.limit(None)
+        codes.append(full.code)
+        if full.code == 0:
+            break
+        assert machines.received(text) <= {0, 1}
+        if named := re.search(r"`smsby-deploy (lock rescue [^`]+)`", full.err):
+            assert full.code == 6
+            taken = machines.run(*shlex.split(named[1]))
+            assert taken.code == 0, taken.err
+            assert "unknown" not in machines.run("lock", "list").out
+        _finish(machines.run, f"after {revision - 2} writes")
+        assert machines.received(text) == {1}
+    assert codes[-1] == 0
+    assert codes.count(6) >= 2, codes
+
+
+def test_full_disk_loses_no_result(machines: Machines) -> None:
+    """Where the copy cannot grow, nothing more is sent, and the last answer is in a rescue file."""
+    codes = []
+    for revision, limit in enumerate((1150, 1650, 1500, 1800), 2):  # bytes: before an intent, or at a result
+        text = _send_in_two_requests(machines, revision)
+        full = machines.shop.run("apply", "--auto-approve", env=machines.env, file_limit=limit)
+        codes.append(full.code)
+        if named := re.search(r"`smsby-deploy (lock rescue [^`]+)`", full.err):
+            assert machines.run(*shlex.split(named[1])).code == 0
+        _finish(machines.run, f"disk of {limit}")
+        assert machines.received(text) == {1}
+        if full.code == 6:
+            break
+        assert machines.run("lock", "remove", "sale/staff").code == 0
+    assert (codes[0], codes[-1]) == (1, 6)
+    full = machines.shop.run("plan", env=machines.env, file_limit=500)  # not even the lock can be copied
+    assert full.code == 1
+    assert "hint:" in full.err
 
 
 def test_lock_moves_from_a_file_to_a_store(machines: Machines) -> None:

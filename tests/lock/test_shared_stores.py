@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
 
 import pytest
 
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.errors import LockDamaged
+from smsby_deploy.lock.archive import read_archive
+from smsby_deploy.lock.edit import LockEdit
+from smsby_deploy.lock.entry_json import entry_document
+from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.lease import Holder, Stored, WrittenMeanwhile
+from smsby_deploy.lock.shared import SharedLockStore
+from tests.lock.examples import entry
 from tests.shared_stores import OpenStore
 
 _AT = "2026-11-02T09:00:00+00:00"
+_DAMAGES: tuple[Callable[[bytes], bytes], ...] = (
+    lambda content: content[:40] + b"#" + content[41:],
+    lambda content: content[: len(content) // 2] + b"\n",
+    lambda content: b"\x00" * len(content),
+    lambda content: b"{}\n",
+)
 
 
 def _holder(name: str) -> Holder:
@@ -83,3 +99,70 @@ def test_store_lets_one_of_many_win(open_store: OpenStore) -> None:
     holder = open_store().read().holder
     assert holder is not None
     assert holder.id == str(won[0])
+
+
+def _lock(open_store: OpenStore, folder: Path) -> SharedLockStore:
+    path = folder / ".smsby" / "production.shared.lock.json"
+    folder.mkdir(exist_ok=True)
+    return SharedLockStore(path, "shop", "production", shared=open_store(), clock=SystemClock())
+
+
+def _record(lock: SharedLockStore) -> None:
+    """Archive one mailing, record another, and leave a journal with the intent of its request."""
+    with lock.held() as held:
+        for address in ("a/old", "a/new"):
+            journal = held.open_journal()
+            begin = {"id": address, "lineage": "line", "plan": "p1", "at": _AT, "commit": None, "tool": "x"}
+            journal.append(EventKind.BEGIN, **begin)
+            journal.append(EventKind.MAILING, address=address, entry=entry_document(entry()))
+            changes = {"state": "accepted", "uuid": "u1", "step": None}
+            journal.append(EventKind.CHUNK, chunks=[[address, 0]], changes=changes)
+            journal.close()
+            held.fold_in()
+            if address == "a/old":
+                edit = LockEdit(held, by="anna", at=_AT, tool="x", reason="")
+                assert edit.archive(held.lock.mailings) == ["a/old"]
+        journal = held.open_journal()
+        journal.append(EventKind.BEGIN, **{**begin, "id": "last"})
+        journal.append(EventKind.MAILING, address="a/last", entry=entry_document(entry()))
+        journal.append(EventKind.INTENT, chunks=[["a/last", 0]], step=None)
+
+
+@pytest.mark.parametrize("part", ["lock", "journal", "archive"])
+def test_damage_in_a_store_is_refused(open_store: OpenStore, tmp_path: Path, part: str) -> None:
+    """It never counts as empty, neither for a command that reads nor for one that writes, and nothing is changed."""
+    _record(_lock(open_store, tmp_path / "mine"))
+    raw, other = open_store(), _lock(open_store, tmp_path / "other")
+    intact = raw.read()
+    for damage in _DAMAGES:
+        stored = raw.read()
+        raw.write(stored, stored._replace(**{part: damage(getattr(intact, part))}))
+        with pytest.raises(LockDamaged):
+            list(read_archive(other.read()))
+        with pytest.raises(LockDamaged), other.held() as held:
+            list(read_archive(held.lock))
+        if part == "archive":  # the journal is folded in: the archive matters to none of that
+            break
+        left = raw.read()._replace(version="", holder=None)
+        assert left == stored._replace(**{part: getattr(left, part)}, version="", holder=None)
+        assert getattr(left, part) == damage(getattr(intact, part))
+    if part != "archive":
+        stored = raw.read()
+        raw.write(stored, stored._replace(**{part: getattr(intact, part)}))
+        mailings = other.read().mailings
+        assert mailings["a/new"].is_complete
+        assert mailings["a/last"].has_unknown
+
+
+def test_damaged_journal_of_a_store_is_rescued(open_store: OpenStore, tmp_path: Path) -> None:
+    """What can be read is recorded, the rest is unknown, and the journal is gone."""
+    _record(_lock(open_store, tmp_path / "mine"))
+    raw, other = open_store(), _lock(open_store, tmp_path / "other")
+    stored = raw.read()
+    raw.write(stored, stored._replace(journal=stored.journal.replace(b"intent", b"intend")))
+    assert other.salvage() == ["a/last"]
+    assert open_store().read().journal == b""
+    lock = _lock(open_store, tmp_path / "mine").read()
+    assert lock.mailings["a/last"].has_unknown
+    assert lock.mailings["a/new"].is_complete
+    assert [one.address for one in read_archive(lock)] == ["a/old"]
