@@ -13,7 +13,7 @@ from itertools import compress
 from operator import and_
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.apply.context import ApplyContext, FilesChanged, read_opt_outs
+from smsby_deploy.apply.context import ApplyContext, FilesChanged, read_suppressed
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.remote_check import RemoteCheck
 from smsby_deploy.apply.send_request import SendRequest
@@ -22,7 +22,7 @@ from smsby_deploy.lock.records import DONE, ChunkState
 from smsby_deploy.plan.chunks import ChunkCache, ChunkReport, fits_request, stream_chunks
 from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, phones_of, remote_name
 from smsby_deploy.plan.model import Action
-from smsby_deploy.recipients.phone_set import number_phones
+from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.texts.template import Template, compile_texts, is_personal
@@ -130,9 +130,10 @@ def stream_messages(
     template = compile_texts(mailing.text) if mailing.text else None
     report, count = ChunkReport(), 0
     if cache is not None and cache.holds(mailing.address):
-        messages = _read_cached(cache, project, mailing, template, builder)
+        messages = _read_cached(cache, project, mailing, template, builder, action.capped)
     else:
-        messages = _read_again(project, mailing, template, report, builder)
+        suppressed = read_suppressed(project, action.capped)
+        messages = _read_again(project, mailing, template, report, builder, suppressed)
     for message in messages:
         yield message
         count += 1
@@ -161,8 +162,8 @@ def _read_again(
     template: Template | None,
     report: ChunkReport,
     builder: _MessageBuilder,
+    suppressed: PhoneSet,
 ) -> Iterator[ChunkMessage]:
-    suppressed = read_opt_outs(project)
     for chunk in stream_chunks(project, mailing, template, suppressed, report):
         if not builder.is_planned(chunk.index, chunk.digest):
             raise FilesChanged(f"its files changed while it was being sent, at chunk {chunk.index + 1}")
@@ -175,10 +176,12 @@ def _read_cached(
     mailing: Mailing,
     template: Template | None,
     builder: _MessageBuilder,
+    capped: PhoneSet | None,
 ) -> Iterator[ChunkMessage]:
     text = None if template is None or is_personal(mailing, template) else template.render_once()
     content = builder.content_digest if text is None else f"{builder.content_digest}\n{text}"
-    suppressed = read_opt_outs(project) if hash_opt_outs(project.suppress) != cache.opt_outs else None
+    is_as_kept = capped is None and hash_opt_outs(project.suppress) == cache.opt_outs
+    suppressed = None if is_as_kept else read_suppressed(project, capped)
     try:
         for index, (rows, mask) in enumerate(cache.read(mailing.address)):
             digest = project.digest_key.apply(chunk_digest(content, hash_rows(rows)))

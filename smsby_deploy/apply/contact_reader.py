@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import compress
 
-from smsby_deploy.apply.context import FilesChanged, read_opt_outs
+from smsby_deploy.apply.context import FilesChanged, read_suppressed
 from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
 from smsby_deploy.plan.chunks import hash_content
 from smsby_deploy.plan.contact_lists import UploadDigest, select_fields
@@ -102,7 +102,7 @@ class ContactReader:
         Raises:
             FilesChanged: the audience is not the planned one, or the opt-outs cannot be read.
         """
-        suppressed = read_opt_outs(self._project)
+        suppressed = read_suppressed(self._project, action.capped)
         digest, batch_digests = self._empty_digest(mailing), []
         for batch in read_audience(mailing.pinned(self._inputs), suppressed, AudienceReport()):
             _add(digest, batch)

@@ -141,8 +141,8 @@ class FilesChanged(Exception):
         run.stop(f"{self}; what was sent of it is recorded", ExitCode.PLAN_REFUSED)
 
 
-def read_opt_outs(project: Project) -> PhoneSet:
-    """Return the opt-outs as of now.
+def read_suppressed(project: Project, capped: PhoneSet | None) -> PhoneSet:
+    """Return who gets nothing: the present opt-outs, and those who would get too many messages.
 
     Raises:
         FilesChanged: they cannot be read, and without them nothing may be sent.
@@ -151,4 +151,4 @@ def read_opt_outs(project: Project) -> PhoneSet:
     broken = next((problem for problem in problems if problem.severity is Severity.ERROR), None)
     if broken is not None:
         raise FilesChanged(f"cannot read the opt-outs: {broken.location}: {broken.message}")
-    return suppressed
+    return suppressed if capped is None else capped.union(suppressed)

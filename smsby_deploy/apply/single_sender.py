@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.apply.context import ApplyContext, Event, FilesChanged, read_opt_outs
+from smsby_deploy.apply.context import ApplyContext, Event, FilesChanged, read_suppressed
 from smsby_deploy.apply.delivery_ledger import (
     DeliveryLedger,
     MessageFactory,
@@ -64,7 +64,7 @@ class SingleChunks:
     @cached_property
     def opt_outs(self) -> PhoneSet:
         """The present opt-outs, read once for all mailings; FilesChanged if they cannot be read."""
-        return read_opt_outs(self._project)
+        return read_suppressed(self._project, None)
 
     def read(self, mailing: Mailing, action: Action) -> list[Chunk]:
         """Return the chunks as planned.
@@ -74,7 +74,8 @@ class SingleChunks:
         """
         template = compile_texts(mailing.text) if mailing.text else None
         pinned = mailing.pinned(self._inputs)
-        chunks = list(stream_chunks(self._project, pinned, template, self.opt_outs, ChunkReport()))
+        suppressed = self.opt_outs if action.capped is None else action.capped.union(self.opt_outs)
+        chunks = list(stream_chunks(self._project, pinned, template, suppressed, ChunkReport()))
         if [chunk.digest for chunk in chunks] != [chunk.digest for chunk in action.chunks]:
             raise FilesChanged("its files changed while it was being sent")
         # After a rotation of the digest key the plan has the fingerprints by which sms.by knows them.

@@ -157,6 +157,7 @@ class _CampaignLoader:
             is_fresh=self._is_fresh(node),
             own=_read_own(node),
             cancelled=node.get("cancelled"),
+            priority=self._inherited(node, "priority", 0, mark)[0],
             tests=self._tests(node, schedule.timezone) if "tests" in node else (),
             spread=self._spread(node, schedule, in_bulk=upload is None),
             labels=self._labels,

@@ -82,6 +82,19 @@ class Expected(NamedTuple):
     most: int | None = None
 
 
+class Pressure(NamedTuple):
+    """How many messages a recipient may get within a span.
+
+    Where it would be more, recipients are left out if it `drops` them; else the mailing is blocked. Mailings with a label
+    whose value is in `never_cap` are not judged.
+    """
+
+    messages: int
+    within: timedelta
+    drops: bool = False
+    never_cap: tuple[str, ...] = ()
+
+
 class Guardrails(NamedTuple):
     """Limits of smsby.yaml; None and () mean off.
 
@@ -99,6 +112,7 @@ class Guardrails(NamedTuple):
     allowed_alphanames: tuple[str, ...] = ()
     required_words: tuple[str, ...] = ()
     forbidden_words: tuple[str, ...] = ()
+    pressure: Pressure | None = None
 
 
 class Price(NamedTuple):
@@ -131,6 +145,7 @@ class ApprovalRule(NamedTuple):
 
     need: int
     people_over: int | None = None
+    labels: Mapping[str, str] = MappingProxyType({})
     cost_over: Decimal | None = None
     is_without_author: bool = False
 
@@ -187,6 +202,7 @@ class Mailing(NamedTuple):
     is_fresh: bool = False
     own: OwnSettings = OwnSettings()
     cancelled: str | None = None  # why it is not sent
+    priority: int = 0  # recipients whose pressure is limited get the highest first
     tests: tuple[MailingTest, ...] = ()
     spread: timedelta | None = None  # only of a mailing that is sent in bulk
     labels: Mapping[str, str] = MappingProxyType({})

@@ -20,6 +20,7 @@ from smsby_deploy.config.declarations import (
     Blackout,
     Expected,
     Guardrails,
+    Pressure,
     Price,
     QuietHours,
     Release,
@@ -60,6 +61,7 @@ def read_guardrails(
         allowed_alphanames=tuple(str(name) for name in rails.get("allowed_alphanames") or ()),
         required_words=_patterns(rails, "required_words", log),
         forbidden_words=_patterns(rails, "forbidden_words", log),
+        pressure=_pressure(rails["pressure"]) if "pressure" in rails else None,
     )
 
 
@@ -83,6 +85,7 @@ def read_approval_rules(rules: YamlList, has_price: bool, log: ProblemLog) -> tu
             ApprovalRule(
                 rule["need"],
                 when.get("people_over"),
+                dict(when.get("label") or {}),
                 _money(when.get("cost_over")),
                 rule.get("not_author", False),
             )
@@ -118,6 +121,15 @@ def read_spread(
             message = f"spread: the clocks of the account's time zone ({account.key}) change meanwhile; end it before"
             log.error("DST", message, location)
     return found
+
+
+def _pressure(node: YamlMap) -> Pressure:
+    return Pressure(
+        node["messages"],
+        read_duration(node["within"]),
+        node.get("on_excess") == "drop",
+        tuple(map(str, node.get("never_cap") or ())),
+    )
 
 
 def _quiet_hours(hours: YamlMap, location: Location, log: ProblemLog) -> QuietHours:

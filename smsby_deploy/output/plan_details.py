@@ -65,6 +65,7 @@ def audience_rows(action: Action, t: Translator) -> list[tuple[str, str]]:
         t.gettext("duplicate phone number"): audience.duplicate,
         t.gettext("opted out"): audience.suppressed,
         t.gettext("not a test phone, held out"): audience.held_out,
+        t.gettext("too many messages, left out"): audience.capped,
     }
     steps = [(name, f"-{t.count(count)}") for name, count in subtracted.items() if count]
     first = (t.gettext("rows read"), t.count(audience.rows))

@@ -251,6 +251,7 @@ def audience_line(action: Action) -> str:
         (audience.duplicate, "duplicate"),
         (audience.suppressed, "suppressed"),
         (audience.held_out, "held out"),
+        (audience.capped, "capped"),
     )
     removed = [f"{count:,} {name}" for count, name in steps if count]
     languages = ", ".join(f"{language} {count:,}" for language, count in action.languages.items())

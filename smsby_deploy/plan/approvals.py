@@ -26,7 +26,7 @@ from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
 from smsby_deploy.plan.signatures import find_signer, sign
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import sentence
 
 FOLDER = "approvals"
 APPROVAL = "APPROVAL"
@@ -84,7 +84,7 @@ class ApprovalCheck:
         Raises:
             SmsbyDeployError: ssh-keygen is missing.
         """
-        rules = [rule for rule in self.policy.rules if _applies(rule, recipients, cost)]
+        rules = [rule for rule in self.policy.rules if _applies(rule, mailing, recipients, cost)]
         if not rules:
             return Signatures((), None)
         persons = self._find_persons(signed)
@@ -101,14 +101,20 @@ class ApprovalCheck:
             author = self._author_of(mailing.file)
             counting = [one for one in persons if author.email and author.email not in map(str.casefold, one)]
             if not author.email:
-                aside = f"; no signature counts while {author.why_unknown}"
+                aside = sentence("; no signature counts while {why}", why=author.why_unknown)
             elif len(counting) < len(persons):
-                aside = f"; the author of the last commit of {mailing.file} does not count"
+                aside = sentence(
+                    "; the author of the last commit of {file} does not count", file=mailing.file
+                )
         if len(counting) >= rule.need:
             return None
-        who = f" ({', '.join(sorted(one[0] for one in counting))})" if counting else ""
-        need = counted(rule.need, "signature")
-        return f"it needs {need} and has {len(counting)}{who}{aside}; sign its plan: smsby-deploy approve PLANFILE"
+        return sentence(
+            "it needs {need:signature|signatures} and has {count}{who}{aside}; sign its plan: smsby-deploy approve PLANFILE",
+            need=rule.need,
+            count=len(counting),
+            who=f" ({', '.join(sorted(one[0] for one in counting))})" if counting else "",
+            aside=aside,
+        )
 
     def _find_persons(self, signed: SignedMailing) -> list[tuple[str, ...]]:
         """Return the names of each person who signed; who signed twice, also with two keys, is one."""
@@ -174,19 +180,24 @@ def find_author(root: Path, file: str) -> Author:
     That is not known if `file` has changed since, or if its history is not complete.
     """
     if ask_git(root, "rev-parse", "--is-inside-work-tree") != "true":
-        return Author("", f"{file} is in no git repository, which knows its author")
+        return Author("", sentence("{file} is in no git repository, which knows its author", file=file))
     if ask_git(root, "status", "--porcelain", "--", file) != "":
-        return Author("", f"{file} has changes that are not committed")
+        return Author("", sentence("{file} has changes that are not committed", file=file))
     email, _, parents = (ask_git(root, "log", "-1", "--format=%ae%x00%P", "--", file) or "").partition("\0")
     if not parents and ask_git(root, "rev-parse", "--is-shallow-repository") != "false":
-        return Author(
-            "", f"the checkout lacks the history of {file}, which names its author (fetch all of it)"
+        why = sentence(
+            "the checkout lacks the history of {file}, which names its author (fetch all of it)", file=file
         )
-    return Author(email.casefold(), "" if email else f"the last commit of {file} names no author")
+        return Author("", why)
+    return Author(
+        email.casefold(), "" if email else sentence("the last commit of {file} names no author", file=file)
+    )
 
 
-def _applies(rule: ApprovalRule, recipients: int | None, cost: Decimal | None) -> bool:
+def _applies(rule: ApprovalRule, mailing: Mailing, recipients: int | None, cost: Decimal | None) -> bool:
     """Whether a rule applies; a number that is not known may be any."""
+    if any(mailing.labels.get(key) != value for key, value in rule.labels.items()):
+        return False
     most, limit = rule.people_over, rule.cost_over
     if most is not None and recipients is not None and recipients <= most:
         return False

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 
 class AudienceCounts(NamedTuple):
-    """rows = invalid + duplicate + suppressed + final + held_out.
+    """rows = invalid + duplicate + suppressed + capped + final + held_out.
 
-    `held_out` are those who are no test phones, where only test phones are sent to.
+    `held_out` are those who are no test phones, where only test phones are sent to; `capped` those who would get too many
+    messages.
     """
 
     rows: int = 0
@@ -35,6 +36,7 @@ class AudienceCounts(NamedTuple):
     suppressed: int = 0
     final: int = 0
     held_out: int = 0
+    capped: int = 0
 
 
 class ChunkPlan(NamedTuple):

@@ -18,6 +18,7 @@ from smsby_deploy.lock.records import NamedId, PrefixCount
 from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, SendTimes, times_of
 from smsby_deploy.problems import Problem, has_errors
+from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.wording import sentence
 
 
@@ -76,6 +77,7 @@ class Action:
     Counts and cost are None where only sms.by knows them (contact lists). `contact_list` is set for a list that is kept
     at sms.by; the list of an uploaded mailing is made by apply. `window` is when what is held or waits may be handed over.
     `languages` counts the recipients of each text, where there is one for each language.
+    `capped` are recipients who would get too many messages and are left out; a plan file has only their number.
     `revision` is None in plans of older versions.
     `text_digest`, `recipients_digest`, `own_digest`, `labels`, `prefixes`, `approval`, the earlier one that it is sent under,
     and `signed_by`, who signed it, are for the lock; a plan file does not have them, nor `is_overdue`, its time passed before
@@ -113,6 +115,7 @@ class Action:
     signed_by: tuple[str, ...] = ()
     labels: Mapping[str, str] | None = None
     prefixes: Mapping[str, PrefixCount] | None = None
+    capped: PhoneSet | None = field(default=None, repr=False, compare=False)
 
     @property
     def sends(self) -> bool:

@@ -34,6 +34,7 @@ from smsby_deploy.wording import remove_controls
 
 FORMAT = "smsby-plan"
 VERSION = 1
+_OPTIONAL_COUNTS = frozenset({"held_out", "capped"})
 
 
 def account_id(url: str, token: str) -> str:
@@ -101,8 +102,8 @@ def _window_document(window: Window) -> dict[str, str]:
 
 
 def _audience_document(audience: AudienceCounts) -> dict[str, int]:
-    """Return the counts; `held_out` only where recipients were held out."""
-    return {key: count for key, count in audience._asdict().items() if key != "held_out" or count}
+    """Return the counts; `held_out` and `capped` only where there are such recipients."""
+    return {key: count for key, count in audience._asdict().items() if key not in _OPTIONAL_COUNTS or count}
 
 
 def _changes_document(changes: BaseChanges) -> dict[str, Any]:

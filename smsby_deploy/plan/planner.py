@@ -126,7 +126,7 @@ def measure_files(
         for mailing in progress.over(mailings):
             policy = ContentPolicy(loaded.project.guardrails)
             is_kept = _may_be_sent_in_bulk(mailing, lock.mailings.get(mailing.address))
-            keeps_phones = shared_texts.keeps(mailing)
+            keeps_phones = shared_texts.keeps(mailing) or loaded.project.guardrails.pressure is not None
             kept_by = keep if is_kept else None
             observers = Observers(policy, progress, observe(mailing), kept_by, keeps_phones, shared_reads)
             observers = observers._replace(tests=[] if runs_tests else None)
@@ -222,8 +222,7 @@ class MeasuredFiles:
 
         Raises:
             Refused: the lock belongs to another service or account.
-            FilesInvalid: sms.by could not be asked, and the files are not valid.
-            SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
+            SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked; FilesInvalid if the files are not valid.
         """
         project, mailings = self.loaded.project, [one.mailing for one in self.measured]
         with self.errors_first():
@@ -241,7 +240,8 @@ class MeasuredFiles:
         planned = [planner.plan_mailing(one) for one in self.measured]
         problems[first:first] = find_name_problems(_unfinished(mailings, planned), names)
         problems += self.flaws
-        actions = hold_budget(project, [action for action in planned if action], self.lock, now)
+        actions = self._limit_pressure(client, [action for action in planned if action], now, problems)
+        actions = hold_budget(project, actions, self.lock, now)
         problems += self._find_similar(actions, planner.sent, now)
         actions += filter(None, map(planner.plan_cancelled, self.cancelled))
         actions += map(planner.compare_orphan, self._orphan_actions)
@@ -266,6 +266,21 @@ class MeasuredFiles:
             callback_url=shown_url(project.api.callback_url) or None,
             archived=sum(is_selected(address, self.select) for address in self.archived),
         )
+
+    def _limit_pressure(
+        self, client: ReadClient | None, actions: list[Action], now: datetime, problems: list[Problem]
+    ) -> list[Action]:
+        project, suppressed = self.loaded.project, self.suppressed
+        if client is None or project.guardrails.pressure is None:
+            return actions
+        from smsby_deploy.plan.pressure import limit_pressure
+
+        with self.errors_first():
+            actions, notes = limit_pressure(
+                project, client, self.lock, self.measured, actions, suppressed, now
+            )
+        problems += notes
+        return actions
 
     def _check_list(self, remote: RemoteView | None, facts: AccountFacts, now: datetime) -> ListCheck | None:
         if remote is None:

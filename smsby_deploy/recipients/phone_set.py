@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from smsby_deploy.recipients.rows import DataAge
 
-_FIRST = 375 * 10**9
+FIRST_NUMBER = 375 * 10**9
 _BELARUSIAN = 10**9  # numbers of nine digits after 375
 _MOBILE_BYTES = [(code * 10**7 // 8, (code + 1) * 10**7 // 8) for code in (25, 29, 33, 44)]  # of the map
 _LANDLINE_BYTES = [
@@ -30,7 +30,7 @@ def number_phones(phones: Iterable[str | bytes]) -> list[int]:
 
     A number is the distance from 375000000000.
     """
-    return [int(phone) - _FIRST for phone in phones]
+    return [int(phone) - FIRST_NUMBER for phone in phones]
 
 
 class PhoneSet:
@@ -116,6 +116,23 @@ class PhoneSet:
             found = sorted(set(found).difference(repeated))
         return repeated, found
 
+    def union(self, other: PhoneSet) -> PhoneSet:
+        """Return a new set of the numbers in this set or in `other`; its `only` is that of `other`."""
+        both = PhoneSet()
+        for one in (self, other):
+            both.add_all(list(one.numbers()))
+        both.only, both.ages = other.only, other.ages
+        return both
+
+    def numbers(self) -> Iterator[int]:
+        """Yield every number of the set, in no particular order."""
+        yield from self._others
+        yield from self._mapped()
+
+    def has_number(self, number: int) -> bool:
+        """Whether the set has a number, or holds it out, as `in` does for a phone."""
+        return self._has(number) or (self.only is not None and not self.only._has(number))
+
     def mark_others(self, numbers: Sequence[int]) -> bytearray:
         """Return 1 for each of `numbers` that is not in the set, else 0."""
         marks = bytearray(b"\1") * len(numbers)
@@ -186,7 +203,7 @@ class PhoneSet:
         return number in self._others
 
     def __contains__(self, phone: str) -> bool:
-        return self._has(int(phone) - _FIRST) or (self.only is not None and phone not in self.only)
+        return self._has(int(phone) - FIRST_NUMBER) or (self.only is not None and phone not in self.only)
 
     def __len__(self) -> int:
         return self._count

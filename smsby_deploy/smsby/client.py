@@ -74,6 +74,10 @@ class ReadClient:
         self.facts = facts
         self.pause: Callable[[float], None] = transport.clock.sleep
 
+    def derive_secret(self, purpose: str) -> bytes:
+        """Return 32 bytes that only those can compute who have the token."""
+        return self._transport.derive_secret(purpose)
+
     def get_sms_messages(
         self, kind: Literal["WEB", "API"] | None = None, *, keep: KeepMailing = keep_all
     ) -> MailingList:

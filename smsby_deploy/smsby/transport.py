@@ -7,6 +7,7 @@ A ReadTransport refuses every method that sends or changes something; a SendTran
 
 from __future__ import annotations
 
+import hmac
 import json
 import logging
 import re
@@ -97,6 +98,10 @@ class ReadTransport:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({_place(self._url)!r}, token={HIDDEN})"
+
+    def derive_secret(self, purpose: str) -> bytes:
+        """Return 32 bytes that only those can compute who have the token."""
+        return hmac.digest(self._token.encode(), purpose.encode(), "sha256")
 
     def ask(self, method: Method, params: Mapping[str, Any], keep: KeepRow | None = None) -> Answer:
         """Call a method that only asks.

@@ -27,6 +27,8 @@ _PLAN = (("plan",),)
 _GITHUB = (("plan", "--format", "github"),)  # in CI formats, what blocks a plan is a problem, too
 _CANCELLED = "    text: Hello\n    cancelled: 'wrong prices'\n"
 _SENT = ("apply", "--auto-approve")
+_PRESSURE = "guardrails: {{pressure: {{messages: 1, within: 7d, on_excess: {}}}}}\n"
+_TWO = _MAILING + "    text: Hi\n  - name: more\n    recipients: {file: list.csv}\n"
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ CASES: dict[str, Case] = {
         files={"out.csv": "phone\n375293333333\n"}, then=(("out.csv", "phone\n375291111111\n"),),
     ),
     "ORDER": Case(mailing=_sql(_QUERY, "order_by: city"), url=_DATABASE),
+    "OVERLAP": Case(project=_PRESSURE.format("block"), mailing=_TWO, commands=_PLAN),
     "PATH_HIDDEN": Case(mailing="  - name: vip\n    recipients: {file: .git/config}\n"),
     "PATH_OUTSIDE": Case(mailing="  - name: vip\n    recipients: {file: ../list.csv}\n"),
     "PATTERN": Case(project="campaigns: ['**.yaml']\n"),
@@ -145,6 +148,7 @@ CASES: dict[str, Case] = {
     ),
     "PIN": Case(mailing=f"  - name: vip\n    recipients: {{file: list.csv, sha256: '{'0' * 64}'}}\n"),
     "PLACEHOLDER": Case("    text: Hello {name}\n"),
+    "PRESSURE": Case(project=_PRESSURE.format("drop"), mailing=_TWO, commands=_PLAN),
     "RECIPIENTS": Case(rows="tel,name\n375291111111,Anna\n"),
     "REFUSED": Case(
         project="price: {currency: BYN, per_part: 0.026}\nguardrails: {max_cost: 0.05}\n", commands=_GITHUB

@@ -115,6 +115,16 @@ def test_rule_applies_to(
     assert (desk.judge(recipients, cost).lack is not None) is is_needed
 
 
+@pytest.mark.parametrize(
+    ("labels", "is_needed"), [("{kind: promo}", True), ("{kind: service}", False), ("", False)]
+)
+def test_rule_applies_to_labels(desk: _Desk, labels: str, is_needed: bool) -> None:
+    desk.rules("{when: {label: {kind: promo}}, need: 1}")
+    labeled = CAMPAIGN.replace("mailings:", f"labels: {labels}\nmailings:") if labels else CAMPAIGN
+    (desk.root / "sale.yaml").write_text(labeled, "utf-8")
+    assert (desk.plan().actions[0].reason_code == "approval") is is_needed
+
+
 def test_two_signatures_of_two_persons(desk: _Desk) -> None:
     desk.rules("{need: 2}")
     desk.sign("anna")

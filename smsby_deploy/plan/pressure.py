@@ -1,0 +1,266 @@
+"""Contact pressure: how many messages a recipient gets within a span."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from smsby_deploy.config.declarations import Mailing, Pressure, Project
+from smsby_deploy.config.sources import ContactList
+from smsby_deploy.lock.records import Lock
+from smsby_deploy.plan.contact_ledger import (
+    Contact,
+    ContactLedger,
+    PhoneHasher,
+    count_messages,
+    ledger_path,
+)
+from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.mailing_planner import MeasuredMailing
+from smsby_deploy.plan.measure import measure_mailing
+from smsby_deploy.plan.model import NEW_COMMITTING, Action, ActionKind, ReasonCode
+from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.recipients.phone_set import FIRST_NUMBER, PhoneSet
+from smsby_deploy.wording import counted, sentence
+
+if TYPE_CHECKING:
+    from smsby_deploy.smsby.client import ReadClient
+
+_JUDGED = NEW_COMMITTING | {ActionKind.RESUME}
+_COUNTED = _JUDGED | {ActionKind.WAITING, ActionKind.DUE}  # what gets to recipients of this plan
+Remeasure = Callable[[Mailing, PhoneSet], Desired | None]
+
+
+class PlannedMailing(NamedTuple):
+    """A mailing of the plan, with its recipients as the files have them."""
+
+    mailing: Mailing
+    desired: Desired
+    action: Action
+
+
+class Excess(NamedTuple):
+    """The recipients who would get too many messages.
+
+    `possible` counts those who would if they are among the recipients that are not known. `overlap` counts who is in other
+    mailings of this plan, and who got others lately.
+    """
+
+    phones: PhoneSet
+    possible: int
+    in_plan: int
+    lately: int
+
+
+@dataclass(slots=True)
+class PressureCheck:
+    """Judges the mailings of one plan, in the order in which recipients get them."""
+
+    pressure: Pressure
+    contacts: Sequence[Contact]
+    hasher: PhoneHasher
+    suppressed: PhoneSet
+    now: datetime
+    remeasure: Remeasure
+    problems: list[Problem] = field(default_factory=list)
+
+    def judge(self, planned: Sequence[PlannedMailing]) -> Mapping[str, Action]:
+        """Return the actions of `planned` by address, some blocked or without recipients."""
+        before: list[PlannedMailing] = []
+        judged: dict[str, Action] = {}
+        for one in sorted(planned, key=self._order):
+            if one.action.action in _JUDGED and not self._is_exempt(one.mailing):
+                one = one._replace(action=self._judge(one, before))
+                judged[one.action.address] = one.action
+            if one.action.action in _COUNTED:
+                before.append(one)
+        return judged
+
+    def _is_exempt(self, mailing: Mailing) -> bool:
+        exempt = self.pressure.never_cap
+        return bool(exempt) and not set(exempt).isdisjoint(mailing.labels.values())
+
+    def _order(self, one: PlannedMailing) -> tuple[int, datetime, str]:
+        return -one.mailing.priority, self._time(one.mailing), one.mailing.address
+
+    def _time(self, mailing: Mailing) -> datetime:
+        return max(mailing.schedule_time or self.now, self.now)
+
+    def _judge(self, one: PlannedMailing, before: Sequence[PlannedMailing]) -> Action:
+        if isinstance(one.mailing.audience, ContactList) or one.desired.phones is None:
+            why = sentence(
+                "pressure: the recipients of a list kept at sms.by are not known, nor what they got"
+            )
+            return one.action.block(ReasonCode.GUARDRAIL, why)
+        excess, limit = self._find_excess(one, before), self._limit
+        self._note_overlap(one, excess)
+        if excess.possible > len(excess.phones):
+            why = sentence(
+                "pressure: sms.by does not report yet who got {names}; more than {limit} are possible",
+                names=", ".join(contact.name for contact in self._near(one) if contact.unknown),
+                limit=limit,
+            )
+            return one.action.block(ReasonCode.GUARDRAIL, why)
+        if not len(excess.phones):
+            return one.action
+        # A draft holds its list: without the same recipients it could not be confirmed after a crash.
+        if not self.pressure.drops or one.mailing.upload is not None:
+            why = sentence(
+                "pressure: {count:recipient|recipients} would get more than {limit}",
+                count=len(excess.phones),
+                limit=limit,
+            )
+            return one.action.block(ReasonCode.GUARDRAIL, why)
+        who = counted(len(excess.phones), "recipient")
+        self._note(one, "PRESSURE", f"{who} would get more than {limit}, and are left out")
+        return self._leave_out(one, excess.phones)
+
+    def _leave_out(self, one: PlannedMailing, capped: PhoneSet) -> Action:
+        """Return the action without `capped`; what is resumed counts them all the same."""
+        if one.action.action is ActionKind.RESUME:
+            return replace(one.action, capped=capped)
+        desired = self.remeasure(one.mailing, capped.union(self.suppressed))
+        assert desired is not None, "it was measured before"
+        opted_out = one.desired.audience.suppressed
+        audience = desired.audience._replace(
+            suppressed=opted_out, capped=desired.audience.suppressed - opted_out
+        )
+        return replace(
+            one.action,
+            recipients=desired.audience.final,
+            parts=desired.parts,
+            prefixes=desired.prefixes,
+            cost=desired.cost,
+            gsm7=desired.gsm7,
+            ucs2=desired.ucs2,
+            chunks=desired.chunks,
+            audience=audience,
+            capped=capped,
+        )
+
+    def _find_excess(self, one: PlannedMailing, before: Sequence[PlannedMailing]) -> Excess:
+        assert one.desired.phones is not None
+        time, limit = self._time(one.mailing), self.pressure.messages
+        near = self._near(one)
+        reported, known = (
+            [contact.hashes for contact in near],
+            [c.phones for c in near if c.phones is not None],
+        )
+        unknown = sum(bool(contact.unknown) for contact in near)
+        mates = [
+            (other.desired.phones, other.action.capped or PhoneSet())
+            for other in before
+            if other.desired.phones is not None and self._is_near(self._time(other.mailing), time)
+        ]
+        excess: list[int] = []
+        possible = in_plan = lately = 0
+        for number in one.desired.phones.numbers():
+            if self.suppressed.has_number(number):
+                continue
+            planned = sum(phones.has_number(number) and not out.has_number(number) for phones, out in mates)
+            got = sum(phones.has_number(number) for phones in known)
+            got += count_messages(reported, self.hasher(str(number + FIRST_NUMBER)))
+            in_plan += planned > 0
+            lately += got > 0
+            possible += planned + got + unknown >= limit
+            if planned + got >= limit:
+                excess.append(number)
+        phones = PhoneSet()
+        phones.add_all(excess)
+        return Excess(phones, possible, in_plan, lately)
+
+    def _near(self, one: PlannedMailing) -> list[Contact]:
+        """Return the other mailings near the time of this one.
+
+        What was sent of this one is no message beside it.
+        """
+        own, time = (one.mailing.address, one.mailing.revision), self._time(one.mailing)
+        return [c for c in self.contacts if (c.name, c.revision) != own and self._is_near(c.at, time)]
+
+    def _is_near(self, one: datetime, other: datetime) -> bool:
+        return abs(one - other) < self.pressure.within
+
+    @property
+    def _limit(self) -> str:
+        return sentence(
+            "{messages:message|messages} within {span}",
+            messages=self.pressure.messages,
+            span=_span(self.pressure.within),
+        )
+
+    def _note_overlap(self, one: PlannedMailing, excess: Excess) -> None:
+        parts = [
+            f"{counted(count, 'recipient')} {where}"
+            for count, where in (
+                (excess.in_plan, "get another mailing of this plan"),
+                (excess.lately, f"got others within {_span(self.pressure.within)}"),
+            )
+            if count
+        ]
+        if parts:
+            self._note(one, "OVERLAP", ", ".join(parts))
+
+    def _note(self, one: PlannedMailing, code: str, message: str) -> None:
+        mailing = one.mailing
+        self.problems.append(Problem(Severity.NOTE, code, message, mailing.address, mailing.location))
+
+
+def limit_pressure(
+    project: Project,
+    client: ReadClient,
+    lock: Lock,
+    measured: Sequence[MeasuredMailing],
+    actions: Sequence[Action],
+    suppressed: PhoneSet,
+    now: datetime,
+) -> tuple[list[Action], list[Problem]]:
+    """Return `actions` as the pressure allows them, and notes about it.
+
+    Where recipients would get too many messages, they are blocked, or leave them out.
+
+    Raises:
+        SmsbyUnavailable, TokenRefused: sms.by did not answer.
+    """
+    pressure, by_address = project.guardrails.pressure, {action.address: action for action in actions}
+    planned = [
+        PlannedMailing(one.mailing, one.desired, by_address[one.mailing.address])
+        for one in measured
+        if one.desired is not None and one.mailing.address in by_address
+    ]
+    times = [max(one.mailing.schedule_time or now, now) for one in planned if one.action.action in _JUDGED]
+    if pressure is None or project.environment.is_rehearsal or not times:
+        return list(actions), []
+    ledger = ContactLedger(client, project.scope, _recorded_phones(lock, planned), ledger_path(project.lock))
+    contacts = ledger.read(lock, min(times) - pressure.within, max(times) + pressure.within)
+
+    def remeasure(mailing: Mailing, without: PhoneSet) -> Desired | None:
+        return measure_mailing(project, mailing, without)[0]
+
+    check = PressureCheck(pressure, contacts, ledger.hasher, suppressed, now, remeasure)
+    judged = check.judge(planned)
+    return [judged.get(action.address, action) for action in actions], check.problems
+
+
+def _recorded_phones(lock: Lock, planned: Sequence[PlannedMailing]) -> dict[tuple[str, int], PhoneSet]:
+    """Return the recipients of recorded mailings, by address and revision.
+
+    The files have the recipients that a mailing was sent to if its digest is the recorded one.
+    """
+    return {
+        (one.mailing.address, entry.revision): one.desired.phones
+        for one in planned
+        if (entry := lock.mailings.get(one.mailing.address)) is not None
+        and entry.audience_digest == one.desired.audience_digest
+        and one.desired.phones is not None
+    }
+
+
+def _span(span: timedelta) -> str:
+    """`7d`, `36h` or `90m`, as smsby.yaml has it."""
+    minutes = int(span.total_seconds() // 60)
+    for unit, size in (("d", 1440), ("h", 60)):
+        if minutes % size == 0:
+            return f"{minutes // size}{unit}"
+    return f"{minutes}m"

@@ -1,0 +1,164 @@
+"""No recipient gets more messages within a span than `guardrails.pressure` allows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import PROJECT, Result, Shop
+from tests.e2e.trial import PHONES
+
+ANNA, BORIS, VERA, OLGA = PHONES[:4]
+
+
+def _mailing(name: str, *phones: str, more: str = "") -> str:
+    rows = ", ".join(f'"{phone}"' for phone in phones)
+    return f"  - {{name: {name}, recipients: [{rows}], text: Hello from {name}{more}}}\n"
+
+
+def _write(shop: Shop, *mailings: str, pressure: str = "{messages: 1, within: 7d, on_excess: drop}") -> None:
+    shop.write("smsby.yaml", f"{PROJECT}guardrails: {{pressure: {pressure}}}\n")
+    shop.write("sale.yaml", "version: 1\ncampaign: sale\nmailings:\n" + "".join(mailings))
+
+
+def _action(result: Result, address: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(one for one in result.json["actions"] if one["address"] == address)
+    return found
+
+
+def _texts(shop: Shop) -> dict[str, list[str]]:
+    return {phone: [one["text"] for one in messages] for phone, messages in shop.inbox().items()}
+
+
+@pytest.fixture
+def sent(shop: Shop) -> Shop:
+    """A project whose mailing sale/one was sent to Anna and Boris."""
+    _write(shop, _mailing("one", ANNA, BORIS))
+    assert shop.run("apply", "--auto-approve").code == 0
+    return shop
+
+
+def test_capped_recipients_are_left_out(sent: Shop) -> None:
+    """Who got a message gets no second one; the others do."""
+    _write(sent, _mailing("one", ANNA, BORIS), _mailing("two", BORIS, VERA, OLGA))
+    planned = sent.run("plan", "--out", "plan.json", "--format", "json")
+    two = _action(planned, "sale/two")
+    assert (planned.code, two["action"], two["recipients"], two["parts"]) == (0, "create", 2, 2)
+    assert two["audience"] == {
+        "rows": 3,
+        "invalid": 0,
+        "duplicate": 0,
+        "suppressed": 0,
+        "capped": 1,
+        "final": 2,
+    }
+    codes = {problem["code"] for problem in planned.json["problems"]}
+    assert {"PRESSURE", "OVERLAP"} <= codes
+    assert sent.run("apply", "plan.json").code == 0
+    assert {phone: len(texts) for phone, texts in _texts(sent).items()} == {
+        ANNA: 1,
+        BORIS: 1,
+        VERA: 1,
+        OLGA: 1,
+    }
+
+
+def test_excess_blocks(sent: Shop) -> None:
+    _write(sent, _mailing("two", BORIS, VERA), pressure="{messages: 1, within: 7d}")
+    planned = sent.run("plan", "--format", "json")
+    two = _action(planned, "sale/two")
+    assert (planned.code, two["action"], two["reason_code"]) == (4, "blocked", "guardrail")
+    assert two["reason"] == "guardrail: pressure: 1 recipient would get more than 1 message within 7d"
+
+
+def test_limit_is_counted(sent: Shop) -> None:
+    """With two messages allowed, the second one is sent and the third is not."""
+    limit = "{messages: 2, within: 7d}"
+    _write(sent, _mailing("two", BORIS), pressure=limit)
+    assert sent.run("apply", "--auto-approve").code == 0
+    _write(sent, _mailing("three", BORIS), pressure=limit)
+    assert sent.run("plan").code == 4
+
+
+def test_mailings_of_one_plan_count(shop: Shop) -> None:
+    """The earlier one reaches the recipients of both, or the one with the higher priority."""
+    _write(shop, _mailing("a", ANNA, BORIS), _mailing("b", BORIS, VERA))
+    planned = shop.run("plan", "--format", "json")
+    assert [_action(planned, f"sale/{name}")["recipients"] for name in "ab"] == [2, 1]
+    _write(shop, _mailing("a", ANNA, BORIS), _mailing("b", BORIS, VERA, more=", priority: 5"))
+    planned = shop.run("plan", "--format", "json")
+    assert [_action(planned, f"sale/{name}")["recipients"] for name in "ab"] == [1, 2]
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert _texts(shop) == {ANNA: ["Hello from a"], BORIS: ["Hello from b"], VERA: ["Hello from b"]}
+
+
+def test_other_mailings_of_the_account_count(shop: Shop) -> None:
+    """Also what was sent without this project."""
+    message = f'[{{"alphaname_id": "0", "name": "other", "message_type": "bulk", "text": "Hi", "delivery_list": ["{ANNA}"]}}]'
+    shop.write("other.json", f'{{"callback_url": "", "messages": {message}}}')
+    assert shop.run("api", "sendBulkSms", "--input", "other.json", "--yes").code == 0
+    _write(shop, _mailing("two", ANNA, VERA))
+    planned = shop.run("plan", "--format", "json")
+    assert _action(planned, "sale/two")["recipients"] == 1
+
+
+def test_final_mailing_is_asked_about_once(sent: Shop) -> None:
+    """What is known is kept as keyed hashes: a second plan asks only for the list."""
+    _write(sent, _mailing("two", BORIS, VERA))
+    assert sent.run("plan").code == 0
+    asked = sum(call["method"] == "statusBulkSms" for call in sent.calls())
+    assert asked == 1
+    again = sent.run("plan", "--format", "json")
+    assert _action(again, "sale/two")["recipients"] == 1
+    assert sum(call["method"] == "statusBulkSms" for call in sent.calls()) == asked
+    kept = sent.root / ".smsby" / "smsby.lock.json.contacts"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert BORIS not in kept.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda text: text.replace("A", "B"), lambda text: "smsby-contacts 1 forged\n"]
+)
+def test_forged_cache_is_not_believed(sent: Shop, damage: Any) -> None:
+    """Whoever writes the files of a pull request cannot have recipients called, or left out."""
+    _write(sent, _mailing("two", BORIS, VERA))
+    sent.run("plan")
+    kept = sent.root / ".smsby" / "smsby.lock.json.contacts"
+    kept.write_text(damage(kept.read_text("utf-8")), "utf-8")
+    assert _action(sent.run("plan", "--format", "json"), "sale/two")["recipients"] == 1
+
+
+def test_unreported_recipients_block(sent: Shop) -> None:
+    """It is not known who got it: the recipients of the files have changed since, and sms.by reports none."""
+    _write(sent, _mailing("one", ANNA, OLGA), _mailing("two", BORIS, VERA))
+    sent.fault(method="statusBulkSms", mode="empty", times=10)
+    planned = sent.run("plan", "--format", "json")
+    two = _action(planned, "sale/two")
+    assert (two["action"], two["reason_code"]) == ("blocked", "guardrail")
+    assert "sms.by does not report yet who got sale/one" in two["reason"]
+
+
+def test_files_say_who_is_not_reported(sent: Shop) -> None:
+    """A scheduled mailing is not reported before its time; its recipients are in the files."""
+    _write(sent, _mailing("one", ANNA, BORIS), _mailing("two", BORIS, VERA))
+    sent.fault(method="statusBulkSms", mode="empty", times=10)
+    assert _action(sent.run("plan", "--format", "json"), "sale/two")["recipients"] == 1
+
+
+def test_resumed_mailing_leaves_them_out_too(sent: Shop) -> None:
+    """A crash between two requests does not send the rest to capped recipients."""
+    _write(sent, _mailing("two", VERA, OLGA, BORIS, PHONES[4]))
+    sent.fault(method="sendBulkSms", mode="429", times=100, nth=2)
+    assert sent.run("apply", "--auto-approve").code in (6, 7)
+    sent.clear_faults()
+    assert sent.run("apply", "--auto-approve").code == 0
+    assert len(_texts(sent)[BORIS]) == 1
+    assert len(_texts(sent)[PHONES[4]]) == 1
+
+
+def test_rehearsal_is_not_limited(sent: Shop) -> None:
+    _write(sent, _mailing("two", BORIS, VERA), pressure="{messages: 1, within: 7d}")
+    assert sent.run("--env", "sandbox", "apply", "--auto-approve").code == 0
+    assert json.loads((sent.root / ".smsby/sandbox.lock.json").read_text("utf-8"))["mailings"]

@@ -1,0 +1,188 @@
+"""Which recipients get too many messages, and what happens to their mailing."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsby_deploy.config.declarations import Mailing, Pressure
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.config.sources import ContactList
+from smsby_deploy.plan.contact_ledger import Contact, PhoneHasher
+from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.measure import measure_mailing
+from smsby_deploy.plan.model import Action, ActionKind
+from smsby_deploy.plan.observers import Observers
+from smsby_deploy.plan.pressure import PlannedMailing, PressureCheck
+from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
+from tests.plan.examples import CAMPAIGN, NOON, make_example_plan
+
+_HASHER = PhoneHasher(b"s" * 32)
+_DAY = timedelta(days=1)
+ANNA, TEST = "375291234567", "375297654321"  # the recipients of sale/vip; sale/staff has only Anna
+
+
+class _Desk:
+    """Two mailings of one plan, and what was sent before."""
+
+    def __init__(self, folder: Path) -> None:
+        actions = make_example_plan(folder, "{}", CAMPAIGN).actions
+        self.project = load_project(folder).project
+        self.planned = [
+            PlannedMailing(mailing, self._measure(mailing, PhoneSet()), action)
+            for mailing, action in zip(self.project.mailings, actions, strict=True)
+        ]
+
+    def _measure(self, mailing: Mailing, suppressed: PhoneSet) -> Desired:
+        desired, _ = measure_mailing(self.project, mailing, suppressed, Observers(keeps_phones=True))
+        assert desired is not None
+        return desired
+
+    def change(self, index: int, **changes: object) -> None:
+        one = self.planned[index]
+        self.planned[index] = one._replace(mailing=one.mailing._replace(**changes))
+
+    def judge(
+        self, limit: Pressure, contacts: Iterable[Contact] = (), suppressed: PhoneSet | None = None
+    ) -> list[Action]:
+        out = suppressed or PhoneSet()
+        self.check = PressureCheck(limit, list(contacts), _HASHER, out, NOON, self._measure)
+        judged = self.check.judge(self.planned)
+        return [judged.get(one.action.address, one.action) for one in self.planned]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shop")
+
+
+@pytest.fixture
+def desk(folder: Path) -> _Desk:
+    return _Desk(folder)
+
+
+def _phones(*phones: str) -> PhoneSet:
+    found = PhoneSet()
+    found.add_all(number_phones(phones))
+    return found
+
+
+def _contact(*phones: str, days: float = -1.0, unknown: int = 0, name: str = "old/one") -> Contact:
+    hashes = array("Q", sorted(map(_HASHER, phones)))
+    return Contact(name, 1, NOON + timedelta(days=days), hashes, unknown=unknown)
+
+
+def _limit(messages: int, *, drops: bool = True, never_cap: tuple[str, ...] = ()) -> Pressure:
+    return Pressure(messages, 7 * _DAY, drops, never_cap)
+
+
+def test_pressure_within_a_plan(desk: _Desk) -> None:
+    """Of two mailings at one time the address decides: sale/staff is first, so sale/vip loses Anna."""
+    vip, staff = desk.judge(_limit(1))
+    assert (staff.action, staff.recipients, staff.capped) == ("create", 1, None)
+    assert (vip.action, vip.recipients, vip.audience.capped) == ("create", 1, 1)
+    assert vip.audience.rows == vip.audience.final + vip.audience.capped
+    assert [problem.code for problem in desk.check.problems] == ["OVERLAP", "PRESSURE"]
+
+
+def test_pressure_of_a_higher_priority(desk: _Desk) -> None:
+    desk.change(0, priority=1)
+    vip, staff = desk.judge(_limit(1))
+    assert (vip.recipients, staff.recipients) == (2, 0)
+
+
+def test_pressure_of_an_earlier_time(desk: _Desk) -> None:
+    desk.change(1, schedule_time=NOON + _DAY)
+    vip, staff = desk.judge(_limit(1))
+    assert (vip.recipients, staff.recipients) == (2, 0)
+
+
+@pytest.mark.parametrize(("days", "is_capped"), [(-6.9, True), (-7.0, False), (6.9, True), (7.0, False)])
+def test_pressure_ends_with_the_span(desk: _Desk, days: float, is_capped: bool) -> None:
+    vip, _ = desk.judge(_limit(1), [_contact(TEST, days=days)])
+    assert (vip.audience.capped == 2) is is_capped  # Anna is in sale/staff, too
+
+
+def test_pressure_blocks_unless_it_drops(desk: _Desk) -> None:
+    vip, staff = desk.judge(_limit(1, drops=False))
+    assert (vip.action, vip.reason_code, staff.action) == ("blocked", "guardrail", "create")
+    assert vip.reason == "guardrail: pressure: 1 recipient would get more than 1 message within 7d"
+
+
+def test_pressure_of_unknown_recipients_blocks(desk: _Desk) -> None:
+    """Also where recipients would be left out: it is not known which."""
+    actions = desk.judge(_limit(1), [_contact(unknown=5)])
+    assert {action.reason_code for action in actions} == {"guardrail"}
+    assert "does not report yet who got old/one" in actions[0].reason
+
+
+def test_pressure_of_unknown_recipients_that_do_not_matter(desk: _Desk) -> None:
+    assert [one.action for one in desk.judge(_limit(3), [_contact(unknown=5)])] == ["create", "create"]
+
+
+def test_pressure_does_not_count_its_own_messages(desk: _Desk) -> None:
+    own = _contact(ANNA, TEST, name="sale/vip")
+    desk.planned = desk.planned[:1]
+    assert desk.judge(_limit(1), [own])[0].recipients == 2
+    assert desk.judge(_limit(1), [own._replace(revision=2)])[0].recipients == 0
+
+
+def test_pressure_by_the_files(desk: _Desk) -> None:
+    desk.planned = desk.planned[:1]
+    assert desk.judge(_limit(1), [_contact()._replace(phones=_phones(TEST))])[0].audience.capped == 1
+
+
+def test_pressure_ignores_opt_outs(desk: _Desk) -> None:
+    """Who opted out gets nothing, and is no excess."""
+    vip, staff = desk.judge(_limit(1), [_contact(ANNA)], _phones(ANNA))
+    assert (vip.capped, staff.capped) == (None, None)
+
+
+def test_pressure_of_a_contact_list(desk: _Desk) -> None:
+    location = desk.planned[0].mailing.location
+    desk.change(0, audience=ContactList("Newsletter", location))
+    assert desk.judge(_limit(5))[0].reason_code == "guardrail"
+
+
+def test_pressure_never_caps_a_label(desk: _Desk) -> None:
+    """An exempt mailing is not limited, and counts for the others."""
+    desk.change(1, labels={"kind": "service"})
+    vip, staff = desk.judge(_limit(1, never_cap=("service",)), [_contact(ANNA)])
+    assert (staff.recipients, vip.audience.capped) == (1, 1)
+
+
+def test_pressure_of_an_uploaded_list_blocks(desk: _Desk) -> None:
+    desk.change(0, upload=object())
+    assert desk.judge(_limit(1))[0].reason_code == "guardrail"
+
+
+def test_resumed_mailing_keeps_its_counts(desk: _Desk) -> None:
+    """Its chunks are those of the first run; the recipients are left out all the same."""
+    one = desk.planned[0]
+    desk.planned[0] = one._replace(action=replace(one.action, action=ActionKind.RESUME))
+    vip, _ = desk.judge(_limit(1))
+    assert (vip.recipients, len(vip.capped or ())) == (one.action.recipients, 1)
+
+
+@given(
+    contacts=st.lists(st.sets(st.sampled_from([ANNA, TEST])), max_size=4),
+    messages=st.integers(1, 4),
+)
+def test_no_recipient_gets_more_than_the_limit(folder: Path, contacts: list[set[str]], messages: int) -> None:
+    """Whatever was sent before: what this plan adds never exceeds the limit, and it leaves out no other recipient."""
+    desk = _Desk(folder)
+    actions = desk.judge(_limit(messages), [_contact(*one) for one in contacts])
+    got = {phone: sum(phone in one for one in contacts) for phone in (ANNA, TEST)}
+    members = {"sale/vip": (ANNA, TEST), "sale/staff": (ANNA,)}
+    for action in sorted(actions, key=lambda action: action.address):
+        for phone in members[action.address]:
+            is_capped = action.capped is not None and phone in action.capped
+            assert is_capped is (got[phone] >= messages)
+            got[phone] += not is_capped
