@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Shop, shop  # noqa: F401  # the fixture
+from tests.e2e.forked import ForkedProgram
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ACTION = ROOT / ".github/actions/smsby-deploy"
@@ -28,7 +29,7 @@ mailings:
 """
 # Answers the requests of run.sh to GitHub from files, and stores what it posts.
 GH = """\
-#!{python}
+#!{python} -IS
 import json, os, re, sys
 from pathlib import Path
 state, called = Path(os.environ["GH_STATE"]), " ".join(sys.argv[1:])
@@ -153,16 +154,13 @@ class Pipeline:
 
 
 @pytest.fixture
-def pipeline(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:  # noqa: F811
+def pipeline(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:  # noqa: F811
     binaries, state, runner = (tmp_path / name for name in ("bin", "state", "runner"))
     for folder in (binaries, state, runner):
         folder.mkdir()
-    for name, text in (
-        ("smsby-deploy", f'#!/bin/bash\nexec {sys.executable} -m smsby_deploy "$@"\n'),
-        ("gh", GH.format(python=sys.executable)),
-    ):
-        (binaries / name).write_text(text)
-        (binaries / name).chmod(0o755)
+    program = ForkedProgram(binaries / "smsby-deploy")
+    (binaries / "gh").write_text(GH.format(python=sys.executable))
+    (binaries / "gh").chmod(0o755)
     for name, text in (("comments", "[]"), ("artifacts", "[]"), ("pulls", "{}"), ("compare", "[]")):
         (state / f"{name}.json").write_text(text)
     shop.write("sale.yaml", CAMPAIGN)
@@ -198,4 +196,5 @@ def pipeline(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pip
     made.git("commit", "--quiet", "-m", "A campaign")
     made.git("remote", "add", "origin", str(origin))
     made.git("push", "--quiet", "origin", "HEAD:main")
-    return made
+    yield made
+    program.close()

@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.cli.main import run
+from tests.e2e.forked import ForkedProgram
 
 _DOCS = Path(__file__).resolve().parents[2] / "docs"
 _PAGES = ("runbook.md", "recipes.md", "tests.md")
@@ -90,13 +91,22 @@ def sandbox_url() -> Iterator[str]:
         server.terminate()
 
 
+@pytest.fixture(scope="module")
+def program_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with the program; it starts a hundred times."""
+    folder = tmp_path_factory.mktemp("bin")
+    program = ForkedProgram(folder / "smsby-deploy")
+    yield folder
+    program.close()
+
+
 @pytest.fixture
-def shell_environment(tmp_path: Path, sandbox_url: str) -> dict[str, str]:
+def shell_environment(sandbox_url: str, program_folder: Path) -> dict[str, str]:
     """The variables of a reader's shell: the sandbox with nothing sent, a token, and git's author."""
     environment = os.environ | {
         "SMSBY_API_URL": sandbox_url,
         "SMSBY_TOKEN": "anything",
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{program_folder}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         **{f"GIT_{role}_{field}": "a@b" for role in ("AUTHOR", "COMMITTER") for field in ("NAME", "EMAIL")},
     }
     reset = f"{_PRELUDE}sandbox reset '{{}}'"

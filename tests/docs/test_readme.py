@@ -21,6 +21,7 @@ import yaml
 
 from smsby_deploy.cli.main import run
 from smsby_deploy.config.project_loader import load_project
+from tests.e2e.forked import ForkedProgram
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,15 +42,17 @@ _PRELUDE = 'set -euo pipefail\nmake() { command make --dry-run "$@" >/dev/null; 
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
+def checkout(tmp_path: Path) -> Iterator[Path]:
     """A folder with what the examples need from a checkout: the Makefile and the venv of this test."""
     folder = tmp_path / "checkout"
     (folder / ".venv" / "bin").mkdir(parents=True)
     for name in ("Makefile", "pyproject.toml"):
         (folder / name).write_text((ROOT / name).read_text(encoding="utf-8"), encoding="utf-8")
-    path = shlex.quote(str(Path(sys.executable).parent))
-    (folder / ".venv" / "bin" / "activate").write_text(f'export PATH={path}:"$PATH"\n')
-    return folder
+    program = ForkedProgram(folder / ".venv" / "bin" / "smsby-deploy")
+    path = f"{folder}/.venv/bin:{Path(sys.executable).parent}"
+    (folder / ".venv" / "bin" / "activate").write_text(f'export PATH={shlex.quote(path)}:"$PATH"\n')
+    yield folder
+    program.close()
 
 
 @pytest.fixture
