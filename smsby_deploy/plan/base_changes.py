@@ -19,6 +19,7 @@ from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.plan.model import Plan, SettingChange
 from smsby_deploy.privacy import HIDDEN, hide_token, mask_phone, mask_phones, shown_url
 from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts, FactName
 
 LOCK_CHANGED = "LOCK_CHANGED"
 _FIRST = ("guardrails", "api", "suppress", "lock", "approvals", "freeze", "project", "rehearsed_in")
@@ -65,6 +66,17 @@ def compare_signers(before: str, after: str) -> tuple[SettingChange, ...]:
     if old == new:
         return ()
     return tuple(_compare_values("approvals.signers", old, new, lambda key, value: _shown(key, value, "")))
+
+
+def compare_facts(
+    before: Mapping[str, AccountFacts], after: Mapping[str, AccountFacts]
+) -> Iterator[SettingChange]:
+    """Yield the facts that differ and decide something, such as which answers are believed."""
+    for account in dict.fromkeys((*before, *after)):
+        old, new = (one.get(account, NO_FACTS).deciding() for one in (before, after))
+        for name in FactName:
+            if old.get(name) != new.get(name):
+                yield SettingChange(f"facts.{account}.{name}", old.get(name), new.get(name))
 
 
 @dataclass(frozen=True, slots=True)

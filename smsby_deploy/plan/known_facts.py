@@ -19,14 +19,11 @@ from smsby_deploy.plan.model import NEW_COMMITTING, ActionKind
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.smsby.facts import NO_FACTS, AccountClock, AccountFacts, FactName, PartTable
-from smsby_deploy.wording import counted, first_of
+from smsby_deploy.wording import first_of, sentence
 
 _SURE_PARTS = 3  # up to so many parts every known table agrees
-_CLOCKS = {
-    FactName.CLOCK_IN: "createSmsMessage and sendSmsList",
-    FactName.SCHEDULE_CLOCK: "sendBulkSms",
-    FactName.CLOCK_OUT: "answers",
-}
+_CLOCKS = (FactName.CLOCK_IN, FactName.SCHEDULE_CLOCK, FactName.CLOCK_OUT)
+_READERS = {FactName.CLOCK_IN: "createSmsMessage, sendSmsList", FactName.SCHEDULE_CLOCK: "sendBulkSms"}
 
 
 class Contradiction(NamedTuple):
@@ -45,28 +42,33 @@ def find_contradictions(project: Project, facts: AccountFacts) -> Iterator[Contr
     yield from _find_slow_list(project, facts)
     size, length = facts.list_size, facts.name_length
     if size is not None and size.is_capped:
-        message = (
-            f"getSMSMessages lists only {counted(size.length, 'mailing')}, so it does not prove that an older one was not "
-            "sent: never lose the lock"
+        message = sentence(
+            "getSMSMessages lists only {count:mailing|mailings}, so it does not prove that an older one was not sent: "
+            "never lose the lock",
+            count=size.length,
         )
         yield Contradiction(FactName.LIST_SIZE, message)
     if facts.part_table not in (None, PartTable.SDK):
-        message = (
-            f"sms.by counts texts of more than {_SURE_PARTS} parts otherwise than this tool: keep texts to {_SURE_PARTS} "
-            f"parts (guardrails.max_parts: {_SURE_PARTS})"
+        message = sentence(
+            "sms.by counts texts of more than {count:part|parts} otherwise than this tool: keep texts shorter "
+            "(guardrails.max_parts: {most})",
+            count=_SURE_PARTS,
+            most=_SURE_PARTS,
         )
         yield Contradiction(FactName.PART_TABLE, message)
     if length is not None and length.listed < length.sent:
-        message = (
-            f"sms.by cuts names after {counted(length.listed, 'character')}: a mailing with a longer name is not recognized "
-            "after a lost answer, so keep the names of campaigns and mailings short"
+        message = sentence(
+            "sms.by cuts names after {count:character|characters}: a mailing with a longer name is not recognized after a "
+            "lost answer, so keep the names of campaigns and mailings short",
+            count=length.listed,
         )
         yield Contradiction(FactName.NAME_LENGTH, message)
     refusal = facts.value(FactName.TOKEN_REFUSAL)
     if refusal is not None and not refusal["recognized"]:
-        message = (
-            f"how sms.by refuses a token (HTTP {refusal['status']}) is not recognized: a token that expires during an apply "
-            "looks like rejected mailings, so check it with `smsby-deploy api getBalance` before each"
+        message = sentence(
+            "how sms.by refuses a token (HTTP {status}) is not recognized: a token that expires during an apply looks like "
+            "rejected mailings, so check it with `smsby-deploy api getBalance` before each",
+            status=refusal["status"],
         )
         yield Contradiction(FactName.TOKEN_REFUSAL, message)
 
@@ -94,7 +96,7 @@ class FactCheck:
             found.append(by_fact[FactName.PRICE])
         if FactName.NAME_LENGTH in by_fact and self._is_name_cut(mailing, desired):
             found.append(by_fact[FactName.NAME_LENGTH])
-        return "; ".join(found)
+        return found[0] if len(found) == 1 else "; ".join(found)
 
     def problems(self) -> Iterator[Problem]:
         """Yield what blocks nothing: contradictions as warnings, the age of facts as a note."""
@@ -110,7 +112,9 @@ class FactCheck:
         old = self.facts.find_old(self.now) if self.now is not None else []
         if old:
             names = first_of([fact.name.value for fact in old])
-            message = f"learned more than 90 days ago: {names}; run `smsby-deploy doctor` again"
+            message = sentence(
+                "learned more than 90 days ago: {names}; run `smsby-deploy doctor` again", names=names
+            )
             name = self.project.api.facts_file
             place = Location(name.name) if name is not None else None
             yield Problem(Severity.NOTE, "FACTS_OLD", message, None, place)
@@ -157,15 +161,19 @@ def find_doubt(facts: AccountFacts, lock: Lock, remote: RemoteView, archived: Co
     if facts.list_size is None or not facts.list_size.is_capped:
         return ""
     bound = max((one.at for one in lock.resolutions if one.address == EVERY_MAILING), default=None)
+    count = facts.list_size.length
     if not lock.applies and bound is None:
-        why = "this lock has never applied"
-    elif _is_older(lock, remote, archived, bound):
-        why = "the lock is older than what is listed"
-    else:
+        return sentence(
+            "sms.by lists only {count:mailing|mailings}, and this lock has never applied, so nothing shows whether it was "
+            "sent before; check the account, then run `smsby-deploy lock bind`",
+            count=count,
+        )
+    if not _is_older(lock, remote, archived, bound):
         return ""
-    return (
-        f"sms.by lists only {counted(facts.list_size.length, 'mailing')}, and {why}, so nothing shows whether it was sent "
-        "before; check the account, then run `smsby-deploy lock bind`"
+    return sentence(
+        "sms.by lists only {count:mailing|mailings}, and the lock is older than what is listed, so nothing shows whether it "
+        "was sent before; check the account, then run `smsby-deploy lock bind`",
+        count=count,
     )
 
 
@@ -193,21 +201,32 @@ def _find_wrong_clock(project: Project, facts: AccountFacts, name: FactName) -> 
     expected = AccountClock(int(offset.total_seconds() // 60), clock.at)
     if expected.offset == clock.offset:
         return
-    what = f"dates in {_CLOCKS[name]}" if name is FactName.CLOCK_OUT else f"times of {_CLOCKS[name]}"
-    does = "writes" if name is FactName.CLOCK_OUT else "reads"
-    message = (
-        f"sms.by {does} {what} in {clock.text}, and api.account_timezone {zone} is {expected.text}: set it to a zone with "
-        f"{clock.text}"
-    )
+    values = {"found": clock.text, "zone": zone, "expected": expected.text}
+    if name is FactName.CLOCK_OUT:
+        message = sentence(
+            "sms.by writes dates in answers in {found}, and api.account_timezone {zone} is {expected}: set it to a zone "
+            "with {found}",
+            **values,
+        )
+    else:
+        message = sentence(
+            "sms.by reads times of {methods} in {found}, and api.account_timezone {zone} is {expected}: set it to a zone "
+            "with {found}",
+            methods=_READERS[name],
+            **values,
+        )
     yield Contradiction(name, message, "api.account_timezone")
 
 
 def _find_slow_list(project: Project, facts: AccountFacts) -> Iterator[Contradiction]:
     lag, seconds = facts.listing_lag, project.api.reconcile_seconds
     if lag is not None and lag > seconds:
-        message = (
-            f"sms.by listed a mailing after {lag:g} s, and api.reconcile_seconds is {seconds:g}: apply looks for a lost "
-            f"request for {facts.reconcile_seconds(seconds):g} s; set it to that"
+        message = sentence(
+            "sms.by listed a mailing after {lag:g} s, and api.reconcile_seconds is {setting:g}: apply looks for a lost "
+            "request for {seconds:g} s; set it to that",
+            lag=lag,
+            setting=seconds,
+            seconds=facts.reconcile_seconds(seconds),
         )
         yield Contradiction(FactName.LISTING_LAG, message, "api.reconcile_seconds")
 
@@ -215,14 +234,22 @@ def _find_slow_list(project: Project, facts: AccountFacts) -> Iterator[Contradic
 def _find_wrong_price(project: Project, facts: AccountFacts) -> Iterator[Contradiction]:
     known, price, currency = facts.price, project.price, facts.value(FactName.CURRENCY)
     if price is not None and currency not in (None, price.currency):
-        message = f"the balance is in {currency}, and price.currency says {price.currency}: correct price"
+        message = sentence(
+            "the balance is in {currency}, and price.currency says {setting}: correct price",
+            currency=currency,
+            setting=price.currency,
+        )
         yield Contradiction(FactName.CURRENCY, message, "price.currency")
     if known is None or price is None:
         return
     own = dict(price.per_prefix)
-    setting, key = own.get(known.prefix, price.per_part), "price.per_part"
-    if known.prefix in own:
-        key = f"price.per_prefix of {known.prefix}"
+    setting = own.get(known.prefix, price.per_part)
     if known.per_part != setting:
-        message = f"a part cost {known.per_part:f}, and {key} is {setting:f}: correct it"
+        key = f"price.per_prefix {known.prefix}" if known.prefix in own else "price.per_part"
+        message = sentence(
+            "a part cost {cost:f}, and {key} is {setting:f}: correct it",
+            cost=known.per_part,
+            key=key,
+            setting=setting,
+        )
         yield Contradiction(FactName.PRICE, message, "price")

@@ -24,6 +24,7 @@ from smsby_deploy.lock.places import open_lock_at
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.base_changes import (
     LockSide,
+    compare_facts,
     compare_locks,
     compare_settings,
     compare_signers,
@@ -40,6 +41,7 @@ from smsby_deploy.problems import Problem, Severity, has_errors
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
+from smsby_deploy.smsby.facts import AccountFacts, read_accounts
 from smsby_deploy.texts.analysis import reviewed_text
 from smsby_deploy.texts.samples import MailingReview, ReviewCollector
 from smsby_deploy.wording import counted, sentence
@@ -167,7 +169,7 @@ def compare_plan(
         after = read_yaml(project.root / PROJECT_FILE, PROJECT_FILE)
         settings = () if base.settings is None else compare_settings(base.settings, after, token)
         opt_outs = _compare_opt_outs(base, files.suppressed, opted_out)
-        settings = (*_compare_signers(base, project), *opt_outs, *settings)
+        settings = (*_compare_signers(base, project), *opt_outs, *settings, *_compare_facts(base, project))
         changes = BaseChanges(base.label, settings, gaps=base.gaps)
         found = [] if base.lock is None else [*compare_locks(base.lock, lock, side)]
         found += _compare_rehearsals(base, project)
@@ -193,6 +195,24 @@ def _compare_signers(base: CheckoutBase, project: Project) -> tuple[SettingChang
     """Report whose signatures count that did not count in the base, and the other way round."""
     before = base.loaded.project.approvals if base.loaded is not None else None
     return compare_signers(*(_read_text(one.path) if one else "" for one in (before, project.approvals)))
+
+
+def _compare_facts(base: CheckoutBase, project: Project) -> Iterator[SettingChange]:
+    """Report what else is known about accounts than in the base.
+
+    A damaged file is an error elsewhere.
+    """
+    before = base.loaded.project.api.facts_file if base.loaded is not None else None
+    paths = (before, project.api.facts_file)
+    if any(path is not None and path.exists() for path in paths):
+        yield from compare_facts(*(_read_accounts(path) for path in paths))
+
+
+def _read_accounts(path: Path | None) -> Mapping[str, AccountFacts]:
+    try:
+        return {} if path is None else read_accounts(path)
+    except SmsbyDeployError:
+        return {}
 
 
 def _read_text(path: Path) -> str:

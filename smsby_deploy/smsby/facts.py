@@ -223,6 +223,24 @@ class AccountFacts:
         clock = self.value(name)
         return None if clock is None else AccountClock(clock["offset"], datetime.fromisoformat(clock["at"]))
 
+    def deciding(self) -> dict[FactName, str]:
+        """Return the facts by which a plan or apply acts otherwise than without them, as text."""
+        clocks = {name: self.clock(name) for name in (FactName.CLOCK_IN, FactName.SCHEDULE_CLOCK)}
+        size, length = self.list_size, self.name_length
+        found = {
+            FactName.PLACES: ", ".join(f"{name}: {way}" for name, way in self.places.items()),
+            FactName.REFUSAL_AT_500: "true" if self.refuses_at_500 else "",
+            FactName.LIST_SIZE: "capped" if size is not None and size.is_capped else "",
+            FactName.EMPTY_LIST: self.empty_form if self.empty_form is not EmptyForm.DOCUMENTED else "",
+            FactName.PART_TABLE: self.part_table if self.part_table is not PartTable.SDK else "",
+            FactName.NAME_LENGTH: str(length.listed)
+            if length is not None and length.listed < length.sent
+            else "",
+            FactName.PRICE: str(self.price.per_part) if self.price is not None else "",
+            **{name: clock.text for name, clock in clocks.items() if clock is not None},
+        }
+        return {name: text for name, text in found.items() if text}
+
     def reconcile_seconds(self, setting: float) -> float:
         """Return how long to look for a lost request: `setting`, or twice the listing lag."""
         return max(setting, 2 * (self.listing_lag or 0.0))
@@ -261,6 +279,11 @@ def read_facts(path: Path, account: str) -> AccountFacts:
     """
     facts = _read_document(path)["accounts"].get(account, {}).get("facts", {})
     return AccountFacts(account, {FactName(name): _read_fact(name, facts[name], account) for name in facts})
+
+
+def read_accounts(path: Path) -> dict[str, AccountFacts]:
+    """Return the facts of every account in the file at `path`; raises as `read_facts`."""
+    return {account: read_facts(path, account) for account in _read_document(path)["accounts"]}
 
 
 def write_facts(path: Path, facts: AccountFacts, service: str) -> None:

@@ -15,10 +15,17 @@ from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.lock.archive import append_archive
 from smsby_deploy.lock.records import Apply, ChunkState, Lock
 from smsby_deploy.lock.serialization import entry_digest
-from smsby_deploy.plan.base_changes import LockSide, compare_locks, compare_settings, compare_with_plan
-from smsby_deploy.plan.model import ActionKind, LockStamp
+from smsby_deploy.plan.base_changes import (
+    LockSide,
+    compare_facts,
+    compare_locks,
+    compare_settings,
+    compare_with_plan,
+)
+from smsby_deploy.plan.model import ActionKind, LockStamp, SettingChange
 from smsby_deploy.privacy import HIDDEN
 from smsby_deploy.problems import Location, Severity
+from smsby_deploy.smsby.facts import AccountFacts, Fact, FactName, FactState, Gap
 from tests.lock.examples import entry
 from tests.output import examples
 
@@ -248,3 +255,18 @@ def test_compare_with_plan_knows_only_what_it_selects() -> None:
     edited = _LOCK.with_entry("sale/a", entry(ChunkState.UNKNOWN))
     (problem,) = compare_with_plan(replace(saved, select=("sale/a",)), edited, _SIDE)
     assert problem.message.startswith("recorded differently than in main; ")
+
+
+def test_compare_facts_shows_each_that_differs() -> None:
+    """What is known about an account decides which answers are believed, and anyone can edit the file."""
+    refusal = Fact(FactName.REFUSAL_AT_500, FactState.KNOWN, True)
+    size = Fact(FactName.LIST_SIZE, FactState.KNOWN, {"count": 9, "capped": True})
+    unknown = Fact(FactName.PRICE, FactState.NOT_LEARNABLE, gap=Gap.REFUSED)
+    before = {"a": AccountFacts("a", {size.name: size, unknown.name: unknown})}
+    after = {"a": AccountFacts("a", {size.name: size, refusal.name: refusal}), "b": AccountFacts("b")}
+    assert list(compare_facts(before, before)) == []
+    assert list(compare_facts(before, after)) == [SettingChange("facts.a.refusal_at_500", None, "true")]
+    assert list(compare_facts(after, {})) == [
+        SettingChange("facts.a.refusal_at_500", "true", None),
+        SettingChange("facts.a.list_size", "capped", None),
+    ]

@@ -102,10 +102,10 @@ def _blocked(plan: Plan) -> dict[str, Action]:
             {FactName.SCHEDULE_CLOCK: _clock(180), FactName.CLOCK_IN: _clock(0)},
             "",
             ["one-by-one", "list"],
-            "sms.by reads times of createSmsMessage and sendSmsList in UTC+00:00",
+            "sms.by reads times of createSmsMessage, sendSmsList in UTC+00:00",
         ),
         ({FactName.PART_TABLE: "sdk"}, "", [], ""),
-        ({FactName.PART_TABLE: "gsm"}, "", ["long"], "keep texts to 3 parts (guardrails.max_parts: 3)"),
+        ({FactName.PART_TABLE: "gsm"}, "", ["long"], "keep texts shorter (guardrails.max_parts: 3)"),
         ({FactName.NAME_LENGTH: {"listed": 160, "sent": 160}}, "", [], ""),
         (
             {FactName.NAME_LENGTH: {"listed": 24, "sent": 160}},

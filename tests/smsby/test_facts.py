@@ -97,6 +97,24 @@ def test_facts_have_typed_values() -> None:
     ]
 
 
+def test_facts_decide_only_where_they_differ_from_the_document() -> None:
+    """What is as documented changes nothing."""
+    usual = {FactName.PLACES: {}, FactName.EMPTY_LIST: "documented", FactName.PART_TABLE: "sdk"}
+    facts = {name: replace(_known(name), value=value) for name, value in usual.items()}
+    assert AccountFacts(_ACCOUNT, facts).deciding() == NO_FACTS.deciding() == {}
+    assert ALL.deciding() == {
+        FactName.PLACES: "statusBulkSms: post-form, getSubscriberLists: get",
+        FactName.REFUSAL_AT_500: "true",
+        FactName.LIST_SIZE: "capped",
+        FactName.EMPTY_LIST: "bare_list",
+        FactName.PART_TABLE: "gsm",
+        FactName.NAME_LENGTH: "40",
+        FactName.PRICE: "0.03",
+        FactName.CLOCK_IN: "UTC-01:30",
+        FactName.SCHEDULE_CLOCK: "UTC+00:00",
+    }
+
+
 def test_facts_that_are_not_known_decide_nothing() -> None:
     """Without facts everything is as documented."""
     assert NO_FACTS.places == {}
