@@ -15,7 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import blake2b, sha256
+from heapq import merge
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
@@ -25,12 +27,12 @@ from smsby_deploy.lock.archive import with_newer
 from smsby_deploy.lock.environment import PRIVATE_FOLDER
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.store import make_private_folder
-from smsby_deploy.plan.fingerprint import read_remote_name
+from smsby_deploy.plan.fingerprint import RemoteName, read_remote_name
 from smsby_deploy.recipients.phone_set import PhoneSet
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient
-    from smsby_deploy.smsby.deliveries import BulkMailingStatus, Delivery
+    from smsby_deploy.smsby.deliveries import Delivery
     from smsby_deploy.smsby.parsers import RemoteMailing
 
 _FORMAT = "smsby-contacts 1"
@@ -54,17 +56,27 @@ class Contact(NamedTuple):
     unknown: int = 0
 
 
+class _Reported(NamedTuple):
+    """One mailing of a request, as statusBulkSms reports it."""
+
+    message_id: int | None
+    name: RemoteName | None
+    hashes: array[int]
+
+    def is_about(self, chunk: ChunkRecord) -> bool:
+        has_same_id = chunk.message_id is not None and self.message_id == chunk.message_id
+        return has_same_id or (self.name is not None and self.name.fingerprint == chunk.fingerprint)
+
+
 class PhoneHasher:
     """Keyed hashes of phones: without the token, no phone is found by trying all."""
 
     def __init__(self, secret: bytes) -> None:
-        self._keyed = blake2b(key=secret, digest_size=_HASH_BYTES)
+        self._hash = partial(blake2b, key=secret, digest_size=_HASH_BYTES)
 
     def __call__(self, phone: str) -> int:
-        """Return the hash of a phone in digits."""
-        keyed = self._keyed.copy()
-        keyed.update(phone.encode())
-        return int.from_bytes(keyed.digest(), "big")
+        """Return the hash of a phone in digits, also with a +."""
+        return int.from_bytes(self._hash(phone.lstrip("+").encode()).digest(), "big")
 
 
 def count_messages(hashes: Iterable[array[int]], phone: int) -> int:
@@ -87,7 +99,7 @@ class ContactLedger:
     _secret: bytes = field(init=False)
     _known: dict[str, array[int]] = field(init=False)
     _has_changed: bool = False
-    _statuses: dict[str, tuple[BulkMailingStatus, ...]] = field(default_factory=dict)
+    _reported: dict[str, list[_Reported]] = field(default_factory=dict)  # by uuid
 
     def __post_init__(self) -> None:
         self._secret = self.client.derive_secret(_PURPOSE)
@@ -116,7 +128,7 @@ class ContactLedger:
     def _contact_of(self, address: str, entry: Entry, at: datetime) -> Contact:
         chunks = [chunk for chunk in entry.chunks if _may_have_reached(chunk)]
         reported = [(chunk, self._hashes_of(chunk)) for chunk in chunks]
-        hashes = array("Q", sorted(one for _, some in reported for one in some))
+        hashes = array("Q", merge(*(some for _, some in reported)))
         missing = sum(max(0, (chunk.recipients or 1) - len(some)) for chunk, some in reported)
         phones = self.files.get((address, entry.revision)) if missing else None
         if phones is not None:
@@ -125,28 +137,34 @@ class ContactLedger:
 
     def _hashes_of(self, chunk: ChunkRecord) -> array[int]:
         key = _key_of(chunk.fingerprint, chunk.uuid, chunk.message_id)
-        with suppress(KeyError):
+        if key in self._known:
             return self._known[key]
-        hashes = self._hash_all(self._deliveries_of(chunk))
+        hashes = self._ask_about(chunk)
         if chunk.recipients is not None and len(hashes) >= chunk.recipients:
             self._keep(key, hashes)
         return hashes
 
-    def _deliveries_of(self, chunk: ChunkRecord) -> Iterable[Delivery]:
+    def _ask_about(self, chunk: ChunkRecord) -> array[int]:
         """Return what sms.by reports about a chunk; nothing where it answers with an error."""
+        if chunk.uuid is not None:
+            if chunk.uuid not in self._reported:
+                self._reported[chunk.uuid] = self._ask_request(chunk.uuid)
+            found = (one.hashes for one in self._reported[chunk.uuid] if one.is_about(chunk))
+            return next(found, array("Q"))
+        return array("Q") if chunk.message_id is None else self._ask_message(chunk.message_id)
+
+    def _ask_request(self, uuid: str) -> list[_Reported]:
         with suppress(ApiError):
-            if chunk.uuid is not None:
-                if chunk.uuid not in self._statuses:
-                    self._statuses[chunk.uuid] = self.client.status_bulk_sms(chunk.uuid)
-                return [
-                    delivery
-                    for mailing in self._statuses[chunk.uuid]
-                    if _is_about(mailing, chunk)
-                    for delivery in mailing.deliveries
-                ]
-            if chunk.message_id is not None:
-                return list(self.client.get_sms_delivery_list(chunk.message_id))
-        return ()
+            return [
+                _Reported(one.message_id, read_remote_name(one.name), self._hash_all(one.deliveries))
+                for one in self.client.status_bulk_sms(uuid)
+            ]
+        return []
+
+    def _ask_message(self, number: int) -> array[int]:
+        with suppress(ApiError):
+            return self._hash_all(self.client.get_sms_delivery_list(number))
+        return array("Q")
 
     def _others(self, lock: Lock, since: datetime, until: datetime) -> Iterator[Contact]:
         """Yield the mailings of the account that the lock does not record."""
@@ -170,18 +188,14 @@ class ContactLedger:
         key = _key_of("", None, mailing.id)
         hashes = self._known.get(key)
         if hashes is None:
-            found: Iterable[Delivery] = ()
-            with suppress(ApiError):
-                found = list(self.client.get_sms_delivery_list(mailing.id))
-            hashes = self._hash_all(found)
+            hashes = self._ask_message(mailing.id)
             if mailing.count_phones is not None and len(hashes) >= mailing.count_phones:
                 self._keep(key, hashes)
         missing = max(0, (mailing.count_phones or 0) - len(hashes))
         return Contact(f"mailing {mailing.id} of the account", None, at, hashes, unknown=missing)
 
     def _hash_all(self, deliveries: Iterable[Delivery]) -> array[int]:
-        hashes = {self.hasher(delivery.phone.lstrip("+")) for delivery in deliveries}
-        return array("Q", sorted(hashes))
+        return array("Q", sorted({self.hasher(delivery.phone) for delivery in deliveries}))
 
     def _keep(self, key: str, hashes: array[int]) -> None:
         self._known[key] = hashes
@@ -204,12 +218,6 @@ def _may_have_reached(chunk: ChunkRecord) -> bool:
 def _listed_time(mailing: RemoteMailing) -> datetime | None:
     seconds = mailing.d_schedule or mailing.d_create
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-def _is_about(mailing: BulkMailingStatus, chunk: ChunkRecord) -> bool:
-    name = read_remote_name(mailing.name)
-    has_same_id = chunk.message_id is not None and mailing.message_id == chunk.message_id
-    return has_same_id or (name is not None and name.fingerprint == chunk.fingerprint)
 
 
 def _key_of(fingerprint: str, uuid: str | None, message_id: int | None) -> str:

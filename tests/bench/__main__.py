@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.bench.measure import REPOSITORY, describe_machine, table, to_json
 
-_NAMES = ("start", "yaml", "journal", "plan", "apply", "distance", "growth", "years")
+_NAMES = ("start", "yaml", "journal", "plan", "apply", "distance", "growth", "years", "pressure")
 
 
 def main() -> None:
