@@ -29,6 +29,11 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
 
     def to_repository(link: re.Match[str]) -> str:
         target = link[1].removeprefix("../")
+        inner = page.file.src_uri.count("/")
+        if inner and files.get_file_from_path(target):
+            return f"]({link[1]})"  # from a folder of docs/ to a page
+        if inner and (_ROOT / "docs" / target.partition("#")[0]).exists():
+            return f"]({link[1]})"
         folder = "docs/" if target.startswith("ci/") else ""
         return f"]({config.extra['repository']}/blob/main/{folder}{target})"
 

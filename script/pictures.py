@@ -120,6 +120,16 @@ def _draw_comment(folder: Path, shop: Path, environ: Mapping[str, str], chromium
     page = folder / "comment.html"
     page.write_text(_COMMENT.format(html=html), encoding="utf-8")
     _photograph(chromium, page.as_uri(), IMAGES / "comment.png", "1000,1240")
+    # The same change as a page, in the language of docs/ru.
+    settings = changed / "smsby.yaml"
+    settings.write_text(f"{settings.read_text(encoding='utf-8')}language: ru\n", encoding="utf-8")
+    words = ["plan", "spring-sale/*", "pickup/*", "--format", "html", "--compare", str(shop)]
+    done = subprocess.run(
+        [*COMMAND, "-q", *words], cwd=changed, env=environ, check=True, capture_output=True, text=True
+    )
+    text = re.sub(r" · сервис http://127[^·]*(?= ·)", "", done.stdout)  # readers have no sandbox
+    page.write_text(text, encoding="utf-8")
+    _photograph(chromium, page.as_uri(), IMAGES / "plan-page.png", "1000,1180")
 
 
 def _at_terminal(words: list[str], folder: Path, environ: Mapping[str, str]) -> str:

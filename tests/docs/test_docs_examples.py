@@ -1,4 +1,4 @@
-"""Every command of docs/runbook.md, recipes.md and tests.md is run against a sandbox in another process.
+"""Every command of docs/runbook.md, recipes.md, tests.md and ru/start.md is run against a sandbox in another process.
 
 Each `## ` section is one test, in a sample project of its own. A `yaml` block is saved under the name in its first
 line; a `sh` block is run and must succeed, or end with the code that a comment `<!-- exit: N -->` before it names. What
@@ -26,7 +26,7 @@ from smsby_deploy.cli.main import run
 from tests.e2e.forked import ForkedProgram
 
 _DOCS = Path(__file__).resolve().parents[2] / "docs"
-_PAGES = ("runbook.md", "recipes.md", "tests.md")
+_PAGES = ("runbook.md", "recipes.md", "tests.md", "ru/start.md")
 _SHOWN_ID = "2604834"
 _SHOWN_URL = "http://127.0.0.1:8025"
 _STEP = re.compile(
