@@ -120,16 +120,28 @@ def chunks_section(action: Action, t: Translator) -> str:
 
 def results_section(results: Sequence[MailingTestResult], t: Translator) -> str:
     """A line per test of the mailings' own; why one failed is among the errors of the comment."""
-    lines = "".join(
-        f"- {_OUTCOME_ICONS[result.outcome]} **{escape(result.address)}** {result.test.number} "
-        f"{escape(t.sentence(result.test.title))}{f': {escape(result.skipped)}' if result.skipped else ''}\n"
-        for result in results
+    lines = (
+        f"- {sign} **{escape(address)}** {escape(what)}\n" for sign, address, what in result_rows(results, t)
     )
+    return details_section(t.gettext("Tests ({counts})", counts=result_counts(results, t)), "".join(lines))
+
+
+def result_rows(results: Sequence[MailingTestResult], t: Translator) -> list[tuple[str, str, str]]:
+    """A sign, the address, and the test with its number."""
+    rows = []
+    for result in results:
+        skipped = f": {t.sentence(result.skipped)}" if result.skipped else ""
+        what = f"{result.test.number} {t.sentence(result.test.title)}{skipped}"
+        rows.append((_OUTCOME_ICONS[result.outcome], result.address, what))
+    return rows
+
+
+def result_counts(results: Sequence[MailingTestResult], t: Translator) -> str:
+    """`3 passed, 1 failed`."""
     counts = count_outcomes(results)
     named = (
         (t.gettext("{count:,} passed", count=counts[TestOutcome.PASSED]), counts[TestOutcome.PASSED]),
         (t.gettext("{count:,} failed", count=counts[TestOutcome.FAILED]), counts[TestOutcome.FAILED]),
         (t.gettext("{count:,} skipped", count=counts[TestOutcome.SKIPPED]), counts[TestOutcome.SKIPPED]),
     )
-    summary = t.gettext("Tests ({counts})", counts=", ".join(text for text, count in named if count))
-    return details_section(summary, lines)
+    return ", ".join(text for text, count in named if count)

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 
 from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.output.changes import change_text, changes_text, is_foreign, word_diff
-from smsby_deploy.output.plan_details import audience_rows, encoding_text, parts_text
+from smsby_deploy.output.plan_details import (
+    audience_rows,
+    encoding_text,
+    parts_text,
+    result_counts,
+    result_rows,
+)
 from smsby_deploy.output.plan_text import archived_line, fold_plan, unscheduled_text
 from smsby_deploy.output.plan_verdict import change_of_cost_text, counts_text, first_send_text, verdict_text
 from smsby_deploy.output.problem_help import as_html, problem_help
@@ -152,6 +158,8 @@ def plan_html(result: PlanResult, context: CommentContext) -> str:
         gone=_gone(result, context),
         cards=[card for card in cards if card.look != "quiet"],
         quiet=[card for card in cards if card.look == "quiet"],
+        tests=[tuple(map(safe_line, row)) for row in result_rows(context.tests, t)],
+        test_counts=result_counts(context.tests, t),
         lines=[safe_line(t.sentence(line)) for line in lines],
         archived=t.sentence(archived_line(plan)) if plan.archived else "",
         id=plan.id,

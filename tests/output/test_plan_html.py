@@ -7,12 +7,15 @@ from decimal import Decimal
 
 import pytest
 
+from smsby_deploy.config.mailing_tests import AllSubject, MailingTest, TextExpectation
 from smsby_deploy.output.plan_html import plan_html
 from smsby_deploy.output.translation import translator
+from smsby_deploy.plan.campaign_tests import MailingTestResult
 from smsby_deploy.plan.comparison import Base
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.model import ActionKind, Plan
 from smsby_deploy.plan.result import PlanResult
+from smsby_deploy.problems import Location
 from tests.output import examples
 from tests.output.golden import check_golden
 from tests.output.test_status_html import PageReader
@@ -86,6 +89,15 @@ def test_plan_html_puts_mailings_on_their_days() -> None:
     assert "stuck" not in calendar
     assert "past" not in calendar
     assert calendar.count("<h3>") == 7
+
+
+def test_plan_html_lists_the_tests_of_mailings() -> None:
+    """A title from a file has no effect, and shows no phone."""
+    test = MailingTest(2, "<b>375291234567", Location("a.yaml", 3), AllSubject(), TextExpectation())
+    results = (MailingTestResult("sale/vip", test), MailingTestResult("sale/vip", test, ("no",)))
+    text = plan_html(PlanResult(examples.ready_plan()), replace(examples.context(), tests=results))
+    assert "<summary>Tests (1 passed, 1 failed)</summary>" in text
+    assert "✅ <b>sale/<wbr>vip</b> 2 &lt;b&gt;37529*****67</li>" in text
 
 
 def test_plan_html_names_what_the_base_had() -> None:
