@@ -65,6 +65,12 @@ def _show(value: object, form: str) -> str:
     return money(value) if isinstance(value, Decimal) else str(value)
 
 
+def join_sentences(sentences: Sequence[str]) -> str:
+    """Return several sentences as one, with semicolons between them."""
+    first, *rest = sentences
+    return sentence("{first}; {rest}", first=first, rest=join_sentences(rest)) if rest else first
+
+
 def counted(count: int, one: str, many: str | None = None) -> str:
     """Return `1 part` or `27,631 parts`.
 

@@ -158,7 +158,8 @@ class _Catalog(Translator):
         if isinstance(value, int) and form == ",":
             return self.count(value)
         if isinstance(value, datetime):
-            return self._date(value, _MINUTES)
+            zone = "" if value.tzinfo is None else " x" if value.utcoffset() else " 'UTC'"
+            return self._date(value, _MINUTES + zone)
         if isinstance(value, Decimal):
             return self.money(value)
         if isinstance(value, StrEnum):

@@ -33,7 +33,7 @@ from smsby_deploy.plan.situation import Situation, standing_entry
 from smsby_deploy.plan.staleness import query_input
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.wording import sentence
+from smsby_deploy.wording import join_sentences, sentence
 
 if TYPE_CHECKING:  # most projects need neither
     from smsby_deploy.plan.approvals import ApprovalCheck
@@ -154,7 +154,7 @@ class MailingPlanner:
                 self.project.guardrails, mailing, desired, self.now, policy=policy, times=here.unsent_times
             )
             if breaches:
-                return block(ReasonCode.GUARDRAIL, "; ".join(breach.message for breach in breaches))
+                return block(ReasonCode.GUARDRAIL, join_sentences([breach.message for breach in breaches]))
             return self._require_signatures(mailing, desired, here.entry, decision)
         return decision
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -22,7 +22,7 @@ from smsby_deploy.output.plan_markdown import _RANKS
 from smsby_deploy.output.translation import ENGLISH, translator
 from smsby_deploy.plan.model import ActionKind, ReasonCode
 from smsby_deploy.status.report import State
-from smsby_deploy.wording import sentence
+from smsby_deploy.wording import join_sentences, sentence
 
 _PACKAGE = Path(__file__).resolve().parents[2] / "smsby_deploy"
 _ENUMS: tuple[type[StrEnum], ...] = (ActionKind, ReasonCode, State, EntryState, MailingOutcome)
@@ -123,6 +123,30 @@ def test_sentence_is_english_and_can_be_translated() -> None:
     assert ENGLISH.sentence(said) == said
     assert translator("ru").sentence(said) == "при применении: 2 рассылки (a, b)"
     assert translator("ru").sentence("any other text") == "any other text"
+
+
+def test_sentence_keeps_times_and_money_for_the_translation() -> None:
+    """They are written as each language does; a time has its offset in both."""
+    zone = timezone(timedelta(hours=3))
+    said = join_sentences(
+        [
+            sentence("its schedule_time {time} has passed", time=datetime(2026, 12, 1, 10, tzinfo=zone)),
+            sentence("its schedule_time {time} has passed", time=datetime(2026, 12, 1, 7, tzinfo=UTC)),
+            sentence(
+                "max_cost: this apply costs {cost}, the limit is {limit}",
+                cost=Decimal("0.5"),
+                limit=Decimal(1),
+            ),
+        ]
+    )
+    assert said == (
+        "its schedule_time 2026-12-01 10:00 +03 has passed; its schedule_time 2026-12-01 07:00 UTC has passed; "
+        "max_cost: this apply costs 0.50, the limit is 1.00"
+    )
+    assert translator("ru").sentence(said) == (
+        "её время (1 декабря 2026, 10:00 +03) прошло; её время (1 декабря 2026, 07:00 UTC) прошло; "
+        "max_cost: отправка стоит 0,50, предел — 1,00"
+    )
 
 
 def test_values_do_not_count_as_templates() -> None:
