@@ -106,9 +106,10 @@ class SelfTest:
 
     def _look(self, seen: _Observed, uuid: str, phone: str) -> None:
         if seen.listed is None:
-            found = list(self._client.get_sms_messages(keep=self._is_ours))
-            if found:
-                seen.listed, seen.lag = found[0], self._clock.monotonic() - seen.sent_at
+            found = self._client.get_sms_messages(keep=self._is_ours)
+            if found.mailings:
+                seen.listed, seen.lag = found.mailings[0], self._clock.monotonic() - seen.sent_at
+                self._learn_size(found.count)
         if not seen.is_final:
             for mailing in self._client.status_bulk_sms(uuid):
                 for delivery in mailing.deliveries:
@@ -120,6 +121,12 @@ class SelfTest:
                 seen.callback = CallbackForm.REPORT
             elif was_called_back(path, uuid):
                 seen.callback = CallbackForm.OTHER
+
+    def _learn_size(self, count: int) -> None:
+        """A list that looked capped and has become longer was not."""
+        size = self._client.facts.list_size
+        if size is not None and count > size.length:
+            self._know(FactName.LIST_SIZE, {"count": count, "capped": False}, "getSMSMessages")
 
     def _is_ours(self, number: int, name: str) -> bool:
         """Return whether a listed name begins like ours: it may be cut."""

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from smsby_deploy import __version__
-from smsby_deploy.errors import UsageError
+from smsby_deploy.errors import SmsbyUnavailable, UsageError
 from smsby_deploy.gc_tuning import collect_as_usual
 
 if TYPE_CHECKING:
@@ -208,6 +208,18 @@ def facts_of(api: ApiSettings, environ: Mapping[str, str]) -> AccountFacts:
     from smsby_deploy.smsby.facts import NO_FACTS, read_facts
 
     return NO_FACTS if api.facts_file is None else read_facts(api.facts_file, account_of(api, environ))
+
+
+def listing_seconds(api: ApiSettings, environ: Mapping[str, str]) -> float:
+    """How long the account may take to list a mailing, as far as that is known without a token.
+
+    Raises:
+        FilesInvalid, UsageError: as facts_of.
+    """
+    try:
+        return facts_of(api, environ).reconcile_seconds(api.reconcile_seconds)
+    except SmsbyUnavailable:
+        return api.reconcile_seconds
 
 
 def binding_of(api: ApiSettings, environ: Mapping[str, str]) -> Binding:

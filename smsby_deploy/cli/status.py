@@ -170,7 +170,7 @@ def _collector(
             after,
             project.mailings,
             list_missed=list_missed,
-            reconcile_seconds=project.api.reconcile_seconds,
+            reconcile_seconds=reader.facts.reconcile_seconds(project.api.reconcile_seconds),
             here=binding_of(project.api, context.environ),
             settle_after=project.settle_after,
             running=store.read_running(),

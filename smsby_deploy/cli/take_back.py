@@ -29,7 +29,7 @@ def withdraw(context: Context, address: str, anyway: bool, reason: str) -> ExitC
     One that waits for its hand-over is no longer approved. One that sms.by has scheduled must have been deleted in the
     account before: it is refused while the list of sms.by still shows it. It stays withdrawn until its revision is raised.
     """
-    from smsby_deploy.cli.session import binding_of, open_reader
+    from smsby_deploy.cli.session import binding_of, listing_seconds, open_reader
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.take_back import AccountList, withdraw_mailing
 
@@ -40,7 +40,7 @@ def withdraw(context: Context, address: str, anyway: bool, reason: str) -> ExitC
         account = AccountList(
             binding_of=lambda: binding_of(api, context.environ),
             connect=lambda: open_reader(api, context.environ, clock),
-            reconcile_seconds=api.reconcile_seconds,
+            reconcile_seconds=listing_seconds(api, context.environ),
         )
     with change_lock(context, reason, f"lock withdraw {address}") as change:
         entry = withdraw_mailing(change, address, clock.now(), account)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 OLD_AFTER = timedelta(days=90)
 _FORMAT, _VERSION = "smsby-facts", 1
+_LARGEST = 10 << 20  # bytes; an account has 6 KB
 
 
 class FactName(StrEnum):
@@ -312,6 +313,8 @@ def write_facts(path: Path, facts: AccountFacts, service: str) -> None:
 def _read_document(path: Path) -> Any:
     refuse_link(path)
     try:
+        if path.stat().st_size > _LARGEST:
+            raise _invalid(path, "the file is too large")
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {"format": _FORMAT, "version": _VERSION, "accounts": {}}

@@ -11,8 +11,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from smsby_deploy.smsby.facts import AccountFacts, FactName, FactState, Gap
+from smsby_deploy.apply.self_test import SelfTest
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.smsby.facts import AccountFacts, Fact, FactName, FactState, Gap
 from smsby_deploy.smsby.response import Answer
+from smsby_deploy.smsby.send_client import SendClient
 from smsby_deploy.status.callbacks import callbacks_path
 from tests.apply.fake_smsby import LOST, OFFLINE, busy, error, ok
 from tests.doctor.examples import PROJECT, UsualTransport, examine
@@ -87,6 +91,27 @@ def test_self_test_learns_all_from_one_sms(tmp_path: Path) -> None:
     assert facts.value(FactName.PRICE) == {"per_part": "0.026", "prefix": "37529"}
     assert (facts.value(FactName.FIRST_STATUS), facts.value(FactName.LAST_STATUS)) == ("NEW", "DELIVERED")
     assert facts.get(FactName.CALLBACK).gap is Gap.NOT_SET_UP
+
+
+@pytest.mark.parametrize(("before", "capped"), [(1, True), (0, False)])
+def test_self_test_shows_whether_a_list_is_capped(tmp_path: Path, before: int, capped: bool) -> None:
+    """A list that looked capped and is longer after the SMS was not."""
+    size = Fact(FactName.LIST_SIZE, FactState.KNOWN, {"count": before, "capped": True})
+    account = _Account(words="DELIVERED")
+    clock = SystemClock()
+    (tmp_path / "smsby.yaml").write_text(PROJECT)
+    client = SendClient(account, AccountFacts("a", {size.name: size}))
+    known: dict[FactName, Any] = {}
+    test = SelfTest(
+        load_project(tmp_path).project,
+        client,
+        clock,
+        "0a1b2c3d4e",
+        know=lambda name, value, method: known.update({name: value}),
+        miss=lambda name, gap, method: None,
+    )
+    test.run(_PHONE)
+    assert known.get(FactName.LIST_SIZE) == (None if capped else {"count": 1, "capped": False})
 
 
 def test_self_test_contradicts_settings(tmp_path: Path) -> None:
