@@ -13,8 +13,15 @@ from typing import TYPE_CHECKING
 import click
 
 from smsby_deploy.cli.context import Context, NamedPath, check_output, examples, format_option
-from smsby_deploy.cli.session import find_actor, find_commit
-from smsby_deploy.errors import FilesInvalid, Refused, SmsbyUnavailable, UsageError
+from smsby_deploy.cli.session import find_actor, find_commit, notify
+from smsby_deploy.errors import (
+    FilesInvalid,
+    OutcomeUnknown,
+    Refused,
+    SmsbyDeployError,
+    SmsbyUnavailable,
+    UsageError,
+)
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.output.terminal import output_of, write_text
 
@@ -97,8 +104,10 @@ def command(
     way = _Way.WATCH if watch else _Way.DUE if due else _Way.PLAN
     try:
         result = _apply(approval, project, way, plan_path, select, lock_timeout)
-    except (Refused, FilesInvalid) as error:
-        if form == "json" and approval.plan is not None:
+    except SmsbyDeployError as error:
+        is_asked = approval.is_needed and not approval.is_reviewed
+        _notify_of_failure(context, project, error, is_due=due, is_asked=is_asked)
+        if form == "json" and approval.plan is not None and isinstance(error, Refused | FilesInvalid):
             with output_of(error.exit_code, error.message):
                 _write_refusal(approval.plan, error)
         raise
@@ -108,7 +117,28 @@ def command(
             _write_result(context, result, project, form, "--due" if due else plan_path)
     finally:  # the report must not depend on stdout
         is_complete = _write_report(context, result, report)
+        _notify(context, project, result, is_due=due)
     return result.exit_code if is_complete else first_exit_code((result.exit_code, ExitCode.FAILED))
+
+
+def _notify(context: Context, project: Project, result: ApplyResult, *, is_due: bool) -> None:
+    if project.notify:
+        from smsby_deploy.output.notifications import apply_notification
+
+        notify(context, project, apply_notification(result, project, is_due=is_due))
+
+
+def _notify_of_failure(
+    context: Context, project: Project, error: SmsbyDeployError, *, is_due: bool, is_asked: bool
+) -> None:
+    """Notify of an apply without a result.
+
+    Not if it runs every few minutes, or if a person was asked, who sees it.
+    """
+    if project.notify and (isinstance(error, OutcomeUnknown) or not (is_due or is_asked)):
+        from smsby_deploy.output.notifications import failed_apply_notification
+
+        notify(context, project, failed_apply_notification(error, project))
 
 
 _RECORD_ONLY = "Record these mailings in the lock? Nothing is sent."

@@ -22,6 +22,7 @@ from smsby_deploy.errors import FilesInvalid, Refused, SmsbyDeployError, SmsbyUn
 from smsby_deploy.output.terminal import output_of, write_text
 
 if TYPE_CHECKING:
+    from smsby_deploy.config.declarations import Project
     from smsby_deploy.config.project_loader import LoadedProject
     from smsby_deploy.exit_codes import ExitCode
     from smsby_deploy.lock.records import Lock
@@ -61,7 +62,12 @@ _REVIEWED = (
     help="Also write the plan as an HTML page to FILE, as --format html does.",
 )
 @format_option("text", "json", "markdown", "html", *MACHINE_FORMATS)
-@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if there is something to apply.")
+@click.option(
+    "--detailed-exitcode",
+    is_flag=True,
+    help="Exit 2 if there is something to apply. `notify` then reports what was merged and not sent, unless SELECT, --out, "
+    "--page or --compare make it the plan of a pull request.",
+)
 @click.option(
     "--compare",
     type=NamedPath(),
@@ -121,7 +127,17 @@ def command(
         else:
             write_text(_document(context, result, loaded, form), sys.stdout, has_commands=form == "github")
     _report_use(context, result, out)
+    if detailed_exitcode and not (select or out or page or compare):
+        _notify_of_unsent(context, loaded.project, result)
     return exit_code
+
+
+def _notify_of_unsent(context: Context, project: Project, result: PlanResult) -> None:
+    if project.notify:
+        from smsby_deploy.cli.session import notify
+        from smsby_deploy.output.notifications import unsent_notification
+
+        notify(context, project, unsent_notification(result, project))
 
 
 def _plan(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from smsby_deploy.lock.edit import LockEdit
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.lock.store import LockStore
+    from smsby_deploy.notify import Notification
     from smsby_deploy.output.progress import Progress
     from smsby_deploy.plan.observers import ReadProgress
     from smsby_deploy.problems import Problem
@@ -387,3 +388,13 @@ def find_signing_key(folder: Path, environ: Mapping[str, str]) -> Path:
             "there is no SSH key to sign with", hint="name one with --key, or make one with ssh-keygen"
         )
     return found
+
+
+def notify(context: Context, project: Project, notification: Notification | None) -> None:
+    """Send a notification to the URLs of `notify`; what fails is only a warning."""
+    if notification is None:
+        return
+    from smsby_deploy.notify import notify_all
+
+    for problem in notify_all(notification, project.notify, context.environ):
+        context.warn(problem, "notify")

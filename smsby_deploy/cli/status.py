@@ -102,6 +102,11 @@ def command(
     exit_code = first_exit_code(codes)
     with output_of(exit_code):
         output.write(context, _report_writer(context, report, project, output))
+    if project.notify:
+        from smsby_deploy.cli.session import notify
+        from smsby_deploy.output.notifications import status_notification
+
+        notify(context, project, status_notification(report, project, fail_under))
     if not is_complete:
         context.warn("interrupted: not every mailing is final", "interrupted")
     return exit_code

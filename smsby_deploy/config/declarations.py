@@ -263,6 +263,7 @@ class Project(NamedTuple):
     settle_after: timedelta = timedelta(hours=72)
     rehearsed_in: LockPlace | None = None  # the lock in which mailings must have been rehearsed
     freeze: str = ""
+    notify: tuple[str, ...] = ()  # environment variables with the URLs that are notified
     approvals: ApprovalPolicy | None = None
     shared_lock: SharedPlace | None = None  # the store of which `lock` is a copy
     digest_key: DigestKey = NO_KEY

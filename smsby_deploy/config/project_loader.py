@@ -224,6 +224,7 @@ class _ProjectLoader:
             locations=self._locations,
             rehearsed_in=self._rehearsal(),
             freeze=freeze_in(document),
+            notify=tuple(document.get("notify", ())),
             approvals=self._approvals(),
             test_phones=tuple(map(str, document["test_phones"])) if "test_phones" in document else None,
             digest_key=read_digest_key(self._environ),

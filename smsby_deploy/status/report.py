@@ -178,6 +178,11 @@ class MailingStatus:
     is_earlier: bool = False
 
     @property
+    def is_counted(self) -> bool:
+        """Whether it counts for `--fail-under`: all of its messages have their last status."""
+        return self.state is State.FINAL
+
+    @property
     def name(self) -> str:
         """What reports call it: its address, and of an earlier revision which one it is."""
         return f"{self.address} r{self.revision}" if self.is_earlier else self.address
@@ -363,8 +368,11 @@ class StatusReport:
             return ExitCode.OUTCOME_UNKNOWN
         if State.REJECTED in states:
             return ExitCode.FAILED
-        final = [mailing for mailing in self.mailings if mailing.state is State.FINAL]
-        recipients = sum(mailing.recipients for mailing in final)
-        delivered = sum(mailing.delivered for mailing in final)
-        is_under = fail_under is not None and delivered * 100 < fail_under * recipients
+        is_under = fail_under is not None and self.is_under(fail_under)
         return ExitCode.FAILED if is_under else ExitCode.DONE
+
+    def is_under(self, least: float) -> bool:
+        """Whether less than `least` percent of the recipients of final mailings got the SMS."""
+        final = [mailing for mailing in self.mailings if mailing.is_counted]
+        recipients = sum(mailing.recipients for mailing in final)
+        return sum(mailing.delivered for mailing in final) * 100 < least * recipients

@@ -381,7 +381,7 @@ status() {
   local code=0 under=()
   [ -z "${FAIL_UNDER:-}" ] || under=(--fail-under "$FAIL_UNDER")
   "$smsby" status --since "${SINCE:-7d}" --format html --out "$kept/smsby-status.html" || true
-  "$smsby" status --since "${SINCE:-7d}" --format junit "${under[@]}" --out "$kept/smsby-status.xml" || true
+  SMSBY_NOTIFY=off "$smsby" status --since "${SINCE:-7d}" --format junit "${under[@]}" --out "$kept/smsby-status.xml" || true
   "$smsby" status --since "${SINCE:-7d}" --format markdown "${under[@]}" >>"$summary" || code=$?
   finish "$code"
 }
