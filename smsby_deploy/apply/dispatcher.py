@@ -47,6 +47,8 @@ class Dispatcher:
         self._workers = workers
         self._answers = answers
         self._limit = _FlightLimit(context.project.api.concurrency)
+        # A result and the next intent then share one write to the journal, which is slow in a shared store.
+        self._prepares_ahead = self._limit.most > 1 or context.project.shared_lock is not None
         self._in_flight: dict[int, SendRequest] = {}
         self._accepted: list[tuple[SendRequest, Outcome]] = []  # recorded, not yet announced
         self._resume_at = float("-inf")  # after a 429 or a failed connection nothing is sent until then
@@ -125,7 +127,7 @@ class Dispatcher:
         if wait > 0 or not queue.is_prepared:
             self._announce_accepted()  # what comes now may take long
         if wait > 0:
-            is_prepared = self._limit.most > 1 and queue.prepare_next()
+            is_prepared = self._prepares_ahead and queue.prepare_next()
             return None if is_prepared else min(wait, SLICE)
         prepared = queue.take()
         if prepared is None:

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from smsby_deploy.errors import Refused
 from smsby_deploy.git import SAFE_OPTIONS
 from smsby_deploy.lock.lease import (
     Holder,
@@ -30,6 +31,7 @@ _CREDENTIALS = re.compile(r"//[^/\s]+@")  # a password may have an @
 _REASONS = ("remote: ", "fatal: ", "error: ")  # what the server says comes first
 _NONE = "0" * 40  # what a branch is that does not exist
 _LOCK, _JOURNAL, _ARCHIVE, _HOLDER = "lock.json", "journal", "archive.jsonl", "holder.json"
+_FILES = frozenset({_LOCK, _JOURNAL, _ARCHIVE, _HOLDER})
 
 
 class GitStore:
@@ -44,6 +46,7 @@ class GitStore:
         self._remote = remote
         self._ref = ref
         self._key = key
+        self._has_only_locks = False  # whether the branch was looked at, and has nothing else
         self._head: str | None = None  # the branch as last seen or written, _NONE if it does not exist
         roles = ("GIT_AUTHOR", "GIT_COMMITTER")
         self._environ = {
@@ -56,6 +59,7 @@ class GitStore:
     def read(self) -> Stored:
         """Return the lock in the branch as it is now; raises StoreFailed."""
         head = self._fetch()
+        self._refuse_code(head)
         version = self._version_at(head)
         files = self._list(version) if version else {}
         contents = {name: self._git("cat-file", "blob", blob) for name, blob in files.items()}
@@ -103,6 +107,22 @@ class GitStore:
             if fetched.returncode != 0:  # perhaps as another process fetches, too
                 why = _why(fetched)
         raise StoreFailed(why)
+
+    def _refuse_code(self, head: str) -> None:
+        """Refuse a branch that has anything but locks, such as `main`.
+
+        Each request would be a commit on it, without a review, and its pipelines would run.
+        """
+        if self._has_only_locks or head == _NONE:
+            return
+        names = self._git("ls-tree", "-r", "-z", "--name-only", head).decode("utf-8", "replace").split("\0")
+        other = next((name for name in names if name and name.rpartition("/")[2] not in _FILES), None)
+        if other is not None:
+            raise Refused(
+                f"{self.name} has other files than locks ({other})",
+                hint="name a branch of its own in `lock: {git: …, ref: …}`, such as refs/heads/smsby-lock; it need not exist",
+            )
+        self._has_only_locks = True
 
     def _has(self, commit: str) -> bool:
         return self._run("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0

@@ -205,7 +205,13 @@ class World:
     """A dispatcher with everything it needs: `mailings` of `chunks` chunks each, named m/0, m/1, …"""
 
     def __init__(
-        self, *, concurrency: int = 2, mailings: int = 1, chunks: int = 3, interval: float = 0.0
+        self,
+        *,
+        concurrency: int = 2,
+        mailings: int = 1,
+        chunks: int = 3,
+        interval: float = 0.0,
+        shared_lock: object = None,
     ) -> None:
         self.clock = VirtualClock()
         self.shutdown = ShutdownSignal(self.clock)
@@ -219,7 +225,9 @@ class World:
         client: Any = FakeClient(self.clock, interval)
         self.connections: FakeConnections = client.connections
         api = SimpleNamespace(concurrency=concurrency, reconcile_seconds=1.0)
-        project: Any = SimpleNamespace(name="shop", scope="shop", api=api, mailings=())
+        project: Any = SimpleNamespace(
+            name="shop", scope="shop", api=api, mailings=(), shared_lock=shared_lock
+        )
         self.recorder = Recorder(held, plan_id="p", commit=None, tool="x", clock=self.clock, body="json")
         self.context = ApplyContext(
             project=project,

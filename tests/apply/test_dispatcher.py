@@ -94,6 +94,15 @@ def test_dispatcher_syncs_a_result_with_the_next_intent() -> None:
     assert world.held.syncs == len(["begin", "intent", "intent"]) + results_and_intents + last_results
 
 
+@pytest.mark.parametrize(("shared_lock", "shared"), [(None, 0), ("git", 3)])
+def test_dispatcher_saves_writes_to_a_shared_lock(shared_lock: object, shared: int) -> None:
+    """There a result and the next intent share one write, also with one request in flight: a push takes long."""
+    world = World(concurrency=1, chunks=4, shared_lock=shared_lock)
+    world.dispatcher().send_all(world.request(index, latency=1) for index in range(4))
+    assert world.held.events == ["begin", *["intent", "result"] * 4]
+    assert world.held.syncs == len(world.held.events) - shared
+
+
 def test_dispatcher_announces_what_is_on_disk() -> None:
     """While the last of two requests is in flight, the answer of the first is on disk and announced."""
     world = World(concurrency=2)
@@ -502,6 +511,7 @@ _OUTCOMES = st.sampled_from(
     signals=st.lists(st.floats(0, 5), max_size=2),
     latency=st.sampled_from([0.0, 0.3]),
     failures=st.lists(st.booleans(), max_size=4),
+    shared_lock=st.sampled_from([None, "git"]),
 )
 def test_dispatcher_keeps_its_promises_in_any_course(
     concurrency: int,
@@ -510,9 +520,16 @@ def test_dispatcher_keeps_its_promises_in_any_course(
     signals: list[float],
     latency: float,
     failures: list[bool],
+    shared_lock: object,
 ) -> None:
     """Random answers, latencies, connections and signals: the promises of the module's docstring hold at every request."""
-    world = World(concurrency=concurrency, mailings=3, chunks=len(answers), interval=interval)
+    world = World(
+        concurrency=concurrency,
+        mailings=3,
+        chunks=len(answers),
+        interval=interval,
+        shared_lock=shared_lock,
+    )
     _signal(world, *signals)
     world.connections.latency, world.connections.failures = latency, failures
     checks = _Checks(world, interval)

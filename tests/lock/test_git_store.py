@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from smsby_deploy.errors import Refused
 from smsby_deploy.lock.git_store import GitStore, _why
 from smsby_deploy.lock.lease import Stored, StoreFailed
 
@@ -32,6 +33,22 @@ def test_git_store_touches_only_its_branch(git_remote: Path) -> None:
     assert _git(git_remote, "status", "--porcelain=v2", "--branch") == before
     assert _git(git_remote, "branch") == ""
     assert _git(git_remote, "ls-remote", "origin").split()[1:] == [_REF]
+
+
+@pytest.mark.parametrize("name", ["smsby.yaml", "shop/sale.yaml"])
+def test_git_store_refuses_a_branch_with_code(git_remote: Path, name: str) -> None:
+    """Nothing is pushed to main, where each request would be a commit."""
+    path = git_remote / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("version: 1\n")
+    _git(git_remote, "add", ".")
+    _git(git_remote, "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "A campaign")
+    _git(git_remote, "push", "-q", "origin", "HEAD:refs/heads/main")
+    before = _git(git_remote, "ls-remote", "origin")
+    store = GitStore(git_remote, "origin", "refs/heads/main", "shop.production", os.environ)
+    with pytest.raises(Refused, match=rf"main of origin has other files than locks \({name}\)"):
+        store.read()
+    assert _git(git_remote, "ls-remote", "origin") == before
 
 
 def test_git_store_keeps_a_history(git_remote: Path) -> None:
