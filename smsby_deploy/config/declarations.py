@@ -113,6 +113,7 @@ class Guardrails(NamedTuple):
     required_words: tuple[str, ...] = ()
     forbidden_words: tuple[str, ...] = ()
     pressure: Pressure | None = None
+    require: tuple[str, ...] = ()  # rules whose violations are warnings
 
 
 class Price(NamedTuple):

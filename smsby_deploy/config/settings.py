@@ -62,6 +62,7 @@ def read_guardrails(
         required_words=_patterns(rails, "required_words", log),
         forbidden_words=_patterns(rails, "forbidden_words", log),
         pressure=_pressure(rails["pressure"]) if "pressure" in rails else None,
+        require=tuple(rails.get("require") or ()),
     )
 
 

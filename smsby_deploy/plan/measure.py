@@ -77,7 +77,7 @@ def _measure_tested(
         tests.begin()
     except FilesInvalid as error:
         results += tests.fail_all()
-        return None, _of_mailing(mailing, error)
+        return None, problems_of(mailing, error)
     desired, problems = _measure_mailing(project, mailing, suppressed, observers)
     found = tests.judge(desired, policy, has_errors=has_errors(problems))
     results += found
@@ -91,7 +91,7 @@ def _measure_mailing(
     try:
         desired, problems = _measure(project, mailing, suppressed, observers)
     except FilesInvalid as error:
-        return None, _of_mailing(mailing, error)
+        return None, problems_of(mailing, error)
     if mailing.via != "list" or mailing.upload is not None:
         desired = desired._replace(opt_out_ages=tuple(suppressed.ages))
     desired = _keyed(desired, project.digest_key)._replace(own=read_own_content(mailing))
@@ -117,12 +117,13 @@ def find_flaws(
         for batch, texts in batches:
             check.counter.count_batch(batch, texts)
     except FilesInvalid as error:
-        return _of_mailing(mailing, error)
+        return problems_of(mailing, error)
     counts = count_audience(check.report.audience, check.counter.totals)
     return _placed(mailing, check.find_problems(), counts)
 
 
-def _of_mailing(mailing: Mailing, error: FilesInvalid) -> list[Problem]:
+def problems_of(mailing: Mailing, error: FilesInvalid) -> list[Problem]:
+    """Return the problems of a text that cannot be compiled, as those of `mailing`."""
     return [replace(problem, address=mailing.address) for problem in error.problems]
 
 
@@ -161,13 +162,13 @@ def _measure(
         from smsby_deploy.plan.contact_lists import measure_list
 
         desired, problems = measure_list(project, mailing, template, observers.policy)
-        return desired, [*problems, *TextLint(mailing, template).find_problems()]
+        return desired, [*problems, *TextLint(mailing, template, project.guardrails.require).find_problems()]
     if mailing.upload is not None:
         from smsby_deploy.plan.contact_lists import measure_upload
 
         report = AudienceReport(needs_digest=True, keeps_phones=observers.keeps_phones)
         desired, problems = measure_upload(project, mailing, template, suppressed, report, observers)
-        problems += TextLint(mailing, template).find_problems()
+        problems += TextLint(mailing, template, project.guardrails.require).find_problems()
         return desired, [*report.problems, *_find_repeats(mailing, report), *problems]
     return _measure_chunks(project, mailing, template, suppressed, observers)
 
@@ -195,7 +196,7 @@ class _TextCheck:
         )
         self._mailing = mailing
         self._observers = observers
-        self._lint = TextLint(mailing, template)
+        self._lint = TextLint(mailing, template, project.guardrails.require)
 
     def on_batch(self, batch: Batch, texts: Sequence[str]) -> None:
         """Receive a batch with its texts, before they are counted."""
@@ -341,45 +342,6 @@ def run_without_recipients(project: Project, mailing: Mailing, variable: str) ->
     tests = CampaignTests(project, mailing)
     tests.begin()
     return tests.judge(None, ContentPolicy(project.guardrails), unread=f"{variable} is not set")
-
-
-def run_mailing_tests(
-    loaded: LoadedProject,
-    mailings: Sequence[Mailing],
-    progress: ReadProgress = NO_PROGRESS,
-    excuses: Callable[[Mailing], bool] = excuse_none,
-) -> tuple[list[MailingTestResult], list[Problem]]:
-    """Return the results of the tests of `mailings`, and the errors that may explain them.
-
-    Nothing is judged of a mailing that is not sent any more, as `excuses` says.
-    """
-    from smsby_deploy.plan.campaign_tests import CampaignTests
-
-    project = loaded.project
-    entries, _ = check_without_databases(project.suppress)
-    suppressed, problems = load_suppression(entries, project.only_to)
-    results: list[MailingTestResult] = []
-    for mailing in progress.over([one for one in mailings if one.tests and one.cancelled is None]):
-        found: list[MailingTestResult] = []
-        variable = unset_variable_of(mailing.audience)
-        if mailing.unreadable:
-            found = CampaignTests(project, mailing).fail_all()
-        elif variable is not None:
-            try:
-                found = run_without_recipients(project, mailing, variable)
-            except FilesInvalid as error:
-                found = CampaignTests(project, mailing).fail_all()
-                problems += _of_mailing(mailing, error)
-        else:
-            observers = Observers(progress=progress, tests=found)
-            problems += measure_mailing(project, mailing, suppressed, observers)[1]
-        if any(one.failures for one in found) and excuses(mailing):
-            why = "nothing of the mailing will be sent any more"
-            found = [replace(one, failures=(), skipped=why) if one.failures else one for one in found]
-            problems = [one for one in problems if one.address != mailing.address]
-        results += found
-    errors = (one for one in problems if one.severity is Severity.ERROR and one.code != "TEST")
-    return results, list(errors)
 
 
 def _check_without_recipients(project: Project, mailing: Mailing, variable: str) -> Iterator[Problem]:

@@ -143,7 +143,7 @@ def sample_mailing(
         branches=_find_branches(mailing, template) if personal else None,
         fill=_LEAST_SHOWN if limit is None and personal else None,
     )
-    lint = TextLint(mailing, template)
+    lint = TextLint(mailing, template, project.guardrails.require)
     for batch, texts in _render_all(mailing, template, suppressed, problems):
         lint.check(batch, texts)
         selector.add(batch, texts)

@@ -1,7 +1,7 @@
 """Warnings about texts and values that say something else than was meant.
 
-HTML entities would be sent as they are, a word in two alphabets hides a wrong letter or breaks a link, and a text such as
-`0` or `no` is true. Values are checked a column at a time; single values are looked at only where one is odd.
+HTML entities and placeholders would be sent as they are, a word in two alphabets hides a wrong letter or breaks a link, and
+a text such as `0` or `no` is true. Values are checked a column at a time; single values are looked at only where one is odd.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.texts.encoding_lint import has_invisible, name_character
 from smsby_deploy.texts.not_a_value import NOT_VALUES
+from smsby_deploy.texts.rendered_lint import RenderedLint
 from smsby_deploy.texts.template import Template, TextTemplate, rows_file
 
 _MOST_ROWS = 100  # with an odd value, after which a column is not searched further
@@ -39,6 +40,19 @@ _IS_CYRILLIC, _IS_LATIN = f"[{_CYRILLIC}]", "[A-Za-z]"
 _KINDS = bytes(
     int(chr(byte).isalpha()) if byte < 0x80 else 3 if byte < 0xC0 else 2 if 0xD0 <= byte <= 0xD4 else 4
     for byte in range(256)
+)
+# A tag that prints something is NULs here, which may be any part of a link.
+_LINK = r"(?i)\bhttps?[:/][^\s\"'<>«»“”]+"
+_LINK_END = ".,;:!?)…"
+_VALID_LINK = (
+    r"(?i)(?!.*%(?![0-9a-f\0]{2}))https?://"
+    r"(?:(?:[\w\0](?:[\w\0-]*[\w\0])?\.)+[\w\0-]+|[\w.\0-]*\0[\w.\0-]*)(?::\d{1,5})?(?:[/?#].*)?"
+)
+_USUAL_LINK = r"https?://[\w-]+(?:\.[\w-]+)+(?:[/?][^\s#%\"'<>«»“”]*)?(?=\s|\Z)"
+# What other tools leave, or authors who fill in later: [имя], <имя>, {имя клиента}, %id%. PLACEHOLDER has the others.
+_REST = (
+    r"(?<!\[)\[[^\W\d_][^\[\]\n]{0,38}\](?!\])|</?[^\W\d_][^<>\n]{0,38}>"
+    r"|(?<![{$])\{[^\W\d_][\w.]*[^\w.{}\n]+[^\s{}\n][^{}\n]{0,30}\}|%[^\W\d_]{2}%"
 )
 _OWN_TEXT = "text "  # a recipient's own text: unlike any column, whose names have no blanks at their ends
 _MARKUP = r"(?s)\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}"
@@ -65,22 +79,31 @@ _LOOKS_FALSE = NOT_VALUES.union(*((word, word.upper(), word.capitalize()) for wo
 
 
 class Oddity(NamedTuple):
-    """A part of a text that is probably wrong; `letters` are those of the rarer alphabet."""
+    """A part of a text that is probably wrong.
+
+    `letters` are those of the rarer alphabet. In a link, `is_order`: its fragment comes before its query.
+    """
 
     code: str
     offset: int
     found: str
     letters: str = ""
+    is_order: bool = False
 
 
 def find_oddities(text: str) -> Iterator[Oddity]:
-    """Yield the HTML entities in `text`, and the words and URLs in two alphabets."""
+    """Yield the HTML entities, rests of placeholders, wrong links and mixed words in `text`."""
     if "&" in text:
         from html.entities import html5
 
         for entity in re.finditer(_ENTITY, text):
             if entity.group()[1] == "#" or entity.group()[1:] in html5:
                 yield Oddity("HTML_ENTITY", entity.start(), entity.group())
+    if _may_have_rest(text):
+        for rest in re.finditer(_REST, text):
+            yield Oddity("PLACEHOLDER_LIKE", rest.start(), rest.group())
+    if "http" in text:
+        yield from _find_wrong_links(text)
     kinds = b"" if text.isascii() else _kinds_of(text)
     if b"\1" not in kinds:  # without Latin letters no alphabets can be mixed
         return
@@ -96,6 +119,19 @@ def find_oddities(text: str) -> Iterator[Oddity]:
             continue
         if re.search(_MIXED, word.group()):
             yield Oddity("MIXED_ALPHABETS", word.start(), word.group(), _minority(word.group()))
+
+
+def _may_have_rest(text: str) -> bool:
+    return "[" in text or "<" in text or "{" in text or "%" in text
+
+
+def _find_wrong_links(text: str) -> Iterator[Oddity]:
+    for found in re.finditer(_LINK, text):
+        link = found.group().rstrip(_LINK_END)
+        if not re.fullmatch(_VALID_LINK, link):
+            yield Oddity("LINK", found.start(), link)
+        elif 0 <= link.find("#") < link.find("?"):
+            yield Oddity("LINK", found.start(), link, is_order=True)
 
 
 def _minority(text: str) -> str:
@@ -120,6 +156,15 @@ def _may_be_odd(text: str, kinds: bytes) -> bool:
     """Whether `find_oddities` may find something; `kinds` are empty for ASCII."""
     if "&" in text and re.search(_ENTITY, text):
         return True
+    if _may_have_rest(text) and re.search(_REST, text):
+        return True
+    # Most links are usual ones, which are counted many times faster than each is checked.
+    if (
+        "http" in text
+        and len(re.findall(_USUAL_LINK, text)) < text.count("http")
+        and any(_find_wrong_links(text))
+    ):
+        return True
     if b"\1" not in kinds:
         return False
     if _may_be_mixed(kinds) and re.search(_MIXED, text):
@@ -141,7 +186,7 @@ class TextLint:
     `has_invisible`: a text may have characters that take room and are not seen.
     """
 
-    def __init__(self, mailing: Mailing, template: Template | None) -> None:
+    def __init__(self, mailing: Mailing, template: Template | None, require: Sequence[str] = ()) -> None:
         self._mailing = mailing
         self._file = rows_file(mailing)
         self._texts = template.texts if template is not None else ()
@@ -150,17 +195,19 @@ class TextLint:
         self._has_own_texts = template is None or isinstance(mailing.audience, InlineRecipients)
         self._searched: set[str] = set()  # columns with so many odd values that no more are looked for
         self._found: dict[tuple[str, str], _Found] = {}
+        self._rendered = RenderedLint(mailing, self._texts, require)
         self._true: dict[str, int] = {}  # by variable: the first line with a true text that reads like no
         self.has_invisible = any(has_invisible(one) for text in self._texts for one in text.sources.values())
 
     def check(self, batch: Batch, texts: Sequence[str]) -> None:
-        """Check the values of a batch that its `texts` were rendered from."""
+        """Check a batch: its `texts`, and the values that they were rendered from."""
         if self._has_own_texts:
             self._check_column(_OWN_TEXT, [text or "" for text in batch.texts], batch, texts)
         for name in self._variables:
             column = batch.column(name)
             if column is not None:
                 self._check_column(name, column, batch, texts)
+        self._rendered.check(batch, texts, self._file)
 
     def find_problems(self) -> Iterator[Problem]:
         """Yield the warnings: those of the template, then those of the data."""
@@ -172,11 +219,13 @@ class TextLint:
         for (name, code), found in self._found.items():
             message = _explain_value(name, found)
             yield self._warning(code, message, Location(self._file, found.line))
+        yield from self._rendered.find_problems()
 
     def _check_column(self, name: str, column: Sequence[str], batch: Batch, texts: Sequence[str]) -> None:
         if name in self._tested and name not in self._true:
             self._check_truth(name, column, batch)
         joined = "\n".join(column)
+        self._rendered.note_values(joined)
         kinds = b"" if joined.isascii() else _kinds_of(joined)
         if b"\4" in kinds and has_invisible(joined):
             self.has_invisible = True
@@ -216,10 +265,13 @@ class TextLint:
 
 
 def _readable(source: str) -> str:
-    """`source` with blanks for its tags, except what they have in quotes; no offset changes."""
+    """`source` without its tags, except what they have in quotes; no offset changes.
+
+    A tag that prints something becomes NULs, any other blanks.
+    """
 
     def blank(tag: re.Match[str]) -> str:
-        written = [" "] * len(tag.group())
+        written = ["\0" if tag.group().startswith("{{") else " "] * len(tag.group())
         for quoted in re.finditer(_QUOTED, "" if tag.group().startswith("{#") else tag.group()):
             written[quoted.start() + 1 : quoted.end() - 1] = quoted.group()[1:-1]
         return "".join(written)
@@ -236,8 +288,19 @@ def _name_letters(letters: str) -> str:
 def _explain_literal(oddity: Oddity) -> str:
     if oddity.code == "HTML_ENTITY":
         return f"{oddity.found} would be sent literally; write the character itself"
+    if oddity.code == "PLACEHOLDER_LIKE":
+        advice = "write a variable as {{ name }}, or other words"
+        return f"{oddity.found} looks like a placeholder and would be sent literally; {advice}"
+    if oddity.code == "LINK":
+        return _explain_link(f"the link {re.sub(chr(0) + '+', '…', oddity.found)}", oddity)
     what = "the URL" if re.match(_URL, oddity.found) else "the word"
     return f"{what} {oddity.found} mixes two alphabets ({_name_letters(oddity.letters)}); write it in one"
+
+
+def _explain_link(which: str, oddity: Oddity) -> str:
+    if oddity.is_order:
+        return f"{which} has # before ?, so the site gets no parameters; write ? and what follows before #"
+    return f"{which} is not valid; write https://, the host and the path"
 
 
 def _explain_value(name: str, found: _Found) -> str:
@@ -245,6 +308,12 @@ def _explain_value(name: str, found: _Found) -> str:
     oddity, where = found.oddity, "the recipient's text" if name == _OWN_TEXT else f"the column {name!r}"
     if oddity.code == "HTML_ENTITY":
         message = f"{where} contains HTML ({oddity.found}), which would be sent literally; use plain text"
+    elif oddity.code == "PLACEHOLDER_LIKE":
+        message = (
+            f"{where} contains what looks like a placeholder, which would be sent literally; correct the data"
+        )
+    elif oddity.code == "LINK":
+        message = _explain_link(f"a link in {where}", oddity)
     else:
         what = "URL" if re.match(_URL, oddity.found) else "word"
         letters = _name_letters(oddity.letters)

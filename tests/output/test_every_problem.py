@@ -74,6 +74,9 @@ CASES: dict[str, Case] = {
         mailing="  - name: vip\n    recipients: {file: list.csv.age}\n", files={"list.csv.age": b"age"},
         commands=(("plan", "--offline"),),
     ),
+    "ADVERTISING": Case(
+        "    text: 'Kvetka: sale'\n", top="alphaname: Kvetka\n", project="guardrails: {require: [by-advertising]}\n"
+    ),
     "AMBIGUOUS_ALPHANAME": Case(top="alphaname: 1364\n", commands=_PLAN, alphanames={"1363": "1364", "1364": "Kvetka"}),
     "AMBIGUOUS_LIST": Case(mailing="  - name: vip\n    list: Newsletter\n", commands=(_SAME_NAME, *_PLAN)),
     "ALL_SUPPRESSED": Case(project="suppress: [list.csv]\n"),
@@ -92,6 +95,7 @@ CASES: dict[str, Case] = {
     ),
     "COMMENT_IN_TEXT": Case("    text: Order #1 is ready\n"),
     "COUNTRY": Case(top="countries: [BY, UK]\n"),
+    "DOUBLE_SPACE": Case("    text: Hello  {{ name }}\n"),
     "DST": Case(top="schedule_time: 2027-03-28T02:30:00\ntimezone: Europe/Warsaw\n"),
     "DUPLICATE": Case(rows=f"{_LIST}80291111111,Anna\n"),
     "DUPLICATE_DIFFERS": Case(rows=f"{_LIST}80291111111,Olga\n"),
@@ -119,6 +123,7 @@ CASES: dict[str, Case] = {
         "    language: lang\n    text: {ru: Hello, be: Hi}\n", rows="phone,lang\n375291111111,be\n375292222222,de\n"
     ),
     "LATE": Case(top="schedule_time: 2026-11-02T11:30:00\nmax_late: 1h\n", commands=(("plan", "--offline"),)),
+    "LINK": Case("    text: 'Sale: https://a.by/#top?utm=1'\n"),
     "LIST_SUPPRESS": Case(
         mailing="  - name: vip\n    list: Newsletter\n", project="suppress: [out.txt]\n",
         files={"out.txt": "375291111111\n"},
@@ -147,6 +152,7 @@ CASES: dict[str, Case] = {
         + "1" * 16 + ",h\n" + "1" * 200 + ",i\n"
     ),
     "PIN": Case(mailing=f"  - name: vip\n    recipients: {{file: list.csv, sha256: '{'0' * 64}'}}\n"),
+    "PLACEHOLDER_LIKE": Case("    text: Hello [name]\n"),
     "PLACEHOLDER": Case("    text: Hello {name}\n"),
     "PRESSURE": Case(project=_PRESSURE.format("drop"), mailing=_TWO, commands=_PLAN),
     "RECIPIENTS": Case(rows="tel,name\n375291111111,Anna\n"),
@@ -189,6 +195,7 @@ CASES: dict[str, Case] = {
     "TRUTH": Case(
         '    text: "Hello{% if vip %}, VIP{% endif %}"\n', rows="phone,vip\n375291111111,yes\n375292222222,no\n"
     ),
+    "TWO_LINKS": Case("    text: 'https://a.by or https://b.by'\n"),
     "UNKNOWN_ALPHANAME": Case(top="alphaname: NoSuchShop\n", commands=_PLAN),
     "UNKNOWN_KEY": Case(top="shedule_time: 2026-12-01T10:00:00\n"),
     "UNKNOWN_LIST": Case(mailing="  - name: vip\n    list: NoSuchList\n", commands=_PLAN),

@@ -58,6 +58,18 @@ def _found(problems: Sequence[Problem]) -> list[tuple[str, str]]:
         ("цена&nbsp;5", "HTML_ENTITY", "&nbsp;"),
         ("A &amp; B", "HTML_ENTITY", "&amp;"),
         ("It&#39;s &#x27;", "HTML_ENTITY", "&#39;"),
+        ("Привет, [имя]!", "PLACEHOLDER_LIKE", "[имя]"),
+        ("Привет, <Имя клиента>!", "PLACEHOLDER_LIKE", "<Имя клиента>"),
+        ("Привет, {имя клиента}!", "PLACEHOLDER_LIKE", "{имя клиента}"),
+        ("Заказ %id%", "PLACEHOLDER_LIKE", "%id%"),
+        ("<b>Скидка", "PLACEHOLDER_LIKE", "<b>"),
+        ("https//kvetka.by/sale.", "LINK", "https//kvetka.by/sale"),
+        ("https://kvetka", "LINK", "https://kvetka"),
+        ("http:/kvetka.by", "LINK", "http:/kvetka.by"),
+        ("https://kvetka..by", "LINK", "https://kvetka..by"),
+        ("https://kvetka.by/%zz", "LINK", "https://kvetka.by/%zz"),
+        ("https://kvetka.by:port/", "LINK", "https://kvetka.by:port/"),
+        ("https://kvetka.by/#top?utm=1", "LINK", "https://kvetka.by/#top?utm=1"),
     ],
 )
 def test_find_oddities(text: str, code: str, found: str) -> None:
@@ -175,3 +187,45 @@ def test_lint_notices_invisible_characters() -> None:
         batch = Batch(["375291234567"], ("name",), [[name]], [None], [2], bytearray(b"\1"))
         lint.check(batch, ["x"])
         assert lint.has_invisible is expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://kvetka.by/s?a=1&b=%D0%BA#top, https://127.0.0.1:8025/x",
+        "https://цветы.бел/скидка",
+        "скидка 10% или 20% (от 5 < 7 > 3), [[ ]] [1] <3 {} {1}",
+        "http и https",
+    ],
+)
+def test_usual_links_and_signs_are_not_odd(text: str) -> None:
+    """No warning about what is meant."""
+    assert [one.code for one in find_oddities(text) if one.code in ("LINK", "PLACEHOLDER_LIKE")] == []
+
+
+def test_link_with_a_variable_is_read_as_whole() -> None:
+    """A tag may be any part of it; what is around it is checked."""
+    assert (
+        _found(_lint("https://{{ host }}/{{ id }}?x={{ id }} {{ id }}", ("host", "id"), ["a"], ["b"])) == []
+    )
+    (found,) = _lint("Go to https://a.by/#{{ id }}?x=1", ("id",), ["b"])
+    assert (found.code, found.message) == (
+        "LINK",
+        "the link https://a.by/#…?x=1 has # before ?, so the site gets no parameters; write ? and what follows before #",
+    )
+
+
+def test_links_and_rests_in_values_are_not_shown() -> None:
+    """The column, the first row, and how many; usual links of a whole column are fine."""
+    good, bad = "https://a.by/x?y=1", "http//a.by/secret"
+    problems = _lint("{{ link }} {{ name }}", ("link", "name"), [good, bad, bad], ["[имя]", "b", "c"])
+    assert _found(problems) == [("LINK", "r.csv:3:1"), ("PLACEHOLDER_LIKE", "r.csv:2:1")]
+    assert "secret" not in problems[0].message
+    assert "имя" not in problems[1].message
+    assert problems[0].message.endswith("(2 rows)")
+
+
+def test_placeholder_that_is_an_error_is_no_warning() -> None:
+    """One cause is reported once."""
+    errors = ("{name}", "{ имя }", "%NAME%", "[[name]]", "${name}", "*|FNAME|*", "{name }")
+    assert [one.code for text in errors for one in find_oddities(f"Hi {text}")] == []

@@ -1,0 +1,143 @@
+"""Warnings about texts as recipients would read them: double spaces, two links, and what advertising must say.
+
+Each is reported once, for the first text that has it. Texts are searched only where the template or a column may lead to one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.texts.analysis import RenderError
+from smsby_deploy.texts.template import TextTemplate
+
+BY_ADVERTISING = "by-advertising"
+_SERVICE = "service"  # the label `kind` of a campaign that is no advertising
+_GAP = "  "
+_LINK = r"(?i)https?://|(?<![/\w.])www\."
+# Both are documented in docs/texts.md. A sender is named by its legal form, its payer's number or a name in quotes.
+_SENDER = (
+    r"(?i)\b(?:ООО|ОДО|ОАО|ЗАО|ПАО|АО|ЧТУП|ЧПУП|ЧУП|ЧП|УП|ИП|ТАА|АДТ|ААТ|ЗАТ|ПУП|LLC|JSC|Ltd)\b"
+    r"|\b(?:УНП|УНН)\b|«[^»\n]{2,}»|“[^”\n]{2,}”|\"[^\"\n]{2,}\""
+)
+_REFUSAL = (
+    r"(?i)\b(?:отказ|отпис|откаж|отключ|адмо[вў]|адп[іи]с|адключ|стоп\b|stop\b|unsubscribe|opt[ -]?out|"
+    r"не (?:получать|присылать|хотите)|не (?:атрымліваць|дасылаць))"
+)
+
+
+class RenderedLint:
+    """Collects what is odd in the texts of one mailing while they stream by.
+
+    `has_gap` and `has_link`: a value may bring two spaces in a row, or a link.
+    """
+
+    def __init__(self, mailing: Mailing, texts: Sequence[TextTemplate], require: Sequence[str] = ()) -> None:
+        self._mailing = mailing
+        self._texts = texts
+        self._found: dict[str, Problem] = {}
+        self._is_read = False
+        sources = [source for text in texts for source in text.sources.values()]
+        has_tags = any("{%" in source or " if " in source for source in sources)
+        links = sum(len(re.findall(_LINK, source)) for source in sources)
+        self.has_gap = has_tags or any(text.find_literal(_GAP) for text in texts)
+        self.has_link = links > 1 or bool(links and has_tags)
+        self._lacks: dict[str, str] = {}
+        if BY_ADVERTISING in require and mailing.labels.get("kind") != _SERVICE:
+            named = "" if mailing.alphaname.isdigit() else f"|{re.escape(mailing.alphaname)}"
+            self._lacks = {"sender": _SENDER + named, "refusal": _REFUSAL}
+
+    def note_values(self, joined: str) -> None:
+        """Take the values of a column, joined."""
+        self.has_gap = self.has_gap or _GAP in joined
+        self.has_link = self.has_link or "://" in joined or "www." in joined
+
+    def check(self, batch: Batch, texts: Sequence[str], file: str) -> None:
+        """Check the texts of a batch, whose lines are in `file`."""
+        self._is_read = True
+        self._check(texts, batch, file)
+
+    def find_problems(self) -> Iterator[Problem]:
+        """Yield the warnings, also about a text that all recipients get."""
+        if not self._is_read:
+            for text in self._texts:
+                try:
+                    self._check([text.render_once()] if not text.is_personal else [], None, "")
+                except RenderError:
+                    continue  # reported when it was compiled
+        yield from self._found.values()
+
+    def _check(self, texts: Sequence[str], batch: Batch | None, file: str) -> None:
+        if self.has_gap and "DOUBLE_SPACE" not in self._found:
+            index = next((i for i, text in enumerate(texts) if _GAP in text), -1)
+            if index >= 0:
+                place, message = self._place_gap(batch, index, texts[index], file)
+                self._warn("DOUBLE_SPACE", message, place)
+        if self.has_link and "TWO_LINKS" not in self._found and _may_have_two(texts):
+            index = next((i for i, text in enumerate(texts) if len(re.findall(_LINK, text)) > 1), -1)
+            if index >= 0:
+                where = self._where(batch, index, file)
+                message = f"two links in one text{where}: leave one, or recipients do not know which to open"
+                self._warn("TWO_LINKS", message, self._place_link())
+        for name, pattern in list(self._lacks.items()):
+            index = next((i for i, text in enumerate(texts) if text and not re.search(pattern, text)), -1)
+            if index >= 0:
+                del self._lacks[name]
+                message = _explain_lack(name, self._where(batch, index, file))
+                self._warn("ADVERTISING", message, self._begin(), key=name)
+
+    def _warn(self, code: str, message: str, place: Location, *, key: str = "") -> None:
+        self._found[key or code] = Problem(Severity.WARNING, code, message, self._mailing.address, place)
+
+    def _place_gap(self, batch: Batch | None, index: int, text: str, file: str) -> tuple[Location, str]:
+        """Where two spaces in a row come from: a value, the template, or what a tag leaves."""
+        literal = next(filter(None, (one.find_literal(_GAP) for one in self._texts)), None)
+        if batch is None:
+            return literal or self._begin(), "two spaces in a row: remove one"
+        row = Location(file, batch.lines[index])
+        if batch.texts[index] is not None:
+            return row, "two spaces in a row in the recipient's text: remove one"
+        values = batch.variables_of(index)
+        name = next((name for name, value in values.items() if _GAP in value and value in text), None)
+        if name is not None:
+            return row, f"the column {name!r} contains two spaces in a row: correct it in the data"
+        if literal is not None:
+            return literal, "two spaces in a row: remove one"
+        message = f"two spaces in a row where a tag leaves nothing ({row}): put a space inside of it"
+        return self._begin(), message
+
+    def _place_link(self) -> Location:
+        """The second link that is written out, or where the text begins."""
+        for text in self._texts:
+            for name, source in text.sources.items():
+                links = list(re.finditer(_LINK, source))
+                if len(links) > 1:
+                    return text.locate(name, links[1].start())
+        return self._begin()
+
+    def _begin(self) -> Location:
+        return self._texts[0].source.location if self._texts else self._mailing.location
+
+    def _where(self, batch: Batch | None, index: int, file: str) -> str:
+        return "" if batch is None else f" ({file}:{batch.lines[index]})"
+
+
+def _may_have_two(texts: Sequence[str]) -> bool:
+    """Whether a text may have two links, found much faster than by the pattern."""
+    return max(map(str.count, texts, repeat("://")), default=0) > 1 or any("www." in text for text in texts)
+
+
+def _explain_lack(name: str, where: str) -> str:
+    if name == "sender":
+        return (
+            f"advertising must name its sender, and this text does not{where}: add the name in quotes, with its legal form, "
+            "or as the alphaname says it"
+        )
+    return (
+        f"advertising must say how to refuse further messages, and this text does not{where}: add, for example, "
+        "«Отказ: СТОП на 1234»"
+    )
