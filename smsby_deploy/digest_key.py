@@ -53,6 +53,10 @@ class DigestKey:
         """Return the bare digest of one that this object made; any other one as it is."""
         return self._bare.get(digest, digest)
 
+    def salt(self, purpose: str) -> bytes:
+        """Return 32 bytes for a keyed hash; without a secret they follow from `purpose` alone."""
+        return hmac.digest(self._mac, purpose.encode(), "sha256")
+
     def seal(self, digest: str) -> str | None:
         """Return the bare digest of `digest`, sealed; None if this object did not make it."""
         bare = self._bare.get(digest)

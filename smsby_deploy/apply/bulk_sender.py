@@ -19,13 +19,14 @@ from smsby_deploy.apply.remote_check import RemoteCheck
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
 from smsby_deploy.lock.records import DONE, ChunkState
-from smsby_deploy.plan.chunks import ChunkCache, ChunkReport, fits_request, stream_chunks
+from smsby_deploy.plan.chunk_cache import ChunkCache
+from smsby_deploy.plan.chunks import ChunkReport, chunk_content, fits_request, stream_chunks, text_of_chunk
 from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, phones_of, remote_name
 from smsby_deploy.plan.model import Action
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.smsby.send_client import PreparedSend
-from smsby_deploy.texts.template import Template, compile_texts, is_personal
+from smsby_deploy.texts.template import Template, compile_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +179,13 @@ def _read_cached(
     builder: _MessageBuilder,
     capped: PhoneSet | None,
 ) -> Iterator[ChunkMessage]:
-    text = None if template is None or is_personal(mailing, template) else template.render_once()
-    content = builder.content_digest if text is None else f"{builder.content_digest}\n{text}"
     is_as_kept = capped is None and hash_opt_outs(project.suppress) == cache.opt_outs
     suppressed = None if is_as_kept else read_suppressed(project, capped)
     try:
         for index, (rows, mask) in enumerate(cache.read(mailing.address)):
+            variant = builder.variant(index)
+            text = text_of_chunk(mailing, template, variant)
+            content = chunk_content(builder.content_digest, text, variant)
             digest = project.digest_key.apply(chunk_digest(content, hash_rows(rows)))
             if not builder.is_planned(index, digest):
                 raise FilesChanged(f"the planned chunk {index + 1} was damaged on disk")
@@ -209,6 +211,10 @@ class _MessageBuilder:
     def is_planned(self, index: int, digest: str) -> bool:
         """Return whether the chunk with this index and digest is in the plan."""
         return index < len(self._chunks) and digest == self._chunks[index].digest
+
+    def variant(self, index: int) -> str | None:
+        """Return the variant of the planned chunk with this index, if it has one."""
+        return self._chunks[index].variant if index < len(self._chunks) else None
 
     def build(self, index: int, rows: bytes, mask: bytearray, text: str | None) -> ChunkMessage:
         """Return the message of a chunk.

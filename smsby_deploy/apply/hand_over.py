@@ -24,7 +24,7 @@ from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.lock.store import HeldLock
-from smsby_deploy.plan.chunks import ChunkCache
+from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.gone import read_own_content
 from smsby_deploy.plan.model import LockStamp, Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL, measure_files

@@ -271,6 +271,7 @@ def _imported_chunks(
                 accepted_at=at,
                 declared=True,
                 schedule_time=chunk.schedule_time if chunk else None,
+                variant=chunk.variant if chunk else None,
             )
 
 

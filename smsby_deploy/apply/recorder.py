@@ -55,6 +55,7 @@ def record_of(
         state,
         upload=upload,
         schedule_time=chunk.schedule_time,
+        variant=chunk.variant,
     )
 
 

@@ -35,7 +35,7 @@ from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import Entry
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.budget import spent_beside
-from smsby_deploy.plan.chunks import ChunkCache
+from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.drift import find_drift, intended_by_lock
 from smsby_deploy.plan.list_check import is_forgotten
 from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode, with_code

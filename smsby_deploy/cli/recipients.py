@@ -42,8 +42,9 @@ def command(
 ) -> ExitCode:
     """List who certainly got the mailing ADDRESS, and who certainly did not, as CSV.
 
-    Without an option all recipients are listed, each with the outcome: accepted, rejected, not sent, opted out, withdrawn or
-    unknown. Unknown ones are in neither of the other lists. Needs the files as they were when it was sent. Works offline.
+    Without an option all recipients are listed, each with the outcome: accepted, rejected, not sent, opted out, withdrawn,
+    control (in a control group) or unknown. The last two are in neither of the other lists. Needs the files as they were
+    when it was sent. Works offline.
     """
     from smsby_deploy.status.recipient_list import NOT_SENT, SENT, RecipientOutcome
 
@@ -54,7 +55,8 @@ def command(
     found = _find(context, address)
     from smsby_deploy.output.status_csv import recipients_csv
 
-    parts = recipients_csv((one for one in found if one.outcome in chosen), unmask=unmask)
+    rows = (one for one in found if one.outcome in chosen)
+    parts = recipients_csv(rows, unmask=unmask, has_variants=found.has_variants)
     if out is None:
         write_parts(parts, sys.stdout)
     else:

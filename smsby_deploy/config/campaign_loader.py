@@ -30,6 +30,7 @@ from smsby_deploy.config.settings import (
 from smsby_deploy.config.sources import HOME_TIMEZONE, Audience, ContactList, Upload
 from smsby_deploy.config.text_sources import TextReader
 from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
+from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity
 
@@ -52,6 +53,7 @@ class CampaignContext(NamedTuple):
     account_zone: ZoneInfo | None
     environ: Mapping[str, str]
     log: ProblemLog
+    digest_key: DigestKey
 
 
 class _Schedule(NamedTuple):
@@ -110,7 +112,8 @@ class _CampaignLoader:
         self._labels = self._read_labels(document.get("labels") or YamlMap((1, 1)))
         folder_env = context.project.get("lists_dir_env")
         self._lists = ListPlaces(context.root, folder_env, context.environ, context.log)
-        self._texts = TextReader(context.root, file, document.content, context.log)
+        key = context.digest_key.salt(f"variants {context.project.get('project')} {document['campaign']}")
+        self._texts = TextReader(context.root, file, document.content, context.log, key)
 
     def _read_labels(self, labels: YamlMap) -> dict[str, str]:
         for name, value in labels.items():

@@ -209,7 +209,8 @@ class _ProjectLoader:
         account_zone = self._account_zone(api)
         if account_zone is None:  # reported; code that only looks for more problems needs a valid one
             api = api._replace(account_timezone=ApiSettings().account_timezone)
-        context = CampaignContext(self._root, document, account_zone, self._environ, self._log)
+        digest_key = read_digest_key(self._environ)
+        context = CampaignContext(self._root, document, account_zone, self._environ, self._log, digest_key)
         lock, shared_lock = self._lock()
         project = Project(
             root=self._root,
@@ -227,7 +228,7 @@ class _ProjectLoader:
             notify=tuple(document.get("notify", ())),
             approvals=self._approvals(),
             test_phones=tuple(map(str, document["test_phones"])) if "test_phones" in document else None,
-            digest_key=read_digest_key(self._environ),
+            digest_key=digest_key,
             language=document.get("language", "en"),
             settle_after=read_duration((document.get("status") or {}).get("settle_after", "72h")),
         )

@@ -88,7 +88,41 @@ class TextsByLanguage(NamedTuple):
         return {"language": self.column, "default": self.default, "texts": texts}
 
 
-MailingText = TextSource | TextsByLanguage
+class Variant(NamedTuple):
+    """A part of the recipients, in percent, and what they get.
+
+    Without a text they are a control group and get nothing.
+    """
+
+    name: str
+    share: int
+    text: TextSource | TextsByLanguage | None
+
+
+class TextsByVariant(NamedTuple):
+    """The texts of one mailing, of which a keyed hash of the phone decides who gets which.
+
+    `location` is that of the variants. `key` is the same for all mailings of a campaign.
+    """
+
+    variants: tuple[Variant, ...]
+    key: bytes
+    location: Location
+
+    @property
+    def sources(self) -> tuple[TextSource, ...]:
+        """All texts of the mailing, in the order of the file."""
+        return tuple(source for one in self.variants if one.text for source in one.text.sources)
+
+    def identity(self, rewrite: Callable[[str], str]) -> list[dict[str, Any]]:
+        """Return what digests cover of the texts, as `rewrite` would send them."""
+        return [
+            {"variant": name, "share": share, "text": text and text.identity(rewrite)}
+            for name, share, text in self.variants
+        ]
+
+
+MailingText = TextSource | TextsByLanguage | TextsByVariant
 
 
 class InlineRecipient(NamedTuple):

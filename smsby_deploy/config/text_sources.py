@@ -9,22 +9,25 @@ from pathlib import Path
 
 from smsby_deploy.config.project_files import resolve_inside
 from smsby_deploy.config.settings import read_rewrite
-from smsby_deploy.config.sources import MailingText, TextsByLanguage, TextSource
+from smsby_deploy.config.sources import MailingText, TextsByLanguage, TextsByVariant, TextSource, Variant
 from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity
 
 _DEFAULT = "default"
+_WHOLE = 100  # percent
 _NUMBER_OR_TRUTH = re.compile(r"true|false|[-+\d.,]+", re.IGNORECASE)
 
 
 class TextReader:
     """Reads the texts of the mailings in one campaign.
 
-    The campaign `file` has the text `content`. Problems go to `log`.
+    The campaign `file` has the text `content`. Problems go to `log`. `variant_key` decides with the phone who gets which
+    variant.
     """
 
-    def __init__(self, root: Path, file: str, content: str, log: ProblemLog) -> None:
+    def __init__(self, root: Path, file: str, content: str, log: ProblemLog, variant_key: bytes) -> None:
         self._root = root
+        self._variant_key = variant_key
         self._file = file
         self._content = content
         self._log = log
@@ -39,15 +42,44 @@ class TextReader:
 
         None if it is not valid, or if recipients have their own texts.
         """
+        if "variants" in node:
+            return self._by_variant(node, timezone)
+        return self._one(node, node, mark, timezone)
+
+    def _one(
+        self, node: YamlMap, mailing: YamlMap, mark: Mark, timezone: str
+    ) -> TextSource | TextsByLanguage | None:
+        """Return the text of `node`, which is the `mailing` itself or one of its variants."""
         key = "text" if "text" in node else "text_file"
         if key not in node:
             self._require_own_texts(node, mark)
         elif isinstance(node[key], YamlMap):
-            return self._by_language(node, key, timezone)
-        if "language" in node:
+            return self._by_language(node, key, mailing, timezone)
+        if "language" in mailing:
             message = "language requires a text for each language: text: {ru: …, be: …}"
-            self._log.error("LANGUAGE", message, self._at_key(node, "language"))
-        return self._source(node, key, node, timezone) if key in node else None
+            self._log.error("LANGUAGE", message, self._at_key(mailing, "language"))
+        return self._source(node, key, mailing, timezone) if key in node else None
+
+    def _by_variant(self, node: YamlMap, timezone: str) -> TextsByVariant | None:
+        """Return the texts of the variants; None if one of them cannot be read."""
+        items, place = node["variants"], self._at_key(node, "variants")
+        for problem in _variant_problems(node):
+            self._log.error("VARIANTS", problem, place)
+        variants = []
+        for item, mark in zip(items, items.items_at, strict=True):
+            is_sent, has_text = item.get("send", True), "text" in item or "text_file" in item
+            if is_sent and not has_text:
+                message = "a variant requires a text (or text_file), or send: false for a control group"
+                self._log.error("VARIANTS", message, self._at(mark))
+                return None
+            if not is_sent and has_text:
+                message = "a variant with send: false is a control group, so its text would not be sent"
+                self._log.error("VARIANTS", message, self._at(mark))
+            text = self._one(item, node, mark, timezone) if is_sent else None
+            if is_sent and text is None:
+                return None
+            variants.append(Variant(item["name"], item["share"], text))
+        return TextsByVariant(tuple(variants), self._variant_key, place)
 
     def warn_of_comments(self, node: YamlMap, address: str) -> None:
         """Warn of texts without quotes that end where a comment begins."""
@@ -65,8 +97,10 @@ class TextReader:
                 found = Problem(Severity.WARNING, "COMMENT_IN_TEXT", message, address, self._at(place))
                 self._log.extend([found])
 
-    def _by_language(self, node: YamlMap, key: str, timezone: str) -> TextsByLanguage | None:
-        """Return the texts under `key` by language; None if one of them cannot be read.
+    def _by_language(
+        self, node: YamlMap, key: str, mailing: YamlMap, timezone: str
+    ) -> TextsByLanguage | None:
+        """Return the texts under `key` of `node` by language; None if one of them cannot be read.
 
         Whatever else is wrong, the texts are returned, so that they are checked as well.
         """
@@ -82,17 +116,17 @@ class TextReader:
             message = f"{key}.default: expected one of {', '.join(languages)}"
             self._log.error("LANGUAGE", message, self._at(texts.values_at[_DEFAULT]))
             default = languages[0]
-        if "language" not in node:
+        if "language" not in mailing:
             message = (
                 f"{key} has several languages: add language: COLUMN, the column with that of each recipient"
             )
             self._log.error("LANGUAGE", message, place)
-        sources = {language: self._source(texts, language, node, timezone, key) for language in languages}
+        sources = {language: self._source(texts, language, mailing, timezone, key) for language in languages}
         read = {language: source for language, source in sources.items() if source is not None}
         if len(read) < len(languages):
             return None
-        column_at = self._at(node.values_at["language"]) if "language" in node else place
-        return TextsByLanguage(node.get("language", "language"), read, default, place, column_at)
+        column_at = self._at(mailing.values_at["language"]) if "language" in mailing else place
+        return TextsByLanguage(mailing.get("language", "language"), read, default, place, column_at)
 
     def _source(
         self, holder: YamlMap, name: str, mailing: YamlMap, timezone: str, key: str | None = None
@@ -147,14 +181,35 @@ class TextReader:
         return Location(self._file, *mark)
 
 
+def _variant_problems(node: YamlMap) -> Iterator[str]:
+    """Yield what is wrong with the variants of a mailing as a whole."""
+    variants, recipients = node["variants"], node.get("recipients")
+    if "list" in node or node.get("upload", False) is not False or node.get("via") == "single":
+        yield "variants cannot be combined with list, upload or via: single"
+    if "text" in node or "text_file" in node:
+        yield "variants have texts of their own: remove the text of the mailing"
+    if isinstance(recipients, YamlList) and any(
+        isinstance(row, YamlMap) and "text" in row for row in recipients
+    ):
+        yield "variants cannot be combined with own texts of recipients"
+    if (total := sum(one["share"] for one in variants)) != _WHOLE:
+        yield f"the shares of the variants add up to {total}, expected {_WHOLE}"
+    if len({one["name"] for one in variants}) < len(variants):
+        yield "two variants have the same name"
+    if not any(one.get("send", True) for one in variants):
+        yield "no variant is sent"
+
+
 def _plain_texts(node: YamlMap) -> Iterator[tuple[str, Mark]]:
     """Yield what a mailing says without quotes, its texts and values, each with its place."""
-    if "text" in node.untyped:
-        yield str(node["text"]), node.values_at["text"]
-    texts, recipients = node.get("text"), node.get("recipients")
-    languages = texts if isinstance(texts, YamlMap) else YamlMap((1, 1))
-    for language in languages.untyped:
-        yield str(languages[language]), languages.values_at[language]
+    for holder in (node, *node.get("variants", ())):
+        if "text" in holder.untyped:
+            yield str(holder["text"]), holder.values_at["text"]
+        texts = holder.get("text")
+        languages = texts if isinstance(texts, YamlMap) else YamlMap((1, 1))
+        for language in languages.untyped:
+            yield str(languages[language]), languages.values_at[language]
+    recipients = node.get("recipients")
     for row in recipients if isinstance(recipients, YamlList) else ():
         for name in row.untyped if isinstance(row, YamlMap) else ():
             if name != "phone" and _NUMBER_OR_TRUTH.fullmatch(row[name]) is None:

@@ -157,6 +157,8 @@ def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
         document["declared"] = True
     if chunk.schedule_time is not None:
         document["schedule_time"] = chunk.schedule_time
+    if chunk.variant is not None:
+        document["variant"] = chunk.variant
     return document
 
 

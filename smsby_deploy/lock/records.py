@@ -123,6 +123,7 @@ class ChunkRecord:
     upload: UploadRecord | None = None  # of a mailing that is uploaded
     declared: bool = False  # it is a user's word that sms.by accepted it (lock resolve, import)
     schedule_time: str | None = None  # its own, of a mailing that is spread
+    variant: str | None = None  # of a mailing with variants
 
     @property
     def was_sent(self) -> bool:

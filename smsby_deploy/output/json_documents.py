@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from smsby_deploy.clock import Window
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.plan.desired import SendTimes
+    from smsby_deploy.status.delivery_counts import VariantStatus
     from smsby_deploy.status.report import MailingStatus, StatusReport
     from smsby_deploy.texts.samples import MailingSamples, Sample
 
@@ -143,6 +144,11 @@ def _mailing_status(mailing: MailingStatus) -> dict[str, Any]:
         "schedule_time": mailing.schedule_time,
         "window": _window(mailing.details.window),
         **({"spread": _spread(spread)} if (spread := mailing.details.spread) is not None else {}),
+        **(
+            {"variants": variants}
+            if (variants := [_variant(one) for one in mailing.details.variants])
+            else {}
+        ),
         "recipients": mailing.recipients,
         "delivered": mailing.delivered,
         "undelivered": mailing.undelivered,
@@ -161,6 +167,11 @@ def _window(window: Window | None) -> dict[str, str] | None:
     if window is None:
         return None
     return {"opens": window.opens.isoformat(), "closes": window.closes.isoformat()}
+
+
+def _variant(variant: VariantStatus) -> dict[str, Any]:
+    keys = ("name", "recipients", "delivered", "undelivered", "sent", "pending", "other")
+    return {key: getattr(variant, key) for key in keys}
 
 
 def _spread(spread: SendTimes) -> dict[str, Any]:

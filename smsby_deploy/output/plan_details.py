@@ -11,6 +11,7 @@ from smsby_deploy.output.changes import word_diff
 from smsby_deploy.output.markdown import details_section, escape, preformatted, table_row
 from smsby_deploy.output.sms_text import ENCODING_NAMES, further_line
 from smsby_deploy.output.translation import Translator
+from smsby_deploy.output.values import list_text, spread_text, variants_text
 from smsby_deploy.plan.campaign_tests import MailingTestResult, TestOutcome, count_outcomes
 from smsby_deploy.plan.comparison import Base
 from smsby_deploy.plan.model import Action
@@ -36,6 +37,14 @@ def encoding_text(action: Action, t: Translator) -> str:
     is_known = action.recipients is not None
     used = [f"{name} {t.count(count)}" if is_known else name for name, count in counts if count]
     return ", ".join(used) or "-"
+
+
+def delivery_texts(action: Action, t: Translator) -> list[str]:
+    """The contact list that it is sent to, over what time it is spread, and its variants."""
+    facts = [] if action.contact_list is None else [list_text(action.contact_list, t)]
+    if action.spread is not None:
+        facts.append(spread_text(action.spread, t))
+    return [*facts, variants_text(action.variants, t)] if action.variants else facts
 
 
 def audience_section(action: Action, t: Translator) -> str:
@@ -66,6 +75,7 @@ def audience_rows(action: Action, t: Translator) -> list[tuple[str, str]]:
         t.gettext("opted out"): audience.suppressed,
         t.gettext("not a test phone, held out"): audience.held_out,
         t.gettext("too many messages, left out"): audience.capped,
+        t.gettext("control group, not sent to"): audience.control,
     }
     steps = [(name, f"-{t.count(count)}") for name, count in subtracted.items() if count]
     first = (t.gettext("rows read"), t.count(audience.rows))

@@ -17,6 +17,7 @@ from smsby_deploy.output.markdown import COMMENT_BYTES, Piece, code, escape, fit
 from smsby_deploy.output.plan_details import (
     audience_section,
     chunks_section,
+    delivery_texts,
     encoding_text,
     parts_text,
     results_section,
@@ -33,7 +34,11 @@ from smsby_deploy.output.plan_text import (
 from smsby_deploy.output.plan_verdict import cost_text, counts_text, first_send_text, verdict_text
 from smsby_deploy.output.problem_help import help_line, problem_help
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.output.values import list_text, local_and_utc, safe_line, span_text, spread_text
+from smsby_deploy.output.values import (
+    local_and_utc,
+    safe_line,
+    span_text,
+)
 from smsby_deploy.plan.base_changes import LOCK_CHANGED
 from smsby_deploy.plan.campaign_tests import MailingTestResult
 from smsby_deploy.plan.comparison import Base, compare_action, removed_since
@@ -315,14 +320,10 @@ def _gone(plan: Plan, base: Base, t: Translator) -> Iterator[Piece]:
 
 
 def _lists(plan: Plan, t: Translator) -> Iterator[Piece]:
-    """The contact lists that mailings are sent to, and over what time others are spread."""
+    """The contact lists that mailings are sent to, and how others are spread, or vary."""
     for action in plan.actions:
-        if action.contact_list is not None and action.action not in _QUIET:
-            target = escape(_clip(list_text(action.contact_list, t)))
-            yield _piece("reason", f"\n**{escape(action.address)}**: {target}\n")
-        if action.spread is not None and action.action not in _QUIET:
-            text = escape(spread_text(action.spread, t))
-            yield _piece("reason", f"\n**{escape(action.address)}**: {text}\n")
+        for text in delivery_texts(action, t) if action.action not in _QUIET else ():
+            yield _piece("reason", f"\n**{escape(action.address)}**: {escape(_clip(text))}\n")
 
 
 def _reasons(plan: Plan, t: Translator) -> Iterator[Piece]:

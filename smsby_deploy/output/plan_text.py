@@ -13,7 +13,15 @@ from smsby_deploy.output.changes import changes_text, is_foreign, settings_lines
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
 from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, problem_lines
 from smsby_deploy.output.terminal import write_line
-from smsby_deploy.output.values import clean, count_text, list_text, safe_line, span_text, spread_text
+from smsby_deploy.output.values import (
+    clean,
+    count_text,
+    list_text,
+    safe_line,
+    span_text,
+    spread_text,
+    variants_text,
+)
 from smsby_deploy.plan.model import Action, ActionKind, Plan, Totals
 from smsby_deploy.plan.result import PlanResult, SavedPlanUse
 from smsby_deploy.problems import Problem, Severity
@@ -82,6 +90,8 @@ def write_plan_text(
             write_sentence(console, f"{action.address}: {list_text(action.contact_list)}", "dim")
         if action.spread is not None and action.action not in _WITHOUT_AUDIENCE:
             write_sentence(console, f"{action.address}: {spread_text(action.spread)}", "dim")
+        if action.variants and action.action not in _WITHOUT_AUDIENCE:
+            write_sentence(console, f"{action.address}: {variants_text(action.variants)}", "dim")
     for line in _changes_lines(plan):
         write_sentence(console, line, "bold yellow")
     for severity, line in problem_lines(folded.problems):
@@ -252,6 +262,7 @@ def audience_line(action: Action) -> str:
         (audience.suppressed, "suppressed"),
         (audience.held_out, "held out"),
         (audience.capped, "capped"),
+        (audience.control, "control group"),
     )
     removed = [f"{count:,} {name}" for count, name in steps if count]
     languages = ", ".join(f"{language} {count:,}" for language, count in action.languages.items())

@@ -28,13 +28,21 @@ def status_csv(report: StatusReport, *, unmask: bool) -> Iterator[str]:
     yield from _csv_blocks(_rows(report, unmask))
 
 
-def recipients_csv(rows: Iterable[ListedRecipient], *, unmask: bool) -> Iterator[str]:
+def recipients_csv(
+    rows: Iterable[ListedRecipient], *, unmask: bool, has_variants: bool = False
+) -> Iterator[str]:
     """Yield one row per recipient, the phone masked unless `unmask`."""
+    columns = ListedRecipient._fields if has_variants else ListedRecipient._fields[:-1]
     cells = (
-        (_safe_cell(row.phone if unmask else mask_phone(row.phone)), _safe_cell(row.outcome), str(row.line))
+        (
+            _safe_cell(row.phone if unmask else mask_phone(row.phone)),
+            _safe_cell(row.outcome),
+            str(row.line),
+            *((row.variant,) if has_variants else ()),
+        )
         for row in rows
     )
-    yield from _csv_blocks(chain([ListedRecipient._fields], cells))
+    yield from _csv_blocks(chain([columns], cells))
 
 
 def _csv_blocks(rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
@@ -45,17 +53,22 @@ def _csv_blocks(rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
 
 
 def _rows(report: StatusReport, unmask: bool) -> Iterator[tuple[str, ...]]:
-    yield _COLUMNS
+    has_variants = any(mailing.details.variants for mailing in report.mailings)
+    yield (*_COLUMNS, "variant") if has_variants else _COLUMNS
     masked = lru_cache(_masked_cell)  # of a million rows most cells are the same, but for the phones
     for mailing in report.mailings:
         address, state = _safe_cell(mailing.address), _safe_cell(mailing.state)
         revision = str(mailing.revision)
-        for missed in mailing.details.missed:
-            phone = _safe_cell(missed.phone if unmask else mask_phone(missed.phone))
-            word = f"undelivered (overdue: {missed.status})" if missed.is_overdue else missed.status
-            yield address, state, phone, masked(word), masked(missed.at or ""), "1", revision
+        variants = [(one.name, one.missed) for one in mailing.details.variants]
+        for variant, rows in variants or [("", mailing.details.missed)]:
+            last = (revision, variant) if has_variants else (revision,)
+            for missed in rows:
+                phone = _safe_cell(missed.phone if unmask else mask_phone(missed.phone))
+                word = f"undelivered (overdue: {missed.status})" if missed.is_overdue else missed.status
+                yield address, state, phone, masked(word), masked(missed.at or ""), "1", *last
+        last = (revision, "") if has_variants else (revision,)
         for status, count in count_unlisted(mailing):
-            yield address, state, "", masked(status), "", str(count), revision
+            yield address, state, "", masked(status), "", str(count), *last
 
 
 def _masked_cell(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from smsby_deploy.privacy import mask_phones
 
 if TYPE_CHECKING:
     from smsby_deploy.lock.records import NamedId
-    from smsby_deploy.plan.desired import SendTimes
+    from smsby_deploy.plan.desired import SendTimes, VariantTotals
 
 
 def clean(text: str) -> str:
@@ -80,6 +81,20 @@ def local_and_utc(
     utc = local.astimezone(UTC)
     utc_text = day_and_time(utc, language) if utc.date() != local.date() else f"{utc:%H:%M}"
     return f"{day_and_time(local, language)} {zone or local.isoformat()[-6:]}", f"{utc_text} UTC"
+
+
+def variants_text(variants: Sequence[VariantTotals], language: Translator = ENGLISH) -> str:
+    """`variants a: 1,080 recipients, 1,080 parts, 28.08; b: …`."""
+    said = []
+    for one in variants:
+        size = language.gettext(
+            "{name}: {recipients:recipient|recipients}, {parts:part|parts}",
+            name=one.name,
+            recipients=one.recipients,
+            parts=one.parts,
+        )
+        said.append(size if one.cost is None else f"{size}, {language.money(one.cost)}")
+    return language.gettext("variants {variants}", variants="; ".join(said))
 
 
 def spread_text(spread: SendTimes, language: Translator = ENGLISH) -> str:

@@ -2,25 +2,19 @@
 
 There is never a list of all recipients.
 The plan keeps counts and digests; apply sends each chunk once its digest equals the planned one.
-
-Between plan and send, an apply keeps its chunks in an unnamed file that no other process can open. Its content is not
-trusted: each chunk is hashed again before it is sent, without the recipients who opted out meanwhile.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC
-from itertools import compress
-from pathlib import Path
-from typing import IO, Any, NamedTuple
+from itertools import compress, count
+from typing import Any, NamedTuple
 
 from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
-from smsby_deploy.config.sources import ContactList, InlineRecipients
+from smsby_deploy.config.sources import ContactList, InlineRecipients, TextsByVariant
 from smsby_deploy.plan.fingerprint import (
     AudienceDigest,
     TextsDigest,
@@ -34,6 +28,7 @@ from smsby_deploy.plan.fingerprint import (
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, Batch, ReadBatches, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.variants import assign_variants
 from smsby_deploy.texts.encoding_lint import Rewriter, is_composed
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, render_texts
 
@@ -55,7 +50,7 @@ class Chunk:
 
     `not_suppressed` is 0 for those who opted out.
     Recipients get `text`, or each their own of `texts`. `rows` are the recipients as they are hashed and sent, one JSON
-    value per line. `lines` are their physical lines, where they are needed.
+    value per line. `lines` are their physical lines, where they are needed. Of a mailing with variants all of them have one.
     """
 
     index: int
@@ -67,6 +62,7 @@ class Chunk:
     rows: bytes
     not_suppressed: bytearray
     lines: Sequence[int] = ()
+    variant: str | None = None
 
 
 @dataclass(slots=True)
@@ -187,8 +183,29 @@ def stream_chunks(
     hasher = _ChunkHasher(project, mailing, report)
     if mailing.via == "single":
         yield from _chunks_by_text(batches, shared_text, hasher)
+        return
+    size = chunk_size(project.api, personal)
+    if isinstance(mailing.text, TextsByVariant):
+        yield from _chunks_by_variant(batches, mailing.text, template, hasher, size)
     else:
-        yield from _chunks_by_size(batches, shared_text, hasher, chunk_size(project.api, personal))
+        yield from _chunks_by_size(batches, shared_text, hasher, size)
+
+
+def text_of_chunk(mailing: Mailing, template: Template | None, variant: str | None) -> str | None:
+    """Return the text that all recipients of a chunk get; None if they have their own."""
+    if variant is not None and template is not None:
+        from smsby_deploy.texts.variants import VariantTemplates
+
+        assert isinstance(template, VariantTemplates)
+        one = template.by_name[variant]
+        return None if one.is_personal else one.render_once()
+    return None if template is None or is_personal(mailing, template) else template.render_once()
+
+
+def chunk_content(content_digest: str, text: str | None, variant: str | None) -> str:
+    """Return what the digest of a chunk covers beside its rows."""
+    content = content_digest if variant is None else f"{content_digest}\nvariant {variant}"
+    return content if text is None else f"{content}\n{text}"
 
 
 @dataclass(slots=True)
@@ -221,19 +238,26 @@ class _ChunkHasher(NamedTuple):
     report: ChunkReport
 
     def make_chunk(
-        self, index: int, some: _Recipients, text: str | None, rows: bytes, rows_hash: bytes
+        self,
+        index: int,
+        some: _Recipients,
+        text: str | None,
+        rows: bytes,
+        rows_hash: bytes,
+        variant: str | None = None,
     ) -> Chunk:
         """Return a chunk with its digest and fingerprint.
 
         `text` is None if the recipients have their own texts.
         """
-        content = self.report.content_digest
-        bare = chunk_digest(content if text is None else f"{content}\n{text}", rows_hash)
+        bare = chunk_digest(chunk_content(self.report.content_digest, text, variant), rows_hash)
         digest = self.project.digest_key.apply(bare)
         mailing = self.mailing
         mark = fingerprint(self.project.scope, mailing.address, mailing.revision, index, digest)
         texts = some.texts or None
-        return Chunk(index, some.phones, texts, text, digest, mark, rows, some.not_suppressed, some.lines)
+        return Chunk(
+            index, some.phones, texts, text, digest, mark, rows, some.not_suppressed, some.lines, variant
+        )
 
 
 def render_batches(
@@ -291,6 +315,42 @@ def _chunks_by_size(
         yield next_chunk()
 
 
+def _chunks_by_variant(
+    batches: Iterator[_RenderedTexts],
+    source: TextsByVariant,
+    template: Template | None,
+    hasher: _ChunkHasher,
+    size: int,
+) -> Iterator[Chunk]:
+    """Yield chunks that have one variant each, in the order in which they are full.
+
+    So each variant is spread over the whole audience, and over the time of a mailing that is spread.
+    """
+    names = [one.name for one in source.variants if one.text is not None]
+    shared = {name: text_of_chunk(hasher.mailing, template, name) for name in names}
+    waiting = {name: _Recipients() for name in names}
+    numbers = count()
+
+    def next_chunk(name: str) -> Chunk:
+        some, text = waiting[name].take(size), shared[name]
+        rows = row_lines(some.phones, some.texts if text is None else None)
+        rows_hash = hash_rows(rows)
+        hasher.report.audience_digest.add(rows, len(some.phones), rows_hash)
+        return hasher.make_chunk(next(numbers), some, text, rows, rows_hash, name)
+
+    for batch, texts in batches:
+        variants = assign_variants(source, batch.phones)
+        for name in names:
+            mask = bytearray(map(name.__eq__, variants))
+            own = () if shared[name] is not None else list(compress(texts, mask))
+            waiting[name].extend(batch.only(mask), own)
+            while len(waiting[name].phones) >= size:
+                yield next_chunk(name)
+    for name in names:
+        if waiting[name].phones:
+            yield next_chunk(name)
+
+
 def _chunks_by_text(
     batches: Iterator[_RenderedTexts], shared_text: str | None, hasher: _ChunkHasher
 ) -> Iterator[Chunk]:
@@ -317,84 +377,3 @@ def _group_by_text(recipients: _Recipients, shared_text: str | None) -> Iterator
         group.not_suppressed.append(is_reached)
         group.lines.append(line)
     yield from groups.items()
-
-
-Keep = Callable[[str, Chunk], None]  # the mailing's address, and one of its chunks
-_RESERVED = 64 << 20  # bytes of the disk left free: the journal must never lack room because of this file
-
-
-class _CachedChunk(NamedTuple):
-    """Where the rows of a chunk are in the file.
-
-    The mask is kept in memory, because no hash would reveal damage to it on disk.
-    """
-
-    offset: int
-    size: int
-    not_suppressed: bytes
-
-
-@dataclass(slots=True)
-class ChunkCache:
-    """Chunks by mailing, in a file in `folder`, as long as there is room for it.
-
-    Close it in the end.
-    `opt_outs` identifies the suppression files as they were before the plan (`hash_opt_outs`).
-    """
-
-    folder: Path
-    opt_outs: str
-    _open: ExitStack = field(default_factory=ExitStack)
-    _file: IO[bytes] | None = None
-    _chunks: dict[str, list[_CachedChunk]] = field(default_factory=dict)
-    _end: int = 0
-    _is_full: bool = False
-
-    def keep(self, address: str, chunk: Chunk) -> None:
-        """Keep `chunk`; without room for it, everything is dropped and read again when it is sent."""
-        if self._is_full:
-            return
-        if self._write(chunk.rows):
-            kept = _CachedChunk(self._end, len(chunk.rows), bytes(chunk.not_suppressed))
-            self._chunks.setdefault(address, []).append(kept)
-            self._end += kept.size
-        else:
-            self._is_full = True
-            self.close()
-
-    def close(self) -> None:
-        """Drop everything."""
-        self._chunks.clear()
-        self._open.close()
-
-    def holds(self, address: str) -> bool:
-        """Whether the chunks of a mailing were kept."""
-        return address in self._chunks
-
-    def read(self, address: str) -> Iterator[tuple[bytes, bytearray]]:
-        """Yield the rows of each chunk of a mailing, in order, and its mask.
-
-        The mask is 0 for recipients who had opted out.
-
-        Raises:
-            OSError: the disk does not return them.
-        """
-        for chunk in self._chunks.get(address, ()):
-            assert self._file is not None
-            self._file.seek(chunk.offset)
-            yield self._file.read(chunk.size), bytearray(chunk.not_suppressed)
-
-    def _write(self, rows: bytes) -> bool:
-        """Append `rows` if enough space stays free; whether they were written."""
-        try:
-            if self._file is None:
-                # Imported late: it loads all compression modules, which `validate` never needs.
-                from tempfile import TemporaryFile
-
-                unnamed = TemporaryFile(buffering=0, dir=self.folder)  # noqa: SIM115 - closed by _open
-                self._file = self._open.enter_context(unnamed)
-            disk = os.fstatvfs(self._file.fileno())
-            is_roomy = disk.f_bavail * disk.f_frsize > len(rows) + _RESERVED
-            return is_roomy and self._file.write(rows) == len(rows)
-        except OSError:
-            return False

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class AudienceCounts(NamedTuple):
-    """rows = invalid + duplicate + suppressed + capped + final + held_out.
+    """rows = invalid + duplicate + suppressed + capped + final + held_out + control.
 
     `held_out` are those who are no test phones, where only test phones are sent to; `capped` those who would get too many
-    messages.
+    messages; `control` those in a control group.
     """
 
     rows: int = 0
@@ -37,6 +37,7 @@ class AudienceCounts(NamedTuple):
     final: int = 0
     held_out: int = 0
     capped: int = 0
+    control: int = 0
 
 
 class ChunkPlan(NamedTuple):
@@ -55,6 +56,7 @@ class ChunkPlan(NamedTuple):
     gsm7: int = 0
     ucs2: int = 0
     schedule_time: str | None = None
+    variant: str | None = None
 
     def share(self, recipients: int) -> ChunkPlan:
         """Return the same chunk for some of its recipients, who all get one text.
@@ -208,3 +210,31 @@ def times_of(chunks: Sequence[_TimedChunk]) -> SendTimes | None:
     if not times:
         return None
     return SendTimes(min(times), max(times), len(times), sum(chunk.recipients or 0 for chunk in chunks))
+
+
+class VariantTotals(NamedTuple):
+    """What the chunks of one variant add up to, opt-outs subtracted.
+
+    `cost` is None without a price.
+    """
+
+    name: str
+    recipients: int
+    parts: int
+    cost: Decimal | None
+
+
+def totals_by_variant(chunks: Sequence[ChunkPlan]) -> tuple[VariantTotals, ...]:
+    """Return the totals of each variant, sorted by name; () for a mailing without variants."""
+    found: dict[str, VariantTotals] = {}
+    for chunk in chunks:
+        if chunk.variant is not None:
+            before = found.get(chunk.variant, VariantTotals(chunk.variant, 0, 0, Decimal(0)))
+            has_cost = before.cost is not None and chunk.cost is not None
+            found[chunk.variant] = VariantTotals(
+                chunk.variant,
+                before.recipients + (chunk.recipients or 0),
+                before.parts + chunk.parts,
+                (before.cost or Decimal(0)) + (chunk.cost or Decimal(0)) if has_cost else None,
+            )
+    return tuple(found[name] for name in sorted(found))

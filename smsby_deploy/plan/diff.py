@@ -262,7 +262,13 @@ def make_orphan(address: str, entry: Entry) -> Action:
         content_digest=entry.content_digest,
         audience_digest=entry.audience_digest,
         chunks=tuple(
-            ChunkPlan(one.fingerprint, one.recipients, one.digest, schedule_time=one.schedule_time)
+            ChunkPlan(
+                one.fingerprint,
+                one.recipients,
+                one.digest,
+                schedule_time=one.schedule_time,
+                variant=one.variant,
+            )
             for one in entry.chunks
         ),
         audience=AudienceCounts(),

@@ -16,7 +16,14 @@ from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.lock.records import NamedId, PrefixCount
 from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames
-from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, SendTimes, times_of
+from smsby_deploy.plan.desired import (
+    AudienceCounts,
+    ChunkPlan,
+    SendTimes,
+    VariantTotals,
+    times_of,
+    totals_by_variant,
+)
 from smsby_deploy.problems import Problem, has_errors
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.wording import sentence
@@ -131,6 +138,11 @@ class Action:
     def spread(self) -> SendTimes | None:
         """The times of its chunks; None if all have the same."""
         return times_of(self.chunks)
+
+    @property
+    def variants(self) -> tuple[VariantTotals, ...]:
+        """What its variants add up to, whenever they are sent; () if it has none."""
+        return totals_by_variant(self.chunks)
 
     @property
     def last_time(self) -> datetime | None:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import Mailing
-from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
+from smsby_deploy.plan.chunk_cache import Keep
+from smsby_deploy.plan.chunks import OnBatch, ignore_batch
 from smsby_deploy.plan.text_counter import ContentPolicy
 
 if TYPE_CHECKING:  # validate never shares reads, and would load pickle; most mailings have no tests

@@ -16,7 +16,7 @@ from smsby_deploy.lock.documents import check_plan
 from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.lock.json_text import indent_text
 from smsby_deploy.lock.records import NamedId
-from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, VariantTotals
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import (
     Action,
@@ -34,7 +34,7 @@ from smsby_deploy.wording import remove_controls
 
 FORMAT = "smsby-plan"
 VERSION = 1
-_OPTIONAL_COUNTS = frozenset({"held_out", "capped"})
+_OPTIONAL_COUNTS = frozenset({"held_out", "capped", "control"})
 
 
 def account_id(url: str, token: str) -> str:
@@ -86,15 +86,22 @@ def _action_document(action: Action) -> dict[str, Any]:
         "content_digest": action.content_digest,
         "audience_digest": action.audience_digest,
         **({"window": _window_document(action.window)} if action.window is not None else {}),
+        **({"variants": [_variant_document(one) for one in action.variants]} if action.variants else {}),
         "chunks": [_chunk_document(chunk) for chunk in action.chunks],
         "audience": _audience_document(action.audience),
         **({"languages": dict(action.languages)} if action.languages else {}),
     }
 
 
+def _variant_document(variant: VariantTotals) -> dict[str, Any]:
+    cost = None if variant.cost is None else money(variant.cost)
+    return {"name": variant.name, "recipients": variant.recipients, "parts": variant.parts, "cost": cost}
+
+
 def _chunk_document(chunk: ChunkPlan) -> dict[str, Any]:
     document = {"fingerprint": chunk.fingerprint, "recipients": chunk.recipients, "digest": chunk.digest}
-    return document if chunk.schedule_time is None else document | {"schedule_time": chunk.schedule_time}
+    own = {"schedule_time": chunk.schedule_time, "variant": chunk.variant}
+    return document | {key: value for key, value in own.items() if value is not None}
 
 
 def _window_document(window: Window) -> dict[str, str]:
@@ -102,7 +109,7 @@ def _window_document(window: Window) -> dict[str, str]:
 
 
 def _audience_document(audience: AudienceCounts) -> dict[str, int]:
-    """Return the counts; `held_out` and `capped` only where there are such recipients."""
+    """Return the counts; some only where there are such recipients."""
     return {key: count for key, count in audience._asdict().items() if key not in _OPTIONAL_COUNTS or count}
 
 

@@ -22,7 +22,8 @@ from smsby_deploy.lock.places import open_lock_at
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.plan.account_names import AccountNames, find_name_problems, read_names
 from smsby_deploy.plan.budget import hold_budget
-from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
+from smsby_deploy.plan.chunk_cache import Keep
+from smsby_deploy.plan.chunks import OnBatch, ignore_batch
 from smsby_deploy.plan.diff import make_orphan
 from smsby_deploy.plan.gone import excuse_errors, excuse_missing, is_excused
 from smsby_deploy.plan.known_facts import FactCheck, find_doubt

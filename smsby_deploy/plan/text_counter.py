@@ -73,9 +73,10 @@ def count_audience(report: AudienceReport, totals: TextTotals) -> AudienceCounts
         rows=report.rows,
         invalid=report.invalid,
         duplicate=report.duplicate,
-        suppressed=totals.suppressed - report.held_out,
+        suppressed=totals.suppressed + report.control_opted_out - report.held_out,
         final=totals.recipients,
         held_out=report.held_out,
+        control=report.control,
     )
 
 
@@ -198,6 +199,7 @@ class TextCounter:
             None if after.cost is None else after.cost - (before.cost or 0),
             after.gsm7 - before.gsm7,
             after.ucs2 - before.ucs2,
+            variant=chunk.variant,
         )
 
     def count_batch(self, batch: Batch, texts: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from itertools import compress, count, islice
 from typing import NamedTuple
 
 from smsby_deploy.config.declarations import Mailing
-from smsby_deploy.config.sources import ContactList, FalseText, InlineRecipients, RowSource
+from smsby_deploy.config.sources import ContactList, FalseText, InlineRecipients, RowSource, TextsByVariant
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.phones import normalize_all
@@ -29,6 +29,7 @@ from smsby_deploy.recipients.rows import (
     name_columns,
 )
 from smsby_deploy.recipients.sources import read_source, warn_of_guess
+from smsby_deploy.recipients.variants import ControlGroup
 
 BATCH_ROWS = 1000
 MOST_DIFFERING = 1000  # differing repeats after which `find_differing` stops
@@ -163,14 +164,21 @@ class Repeats:
 class AudienceReport:
     """What reading an audience has found so far.
 
-    rows = invalid + duplicate + the recipients in the batches. Once all was read, `phones` is the set of the recipients if it
-    `keeps_phones`, and `recipients_digest`, if it `needs_digest`, is the digest of that set, whatever their order.
+    rows = invalid + duplicate + the recipients in the batches and the control group. Once all was read, `phones` is the set
+    of the recipients in the batches if it `keeps_phones`, and `recipients_digest`, if it `needs_digest`, is the digest of
+    that set, whatever their order.
     """
 
     rows: int = 0
     invalid: int = 0
     duplicate: int = 0
     held_out: int = 0  # recipients who are no test phones, where only those are sent to
+    control: int = 0  # recipients in the control group, opt-outs subtracted: they are in no batch
+    control_opted_out: int = 0
+    keeps_control: bool = False
+    control_rows: list[tuple[str, int]] = field(
+        default_factory=list
+    )  # phones and lines, if it `keeps_control`
     problems: list[Problem] = field(default_factory=list)
     repeats: Repeats = field(default_factory=Repeats)
     facts: SourceFacts = field(default_factory=SourceFacts)
@@ -195,6 +203,7 @@ def read_audience(
     audience = _rows_of(mailing)
     file = mailing.file if isinstance(audience, InlineRecipients) else audience.name
     recipients = _FirstOccurrences(mailing, suppressed, report)
+    control = ControlGroup(mailing.text, report) if isinstance(mailing.text, TextsByVariant) else None
     try:
         for block in _blocks(audience, batch_rows, report.facts):
             report.rows += len(block.lines) + len(block.errors)
@@ -203,16 +212,24 @@ def read_audience(
             if mailing.on_invalid != "drop":
                 report.problems.extend(_row_problems(mailing, file, block, invalid))
             batch = recipients.select(block, phones, invalid)
+            if control is not None:
+                batch = control.leave_out(batch)
             if batch.phones:
                 yield batch
     except RecipientsError as error:
         place = error.location or Location(file, error.line)
         report.problems.append(Problem(Severity.ERROR, error.code, str(error), mailing.address, place))
         return
+    reached = recipients.seen if control is None else control.others
     if report.needs_digest:
-        report.recipients_digest = recipients.seen.digest()
+        report.recipients_digest = reached.digest()
     if report.keeps_phones:
-        report.phones = recipients.seen
+        report.phones = reached
+    if len(recipients.seen) and not len(reached):
+        message = "all of its recipients are in the control group, so nothing would be sent"
+        report.problems.append(
+            Problem(Severity.ERROR, "EMPTY_AUDIENCE", message, mailing.address, audience.location)
+        )
     if not report.rows or (not len(recipients.seen) and not report.problems):
         place = audience.location
         message = "the audience is empty; an empty audience never means all recipients"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import IO
 
 from smsby_deploy.config.declarations import Mailing
-from smsby_deploy.config.sources import RecipientsFile
+from smsby_deploy.config.sources import RecipientsFile, TextsByVariant
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.audience import AudienceReport, Batch, ReadBatches
 from smsby_deploy.recipients.phone_set import PhoneSet
@@ -117,6 +117,8 @@ class SharedReads:
 def _key_of(mailing: Mailing) -> Hashable:
     """Return what decides which recipients a mailing has; None if its audience is not shared."""
     if not isinstance(mailing.audience, RecipientsFile) or mailing.upload is not None:
+        return None
+    if isinstance(mailing.text, TextsByVariant):  # its control group is its own
         return None
     audience = mailing.audience._replace(location=_NOWHERE)
     return audience, tuple(mailing.countries), mailing.on_invalid, mailing.text is None

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import compress
+from itertools import compress, repeat
 from typing import NamedTuple
 
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
-from smsby_deploy.config.sources import ContactList
+from smsby_deploy.config.sources import ContactList, TextsByVariant
 from smsby_deploy.errors import FilesInvalid, SmsbyDeployError, UsageError
 from smsby_deploy.lock.archive import with_archived
 from smsby_deploy.lock.keyed_digests import check_digest_key
@@ -27,6 +27,7 @@ from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
+from smsby_deploy.recipients.variants import assign_variants
 from smsby_deploy.texts.template import compile_texts
 from smsby_deploy.wording import counted
 
@@ -39,6 +40,7 @@ class RecipientOutcome(StrEnum):
     NOT_SENT = "not sent"
     OPTED_OUT = "opted out"
     WITHDRAWN = "withdrawn"
+    CONTROL = "control"  # in the control group of a mailing with variants
     UNKNOWN = "unknown"
 
 
@@ -63,12 +65,14 @@ class ListedRecipient(NamedTuple):
     phone: str
     outcome: RecipientOutcome
     line: int
+    variant: str = ""
 
 
 class _Block(NamedTuple):
     phones: Sequence[str]
     lines: Sequence[int]
     outcomes: list[RecipientOutcome]
+    variant: str = ""
 
 
 @dataclass(slots=True)
@@ -95,13 +99,19 @@ class RecipientList:
         if has_errors(problems):
             raise FilesInvalid(problems)
         read = self._read_upload if self.mailing.upload is not None else self._read_chunks
-        for phones, lines, outcomes in read(suppressed):
+        for phones, lines, outcomes, variant in read(suppressed):
             self.counts.update(outcomes)
-            yield from map(ListedRecipient, phones, outcomes, lines)
+            yield from map(ListedRecipient, phones, outcomes, lines, repeat(variant))
+
+    @property
+    def has_variants(self) -> bool:
+        """Whether its recipients have variants."""
+        return isinstance(self.mailing.text, TextsByVariant)
 
     def _read_chunks(self, suppressed: PhoneSet) -> Iterator[_Block]:
         """Yield the chunks that are as recorded, then refuse if there are others."""
-        report, missing = ChunkReport(), set(range(len(self.entry.chunks)))
+        audience = AudienceReport(keeps_control=True)
+        report, missing = ChunkReport(audience=audience), set(range(len(self.entry.chunks)))
         template = compile_texts(self.mailing.text) if self.mailing.text else None
         for chunk in stream_chunks(self.project, self.mailing, template, suppressed, report):
             if chunk.index not in missing:
@@ -115,8 +125,17 @@ class RecipientList:
             else:
                 size = _Size(len(chunk.phones), chunk.not_suppressed.count(1))
                 outcomes = _by_opt_out(chunk.not_suppressed, self._outcomes(record, record.recipients, size))
-            yield _Block(chunk.phones, chunk.lines, outcomes)
-        self._check(report.audience, missing)
+            yield _Block(chunk.phones, chunk.lines, outcomes, chunk.variant or "")
+        self._check(audience, missing)
+        yield from self._control(audience.control_rows)
+
+    def _control(self, rows: Sequence[tuple[str, int]]) -> Iterator[_Block]:
+        """Yield the recipients to whom nothing is sent, those who opted out as well."""
+        if rows and isinstance(self.mailing.text, TextsByVariant):
+            phones = [phone for phone, _ in rows]
+            variants = assign_variants(self.mailing.text, phones)
+            for (phone, line), variant in zip(rows, variants, strict=True):
+                yield _Block([phone], [line], [_O.CONTROL], variant)
 
     def _read_upload(self, suppressed: PhoneSet) -> Iterator[_Block]:
         """Yield the recipients of an uploaded list, which are one chunk.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from smsby_deploy.lock.records import Billed
     from smsby_deploy.plan.desired import SendTimes
     from smsby_deploy.plan.drift import Difference
+    from smsby_deploy.status.delivery_counts import VariantStatus
 
 
 _BLOCK_ROWS = 1000
@@ -129,6 +130,7 @@ class Details:
     `window` is when a waiting mailing may be handed over, which `waits` says to users.
     `decision` says who withdrew or abandoned it, when and why. `spread` are the times of its chunks, None if all have one.
     `billed` is what sms.by itself reports, None if it does not.
+    `variants` are () if it has none.
     """
 
     planned: int | None = None
@@ -149,6 +151,7 @@ class Details:
     decision: str = ""
     spread: SendTimes | None = None
     billed: Billed | None = None
+    variants: tuple[VariantStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +232,8 @@ class MailingStatus:
     def decisions(self) -> tuple[str, ...]:
         """What users decided about it."""
         pace = self.details.spread.pace if self.details.spread is not None else ""
-        return tuple(filter(None, (self.details.decision, self.details.waits, pace)))
+        variants = (one.line for one in self.details.variants)
+        return (*filter(None, (self.details.decision, self.details.waits, pace)), *variants)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry, EntryState
@@ -14,9 +15,9 @@ from smsby_deploy.plan.desired import times_of
 from smsby_deploy.plan.drift import Difference, IntendedValues, compare_chunks, reported_values
 from smsby_deploy.plan.remote_state import read_billed
 from smsby_deploy.smsby.deliveries import DeliveryStatus
-from smsby_deploy.status.delivery_counts import DeliveryCounts
+from smsby_deploy.status.delivery_counts import DeliveryCounts, VariantStatus
 from smsby_deploy.status.remote_reports import RemoteReports
-from smsby_deploy.status.report import Details, MailingStatus, State
+from smsby_deploy.status.report import Details, MailingStatus, MissedRows, State
 from smsby_deploy.wording import sentence
 
 _WITHOUT_MESSAGE = {
@@ -58,8 +59,9 @@ def summarize_mailing(
     `advance` gets the number of recipients of each chunk once it is counted.
     """
     counts = _RecipientCounts(reports, entry, moment)
+    by_variant = _VariantCounts(counts)
     for chunk in entry.chunks:
-        advance(counts.add(chunk))
+        advance(counts.add(chunk) if chunk.variant is None else by_variant.add(chunk))
     documented, other = counts.documented, counts.other
     parts, cost = _billed(entry, reports)
     return MailingStatus(
@@ -75,7 +77,10 @@ def summarize_mailing(
         parts=parts,
         cost=cost,
         requests=tuple(dict.fromkeys(chunk.uuid for chunk in entry.chunks if chunk.uuid is not None)),
-        details=_details(entry, counts, reports, tuple(_differences(intended, entry, reports, parts, cost))),
+        details=replace(
+            _details(entry, counts, reports, tuple(_differences(intended, entry, reports, parts, cost))),
+            variants=by_variant.statuses(),
+        ),
         revision=entry.revision,
     )
 
@@ -217,6 +222,42 @@ class _RecipientCounts:
         self.overdue += deliveries.overdue
         self.deliveries.add(deliveries)
         return deliveries.total
+
+
+class _VariantCounts:
+    """The recipients of each variant: what its chunks add to the `counts` of the mailing."""
+
+    def __init__(self, counts: _RecipientCounts) -> None:
+        self._counts = counts
+        self._found: dict[str, VariantStatus] = {}
+
+    def add(self, chunk: ChunkRecord) -> int:
+        """Count a chunk that has a variant; returns as `_RecipientCounts.add`."""
+        whole, name = self._counts, chunk.variant or ""
+        documented, other, before = whole.documented, whole.other, whole.deliveries
+        whole.documented, whole.other, whole.deliveries = Counter(), Counter(), DeliveryCounts()
+        size = whole.add(chunk)
+        own, own_other, deliveries = whole.documented, whole.other, whole.deliveries
+        known = self._found.get(name, VariantStatus(name, 0, 0, 0, 0, 0, 0, MissedRows()))
+        missed = MissedRows()
+        missed.extend(cast("MissedRows", known.missed))
+        missed.extend(deliveries.missed)
+        self._found[name] = VariantStatus(
+            name,
+            known.recipients + own.total() + own_other.total(),
+            known.delivered + own[DeliveryStatus.DELIVERED],
+            known.undelivered + own[DeliveryStatus.UNDELIVERED],
+            known.sent + own[DeliveryStatus.SENT],
+            known.pending + own[DeliveryStatus.PENDING],
+            known.other + own_other.total(),
+            missed,
+        )
+        before.add(deliveries)
+        whole.documented, whole.other, whole.deliveries = documented + own, other + own_other, before
+        return size
+
+    def statuses(self) -> tuple[VariantStatus, ...]:
+        return tuple(self._found[name] for name in sorted(self._found))
 
 
 def _details(

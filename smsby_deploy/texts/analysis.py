@@ -163,9 +163,24 @@ def reviewed_text(source: MailingText | None) -> str | None:
     root = source.sources[0].root
     included = included_files(source) if root is not None else ()
     files = (f"{name}:\n{((root or Path()) / name).read_text('utf-8-sig')}" for name in included)
-    if isinstance(source, TextsByLanguage):
-        return "\n\n".join((*(f"{name}:\n{text.text}" for name, text in source.texts.items()), *files))
-    return "\n\n".join((source.text, *files))
+    return "\n\n".join((*_reviewed_texts(source), *files))
+
+
+def _reviewed_texts(source: MailingText) -> Iterator[str]:
+    """Yield each text, under the names of its variant and its language if it has them."""
+    if isinstance(source, TextSource):
+        yield source.text
+    elif isinstance(source, TextsByLanguage):
+        yield from (f"{name}:\n{text.text}" for name, text in source.texts.items())
+    else:
+        for name, share, text in source.variants:
+            heading = f"{name} ({share}%)"
+            if text is None:
+                yield f"{heading}: nothing is sent"
+            elif isinstance(text, TextSource):
+                yield f"{heading}:\n{text.text}"
+            else:
+                yield from (f"{heading}, {said}" for said in _reviewed_texts(text))
 
 
 def analyze_literal(text: str) -> TextAnalysis:

@@ -18,13 +18,13 @@ from jinja2.runtime import Undefined
 from jinja2.visitor import NodeTransformer
 
 from smsby_deploy.config.declarations import Mailing
-from smsby_deploy.config.sources import FalseText, TextsByLanguage
+from smsby_deploy.config.sources import FalseText, TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.texts.analysis import RenderError
 from smsby_deploy.texts.environment import TextEnvironment
-from smsby_deploy.texts.languages import languages_of
 from smsby_deploy.texts.template import Template, TextTemplate
+from smsby_deploy.texts.variants import keys_of_texts, names_of_texts
 from smsby_deploy.texts.vectorized import (
     NotVectorizable,
     TemplateTranslator,
@@ -164,18 +164,14 @@ def _is_boolean(node: nodes.Filter) -> bool:
 
 
 class MailingBranches:
-    """The signatures of the texts of a mailing; with several languages, that comes first."""
+    """The signatures of the texts of a mailing; language and variant come first."""
 
     def __init__(self, mailing: Mailing, template: Template | None) -> None:
-        self._texts = mailing.text if isinstance(mailing.text, TextsByLanguage) else None
-        self._languages: dict[str, str] = {}
-        found = template.texts if template is not None else ()
-        if self._texts is not None:
-            # No two texts share a character, so that a signature says which text it is of.
-            self._languages = {
-                name: chr(_FIRST_LANGUAGE + index) for index, name in enumerate(self._texts.texts)
-            }
-        self._branches = [TextBranches(one) for one in found]
+        self._texts = None if isinstance(mailing.text, TextSource) else mailing.text
+        # No two texts share a character, so that a signature says which text it is of.
+        self._names = {} if self._texts is None else names_of_texts(self._texts)
+        self._codes = {key: chr(_FIRST_LANGUAGE + index) for index, key in enumerate(self._names)}
+        self._branches = [TextBranches(one) for one in (template.texts if template is not None else ())]
 
     @property
     def are_there(self) -> bool:
@@ -187,12 +183,12 @@ class MailingBranches:
         if self._texts is None:
             found = self._branches[0].signatures(batch, eligible)
             return _with_own_texts(batch, found)
-        languages = languages_of(self._texts, batch)
-        signatures = [""] * len(languages)
-        for branches, (name, code) in zip(self._branches, self._languages.items(), strict=True):
-            mask = bytearray(language == name for language in languages)
+        keys = keys_of_texts(self._texts, batch)
+        signatures = [""] * len(keys)
+        for branches, (key, code) in zip(self._branches, self._codes.items(), strict=True):
+            mask = bytearray(map(key.__eq__, keys))
             some = iter(branches.signatures(batch.only(mask), bytearray(compress(eligible, mask))))
-            for position in compress(range(len(languages)), mask):
+            for position in compress(range(len(keys)), mask):
                 signatures[position] = code + next(some)
         return _with_own_texts(batch, signatures)
 
@@ -200,11 +196,11 @@ class MailingBranches:
         """Return what a recipient's text depends on, in the words of the template."""
         if signature == _OWN:
             return [sentence("own text")]
-        if not self._languages:
+        if not self._codes:
             return self._branches[0].names_of(signature)
-        for (name, code), branches in zip(self._languages.items(), self._branches, strict=True):
+        for (key, code), branches in zip(self._codes.items(), self._branches, strict=True):
             if signature.startswith(code):
-                return [sentence("language {name}", name=name), *branches.names_of(signature[1:])]
+                return [*self._names[key], *branches.names_of(signature[1:])]
         return []
 
 

@@ -18,6 +18,7 @@ from smsby_deploy.config.sources import (
     ContactList,
     InlineRecipients,
     MailingText,
+    TextsByVariant,
     TextSource,
 )
 from smsby_deploy.errors import FilesInvalid
@@ -269,6 +270,10 @@ def compile_texts(texts: MailingText) -> Template:
     """
     if isinstance(texts, TextSource):
         return compile_text(texts)
+    if isinstance(texts, TextsByVariant):
+        from smsby_deploy.texts.variants import compile_variants
+
+        return compile_variants(texts)
     from smsby_deploy.texts.languages import compile_languages
 
     return compile_languages(texts)

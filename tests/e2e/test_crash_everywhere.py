@@ -41,6 +41,7 @@ CASES = [
 ]
 CASES.append(Case("bulk", 5, plan_file=False, concurrency=2))
 CASES.append(Case("single", 3, plan_file=False, concurrency=3))
+CASES.append(Case("variants", 3, plan_file=True))
 
 # What differs between two runs that did the same: times, checksums, process and random ids, and the ids that sms.by assigns.
 _PER_RUN = re.compile(

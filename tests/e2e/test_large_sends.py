@@ -1,7 +1,11 @@
-"""What helps before a large send: `spread`."""
+"""What helps before a large send: `spread` and `variants`."""
 
 from __future__ import annotations
 
+import csv
+import io
+import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +16,7 @@ from tests.e2e.forked import CLOCK_AHEAD
 
 _NOW = datetime.now(UTC)  # noqa: TID251
 _TIME = (_NOW + timedelta(days=2)).replace(hour=9, minute=0, second=0, microsecond=0)
-_MIDDLE = _TIME + timedelta(hours=1, minutes=30) - _NOW  # from now: between the second and the third chunk
+_MIDDLE = _TIME + timedelta(hours=1, minutes=30)  # between the second and the third chunk
 _PHONES = [f"3752912345{number:02}" for number in range(6)]
 
 
@@ -25,12 +29,13 @@ def _write(shop: Shop, *, text: str = "Hello", spread: str = "3h", more: str = "
     )
 
 
-def _later(shop: Shop, ahead: timedelta, *arguments: str) -> Result:
-    return shop.run(*arguments, env={CLOCK_AHEAD: str(ahead.total_seconds())})
+def _at(shop: Shop, time: datetime, *arguments: str) -> Result:
+    ahead = time - datetime.now(UTC)  # noqa: TID251  # the runs are ahead of the real clock
+    return shop.run(*arguments, env={CLOCK_AHEAD: str(max(0.0, ahead.total_seconds()))})
 
 
-def _action(shop: Shop, ahead: timedelta = timedelta(0)) -> dict[str, Any]:
-    (action,) = _later(shop, ahead, "plan", "--format", "json").json["actions"]
+def _action(shop: Shop, time: datetime = _NOW) -> dict[str, Any]:
+    (action,) = _at(shop, time, "plan", "--format", "json").json["actions"]
     return action  # type: ignore[no-any-return]
 
 
@@ -79,7 +84,7 @@ def test_changed_spread_is_a_change(shop: Shop) -> None:
     assert f"sent from {_TIME:%Y-%m-%d} 09:00 UTC to 11:00" in action["reason"]
     assert "lock withdraw" in action["reason"]
     assert "lock withdraw" not in _action(shop, _MIDDLE)["reason"]
-    refused = _later(shop, _MIDDLE, "lock", "withdraw", "sale/vip", "--anyway")
+    refused = _at(shop, _MIDDLE, "lock", "withdraw", "sale/vip", "--anyway")
     assert (refused.code, "2 of the 3 chunks of sale/vip are gone" in refused.err) == (4, True)
 
 
@@ -89,10 +94,10 @@ def test_guardrails_hold_for_every_chunk(shop: Shop, rail: str) -> None:
     shop.write("smsby.yaml", f"{PROJECT}guardrails: {{{rail}}}\n")
     _write(shop)
     shop.fault(method="sendBulkSms", nth=2, mode="error", text="limit exceeded")
-    ahead = _MIDDLE - timedelta(minutes=40) if "lead" in rail else timedelta(0)
+    time = _MIDDLE - timedelta(minutes=40) if "lead" in rail else _NOW
     if "lead" in rail:
         assert shop.run("apply", "--auto-approve").code != 0
-    action = _action(shop, ahead)
+    action = _action(shop, time)
     assert (action["action"], action["reason_code"]) == ("blocked", "guardrail"), action
     assert "a chunk" in action["reason"]
 
@@ -103,19 +108,128 @@ def test_rest_of_a_spread_mailing_is_sent_in_its_own_time(shop: Shop) -> None:
     shop.fault(method="sendBulkSms", nth=2, mode="error", text="limit exceeded")
     assert shop.run("apply", "--auto-approve").code == 6
     assert [one["state"] for one in _chunks(shop)] == ["accepted", "rejected", "pending"]
-    before = _later(shop, _MIDDLE - timedelta(hours=1), "plan", "--format", "json").json["actions"][0]
+    before = _at(shop, _MIDDLE - timedelta(hours=1), "plan", "--format", "json").json["actions"][0]
     assert (before["action"], before["recipients"]) == ("resume", 4)
     late = _action(shop, _MIDDLE)
     assert (late["action"], late["reason_code"]) == ("blocked", "expired")
     assert "10:00 UTC, has passed; with `max_late`" in late["reason"]
 
     _write(shop, more=", max_late: 2h")
-    planned = _later(shop, _MIDDLE, "plan", "--format", "json").json
+    planned = _at(shop, _MIDDLE, "plan", "--format", "json").json
     assert [one["action"] for one in planned["actions"]] == ["resume"]
-    assert [one["message"] for one in planned["problems"] if one["code"] == "LATE"] == [
-        "the time of 1 chunk passed 30 min ago; it is sent at once, max_late allows 120 min"
-    ]
-    assert _later(shop, _MIDDLE, "apply", "--auto-approve").code == 0
+    (late,) = [one["message"] for one in planned["problems"] if one["code"] == "LATE"]
+    assert re.fullmatch(
+        r"the time of 1 chunk passed 3\d min ago; it is sent at once, max_late allows 120 min", late
+    )
+    assert _at(shop, _MIDDLE, "apply", "--auto-approve").code == 0
     bodies = [call["params"]["messages"] for call in shop.calls() if call["method"].lower() == "sendbulksms"]
     times = [message.get("schedule_time") for messages in bodies[-2:] for message in messages]
     assert [time is not None and time.endswith("14:00:00") for time in times] == [False, True]
+
+
+_FATES = {f"3752912345{number:02}": "DELIVERED" for number in range(40)}
+_TEXTS = {"a": "Hello", "b": "Sale for {{ name }}"}
+
+
+def _write_variants(
+    shop: Shop, shares: dict[str, int], *, texts: dict[str, str] = _TEXTS, rows: int = 40
+) -> None:
+    shop.write("list.csv", "phone,name\n" + "".join(f"3752912345{n:02},Anna\n" for n in range(rows)))
+    variants = "".join(
+        f"      - {{name: {name}, share: {share}, {f'text: {texts[name]!r}' if name in texts else 'send: false'}}}\n"
+        for name, share in shares.items()
+    )
+    head = "version: 1\ncampaign: sale\nmailings:\n  - name: vip\n    recipients: {file: list.csv}\n"
+    shop.write("sale.yaml", f"{head}    variants:\n{variants}")
+
+
+def _rows(shop: Shop, *arguments: str) -> dict[str, tuple[str, str]]:
+    """The outcome and the variant of each recipient."""
+    listed = shop.run("recipients", "sale/vip", "--unmask", *arguments)
+    assert listed.code == 0, listed.err
+    return {row["phone"]: (row["outcome"], row["variant"]) for row in csv.DictReader(io.StringIO(listed.out))}
+
+
+@pytest.mark.parametrize("key", ["", "k" * 40])
+def test_variants_are_sent_as_planned(shop: Shop, key: str) -> None:
+    """Each recipient gets the text of their variant once, the control group nothing; all figures agree."""
+    shop.settings(delay=0, fates=_FATES)
+    shop.write("smsby.yaml", f"{PROJECT}suppress: [out.csv]\n".replace("request: 2", "request: 10"))
+    shop.write("out.csv", "phone\n375291234500\n375291234501\n375291234502\n")
+    _write_variants(shop, {"a": 40, "b": 40, "control": 20})
+    env = {"SMSBY_DIGEST_KEY": key} if key else {}
+    plan = shop.run("plan", "--out", "plan.json", "--format", "json", env=env)
+    (action,) = plan.json["actions"]
+    audience, variants = action["audience"], {one["name"]: one for one in action["variants"]}
+    assert 2 <= audience["control"] <= 16
+    assert audience["rows"] == 40 == audience["final"] + audience["suppressed"] + audience["control"]
+    assert action["recipients"] == audience["final"] == sum(one["recipients"] for one in variants.values())
+    assert {chunk["variant"] for chunk in action["chunks"]} == variants.keys() == {"a", "b"}
+    assert shop.run("apply", "plan.json", env=env).code == 0
+    inbox = shop.inbox()
+    listed = shop.run("recipients", "sale/vip", "--unmask", env=env)
+    rows = list(csv.DictReader(io.StringIO(listed.out)))
+    assert Counter(row["variant"] for row in rows if row["outcome"] == "accepted") == {
+        name: one["recipients"] for name, one in variants.items()
+    }
+    texts = {"a": ["Hello"], "b": ["Sale for Anna"]}
+    for row in rows:
+        got = [message["text"] for message in inbox.get(row["phone"], [])]
+        assert got == (texts[row["variant"]] if row["outcome"] == "accepted" else []), row
+    assert sum(row["outcome"] == "control" for row in rows) >= audience["control"]
+    chunks = shop.lock()["mailings"]["sale/vip"]["chunks"]
+    assert [chunk["variant"] for chunk in chunks] == [chunk["variant"] for chunk in action["chunks"]]
+    (status,) = shop.run("status", "--format", "json", env=env).json["mailings"]
+    assert [(one["name"], one["delivered"]) for one in status["variants"]] == [
+        (name, one["recipients"]) for name, one in variants.items()
+    ]
+    for form in ("text", "markdown", "html", "junit"):
+        assert (
+            f"variant b: {variants['b']['recipients']} of"
+            in shop.run("status", "--format", form, env=env).out
+        )
+    for form in ("text", "markdown"):
+        assert (
+            "control group" in shop.run("plan", "--offline", "--format", form, env=env).out or form == "text"
+        )
+
+
+def test_variants_do_not_change_with_other_rows_or_texts(shop: Shop) -> None:
+    """A later mailing of the campaign has the same control group, in any order and with more rows."""
+    _write_variants(shop, {"a": 40, "b": 40, "control": 20})
+    assert shop.run("apply", "--auto-approve").code == 0
+    before = {phone: variant for phone, (_, variant) in _rows(shop).items()}
+    _write_variants(shop, {"a": 40, "b": 40, "control": 20}, texts={"a": "Bye", "b": "Bye bye"}, rows=60)
+    lines = (shop.root / "list.csv").read_text().splitlines()
+    shop.write("list.csv", "\n".join((lines[0], *reversed(lines[1:]))) + "\n")
+    campaign = (shop.root / "sale.yaml").read_text().replace("name: vip", "name: late")
+    shop.write("sale.yaml", campaign)
+    assert shop.run("apply", "--auto-approve").code == 0
+    listed = shop.run("recipients", "sale/late", "--unmask")
+    after = {row["phone"]: row["variant"] for row in csv.DictReader(io.StringIO(listed.out))}
+    assert {phone: after[phone] for phone in before} == before
+
+
+def test_changed_variant_blocks_the_rest(shop: Shop) -> None:
+    """Of a mailing that was sent in part; restored, the rest is sent, and no recipient gets two variants."""
+    _write_variants(shop, {"a": 50, "b": 50}, rows=12)
+    shop.fault(method="sendBulkSms", nth=3, mode="error", text="limit exceeded")
+    assert shop.run("apply", "--auto-approve").code == 6
+    for shares, texts in (({"a": 50, "b": 50}, _TEXTS | {"b": "Other"}), ({"a": 60, "b": 40}, _TEXTS)):
+        _write_variants(shop, shares, texts=texts, rows=12)
+        action = _action(shop)
+        assert (action["action"], action["reason_code"]) == ("blocked", "changed")
+    _write_variants(shop, {"a": 50, "b": 50}, rows=12)
+    assert _action(shop)["action"] == "resume"
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert [len(messages) for messages in shop.inbox().values()] == [1] * 12
+
+
+def test_csv_of_status_has_variants(shop: Shop) -> None:
+    """Of each recipient without a delivery."""
+    shop.settings(delay=0, fates=_FATES | {"375291234503": "UNDELIVERED"})
+    _write_variants(shop, {"a": 50, "b": 50}, rows=12)
+    assert shop.run("apply", "--auto-approve").code == 0
+    shown = shop.run("status", "--format", "csv", "--unmask")
+    (row,) = csv.DictReader(io.StringIO(shown.out))
+    assert (row["phone"], row["variant"]) == ("375291234503", _rows(shop)["375291234503"][1])

@@ -18,7 +18,7 @@ class Case:
     """A campaign with `requests` requests to send, with or without a saved plan.
 
     Bulk: requests of two recipients each. List: one list mailing each. Single: as many recipients as bulk, of whom the
-    second has a text of their own. Upload: as many requests that fill the list.
+    second has a text of their own. Upload: as many requests that fill the list. Variants: bulk, with about as many requests.
     """
 
     via: str
@@ -57,7 +57,11 @@ class Case:
             mailings = [f"  - {{name: staff, via: single, recipients: [{phones}], text: Closed {project}}}"]
         else:
             phones = ", ".join(f'"{phone}"' for phone in PHONES[: self.recipients])
-            mailings = [f"  - {{name: staff, recipients: [{phones}], text: Closed {project}}}"]
+            text = f"text: Closed {project}"
+            if self.via == "variants":
+                a, b = (f"{{name: {name}, share: 50, text: {name.upper()} {project}}}" for name in "ab")
+                text = f"variants: [{a}, {b}]"
+            mailings = [f"  - {{name: staff, recipients: [{phones}], {text}}}"]
         head = "version: 1\ncampaign: sale\nalphaname: MyShop\nmailings:\n"
         return head + "\n".join(mailings) + "\n"
 

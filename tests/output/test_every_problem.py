@@ -201,6 +201,7 @@ CASES: dict[str, Case] = {
     "UNKNOWN_LIST": Case(mailing="  - name: vip\n    list: NoSuchList\n", commands=_PLAN),
     "UPLOAD": Case(mailing="  - name: vip\n    recipients: {file: list.csv}\n    upload: {fields: [nmae, email]}\n"),
     "VIA": Case(mailing="  - name: vip\n    list: Newsletter\n    via: bulk\n"),
+    "VARIANTS": Case("    variants: [{name: a, share: 50, text: Hello}, {name: b, share: 40, send: false}]\n"),
     "WHOLE_MINUTES": Case(top="schedule_time: 2026-12-01T10:00:30\n", mailing="  - name: vip\n    list: Newsletter\n"),
     "YAML": Case("    text: Hello\n    text: Good bye\n"),
 }  # fmt: skip

@@ -21,7 +21,8 @@ from smsby_deploy.config.declarations import ApiSettings, Guardrails, Mailing, P
 from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.config.sources import InlineRecipient, InlineRecipients, TextSource
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
-from smsby_deploy.plan.chunks import ChunkCache, ChunkReport, stream_chunks
+from smsby_deploy.plan.chunk_cache import ChunkCache
+from smsby_deploy.plan.chunks import ChunkReport, stream_chunks
 from smsby_deploy.plan.fingerprint import content_digest
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.model import Plan

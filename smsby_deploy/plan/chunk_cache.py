@@ -1,0 +1,96 @@
+"""The planned chunks of an apply, kept between plan and send.
+
+They are in an unnamed file that no other process can open. Its content is not trusted: each chunk is hashed again before it
+is sent, without the recipients who opted out meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from smsby_deploy.plan.chunks import Chunk
+
+Keep = Callable[[str, Chunk], None]  # the mailing's address, and one of its chunks
+_RESERVED = 64 << 20  # bytes of the disk left free: the journal must never lack room because of this file
+
+
+class _CachedChunk(NamedTuple):
+    """Where the rows of a chunk are in the file.
+
+    The mask is kept in memory, because no hash would reveal damage to it on disk.
+    """
+
+    offset: int
+    size: int
+    not_suppressed: bytes
+
+
+@dataclass(slots=True)
+class ChunkCache:
+    """Chunks by mailing, in a file in `folder`, as long as there is room for it.
+
+    Close it in the end.
+    `opt_outs` identifies the suppression files as they were before the plan (`hash_opt_outs`).
+    """
+
+    folder: Path
+    opt_outs: str
+    _open: ExitStack = field(default_factory=ExitStack)
+    _file: IO[bytes] | None = None
+    _chunks: dict[str, list[_CachedChunk]] = field(default_factory=dict)
+    _end: int = 0
+    _is_full: bool = False
+
+    def keep(self, address: str, chunk: Chunk) -> None:
+        """Keep `chunk`; without room for it, everything is dropped and read again when it is sent."""
+        if self._is_full:
+            return
+        if self._write(chunk.rows):
+            kept = _CachedChunk(self._end, len(chunk.rows), bytes(chunk.not_suppressed))
+            self._chunks.setdefault(address, []).append(kept)
+            self._end += kept.size
+        else:
+            self._is_full = True
+            self.close()
+
+    def close(self) -> None:
+        """Drop everything."""
+        self._chunks.clear()
+        self._open.close()
+
+    def holds(self, address: str) -> bool:
+        """Whether the chunks of a mailing were kept."""
+        return address in self._chunks
+
+    def read(self, address: str) -> Iterator[tuple[bytes, bytearray]]:
+        """Yield the rows of each chunk of a mailing, in order, and its mask.
+
+        The mask is 0 for recipients who had opted out.
+
+        Raises:
+            OSError: the disk does not return them.
+        """
+        for chunk in self._chunks.get(address, ()):
+            assert self._file is not None
+            self._file.seek(chunk.offset)
+            yield self._file.read(chunk.size), bytearray(chunk.not_suppressed)
+
+    def _write(self, rows: bytes) -> bool:
+        """Append `rows` if enough space stays free; whether they were written."""
+        try:
+            if self._file is None:
+                # Imported late: it loads all compression modules, which `validate` never needs.
+                from tempfile import TemporaryFile
+
+                unnamed = TemporaryFile(buffering=0, dir=self.folder)  # noqa: SIM115 - closed by _open
+                self._file = self._open.enter_context(unnamed)
+            disk = os.fstatvfs(self._file.fileno())
+            is_roomy = disk.f_bavail * disk.f_frsize > len(rows) + _RESERVED
+            return is_roomy and self._file.write(rows) == len(rows)
+        except OSError:
+            return False
