@@ -125,7 +125,7 @@ class SelfTest:
     def _learn_size(self, count: int) -> None:
         """A list that looked capped and has become longer was not."""
         size = self._client.facts.list_size
-        if size is not None and count > size.length:
+        if size is not None and size.is_capped and count > size.length:
             self._know(FactName.LIST_SIZE, {"count": count, "capped": False}, "getSMSMessages")
 
     def _is_ours(self, number: int, name: str) -> bool:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from smsby_deploy.cli.context import Context, examples, format_option
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import output_of, write_text
+
+if TYPE_CHECKING:
+    from smsby_deploy.clock import Clock
+    from smsby_deploy.config.declarations import Project
+    from smsby_deploy.doctor.run import DoctorRequest
+    from smsby_deploy.output.progress import Progress
 
 
 @click.command(
@@ -39,9 +46,7 @@ def command(context: Context, ask: bool, to: str | None, form: str) -> ExitCode:
     By default only free questions are asked. `plan` and `apply` use the file: commit it. A fact that contradicts a
     setting or a promise is exit code 4. If the answer to the SMS of --to is lost, nothing is repeated: exit 6.
     """
-    from secrets import token_hex
-
-    from smsby_deploy.cli.session import load, open_doctor, progress_of
+    from smsby_deploy.cli.session import load, progress_of
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.doctor.run import run_doctor
     from smsby_deploy.output.doctor_text import doctor_document, write_doctor
@@ -49,10 +54,7 @@ def command(context: Context, ask: bool, to: str | None, form: str) -> ExitCode:
 
     project, clock = load(context).project, SystemClock()
     with progress_of(context, clock) as progress:
-        request = open_doctor(
-            project, context.environ, clock, mark=token_hex(5), step=progress.step, leaves_rows=ask, to=to
-        )
-        report = run_doctor(request)
+        report = run_doctor(_request(context, project, clock, progress, leaves_rows=ask, to=to))
     with output_of(report.exit_code, f"account {report.account}"):
         if form == "json":
             write_text(json_text(doctor_document(report)), sys.stdout)
@@ -65,3 +67,44 @@ def command(context: Context, ask: bool, to: str | None, form: str) -> ExitCode:
         file = shlex.quote(os.path.relpath(project.api.facts_file))
         context.note(f'next: git add {file} && git commit -m "Record the facts of the account"')
     return report.exit_code
+
+
+def _request(
+    context: Context, project: Project, clock: Clock, progress: Progress, *, leaves_rows: bool, to: str | None
+) -> DoctorRequest:
+    from secrets import token_hex
+
+    from smsby_deploy.apply.self_test import SelfTest
+    from smsby_deploy.cli.session import binding_of, facts_of, open_send_transport, open_sender
+    from smsby_deploy.doctor.run import DoctorRequest
+    from smsby_deploy.lock.store import make_private_folder
+    from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts, write_facts
+    from smsby_deploy.smsby.probe_client import WRONG_TOKEN, ProbeClient
+
+    api, environ, mark = project.api, context.environ, token_hex(5)
+    path, here = api.facts_file, binding_of(api, environ)
+    assert path is not None
+
+    def save(facts: AccountFacts) -> None:
+        if api.environment.is_sandbox:
+            make_private_folder(path.parent)
+        write_facts(path, facts, here.service)
+
+    return DoctorRequest(
+        project,
+        facts_of(api, environ),
+        ProbeClient(
+            open_send_transport(api, environ, clock, NO_FACTS),
+            open_send_transport(api, environ, clock, NO_FACTS, token=WRONG_TOKEN),
+            may_write=leaves_rows,
+        ),
+        clock,
+        mark,
+        lambda facts, look: SelfTest(
+            project, open_sender(api, environ, clock, facts), clock, mark, know=look.know, miss=look.miss
+        ),
+        save,
+        progress.step,
+        leaves_rows,
+        to,
+    )

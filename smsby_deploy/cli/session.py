@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from smsby_deploy import __version__
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from smsby_deploy.clock import Clock
     from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
     from smsby_deploy.config.project_loader import LoadedProject
-    from smsby_deploy.doctor.run import DoctorRequest
     from smsby_deploy.lock.binding import Binding
     from smsby_deploy.lock.edit import LockEdit
     from smsby_deploy.lock.records import Lock
@@ -93,20 +91,29 @@ def open_reader(api: ApiSettings, environ: Mapping[str, str], clock: Clock) -> R
     return ReadClient(_open_transport(ReadTransport, api, environ, clock, ways=facts.places), facts)
 
 
-def open_sender(api: ApiSettings, environ: Mapping[str, str], clock: Clock) -> SendClient:
-    """A client that can send; raises as open_reader."""
+def open_sender(
+    api: ApiSettings, environ: Mapping[str, str], clock: Clock, facts: AccountFacts | None = None
+) -> SendClient:
+    """A client that can send, by `facts` or those of the facts file; raises as open_reader."""
     from smsby_deploy.smsby.send_client import SendClient
+
+    facts = facts or facts_of(api, environ)
+    return SendClient(open_send_transport(api, environ, clock, facts), facts)
+
+
+def open_send_transport(
+    api: ApiSettings,
+    environ: Mapping[str, str],
+    clock: Clock,
+    facts: AccountFacts | None = None,
+    *,
+    token: str | None = None,
+) -> SendTransport:
+    """The transport of open_sender, perhaps with another `token`; raises as open_reader."""
     from smsby_deploy.smsby.transport import SendTransport
 
-    facts = facts_of(api, environ)
-    return SendClient(_open_transport(SendTransport, api, environ, clock, ways=facts.places), facts)
-
-
-def open_send_transport(api: ApiSettings, environ: Mapping[str, str], clock: Clock) -> SendTransport:
-    """The transport of a client that can send; raises as open_reader."""
-    from smsby_deploy.smsby.transport import SendTransport
-
-    return _open_transport(SendTransport, api, environ, clock, ways=facts_of(api, environ).places)
+    ways = (facts or facts_of(api, environ)).places
+    return _open_transport(SendTransport, api, environ, clock, ways=ways, token=token)
 
 
 def _open_transport(
@@ -115,7 +122,7 @@ def _open_transport(
     environ: Mapping[str, str],
     clock: Clock,
     *,
-    ways: Mapping[str, str] = MappingProxyType({}),
+    ways: Mapping[str, str],
     token: str | None = None,
 ) -> _Transport:
     from smsby_deploy.config.environments import read_token, service_url
@@ -129,65 +136,6 @@ def _open_transport(
         body=api.body,
         clock=clock,
         ways={name: Way(way) for name, way in ways.items()},
-    )
-
-
-def open_doctor(
-    project: Project,
-    environ: Mapping[str, str],
-    clock: Clock,
-    *,
-    mark: str,
-    step: Callable[[str], object],
-    leaves_rows: bool,
-    to: str | None,
-) -> DoctorRequest:
-    """What `doctor` needs; raises as open_reader.
-
-    Only with a phone `to` is a client opened that can send.
-    """
-    from functools import partial
-
-    from smsby_deploy.apply.self_test import SelfTest
-    from smsby_deploy.config.environments import service_url
-    from smsby_deploy.doctor.examination import Examination
-    from smsby_deploy.doctor.run import DoctorRequest
-    from smsby_deploy.lock.binding import service_of
-    from smsby_deploy.lock.store import make_private_folder
-    from smsby_deploy.smsby.facts import write_facts
-    from smsby_deploy.smsby.probe_client import WRONG_TOKEN, ProbeClient
-    from smsby_deploy.smsby.send_client import SendClient
-    from smsby_deploy.smsby.transport import ReadTransport, SendTransport
-
-    api = project.api
-    open_transport = partial(_open_transport, api=api, environ=environ, clock=clock)
-    assert api.facts_file is not None
-    path, service = api.facts_file, service_of(service_url(api.environment, environ))
-
-    def save(facts: AccountFacts) -> None:
-        if api.environment.is_sandbox:
-            make_private_folder(path.parent)
-        write_facts(path, facts, service)
-
-    def open_self_test(facts: AccountFacts, look: Examination) -> SelfTest:
-        client = SendClient(open_transport(SendTransport, ways=facts.places), facts)
-        return SelfTest(project, client, clock, mark, know=look.know, miss=look.miss)
-
-    return DoctorRequest(
-        project=project,
-        facts=facts_of(api, environ),
-        client=ProbeClient(
-            open_transport(SendTransport),
-            open_transport(ReadTransport, token=WRONG_TOKEN),
-            may_write=leaves_rows,
-        ),
-        clock=clock,
-        mark=mark,
-        open_self_test=open_self_test,
-        save=save,
-        step=step,
-        leaves_rows=leaves_rows,
-        to=to,
     )
 
 
