@@ -40,7 +40,7 @@ class Refusal(Exception):
         self.body = {"error": text, **more}
 
 
-class EmptyRefusal(Exception):
+class EmptyAnswer(Exception):
     """The call is answered with an HTTP status and no body."""
 
     def __init__(self, status: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from smsby_deploy.sandbox.account import Account
 from smsby_deploy.sandbox.faults import ALWAYS_CARRIED_OUT, SILENT, Fault, FaultSwitch
 from smsby_deploy.sandbox.methods import METHODS, documented_name
-from smsby_deploy.sandbox.protocol import EmptyRefusal, Params, Refusal, Reply, merge_places
+from smsby_deploy.sandbox.protocol import EmptyAnswer, Params, Refusal, Reply, merge_places
 from smsby_deploy.sandbox.settings import ANY_WAY
 
 _RATE_WINDOW = 1.0  # seconds in which `rate_limit` calls are allowed
@@ -104,8 +104,8 @@ class Service:
                 method.require(params)
             account = replace(self.account, list_is_stale=any(fault.mode == "lag" for fault in faults))
             reply = Reply(200, method.run(account, params))
-        except EmptyRefusal as refusal:
-            return Reply(refusal.status, None)
+        except EmptyAnswer as empty:
+            return Reply(empty.status, None)
         except Refusal as refusal:
             status = refusal.status if style == 400 or refusal.keeps_status else style
             reply = Reply(status, refusal.body)

@@ -182,7 +182,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "list_lag": _seconds,
     "list_messages": _one_of("sent", "created", "never"),
     "list_cap": _count,
-    "empty_list": _one_of("406", "406-empty", "success", "list", "null"),
+    "empty_list": _one_of("406", "406-empty", "404", "success", "empty", "list", "null"),
     "status_lag": lambda value: None if value is None else _seconds(value),
     "name_limit": _count,
     "max_rows": _count,

@@ -207,6 +207,8 @@ def test_list_cap_shows_the_latest(strict: Client) -> None:
     [
         ("406", 406, {"error": "Content not found"}),
         ("406-empty", 406, None),
+        ("404", 404, {"error": "Content not found"}),
+        ("empty", 200, None),
         ("success", 200, {"status": "success", "data": []}),
         ("null", 200, {"status": "success", "data": None}),
         ("list", 200, []),

@@ -6,7 +6,7 @@ from typing import Any
 
 from smsby_deploy.sandbox.account import Account
 from smsby_deploy.sandbox.models import REFUSED, SandboxMailing
-from smsby_deploy.sandbox.protocol import EmptyRefusal, Params, Refusal, incorrect_arguments, int_of, text_of
+from smsby_deploy.sandbox.protocol import EmptyAnswer, Params, Refusal, incorrect_arguments, int_of, text_of
 
 _LISTED = ("bulk", "list", "message")
 
@@ -70,10 +70,10 @@ def get_sms_messages(account: Account, params: Params) -> Any:
 
 def _no_mailings(form: str) -> Any:
     """Return, or raise, the answer for no mailings that the setting `empty_list` names."""
-    if form == "406":
-        raise Refusal("Content not found", 406, keeps_status=True)
-    if form == "406-empty":
-        raise EmptyRefusal(406)
+    if form in ("406", "404"):
+        raise Refusal("Content not found", int(form), keeps_status=True)
+    if form in ("406-empty", "empty"):
+        raise EmptyAnswer(406 if form == "406-empty" else 200)
     return [] if form == "list" else {"status": "success", "data": [] if form == "success" else None}
 
 
