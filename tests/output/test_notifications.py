@@ -1,0 +1,97 @@
+"""notifications: which results are news, and that nothing but counts and addresses is in them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
+from smsby_deploy.config.declarations import ApiSettings, Guardrails, Project
+from smsby_deploy.config.environments import Environment
+from smsby_deploy.errors import LockHeld, OutcomeUnknown
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.notify import NotificationKind
+from smsby_deploy.output.notifications import (
+    apply_notification,
+    failed_apply_notification,
+    status_notification,
+    unsent_notification,
+)
+from smsby_deploy.plan.result import PlanResult
+from tests.output import examples
+
+_PROJECT = Project(Path(), "shop", ApiSettings(), Guardrails(), None, (), Path("lock"), ())
+_ERROR = "375291234567: the text Hello is not allowed"
+
+
+def _result(*outcomes: MailingOutcome, code: ExitCode = ExitCode.DONE) -> ApplyResult:
+    mailings = (MailingResult(f"sale/m{n}", one, 12, error=_ERROR) for n, one in enumerate(outcomes))
+    return replace(examples.apply_result(*mailings), exit_code=code)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "kind", "title"),
+    [
+        (MailingOutcome.SENT, ExitCode.DONE, NotificationKind.SUCCESS, "an apply has finished"),
+        (MailingOutcome.HELD, ExitCode.DONE, NotificationKind.SUCCESS, "an apply has finished"),
+        (MailingOutcome.UNKNOWN, ExitCode.OUTCOME_UNKNOWN, NotificationKind.FAILURE, "the outcome of a send is unknown"),
+        (MailingOutcome.PARTIAL, ExitCode.OUTCOME_UNKNOWN, NotificationKind.FAILURE, "an apply sent not everything"),
+        (MailingOutcome.SKIPPED, ExitCode.REFUSED, NotificationKind.WARNING, "an apply ended with exit code 4"),
+    ],
+)  # fmt: skip
+def test_apply_notification_by_outcome(
+    outcome: MailingOutcome, code: ExitCode, kind: NotificationKind, title: str
+) -> None:
+    """Errors are left out: sms.by and values of rows have a say in them."""
+    found = apply_notification(_result(outcome, code=code), _PROJECT, is_due=False)
+    assert found is not None
+    assert (found.kind, found.title) == (kind, f"shop: {title}")
+    assert "Hello" not in found.body
+    assert "37529" not in found.body
+
+
+def test_nothing_is_no_news() -> None:
+    """Of a hand-over, neither what was skipped; a run that was stopped is."""
+    assert apply_notification(_result(MailingOutcome.SKIPPED), _PROJECT, is_due=False) is None
+    refused = _result(MailingOutcome.SKIPPED, code=ExitCode.REFUSED)
+    assert apply_notification(refused, _PROJECT, is_due=True) is None
+    stopped = apply_notification(replace(refused, was_stopped=True), _PROJECT, is_due=True)
+    assert stopped is not None
+    assert stopped.title == "shop: an apply was stopped"
+
+
+def test_apply_without_a_result() -> None:
+    """Its message is left out, its exit code says enough; the environment is named."""
+    staging = _PROJECT._replace(api=ApiSettings(environment=Environment("staging")))
+    found = failed_apply_notification(LockHeld(_ERROR, hint=""), staging)
+    assert found.title == "shop (staging): an apply was refused"
+    assert found.body.startswith("Nothing was sent (exit code 8): another run holds the lock.")
+    assert "unknown" in failed_apply_notification(OutcomeUnknown(_ERROR, hint=""), staging).title
+
+
+def test_long_list_is_cut() -> None:
+    """A chat is no log."""
+    found = apply_notification(_result(*[MailingOutcome.SENT] * 25), _PROJECT, is_due=False)
+    assert found is not None
+    assert found.body.endswith("and 5 more mailings")
+
+
+def test_what_was_not_sent() -> None:
+    """Also what is blocked; a plan without either is no news."""
+    found = unsent_notification(PlanResult(examples.whole_plan()), _PROJECT)
+    assert found is not None
+    assert "merged and not sent" in found.title
+    assert "37529" not in found.body
+    assert unsent_notification(PlanResult(examples.plan()), _PROJECT) is None
+
+
+def test_low_delivery_of_final_mailings() -> None:
+    """Below the threshold only, with the mailings that are."""
+    report = examples.status()
+    found = status_notification(report, _PROJECT, 100)
+    assert found is not None
+    assert found.title.endswith("% delivered, less than 100%")
+    assert status_notification(report, _PROJECT, 0) is None
+    assert status_notification(report, _PROJECT, None) is None
