@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from smsby_deploy.problems import Location, ProblemLog
-from smsby_deploy.wording import escape_controls
+from smsby_deploy.wording import escape_controls, sentence
 
 PROJECT_FILE = "smsby.yaml"
 OWN_FOLDER = ".smsby"
@@ -196,8 +196,11 @@ def why_missing(path: Path, name: str) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(path.name, [one.name for one in path.parent.glob("*")], n=1)
-    hint = f"; did you mean {(Path(name).parent / near[0]).as_posix()}?" if near else ""
-    return f"file {name} not found{hint}"
+    message = sentence("file {name} not found", name=name)
+    if near:
+        likely = (Path(name).parent / near[0]).as_posix()
+        message = sentence("{message}; did you mean {near}?", message=message, near=likely)
+    return message
 
 
 def _inspect_folder(root: Path, folder: Path) -> _Folder:

@@ -12,6 +12,7 @@ from smsby_deploy.config.settings import read_rewrite
 from smsby_deploy.config.sources import MailingText, TextsByLanguage, TextsByVariant, TextSource, Variant
 from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity
+from smsby_deploy.wording import sentence
 
 _DEFAULT = "default"
 _WHOLE = 100  # percent
@@ -91,7 +92,7 @@ class TextReader:
         for text, mark in _plain_texts(node):
             place = find_comment(self._content, mark, text) if mark[0] in near else None
             if place is not None:
-                message = (
+                message = sentence(
                     "a space and # begin a comment, so the text ends before them; put the text in quotes"
                 )
                 found = Problem(Severity.WARNING, "COMMENT_IN_TEXT", message, address, self._at(place))

@@ -23,6 +23,7 @@ from smsby_deploy.recipients.audience import AudienceReport, Batch
 from smsby_deploy.texts.cost import CostReport, money
 from smsby_deploy.texts.parts import BatchSize, Encoding, TextSize, TextTooLong, measure_batch, measure_text
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, rows_file
+from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.lock.records import PrefixCount
@@ -224,8 +225,10 @@ class TextCounter:
         try:
             return measure_text(text)
         except TextTooLong as error:
-            place = f" ({self._file}:{row})" if row is not None else ""
-            problem = Problem(Severity.ERROR, "TOO_LONG", error.message + place)
+            message = error.message
+            if row is not None:
+                message = sentence("{message} ({place})", message=message, place=f"{self._file}:{row}")
+            problem = Problem(Severity.ERROR, "TOO_LONG", message)
             if (
                 row is not None or problem not in self._problems.kept
             ):  # a bulk text is measured once per chunk

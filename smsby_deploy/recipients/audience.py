@@ -30,6 +30,7 @@ from smsby_deploy.recipients.rows import (
 )
 from smsby_deploy.recipients.sources import read_source, warn_of_guess
 from smsby_deploy.recipients.variants import ControlGroup
+from smsby_deploy.wording import sentence
 
 BATCH_ROWS = 1000
 MOST_DIFFERING = 1000  # differing repeats after which `find_differing` stops
@@ -232,7 +233,7 @@ def read_audience(
         )
     if not report.rows or (not len(recipients.seen) and not report.problems):
         place = audience.location
-        message = "the audience is empty; an empty audience never means all recipients"
+        message = sentence("the audience is empty; an empty audience never means all recipients")
         report.problems.append(
             Problem(
                 Severity.ERROR,

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from smsby_deploy.config.declarations import HOME
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
     from phonenumbers import PhoneNumber
@@ -69,16 +69,26 @@ def normalize_phone(raw: str, countries: tuple[str, ...] = (HOME,)) -> str:
     if len(digits) < _SHORTEST:
         raise BadPhone(_too_short(digits))
     if HOME not in countries and home != digits:
-        raise BadPhone(f"no country code; one is required here (countries: {', '.join(countries)})")
+        raise BadPhone(
+            sentence(
+                "no country code; one is required here (countries: {countries})",
+                countries=", ".join(countries),
+            )
+        )
     if countries != (HOME,) and not home.startswith("375"):
         return _foreign(digits, countries)
     if HOME not in countries:
-        raise BadPhone(f"Belarusian numbers are not allowed here (countries: {', '.join(countries)})")
+        raise BadPhone(
+            sentence(
+                "Belarusian numbers are not allowed here (countries: {countries})",
+                countries=", ".join(countries),
+            )
+        )
     if not home.startswith("375"):
-        raise BadPhone("not a Belarusian number (375…); use `countries:` to allow other countries")
+        raise BadPhone(sentence("not a Belarusian number (375…); use `countries:` to allow other countries"))
     if len(home) != 12:
-        raise BadPhone(f"expected 12 digits in a Belarusian number, got {len(home)}")
-    raise BadPhone("not a Belarusian mobile number (codes 25, 29, 33, 44)")
+        raise BadPhone(sentence("expected 12 digits in a Belarusian number, got {count}", count=len(home)))
+    raise BadPhone(sentence("not a Belarusian mobile number (codes 25, 29, 33, 44)"))
 
 
 def normalize_opt_out(raw: str) -> str:
@@ -143,9 +153,8 @@ def _fill(phones: list[str], raw: Sequence[str], normalize: Callable[[str], str]
         try:
             phones[position] = normalize(raw[position])
         except BadPhone as error:
-            bad[position] = str(
-                error
-            )  # the exception would keep this frame alive, and with it the whole block
+            # Not the exception: it would keep this frame alive, and with it the whole block.
+            bad[position] = error.args[0]
     return bad
 
 
@@ -175,7 +184,9 @@ def _without_fraction(raw: str) -> str:
 
 
 def _too_short(digits: str) -> str:
-    return f"only {counted(len(digits), 'digit')}; a phone number has at least {_SHORTEST}"
+    return sentence(
+        "only {count:digit|digits}; a phone number has at least {limit}", count=len(digits), limit=_SHORTEST
+    )
 
 
 def _digits(raw: str) -> tuple[str, bool]:
@@ -184,19 +195,25 @@ def _digits(raw: str) -> tuple[str, bool]:
     It is explicit in +375… and 00375….
     """
     if len(raw) > _LONGEST_WRITTEN:
-        raise BadPhone("too long for a phone number")
+        raise BadPhone(sentence("too long for a phone number"))
     excel = _EXCEL_TEXT.fullmatch(raw)
     text = _PUNCTUATION.sub("", excel[1] or excel[2] or "" if excel else raw)
     if not text:
-        raise BadPhone("the phone is empty")
+        raise BadPhone(sentence("the phone is empty"))
     if _ROUNDED.fullmatch(text):
-        raise BadPhone("rounded by a spreadsheet (3.75E+11); format the column as text and export it again")
+        raise BadPhone(
+            sentence("rounded by a spreadsheet (3.75E+11); format the column as text and export it again")
+        )
     is_international = text.startswith(("+", "00"))
     digits = text[1:] if text.startswith("+") else text.removeprefix("00")
     if not (digits.isascii() and digits.isdecimal()):
-        raise BadPhone("a phone may contain only digits, spaces and + - . ( )")
+        raise BadPhone(sentence("a phone may contain only digits, spaces and + - . ( )"))
     if len(digits) > _LONGEST:
-        raise BadPhone(f"{len(digits)} digits; a phone number has at most {_LONGEST}")
+        raise BadPhone(
+            sentence(
+                "{count:digit|digits}; a phone number has at most {limit}", count=len(digits), limit=_LONGEST
+            )
+        )
     return digits, is_international
 
 
@@ -215,14 +232,20 @@ def _foreign(digits: str, countries: tuple[str, ...]) -> str:
     number = _parse(digits)
     region = phonenumbers.region_code_for_number(number)
     if region not in countries:
-        raise BadPhone(f"numbers of {region} are not allowed here (countries: {', '.join(countries)})")
+        raise BadPhone(
+            sentence(
+                "numbers of {region} are not allowed here (countries: {countries})",
+                region=region,
+                countries=", ".join(countries),
+            )
+        )
     mobile = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
     if phonenumbers.number_type(number) not in mobile:
-        raise BadPhone("not a mobile number")
+        raise BadPhone(sentence("not a mobile number"))
     found = f"{number.country_code}{number.national_number}"
     if found != digits or _with_home_code(found) != found:
         # Without its + it would be read as a Belarusian number, or as another foreign one.
-        raise BadPhone("ambiguous: as digits it reads as another number")
+        raise BadPhone(sentence("ambiguous: as digits it reads as another number"))
     return found
 
 
@@ -237,9 +260,11 @@ def _parse(digits: str) -> PhoneNumber:
     try:
         number = phonenumbers.parse(f"+{digits}")
     except phonenumbers.NumberParseException as error:
-        raise BadPhone("not a number of any country; numbers outside Belarus need a country code") from error
+        raise BadPhone(
+            sentence("not a number of any country; numbers outside Belarus need a country code")
+        ) from error
     if not phonenumbers.is_valid_number(number):
-        raise BadPhone("not a valid number in its country")
+        raise BadPhone(sentence("not a valid number in its country"))
     return number
 
 

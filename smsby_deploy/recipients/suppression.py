@@ -21,7 +21,7 @@ from smsby_deploy.recipients.rows import (
     name_columns,
 )
 from smsby_deploy.recipients.sources import place_rows, read_source, warn_of_guess
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import sentence
 
 _BLOCK_ROWS = 1000
 _PHONE_WORDS = ("phone", "tel", "тел", "mobile", "моб", "msisdn", "number", "номер")
@@ -113,11 +113,15 @@ class _Reading:
             self._suppressed.ages.append(DataAge(source.location, facts.newest, source.freshness))
         yield from warn_of_guess(source)
         if self._is_lenient and self._bad:
-            message = f"{counted(self._bad, 'line')} dropped: not a phone number (on_invalid: drop)"
+            message = sentence(
+                "{count:line|lines} dropped: not a phone number (on_invalid: drop)", count=self._bad
+            )
             yield Problem(Severity.WARNING, "SUPPRESS_PHONE", message, location=Location(source.name, 1))
         if self._rows == (self._bad if self._is_lenient else 0):
-            what = "all its lines were dropped" if self._rows else "it is empty"
-            message = f"{what}, so no recipient is suppressed; check that this is the right list"
+            what = sentence("all its lines were dropped") if self._rows else sentence("it is empty")
+            message = sentence(
+                "{what}, so no recipient is suppressed; check that this is the right list", what=what
+            )
             yield Problem(Severity.WARNING, "SUPPRESS_EMPTY", message, location=Location(source.name, 1))
 
     def _add_block(self, block: Block) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.sources import MailingText, TextsByLanguage, TextSource
 from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.texts.vectorized import VectorizedTemplate
@@ -193,7 +194,9 @@ def find_placeholder_faults(literals: Iterable[Literal]) -> Iterator[TemplateFau
     """The placeholders of other tools that would be sent literally."""
     for template, offset, literal in literals:
         for found in find_placeholders(literal):
-            message = f"{found.group()} would be sent literally; write variables as {{{{ name }}}}"
+            message = sentence(
+                "{found} would be sent literally; write variables as {{{{ name }}}}", found=found.group()
+            )
             yield TemplateFault("PLACEHOLDER", template, offset + found.start(), message)
 
 

@@ -17,8 +17,8 @@ from smsby_deploy.texts.encoding_lint import (
 )
 from smsby_deploy.texts.parts import Encoding, TextSize, measure_gsm
 from smsby_deploy.texts.template import Template
-from smsby_deploy.wording import counted
 from smsby_deploy.wording import money as money
+from smsby_deploy.wording import sentence
 
 _MOST_WARNINGS = 5  # for sets of expensive characters
 # Without these characters and outside of 4 to 7 parts, GSM 03.38 counts as sms.by bills (docs/api-facts.md).
@@ -90,13 +90,23 @@ class CostReport:
             location = _find_literal(template, sorted(characters))
             message = describe_expense(characters, expense, currency)
             if location is None and expense.row is not None:
-                message += f" (from the data, first at {file}:{expense.row})"
+                message = sentence(
+                    "{message} (from the data, first at {place})",
+                    message=message,
+                    place=f"{file}:{expense.row}",
+                )
             yield problem(Severity.WARNING, "EXPENSIVE_CHARACTER", message, location or start)
         if self.replaced:
-            message = f"smart_encoding replaced {describe_replacements(self.replaced)}"
+            message = sentence(
+                "smart_encoding replaced {characters}", characters=describe_replacements(self.replaced)
+            )
             yield problem(Severity.NOTE, "SMART_ENCODING", message)
         if self.gsm_parts != self.parts:
-            message = f"GSM 03.38 counts {counted(self.gsm_parts, 'part')}, sms.by bills {self.parts:,}"
+            message = sentence(
+                "GSM 03.38 counts {gsm:part|parts}, sms.by bills {parts:,}",
+                gsm=self.gsm_parts,
+                parts=self.parts,
+            )
             yield problem(Severity.NOTE, "GSM_PARTS", message)
 
 

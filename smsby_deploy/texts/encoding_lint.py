@@ -16,7 +16,7 @@ from operator import contains
 
 from smsby_deploy.config.sources import Rewrite
 from smsby_deploy.texts.parts import CYRILLIC_WORD, MAX_PARTS, TextSize, TextTooLong, measure_text
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import sentence
 
 # Quotes, dashes, spaces, zero-width characters, and the ellipsis.
 SMART: dict[str, str] = {
@@ -205,16 +205,21 @@ def describe_expense(characters: frozenset[str], expense: Expense, currency: str
     """For example `1 character (U+2014 —) adds 27,631 parts (718.41 BYN): write - instead`."""
     names = sorted(characters)
     shown = ", ".join(map(name_character, names))
-    count = counted(len(names), "character")
-    adds = "adds" if len(names) == 1 else "add"
-    parts = counted(expense.parts, "part")
     cost = f" ({expense.cost:,.2f} {currency})" if currency else ""
     plain = list(dict.fromkeys(plain_text(name) for name in names))
-    instead = " ".join(map(name_replacement, plain))
-    advice = f"write {instead} instead" if any(plain) else f"leave {'it' if len(names) == 1 else 'them'} out"
+    advice = sentence("leave {count:|it|them} out", count=len(names))
+    if any(plain):
+        advice = sentence("write {instead} instead", instead=" ".join(map(name_replacement, plain)))
     if not expense.is_invisible and all(name in SMART for name in names):
-        advice += ", or set `smart_encoding: true`"
-    return f"{count} ({shown}) {adds} {parts}{cost}: {advice}"
+        advice = sentence("{advice}, or set `smart_encoding: true`", advice=advice)
+    return sentence(
+        "{count:character|characters} ({shown}) {count:|adds|add} {parts:part|parts}{cost}: {advice}",
+        count=len(names),
+        shown=shown,
+        parts=expense.parts,
+        cost=cost,
+        advice=advice,
+    )
 
 
 def plain_text(text: str) -> str:

@@ -31,6 +31,7 @@ from smsby_deploy.texts.environment import NotAValue, TextAsNumber, TextEnvironm
 from smsby_deploy.texts.includes import IncludeError, ParsedTemplates, find_variables
 from smsby_deploy.texts.limits import TemplateLimitExceeded
 from smsby_deploy.texts.vectorized import vectorize
+from smsby_deploy.wording import sentence
 
 # What a template can raise besides Jinja2's own errors: {{ 1 / 0 }}, {{ name + 1 }}; or compiling deep nesting.
 _OTHER_ERRORS = (
@@ -148,7 +149,10 @@ class Renderer:
             import difflib  # only a template with a typing error needs it
 
             near = difflib.get_close_matches(name, list(variables), n=1) if name else []
-            message += f"; did you mean {near[0]}?" if near else ""
+            if message == f"'{name}' is undefined":
+                message = sentence("'{name}' is undefined", name=name)
+            if near:
+                message = sentence("{message}; did you mean {near}?", message=message, near=near[0])
         template, offset = _failed_at(error.__traceback__)
         if offset is None:
             return message, None

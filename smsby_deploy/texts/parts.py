@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.wording import sentence
 
 # The most units of 1, 2, … 10 parts.
 GSM7_UNITS = (160, 306, 459, 628, 785, 942, 1071, 1224, 1377, 1530)
@@ -79,7 +80,12 @@ def measure_text(text: str) -> TextSize:
         encoding, table, head = Encoding.UCS2, UCS2_UNITS, text.encode("utf-8", "surrogatepass")[:length]
     if length > table[-1]:
         raise TextTooLong(
-            f"the text has {length} characters, but {MAX_PARTS} parts hold only {table[-1]}: shorten it"
+            sentence(
+                "the text has {length} characters, but {parts} parts hold only {limit}: shorten it",
+                length=length,
+                parts=MAX_PARTS,
+                limit=table[-1],
+            )
         )
     units = length + len(head) - len(head.translate(None, _DOUBLED_BYTES))
     return TextSize(encoding, units, min(bisect_left(table, units) + 1, MAX_PARTS))

@@ -36,13 +36,14 @@ from smsby_deploy.texts.analysis import (
     text_error,
 )
 from smsby_deploy.texts.encoding_lint import Rewriter
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import counted, sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.texts.engine import Renderer
     from smsby_deploy.texts.environment import TextEnvironment
 
 # Up to this length no template is nested so deeply that Jinja2 cannot compile what was vectorized.
+_NO_TEXT: str = sentence("the text is empty")
 _SURELY_COMPILES = 500  # characters
 _MOST_PROBLEMS = 1000  # kept per mailing
 
@@ -237,7 +238,7 @@ class TextTemplate(Template):
         """Render one text; return "" and add to `problems` if that fails."""
         if self._has_given_up:  # reported once; trying every row would take hours
             return ""
-        text, message, code = "", "the text is empty", "TEMPLATE"
+        text, message, code = "", _NO_TEXT, "TEMPLATE"
         location: Location | None = None
         try:
             text = own_text.strip() if own_text is not None else self.renderer.render(variables)
@@ -246,7 +247,7 @@ class TextTemplate(Template):
             message, location, self._has_given_up = error.message, error.location, error.is_final
             code = error.code
         if not text:
-            message = f"{message} ({recipient})"
+            message = sentence("{message} ({place})", message=message, place=recipient)
             where = location or self.source.location
             problems.append(Problem(Severity.ERROR, code, message, address, where))
         return text
@@ -287,7 +288,7 @@ def compile_text(source: TextSource) -> TextTemplate:
             what cannot be included, or it has no variables and cannot be rendered.
     """
     if not source.text.strip():
-        raise FilesInvalid([text_error(source, "TEXT", "the text is empty")])
+        raise FilesInvalid([text_error(source, "TEXT", _NO_TEXT)])
     if len(source.text) > LONGEST_SOURCE:
         message = f"the text exceeds {LONGEST_SOURCE:,} characters: shorten it"
         raise FilesInvalid([text_error(source, "TEXT", message)])
@@ -324,7 +325,7 @@ def _check_shared_text(template: TextTemplate) -> None:
     except RenderError as error:
         raise FilesInvalid([text_error(source, error.code, error.message, error.location)]) from error
     if not text:
-        raise FilesInvalid([text_error(source, "TEXT", "the text is empty")])
+        raise FilesInvalid([text_error(source, "TEXT", _NO_TEXT)])
     if find_placeholder(text, rendered=True):
         message = "the text contains a placeholder, which recipients would read: fill it in or remove it"
         raise FilesInvalid([text_error(source, "PLACEHOLDER", message)])

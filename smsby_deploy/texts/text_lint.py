@@ -18,6 +18,7 @@ from smsby_deploy.texts.encoding_lint import has_invisible, name_character
 from smsby_deploy.texts.not_a_value import NOT_VALUES
 from smsby_deploy.texts.rendered_lint import RenderedLint
 from smsby_deploy.texts.template import Template, TextTemplate, rows_file
+from smsby_deploy.wording import sentence
 
 _MOST_ROWS = 100  # with an odd value, after which a column is not searched further
 _MOST_LETTERS = 5  # that a message names
@@ -287,14 +288,19 @@ def _name_letters(letters: str) -> str:
 
 def _explain_literal(oddity: Oddity) -> str:
     if oddity.code == "HTML_ENTITY":
-        return f"{oddity.found} would be sent literally; write the character itself"
+        return sentence("{found} would be sent literally; write the character itself", found=oddity.found)
     if oddity.code == "PLACEHOLDER_LIKE":
-        advice = "write a variable as {{ name }}, or other words"
-        return f"{oddity.found} looks like a placeholder and would be sent literally; {advice}"
+        return sentence(
+            "{found} looks like a placeholder and would be sent literally; write a variable as {{{{ name }}}}, "
+            "or other words",
+            found=oddity.found,
+        )
     if oddity.code == "LINK":
         return _explain_link(f"the link {re.sub(chr(0) + '+', '…', oddity.found)}", oddity)
-    what = "the URL" if re.match(_URL, oddity.found) else "the word"
-    return f"{what} {oddity.found} mixes two alphabets ({_name_letters(oddity.letters)}); write it in one"
+    values = {"found": oddity.found, "letters": _name_letters(oddity.letters)}
+    if re.match(_URL, oddity.found):
+        return sentence("the URL {found} mixes two alphabets ({letters}); write it in one", **values)
+    return sentence("the word {found} mixes two alphabets ({letters}); write it in one", **values)
 
 
 def _explain_link(which: str, oddity: Oddity) -> str:
