@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import compress
@@ -82,8 +82,9 @@ def count_audience(report: AudienceReport, totals: TextTotals) -> AudienceCounts
 
 
 _MOST_PREFIXES = 200  # kept apart; the phones of more are counted together
-_MOST_GROUPS = 8  # prefixes of a batch up to which measuring each group of texts is faster than each text
-_prefix_of = itemgetter(slice(5))  # 375 and two digits of the operator
+_MOST_SEARCHED = 8  # prefixes up to which searching each of them is faster than cutting each phone
+_PREFIX_LENGTH = 5
+_prefix_of = itemgetter(slice(_PREFIX_LENGTH))  # 375 and two digits of the operator
 
 
 class PrefixCounter:
@@ -112,21 +113,27 @@ class PrefixCounter:
             for phone in phones:
                 self._costs[_prefix_of(phone)] += parts * self._price.for_phone(phone)
 
-    def add_texts(self, phones: Sequence[str], texts: Sequence[str], size: BatchSize) -> None:
-        """Count `phones` with a text for each, whose `size` only depends on their lengths."""
-        if size.parts == size.longest * len(texts):
-            self.add(phones, size.longest)
-            return
-        prefixes = list(map(_prefix_of, phones))
-        found = Counter(prefixes)
-        self._recipients += found
-        if len(found) > _MOST_GROUPS:
-            for prefix, text in zip(prefixes, texts, strict=True):
-                self._parts[prefix] += measure_text(text).parts
-            return
-        for prefix in found:
-            group = measure_batch(list(compress(texts, map(prefix.__eq__, prefixes))))
-            self._parts[prefix] += group.parts if group is not None else 0
+    def add_each(self, phones: Sequence[str], size: BatchSize) -> None:
+        """Count `phones`; `size` is that of the texts, one for each of them."""
+        found = self._count(phones)
+        self._recipients.update(found)
+        self._parts.update(found)  # the first part of each
+        for parts in range(2, size.longest + 1):
+            longer = list(compress(phones, map(parts.__le__, size.each)))
+            self._parts.update(self._count(longer) if len(longer) < len(phones) else found)
+
+    def _count(self, phones: Sequence[str]) -> Mapping[str, int]:
+        """Count `phones` by prefix.
+
+        To search those that are known is three times as fast as to cut each phone.
+        """
+        if len(self._recipients) <= _MOST_SEARCHED:
+            joined = "\n" + "\n".join(phones)
+            known = [prefix for prefix in self._recipients if len(prefix) == _PREFIX_LENGTH]
+            found = {prefix: count for prefix in known if (count := joined.count(f"\n{prefix}"))}
+            if sum(found.values()) == len(phones):
+                return found
+        return Counter(map(_prefix_of, phones))
 
     def _sum(self, prefixes: Sequence[str]) -> PrefixCount:
         from smsby_deploy.lock.records import PrefixCount  # `validate` loads it only if files are not valid
@@ -254,7 +261,7 @@ class TextCounter:
         self.costs.count_parts(size.parts)
         if self._prefixes is not None:
             phones = list(compress(some.phones, some.not_suppressed)) if suppressed else some.phones
-            self._prefixes.add_texts(phones, sent, size)
+            self._prefixes.add_each(phones, size)
         self._recipients += len(sent)
         self._parts += size.parts
         self._longest = max(self._longest, size.longest)

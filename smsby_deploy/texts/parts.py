@@ -126,10 +126,14 @@ def split_parts(text: str, size: TextSize) -> list[str]:
 
 
 class BatchSize(NamedTuple):
-    """The sizes of several texts: how many take 1, 2 and 3 parts, and how many are GSM-7."""
+    """The sizes of several texts: how many take 1, 2 and 3 parts, and how many are GSM-7.
+
+    `each` has the parts of each text.
+    """
 
     by_parts: tuple[int, int, int]
     gsm7: int
+    each: bytearray
 
     @property
     def parts(self) -> int:
@@ -163,6 +167,7 @@ def measure_batch(texts: Sequence[str]) -> BatchSize | None:
         return None
     gsm7: Sequence[str] = ()
     ucs2: Sequence[str] = texts
+    is_gsm7: Sequence[bool] = ()
     if not _are_cyrillic(texts):
         is_gsm7 = list(map(str.isascii, texts))
         gsm7, ucs2 = list(compress(texts, is_gsm7)), list(compress(texts, map(not_, is_gsm7)))
@@ -172,10 +177,12 @@ def measure_batch(texts: Sequence[str]) -> BatchSize | None:
         return None
     try:
         parts = bytearray(map(_UCS2_PARTS.__getitem__, map(len, ucs2)))  # counts faster than a list
-        parts += bytearray(map(_GSM7_PARTS.__getitem__, map(len, gsm7)))
+        parts_of_gsm7 = bytearray(map(_GSM7_PARTS.__getitem__, map(len, gsm7)))
     except IndexError:
         return None
-    return BatchSize((parts.count(1), parts.count(2), parts.count(3)), len(gsm7))
+    if gsm7:  # back in the order of the texts
+        parts = bytearray(map(next, map((iter(parts), iter(parts_of_gsm7)).__getitem__, is_gsm7)))
+    return BatchSize((parts.count(1), parts.count(2), parts.count(3)), len(gsm7), parts)
 
 
 def _has_only_single_units(text: str) -> bool:

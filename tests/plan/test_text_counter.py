@@ -99,13 +99,14 @@ def test_prefixes_add_up_one_by_one(rows: list[tuple[str, str]], dear: str | Non
     per_prefix = ((dear, Decimal("0.5")),) if dear else ()
     price = Price("BYN", Decimal("0.1"), per_prefix)
     counter, recipients, parts = PrefixCounter(price), Counter[str](), Counter[str]()
-    phones, texts = [phone for phone, _ in rows], [text for _, text in rows]
-    size = measure_batch(texts)
-    if size is None or per_prefix:
-        for phone, text in rows:
-            counter.add([phone], measure_text(text).parts)
-    else:
-        counter.add_texts(phones, texts, size)
+    for some in (rows[: len(rows) // 2], rows[len(rows) // 2 :]):
+        phones, texts = [phone for phone, _ in some], [text for _, text in some]
+        size = measure_batch(texts)
+        if size is None or per_prefix:
+            for phone, text in some:
+                counter.add([phone], measure_text(text).parts)
+        else:
+            counter.add_each(phones, size)
     for phone, text in rows:
         recipients[phone[:5]] += 1
         parts[phone[:5]] += measure_text(text).parts
