@@ -8,7 +8,7 @@ recipients whose values in conditions are the same.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import compress
 from typing import Any
@@ -41,6 +41,7 @@ _FIRST_CODE = 0x10000  # beyond all characters that sort otherwise in UTF-8 and 
 _FIRST_LANGUAGE = 0xE000
 _OWN = "\uf8ff"  # the signature of a recipient's own text
 _MOST_KEYS = 10_000  # combinations of values whose signatures are remembered
+_FEW_ROWS = 20  # up to this many rows of a batch, variables are looked up row by row
 _DEFAULTS = ("default", "d")
 _SIGNS = {"eq": "==", "ne": "!=", "gt": ">", "gteq": ">=", "lt": "<", "lteq": "<=", "notin": "not in"}
 _OPPOSITES = {"eq": "ne", "ne": "eq", "gt": "lteq", "lteq": "gt", "lt": "gteq", "gteq": "lt", "in": "notin"}
@@ -118,25 +119,27 @@ class TextBranches:
         signatures = [""] * len(batch.phones)
         columns = [batch.variable(name) or [""] * len(batch.phones) for name in self._keys]
         keys = [*zip(*columns, strict=True)] if columns else [()] * len(batch.phones)
-        for position in compress(range(len(keys)), eligible):
-            key = keys[position]
-            if batch.is_typed:  # a false value equals a true text
-                key = (*key, *map(bool, key))
-            signature = self._known.get(key)
-            if signature is None:
-                if len(self._known) >= _MOST_KEYS:
-                    self._known.clear()
-                signature = self._known[key] = self._trace_one(batch, position)
-            signatures[position] = signature
+        if batch.is_typed:  # a false value equals a true text
+            keys = [(*key, *map(bool, key)) for key in keys]
+        positions = list(compress(range(len(keys)), eligible))
+        if len(self._known) >= _MOST_KEYS:
+            self._known.clear()
+        new = {keys[position]: position for position in positions if keys[position] not in self._known}
+        rows = batch.variables if len(new) > _FEW_ROWS else None
+        for key, position in new.items():
+            variables = batch.variables_of(position) if rows is None else rows[position]
+            self._known[key] = self._trace_one(variables)
+        for position in positions:
+            signatures[position] = self._known[keys[position]]
         return signatures
 
-    def _trace_one(self, batch: Batch, position: int) -> str:
+    def _trace_one(self, variables: Mapping[str, str]) -> str:
         try:
             if self._tracer is None:
                 self._tracer = _TracingEnvironment(self._template.source.timezone, self._decisions)
                 self._renderer = self._template.make_renderer(self._tracer)
             self._tracer.taken.clear()
-            self._renderer.render(batch.variables_of(position))
+            self._renderer.render(variables)
         except (RenderError, FilesInvalid):  # recording uses up some of the limits
             return ""
         return "".join(sorted(self._tracer.taken))

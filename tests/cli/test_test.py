@@ -114,3 +114,38 @@ def test_plan_and_validate_fail_with_a_test(tested: Path, capsys: pytest.Capture
     out = capsys.readouterr().out
     assert "<summary>Tests (2 passed, 1 failed)</summary>" in out
     assert "- ✅ **sale/vip** 2 line 5" in out
+
+
+def test_no_format_shows_what_came_from_a_list(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever is expected of a recipient's text, and wherever the failure is shown."""
+    (shop / "list.csv").write_text("phone,name\n375291234567,Аполлинария\n375297654321,\n", "utf-8")
+    (shop / "sale.yaml").write_text(
+        """\
+version: 1
+campaign: sale
+mailings:
+  - name: vip
+    recipients: {file: list.csv}
+    text: "{{ name | default('Друг', true) | upper }}, привет"
+    tests:
+      - {line: 2, text: x}
+      - {line: 2, contains: [x]}
+      - {line: 2, matches: x, parts: 2}
+      - {line: 2, error: TEMPLATE}
+      - {all: true, contains: [x]}
+      - {audience: {excludes: ["375291234567"]}}
+""",
+        "utf-8",
+    )
+    for command in (
+        ["test"],
+        *(["test", "--format", form] for form in ("json", "junit", "github")),
+        ["validate"],
+        ["plan", "--offline", "--format", "markdown"],
+    ):
+        assert run(["-C", str(shop), *command]) == 3
+        captured = capsys.readouterr()
+        said = captured.out + captured.err
+        assert "аполл" not in said.casefold(), command
+        assert "1234567" not in said, command
+        assert "***, привет" in said.replace("\\*", "*"), command  # the author's own words stay
