@@ -21,7 +21,7 @@ _APPLY = {
     "--report",
     "--lock-timeout",
 }
-_PLAN = {"select", "--out", "--format", "--detailed-exitcode", "--compare", "--offline"}
+_PLAN = {"select", "--out", "--format", "--detailed-exitcode", "--compare", "--offline", "--page"}
 
 
 @pytest.mark.parametrize(("command", "options"), [(apply_command, _APPLY), (plan_command, _PLAN)])
