@@ -1,4 +1,4 @@
-"""Wording for users: sentences that can be translated, counts with a noun, times, and text without control characters."""
+"""Wording for users: sentences that can be translated, counts, money, times, and text without control characters."""
 
 from __future__ import annotations
 
@@ -83,6 +83,18 @@ def money(amount: Decimal) -> str:
     """`amount` with at least two digits after the point and no exponent: 0.26, 718.406."""
     whole, _, fraction = f"{amount:f}".partition(".")
     return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
+
+
+def signed(amount: Decimal) -> str:
+    """`amount` with its sign: `+9.88`, `-0.364`."""
+    return f"{'-' if amount < 0 else '+'}{money(abs(amount))}"
+
+
+def aligned(amounts: Sequence[Decimal | None]) -> list[str]:
+    """`amounts` for a column of a table, with equally many decimals: `1,234.50`; None is `?`."""
+    known = [money(amount) for amount in amounts if amount is not None]
+    digits = max((len(text.partition(".")[2]) for text in known), default=2)
+    return ["?" if amount is None else f"{amount:,.{digits}f}" for amount in amounts]
 
 
 def time_text(moment: datetime, *, has_seconds: bool = False) -> str:

@@ -15,8 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from smsby_deploy.resources import catalog_file
-from smsby_deploy.texts.cost import aligned, money, signed
-from smsby_deploy.wording import Sentence, fill, sentence
+from smsby_deploy.wording import Sentence, aligned, fill, money, sentence, signed
 
 if TYPE_CHECKING:
     from babel import Locale
@@ -183,6 +182,7 @@ def translator(language: str) -> Translator:
     """Return what speaks `language`, `en` or one that has a catalog."""
     if language == ENGLISH.language:
         return ENGLISH
+
     from babel import Locale
     from babel.messages.pofile import read_po
 

@@ -17,8 +17,10 @@ from smsby_deploy.texts.encoding_lint import (
 )
 from smsby_deploy.texts.parts import Encoding, TextSize, measure_gsm
 from smsby_deploy.texts.template import Template
+from smsby_deploy.wording import aligned as aligned
 from smsby_deploy.wording import money as money
 from smsby_deploy.wording import sentence
+from smsby_deploy.wording import signed as signed
 
 _MOST_WARNINGS = 5  # for sets of expensive characters
 # Without these characters and outside of 4 to 7 parts, GSM 03.38 counts as sms.by bills (docs/api-facts.md).
@@ -137,15 +139,3 @@ def cost_of(parts: int, price: Price | None, phone: str | None = None) -> Decima
     if price is None:
         return None
     return parts * (price.per_part if phone is None else price.for_phone(phone))
-
-
-def signed(amount: Decimal) -> str:
-    """`amount` with its sign: `+9.88`, `-0.364`."""
-    return f"{'-' if amount < 0 else '+'}{money(abs(amount))}"
-
-
-def aligned(amounts: Sequence[Decimal | None]) -> list[str]:
-    """`amounts` for a column of a table, with equally many decimals: `1,234.50`; None is `?`."""
-    known = [money(amount) for amount in amounts if amount is not None]
-    digits = max((len(text.partition(".")[2]) for text in known), default=2)
-    return ["?" if amount is None else f"{amount:,.{digits}f}" for amount in amounts]
