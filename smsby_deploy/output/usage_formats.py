@@ -215,13 +215,12 @@ def _difference(row: UsageRow) -> Decimal | None:
 
 def usage_notes(report: UsageReport) -> Iterator[str]:
     """What a reader of the figures must know."""
-    total = {
-        name: sum(one.missing for row in report.totals for key, one in _sums(row) if key == name)
-        for name in _METRICS
-    }
-    if total["planned"] or total["billed"]:
-        planned, billed = (counted(total[name], "mailing") for name in ("planned", "billed"))
-        yield f"not recorded (? or +): the planned cost of {planned}, the billed cost of {billed}"
+    lacking = (
+        (name, sum(dict(_sums(row))[name].missing for row in report.totals)) for name in ("planned", "billed")
+    )
+    missing = [f"the {name} cost of {counted(count, 'mailing')}" for name, count in lacking if count]
+    if missing:
+        yield f"not recorded (? or +): {', '.join(missing)}"
     if report.unknown:
         yield f"{counted(report.unknown, 'mailing')} with an unknown outcome: only what was certainly accepted is counted"
     if any(grouping.name == "prefix" for grouping in report.groupings):
