@@ -9,6 +9,7 @@ import pytest
 from junitparser import JUnitXml
 
 from smsby_deploy.cli.main import run
+from smsby_deploy.sandbox.pytest_plugin import SandboxHandle
 
 _TESTS = """\
     tests:
@@ -149,3 +150,36 @@ mailings:
         assert "аполл" not in said.casefold(), command
         assert "1234567" not in said, command
         assert "***, привет" in said.replace("\\*", "*"), command  # the author's own words stay
+
+
+_COUNTED = """\
+version: 1
+campaign: sale
+mailings:
+  - name: vip
+    recipients: ["375291111111", "375292222222"]
+    text: Hello
+    tests: [{audience: {min: 2}}]
+"""
+
+
+def test_apply_without_a_plan_sends_nothing_if_a_test_fails(
+    shop: Path, smsby_sandbox: SandboxHandle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It makes the plan itself; --due and a reviewed plan do not ask again."""
+    (shop / "sale.yaml").write_text(_COUNTED.replace("min: 2", "min: 3"), "utf-8")
+    assert run(["-C", str(shop), "apply", "--auto-approve"]) == 3
+    assert "TEST sale/vip: test 1 (audience): expected at least 3" in capsys.readouterr().err
+    assert not (shop / "smsby.lock.json").exists()
+
+
+def test_late_opt_out_does_not_stop_a_reviewed_plan(shop: Path, smsby_sandbox: SandboxHandle) -> None:
+    """The tests passed when the plan was made; opt-outs are always honored."""
+    (shop / "smsby.yaml").write_text("version: 1\nproject: shop\nsuppress: [out.txt]\n", "utf-8")
+    (shop / "out.txt").write_text("375293333333\n", "utf-8")
+    (shop / "sale.yaml").write_text(_COUNTED, "utf-8")
+    plan = str(shop / "plan.json")
+    assert run(["-C", str(shop), "plan", "--out", plan]) == 0
+    (shop / "out.txt").write_text("375292222222\n", "utf-8")
+    assert run(["-C", str(shop), "validate"]) == 3
+    assert run(["-C", str(shop), "apply", plan]) == 0
