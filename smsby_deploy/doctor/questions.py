@@ -39,9 +39,9 @@ _USUAL_LIMITS = frozenset(
     | {5000, 10_000, 20_000, 25_000, 50_000, 100_000}
 )
 _KEPT = 50  # rows of the list that are looked at
-# The methods that are called like one that can be tried with an impossible id.
+# The methods of the same version and documented place that are called like one that can be tried with an impossible id.
 _LIKE = {
-    "statusBulkSms": ("sendQuickSMS", "sendOtpTelegram", "sendOtpWhatsApp", "createSubscriberList"),
+    "statusBulkSms": ("sendQuickSMS", "sendOtpTelegram", "sendOtpWhatsApp"),
     "confirmSendMessageByList": ("sendSmsList",),
     "getSubscriberLists": (),
 }

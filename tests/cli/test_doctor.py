@@ -89,7 +89,6 @@ def test_doctor_finds_every_fact(
                         "sendQuickSMS",
                         "sendOtpTelegram",
                         "sendOtpWhatsApp",
-                        "createSubscriberList",
                     ),
                     "post-form",
                 )
@@ -153,6 +152,7 @@ def test_doctor_finds_every_fact(
         ({"timezones": {"time": "UTC"}}, _ASK, {"clock_out": _MINSK, "clock_in": _UTC}, 4),
         ({"timezones": {"time": "Asia/Kathmandu"}}, _ASK, {"clock_in": 345}, 4),
         ({"account_timezone": "UTC"}, _ASK, {"clock_out": _UTC, "clock_in": _UTC}, 4),
+        ({"ways": {"statusBulkSms": "post-form"}}, _ASK, {"refused_phone": "logged"}, 0),
         ({"duplicates": False}, _ASK, {"duplicates": False}, 0),
         ({"moderation": True}, _ASK, {"moderation": True}, 0),
         ({"list_messages": "created"}, _ASK, {"unsent_listed": True}, 0),
