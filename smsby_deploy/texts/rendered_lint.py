@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import repeat
+from operator import contains
 
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.problems import Location, Problem, Severity
@@ -73,7 +74,7 @@ class RenderedLint:
 
     def _check(self, texts: Sequence[str], batch: Batch | None, file: str) -> None:
         if self.has_gap and "DOUBLE_SPACE" not in self._found:
-            index = next((i for i, text in enumerate(texts) if _GAP in text), -1)
+            index = _find(_GAP, texts)
             if index >= 0:
                 place, message = self._place_gap(batch, index, texts[index], file)
                 self._warn("DOUBLE_SPACE", message, place)
@@ -128,7 +129,14 @@ class RenderedLint:
 
 def _may_have_two(texts: Sequence[str]) -> bool:
     """Whether a text may have two links, found much faster than by the pattern."""
-    return max(map(str.count, texts, repeat("://")), default=0) > 1 or any("www." in text for text in texts)
+    return max(map(str.count, texts, repeat("://")), default=0) > 1 or _find("www.", texts) >= 0
+
+
+def _find(what: str, texts: Sequence[str]) -> int:
+    """Return the index of the first text that contains `what`, or -1; it is rare."""
+    if not any(map(contains, texts, repeat(what))):
+        return -1
+    return next(i for i, text in enumerate(texts) if what in text)
 
 
 def _explain_lack(name: str, where: str) -> str:
