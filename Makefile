@@ -65,6 +65,10 @@ docs: .venv/.docs ## build the documentation site in .site; a dead link is an er
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo .site/index.html
 
+requirements: setup ## pin what the pipelines install, by version and hash (before a release)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/python script/lock_requirements.py
+
 pictures: .venv/.docs ## regenerate the pictures of the README from real runs (needs Chromium: make browser)
 	fc-list | grep -qi emoji || apt-get install -y -qq --no-install-recommends fonts-noto-color-emoji
 	$(BIN)/python script/pictures.py

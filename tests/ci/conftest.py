@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from smsby_deploy.lock.store import LockStore
 from tests.e2e.conftest import Shop, shop  # noqa: F401  # the fixture
 from tests.e2e.forked import ForkedProgram
 
@@ -143,6 +146,73 @@ class Pipeline:
     def edit(self, name: str, change: Callable[[Any], Any]) -> None:
         path = self.state / name
         path.write_text(json.dumps(change(json.loads(path.read_text("utf-8")))), "utf-8")
+
+    @contextmanager
+    def obstacle(self, code: int) -> Iterator[None]:
+        """While the block runs an apply ends with 7, as sms.by asks to wait, or with 8, as another run holds the lock."""
+        if code == 8:
+            with LockStore(self.shop.root / "smsby.lock.json", "shop").held():
+                yield
+            return
+        self.shop.fault(method="sendBulkSms", mode="429", retry_after="900")
+        yield
+        self.shop.clear_faults()
+
+    def move_to_projects(self, *folders: str) -> tuple[str, ...]:
+        """Replace the project by several in one repository, each with a campaign named after the end of its folder."""
+        settings = (self.shop.root / "smsby.yaml").read_text("utf-8")
+        for folder in folders:
+            name = folder[-1]
+            self.shop.write(
+                f"{folder}/smsby.yaml", settings.replace("project: shop", f"project: shop-{name}")
+            )
+            self.shop.write(f"{folder}/{name}.yaml", CAMPAIGN.replace("campaign: sale", f"campaign: {name}"))
+        self.git("rm", "--quiet", "sale.yaml", "smsby.yaml")
+        self.git("add", ".")
+        self.git("commit", "--quiet", "-m", "Two projects")
+        self.git("push", "--quiet", "origin", "HEAD:main")
+        return folders
+
+    def new_checkout(self) -> None:
+        """Lose the runner, and get another one: what was not pushed is gone."""
+        self.git("fetch", "--quiet", "origin")
+        self.git("checkout", "--quiet", "--force", "--detach", "origin/main")
+        self.git("clean", "--quiet", "-ffdx")
+
+    @property
+    def tool(self) -> Path:
+        """A repository of the tool, as far as an installation needs it."""
+        return self.state / "tool"
+
+    def fake_installation(self) -> tuple[str, Callable[[], list[str]]]:
+        """Return a commit of a repository of the tool, and a function that says how pip was called."""
+        for name in ("core", "sql", "s3"):
+            path = self.tool / f"requirements/{name}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"# {name}\n")
+        git = ["git", "-C", str(self.tool)]
+        subprocess.run([*git[:1], "init", "--quiet", str(self.tool)], check=True)
+        subprocess.run([*git, "add", "."], check=True)
+        subprocess.run([*git, "commit", "--quiet", "-m", "A release"], check=True)
+        head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+        log = self.state / "pip.log"
+        python = self.bin / "python3"
+        python.write_text(
+            f'#!/bin/bash\n[ "$1 $2 $3" = "-I -m venv" ] || exec {sys.executable} "$@"\n'
+            f'mkdir -p "$4/bin"\nprintf \'#!/bin/bash\\necho "$@" >>{log}\\n\' >"$4/bin/python"\n'
+            'chmod +x "$4/bin/python"\n'
+        )
+        python.chmod(0o755)
+        return head.stdout.strip(), lambda: log.read_text("utf-8").splitlines()
+
+    @staticmethod
+    def check_installation(pips: list[str], *extras: str) -> None:
+        """Check that pip installed packages with hashes only, and then the tool without any other."""
+        packages, tool = pips
+        assert {"--require-hashes", "--only-binary", ":all:"} <= set(packages.split())
+        files = re.findall(r"-r \S+/requirements/(\w+)\.txt", packages)
+        assert files == ["core", *extras]
+        assert {"--no-index", "--no-deps", "--no-build-isolation"} <= set(tool.split())
 
     def protect_main(self) -> None:
         """Let the remote refuse pushes to main, as a protected branch does."""

@@ -7,11 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ACTION = ROOT / ".github/actions/smsby-deploy"
@@ -44,7 +47,7 @@ def test_ci_scripts_pass_shellcheck() -> None:
     shared = jobs[".smsby"]["before_script"]
     scripts = ["\n".join([*shared, *job["script"]]) for job in jobs.values() if "script" in job]
     scripts += re.findall(r"sh '''(.*?)'''", recipe, re.DOTALL)
-    assert len(scripts) == 5 + 11
+    assert len(scripts) == 5 + 12
     for shell, script in [
         ("bash", (ACTION / "run.sh").read_text("utf-8")),
         *(("sh", one) for one in scripts),
@@ -115,6 +118,22 @@ def test_ci_examples_are_pinned_and_limited() -> None:
     for step in steps:
         assert "uses" not in step or re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", step["uses"]), step
     assert all(job["timeout-minutes"] <= 120 for job in jobs.values())
+
+
+def test_ci_requirements_name_what_is_installed() -> None:
+    """Each dependency, and the build backend, has one version and hashes; each extra of a pipeline has a file."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        document = tomllib.load(file)
+    extras = document["project"]["optional-dependencies"]
+    wanted = {"core": document["project"]["dependencies"] + document["build-system"]["requires"]}
+    wanted |= {name: extras[name] for name in extras.keys() - {"dev", "docs", "sandbox"}}
+    assert {path.stem for path in (ROOT / "requirements").iterdir()} == set(wanted)
+    for name, requirements in wanted.items():
+        text = (ROOT / f"requirements/{name}.txt").read_text("utf-8")
+        pinned = dict(re.findall(r"^([\w.-]+)==(\S+)(?: ; [^\n]*)? \\\n +--hash=sha256:", text, re.MULTILINE))
+        assert len(pinned) == len(re.findall(r"^\w", text, re.MULTILINE))  # nothing else is named
+        for one in map(Requirement, requirements):
+            assert one.specifier.contains(pinned[canonicalize_name(one.name)]), f"make requirements: {one}"
 
 
 def test_ci_example_uses_existing_inputs() -> None:

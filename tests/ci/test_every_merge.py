@@ -78,6 +78,26 @@ def test_action_runs_a_failed_job_again(pipeline: Pipeline) -> None:
     assert {len(messages) for messages in pipeline.shop.inbox().values()} == {2}
 
 
+@pytest.mark.parametrize("code", [7, 8])
+def test_action_goes_on_when_the_obstacle_is_gone(pipeline: Pipeline, code: int) -> None:
+    """sms.by was not reached, or another run held the lock: nothing was sent, and the job can be run again."""
+    head = pipeline.merge()
+    impatient = pipeline.state / "impatient"  # it does not wait ten minutes for the lock
+    impatient.write_text(f'#!/bin/bash\nexec {pipeline.bin}/smsby-deploy "${{@/600/0}}"\n')
+    impatient.chmod(0o755)
+    run = {"GITHUB_SHA": head, "GITHUB_RUN_ID": "55", "SMSBY_DEPLOY": str(impatient)}
+    with pipeline.obstacle(code):
+        assert pipeline.step("apply", **run).returncode == code
+    result = pipeline.results()[7]
+    assert f"apply: exit code {code}" in result
+    assert {7: "Check both", 8: "Another run held the lock"}[code] in result
+    assert "gh run rerun 55 --failed" in result
+    assert pipeline.shop.inbox() == {}
+    assert pipeline.step("apply", **run).returncode == 0
+    assert "| sent | sale/staff | 2 |" in pipeline.results()[7]
+    assert {len(messages) for messages in pipeline.shop.inbox().values()} == {1}
+
+
 def test_action_reports_an_unknown_outcome(pipeline: Pipeline) -> None:
     """Code 6 says what not to do and how to settle it; a second run records nothing new and does not complain."""
     head = pipeline.merge()
@@ -215,6 +235,16 @@ def test_action_passes_a_cancellation_on(pipeline: Pipeline, number: int) -> Non
     run.send_signal(number)
     assert run.wait(timeout=60) == 1
     assert (pipeline.state / "noticed").read_text() == "stop\n"
+
+
+def test_action_installs_what_its_commit_names(pipeline: Pipeline) -> None:
+    """pip takes only packages with the hashes that are beside the action."""
+    _, pips = pipeline.fake_installation()
+    action = pipeline.tool / ".github/actions/smsby-deploy"
+    action.mkdir(parents=True)
+    done = pipeline.step("install", GITHUB_ACTION_PATH=str(action), EXTRAS="sql,s3")
+    assert done.returncode == 0, done.stderr
+    pipeline.check_installation(pips(), "sql", "s3")
 
 
 def test_action_uses_nothing_of_the_checkout_to_install(pipeline: Pipeline) -> None:

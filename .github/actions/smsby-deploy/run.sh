@@ -57,11 +57,18 @@ first_code() { # the first of the codes $@ in the documented order
   case "$*" in *[1-9]*) echo 1 ;; *) echo 0 ;; esac
 }
 
-install_tool() { # from the checkout of the action, so the version that the workflow names
+install_tool() { # from the checkout of the action, so the version that the workflow names, with what its requirements pin
+  local source="$GITHUB_ACTION_PATH/../../.." extra packages
   printf '%s\n' "name=$name" "folder=$work" "page=$page_file" >>"$outputs"
+  packages=(-r "$source/requirements/core.txt")
+  for extra in $(tr ',' ' ' <<<"${EXTRAS:-}"); do
+    packages+=(-r "$source/requirements/$extra.txt")
+  done
   python3 -I -m venv "$venv"
   "$venv/bin/python" -I -m pip install --quiet --disable-pip-version-check \
-    "$GITHUB_ACTION_PATH/../../..${EXTRAS:+[$EXTRAS]}"
+    --require-hashes --only-binary :all: "${packages[@]}"
+  "$venv/bin/python" -I -m pip install --quiet --disable-pip-version-check \
+    --no-index --no-deps --no-build-isolation "$source"
 }
 
 validate() {

@@ -1,4 +1,4 @@
-"""The shell scripts of the GitLab template and of the Jenkinsfile, executed."""
+"""The shell scripts of the GitLab template, executed."""
 
 from __future__ import annotations
 
@@ -69,8 +69,12 @@ class GitLab:
         """Run the job that plans merge request `number`, and merge it."""
         done = _run(pipeline, "smsby:plan", CI_MERGE_REQUEST_IID=str(number))
         assert done.returncode == 0, done.stderr
-        head = pipeline.git("rev-parse", "HEAD")
         self.keep_plan(pipeline, number, "smsby:plan")
+        return self.know_merged(pipeline, number)
+
+    def know_merged(self, pipeline: Pipeline, number: int) -> str:
+        """Merge a request whose pipeline has its number, and return its commit."""
+        head = pipeline.git("rev-parse", "HEAD")
         self.pipelines[number] = [
             {"id": number, "project_id": 3, "sha": head, "ref": "refs/merge-requests/head"}
         ]
@@ -252,78 +256,78 @@ def test_gitlab_fails_if_the_lock_is_not_recorded(pipeline: Pipeline, gitlab: Gi
     assert {len(messages) for messages in pipeline.shop.inbox().values()} == {1}
 
 
+@pytest.mark.parametrize("code", [7, 8])
+def test_gitlab_goes_on_when_the_obstacle_is_gone(pipeline: Pipeline, gitlab: GitLab, code: int) -> None:
+    """sms.by was not reached, or another run held the lock: nothing was sent, and the retried job applies the same plan."""
+    gitlab.merge(pipeline, 5)
+    with pipeline.obstacle(code):
+        done = _run(pipeline, "smsby:apply")
+    assert done.returncode == code, done.stdout + done.stderr
+    note = gitlab.notes[-1]["body"]
+    assert f"apply: exit code {code}" in note
+    assert {7: "Check both", 8: "Another run held the lock"}[code] in note
+    assert "glab ci retry 77" in note
+    assert pipeline.shop.inbox() == {}
+    assert _run(pipeline, "smsby:apply").returncode == 0
+    assert "apply: done" in gitlab.notes[-1]["body"]
+    assert {len(messages) for messages in pipeline.shop.inbox().values()} == {1}
+
+
+def test_gitlab_applies_two_projects_of_a_repository(pipeline: Pipeline, gitlab: GitLab) -> None:
+    """Each has its own plan, note and lock; the merge request is one."""
+    projects = pipeline.move_to_projects("shops/a", "shops/b")
+    jobs = []
+    for number, project in enumerate(projects, 50):
+        env = {"SMSBY_PROJECT": project, "CI_MERGE_REQUEST_IID": "5"}
+        assert _run(pipeline, "smsby:plan", **env).returncode == 0
+        jobs.append({"id": number, "name": f"smsby:plan: [{project}]"})
+        gitlab.plans[number] = (pipeline.shop.root / "smsby-out/smsby-plan.json").read_bytes()
+    gitlab.know_merged(pipeline, 5)
+    gitlab.jobs[5] = jobs
+    for project in projects:
+        done = _run(pipeline, "smsby:apply", SMSBY_PROJECT=project)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert {f"{project}/smsby.lock.json" for project in projects} <= set(pipeline.pushed())
+    for project in projects:
+        (note,) = (n["body"] for n in gitlab.notes if f"deploy:apply project={project} " in n["body"])
+        assert f"| sent | {project[-1]}/staff | 2 |" in note
+    assert {len(messages) for messages in pipeline.shop.inbox().values()} == {2}
+
+
+def test_gitlab_lost_runner_is_recovered(pipeline: Pipeline, gitlab: GitLab) -> None:
+    """Lost after the sends: the plan is refused, and a pipeline that is started manually records what sms.by has."""
+    gitlab.merge(pipeline, 5)
+    assert _run(pipeline, "smsby:apply", "kill -9 $$").returncode == -9
+    pipeline.new_checkout()
+    assert _run(pipeline, "smsby:apply").returncode == 5
+    assert "glab ci run --branch main" in gitlab.notes[-1]["body"]
+    manual = {"CI_PIPELINE_SOURCE": "web", "CI_PIPELINE_ID": "80", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": ""}
+    assert _run(pipeline, "smsby:plan", **manual).returncode == 0
+    gitlab.keep_plan(pipeline, 80, "smsby:plan-main")
+    done = _run(pipeline, "smsby:apply", **manual)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "| adopted | sale/staff | 2 |" in done.stdout
+    assert "smsby.lock.json" in pipeline.pushed()
+    assert {len(messages) for messages in pipeline.shop.inbox().values()} == {1}
+
+
+def test_gitlab_installs_what_one_commit_names(pipeline: Pipeline, gitlab: GitLab) -> None:
+    """The commit is fetched, and pip takes only packages with the hashes in it."""
+    commit, pips = pipeline.fake_installation()
+    script = _jobs()[".smsby"]["before_script"]
+    tool = {"SMSBY_DEPLOY_URL": str(pipeline.tool), "SMSBY_DEPLOY_COMMIT": commit, "SMSBY_EXTRAS": "sql s3"}
+    done = pipeline.sh("\n".join(script), **tool)
+    assert done.returncode == 0, done.stderr
+    pipeline.check_installation(pips(), "sql", "s3")
+
+
 def test_gitlab_gives_the_push_token_to_protected_jobs_only() -> None:
     """Jobs of merge requests do not name it, jobs that push run on the default branch, and what is installed is pinned."""
     jobs = _jobs()
-    assert re.search(r"@[0-9a-f]{40}$", jobs["variables"]["SMSBY_DEPLOY"])
+    assert re.fullmatch(r"[0-9a-f]{40}", jobs["variables"]["SMSBY_DEPLOY_COMMIT"])
     for name in ("smsby:apply", "smsby:catch-up"):
         assert "SMSBY_PUSH_TOKEN" in jobs[name]["variables"]["SMSBY_PUSH_URL"]
         assert jobs[name]["environment"] == "sms"
         assert jobs[name]["resource_group"] == "smsby-apply"
         assert all("$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH" in rule["if"] for rule in jobs[name]["rules"])
     assert "timeout" in jobs[".smsby"]
-
-
-def _step(pipeline: Pipeline, part: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run the shell step of the Jenkinsfile that contains `part`."""
-    steps = re.findall(r"sh '''(.*?)'''", (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8"), re.DOTALL)
-    (step,) = [step for step in steps if part in step]
-    temporary = pipeline.runner / "venv/bin"
-    if not temporary.exists():
-        temporary.parent.mkdir()
-        temporary.symlink_to(pipeline.bin)
-        (pipeline.shop.root / "smsby-out").mkdir()
-    return pipeline.sh(step, WORKSPACE_TMP=str(pipeline.runner), **env)
-
-
-def test_jenkins_runs_all_stages(pipeline: Pipeline) -> None:
-    """The shell steps run in their order, except the installation; once all is sent, there is nothing to ask."""
-    report = "--report smsby-out/apply-result.json"
-    plan, newest, keep = 'deploy" plan --out', "the newest lock", 'cp "$file"'
-    for part in ("validate", plan, newest, report, keep, "git add", "--due", "html", "junit --fail"):
-        done = _step(pipeline, part)
-        assert done.returncode == 0, (part, done.stdout, done.stderr)
-    assert pipeline.pushed() == ["sale.yaml", "smsby.lock.json", "smsby.yaml"]
-    assert (pipeline.shop.root / "smsby-out/status.html").read_text().startswith("<!doctype html>")
-    (pipeline.shop.root / "smsby-out/to-apply").unlink()
-    assert _step(pipeline, 'deploy" plan --out').returncode == 0
-    assert not (pipeline.shop.root / "smsby-out/to-apply").exists()
-
-
-def test_jenkins_fails_if_the_lock_is_not_recorded(pipeline: Pipeline) -> None:
-    """A protected branch refuses the push, or the lock has not changed after a send: the build fails."""
-    pipeline.protect_main()
-    assert _step(pipeline, 'deploy" plan --out').returncode == 0
-    assert _step(pipeline, "--report smsby-out/apply-result.json").returncode == 0
-    assert _step(pipeline, 'cp "$file"').returncode == 0
-    assert (pipeline.shop.root / "smsby-out/smsby.lock.json").exists()
-    done = _step(pipeline, "git add")
-    assert (done.returncode, "docs/locks.md" in done.stdout) == (1, True)
-    done = _step(pipeline, "git add")
-    assert (done.returncode, "has not changed" in done.stdout) == (1, True)
-
-
-def test_jenkins_compares_a_change_request_with_its_target(pipeline: Pipeline) -> None:
-    """A changed setting is in the comment; the checkout of the target branch is elsewhere."""
-    settings = (pipeline.shop.root / "smsby.yaml").read_text("utf-8")
-    pipeline.shop.write("smsby.yaml", f"{settings}guardrails: {{max_recipients: 100}}\n")
-    assert _step(pipeline, 'deploy" plan --out', CHANGE_TARGET="main").returncode == 0
-    comment = (pipeline.shop.root / "smsby-out/smsby-plan.md").read_text("utf-8")
-    assert "but 1 setting changed" in comment.splitlines()[1]
-    assert (pipeline.runner / "base/smsby.yaml").exists()
-
-
-def test_jenkins_gives_a_fork_no_token() -> None:
-    """A fork is only validated; the stages with the token have conditions, and only main is pushed to."""
-    recipe = (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8")
-    stages = recipe.split("stage(")[1:]
-    with_token = {stage.split("'")[1]: stage for stage in stages if "smsby-token" in stage}
-    assert set(with_token) == {"Plan", "Apply", "Catch up", "Status"}
-    assert "!env.CHANGE_FORK" in with_token["Plan"]
-    assert "fileExists('smsby-out/to-apply')" in with_token["Apply"]
-    assert "triggeredBy 'TimerTrigger'" in with_token["Status"]
-    pushing = {stage.split("'")[1] for stage in stages if "record()" in stage}
-    assert pushing == {"Apply", "Catch up"}
-    assert all("branch 'main'" in with_token[name] for name in pushing)
-    assert all("timeout(" in stage for stage in stages)
-    assert "@0000000000000000000000000000000000000000'" in recipe
