@@ -1,4 +1,4 @@
-"""An installed wheel works in any folder: it contains the schemas and the sample project."""
+"""An installed wheel works in any folder: it contains the schemas, the sample project and the translations."""
 
 from __future__ import annotations
 
@@ -49,6 +49,12 @@ def test_wheel_contains_all_it_needs(tmp_path: Path) -> None:
     assert '"title": "Campaign"' in run("schema", "campaign")
     run("init", "shop")
     run("-C", "shop", "validate")
+    with (tmp_path / "shop/smsby.yaml").open("a", encoding="utf-8") as project:
+        project.write("language: ru\n")
+    page = run(
+        "-C", "shop", "plan", "--offline", "--format", "html"
+    )  # templates, catalogs and help on problems
+    assert "Что делать: удалите их из списка в sms.by" in page
     code = "import smsby_deploy; print(smsby_deploy.__file__)"
     where = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environ, capture_output=True, text=True, check=True
