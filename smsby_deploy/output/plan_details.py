@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smsby_deploy.output.changes import word_diff
-from smsby_deploy.output.markdown import details_section, escape, preformatted, table_row
+from smsby_deploy.output.markdown import code, details_section, escape, preformatted, table_row
 from smsby_deploy.output.sms_text import ENCODING_NAMES, further_line
 from smsby_deploy.output.translation import Translator
 from smsby_deploy.output.values import list_text, spread_text, variants_text
@@ -53,7 +53,11 @@ def audience_section(action: Action, t: Translator) -> str:
     if not audience.rows:
         return ""
     *steps, (name, count) = audience_rows(action, t)
-    rows = (*steps, (f"**{name}**", count))
+    languages = [
+        (t.gettext("language {name}", name=code(one)), t.count(recipients))
+        for one, recipients in action.languages.items()
+    ]
+    rows = (*steps, (f"**{name}**", count), *languages)
     table = f"| | {t.gettext('count')} |\n|---|---:|\n" + "".join(map(table_row, rows))
     summary = t.gettext(
         "Audience of {name}: {rows:row|rows} → {recipients:recipient|recipients}",

@@ -26,7 +26,14 @@ from smsby_deploy.output.plan_verdict import change_of_cost_text, counts_text, f
 from smsby_deploy.output.problem_help import as_html, problem_help
 from smsby_deploy.output.sms_text import ENCODING_NAMES, further_line
 from smsby_deploy.output.status_html import page_template
-from smsby_deploy.output.values import list_text, local_and_utc, safe_line, span_text
+from smsby_deploy.output.values import (
+    list_text,
+    local_and_utc,
+    safe_line,
+    span_text,
+    spread_text,
+    variants_text,
+)
 from smsby_deploy.plan.comparison import compare_action, removed_since
 from smsby_deploy.plan.model import Action, ActionKind
 from smsby_deploy.plan.plan_file import plan_document
@@ -340,6 +347,10 @@ def _facts(
     yield t.gettext("Cost"), cost
     if action.contact_list is not None:
         yield t.gettext("Contact list"), safe_line(list_text(action.contact_list, t))
+    if action.spread is not None:
+        yield t.gettext("Spread"), safe_line(spread_text(action.spread, t))
+    if action.variants:
+        yield t.gettext("Variants"), safe_line(variants_text(action.variants, t))
     if action.action is not ActionKind.ORPHAN:
         change = compare_action(action, context.base, review.text if review else None)
         yield t.gettext("Change"), safe_line(change_text(change, plan.currency, t))

@@ -49,7 +49,7 @@ def test_spread_mailing_has_a_time_for_each_chunk(shop: Shop) -> None:
     _write(shop)
     times = [_TIME + timedelta(hours=hours) for hours in range(3)]
     pace = f"{_TIME:%Y-%m-%d} 09:00 UTC to 11:00: 3 chunks, one every 60 min, about 2 recipients per hour"
-    for form in ("text", "markdown"):
+    for form in ("text", "markdown", "html"):
         assert pace in shop.run("plan", "--format", form).out
     planned = shop.run("plan", "--out", "plan.json", "--format", "json").json["actions"][0]
     assert [datetime.fromisoformat(one["schedule_time"]) for one in planned["chunks"]] == times
