@@ -67,14 +67,14 @@ def write_apply(
     from rich.text import Text
 
     console, t = make_console(stream, color=color), language
-    orphans, held = result.orphans, _hold_lines(result)
-    words = {mailing.address: t.name(_outcome(mailing, result.scheduled)) for mailing in result.mailings}
+    orphans, held, scheduled = result.orphans, _hold_lines(result), result.scheduled
+    words = {mailing.address: t.name(_outcome(mailing, scheduled)) for mailing in result.mailings}
     width = max((_OUTCOME_WIDTH, *map(len, words.values())))
     # The counts come before the addresses, so that a long address does not move them.
     skipped = [one for one in result.mailings if one.outcome is MailingOutcome.SKIPPED and not one.error]
-    idle = [one for one in skipped if one.address not in orphans]
+    idle = {one.address for one in skipped if one.address not in orphans}
     for mailing in result.mailings:
-        if mailing.address in orphans or (mailing in idle and len(idle) > 1):
+        if mailing.address in orphans or (mailing.address in idle and len(idle) > 1):
             continue
         count = t.count(mailing.recipients)
         noun = t.gettext("{count:|recipient |recipients}", count=mailing.recipients or 0)

@@ -6,6 +6,8 @@ import io
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.lock.records import Apply, Lock
 from smsby_deploy.output.apply_text import history_markdown, next_step_lines, write_apply, write_history
@@ -100,6 +102,19 @@ def test_write_apply_counts_idle_mailings_in_one_line() -> None:
     text = text_of(result(*idle, MailingResult("sale/new", MailingOutcome.SENT, 1)))
     assert "skipped          40 mailings    nothing to do" in text
     assert [line.split()[-1] for line in text.splitlines() if "sale/" in line] == ["sale/new"]
+
+
+def test_write_apply_looks_for_scheduled_ones_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for each mailing: of ten thousand that took forty seconds."""
+    looked = []
+
+    def scheduled(result: ApplyResult) -> frozenset[str]:
+        looked.append(result)
+        return frozenset()
+
+    monkeypatch.setattr(ApplyResult, "scheduled", property(scheduled))
+    text_of(_every_outcome())
+    assert len(looked) <= 2
 
 
 def test_apply_of_a_partly_sent_mailing_names_it() -> None:
