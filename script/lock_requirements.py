@@ -1,4 +1,4 @@
-"""Write requirements/: every package that the pipelines install, with its version and hashes.
+"""Write .github/requirements/: every package that the pipelines install, with its version and hashes.
 
 core.txt has what smsby-deploy itself needs, and its build backend; each other file what an extra adds. uv finds the
 versions, for every platform. Run it before a release (`make requirements`), and look at the difference.
@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 _ROOT = Path(__file__).resolve().parent.parent
-_FOLDER = _ROOT / "requirements"
+_FOLDER = _ROOT / ".github/requirements"
 _HEAD = "# Written by script/lock_requirements.py; `pip install --require-hashes` takes nothing else.\n"
 _NOT_IN_PIPELINES = frozenset({"dev", "docs", "sandbox"})
 

@@ -187,7 +187,7 @@ class Pipeline:
     def fake_installation(self) -> tuple[str, Callable[[], list[str]]]:
         """Return a commit of a repository of the tool, and a function that says how pip was called."""
         for name in ("core", "sql", "s3"):
-            path = self.tool / f"requirements/{name}.txt"
+            path = self.tool / f".github/requirements/{name}.txt"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"# {name}\n")
         git = ["git", "-C", str(self.tool)]
@@ -210,7 +210,7 @@ class Pipeline:
         """Check that pip installed packages with hashes only, and then the tool without any other."""
         packages, tool = pips
         assert {"--require-hashes", "--only-binary", ":all:"} <= set(packages.split())
-        files = re.findall(r"-r \S+/requirements/(\w+)\.txt", packages)
+        files = re.findall(r"-r \S+/\.github/requirements/(\w+)\.txt", packages)
         assert files == ["core", *extras]
         assert {"--no-index", "--no-deps", "--no-build-isolation"} <= set(tool.split())
 

@@ -127,9 +127,9 @@ def test_ci_requirements_name_what_is_installed() -> None:
     extras = document["project"]["optional-dependencies"]
     wanted = {"core": document["project"]["dependencies"] + document["build-system"]["requires"]}
     wanted |= {name: extras[name] for name in extras.keys() - {"dev", "docs", "sandbox"}}
-    assert {path.stem for path in (ROOT / "requirements").iterdir()} == set(wanted)
+    assert {path.stem for path in (ROOT / ".github/requirements").iterdir()} == set(wanted)
     for name, requirements in wanted.items():
-        text = (ROOT / f"requirements/{name}.txt").read_text("utf-8")
+        text = (ROOT / f".github/requirements/{name}.txt").read_text("utf-8")
         pinned = dict(re.findall(r"^([\w.-]+)==(\S+)(?: ; [^\n]*)? \\\n +--hash=sha256:", text, re.MULTILINE))
         assert len(pinned) == len(re.findall(r"^\w", text, re.MULTILINE))  # nothing else is named
         for one in map(Requirement, requirements):

@@ -60,9 +60,9 @@ first_code() { # the first of the codes $@ in the documented order
 install_tool() { # from the checkout of the action, so the version that the workflow names, with what its requirements pin
   local source="$GITHUB_ACTION_PATH/../../.." extra packages
   printf '%s\n' "name=$name" "folder=$work" "page=$page_file" >>"$outputs"
-  packages=(-r "$source/requirements/core.txt")
+  packages=(-r "$source/.github/requirements/core.txt")
   for extra in $(tr ',' ' ' <<<"${EXTRAS:-}"); do
-    packages+=(-r "$source/requirements/$extra.txt")
+    packages+=(-r "$source/.github/requirements/$extra.txt")
   done
   python3 -I -m venv "$venv"
   "$venv/bin/python" -I -m pip install --quiet --disable-pip-version-check \
