@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.option(
     "--since",
     metavar="WHEN",
-    help="Only what was accepted since WHEN: a date, a time, or an age such as 7d, 12h, 90min.",
+    help="Only what was accepted since WHEN: a date, a time, or an age such as 7d, 12h, 90m.",
 )
 @format_option("text", "json", "csv", "html", "openmetrics")
 @click.option(
