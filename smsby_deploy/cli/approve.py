@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from smsby_deploy.cli.context import Context, examples
+from smsby_deploy.errors import UsageError
 from smsby_deploy.exit_codes import ExitCode
+
+_KEY_KINDS = ("ed25519", "ed25519_sk", "ecdsa", "ecdsa_sk", "rsa")  # the names that ssh-keygen gives
 
 
 @click.command(
@@ -33,7 +37,7 @@ def command(context: Context, plan_path: Path, key: Path | None) -> ExitCode:
     The signature is a file in approvals/: commit it. `plan` and `apply` verify it. It covers environment, address, revision,
     text, recipients and time of each mailing; later opt-outs are honored and do not invalidate it, anything else does.
     """
-    from smsby_deploy.cli.session import find_signing_key, load
+    from smsby_deploy.cli.session import load
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.output.plan_text import write_signed
     from smsby_deploy.plan.approvals import sign_plan
@@ -41,8 +45,27 @@ def command(context: Context, plan_path: Path, key: Path | None) -> ExitCode:
 
     project = load(context).project
     plan = read_plan(plan_path)
-    chosen = key or find_signing_key(project.root, context.environ)
+    chosen = key or _find_signing_key(project.root, context.environ)
     signed = sign_plan(project, plan, chosen, SystemClock().now())
     file = shlex.quote(os.path.relpath(project.root / signed.file))
     write_signed(signed, sys.stdout, file=file, plan=shlex.quote(str(plan_path)), program=context.program)
     return ExitCode.DONE
+
+
+def _find_signing_key(folder: Path, environ: Mapping[str, str]) -> Path:
+    """The SSH key that git signs with, or else the first in ~/.ssh.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from smsby_deploy.git import ask_git
+
+    home = Path(environ.get("HOME") or Path.home())
+    configured = Path(ask_git(folder, "config", "--get", "user.signingKey") or "-").expanduser()
+    keys = (configured, *(home / ".ssh" / f"id_{kind}" for kind in _KEY_KINDS))
+    found = next((key for key in keys if key.is_file()), None)
+    if found is None:
+        raise UsageError(
+            "there is no SSH key to sign with", hint="name one with --key, or make one with ssh-keygen"
+        )
+    return found

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from smsby_deploy.smsby.transport import ReadTransport, SendTransport
 
 _Transport = TypeVar("_Transport", bound="ReadTransport")
-_KEY_KINDS = ("ed25519", "ed25519_sk", "ecdsa", "ecdsa_sk", "rsa")  # the names that ssh-keygen gives
 _MAX_ACTOR = 80  # characters
 # The user who started a pipeline on GitHub, on GitLab, and on Jenkins with the build user vars plugin.
 _ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_USER_ID")
@@ -317,25 +316,6 @@ def find_commit(folder: Path) -> str | None:
     from smsby_deploy.git import ask_git
 
     return ask_git(folder, "rev-parse", "HEAD") or None
-
-
-def find_signing_key(folder: Path, environ: Mapping[str, str]) -> Path:
-    """The SSH key that git signs with, or else the first in ~/.ssh.
-
-    Raises:
-        UsageError: there is none.
-    """
-    from smsby_deploy.git import ask_git
-
-    home = Path(environ.get("HOME") or Path.home())
-    configured = Path(ask_git(folder, "config", "--get", "user.signingKey") or "-").expanduser()
-    keys = (configured, *(home / ".ssh" / f"id_{kind}" for kind in _KEY_KINDS))
-    found = next((key for key in keys if key.is_file()), None)
-    if found is None:
-        raise UsageError(
-            "there is no SSH key to sign with", hint="name one with --key, or make one with ssh-keygen"
-        )
-    return found
 
 
 def notify(context: Context, project: Project, notification: Notification | None) -> None:

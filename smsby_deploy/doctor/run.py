@@ -20,8 +20,8 @@ from smsby_deploy.doctor.questions import (
     ask_for_names,
     ask_for_places,
 )
-from smsby_deploy.doctor.rows import leave_rows
 from smsby_deploy.doctor.sentences import asked, learned, meaning
+from smsby_deploy.doctor.unsent_messages import leave_rows
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.plan.account_names import name_key

@@ -51,7 +51,7 @@ def apply_notification(result: ApplyResult, project: Project, *, is_due: bool) -
     elif result.exit_code == ExitCode.DONE:
         kind, what = NotificationKind.SUCCESS, "an apply has finished"
     elif outcomes & {MailingOutcome.PARTIAL, MailingOutcome.REJECTED}:
-        kind, what = NotificationKind.FAILURE, "an apply sent not everything"
+        kind, what = NotificationKind.FAILURE, "an apply did not send everything"
     else:
         kind, what = NotificationKind.WARNING, f"an apply ended with exit code {int(result.exit_code)}"
     lines = [summary_line(result), *_limited(f"{one.address}: {one.outcome}" for one in news)]

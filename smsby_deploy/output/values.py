@@ -29,7 +29,7 @@ def safe_line(text: str) -> str:
 
 def count_text(value: int | None) -> str:
     """`1,000`; `?` if only sms.by knows it."""
-    return "?" if value is None else f"{value:,}"
+    return ENGLISH.count(value)
 
 
 def list_text(contact_list: NamedId, language: Translator = ENGLISH) -> str:

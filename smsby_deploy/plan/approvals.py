@@ -1,8 +1,7 @@
-"""Signatures that mailings need before they are sent, by the rules under `approvals`.
+"""Approvals: the signatures that mailings need before they are sent, by the rules under `approvals`.
 
 `approve` signs the mailings of a plan: environment, address, revision, content and audience digest, and time. Each signature
-is a file in approvals/ that is only ever added, so pull requests with approvals never conflict. Later opt-outs change
-nothing that is signed.
+is a new file in approvals/, so pull requests with approvals never conflict. Later opt-outs do not change what is signed.
 """
 
 from __future__ import annotations
@@ -24,19 +23,19 @@ from smsby_deploy.git import ask_git
 from smsby_deploy.lock.documents import check_approval
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
-from smsby_deploy.plan.signatures import find_signer, sign
+from smsby_deploy.plan.ssh_signatures import find_signer, sign
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.wording import sentence
 
 FOLDER = "approvals"
 APPROVAL = "APPROVAL"
 _FORMAT, _VERSION = "smsby-approval", 1
-_LARGEST = 10_000_000  # bytes of a file
+_MAX_BYTES = 10_000_000
 _NOT_IN_NAMES = re.compile(r"[^\w@.+-]", re.ASCII)
 
 
 class SignedMailing(NamedTuple):
-    """What a signature says about one mailing; `schedule_time` is in ISO format with offset."""
+    """What is signed of one mailing; `schedule_time` is in ISO format with offset."""
 
     address: str
     revision: int
@@ -55,7 +54,7 @@ class ApprovalFile(NamedTuple):
 
 
 class Signatures(NamedTuple):
-    """Who signed a mailing, and what it lacks; None if nothing."""
+    """Who signed a mailing, and what it lacks; `lack` is None if it lacks nothing."""
 
     names: tuple[str, ...]
     lack: str | None
@@ -63,9 +62,9 @@ class Signatures(NamedTuple):
 
 @dataclass(slots=True)
 class ApprovalCheck:
-    """Judges mailings by the approvals in the project; reads and verifies only what it needs.
+    """Judges mailings by the approvals in the project.
 
-    Signatures that cannot be used are added to `problems`.
+    They are read and verified only when they are needed. Approvals that cannot be used are added to `problems`.
     """
 
     project: Project
@@ -79,7 +78,9 @@ class ApprovalCheck:
     def judge(
         self, mailing: Mailing, signed: SignedMailing, recipients: int | None, cost: Decimal | None
     ) -> Signatures:
-        """Say who signed a mailing with so many recipients, and which rule is not met.
+        """Return who signed `mailing`, and what the strictest unmet rule lacks.
+
+        `recipients` and `cost` are None if they are not known.
 
         Raises:
             SmsbyDeployError: ssh-keygen is missing.
@@ -117,7 +118,7 @@ class ApprovalCheck:
         )
 
     def _find_persons(self, signed: SignedMailing) -> list[tuple[str, ...]]:
-        """Return the names of each person who signed; who signed twice, also with two keys, is one."""
+        """Return the names of each signer; two keys that share a name are one person."""
         persons: list[tuple[str, ...]] = []
         for approval in self._files():
             if signed not in approval.mailings:
@@ -175,9 +176,9 @@ class Author(NamedTuple):
 
 
 def find_author(root: Path, file: str) -> Author:
-    """Return who wrote the last commit of `file`.
+    """Return the author of the last commit of `file`.
 
-    That is not known if `file` has changed since, or if its history is not complete.
+    It is not known if `file` has uncommitted changes, or if its history is not complete.
     """
     if ask_git(root, "rev-parse", "--is-inside-work-tree") != "true":
         return Author("", sentence("{file} is in no git repository, which knows its author", file=file))
@@ -195,13 +196,12 @@ def find_author(root: Path, file: str) -> Author:
 
 
 def _applies(rule: ApprovalRule, mailing: Mailing, recipients: int | None, cost: Decimal | None) -> bool:
-    """Whether a rule applies; a number that is not known may be any."""
+    """Whether a rule applies; a number that is not known counts as over the limit."""
     if any(mailing.labels.get(key) != value for key, value in rule.labels.items()):
         return False
-    most, limit = rule.people_over, rule.cost_over
-    if most is not None and recipients is not None and recipients <= most:
+    if rule.people_over is not None and recipients is not None and recipients <= rule.people_over:
         return False
-    return limit is None or cost is None or cost > limit
+    return rule.cost_over is None or cost is None or cost > rule.cost_over
 
 
 def _problem(message: str, name: str) -> Problem:
@@ -215,9 +215,9 @@ def read_approval(path: Path) -> ApprovalFile:
     """Return the approval in `path`.
 
     Raises:
-        OSError, ValueError, RecursionError: it cannot be read, or is none.
+        OSError, ValueError, RecursionError: it cannot be read, or is not an approval.
     """
-    if path.is_symlink() or path.stat().st_size > _LARGEST:
+    if path.is_symlink() or path.stat().st_size > _MAX_BYTES:
         raise ValueError("a link, or too large")
     document = json.loads(path.read_text(encoding="utf-8"))
     check_approval(document)
@@ -228,7 +228,7 @@ def read_approval(path: Path) -> ApprovalFile:
 
 @dataclass(frozen=True)
 class SignedPlan:
-    """A plan that was signed: by whom, which of its mailings, and the file in the project."""
+    """A signed plan: the signer's name, the signed mailings, and the file in the project."""
 
     plan: Plan
     name: str
@@ -244,7 +244,7 @@ def sign_plan(project: Project, plan: Plan, key: Path, now: datetime) -> SignedP
     """Sign what `plan` would send, and write the signature to approvals/.
 
     Raises:
-        Refused: there are no rules, nothing would be sent, or the key's signature would not count.
+        Refused: there are no rules, nothing would be sent, or a signature with `key` would not count.
         PlanRefused: the plan is of another project or environment, was made offline, or by an older version.
         SmsbyDeployError: ssh-keygen is missing, or does not sign; or the file cannot be written.
     """

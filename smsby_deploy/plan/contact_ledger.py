@@ -1,8 +1,8 @@
-"""Who got messages lately: what `guardrails.pressure` is judged by.
+"""Contact history: who got which mailings of the account; `guardrails.pressure` needs it.
 
-sms.by is asked: statusBulkSms for the requests of the lock, getSmsDeliveryList for other mailings of the account. Once all
-recipients of a mailing were reported, keyed hashes of their phones are kept in `.smsby/`, and it is not asked about again.
-The key is derived from the token, and the file is only believed with it.
+It is read from sms.by: statusBulkSms for the requests in the lock, getSmsDeliveryList for other mailings of the account.
+Once sms.by has reported all recipients of a mailing, keyed hashes of their phones are cached in `.smsby/`, and sms.by is not
+asked about it again. The key is derived from the token; a cache made with another token is ignored.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _PURPOSE = "contacts"
 _HASH_BYTES = 8
 
 
-class Contact(NamedTuple):
-    """One mailing that was sent, or that sms.by sends at its time.
+class SentMailing(NamedTuple):
+    """One mailing that was sent, or that sms.by will send at its time.
 
-    `revision` is None for a mailing of the account that the lock does not record.
-    `hashes` are those of the phones that sms.by reports, sorted; or `phones` are the recipients by the files, where it does
-    not report all. `unknown` says how many are known from neither.
+    `revision` is None for a mailing of the account that the lock does not record. `hashes` are those of the phones that
+    sms.by reports, sorted. If it does not report all, `phones` are the recipients in the files instead, or `unknown` is the
+    number of recipients known from neither.
     """
 
     name: str
@@ -69,26 +69,27 @@ class _Reported(NamedTuple):
 
 
 class PhoneHasher:
-    """Keyed hashes of phones: without the token, no phone is found by trying all."""
+    """Keyed hashes of phones: without the key, trying all phones finds none."""
 
     def __init__(self, secret: bytes) -> None:
         self._hash = partial(blake2b, key=secret, digest_size=_HASH_BYTES)
 
     def __call__(self, phone: str) -> int:
-        """Return the hash of a phone in digits, also with a +."""
+        """Return the hash of a phone, given in digits with or without a +."""
         return int.from_bytes(self._hash(phone.lstrip("+").encode()).digest(), "big")
 
 
 def count_messages(hashes: Iterable[array[int]], phone: int) -> int:
-    """Return in how many of the sorted arrays a hash is."""
+    """Return how many of the sorted arrays contain the hash `phone`."""
     return sum(bisect_left(one, phone) < bisect_right(one, phone) for one in hashes)
 
 
 @dataclass(slots=True)
 class ContactLedger:
-    """The mailings of an account in a span of time, read once a plan.
+    """The mailings of an account within a span of time; each plan reads it once.
 
-    `files` are the recipients of recorded mailings whose audience in the files is the recorded one, by address and revision.
+    `files` has the recipients in the files, by address and revision, for mailings whose audience has not changed since they
+    were recorded. `path` is the cache.
     """
 
     client: ReadClient
@@ -106,8 +107,8 @@ class ContactLedger:
         self.hasher = PhoneHasher(self._secret)
         self._known = _read_cache(self.path, self._secret)
 
-    def read(self, lock: Lock, since: datetime, until: datetime) -> list[Contact]:
-        """Return the mailings from `since` to `until`, those of the lock first.
+    def read(self, lock: Lock, since: datetime, until: datetime) -> list[SentMailing]:
+        """Return the mailings from `since` to `until`, the recorded ones first.
 
         Raises:
             SmsbyUnavailable, TokenRefused: sms.by did not answer.
@@ -118,22 +119,22 @@ class ContactLedger:
             _write_cache(self.path, self._known, self._secret)
         return found
 
-    def _recorded(self, lock: Lock, since: datetime, until: datetime) -> Iterator[Contact]:
+    def _recorded(self, lock: Lock, since: datetime, until: datetime) -> Iterator[SentMailing]:
         for address, entry in lock.mailings.items():
             for one in (entry, *entry.earlier):
                 at = _time_of(one)
                 if at is not None and since <= at <= until:
-                    yield self._contact_of(address, one, at)
+                    yield self._recorded_mailing(address, one, at)
 
-    def _contact_of(self, address: str, entry: Entry, at: datetime) -> Contact:
+    def _recorded_mailing(self, address: str, entry: Entry, at: datetime) -> SentMailing:
         chunks = [chunk for chunk in entry.chunks if _may_have_reached(chunk)]
         reported = [(chunk, self._hashes_of(chunk)) for chunk in chunks]
         hashes = array("Q", merge(*(some for _, some in reported)))
         missing = sum(max(0, (chunk.recipients or 1) - len(some)) for chunk, some in reported)
         phones = self.files.get((address, entry.revision)) if missing else None
         if phones is not None:
-            return Contact(address, entry.revision, at, array("Q"), phones)
-        return Contact(address, entry.revision, at, hashes, unknown=missing)
+            return SentMailing(address, entry.revision, at, array("Q"), phones)
+        return SentMailing(address, entry.revision, at, hashes, unknown=missing)
 
     def _hashes_of(self, chunk: ChunkRecord) -> array[int]:
         key = _key_of(chunk.fingerprint, chunk.uuid, chunk.message_id)
@@ -145,7 +146,7 @@ class ContactLedger:
         return hashes
 
     def _ask_about(self, chunk: ChunkRecord) -> array[int]:
-        """Return what sms.by reports about a chunk; nothing where it answers with an error."""
+        """Return the hashes of a chunk's reported phones; none if sms.by answers with an error."""
         if chunk.uuid is not None:
             if chunk.uuid not in self._reported:
                 self._reported[chunk.uuid] = self._ask_request(chunk.uuid)
@@ -166,7 +167,7 @@ class ContactLedger:
             return self._hash_all(self.client.get_sms_delivery_list(number))
         return array("Q")
 
-    def _others(self, lock: Lock, since: datetime, until: datetime) -> Iterator[Contact]:
+    def _others(self, lock: Lock, since: datetime, until: datetime) -> Iterator[SentMailing]:
         """Yield the mailings of the account that the lock does not record."""
         recorded = {
             chunk.message_id
@@ -182,9 +183,9 @@ class ContactLedger:
         for mailing in self.client.get_sms_messages(keep=is_other):
             at = _listed_time(mailing)
             if at is not None and since <= at <= until and not mailing.is_draft:
-                yield self._other_contact(mailing, at)
+                yield self._other_mailing(mailing, at)
 
-    def _other_contact(self, mailing: RemoteMailing, at: datetime) -> Contact:
+    def _other_mailing(self, mailing: RemoteMailing, at: datetime) -> SentMailing:
         key = _key_of("", None, mailing.id)
         hashes = self._known.get(key)
         if hashes is None:
@@ -192,7 +193,7 @@ class ContactLedger:
             if mailing.count_phones is not None and len(hashes) >= mailing.count_phones:
                 self._keep(key, hashes)
         missing = max(0, (mailing.count_phones or 0) - len(hashes))
-        return Contact(f"mailing {mailing.id} of the account", None, at, hashes, unknown=missing)
+        return SentMailing(f"mailing {mailing.id} of the account", None, at, hashes, unknown=missing)
 
     def _hash_all(self, deliveries: Iterable[Delivery]) -> array[int]:
         return array("Q", sorted({self.hasher(delivery.phone) for delivery in deliveries}))
@@ -203,7 +204,7 @@ class ContactLedger:
 
 
 def _time_of(entry: Entry) -> datetime | None:
-    """Return when a recorded mailing reached its recipients, or will; None if it reaches none."""
+    """Return when a recorded mailing reached, or will reach, its recipients; None if never."""
     chunks = [chunk for chunk in entry.chunks if _may_have_reached(chunk)]
     if not chunks or entry.is_withdrawn:
         return None
@@ -228,16 +229,13 @@ def _key_of(fingerprint: str, uuid: str | None, message_id: int | None) -> str:
 
 
 def ledger_path(lock: Path) -> Path:
-    """Return the file that belongs to `lock`."""
+    """Return the cache file that belongs to the lock file `lock`."""
     folder = lock.parent if lock.parent.name == PRIVATE_FOLDER else lock.parent / PRIVATE_FOLDER
     return folder / f"{lock.name}.contacts"
 
 
 def _read_cache(path: Path, secret: bytes) -> dict[str, array[int]]:
-    """Return what the file has.
-
-    That is nothing if it is missing, damaged, or was written with another token.
-    """
+    """Return the cached hashes; none if the file is missing, damaged, or of another token."""
     known: dict[str, array[int]] = {}
     with suppress(OSError, ValueError):
         if path.is_symlink() or path.parent.is_symlink():
@@ -255,9 +253,9 @@ def _read_cache(path: Path, secret: bytes) -> dict[str, array[int]]:
 
 
 def _write_cache(path: Path, known: Mapping[str, array[int]], secret: bytes) -> None:
-    """Write the file.
+    """Write the cache.
 
-    A folder that cannot be written costs the next plan its requests, nothing else.
+    If that fails, the next plan asks sms.by again; nothing else is lost.
     """
     if path.parent.is_symlink():
         return

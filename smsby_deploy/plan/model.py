@@ -238,11 +238,6 @@ class BaseChanges:
     lock_changes: int = 0
     gaps: tuple[str, ...] = ()
 
-    @property
-    def need_review(self) -> bool:
-        """Whether more than the mailings must be looked at."""
-        return bool(self.settings or self.lock_changes or self.gaps)
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:

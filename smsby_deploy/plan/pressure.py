@@ -1,4 +1,4 @@
-"""Contact pressure: how many messages a recipient gets within a span."""
+"""Contact pressure: a cap on how many messages a recipient gets within a span."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from smsby_deploy.config.declarations import Mailing, Pressure, Project
 from smsby_deploy.config.sources import ContactList
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.contact_ledger import (
-    Contact,
     ContactLedger,
     PhoneHasher,
+    SentMailing,
     count_messages,
     ledger_path,
 )
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient
 
 _JUDGED = NEW_COMMITTING | {ActionKind.RESUME}
-_COUNTED = _JUDGED | {ActionKind.WAITING, ActionKind.DUE}  # what gets to recipients of this plan
+_COUNTED = _JUDGED | {ActionKind.WAITING, ActionKind.DUE}  # what this plan will send
 Remeasure = Callable[[Mailing, PhoneSet], Desired | None]
 
 
 class PlannedMailing(NamedTuple):
-    """A mailing of the plan, with its recipients as the files have them."""
+    """A mailing of the plan, with its recipients in the files."""
 
     mailing: Mailing
     desired: Desired
@@ -42,10 +42,11 @@ class PlannedMailing(NamedTuple):
 
 
 class Excess(NamedTuple):
-    """The recipients who would get too many messages.
+    """The recipients who would get too many messages: `phones`.
 
-    `possible` counts those who would if they are among the recipients that are not known. `overlap` counts who is in other
-    mailings of this plan, and who got others lately.
+    `possible` counts them together with those who would if they were among the unknown recipients of other mailings.
+    `in_plan` counts the recipients who are in other mailings of this plan, `lately` those who got other mailings within the
+    span, whether too many or not.
     """
 
     phones: PhoneSet
@@ -56,10 +57,10 @@ class Excess(NamedTuple):
 
 @dataclass(slots=True)
 class PressureCheck:
-    """Judges the mailings of one plan, in the order in which recipients get them."""
+    """Judges the mailings of one plan: by priority, then by time."""
 
     pressure: Pressure
-    contacts: Sequence[Contact]
+    earlier: Sequence[SentMailing]
     hasher: PhoneHasher
     suppressed: PhoneSet
     now: datetime
@@ -67,7 +68,7 @@ class PressureCheck:
     problems: list[Problem] = field(default_factory=list)
 
     def judge(self, planned: Sequence[PlannedMailing]) -> Mapping[str, Action]:
-        """Return the actions of `planned` by address, some blocked or without recipients."""
+        """Return the judged actions by address; some are blocked now, or leave recipients out."""
         before: list[PlannedMailing] = []
         judged: dict[str, Action] = {}
         for one in sorted(planned, key=self._order):
@@ -99,7 +100,7 @@ class PressureCheck:
         if excess.possible > len(excess.phones):
             why = sentence(
                 "pressure: sms.by does not report yet who got {names}; more than {limit} are possible",
-                names=", ".join(contact.name for contact in self._near(one) if contact.unknown),
+                names=", ".join(sent.name for sent in self._near(one) if sent.unknown),
                 limit=limit,
             )
             return one.action.block(ReasonCode.GUARDRAIL, why)
@@ -118,7 +119,7 @@ class PressureCheck:
         return self._leave_out(one, excess.phones)
 
     def _leave_out(self, one: PlannedMailing, capped: PhoneSet) -> Action:
-        """Return the action without `capped`; what is resumed counts them all the same."""
+        """Return the action without the recipients `capped`; a resumed one keeps its counts."""
         if one.action.action is ActionKind.RESUME:
             return replace(one.action, capped=capped)
         desired = self.remeasure(one.mailing, capped.union(self.suppressed))
@@ -144,11 +145,9 @@ class PressureCheck:
         assert one.desired.phones is not None
         time, limit = self._time(one.mailing), self.pressure.messages
         near = self._near(one)
-        reported, known = (
-            [contact.hashes for contact in near],
-            [c.phones for c in near if c.phones is not None],
-        )
-        unknown = sum(bool(contact.unknown) for contact in near)
+        reported = [sent.hashes for sent in near]
+        known = [sent.phones for sent in near if sent.phones is not None]
+        unknown = sum(bool(sent.unknown) for sent in near)
         mates = [
             (other.desired.phones, other.action.capped or PhoneSet())
             for other in before
@@ -171,13 +170,17 @@ class PressureCheck:
         phones.add_all(excess)
         return Excess(phones, possible, in_plan, lately)
 
-    def _near(self, one: PlannedMailing) -> list[Contact]:
-        """Return the other mailings near the time of this one.
+    def _near(self, one: PlannedMailing) -> list[SentMailing]:
+        """Return the mailings within the span around this one.
 
-        What was sent of this one is no message beside it.
+        This one itself does not count, also if it was sent in part.
         """
         own, time = (one.mailing.address, one.mailing.revision), self._time(one.mailing)
-        return [c for c in self.contacts if (c.name, c.revision) != own and self._is_near(c.at, time)]
+        return [
+            sent
+            for sent in self.earlier
+            if (sent.name, sent.revision) != own and self._is_near(sent.at, time)
+        ]
 
     def _is_near(self, one: datetime, other: datetime) -> bool:
         return abs(one - other) < self.pressure.within
@@ -216,9 +219,9 @@ def limit_pressure(
     suppressed: PhoneSet,
     now: datetime,
 ) -> tuple[list[Action], list[Problem]]:
-    """Return `actions` as the pressure allows them, and notes about it.
+    """Return `actions` with `guardrails.pressure` applied, and notes about it.
 
-    Where recipients would get too many messages, they are blocked, or leave them out.
+    An action whose recipients would get too many messages is blocked, or leaves these recipients out.
 
     Raises:
         SmsbyUnavailable, TokenRefused: sms.by did not answer.
@@ -233,12 +236,12 @@ def limit_pressure(
     if pressure is None or project.environment.is_rehearsal or not times:
         return list(actions), []
     ledger = ContactLedger(client, project.scope, _recorded_phones(lock, planned), ledger_path(project.lock))
-    contacts = ledger.read(lock, min(times) - pressure.within, max(times) + pressure.within)
+    earlier = ledger.read(lock, min(times) - pressure.within, max(times) + pressure.within)
 
     def remeasure(mailing: Mailing, without: PhoneSet) -> Desired | None:
         return measure_mailing(project, mailing, without)[0]
 
-    check = PressureCheck(pressure, contacts, ledger.hasher, suppressed, now, remeasure)
+    check = PressureCheck(pressure, earlier, ledger.hasher, suppressed, now, remeasure)
     judged = check.judge(planned)
     return [judged.get(action.address, action) for action in actions], check.problems
 
@@ -246,7 +249,7 @@ def limit_pressure(
 def _recorded_phones(lock: Lock, planned: Sequence[PlannedMailing]) -> dict[tuple[str, int], PhoneSet]:
     """Return the recipients of recorded mailings, by address and revision.
 
-    The files have the recipients that a mailing was sent to if its digest is the recorded one.
+    The files still have the recipients that a mailing was sent to if its audience digest is the recorded one.
     """
     return {
         (one.mailing.address, entry.revision): one.desired.phones

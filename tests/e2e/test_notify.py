@@ -95,7 +95,7 @@ def test_apply_and_what_was_not_sent_are_notified(shop: Shop, receiver: Receiver
         (
             {"mode": "error", "text": "375291111111: Confidential"},
             1,
-            "an apply sent not everything",
+            "an apply did not send everything",
             "failure",
         ),
     ],

@@ -37,7 +37,7 @@ def _result(*outcomes: MailingOutcome, code: ExitCode = ExitCode.DONE) -> ApplyR
         (MailingOutcome.SENT, ExitCode.DONE, NotificationKind.SUCCESS, "an apply has finished"),
         (MailingOutcome.HELD, ExitCode.DONE, NotificationKind.SUCCESS, "an apply has finished"),
         (MailingOutcome.UNKNOWN, ExitCode.OUTCOME_UNKNOWN, NotificationKind.FAILURE, "the outcome of a send is unknown"),
-        (MailingOutcome.PARTIAL, ExitCode.OUTCOME_UNKNOWN, NotificationKind.FAILURE, "an apply sent not everything"),
+        (MailingOutcome.PARTIAL, ExitCode.OUTCOME_UNKNOWN, NotificationKind.FAILURE, "an apply did not send everything"),
         (MailingOutcome.SKIPPED, ExitCode.REFUSED, NotificationKind.WARNING, "an apply ended with exit code 4"),
     ],
 )  # fmt: skip

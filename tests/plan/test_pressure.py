@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from smsby_deploy.config.declarations import Mailing, Pressure
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.config.sources import ContactList
-from smsby_deploy.plan.contact_ledger import Contact, PhoneHasher
+from smsby_deploy.plan.contact_ledger import PhoneHasher, SentMailing
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.model import Action, ActionKind
@@ -50,10 +50,10 @@ class _Desk:
         self.planned[index] = one._replace(mailing=one.mailing._replace(**changes))
 
     def judge(
-        self, limit: Pressure, contacts: Iterable[Contact] = (), suppressed: PhoneSet | None = None
+        self, limit: Pressure, sent: Iterable[SentMailing] = (), suppressed: PhoneSet | None = None
     ) -> list[Action]:
         out = suppressed or PhoneSet()
-        self.check = PressureCheck(limit, list(contacts), _HASHER, out, NOON, self._measure)
+        self.check = PressureCheck(limit, list(sent), _HASHER, out, NOON, self._measure)
         judged = self.check.judge(self.planned)
         return [judged.get(one.action.address, one.action) for one in self.planned]
 
@@ -74,9 +74,9 @@ def _phones(*phones: str) -> PhoneSet:
     return found
 
 
-def _contact(*phones: str, days: float = -1.0, unknown: int = 0, name: str = "old/one") -> Contact:
+def _sent(*phones: str, days: float = -1.0, unknown: int = 0, name: str = "old/one") -> SentMailing:
     hashes = array("Q", sorted(map(_HASHER, phones)))
-    return Contact(name, 1, NOON + timedelta(days=days), hashes, unknown=unknown)
+    return SentMailing(name, 1, NOON + timedelta(days=days), hashes, unknown=unknown)
 
 
 def _limit(messages: int, *, drops: bool = True, never_cap: tuple[str, ...] = ()) -> Pressure:
@@ -106,7 +106,7 @@ def test_pressure_of_an_earlier_time(desk: _Desk) -> None:
 
 @pytest.mark.parametrize(("days", "is_capped"), [(-6.9, True), (-7.0, False), (6.9, True), (7.0, False)])
 def test_pressure_ends_with_the_span(desk: _Desk, days: float, is_capped: bool) -> None:
-    vip, _ = desk.judge(_limit(1), [_contact(TEST, days=days)])
+    vip, _ = desk.judge(_limit(1), [_sent(TEST, days=days)])
     assert (vip.audience.capped == 2) is is_capped  # Anna is in sale/staff, too
 
 
@@ -118,17 +118,17 @@ def test_pressure_blocks_unless_it_drops(desk: _Desk) -> None:
 
 def test_pressure_of_unknown_recipients_blocks(desk: _Desk) -> None:
     """Also where recipients would be left out: it is not known which."""
-    actions = desk.judge(_limit(1), [_contact(unknown=5)])
+    actions = desk.judge(_limit(1), [_sent(unknown=5)])
     assert {action.reason_code for action in actions} == {"guardrail"}
     assert "does not report yet who got old/one" in actions[0].reason
 
 
 def test_pressure_of_unknown_recipients_that_do_not_matter(desk: _Desk) -> None:
-    assert [one.action for one in desk.judge(_limit(3), [_contact(unknown=5)])] == ["create", "create"]
+    assert [one.action for one in desk.judge(_limit(3), [_sent(unknown=5)])] == ["create", "create"]
 
 
 def test_pressure_does_not_count_its_own_messages(desk: _Desk) -> None:
-    own = _contact(ANNA, TEST, name="sale/vip")
+    own = _sent(ANNA, TEST, name="sale/vip")
     desk.planned = desk.planned[:1]
     assert desk.judge(_limit(1), [own])[0].recipients == 2
     assert desk.judge(_limit(1), [own._replace(revision=2)])[0].recipients == 0
@@ -136,12 +136,12 @@ def test_pressure_does_not_count_its_own_messages(desk: _Desk) -> None:
 
 def test_pressure_by_the_files(desk: _Desk) -> None:
     desk.planned = desk.planned[:1]
-    assert desk.judge(_limit(1), [_contact()._replace(phones=_phones(TEST))])[0].audience.capped == 1
+    assert desk.judge(_limit(1), [_sent()._replace(phones=_phones(TEST))])[0].audience.capped == 1
 
 
 def test_pressure_ignores_opt_outs(desk: _Desk) -> None:
     """Who opted out gets nothing, and is no excess."""
-    vip, staff = desk.judge(_limit(1), [_contact(ANNA)], _phones(ANNA))
+    vip, staff = desk.judge(_limit(1), [_sent(ANNA)], _phones(ANNA))
     assert (vip.capped, staff.capped) == (None, None)
 
 
@@ -154,7 +154,7 @@ def test_pressure_of_a_contact_list(desk: _Desk) -> None:
 def test_pressure_never_caps_a_label(desk: _Desk) -> None:
     """An exempt mailing is not limited, and counts for the others."""
     desk.change(1, labels={"kind": "service"})
-    vip, staff = desk.judge(_limit(1, never_cap=("service",)), [_contact(ANNA)])
+    vip, staff = desk.judge(_limit(1, never_cap=("service",)), [_sent(ANNA)])
     assert (staff.recipients, vip.audience.capped) == (1, 1)
 
 
@@ -172,14 +172,14 @@ def test_resumed_mailing_keeps_its_counts(desk: _Desk) -> None:
 
 
 @given(
-    contacts=st.lists(st.sets(st.sampled_from([ANNA, TEST])), max_size=4),
+    sent=st.lists(st.sets(st.sampled_from([ANNA, TEST])), max_size=4),
     messages=st.integers(1, 4),
 )
-def test_no_recipient_gets_more_than_the_limit(folder: Path, contacts: list[set[str]], messages: int) -> None:
+def test_no_recipient_gets_more_than_the_limit(folder: Path, sent: list[set[str]], messages: int) -> None:
     """Whatever was sent before: what this plan adds never exceeds the limit, and it leaves out no other recipient."""
     desk = _Desk(folder)
-    actions = desk.judge(_limit(messages), [_contact(*one) for one in contacts])
-    got = {phone: sum(phone in one for one in contacts) for phone in (ANNA, TEST)}
+    actions = desk.judge(_limit(messages), [_sent(*one) for one in sent])
+    got = {phone: sum(phone in one for one in sent) for phone in (ANNA, TEST)}
     members = {"sale/vip": (ANNA, TEST), "sale/staff": (ANNA,)}
     for action in sorted(actions, key=lambda action: action.address):
         for phone in members[action.address]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.errors import SmsbyDeployError
-from smsby_deploy.plan.signatures import find_signer, sign
+from smsby_deploy.plan.ssh_signatures import find_signer, sign
 from tests.plan.ssh_keys import Keys, make_keys, signer_line
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")

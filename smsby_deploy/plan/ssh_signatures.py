@@ -14,9 +14,9 @@ from tempfile import TemporaryDirectory
 
 from smsby_deploy.errors import SmsbyDeployError
 
-NAMESPACE = "smsby-deploy"  # a signature for git, or of a file, is none for a mailing
+NAMESPACE = "smsby-deploy"  # so that a signature made for git or a file does not count for a mailing
 _TIMEOUT = 60.0  # seconds, to verify; a user who signs may take longer
-_PATTERN = frozenset("*?!")  # in a name: for other characters
+_PATTERN = frozenset("*?!")  # a name with one of these is a pattern
 
 
 def sign(content: bytes, key: Path) -> str:
@@ -36,15 +36,15 @@ def sign(content: bytes, key: Path) -> str:
 
 
 def find_signer(content: bytes, signature: str, signers: Path, now: datetime) -> tuple[str, ...]:
-    """Return the names under which `signers` has the key that signed `content`.
+    """Return the names under which the file `signers` lists the key that signed `content`.
 
-    () if it has not, if the key is not valid at `now`, or if the signature is none of `content`. A name that is a pattern
-    is no name.
+    () if it does not list the key, if the key is not valid at `now`, or if the signature is not over `content`. Patterns
+    are not names.
 
     Raises:
         SmsbyDeployError: ssh-keygen is missing.
     """
-    # Without a zone it is local time; older versions know no other.
+    # Local time, because older versions of ssh-keygen accept no time zone.
     valid_at = f"-Overify-time={now.astimezone():%Y%m%d%H%M%S}"
     with _stored(signature) as file:
         found = _run("-Y", "find-principals", "-s", file, "-f", str(signers), valid_at)
@@ -63,7 +63,7 @@ def find_signer(content: bytes, signature: str, signers: Path, now: datetime) ->
 
 @contextmanager
 def _stored(signature: str) -> Iterator[str]:
-    """Keep the signature in a file of its own, as ssh-keygen reads it."""
+    """Put the signature into a temporary file, because ssh-keygen reads it from one."""
     with TemporaryDirectory(prefix="smsby-deploy-") as folder:
         path = Path(folder) / "signature"
         path.write_text(signature, encoding="utf-8")
