@@ -14,7 +14,7 @@ from smsby_deploy.output.terminal import output_of, write_text
 
 if TYPE_CHECKING:
     from smsby_deploy.config.project_loader import LoadedProject
-    from smsby_deploy.plan.campaign_tests import MailingTestResult
+    from smsby_deploy.plan.mailing_tests import MailingTestResult
     from smsby_deploy.problems import Problem
 
 
@@ -47,7 +47,7 @@ def command(context: Context, select: tuple[str, ...], accept: bool, form: str) 
     loaded = load(context)
     results, problems = _run(context, loaded, select)
     if accept:
-        from smsby_deploy.plan.campaign_tests import accept_texts
+        from smsby_deploy.plan.mailing_tests import accept_texts
 
         accepted, refused = accept_texts(loaded.project.root, results)
         for test in accepted:
@@ -87,11 +87,11 @@ def _write(
     context: Context, form: str, results: Sequence[MailingTestResult], problems: Sequence[Problem]
 ) -> None:
     from smsby_deploy.cli.session import folder_from_here, report_problems
-    from smsby_deploy.output import campaign_tests
+    from smsby_deploy.output import mailing_tests
     from smsby_deploy.output.json_documents import json_text
 
     if form == "json":
-        write_text(json_text(campaign_tests.results_document(results, problems)), sys.stdout)
+        write_text(json_text(mailing_tests.results_document(results, problems)), sys.stdout)
         return
     if form == "github":
         from smsby_deploy.output.ci_reports import github_annotations, list_findings
@@ -101,7 +101,7 @@ def _write(
         write_text(github_annotations(findings), sys.stdout, has_commands=True)
         return
     if form == "junit":
-        write_text(campaign_tests.results_junit(results), sys.stdout)
+        write_text(mailing_tests.results_junit(results), sys.stdout)
     else:
-        campaign_tests.write_tests(results, sys.stdout, color=context.color)
+        mailing_tests.write_tests(results, sys.stdout, color=context.color)
     report_problems(context, problems)

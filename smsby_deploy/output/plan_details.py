@@ -12,8 +12,8 @@ from smsby_deploy.output.markdown import code, details_section, escape, preforma
 from smsby_deploy.output.sms_text import ENCODING_NAMES, further_line
 from smsby_deploy.output.translation import Translator
 from smsby_deploy.output.values import list_text, spread_text, variants_text
-from smsby_deploy.plan.campaign_tests import MailingTestResult, TestOutcome, count_outcomes
 from smsby_deploy.plan.comparison import Base
+from smsby_deploy.plan.mailing_tests import MailingTestResult, TestOutcome, count_outcomes
 from smsby_deploy.plan.model import Action
 from smsby_deploy.texts.samples import MailingReview, Sample
 

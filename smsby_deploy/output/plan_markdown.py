@@ -40,8 +40,8 @@ from smsby_deploy.output.values import (
     span_text,
 )
 from smsby_deploy.plan.base_changes import LOCK_CHANGED
-from smsby_deploy.plan.campaign_tests import MailingTestResult
 from smsby_deploy.plan.comparison import Base, compare_action, removed_since
+from smsby_deploy.plan.mailing_tests import MailingTestResult
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.plan_file import plan_document
 from smsby_deploy.plan.result import PlanResult, Verdict

@@ -36,7 +36,7 @@ from smsby_deploy.texts.text_lint import TextLint
 from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:  # most mailings have no tests
-    from smsby_deploy.plan.campaign_tests import MailingTestResult
+    from smsby_deploy.plan.mailing_tests import MailingTestResult
 
 _SHOWN_LINES = 10  # of repeated rows
 
@@ -63,9 +63,9 @@ def _measure_tested(
     results: list[MailingTestResult],
 ) -> tuple[Desired | None, list[Problem]]:
     """Run the mailing's own tests on what is measured; those that fail are problems, too."""
-    from smsby_deploy.plan.campaign_tests import CampaignTests
+    from smsby_deploy.plan.mailing_tests import MailingTests
 
-    tests, also = CampaignTests(project, mailing), observers.on_batch
+    tests, also = MailingTests(project, mailing), observers.on_batch
 
     def on_batch(batch: Batch, texts: Sequence[str]) -> None:
         tests.on_batch(batch, texts)
@@ -337,9 +337,9 @@ def run_without_recipients(project: Project, mailing: Mailing, variable: str) ->
     """
     if not mailing.tests:
         return []
-    from smsby_deploy.plan.campaign_tests import CampaignTests
+    from smsby_deploy.plan.mailing_tests import MailingTests
 
-    tests = CampaignTests(project, mailing)
+    tests = MailingTests(project, mailing)
     tests.begin()
     return tests.judge(None, ContentPolicy(project.guardrails), unread=f"{variable} is not set")
 

@@ -14,7 +14,7 @@ from smsby_deploy.plan.chunks import OnBatch, ignore_batch
 from smsby_deploy.plan.text_counter import ContentPolicy
 
 if TYPE_CHECKING:  # validate never shares reads, and would load pickle; most mailings have no tests
-    from smsby_deploy.plan.campaign_tests import MailingTestResult
+    from smsby_deploy.plan.mailing_tests import MailingTestResult
     from smsby_deploy.recipients.shared_reads import SharedReads
 
 

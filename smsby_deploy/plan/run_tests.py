@@ -9,7 +9,7 @@ from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.config.sources import unset_variable_of
 from smsby_deploy.errors import FilesInvalid
-from smsby_deploy.plan.campaign_tests import CampaignTests, MailingTestResult
+from smsby_deploy.plan.mailing_tests import MailingTestResult, MailingTests
 from smsby_deploy.plan.measure import excuse_none, measure_mailing, problems_of, run_without_recipients
 from smsby_deploy.plan.observers import NO_PROGRESS, Observers, ReadProgress
 from smsby_deploy.problems import Problem, Severity
@@ -34,12 +34,12 @@ def run_mailing_tests(
         found: list[MailingTestResult] = []
         variable = unset_variable_of(mailing.audience)
         if mailing.unreadable:
-            found = CampaignTests(project, mailing).fail_all()
+            found = MailingTests(project, mailing).fail_all()
         elif variable is not None:
             try:
                 found = run_without_recipients(project, mailing, variable)
             except FilesInvalid as error:
-                found = CampaignTests(project, mailing).fail_all()
+                found = MailingTests(project, mailing).fail_all()
                 problems += problems_of(mailing, error)
         else:
             observers = Observers(progress=progress, tests=found)

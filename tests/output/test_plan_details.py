@@ -5,7 +5,7 @@ from __future__ import annotations
 from smsby_deploy.config.mailing_tests import AllSubject, MailingTest, TextExpectation
 from smsby_deploy.output.plan_details import results_section
 from smsby_deploy.output.translation import ENGLISH, translator
-from smsby_deploy.plan.campaign_tests import MailingTestResult
+from smsby_deploy.plan.mailing_tests import MailingTestResult
 from smsby_deploy.problems import Location
 
 

@@ -10,9 +10,9 @@ import pytest
 from smsby_deploy.config.mailing_tests import AllSubject, MailingTest, TextExpectation
 from smsby_deploy.output.plan_html import plan_html
 from smsby_deploy.output.translation import translator
-from smsby_deploy.plan.campaign_tests import MailingTestResult
 from smsby_deploy.plan.comparison import Base
 from smsby_deploy.plan.guardrails import Breach
+from smsby_deploy.plan.mailing_tests import MailingTestResult
 from smsby_deploy.plan.model import ActionKind, Plan
 from smsby_deploy.plan.result import PlanResult
 from smsby_deploy.problems import Location

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from smsby_deploy.config.project_loader import load_project
-from smsby_deploy.plan.campaign_tests import TestOutcome
+from smsby_deploy.plan.mailing_tests import TestOutcome
 from smsby_deploy.plan.run_tests import run_mailing_tests
 
 _CAMPAIGN = """\

@@ -127,7 +127,7 @@ class _Read:
 
 
 @dataclass(slots=True)
-class CampaignTests:
+class MailingTests:
     """The tests of one mailing.
 
     Collects what they need while the audience streams by, then judges.

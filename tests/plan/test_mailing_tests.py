@@ -8,7 +8,7 @@ import pytest
 
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.lock.records import Lock
-from smsby_deploy.plan.campaign_tests import MailingTestResult, TestOutcome, accept_texts
+from smsby_deploy.plan.mailing_tests import MailingTestResult, TestOutcome, accept_texts
 from smsby_deploy.plan.measure import validate_project
 from smsby_deploy.plan.planner import measure_files
 from smsby_deploy.plan.run_tests import run_mailing_tests
