@@ -32,10 +32,10 @@ _KEY_KINDS = ("ed25519", "ed25519_sk", "ecdsa", "ecdsa_sk", "rsa")  # the names 
 )
 @click.pass_obj
 def command(context: Context, plan_path: Path, key: Path | None) -> ExitCode:
-    """Sign the mailings of PLANFILE, where smsby.yaml asks for signatures.
+    """Sign the mailings of PLANFILE, by the rules under `approvals` in smsby.yaml.
 
     The signature is a file in approvals/: commit it. `plan` and `apply` verify it. It covers environment, address, revision,
-    text, recipients and time of each mailing; later opt-outs are honored and do not invalidate it, anything else does.
+    text, recipients and time of each mailing. Later opt-outs are honored and do not invalidate it; any other change does.
     """
     from smsby_deploy.cli.session import load
     from smsby_deploy.clock import SystemClock

@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 @click.option(
     "--ask",
     is_flag=True,
-    help="Also make what leaves rows at sms.by and reaches no recipient: messages, and a contact list of its own.",
+    help="Also make requests that leave rows at sms.by and reach no recipient: unsent messages and a contact list.",
 )
 @click.option(
     "--to",
     metavar="PHONE",
-    help="Also send one SMS to this phone, without another question; one of test_phones, if they are set.",
+    help="Also send one SMS to this phone, without confirmation; it must be one of test_phones, if they are set.",
 )
 @format_option("text", "json")
 @click.pass_obj
 def command(context: Context, ask: bool, to: str | None, form: str) -> ExitCode:
     """Find out how sms.by behaves for this account, and keep it in smsby.facts.json.
 
-    By default only free questions are asked. `plan` and `apply` use the file: commit it. A fact that contradicts a
-    setting or a promise is exit code 4. If the answer to the SMS of --to is lost, nothing is repeated: exit 6.
+    Commit the file: `plan` and `apply` use it. By default only free requests are made. Exits 4 if a fact contradicts a
+    setting or a promise, and 6 if the outcome of the SMS of --to is unknown; it is never sent again.
     """
     from smsby_deploy.cli.session import load, progress_of
     from smsby_deploy.clock import SystemClock

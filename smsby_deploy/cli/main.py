@@ -40,7 +40,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "render": ("render", "Show the texts as recipients would read them."),
     "test": ("test", "Run the tests of the mailings; offline, without a token."),
     "plan": ("plan", "Show what would be sent, to how many recipients, at what cost."),
-    "approve": ("approve", "Sign a plan, where a mailing needs signatures."),
+    "approve": ("approve", "Sign a plan whose mailings need signatures."),
     "apply": ("apply", "Send what the plan contains, and record it in the lock."),
     "status": ("status", "Show how the sent mailings were delivered."),
     "pin": ("pin", "Write the digest of a list into its campaign."),

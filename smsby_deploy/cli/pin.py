@@ -19,9 +19,9 @@ from smsby_deploy.exit_codes import ExitCode
 def command(context: Context, path: str | None) -> ExitCode:
     """Write the digests of lists into the campaigns that use them, as `sha256`.
 
-    PATH is a list or a campaign file, as the project names it; without it, the digests of all pinned lists are written
-    again. Comments and layout stay. A list that differs from its pin is refused, so a new list is reviewed like a text.
-    Lists that the project does not have are looked for in the folder that `lists_dir_env` names. Works offline.
+    PATH is a list or a campaign file, relative to the project; without it, the digests of all pinned lists are updated.
+    Comments and layout are kept. A list that differs from its pin is refused, so a new list is reviewed like a text.
+    Lists that are not in the project are looked for in the folder that `lists_dir_env` names. Works offline.
     """
     from smsby_deploy.cli.session import load
     from smsby_deploy.recipients.pins import pin_lists
@@ -35,5 +35,5 @@ def command(context: Context, path: str | None) -> ExitCode:
                 f"{one.place}: cannot be rewritten; write sha256: {one.sha256} manually", "not_pinned"
             )
     if not changed:
-        context.note("every digest is the one that is written")
+        context.note("all digests are up to date")
     return ExitCode.DONE if all(one.is_written for one in changed) else ExitCode.FAILED

@@ -50,8 +50,9 @@ if TYPE_CHECKING:
 def command(context: Context, by: str, since: str | None, form: str, out: Path | None) -> ExitCode:
     """Show what was sent and what it cost, from the lock and its archive.
 
-    Planned is the cost by the project's price, billed what sms.by reported. What was not recorded is shown as such, never as
-    0. With `--by environment` the locks of all environments are read, else that of the chosen one. Works offline.
+    `planned` is the cost at the project's price, `billed` the cost that sms.by reported. Values that were not recorded are
+    shown as such, never as 0. `--by environment` reads the locks of all environments, otherwise only that of the chosen
+    one is read. Works offline.
     """
     check_output("the report", out)
     report = _make_report(context, by, since)
