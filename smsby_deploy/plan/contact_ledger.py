@@ -43,9 +43,9 @@ _HASH_BYTES = 8
 class SentMailing(NamedTuple):
     """One mailing that was sent, or that sms.by will send at its time.
 
-    `revision` is None for a mailing of the account that the lock does not record. `hashes` are those of the phones that
-    sms.by reports, sorted. If it does not report all, `phones` are the recipients in the files instead, or `unknown` is the
-    number of recipients known from neither.
+    `revision` is None for a mailing that is not this project's. `hashes` are those of the phones that sms.by reports,
+    sorted. If it does not report all, `phones` are the recipients in the files instead, or `unknown` is the number of
+    recipients known from neither. `until` is when its last chunk is sent, if it is spread.
     """
 
     name: str
@@ -54,6 +54,11 @@ class SentMailing(NamedTuple):
     hashes: array[int]
     phones: PhoneSet | None = None
     unknown: int = 0
+    until: datetime | None = None
+
+    @property
+    def last(self) -> datetime:
+        return self.until or self.at
 
 
 class _Reported(NamedTuple):
@@ -113,7 +118,8 @@ class ContactLedger:
         Raises:
             SmsbyUnavailable, TokenRefused: sms.by did not answer.
         """
-        found = [*self._recorded(with_newer(lock, since), since, until)]
+        lock = with_newer(lock, since)
+        found = [*self._recorded(lock, since, until)]
         found += self._others(lock, since, until)
         if self._has_changed:
             _write_cache(self.path, self._known, self._secret)
@@ -123,8 +129,9 @@ class ContactLedger:
         for address, entry in lock.mailings.items():
             for one in (entry, *entry.earlier):
                 at = _time_of(one)
-                if at is not None and since <= at <= until:
-                    yield self._recorded_mailing(address, one, at)
+                last = max(at, one.last_time or at) if at is not None else None
+                if at is not None and last is not None and since <= last and at <= until:
+                    yield self._recorded_mailing(address, one, at)._replace(until=last)
 
     def _recorded_mailing(self, address: str, entry: Entry, at: datetime) -> SentMailing:
         chunks = [chunk for chunk in entry.chunks if _may_have_reached(chunk)]
@@ -168,17 +175,16 @@ class ContactLedger:
         return array("Q")
 
     def _others(self, lock: Lock, since: datetime, until: datetime) -> Iterator[SentMailing]:
-        """Yield the mailings of the account that the lock does not record."""
-        recorded = {
-            chunk.message_id
-            for entry in lock.mailings.values()
-            for one in (entry, *entry.earlier)
-            for chunk in one.chunks
-        }
+        """Yield the mailings of the account that the lock does not record, also this project's own."""
+        entries = [one for entry in lock.mailings.values() for one in (entry, *entry.earlier)]
+        recorded = {chunk.message_id for one in entries for chunk in one.chunks}
+        marks = {chunk.fingerprint for one in entries for chunk in one.chunks if _may_have_reached(chunk)}
 
         def is_other(number: int, name: str) -> bool:
             found = read_remote_name(name)
-            return number not in recorded and (found is None or found.project != self.scope)
+            if number in recorded:
+                return False
+            return found is None or found.project != self.scope or found.fingerprint not in marks
 
         for mailing in self.client.get_sms_messages(keep=is_other):
             at = _listed_time(mailing)
@@ -193,6 +199,9 @@ class ContactLedger:
             if mailing.count_phones is not None and len(hashes) >= mailing.count_phones:
                 self._keep(key, hashes)
         missing = max(0, (mailing.count_phones or 0) - len(hashes))
+        name = read_remote_name(mailing.name)
+        if name is not None and name.project == self.scope:  # the lock was lost, or is older
+            return SentMailing(name.address, name.revision, at, hashes, unknown=missing)
         return SentMailing(f"mailing {mailing.id} of the account", None, at, hashes, unknown=missing)
 
     def _hash_all(self, deliveries: Iterable[Delivery]) -> array[int]:

@@ -28,8 +28,9 @@ from smsby_deploy.wording import counted, sentence
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient
 
-_JUDGED = NEW_COMMITTING | {ActionKind.RESUME}
+_JUDGED = NEW_COMMITTING | {ActionKind.RESUME, ActionKind.CONFIRM}
 _COUNTED = _JUDGED | {ActionKind.WAITING, ActionKind.DUE}  # what this plan will send
+_Period = tuple[datetime, datetime]  # when the first and the last chunk of a mailing are sent
 Remeasure = Callable[[Mailing, PhoneSet], Desired | None]
 
 
@@ -143,7 +144,7 @@ class PressureCheck:
 
     def _find_excess(self, one: PlannedMailing, before: Sequence[PlannedMailing]) -> Excess:
         assert one.desired.phones is not None
-        time, limit = self._time(one.mailing), self.pressure.messages
+        period, limit = self._period_of(one), self.pressure.messages
         near = self._near(one)
         reported = [sent.hashes for sent in near]
         known = [sent.phones for sent in near if sent.phones is not None]
@@ -151,7 +152,7 @@ class PressureCheck:
         mates = [
             (other.desired.phones, other.action.capped or PhoneSet())
             for other in before
-            if other.desired.phones is not None and self._is_near(self._time(other.mailing), time)
+            if other.desired.phones is not None and self._is_near(self._period_of(other), period)
         ]
         excess: list[int] = []
         possible = in_plan = lately = 0
@@ -175,15 +176,21 @@ class PressureCheck:
 
         This one itself does not count, also if it was sent in part.
         """
-        own, time = (one.mailing.address, one.mailing.revision), self._time(one.mailing)
+        own, period = (one.mailing.address, one.mailing.revision), self._period_of(one)
         return [
             sent
             for sent in self.earlier
-            if (sent.name, sent.revision) != own and self._is_near(sent.at, time)
+            if (sent.name, sent.revision) != own and self._is_near((sent.at, sent.last), period)
         ]
 
-    def _is_near(self, one: datetime, other: datetime) -> bool:
-        return abs(one - other) < self.pressure.within
+    def _period_of(self, one: PlannedMailing) -> _Period:
+        first = self._time(one.mailing)
+        times = one.desired.send_times if one.mailing.spread is not None else ()
+        return first, max((first, *(time for time in times if time is not None)))
+
+    def _is_near(self, one: _Period, other: _Period) -> bool:
+        """Whether any recipient could get both within the span."""
+        return max(one[0] - other[1], other[0] - one[1]) < self.pressure.within
 
     @property
     def _limit(self) -> str:
@@ -236,7 +243,8 @@ def limit_pressure(
     if pressure is None or project.environment.is_rehearsal or not times:
         return list(actions), []
     ledger = ContactLedger(client, project.scope, _recorded_phones(lock, planned), ledger_path(project.lock))
-    earlier = ledger.read(lock, min(times) - pressure.within, max(times) + pressure.within)
+    longest = max((one.mailing.spread or timedelta(0) for one in planned), default=timedelta(0))
+    earlier = ledger.read(lock, min(times) - pressure.within, max(times) + longest + pressure.within)
 
     def remeasure(mailing: Mailing, without: PhoneSet) -> Desired | None:
         return measure_mailing(project, mailing, without)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -162,3 +163,61 @@ def test_rehearsal_is_not_limited(sent: Shop) -> None:
     _write(sent, _mailing("two", BORIS, VERA), pressure="{messages: 1, within: 7d}")
     assert sent.run("--env", "sandbox", "apply", "--auto-approve").code == 0
     assert json.loads((sent.root / ".smsby/sandbox.lock.json").read_text("utf-8"))["mailings"]
+
+
+@pytest.mark.parametrize("is_selected", [False, True])
+def test_mailing_that_only_sms_by_knows_counts(sent: Shop, is_selected: bool) -> None:
+    """Without the lock, what was sent is adopted, and its recipients get no second message."""
+    for path in sent.root.glob("smsby.lock.json*"):
+        path.unlink()
+    _write(sent, _mailing("one", ANNA, BORIS), _mailing("two", BORIS, VERA))
+    select = ["--select", "sale/two"] if is_selected else []
+    assert sent.run("apply", *select, "--auto-approve").code == 0
+    assert {phone: len(texts) for phone, texts in _texts(sent).items()} == {ANNA: 1, BORIS: 1, VERA: 1}
+
+
+def test_resumed_mailing_is_no_message_beside_itself(sent: Shop) -> None:
+    """Also where the lock was lost after its first request: only the list knows that."""
+    more = {"pressure": "{messages: 1, within: 7d}"}
+    _write(sent, _mailing("two", VERA, OLGA, *PHONES[4:8]), **more)
+    sent.fault(method="sendBulkSms", mode="429", times=100, nth=2)
+    assert sent.run("apply", "--auto-approve").code in (6, 7)
+    sent.clear_faults()
+    for path in sent.root.glob("smsby.lock.json*"):
+        path.unlink()
+    reason = _action(sent.run("plan", "--format", "json"), "sale/two")["reason"]
+    assert "pressure" not in reason
+
+
+def test_draft_that_waits_for_its_confirmation_counts(sent: Shop) -> None:
+    """An uploaded list whose confirmation failed is sent by the next apply, so its recipients get it."""
+    upload = "  - {name: up, upload: true, recipients: {file: up.csv}, text: Hello from up}\n"
+    sent.write("up.csv", f"phone\n{VERA}\n{OLGA}\n")
+    _write(sent, upload)
+    sent.fault(method="confirmSendMessageByList", mode="500", times=20, when="before")
+    assert sent.run("apply", "--auto-approve").code != 0
+    sent.clear_faults()
+    _write(sent, upload, _mailing("zz", VERA, PHONES[4]))
+    planned = sent.run("plan", "--format", "json")
+    assert _action(planned, "sale/up")["action"] == "confirm"
+    assert _action(planned, "sale/zz")["recipients"] == 1
+
+
+def test_span_is_counted_from_the_last_chunk(shop: Shop) -> None:
+    """Of a mailing that is spread: its last recipients get it hours after the first."""
+    now = datetime.now(UTC)  # noqa: TID251  # the run has the real clock
+    one = (now + timedelta(days=2)).replace(microsecond=0)
+    two = one + timedelta(hours=12)
+
+    def at(time: datetime) -> str:
+        return f", schedule_time: '{time:%Y-%m-%dT%H:%M:%S}Z'"
+
+    rest = _mailing("two", OLGA, PHONES[4], more=at(two))
+    spread = _mailing("one", ANNA, BORIS, VERA, OLGA, more=f"{at(one)}, spread: {{over: 8h}}")
+    limit = "{messages: 1, within: 10h, on_excess: drop}"
+    _write(shop, spread, rest, pressure=limit)
+    assert _action(shop.run("plan", "--format", "json"), "sale/two")["recipients"] == 1
+    _write(shop, spread, pressure=limit)
+    assert shop.run("apply", "--auto-approve").code == 0
+    _write(shop, spread, rest, pressure=limit)
+    assert _action(shop.run("plan", "--format", "json"), "sale/two")["recipients"] == 1
