@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -17,31 +17,45 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from smsby_deploy.config.declarations import ApprovalPolicy, ApprovalRule, Mailing, Project
-from smsby_deploy.errors import PlanRefused, Refused
-from smsby_deploy.files import write_file
+from smsby_deploy.config.project_loader import campaign_inputs
+from smsby_deploy.errors import PlanRefused, Refused, SmsbyDeployError
+from smsby_deploy.files import refuse_link, write_file
 from smsby_deploy.git import ask_git
 from smsby_deploy.lock.documents import check_approval
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
 from smsby_deploy.plan.ssh_signatures import find_signer, sign
 from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.texts.analysis import included_files
 from smsby_deploy.wording import sentence
 
 FOLDER = "approvals"
 APPROVAL = "APPROVAL"
 _FORMAT, _VERSION = "smsby-approval", 1
 _MAX_BYTES = 10_000_000
+_LONGEST_ID = 64  # characters of a plan's id in the name of a file; a plan file may be forged
+_LITERALLY = "--literal-pathspecs"  # a file may be called `*.yaml`, or `:!other.yaml`
 _NOT_IN_NAMES = re.compile(r"[^\w@.+-]", re.ASCII)
 
 
 class SignedMailing(NamedTuple):
-    """What is signed of one mailing; `schedule_time` is in ISO format with offset."""
+    """What is signed of one mailing.
+
+    `schedule_time` is in ISO format with offset. `recipients` are those left after opt-outs; None if only sms.by knows.
+    """
 
     address: str
     revision: int
     content_digest: str
     audience_digest: str
     schedule_time: str | None
+    recipients: int | None
+
+    def covers(self, now: SignedMailing) -> bool:
+        """Whether what was signed is still what is sent, to no more recipients: later opt-outs are subtracted."""
+        is_same = self[:-1] == now[:-1]
+        counts = self.recipients, now.recipients
+        return is_same and (counts[0] is None or counts[1] is None or counts[1] <= counts[0])
 
 
 class ApprovalFile(NamedTuple):
@@ -50,7 +64,7 @@ class ApprovalFile(NamedTuple):
     name: str
     signed: dict[str, Any]
     signature: str
-    mailings: frozenset[SignedMailing]
+    mailings: Mapping[str, SignedMailing]  # by address
 
 
 class Signatures(NamedTuple):
@@ -99,14 +113,18 @@ class ApprovalCheck:
     ) -> str | None:
         counting, aside = list(persons), ""
         if rule.is_without_author:
-            author = self._author_of(mailing.file)
-            counting = [one for one in persons if author.email and author.email not in map(str.casefold, one)]
-            if not author.email:
-                aside = sentence("; no signature counts while {why}", why=author.why_unknown)
+            authors = self._authors_of(mailing)
+            unknown = next((one.why_unknown for one in authors.values() if not one.email), "")
+            emails = {one.email: file for file, one in reversed(authors.items())}
+            counting = [
+                one for one in persons if not unknown and emails.keys().isdisjoint(map(str.casefold, one))
+            ]
+            if unknown:
+                aside = sentence("; no signature counts while {why}", why=unknown)
             elif len(counting) < len(persons):
-                aside = sentence(
-                    "; the author of the last commit of {file} does not count", file=mailing.file
-                )
+                who = {name.casefold() for one in persons if one not in counting for name in one}
+                file = next(file for email, file in emails.items() if email in who)
+                aside = sentence("; the author of the last commit of {file} does not count", file=file)
         if len(counting) >= rule.need:
             return None
         return sentence(
@@ -121,7 +139,8 @@ class ApprovalCheck:
         """Return the names of each signer; two keys that share a name are one person."""
         persons: list[tuple[str, ...]] = []
         for approval in self._files():
-            if signed not in approval.mailings:
+            then = approval.mailings.get(signed.address)
+            if then is None or not then.covers(signed):
                 continue
             names = self._verify(approval)
             if not names:
@@ -159,6 +178,20 @@ class ApprovalCheck:
                     self._read.append(approval)
         return self._read
 
+    def _authors_of(self, mailing: Mailing) -> dict[str, Author]:
+        """Return the authors of a mailing: of its campaign file, its texts, and its lists where git has them.
+
+        Whoever wrote the text must not count because another wrote the campaign file.
+        """
+        texts = mailing.text.sources if mailing.text is not None else ()
+        written = (mailing.file, *(one.file for one in texts if one.file), *included_files(mailing.text))
+        authors = {file: self._author_of(file) for file in written}
+        root = self.project.root
+        inputs = (path for path in campaign_inputs(self.project, mailing) if path.is_relative_to(root))
+        lists = (path.relative_to(root).as_posix() for path in inputs)
+        found = {file: self._author_of(file) for file in lists if file not in (*authors, self.project.file)}
+        return authors | {file: author for file, author in found.items() if author.email}
+
     def _author_of(self, file: str) -> Author:
         if file not in self._authors:
             self._authors[file] = find_author(self.project.root, file)
@@ -182,9 +215,11 @@ def find_author(root: Path, file: str) -> Author:
     """
     if ask_git(root, "rev-parse", "--is-inside-work-tree") != "true":
         return Author("", sentence("{file} is in no git repository, which knows its author", file=file))
-    if ask_git(root, "status", "--porcelain", "--", file) != "":
+    if ask_git(root, _LITERALLY, "status", "--porcelain", "--", file) != "":
         return Author("", sentence("{file} has changes that are not committed", file=file))
-    email, _, parents = (ask_git(root, "log", "-1", "--format=%ae%x00%P", "--", file) or "").partition("\0")
+    email, _, parents = (
+        ask_git(root, _LITERALLY, "log", "-1", "--format=%ae%x00%P", "--", file) or ""
+    ).partition("\0")
     if not parents and ask_git(root, "rev-parse", "--is-shallow-repository") != "false":
         why = sentence(
             "the checkout lacks the history of {file}, which names its author (fetch all of it)", file=file
@@ -222,7 +257,7 @@ def read_approval(path: Path) -> ApprovalFile:
     document = json.loads(path.read_text(encoding="utf-8"))
     check_approval(document)
     signature = document.pop("signature")
-    mailings = frozenset(SignedMailing(**one) for one in document["mailings"])
+    mailings = {one["address"]: SignedMailing(**one) for one in document["mailings"]}
     return ApprovalFile(f"{FOLDER}/{path.name}", document, signature, mailings)
 
 
@@ -271,10 +306,16 @@ def sign_plan(project: Project, plan: Plan, key: Path, now: datetime) -> SignedP
             f"the signature of {key.name} would not count: {policy.name} does not have the key, or not as valid now",
             hint=f"add its public key to {policy.name} in a pull request of its own",
         )
-    file = f"{FOLDER}/{plan.id}-{_NOT_IN_NAMES.sub('_', names[0])}.json"
+    file = f"{FOLDER}/{_NOT_IN_NAMES.sub('_', plan.id)[:_LONGEST_ID]}-{_NOT_IN_NAMES.sub('_', names[0])}.json"
     path = project.root / file
-    path.parent.mkdir(exist_ok=True)
-    write_file(path, json.dumps(document | {"signature": signature}, ensure_ascii=False, indent=2) + "\n")
+    refuse_link(path.parent)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        write_file(path, json.dumps(document | {"signature": signature}, ensure_ascii=False, indent=2) + "\n")
+    except OSError as error:
+        raise SmsbyDeployError(
+            f"cannot write {file}: {error.strerror}", hint="fix the permissions, then sign again"
+        ) from error
     return SignedPlan(plan, names[0], mailings, file)
 
 
@@ -300,6 +341,13 @@ def _needs_signature(action: Action) -> bool:
 
 def _signed_mailing(action: Action) -> SignedMailing:
     assert action.revision is not None
+    # Who is left out for now, under contact pressure, was reviewed as a recipient.
+    recipients = None if action.recipients is None else action.recipients + action.audience.capped
     return SignedMailing(
-        action.address, action.revision, action.content_digest, action.audience_digest, action.schedule_time
+        action.address,
+        action.revision,
+        action.content_digest,
+        action.audience_digest,
+        action.schedule_time,
+        recipients,
     )

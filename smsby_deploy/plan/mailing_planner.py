@@ -170,8 +170,11 @@ class MailingPlanner:
         is_kept = self.is_handing_over and mailing.is_fresh and entry is not None
         audience = entry.audience_digest if is_kept and entry is not None else desired.audience_digest
         time = mailing.schedule_time.isoformat() if mailing.schedule_time else None
-        signed = SignedMailing(mailing.address, desired.revision, desired.content_digest, audience, time)
         recipients = None if isinstance(mailing.audience, ContactList) else desired.audience.final
+        most = None if is_kept else recipients
+        signed = SignedMailing(
+            mailing.address, desired.revision, desired.content_digest, audience, time, most
+        )
         names, lack = self.approvals.judge(mailing, signed, recipients, desired.cost)
         return replace(decision, signed_by=names) if lack is None else block(ReasonCode.APPROVAL, lack)
 

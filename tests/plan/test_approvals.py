@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from smsby_deploy.config.project_loader import load_project
-from smsby_deploy.errors import PlanRefused, Refused
+from smsby_deploy.errors import PlanRefused, Refused, SmsbyDeployError
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.approvals import ApprovalCheck, Signatures, SignedMailing, find_author, sign_plan
 from smsby_deploy.plan.model import Plan
@@ -66,7 +66,7 @@ class _Desk:
         """Judge the first mailing as if it had so many recipients and this cost."""
         project = load_project(self.root).project
         action, mailing = self.plan().actions[0], project.mailings[0]
-        signed = SignedMailing(action.address, 1, action.content_digest, action.audience_digest, None)
+        signed = SignedMailing(action.address, 1, action.content_digest, action.audience_digest, None, None)
         assert project.approvals is not None
         check = ApprovalCheck(project, project.approvals, NOON, [])
         return check.judge(mailing, signed, recipients, None if cost is None else Decimal(cost))
@@ -223,6 +223,43 @@ def test_approval_for_another_environment_is_not_replayed(desk: _Desk) -> None:
     assert plan.actions[0].reason_code == "approval"
 
 
+def test_opt_outs_that_are_taken_back_need_new_signatures(desk: _Desk) -> None:
+    """Later ones are subtracted; without them it would be sent to recipients that nobody signed for."""
+    smsby, opt_outs = desk.root / "smsby.yaml", desk.root / "opt-outs.txt"
+    smsby.write_text(smsby.read_text("utf-8") + "suppress: [opt-outs.txt]\n", "utf-8")
+    opt_outs.write_text("375297654321\n", "utf-8")
+    desk.sign("anna")
+    vip = desk.plan().actions[0]
+    assert (vip.action, vip.recipients) == ("create", 1)
+    opt_outs.write_text("375297654321\n375291234567\n", "utf-8")
+    assert desk.plan().actions[0].action == "create"
+    opt_outs.write_text("", "utf-8")
+    vip = desk.plan().actions[0]
+    assert (vip.reason_code, vip.recipients) == ("approval", 2)
+
+
+def test_signature_stays_in_the_project(desk: _Desk) -> None:
+    """The id of a plan is whatever its file says."""
+    plan = replace(desk.plan(), id="../../outside/" + "x" * 300)
+    signed = sign_plan(load_project(desk.root).project, plan, desk.keys["anna"], NOON)
+    assert [path.name for path in (desk.root / "approvals").iterdir()] == [Path(signed.file).name]
+    assert desk.plan().actions[0].action == "create"
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_approvals_that_are_no_folder(
+    desk: _Desk, tmp_path_factory: pytest.TempPathFactory, is_link: bool
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    if is_link:
+        (desk.root / "approvals").symlink_to(outside)
+    else:
+        (desk.root / "approvals").write_text("", "utf-8")
+    with pytest.raises(SmsbyDeployError, match="link" if is_link else "cannot write approvals/p1"):
+        desk.sign("anna")
+    assert not list(outside.iterdir())
+
+
 def test_linked_approval_is_not_read(desk: _Desk, tmp_path: Path) -> None:
     desk.sign("anna")
     [path] = (desk.root / "approvals").iterdir()
@@ -254,11 +291,11 @@ def _git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
 
 
-def _commit(folder: Path) -> None:
+def _commit(folder: Path, *files: str, author: str = "Anna <Anna@Example.com>") -> None:
     if not (folder / ".git").exists():
         _git(folder, "init", "-q", "-b", "main")
-    _git(folder, "add", "sale.yaml")
-    _git(folder, "commit", "-q", "-m", "A campaign")
+    _git(folder, "--literal-pathspecs", "add", *(files or ("sale.yaml",)))
+    _git(folder, "commit", "-q", "-m", "A campaign", "--author", author)
 
 
 def test_author_does_not_count(desk: _Desk) -> None:
@@ -268,6 +305,53 @@ def test_author_does_not_count(desk: _Desk) -> None:
     assert "the author of the last commit of sale.yaml does not count" in desk.reasons()[0]
     desk.sign("boris")
     assert [action.action for action in desk.plan().actions] == ["create", "create"]
+
+
+@pytest.mark.parametrize("file", ["text.txt", "templates/footer.j2", "list.csv"])
+def test_author_of_a_text_or_list_does_not_count(desk: _Desk, file: str) -> None:
+    """Another person committed the campaign file, so that its own author would count."""
+    (desk.root / "sale.yaml").write_text(
+        "version: 1\ncampaign: sale\nmailings:\n"
+        "  - {name: vip, recipients: {file: list.csv}, text_file: text.txt}\n",
+        "utf-8",
+    )
+    desk.rules("{need: 1, not_author: true}")
+    contents = {
+        "list.csv": "phone\n375291234567\n",
+        "text.txt": '{% include "footer.j2" %}',
+        "templates/footer.j2": "Hi",
+    }
+    (desk.root / "templates").mkdir()
+    for name, content in contents.items():
+        (desk.root / name).write_text(content, "utf-8")
+    _commit(desk.root, *({"sale.yaml", *contents} - {file}), author="Eve <eve@example.com>")
+    _commit(desk.root, file)
+    desk.sign("anna")
+    assert f"the author of the last commit of {file} does not count" in desk.reasons()[0]
+    desk.sign("boris")
+    assert [action.action for action in desk.plan().actions] == ["create"]
+
+
+def test_list_that_git_does_not_have_has_no_author(desk: _Desk) -> None:
+    (desk.root / "sale.yaml").write_text(
+        "version: 1\ncampaign: sale\nmailings:\n  - {name: vip, recipients: {file: list.csv}, text: Hi}\n",
+        "utf-8",
+    )
+    desk.rules("{need: 1, not_author: true}")
+    (desk.root / "list.csv").write_text("phone\n375291234567\n", "utf-8")
+    _commit(desk.root)
+    desk.sign("boris")
+    assert [action.action for action in desk.plan().actions] == ["create"]
+
+
+@pytest.mark.parametrize("file", ["s*.yaml", ":!other.yaml"])
+def test_author_of_a_file_named_as_a_pattern(tmp_path: Path, file: str) -> None:
+    """git would take the author of any other file that the pattern matches."""
+    (tmp_path / file).write_text("a", "utf-8")
+    (tmp_path / "sale.yaml").write_text("a", "utf-8")
+    _commit(tmp_path, file)
+    _commit(tmp_path, author="Eve <eve@example.com>")
+    assert find_author(tmp_path, file).email == "anna@example.com"
 
 
 def test_no_signature_counts_without_an_author(desk: _Desk) -> None:
