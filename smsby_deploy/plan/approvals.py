@@ -52,7 +52,10 @@ class SignedMailing(NamedTuple):
     recipients: int | None
 
     def covers(self, now: SignedMailing) -> bool:
-        """Whether what was signed is still what is sent, to no more recipients: later opt-outs are subtracted."""
+        """Whether `now` is what was signed, for no more recipients.
+
+        Later opt-outs are subtracted.
+        """
         is_same = self[:-1] == now[:-1]
         counts = self.recipients, now.recipients
         return is_same and (counts[0] is None or counts[1] is None or counts[1] <= counts[0])
@@ -179,9 +182,10 @@ class ApprovalCheck:
         return self._read
 
     def _authors_of(self, mailing: Mailing) -> dict[str, Author]:
-        """Return the authors of a mailing: of its campaign file, its texts, and its lists where git has them.
+        """Return the authors of a mailing by file.
 
-        Whoever wrote the text must not count because another wrote the campaign file.
+        These are its campaign file, its texts, and its list if git has it. Whoever wrote the text must not count
+        because another wrote the campaign file.
         """
         texts = mailing.text.sources if mailing.text is not None else ()
         written = (mailing.file, *(one.file for one in texts if one.file), *included_files(mailing.text))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -84,6 +85,15 @@ class CallbackServer(ThreadingHTTPServer):
             super().process_request_thread(request, client_address)
         finally:
             self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say in a line what failed, instead of a traceback.
+
+        Of a lost connection there is nothing to say.
+        """
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            self.note(f"a request failed: {type(error).__name__}")
 
 
 def open_listener(

@@ -224,7 +224,7 @@ def test_approval_for_another_environment_is_not_replayed(desk: _Desk) -> None:
 
 
 def test_opt_outs_that_are_taken_back_need_new_signatures(desk: _Desk) -> None:
-    """Later ones are subtracted; without them it would be sent to recipients that nobody signed for."""
+    """Later ones are subtracted; without them it would be sent to recipients that were not signed for."""
     smsby, opt_outs = desk.root / "smsby.yaml", desk.root / "opt-outs.txt"
     smsby.write_text(smsby.read_text("utf-8") + "suppress: [opt-outs.txt]\n", "utf-8")
     opt_outs.write_text("375297654321\n", "utf-8")

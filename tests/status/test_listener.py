@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.client import HTTPConnection
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +235,27 @@ class _Seconds(FixedClock):
 
     def monotonic(self) -> float:
         return self.seconds
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /x HTTP/1.1\r\n", f"POST /{SECRET} HTTP/1.1\r\n".encode()])
+def test_listener_is_silent_about_lost_connections(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], sent: bytes
+) -> None:
+    """Any client can reset a connection; that is no traceback on the terminal of whoever listens."""
+    noted: list[str] = []
+    log = CallbackLog(
+        callbacks_path(tmp_path / "smsby.lock.json"), FixedClock(), (SECRET,), read_uuids=frozenset
+    )
+    with (
+        open_listener(log, "127.0.0.1", 0, noted.append, secret_path=SECRET, clock=FixedClock()) as server,
+        socket.create_connection(server.server_address[:2]) as client,
+    ):
+        connection, address = server.socket.accept()
+        client.sendall(sent)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        ThreadingHTTPServer.process_request_thread(server, connection, address)
+    assert (noted, capsys.readouterr().err) == ([], "")
 
 
 def test_rate_limit_looks_at_the_last_second() -> None:
