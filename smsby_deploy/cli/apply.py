@@ -66,6 +66,12 @@ if TYPE_CHECKING:
     help="Also write the JSON result to FILE.",
 )
 @click.option(
+    "--comment",
+    type=NamedPath(dir_okay=False),
+    metavar="FILE",
+    help="Also write the result to FILE as Markdown, for a pull request; also if nothing was sent.",
+)
+@click.option(
     "--lock-timeout",
     type=click.FloatRange(0),
     default=0.0,
@@ -82,6 +88,7 @@ def command(
     auto_approve: bool,
     form: str,
     report: Path | None,
+    comment: Path | None,
     lock_timeout: float,
 ) -> ExitCode:
     """Send exactly what PLANFILE contains; without it, plan, show the plan and ask.
@@ -99,6 +106,7 @@ def command(
     if watch and not due:
         raise UsageError("--watch needs --due", hint="`smsby-deploy status --watch` waits for delivery")
     check_output("the report", report)
+    check_output("the comment", comment)
     project = load(context).project
     approval = _Approval(context, is_needed=not (auto_approve or due), is_reviewed=plan_path is not None)
     way = _Way.WATCH if watch else _Way.DUE if due else _Way.PLAN
@@ -107,6 +115,7 @@ def command(
     except SmsbyDeployError as error:
         is_asked = approval.is_needed and not approval.is_reviewed
         _notify_of_failure(context, project, error, is_due=due, is_asked=is_asked)
+        _write_comment(context, project, error, comment)
         if form == "json" and approval.plan is not None and isinstance(error, Refused | FilesInvalid):
             with output_of(error.exit_code, error.message):
                 _write_refusal(approval.plan, error)
@@ -117,6 +126,7 @@ def command(
             _write_result(context, result, project, form, "--due" if due else plan_path)
     finally:  # the report must not depend on stdout
         is_complete = _write_report(context, result, report)
+        is_complete &= _write_comment(context, project, result, comment)
         _notify(context, project, result, is_due=due)
     return result.exit_code if is_complete else first_exit_code((result.exit_code, ExitCode.FAILED))
 
@@ -295,6 +305,23 @@ def _write_report(context: Context, result: ApplyResult, report: Path | None) ->
             write_file(report, json_text(apply_document(result)))
         except OSError as error:
             context.fail(f"cannot write the report {report}: {error.strerror}", "error")
+            return False
+    return True
+
+
+def _write_comment(
+    context: Context, project: Project, outcome: ApplyResult | SmsbyDeployError, comment: Path | None
+) -> bool:
+    """Write the comment, if there is one, and return whether that worked."""
+    from smsby_deploy.files import write_file
+    from smsby_deploy.output.apply_markdown import apply_markdown
+    from smsby_deploy.output.translation import translator
+
+    if comment is not None:
+        try:
+            write_file(comment, apply_markdown(outcome, translator(project.language)))
+        except OSError as error:
+            context.fail(f"cannot write the comment {comment}: {error.strerror}", "error")
             return False
     return True
 

@@ -68,7 +68,7 @@ def write_apply(
 
     console, t = make_console(stream, color=color), language
     orphans, held, scheduled = result.orphans, _hold_lines(result), result.scheduled
-    words = {mailing.address: t.name(_outcome(mailing, scheduled)) for mailing in result.mailings}
+    words = {mailing.address: t.name(outcome_of(mailing, scheduled)) for mailing in result.mailings}
     width = max((_OUTCOME_WIDTH, *map(len, words.values())))
     # The counts come before the addresses, so that a long address does not move them.
     skipped = [one for one in result.mailings if one.outcome is MailingOutcome.SKIPPED and not one.error]
@@ -147,7 +147,7 @@ def _hold_lines(result: ApplyResult) -> dict[str, str]:
     return lines
 
 
-def _outcome(mailing: MailingResult, scheduled: Container[str]) -> StrEnum:
+def outcome_of(mailing: MailingResult, scheduled: Container[str]) -> StrEnum:
     """The outcome; a mailing that sms.by keeps until its time is not called sent."""
     return State.SCHEDULED if mailing.address in scheduled else mailing.outcome
 
@@ -155,7 +155,7 @@ def _outcome(mailing: MailingResult, scheduled: Container[str]) -> StrEnum:
 def summary_line(result: ApplyResult, language: Translator = ENGLISH) -> str:
     """`2 sent, 1 skipped; 40 recipients, 1.144 BYN`."""
     scheduled, t = result.scheduled, language
-    outcomes = [_outcome(mailing, scheduled) for mailing in result.mailings]
+    outcomes = [outcome_of(mailing, scheduled) for mailing in result.mailings]
     counts = ", ".join(
         t.gettext("{count:,} {outcome}", count=outcomes.count(one), outcome=one)
         for one in _OUTCOMES

@@ -30,7 +30,7 @@ from smsby_deploy.plan.model import (
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity, problem_document
 from smsby_deploy.texts.cost import money
-from smsby_deploy.wording import remove_controls
+from smsby_deploy.wording import remove_controls, sentence
 
 FORMAT = "smsby-plan"
 VERSION = 1
@@ -173,7 +173,7 @@ def read_plan(path: Path) -> Plan:
         return _read_document(document)
     except FileNotFoundError as error:
         raise PlanRefused(
-            f"there is no plan file {path}",
+            sentence("there is no plan file {path}", path=str(path)),
             hint=f"{hint}; to apply some mailings without a file, use --select",
         ) from error
     except OSError as error:

@@ -22,6 +22,7 @@ from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.texts.analysis import included_files
+from smsby_deploy.wording import sentence
 
 _BLOCK = 1 << 20  # bytes
 _BY_TIME = frozenset(  # what a mailing becomes when its window opens
@@ -205,24 +206,28 @@ def reviewed_addresses(reviewed: Plan, loaded: LoadedProject, lock: Lock) -> tup
     progress = read_progress(reviewed, lock)
     if progress.is_used:
         raise PlanRefused(
-            "this plan was already applied: everything in it is settled", hint="make a new plan"
+            sentence("this plan was already applied: everything in it is settled"), hint="make a new plan"
         )
     if reviewed.has_errors:
-        raise PlanRefused("this plan has errors", hint="fix the files and make a new plan")
+        raise PlanRefused(sentence("this plan has errors"), hint="fix the files and make a new plan")
     present = {mailing.address for mailing in loaded.project.mailings} | lock.mailings.keys()
     for action in reviewed.actions:
         if action.address not in present:
-            why = f"{action.address} is neither in the files nor in the lock"
-            raise PlanRefused(f"this plan is stale: {why}", hint="make a new plan")
+            why = sentence("{address} is neither in the files nor in the lock", address=action.address)
+            raise PlanRefused(sentence("this plan is stale: {why}", why=why), hint="make a new plan")
         if action.address in progress.removed:
-            why = f"{action.address} was removed from the lock after this plan was applied"
-            raise PlanRefused(f"this plan is stale: {why}", hint="make a new plan")
+            why = sentence(
+                "{address} was removed from the lock after this plan was applied", address=action.address
+            )
+            raise PlanRefused(sentence("this plan is stale: {why}", why=why), hint="make a new plan")
     return tuple(action.address for action in reviewed.actions)
 
 
 def stale_plan(why: str) -> PlanRefused:
     """Return the error that refuses a stale plan."""
-    return PlanRefused(f"this plan is stale: {why}", hint="make a new plan and have it reviewed")
+    return PlanRefused(
+        sentence("this plan is stale: {why}", why=why), hint="make a new plan and have it reviewed"
+    )
 
 
 def find_staleness(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_APPLIED) -> str | None:
@@ -243,7 +248,7 @@ def find_staleness(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_A
             continue
         reason = _compare_actions(action, now.get(action.address), action.address in progress.changed)
         if reason:
-            return f"{action.address}: {reason}"
+            return sentence("{address}: {why}", address=action.address, why=reason)
     return None
 
 
@@ -253,15 +258,20 @@ def find_outdated(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_AP
     These are project, environment, account, lock and inputs.
     """
     if reviewed.project != current.project:
-        return f"it is a plan of the project {reviewed.project}"
+        return sentence("it is a plan of the project {name}", name=reviewed.project)
     if reviewed.environment != current.environment:
-        return f"it was made for the environment {reviewed.environment}, not for {current.environment}"
+        return sentence(
+            "it was made for the environment {made}, not for {here}",
+            made=reviewed.environment,
+            here=current.environment,
+        )
     if reviewed.digest_key != current.digest_key:
         return describe_keys(reviewed.digest_key, current.digest_key)
     if reviewed.account != current.account:
-        return "it was made for another account or service" if reviewed.account else "it was made offline"
+        made = reviewed.account
+        return sentence("it was made for another account or service" if made else "it was made offline")
     if reviewed.lock.lineage not in (None, current.lock.lineage):
-        return "it was made against another lock"
+        return sentence("it was made against another lock")
     entries, now = reviewed.lock.entries, current.lock.entries
     changed = [
         address
@@ -269,10 +279,10 @@ def find_outdated(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_AP
         if entries.get(address) != now.get(address)
     ]
     if changed:
-        return f"the lock has a newer state of {changed[0]}"
+        return sentence("the lock has a newer state of {address}", address=changed[0])
     for name in sorted((reviewed.inputs.keys() | current.inputs.keys()) - current.exempt):
         if reviewed.inputs.get(name) != current.inputs.get(name):
-            return f"{name} has changed since"
+            return sentence("{name} has changed since", name=name)
     return None
 
 
@@ -285,11 +295,13 @@ def describe_keys(then: str | None, now: str | None) -> str:
 def _compare_actions(then: Action, now: Action | None, is_begun: bool) -> str | None:
     """Return how a mailing is not the reviewed one; `is_begun` if this plan sent a part of it."""
     if now is None:
-        return "it is no longer in the files"
+        return sentence("it is no longer in the files")
     is_rest = is_begun and _is_executed(then) and now.action is not ActionKind.ORPHAN
     is_judged_now = is_rest or then.action is ActionKind.BLOCKED or _depends_on_the_time(then, now)
     if then.action is not now.action and not is_judged_now:
-        return f"it was {then.action}, now it is {now.action} ({now.reason})"
+        return sentence(
+            "it was {then}, now it is {now} ({reason})", then=then.action, now=now.action, reason=now.reason
+        )
     other_id = _compare_ids(then, now)
     if other_id:
         return other_id
@@ -300,9 +312,9 @@ def _compare_actions(then: Action, now: Action | None, is_begun: bool) -> str | 
         and [chunk.fingerprint for chunk in then.chunks] == [chunk.fingerprint for chunk in now.chunks]
     )
     if not has_same_content:
-        return "its content, recipients, sender or time has changed"
+        return sentence("its content, recipients, sender or time has changed")
     if (now.recipients or 0) > (then.recipients or 0) or (now.cost or 0) > (then.cost or 0):
-        return "it would be sent to more recipients or cost more than was reviewed"
+        return sentence("it would be sent to more recipients or cost more than was reviewed")
     return None
 
 

@@ -98,6 +98,22 @@ def test_action_goes_on_when_the_obstacle_is_gone(pipeline: Pipeline, code: int)
     assert {len(messages) for messages in pipeline.shop.inbox().values()} == {1}
 
 
+def test_action_reports_in_the_language_of_the_project(pipeline: Pipeline) -> None:
+    """The result, and that a merged pull request has no plan."""
+    settings = (pipeline.shop.root / "smsby.yaml").read_text("utf-8")
+    pipeline.shop.write("smsby.yaml", f"{settings}language: ru\n")
+    pipeline.git("commit", "--quiet", "-am", "Speak Russian")
+    head = pipeline.merge()
+    artifacts = (pipeline.state / "artifacts.json").read_text("utf-8")
+    (pipeline.state / "artifacts.json").write_text("[]")
+    assert pipeline.step("apply", GITHUB_SHA=head).returncode == 5
+    assert "нет файла плана no-plan.json" in pipeline.results()[7]
+    assert "Составьте новый план" in pipeline.results()[7]
+    (pipeline.state / "artifacts.json").write_text(artifacts)
+    assert pipeline.step("apply", GITHUB_SHA=head).returncode == 0
+    assert "| отправлена | sale/staff | 2 |" in pipeline.results()[7]
+
+
 def test_action_reports_an_unknown_outcome(pipeline: Pipeline) -> None:
     """Code 6 says what not to do and how to settle it; a second run records nothing new and does not complain."""
     head = pipeline.merge()

@@ -141,7 +141,7 @@ def _run(pipeline: Pipeline, job: str, after_apply: str = "", **env: str) -> sub
     token = "PUSH" if jobs[job].get("environment") else "NOTE"  # the job that pushes has its own
     env = {f"SMSBY_{token}_TOKEN": f"secret-token-of-{'push' if token == 'PUSH' else 'notes'}", **env}
     script = "\n".join([jobs[".smsby"]["before_script"][0], *jobs[job]["script"]])
-    report = '-result.json" || code=$?\n'
+    report = '$number.md" || code=$?\n'
     return pipeline.sh(script.replace(report, report + after_apply + "\n"), **env)
 
 

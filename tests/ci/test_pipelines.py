@@ -246,7 +246,7 @@ def test_action_hands_over_what_is_due(pipeline: Pipeline) -> None:
     assert not pipeline.shop.has_been_called("sendBulkSms")
     (pipeline.bin / "smsby-deploy").write_text(_TOMORROW.format(python=sys.executable))
     assert pipeline.step("due").returncode == 0
-    assert "| sent | sale/staff | 2 |" in pipeline.summary()
+    assert "| scheduled | sale/staff | 2 |" in pipeline.summary()
     assert pipeline.step("record").returncode == 0
     assert '"state": "complete"' in pipeline.git("show", "origin/main:smsby.lock.json")
 

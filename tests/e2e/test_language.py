@@ -39,8 +39,12 @@ def test_reviewers_read_russian(russian: Shop) -> None:
     page = (russian.root / "plan.html").read_text("utf-8")
     assert '<html lang="ru">' in page
     assert "2 получателя, ожидается не больше 1" in page
-    applied = russian.run("apply", "--auto-approve")
+    applied = russian.run("apply", "--auto-approve", "--comment", "result.md")
     assert applied.code == 4
+    result = (russian.root / "result.md").read_text("utf-8")
+    assert "| отправлена | sale/vip | 2 |" in result
+    assert "ограничение: expect\\_recipients: 2 получателя" in result
+    assert "Устраните причину и запустите ещё раз:" in result
     assert "отправлена: 1, пропущена: 1; 2 получателя" in applied.out
     assert "дальше: git add smsby.lock.json" in applied.out
     russian.write("sale.yaml", _CAMPAIGN % "sale tomorrow")
@@ -69,3 +73,14 @@ def test_results_of_an_apply_are_the_same_in_every_language(russian: Shop) -> No
     outcomes = {one["address"]: (one["outcome"], one["error"]) for one in result["mailings"]}
     reason = "guardrail: expect_recipients: 2 recipients, expected at most 1"
     assert outcomes == {"sale/vip": ("sent", None), "sale/big": ("skipped", reason)}
+
+
+def test_comment_of_a_refused_plan_is_russian(russian: Shop) -> None:
+    """An apply without a result writes it, too: the plan is stale, or there is none."""
+    assert russian.run("plan", "sale/vip", "--out", "plan.json").code == 0
+    russian.write("vip.csv", "phone,name\n375291111111,Anna\n")
+    assert russian.run("apply", "plan.json", "--comment", "result.md").code == 5
+    result = (russian.root / "result.md").read_text("utf-8")
+    assert "план устарел: с тех пор изменился файл vip.csv" in result
+    assert russian.run("apply", "none.json", "--comment", "result.md").code == 5
+    assert "нет файла плана none.json" in (russian.root / "result.md").read_text("utf-8")

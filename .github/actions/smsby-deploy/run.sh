@@ -31,6 +31,7 @@ work="$RUNNER_TEMP/smsby/$name"
 kept="$work/kept" # goes into the artifact with the lock
 plan_file="$work/smsby-plan.json"
 page_file="$work/smsby-plan-$name.html" # also the name of its artifact
+comment_file="$work/result.md" # what an apply did, in the language of the project
 mkdir -p "$kept"
 
 safe_git() { # without programs that a file of the checkout could name
@@ -180,6 +181,7 @@ fetch_plan() { # the plan of artifact $1 among those at $2 and, if $3 is given, 
 
 send() { # `apply $@`; whoever cancels the job stops it between two requests
   local code=0 child
+  rm -f "$comment_file"
   "$smsby" apply "$@" --lock-timeout 600 &
   child=$!
   trap 'stopped=yes; kill -TERM "$child" 2>/dev/null || true' INT TERM
@@ -199,7 +201,7 @@ apply_plan() { # apply the plan of $1, which is for the pull requests $2
     echo "::notice title=smsby-deploy::The plan of $1 has nothing to send."
     return 0
   fi
-  send "$plan_file" --report "$kept/$1-result.json" || code=$?
+  send "$plan_file" --report "$kept/$1-result.json" --comment "$comment_file" || code=$?
   if [ "$code" -eq 5 ]; then # a re-run finds plans that are settled
     mapfile -t addresses < <(jq -r '.actions[] | select(.action | IN("noop", "waiting", "due", "orphan") | not) | .address' "$plan_file")
     if is_settled "${addresses[@]}"; then
@@ -207,7 +209,7 @@ apply_plan() { # apply the plan of $1, which is for the pull requests $2
       return 0
     fi
   fi
-  report "$code" "$kept/$1-result.json" "${2:-}"
+  report "$code" "${2:-}"
   return "$code"
 }
 
@@ -244,7 +246,7 @@ apply() {
     for number in "${missing[@]}"; do
       reason="There is no artifact with the plan of the last commit of pull request $number."
       echo "::error title=smsby-deploy::$reason"
-      report 5 "" "$number" "$reason"
+      report_missing "$number" "$reason"
     done
     codes+=(5)
   fi
@@ -257,65 +259,53 @@ without_plan() { # $1 is the reason; a missing plan is no failure if there is no
     finish 0
   fi
   echo "::error title=smsby-deploy::$1"
-  report 5 "" "" "$1"
+  report_missing "" "$1"
   finish 5
 }
 
 due() { # hand over what was approved and is due
   local code=0
   rm -f "$kept"/*-result.json
-  send --due --report "$kept/due-result.json" || code=$?
-  report "$code" "$kept/due-result.json" ""
+  send --due --report "$kept/due-result.json" --comment "$comment_file" || code=$?
+  report "$code" ""
   finish "$code"
 }
 
-report() { # exit code $1 and result $2 of an apply, for the summary and the pull requests $3; $4 says more
+report_missing() { # no plan for the pull requests $1; $2 says why, if the project cannot even be loaded
+  rm -f "$comment_file" "$work/no-plan.json"
+  "$smsby" apply "$work/no-plan.json" --comment "$comment_file" >/dev/null 2>&1 || true # which refuses it
+  report 5 "$1" "$2"
+}
+
+report() { # exit code $1 of an apply and its comment, for the summary and the pull requests $2; $3 is for want of a comment
   local number
   {
     echo "<!-- smsby-deploy:apply project=$name -->"
-    if [ "$1" -eq 0 ]; then echo "### ✅ smsby-deploy apply: done"; else echo "### ⛔ smsby-deploy apply: exit code $1"; fi
-    printf '\n%s\n' "${4:-}"
-    [ ! -s "$2" ] || jq -r 'def cell: (. // "") | gsub("\\s+"; " ") | @html | gsub("\\|"; "&#124;") | if . == "" then . else "<code>\(.)</code>" end;
-      "| outcome | mailing | recipients | reason |\n|---|---|---:|---|",
-      (.mailings[] | "| \(.outcome) | \(.address) | \(.recipients // "?") | \(.error | cell) |")' "$2"
-    next_step "$1" "$2"
+    if [ -s "$comment_file" ]; then
+      sed 's|/[^ ]*/\([^ ]*\.json\)|\1|g' "$comment_file" # without the folder of the runner
+    else
+      printf '### ⛔ smsby-deploy apply: exit code %s\n\n%s\n' "$1" "${3:-The log of this run says why. When the cause is gone:}"
+    fi
+    again "$1"
     [ -z "${GITHUB_RUN_ID:-}" ] ||
-      printf '\n[Log of this run](%s)\n' "${GITHUB_SERVER_URL:-https://github.com}/$GITHUB_REPOSITORY/actions/runs/$GITHUB_RUN_ID"
+      printf '\n%s\n' "${GITHUB_SERVER_URL:-https://github.com}/$GITHUB_REPOSITORY/actions/runs/$GITHUB_RUN_ID"
   } >"$work/apply.md"
   cat "$work/apply.md" >>"$summary"
-  for number in $3; do
+  for number in $2; do
     comment "$number" "$work/apply.md" ||
       echo "::warning title=smsby-deploy::Cannot write the result to pull request $number; it is in the summary of this run."
   done
 }
 
-next_step() { # what to do after exit code $1 with result $2
-  local again="gh run rerun ${GITHUB_RUN_ID:-RUN} --failed" anew="${GITHUB_WORKFLOW_REF:-}"
+again() { # the command that goes on after exit code $1
+  local anew="${GITHUB_WORKFLOW_REF:-}" command="gh run rerun ${GITHUB_RUN_ID:-RUN} --failed"
   anew="${anew%@*}"
-  anew="gh workflow run ${anew##*/} --ref $branch"
   case "$1" in
     0 | 2) return ;;
-    4) echo "Refused or blocked; what is not was sent. When the cause is gone, run the job again; it applies the same plan:" ;;
-    5)
-      echo "This run sent nothing of the plan: what is on \`$branch\` or in the lock is not what was reviewed, or there is no plan."
-      echo "Plan \`$branch\` and have that approved:"
-      again="$anew"
-      ;;
-    6)
-      echo "Some outcome is not known, or a mailing was sent in part. **Do not send it by other means.** The job, run again, looks for it"
-      echo "at sms.by, and sends only to those who certainly got nothing:"
-      ;;
-    7) echo "sms.by was not reached, or refused the token. Check both, then run the job again; it applies the same plan:" ;;
-    8) echo "Another run held the lock. When it has ended, run the job again:" ;;
-    *) echo "When the cause is gone, run the job again:" ;;
+    5) command="gh workflow run ${anew##*/} --ref $branch" ;;
   esac
   # shellcheck disable=SC2016  # for Markdown
-  printf '\n```sh\n%s\n```\n' "$again"
-  if [ "$1" -eq 6 ] && [ -s "$2" ]; then
-    printf '\nIf it stays unknown, look in the account at sms.by and record what you found:\n\n```sh\n'
-    jq -r '.mailings[] | select(.outcome == "unknown") | "smsby-deploy lock resolve \(.address) --sent --reason …  # or --not-sent"' "$2"
-    printf '```\n'
-  fi
+  printf '\n```sh\n%s\n```\n' "$command"
 }
 
 lock_files() { # the files to commit; none for a shared lock
@@ -377,7 +367,7 @@ unsent() { # what is on this branch and was not sent: a cancelled run, or one wi
       printf '\nThis was merged and is not sent. Either a run still waits for its approval, or it was cancelled or failed: then plan'
       # shellcheck disable=SC2016  # for Markdown
       printf ' `%s`\nand have that approved:\n' "$branch"
-      next_step 5 "" | sed -n '/^```/,$p'
+      again 5
     } >>"$summary"
     echo "::warning title=smsby-deploy::Something on $branch was merged and not sent (exit code $code). The summary says how to go on."
   fi
