@@ -41,7 +41,8 @@ _NOT_IN_NAMES = re.compile(r"[^\w@.+-]", re.ASCII)
 class SignedMailing(NamedTuple):
     """What is signed of one mailing.
 
-    `schedule_time` is in ISO format with offset. `recipients` are those left after opt-outs; None if only sms.by knows.
+    `schedule_time` is in ISO format with offset. If it is `fresh`, its audience may change until the hand-over.
+    `recipients` are those left after opt-outs; None if only sms.by knows.
     """
 
     address: str
@@ -49,6 +50,7 @@ class SignedMailing(NamedTuple):
     content_digest: str
     audience_digest: str
     schedule_time: str | None
+    fresh: bool
     recipients: int | None
 
     def covers(self, now: SignedMailing) -> bool:
@@ -294,13 +296,14 @@ def sign_plan(project: Project, plan: Plan, key: Path, now: datetime) -> SignedP
     mailings = tuple(action for action in plan.actions if _needs_signature(action))
     if not mailings:
         raise Refused("nothing to sign: the plan sends nothing")
+    fresh = {mailing.address for mailing in project.mailings if mailing.is_fresh}
     document = {
         "format": _FORMAT,
         "version": _VERSION,
         "project": plan.project,
         "environment": plan.environment,
         "plan": plan.id,
-        "mailings": [_signed_mailing(action)._asdict() for action in mailings],
+        "mailings": [_signed_mailing(action, action.address in fresh)._asdict() for action in mailings],
     }
     content = canonical_json(document)
     signature = sign(content, key)
@@ -343,7 +346,7 @@ def _needs_signature(action: Action) -> bool:
     return action.commits or is_held_back
 
 
-def _signed_mailing(action: Action) -> SignedMailing:
+def _signed_mailing(action: Action, is_fresh: bool) -> SignedMailing:
     assert action.revision is not None
     # Who is left out for now, under contact pressure, was reviewed as a recipient.
     recipients = None if action.recipients is None else action.recipients + action.audience.capped
@@ -353,5 +356,6 @@ def _signed_mailing(action: Action) -> SignedMailing:
         action.content_digest,
         action.audience_digest,
         action.schedule_time,
+        is_fresh,
         recipients,
     )

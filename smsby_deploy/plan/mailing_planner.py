@@ -173,7 +173,7 @@ class MailingPlanner:
         recipients = None if isinstance(mailing.audience, ContactList) else desired.audience.final
         most = None if is_kept else recipients
         signed = SignedMailing(
-            mailing.address, desired.revision, desired.content_digest, audience, time, most
+            mailing.address, desired.revision, desired.content_digest, audience, time, mailing.is_fresh, most
         )
         names, lack = self.approvals.judge(mailing, signed, recipients, desired.cost)
         return replace(decision, signed_by=names) if lack is None else block(ReasonCode.APPROVAL, lack)

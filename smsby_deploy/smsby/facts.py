@@ -237,6 +237,7 @@ class AccountFacts:
             FactName.NAME_LENGTH: str(length.listed)
             if length is not None and length.listed < length.sent
             else "",
+            FactName.LISTING_LAG: f"{self.listing_lag:g} s" if self.listing_lag else "",
             FactName.PRICE: str(self.price.per_part) if self.price is not None else "",
             **{name: clock.text for name, clock in clocks.items() if clock is not None},
         }

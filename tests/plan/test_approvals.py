@@ -66,7 +66,9 @@ class _Desk:
         """Judge the first mailing as if it had so many recipients and this cost."""
         project = load_project(self.root).project
         action, mailing = self.plan().actions[0], project.mailings[0]
-        signed = SignedMailing(action.address, 1, action.content_digest, action.audience_digest, None, None)
+        signed = SignedMailing(
+            action.address, 1, action.content_digest, action.audience_digest, None, False, None
+        )
         assert project.approvals is not None
         check = ApprovalCheck(project, project.approvals, NOON, [])
         return check.judge(mailing, signed, recipients, None if cost is None else Decimal(cost))
@@ -236,6 +238,23 @@ def test_opt_outs_that_are_taken_back_need_new_signatures(desk: _Desk) -> None:
     opt_outs.write_text("", "utf-8")
     vip = desk.plan().actions[0]
     assert (vip.reason_code, vip.recipients) == ("approval", 2)
+
+
+def test_fresh_audience_needs_a_signature_of_its_own(desk: _Desk) -> None:
+    """Who signed for these recipients did not sign that they may change until the hand-over."""
+    campaign = CAMPAIGN.replace("campaign: sale", "campaign: sale\nschedule_time: 2026-12-10T10:00:00")
+    (desk.root / "sale.yaml").write_text(campaign, "utf-8")
+    smsby = desk.root / "smsby.yaml"
+    rails = "guardrails: {expect_recipients: {min: 1, max: 9}}\nrelease: {before: 12h, at_latest: 20m}\n"
+    smsby.write_text(smsby.read_text("utf-8") + rails, "utf-8")
+    desk.sign("anna")
+    assert desk.plan().actions[0].action == "hold"
+    (desk.root / "sale.yaml").write_text(
+        campaign.replace("campaign: sale", "campaign: sale\naudience: fresh"), "utf-8"
+    )
+    assert desk.plan().actions[0].reason_code == "approval"
+    desk.sign("anna")
+    assert desk.plan().actions[0].action == "hold"
 
 
 def test_signature_stays_in_the_project(desk: _Desk) -> None:

@@ -109,6 +109,7 @@ def test_facts_decide_only_where_they_differ_from_the_document() -> None:
         FactName.EMPTY_LIST: "bare_list",
         FactName.PART_TABLE: "gsm",
         FactName.NAME_LENGTH: "40",
+        FactName.LISTING_LAG: "41.5 s",
         FactName.PRICE: "0.03",
         FactName.CLOCK_IN: "UTC-01:30",
         FactName.SCHEDULE_CLOCK: "UTC+00:00",
