@@ -1,8 +1,11 @@
-"""Paths of the shipped files: in the wheel, or at the top of a checkout."""
+"""The shipped files: in the wheel, or at the top of a checkout."""
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -13,8 +16,14 @@ def _shipped(name: str) -> Path:
 
 
 def schema_file(name: str) -> Path:
-    """Return the path of the JSON Schema `name`: project, campaign, plan, lock or facts."""
+    """Return the path of the JSON Schema `name`: project, campaign, plan, lock, …"""
     return _shipped("schema") / f"{name}.schema.json"
+
+
+@cache
+def load_schema(name: str) -> Any:
+    """Return the JSON Schema `name`, decoded."""
+    return json.loads(schema_file(name).read_text(encoding="utf-8"))
 
 
 def catalog_file(language: str) -> Path:

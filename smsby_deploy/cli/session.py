@@ -259,8 +259,6 @@ def folder_from_here(context: Context) -> str:
 
     CI annotations name files from there.
     """
-    from pathlib import Path
-
     from smsby_deploy.config.project_loader import find_project
 
     root, here = find_project(context.project, context.environ).resolve(), Path.cwd()

@@ -10,7 +10,6 @@ be a phone.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -20,7 +19,7 @@ import jsonschema_rs
 
 from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.resources import schema_file
+from smsby_deploy.resources import load_schema
 
 _TYPE_NAMES = {
     "string": "text",
@@ -220,12 +219,6 @@ def _typed(value: Any, allowed: ScalarTypes) -> Any:
 def _is_huge(value: str) -> bool:
     """Whether `value` is a number with so many digits that it counts nothing."""
     return len(value) > _MOST_DIGITS and _NUMBER.fullmatch(value) is not None
-
-
-@cache
-def load_schema(name: str) -> Any:
-    """Return the JSON Schema `name` (project, campaign, plan, lock)."""
-    return json.loads(schema_file(name).read_text(encoding="utf-8"))
 
 
 def check_document(name: str, document: YamlMap, file: str) -> list[Problem]:

@@ -6,13 +6,12 @@ names keys of the schema and positions, never a value or a key of the document.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from smsby_deploy.resources import schema_file
+from smsby_deploy.resources import load_schema
 from smsby_deploy.wording import remove_controls
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ def _explain(path: list[Any], rules: list[Any]) -> str:
 
 def _place(path: list[Any]) -> str:
     """`mailings.?.chunks[0].state`: keys that are not the schema's own are not repeated."""
-    known = {*_KEYS, *_keys_of(_schema("lock")), *_keys_of(_schema("plan"))}
+    known = {*_KEYS, *_keys_of(load_schema("lock")), *_keys_of(load_schema("plan"))}
     steps = (f"[{step}]" if isinstance(step, int) else f".{step}" if step in known else ".?" for step in path)
     return "".join(steps).removeprefix(".") or "the document"
 
@@ -116,11 +115,6 @@ def _keys_of(schema: Any) -> Iterator[str]:
             yield from _keys_of(part)
 
 
-@cache
-def _schema(name: str) -> Any:
-    return json.loads(schema_file(name).read_text(encoding="utf-8"))
-
-
 def _compile(schema: Any) -> Validator:
     from jsonschema_rs import Draft202012Validator
 
@@ -129,12 +123,12 @@ def _compile(schema: Any) -> Validator:
 
 @cache
 def _validator(name: str) -> Validator:
-    return _compile(_schema(name))
+    return _compile(load_schema(name))
 
 
 @cache
 def _mailings_validator() -> Validator:
-    mailings = _schema("lock")["properties"]["mailings"]
+    mailings = load_schema("lock")["properties"]["mailings"]
     return _compile(_with_definitions({"properties": {"mailings": mailings}}))
 
 
@@ -150,7 +144,7 @@ def _events_validator() -> Validator:
 
 @cache
 def _rescue_validator() -> Validator:
-    lock = _schema("lock")["properties"]
+    lock = load_schema("lock")["properties"]
     result = {
         "type": "object",
         "required": ["chunks", "changes"],
@@ -171,7 +165,7 @@ def _rescue_validator() -> Validator:
 
 @cache
 def _archived_validator() -> Validator:
-    lock = _schema("lock")["properties"]
+    lock = load_schema("lock")["properties"]
     properties = {
         "sum": {"type": "string"},
         "scope": {"type": "string"},
@@ -193,15 +187,15 @@ def _archived_validator() -> Validator:
 
 
 def _with_definitions(schema: dict[str, Any]) -> dict[str, Any]:
-    return {**schema, "$defs": _schema("lock")["$defs"]}
+    return {**schema, "$defs": load_schema("lock")["$defs"]}
 
 
 def _chunk_schema() -> Any:
-    return _schema("lock")["$defs"]["entry"]["properties"]["chunks"]["items"]
+    return load_schema("lock")["$defs"]["entry"]["properties"]["chunks"]["items"]
 
 
 def _address_schema() -> dict[str, Any]:
-    return {"type": "string", **_schema("lock")["properties"]["mailings"]["propertyNames"]}
+    return {"type": "string", **load_schema("lock")["properties"]["mailings"]["propertyNames"]}
 
 
 def _chunk_refs(*more: Any) -> dict[str, Any]:
@@ -213,7 +207,7 @@ def _chunk_refs(*more: Any) -> dict[str, Any]:
 
 def _changes_schema() -> dict[str, Any]:
     """The changes of a chunk, or what sms.by knows about a list mailing."""
-    entry = _schema("lock")["$defs"]["entry"]["properties"]
+    entry = load_schema("lock")["$defs"]["entry"]["properties"]
     facts = {key: entry[key] for key in ("recipients", "parts", "cost", "billed")}
     return {
         "type": "object",
@@ -224,7 +218,7 @@ def _changes_schema() -> dict[str, Any]:
 
 def _event_schema() -> dict[str, Any]:
     """The keys of journal lines, as in the table of events.py."""
-    lock, chunk = _schema("lock")["properties"], _chunk_schema()["properties"]
+    lock, chunk = load_schema("lock")["properties"], _chunk_schema()["properties"]
     apply = lock["applies"]["items"]["properties"]
     binding = {key: lock[key] for key in ("environment", "service", "account", "lineage")}
     text = apply["commit"]  # or null
@@ -246,8 +240,10 @@ def _event_schema() -> dict[str, Any]:
         "rows": chunk["rows"],
         "baseline": chunk["baseline"],
         "upload": chunk["upload"],
-        "revision": _schema("lock")["$defs"]["entry"]["properties"]["revision"],
-        "ending": {"anyOf": [{"type": "null"}, _schema("lock")["$defs"]["entry"]["properties"]["ending"]]},
+        "revision": load_schema("lock")["$defs"]["entry"]["properties"]["revision"],
+        "ending": {
+            "anyOf": [{"type": "null"}, load_schema("lock")["$defs"]["entry"]["properties"]["ending"]]
+        },
         "resolution": lock["resolutions"]["items"],
         "digest_key": {**lock["digest_key"], "type": ["string", "null"]},
         "sealed": lock["sealed"],

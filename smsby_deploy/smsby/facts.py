@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from smsby_deploy.errors import FilesInvalid, SmsbyDeployError
 from smsby_deploy.files import refuse_link, write_file
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.resources import schema_file
+from smsby_deploy.resources import load_schema
 
 if TYPE_CHECKING:
     from jsonschema_rs import Validator
@@ -345,7 +345,7 @@ def _invalid(path: Path, why: str) -> FilesInvalid:
 def _validator() -> Validator:
     from jsonschema_rs import Draft202012Validator
 
-    schema = json.loads(schema_file("facts").read_text(encoding="utf-8"))
+    schema = load_schema("facts")
     return Draft202012Validator(schema, validate_formats=True)
 
 

@@ -16,9 +16,9 @@ from smsby_deploy.config.environments import (
     read_freeze,
     service_url,
 )
-from smsby_deploy.config.schema import load_schema
 from smsby_deploy.errors import SmsbyUnavailable, UsageError
 from smsby_deploy.problems import Location
+from smsby_deploy.resources import load_schema
 
 PLACE = Location("smsby.yaml", 4, 8)
 

@@ -14,8 +14,8 @@ import pytest
 
 from smsby_deploy import errors
 from smsby_deploy.cli.main import group
-from smsby_deploy.config.schema import load_schema
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.resources import load_schema
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCHEMAS = ("project", "campaign", "plan", "lock", "approval")

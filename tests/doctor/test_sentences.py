@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from smsby_deploy.doctor.sentences import asked, learned, meaning
-from smsby_deploy.resources import schema_file
+from smsby_deploy.resources import load_schema
 from smsby_deploy.smsby.facts import Fact, FactName, FactState, Gap
 from tests.smsby.test_facts import VALUES
 
-_SCHEMA = json.loads(schema_file("facts").read_text(encoding="utf-8"))
+_SCHEMA = load_schema("facts")
 _FACTS = _SCHEMA["properties"]["accounts"]["additionalProperties"]["properties"]["facts"]["properties"]
 
 

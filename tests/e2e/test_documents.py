@@ -10,8 +10,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from smsby_deploy.config.schema import load_schema
-from smsby_deploy.resources import schema_file
+from smsby_deploy.resources import load_schema, schema_file
 from tests.e2e.conftest import Shop
 
 CAMPAIGN = """\

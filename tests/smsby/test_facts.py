@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from smsby_deploy.errors import FilesInvalid
-from smsby_deploy.resources import schema_file
+from smsby_deploy.resources import load_schema
 from smsby_deploy.smsby.facts import (
     NO_FACTS,
     AccountClock,
@@ -215,7 +215,7 @@ def test_facts_that_are_no_facts_file(tmp_path: Path, content: str) -> None:
 
 def test_facts_schema_has_every_fact() -> None:
     """Each fact has a title and a description for editors."""
-    schema = json.loads(schema_file("facts").read_text(encoding="utf-8"))
+    schema = load_schema("facts")
     facts = schema["properties"]["accounts"]["additionalProperties"]["properties"]["facts"]["properties"]
     assert list(facts) == [str(name) for name in FactName] == [str(name) for name in VALUES]
     assert all(fact["title"] and fact["description"].endswith(".") for fact in facts.values())
