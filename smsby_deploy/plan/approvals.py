@@ -160,9 +160,7 @@ class ApprovalCheck:
             content = canonical_json(approval.signed)
             names = find_signer(content, approval.signature, self.policy.path, self.now)
             if not names:
-                message = (
-                    f"its signature does not count: no key of {self.policy.name} that is valid now made it"
-                )
+                message = f"its signature does not count: it was not made by a key in {self.policy.name} that is valid now"
                 self.problems.append(_problem(message, approval.name))
             self._names[approval.name] = names
         return self._names[approval.name]
@@ -175,7 +173,7 @@ class ApprovalCheck:
                 try:
                     approval = read_approval(path)
                 except (OSError, ValueError, RecursionError):
-                    message = "it is no approval, or was edited; have the plan signed again"
+                    message = "not an approval, or edited; sign the plan again"
                     self.problems.append(_problem(message, f"{FOLDER}/{path.name}"))
                     continue
                 place = (approval.signed["project"], approval.signed["environment"])
