@@ -35,7 +35,8 @@ def command(context: Context, plan_path: Path, key: Path | None) -> ExitCode:
     """Sign the mailings of PLANFILE, by the rules under `approvals` in smsby.yaml.
 
     The signature is a file in approvals/: commit it. `plan` and `apply` verify it. It covers environment, address, revision,
-    text, recipients and time of each mailing. Later opt-outs are honored and do not invalidate it; any other change does.
+    text, sender, recipients and time of each mailing. Later opt-outs are honored and do not invalidate it; any other
+    change does.
     """
     from smsby_deploy.cli.session import load
     from smsby_deploy.clock import SystemClock
