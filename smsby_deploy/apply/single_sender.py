@@ -278,10 +278,13 @@ class SingleSender:
     # --- messages --------------------------------------------------------------------------------------------------
 
     def _prepare(self, sending: _Sending, chunk: Chunk) -> None:
-        """Leave out the opt-outs and make the message of `chunk`; stop the mailing if that fails."""
+        """Leave out who gets nothing, and make the message.
+
+        If that fails, stop the mailing.
+        """
         mailing = sending.mailing
         record = self._chunks.record_of(mailing, chunk)
-        states = self._without_opt_outs(chunk, recorded_states(record, chunk))
+        states = self._without_suppressed(chunk, recorded_states(record, chunk))
         if not states.has_any(UNSENT) or record.message_id is not None:
             if states != record.phones:
                 self._chunks.record(mailing, chunk, states)
@@ -306,11 +309,11 @@ class SingleSender:
         sending.made.add(outcome.message_id)
         self._chunks.record(sending.mailing, chunk, states, message_id=outcome.message_id)
 
-    def _without_opt_outs(self, chunk: Chunk, states: PhoneStates) -> PhoneStates:
-        opt_outs = self._chunks.opt_outs
+    def _without_suppressed(self, chunk: Chunk, states: PhoneStates) -> PhoneStates:
+        """Leave out the opt-outs, and who would get too many messages."""
         return PhoneStates(
-            PhoneState.SUPPRESSED if state in UNSENT and phone in opt_outs else state
-            for phone, state in zip(chunk.phones, states, strict=True)
+            state if is_reached or state not in UNSENT else PhoneState.SUPPRESSED
+            for is_reached, state in zip(chunk.not_suppressed, states, strict=True)
         )
 
     def _use_existing(self, sending: _Sending, chunk: Chunk, states: PhoneStates, message_id: int) -> None:

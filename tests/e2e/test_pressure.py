@@ -66,6 +66,16 @@ def test_capped_recipients_are_left_out(sent: Shop) -> None:
     }
 
 
+def test_capped_recipients_are_left_out_phone_by_phone(sent: Shop) -> None:
+    """Also by `via: single`, and by one whose recipients are all capped."""
+    single = ", via: single"
+    _write(sent, _mailing("two", BORIS, VERA, more=single), _mailing("zz", ANNA, BORIS, more=single))
+    applied = sent.run("apply", "--auto-approve")
+    assert applied.code == 0, applied.err
+    assert {phone: len(texts) for phone, texts in _texts(sent).items()} == {ANNA: 1, BORIS: 1, VERA: 1}
+    assert sent.run("plan").code == 0
+
+
 def test_excess_blocks(sent: Shop) -> None:
     _write(sent, _mailing("two", BORIS, VERA), pressure="{messages: 1, within: 7d}")
     planned = sent.run("plan", "--format", "json")
