@@ -23,6 +23,8 @@ _OUTCOME_ICONS = {TestOutcome.PASSED: "✅", TestOutcome.FAILED: "❌", TestOutc
 def parts_text(action: Action, review: MailingReview | None, t: Translator) -> str:
     """The parts, and how many recipients have a text of 1, 2, and 3 or more."""
     by_parts: Sequence[int] | None = review.by_parts if review else None
+    if by_parts is not None and sum(by_parts) != action.recipients:
+        by_parts = None  # of the whole audience, and not all of it is sent to, as under `pressure`
     if by_parts is None and action.recipients and action.parts is not None:
         each, rest = divmod(action.parts, action.recipients)
         if not rest:  # one text for all

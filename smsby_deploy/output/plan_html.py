@@ -31,8 +31,7 @@ from smsby_deploy.output.values import (
     local_and_utc,
     safe_line,
     span_text,
-    spread_text,
-    variants_text,
+    variant_totals,
 )
 from smsby_deploy.plan.comparison import compare_action, removed_since
 from smsby_deploy.plan.model import Action, ActionKind
@@ -43,6 +42,7 @@ from smsby_deploy.problems import Problem, Severity
 if TYPE_CHECKING:
     from smsby_deploy.output.plan_markdown import CommentContext
     from smsby_deploy.output.translation import Translator
+    from smsby_deploy.plan.desired import SendTimes
     from smsby_deploy.texts.samples import MailingReview, Sample
 
 _VERDICTS = {
@@ -285,9 +285,20 @@ def _departures(
             ids[action.address],
             safe_line(action.address),
             _LOOKS.get(action.action, "good"),
-            f"{datetime.fromisoformat(time):%H:%M}" if time else "",
+            _clock_text(datetime.fromisoformat(time), action.spread, t) if time else "",
             t.count(action.recipients),
         )
+
+
+def _clock_text(time: datetime, spread: SendTimes | None, t: Translator) -> str:
+    """`10:00`, or from when to when a mailing is spread."""
+    clock = f"{time:%H:%M}"
+    if spread is None or spread.last == spread.first:
+        return clock
+    last = f"{spread.last:%H:%M}"
+    if spread.last.date() == spread.first.date():
+        return f"{clock}–{last}"
+    return f"{clock} – {t.day(spread.last.date(), has_year=False)} {last}"
 
 
 def _weeks(result: PlanResult, context: CommentContext, ids: dict[str, str]) -> list[list[Day]]:
@@ -348,9 +359,12 @@ def _facts(
     if action.contact_list is not None:
         yield t.gettext("Contact list"), safe_line(list_text(action.contact_list, t))
     if action.spread is not None:
-        yield t.gettext("Spread"), safe_line(spread_text(action.spread, t))
+        yield (
+            t.gettext("Spread"),
+            safe_line(f"{t.sentence(action.spread.span)}: {t.sentence(action.spread.pace)}"),
+        )
     if action.variants:
-        yield t.gettext("Variants"), safe_line(variants_text(action.variants, t))
+        yield t.gettext("Variants"), safe_line(variant_totals(action.variants, t))
     if action.action is not ActionKind.ORPHAN:
         change = compare_action(action, context.base, review.text if review else None)
         yield t.gettext("Change"), safe_line(change_text(change, plan.currency, t))

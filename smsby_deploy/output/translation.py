@@ -161,6 +161,8 @@ class _Catalog(Translator):
             return self._date(value, _MINUTES + zone)
         if isinstance(value, Decimal):
             return self.money(value)
+        if isinstance(value, float):
+            return self.number(format(value, form))
         if isinstance(value, StrEnum):
             return self.name(value)
         return self.sentence(value) if isinstance(value, str) else format(value, form)

@@ -85,6 +85,11 @@ def local_and_utc(
 
 def variants_text(variants: Sequence[VariantTotals], language: Translator = ENGLISH) -> str:
     """`variants a: 1,080 recipients, 1,080 parts, 28.08; b: …`."""
+    return language.gettext("variants {variants}", variants=variant_totals(variants, language))
+
+
+def variant_totals(variants: Sequence[VariantTotals], language: Translator = ENGLISH) -> str:
+    """`a: 1,080 recipients, 1,080 parts, 28.08; b: …`."""
     said = []
     for one in variants:
         size = language.gettext(
@@ -94,7 +99,7 @@ def variants_text(variants: Sequence[VariantTotals], language: Translator = ENGL
             parts=one.parts,
         )
         said.append(size if one.cost is None else f"{size}, {language.money(one.cost)}")
-    return language.gettext("variants {variants}", variants="; ".join(said))
+    return "; ".join(said)
 
 
 def spread_text(spread: SendTimes, language: Translator = ENGLISH) -> str:

@@ -23,7 +23,7 @@ from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.model import NEW_COMMITTING, Action, ActionKind, ReasonCode
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.phone_set import FIRST_NUMBER, PhoneSet
-from smsby_deploy.wording import counted, sentence
+from smsby_deploy.wording import join_sentences, sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient
@@ -115,8 +115,12 @@ class PressureCheck:
                 limit=limit,
             )
             return one.action.block(ReasonCode.GUARDRAIL, why)
-        who = counted(len(excess.phones), "recipient")
-        self._note(one, "PRESSURE", f"{who} would get more than {limit}, and are left out")
+        why = sentence(
+            "{count:recipient|recipients} would get more than {limit}, and {count:|is|are} left out",
+            count=len(excess.phones),
+            limit=limit,
+        )
+        self._note(one, "PRESSURE", why)
         return self._leave_out(one, excess.phones)
 
     def _leave_out(self, one: PlannedMailing, capped: PhoneSet) -> Action:
@@ -201,16 +205,23 @@ class PressureCheck:
         )
 
     def _note_overlap(self, one: PlannedMailing, excess: Excess) -> None:
-        parts = [
-            f"{counted(count, 'recipient')} {where}"
-            for count, where in (
-                (excess.in_plan, "get another mailing of this plan"),
-                (excess.lately, f"got others within {_span(self.pressure.within)}"),
+        parts = []
+        if excess.in_plan:
+            parts.append(
+                sentence(
+                    "{count:recipient gets|recipients get} another mailing of this plan", count=excess.in_plan
+                )
             )
-            if count
-        ]
+        if excess.lately:
+            parts.append(
+                sentence(
+                    "{count:recipient|recipients} got others within {span}",
+                    count=excess.lately,
+                    span=_span(self.pressure.within),
+                )
+            )
         if parts:
-            self._note(one, "OVERLAP", ", ".join(parts))
+            self._note(one, "OVERLAP", join_sentences(parts))
 
     def _note(self, one: PlannedMailing, code: str, message: str) -> None:
         mailing = one.mailing

@@ -50,11 +50,11 @@ class VariantStatus:
         if not self.recipients:
             return sentence("variant {name}: no recipients", name=self.name)
         return sentence(
-            "variant {name}: {delivered:,} of {recipients:recipient|recipients} delivered ({share}%)",
+            "variant {name}: {delivered:,} of {recipients:recipient|recipients} delivered ({share:.1f}%)",
             name=self.name,
             delivered=self.delivered,
             recipients=self.recipients,
-            share=f"{self.delivered * 1000 // self.recipients / 10:.1f}",
+            share=self.delivered * 1000 // self.recipients / 10,
         )
 
 

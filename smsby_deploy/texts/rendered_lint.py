@@ -15,6 +15,7 @@ from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.texts.analysis import RenderError
 from smsby_deploy.texts.template import TextTemplate
+from smsby_deploy.wording import sentence
 
 BY_ADVERTISING = "by-advertising"
 _SERVICE = "service"  # the label `kind` of a campaign that is no advertising
@@ -82,7 +83,10 @@ class RenderedLint:
             index = next((i for i, text in enumerate(texts) if len(re.findall(_LINK, text)) > 1), -1)
             if index >= 0:
                 where = self._where(batch, index, file)
-                message = f"two links in one text{where}: leave one, or recipients do not know which to open"
+                message = sentence(
+                    "two links in one text{where}: leave one, or recipients do not know which to open",
+                    where=where,
+                )
                 self._warn("TWO_LINKS", message, self._place_link())
         for name, pattern in list(self._lacks.items()):
             index = next((i for i, text in enumerate(texts) if text and not re.search(pattern, text)), -1)
@@ -98,17 +102,21 @@ class RenderedLint:
         """Where two spaces in a row come from: a value, the template, or what a tag leaves."""
         literal = next(filter(None, (one.find_literal(_GAP) for one in self._texts)), None)
         if batch is None:
-            return literal or self._begin(), "two spaces in a row: remove one"
+            return literal or self._begin(), sentence("two spaces in a row: remove one")
         row = Location(file, batch.lines[index])
         if batch.texts[index] is not None:
-            return row, "two spaces in a row in the recipient's text: remove one"
+            return row, sentence("two spaces in a row in the recipient's text: remove one")
         values = batch.variables_of(index)
         name = next((name for name, value in values.items() if _GAP in value and value in text), None)
         if name is not None:
-            return row, f"the column {name!r} contains two spaces in a row: correct it in the data"
+            return row, sentence(
+                "the column '{name}' contains two spaces in a row: correct it in the data", name=name
+            )
         if literal is not None:
-            return literal, "two spaces in a row: remove one"
-        message = f"two spaces in a row where a tag leaves nothing ({row}): put a space inside of it"
+            return literal, sentence("two spaces in a row: remove one")
+        message = sentence(
+            "two spaces in a row where a tag leaves nothing ({row}): put a space inside of it", row=str(row)
+        )
         return self._begin(), message
 
     def _place_link(self) -> Location:
@@ -141,11 +149,13 @@ def _find(what: str, texts: Sequence[str]) -> int:
 
 def _explain_lack(name: str, where: str) -> str:
     if name == "sender":
-        return (
-            f"advertising must name its sender, and this text does not{where}: add the name in quotes, with its legal form, "
-            "or as the alphaname says it"
+        return sentence(
+            "advertising must name its sender, and this text does not{where}: add the name in quotes, with its legal form, "
+            "or as the alphaname says it",
+            where=where,
         )
-    return (
-        f"advertising must say how to refuse further messages, and this text does not{where}: add, for example, "
-        "«Отказ: СТОП на 1234»"
+    return sentence(
+        "advertising must say how to refuse further messages, and this text does not{where}: add, for example, "
+        "«Отказ: СТОП на 1234»",
+        where=where,
     )

@@ -296,7 +296,8 @@ def _explain_literal(oddity: Oddity) -> str:
             found=oddity.found,
         )
     if oddity.code == "LINK":
-        return _explain_link(f"the link {re.sub(chr(0) + '+', '…', oddity.found)}", oddity)
+        which = sentence("the link {link}", link=re.sub(chr(0) + "+", "…", oddity.found))
+        return _explain_link(which, oddity)
     values = {"found": oddity.found, "letters": _name_letters(oddity.letters)}
     if re.match(_URL, oddity.found):
         return sentence("the URL {found} mixes two alphabets ({letters}); write it in one", **values)
@@ -305,8 +306,11 @@ def _explain_literal(oddity: Oddity) -> str:
 
 def _explain_link(which: str, oddity: Oddity) -> str:
     if oddity.is_order:
-        return f"{which} has # before ?, so the site gets no parameters; write ? and what follows before #"
-    return f"{which} is not valid; write https://, the host and the path"
+        return sentence(
+            "{which} has # before ?, so the site gets no parameters; write ? and what follows before #",
+            which=which,
+        )
+    return sentence("{which} is not valid; write https://, the host and the path", which=which)
 
 
 def _explain_value(name: str, found: _Found) -> str:

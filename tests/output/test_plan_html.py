@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
 
 from smsby_deploy.config.mailing_tests import AllSubject, MailingTest, TextExpectation
+from smsby_deploy.output.plan_details import parts_text
 from smsby_deploy.output.plan_html import plan_html
 from smsby_deploy.output.translation import translator
 from smsby_deploy.plan.comparison import Base
+from smsby_deploy.plan.desired import ChunkPlan
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.mailing_tests import MailingTestResult
 from smsby_deploy.plan.model import ActionKind, Plan
@@ -104,3 +107,29 @@ def test_plan_html_names_what_the_base_had() -> None:
     """A mailing that was removed would otherwise not be seen."""
     context = replace(examples.context(), base=Base("main", examples.context().base.mailings))
     assert "No longer here, but in main: sale/old" in plan_html(PlanResult(examples.ready_plan()), context)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "shown"), [(150, "<b>10:00–12:30</b>"), (1_500, "<b>10:00 – сб 2 окт. 11:00</b>")]
+)
+def test_plan_html_shows_until_when_a_mailing_is_spread(minutes: int, shown: str) -> None:
+    """In the calendar, and in Russian among the facts, which do not repeat their names."""
+    first = datetime(2027, 10, 1, 10, tzinfo=timezone(timedelta(hours=3)))
+    times = (first, first + timedelta(minutes=minutes))
+    chunks = tuple(ChunkPlan("0123456789", 10, "e" * 64, schedule_time=one.isoformat()) for one in times)
+    one = examples.action("sale/club", ActionKind.CREATE, schedule_time=first.isoformat(), chunks=chunks)
+    text = page(examples.plan(one), language="ru")
+    assert shown in text
+    assert "<dt>Растянута</dt><dd>1 октября 2027, 10:00 +03 — " in text
+
+
+def test_plan_html_splits_no_parts_that_are_not_sent() -> None:
+    """Under `pressure` the sizes are known of the whole audience only."""
+    one = examples.action("sale/vip", ActionKind.CREATE)
+    assert one.recipients is not None
+    t = translator("en")
+    sizes = (one.recipients - 1, 1, 0)
+    assert parts_text(one, replace(examples.review(), by_parts=sizes), t).endswith(
+        f"({one.recipients - 1:,}/1/0)"
+    )
+    assert "/" not in parts_text(one, replace(examples.review(), by_parts=(one.recipients, 1, 0)), t)

@@ -21,6 +21,7 @@ from smsby_deploy.lock.records import EntryState
 from smsby_deploy.output.plan_markdown import _RANKS
 from smsby_deploy.output.translation import ENGLISH, translator
 from smsby_deploy.plan.model import ActionKind, ReasonCode
+from smsby_deploy.status.delivery_counts import VariantStatus
 from smsby_deploy.status.report import State
 from smsby_deploy.wording import join_sentences, sentence
 
@@ -146,6 +147,16 @@ def test_sentence_keeps_times_and_money_for_the_translation() -> None:
     assert translator("ru").sentence(said) == (
         "её время (1 декабря 2026, 10:00 +03) прошло; её время (1 декабря 2026, 07:00 UTC) прошло; "
         "max_cost: отправка стоит 0,50, предел — 1,00"
+    )
+
+
+def test_shares_of_variants_have_the_separator_of_the_language() -> None:
+    """The line of a variant is a sentence whose share is a number."""
+    said = VariantStatus("a", 1080, 1050, 30, 0, 0, 0).line
+    assert said == "variant a: 1,050 of 1,080 recipients delivered (97.2%)"
+    assert (
+        translator("ru").sentence(said)
+        == "вариант a: доставлено 1\u00a0050 из 1\u00a0080 получателей (97,2\u00a0%)"
     )
 
 
