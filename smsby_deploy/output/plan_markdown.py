@@ -384,14 +384,16 @@ def _folds(action: Action, context: CommentContext, review: MailingReview | None
 def _footer(result: PlanResult, context: CommentContext) -> str:
     plan, t = result.plan, context.language
     digest = str(plan_document(plan)["digest"])
-    commit = f" · commit {code(context.commit[:12])}" if context.commit else ""
-    facts = (
-        f"plan <code>{plan.id}</code> · digest <code>{digest[:16]}</code>{commit} · {escape(plan.tool)}"
-        f" · {escape(plan.created_at)}"
-    )
+    facts = [
+        t.gettext("plan {id}", id=f"<code>{plan.id}</code>"),
+        t.gettext("digest {digest}", digest=f"<code>{digest[:16]}</code>"),
+    ]
+    if context.commit:
+        facts.append(t.gettext("commit {commit}", commit=code(context.commit[:12])))
+    line = " · ".join([*facts, escape(plan.tool), escape(plan.created_at)])
     if plan.account is None or plan.has_errors or not plan.to_do:
-        return f"\n<sub>{facts}</sub>\n"
+        return f"\n<sub>{line}</sub>\n"
     command = f"{context.program} {shlex.join(['apply', context.out or 'plan.json'])}"
     save = t.gettext("This plan was not saved; save it with {option}.", option="<code>--out plan.json</code>")
     apply = t.gettext("Apply exactly this plan: {command}", command=f"<code>{escape(command)}</code>")
-    return f"\n{apply if context.out else f'{save} {apply}'}\n\n<sub>{facts}</sub>\n"
+    return f"\n{apply if context.out else f'{save} {apply}'}\n\n<sub>{line}</sub>\n"
