@@ -44,10 +44,10 @@ def command(context: Context, plan_path: Path, key: Path | None) -> ExitCode:
     from smsby_deploy.plan.approvals import sign_plan
     from smsby_deploy.plan.plan_file import read_plan
 
-    project = load(context).project
-    plan = read_plan(plan_path)
+    loaded = load(context)
+    project, plan = loaded.project, read_plan(plan_path)
     chosen = key or _find_signing_key(project.root, context.environ)
-    signed = sign_plan(project, plan, chosen, SystemClock().now())
+    signed = sign_plan(loaded, plan, chosen, SystemClock().now())
     file = shlex.quote(os.path.relpath(project.root / signed.file))
     write_signed(signed, sys.stdout, file=file, plan=shlex.quote(str(plan_path)), program=context.program)
     return ExitCode.DONE

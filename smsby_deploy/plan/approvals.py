@@ -17,13 +17,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from smsby_deploy.config.declarations import ApprovalPolicy, ApprovalRule, Mailing, Project
-from smsby_deploy.config.project_loader import campaign_inputs
+from smsby_deploy.config.project_loader import LoadedProject, campaign_inputs
 from smsby_deploy.errors import PlanRefused, Refused, SmsbyDeployError
 from smsby_deploy.files import refuse_link, write_file
 from smsby_deploy.git import ask_git
 from smsby_deploy.lock.documents import check_approval
+from smsby_deploy.lock.records import Lock
+from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
+from smsby_deploy.plan.planner import measure_files
 from smsby_deploy.plan.ssh_signatures import find_signer, sign
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.texts.analysis import included_files
@@ -279,14 +282,17 @@ class SignedPlan:
         return sum(action.recipients or 0 for action in self.mailings)
 
 
-def sign_plan(project: Project, plan: Plan, key: Path, now: datetime) -> SignedPlan:
+def sign_plan(loaded: LoadedProject, plan: Plan, key: Path, now: datetime) -> SignedPlan:
     """Sign what `plan` would send, and write the signature to approvals/.
+
+    A plan file could show other figures than those of what it has signed, so the mailings must be those of the files.
 
     Raises:
         Refused: there are no rules, nothing would be sent, or a signature with `key` would not count.
-        PlanRefused: the plan is of another project or environment, was made offline, or by an older version.
+        PlanRefused: the plan is not of these files or of this environment, was made offline, or by an older version.
         SmsbyDeployError: ssh-keygen is missing, or does not sign; or the file cannot be written.
     """
+    project = loaded.project
     policy = project.approvals
     if policy is None:
         raise Refused("smsby.yaml has no `approvals`, so no signature is needed")
@@ -294,6 +300,7 @@ def sign_plan(project: Project, plan: Plan, key: Path, now: datetime) -> SignedP
     mailings = tuple(action for action in plan.actions if _needs_signature(action))
     if not mailings:
         raise Refused("nothing to sign: the plan sends nothing")
+    _check_files(loaded, mailings)
     fresh = {mailing.address for mailing in project.mailings if mailing.is_fresh}
     document = {
         "format": _FORMAT,
@@ -337,6 +344,30 @@ def _check_plan(project: Project, plan: Plan) -> None:
         raise PlanRefused("it has errors, so it cannot be applied", hint=hint)
     if any(action.revision is None for action in plan.actions if _needs_signature(action)):
         raise PlanRefused("it was made by an older version, which records no revisions", hint=hint)
+
+
+def _check_files(loaded: LoadedProject, mailings: Sequence[Action]) -> None:
+    """Check that the mailings of a plan are those of the files, recipients and all."""
+    in_files = {mailing.address for mailing in loaded.project.mailings}
+    select = tuple(action.address for action in mailings if action.address in in_files)
+    files = measure_files(loaded, select=select, lock=Lock(loaded.project.name)) if select else None
+    found = {one.mailing.address: one.desired for one in files.measured} if files is not None else {}
+    for action in mailings:
+        if (desired := found.get(action.address)) is None or not _is_same(desired, action):
+            raise PlanRefused(
+                f"{action.address} is not the mailing of the files here: text, recipients, time or figures differ",
+                hint="sign in the checkout that the plan was made from, or make a new plan",
+            )
+
+
+def _is_same(desired: Desired, action: Action) -> bool:
+    time = desired.schedule_time
+    figures = (action.recipients or 0) <= desired.audience.final and (action.cost or 0) <= (desired.cost or 0)
+    return figures and (
+        desired.has_content(action.content_digest)
+        and (desired.audience_digest, desired.revision) == (action.audience_digest, action.revision)
+        and action.schedule_time == (None if time is None else time.isoformat())
+    )
 
 
 def _needs_signature(action: Action) -> bool:

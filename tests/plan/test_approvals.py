@@ -57,7 +57,7 @@ class _Desk:
 
     def sign(self, *names: str) -> None:
         for name in names:
-            sign_plan(load_project(self.root).project, self.plan(), self.keys[name], NOON)
+            sign_plan(load_project(self.root), self.plan(), self.keys[name], NOON)
 
     def reasons(self) -> list[str]:
         return [action.reason for action in self.plan().actions]
@@ -260,7 +260,7 @@ def test_fresh_audience_needs_a_signature_of_its_own(desk: _Desk) -> None:
 def test_signature_stays_in_the_project(desk: _Desk) -> None:
     """The id of a plan is whatever its file says."""
     plan = replace(desk.plan(), id="../../outside/" + "x" * 300)
-    signed = sign_plan(load_project(desk.root).project, plan, desk.keys["anna"], NOON)
+    signed = sign_plan(load_project(desk.root), plan, desk.keys["anna"], NOON)
     assert [path.name for path in (desk.root / "approvals").iterdir()] == [Path(signed.file).name]
     assert desk.plan().actions[0].action == "create"
 
@@ -287,6 +287,25 @@ def test_linked_approval_is_not_read(desk: _Desk, tmp_path: Path) -> None:
     assert [problem.code for problem in desk.plan().problems] == ["APPROVAL"]
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"audience_digest": "0" * 64},
+        {"content_digest": "0" * 64},
+        {"recipients": 9},
+        {"revision": 2},
+        {"cost": Decimal(9)},
+    ],
+    ids=str,
+)
+def test_sign_plan_refuses_what_is_not_in_the_files(desk: _Desk, forged: dict[str, Any]) -> None:
+    """A plan file may show one thing and have another one signed."""
+    plan = desk.plan()
+    actions = (replace(plan.actions[0], **forged), *plan.actions[1:])
+    with pytest.raises(PlanRefused, match="sale/vip is not the mailing of the files here"):
+        sign_plan(load_project(desk.root), replace(plan, actions=actions), desk.keys["anna"], NOON)
+
+
 def test_sign_plan_refuses_a_stranger(desk: _Desk) -> None:
     with pytest.raises(Refused, match="would not count"):
         desk.sign("eve")
@@ -299,7 +318,7 @@ def test_sign_plan_refuses_an_offline_plan(desk: _Desk) -> None:
         loaded, select=(), client=None, account=None, lock=Lock("shop"), clock=FixedClock(), new_id="p1"
     )
     with pytest.raises(PlanRefused, match="offline"):
-        sign_plan(loaded.project, plan, desk.keys["anna"], NOON)
+        sign_plan(loaded, plan, desk.keys["anna"], NOON)
 
 
 # --- The author ------------------------------------------------------------------------------------------------------
