@@ -19,6 +19,7 @@ _APPLY = {
     "--auto-approve",
     "--format",
     "--report",
+    "--comment",
     "--lock-timeout",
 }
 _PLAN = {"select", "--out", "--format", "--detailed-exitcode", "--compare", "--offline", "--page"}
