@@ -25,8 +25,8 @@ from smsby_deploy.output.terminal import write_text
     type=click.IntRange(min=1),
     default=None,
     metavar="N",
-    help="At most N texts: one of each variant, the first, the most expensive, the longest, then the next rows. Default: at "
-    "most 8, the next rows only up to 3.",
+    help="At most N texts: one of each combination of conditions, the first, the most expensive, the longest, then "
+    "the next rows. Default: at most 8, the next rows only up to 3.",
 )
 @click.option(
     "--row",

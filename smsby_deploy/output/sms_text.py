@@ -59,8 +59,8 @@ def _title(sample: Sample) -> str:
 
 
 def further_line(further: int) -> Sentence:
-    """How many variants of a text are not shown."""
-    return sentence("and {further:further variant|further variants}", further=further)
+    """How many combinations of conditions are not shown."""
+    return sentence("and {further:further combination|further combinations} of conditions", further=further)
 
 
 def _numbered_lines(sample: Sample) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Which sides of its conditions and defaults each text takes, so that reviewers see one text of each variant.
+"""Which sides of its conditions and defaults each text takes, so that reviewers see one text of each combination.
 
 A signature has one character for each side that was taken, in the order of the template. Where the texts are rendered
 together, so are their signatures; otherwise a text is rendered again by a template that records what it does, once for
@@ -178,7 +178,7 @@ class MailingBranches:
 
     @property
     def are_there(self) -> bool:
-        """Whether recipients may get different variants."""
+        """Whether recipients may get different combinations."""
         return len(self._branches) > 1 or any(one.are_there for one in self._branches)
 
     def signatures(self, batch: Batch, eligible: bytearray) -> list[str]:

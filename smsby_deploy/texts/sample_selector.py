@@ -1,7 +1,7 @@
 """Selection of the texts a reviewer sees, made while the recipients stream by.
 
-Shown are one text of each variant (of what the sides of conditions, defaults and languages make of the template), the first,
-the most expensive and the longest, or the rows that were asked for. Whole batches are compared first, so that most rows are
+Shown are one text of each combination (of the sides of conditions, of defaults and of languages), the first, the most
+expensive and the longest, or the rows that were asked for. Whole batches are compared first, so that most rows are
 never looked at one by one.
 """
 
@@ -22,7 +22,7 @@ from smsby_deploy.texts.parts import UCS2_UNITS, TextSize, TextTooLong, measure_
 from smsby_deploy.wording import Sentence, sentence
 
 _MOST_SAMPLES = 8
-_MOST_VARIANTS = 1000  # that are counted
+_MOST_COMBINATIONS = 1000  # that are counted
 _FEW_ROWS = 20  # up to this many rows of a batch, variables are looked up row by row
 
 
@@ -47,19 +47,19 @@ class Candidate:
         return self.cost or Decimal(0), self.size.parts
 
 
-class VariantSource(Protocol):
-    """What tells the variants of a mailing's text apart."""
+class CombinationSource(Protocol):
+    """What tells the combinations of a mailing's text apart."""
 
     def signatures(self, batch: Batch, eligible: bytearray) -> list[str]:
-        """Return the variant of each text, a character for each side taken."""
+        """Return the combination of each text, a character for each side taken."""
 
     def names_of(self, signature: str) -> list[Sentence]:
-        """Return what the sides of a variant are called."""
+        """Return what the sides of a combination are called."""
 
 
 @dataclass(slots=True)
-class _Variant:
-    """A variant of the text: the first recipient who gets it, and how many do."""
+class _Combination:
+    """A combination of the text: the first recipient who gets it, and how many do."""
 
     first: Candidate
     recipients: int
@@ -68,7 +68,7 @@ class _Variant:
 class Selected(NamedTuple):
     """A sample with the reasons it was selected for.
 
-    `recipients` is how many get the same variant; None where there is only one.
+    `recipients` is how many get the same combination; None where there is only one.
     """
 
     candidate: Candidate
@@ -76,13 +76,13 @@ class Selected(NamedTuple):
     recipients: int | None = None
 
     def with_a_reason(self) -> Selected:
-        """Return the sample of a variant with a reason, also where no side has a name."""
+        """Return the sample of a combination with a reason, also where no side has a name."""
         is_plain = self.recipients is not None and not self.why
         return self._replace(why=[sentence("no default applies")]) if is_plain else self
 
 
 class Selection(NamedTuple):
-    """The samples in row order, and how many variants are not among them."""
+    """The samples in row order, and how many combinations are not among them."""
 
     samples: list[Selected]
     further: int = 0
@@ -98,7 +98,7 @@ class SampleSelector:
 
     `limit` is the most samples to show, None the usual eight. Where fewer have a reason, the first rows fill up to `fill`,
     which is `limit` unless it is given. `rows` asks for recipients by number instead. `on_too_long` receives the reason and
-    the line of each text that is too long to send. `branches` tell variants apart, where there are several.
+    the line of each text that is too long to send. `branches` tell combinations apart, where there are several.
 
     `by_parts` counts the recipients whose text has 1, 2, and 3 or more parts.
     """
@@ -108,13 +108,13 @@ class SampleSelector:
     rows: frozenset[int] = frozenset()
     on_too_long: Callable[[str, int], None] = _ignore
     is_personal: bool = True
-    branches: VariantSource | None = None
+    branches: CombinationSource | None = None
     fill: int | None = None
     by_row: dict[int, Candidate] = field(default_factory=dict)
     by_parts: tuple[int, int, int] = (0, 0, 0)
     count: int = 0
     suppressed: int = 0
-    _variants: dict[str, _Variant] = field(default_factory=dict)
+    _combinations: dict[str, _Combination] = field(default_factory=dict)
     _signatures: dict[int, str] = field(default_factory=dict)  # of the rows in the next three
     _head: list[Candidate] = field(default_factory=list)
     _most_expensive: Candidate | None = None
@@ -138,10 +138,10 @@ class SampleSelector:
         self._consider_most_expensive(added, eligible, most_parts)
         self._consider_longest(added, eligible)
         if self.branches is not None:
-            self._count_variants(added, self.branches.signatures(batch, eligible), eligible)
+            self._count_combinations(added, self.branches.signatures(batch, eligible), eligible)
 
     def selected(self) -> Selection:
-        """The samples to show, in row order, and how many variants there are besides."""
+        """The samples to show, in row order, and how many combinations there are besides."""
         if self.rows:
             return Selection([Selected(self.by_row[row]) for row in sorted(self.by_row)])
         if self._most_expensive is None or self._longest is None:
@@ -154,10 +154,11 @@ class SampleSelector:
         most = _MOST_SAMPLES if self.limit is None else self.limit
         chosen: dict[int, Selected] = {}
         shown: set[str] = set()
-        for signature, variant in self._choose_variants(most) if most > 1 else ():  # one sample: the first
-            # One text serves two purposes: that of the variant, and the most expensive or longest.
+        found = self._choose_combinations(most) if most > 1 else ()  # one sample: the first
+        for signature, combination in found:
+            # One text serves two purposes: that of the combination, and the most expensive or longest.
             worst = (one for one, _ in (*marked[1:], marked[0]) if self._signatures[one.row] == signature)
-            self._choose(next(worst, variant.first), signature, chosen, shown)
+            self._choose(next(worst, combination.first), signature, chosen, shown)
         for candidate, reason in marked:
             if candidate.row in chosen or len(chosen) < most:
                 self._choose(candidate, self._signatures.get(candidate.row), chosen, shown)
@@ -167,54 +168,54 @@ class SampleSelector:
             if len(chosen) < self._fill_to:
                 self._choose(candidate, self._signatures.get(candidate.row), chosen, shown)
         samples = [chosen[row] for row in sorted(chosen)]
-        return Selection([one.with_a_reason() for one in samples], len(self._variants.keys() - shown))
+        return Selection([one.with_a_reason() for one in samples], len(self._combinations.keys() - shown))
 
     def _choose(
         self, candidate: Candidate, signature: str | None, chosen: dict[int, Selected], shown: set[str]
     ) -> None:
-        """Choose a text; the first one of a variant says what makes it one, and how many get it."""
+        """Choose a text; the first one of a combination says what it is and how many get it."""
         if candidate.row in chosen:
             return
-        variant = self._variants.get(signature) if signature is not None else None
-        if variant is None or signature is None or signature in shown or self.branches is None:
+        combination = self._combinations.get(signature) if signature is not None else None
+        if combination is None or signature is None or signature in shown or self.branches is None:
             chosen[candidate.row] = Selected(candidate)
             return
         shown.add(signature)
-        chosen[candidate.row] = Selected(candidate, self.branches.names_of(signature), variant.recipients)
+        chosen[candidate.row] = Selected(candidate, self.branches.names_of(signature), combination.recipients)
 
     @property
     def _fill_to(self) -> int:
         return (self.limit or 0) if self.fill is None else self.fill
 
-    def _choose_variants(self, most: int) -> list[tuple[str, _Variant]]:
-        """The most frequent variants, but first those with a side that no other chosen one has."""
-        by_count = sorted(self._variants.items(), key=lambda one: -one[1].recipients)
+    def _choose_combinations(self, most: int) -> list[tuple[str, _Combination]]:
+        """The most frequent combinations, but first those with a side that no other chosen one has."""
+        by_count = sorted(self._combinations.items(), key=lambda one: -one[1].recipients)
         if len(by_count) <= most:
             return by_count
-        chosen: dict[str, _Variant] = {}
+        chosen: dict[str, _Combination] = {}
         if self._most_expensive is not None:  # what costs most is never left out
             signature = self._signatures[self._most_expensive.row]
-            chosen = {signature: self._variants[signature]} if signature in self._variants else {}
+            chosen = {signature: self._combinations[signature]} if signature in self._combinations else {}
         shown = set().union(*chosen)
-        for signature, variant in by_count:
+        for signature, combination in by_count:
             if not shown.issuperset(signature) and len(chosen) < most:
-                chosen[signature] = variant
+                chosen[signature] = combination
                 shown.update(signature)
-        for signature, variant in by_count:
+        for signature, combination in by_count:
             if len(chosen) < most:
-                chosen.setdefault(signature, variant)
+                chosen.setdefault(signature, combination)
         return list(chosen.items())[:most]
 
-    def _count_variants(self, added: _AddedBatch, signatures: Sequence[str], eligible: bytearray) -> None:
+    def _count_combinations(self, added: _AddedBatch, signatures: Sequence[str], eligible: bytearray) -> None:
         for signature, recipients in Counter(compress(signatures, eligible)).items():
-            known = self._variants.get(signature)
+            known = self._combinations.get(signature)
             if known is not None:
                 known.recipients += recipients
-            elif len(self._variants) < _MOST_VARIANTS:
+            elif len(self._combinations) < _MOST_COMBINATIONS:
                 positions = compress(range(len(signatures)), eligible)
                 first = next(one for one in positions if signatures[one] == signature)
                 (candidate,) = added.candidates([first])
-                self._variants[signature] = _Variant(candidate, recipients)
+                self._combinations[signature] = _Combination(candidate, recipients)
         marked = (*self._head, self._most_expensive, self._longest)
         for row in (one.row for one in marked if one is not None and one.row > added.offset):
             self._signatures[row] = signatures[row - added.offset - 1]

@@ -52,8 +52,8 @@ class Sample:
     `row` counts the mailing's recipients from 1, after cleaning and before suppression; `line` is the recipient's line in
     `file`. A text that is the same for all recipients has no row and no phone, and `line` is that of the text.
     `pieces` is the text cut where its billed parts end, `gsm_parts` the count by GSM 03.38. `why` lists the reasons the
-    sample was selected for, `values` the recipient's variables. `recipients` is how many get the same variant of the text;
-    None where it has only one.
+    sample was selected for, `values` the recipient's variables. `recipients` is how many get the same combination of
+    conditions; None where the text has only one.
     """
 
     row: int | None
@@ -75,7 +75,7 @@ class Sample:
 class MailingSamples:
     """The samples of one mailing in row order.
 
-    `recipients` is None where the audience was not read. `further` is how many variants of the text have no sample.
+    `recipients` is None where the audience was not read. `further` is how many combinations have no sample.
     `by_parts` counts the recipients whose text has 1, 2, and 3 or more parts; None where all have the same text.
     """
 
@@ -120,8 +120,8 @@ def sample_mailing(
 ) -> MailingSamples:
     """Return at most `limit` texts of a mailing.
 
-    They are one of each variant, the first, the most expensive, the longest, then those that follow the first. Without a
-    limit they are at most eight, and at least three, if there are so many. A bulk mailing has one text.
+    They are one of each combination of conditions, the first, the most expensive, the longest, then those that follow the
+    first. Without a limit they are at most eight, and at least three, if there are so many. A bulk mailing has one text.
 
     `rows` selects recipients by number instead, suppressed ones included.
 
@@ -192,7 +192,7 @@ def _check_rows(mailing: Mailing, rows: Sequence[int], selector: SampleSelector)
 
 
 def _find_branches(mailing: Mailing, template: Template | None) -> MailingBranches | None:
-    """Return what tells the variants of the text apart; None if there is only one."""
+    """Return what tells the combinations of a text apart; None if there is only one."""
     sources = mailing.text.sources if mailing.text is not None else ()
     if len(sources) == 1 and not has_markup(sources[0].text):
         return None
@@ -307,7 +307,7 @@ class MailingReview:
 
     Phones and the recipients' values are masked in them.
     `by_parts` counts the recipients whose text has 1, 2, and 3 or more parts; None where all have the same text. `further` is
-    how many variants of the text have no sample.
+    how many combinations have no sample.
     """
 
     timezone: str

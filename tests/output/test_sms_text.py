@@ -39,14 +39,14 @@ def test_write_samples_numbers_the_parts() -> None:
     )
 
 
-def test_write_samples_counts_the_recipients_of_variants() -> None:
-    """Before what makes it a variant; the last line counts those that are not shown."""
+def test_write_samples_counts_the_recipients_of_combinations() -> None:
+    """Before what makes it a combination; the last line counts those that are not shown."""
     (sample,) = _samples("Hi").samples
     found = replace(_samples("Hi"), samples=(replace(sample, recipients=1200, why=("if vip",)),), further=1)
     stream = StringIO()
     write_samples([found], stream, color=False)
     assert ", for 1,200 recipients, if vip\n" in stream.getvalue()
-    assert stream.getvalue().endswith("\n\nand 1 further variant\n")
+    assert stream.getvalue().endswith("\n\nand 1 further combination of conditions\n")
     document = samples_document([found])["mailings"][0]
     assert (document["further_variants"], document["texts"][0]["recipients"]) == (1, 1200)
 

@@ -1,4 +1,4 @@
-"""Variants of a text: which sides of its conditions and defaults each recipient's text takes."""
+"""Combinations of conditions: which sides of its conditions and defaults each recipient's text takes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _batch(columns: dict[str, list[str]], *, is_typed: bool = False) -> Batch:
                  None, is_typed)  # fmt: skip
 
 
-def _variants(
+def _combinations(
     text: str, columns: dict[str, list[str]], *, traced: bool = False, is_typed: bool = False
 ) -> list[list[str]]:
     branches = TextBranches(compile_text(TextSource(text, _AT)))
@@ -52,7 +52,7 @@ def test_sides_are_named_as_the_author_wrote_them(traced: bool) -> None:
         "c": ["1", "", "", ""],
         "n": ["n", "", "n", "n"],
     }
-    assert _variants(text, columns, traced=traced) == [
+    assert _combinations(text, columns, traced=traced) == [
         ["if a", "if c == '1'", "if not (a and not c)"],
         ["if b | int > 5", "default of n", "if not (a and not c)"],
         ["if not a and b | int <= 5", "if not (a and not c)"],
@@ -63,21 +63,21 @@ def test_sides_are_named_as_the_author_wrote_them(traced: bool) -> None:
 def test_loops_sets_and_undefined_defaults_are_traced() -> None:
     """What only Jinja2 can render is counted as well; a side taken twice is one side."""
     text = "{% set x = n %}{% for i in [1, 2] %}{% if x %}y{% else %}z{% endif %}{% endfor %}{{ u | default('q') }}"
-    assert _variants(text, {"n": ["1", ""]}) == [["if x", "default of u"], ["if not x", "default of u"]]
+    assert _combinations(text, {"n": ["1", ""]}) == [["if x", "default of u"], ["if not x", "default of u"]]
 
 
-def test_typed_false_is_another_variant_than_its_text() -> None:
+def test_typed_false_is_another_combination_than_its_text() -> None:
     """As it is in the text."""
     text = "{% for i in [1] %}{% if a %}y{% else %}z{% endif %}{% endfor %}"
     values: list[str] = ["0", FalseText("0")]
-    assert _variants(text, {"a": values}, is_typed=True) == [["if a"], ["if not a"]]
+    assert _combinations(text, {"a": values}, is_typed=True) == [["if a"], ["if not a"]]
 
 
 _VALUES = st.sampled_from(["", "1", "7", "no", "Анна"])
 
 
 @given(st.lists(st.tuples(_VALUES, _VALUES, _VALUES), min_size=1, max_size=8), st.data())
-def test_both_ways_find_the_same_variants(rows: list[tuple[str, str, str]], data: st.DataObject) -> None:
+def test_both_ways_find_the_same_combinations(rows: list[tuple[str, str, str]], data: st.DataObject) -> None:
     """Rendering together and one by one take the same sides, whatever the template and the values."""
     names = st.sampled_from("abc")
 
@@ -110,7 +110,7 @@ def test_both_ways_find_the_same_variants(rows: list[tuple[str, str, str]], data
 
     text = "x " + "".join(spell_text(2) for _ in range(3)) + "{{ a | default('z', true) }} x"
     columns = {name: [row[index] for row in rows] for index, name in enumerate("abc")}
-    assert _variants(text, columns) == _variants(text, columns, traced=True)
+    assert _combinations(text, columns) == _combinations(text, columns, traced=True)
 
 
 def _sample(folder: Path, text: str, rows: str, more: str = "", limit: int | None = None) -> MailingSamples:
@@ -129,8 +129,8 @@ def _sample(folder: Path, text: str, rows: str, more: str = "", limit: int | Non
     return sample_mailing(loaded.project, loaded.project.mailings[0], suppressed, limit=limit)
 
 
-def test_each_variant_has_a_sample_with_its_recipients(tmp_path: Path) -> None:
-    """Opt-outs do not count; a variant that only they would get has none."""
+def test_each_combination_has_a_sample_with_its_recipients(tmp_path: Path) -> None:
+    """Opt-outs do not count; a combination that only they would get has none."""
     rows = "phone,vip\n375291111111,yes\n375292222222,\n375293333333,yes\n375299999999,gone\n"
     text = "\"{% if vip == 'yes' %}VIP{% elif vip %}?{% else %}Hi{% endif %} {{ vip | default('-', true) }}\""
     found = _sample(tmp_path, text, rows)
@@ -159,7 +159,7 @@ def test_at_most_eight_samples_show_every_side(tmp_path: Path) -> None:
     )
 
 
-def test_languages_are_variants(tmp_path: Path) -> None:
+def test_languages_are_combinations(tmp_path: Path) -> None:
     """Each with the sides of its own text."""
     text = "{ru: 'Привет{% if n %}, {{ n }}{% endif %}!', be: 'Вітаем!'}"
     rows = "phone,lang,n\n375291111111,be,a\n375292222222,ru,b\n375293333333,ru,\n"
@@ -171,7 +171,7 @@ def test_languages_are_variants(tmp_path: Path) -> None:
     ]
 
 
-def test_text_without_decisions_has_no_variants(tmp_path: Path) -> None:
+def test_text_without_decisions_has_no_combinations(tmp_path: Path) -> None:
     """Nothing is counted then."""
     found = _sample(tmp_path, '"Hi {{ n }}"', "phone,n\n375291111111,a\n375292222222,b\n")
     assert [(one.recipients, one.why) for one in found.samples] == [

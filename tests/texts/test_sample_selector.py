@@ -46,7 +46,7 @@ _ROWS = st.lists(
 
 
 class _ByName:
-    """Two variants: of recipients with a name, and of those without."""
+    """Two combinations: of recipients with a name, and of those without."""
 
     def signatures(self, batch: Batch, eligible: bytearray) -> list[str]:
         return ["n" if name else "" for name in batch.variable("name") or ()]
@@ -135,20 +135,20 @@ def test_sample_selector_equals_row_by_row_selection(
         dearest = max(eligible, key=lambda n: (_cost(rows[n - 1], price) or 0, sizes_of[n].parts))
         longest = max(eligible, key=lambda n: len(rows[n - 1].text))
         most = 8 if limit is None else limit
-        variants: dict[bool, list[int]] = {}
+        combinations: dict[bool, list[int]] = {}
         for number in eligible if has_values else ():
-            variants.setdefault(bool(rows[number - 1].name), []).append(number)
+            combinations.setdefault(bool(rows[number - 1].name), []).append(number)
 
         def choose(number: int) -> None:
             if number in expected:
                 return
             expected[number] = []
-            members = variants.pop(bool(rows[number - 1].name), None)
+            members = combinations.pop(bool(rows[number - 1].name), None)
             if members is not None:
                 expected[number] = ["named"] if rows[number - 1].name else []
                 recipients[number] = len(members)
 
-        for members in sorted(variants.values(), key=len, reverse=True) if most > 1 else ():
+        for members in sorted(combinations.values(), key=len, reverse=True) if most > 1 else ():
             choose(next((one for one in (dearest, longest, eligible[0]) if one in members), members[0]))
         for number, why in [(eligible[0], "first"), (dearest, "most expensive"), (longest, "longest")]:
             if number in expected or len(expected) < most:
