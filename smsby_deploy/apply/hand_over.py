@@ -29,7 +29,7 @@ from smsby_deploy.plan.gone import read_own_content
 from smsby_deploy.plan.model import LockStamp, Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL, measure_files
 from smsby_deploy.plan.reasons import changed_since_approval, not_handed_over
-from smsby_deploy.plan.selection import is_selected, problems_in, select_mailings
+from smsby_deploy.plan.selection import problems_in, select_mailings, selector
 from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.wording import time_text
@@ -152,13 +152,14 @@ def _without(result: ApplyResult, addresses: set[str]) -> ApplyResult:
 
 def _approved(request: ApplyRequest, lock: Lock) -> dict[str, Entry]:
     """Return what was approved for later and is not complete."""
+    is_selected = selector(request.select)
     return {
         address: entry
         for address, entry in lock.mailings.items()
         if entry.approval is not None
         and entry.ending is None
         and not entry.is_complete
-        and is_selected(address, request.select)
+        and is_selected(address)
     }
 
 

@@ -12,7 +12,7 @@ from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState, Entry
 from smsby_deploy.plan.collision_reasons import find_collision
-from smsby_deploy.plan.list_check import check_list
+from smsby_deploy.plan.list_check import ListCheck, check_list
 from smsby_deploy.plan.model import NEW_SENDING, Action, ActionKind, ReasonCode, with_code
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.situation import is_recorded_singly
@@ -35,6 +35,9 @@ class RemoteCheck:
         self._clock = context.clock
         self._seen: dict[str, float | None] = {}  # which read of the list each mailing was looked for in
         self._lock_before = context.recorder.lock  # what this run sends may take a while to be listed
+        self._verified: tuple[RemoteView, ListCheck] | None = (
+            None  # the last list, and how far it is believed
+        )
 
     def record_found(self) -> None:
         """Adopt the mailings that the plan adopts, and look once more for unknown outcomes.
@@ -109,9 +112,7 @@ class RemoteCheck:
 
     def _stop_if_refused(self, mailing: Mailing, remote: RemoteView) -> None:
         """Stop the mailing if the list is not believed, or shows another one in its place."""
-        run = self._runs[mailing.address]
-        seconds = self._project.api.reconcile_seconds
-        check = check_list(self._lock_before, remote, now=self._clock.now(), reconcile_seconds=seconds)
+        run, check = self._runs[mailing.address], self._verify(remote)
         if check.is_disproved:
             run.stop(with_code(ReasonCode.UNKNOWN, check.doubt), ExitCode.REFUSED)
             return
@@ -119,6 +120,14 @@ class RemoteCheck:
         collision = find_collision(self._project.scope, mailing.address, mailing.revision, marks, remote)
         if collision and not self._project.environment.is_rehearsal:
             run.stop(with_code(ReasonCode.COLLISION, collision), ExitCode.REFUSED)
+
+    def _verify(self, remote: RemoteView) -> ListCheck:
+        """Compare a list with the lock, once however many mailings are looked for in it."""
+        if self._verified is None or self._verified[0] is not remote:
+            seconds, now = self._project.api.reconcile_seconds, self._clock.now()
+            check = check_list(self._lock_before, remote, now=now, reconcile_seconds=seconds)
+            self._verified = remote, check
+        return self._verified[1]
 
     def _record(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
         """Record a new mailing, or what sms.by says about a recorded one."""

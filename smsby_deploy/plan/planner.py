@@ -33,7 +33,7 @@ from smsby_deploy.plan.measure import find_flaws, measure_mailing
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.observers import NO_PROGRESS, Observers, ReadProgress
 from smsby_deploy.plan.remote_state import RemoteView, read_remote
-from smsby_deploy.plan.selection import is_selected, problems_in, select_mailings
+from smsby_deploy.plan.selection import problems_in, select_mailings, selector
 from smsby_deploy.plan.similar import SentMailings, SharedTexts, find_similar
 from smsby_deploy.plan.staleness import exempt_inputs, finished_queries, hash_inputs, stamp_lock
 from smsby_deploy.plan.text_counter import ContentPolicy
@@ -265,7 +265,7 @@ class MeasuredFiles:
             names=names,
             service=here.service if here is not None else None,
             callback_url=shown_url(project.api.callback_url) or None,
-            archived=sum(is_selected(address, self.select) for address in self.archived),
+            archived=sum(map(selector(self.select), self.archived)),
         )
 
     def _limit_pressure(

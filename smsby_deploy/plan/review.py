@@ -35,7 +35,7 @@ from smsby_deploy.plan.comparison import AudienceSets, Base, base_of_lock, base_
 from smsby_deploy.plan.model import BaseChanges, Plan, SettingChange
 from smsby_deploy.plan.plan_file import read_plan
 from smsby_deploy.plan.planner import MeasuredFiles, measure_files
-from smsby_deploy.plan.selection import is_selected
+from smsby_deploy.plan.selection import selector
 from smsby_deploy.plan.staleness import describe_keys
 from smsby_deploy.problems import Problem, Severity, has_errors
 from smsby_deploy.recipients.audience import Batch
@@ -277,8 +277,8 @@ def measure_base(base: SavedBase | CheckoutBase, lock: Lock, clock: Clock, selec
 
 def _select(plan: Plan, select: Sequence[str]) -> Plan:
     """Leave out what the other plan leaves out on purpose: it was not removed."""
-    actions = tuple(action for action in plan.actions if is_selected(action.address, select))
-    return replace(plan, actions=actions)
+    is_selected = selector(select)
+    return replace(plan, actions=tuple(action for action in plan.actions if is_selected(action.address)))
 
 
 class PlanReviewer:

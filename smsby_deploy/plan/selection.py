@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from fnmatch import fnmatchcase
 
 from smsby_deploy.config.declarations import Mailing
@@ -12,6 +12,8 @@ from smsby_deploy.config.project_loader import ANY_ADDRESS, LoadedProject
 from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.problems import Problem, has_errors
+
+_GLOB = re.compile(r"[*?\[]")
 
 
 def select_mailings(
@@ -28,26 +30,42 @@ def select_mailings(
     """
     mailings = {mailing.address: mailing for mailing in loaded.project.mailings}
     flawed = {mailing.address for mailing in loaded.flawed} - mailings.keys()
-    recorded = (address for address in sorted(lock.mailings) if address not in flawed | mailings.keys())
-    known = [*mailings, *recorded]
-    for pattern in select:
-        if not any(fnmatchcase(address, pattern) for address in (*known, *flawed, *archived)):
-            if not loaded.is_whole:
-                raise FilesInvalid(loaded.problems)
-            raise UsageError(
-                f"no mailing matches {pattern!r}",
-                hint=_similar(pattern, known) or "addresses are campaign/mailing; `*` matches anything",
-            )
-    chosen = [address for address in known if is_selected(address, select)]
+    in_files = flawed | mailings.keys()
+    known = [*mailings, *(address for address in sorted(lock.mailings) if address not in in_files)]
+    if (pattern := find_unmatched(select, (*known, *flawed, *archived))) is not None:
+        if not loaded.is_whole:
+            raise FilesInvalid(loaded.problems)
+        raise UsageError(
+            f"no mailing matches {pattern!r}",
+            hint=_similar(pattern, known) or "addresses are campaign/mailing; `*` matches anything",
+        )
+    chosen = list(filter(selector(select), known))
     return (
         [mailings[address] for address in chosen if address in mailings],
         [address for address in chosen if address not in mailings and loaded.is_whole],
     )
 
 
-def is_selected(address: str, select: Sequence[str]) -> bool:
-    """Whether an address matches one of the patterns; an empty selection matches all."""
-    return not select or any(fnmatchcase(address, pattern) for pattern in select)
+def selector(select: Sequence[str]) -> Callable[[str], bool]:
+    """Return whether an address matches one of the patterns; an empty selection matches all.
+
+    A plan file selects each of its mailings by its address, so whole addresses are not compared one by one.
+    """
+    addresses, globs = frozenset(select), [pattern for pattern in select if _GLOB.search(pattern)]
+    return lambda address: (
+        not select or address in addresses or any(fnmatchcase(address, pattern) for pattern in globs)
+    )
+
+
+def find_unmatched(select: Sequence[str], addresses: Collection[str]) -> str | None:
+    """Return the first pattern that matches none of the `addresses`, or None."""
+    known = frozenset(addresses) if select else frozenset()
+    for pattern in select:
+        if pattern in known:
+            continue
+        if not _GLOB.search(pattern) or not any(fnmatchcase(address, pattern) for address in addresses):
+            return pattern
+    return None
 
 
 def problems_in(loaded: LoadedProject, select: Sequence[str]) -> tuple[Problem, ...]:
@@ -70,7 +88,7 @@ def _may_concern(scope: str, pattern: str, campaigns: Set[str]) -> bool:
     """
     if not scope.endswith("*"):
         return fnmatchcase(scope, pattern)
-    literal = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+    literal = _GLOB.split(pattern, maxsplit=1)[0]
     if scope == ANY_ADDRESS:
         campaign, slash, _ = literal.partition("/")
         return not slash or campaign not in campaigns

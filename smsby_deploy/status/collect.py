@@ -19,7 +19,7 @@ from smsby_deploy.lock.records import ChunkState, Entry, EntryState, Lock
 from smsby_deploy.lock.store import RunningApply
 from smsby_deploy.plan.drift import Difference, IntendedValues, intended_by_lock
 from smsby_deploy.plan.list_check import MissingMailing, check_list, is_forgotten, shows_any
-from smsby_deploy.plan.selection import is_selected
+from smsby_deploy.plan.selection import find_unmatched, selector
 from smsby_deploy.status.final_chunks import FinalChunks
 from smsby_deploy.status.remote_reports import ReadCallbacks, RemoteReports
 from smsby_deploy.status.report import MailingStatus, State, StatusReport
@@ -43,17 +43,13 @@ def select_addresses(lock: Lock, patterns: tuple[str, ...], since: datetime | No
     Raises:
         UsageError: a pattern matches no recorded mailing.
     """
-    for pattern in patterns:
-        if not any(is_selected(address, (pattern,)) for address in lock.mailings):
-            raise UsageError(
-                f"no recorded mailing matches {pattern}",
-                hint="`smsby-deploy lock list` lists them, and those that are archived with `--archived`",
-            )
-    return sorted(
-        address
-        for address, entry in lock.mailings.items()
-        if is_selected(address, patterns) and _is_since(entry, since)
-    )
+    if (pattern := find_unmatched(patterns, lock.mailings)) is not None:
+        raise UsageError(
+            f"no recorded mailing matches {pattern}",
+            hint="`smsby-deploy lock list` lists them, and those that are archived with `--archived`",
+        )
+    chosen = sorted(filter(selector(patterns), lock.mailings))
+    return [address for address in chosen if since is None or _is_since(lock.mailings[address], since)]
 
 
 def _is_since(entry: Entry, since: datetime | None) -> bool:

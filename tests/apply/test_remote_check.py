@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from smsby_deploy.apply import remote_check
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.remote_check import RemoteCheck
 from smsby_deploy.apply.result import MailingOutcome, MailingRun
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.lock.records import ChunkState
+from smsby_deploy.lock.records import ChunkState, Lock
+from smsby_deploy.plan.list_check import ListCheck, check_list
+from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_dispatch import VirtualClock, World
 from tests.apply.fake_smsby import EMPTY_LIST, PHONES, Shop, error, ok
@@ -115,6 +118,25 @@ def test_remote_check_looks_once_for_each_mailing(bulk: Shop) -> None:
     bulk.apply()
     calls = [name for name, _ in bulk.sms_by.calls if name in ("getSMSMessages", "sendBulkSms")]
     assert calls == ["getSMSMessages", "getSMSMessages", "sendBulkSms", "sendBulkSms", "getSMSMessages"]
+
+
+def test_remote_check_compares_a_list_once(bulk: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the whole lock, however many mailings are looked for in it."""
+    compared = []
+
+    def compare(lock: Lock, remote: RemoteView, **times: Any) -> ListCheck:
+        compared.append(remote)
+        return check_list(lock, remote, **times)
+
+    monkeypatch.setattr(remote_check, "check_list", compare)
+    bulk.write("more.yaml", "version: 1\ncampaign: more\nmailings:\n" + "".join(map(_entry, range(5))))
+    result, _ = bulk.apply()
+    assert (result.exit_code, result.count(MailingOutcome.SENT)) == (ExitCode.DONE, 6)
+    assert len(compared) == 1
+
+
+def _entry(number: int) -> str:
+    return f"  - {{name: m{number}, recipients: [{PHONES[number]}], text: News {number}}}\n"
 
 
 class _SlowService:

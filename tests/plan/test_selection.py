@@ -9,7 +9,8 @@ import pytest
 from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.lock.records import AppliedBy, Entry, Lock
-from smsby_deploy.plan.selection import find_mailing, is_selected, problems_in, select_mailings
+from smsby_deploy.plan import selection
+from smsby_deploy.plan.selection import find_mailing, problems_in, select_mailings, selector
 from tests.plan.examples import CAMPAIGN
 
 _ENTRY = Entry(1, "c", "a", "bulk", "0", 0, None, 1, 1, None, (), AppliedBy("t", "p", None, "x"))
@@ -116,6 +117,21 @@ def test_find_mailing_takes_whole_addresses(tmp_path: Path) -> None:
 
 def test_is_selected_by_any_pattern() -> None:
     """An empty selection selects everything."""
-    assert is_selected("sale/vip", ())
-    assert is_selected("sale/vip", ("news/*", "sale/*"))
-    assert not is_selected("sale/vip", ("news/*",))
+    assert selector(())("sale/vip")
+    assert selector(("news/*", "sale/*"))("sale/vip")
+    assert not selector(("news/*",))("sale/vip")
+
+
+def test_many_addresses_are_not_compared_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan file selects by address each of thousands of mailings, and only globs are compared with all of them."""
+    compared = []
+
+    def compare(address: str, pattern: str) -> bool:
+        compared.append((address, pattern))
+        return pattern == "*/staff" and address.endswith("/staff")
+
+    monkeypatch.setattr(selection, "fnmatchcase", compare)
+    recorded = {f"old/{number}": _ENTRY for number in range(100)}
+    found, orphans = select_mailings(_load(tmp_path), Lock("shop", mailings=recorded), (*recorded, "*/staff"))
+    assert ([mailing.address for mailing in found], sorted(orphans)) == (["sale/staff"], sorted(recorded))
+    assert {pattern for _, pattern in compared} == {"*/staff"}
