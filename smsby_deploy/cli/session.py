@@ -87,7 +87,9 @@ def open_reader(api: ApiSettings, environ: Mapping[str, str], clock: Clock) -> R
     from smsby_deploy.smsby.transport import ReadTransport
 
     facts = facts_of(api, environ)
-    return ReadClient(_open_transport(ReadTransport, api, environ, clock, ways=facts.places), facts)
+    return ReadClient(
+        _open_transport(ReadTransport, api, environ, clock, call_styles=facts.call_styles), facts
+    )
 
 
 def open_sender(
@@ -111,8 +113,8 @@ def open_send_transport(
     """The transport of open_sender, perhaps with another `token`; raises as open_reader."""
     from smsby_deploy.smsby.transport import SendTransport
 
-    ways = (facts or facts_of(api, environ)).places
-    return _open_transport(SendTransport, api, environ, clock, ways=ways, token=token)
+    call_styles = (facts or facts_of(api, environ)).call_styles
+    return _open_transport(SendTransport, api, environ, clock, call_styles=call_styles, token=token)
 
 
 def _open_transport(
@@ -121,11 +123,11 @@ def _open_transport(
     environ: Mapping[str, str],
     clock: Clock,
     *,
-    ways: Mapping[str, str],
+    call_styles: Mapping[str, str],
     token: str | None = None,
 ) -> _Transport:
     from smsby_deploy.config.environments import read_token, service_url
-    from smsby_deploy.smsby.parameters import Way
+    from smsby_deploy.smsby.parameters import CallStyle
 
     return kind(
         service_url(api.environment, environ),
@@ -134,7 +136,7 @@ def _open_transport(
         requests_per_second=api.requests_per_second,
         body=api.body,
         clock=clock,
-        ways={name: Way(way) for name, way in ways.items()},
+        call_styles={name: CallStyle(style) for name, style in call_styles.items()},
     )
 
 

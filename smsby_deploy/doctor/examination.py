@@ -11,7 +11,7 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.smsby.facts import Fact, FactName, FactState, Gap
 from smsby_deploy.smsby.methods import METHODS
-from smsby_deploy.smsby.parameters import Way
+from smsby_deploy.smsby.parameters import CallStyle
 from smsby_deploy.smsby.probe_client import ProbeClient
 from smsby_deploy.smsby.response import Answer, UndefinedError, error_for, refuses_token, token_refused
 
@@ -28,18 +28,21 @@ class Examination:
         self.zone = zone
         self.mark = mark  # part of every name and text that is left at sms.by
         self.facts: dict[FactName, Fact] = {}
-        self.ways: dict[str, Way | None] = {}  # of the methods that were tried; None is as documented
+        # Of the methods that were tried; None is as documented.
+        self.call_styles: dict[str, CallStyle | None] = {}
         self._refusals: set[int] = set()  # HTTP statuses of errors with a known text
 
-    def call(self, name: str, params: Mapping[str, Any] | None = None, way: Way | None = None) -> Answer:
-        """Return the answer to a call, by the way that was found for the method.
+    def call(
+        self, name: str, params: Mapping[str, Any] | None = None, style: CallStyle | None = None
+    ) -> Answer:
+        """Return the answer to a call, by the style that was found for the method.
 
         Raises:
             SmsbyUnavailable: there is none.
             TokenRefused: a GET refuses the token. A POST may only read it elsewhere.
         """
-        way = way or self.ways.get(name)
-        answer = self.client.call(name, params, way=way)
+        style = style or self.call_styles.get(name)
+        answer = self.client.call(name, params, style=style)
         if METHODS[name].verb == "GET":
             self.check_token(name, answer)
         self.note_error(answer)

@@ -10,7 +10,7 @@ from smsby_deploy.doctor.examination import Examination, gap_of, unreachable
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.smsby.client import empty_form_of
 from smsby_deploy.smsby.facts import EmptyForm, FactName, Gap
-from smsby_deploy.smsby.parameters import Way
+from smsby_deploy.smsby.parameters import CallStyle
 from smsby_deploy.smsby.parsers import (
     SubscriberList,
     mailing_id,
@@ -108,7 +108,7 @@ def ask_for_names(look: Examination) -> tuple[dict[str, int], tuple[SubscriberLi
     except ApiError:
         look.miss(FactName.SENDERS, gap_of(answer), "getAlphanames")
     lists: tuple[SubscriberList, ...] = ()
-    answer, _ = _find_way(look, "getSubscriberLists", {})
+    answer, _ = _find_style(look, "getSubscriberLists", {})
     try:
         if not answer.accepts_token:
             raise ApiError("no lists", status=answer.status)
@@ -119,7 +119,7 @@ def ask_for_names(look: Examination) -> tuple[dict[str, int], tuple[SubscriberLi
     return senders, lists
 
 
-def ask_for_places(look: Examination) -> None:
+def ask_for_call_styles(look: Examination) -> None:
     """Learn where the parameters of a POST are read, by free calls with ids that do not exist."""
     deviations: dict[str, str] = {}
     is_found = False
@@ -129,33 +129,33 @@ def ask_for_places(look: Examination) -> None:
         ("getSubscriberLists", {}),
     )
     for name, params in questions:
-        answer, way = _find_way(look, name, params)
+        answer, style = _find_style(look, name, params)
         if not _is_read(answer):
             continue
         is_found = True
-        if way is not None:
-            deviations |= dict.fromkeys((name, *_LIKE[name]), way.value)
+        if style is not None:
+            deviations |= dict.fromkeys((name, *_LIKE[name]), style.value)
     if is_found:
-        look.know(FactName.PLACES, deviations, "statusBulkSms")
+        look.know(FactName.CALL_STYLES, deviations, "statusBulkSms")
     else:
-        look.miss(FactName.PLACES, Gap.UNDECIDED, "statusBulkSms")
+        look.miss(FactName.CALL_STYLES, Gap.UNDECIDED, "statusBulkSms")
 
 
-def _find_way(look: Examination, name: str, params: dict[str, Any]) -> tuple[Answer, Way | None]:
-    """Call a method as documented, then in other ways, until its parameters are read.
+def _find_style(look: Examination, name: str, params: dict[str, Any]) -> tuple[Answer, CallStyle | None]:
+    """Call a method as documented, then in other styles, until its parameters are read.
 
-    Returns the answer to the way that works, or to the documented one if none does.
+    Returns the answer to the style that works, or to the documented one if none does.
     """
     first = look.call(name, params)
-    if name in look.ways or _is_read(first):
-        return first, look.ways.setdefault(name, None)
-    others = (Way.POST_FORM, Way.POST_QUERY, Way.POST_JSON, Way.GET)
-    for way in others if name == "getSubscriberLists" else others[:3]:
-        answer = look.call(name, params, way)
+    if name in look.call_styles or _is_read(first):
+        return first, look.call_styles.setdefault(name, None)
+    others = (CallStyle.POST_FORM, CallStyle.POST_QUERY, CallStyle.POST_JSON, CallStyle.GET)
+    for style in others if name == "getSubscriberLists" else others[:3]:
+        answer = look.call(name, params, style)
         if _is_read(answer):
-            look.ways |= dict.fromkeys((name, *_LIKE[name]), way)
-            return answer, way
-    look.ways[name] = None
+            look.call_styles |= dict.fromkeys((name, *_LIKE[name]), style)
+            return answer, style
+    look.call_styles[name] = None
     return first, None
 
 

@@ -15,10 +15,10 @@ from smsby_deploy.doctor.examination import Examination
 from smsby_deploy.doctor.questions import (
     ask_for_an_error,
     ask_for_balance,
+    ask_for_call_styles,
     ask_for_mailings,
     ask_for_messages,
     ask_for_names,
-    ask_for_places,
 )
 from smsby_deploy.doctor.sentences import asked, learned, meaning
 from smsby_deploy.doctor.unsent_messages import leave_rows
@@ -121,7 +121,7 @@ def _examine(
     senders, lists = ask_for_names(look)
     names += _find_unknown_names(request.project, look, senders, lists)
     request.step("asking where parameters are read")
-    ask_for_places(look)
+    ask_for_call_styles(look)
     ask_for_an_error(look)
     request.step("asking about mailings")
     mailings = ask_for_mailings(look)

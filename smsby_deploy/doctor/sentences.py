@@ -70,9 +70,9 @@ _WORDS = {
     FactName.LISTS: _Sentences(
         "contact lists", lambda value: counted(value, "list"), _always("the files name lists of the account")
     ),
-    FactName.PLACES: _Sentences(
+    FactName.CALL_STYLES: _Sentences(
         "where the parameters of a POST are read",
-        lambda value: ", ".join(f"{name} by {way}" for name, way in value.items()) or "where documented",
+        lambda value: ", ".join(f"{name} by {style}" for name, style in value.items()) or "where documented",
         lambda value: "these methods are called like that" if value else "requests follow the document",
     ),
     FactName.ERROR_STYLE: _Sentences(

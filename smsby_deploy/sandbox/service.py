@@ -13,7 +13,7 @@ from smsby_deploy.sandbox.account import Account
 from smsby_deploy.sandbox.faults import ALWAYS_CARRIED_OUT, SILENT, Fault, FaultSwitch
 from smsby_deploy.sandbox.methods import METHODS, documented_name
 from smsby_deploy.sandbox.protocol import EmptyAnswer, Params, Refusal, Reply, merge_places
-from smsby_deploy.sandbox.settings import ANY_WAY
+from smsby_deploy.sandbox.settings import ANY_STYLE
 
 _RATE_WINDOW = 1.0  # seconds in which `rate_limit` calls are allowed
 
@@ -91,23 +91,23 @@ class Service:
         self, name: str | None, verb: str, path: str, sent: Mapping[str, Params], faults: tuple[Fault, ...]
     ) -> Reply:
         settings = self.account.settings
-        style = settings.error_status
+        error_status = settings.error_status
         try:
             if name is None:
                 raise Refusal("Page not found", 404, keeps_status=True)
             method = METHODS[name]
-            way = settings.ways.get(name, None if settings.strict else ANY_WAY)
-            params = method.read(verb, path, sent, way)
+            style = settings.call_styles.get(name, None if settings.strict else ANY_STYLE)
+            params = method.read(verb, path, sent, style)
             if params.get("token") in (None, "", "bad"):
                 raise Refusal("token is invalid", 403)
-            if way != ANY_WAY:
+            if style != ANY_STYLE:
                 method.require(params)
             account = replace(self.account, list_is_stale=any(fault.mode == "lag" for fault in faults))
             reply = Reply(200, method.run(account, params))
         except EmptyAnswer as empty:
             return Reply(empty.status, None)
         except Refusal as refusal:
-            status = refusal.status if style == 400 or refusal.keeps_status else style
+            status = refusal.status if error_status == 400 or refusal.keeps_status else error_status
             reply = Reply(status, refusal.body)
         if name in settings.wrap and isinstance(reply.body, dict):
             return Reply(reply.status, [reply.body])

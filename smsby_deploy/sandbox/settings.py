@@ -8,9 +8,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-ANY_WAY = "any"
+ANY_STYLE = "any"
 # How a method may be called instead of as documented; `any` merges all places and requires nothing.
-WAYS = ("get", "post-query", "post-form", "post-json", ANY_WAY)
+CALL_STYLES = ("get", "post-query", "post-form", "post-json", ANY_STYLE)
 
 # The real service used to answer these with a one-element list; old clients read `answer[0]`.
 ONCE_WRAPPED = ("createSmsMessage", "checkSMSMessageStatus", "checkSMS", "sendSMS", "sendQuickSMS")
@@ -28,7 +28,7 @@ class SandboxSettings:
     """
 
     strict: bool = True
-    ways: dict[str, str] = field(default_factory=dict)
+    call_styles: dict[str, str] = field(default_factory=dict)
     delay: float = 0.5
     account_timezone: str = "Europe/Minsk"
     timezones: dict[str, str] = field(default_factory=dict)
@@ -169,7 +169,7 @@ def _wrapped(value: Any) -> tuple[str, ...]:
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "strict": _switch,
-    "ways": _map(_one_of(*WAYS)),
+    "call_styles": _map(_one_of(*CALL_STYLES)),
     "delay": _seconds,
     "account_timezone": _zone,
     "timezones": _map(_zone),

@@ -11,7 +11,7 @@ from smsby_deploy.smsby.deliveries import BulkMailingStatus, Delivery, read_bulk
 from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts, EmptyForm
 from smsby_deploy.smsby.json_stream import KeepRow
 from smsby_deploy.smsby.methods import METHODS, check_params
-from smsby_deploy.smsby.parameters import Way
+from smsby_deploy.smsby.parameters import CallStyle
 from smsby_deploy.smsby.parsers import (
     Alphaname,
     Balance,
@@ -147,7 +147,7 @@ class ReadClient:
         answer = self._ask("getSubscriberLists", {}, is_usable=_may_need_get)
         if not answer.is_success:
             try:
-                answer = self._ask("getSubscriberLists", {}, way=Way.GET)
+                answer = self._ask("getSubscriberLists", {}, style=CallStyle.GET)
             except SmsbyDeployError:
                 raise failure_of("getSubscriberLists", answer) from None
         return tuple(read_lists(answer.data)) if answer.readable else ()
@@ -192,18 +192,18 @@ class ReadClient:
         is_nothing: Callable[[Answer], bool] | None = None,
         is_usable: Callable[[Answer], bool] = lambda answer: False,
         keep: Callable[[], KeepRow] | None = None,
-        way: Way | None = None,
+        style: CallStyle | None = None,
     ) -> Answer:
         """Return the answer to a question; ask again if it was lost, or if sms.by is busy.
 
         `is_nothing` recognizes an answer that means "nothing yet"; by default, says_nothing_yet. `is_usable` recognizes a
         result despite an error in the answer. `keep` makes what chooses the rows of an answer that is read as a stream.
-        `way` is how the method is called, if not as documented.
+        `style` is how the method is called, if not as documented.
 
         Raises:
             TokenRefused, ApiError, SmsbyUnavailable: every try failed, or another one is useless.
         """
-        method = METHODS[name] if way is None else METHODS[name].by(way)
+        method = METHODS[name] if style is None else METHODS[name].by(style)
         check_params(method, params)
         for tries in itertools.count(1):
             failure: SmsbyUnavailable

@@ -37,7 +37,7 @@ class FactName(StrEnum):
     PRICE_ESTIMATE = "price_estimate"
     SENDERS = "senders"
     LISTS = "lists"
-    PLACES = "places"
+    CALL_STYLES = "places"  # the key in files written before it had this name
     ERROR_STYLE = "error_style"
     REFUSAL_AT_500 = "refusal_at_500"
     LIST_SIZE = "list_size"
@@ -179,9 +179,9 @@ class AccountFacts:
         return self.get(name).value
 
     @property
-    def places(self) -> Mapping[str, str]:
-        """How methods are called that do not read their parameters where documented."""
-        return self.value(FactName.PLACES) or {}
+    def call_styles(self) -> Mapping[str, str]:
+        """The `CallStyle` of each method that does not read its parameters where documented."""
+        return self.value(FactName.CALL_STYLES) or {}
 
     @property
     def refuses_at_500(self) -> bool:
@@ -229,7 +229,7 @@ class AccountFacts:
         clocks = {name: self.clock(name) for name in (FactName.CLOCK_IN, FactName.SCHEDULE_CLOCK)}
         size, length = self.list_size, self.name_length
         found = {
-            FactName.PLACES: ", ".join(f"{name}: {way}" for name, way in self.places.items()),
+            FactName.CALL_STYLES: ", ".join(f"{name}: {style}" for name, style in self.call_styles.items()),
             FactName.REFUSAL_AT_500: "true" if self.refuses_at_500 else "",
             FactName.LIST_SIZE: "capped" if size is not None and size.is_capped else "",
             FactName.EMPTY_LIST: self.empty_form if self.empty_form is not EmptyForm.DOCUMENTED else "",

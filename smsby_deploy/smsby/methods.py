@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from smsby_deploy.errors import UsageError
-from smsby_deploy.smsby.parameters import Parameter, Place, ValueForm, Verb, Way
+from smsby_deploy.smsby.parameters import CallStyle, Parameter, Place, ValueForm, Verb
 
 Proof = Literal["uuid", "message_id", "sms_id", "confirmed"]
 
@@ -76,10 +76,10 @@ class Method:
         head = name.split("[", 1)[0]
         return next((one.place for one in self.parameters if one.name == head), self.token)
 
-    def by(self, way: Way) -> Method:
-        """Return this method as called in another way."""
-        moved = tuple(replace(one, place=way.place) for one in self.parameters)
-        return replace(self, verb=way.verb, token=way.place, parameters=moved)
+    def by(self, style: CallStyle) -> Method:
+        """Return this method as called in another style."""
+        moved = tuple(replace(one, place=style.place) for one in self.parameters)
+        return replace(self, verb=style.verb, token=style.place, parameters=moved)
 
 
 def _in(place: Place, names: str, form: ValueForm = ValueForm.TEXT) -> tuple[Parameter, ...]:

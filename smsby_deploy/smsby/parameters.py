@@ -27,7 +27,7 @@ class Place(StrEnum):
     BODY = "body"
 
 
-class Way(StrEnum):
+class CallStyle(StrEnum):
     """How a method is called if not as documented.
 
     All parameters, and the token, are in one place.
@@ -40,15 +40,15 @@ class Way(StrEnum):
 
     @property
     def verb(self) -> Verb:
-        return "GET" if self is Way.GET else "POST"
+        return "GET" if self is CallStyle.GET else "POST"
 
     @property
     def place(self) -> Place:
-        return Place.QUERY if self is Way.GET else Place(self.value.removeprefix("post-"))
+        return Place.QUERY if self is CallStyle.GET else Place(self.value.removeprefix("post-"))
 
 
 # The methods that an account was seen to read otherwise than documented. Only a POST can be: a GET has only its query.
-Ways = Mapping[str, Way]
+CallStyles = Mapping[str, CallStyle]
 
 
 class ValueForm(Enum):

@@ -9,7 +9,7 @@ from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.smsby.client import empty_form_of
 from smsby_deploy.smsby.json_stream import KeepRow
 from smsby_deploy.smsby.methods import METHODS, Effect, check_params
-from smsby_deploy.smsby.parameters import Way
+from smsby_deploy.smsby.parameters import CallStyle
 from smsby_deploy.smsby.response import Answer
 from smsby_deploy.smsby.retry import READ_RETRIES
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected, ReadTransport, SendTransport
@@ -29,14 +29,16 @@ class ProbeClient:
         self._wrong = wrong
         self._may_write = may_write
 
-    def call(self, name: str, params: Mapping[str, Any] | None = None, *, way: Way | None = None) -> Answer:
-        """Call a method, in another `way` than documented if that is given.
+    def call(
+        self, name: str, params: Mapping[str, Any] | None = None, *, style: CallStyle | None = None
+    ) -> Answer:
+        """Call a method, in another `style` than documented if that is given.
 
         Raises:
             SmsbyUnavailable: no answer arrived.
             PermissionError: it could reach a recipient, or would leave a row without leave.
         """
-        method, given = METHODS[name] if way is None else METHODS[name].by(way), params or {}
+        method, given = METHODS[name] if style is None else METHODS[name].by(style), params or {}
         sends = method.sends_with(given)
         if sends and not method.only_prepares:
             raise PermissionError(f"{name} may reach a recipient")

@@ -44,7 +44,7 @@ from smsby_deploy.smsby.connection_errors import HINT, explain_not_connected, ne
 from smsby_deploy.smsby.fresh_connections import AHEAD, FreshConnection, FreshConnections, open_connection
 from smsby_deploy.smsby.json_stream import JsonStream, KeepRow
 from smsby_deploy.smsby.methods import Effect, Method
-from smsby_deploy.smsby.parameters import Place, Ways
+from smsby_deploy.smsby.parameters import CallStyles, Place
 from smsby_deploy.smsby.response import Answer
 from smsby_deploy.smsby.retry import Pace
 
@@ -70,7 +70,7 @@ class AnswerTooLarge(AnswerLost):
 class ReadTransport:
     """Paced questions to one service with one token; safe to share between threads.
 
-    `body` is how a body is written whose place is BODY. `ways` has the methods that are not called as documented.
+    `body` is how a body is written whose place is BODY. `call_styles` has the methods that are not called as documented.
     """
 
     def __init__(
@@ -82,13 +82,13 @@ class ReadTransport:
         requests_per_second: float,
         body: Literal["json", "form"],
         clock: Clock,
-        ways: Ways | None = None,
+        call_styles: CallStyles | None = None,
     ) -> None:
         self._url = url.rstrip("/")
         self._token = token
         self._timeout = timeout
         self._body = Place(body)
-        self._ways = ways or {}
+        self._call_styles = call_styles or {}
         self._is_accepted_by_get = False  # the token, by an answer to a GET
         self._session = _new_session()
         self.clock = clock
@@ -124,9 +124,9 @@ class ReadTransport:
         Raises:
             NotConnected: the request cannot be built.
         """
-        way = self._ways.get(method.name)
-        if way is not None and method.verb == "POST":
-            method = method.by(way)
+        style = self._call_styles.get(method.name)
+        if style is not None and method.verb == "POST":
+            method = method.by(style)
         parts: dict[Place, dict[str, Any]] = {place: {} for place in Place}
         for name, value in params.items():
             if name != "token":

@@ -80,7 +80,7 @@ def test_doctor_finds_every_fact(
     [
         ({"strict": False}, (), {"places": {}, "lists": 2}, 0),
         (
-            {"ways": {"statusBulkSms": "post-form"}},
+            {"call_styles": {"statusBulkSms": "post-form"}},
             (),
             {
                 "places": dict.fromkeys(
@@ -96,19 +96,19 @@ def test_doctor_finds_every_fact(
             0,
         ),
         (
-            {"ways": {"confirmSendMessageByList": "post-query"}},
+            {"call_styles": {"confirmSendMessageByList": "post-query"}},
             (),
             {"places": {"confirmSendMessageByList": "post-query", "sendSmsList": "post-query"}},
             0,
         ),
         (
-            {"ways": {"confirmSendMessageByList": "post-json"}},
+            {"call_styles": {"confirmSendMessageByList": "post-json"}},
             (),
             {"places": {"confirmSendMessageByList": "post-json", "sendSmsList": "post-json"}},
             0,
         ),
         (
-            {"ways": {"getSubscriberLists": "get"}},
+            {"call_styles": {"getSubscriberLists": "get"}},
             (),
             {"places": {"getSubscriberLists": "get"}, "lists": 2},
             0,
@@ -152,7 +152,7 @@ def test_doctor_finds_every_fact(
         ({"timezones": {"time": "UTC"}}, _ASK, {"clock_out": _MINSK, "clock_in": _UTC}, 4),
         ({"timezones": {"time": "Asia/Kathmandu"}}, _ASK, {"clock_in": 345}, 4),
         ({"account_timezone": "UTC"}, _ASK, {"clock_out": _UTC, "clock_in": _UTC}, 4),
-        ({"ways": {"statusBulkSms": "post-form"}}, _ASK, {"refused_phone": "logged"}, 0),
+        ({"call_styles": {"statusBulkSms": "post-form"}}, _ASK, {"refused_phone": "logged"}, 0),
         ({"duplicates": False}, _ASK, {"duplicates": False}, 0),
         ({"moderation": True}, _ASK, {"moderation": True}, 0),
         ({"list_messages": "created"}, _ASK, {"unsent_listed": True}, 0),
@@ -162,7 +162,7 @@ def test_doctor_finds_every_fact(
         ({"error_status": 500}, _ASK, {"duplicates": True, "refusal_at_500": True}, 0),
         ({"wrap": True}, (*_ASK, *_TO), {"clock_in": _MINSK, "moderation": False, "part_table": "sdk"}, 0),
         (
-            {"ways": {"statusBulkSms": "post-json"}},
+            {"call_styles": {"statusBulkSms": "post-json"}},
             _TO,
             {"first_status": "NEW", "name_length": {"listed": 160, "sent": 160}},
             0,

@@ -127,8 +127,8 @@ def test_doctor_stops_at_a_token_that_is_revoked(tmp_path: Path, method: str) ->
     assert transport.calls[-1][0] == method
 
 
-def test_doctor_tries_another_place_for_a_post(tmp_path: Path) -> None:
-    """Each way once: a POST that refuses a token which a GET accepts may read it elsewhere."""
+def test_doctor_tries_another_style_for_a_post(tmp_path: Path) -> None:
+    """Each style once: a POST that refuses a token which a GET accepts may read it elsewhere."""
     transport = UsualTransport()
     for method in ("statusBulkSms", "confirmSendMessageByList", "getSubscriberLists"):
         transport.script(method, error("token is invalid", 403))
@@ -136,8 +136,8 @@ def test_doctor_tries_another_place_for_a_post(tmp_path: Path) -> None:
     assert [len(transport.named(one)) for one in ("statusBulkSms", "confirmSendMessageByList")] == [4, 4]
     assert len(transport.named("getSubscriberLists")) == 6
     assert report.exit_code is ExitCode.DONE
-    (places,) = [one for one in report.findings if one.fact.name is FactName.PLACES]
-    assert places.learned == "not learnable: several readings fit the answer"
+    (styles,) = [one for one in report.findings if one.fact.name is FactName.CALL_STYLES]
+    assert styles.learned == "not learnable: several readings fit the answer"
 
 
 def test_doctor_asks_with_a_wrong_token_once(tmp_path: Path) -> None:

@@ -22,14 +22,14 @@ def _facts(shop: Shop) -> dict[str, Any]:
     return facts
 
 
-def test_doctor_finds_the_places_that_apply_then_uses(shop: Shop) -> None:
+def test_doctor_finds_the_call_styles_that_apply_then_uses(shop: Shop) -> None:
     """A service that reads its forms only has contact lists and reports for a client that knows it."""
-    ways = {
+    call_styles = {
         "getSubscriberLists": "post-query",
         "confirmSendMessageByList": "post-query",
         "sendSmsList": "post-query",
     }
-    shop.settings(strict=True, ways=ways)
+    shop.settings(strict=True, call_styles=call_styles)
     shop.write(
         "sale.yaml",
         "version: 1\ncampaign: sale\nalphaname: MyShop\nmailings:\n  - {name: all, list: Newsletter, text: Hi}\n",
@@ -39,7 +39,7 @@ def test_doctor_finds_the_places_that_apply_then_uses(shop: Shop) -> None:
     assert "`smsby-deploy doctor` finds out where" in refused.err
     found = shop.run("doctor")
     assert found.code == 0, found.err
-    assert _facts(shop)["places"]["value"] == ways
+    assert _facts(shop)["places"]["value"] == call_styles
     done = shop.run("apply", "--auto-approve")
     assert done.code == 0, done.err
     assert sum(map(len, shop.inbox().values())) == 25

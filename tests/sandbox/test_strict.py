@@ -1,4 +1,4 @@
-"""A strict sandbox: each method as it is documented, and no other way; a refused call sends nothing."""
+"""A strict sandbox: each method as it is documented, and not otherwise; a refused call sends nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import requests
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.sandbox.methods import METHODS
 from smsby_deploy.sandbox.protocol import PLACES, Refusal
-from smsby_deploy.sandbox.settings import WAYS
+from smsby_deploy.sandbox.settings import CALL_STYLES
 from smsby_deploy.smsby.methods import METHODS as CALLED
 from smsby_deploy.smsby.transport import SendTransport
 from tests.documented import DOCUMENT, Documented
@@ -157,18 +157,18 @@ def test_refused_call_sends_nothing(strict: Client, name: str, status: int) -> N
     assert (strict.inbox(), strict.view("settings")["balance"]) == before
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_ways_change_one_method(strict: Client, way: str) -> None:
+@pytest.mark.parametrize("style", CALL_STYLES)
+def test_call_styles_change_one_method(strict: Client, style: str) -> None:
     """A service that reads parameters elsewhere: from that place alone, or from any."""
-    strict.control("settings", {"ways": {"statusBulkSms": way}})
+    strict.control("settings", {"call_styles": {"statusBulkSms": style}})
     verbs = {"get": "GET"}
     accepted = []
     for verb, place in (("GET", "params"), ("POST", "params"), ("POST", "data"), ("POST", "json")):
         given: Any = {place: {"token": "t", "uuid": "u"}}
         answer = requests.request(verb, f"{strict.url}/api/v1/statusBulkSms", timeout=5, **given)
         accepted += [(verb, place)] if answer.status_code == 200 else []
-    place = {"get": "params", "post-query": "params", "post-form": "data", "post-json": "json"}.get(way)
-    assert len(accepted) == 4 if way == "any" else accepted == [(verbs.get(way, "POST"), place)]
+    place = {"get": "params", "post-query": "params", "post-form": "data", "post-json": "json"}.get(style)
+    assert len(accepted) == 4 if style == "any" else accepted == [(verbs.get(style, "POST"), place)]
     assert requests.get(f"{strict.url}/api/v1/getBalance", {"token": "t"}, timeout=5).status_code == 200
 
 

@@ -40,7 +40,7 @@ VALUES: dict[FactName, Any] = {
     FactName.PRICE_ESTIMATE: "0.026",
     FactName.SENDERS: 3,
     FactName.LISTS: 2,
-    FactName.PLACES: {"statusBulkSms": "post-form", "getSubscriberLists": "get"},
+    FactName.CALL_STYLES: {"statusBulkSms": "post-form", "getSubscriberLists": "get"},
     FactName.ERROR_STYLE: {"status": 404, "known": True},
     FactName.REFUSAL_AT_500: True,
     FactName.LIST_SIZE: {"count": 100, "capped": True},
@@ -84,7 +84,7 @@ def test_facts_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 def test_facts_have_typed_values() -> None:
     """The values that decide something have types of their own."""
-    assert ALL.places == {"statusBulkSms": "post-form", "getSubscriberLists": "get"}
+    assert ALL.call_styles == {"statusBulkSms": "post-form", "getSubscriberLists": "get"}
     assert (ALL.refuses_at_500, ALL.listing_lag, ALL.part_table) == (True, 41.5, PartTable.GSM)
     assert ALL.list_size == ListSize(100, True)
     assert ALL.empty_form is EmptyForm.BARE_LIST
@@ -99,11 +99,11 @@ def test_facts_have_typed_values() -> None:
 
 def test_facts_decide_only_where_they_differ_from_the_document() -> None:
     """What is as documented changes nothing."""
-    usual = {FactName.PLACES: {}, FactName.EMPTY_LIST: "documented", FactName.PART_TABLE: "sdk"}
+    usual = {FactName.CALL_STYLES: {}, FactName.EMPTY_LIST: "documented", FactName.PART_TABLE: "sdk"}
     facts = {name: replace(_known(name), value=value) for name, value in usual.items()}
     assert AccountFacts(_ACCOUNT, facts).deciding() == NO_FACTS.deciding() == {}
     assert ALL.deciding() == {
-        FactName.PLACES: "statusBulkSms: post-form, getSubscriberLists: get",
+        FactName.CALL_STYLES: "statusBulkSms: post-form, getSubscriberLists: get",
         FactName.REFUSAL_AT_500: "true",
         FactName.LIST_SIZE: "capped",
         FactName.EMPTY_LIST: "bare_list",
@@ -118,7 +118,7 @@ def test_facts_decide_only_where_they_differ_from_the_document() -> None:
 
 def test_facts_that_are_not_known_decide_nothing() -> None:
     """Without facts everything is as documented."""
-    assert NO_FACTS.places == {}
+    assert NO_FACTS.call_styles == {}
     assert not NO_FACTS.refuses_at_500
     assert NO_FACTS.get(FactName.PRICE).state is FactState.NOT_ASKED
     found = [

@@ -17,7 +17,7 @@ from smsby_deploy.smsby.methods import (
     recipients_per_form,
     unknown_params,
 )
-from smsby_deploy.smsby.parameters import ValueForm, Way
+from smsby_deploy.smsby.parameters import CallStyle, ValueForm
 from tests.documented import DOCUMENT, Documented
 
 _NUMBERS = {ValueForm.NUMBER, ValueForm.SWITCH, ValueForm.MINUTES}
@@ -49,12 +49,12 @@ def test_methods_have_no_parameter_that_the_document_lacks() -> None:
     assert {(method.name, one.name) for method in methods for one in method.parameters} == documented
 
 
-@pytest.mark.parametrize("way", Way)
-def test_method_called_in_another_way_has_all_in_one_place(way: Way) -> None:
+@pytest.mark.parametrize("style", CallStyle)
+def test_method_called_in_another_style_has_all_in_one_place(style: CallStyle) -> None:
     """A GET has only its query; what is not documented goes where the token does."""
-    moved = METHODS["sendQuickSMS"].by(way)
-    assert moved.verb == ("GET" if way is Way.GET else "POST")
-    assert {moved.place_of(name) for name in ("token", "phone", "forwarding_time", "other")} == {way.place}
+    moved = METHODS["sendQuickSMS"].by(style)
+    assert moved.verb == ("GET" if style is CallStyle.GET else "POST")
+    assert {moved.place_of(name) for name in ("token", "phone", "forwarding_time", "other")} == {style.place}
 
 
 def test_methods_that_send_are_the_documented_ones() -> None:

@@ -1,4 +1,4 @@
-"""The values that sms.by's documentation allows, and the ways a method may be called."""
+"""The values that sms.by's documentation allows, and the styles in which a method may be called."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.smsby.parameters import Place, ValueForm, Way
+from smsby_deploy.smsby.parameters import CallStyle, Place, ValueForm
 
 _ALLOWED: dict[ValueForm, tuple[list[Any], list[Any]]] = {
     ValueForm.TEXT: (["", "x", 5], []),
@@ -31,9 +31,9 @@ def test_value_form_allows_what_is_documented(form: ValueForm) -> None:
 
 def test_way_is_a_verb_and_a_place() -> None:
     """Only a POST has more than one place."""
-    assert {way: (way.verb, way.place) for way in Way} == {
-        Way.POST_QUERY: ("POST", Place.QUERY),
-        Way.POST_FORM: ("POST", Place.FORM),
-        Way.POST_JSON: ("POST", Place.JSON),
-        Way.GET: ("GET", Place.QUERY),
+    assert {style: (style.verb, style.place) for style in CallStyle} == {
+        CallStyle.POST_QUERY: ("POST", Place.QUERY),
+        CallStyle.POST_FORM: ("POST", Place.FORM),
+        CallStyle.POST_JSON: ("POST", Place.JSON),
+        CallStyle.GET: ("GET", Place.QUERY),
     }

@@ -9,7 +9,7 @@ import pytest
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.smsby.methods import METHODS, Effect
-from smsby_deploy.smsby.parameters import Way
+from smsby_deploy.smsby.parameters import CallStyle
 from smsby_deploy.smsby.probe_client import ProbeClient
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_smsby import LOST, FakeTransport, busy, ok
@@ -25,16 +25,16 @@ def _client(*, may_write: bool) -> tuple[FakeTransport, ProbeClient]:
 
 
 @pytest.mark.parametrize("may_write", [False, True])
-@pytest.mark.parametrize("way", [None, *Way])
+@pytest.mark.parametrize("style", [None, *CallStyle])
 @pytest.mark.parametrize(
     "name", [name for name, one in METHODS.items() if one.sends and not one.only_prepares]
 )
-def test_probe_client_sends_nothing(name: str, way: Way | None, may_write: bool) -> None:
-    """In no way of calling, and with no parameters, confirm=1 included."""
+def test_probe_client_sends_nothing(name: str, style: CallStyle | None, may_write: bool) -> None:
+    """In no call style, and with no parameters, confirm=1 included."""
     transport, client = _client(may_write=may_write)
     params = dict.fromkeys(METHODS[name].required, 1)
     with pytest.raises(PermissionError):
-        client.call(name, params | _PARAMS, way=way)
+        client.call(name, params | _PARAMS, style=style)
     assert transport.calls == []
 
 

@@ -18,7 +18,7 @@ from smsby_deploy.errors import SmsbyDeployError, TokenRefused
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.methods import METHODS, Method
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
-from smsby_deploy.smsby.parameters import Place, Way
+from smsby_deploy.smsby.parameters import CallStyle, Place
 from smsby_deploy.smsby.send_client import SendClient
 from smsby_deploy.smsby.transport import ReadTransport
 from tests.smsby.conftest import TOKEN, FakeClock, FakeServer, MakeSender, Reply
@@ -225,19 +225,19 @@ def test_request_has_each_parameter_in_its_place(
     assert TOKEN not in str(asked.headers)
 
 
-@pytest.mark.parametrize("way", Way)
+@pytest.mark.parametrize("style", CallStyle)
 def test_request_follows_what_the_account_was_seen_to_read(
-    wire: FakeServer, make_sender: MakeSender, way: Way
+    wire: FakeServer, make_sender: MakeSender, style: CallStyle
 ) -> None:
     """Every parameter of that method, and none of another."""
     wire.answers(*[Reply(200, {"sms_id": 1})] * 2)
-    sender = make_sender(ways={"sendQuickSMS": way})
+    sender = make_sender(call_styles={"sendQuickSMS": style})
     sender.send_quick_sms(message="hi", phone="375291111111", alphaname_id=0, forwarding_minutes=5)
     sender.send_otp_telegram(code="1234", phone="375291111111")
     moved, other = wire.asked
-    assert moved.verb == way.verb
-    assert {place for place, params in moved.places.items() if params} == {str(way.place)}
-    assert set(moved.places[way.place]) == {
+    assert moved.verb == style.verb
+    assert {place for place, params in moved.places.items() if params} == {str(style.place)}
+    assert set(moved.places[style.place]) == {
         "message", "phone", "alphaname_id", "forwarding_message", "forwarding_time", "token"
     }  # fmt: skip
     assert (other.verb, set(other.places["query"])) == ("POST", {"message", "phone", "token"})

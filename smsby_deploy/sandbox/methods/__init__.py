@@ -12,7 +12,7 @@ from typing import Any
 from smsby_deploy.sandbox.account import Account
 from smsby_deploy.sandbox.methods import bulk, codes, listing, lists, single
 from smsby_deploy.sandbox.protocol import PLACES, Params, Refusal, incorrect_arguments, merge_places
-from smsby_deploy.sandbox.settings import ANY_WAY
+from smsby_deploy.sandbox.settings import ANY_STYLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +28,24 @@ class ServedMethod:
     places: Mapping[str, tuple[str, ...]]
     required: tuple[str, ...]
 
-    def read(self, verb: str, path: str, sent: Mapping[str, Params], way: str | None) -> Params:
+    def read(self, verb: str, path: str, sent: Mapping[str, Params], style: str | None) -> Params:
         """Return the parameters of a call that are where they belong.
 
         Args:
             sent: the parameters in the query, in the form and in the JSON.
-            way: one of WAYS of settings.py; None is as documented.
+            style: one of CALL_STYLES of settings.py; None is as documented.
 
         Raises:
             Refusal: the verb or the version is another one.
         """
-        if way == ANY_WAY:
+        if style == ANY_STYLE:
             return merge_places(sent)
-        allowed = self.verb if way is None else way.partition("-")[0].upper()
+        allowed = self.verb if style is None else style.partition("-")[0].upper()
         if f"/{self.version}/" not in path:
             raise Refusal("Page not found", 404, keeps_status=True)
         if verb != allowed:
             raise Refusal(f"The {verb} method is not supported for this route", 405, keeps_status=True)
-        moved = None if way is None else (way.rpartition("-")[2].replace("get", "query"),)
+        moved = None if style is None else (style.rpartition("-")[2].replace("get", "query"),)
         return {
             name: sent[place][name]
             for name, places in self.places.items()
