@@ -190,7 +190,7 @@ def secret_of(api: ApiSettings, environ: Mapping[str, str]) -> str:
 
 def open_lock(project: Project) -> LockStore:
     """The project's lock store; opening it reads and writes nothing."""
-    from smsby_deploy.lock.places import open_lock_at
+    from smsby_deploy.lock.open_lock import open_lock_at
 
     return open_lock_at(project.lock_place, project.name, project.root)
 

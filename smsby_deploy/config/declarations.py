@@ -26,7 +26,7 @@ from smsby_deploy.config.sources import (
     Upload,
 )
 from smsby_deploy.digest_key import NO_KEY, DigestKey
-from smsby_deploy.lock.environment import PRIVATE_FOLDER, LockPlace, SharedPlace, scope_of
+from smsby_deploy.lock.places import PRIVATE_FOLDER, LockPlace, SharedPlace, scope_of
 from smsby_deploy.problems import Location, Problem
 
 if TYPE_CHECKING:  # loaded only for mailings with tests

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from smsby_deploy.config.schema import check_document
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable, TokenRefused, UsageError
-from smsby_deploy.lock.environment import (
+from smsby_deploy.lock.places import (
     LOCK_BRANCH,
     PRODUCTION,
     SANDBOX,

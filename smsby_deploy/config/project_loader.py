@@ -55,7 +55,7 @@ from smsby_deploy.config.sources import HOME_TIMEZONE, OptOuts, RecipientsFile, 
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.digest_key import read_digest_key
 from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable, UsageError
-from smsby_deploy.lock.environment import PRODUCTION, SANDBOX, LockPlace, SharedPlace, scope_of
+from smsby_deploy.lock.places import PRODUCTION, SANDBOX, LockPlace, SharedPlace, scope_of
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity, has_errors
 
 _LONGEST_LOCK_SUFFIX = 32  # of the files beside a lock, whose names begin with its name

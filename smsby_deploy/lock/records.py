@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
-from smsby_deploy.lock.environment import scope_of
 from smsby_deploy.lock.phone_states import UNSENT, PhoneState, PhoneStates
+from smsby_deploy.lock.places import scope_of
 
 if TYPE_CHECKING:
     from smsby_deploy.lock.stored_mailings import StoredMailings

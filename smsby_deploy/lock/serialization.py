@@ -15,8 +15,8 @@ from typing import Any
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.documents import check_lock, check_mailings
 from smsby_deploy.lock.entry_json import entry_document, read_entry
-from smsby_deploy.lock.environment import PRODUCTION, SANDBOX
 from smsby_deploy.lock.json_text import LockSeal, canonical, decode, decode_mailings, indent
+from smsby_deploy.lock.places import PRODUCTION, SANDBOX
 from smsby_deploy.lock.records import Apply, Entry, Lock, Resolution
 from smsby_deploy.lock.stored_mailings import Mailings, StoredMailings, runs, split_mailings
 

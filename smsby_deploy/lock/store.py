@@ -16,9 +16,9 @@ from smsby_deploy.errors import LockDamaged, LockHeld, Refused, SmsbyDeployError
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import refuse_link, sync_folder, write_file
 from smsby_deploy.lock.archive import Rekey, append_archive, archive_path, rekey_archive
-from smsby_deploy.lock.environment import PRIVATE_FOLDER, PRODUCTION
 from smsby_deploy.lock.events import fold
 from smsby_deploy.lock.journal import Journal, read_journal, salvage
+from smsby_deploy.lock.places import PRIVATE_FOLDER, PRODUCTION
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.serialization import iter_lock, read_lock, recovery_of, write_lock
 from smsby_deploy.lock.stored_mailings import new_mailings

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from smsby_deploy.apply.result import MailingOutcome
 from smsby_deploy.errors import OutcomeUnknown, SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.lock.environment import PRODUCTION
+from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.notify import Notification, NotificationKind
 from smsby_deploy.output.apply_text import summary_line
 from smsby_deploy.output.plan_text import plan_totals_line

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from smsby_deploy.lock.environment import PRODUCTION
+from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.output.changes import change_text, changes_text, is_foreign, word_diff
 from smsby_deploy.output.plan_details import (
     audience_rows,

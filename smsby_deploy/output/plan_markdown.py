@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from smsby_deploy.lock.environment import PRODUCTION
+from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.output.changes import change_text, changes_text, is_foreign
 from smsby_deploy.output.markdown import COMMENT_BYTES, Piece, code, escape, fit, table_row
 from smsby_deploy.output.plan_details import (

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 from smsby_deploy.errors import ApiError
 from smsby_deploy.files import write_file
 from smsby_deploy.lock.archive import with_newer
-from smsby_deploy.lock.environment import PRIVATE_FOLDER
+from smsby_deploy.lock.places import PRIVATE_FOLDER
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.store import make_private_folder
 from smsby_deploy.plan.fingerprint import RemoteName, read_remote_name

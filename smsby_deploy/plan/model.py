@@ -13,7 +13,7 @@ from typing import NamedTuple
 from smsby_deploy.clock import Window
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.decisions import Approval
-from smsby_deploy.lock.environment import PRODUCTION
+from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.lock.records import NamedId, PrefixCount
 from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames
 from smsby_deploy.plan.desired import (

@@ -13,8 +13,8 @@ from smsby_deploy.clock import Window
 from smsby_deploy.errors import PlanRefused, SmsbyDeployError
 from smsby_deploy.files import write_file
 from smsby_deploy.lock.documents import check_plan
-from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.lock.json_text import indent_text
+from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, VariantTotals
 from smsby_deploy.plan.fingerprint import canonical_json

@@ -18,7 +18,7 @@ from smsby_deploy.errors import FilesInvalid, Refused, SmsbyUnavailable
 from smsby_deploy.lock.archive import with_archived
 from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.keyed_digests import check_digest_key
-from smsby_deploy.lock.places import open_lock_at
+from smsby_deploy.lock.open_lock import open_lock_at
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.plan.account_names import AccountNames, find_name_problems, read_names
 from smsby_deploy.plan.budget import hold_budget

@@ -7,7 +7,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.lock.environment import scope_of
+from smsby_deploy.lock.places import scope_of
 from smsby_deploy.plan.fingerprint import (
     NAME_LIMIT,
     AudienceDigest,
