@@ -97,7 +97,9 @@ def command(
         return ExitCode.DONE
     patterns = (*select, *(f"{name}/*" for name in campaign))
     collect = _collector(context, project, patterns, since, list_missed=form == "csv")
-    report, is_complete = (_watch if watch else _collect)(context, collect, project, output)
+    report, is_complete = (
+        _watch(context, collect, project, output) if watch else (_collect(context, collect), True)
+    )
     codes = (report.exit_code(fail_under), ExitCode.DONE if is_complete else ExitCode.FAILED)
     exit_code = first_exit_code(codes)
     with output_of(exit_code):
@@ -197,10 +199,8 @@ def _collector(
     return collect
 
 
-def _collect(
-    context: Context, collect: Collect, project: Project, output: _Output
-) -> tuple[StatusReport, bool]:
-    """The report, which is complete."""
+def _collect(context: Context, collect: Collect) -> StatusReport:
+    """The report, with progress on stderr."""
     from smsby_deploy.cli.session import progress_of
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.status.collect import CollectProgress
@@ -210,7 +210,7 @@ def _collect(
             begin=lambda recipients: progress.step("asking sms.by", recipients or None),
             advance=progress.advance,
         )
-        return collect(progress=shown), True
+        return collect(progress=shown)
 
 
 def _watch(

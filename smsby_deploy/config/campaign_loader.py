@@ -29,7 +29,7 @@ from smsby_deploy.config.settings import (
 )
 from smsby_deploy.config.sources import HOME_TIMEZONE, Audience, ContactList, Upload
 from smsby_deploy.config.text_sources import TextReader
-from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
+from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlLocator, YamlMap
 from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity
@@ -109,6 +109,8 @@ class _CampaignLoader:
         self._log = context.log
         self._file = file
         self._document = document
+        locator = YamlLocator(file, document.content)
+        self._at, self._at_key = locator.at, locator.at_key
         self._labels = self._read_labels(document.get("labels") or YamlMap((1, 1)))
         folder_env = context.project.get("lists_dir_env")
         self._lists = ListPlaces(context.root, folder_env, context.environ, context.log)
@@ -295,12 +297,6 @@ class _CampaignLoader:
         if "parquet" in recipients:
             return read_parquet_source(self._root, recipients, self._file, self._log)
         return self._lists.read(recipients, self._file, place)
-
-    def _at_key(self, node: YamlMap, key: str) -> Location:
-        return self._at(key_marks(self._document.content)[node.values_at[key]])
-
-    def _at(self, mark: Mark) -> Location:
-        return Location(self._file, *mark)
 
 
 def _read_own(node: YamlMap) -> OwnSettings:

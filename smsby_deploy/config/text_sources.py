@@ -10,7 +10,7 @@ from pathlib import Path
 from smsby_deploy.config.project_files import resolve_inside
 from smsby_deploy.config.settings import read_rewrite
 from smsby_deploy.config.sources import MailingText, TextsByLanguage, TextsByVariant, TextSource, Variant
-from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
+from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlLocator, YamlMap
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity
 from smsby_deploy.wording import sentence
 
@@ -31,6 +31,8 @@ class TextReader:
         self._variant_key = variant_key
         self._file = file
         self._content = content
+        locator = YamlLocator(file, content)
+        self._at, self._at_key = locator.at, locator.at_key
         self._log = log
 
     @cached_property
@@ -174,12 +176,6 @@ class TextReader:
         elif "list" in node or not _may_have_own_texts(node["recipients"]):
             message = "missing key text (or text_file, or an own text for every recipient)"
             self._log.error("SCHEMA", message, self._at(mark))
-
-    def _at_key(self, node: YamlMap, key: str) -> Location:
-        return self._at(key_marks(self._content)[node.values_at[key]])
-
-    def _at(self, mark: Mark) -> Location:
-        return Location(self._file, *mark)
 
 
 def _variant_problems(node: YamlMap) -> Iterator[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -148,6 +148,20 @@ def key_marks(content: str) -> dict[Mark, Mark]:
             marks.setdefault(_mark(event), _mark(before))
         before = event
     return marks
+
+
+class YamlLocator(NamedTuple):
+    """Finds the locations of what a YAML `file` with the text `content` says."""
+
+    file: str
+    content: str
+
+    def at(self, mark: Mark) -> Location:
+        return Location(self.file, *mark)
+
+    def at_key(self, node: YamlMap, key: str) -> Location:
+        """Return the location of `key` itself; that of its value is at `node.values_at[key]`."""
+        return self.at(key_marks(self.content)[node.values_at[key]])
 
 
 def _event_reader(text: str) -> Callable[[], Any]:

@@ -80,7 +80,7 @@ class S3Store:
             following = _Version(known.number + 1, holder_document(after.holder), lock, journal, archive)
             self._create(following)
             self._known = following
-            self._prune(known, following)
+            self._prune(following)
         return after._replace(version=str(following.number))
 
     def is_over(self, holder: Holder) -> bool:
@@ -148,7 +148,7 @@ class S3Store:
     def _get(self, name: str) -> bytes:
         return bytes(_obstore().get(self._store, name).bytes())
 
-    def _prune(self, before: _Version, after: _Version) -> None:
+    def _prune(self, after: _Version) -> None:
         """Remove content that `after` replaces, once its versions are too old to be read."""
         if after.holder:
             return

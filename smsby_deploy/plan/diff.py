@@ -87,7 +87,12 @@ RULES = (
         _R.CHANGED,
         reasons.other_content,
     ),
-    Rule(lambda here: here.is_finished and here.is_newly_found, _A.ADOPT, None, reasons.already_sent),
+    Rule(
+        lambda here: here.is_finished and here.is_newly_found,
+        _A.ADOPT,
+        None,
+        lambda here: reasons.already_sent(),
+    ),
     Rule(lambda here: here.is_finished, _A.NOOP, None, reasons.unchanged),
     # It was sent in part.
     Rule(
@@ -104,7 +109,9 @@ RULES = (
         _R.UNKNOWN,
         collision_reasons.listed_in_part,
     ),
-    Rule(lambda here: here.listed and not here.has_draft, _A.ADOPT, None, reasons.already_sent),
+    Rule(
+        lambda here: here.listed and not here.has_draft, _A.ADOPT, None, lambda here: reasons.already_sent()
+    ),
     # Something will be sent, unless recipients would get two revisions, sms.by has another mailing in its place, or its
     # time has passed.
     Rule(lambda here: here.scheduled_before, _A.BLOCKED, _R.SCHEDULED, scheduled.earlier_is_scheduled),
@@ -124,7 +131,7 @@ RULES = (
         lambda here: here.is_handing_over and here.approval is None,
         _A.BLOCKED,
         _R.CHANGED,
-        reasons.not_approved,
+        lambda here: reasons.changed_since_approval(),
     ),
     Rule(lambda here: here.is_expired, _A.BLOCKED, _R.EXPIRED, reasons.expired),
     Rule(lambda here: here.has_missed_window, _A.BLOCKED, _R.EXPIRED, reasons.missed_window),

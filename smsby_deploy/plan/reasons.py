@@ -147,10 +147,6 @@ def due(here: Situation) -> str:
     )
 
 
-def not_approved(here: Situation) -> str:
-    return changed_since_approval()
-
-
 def changed_since_approval() -> str:
     return sentence("it has changed since it was approved, so it is not sent; apply a new plan of it")
 
@@ -196,7 +192,7 @@ def unconfirmed_draft(here: Situation) -> str:
     )
 
 
-def already_sent(here: Situation) -> str:
+def already_sent() -> str:
     return sentence("sms.by already has it; apply only records it")
 
 

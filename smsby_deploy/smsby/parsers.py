@@ -49,7 +49,6 @@ class RemoteMailing:
     parts: int | None
     count_phones: int | None
     status: str
-    sms_delivered: int | None
     cost: Decimal | None
     alphaname: str | None
 
@@ -234,7 +233,6 @@ def _read_mailing(number: int, name: str, row: dict[str, Any]) -> RemoteMailing:
         parts=read_count(row.get("parts")),
         count_phones=read_count(row.get("count_phones")),
         status=text_or_none(row.get("status")) or "",
-        sms_delivered=read_int(row.get("sms_delivered")),
         cost=_read_cost(row.get("cost")),
         alphaname=text_or_none(row.get("alphaname")),
     )

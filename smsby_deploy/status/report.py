@@ -137,7 +137,6 @@ class Details:
     planned_parts: int | None = None
     planned_cost: Decimal | None = None
     accepted: int = 0
-    applied_at: str = ""
     words: Mapping[str, int] = field(default_factory=dict)
     timeline: Mapping[str, int] = field(default_factory=dict)
     prefixes: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)

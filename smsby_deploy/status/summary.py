@@ -113,7 +113,6 @@ def summarize_waiting(address: str, entry: Entry, now: datetime) -> MailingStatu
             planned=entry.recipients,
             planned_parts=entry.parts,
             planned_cost=None if entry.cost is None else Decimal(entry.cost),
-            applied_at=entry.applied.at,
             window=window,
             waits=waits,
             spread=times_of(entry.chunks),
@@ -269,7 +268,6 @@ def _details(
         planned_parts=entry.parts,
         planned_cost=None if entry.cost is None else Decimal(entry.cost),
         accepted=counts.accepted,
-        applied_at=entry.applied.at,
         words=dict(sorted(deliveries.words.items())),
         timeline=dict(sorted(deliveries.timeline.items())),
         prefixes={

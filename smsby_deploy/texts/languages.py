@@ -76,10 +76,6 @@ class LanguageTemplates(Template):
         """
         return self._templates.get(_choose(self._source, values.get(self._source.column, "")))
 
-    def render_once(self) -> str:
-        """Return the first text; a mailing with several is never sent as one text."""
-        return self.texts[0].render_once()
-
     def render_batch(self, batch: Batch, *, rows_file: str, address: str) -> RenderedBatch:
         """Return the text of each recipient in their language, without white space at its ends.
 

@@ -84,9 +84,9 @@ class Template(ABC):
     def pick(self, values: Mapping[str, str]) -> TextTemplate | None:
         """Return the text for a recipient with the variables `values`; None if there is none."""
 
-    @abstractmethod
     def render_once(self) -> str:
-        """Return the text that all recipients get, of a mailing that is not personal."""
+        """Return the text that all recipients get, or the first of several."""
+        return self.texts[0].render_once()
 
     @abstractmethod
     def render_batch(self, batch: Batch, *, rows_file: str, address: str) -> RenderedBatch:

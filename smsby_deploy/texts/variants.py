@@ -54,10 +54,6 @@ class VariantTemplates(Template):
         template = self.by_name.get(name)
         return None if template is None else template.pick(values)
 
-    def render_once(self) -> str:
-        """Return the first text; a mailing with several is never sent as one text."""
-        return self.texts[0].render_once()
-
     def render_batch(self, batch: Batch, *, rows_file: str, address: str) -> RenderedBatch:
         """Return the text of each recipient, without white space at its ends.
 

@@ -215,7 +215,6 @@ def mailing(
         planned_parts=recipients,
         planned_cost=Decimal(recipients) * Decimal("0.026"),
         accepted=recipients,
-        applied_at="2026-11-28T21:05:00+00:00",
         words={"DELIVERED": counts[0], "UNDELIVERED": counts[1]} | other,
         prefixes={"375 29": (counts[0], counts[1], recipients)},
         timeline={"2026-12-01 10:00": counts[0]} if counts[0] else {},
@@ -247,7 +246,6 @@ def status() -> StatusReport:
         planned_parts=1800,
         planned_cost=Decimal("46.800"),
         accepted=1195,
-        applied_at="2026-11-28T21:05:00+00:00",
         words={"DELIVERED": 1100, "UNDELIVERED": 80, "<b>Odd|word</b>": 14, _FORMULA: 1},
         timeline={"2026-12-01 10:00": 600, "2026-12-01 10:01": 400, "2026-12-01 11:30": 100},
         prefixes={

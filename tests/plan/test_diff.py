@@ -67,7 +67,6 @@ def _remote(*names: str, status: str = "NEW", when: datetime | None = None) -> R
             parts=None,
             count_phones=None,
             status=status,
-            sms_delivered=None,
             cost=None,
             alphaname=None,
         )

@@ -28,7 +28,7 @@ def _view(*names: str) -> RemoteView:
         [
             RemoteMailing(
                 id=number, name=name, d_create=None, d_schedule=None, type="API", parts=None, count_phones=None,
-                status="NEW", sms_delivered=None, cost=None, alphaname=None,
+                status="NEW", cost=None, alphaname=None,
             )
             for number, name in enumerate(names, 11)
         ],

@@ -47,7 +47,7 @@ def _listed(*indexes: int, status: str = "NEW", count: int | None = None) -> Rem
         [
             RemoteMailing(
                 id=index + 1, name=f"sale/vip [{index + 1}/2] shop#{_MARKS[index]}", d_create=None, d_schedule=None,
-                type="API", parts=None, count_phones=count, status=status, sms_delivered=None, cost=None, alphaname=None,
+                type="API", parts=None, count_phones=count, status=status, cost=None, alphaname=None,
             )
             for index in indexes
         ],
