@@ -105,10 +105,11 @@ class JsonStream:
                 if not self._fill():
                     raise
                 continue
+            length = end - self._at  # what was read before may be dropped now
             # A number may go on in the next piece: "1" as "1.5", "1e" as "1e5".
             if self._text[end : end + 1] in _AFTER_VALUE or not self._fill():
-                self._hold(end - self._at)
-                self._at = end
+                self._hold(length)
+                self._at += length
                 return value
 
     def _peek(self) -> str:

@@ -79,6 +79,12 @@ def test_json_stream_reads_a_number_in_pieces(number: str) -> None:
     assert repr(_read(content, size=1)["data"].kept) == repr(json.loads(content)["data"])
 
 
+def test_json_stream_skips_nothing_at_the_end() -> None:
+    """All of a short answer was read when the end of a value is looked for."""
+    with pytest.raises(ValueError):
+        _read(b'{"status"": null}', size=17)
+
+
 @pytest.mark.parametrize("content", [b"", b" \r\n\t "])
 def test_json_stream_of_nothing(content: bytes) -> None:
     stream = JsonStream([content], lambda row: True, _LIMIT)
