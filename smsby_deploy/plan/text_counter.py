@@ -119,8 +119,9 @@ class PrefixCounter:
         self._recipients.update(found)
         self._parts.update(found)  # the first part of each
         for parts in range(2, size.longest + 1):
-            longer = list(compress(phones, map(parts.__le__, size.each)))
-            self._parts.update(self._count(longer) if len(longer) < len(phones) else found)
+            if any(size.by_parts[: parts - 1]):
+                found = self._count(list(compress(phones, map(parts.__le__, size.each))))
+            self._parts.update(found)
 
     def _count(self, phones: Sequence[str]) -> Mapping[str, int]:
         """Count `phones` by prefix.

@@ -155,11 +155,6 @@ class Repeats:
     values: array[int] = field(default_factory=lambda: array("q"))
     differing: list[int] | None = None  # what `find_differing` has found
 
-    def add(self, number: int, line: int, value: int) -> None:
-        self.numbers.append(number)
-        self.lines.append(line)
-        self.values.append(value)
-
 
 @dataclass(slots=True)
 class AudienceReport:
@@ -277,7 +272,7 @@ def _read_differing(mailing: Mailing, repeats: Repeats) -> list[int]:
             phone_column, texts = _phone_column(audience, block), _own_texts(mailing, block)
             for position, number in zip(positions, numbers, strict=True):
                 if number in pending:
-                    first = _hash_values(block, position, phone_column, texts[position])
+                    (first,) = _hash_values(block, [position], phone_column, texts)
                     again = pending.pop(number)
                     lines.extend(repeats.lines[index] for index in again if repeats.values[index] != first)
             if not pending or len(lines) >= MOST_DIFFERING:
@@ -376,25 +371,28 @@ class _FirstOccurrences:
         for index in repeated:
             selected[rows[index]] = 0
         if repeated:
-            self._record(block, texts, [(numbers[index], rows[index]) for index in repeated])
+            self._record(block, texts, [numbers[i] for i in repeated], [rows[i] for i in repeated])
         phones, texts = list(compress(phones, selected)), list(compress(texts, selected))
         lines = list(compress(lines, selected))
         not_suppressed = bytearray(compress(not_suppressed, selected))
         return Batch(phones, names, values, texts, lines, not_suppressed, selected, block.is_typed)
 
-    def _record(self, block: Block, texts: Sequence[str | None], repeated: list[tuple[int, int]]) -> None:
-        """Count dropped repeats, and remember them while there is room.
-
-        They are given as (number, row), and serve `find_differing`.
-        """
+    def _record(self, block: Block, texts: Sequence[str | None], numbers: list[int], rows: list[int]) -> None:
+        """Count dropped repeats, and remember them for `find_differing` while there is room."""
         repeats = self.report.repeats
-        self.report.duplicate += len(repeated)
-        phone_column = _phone_column(_rows_of(self.mailing), block)
-        for number, row in repeated[: max(0, _MOST_REPEATS - len(repeats.numbers))]:
-            repeats.add(number, block.lines[row], _hash_values(block, row, phone_column, texts[row]))
+        self.report.duplicate += len(rows)
+        room = max(0, _MOST_REPEATS - len(repeats.numbers))
+        if room:
+            phone_column = _phone_column(_rows_of(self.mailing), block)
+            repeats.numbers.extend(numbers[:room])
+            repeats.lines.extend(block.lines[row] for row in rows[:room])
+            repeats.values.extend(_hash_values(block, rows[:room], phone_column, texts))
 
 
-def _hash_values(block: Block, row: int, phone_column: int | None, text: str | None) -> int:
-    """Hash a row's values and own text, leaving out the spelling of its phone."""
-    values = [column[row].strip() for index, column in enumerate(block.values) if index != phone_column]
-    return hash((block.columns, tuple(values), text))
+def _hash_values(
+    block: Block, rows: Sequence[int], phone_column: int | None, texts: Sequence[str | None]
+) -> list[int]:
+    """Hash the values and own texts of `rows`, leaving out the spelling of their phones."""
+    columns = [column for index, column in enumerate(block.values) if index != phone_column]
+    values = [tuple([column[row].strip() for column in columns]) for row in rows]
+    return [hash((block.columns, some, texts[row])) for some, row in zip(values, rows, strict=True)]

@@ -11,6 +11,7 @@ from itertools import repeat
 from operator import contains
 
 from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.config.sources import AS_WRITTEN
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.texts.analysis import RenderError
@@ -44,9 +45,9 @@ class RenderedLint:
         self._found: dict[str, Problem] = {}
         self._is_read = False
         sources = [source for text in texts for source in text.sources.values()]
-        has_tags = any("{%" in source or " if " in source for source in sources)
+        has_tags = any(map(_has_conditions, texts))
         links = sum(len(re.findall(_LINK, source)) for source in sources)
-        self.has_gap = has_tags or any(text.find_literal(_GAP) for text in texts)
+        self.has_gap = any(map(_may_have_gap, texts))
         self.has_link = links > 1 or bool(links and has_tags)
         self._lacks: dict[str, str] = {}
         if BY_ADVERTISING in require and mailing.labels.get("kind") != _SERVICE:
@@ -133,6 +134,20 @@ class RenderedLint:
 
     def _where(self, batch: Batch | None, index: int, file: str) -> str:
         return "" if batch is None else f" ({file}:{batch.lines[index]})"
+
+
+def _may_have_gap(text: TextTemplate) -> bool:
+    """Whether a text may have two spaces in a row although no value has."""
+    if text.find_literal(_GAP):
+        return True
+    if not _has_conditions(text):
+        return False
+    # Smart encoding turns other characters into spaces.
+    return text.vectorized is None or text.vectorized.may_leave_gap or text.source.rewrite != AS_WRITTEN
+
+
+def _has_conditions(text: TextTemplate) -> bool:
+    return any("{%" in source or " if " in source for source in text.sources.values())
 
 
 def _may_have_two(texts: Sequence[str]) -> bool:

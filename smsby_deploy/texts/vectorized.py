@@ -57,7 +57,7 @@ class VectorizedTemplate(NamedTuple):
 
     `printed` are the indexes of the variables that are printed without a filter, `used` of those in other expressions.
     `is_composed`: its own texts are in NFC. `is_trimmed`: every text begins and ends with a literal that is not white
-    space, so that none is empty.
+    space, so that none is empty. `may_leave_gap`: a text may have two spaces in a row although no value has.
     """
 
     variables: tuple[str, ...]
@@ -66,6 +66,7 @@ class VectorizedTemplate(NamedTuple):
     printed: tuple[int, ...] = ()
     used: frozenset[int] = frozenset()
     is_composed: bool = True
+    may_leave_gap: bool = True
 
     def render(self, batch: Batch) -> list[str | None] | None:
         """Return the text of each recipient, without white space at its ends.
@@ -122,6 +123,7 @@ def vectorize(tree: nodes.Template, environment: Environment) -> VectorizedTempl
         printed,
         frozenset(translator.used),
         is_composed(_BETWEEN.join(translator.literals)),
+        _ends_after(tree.body, {""}) is None,
     )
 
 
@@ -176,6 +178,31 @@ def _is_trimmed(body: Sequence[nodes.Node]) -> bool:
     if not (isinstance(begin, nodes.TemplateData) and isinstance(end, nodes.TemplateData)):
         return False
     return bool(begin.data[:1].strip() and end.data[-1:].strip())
+
+
+def _ends_after(body: Sequence[nodes.Node], ends: set[str]) -> set[str] | None:
+    """The last characters that a text may have after `body`, where `ends` are those before it.
+
+    "" is that of no text. None if it may have two spaces in a row by then: printed values have none at their ends.
+    """
+    for node in body:
+        if isinstance(node, nodes.If):
+            sides = [node, *node.elif_]
+            found = [_ends_after(side, ends) for side in (*(one.body for one in sides), node.else_)]
+            if None in found:
+                return None
+            ends = set().union(*filter(None, found))
+            continue
+        for piece in node.nodes if isinstance(node, nodes.Output) else [node]:
+            if isinstance(piece, nodes.TemplateData):
+                if "  " in piece.data or (piece.data.startswith(" ") and " " in ends):
+                    return None
+                ends = {piece.data[-1]}
+            elif isinstance(piece, nodes.Name):
+                ends = {"x"}
+            else:
+                return None
+    return ends
 
 
 def _printed(value: Any) -> str:

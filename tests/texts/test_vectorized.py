@@ -167,6 +167,46 @@ def test_vectorized_covers_usual_templates(text: str, variables: tuple[str, ...]
 
 
 @pytest.mark.parametrize(
+    ("text", "may_leave_gap"),
+    [
+        ("Hi, {{ name }}!{% if code %} {{ code }}.{% endif %} Bye", False),
+        ("Hi{% if code %} {{ code }}{% elif name %} x{% else %},{% endif %} {{ name }}", False),
+        ("Hi {% if code %}{{ code }}{% endif %} {{ name }}", True),
+        ("Hi {% if code %}a{% elif name %} b{% endif %}", True),
+        ("Hi {% if code %}a {% else %}b{% endif %} {{ name }}", True),
+        ("Hi  {{ name }}", True),
+        ("Hi {{ name | default(' x') }}", True),
+    ],
+)
+def test_vectorized_knows_where_tags_leave_gaps(text: str, may_leave_gap: bool) -> None:
+    """Every side of a condition is looked at; what a filter returns is not known."""
+    template = compile_text(TextSource(text, _AT, file="text.j2"))
+    assert template.vectorized is not None
+    assert template.vectorized.may_leave_gap is may_leave_gap
+
+
+_spaced = st.recursive(
+    st.sampled_from([" ", ".", " .", ". ", "{{ name }}", "{{ code }}"]),
+    lambda inner: st.one_of(
+        st.builds("{}{}".format, inner, inner),
+        st.builds("{{% if code %}}{}{{% endif %}}".format, inner),
+        st.builds("{{% if name == 'a' %}}{}{{% elif code %}}{}{{% else %}}{}{{% endif %}}".format, inner, inner, inner),
+    ),
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(_spaced)
+def test_vectorized_text_has_a_gap_only_if_known(text: str) -> None:
+    """Where no gap may be left, no text of any values has one."""
+    vectorized = compile_text(TextSource(f"{text}{{{{ name }}}}", _AT, file="text.j2")).vectorized
+    assert vectorized is not None
+    rows = [{"name": name, "code": code} for name in ("a", "b c") for code in ("", "1")]
+    texts = vectorized.render(make_batch(rows)) or []
+    assert vectorized.may_leave_gap or not any("  " in (one or "") for one in texts)
+
+
+@pytest.mark.parametrize(
     "text", ["{{ name.upper() }}", "{% set name = 'x' %}{{ name }}{{ code }}", "{{ name ~ code }}"]
 )
 def test_vectorized_leaves_the_rest_to_jinja2(text: str) -> None:
