@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from json.encoder import encode_basestring as quote
 from typing import Any
 
 import orjson
@@ -13,16 +12,26 @@ _BEFORE, _AFTER = b'{\n  "mailings": {\n', b"\n  }\n}"
 
 
 def indent(value: Any) -> bytes:
-    """Return `value` as indented JSON in UTF-8."""
-    return indent_text(value).encode()
+    """Return `value` as indented JSON in UTF-8.
+
+    It is what the json module writes, but twenty times as fast.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    except TypeError:  # a number of more than 64 bits, half of a surrogate pair, a named tuple
+        return _indent_anything(value).encode()
 
 
 def indent_text(value: Any) -> str:
-    """Return `value` as indented JSON, as the json module writes it, but twenty times as fast."""
+    """Return `value` as indented JSON, also with halves of surrogate pairs."""
     try:
         return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
-    except TypeError:  # a number of more than 64 bits, half of a surrogate pair, a named tuple
-        return json.dumps(value, ensure_ascii=False, indent=2)
+    except TypeError:
+        return _indent_anything(value)
+
+
+def _indent_anything(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def indent_mailings(mailings: dict[str, Any]) -> bytes:
@@ -63,7 +72,7 @@ decode = json.JSONDecoder(object_pairs_hook=_no_duplicates).decode
 
 
 class LockSeal:
-    """The sha256 of a lock in its canonical form; mailings are added one by one, by address."""
+    """The sha256 of a lock in its canonical form; mailings are added by ascending addresses."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         """`document` is the lock without its mailings and without its seal."""
@@ -73,10 +82,10 @@ class LockSeal:
         self._hash = hashlib.sha256(b"".join((b"{", *(part + b"," for part in before), b'"mailings":')))
         self._next = b"{"
 
-    def add(self, address: str, entry: bytes) -> None:
-        """Add a mailing in its canonical form."""
-        self._hash.update(b"%b%b:" % (self._next, quote(address).encode("utf-8", "surrogatepass")))
-        self._hash.update(entry)
+    def add(self, mailings: bytes) -> None:
+        """Add the next mailings in their canonical form, without the braces around them."""
+        self._hash.update(self._next)
+        self._hash.update(mailings)
         self._next = b","
 
     def close(self) -> str:

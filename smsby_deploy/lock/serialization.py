@@ -10,15 +10,17 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
+from io import SEEK_END, BytesIO
+from typing import Any, BinaryIO
 
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.documents import check_lock, check_mailings
 from smsby_deploy.lock.entry_json import entry_document, read_entry
 from smsby_deploy.lock.json_text import LockSeal, canonical, decode, decode_mailings, indent
+from smsby_deploy.lock.mailing_file import MailingFile
 from smsby_deploy.lock.places import PRODUCTION, SANDBOX
 from smsby_deploy.lock.records import Apply, Entry, Lock, Resolution
-from smsby_deploy.lock.stored_mailings import Mailings, StoredMailings, runs, split_mailings
+from smsby_deploy.lock.stored_mailings import Mailings, StoredMailings, runs
 
 FORMAT = "smsby-lock"
 VERSION = 1
@@ -41,6 +43,7 @@ _MAILINGS = "mailings"
 _NO_MAILINGS = b'\n  "mailings": {}'
 _MAILINGS_BEGIN, _MAILINGS_END = b'\n  "mailings": {\n', b"\n  }"
 _LAST_END = b"\n    }"  # of the last mailing
+_MAILING_END = b"\n    },\n"  # of another one; no line inside of a mailing is like that
 _BATCH = 50_000  # bytes
 
 
@@ -67,7 +70,7 @@ def write_lock(lock: Lock) -> str:
     return b"".join(iter_lock(lock)).decode()
 
 
-def iter_lock(lock: Lock) -> Iterator[bytes | memoryview]:
+def iter_lock(lock: Lock) -> Iterator[bytes]:
     """Yield the lock file piece by piece; of a lock of many years an apply changes little."""
     document: dict[str, Any] = {
         "format": FORMAT,
@@ -89,8 +92,7 @@ def iter_lock(lock: Lock) -> Iterator[bytes | memoryview]:
     for run in runs(lock.mailings):
         yield between
         yield run.text
-        for address, encoded in run.encoded:
-            seal.add(address, encoded)
+        seal.add(run.encoded)
         between = b",\n"
     yield _MAILINGS_END if lock.mailings else empty
     yield b'%b,\n  "seal": %b\n}\n' % (tail.removesuffix(b"\n}"), indent(seal.close()))
@@ -108,7 +110,7 @@ def recovery_of(where: str, environment: str = PRODUCTION, *, is_private: bool =
     return f"restore it from git (git checkout -- {where}); what was sent since is found again at sms.by"
 
 
-def read_lock(content: bytes | str, where: str, recovery: str | None = None) -> Lock:
+def read_lock(content: bytes | str | BinaryIO, where: str, recovery: str | None = None) -> Lock:
     """Return the lock that the file `content` contains.
 
     `where` names the file in errors, and `recovery` says what to do if it is damaged.
@@ -118,17 +120,12 @@ def read_lock(content: bytes | str, where: str, recovery: str | None = None) -> 
         UnicodeDecodeError: not UTF-8.
     """
     recovery = recovery or recovery_of(where)
-    content = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
-    if line := _conflict_line(content):
-        raise LockDamaged(
-            f"{where} has git conflict markers at line {line}",
-            hint=f"take one side whole: git checkout --theirs -- {where} (or --ours; the one with the higher serial),"
-            f" then git add {where}; what the other side sent is found again at sms.by",
-        )
+    if isinstance(content, str):
+        content = content.encode("utf-8", "surrogatepass")
     try:
         with suppress(KeyError, TypeError, ValueError):
-            return _read_written(content, where)
-        return _read_any(content.decode(), where)  # another layout, or damage: it says what is wrong
+            return _read_written(BytesIO(content) if isinstance(content, bytes) else content, where)
+        return _read_otherwise(content, where)  # another layout, or damage: it says what is wrong
     except json.JSONDecodeError as error:
         raise LockDamaged(f"{where} is damaged at line {error.lineno}: {error.msg}", hint=recovery) from error
     except RecursionError as error:
@@ -137,6 +134,24 @@ def read_lock(content: bytes | str, where: str, recovery: str | None = None) -> 
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise LockDamaged(f"{where} is damaged: {error}", hint=recovery) from error
+
+
+def _read_otherwise(content: bytes | BinaryIO, where: str) -> Lock:
+    """Return the lock of a file with another layout, or damage; raises as `read_lock`."""
+    if not isinstance(content, bytes):
+        content.seek(0)
+        content = content.read()
+    if b"\r" in content:  # git may have changed line breaks
+        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        with suppress(KeyError, TypeError, ValueError):
+            return _read_written(BytesIO(content), where)
+    if line := _conflict_line(content):
+        raise LockDamaged(
+            f"{where} has git conflict markers at line {line}",
+            hint=f"take one side whole: git checkout --theirs -- {where} (or --ours; the one with the higher serial),"
+            f" then git add {where}; what the other side sent is found again at sms.by",
+        )
+    return _read_any(content.decode(), where)
 
 
 def _version_text(version: object) -> str:
@@ -151,39 +166,62 @@ def _conflict_line(content: bytes) -> int | None:
     return None if before < 0 else content.count(b"\n", 0, before) + 2
 
 
-def _read_written(content: bytes, where: str) -> Lock:
-    """Return the lock of a file as `iter_lock` writes it; a mailing is decoded when asked for.
+def _read_written(file: BinaryIO, where: str) -> Lock:
+    """Return the lock of a file as `iter_lock` writes it, read piece by piece.
+
+    A mailing becomes a record when it is asked for.
 
     Raises:
         LockDamaged: its version is not known.
         KeyError, TypeError, ValueError: it has another layout, or is damaged.
     """
-    begin, last_end = content.find(_MAILINGS_BEGIN), content.rfind(_LAST_END + _MAILINGS_END)
-    first, end = begin + len(_MAILINGS_BEGIN), last_end + len(_LAST_END)
-    if not 0 < begin < last_end:
+    file.seek(0)
+    head, found, _ = file.read(_BATCH).partition(_MAILINGS_BEGIN)
+    last_end, tail = _read_tail(file)
+    first, end = len(head) + len(found), last_end + len(_LAST_END)
+    if not found or first >= end:
         raise ValueError("no mailings, or an unusual layout")
-    document = decode((content[:begin] + _NO_MAILINGS + content[end + len(_MAILINGS_END) :]).decode())
+    document = decode((head + _NO_MAILINGS + tail).decode())
     seal = _begin_seal(document, where)
-    encoded: dict[str, bytes] = {}
-    last = ""
-    for place in split_mailings(content, first, end, _BATCH):
-        piece = content[slice(*place)]
+    mailings = MailingFile()
+    file.seek(first)
+    for piece in _split_mailings(file, end - first):
         batch = decode_mailings(piece)
         check_mailings(batch)
-        may_be_contradictory = b'"rows"' in piece or b'"partial"' in piece
-        for address, entry in batch.items():
-            if address <= last:
-                raise ValueError("the addresses do not ascend")
-            if may_be_contradictory:
-                read_entry(entry)
-            stored = bytes(
-                memoryview(canonical(entry))
-            )  # a copy, because what orjson returns takes twice the memory
-            encoded[address] = stored
-            seal.add(address, stored)
-            last = address
+        if b'"rows"' in piece or b'"partial"' in piece:
+            for entry in batch.values():
+                read_entry(entry)  # these may contradict themselves
+        seal.add(mailings.append(piece, batch))
     seal.check(document["seal"])
-    return _read_document(document, StoredMailings(content, first, end, encoded))
+    return _read_document(document, StoredMailings(mailings))
+
+
+def _read_tail(file: BinaryIO) -> tuple[int, bytes]:
+    """Return where the last mailing ends, and what follows; ValueError if none ends."""
+    size, taken = file.seek(0, SEEK_END), 0
+    while taken < size:
+        taken = min(size, 4 * taken or _BATCH)
+        file.seek(size - taken)
+        text = file.read(taken)
+        if (place := text.rfind(_LAST_END + _MAILINGS_END)) >= 0:
+            return size - taken + place, text[place + len(_LAST_END + _MAILINGS_END) :]
+    raise ValueError("no mailings, or an unusual layout")
+
+
+def _split_mailings(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """Yield the next `size` bytes, some mailings at a time."""
+    rest = b""
+    while size:
+        block = file.read(min(_BATCH, size))
+        if not block:
+            raise ValueError("the file has become shorter")
+        size -= len(block)
+        rest += block
+        place = rest.rfind(_MAILING_END)
+        if size and place >= 0:
+            yield rest[: place + len(_LAST_END)]
+            rest = rest[place + len(_MAILING_END) :]
+    yield rest
 
 
 def _read_any(text: str, where: str) -> Lock:
@@ -200,8 +238,8 @@ def _read_any(text: str, where: str) -> Lock:
     else:
         mailings = {}
     seal = _begin_seal(document, where)
-    for address, entry in sorted(mailings.items()):
-        seal.add(address, canonical(entry))
+    if mailings:
+        seal.add(canonical(mailings)[1:-1])
     seal.check(document["seal"])
     check_mailings(mailings)
     return _read_document(

@@ -143,11 +143,7 @@ class LockStore:
         with self.path.open("rb") as file:
             digest = file_digest(file, "sha256").digest()
             if self._known is None or self._known[0] != digest:
-                file.seek(0)
-                content = file.read()
-                if b"\r" in content:  # git may have changed line breaks
-                    content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-                lock = read_lock(content, self.path.name, self._recovery)
+                lock = read_lock(file, self.path.name, self._recovery)
                 self._known = (digest, replace(lock, archive=self.archive_path))
         return self._known[1]
 

@@ -5,24 +5,23 @@ Each is decoded when it is asked for, and is written as it was read unless it ha
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Collection, ItemsView, Iterable, Iterator, Mapping, ValuesView
-from typing import NamedTuple
-
-import orjson
+from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, Mapping, Set, ValuesView
+from itertools import islice
+from typing import Any, NamedTuple
 
 from smsby_deploy.lock.entry_json import entry_document, read_entry
 from smsby_deploy.lock.json_text import canonical, indent_mailings
+from smsby_deploy.lock.mailing_file import MailingFile
 from smsby_deploy.lock.records import Entry
 
-_END, _BETWEEN = b"\n    },\n", b",\n"  # nothing inside of a mailing is a line like the first
+_RUN = 64  # mailings that are encoded at once
 
 
 class Run(NamedTuple):
-    """Successive mailings as a lock file has them, and each in its canonical form."""
+    """Successive mailings as a lock file has them, and in their canonical form."""
 
-    text: bytes | memoryview
-    encoded: Iterable[tuple[str, bytes]]
+    text: bytes
+    encoded: bytes
 
 
 class StoredMailings(Mapping[str, Entry]):
@@ -31,12 +30,10 @@ class StoredMailings(Mapping[str, Entry]):
     They ascend as in the file; new ones follow.
     """
 
-    __slots__ = ("_all", "_decoded", "_encoded", "_file", "_gone", "_new")
+    __slots__ = ("_all", "_decoded", "_file", "_gone", "_new")
 
-    def __init__(self, content: bytes, first: int, end: int, encoded: dict[str, bytes]) -> None:
-        """The file `content` has them from `first` to `end`; `encoded` has their canonical forms."""
-        self._file = content, first, end
-        self._encoded = encoded
+    def __init__(self, file: MailingFile) -> None:
+        self._file = file
         self._decoded: dict[str, Entry] = {}  # as read, as far as asked for
         self._new: dict[str, Entry] = {}  # or changed
         self._gone: frozenset[str] = frozenset()  # of those in the file
@@ -47,20 +44,18 @@ class StoredMailings(Mapping[str, Entry]):
         if address in self._gone:
             raise KeyError(address)
         if entry is None:
-            stored = self._encoded[address]
-            entry = self._decoded[address] = read_entry(orjson.loads(stored))
-            object.__setattr__(entry, "stored", stored)  # only of this object, never of a changed copy
+            entry = self._decoded[address] = _decode(self._file.document(address))
         return entry
 
     def __contains__(self, address: object) -> bool:
-        return address in self._new or (address in self._encoded and address not in self._gone)
+        return address in self._new or (address in self._file and address not in self._gone)
 
     def __iter__(self) -> Iterator[str]:
-        yield from (address for address in self._encoded if address not in self._gone)
-        yield from (address for address in self._new if address not in self._encoded)
+        yield from (address for address in self._file if address not in self._gone)
+        yield from (address for address in self._new if address not in self._file)
 
     def __len__(self) -> int:
-        return len(self._encoded) - len(self._gone) + len(self._new.keys() - self._encoded.keys())
+        return len(self._file) - len(self._gone) + sum(address not in self._file for address in self._new)
 
     def items(self) -> ItemsView[str, Entry]:
         return self._decode_all().items()
@@ -70,8 +65,28 @@ class StoredMailings(Mapping[str, Entry]):
 
     def _decode_all(self) -> dict[str, Entry]:
         if self._all is None:
+            for address, document in self.documents(self.keys()):
+                if address not in self._decoded:
+                    self._decoded[address] = _decode(document)
             self._all = {address: self[address] for address in self}
         return self._all
+
+    def is_as_read(self, address: str) -> bool:
+        """Whether a mailing of the file was neither changed nor removed."""
+        return address not in self._new and address not in self._gone
+
+    def documents(self, addresses: Set[str]) -> Iterator[tuple[str, Any]]:
+        """Yield those mailings at `addresses` that are as the file has them, as JSON."""
+        for batch in self._file.batches:
+            for address, document in self._file.documents(batch).items():
+                if address in addresses and self.is_as_read(address):
+                    yield address, document
+
+    def read(self, addresses: Set[str]) -> Iterator[tuple[str, Entry]]:
+        """Yield the mailings at `addresses`, one after the other; none is kept."""
+        for address, document in self.documents(addresses):
+            yield address, self._decoded.get(address) or _decode(document)
+        yield from ((address, entry) for address, entry in self._new.items() if address in addresses)
 
     def __or__(self, new: Mapping[str, Entry]) -> StoredMailings:
         """Return these with `new` ones, which replace those at their addresses."""
@@ -80,12 +95,17 @@ class StoredMailings(Mapping[str, Entry]):
     def without(self, addresses: Collection[str]) -> StoredMailings:
         """Return these without those at `addresses`."""
         new = {address: entry for address, entry in self._new.items() if address not in addresses}
-        return self._changed(new, self._gone | (self._encoded.keys() & set(addresses)))
+        return self._changed(new, self._gone | {address for address in addresses if address in self._file})
 
     def _changed(self, new: dict[str, Entry], gone: frozenset[str]) -> StoredMailings:
-        changed = StoredMailings(*self._file, self._encoded)
+        changed = StoredMailings(self._file)
         changed._decoded, changed._new, changed._gone = self._decoded, new, gone
         return changed
+
+    @property
+    def file(self) -> MailingFile:
+        """Those of the file, whatever has changed since."""
+        return self._file
 
     @property
     def new(self) -> Mapping[str, Entry]:
@@ -93,40 +113,42 @@ class StoredMailings(Mapping[str, Entry]):
         return self._new
 
     def runs(self) -> Iterator[Run]:
-        """Yield all as a lock file has them, by ascending addresses; encode only new ones."""
-        addresses, places = list(self._encoded), list(split_mailings(*self._file))
-        text = memoryview(self._file[0])
+        """Yield all as a lock file has them, by ascending addresses.
 
-        def unchanged(first: int, end: int) -> Iterator[Run]:
-            if first < end:
-                encoded = ((address, self._encoded[address]) for address in addresses[first:end])
-                yield Run(text[places[first][0] : places[end - 1][1]], encoded)
-
-        first = 0
+        Only new ones are encoded, with those around them.
+        """
+        if not self._file.batches:
+            yield from _encode({address: entry_document(self._new[address]) for address in sorted(self._new)})
+            return
+        changes: dict[str, list[str]] = {}
         for address in sorted(self._new.keys() | self._gone):
-            place = bisect_left(addresses, address)
-            yield from unchanged(first, place)
-            if (entry := self._new.get(address)) is not None:
-                yield _encode(address, entry)
-            first = place + (address in self._encoded)
-        yield from unchanged(first, len(addresses))
+            changes.setdefault(self._file.batch_of(address).first, []).append(address)
+        for batch in self._file.batches:
+            if batch.first not in changes:
+                yield Run(self._file.text(batch), self._file.encoded(batch))
+                continue
+            documents = self._file.documents(batch)
+            for address in changes[batch.first]:
+                documents.pop(address, None)
+                if (entry := self._new.get(address)) is not None:
+                    documents[address] = entry_document(entry)
+            yield from _encode(dict(sorted(documents.items())))
 
 
 Mailings = dict[str, Entry] | StoredMailings
 
 
-def split_mailings(content: bytes, first: int, end: int, least: int = 0) -> Iterator[tuple[int, int]]:
-    """Yield where each mailing of a lock file begins and ends, or several in `least` bytes."""
-    while (last := content.find(_END, first + least, end)) >= 0:
-        first, begin = last + len(_END), first
-        yield begin, first - len(_BETWEEN)
-    yield first, end
+def _decode(document: Any) -> Entry:
+    entry = read_entry(document)
+    object.__setattr__(entry, "stored", canonical(document))  # only of this object, never of a changed copy
+    return entry
 
 
-def _encode(address: str, entry: Entry) -> Run:
-    """Return one mailing as a lock file has it."""
-    document = entry_document(entry)
-    return Run(indent_mailings({address: document}), [(address, canonical(document))])
+def _encode(documents: dict[str, Any]) -> Iterator[Run]:
+    """Yield mailings as a lock file has them."""
+    rest = iter(documents.items())
+    while some := dict(islice(rest, _RUN)):
+        yield Run(indent_mailings(some), canonical(some)[1:-1])
 
 
 def new_mailings(mailings: Mailings) -> Mapping[str, Entry]:
@@ -145,4 +167,43 @@ def runs(mailings: Mailings) -> Iterator[Run]:
     """Yield `mailings` as a lock file has them, by ascending addresses."""
     if isinstance(mailings, StoredMailings):
         return mailings.runs()
-    return (_encode(address, entry) for address, entry in sorted(mailings.items()))
+    return _encode({address: entry_document(entry) for address, entry in sorted(mailings.items())})
+
+
+def find(mailings: Mailings, search: Callable[[MailingFile], Iterable[str]]) -> list[str]:
+    """Return the addresses that `search` finds in the file, and all that changed since.
+
+    So nothing is decoded. There may be too many of them, never too few: look at their entries to be sure.
+    """
+    if not isinstance(mailings, StoredMailings):
+        return list(mailings)
+    return [*filter(mailings.is_as_read, search(mailings.file)), *mailings.new]
+
+
+def read_some(mailings: Mailings, addresses: Set[str]) -> Iterator[tuple[str, Entry]]:
+    """Yield the mailings at `addresses`, one after the other; none is kept."""
+    if isinstance(mailings, StoredMailings):
+        return mailings.read(addresses)
+    return ((address, entry) for address, entry in mailings.items() if address in addresses)
+
+
+def encoded(mailings: Mailings, addresses: Set[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the canonical form of those mailings at `addresses` that are as the file has them."""
+    documents = mailings.documents(addresses) if isinstance(mailings, StoredMailings) else ()
+    return ((address, canonical(document)) for address, document in documents)
+
+
+def message_ids(mailings: Mailings) -> Iterator[int]:
+    """Yield the ids at sms.by of all messages, and perhaps of some that were removed."""
+    if isinstance(mailings, StoredMailings):
+        yield from mailings.file.message_ids
+    for entry in new_mailings(mailings).values():
+        for one in (entry, *entry.earlier):
+            yield from (chunk.message_id for chunk in one.chunks if chunk.message_id is not None)
+
+
+def recipients_of(mailings: Mailings, addresses: Iterable[str]) -> dict[str, int | None]:
+    """Return how many recipients these mailings have, None if that is not recorded."""
+    counts = dict(mailings.file.recipients()) if isinstance(mailings, StoredMailings) else {}
+    counts |= {address: entry.recipients for address, entry in new_mailings(mailings).items()}
+    return {address: counts[address] for address in addresses}

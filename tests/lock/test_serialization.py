@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from errno import ENOSPC
 from hashlib import sha256
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
 from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document, read_entry
-from smsby_deploy.lock.json_text import canonical
+from smsby_deploy.lock.json_text import canonical, indent_mailings
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import (
     AppliedBy,
@@ -27,8 +29,15 @@ from smsby_deploy.lock.records import (
     Resolution,
     chunk_state_of,
 )
-from smsby_deploy.lock.serialization import iter_lock, read_lock, recovery_of, write_lock
-from smsby_deploy.lock.stored_mailings import StoredMailings, without
+from smsby_deploy.lock.serialization import read_lock, recovery_of, write_lock
+from smsby_deploy.lock.stored_mailings import (
+    StoredMailings,
+    find,
+    message_ids,
+    read_some,
+    recipients_of,
+    without,
+)
 
 _text = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=12)
 _name = st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True)
@@ -277,13 +286,78 @@ def test_read_lock_knows_the_canonical_form_of_each_mailing() -> None:
         assert entry.stored == canonical(entry_document(entry))
 
 
-def test_iter_lock_copies_nothing_that_stays_as_it_was() -> None:
-    """Of the mailings that were read, their text is written, and only the new one is encoded."""
+def test_iter_lock_encodes_only_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the mailings that were read, their text is written; those beside a new one are encoded with it."""
     lock = read_lock(write_lock(_long_lock(300)), "lock")
     after = lock.with_entry("sale/0123a", replace(lock.mailings["sale/0007"], revision=2))
-    pieces = list(iter_lock(after))
-    assert b"".join(pieces).decode() == write_lock(replace(after, mailings=dict(after.mailings)))
-    assert sum(len(piece) for piece in pieces if isinstance(piece, bytes)) < 3_000
+    encoded: list[str] = []
+
+    def indent(mailings: dict[str, Any]) -> bytes:
+        encoded.extend(mailings)
+        return indent_mailings(mailings)
+
+    expected = write_lock(replace(after, mailings=dict(after.mailings)))
+    monkeypatch.setattr("smsby_deploy.lock.stored_mailings.indent_mailings", indent)
+    assert write_lock(after) == expected
+    assert "sale/0123a" in encoded
+    assert len(encoded) < 100
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_read_lock_of_many_mailings_is_the_same(is_full: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long one is kept on the disk, and in memory if that has no room for it."""
+
+    def no_room(*arguments: object) -> NoReturn:
+        raise OSError(ENOSPC, "full")
+
+    if is_full:
+        monkeypatch.setattr("tempfile.TemporaryFile", no_room)
+    lock = _long_lock(1500)
+    text = write_lock(lock)
+    read = read_lock(text, "lock")
+    assert len(text) > 1 << 20
+    assert read == lock
+    changed = read.with_entry("sale/0700", replace(lock.mailings["sale/0700"], revision=2))
+    assert write_lock(changed) == write_lock(lock.with_entry("sale/0700", changed.mailings["sale/0700"]))
+
+
+def test_find_decodes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is looked up in a lock is found in the file, and among what has changed since."""
+    lock = read_lock(write_lock(_long_lock(300)), "lock")
+    monkeypatch.setattr("smsby_deploy.lock.stored_mailings.read_entry", None)
+    assert find(lock.mailings, lambda file: file.with_chunk(["0000000007"], frozenset())) == ["sale/0007"]
+    assert find(lock.mailings, lambda file: file.with_chunk([], frozenset({5}))) == []
+    assert len(find(lock.mailings, lambda file: file.with_digest({"c" * 64}))) == 300
+    assert find(lock.mailings, lambda file: file.with_digest({"b" * 64})) == []
+    assert find(lock.mailings, lambda file: file.accepted_since("2026-01-01")) == []
+    assert len(find(lock.mailings, lambda file: file.unfinished())) == 300
+    assert recipients_of(lock.mailings, ["sale/0007"]) == {"sale/0007": 1}
+    other = without(lock.mailings, ["sale/0007"]) | {"new/one": _long_lock(1).mailings["sale/0000"]}
+    assert find(other, lambda file: file.with_chunk(["0000000007"], frozenset())) == ["new/one"]
+
+
+@given(_locks)
+def test_find_misses_nothing(lock: Lock) -> None:
+    """Each mailing is found by what any of its revisions has."""
+    mailings = read_lock(write_lock(lock), "lock").mailings
+    assert set(message_ids(mailings)) == set(message_ids(lock.mailings))
+    assert recipients_of(mailings, list(mailings)) == recipients_of(lock.mailings, list(lock.mailings))
+    assert dict(read_some(mailings, lock.mailings.keys())) == lock.mailings
+    for address, entry in lock.mailings.items():
+        for one in (entry, *entry.earlier):
+            digests = one.content_digest, one.audience_digest, one.text_digest, one.recipients_digest
+            for digest in filter(None, digests):
+                assert address in find(mailings, lambda file, of=digest: file.with_digest({of}))
+            for chunk in one.chunks:
+                mark, number = chunk.fingerprint, chunk.message_id
+                assert address in find(mailings, lambda file, of=mark: file.with_chunk([of], frozenset()))
+                if number is not None:
+                    assert address in find(mailings, lambda file, of=number: file.with_chunk([], {of}))
+                if chunk.accepted_at is not None:
+                    day = chunk.accepted_at[:10]
+                    assert address in find(mailings, lambda file, of=day: file.accepted_since(of))
+        if not entry.is_complete:
+            assert address in find(mailings, lambda file: file.unfinished())
 
 
 def test_read_lock_decodes_what_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,240 @@
+"""The mailings of a lock file as they were read, and what can be known of them without decoding any.
+
+They are kept as the file has them and in their canonical form, in batches, and of a long lock outside of memory: an apply
+needs few of them before it writes them all again.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Set
+from sys import intern
+from threading import Lock
+from typing import IO, Any, NamedTuple
+
+import orjson
+
+from smsby_deploy.lock.json_text import canonical
+
+_END = b"\n    }"  # of a mailing; no line inside of one begins like this
+_SHORT = 1 << 20  # bytes that are kept in memory
+_DAY = 10  # characters of a time
+
+
+class StoredBatch(NamedTuple):
+    """Where successive mailings are kept: as the file has them, then in canonical form.
+
+    `size` and `encoded` are the bytes that these take.
+    """
+
+    first: str  # address
+    place: int
+    size: int
+    encoded: int
+
+
+class MailingFile:
+    """The mailings of a lock file, by ascending addresses."""
+
+    def __init__(self) -> None:
+        self._kept = _Kept()
+        self._batches: list[StoredBatch] = []
+        self._numbers: dict[str, int] = {}  # of the batch of each address
+        self._index = _Lookup()
+
+    def append(self, text: bytes, mailings: dict[str, Any]) -> bytes:
+        """Add the next mailings, which the file has as `text`.
+
+        Return them in their canonical form, without the braces around them.
+        ValueError if their addresses do not ascend.
+        """
+        encoded = canonical(mailings)[1:-1]
+        last, number = next(reversed(self._numbers), ""), len(self._batches)
+        for address in mailings:
+            if address <= last:
+                raise ValueError("the addresses do not ascend")
+            self._numbers[address] = number
+            last = address
+        self._index.add(mailings.values())
+        place = self._kept.append(text + encoded)
+        self._batches.append(StoredBatch(next(iter(mailings)), place, len(text), len(encoded)))
+        return encoded
+
+    def __contains__(self, address: object) -> bool:
+        return address in self._numbers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @property
+    def batches(self) -> list[StoredBatch]:
+        return self._batches
+
+    def batch_of(self, address: str) -> StoredBatch:
+        """Return the batch that has `address`, or to which it is added."""
+        number = bisect_right(self._batches, address, key=lambda batch: batch.first)
+        return self._batches[max(0, number - 1)]
+
+    def text(self, batch: StoredBatch) -> bytes:
+        """Return the mailings of a batch as the file has them."""
+        return self._kept.read(batch.place, batch.size)
+
+    def encoded(self, batch: StoredBatch) -> bytes:
+        """Return the mailings of a batch in their canonical form."""
+        return self._kept.read(batch.place + batch.size, batch.encoded)
+
+    def documents(self, batch: StoredBatch) -> dict[str, Any]:
+        """Return the mailings of a batch as JSON."""
+        documents: dict[str, Any] = orjson.loads(b"{%b}" % self.text(batch))
+        return documents
+
+    def document(self, address: str) -> Any:
+        """Return one mailing as JSON; KeyError if the file does not have it."""
+        text = self.text(self._batches[self._numbers[address]])
+        key = b'    "%b": {\n' % address.encode()
+        begin = 0 if text.startswith(key) else text.index(b"\n" + key) + 1
+        end = text.index(_END, begin) + len(_END)
+        return orjson.loads(b"{%b}" % text[begin:end])[address]
+
+    # --- Without decoding ---------------------------------------------------------------------------------------------
+
+    @property
+    def message_ids(self) -> Iterable[int]:
+        """The ids of all messages at sms.by."""
+        return (number for number in self._index.ids if number >= 0)
+
+    def recipients(self) -> Iterator[tuple[str, int | None]]:
+        """Yield how many recipients each mailing has, None if that is not recorded."""
+        counts = (None if count < 0 else count for count in self._index.recipients)
+        return zip(self._numbers, counts, strict=True)
+
+    def with_digest(self, digests: Set[str]) -> Iterator[str]:
+        """Yield the mailings that may have one of these digests, in any of their revisions."""
+        return self._named(self._index.with_digest(digests))
+
+    def with_chunk(self, fingerprints: Iterable[str], ids: Set[int]) -> Iterator[str]:
+        """Yield the mailings that may have a chunk with one of these fingerprints or ids."""
+        return self._named(self._index.with_chunk(fingerprints, ids))
+
+    def accepted_since(self, day: str) -> Iterator[str]:
+        """Yield the mailings of which something was accepted on `day` or later."""
+        return self._named(n for n, last in enumerate(self._index.days) if last >= day)
+
+    def unfinished(self) -> Iterator[str]:
+        """Yield the mailings that are not complete."""
+        return self._named(self._index.unfinished)
+
+    def _named(self, numbers: Iterable[int]) -> Iterator[str]:
+        addresses = list(self._numbers)
+        return (addresses[number] for number in numbers)
+
+
+class _Lookup:
+    """What is looked up in all mailings, by their numbers.
+
+    Digests are kept as hashes, which take a tenth of the memory: whoever looks one up gets all mailings that have it, and
+    hardly ever another one.
+    """
+
+    def __init__(self) -> None:
+        self.days: list[str] = []  # the last one on which something was accepted; "" if nothing was
+        self.recipients = array("q")  # -1: not recorded
+        self.unfinished = array("q")
+        self.ids = array("q")  # of each chunk, -1: none
+        self._marks = array("q")
+        self._chunks = array("l")  # the mailing of each chunk
+        self._digests = array("q")  # four of each revision
+        self._revisions = array("l")
+
+    def add(self, documents: Iterable[dict[str, Any]]) -> None:
+        """Add the next mailings, which the schema allows."""
+        digests: list[str | None] = []
+        marks: list[str] = []
+        for number, document in enumerate(documents, len(self.days)):
+            count, last, earlier = document["recipients"], "", document["earlier"]
+            self.recipients.append(-1 if count is None else count)
+            if document["state"] != "complete":
+                self.unfinished.append(number)
+            for one in (document, *earlier) if earlier else (document,):
+                digests += one["content_digest"], one["audience_digest"], one.get("text_digest")
+                digests.append(one.get("recipients_digest"))
+                self._revisions.append(number)
+                for chunk in one["chunks"]:
+                    marks.append(chunk["fingerprint"])
+                    self.ids.append(-1 if (known := chunk["message_id"]) is None else known)
+                    self._chunks.append(number)
+                    if (at := chunk["accepted_at"]) is not None and at > last:
+                        last = at
+            self.days.append(intern(last[:_DAY]))
+        self._digests.extend(map(hash, digests))
+        self._marks.extend(map(hash, marks))
+
+    def with_digest(self, digests: Set[str]) -> list[int]:
+        wanted = set(map(hash, digests))
+        found = (self._revisions[place // 4] for place, one in enumerate(self._digests) if one in wanted)
+        return list(dict.fromkeys(found)) if wanted else []
+
+    def with_chunk(self, fingerprints: Iterable[str], ids: Set[int]) -> list[int]:
+        wanted = set(map(hash, fingerprints))
+        found = (
+            [self._chunks[place] for place, one in enumerate(self._marks) if one in wanted] if wanted else []
+        )
+        if ids:
+            found += [self._chunks[place] for place, one in enumerate(self.ids) if one in ids]
+        return sorted(set(found))
+
+
+class _Kept:
+    """Bytes that are read again: many of them in a file that no other process can open."""
+
+    def __init__(self) -> None:
+        self._memory = bytearray()  # all of it, or what the file does not have
+        self._file: IO[bytes] | None = None
+        self._end = 0
+        self._alone = Lock()
+
+    def __del__(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def append(self, content: bytes) -> int:
+        """Keep `content`, and return its place."""
+        place = self._end
+        if self._file is None and place <= _SHORT < place + len(content):
+            self._leave_memory()
+        try:
+            self._write(content)
+        except OSError:  # no room on the disk
+            self._memory, self._file = bytearray(self.read(0, place)), None
+            self._write(content)
+        self._end += len(content)
+        return place
+
+    def read(self, place: int, size: int) -> bytes:
+        if self._file is None:
+            return bytes(self._memory[place : place + size])
+        with self._alone:
+            self._file.seek(place)
+            return self._file.read(size)
+
+    def _write(self, content: bytes) -> None:
+        if self._file is None:
+            self._memory += content
+        else:
+            self._file.seek(self._end)
+            self._file.write(content)
+            self._file.flush()
+
+    def _leave_memory(self) -> None:
+        from tempfile import TemporaryFile  # it loads all compression modules
+
+        try:
+            file = TemporaryFile()  # noqa: SIM115 - as long as this object
+            file.write(self._memory)
+        except OSError:
+            return
+        self._file, self._memory = file, bytearray()
