@@ -21,13 +21,13 @@ from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
 from smsby_deploy.lock.documents import check_rescue
 from smsby_deploy.lock.entry_json import entry_document, stored_state
 from smsby_deploy.lock.events import EventKind, fold, fold_event
+from smsby_deploy.lock.figures import Billed
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.keyed_digests import digests_of, key_fields
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates, format_runs
 from smsby_deploy.lock.records import (
     SURELY_NOT_SENT,
     AppliedBy,
-    Billed,
     ChunkRecord,
     ChunkState,
     Entry,
@@ -151,6 +151,7 @@ class Recorder:
             own_digest=action.own_digest,
             labels=action.labels,
             prefixes=action.prefixes,
+            variants=action.variant_counts,
             transport=action.via,
             body=None if action.via == "list" else self._body,
             alphaname=action.alphaname,

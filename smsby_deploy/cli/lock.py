@@ -213,7 +213,7 @@ def archive(context: Context, select: tuple[str, ...], older_than: timedelta | N
     found = _find_archivable(context, project, lock, select, older_than)
     with change_lock(context, reason, "lock archive") as change:  # only now are other runs kept out
         archived = change.archive(
-            {address: lock.mailings[address] for address in found.addresses}, found.billed
+            {address: lock.mailings[address] for address in found.addresses}, found.reported
         )
     path = archive_path(project.lock)
     context.note(f"{counted(len(archived), 'mailing')} moved to the archive")

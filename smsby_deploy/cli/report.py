@@ -15,7 +15,8 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_text
 
 if TYPE_CHECKING:
-    from smsby_deploy.status.usage import UsageReport
+    from smsby_deploy.config.declarations import Project
+    from smsby_deploy.status.usage import DeliveriesOf, UsageReport
 
 
 @click.command(
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
         "smsby-deploy report",
         "smsby-deploy report --by month,label:owner --since 2026-01-01",
         "smsby-deploy report --by campaign --format csv --out costs.csv",
+        "smsby-deploy report --by mailing,variant",
+        "smsby-deploy report --by mailing,plan,signed_by,applied_by,state",
         "smsby-deploy report --by environment,prefix --format openmetrics",
     ),
 )
@@ -32,14 +35,15 @@ if TYPE_CHECKING:
     default="month",
     show_default=True,
     metavar="GROUPS",
-    help="Add up by these, joined by commas: month, campaign, prefix, environment, label:KEY.",
+    help="Add up by these, joined by commas: month, campaign, mailing, variant, prefix, environment, plan, signed_by, "
+    "applied_by, state, label:KEY.",
 )
 @click.option(
     "--since",
     metavar="WHEN",
     help="Only what was accepted since WHEN: a date, a time, or an age such as 7d, 12h, 90m.",
 )
-@format_option("text", "json", "csv", "html", "openmetrics")
+@format_option("text", "json", "markdown", "csv", "html", "openmetrics")
 @click.option(
     "--out",
     type=NamedPath(dir_okay=False),
@@ -50,9 +54,9 @@ if TYPE_CHECKING:
 def command(context: Context, by: str, since: str | None, form: str, out: Path | None) -> ExitCode:
     """Show what was sent and what it cost, from the lock and its archive.
 
-    `planned` is the cost at the project's price, `billed` the cost that sms.by reported. Values that were not recorded are
-    shown as such, never as 0. `--by environment` reads the locks of all environments, otherwise only that of the chosen
-    one is read. Works offline.
+    `planned` is the cost at the project's price, `billed` the cost that sms.by reported. Deliveries are those that `status`
+    remembers or the archive has. Values that were not recorded are shown as such, never as 0. `--by environment` reads the
+    locks of all environments, otherwise only that of the chosen one is read. Works offline.
     """
     check_output("the report", out)
     report = _make_report(context, by, since)
@@ -73,7 +77,8 @@ def _make_report(context: Context, by: str, since: str | None) -> UsageReport:
     from smsby_deploy.config.environments import find_lock_places
     from smsby_deploy.lock.open_lock import open_lock_at
     from smsby_deploy.status.collect import read_since
-    from smsby_deploy.status.usage import GroupKind, UsageSource, make_usage_report, read_groupings
+    from smsby_deploy.status.usage import UsageSource, make_usage_report, read_groupings
+    from smsby_deploy.status.usage_shares import GroupKind
 
     groupings = read_groupings(by)
     project, now = load(context).project, SystemClock().now()
@@ -84,12 +89,33 @@ def _make_report(context: Context, by: str, since: str | None) -> UsageReport:
             stores.setdefault(place.environment, open_lock_at(place, project.name, project.root))
     return make_usage_report(
         project.name,
-        [UsageSource(name, store.read()) for name, store in stores.items()],
+        [
+            UsageSource(name, store.read(), _remembered(context, project))
+            if name == project.environment.name
+            else UsageSource(name, store.read())
+            for name, store in stores.items()
+        ],
         groupings,
         zone=zone,
         made_at=now,
         since=read_since(since, now=now, zone=zone) if since else None,
     )
+
+
+def _remembered(context: Context, project: Project) -> DeliveriesOf:
+    """The deliveries that `status` remembers; none without the token that they are sealed with."""
+    from smsby_deploy.cli.session import secret_of
+    from smsby_deploy.clock import SystemClock
+    from smsby_deploy.errors import SmsbyDeployError
+    from smsby_deploy.status.final_chunks import FinalChunks, final_path, read_final
+    from smsby_deploy.status.summary import Moment
+
+    try:
+        final = read_final(final_path(project.lock), secret_of(project.api, context.environ))
+    except SmsbyDeployError:
+        final = FinalChunks()
+    moment = Moment(SystemClock().now(), project.settle_after)
+    return lambda entry, chunk: final.deliveries(chunk, is_overdue=moment.is_overdue(entry, chunk))
 
 
 def _writer(report: UsageReport, form: str, *, color: bool) -> Callable[[TextIO], None]:
@@ -100,6 +126,7 @@ def _writer(report: UsageReport, form: str, *, color: bool) -> Callable[[TextIO]
         return lambda stream: formats.write_usage(report, stream, color=color)
     texts = {
         "json": lambda: json_text(formats.usage_document(report)),
+        "markdown": lambda: formats.usage_markdown(report),
         "csv": lambda: formats.usage_csv(report),
         "html": lambda: formats.usage_html(report, tool=f"smsby-deploy {__version__}"),
         "openmetrics": lambda: formats.usage_openmetrics(report),

@@ -114,6 +114,11 @@ class TextsByVariant(NamedTuple):
         """All texts of the mailing, in the order of the file."""
         return tuple(source for one in self.variants if one.text for source in one.text.sources)
 
+    @property
+    def control(self) -> str:
+        """The name of the control group, `a+b` if there are several; empty if there is none."""
+        return "+".join(one.name for one in self.variants if one.text is None)
+
     def identity(self, rewrite: Callable[[str], str]) -> list[dict[str, Any]]:
         """Return what digests cover of the texts, as `rewrite` would send them."""
         return [

@@ -18,6 +18,7 @@ from smsby_deploy.lock.decisions import EndingKind
 from smsby_deploy.lock.documents import is_address
 from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document, stored_state
 from smsby_deploy.lock.events import EventKind
+from smsby_deploy.lock.figures import Reported
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.keyed_digests import digests_of, key_fields, rekey_fields
 from smsby_deploy.lock.phone_states import PhoneState
@@ -26,7 +27,6 @@ from smsby_deploy.lock.records import (
     EVERY_FINAL,
     EVERY_MAILING,
     SURELY_NOT_SENT,
-    Billed,
     ChunkRecord,
     ChunkState,
     Entry,
@@ -174,10 +174,12 @@ class LockEdit:
             )
         self._write(address, "removed", [(EventKind.REMOVE, {"address": address})])
 
-    def archive(self, entries: Mapping[str, Entry], billed: Mapping[str, Billed] | None = None) -> list[str]:
+    def archive(
+        self, entries: Mapping[str, Entry], reported: Mapping[str, Reported] | None = None
+    ) -> list[str]:
         """Move final mailings to the archive, and return their addresses.
 
-        What sms.by `billed` for some of them is recorded there.
+        What sms.by has `reported` of them is recorded there.
 
         Those that are not recorded like this any more stay. They are on disk in the archive before they leave the lock; a
         crash in between leaves them in both, which changes nothing.
@@ -191,12 +193,13 @@ class LockEdit:
             address for address, entry in entries.items() if lock.mailings.get(address) == entry
         )
         if addresses:
-            costs = {address: billed[address] for address in addresses if billed and address in billed}
-            priced = {
-                address: replace(lock.mailings[address], billed=cost) for address, cost in costs.items()
+            final = {
+                address: _with_reported(lock.mailings[address], reported[address])
+                for address in addresses
+                if reported and address in reported
             }
-            with_costs = replace(lock, mailings=lock.mailings | priced) if priced else lock
-            lines = self._held.store.append_to_archive(with_costs, addresses, self._at)
+            complete = replace(lock, mailings=lock.mailings | final) if final else lock
+            lines = self._held.store.append_to_archive(complete, addresses, self._at)
             moved: dict[str, Any] = {"addresses": addresses, "archived": lines}
             what = f"archived {counted(len(addresses), 'mailing')}"
             self._write(EVERY_FINAL, what, [(EventKind.ARCHIVE, moved)])
@@ -287,6 +290,20 @@ class LockEdit:
         finally:
             journal.close()
         self._held.fold_in()
+
+
+def _with_reported(entry: Entry, reported: Reported) -> Entry:
+    """Return `entry` with what sms.by has reported; other figures stay as recorded."""
+    variants = entry.variants
+    if variants is not None:
+        deliveries = reported.by_variant
+        variants = {name: one._replace(deliveries=deliveries.get(name)) for name, one in variants.items()}
+    return replace(
+        entry,
+        variants=variants,
+        billed=reported.billed or entry.billed,
+        deliveries=reported.deliveries or entry.deliveries,
+    )
 
 
 def _is_unsettled(chunk: ChunkRecord, position: int | None) -> bool:

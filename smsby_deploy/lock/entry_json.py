@@ -8,15 +8,14 @@ from functools import lru_cache
 from typing import Any
 
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
+from smsby_deploy.lock.figures import Billed, Deliveries, PrefixCount, read_variants, variants_document
 from smsby_deploy.lock.phone_states import PhoneStates, format_runs, parse_runs
 from smsby_deploy.lock.records import (
     AppliedBy,
-    Billed,
     ChunkRecord,
     ChunkState,
     Entry,
     NamedId,
-    PrefixCount,
     UploadRecord,
     chunk_state_of,
 )
@@ -40,8 +39,10 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         "cost": entry.cost,
         **({"currency": entry.currency} if entry.currency else {}),
         **({"billed": entry.billed._asdict()} if entry.billed is not None else {}),
+        **({"deliveries": entry.deliveries._asdict()} if entry.deliveries is not None else {}),
         **({"labels": dict(entry.labels)} if entry.labels is not None else {}),
         **({"prefixes": _prefixes_document(entry.prefixes)} if entry.prefixes is not None else {}),
+        **({"variants": variants_document(entry.variants)} if entry.variants is not None else {}),
         "content_digest": entry.content_digest,
         "audience_digest": entry.audience_digest,
         **{key: value for key in _OPTIONAL_DIGESTS if (value := getattr(entry, key)) is not None},
@@ -84,7 +85,9 @@ def read_entry(document: dict[str, Any]) -> Entry:
         ending=read_ending(document.get("ending")),
         labels=document.get("labels"),
         prefixes=_read_prefixes(document.get("prefixes")),
+        variants=read_variants(document.get("variants")),
         billed=Billed(**document["billed"]) if "billed" in document else None,
+        deliveries=Deliveries(**document["deliveries"]) if "deliveries" in document else None,
         earlier=tuple(map(read_entry, document["earlier"])),
     )
 

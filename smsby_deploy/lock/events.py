@@ -34,11 +34,11 @@ from typing import Any
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.binding import Binding, bind_lock
 from smsby_deploy.lock.entry_json import parse_baseline, read_ending, read_entry, read_state
+from smsby_deploy.lock.figures import Billed
 from smsby_deploy.lock.keyed_digests import digests_of, replace_digests
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import (
     Apply,
-    Billed,
     ChunkRecord,
     ChunkState,
     Entry,

@@ -14,6 +14,7 @@ from smsby_deploy.lock.phone_states import UNSENT, PhoneState, PhoneStates
 from smsby_deploy.lock.places import scope_of
 
 if TYPE_CHECKING:
+    from smsby_deploy.lock.figures import Billed, Deliveries, PrefixCount, VariantCount
     from smsby_deploy.lock.stored_mailings import StoredMailings
 
 
@@ -63,21 +64,6 @@ class NamedId(NamedTuple):
 
     name: str
     id: int | None
-
-
-class PrefixCount(NamedTuple):
-    """What was planned for phones that begin alike; `cost` is None without a price."""
-
-    recipients: int
-    parts: int
-    cost: str | None
-
-
-class Billed(NamedTuple):
-    """What sms.by billed for a mailing, as far as it reports that."""
-
-    parts: int | None
-    cost: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,11 +209,13 @@ class Entry:
     approval: Approval | None = None  # kept after it was handed over
     signed_by: tuple[str, ...] = ()  # whose signatures its plan required, as the file of signers names them
     ending: Ending | None = None
-    # Those of its campaign; its planned recipients by the first digits of their phones; None in older locks, and where they
-    # are not known.
+    # Those of its campaign; its planned recipients by the first digits of their phones, and by variant; None in older locks,
+    # and where they are not known.
     labels: Mapping[str, str] | None = None
     prefixes: Mapping[str, PrefixCount] | None = None
+    variants: Mapping[str, VariantCount] | None = None
     billed: Billed | None = None  # None until sms.by reports it
+    deliveries: Deliveries | None = None  # None until it is archived
     is_archived: bool = field(default=False, repr=False, compare=False)  # the lock itself does not have it
     # The canonical form in the file it was read from; no `replace` copies it.
     stored: bytes | None = field(default=None, init=False, repr=False, compare=False)

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from io import SEEK_END, BytesIO
 from typing import Any, BinaryIO
 
@@ -48,7 +48,13 @@ _BATCH = 50_000  # bytes
 
 
 def entry_digest(entry: Entry) -> str:
-    """Return the sha256 of one entry; a plan stores it to notice that the lock has changed."""
+    """Return the sha256 of one entry; a plan stores it to notice that the lock has changed.
+
+    How a mailing was delivered, which its archive records, changes nothing for a plan.
+    """
+    if entry.deliveries is not None:
+        variants = entry.variants and {n: one._replace(deliveries=None) for n, one in entry.variants.items()}
+        entry = replace(entry, deliveries=None, variants=variants)
     return hashlib.sha256(entry.stored or canonical(entry_document(entry))).hexdigest()
 
 

@@ -1,19 +1,21 @@
-"""What was sent and what it cost, as text, JSON, CSV, OpenMetrics and a web page."""
+"""What was sent and what it cost, as text, Markdown, JSON, CSV, OpenMetrics and a web page."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from smsby_deploy.output.charts import bars
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
+from smsby_deploy.output.markdown import escape, table_row
 from smsby_deploy.output.terminal import inert_cell
 from smsby_deploy.output.translation import ENGLISH
 from smsby_deploy.output.values import safe_line
+from smsby_deploy.status.usage_shares import GroupKind
 from smsby_deploy.texts.cost import aligned, money
 from smsby_deploy.wording import counted
 
@@ -22,7 +24,10 @@ if TYPE_CHECKING:
     from smsby_deploy.status.usage import Sum, UsageReport, UsageRow
 
 _NOT_RECORDED, _NO_LABEL = "not recorded", "(none)"
-_HEADS = ("mailings", "recipients", "parts", "planned", "billed", "difference")
+_COSTS = ("planned", "billed", "difference")
+_HEADS = ("mailings", "recipients", "parts", *_COSTS)
+_DELIVERY_HEADS = ("delivered", "undelivered", "share")
+_NOT_SENT = "not sent"
 
 
 def usage_document(report: UsageReport) -> dict[str, Any]:
@@ -49,6 +54,10 @@ def _row_document(report: UsageReport, row: UsageRow) -> dict[str, Any]:
         "parts": _whole(row.parts),
         "planned": _money(row.planned),
         "billed": _money(row.billed),
+        "delivered": _whole(row.delivered),
+        "undelivered": _whole(row.undelivered),
+        "percent_delivered": None if row.percent_delivered is None else float(row.percent_delivered),
+        "not_sent": row.not_sent,
         "missing": {name: one.missing for name, one in _sums(row) if one.missing},
     }
 
@@ -59,6 +68,8 @@ def _sums(row: UsageRow) -> tuple[tuple[str, Sum], ...]:
         ("parts", row.parts),
         ("planned", row.planned),
         ("billed", row.billed),
+        ("delivered", row.delivered),
+        ("undelivered", row.undelivered),
     )
 
 
@@ -82,13 +93,16 @@ def usage_csv(report: UsageReport) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     names = [grouping.name for grouping in report.groupings]
     sums = ("recipients", "parts", "planned", "billed")
-    writer.writerow([*names, "currency", "mailings", *sums, *(f"{name}_missing" for name in sums)])
+    more = ("delivered", "undelivered")
+    heads = [*names, "currency", "mailings", *sums, *(f"{name}_missing" for name in sums)]
+    writer.writerow([*heads, *more, *(f"{name}_missing" for name in more), "percent_delivered", "not_sent"])
     for row in report.rows:
         keys = ("" if key is None else key or _NO_LABEL for key in (*row.keys, row.currency))
         figures = (_whole(row.recipients), _whole(row.parts), _money(row.planned), _money(row.billed))
-        missing = (one.missing for _, one in _sums(row))
-        cells = (*keys, row.mailings, *("" if one is None else one for one in figures), *missing)
-        writer.writerow([inert_cell(str(cell)) for cell in cells])
+        missing = [one.missing for _, one in _sums(row)]
+        deliveries = (_whole(row.delivered), _whole(row.undelivered), *missing[4:], row.percent_delivered)
+        cells = (*keys, row.mailings, *figures, *missing[:4], *deliveries, row.not_sent)
+        writer.writerow(["" if cell is None else inert_cell(str(cell)) for cell in cells])
     return buffer.getvalue()
 
 
@@ -106,6 +120,11 @@ _METRICS = {
     "parts": _Metric("smsby_parts", "Planned parts of what was sent."),
     "planned": _Metric("smsby_cost_planned", "Cost by the price of the project."),
     "billed": _Metric("smsby_cost_billed", "Cost that sms.by reported."),
+    "delivered": _Metric("smsby_delivered", "Recipients that got it, of mailings that are final."),
+    "undelivered": _Metric(
+        "smsby_undelivered", "Recipients that did not get it, of mailings that are final."
+    ),
+    "not_sent": _Metric("smsby_not_sent", "Recipients in a control group, to whom nothing was sent."),
 }
 _NO_METRIC_NAME = re.compile(r"[^a-zA-Z0-9_]")
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
@@ -120,7 +139,8 @@ def usage_openmetrics(report: UsageReport) -> str:
     for key, metric in _METRICS.items():
         lines += [f"# TYPE {metric.name} gauge", f"# HELP {metric.name} {metric.help}"]
         for row in report.rows:
-            value = Decimal(row.mailings) if key == "mailings" else dict(_sums(row))[key].total
+            counts = {"mailings": Decimal(row.mailings), "not_sent": Decimal(row.not_sent)}
+            value = counts[key] if key in counts else dict(_sums(row))[key].total
             if value is not None:
                 lines.append(f"{metric.name}{{{_metric_labels(report, row)}}} {value:f}")
     lines += ["# TYPE smsby_missing gauge", "# HELP smsby_missing Mailings without this figure in the lock."]
@@ -150,13 +170,15 @@ def write_usage(report: UsageReport, stream: TextIO, *, color: bool) -> None:
             console, "nothing was sent" + (f" since {report.since}" if report.since else ""), "dim"
         )
     else:
+        rows = [*report.rows, *report.totals]
+        heads = _heads(report, rows)
+        optional = {"parts", "difference", "undelivered"} if "delivered" in heads else set()
         columns = (
-            *(Column(grouping.name) for grouping in report.groupings),
-            *(Column(name, is_number=True) for name in _HEADS),
+            *(Column(one.name) for one in report.groupings),
+            *(Column(name, is_number=True, is_optional=name in optional) for name in heads),
             Column("currency"),
         )
-        rows = [*report.rows, *report.totals]
-        cells = zip(rows, *_figures(rows), strict=True)
+        cells = zip(rows, *_figures(rows, heads), strict=True)
         first = len(report.rows)
         lines = (
             Row((*_names(report, row), *figures, row.currency or ""), "", "bold" if index >= first else "")
@@ -177,21 +199,48 @@ def _names(report: UsageReport, row: UsageRow) -> Iterator[str]:
         yield _NOT_RECORDED if key is None else safe_line(key) or _NO_LABEL
 
 
-def _figures(rows: list[UsageRow]) -> tuple[list[str], ...]:
+def _heads(report: UsageReport, rows: list[UsageRow]) -> tuple[str, ...]:
+    """The titles of the columns of numbers.
+
+    Those of deliveries and of control groups are left out if there are none, and the number of mailings where each has a
+    row. sms.by does not report what a variant costs.
+    """
+    kinds = {grouping.kind for grouping in report.groupings}
+    deliveries = _DELIVERY_HEADS if any(row.delivered.total for row in rows) else ()
+    heads = (*_HEADS, *deliveries, *((_NOT_SENT,) if any(row.not_sent for row in rows) else ()))
+    without = {"mailings"} if GroupKind.MAILING in kinds else set()
+    if GroupKind.VARIANT in kinds and not any(row.billed.total for row in report.rows):
+        without |= {"billed", "difference"}
+    return tuple(head for head in heads if head not in without)
+
+
+def _figures(rows: list[UsageRow], heads: Sequence[str]) -> tuple[list[str], ...]:
     """The columns of numbers, each as text.
 
     `?` was not recorded, and `+` marks a sum that lacks mailings.
     """
     differences = [_difference(row) for row in rows]
     signs = ["+" if one is not None and one > 0 else "" for one in differences]
-    return (
-        [f"{row.mailings:,}" for row in rows],
-        [_count_text(row.recipients) for row in rows],
-        [_count_text(row.parts) for row in rows],
-        _money_texts([row.planned for row in rows]),
-        _money_texts([row.billed for row in rows]),
-        [sign + text for sign, text in zip(signs, aligned(differences), strict=True)],
-    )
+    columns = {
+        "mailings": [f"{row.mailings:,}" for row in rows],
+        "recipients": [_count_text(row.recipients) for row in rows],
+        "parts": [_count_text(row.parts) for row in rows],
+        "planned": _money_texts([row.planned for row in rows]),
+        "billed": _money_texts([row.billed for row in rows]),
+        "difference": [sign + text for sign, text in zip(signs, aligned(differences), strict=True)],
+        "delivered": [_count_text(row.delivered) for row in rows],
+        "undelivered": [_count_text(row.undelivered) for row in rows],
+        "share": [_share_text(row) for row in rows],
+        _NOT_SENT: [f"{row.not_sent:,}" for row in rows],
+    }
+    return tuple(columns[head] for head in heads)
+
+
+def _share_text(row: UsageRow) -> str:
+    """How many percent got it; empty where nothing was sent."""
+    if row.recipients.total == 0 and not row.recipients.missing:
+        return ""
+    return "?" if row.percent_delivered is None else f"{row.percent_delivered:.1f}%"
 
 
 def _count_text(one: Sum) -> str:
@@ -215,6 +264,7 @@ def _difference(row: UsageRow) -> Decimal | None:
 
 def usage_notes(report: UsageReport) -> Iterator[str]:
     """What a reader of the figures must know."""
+    kinds = {grouping.kind for grouping in report.groupings}
     lacking = (
         (name, sum(dict(_sums(row))[name].missing for row in report.totals)) for name in ("planned", "billed")
     )
@@ -223,10 +273,39 @@ def usage_notes(report: UsageReport) -> Iterator[str]:
         yield f"not recorded (? or +): {', '.join(missing)}"
     if report.unknown:
         yield f"{counted(report.unknown, 'mailing')} with an unknown outcome: only what was certainly accepted is counted"
-    if any(grouping.name == "prefix" for grouping in report.groupings):
+    if GroupKind.VARIANT in kinds and report.with_variants:
+        yield "by variant, cost is planned; sms.by does not report it for each. Nothing was sent to control groups"
+    if kinds & {GroupKind.MAILING, GroupKind.VARIANT} and any(row.delivered.missing for row in report.totals):
+        yield "deliveries are known once `status` has found a mailing final: smsby-deploy status"
+    if report.with_variants and GroupKind.VARIANT not in kinds:
+        yield f"{counted(report.with_variants, 'mailing')} with variants: --by mailing,variant shows each"
+    if report.signed and GroupKind.SIGNED_BY not in kinds:
+        yield f"{counted(report.signed, 'mailing')} with signatures: --by mailing,plan,signed_by,applied_by,state shows them"
+    if GroupKind.PREFIX in kinds:
         yield "by prefix, recipients and cost are as planned; numbers are ported, so a prefix does not prove an operator"
         if report.opted_out:
             yield f"{counted(report.opted_out, 'recipient')} in it opted out before the send"
+
+
+# --- Markdown --------------------------------------------------------------------------------------------------------
+
+
+def usage_markdown(report: UsageReport) -> str:
+    """A table with a line for each group and for the totals, and what the figures lack."""
+    rows = [*report.rows, *report.totals]
+    heads = _heads(report, rows)
+    names = [grouping.name for grouping in report.groupings]
+    since = f", since {report.since}" if report.since else ""
+    lines = [f"### SMS sent and billed: {escape(report.project)}{since}\n\n"]
+    if rows:
+        lines.append(table_row([*map(escape, names), *heads, "currency"]))
+        lines.append(table_row([*["---"] * len(names), *["--:"] * len(heads), "---"]))
+        for row, *figures in zip(rows, *_figures(rows, heads), strict=True):
+            cells = [escape(name) for name in _names(report, row)]
+            lines.append(table_row([*cells, *figures, escape(row.currency or "")]))
+    else:
+        lines.append("Nothing was sent.\n")
+    return "".join([*lines, *(f"\n{escape(note)}\n" for note in usage_notes(report))])
 
 
 # --- Web page --------------------------------------------------------------------------------------------------------
@@ -256,8 +335,13 @@ def usage_html(report: UsageReport, *, tool: str) -> str:
 def _tiles(report: UsageReport) -> Iterator[tuple[str, str]]:
     for row in report.totals:
         unit = f", {row.currency}" if row.currency else ""
-        texts = [column[0] for column in _figures([row])]
-        yield from zip((*_HEADS[:3], *(f"{name}{unit}" for name in _HEADS[3:])), texts, strict=True)
+        heads = _heads(report, [row])
+        texts = [column[0] for column in _figures([row], heads)]
+        yield from zip(_with_unit(heads, unit), texts, strict=True)
+
+
+def _with_unit(heads: Sequence[str], unit: str) -> list[str]:
+    return [f"{head}{unit}" if head in _COSTS else head for head in heads]
 
 
 def _sections(report: UsageReport) -> Iterator[Section]:
@@ -277,14 +361,14 @@ def _section(report: UsageReport, currency: str | None, name: str) -> Section:
     }
     has_costs = any(any(values) for values in series.values())
     unit = f", {currency}" if currency else ""
-    heads = (*_HEADS[:3], *(f"{name}{unit}" for name in _HEADS[3:]))
-    cells = zip(rows, *_figures(rows), strict=True)
+    heads = _heads(report, rows)
+    cells = zip(rows, *_figures(rows, heads), strict=True)
     return Section(
         name,
         f"By {', '.join(grouping.name for grouping in report.groupings)}{unit}",
         "Planned with the project's price, and billed as sms.by reports it.",
         bars(name, names, series, colors=["--pending", "--accent"]) if has_costs else "",
-        (*(grouping.name for grouping in report.groupings), *heads),
+        (*(grouping.name for grouping in report.groupings), *_with_unit(heads, unit)),
         tuple((*_names(report, row), *figures) for row, *figures in cells),
         text_columns=len(report.groupings),
     )

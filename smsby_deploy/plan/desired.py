@@ -17,10 +17,9 @@ from smsby_deploy.recipients.rows import DataAge
 from smsby_deploy.wording import sentence, time_text
 
 if TYPE_CHECKING:
-    from smsby_deploy.lock.records import (
-        Entry,
-        PrefixCount,
-    )  # `validate` loads them only if files are not valid
+    # `validate` loads them only if files are not valid
+    from smsby_deploy.lock.figures import PrefixCount
+    from smsby_deploy.lock.records import Entry
 
 
 class AudienceCounts(NamedTuple):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from smsby_deploy.clock import Window
 from smsby_deploy.config.declarations import Mailing
-from smsby_deploy.config.sources import ContactList
+from smsby_deploy.config.sources import ContactList, TextsByVariant
 from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.phone_states import UNSENT
 from smsby_deploy.lock.records import DONE, ChunkState, Entry, EntryState, NamedId
@@ -227,6 +227,7 @@ def make_action(
         signed_by=decision.signed_by,
         labels=mailing.labels,
         prefixes=desired.prefixes,
+        control=mailing.text.control if isinstance(mailing.text, TextsByVariant) else "",
     )
     return _count_rest(action, desired, decision.unsent) if decision.action is ActionKind.RESUME else action
 

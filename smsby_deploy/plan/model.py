@@ -13,8 +13,9 @@ from typing import NamedTuple
 from smsby_deploy.clock import Window
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.decisions import Approval
+from smsby_deploy.lock.figures import PrefixCount, VariantCount, count_variants
 from smsby_deploy.lock.places import PRODUCTION
-from smsby_deploy.lock.records import NamedId, PrefixCount
+from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames
 from smsby_deploy.plan.desired import (
     AudienceCounts,
@@ -86,9 +87,10 @@ class Action:
     `languages` counts the recipients of each text, where there is one for each language.
     `capped` are recipients who would get too many messages and are left out; a plan file has only their number.
     `revision` is None in plans of older versions.
-    `text_digest`, `recipients_digest`, `own_digest`, `labels`, `prefixes`, `approval`, the earlier one that it is sent under,
-    and `signed_by`, who signed it, are for the lock; a plan file does not have them, nor `is_overdue`, its time passed before
-    it was approved, and `is_finished`: nothing more of it is handed to sms.by.
+    `text_digest`, `recipients_digest`, `own_digest`, `labels`, `prefixes`, `control`, the name of its control group,
+    `approval`, the earlier one that it is sent under, and `signed_by`, who signed it, are for the lock; a plan file does not
+    have them, nor `is_overdue`, its time passed before it was approved, and `is_finished`: nothing more of it is handed to
+    sms.by.
     """
 
     address: str
@@ -122,6 +124,7 @@ class Action:
     signed_by: tuple[str, ...] = ()
     labels: Mapping[str, str] | None = None
     prefixes: Mapping[str, PrefixCount] | None = None
+    control: str = ""
     capped: PhoneSet | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -143,6 +146,11 @@ class Action:
     def variants(self) -> tuple[VariantTotals, ...]:
         """What its variants add up to, whenever they are sent; () if it has none."""
         return totals_by_variant(self.chunks)
+
+    @property
+    def variant_counts(self) -> dict[str, VariantCount] | None:
+        """The same as the lock records it, with the control group; None if it has no variants."""
+        return count_variants(self.variants, self.control, self.audience.control)
 
     @property
     def last_time(self) -> datetime | None:

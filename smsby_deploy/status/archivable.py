@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.lock.archive import sent_at
-from smsby_deploy.lock.records import Billed, EntryState, Lock
+from smsby_deploy.lock.figures import Deliveries, Reported
+from smsby_deploy.lock.records import EntryState, Lock
 from smsby_deploy.status.collect import (
     NO_PROGRESS,
     CollectProgress,
@@ -31,7 +32,7 @@ class Archivable(NamedTuple):
     """Which mailings may be moved to the archive.
 
     addresses: those that are final: every message of them has its last status
-    billed: what sms.by billed for them, as far as it says so
+    reported: what sms.by reported of them
     left: those that are not, each with its state
     recent: how many are too recent
     """
@@ -39,7 +40,7 @@ class Archivable(NamedTuple):
     addresses: tuple[str, ...]
     left: tuple[tuple[str, str], ...]
     recent: int
-    billed: Mapping[str, Billed] = MappingProxyType({})
+    reported: Mapping[str, Reported] = MappingProxyType({})
 
 
 def find_archivable(
@@ -62,7 +63,7 @@ def find_archivable(
     old = {a: e for a, e in chosen.items() if sent_before is None or sent_at(e) < sent_before}
     left = {address: str(entry.state) for address, entry in old.items() if entry.state not in _FINISHED}
     finished = {address: entry for address, entry in old.items() if address not in left}
-    billed: dict[str, Billed] = {}
+    reported: dict[str, Reported] = {}
     if finished:
         report = collect_status(
             replace(lock, mailings=finished),
@@ -73,10 +74,25 @@ def find_archivable(
             progress=progress,
         )
         last = [one for one in report.mailings if one.revision == finished[one.address].revision]
-        billed = {one.address: one.details.billed for one in last if one.details.billed is not None}
+        reported = {one.address: _reported(one) for one in last}
         left |= {one.address: _open_state(one) for one in report.mailings if not one.is_final}
     final = tuple(sorted(finished.keys() - left.keys()))
-    return Archivable(final, tuple(sorted(left.items())), len(chosen) - len(old), billed)
+    return Archivable(final, tuple(sorted(left.items())), len(chosen) - len(old), reported)
+
+
+def _reported(status: MailingStatus) -> Reported:
+    """Return what the archive records of a final mailing.
+
+    Of one that was withdrawn, or whose deliveries cannot be told from those of others, there are none to record.
+    """
+    billed = status.details.billed
+    if status.state is State.WITHDRAWN or status.has_shared_deliveries or status.details.unread:
+        return Reported(billed)
+    return Reported(
+        billed,
+        Deliveries(status.delivered, status.undelivered),
+        {one.name: Deliveries(one.delivered, one.undelivered) for one in status.details.variants},
+    )
 
 
 def _open_state(status: MailingStatus) -> str:

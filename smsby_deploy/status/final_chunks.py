@@ -17,10 +17,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from smsby_deploy.files import write_file
+from smsby_deploy.lock.figures import Deliveries
 from smsby_deploy.lock.places import PRIVATE_FOLDER
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
 from smsby_deploy.lock.store import make_private_folder
 from smsby_deploy.privacy import mask_phones
+from smsby_deploy.smsby.deliveries import DeliveryStatus
 from smsby_deploy.status.delivery_counts import DeliveryCounts
 
 _FORMAT = "smsby-status 1"
@@ -48,6 +50,14 @@ class FinalChunks:
         if (counts.overdue and not is_overdue) or (needs_phones and not counts.is_delivered):
             return None
         return counts
+
+    def deliveries(self, chunk: ChunkRecord, *, is_overdue: bool) -> Deliveries | None:
+        """Return how many recipients of a chunk got it; None if that is not known, or not final."""
+        counts = self.find(chunk, is_overdue=is_overdue, needs_phones=False)
+        if counts is None:
+            return None
+        documented, _ = counts.by_status()
+        return Deliveries(documented[DeliveryStatus.DELIVERED], documented[DeliveryStatus.UNDELIVERED])
 
     def add(self, chunk: ChunkRecord, counts: DeliveryCounts, *, is_overdue: bool) -> None:
         """Keep `counts` if nothing that sms.by could report would change them."""

@@ -22,13 +22,14 @@ from smsby_deploy.smsby.deliveries import DeliveryStatus, read_delivery_status
 from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
-    from smsby_deploy.lock.records import Billed
+    from smsby_deploy.lock.figures import Billed
     from smsby_deploy.plan.desired import SendTimes
     from smsby_deploy.plan.drift import Difference
     from smsby_deploy.status.delivery_counts import VariantStatus
 
 
 _BLOCK_ROWS = 1000
+NOT_TOLD_APART = "not told apart"  # a key of `other`
 
 
 class State(StrEnum):
@@ -221,6 +222,11 @@ class MailingStatus:
     def is_final(self) -> bool:
         """Whether nothing of it can change any more, neither at sms.by nor by another apply."""
         return not self.waiting and self.state not in _OPEN
+
+    @property
+    def has_shared_deliveries(self) -> bool:
+        """Whether the deliveries of some recipients cannot be told from those of another mailing."""
+        return NOT_TOLD_APART in self.other
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -1,34 +1,33 @@
-"""What was sent and what it cost, added up by month, label, campaign, prefix or environment.
+"""What was sent, what it cost and how it was delivered, added up by month, label, mailing, variant and more.
 
-Only locks and archives are read. What an older version did not record is counted as missing, never as 0. Planned is what the
-project's price says, billed what sms.by reported.
+Only locks and archives are read, and the deliveries that `status` remembers. What an older version did not record is counted
+as missing, never as 0. Planned is what the project's price says, billed what sms.by reported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.archive import with_archived, with_newer
+from smsby_deploy.lock.figures import Deliveries
 from smsby_deploy.lock.records import ChunkRecord, Entry, Lock
+from smsby_deploy.status.usage_shares import (
+    GroupKind,
+    Share,
+    accepted_chunks,
+    count_left_out,
+    shares_of,
+    whole_share,
+)
 
 _LABEL = "label:"
-_SMALLEST = Decimal("0.000001")  # of a share of a cost
-
-
-class GroupKind(StrEnum):
-    """By what sends can be added up, besides a label."""
-
-    MONTH = "month"
-    CAMPAIGN = "campaign"
-    PREFIX = "prefix"
-    ENVIRONMENT = "environment"
 
 
 class Grouping(NamedTuple):
@@ -57,14 +56,25 @@ def read_groupings(text: str) -> tuple[Grouping, ...]:
         raise UsageError(
             f"--by: {message}", hint=f"use some of {', '.join((*kinds, 'label:KEY'))}, joined by commas"
         )
+    if {GroupKind.PREFIX, GroupKind.VARIANT} <= set(names):
+        raise UsageError(
+            "--by: prefix and variant cannot be combined",
+            hint="the lock has the prefixes of a mailing, not those of each variant: use one of them",
+        )
     return tuple(Grouping(kinds.get(name), name.removeprefix(_LABEL)) for name in names)
 
 
+DeliveriesOf = Callable[
+    [Entry, ChunkRecord], Deliveries | None
+]  # of a chunk of a mailing, if final and known
+
+
 class UsageSource(NamedTuple):
-    """The lock of an environment, with its archive."""
+    """The lock of an environment, with its archive, and the deliveries that are remembered."""
 
     environment: str
     lock: Lock
+    deliveries_of: DeliveriesOf = lambda entry, chunk: None
 
 
 @dataclass(slots=True)
@@ -89,8 +99,8 @@ class Sum:
 class UsageRow:
     """What belongs to one group.
 
-    `keys` are its values, one for each grouping: None if not recorded, "" if a mailing lacks the label. `currency` is None
-    without a price.
+    `keys` are its values, one for each grouping: None if not recorded, "" if a mailing lacks the label, has no variants or
+    needed no signature. `currency` is None without a price. `not_sent` are recipients in a control group.
     """
 
     keys: tuple[str | None, ...]
@@ -100,13 +110,27 @@ class UsageRow:
     parts: Sum = field(default_factory=Sum)
     planned: Sum = field(default_factory=Sum)
     billed: Sum = field(default_factory=Sum)
+    delivered: Sum = field(default_factory=Sum)
+    undelivered: Sum = field(default_factory=Sum)
+    not_sent: int = 0
 
-    def add(self, share: _Share) -> None:
+    @property
+    def percent_delivered(self) -> Decimal | None:
+        """How many percent of the recipients got it, rounded down; None if not known of all."""
+        delivered, recipients = self.delivered, self.recipients
+        if delivered.missing or recipients.missing or delivered.total is None or not recipients.total:
+            return None
+        return delivered.total * 1000 // recipients.total / 10
+
+    def add(self, share: Share) -> None:
         self.mailings += 1
         self.recipients.add(share.recipients)
         self.parts.add(share.parts)
         self.planned.add(share.planned)
         self.billed.add(share.billed)
+        self.delivered.add(share.deliveries and share.deliveries.delivered)
+        self.undelivered.add(share.deliveries and share.deliveries.undelivered)
+        self.not_sent += share.not_sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +138,8 @@ class UsageReport:
     """Rows by group, and totals by currency.
 
     `unknown` mailings have an outcome that is not known; only what was certainly accepted of them is counted. `opted_out` are
-    planned recipients who opted out before the send: rows by prefix, which are as planned, include them.
+    planned recipients who opted out before the send: rows by prefix, which are as planned, include them. `with_variants` and
+    `signed` count the mailings that have variants, and those that needed signatures.
     """
 
     project: str
@@ -125,20 +150,8 @@ class UsageReport:
     totals: tuple[UsageRow, ...]
     unknown: int = 0
     opted_out: int = 0
-
-
-class _Share(NamedTuple):
-    """What of a mailing was sent in one month, or to one prefix.
-
-    None where that is not recorded.
-    """
-
-    month: str
-    prefix: str | None
-    recipients: int | None
-    parts: int | None
-    planned: Decimal | None
-    billed: Decimal | None
+    with_variants: int = 0
+    signed: int = 0
 
 
 def make_usage_report(
@@ -158,25 +171,27 @@ def make_usage_report(
     Raises:
         LockDamaged: an archive is damaged.
     """
-    kinds = {grouping.kind for grouping in groupings}
+    kinds = frozenset(grouping.kind for grouping in groupings)
     rows: dict[tuple[tuple[str | None, ...], str | None], UsageRow] = {}
     totals: dict[str | None, UsageRow] = {}
-    unknown = opted_out = 0
+    unknown = opted_out = with_variants = signed = 0
     for source in sources:
         lock = with_newer(source.lock, since) if since is not None else with_archived(source.lock).lock
+        runs = {run.plan: run.by for run in lock.applies}
         for address, entry in _all_revisions(lock):
             unknown += entry.has_unknown
-            chunks = _accepted(entry, since)
+            chunks = accepted_chunks(entry, since)
             if not chunks:
                 continue
-            whole = _share_of(entry, chunks, "")
+            with_variants += any(chunk.variant is not None for chunk in chunks)
+            signed += bool(entry.signed_by)
+            deliveries_of = partial(source.deliveries_of, entry)
+            whole = whole_share(entry, chunks, deliveries_of)
             totals.setdefault(entry.currency, UsageRow((), entry.currency)).add(whole)
-            shares = _by_month(entry, chunks, ZoneInfo(zone)) if GroupKind.MONTH in kinds else [whole]
             if GroupKind.PREFIX in kinds:
-                opted_out += _left_out(entry, whole)
-                shares = [one for share in shares for one in _by_prefix(entry, share)]
-            for share in shares:
-                keys = tuple(_key(one, source.environment, address, entry, share) for one in groupings)
+                opted_out += count_left_out(entry, whole)
+            for share in shares_of(entry, chunks, kinds, ZoneInfo(zone), deliveries_of):
+                keys = tuple(_key(one, source.environment, address, entry, share, runs) for one in groupings)
                 row = rows.setdefault((keys, entry.currency), UsageRow(keys, entry.currency))
                 row.add(share)
     return UsageReport(
@@ -188,6 +203,8 @@ def make_usage_report(
         tuple(sorted(totals.values(), key=_order)),
         unknown,
         opted_out,
+        with_variants,
+        signed,
     )
 
 
@@ -196,104 +213,43 @@ def _all_revisions(lock: Lock) -> Iterator[tuple[str, Entry]]:
         yield from ((address, one) for one in (entry, *entry.earlier))
 
 
-def _accepted(entry: Entry, since: datetime | None) -> list[ChunkRecord]:
-    """Return the chunks that reached recipients, and were accepted at `since` or later."""
-    if entry.is_withdrawn:
-        return []
-    return [
-        chunk for chunk in entry.chunks if chunk.was_sent and (since is None or _at(entry, chunk) >= since)
-    ]
-
-
-def _at(entry: Entry, chunk: ChunkRecord) -> datetime:
-    return datetime.fromisoformat(chunk.accepted_at or entry.applied.at)
-
-
-def _by_month(entry: Entry, chunks: Sequence[ChunkRecord], zone: ZoneInfo) -> list[_Share]:
-    months: dict[str, list[ChunkRecord]] = {}
-    for chunk in chunks:
-        months.setdefault(f"{_at(entry, chunk).astimezone(zone):%Y-%m}", []).append(chunk)
-    return [_share_of(entry, some, month) for month, some in months.items()]
-
-
-def _share_of(entry: Entry, chunks: Sequence[ChunkRecord], month: str) -> _Share:
-    """Return what `chunks` have of the mailing.
-
-    Of one that is complete they may have everything; else recipients determine the share.
-    """
-    every = sum(chunk.was_sent for chunk in entry.chunks)
-    recipients = _recipients(entry, chunks)
-    sent, planned = _recipients(entry, entry.chunks), entry.recipients
-    of_planned = of_billed = None
-    if recipients is not None and sent is not None:
-        of_billed = _Fraction(recipients, sent)
-        of_planned = _Fraction(recipients, sent if entry.is_complete else planned or sent)
-    if entry.is_complete and len(chunks) == every:
-        of_planned = of_billed = _Fraction(1, 1)
-    billed = None if entry.billed is None else Decimal(entry.billed.cost)
-    parts = None if entry.parts is None or of_planned is None else of_planned.whole(entry.parts)
-    cost = None if entry.cost is None or of_planned is None else of_planned.money(Decimal(entry.cost))
-    bill = None if billed is None or of_billed is None else of_billed.money(billed)
-    return _Share(month, None, recipients, parts, cost, bill)
-
-
-class _Fraction(NamedTuple):
-    some: int
-    whole_of: int
-
-    def whole(self, count: int) -> int:
-        return count * self.some // self.whole_of if self.whole_of else 0
-
-    def money(self, amount: Decimal) -> Decimal:
-        if self.some == self.whole_of:
-            return amount
-        return (amount * self.some / self.whole_of).quantize(_SMALLEST) if self.whole_of else Decimal(0)
-
-
-def _recipients(entry: Entry, chunks: Iterable[ChunkRecord]) -> int | None:
-    """Return how many recipients `chunks` were accepted for.
-
-    None if the size of a list is not recorded.
-    """
-    sent = [chunk for chunk in chunks if chunk.was_sent]
-    if all(chunk.recipients is not None or chunk.phones is not None for chunk in sent):
-        return sum(chunk.accepted_recipients for chunk in sent)
-    return entry.recipients if len(entry.chunks) == 1 else None
-
-
-def _by_prefix(entry: Entry, share: _Share) -> list[_Share]:
-    """Return the shares of the prefixes, as planned, if the mailing was sent as a whole."""
-    is_whole = entry.is_complete and share.recipients == _recipients(entry, entry.chunks)
-    if entry.prefixes is None or not is_whole:
-        return [share]
-    return [
-        share._replace(
-            prefix=prefix,
-            recipients=one.recipients,
-            parts=one.parts,
-            planned=None if one.cost is None else Decimal(one.cost),
-            billed=None,  # sms.by does not report it by prefix
-        )
-        for prefix, one in entry.prefixes.items()
-    ]
-
-
-def _left_out(entry: Entry, share: _Share) -> int:
-    planned = sum(one.recipients for one in (entry.prefixes or {}).values())
-    return max(0, planned - (share.recipients or 0)) if entry.is_complete and planned else 0
-
-
-def _key(grouping: Grouping, environment: str, address: str, entry: Entry, share: _Share) -> str | None:
+def _key(
+    grouping: Grouping,
+    environment: str,
+    address: str,
+    entry: Entry,
+    share: Share,
+    runs: Mapping[str, str | None],
+) -> str | None:
+    revision = f" r{entry.revision}" if entry.revision > 1 else ""
     match grouping.kind:
+        case None:
+            return None if entry.labels is None else entry.labels.get(grouping.label, "")
         case GroupKind.MONTH:
             return share.month
         case GroupKind.CAMPAIGN:
             return address.partition("/")[0]
+        case GroupKind.MAILING:
+            return address + revision
+        case GroupKind.VARIANT:
+            return share.variant
         case GroupKind.PREFIX:
             return share.prefix
         case GroupKind.ENVIRONMENT:
             return environment
-    return None if entry.labels is None else entry.labels.get(grouping.label, "")
+        case GroupKind.PLAN:
+            return _reviewed_plan(entry)
+        case GroupKind.SIGNED_BY:
+            return ", ".join(entry.signed_by)
+        case GroupKind.APPLIED_BY:
+            return runs.get(_reviewed_plan(entry)) if entry.approval is None else entry.approval.by
+        case GroupKind.STATE:
+            return entry.state.value
+
+
+def _reviewed_plan(entry: Entry) -> str:
+    """Return the plan that was reviewed; a hand-over has a plan of its own."""
+    return entry.applied.plan if entry.approval is None else entry.approval.plan
 
 
 def _order(row: UsageRow) -> tuple[object, ...]:

@@ -61,6 +61,27 @@ def test_reviewed_plan_is_sent_once_it_is_signed(sale: Shop, keys: Keys) -> None
     entry = json.loads(sale.run("lock", "show", "sale/vip").out)
     assert entry["signed_by"] == ["anna@example.com", "boris@example.com"]
     assert sale.run("plan").code == 0
+    plan = json.loads((sale.root / "plan.json").read_text("utf-8"))["id"]
+    chain = ("--by", "mailing,plan,signed_by,applied_by,state")
+    (row,) = sale.run("report", *chain, "--format", "json").json["rows"]
+    by = entry_of_run(sale, plan)["by"]
+    assert entry["applied"]["plan"] == plan
+    assert list(row["group"].values()) == [
+        "sale/vip",
+        plan,
+        "anna@example.com, boris@example.com",
+        by,
+        "complete",
+    ]
+    for form in ("text", "markdown", "csv", "html", "openmetrics"):
+        shown = sale.run("report", *chain, "--format", form).out.replace("\u2060", "")
+        assert all(value in shown for value in (plan, "anna@example.com, boris@example.com", by)), form
+    assert "1 mailing with signatures: --by mailing,plan,signed_by" in sale.run("report").out
+
+
+def entry_of_run(shop: Shop, plan: str) -> dict[str, str]:
+    (run,) = [one for one in shop.lock()["applies"] if one["plan"] == plan]
+    return run  # type: ignore[no-any-return]
 
 
 def test_signed_plan_is_stale_after_a_change(sale: Shop, keys: Keys) -> None:
@@ -100,6 +121,9 @@ def test_due_mailing_is_verified_again(sale: Shop, keys: Keys) -> None:
     sale.write("signers.txt", signers)
     assert sale.run("apply", "--due", env=in_window).code == 0
     assert sale.has_been_called("sendBulkSms")
+    reviewed = json.loads((sale.root / "plan.json").read_text("utf-8"))["id"]
+    (row,) = sale.run("report", "--by", "plan,signed_by", "--format", "json").json["rows"]
+    assert row["group"] == {"plan": reviewed, "signed_by": "anna@example.com, boris@example.com"}
 
 
 def test_key_that_is_no_signer_is_refused(sale: Shop, keys: Keys) -> None:

@@ -194,6 +194,46 @@ def test_variants_are_sent_as_planned(shop: Shop, key: str) -> None:
         )
 
 
+def test_report_has_a_row_for_each_variant(shop: Shop) -> None:
+    """What was sent, billed parts, and deliveries, in every format, also once archived; the control group got nothing."""
+    shop.settings(delay=0, fates=_FATES | {"375291234500": "UNDELIVERED"})
+    shop.write("smsby.yaml", PROJECT.replace("request: 2", "request: 10"))
+    _write_variants(shop, {"a": 40, "b": 40, "control": 20}, texts={"a": "Hello", "b": "Long" * 50})
+    planned = shop.run("plan", "--out", "plan.json", "--format", "json").json["actions"][0]
+    assert shop.run("apply", "plan.json").code == 0
+    by = ("report", "--by", "mailing,variant", "--format")
+    before = {row["group"]["variant"]: row for row in shop.run(*by, "json").json["rows"]}
+    assert [(row["recipients"], row["parts"], row["planned"]) for row in (before["a"], before["b"])] == [
+        (one["recipients"], one["parts"], one["cost"]) for one in planned["variants"]
+    ]
+    assert before["b"]["parts"] == 2 * before["b"]["recipients"]
+    assert (before["a"]["delivered"], before["a"]["missing"]["delivered"]) == (None, 1)
+    control = before["control"]
+    assert (control["recipients"], control["not_sent"]) == (0, planned["audience"]["control"])
+    status = shop.run("status", "--format", "json").json["mailings"][0]
+    counts = [(one["delivered"], one["undelivered"]) for one in status["variants"]]
+    assert sorted(one[1] for one in counts) == [0, 1]
+    for command in ("status", "lock archive"):
+        assert shop.run(*command.split()).code == 0
+        without_token = {"SMSBY_TOKEN": ""} if command == "lock archive" else {}
+        rows = shop.run(*by, "json", env=without_token).json["rows"]
+        assert [(row["delivered"], row["undelivered"]) for row in rows] == [*counts, (0, 0)]
+        one_of_them = next(row for row in rows if row["undelivered"])
+        share = one_of_them["delivered"] * 1000 // one_of_them["recipients"] / 10
+        assert one_of_them["percent_delivered"] == share
+        for form in ("text", "markdown", "html"):
+            shown = shop.run(*by, form, env=without_token).out
+            assert f"{share:.1f}%" in shown
+            assert "not sent" in shown
+        table = csv.DictReader(io.StringIO(shop.run(*by, "csv", env=without_token).out))
+        assert [(row["delivered"], row["not_sent"]) for row in table] == [
+            *((str(one[0]), "0") for one in counts),
+            ("0", str(control["not_sent"])),
+        ]
+        assert "smsby_delivered{" in shop.run(*by, "openmetrics", env=without_token).out
+        assert "1 mailing with variants: --by mailing,variant" in shop.run("report", env=without_token).out
+
+
 def test_variants_do_not_change_with_other_rows_or_texts(shop: Shop) -> None:
     """A later mailing of the campaign has the same control group, in any order and with more rows."""
     _write_variants(shop, {"a": 40, "b": 40, "control": 20})

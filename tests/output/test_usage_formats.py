@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -12,6 +13,8 @@ from smsby_deploy.output.usage_formats import (
     usage_csv,
     usage_document,
     usage_html,
+    usage_markdown,
+    usage_notes,
     usage_openmetrics,
     write_usage,
 )
@@ -101,3 +104,64 @@ def test_usage_html_shows_values_as_text() -> None:
     assert "<b>" not in page
     assert "31.25" in page
     assert "SMS sent and billed: shop" in page
+
+
+def _variant_row(name: str, recipients: int, delivered: int | None, not_sent: int = 0) -> UsageRow:
+    total = None if delivered is None else Decimal(delivered)
+    sums = (Sum(Decimal(recipients)), Sum(Decimal(recipients)), Sum(Decimal(1)), Sum(None, 1))
+    deliveries = (
+        Sum(total, int(total is None)),
+        Sum(None if total is None else Decimal(3), int(total is None)),
+    )
+    return UsageRow(("sale/vip", name), "BYN", 1, *sums, *deliveries, not_sent)
+
+
+_VARIANTS = UsageReport(
+    "shop",
+    "2026-12-02T10:00:00+00:00",
+    None,
+    read_groupings("mailing,variant"),
+    (_variant_row("a", 1000, 953), _variant_row("b", 1000, None), _variant_row("control", 0, 0, 120)),
+    (replace(_variant_row("", 2000, None), keys=()),),
+    with_variants=1,
+)
+
+
+def test_usage_shows_deliveries_of_variants() -> None:
+    """Their share, `?` while it is not known, and a control group as recipients that were not sent to."""
+    out = io.StringIO()
+    write_usage(_VARIANTS, out, color=False)
+    head, a, b, control, *_ = (line.split() for line in out.getvalue().splitlines())
+    assert head[-5:] == ["delivered", "share", "not", "sent", "currency"]
+    assert (a[-4:], b[-4:], control[-3:]) == (
+        ["953", "95.3%", "0", "BYN"],
+        ["?", "?", "0", "BYN"],
+        ["0", "120", "BYN"],
+    )
+    lines = usage_markdown(_VARIANTS).splitlines()
+    assert lines[0] == "### SMS sent and billed: shop"
+    assert "| sale/vip | a | 1,000 | 1,000 | 1.00 | 953 | 3 | 95.3% | 0 | BYN |" in lines
+    assert "95.3%" in usage_html(_VARIANTS, tool="x")
+    assert [row["percent_delivered"] for row in usage_document(_VARIANTS)["rows"]] == [95.3, None, None]
+    rows = [*csv.DictReader(io.StringIO(usage_csv(_VARIANTS)))]
+    assert [(row["percent_delivered"], row["delivered_missing"], row["not_sent"]) for row in rows] == [
+        ("95.3", "0", "0"),
+        ("", "1", "0"),
+        ("", "0", "120"),
+    ]
+    assert "smsby_not_sent{" in usage_openmetrics(_VARIANTS)
+
+
+def test_usage_markdown_has_no_markup_of_labels() -> None:
+    """A label is text, also in a table."""
+    shown = usage_markdown(_REPORT)
+    assert "<b>" not in shown
+    assert all(line.count(" | ") == 8 for line in shown.splitlines() if line.startswith("| "))
+
+
+def test_usage_names_what_it_does_not_show() -> None:
+    """Variants and signatures, with the option that shows them."""
+    report = replace(_REPORT, with_variants=2, signed=1)
+    notes = [*usage_notes(report)]
+    assert "2 mailings with variants: --by mailing,variant shows each" in notes
+    assert any(note.startswith("1 mailing with signatures: --by mailing,plan,signed_by") for note in notes)

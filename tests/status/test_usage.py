@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.errors import UsageError
-from smsby_deploy.lock.decisions import Ending, EndingKind
-from smsby_deploy.lock.records import AppliedBy, Billed, ChunkRecord, ChunkState, Entry, Lock, PrefixCount
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
+from smsby_deploy.lock.figures import Billed, PrefixCount
+from smsby_deploy.lock.records import AppliedBy, Apply, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.status.usage import UsageReport, UsageRow, UsageSource, make_usage_report, read_groupings
 
 _NOW = datetime(2026, 12, 2, tzinfo=UTC)
@@ -140,4 +141,30 @@ def test_groupings_that_do_not_exist(by: str) -> None:
     """Each is wrong usage, with what there is."""
     with pytest.raises(UsageError) as caught:
         read_groupings(by)
-    assert "month, campaign, prefix, environment, label:KEY" in caught.value.hint
+    assert ", environment, plan, signed_by, applied_by, state, label:KEY" in (caught.value.hint or "")
+
+
+def test_prefix_and_variant_do_not_go_together() -> None:
+    """The lock has no prefixes of a variant."""
+    with pytest.raises(UsageError, match="prefix and variant cannot be combined"):
+        read_groupings("prefix,variant")
+
+
+def test_chain_from_plan_to_state() -> None:
+    """A hand-over has a plan of its own; the one that was reviewed and signed counts."""
+    lock = Lock("shop", applies=(Apply("p", "2026-11-24T07:00:00+00:00", None, "x", by="ann"),))
+    approval = Approval("2026-11-20T07:00:00+00:00", "reviewed", "ben", "", "")
+    signed = _entry(signed_by=("eva", "ira"), revision=2)
+    lock = replace(lock, mailings={"sale/m0": signed, "sale/m1": _entry(approval=approval)})
+    report = make_usage_report(
+        "shop",
+        [UsageSource("production", lock)],
+        read_groupings("mailing,plan,signed_by,applied_by,state"),
+        zone="UTC",
+        made_at=_NOW,
+    )
+    assert [row.keys for row in report.rows] == [
+        ("sale/m0 r2", "p", "eva, ira", "ann", "complete"),
+        ("sale/m1", "reviewed", "", "ben", "complete"),
+    ]
+    assert report.signed == 1

@@ -1,0 +1,107 @@
+"""Figures that the lock records beside a mailing's totals.
+
+They are by prefix and by variant, and what sms.by reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from smsby_deploy.wording import money
+
+
+class PrefixCount(NamedTuple):
+    """What was planned for phones that begin alike; `cost` is None without a price."""
+
+    recipients: int
+    parts: int
+    cost: str | None
+
+
+class Billed(NamedTuple):
+    """What sms.by billed for a mailing, as far as it reports that."""
+
+    parts: int | None
+    cost: str
+
+
+class Deliveries(NamedTuple):
+    """How many recipients got it and how many did not, once every message has its last status."""
+
+    delivered: int
+    undelivered: int
+
+    def __add__(self, other: Deliveries) -> Deliveries:  # type: ignore[override]
+        return Deliveries(self.delivered + other.delivered, self.undelivered + other.undelivered)
+
+
+class VariantCount(NamedTuple):
+    """What was planned for one variant, or for a control group, to which nothing is sent.
+
+    `cost` is None without a price, `deliveries` until they are recorded.
+    """
+
+    recipients: int
+    parts: int
+    cost: str | None
+    is_sent: bool = True
+    deliveries: Deliveries | None = None
+
+
+class Reported(NamedTuple):
+    """What sms.by has reported of a final mailing, as far as it did.
+
+    `by_variant` are the deliveries of each variant.
+    """
+
+    billed: Billed | None = None
+    deliveries: Deliveries | None = None
+    by_variant: Mapping[str, Deliveries] = {}
+
+
+def count_variants(
+    variants: Iterable[tuple[str, int, int, Decimal | None]], control: str, in_control: int
+) -> dict[str, VariantCount] | None:
+    """Return the planned figures of each variant; None for a mailing without variants.
+
+    `variants` are (name, recipients, parts, cost). `control` is the name of the control group, empty if there is none.
+    """
+    counts = {
+        name: VariantCount(recipients, parts, None if cost is None else money(cost))
+        for name, recipients, parts, cost in variants
+    }
+    if control:
+        counts[control] = VariantCount(in_control, 0, None, is_sent=False)
+    return counts or None
+
+
+def variants_document(variants: Mapping[str, VariantCount]) -> dict[str, Any]:
+    """Return the figures by variant as the lock has them."""
+    return {
+        name: {
+            "recipients": one.recipients,
+            "parts": one.parts,
+            "cost": one.cost,
+            **({} if one.is_sent else {"send": False}),
+            **({"deliveries": one.deliveries._asdict()} if one.deliveries is not None else {}),
+        }
+        for name, one in variants.items()
+    }
+
+
+def read_variants(document: dict[str, Any] | None) -> dict[str, VariantCount] | None:
+    """Return what `variants_document` wrote; None if it is absent."""
+    if document is None:
+        return None
+    return {
+        name: VariantCount(
+            one["recipients"],
+            one["parts"],
+            one["cost"],
+            one.get("send", True),
+            Deliveries(**one["deliveries"]) if "deliveries" in one else None,
+        )
+        for name, one in document.items()
+    }
