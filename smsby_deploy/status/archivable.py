@@ -83,7 +83,7 @@ def find_archivable(
 def _reported(status: MailingStatus) -> Reported:
     """Return what the archive records of a final mailing.
 
-    Of one that was withdrawn, or whose deliveries cannot be told from those of others, there are none to record.
+    Of one that was withdrawn, or whose deliveries may be those of others, there are none to record.
     """
     billed = status.details.billed
     if status.state is State.WITHDRAWN or status.has_shared_deliveries or status.details.unread:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 _BLOCK_ROWS = 1000
-NOT_TOLD_APART = "not told apart"  # a key of `other`
+INDISTINCT = "not told apart"  # a key of `other`
 
 
 class State(StrEnum):
@@ -225,8 +225,8 @@ class MailingStatus:
 
     @property
     def has_shared_deliveries(self) -> bool:
-        """Whether the deliveries of some recipients cannot be told from those of another mailing."""
-        return NOT_TOLD_APART in self.other
+        """Whether some deliveries may be those of another mailing."""
+        return INDISTINCT in self.other
 
     @property
     def notes(self) -> tuple[str, ...]:
