@@ -16,7 +16,7 @@ from smsby_deploy.output.terminal import write_text
 
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import Project
-    from smsby_deploy.status.usage import DeliveriesOf, UsageReport
+    from smsby_deploy.status.usage_report import DeliveriesOf, UsageReport
 
 
 @click.command(
@@ -77,7 +77,7 @@ def _make_report(context: Context, by: str, since: str | None) -> UsageReport:
     from smsby_deploy.config.environments import find_lock_places
     from smsby_deploy.lock.open_lock import open_lock_at
     from smsby_deploy.status.collect import read_since
-    from smsby_deploy.status.usage import UsageSource, make_usage_report, read_groupings
+    from smsby_deploy.status.usage_report import UsageSource, make_usage_report, read_groupings
     from smsby_deploy.status.usage_shares import GroupKind
 
     groupings = read_groupings(by)
@@ -119,7 +119,7 @@ def _remembered(context: Context, project: Project) -> DeliveriesOf:
 
 
 def _writer(report: UsageReport, form: str, *, color: bool) -> Callable[[TextIO], None]:
-    from smsby_deploy.output import usage_formats as formats
+    from smsby_deploy.output import usage_report as formats
     from smsby_deploy.output.json_documents import json_text
 
     if form == "text":

@@ -21,7 +21,7 @@ from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
     from smsby_deploy.output.status_html import Section
-    from smsby_deploy.status.usage import Sum, UsageReport, UsageRow
+    from smsby_deploy.status.usage_report import Sum, UsageReport, UsageRow
 
 _NOT_RECORDED, _NO_LABEL = "not recorded", "(none)"
 _COSTS = ("planned", "billed", "difference")

@@ -14,7 +14,13 @@ from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
 from smsby_deploy.lock.figures import Billed, PrefixCount
 from smsby_deploy.lock.records import AppliedBy, Apply, ChunkRecord, ChunkState, Entry, Lock
-from smsby_deploy.status.usage import UsageReport, UsageRow, UsageSource, make_usage_report, read_groupings
+from smsby_deploy.status.usage_report import (
+    UsageReport,
+    UsageRow,
+    UsageSource,
+    make_usage_report,
+    read_groupings,
+)
 
 _NOW = datetime(2026, 12, 2, tzinfo=UTC)
 _BY_PREFIX = {"37529": PrefixCount(3, 3, "0.3"), "37533": PrefixCount(1, 2, "0.2")}

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from smsby_deploy.output.usage_formats import (
+from smsby_deploy.output.usage_report import (
     usage_csv,
     usage_document,
     usage_html,
@@ -18,7 +18,7 @@ from smsby_deploy.output.usage_formats import (
     usage_openmetrics,
     write_usage,
 )
-from smsby_deploy.status.usage import Sum, UsageReport, UsageRow, read_groupings
+from smsby_deploy.status.usage_report import Sum, UsageReport, UsageRow, read_groupings
 
 _EVIL = '=1+1"\\\n<b>'
 
