@@ -19,7 +19,7 @@ from smsby_deploy.output.terminal import output_of, write_parts, write_text
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import Project
     from smsby_deploy.lock.records import Lock
-    from smsby_deploy.status.report import StatusReport
+    from smsby_deploy.status.status_report import StatusReport
 
     Collect = Callable[..., StatusReport]
     Write = Callable[[TextIO], None]

@@ -12,7 +12,7 @@ from smsby_deploy.output.console import Column, Row, make_console, table_lines, 
 from smsby_deploy.output.markdown import escape, table_row
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.output.values import clean, safe_line
-from smsby_deploy.status.report import State
+from smsby_deploy.status.status_report import State
 from smsby_deploy.wording import sentence, time_text
 
 if TYPE_CHECKING:

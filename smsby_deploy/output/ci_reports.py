@@ -20,7 +20,7 @@ from smsby_deploy.output.terminal import break_commands
 from smsby_deploy.output.values import clean, safe_line
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.status.report import MailingStatus, State, StatusReport
+from smsby_deploy.status.status_report import MailingStatus, State, StatusReport
 
 _RANKS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 _ANNOTATIONS = 10  # GitHub shows so many of each level per step and silently drops the rest

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.plan.desired import SendTimes
     from smsby_deploy.status.delivery_counts import VariantStatus
-    from smsby_deploy.status.report import MailingStatus, StatusReport
+    from smsby_deploy.status.status_report import MailingStatus, StatusReport
     from smsby_deploy.texts.samples import MailingSamples, Sample
 
 _BLOCK = 10_000  # pieces of JSON that are joined before they are written

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from smsby_deploy.apply.result import ApplyResult
     from smsby_deploy.config.declarations import Project
     from smsby_deploy.plan.result import PlanResult
-    from smsby_deploy.status.report import StatusReport
+    from smsby_deploy.status.status_report import StatusReport
 
 _MOST_LINES = 20
 _NEWS = frozenset(MailingOutcome) - {MailingOutcome.SKIPPED}

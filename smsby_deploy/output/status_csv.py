@@ -13,7 +13,7 @@ from smsby_deploy.output.values import clean, safe_line
 from smsby_deploy.privacy import mask_phone
 from smsby_deploy.status.delivery_counts import count_unlisted
 from smsby_deploy.status.recipient_list import ListedRecipient
-from smsby_deploy.status.report import StatusReport
+from smsby_deploy.status.status_report import StatusReport
 
 _COLUMNS = ("address", "state", "phone", "status", "at", "people", "revision")
 _BLOCK_ROWS = 1000

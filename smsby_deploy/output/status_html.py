@@ -24,7 +24,7 @@ from smsby_deploy.status.delivery_counts import (
     count_prefixes,
     count_reasons,
 )
-from smsby_deploy.status.report import StatusReport
+from smsby_deploy.status.status_report import StatusReport
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -5,7 +5,7 @@ from __future__ import annotations
 from smsby_deploy.output.markdown import Piece, escape, fit, table_row
 from smsby_deploy.output.status_text import running_line, schedule_line, scheduled_line, status_totals_line
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.status.report import MailingStatus, StatusReport
+from smsby_deploy.status.status_report import MailingStatus, StatusReport
 from smsby_deploy.wording import sentence
 
 # The counts under `other` that sms.by has no word for.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 from smsby_deploy.output.console import make_console
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.output.values import day_and_time, safe_line, share_text, span_text
-from smsby_deploy.status.report import MailingStatus, State, StatusReport, StatusStep
+from smsby_deploy.status.status_report import MailingStatus, State, StatusReport, StatusStep
 from smsby_deploy.texts.cost import aligned
 from smsby_deploy.wording import counted, sentence
 

@@ -19,7 +19,7 @@ from smsby_deploy.status.collect import (
     collect_status,
     select_addresses,
 )
-from smsby_deploy.status.report import SETTLED, MailingStatus, State
+from smsby_deploy.status.status_report import SETTLED, MailingStatus, State
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient

@@ -22,7 +22,7 @@ from smsby_deploy.plan.list_check import MissingMailing, check_list, is_forgotte
 from smsby_deploy.plan.selection import find_unmatched, selector
 from smsby_deploy.status.final_chunks import FinalChunks
 from smsby_deploy.status.remote_reports import ReadCallbacks, RemoteReports
-from smsby_deploy.status.report import MailingStatus, State, StatusReport
+from smsby_deploy.status.status_report import MailingStatus, State, StatusReport
 from smsby_deploy.status.summary import Moment, summarize_mailing, summarize_waiting
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from smsby_deploy.plan.remote_state import read_billed
 from smsby_deploy.smsby.deliveries import DeliveryStatus
 from smsby_deploy.status.delivery_counts import DeliveryCounts, VariantStatus
 from smsby_deploy.status.remote_reports import RemoteReports
-from smsby_deploy.status.report import INDISTINCT, Details, MailingStatus, MissedRows, State
+from smsby_deploy.status.status_report import INDISTINCT, Details, MailingStatus, MissedRows, State
 from smsby_deploy.wording import sentence
 
 _WITHOUT_MESSAGE = {

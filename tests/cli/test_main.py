@@ -88,7 +88,9 @@ def test_plan_loads_no_unused_module(tmp_path: Path) -> None:
     loaded = _modules(
         "-q", "-C", _project(tmp_path, "{{ name }}, привет"), "plan", "--offline", "--format", "json"
     )
-    assert loaded & {"smsby_deploy.output.ci_reports", "smsby_deploy.status.report", "tempfile"} == set()
+    assert (
+        loaded & {"smsby_deploy.output.ci_reports", "smsby_deploy.status.status_report", "tempfile"} == set()
+    )
 
 
 def test_validate_loads_no_unused_module(tmp_path: Path) -> None:

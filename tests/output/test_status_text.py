@@ -14,7 +14,7 @@ from smsby_deploy.output.status_text import (
     status_totals_line,
     write_status,
 )
-from smsby_deploy.status.report import State, StatusReport
+from smsby_deploy.status.status_report import State, StatusReport
 from tests.output import examples
 from tests.output.golden import check_golden
 

@@ -22,7 +22,7 @@ from smsby_deploy.output.plan_markdown import _RANKS
 from smsby_deploy.output.translation import ENGLISH, translator
 from smsby_deploy.plan.model import ActionKind, ReasonCode
 from smsby_deploy.status.delivery_counts import VariantStatus
-from smsby_deploy.status.report import State
+from smsby_deploy.status.status_report import State
 from smsby_deploy.wording import join_sentences, sentence
 
 _PACKAGE = Path(__file__).resolve().parents[2] / "smsby_deploy"

@@ -1,4 +1,4 @@
-"""usage_formats: the same figures in every format, and what was not recorded is never 0."""
+"""usage_report: the same figures in every format, and what was not recorded is never 0."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.deliveries import BulkMailingStatus, Delivery
 from smsby_deploy.smsby.parsers import KeepMailing, MailingList, RemoteMailing, keep_all
 from smsby_deploy.status.collect import collect_status
-from smsby_deploy.status.report import MailingStatus, StatusReport
+from smsby_deploy.status.status_report import MailingStatus, StatusReport
 
 A, B = "a" * 10, "b" * 10  # fingerprints
 

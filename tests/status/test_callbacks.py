@@ -21,7 +21,7 @@ from smsby_deploy.status.callbacks import (
     uuids_of,
 )
 from smsby_deploy.status.collect import collect_status
-from smsby_deploy.status.report import State
+from smsby_deploy.status.status_report import State
 from tests.status.examples import A, B, FixedClock, TableClient, answer, chunk, entry
 
 body_of = callbacks._body_of

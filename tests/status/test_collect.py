@@ -19,7 +19,7 @@ from smsby_deploy.status.collect import (
     watch_status,
 )
 from smsby_deploy.status.final_chunks import FinalChunks
-from smsby_deploy.status.report import State, StatusReport
+from smsby_deploy.status.status_report import State, StatusReport
 from tests.output import examples
 from tests.status.examples import (
     A,

@@ -19,7 +19,7 @@ from smsby_deploy.status.delivery_counts import (
     count_reasons,
     prefix_of,
 )
-from smsby_deploy.status.report import Details, Missed, State, StatusReport
+from smsby_deploy.status.status_report import Details, Missed, State, StatusReport
 from tests.output import examples
 from tests.status.examples import deliveries
 

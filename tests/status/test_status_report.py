@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.status.report import Missed, MissedRows, State, StatusReport
+from smsby_deploy.status.status_report import Missed, MissedRows, State, StatusReport
 from tests.output import examples
 
 
