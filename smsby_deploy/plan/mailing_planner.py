@@ -11,12 +11,12 @@ from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.sources import ContactList
 from smsby_deploy.lock.records import ChunkState, Entry, Lock, NamedId
 from smsby_deploy.plan import collision_reasons, reasons
+from smsby_deploy.plan.account_facts import FactCheck
 from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.desired import Desired, keep_fingerprints
 from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_recorded
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import check_mailing
-from smsby_deploy.plan.known_facts import FactCheck
 from smsby_deploy.plan.list_check import ListCheck
 from smsby_deploy.plan.model import (
     COMMITTING,

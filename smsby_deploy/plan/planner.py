@@ -20,13 +20,13 @@ from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.keyed_digests import check_digest_key
 from smsby_deploy.lock.open_lock import open_lock_at
 from smsby_deploy.lock.records import Entry, Lock
+from smsby_deploy.plan.account_facts import FactCheck, find_doubt
 from smsby_deploy.plan.account_names import AccountNames, find_name_problems, read_names
 from smsby_deploy.plan.budget import hold_budget
 from smsby_deploy.plan.chunk_cache import Keep
 from smsby_deploy.plan.chunks import OnBatch, ignore_batch
 from smsby_deploy.plan.diff import make_orphan
 from smsby_deploy.plan.gone import excuse_errors, excuse_missing, is_excused
-from smsby_deploy.plan.known_facts import FactCheck, find_doubt
 from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing, is_forgotten, shows_any
 from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing
 from smsby_deploy.plan.measure import find_flaws, measure_mailing

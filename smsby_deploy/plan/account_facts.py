@@ -1,4 +1,4 @@
-"""What is known about the account: which settings and promises it contradicts, and what that forbids.
+"""The facts about the account: which settings and promises they contradict, and what that forbids.
 
 A contradiction blocks what depends on it, and says how to fix it. The facts are those of smsby.facts.json.
 """
