@@ -28,7 +28,7 @@ from smsby_deploy.plan.fingerprint import (
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, Batch, ReadBatches, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
-from smsby_deploy.recipients.variants import assign_variants
+from smsby_deploy.recipients.variant_choice import assign_variants
 from smsby_deploy.texts.encoding_lint import Rewriter, is_composed
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, render_texts
 

@@ -29,7 +29,7 @@ from smsby_deploy.recipients.rows import (
     name_columns,
 )
 from smsby_deploy.recipients.sources import read_source, warn_of_guess
-from smsby_deploy.recipients.variants import ControlGroup
+from smsby_deploy.recipients.variant_choice import ControlGroup
 from smsby_deploy.wording import sentence
 
 BATCH_ROWS = 1000

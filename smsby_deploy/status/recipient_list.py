@@ -27,7 +27,7 @@ from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
-from smsby_deploy.recipients.variants import assign_variants
+from smsby_deploy.recipients.variant_choice import assign_variants
 from smsby_deploy.texts.template import compile_texts
 from smsby_deploy.wording import counted
 

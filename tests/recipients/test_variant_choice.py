@@ -11,7 +11,7 @@ import pytest
 
 from smsby_deploy.config.sources import TextsByVariant, TextSource, Variant
 from smsby_deploy.problems import Location
-from smsby_deploy.recipients.variants import assign_variants
+from smsby_deploy.recipients.variant_choice import assign_variants
 
 _AT = Location("sale.yaml", 4, 5)
 _PHONES = [f"37529{number:07}" for number in range(20_000)]
