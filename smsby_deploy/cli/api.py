@@ -41,7 +41,8 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
     parameters. Nothing is retried, and the lock does not record the call. If the answer of a method that sends is
     lost, its outcome is unknown: exit 6.
     """
-    from smsby_deploy.cli.session import load_api_settings, open_send_transport
+    from smsby_deploy.cli.account import open_send_transport
+    from smsby_deploy.cli.session import load_api_settings
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.config.environments import read_token
     from smsby_deploy.smsby.methods import check_params, complete_params, find_method, unknown_params

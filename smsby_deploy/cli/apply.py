@@ -226,7 +226,8 @@ def _apply(
 ) -> ApplyResult:
     from smsby_deploy.apply.hand_over import hand_over, watch_due
     from smsby_deploy.apply.run import ApplyRequest, apply_plan
-    from smsby_deploy.cli.session import load, open_lock, open_sender, progress_of
+    from smsby_deploy.cli.account import open_sender
+    from smsby_deploy.cli.session import load, open_lock, progress_of
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.plan_file import read_plan
 
@@ -260,7 +261,7 @@ def _apply(
 
 def _binding(context: Context, project: Project) -> Binding | None:
     """Where to send; None if that has no answer, which is reported once sms.by is to be asked."""
-    from smsby_deploy.cli.session import binding_of
+    from smsby_deploy.cli.account import binding_of
 
     try:
         return binding_of(project.api, context.environ)

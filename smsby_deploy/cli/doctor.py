@@ -75,7 +75,7 @@ def _request(
     from secrets import token_hex
 
     from smsby_deploy.apply.self_test import SelfTest
-    from smsby_deploy.cli.session import binding_of, facts_of, open_send_transport, open_sender
+    from smsby_deploy.cli.account import binding_of, facts_of, open_send_transport, open_sender
     from smsby_deploy.doctor.run import DoctorRequest
     from smsby_deploy.lock.store import make_private_folder
     from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts, write_facts

@@ -44,7 +44,8 @@ def command(
     from uuid import uuid4
 
     from smsby_deploy.apply.import_mailing import ImportRequest, import_mailing
-    from smsby_deploy.cli.session import binding_of, load, open_lock, open_reader
+    from smsby_deploy.cli.account import binding_of, open_reader
+    from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.clock import SystemClock
 
     clock = SystemClock()

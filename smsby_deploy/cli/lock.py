@@ -231,7 +231,8 @@ def _find_archivable(
     context: Context, project: Project, lock: Lock, select: tuple[str, ...], older_than: timedelta | None
 ) -> Archivable:
     """Ask sms.by about what is not known to be final, and remember it as `status` does."""
-    from smsby_deploy.cli.session import binding_of, open_reader, progress_of, secret_of
+    from smsby_deploy.cli.account import binding_of, open_reader, secret_of
+    from smsby_deploy.cli.session import progress_of
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.status.archivable import find_archivable
     from smsby_deploy.status.collect import CollectProgress, StatusOptions
@@ -273,7 +274,8 @@ def bind(context: Context, reason: str) -> ExitCode:
     It records the service and the account. Use it if sms.by does not list what the lock recorded as accepted, and you
     have verified that this is the right account. Sends nothing.
     """
-    from smsby_deploy.cli.session import binding_of, load
+    from smsby_deploy.cli.account import binding_of
+    from smsby_deploy.cli.session import load
 
     here = binding_of(load(context).project.api, context.environ)
     with change_lock(context, reason, "lock bind") as change:

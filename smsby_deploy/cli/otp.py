@@ -31,7 +31,8 @@ def command(context: Context, channel: str, phone: str, code: str, yes: bool) ->
     The lock does not record it. If the answer is lost, nothing is repeated: exit 6.
     """
     from smsby_deploy.apply.one_off import send_one
-    from smsby_deploy.cli.session import load_api_settings, open_sender
+    from smsby_deploy.cli.account import open_sender
+    from smsby_deploy.cli.session import load_api_settings
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.output.sms_text import receipt_line
     from smsby_deploy.privacy import mask_phone

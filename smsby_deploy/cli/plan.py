@@ -145,7 +145,7 @@ def _plan(
 ) -> PlanResult:
     from uuid import uuid4
 
-    from smsby_deploy.cli.session import binding_of, open_reader
+    from smsby_deploy.cli.account import binding_of, open_reader
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.result import ask_balance, review_plan
 

@@ -104,7 +104,7 @@ def _make_report(context: Context, by: str, since: str | None) -> UsageReport:
 
 def _remembered(context: Context, project: Project) -> DeliveriesOf:
     """The deliveries that `status` remembers; none without the token that they are sealed with."""
-    from smsby_deploy.cli.session import secret_of
+    from smsby_deploy.cli.account import secret_of
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import SmsbyDeployError
     from smsby_deploy.status.final_chunks import FinalChunks, final_path, read_final

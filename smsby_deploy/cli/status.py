@@ -158,7 +158,8 @@ def _collector(
 
     The lock is read each time: another run may be writing it.
     """
-    from smsby_deploy.cli.session import binding_of, open_lock, open_reader, secret_of
+    from smsby_deploy.cli.account import binding_of, open_reader, secret_of
+    from smsby_deploy.cli.session import open_lock
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.status.callbacks import Callbacks, callbacks_path
     from smsby_deploy.status.collect import StatusOptions, collect_status, read_since

@@ -29,7 +29,7 @@ def withdraw(context: Context, address: str, anyway: bool, reason: str) -> ExitC
     One that waits for its hand-over is no longer approved. One that sms.by has scheduled must have been deleted in the
     account before: it is refused while the list of sms.by still shows it. It stays withdrawn until its revision is raised.
     """
-    from smsby_deploy.cli.session import binding_of, listing_seconds, open_reader
+    from smsby_deploy.cli.account import binding_of, listing_seconds, open_reader
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.take_back import AccountList, withdraw_mailing
 

@@ -36,7 +36,8 @@ def command(context: Context, address: str, to: str, row: int | None, yes: bool)
     It is sent by sendQuickSMS, and the lock does not record it. If the answer is lost, nothing is repeated: exit 6.
     """
     from smsby_deploy.apply.one_off import prepare_test, send_one
-    from smsby_deploy.cli.session import load, open_reader, open_sender
+    from smsby_deploy.cli.account import open_reader, open_sender
+    from smsby_deploy.cli.session import load
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.output.sms_text import outgoing_lines, receipt_line
     from smsby_deploy.privacy import mask_phone
