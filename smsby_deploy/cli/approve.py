@@ -41,8 +41,8 @@ def command(context: Context, plan_path: Path, key: Path | None) -> ExitCode:
     from smsby_deploy.cli.session import load
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.output.plan_text import write_signed
-    from smsby_deploy.plan.approvals import sign_plan
     from smsby_deploy.plan.plan_file import read_plan
+    from smsby_deploy.plan.sign_plan import sign_plan
 
     loaded = load(context)
     project, plan = loaded.project, read_plan(plan_path)

@@ -31,7 +31,7 @@ from smsby_deploy.wording import counted, sentence, time_text
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from smsby_deploy.plan.approvals import SignedPlan
+    from smsby_deploy.plan.sign_plan import SignedPlan
 
 _SYMBOLS = {
     ActionKind.CREATE: ("+", "green"),

@@ -1,51 +1,44 @@
 """Approvals: the signatures that mailings need before they are sent, by the rules under `approvals`.
 
-`approve` signs the mailings of a plan: environment, address, revision, content and audience digest, and time. Each signature
-is a new file in approvals/, so pull requests with approvals never conflict. Later opt-outs do not change what is signed.
+A signature covers environment, address, revision, content and audience digest, time, and which recipients had opted out.
+Each is a file of its own in approvals/, so pull requests with approvals never conflict. Later opt-outs keep it valid.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from smsby_deploy.config.declarations import ApprovalPolicy, ApprovalRule, Mailing, Project
-from smsby_deploy.config.project_loader import LoadedProject, campaign_inputs
-from smsby_deploy.errors import PlanRefused, Refused, SmsbyDeployError
-from smsby_deploy.files import refuse_link, write_file
+from smsby_deploy.config.project_loader import campaign_inputs
 from smsby_deploy.git import ask_git
 from smsby_deploy.lock.documents import check_approval
-from smsby_deploy.lock.records import Lock
-from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import canonical_json
-from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
-from smsby_deploy.plan.planner import measure_files
-from smsby_deploy.plan.ssh_signatures import find_signer, sign
+from smsby_deploy.plan.ssh_signatures import find_signer
 from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.recipients.suppression import has_opted_out_still
 from smsby_deploy.texts.analysis import included_files
 from smsby_deploy.wording import sentence
 
 FOLDER = "approvals"
 APPROVAL = "APPROVAL"
-_FORMAT, _VERSION = "smsby-approval", 1
 _MAX_BYTES = 10_000_000
-_LONGEST_ID = 64  # characters of a plan's id in the name of a file; a plan file may be forged
 _LITERALLY = "--literal-pathspecs"  # a file may be called `*.yaml`, or `:!other.yaml`
-_NOT_IN_NAMES = re.compile(r"[^\w@.+-]", re.ASCII)
 
 
 class SignedMailing(NamedTuple):
     """What is signed of one mailing.
 
     `schedule_time` is in ISO format with offset. If it is `fresh`, its audience may change until the hand-over.
-    `recipients` are those left after opt-outs; None if only sms.by knows.
+    `recipients` are those left after opt-outs; None if only sms.by knows. `opted_out` says which recipients of the audience
+    had opted out, as `OptOutPositions` does; None if only sms.by knows the audience, or if it has changed since.
     """
 
     address: str
@@ -55,15 +48,34 @@ class SignedMailing(NamedTuple):
     schedule_time: str | None
     fresh: bool
     recipients: int | None
+    opted_out: str | None
 
     def covers(self, now: SignedMailing) -> bool:
-        """Whether `now` is what was signed, for no more recipients.
+        """Whether `now` is what was signed, for no other recipients.
 
-        Later opt-outs are subtracted.
+        Later opt-outs are subtracted; whoever had opted out then must not get it now.
         """
-        is_same = self[:-1] == now[:-1]
-        counts = self.recipients, now.recipients
-        return is_same and (counts[0] is None or counts[1] is None or counts[1] <= counts[0])
+        if self[:6] != now[:6]:
+            return False
+        if self.recipients is not None and now.recipients is not None and now.recipients > self.recipients:
+            return False
+        is_known = self.opted_out is not None and now.opted_out is not None
+        return not is_known or has_opted_out_still(self.opted_out or "", now.opted_out or "")
+
+
+class Size(NamedTuple):
+    """How many recipients some mailings have together, and their cost; None if not known."""
+
+    recipients: int | None
+    cost: Decimal | None
+
+    def __add__(self, other: Size) -> Size:  # type: ignore[override]
+        has_recipients = self.recipients is not None and other.recipients is not None
+        has_cost = self.cost is not None and other.cost is not None
+        return Size(
+            (self.recipients or 0) + (other.recipients or 0) if has_recipients else None,
+            (self.cost or Decimal(0)) + (other.cost or Decimal(0)) if has_cost else None,
+        )
 
 
 class ApprovalFile(NamedTuple):
@@ -93,33 +105,45 @@ class ApprovalCheck:
     policy: ApprovalPolicy
     now: datetime
     problems: list[Problem]
+    sizes: Mapping[str, Size] = field(
+        default_factory=dict
+    )  # of the mailings that are sent together, by address
     _read: list[ApprovalFile] | None = None
     _names: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by the name of the file
     _authors: dict[str, Author] = field(default_factory=dict)
 
-    def judge(
-        self, mailing: Mailing, signed: SignedMailing, recipients: int | None, cost: Decimal | None
-    ) -> Signatures:
+    def judge(self, mailing: Mailing, signed: SignedMailing, size: Size) -> Signatures:
         """Return who signed `mailing`, and what the strictest unmet rule lacks.
 
-        `recipients` and `cost` are None if they are not known.
+        The mailings of its campaign that are sent together count together, so that none is divided to evade a rule.
 
         Raises:
             SmsbyDeployError: ssh-keygen is missing.
         """
-        rules = [rule for rule in self.policy.rules if _applies(rule, mailing, recipients, cost)]
+        together = reduce(add, self._sizes_beside(mailing.address), size)
+        rules = [rule for rule in self.policy.rules if _applies(rule, mailing, together)]
         if not rules:
             return Signatures((), None)
         persons = self._find_persons(signed)
         names = tuple(sorted(person[0] for person in persons))
         strictest_first = sorted(rules, key=lambda rule: -rule.need)
-        lacks = (self._find_lack(rule, mailing, persons) for rule in strictest_first)
+        lacks = (
+            self._find_lack(rule, mailing, persons, is_alone=_applies(rule, mailing, size))
+            for rule in strictest_first
+        )
         return Signatures(names, next((lack for lack in lacks if lack), None))
 
+    def _sizes_beside(self, address: str) -> Iterator[Size]:
+        """Yield the sizes of the other mailings of its campaign."""
+        campaign = address.partition("/")[0] + "/"
+        yield from (one for name, one in self.sizes.items() if name.startswith(campaign) and name != address)
+
     def _find_lack(
-        self, rule: ApprovalRule, mailing: Mailing, persons: Sequence[tuple[str, ...]]
+        self, rule: ApprovalRule, mailing: Mailing, persons: Sequence[tuple[str, ...]], *, is_alone: bool
     ) -> str | None:
-        counting, aside = list(persons), ""
+        """Return what a rule lacks; `is_alone`: it applies to the mailing by itself."""
+        counting = list(persons)
+        aside = "" if is_alone else sentence("; the mailings of its campaign count together")
         if rule.is_without_author:
             authors = self._authors_of(mailing)
             unknown = next((one.why_unknown for one in authors.values() if not one.email), "")
@@ -128,11 +152,11 @@ class ApprovalCheck:
                 one for one in persons if not unknown and emails.keys().isdisjoint(map(str.casefold, one))
             ]
             if unknown:
-                aside = sentence("; no signature counts while {why}", why=unknown)
+                aside += sentence("; no signature counts while {why}", why=unknown)
             elif len(counting) < len(persons):
                 who = {name.casefold() for one in persons if one not in counting for name in one}
                 file = next(file for email, file in emails.items() if email in who)
-                aside = sentence("; the author of the last commit of {file} does not count", file=file)
+                aside += sentence("; the author of the last commit of {file} does not count", file=file)
         if len(counting) >= rule.need:
             return None
         return sentence(
@@ -237,13 +261,13 @@ def find_author(root: Path, file: str) -> Author:
     )
 
 
-def _applies(rule: ApprovalRule, mailing: Mailing, recipients: int | None, cost: Decimal | None) -> bool:
+def _applies(rule: ApprovalRule, mailing: Mailing, size: Size) -> bool:
     """Whether a rule applies; a number that is not known counts as over the limit."""
     if any(mailing.labels.get(key) != value for key, value in rule.labels.items()):
         return False
-    if rule.people_over is not None and recipients is not None and recipients <= rule.people_over:
+    if rule.people_over is not None and size.recipients is not None and size.recipients <= rule.people_over:
         return False
-    return rule.cost_over is None or cost is None or cost > rule.cost_over
+    return rule.cost_over is None or size.cost is None or size.cost > rule.cost_over
 
 
 def _problem(message: str, name: str) -> Problem:
@@ -266,125 +290,3 @@ def read_approval(path: Path) -> ApprovalFile:
     signature = document.pop("signature")
     mailings = {one["address"]: SignedMailing(**one) for one in document["mailings"]}
     return ApprovalFile(f"{FOLDER}/{path.name}", document, signature, mailings)
-
-
-@dataclass(frozen=True)
-class SignedPlan:
-    """A signed plan: the signer's name, the signed mailings, and the file in the project."""
-
-    plan: Plan
-    name: str
-    mailings: tuple[Action, ...]
-    file: str
-
-    @cached_property
-    def recipients(self) -> int:
-        return sum(action.recipients or 0 for action in self.mailings)
-
-
-def sign_plan(loaded: LoadedProject, plan: Plan, key: Path, now: datetime) -> SignedPlan:
-    """Sign what `plan` would send, and write the signature to approvals/.
-
-    A plan file could show other figures than those of what it has signed, so the mailings must be those of the files.
-
-    Raises:
-        Refused: there are no rules, nothing would be sent, or a signature with `key` would not count.
-        PlanRefused: the plan is not of these files or of this environment, was made offline, or by an older version.
-        SmsbyDeployError: ssh-keygen is missing, or does not sign; or the file cannot be written.
-    """
-    project = loaded.project
-    policy = project.approvals
-    if policy is None:
-        raise Refused("smsby.yaml has no `approvals`, so no signature is needed")
-    _check_plan(project, plan)
-    mailings = tuple(action for action in plan.actions if _needs_signature(action))
-    if not mailings:
-        raise Refused("nothing to sign: the plan sends nothing")
-    _check_files(loaded, mailings)
-    fresh = {mailing.address for mailing in project.mailings if mailing.is_fresh}
-    document = {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "project": plan.project,
-        "environment": plan.environment,
-        "plan": plan.id,
-        "mailings": [_signed_mailing(action, action.address in fresh)._asdict() for action in mailings],
-    }
-    content = canonical_json(document)
-    signature = sign(content, key)
-    names = find_signer(content, signature, policy.path, now)
-    if not names:
-        raise Refused(
-            f"the signature of {key.name} would not count: {policy.name} does not have the key, or not as valid now",
-            hint=f"add its public key to {policy.name} in a pull request of its own",
-        )
-    file = f"{FOLDER}/{_NOT_IN_NAMES.sub('_', plan.id)[:_LONGEST_ID]}-{_NOT_IN_NAMES.sub('_', names[0])}.json"
-    path = project.root / file
-    refuse_link(path.parent)
-    try:
-        path.parent.mkdir(exist_ok=True)
-        write_file(path, json.dumps(document | {"signature": signature}, ensure_ascii=False, indent=2) + "\n")
-    except OSError as error:
-        raise SmsbyDeployError(
-            f"cannot write {file}: {error.strerror}", hint="fix the permissions, then sign again"
-        ) from error
-    return SignedPlan(plan, names[0], mailings, file)
-
-
-def _check_plan(project: Project, plan: Plan) -> None:
-    hint = "make a new plan: smsby-deploy plan --out FILE"
-    if plan.project != project.name:
-        raise PlanRefused(f"it is a plan of the project {plan.project}", hint=hint)
-    if plan.environment != project.environment.name:
-        made, here = plan.environment, project.environment.name
-        raise PlanRefused(f"it was made for the environment {made}, not for {here}", hint=hint)
-    if plan.account is None:
-        raise PlanRefused("it was made offline, so it cannot be applied", hint=hint)
-    if plan.has_errors:
-        raise PlanRefused("it has errors, so it cannot be applied", hint=hint)
-    if any(action.revision is None for action in plan.actions if _needs_signature(action)):
-        raise PlanRefused("it was made by an older version, which records no revisions", hint=hint)
-
-
-def _check_files(loaded: LoadedProject, mailings: Sequence[Action]) -> None:
-    """Check that the mailings of a plan are those of the files, recipients and all."""
-    in_files = {mailing.address for mailing in loaded.project.mailings}
-    select = tuple(action.address for action in mailings if action.address in in_files)
-    files = measure_files(loaded, select=select, lock=Lock(loaded.project.name)) if select else None
-    found = {one.mailing.address: one.desired for one in files.measured} if files is not None else {}
-    for action in mailings:
-        if (desired := found.get(action.address)) is None or not _is_same(desired, action):
-            raise PlanRefused(
-                f"{action.address} is not the mailing of the files here: text, recipients, time or figures differ",
-                hint="sign in the checkout that the plan was made from, or make a new plan",
-            )
-
-
-def _is_same(desired: Desired, action: Action) -> bool:
-    time = desired.schedule_time
-    figures = (action.recipients or 0) <= desired.audience.final and (action.cost or 0) <= (desired.cost or 0)
-    return figures and (
-        desired.has_content(action.content_digest)
-        and (desired.audience_digest, desired.revision) == (action.audience_digest, action.revision)
-        and action.schedule_time == (None if time is None else time.isoformat())
-    )
-
-
-def _needs_signature(action: Action) -> bool:
-    is_held_back = action.action is ActionKind.BLOCKED and action.reason_code is ReasonCode.APPROVAL
-    return action.commits or is_held_back
-
-
-def _signed_mailing(action: Action, is_fresh: bool) -> SignedMailing:
-    assert action.revision is not None
-    # Who is left out for now, under contact pressure, was reviewed as a recipient.
-    recipients = None if action.recipients is None else action.recipients + action.audience.capped
-    return SignedMailing(
-        action.address,
-        action.revision,
-        action.content_digest,
-        action.audience_digest,
-        action.schedule_time,
-        is_fresh,
-        recipients,
-    )

@@ -17,6 +17,7 @@ from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter, count_aud
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.suppression import OptOutPositions
 from smsby_deploy.smsby.methods import CUSTOM_FIELDS
 from smsby_deploy.texts.parts import Encoding
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal
@@ -129,6 +130,7 @@ def measure_upload(
     content = hash_content(mailing, template, personal=False)
     upload, audience = UploadDigest(content, text, project.digest_key), AudienceDigest()
     counter = TextCounter(mailing, template, project.price, problems, by_prefix=True)
+    opted_out = OptOutPositions(is_needed=project.approvals is not None)
     columns: dict[str, None] = {}
     for batch in read_audience(mailing, suppressed, report):
         observers.progress.advance(len(batch.phones))
@@ -138,6 +140,7 @@ def measure_upload(
         rows = row_lines(batch.phones, None)
         audience.add(rows, len(batch.phones), hash_rows(rows))
         counter.count_same(text, batch.phones, batch.not_suppressed)
+        opted_out.add(batch.not_suppressed)
     totals = counter.totals
     mark = fingerprint(project.scope, mailing.address, mailing.revision, 0, upload.chunk)
     has_recipients = upload.count + totals.suppressed
@@ -163,6 +166,7 @@ def measure_upload(
         recipients_digest=report.recipients_digest,
         phones=report.phones,
         prefixes=counter.prefixes,
+        opted_out=opted_out.text,
     )
     return desired, [*problems.kept, *_check_fields(mailing, columns), *counter.find_problems()]
 

@@ -84,7 +84,8 @@ class Desired(NamedTuple):
     recipients in whatever order: by them two mailings are compared. `phones` are the recipients, where they are kept.
     `opt_out_ages` are those of the opt-outs that were subtracted, where `freshness` limits them. `own` is what is the
     mailing's own, without what it shares with others. `languages` counts the recipients of each text, where there is one for
-    each language, `prefixes` those with phones that begin alike.
+    each language, `prefixes` those with phones that begin alike. `opted_out` says which recipients have opted out, where
+    signatures may be needed.
     """
 
     address: str
@@ -112,6 +113,7 @@ class Desired(NamedTuple):
     own: OwnContent | None = None
     languages: Mapping[str, int] = MappingProxyType({})
     prefixes: Mapping[str, PrefixCount] | None = None
+    opted_out: str | None = None
 
     @property
     def fingerprints(self) -> list[str]:

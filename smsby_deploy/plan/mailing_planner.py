@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import Mailing, Project
@@ -81,6 +82,33 @@ class MailingPlanner:
     def __post_init__(self) -> None:
         self.facts = FactCheck(self.project)
         self.approvals = _check_approvals(self.project, self.now, self.problems)
+
+    def begin(self, measured: Sequence[MeasuredMailing], facts: FactCheck, *, is_handing_over: bool) -> None:
+        """Take note of what is sent together: rules of approvals count it together.
+
+        These are the mailings of a plan that are not finished. What is handed over was approved in one plan.
+        """
+        self.facts, self.is_handing_over = facts, is_handing_over
+        if self.approvals is None:
+            return
+        from smsby_deploy.plan.approvals import Size
+
+        recorded, sizes = self.lock.mailings, {}
+        for mailing, desired, *_ in measured:
+            entry = recorded.get(mailing.address)
+            is_over = entry is not None and entry.revision == mailing.revision and entry.is_finished
+            if desired is None or is_over:
+                continue
+            is_known = not isinstance(mailing.audience, ContactList)
+            sizes[mailing.address] = Size(desired.audience.final if is_known else None, desired.cost)
+        if self.is_handing_over:
+            plans = {entry.approval.plan for a in sizes if (entry := recorded.get(a)) and entry.approval}
+            for address, entry in recorded.items():
+                if address not in sizes and entry.approval is not None and entry.approval.plan in plans:
+                    sizes[address] = Size(
+                        entry.recipients, None if entry.cost is None else Decimal(entry.cost)
+                    )
+        self.approvals.sizes = sizes
 
     def plan_mailing(self, measured: MeasuredMailing) -> Action | None:
         """Return the action of a mailing, or None if its files cannot be read."""
@@ -164,7 +192,7 @@ class MailingPlanner:
         """Return the decision with the signers' names, or blocked where a signature is missing."""
         if self.approvals is None:
             return decision
-        from smsby_deploy.plan.approvals import SignedMailing
+        from smsby_deploy.plan.approvals import SignedMailing, Size
 
         # An audience that may change until the hand-over was signed as it was approved.
         is_kept = self.is_handing_over and mailing.is_fresh and entry is not None
@@ -172,10 +200,18 @@ class MailingPlanner:
         time = mailing.schedule_time.isoformat() if mailing.schedule_time else None
         recipients = None if isinstance(mailing.audience, ContactList) else desired.audience.final
         most = None if is_kept else recipients
+        opted_out = None if is_kept else desired.opted_out
         signed = SignedMailing(
-            mailing.address, desired.revision, desired.content_digest, audience, time, mailing.is_fresh, most
+            mailing.address,
+            desired.revision,
+            desired.content_digest,
+            audience,
+            time,
+            mailing.is_fresh,
+            most,
+            opted_out,
         )
-        names, lack = self.approvals.judge(mailing, signed, recipients, desired.cost)
+        names, lack = self.approvals.judge(mailing, signed, Size(recipients, desired.cost))
         return replace(decision, signed_by=names) if lack is None else block(ReasonCode.APPROVAL, lack)
 
     def _situation(self, mailing: Mailing, desired: Desired, entry: Entry | None) -> Situation:

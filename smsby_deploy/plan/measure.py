@@ -30,7 +30,7 @@ from smsby_deploy.recipients.audience import (
 )
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.sources import place_rows
-from smsby_deploy.recipients.suppression import check_without_databases, load_suppression
+from smsby_deploy.recipients.suppression import OptOutPositions, check_without_databases, load_suppression
 from smsby_deploy.texts.template import Template, compile_texts, rows_file
 from smsby_deploy.texts.text_lint import TextLint
 from smsby_deploy.wording import sentence
@@ -231,11 +231,12 @@ def _measure_chunks(
         read = prefetch_audience
     if observers.shared is not None:
         read = observers.shared.sharing(read)
-    chunks = []
+    chunks, opted_out = [], OptOutPositions(is_needed=project.approvals is not None)
     for chunk in stream_chunks(
         project, mailing, template, suppressed, report, read=read, on_batch=check.on_batch
     ):
         chunks.append(counter.count_chunk(chunk))
+        opted_out.add(chunk.not_suppressed)
         if observers.keep is not None:
             observers.keep(mailing.address, chunk)
     if mailing.spread is not None and mailing.schedule_time is not None:
@@ -264,6 +265,7 @@ def _measure_chunks(
         phones=audience.phones,
         languages=template.languages if template is not None else {},
         prefixes=counter.prefixes,
+        opted_out=opted_out.text,
     )
     return desired, check.find_problems()
 

@@ -236,7 +236,7 @@ class MeasuredFiles:
         if check is not None:
             problems = [*self._find_missing(check, now), *problems, *facts.problems()]
         planner = self._make_planner(names, remote, check, now, problems)
-        planner.facts, planner.is_handing_over = facts, is_handing_over
+        planner.begin(self.measured, facts, is_handing_over=is_handing_over)
         first = len(problems)
         planned = [planner.plan_mailing(one) for one in self.measured]
         problems[first:first] = find_name_problems(_unfinished(mailings, planned), names)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.config.sources import OptOuts, RecipientsFile, RecipientsQuery
@@ -82,6 +84,40 @@ def hash_opt_outs(entries: Iterable[OptOuts]) -> str:
         except OSError:
             digest.update(os.urandom(32))
     return digest.hexdigest()
+
+
+class OptOutPositions:
+    """Who of an audience has opted out: the distances between the places of these recipients.
+
+    Without the list, which a digest identifies, they say nothing about any phone. Nothing is kept unless they are needed.
+    """
+
+    def __init__(self, *, is_needed: bool = True) -> None:
+        self._is_needed = is_needed
+        self._distances = array("Q")
+        self._last = self._count = 0
+
+    def add(self, not_suppressed: bytearray) -> None:
+        """Add the next recipients; those who have opted out are 0."""
+        place = not_suppressed.find(0) if self._is_needed else -1
+        while place >= 0:
+            self._distances.append(self._count + place - self._last)
+            self._last = self._count + place
+            place = not_suppressed.find(0, place + 1)
+        self._count += len(not_suppressed)
+
+    @property
+    def text(self) -> str | None:
+        """The distances as a signature covers them: `17 3 240`; None if they are not needed."""
+        return " ".join(map(str, self._distances)) if self._is_needed else None
+
+
+def has_opted_out_still(then: str, now: str) -> bool:
+    """Whether whoever had opted out `then` has now; both are of the same audience.
+
+    They are texts of OptOutPositions; ValueError if one is not.
+    """
+    return set(accumulate(map(int, then.split()))) <= set(accumulate(map(int, now.split())))
 
 
 class _Reading:

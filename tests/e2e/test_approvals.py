@@ -126,6 +126,30 @@ def test_due_mailing_is_verified_again(sale: Shop, keys: Keys) -> None:
     assert row["group"] == {"plan": reviewed, "signed_by": "anna@example.com, boris@example.com"}
 
 
+def test_due_mailings_count_as_they_were_approved(sale: Shop, keys: Keys) -> None:
+    """Together, although each is handed over alone: the second one still needs the signer."""
+    start = (datetime.now(UTC) + timedelta(days=2)).replace(microsecond=0, second=0)  # noqa: TID251
+    rows = [f'recipients: ["37529123456{one}", "37529123457{one}"], text: Hello' for one in (1, 2)]
+    times = [f"schedule_time: {start + timedelta(days=days):%Y-%m-%dT%H:%M:%S}Z" for days in (0, 2)]
+    sale.write(
+        "sale.yaml",
+        "version: 1\ncampaign: sale\nmailings:\n"
+        f"  - {{name: a, {times[0]}, {rows[0]}}}\n  - {{name: b, {times[1]}, {rows[1]}}}\n",
+    )
+    rule = APPROVALS.replace("{need: 2}", "{when: {people_over: 3}, need: 1}")
+    sale.write("smsby.yaml", PROJECT + rule + "release: {before: 12h, at_latest: 20m}\n")
+    sale.run("plan", "--out", "plan.json")
+    signed = sale.run("approve", "plan.json", "--key", str(keys["anna"]))
+    assert "2 mailings" in signed.out, signed.err
+    assert sale.run("apply", "plan.json").code == 0
+    assert sale.run("apply", "--due", env={CLOCK_AHEAD: str(40 * 3600)}).code == 0
+    assert {sale.lock()["mailings"][f"sale/{name}"]["state"] for name in "ab"} == {"complete", "waiting"}
+    sale.write("signers.txt", "")
+    refused = sale.run("apply", "--due", env={CLOCK_AHEAD: str(88 * 3600)})
+    assert refused.code == 4, refused.out
+    assert "the mailings of its campaign count together" in refused.out
+
+
 def test_key_that_is_no_signer_is_refused(sale: Shop, keys: Keys) -> None:
     sale.run("plan", "--out", "plan.json")
     refused = sale.run("approve", "plan.json", "--key", str(keys["eve"]))

@@ -16,7 +16,13 @@ from smsby_deploy.config.sources import OptOuts, RecipientsFile, RecipientsQuery
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.phones import normalize_opt_out
-from smsby_deploy.recipients.suppression import check_without_databases, hash_opt_outs, load_suppression
+from smsby_deploy.recipients.suppression import (
+    OptOutPositions,
+    check_without_databases,
+    has_opted_out_still,
+    hash_opt_outs,
+    load_suppression,
+)
 from tests.recipients.mailings import AT
 
 
@@ -227,3 +233,33 @@ def test_hash_opt_outs_of_a_query(tmp_path: Path) -> None:
     """A query may return something else each time, so it is always read again before a send."""
     entry = _query(tmp_path, "select 1 as phone")
     assert hash_opt_outs([entry]) != hash_opt_outs([entry])
+
+
+def _positions(audience: list[bool], blocks: int) -> str:
+    """The positions of those who have opted out, read in several blocks."""
+    positions = OptOutPositions()
+    for start in range(0, len(audience), blocks):
+        positions.add(bytearray(not one for one in audience[start : start + blocks]))
+    assert positions.text is not None
+    return positions.text
+
+
+_opted_out = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60)
+
+
+@given(_opted_out, st.integers(1, 20), st.integers(1, 20))
+def test_opt_out_positions_notice_who_is_missing(
+    audience: list[tuple[bool, bool]], before: int, after: int
+) -> None:
+    """Whatever blocks they are read in: later opt-outs do not matter, and none may go, also for another one."""
+    then, now = ([one[index] for one in audience] for index in (0, 1))
+    is_kept = all(n for t, n in audience if t)
+    assert has_opted_out_still(_positions(then, before), _positions(now, after)) is is_kept
+
+
+def test_opt_out_positions_are_distances() -> None:
+    """Short to write down, and only where they are needed."""
+    assert _positions([False, True, True, False, False, True], 4) == "1 1 3"
+    unneeded = OptOutPositions(is_needed=False)
+    unneeded.add(bytearray(3))
+    assert unneeded.text is None

@@ -1,0 +1,155 @@
+"""`approve`: sign the mailings of a plan, and write the signature to approvals/."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from smsby_deploy.config.declarations import Project
+from smsby_deploy.config.project_loader import LoadedProject
+from smsby_deploy.errors import PlanRefused, Refused, SmsbyDeployError
+from smsby_deploy.files import refuse_link, write_file
+from smsby_deploy.lock.records import Lock
+from smsby_deploy.plan.approvals import FOLDER, SignedMailing
+from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.fingerprint import canonical_json
+from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
+from smsby_deploy.plan.planner import measure_files
+from smsby_deploy.plan.ssh_signatures import find_signer, sign
+
+_FORMAT, _VERSION = "smsby-approval", 1
+_LONGEST_ID = 64  # characters of a plan's id in the name of a file; a plan file may be forged
+_NOT_IN_NAMES = re.compile(r"[^\w@.+-]", re.ASCII)
+
+
+@dataclass(frozen=True)
+class SignedPlan:
+    """A signed plan: the signer's name, the signed mailings, and the file in the project."""
+
+    plan: Plan
+    name: str
+    mailings: tuple[Action, ...]
+    file: str
+
+    @cached_property
+    def recipients(self) -> int:
+        return sum(action.recipients or 0 for action in self.mailings)
+
+
+def sign_plan(loaded: LoadedProject, plan: Plan, key: Path, now: datetime) -> SignedPlan:
+    """Sign what `plan` would send, and write the signature to approvals/.
+
+    A plan file could show other figures than those of what it has signed, so the mailings must be those of the files.
+
+    Raises:
+        Refused: there are no rules, nothing would be sent, or a signature with `key` would not count.
+        PlanRefused: the plan is not of these files or of this environment, was made offline, or by an older version.
+        SmsbyDeployError: ssh-keygen is missing, or does not sign; or the file cannot be written.
+    """
+    project = loaded.project
+    policy = project.approvals
+    if policy is None:
+        raise Refused("smsby.yaml has no `approvals`, so no signature is needed")
+    _check_plan(project, plan)
+    mailings = tuple(action for action in plan.actions if _needs_signature(action))
+    if not mailings:
+        raise Refused("nothing to sign: the plan sends nothing")
+    in_files = _check_files(loaded, mailings)
+    fresh = {mailing.address for mailing in project.mailings if mailing.is_fresh}
+    document = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "project": plan.project,
+        "environment": plan.environment,
+        "plan": plan.id,
+        "mailings": [
+            _signed_mailing(action, in_files[action.address], action.address in fresh)._asdict()
+            for action in mailings
+        ],
+    }
+    content = canonical_json(document)
+    signature = sign(content, key)
+    names = find_signer(content, signature, policy.path, now)
+    if not names:
+        raise Refused(
+            f"the signature of {key.name} would not count: {policy.name} does not have the key, or not as valid now",
+            hint=f"add its public key to {policy.name} in a pull request of its own",
+        )
+    file = f"{FOLDER}/{_NOT_IN_NAMES.sub('_', plan.id)[:_LONGEST_ID]}-{_NOT_IN_NAMES.sub('_', names[0])}.json"
+    path = project.root / file
+    refuse_link(path.parent)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        write_file(path, json.dumps(document | {"signature": signature}, ensure_ascii=False, indent=2) + "\n")
+    except OSError as error:
+        raise SmsbyDeployError(
+            f"cannot write {file}: {error.strerror}", hint="fix the permissions, then sign again"
+        ) from error
+    return SignedPlan(plan, names[0], mailings, file)
+
+
+def _check_plan(project: Project, plan: Plan) -> None:
+    hint = "make a new plan: smsby-deploy plan --out FILE"
+    if plan.project != project.name:
+        raise PlanRefused(f"it is a plan of the project {plan.project}", hint=hint)
+    if plan.environment != project.environment.name:
+        made, here = plan.environment, project.environment.name
+        raise PlanRefused(f"it was made for the environment {made}, not for {here}", hint=hint)
+    if plan.account is None:
+        raise PlanRefused("it was made offline, so it cannot be applied", hint=hint)
+    if plan.has_errors:
+        raise PlanRefused("it has errors, so it cannot be applied", hint=hint)
+    if any(action.revision is None for action in plan.actions if _needs_signature(action)):
+        raise PlanRefused("it was made by an older version, which records no revisions", hint=hint)
+
+
+def _check_files(loaded: LoadedProject, mailings: Sequence[Action]) -> Mapping[str, Desired]:
+    """Check that the mailings of a plan are those of the files, and return these."""
+    in_files = {mailing.address for mailing in loaded.project.mailings}
+    select = tuple(action.address for action in mailings if action.address in in_files)
+    files = measure_files(loaded, select=select, lock=Lock(loaded.project.name)) if select else None
+    measured = files.measured if files is not None else ()
+    found = {one.mailing.address: one.desired for one in measured if one.desired is not None}
+    for action in mailings:
+        if (desired := found.get(action.address)) is None or not _is_same(desired, action):
+            raise PlanRefused(
+                f"{action.address} is not the mailing of the files here: text, recipients, time or figures differ",
+                hint="sign in the checkout that the plan was made from, or make a new plan",
+            )
+    return found
+
+
+def _is_same(desired: Desired, action: Action) -> bool:
+    time = desired.schedule_time
+    figures = (action.recipients or 0) <= desired.audience.final and (action.cost or 0) <= (desired.cost or 0)
+    return figures and (
+        desired.has_content(action.content_digest)
+        and (desired.audience_digest, desired.revision) == (action.audience_digest, action.revision)
+        and action.schedule_time == (None if time is None else time.isoformat())
+    )
+
+
+def _needs_signature(action: Action) -> bool:
+    is_held_back = action.action is ActionKind.BLOCKED and action.reason_code is ReasonCode.APPROVAL
+    return action.commits or is_held_back
+
+
+def _signed_mailing(action: Action, desired: Desired, is_fresh: bool) -> SignedMailing:
+    assert action.revision is not None
+    # Who is left out for now, under contact pressure, was reviewed as a recipient.
+    recipients = None if action.recipients is None else action.recipients + action.audience.capped
+    return SignedMailing(
+        action.address,
+        action.revision,
+        action.content_digest,
+        action.audience_digest,
+        action.schedule_time,
+        is_fresh,
+        recipients,
+        desired.opted_out,
+    )

@@ -1,0 +1,68 @@
+"""A project whose mailings need signatures, and its signed plans."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.lock.records import Lock
+from smsby_deploy.plan.approvals import ApprovalCheck, Signatures, SignedMailing, Size
+from smsby_deploy.plan.model import Plan
+from smsby_deploy.plan.planner import make_plan
+from smsby_deploy.plan.sign_plan import sign_plan
+from tests.plan.examples import CAMPAIGN, NOON, FixedClock
+from tests.plan.ssh_keys import Keys
+
+RULE = "{need: 1}"
+_NOTHING = Lock("shop")
+
+
+class Desk:
+    """A project whose mailings need signatures."""
+
+    def __init__(self, root: Path, keys: Keys) -> None:
+        self.root, self.keys = root, keys
+        shutil.copy(keys.signers, root / "signers.txt")
+        (root / "sale.yaml").write_text(CAMPAIGN, "utf-8")
+        self.rules(RULE)
+
+    def rules(self, *rules: str) -> None:
+        (self.root / "smsby.yaml").write_text(
+            "version: 1\nproject: shop\nprice: {currency: BYN, per_part: 1}\n"
+            f"approvals: {{signers: signers.txt, rules: [{', '.join(rules)}]}}\n",
+            "utf-8",
+        )
+
+    def plan(self, lock: Lock = _NOTHING) -> Plan:
+        loaded = load_project(self.root)
+        assert not loaded.problems
+        plan = make_plan(
+            loaded, select=(), client=None, account=None, lock=lock, clock=FixedClock(), new_id="p1"
+        )
+        return online(plan)
+
+    def sign(self, *names: str) -> None:
+        for name in names:
+            sign_plan(load_project(self.root), self.plan(), self.keys[name], NOON)
+
+    def reasons(self) -> list[str]:
+        return [action.reason for action in self.plan().actions]
+
+    def judge(self, recipients: int | None, cost: str | None) -> Signatures:
+        """Judge the first mailing as if it had so many recipients and this cost."""
+        project = load_project(self.root).project
+        action, mailing = self.plan().actions[0], project.mailings[0]
+        signed = SignedMailing(
+            action.address, 1, action.content_digest, action.audience_digest, None, False, None, None
+        )
+        assert project.approvals is not None
+        check = ApprovalCheck(project, project.approvals, NOON, [])
+        return check.judge(mailing, signed, Size(recipients, None if cost is None else Decimal(cost)))
+
+
+def online(plan: Plan) -> Plan:
+    """An offline plan cannot be applied, so it is not signed."""
+    return replace(plan, account="a" * 12)

@@ -1,0 +1,88 @@
+"""sign_plan: it signs only what the files say, and writes only to approvals/."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.errors import PlanRefused, Refused, SmsbyDeployError
+from smsby_deploy.lock.records import Lock
+from smsby_deploy.plan.planner import make_plan
+from smsby_deploy.plan.sign_plan import sign_plan
+from tests.plan.approval_desk import Desk
+from tests.plan.examples import NOON, FixedClock
+from tests.plan.ssh_keys import Keys, make_keys
+
+pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    return make_keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def desk(tmp_path: Path, keys: Keys) -> Desk:
+    return Desk(tmp_path, keys)
+
+
+def test_signature_stays_in_the_project(desk: Desk) -> None:
+    """The id of a plan is whatever its file says."""
+    plan = replace(desk.plan(), id="../../outside/" + "x" * 300)
+    signed = sign_plan(load_project(desk.root), plan, desk.keys["anna"], NOON)
+    assert [path.name for path in (desk.root / "approvals").iterdir()] == [Path(signed.file).name]
+    assert desk.plan().actions[0].action == "create"
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_approvals_that_are_no_folder(
+    desk: Desk, tmp_path_factory: pytest.TempPathFactory, is_link: bool
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    if is_link:
+        (desk.root / "approvals").symlink_to(outside)
+    else:
+        (desk.root / "approvals").write_text("", "utf-8")
+    with pytest.raises(SmsbyDeployError, match="link" if is_link else "cannot write approvals/p1"):
+        desk.sign("anna")
+    assert not list(outside.iterdir())
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"audience_digest": "0" * 64},
+        {"content_digest": "0" * 64},
+        {"recipients": 9},
+        {"revision": 2},
+        {"cost": Decimal(9)},
+    ],
+    ids=str,
+)
+def test_sign_plan_refuses_what_is_not_in_the_files(desk: Desk, forged: dict[str, Any]) -> None:
+    """A plan file may show one thing and have another one signed."""
+    plan = desk.plan()
+    actions = (replace(plan.actions[0], **forged), *plan.actions[1:])
+    with pytest.raises(PlanRefused, match="sale/vip is not the mailing of the files here"):
+        sign_plan(load_project(desk.root), replace(plan, actions=actions), desk.keys["anna"], NOON)
+
+
+def test_sign_plan_refuses_a_stranger(desk: Desk) -> None:
+    with pytest.raises(Refused, match="would not count"):
+        desk.sign("eve")
+    assert not (desk.root / "approvals").exists()
+
+
+def test_sign_plan_refuses_an_offline_plan(desk: Desk) -> None:
+    loaded = load_project(desk.root)
+    plan = make_plan(
+        loaded, select=(), client=None, account=None, lock=Lock("shop"), clock=FixedClock(), new_id="p1"
+    )
+    with pytest.raises(PlanRefused, match="offline"):
+        sign_plan(loaded, plan, desk.keys["anna"], NOON)
