@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from smsby_deploy.output.changes import word_diff
 from smsby_deploy.output.markdown import code, details_section, escape, preformatted, table_row
+from smsby_deploy.output.plan_words import word_diff
 from smsby_deploy.output.sms_text import ENCODING_NAMES, further_line
 from smsby_deploy.output.translation import Translator
 from smsby_deploy.output.values import list_text, spread_text, variants_text

@@ -13,7 +13,6 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from smsby_deploy.lock.places import PRODUCTION
-from smsby_deploy.output.changes import change_text, changes_text, is_foreign, word_diff
 from smsby_deploy.output.plan_details import (
     audience_rows,
     encoding_text,
@@ -22,17 +21,20 @@ from smsby_deploy.output.plan_details import (
     result_rows,
 )
 from smsby_deploy.output.plan_text import archived_line, fold_plan, unscheduled_text
-from smsby_deploy.output.plan_verdict import change_of_cost_text, counts_text, first_send_text, verdict_text
+from smsby_deploy.output.plan_words import (
+    change_of_cost_text,
+    change_text,
+    changes_text,
+    counts_text,
+    first_send_text,
+    is_foreign,
+    verdict_text,
+    word_diff,
+)
 from smsby_deploy.output.problem_help import as_html, problem_help
 from smsby_deploy.output.sms_text import ENCODING_NAMES, further_line
 from smsby_deploy.output.status_html import page_template
-from smsby_deploy.output.values import (
-    list_text,
-    local_and_utc,
-    safe_line,
-    span_text,
-    variant_totals,
-)
+from smsby_deploy.output.values import list_text, local_and_utc, safe_line, span_text, variant_totals
 from smsby_deploy.plan.comparison import compare_action, removed_since
 from smsby_deploy.plan.model import Action, ActionKind
 from smsby_deploy.plan.plan_file import plan_document

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from smsby_deploy.lock.places import PRODUCTION
-from smsby_deploy.output.changes import change_text, changes_text, is_foreign
 from smsby_deploy.output.markdown import COMMENT_BYTES, Piece, code, escape, fit, table_row
 from smsby_deploy.output.plan_details import (
     audience_section,
@@ -31,14 +30,18 @@ from smsby_deploy.output.plan_text import (
     uncounted_lists,
     unscheduled_text,
 )
-from smsby_deploy.output.plan_verdict import cost_text, counts_text, first_send_text, verdict_text
+from smsby_deploy.output.plan_words import (
+    change_text,
+    changes_text,
+    cost_text,
+    counts_text,
+    first_send_text,
+    is_foreign,
+    verdict_text,
+)
 from smsby_deploy.output.problem_help import help_line, problem_help
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.output.values import (
-    local_and_utc,
-    safe_line,
-    span_text,
-)
+from smsby_deploy.output.values import clip, local_and_utc, span_text
 from smsby_deploy.plan.base_changes import LOCK_CHANGED
 from smsby_deploy.plan.comparison import Base, compare_action, removed_since
 from smsby_deploy.plan.mailing_tests import MailingTestResult
@@ -64,7 +67,6 @@ _ICONS = {
 _SIGNS = {Severity.ERROR: "❌", Severity.WARNING: "⚠️", Severity.NOTE: "💬"}
 _QUIET = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
 _WITHOUT_REASON = frozenset({ActionKind.CREATE, ActionKind.NOOP})
-_MAX_TEXT = 600  # characters of a reason or a message
 _MAX_GONE = 20
 _LINK_BYTES = 1_000  # for the link to the page that a pipeline adds
 _RENDER = "<code>smsby-deploy render</code>"
@@ -177,9 +179,9 @@ def _head(result: PlanResult, context: CommentContext) -> str:
     if plan.committed.mailings:
         lines += [_totals_line(result, context.base, t), *_balance_lines(result, t)]
     if plan.callback_url:
-        lines += ["", t.gettext("Callbacks of sms.by go to {url}", url=code(_clip(plan.callback_url)))]
+        lines += ["", t.gettext("Callbacks of sms.by go to {url}", url=code(clip(plan.callback_url)))]
     if plan.changes is not None:
-        lines += [f"\n> ⚠️ {escape(_clip(t.sentence(gap)))}" for gap in plan.changes.gaps]
+        lines += [f"\n> ⚠️ {escape(clip(t.sentence(gap)))}" for gap in plan.changes.gaps]
     lines += ["", counts_text(plan, t)]
     if plan.archived:
         lines += ["", t.sentence(archived_line(plan))]
@@ -323,7 +325,7 @@ def _lists(plan: Plan, t: Translator) -> Iterator[Piece]:
     """The contact lists that mailings are sent to, and how others are spread, or vary."""
     for action in plan.actions:
         for text in delivery_texts(action, t) if action.action not in _QUIET else ():
-            yield _piece("reason", f"\n**{escape(action.address)}**: {escape(_clip(text))}\n")
+            yield _piece("reason", f"\n**{escape(action.address)}**: {escape(clip(text))}\n")
 
 
 def _reasons(plan: Plan, t: Translator) -> Iterator[Piece]:
@@ -331,7 +333,7 @@ def _reasons(plan: Plan, t: Translator) -> Iterator[Piece]:
     if explained:
         yield Piece("\n")
     for action in explained:
-        reason = escape(_clip(t.sentence(action.reason)))
+        reason = escape(clip(t.sentence(action.reason)))
         yield _piece("reason", f"- {_ICONS[action.action]} **{escape(action.address)}**: {reason}\n")
 
 
@@ -358,13 +360,7 @@ def _problems(plan: Plan, t: Translator) -> Iterator[Piece]:
 def _problem_line(problem: Problem, t: Translator) -> str:
     place = f"{code(str(problem.location))} " if problem.location else ""
     address = f"{escape(problem.address)}: " if problem.address else ""
-    return f"- {place}<code>{problem.code}</code> {address}{escape(_clip(t.sentence(problem.message)))}\n"
-
-
-def _clip(text: str) -> str:
-    # Mask before cutting: half a phone number could not be recognized.
-    line = safe_line(text)
-    return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
+    return f"- {place}<code>{problem.code}</code> {address}{escape(clip(t.sentence(problem.message)))}\n"
 
 
 # --- Folded details and footer ---------------------------------------------------------------------------------------

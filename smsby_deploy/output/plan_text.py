@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.lock.places import PRODUCTION
-from smsby_deploy.output.changes import changes_text, is_foreign, settings_lines
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
+from smsby_deploy.output.plan_words import changes_text, is_foreign, settings_lines
 from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, problem_lines
 from smsby_deploy.output.terminal import write_line
 from smsby_deploy.output.values import (

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from smsby_deploy.plan.desired import SendTimes, VariantTotals
 
 
+_MAX_TEXT = 600  # characters of a reason or a message
+
+
 def clean(text: str) -> str:
     """`text` on one line, without control characters.
 
@@ -25,6 +28,12 @@ def clean(text: str) -> str:
 def safe_line(text: str) -> str:
     """`text` on one line, without control characters and whole phone numbers."""
     return mask_phones(clean(text))
+
+
+def clip(text: str) -> str:
+    """Return a reason or message as a safe line of at most 600 characters."""
+    line = safe_line(text)  # masked before it is cut: half a phone number could not be recognized
+    return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
 
 
 def count_text(value: int | None) -> str:

@@ -14,7 +14,6 @@ from smsby_deploy.clock import SystemClock
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import Apply, Lock
 from smsby_deploy.output.apply_text import history_markdown, write_apply, write_history
-from smsby_deploy.output.changes import word_diff
 from smsby_deploy.output.ci_reports import (
     codeclimate_document,
     github_annotations,
@@ -38,6 +37,7 @@ from smsby_deploy.output.markdown import COMMENT_BYTES
 from smsby_deploy.output.plan_html import plan_html
 from smsby_deploy.output.plan_markdown import CommentContext, no_plan_markdown, plan_markdown
 from smsby_deploy.output.plan_text import write_plan_text
+from smsby_deploy.output.plan_words import word_diff
 from smsby_deploy.output.problems_text import problem_line, write_problems
 from smsby_deploy.output.sms_text import write_samples
 from smsby_deploy.output.status_csv import status_csv

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from smsby_deploy.output.changes import change_text, changes_text, is_foreign, settings_lines, word_diff
+from smsby_deploy.output.plan_words import change_text, changes_text, is_foreign, settings_lines, word_diff
 from smsby_deploy.plan.comparison import Change
 from smsby_deploy.plan.model import BaseChanges, SettingChange
 
