@@ -21,8 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import requests
 
 from smsby_deploy.cli.main import run
+from tests.e2e.conftest import running_sandbox
 from tests.e2e.forked import ForkedProgram
 
 _DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -82,13 +84,10 @@ SECTIONS = list(_read_sections())
 
 
 @pytest.fixture(scope="module")
-def sandbox_url() -> Iterator[str]:
+def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a sandbox in another process; messages are final at once."""
-    command = [sys.executable, "-m", "smsby_deploy", "sandbox", "--port", "0", "--delay", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
-        server.terminate()
+    with running_sandbox(tmp_path_factory.mktemp("sandbox")) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +108,7 @@ def shell_environment(sandbox_url: str, program_folder: Path) -> dict[str, str]:
         "PATH": f"{program_folder}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         **{f"GIT_{role}_{field}": "a@b" for role in ("AUTHOR", "COMMITTER") for field in ("NAME", "EMAIL")},
     }
-    reset = f"{_PRELUDE}sandbox reset '{{}}'"
-    subprocess.run(["bash", "-euc", reset], env=environment, timeout=30, check=True)
+    requests.post(f"{sandbox_url}/_sandbox/reset", timeout=30).raise_for_status()
     return environment
 
 

@@ -21,6 +21,7 @@ import yaml
 
 from smsby_deploy.cli.main import run
 from smsby_deploy.config.project_loader import load_project
+from tests.e2e.conftest import running_sandbox
 from tests.e2e.forked import ForkedProgram
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,13 +57,10 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def sandbox() -> Iterator[str]:
+def sandbox(tmp_path: Path) -> Iterator[str]:
     """The URL of a sandbox in another process."""
-    command = [sys.executable, "-m", "smsby_deploy", "sandbox", "--port", "0", "--delay", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
-        server.terminate()
+    with running_sandbox(tmp_path) as url:
+        yield url
 
 
 def test_readme_examples_run_and_print_what_is_shown(checkout: Path, sandbox: str) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["smsby_deploy.apply.run", "smsby_deploy.cli.main", "tests.e2e.preloaded"])
+_SERVER.set_forkserver_preload(["smsby_deploy.__main__", "tests.e2e.preloaded", "tests.e2e.forked"])
 _START_TRIES = 6000  # of 5 ms each
 _FIRST_PAUSE = 0.02  # seconds
 CLOCK_AHEAD = "TEST_CLOCK_AHEAD"  # a variable: by how many seconds the clock of a run is ahead

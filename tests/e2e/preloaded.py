@@ -35,6 +35,8 @@ _COMMANDS = (
     "plan --format json",
 )
 
+_THREAD_SECONDS = 60  # the server's threads end on their own
+
 
 def _import_everything() -> None:
     for module in pkgutil.walk_packages(smsby_deploy.__path__, "smsby_deploy."):
@@ -76,8 +78,16 @@ def _run_everything() -> None:
                 assert code == 0, f"{command}: {code} {said.getvalue()}"
 
 
+def _wait_for_threads() -> None:
+    """A fork has only the thread that made it, so no other may hold anything by then."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join(_THREAD_SECONDS)
+    assert threading.active_count() == 1, threading.enumerate()
+
+
 _import_everything()
 _run_everything()
-assert threading.active_count() == 1  # a fork has only the thread that made it
+_wait_for_threads()
 gc.collect()
 gc.freeze()
