@@ -31,7 +31,7 @@ from smsby_deploy.output.plan_words import (
     verdict_text,
     word_diff,
 )
-from smsby_deploy.output.problem_help import as_html, problem_help
+from smsby_deploy.output.problems_text import as_html, problem_help
 from smsby_deploy.output.sms_text import ENCODING_NAMES, further_line
 from smsby_deploy.output.status_html import page_template
 from smsby_deploy.output.values import list_text, local_and_utc, safe_line, span_text, variant_totals

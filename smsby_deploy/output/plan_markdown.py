@@ -39,7 +39,7 @@ from smsby_deploy.output.plan_words import (
     is_foreign,
     verdict_text,
 )
-from smsby_deploy.output.problem_help import help_line, problem_help
+from smsby_deploy.output.problems_text import help_line, problem_help
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.output.values import clip, local_and_utc, span_text
 from smsby_deploy.plan.base_changes import LOCK_CHANGED
