@@ -85,8 +85,8 @@ class Expected(NamedTuple):
 class Pressure(NamedTuple):
     """How many messages a recipient may get within a span.
 
-    Where it would be more, recipients are left out if it `drops` them; else the mailing is blocked. Mailings with a label
-    whose value is in `never_cap` are not judged.
+    Where it would be more, recipients are left out if it `drops` them; else the mailing is blocked. Mailings
+    whose label `kind` is in `never_cap` are not judged.
     """
 
     messages: int
@@ -221,6 +221,11 @@ class Mailing(NamedTuple):
     @property
     def address(self) -> str:
         return f"{self.campaign}/{self.name}"
+
+    @property
+    def kind(self) -> str:
+        """The label by which rules for some kinds of mailings exempt it; empty without one."""
+        return self.labels.get("kind", "")
 
     @property
     def window(self) -> Window | None:

@@ -56,6 +56,25 @@ class Excess(NamedTuple):
     lately: int
 
 
+class _Mate(NamedTuple):
+    """Another mailing of the plan, with those it leaves out and what was sent of it before."""
+
+    name: str
+    revision: int
+    phones: PhoneSet
+    left_out: PhoneSet
+    sent: list[SentMailing]
+
+    def is_for(self, number: int, phone: int) -> bool:
+        """Whether it goes or went to the phone with this `number` and the hash `phone`."""
+        if not self.phones.has_number(number):
+            return False
+        if not self.left_out.has_number(number):
+            return True
+        by_files = any(one.phones is not None and one.phones.has_number(number) for one in self.sent)
+        return by_files or count_messages([one.hashes for one in self.sent], phone) > 0
+
+
 @dataclass(slots=True)
 class PressureCheck:
     """Judges the mailings of one plan: by priority, then by time."""
@@ -81,8 +100,7 @@ class PressureCheck:
         return judged
 
     def _is_exempt(self, mailing: Mailing) -> bool:
-        exempt = self.pressure.never_cap
-        return bool(exempt) and not set(exempt).isdisjoint(mailing.labels.values())
+        return mailing.kind in self.pressure.never_cap
 
     def _order(self, one: PlannedMailing) -> tuple[int, datetime, str]:
         return -one.mailing.priority, self._time(one.mailing), one.mailing.address
@@ -149,23 +167,25 @@ class PressureCheck:
     def _find_excess(self, one: PlannedMailing, before: Sequence[PlannedMailing]) -> Excess:
         assert one.desired.phones is not None
         period, limit = self._period_of(one), self.pressure.messages
-        near = self._near(one)
-        reported = [sent.hashes for sent in near]
-        known = [sent.phones for sent in near if sent.phones is not None]
-        unknown = sum(bool(sent.unknown) for sent in near)
         mates = [
-            (other.desired.phones, other.action.capped or PhoneSet())
+            self._mate(other)
             for other in before
             if other.desired.phones is not None and self._is_near(self._period_of(other), period)
         ]
+        # What a resumed mailing has sent before counts with the rest of it.
+        resumed = {(mate.name, mate.revision) for mate in mates}
+        near = [sent for sent in self._near(one) if (sent.name, sent.revision) not in resumed]
+        reported = [sent.hashes for sent in near]
+        known = [sent.phones for sent in near if sent.phones is not None]
+        unknown = sum(bool(sent.unknown) for sent in near)
         excess: list[int] = []
         possible = in_plan = lately = 0
         for number in one.desired.phones.numbers():
             if self.suppressed.has_number(number):
                 continue
-            planned = sum(phones.has_number(number) and not out.has_number(number) for phones, out in mates)
-            got = sum(phones.has_number(number) for phones in known)
-            got += count_messages(reported, self.hasher(str(number + FIRST_NUMBER)))
+            phone = self.hasher(str(number + FIRST_NUMBER))
+            planned = sum(mate.is_for(number, phone) for mate in mates)
+            got = sum(phones.has_number(number) for phones in known) + count_messages(reported, phone)
             in_plan += planned > 0
             lately += got > 0
             possible += planned + got + unknown >= limit
@@ -174,6 +194,12 @@ class PressureCheck:
         phones = PhoneSet()
         phones.add_all(excess)
         return Excess(phones, possible, in_plan, lately)
+
+    def _mate(self, other: PlannedMailing) -> _Mate:
+        key = other.mailing.address, other.mailing.revision
+        sent = [one for one in self.earlier if (one.name, one.revision) == key]
+        assert other.desired.phones is not None
+        return _Mate(*key, other.desired.phones, other.action.capped or PhoneSet(), sent)
 
     def _near(self, one: PlannedMailing) -> list[SentMailing]:
         """Return the mailings within the span around this one.

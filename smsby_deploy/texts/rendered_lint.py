@@ -50,7 +50,7 @@ class RenderedLint:
         self.has_gap = any(map(_may_have_gap, texts))
         self.has_link = links > 1 or bool(links and has_tags)
         self._lacks: dict[str, str] = {}
-        if BY_ADVERTISING in require and mailing.labels.get("kind") != _SERVICE:
+        if BY_ADVERTISING in require and mailing.kind != _SERVICE:
             named = "" if mailing.alphaname.isdigit() else f"|{re.escape(mailing.alphaname)}"
             self._lacks = {"sender": _SENDER + named, "refusal": _REFUSAL}
 

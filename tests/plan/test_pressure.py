@@ -158,6 +158,34 @@ def test_pressure_never_caps_a_label(desk: _Desk) -> None:
     assert (staff.recipients, vip.audience.capped) == (1, 1)
 
 
+def test_pressure_exempts_by_the_label_kind_alone(desk: _Desk) -> None:
+    """The same label that says that a text does not advertise."""
+    desk.change(1, labels={"owner": "service"})
+    vip, staff = desk.judge(_limit(1, never_cap=("service",)), [_sent(ANNA)])
+    assert (staff.recipients, vip.audience.capped) == (0, 1)
+
+
+def test_resumed_mailing_counts_once_for_others(desk: _Desk) -> None:
+    """What was sent of it, and what will be: Anna got it, so sale/vip is only her second message."""
+    staff = desk.planned[1]
+    desk.planned[1] = staff._replace(action=replace(staff.action, action=ActionKind.RESUME))
+    sent = _sent(ANNA, name="sale/staff")
+    vip, _ = desk.judge(_limit(2), [sent])
+    assert (vip.recipients, vip.audience.capped) == (2, 0)
+    vip, _ = desk.judge(_limit(1), [sent])
+    assert (vip.recipients, vip.audience.capped) == (1, 1)
+
+
+def test_resumed_mailing_counts_for_whom_it_leaves_out(desk: _Desk) -> None:
+    """Anna has got it already; that she is left out of its rest changes nothing about that."""
+    staff = desk.planned[1]
+    desk.planned[1] = staff._replace(action=replace(staff.action, action=ActionKind.RESUME))
+    desk.change(0, schedule_time=NOON + 6.5 * _DAY)  # when the older message is a week ago, sale/staff is not
+    vip, staff_action = desk.judge(_limit(1), [_sent(ANNA, name="sale/staff", days=-0.1), _sent(ANNA)])
+    assert len(staff_action.capped or ()) == 1
+    assert (vip.recipients, vip.audience.capped) == (1, 1)
+
+
 def test_pressure_of_an_uploaded_list_blocks(desk: _Desk) -> None:
     desk.change(0, upload=object())
     assert desk.judge(_limit(1))[0].reason_code == "guardrail"
