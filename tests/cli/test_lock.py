@@ -16,14 +16,12 @@ from smsby_deploy.cli.main import run
         (("unlock",), 0, "the lock is free"),
         (("pull", "copy.json"), 64, "there is no lock to copy"),
         (("show", "sale/vip"), 64, "the lock has no mailing sale/vip"),
-        (("resolve", "sale/vip"), 64, "either --sent or --not-sent"),
-        (("resolve", "sale/vip", "--sent", "--not-sent"), 64, "either --sent or --not-sent"),
     ],
 )
 def test_lock_of_a_new_project(
     words: tuple[str, ...], code: int, message: str, shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """There is nothing to show and nothing to settle; both answers at once are no answer."""
+    """There is nothing to show and nothing to copy."""
     assert run(["-C", str(shop), "lock", *words]) == code
     captured = capsys.readouterr()
     assert message in captured.err

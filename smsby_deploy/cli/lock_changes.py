@@ -1,0 +1,235 @@
+"""The manual changes of the lock: `lock resolve`, `withdraw`, `abandon`, `move` and more. None sends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from smsby_deploy.cli.context import MAX_ID, Context, NamedPath, examples, reason_option
+from smsby_deploy.cli.session import change_lock, load, next_lines
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.wording import counted
+
+
+@click.command(
+    "withdraw",
+    epilog=examples(
+        "smsby-deploy lock withdraw spring-sale/vip --reason 'wrong price'",
+        "smsby-deploy lock withdraw spring-sale/vip --anyway --reason 'support deleted it'",
+    ),
+)
+@click.argument("address")
+@click.option(
+    "--anyway", is_flag=True, help="You know that it was deleted at sms.by, whatever its list shows."
+)
+@reason_option()
+@click.pass_obj
+def withdraw(context: Context, address: str, anyway: bool, reason: str) -> ExitCode:
+    """Take back the mailing ADDRESS, which is approved for later or scheduled.
+
+    One that waits for its hand-over is no longer approved. One that sms.by has scheduled must have been deleted in the
+    account before: it is refused while the list of sms.by still shows it. It stays withdrawn until its revision is raised.
+    """
+    from smsby_deploy.cli.account import binding_of, listing_seconds, open_reader
+    from smsby_deploy.clock import SystemClock
+    from smsby_deploy.plan.take_back import AccountList, withdraw_mailing
+
+    clock, project = SystemClock(), load(context).project
+    api = project.api
+    account = None
+    if not anyway:
+        account = AccountList(
+            binding_of=lambda: binding_of(api, context.environ),
+            connect=lambda: open_reader(api, context.environ, clock),
+            reconcile_seconds=listing_seconds(api, context.environ),
+        )
+    with change_lock(context, reason, f"lock withdraw {address}") as change:
+        entry = withdraw_mailing(change, address, clock.now(), account)
+    context.note(
+        f"{address} r{entry.revision} is withdrawn; raise its revision to send it after all\n"
+        f"{next_lines(context, project, f'Withdraw {address}', 'plan')}"
+    )
+    return ExitCode.DONE
+
+
+@click.command(
+    "abandon", epilog=examples("smsby-deploy lock abandon spring-sale/vip --reason 'the text is wrong'")
+)
+@click.argument("address")
+@reason_option()
+@click.pass_obj
+def abandon(context: Context, address: str, reason: str) -> ExitCode:
+    """End the mailing ADDRESS: what was certainly not sent of it never will be.
+
+    It then counts as finished. What sms.by accepted stays sent; a raised revision is sent as usual.
+    """
+    from smsby_deploy.clock import SystemClock
+    from smsby_deploy.plan.take_back import abandon_mailing, drafts_of
+
+    with change_lock(context, reason, f"lock abandon {address}") as change:
+        entry = abandon_mailing(change, address, SystemClock().now())
+    for draft in drafts_of(entry):
+        context.warn(
+            f"{address}: delete its draft {draft} in the account: whoever confirms it there sends it", "draft"
+        )
+    project = load(context).project
+    accepted = counted(entry.accepted_recipients, "recipient")
+    context.note(
+        f"{address} r{entry.revision} is abandoned: sms.by accepted it for {accepted}, and the rest gets nothing\n"
+        f"{next_lines(context, project, f'Abandon {address}', f'recipients {address} --not-sent')}"
+    )
+    return ExitCode.DONE
+
+
+@click.command(
+    "resolve",
+    epilog=examples(
+        "smsby-deploy lock resolve spring-sale/vip --sent --reason 'seen at sms.by'",
+        "smsby-deploy lock resolve spring-sale/vip --not-sent --reason 'support confirmed it never arrived'",
+        "smsby-deploy lock resolve newsletter/letter --sent --message-id 2604834",
+    ),
+)
+@click.argument("address")
+@click.option("--sent", is_flag=True, help="You have verified that it was sent.")
+@click.option(
+    "--not-sent", is_flag=True, help="You have verified that it was not sent; the next apply sends it."
+)
+@click.option(
+    "--message-id",
+    type=click.IntRange(1, MAX_ID),
+    metavar="N",
+    help="The draft's message_id at sms.by (list mailings).",
+)
+@reason_option("How you know; recorded in the lock.")
+@click.pass_obj
+def resolve(
+    context: Context, address: str, sent: bool, not_sent: bool, message_id: int | None, reason: str
+) -> ExitCode:
+    """Settle an unknown outcome of the mailing ADDRESS.
+
+    You say whether it was sent. This command sends nothing.
+    """
+    if sent == not_sent:  # if both were allowed, the last one would win, and recipients could get it twice
+        raise click.UsageError("say which one applies: either --sent or --not-sent")
+    with change_lock(context, reason, f"lock resolve {address}") as change:
+        count = change.resolve(address, sent=sent, message_id=message_id)
+    outcome = "sent" if sent else "not sent"
+    context.note(f"{address}: {counted(count, 'chunk')} settled as {outcome}\nnext: {context.program} plan")
+    return ExitCode.DONE
+
+
+@click.command(
+    "rescue",
+    epilog=examples("smsby-deploy lock rescue smsby.lock.json.rescue-x1y2z3", "smsby-deploy lock rescue"),
+)
+@click.argument("file", metavar="[FILE]", required=False, type=NamedPath())
+@click.pass_obj
+def rescue(context: Context, file: Path | None) -> ExitCode:
+    """Record the results in FILE, or recover a damaged journal.
+
+    An apply writes FILE if the disk with the lock is full. Without FILE, the damaged journal is recovered, and what cannot be
+    read of it becomes unknown. Sends nothing.
+    """
+    from smsby_deploy.apply.recorder import read_rescue
+
+    if file is None:
+        _recover_journal(context)
+        return ExitCode.DONE
+    document = read_rescue(file)
+    with change_lock(context, f"from {file.name}", "lock rescue") as change:
+        count = change.rescue(document)
+    context.note(f"{counted(count, 'chunk')} recorded from {file.name}; you can delete the file")
+    return ExitCode.DONE
+
+
+def _recover_journal(context: Context) -> None:
+    from smsby_deploy.cli.session import load, open_lock
+
+    doubtful = open_lock(load(context).project).salvage()
+    context.note("the damaged journal was renamed; what could be read of it is in the lock")
+    for address in doubtful:
+        context.note(f"now unknown: {address}; `smsby-deploy apply` looks for it at sms.by")
+
+
+@click.command("move", epilog=examples("smsby-deploy lock move spring-sale/vip spring-sale/gold"))
+@click.argument("old")
+@click.argument("new")
+@reason_option()
+@click.pass_obj
+def move(context: Context, old: str, new: str, reason: str) -> ExitCode:
+    """Change the recorded address of a mailing from OLD to NEW.
+
+    Do this after the mailing was renamed in the files.
+    """
+    with change_lock(context, reason, f"lock move {old}") as change:
+        change.move(old, new)
+    context.note(f"{old} is now recorded as {new}")
+    return ExitCode.DONE
+
+
+@click.command("remove", epilog=examples("smsby-deploy lock remove old/vip --reason 'sent manually'"))
+@click.argument("address")
+@reason_option()
+@click.pass_obj
+def remove(context: Context, address: str, reason: str) -> ExitCode:
+    """Remove the mailing ADDRESS from the lock. If sms.by still lists it, it is not sent again."""
+    with change_lock(context, reason, f"lock remove {address}") as change:
+        change.remove(address)
+    context.note(f"{address} is no longer recorded")
+    return ExitCode.DONE
+
+
+@click.command("bind", epilog=examples("smsby-deploy lock bind --reason 'the token was replaced'"))
+@reason_option()
+@click.pass_obj
+def bind(context: Context, reason: str) -> ExitCode:
+    """Confirm that the lock belongs to the account in use.
+
+    It records the service and the account. Use it if sms.by does not list what the lock recorded as accepted, and you
+    have verified that this is the right account. Sends nothing.
+    """
+    from smsby_deploy.cli.account import binding_of
+    from smsby_deploy.cli.session import load
+
+    here = binding_of(load(context).project.api, context.environ)
+    with change_lock(context, reason, "lock bind") as change:
+        change.bind(here)
+    context.note(f"the lock is bound to {here.service}\nnext: {context.program} plan")
+    return ExitCode.DONE
+
+
+@click.command(
+    "rekey",
+    epilog=examples(
+        "SMSBY_DIGEST_KEY_OLD=… SMSBY_DIGEST_KEY=… smsby-deploy lock rekey --reason 'yearly rotation'",
+    ),
+)
+@click.option("--without-key", is_flag=True, help="Take the key away: the digests become bare again.")
+@reason_option()
+@click.pass_obj
+def rekey(context: Context, without_key: bool, reason: str) -> ExitCode:
+    """Make the digests of the lock with the key in SMSBY_DIGEST_KEY.
+
+    If they have a key already, it must be in SMSBY_DIGEST_KEY_OLD. Needs no recipients: the lock keeps what a rotation
+    needs, sealed with its key. Sends nothing. Plans that were made before are refused.
+    """
+    from smsby_deploy.cli.session import load
+    from smsby_deploy.digest_key import NO_KEY, OLD_DIGEST_KEY, read_digest_key
+    from smsby_deploy.errors import UsageError
+
+    old, new = read_digest_key(context.environ, OLD_DIGEST_KEY), load(context).project.digest_key
+    if without_key:
+        old, new = (new if old.id is None else old), NO_KEY
+    elif new.id is None:
+        raise UsageError(
+            "SMSBY_DIGEST_KEY is not set: it has the new key",
+            hint="set it, or take the key away with --without-key",
+        )
+    with change_lock(context, reason, "lock rekey") as change:
+        is_new = change.rekey(old, new)
+    outcome = f"have the key {new.id}" if new.id is not None else "have no key"
+    context.note(
+        f"the digests in the lock {outcome}{'' if is_new else ' already'}\nnext: {context.program} plan"
+    )
+    return ExitCode.DONE

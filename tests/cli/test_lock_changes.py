@@ -1,0 +1,28 @@
+"""The manual changes of the lock: wrong usage, and an empty lock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.cli.main import run
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("resolve", "sale/vip"), "either --sent or --not-sent"),
+        (("resolve", "sale/vip", "--sent", "--not-sent"), "either --sent or --not-sent"),
+        (("move", "sale/vip", "sale/gold"), "no mailing sale/vip in the lock"),
+        (("abandon", "sale/vip"), "no mailing sale/vip in the lock"),
+        (("withdraw", "sale/vip", "--anyway"), "no mailing sale/vip in the lock"),
+    ],
+)
+def test_lock_changes_refuse_what_is_not_recorded(
+    words: tuple[str, ...], message: str, shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is nothing to settle or take back; both answers at once are no answer."""
+    assert run(["-C", str(shop), "lock", *words]) == 64
+    assert message in capsys.readouterr().err
+    assert not (shop / "smsby.lock.json").exists()
