@@ -126,7 +126,7 @@ def escape_controls(text: str) -> str:
 
     They become `\\u202e` or `\\x1b`, line breaks and bytes that are not UTF-8 as well.
     """
-    return text if text.isprintable() else re.sub(rf"{_CONTROLS}|\n", _escape, text)
+    return text if text.replace("\n", "").isprintable() else re.sub(rf"{_CONTROLS}|\n", _escape, text)
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -138,4 +138,4 @@ def _escape(found: re.Match[str]) -> str:
 
 def remove_controls(text: str) -> str:
     """Return `text` with a blank for each control character or bidi mark; line breaks stay."""
-    return text if text.isprintable() else re.sub(_CONTROLS, " ", text)
+    return text if text.replace("\n", "").isprintable() else re.sub(_CONTROLS, " ", text)

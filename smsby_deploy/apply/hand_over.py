@@ -24,6 +24,7 @@ from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.lock.store import HeldLock
+from smsby_deploy.lock.stored_mailings import find
 from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.gone import read_own_content
 from smsby_deploy.plan.model import LockStamp, Plan, ReasonCode, with_code
@@ -152,14 +153,11 @@ def _without(result: ApplyResult, addresses: set[str]) -> ApplyResult:
 
 def _approved(request: ApplyRequest, lock: Lock) -> dict[str, Entry]:
     """Return what was approved for later and is not complete."""
-    is_selected = selector(request.select)
+    waiting = filter(selector(request.select), find(lock.mailings, lambda file: file.unfinished()))
     return {
         address: entry
-        for address, entry in lock.mailings.items()
-        if entry.approval is not None
-        and entry.ending is None
-        and not entry.is_complete
-        and is_selected(address)
+        for address, entry in ((address, lock.mailings[address]) for address in waiting)
+        if entry.approval is not None and entry.ending is None and not entry.is_complete
     }
 
 

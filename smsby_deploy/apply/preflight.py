@@ -187,14 +187,13 @@ def _as_reviewed(request: ApplyRequest, reviewed: Plan, plan: Plan, progress: Pl
     stale = find_staleness(reviewed, plan, progress)
     if stale:
         raise stale_plan(stale)
-    before = {a.address: a.audience.suppressed for a in reviewed.actions if a.commits}
-    fewer = sum(a.audience.suppressed - before[a.address] for a in plan.actions if a.address in before)
+    before = {a.address: a.audience.suppressed for a in reviewed.decided if a.commits}
+    fewer = sum(a.audience.suppressed - before[a.address] for a in plan.decided if a.address in before)
     if fewer:
         line = f"{counted(fewer, 'recipient')} opted out since this plan was made: nothing is sent to them"
         request.say(Event("opt-outs", line, recipients=fewer))
     then = {action.address: action for action in reviewed.actions}
-    held_back = (_hold_back(then.get(now.address), now, progress) for now in plan.actions)
-    return replace(plan, actions=tuple(held_back))
+    return plan.with_decided(_hold_back(then.get(now.address), now, progress) for now in plan.decided)
 
 
 def _hold_back(then: Action | None, now: Action, progress: PlanProgress) -> Action:
@@ -223,12 +222,12 @@ def _check_whole(project: Project, plan: Plan, client: SendClient) -> None:
     """
     if plan.has_errors:
         raise FilesInvalid(plan.problems)
-    breach = check_apply(project.guardrails, plan.actions)
+    breach = check_apply(project.guardrails, plan.decided)
     if breach:
         raise Refused(breach.message, hint=f"guardrails.{breach.key} in smsby.yaml, changed in review")
     cost = plan.totals.cost
     # Only sms.by knows what a list costs: it is asked once there is a draft.
-    if cost or any(a.cost is None and a.via != "list" for a in plan.actions if a.sends):
+    if cost or any(a.cost is None and a.via != "list" for a in plan.decided if a.sends):
         balance = client.get_balance()
         low = check_balance(cost, plan.currency, balance.amount, balance.currency)
         if low:

@@ -5,6 +5,7 @@ A MailingRun collects what happens to one mailing during the run; its result fol
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -92,9 +93,9 @@ class SentTotals:
 class ApplyResult:
     """The result of one apply.
 
-    `differences` are warnings about sent mailings for which sms.by reports other values than intended. `ended` is when
-    the run ended, None if it sent nothing. `was_stopped`: a signal stopped it. `next_opening` is when the next of the
-    mailings that wait is due, after a hand-over.
+    `mailings` are those of the files; nothing happens to orphans. `differences` are warnings about sent mailings for which
+    sms.by reports other values than intended. `ended` is when the run ended, None if it sent nothing. `was_stopped`: a signal
+    stopped it. `next_opening` is when the next of the mailings that wait is due, after a hand-over.
     """
 
     plan: Plan
@@ -106,7 +107,9 @@ class ApplyResult:
     next_opening: datetime | None = None
 
     def count(self, outcome: MailingOutcome) -> int:
-        return sum(mailing.outcome == outcome for mailing in self.mailings)
+        """How many mailings have this outcome; orphans are skipped."""
+        orphans = len(self.orphans) if outcome is MailingOutcome.SKIPPED else 0
+        return orphans + sum(mailing.outcome == outcome for mailing in self.mailings)
 
     @property
     def scheduled(self) -> frozenset[str]:
@@ -114,7 +117,7 @@ class ApplyResult:
         sent = {mailing.address for mailing in self.mailings if mailing.outcome.was_sent_now}
         return frozenset(
             action.address
-            for action in self.plan.actions
+            for action in self.plan.decided
             if action.address in sent and self._is_later(action.schedule_time)
         )
 
@@ -122,10 +125,9 @@ class ApplyResult:
         return time is not None and self.ended is not None and datetime.fromisoformat(time) > self.ended
 
     @property
-    def orphans(self) -> frozenset[str]:
-        """The recorded mailings that are no longer in the files, by address."""
-        orphans = (one.address for one in self.plan.actions if one.action is ActionKind.ORPHAN)
-        return frozenset(orphans)
+    def orphans(self) -> Mapping[str, int | None]:
+        """The recorded mailings that are no longer in the files, and how many recipients each has."""
+        return self.plan.orphans.recipients
 
     @property
     def first_unknown(self) -> str | None:
@@ -136,13 +138,13 @@ class ApplyResult:
     def next_steps(self) -> tuple[NextStep, ...]:
         """What the user should do now, in this order."""
         failed = {m.address for m in self.mailings if m.error and m.outcome != MailingOutcome.UNKNOWN}
-        unsent = {action.address for action in self.plan.actions if action.commits}
+        unsent = {action.address for action in self.plan.decided if action.commits}
         steps = {
             NextStep.RESOLVE_UNKNOWN: self.first_unknown is not None,
             NextStep.COMMIT_LOCK: any(mailing.has_record for mailing in self.mailings),
             NextStep.CONTINUE: bool(failed & unsent),
             NextStep.PLAN_AGAIN: bool(failed - unsent),
-            NextStep.HAND_OVER: any(action.action is ActionKind.DUE for action in self.plan.actions),
+            NextStep.HAND_OVER: any(action.action is ActionKind.DUE for action in self.plan.decided),
             NextStep.WATCH_STATUS: any(mailing.outcome.was_sent_now for mailing in self.mailings),
         }
         return tuple(step for step, is_due in steps.items() if is_due)
@@ -153,7 +155,7 @@ class ApplyResult:
         sent = [mailing for mailing in self.mailings if mailing.outcome.was_sent_now]
         if not sent:
             return None
-        planned = {action.address: action for action in self.plan.actions}
+        planned = {action.address: action for action in self.plan.decided}
         recipients = sum(mailing.recipients or 0 for mailing in sent)
         # Late opt-outs make a mailing smaller than planned; an earlier run's share makes it larger.
         now = sum(
@@ -174,7 +176,7 @@ def refused_result(plan: Plan, error: SmsbyDeployError) -> ApplyResult:
         return error.message if action.commits else None
 
     mailings = (
-        MailingResult(a.address, MailingOutcome.SKIPPED, a.recipients, error=why(a)) for a in plan.actions
+        MailingResult(a.address, MailingOutcome.SKIPPED, a.recipients, error=why(a)) for a in plan.decided
     )
     return ApplyResult(plan, tuple(mailings), (), error.exit_code)
 
@@ -188,7 +190,7 @@ class MailingRun:
     """
 
     action: Action
-    revision: int | None  # in the files; None for an orphan
+    revision: int | None  # in the files; None if they have it no longer
     fails_when_blocked: bool = True  # not so for an overdue mailing beside others
     is_begun: bool = False  # its entry was written or checked, directly before its first request if any
     is_reconciled: bool = False  # this plan does not send it, but sms.by was asked about it

@@ -131,7 +131,7 @@ class _ApplyRun:
         context = self._context
         self._reconciler = Reconciler(context)
         dispatcher = Dispatcher(context, self._workers, AnswerHandler(context, self._reconciler))
-        spent = spent_beside(self._project, self._plan.actions, held.lock, context.clock.now())
+        spent = spent_beside(self._project, self._plan.decided, held.lock, context.clock.now())
         ledger, chunks = DeliveryLedger(context.client, context.recorder), SingleChunks(context)
         self._singles = SingleSender(context, dispatcher, self._reconciler, chunks, ledger)
         guardrails = ListGuardrails(self._project, planned_cost=self._plan.committed.cost, spent=spent)
@@ -145,7 +145,7 @@ class _ApplyRun:
         obstacles = {action.address for action in self._plan.obstacles}
         return {
             a.address: MailingRun(a, revisions.get(a.address), fails_when_blocked=a.address in obstacles)
-            for a in self._plan.actions
+            for a in self._plan.decided
         }
 
     def run(self) -> ApplyResult:

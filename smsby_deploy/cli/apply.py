@@ -23,7 +23,7 @@ from smsby_deploy.errors import (
     UsageError,
 )
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
-from smsby_deploy.output.terminal import output_of, write_text
+from smsby_deploy.output.terminal import output_of, write_parts
 
 if TYPE_CHECKING:
     from smsby_deploy.apply.context import Event
@@ -278,9 +278,9 @@ def _log_event(context: Context, event: Event) -> None:
 
 def _write_refusal(plan: Plan, error: Refused | FilesInvalid) -> None:
     from smsby_deploy.apply.result import refused_result
-    from smsby_deploy.output.json_documents import apply_document, json_text
+    from smsby_deploy.output.json_documents import apply_document, json_parts
 
-    write_text(json_text(apply_document(refused_result(plan, error))), sys.stdout)
+    write_parts(json_parts(apply_document(refused_result(plan, error))), sys.stdout)
 
 
 def _report_differences(context: Context, result: ApplyResult) -> None:
@@ -299,11 +299,11 @@ def _write_report(context: Context, result: ApplyResult, report: Path | None) ->
     A failure hides neither the result nor its exit code.
     """
     from smsby_deploy.files import write_file
-    from smsby_deploy.output.json_documents import apply_document, json_text
+    from smsby_deploy.output.json_documents import apply_document, json_parts
 
     if report is not None:
         try:
-            write_file(report, json_text(apply_document(result)))
+            write_file(report, lambda file: file.writelines(json_parts(apply_document(result))))
         except OSError as error:
             context.fail(f"cannot write the report {report}: {error.strerror}", "error")
             return False
@@ -332,11 +332,11 @@ def _write_result(
 ) -> None:
     """Write the result; `applied` is the argument that said what to apply."""
     from smsby_deploy.output.apply_text import write_apply
-    from smsby_deploy.output.json_documents import apply_document, json_text
+    from smsby_deploy.output.json_documents import apply_document, json_parts
     from smsby_deploy.output.translation import translator
 
     if form == "json":
-        write_text(json_text(apply_document(result)), sys.stdout)
+        write_parts(json_parts(apply_document(result)), sys.stdout)
         return
     lock = shlex.quote(os.path.relpath(project.lock)) if project.is_lock_committed else None
     plan = None if applied is None else shlex.quote(str(applied))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
@@ -72,9 +73,9 @@ def write_apply(
     width = max((_OUTCOME_WIDTH, *map(len, words.values())))
     # The counts come before the addresses, so that a long address does not move them.
     skipped = [one for one in result.mailings if one.outcome is MailingOutcome.SKIPPED and not one.error]
-    idle = {one.address for one in skipped if one.address not in orphans}
+    idle = {one.address for one in skipped}
     for mailing in result.mailings:
-        if mailing.address in orphans or (mailing.address in idle and len(idle) > 1):
+        if mailing.address in idle and len(idle) > 1:
             continue
         count = t.count(mailing.recipients)
         noun = t.gettext("{count:|recipient |recipients}", count=mailing.recipients or 0)
@@ -136,7 +137,7 @@ def next_step_lines(
 
 def _hold_lines(result: ApplyResult) -> dict[str, str]:
     """When each mailing that was approved for later is handed over, by address."""
-    windows = {action.address: action.window for action in result.plan.actions if action.window is not None}
+    windows = {action.address: action.window for action in result.plan.decided if action.window is not None}
     held = (mailing.address for mailing in result.mailings if mailing.outcome is MailingOutcome.HELD)
     lines: dict[str, str] = {}
     for address in held:
@@ -155,11 +156,12 @@ def outcome_of(mailing: MailingResult, scheduled: Container[str]) -> StrEnum:
 def summary_line(result: ApplyResult, language: Translator = ENGLISH) -> str:
     """`2 sent, 1 skipped; 40 recipients, 1.144 BYN`."""
     scheduled, t = result.scheduled, language
-    outcomes = [outcome_of(mailing, scheduled) for mailing in result.mailings]
+    outcomes = Counter(outcome_of(mailing, scheduled) for mailing in result.mailings)
+    outcomes[MailingOutcome.SKIPPED] += len(result.orphans)
     counts = ", ".join(
-        t.gettext("{count:,} {outcome}", count=outcomes.count(one), outcome=one)
+        t.gettext("{count:,} {outcome}", count=outcomes[one], outcome=one)
         for one in _OUTCOMES
-        if one in outcomes
+        if outcomes[one]
     )
     sent = result.sent
     if sent is None and not counts and result.next_opening is not None:

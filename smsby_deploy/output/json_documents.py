@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TextIO
 
 from smsby_deploy.output.terminal import escape_json
@@ -14,7 +14,7 @@ from smsby_deploy.problems import Problem, Severity, problem_document
 from smsby_deploy.texts.cost import money
 
 if TYPE_CHECKING:
-    from smsby_deploy.apply.result import ApplyResult
+    from smsby_deploy.apply.result import ApplyResult, MailingResult
     from smsby_deploy.clock import Window
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.plan.desired import SendTimes
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from smsby_deploy.texts.samples import MailingSamples, Sample
 
 _BLOCK = 10_000  # pieces of JSON that are joined before they are written
+_OBJECTS = 500  # that are written at once
 
 
 def json_text(document: object) -> str:
@@ -39,6 +40,22 @@ def write_json(document: object, stream: TextIO) -> None:
     while block := "".join(islice(pieces, _BLOCK)):
         stream.write(escape_json(block))
     stream.write("\n")
+
+
+def json_parts(document: Mapping[str, object]) -> Iterator[str]:
+    """`json_text` in parts that end with a line; the last value is any number of objects."""
+    *first, (last, objects) = document.items()
+    items: Any = objects
+    rest, begin, end = iter(items), '{\n  "": [\n', "\n  ]\n}\n"
+    lead = json_text({**dict(first), last: []}).removesuffix("]\n}\n")
+    if not (block := list(islice(rest, _OBJECTS))):
+        yield f"{lead}]\n}}\n"
+        return
+    yield f"{lead}\n"
+    while block:
+        text, block = json_text({"": block})[len(begin) : -len(end)], list(islice(rest, _OBJECTS))
+        yield f"{text}{',' if block else ''}\n"
+    yield end.removeprefix("\n")
 
 
 def inert_json_text(document: object) -> str:
@@ -88,25 +105,33 @@ def _sample(sample: Sample) -> dict[str, Any]:
 
 
 def apply_document(result: ApplyResult) -> dict[str, Any]:
-    """The document of `apply`; `plan` is the plan's id, `summary` counts mailings by outcome."""
-    from smsby_deploy.apply.result import MailingOutcome  # other commands do not need it
+    """The document of `apply`; `plan` is the plan's id, `summary` counts mailings by outcome.
+
+    `mailings` are made one by one, for `json_parts`. Orphans come last, as in the plan.
+    """
+    from smsby_deploy.apply.result import MailingOutcome, MailingResult  # other commands do not need it
 
     partial = MailingOutcome.PARTIAL  # only counted if there is one
     counts = [(outcome, result.count(outcome)) for outcome in MailingOutcome]
+    orphans = (
+        MailingResult(address, MailingOutcome.SKIPPED, recipients)
+        for address, recipients in result.orphans.items()
+    )
     return {
         "plan": result.plan.id,
         "summary": {outcome.value: count for outcome, count in counts if count or outcome != partial},
-        "mailings": [
-            {
-                "address": mailing.address,
-                "outcome": mailing.outcome.value,
-                "recipients": mailing.recipients,
-                "uuids": list(mailing.uuids),
-                "message_ids": list(mailing.message_ids),
-                "error": mailing.error and mask_phones(mailing.error),
-            }
-            for mailing in result.mailings
-        ],
+        "mailings": map(_mailing_result, chain(result.mailings, orphans)),
+    }
+
+
+def _mailing_result(mailing: MailingResult) -> dict[str, Any]:
+    return {
+        "address": mailing.address,
+        "outcome": mailing.outcome.value,
+        "recipients": mailing.recipients,
+        "uuids": list(mailing.uuids),
+        "message_ids": list(mailing.message_ids),
+        "error": mailing.error and mask_phones(mailing.error),
     }
 
 

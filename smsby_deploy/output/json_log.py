@@ -88,7 +88,7 @@ def log_event(log: JsonLog, event: Event) -> None:
 
 
 def log_apply(log: JsonLog, result: ApplyResult) -> None:
-    """Write the outcome of each mailing, then the end of the apply."""
+    """Write the outcome of each mailing in the files, then the end of the apply."""
     for mailing in result.mailings:
         log.write(
             "info" if mailing.error is None else "warning",

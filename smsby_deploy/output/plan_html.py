@@ -275,8 +275,8 @@ def _departures(
     """What this apply sends at once, or what is sent at a later time, the earliest first."""
     plan, t = result.plan, context.language
     now = datetime.fromisoformat(plan.created_at)
-    times = {one.address: one.schedule_time for one in plan.actions}
-    for action in sorted(plan.actions, key=lambda one: one.schedule_time or ""):
+    times = {one.address: one.schedule_time for one in plan.decided}
+    for action in sorted(plan.decided, key=lambda one: one.schedule_time or ""):
         time = times[action.address]
         is_later = time is not None and datetime.fromisoformat(time) > now
         if action.action not in _DEPARTING or action.address not in ids or is_later != is_scheduled:
@@ -306,7 +306,7 @@ def _clock_text(time: datetime, spread: SendTimes | None, t: Translator) -> str:
 def _weeks(result: PlanResult, context: CommentContext, ids: dict[str, str]) -> list[list[Day]]:
     """The weeks in which something is sent, by the clock of each mailing, Monday first."""
     t = context.language
-    times = {one.address: one.schedule_time for one in result.plan.actions}
+    times = {one.address: one.schedule_time for one in result.plan.decided}
     by_day: dict[date, list[Departure]] = defaultdict(list)
     for one in _departures(result, context, ids, is_scheduled=True):
         by_day[datetime.fromisoformat(times[one.address] or "").date()].append(one)

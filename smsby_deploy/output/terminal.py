@@ -133,11 +133,15 @@ def break_commands(text: str, *, colon: str = ": ", hash_sign: str = "# ") -> st
 
     `colon` and `hash_sign` replace the first character of one.
     """
+    if "::" not in text and "##" not in text:
+        return text
     return re.sub(_COMMAND, lambda found: hash_sign if found[1] is None else f"{found[1]}{colon}", text)
 
 
 def escape_json(document: str) -> str:
     """JSON with the same content, and escapes for what other output loses or changes."""
+    if document.isascii() and "#" not in document and "\x7f" not in document:
+        return document
     return re.sub(_UNSAFE_JSON, lambda found: f"\\u{ord(found[0]):04x}", document)
 
 

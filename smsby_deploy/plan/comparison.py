@@ -176,7 +176,7 @@ def cost_change(plan: Plan, base: Base) -> Decimal | None:
 
     Only mailings that are sent or approved count. None if the base has no costs.
     """
-    addresses = [action.address for action in plan.actions if action.commits]
+    addresses = [action.address for action in plan.decided if action.commits]
     costs = [base.mailings[address].cost for address in addresses if address in base.mailings]
     known = [cost for cost in costs if cost is not None]
     return plan.committed.cost - sum(known, Decimal(0)) if known else None
@@ -184,7 +184,7 @@ def cost_change(plan: Plan, base: Base) -> Decimal | None:
 
 def removed_since(plan: Plan, base: Base) -> list[str]:
     """Return the addresses that the base has and the plan has not."""
-    present = {action.address for action in plan.actions}
+    present = {*(action.address for action in plan.decided), *plan.orphans.recipients}
     return [address for address in base.mailings if base.is_complete and address not in present]
 
 

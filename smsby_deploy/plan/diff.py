@@ -8,9 +8,10 @@ RULES is read from top to bottom; the first rule that applies decides.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from operator import attrgetter
 from typing import NamedTuple
 
 from smsby_deploy.clock import Window
@@ -19,11 +20,12 @@ from smsby_deploy.config.sources import ContactList, TextsByVariant
 from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.phone_states import UNSENT
 from smsby_deploy.lock.records import DONE, ChunkState, Entry, EntryState, NamedId
+from smsby_deploy.lock.stored_mailings import Mailings, read_some, recipients_of
 from smsby_deploy.plan import collision_reasons, reasons, scheduled
 from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import canonical_json
-from smsby_deploy.plan.model import NEW_COMMITTING, Action, ActionKind, ReasonCode, with_code
+from smsby_deploy.plan.model import NEW_COMMITTING, Action, ActionKind, Orphans, ReasonCode, with_code
 from smsby_deploy.plan.situation import Situation
 
 _A, _R = ActionKind, ReasonCode
@@ -248,6 +250,16 @@ def _contact_list(
     is_recorded = entry is not None and entry.revision == mailing.revision
     recorded = entry.contact_list if entry is not None and is_recorded else None
     return NamedId(now.name, None) if recorded is None else recorded
+
+
+def make_orphans(addresses: Sequence[str], mailings: Mailings) -> Orphans:
+    """Return the recorded `mailings` at `addresses`, which are no longer in the files."""
+
+    def make() -> list[Action]:
+        entries = read_some(mailings, frozenset(addresses))
+        return sorted((make_orphan(*one) for one in entries), key=attrgetter("address"))
+
+    return Orphans(recipients_of(mailings, addresses), make)
 
 
 def make_orphan(address: str, entry: Entry) -> Action:

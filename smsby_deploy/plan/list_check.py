@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.records import EVERY_MAILING, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.lock.stored_mailings import find
 from smsby_deploy.plan.desired import times_of
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.situation import is_past
@@ -78,7 +79,8 @@ def check_list(lock: Lock, remote: RemoteView, *, now: datetime, reconcile_secon
     window = _Window(lock, now - _EXPECTED_FOR, now - timedelta(seconds=reconcile_seconds))
     expected = shown = 0
     missing = []
-    for address, entry in lock.mailings.items():
+    for address in find(lock.mailings, lambda file: file.accepted_since(window.first_day)):
+        entry = lock.mailings[address]
         for one in (entry, *entry.earlier):
             chunks = window.expected_chunks(address, one)
             absent = [c for c in chunks if not is_shown(lock.scope, address, one, c, remote)]
@@ -106,6 +108,11 @@ class _Window:
         if bound:
             self._first = max(first, *bound)
 
+    @property
+    def first_day(self) -> str:
+        """The day from which on something may have been accepted in it, in whatever time zone."""
+        return (self._first - timedelta(days=2)).date().isoformat()
+
     def expected_chunks(self, address: str, entry: Entry) -> list[ChunkRecord]:
         if entry.is_withdrawn:  # it was deleted in the account
             return []
@@ -123,10 +130,17 @@ def shows_any(lock: Lock, remote: RemoteView) -> bool:
     """Whether the list shows a mailing of the lock, of whatever age and state."""
     return any(
         is_shown(lock.scope, address, one, chunk, remote)
-        for address, entry in lock.mailings.items()
-        for one in (entry, *entry.earlier)
+        for address in _find_listed(lock, remote)
+        for one in (lock.mailings[address], *lock.mailings[address].earlier)
         for chunk in one.chunks
     )
+
+
+def _find_listed(lock: Lock, remote: RemoteView) -> Iterator[str]:
+    """Yield the recorded mailings of which the list may show something, and perhaps others."""
+    yield from find(lock.mailings, lambda file: file.with_chunk(remote.by_fingerprint, remote.by_id.keys()))
+    if remote.unmarked:
+        yield from filter(remote.may_be_truncated, lock.mailings)
 
 
 def is_forgotten(lock: Lock, remote: RemoteView, here: Binding | None) -> bool:
@@ -136,7 +150,8 @@ def is_forgotten(lock: Lock, remote: RemoteView, here: Binding | None) -> bool:
     """
     if here is not None and lock.mailings and lock.service not in (None, here.service):
         return True
-    return any(entry.was_sent_in_part for entry in lock.mailings.values()) and not shows_any(lock, remote)
+    was_sent = any(lock.mailings[address].was_sent_in_part for address in lock.mailings)
+    return was_sent and not shows_any(lock, remote)
 
 
 def is_shown(project: str, address: str, entry: Entry, chunk: ChunkRecord, remote: RemoteView) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.sources import ContactList
 from smsby_deploy.lock.records import ChunkState, Entry, Lock, NamedId
+from smsby_deploy.lock.stored_mailings import find, read_some
 from smsby_deploy.plan import collision_reasons, reasons
 from smsby_deploy.plan.account_facts import FactCheck
 from smsby_deploy.plan.account_names import AccountNames
@@ -145,13 +146,15 @@ class MailingPlanner:
             )
         return make_recorded(address, entry, Decision(ActionKind.NOOP, reasons.cancelled(mailing)))
 
-    def compare_orphan(self, action: Action) -> Action:
-        """Compare a recorded mailing that is no longer in the files with what sms.by reports of it."""
-        if self.remote is not None:
-            entry = self.lock.mailings[action.address]
-            intended = intended_by_lock(action.address, entry, None)
+    def compare_orphans(self, addresses: Container[str]) -> None:
+        """Compare what sms.by reports of orphans with what was recorded."""
+        if self.remote is None:
+            return
+        marks, mailings = self.remote.by_fingerprint, self.lock.mailings
+        listed = set(find(mailings, lambda file: file.with_chunk(marks, frozenset())))
+        for address, entry in read_some(mailings, {one for one in listed if one in addresses}):
+            intended = intended_by_lock(address, entry, None)
             self.problems.extend(find_drift(intended, entry.chunks, self.remote))
-        return action
 
     def _judge(self, mailing: Mailing, here: Situation, policy: ContentPolicy) -> Decision:
         """Apply the decision table, then what may block a mailing that would be sent."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
+from functools import cached_property
+from itertools import chain
+from typing import NamedTuple, overload
 
 from smsby_deploy.clock import Window
 from smsby_deploy.lock.binding import Binding
@@ -211,16 +213,56 @@ def total_of(actions: Iterable[Action], kinds: Collection[ActionKind] = SENDING)
     )
 
 
-@dataclass(frozen=True, slots=True)
-class LockStamp:
-    """The lock that a plan was made against.
+@dataclass(frozen=True)
+class Orphans:
+    """The recorded mailings that are no longer in the files.
 
-    `entries` maps each recorded address of the plan to a sha256.
+    There may be thousands, and an apply does nothing about them, so their actions are made when they are asked for.
+    `recipients` are how many each has, by address.
     """
+
+    recipients: Mapping[str, int | None]
+    make: Callable[[], Iterable[Action]]
+
+    @cached_property
+    def actions(self) -> tuple[Action, ...]:
+        """One for each mailing, in the order of `recipients`."""
+        return tuple(self.make())
+
+
+class Actions(Sequence[Action]):
+    """The actions of a plan: those of the mailings in the files, then those of orphans."""
+
+    def __init__(self, decided: Iterable[Action], orphans: Orphans) -> None:
+        self.decided = tuple(decided)
+        self.orphans = orphans
+
+    @overload
+    def __getitem__(self, index: int) -> Action: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Action, ...]: ...
+    def __getitem__(self, index: int | slice) -> Action | tuple[Action, ...]:
+        return (*self.decided, *self.orphans.actions)[index]
+
+    def __iter__(self) -> Iterator[Action]:
+        return chain(self.decided, self.orphans.actions)
+
+    def __len__(self) -> int:
+        return len(self.decided) + len(self.orphans.recipients)
+
+
+@dataclass(frozen=True)
+class LockStamp:
+    """The lock that a plan was made against."""
 
     serial: int
     lineage: str | None
-    entries: dict[str, str]
+    stamps: Mapping[str, str] | Callable[[], Mapping[str, str]]  # the entries, or what makes them
+
+    @cached_property
+    def entries(self) -> Mapping[str, str]:
+        """A sha256 of each mailing of the plan that is recorded, by address."""
+        return self.stamps() if callable(self.stamps) else self.stamps
 
 
 class SettingChange(NamedTuple):
@@ -263,7 +305,7 @@ class Plan:
     select: tuple[str, ...]
     inputs: dict[str, str]
     lock: LockStamp
-    actions: tuple[Action, ...]
+    actions: Sequence[Action]
     problems: tuple[Problem, ...]
     currency: str | None
     exempt: frozenset[str] = frozenset()
@@ -277,9 +319,29 @@ class Plan:
     archived: int = 0  # how many of the selected mailings are archived
 
     @property
+    def decided(self) -> tuple[Action, ...]:
+        """The actions of the mailings in the files."""
+        if isinstance(self.actions, Actions):
+            return self.actions.decided
+        return tuple(one for one in self.actions if one.action is not ActionKind.ORPHAN)
+
+    @property
+    def orphans(self) -> Orphans:
+        """The mailings that are no longer in the files."""
+        if isinstance(self.actions, Actions):
+            return self.actions.orphans
+        orphans = [one for one in self.actions if one.action is ActionKind.ORPHAN]
+        return Orphans({one.address: one.recipients for one in orphans}, lambda: orphans)
+
+    def with_decided(self, decided: Iterable[Action]) -> Plan:
+        """Return this plan with other actions of the mailings in the files."""
+        return replace(self, actions=Actions(decided, self.orphans))
+
+    @property
     def counts(self) -> dict[ActionKind, int]:
         """How many mailings have each action, in the order of ActionKind."""
-        found = Counter(action.action for action in self.actions)
+        found = Counter(action.action for action in self.decided)
+        found[ActionKind.ORPHAN] = len(self.orphans.recipients)
         return {kind: found[kind] for kind in ActionKind}
 
     @property
@@ -289,26 +351,26 @@ class Plan:
     @property
     def totals(self) -> Totals:
         """What would be sent, and what it would cost."""
-        return total_of(self.actions)
+        return total_of(self.decided)
 
     @property
     def held(self) -> Totals:
         """What would be approved to be sent later."""
-        return total_of(self.actions, {ActionKind.HOLD})
+        return total_of(self.decided, {ActionKind.HOLD})
 
     @property
     def committed(self) -> Totals:
         """What would be sent now or later, and what it would cost."""
-        return total_of(self.actions, COMMITTING)
+        return total_of(self.decided, COMMITTING)
 
     @property
     def to_do(self) -> tuple[Action, ...]:
         """The actions that change something at sms.by or in the lock."""
-        return tuple(action for action in self.actions if action.commits or action.action is ActionKind.ADOPT)
+        return tuple(action for action in self.decided if action.commits or action.action is ActionKind.ADOPT)
 
     @property
     def blocked(self) -> tuple[Action, ...]:
-        return tuple(action for action in self.actions if action.action is ActionKind.BLOCKED)
+        return tuple(action for action in self.decided if action.action is ActionKind.BLOCKED)
 
     @property
     def obstacles(self) -> tuple[Action, ...]:
@@ -333,4 +395,4 @@ class Plan:
 
         Their time passed before they were approved.
         """
-        return tuple(action for action in self.actions if action.is_overdue and len(self.actions) > 1)
+        return tuple(action for action in self.decided if action.is_overdue and len(self.actions) > 1)

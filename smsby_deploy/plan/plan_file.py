@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -59,7 +58,11 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "tool": plan.tool,
         "select": list(plan.select),
         "inputs": plan.inputs,
-        "lock": asdict(plan.lock),
+        "lock": {
+            "serial": plan.lock.serial,
+            "lineage": plan.lock.lineage,
+            "entries": dict(plan.lock.entries),
+        },
         "summary": _summary_document(plan),
         "actions": [_action_document(action) for action in plan.actions],
         "problems": [problem_document(problem) for problem in plan.problems],
@@ -202,7 +205,7 @@ def _read_document(document: dict[str, Any]) -> Plan:
         tool=document["tool"],
         select=tuple(document["select"]),
         inputs=document["inputs"],
-        lock=LockStamp(**document["lock"]),
+        lock=LockStamp(*map(document["lock"].get, ("serial", "lineage", "entries"))),
         actions=tuple(_read_action(action) for action in document["actions"]),
         problems=tuple(_read_problem(problem) for problem in document["problems"]),
         currency=document["summary"]["currency"],

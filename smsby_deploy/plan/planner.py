@@ -25,12 +25,12 @@ from smsby_deploy.plan.account_names import AccountNames, find_name_problems, re
 from smsby_deploy.plan.budget import hold_budget
 from smsby_deploy.plan.chunk_cache import Keep
 from smsby_deploy.plan.chunks import OnBatch, ignore_batch
-from smsby_deploy.plan.diff import make_orphan
+from smsby_deploy.plan.diff import make_orphans
 from smsby_deploy.plan.gone import excuse_errors, excuse_missing, is_excused
 from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing, is_forgotten, shows_any
 from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing
 from smsby_deploy.plan.measure import find_flaws, measure_mailing
-from smsby_deploy.plan.model import Action, ActionKind, Plan
+from smsby_deploy.plan.model import Action, ActionKind, Actions, Orphans, Plan
 from smsby_deploy.plan.observers import NO_PROGRESS, Observers, ReadProgress
 from smsby_deploy.plan.remote_state import RemoteView, read_remote
 from smsby_deploy.plan.selection import problems_in, select_mailings, selector
@@ -183,8 +183,8 @@ class MeasuredFiles:
         return (*self.loaded.problems, *self.suppression_problems, *own, *self.flaws)
 
     @cached_property
-    def _orphan_actions(self) -> tuple[Action, ...]:
-        return tuple(make_orphan(address, self.lock.mailings[address]) for address in self.orphans)
+    def _orphans(self) -> Orphans:
+        return make_orphans(self.orphans, self.lock.mailings)
 
     @contextmanager
     def errors_first(self) -> Iterator[None]:
@@ -245,7 +245,7 @@ class MeasuredFiles:
         actions = hold_budget(project, actions, self.lock, now)
         problems += self._find_similar(actions, planner.sent, now)
         actions += filter(None, map(planner.plan_cancelled, self.cancelled))
-        actions += map(planner.compare_orphan, self._orphan_actions)
+        planner.compare_orphans(self._orphans.recipients)
         return Plan(
             id=new_id,
             created_at=now.isoformat(timespec="seconds"),
@@ -255,8 +255,8 @@ class MeasuredFiles:
             tool=TOOL,
             select=self.select,
             inputs=hash_inputs(project, mailings) | planner.snapshots,
-            lock=stamp_lock(self.lock, actions),
-            actions=tuple(actions),
+            lock=stamp_lock(self.lock, {*(action.address for action in actions), *self.orphans}),
+            actions=Actions(actions, self._orphans),
             problems=tuple(problems),
             currency=project.price.currency if project.price else None,
             exempt=exempt_inputs(project, mailings) | finished_queries(actions, planner.snapshots),

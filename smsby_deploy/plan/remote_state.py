@@ -7,13 +7,14 @@ Whatever it lists is merged into what the lock knows; whatever it does not list 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from smsby_deploy.lock.figures import Billed
 from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.lock.stored_mailings import message_ids
 from smsby_deploy.plan.fingerprint import RemoteName, may_be_truncated, read_remote_name
 from smsby_deploy.smsby.parsers import MailingList, RemoteMailing
 from smsby_deploy.texts.cost import money
@@ -69,13 +70,22 @@ class RemoteView:
 
         It has no fingerprint.
         """
-        firsts = (address, *(address[:length] for length in range(_SHORTEST_TRUNCATED, len(address))))
-        for first in firsts:
+        for first in _beginnings(address):
             for listed in self.unmarked.get(first, ()):
                 is_long = len(listed) >= _SHORTEST_TRUNCATED
                 if is_long and may_be_truncated(listed, project, address, revision):
                     return listed
         return None
+
+    def may_be_truncated(self, address: str) -> bool:
+        """Whether a name without a fingerprint is listed that begins like those of `address`."""
+        return any(first in self.unmarked for first in _beginnings(address))
+
+
+def _beginnings(address: str) -> Iterator[str]:
+    """Yield what the first word of a truncated name of `address` may be."""
+    yield address
+    yield from (address[:length] for length in range(_SHORTEST_TRUNCATED, len(address)))
 
 
 class ListFilter:
@@ -130,9 +140,7 @@ def read_remote(
     Raises:
         SmsbyUnavailable, TokenRefused, ApiError: it cannot be read.
     """
-    recorded = (one for entry in lock.mailings.values() for one in (entry, *entry.earlier))
-    known = (chunk.message_id for entry in recorded for chunk in entry.chunks)
-    wanted = ListFilter(project, (*lock.mailings, *addresses), (*known, *ids))
+    wanted = ListFilter(project, (*lock.mailings, *addresses), (*message_ids(lock.mailings), *ids))
     return view_remote(project, client.get_sms_messages(keep=wanted), wanted)
 
 

@@ -84,7 +84,7 @@ class PlanResult:
         now = datetime.fromisoformat(self.plan.created_at)
         sends = [
             ScheduledSend(action.address, datetime.fromisoformat(action.schedule_time) - now)
-            for action in self.plan.actions
+            for action in self.plan.decided
             if action.commits and action.schedule_time is not None
         ]
         return tuple(sorted((one for one in sends if one.wait > timedelta(0)), key=lambda one: one.wait))
@@ -148,7 +148,7 @@ class PlanResult:
 
 def review_plan(plan: Plan, project: Project) -> PlanResult:
     """Check `plan` against the guardrails on a whole apply; the balance is not asked for."""
-    return PlanResult(plan, check_apply(project.guardrails, plan.actions))
+    return PlanResult(plan, check_apply(project.guardrails, plan.decided))
 
 
 def ask_balance(client: ReadClient | None, plan: Plan) -> Decimal | None:

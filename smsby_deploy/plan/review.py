@@ -270,7 +270,7 @@ def measure_base(base: SavedBase | CheckoutBase, lock: Lock, clock: Clock, selec
     texts = {mailing.address: reviewed_text(mailing.text) for mailing in base.loaded.project.mailings}
     found = base_of_plan(_select(plan, select), base.label, texts)
     flawed = {problem.address for problem in plan.problems if problem.severity is Severity.ERROR}
-    unread = {one.address for one in plan.actions if one.address in flawed and not one.audience.rows}
+    unread = {one.address for one in plan.decided if one.address in flawed and not one.audience.rows}
     audiences.forget(unread)
     return Baseline(found.without_counts(unread), audiences, files.suppressed)
 
@@ -316,7 +316,7 @@ class PlanReviewer:
             action.address: self._samples.review(
                 self._mailings[action.address], with_samples=action.address in sampled
             )
-            for action in plan.actions
+            for action in plan.decided
             if action.address in self._mailings
         }
 

@@ -56,7 +56,7 @@ def sign_plan(loaded: LoadedProject, plan: Plan, key: Path, now: datetime) -> Si
     if policy is None:
         raise Refused("smsby.yaml has no `approvals`, so no signature is needed")
     _check_plan(project, plan)
-    mailings = tuple(action for action in plan.actions if _needs_signature(action))
+    mailings = tuple(action for action in plan.decided if _needs_signature(action))
     if not mailings:
         raise Refused("nothing to sign: the plan sends nothing")
     in_files = _check_files(loaded, mailings)
@@ -104,7 +104,7 @@ def _check_plan(project: Project, plan: Plan) -> None:
         raise PlanRefused("it was made offline, so it cannot be applied", hint=hint)
     if plan.has_errors:
         raise PlanRefused("it has errors, so it cannot be applied", hint=hint)
-    if any(action.revision is None for action in plan.actions if _needs_signature(action)):
+    if any(action.revision is None for action in plan.decided if _needs_signature(action)):
         raise PlanRefused("it was made by an older version, which records no revisions", hint=hint)
 
 

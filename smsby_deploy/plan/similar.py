@@ -19,6 +19,7 @@ from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.sources import ContactList
 from smsby_deploy.lock.archive import find_archived
 from smsby_deploy.lock.records import Entry, Lock, NamedId
+from smsby_deploy.lock.stored_mailings import find
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import RemoteName, fingerprint
 from smsby_deploy.plan.model import NEW_COMMITTING, Action, ActionKind
@@ -107,7 +108,7 @@ class SentMailings:
     """The recorded mailings that may have reached a recipient, in each of their revisions.
 
     `in_files` are the addresses in the files, `desired` what those ask for that were read, `archived` the addresses in the
-    archive. Of archived mailings only those are read that may resemble one of `desired`.
+    archive. Of recorded and archived mailings only those are read that may resemble one of `desired`.
     """
 
     def __init__(
@@ -121,9 +122,11 @@ class SentMailings:
     ) -> None:
         self._in_files = frozenset(in_files)
         self._expected = {one.address: one.fingerprints for one in desired}
-        self._recorded = lock.mailings.keys() | archived
+        self._lock, self._archived = lock, archived
         self._strangers: _Strangers | None = None
-        recorded = [(a, one) for a, entry in lock.mailings.items() for one in (entry, *entry.earlier)]
+        alike = find(lock.mailings, lambda file: file.with_digest(set(_digests_of(desired))))
+        entries = ((address, lock.mailings[address]) for address in alike)
+        recorded = [(address, one) for address, entry in entries for one in (entry, *entry.earlier)]
         if archived and now is not None:
             recorded += _read_archived(lock, desired, now)
         self._others = [
@@ -167,15 +170,22 @@ class SentMailings:
         """Yield the listed names, by address and revision, that neither lock nor files explain."""
         for (address, revision), names in remote.own.items() if remote is not None else ():
             is_unread = address in self._in_files and address not in self._expected
-            if address in self._recorded or is_unread:
+            if address in self._lock.mailings or address in self._archived or is_unread:
                 continue
             expected = self._expected.get(address, ())
             if unexplained := [name for name in names if name.fingerprint not in expected]:
                 yield address, revision, unexplained
 
     def since(self, start: datetime) -> Iterator[Other]:
-        """Yield the mailings that were recorded at `start` or later."""
+        """Yield the mailings that were recorded at `start` or later, as far as they were read."""
         return (other for other in self._others if other.recorded_at and other.recorded_at >= start)
+
+
+def _digests_of(desired: Iterable[Desired]) -> Iterator[str]:
+    """Yield the digests by which `_Index` finds others."""
+    for one in desired:
+        said, audience = (one.text_digest, one.content_digest, one.former_content), one.recipients_digest
+        yield from filter(None, (*said, audience, one.audience_digest))
 
 
 def _read_archived(lock: Lock, desired: Iterable[Desired], now: datetime) -> Iterator[tuple[str, Entry]]:
@@ -210,9 +220,7 @@ class _Index:
 
     def find(self, planned: Planned) -> Iterator[Other]:
         """Yield the mailings that share a digest with `planned`, perhaps more than once."""
-        desired = planned.desired
-        said = (desired.text_digest, desired.content_digest, desired.former_content)
-        for digest in filter(None, (*said, desired.recipients_digest, desired.audience_digest)):
+        for digest in _digests_of([planned.desired]):
             yield from self._by_digest.get(digest, ())
 
 

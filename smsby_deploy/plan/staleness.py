@@ -6,7 +6,7 @@ The hashes of all inputs are among the compared values.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,11 +20,13 @@ from smsby_deploy.lock.archive import with_archived
 from smsby_deploy.lock.decisions import EndingKind
 from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.lock.serialization import entry_digest
+from smsby_deploy.lock.stored_mailings import encoded
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.texts.analysis import included_files
 from smsby_deploy.wording import sentence
 
 _BLOCK = 1 << 20  # bytes
+_LAPSED = b'"lapsed"'  # in the record of a mailing whose approval has lapsed
 _BY_TIME = frozenset(  # what a mailing becomes when its window opens
     {
         (ActionKind.HOLD, ActionKind.CREATE),
@@ -93,11 +95,20 @@ def finished_queries(actions: Iterable[Action], snapshots: Iterable[str]) -> fro
     return frozenset(finished & set(snapshots))
 
 
-def stamp_lock(lock: Lock, actions: Iterable[Action]) -> LockStamp:
-    """Return what a plan of `actions` records of the lock that it is made against."""
-    addresses = {action.address for action in actions}
-    entries = {a: _stamp(entry) for a, entry in sorted(lock.mailings.items()) if a in addresses}
-    return LockStamp(lock.serial, lock.lineage, entries)
+def stamp_lock(lock: Lock, addresses: Set[str]) -> LockStamp:
+    """Return what a plan of these mailings records of the lock that it is made against."""
+
+    def stamps() -> dict[str, str]:
+        found = {
+            address: hashlib.sha256(stored).hexdigest()
+            for address, stored in encoded(lock.mailings, addresses)
+            if _LAPSED not in stored
+        }
+        others = (address for address in addresses if address in lock.mailings and address not in found)
+        found.update((address, _stamp(lock.mailings[address])) for address in others)
+        return dict(sorted(found.items()))
+
+    return LockStamp(lock.serial, lock.lineage, stamps)
 
 
 def _stamp(entry: Entry) -> str:
@@ -155,8 +166,8 @@ def read_progress(reviewed: Plan, lock: Lock) -> PlanProgress:
     runs = lock.runs_of(reviewed.id)
     if not runs:
         return NOT_APPLIED
-    executed = {action.address for action in reviewed.actions if _is_executed(action)}
-    recorded = {a: lock.mailings[a] for a in (one.address for one in reviewed.actions) if a in lock.mailings}
+    executed = {action.address for action in reviewed.decided if _is_executed(action)}
+    recorded = {a: lock.mailings[a] for a in (one.address for one in reviewed.decided) if a in lock.mailings}
     changed = {address for address, entry in recorded.items() if _is_changed_by(reviewed.id, entry)}
     settled = {address for address in changed if _is_settled_by(reviewed.id, recorded[address])}
     return PlanProgress(
@@ -240,8 +251,13 @@ def find_staleness(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_A
     outdated = find_outdated(reviewed, current, progress)
     if outdated:
         return outdated
-    now = {action.address: action for action in current.actions}
+    now = {action.address: action for action in current.decided}
+    unchanged = current.orphans.recipients.keys() & reviewed.orphans.recipients  # their records are the same
+    if len(unchanged) < len(current.orphans.recipients):
+        now |= {action.address: action for action in current.orphans.actions}
     for action in reviewed.actions:
+        if action.address in unchanged:
+            continue
         if action.action is ActionKind.NOOP and query_input(action.address) in current.exempt:
             continue
         if action.address in progress.settled:

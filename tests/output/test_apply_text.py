@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,7 +12,7 @@ import pytest
 from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.lock.records import Apply, Lock
 from smsby_deploy.output.apply_text import history_markdown, next_step_lines, write_apply, write_history
-from smsby_deploy.output.json_documents import apply_document, history_document, json_text
+from smsby_deploy.output.json_documents import apply_document, history_document, json_parts, json_text
 from smsby_deploy.output.translation import translator
 from smsby_deploy.plan.model import ActionKind
 from tests.output import examples
@@ -83,17 +84,25 @@ def test_write_apply_calls_nothing_sent_that_is_scheduled() -> None:
 
 def test_write_apply_counts_orphans_in_one_line() -> None:
     """After years there are thousands."""
-    names = [f"old/{number}" for number in range(1200)]
-    both = result(
-        MailingResult("sale/vip", MailingOutcome.SENT, 4),
-        *(MailingResult(name, MailingOutcome.SKIPPED, 3) for name in names),
-    )
-    vip, *others = both.plan.actions
-    actions = (vip, *(replace(one, action=ActionKind.ORPHAN) for one in others))
-    lines = text_of(replace(both, plan=replace(both.plan, actions=actions))).splitlines()
+    sent = result(MailingResult("sale/vip", MailingOutcome.SENT, 4))
+    (vip,) = sent.plan.actions
+    orphans = (replace(vip, action=ActionKind.ORPHAN, address=f"old/{number}") for number in range(1200))
+    with_orphans = replace(sent, plan=replace(sent.plan, actions=(vip, *orphans)))
+    lines = text_of(with_orphans).splitlines()
     assert lines[0] == "sent              4 recipients  sale/vip"
     assert lines[1] == "skipped       1,200 mailings    no longer in the files"
     assert lines[2].startswith("1 sent, 1,200 skipped; 4 recipients")
+    document = json.loads("".join(json_parts(apply_document(with_orphans))))
+    assert document["summary"]["skipped"] == 1200
+    assert [one["address"] for one in document["mailings"][-2:]] == ["old/1198", "old/1199"]
+    assert document["mailings"][-1] == {
+        "address": "old/1199",
+        "outcome": "skipped",
+        "recipients": vip.recipients,
+        "uuids": [],
+        "message_ids": [],
+        "error": None,
+    }
 
 
 def test_write_apply_counts_idle_mailings_in_one_line() -> None:
@@ -129,8 +138,9 @@ def test_apply_of_a_partly_sent_mailing_names_it() -> None:
 
 def test_apply_document_counts_every_mailing() -> None:
     """The JSON for pipelines: mailings counted by outcome, each with the ids that sms.by gave it."""
-    document = apply_document(_every_outcome())
-    check_golden("apply.json", json_text(document))
+    text = "".join(json_parts(apply_document(_every_outcome())))
+    check_golden("apply.json", text)
+    document = json.loads(text)
     assert sum(document["summary"].values()) == len(document["mailings"])
 
 

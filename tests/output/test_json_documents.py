@@ -7,9 +7,11 @@ import json
 import tracemalloc
 from pathlib import Path
 
+import pytest
 from jsonschema import Draft202012Validator
 
 from smsby_deploy.output.json_documents import (
+    json_parts,
     json_text,
     status_document,
     validate_document,
@@ -72,3 +74,13 @@ def test_write_json_converts_problems_one_by_one() -> None:
 def test_status_document_is_the_contracts() -> None:
     """Every state, an undocumented status word, and the sums."""
     check_golden("status.json", json_text(status_document(examples.status())))
+
+
+@pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 1200])
+def test_json_parts_are_the_whole_text(count: int) -> None:
+    """Objects are converted some at a time, and each part ends with a line, whatever is in it."""
+    objects = [{"number": number, "text": "Скидка ##[error]\u202e", "none": []} for number in range(count)]
+    parts = list(json_parts({"plan": "p", "summary": {"a": 1}, "mailings": iter(objects)}))
+    assert "".join(parts) == json_text({"plan": "p", "summary": {"a": 1}, "mailings": objects})
+    assert all(part.endswith("\n") for part in parts)
+    assert max(map(len, parts)) < 60_000

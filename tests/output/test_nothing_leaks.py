@@ -26,6 +26,7 @@ from smsby_deploy.output.json_documents import (
     apply_document,
     history_document,
     inert_json_text,
+    json_parts,
     json_text,
     samples_document,
     status_document,
@@ -177,7 +178,7 @@ def test_no_apply_history_or_log_leaks(error: str, actor: str) -> None:
     )
     stream = io.StringIO()
     write_apply(result, stream, color=False, lock="smsby.lock.json")
-    _assert_clean(stream.getvalue() + json_text(apply_document(result)), is_markup=False)
+    _assert_clean(stream.getvalue() + "".join(json_parts(apply_document(result))), is_markup=False)
     run = Apply(
         "7f3c9a", "2026-12-01T09:00:00+00:00", None, "t", 1, 1, by=find_actor({"GITHUB_ACTOR": actor})
     )
