@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from smsby_deploy.lock.store import LockStore
     from smsby_deploy.notify import Notification
     from smsby_deploy.output.progress import Progress
-    from smsby_deploy.plan.observers import ReadProgress
+    from smsby_deploy.plan.measure import ReadProgress
     from smsby_deploy.problems import Problem
 
 _MAX_ACTOR = 80  # characters
@@ -129,7 +129,7 @@ def progress_of(context: Context, clock: Clock) -> Iterator[Progress]:
 
 def reading_progress(progress: Progress) -> ReadProgress:
     """Show the reading of each audience as a step of `progress`."""
-    from smsby_deploy.plan.observers import ReadProgress
+    from smsby_deploy.plan.measure import ReadProgress
 
     def begin(address: str, number: int, count: int) -> None:
         progress.step(f"reading {address} ({number} of {count})")

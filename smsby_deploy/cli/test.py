@@ -71,8 +71,8 @@ def _run(
     from smsby_deploy.cli.session import excuses_of, progress_of, reading_progress
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.lock.records import Lock
-    from smsby_deploy.plan.run_tests import run_mailing_tests
     from smsby_deploy.plan.selection import problems_in, select_mailings
+    from smsby_deploy.plan.validation import run_mailing_tests
     from smsby_deploy.problems import Severity
 
     mailings, _ = select_mailings(loaded, Lock(loaded.project.name), select)

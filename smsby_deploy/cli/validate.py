@@ -50,7 +50,7 @@ def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:
     from smsby_deploy.config.project_loader import ProjectFlawed, check_environments
     from smsby_deploy.errors import FilesInvalid
     from smsby_deploy.gc_tuning import keep_until_exit
-    from smsby_deploy.plan.measure import validate_project
+    from smsby_deploy.plan.validation import validate_project
 
     addresses: list[str] = []
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from itertools import compress
+from typing import TYPE_CHECKING
 
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.sources import ContactList, InlineRecipients
@@ -12,7 +13,6 @@ from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.plan.chunks import hash_content, hash_former_content, hash_text
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import AudienceDigest, chunk_digest, fingerprint, hash_rows, row_lines
-from smsby_deploy.plan.observers import Observers
 from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter, count_audience
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
@@ -22,6 +22,9 @@ from smsby_deploy.smsby.methods import CUSTOM_FIELDS
 from smsby_deploy.texts.parts import Encoding
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal
 from smsby_deploy.wording import sentence
+
+if TYPE_CHECKING:
+    from smsby_deploy.plan.measure import Observers
 
 _KEYS = frozenset({"phone", "email"})  # sms.by identifies contacts by these columns; they are not fields
 _SHOWN_COLUMNS = 10

@@ -1,23 +1,29 @@
 """Measure one mailing: count and hash recipients and texts, and find problems.
 
-`validate` reports the same problems for every mailing of a project, without a server.
+`validation.py` reports the same problems for every mailing of a project, without a server.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import Mailing, Project
-from smsby_deploy.config.project_loader import LoadedProject
-from smsby_deploy.config.sources import ContactList, unset_variable_of
+from smsby_deploy.config.sources import ContactList
 from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.errors import FilesInvalid
-from smsby_deploy.plan.chunks import ChunkReport, hash_text, render_batches, stream_chunks
+from smsby_deploy.plan.chunk_cache import Keep
+from smsby_deploy.plan.chunks import (
+    ChunkReport,
+    OnBatch,
+    hash_text,
+    ignore_batch,
+    render_batches,
+    stream_chunks,
+)
 from smsby_deploy.plan.desired import AudienceCounts, Desired, spread_chunks
-from smsby_deploy.plan.gone import excuse_errors, excuse_missing, read_own_content
-from smsby_deploy.plan.observers import NO_OBSERVERS, NO_PROGRESS, Observers, ReadProgress
+from smsby_deploy.plan.gone import read_own_content
 from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter, count_audience
 from smsby_deploy.problems import Location, Problem, Severity, has_errors
 from smsby_deploy.recipients.audience import (
@@ -30,15 +36,56 @@ from smsby_deploy.recipients.audience import (
 )
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.sources import place_rows
-from smsby_deploy.recipients.suppression import OptOutPositions, check_without_databases, load_suppression
+from smsby_deploy.recipients.suppression import OptOutPositions
 from smsby_deploy.texts.template import Template, compile_texts, rows_file
 from smsby_deploy.texts.text_lint import TextLint
 from smsby_deploy.wording import sentence
 
-if TYPE_CHECKING:  # most mailings have no tests
+if TYPE_CHECKING:  # validate never shares reads, and would load pickle; most mailings have no tests
     from smsby_deploy.plan.mailing_tests import MailingTestResult
+    from smsby_deploy.recipients.shared_reads import SharedReads
 
 _SHOWN_LINES = 10  # of repeated rows
+
+
+class ReadProgress(NamedTuple):
+    """Callbacks that report the reading of audiences.
+
+    `begin` gets the address of each mailing, its number from 1 and the number of all; `advance` gets the number of
+    further recipients.
+    """
+
+    begin: Callable[[str, int, int], None] = lambda address, number, count: None
+    advance: Callable[[int], None] = lambda recipients: None
+
+    def over(self, mailings: Sequence[Mailing]) -> Iterator[Mailing]:
+        """Yield `mailings`, reporting each as it begins."""
+        for number, mailing in enumerate(mailings, start=1):
+            self.begin(mailing.address, number, len(mailings))
+            yield mailing
+
+
+NO_PROGRESS = ReadProgress()
+
+
+class Observers(NamedTuple):
+    """What else receives recipients and texts while a mailing is measured.
+
+    `policy` checks every text that a recipient would get, `on_batch` gets every batch with its texts, `keep` every
+    chunk of a mailing that is sent in chunks. With `keeps_phones`, the recipients are kept as a set. `shared` has the
+    files that were read for other mailings. `tests` gets the results of the mailing's own tests; None runs none.
+    """
+
+    policy: ContentPolicy | None = None
+    progress: ReadProgress = NO_PROGRESS
+    on_batch: OnBatch = ignore_batch
+    keep: Keep | None = None
+    keeps_phones: bool = False
+    shared: SharedReads | None = None
+    tests: list[MailingTestResult] | None = None
+
+
+NO_OBSERVERS = Observers()
 
 
 def measure_mailing(
@@ -300,61 +347,3 @@ def _locate(mailing: Mailing, problem: Problem) -> Problem:
         return place_rows(mailing.audience, problem)
     location = mailing.text.location if mailing.text else mailing.location
     return replace(problem, address=mailing.address, location=location)
-
-
-def excuse_none(mailing: Mailing) -> bool:
-    """Need the files of every mailing."""
-    return False
-
-
-def validate_project(
-    loaded: LoadedProject,
-    progress: ReadProgress = NO_PROGRESS,
-    excuses: Callable[[Mailing], bool] = excuse_none,
-) -> tuple[Problem, ...]:
-    """Return every problem of the files and audiences; every text is rendered.
-
-    Of cancelled mailings neither is read. `excuses` says of a mailing with errors whether it may have them.
-    """
-    loaded = excuse_missing(loaded, excuses)
-    entries, notes = check_without_databases(loaded.project.suppress)
-    suppressed, problems = load_suppression(entries, loaded.project.only_to)
-    found = [*loaded.problems, *notes, *problems]
-    mailings = [one for one in loaded.project.mailings if one.cancelled is None]
-    for mailing in progress.over((*mailings, *loaded.flawed)):
-        if (variable := unset_variable_of(mailing.audience)) is not None:
-            found.extend(_check_without_recipients(loaded.project, mailing, variable))
-        else:
-            flaws = find_flaws(loaded.project, mailing, suppressed, progress)
-            is_excused = has_errors(flaws) and excuses(mailing)
-            found.extend(excuse_errors(mailing, flaws) if is_excused else flaws)
-    return tuple(found)
-
-
-def run_without_recipients(project: Project, mailing: Mailing, variable: str) -> list[MailingTestResult]:
-    """Run the tests of rows, where a `variable` that the recipients need is not set.
-
-    Raises:
-        FilesInvalid: the text cannot be compiled.
-    """
-    if not mailing.tests:
-        return []
-    from smsby_deploy.plan.mailing_tests import MailingTests
-
-    tests = MailingTests(project, mailing)
-    tests.begin()
-    return tests.judge(None, ContentPolicy(project.guardrails), unread=f"{variable} is not set")
-
-
-def _check_without_recipients(project: Project, mailing: Mailing, variable: str) -> Iterator[Problem]:
-    """Check a mailing whose recipients need a `variable` that is not set: only its template."""
-    try:
-        if mailing.text is not None:
-            compile_texts(mailing.text)
-        results = run_without_recipients(project, mailing, variable)
-        yield from (one.problem for one in results if one.failures)
-    except FilesInvalid as error:
-        for problem in error.problems:
-            yield replace(problem, address=mailing.address)
-    message = f"{variable} is not set; recipients and their texts were not checked (plan needs it)"
-    yield Problem(Severity.NOTE, "NOT_READ", message, mailing.address, mailing.audience.location)

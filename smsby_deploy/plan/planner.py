@@ -29,9 +29,8 @@ from smsby_deploy.plan.diff import make_orphans
 from smsby_deploy.plan.gone import excuse_errors, excuse_missing, is_excused
 from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing, is_forgotten, shows_any
 from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing
-from smsby_deploy.plan.measure import find_flaws, measure_mailing
+from smsby_deploy.plan.measure import NO_PROGRESS, Observers, ReadProgress, find_flaws, measure_mailing
 from smsby_deploy.plan.model import Action, ActionKind, Actions, Orphans, Plan
-from smsby_deploy.plan.observers import NO_PROGRESS, Observers, ReadProgress
 from smsby_deploy.plan.remote_state import RemoteView, read_remote
 from smsby_deploy.plan.selection import problems_in, select_mailings, selector
 from smsby_deploy.plan.similar import SentMailings, SharedTexts, find_similar

@@ -9,9 +9,8 @@ import pytest
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.mailing_tests import MailingTestResult, TestOutcome, accept_texts
-from smsby_deploy.plan.measure import validate_project
 from smsby_deploy.plan.planner import measure_files
-from smsby_deploy.plan.run_tests import run_mailing_tests
+from smsby_deploy.plan.validation import run_mailing_tests, validate_project
 from tests.plan.examples import NOON
 
 _LIST = "phone,name,city\n375291111111,Анна,Минск\n375292222222,Вольга,\n375293333333,Олег,Брест\n"

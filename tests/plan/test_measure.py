@@ -10,8 +10,10 @@ import pytest
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.output.problems_text import problem_line
 from smsby_deploy.plan.desired import Desired
-from smsby_deploy.plan.measure import measure_mailing, validate_project
+from smsby_deploy.plan.measure import NO_OBSERVERS, NO_PROGRESS, ReadProgress, measure_mailing
+from smsby_deploy.plan.validation import validate_project
 from smsby_deploy.recipients.phone_set import PhoneSet
+from tests.config.one_campaign import CAMPAIGN, load_one
 
 _PROJECT = "version: 1\nproject: shop\nprice: {currency: BYN, per_part: 0.026}\n"
 _HEAD = "version: 1\ncampaign: sale\nmailings:\n  - name: vip\n    recipients: {file: list.csv}\n"
@@ -255,3 +257,22 @@ def test_measure_warns_of_what_texts_say(tmp_path: Path) -> None:
     assert found == [
         f"{code} sale/m{number}" for number in range(3) for code in ("HTML_ENTITY", "MIXED_ALPHABETS")
     ]
+
+
+def test_read_progress_reports_each_mailing_as_it_begins(tmp_path: Path) -> None:
+    """With its number and the number of all, before it is yielded."""
+    second = "\n".join(CAMPAIGN.splitlines()[3:]).replace("vip", "gold")
+    mailings = load_one(tmp_path, campaign=f"{CAMPAIGN}{second}\n").project.mailings
+    begun: list[tuple[str, int, int]] = []
+    progress = ReadProgress(begin=lambda *mailing: begun.append(mailing))
+    assert [(mailing, len(begun)) for mailing in progress.over(mailings)] == [
+        (mailings[0], 1),
+        (mailings[1], 2),
+    ]
+    assert begun == [("sale/vip", 1, 2), ("sale/gold", 2, 2)]
+
+
+def test_no_observers_keep_nothing() -> None:
+    """A mailing can be measured for its own sake."""
+    assert NO_OBSERVERS.keep is None
+    assert NO_OBSERVERS.progress is NO_PROGRESS

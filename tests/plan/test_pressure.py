@@ -17,9 +17,8 @@ from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.config.sources import ContactList
 from smsby_deploy.plan.contact_ledger import PhoneHasher, SentMailing
 from smsby_deploy.plan.desired import Desired
-from smsby_deploy.plan.measure import measure_mailing
+from smsby_deploy.plan.measure import Observers, measure_mailing
 from smsby_deploy.plan.model import Action, ActionKind
-from smsby_deploy.plan.observers import Observers
 from smsby_deploy.plan.pressure import PlannedMailing, PressureCheck
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from tests.plan.examples import CAMPAIGN, NOON, make_example_plan

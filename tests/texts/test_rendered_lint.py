@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.config.project_loader import load_project
-from smsby_deploy.plan.measure import validate_project
+from smsby_deploy.plan.validation import validate_project
 
 
 def _warnings(

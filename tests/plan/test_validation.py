@@ -1,4 +1,4 @@
-"""Tests of several mailings, apart from a plan."""
+"""What `validate` and `test` do with a whole project."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.plan.mailing_tests import TestOutcome
-from smsby_deploy.plan.run_tests import run_mailing_tests
+from smsby_deploy.plan.validation import run_mailing_tests
 
 _CAMPAIGN = """\
 version: 1
