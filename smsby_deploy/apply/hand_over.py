@@ -30,6 +30,7 @@ from smsby_deploy.plan.gone import read_own_content
 from smsby_deploy.plan.model import LockStamp, Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL, measure_files
 from smsby_deploy.plan.reasons import changed_since_approval, not_handed_over
+from smsby_deploy.plan.remote_state import read_remote
 from smsby_deploy.plan.selection import problems_in, select_mailings, selector
 from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.suppression import hash_opt_outs
@@ -248,7 +249,7 @@ class _HandOver:
         for address in found.removed:
             why = with_code(ReasonCode.WITHDRAWN, f"{_REMOVED}, so it is not sent")
             self._skip(address, why, None, has_lapsed=True)
-        for address in found.missed:
+        for address in self._adopt(found.missed):
             approval = lock.mailings[address].approval
             assert approval is not None
             why = with_code(ReasonCode.EXPIRED, not_handed_over(approval.window))
@@ -263,6 +264,20 @@ class _HandOver:
             if not any(part.was_stopped for part in self.parts):
                 self._hand_over(addresses)
         return self._result()
+
+    def _adopt(self, addresses: Sequence[str]) -> list[str]:
+        """Record those that sms.by lists though this lock has them as waiting; return the others."""
+        lock, in_files = self.held.lock, {mailing.address for mailing in self.loaded.project.mailings}
+        if in_files.isdisjoint(addresses):
+            return [*addresses]
+        try:
+            listed = read_remote(self.request.connect(), lock.scope, lock).own
+        except (SmsbyUnavailable, ApiError):  # they were missed, as far as is known
+            return [*addresses]
+        found = [one for one in addresses if (one, lock.mailings[one].revision) in listed and one in in_files]
+        if found:
+            self._hand_over(found)
+        return [one for one in addresses if one not in found]
 
     def _has_changed(self, address: str) -> bool:
         """Whether a mailing that is not due yet certainly is not the approved one."""

@@ -27,13 +27,14 @@ _EXPECTED_FOR = timedelta(days=30)  # how long sms.by lists a mailing is not doc
 class MissingMailing:
     """A recorded mailing whose last revision the list should show.
 
-    `missing` of its `expected` chunks are not listed.
+    `missing` of its `expected` chunks are not listed, which have these `fingerprints`.
     """
 
     address: str
     missing: int
     expected: int
     schedule_time: datetime | None
+    fingerprints: frozenset[str] = frozenset()
 
     def is_scheduled(self, now: datetime) -> bool:
         """Whether its send time is yet to come."""
@@ -61,6 +62,12 @@ class ListCheck:
         It is then of another account, or an incomplete answer.
         """
         return self.expected > 0 and self.shown == 0
+
+    def find_deleted(self, address: str) -> frozenset[str]:
+        """Return the fingerprints of chunks that sms.by should list and does not."""
+        if self.is_disproved:
+            return frozenset()
+        return next((one.fingerprints for one in self.missing if one.address == address), frozenset())
 
     @property
     def doubt(self) -> str:
@@ -90,7 +97,8 @@ def check_list(lock: Lock, remote: RemoteView, *, now: datetime, reconcile_secon
             expected, shown = expected + len(chunks), shown + listed
             if one is entry and listed < len(chunks):
                 time = spread.last if (spread := times_of(absent)) is not None else entry.send_time
-                missing.append(MissingMailing(address, len(chunks) - listed, len(chunks), time))
+                marks = frozenset(chunk.fingerprint for chunk in absent)
+                missing.append(MissingMailing(address, len(chunks) - listed, len(chunks), time, marks))
     return ListCheck(expected, shown, remote.count, tuple(missing))
 
 

@@ -159,7 +159,7 @@ class MailingPlanner:
     def _judge(self, mailing: Mailing, here: Situation, policy: ContentPolicy) -> Decision:
         """Apply the decision table, then what may block a mailing that would be sent."""
         desired, decision = here.desired, diff_mailing(here)
-        self.problems.extend(find_late_opt_outs(mailing, here))
+        self.problems.extend(find_late_opt_outs(mailing, here, self.check))
         if decision.action in _FREEZABLE and self.project.freeze:
             return block(ReasonCode.FROZEN, reasons.frozen(self.project.freeze))
         if decision.action in COMMITTING and self.check is not None and self.check.is_disproved:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.phone_states import PhoneState
@@ -17,6 +18,9 @@ from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.situation import ACCEPTED, Situation, is_past, is_scheduled
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.wording import first_of, sentence
+
+if TYPE_CHECKING:
+    from smsby_deploy.plan.list_check import ListCheck
 
 
 def accepted_names(project: str, address: str, entry: Entry, remote: RemoteView | None) -> list[str]:
@@ -137,11 +141,14 @@ def withdrawn(here: Situation) -> str:
     return sentence("{signature}; {again}", signature=entry.ending.signature, again=again)
 
 
-def find_late_opt_outs(mailing: Mailing, here: Situation) -> Iterator[Problem]:
+def find_late_opt_outs(
+    mailing: Mailing, here: Situation, check: ListCheck | None = None
+) -> Iterator[Problem]:
     """Warn that recipients opted out after sms.by accepted a mailing, and before it is gone.
 
     They are counted by what was sent and what would be sent now, chunk by chunk, as long as its rows are the same. An
-    opt-out that was withdrawn since lowers that number, so it is the least.
+    opt-out that was withdrawn since lowers that number, so it is the least. What `check` found
+    to be deleted in the account is not sent.
     """
     if here.entry is None or not here.is_scheduled:
         return
@@ -154,6 +161,7 @@ def find_late_opt_outs(mailing: Mailing, here: Situation) -> Iterator[Problem]:
             and not is_past(times[index], here.now)
             and None not in (sent, now.recipients)
             and (sent or 0) > (now.recipients or 0)
+            and not (check is not None and chunk.fingerprint in check.find_deleted(here.desired.address))
         ):
             count += (sent or 0) - (now.recipients or 0)
             names.append(_name(here.project, here.desired.address, entry, index, here.remote))

@@ -121,7 +121,7 @@ class RecipientList:
                 continue
             missing.remove(chunk.index)
             if record.phones is not None and not self.entry.is_withdrawn:
-                outcomes = [_OF_PHONE[state] for state in record.phones]
+                outcomes = list(map(_outcome_of_phone, record.phones, chunk.not_suppressed))
             else:
                 size = _Size(len(chunk.phones), chunk.not_suppressed.count(1))
                 outcomes = _by_opt_out(chunk.not_suppressed, self._outcomes(record, record.recipients, size))
@@ -160,6 +160,10 @@ class RecipientList:
 
     def _outcomes(self, record: ChunkRecord, sent: int | None, size: _Size) -> _Outcomes:
         """Return the outcome of a chunk that was sent to `sent` recipients."""
+        if record.state is ChunkState.SUPPRESSED and any(chunk.declared for chunk in self.entry.chunks):
+            return _Outcomes(
+                _O.UNKNOWN, _O.UNKNOWN
+            )  # perhaps sent with the first chunk of an imported mailing
         if record.state is not ChunkState.ACCEPTED:
             return _OF_CHUNK[record.state]
         if self.entry.is_withdrawn:
@@ -229,10 +233,18 @@ _OF_CHUNK = {
     ChunkState.PENDING: _Outcomes(_O.NOT_SENT, _O.OPTED_OUT),
     ChunkState.DECLARED_UNSENT: _Outcomes(_O.NOT_SENT, _O.OPTED_OUT),
     ChunkState.DRAFT: _Outcomes(_O.NOT_SENT, _O.OPTED_OUT),
-    ChunkState.SUPPRESSED: _Outcomes(_O.OPTED_OUT, _O.OPTED_OUT),
+    ChunkState.SUPPRESSED: _Outcomes(_O.NOT_SENT, _O.OPTED_OUT),
     ChunkState.UNKNOWN: _Outcomes(_O.UNKNOWN, _O.UNKNOWN),
     ChunkState.PARTIAL: _Outcomes(_O.UNKNOWN, _O.UNKNOWN),  # its phones say more
 }
+
+
+def _outcome_of_phone(state: PhoneState, is_kept: int) -> RecipientOutcome:
+    """Return the outcome of a phone that was sent to by itself.
+
+    One that was left out and has not opted out was left out for contact pressure, or for an opt-out that was taken back.
+    """
+    return _O.NOT_SENT if state is PhoneState.SUPPRESSED and is_kept else _OF_PHONE[state]
 
 
 def _by_opt_out(not_suppressed: bytearray, outcomes: _Outcomes) -> list[RecipientOutcome]:

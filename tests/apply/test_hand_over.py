@@ -264,6 +264,24 @@ def test_full_disk_stops_before_anything_is_sent(waiting: Shop, monkeypatch: pyt
     assert _state(waiting, "a") is EntryState.WITHDRAWN
 
 
+def test_hand_over_by_an_older_lock_records_what_is_listed(waiting: Shop) -> None:
+    """It is not sent and not called expired; what sms.by does not list was missed."""
+    waiting.sms_by.script("getSMSMessages", lambda params: _listed(waiting))
+    more = ", release: {before: 1h, at_latest: 58m}"
+    _approve(waiting, a=_to(PHONES[0], more=more), b=_to(PHONES[1]))
+    older = waiting.store.path.read_bytes()
+    _pass(waiting, _HOUR)
+    assert _outcomes(hand_over(replace(_request(waiting), select=("sale/a",)))) == {"a": "sent"}
+    waiting.store.path.write_bytes(older)
+    _pass(waiting, _HOUR)
+    again = hand_over(_request(waiting))
+    assert (_outcomes(again), again.exit_code) == ({"a": "adopted", "b": "skipped"}, ExitCode.REFUSED)
+    assert _state(waiting, "a") is EntryState.COMPLETE
+    assert waiting.sms_by.changes() == ["sendBulkSms"]
+    waiting.sms_by.script("getSMSMessages", OFFLINE)
+    assert _outcomes(hand_over(_request(waiting))) == {"b": "skipped"}
+
+
 # --- watch ---
 
 

@@ -12,6 +12,7 @@ import pytest
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import UploadRecord
 from smsby_deploy.plan.desired import ChunkPlan
+from smsby_deploy.plan.list_check import ListCheck, MissingMailing
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.scheduled import find_late_opt_outs
 from smsby_deploy.problems import Problem
@@ -78,6 +79,19 @@ def test_late_opt_outs_of_an_adopted_chunk(tmp_path: Path) -> None:
     (found,) = _find(tmp_path, (1, 2), _listed(0, 1, count=2), recipients=1)
     assert "at least 1 recipient opted" in found.message
     assert "(id 1)" in found.message
+
+
+@pytest.mark.parametrize(("shown", "count"), [(1, 1), (0, 2)])
+def test_deleted_messages_have_no_late_opt_outs(shown: int, count: int, tmp_path: Path) -> None:
+    """No recipient gets what was deleted in the account; a list that shows nothing at all proves nothing."""
+    here = _situation(
+        _entry(A, A, **_TIME), None, _desired(chunks=tuple(ChunkPlan(mark, 1, mark) for mark in _MARKS))
+    )
+    missing = MissingMailing(here.desired.address, 1, 2, None, frozenset(_MARKS[:1]))
+    found = find_late_opt_outs(
+        load_one(tmp_path).project.mailings[0], here, ListCheck(2, shown, shown, (missing,))
+    )
+    assert [f"at least {count} recipient" in one.message for one in found] == [True]
 
 
 def test_gone_mailing_has_no_late_opt_outs(tmp_path: Path) -> None:

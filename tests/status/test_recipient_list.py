@@ -94,7 +94,11 @@ def test_recipient_list_follows_the_chunks(book: Book) -> None:
     book.record(A, A, P)
     assert book.outcomes() == ["accepted", "accepted", "accepted", "opted out", "not sent", "not sent"]
     book.record(R, U, S)
-    assert book.outcomes() == ["rejected", "rejected", "unknown", "unknown", "opted out", "opted out"]
+    assert book.outcomes() == ["rejected", "rejected", "unknown", "unknown", "not sent", "not sent"]
+    book.opt_out(*PHONES[3:5])
+    assert book.outcomes()[4:] == ["opted out", "not sent"]
+    book.change_chunk(declared=True)
+    assert book.outcomes()[4:] == ["unknown", "unknown"]
 
 
 @pytest.mark.parametrize(
@@ -118,11 +122,13 @@ def test_recipient_list_is_certain_of_opt_outs(
 
 
 def test_recipient_list_of_single_phones(book: Book) -> None:
-    """Of a mailing that is sent phone by phone each phone has its own state."""
+    """Each phone has its own state; one that was left out, under pressure, opted out only if it is an opt-out."""
     book.declare("via: single, text: Hello")
     book.record(ChunkState.PARTIAL)
     book.change_chunk(phones=PhoneStates.parse("a:2 u:1 r:1 s:1 n:1"))
-    assert book.outcomes() == ["accepted", "accepted", "unknown", "rejected", "opted out", "not sent"]
+    assert book.outcomes() == ["accepted", "accepted", "unknown", "rejected", "not sent", "not sent"]
+    book.opt_out(*PHONES[4:])
+    assert book.outcomes()[4:] == ["opted out", "not sent"]
 
 
 @pytest.mark.parametrize(
