@@ -78,10 +78,10 @@ def _join_rows(phones: Sequence[str], texts: Sequence[str]) -> bytes:
     return "".join(pieces).encode()
 
 
-def phones_of(rows: bytes) -> list[bytes]:
+def phones_of(rows: bytes) -> list[str]:
     """Return the phones of `row_lines`, which follow `"` or `{"phone":"` up to the next quote."""
     before = 1 if rows.startswith(b'"') else 3
-    return [line.split(b'"', before + 1)[before] for line in rows.removesuffix(b"\n").split(b"\n")]
+    return [line.split('"', before + 1)[before] for line in rows.decode().removesuffix("\n").split("\n")]
 
 
 def hash_rows(rows: bytes) -> bytes:

@@ -11,6 +11,8 @@ from itertools import count, pairwise, repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+import orjson
+
 if TYPE_CHECKING:
     from smsby_deploy.recipients.rows import DataAge
 
@@ -25,12 +27,13 @@ _LISTED = 20_000  # up to so many numbers the digest is that of the sorted numbe
 _FEW = 20_000  # up to here a set is faster: touching the pages of a map takes longer
 
 
-def number_phones(phones: Iterable[str | bytes]) -> list[int]:
+def number_phones(phones: Iterable[str]) -> list[int]:
     """Return normalized phones as the numbers that a PhoneSet contains.
 
     A number is the distance from 375000000000.
     """
-    return [int(phone) - FIRST_NUMBER for phone in phones]
+    # As one JSON array they are parsed in half the time.
+    return [number - FIRST_NUMBER for number in orjson.loads(f"[{','.join(phones)}]")]
 
 
 class PhoneSet:
@@ -193,7 +196,7 @@ class PhoneSet:
                 if self._bits is None or not left:
                     return
                 bits = self._bits[offset : min(end, offset + _PAGE)]
-                if bits.count(0) < len(bits):
+                if bits != bytes(len(bits)):
                     left -= int.from_bytes(bits, "little").bit_count()
                     yield offset, bits
 

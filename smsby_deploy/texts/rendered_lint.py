@@ -57,7 +57,10 @@ class RenderedLint:
     def note_values(self, joined: str) -> None:
         """Take the values of a column, joined."""
         self.has_gap = self.has_gap or _GAP in joined
-        self.has_link = self.has_link or "://" in joined or "www." in joined
+        # Single characters are found several times as fast, and rarely.
+        self.has_link = (
+            self.has_link or ("/" in joined and "://" in joined) or ("." in joined and "www." in joined)
+        )
 
     def check(self, batch: Batch, texts: Sequence[str], file: str) -> None:
         """Check the texts of a batch, whose lines are in `file`."""

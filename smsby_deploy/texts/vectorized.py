@@ -13,9 +13,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from itertools import repeat
 from math import isfinite
-from operator import contains
 from typing import Any, NamedTuple, TypedDict
 from unicodedata import normalize
 
@@ -87,10 +85,10 @@ class VectorizedTemplate(NamedTuple):
             texts = self.render_columns(*columns)
         except Exception:  # noqa: BLE001 - Jinja2 raises it again and knows the place
             return None
-        joined = _BETWEEN.join(["", *map(_BETWEEN.join, columns)])
-        if any(map(contains, repeat(joined), NOT_VALUE_MARKS)):  # much faster than looking at each value
+        values = [_BETWEEN + _BETWEEN.join(column) for column in columns]  # much faster to search than each
+        if any(mark in joined for mark in NOT_VALUE_MARKS for joined in values):
             texts = _without_rows_of_no_values(texts, [columns[index] for index in self.printed])
-        if not (self.is_composed and (joined.isascii() or is_composed(joined))):
+        if not (self.is_composed and all(joined.isascii() or is_composed(joined) for joined in values)):
             texts = [normalize("NFC", text) for text in texts]
         if not self.is_trimmed:
             texts = list(map(str.strip, texts))

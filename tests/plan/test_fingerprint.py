@@ -69,7 +69,7 @@ def test_row_lines_are_joined_row_line(rows: list[tuple[str, str]], is_personal:
     assert written == b"".join(each)
     assert written.count(b"\n") == len(rows)
     if rows:
-        assert phones_of(written) == [phone.encode() for phone in phones]
+        assert phones_of(written) == phones
 
 
 @given(
