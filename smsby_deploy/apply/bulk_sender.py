@@ -231,11 +231,9 @@ class _MessageBuilder:
         fields = json.dumps(
             {**self._fields, **self._time(index), "name": name, **kind}, ensure_ascii=False
         ).encode()
-        rows = rows.removesuffix(b"\n")
-        if 0 in mask:
-            rows = b"\n".join(compress(rows.split(b"\n"), mask))
         # The rows are JSON already, as they were hashed: parsing and writing them would cost more than all else.
-        body = fields[:-1] + b', "delivery_list": [' + rows.replace(b"\n", b",") + b"]}"
+        listed = b",".join(compress(rows.split(b"\n"), mask))
+        body = b'%b, "delivery_list": [%b]}' % (fields[:-1], listed)
         return ChunkMessage(address, index, body, mask.count(1), is_personal=text is None)
 
     def _time(self, index: int) -> dict[str, str]:

@@ -30,7 +30,9 @@ from smsby_deploy.recipients.rows import (
 from smsby_deploy.wording import counted
 
 _BLOCK_ROWS = 1000
-_ROW_CHARACTERS = 40  # of a typical row; a block of a CSV has this many characters per row, and fits into the CPU cache
+_ROW_CHARACTERS = (
+    40  # of a typical row; a block of a CSV has this many characters per row, and fits into the CPU cache
+)
 _HEADER_LINES = 2000  # with blank ones before it
 _LARGEST_BLOCK = 100_000_000  # characters of rows with quotes that are held at a time
 _ROW_END = "\x7f"  # marks the end of a row; in Cyrillic text, searching for it is faster than for a NUL

@@ -69,7 +69,7 @@ class SendClient(ReadClient):
 
     def prepare_bulk_sms(self, messages: Iterable[bytes], callback_url: str = "") -> PreparedSend:
         """Prepare one sendBulkSms with `messages`, each a JSON object; accepted by its uuid."""
-        array = b"[" + b", ".join(messages) + b"]"
+        array = b"[%b]" % b", ".join(messages)
         return self._prepare("sendBulkSms", {"callback_url": callback_url, "messages": array})
 
     def prepare_sms_list(

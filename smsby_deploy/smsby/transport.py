@@ -351,13 +351,11 @@ def _lost(error: Exception) -> AnswerLost:
 
 def _json_object(params: Mapping[str, Any]) -> bytes:
     """Return the parameters as one JSON object; a value in bytes is JSON already."""
-    pairs = (
-        json.dumps(name).encode()
-        + b": "
-        + (value if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False).encode())
-        for name, value in params.items()
-    )
-    return b"{" + b", ".join(pairs) + b"}"
+    pieces = [b"{"]  # joined once: a value may have megabytes
+    for name, value in params.items():
+        written = value if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False).encode()
+        pieces += (json.dumps(name).encode(), b": ", written, b", ")
+    return b"".join((*pieces[:-1], b"}")) if params else b"{}"
 
 
 def _brackets(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
