@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.dispatcher import Dispatcher
+from smsby_deploy.apply.drift_check import DriftCheck
 from smsby_deploy.apply.reconcile import Reconciler
-from smsby_deploy.apply.reported_check import ReportedCheck
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.config.declarations import Mailing, Project
@@ -232,7 +232,7 @@ class ListSender:
         self._dispatcher = dispatcher
         self._reconciler = reconciler
         self._guardrails = guardrails
-        self._check = ReportedCheck(context)
+        self._check = DriftCheck(context)
 
     def send(
         self, mailing: Mailing, action: Action, filled: int | None = None, review: Review | None = None

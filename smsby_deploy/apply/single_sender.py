@@ -24,8 +24,8 @@ from smsby_deploy.apply.delivery_ledger import (
     baseline_of,
 )
 from smsby_deploy.apply.dispatcher import Dispatcher
+from smsby_deploy.apply.drift_check import DriftCheck
 from smsby_deploy.apply.reconcile import Reconciler
-from smsby_deploy.apply.reported_check import ReportedCheck
 from smsby_deploy.apply.result import MailingRun
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.apply.worker_pool import StopSending
@@ -204,7 +204,7 @@ class SingleSender:
         self._chunks = chunks
         self._ledger = ledger
         self._factory = MessageFactory(context, dispatcher)
-        self._check = ReportedCheck(context)
+        self._check = DriftCheck(context)
 
     def send(self, mailing: Mailing, action: Action) -> None:
         """Make the missing messages, wait for their approval, and send them.

@@ -385,7 +385,7 @@ def mask_text(mailing: Mailing, text: str, values: Mapping[str, str], phone: str
     picked = template.pick(values) if template is not None else None
     if picked is None or _has_own_text(mailing, text):
         return mask_phone_in(mask_values(text, values.values()), phone)
-    from smsby_deploy.texts.origin import mask_data
+    from smsby_deploy.texts.masking import mask_data
 
     return mask_data(picked, values, text)
 

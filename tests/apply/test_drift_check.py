@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.apply.reported_check import CLOCK_DIFFERENCE, ReportedCheck
+from smsby_deploy.apply.drift_check import CLOCK_DIFFERENCE, DriftCheck
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.drift import ReportedValues
@@ -18,13 +18,13 @@ from tests.apply.fake_smsby import Shop, error
 _NOTHING = ReportedValues(None, None, None)
 
 
-def _check(shop: Shop, mailing: str = "") -> tuple[ReportedCheck, World]:
+def _check(shop: Shop, mailing: str = "") -> tuple[DriftCheck, World]:
     """A check on the virtual clock, for the mailing of `shop`."""
     shop.mailing(f"recipients: ['375290000001'], text: Hi{mailing}")
     world = World()
     context = replace(world.context, project=shop.load().project, client=shop.client)
     world.context = context
-    return ReportedCheck(context), world
+    return DriftCheck(context), world
 
 
 def _objection(
@@ -36,13 +36,13 @@ def _objection(
     return check.objection("message 5", one, replace(action, **sender), answers, parts=parts)
 
 
-def test_reported_check_of_what_is_not_reported(shop: Shop) -> None:
+def test_drift_check_of_what_is_not_reported(shop: Shop) -> None:
     """Nothing is compared, and nothing objected to."""
     assert _objection(shop) == _objection(shop, _NOTHING) == ""
     assert shop.sms_by.calls == []
 
 
-def test_reported_check_names_values_and_ways_out(shop: Shop) -> None:
+def test_drift_check_names_values_and_ways_out(shop: Shop) -> None:
     """Each difference once, whatever number of answers report it."""
     answer = ReportedValues(None, None, "Kvetka", 3)
     assert _objection(shop, answer, answer, alphaname="MyShop") == (
@@ -52,7 +52,7 @@ def test_reported_check_names_values_and_ways_out(shop: Shop) -> None:
     )
 
 
-def test_reported_check_warns_once_of_fewer_parts(shop: Shop) -> None:
+def test_drift_check_warns_once_of_fewer_parts(shop: Shop) -> None:
     """They are no objection."""
     check, world = _check(shop)
     (run,), (mailing,) = world.context.runs.values(), world.context.project.mailings
@@ -67,9 +67,7 @@ def test_reported_check_warns_once_of_fewer_parts(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("later", "is_objected"), [(timedelta(0), False), (CLOCK_DIFFERENCE, False), (timedelta(hours=3), True)]
 )
-def test_reported_check_of_a_mailing_that_goes_at_once(
-    shop: Shop, later: timedelta, is_objected: bool
-) -> None:
+def test_drift_check_of_a_mailing_that_goes_at_once(shop: Shop, later: timedelta, is_objected: bool) -> None:
     """A time in the past, and one that a wrong clock explains, are at once; three hours later is another zone."""
     time = int((World().clock.now() + later).timestamp())
     assert bool(_objection(shop, ReportedValues(time, None, None))) is is_objected
@@ -78,7 +76,7 @@ def test_reported_check_of_a_mailing_that_goes_at_once(
 @pytest.mark.parametrize(
     ("reported", "is_objected"), [(1796108400, False), (1796119200, True), (0, True), (1796108460, True)]
 )
-def test_reported_check_of_a_scheduled_mailing(shop: Shop, reported: int, is_objected: bool) -> None:
+def test_drift_check_of_a_scheduled_mailing(shop: Shop, reported: int, is_objected: bool) -> None:
     """Its time is compared to the minute; no time means that it would be sent at once."""
     scheduled = ", schedule_time: '2026-12-01T10:00:00+03:00'"
     assert World().clock.now().timestamp() == 1796108400  # 07:00 UTC
@@ -98,14 +96,14 @@ def test_reported_check_of_a_scheduled_mailing(shop: Shop, reported: int, is_obj
         ({"alphaname": "System name", "alphaname_id": 0}, "SMS.by", False),
     ],
 )
-def test_reported_check_of_a_sender(
+def test_drift_check_of_a_sender(
     shop: Shop, sender: dict[str, Any], reported: str, is_objected: bool
 ) -> None:
     """The files may give it by its id; the names of the system sender differ."""
     assert bool(_objection(shop, ReportedValues(None, None, reported), **sender)) is is_objected
 
 
-def test_reported_check_needs_the_names_of_the_account(shop: Shop) -> None:
+def test_drift_check_needs_the_names_of_the_account(shop: Shop) -> None:
     """If sms.by cannot be asked for the name of an id, nothing is sent."""
     shop.sms_by.script("getAlphanames", error("token is invalid", 403))
     with pytest.raises(StopSending) as caught:

@@ -28,7 +28,7 @@ _WAYS_OUT = {
 }
 
 
-class ReportedCheck:
+class DriftCheck:
     """Compares what sms.by reports with what was reviewed."""
 
     def __init__(self, context: ApplyContext) -> None:
