@@ -254,7 +254,7 @@ class MeasuredFiles:
             tool=TOOL,
             select=self.select,
             inputs=hash_inputs(project, mailings) | planner.snapshots,
-            lock=stamp_lock(self.lock, {*(action.address for action in actions), *self.orphans}),
+            lock=stamp_lock(self.lock, [action.address for action in actions], self.orphans),
             actions=Actions(actions, self._orphans),
             problems=tuple(problems),
             currency=project.price.currency if project.price else None,

@@ -6,9 +6,10 @@ The hashes of all inputs are among the compared values.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 from smsby_deploy.config.declarations import Mailing, Project
@@ -95,16 +96,17 @@ def finished_queries(actions: Iterable[Action], snapshots: Iterable[str]) -> fro
     return frozenset(finished & set(snapshots))
 
 
-def stamp_lock(lock: Lock, addresses: Set[str]) -> LockStamp:
+def stamp_lock(lock: Lock, *addresses: Iterable[str]) -> LockStamp:
     """Return what a plan of these mailings records of the lock that it is made against."""
 
     def stamps() -> dict[str, str]:
+        planned = frozenset(chain(*addresses))
         found = {
             address: hashlib.sha256(stored).hexdigest()
-            for address, stored in encoded(lock.mailings, addresses)
+            for address, stored in encoded(lock.mailings, planned)
             if _LAPSED not in stored
         }
-        others = (address for address in addresses if address in lock.mailings and address not in found)
+        others = (address for address in planned if address in lock.mailings and address not in found)
         found.update((address, _stamp(lock.mailings[address])) for address in others)
         return dict(sorted(found.items()))
 

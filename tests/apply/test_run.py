@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,10 +15,14 @@ from smsby_deploy.apply.run import apply_plan
 from smsby_deploy.errors import OutcomeUnknown, SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock import journal
-from smsby_deploy.lock.records import ChunkState
+from smsby_deploy.lock.entry_json import read_entry
+from smsby_deploy.lock.records import ChunkState, Entry, Lock
+from smsby_deploy.lock.serialization import write_lock
+from smsby_deploy.output.json_documents import apply_document, json_parts
 from tests.apply.fake_dispatch import VirtualClock
 from tests.apply.fake_smsby import EMPTY_LIST, OFFLINE, PHONES, Shop, error, ok
 from tests.apply.test_preflight import _plan, _request
+from tests.lock.examples import entry
 
 ACCEPTED = ok({"uuid": "cc9c8043", "success": "OK"})
 
@@ -122,3 +127,27 @@ def test_apply_plan_says_so_if_the_journal_cannot_be_started(
         apply_plan(_request(shop))
     assert not isinstance(caught.value, OutcomeUnknown)
     assert shop.sms_by.changes() == []
+
+
+def test_apply_decodes_no_recorded_mailing_that_is_gone(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand of them are skipped, with their recipients, and are written as they were."""
+    old = {f"old/m{number:03}": entry(ChunkState.ACCEPTED) for number in range(1000)}
+    shop.store.path.write_text(write_lock(Lock("shop", 1, "line", old)), "utf-8")
+    decoded = []
+
+    def count(document: dict[str, Any]) -> Entry:
+        decoded.append(document)
+        return read_entry(document)
+
+    monkeypatch.setattr("smsby_deploy.lock.stored_mailings.read_entry", count)
+    _campaign(shop, _bulk("a", PHONES[0]))
+    shop.sms_by.script("sendBulkSms", ACCEPTED)
+    result = apply_plan(_request(shop))
+    document = json.loads("".join(json_parts(apply_document(result))))
+    assert len(decoded) == 1  # what was sent is read back before it is recorded
+    assert result.exit_code is ExitCode.DONE
+    assert (document["summary"]["sent"], document["summary"]["skipped"]) == (1, 1000)
+    assert {one["recipients"] for one in document["mailings"][1:]} == {old["old/m000"].recipients}
+    after = shop.lock().mailings
+    assert [after[address] for address in old] == list(old.values())
+    assert after["sale/a"].is_complete

@@ -9,7 +9,8 @@ import pytest
 
 from smsby_deploy.lock.decisions import Ending, EndingKind
 from smsby_deploy.lock.records import EVERY_MAILING, ChunkState, Entry, Lock, Resolution
-from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing
+from smsby_deploy.lock.serialization import read_lock, write_lock
+from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing, shows_any
 from smsby_deploy.plan.remote_state import view_remote
 from smsby_deploy.smsby.parsers import RemoteMailing, read_mailings
 from tests.lock.examples import entry
@@ -30,7 +31,12 @@ def _listed(*names: str) -> list[RemoteMailing]:
 
 
 def _check(lock: Lock, *names: str) -> ListCheck:
-    return check_list(lock, view_remote("shop", _listed(*names)), now=NOW, reconcile_seconds=30)
+    """Return the check of a lock, which is the same for one that was read from a file."""
+    remote, read = view_remote("shop", _listed(*names)), read_lock(write_lock(lock), "lock")
+    check, again = (check_list(one, remote, now=NOW, reconcile_seconds=30) for one in (lock, read))
+    assert check == again
+    assert shows_any(lock, remote) is shows_any(read, remote)
+    return check
 
 
 @pytest.mark.parametrize(
@@ -129,3 +135,24 @@ def test_list_check_doubt_names_both_counts() -> None:
     lock = Lock("shop", mailings={"sale/vip": _accepted("0" * 10, timedelta(hours=1))})
     doubt = _check(lock, "x", "y").doubt
     assert "1 chunk " in doubt and "2 mailings shows 0" in doubt and "lock bind" in doubt
+
+
+@pytest.mark.parametrize(
+    ("name", "is_shown"),
+    [
+        ("sale/vip shop#0000000000", True),
+        ("old/name shop#0000000000", True),
+        ("sale/vip shop#1111111111", False),
+        ("a-long-campaign/vip sho", False),
+        ("a-longer-campaign/one", True),
+    ],
+)
+def test_shows_any_by_fingerprint_or_truncated_name(name: str, is_shown: bool) -> None:
+    """Whichever mailing of a long lock it is, and in whatever revision."""
+    hour = timedelta(hours=1)
+    old = replace(_accepted("2" * 10, hour), revision=2, earlier=(_accepted("0" * 10, hour),))
+    others = {f"sale/m{number}": _accepted(f"{number:x}".zfill(10), hour) for number in range(2, 300)}
+    mailings = {"a-longer-campaign/one": _accepted("3" * 10, hour), **others, "sale/vip": old}
+    lock = Lock("shop", mailings=dict(sorted(mailings.items())))
+    _check(lock, name)
+    assert shows_any(lock, view_remote("shop", _listed(name))) is is_shown

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.lock.archive import append_archive
 from smsby_deploy.lock.decisions import Ending, EndingKind
+from smsby_deploy.lock.entry_json import read_entry
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock, NamedId
+from smsby_deploy.lock.serialization import read_lock, write_lock
 from smsby_deploy.plan.desired import AudienceCounts, Desired
 from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
 from smsby_deploy.plan.planner import make_plan
@@ -83,7 +87,7 @@ def _record(
         )
         for action in plan.actions
     }
-    return Lock("shop", mailings=entries)
+    return read_lock(write_lock(Lock("shop", mailings=entries)), "lock")
 
 
 def _warnings(plan: Plan) -> list[tuple[str, str | None, str]]:
@@ -311,6 +315,37 @@ def test_archived_mailing_in_the_files_is_a_noop(tmp_path: Path) -> None:
     raised = _plan(tmp_path, mailings, lock, more="revision: 2")
     assert raised.actions[0].action is ActionKind.CREATE
     assert "SENT_AGAIN" in {one.code for one in raised.problems}
+
+
+@pytest.mark.parametrize("is_archived", [False, True])
+def test_plan_reads_only_recorded_mailings_that_resemble_one(
+    is_archived: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a thousand, whether in the lock or archived, and their actions are made when they are asked for."""
+    (like,) = _record(_plan(tmp_path, {"old": (ROWS, TEXT)})).mailings.values()
+    names = ("content_digest", "audience_digest", "text_digest", "recipients_digest")
+    others = {
+        f"gone/m{number}": replace(
+            like, **{name: sha256(f"{name}{number}".encode()).hexdigest() for name in names}
+        )
+        for number in range(999)
+    }
+    lock = read_lock(write_lock(Lock("shop", mailings={**others, "gone/same": like})), "lock")
+    lock = _archive(lock, tmp_path) if is_archived else lock
+    decoded: list[Entry] = []
+
+    def count(document: dict[str, Any]) -> Entry:
+        decoded.append(read_entry(document))
+        return decoded[-1]
+
+    monkeypatch.setattr("smsby_deploy.lock.stored_mailings.read_entry", count)
+    monkeypatch.setattr("smsby_deploy.lock.archive.read_entry", count)
+    plan = _plan(tmp_path, {"new": (ROWS, TEXT)}, lock)
+    (action,) = plan.decided
+    assert action.reason_code is ReasonCode.COLLISION
+    assert (plan.counts[ActionKind.ORPHAN], plan.archived) == ((0, 1000) if is_archived else (1000, 0))
+    assert decoded == [like]
+    assert len(plan.actions) == len(list(plan.actions)) == (1 if is_archived else 1001)
 
 
 def test_own_texts_are_compared_in_any_order(tmp_path: Path) -> None:
