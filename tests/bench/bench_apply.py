@@ -70,13 +70,18 @@ def make_certificate() -> tuple[Path, Path]:
 
 def apply(folder: Path, url: str, lock: bytes = b"") -> Cost:
     """Run `apply` for the project in `folder` with this lock, by default without one."""
+    put_lock(folder, lock)
+    environ = {"SMSBY_TOKEN": "bench", "SMSBY_API_URL": url, "REQUESTS_CA_BUNDLE": str(_BUNDLE)}
+    command = (*COMMAND, "-q", "-C", str(folder), "apply", "--auto-approve", "--format", "json")
+    return run_process(command, environ=environ)
+
+
+def put_lock(folder: Path, lock: bytes) -> None:
+    """Give the project in `folder` this lock; none if it is empty."""
     for path in folder.glob("smsby.lock.json*"):
         path.unlink()
     if lock:
         (folder / "smsby.lock.json").write_bytes(lock)
-    environ = {"SMSBY_TOKEN": "bench", "SMSBY_API_URL": url, "REQUESTS_CA_BUNDLE": str(_BUNDLE)}
-    command = (*COMMAND, "-q", "-C", str(folder), "apply", "--auto-approve", "--format", "json")
-    return run_process(command, environ=environ)
 
 
 def measure(runs: int, rows: int) -> list[Figure]:
