@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
+
+from smsby_deploy.wording import sentence
 
 # Nothing that a checkout configures is run.
 SAFE_OPTIONS = (
@@ -15,6 +18,7 @@ SAFE_OPTIONS = (
     "safe.bareRepository=explicit",
 )
 _TIMEOUT = 10.0  # seconds
+_LITERALLY = "--literal-pathspecs"  # a file may be called `*.yaml`, or `:!other.yaml`
 
 
 def ask_git(folder: Path, *arguments: str) -> str | None:
@@ -35,3 +39,35 @@ def ask_git(folder: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+class Author(NamedTuple):
+    """The author of the last commit of a file.
+
+    `email` is in lower case, and empty if `why_unknown` says why it is not known.
+    """
+
+    email: str
+    why_unknown: str = ""
+
+
+def find_author(root: Path, file: str) -> Author:
+    """Return the author of the last commit of `file`.
+
+    It is not known if `file` has uncommitted changes, or if its history is not complete.
+    """
+    if ask_git(root, "rev-parse", "--is-inside-work-tree") != "true":
+        return Author("", sentence("{file} is in no git repository, which knows its author", file=file))
+    if ask_git(root, _LITERALLY, "status", "--porcelain", "--", file) != "":
+        return Author("", sentence("{file} has changes that are not committed", file=file))
+    email, _, parents = (
+        ask_git(root, _LITERALLY, "log", "-1", "--format=%ae%x00%P", "--", file) or ""
+    ).partition("\0")
+    if not parents and ask_git(root, "rev-parse", "--is-shallow-repository") != "false":
+        why = sentence(
+            "the checkout lacks the history of {file}, which names its author (fetch all of it)", file=file
+        )
+        return Author("", why)
+    return Author(
+        email.casefold(), "" if email else sentence("the last commit of {file} names no author", file=file)
+    )

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.git import ask_git
+from smsby_deploy.git import ask_git, find_author
+from tests.commits import commit, git
 
 
 def test_ask_git(tmp_path: Path) -> None:
@@ -33,3 +34,34 @@ def test_ask_git_runs_no_monitor_of_the_checkout(tmp_path: Path) -> None:
     subprocess.run(["git", "config", "core.fsmonitor", str(monitor)], cwd=tmp_path, check=True)
     assert ask_git(tmp_path, "status", "--porcelain") is not None
     assert not (tmp_path / "started").exists()
+
+
+@pytest.mark.parametrize("file", ["s*.yaml", ":!other.yaml"])
+def test_find_author_of_a_file_named_as_a_pattern(tmp_path: Path, file: str) -> None:
+    """git would take the author of any other file that the pattern matches."""
+    (tmp_path / file).write_text("a", "utf-8")
+    (tmp_path / "sale.yaml").write_text("a", "utf-8")
+    commit(tmp_path, file)
+    commit(tmp_path, author="Eve <eve@example.com>")
+    assert find_author(tmp_path, file).email == "anna@example.com"
+
+
+def test_find_author(tmp_path: Path) -> None:
+    (tmp_path / "sale.yaml").write_text("a", "utf-8")
+    commit(tmp_path)
+    assert find_author(tmp_path, "sale.yaml").email == "anna@example.com"
+    (tmp_path / "sale.yaml").write_text("b", "utf-8")
+    assert "not committed" in find_author(tmp_path, "sale.yaml").why_unknown
+
+
+def test_find_author_in_a_shallow_checkout(tmp_path: Path) -> None:
+    """The only commit it has may be another one than that which changed the file last."""
+    origin = tmp_path / "origin"
+    origin.mkdir()
+    (origin / "sale.yaml").write_text("a", "utf-8")
+    commit(origin)
+    git(origin, "commit", "-q", "--allow-empty", "-m", "Something else")
+    git(tmp_path, "clone", "-q", "--depth=1", origin.as_uri(), "shallow")
+    assert "lacks the history" in find_author(tmp_path / "shallow", "sale.yaml").why_unknown
+    git(tmp_path / "shallow", "fetch", "-q", "--unshallow")
+    assert find_author(tmp_path / "shallow", "sale.yaml").email == "anna@example.com"

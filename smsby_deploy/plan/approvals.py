@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from smsby_deploy.config.declarations import ApprovalPolicy, ApprovalRule, Mailing, Project
 from smsby_deploy.config.project_loader import campaign_inputs
-from smsby_deploy.git import ask_git
+from smsby_deploy.git import Author, find_author
 from smsby_deploy.lock.documents import check_approval
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.ssh_signatures import find_signer
@@ -30,7 +30,6 @@ from smsby_deploy.wording import sentence
 FOLDER = "approvals"
 APPROVAL = "APPROVAL"
 _MAX_BYTES = 10_000_000
-_LITERALLY = "--literal-pathspecs"  # a file may be called `*.yaml`, or `:!other.yaml`
 
 
 class SignedMailing(NamedTuple):
@@ -227,38 +226,6 @@ class ApprovalCheck:
         if file not in self._authors:
             self._authors[file] = find_author(self.project.root, file)
         return self._authors[file]
-
-
-class Author(NamedTuple):
-    """The author of the last commit of a file.
-
-    `email` is in lower case, and empty if `why_unknown` says why it is not known.
-    """
-
-    email: str
-    why_unknown: str = ""
-
-
-def find_author(root: Path, file: str) -> Author:
-    """Return the author of the last commit of `file`.
-
-    It is not known if `file` has uncommitted changes, or if its history is not complete.
-    """
-    if ask_git(root, "rev-parse", "--is-inside-work-tree") != "true":
-        return Author("", sentence("{file} is in no git repository, which knows its author", file=file))
-    if ask_git(root, _LITERALLY, "status", "--porcelain", "--", file) != "":
-        return Author("", sentence("{file} has changes that are not committed", file=file))
-    email, _, parents = (
-        ask_git(root, _LITERALLY, "log", "-1", "--format=%ae%x00%P", "--", file) or ""
-    ).partition("\0")
-    if not parents and ask_git(root, "rev-parse", "--is-shallow-repository") != "false":
-        why = sentence(
-            "the checkout lacks the history of {file}, which names its author (fetch all of it)", file=file
-        )
-        return Author("", why)
-    return Author(
-        email.casefold(), "" if email else sentence("the last commit of {file} names no author", file=file)
-    )
 
 
 def _applies(rule: ApprovalRule, mailing: Mailing, size: Size) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +13,8 @@ import pytest
 
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
-from smsby_deploy.plan.approvals import find_author
 from smsby_deploy.plan.planner import make_plan
+from tests.commits import commit
 from tests.plan.approval_desk import Desk
 from tests.plan.examples import CAMPAIGN, FixedClock
 from tests.plan.ssh_keys import Keys, make_keys, signer_line
@@ -289,21 +288,9 @@ def test_linked_approval_is_not_read(desk: Desk, tmp_path: Path) -> None:
 # --- The author ------------------------------------------------------------------------------------------------------
 
 
-def _git(folder: Path, *arguments: str) -> None:
-    identity = ("-c", "user.name=Anna", "-c", "user.email=Anna@Example.com", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
-
-
-def _commit(folder: Path, *files: str, author: str = "Anna <Anna@Example.com>") -> None:
-    if not (folder / ".git").exists():
-        _git(folder, "init", "-q", "-b", "main")
-    _git(folder, "--literal-pathspecs", "add", *(files or ("sale.yaml",)))
-    _git(folder, "commit", "-q", "-m", "A campaign", "--author", author)
-
-
 def test_author_does_not_count(desk: Desk) -> None:
     desk.rules("{need: 1, not_author: true}")
-    _commit(desk.root)
+    commit(desk.root)
     desk.sign("anna")
     assert "the author of the last commit of sale.yaml does not count" in desk.reasons()[0]
     desk.sign("boris")
@@ -327,8 +314,8 @@ def test_author_of_a_text_or_list_does_not_count(desk: Desk, file: str) -> None:
     (desk.root / "templates").mkdir()
     for name, content in contents.items():
         (desk.root / name).write_text(content, "utf-8")
-    _commit(desk.root, *({"sale.yaml", *contents} - {file}), author="Eve <eve@example.com>")
-    _commit(desk.root, file)
+    commit(desk.root, *({"sale.yaml", *contents} - {file}), author="Eve <eve@example.com>")
+    commit(desk.root, file)
     desk.sign("anna")
     assert f"the author of the last commit of {file} does not count" in desk.reasons()[0]
     desk.sign("boris")
@@ -342,43 +329,12 @@ def test_list_that_git_does_not_have_has_no_author(desk: Desk) -> None:
     )
     desk.rules("{need: 1, not_author: true}")
     (desk.root / "list.csv").write_text("phone\n375291234567\n", "utf-8")
-    _commit(desk.root)
+    commit(desk.root)
     desk.sign("boris")
     assert [action.action for action in desk.plan().actions] == ["create"]
-
-
-@pytest.mark.parametrize("file", ["s*.yaml", ":!other.yaml"])
-def test_author_of_a_file_named_as_a_pattern(tmp_path: Path, file: str) -> None:
-    """git would take the author of any other file that the pattern matches."""
-    (tmp_path / file).write_text("a", "utf-8")
-    (tmp_path / "sale.yaml").write_text("a", "utf-8")
-    _commit(tmp_path, file)
-    _commit(tmp_path, author="Eve <eve@example.com>")
-    assert find_author(tmp_path, file).email == "anna@example.com"
 
 
 def test_no_signature_counts_without_an_author(desk: Desk) -> None:
     desk.rules("{need: 1, not_author: true}")
     desk.sign("boris")
     assert "no signature counts while sale.yaml is in no git repository" in desk.reasons()[0]
-
-
-def test_find_author(tmp_path: Path) -> None:
-    (tmp_path / "sale.yaml").write_text("a", "utf-8")
-    _commit(tmp_path)
-    assert find_author(tmp_path, "sale.yaml").email == "anna@example.com"
-    (tmp_path / "sale.yaml").write_text("b", "utf-8")
-    assert "not committed" in find_author(tmp_path, "sale.yaml").why_unknown
-
-
-def test_find_author_in_a_shallow_checkout(tmp_path: Path) -> None:
-    """The only commit it has may be another one than that which changed the file last."""
-    origin = tmp_path / "origin"
-    origin.mkdir()
-    (origin / "sale.yaml").write_text("a", "utf-8")
-    _commit(origin)
-    _git(origin, "commit", "-q", "--allow-empty", "-m", "Something else")
-    _git(tmp_path, "clone", "-q", "--depth=1", origin.as_uri(), "shallow")
-    assert "lacks the history" in find_author(tmp_path / "shallow", "sale.yaml").why_unknown
-    _git(tmp_path / "shallow", "fetch", "-q", "--unshallow")
-    assert find_author(tmp_path / "shallow", "sale.yaml").email == "anna@example.com"
