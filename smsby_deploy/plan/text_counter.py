@@ -115,13 +115,16 @@ class PrefixCounter:
 
     def add_each(self, phones: Sequence[str], size: BatchSize) -> None:
         """Count `phones`; `size` is that of the texts, one for each of them."""
+        usual = 1 + size.by_parts.index(max(size.by_parts))
         found = self._count(phones)
         self._recipients.update(found)
-        self._parts.update(found)  # the first part of each
-        for parts in range(2, size.longest + 1):
-            if any(size.by_parts[: parts - 1]):
-                found = self._count(list(compress(phones, map(parts.__le__, size.each))))
-            self._parts.update(found)
+        for prefix, count in found.items():
+            self._parts[prefix] += count * usual
+        for parts, texts in enumerate(size.by_parts, start=1):
+            if texts and parts != usual:
+                others = list(compress(phones, size.mark_texts_of(parts)))
+                for prefix, count in self._count(others).items():
+                    self._parts[prefix] += count * (parts - usual)
 
     def _count(self, phones: Sequence[str]) -> Mapping[str, int]:
         """Count `phones` by prefix.

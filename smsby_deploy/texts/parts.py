@@ -125,6 +125,10 @@ def split_parts(text: str, size: TextSize) -> list[str]:
     return [*pieces, text[start:]]
 
 
+# By the number of parts: a table by which bytes.translate marks the texts that have as many.
+_IS_PARTS = [bytes(parts == one for one in range(256)) for parts in range(4)]
+
+
 class BatchSize(NamedTuple):
     """The sizes of several texts: how many take 1, 2 and 3 parts, and how many are GSM-7.
 
@@ -146,13 +150,20 @@ class BatchSize(NamedTuple):
         """Parts of the longest text; 0 without texts."""
         return max((parts for parts, count in enumerate(self.by_parts, 1) if count), default=0)
 
+    def mark_texts_of(self, parts: int) -> bytearray:
+        """Return 1 for each text of so many parts, else 0."""
+        return self.each.translate(_IS_PARTS[parts])
+
 
 def _parts_by_length(table: tuple[int, ...]) -> list[int]:
     """The parts of 0, 1, 2, … units, up to three parts."""
     return [bisect_left(table, units) + 1 for units in range(table[2] + 1)]
 
 
-_GSM7_PARTS, _UCS2_PARTS = _parts_by_length(GSM7_UNITS), _parts_by_length(UCS2_UNITS)
+_GSM7_PARTS = _parts_by_length(GSM7_UNITS)
+_UCS2_PARTS = bytes(_parts_by_length(UCS2_UNITS)).ljust(
+    256, b"\0"
+)  # so few units that bytes.translate looks them up
 
 
 def measure_batch(texts: Sequence[str]) -> BatchSize | None:
@@ -176,9 +187,11 @@ def measure_batch(texts: Sequence[str]) -> BatchSize | None:
     if ucs2 and not _has_only_single_units(joined):
         return None
     try:
-        parts = bytearray(map(_UCS2_PARTS.__getitem__, map(len, ucs2)))  # counts faster than a list
+        parts = bytearray(map(len, ucs2)).translate(_UCS2_PARTS)
         parts_of_gsm7 = bytearray(map(_GSM7_PARTS.__getitem__, map(len, gsm7)))
-    except IndexError:
+    except (IndexError, ValueError):
+        return None
+    if 0 in parts:
         return None
     if gsm7:  # back in the order of the texts
         parts = bytearray(map(next, map((iter(parts), iter(parts_of_gsm7)).__getitem__, is_gsm7)))
