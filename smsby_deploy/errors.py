@@ -58,17 +58,22 @@ class FilesInvalid(SmsbyDeployError):
         self.problems = tuple(problems)
 
 
+_LOST_RESULT = (
+    "run `smsby-deploy status` to see what was sent, and `smsby-deploy plan` to see what remains to be done"
+)
+
+
 class OutputLost(SmsbyDeployError):
     """Stdout is closed or full, so the output of a command cannot be written."""
 
     def __init__(self, why: str, *, result: str = "", exit_code: ExitCode = ExitCode.FAILED) -> None:
         """Take the worse of 1 and the command's own `exit_code`.
 
-        `result` says in a line what the output would have said.
+        `result` says in a line what the output would have said; empty if the command sends nothing.
         """
         super().__init__(
             f"cannot write the output: {why}{f'; the result: {result}' if result else ''}",
-            hint="run `smsby-deploy status` to see what was sent, and `smsby-deploy plan` to see what remains to be done",
+            hint=_LOST_RESULT if result else "",
         )
         self.why = why
         self.exit_code = first_exit_code([ExitCode.FAILED, exit_code])
@@ -94,6 +99,12 @@ class SmsbyUnavailable(SmsbyDeployError):
 
     exit_code = ExitCode.UNREACHABLE
     retry_after: float | None = None
+
+
+# The client does not know the environment that it works for.
+CHECK_TOKEN = (
+    "check the token: it is in SMSBY_TOKEN, or in the variable that `token_env` of this environment names"
+)
 
 
 class TokenRefused(SmsbyUnavailable):

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,7 +24,7 @@ from smsby_deploy.smsby.facts import CallbackForm, FactName, Gap
 from smsby_deploy.smsby.parsers import RemoteMailing
 from smsby_deploy.smsby.retry import poll
 from smsby_deploy.smsby.send_client import SendClient
-from smsby_deploy.status.callbacks import Callbacks, callbacks_path, was_called_back
+from smsby_deploy.status.callbacks import Callbacks, callbacks_end, callbacks_path, was_called_back
 
 _LEAD = timedelta(minutes=2)  # so that the clock of schedule_time shows, and the SMS still arrives soon
 _WAIT = 300.0  # seconds for a last status
@@ -39,9 +38,11 @@ Miss = Callable[[FactName, Gap, str], None]
 
 @dataclass
 class _Observed:
-    """What was seen of the one mailing so far."""
+    """What was seen of the one mailing so far; its callbacks are those from `begins` on."""
 
     sent_at: float
+    begins: int
+    callbacks: Callbacks
     lag: float | None = None
     listed: RemoteMailing | None = None
     statuses: list[str] = field(default_factory=list)
@@ -85,6 +86,8 @@ class SelfTest:
             "delivery_list": [phone],
         }
         callback = self._project.api.reports_to
+        path = callbacks_path(self._project.lock)
+        begins = callbacks_end(path)
         request = self._client.prepare_bulk_sms([json.dumps(message).encode()], callback)
         self._clock.sleep(self._client.take_turn())
         try:
@@ -95,7 +98,7 @@ class SelfTest:
             )
             raise
         assert outcome.uuid is not None
-        seen = _Observed(self._clock.monotonic())
+        seen = _Observed(self._clock.monotonic(), begins, Callbacks(path, begins))
         for _ in poll(_WAIT, clock=self._clock, pause=self._clock.sleep):
             with suppress(SmsbyUnavailable, ApiError):  # it was sent: what can still be seen of it counts
                 self._look(seen, outcome.uuid, phone)
@@ -116,10 +119,9 @@ class SelfTest:
                     if phone.endswith(delivery.phone[-9:]) and delivery.status not in seen.statuses[-1:]:
                         seen.statuses.append(delivery.status)
         if seen.callback is None and self._project.api.callback_url:
-            path: Path = callbacks_path(self._project.lock)
-            if Callbacks(path).read(uuid):
+            if seen.callbacks.read(uuid):
                 seen.callback = CallbackForm.REPORT
-            elif was_called_back(path, uuid):
+            elif was_called_back(callbacks_path(self._project.lock), uuid, seen.begins):
                 seen.callback = CallbackForm.OTHER
 
     def _learn_size(self, count: int) -> None:

@@ -51,7 +51,10 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
     method = find_method(name)
     params = (_read_input(file) if file is not None else {}) | _read_pairs(pairs)
     if "token" in params:
-        raise UsageError("the token cannot be passed as a parameter", hint="set SMSBY_TOKEN")
+        raise UsageError(
+            "the token cannot be passed as a parameter",
+            hint="set SMSBY_TOKEN, or the variable that `token_env` of the environment names",
+        )
     check_params(method, params)
     params = complete_params(method, params)
     if method.sends_with(params) and not yes:

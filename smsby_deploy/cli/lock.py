@@ -133,7 +133,7 @@ def _find_archivable(
     context: Context, project: Project, lock: Lock, select: tuple[str, ...], older_than: timedelta | None
 ) -> Archivable:
     """Ask sms.by about what is not known to be final, and remember it as `status` does."""
-    from smsby_deploy.cli.account import binding_of, open_reader, secret_of
+    from smsby_deploy.cli.account import binding_of, listing_seconds, open_reader, secret_of
     from smsby_deploy.cli.session import progress_of
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.status.archivable import find_archivable
@@ -143,7 +143,7 @@ def _find_archivable(
     clock, environ = SystemClock(), context.environ
     secret, cache = secret_of(project.api, environ), final_path(project.lock)
     options = StatusOptions(
-        reconcile_seconds=project.api.reconcile_seconds,
+        reconcile_seconds=listing_seconds(project.api, environ),
         here=binding_of(project.api, environ),
         settle_after=project.settle_after,
         final=read_final(cache, secret),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from smsby_deploy.errors import Refused
+from smsby_deploy.errors import CHECK_TOKEN, Refused
 from smsby_deploy.lock.records import Lock
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -64,7 +64,7 @@ def find_binding(lock: Lock, here: Binding, *, is_shown: bool) -> Binding | None
             raise Refused(
                 f"the lock records what account {lock.account} of {lock.service} accepted, but this run uses account "
                 f"{here.account}, whose list shows none of its mailings",
-                hint="check SMSBY_TOKEN; if the token of the same account was replaced, run `smsby-deploy lock bind`",
+                hint=f"{CHECK_TOKEN}; if the token of the same account was replaced, run `smsby-deploy lock bind`",
             )
         return None
     is_recorded = lock.service is not None and known == here

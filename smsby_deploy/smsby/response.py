@@ -27,7 +27,7 @@ from datetime import datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from smsby_deploy.errors import ApiError, SmsbyDeployError, TokenRefused
+from smsby_deploy.errors import CHECK_TOKEN, ApiError, SmsbyDeployError, TokenRefused
 from smsby_deploy.privacy import hide_token
 
 _LONGEST_ERROR = 300
@@ -302,7 +302,7 @@ def token_refused(method: str, why: str, *, is_token_known: bool = False) -> Tok
     if is_token_known:
         message = f"{method}: sms.by refuses the token in a POST, and accepts it in a GET: {why}"
         return TokenRefused(message, hint=PLACE_HINT)
-    return TokenRefused(f"sms.by refuses the token: {why}", hint="check SMSBY_TOKEN")
+    return TokenRefused(f"sms.by refuses the token: {why}", hint=CHECK_TOKEN)
 
 
 def is_known(text: str) -> bool:

@@ -48,13 +48,22 @@ def uuids_of(lock: Lock) -> frozenset[str]:
     )
 
 
-def was_called_back(path: Path, uuid: str) -> bool:
-    """Return whether a callback mentions the request `uuid`, in whatever form."""
+def callbacks_end(path: Path) -> int:
+    """Return where the next callback will be in the file."""
     refuse_link(path)
-    if not path.is_file():
+    return path.stat().st_size if path.is_file() else 0
+
+
+def was_called_back(path: Path, uuid: str, start: int) -> bool:
+    """Return whether a callback mentions the request `uuid`, in whatever form.
+
+    Only what the file has from `start` on is read: the file may be large.
+    """
+    if callbacks_end(path) <= start:
         return False
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        return any(uuid in line for line in lines)
+    with path.open("rb") as lines:
+        lines.seek(start)
+        return any(uuid.encode() in line for line in lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +89,13 @@ class Callbacks:
     The lines of each request are found by its uuid, so that a report on many requests does not read the file for each.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, start: int = 0) -> None:
+        """Read the file from `start` on."""
         self._path = path
         self._lines: dict[
             str, list[tuple[int, int]]
         ] = {}  # of each uuid: where each line begins, and its length
-        self._end = 0
+        self._end = start
 
     def read(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
         """Return the mailings of request `uuid` with the latest status of each phone.
@@ -126,8 +136,7 @@ class Callbacks:
 
         All lines of a file that became shorter, and so is another one.
         """
-        refuse_link(self._path)
-        size = self._path.stat().st_size if self._path.is_file() else 0
+        size = callbacks_end(self._path)
         if size < self._end:
             self._lines.clear()
             self._end = 0

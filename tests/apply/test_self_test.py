@@ -188,6 +188,14 @@ def test_self_test_is_never_repeated(answer: Any, code: int, tmp_path: Path) -> 
 def test_self_test_reads_its_callback(body: dict[str, Any], form: str, tmp_path: Path) -> None:
     """In the form of a report, or in any other that names the request."""
     lock = tmp_path / "smsby.lock.json"
-    callbacks_path(lock).write_text(json.dumps({"body": json.dumps(body)}) + "\n", encoding="utf-8")
-    _, facts = _facts(tmp_path, _Account(words="DELIVERED"), "api: {callback_url: https://shop.by/x}\n")
+    path, account = callbacks_path(lock), _Account(words="DELIVERED")
+    path.write_text("x" * 100 + "\n", encoding="utf-8")
+
+    def send(params: object) -> Answer:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"body": json.dumps(body)}) + "\n")
+        return ok({"uuid": _UUID, "success": "OK"})
+
+    account.script("sendBulkSms", send)
+    _, facts = _facts(tmp_path, account, "api: {callback_url: https://shop.by/x}\n")
     assert facts.value(FactName.CALLBACK) == form

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from smsby_deploy.cli import account
 from smsby_deploy.cli.main import run
+from smsby_deploy.status import archivable
+from smsby_deploy.status.collect import StatusOptions
 
 
 @pytest.mark.parametrize(
@@ -26,3 +29,17 @@ def test_lock_of_a_new_project(
     captured = capsys.readouterr()
     assert message in captured.err
     assert captured.out == ""
+
+
+def test_lock_archive_waits_as_long_as_the_account_lists(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `doctor` learned about the lag of the list counts here, as in `status`."""
+    seen: list[StatusOptions] = []
+
+    def find(*arguments: object, options: StatusOptions, **more: object) -> archivable.Archivable:
+        seen.append(options)
+        return archivable.Archivable((), (), 0)
+
+    monkeypatch.setattr(archivable, "find_archivable", find)
+    monkeypatch.setattr(account, "listing_seconds", lambda api, environ: 77.0)
+    assert run(["-C", str(shop), "-e", "sandbox", "lock", "archive"]) == 0
+    assert [one.reconcile_seconds for one in seen] == [77.0]

@@ -117,3 +117,19 @@ def test_unwritable_report_hides_no_worse_exit_code(shop: Shop) -> None:
     shop.run("lock", "resolve", "sale/staff", "--not-sent")
     assert shop.run("apply", "--auto-approve", "--report", "/dev/full").code == 1
     assert shop.run("apply", "--auto-approve").code == 0
+
+
+def test_command_that_sends_nothing_says_nothing_of_sends(shop: Shop, lost: Lost) -> None:
+    """Its output is lost, and nothing else."""
+    start(shop, TWO, "shop")
+    done = lost(shop, "plan")
+    assert done.returncode == 1
+    assert "cannot write the output" in done.stderr
+    assert "hint" not in done.stderr
+
+
+def test_pipe_that_was_closed_early(shop: Shop) -> None:
+    """As by `| head -1`: the line that was asked for, and no hint about what was sent."""
+    start(shop, TWO, "shop")
+    done = _run(shop, "schema campaign", "| head -c 1")
+    assert "hint" not in done.stderr

@@ -254,7 +254,7 @@ def test_refused_post_after_an_accepted_get_doubts_the_place(
         sender.status_bulk_sms("u")
     assert (alone.value.message, alone.value.hint) == (
         "sms.by refuses the token: token is invalid",
-        "check SMSBY_TOKEN",
+        "check the token: it is in SMSBY_TOKEN, or in the variable that `token_env` of this environment names",
     )
     wire.answers(Reply(200, {"limit": 5}), refusal, Reply(401, b""), refusal, refusal)
     sender.get_limit()

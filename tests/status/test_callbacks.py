@@ -17,8 +17,10 @@ from smsby_deploy.status.callbacks import (
     Callbacks,
     Quota,
     QuotaExceeded,
+    callbacks_end,
     callbacks_path,
     uuids_of,
+    was_called_back,
 )
 from smsby_deploy.status.collect import collect_status
 from smsby_deploy.status.status_report import State
@@ -213,3 +215,19 @@ def test_uuids_of_a_lock_are_those_of_all_revisions() -> None:
     later = replace(entry(chunk(A, 2), replace(chunk(B, 1), uuid=None)), earlier=[earlier])
     lock = Lock("shop", mailings={"c/x": later})
     assert uuids_of(lock) == {"u0", "u1"}
+
+
+def test_was_called_back_reads_only_what_is_new(tmp_path: Path) -> None:
+    """A file of years is not searched for the request of a moment ago; a callback of any form counts."""
+    path = tmp_path / "c.jsonl"
+    assert callbacks_end(path) == 0
+    assert not was_called_back(path, "u1", 0)
+    _store(path, {"uuid": "u1", "result": _rows(p1="SENT")}, b"plain text about u1")
+    start = callbacks_end(path)
+    assert was_called_back(path, "u1", 0)
+    assert not was_called_back(path, "u1", start)
+    assert Callbacks(path, start).read("u1") == ()
+    _store(path, {"uuid": "u2", "result": _rows(p2="SENT")}, b"plain text about u1")
+    assert was_called_back(path, "u1", start)
+    (mailing,) = Callbacks(path, start).read("u2")
+    assert [one.phone for one in mailing.deliveries] == ["2"]
