@@ -400,7 +400,7 @@ def test_any_history_sends_nothing_twice(shop: Shop) -> None:
     run_state_machine_as_test(
         _machine(shop.url),
         settings=settings(
-            max_examples=36,
+            max_examples=24,
             stateful_step_count=14,
             deadline=None,
             suppress_health_check=list(HealthCheck),

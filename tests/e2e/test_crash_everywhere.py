@@ -33,14 +33,12 @@ from tests.e2e.trial import (
     unknown,
 )
 
-CASES = [
-    Case(via, n, file)
-    for via in ("bulk", "list", "single", "upload")
-    for n in (1, 3)
-    for file in (False, True)
-]
-CASES.append(Case("bulk", 5, plan_file=False, concurrency=2))
-CASES.append(Case("single", 3, plan_file=False, concurrency=3))
+# What a run leaves that has one request to send, a run that has three leaves on its way, too, except that no plan of several
+# requests can be partly sent; three list mailings are three times one.
+CASES = [Case(via, 3, file) for via in ("bulk", "list", "single", "upload") for file in (False, True)]
+CASES += [Case(via, 1, plan_file=True) for via in ("bulk", "single", "upload")]
+CASES.append(Case("bulk", 3, plan_file=False, concurrency=2))
+CASES.append(Case("single", 2, plan_file=False, concurrency=2))
 CASES.append(Case("variants", 3, plan_file=True))
 
 # What differs between two runs that did the same: times, checksums, process and random ids, and the ids that sms.by assigns.
@@ -84,7 +82,8 @@ def test_crash_anywhere_sends_nothing_twice(shop: Shop, tmp_path: Path, case: Ca
         if again.code == 5:  # the plan was used: only if nothing of it is left
             assert received(shop, "crash") == expected, where
         _check_counts(shop, case, where)
-        finish(shop, case, where)
+        if again.code:
+            finish(shop, case, where)
         assert received(shop, "crash") == expected, where
         assert shop.run("plan", "--detailed-exitcode").code == 0, where
     assert len(recovered) > 3 * case.requests  # before, during and after each request

@@ -150,9 +150,12 @@ def test_short_digest_key_is_refused(shop: Shop) -> None:
 def test_rotation_after_a_crash_sends_nothing_twice(
     shop: Shop, via: str, first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An interrupted mailing is continued with the new key under the names that sms.by knows."""
+    """An interrupted mailing is continued with the new key under the names that sms.by knows.
+
+    test_crash_everywhere.py has every moment of a crash; here each of some moments has one of the keys.
+    """
     case = Case(via, 3, plan_file=False)
-    for kill in (9, 14, 19, 22, 25, 29):
+    for kill in (9, 19, 25) if first else (14, 22, 29):
         project = f"k{kill}"
         monkeypatch.setenv("SMSBY_DIGEST_KEY", first)
         start(shop, case, project)

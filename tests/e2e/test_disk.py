@@ -23,7 +23,7 @@ FLYING = Case("bulk", 12, plan_file=False, concurrency=4)
 def test_full_disk_loses_no_result(shop: Shop, tmp_path: Path, case: Case) -> None:
     """Wherever the journal stops growing, `lock rescue` restores the last answer, and each recipient gets it once."""
     rescued = 0
-    for number, limit in enumerate(range(2086, 9000, 230)):
+    for number, limit in enumerate(range(2086, 9000, 310)):
         project = f"full-{number}"
         start(shop, case, project)
         full = shop.run("apply", "--auto-approve", file_limit=limit)
