@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.sources import ContactList
+from smsby_deploy.lock.open_lock import open_lock_at
 from smsby_deploy.lock.records import ChunkState, Entry, Lock, NamedId
 from smsby_deploy.lock.stored_mailings import find, read_some
 from smsby_deploy.plan import collision_reasons, reasons
@@ -294,3 +295,20 @@ def _check_approvals(project: Project, now: datetime, problems: list[Problem]) -
     from smsby_deploy.plan.approvals import ApprovalCheck
 
     return ApprovalCheck(project, policy, now, problems)
+
+
+def find_rehearsed(project: Project) -> frozenset[tuple[str, str]]:
+    """Return the address and the content digest of each mailing that its rehearsal has sent.
+
+    The environment is not part of that digest, so it is the same everywhere.
+    """
+    rehearsal = project.rehearsed_in
+    if rehearsal is None:
+        return frozenset()
+    lock = open_lock_at(rehearsal, project.name, project.root).read()
+    return frozenset(
+        (address, one.content_digest)
+        for address, entry in lock.mailings.items()
+        for one in (entry, *entry.earlier)
+        if one.is_complete and one.was_sent_in_part
+    )

@@ -12,11 +12,10 @@ from smsby_deploy.clock import Window
 from smsby_deploy.errors import PlanRefused, SmsbyDeployError
 from smsby_deploy.files import write_file
 from smsby_deploy.lock.documents import check_plan
-from smsby_deploy.lock.json_text import indent_text
+from smsby_deploy.lock.json_text import canonical, indent_text
 from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, VariantTotals
-from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import (
     Action,
     ActionKind,
@@ -257,4 +256,4 @@ def _read_action(document: dict[str, Any]) -> Action:
 
 
 def _seal(document: dict[str, Any]) -> str:
-    return hashlib.sha256(canonical_json(document)).hexdigest()
+    return hashlib.sha256(canonical(document)).hexdigest()

@@ -12,13 +12,12 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy import __version__
 from smsby_deploy.clock import Clock
-from smsby_deploy.config.declarations import Mailing, Project
+from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid, Refused, SmsbyUnavailable
 from smsby_deploy.lock.archive import with_archived
 from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.keyed_digests import check_digest_key
-from smsby_deploy.lock.open_lock import open_lock_at
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.plan.account_facts import FactCheck, find_doubt
 from smsby_deploy.plan.account_names import AccountNames, find_name_problems, read_names
@@ -28,13 +27,19 @@ from smsby_deploy.plan.chunks import OnBatch, ignore_batch
 from smsby_deploy.plan.diff import make_orphans
 from smsby_deploy.plan.gone import excuse_errors, excuse_missing, is_excused
 from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing, is_forgotten, shows_any
-from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing
+from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing, find_rehearsed
 from smsby_deploy.plan.measure import NO_PROGRESS, Observers, ReadProgress, find_flaws, measure_mailing
 from smsby_deploy.plan.model import Action, ActionKind, Actions, Orphans, Plan
 from smsby_deploy.plan.remote_state import RemoteView, read_remote
 from smsby_deploy.plan.selection import problems_in, select_mailings, selector
 from smsby_deploy.plan.similar import SentMailings, SharedTexts, find_similar
-from smsby_deploy.plan.staleness import exempt_inputs, finished_queries, hash_inputs, stamp_lock
+from smsby_deploy.plan.staleness import (
+    exempt_inputs,
+    finished_queries,
+    hash_inputs,
+    stamp_entries,
+    stamp_lock,
+)
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.privacy import shown_url
 from smsby_deploy.problems import Problem, has_errors
@@ -185,6 +190,10 @@ class MeasuredFiles:
     def _orphans(self) -> Orphans:
         return make_orphans(self.orphans, self.lock.mailings)
 
+    @cached_property
+    def _orphan_stamps(self) -> dict[str, str]:
+        return stamp_entries(self.lock, frozenset(self.orphans))
+
     @contextmanager
     def errors_first(self) -> Iterator[None]:
         """Raise FilesInvalid instead of another error if the files are not valid.
@@ -254,7 +263,7 @@ class MeasuredFiles:
             tool=TOOL,
             select=self.select,
             inputs=hash_inputs(project, mailings) | planner.snapshots,
-            lock=stamp_lock(self.lock, [action.address for action in actions], self.orphans),
+            lock=stamp_lock(self.lock, actions, lambda: self._orphan_stamps),
             actions=Actions(actions, self._orphans),
             problems=tuple(problems),
             currency=project.price.currency if project.price else None,
@@ -311,7 +320,7 @@ class MeasuredFiles:
     ) -> MailingPlanner:
         project, lock = self.loaded.project, self.lock
         sent = self._find_sent(now)
-        rehearsed = _find_rehearsed(project)
+        rehearsed = find_rehearsed(project)
         return MailingPlanner(project, lock, sent, names, remote, check, now, problems, rehearsed)
 
     def _ask(
@@ -374,20 +383,3 @@ def _unfinished(mailings: Iterable[Mailing], planned: Iterable[Action | None]) -
 def _may_be_sent_in_bulk(mailing: Mailing, entry: Entry | None) -> bool:
     is_done = entry is not None and entry.is_complete and entry.revision == mailing.revision
     return mailing.via == "bulk" and not is_done
-
-
-def _find_rehearsed(project: Project) -> frozenset[tuple[str, str]]:
-    """Return the address and the content digest of each mailing that its rehearsal has sent.
-
-    The environment is not part of that digest, so it is the same everywhere.
-    """
-    rehearsal = project.rehearsed_in
-    if rehearsal is None:
-        return frozenset()
-    lock = open_lock_at(rehearsal, project.name, project.root).read()
-    return frozenset(
-        (address, one.content_digest)
-        for address, entry in lock.mailings.items()
-        for one in (entry, *entry.earlier)
-        if one.is_complete and one.was_sent_in_part
-    )

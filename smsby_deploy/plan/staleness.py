@@ -6,10 +6,9 @@ The hashes of all inputs are among the compared values.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain
 from pathlib import Path
 
 from smsby_deploy.config.declarations import Mailing, Project
@@ -96,21 +95,28 @@ def finished_queries(actions: Iterable[Action], snapshots: Iterable[str]) -> fro
     return frozenset(finished & set(snapshots))
 
 
-def stamp_lock(lock: Lock, *addresses: Iterable[str]) -> LockStamp:
-    """Return what a plan of these mailings records of the lock that it is made against."""
+def stamp_lock(lock: Lock, actions: Iterable[Action], orphans: Callable[[], Mapping[str, str]]) -> LockStamp:
+    """Return what a plan of `actions` records of the lock that it is made against.
+
+    `orphans` makes the stamps of the recorded mailings that are no longer in the files.
+    """
+    planned = frozenset(action.address for action in actions)
 
     def stamps() -> dict[str, str]:
-        planned = frozenset(chain(*addresses))
-        found = {
-            address: hashlib.sha256(stored).hexdigest()
-            for address, stored in encoded(lock.mailings, planned)
-            if _LAPSED not in stored
-        }
-        others = (address for address in planned if address in lock.mailings and address not in found)
-        found.update((address, _stamp(lock.mailings[address])) for address in others)
-        return dict(sorted(found.items()))
+        return dict(sorted({**stamp_entries(lock, planned), **orphans()}.items()))
 
     return LockStamp(lock.serial, lock.lineage, stamps)
+
+
+def stamp_entries(lock: Lock, addresses: Set[str]) -> dict[str, str]:
+    """Return the digests of those of these mailings that are recorded."""
+    found = {
+        address: hashlib.sha256(stored).hexdigest()
+        for address, stored in encoded(lock.mailings, addresses)
+        if _LAPSED not in stored
+    }
+    others = (address for address in addresses if address in lock.mailings and address not in found)
+    return found | {address: _stamp(lock.mailings[address]) for address in others}
 
 
 def _stamp(entry: Entry) -> str:
