@@ -65,6 +65,7 @@ _ALLOWED = (
     "said not to be sent",  # stored in lock files
     '"people"',  # a key of the JSON log, and a column of `status --format csv`
     "people_over",  # a key of `approvals`
+    "people:",  # a key of a wave
     "people=",  # the same as an argument
     "people_total",  # a key of the JSON log
     "SAME_PEOPLE",  # a problem code

@@ -18,9 +18,10 @@ from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.remote_check import RemoteCheck
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
-from smsby_deploy.lock.records import DONE, ChunkState
+from smsby_deploy.lock.records import DONE, FIRST_WAVE, ChunkState
 from smsby_deploy.plan.chunk_cache import ChunkCache
-from smsby_deploy.plan.chunks import ChunkReport, chunk_content, fits_request, stream_chunks, text_of_chunk
+from smsby_deploy.plan.chunk_groups import text_of_chunk
+from smsby_deploy.plan.chunks import ChunkReport, chunk_content, fits_request, stream_chunks
 from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, phones_of, remote_name
 from smsby_deploy.plan.model import Action
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
@@ -102,7 +103,7 @@ class BulkSender:
                 if run.is_stopped:
                     return
                 record = context.recorder.chunk(message.ref)
-                if record.state in DONE:
+                if record.state in DONE or run.action.wave not in (None, record.wave):
                     continue
                 if message.recipients == 0:
                     context.recorder.note(message.ref, ChunkState.SUPPRESSED, recipients=0)
@@ -237,6 +238,9 @@ class _MessageBuilder:
         return ChunkMessage(address, index, body, mask.count(1), is_personal=text is None)
 
     def _time(self, index: int) -> dict[str, str]:
-        own = self._chunks[index].schedule_time
+        chunk = self._chunks[index]
+        if chunk.wave not in (None, FIRST_WAVE):
+            return {}
+        own = chunk.schedule_time
         when = self._mailing.time_on_wire(self._now, None if own is None else datetime.fromisoformat(own))
         return {} if when is None else {"schedule_time": f"{when.astimezone(self._zone):%Y-%m-%dT%H:%M:%S}"}

@@ -5,33 +5,38 @@ The lock says what that is. The plan file is not needed, and neither are the fil
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from uuid import uuid4
 
 from smsby_deploy.apply.context import ApplyRequest, Event
+from smsby_deploy.apply.due_mailings import DueMailings, by_address, next_opening, plan_of, sort_mailings
 from smsby_deploy.apply.preflight import make_due_plan
-from smsby_deploy.apply.recorder import not_recorded
+from smsby_deploy.apply.recorder import Recorder, not_recorded
 from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.apply.run import open_recorder, run_plan
+from smsby_deploy.apply.wave_judge import WaveJudge
 from smsby_deploy.apply.worker_pool import ShutdownSignal
-from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import ApiError, FilesInvalid, LockHeld, Refused, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
+from smsby_deploy.lock.decisions import VerdictKind
 from smsby_deploy.lock.journal import ResultNotSaved
-from smsby_deploy.lock.records import Entry, Lock
+from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.store import HeldLock
-from smsby_deploy.lock.stored_mailings import find
 from smsby_deploy.plan.chunk_cache import ChunkCache
-from smsby_deploy.plan.gone import read_own_content
+from smsby_deploy.plan.guardrails import find_closed_hours
 from smsby_deploy.plan.model import LockStamp, Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL, measure_files
 from smsby_deploy.plan.reasons import changed_since_approval, not_handed_over
 from smsby_deploy.plan.remote_state import read_remote
-from smsby_deploy.plan.selection import problems_in, select_mailings, selector
+from smsby_deploy.plan.selection import problems_in, select_mailings
+from smsby_deploy.plan.wave_progress import (
+    has_later_wave,
+    why_no_verdict,
+    why_stopped,
+)
 from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.wording import time_text
@@ -56,11 +61,11 @@ def hand_over(request: ApplyRequest) -> ApplyResult:
     lock = request.store.read()
     select_mailings(loaded, lock, request.select)
     now = request.clock.now()
-    if not _sort(request, loaded, lock, now).is_empty or request.store.has_leftover():
+    if not sort_mailings(request, loaded, lock, now).is_empty or request.store.has_leftover():
         with request.store.held(request.lock_timeout) as held:
             return _HandOver(request, loaded, held).run()
-    plan = _empty_plan(request, loaded, lock)
-    return ApplyResult(plan, (), (), ExitCode.DONE, next_opening=_next_opening(request, lock, now))
+    plan, opening = _empty_plan(request, loaded, lock), next_opening(request, lock, now, by_address(loaded))
+    return ApplyResult(plan, (), (), ExitCode.DONE, next_opening=opening)
 
 
 def watch_due(request: ApplyRequest) -> ApplyResult:
@@ -78,7 +83,7 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
             try:
                 result = hand_over(request)
             except (LockHeld, FilesInvalid, SmsbyUnavailable) as error:
-                if _next_opening(request, request.store.read(), request.clock.now()) is None:
+                if next_opening(request, request.store.read(), request.clock.now()) is None:
                     raise
                 watched.failed(error)
                 watched.say(request, Event("waiting", f"{error.message}; trying again", is_warning=True))
@@ -100,6 +105,9 @@ def _why_waiting(result: ApplyResult, *, is_open: bool) -> Event:
         assert result.next_opening is not None  # only then something is waited for
         return Event("waiting", f"waiting for the window that opens {time_text(result.next_opening)}")
     failed = [mailing for mailing in result.mailings if mailing.error]
+    for mailing in result.mailings:
+        if mailing.waits and not failed:
+            return Event("waiting", f"{mailing.address}: {mailing.waits}", (mailing.address,))
     why = f"{failed[0].address}: {failed[0].error}; " if failed else ""
     addresses = tuple(mailing.address for mailing in failed)
     return Event("waiting", f"{why}trying again until the window closes", addresses, is_warning=True)
@@ -152,81 +160,6 @@ def _without(result: ApplyResult, addresses: set[str]) -> ApplyResult:
     )
 
 
-def _approved(request: ApplyRequest, lock: Lock) -> dict[str, Entry]:
-    """Return what was approved for later and is not complete."""
-    waiting = filter(selector(request.select), find(lock.mailings, lambda file: file.unfinished()))
-    return {
-        address: entry
-        for address, entry in ((address, lock.mailings[address]) for address in waiting)
-        if entry.approval is not None and entry.ending is None and not entry.is_complete
-    }
-
-
-def _next_opening(request: ApplyRequest, lock: Lock, now: datetime) -> datetime | None:
-    """Return when something is due, or is to be tried again; None if nothing waits."""
-    windows = [
-        entry.approval.window
-        for entry in _approved(request, lock).values()
-        if entry.approval is not None and not entry.has_unknown
-    ]
-    return min((window.opens for window in windows if not window.is_over(now)), default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sorted:
-    """The approved mailings that need something now, by what that is.
-
-    due: by the plan that approved them
-    missed: their windows are over, and nothing of them was handed over
-    removed: they are no longer in the files, or cancelled there
-    unreadable: they are due, and are not valid, or may be in a file that is not
-    suspect: they are not due yet, and seem to have changed in the files
-    """
-
-    due: dict[str, list[str]]
-    missed: list[str]
-    removed: list[str]
-    unreadable: list[str]
-    suspect: list[str]
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self.due or self.missed or self.removed or self.unreadable or self.suspect)
-
-
-def _sort(request: ApplyRequest, loaded: LoadedProject, lock: Lock, now: datetime) -> _Sorted:
-    in_files = {one.address: one for one in loaded.project.mailings if one.cancelled is None}
-    cancelled = {mailing.address for mailing in loaded.project.mailings} - in_files.keys()
-    flawed = {mailing.address for mailing in loaded.flawed}
-    found = _Sorted({}, [], [], [], [])
-    for address, entry in _approved(request, lock).items():
-        assert entry.approval is not None
-        window = entry.approval.window
-        if address in cancelled or (address not in in_files.keys() | flawed and loaded.is_whole):
-            if not entry.may_have_reached:
-                found.removed.append(address)
-        elif window.is_over(now):
-            if not entry.may_have_reached:
-                found.missed.append(address)
-        elif window.is_open(now):
-            if address in in_files:
-                found.due.setdefault(entry.approval.plan, []).append(address)
-            else:
-                found.unreadable.append(address)
-        elif address in in_files and _seems_changed(entry, in_files[address]):
-            found.suspect.append(address)
-    return found
-
-
-def _seems_changed(entry: Entry, mailing: Mailing) -> bool:
-    """Whether what is the mailing's own differs from what was approved; no recipients are read."""
-    if entry.may_have_reached:
-        return False
-    return entry.revision != mailing.revision or (
-        not mailing.unreadable and entry.own_digest != read_own_content(mailing).digest
-    )
-
-
 @dataclass(slots=True)
 class _HandOver:
     """One run of `apply --due` while it holds the lock."""
@@ -244,7 +177,7 @@ class _HandOver:
 
     def run(self) -> ApplyResult:
         lock, now = self.held.lock, self.request.clock.now()
-        found = _sort(self.request, self.loaded, lock, now)
+        found = sort_mailings(self.request, self.loaded, lock, now)
         self._lapse(found.removed, _REMOVED)
         for address in found.removed:
             why = with_code(ReasonCode.WITHDRAWN, f"{_REMOVED}, so it is not sent")
@@ -260,6 +193,10 @@ class _HandOver:
             self._skip(address, why, ExitCode.REFUSED, has_lapsed=True)
         for address in found.unreadable:
             self._fail([address], FilesInvalid(problems_in(self.loaded, (address,))))
+        for address, why in found.stopped.items():
+            self._skip(address, with_code(ReasonCode.WAVE, why), ExitCode.REFUSED)
+        self._judge_waves(found)
+        self._leave_for_open_hours(found)
         for addresses in found.due.values():
             if not any(part.was_stopped for part in self.parts):
                 self._hand_over(addresses)
@@ -278,6 +215,48 @@ class _HandOver:
         if found:
             self._hand_over(found)
         return [one for one in addresses if one not in found]
+
+    def _judge_waves(self, found: DueMailings) -> None:
+        """Judge the last waves; the next wave of a mailing whose verdict is "go" is due."""
+        if not found.to_judge:
+            return
+        try:
+            judge = WaveJudge(self.request, self.held.lock)
+            judged = [(one, *judge.judge(one, self.request.clock.now())) for one in found.to_judge]
+        except (Refused, SmsbyUnavailable, ApiError) as error:
+            self._fail([one.mailing.address for one in found.to_judge], error)
+            return
+        verdicts = {one.mailing.address: verdict for one, _, verdict in judged if verdict is not None}
+        if verdicts:
+            with self._recording() as recorder:
+                for address, found_verdict in verdicts.items():
+                    recorder.judge(address, found_verdict)
+        for one, figures, verdict in judged:
+            address = one.mailing.address
+            if verdict is None:
+                self._wait(address, why_no_verdict(one.progress, figures))
+            elif verdict.kind is VerdictKind.GO:
+                found.due.setdefault(plan_of(one.entry), []).append(address)
+            else:
+                why = why_stopped(one.progress._replace(verdict=verdict), address)
+                self._skip(address, with_code(ReasonCode.WAVE, why), ExitCode.REFUSED, was_judged=True)
+
+    def _leave_for_open_hours(self, found: DueMailings) -> None:
+        """Leave waves for later that would be sent in quiet hours: nothing in the files says when."""
+        rails, now = self.loaded.project.guardrails, self.request.clock.now()
+        mailings = by_address(self.loaded)
+        for addresses in found.due.values():
+            for address in list(addresses):
+                is_wave = has_later_wave(self.held.lock.mailings[address])
+                if is_wave and (breach := find_closed_hours(rails, mailings[address], now)) is not None:
+                    addresses.remove(address)
+                    self._wait(address, breach.message)
+        for plan in [plan for plan, addresses in found.due.items() if not addresses]:
+            del found.due[plan]
+
+    def _wait(self, address: str, why: str) -> None:
+        entry = self.held.lock.mailings[address]
+        self.mailings.append(MailingResult(address, MailingOutcome.SKIPPED, entry.recipients, waits=why))
 
     def _has_changed(self, address: str) -> bool:
         """Whether a mailing that is not due yet certainly is not the approved one."""
@@ -324,19 +303,40 @@ class _HandOver:
     def _lapse(self, addresses: Sequence[str], reason: str) -> None:
         """Record that these mailings are approved no longer."""
         if addresses:
-            recorder = open_recorder(self.request, self.loaded, self.plan, self.held)
-            try:
+            with self._recording() as recorder:
                 for address in addresses:
                     recorder.lapse(address, reason)
-                recorder.end(0, 0)
-            except ResultNotSaved as error:
-                recorder.abandon()
-                raise not_recorded(error, recorder.lock, self.request.store.path) from error
-            recorder.close()
 
-    def _skip(self, address: str, why: str, code: ExitCode | None, *, has_lapsed: bool = False) -> None:
+    @contextmanager
+    def _recording(self) -> Iterator[Recorder]:
+        """Record something about single mailings."""
+        recorder = open_recorder(self.request, self.loaded, self.plan, self.held)
+        try:
+            yield recorder
+            recorder.end(0, 0)
+        except ResultNotSaved as error:
+            recorder.abandon()
+            raise not_recorded(error, recorder.lock, self.request.store.path) from error
+        recorder.close()
+
+    def _skip(
+        self,
+        address: str,
+        why: str,
+        code: ExitCode | None,
+        *,
+        has_lapsed: bool = False,
+        was_judged: bool = False,
+    ) -> None:
         recipients = self.held.lock.mailings[address].recipients
-        result = MailingResult(address, MailingOutcome.SKIPPED, recipients, error=why, has_lapsed=has_lapsed)
+        result = MailingResult(
+            address,
+            MailingOutcome.SKIPPED,
+            recipients,
+            error=why,
+            has_lapsed=has_lapsed,
+            was_judged=was_judged,
+        )
         self.mailings.append(result)
         if code is not None:
             self.codes.add(code)
@@ -365,7 +365,7 @@ class _HandOver:
             first_exit_code(self.codes),
             now,
             any(part.was_stopped for part in self.parts),
-            _next_opening(request, lock, now),
+            next_opening(request, lock, now, by_address(self.loaded)),
         )
 
 

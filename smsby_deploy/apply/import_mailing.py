@@ -272,6 +272,7 @@ def _imported_chunks(
                 declared=True,
                 schedule_time=chunk.schedule_time if chunk else None,
                 variant=chunk.variant if chunk else None,
+                wave=chunk.wave if chunk else None,
             )
 
 

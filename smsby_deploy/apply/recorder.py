@@ -17,9 +17,9 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.errors import OutcomeUnknown, SmsbyDeployError, UsageError
 from smsby_deploy.lock.binding import Binding
-from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, WaveVerdict
 from smsby_deploy.lock.documents import check_rescue
-from smsby_deploy.lock.entry_json import entry_document, stored_state
+from smsby_deploy.lock.entry_json import entry_document, stored_state, verdict_document
 from smsby_deploy.lock.events import EventKind, fold, fold_event
 from smsby_deploy.lock.figures import Billed
 from smsby_deploy.lock.journal import ResultNotSaved
@@ -56,6 +56,7 @@ def record_of(
         upload=upload,
         schedule_time=chunk.schedule_time,
         variant=chunk.variant,
+        wave=chunk.wave,
     )
 
 
@@ -135,6 +136,10 @@ class Recorder:
         """Record that a mailing is approved no longer: its files have changed, or were removed."""
         ending = Ending(EndingKind.LAPSED, self.now(), self._by or "unknown", reason)
         self._write(EventKind.ENDING, address=address, ending=asdict(ending) | {"kind": ending.kind.value})
+
+    def judge(self, address: str, verdict: WaveVerdict) -> None:
+        """Record the verdict about a wave."""
+        self._write(EventKind.VERDICT, address=address, verdict=verdict_document(verdict))
 
     def write_entry(self, address: str, revision: int, action: Action, chunks: Sequence[ChunkRecord]) -> None:
         """Record a mailing before its first request, or one that was found at sms.by.

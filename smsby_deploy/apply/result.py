@@ -6,7 +6,7 @@ A MailingRun collects what happens to one mailing during the run; its result fol
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, StrEnum, auto
@@ -14,7 +14,7 @@ from enum import Enum, StrEnum, auto
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.phone_states import PhoneState
-from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry
+from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.model import Action, ActionKind, Plan, total_of
 from smsby_deploy.problems import Problem
 from smsby_deploy.wording import sentence
@@ -58,12 +58,15 @@ class MailingResult:
     message_ids: list[int] = field(default_factory=list)
     error: str | None = None
     has_lapsed: bool = False  # it was approved, and is no longer
+    waits: str = ""  # what must happen before its next wave is sent
+    was_judged: bool = False  # a verdict about a wave was recorded
 
     @property
     def has_record(self) -> bool:
         """Whether the lock records something new about it."""
         is_recorded = (
             self.has_lapsed
+            or self.was_judged
             or self.outcome.was_sent_now
             or self.outcome
             in (
@@ -144,7 +147,8 @@ class ApplyResult:
             NextStep.COMMIT_LOCK: any(mailing.has_record for mailing in self.mailings),
             NextStep.CONTINUE: bool(failed & unsent),
             NextStep.PLAN_AGAIN: bool(failed - unsent),
-            NextStep.HAND_OVER: any(action.action is ActionKind.DUE for action in self.plan.decided),
+            NextStep.HAND_OVER: any(action.action is ActionKind.DUE for action in self.plan.decided)
+            or any(mailing.waits for mailing in self.mailings),
             NextStep.WATCH_STATUS: any(mailing.outcome.was_sent_now for mailing in self.mailings),
         }
         return tuple(step for step, is_due in steps.items() if is_due)
@@ -155,7 +159,7 @@ class ApplyResult:
         sent = [mailing for mailing in self.mailings if mailing.outcome.was_sent_now]
         if not sent:
             return None
-        planned = {action.address: action for action in self.plan.decided}
+        planned = {action.address: _of_this_run(action) for action in self.plan.decided}
         recipients = sum(mailing.recipients or 0 for mailing in sent)
         # Late opt-outs make a mailing smaller than planned; an earlier run's share makes it larger.
         now = sum(
@@ -165,6 +169,14 @@ class ApplyResult:
         totals = total_of(planned[mailing.address] for mailing in sent)
         cost = totals.cost if totals.has_cost and self.plan.currency is not None else None
         return SentTotals(recipients, now, cost, unpriced_lists=totals.unpriced)
+
+
+def _of_this_run(action: Action) -> Action:
+    """Return the action with the counts of the wave that this run sends, if it sends one."""
+    one = next((one for one in action.waves if one.name == str(action.wave)), None)
+    return (
+        action if one is None else replace(action, recipients=one.recipients, parts=one.parts, cost=one.cost)
+    )
 
 
 def refused_result(plan: Plan, error: SmsbyDeployError) -> ApplyResult:
@@ -257,18 +269,18 @@ class MailingRun:
             return self._result(MailingOutcome.SKIPPED, reason)
         if not self.is_begun:
             # An earlier run may have sent a part: then its recipients got it, whatever stopped this run.
-            if entry.was_sent_in_part and not entry.is_complete and not entry.has_unknown:
+            if _is_wave_begun(entry, self.action.wave) and not entry.is_complete and not entry.has_unknown:
                 return self._partial_result(entry, reason)
             return self._result(MailingOutcome.SKIPPED, reason)
         outcome, error = self._judge(entry, reason)
-        return self._result(outcome, error, entry, _recipients_of(entry))
+        return self._result(outcome, error, entry, _recipients_of(entry, self.action.wave))
 
     def _judge(self, entry: Entry, reason: str | None) -> tuple[MailingOutcome, str | None]:
         """Return the outcome of a mailing that this run began to send, and its error."""
         if entry.has_unknown:
             self.exit_codes.add(ExitCode.OUTCOME_UNKNOWN)
             return MailingOutcome.UNKNOWN, _with_share(entry, reason)
-        if entry.is_complete:
+        if entry.is_complete or _is_wave_complete(entry, self.action.wave):
             return self._complete_outcome(entry), None
         if self.was_rejected:
             code = ExitCode.OUTCOME_UNKNOWN if entry.was_sent_in_part else ExitCode.FAILED
@@ -329,8 +341,19 @@ def _with_share(entry: Entry, reason: str | None) -> str | None:
     )
 
 
-def _recipients_of(entry: Entry) -> int | None:
-    counts = [chunk.recipients for chunk in entry.chunks if chunk.recipients is not None]
+def _is_wave_complete(entry: Entry, wave: int | None) -> bool:
+    """Whether all of the wave that this run sends was sent; not so without waves."""
+    return wave is not None and all(chunk.state in DONE for chunk in entry.chunks if chunk.wave == wave)
+
+
+def _is_wave_begun(entry: Entry, wave: int | None) -> bool:
+    """Whether a part of the wave that this run sends was sent; without waves, of the mailing."""
+    return any(chunk.was_sent for chunk in entry.chunks if wave is None or chunk.wave == wave)
+
+
+def _recipients_of(entry: Entry, wave: int | None = None) -> int | None:
+    chunks = [chunk for chunk in entry.chunks if wave is None or chunk.wave == wave]
+    counts = [chunk.recipients for chunk in chunks if chunk.recipients is not None]
     return sum(counts) if counts else entry.recipients
 
 

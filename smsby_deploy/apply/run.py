@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 
 from smsby_deploy.apply.answers import AnswerHandler
 from smsby_deploy.apply.bulk_sender import BulkSender
@@ -42,6 +43,7 @@ from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL
 from smsby_deploy.plan.reasons import frozen
 from smsby_deploy.plan.remote_state import read_billed, read_remote
+from smsby_deploy.plan.wave_progress import recorded_progress, why_waiting
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.smsby.send_client import SendClient
@@ -155,7 +157,7 @@ class _ApplyRun:
                 stop = self._send()
                 runs = self._context.runs.values()
                 reason = None if stop is None else stop.error
-                results = tuple(run.result(self._entry(run), reason) for run in runs)
+                results = tuple(self._result(run, reason) for run in runs)
                 differences = tuple(self._differences())
                 self._record_end(results)
         except ResultNotSaved as error:
@@ -166,6 +168,18 @@ class _ApplyRun:
             codes.add(stop.exit_code)
         ended, was_stopped = self._context.clock.now(), self._context.shutdown.is_requested
         return ApplyResult(self._plan, results, differences, first_exit_code(codes), ended, was_stopped)
+
+    def _result(self, run: MailingRun, reason: str | None) -> MailingResult:
+        """Return the result of one mailing, with what its next wave waits for."""
+        entry = self._entry(run)
+        result = run.result(entry, reason)
+        mailing = self._mailings.get(run.action.address)
+        if entry is None or mailing is None or mailing.waves is None:
+            return result
+        progress = recorded_progress(entry, mailing.waves.steps, self._context.clock.now())
+        if not progress.is_next or result.error is not None:
+            return result
+        return replace(result, waits=why_waiting(progress) if run.was_sent else run.action.reason)
 
     def _entry(self, run: MailingRun) -> Entry | None:
         return self._recorder.lock.mailings.get(run.action.address)

@@ -88,6 +88,7 @@ def abandon(context: Context, address: str, reason: str) -> ExitCode:
         "smsby-deploy lock resolve spring-sale/vip --sent --reason 'seen at sms.by'",
         "smsby-deploy lock resolve spring-sale/vip --not-sent --reason 'support confirmed it never arrived'",
         "smsby-deploy lock resolve newsletter/letter --sent --message-id 2604834",
+        "smsby-deploy lock resolve spring-sale/vip --go --reason 'the failures are all landlines'",
     ),
 )
 @click.argument("address")
@@ -95,6 +96,7 @@ def abandon(context: Context, address: str, reason: str) -> ExitCode:
 @click.option(
     "--not-sent", is_flag=True, help="You have verified that it was not sent; the next apply sends it."
 )
+@click.option("--go", is_flag=True, help="Send the next wave, although the last one stopped the mailing.")
 @click.option(
     "--message-id",
     type=click.IntRange(1, MAX_ID),
@@ -104,14 +106,20 @@ def abandon(context: Context, address: str, reason: str) -> ExitCode:
 @reason_option("How you know; recorded in the lock.")
 @click.pass_obj
 def resolve(
-    context: Context, address: str, sent: bool, not_sent: bool, message_id: int | None, reason: str
+    context: Context, address: str, sent: bool, not_sent: bool, go: bool, message_id: int | None, reason: str
 ) -> ExitCode:
-    """Settle an unknown outcome of the mailing ADDRESS.
+    """Settle what only you can decide about the mailing ADDRESS.
 
-    You say whether it was sent. This command sends nothing.
+    Of an unknown outcome you say whether it was sent. Of a mailing that stopped after a wave you say that it goes on: the
+    next `apply --due` sends the next wave. This command sends nothing.
     """
-    if sent == not_sent:  # if both were allowed, the last one would win, and recipients could get it twice
-        raise click.UsageError("say which one applies: either --sent or --not-sent")
+    if [sent, not_sent, go].count(True) != 1:  # of two, one would win, and recipients could get it twice
+        raise click.UsageError("say which one applies: --sent, --not-sent or --go")
+    if go:
+        with change_lock(context, reason, f"lock resolve {address}") as change:
+            wave = change.go(address)
+        context.note(f"{address} goes on after wave {wave}\nnext: {context.program} apply --due")
+        return ExitCode.DONE
     with change_lock(context, reason, f"lock resolve {address}") as change:
         count = change.resolve(address, sent=sent, message_id=message_id)
     outcome = "sent" if sent else "not sent"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.clock import find_zone, read_duration
-from smsby_deploy.config.declarations import HOME, Campaign, Mailing, OwnSettings, Release
+from smsby_deploy.config.declarations import HOME, Campaign, Mailing, OwnSettings, Release, Waves
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.config.recipient_sources import (
     ListPlaces,
@@ -25,6 +25,7 @@ from smsby_deploy.config.settings import (
     read_rewrite,
     read_spread,
     read_time,
+    read_waves,
     read_zone,
 )
 from smsby_deploy.config.sources import HOME_TIMEZONE, Audience, ContactList, Upload
@@ -165,6 +166,7 @@ class _CampaignLoader:
             priority=self._inherited(node, "priority", 0, mark)[0],
             tests=self._tests(node, schedule.timezone) if "tests" in node else (),
             spread=self._spread(node, schedule, in_bulk=upload is None),
+            waves=self._waves(node, in_bulk=upload is None),
             labels=self._labels,
         )
 
@@ -230,7 +232,7 @@ class _CampaignLoader:
             return None
         spread, place = found
         objection = ""
-        if "list" in node or not in_bulk or node.get("via") == "single":
+        if not _is_sent_in_bulk(node) or not in_bulk:
             objection = (
                 "spread cannot be combined with list, upload or via: single: they have one time for all"
             )
@@ -241,6 +243,32 @@ class _CampaignLoader:
                 self._log.error("SPREAD", objection, place)
             return None
         return read_spread(spread["over"], schedule.time, self._context.account_zone, place, self._log)
+
+    def _waves(self, node: YamlMap, *, in_bulk: bool) -> Waves | None:
+        """Return the waves in which it is sent; smsby.yaml decides only about mailings that can be."""
+        found = self._find_setting(node, "waves")
+        if found is None:
+            return None
+        waves, place = found
+        objection = ""
+        if not _is_sent_in_bulk(node) or not in_bulk:
+            objection = "waves cannot be combined with list, upload or via: single"
+        elif self._find_setting(node, "spread") is not None:
+            objection = (
+                "waves cannot be combined with spread: a wave is sent when the one before has its verdict"
+            )
+        elif (node if "audience" in node else self._document).get("audience") == "fresh":
+            objection = "waves cannot be combined with audience: fresh: all waves have the recipients that were approved"
+        if objection:
+            if place.file != PROJECT_FILE:
+                self._log.error("WAVES", objection, place)
+            return None
+        project, address = (
+            self._context.project.get("project"),
+            f"{self._document['campaign']}/{node['name']}",
+        )
+        key = self._context.digest_key.salt(f"waves {project} {address}")
+        return Waves(read_waves(waves, place.file, self._log), key)
 
     def _is_fresh(self, node: YamlMap) -> bool:
         holder = node if "audience" in node else self._document
@@ -306,4 +334,9 @@ def _read_own(node: YamlMap) -> OwnSettings:
         node.get("schedule_time"),
         node.get("timezone"),
         read_duration(node["spread"]["over"]) if "spread" in node else None,
+        "waves" in node,
     )
+
+
+def _is_sent_in_bulk(node: YamlMap) -> bool:
+    return "list" not in node and node.get("via") != "single"

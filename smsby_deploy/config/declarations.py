@@ -138,6 +138,44 @@ class Release(NamedTuple):
     at_latest: timedelta
 
 
+class Wave(NamedTuple):
+    """A part of a mailing, and what sms.by must report of it before the next part is sent.
+
+    It has `size` recipients, or `share` percent of all; the last wave has neither: it is the rest. It is judged `after` it
+    was sent, and for the last time before `give_up`. `delivered` is the least, `undelivered` the greatest percentage of its
+    messages; None is no limit.
+    """
+
+    size: int | None = None
+    share: int | None = None
+    after: timedelta = timedelta(0)
+    give_up: timedelta = timedelta(0)
+    delivered: int | None = None
+    undelivered: int | None = None
+
+
+class Waves(NamedTuple):
+    """The waves of a mailing; `key` is that of the hash that decides who is in which."""
+
+    steps: tuple[Wave, ...]
+    key: bytes
+
+    @property
+    def identity(self) -> list[list[float | None]]:
+        """What a digest covers of them."""
+        return [
+            [
+                one.size,
+                one.share,
+                one.after.total_seconds(),
+                one.give_up.total_seconds(),
+                one.delivered,
+                one.undelivered,
+            ]
+            for one in self.steps
+        ]
+
+
 class ApprovalRule(NamedTuple):
     """Which mailings need the signatures of `need` persons; None applies to all.
 
@@ -169,6 +207,7 @@ class OwnSettings(NamedTuple):
     schedule_time: str | None = None
     timezone: str | None = None
     spread: timedelta | None = None
+    has_waves: bool = False
 
 
 class Mailing(NamedTuple):
@@ -177,7 +216,8 @@ class Mailing(NamedTuple):
     `alphaname` is a name, or an id in digits ("0" is the system name). `schedule_time` is aware, in the campaign's
     zone; None means sent on apply. `max_late` is how long after `schedule_time` the mailing may still be sent. With `release`
     it waits until it is handed over; if it is `fresh`, its audience may change until then. With `spread` its chunks have
-    times of their own, the first `schedule_time`, the last less than `spread` after it.
+    times of their own, the first `schedule_time`, the last less than `spread` after it. With `waves` only the first one is
+    sent at its time.
     """
 
     campaign: str
@@ -206,6 +246,7 @@ class Mailing(NamedTuple):
     priority: int = 0  # recipients whose pressure is limited get the highest first
     tests: tuple[MailingTest, ...] = ()
     spread: timedelta | None = None  # only of a mailing that is sent in bulk
+    waves: Waves | None = None  # as `spread`
     labels: Mapping[str, str] = MappingProxyType({})
     # The errors of files it names; with any, neither text nor audience is read.
     unreadable: tuple[Problem, ...] = ()
@@ -226,6 +267,11 @@ class Mailing(NamedTuple):
     def kind(self) -> str:
         """The label by which rules for some kinds of mailings exempt it; empty without one."""
         return self.labels.get("kind", "")
+
+    @property
+    def wave_steps(self) -> tuple[Wave, ...]:
+        """Its waves; () if it is sent at once."""
+        return () if self.waves is None else self.waves.steps
 
     @property
     def window(self) -> Window | None:

@@ -24,6 +24,7 @@ from smsby_deploy.config.declarations import (
     Price,
     QuietHours,
     Release,
+    Wave,
 )
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.config.sources import Rewrite
@@ -31,6 +32,8 @@ from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
 from smsby_deploy.problems import Location, ProblemLog
 
 _LONGEST_SPREAD = timedelta(days=7)
+_WAVE_GIVES_UP = timedelta(days=1)
+REST = "rest"  # the last wave
 
 
 def read_guardrails(
@@ -122,6 +125,39 @@ def read_spread(
             message = f"spread: the clocks of the account's time zone ({account.key}) change meanwhile; end it before"
             log.error("DST", message, location)
     return found
+
+
+def read_waves(waves: YamlList, file: str, log: ProblemLog) -> tuple[Wave, ...]:
+    """Read the list `waves`; `file` is where it is."""
+    places = [Location(file, *mark) for mark in waves.items_at]
+    found = [
+        Wave() if one == REST else _read_wave(one, place, log)
+        for one, place in zip(waves, places, strict=True)
+    ]
+    place = places[-1]
+    if [one == REST for one in waves] != [False] * (len(waves) - 1) + [True]:
+        log.error("WAVES", "waves: the last one is `rest`, and no other", place)
+    if sum(one.share or 0 for one in found) >= 100:
+        log.error("WAVES", "waves: the shares add up to 100 or more, so nothing is left for `rest`", place)
+    return tuple(found)
+
+
+def _read_wave(wave: YamlMap, place: Location, log: ProblemLog) -> Wave:
+    after = read_duration(wave["after"])
+    give_up = read_duration(wave["give_up"]) if "give_up" in wave else after + _WAVE_GIVES_UP
+    if ("people" in wave) == ("share" in wave):
+        log.error("WAVES", "waves: each but the last has either `people` or share", place)
+    if "delivered" not in wave and "undelivered" not in wave:
+        log.error(
+            "WAVES", "waves: each but the last needs delivered or undelivered, by which it is judged", place
+        )
+    if give_up <= after:
+        log.error(
+            "WAVES", "waves: give_up must be longer than after, or there is no time for a verdict", place
+        )
+    return Wave(
+        wave.get("people"), wave.get("share"), after, give_up, wave.get("delivered"), wave.get("undelivered")
+    )
 
 
 def _pressure(node: YamlMap) -> Pressure:

@@ -1,4 +1,4 @@
-"""What users decided about a mailing: that it may be sent later, and that nothing more of it is sent."""
+"""What was decided about a mailing: that it may be sent later, how a wave went, and that nothing more is sent."""
 
 from __future__ import annotations
 
@@ -30,6 +30,14 @@ class Approval:
         return Window.parse(self.opens, self.closes)
 
 
+def signature_of(by: str, at: str, reason: str) -> str:
+    """Say who decided something, when and why: `by anna on 2026-11-24 10:00 UTC (wrong price)`."""
+    time = datetime.fromisoformat(at)
+    if reason:
+        return sentence("by {by} on {time} ({why})", by=by, time=time, why=reason)
+    return sentence("by {by} on {time}", by=by, time=time)
+
+
 class EndingKind(StrEnum):
     """How a mailing was ended."""
 
@@ -49,11 +57,8 @@ class Ending:
 
     @property
     def signature(self) -> str:
-        """Who decided it, when and why: `by anna on 2026-11-24 10:00 UTC (wrong price)`."""
-        time = datetime.fromisoformat(self.at)
-        if self.reason:
-            return sentence("by {by} on {time} ({why})", by=self.by, time=time, why=self.reason)
-        return sentence("by {by} on {time}", by=self.by, time=time)
+        """Who decided it, when and why."""
+        return signature_of(self.by, self.at, self.reason)
 
     def __str__(self) -> str:
         if self.kind is EndingKind.LAPSED:
@@ -61,3 +66,32 @@ class Ending:
         if self.kind is EndingKind.WITHDRAWN:
             return sentence("withdrawn {signature}", signature=self.signature)
         return sentence("abandoned {signature}", signature=self.signature)
+
+
+class VerdictKind(StrEnum):
+    """What follows from a wave."""
+
+    GO = "go"  # the next wave is sent
+    STOP = "stop"  # nothing more is sent, unless a user decides otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class WaveVerdict:
+    """The verdict about a wave: what sms.by reported of its messages, or what a user decided.
+
+    `by` is the user, None if the figures decided. `recipients` are those that the wave was sent to.
+    """
+
+    wave: int
+    kind: VerdictKind
+    at: str
+    recipients: int
+    delivered: int
+    undelivered: int
+    by: str | None = None
+    reason: str = ""
+
+    @property
+    def signature(self) -> str:
+        """Who decided it, when and why; empty if the figures did."""
+        return "" if self.by is None else signature_of(self.by, self.at, self.reason)

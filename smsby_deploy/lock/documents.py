@@ -244,6 +244,7 @@ def _event_schema() -> dict[str, Any]:
         "ending": {
             "anyOf": [{"type": "null"}, load_schema("lock")["$defs"]["entry"]["properties"]["ending"]]
         },
+        "verdict": load_schema("lock")["$defs"]["entry"]["properties"]["verdicts"]["items"],
         "resolution": lock["resolutions"]["items"],
         "digest_key": {**lock["digest_key"], "type": ["string", "null"]},
         "sealed": lock["sealed"],

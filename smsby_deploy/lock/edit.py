@@ -14,9 +14,9 @@ from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
 from smsby_deploy.lock.archive import read_archive, with_archived
 from smsby_deploy.lock.binding import Binding
-from smsby_deploy.lock.decisions import EndingKind
+from smsby_deploy.lock.decisions import EndingKind, VerdictKind
 from smsby_deploy.lock.documents import is_address
-from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document, stored_state
+from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document, stored_state, verdict_document
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.figures import Reported
 from smsby_deploy.lock.journal import ResultNotSaved
@@ -80,6 +80,27 @@ class LockEdit:
         ]
         self._write(address, "resolved as sent" if sent else "resolved as not sent", events)
         return len(unknown)
+
+    def go(self, address: str) -> int:
+        """Record that a user lets the next wave be sent, and return the last one.
+
+        Raises:
+            UsageError: the mailing is not recorded, or the verdict about its last wave is not "stop".
+            Refused: it was ended.
+        """
+        entry = self.entry(address)
+        if entry.ending is not None:
+            show = f"`smsby-deploy lock show {address}` shows the record"
+            raise Refused(f"{address} is already {entry.ending}", hint=show)
+        last = entry.verdicts[-1] if entry.verdicts else None
+        if last is None or last.kind is not VerdictKind.STOP or entry.is_complete:
+            raise UsageError(
+                f"{address} was not stopped after a wave", hint="`smsby-deploy plan` says what it waits for"
+            )
+        own = replace(last, kind=VerdictKind.GO, at=self._at, by=self._by, reason=self._reason)
+        fields = {"address": address, "verdict": verdict_document(own)}
+        self._write(address, f"wave {own.wave}: go", [(EventKind.VERDICT, fields)])
+        return own.wave
 
     def rescue(self, document: dict[str, Any]) -> int:
         """Record the results of a rescue file; return how many chunks they settled.

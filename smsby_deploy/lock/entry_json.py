@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Any
 
-from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, VerdictKind, WaveVerdict
 from smsby_deploy.lock.figures import Billed, Deliveries, PrefixCount, read_variants, variants_document
 from smsby_deploy.lock.phone_states import PhoneStates, format_runs, parse_runs
 from smsby_deploy.lock.records import (
@@ -51,6 +51,7 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         **({"approval": asdict(entry.approval)} if entry.approval else {}),
         **({"signed_by": list(entry.signed_by)} if entry.signed_by else {}),
         **({"ending": asdict(entry.ending) | {"kind": entry.ending.kind.value}} if entry.ending else {}),
+        **({"verdicts": list(map(verdict_document, entry.verdicts))} if entry.verdicts else {}),
         "earlier": [entry_document(old) for old in entry.earlier],
     }
 
@@ -83,6 +84,7 @@ def read_entry(document: dict[str, Any]) -> Entry:
         approval=Approval(**document["approval"]) if "approval" in document else None,
         signed_by=tuple(document.get("signed_by", ())),
         ending=read_ending(document.get("ending")),
+        verdicts=tuple(map(read_verdict, document.get("verdicts", ()))),
         labels=document.get("labels"),
         prefixes=_read_prefixes(document.get("prefixes")),
         variants=read_variants(document.get("variants")),
@@ -109,6 +111,16 @@ def _applied_by(**fields: Any) -> AppliedBy:
 def read_ending(document: dict[str, Any] | None) -> Ending | None:
     """Return the decision that ended a mailing, from its JSON; None if there is none."""
     return None if document is None else Ending(**{**document, "kind": EndingKind(document["kind"])})
+
+
+def verdict_document(verdict: WaveVerdict) -> dict[str, Any]:
+    """Return a verdict as JSON."""
+    return asdict(verdict) | {"kind": verdict.kind.value}
+
+
+def read_verdict(document: dict[str, Any]) -> WaveVerdict:
+    """Return the verdict that `verdict_document` wrote."""
+    return WaveVerdict(**{**document, "kind": VerdictKind(document["kind"])})
 
 
 def stored_state(state: ChunkState) -> str:
@@ -162,6 +174,8 @@ def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
         document["schedule_time"] = chunk.schedule_time
     if chunk.variant is not None:
         document["variant"] = chunk.variant
+    if chunk.wave is not None:
+        document["wave"] = chunk.wave
     return document
 
 

@@ -11,6 +11,7 @@
 | upload | chunks, upload, changes | the progress of a contact list |
 | facts | address, changes | what only sms.by knows: about a list mailing, or what it billed |
 | ending | address, revision, ending | a user ended a mailing; null takes that back |
+| verdict | address, verdict | how a wave went, by its figures or as a user decided |
 | resolve | resolution | a manual change, its author and reason |
 | remove, move | address, to | a mailing is forgotten, or gets another address |
 | archive | addresses, archived | mailings were moved to the archive, which has so many lines now |
@@ -33,7 +34,7 @@ from typing import Any
 
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.binding import Binding, bind_lock
-from smsby_deploy.lock.entry_json import parse_baseline, read_ending, read_entry, read_state
+from smsby_deploy.lock.entry_json import parse_baseline, read_ending, read_entry, read_state, read_verdict
 from smsby_deploy.lock.figures import Billed
 from smsby_deploy.lock.keyed_digests import digests_of, replace_digests
 from smsby_deploy.lock.phone_states import PhoneStates
@@ -66,6 +67,7 @@ class EventKind(StrEnum):
     UPLOAD = "upload"
     FACTS = "facts"
     ENDING = "ending"
+    VERDICT = "verdict"
     RESOLVE = "resolve"
     REMOVE = "remove"
     MOVE = "move"
@@ -172,6 +174,12 @@ def _ending(lock: Lock, event: Event) -> Lock:
     return lock.with_entry(address, replace(entry, ending=ending) if entry.revision == revision else entry)
 
 
+def _verdict(lock: Lock, event: Event) -> Lock:
+    address, verdict = event["address"], read_verdict(event["verdict"])
+    entry = lock.mailings[address]
+    return lock.with_entry(address, replace(entry, verdicts=(*entry.verdicts, verdict)))
+
+
 def _resolve(lock: Lock, event: Event) -> Lock:
     return replace(lock, resolutions=(*lock.resolutions, Resolution(**event["resolution"])))
 
@@ -231,6 +239,7 @@ _FOLDS: dict[EventKind, Callable[[Lock, Event], Lock]] = {
     EventKind.UPLOAD: _upload,
     EventKind.FACTS: _facts,
     EventKind.ENDING: _ending,
+    EventKind.VERDICT: _verdict,
     EventKind.RESOLVE: _resolve,
     EventKind.REMOVE: _remove,
     EventKind.MOVE: _move,

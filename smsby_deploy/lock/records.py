@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, WaveVerdict
 from smsby_deploy.lock.phone_states import UNSENT, PhoneState, PhoneStates
 from smsby_deploy.lock.places import scope_of
 
@@ -31,6 +31,7 @@ class ChunkState(StrEnum):
     PARTIAL = "partial"  # sent one SMS at a time: accepted for some phones, certainly not sent to the others
 
 
+FIRST_WAVE = 1
 SURELY_NOT_SENT = frozenset({ChunkState.PENDING, ChunkState.DECLARED_UNSENT, ChunkState.REJECTED})
 _NOT_TRIED = SURELY_NOT_SENT - {ChunkState.REJECTED}
 DONE = frozenset({ChunkState.ACCEPTED, ChunkState.SUPPRESSED})
@@ -110,6 +111,7 @@ class ChunkRecord:
     declared: bool = False  # it is a user's word that sms.by accepted it (lock resolve, import)
     schedule_time: str | None = None  # its own, of a mailing that is spread
     variant: str | None = None  # of a mailing with variants
+    wave: int | None = None  # of a mailing with waves, from 1
 
     @property
     def was_sent(self) -> bool:
@@ -209,6 +211,7 @@ class Entry:
     approval: Approval | None = None  # kept after it was handed over
     signed_by: tuple[str, ...] = ()  # whose signatures its plan required, as the file of signers names them
     ending: Ending | None = None
+    verdicts: tuple[WaveVerdict, ...] = ()  # about its waves; of each the last one counts
     # Those of its campaign; its planned recipients by the first digits of their phones, and by variant; None in older locks,
     # and where they are not known.
     labels: Mapping[str, str] | None = None
@@ -228,8 +231,13 @@ class Entry:
     @property
     def send_times(self) -> tuple[datetime | None, ...]:
         """When sms.by sends each chunk; None if that is at once."""
-        time = self.send_time
-        return tuple(datetime.fromisoformat(own) if (own := c.schedule_time) else time for c in self.chunks)
+        return tuple(map(self.time_of, self.chunks))
+
+    def time_of(self, chunk: ChunkRecord) -> datetime | None:
+        """When sms.by sends a chunk; None if that is at once, as of the waves after the first."""
+        if chunk.schedule_time:
+            return datetime.fromisoformat(chunk.schedule_time)
+        return self.send_time if chunk.wave in (None, FIRST_WAVE) else None
 
     @property
     def last_time(self) -> datetime | None:

@@ -39,9 +39,10 @@ def _mailings(result: ApplyResult, t: Translator) -> list[Piece]:
     """The totals, and a table of the mailings with which something happened or should have."""
     scheduled, rows = result.scheduled, []
     for one in result.mailings:
-        if one.outcome is not MailingOutcome.SKIPPED or one.error:
+        why = one.error or one.waits
+        if one.outcome is not MailingOutcome.SKIPPED or why:
             cells = [t.name(outcome_of(one, scheduled)), escape(one.address), t.count(one.recipients)]
-            rows.append(table_row([*cells, code(t.sentence(one.error)) if one.error else ""]))
+            rows.append(table_row([*cells, code(t.sentence(why)) if why else ""]))
     pieces = [Piece(f"\n{escape(summary_line(result, t))}\n")]
     if rows:
         titles = [t.gettext("outcome"), t.gettext("mailing"), t.gettext("recipients"), t.gettext("reason")]

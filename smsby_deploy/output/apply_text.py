@@ -72,7 +72,11 @@ def write_apply(
     words = {mailing.address: t.name(outcome_of(mailing, scheduled)) for mailing in result.mailings}
     width = max((_OUTCOME_WIDTH, *map(len, words.values())))
     # The counts come before the addresses, so that a long address does not move them.
-    skipped = [one for one in result.mailings if one.outcome is MailingOutcome.SKIPPED and not one.error]
+    skipped = [
+        one
+        for one in result.mailings
+        if one.outcome is MailingOutcome.SKIPPED and not (one.error or one.waits)
+    ]
     idle = {one.address for one in skipped}
     for mailing in result.mailings:
         if mailing.address in idle and len(idle) > 1:
@@ -84,6 +88,8 @@ def write_apply(
         write_sentence(console, f" {count:>{_COUNT_WIDTH}} {noun}  {mailing.address}", "default", lead=lead)
         if mailing.address in held:
             write_sentence(console, f"{' ' * width} {t.sentence(held[mailing.address])}", style)
+        if mailing.waits:
+            write_sentence(console, f"{' ' * width} {safe_line(t.sentence(mailing.waits))}", style)
         if mailing.error:
             reason = safe_line(t.sentence(mailing.error))
             write_sentence(console, f"{' ' * width} {reason}", style or "yellow")

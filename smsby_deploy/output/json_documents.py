@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from smsby_deploy.clock import Window
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.plan.desired import SendTimes
-    from smsby_deploy.status.delivery_counts import VariantStatus
+    from smsby_deploy.status.mailing_parts import VariantStatus, WaveStatus
     from smsby_deploy.status.status_report import MailingStatus, StatusReport
     from smsby_deploy.texts.samples import MailingSamples, Sample
 
@@ -132,6 +132,7 @@ def _mailing_result(mailing: MailingResult) -> dict[str, Any]:
         "uuids": list(mailing.uuids),
         "message_ids": list(mailing.message_ids),
         "error": mailing.error and mask_phones(mailing.error),
+        **({"waits": mailing.waits} if mailing.waits else {}),
     }
 
 
@@ -174,6 +175,7 @@ def _mailing_status(mailing: MailingStatus) -> dict[str, Any]:
             if (variants := [_variant(one) for one in mailing.details.variants])
             else {}
         ),
+        **({"waves": waves} if (waves := [_wave(one) for one in mailing.details.waves]) else {}),
         "recipients": mailing.recipients,
         "delivered": mailing.delivered,
         "undelivered": mailing.undelivered,
@@ -197,6 +199,17 @@ def _window(window: Window | None) -> dict[str, str] | None:
 def _variant(variant: VariantStatus) -> dict[str, Any]:
     keys = ("name", "recipients", "delivered", "undelivered", "sent", "pending", "other")
     return {key: getattr(variant, key) for key in keys}
+
+
+def _wave(wave: WaveStatus) -> dict[str, Any]:
+    return {
+        "wave": wave.number,
+        "recipients": wave.recipients,
+        "delivered": wave.delivered,
+        "undelivered": wave.undelivered,
+        "was_sent": wave.was_sent,
+        "verdict": wave.verdict and wave.verdict.kind.value,
+    }
 
 
 def _spread(spread: SendTimes) -> dict[str, Any]:

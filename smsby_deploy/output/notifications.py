@@ -40,7 +40,7 @@ def apply_notification(result: ApplyResult, project: Project, *, is_due: bool) -
 
     A hand-over runs every few minutes, so it only reports what it sent or tried to send.
     """
-    news = [mailing for mailing in result.mailings if mailing.outcome in _NEWS]
+    news = [mailing for mailing in result.mailings if mailing.outcome in _NEWS or mailing.was_judged]
     if not news and not result.was_stopped and (is_due or result.exit_code == ExitCode.DONE):
         return None
     outcomes = {mailing.outcome for mailing in news}

@@ -11,7 +11,6 @@ from smsby_deploy.output.markdown import code, details_section, escape, preforma
 from smsby_deploy.output.plan_words import word_diff
 from smsby_deploy.output.sms_text import ENCODING_NAMES, further_line
 from smsby_deploy.output.translation import Translator
-from smsby_deploy.output.values import list_text, spread_text, variants_text
 from smsby_deploy.plan.comparison import Base
 from smsby_deploy.plan.mailing_tests import MailingTestResult, TestOutcome, count_outcomes
 from smsby_deploy.plan.model import Action
@@ -39,14 +38,6 @@ def encoding_text(action: Action, t: Translator) -> str:
     is_known = action.recipients is not None
     used = [f"{name} {t.count(count)}" if is_known else name for name, count in counts if count]
     return ", ".join(used) or "-"
-
-
-def delivery_texts(action: Action, t: Translator) -> list[str]:
-    """The contact list that it is sent to, over what time it is spread, and its variants."""
-    facts = [] if action.contact_list is None else [list_text(action.contact_list, t)]
-    if action.spread is not None:
-        facts.append(spread_text(action.spread, t))
-    return [*facts, variants_text(action.variants, t)] if action.variants else facts
 
 
 def audience_section(action: Action, t: Translator) -> str:

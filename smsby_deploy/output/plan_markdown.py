@@ -16,7 +16,6 @@ from smsby_deploy.output.markdown import COMMENT_BYTES, Piece, code, escape, fit
 from smsby_deploy.output.plan_details import (
     audience_section,
     chunks_section,
-    delivery_texts,
     encoding_text,
     parts_text,
     results_section,
@@ -41,7 +40,7 @@ from smsby_deploy.output.plan_words import (
 )
 from smsby_deploy.output.problems_text import help_line, problem_help
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.output.values import clip, local_and_utc, span_text
+from smsby_deploy.output.values import clip, delivery_texts, local_and_utc, span_text
 from smsby_deploy.plan.base_changes import LOCK_CHANGED
 from smsby_deploy.plan.comparison import Base, compare_action, removed_since
 from smsby_deploy.plan.mailing_tests import MailingTestResult

@@ -16,11 +16,9 @@ from smsby_deploy.output.terminal import write_line
 from smsby_deploy.output.values import (
     clean,
     count_text,
-    list_text,
+    delivery_texts,
     safe_line,
     span_text,
-    spread_text,
-    variants_text,
 )
 from smsby_deploy.plan.model import Action, ActionKind, Plan, Totals
 from smsby_deploy.plan.result import PlanResult, SavedPlanUse
@@ -86,12 +84,8 @@ def write_plan_text(
     for action in folded.actions:
         if action.audience.rows != action.audience.final and action.action not in _WITHOUT_AUDIENCE:
             write_sentence(console, f"{action.address}: {audience_line(action)}", "dim")
-        if action.contact_list is not None and action.action not in _WITHOUT_AUDIENCE:
-            write_sentence(console, f"{action.address}: {list_text(action.contact_list)}", "dim")
-        if action.spread is not None and action.action not in _WITHOUT_AUDIENCE:
-            write_sentence(console, f"{action.address}: {spread_text(action.spread)}", "dim")
-        if action.variants and action.action not in _WITHOUT_AUDIENCE:
-            write_sentence(console, f"{action.address}: {variants_text(action.variants)}", "dim")
+        for text in delivery_texts(action) if action.action not in _WITHOUT_AUDIENCE else ():
+            write_sentence(console, f"{action.address}: {text}", "dim")
     for line in _changes_lines(plan):
         write_sentence(console, line, "bold yellow")
     for severity, line in problem_lines(folded.problems):

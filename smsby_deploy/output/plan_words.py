@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.output.values import safe_line, span_text
+from smsby_deploy.plan.base_changes import BaseChanges
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.result import PlanResult, Verdict
 from smsby_deploy.privacy import mask_phones
@@ -16,7 +17,6 @@ from smsby_deploy.wording import Sentence, sentence
 
 if TYPE_CHECKING:  # a plan on a terminal is often compared with nothing
     from smsby_deploy.plan.comparison import Base, Change
-    from smsby_deploy.plan.model import BaseChanges
 
 _WORD = r"\s+|\w+|[^\w\s]"
 _USUAL_SERVICE = "https://app.sms.by"

@@ -11,7 +11,8 @@ from smsby_deploy.privacy import mask_phones
 
 if TYPE_CHECKING:
     from smsby_deploy.lock.records import NamedId
-    from smsby_deploy.plan.desired import SendTimes, VariantTotals
+    from smsby_deploy.plan.desired import GroupTotals, SendTimes
+    from smsby_deploy.plan.model import Action
 
 
 _MAX_TEXT = 600  # characters of a reason or a message
@@ -92,15 +93,10 @@ def local_and_utc(
     return f"{day_and_time(local, language)} {zone or local.isoformat()[-6:]}", f"{utc_text} UTC"
 
 
-def variants_text(variants: Sequence[VariantTotals], language: Translator = ENGLISH) -> str:
-    """`variants a: 1,080 recipients, 1,080 parts, 28.08; b: …`."""
-    return language.gettext("variants {variants}", variants=variant_totals(variants, language))
-
-
-def variant_totals(variants: Sequence[VariantTotals], language: Translator = ENGLISH) -> str:
-    """`a: 1,080 recipients, 1,080 parts, 28.08; b: …`."""
+def group_totals(groups: Sequence[GroupTotals], language: Translator = ENGLISH) -> str:
+    """`a: 1,080 recipients, 1,080 parts, 28.08; b: …`, of variants or of waves."""
     said = []
-    for one in variants:
+    for one in groups:
         size = language.gettext(
             "{name}: {recipients:recipient|recipients}, {parts:part|parts}",
             name=one.name,
@@ -114,3 +110,15 @@ def variant_totals(variants: Sequence[VariantTotals], language: Translator = ENG
 def spread_text(spread: SendTimes, language: Translator = ENGLISH) -> str:
     """`spread from 2026-12-01 10:00 +03 to 12:52: 24 chunks, one every 7 min 30 s, about …`."""
     return language.gettext("spread from {span}: {pace}", span=spread.span, pace=spread.pace)
+
+
+def delivery_texts(action: Action, t: Translator = ENGLISH) -> list[str]:
+    """The contact list that it is sent to, how it is spread, its waves and its variants."""
+    facts = [] if action.contact_list is None else [list_text(action.contact_list, t)]
+    if action.spread is not None:
+        facts.append(spread_text(action.spread, t))
+    if action.waves:
+        facts.append(t.gettext("waves {waves}", waves=group_totals(action.waves, t)))
+    if action.variants:
+        facts.append(t.gettext("variants {variants}", variants=group_totals(action.variants, t)))
+    return facts

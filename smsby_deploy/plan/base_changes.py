@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import NamedTuple
 
 from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
 from smsby_deploy.lock.archive import read_archive, with_archived
 from smsby_deploy.lock.records import Entry, EntryState, Lock
 from smsby_deploy.lock.serialization import entry_digest
-from smsby_deploy.plan.model import Plan, SettingChange
+from smsby_deploy.plan.model import Plan
 from smsby_deploy.privacy import HIDDEN, hide_token, mask_phone, mask_phones, shown_url
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts, FactName
@@ -33,6 +34,30 @@ _HIDDEN_DIFFERENCE = " (differs in what is not shown)"
 _BELONGING = ("lineage", "environment", "service", "account")
 
 Shown = Callable[[str, str], str]  # what may be shown of the value of a key
+
+
+class SettingChange(NamedTuple):
+    """A key of smsby.yaml that differs from the base; None where it is not set.
+
+    An item of a list that was removed or added is a change of its own. Values are as they may be shown.
+    """
+
+    key: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BaseChanges:
+    """What differs from `base` beside the mailings.
+
+    `lock_changes` is the number of LOCK_CHANGED problems. `gaps` say what could not be compared, and why.
+    """
+
+    base: str
+    settings: tuple[SettingChange, ...] = ()
+    lock_changes: int = 0
+    gaps: tuple[str, ...] = ()
 
 
 def compare_settings(before: YamlMap, after: YamlMap, token: str = "") -> tuple[SettingChange, ...]:

@@ -15,6 +15,16 @@ from typing import Any, NamedTuple
 
 from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
 from smsby_deploy.config.sources import ContactList, InlineRecipients, TextsByVariant
+from smsby_deploy.plan.chunk_groups import (
+    EVERYONE,
+    ChunkGroup,
+    ChunkRecipients,
+    GroupedRecipients,
+    RenderedTexts,
+    group_by_variant,
+    group_by_wave,
+    text_of_chunk,
+)
 from smsby_deploy.plan.fingerprint import (
     AudienceDigest,
     TextsDigest,
@@ -28,7 +38,6 @@ from smsby_deploy.plan.fingerprint import (
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, Batch, ReadBatches, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
-from smsby_deploy.recipients.variant_choice import assign_variants
 from smsby_deploy.texts.encoding_lint import Rewriter, is_composed
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, render_texts
 
@@ -37,7 +46,6 @@ MOST_SINGLE = (
 )
 
 OnBatch = Callable[[Batch, Sequence[str]], None]  # there are no texts where all recipients get the same
-_RenderedTexts = tuple[Batch, Sequence[str]]
 
 
 def ignore_batch(batch: Batch, texts: Sequence[str]) -> None:
@@ -50,7 +58,7 @@ class Chunk:
 
     `not_suppressed` is 0 for those who opted out.
     Recipients get `text`, or each their own of `texts`. `rows` are the recipients as they are hashed and sent, one JSON
-    value per line. `lines` are their physical lines, where they are needed. Of a mailing with variants all of them have one.
+    value per line. `lines` are their physical lines, where they are needed.
     """
 
     index: int
@@ -62,7 +70,7 @@ class Chunk:
     rows: bytes
     not_suppressed: bytearray
     lines: Sequence[int] = ()
-    variant: str | None = None
+    group: ChunkGroup = EVERYONE
 
 
 @dataclass(slots=True)
@@ -101,6 +109,8 @@ def hash_content(
     }
     if mailing.spread is not None:
         header["spread"] = mailing.spread.total_seconds()
+    if mailing.waves is not None:
+        header["waves"] = mailing.waves.identity
     if template is not None and template.inputs:
         header["includes"] = {name: rewrite(text) for name, text in template.inputs.items()}
     return content_digest(header)
@@ -185,51 +195,19 @@ def stream_chunks(
         yield from _chunks_by_text(batches, shared_text, hasher)
         return
     size = chunk_size(project.api, personal)
-    if isinstance(mailing.text, TextsByVariant):
-        yield from _chunks_by_variant(batches, mailing.text, template, hasher, size)
-    else:
+    if mailing.waves is None and not isinstance(mailing.text, TextsByVariant):
         yield from _chunks_by_size(batches, shared_text, hasher, size)
-
-
-def text_of_chunk(mailing: Mailing, template: Template | None, variant: str | None) -> str | None:
-    """Return the text that all recipients of a chunk get; None if they have their own."""
-    if variant is not None and template is not None:
-        from smsby_deploy.texts.variants import VariantTemplates
-
-        assert isinstance(template, VariantTemplates)
-        one = template.by_name[variant]
-        return None if one.is_personal else one.render_once()
-    return None if template is None or is_personal(mailing, template) else template.render_once()
+        return
+    groups = group_by_variant(batches, mailing, template)
+    if mailing.waves is not None:
+        groups = group_by_wave(groups, mailing.waves)
+    yield from _chunks_by_group(groups, template, hasher, size)
 
 
 def chunk_content(content_digest: str, text: str | None, variant: str | None) -> str:
     """Return what the digest of a chunk covers beside its rows."""
     content = content_digest if variant is None else f"{content_digest}\nvariant {variant}"
     return content if text is None else f"{content}\n{text}"
-
-
-@dataclass(slots=True)
-class _Recipients:
-    """Recipients side by side; `texts` is empty if they all get one text."""
-
-    phones: list[str] = field(default_factory=list)
-    not_suppressed: bytearray = field(default_factory=bytearray)
-    texts: list[str] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-
-    def extend(self, batch: Batch, texts: Sequence[str]) -> None:
-        self.phones += batch.phones
-        self.not_suppressed += batch.not_suppressed
-        self.texts += texts
-        self.lines += batch.lines
-
-    def take(self, count: int) -> _Recipients:
-        """Remove and return the first `count` recipients."""
-        taken = _Recipients(
-            self.phones[:count], self.not_suppressed[:count], self.texts[:count], self.lines[:count]
-        )
-        del self.phones[:count], self.not_suppressed[:count], self.texts[:count], self.lines[:count]
-        return taken
 
 
 class _ChunkHasher(NamedTuple):
@@ -240,23 +218,23 @@ class _ChunkHasher(NamedTuple):
     def make_chunk(
         self,
         index: int,
-        some: _Recipients,
+        some: ChunkRecipients,
         text: str | None,
         rows: bytes,
         rows_hash: bytes,
-        variant: str | None = None,
+        group: ChunkGroup = EVERYONE,
     ) -> Chunk:
         """Return a chunk with its digest and fingerprint.
 
         `text` is None if the recipients have their own texts.
         """
-        bare = chunk_digest(chunk_content(self.report.content_digest, text, variant), rows_hash)
+        bare = chunk_digest(chunk_content(self.report.content_digest, text, group.variant), rows_hash)
         digest = self.project.digest_key.apply(bare)
         mailing = self.mailing
         mark = fingerprint(self.project.scope, mailing.address, mailing.revision, index, digest)
         texts = some.texts or None
         return Chunk(
-            index, some.phones, texts, text, digest, mark, rows, some.not_suppressed, some.lines, variant
+            index, some.phones, texts, text, digest, mark, rows, some.not_suppressed, some.lines, group
         )
 
 
@@ -267,7 +245,7 @@ def render_batches(
     report: ChunkReport,
     read: ReadBatches = read_audience,
     on_batch: OnBatch = ignore_batch,
-) -> Iterator[_RenderedTexts]:
+) -> Iterator[RenderedTexts]:
     """Yield the batches with the text of each recipient, or without texts if they all get one.
 
     Problems are added to `report`.
@@ -295,9 +273,9 @@ def render_batches(
 
 
 def _chunks_by_size(
-    batches: Iterator[_RenderedTexts], shared_text: str | None, hasher: _ChunkHasher, size: int
+    batches: Iterator[RenderedTexts], shared_text: str | None, hasher: _ChunkHasher, size: int
 ) -> Iterator[Chunk]:
-    waiting, index = _Recipients(), 0
+    waiting, index = ChunkRecipients(), 0
 
     def next_chunk() -> Chunk:
         some = waiting.take(size)
@@ -307,7 +285,7 @@ def _chunks_by_size(
         return hasher.make_chunk(index, some, shared_text, rows, rows_hash)
 
     for batch, texts in batches:
-        waiting.extend(batch, texts)
+        waiting.add(batch, texts)
         while len(waiting.phones) >= size:
             yield next_chunk()
             index += 1
@@ -315,64 +293,56 @@ def _chunks_by_size(
         yield next_chunk()
 
 
-def _chunks_by_variant(
-    batches: Iterator[_RenderedTexts],
-    source: TextsByVariant,
-    template: Template | None,
-    hasher: _ChunkHasher,
-    size: int,
+def _chunks_by_group(
+    groups: Iterator[GroupedRecipients], template: Template | None, hasher: _ChunkHasher, size: int
 ) -> Iterator[Chunk]:
-    """Yield chunks that have one variant each, in the order in which they are full.
-
-    So each variant is spread over the whole audience, and over the time of a mailing that is spread.
-    """
-    names = [one.name for one in source.variants if one.text is not None]
-    shared = {name: text_of_chunk(hasher.mailing, template, name) for name in names}
-    waiting = {name: _Recipients() for name in names}
+    """Yield chunks of one group each, in the order in which they are full."""
+    waiting: dict[ChunkGroup, ChunkRecipients] = {}
+    texts: dict[str | None, str | None] = {}
     numbers = count()
 
-    def next_chunk(name: str) -> Chunk:
-        some, text = waiting[name].take(size), shared[name]
+    def next_chunk(group: ChunkGroup) -> Chunk:
+        some, text = waiting[group].take(size), texts[group.variant]
         rows = row_lines(some.phones, some.texts if text is None else None)
         rows_hash = hash_rows(rows)
         hasher.report.audience_digest.add(rows, len(some.phones), rows_hash)
-        return hasher.make_chunk(next(numbers), some, text, rows, rows_hash, name)
+        return hasher.make_chunk(next(numbers), some, text, rows, rows_hash, group)
 
-    for batch, texts in batches:
-        variants = assign_variants(source, batch.phones)
-        for name in names:
-            mask = bytearray(map(name.__eq__, variants))
-            own = () if shared[name] is not None else list(compress(texts, mask))
-            waiting[name].extend(batch.only(mask), own)
-            while len(waiting[name].phones) >= size:
-                yield next_chunk(name)
-    for name in names:
-        if waiting[name].phones:
-            yield next_chunk(name)
+    for group, recipients in groups:
+        if group.variant not in texts:
+            texts[group.variant] = text_of_chunk(hasher.mailing, template, group.variant)
+        waiting.setdefault(group, ChunkRecipients()).extend(recipients)
+        while len(waiting[group].phones) >= size:
+            yield next_chunk(group)
+    for group in sorted(waiting, key=lambda one: one.wave or 0):
+        if waiting[group].phones:
+            yield next_chunk(group)
 
 
 def _chunks_by_text(
-    batches: Iterator[_RenderedTexts], shared_text: str | None, hasher: _ChunkHasher
+    batches: Iterator[RenderedTexts], shared_text: str | None, hasher: _ChunkHasher
 ) -> Iterator[Chunk]:
-    everyone = _Recipients()
+    everyone = ChunkRecipients()
     for batch, texts in batches:
-        everyone.extend(batch, texts)
+        everyone.add(batch, texts)
     if len(everyone.phones) > MOST_SINGLE:  # which was reported
         return
     rows = row_lines(everyone.phones, everyone.texts or None)
     hasher.report.audience_digest.add(rows, len(everyone.phones), hash_rows(rows))
-    for index, (text, some) in enumerate(_group_by_text(everyone, shared_text)):
+    for index, (text, some) in enumerate(group_by_text(everyone, shared_text)):
         rows = row_lines(some.phones, None)
         yield hasher.make_chunk(index, some, text, rows, hash_rows(rows))
 
 
-def _group_by_text(recipients: _Recipients, shared_text: str | None) -> Iterator[tuple[str, _Recipients]]:
+def group_by_text(
+    recipients: ChunkRecipients, shared_text: str | None
+) -> Iterator[tuple[str, ChunkRecipients]]:
     """Yield the recipients of each text, in the order in which the texts first occur."""
     texts = recipients.texts or [shared_text or ""] * len(recipients.phones)
-    groups: dict[str, _Recipients] = {}
+    groups: dict[str, ChunkRecipients] = {}
     rows = zip(texts, recipients.phones, recipients.not_suppressed, recipients.lines, strict=True)
     for text, phone, is_reached, line in rows:
-        group = groups.setdefault(text, _Recipients())
+        group = groups.setdefault(text, ChunkRecipients())
         group.phones.append(phone)
         group.not_suppressed.append(is_reached)
         group.lines.append(line)

@@ -44,7 +44,7 @@ class ChunkPlan(NamedTuple):
 
     Digest and fingerprint are taken before suppression, all counts after it.
     `recipients` is None for a list kept at sms.by, `cost` without a price. `schedule_time` is its own, in ISO format, if its
-    mailing is spread. A plan file does not have parts, cost and encodings.
+    mailing is spread, `wave` its number from 1. A plan file does not have parts, cost and encodings.
     """
 
     fingerprint: str
@@ -56,6 +56,7 @@ class ChunkPlan(NamedTuple):
     ucs2: int = 0
     schedule_time: str | None = None
     variant: str | None = None
+    wave: int | None = None
 
     def share(self, recipients: int) -> ChunkPlan:
         """Return the same chunk for some of its recipients, who all get one text.
@@ -215,8 +216,8 @@ def times_of(chunks: Sequence[_TimedChunk]) -> SendTimes | None:
     return SendTimes(min(times), max(times), len(times), sum(chunk.recipients or 0 for chunk in chunks))
 
 
-class VariantTotals(NamedTuple):
-    """What the chunks of one variant add up to, opt-outs subtracted.
+class GroupTotals(NamedTuple):
+    """What the chunks of one variant or wave add up to, opt-outs subtracted.
 
     `cost` is None without a price.
     """
@@ -227,17 +228,23 @@ class VariantTotals(NamedTuple):
     cost: Decimal | None
 
 
-def totals_by_variant(chunks: Sequence[ChunkPlan]) -> tuple[VariantTotals, ...]:
+def totals_by_variant(chunks: Sequence[ChunkPlan]) -> tuple[GroupTotals, ...]:
     """Return the totals of each variant, sorted by name; () for a mailing without variants."""
-    found: dict[str, VariantTotals] = {}
-    for chunk in chunks:
-        if chunk.variant is not None:
-            before = found.get(chunk.variant, VariantTotals(chunk.variant, 0, 0, Decimal(0)))
-            has_cost = before.cost is not None and chunk.cost is not None
-            found[chunk.variant] = VariantTotals(
-                chunk.variant,
-                before.recipients + (chunk.recipients or 0),
-                before.parts + chunk.parts,
-                (before.cost or Decimal(0)) + (chunk.cost or Decimal(0)) if has_cost else None,
-            )
-    return tuple(found[name] for name in sorted(found))
+    names = sorted({chunk.variant for chunk in chunks if chunk.variant is not None})
+    return tuple(_add_up(name, [chunk for chunk in chunks if chunk.variant == name]) for name in names)
+
+
+def totals_by_wave(chunks: Sequence[ChunkPlan]) -> tuple[GroupTotals, ...]:
+    """Return the totals of each wave, in order; () for a mailing without waves."""
+    numbers = sorted({chunk.wave for chunk in chunks if chunk.wave is not None})
+    return tuple(_add_up(str(one), [chunk for chunk in chunks if chunk.wave == one]) for one in numbers)
+
+
+def _add_up(name: str, chunks: Sequence[ChunkPlan]) -> GroupTotals:
+    costs = [chunk.cost for chunk in chunks if chunk.cost is not None]
+    return GroupTotals(
+        name,
+        recipients=sum(chunk.recipients or 0 for chunk in chunks),
+        parts=sum(chunk.parts for chunk in chunks),
+        cost=sum(costs, Decimal(0)) if len(costs) == len(chunks) else None,
+    )

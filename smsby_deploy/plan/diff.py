@@ -25,8 +25,17 @@ from smsby_deploy.plan import collision_reasons, reasons, scheduled
 from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import canonical_json
-from smsby_deploy.plan.model import NEW_COMMITTING, Action, ActionKind, Orphans, ReasonCode, with_code
+from smsby_deploy.plan.model import (
+    NEW_COMMITTING,
+    SENDING,
+    Action,
+    ActionKind,
+    Orphans,
+    ReasonCode,
+    with_code,
+)
 from smsby_deploy.plan.situation import Situation
+from smsby_deploy.plan.wave_progress import Gate, why_due, why_stopped, why_waiting
 
 _A, _R = ActionKind, ReasonCode
 _WAITING = frozenset({ActionKind.HOLD, ActionKind.WAITING, ActionKind.DUE})
@@ -56,6 +65,7 @@ class Decision:
     window: Window | None = None  # of a mailing that is held or waits
     approval: Approval | None = None  # the earlier one that still holds
     signed_by: tuple[str, ...] = ()  # whose signatures it is sent with
+    wave: int | None = None  # the only one that is sent
 
 
 class Rule(NamedTuple):
@@ -129,8 +139,23 @@ RULES = (
         _R.COLLISION,
         collision_reasons.collision,
     ),
+    # A part of it was sent, and how that went decides about the rest.
     Rule(
-        lambda here: here.is_handing_over and here.approval is None,
+        lambda here: here.wave.gate is Gate.STOPPED,
+        _A.BLOCKED,
+        _R.WAVE,
+        lambda here: why_stopped(here.wave, here.desired.address),
+    ),
+    Rule(lambda here: here.wave.gate is Gate.EARLY, _A.WAITING, None, lambda here: why_waiting(here.wave)),
+    Rule(lambda here: here.wave.gate is Gate.JUDGE, _A.DUE, None, lambda here: why_due(here.wave)),
+    Rule(
+        lambda here: here.wave.is_next and not here.is_handing_over,
+        _A.DUE,
+        None,
+        lambda here: why_due(here.wave),
+    ),
+    Rule(
+        lambda here: here.is_handing_over and not _is_approved(here),
         _A.BLOCKED,
         _R.CHANGED,
         lambda here: reasons.changed_since_approval(),
@@ -162,9 +187,20 @@ def diff_mailing(here: Situation) -> Decision:
         rule.reason(here),
         notes=tuple(_notes(here, rule.action)),
         unsent=unsent,
-        window=here.next_window if rule.action in _WAITING else None,
+        window=_window(here) if rule.action in _WAITING else None,
+        wave=here.wave.number or None if rule.action in SENDING else None,
         approval=here.approval if here.is_approved or here.is_begun else None,
     )
+
+
+def _is_approved(here: Situation) -> bool:
+    """Whether it may be handed over: it was held, or its first wave was sent."""
+    return here.approval is not None or (here.wave.judged is not None and not here.goes_elsewhere)
+
+
+def _window(here: Situation) -> Window | None:
+    """Return when it may be handed over, or its last wave be judged."""
+    return here.wave.window or here.next_window
 
 
 def block(code: ReasonCode, why: str) -> Decision:
@@ -187,7 +223,11 @@ def _unsent(here: Situation) -> tuple[int | None, ...]:
     """The recipients of each recorded chunk that surely got nothing."""
     assert here.entry is not None
     return tuple(
-        0 if state in DONE else None if chunk.phones is None else chunk.phones.count(*UNSENT)
+        0
+        if state in DONE or (here.wave.number or chunk.wave) != chunk.wave
+        else None
+        if chunk.phones is None
+        else chunk.phones.count(*UNSENT)
         for chunk, state in zip(here.entry.chunks, here.recorded, strict=True)
     )
 
@@ -230,6 +270,7 @@ def make_action(
         labels=mailing.labels,
         prefixes=desired.prefixes,
         control=mailing.text.control if isinstance(mailing.text, TextsByVariant) else "",
+        wave=decision.wave,
     )
     return _count_rest(action, desired, decision.unsent) if decision.action is ActionKind.RESUME else action
 
@@ -288,6 +329,7 @@ def make_orphan(address: str, entry: Entry) -> Action:
                 one.digest,
                 schedule_time=one.schedule_time,
                 variant=one.variant,
+                wave=one.wave,
             )
             for one in entry.chunks
         ),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Mailing
-from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry
+from smsby_deploy.lock.records import FIRST_WAVE, ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.account_names import SYSTEM_NAME, AccountNames, name_key
 from smsby_deploy.plan.desired import ChunkPlan
 from smsby_deploy.plan.remote_state import RemoteView
@@ -37,7 +37,9 @@ class IntendedValues:
     parts: int | None = None
 
     def of_chunk(self, chunk: ChunkRecord | ChunkPlan) -> IntendedValues:
-        """Return the same with the time of one chunk, if it has its own."""
+        """Return the same with the time of one chunk; a later wave is sent at once."""
+        if chunk.wave not in (None, FIRST_WAVE):
+            return replace(self, schedule_time=None)
         if chunk.schedule_time is None or self.schedule_time is None:
             return self
         time = datetime.fromisoformat(chunk.schedule_time)

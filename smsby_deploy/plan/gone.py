@@ -49,6 +49,7 @@ def read_own_content(mailing: Mailing) -> OwnContent:
         "schedule_time": None if own.schedule_time is None else _instant(own.schedule_time),
         "timezone": own.timezone,
         **({} if own.spread is None else {"spread": own.spread.total_seconds()}),
+        **({"waves": mailing.waves.identity} if mailing.waves is not None and own.has_waves else {}),
         "text": text.identity(Rewriter(mailing.rewrite).apply) if text else None,
         "rewrite": list(mailing.rewrite),
         "list": audience.ref if isinstance(audience, ContactList) else None,

@@ -87,6 +87,12 @@ def check_recipients(rails: Guardrails, mailing: Mailing, recipients: int | None
         yield Breach("expect_recipients", message)
 
 
+def find_closed_hours(rails: Guardrails, mailing: Mailing, now: datetime) -> Breach | None:
+    """Return what forbids to send a mailing right now, and will allow it later by itself."""
+    breaches = _check_times(rails, mailing, (None,), now)
+    return next((one for one in breaches if one.key in ("quiet_hours", "blackout")), None)
+
+
 def key_needing_recipients(rails: Guardrails, mailing: Mailing) -> str | None:
     """Return the key of a guardrail that cannot be judged without the number of recipients."""
     if rails.max_recipients is not None:

@@ -237,6 +237,7 @@ class MailingPlanner:
             window=None if is_rehearsal else mailing.window,
             is_fresh=mailing.is_fresh,
             is_handing_over=self.is_handing_over,
+            steps=mailing.wave_steps,
         )
         if here.is_other_rehearsal:
             return replace(here, entry=None, remote=None)  # some of its chunks may be listed

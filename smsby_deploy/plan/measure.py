@@ -286,6 +286,8 @@ def _measure_chunks(
         opted_out.add(chunk.not_suppressed)
         if observers.keep is not None:
             observers.keep(mailing.address, chunk)
+    if project.environment.is_rehearsal:
+        chunks = [chunk._replace(wave=None) for chunk in chunks]
     if mailing.spread is not None and mailing.schedule_time is not None:
         chunks = [*spread_chunks(chunks, mailing.schedule_time, mailing.spread)]
     totals = counter.totals

@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from itertools import chain
-from typing import NamedTuple, overload
+from typing import TYPE_CHECKING, overload
 
 from smsby_deploy.clock import Window
 from smsby_deploy.lock.binding import Binding
@@ -22,14 +22,18 @@ from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames
 from smsby_deploy.plan.desired import (
     AudienceCounts,
     ChunkPlan,
+    GroupTotals,
     SendTimes,
-    VariantTotals,
     times_of,
     totals_by_variant,
+    totals_by_wave,
 )
 from smsby_deploy.problems import Problem, has_errors
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.wording import sentence
+
+if TYPE_CHECKING:
+    from smsby_deploy.plan.base_changes import BaseChanges
 
 
 class ActionKind(StrEnum):
@@ -69,6 +73,7 @@ class ReasonCode(StrEnum):
     APPROVAL = "approval"  # something must happen first: a rehearsal, or signatures
     FROZEN = "frozen"  # smsby.yaml stops everything
     WITHDRAWN = "withdrawn"  # a user took it back
+    WAVE = "wave"  # the figures of its last wave do not allow the next one
     GUARDRAIL = "guardrail"  # a guardrail of smsby.yaml forbids it
     FACTS = "facts"  # what is known about the account contradicts a setting or a promise that it needs
 
@@ -88,7 +93,8 @@ class Action:
     at sms.by; the list of an uploaded mailing is made by apply. `window` is when what is held or waits may be handed over.
     `languages` counts the recipients of each text, where there is one for each language.
     `capped` are recipients who would get too many messages and are left out; a plan file has only their number.
-    `revision` is None in plans of older versions.
+    `revision` is None in plans of older versions. `wave` is the only one that this apply sends, None if it has none; the
+    counts of a new mailing are those of all its waves.
     `text_digest`, `recipients_digest`, `own_digest`, `labels`, `prefixes`, `control`, the name of its control group,
     `approval`, the earlier one that it is sent under, and `signed_by`, who signed it, are for the lock; a plan file does not
     have them, nor `is_overdue`, its time passed before it was approved, and `is_finished`: nothing more of it is handed to
@@ -127,6 +133,7 @@ class Action:
     labels: Mapping[str, str] | None = None
     prefixes: Mapping[str, PrefixCount] | None = None
     control: str = ""
+    wave: int | None = None
     capped: PhoneSet | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -145,7 +152,7 @@ class Action:
         return times_of(self.chunks)
 
     @property
-    def variants(self) -> tuple[VariantTotals, ...]:
+    def variants(self) -> tuple[GroupTotals, ...]:
         """What its variants add up to, whenever they are sent; () if it has none."""
         return totals_by_variant(self.chunks)
 
@@ -153,6 +160,11 @@ class Action:
     def variant_counts(self) -> dict[str, VariantCount] | None:
         """The same as the lock records it, with the control group; None if it has no variants."""
         return count_variants(self.variants, self.control, self.audience.control)
+
+    @property
+    def waves(self) -> tuple[GroupTotals, ...]:
+        """What its waves add up to, whenever they are sent; () if it has none."""
+        return totals_by_wave(self.chunks)
 
     @property
     def last_time(self) -> datetime | None:
@@ -263,30 +275,6 @@ class LockStamp:
     def entries(self) -> Mapping[str, str]:
         """A sha256 of each mailing of the plan that is recorded, by address."""
         return self.stamps() if callable(self.stamps) else self.stamps
-
-
-class SettingChange(NamedTuple):
-    """A key of smsby.yaml that differs from the base; None where it is not set.
-
-    An item of a list that was removed or added is a change of its own. Values are as they may be shown.
-    """
-
-    key: str
-    before: str | None
-    after: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class BaseChanges:
-    """What differs from `base` beside the mailings.
-
-    `lock_changes` is the number of LOCK_CHANGED problems. `gaps` say what could not be compared, and why.
-    """
-
-    base: str
-    settings: tuple[SettingChange, ...] = ()
-    lock_changes: int = 0
-    gaps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

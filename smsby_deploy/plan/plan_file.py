@@ -15,15 +15,14 @@ from smsby_deploy.lock.documents import check_plan
 from smsby_deploy.lock.json_text import canonical, indent_text
 from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.lock.records import NamedId
-from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, VariantTotals
+from smsby_deploy.plan.base_changes import BaseChanges, SettingChange
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, GroupTotals
 from smsby_deploy.plan.model import (
     Action,
     ActionKind,
-    BaseChanges,
     LockStamp,
     Plan,
     ReasonCode,
-    SettingChange,
 )
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity, problem_document
@@ -89,20 +88,26 @@ def _action_document(action: Action) -> dict[str, Any]:
         "audience_digest": action.audience_digest,
         **({"window": _window_document(action.window)} if action.window is not None else {}),
         **({"variants": [_variant_document(one) for one in action.variants]} if action.variants else {}),
+        **({"waves": [_wave_document(one) for one in action.waves]} if action.waves else {}),
         "chunks": [_chunk_document(chunk) for chunk in action.chunks],
         "audience": _audience_document(action.audience),
         **({"languages": dict(action.languages)} if action.languages else {}),
     }
 
 
-def _variant_document(variant: VariantTotals) -> dict[str, Any]:
+def _variant_document(variant: GroupTotals) -> dict[str, Any]:
     cost = None if variant.cost is None else money(variant.cost)
     return {"name": variant.name, "recipients": variant.recipients, "parts": variant.parts, "cost": cost}
 
 
+def _wave_document(wave: GroupTotals) -> dict[str, Any]:
+    cost = None if wave.cost is None else money(wave.cost)
+    return {"wave": int(wave.name), "recipients": wave.recipients, "parts": wave.parts, "cost": cost}
+
+
 def _chunk_document(chunk: ChunkPlan) -> dict[str, Any]:
     document = {"fingerprint": chunk.fingerprint, "recipients": chunk.recipients, "digest": chunk.digest}
-    own = {"schedule_time": chunk.schedule_time, "variant": chunk.variant}
+    own = {"schedule_time": chunk.schedule_time, "variant": chunk.variant, "wave": chunk.wave}
     return document | {key: value for key, value in own.items() if value is not None}
 
 

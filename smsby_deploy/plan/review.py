@@ -23,7 +23,9 @@ from smsby_deploy.lock.open_lock import open_lock_at
 from smsby_deploy.lock.places import PRODUCTION, LockPlace
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.base_changes import (
+    BaseChanges,
     LockSide,
+    SettingChange,
     compare_facts,
     compare_locks,
     compare_settings,
@@ -32,7 +34,7 @@ from smsby_deploy.plan.base_changes import (
 )
 from smsby_deploy.plan.chunks import OnBatch
 from smsby_deploy.plan.comparison import AudienceSets, Base, base_of_lock, base_of_plan
-from smsby_deploy.plan.model import BaseChanges, Plan, SettingChange
+from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.plan_file import read_plan
 from smsby_deploy.plan.planner import MeasuredFiles, measure_files
 from smsby_deploy.plan.selection import selector

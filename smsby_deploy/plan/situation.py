@@ -11,11 +11,13 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from smsby_deploy.clock import Window
+from smsby_deploy.config.declarations import Wave
 from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, Entry, EntryState, NamedId
 from smsby_deploy.plan.desired import ChunkPlan, Desired
 from smsby_deploy.plan.gone import OwnContent
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
+from smsby_deploy.plan.wave_progress import WaveProgress, find_progress
 from smsby_deploy.smsby.parsers import RemoteMailing
 
 ACCEPTED = frozenset({ChunkState.ACCEPTED, ChunkState.PARTIAL})
@@ -43,6 +45,7 @@ class Situation:
     window: Window | None = None
     is_fresh: bool = False  # its audience may change while it waits
     is_handing_over: bool = False
+    steps: tuple[Wave, ...] = ()  # its waves; () if it has none
 
     @cached_property
     def recorded(self) -> tuple[ChunkState, ...]:
@@ -140,8 +143,8 @@ class Situation:
     @property
     def is_newly_found(self) -> bool:
         """Whether sms.by knows more of the recorded chunks than the lock does."""
-        old = self.entry.chunks if self.entry is not None else ()
-        return any(chunk.state is not state for chunk, state in zip(old, self.recorded, strict=True))
+        old = () if self.entry is None else (chunk.state for chunk in self.entry.chunks)
+        return any(then is not now for then, now in zip(old, self.recorded, strict=True))
 
     @property
     def has_new_content(self) -> bool:
@@ -160,10 +163,8 @@ class Situation:
         None if that is not known: older locks do not record it.
         """
         entry, own = self.entry, self.desired.own
-        if entry is None or not self.has_new_content:
-            return False
-        if own is None:
-            return True
+        if entry is None or not self.has_new_content or own is None:
+            return entry is not None and self.has_new_content
         if entry.own_digest is not None:
             return entry.own_digest != own.digest
         return self._has_new_own_values(entry, own)
@@ -192,7 +193,7 @@ class Situation:
             return False
         if entry.recipients_digest is not None and desired.recipients_digest is not None:
             return entry.recipients_digest != desired.recipients_digest
-        # The audience digest covers personal texts, which an earlier version may have hashed without composing them.
+        # The audience digest covers personal texts, which an earlier version may have hashed uncomposed.
         return entry.content_digest != desired.former_content
 
     @property
@@ -303,13 +304,22 @@ class Situation:
 
         What was begun may be resumed until its time, but only by a new plan.
         """
-        is_bound = self.is_handing_over or not self.is_begun
+        is_bound = (self.is_handing_over and self.wave.judged is None) or not self.is_begun
         return is_bound and self.next_window is not None and self.next_window.is_over(self.now)
+
+    @cached_property
+    def wave(self) -> WaveProgress:
+        """The wave that is sent next."""
+        waves = [chunk.wave for chunk in self.desired.chunks]
+        entry = self.entry if self.is_begun and not self.has_new_chunks else None
+        return find_progress(waves, entry, self.recorded, self.steps, self.now)
 
     @property
     def unsent_times(self) -> tuple[datetime | None, ...]:
         """The times of the chunks that were not sent yet; None means on apply."""
         times = self.desired.send_times or (self.desired.schedule_time,)
+        if self.wave.judged is not None:
+            return (None,)
         if not self.is_begun:
             return times
         # Chunks that are not the recorded ones block the mailing for another reason.

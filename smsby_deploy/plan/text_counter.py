@@ -211,7 +211,8 @@ class TextCounter:
             None if after.cost is None else after.cost - (before.cost or 0),
             after.gsm7 - before.gsm7,
             after.ucs2 - before.ucs2,
-            variant=chunk.variant,
+            variant=chunk.group.variant,
+            wave=chunk.group.wave,
         )
 
     def count_batch(self, batch: Batch, texts: Sequence[str]) -> None:

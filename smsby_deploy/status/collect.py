@@ -161,11 +161,10 @@ def collect_status(
     in_files = {mailing.address: mailing for mailing in options.mailings}
 
     def summarize(one: _Revision) -> MailingStatus:
-        intended = _intended(one.address, one.entry, in_files.get(one.address))
-        is_running = one.address in begun and not one.is_earlier
-        return summarize_mailing(
-            intended, one.entry, reports, moment._replace(is_running=is_running), progress.advance
-        )
+        mailing, is_running = in_files.get(one.address), one.address in begun and not one.is_earlier
+        intended, at = _intended(one.address, one.entry, mailing), moment._replace(is_running=is_running)
+        steps = mailing.wave_steps if mailing else ()
+        return summarize_mailing(intended, one.entry, reports, at, progress.advance, steps)
 
     statuses = [settled.get(one.key) or summarize(one) for one in revisions]
     check = check_list(lock, reports.remote, now=now, reconcile_seconds=options.reconcile_seconds)

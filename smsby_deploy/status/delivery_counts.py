@@ -7,14 +7,13 @@ The figures of the status page (by minute, by prefix) are computed from the same
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from smsby_deploy.smsby.deliveries import DeliveryStatus, read_delivery_status
 from smsby_deploy.status.status_report import MailingStatus, Missed, MissedRows, StatusReport
-from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.deliveries import Delivery
@@ -29,33 +28,6 @@ _CERTAINTY = {
 _TO_MINUTE = len("2026-12-01 10:00")
 _MAX_STEPS = 48
 _STEP_MINUTES = (1, 5, 10, 30, 60, 180, 720, 1440, 10080, 43200)
-
-
-@dataclass(frozen=True, slots=True)
-class VariantStatus:
-    """The recipients of one variant by kind, as those of the mailing; `missed` as in `Details`."""
-
-    name: str
-    recipients: int
-    delivered: int
-    undelivered: int
-    sent: int
-    pending: int
-    other: int
-    missed: Collection[Missed] = ()
-
-    @property
-    def line(self) -> str:
-        """`variant a: 1,050 of 1,080 recipients delivered (97.2%)`."""
-        if not self.recipients:
-            return sentence("variant {name}: no recipients", name=self.name)
-        return sentence(
-            "variant {name}: {delivered:,} of {recipients:recipient|recipients} delivered ({share:.1f}%)",
-            name=self.name,
-            delivered=self.delivered,
-            recipients=self.recipients,
-            share=self.delivered * 1000 // self.recipients / 10,
-        )
 
 
 @dataclass(slots=True)

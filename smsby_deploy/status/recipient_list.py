@@ -125,7 +125,7 @@ class RecipientList:
             else:
                 size = _Size(len(chunk.phones), chunk.not_suppressed.count(1))
                 outcomes = _by_opt_out(chunk.not_suppressed, self._outcomes(record, record.recipients, size))
-            yield _Block(chunk.phones, chunk.lines, outcomes, chunk.variant or "")
+            yield _Block(chunk.phones, chunk.lines, outcomes, chunk.group.variant or "")
         self._check(audience, missing)
         yield from self._control(audience.control_rows)
 

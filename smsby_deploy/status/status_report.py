@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from smsby_deploy.lock.figures import Billed
     from smsby_deploy.plan.desired import SendTimes
     from smsby_deploy.plan.drift import Difference
-    from smsby_deploy.status.delivery_counts import VariantStatus
+    from smsby_deploy.status.mailing_parts import VariantStatus, WaveStatus
 
 
 _BLOCK_ROWS = 1000
@@ -131,7 +131,7 @@ class Details:
     `window` is when a waiting mailing may be handed over, which `waits` says to users.
     `decision` says who withdrew or abandoned it, when and why. `spread` are the times of its chunks, None if all have one.
     `billed` is what sms.by itself reports, None if it does not.
-    `variants` are () if it has none.
+    `variants` and `waves` are () if it has none.
     """
 
     planned: int | None = None
@@ -152,6 +152,7 @@ class Details:
     spread: SendTimes | None = None
     billed: Billed | None = None
     variants: tuple[VariantStatus, ...] = ()
+    waves: tuple[WaveStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +210,12 @@ class MailingStatus:
     def is_settled(self) -> bool:
         """Whether nothing of it changes without a user.
 
-        Of an abandoned one a part may be on its way.
+        Of an abandoned one, and of one that waits after a wave, a part may be on its way.
         """
-        return self.state in SETTLED and not (self.state is State.ABANDONED and self.waiting)
+        was_sent_in_part = self.state is State.ABANDONED or (
+            self.state is State.WAITING and bool(self.details.waves)
+        )
+        return self.state in SETTLED and not (was_sent_in_part and self.waiting)
 
     @property
     def waiting(self) -> int:
@@ -237,8 +241,9 @@ class MailingStatus:
     def decisions(self) -> tuple[str, ...]:
         """What users decided about it."""
         pace = self.details.spread.pace if self.details.spread is not None else ""
+        waves = (one.line for one in self.details.waves)
         variants = (one.line for one in self.details.variants)
-        return (*filter(None, (self.details.decision, self.details.waits, pace)), *variants)
+        return (*filter(None, (self.details.decision, self.details.waits, pace)), *waves, *variants)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -9,13 +9,23 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, cast
 
+from smsby_deploy.config.declarations import Wave
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry, EntryState
 from smsby_deploy.plan.desired import times_of
 from smsby_deploy.plan.drift import Difference, IntendedValues, compare_chunks, reported_values
 from smsby_deploy.plan.remote_state import read_billed
+from smsby_deploy.plan.wave_progress import (
+    Gate,
+    WaveProgress,
+    recorded_progress,
+    why_due,
+    why_stopped,
+    why_waiting,
+)
 from smsby_deploy.smsby.deliveries import DeliveryStatus
-from smsby_deploy.status.delivery_counts import DeliveryCounts, VariantStatus
+from smsby_deploy.status.delivery_counts import DeliveryCounts
+from smsby_deploy.status.mailing_parts import VariantStatus, WaveStatus
 from smsby_deploy.status.remote_reports import RemoteReports
 from smsby_deploy.status.status_report import INDISTINCT, Details, MailingStatus, MissedRows, State
 from smsby_deploy.wording import sentence
@@ -53,20 +63,25 @@ def summarize_mailing(
     reports: RemoteReports,
     moment: Moment,
     advance: Callable[[int], None],
+    steps: tuple[Wave, ...] = (),
 ) -> MailingStatus:
     """Return the status of one mailing.
 
-    `advance` gets the number of recipients of each chunk once it is counted.
+    `advance` gets the number of recipients of each chunk once it is counted. `steps` are its waves in the files.
     """
     counts = _RecipientCounts(reports, entry, moment)
-    by_variant = _VariantCounts(counts)
+    by_variant = _PartCounts(counts, counts.add, lambda chunk: chunk.variant)
+    by_wave = _PartCounts(
+        counts, by_variant.add, lambda chunk: None if chunk.wave is None else str(chunk.wave)
+    )
     for chunk in entry.chunks:
-        advance(counts.add(chunk) if chunk.variant is None else by_variant.add(chunk))
+        advance(by_wave.add(chunk))
+    progress = recorded_progress(entry, steps, moment.now)
     documented, other = counts.documented, counts.other
     parts, cost = _billed(entry, reports)
     return MailingStatus(
         address=intended.address,
-        state=_state(entry, counts, moment),
+        state=_state(entry, counts, moment, progress),
         schedule_time=entry.schedule_time,
         recipients=documented.total() + other.total(),
         delivered=documented[DeliveryStatus.DELIVERED],
@@ -80,6 +95,8 @@ def summarize_mailing(
         details=replace(
             _details(entry, counts, reports, tuple(_differences(intended, entry, reports, parts, cost))),
             variants=by_variant.statuses(),
+            waves=tuple(_wave_status(one, entry) for one in by_wave.statuses()),
+            waits=_wait(entry, progress, intended.address),
         ),
         revision=entry.revision,
     )
@@ -223,19 +240,29 @@ class _RecipientCounts:
         return deliveries.total
 
 
-class _VariantCounts:
-    """The recipients of each variant: what its chunks add to the `counts` of the mailing."""
+class _PartCounts:
+    """The recipients of each variant or wave: what its chunks add to those of the mailing.
 
-    def __init__(self, counts: _RecipientCounts) -> None:
-        self._counts = counts
+    `count` counts a chunk there, and `name_of` names its part, None if it is in none.
+    """
+
+    def __init__(
+        self,
+        counts: _RecipientCounts,
+        count: Callable[[ChunkRecord], int],
+        name_of: Callable[[ChunkRecord], str | None],
+    ) -> None:
+        self._counts, self._count, self._name_of = counts, count, name_of
         self._found: dict[str, VariantStatus] = {}
 
     def add(self, chunk: ChunkRecord) -> int:
-        """Count a chunk that has a variant; returns as `_RecipientCounts.add`."""
-        whole, name = self._counts, chunk.variant or ""
+        """Count a chunk; returns as `_RecipientCounts.add`."""
+        whole, name = self._counts, self._name_of(chunk)
+        if name is None:
+            return self._count(chunk)
         documented, other, before = whole.documented, whole.other, whole.deliveries
         whole.documented, whole.other, whole.deliveries = Counter(), Counter(), DeliveryCounts()
-        size = whole.add(chunk)
+        size = self._count(chunk)
         own, own_other, deliveries = whole.documented, whole.other, whole.deliveries
         known = self._found.get(name, VariantStatus(name, 0, 0, 0, 0, 0, 0, MissedRows()))
         missed = MissedRows()
@@ -256,7 +283,23 @@ class _VariantCounts:
         return size
 
     def statuses(self) -> tuple[VariantStatus, ...]:
-        return tuple(self._found[name] for name in sorted(self._found))
+        return tuple(self._found[name] for name in sorted(self._found, key=lambda name: (len(name), name)))
+
+
+def _wave_status(counts: VariantStatus, entry: Entry) -> WaveStatus:
+    number = int(counts.name)
+    was_sent = any(chunk.was_sent for chunk in entry.chunks if chunk.wave == number)
+    verdict = next((one for one in reversed(entry.verdicts) if one.wave == number), None)
+    return WaveStatus(number, counts.recipients, counts.delivered, counts.undelivered, was_sent, verdict)
+
+
+def _wait(entry: Entry, progress: WaveProgress, address: str) -> str:
+    """Say what the next wave waits for; empty if nothing waits."""
+    if entry.ending is not None or entry.has_unknown or not progress.is_next:
+        return ""
+    if progress.gate is Gate.STOPPED:
+        return why_stopped(progress, address)
+    return why_waiting(progress) if progress.gate is Gate.EARLY else why_due(progress)
 
 
 def _details(
@@ -327,7 +370,7 @@ def _differences(
     return found
 
 
-def _state(entry: Entry, counts: _RecipientCounts, moment: Moment) -> State:
+def _state(entry: Entry, counts: _RecipientCounts, moment: Moment, progress: WaveProgress) -> State:
     states = {chunk.state for chunk in entry.chunks}
     documented = counts.documented
     if moment.is_running and states & (_IN_PROGRESS | {ChunkState.PARTIAL}):
@@ -337,6 +380,8 @@ def _state(entry: Entry, counts: _RecipientCounts, moment: Moment) -> State:
     if entry.state in _BY_DECISION:
         return State(entry.state.value)
     if not states <= DONE:
+        if progress.is_next and progress.gate is not Gate.STOPPED:
+            return State.WAITING
         if states & {ChunkState.ACCEPTED, ChunkState.PARTIAL}:
             return State.PARTIAL
         # Without a rejection, the next apply sends what was not sent yet.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.config.declarations import Expected, Release
+from smsby_deploy.config.declarations import Expected, Release, Wave
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.config.sources import InlineRecipients
 from tests.config.one_campaign import CAMPAIGN, load_one
@@ -205,3 +205,61 @@ def test_fresh_audience_needs_a_limit(expected: str, tmp_path: Path) -> None:
     assert loaded.project.mailings[0].is_fresh
     (mailing,) = load_one(tmp_path, _RELEASE + rails, campaign + "    audience: approved\n").project.mailings
     assert not mailing.is_fresh
+
+
+_WAVE = "{people: 200, after: 45m, delivered: 90}"
+_WAVES = f"waves: [{_WAVE}, {{share: 20, after: 2h, give_up: 3h, undelivered: 5}}, rest]\n"
+
+
+def test_mailing_inherits_waves(tmp_path: Path) -> None:
+    """Mailing, else campaign, else smsby.yaml, which decides only about mailings that can have some."""
+    (mailing,) = load_one(tmp_path, _WAVES, CAMPAIGN).project.mailings
+    minutes, hours = timedelta(minutes=1), timedelta(hours=1)
+    assert mailing.waves is not None
+    assert mailing.waves.steps == (
+        Wave(200, None, 45 * minutes, 45 * minutes + 24 * hours, 90, None),
+        Wave(None, 20, 2 * hours, 3 * hours, None, 5),
+        Wave(),
+    )
+    assert not mailing.own.has_waves
+    loaded = load_one(tmp_path, _WAVES, f"{CAMPAIGN}    via: single\n")
+    assert (loaded.project.mailings[0].waves, loaded.problems) == (None, ())
+    (mailing,) = load_one(tmp_path, _WAVES, f"{CAMPAIGN}    waves: [{_WAVE}, rest]\n").project.mailings
+    assert mailing.waves is not None
+    assert (len(mailing.waves.steps), mailing.own.has_waves) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (f"    waves: [{_WAVE}, {_WAVE}]\n", "the last one is `rest`"),
+        (f"    waves: [rest, {_WAVE}, rest]\n", "the last one is `rest`"),
+        ("    waves: [{after: 1h, delivered: 90}, rest]\n", "either `people` or share"),
+        ("    waves: [{people: 1, share: 1, after: 1h, delivered: 90}, rest]\n", "either `people` or share"),
+        ("    waves: [{people: 1, after: 1h}, rest]\n", "delivered or undelivered"),
+        ("    waves: [{people: 1, after: 1h, give_up: 60m, delivered: 90}, rest]\n", "longer than after"),
+        ("    waves: [{people: 1, after: 1w, delivered: 90}, rest]\n", "expected a duration"),
+        ("    waves: [{people: 1, after: 1h, delivered: 101}, rest]\n", "from 0 to 100"),
+        ("    waves: [{people: 0, after: 1h, delivered: 90}, rest]\n", "an integer from 1 to 100,000"),
+        ("    waves: [some, rest]\n", "expected a wave such as"),
+        (f"    via: single\n    {_WAVES}", "cannot be combined with list, upload"),
+        (f"    upload: true\n    {_WAVES}", "cannot be combined with list, upload"),
+        (f"{_TIME}    spread: {{over: 3h}}\n    {_WAVES}", "cannot be combined with spread"),
+        (
+            f"{_TIME}    release: {{before: 2h, at_latest: 1h}}\n    audience: fresh\n"
+            f"    expect_recipients: {{max: 9}}\n    {_WAVES}",
+            "cannot be combined with audience: fresh",
+        ),
+    ],
+)  # fmt: skip
+def test_waves_that_are_not_valid(lines: str, message: str, tmp_path: Path) -> None:
+    """Each is one error, that says what is missing."""
+    (problem,) = load_one(tmp_path, campaign=CAMPAIGN + lines).problems
+    assert message in problem.message
+
+
+def test_shares_of_waves_leave_a_rest(tmp_path: Path) -> None:
+    """100 percent before `rest` are a mistake."""
+    wave = "{share: 50, after: 1h, delivered: 90}"
+    (problem,) = load_one(tmp_path, campaign=f"{CAMPAIGN}    waves: [{wave}, {wave}, rest]\n").problems
+    assert (problem.code, "nothing is left for `rest`" in problem.message) == ("WAVES", True)

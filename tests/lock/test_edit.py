@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from smsby_deploy.errors import Refused, UsageError
+from smsby_deploy.lock.decisions import Ending, EndingKind, VerdictKind, WaveVerdict
 from smsby_deploy.lock.edit import LockEdit
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import ChunkState, Entry, EntryState, Lock
@@ -245,3 +246,40 @@ def test_archived_mailing_is_not_changed(desk: Desk) -> None:
         desk.edit(lambda edit: edit.check_adoptable("a/b", imported))
     with pytest.raises(Refused, match="message 7 is already recorded for a/b"):
         desk.edit(lambda edit: edit.check_adoptable("a/new", imported))
+
+
+def _stopped(*states: ChunkState, kind: VerdictKind = VerdictKind.STOP) -> Entry:
+    verdict = WaveVerdict(1, kind, "2026-11-24T06:00:00Z", 200, 150, 40)
+    recorded = entry(*states)
+    chunks = tuple(replace(chunk, wave=number) for number, chunk in enumerate(recorded.chunks, 1))
+    return replace(recorded, chunks=chunks, verdicts=(verdict,))
+
+
+def test_user_lets_the_next_wave_be_sent(desk: Desk) -> None:
+    """The figures stay beside the decision, and the decision has its author and reason."""
+    desk.record(x=_stopped(ACCEPTED, ChunkState.PENDING))
+    assert desk.edit(lambda change: change.go("a/x")) == 1
+    stop, go = desk.store.read().mailings["a/x"].verdicts
+    assert (stop.kind, go.kind) == (VerdictKind.STOP, VerdictKind.GO)
+    assert (go.recipients, go.delivered, go.by, go.reason) == (200, 150, "anna", "because")
+    (resolution,) = desk.store.read().resolutions
+    assert (resolution.address, resolution.what) == ("a/x", "wave 1: go")
+    with pytest.raises(UsageError, match="was not stopped after a wave"):
+        desk.edit(lambda change: change.go("a/x"))
+
+
+@pytest.mark.parametrize("case", ["no waves", "go already", "complete", "abandoned"])
+def test_nothing_to_go_on_with(desk: Desk, case: str) -> None:
+    """Only what was stopped, and not ended."""
+    recorded = {
+        "no waves": entry(ACCEPTED, ChunkState.PENDING),
+        "go already": _stopped(ACCEPTED, ChunkState.PENDING, kind=VerdictKind.GO),
+        "complete": _stopped(ACCEPTED, ACCEPTED),
+        "abandoned": replace(
+            _stopped(ACCEPTED, ChunkState.PENDING),
+            ending=Ending(EndingKind.ABANDONED, "2026-11-24T06:00:00Z", "anna", ""),
+        ),
+    }[case]
+    desk.record(x=recorded)
+    with pytest.raises((UsageError, Refused)):
+        desk.edit(lambda change: change.go("a/x"))

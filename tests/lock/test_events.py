@@ -47,7 +47,8 @@ def _single(letters: str) -> Entry:
 def test_event_kinds_never_change() -> None:
     """The words are part of the journal's format."""
     assert [kind.value for kind in EventKind] == [
-        "begin", "mailing", "intent", "result", "chunk", "rows", "upload", "facts", "ending", "resolve", "remove",
+        "begin", "mailing", "intent", "result", "chunk", "rows", "upload", "facts", "ending", "verdict",
+            "resolve", "remove",
         "move", "archive", "bind", "key", "rekey", "end",
     ]  # fmt: skip
 

@@ -10,17 +10,16 @@ from smsby_deploy.apply.result import ApplyResult, MailingResult
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import EntryState, NamedId
 from smsby_deploy.output.plan_markdown import CommentContext
+from smsby_deploy.plan.base_changes import BaseChanges, SettingChange
 from smsby_deploy.plan.comparison import Base, BaseMailing
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.drift import Difference
 from smsby_deploy.plan.model import (
     Action,
     ActionKind,
-    BaseChanges,
     LockStamp,
     Plan,
     ReasonCode,
-    SettingChange,
     with_code,
 )
 from smsby_deploy.plan.result import PlanResult

@@ -202,6 +202,7 @@ CASES: dict[str, Case] = {
     "UPLOAD": Case(mailing="  - name: vip\n    recipients: {file: list.csv}\n    upload: {fields: [nmae, email]}\n"),
     "VIA": Case(mailing="  - name: vip\n    list: Newsletter\n    via: bulk\n"),
     "VARIANTS": Case("    variants: [{name: a, share: 50, text: Hello}, {name: b, share: 40, send: false}]\n"),
+    "WAVES": Case("    waves: [{people: 200, share: 20, after: 45m, delivered: 90}, rest]\n"),
     "WHOLE_MINUTES": Case(top="schedule_time: 2026-12-01T10:00:30\n", mailing="  - name: vip\n    list: Newsletter\n"),
     "YAML": Case("    text: Hello\n    text: Good bye\n"),
 }  # fmt: skip

@@ -11,8 +11,9 @@ import pytest
 from smsby_deploy.output.markdown import COMMENT_BYTES
 from smsby_deploy.output.plan_markdown import marker, no_plan_markdown, plan_markdown
 from smsby_deploy.output.translation import translator
+from smsby_deploy.plan.base_changes import BaseChanges, SettingChange
 from smsby_deploy.plan.guardrails import Breach
-from smsby_deploy.plan.model import ActionKind, BaseChanges, Plan, SettingChange
+from smsby_deploy.plan.model import ActionKind, Plan
 from smsby_deploy.plan.result import PlanResult
 from smsby_deploy.problems import Location, Problem, Severity
 from tests.output import examples

@@ -17,16 +17,17 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from smsby_deploy.apply.result import MailingOutcome
+from smsby_deploy.lock.decisions import VerdictKind
 from smsby_deploy.lock.records import EntryState
 from smsby_deploy.output.plan_markdown import _RANKS
 from smsby_deploy.output.translation import ENGLISH, translator
 from smsby_deploy.plan.model import ActionKind, ReasonCode
-from smsby_deploy.status.delivery_counts import VariantStatus
+from smsby_deploy.status.mailing_parts import VariantStatus
 from smsby_deploy.status.status_report import State
 from smsby_deploy.wording import join_sentences, sentence
 
 _PACKAGE = Path(__file__).resolve().parents[2] / "smsby_deploy"
-_ENUMS: tuple[type[StrEnum], ...] = (ActionKind, ReasonCode, State, EntryState, MailingOutcome)
+_ENUMS: tuple[type[StrEnum], ...] = (ActionKind, ReasonCode, State, EntryState, MailingOutcome, VerdictKind)
 _LANGUAGES = sorted(path.name for path in (_PACKAGE / "locale").iterdir())
 
 

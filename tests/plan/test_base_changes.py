@@ -17,12 +17,13 @@ from smsby_deploy.lock.records import Apply, ChunkState, Lock
 from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.plan.base_changes import (
     LockSide,
+    SettingChange,
     compare_facts,
     compare_locks,
     compare_settings,
     compare_with_plan,
 )
-from smsby_deploy.plan.model import ActionKind, LockStamp, SettingChange
+from smsby_deploy.plan.model import ActionKind, LockStamp
 from smsby_deploy.privacy import HIDDEN
 from smsby_deploy.problems import Location, Severity
 from smsby_deploy.smsby.facts import AccountFacts, Fact, FactName, FactState, Gap

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from smsby_deploy.clock import Window
-from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.config.declarations import Mailing, Wave
 from smsby_deploy.config.sources import ContactList, InlineRecipients
-from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, VerdictKind, WaveVerdict
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, NamedId, UploadRecord
 from smsby_deploy.plan.account_names import AccountNames, Known
@@ -515,6 +515,69 @@ def test_diff_of_what_may_wait(case: str) -> None:
     assert (decision.window is not None) == has_window
 
 
+def _in_waves(
+    *states: ChunkState, ago: timedelta, verdict: VerdictKind | None = None, **changes: object
+) -> Entry:
+    """A mailing of two waves with one chunk each, whose first one was accepted so long ago."""
+    at = (_NOW - ago).isoformat()
+    entry = _entry(*states, **{"contact_list": _LIST, **changes})
+    chunks = [replace(one, wave=number, accepted_at=at) for number, one in enumerate(entry.chunks, 1)]
+    verdicts = () if verdict is None else (WaveVerdict(1, verdict, at, 2, 1, 1),)
+    return replace(entry, chunks=tuple(chunks), verdicts=verdicts, applied=replace(entry.applied, at=at))
+
+
+_MINUTE = timedelta(minutes=1)
+_STEPS = (Wave(size=2, after=45 * _MINUTE, give_up=_HOUR, delivered=90), Wave())
+_GO, _STOP = VerdictKind.GO, VerdictKind.STOP
+_OTHER_LIST = NamedId("Newsletter", 35)
+_SENT = {"ago": _HOUR, "verdict": _GO}
+# Entry, whether it is handed over now, action, code and the wave that is sent.
+_WAVE_CASES = {
+    "new": (None, False, "create", None, 1),
+    "early": (_in_waves(A, P, ago=44 * _MINUTE), False, "waiting", None, None),
+    "early, hand-over": (_in_waves(A, P, ago=44 * _MINUTE), True, "waiting", None, None),
+    "to judge": (_in_waves(A, P, ago=45 * _MINUTE), False, "due", None, None),
+    "to judge, late": (_in_waves(A, P, ago=3 * _HOUR), True, "due", None, None),
+    "go": (_in_waves(A, P, ago=45 * _MINUTE, verdict=_GO), False, "due", None, None),
+    "go, hand-over": (_in_waves(A, P, ago=45 * _MINUTE, verdict=_GO), True, "resume", None, 2),
+    "go, hand-over, late": (_in_waves(A, P, ago=9 * _HOUR, verdict=_GO), True, "resume", None, 2),
+    "stop": (_in_waves(A, P, ago=45 * _MINUTE, verdict=_STOP), True, "blocked", "wave", None),
+    "first wave not sent": (_in_waves(R, P, ago=_HOUR), False, "create", None, 1),
+    "first wave not sent, hand-over": (_in_waves(R, P, ago=_HOUR), True, "blocked", "changed", None),
+    "unknown": (_in_waves(A, U, ago=_HOUR, verdict=_GO), True, "blocked", "unknown", None),
+    "changed": (_in_waves(A, P, **_SENT, body="form"), True, "blocked", "changed", None),
+    "other sender": (_in_waves(A, P, **_SENT, contact_list=_OTHER_LIST), True, "blocked", "changed", None),
+    "complete": (_in_waves(A, A, ago=_HOUR, verdict=_GO), True, "noop", None, None),
+}  # fmt: skip
+
+
+def _wave_situation(case: str) -> Situation:
+    entry, is_handing_over, *_ = _WAVE_CASES[case]
+    desired = _desired()
+    chunks = tuple(chunk._replace(wave=number) for number, chunk in enumerate(desired.chunks, 1))
+    return Situation(
+        "shop",
+        desired._replace(chunks=chunks),
+        entry,
+        _remote(),
+        _NOW,
+        _LIST,
+        is_handing_over=is_handing_over,
+        steps=_STEPS,
+    )
+
+
+@pytest.mark.parametrize("case", _WAVE_CASES)
+def test_diff_of_a_mailing_with_waves(case: str) -> None:
+    """A wave is sent after the verdict about the one before, and only by a hand-over."""
+    decision = diff_mailing(_wave_situation(case))
+    assert (decision.action, decision.code, decision.wave) == _WAVE_CASES[case][2:]
+    if decision.action == "resume":
+        assert decision.unsent == (0, None)
+    if decision.action in ("waiting", "due"):
+        assert decision.window is not None
+
+
 def test_every_rule_decides_some_case() -> None:
     """No row of the table is dead: each of them is the first to apply in one of the cases."""
     situations = [
@@ -523,6 +586,7 @@ def test_every_rule_decides_some_case() -> None:
             for desired, entry, remote, *_ in _CASES.values()
         ),
         *map(_waiting, _WAITING_CASES),
+        *map(_wave_situation, _WAVE_CASES),
     ]
     deciding = {next(i for i, rule in enumerate(RULES) if rule.when(here)) for here in situations}
     assert deciding == set(range(len(RULES)))

@@ -1,0 +1,77 @@
+"""Judges waves by what sms.by reports of their messages.
+
+Callbacks are not read: they are only a file in the checkout, and a forged one must not send anything.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from smsby_deploy.apply.context import ApplyRequest
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.lock.binding import check_service, find_binding
+from smsby_deploy.lock.decisions import VerdictKind, WaveVerdict
+from smsby_deploy.lock.records import Entry, Lock
+from smsby_deploy.plan.list_check import shows_any
+from smsby_deploy.plan.wave_progress import WaveFigures, WaveProgress, judge
+from smsby_deploy.smsby.deliveries import BulkMailingStatus, DeliveryStatus
+from smsby_deploy.status.delivery_counts import DeliveryCounts
+from smsby_deploy.status.remote_reports import RemoteReports
+
+
+class WaveToJudge(NamedTuple):
+    """A mailing whose last wave is to be judged."""
+
+    mailing: Mailing
+    entry: Entry
+    progress: WaveProgress
+
+
+class WaveJudge:
+    """Reads the reports of one account, which the lock belongs to."""
+
+    def __init__(self, request: ApplyRequest, lock: Lock) -> None:
+        """Read the list of mailings.
+
+        Raises:
+            Refused: the lock belongs to another service or account.
+            SmsbyUnavailable, TokenRefused, ApiError: sms.by did not answer.
+        """
+        if request.here is not None:
+            check_service(lock, request.here.service)
+        self._reports = RemoteReports(lock, request.connect(), _no_callbacks, list_missed=False)
+        if request.here is not None:
+            find_binding(lock, request.here, is_shown=shows_any(lock, self._reports.remote))
+
+    def judge(self, wave: WaveToJudge, now: datetime) -> tuple[WaveFigures, WaveVerdict | None]:
+        """Return the figures of a wave, and the verdict, None if there is none yet.
+
+        Raises:
+            SmsbyUnavailable, TokenRefused: sms.by did not answer.
+        """
+        number, window = wave.progress.judged, wave.progress.window
+        assert number is not None and window is not None and wave.mailing.waves is not None
+        figures = self._count(wave.entry, number)
+        kind = judge(figures, wave.mailing.waves.steps[number - 1], window, now)
+        return figures, None if kind is None else make_verdict(number, kind, figures, now)
+
+    def _count(self, entry: Entry, number: int) -> WaveFigures:
+        """Add up what is reported of a wave; the others are neither delivered nor undelivered."""
+        counts, recipients = DeliveryCounts(), 0
+        for chunk in entry.chunks:
+            if chunk.wave == number and chunk.was_sent:
+                recipients += chunk.recipients or 0
+                counts.add(self._reports.count_deliveries(chunk))
+        documented, _ = counts.by_status()
+        undelivered = documented[DeliveryStatus.UNDELIVERED] + counts.failed.total()
+        return WaveFigures(recipients, documented[DeliveryStatus.DELIVERED], undelivered)
+
+
+def make_verdict(number: int, kind: VerdictKind, figures: WaveFigures, now: datetime) -> WaveVerdict:
+    """Return the verdict that follows from the figures of a wave."""
+    return WaveVerdict(number, kind, now.isoformat(timespec="seconds"), *figures)
+
+
+def _no_callbacks(uuid: str) -> tuple[BulkMailingStatus, ...]:
+    return ()

@@ -1,0 +1,124 @@
+"""The groups into which the recipients of a mailing are divided before they become chunks: by variant, and by wave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import compress, repeat
+from typing import NamedTuple
+
+from smsby_deploy.config.declarations import Mailing, Waves
+from smsby_deploy.config.sources import TextsByVariant
+from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.recipients.variant_choice import assign_variants
+from smsby_deploy.recipients.wave_choice import Recipient, WaveSorter
+from smsby_deploy.texts.template import Template, is_personal
+
+RenderedTexts = tuple[Batch, Sequence[str]]  # there are no texts where all recipients get the same
+
+
+class ChunkGroup(NamedTuple):
+    """What all recipients of a chunk have in common; None if the mailing has none of it."""
+
+    wave: int | None = None
+    variant: str | None = None
+
+
+EVERYONE = ChunkGroup()
+
+
+@dataclass(slots=True)
+class ChunkRecipients:
+    """Recipients side by side; `texts` is empty if they all get one text."""
+
+    phones: list[str] = field(default_factory=list)
+    not_suppressed: bytearray = field(default_factory=bytearray)
+    texts: list[str] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+
+    def add(self, batch: Batch, texts: Sequence[str]) -> None:
+        self.phones += batch.phones
+        self.not_suppressed += batch.not_suppressed
+        self.texts += texts
+        self.lines += batch.lines
+
+    def extend(self, other: ChunkRecipients) -> None:
+        self.phones += other.phones
+        self.not_suppressed += other.not_suppressed
+        self.texts += other.texts
+        self.lines += other.lines
+
+    def take(self, count: int) -> ChunkRecipients:
+        """Remove and return the first `count` recipients."""
+        taken = ChunkRecipients(
+            self.phones[:count], self.not_suppressed[:count], self.texts[:count], self.lines[:count]
+        )
+        del self.phones[:count], self.not_suppressed[:count], self.texts[:count], self.lines[:count]
+        return taken
+
+
+GroupedRecipients = tuple[ChunkGroup, ChunkRecipients]
+
+
+def text_of_chunk(mailing: Mailing, template: Template | None, variant: str | None) -> str | None:
+    """Return the text that all recipients of a chunk get; None if they have their own."""
+    if variant is not None and template is not None:
+        from smsby_deploy.texts.variants import VariantTemplates
+
+        assert isinstance(template, VariantTemplates)
+        one = template.by_name[variant]
+        return None if one.is_personal else one.render_once()
+    return None if template is None or is_personal(mailing, template) else template.render_once()
+
+
+def group_by_variant(
+    batches: Iterator[RenderedTexts], mailing: Mailing, template: Template | None
+) -> Iterator[GroupedRecipients]:
+    """Yield each batch by variant; whole if there are none.
+
+    So each variant is spread over the whole audience, and over the time of a mailing that is spread.
+    """
+    if not isinstance(mailing.text, TextsByVariant):
+        for batch, texts in batches:
+            everyone = ChunkRecipients()
+            everyone.add(batch, texts)
+            yield EVERYONE, everyone
+        return
+    names = [one.name for one in mailing.text.variants if one.text is not None]
+    shared = {name: text_of_chunk(mailing, template, name) for name in names}
+    for batch, texts in batches:
+        variants = assign_variants(mailing.text, batch.phones)
+        for name in names:
+            mask = bytearray(map(name.__eq__, variants))
+            own = () if shared[name] is not None else list(compress(texts, mask))
+            some = ChunkRecipients()
+            some.add(batch.only(mask), own)
+            yield ChunkGroup(variant=name), some
+
+
+def group_by_wave(groups: Iterator[GroupedRecipients], waves: Waves) -> Iterator[GroupedRecipients]:
+    """Yield the recipients of each group by wave; those of waves with `people` come last."""
+    sorter = WaveSorter(waves)
+    for group, some in groups:
+        recipients = map(Recipient, some.phones, some.not_suppressed, *_padded(some), repeat(group.variant))
+        yield from _collect(filter(None, map(sorter.place, recipients)))
+    yield from _collect(sorter.rest())
+
+
+def _padded(some: ChunkRecipients) -> tuple[Iterable[str | None], Iterable[int | None]]:
+    """Return the text and the line of each recipient; None where there are none."""
+    return some.texts or repeat(None), some.lines or repeat(None)
+
+
+def _collect(placed: Iterable[tuple[int, Recipient]]) -> Iterator[GroupedRecipients]:
+    """Yield recipients by wave and variant."""
+    found: dict[ChunkGroup, ChunkRecipients] = {}
+    for wave, one in placed:
+        group = found.setdefault(ChunkGroup(wave, one.variant), ChunkRecipients())
+        group.phones.append(one.phone)
+        group.not_suppressed.append(one.is_kept)
+        if one.text is not None:
+            group.texts.append(one.text)
+        if one.line is not None:
+            group.lines.append(one.line)
+    yield from found.items()

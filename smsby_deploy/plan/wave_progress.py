@@ -1,0 +1,198 @@
+"""How far a mailing with waves has come, and what follows from the figures of a wave.
+
+Everything follows from its chunks and the recorded verdicts, so a crash leaves a mailing in the wave where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import Enum, auto
+from typing import NamedTuple
+
+from smsby_deploy.clock import Window
+from smsby_deploy.config.declarations import Wave
+from smsby_deploy.lock.decisions import VerdictKind, WaveVerdict
+from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, Entry
+from smsby_deploy.wording import sentence
+
+
+class Gate(Enum):
+    """What must happen before anything of a wave is sent."""
+
+    OPEN = auto()  # nothing: it is the first one, or the verdict about the one before is go
+    EARLY = auto()  # the wave before was sent too recently to be judged
+    JUDGE = auto()  # the wave before is to be judged
+    STOPPED = auto()  # a user must decide: the verdict about the wave before is stop
+
+
+class WaveProgress(NamedTuple):
+    """The wave that is sent next, or of which a part was sent.
+
+    Its `number` is 0 if all is sent at once; there are `total` waves. `judged` is the wave before it, None if there is none,
+    and `window` when that can be judged. `verdict` is the last one about it. `is_begun`: a part of this wave was sent.
+    """
+
+    number: int
+    total: int
+    gate: Gate = Gate.OPEN
+    judged: int | None = None
+    window: Window | None = None
+    verdict: WaveVerdict | None = None
+    is_begun: bool = False
+
+    @property
+    def is_next(self) -> bool:
+        """Whether all of a wave was sent, and nothing of this one."""
+        return self.judged is not None and not self.is_begun
+
+
+class WaveFigures(NamedTuple):
+    """What sms.by reports of the messages of a wave."""
+
+    recipients: int
+    delivered: int
+    undelivered: int
+
+
+def find_progress(
+    waves: Sequence[int | None],
+    entry: Entry | None,
+    states: Sequence[ChunkState],
+    steps: Sequence[Wave],
+    now: datetime,
+) -> WaveProgress:
+    """Return how far a mailing has come.
+
+    `waves` are those of its chunks, `states` their states, `steps` its waves in the files, () if it has none. `entry` is None
+    if nothing of it was sent.
+    """
+    numbers = sorted({one for one in waves if one is not None}) if steps else []
+    if entry is None or not numbers:
+        return WaveProgress(numbers[0] if numbers else 0, len(steps))
+    done = dict.fromkeys(numbers, True)
+    sent = dict.fromkeys(numbers, False)
+    for number, state in zip(waves, states, strict=True):
+        if number is not None:
+            done[number] &= state in DONE
+            sent[number] |= state not in SURELY_NOT_SENT
+    number = next((one for one in numbers if not done[one]), numbers[-1])
+    before = max((one for one in numbers if one < number), default=None)
+    if before is None or before > len(steps):
+        return WaveProgress(number, len(steps), is_begun=sent[number])
+    start, step = when_sent(entry, before), steps[before - 1]
+    window = Window(start + step.after, start + step.give_up)
+    verdict = next((one for one in reversed(entry.verdicts) if one.wave == before), None)
+    if verdict is not None:
+        gate = Gate.OPEN if verdict.kind is VerdictKind.GO else Gate.STOPPED
+    else:
+        gate = Gate.EARLY if now < window.opens else Gate.JUDGE
+    return WaveProgress(number, len(steps), gate, before, window, verdict, is_begun=sent[number])
+
+
+def has_later_wave(entry: Entry) -> bool:
+    """Whether the first wave of a recorded mailing was sent, and another one remains."""
+    numbers = [chunk.wave for chunk in entry.chunks if chunk.wave is not None]
+    first = (chunk.state in DONE for chunk in entry.chunks if chunk.wave == min(numbers))
+    return bool(numbers) and all(first) and not entry.is_complete
+
+
+def recorded_progress(entry: Entry, steps: Sequence[Wave], now: datetime) -> WaveProgress:
+    """Return how far a recorded mailing has come, by the lock alone."""
+    states = [chunk.state for chunk in entry.chunks]
+    return find_progress([chunk.wave for chunk in entry.chunks], entry, states, steps, now)
+
+
+def when_sent(entry: Entry, wave: int) -> datetime:
+    """Return when the last message of a wave was sent, as far as that is known."""
+    found = [datetime.fromisoformat(entry.applied.at)]
+    for chunk in entry.chunks:
+        if chunk.wave == wave:
+            time = entry.time_of(chunk)
+            accepted = None if chunk.accepted_at is None else datetime.fromisoformat(chunk.accepted_at)
+            found += [one for one in (time, accepted) if one is not None]
+    return max(found[1:], default=found[0])
+
+
+def judge(figures: WaveFigures, step: Wave, window: Window, now: datetime) -> VerdictKind | None:
+    """Return the verdict about a wave; None if there is none yet.
+
+    What sms.by does not report is no success. Once `window` is over there is no "go" any more: a runner that was down must
+    not send the rest days later.
+    """
+    sent, delivered, undelivered = figures
+    least = step.delivered if step.delivered is not None else 100 - (step.undelivered or 0)
+    most = min(one for one in (step.undelivered, 100 - least) if one is not None)
+    if not sent or undelivered * 100 > most * sent or window.is_over(now):
+        return VerdictKind.STOP
+    return VerdictKind.GO if delivered * 100 >= least * sent else None
+
+
+def describe_figures(verdict: WaveVerdict | WaveFigures) -> str:
+    """`180 of 200 recipients delivered (90.0%), 4 undelivered, 16 open`."""
+    sent, delivered, undelivered = verdict.recipients, verdict.delivered, verdict.undelivered
+    return sentence(
+        "{delivered:,} of {count:recipient|recipients} delivered ({share:.1f}%), {undelivered:,} undelivered, {open:,} open",
+        delivered=delivered,
+        count=sent,
+        share=delivered * 1000 // sent / 10 if sent else 0.0,
+        undelivered=undelivered,
+        open=max(0, sent - delivered - undelivered),
+    )
+
+
+def why_stopped(progress: WaveProgress, address: str) -> str:
+    """Say why nothing more is sent, and what a user can do."""
+    assert progress.verdict is not None
+    return sentence(
+        "wave {number} of {count}: {figures}, so nothing more is sent; to send wave {next} all the same, run "
+        "`smsby-deploy lock resolve {address} --go`, to end it `smsby-deploy lock abandon {address}`",
+        number=progress.judged,
+        count=progress.total,
+        figures=describe_figures(progress.verdict),
+        next=progress.number,
+        address=address,
+    )
+
+
+def why_waiting(progress: WaveProgress) -> str:
+    """Say when the last wave is judged."""
+    assert progress.window is not None
+    return sentence(
+        "wave {number} of {count} was sent; `apply --due` judges it from {time} on, and then sends wave {next} or stops",
+        number=progress.judged,
+        count=progress.total,
+        time=progress.window.opens,
+        next=progress.number,
+    )
+
+
+def why_due(progress: WaveProgress) -> str:
+    """Say what `apply --due` does now."""
+    assert progress.window is not None
+    if progress.gate is Gate.OPEN:
+        return sentence(
+            "the verdict about wave {number} of {count} is go; `apply --due` sends wave {next}",
+            number=progress.judged,
+            count=progress.total,
+            next=progress.number,
+        )
+    return sentence(
+        "wave {number} of {count} was sent; `apply --due` judges it until {time}, and then sends wave {next} or stops",
+        number=progress.judged,
+        count=progress.total,
+        time=progress.window.closes,
+        next=progress.number,
+    )
+
+
+def why_no_verdict(progress: WaveProgress, figures: WaveFigures) -> str:
+    """Say what a wave that cannot be judged yet has reached, and how long it may."""
+    assert progress.window is not None
+    return sentence(
+        "wave {number} of {count}: {figures}; no verdict yet, `apply --due` asks again until {time}",
+        number=progress.judged,
+        count=progress.total,
+        figures=describe_figures(figures),
+        time=progress.window.closes,
+    )

@@ -1,0 +1,86 @@
+"""Which recipients are in which wave of a mailing: decided by a keyed hash of the phone.
+
+So a wave does not follow the order of the rows, and does not depend on it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from heapq import heappush, heappushpop
+from itertools import accumulate, count
+from typing import NamedTuple
+
+from smsby_deploy.config.declarations import Waves
+
+_BITS = 64
+
+
+class Recipient(NamedTuple):
+    """One recipient; the text is None where all get one, the line where lines are not needed."""
+
+    phone: str
+    is_kept: int  # 0: opted out
+    text: str | None
+    line: int | None
+    variant: str | None
+
+
+class _Candidate(NamedTuple):
+    """A recipient who is in a wave with a size until others come who are before it.
+
+    `rank` is negative: in a heap, the last one is on top. `later` is the wave that it is in otherwise.
+    """
+
+    rank: int
+    arrival: int
+    later: int
+    recipient: Recipient
+
+
+@dataclass(slots=True)
+class WaveSorter:
+    """Sorts recipients into waves, which are numbered from 1.
+
+    A wave with a `size` has those who come first by their hash, and its recipients are only known in the end. A wave with a
+    `share` has those whose second hash falls into its part, so its size is about that share.
+    """
+
+    waves: Waves
+    _arrivals: Iterator[int] = field(default_factory=count)
+    _first: dict[int, list[_Candidate]] = field(init=False)
+    _shares: list[int] = field(init=False)
+    _waves_of_shares: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        steps = self.waves.steps
+        self._first = {number: [] for number, one in enumerate(steps, 1) if one.size is not None}
+        shares = [(number, one.share) for number, one in enumerate(steps, 1) if one.share is not None]
+        self._shares = [(share << _BITS) // 100 for share in accumulate(share for _, share in shares)]
+        self._waves_of_shares = [*(number for number, _ in shares), len(steps)]
+
+    def place(self, recipient: Recipient) -> tuple[int, Recipient] | None:
+        """Return a wave and one who is certainly in it: this or an earlier recipient.
+
+        None if that is open.
+        """
+        digest = blake2b(recipient.phone.encode(), key=self.waves.key, digest_size=2 * _BITS // 8).digest()
+        rank, chance = (int.from_bytes(part, "big") for part in (digest[: _BITS // 8], digest[_BITS // 8 :]))
+        later = self._waves_of_shares[bisect_right(self._shares, chance)]
+        last = _Candidate(-rank, next(self._arrivals), later, recipient)
+        for number, first in self._first.items():
+            if number > last.later:
+                continue
+            if len(first) < (self.waves.steps[number - 1].size or 0):
+                heappush(first, last)
+                return None
+            last = heappushpop(first, last)
+        return last.later, last.recipient
+
+    def rest(self) -> Iterator[tuple[int, Recipient]]:
+        """Yield who is in the waves with a size, in the order of their hashes."""
+        for number, first in self._first.items():
+            for candidate in sorted(first, reverse=True):
+                yield number, candidate.recipient

@@ -1,0 +1,127 @@
+"""Judging a wave by what sms.by reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.apply.hand_over import hand_over, watch_due
+from smsby_deploy.apply.result import ApplyResult
+from smsby_deploy.apply.run import apply_plan
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.records import Entry
+from tests.apply.fake_dispatch import VirtualClock
+from tests.apply.fake_smsby import OFFLINE, PHONES, Shop, error, ok
+from tests.apply.test_preflight import _request
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> Shop:
+    """A shop whose first wave of two was sent under the uuid cc9c8043, and is listed."""
+    shop = Shop(tmp_path, clock=VirtualClock())
+    shop.sms_by.script("sendBulkSms", ok({"uuid": "cc9c8043", "success": "OK"}))
+    rows = ", ".join(f"'{phone}'" for phone in PHONES[:4])
+    shop.write(
+        "sale.yaml",
+        f"version: 1\ncampaign: sale\nmailings:\n  - name: vip\n    recipients: [{rows}]\n    text: Hello\n"
+        "    waves: [{people: 2, after: 1h, give_up: 3h, delivered: 50, undelivered: 0}, rest]\n",
+    )
+    assert apply_plan(_request(shop)).exit_code is ExitCode.DONE
+    shop.sms_by.script("getSMSMessages", ok([{"id": 7, "name": _name(shop), "status": "NEW"}]))
+    return shop
+
+
+def _entry(shop: Shop) -> Entry:
+    return shop.lock().mailings["sale/vip"]
+
+
+def _name(shop: Shop) -> str:
+    """The name of the chunk of the first wave."""
+    chunks = _entry(shop).chunks
+    (index,) = (index for index, chunk in enumerate(chunks) if chunk.wave == 1)
+    return f"sale/vip [{index + 1}/{len(chunks)}] shop#{chunks[index].fingerprint}"
+
+
+def _report(shop: Shop, *words: str) -> None:
+    phones = [{"phone": phone, "status": word} for phone, word in zip(PHONES, words, strict=False)]
+    shop.sms_by.script("statusBulkSms", ok([{"message_id": 7, "name": _name(shop), "success": phones}]))
+
+
+def _due(shop: Shop, seconds: float = 3600.0) -> ApplyResult:
+    shop.clock.sleep(seconds)
+    return hand_over(_request(shop))
+
+
+@pytest.mark.parametrize(
+    ("words", "kinds", "sends"),
+    [
+        (("DELIVERED", "SENT"), ["go"], 2),
+        (("DELIVERED",), ["go"], 2),  # the other one is not reported yet
+        (("SENT", "NEW"), [], 1),
+        (("odd word", "SENT"), [], 1),
+        ((), [], 1),
+        (("DELIVERED", "UNDELIVERED"), ["stop"], 1),
+    ],
+)
+def test_verdict_follows_from_reports(
+    begun: Shop, words: tuple[str, ...], kinds: list[str], sends: int
+) -> None:
+    """Go, stop, or none yet; only a "go" sends."""
+    _report(begun, *words)
+    result = _due(begun)
+    assert [one.kind for one in _entry(begun).verdicts] == kinds
+    assert begun.sms_by.changes().count("sendBulkSms") == sends
+    assert result.exit_code is (ExitCode.REFUSED if kinds == ["stop"] else ExitCode.DONE)
+    (mailing,) = result.mailings
+    assert bool(mailing.waits) == (not kinds)
+    assert mailing.was_judged == (kinds == ["stop"])
+
+
+def test_failures_under_another_key_are_undelivered(begun: Shop) -> None:
+    """What statusBulkSms lists beside `success` is final and not delivered."""
+    failed = [{"phone": PHONES[0], "error": "blocked"}]
+    begun.sms_by.script("statusBulkSms", ok([{"message_id": 7, "name": _name(begun), "rejected": failed}]))
+    assert _due(begun).exit_code is ExitCode.REFUSED
+    (verdict,) = _entry(begun).verdicts
+    assert (verdict.kind, verdict.recipients, verdict.delivered, verdict.undelivered) == ("stop", 2, 0, 1)
+
+
+def test_wave_is_not_judged_without_an_answer(begun: Shop) -> None:
+    """An error of sms.by is no verdict, and an outage has its own exit code."""
+    begun.sms_by.script("statusBulkSms", error("internal"))
+    result = _due(begun)
+    assert (result.exit_code, _entry(begun).verdicts) == (ExitCode.DONE, ())
+    begun.sms_by.script("statusBulkSms", OFFLINE)
+    result = _due(begun, 60.0)
+    assert (result.exit_code, _entry(begun).verdicts) == (ExitCode.UNREACHABLE, ())
+    assert begun.sms_by.changes().count("sendBulkSms") == 1
+
+
+def test_nothing_is_asked_before_a_wave_can_be_judged(begun: Shop) -> None:
+    """A runner that comes every minute costs no request."""
+    asked = len(begun.sms_by.calls)
+    result = _due(begun, 3000.0)
+    assert (len(begun.sms_by.calls), result.mailings) == (asked, ())
+    assert result.next_opening is not None
+
+
+def test_reports_of_another_mailing_do_not_count(begun: Shop) -> None:
+    """A request may hold several: only those under the name or id of the chunk are of this wave."""
+    phones = [{"phone": phone, "status": "DELIVERED"} for phone in PHONES[:2]]
+    begun.sms_by.script(
+        "statusBulkSms", ok([{"message_id": 8, "name": "sale/other shop#0123456789", "success": phones}])
+    )
+    assert _due(begun).exit_code is ExitCode.DONE
+    assert _entry(begun).verdicts == ()
+
+
+def test_watch_sends_all_waves(begun: Shop) -> None:
+    """It asks again until there is a verdict, and ends with the last wave."""
+    phones = [{"phone": PHONES[0], "status": "DELIVERED"}]
+    answers = [ok([])] * 3 + [ok([{"message_id": 7, "name": _name(begun), "success": phones}])]
+    begun.sms_by.script("statusBulkSms", *answers)
+    result = watch_due(_request(begun))
+    assert result.exit_code is ExitCode.DONE
+    assert _entry(begun).is_complete
+    assert any("no verdict yet" in line for line in begun.lines)

@@ -1,0 +1,148 @@
+"""How far a mailing with waves has come, and what follows from the figures of a wave."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsby_deploy.clock import Window
+from smsby_deploy.config.declarations import Wave
+from smsby_deploy.lock.decisions import VerdictKind, WaveVerdict
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
+from smsby_deploy.plan.wave_progress import (
+    Gate,
+    WaveFigures,
+    describe_figures,
+    has_later_wave,
+    judge,
+    recorded_progress,
+    when_sent,
+)
+
+_NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
+_HOUR = timedelta(hours=1)
+_STEP = Wave(size=2, after=_HOUR, give_up=6 * _HOUR, delivered=90, undelivered=5)
+_STEPS = (_STEP, Wave(share=20, after=_HOUR, give_up=6 * _HOUR, delivered=90), Wave())
+_OPEN = Window(_NOW - _HOUR, _NOW + _HOUR)
+A, P, R, S = ChunkState.ACCEPTED, ChunkState.PENDING, ChunkState.REJECTED, ChunkState.SUPPRESSED
+
+
+def _entry(*chunks: tuple[int | None, ChunkState], ago: timedelta = 2 * _HOUR, **changes: object) -> Entry:
+    at = (_NOW - ago).isoformat()
+    records = tuple(
+        ChunkRecord(f"{index:010x}", 2, "d", state, wave=wave, accepted_at=at if state is A else None)
+        for index, (wave, state) in enumerate(chunks)
+    )
+    applied = AppliedBy((_NOW - 9 * _HOUR).isoformat(), "p", None, "x")
+    entry = Entry(1, "c", "a", "bulk", "0", 0, None, 4, 4, None, records, applied)
+    return replace(entry, **changes)  # type: ignore[arg-type]
+
+
+def _verdict(wave: int, kind: VerdictKind) -> WaveVerdict:
+    return WaveVerdict(wave, kind, _NOW.isoformat(), 2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("figures", "step", "verdict"),
+    [
+        ((100, 90, 5), _STEP, "go"),
+        ((100, 89, 5), _STEP, None),  # the last ones may still be delivered
+        ((100, 90, 6), _STEP, "stop"),
+        ((100, 0, 0), _STEP, None),
+        ((0, 0, 0), _STEP, "stop"),  # no recipient got it, so nothing is known
+        ((100, 89, 10), Wave(delivered=90), None),
+        ((100, 89, 11), Wave(delivered=90), "stop"),  # 90 cannot be reached any more
+        ((100, 90, 10), Wave(delivered=90), "go"),
+        ((100, 0, 5), Wave(undelivered=5), None),  # silence is no success
+        ((100, 94, 5), Wave(undelivered=5), None),
+        ((100, 95, 5), Wave(undelivered=5), "go"),
+        ((100, 95, 6), Wave(undelivered=5), "stop"),
+        ((3, 2, 0), Wave(delivered=67), None),  # 66.7 is less than 67
+        ((100, 100, 0), Wave(delivered=100, undelivered=0), "go"),
+        ((100, 99, 1), Wave(delivered=100), "stop"),
+    ],
+)
+def test_judge(figures: tuple[int, int, int], step: Wave, verdict: str | None) -> None:
+    """Go, stop, or no verdict yet."""
+    assert judge(WaveFigures(*figures), step, _OPEN, _NOW) == verdict
+
+
+@given(st.integers(0, 50), st.integers(0, 50), st.integers(1, 50))
+def test_no_verdict_after_the_last_moment_is_go(delivered: int, undelivered: int, open_: int) -> None:
+    """Once the window is over, the mailing stops, whatever the figures say."""
+    figures = WaveFigures(delivered + undelivered + open_, delivered, undelivered)
+    assert judge(figures, _STEP, _OPEN, _OPEN.closes) is VerdictKind.STOP
+
+
+@given(st.integers(1, 60), st.integers(0, 60), st.integers(0, 60), st.integers(0, 100), st.integers(0, 100))
+def test_more_reports_never_reverse_a_verdict(
+    sent: int, delivered: int, undelivered: int, least: int, most: int
+) -> None:
+    """A stop by its figures stays one when the open messages are delivered; so a verdict need not wait for them."""
+    delivered = min(delivered, sent)
+    undelivered = min(undelivered, sent - delivered)
+    step = Wave(delivered=least, undelivered=most)
+    all_delivered = WaveFigures(sent, sent - undelivered, undelivered)
+    if judge(WaveFigures(sent, delivered, undelivered), step, _OPEN, _NOW) is VerdictKind.STOP:
+        assert judge(all_delivered, step, _OPEN, _NOW) is VerdictKind.STOP
+
+
+_CASES = {
+    "first wave in part": (_entry((1, A), (1, P), (2, P), (3, P)), (1, Gate.OPEN, None, True)),
+    "too early": (_entry((1, A), (2, P), (3, P), ago=_HOUR / 2), (2, Gate.EARLY, 1, False)),
+    "to judge": (_entry((1, A), (1, S), (2, P), (3, P)), (2, Gate.JUDGE, 1, False)),
+    "go": (_entry((1, A), (2, P), (3, P), verdicts=(_verdict(1, VerdictKind.GO),)), (2, Gate.OPEN, 1, False)),
+    "stop": (_entry((1, A), (2, P), verdicts=(_verdict(1, VerdictKind.STOP),)), (2, Gate.STOPPED, 1, False)),
+    "stop, then go": (
+        _entry((1, A), (2, P), verdicts=(_verdict(1, VerdictKind.STOP), _verdict(1, VerdictKind.GO))),
+        (2, Gate.OPEN, 1, False),
+    ),
+    "second wave in part": (
+        _entry((1, A), (2, A), (2, R), (3, P), verdicts=(_verdict(1, VerdictKind.GO),)),
+        (2, Gate.OPEN, 1, True),
+    ),
+    "second wave sent": (
+        _entry((1, A), (2, A), (3, P), verdicts=(_verdict(1, VerdictKind.GO),)),
+        (3, Gate.JUDGE, 2, False),
+    ),
+    "chunks in another order": (_entry((3, P), (2, P), (1, A)), (2, Gate.JUDGE, 1, False)),
+    "an empty wave between": (_entry((1, A), (3, P)), (3, Gate.JUDGE, 1, False)),
+    "without waves": (_entry((None, A), (None, P)), (0, Gate.OPEN, None, False)),
+}
+
+
+@pytest.mark.parametrize("case", _CASES)
+def test_progress(case: str) -> None:
+    """The next wave, what must happen before it, the wave to judge, and whether a part of it was sent."""
+    entry, expected = _CASES[case]
+    found = recorded_progress(entry, _STEPS, _NOW)
+    assert (found.number, found.gate, found.judged, found.is_begun) == expected
+
+
+def test_later_waves() -> None:
+    """Only what a hand-over continues: the first wave was sent completely, and another one remains."""
+    assert has_later_wave(_entry((1, A), (2, P)))
+    assert not has_later_wave(_entry((1, P), (2, A)))
+    assert not has_later_wave(_entry((1, A), (2, A)))
+    assert not has_later_wave(_entry((None, A), (None, P)))
+
+
+def test_time_of_a_wave() -> None:
+    """The last acceptance; of the first wave of a scheduled mailing its time; else when it was applied."""
+    entry = _entry((1, A), (2, P))
+    assert when_sent(entry, 1) == _NOW - 2 * _HOUR
+    scheduled = replace(entry, schedule_time=(_NOW + _HOUR).isoformat())
+    assert when_sent(scheduled, 1) == _NOW + _HOUR
+    sent = replace(scheduled, chunks=(scheduled.chunks[0], replace(entry.chunks[0], wave=2)))
+    assert when_sent(sent, 2) == _NOW - 2 * _HOUR
+    assert when_sent(_entry((1, S), (2, P)), 1) == _NOW - 9 * _HOUR
+
+
+def test_figures_add_up() -> None:
+    """In the sentence, too."""
+    said = describe_figures(WaveFigures(1200, 1140, 12))
+    assert said == "1,140 of 1,200 recipients delivered (95.0%), 12 undelivered, 48 open"
