@@ -139,7 +139,7 @@ def test_rows_are_those_with_all_keys(data: Any, count: int, look: Examination) 
 
 
 def test_call_uses_the_style_that_was_found(look: Examination, transport: UsualTransport) -> None:
-    """A call that was told a style itself uses that one."""
+    """A call with a style of its own uses that one."""
     seen = []
     transport.ask = lambda method, params, keep=None: [seen.append(method), ok([])][1]  # type: ignore[method-assign, func-returns-value, assignment]
     look.call_styles["statusBulkSms"] = CallStyle.GET
