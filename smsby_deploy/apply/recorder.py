@@ -17,11 +17,11 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.errors import OutcomeUnknown, SmsbyDeployError, UsageError
 from smsby_deploy.lock.binding import Binding
+from smsby_deploy.lock.counts import Billed
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, WaveVerdict
 from smsby_deploy.lock.documents import check_rescue
 from smsby_deploy.lock.entry_json import entry_document, stored_state, verdict_document
 from smsby_deploy.lock.events import EventKind, fold, fold_event
-from smsby_deploy.lock.figures import Billed
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.keyed_digests import digests_of, key_fields
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates, format_runs

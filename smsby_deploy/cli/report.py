@@ -75,7 +75,7 @@ def _make_report(context: Context, by: str, since: str | None) -> UsageReport:
     from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.config.environments import find_lock_places
-    from smsby_deploy.lock.open_lock import open_lock_at
+    from smsby_deploy.lock.places import open_lock_at
     from smsby_deploy.status.collect import read_since
     from smsby_deploy.status.usage_report import UsageSource, make_usage_report, read_groupings
     from smsby_deploy.status.usage_shares import GroupKind

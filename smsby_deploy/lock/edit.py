@@ -14,11 +14,11 @@ from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
 from smsby_deploy.lock.archive import read_archive, with_archived
 from smsby_deploy.lock.binding import Binding
+from smsby_deploy.lock.counts import Reported
 from smsby_deploy.lock.decisions import EndingKind, VerdictKind
 from smsby_deploy.lock.documents import is_address
 from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document, stored_state, verdict_document
 from smsby_deploy.lock.events import EventKind
-from smsby_deploy.lock.figures import Reported
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.keyed_digests import digests_of, key_fields, rekey_fields
 from smsby_deploy.lock.phone_states import PhoneState

@@ -7,8 +7,8 @@ from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Any
 
+from smsby_deploy.lock.counts import Billed, Deliveries, PrefixCount, read_variants, variants_document
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, VerdictKind, WaveVerdict
-from smsby_deploy.lock.figures import Billed, Deliveries, PrefixCount, read_variants, variants_document
 from smsby_deploy.lock.phone_states import PhoneStates, format_runs, parse_runs
 from smsby_deploy.lock.records import (
     AppliedBy,

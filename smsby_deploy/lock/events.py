@@ -34,8 +34,8 @@ from typing import Any
 
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.binding import Binding, bind_lock
+from smsby_deploy.lock.counts import Billed
 from smsby_deploy.lock.entry_json import parse_baseline, read_ending, read_entry, read_state, read_verdict
-from smsby_deploy.lock.figures import Billed
 from smsby_deploy.lock.keyed_digests import digests_of, replace_digests
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import (

@@ -14,7 +14,7 @@ from smsby_deploy.lock.phone_states import UNSENT, PhoneState, PhoneStates
 from smsby_deploy.lock.places import scope_of
 
 if TYPE_CHECKING:
-    from smsby_deploy.lock.figures import Billed, Deliveries, PrefixCount, VariantCount
+    from smsby_deploy.lock.counts import Billed, Deliveries, PrefixCount, VariantCount
     from smsby_deploy.lock.stored_mailings import StoredMailings
 
 

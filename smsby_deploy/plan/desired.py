@@ -18,7 +18,7 @@ from smsby_deploy.wording import sentence, time_text
 
 if TYPE_CHECKING:
     # `validate` loads them only if files are not valid
-    from smsby_deploy.lock.figures import PrefixCount
+    from smsby_deploy.lock.counts import PrefixCount
     from smsby_deploy.lock.records import Entry
 
 

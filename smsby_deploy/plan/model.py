@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, overload
 
 from smsby_deploy.clock import Window
 from smsby_deploy.lock.binding import Binding
+from smsby_deploy.lock.counts import PrefixCount, VariantCount, count_variants
 from smsby_deploy.lock.decisions import Approval
-from smsby_deploy.lock.figures import PrefixCount, VariantCount, count_variants
 from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from smsby_deploy.lock.figures import Billed
+from smsby_deploy.lock.counts import Billed
 from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.stored_mailings import message_ids
 from smsby_deploy.plan.fingerprint import RemoteName, may_be_truncated, read_remote_name

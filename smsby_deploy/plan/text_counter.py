@@ -26,7 +26,7 @@ from smsby_deploy.texts.template import KeptProblems, Template, is_personal, row
 from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
-    from smsby_deploy.lock.figures import PrefixCount
+    from smsby_deploy.lock.counts import PrefixCount
 
 
 @dataclass(slots=True)
@@ -140,7 +140,7 @@ class PrefixCounter:
         return Counter(map(_prefix_of, phones))
 
     def _sum(self, prefixes: Sequence[str]) -> PrefixCount:
-        from smsby_deploy.lock.figures import PrefixCount  # `validate` loads it only if files are not valid
+        from smsby_deploy.lock.counts import PrefixCount  # `validate` loads it only if files are not valid
 
         parts = sum(self._parts[prefix] for prefix in prefixes)
         cost = None if self._price is None else parts * self._price.per_part

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.lock.archive import sent_at
-from smsby_deploy.lock.figures import Deliveries, Reported
+from smsby_deploy.lock.counts import Deliveries, Reported
 from smsby_deploy.lock.records import EntryState, Lock
 from smsby_deploy.status.collect import (
     NO_PROGRESS,

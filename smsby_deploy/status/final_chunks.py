@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from smsby_deploy.files import write_file
-from smsby_deploy.lock.figures import Deliveries
+from smsby_deploy.lock.counts import Deliveries
 from smsby_deploy.lock.places import PRIVATE_FOLDER
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
 from smsby_deploy.lock.store import make_private_folder

@@ -22,7 +22,7 @@ from smsby_deploy.smsby.deliveries import DeliveryStatus, read_delivery_status
 from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
-    from smsby_deploy.lock.figures import Billed
+    from smsby_deploy.lock.counts import Billed
     from smsby_deploy.plan.desired import SendTimes
     from smsby_deploy.plan.drift import Difference
     from smsby_deploy.status.mailing_parts import VariantStatus, WaveStatus

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.archive import with_archived, with_newer
-from smsby_deploy.lock.figures import Deliveries
+from smsby_deploy.lock.counts import Deliveries
 from smsby_deploy.lock.records import ChunkRecord, Entry, Lock
 from smsby_deploy.status.usage_shares import (
     GroupKind,

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.lock.figures import Deliveries
+from smsby_deploy.lock.counts import Deliveries
 from smsby_deploy.lock.records import DONE, ChunkRecord, Entry
 
 _SMALLEST = Decimal("0.000001")  # of a share of a cost

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.errors import UsageError
+from smsby_deploy.lock.counts import Billed, PrefixCount
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
-from smsby_deploy.lock.figures import Billed, PrefixCount
 from smsby_deploy.lock.records import AppliedBy, Apply, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.status.usage_report import (
     UsageReport,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.lock.figures import Deliveries, PrefixCount, VariantCount
+from smsby_deploy.lock.counts import Deliveries, PrefixCount, VariantCount
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
 from smsby_deploy.status.usage_shares import GroupKind, Share, accepted_chunks, count_left_out, shares_of
 

@@ -1,4 +1,4 @@
-"""Figures that the lock records beside a mailing's totals.
+"""Counts that the lock records beside the totals of a mailing.
 
 They are by prefix and by variant, and what sms.by reported.
 """

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from smsby_deploy.lock.entry_json import entry_document, read_entry
-from smsby_deploy.lock.figures import (
+from smsby_deploy.lock.counts import (
     Deliveries,
     VariantCount,
     count_variants,
     read_variants,
     variants_document,
 )
+from smsby_deploy.lock.entry_json import entry_document, read_entry
 from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.lock.serialization import entry_digest
 from tests.lock import examples
