@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, repeat
@@ -34,13 +35,13 @@ class ChunkRecipients:
     phones: list[str] = field(default_factory=list)
     not_suppressed: bytearray = field(default_factory=bytearray)
     texts: list[str] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
+    lines: array[int] = field(default_factory=lambda: array("q"))
 
     def add(self, batch: Batch, texts: Sequence[str]) -> None:
         self.phones += batch.phones
         self.not_suppressed += batch.not_suppressed
         self.texts += texts
-        self.lines += batch.lines
+        self.lines.extend(batch.lines)
 
     def extend(self, other: ChunkRecipients) -> None:
         self.phones += other.phones

@@ -373,7 +373,7 @@ class _FirstOccurrences:
         if repeated:
             self._record(block, texts, [numbers[i] for i in repeated], [rows[i] for i in repeated])
         phones, texts = list(compress(phones, selected)), list(compress(texts, selected))
-        lines = list(compress(lines, selected))
+        lines = array("q", compress(lines, selected))
         not_suppressed = bytearray(compress(not_suppressed, selected))
         return Batch(phones, names, values, texts, lines, not_suppressed, selected, block.is_typed)
 
