@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import compress, count, islice
+from itertools import compress, count, islice, repeat
 from typing import NamedTuple
 
 from smsby_deploy.config.declarations import Mailing
@@ -393,6 +393,8 @@ def _hash_values(
     block: Block, rows: Sequence[int], phone_column: int | None, texts: Sequence[str | None]
 ) -> list[int]:
     """Hash the values and own texts of `rows`, leaving out the spelling of their phones."""
-    columns = [column for index, column in enumerate(block.values) if index != phone_column]
-    values = [tuple([column[row].strip() for column in columns]) for row in rows]
-    return [hash((block.columns, some, texts[row])) for some, row in zip(values, rows, strict=True)]
+    columns = [
+        [column[row].strip() for row in rows] for i, column in enumerate(block.values) if i != phone_column
+    ]
+    values = zip(*columns, strict=True) if columns else repeat(())
+    return [hash((block.columns, some, texts[row])) for some, row in zip(values, rows, strict=False)]
