@@ -146,7 +146,7 @@ def _read_wave(wave: YamlMap, place: Location, log: ProblemLog) -> Wave:
     after = read_duration(wave["after"])
     give_up = read_duration(wave["give_up"]) if "give_up" in wave else after + _WAVE_GIVES_UP
     if ("people" in wave) == ("share" in wave):
-        log.error("WAVES", "waves: each but the last has either `people` or share", place)
+        log.error("WAVES", "waves: each but the last has either `people` or `share`", place)
     if "delivered" not in wave and "undelivered" not in wave:
         log.error(
             "WAVES", "waves: each but the last needs delivered or undelivered, by which it is judged", place

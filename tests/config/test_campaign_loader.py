@@ -234,8 +234,8 @@ def test_mailing_inherits_waves(tmp_path: Path) -> None:
     [
         (f"    waves: [{_WAVE}, {_WAVE}]\n", "the last one is `rest`"),
         (f"    waves: [rest, {_WAVE}, rest]\n", "the last one is `rest`"),
-        ("    waves: [{after: 1h, delivered: 90}, rest]\n", "either `people` or share"),
-        ("    waves: [{people: 1, share: 1, after: 1h, delivered: 90}, rest]\n", "either `people` or share"),
+        ("    waves: [{after: 1h, delivered: 90}, rest]\n", "either `people` or `share`"),
+        ("    waves: [{people: 1, share: 1, after: 1h, delivered: 90}, rest]\n", "either `people` or `share`"),
         ("    waves: [{people: 1, after: 1h}, rest]\n", "delivered or undelivered"),
         ("    waves: [{people: 1, after: 1h, give_up: 60m, delivered: 90}, rest]\n", "longer than after"),
         ("    waves: [{people: 1, after: 1w, delivered: 90}, rest]\n", "expected a duration"),
