@@ -41,7 +41,8 @@ class MailingFile:
         self._kept = _Kept()
         self._batches: list[StoredBatch] = []
         self._numbers: dict[str, int] = {}  # of the batch of each address
-        self._index = _Lookup()
+        self._lookup = _Lookup()
+        self._recent: tuple[int, bytes] = -1, b""  # the batch that was looked into last, and its text
 
     def append(self, text: bytes, mailings: dict[str, Any]) -> bytes:
         """Add the next mailings, which the file has as `text`.
@@ -56,7 +57,7 @@ class MailingFile:
                 raise ValueError("the addresses do not ascend")
             self._numbers[address] = number
             last = address
-        self._index.add(mailings.values())
+        self._lookup.add(mailings.values())
         place = self._kept.append(text + encoded)
         self._batches.append(StoredBatch(next(iter(mailings)), place, len(text), len(encoded)))
         return encoded
@@ -94,7 +95,10 @@ class MailingFile:
 
     def document(self, address: str) -> Any:
         """Return one mailing as JSON; KeyError if the file does not have it."""
-        text = self.text(self._batches[self._numbers[address]])
+        number = self._numbers[address]
+        if self._recent[0] != number:
+            self._recent = number, self.text(self._batches[number])
+        text = self._recent[1]
         key = b'    "%b": {\n' % address.encode()
         begin = 0 if text.startswith(key) else text.index(b"\n" + key) + 1
         end = text.index(_END, begin) + len(_END)
@@ -105,28 +109,28 @@ class MailingFile:
     @property
     def message_ids(self) -> Iterable[int]:
         """The ids of all messages at sms.by."""
-        return (number for number in self._index.ids if number >= 0)
+        return (number for number in self._lookup.ids if number >= 0)
 
     def recipients(self) -> Iterator[tuple[str, int | None]]:
         """Yield how many recipients each mailing has, None if that is not recorded."""
-        counts = (None if count < 0 else count for count in self._index.recipients)
+        counts = (None if count < 0 else count for count in self._lookup.recipients)
         return zip(self._numbers, counts, strict=True)
 
     def with_digest(self, digests: Set[str]) -> Iterator[str]:
         """Yield the mailings that may have one of these digests, in any of their revisions."""
-        return self._named(self._index.with_digest(digests))
+        return self._named(self._lookup.with_digest(digests))
 
     def with_chunk(self, fingerprints: Iterable[str], ids: Set[int]) -> Iterator[str]:
         """Yield the mailings that may have a chunk with one of these fingerprints or ids."""
-        return self._named(self._index.with_chunk(fingerprints, ids))
+        return self._named(self._lookup.with_chunk(fingerprints, ids))
 
     def accepted_since(self, day: str) -> Iterator[str]:
         """Yield the mailings of which something was accepted on `day` or later."""
-        return self._named(n for n, last in enumerate(self._index.days) if last >= day)
+        return self._named(n for n, last in enumerate(self._lookup.days) if last >= day)
 
     def unfinished(self) -> Iterator[str]:
         """Yield the mailings that are not complete."""
-        return self._named(self._index.unfinished)
+        return self._named(self._lookup.unfinished)
 
     def _named(self, numbers: Iterable[int]) -> Iterator[str]:
         addresses = list(self._numbers)

@@ -140,6 +140,7 @@ def _apply_reviewed(folder: Path, url: str, reviewed: Path, lock: bytes) -> Cost
 def _list() -> Figure:
     """Measure the memory of a plan that reads a list of other mailings."""
     folder = make_project("small", 1)
+    put_lock(folder, b"")
     with server(0) as url:
         environ = {"SMSBY_TOKEN": f"listed-{_LISTED}", "SMSBY_API_URL": url}
         cost = run_process((*COMMAND, "-q", "-C", str(folder), "plan"), environ=environ)
