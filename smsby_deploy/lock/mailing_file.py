@@ -20,6 +20,7 @@ from smsby_deploy.lock.json_text import canonical
 _END = b"\n    }"  # of a mailing; no line inside of one begins like this
 _SHORT = 1 << 20  # bytes that are kept in memory
 _DAY = 10  # characters of a time
+_NO_ID = -1
 
 
 class StoredBatch(NamedTuple):
@@ -80,6 +81,11 @@ class MailingFile:
         number = bisect_right(self._batches, address, key=lambda batch: batch.first)
         return self._batches[max(0, number - 1)]
 
+    def batches_of(self, addresses: Iterable[str]) -> list[StoredBatch]:
+        """Return the batches that have some of `addresses`, in their order."""
+        numbers = {self._numbers[address] for address in addresses if address in self._numbers}
+        return [self._batches[number] for number in sorted(numbers)]
+
     def text(self, batch: StoredBatch) -> bytes:
         """Return the mailings of a batch as the file has them."""
         return self._kept.read(batch.place, batch.size)
@@ -107,13 +113,13 @@ class MailingFile:
     # --- Without decoding ---------------------------------------------------------------------------------------------
 
     @property
-    def message_ids(self) -> Iterable[int]:
+    def message_ids(self) -> Set[int]:
         """The ids of all messages at sms.by."""
-        return (number for number in self._lookup.ids if number >= 0)
+        return set(self._lookup.ids) - {_NO_ID}
 
     def recipients(self) -> Iterator[tuple[str, int | None]]:
         """Yield how many recipients each mailing has, None if that is not recorded."""
-        counts = (None if count < 0 else count for count in self._lookup.recipients)
+        counts = [None if count < 0 else count for count in self._lookup.recipients]
         return zip(self._numbers, counts, strict=True)
 
     def with_digest(self, digests: Set[str]) -> Iterator[str]:
@@ -148,7 +154,7 @@ class _Lookup:
         self.days: list[str] = []  # the last one on which something was accepted; "" if nothing was
         self.recipients = array("q")  # -1: not recorded
         self.unfinished = array("q")
-        self.ids = array("q")  # of each chunk, -1: none
+        self.ids = array("q")  # of each chunk
         self._marks = array("q")
         self._chunks = array("l")  # the mailing of each chunk
         self._digests = array("q")  # four of each revision
@@ -169,7 +175,7 @@ class _Lookup:
                 self._revisions.append(number)
                 for chunk in one["chunks"]:
                     marks.append(chunk["fingerprint"])
-                    self.ids.append(-1 if (known := chunk["message_id"]) is None else known)
+                    self.ids.append(_NO_ID if (known := chunk["message_id"]) is None else known)
                     self._chunks.append(number)
                     if (at := chunk["accepted_at"]) is not None and at > last:
                         last = at

@@ -6,7 +6,7 @@ Each is decoded when it is asked for, and is written as it was read unless it ha
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, ItemsView, Iterable, Iterator, Mapping, Set, ValuesView
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from smsby_deploy.lock.entry_json import entry_document, read_entry
@@ -51,8 +51,9 @@ class StoredMailings(Mapping[str, Entry]):
         return address in self._new or (address in self._file and address not in self._gone)
 
     def __iter__(self) -> Iterator[str]:
-        yield from (address for address in self._file if address not in self._gone)
-        yield from (address for address in self._new if address not in self._file)
+        gone = self._gone
+        there = (address for address in self._file if address not in gone) if gone else self._file
+        return chain(there, (address for address in self._new if address not in self._file))
 
     def __len__(self) -> int:
         return len(self._file) - len(self._gone) + sum(address not in self._file for address in self._new)
@@ -77,7 +78,7 @@ class StoredMailings(Mapping[str, Entry]):
 
     def documents(self, addresses: Set[str]) -> Iterator[tuple[str, Any]]:
         """Yield those mailings at `addresses` that are as the file has them, as JSON."""
-        for batch in self._file.batches:
+        for batch in self._file.batches_of(addresses):
             for address, document in self._file.documents(batch).items():
                 if address in addresses and self.is_as_read(address):
                     yield address, document
