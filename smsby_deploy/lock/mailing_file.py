@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Set
+from functools import cached_property
 from sys import intern
 from threading import Lock
 from typing import IO, Any, NamedTuple
@@ -18,7 +19,7 @@ import orjson
 from smsby_deploy.lock.json_text import canonical
 
 _END = b"\n    }"  # of a mailing; no line inside of one begins like this
-_SHORT = 1 << 20  # bytes that are kept in memory
+_SHORT = 1 << 18  # bytes that are kept in memory
 _DAY = 10  # characters of a time
 _NO_ID = -1
 
@@ -112,10 +113,10 @@ class MailingFile:
 
     # --- Without decoding ---------------------------------------------------------------------------------------------
 
-    @property
-    def message_ids(self) -> Set[int]:
-        """The ids of all messages at sms.by."""
-        return set(self._lookup.ids) - {_NO_ID}
+    @cached_property
+    def message_ids(self) -> frozenset[int]:
+        """The ids of all messages at sms.by; an apply asks for them several times."""
+        return frozenset(self._lookup.ids) - {_NO_ID}
 
     def recipients(self) -> Iterator[tuple[str, int | None]]:
         """Yield how many recipients each mailing has, None if that is not recorded."""

@@ -194,13 +194,12 @@ def encoded(mailings: Mailings, addresses: Set[str]) -> Iterator[tuple[str, byte
     return ((address, canonical(document)) for address, document in documents)
 
 
-def message_ids(mailings: Mailings) -> Iterator[int]:
-    """Yield the ids at sms.by of all messages, and perhaps of some that were removed."""
-    if isinstance(mailings, StoredMailings):
-        yield from mailings.file.message_ids
-    for entry in new_mailings(mailings).values():
-        for one in (entry, *entry.earlier):
-            yield from (chunk.message_id for chunk in one.chunks if chunk.message_id is not None)
+def message_ids(mailings: Mailings) -> frozenset[int]:
+    """Return the ids at sms.by of all messages, and perhaps of some that were removed."""
+    revisions = (one for entry in new_mailings(mailings).values() for one in (entry, *entry.earlier))
+    new = {n for one in revisions for chunk in one.chunks if (n := chunk.message_id) is not None}
+    known = mailings.file.message_ids if isinstance(mailings, StoredMailings) else frozenset()
+    return known.union(new) if new else known
 
 
 def recipients_of(mailings: Mailings, addresses: Iterable[str]) -> dict[str, int | None]:

@@ -95,10 +95,10 @@ class ListFilter:
     `addresses`.
     """
 
-    def __init__(self, project: str, addresses: Iterable[str], ids: Iterable[int | None]) -> None:
+    def __init__(self, project: str, addresses: Iterable[str], ids: Iterable[int]) -> None:
         self._mark = f" {project}#"
         self._addresses = sorted(set(addresses))
-        self.ids = frozenset(number for number in ids if number is not None)
+        self.ids = frozenset(ids)
 
     def __call__(self, number: int, name: str) -> bool:
         """Return whether the mailing with this id and name is needed."""
@@ -140,7 +140,8 @@ def read_remote(
     Raises:
         SmsbyUnavailable, TokenRefused, ApiError: it cannot be read.
     """
-    wanted = ListFilter(project, (*lock.mailings, *addresses), (*message_ids(lock.mailings), *ids))
+    known, more = message_ids(lock.mailings), frozenset(number for number in ids if number is not None)
+    wanted = ListFilter(project, (*lock.mailings, *addresses), known | more if more else known)
     return view_remote(project, client.get_sms_messages(keep=wanted), wanted)
 
 
