@@ -33,9 +33,10 @@ from tests.e2e.trial import (
     unknown,
 )
 
-# What a run leaves that has one request to send, a run that has three leaves on its way, too, except that no plan of several
-# requests can be partly sent; three list mailings are three times one.
-CASES = [Case(via, 3, file) for via in ("bulk", "list", "single", "upload") for file in (False, True)]
+# Each sends at least three requests. One with a single request is only needed with a plan file, which such a run cannot leave
+# half sent.
+_SIZES = {"bulk": 3, "list": 2, "single": 2, "upload": 2}
+CASES = [Case(via, size, file) for via, size in _SIZES.items() for file in (False, True)]
 CASES += [Case(via, 1, plan_file=True) for via in ("bulk", "single", "upload")]
 CASES.append(Case("bulk", 3, plan_file=False, concurrency=2))
 CASES.append(Case("single", 2, plan_file=False, concurrency=2))
