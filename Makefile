@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Many images for containers set it. Without bytecode each worker and each command of the tests compiles everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 # Tests that run the real command, a browser, a build, a pipeline or the documents. All others are unit tests.
-SLOW_TESTS := tests/browser tests/ci tests/docs tests/e2e
+SLOW_TESTS := tests/browser tests/ci tests/docs tests/e2e tests/security
 .PHONY: help setup browser postgres demo check unit test bench lint format docs docs-reference pictures ci clean
 
 help: ## list the tasks

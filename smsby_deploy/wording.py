@@ -126,7 +126,7 @@ def escape_controls(text: str) -> str:
 
     They become `\\u202e` or `\\x1b`, line breaks and bytes that are not UTF-8 as well.
     """
-    return text if text.replace("\n", "").isprintable() else re.sub(rf"{_CONTROLS}|\n", _escape, text)
+    return text if text.isprintable() else re.sub(rf"{_CONTROLS}|\n", _escape, text)
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -249,14 +249,13 @@ def _run_with_stdout(stdout: int, *words: str) -> subprocess.CompletedProcess[st
     ],
 )
 def test_run_with_full_stdout_is_no_internal_error(tmp_path: Path, words: tuple[str, ...]) -> None:
-    """Output that cannot be written is named, with the commands that show what was sent."""
+    """Output that cannot be written is named; where nothing can have been sent, there is no hint at what was."""
     run(["init", str(tmp_path / "shop")])
     with Path("/dev/full").open("w") as full:
         result = _run_with_stdout(full.fileno(), "-C", str(tmp_path / "shop"), *words)
     assert result.returncode == 1
-    assert result.stderr.count("\n") == 2
     assert result.stderr.startswith("error: cannot write the output: ")
-    assert "smsby-deploy status" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
