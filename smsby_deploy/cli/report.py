@@ -59,8 +59,8 @@ def command(context: Context, by: str, since: str | None, form: str, out: Path |
     locks of all environments, otherwise only that of the chosen one is read. Works offline.
     """
     check_output("the report", out)
-    report = _make_report(context, by, since)
-    write = _writer(report, form, color=context.color and out is None)
+    report, language = _make_report(context, by, since)
+    write = _writer(report, form, language, color=context.color and out is None)
     if out is None:
         write(sys.stdout)
     else:
@@ -71,7 +71,8 @@ def command(context: Context, by: str, since: str | None, form: str, out: Path |
     return ExitCode.DONE
 
 
-def _make_report(context: Context, by: str, since: str | None) -> UsageReport:
+def _make_report(context: Context, by: str, since: str | None) -> tuple[UsageReport, str]:
+    """The report, and the language of the project."""
     from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.config.environments import find_lock_places
@@ -87,7 +88,7 @@ def _make_report(context: Context, by: str, since: str | None) -> UsageReport:
     if any(grouping.kind is GroupKind.ENVIRONMENT for grouping in groupings):
         for place in find_lock_places(project.root, context.environ):
             stores.setdefault(place.environment, open_lock_at(place, project.name, project.root))
-    return make_usage_report(
+    report = make_usage_report(
         project.name,
         [
             UsageSource(name, store.read(), _remembered(context, project))
@@ -100,6 +101,7 @@ def _make_report(context: Context, by: str, since: str | None) -> UsageReport:
         made_at=now,
         since=read_since(since, now=now, zone=zone) if since else None,
     )
+    return report, project.language
 
 
 def _remembered(context: Context, project: Project) -> DeliveriesOf:
@@ -118,17 +120,19 @@ def _remembered(context: Context, project: Project) -> DeliveriesOf:
     return lambda entry, chunk: final.deliveries(chunk, is_overdue=moment.is_overdue(entry, chunk))
 
 
-def _writer(report: UsageReport, form: str, *, color: bool) -> Callable[[TextIO], None]:
-    from smsby_deploy.output import usage_report as formats
+def _writer(report: UsageReport, form: str, language: str, *, color: bool) -> Callable[[TextIO], None]:
+    from smsby_deploy.output import usage_page, usage_report
     from smsby_deploy.output.json_documents import json_text
+    from smsby_deploy.output.translation import translator
 
     if form == "text":
-        return lambda stream: formats.write_usage(report, stream, color=color)
+        return lambda stream: usage_page.write_usage(report, stream, color=color)
+    spoken = translator(language)
     texts = {
-        "json": lambda: json_text(formats.usage_document(report)),
-        "markdown": lambda: formats.usage_markdown(report),
-        "csv": lambda: formats.usage_csv(report),
-        "html": lambda: formats.usage_html(report, tool=f"smsby-deploy {__version__}"),
-        "openmetrics": lambda: formats.usage_openmetrics(report),
+        "json": lambda: json_text(usage_report.usage_document(report)),
+        "markdown": lambda: usage_page.usage_markdown(report, spoken),
+        "csv": lambda: usage_report.usage_csv(report),
+        "html": lambda: usage_page.usage_html(report, tool=f"smsby-deploy {__version__}", language=spoken),
+        "openmetrics": lambda: usage_report.usage_openmetrics(report),
     }
     return lambda stream: write_text(texts[form](), stream)

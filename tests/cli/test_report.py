@@ -36,7 +36,7 @@ def test_report_of_a_new_project_needs_no_token(shop: Path, capsys: pytest.Captu
     assert run(["-C", str(shop), "report", "--since", "2026-01-01"]) == 0
     assert capsys.readouterr().out == "nothing was sent since 2026-01-01T00:00:00+03:00\n"
     for form, shown in (
-        ("markdown", "Nothing was sent."),
+        ("markdown", "nothing was sent"),
         ("json", '"rows": []'),
         ("csv", "month,currency,mailings"),
         ("html", "<h1>"),

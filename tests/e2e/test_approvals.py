@@ -76,7 +76,7 @@ def test_reviewed_plan_is_sent_once_it_is_signed(sale: Shop, keys: Keys) -> None
     for form in ("text", "markdown", "csv", "html", "openmetrics"):
         shown = sale.run("report", *chain, "--format", form).out.replace("\u2060", "")
         assert all(value in shown for value in (plan, "anna@example.com, boris@example.com", by)), form
-    assert "1 mailing with signatures: --by mailing,plan,signed_by" in sale.run("report").out
+    assert "1 mailing with signatures: `--by mailing,plan,signed_by" in sale.run("report").out
 
 
 def entry_of_run(shop: Shop, plan: str) -> dict[str, str]:

@@ -231,7 +231,7 @@ def test_report_has_a_row_for_each_variant(shop: Shop) -> None:
             ("0", str(control["not_sent"])),
         ]
         assert "smsby_delivered{" in shop.run(*by, "openmetrics", env=without_token).out
-        assert "1 mailing with variants: --by mailing,variant" in shop.run("report", env=without_token).out
+        assert "1 mailing with variants: `--by mailing,variant`" in shop.run("report", env=without_token).out
 
 
 def test_variants_do_not_change_with_other_rows_or_texts(shop: Shop) -> None:

@@ -1,0 +1,90 @@
+"""usage_page: figures for readers, and what they lack; in the language of the project."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+from smsby_deploy.output.translation import translator
+from smsby_deploy.output.usage_page import usage_html, usage_markdown, usage_notes, write_usage
+from smsby_deploy.status.usage_report import read_groupings
+from tests.output.usage_examples import USAGE, USAGE_BY_VARIANT
+
+
+def test_usage_text_marks_what_is_missing() -> None:
+    """`?` has nothing, `+` lacks something, and a line says so."""
+    out = io.StringIO()
+    write_usage(USAGE, out, color=False)
+    lines = out.getvalue().splitlines()
+    assert lines[0].split() == [
+        "month",
+        "label:owner",
+        "mailings",
+        "recipients",
+        "parts",
+        "planned",
+        "billed",
+        "difference",
+        "currency",
+    ]
+    assert lines[1].split() == ["2026-11", "anna", "2", "1,200", "1,300", "31.20", "31.25", "+0.05", "BYN"]
+    assert lines[2].split()[-4:] == ["1.50", "?", "?", "BYN"]
+    assert lines[3].split()[-5:] == ["1,300", "2.50+", "2.00+", "?", "BYN"]
+    assert "not recorded (? or +): the planned cost of 1 mailing" in lines
+    assert "not recorded (? or +): the billed cost of 1 mailing" in lines
+    assert any("unknown outcome" in line for line in lines)
+
+
+def test_usage_html_shows_values_as_text() -> None:
+    """No label is markup."""
+    page = usage_html(USAGE, tool="x")
+    assert "<b>" not in page
+    assert "31.25" in page
+    assert "SMS sent and billed: shop" in page
+
+
+def test_usage_shows_deliveries_of_variants() -> None:
+    """Their share, `?` while it is not known, and a control group as recipients that were not sent to."""
+    out = io.StringIO()
+    write_usage(USAGE_BY_VARIANT, out, color=False)
+    head, a, b, control, *_ = (line.split() for line in out.getvalue().splitlines())
+    assert head[-5:] == ["delivered", "share", "not", "sent", "currency"]
+    assert (a[-4:], b[-4:], control[-3:]) == (
+        ["953", "95.3%", "0", "BYN"],
+        ["?", "?", "0", "BYN"],
+        ["0", "120", "BYN"],
+    )
+    lines = usage_markdown(USAGE_BY_VARIANT).splitlines()
+    assert lines[0] == "### SMS sent and billed: shop"
+    assert "| sale/vip | a | 1,000 | 1,000 | 1.00 | 953 | 3 | 95.3% | 0 | BYN |" in lines
+    assert "95.3%" in usage_html(USAGE_BY_VARIANT, tool="x")
+
+
+def test_usage_markdown_has_no_markup_of_labels() -> None:
+    """A label is text, also in a table."""
+    shown = usage_markdown(USAGE)
+    assert "<b>" not in shown
+    assert all(line.count(" | ") == 8 for line in shown.splitlines() if line.startswith("| "))
+
+
+def test_usage_names_what_it_does_not_show() -> None:
+    """Variants and signatures, with the option that shows them."""
+    report = replace(USAGE, with_variants=2, signed=1)
+    notes = [*usage_notes(report)]
+    assert "2 mailings with variants: `--by mailing,variant` compares them" in notes
+    assert any(note.startswith("1 mailing with signatures: `--by mailing,plan,signed_by") for note in notes)
+
+
+def test_usage_page_is_in_the_language_of_the_project() -> None:
+    """Titles, states, notes and numbers; what a user has named stays as it is."""
+    russian = translator("ru")
+    shown = usage_markdown(USAGE_BY_VARIANT, russian)
+    assert "### Отправленные SMS и их стоимость: shop" in shown
+    assert "| рассылка | вариант | получатели | части | по плану |" in shown
+    assert "| sale/vip | a | 1\u00a0000 | 1\u00a0000 | 1,00 | 953 | 3 | 95,3\u00a0% | 0 | BYN |" in shown
+    assert "контрольным группам ничего не отправлялось" in shown
+    page = usage_html(USAGE, tool="x", language=russian)
+    assert all(text in page for text in ("По группам: месяц, owner, BYN", "не записано", 'lang="ru"'))
+    states = replace(USAGE, groupings=read_groupings("state,label:owner"))
+    rows = [replace(row, keys=("complete", "anna")) for row in USAGE.rows]
+    assert "| отправлена целиком | anna |" in usage_markdown(replace(states, rows=tuple(rows)), russian)
