@@ -1,10 +1,11 @@
-"""Any history of edits, plans, applies, crashes, lost locks, faults, resolutions, abandonments and freezes, in any order.
+"""Any history of edits, plans, signatures, applies, waves, crashes, lost locks, faults, resolutions and abandonments.
 
 The user in these histories is truthful: checks the phones, waits while the list lags, and only then resolves.
 """
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -27,10 +28,12 @@ from hypothesis.stateful import (
 
 from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.lock.archive import archive_path, read_archive
+from smsby_deploy.lock.decisions import VerdictKind
 from smsby_deploy.lock.store import LockStore
 from tests.e2e.conftest import Shop
 from tests.e2e.forked import CLOCK_AHEAD
 from tests.e2e.trial import IN_WINDOW, PHONES
+from tests.plan.ssh_keys import Keys, make_keys
 
 _MODES = [
     "reset",
@@ -54,15 +57,19 @@ _SENDS = (
     "createSubscriberList",
     "importContacts",
 )
-_NAMES = ["one", "two", "three", "four", "five"]
+_NAMES = ["one", "two", "three", "four", "five", "six"]
 _KEYS = ["", "first-digest-key-" * 2, "second-digest-key-" * 2]
 _CODES = {0, 1, 4, 5, 6}
 _TESTER = PHONES[20]  # who gets rehearsals, and the first mailing
+_JUDGED = 2 * 3600  # seconds after the first wave, when it can be judged
 
 
-def _machine(url: str) -> type[RuleBasedStateMachine]:
+def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
     class AnyHistory(RuleBasedStateMachine):
-        """One project: two mailings of up to three requests, one phone by phone, one uploaded, one that waits, one list."""
+        """One project with two mailings of up to three requests, and others.
+
+        One is sent phone by phone, one uploaded, one waits, one goes in waves, one to a list, and one needs a signature.
+        """
 
         def __init__(self) -> None:
             super().__init__()
@@ -77,7 +84,11 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
                 "three": PHONES[2:5],
                 "four": PHONES[1:4],
                 "five": PHONES[:3],
+                "six": PHONES[:5],
             }
+            self.signed_text = 0
+            self.signed: set[str] = set()  # the texts that were signed
+            self.was_lost = False  # whether a lock was ever lost, and with it the verdicts
             now = datetime.now(UTC)  # noqa: TID251  # the runs have the real clock, or are ahead of it
             self.time = (now + timedelta(days=2)).replace(microsecond=0, second=0)
             self.out: dict[str, int] = {}  # by opted-out phone: the number of messages it had by then
@@ -109,7 +120,14 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
                 f"reconcile_seconds: 0.1, recipients_per_request: {self.size}}}\nsuppress: [stop.csv]\n"
                 f"freeze: {'a history' if self.is_frozen else 'false'}\ntest_phones: ['{_TESTER}']\n"
                 "environments: {staging: {token_env: SMSBY_STAGING_TOKEN, lock: .smsby/staging.lock.json, "
-                "only_to: test_phones}}\n",
+                "only_to: test_phones}}\n"
+                "approvals: {signers: signers.txt, rules: [{when: {label: {kind: signed}}, need: 1}]}\n",
+            )
+            shop.write("signers.txt", keys.signers.read_text() if keys is not None else "")
+            shop.write(
+                "signed.yaml",
+                "version: 1\ncampaign: signed\nlabels: {kind: signed}\nmailings:\n"
+                f"  - {{name: seven, recipients: ['{PHONES[6]}'], text: seven v{self.signed_text}}}\n",
             )
             shop.write("stop.csv", "\n".join(["phone", *self.out]) + "\n")
             lines = ["version: 1", "campaign: sale", "alphaname: MyShop", "mailings:"]
@@ -131,6 +149,8 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
                 if name == "five":
                     lines.append(f"    schedule_time: {self.time:%Y-%m-%dT%H:%M:%S}Z")
                     lines.append("    release: {before: 12h, at_latest: 20m}")
+                if name == "six":
+                    lines.append("    waves: [{people: 2, after: 1h, give_up: 9h, delivered: 50}, rest]")
                 lines.append(f"    text: {name} r{self.revision[name]} v{self.text[name]}")
             lines.append("  - {name: letter, list: Newsletter, text: letter r1 v0}")
             shop.write("sale.yaml", "\n".join(lines) + "\n")
@@ -257,6 +277,43 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             code = self._run("lock", "archive", env={"SMSBY_FAULT": f"kill:{k}"} if k else None)
             assert code == (-signal.SIGKILL if code < 0 else 0)
 
+        # --- waves and signatures ---
+
+        @rule(is_delivered=st.booleans(), k=st.sampled_from([0, 0, 0, 4, 8, 12, 16, 20]))
+        def judge(self, is_delivered: bool, k: int) -> None:
+            """Hand over what is due two hours later, after everything was delivered, or nothing; or die while doing so."""
+            word = "DELIVERED" if is_delivered else "UNDELIVERED"
+            self.shop.settings(fates=dict.fromkeys(PHONES, word))
+            env = {CLOCK_AHEAD: str(_JUDGED)} | ({"SMSBY_FAULT": f"kill:{k}"} if k else {})
+            code = self._run("apply", "--due", env=env)
+            assert code == -signal.SIGKILL or code in _CODES
+
+        @rule()
+        def go(self) -> None:
+            """Let the next wave be sent after a stop; refused otherwise."""
+            assert self.shop.run("lock", "resolve", "sale/six", "--go").code in (0, 4, 64)
+            self._remember()
+
+        @rule(text=st.integers(0, 2))
+        def edit_signed(self, text: int) -> None:
+            self.signed_text = text
+            self._write()
+
+        @precondition(lambda self: keys is not None)
+        @rule(is_edited=st.booleans())
+        def sign(self, is_edited: bool) -> None:
+            """Sign what a plan shows, perhaps edit it afterwards, and apply that plan."""
+            if self._run("plan", "signed/*", "--out", "signed.json") not in (0, 4) or keys is None:
+                return
+            env = {"SMSBY_DIGEST_KEY": self.key}
+            done = self.shop.run("approve", "signed.json", "--key", str(keys["anna"]), env=env)
+            assert done.code in (0, 4, 5, 64), done.err
+            if done.code == 0:
+                self.signed.add(f"seven v{self.signed_text}")
+            if is_edited:
+                self.edit_signed((self.signed_text + 1) % 3)
+            self._run("apply", "signed.json")
+
         # --- faults ---
 
         @rule(mode=st.sampled_from(_MODES), when=st.sampled_from(["before", "after"]), nth=st.integers(1, 3))
@@ -272,6 +329,7 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
         @rule(edited=st.sampled_from(["", *_NAMES]))
         def lose_lock(self, edited: str) -> None:
             """Lose the lock with the runner's disk; the files may have changed before the next run."""
+            self.was_lost = True
             self.over.clear()  # decisions are only in the lock
             self.withdrawn.clear()
             for path in self.shop.root.glob("smsby.lock.json*"):
@@ -388,6 +446,23 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
                 assert self._messages("five", revision) == 0, (revision, self.codes)
 
         @invariant()
+        def nothing_is_sent_that_was_not_signed(self) -> None:
+            sent = {
+                one["text"] for one in self.shop.inbox().get(PHONES[6], []) if one["text"].startswith("seven")
+            }
+            assert sent <= self.signed, self.codes
+
+        @invariant()
+        def later_waves_have_a_verdict(self) -> None:
+            """Each wave but the first is sent after a "go" about the one before, as long as no lock was lost."""
+            entry = LockStore(self.shop.root / "smsby.lock.json", "shop").read().mailings.get("sale/six")
+            for one in () if entry is None or self.was_lost else (entry, *entry.earlier):
+                sent = any(chunk.wave == 2 and chunk.was_sent and not chunk.declared for chunk in one.chunks)
+                has_first = any(chunk.wave == 1 for chunk in one.chunks)
+                is_judged = any(verdict.kind is VerdictKind.GO for verdict in one.verdicts)
+                assert not (sent and has_first) or is_judged, self.codes
+
+        @invariant()
         def the_lock_can_be_read(self) -> None:
             list(read_archive(LockStore(self.shop.root / "smsby.lock.json", "shop").read()))
 
@@ -395,10 +470,10 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
 
 
 @pytest.mark.usefixtures("shop")
-def test_any_history_sends_nothing_twice(shop: Shop) -> None:
+def test_any_history_sends_nothing_twice(shop: Shop, tmp_path: Path) -> None:
     """Each phone gets each revision of each mailing at most once, and nothing while it is opted out."""
     run_state_machine_as_test(
-        _machine(shop.url),
+        _machine(shop.url, make_keys(tmp_path) if shutil.which("ssh-keygen") else None),
         settings=settings(
             max_examples=24,
             stateful_step_count=14,
