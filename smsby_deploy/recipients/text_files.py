@@ -115,9 +115,10 @@ def _split(text: str, delimiter: str, width: int) -> list[list[str]] | None:
         return None
     if not text.endswith("\n"):
         text += "\n"
-    rows = text.count("\n")
     # Every row has `width` cells exactly if a mark at the end of each row follows every `width` cells.
-    cells = text.replace("\n", f"{delimiter}{_ROW_END}{delimiter}").split(delimiter)
+    marked = text.replace("\n", f"{delimiter}{_ROW_END}{delimiter}")
+    rows = (len(marked) - len(text)) // 2  # two characters more for each
+    cells = marked.split(delimiter)
     step = width + 1
     if len(cells) != rows * step + 1 or cells[width::step].count(_ROW_END) != rows:
         return None
