@@ -13,7 +13,8 @@ from uuid import uuid4
 from smsby_deploy.apply.context import ApplyRequest, Event
 from smsby_deploy.apply.due_mailings import DueMailings, by_address, next_opening, plan_of, sort_mailings
 from smsby_deploy.apply.preflight import make_due_plan
-from smsby_deploy.apply.recorder import Recorder, not_recorded
+from smsby_deploy.apply.recorder import Recorder
+from smsby_deploy.apply.rescue import not_recorded
 from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.apply.run import open_recorder, run_plan
 from smsby_deploy.apply.wave_judge import WaveJudge

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from smsby_deploy.apply.recorder import planned_entry
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
@@ -31,7 +32,6 @@ from smsby_deploy.plan.selection import find_mailing
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.deliveries import BulkMailingStatus
 from smsby_deploy.smsby.parsers import RemoteMailing
-from smsby_deploy.texts.cost import money
 from smsby_deploy.wording import counted
 
 _CHUNK_NUMBER = re.compile(r" \[(\d+)/(\d+)\] ")
@@ -214,26 +214,8 @@ def imported_entry(
     without a message of its own was sent with another one and is recorded as done, without recipients.
     """
     recipients = _imported_recipients(action, messages)
-    return Entry(
-        revision=revision,
-        content_digest=action.content_digest,
-        audience_digest=action.audience_digest,
-        text_digest=action.text_digest,
-        recipients_digest=action.recipients_digest,
-        own_digest=action.own_digest,
-        labels=action.labels,
-        prefixes=action.prefixes,
-        transport=action.via,
-        alphaname=action.alphaname,
-        alphaname_id=action.alphaname_id,
-        schedule_time=action.schedule_time,
-        recipients=recipients,
-        parts=action.parts,
-        cost=None if action.cost is None else money(action.cost),
-        currency=currency,
-        chunks=tuple(_imported_chunks(action, messages, recipients, applied.at)),
-        applied=applied,
-    )
+    chunks = [*_imported_chunks(action, messages, recipients, applied.at)]
+    return replace(planned_entry(action, revision, chunks, applied, currency), recipients=recipients)
 
 
 def _imported_recipients(action: Action, messages: Sequence[RemoteMessage]) -> int | None:

@@ -5,24 +5,19 @@ A result that the journal does not take is saved where there is space, and read 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.digest_key import NO_KEY, DigestKey
-from smsby_deploy.errors import OutcomeUnknown, SmsbyDeployError, UsageError
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.counts import Billed
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, WaveVerdict
-from smsby_deploy.lock.documents import check_rescue
 from smsby_deploy.lock.entry_json import entry_document, stored_state, verdict_document
 from smsby_deploy.lock.events import EventKind, fold, fold_event
-from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.keyed_digests import digests_of, key_fields
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates, format_runs
 from smsby_deploy.lock.records import (
@@ -32,7 +27,6 @@ from smsby_deploy.lock.records import (
     ChunkState,
     Entry,
     EntryState,
-    Lock,
     UploadRecord,
 )
 from smsby_deploy.lock.store import HeldLock
@@ -41,7 +35,6 @@ from smsby_deploy.plan.model import Action
 from smsby_deploy.texts.cost import money
 
 ChunkRef = tuple[str, int]  # address, index of the chunk
-FORMAT = "smsby-rescue"
 
 
 def record_of(
@@ -57,6 +50,37 @@ def record_of(
         schedule_time=chunk.schedule_time,
         variant=chunk.variant,
         wave=chunk.wave,
+    )
+
+
+def planned_entry(
+    action: Action,
+    revision: int,
+    chunks: Sequence[ChunkRecord],
+    applied: AppliedBy,
+    currency: str | None,
+) -> Entry:
+    """Return the record of a mailing as it is planned now."""
+    return Entry(
+        revision=revision,
+        content_digest=action.content_digest,
+        audience_digest=action.audience_digest,
+        text_digest=action.text_digest,
+        recipients_digest=action.recipients_digest,
+        own_digest=action.own_digest,
+        labels=action.labels,
+        prefixes=action.prefixes,
+        variants=action.variant_counts,
+        transport=action.via,
+        alphaname=action.alphaname,
+        alphaname_id=action.alphaname_id,
+        schedule_time=action.schedule_time,
+        recipients=action.recipients,
+        parts=action.parts,
+        cost=None if action.cost is None else money(action.cost),
+        currency=currency,
+        chunks=tuple(chunks),
+        applied=applied,
     )
 
 
@@ -147,28 +171,10 @@ class Recorder:
         Of one that was found it is not known which contact list it was made for.
         """
         is_new = all(chunk.state in SURELY_NOT_SENT for chunk in chunks)
-        entry = Entry(
-            revision=revision,
-            content_digest=action.content_digest,
-            audience_digest=action.audience_digest,
-            text_digest=action.text_digest,
-            recipients_digest=action.recipients_digest,
-            own_digest=action.own_digest,
-            labels=action.labels,
-            prefixes=action.prefixes,
-            variants=action.variant_counts,
-            transport=action.via,
+        entry = replace(
+            planned_entry(action, revision, chunks, self._applied_now(), self._currency),
             body=None if action.via == "list" else self._body,
-            alphaname=action.alphaname,
-            alphaname_id=action.alphaname_id,
             contact_list=action.contact_list if is_new else None,
-            schedule_time=action.schedule_time,
-            recipients=action.recipients,
-            parts=action.parts,
-            cost=None if action.cost is None else money(action.cost),
-            currency=self._currency,
-            chunks=tuple(chunks),
-            applied=self._applied_now(),
             earlier=self._earlier(address, revision),
             approval=action.approval,
             signed_by=action.signed_by,
@@ -308,88 +314,3 @@ class Recorder:
 
 def _place(row: int | None) -> dict[str, int]:
     return {} if row is None else {"row": row}
-
-
-def not_recorded(error: ResultNotSaved, lock: Lock, lock_path: Path) -> SmsbyDeployError:
-    """Return the error for the user; a result that would be lost goes to a rescue file."""
-    if all(event["event"] != "result" for event in error.events):
-        return SmsbyDeployError(
-            f"cannot write the journal beside the lock ({error}): stopped sending; nothing is lost",
-            hint="free disk space, or fix permissions or the network, then run `smsby-deploy apply` again",
-        )
-    return write_rescue(error, lock, lock_path)
-
-
-def write_rescue(error: ResultNotSaved, lock: Lock, lock_path: Path) -> OutcomeUnknown:
-    """Save the results that `error` contains to a file, and return the error that names it.
-
-    If no disk takes the file, its content is part of the hint.
-    """
-    text = json.dumps(_rescue_document(error, lock), ensure_ascii=False)
-    path = _save(text, lock_path)
-    if path is not None:
-        where, source, first = f"it is saved in {path}", path, ""
-    else:
-        # Phone numbers are masked in the message but not in the hint, and a digest may look like one.
-        where, source = "it could not be saved either", "FILE"
-        first = f"save this line as FILE:\n{text}\nthen "
-    return OutcomeUnknown(
-        f"cannot write the journal beside the lock ({error}): stopped sending. The last result was not recorded; {where}",
-        hint=f"{first}free disk space, or fix permissions or the network, then run `smsby-deploy lock rescue {source}`, then "
-        "`smsby-deploy apply`",
-    )
-
-
-def _rescue_document(error: ResultNotSaved, lock: Lock) -> dict[str, Any]:
-    """Return the results as a document without phone numbers, texts or the token.
-
-    Each chunk is [address, index, fingerprint].
-    """
-    results = [
-        {
-            "chunks": [[a, i, lock.mailings[a].chunks[i].fingerprint] for a, i in event["chunks"]],
-            "changes": event["changes"],
-            **({"row": event["row"]} if "row" in event else {}),
-        }
-        for event in error.events
-        if event["event"] == "result"
-    ]
-    return {"format": FORMAT, "project": lock.project, "lineage": lock.lineage, "results": results}
-
-
-def _save(text: str, lock_path: Path) -> str | None:
-    """Write `text` to a new file and return its path; None if no disk takes it."""
-    import tempfile
-
-    for folder in (lock_path.parent, Path(tempfile.gettempdir()), Path.home()):
-        try:
-            with tempfile.NamedTemporaryFile(
-                "w", dir=folder, prefix=f"{lock_path.name}.rescue-", delete=False, encoding="utf-8"
-            ) as file:
-                file.write(text + "\n")
-        except OSError:
-            continue
-        return file.name
-    return None
-
-
-def read_rescue(path: Path) -> dict[str, Any]:
-    """Return the document of a rescue file.
-
-    Raises:
-        UsageError: the file is not a rescue file.
-    """
-    try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        check_rescue(document)
-        return document
-    except RecursionError:
-        why = "nested too deep"
-    except OSError as error:
-        why = error.strerror or "it cannot be read"
-    except ValueError as error:
-        why = str(error)
-    raise UsageError(
-        f"{path} is not a rescue file: {why}",
-        hint="apply printed the path of the rescue file when it stopped",
-    )

@@ -19,8 +19,9 @@ from smsby_deploy.apply.freeze import FreezeWatch
 from smsby_deploy.apply.list_sender import ListGuardrails, ListSender
 from smsby_deploy.apply.preflight import ReadyPlan, check_files, make_ready_plan
 from smsby_deploy.apply.reconcile import Reconciler
-from smsby_deploy.apply.recorder import Recorder, not_recorded
+from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.apply.remote_check import RemoteCheck
+from smsby_deploy.apply.rescue import not_recorded
 from smsby_deploy.apply.result import ApplyResult, MailingResult, MailingRun
 from smsby_deploy.apply.single_reconcile import SingleReconciler
 from smsby_deploy.apply.single_sender import SingleChunks, SingleSender

@@ -139,7 +139,7 @@ def rescue(context: Context, file: Path | None) -> ExitCode:
     An apply writes FILE if the disk with the lock is full. Without FILE, the damaged journal is recovered, and what cannot be
     read of it becomes unknown. Sends nothing.
     """
-    from smsby_deploy.apply.recorder import read_rescue
+    from smsby_deploy.apply.rescue import read_rescue
 
     if file is None:
         _recover_journal(context)

@@ -202,6 +202,17 @@ def test_one_imported_message_covers_all_chunks(staff: Shop) -> None:
     ]
 
 
+def test_import_records_counts_by_variant(staff: Shop) -> None:
+    """As an apply does, so that `report` adds up both."""
+    variants = "[{name: a, share: 99, text: Hello}, {name: none, share: 1, send: false}]"
+    staff.mailing(f"recipients: [{', '.join(PHONES[:2])}], variants: {variants}")
+    list_messages(staff, row(7))
+    imported(staff, 7)
+    counts = staff.lock().mailings["sale/staff"].variants
+    assert counts is not None
+    assert (counts["a"].recipients, counts["none"].is_sent) == (2, False)
+
+
 def test_import_needs_valid_files(staff: Shop) -> None:
     """Nothing is imported while the mailing has errors."""
     to(staff, "'12'")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.apply.recorder import read_rescue
+from smsby_deploy.apply.rescue import read_rescue
 from smsby_deploy.lock.edit import LockEdit
 from smsby_deploy.lock.events import fold
 from smsby_deploy.lock.journal import read_journal

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.apply.recorder import read_rescue, write_rescue
+from smsby_deploy.apply.rescue import read_rescue, write_rescue
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import LockDamaged, LockHeld, SmsbyDeployError
 from smsby_deploy.lock import lease as lease_module
