@@ -6,9 +6,11 @@ needs few of them before it writes them all again.
 
 from __future__ import annotations
 
+import os
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Set
+from errno import ENOSPC
 from functools import cached_property
 from sys import intern
 from threading import Lock
@@ -22,6 +24,7 @@ _END = b"\n    }"  # of a mailing; no line inside of one begins like this
 _SHORT = 1 << 18  # bytes that are kept in memory
 _DAY = 10  # characters of a time
 _NO_ID = -1
+_RESERVED = 64 << 20  # bytes of the disk left free: the journal must never lack room because of this file
 
 
 class StoredBatch(NamedTuple):
@@ -220,7 +223,7 @@ class _Kept:
         try:
             self._write(content)
         except OSError:  # no room on the disk
-            self._memory, self._file = bytearray(self.read(0, place)), None
+            self._return_to_memory()
             self._write(content)
         self._end += len(content)
         return place
@@ -236,16 +239,24 @@ class _Kept:
         if self._file is None:
             self._memory += content
         else:
+            disk = os.fstatvfs(self._file.fileno())
+            is_roomy = disk.f_bavail * disk.f_frsize > len(content) + _RESERVED
             self._file.seek(self._end)
-            self._file.write(content)
-            self._file.flush()
+            if not is_roomy or self._file.write(content) != len(content):
+                raise OSError(ENOSPC, os.strerror(ENOSPC))
 
     def _leave_memory(self) -> None:
         from tempfile import TemporaryFile  # it loads all compression modules
 
         try:
-            file = TemporaryFile()  # noqa: SIM115 - as long as this object
-            file.write(self._memory)
+            self._file = TemporaryFile(buffering=0)  # noqa: SIM115 - as long as this object
         except OSError:
             return
-        self._file, self._memory = file, bytearray()
+        content, self._memory, self._end = bytes(self._memory), bytearray(), 0
+        self.append(content)
+
+    def _return_to_memory(self) -> None:
+        assert self._file is not None
+        self._memory += self.read(0, self._end)
+        self._file.close()
+        self._file = None

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from errno import ENOSPC
 from hashlib import sha256
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
@@ -303,15 +304,20 @@ def test_iter_lock_encodes_only_what_is_new(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(encoded) < 100
 
 
-@pytest.mark.parametrize("is_full", [False, True])
-def test_read_lock_of_many_mailings_is_the_same(is_full: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long one is kept on the disk, and in memory if that has no room for it."""
+@pytest.mark.parametrize("writes", [0, 5, 1000], ids=["none", "some", "all"])
+def test_read_lock_of_many_mailings_is_the_same(writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long one is kept on the disk, and in memory if that has no room for it, or no room any more."""
+    room = iter(range(writes))
+
+    def find_room(handle: int) -> SimpleNamespace:
+        return SimpleNamespace(f_bavail=10**6 if next(room, None) is not None else 0, f_frsize=1024)
 
     def no_room(*arguments: object) -> NoReturn:
         raise OSError(ENOSPC, "full")
 
-    if is_full:
+    if not writes:
         monkeypatch.setattr("tempfile.TemporaryFile", no_room)
+    monkeypatch.setattr("os.fstatvfs", find_room)
     lock = _long_lock(1500)
     text = write_lock(lock)
     read = read_lock(text, "lock")
