@@ -1,6 +1,6 @@
 """What is sent to chats: counts, addresses and outcomes, never a phone or a text.
 
-None of it comes from data or from sms.by.
+None of it comes from data or from sms.by. They are in the language of the project.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.notify import Notification, NotificationKind
 from smsby_deploy.output.apply_text import summary_line
 from smsby_deploy.output.plan_text import plan_totals_line
-from smsby_deploy.wording import counted
+from smsby_deploy.output.translation import Translator, translator
+from smsby_deploy.wording import Sentence, sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.apply.result import ApplyResult
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 20
 _NEWS = frozenset(MailingOutcome) - {MailingOutcome.SKIPPED}
-_LOG = "The log of this run says more."
+_LOG = sentence("The log of this run says more.")
 _WAYS_OUT = {
-    ExitCode.FILES_INVALID: "the files are not valid",
-    ExitCode.REFUSED: "a guardrail, the balance or a blocked mailing",
-    ExitCode.PLAN_REFUSED: "the plan is stale, used or unreadable: make a new one",
-    ExitCode.UNREACHABLE: "sms.by cannot be reached, or refuses the token",
-    ExitCode.LOCK_HELD: "another run holds the lock",
+    ExitCode.FILES_INVALID: sentence("the files are not valid"),
+    ExitCode.REFUSED: sentence("a guardrail, the balance or a blocked mailing"),
+    ExitCode.PLAN_REFUSED: sentence("the plan is stale, used or unreadable: make a new one"),
+    ExitCode.UNREACHABLE: sentence("sms.by cannot be reached, or refuses the token"),
+    ExitCode.LOCK_HELD: sentence("another run holds the lock"),
 }
 
 
@@ -40,36 +41,48 @@ def apply_notification(result: ApplyResult, project: Project, *, is_due: bool) -
 
     A hand-over runs every few minutes, so it only reports what it sent or tried to send.
     """
+    t = translator(project.language)
     news = [mailing for mailing in result.mailings if mailing.outcome in _NEWS or mailing.was_judged]
     if not news and not result.was_stopped and (is_due or result.exit_code == ExitCode.DONE):
         return None
     outcomes = {mailing.outcome for mailing in news}
     if MailingOutcome.UNKNOWN in outcomes:
-        kind, what = NotificationKind.FAILURE, "the outcome of a send is unknown"
+        kind, what = NotificationKind.FAILURE, sentence("the outcome of a send is unknown")
     elif result.was_stopped:
-        kind, what = NotificationKind.WARNING, "an apply was stopped"
+        kind, what = NotificationKind.WARNING, sentence("an apply was stopped")
     elif result.exit_code == ExitCode.DONE:
-        kind, what = NotificationKind.SUCCESS, "an apply has finished"
+        kind, what = NotificationKind.SUCCESS, sentence("an apply has finished")
     elif outcomes & {MailingOutcome.PARTIAL, MailingOutcome.REJECTED}:
-        kind, what = NotificationKind.FAILURE, "an apply did not send everything"
+        kind, what = NotificationKind.FAILURE, sentence("an apply did not send everything")
     else:
-        kind, what = NotificationKind.WARNING, f"an apply ended with exit code {int(result.exit_code)}"
-    lines = [summary_line(result), *_limited(f"{one.address}: {one.outcome}" for one in news)]
+        kind = NotificationKind.WARNING
+        what = sentence("an apply ended with exit code {code}", code=int(result.exit_code))
+    lines = [
+        summary_line(result, t),
+        *_limited((f"{one.address}: {t.name(one.outcome)}" for one in news), t),
+    ]
     if MailingOutcome.UNKNOWN in outcomes:
-        lines.append("Nothing unknown is sent again by itself: see docs/runbook.md, and lock resolve.")
+        lines.append(
+            t.gettext("Nothing unknown is sent again by itself: see docs/runbook.md, and lock resolve.")
+        )
     elif result.exit_code != ExitCode.DONE:
-        lines.append(_LOG)
-    return Notification(kind, _title(project, what), "\n".join(lines))
+        lines.append(t.sentence(_LOG))
+    return Notification(kind, _title(project, what, t), "\n".join(lines))
 
 
 def failed_apply_notification(error: SmsbyDeployError, project: Project) -> Notification:
     """An apply that ended without a result: it was refused, or could not record one."""
+    t = translator(project.language)
     if isinstance(error, OutcomeUnknown):
-        what = "the outcome of a send is unknown: its result could not be recorded"
-        return Notification(NotificationKind.FAILURE, _title(project, what), _LOG)
-    why = _WAYS_OUT.get(error.exit_code, "it failed")
-    body = f"Nothing was sent (exit code {int(error.exit_code)}): {why}. {_LOG}"
-    return Notification(NotificationKind.FAILURE, _title(project, "an apply was refused"), body)
+        what = sentence("the outcome of a send is unknown: its result could not be recorded")
+        return Notification(NotificationKind.FAILURE, _title(project, what, t), t.sentence(_LOG))
+    body = t.gettext(
+        "Nothing was sent (exit code {code}): {why}. {log}",
+        code=int(error.exit_code),
+        why=_WAYS_OUT.get(error.exit_code, sentence("it failed")),
+        log=_LOG,
+    )
+    return Notification(NotificationKind.FAILURE, _title(project, sentence("an apply was refused"), t), body)
 
 
 def unsent_notification(result: PlanResult, project: Project) -> Notification | None:
@@ -77,37 +90,56 @@ def unsent_notification(result: PlanResult, project: Project) -> Notification | 
 
     None if there is nothing.
     """
-    plan = result.plan
+    t, plan = translator(project.language), result.plan
     unsent = [*plan.to_do, *plan.obstacles]
     if not unsent:
         return None
-    lines = (f"{action.address}: {action.action}" for action in unsent)
-    body = "\n".join([plan_totals_line(plan), *_limited(lines), "Plan it, and have the plan approved."])
-    what = f"{counted(len(unsent), 'mailing')} merged and not sent"
-    return Notification(NotificationKind.WARNING, _title(project, what), body)
+    lines = (f"{action.address}: {t.name(action.action)}" for action in unsent)
+    advice = t.gettext("Plan it, and have the plan approved.")
+    what = sentence("{count:mailing|mailings} merged and not sent", count=len(unsent))
+    body = "\n".join([plan_totals_line(plan, t), *_limited(lines, t), advice])
+    return Notification(NotificationKind.WARNING, _title(project, what, t), body)
 
 
 def status_notification(report: StatusReport, project: Project, least: float | None) -> Notification | None:
     """Final mailings of which less than `least` percent were delivered; None if it is enough."""
     if least is None or not report.is_under(least):
         return None
+    t = translator(project.language)
     final = [mailing for mailing in report.mailings if mailing.is_counted]
     delivered, recipients = (sum(getattr(one, name) for one in final) for name in ("delivered", "recipients"))
     under = (one for one in final if one.delivered * 100 < least * one.recipients)
-    lines = (f"{one.name}: {one.delivered:,} of {counted(one.recipients, 'recipient')}" for one in under)
-    what = f"{delivered * 100 / recipients:.1f}% delivered, less than {least:g}%"
-    body = f"{delivered:,} of {counted(recipients, 'recipient')} of final mailings got the SMS."
-    return Notification(NotificationKind.WARNING, _title(project, what), "\n".join([body, *_limited(lines)]))
+    lines = (
+        t.gettext(
+            "{name}: {delivered:,} of {recipients:recipient|recipients}",
+            name=one.name,
+            delivered=one.delivered,
+            recipients=one.recipients,
+        )
+        for one in under
+    )
+    what = sentence(
+        "{share:.1f}% delivered, less than {least:g}%", share=delivered * 100 / recipients, least=float(least)
+    )
+    body = t.gettext(
+        "{delivered:,} of {recipients:recipient|recipients} of final mailings got the SMS.",
+        delivered=delivered,
+        recipients=recipients,
+    )
+    return Notification(
+        NotificationKind.WARNING, _title(project, what, t), "\n".join([body, *_limited(lines, t)])
+    )
 
 
-def _title(project: Project, what: str) -> str:
+def _title(project: Project, what: Sentence, t: Translator) -> str:
     environment = project.environment.name
-    return f"{project.name}{'' if environment == PRODUCTION else f' ({environment})'}: {what}"
+    place = "" if environment == PRODUCTION else f" ({environment})"
+    return f"{project.name}{place}: {t.sentence(what)}"
 
 
-def _limited(lines: Iterable[str]) -> Iterator[str]:
+def _limited(lines: Iterable[str], t: Translator) -> Iterator[str]:
     """The first twenty of `lines`, then how many more there are."""
     every = list(lines)
     yield from every[:_MOST_LINES]
     if len(every) > _MOST_LINES:
-        yield f"and {counted(len(every) - _MOST_LINES, 'more mailing')}"
+        yield t.gettext("and {count:more mailing|more mailings}", count=len(every) - _MOST_LINES)

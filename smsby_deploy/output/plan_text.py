@@ -13,6 +13,7 @@ from smsby_deploy.output.console import Column, Row, make_console, table_lines, 
 from smsby_deploy.output.plan_words import changes_text, is_foreign, settings_lines
 from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, problem_lines
 from smsby_deploy.output.terminal import write_line
+from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.output.values import (
     clean,
     count_text,
@@ -211,13 +212,17 @@ def _closing_lines(result: PlanResult) -> Iterator[tuple[str, str | None]]:
         yield f"first scheduled mailing: {first.address}, {span_text(first.wait)}", None
 
 
-def plan_totals_line(plan: Plan) -> str:
+def plan_totals_line(plan: Plan, language: Translator = ENGLISH) -> str:
     """`3 create, 1 hold; to send: 40 recipients, 44 parts, 1.144 BYN; to send later: …`."""
-    actions = ", ".join(f"{count:,} {kind}" for kind, count in plan.counts.items() if count) or "no mailings"
+    t = language
+    counts = (f"{t.count(count)} {t.name(kind)}" for kind, count in plan.counts.items() if count)
+    actions = ", ".join(counts) or t.gettext("no mailings")
     if not plan.committed.mailings:
-        return f"{actions}; nothing to send"
-    now_and_later = (("to send", plan.totals), ("to send later", plan.held))
-    sizes = (f"{what}: {_size(totals, plan.currency)}" for what, totals in now_and_later if totals.mailings)
+        return f"{actions}; {t.gettext('nothing to send')}"
+    now_and_later = ((t.gettext("to send"), plan.totals), (t.gettext("to send later"), plan.held))
+    sizes = (
+        f"{what}: {_size(totals, plan.currency, t)}" for what, totals in now_and_later if totals.mailings
+    )
     return "; ".join((actions, *sizes))
 
 
@@ -226,10 +231,11 @@ def archived_line(plan: Plan) -> str:
     return sentence("{count:mailing is|mailings are} archived", count=plan.archived)
 
 
-def _size(totals: Totals, currency: str | None) -> str:
-    cost = f", {money(totals.cost)} {currency or ''}".rstrip() if totals.has_cost else ""
-    size = f"{counted(totals.recipients, 'recipient')}, {counted(totals.parts, 'part')}"
-    return f"{size}{cost}{uncounted_lists(totals)}"
+def _size(totals: Totals, currency: str | None, t: Translator) -> str:
+    cost = f", {t.money(totals.cost)} {currency or ''}".rstrip() if totals.has_cost else ""
+    recipients = t.gettext("{count:recipient|recipients}", count=totals.recipients)
+    parts = t.gettext("{count:part|parts}", count=totals.parts)
+    return f"{recipients}, {parts}{cost}{t.sentence(uncounted_lists(totals))}"
 
 
 def uncounted_lists(totals: Totals) -> str:

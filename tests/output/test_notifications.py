@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,25 @@ from smsby_deploy.plan.result import PlanResult
 from tests.output import examples
 
 _PROJECT = Project(Path(), "shop", ApiSettings(), Guardrails(), None, (), Path("lock"), ())
+# Of projects, mailings, files, commands and currencies.
+_NAMES = {
+    "shop",
+    "sale",
+    "docs",
+    "runbook",
+    "lock",
+    "resolve",
+    "sms",
+    "spring",
+    "vip",
+    "gold",
+    "letter",
+    "news",
+    "staff",
+    "found",
+    "rest",
+    "stuck",
+}
 _ERROR = "375291234567: the text Hello is not allowed"
 
 
@@ -95,3 +115,25 @@ def test_low_delivery_of_final_mailings() -> None:
     assert found.title.endswith("% delivered, less than 100%")
     assert status_notification(report, _PROJECT, 0) is None
     assert status_notification(report, _PROJECT, None) is None
+
+
+def test_notifications_are_in_the_language_of_the_project() -> None:
+    """Titles, outcomes, actions, plurals and numbers; a name stays as it is."""
+    project = _PROJECT._replace(language="ru")
+    outcomes = [MailingOutcome.UNKNOWN, *[MailingOutcome.SENT] * 25]
+    sent = apply_notification(_result(*outcomes, code=ExitCode.OUTCOME_UNKNOWN), project, is_due=False)
+    assert sent is not None
+    assert sent.title == "shop: исход отправки неизвестен"
+    assert "sale/m0: неизвестно" in sent.body
+    assert "и ещё 6 рассылок" in sent.body
+    failed = failed_apply_notification(LockHeld(_ERROR, hint=""), project)
+    assert failed.body == (
+        "Ничего не отправлено (код выхода 8): файл блокировки занят другим запуском. "
+        "Подробности — в журнале этого запуска."
+    )
+    unsent = unsent_notification(PlanResult(examples.whole_plan()), project)
+    low = status_notification(examples.status(), project, 100)
+    for one in (sent, failed, unsent, low):
+        assert one is not None
+        words = re.findall(r"[a-z]{3,}", one.title + one.body)
+        assert set(words) <= _NAMES, set(words) - _NAMES
