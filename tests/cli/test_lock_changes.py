@@ -12,8 +12,11 @@ from smsby_deploy.cli.main import run
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("resolve", "sale/vip"), "either --sent or --not-sent"),
-        (("resolve", "sale/vip", "--sent", "--not-sent"), "either --sent or --not-sent"),
+        (("resolve", "sale/vip"), "say which one applies: --sent, --not-sent or --go"),
+        (
+            ("resolve", "sale/vip", "--sent", "--not-sent"),
+            "say which one applies: --sent, --not-sent or --go",
+        ),
         (("move", "sale/vip", "sale/gold"), "no mailing sale/vip in the lock"),
         (("abandon", "sale/vip"), "no mailing sale/vip in the lock"),
         (("withdraw", "sale/vip", "--anyway"), "no mailing sale/vip in the lock"),
@@ -22,7 +25,7 @@ from smsby_deploy.cli.main import run
 def test_lock_changes_refuse_what_is_not_recorded(
     words: tuple[str, ...], message: str, shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """There is nothing to settle or take back; both answers at once are no answer."""
+    """There is nothing to settle or take back; two answers at once are no answer."""
     assert run(["-C", str(shop), "lock", *words]) == 64
     assert message in capsys.readouterr().err
     assert not (shop / "smsby.lock.json").exists()
