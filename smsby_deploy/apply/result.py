@@ -16,6 +16,7 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.model import Action, ActionKind, Plan, total_of
+from smsby_deploy.plan.wave_progress import has_later_wave
 from smsby_deploy.problems import Problem
 from smsby_deploy.wording import sentence
 
@@ -250,7 +251,7 @@ class MailingRun:
         if entry.has_unknown:
             self.exit_codes.add(ExitCode.OUTCOME_UNKNOWN)
             return self._result(MailingOutcome.UNKNOWN, _with_share(entry, self.action.reason), entry)
-        if entry.is_complete:
+        if entry.is_complete or has_later_wave(entry):
             return self._result(MailingOutcome.ADOPTED, None, entry)
         if entry.was_sent_in_part:
             reason = sentence("its unknown outcome is settled; the next apply sends it")

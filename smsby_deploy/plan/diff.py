@@ -139,7 +139,13 @@ RULES = (
         _R.COLLISION,
         collision_reasons.collision,
     ),
-    # A part of it was sent, and how that went decides about the rest.
+    # A part of it was sent, and how that went decides about the rest. First the lock must know about that part.
+    Rule(
+        lambda here: here.wave.is_next and here.is_newly_found,
+        _A.ADOPT,
+        None,
+        lambda here: reasons.already_sent(),
+    ),
     Rule(
         lambda here: here.wave.gate is Gate.STOPPED,
         _A.BLOCKED,

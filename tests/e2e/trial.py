@@ -102,6 +102,17 @@ def release_later(shop: Shop) -> None:
     shop.write("sale.yaml", campaign.replace("mailings:\n", lines))
 
 
+JUDGED = 2 * 3600.0  # so far ahead it must be for the verdict of `send_in_waves`
+
+
+def send_in_waves(shop: Shop) -> None:
+    """Let the campaign have a first wave of one recipient, who gets the message."""
+    campaign = (shop.root / "sale.yaml").read_text(encoding="utf-8")
+    lines = "waves: [{people: 1, after: 1h, delivered: 100}, rest]\nmailings:\n"
+    shop.write("sale.yaml", campaign.replace("mailings:\n", lines))
+    shop.settings(fates=dict.fromkeys(PHONES, "DELIVERED"))
+
+
 def apply(shop: Shop, case: Case, env: dict[str, str]) -> Result:
     arguments = ["plan.json"] if case.plan_file else []
     return shop.run("apply", *arguments, "--auto-approve", env=env)

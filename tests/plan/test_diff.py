@@ -547,6 +547,7 @@ _WAVE_CASES = {
     "unknown": (_in_waves(A, U, ago=_HOUR, verdict=_GO), True, "blocked", "unknown", None),
     "changed": (_in_waves(A, P, **_SENT, body="form"), True, "blocked", "changed", None),
     "other sender": (_in_waves(A, P, **_SENT, contact_list=_OTHER_LIST), True, "blocked", "changed", None),
+    "listed, not recorded": (_in_waves(U, P, ago=_HOUR), False, "adopt", None, None),
     "complete": (_in_waves(A, A, ago=_HOUR, verdict=_GO), True, "noop", None, None),
 }  # fmt: skip
 
@@ -559,7 +560,7 @@ def _wave_situation(case: str) -> Situation:
         "shop",
         desired._replace(chunks=chunks),
         entry,
-        _remote(),
+        _remote(*_BOTH[:1]) if case.startswith("listed") else _remote(),
         _NOW,
         _LIST,
         is_handing_over=is_handing_over,
