@@ -91,6 +91,7 @@ class ReadTransport:
         self._call_styles = call_styles or {}
         self._is_accepted_by_get = False  # the token, by an answer to a GET
         self._session = _new_session()
+        self._prepared: dict[tuple[str, str, tuple[tuple[str, str], ...]], requests.PreparedRequest] = {}
         self.clock = clock
         self._adapter = self._new_adapter()
         self.pace = Pace(requests_per_second, clock)
@@ -133,24 +134,35 @@ class ReadTransport:
                 parts[method.place_of(name)][name] = value
         parts[method.token]["token"] = self._token
         parts[self._body] |= parts[Place.BODY]
-        headers: dict[str, str] = {}
-        data: Any = None
+        url, form = self._url + method.path, list(_brackets(parts[Place.FORM]))
         try:
+            query = tuple(_brackets(parts[Place.QUERY]))
             if parts[Place.JSON]:
-                headers["Content-Type"] = "application/json"
-                data = _json_object(parts[Place.JSON])
-            elif parts[Place.FORM]:
-                data = list(_brackets(parts[Place.FORM]))
-            url, query = self._url + method.path, list(_brackets(parts[Place.QUERY]))
-            return self._session.prepare_request(
-                requests.Request(method.verb, url, headers=headers, params=query, data=data)
-            )
+                return self._prepare_json(method.verb, url, query, _json_object(parts[Place.JSON]))
+            request = requests.Request(method.verb, url, params=query, data=form or None)
+            return self._session.prepare_request(request)
         except UnicodeEncodeError:
             raise NotConnected(
                 "cannot encode the request as UTF-8", hint="look for unpaired surrogates in texts"
             ) from None
         except requests.RequestException:
             raise self._not_connected() from None
+
+    def _prepare_json(
+        self, verb: str, url: str, query: tuple[tuple[str, str], ...], body: bytes
+    ) -> requests.PreparedRequest:
+        """Return a request with a JSON body.
+
+        Requests of one method differ only in it: the rest is prepared once, as it takes a tenth of the CPU of a request.
+        """
+        prepared = self._prepared.get((verb, url, query))
+        if prepared is None:
+            headers = {"Content-Type": "application/json"}
+            request = requests.Request(verb, url, headers=headers, params=query, data=b"{}")
+            prepared = self._prepared[verb, url, query] = self._session.prepare_request(request)
+        copied = prepared.copy()
+        copied.body, copied.headers["Content-Length"] = body, str(len(body))
+        return copied
 
     def _exchange(
         self,

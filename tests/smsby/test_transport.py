@@ -184,6 +184,17 @@ def test_json_body_contains_parameters_and_token(wire: FakeServer, sender: SendC
     assert asked.json == {"callback_url": "", "messages": [MESSAGE | {"text": "Привет"}], "token": TOKEN}
 
 
+def test_json_requests_have_bodies_of_their_own(wire: FakeServer, sender: SendClient) -> None:
+    """Requests that are prepared before one is sent share all but their body and its length."""
+    texts = ("Привет", "Привет, Анна", "")
+    wire.answers(*[ACCEPTED] * len(texts))
+    prepared = [sender.prepare_bulk_sms([json.dumps(MESSAGE | {"text": text}).encode()]) for text in texts]
+    for leave in prepared:
+        sender._transport.pace.wait_turn()
+        assert leave().kind is OutcomeKind.ACCEPTED
+    assert [asked.json["messages"][0]["text"] for asked in wire.asked] == list(texts)
+
+
 def test_form_body_has_php_brackets(wire: FakeServer, make_sender: MakeSender) -> None:
     """Lists are written as PHP reads them."""
     wire.answers(ACCEPTED)
