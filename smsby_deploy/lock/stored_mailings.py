@@ -86,7 +86,7 @@ class StoredMailings(Mapping[str, Entry]):
     def read(self, addresses: Set[str]) -> Iterator[tuple[str, Entry]]:
         """Yield the mailings at `addresses`, one after the other; none is kept."""
         for address, document in self.documents(addresses):
-            yield address, self._decoded.get(address) or _decode(document)
+            yield address, self._decoded.get(address) or read_entry(document)
         yield from ((address, entry) for address, entry in self._new.items() if address in addresses)
 
     def __or__(self, new: Mapping[str, Entry]) -> StoredMailings:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from smsby_deploy.plan.model import ActionKind, ReasonCode, Totals, total_of
+from smsby_deploy.plan.model import Action, ActionKind, Actions, Orphans, ReasonCode, Totals, total_of
 from tests.output import examples
 
 
@@ -49,3 +50,30 @@ def test_schema_lists_every_reason_code() -> None:
     schema = json.loads(Path("schema/plan.schema.json").read_text(encoding="utf-8"))
     codes = schema["properties"]["actions"]["items"]["properties"]["reason_code"]["enum"]
     assert {None, *ReasonCode} <= set(codes)
+
+
+def test_orphans_become_actions_when_they_are_shown() -> None:
+    """What counts, adds up or replaces the other actions does not make them."""
+    made = []
+
+    def make() -> list[Action]:
+        made.append(1)
+        return [examples.action(address, ActionKind.ORPHAN) for address in ("old/a", "old/b")]
+
+    new = examples.action("sale/vip", ActionKind.CREATE)
+    plan = replace(examples.plan(), actions=Actions([new], Orphans({"old/a": 12, "old/b": 12}, make)))
+    blocked = plan.with_decided([new.block(ReasonCode.GUARDRAIL, "max_parts: 4")])
+    assert plan.counts[ActionKind.ORPHAN] == blocked.counts[ActionKind.ORPHAN] == 2
+    assert (plan.totals.mailings, plan.to_do, len(plan.actions)) == (1, (new,), 3)
+    assert [one.address for one in blocked.obstacles] == ["sale/vip"]
+    assert not made
+    assert [one.address for one in blocked.actions] == ["sale/vip", "old/a", "old/b"]
+    assert [one.address for one in plan.actions[1:]] == [one.address for one in plan.orphans.actions]
+    assert len(made) == 1
+
+
+def test_orphans_of_a_plan_file_are_apart() -> None:
+    """There each has an action, as they were written."""
+    new, old = examples.action("sale/vip", ActionKind.CREATE), examples.action("old/a", ActionKind.ORPHAN)
+    plan = replace(examples.plan(), actions=(new, old))
+    assert (plan.decided, plan.orphans.recipients, plan.orphans.actions) == ((new,), {"old/a": 12}, (old,))
