@@ -20,7 +20,7 @@ from urllib3.util.proxy import connection_requires_http_tunnel
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import SmsbyUnavailable
-from smsby_deploy.smsby.bounded import BoundedAdapter
+from smsby_deploy.smsby.answer_limits import BoundedAdapter
 
 # Seconds. Servers and proxies close connections that carry nothing, the strictest after five.
 OLDEST = 2.0

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from smsby_deploy.smsby.bounded import TooLarge
+from smsby_deploy.smsby.answer_limits import TooLarge
 from smsby_deploy.smsby.response import LIST_KEYS, Rows
 
 KeepRow = Callable[[Any], bool]  # whether a row of the list is needed

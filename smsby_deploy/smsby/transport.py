@@ -32,7 +32,7 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.privacy import HIDDEN, filter_log_record, hide_echo, hide_echoes
-from smsby_deploy.smsby.bounded import (
+from smsby_deploy.smsby.answer_limits import (
     LARGEST_ANSWER,
     LARGEST_LIST,
     BadEncoding,

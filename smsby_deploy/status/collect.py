@@ -21,9 +21,9 @@ from smsby_deploy.plan.drift import Difference, IntendedValues, intended_by_lock
 from smsby_deploy.plan.list_check import MissingMailing, check_list, is_forgotten, shows_any
 from smsby_deploy.plan.selection import find_unmatched, selector
 from smsby_deploy.status.final_chunks import FinalChunks
+from smsby_deploy.status.mailing_status import Moment, summarize_mailing, summarize_waiting
 from smsby_deploy.status.remote_reports import ReadCallbacks, RemoteReports
 from smsby_deploy.status.status_report import MailingStatus, State, StatusReport
-from smsby_deploy.status.summary import Moment, summarize_mailing, summarize_waiting
 
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import Mailing

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsby_deploy.smsby.bounded import TooLarge
+from smsby_deploy.smsby.answer_limits import TooLarge
 from smsby_deploy.smsby.json_stream import JsonStream, KeepRow
 from smsby_deploy.smsby.response import Rows
 

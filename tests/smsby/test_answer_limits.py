@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.smsby import bounded
-from smsby_deploy.smsby.bounded import LARGEST_ANSWER
+from smsby_deploy.smsby import answer_limits
+from smsby_deploy.smsby.answer_limits import LARGEST_ANSWER
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.transport import AnswerLost, AnswerTooLarge
 from tests.smsby.conftest import FakeClock, FakeServer, Reply
@@ -45,7 +45,7 @@ class _Socket:
 def test_an_answer_makes_progress(clock: FakeClock, seconds: float, count: int, is_fast_enough: bool) -> None:
     """64 KB arrive within twice the timeout, however they are divided."""
     socket: Any = _Socket(clock, seconds, count)
-    received = bounded._BoundedBytes(socket, socket, clock)
+    received = answer_limits._BoundedBytes(socket, socket, clock)
     received.allow(1 << 30)
     buffer = bytearray(1 << 16)
     if is_fast_enough:
