@@ -41,10 +41,9 @@ def bars(
         + (12 if legend_rows else 0)
     )
     kind = pygal.HorizontalStackedBar if stacked else pygal.HorizontalBar
-    # pygal reserves no room for a legend below the axis.
-    chart = kind(
-        **_config(height, colors, language, legend=legend_rows > 0), margin_bottom=8 + 10 * legend_rows
-    )
+    # pygal reserves no room for a legend below the axis, nor for half of the last number on it.
+    margins = {"margin_bottom": 8 + 10 * legend_rows, "margin_right": 24}
+    chart = kind(**_config(height, colors, language, legend=legend_rows > 0), **margins)
     if all(isinstance(value, int) for values in series.values() for value in values):
         chart.order_min = 0  # an axis of counts has no fractions
     # pygal draws the first label at the bottom.

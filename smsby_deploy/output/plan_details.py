@@ -112,17 +112,23 @@ def _sample(sample: Sample, t: Translator) -> str:
 
 
 def chunks_section(action: Action, t: Translator) -> str:
-    """The chunks with their fingerprints; empty if it has none."""
-    rows = "".join(
-        table_row((f"{index}", f"<code>{chunk.fingerprint}</code>", t.count(chunk.recipients)))
-        for index, chunk in enumerate(action.chunks, 1)
-    )
-    if not rows:
+    """The chunks with their fingerprints, and their waves and variants; empty if it has none."""
+    columns: dict[str, list[str]] = {
+        t.gettext("chunk"): [str(number) for number, _ in enumerate(action.chunks, 1)],
+        t.gettext("fingerprint"): [f"<code>{chunk.fingerprint}</code>" for chunk in action.chunks],
+        t.gettext("recipients"): [t.count(chunk.recipients) for chunk in action.chunks],
+    }
+    if not action.chunks:
         return ""
-    head = table_row((t.gettext("chunk"), t.gettext("fingerprint"), t.gettext("recipients")))
+    if action.waves:
+        columns[t.gettext("wave")] = [str(chunk.wave) for chunk in action.chunks]
+    if action.variants:
+        columns[t.gettext("variant")] = [chunk.variant or "" for chunk in action.chunks]
+    rulers = "|---:|---|---:|" + "---|" * (len(columns) - 3)
+    rows = "".join(map(table_row, zip(*columns.values(), strict=True)))
     count = len(action.chunks)
     summary = t.gettext("Chunks of {name} ({count})", name=escape(action.address), count=count)
-    return details_section(summary, f"{head}|---:|---|---:|\n{rows}")
+    return details_section(summary, f"{table_row(list(columns))}{rulers}\n{rows}")
 
 
 def results_section(results: Sequence[MailingTestResult], t: Translator) -> str:
