@@ -10,11 +10,14 @@ from smsby_deploy.apply.context import ApplyRequest
 from smsby_deploy.apply.wave_judge import WaveToJudge
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.project_loader import LoadedProject
+from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.lock.stored_mailings import find
+from smsby_deploy.plan.chunks import hash_content, hash_former_content
 from smsby_deploy.plan.gone import read_own_content
 from smsby_deploy.plan.selection import selector
 from smsby_deploy.plan.wave_progress import Gate, has_later_wave, recorded_progress, why_stopped
+from smsby_deploy.texts.template import compile_texts, is_personal
 
 
 def approved_mailings(request: ApplyRequest, lock: Lock) -> dict[str, Entry]:
@@ -122,14 +125,14 @@ def _sort_approved(
 def _sort_wave(
     found: DueMailings, address: str, entry: Entry, mailing: Mailing | None, now: datetime
 ) -> None:
-    """Sort a mailing whose first wave was sent; the plan judges one whose waves have changed."""
+    """Sort a mailing whose first wave was sent; the plan blocks one that has changed."""
     if mailing is None:
         found.unreadable.append(address)
         return
     progress = recorded_progress(entry, mailing.wave_steps, now)
     if progress.gate is Gate.STOPPED and not entry.has_unknown:
         found.stopped[address] = why_stopped(progress, address)
-    elif progress.gate is Gate.JUDGE and not entry.has_unknown:
+    elif progress.gate is Gate.JUDGE and not entry.has_unknown and _has_approved_content(entry, mailing):
         found.to_judge.append(WaveToJudge(mailing, entry, progress))
     elif progress.gate is not Gate.EARLY or entry.has_unknown:
         found.due.setdefault(plan_of(entry), []).append(address)
@@ -147,6 +150,22 @@ def _seems_changed(entry: Entry, mailing: Mailing) -> bool:
     return entry.revision != mailing.revision or (
         not mailing.unreadable and entry.own_digest != read_own_content(mailing).digest
     )
+
+
+def _has_approved_content(entry: Entry, mailing: Mailing) -> bool:
+    """Whether its text and its waves are the approved ones; no recipients are read.
+
+    A verdict stays, so it must not follow from other percentages than the approved ones.
+    """
+    if mailing.unreadable or entry.revision != mailing.revision:
+        return False
+    try:
+        template = compile_texts(mailing.text) if mailing.text else None
+    except FilesInvalid:
+        return False
+    personal = is_personal(mailing, template)
+    now = hash_content(mailing, template, personal=personal)
+    return entry.content_digest in (now, hash_former_content(mailing, template, personal=personal))
 
 
 def by_address(loaded: LoadedProject) -> dict[str, Mailing]:

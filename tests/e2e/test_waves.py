@@ -216,6 +216,19 @@ def test_changed_mailing_is_not_continued(begun: Shop, change: str) -> None:
     assert _due(begun, _AFTER)["outcome"] == "sent"
 
 
+def test_changed_percentages_reach_no_verdict(shop: Shop) -> None:
+    """A verdict stays: it follows from the percentages that were approved, not from those of a change that is reverted."""
+    shop.settings(delay=0, fates=dict.fromkeys(_PHONES, "UNDELIVERED"))
+    _write(shop)
+    assert shop.run("apply", "--auto-approve").code == 0
+    _write(shop, waves=f"[{_FIRST.replace('80', '0')}, {_SECOND}, rest]")
+    assert _due(shop, _AFTER, code=4)["error"].startswith("changed: ")
+    assert _verdicts(shop) == []
+    _write(shop)
+    assert _due(shop, _AFTER, code=4)["error"].startswith("wave: ")
+    assert len(_sent(shop)) == 6
+
+
 def test_removed_or_abandoned_mailing_is_not_continued(begun: Shop) -> None:
     """What is out of the files, cancelled there or abandoned gets no further wave."""
     text = (begun.root / "sale.yaml").read_text()
