@@ -32,7 +32,7 @@ from smsby_deploy.plan.model import (
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.scheduled import find_late_opt_outs, report_cancelled
 from smsby_deploy.plan.similar import Planned, SentMailings
-from smsby_deploy.plan.situation import Situation, standing_entry
+from smsby_deploy.plan.situation import Situation, is_past, standing_entry
 from smsby_deploy.plan.staleness import query_input
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.problems import Problem, Severity
@@ -88,7 +88,7 @@ class MailingPlanner:
     def begin(self, measured: Sequence[MeasuredMailing], facts: FactCheck, *, is_handing_over: bool) -> None:
         """Take note of what is sent together: rules of approvals count it together.
 
-        These are the mailings of a plan that are not finished. What is handed over was approved in one plan.
+        These are the mailings of a plan that are neither over nor expired. What is handed over was approved in one plan.
         """
         self.facts, self.is_handing_over = facts, is_handing_over
         if self.approvals is None:
@@ -97,20 +97,30 @@ class MailingPlanner:
 
         recorded, sizes = self.lock.mailings, {}
         for mailing, desired, *_ in measured:
-            entry = recorded.get(mailing.address)
-            is_over = entry is not None and entry.revision == mailing.revision and entry.is_finished
-            if desired is None or is_over:
+            if desired is None or self._is_over(mailing, recorded.get(mailing.address)):
                 continue
             is_known = not isinstance(mailing.audience, ContactList)
             sizes[mailing.address] = Size(desired.audience.final if is_known else None, desired.cost)
         if self.is_handing_over:
             plans = {entry.approval.plan for a in sizes if (entry := recorded.get(a)) and entry.approval}
-            for address, entry in recorded.items():
-                if address not in sizes and entry.approval is not None and entry.approval.plan in plans:
-                    sizes[address] = Size(
-                        entry.recipients, None if entry.cost is None else Decimal(entry.cost)
-                    )
+            campaigns = {address.partition("/")[0] for address in sizes}
+            for address in (
+                one for one in recorded if one.partition("/")[0] in campaigns and one not in sizes
+            ):
+                entry = recorded[address]
+                if entry.approval is not None and entry.approval.plan in plans:
+                    cost = None if entry.cost is None else Decimal(entry.cost)
+                    sizes[address] = Size(entry.recipients, cost)
         self.approvals.sizes = sizes
+
+    def _is_over(self, mailing: Mailing, entry: Entry | None) -> bool:
+        """Whether nothing more of it is sent: it is finished or withdrawn, or its time passed."""
+        if entry is not None and entry.revision == mailing.revision:
+            if entry.is_finished or entry.is_withdrawn:
+                return True
+            if entry.may_have_reached:
+                return False
+        return is_past(mailing.schedule_time, self.now - (mailing.max_late or timedelta(0)))
 
     def plan_mailing(self, measured: MeasuredMailing) -> Action | None:
         """Return the action of a mailing, or None if its files cannot be read."""

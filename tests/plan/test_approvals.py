@@ -243,6 +243,14 @@ def test_mailings_of_a_campaign_count_together(desk: Desk, when: str, is_needed:
     assert any("the mailings of its campaign count together" in one for one in desk.reasons()) is is_needed
 
 
+def test_mailing_that_is_over_does_not_count(desk: Desk) -> None:
+    """One whose time has passed is not sent, with whatever signatures."""
+    desk.rules("{when: {people_over: 3}, need: 1}")
+    expired = _TWO.format(campaign="sale").replace("name: a,", "name: a, schedule_time: 2026-01-01T10:00:00,")
+    (desk.root / "sale.yaml").write_text(expired, "utf-8")
+    assert [action.reason_code for action in desk.plan().actions] == ["expired", None]
+
+
 def test_finished_mailing_does_not_count_any_more(desk: Desk) -> None:
     """What was sent was signed; the next mailing of the campaign counts by itself."""
     desk.rules("{when: {people_over: 3}, need: 1}")

@@ -1,0 +1,28 @@
+"""`recipients`: which recipients it lists, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.cli.main import run
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("sale/vip", "--sent", "--not-sent"), "--sent and --not-sent exclude each other"),
+        (("sale/vip", "--out", "/missing/list.csv"), "cannot write the list: /missing is not a directory"),
+        (("sale/vip",), "no mailing sale/vip in the lock"),
+        ((), "Missing argument 'ADDRESS'"),
+    ],
+)
+def test_recipients_refuses_wrong_usage(
+    words: tuple[str, ...], message: str, shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is written."""
+    assert run(["-C", str(shop), "recipients", *words]) == 64
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""
