@@ -33,7 +33,7 @@ def withdraw(context: Context, address: str, anyway: bool, reason: str) -> ExitC
     """
     from smsby_deploy.cli.account import binding_of, listing_seconds, open_reader
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.plan.take_back import AccountList, withdraw_mailing
+    from smsby_deploy.plan.withdrawals import AccountList, withdraw_mailing
 
     clock, project = SystemClock(), load(context).project
     api = project.api
@@ -65,7 +65,7 @@ def abandon(context: Context, address: str, reason: str) -> ExitCode:
     It then counts as finished. What sms.by accepted stays sent; a raised revision is sent as usual.
     """
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.plan.take_back import abandon_mailing, drafts_of
+    from smsby_deploy.plan.withdrawals import abandon_mailing, drafts_of
 
     with change_lock(context, reason, f"lock abandon {address}") as change:
         entry = abandon_mailing(change, address, SystemClock().now())

@@ -17,7 +17,6 @@ from typing import NamedTuple
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.sources import ContactList, FalseText, InlineRecipients, RowSource, TextsByVariant
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.recipients.assignment import ControlGroup
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.phones import normalize_all
 from smsby_deploy.recipients.rows import (
@@ -30,6 +29,7 @@ from smsby_deploy.recipients.rows import (
     name_columns,
 )
 from smsby_deploy.recipients.sources import read_source, warn_of_guess
+from smsby_deploy.recipients.waves_and_variants import ControlGroup
 from smsby_deploy.wording import sentence
 
 BATCH_ROWS = 1000

@@ -24,10 +24,10 @@ from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.chunks import ChunkReport, hash_content, stream_chunks
 from smsby_deploy.plan.contact_lists import UploadDigest
 from smsby_deploy.problems import has_errors
-from smsby_deploy.recipients.assignment import assign_variants
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
+from smsby_deploy.recipients.waves_and_variants import assign_variants
 from smsby_deploy.texts.template import compile_texts
 from smsby_deploy.wording import counted
 

@@ -17,7 +17,7 @@ from smsby_deploy.lock.edit import LockEdit
 from smsby_deploy.lock.records import ChunkState, Entry, EntryState, Lock
 from smsby_deploy.lock.serialization import write_lock
 from smsby_deploy.lock.store import LockStore
-from smsby_deploy.plan.take_back import AccountList, abandon_mailing, drafts_of, withdraw_mailing
+from smsby_deploy.plan.withdrawals import AccountList, abandon_mailing, drafts_of, withdraw_mailing
 from smsby_deploy.smsby.parsers import RemoteMailing, read_mailings
 from tests.lock.examples import entry
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from smsby_deploy.config.declarations import Wave, Waves
 from smsby_deploy.config.sources import TextsByVariant, TextSource, Variant
 from smsby_deploy.problems import Location
-from smsby_deploy.recipients.assignment import Recipient, WaveSorter, assign_variants
+from smsby_deploy.recipients.waves_and_variants import Recipient, WaveSorter, assign_variants
 
 _AT = Location("sale.yaml", 4, 5)
 _PHONES = [f"37529{number:07}" for number in range(20_000)]
