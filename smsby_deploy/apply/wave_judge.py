@@ -57,12 +57,17 @@ class WaveJudge:
         return figures, None if kind is None else make_verdict(number, kind, figures, now)
 
     def _count(self, entry: Entry, number: int) -> WaveFigures:
-        """Add up what is reported of a wave; the others are neither delivered nor undelivered."""
+        """Add up what is reported of a wave; the others are neither delivered nor undelivered.
+
+        If more messages are reported of a chunk than it has recipients, some belong to other mailings, and none is believed.
+        """
         counts, recipients = DeliveryCounts(), 0
         for chunk in entry.chunks:
             if chunk.wave == number and chunk.was_sent:
                 recipients += chunk.recipients or 0
-                counts.add(self._reports.count_deliveries(chunk))
+                reported = self._reports.count_deliveries(chunk)
+                if reported.total <= (chunk.recipients or 0):
+                    counts.add(reported)
         documented, _ = counts.by_status()
         undelivered = documented[DeliveryStatus.UNDELIVERED] + counts.failed.total()
         return WaveFigures(recipients, documented[DeliveryStatus.DELIVERED], undelivered)

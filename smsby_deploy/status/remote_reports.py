@@ -134,9 +134,9 @@ class RemoteReports:
                 self._bulk_report(mailing) for mailing in self._status_of_request(chunk.uuid)
             ]
         reports = self._bulk_reports[chunk.uuid]
-        found = [report for report in reports if report.is_about(chunk)]
-        if found:
-            return found[0].tally
+        about = [report for report in reports if report.is_about(chunk)]
+        if about:  # several chunks may have one message_id, but never one fingerprint
+            return next((one for one in about if one.fingerprint == chunk.fingerprint), about[0]).tally
         if chunk.uuid in self._errors:
             self._unread.append(self._errors[chunk.uuid])
         return None

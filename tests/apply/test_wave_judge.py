@@ -53,6 +53,14 @@ def _due(shop: Shop, seconds: float = 3600.0) -> ApplyResult:
     return hand_over(_request(shop))
 
 
+def test_verdict_does_not_follow_from_messages_of_others(begun: Shop) -> None:
+    """If sms.by reports more messages than the wave has recipients, it is not known which are those of the wave."""
+    _report(begun, "DELIVERED", "SENT", "SENT")
+    result = _due(begun)
+    assert _entry(begun).verdicts == ()
+    assert "0 of 2 recipients delivered" in result.mailings[0].waits
+
+
 @pytest.mark.parametrize(
     ("words", "kinds", "sends"),
     [

@@ -47,6 +47,16 @@ def test_remote_reports_assign_by_message_id_first() -> None:
     assert _reports(TableClient({"u1": [unnamed]}), record).count_deliveries(record).total == 1
 
 
+def test_remote_reports_tell_chunks_with_one_message_id_apart() -> None:
+    """If all messages of a request have one id, each chunk gets those under its own name."""
+    answers = [
+        replace(one, message_id=7) for one in (answer("c/x", A, "DELIVERED"), answer("c/y", B, "SENT"))
+    ]
+    first, second = (replace(chunk(mark, 1), message_id=7) for mark in (A, B))
+    reports = _reports(TableClient({"u1": answers}), first, second)
+    assert [reports.count_deliveries(one).words for one in (first, second)] == [{"DELIVERED": 1}, {"SENT": 1}]
+
+
 def test_remote_reports_ignore_names_of_other_projects() -> None:
     """A listed mailing with our fingerprint but another project is not ours."""
     foreign = replace(listed("c/x", A, 5), name=f"c/x other#{A}")
