@@ -81,7 +81,7 @@ def test_unlisted_chunk_is_unknown_without_a_lock(shop: Shop, word: str) -> None
     before = shop.lock()
     for said in ((), ("--sent", "--not-sent")):  # neither or both: nothing is settled
         refused = shop.run("lock", "resolve", "sale/staff", *said)
-        assert (refused.code, "either --sent or --not-sent" in refused.err, shop.lock() == before) == (
+        assert (refused.code, "say which one applies" in refused.err, shop.lock() == before) == (
             64,
             True,
             True,
