@@ -263,11 +263,7 @@ class _CampaignLoader:
             if place.file != PROJECT_FILE:
                 self._log.error("WAVES", objection, place)
             return None
-        project, address = (
-            self._context.project.get("project"),
-            f"{self._document['campaign']}/{node['name']}",
-        )
-        key = self._context.digest_key.salt(f"waves {project} {address}")
+        key = self._context.digest_key.salt(f"waves {self._context.project.get('project')}")
         return Waves(read_waves(waves, place.file, self._log), key)
 
     def _is_fresh(self, node: YamlMap) -> bool:

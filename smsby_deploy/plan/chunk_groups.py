@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from itertools import compress, repeat
 from typing import NamedTuple
 
@@ -96,9 +97,15 @@ def group_by_variant(
             yield ChunkGroup(variant=name), some
 
 
-def group_by_wave(groups: Iterator[GroupedRecipients], waves: Waves) -> Iterator[GroupedRecipients]:
-    """Yield the recipients of each group by wave; those of waves with `people` come last."""
-    sorter = WaveSorter(waves)
+def group_by_wave(
+    groups: Iterator[GroupedRecipients], waves: Waves, content: str
+) -> Iterator[GroupedRecipients]:
+    """Yield the recipients of each group by wave; those of waves with `people` come last.
+
+    Who is in which wave depends on the digest `content` and not on the address: so each mailing begins with others, and one
+    that was renamed has the same chunks, by which sms.by lists it.
+    """
+    sorter = WaveSorter(waves._replace(key=blake2b(content.encode(), key=waves.key).digest()))
     for group, some in groups:
         recipients = map(Recipient, some.phones, some.not_suppressed, *_padded(some), repeat(group.variant))
         yield from _collect(filter(None, map(sorter.place, recipients)))

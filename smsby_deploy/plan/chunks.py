@@ -200,7 +200,7 @@ def stream_chunks(
         return
     groups = group_by_variant(batches, mailing, template)
     if mailing.waves is not None:
-        groups = group_by_wave(groups, mailing.waves)
+        groups = group_by_wave(groups, mailing.waves, report.content_digest)
     yield from _chunks_by_group(groups, template, hasher, size)
 
 

@@ -280,6 +280,15 @@ def test_lost_lock_sends_no_wave(begun: Shop) -> None:
     _sent(begun)
 
 
+def test_renamed_mailing_is_found_without_the_lock(begun: Shop) -> None:
+    """sms.by lists the first wave under the old name, so none of its recipients is in a first wave again."""
+    (begun.root / "smsby.lock.json").unlink()
+    begun.write("sale.yaml", (begun.root / "sale.yaml").read_text().replace("name: vip", "name: best"))
+    assert _action(begun)["reason_code"] == "collision"
+    assert begun.run("apply", "--auto-approve").code == 4
+    assert len(_sent(begun)) == 6
+
+
 def test_waves_with_variants_and_a_window(shop: Shop) -> None:
     """The first wave is handed over in its window; each chunk has one wave and one variant, and all get one text."""
     shop.settings(delay=0, fates=_DELIVERED)
