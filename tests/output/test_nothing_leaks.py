@@ -104,7 +104,7 @@ def _every_plan(first: str, second: str, third: str) -> tuple[PlanResult, Commen
 
 
 @given(hostile, hostile, hostile)
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_no_plan_format_leaks(first: str, second: str, third: str) -> None:
     """Reasons, problems, texts, names and labels of a plan may all be hostile."""
     result, context = _every_plan(first, second, third)
@@ -143,7 +143,7 @@ def test_no_cut_phone_leaks() -> None:
 
 
 @given(hostile, hostile)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_no_status_format_leaks(word: str, value: str) -> None:
     """Status words, differences and times of sms.by may all be hostile."""
     details = Details(
@@ -169,7 +169,7 @@ def test_no_status_format_leaks(word: str, value: str) -> None:
 
 
 @given(hostile, hostile)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_no_apply_history_or_log_leaks(error: str, actor: str) -> None:
     """Errors of sms.by and the name of the user may be hostile; the log hides the token wherever it occurs."""
     plan = _every_plan("", "", "")[0].plan
@@ -195,7 +195,7 @@ def test_no_apply_history_or_log_leaks(error: str, actor: str) -> None:
 
 
 @given(hostile, hostile)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_no_sample_text_leaks(before: str, after: str) -> None:
     """The recipient's phone is masked however the text groups it; so are both sides of a text change."""
     phone = "375291234567"
