@@ -97,7 +97,7 @@ def command(
     apply the same file again. Commit the lock file afterwards.
     """
     from smsby_deploy.cli.session import load
-    from smsby_deploy.output.apply_text import summary_line
+    from smsby_deploy.output.apply_result import summary_line
 
     if plan_path is not None and select:
         raise UsageError("--select cannot be combined with a plan file: the file names its mailings")
@@ -315,7 +315,7 @@ def _write_comment(
 ) -> bool:
     """Write the comment, if there is one, and return whether that worked."""
     from smsby_deploy.files import write_file
-    from smsby_deploy.output.apply_markdown import apply_markdown
+    from smsby_deploy.output.apply_result import apply_markdown
     from smsby_deploy.output.translation import translator
 
     if comment is not None:
@@ -331,7 +331,7 @@ def _write_result(
     context: Context, result: ApplyResult, project: Project, form: str, applied: Path | str | None
 ) -> None:
     """Write the result; `applied` is the argument that said what to apply."""
-    from smsby_deploy.output.apply_text import write_apply
+    from smsby_deploy.output.apply_result import write_apply
     from smsby_deploy.output.json_documents import apply_document, json_parts
     from smsby_deploy.output.translation import translator
 

@@ -13,7 +13,7 @@ from smsby_deploy.errors import OutcomeUnknown, SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.notify import Notification, NotificationKind
-from smsby_deploy.output.apply_text import summary_line
+from smsby_deploy.output.apply_result import summary_line
 from smsby_deploy.output.plan_text import plan_totals_line
 from smsby_deploy.output.translation import Translator, translator
 from smsby_deploy.wording import Sentence, sentence

@@ -13,7 +13,7 @@ from smsby_deploy.cli.session import find_actor
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import Apply, Lock
-from smsby_deploy.output.apply_text import history_markdown, write_apply, write_history
+from smsby_deploy.output.apply_result import history_markdown, write_apply, write_history
 from smsby_deploy.output.ci_reports import (
     codeclimate_document,
     github_annotations,
