@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, TextIO
@@ -82,10 +82,11 @@ def _heads(report: UsageReport, rows: list[UsageRow]) -> tuple[str, ...]:
     """The columns of numbers.
 
     Those of deliveries and of control groups are left out if there are none, and the number of mailings where each has a
-    row. sms.by does not report what a variant costs.
+    row. Variants are compared by their deliveries, even if none is known yet; sms.by does not report what one costs.
     """
     kinds = {grouping.kind for grouping in report.groupings}
-    deliveries = _DELIVERY_HEADS if any(row.delivered.total for row in rows) else ()
+    compares = GroupKind.VARIANT in kinds and report.with_variants > 0
+    deliveries = _DELIVERY_HEADS if compares or any(row.delivered.total for row in rows) else ()
     heads = (*_HEADS, *deliveries, *((_NOT_SENT,) if any(row.not_sent for row in rows) else ()))
     without = {"mailings"} if GroupKind.MAILING in kinds else set()
     if GroupKind.VARIANT in kinds and not any(row.billed.total for row in report.rows):
@@ -287,24 +288,32 @@ def _sections(report: UsageReport, t: Translator) -> Iterator[Section]:
 
 
 def _section(report: UsageReport, currency: str | None, name: str, t: Translator) -> Section:
-    from smsby_deploy.output.charts import bars
     from smsby_deploy.output.status_html import Section
 
     rows = [row for row in report.rows if row.currency == currency]
     names = [" · ".join(_names(report, row, t)) for row in rows]
-    series = {
-        t.gettext("planned"): [float(row.planned.total or 0) for row in rows],
-        t.gettext("billed"): [float(row.billed.total or 0) for row in rows],
-    }
-    has_costs = any(any(values) for values in series.values())
     heads, groups = _heads(report, rows), [_group_title(one, t) for one in report.groupings]
+    note = t.gettext("Planned with the project's price, and billed as sms.by reports it.")
+    series = {t.gettext("planned"): [float(row.planned.total or 0) for row in rows]}
+    if "billed" in heads:
+        series[t.gettext("billed")] = [float(row.billed.total or 0) for row in rows]
+    else:  # variants, which are compared by what they have achieved
+        note = t.gettext("How many percent of the recipients of each variant got it.")
+        series = {t.gettext("delivered"): [float(row.percent_delivered or 0) for row in rows]}
     cells = zip(rows, *_figures(rows, heads, t), strict=True)
     return Section(
         name,
         t.gettext("By {groups}", groups=", ".join(groups)) + _unit(currency),
-        t.gettext("Planned with the project's price, and billed as sms.by reports it."),
-        bars(name, names, series, colors=["--pending", "--accent"]) if has_costs else "",
+        note,
+        _chart(name, names, series, t) if any(map(any, series.values())) else "",
         (*groups, *_titles(heads, t, _unit(currency))),
         tuple((*_names(report, row, t), *figures) for row, *figures in cells),
         text_columns=len(report.groupings),
     )
+
+
+def _chart(name: str, names: Sequence[str], series: Mapping[str, Sequence[float]], t: Translator) -> str:
+    from smsby_deploy.output.charts import bars
+
+    colors = ["--pending", "--accent"][-len(series) :]
+    return bars(name, names, series, colors=colors, language=t)

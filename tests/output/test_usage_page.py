@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from smsby_deploy.output.translation import translator
 from smsby_deploy.output.usage_page import usage_html, usage_markdown, usage_notes, write_usage
-from smsby_deploy.status.usage_report import read_groupings
+from smsby_deploy.status.usage_report import Sum, read_groupings
 from tests.output.usage_examples import USAGE, USAGE_BY_VARIANT
 
 
@@ -57,7 +57,21 @@ def test_usage_shows_deliveries_of_variants() -> None:
     lines = usage_markdown(USAGE_BY_VARIANT).splitlines()
     assert lines[0] == "### SMS sent and billed: shop"
     assert "| sale/vip | a | 1,000 | 1,000 | 1.00 | 953 | 3 | 95.3% | 0 | BYN |" in lines
-    assert "95.3%" in usage_html(USAGE_BY_VARIANT, tool="x")
+    page = usage_html(USAGE_BY_VARIANT, tool="x")
+    assert "95.3%" in page
+    assert "How many percent of the recipients of each variant got it." in page
+    assert "<svg" in page
+    assert "billed as sms.by" in usage_html(USAGE, tool="x")
+
+
+def test_usage_compares_variants_before_deliveries_are_known() -> None:
+    """The columns are there, with `?`; other groupings have none then."""
+    rows = tuple(
+        replace(row, delivered=Sum(None, 1), undelivered=Sum(None, 1)) for row in USAGE_BY_VARIANT.rows[:2]
+    )
+    unknown = replace(USAGE_BY_VARIANT, rows=rows)
+    assert "| sale/vip | a | 1,000 | 1,000 | 1.00 | ? | ? | ? | BYN |" in usage_markdown(unknown)
+    assert "delivered" not in usage_markdown(USAGE).splitlines()[2]
 
 
 def test_usage_markdown_has_no_markup_of_labels() -> None:
