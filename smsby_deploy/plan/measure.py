@@ -35,7 +35,7 @@ from smsby_deploy.recipients.audience import (
     read_audience,
 )
 from smsby_deploy.recipients.phone_set import PhoneSet
-from smsby_deploy.recipients.sources import place_rows
+from smsby_deploy.recipients.source_reader import place_rows
 from smsby_deploy.recipients.suppression import OptOutPositions
 from smsby_deploy.texts.template import Template, compile_texts, rows_file
 from smsby_deploy.texts.text_lint import TextLint

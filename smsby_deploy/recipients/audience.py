@@ -28,7 +28,7 @@ from smsby_deploy.recipients.rows import (
     limit_values,
     name_columns,
 )
-from smsby_deploy.recipients.sources import read_source, warn_of_guess
+from smsby_deploy.recipients.source_reader import read_source, warn_of_guess
 from smsby_deploy.recipients.waves_and_variants import ControlGroup
 from smsby_deploy.wording import sentence
 

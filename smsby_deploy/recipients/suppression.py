@@ -22,7 +22,7 @@ from smsby_deploy.recipients.rows import (
     find_column,
     name_columns,
 )
-from smsby_deploy.recipients.sources import place_rows, read_source, warn_of_guess
+from smsby_deploy.recipients.source_reader import place_rows, read_source, warn_of_guess
 from smsby_deploy.wording import sentence
 
 _BLOCK_ROWS = 1000

@@ -20,7 +20,7 @@ from smsby_deploy.privacy import mask_phone, mask_phone_in, mask_values
 from smsby_deploy.problems import Problem, has_errors
 from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
-from smsby_deploy.recipients.sources import place_rows
+from smsby_deploy.recipients.source_reader import place_rows
 from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.texts.analysis import has_markup, reviewed_text
 from smsby_deploy.texts.cost import cost_of

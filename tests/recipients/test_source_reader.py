@@ -7,7 +7,7 @@ from pathlib import Path
 from smsby_deploy.config.sources import RecipientsFile, RecipientsQuery, TextSource
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.rows import SourceFacts
-from smsby_deploy.recipients.sources import place_rows, read_source, warn_of_guess
+from smsby_deploy.recipients.source_reader import place_rows, read_source, warn_of_guess
 
 _AT = Location("sale.yaml", 5, 5)
 
