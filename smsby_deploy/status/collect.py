@@ -163,7 +163,8 @@ def collect_status(
     def summarize(one: _Revision) -> MailingStatus:
         mailing, is_running = in_files.get(one.address), one.address in begun and not one.is_earlier
         intended, at = _intended(one.address, one.entry, mailing), moment._replace(is_running=is_running)
-        steps = mailing.wave_steps if mailing else ()
+        goes_on = mailing is not None and mailing.cancelled is None and not one.is_earlier
+        steps = mailing.wave_steps if mailing is not None and goes_on else ()
         return summarize_mailing(intended, one.entry, reports, at, progress.advance, steps)
 
     statuses = [settled.get(one.key) or summarize(one) for one in revisions]

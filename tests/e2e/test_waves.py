@@ -242,6 +242,18 @@ def test_removed_or_abandoned_mailing_is_not_continued(begun: Shop) -> None:
     assert len(_sent(begun)) == 6
 
 
+@pytest.mark.parametrize("more", ["    cancelled: wrong price\n", "    revision: 2\n"])
+def test_status_promises_no_wave_that_is_not_sent(begun: Shop, more: str) -> None:
+    """What remains of a cancelled mailing, or of an earlier revision, waits for nothing."""
+    begun.settings(delay=10**7)
+    _write(begun, more=more)
+    if "revision" in more:
+        assert _at(begun, 60, "apply", "--auto-approve").code == 0
+    first = _at(begun, 60, "status", "--format", "json", code=None).json["mailings"][0]
+    assert (first["revision"], first["state"]) == (1, "partial")
+    assert "apply --due" not in str(first["notes"])
+
+
 def test_later_wave_waits_for_open_hours(begun: Shop) -> None:
     """A verdict at night is recorded, and the wave is sent in the morning: no user chose that time."""
     now = datetime.now(UTC)  # noqa: TID251  # the runs are ahead of the real clock
