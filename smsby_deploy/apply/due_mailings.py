@@ -16,7 +16,7 @@ from smsby_deploy.lock.stored_mailings import find
 from smsby_deploy.plan.chunks import hash_content, hash_former_content
 from smsby_deploy.plan.gone import read_own_content
 from smsby_deploy.plan.selection import selector
-from smsby_deploy.plan.wave_progress import Gate, has_later_wave, recorded_progress, why_stopped
+from smsby_deploy.plan.wave_progress import Gate, has_later_wave, plan_of, recorded_progress, why_stopped
 from smsby_deploy.texts.template import compile_texts, is_personal
 
 
@@ -136,11 +136,6 @@ def _sort_wave(
         found.to_judge.append(WaveToJudge(mailing, entry, progress))
     elif progress.gate is not Gate.EARLY or entry.has_unknown:
         found.due.setdefault(plan_of(entry), []).append(address)
-
-
-def plan_of(entry: Entry) -> str:
-    """Return the plan that approved a mailing."""
-    return entry.applied.plan if entry.approval is None else entry.approval.plan
 
 
 def _seems_changed(entry: Entry, mailing: Mailing) -> bool:

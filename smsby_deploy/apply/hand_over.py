@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from smsby_deploy.apply.context import ApplyRequest, Event
-from smsby_deploy.apply.due_mailings import DueMailings, by_address, next_opening, plan_of, sort_mailings
+from smsby_deploy.apply.due_mailings import DueMailings, by_address, next_opening, sort_mailings
 from smsby_deploy.apply.preflight import make_due_plan
 from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.apply.rescue import not_recorded
@@ -35,6 +35,7 @@ from smsby_deploy.plan.remote_state import read_remote
 from smsby_deploy.plan.selection import problems_in, select_mailings
 from smsby_deploy.plan.wave_progress import (
     has_later_wave,
+    plan_of,
     why_no_verdict,
     why_stopped,
 )

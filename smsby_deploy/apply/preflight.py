@@ -36,10 +36,14 @@ from smsby_deploy.wording import counted
 
 @dataclass(frozen=True, slots=True)
 class ReadyPlan:
-    """A plan that may be applied, and the client to send it with."""
+    """A plan that may be applied, and the client to send it with.
+
+    `is_handing_over`: it hands over what was approved earlier.
+    """
 
     plan: Plan
     client: SendClient
+    is_handing_over: bool = False
 
 
 def check_files(request: ApplyRequest) -> None:
@@ -148,7 +152,7 @@ def make_due_plan(
     )
     request.planned(plan)
     _check_whole(loaded.project, plan, client)
-    return ReadyPlan(plan, client)
+    return ReadyPlan(plan, client, is_handing_over=True)
 
 
 def _read_reviewed(

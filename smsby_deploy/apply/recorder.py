@@ -104,6 +104,7 @@ class Recorder:
         by: str | None = None,
         binding: Binding | None = None,
         digest_key: DigestKey = NO_KEY,
+        is_handing_over: bool = False,
     ) -> None:
         self.lock = held.lock
         self._held = held
@@ -114,6 +115,7 @@ class Recorder:
         self._by = by
         self._binding = binding
         self._digest_key = digest_key
+        self._is_handing_over = is_handing_over
         self._clock = clock
         self._begun = False
 
@@ -254,11 +256,13 @@ class Recorder:
     def _claim(self, addresses: Iterable[str]) -> None:
         """Record that this run changes mailings that another one has recorded.
 
-        So it is known which plan brought them to their state, also after a crash.
+        So it is known which plan brought them to their state, also after a crash. A hand-over of a later wave has no plan
+        that was reviewed: the one that approved all waves stays.
         """
         for address in addresses:
             entry = self.lock.mailings[address]
-            if entry.applied.plan != self._applied[0]:
+            is_wave = self._is_handing_over and entry.approval is None
+            if entry.applied.plan != self._applied[0] and not is_wave:
                 mine = replace(entry, applied=self._applied_now())
                 self._write(EventKind.MAILING, address=address, entry=entry_document(mine))
 

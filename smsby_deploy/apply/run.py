@@ -113,7 +113,7 @@ class _ApplyRun:
         self._project = loaded.project
         self._lock_path = held.store.path
         self._mailings = {mailing.address: mailing for mailing in loaded.project.mailings}
-        self._recorder = open_recorder(request, loaded, plan, held)
+        self._recorder = open_recorder(request, loaded, plan, held, is_handing_over=ready.is_handing_over)
         self._context = ApplyContext(
             project=_with_listing_lag(loaded.project, ready.client),
             client=ready.client,
@@ -279,7 +279,14 @@ def _freeze_of(project: Project, clock: Clock) -> Callable[[], str]:
     return why
 
 
-def open_recorder(request: ApplyRequest, loaded: LoadedProject, plan: Plan, held: HeldLock) -> Recorder:
+def open_recorder(
+    request: ApplyRequest,
+    loaded: LoadedProject,
+    plan: Plan,
+    held: HeldLock,
+    *,
+    is_handing_over: bool = False,
+) -> Recorder:
     """Return the journal of a run that applies `plan`."""
     return Recorder(
         held,
@@ -292,4 +299,5 @@ def open_recorder(request: ApplyRequest, loaded: LoadedProject, plan: Plan, held
         by=request.by,
         binding=plan.binding,
         digest_key=loaded.project.digest_key,
+        is_handing_over=is_handing_over,
     )

@@ -35,6 +35,7 @@ from smsby_deploy.plan.similar import Planned, SentMailings
 from smsby_deploy.plan.situation import Situation, is_past, standing_entry
 from smsby_deploy.plan.staleness import query_input
 from smsby_deploy.plan.text_counter import ContentPolicy
+from smsby_deploy.plan.wave_progress import plan_of
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.wording import join_sentences, sentence
 
@@ -102,13 +103,13 @@ class MailingPlanner:
             is_known = not isinstance(mailing.audience, ContactList)
             sizes[mailing.address] = Size(desired.audience.final if is_known else None, desired.cost)
         if self.is_handing_over:
-            plans = {entry.approval.plan for a in sizes if (entry := recorded.get(a)) and entry.approval}
+            plans = {plan_of(entry) for address in sizes if (entry := recorded.get(address)) is not None}
             campaigns = {address.partition("/")[0] for address in sizes}
             for address in (
                 one for one in recorded if one.partition("/")[0] in campaigns and one not in sizes
             ):
                 entry = recorded[address]
-                if entry.approval is not None and entry.approval.plan in plans:
+                if plan_of(entry) in plans:
                     cost = None if entry.cost is None else Decimal(entry.cost)
                     sizes[address] = Size(entry.recipients, cost)
         self.approvals.sizes = sizes

@@ -103,6 +103,11 @@ def recorded_progress(entry: Entry, steps: Sequence[Wave], now: datetime) -> Wav
     return find_progress([chunk.wave for chunk in entry.chunks], entry, states, steps, now)
 
 
+def plan_of(entry: Entry) -> str:
+    """Return the plan that approved a mailing; a hand-over has a plan of its own."""
+    return entry.applied.plan if entry.approval is None else entry.approval.plan
+
+
 def when_sent(entry: Entry, wave: int) -> datetime:
     """Return when the last message of a wave was sent, as far as that is known."""
     found = [datetime.fromisoformat(entry.applied.at)]

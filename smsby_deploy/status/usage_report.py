@@ -18,6 +18,7 @@ from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.archive import with_archived, with_newer
 from smsby_deploy.lock.counts import Deliveries
 from smsby_deploy.lock.records import ChunkRecord, Entry, Lock
+from smsby_deploy.plan.wave_progress import plan_of
 from smsby_deploy.status.usage_shares import (
     GroupKind,
     Share,
@@ -238,18 +239,13 @@ def _key(
         case GroupKind.ENVIRONMENT:
             return environment
         case GroupKind.PLAN:
-            return _reviewed_plan(entry)
+            return plan_of(entry)
         case GroupKind.SIGNED_BY:
             return ", ".join(entry.signed_by)
         case GroupKind.APPLIED_BY:
-            return runs.get(_reviewed_plan(entry)) if entry.approval is None else entry.approval.by
+            return runs.get(plan_of(entry)) if entry.approval is None else entry.approval.by
         case GroupKind.STATE:
             return entry.state.value
-
-
-def _reviewed_plan(entry: Entry) -> str:
-    """Return the plan that was reviewed; a hand-over has a plan of its own."""
-    return entry.applied.plan if entry.approval is None else entry.approval.plan
 
 
 def _order(row: UsageRow) -> tuple[object, ...]:

@@ -150,6 +150,33 @@ def test_due_mailings_count_as_they_were_approved(sale: Shop, keys: Keys) -> Non
     assert "the mailings of its campaign count together" in refused.out
 
 
+def test_waves_count_as_they_were_approved(sale: Shop, keys: Keys) -> None:
+    """The next wave of a mailing needs the signature also where the others of its campaign are not selected."""
+    sale.settings(delay=0)
+    waves = "waves: [{people: 2, after: 45m, delivered: 0}, rest]"
+    rows = [", ".join(f'"3752912345{one}{two}"' for two in range(4)) for one in (1, 2)]
+    sale.write(
+        "sale.yaml",
+        f"version: 1\ncampaign: sale\n{waves}\nmailings:\n"
+        f"  - {{name: a, recipients: [{rows[0]}], text: Hello}}\n  - {{name: b, recipients: [{rows[1]}], text: Bye}}\n",
+    )
+    rule = APPROVALS.replace("{need: 2}", "{when: {people_over: 7}, need: 1}")
+    sale.write("smsby.yaml", PROJECT + rule)
+    reviewed = sale.run("plan", "--out", "plan.json", "--format", "json").json["id"]
+    assert sale.run("approve", "plan.json", "--key", str(keys["anna"])).code == 0
+    assert sale.run("apply", "plan.json").code == 0
+    assert len(sale.inbox()) == 4
+    sale.write("signers.txt", "")
+    refused = sale.run("apply", "--due", "--select", "sale/a", env={CLOCK_AHEAD: "3600"})
+    assert (refused.code, len(sale.inbox())) == (4, 4), refused.out
+    assert "the mailings of its campaign count together" in refused.out
+    shutil.copy(keys.signers, sale.root / "signers.txt")
+    assert sale.run("apply", "--due", "--select", "sale/a", env={CLOCK_AHEAD: "3600"}).code == 0
+    assert len(sale.inbox()) == 6
+    rows = sale.run("report", "--by", "plan,signed_by", "--format", "json").json["rows"]
+    assert [row["group"] for row in rows] == [{"plan": reviewed, "signed_by": "anna@example.com"}]
+
+
 def test_key_that_is_no_signer_is_refused(sale: Shop, keys: Keys) -> None:
     sale.run("plan", "--out", "plan.json")
     refused = sale.run("approve", "plan.json", "--key", str(keys["eve"]))
