@@ -131,10 +131,3 @@ def test_command_that_sends_nothing_says_nothing_of_sends(shop: Shop, lost: Lost
     assert done.returncode == 1
     assert "cannot write the output" in done.stderr
     assert "hint" not in done.stderr
-
-
-def test_pipe_that_was_closed_early(shop: Shop) -> None:
-    """As by `| head -1`: the line that was asked for, and no hint about what was sent."""
-    start(shop, TWO, "shop")
-    done = _run(shop, "schema campaign", "| head -c 1")
-    assert "hint" not in done.stderr
