@@ -14,6 +14,7 @@ from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, VerdictKind, WaveVerdict
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.store import LockStore
+from smsby_deploy.plan.chunks import hash_content
 from tests.apply.fake_dispatch import VirtualClock
 
 _NOW = datetime(2026, 12, 1, 7, tzinfo=UTC)
@@ -83,6 +84,8 @@ _CASES = {
 def test_mailings_are_sorted(case: str, loaded: LoadedProject, tmp_path: Path) -> None:
     """By what they need now; what needs a user is not waited for."""
     entry, group, hours = _CASES[case]
+    (mailing,) = loaded.project.mailings
+    entry = replace(entry, content_digest=hash_content(mailing, None, personal=False))
     lock, request = Lock("shop", mailings={"sale/vip": entry}), _request(loaded, tmp_path)
     found = sort_mailings(request, loaded, lock, _NOW)
     named = {name for name in found.__dataclass_fields__ if getattr(found, name)}
@@ -113,3 +116,10 @@ def test_mailing_out_of_the_files_is_not_continued(loaded: LoadedProject, tmp_pa
     lock = Lock("shop", mailings={"sale/vip": _with_verdict(_GO)})
     assert sort_mailings(_request(other, tmp_path), other, lock, _NOW).is_empty
     assert approved_mailings(_request(loaded, tmp_path, "other/*"), lock) == {}
+
+
+def test_changed_mailing_is_not_judged(loaded: LoadedProject, tmp_path: Path) -> None:
+    """A verdict stays, so it must not follow from other percentages than the approved ones: a plan blocks it."""
+    lock = Lock("shop", mailings={"sale/vip": _sent(A, P, ago=2 * _HOUR)})
+    found = sort_mailings(_request(loaded, tmp_path), loaded, lock, _NOW)
+    assert (found.to_judge, found.due) == ([], {"plan1": ["sale/vip"]})
