@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, VerdictKind, WaveVerdict
 from smsby_deploy.lock.documents import check_mailings
 from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document, read_entry
 from smsby_deploy.lock.records import ChunkState, Entry
@@ -43,3 +43,21 @@ def test_approval_and_ending_are_kept_and_valid(ended: Entry, state: str) -> Non
     assert document["state"] == state
     assert read_entry(document) == ended
     assert {"approval", "ending"}.isdisjoint(entry_document(entry()))
+
+
+def test_waves_and_verdicts_are_kept_and_valid() -> None:
+    """Those of the chunks, and who decided what about a wave; mailings without them do not have their keys."""
+    verdicts = (
+        WaveVerdict(1, VerdictKind.STOP, _AT, 200, 150, 40),
+        WaveVerdict(1, VerdictKind.GO, _AT, 200, 150, 40, "anna", "an outage"),
+    )
+    one = entry(ChunkState.ACCEPTED, ChunkState.PENDING)
+    chunks = tuple(replace(chunk, wave=number) for number, chunk in enumerate(one.chunks, 1))
+    judged = replace(one, chunks=chunks, verdicts=verdicts)
+    document = entry_document(judged)
+    check_mailings({"a/b": {**document, "content_digest": "c", "audience_digest": "a"}})
+    assert [one["kind"] for one in document["verdicts"]] == ["stop", "go"]
+    assert read_entry(document) == judged
+    plain = entry_document(one)
+    assert "verdicts" not in plain
+    assert all("wave" not in chunk for chunk in plain["chunks"])

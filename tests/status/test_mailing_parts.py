@@ -1,0 +1,96 @@
+"""The parts of a mailing in a status report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from smsby_deploy.config.declarations import Wave
+from smsby_deploy.lock.decisions import VerdictKind, WaveVerdict
+from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.plan.drift import IntendedValues
+from smsby_deploy.status.mailing_parts import VariantStatus, WaveStatus
+from smsby_deploy.status.mailing_status import Moment, summarize_mailing
+from smsby_deploy.status.remote_reports import RemoteReports
+from smsby_deploy.status.status_report import MailingStatus
+from tests.status.examples import A, B, FixedClock, TableClient, answer, chunk, entry
+
+_GO = WaveVerdict(1, VerdictKind.GO, "2026-11-30T10:00:00+00:00", 200, 185, 4)
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        (WaveStatus(1, 200, 185, 8, True), "wave 1: 185 of 200 recipients delivered (92.5%)"),
+        (WaveStatus(1, 200, 185, 8, True, _GO), "wave 1: 185 of 200 recipients delivered (92.5%), verdict go"),
+        (
+            WaveStatus(1, 200, 0, 8, True, replace(_GO, by="anna", reason="an outage")),
+            "wave 1: 0 of 200 recipients delivered (0.0%), verdict go by anna on 2026-11-30 10:00 UTC (an outage)",
+        ),
+        (WaveStatus(2, 1, 0, 0, False), "wave 2: 1 recipient, not sent"),
+        (WaveStatus(1, 0, 0, 0, True), "wave 1: 0 of 0 recipients delivered (0.0%)"),
+        (VariantStatus("a", 1080, 1050, 0, 0, 0, 0), "variant a: 1,050 of 1,080 recipients delivered (97.2%)"),
+        (VariantStatus("b", 0, 0, 0, 0, 0, 0), "variant b: no recipients"),
+    ],
+)  # fmt: skip
+def test_line_of_a_part(status: WaveStatus | VariantStatus, line: str) -> None:
+    """The figures, rounded down, and who decided about a wave."""
+    assert status.line == line
+
+
+_STEPS = (Wave(size=2, after=timedelta(hours=1), give_up=timedelta(days=9), delivered=90), Wave())
+
+
+def _summary(*states: ChunkState, verdicts: tuple[WaveVerdict, ...] = ()) -> MailingStatus:
+    chunks: list[ChunkRecord] = [
+        replace(chunk(mark, 2, state), wave=wave, variant=variant)
+        for (mark, wave, variant), state in zip(
+            ((A, 1, "a"), (B, 1, "b"), ("c" * 10, 2, "a")), states, strict=True
+        )
+    ]
+    recorded: Entry = replace(entry(*chunks), verdicts=verdicts)
+    client = TableClient(
+        {"u1": [answer("c/x", A, "DELIVERED", "DELIVERED"), answer("c/x", B, "DELIVERED", "UNDELIVERED")]}
+    )
+    lock = Lock("shop", mailings={"c/x": recorded})
+    reports = RemoteReports(lock, client, lambda uuid: (), list_missed=False)
+    intended = IntendedValues("c/x", None, "MyShop", None)
+    moment = Moment(FixedClock().now(), timedelta(hours=999))
+    return summarize_mailing(intended, recorded, reports, moment, lambda count: None, _STEPS)
+
+
+_A, _P, _U = ChunkState.ACCEPTED, ChunkState.PENDING, ChunkState.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("states", "verdicts", "state", "says"),
+    [
+        ((_A, _A, _P), (), "waiting", "`apply --due` judges it until"),
+        ((_A, _A, _P), (_GO,), "waiting", "is go; `apply --due` sends wave 2"),
+        ((_A, _A, _P), (replace(_GO, kind=VerdictKind.STOP),), "partial", "lock resolve c/x --go"),
+        ((_A, _U, _P), (), "unknown", ""),
+        ((_A, _P, _P), (), "partial", ""),
+        ((_A, _A, _A), (_GO,), "sending", ""),
+    ],
+)
+def test_state_between_two_waves(
+    states: tuple[ChunkState, ...], verdicts: tuple[WaveVerdict, ...], state: str, says: str
+) -> None:
+    """It waits for a verdict, and a stop needs a user."""
+    found = _summary(*states, verdicts=verdicts)
+    assert found.state == state
+    assert says in found.details.waits
+    assert bool(says) == bool(found.details.waits)
+
+
+def test_waves_and_variants_add_up() -> None:
+    """Each part has its own figures, and the mailing has those of all."""
+    found = _summary(_A, _A, _P)
+    waves = [(one.number, one.recipients, one.delivered, one.undelivered) for one in found.details.waves]
+    assert waves == [(1, 4, 3, 1), (2, 2, 0, 0)]
+    variants = [(one.name, one.recipients, one.delivered) for one in found.details.variants]
+    assert variants == [("a", 4, 2), ("b", 2, 1)]
+    assert (found.recipients, found.delivered, found.undelivered) == (6, 3, 1)
+    assert not found.is_settled or not found.waiting
