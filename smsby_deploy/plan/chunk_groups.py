@@ -98,14 +98,14 @@ def group_by_variant(
 
 
 def group_by_wave(
-    groups: Iterator[GroupedRecipients], waves: Waves, content: str
+    groups: Iterator[GroupedRecipients], waves: Waves, text: str
 ) -> Iterator[GroupedRecipients]:
     """Yield the recipients of each group by wave; those of waves with `people` come last.
 
-    Who is in which wave depends on the digest `content` and not on the address: so each mailing begins with others, and one
+    Who is in which wave depends on the digest `text` and not on the address: so each mailing begins with others, and one
     that was renamed has the same chunks, by which sms.by lists it.
     """
-    sorter = WaveSorter(waves._replace(key=blake2b(content.encode(), key=waves.key).digest()))
+    sorter = WaveSorter(waves._replace(key=blake2b(text.encode(), key=waves.key).digest()))
     for group, some in groups:
         recipients = map(Recipient, some.phones, some.not_suppressed, *_padded(some), repeat(group.variant))
         yield from _collect(filter(None, map(sorter.place, recipients)))

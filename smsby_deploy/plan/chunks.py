@@ -200,7 +200,7 @@ def stream_chunks(
         return
     groups = group_by_variant(batches, mailing, template)
     if mailing.waves is not None:
-        groups = group_by_wave(groups, mailing.waves, report.content_digest)
+        groups = group_by_wave(groups, mailing.waves, hash_text(mailing, template))
     yield from _chunks_by_group(groups, template, hasher, size)
 
 
