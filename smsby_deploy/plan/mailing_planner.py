@@ -30,7 +30,7 @@ from smsby_deploy.plan.model import (
     ReasonCode,
 )
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
-from smsby_deploy.plan.scheduled import find_late_opt_outs, report_cancelled
+from smsby_deploy.plan.scheduled import count_opted_in, find_late_opt_outs, opted_in, report_cancelled
 from smsby_deploy.plan.similar import Planned, SentMailings
 from smsby_deploy.plan.situation import Situation, is_past, standing_entry
 from smsby_deploy.plan.staleness import query_input
@@ -198,7 +198,11 @@ class MailingPlanner:
             )
             if breaches:
                 return block(ReasonCode.GUARDRAIL, join_sentences([breach.message for breach in breaches]))
-            return self._require_signatures(mailing, desired, here.entry, decision)
+            decision = self._require_signatures(mailing, desired, here.entry, decision)
+        # With `pressure` the recipients are chosen anew when it is handed over.
+        is_fixed = self.is_handing_over and not here.is_fresh and self.project.guardrails.pressure is None
+        if is_fixed and decision.action in COMMITTING and (count := count_opted_in(here)):
+            return block(ReasonCode.CHANGED, opted_in(here, count))
         return decision
 
     def _require_signatures(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.phone_states import PhoneState
-from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, EntryState
+from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry, EntryState
 from smsby_deploy.plan.desired import times_of
 from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
@@ -189,6 +189,30 @@ def _count_sent(here: Situation, chunk: ChunkRecord, state: ChunkState) -> int |
     listed = here.remote.by_fingerprint.get(chunk.fingerprint) if here.remote is not None else None
     invalid = chunk.upload.invalid if chunk.upload is not None else 0
     return max(chunk.recipients, (listed.count_phones or 0) if listed is not None else 0) + invalid
+
+
+def count_opted_in(here: Situation) -> int:
+    """Return how many who had opted out at the approval of a mailing would get it now.
+
+    The lock has only numbers, so it is the least: another recipient may have opted out since.
+    """
+    chunks = () if here.entry is None else here.entry.chunks
+    return sum(
+        max(0, (now.recipients or 0) - then.recipients)
+        for then, now, state in zip(chunks, here.desired.chunks, here.recorded, strict=False)
+        if state not in DONE and then.recipients is not None
+    )
+
+
+def opted_in(here: Situation, count: int) -> str:
+    """Say why an approved mailing is not sent, and what a user can do."""
+    what = sentence(
+        "{count:recipient|recipients} of it had opted out when it was approved, and would get it now",
+        count=count,
+    )
+    if here.is_begun:
+        return sentence("{what}; restore the opt-outs to send the rest", what=what)
+    return sentence("{what}; apply a new plan of it", what=what)
 
 
 def report_cancelled(

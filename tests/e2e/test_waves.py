@@ -278,6 +278,22 @@ def test_late_opt_out_is_honored_in_later_waves(begun: Shop) -> None:
     assert _sent(begun) == set(_PHONES) - {waiting}
 
 
+def test_opt_outs_that_are_gone_stop_later_waves(shop: Shop) -> None:
+    """Who had opted out when all waves were approved is in none of them."""
+    shop.settings(delay=0, fates=_DELIVERED)
+    shop.write("smsby.yaml", f"{PROJECT}suppress: [out.csv]\n")
+    out = "phone\n" + "".join(f"{phone}\n" for phone in _PHONES[::2])
+    shop.write("out.csv", out)
+    _write(shop)
+    assert shop.run("apply", "--auto-approve").code == 0
+    before = _sent(shop)
+    shop.write("out.csv", "phone\n")
+    assert "restore the opt-outs" in _due(shop, _AFTER, code=4)["error"]
+    assert _sent(shop) == before
+    shop.write("out.csv", out)
+    assert _due(shop, _AFTER)["outcome"] == "sent"
+
+
 def test_lost_lock_sends_no_wave(begun: Shop) -> None:
     """Without a record it is not known which waves were sent: a user must say so."""
     (begun.root / "smsby.lock.json").unlink()
@@ -305,7 +321,7 @@ def test_waves_with_variants_and_a_window(shop: Shop) -> None:
     """The first wave is handed over in its window; each chunk has one wave and one variant, and all get one text."""
     shop.settings(delay=0, fates=_DELIVERED)
     time = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)  # noqa: TID251
-    _write(shop)
+    _write(shop, waves=f"[{_FIRST}, {_SECOND.replace('share: 30', 'people: 6')}, rest]")
     text = (shop.root / "sale.yaml").read_text()
     variants = "[{name: a, share: 40, text: Hello}, {name: b, share: 40, text: Bye}, {name: control, share: 20, send: false}]"
     head = f"schedule_time: {time:%Y-%m-%dT%H:%M:%S}Z\nrelease: {{before: 12h, at_latest: 20m}}\nmailings:"
