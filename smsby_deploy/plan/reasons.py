@@ -56,7 +56,7 @@ def other_content(here: Situation) -> str:
 
 def other_chunks(here: Situation) -> str:
     return sentence(
-        "it was sent in part, and its content, recipients, chunk size, `via` or `body` has changed since; restore the "
+        "it was sent in part, and its content, recipients, waves, chunk size, `via` or `body` has changed since; restore the "
         "files to send the rest (revision {revision} would send to all recipients again)",
         revision=here.recorded_entry.revision + 1,
     )

@@ -68,8 +68,8 @@ def changed_while_scheduled(here: Situation) -> str:
 def part_changed_while_scheduled(here: Situation) -> str:
     entry = here.recorded_entry
     return sentence(
-        "sms.by accepted a part of it, and its content, recipients, chunk size, `via` or `body` has changed since; that "
-        "part is not gone: it will be sent {when}; restore the files to send the rest, or {take_back}",
+        "sms.by accepted a part of it, and its content, recipients, waves, chunk size, `via` or `body` has changed since; "
+        "that part is not gone: it will be sent {when}; restore the files to send the rest, or {take_back}",
         when=recorded_time(entry),
         take_back=_take_back(here, entry),
     )

@@ -242,6 +242,8 @@ def test_mailing_inherits_waves(tmp_path: Path) -> None:
         ("    waves: [{people: 1, after: 1h, delivered: 101}, rest]\n", "from 0 to 100"),
         ("    waves: [{people: 0, after: 1h, delivered: 90}, rest]\n", "an integer from 1 to 100,000"),
         ("    waves: [some, rest]\n", "expected a wave such as"),
+        (f"    waves: [{_WAVE}]\n", "expected a list of 2 to 10 waves, the last of them rest"),
+        (f"    waves: [{', '.join([_WAVE] * 10)}, rest]\n", "expected a list of 2 to 10 waves"),
         (f"    via: single\n    {_WAVES}", "cannot be combined with list, upload"),
         (f"    upload: true\n    {_WAVES}", "cannot be combined with list, upload"),
         (f"{_TIME}    spread: {{over: 3h}}\n    {_WAVES}", "cannot be combined with spread"),
