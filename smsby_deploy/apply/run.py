@@ -177,6 +177,8 @@ class _ApplyRun:
         mailing = self._mailings.get(run.action.address)
         if entry is None or mailing is None or mailing.waves is None:
             return result
+        if mailing.cancelled is not None or entry.ending is not None:
+            return result
         progress = recorded_progress(entry, mailing.waves.steps, self._context.clock.now())
         if not progress.is_next or result.error is not None:
             return result

@@ -149,12 +149,16 @@ def describe_figures(verdict: WaveVerdict | WaveFigures) -> str:
 def why_stopped(progress: WaveProgress, address: str) -> str:
     """Say why nothing more is sent, and what a user can do."""
     assert progress.verdict is not None
+    window, at = progress.window, datetime.fromisoformat(progress.verdict.at)
+    is_late = window is not None and progress.verdict.by is None and window.is_over(at)
+    late = sentence(", but it had no verdict until {time}", time=window.closes) if window and is_late else ""
     return sentence(
-        "wave {number} of {count}: {figures}, so nothing more is sent; to send wave {next} all the same, run "
+        "wave {number} of {count}: {figures}{late}, so nothing more is sent; to send wave {next} all the same, run "
         "`smsby-deploy lock resolve {address} --go`, to end it `smsby-deploy lock abandon {address}`",
         number=progress.judged,
         count=progress.total,
         figures=describe_figures(progress.verdict),
+        late=late,
         next=progress.number,
         address=address,
     )

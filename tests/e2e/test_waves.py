@@ -150,7 +150,10 @@ def test_silence_is_no_success(shop: Shop) -> None:
     assert "no verdict yet" in _at(shop, _AFTER, "apply", "--due").out
     shop.settings(delay=0)
     late = _due(shop, _GIVEN_UP, code=4)
-    assert "wave 1 of 3" in late["error"]
+    assert (
+        "6 of 6 recipients delivered (100.0%), 0 undelivered, 0 open, but it had no verdict until "
+        in late["error"]
+    )
     assert (_verdicts(shop), len(_sent(shop))) == ([(1, "stop", None)], 6)
 
 
@@ -234,6 +237,7 @@ def test_removed_or_abandoned_mailing_is_not_continued(begun: Shop) -> None:
     text = (begun.root / "sale.yaml").read_text()
     begun.write("sale.yaml", f"{text}    cancelled: wrong price\n")
     assert "nothing to do" in _at(begun, _AFTER, "apply", "--due").out
+    assert "apply --due" not in _at(begun, _AFTER, "apply", "--auto-approve").out
     (begun.root / "sale.yaml").unlink()
     assert "nothing to do" in _at(begun, _AFTER, "apply", "--due").out
     begun.write("sale.yaml", text)
