@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 _MOST_LINES = 20
 _NEWS = frozenset(MailingOutcome) - {MailingOutcome.SKIPPED}
 _LOG = sentence("The log of this run says more.")
+_STOP = sentence("stopped after a wave")
+_AFTER_A_STOP = sentence(
+    "Look at it with `smsby-deploy status`; then `lock resolve ADDRESS --go` sends its next wave, "
+    "and `lock abandon ADDRESS` ends it."
+)
 _WAYS_OUT = {
     ExitCode.FILES_INVALID: sentence("the files are not valid"),
     ExitCode.REFUSED: sentence("a guardrail, the balance or a blocked mailing"),
@@ -46,6 +51,7 @@ def apply_notification(result: ApplyResult, project: Project, *, is_due: bool) -
     if not news and not result.was_stopped and (is_due or result.exit_code == ExitCode.DONE):
         return None
     outcomes = {mailing.outcome for mailing in news}
+    stops = {mailing.address for mailing in news if mailing.was_judged}
     if MailingOutcome.UNKNOWN in outcomes:
         kind, what = NotificationKind.FAILURE, sentence("the outcome of a send is unknown")
     elif result.was_stopped:
@@ -54,13 +60,24 @@ def apply_notification(result: ApplyResult, project: Project, *, is_due: bool) -
         kind, what = NotificationKind.SUCCESS, sentence("an apply has finished")
     elif outcomes & {MailingOutcome.PARTIAL, MailingOutcome.REJECTED}:
         kind, what = NotificationKind.FAILURE, sentence("an apply did not send everything")
+    elif result.exit_code == ExitCode.REFUSED and stops:
+        kind = NotificationKind.WARNING
+        what = sentence("{count:mailing|mailings} stopped after a wave", count=len(stops))
     else:
         kind = NotificationKind.WARNING
         what = sentence("an apply ended with exit code {code}", code=int(result.exit_code))
     lines = [
         summary_line(result, t),
-        *_limited((f"{one.address}: {t.name(one.outcome)}" for one in news), t),
+        *_limited(
+            (
+                f"{one.address}: {t.sentence(_STOP) if one.address in stops else t.name(one.outcome)}"
+                for one in news
+            ),
+            t,
+        ),
     ]
+    if stops:
+        lines.append(t.sentence(_AFTER_A_STOP))
     if MailingOutcome.UNKNOWN in outcomes:
         lines.append(
             t.gettext("Nothing unknown is sent again by itself: see docs/runbook.md, and lock resolve.")

@@ -82,6 +82,18 @@ def test_nothing_is_no_news() -> None:
     assert stopped.title == "shop: an apply was stopped"
 
 
+def test_stop_after_a_wave_asks_for_a_decision() -> None:
+    """Of a hand-over, too: the rest waits until a user has decided."""
+    stop = MailingResult("sale/vip", MailingOutcome.SKIPPED, 12, error=_ERROR, was_judged=True)
+    result = replace(examples.apply_result(stop), exit_code=ExitCode.REFUSED)
+    found = apply_notification(result, _PROJECT, is_due=True)
+    assert found is not None
+    assert (found.kind, found.title) == (NotificationKind.WARNING, "shop: 1 mailing stopped after a wave")
+    assert "sale/vip: stopped after a wave\n" in found.body
+    assert "`lock resolve ADDRESS --go`" in found.body
+    assert "Hello" not in found.body
+
+
 def test_apply_without_a_result() -> None:
     """Its message is left out, its exit code says enough; the environment is named."""
     staging = _PROJECT._replace(api=ApiSettings(environment=Environment("staging")))
