@@ -43,11 +43,11 @@ class MailingFile:
     """The mailings of a lock file, by ascending addresses."""
 
     def __init__(self) -> None:
-        self._kept = _Kept()
+        self._spool = _Spool()
         self._batches: list[StoredBatch] = []
         self._numbers: dict[str, int] = {}  # of the batch of each address
         self._lookup = _Lookup()
-        self._recent: tuple[int, bytes] = -1, b""  # the batch that was looked into last, and its text
+        self._recent: tuple[int, bytes] = -1, b""  # the number of the batch that was read last, and its text
 
     def append(self, text: bytes, mailings: dict[str, Any]) -> bytes:
         """Add the next mailings, which the file has as `text`.
@@ -63,7 +63,7 @@ class MailingFile:
             self._numbers[address] = number
             last = address
         self._lookup.add(mailings.values())
-        place = self._kept.append(text + encoded)
+        place = self._spool.append(text + encoded)
         self._batches.append(StoredBatch(next(iter(mailings)), place, len(text), len(encoded)))
         return encoded
 
@@ -92,11 +92,11 @@ class MailingFile:
 
     def text(self, batch: StoredBatch) -> bytes:
         """Return the mailings of a batch as the file has them."""
-        return self._kept.read(batch.place, batch.size)
+        return self._spool.read(batch.place, batch.size)
 
     def encoded(self, batch: StoredBatch) -> bytes:
         """Return the mailings of a batch in their canonical form."""
-        return self._kept.read(batch.place + batch.size, batch.encoded)
+        return self._spool.read(batch.place + batch.size, batch.encoded)
 
     def documents(self, batch: StoredBatch) -> dict[str, Any]:
         """Return the mailings of a batch as JSON."""
@@ -150,8 +150,8 @@ class MailingFile:
 class _Lookup:
     """What is looked up in all mailings, by their numbers.
 
-    Digests are kept as hashes, which take a tenth of the memory: whoever looks one up gets all mailings that have it, and
-    hardly ever another one.
+    Digests are kept as hashes, which take a tenth of the memory. A lookup returns every mailing that has the digest, and very
+    rarely another one.
     """
 
     def __init__(self) -> None:
@@ -202,7 +202,7 @@ class _Lookup:
         return sorted(set(found))
 
 
-class _Kept:
+class _Spool:
     """Bytes that are read again: many of them in a file that no other process can open."""
 
     def __init__(self) -> None:
