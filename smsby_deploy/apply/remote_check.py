@@ -35,9 +35,7 @@ class RemoteCheck:
         self._clock = context.clock
         self._seen: dict[str, float | None] = {}  # which read of the list each mailing was looked for in
         self._lock_before = context.recorder.lock  # what this run sends may take a while to be listed
-        self._verified: tuple[RemoteView, ListCheck] | None = (
-            None  # the last list, and how far it is believed
-        )
+        self._verified: tuple[RemoteView, ListCheck] | None = None  # the last list that was compared
 
     def record_found(self) -> None:
         """Adopt the mailings that the plan adopts, and look once more for unknown outcomes.
@@ -122,7 +120,7 @@ class RemoteCheck:
             run.stop(with_code(ReasonCode.COLLISION, collision), ExitCode.REFUSED)
 
     def _verify(self, remote: RemoteView) -> ListCheck:
-        """Compare a list with the lock, once however many mailings are looked for in it."""
+        """Compare a list with the lock, once for all mailings that are looked up in it."""
         if self._verified is None or self._verified[0] is not remote:
             seconds, now = self._project.api.reconcile_seconds, self._clock.now()
             check = check_list(self._lock_before, remote, now=now, reconcile_seconds=seconds)

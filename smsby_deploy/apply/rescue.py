@@ -1,4 +1,4 @@
-"""The rescue file: results that the journal did not take, and their way back into the lock."""
+"""The rescue file: the results that could not be written to the journal."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import Any
 from smsby_deploy.errors import OutcomeUnknown, SmsbyDeployError, UsageError
 from smsby_deploy.lock.documents import check_rescue
 from smsby_deploy.lock.journal import ResultNotSaved
-from smsby_deploy.lock.records import (
-    Lock,
-)
+from smsby_deploy.lock.records import Lock
 
 FORMAT = "smsby-rescue"
 

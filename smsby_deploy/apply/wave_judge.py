@@ -45,7 +45,7 @@ class WaveJudge:
             find_binding(lock, request.here, is_shown=shows_any(lock, self._reports.remote))
 
     def judge(self, wave: WaveToJudge, now: datetime) -> tuple[WaveFigures, WaveVerdict | None]:
-        """Return the figures of a wave, and the verdict, None if there is none yet.
+        """Return the figures of a wave, and its verdict; None if there is none yet.
 
         Raises:
             SmsbyUnavailable, TokenRefused: sms.by did not answer.
@@ -57,9 +57,10 @@ class WaveJudge:
         return figures, None if kind is None else make_verdict(number, kind, figures, now)
 
     def _count(self, entry: Entry, number: int) -> WaveFigures:
-        """Add up what is reported of a wave; the others are neither delivered nor undelivered.
+        """Add up the reports of a wave.
 
-        If more messages are reported of a chunk than it has recipients, some belong to other mailings, and none is believed.
+        Messages without a report are neither delivered nor undelivered. If a chunk has reports of more
+        messages than recipients, some belong to other mailings, so all are ignored.
         """
         counts, recipients = DeliveryCounts(), 0
         for chunk in entry.chunks:

@@ -127,7 +127,7 @@ def binding_of(api: ApiSettings, environ: Mapping[str, str]) -> Binding:
 
 
 def secret_of(api: ApiSettings, environ: Mapping[str, str]) -> str:
-    """The URL and the token, which only those know who may ask; raises as open_reader."""
+    """The secret that seals what is stored in `.smsby/`: URL and token; raises as open_reader."""
     from smsby_deploy.config.environments import read_token, service_url
 
     return f"{service_url(api.environment, environ)} {read_token(api.environment, environ)}"

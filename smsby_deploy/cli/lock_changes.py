@@ -1,4 +1,4 @@
-"""The manual changes of the lock: `lock resolve`, `withdraw`, `abandon`, `move` and more. None sends."""
+"""The commands that change the lock, such as `lock resolve` and `move`. None of them sends."""
 
 from __future__ import annotations
 
@@ -96,7 +96,11 @@ def abandon(context: Context, address: str, reason: str) -> ExitCode:
 @click.option(
     "--not-sent", is_flag=True, help="You have verified that it was not sent; the next apply sends it."
 )
-@click.option("--go", is_flag=True, help="Send the next wave, although the last one stopped the mailing.")
+@click.option(
+    "--go",
+    is_flag=True,
+    help="Continue with the next wave, although the figures of the last one stopped the mailing.",
+)
 @click.option(
     "--message-id",
     type=click.IntRange(1, MAX_ID),
@@ -108,9 +112,9 @@ def abandon(context: Context, address: str, reason: str) -> ExitCode:
 def resolve(
     context: Context, address: str, sent: bool, not_sent: bool, go: bool, message_id: int | None, reason: str
 ) -> ExitCode:
-    """Settle what only you can decide about the mailing ADDRESS.
+    """Record your decision about the mailing ADDRESS.
 
-    Of an unknown outcome you say whether it was sent. Of a mailing that stopped after a wave you say that it goes on: the
+    If the outcome of a send is unknown, say whether it was sent. If the mailing stopped after a wave, --go continues it: the
     next `apply --due` sends the next wave. This command sends nothing.
     """
     if [sent, not_sent, go].count(True) != 1:  # of two, one would win, and recipients could get it twice
@@ -118,7 +122,7 @@ def resolve(
     if go:
         with change_lock(context, reason, f"lock resolve {address}") as change:
             wave = change.go(address)
-        context.note(f"{address} goes on after wave {wave}\nnext: {context.program} apply --due")
+        context.note(f"{address} continues after wave {wave}\nnext: {context.program} apply --due")
         return ExitCode.DONE
     with change_lock(context, reason, f"lock resolve {address}") as change:
         count = change.resolve(address, sent=sent, message_id=message_id)

@@ -54,9 +54,9 @@ if TYPE_CHECKING:
 def command(context: Context, by: str, since: str | None, form: str, out: Path | None) -> ExitCode:
     """Show what was sent and what it cost, from the lock and its archive.
 
-    `planned` is the cost at the project's price, `billed` the cost that sms.by reported. Deliveries are those that `status`
-    remembers or the archive has. Values that were not recorded are shown as such, never as 0. `--by environment` reads the
-    locks of all environments, otherwise only that of the chosen one is read. Works offline.
+    `planned` is the cost at the project's price, `billed` the cost that sms.by reported. Deliveries come from what `status`
+    has stored, and from the archive. Values that were not recorded are shown as such, never as 0. `--by environment` reads
+    the locks of all environments; without it, only that of the chosen environment is read. Works offline.
     """
     check_output("the report", out)
     report, language = _make_report(context, by, since)
@@ -105,7 +105,7 @@ def _make_report(context: Context, by: str, since: str | None) -> tuple[UsageRep
 
 
 def _remembered(context: Context, project: Project) -> DeliveriesOf:
-    """The deliveries that `status` remembers; none without the token that they are sealed with."""
+    """The deliveries that `status` has stored; none without the token that sealed them."""
     from smsby_deploy.cli.account import secret_of
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import SmsbyDeployError

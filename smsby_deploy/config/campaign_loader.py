@@ -245,7 +245,7 @@ class _CampaignLoader:
         return read_spread(spread["over"], schedule.time, self._context.account_zone, place, self._log)
 
     def _waves(self, node: YamlMap, *, in_bulk: bool) -> Waves | None:
-        """Return the waves in which it is sent; smsby.yaml decides only about mailings that can be."""
+        """Return its waves; those of smsby.yaml only apply to mailings that can have waves."""
         found = self._find_setting(node, "waves")
         if found is None:
             return None
@@ -254,11 +254,9 @@ class _CampaignLoader:
         if not _is_sent_in_bulk(node) or not in_bulk:
             objection = "waves cannot be combined with list, upload or via: single"
         elif self._find_setting(node, "spread") is not None:
-            objection = (
-                "waves cannot be combined with spread: a wave is sent when the one before has its verdict"
-            )
+            objection = "waves cannot be combined with spread: a wave is sent at once when the previous one has its verdict"
         elif (node if "audience" in node else self._document).get("audience") == "fresh":
-            objection = "waves cannot be combined with audience: fresh: all waves have the recipients that were approved"
+            objection = "waves cannot be combined with audience: fresh: all waves go to the recipients that were approved"
         if objection:
             if place.file != PROJECT_FILE:
                 self._log.error("WAVES", objection, place)

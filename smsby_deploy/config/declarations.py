@@ -141,9 +141,9 @@ class Release(NamedTuple):
 class Wave(NamedTuple):
     """A part of a mailing, and what sms.by must report of it before the next part is sent.
 
-    It has `size` recipients, or `share` percent of all; the last wave has neither: it is the rest. It is judged `after` it
-    was sent, and for the last time before `give_up`. `delivered` is the least, `undelivered` the greatest percentage of its
-    messages; None is no limit.
+    It has `size` recipients, or about `share` percent of all; the last wave, the rest, has neither. `after` and `give_up`
+    count from its time: it is judged between them. `delivered` is the least, `undelivered` the greatest percentage of its
+    messages; one that is None follows from the other.
     """
 
     size: int | None = None

@@ -128,7 +128,7 @@ def read_spread(
 
 
 def read_waves(waves: YamlList, file: str, log: ProblemLog) -> tuple[Wave, ...]:
-    """Read the list `waves`; `file` is where it is."""
+    """Read the list `waves`, which is in `file`."""
     places = [Location(file, *mark) for mark in waves.items_at]
     found = [
         Wave() if one == REST else _read_wave(one, place, log)
@@ -136,7 +136,7 @@ def read_waves(waves: YamlList, file: str, log: ProblemLog) -> tuple[Wave, ...]:
     ]
     place = places[-1]
     if [one == REST for one in waves] != [False] * (len(waves) - 1) + [True]:
-        log.error("WAVES", "waves: the last one is `rest`, and no other", place)
+        log.error("WAVES", "waves: the list must end with `rest`, and contain it only there", place)
     if sum(one.share or 0 for one in found) >= 100:
         log.error("WAVES", "waves: the shares add up to 100 or more, so nothing is left for `rest`", place)
     return tuple(found)
@@ -146,14 +146,12 @@ def _read_wave(wave: YamlMap, place: Location, log: ProblemLog) -> Wave:
     after = read_duration(wave["after"])
     give_up = read_duration(wave["give_up"]) if "give_up" in wave else after + _WAVE_GIVES_UP
     if ("people" in wave) == ("share" in wave):
-        log.error("WAVES", "waves: each but the last has either `people` or `share`", place)
+        log.error("WAVES", "waves: each wave before `rest` needs either `people` or `share`", place)
     if "delivered" not in wave and "undelivered" not in wave:
-        log.error(
-            "WAVES", "waves: each but the last needs delivered or undelivered, by which it is judged", place
-        )
+        log.error("WAVES", "waves: each wave before `rest` needs `delivered`, `undelivered` or both", place)
     if give_up <= after:
         log.error(
-            "WAVES", "waves: give_up must be longer than after, or there is no time for a verdict", place
+            "WAVES", "waves: `give_up` must be longer than `after`, or there is no time for a verdict", place
         )
     return Wave(
         wave.get("people"), wave.get("share"), after, give_up, wave.get("delivered"), wave.get("undelivered")

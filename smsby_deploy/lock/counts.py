@@ -1,7 +1,4 @@
-"""Counts that the lock records beside the totals of a mailing.
-
-They are by prefix and by variant, and what sms.by reported.
-"""
+"""What the lock counts beside totals: by prefix, by variant, and as sms.by reported it."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ class Billed(NamedTuple):
 
 
 class Deliveries(NamedTuple):
-    """How many recipients got it and how many did not, once every message has its last status."""
+    """How many recipients got it and how many did not, once all statuses are final."""
 
     delivered: int
     undelivered: int

@@ -82,7 +82,7 @@ class LockEdit:
         return len(unknown)
 
     def go(self, address: str) -> int:
-        """Record that a user lets the next wave be sent, and return the last one.
+        """Record that a user lets the next wave go, and return the number of the last one.
 
         Raises:
             UsageError: the mailing is not recorded, or the verdict about its last wave is not "stop".
@@ -314,7 +314,7 @@ class LockEdit:
 
 
 def _with_reported(entry: Entry, reported: Reported) -> Entry:
-    """Return `entry` with what sms.by has reported; other figures stay as recorded."""
+    """Return `entry` with what sms.by has reported; all else stays as recorded."""
     variants = entry.variants
     if variants is not None:
         deliveries = reported.by_variant

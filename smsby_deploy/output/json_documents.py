@@ -43,7 +43,7 @@ def write_json(document: object, stream: TextIO) -> None:
 
 
 def json_parts(document: Mapping[str, object]) -> Iterator[str]:
-    """`json_text` in parts that end with a line; the last value is any number of objects."""
+    """`json_text` in parts that end with a line; the last value is an iterable of objects."""
     *first, (last, objects) = document.items()
     items: Any = objects
     rest, begin, end = iter(items), '{\n  "": [\n', "\n  ]\n}\n"

@@ -80,7 +80,9 @@ def apply_notification(result: ApplyResult, project: Project, *, is_due: bool) -
         lines.append(t.sentence(_AFTER_A_STOP))
     if MailingOutcome.UNKNOWN in outcomes:
         lines.append(
-            t.gettext("Nothing unknown is sent again by itself: see docs/runbook.md, and lock resolve.")
+            t.gettext(
+                "A send with an unknown outcome is never repeated automatically: see docs/runbook.md, and lock resolve."
+            )
         )
     elif result.exit_code != ExitCode.DONE:
         lines.append(t.sentence(_LOG))

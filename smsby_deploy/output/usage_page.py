@@ -117,7 +117,7 @@ def _figures(rows: list[UsageRow], heads: Sequence[str], t: Translator) -> tuple
 
 
 def _share_text(row: UsageRow, t: Translator) -> str:
-    """How many percent got it; empty where nothing was sent."""
+    """The percentage that was delivered; empty where nothing was sent."""
     if row.recipients.total == 0 and not row.recipients.missing:
         return ""
     if row.percent_delivered is None:
@@ -160,10 +160,10 @@ def usage_notes(report: UsageReport) -> Iterator[Sentence]:
         )
     if GroupKind.VARIANT in kinds and report.with_variants:
         yield sentence(
-            "by variant, cost is planned: sms.by does not report it for each; nothing was sent to control groups"
+            "by variant, cost is as planned, because sms.by does not report it by variant; nothing was sent to control groups"
         )
     if kinds & {GroupKind.MAILING, GroupKind.VARIANT} and any(row.delivered.missing for row in report.totals):
-        yield sentence("deliveries are known once `smsby-deploy status` has found a mailing final")
+        yield sentence("deliveries of a mailing are known once `smsby-deploy status` shows it as final")
     if report.with_variants and GroupKind.VARIANT not in kinds:
         yield sentence(
             "{count:mailing|mailings} with variants: `--by mailing,variant` compares them",
@@ -176,7 +176,7 @@ def usage_notes(report: UsageReport) -> Iterator[Sentence]:
         )
     if GroupKind.PREFIX in kinds:
         yield sentence(
-            "by prefix, recipients and cost are as planned; numbers are ported, so a prefix does not prove an operator"
+            "by prefix, recipients and cost are as planned; numbers are ported, so a prefix does not identify an operator"
         )
         if report.opted_out:
             yield sentence(
@@ -297,8 +297,8 @@ def _section(report: UsageReport, currency: str | None, name: str, t: Translator
     series = {t.gettext("planned"): [float(row.planned.total or 0) for row in rows]}
     if "billed" in heads:
         series[t.gettext("billed")] = [float(row.billed.total or 0) for row in rows]
-    else:  # variants, which are compared by what they have achieved
-        note = t.gettext("How many percent of the recipients of each variant got it.")
+    else:  # only variants: sms.by bills none of them by itself, so their delivery rates are compared
+        note = t.gettext("The percentage of recipients of each variant who got the SMS.")
         series = {t.gettext("delivered"): [float(row.percent_delivered or 0) for row in rows]}
     cells = zip(rows, *_figures(rows, heads, t), strict=True)
     return Section(

@@ -104,9 +104,7 @@ class ApprovalCheck:
     policy: ApprovalPolicy
     now: datetime
     problems: list[Problem]
-    sizes: Mapping[str, Size] = field(
-        default_factory=dict
-    )  # of the mailings that are sent together, by address
+    sizes: Mapping[str, Size] = field(default_factory=dict)  # by address, of mailings sent together
     _read: list[ApprovalFile] | None = None
     _names: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by the name of the file
     _authors: dict[str, Author] = field(default_factory=dict)
@@ -114,7 +112,7 @@ class ApprovalCheck:
     def judge(self, mailing: Mailing, signed: SignedMailing, size: Size) -> Signatures:
         """Return who signed `mailing`, and what the strictest unmet rule lacks.
 
-        The mailings of its campaign that are sent together count together, so that none is divided to evade a rule.
+        The mailings of its campaign that are sent together count together, so that splitting one does not avoid a rule.
 
         Raises:
             SmsbyDeployError: ssh-keygen is missing.

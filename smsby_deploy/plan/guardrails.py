@@ -88,7 +88,7 @@ def check_recipients(rails: Guardrails, mailing: Mailing, recipients: int | None
 
 
 def find_closed_hours(rails: Guardrails, mailing: Mailing, now: datetime) -> Breach | None:
-    """Return what forbids to send a mailing right now, and will allow it later by itself."""
+    """Return the quiet hours or blackout that a mailing sent right now would violate, if any."""
     breaches = _check_times(rails, mailing, (None,), now)
     return next((one for one in breaches if one.key in ("quiet_hours", "blackout")), None)
 

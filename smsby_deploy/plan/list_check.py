@@ -27,7 +27,7 @@ _EXPECTED_FOR = timedelta(days=30)  # how long sms.by lists a mailing is not doc
 class MissingMailing:
     """A recorded mailing whose last revision the list should show.
 
-    `missing` of its `expected` chunks are not listed, which have these `fingerprints`.
+    `missing` of its `expected` chunks, those with these `fingerprints`, are not listed.
     """
 
     address: str
@@ -118,7 +118,7 @@ class _Window:
 
     @property
     def first_day(self) -> str:
-        """The day from which on something may have been accepted in it, in whatever time zone."""
+        """The first day on which something may have been accepted in it, in any time zone."""
         return (self._first - timedelta(days=2)).date().isoformat()
 
     def expected_chunks(self, address: str, entry: Entry) -> list[ChunkRecord]:

@@ -105,9 +105,8 @@ class MailingPlanner:
         if self.is_handing_over:
             plans = {plan_of(entry) for address in sizes if (entry := recorded.get(address)) is not None}
             campaigns = {address.partition("/")[0] for address in sizes}
-            for address in (
-                one for one in recorded if one.partition("/")[0] in campaigns and one not in sizes
-            ):
+            others = [one for one in recorded if one.partition("/")[0] in campaigns and one not in sizes]
+            for address in others:
                 entry = recorded[address]
                 if plan_of(entry) in plans:
                     cost = None if entry.cost is None else Decimal(entry.cost)

@@ -74,7 +74,8 @@ class Recipient(NamedTuple):
 class _Candidate(NamedTuple):
     """A recipient who is in a wave with a size until others come who are before it.
 
-    `rank` is negative: in a heap, the last one is on top. `later` is the wave that it is in otherwise.
+    `rank` is negative: in a heap, the last one is on top. `arrival` decides between equal ranks. `later` is the wave that the
+    recipient is in otherwise.
     """
 
     rank: int
@@ -87,8 +88,8 @@ class _Candidate(NamedTuple):
 class WaveSorter:
     """Sorts recipients into waves, which are numbered from 1.
 
-    A wave with a `size` has those who come first by their hash, and its recipients are only known in the end. A wave with a
-    `share` has those whose second hash falls into its part, so its size is about that share.
+    A wave with a `size` has those who come first by their hash, so its recipients are only known once all have been placed.
+    A wave with a `share` has those whose second hash falls into its part, so its size is about that share.
     """
 
     waves: Waves
@@ -105,9 +106,9 @@ class WaveSorter:
         self._waves_of_shares = [*(number for number, _ in shares), len(steps)]
 
     def place(self, recipient: Recipient) -> tuple[int, Recipient] | None:
-        """Return a wave and one who is certainly in it: this or an earlier recipient.
+        """Return a wave and a recipient who is certainly in it: this one or an earlier one.
 
-        None if that is open.
+        None if no further recipient is certain yet.
         """
         digest = blake2b(recipient.phone.encode(), key=self.waves.key, digest_size=2 * _BITS // 8).digest()
         rank, chance = (int.from_bytes(part, "big") for part in (digest[: _BITS // 8], digest[_BITS // 8 :]))
@@ -123,7 +124,7 @@ class WaveSorter:
         return last.later, last.recipient
 
     def rest(self) -> Iterator[tuple[int, Recipient]]:
-        """Yield who is in the waves with a size, in the order of their hashes."""
+        """Yield the recipients of the waves with a size, in the order of their hashes."""
         for number, first in self._first.items():
             for candidate in sorted(first, reverse=True):
                 yield number, candidate.recipient

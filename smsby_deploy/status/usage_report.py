@@ -1,6 +1,6 @@
 """What was sent, what it cost and how it was delivered, added up by month, label, mailing, variant and more.
 
-Only locks and archives are read, and the deliveries that `status` remembers. What an older version did not record is counted
+Only locks and archives are read, and the deliveries that `status` has stored. What an older version did not record is counted
 as missing, never as 0. Planned is what the project's price says, billed what sms.by reported.
 """
 
@@ -53,7 +53,7 @@ def read_groupings(text: str) -> tuple[Grouping, ...]:
     unknown = next((name for name in names if name not in kinds and not name.removeprefix(_LABEL)), None)
     unknown = next((name for name in names if name not in kinds and not name.startswith(_LABEL)), unknown)
     if unknown is not None or len(set(names)) < len(names):
-        message = "names the same twice" if unknown is None else f"cannot add up by {unknown!r}"
+        message = "names a group twice" if unknown is None else f"cannot add up by {unknown!r}"
         raise UsageError(
             f"--by: {message}", hint=f"use some of {', '.join((*kinds, 'label:KEY'))}, joined by commas"
         )
@@ -65,13 +65,11 @@ def read_groupings(text: str) -> tuple[Grouping, ...]:
     return tuple(Grouping(kinds.get(name), name.removeprefix(_LABEL)) for name in names)
 
 
-DeliveriesOf = Callable[
-    [Entry, ChunkRecord], Deliveries | None
-]  # of a chunk of a mailing, if final and known
+DeliveriesOf = Callable[[Entry, ChunkRecord], Deliveries | None]  # of one chunk; None: not final or unknown
 
 
 class UsageSource(NamedTuple):
-    """The lock of an environment, with its archive, and the deliveries that are remembered."""
+    """The lock of an environment with its archive, and the deliveries that `status` stored."""
 
     environment: str
     lock: Lock
@@ -117,7 +115,7 @@ class UsageRow:
 
     @property
     def percent_delivered(self) -> Decimal | None:
-        """How many percent of the recipients got it, rounded down; None if not known of all."""
+        """The percentage of recipients who got it, rounded down; None if some are not known."""
         delivered, recipients = self.delivered, self.recipients
         if delivered.missing or recipients.missing or delivered.total is None or not recipients.total:
             return None

@@ -16,7 +16,7 @@ from smsby_deploy.lock.counts import Deliveries
 from smsby_deploy.lock.records import DONE, ChunkRecord, Entry
 
 _SMALLEST = Decimal("0.000001")  # of a share of a cost
-DeliveriesOf = Callable[[ChunkRecord], Deliveries | None]  # of a chunk that is final, as far as known
+ChunkDeliveries = Callable[[ChunkRecord], Deliveries | None]  # of a chunk that is final, as far as known
 
 
 class GroupKind(StrEnum):
@@ -69,7 +69,7 @@ def shares_of(
     chunks: Sequence[ChunkRecord],
     kinds: Collection[GroupKind | None],
     zone: ZoneInfo,
-    deliveries_of: DeliveriesOf,
+    deliveries_of: ChunkDeliveries,
 ) -> Iterator[Share]:
     """Yield what of a mailing belongs to each month, variant or prefix, as far as `kinds` ask."""
     months: dict[str, list[ChunkRecord]] = {"": [*chunks]}
@@ -90,7 +90,7 @@ def shares_of(
             yield share if not index else share._replace(not_sent=0)
 
 
-def whole_share(entry: Entry, chunks: Sequence[ChunkRecord], deliveries_of: DeliveriesOf) -> Share:
+def whole_share(entry: Entry, chunks: Sequence[ChunkRecord], deliveries_of: ChunkDeliveries) -> Share:
     """Return what `chunks` have of a mailing, undivided."""
     return _share_of(_of_mailing(entry), chunks, deliveries_of)
 
@@ -123,7 +123,7 @@ def _of_mailing(entry: Entry) -> _Whole:
     )
 
 
-def _share_of(whole: _Whole, chunks: Sequence[ChunkRecord], deliveries_of: DeliveriesOf) -> Share:
+def _share_of(whole: _Whole, chunks: Sequence[ChunkRecord], deliveries_of: ChunkDeliveries) -> Share:
     """Return what `chunks` have of the whole.
 
     Of one that is complete they may have everything; else recipients determine the share.
@@ -184,7 +184,9 @@ def _has_variants(entry: Entry) -> bool:
     return any(chunk.variant is not None for chunk in entry.chunks)
 
 
-def _by_variant(entry: Entry, chunks: Sequence[ChunkRecord], deliveries_of: DeliveriesOf) -> Iterator[Share]:
+def _by_variant(
+    entry: Entry, chunks: Sequence[ChunkRecord], deliveries_of: ChunkDeliveries
+) -> Iterator[Share]:
     """Yield the shares of the variants; sms.by does not report the cost of each."""
     for name in dict.fromkeys(chunk.variant for chunk in chunks):
         recorded = (entry.variants or {}).get(name or "")

@@ -16,7 +16,7 @@ from smsby_deploy.cli.main import run
     ("options", "message"),
     [
         (("--by", "week"), "cannot add up by 'week'"),
-        (("--by", "month,month"), "names the same twice"),
+        (("--by", "month,month"), "names a group twice"),
         (("--by", "prefix,variant"), "prefix and variant cannot be combined"),
         (("--since", "yesterday"), "--since"),
         (("--out", "/missing/report.html"), "cannot write the report: /missing is not a directory"),

@@ -232,12 +232,12 @@ def test_mailing_inherits_waves(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (f"    waves: [{_WAVE}, {_WAVE}]\n", "the last one is `rest`"),
-        (f"    waves: [rest, {_WAVE}, rest]\n", "the last one is `rest`"),
+        (f"    waves: [{_WAVE}, {_WAVE}]\n", "must end with `rest`"),
+        (f"    waves: [rest, {_WAVE}, rest]\n", "must end with `rest`"),
         ("    waves: [{after: 1h, delivered: 90}, rest]\n", "either `people` or `share`"),
         ("    waves: [{people: 1, share: 1, after: 1h, delivered: 90}, rest]\n", "either `people` or `share`"),
-        ("    waves: [{people: 1, after: 1h}, rest]\n", "delivered or undelivered"),
-        ("    waves: [{people: 1, after: 1h, give_up: 60m, delivered: 90}, rest]\n", "longer than after"),
+        ("    waves: [{people: 1, after: 1h}, rest]\n", "needs `delivered`, `undelivered`"),
+        ("    waves: [{people: 1, after: 1h, give_up: 60m, delivered: 90}, rest]\n", "longer than `after`"),
         ("    waves: [{people: 1, after: 1w, delivered: 90}, rest]\n", "expected a duration"),
         ("    waves: [{people: 1, after: 1h, delivered: 101}, rest]\n", "from 0 to 100"),
         ("    waves: [{people: 0, after: 1h, delivered: 90}, rest]\n", "an integer from 1 to 100,000"),

@@ -245,7 +245,7 @@ def test_apply_markdown_is_what_was_reviewed(language: str) -> None:
 def test_apply_markdown_of_an_apply_without_result(error: SmsbyDeployError, said: str) -> None:
     """It says what was refused and how to go on."""
     text = apply_markdown(error, translator("ru"))
-    assert text.startswith(f"### ⛔ smsby-deploy apply: код выхода {int(error.exit_code)}\n")
+    assert text.startswith(f"### ⛔ smsby-deploy apply: код завершения {int(error.exit_code)}\n")
     assert said in text
 
 

@@ -140,7 +140,7 @@ def test_notifications_are_in_the_language_of_the_project() -> None:
     assert "и ещё 6 рассылок" in sent.body
     failed = failed_apply_notification(LockHeld(_ERROR, hint=""), project)
     assert failed.body == (
-        "Ничего не отправлено (код выхода 8): файл блокировки занят другим запуском. "
+        "Ничего не отправлено (код завершения 8): файл блокировки занят другим запуском. "
         "Подробности — в журнале этого запуска."
     )
     unsent = unsent_notification(PlanResult(examples.whole_plan()), project)

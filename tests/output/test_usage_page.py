@@ -59,7 +59,7 @@ def test_usage_shows_deliveries_of_variants() -> None:
     assert "| sale/vip | a | 1,000 | 1,000 | 1.00 | 953 | 3 | 95.3% | 0 | BYN |" in lines
     page = usage_html(USAGE_BY_VARIANT, tool="x")
     assert "95.3%" in page
-    assert "How many percent of the recipients of each variant got it." in page
+    assert "The percentage of recipients of each variant who got the SMS." in page
     assert "<svg" in page
     assert "billed as sms.by" in usage_html(USAGE, tool="x")
 
