@@ -34,7 +34,7 @@ from smsby_deploy.output.plan_words import (
 from smsby_deploy.output.problems_text import as_html, problem_help
 from smsby_deploy.output.sms_text import ENCODING_NAMES, further_line
 from smsby_deploy.output.status_html import page_template
-from smsby_deploy.output.values import group_totals, list_text, local_and_utc, safe_line, span_text
+from smsby_deploy.output.values import group_total_texts, list_text, local_and_utc, safe_line, span_text
 from smsby_deploy.plan.comparison import compare_action, removed_since
 from smsby_deploy.plan.model import Action, ActionKind
 from smsby_deploy.plan.plan_file import plan_document
@@ -366,9 +366,9 @@ def _facts(
             safe_line(f"{t.sentence(action.spread.span)}: {t.sentence(action.spread.pace)}"),
         )
     if action.waves:
-        yield t.gettext("Waves"), safe_line(group_totals(action.waves, t))
+        yield t.gettext("Waves"), "\n".join(map(safe_line, group_total_texts(action.waves, t)))
     if action.variants:
-        yield t.gettext("Variants"), safe_line(group_totals(action.variants, t))
+        yield t.gettext("Variants"), "\n".join(map(safe_line, group_total_texts(action.variants, t)))
     if action.action is not ActionKind.ORPHAN:
         change = compare_action(action, context.base, review.text if review else None)
         yield t.gettext("Change"), safe_line(change_text(change, plan.currency, t))

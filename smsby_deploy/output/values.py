@@ -93,8 +93,8 @@ def local_and_utc(
     return f"{day_and_time(local, language)} {zone or local.isoformat()[-6:]}", f"{utc_text} UTC"
 
 
-def group_totals(groups: Sequence[GroupTotals], language: Translator = ENGLISH) -> str:
-    """`a: 1,080 recipients, 1,080 parts, 28.08; b: …`, of variants or of waves."""
+def group_total_texts(groups: Sequence[GroupTotals], language: Translator = ENGLISH) -> list[str]:
+    """`a: 1,080 recipients, 1,080 parts, 28.08` of each variant or wave."""
     said = []
     for one in groups:
         size = language.gettext(
@@ -104,7 +104,12 @@ def group_totals(groups: Sequence[GroupTotals], language: Translator = ENGLISH) 
             parts=one.parts,
         )
         said.append(size if one.cost is None else f"{size}, {language.money(one.cost)}")
-    return "; ".join(said)
+    return said
+
+
+def group_totals(groups: Sequence[GroupTotals], language: Translator = ENGLISH) -> str:
+    """`a: 1,080 recipients, 1,080 parts, 28.08; b: …`, in one line."""
+    return "; ".join(group_total_texts(groups, language))
 
 
 def spread_text(spread: SendTimes, language: Translator = ENGLISH) -> str:

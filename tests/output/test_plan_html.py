@@ -35,6 +35,16 @@ def test_plan_html_is_what_was_reviewed(language: str, name: str) -> None:
     check_golden(name, page(examples.whole_plan(), language=language))
 
 
+def test_plan_html_has_a_line_for_each_wave() -> None:
+    """Each with its size and cost; so has each variant."""
+    first = ChunkPlan("a" * 10, 40, "d", parts=40, cost=Decimal("1.04"), wave=1, variant="b")
+    chunks = (first, first._replace(fingerprint="b" * 10, recipients=90, wave=2, variant="c"))
+    read = page(examples.plan(examples.action("sale/vip", ActionKind.CREATE, chunks=chunks)))
+    assert "<dd>1: 40 recipients, 40 parts, 1.04\n2: 90 recipients, 40 parts, 1.04</dd>" in read
+    assert "<dd>b: 40 recipients, 40 parts, 1.04\nc: 90 recipients, 40 parts, 1.04</dd>" in read
+    assert "white-space: pre-line" in read
+
+
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_plan_html_loads_nothing_and_runs_nothing(language: str) -> None:
     """No script, link, image, font or handler, and a policy that forbids them: it works offline."""
