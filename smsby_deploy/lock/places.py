@@ -1,6 +1,6 @@
 """Where a lock is: its place, opening it there, and copying it to another place.
 
-The environment of a lock enters names and digests, so this is needed long before any record.
+The environment of a lock is part of names and digests, so this module is loaded long before any record.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ def read_lock(content: bytes | str | BinaryIO, where: str, recovery: str | None 
     try:
         with suppress(KeyError, TypeError, ValueError):
             return _read_written(BytesIO(content) if isinstance(content, bytes) else content, where)
-        return _read_otherwise(content, where)  # another layout, or damage: it says what is wrong
+        return _read_other_layout(content, where)  # another layout, or damage: it says what is wrong
     except json.JSONDecodeError as error:
         raise LockDamaged(f"{where} is damaged at line {error.lineno}: {error.msg}", hint=recovery) from error
     except RecursionError as error:
@@ -142,7 +142,7 @@ def read_lock(content: bytes | str | BinaryIO, where: str, recovery: str | None 
         raise LockDamaged(f"{where} is damaged: {error}", hint=recovery) from error
 
 
-def _read_otherwise(content: bytes | BinaryIO, where: str) -> Lock:
+def _read_other_layout(content: bytes | BinaryIO, where: str) -> Lock:
     """Return the lock of a file with another layout, or damage; raises as `read_lock`."""
     if not isinstance(content, bytes):
         content.seek(0)

@@ -23,7 +23,7 @@ from smsby_deploy.lock.documents import check_approval
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.ssh_signatures import find_signer
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.recipients.suppression import has_opted_out_still
+from smsby_deploy.recipients.suppression import are_still_opted_out
 from smsby_deploy.texts.analysis import included_files
 from smsby_deploy.wording import sentence
 
@@ -59,7 +59,7 @@ class SignedMailing(NamedTuple):
         if self.recipients is not None and now.recipients is not None and now.recipients > self.recipients:
             return False
         is_known = self.opted_out is not None and now.opted_out is not None
-        return not is_known or has_opted_out_still(self.opted_out or "", now.opted_out or "")
+        return not is_known or are_still_opted_out(self.opted_out or "", now.opted_out or "")
 
 
 class Size(NamedTuple):

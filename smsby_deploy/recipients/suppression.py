@@ -87,7 +87,7 @@ def hash_opt_outs(entries: Iterable[OptOuts]) -> str:
 
 
 class OptOutPositions:
-    """Who of an audience has opted out: the distances between the places of these recipients.
+    """Which recipients of an audience have opted out, as distances between their positions.
 
     Without the list, which a digest identifies, they say nothing about any phone. Nothing is kept unless they are needed.
     """
@@ -112,8 +112,8 @@ class OptOutPositions:
         return " ".join(map(str, self._distances)) if self._is_needed else None
 
 
-def has_opted_out_still(then: str, now: str) -> bool:
-    """Whether whoever had opted out `then` has now; both are of the same audience.
+def are_still_opted_out(then: str, now: str) -> bool:
+    """Whether all who had opted out `then` are opted out `now`, in the same audience.
 
     They are texts of OptOutPositions; ValueError if one is not.
     """

@@ -39,14 +39,14 @@ def _hash(keyed: blake2b, phone: str) -> int:
 
 @dataclass(slots=True)
 class ControlGroup:
-    """Leaves out the recipients whose variant has no text; `others` are those that were left."""
+    """Leaves out the recipients whose variant has no text; `others` are all the others."""
 
     texts: TextsByVariant
     report: AudienceReport
     others: PhoneSet = field(default_factory=PhoneSet)
 
     def leave_out(self, batch: Batch) -> Batch:
-        """Return those of `batch` who are sent to."""
+        """Return the recipients of `batch` whose variant has a text."""
         with_text = {one.name for one in self.texts.variants if one.text is not None}
         if len(with_text) < len(self.texts.variants):
             sent = bytearray(name in with_text for name in assign_variants(self.texts, batch.phones))

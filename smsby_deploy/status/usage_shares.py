@@ -20,7 +20,7 @@ ChunkDeliveries = Callable[[ChunkRecord], Deliveries | None]  # of a chunk that 
 
 
 class GroupKind(StrEnum):
-    """By what sends can be added up, besides a label."""
+    """What sends can be grouped by, besides a label."""
 
     MONTH = "month"
     CAMPAIGN = "campaign"
