@@ -191,11 +191,11 @@ class _RecipientCounts:
         else:
             self.other["not sent"] += unsent
         if not (accepted + unknown and self._reports.has_own_message(chunk)):
-            self._add_untold(accepted, unknown)
+            self._add_unreported(accepted, unknown)
             return
         deliveries, is_overdue = self._ask(chunk)
         if deliveries.total > accepted + unknown:
-            self._add_untold(accepted, unknown)
+            self._add_unreported(accepted, unknown)
             return
         seen = self._add_deliveries(deliveries)
         found = max(0, seen - accepted)
@@ -203,7 +203,7 @@ class _RecipientCounts:
         self._add_unknown(unknown - found)
         self.accepted += accepted + found
 
-    def _add_untold(self, accepted: int, unknown: int) -> None:
+    def _add_unreported(self, accepted: int, unknown: int) -> None:
         self.other[INDISTINCT] += accepted
         self._add_unknown(unknown)
         self.accepted += accepted
