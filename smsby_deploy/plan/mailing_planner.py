@@ -16,7 +16,7 @@ from smsby_deploy.lock.stored_mailings import find, read_some
 from smsby_deploy.plan import collision_reasons, reasons
 from smsby_deploy.plan.account_facts import FactCheck
 from smsby_deploy.plan.account_names import AccountNames
-from smsby_deploy.plan.desired import Desired, keep_fingerprints
+from smsby_deploy.plan.desired import ChunkPlan, Desired, keep_fingerprints
 from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_recorded
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import check_mailing
@@ -260,6 +260,8 @@ class MailingPlanner:
     def _note(self, mailing: Mailing, decision: Decision, here: Situation) -> None:
         if decision.action in SENDING:
             self.problems.extend(_find_lateness(mailing, here.unsent_times, self.now))
+        if decision.action in NEW_COMMITTING and here.steps:
+            self.problems.extend(_find_lone_wave(mailing, here.desired.chunks))
         if decision.is_overdue:
             self.problems.append(_warn_of_overdue(mailing))
         for code, message in decision.notes:
@@ -296,6 +298,17 @@ def _find_lateness(mailing: Mailing, times: Sequence[datetime | None], now: date
             )
         location = mailing.schedule_location or mailing.location
         yield Problem(Severity.WARNING, "LATE", message, mailing.address, location)
+
+
+def _find_lone_wave(mailing: Mailing, chunks: Sequence[ChunkPlan]) -> Iterable[Problem]:
+    """Note that all recipients are in one wave, so that nothing is left for a verdict to stop."""
+    waves = {chunk.wave for chunk in chunks if chunk.recipients}
+    if len(waves) == 1 and None not in waves:
+        message = sentence(
+            "all of its recipients are in wave {wave}, so none of them waits for a verdict",
+            wave=waves.pop(),
+        )
+        yield Problem(Severity.NOTE, "ONE_WAVE", message, mailing.address, mailing.location)
 
 
 def _warn_of_overdue(mailing: Mailing) -> Problem:

@@ -78,8 +78,8 @@ def test_each_wave_is_sent_after_a_verdict(shop: Shop) -> None:
     assert (sizes[1], sum(sizes.values()), planned["recipients"]) == (6, 20, 20)
     assert [one["cost"] for one in planned["waves"]] == [money(size * _PRICE) for size in sizes.values()]
     assert {one["wave"] for one in planned["chunks"]} == set(sizes)
-    for form in ("text", "markdown", "html"):
-        assert "1: 6 recipients, 6 parts, 0.156; 2: " in shop.run("plan", "--format", form).out
+    for form, between in (("text", "; "), ("markdown", "; "), ("html", "\n")):
+        assert f"1: 6 recipients, 6 parts, 0.156{between}2: " in shop.run("plan", "--format", form).out
     done = shop.run("apply", "plan.json")
     assert (done.code, "6 recipients  sale/vip" in done.out, "0.156 BYN" in done.out) == (0, True, True)
     assert "wave 1 of 3 was sent; `apply --due` judges it from" in done.out
@@ -353,6 +353,7 @@ def test_rehearsal_has_no_waves(shop: Shop) -> None:
     """In a sandbox everything is sent at once, so that a rehearsal needs no hours."""
     shop.settings(delay=0, fates=_DELIVERED)
     _write(shop)
+    assert "ONE_WAVE" not in shop.run("--env", "sandbox", "plan").out
     done = shop.run("--env", "sandbox", "apply", "--auto-approve", "--format", "json")
     assert (done.code, done.json["mailings"][0]["recipients"]) == (0, 20), done.err
     assert _sent(shop) == set(_PHONES)

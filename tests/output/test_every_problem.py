@@ -138,6 +138,9 @@ CASES: dict[str, Case] = {
         then=(("sale.yaml", Case(top="schedule_time: 2026-12-01T10:00:00\n", text=_CANCELLED).campaign()),),
     ),
     "NOT_READ": Case(mailing=_sql(_QUERY)),
+    "ONE_WAVE": Case(
+        "    text: Hi\n    waves: [{people: 200, after: 45m, delivered: 90}, rest]\n", commands=(("plan", "--offline"),)
+    ),
     "OPTED_OUT_LATE": Case(
         top="schedule_time: 2026-12-01T10:00:00\n", project="suppress: [out.csv]\n", commands=(_SENT, *_PLAN),
         files={"out.csv": "phone\n375293333333\n"}, then=(("out.csv", "phone\n375291111111\n"),),
