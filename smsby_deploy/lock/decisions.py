@@ -92,6 +92,11 @@ class WaveVerdict:
     reason: str = ""
 
     @property
+    def is_users_go(self) -> bool:
+        """Whether a user has let the next wave go."""
+        return self.kind is VerdictKind.GO and self.by is not None
+
+    @property
     def signature(self) -> str:
         """Who decided it, when and why; empty if the figures did."""
         return "" if self.by is None else signature_of(self.by, self.at, self.reason)

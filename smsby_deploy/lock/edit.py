@@ -85,18 +85,18 @@ class LockEdit:
         """Record that a user lets the next wave go, and return the number of the last one.
 
         Raises:
-            UsageError: the mailing is not recorded, or the verdict about its last wave is not "stop".
+            UsageError: the mailing is not recorded, or no verdict about its last wave needs one of a user.
             Refused: it was ended.
         """
         entry = self.entry(address)
         if entry.ending is not None:
-            show = f"`smsby-deploy lock show {address}` shows the record"
-            raise Refused(f"{address} is already {entry.ending}", hint=show)
-        last = entry.verdicts[-1] if entry.verdicts else None
-        if last is None or last.kind is not VerdictKind.STOP or entry.is_complete:
-            raise UsageError(
-                f"{address} was not stopped after a wave", hint="`smsby-deploy plan` says what it waits for"
+            raise Refused(
+                f"{address} is already {entry.ending}", hint=f"see `smsby-deploy lock show {address}`"
             )
+        last = entry.verdicts[-1] if entry.verdicts else None
+        if last is None or last.is_users_go or entry.is_complete:
+            hint = "`smsby-deploy plan` says what it waits for"
+            raise UsageError(f"{address} was not stopped after a wave", hint=hint)
         own = replace(last, kind=VerdictKind.GO, at=self._at, by=self._by, reason=self._reason)
         fields = {"address": address, "verdict": verdict_document(own)}
         self._write(address, f"wave {own.wave}: go", [(EventKind.VERDICT, fields)])

@@ -6,7 +6,7 @@ Everything follows from its chunks and the recorded verdicts, so a crash leaves 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -16,6 +16,8 @@ from smsby_deploy.lock.decisions import VerdictKind, WaveVerdict
 from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, Entry
 from smsby_deploy.wording import sentence
 
+_LASTS = timedelta(days=1)  # longer than any quiet hours
+
 
 class Gate(Enum):
     """What must happen before anything of a wave is sent."""
@@ -23,7 +25,7 @@ class Gate(Enum):
     OPEN = auto()  # nothing: it is the first one, or the verdict about the one before is go
     EARLY = auto()  # the wave before was sent too recently to be judged
     JUDGE = auto()  # the wave before is to be judged
-    STOPPED = auto()  # a user must decide: the verdict about the wave before is stop
+    STOPPED = auto()  # a user must decide: the verdict about the wave before is stop, or too old
 
 
 class WaveProgress(NamedTuple):
@@ -84,10 +86,16 @@ def find_progress(
     window = Window(start + step.after, start + step.give_up)
     verdict = next((one for one in reversed(entry.verdicts) if one.wave == before), None)
     if verdict is not None:
-        gate = Gate.OPEN if verdict.kind is VerdictKind.GO else Gate.STOPPED
+        is_open = sent[number] or _holds(verdict, now)
+        gate = Gate.OPEN if verdict.kind is VerdictKind.GO and is_open else Gate.STOPPED
     else:
         gate = Gate.EARLY if now < window.opens else Gate.JUDGE
     return WaveProgress(number, len(steps), gate, before, window, verdict, is_begun=sent[number])
+
+
+def _holds(verdict: WaveVerdict, now: datetime) -> bool:
+    """Whether a verdict is not too old: that of figures lasts a day, that of a user for ever."""
+    return verdict.by is not None or now < datetime.fromisoformat(verdict.at) + _LASTS
 
 
 def has_later_wave(entry: Entry) -> bool:
@@ -152,6 +160,10 @@ def why_stopped(progress: WaveProgress, address: str) -> str:
     window, at = progress.window, datetime.fromisoformat(progress.verdict.at)
     is_late = window is not None and progress.verdict.by is None and window.is_over(at)
     late = sentence(", but it had no verdict until {time}", time=window.closes) if window and is_late else ""
+    if progress.verdict.kind is VerdictKind.GO:
+        late = sentence(
+            ", but wave {next} was not sent within a day of {time}", next=progress.number, time=at
+        )
     return sentence(
         "wave {number} of {count}: {figures}{late}, so nothing more is sent; to send wave {next} all the same, run "
         "`smsby-deploy lock resolve {address} --go`, to end it `smsby-deploy lock abandon {address}`",

@@ -357,3 +357,17 @@ def test_rehearsal_has_no_waves(shop: Shop) -> None:
     done = shop.run("--env", "sandbox", "apply", "--auto-approve", "--format", "json")
     assert (done.code, done.json["mailings"][0]["recipients"]) == (0, 20), done.err
     assert _sent(shop) == set(_PHONES)
+
+
+def test_go_of_the_figures_holds_for_a_day(begun: Shop) -> None:
+    """What was held up for longer, here by a freeze, needs a user: figures of last week must not send anything."""
+    begun.write("smsby.yaml", f"{PROJECT}freeze: the shop is closed\n")
+    assert _due(begun, _AFTER, code=4)["error"].startswith("frozen: ")
+    assert [kind for _, kind, _ in _verdicts(begun)] == ["go"]
+    begun.write("smsby.yaml", PROJECT)
+    late = _AFTER + 25 * 3600
+    assert "but wave 2 was not sent within a day of" in _due(begun, late, code=4)["error"]
+    assert _action(begun, late)["reason_code"] == "wave"
+    assert len(_sent(begun)) == 6
+    assert begun.run("lock", "resolve", "sale/vip", "--go", "--reason", "open again").code == 0
+    assert _due(begun, late)["outcome"] == "sent"

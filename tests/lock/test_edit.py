@@ -273,7 +273,10 @@ def test_nothing_to_go_on_with(desk: Desk, case: str) -> None:
     """Only what was stopped, and not ended."""
     recorded = {
         "no waves": entry(ACCEPTED, ChunkState.PENDING),
-        "go already": _stopped(ACCEPTED, ChunkState.PENDING, kind=VerdictKind.GO),
+        "go already": replace(
+            one := _stopped(ACCEPTED, ChunkState.PENDING, kind=VerdictKind.GO),
+            verdicts=(replace(one.verdicts[0], by="anna"),),
+        ),
         "complete": _stopped(ACCEPTED, ACCEPTED),
         "abandoned": replace(
             _stopped(ACCEPTED, ChunkState.PENDING),

@@ -46,6 +46,10 @@ def _verdict(wave: int, kind: VerdictKind) -> WaveVerdict:
     return WaveVerdict(wave, kind, _NOW.isoformat(), 2, 1, 1)
 
 
+def _old_go(by: str | None = None) -> WaveVerdict:
+    return WaveVerdict(1, VerdictKind.GO, (_NOW - 24 * _HOUR).isoformat(), 2, 2, 0, by)
+
+
 @pytest.mark.parametrize(
     ("figures", "step", "verdict"),
     [
@@ -108,6 +112,15 @@ _CASES = {
     "second wave sent": (
         _entry((1, A), (2, A), (3, P), verdicts=(_verdict(1, VerdictKind.GO),)),
         (3, Gate.JUDGE, 2, False),
+    ),
+    "go, a day ago": (_entry((1, A), (2, P), verdicts=(_old_go(),)), (2, Gate.STOPPED, 1, False)),
+    "go by a user, a day ago": (
+        _entry((1, A), (2, P), verdicts=(_old_go(by="anna"),)),
+        (2, Gate.OPEN, 1, False),
+    ),
+    "go, a day ago, and begun": (
+        _entry((1, A), (2, A), (2, P), verdicts=(_old_go(),)),
+        (2, Gate.OPEN, 1, True),
     ),
     "chunks in another order": (_entry((3, P), (2, P), (1, A)), (2, Gate.JUDGE, 1, False)),
     "an empty wave between": (_entry((1, A), (3, P)), (3, Gate.JUDGE, 1, False)),
