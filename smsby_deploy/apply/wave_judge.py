@@ -9,12 +9,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from smsby_deploy.apply.context import ApplyRequest
-from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.clock import Window
+from smsby_deploy.config.declarations import Mailing, Wave
 from smsby_deploy.lock.binding import check_service, find_binding
 from smsby_deploy.lock.decisions import VerdictKind, WaveVerdict
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.plan.list_check import shows_any
-from smsby_deploy.plan.wave_progress import WaveFigures, WaveProgress, judge
+from smsby_deploy.plan.wave_progress import WaveFigures, WaveProgress
 from smsby_deploy.smsby.deliveries import BulkMailingStatus, DeliveryStatus
 from smsby_deploy.status.delivery_counts import DeliveryCounts
 from smsby_deploy.status.remote_reports import RemoteReports
@@ -72,6 +73,20 @@ class WaveJudge:
         documented, _ = counts.by_status()
         undelivered = documented[DeliveryStatus.UNDELIVERED] + counts.failed.total()
         return WaveFigures(recipients, documented[DeliveryStatus.DELIVERED], undelivered)
+
+
+def judge(figures: WaveFigures, step: Wave, window: Window, now: datetime) -> VerdictKind | None:
+    """Return the verdict about a wave; None if there is none yet.
+
+    What sms.by does not report is no success. Once `window` is over there is no "go" any more: a runner that was down must
+    not send the rest days later.
+    """
+    sent, delivered, undelivered = figures
+    least = step.delivered if step.delivered is not None else 100 - (step.undelivered or 0)
+    most = min(one for one in (step.undelivered, 100 - least) if one is not None)
+    if not sent or undelivered * 100 > most * sent or window.is_over(now):
+        return VerdictKind.STOP
+    return VerdictKind.GO if delivered * 100 >= least * sent else None
 
 
 def make_verdict(number: int, kind: VerdictKind, figures: WaveFigures, now: datetime) -> WaveVerdict:

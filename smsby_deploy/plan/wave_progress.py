@@ -1,4 +1,4 @@
-"""How far a mailing with waves has come, and what follows from the figures of a wave.
+"""How far a mailing with waves has come, and what is said about it.
 
 Everything follows from its chunks and the recorded verdicts, so a crash leaves a mailing in the wave where it was.
 """
@@ -125,20 +125,6 @@ def when_sent(entry: Entry, wave: int) -> datetime:
             accepted = None if chunk.accepted_at is None else datetime.fromisoformat(chunk.accepted_at)
             found += [one for one in (time, accepted) if one is not None]
     return max(found[1:], default=found[0])
-
-
-def judge(figures: WaveFigures, step: Wave, window: Window, now: datetime) -> VerdictKind | None:
-    """Return the verdict about a wave; None if there is none yet.
-
-    What sms.by does not report is no success. Once `window` is over there is no "go" any more: a runner that was down must
-    not send the rest days later.
-    """
-    sent, delivered, undelivered = figures
-    least = step.delivered if step.delivered is not None else 100 - (step.undelivered or 0)
-    most = min(one for one in (step.undelivered, 100 - least) if one is not None)
-    if not sent or undelivered * 100 > most * sent or window.is_over(now):
-        return VerdictKind.STOP
-    return VerdictKind.GO if delivered * 100 >= least * sent else None
 
 
 def describe_figures(verdict: WaveVerdict | WaveFigures) -> str:

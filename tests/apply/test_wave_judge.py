@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smsby_deploy.apply.hand_over import hand_over, watch_due
 from smsby_deploy.apply.result import ApplyResult
 from smsby_deploy.apply.run import apply_plan
+from smsby_deploy.apply.wave_judge import judge
+from smsby_deploy.clock import Window
+from smsby_deploy.config.declarations import Wave
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.decisions import VerdictKind
 from smsby_deploy.lock.records import Entry
+from smsby_deploy.plan.wave_progress import WaveFigures
 from tests.apply.fake_dispatch import VirtualClock
 from tests.apply.fake_smsby import OFFLINE, PHONES, Shop, error, ok
 from tests.apply.test_preflight import _request
@@ -133,3 +141,54 @@ def test_watch_sends_all_waves(begun: Shop) -> None:
     assert result.exit_code is ExitCode.DONE
     assert _entry(begun).is_complete
     assert any("no verdict yet" in line for line in begun.lines)
+
+
+_HOUR = timedelta(hours=1)
+_NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
+_STEP = Wave(size=2, after=_HOUR, give_up=6 * _HOUR, delivered=90, undelivered=5)
+_OPEN = Window(_NOW - _HOUR, _NOW + _HOUR)
+
+
+@pytest.mark.parametrize(
+    ("figures", "step", "verdict"),
+    [
+        ((100, 90, 5), _STEP, "go"),
+        ((100, 89, 5), _STEP, None),  # the last ones may still be delivered
+        ((100, 90, 6), _STEP, "stop"),
+        ((100, 0, 0), _STEP, None),
+        ((0, 0, 0), _STEP, "stop"),  # no recipient got it, so nothing is known
+        ((100, 89, 10), Wave(delivered=90), None),
+        ((100, 89, 11), Wave(delivered=90), "stop"),  # 90 cannot be reached any more
+        ((100, 90, 10), Wave(delivered=90), "go"),
+        ((100, 0, 5), Wave(undelivered=5), None),  # silence is no success
+        ((100, 94, 5), Wave(undelivered=5), None),
+        ((100, 95, 5), Wave(undelivered=5), "go"),
+        ((100, 95, 6), Wave(undelivered=5), "stop"),
+        ((3, 2, 0), Wave(delivered=67), None),  # 66.7 is less than 67
+        ((100, 100, 0), Wave(delivered=100, undelivered=0), "go"),
+        ((100, 99, 1), Wave(delivered=100), "stop"),
+    ],
+)
+def test_judge(figures: tuple[int, int, int], step: Wave, verdict: str | None) -> None:
+    """Go, stop, or no verdict yet."""
+    assert judge(WaveFigures(*figures), step, _OPEN, _NOW) == verdict
+
+
+@given(st.integers(0, 50), st.integers(0, 50), st.integers(1, 50))
+def test_no_verdict_after_the_last_moment_is_go(delivered: int, undelivered: int, open_: int) -> None:
+    """Once the window is over, the mailing stops, whatever the figures say."""
+    figures = WaveFigures(delivered + undelivered + open_, delivered, undelivered)
+    assert judge(figures, _STEP, _OPEN, _OPEN.closes) is VerdictKind.STOP
+
+
+@given(st.integers(1, 60), st.integers(0, 60), st.integers(0, 60), st.integers(0, 100), st.integers(0, 100))
+def test_more_reports_never_reverse_a_verdict(
+    sent: int, delivered: int, undelivered: int, least: int, most: int
+) -> None:
+    """A stop by its figures stays one when the open messages are delivered; so a verdict need not wait for them."""
+    delivered = min(delivered, sent)
+    undelivered = min(undelivered, sent - delivered)
+    step = Wave(delivered=least, undelivered=most)
+    all_delivered = WaveFigures(sent, sent - undelivered, undelivered)
+    if judge(WaveFigures(sent, delivered, undelivered), step, _OPEN, _NOW) is VerdictKind.STOP:
+        assert judge(all_delivered, step, _OPEN, _NOW) is VerdictKind.STOP
