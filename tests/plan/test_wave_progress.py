@@ -1,4 +1,4 @@
-"""How far a mailing with waves has come, and what follows from the figures of a wave."""
+"""How far a mailing with waves has come: the wave that is next, and what it waits for."""
 
 from __future__ import annotations
 
