@@ -26,7 +26,9 @@ from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.output.terminal import output_of, write_parts
 
 if TYPE_CHECKING:
-    from smsby_deploy.apply.context import Event
+    from collections.abc import Callable
+
+    from smsby_deploy.apply.context import ApplyRequest, Event
     from smsby_deploy.apply.result import ApplyResult
     from smsby_deploy.config.declarations import Project
     from smsby_deploy.lock.binding import Binding
@@ -216,6 +218,17 @@ def _write_warnings(context: Context, plan: Plan, progress: Progress) -> None:
         write_problems(warnings, sys.stderr, color=context.color)
 
 
+def _runner(way: _Way) -> Callable[[ApplyRequest], ApplyResult]:
+    """Return what does it; an apply of a plan does not load what judges waves."""
+    if way is _Way.PLAN:
+        from smsby_deploy.apply.run import apply_plan
+
+        return apply_plan
+    from smsby_deploy.apply.hand_over import hand_over, watch_due
+
+    return hand_over if way is _Way.DUE else watch_due
+
+
 def _apply(
     approval: _Approval,
     project: Project,
@@ -224,15 +237,13 @@ def _apply(
     select: tuple[str, ...],
     lock_timeout: float,
 ) -> ApplyResult:
-    from smsby_deploy.apply.hand_over import hand_over, watch_due
-    from smsby_deploy.apply.run import ApplyRequest, apply_plan
+    from smsby_deploy.apply.context import ApplyRequest
     from smsby_deploy.cli.account import open_sender
     from smsby_deploy.cli.session import load, open_lock, progress_of
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.plan_file import read_plan
 
-    context, clock = approval.context, SystemClock()
-    run = {_Way.PLAN: apply_plan, _Way.DUE: hand_over, _Way.WATCH: watch_due}[way]
+    context, clock, run = approval.context, SystemClock(), _runner(way)
     here = _binding(context, project)
     with progress_of(context, clock) as progress:
         progress.step("planning")
