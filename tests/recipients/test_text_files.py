@@ -79,7 +79,7 @@ def _read_simply(path: Path, encoding: str, delimiter: str) -> _SimpleReading:
         except BadPhone:
             found.problems.append(("PHONE", line))
             continue
-        values = [_without_mark(cell.strip()) for cell in record[1:]]
+        values = [_without_mark(_with_plain_breaks(cell).strip()) for cell in record[1:]]
         if phone in first:
             found.repeated.append(line)
             if values != first[phone]:
@@ -93,6 +93,10 @@ def _read_simply(path: Path, encoding: str, delimiter: str) -> _SimpleReading:
     if not found.rows or (not found.recipients and not found.problems):
         found.problems.append(("EMPTY_AUDIENCE", 5))
     return found
+
+
+def _with_plain_breaks(cell: str) -> str:
+    return cell.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _without_mark(cell: str) -> str:
@@ -156,6 +160,7 @@ _HEADERS = st.sampled_from(
 @example(  # the character that marks row ends is in a cell, just where a row would end
     "phone|name", [("375291111111", ["x", "\x7f"], "\n"), "z\n"], ",", "utf-8", False, 5, 5
 )
+@example("phone|name", [("375291111111", ['"Анна\rАнна"'], "\n")], ",", "utf-8", False, 1, 1)
 @example("phone|name", [("375291111111", ["x"], "\n"), ('"2\n"', ["x"], "\n")], ";", "utf-8", False, 1, 1)
 def test_text_file_blocks_may_end_anywhere(
     header: str,
