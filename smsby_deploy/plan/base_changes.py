@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import NamedTuple
@@ -17,7 +17,6 @@ from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
 from smsby_deploy.lock.archive import read_archive, with_archived
 from smsby_deploy.lock.records import Entry, EntryState, Lock
 from smsby_deploy.lock.serialization import entry_digest
-from smsby_deploy.plan.model import Plan
 from smsby_deploy.privacy import HIDDEN, hide_token, mask_phone, mask_phones, shown_url
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts, FactName
@@ -131,16 +130,17 @@ def compare_locks(before: Lock, after: Lock, side: LockSide) -> Iterator[Problem
     yield from problems
 
 
-def compare_with_plan(saved: Plan, lock: Lock, side: LockSide) -> Iterator[Problem]:
-    """Report every entry of `lock` that differs from what a saved plan was made against.
+def compare_with_stamps(
+    stamps: Mapping[str, str], lock: Lock, side: LockSide, selected: Collection[str] | None = None
+) -> Iterator[Problem]:
+    """Report every entry of `lock` that differs from its stamp in a saved plan.
 
-    Such a plan knows only the mailings that it selects.
+    `selected` are the only mailings that such a plan knows, None if it knows all.
     """
-    known = {action.address for action in saved.actions}
-    seen = lock = with_archived(lock, saved.lock.entries.keys()).lock
-    if saved.select:
-        seen = replace(lock, mailings={one: entry for one, entry in lock.mailings.items() if one in known})
-    yield from _compare_entries(saved.lock.entries, {}, seen, side)
+    seen = lock = with_archived(lock, stamps.keys()).lock
+    if selected is not None:
+        seen = replace(lock, mailings={one: entry for one, entry in lock.mailings.items() if one in selected})
+    yield from _compare_entries(stamps, {}, seen, side)
 
 
 # --- Settings --------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from smsby_deploy.plan.base_changes import (
     compare_locks,
     compare_settings,
     compare_signers,
-    compare_with_plan,
+    compare_with_stamps,
 )
 from smsby_deploy.plan.chunks import OnBatch
 from smsby_deploy.plan.comparison import AudienceSets, Base, base_of_lock, base_of_plan
@@ -165,7 +165,8 @@ def compare_plan(
             base=base.label,
         )
         changes = BaseChanges(base.label, gaps=() if is_same else (gap,))
-        found = [*compare_with_plan(base.plan, lock, side)]
+        selected = {one.address for one in base.plan.actions} if base.plan.select else None
+        found = [*compare_with_stamps(base.plan.lock.entries, lock, side, selected)]
     else:
         after = read_yaml(project.root / PROJECT_FILE, PROJECT_FILE)
         settings = () if base.settings is None else compare_settings(base.settings, after, token)

@@ -21,14 +21,12 @@ from smsby_deploy.plan.base_changes import (
     compare_facts,
     compare_locks,
     compare_settings,
-    compare_with_plan,
+    compare_with_stamps,
 )
-from smsby_deploy.plan.model import ActionKind, LockStamp
 from smsby_deploy.privacy import HIDDEN
 from smsby_deploy.problems import Location, Severity
 from smsby_deploy.smsby.facts import AccountFacts, Fact, FactName, FactState, Gap
 from tests.lock.examples import entry
-from tests.output import examples
 
 _SIDE = LockSide("smsby.lock.json", "main")
 
@@ -246,15 +244,14 @@ def test_compare_locks_finds_where_it_belongs(changes: dict[str, Any], words: st
     assert message.startswith(f"{words} from those of main")
 
 
-def test_compare_with_plan_knows_only_what_it_selects() -> None:
+def test_compare_with_stamps_knows_only_what_is_selected() -> None:
     """Entries of mailings that a saved plan leaves out on purpose are no difference."""
-    stamp = LockStamp(3, "line", {"sale/a": entry_digest(_LOCK.mailings["sale/a"])})
-    saved = replace(examples.plan(examples.action("sale/a", ActionKind.NOOP)), lock=stamp)
-    found = [one.address for one in compare_with_plan(saved, _LOCK, _SIDE)]
+    stamps = {"sale/a": entry_digest(_LOCK.mailings["sale/a"])}
+    found = [one.address for one in compare_with_stamps(stamps, _LOCK, _SIDE)]
     assert found == ["sale/b"]
-    assert [*compare_with_plan(replace(saved, select=("sale/a",)), _LOCK, _SIDE)] == []
+    assert [*compare_with_stamps(stamps, _LOCK, _SIDE, {"sale/a"})] == []
     edited = _LOCK.with_entry("sale/a", entry(ChunkState.UNKNOWN))
-    (problem,) = compare_with_plan(replace(saved, select=("sale/a",)), edited, _SIDE)
+    (problem,) = compare_with_stamps(stamps, edited, _SIDE, {"sale/a"})
     assert problem.message.startswith("recorded differently than in main; ")
 
 

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from smsby_deploy.cli.main import run
 from smsby_deploy.config.project_loader import load_project
-from smsby_deploy.lock.records import Lock
+from smsby_deploy.lock.records import ChunkState, Lock
 from smsby_deploy.lock.serialization import write_lock
 from smsby_deploy.plan.comparison import Base, base_of_lock
 from smsby_deploy.plan.model import Plan
-from smsby_deploy.plan.planner import make_plan
-from smsby_deploy.plan.review import Baseline, CheckoutBase, PlanReviewer, measure_base, read_base
+from smsby_deploy.plan.planner import MeasuredFiles, make_plan
+from smsby_deploy.plan.review import (
+    Baseline,
+    CheckoutBase,
+    PlanReviewer,
+    SavedBase,
+    compare_plan,
+    measure_base,
+    read_base,
+)
+from smsby_deploy.recipients.phone_set import PhoneSet
 from tests.lock.examples import entry
 from tests.plan.examples import FixedClock
 
@@ -123,6 +133,21 @@ def test_base_counts_who_joined_and_left(tmp_path: Path) -> None:
     assert {mailing.moved for mailing in reviewer.base(plan).mailings.values()} == {(1, 2)}
     plan, reviewer = _review(before, _read_base(before))
     assert {mailing.moved for mailing in reviewer.base(plan).mailings.values()} == {None}
+
+
+def test_plan_is_compared_only_with_what_a_saved_one_selects(tmp_path: Path) -> None:
+    """The lock has entries of mailings that a saved plan of one mailing leaves out; they are no difference."""
+    folder = _write_project(tmp_path / "shop", _ROWS)
+    loaded = load_project(folder, {})
+    lock = Lock("shop", mailings={one: entry(ChunkState.ACCEPTED) for one in ("sale/vip", "sale/all")})
+    files = MeasuredFiles(loaded, (), lock, frozenset(), (), (), PhoneSet(), ())
+    saved, _ = _review(folder, Baseline(base_of_lock(lock)))
+    for select, changes in (((), 2), (("sale/vip",), 1)):
+        known = tuple(one for one in saved.actions if not select or one.address in select)
+        base = SavedBase(replace(saved, select=select, actions=known), "plan.json")
+        compared = compare_plan(saved, base, files, "").changes
+        assert compared is not None
+        assert compared.lock_changes == changes
 
 
 def test_base_without_a_mailing_of_the_plan(tmp_path: Path) -> None:
