@@ -78,8 +78,8 @@ def _make_report(context: Context, by: str, since: str | None) -> tuple[UsageRep
     from smsby_deploy.config.environments import find_lock_places
     from smsby_deploy.lock.places import open_lock_at
     from smsby_deploy.status.collect import read_since
-    from smsby_deploy.status.usage_report import UsageSource, make_usage_report, read_groupings
-    from smsby_deploy.status.usage_shares import GroupKind
+    from smsby_deploy.status.usage_groups import GroupKind, read_groupings
+    from smsby_deploy.status.usage_report import UsageSource, make_usage_report
 
     groupings = read_groupings(by)
     project, now = load(context).project, SystemClock().now()
@@ -121,7 +121,7 @@ def _remembered(context: Context, project: Project) -> DeliveriesOf:
 
 
 def _writer(report: UsageReport, form: str, language: str, *, color: bool) -> Callable[[TextIO], None]:
-    from smsby_deploy.output import usage_page, usage_report
+    from smsby_deploy.output import usage_exports, usage_page
     from smsby_deploy.output.json_documents import json_text
     from smsby_deploy.output.translation import translator
 
@@ -129,10 +129,10 @@ def _writer(report: UsageReport, form: str, language: str, *, color: bool) -> Ca
         return lambda stream: usage_page.write_usage(report, stream, color=color)
     spoken = translator(language)
     texts = {
-        "json": lambda: json_text(usage_report.usage_document(report)),
+        "json": lambda: json_text(usage_exports.usage_document(report)),
         "markdown": lambda: usage_page.usage_markdown(report, spoken),
-        "csv": lambda: usage_report.usage_csv(report),
+        "csv": lambda: usage_exports.usage_csv(report),
         "html": lambda: usage_page.usage_html(report, tool=f"smsby-deploy {__version__}", language=spoken),
-        "openmetrics": lambda: usage_report.usage_openmetrics(report),
+        "openmetrics": lambda: usage_exports.usage_openmetrics(report),
     }
     return lambda stream: write_text(texts[form](), stream)

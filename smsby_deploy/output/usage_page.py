@@ -12,12 +12,13 @@ from smsby_deploy.output.console import Column, Row, make_console, table_lines, 
 from smsby_deploy.output.markdown import escape, table_row
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.output.values import safe_line
-from smsby_deploy.status.usage_shares import GroupKind
+from smsby_deploy.status.usage_groups import GroupKind
 from smsby_deploy.wording import Sentence, sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.output.status_html import Section
-    from smsby_deploy.status.usage_report import Grouping, Sum, UsageReport, UsageRow
+    from smsby_deploy.status.usage_groups import Grouping
+    from smsby_deploy.status.usage_report import Sum, UsageReport, UsageRow
 
 _COSTS = ("planned", "billed", "difference")
 _HEADS = ("mailings", "recipients", "parts", *_COSTS)

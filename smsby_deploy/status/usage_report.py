@@ -14,56 +14,18 @@ from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.archive import with_archived, with_newer
 from smsby_deploy.lock.counts import Deliveries
 from smsby_deploy.lock.records import ChunkRecord, Entry, Lock
 from smsby_deploy.plan.wave_progress import plan_of
+from smsby_deploy.status.usage_groups import Grouping, GroupKind
 from smsby_deploy.status.usage_shares import (
-    GroupKind,
     Share,
     accepted_chunks,
     count_left_out,
     shares_of,
     whole_share,
 )
-
-_LABEL = "label:"
-
-
-class Grouping(NamedTuple):
-    """One thing to add up by: a kind, or the label of this name."""
-
-    kind: GroupKind | None
-    label: str = ""
-
-    @property
-    def name(self) -> str:
-        return self.kind.value if self.kind is not None else f"{_LABEL}{self.label}"
-
-
-def read_groupings(text: str) -> tuple[Grouping, ...]:
-    """Return what `--by` names, e.g. `month,label:owner`.
-
-    Raises:
-        UsageError: it names something else, or the same twice.
-    """
-    names = [name.strip() for name in text.split(",")]
-    kinds = {kind.value: kind for kind in GroupKind}
-    unknown = next((name for name in names if name not in kinds and not name.removeprefix(_LABEL)), None)
-    unknown = next((name for name in names if name not in kinds and not name.startswith(_LABEL)), unknown)
-    if unknown is not None or len(set(names)) < len(names):
-        message = "names a group twice" if unknown is None else f"cannot add up by {unknown!r}"
-        raise UsageError(
-            f"--by: {message}", hint=f"use some of {', '.join((*kinds, 'label:KEY'))}, joined by commas"
-        )
-    if {GroupKind.PREFIX, GroupKind.VARIANT} <= set(names):
-        raise UsageError(
-            "--by: prefix and variant cannot be combined",
-            hint="the lock has the prefixes of a mailing, not those of each variant: use one of them",
-        )
-    return tuple(Grouping(kinds.get(name), name.removeprefix(_LABEL)) for name in names)
-
 
 DeliveriesOf = Callable[[Entry, ChunkRecord], Deliveries | None]  # of one chunk; None: not final or unknown
 

@@ -8,30 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.lock.counts import Deliveries
 from smsby_deploy.lock.records import DONE, ChunkRecord, Entry
+from smsby_deploy.status.usage_groups import GroupKind
 
 _SMALLEST = Decimal("0.000001")  # of a share of a cost
 ChunkDeliveries = Callable[[ChunkRecord], Deliveries | None]  # of a chunk that is final, as far as known
-
-
-class GroupKind(StrEnum):
-    """What sends can be grouped by, besides a label."""
-
-    MONTH = "month"
-    CAMPAIGN = "campaign"
-    MAILING = "mailing"
-    VARIANT = "variant"
-    PREFIX = "prefix"
-    ENVIRONMENT = "environment"
-    PLAN = "plan"
-    SIGNED_BY = "signed_by"
-    APPLIED_BY = "applied_by"
-    STATE = "state"
 
 
 class Share(NamedTuple):

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from smsby_deploy.output.translation import translator
 from smsby_deploy.output.usage_page import usage_html, usage_markdown, usage_notes, write_usage
-from smsby_deploy.status.usage_report import Sum, read_groupings
+from smsby_deploy.status.usage_groups import read_groupings
+from smsby_deploy.status.usage_report import Sum
 from tests.output.usage_examples import USAGE, USAGE_BY_VARIANT
 
 

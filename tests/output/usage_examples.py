@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from smsby_deploy.status.usage_report import Sum, UsageReport, UsageRow, read_groupings
+from smsby_deploy.status.usage_groups import read_groupings
+from smsby_deploy.status.usage_report import Sum, UsageReport, UsageRow
 
 EVIL = '=1+1"\\\n<b>'
 

@@ -6,20 +6,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.counts import Billed, PrefixCount
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
 from smsby_deploy.lock.records import AppliedBy, Apply, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.status.usage_groups import read_groupings
 from smsby_deploy.status.usage_report import (
     UsageReport,
     UsageRow,
     UsageSource,
     make_usage_report,
-    read_groupings,
 )
 
 _NOW = datetime(2026, 12, 2, tzinfo=UTC)
@@ -140,20 +138,6 @@ def test_rows_add_up_to_totals(entries: list[Entry], by: str) -> None:
     planned = sum((row.planned.total or Decimal(0) for row in report.rows), Decimal(0))
     whole = sum((row.planned.total or Decimal(0) for row in report.totals), Decimal(0))
     assert abs(planned - whole) < Decimal("0.0001")
-
-
-@pytest.mark.parametrize("by", ["", "week", "label:", "month,month", "label"])
-def test_groupings_that_do_not_exist(by: str) -> None:
-    """Each is wrong usage, with what there is."""
-    with pytest.raises(UsageError) as caught:
-        read_groupings(by)
-    assert ", environment, plan, signed_by, applied_by, state, label:KEY" in (caught.value.hint or "")
-
-
-def test_prefix_and_variant_do_not_go_together() -> None:
-    """The lock has no prefixes of a variant."""
-    with pytest.raises(UsageError, match="prefix and variant cannot be combined"):
-        read_groupings("prefix,variant")
 
 
 def test_chain_from_plan_to_state() -> None:

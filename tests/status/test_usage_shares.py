@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.lock.counts import Deliveries, PrefixCount, VariantCount
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
-from smsby_deploy.status.usage_shares import GroupKind, Share, accepted_chunks, count_left_out, shares_of
+from smsby_deploy.status.usage_groups import GroupKind
+from smsby_deploy.status.usage_shares import Share, accepted_chunks, count_left_out, shares_of
 
 _VARIANTS = {
     "a": VariantCount(4, 4, "0.4"),

@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from smsby_deploy.output.usage_report import usage_csv, usage_document, usage_openmetrics
+from smsby_deploy.output.usage_exports import usage_csv, usage_document, usage_openmetrics
 from tests.output.usage_examples import USAGE, USAGE_BY_VARIANT
 
 
