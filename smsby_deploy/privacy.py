@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from smsby_deploy.numbering_plan import ANY_MOBILE_CODE
+
 if TYPE_CHECKING:
     from logging import LogRecord
 
@@ -23,7 +25,7 @@ _WIDE_GAP = r"[\s()+.\-\u2010-\u2015\u00a0]*"  # between the digits of a known n
 # Patterns are strings, which `re` compiles at their first use: most commands mask nothing.
 _ONE_NUMBER = (
     rf"(?:(?:\+?375|8{_GAP}0)(?:{_GAP}\d){{9}}"
-    rf"|0?(?:25|29|33|44){_GAP}\d{{3}}{_GAP}\d{{2}}{_GAP}\d{{2}}|\+\d(?:{_GAP}\d){{8,14}}|\d{{9,}})"
+    rf"|0?{ANY_MOBILE_CODE}{_GAP}\d{{3}}{_GAP}\d{{2}}{_GAP}\d{{2}}|\+\d(?:{_GAP}\d){{8,14}}|\d{{9,}})"
 )
 # Digits that follow without a gap may be the start of another number, so that both are masked as one.
 _NUMBER = rf"(?<!\d)(?:{_ONE_NUMBER}(?!\d)|{_ONE_NUMBER}\d(?:{_GAP}\d)*)"

@@ -12,6 +12,7 @@ from decimal import Decimal
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from smsby_deploy.numbering_plan import OPERATORS
 from smsby_deploy.output.charts import bars, columns
 from smsby_deploy.output.status_markdown import delivery_names, status_word
 from smsby_deploy.output.status_text import running_line, schedule_line
@@ -28,9 +29,6 @@ from smsby_deploy.status.status_report import StatusReport
 
 if TYPE_CHECKING:
     from jinja2 import Template
-
-# Which operator usually serves a code; numbers are ported, so it is a hint only.
-_OPERATORS = {"375 25": "life:)", "375 29": "A1, MTS", "375 33": "MTS", "375 44": "A1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +218,7 @@ def _prefixes(report: StatusReport, t: Translator) -> Section:
 
 
 def _prefix_row(one: PrefixCounts, t: Translator) -> tuple[str, ...]:
-    operator = _OPERATORS.get(one.prefix)
+    operator = OPERATORS.get(one.prefix.removeprefix("375 "))
     return (
         f"{one.prefix} ({operator})" if operator else one.prefix,
         t.count(one.recipients),

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from smsby_deploy.numbering_plan import OPERATORS
+
 if TYPE_CHECKING:
     from smsby_deploy.recipients.rows import DataAge
 
 FIRST_NUMBER = 375 * 10**9
 _BELARUSIAN = 10**9  # numbers of nine digits after 375
-_MOBILE_BYTES = [(code * 10**7 // 8, (code + 1) * 10**7 // 8) for code in (25, 29, 33, 44)]  # of the map
+_MOBILE_BYTES = [(code * 10**7 // 8, (code + 1) * 10**7 // 8) for code in map(int, OPERATORS)]  # of the map
 _LANDLINE_BYTES = [
     (before[1], after[0]) for before, after in pairwise([(0, 0), *_MOBILE_BYTES, (_BELARUSIAN // 8, 0)])
 ]

@@ -12,12 +12,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from smsby_deploy.config.declarations import HOME
+from smsby_deploy.numbering_plan import ANY_MOBILE_CODE, OPERATORS
 from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
     from phonenumbers import PhoneNumber
 
-_MOBILE = re.compile(r"375(?:25|29|33|44)[0-9]{7}")
+_MOBILE = re.compile(rf"375{ANY_MOBILE_CODE}[0-9]{{7}}")
 # Spaces, dashes, brackets, dots, and the invisible characters that come with a number copied from an address book.
 _PUNCTUATION = re.compile(r"[\s().\-\u2010-\u2015\u2212\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+")
 _EXCEL_TEXT = re.compile(
@@ -30,11 +31,11 @@ _DECIMAL = re.compile(r"\s*(\+?[0-9]{7,})[.,]0+\s*")
 # Russian and Kazakh national spellings, 8 9XX … and 8 7XX …: no country code begins like this.
 _TRUNK_EIGHT = re.compile(r"8([79][0-9]{9})")
 # The common spellings without punctuation; everything else takes the slow path, which knows the reasons.
-_SPELLINGS = re.compile(r"(?:\+?375|00375|80|0)?((?:25|29|33|44)[0-9]{7})")
+_SPELLINGS = re.compile(rf"(?:\+?375|00375|80|0)?({ANY_MOBILE_CODE}[0-9]{{7}})")
 # For many phones as one text, a phone per line: other spellings of the country code (bytes.replace takes twice as
 # long), and lines that are already a normalized number.
 _OTHER_CODES = re.compile(rb"\n(?:\+375|80)")
-_MOBILE_LINES = re.compile(r"(?:375(?:25|29|33|44)[0-9]{7}\n)*")
+_MOBILE_LINES = re.compile(rf"(?:375{ANY_MOBILE_CODE}[0-9]{{7}}\n)*")
 _MOBILE_LINE = 13  # characters, with the line break
 _LONGEST_WRITTEN = 100  # characters
 _SHORTEST = 7
@@ -88,7 +89,7 @@ def normalize_phone(raw: str, countries: tuple[str, ...] = (HOME,)) -> str:
         raise BadPhone(sentence("not a Belarusian number (375…); use `countries:` to allow other countries"))
     if len(home) != 12:
         raise BadPhone(sentence("expected 12 digits in a Belarusian number, got {count}", count=len(home)))
-    raise BadPhone(sentence("not a Belarusian mobile number (codes 25, 29, 33, 44)"))
+    raise BadPhone(sentence("not a Belarusian mobile number (codes {codes})", codes=", ".join(OPERATORS)))
 
 
 def normalize_opt_out(raw: str) -> str:
