@@ -16,16 +16,10 @@ from smsby_deploy.apply.reconcile import not_asked
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.plan.account_names import SYSTEM_NAME, AccountNames, Known
-from smsby_deploy.plan.drift import IntendedValues, ReportedValues, compare_values
+from smsby_deploy.plan.drift import DriftField, IntendedValues, ReportedValues, compare_values
 from smsby_deploy.plan.model import Action
 
 CLOCK_DIFFERENCE = timedelta(minutes=5)  # by which sms.by's clock may be ahead of ours
-_WAYS_OUT = {
-    "d_schedule": "check `api.account_timezone`",
-    "count_phones": "check the list at sms.by",
-    "parts": "shorten the text: each part is billed",
-    "alphaname": "check the sender at sms.by",
-}
 
 
 class DriftCheck:
@@ -88,7 +82,7 @@ class DriftCheck:
         if not serious:
             return ""
         values = "; ".join(difference.text for difference in serious)
-        ways = "; ".join(dict.fromkeys(_WAYS_OUT[difference.field] for difference in serious))
+        ways = "; ".join(dict.fromkeys(_way_out(difference.field) for difference in serious))
         return f"{what} is not as reviewed: {values}; {ways}"
 
     def _warn(self, address: str, text: str) -> None:
@@ -114,3 +108,18 @@ class DriftCheck:
             mailing.schedule_location or mailing.location,
             at_once_until=now + CLOCK_DIFFERENCE,
         )
+
+
+def _way_out(field: DriftField) -> str:
+    """Return what a user can do about a difference in `field`."""
+    match field:
+        case DriftField.TIME:
+            return "check `api.account_timezone`"
+        case DriftField.RECIPIENTS:
+            return "check the list at sms.by"
+        case DriftField.SENDER:
+            return "check the sender at sms.by"
+        case DriftField.PARTS:
+            return "shorten the text: each part is billed"
+        case DriftField.COST | DriftField.LISTED:  # only `status` compares them
+            return "check the mailing at sms.by"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -62,13 +63,24 @@ class ReportedValues(NamedTuple):
     parts: int | None = None
 
 
+class DriftField(StrEnum):
+    """What is compared, by the API's name for it where it has one."""
+
+    TIME = "d_schedule"
+    RECIPIENTS = "count_phones"
+    SENDER = "alphaname"
+    PARTS = "parts"
+    COST = "cost"
+    LISTED = "messages in the list"
+
+
 class Difference(NamedTuple):
     """A value that sms.by reports differently than it was intended.
 
-    `field` is the API's name for it. With a harmless one the mailing may still be sent.
+    With a harmless one the mailing may still be sent.
     """
 
-    field: str
+    field: DriftField
     intended: str
     reported: str
     is_harmless: bool = False
@@ -139,13 +151,13 @@ def compare_values(
         yield from _compare_at_once(intended.at_once_until, reported.d_schedule)
     count = reported.count_phones
     if intended.counts_recipients and None not in (recipients, count) and recipients != count:
-        yield Difference("count_phones", str(recipients), str(count))
+        yield Difference(DriftField.RECIPIENTS, str(recipients), str(count))
     is_named = not intended.alphaname.isdigit()  # sms.by reports names, so an id cannot be compared
     if is_named and reported.alphaname and name_key(reported.alphaname) != name_key(intended.alphaname):
-        yield Difference("alphaname", intended.alphaname, reported.alphaname)
+        yield Difference(DriftField.SENDER, intended.alphaname, reported.alphaname)
     if intended.parts is not None and reported.parts is not None and intended.parts != reported.parts:
         is_fewer = reported.parts < intended.parts
-        yield Difference("parts", str(intended.parts), str(reported.parts), is_harmless=is_fewer)
+        yield Difference(DriftField.PARTS, str(intended.parts), str(reported.parts), is_harmless=is_fewer)
 
 
 def find_drift(
@@ -175,7 +187,7 @@ def compare_chunks(
         own = intended.of_chunk(chunk)
         for difference in compare_values(own, count, reported):
             key: Difference | int = difference
-            if own is not intended and own.schedule_time and difference.field == "d_schedule":
+            if own is not intended and own.schedule_time and difference.field is DriftField.TIME:
                 time = reported.d_schedule
                 key = round(time - own.schedule_time.timestamp()) if time else 0
             first = found.get(key)
@@ -189,19 +201,19 @@ def _compare_times(intended: datetime, reported: int, max_late: timedelta | None
     expected = intended.isoformat(timespec="seconds")
     if not reported:
         if max_late is None:
-            yield Difference("d_schedule", expected, "none")
+            yield Difference(DriftField.TIME, expected, "none")
         return
     time = datetime.fromtimestamp(reported, UTC)
     was_late = max_late is not None and intended < time <= intended + max_late
     if time != intended and not was_late:
         local = time.astimezone(intended.tzinfo)
-        yield Difference("d_schedule", expected, local.isoformat(timespec="seconds"))
+        yield Difference(DriftField.TIME, expected, local.isoformat(timespec="seconds"))
 
 
 def _compare_at_once(latest: datetime, reported: int) -> Iterator[Difference]:
     time = datetime.fromtimestamp(reported, latest.tzinfo)
     if time > latest:
-        yield Difference("d_schedule", "none, to be sent at once", time.isoformat(timespec="seconds"))
+        yield Difference(DriftField.TIME, "none, to be sent at once", time.isoformat(timespec="seconds"))
 
 
 def _is_countable(chunk: ChunkRecord | ChunkPlan) -> bool:

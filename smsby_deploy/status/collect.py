@@ -17,7 +17,7 @@ from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.records import ChunkState, Entry, EntryState, Lock
 from smsby_deploy.lock.store import RunningApply
-from smsby_deploy.plan.drift import Difference, IntendedValues, intended_by_lock
+from smsby_deploy.plan.drift import Difference, DriftField, IntendedValues, intended_by_lock
 from smsby_deploy.plan.list_check import MissingMailing, check_list, is_forgotten, shows_any
 from smsby_deploy.plan.selection import find_unmatched, selector
 from smsby_deploy.status.final_chunks import FinalChunks
@@ -251,7 +251,7 @@ def _note_missing(status: MailingStatus, missing: MissingMailing | None) -> Mail
     if missing is None:
         return status
     shown = missing.expected - missing.missing
-    difference = Difference("messages in the list", str(missing.expected), str(shown))
+    difference = Difference(DriftField.LISTED, str(missing.expected), str(shown))
     details = replace(status.details, differences=(difference, *status.details.differences))
     return replace(status, details=details)
 

@@ -13,7 +13,7 @@ from smsby_deploy.config.declarations import Wave
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry, EntryState
 from smsby_deploy.plan.desired import times_of
-from smsby_deploy.plan.drift import Difference, IntendedValues, compare_chunks, reported_values
+from smsby_deploy.plan.drift import Difference, DriftField, IntendedValues, compare_chunks, reported_values
 from smsby_deploy.plan.remote_state import read_billed
 from smsby_deploy.plan.wave_progress import (
     Gate,
@@ -362,11 +362,11 @@ def _differences(
     found = compare_chunks(intended, listed, [chunk.recipients for chunk, _ in listed])
     if entry.is_withdrawn:
         still = sum(reports.find_listed(chunk) is not None for chunk in entry.chunks)
-        return [Difference("messages in the list", "0", str(still)), *found] if still else []
+        return [Difference(DriftField.LISTED, "0", str(still)), *found] if still else []
     if entry.is_complete and None not in (entry.parts, parts) and entry.parts != parts:
-        found.append(Difference("parts", str(entry.parts), str(parts)))
+        found.append(Difference(DriftField.PARTS, str(entry.parts), str(parts)))
     if entry.is_complete and entry.cost is not None and cost is not None and Decimal(entry.cost) != cost:
-        found.append(Difference("cost", entry.cost, format(cost, "f")))
+        found.append(Difference(DriftField.COST, entry.cost, format(cost, "f")))
     return found
 
 

@@ -13,7 +13,7 @@ from smsby_deploy.output.plan_markdown import CommentContext
 from smsby_deploy.plan.base_changes import BaseChanges, SettingChange
 from smsby_deploy.plan.comparison import Base, BaseMailing
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
-from smsby_deploy.plan.drift import Difference
+from smsby_deploy.plan.drift import Difference, DriftField
 from smsby_deploy.plan.model import (
     Action,
     ActionKind,
@@ -254,8 +254,8 @@ def status() -> StatusReport:
             "375 44": (100, 3, 105),
         },
         differences=(
-            Difference("count_phones", "1200", "1195"),
-            Difference("alphaname", "MyShop", "<i>Evil</i>"),
+            Difference(DriftField.RECIPIENTS, "1200", "1195"),
+            Difference(DriftField.SENDER, "MyShop", "<i>Evil</i>"),
         ),
         missed=(
             Missed(PHONES[0], "UNDELIVERED", "2026-12-01 10:02:11.5"),

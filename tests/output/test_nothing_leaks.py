@@ -47,7 +47,7 @@ from smsby_deploy.output.status_markdown import status_markdown
 from smsby_deploy.output.status_text import write_status
 from smsby_deploy.output.translation import translator
 from smsby_deploy.plan.comparison import Base, BaseMailing
-from smsby_deploy.plan.drift import Difference
+from smsby_deploy.plan.drift import Difference, DriftField
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.model import ActionKind
 from smsby_deploy.plan.plan_file import plan_document
@@ -152,7 +152,7 @@ def test_no_status_format_leaks(word: str, value: str) -> None:
         words={word: 7},
         timeline={value[:16]: 1},
         prefixes={"375 29": (0, 0, 7)},
-        differences=(Difference("alphaname", value, word),),
+        differences=(Difference(DriftField.SENDER, value, word),),
         missed=tuple(Missed("375291234567", word, value) for _ in range(7)),
     )
     mailing = examples.mailing("sale/vip", State.FINAL, (0, 0, 0, 0), other={word: 7}, details=details)

@@ -17,7 +17,7 @@ from smsby_deploy.lock.decisions import Ending, EndingKind
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Lock
 from smsby_deploy.lock.store import RunningApply
-from smsby_deploy.plan.drift import Difference
+from smsby_deploy.plan.drift import Difference, DriftField
 from smsby_deploy.problems import Location
 from smsby_deploy.smsby.deliveries import Delivery
 from smsby_deploy.status.collect import StatusOptions, collect_status
@@ -116,7 +116,7 @@ def test_summary_does_not_wait_for_late_opt_outs() -> None:
     (mailing,) = collect(Lock("shop", mailings={"c/x": entry(chunk(A, 3))}), client).mailings
     assert (mailing.delivered, mailing.pending, mailing.other) == (2, 0, {"not taken": 1})
     assert (mailing.state, mailing.recipients) == ("final", 3)
-    assert Difference("count_phones", "3", "2") in mailing.details.differences
+    assert Difference(DriftField.RECIPIENTS, "3", "2") in mailing.details.differences
 
 
 def test_summary_of_a_silent_list_is_not_final() -> None:
@@ -133,8 +133,8 @@ def test_summary_lists_differences() -> None:
     client = TableClient(listed=[listed("c/x", A, 1, cost="2.5", when=when)])
     (mailing,) = collect(lock, client).mailings
     assert mailing.details.differences == (
-        Difference("d_schedule", "2026-12-02T10:00:00+03:00", "2026-12-02T13:00:00+03:00"),
-        Difference("cost", "1", "2.5"),
+        Difference(DriftField.TIME, "2026-12-02T10:00:00+03:00", "2026-12-02T13:00:00+03:00"),
+        Difference(DriftField.COST, "1", "2.5"),
     )
     assert mailing.cost == Decimal("2.5")
     assert mailing.details.planned_cost == 1
@@ -157,7 +157,7 @@ def test_summary_differences_honor_max_late(late: int, reported: str | None) -> 
     client = TableClient(listed=[listed("c/x", A, 1, when=sent)])
     options = StatusOptions(mailings=[mailing])
     report = collect_status(lock, client, select=(), clock=FixedClock(), options=options)
-    expected = [Difference("d_schedule", planned.isoformat(), reported)] if reported else []
+    expected = [Difference(DriftField.TIME, planned.isoformat(), reported)] if reported else []
     assert list(report.mailings[0].details.differences) == expected
     (unexcused,) = collect(lock, client).mailings
     assert unexcused.details.differences[0].field == "d_schedule"
@@ -332,7 +332,7 @@ def test_summary_counts_a_withdrawn_mailing() -> None:
     (still,) = report.mailings
     assert (report.totals.due, report.totals.ahead, report.totals.withdrawn) == (0, 4, 0)
     assert (still.state, still.pending, still.other) == ("withdrawn", 4, {})
-    assert Difference("messages in the list", "0", "1") in still.details.differences
+    assert Difference(DriftField.LISTED, "0", "1") in still.details.differences
 
 
 def test_summary_counts_an_abandoned_mailing() -> None:
