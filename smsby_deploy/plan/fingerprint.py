@@ -52,14 +52,11 @@ def content_digest(header: dict[str, Any]) -> str:
     return hashlib.sha256(canonical_json(header)).hexdigest()
 
 
-def row_line(phone: str, text: str | None) -> bytes:
-    """Return one recipient as the bytes that are hashed: the JSON that is sent, and a newline."""
-    row = phone if text is None else {"phone": phone, "text": text}
-    return canonical_json(row) + b"\n"
-
-
 def row_lines(phones: Sequence[str], texts: Sequence[str] | None) -> bytes:
-    """Return the `row_line` of each recipient, concatenated."""
+    """Return recipients as the bytes that are hashed: each as the JSON that is sent, in a line.
+
+    That of a recipient is the phone if all have one text, else phone and text.
+    """
     if not phones:
         return b""
     if texts is None:

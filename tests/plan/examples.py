@@ -9,6 +9,7 @@ from pathlib import Path
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, Plan
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.texts.cost import money
@@ -30,6 +31,11 @@ class FixedClock:
 
     def sleep(self, seconds: float) -> None:
         raise AssertionError("a plan does not wait")
+
+
+def row_line(phone: str, text: str | None) -> bytes:
+    """One recipient as the bytes that are hashed, written the plain way."""
+    return canonical_json(phone if text is None else {"phone": phone, "text": text}) + b"\n"
 
 
 CAMPAIGN = """\

@@ -18,9 +18,9 @@ from smsby_deploy.plan.fingerprint import (
     phones_of,
     read_remote_name,
     remote_name,
-    row_line,
     row_lines,
 )
+from tests.plan.examples import row_line
 
 _slug = st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True)
 _text = st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=20)

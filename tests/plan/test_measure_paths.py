@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.plan.desired import Desired
-from smsby_deploy.plan.fingerprint import row_line
 from smsby_deploy.plan.measure import find_flaws, measure_mailing
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
+from tests.plan.examples import row_line
 
 # As they come, and odd ones: repeated, of other countries, too short, none at all.
 _PHONES = st.builds(
