@@ -17,16 +17,14 @@ from smsby_deploy.config.recipient_sources import (
     read_parquet_source,
     read_query_source,
 )
+from smsby_deploy.config.scalars import check_in_account_zone, read_time, read_zone
 from smsby_deploy.config.settings import (
-    check_in_account_zone,
     read_countries,
     read_expected,
     read_release,
     read_rewrite,
     read_spread,
-    read_time,
     read_waves,
-    read_zone,
 )
 from smsby_deploy.config.sources import HOME_TIMEZONE, Audience, ContactList, Upload
 from smsby_deploy.config.text_sources import TextReader

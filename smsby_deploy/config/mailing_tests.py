@@ -12,7 +12,7 @@ from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.recipient_sources import read_inline_recipients
-from smsby_deploy.config.settings import find_fault, read_time
+from smsby_deploy.config.scalars import find_fault, read_time
 from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
 from smsby_deploy.problems import Location, ProblemLog
 from smsby_deploy.wording import sentence

@@ -43,14 +43,9 @@ from smsby_deploy.config.project_files import (
     resolve_inside,
 )
 from smsby_deploy.config.recipient_sources import read_file_source, read_query_source
+from smsby_deploy.config.scalars import read_zone
 from smsby_deploy.config.schema import check_document, drop_invalid
-from smsby_deploy.config.settings import (
-    key_locations,
-    read_approval_rules,
-    read_guardrails,
-    read_price,
-    read_zone,
-)
+from smsby_deploy.config.settings import key_locations, read_approval_rules, read_guardrails, read_price
 from smsby_deploy.config.sources import HOME_TIMEZONE, OptOuts, RecipientsFile, RecipientsParquet
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.digest_key import read_digest_key

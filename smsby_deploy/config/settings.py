@@ -1,19 +1,14 @@
-"""Settings of smsby.yaml and of campaigns as typed values.
-
-They are guardrails, prices, time zones and schedule times.
-"""
+"""Settings of smsby.yaml and of campaigns as typed declarations, such as guardrails and prices."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from re import _parser as re_parser  # type: ignore[attr-defined]  # the only parser of its patterns
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.clock import find_zone, read_duration
+from smsby_deploy.clock import read_duration
 from smsby_deploy.config.declarations import (
     HOME,
     ApprovalRule,
@@ -27,6 +22,7 @@ from smsby_deploy.config.declarations import (
     Wave,
 )
 from smsby_deploy.config.project_files import PROJECT_FILE
+from smsby_deploy.config.scalars import find_fault
 from smsby_deploy.config.sources import Rewrite
 from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
 from smsby_deploy.problems import Location, ProblemLog
@@ -211,37 +207,6 @@ def _patterns(rails: YamlMap, key: str, log: ProblemLog) -> tuple[str, ...]:
     return tuple(valid)
 
 
-def find_fault(pattern: str) -> str | None:
-    """Return why `pattern` cannot be used as a regular expression; None if it can."""
-    try:
-        re.compile(pattern)
-        if has_nested_repeats(pattern):
-            return "it repeats a repeat without limits, as (a+)+ does, which may take forever"
-    except (re.error, RecursionError, OverflowError) as error:
-        return str(error)
-    return None
-
-
-def has_nested_repeats(pattern: str) -> bool:
-    """Whether a valid pattern repeats a repeat without limits, as `(a+)+`.
-
-    Against some texts such a pattern takes time that doubles with each character.
-    """
-    return _repeats_nested(re_parser.parse(pattern), is_inside=False)
-
-
-def _repeats_nested(parsed: Any, *, is_inside: bool) -> bool:
-    """Search a tree of Python's own parser of patterns."""
-    if isinstance(parsed, tuple) and parsed and parsed[0] in (re_parser.MAX_REPEAT, re_parser.MIN_REPEAT):
-        least, most, repeated = parsed[1]
-        if is_inside and least != most > 1:
-            return True
-        return _repeats_nested(repeated, is_inside=is_inside or most == re_parser.MAXREPEAT)
-    if not isinstance(parsed, tuple | list | re_parser.SubPattern):
-        return False
-    return any(_repeats_nested(part, is_inside=is_inside) for part in parsed)
-
-
 def _money(amount: Any) -> Decimal | None:
     return None if amount is None else Decimal(str(amount))
 
@@ -281,52 +246,3 @@ def key_locations(node: YamlMap, prefix: str = "") -> dict[str, Location]:
         if isinstance(value, YamlMap):
             found |= key_locations(value, f"{prefix}{key}.")
     return found
-
-
-def read_zone(name: str, location: Location, log: ProblemLog) -> ZoneInfo | None:
-    """Return the time zone `name`; None, and an error, if there is none."""
-    zone = find_zone(name)
-    if zone is None:
-        message = f"unknown time zone {name}; use a name with an area such as Europe/Minsk, or UTC"
-        log.error("TIMEZONE", message, location)
-    return zone
-
-
-def read_time(text: str, zone: ZoneInfo, location: Location, log: ProblemLog) -> datetime | None:
-    """Return the instant `text` in `zone`; a UTC offset in `text` takes precedence.
-
-    None, and an error, if invalid.
-    """
-    try:
-        when = datetime.fromisoformat(text)
-        if when.tzinfo is not None:
-            return when.astimezone(zone)
-        local = when.replace(tzinfo=zone)
-        if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != when:
-            log.error("DST", f"{text} does not exist in {zone.key}: clocks are set forward", location)
-            return None
-        if _is_ambiguous(local):
-            message = f"{text} is ambiguous in {zone.key}: clocks are set back; add a UTC offset"
-            log.error("DST", message, location)
-            return None
-    except (ValueError, OverflowError):
-        log.error("TIME", f"no such time: {text}", location)
-        return None
-    return local
-
-
-def check_in_account_zone(
-    schedule: datetime, account: ZoneInfo | None, location: Location, log: ProblemLog
-) -> None:
-    """Report a time that is ambiguous in the account's time zone.
-
-    sms.by reads dates without an offset.
-    """
-    if account is not None and _is_ambiguous(schedule.astimezone(account)):
-        message = f"ambiguous in the account's time zone ({account.key}), in which sms.by reads it"
-        log.error("DST", message, location)
-
-
-def _is_ambiguous(local: datetime) -> bool:
-    """Whether the clocks of its zone show this local time twice, because they are set back."""
-    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()

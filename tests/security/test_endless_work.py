@@ -14,7 +14,7 @@ import pytest
 from pyarrow.parquet import ParquetFile, write_table
 
 from smsby_deploy.cli.main import run
-from smsby_deploy.config.settings import has_nested_repeats
+from smsby_deploy.config.scalars import has_nested_repeats
 from smsby_deploy.output.ci_reports import github_annotations, list_findings
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients import text_files
