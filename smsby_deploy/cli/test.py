@@ -14,7 +14,7 @@ from smsby_deploy.output.terminal import output_of, write_text
 
 if TYPE_CHECKING:
     from smsby_deploy.config.project_loader import LoadedProject
-    from smsby_deploy.plan.mailing_tests import MailingTestResult
+    from smsby_deploy.plan.mailing_test_results import MailingTestResult
     from smsby_deploy.problems import Problem
 
 
@@ -47,7 +47,7 @@ def command(context: Context, select: tuple[str, ...], accept: bool, form: str) 
     loaded = load(context)
     results, problems = _run(context, loaded, select)
     if accept:
-        from smsby_deploy.plan.mailing_tests import accept_texts
+        from smsby_deploy.plan.mailing_test_results import accept_texts
 
         accepted, refused = accept_texts(loaded.project.root, results)
         for test in accepted:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from itertools import compress
-from typing import TYPE_CHECKING
 
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.sources import ContactList, InlineRecipients
 from smsby_deploy.digest_key import DigestKey
-from smsby_deploy.plan.chunks import hash_content, hash_former_content, hash_text
+from smsby_deploy.plan.chunks import OnBatch, hash_content, hash_former_content, hash_text
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import AudienceDigest, chunk_digest, fingerprint, hash_rows, row_lines
 from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter, count_audience
@@ -22,9 +21,6 @@ from smsby_deploy.smsby.methods import CUSTOM_FIELDS
 from smsby_deploy.texts.parts import Encoding
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal
 from smsby_deploy.wording import sentence
-
-if TYPE_CHECKING:
-    from smsby_deploy.plan.measure import Observers
 
 _KEYS = frozenset({"phone", "email"})  # sms.by identifies contacts by these columns; they are not fields
 _SHOWN_COLUMNS = 10
@@ -118,7 +114,7 @@ def measure_upload(
     template: Template | None,
     suppressed: PhoneSet,
     report: AudienceReport,
-    observers: Observers,
+    on_batch: OnBatch,
 ) -> tuple[Desired, list[Problem]]:
     """Measure a mailing whose recipients are uploaded as a list: one chunk, one text."""
     problems = KeptProblems()
@@ -136,8 +132,7 @@ def measure_upload(
     opted_out = OptOutPositions(is_needed=project.approvals is not None)
     columns: dict[str, None] = {}
     for batch in read_audience(mailing, suppressed, report):
-        observers.progress.advance(len(batch.phones))
-        observers.on_batch(batch, ())
+        on_batch(batch, ())
         columns |= dict.fromkeys(batch.names)
         upload.add(batch.phones, list(compress(batch.phones, batch.not_suppressed)))
         rows = row_lines(batch.phones, None)

@@ -41,7 +41,7 @@ from smsby_deploy.wording import join_sentences, sentence
 
 if TYPE_CHECKING:  # most projects need neither
     from smsby_deploy.plan.approvals import ApprovalCheck
-    from smsby_deploy.plan.mailing_tests import MailingTestResult
+    from smsby_deploy.plan.mailing_test_results import MailingTestResult
 
 _FREEZABLE = COMMITTING | {ActionKind.DUE}
 

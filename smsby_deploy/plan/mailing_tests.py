@@ -6,11 +6,10 @@ that a test gives the same result before and after the mailing was sent.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from itertools import compress
-from pathlib import Path
 from unicodedata import normalize
 
 from smsby_deploy.config.declarations import Mailing, Project
@@ -22,99 +21,28 @@ from smsby_deploy.config.mailing_tests import (
     LineSubject,
     MailingTest,
     RowSubject,
+    TextExpectation,
 )
 from smsby_deploy.config.sources import ContactList, InlineRecipient, InlineRecipients, TextsByLanguage
-from smsby_deploy.config.yaml_edit import rewrite_texts
-from smsby_deploy.config.yaml_nodes import Mark
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.account_names import NOT_ASKED
 from smsby_deploy.plan.budget import hold_budget
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing
+from smsby_deploy.plan.mailing_test_results import MailingTestResult
 from smsby_deploy.plan.similar import SentMailings
 from smsby_deploy.plan.text_counter import ContentPolicy
-from smsby_deploy.plan.text_expectations import count_failures, find_failures
 from smsby_deploy.privacy import mask_phone
-from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
 from smsby_deploy.recipients.phones import normalize_all
-from smsby_deploy.texts.parts import TextTooLong, measure_text
+from smsby_deploy.texts.parts import TextTooLong, measure_batch, measure_text
 from smsby_deploy.texts.samples import mask_text
 from smsby_deploy.texts.template import Template, compile_texts, render_texts, rows_file
+from smsby_deploy.wording import counted
 
 _SOME_PHONE = (
     "375290000000"  # the phone of a row that has none; a template that reads it needs one in the row
 )
-
-
-class TestOutcome(StrEnum):
-    """What became of a test; a skipped one needs something that is missing here."""
-
-    __test__ = False  # pytest would take the class for a test
-
-    PASSED = "passed"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, slots=True)
-class MailingTestResult:
-    """The outcome of one test.
-
-    `failures` are sentences; those of a recipient's text are masked by origin. `expected` and `actual` are set where the
-    whole text differs, `rendered` is then the text to accept. If it `is_echo`, another problem says why it failed.
-    """
-
-    address: str
-    test: MailingTest
-    failures: tuple[str, ...] = ()
-    skipped: str | None = None
-    expected: str | None = None
-    actual: str | None = None
-    rendered: str | None = None
-    is_echo: bool = False
-
-    @property
-    def outcome(self) -> TestOutcome:
-        if self.skipped is not None:
-            return TestOutcome.SKIPPED
-        return TestOutcome.FAILED if self.failures else TestOutcome.PASSED
-
-    @property
-    def problem(self) -> Problem:
-        """The problem of a failed test."""
-        test = self.test
-        message = f"test {test.number} ({test.title}): {'; '.join(self.failures)}".replace("\n", "⏎")
-        return Problem(Severity.ERROR, "TEST", message, self.address, test.location)
-
-
-def count_outcomes(results: Sequence[MailingTestResult]) -> dict[TestOutcome, int]:
-    """Return how many tests have each outcome."""
-    outcomes = [result.outcome for result in results]
-    return {outcome: outcomes.count(outcome) for outcome in TestOutcome}
-
-
-def accept_texts(
-    root: Path, results: Sequence[MailingTestResult]
-) -> tuple[list[MailingTest], list[MailingTest]]:
-    """Write the actual texts into the tests that expect others.
-
-    They are in campaign files below `root`.
-    Return the tests that were rewritten, and those that cannot be: their text is an alias, or other tests share it.
-    """
-    files: dict[str, dict[Mark, list[MailingTestResult]]] = {}
-    for result in results:
-        place = result.test.text_location
-        if result.rendered is not None and place is not None and place.line and place.column:
-            files.setdefault(place.file, {}).setdefault((place.line, place.column), []).append(result)
-    accepted: list[MailingTest] = []
-    refused: list[MailingTest] = []
-    for file, places in files.items():
-        texts = {mark: some[0].rendered or "" for mark, some in places.items() if len(some) == 1}
-        left = set(rewrite_texts(root / file, file, texts)) | (places.keys() - texts.keys())
-        for mark, some in sorted(places.items()):
-            (refused if mark in left else accepted).extend(result.test for result in some)
-    return accepted, refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +224,7 @@ class MailingTests:
             return self._result(
                 test, [f"expected the error {test.expected.error}, but the text is “{shown}”"]
             )
-        failures = find_failures(test.expected, text, size.parts, shown)
+        failures = _find_failures(test.expected, text, size.parts, shown)
         if test.expected.text is None or test.expected.text == normalize("NFC", text):
             return self._result(test, failures)
         return self._result(test, failures, expected=test.expected.text, actual=shown, rendered=text)
@@ -314,10 +242,10 @@ class MailingTests:
     ) -> None:
         rows = list(compress(zip(texts, batch.lines, strict=True), batch.not_suppressed))
         if has_one_text and rows:
-            count, where, why = count_failures(test.expected, rows[:1])
+            count, where, why = _count_failures(test.expected, rows[:1])
             count *= len(rows)
         else:
-            count, where, why = count_failures(test.expected, rows)
+            count, where, why = _count_failures(test.expected, rows)
         if count:
             before, first = self._failures.get(test.number, (0, ""))
             first = first or (why if has_one_text else f"{why} ({rows_file(self.mailing)}:{where})")
@@ -370,3 +298,70 @@ class MailingTests:
             yield f"expected {clock.action}, got {found}"
         elif clock.has_reason_code and clock.reason_code != code:
             yield f"expected the reason {clock.reason_code or 'none'}, got {found}"
+
+
+# --- Texts -----------------------------------------------------------------------------------------------------------
+
+
+def _find_failures(expected: TextExpectation, text: str, parts: int, shown: str) -> list[str]:
+    """Return how `text`, which is billed as `parts`, differs from what is expected.
+
+    `shown` is how the sentences quote it.
+    """
+    composed = normalize("NFC", text)
+    failures = []
+    if expected.text is not None and expected.text != composed:
+        failures.append(f"expected “{expected.text}”, got “{shown}”")
+    quoted = "the text" if failures else f"“{shown}”"
+    failures += [f"{why} {quoted}" for why in _lacks(expected, composed)]
+    return [*failures, *_part_failures(expected, parts)]
+
+
+def _count_failures(
+    expected: TextExpectation, rows: Sequence[tuple[str, int]]
+) -> tuple[int, int | None, str]:
+    """Return how many of the texts fail, with the line of the first and why it does.
+
+    `rows` are texts with their lines; an empty text could not be rendered.
+    """
+    if not (expected.contains or expected.matches or expected.parts) and expected.max_parts is not None:
+        size = measure_batch([text for text, _ in rows]) if rows else None
+        if size is not None and size.longest <= expected.max_parts and all(text for text, _ in rows):
+            return 0, None, ""  # much faster than one by one
+    count, first_line, first = 0, None, ""
+    for text, line in rows:
+        why = next(_explain(expected, text), None)
+        if why is not None:
+            count += 1
+            if first_line is None:
+                first_line, first = line, why
+    return count, first_line, first
+
+
+def _explain(expected: TextExpectation, text: str) -> Iterator[str]:
+    if not text:
+        yield "the text cannot be rendered"
+        return
+    try:
+        parts = measure_text(text).parts
+    except TextTooLong as error:
+        yield error.message
+        return
+    yield from _part_failures(expected, parts)
+    for why in _lacks(expected, normalize("NFC", text)):
+        yield f"{why} the text"
+
+
+def _part_failures(expected: TextExpectation, parts: int) -> Iterator[str]:
+    if expected.parts is not None and parts != expected.parts:
+        yield f"expected {counted(expected.parts, 'part')}, got {parts}"
+    if expected.max_parts is not None and parts > expected.max_parts:
+        yield f"expected at most {counted(expected.max_parts, 'part')}, got {parts}"
+
+
+def _lacks(expected: TextExpectation, text: str) -> Iterator[str]:
+    for part in expected.contains:
+        if part not in text:
+            yield f"“{part}” is not in"
+    if expected.matches is not None and re.search(expected.matches, text) is None:
+        yield f"{expected.matches} is not found in"

@@ -42,7 +42,7 @@ from smsby_deploy.texts.text_lint import TextLint
 from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:  # validate never shares reads, and would load pickle; most mailings have no tests
-    from smsby_deploy.plan.mailing_tests import MailingTestResult
+    from smsby_deploy.plan.mailing_test_results import MailingTestResult
     from smsby_deploy.recipients.shared_reads import SharedReads
 
 _SHOWN_LINES = 10  # of repeated rows
@@ -83,6 +83,11 @@ class Observers(NamedTuple):
     keeps_phones: bool = False
     shared: SharedReads | None = None
     tests: list[MailingTestResult] | None = None
+
+    def see(self, batch: Batch, texts: Sequence[str]) -> None:
+        """Report a batch with its texts; there are none where all recipients get one text."""
+        self.progress.advance(len(batch.phones))
+        self.on_batch(batch, texts)
 
 
 NO_OBSERVERS = Observers()
@@ -214,7 +219,7 @@ def _measure(
         from smsby_deploy.plan.contact_lists import measure_upload
 
         report = AudienceReport(needs_digest=True, keeps_phones=observers.keeps_phones)
-        desired, problems = measure_upload(project, mailing, template, suppressed, report, observers)
+        desired, problems = measure_upload(project, mailing, template, suppressed, report, observers.see)
         problems += TextLint(mailing, template, project.guardrails.require).find_problems()
         return desired, [*report.problems, *_find_repeats(mailing, report), *problems]
     return _measure_chunks(project, mailing, template, suppressed, observers)
@@ -247,11 +252,10 @@ class _TextCheck:
 
     def on_batch(self, batch: Batch, texts: Sequence[str]) -> None:
         """Receive a batch with its texts, before they are counted."""
-        self._observers.progress.advance(len(batch.phones))
         if texts:
             self._lint.check(batch, texts)
             self.counter.has_invisible = self._lint.has_invisible
-        self._observers.on_batch(batch, texts)
+        self._observers.see(batch, texts)
 
     def find_problems(self) -> list[Problem]:
         """Return the problems of everything that was read."""

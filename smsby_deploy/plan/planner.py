@@ -49,7 +49,7 @@ from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts
 
 if TYPE_CHECKING:
-    from smsby_deploy.plan.mailing_tests import MailingTestResult
+    from smsby_deploy.plan.mailing_test_results import MailingTestResult
     from smsby_deploy.smsby.client import ReadClient  # an offline plan does not load it
 
 TOOL = f"smsby-deploy {__version__}"

@@ -25,7 +25,7 @@ from smsby_deploy.recipients.suppression import check_without_databases, load_su
 from smsby_deploy.texts.template import compile_texts
 
 if TYPE_CHECKING:  # most mailings have no tests
-    from smsby_deploy.plan.mailing_tests import MailingTestResult
+    from smsby_deploy.plan.mailing_test_results import MailingTestResult
 
 
 def excuse_none(mailing: Mailing) -> bool:

@@ -9,7 +9,7 @@ from junitparser import JUnitXml
 
 from smsby_deploy.config.mailing_tests import AllSubject, MailingTest, TextExpectation
 from smsby_deploy.output.mailing_tests import outcome_line, results_document, results_junit, write_tests
-from smsby_deploy.plan.mailing_tests import MailingTestResult
+from smsby_deploy.plan.mailing_test_results import MailingTestResult
 from smsby_deploy.problems import Location
 
 _TEST = MailingTest(1, "call +375 29 123-45-67", Location("a.yaml", 3, 5), AllSubject(), TextExpectation())

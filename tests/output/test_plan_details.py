@@ -6,7 +6,7 @@ from smsby_deploy.config.mailing_tests import AllSubject, MailingTest, TextExpec
 from smsby_deploy.output.plan_details import chunks_section, results_section
 from smsby_deploy.output.translation import ENGLISH, translator
 from smsby_deploy.plan.desired import ChunkPlan
-from smsby_deploy.plan.mailing_tests import MailingTestResult
+from smsby_deploy.plan.mailing_test_results import MailingTestResult
 from smsby_deploy.plan.model import ActionKind
 from smsby_deploy.problems import Location
 from tests.output.examples import action

@@ -15,7 +15,7 @@ from smsby_deploy.output.translation import translator
 from smsby_deploy.plan.comparison import Base
 from smsby_deploy.plan.desired import ChunkPlan
 from smsby_deploy.plan.guardrails import Breach
-from smsby_deploy.plan.mailing_tests import MailingTestResult
+from smsby_deploy.plan.mailing_test_results import MailingTestResult
 from smsby_deploy.plan.model import ActionKind, Plan
 from smsby_deploy.plan.result import PlanResult
 from smsby_deploy.problems import Location

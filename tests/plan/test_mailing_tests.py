@@ -8,7 +8,7 @@ import pytest
 
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.lock.records import Lock
-from smsby_deploy.plan.mailing_tests import MailingTestResult, TestOutcome, accept_texts
+from smsby_deploy.plan.mailing_test_results import MailingTestResult, TestOutcome
 from smsby_deploy.plan.planner import measure_files
 from smsby_deploy.plan.validation import run_mailing_tests, validate_project
 from tests.plan.examples import NOON
@@ -229,25 +229,3 @@ def test_tests_change_nothing_that_identifies_a_send(tmp_path: Path) -> None:
     campaign.write_text(campaign.read_text("utf-8").split("    tests:")[0], "utf-8")
     without = measure_files(load_project(tmp_path), select=(), lock=Lock("shop"))
     assert with_tests.measured[0].desired == without.measured[0].desired
-
-
-def test_accept_writes_only_whole_texts(tmp_path: Path) -> None:
-    """A test that expects other parts still fails: they are what the author asked for."""
-    tests = "{row: {name: Анна, city: ''}, text: x, parts: 2}  # why\n{line: 2, text: x}\n{line: 2, parts: 2}"
-    results = run_tests(tmp_path, tests)
-    accepted, refused = accept_texts(tmp_path, results)
-    assert ([one.number for one in accepted], refused) == ([1, 2], [])
-    assert "text: 'Анна" not in (tmp_path / "sale.yaml").read_text("utf-8")
-    assert "{row: {name: Анна, city: ''}, text: \"Анна, привет\", parts: 2}  # why" in (
-        tmp_path / "sale.yaml"
-    ).read_text("utf-8")
-    loaded = load_project(tmp_path)
-    again = run_mailing_tests(loaded, loaded.project.mailings)[0]
-    assert [one.failures for one in again] == [("expected 2 parts, got 1",), (), ("expected 2 parts, got 1",)]
-
-
-def test_accept_refuses_a_text_that_tests_share(tmp_path: Path) -> None:
-    """What is right for one of them may be wrong for the other."""
-    tests = "&one {row: {name: Анна, city: ''}, text: x}\n*one"
-    accepted, refused = accept_texts(tmp_path, run_tests(tmp_path, tests))
-    assert (accepted, [one.number for one in refused]) == ([], [1, 2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from smsby_deploy.config.project_loader import load_project
-from smsby_deploy.plan.mailing_tests import TestOutcome
+from smsby_deploy.plan.mailing_test_results import TestOutcome
 from smsby_deploy.plan.validation import run_mailing_tests
 
 _CAMPAIGN = """\

@@ -1,0 +1,38 @@
+"""The results of tests: which actual texts can be accepted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.plan.mailing_test_results import TestOutcome, accept_texts, count_outcomes
+from smsby_deploy.plan.validation import run_mailing_tests
+from tests.plan.test_mailing_tests import run_tests
+
+
+def test_outcomes_are_counted(tmp_path: Path) -> None:
+    """Each is in the count, also with none."""
+    results = run_tests(tmp_path, "{line: 2, parts: 1}\n{line: 3, parts: 2}\n{line: 4, parts: 2}")
+    assert count_outcomes(results) == {TestOutcome.PASSED: 1, TestOutcome.FAILED: 2, TestOutcome.SKIPPED: 0}
+
+
+def test_accept_writes_only_whole_texts(tmp_path: Path) -> None:
+    """A test that expects other parts still fails: they are what the author asked for."""
+    tests = "{row: {name: Анна, city: ''}, text: x, parts: 2}  # why\n{line: 2, text: x}\n{line: 2, parts: 2}"
+    results = run_tests(tmp_path, tests)
+    accepted, refused = accept_texts(tmp_path, results)
+    assert ([one.number for one in accepted], refused) == ([1, 2], [])
+    assert "text: 'Анна" not in (tmp_path / "sale.yaml").read_text("utf-8")
+    assert "{row: {name: Анна, city: ''}, text: \"Анна, привет\", parts: 2}  # why" in (
+        tmp_path / "sale.yaml"
+    ).read_text("utf-8")
+    loaded = load_project(tmp_path)
+    again = run_mailing_tests(loaded, loaded.project.mailings)[0]
+    assert [one.failures for one in again] == [("expected 2 parts, got 1",), (), ("expected 2 parts, got 1",)]
+
+
+def test_accept_refuses_a_text_that_tests_share(tmp_path: Path) -> None:
+    """What is right for one of them may be wrong for the other."""
+    tests = "&one {row: {name: Анна, city: ''}, text: x}\n*one"
+    accepted, refused = accept_texts(tmp_path, run_tests(tmp_path, tests))
+    assert (accepted, [one.number for one in refused]) == ([], [1, 2])
