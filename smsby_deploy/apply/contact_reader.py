@@ -16,7 +16,8 @@ from smsby_deploy.plan.chunks import hash_content
 from smsby_deploy.plan.contact_lists import UploadDigest, select_fields
 from smsby_deploy.plan.fingerprint import fingerprint, remote_name
 from smsby_deploy.plan.model import Action
-from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
+from smsby_deploy.recipients.audience import AudienceReport, read_audience
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.smsby.methods import CONTACTS_PER_IMPORT, contacts_per_form
 from smsby_deploy.texts.template import compile_texts

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from smsby_deploy.config.declarations import Mailing, Waves
 from smsby_deploy.config.sources import TextsByVariant
-from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.waves_and_variants import Recipient, WaveSorter, assign_variants
 from smsby_deploy.texts.template import Template, is_personal
 

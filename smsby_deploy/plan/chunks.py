@@ -36,7 +36,8 @@ from smsby_deploy.plan.fingerprint import (
     row_lines,
 )
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.recipients.audience import AudienceReport, Batch, ReadBatches, read_audience
+from smsby_deploy.recipients.audience import AudienceReport, ReadBatches, read_audience
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.texts.encoding_lint import Rewriter, is_composed
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, render_texts

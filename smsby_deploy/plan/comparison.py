@@ -16,7 +16,7 @@ from smsby_deploy.lock.records import Lock, NamedId
 from smsby_deploy.plan.chunks import OnBatch
 from smsby_deploy.plan.desired import SendTimes, times_of
 from smsby_deploy.plan.model import Action, ActionKind, Plan
-from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.wording import sentence
 

@@ -33,7 +33,8 @@ from smsby_deploy.plan.mailing_test_results import MailingTestResult
 from smsby_deploy.plan.similar import SentMailings
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.privacy import mask_phone
-from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
+from smsby_deploy.recipients.audience import AudienceReport, read_audience
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phones import normalize_all
 from smsby_deploy.texts.parts import TextTooLong, measure_batch, measure_text
 from smsby_deploy.texts.samples import mask_text

@@ -29,11 +29,11 @@ from smsby_deploy.problems import Location, Problem, Severity, has_errors
 from smsby_deploy.recipients.audience import (
     MOST_DIFFERING,
     AudienceReport,
-    Batch,
     ReadBatches,
     find_differing,
     read_audience,
 )
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.source_reader import place_rows
 from smsby_deploy.recipients.suppression import OptOutPositions

@@ -39,7 +39,7 @@ from smsby_deploy.plan.planner import MeasuredFiles, measure_files
 from smsby_deploy.plan.selection import selector
 from smsby_deploy.plan.staleness import describe_keys
 from smsby_deploy.problems import Problem, Severity, has_errors
-from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.smsby.facts import AccountFacts, read_accounts

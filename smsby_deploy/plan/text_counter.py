@@ -19,7 +19,8 @@ from smsby_deploy.config.declarations import Guardrails, Mailing, Price
 from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.recipients.audience import AudienceReport, Batch
+from smsby_deploy.recipients.audience import AudienceReport
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.texts.cost import CostReport, money
 from smsby_deploy.texts.parts import BatchSize, Encoding, TextSize, TextTooLong, measure_batch, measure_text
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, rows_file

@@ -5,18 +5,16 @@ It has valid phones and first occurrences only; opt-outs are marked.
 
 from __future__ import annotations
 
-import re
 from array import array
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import compress, count, islice, repeat
-from typing import NamedTuple
+from itertools import compress, repeat
 
 from smsby_deploy.config.declarations import Mailing
-from smsby_deploy.config.sources import ContactList, FalseText, InlineRecipients, RowSource, TextsByVariant
+from smsby_deploy.config.sources import ContactList, InlineRecipients, RowSource, TextsByVariant
 from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.phones import normalize_all
 from smsby_deploy.recipients.rows import (
@@ -29,118 +27,12 @@ from smsby_deploy.recipients.rows import (
     name_columns,
 )
 from smsby_deploy.recipients.source_reader import read_source, warn_of_guess
-from smsby_deploy.recipients.waves_and_variants import ControlGroup
+from smsby_deploy.recipients.waves_and_variants import assign_variants
 from smsby_deploy.wording import sentence
 
 BATCH_ROWS = 1000
 MOST_DIFFERING = 1000  # differing repeats after which `find_differing` stops
 _MOST_REPEATS = 20_000  # repeats remembered for `find_differing`
-
-
-class Batch(NamedTuple):
-    """Consecutive recipients, column by column.
-
-    Index `i` is the same recipient in every column.
-    `texts` are the recipients' own texts (None: the mailing's text), `lines` their physical lines. `not_suppressed` holds
-    0 for a recipient who opted out, else 1. `values` are the columns `names` of the rows as written; where some of
-    these rows were dropped, `selected` holds 1 for each row that is a recipient. If `is_typed`, values may be FalseText.
-    """
-
-    phones: list[str]
-    names: tuple[str, ...]
-    values: Sequence[Sequence[str]]
-    texts: Sequence[str | None]
-    lines: Sequence[int]
-    not_suppressed: bytearray
-    selected: bytearray | None = None
-    is_typed: bool = False
-
-    def variable(self, name: str) -> list[str] | None:
-        """Each recipient's value of the template variable `name`, stripped.
-
-        None if there is no such column.
-        A column is found by its name as written, else by its lower-case name, else by the name that a template can
-        write for it (`_as_variable`). `phone` is always the normalized number.
-        """
-        if name == "phone":
-            return self.phones
-        column = self.column(name)
-        if column is None:
-            return None
-        cells = column if self.selected is None else compress(column, self.selected)
-        if self.is_typed and FalseText in set(map(type, cells := list(cells))):
-            return [cell if type(cell) is FalseText else cell.strip() for cell in cells]
-        return list(map(str.strip, cells))
-
-    def only(self, mask: bytearray) -> Batch:
-        """Return the recipients for whom `mask` holds 1."""
-        selected = mask
-        if self.selected is not None:
-            selected = bytearray(len(self.selected))
-            for row in compress(compress(count(), self.selected), mask):
-                selected[row] = 1
-        return self._replace(
-            phones=list(compress(self.phones, mask)),
-            texts=list(compress(self.texts, mask)),
-            lines=list(compress(self.lines, mask)),
-            not_suppressed=bytearray(compress(self.not_suppressed, mask)),
-            selected=selected,
-        )
-
-    def column(self, name: str) -> Sequence[str] | None:
-        """The column that `variable` reads, as written and with the rows that were dropped."""
-        found = [i for i, written in enumerate(self.names) if written == name]
-        found = found or [i for i, written in enumerate(self.names) if written.lower() == name]
-        found = found or [i for i, alias in enumerate(self._aliases()) if name in alias]
-        return self.values[found[-1]] if found else None
-
-    @property
-    def variables(self) -> list[dict[str, str]]:
-        """All template variables of each recipient."""
-        names = self._variable_names()
-        columns = [self.variable(name) or [] for name in names]
-        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-
-    @property
-    def has_own_texts(self) -> bool:
-        """Whether any recipient has its own text."""
-        return list(self.texts).count(None) < len(self.texts)
-
-    def variables_of(self, index: int) -> dict[str, str]:
-        """All template variables of the recipient at `index`."""
-        row = index if self.selected is None else next(islice(compress(count(), self.selected), index, None))
-        values = [[column[row]] for column in self.values]
-        one = Batch([self.phones[index]], self.names, values, [None], [0], bytearray(1), None, self.is_typed)
-        return one.variables[0]
-
-    def _variable_names(self) -> tuple[str, ...]:
-        lower = [name.lower() for name in self.names if name.lower() not in self.names]
-        aliases = (alias for some in self._aliases() for alias in some)
-        return tuple(dict.fromkeys((*self.names, *lower, "phone", *aliases)))
-
-    def _aliases(self) -> list[tuple[str, ...]]:
-        """Per column, the further names under which a template finds it.
-
-        No name is shared by two columns.
-        """
-        aliases = [_as_variable(name) for name in self.names]
-        taken = {*self.names, *map(str.lower, self.names), "phone"}
-        counts = Counter(alias for some in aliases for alias in set(some))
-        return [
-            tuple(alias for alias in some if counts[alias] == 1 and alias not in taken) for some in aliases
-        ]
-
-
-_GAP = re.compile(r"[\s.\-\u2010-\u2015\u2212]")
-
-
-def _as_variable(name: str) -> tuple[str, ...]:
-    """The name `Сумма_покупок` of a column `Сумма покупок`, also in lower case.
-
-    None if it is the same.
-    """
-    written = _GAP.sub("_", name)
-    return () if written == name else (written, written.lower())
 
 
 @dataclass(slots=True)
@@ -199,7 +91,7 @@ def read_audience(
     audience = _rows_of(mailing)
     file = mailing.file if isinstance(audience, InlineRecipients) else audience.name
     recipients = _FirstOccurrences(mailing, suppressed, report)
-    control = ControlGroup(mailing.text, report) if isinstance(mailing.text, TextsByVariant) else None
+    control = _ControlGroup(mailing.text, report) if isinstance(mailing.text, TextsByVariant) else None
     try:
         for block in _blocks(audience, batch_rows, report.facts):
             report.rows += len(block.lines) + len(block.errors)
@@ -398,3 +290,27 @@ def _hash_values(
     ]
     values = zip(*columns, strict=True) if columns else repeat(())
     return [hash((block.columns, some, texts[row])) for some, row in zip(values, rows, strict=False)]
+
+
+@dataclass(slots=True)
+class _ControlGroup:
+    """Leaves out the recipients whose variant has no text; `others` are all the others."""
+
+    texts: TextsByVariant
+    report: AudienceReport
+    others: PhoneSet = field(default_factory=PhoneSet)
+
+    def leave_out(self, batch: Batch) -> Batch:
+        """Return the recipients of `batch` whose variant has a text."""
+        with_text = {one.name for one in self.texts.variants if one.text is not None}
+        if len(with_text) < len(self.texts.variants):
+            sent = bytearray(name in with_text for name in assign_variants(self.texts, batch.phones))
+            control = bytearray(not one for one in sent)
+            kept = sum(compress(batch.not_suppressed, control))
+            self.report.control += kept
+            self.report.control_opted_out += control.count(1) - kept
+            if self.report.keeps_control:
+                self.report.control_rows += compress(zip(batch.phones, batch.lines, strict=True), control)
+            batch = batch.only(sent)
+        self.others.add_all(number_phones(batch.phones))
+        return batch

@@ -17,7 +17,8 @@ from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.sources import Audience, RecipientsFile
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
+from smsby_deploy.recipients.audience import AudienceReport, read_audience
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from typing import IO
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.sources import RecipientsFile, TextsByVariant
 from smsby_deploy.problems import Location
-from smsby_deploy.recipients.audience import AudienceReport, Batch, ReadBatches
+from smsby_deploy.recipients.audience import AudienceReport, ReadBatches
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.prefetch import pack, unpack
 

@@ -11,15 +11,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from heapq import heappush, heappushpop
-from itertools import accumulate, compress, count
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import accumulate, count
+from typing import NamedTuple
 
 from smsby_deploy.config.declarations import Waves
 from smsby_deploy.config.sources import TextsByVariant
-from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
-
-if TYPE_CHECKING:
-    from smsby_deploy.recipients.audience import AudienceReport, Batch
 
 _BITS = 64
 
@@ -35,30 +31,6 @@ def _hash(keyed: blake2b, phone: str) -> int:
     own = keyed.copy()
     own.update(phone.encode())
     return int.from_bytes(own.digest(), "big")
-
-
-@dataclass(slots=True)
-class ControlGroup:
-    """Leaves out the recipients whose variant has no text; `others` are all the others."""
-
-    texts: TextsByVariant
-    report: AudienceReport
-    others: PhoneSet = field(default_factory=PhoneSet)
-
-    def leave_out(self, batch: Batch) -> Batch:
-        """Return the recipients of `batch` whose variant has a text."""
-        with_text = {one.name for one in self.texts.variants if one.text is not None}
-        if len(with_text) < len(self.texts.variants):
-            sent = bytearray(name in with_text for name in assign_variants(self.texts, batch.phones))
-            control = bytearray(not one for one in sent)
-            kept = sum(compress(batch.not_suppressed, control))
-            self.report.control += kept
-            self.report.control_opted_out += control.count(1) - kept
-            if self.report.keeps_control:
-                self.report.control_rows += compress(zip(batch.phones, batch.lines, strict=True), control)
-            batch = batch.only(sent)
-        self.others.add_all(number_phones(batch.phones))
-        return batch
 
 
 class Recipient(NamedTuple):

@@ -20,7 +20,7 @@ from jinja2.visitor import NodeTransformer
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.sources import FalseText, TextSource
 from smsby_deploy.errors import FilesInvalid
-from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.texts.analysis import RenderError
 from smsby_deploy.texts.environment import TextEnvironment
 from smsby_deploy.texts.template import Template, TextTemplate

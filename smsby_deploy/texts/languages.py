@@ -12,7 +12,7 @@ from itertools import compress
 from smsby_deploy.config.sources import TextsByLanguage
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.texts.template import RenderedBatch, Template, TextTemplate, compile_text
 from smsby_deploy.wording import counted
 

@@ -13,7 +13,7 @@ from operator import contains
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.sources import AS_WRITTEN
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.texts.analysis import RenderError
 from smsby_deploy.texts.template import TextTemplate
 from smsby_deploy.wording import sentence

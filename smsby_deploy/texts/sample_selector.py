@@ -16,7 +16,7 @@ from itertools import compress, islice
 from typing import NamedTuple, Protocol
 
 from smsby_deploy.config.declarations import Price
-from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.texts.cost import cost_of
 from smsby_deploy.texts.parts import UCS2_UNITS, TextSize, TextTooLong, measure_batch, measure_text
 from smsby_deploy.wording import Sentence, sentence

@@ -23,7 +23,7 @@ from smsby_deploy.config.sources import (
 )
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.texts.analysis import (
     LONGEST_SOURCE,
     RenderError,

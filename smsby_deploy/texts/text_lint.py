@@ -13,7 +13,7 @@ from typing import NamedTuple
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.sources import FalseText, InlineRecipients
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.texts.encoding_lint import has_invisible, name_character
 from smsby_deploy.texts.not_a_value import NOT_VALUES
 from smsby_deploy.texts.rendered_lint import RenderedLint

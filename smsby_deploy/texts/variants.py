@@ -11,7 +11,7 @@ from itertools import chain, compress
 from smsby_deploy.config.sources import TextsByLanguage, TextsByVariant, TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Problem
-from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.waves_and_variants import assign_variants
 from smsby_deploy.texts.languages import languages_of
 from smsby_deploy.texts.template import RenderedBatch, Template, TextTemplate, compile_texts

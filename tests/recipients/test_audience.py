@@ -7,7 +7,7 @@ from typing import Any
 
 from smsby_deploy.config.sources import InlineRecipient, InlineRecipients, OptOuts, RecipientsFile
 from smsby_deploy.problems import Location
-from smsby_deploy.recipients.audience import AudienceReport, Batch, find_differing, read_audience
+from smsby_deploy.recipients.audience import AudienceReport, find_differing, read_audience
 from smsby_deploy.recipients.suppression import load_suppression
 from tests.recipients.mailings import make_mailing
 
@@ -167,22 +167,3 @@ def test_empty_audience_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text("phone\n")
     assert [problem.code for problem in _read(_source(path))[1].problems] == ["EMPTY_AUDIENCE"]
-
-
-def test_batch_finds_columns_with_gaps_by_underscores() -> None:
-    """Spaces, dashes and dots may be written as _, unless another column has that name or both would."""
-    names = ("Сумма покупок", "first-name", "a.b", "a b", "c d", "c_d", "phone")
-    columns = [[name] for name in names]
-    batch = Batch(["375291234567"], names, columns, [None], [2], bytearray(1))
-    found = {
-        name: batch.variable(name) for name in ("Сумма_покупок", "сумма_покупок", "first_name", "a_b", "c_d")
-    }
-    assert found == {
-        "Сумма_покупок": ["Сумма покупок"],
-        "сумма_покупок": ["Сумма покупок"],
-        "first_name": ["first-name"],
-        "a_b": None,
-        "c_d": ["c_d"],
-    }
-    assert batch.variables[0].items() >= {"Сумма_покупок": "Сумма покупок", "c_d": "c_d"}.items()
-    assert "a_b" not in batch.variables[0]

@@ -14,7 +14,8 @@ import pytest
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.sources import RecipientsFile
 from smsby_deploy.recipients import prefetch
-from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
+from smsby_deploy.recipients.audience import AudienceReport, read_audience
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.prefetch import ReaderEnded, is_worthwhile, prefetch_audience
 from tests.recipients.mailings import AT, make_mailing

@@ -17,7 +17,8 @@ from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.planner import measure_files
 from smsby_deploy.recipients import shared_reads
-from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
+from smsby_deploy.recipients.audience import AudienceReport, read_audience
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.shared_reads import SharedReads
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from smsby_deploy.config.sources import RecipientsFile
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients import text_files
-from smsby_deploy.recipients.audience import AudienceReport, Batch, find_differing, read_audience
+from smsby_deploy.recipients.audience import AudienceReport, find_differing, read_audience
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.phones import BadPhone, normalize_phone
 from tests.recipients.mailings import make_mailing

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.config.sources import FalseText, TextSource
 from smsby_deploy.problems import Location
-from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.texts.branches import TextBranches
 from smsby_deploy.texts.samples import MailingSamples, sample_mailing

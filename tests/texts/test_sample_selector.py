@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import Price
-from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.texts.cost import cost_of
 from smsby_deploy.texts.parts import TextTooLong, measure_text
 from smsby_deploy.texts.sample_selector import SampleSelector

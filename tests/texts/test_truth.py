@@ -15,7 +15,7 @@ from smsby_deploy.config.recipient_sources import read_inline_recipients
 from smsby_deploy.config.sources import FalseText, RecipientsFile
 from smsby_deploy.config.yaml_nodes import read_yaml
 from smsby_deploy.problems import Location
-from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.cell_values import text_rows
 from smsby_deploy.recipients.text_files import read_text_file
 from smsby_deploy.texts.template import compile_text

@@ -7,7 +7,7 @@ import pytest
 from smsby_deploy.config.sources import TextsByLanguage, TextsByVariant, TextSource, Variant
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location
-from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.waves_and_variants import assign_variants
 from smsby_deploy.texts.analysis import reviewed_text
 from smsby_deploy.texts.variants import compile_variants

@@ -1,0 +1,117 @@
+"""Consecutive recipients of an audience, and the variables that templates read from them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import compress, count, islice
+from typing import NamedTuple
+
+from smsby_deploy.config.sources import FalseText
+
+
+class Batch(NamedTuple):
+    """Consecutive recipients, column by column.
+
+    Index `i` is the same recipient in every column.
+    `texts` are the recipients' own texts (None: the mailing's text), `lines` their physical lines. `not_suppressed` holds
+    0 for a recipient who opted out, else 1. `values` are the columns `names` of the rows as written; where some of
+    these rows were dropped, `selected` holds 1 for each row that is a recipient. If `is_typed`, values may be FalseText.
+    """
+
+    phones: list[str]
+    names: tuple[str, ...]
+    values: Sequence[Sequence[str]]
+    texts: Sequence[str | None]
+    lines: Sequence[int]
+    not_suppressed: bytearray
+    selected: bytearray | None = None
+    is_typed: bool = False
+
+    def variable(self, name: str) -> list[str] | None:
+        """Each recipient's value of the template variable `name`, stripped.
+
+        None if there is no such column.
+        A column is found by its name as written, else by its lower-case name, else by the name that a template can
+        write for it (`_as_variable`). `phone` is always the normalized number.
+        """
+        if name == "phone":
+            return self.phones
+        column = self.column(name)
+        if column is None:
+            return None
+        cells = column if self.selected is None else compress(column, self.selected)
+        if self.is_typed and FalseText in set(map(type, cells := list(cells))):
+            return [cell if type(cell) is FalseText else cell.strip() for cell in cells]
+        return list(map(str.strip, cells))
+
+    def only(self, mask: bytearray) -> Batch:
+        """Return the recipients for whom `mask` holds 1."""
+        selected = mask
+        if self.selected is not None:
+            selected = bytearray(len(self.selected))
+            for row in compress(compress(count(), self.selected), mask):
+                selected[row] = 1
+        return self._replace(
+            phones=list(compress(self.phones, mask)),
+            texts=list(compress(self.texts, mask)),
+            lines=list(compress(self.lines, mask)),
+            not_suppressed=bytearray(compress(self.not_suppressed, mask)),
+            selected=selected,
+        )
+
+    def column(self, name: str) -> Sequence[str] | None:
+        """The column that `variable` reads, as written and with the rows that were dropped."""
+        found = [i for i, written in enumerate(self.names) if written == name]
+        found = found or [i for i, written in enumerate(self.names) if written.lower() == name]
+        found = found or [i for i, alias in enumerate(self._aliases()) if name in alias]
+        return self.values[found[-1]] if found else None
+
+    @property
+    def variables(self) -> list[dict[str, str]]:
+        """All template variables of each recipient."""
+        names = self._variable_names()
+        columns = [self.variable(name) or [] for name in names]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    @property
+    def has_own_texts(self) -> bool:
+        """Whether any recipient has its own text."""
+        return list(self.texts).count(None) < len(self.texts)
+
+    def variables_of(self, index: int) -> dict[str, str]:
+        """All template variables of the recipient at `index`."""
+        row = index if self.selected is None else next(islice(compress(count(), self.selected), index, None))
+        values = [[column[row]] for column in self.values]
+        one = Batch([self.phones[index]], self.names, values, [None], [0], bytearray(1), None, self.is_typed)
+        return one.variables[0]
+
+    def _variable_names(self) -> tuple[str, ...]:
+        lower = [name.lower() for name in self.names if name.lower() not in self.names]
+        aliases = (alias for some in self._aliases() for alias in some)
+        return tuple(dict.fromkeys((*self.names, *lower, "phone", *aliases)))
+
+    def _aliases(self) -> list[tuple[str, ...]]:
+        """Per column, the further names under which a template finds it.
+
+        No name is shared by two columns.
+        """
+        aliases = [_as_variable(name) for name in self.names]
+        taken = {*self.names, *map(str.lower, self.names), "phone"}
+        counts = Counter(alias for some in aliases for alias in set(some))
+        return [
+            tuple(alias for alias in some if counts[alias] == 1 and alias not in taken) for some in aliases
+        ]
+
+
+_GAP = re.compile(r"[\s.\-\u2010-\u2015\u2212]")
+
+
+def _as_variable(name: str) -> tuple[str, ...]:
+    """The name `Сумма_покупок` of a column `Сумма покупок`, also in lower case.
+
+    None if it is the same.
+    """
+    written = _GAP.sub("_", name)
+    return () if written == name else (written, written.lower())

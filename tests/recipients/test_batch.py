@@ -1,0 +1,36 @@
+"""batch: which column a variable of a template is, and batches of some recipients."""
+
+from __future__ import annotations
+
+from smsby_deploy.recipients.batch import Batch
+
+
+def test_batch_finds_columns_with_gaps_by_underscores() -> None:
+    """Spaces, dashes and dots may be written as _, unless another column has that name or both would."""
+    names = ("Сумма покупок", "first-name", "a.b", "a b", "c d", "c_d", "phone")
+    columns = [[name] for name in names]
+    batch = Batch(["375291234567"], names, columns, [None], [2], bytearray(1))
+    found = {
+        name: batch.variable(name) for name in ("Сумма_покупок", "сумма_покупок", "first_name", "a_b", "c_d")
+    }
+    assert found == {
+        "Сумма_покупок": ["Сумма покупок"],
+        "сумма_покупок": ["Сумма покупок"],
+        "first_name": ["first-name"],
+        "a_b": None,
+        "c_d": ["c_d"],
+    }
+    assert batch.variables[0].items() >= {"Сумма_покупок": "Сумма покупок", "c_d": "c_d"}.items()
+    assert "a_b" not in batch.variables[0]
+
+
+def test_batch_of_some_recipients_keeps_their_rows() -> None:
+    """Masks apply to recipients, also where a row was dropped before."""
+    phones = [f"37529000000{digit}" for digit in range(3)]
+    rows = [["Anna", "dropped", "Vera", "Iya"]]
+    selected = bytearray((1, 0, 1, 1))
+    batch = Batch(phones, ("name",), rows, [None] * 3, [2, 4, 5], bytearray((1, 1, 0)), selected)
+    some = batch.only(bytearray((0, 1, 1)))
+    assert (some.phones, some.lines, list(some.not_suppressed)) == (phones[1:], [4, 5], [1, 0])
+    assert some.variable("name") == ["Vera", "Iya"]
+    assert some.variables_of(1) == {"name": "Iya", "phone": phones[2]}
