@@ -27,7 +27,8 @@ from smsby_deploy.plan.model import Action
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.smsby.send_client import PreparedSend
-from smsby_deploy.texts.template import Template, compile_texts
+from smsby_deploy.texts.compiler import compile_texts
+from smsby_deploy.texts.template import Template
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.smsby.methods import CONTACTS_PER_IMPORT, contacts_per_form
-from smsby_deploy.texts.template import compile_texts
+from smsby_deploy.texts.compiler import compile_texts
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from smsby_deploy.plan.chunks import hash_content, hash_former_content
 from smsby_deploy.plan.gone import read_own_content
 from smsby_deploy.plan.selection import selector
 from smsby_deploy.plan.wave_progress import Gate, has_later_wave, plan_of, recorded_progress, why_stopped
-from smsby_deploy.texts.template import compile_texts, is_personal
+from smsby_deploy.texts.compiler import compile_texts
+from smsby_deploy.texts.template import is_personal
 
 
 def approved_mailings(request: ApplyRequest, lock: Lock) -> dict[str, Entry]:

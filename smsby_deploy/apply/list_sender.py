@@ -30,9 +30,9 @@ from smsby_deploy.plan.model import Action, ActionKind, ReasonCode, with_code
 from smsby_deploy.smsby.parsers import ListInfo, RemoteMailing, is_draft
 from smsby_deploy.smsby.retry import poll
 from smsby_deploy.smsby.send_client import PreparedSend
+from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.texts.cost import cost_of, money
 from smsby_deploy.texts.parts import measure_text
-from smsby_deploy.texts.template import compile_texts
 from smsby_deploy.wording import counted
 
 _WAY_OUT = "check the list at sms.by; a raised `revision` makes a new one"

@@ -43,8 +43,8 @@ from smsby_deploy.smsby.parsers import read_message_state
 from smsby_deploy.smsby.response import WrongPhone, error_for
 from smsby_deploy.smsby.retry import poll
 from smsby_deploy.smsby.send_client import PreparedSend
+from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.texts.parts import measure_text
-from smsby_deploy.texts.template import compile_texts
 from smsby_deploy.wording import counted
 
 _FIRST_STATES = {

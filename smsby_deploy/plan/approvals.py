@@ -24,7 +24,7 @@ from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.ssh_signatures import find_signer
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.suppression import are_still_opted_out
-from smsby_deploy.texts.analysis import included_files
+from smsby_deploy.texts.reviewed_text import included_files
 from smsby_deploy.wording import sentence
 
 FOLDER = "approvals"

@@ -36,9 +36,10 @@ from smsby_deploy.privacy import mask_phone
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phones import normalize_all
+from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.texts.parts import TextTooLong, measure_batch, measure_text
 from smsby_deploy.texts.samples import mask_text
-from smsby_deploy.texts.template import Template, compile_texts, render_texts, rows_file
+from smsby_deploy.texts.template import Template, render_texts, rows_file
 from smsby_deploy.wording import counted
 
 _SOME_PHONE = (

@@ -37,7 +37,8 @@ from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.source_reader import place_rows
 from smsby_deploy.recipients.suppression import OptOutPositions
-from smsby_deploy.texts.template import Template, compile_texts, rows_file
+from smsby_deploy.texts.compiler import compile_texts
+from smsby_deploy.texts.template import Template, rows_file
 from smsby_deploy.texts.text_lint import TextLint
 from smsby_deploy.wording import sentence
 

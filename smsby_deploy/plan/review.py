@@ -43,7 +43,7 @@ from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.smsby.facts import AccountFacts, read_accounts
-from smsby_deploy.texts.analysis import reviewed_text
+from smsby_deploy.texts.reviewed_text import reviewed_text
 from smsby_deploy.texts.samples import MailingReview, ReviewCollector
 from smsby_deploy.wording import counted, sentence
 

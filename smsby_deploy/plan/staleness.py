@@ -22,7 +22,7 @@ from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.lock.stored_mailings import encoded
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
-from smsby_deploy.texts.analysis import included_files
+from smsby_deploy.texts.reviewed_text import included_files
 from smsby_deploy.wording import sentence
 
 _BLOCK = 1 << 20  # bytes

@@ -22,7 +22,7 @@ from smsby_deploy.plan.measure import (
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.problems import Problem, Severity, has_errors
 from smsby_deploy.recipients.suppression import check_without_databases, load_suppression
-from smsby_deploy.texts.template import compile_texts
+from smsby_deploy.texts.compiler import compile_texts
 
 if TYPE_CHECKING:  # most mailings have no tests
     from smsby_deploy.plan.mailing_test_results import MailingTestResult

@@ -28,7 +28,7 @@ from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.recipients.waves_and_variants import assign_variants
-from smsby_deploy.texts.template import compile_texts
+from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.wording import counted
 
 

@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress
 
 from smsby_deploy.config.sources import TextsByLanguage
-from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.batch import Batch
-from smsby_deploy.texts.template import RenderedBatch, Template, TextTemplate, compile_text
+from smsby_deploy.texts.template import RenderedBatch, Template, TextTemplate
 from smsby_deploy.wording import counted
 
 _NONE = ""  # the language of a recipient for whom there is no text
@@ -147,21 +146,3 @@ class LanguageTemplates(Template):
         message = f"unknown language in the column {source.column!r}: use one of {known}, or add `default` to the texts"
         for line in batch.lines:
             yield Problem(Severity.ERROR, "LANGUAGE", message, address, Location(rows_file, line))
-
-
-def compile_languages(source: TextsByLanguage) -> LanguageTemplates:
-    """Compile the text of each language.
-
-    Raises:
-        FilesInvalid: some of them cannot be compiled; it has the problems of all.
-    """
-    templates: dict[str, TextTemplate] = {}
-    problems: list[Problem] = []
-    for language, text in source.texts.items():
-        try:
-            templates[language] = compile_text(text)
-        except FilesInvalid as error:
-            problems += error.problems
-    if problems:
-        raise FilesInvalid(problems)
-    return LanguageTemplates(source, templates)

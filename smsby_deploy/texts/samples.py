@@ -23,15 +23,16 @@ from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.source_reader import place_rows
 from smsby_deploy.recipients.suppression import load_suppression
-from smsby_deploy.texts.analysis import has_markup, reviewed_text
+from smsby_deploy.texts.analysis import has_markup
+from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.texts.cost import cost_of
 from smsby_deploy.texts.encoding_lint import Rewriter
 from smsby_deploy.texts.parts import TextSize, TextTooLong, measure_gsm, measure_text, split_parts
+from smsby_deploy.texts.reviewed_text import reviewed_text
 from smsby_deploy.texts.sample_selector import SampleSelector, Selected
 from smsby_deploy.texts.template import (
     KeptProblems,
     Template,
-    compile_texts,
     is_personal,
     problem_at_text,
     render_texts,

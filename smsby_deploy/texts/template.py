@@ -17,23 +17,16 @@ from smsby_deploy.config.sources import (
     AS_WRITTEN,
     ContactList,
     InlineRecipients,
-    MailingText,
-    TextsByVariant,
     TextSource,
 )
-from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.texts.analysis import (
-    LONGEST_SOURCE,
     RenderError,
     TextAnalysis,
-    analyze_literal,
-    find_placeholder,
     has_markup,
     locate_in_text,
     rows_with_placeholders,
-    text_error,
 )
 from smsby_deploy.texts.encoding_lint import Rewriter
 from smsby_deploy.wording import counted, sentence
@@ -42,9 +35,7 @@ if TYPE_CHECKING:
     from smsby_deploy.texts.engine import Renderer
     from smsby_deploy.texts.environment import TextEnvironment
 
-# Up to this length no template is nested so deeply that Jinja2 cannot compile what was vectorized.
-_NO_TEXT: str = sentence("the text is empty")
-_SURELY_COMPILES = 500  # characters
+NO_TEXT: str = sentence("the text is empty")
 _MOST_PROBLEMS = 1000  # kept per mailing
 
 
@@ -238,7 +229,7 @@ class TextTemplate(Template):
         """Render one text; return "" and add to `problems` if that fails."""
         if self._has_given_up:  # reported once; trying every row would take hours
             return ""
-        text, message, code = "", _NO_TEXT, "TEMPLATE"
+        text, message, code = "", NO_TEXT, "TEMPLATE"
         location: Location | None = None
         try:
             text = own_text.strip() if own_text is not None else self.renderer.render(variables)
@@ -261,74 +252,6 @@ def placeholder_problems(
         recipient = Location(rows_file, batch.lines[index])
         message = f"the text of this recipient contains a placeholder ({recipient}): fill it in or remove it"
         yield Problem(Severity.ERROR, "PLACEHOLDER", message, address, recipient)
-
-
-def compile_texts(texts: MailingText) -> Template:
-    """Compile the text of a mailing, or its texts.
-
-    Raises:
-        FilesInvalid: as `compile_text`.
-    """
-    if isinstance(texts, TextSource):
-        return compile_text(texts)
-    if isinstance(texts, TextsByVariant):
-        from smsby_deploy.texts.variants import compile_variants
-
-        return compile_variants(texts)
-    from smsby_deploy.texts.languages import compile_languages
-
-    return compile_languages(texts)
-
-
-def compile_text(source: TextSource) -> TextTemplate:
-    """Compile `source`.
-
-    Raises:
-        FilesInvalid: its syntax is wrong, it is empty or too long, it contains a placeholder of another tool, it includes
-            what cannot be included, or it has no variables and cannot be rendered.
-    """
-    if not source.text.strip():
-        raise FilesInvalid([text_error(source, "TEXT", _NO_TEXT)])
-    if len(source.text) > LONGEST_SOURCE:
-        message = f"the text exceeds {LONGEST_SOURCE:,} characters: shorten it"
-        raise FilesInvalid([text_error(source, "TEXT", message)])
-    analysis = _analyze(source)
-    if analysis.faults:
-        raise FilesInvalid(
-            [
-                text_error(source, code, message, locate_in_text(source, analysis.included, name, offset))
-                for code, name, offset, message in analysis.faults
-            ]
-        )
-    template = TextTemplate(source, analysis)
-    if template.is_personal:
-        if analysis.vectorized is None or len(source.text) > _SURELY_COMPILES:
-            _ = template.renderer  # report now that it cannot be compiled
-    else:
-        _check_shared_text(template)
-    return template
-
-
-def _analyze(source: TextSource) -> TextAnalysis:
-    if not has_markup(source.text):
-        return analyze_literal(source.text)
-    from smsby_deploy.texts.engine import analyze
-
-    return analyze(source)
-
-
-def _check_shared_text(template: TextTemplate) -> None:
-    """Render a text without variables, and raise FilesInvalid if it cannot be sent."""
-    source = template.source
-    try:
-        text = template.render_once()
-    except RenderError as error:
-        raise FilesInvalid([text_error(source, error.code, error.message, error.location)]) from error
-    if not text:
-        raise FilesInvalid([text_error(source, "TEXT", _NO_TEXT)])
-    if find_placeholder(text, rendered=True):
-        message = "the text contains a placeholder, which recipients would read: fill it in or remove it"
-        raise FilesInvalid([text_error(source, "PLACEHOLDER", message)])
 
 
 def is_personal(mailing: Mailing, template: Template | None) -> bool:

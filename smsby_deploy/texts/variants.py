@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, compress
 
 from smsby_deploy.config.sources import TextsByLanguage, TextsByVariant, TextSource
-from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.waves_and_variants import assign_variants
 from smsby_deploy.texts.languages import languages_of
-from smsby_deploy.texts.template import RenderedBatch, Template, TextTemplate, compile_texts
+from smsby_deploy.texts.template import RenderedBatch, Template, TextTemplate
 from smsby_deploy.wording import Sentence, sentence
 
 
@@ -73,25 +72,6 @@ class VariantTemplates(Template):
     def find_problems(self, address: str, rows_file: str) -> Iterator[Problem]:
         """Yield what rendering the texts has shown."""
         return chain(*(one.find_problems(address, rows_file) for one in self.by_name.values()))
-
-
-def compile_variants(source: TextsByVariant) -> VariantTemplates:
-    """Compile the text of each variant.
-
-    Raises:
-        FilesInvalid: some of them cannot be compiled; it has the problems of all.
-    """
-    templates: dict[str, Template] = {}
-    problems: list[Problem] = []
-    for variant in source.variants:
-        if variant.text is not None:
-            try:
-                templates[variant.name] = compile_texts(variant.text)
-            except FilesInvalid as error:
-                problems += error.problems
-    if problems:
-        raise FilesInvalid(problems)
-    return VariantTemplates(source, templates)
 
 
 TextKey = tuple[str, str]  # variant and language of a text, "" where it has none

@@ -20,7 +20,7 @@ from smsby_deploy.config.sources import (
 from smsby_deploy.plan.chunks import Chunk, ChunkReport, stream_chunks
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
-from smsby_deploy.texts.template import compile_texts
+from smsby_deploy.texts.compiler import compile_texts
 
 _AT = Location("sale.yaml", 1, 1)
 _WAVES = Waves((Wave(size=7, delivered=90), Wave(share=30, delivered=90), Wave()), b"w" * 32)

@@ -30,7 +30,7 @@ from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.suppression import hash_opt_outs
-from smsby_deploy.texts.template import compile_text
+from smsby_deploy.texts.compiler import compile_text
 
 _AT = Location("sale.yaml", 1, 1)
 _phones = st.lists(st.integers(0, 9_999_999).map(lambda n: f"37529{n:07d}"), min_size=1, max_size=40)

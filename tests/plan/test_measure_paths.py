@@ -56,7 +56,8 @@ def _plain_paths() -> Iterator[None]:
             patch.setattr(f"smsby_deploy.recipients.{name}", lambda *_: None)
         patch.setattr("smsby_deploy.recipients.phones._usual_ones", lambda raw: [""] * len(raw))
         patch.setattr(PhoneSet, "add_all", lambda self, numbers, other=None: self._add_any(numbers, other))
-        patch.setattr("smsby_deploy.texts.template.has_markup", lambda text: True)
+        for module in ("compiler", "template"):
+            patch.setattr(f"smsby_deploy.texts.{module}.has_markup", lambda text: True)
         patch.setattr("smsby_deploy.texts.vectorized.VectorizedTemplate.render", lambda *_: None)
         patch.setattr("smsby_deploy.plan.text_counter.measure_batch", lambda texts: None)
         patch.setattr(

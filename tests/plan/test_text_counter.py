@@ -14,8 +14,9 @@ from smsby_deploy.config.sources import InlineRecipients, TextSource
 from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.text_counter import ContentPolicy, PrefixCounter, TextCounter, TextTotals
 from smsby_deploy.problems import Location
+from smsby_deploy.texts.compiler import compile_text
 from smsby_deploy.texts.parts import measure_batch, measure_text
-from smsby_deploy.texts.template import KeptProblems, compile_text
+from smsby_deploy.texts.template import KeptProblems
 
 _AT = Location("sale.yaml", 4, 11)
 _PHONES = ["375291111111", "375292222222", "375293333333"]

@@ -10,7 +10,7 @@ from smsby_deploy.config.sources import TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location, Problem
 from smsby_deploy.recipients.batch import Batch
-from smsby_deploy.texts.template import compile_text
+from smsby_deploy.texts.compiler import compile_text
 
 
 def make_batch(

@@ -14,8 +14,8 @@ from smsby_deploy.problems import Location
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.texts.branches import TextBranches
+from smsby_deploy.texts.compiler import compile_text
 from smsby_deploy.texts.samples import MailingSamples, sample_mailing
-from smsby_deploy.texts.template import compile_text
 
 _AT = Location("sale.yaml", 1, 1)
 

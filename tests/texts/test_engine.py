@@ -6,7 +6,7 @@ import pytest
 
 from smsby_deploy.config.sources import TextSource
 from smsby_deploy.problems import Location
-from smsby_deploy.texts.template import compile_text
+from smsby_deploy.texts.compiler import compile_text
 from tests.texts.rendering import make_batch, make_source, refusal, render_one
 
 

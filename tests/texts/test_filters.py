@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from smsby_deploy.config.sources import TextSource
 from smsby_deploy.problems import Location
+from smsby_deploy.texts.compiler import compile_text
 from smsby_deploy.texts.filters import plural
-from smsby_deploy.texts.template import compile_text
 from tests.texts.rendering import make_batch
 
 

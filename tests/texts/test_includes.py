@@ -9,7 +9,8 @@ import pytest
 from smsby_deploy.config.sources import TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location, Problem
-from smsby_deploy.texts.template import Template, compile_text
+from smsby_deploy.texts.compiler import compile_text
+from smsby_deploy.texts.template import Template
 from tests.texts.rendering import make_batch, make_source, refusal
 
 _AT = Location("sale.yaml", 6, 11)

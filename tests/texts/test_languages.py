@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from smsby_deploy.config.sources import TextsByLanguage, TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.texts.template import RenderedBatch, Template, compile_text, compile_texts
+from smsby_deploy.texts.compiler import compile_text, compile_texts
+from smsby_deploy.texts.template import RenderedBatch, Template
 from tests.texts.rendering import make_batch, make_source
 
 _TEXTS = {

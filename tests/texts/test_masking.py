@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from smsby_deploy.config.sources import FalseText, Rewrite, TextSource
 from smsby_deploy.problems import Location
+from smsby_deploy.texts.compiler import compile_text
 from smsby_deploy.texts.masking import mask_data
-from smsby_deploy.texts.template import Template, compile_text
+from smsby_deploy.texts.template import Template
 
 _AT = Location("sale.yaml", 5, 11)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import Mailing
@@ -14,11 +14,11 @@ from smsby_deploy.config.sources import (
     Rewrite,
     TextSource,
 )
-from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location
 from smsby_deploy.texts.analysis import find_placeholder
-from smsby_deploy.texts.template import Template, compile_text, is_personal, render_texts, rows_file
-from tests.texts.rendering import make_batch, make_source, refusal, render_one
+from smsby_deploy.texts.compiler import compile_text
+from smsby_deploy.texts.template import Template, is_personal, render_texts, rows_file
+from tests.texts.rendering import make_batch, render_one
 
 
 @pytest.mark.parametrize(
@@ -81,38 +81,9 @@ def test_template_reports_a_failed_text_with_its_row(text: str, message: str) ->
     assert problems[0].message.endswith("(list.csv:3)")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Hello *|FNAME|*", "Hello *|FNAME:friend|*", "Hello {name}", "Hello { name }", "Hello {user.name}", "Hello %NAME%",
-        "Hello %Имя%", "Hello [[name]]", "Hello [[ user.name ]]", "Hello ${name}", "Hello ${ user.name }",
-    ],
-)  # fmt: skip
-def test_template_refuses_placeholders_of_other_tools(text: str) -> None:
-    """No merge tag of another tool is sent, whether in the template, in an own text or in a value."""
-    assert refusal(make_source(text)).code == "PLACEHOLDER"
-    for problems in (render_one("Hi {{ phone }}", own=text)[1], render_one("Hi {{ name }}", name=text)[1]):
-        assert [(problem.code, problem.location.line) for problem in problems] == [("PLACEHOLDER", 3)]
-
-
 def test_template_refuses_tags_in_an_own_text() -> None:
     """A recipient's own text is literal, so that its braces would be sent."""
     assert [problem.code for problem in render_one("Hi", own="Hi {{ name }}")[1]] == ["PLACEHOLDER"]
-
-
-def test_compile_text_locates_every_placeholder() -> None:
-    """All placeholders are reported together, none of them twice."""
-    text = "Hi *|FNAME|*, ${name} of {city}\n{{ name }}: %NAME% *|A:{b}|*"
-    with pytest.raises(FilesInvalid) as caught:
-        compile_text(make_source(text))
-    found = [(problem.location.line, problem.location.column) for problem in caught.value.problems]
-    assert found == [(1, 4), (1, 15), (1, 26), (2, 13), (2, 20)]
-
-
-@pytest.mark.parametrize("text", ["10% и 20% скидки", "10%или20%", "[ок]", "50%-я", "a {b c}", "x | y *|*"])
-def test_template_allows_percent_signs_and_brackets(text: str) -> None:
-    """Percent signs and brackets outside placeholders are sent."""
-    assert render_one(text) == (text, [])
 
 
 @given(
@@ -128,38 +99,6 @@ def test_template_is_the_same_with_another_node(text: str, row: dict[str, str]) 
     plain, full = render_one(text, **row), render_one(by_template, **row)
     assert plain[0] == full[0]
     assert [problem.message for problem in plain[1]] == [problem.message for problem in full[1]]
-
-
-_SCRAPS = st.sampled_from(
-    ["{{", "}}", "{%", "%}", "{#", "#}", "-", " ", "\n", "if", "for", "in", "end", "name", "'a'", "|", "~", "(", ")",
-     "[", "]", "{", "}", ".", ",", "1", "**", "*", "upper", "set", "=", "macro", "endif", "endfor", "else", "include",
-     "block", "extends", "raw", "endraw", "call", "filter", "with", "do", "é", "is", "not", "loop", "date", "money"]
-)  # fmt: skip
-
-
-@settings(max_examples=400)
-@given(st.lists(_SCRAPS, min_size=1, max_size=14))
-def test_template_reports_every_fault_as_a_problem(scraps: list[str]) -> None:
-    """Every fault is a problem at a place in the text, and rendering twice gives the same text."""
-    text = "{{ name }}" + " ".join(scraps)
-    try:
-        first, second = render_one(text, name="x"), render_one(text, name="x")
-    except FilesInvalid as error:
-        problems = list(error.problems)
-    else:
-        assert first == second
-        problems = first[1]
-    assert all(
-        problem.location.line and problem.location.line <= text.count("\n") + 1
-        for problem in problems
-        if problem.location.file == "text.j2"
-    )
-
-
-def test_compile_text_refuses_an_empty_text() -> None:
-    """Whether it is written empty or rendered empty."""
-    assert refusal(make_source("  \n ")).code == "TEXT"
-    assert refusal(make_source("{% if false %}x{% endif %}")).code == "TEXT"
 
 
 _AT = Location("sale.yaml", 6, 11)

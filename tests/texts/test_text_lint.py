@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from smsby_deploy.config.sources import FalseText, InlineRecipients, RecipientsFile
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.batch import Batch
-from smsby_deploy.texts.template import compile_text, render_texts
+from smsby_deploy.texts.compiler import compile_text
+from smsby_deploy.texts.template import render_texts
 from smsby_deploy.texts.text_lint import TextLint, find_oddities
 from tests.recipients.mailings import AT, make_mailing
 from tests.texts.rendering import make_source

@@ -18,7 +18,7 @@ from smsby_deploy.problems import Location
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.cell_values import text_rows
 from smsby_deploy.recipients.text_files import read_text_file
-from smsby_deploy.texts.template import compile_text
+from smsby_deploy.texts.compiler import compile_text
 from tests.texts.rendering import make_source
 
 _TYPED = (

@@ -9,8 +9,7 @@ from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.waves_and_variants import assign_variants
-from smsby_deploy.texts.analysis import reviewed_text
-from smsby_deploy.texts.variants import compile_variants
+from smsby_deploy.texts.compiler import compile_texts
 
 _AT = Location("sale.yaml", 4, 5)
 _PHONES = [f"37529123456{number}" for number in range(8)]
@@ -45,7 +44,7 @@ def _batch(source: TextsByVariant) -> Batch:
 def test_variant_templates_render_each_recipient() -> None:
     """Also a variant with a text for each language; `pick` finds the same text."""
     source = _source("A {{ name }}", "B {{ name }}")
-    template, batch = compile_variants(source), _batch(source)
+    template, batch = compile_texts(source), _batch(source)
     rendered = template.render_batch(batch, rows_file="list.csv", address="sale/vip")
     names = assign_variants(source, batch.phones)
     assert len(set(names)) == 2
@@ -65,12 +64,5 @@ def test_variant_templates_render_each_recipient() -> None:
 def test_variant_templates_report_all_that_do_not_compile() -> None:
     """Not only those of the first."""
     with pytest.raises(FilesInvalid) as error:
-        compile_variants(_source("A {{ name", "B {% if %}"))
+        compile_texts(_source("A {{ name", "B {% if %}"))
     assert len(error.value.problems) == 3
-
-
-def test_reviewed_text_names_variants() -> None:
-    """Reviewers see shares and texts, so a changed share is a changed text."""
-    assert reviewed_text(_source("A", "B")) == "\n\n".join(
-        ("a (40%):\nA", "b (50%), ru:\nB", "b (50%), be:\nB be", "none (10%): nothing is sent")
-    )

@@ -14,8 +14,9 @@ from smsby_deploy.config.sources import Rewrite, TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location
 from smsby_deploy.texts import engine
+from smsby_deploy.texts.compiler import compile_text
 from smsby_deploy.texts.filters import TEXT_FILTERS
-from smsby_deploy.texts.template import RenderedBatch, Template, compile_text
+from smsby_deploy.texts.template import RenderedBatch, Template
 from tests.texts.rendering import make_batch
 
 _AT = Location("sale.yaml", 6, 11)
@@ -86,7 +87,8 @@ def _compile(text: str, rewrite: Rewrite, *, vectorized: bool) -> Template:
     with pytest.MonkeyPatch.context() as patch:
         if not vectorized:
             patch.setattr("smsby_deploy.texts.engine.vectorize", lambda tree, environment: None)
-            patch.setattr("smsby_deploy.texts.template.has_markup", lambda text: True)
+            for module in ("compiler", "template"):
+                patch.setattr(f"smsby_deploy.texts.{module}.has_markup", lambda text: True)
         engine._analyze_alone.cache_clear()
         template = compile_text(TextSource(text, _AT, content, rewrite=rewrite))
         engine._analyze_alone.cache_clear()

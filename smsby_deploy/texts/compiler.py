@@ -1,0 +1,130 @@
+"""From the texts of a mailing, as its files declare them, to a template."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smsby_deploy.config.sources import MailingText, TextsByLanguage, TextsByVariant, TextSource
+from smsby_deploy.errors import FilesInvalid
+from smsby_deploy.problems import Problem
+from smsby_deploy.texts.analysis import (
+    LONGEST_SOURCE,
+    RenderError,
+    TextAnalysis,
+    analyze_literal,
+    find_placeholder,
+    has_markup,
+    locate_in_text,
+    text_error,
+)
+from smsby_deploy.texts.template import NO_TEXT, Template, TextTemplate
+
+if TYPE_CHECKING:  # most mailings have one text
+    from smsby_deploy.texts.languages import LanguageTemplates
+    from smsby_deploy.texts.variants import VariantTemplates
+
+# Up to this length no template is nested so deeply that Jinja2 cannot compile what was vectorized.
+_SURELY_COMPILES = 500  # characters
+
+
+def compile_texts(texts: MailingText) -> Template:
+    """Compile the text of a mailing, or its texts.
+
+    Raises:
+        FilesInvalid: as `compile_text`.
+    """
+    if isinstance(texts, TextSource):
+        return compile_text(texts)
+    return _compile_variants(texts) if isinstance(texts, TextsByVariant) else _compile_languages(texts)
+
+
+def compile_text(source: TextSource) -> TextTemplate:
+    """Compile `source`.
+
+    Raises:
+        FilesInvalid: its syntax is wrong, it is empty or too long, it contains a placeholder of another tool, it includes
+            what cannot be included, or it has no variables and cannot be rendered.
+    """
+    if not source.text.strip():
+        raise FilesInvalid([text_error(source, "TEXT", NO_TEXT)])
+    if len(source.text) > LONGEST_SOURCE:
+        message = f"the text exceeds {LONGEST_SOURCE:,} characters: shorten it"
+        raise FilesInvalid([text_error(source, "TEXT", message)])
+    analysis = _analyze(source)
+    if analysis.faults:
+        raise FilesInvalid(
+            [
+                text_error(source, code, message, locate_in_text(source, analysis.included, name, offset))
+                for code, name, offset, message in analysis.faults
+            ]
+        )
+    template = TextTemplate(source, analysis)
+    if template.is_personal:
+        if analysis.vectorized is None or len(source.text) > _SURELY_COMPILES:
+            _ = template.renderer  # report now that it cannot be compiled
+    else:
+        _check_shared_text(template)
+    return template
+
+
+def _analyze(source: TextSource) -> TextAnalysis:
+    if not has_markup(source.text):
+        return analyze_literal(source.text)
+    from smsby_deploy.texts.engine import analyze
+
+    return analyze(source)
+
+
+def _check_shared_text(template: TextTemplate) -> None:
+    """Render a text without variables, and raise FilesInvalid if it cannot be sent."""
+    source = template.source
+    try:
+        text = template.render_once()
+    except RenderError as error:
+        raise FilesInvalid([text_error(source, error.code, error.message, error.location)]) from error
+    if not text:
+        raise FilesInvalid([text_error(source, "TEXT", NO_TEXT)])
+    if find_placeholder(text, rendered=True):
+        message = "the text contains a placeholder, which recipients would read: fill it in or remove it"
+        raise FilesInvalid([text_error(source, "PLACEHOLDER", message)])
+
+
+def _compile_languages(source: TextsByLanguage) -> LanguageTemplates:
+    """Compile the text of each language.
+
+    Raises:
+        FilesInvalid: some of them cannot be compiled; it has the problems of all.
+    """
+    from smsby_deploy.texts.languages import LanguageTemplates
+
+    templates: dict[str, TextTemplate] = {}
+    problems: list[Problem] = []
+    for language, text in source.texts.items():
+        try:
+            templates[language] = compile_text(text)
+        except FilesInvalid as error:
+            problems += error.problems
+    if problems:
+        raise FilesInvalid(problems)
+    return LanguageTemplates(source, templates)
+
+
+def _compile_variants(source: TextsByVariant) -> VariantTemplates:
+    """Compile the text of each variant.
+
+    Raises:
+        FilesInvalid: some of them cannot be compiled; it has the problems of all.
+    """
+    from smsby_deploy.texts.variants import VariantTemplates
+
+    templates: dict[str, Template] = {}
+    problems: list[Problem] = []
+    for variant in source.variants:
+        if variant.text is not None:
+            try:
+                templates[variant.name] = compile_texts(variant.text)
+            except FilesInvalid as error:
+                problems += error.problems
+    if problems:
+        raise FilesInvalid(problems)
+    return VariantTemplates(source, templates)

@@ -1,0 +1,53 @@
+"""The text of a mailing as reviewers and digests see it: what its files say, and what these include."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from smsby_deploy.config.sources import MailingText, TextsByLanguage, TextSource
+from smsby_deploy.texts.analysis import has_markup, may_include
+
+
+def included_files(source: MailingText | None) -> tuple[str, ...]:
+    """The project paths of the templates that a mailing's texts include.
+
+    What cannot be read is left out.
+    """
+    found: dict[str, None] = {}
+    for text in source.sources if source is not None else ():
+        if has_markup(text.text) and may_include(text.text):
+            from smsby_deploy.texts.engine import find_included_files
+
+            found.update(dict.fromkeys(find_included_files(text)))
+    return tuple(found)
+
+
+def reviewed_text(source: MailingText | None) -> str | None:
+    """Return the text of a mailing followed by what it includes, each under its name.
+
+    Each of several texts is under its language. None without a text.
+    """
+    if source is None:
+        return None
+    root = source.sources[0].root
+    included = included_files(source) if root is not None else ()
+    files = (f"{name}:\n{((root or Path()) / name).read_text('utf-8-sig')}" for name in included)
+    return "\n\n".join((*_reviewed_texts(source), *files))
+
+
+def _reviewed_texts(source: MailingText) -> Iterator[str]:
+    """Yield each text, under the names of its variant and its language if it has them."""
+    if isinstance(source, TextSource):
+        yield source.text
+    elif isinstance(source, TextsByLanguage):
+        yield from (f"{name}:\n{text.text}" for name, text in source.texts.items())
+    else:
+        for name, share, text in source.variants:
+            heading = f"{name} ({share}%)"
+            if text is None:
+                yield f"{heading}: nothing is sent"
+            elif isinstance(text, TextSource):
+                yield f"{heading}:\n{text.text}"
+            else:
+                yield from (f"{heading}, {said}" for said in _reviewed_texts(text))
