@@ -10,17 +10,17 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
-from smsby_deploy.apply.context import ApplyRequest, Event
+from smsby_deploy.apply.context import ApplyRequest
 from smsby_deploy.apply.due_mailings import DueMailings, by_address, next_opening, sort_mailings
 from smsby_deploy.apply.preflight import make_due_plan
+from smsby_deploy.apply.recent_list import RecentList, record_listed
 from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.apply.rescue import not_recorded
 from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.apply.run import open_recorder, run_plan
 from smsby_deploy.apply.wave_judge import WaveJudge
-from smsby_deploy.apply.worker_pool import ShutdownSignal
 from smsby_deploy.config.project_loader import LoadedProject
-from smsby_deploy.errors import ApiError, FilesInvalid, LockHeld, Refused, SmsbyDeployError, SmsbyUnavailable
+from smsby_deploy.errors import ApiError, FilesInvalid, Refused, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.lock.decisions import VerdictKind
 from smsby_deploy.lock.journal import ResultNotSaved
@@ -31,7 +31,7 @@ from smsby_deploy.plan.guardrails import find_closed_hours
 from smsby_deploy.plan.model import LockStamp, Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL, measure_files
 from smsby_deploy.plan.reasons import changed_since_approval, not_handed_over
-from smsby_deploy.plan.remote_state import read_remote
+from smsby_deploy.plan.scheduled import listed_and_taken_back
 from smsby_deploy.plan.selection import problems_in, select_mailings
 from smsby_deploy.plan.wave_progress import (
     has_later_wave,
@@ -41,11 +41,10 @@ from smsby_deploy.plan.wave_progress import (
 )
 from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.suppression import hash_opt_outs
-from smsby_deploy.wording import time_text
+from smsby_deploy.wording import sentence
 
-_REMOVED = "it was removed from the files, or cancelled there, after it was approved"
-_CHANGED = "it has changed since it was approved"
-_LONGEST_PAUSE = 60.0  # seconds: another run may approve something that is due earlier
+_REMOVED = sentence("it was removed from the files, or cancelled there, after it was approved")
+_CHANGED = sentence("it has changed since it was approved")
 
 
 def hand_over(request: ApplyRequest) -> ApplyResult:
@@ -70,98 +69,6 @@ def hand_over(request: ApplyRequest) -> ApplyResult:
     return ApplyResult(plan, (), (), ExitCode.DONE, next_opening=opening)
 
 
-def watch_due(request: ApplyRequest) -> ApplyResult:
-    """Hand over again and again until nothing waits, or a signal ends it.
-
-    Return the last result of each mailing. What may be over in a minute, such as a lock that another run holds, is said and
-    tried again.
-
-    Raises as `hand_over`, if it cannot be tried again.
-    """
-    watched = _Watched()
-    with ShutdownSignal(request.clock) as shutdown:
-        while True:
-            pause = _LONGEST_PAUSE
-            try:
-                result = hand_over(request)
-            except (LockHeld, FilesInvalid, SmsbyUnavailable) as error:
-                if next_opening(request, request.store.read(), request.clock.now()) is None:
-                    raise
-                watched.failed(error)
-                watched.say(request, Event("waiting", f"{error.message}; trying again", is_warning=True))
-            else:
-                watched.add(result)
-                if result.was_stopped or result.next_opening is None:
-                    return watched.merged()
-                wait = (result.next_opening - request.clock.now()).total_seconds()
-                pause = min(_LONGEST_PAUSE, wait) if wait > 0 else _LONGEST_PAUSE
-                watched.say(request, _why_waiting(result, is_open=wait <= 0))
-            shutdown.pause(pause)
-            if shutdown.is_requested:
-                return watched.merged()
-
-
-def _why_waiting(result: ApplyResult, *, is_open: bool) -> Event:
-    """Return what a watch waits for: the next window, or the end of an obstacle."""
-    if not is_open:
-        assert result.next_opening is not None  # only then something is waited for
-        return Event("waiting", f"waiting for the window that opens {time_text(result.next_opening)}")
-    failed = [mailing for mailing in result.mailings if mailing.error]
-    for mailing in result.mailings:
-        if mailing.waits and not failed:
-            return Event("waiting", f"{mailing.address}: {mailing.waits}", (mailing.address,))
-    why = f"{failed[0].address}: {failed[0].error}; " if failed else ""
-    addresses = tuple(mailing.address for mailing in failed)
-    return Event("waiting", f"{why}trying again until the window closes", addresses, is_warning=True)
-
-
-class _Watched:
-    """The results of a watch: of each mailing the last one counts."""
-
-    def __init__(self) -> None:
-        self._results: list[ApplyResult] = []
-        self._error: SmsbyDeployError | None = None
-        self._said: Event | None = None
-
-    def say(self, request: ApplyRequest, event: Event) -> None:
-        """Report why it waits, once for each reason."""
-        if event != self._said:
-            request.say(event)
-        self._said = event
-
-    def failed(self, error: SmsbyDeployError) -> None:
-        self._error = error
-
-    def add(self, result: ApplyResult) -> None:
-        self._error = None
-        again = {mailing.address for mailing in result.mailings}
-        before = (_without(one, again) for one in self._results)
-        self._results = [*(one for one in before if one.mailings), result]
-
-    def merged(self) -> ApplyResult:
-        """Return one result; raises the last error if nothing was done since."""
-        if self._error is not None:
-            raise self._error
-        last = self._results[-1]
-        return replace(
-            last,
-            plan=replace(last.plan, actions=tuple(a for one in self._results for a in one.plan.actions)),
-            mailings=tuple(mailing for one in self._results for mailing in one.mailings),
-            differences=tuple(problem for one in self._results for problem in one.differences),
-            exit_code=first_exit_code([one.exit_code for one in self._results]),
-        )
-
-
-def _without(result: ApplyResult, addresses: set[str]) -> ApplyResult:
-    return replace(
-        result,
-        plan=replace(
-            result.plan, actions=tuple(a for a in result.plan.actions if a.address not in addresses)
-        ),
-        mailings=tuple(mailing for mailing in result.mailings if mailing.address not in addresses),
-    )
-
-
 @dataclass(slots=True)
 class _HandOver:
     """One run of `apply --due` while it holds the lock."""
@@ -170,29 +77,27 @@ class _HandOver:
     loaded: LoadedProject
     held: HeldLock
     plan: Plan = field(init=False)  # without actions
+    recent: RecentList = field(init=False)
     mailings: list[MailingResult] = field(default_factory=list)
     parts: list[ApplyResult] = field(default_factory=list)
     codes: set[ExitCode] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.plan = _empty_plan(self.request, self.loaded, self.held.lock)
+        self.recent = RecentList(self.request, self.loaded.project)
 
     def run(self) -> ApplyResult:
         lock, now = self.held.lock, self.request.clock.now()
         found = sort_mailings(self.request, self.loaded, lock, now)
-        self._lapse(found.removed, _REMOVED)
-        for address in found.removed:
-            why = with_code(ReasonCode.WITHDRAWN, f"{_REMOVED}, so it is not sent")
-            self._skip(address, why, None, has_lapsed=True)
+        why = with_code(ReasonCode.WITHDRAWN, sentence("{why}, so it is not sent", why=_REMOVED))
+        self._take_back(found.removed, _REMOVED, why, None)
         for address in self._adopt(found.missed):
             approval = lock.mailings[address].approval
             assert approval is not None
             why = with_code(ReasonCode.EXPIRED, not_handed_over(approval.window))
             self._skip(address, why, ExitCode.REFUSED)
-        for address in filter(self._has_changed, found.suspect):
-            why = with_code(ReasonCode.CHANGED, changed_since_approval())
-            self._lapse([address], _CHANGED)
-            self._skip(address, why, ExitCode.REFUSED, has_lapsed=True)
+        why = with_code(ReasonCode.CHANGED, changed_since_approval())
+        self._take_back([*filter(self._has_changed, found.suspect)], _CHANGED, why, ExitCode.REFUSED)
         for address in found.unreadable:
             self._fail([address], FilesInvalid(problems_in(self.loaded, (address,))))
         for address, why in found.stopped.items():
@@ -210,8 +115,8 @@ class _HandOver:
         if in_files.isdisjoint(addresses):
             return [*addresses]
         try:
-            listed = read_remote(self.request.connect(), lock.scope, lock).own
-        except (SmsbyUnavailable, ApiError):  # they were missed, as far as is known
+            listed = self.recent.read(lock).own
+        except (Refused, SmsbyUnavailable, ApiError):  # they were missed, as far as is known
             return [*addresses]
         found = [one for one in addresses if (one, lock.mailings[one].revision) in listed and one in in_files]
         if found:
@@ -223,7 +128,7 @@ class _HandOver:
         if not found.to_judge:
             return
         try:
-            judge = WaveJudge(self.request, self.held.lock)
+            judge = WaveJudge(self.held.lock, self.request.connect(), self.recent.read(self.held.lock))
             judged = [(one, *judge.judge(one, self.request.clock.now())) for one in found.to_judge]
         except (Refused, SmsbyUnavailable, ApiError) as error:
             self._fail([one.mailing.address for one in found.to_judge], error)
@@ -289,25 +194,67 @@ class _HandOver:
     def _apply(self, addresses: list[str]) -> None:
         request, loaded = self.request, self.loaded
         with closing(ChunkCache(request.store.path.parent, hash_opt_outs(loaded.project.suppress))) as cache:
-            ready = make_due_plan(request, loaded, self.held.lock, tuple(addresses), cache.keep, self.plan.id)
+            ready = make_due_plan(
+                request, loaded, self.held.lock, tuple(addresses), cache.keep, self.plan.id, self.recent
+            )
             changed = [
                 action.address
                 for action in ready.plan.actions
                 if action.reason_code is ReasonCode.CHANGED
                 and not self.held.lock.mailings[action.address].may_have_reached
             ]
-            self._lapse(changed, _CHANGED)
+            lapsed = self._lapse(changed, _CHANGED)
             part = run_plan(request, loaded, ready, self.held, cache)
+        self.recent.forget()
         self.parts.append(part)
-        self.mailings += [replace(one, has_lapsed=one.address in changed) for one in part.mailings]
+        for one in part.mailings:
+            found = self._outcome(one.address) if one.address in set(changed) - lapsed else one.outcome
+            self.mailings.append(replace(one, outcome=found, has_lapsed=one.address in lapsed))
         self.codes.add(part.exit_code)
 
-    def _lapse(self, addresses: Sequence[str], reason: str) -> None:
-        """Record that these mailings are approved no longer."""
-        if addresses:
-            with self._recording() as recorder:
-                for address in addresses:
+    def _take_back(self, addresses: Sequence[str], reason: str, why: str, code: ExitCode | None) -> None:
+        """Record and report that these are approved no longer, or what sms.by has of them."""
+        try:
+            lapsed = self._lapse(addresses, reason)
+        except (Refused, SmsbyUnavailable, ApiError) as error:
+            self._fail(addresses, error)
+            return
+        for address in addresses:
+            if address in lapsed:
+                self._skip(address, why, code, has_lapsed=True)
+            else:
+                self._report_listed(address, reason)
+
+    def _lapse(self, addresses: Sequence[str], reason: str) -> frozenset[str]:
+        """Record that these mailings are approved no longer, and return which.
+
+        An older lock may have one as waiting that was handed over: what sms.by lists of it is recorded instead.
+
+        Raises:
+            Refused, SmsbyUnavailable, TokenRefused, ApiError: it is not known what sms.by has of them.
+        """
+        if not addresses:
+            return frozenset()
+        remote = self.recent.read_proven(self.held.lock)
+        with self._recording() as recorder:
+            lapsed = {one for one in addresses if not record_listed(recorder, one, remote)}
+            for address in addresses:
+                if address in lapsed:
                     recorder.lapse(address, reason)
+        return frozenset(lapsed)
+
+    def _report_listed(self, address: str, reason: str) -> None:
+        """Report what was recorded of a mailing that sms.by lists."""
+        lock, now = self.held.lock, self.request.clock.now()
+        why = listed_and_taken_back(lock.scope, address, lock.mailings[address], reason, now)
+        outcome = self._outcome(address)
+        self.mailings.append(MailingResult(address, outcome, lock.mailings[address].recipients, error=why))
+        if outcome is MailingOutcome.UNKNOWN:
+            self.codes.add(ExitCode.OUTCOME_UNKNOWN)
+
+    def _outcome(self, address: str) -> MailingOutcome:
+        has_unknown = self.held.lock.mailings[address].has_unknown
+        return MailingOutcome.UNKNOWN if has_unknown else MailingOutcome.ADOPTED
 
     @contextmanager
     def _recording(self) -> Iterator[Recorder]:

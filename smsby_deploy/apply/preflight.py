@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from smsby_deploy.apply.context import ApplyRequest, Event
+from smsby_deploy.apply.recent_list import RecentList
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid, LockDamaged, PlanRefused, Refused
@@ -127,8 +128,11 @@ def make_due_plan(
     addresses: tuple[str, ...],
     keep: Keep,
     new_id: str,
+    recent: RecentList,
 ) -> ReadyPlan:
     """Return the plan that hands over mailings which one apply approved earlier.
+
+    It is made by the list that the hand-over has read, if that is recent.
 
     Raises:
         FilesInvalid: the files of one of them are not valid.
@@ -149,6 +153,7 @@ def make_due_plan(
         new_id=new_id,
         here=request.here,
         is_handing_over=True,
+        remote=recent.kept,
     )
     request.planned(plan)
     _check_whole(loaded.project, plan, client)

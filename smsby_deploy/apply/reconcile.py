@@ -6,7 +6,7 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 
 from smsby_deploy.apply.context import ApplyContext, Event
-from smsby_deploy.apply.recorder import ChunkRef, record_of
+from smsby_deploy.apply.recorder import ChunkRef, Recorder, record_of
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
@@ -98,35 +98,6 @@ class Reconciler:
             )
         self._recorder.write_entry(address, revision, action, records)
 
-    def note_found(self, address: str, remote: RemoteView, skip: Container[ChunkState] = frozenset()) -> None:
-        """Record what `remote` proves about the recorded chunks of `address`.
-
-        Chunks in a state of `skip` stay as they are.
-        """
-        entry = self._recorder.lock.mailings.get(address)
-        if entry is None:
-            return
-        for index, (chunk, state) in enumerate(zip(entry.chunks, merge_entry(entry, remote), strict=True)):
-            if (
-                state is chunk.state
-                or chunk.state in skip
-                or (state is ChunkState.DRAFT and _is_confirm_lost(chunk))
-            ):
-                continue  # a confirmed draft may be listed as a draft for a while: see look_for
-            listed = remote.by_fingerprint.get(chunk.fingerprint)
-            if listed is None:
-                error = "the lock is older than what sms.by lists for this mailing"
-                self._recorder.note((address, index), state, error=error)
-            else:
-                if state is ChunkState.DRAFT and chunk.upload is not None:
-                    # Only the answer of sendSmsList proves for which recipients a draft was made: the lock may be
-                    # older than this draft, or the draft may be an earlier one that was declared not sent.
-                    self._recorder.note_upload((address, index), replace(chunk.upload, digest=""))
-                when = self._recorder.now() if state is ChunkState.ACCEPTED else None
-                self._recorder.note(
-                    (address, index), state, message_id=listed.id, accepted_at=when, error=None
-                )
-
     def look_for(self, chunks: Sequence[ChunkRef]) -> None:
         """Look for unknown chunks for `reconcile_seconds`; those that are not found stay unknown.
 
@@ -141,7 +112,7 @@ class Reconciler:
             try:
                 remote = self.read()
                 for address in dict.fromkeys(address for address, _ in chunks):
-                    self.note_found(address, remote)
+                    note_found(self._recorder, address, remote)
             except (SmsbyUnavailable, ApiError) as error:
                 self._warn(f"looking for the lost request: {error}")
             drafts = self._unconfirmed_drafts(chunks, remote)
@@ -190,6 +161,36 @@ class Reconciler:
 
     def _warn(self, line: str) -> None:
         self._say(Event("looking", line, is_warning=True))
+
+
+def note_found(
+    recorder: Recorder, address: str, remote: RemoteView, skip: Container[ChunkState] = frozenset()
+) -> None:
+    """Record what `remote` proves about the recorded chunks of `address`.
+
+    Chunks in a state of `skip` stay as they are.
+    """
+    entry = recorder.lock.mailings.get(address)
+    if entry is None:
+        return
+    for index, (chunk, state) in enumerate(zip(entry.chunks, merge_entry(entry, remote), strict=True)):
+        if (
+            state is chunk.state
+            or chunk.state in skip
+            or (state is ChunkState.DRAFT and _is_confirm_lost(chunk))
+        ):
+            continue  # a confirmed draft may be listed as a draft for a while: see look_for
+        listed = remote.by_fingerprint.get(chunk.fingerprint)
+        if listed is None:
+            error = "the lock is older than what sms.by lists for this mailing"
+            recorder.note((address, index), state, error=error)
+        else:
+            if state is ChunkState.DRAFT and chunk.upload is not None:
+                # Only the answer of sendSmsList proves for which recipients a draft was made: the lock may be
+                # older than this draft, or the draft may be an earlier one that was declared not sent.
+                recorder.note_upload((address, index), replace(chunk.upload, digest=""))
+            when = recorder.now() if state is ChunkState.ACCEPTED else None
+            recorder.note((address, index), state, message_id=listed.id, accepted_at=when, error=None)
 
 
 def not_asked(error: SmsbyDeployError) -> StopSending:

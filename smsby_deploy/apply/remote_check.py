@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smsby_deploy.apply.context import ApplyContext
-from smsby_deploy.apply.reconcile import Reconciler, not_asked
+from smsby_deploy.apply.reconcile import Reconciler, not_asked, note_found
 from smsby_deploy.apply.recorder import record_of
 from smsby_deploy.apply.single_reconcile import SingleReconciler
 from smsby_deploy.apply.upload_sender import upload_of
@@ -104,7 +104,7 @@ class RemoteCheck:
         self._seen[address] = self._reconciler.asked_at
         self._stop_if_refused(self._mailings[address], remote)
         before = self._recorder.lock.mailings[address]
-        self._reconciler.note_found(address, remote, skip={ChunkState.UNKNOWN})  # these are in flight
+        note_found(self._recorder, address, remote, skip={ChunkState.UNKNOWN})  # these are in flight
         if self._recorder.lock.mailings[address] is not before:
             self._runs[address].stop(_SENT_ELSEWHERE)
 
@@ -157,7 +157,7 @@ class RemoteCheck:
         if self._recorder.lock.mailings[mailing.address].transport == "single":
             self._singles.look_again(mailing, action, remote)
         else:
-            self._reconciler.note_found(mailing.address, remote)
+            note_found(self._recorder, mailing.address, remote)
 
 
 def _is_adoptable(action: Action, remote: RemoteView) -> bool:

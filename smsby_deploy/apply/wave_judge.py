@@ -8,14 +8,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from smsby_deploy.apply.context import ApplyRequest
 from smsby_deploy.clock import Window
 from smsby_deploy.config.declarations import Mailing, Wave
-from smsby_deploy.lock.binding import check_service, find_binding
 from smsby_deploy.lock.decisions import VerdictKind, WaveVerdict
 from smsby_deploy.lock.records import Entry, Lock
-from smsby_deploy.plan.list_check import shows_any
+from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.wave_progress import WaveFigures, WaveProgress
+from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.deliveries import BulkMailingStatus, DeliveryStatus
 from smsby_deploy.status.delivery_counts import DeliveryCounts
 from smsby_deploy.status.remote_reports import RemoteReports
@@ -30,20 +29,11 @@ class WaveToJudge(NamedTuple):
 
 
 class WaveJudge:
-    """Reads the reports of one account, which the lock belongs to."""
+    """Reads the reports of the account that the lock belongs to."""
 
-    def __init__(self, request: ApplyRequest, lock: Lock) -> None:
-        """Read the list of mailings.
-
-        Raises:
-            Refused: the lock belongs to another service or account.
-            SmsbyUnavailable, TokenRefused, ApiError: sms.by did not answer.
-        """
-        if request.here is not None:
-            check_service(lock, request.here.service)
-        self._reports = RemoteReports(lock, request.connect(), _no_callbacks, list_missed=False)
-        if request.here is not None:
-            find_binding(lock, request.here, is_shown=shows_any(lock, self._reports.remote))
+    def __init__(self, lock: Lock, client: ReadClient, remote: RemoteView) -> None:
+        """Judge by the list `remote`, and by the deliveries that `client` asks for."""
+        self._reports = RemoteReports(lock, client, _no_callbacks, list_missed=False, remote=remote)
 
     def judge(self, wave: WaveToJudge, now: datetime) -> tuple[WaveFigures, WaveVerdict | None]:
         """Return the figures of a wave, and its verdict; None if there is none yet.

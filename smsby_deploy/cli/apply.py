@@ -224,9 +224,13 @@ def _runner(way: _Way) -> Callable[[ApplyRequest], ApplyResult]:
         from smsby_deploy.apply.run import apply_plan
 
         return apply_plan
-    from smsby_deploy.apply.hand_over import hand_over, watch_due
+    if way is _Way.DUE:
+        from smsby_deploy.apply.hand_over import hand_over
 
-    return hand_over if way is _Way.DUE else watch_due
+        return hand_over
+    from smsby_deploy.apply.due_watch import watch_due
+
+    return watch_due
 
 
 def _apply(

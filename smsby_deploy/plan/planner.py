@@ -224,18 +224,19 @@ class MeasuredFiles:
         new_id: str,
         here: Binding | None = None,
         is_handing_over: bool = False,
+        remote: RemoteView | None = None,
     ) -> Plan:
         """Decide what happens to each mailing, by the lock and by the remote list.
 
-        With `here`, the lock must belong there. If it `is_handing_over`, only what was approved earlier is sent.
+        With `here`, the lock must belong there. If it `is_handing_over`, only what was approved is sent. `remote` is the
+        list if it was just read.
 
         Raises:
             Refused: the lock belongs to another service or account.
             SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked; FilesInvalid if the files are not valid.
         """
         project, mailings = self.loaded.project, [one.mailing for one in self.measured]
-        with self.errors_first():
-            names, remote, binding = self._ask(client, here)
+        names, remote, binding = self._ask(client, here, remote)
         if project.environment.is_sandbox and remote is not None and is_forgotten(self.lock, remote, here):
             return self._anew().plan(client=client, account=account, now=now, new_id=new_id, here=here)
         problems = [*self.loaded.problems, *self.suppression_problems]
@@ -245,8 +246,7 @@ class MeasuredFiles:
             problems = [*self._find_missing(check, now), *problems, *facts.problems()]
         planner = self._make_planner(names, remote, check, now, problems)
         planner.begin(self.measured, facts, is_handing_over=is_handing_over)
-        first = len(problems)
-        planned = [planner.plan_mailing(one) for one in self.measured]
+        first, planned = len(problems), [planner.plan_mailing(one) for one in self.measured]
         problems[first:first] = find_name_problems(_unfinished(mailings, planned), names)
         problems += self.flaws
         actions = self._limit_pressure(client, [action for action in planned if action], now, problems)
@@ -324,21 +324,23 @@ class MeasuredFiles:
         return MailingPlanner(project, lock, sent, names, remote, check, now, problems, rehearsed)
 
     def _ask(
-        self, client: ReadClient | None, here: Binding | None
+        self, client: ReadClient | None, here: Binding | None, remote: RemoteView | None
     ) -> tuple[AccountNames, RemoteView | None, Binding | None]:
         """Return the account's names and list, and what the lock then belongs to; raises as `plan`."""
         project = self.loaded.project
         may_start_anew = project.environment.is_sandbox
-        if here is not None and not may_start_anew:
-            check_service(self.lock, here.service)
-        names = read_names(client, [one.mailing for one in self.measured])
-        if client is None:
-            return names, None, None
-        addresses = (mailing.address for mailing in project.mailings)
-        remote = read_remote(client, project.scope, self.lock, addresses)
-        if here is None or (may_start_anew and is_forgotten(self.lock, remote, here)):
-            return names, remote, None
-        return names, remote, find_binding(self.lock, here, is_shown=shows_any(self.lock, remote))
+        with self.errors_first():
+            if here is not None and not may_start_anew:
+                check_service(self.lock, here.service)
+            names = read_names(client, [one.mailing for one in self.measured])
+            if client is None:
+                return names, None, None
+            if remote is None:
+                addresses = (mailing.address for mailing in project.mailings)
+                remote = read_remote(client, project.scope, self.lock, addresses)
+            if here is None or (may_start_anew and is_forgotten(self.lock, remote, here)):
+                return names, remote, None
+            return names, remote, find_binding(self.lock, here, is_shown=shows_any(self.lock, remote))
 
     def _find_sent(self, now: datetime) -> SentMailings:
         in_files = (one.address for one in (*self.loaded.project.mailings, *self.loaded.flawed))

@@ -339,6 +339,7 @@ def unreadable_and_gone() -> str:
 def orphaned(entry: Entry) -> str:
     if entry.state is EntryState.WAITING:
         return sentence(
-            "approved, but no longer in the files: it is not sent, and the next `apply --due` records it as withdrawn"
+            "approved, but no longer in the files: it is not sent, and the next `apply --due` records it as withdrawn, "
+            "unless sms.by lists it"
         )
     return sentence("recorded ({state}), no longer in the files; nothing happens", state=entry.state)

@@ -219,24 +219,44 @@ def report_cancelled(
     scope: str, mailing: Mailing, entry: Entry | None, remote: RemoteView | None, now: datetime
 ) -> Problem:
     """Say that a mailing is cancelled, and what of it is not."""
-    recorded = () if entry is None else (entry, *entry.earlier)
-    scheduled = [one for one in recorded if is_scheduled(one, merge_entry(one, remote), now)]
-    if scheduled:
-        first = scheduled[0]
-        address = mailing.address
-        names = [name for one in scheduled for name in accepted_names(scope, address, one, remote)]
-        message = sentence(
-            "{why}; but sms.by has accepted it and will send it {when}: delete {names} in the account and run "
-            "`smsby-deploy lock withdraw {address}`",
-            why=mailing.cancelled,
-            when=recorded_time(first),
-            names=first_of(names),
-            address=address,
-        )
-        return Problem(Severity.WARNING, "NOT_CANCELLED", message, address, mailing.location)
+    said = _still_scheduled(scope, mailing.address, entry, remote, now, str(mailing.cancelled))
+    if said:
+        return Problem(Severity.WARNING, "NOT_CANCELLED", said, mailing.address, mailing.location)
     rest = _what_became_of(entry)
     note = sentence("{why}; {rest}", why=mailing.cancelled, rest=rest) if rest else str(mailing.cancelled)
     return Problem(Severity.NOTE, "CANCELLED", note, mailing.address, mailing.location)
+
+
+def listed_and_taken_back(scope: str, address: str, entry: Entry, why: str, now: datetime) -> str:
+    """Say what sms.by has of a mailing that was approved, and is no longer because of `why`."""
+    if entry.has_unknown:
+        return sentence(
+            "{why}; but sms.by lists it, and it is not known whether all of it was handed over: look there, then run "
+            "`smsby-deploy lock resolve {address} --sent` or `--not-sent`",
+            why=why,
+            address=address,
+        )
+    said = _still_scheduled(scope, address, entry, None, now, why)
+    return said or sentence("{why}; {rest}", why=why, rest=_what_became_of(entry))
+
+
+def _still_scheduled(
+    scope: str, address: str, entry: Entry | None, remote: RemoteView | None, now: datetime, why: str
+) -> str:
+    """Say what sms.by will send of a mailing that was taken back; empty if nothing."""
+    recorded = () if entry is None else (entry, *entry.earlier)
+    scheduled = [one for one in recorded if is_scheduled(one, merge_entry(one, remote), now)]
+    if not scheduled:
+        return ""
+    names = [name for one in scheduled for name in accepted_names(scope, address, one, remote)]
+    return sentence(
+        "{why}; but sms.by has accepted it and will send it {when}: delete {names} in the account and run "
+        "`smsby-deploy lock withdraw {address}`",
+        why=why,
+        when=recorded_time(scheduled[0]),
+        names=first_of(names),
+        address=address,
+    )
 
 
 def _what_became_of(entry: Entry | None) -> str:

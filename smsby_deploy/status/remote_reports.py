@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from smsby_deploy.errors import ApiError
 from smsby_deploy.lock.records import ChunkRecord, Lock
 from smsby_deploy.plan.fingerprint import read_remote_name
-from smsby_deploy.plan.remote_state import read_remote
+from smsby_deploy.plan.remote_state import RemoteView, read_remote
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.smsby.response import NotFound
 from smsby_deploy.status.delivery_counts import DeliveryCounts, DeliveryTally
@@ -52,8 +52,9 @@ class RemoteReports:
         *,
         list_missed: bool,
         final: FinalChunks | None = None,
+        remote: RemoteView | None = None,
     ) -> None:
-        """Read the list of mailings.
+        """Read the list of mailings, unless it was read moments ago: `remote`.
 
         `final` holds the chunks that were final in earlier reports: they are not asked about again. It is extended.
 
@@ -76,7 +77,7 @@ class RemoteReports:
         self._unread: list[str] = []  # errors of sms.by in place of deliveries, masked
         self._by_fingerprint: dict[str, RemoteMailing] = {}
         self._by_id: dict[int, RemoteMailing] = {}
-        self.remote = read_remote(client, lock.scope, lock)
+        self.remote = read_remote(client, lock.scope, lock) if remote is None else remote
         for mailing in self.remote.by_id.values():
             self._by_id[mailing.id] = mailing
             fingerprint = self._fingerprint(mailing.name)

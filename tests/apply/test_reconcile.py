@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.apply.reconcile import Reconciler
+from smsby_deploy.apply.reconcile import Reconciler, note_found
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
@@ -139,7 +139,7 @@ def test_reconciler_doubts_other_chunks_if_the_lock_was_wrong() -> None:
     """A chunk that the lock calls pending is listed: the other pending chunks are unknown."""
     world, sms_by, reconciler = _world()
     sms_by.listed = lambda time: [_remote(world, 1)]
-    reconciler.note_found("m/0", reconciler.read())
+    note_found(world.recorder, "m/0", reconciler.read())
     assert world.states() == ["unknown", "accepted", "unknown"]
 
 

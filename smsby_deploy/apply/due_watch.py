@@ -1,0 +1,108 @@
+"""Hands over again and again what is due, until nothing waits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from smsby_deploy.apply.context import ApplyRequest, Event
+from smsby_deploy.apply.due_mailings import next_opening
+from smsby_deploy.apply.hand_over import hand_over
+from smsby_deploy.apply.result import ApplyResult
+from smsby_deploy.apply.worker_pool import ShutdownSignal
+from smsby_deploy.errors import FilesInvalid, LockHeld, SmsbyDeployError, SmsbyUnavailable
+from smsby_deploy.exit_codes import first_exit_code
+from smsby_deploy.wording import time_text
+
+_LONGEST_PAUSE = 60.0  # seconds: another run may approve something that is due earlier
+
+
+def watch_due(request: ApplyRequest) -> ApplyResult:
+    """Hand over again and again until nothing waits, or a signal ends it.
+
+    Return the last result of each mailing. What may be over in a minute, such as a lock that another run holds, is said and
+    tried again.
+
+    Raises as `hand_over`, if it cannot be tried again.
+    """
+    watched = _Watched()
+    with ShutdownSignal(request.clock) as shutdown:
+        while True:
+            pause = _LONGEST_PAUSE
+            try:
+                result = hand_over(request)
+            except (LockHeld, FilesInvalid, SmsbyUnavailable) as error:
+                if next_opening(request, request.store.read(), request.clock.now()) is None:
+                    raise
+                watched.failed(error)
+                watched.say(request, Event("waiting", f"{error.message}; trying again", is_warning=True))
+            else:
+                watched.add(result)
+                if result.was_stopped or result.next_opening is None:
+                    return watched.merged()
+                wait = (result.next_opening - request.clock.now()).total_seconds()
+                pause = min(_LONGEST_PAUSE, wait) if wait > 0 else _LONGEST_PAUSE
+                watched.say(request, _why_waiting(result, is_open=wait <= 0))
+            shutdown.pause(pause)
+            if shutdown.is_requested:
+                return watched.merged()
+
+
+def _why_waiting(result: ApplyResult, *, is_open: bool) -> Event:
+    """Return what a watch waits for: the next window, or the end of an obstacle."""
+    if not is_open:
+        assert result.next_opening is not None  # only then something is waited for
+        return Event("waiting", f"waiting for the window that opens {time_text(result.next_opening)}")
+    failed = [mailing for mailing in result.mailings if mailing.error]
+    for mailing in result.mailings:
+        if mailing.waits and not failed:
+            return Event("waiting", f"{mailing.address}: {mailing.waits}", (mailing.address,))
+    why = f"{failed[0].address}: {failed[0].error}; " if failed else ""
+    addresses = tuple(mailing.address for mailing in failed)
+    return Event("waiting", f"{why}trying again until the window closes", addresses, is_warning=True)
+
+
+class _Watched:
+    """The results of a watch: of each mailing the last one counts."""
+
+    def __init__(self) -> None:
+        self._results: list[ApplyResult] = []
+        self._error: SmsbyDeployError | None = None
+        self._said: Event | None = None
+
+    def say(self, request: ApplyRequest, event: Event) -> None:
+        """Report why it waits, once for each reason."""
+        if event != self._said:
+            request.say(event)
+        self._said = event
+
+    def failed(self, error: SmsbyDeployError) -> None:
+        self._error = error
+
+    def add(self, result: ApplyResult) -> None:
+        self._error = None
+        again = {mailing.address for mailing in result.mailings}
+        before = (_without(one, again) for one in self._results)
+        self._results = [*(one for one in before if one.mailings), result]
+
+    def merged(self) -> ApplyResult:
+        """Return one result; raises the last error if nothing was done since."""
+        if self._error is not None:
+            raise self._error
+        last = self._results[-1]
+        return replace(
+            last,
+            plan=replace(last.plan, actions=tuple(a for one in self._results for a in one.plan.actions)),
+            mailings=tuple(mailing for one in self._results for mailing in one.mailings),
+            differences=tuple(problem for one in self._results for problem in one.differences),
+            exit_code=first_exit_code([one.exit_code for one in self._results]),
+        )
+
+
+def _without(result: ApplyResult, addresses: set[str]) -> ApplyResult:
+    return replace(
+        result,
+        plan=replace(
+            result.plan, actions=tuple(a for a in result.plan.actions if a.address not in addresses)
+        ),
+        mailings=tuple(mailing for mailing in result.mailings if mailing.address not in addresses),
+    )

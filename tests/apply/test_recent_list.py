@@ -1,0 +1,131 @@
+"""What is approved no longer is first looked for at sms.by: an older lock may have it as waiting."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.apply.hand_over import hand_over
+from smsby_deploy.apply.result import MailingResult
+from smsby_deploy.apply.run import apply_plan
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.records import EntryState
+from smsby_deploy.smsby.response import Answer
+from tests.apply.fake_dispatch import VirtualClock
+from tests.apply.fake_smsby import EMPTY_LIST, OFFLINE, PHONES, Shop, ok
+from tests.apply.test_preflight import _request
+
+_HOUR = 3600.0  # the clock begins at 10:00 in Minsk; the window opens an hour later
+_RECIPIENTS = ", ".join(f"'{phone}'" for phone in PHONES[:3])
+_HEAD = "version: 1\ncampaign: sale\nschedule_time: 2026-12-01T12:00:00\n"
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Shop:
+    """A shop with a lock from before the mailing was handed over, in two chunks."""
+    shop = Shop(tmp_path, clock=VirtualClock())
+    shop.write(
+        "smsby.yaml",
+        "version: 1\nproject: shop\napi: {reconcile_seconds: 2, recipients_per_request: 2}\n"
+        "release: {before: 1h, at_latest: 30m}\n",
+    )
+    shop.sms_by.script("sendBulkSms", ok({"uuid": "cc9c8043", "success": "OK"}))
+    _write(shop)
+    assert apply_plan(_request(shop)).exit_code is ExitCode.DONE
+    before = shop.store.path.read_bytes()
+    shop.clock.sleep(_HOUR)
+    assert hand_over(_request(shop)).mailings[0].outcome == "sent"
+    shop.store.path.write_bytes(before)
+    assert _state(shop) is EntryState.WAITING
+    return shop
+
+
+def _write(shop: Shop, text: str = "Hello", more: str = "") -> None:
+    mailing = f"  - {{name: vip, text: {text}, recipients: [{_RECIPIENTS}]{more}}}\n"
+    shop.write("sale.yaml", f"{_HEAD}mailings:\n{mailing}")
+
+
+def _state(shop: Shop) -> EntryState:
+    return shop.lock().mailings["sale/vip"].state
+
+
+def _names(shop: Shop) -> list[str]:
+    """The names under which its chunks were sent."""
+    return [one["name"] for call in shop.sms_by.named("sendBulkSms") for one in json.loads(call["messages"])]
+
+
+def _list(*names: str) -> Answer:
+    return ok([{"id": number, "name": name, "status": "NEW"} for number, name in enumerate(names, 1)])
+
+
+def _due(shop: Shop, code: ExitCode) -> MailingResult:
+    result = hand_over(_request(shop))
+    assert result.exit_code is code, result.mailings
+    (mailing,) = result.mailings
+    assert len(shop.sms_by.changes()) == 2  # two chunks, once
+    return mailing
+
+
+_CHANGES: dict[str, Callable[[Shop], object]] = {
+    "removed": lambda shop: (shop.root / "sale.yaml").unlink(),
+    "cancelled": lambda shop: _write(shop, more=", cancelled: wrong"),
+    "changed": lambda shop: _write(shop, text="Other"),
+}
+
+
+@pytest.mark.parametrize("change", _CHANGES)
+def test_what_was_sent_is_not_recorded_as_withdrawn(older: Shop, change: str) -> None:
+    """By an older lock it waits, and it is out of the files or differs there: it is recorded as sms.by has it."""
+    older.sms_by.script("getSMSMessages", _list(*_names(older)))
+    _CHANGES[change](older)
+    found = _due(older, ExitCode.REFUSED if change == "changed" else ExitCode.DONE)
+    assert (found.outcome, found.has_lapsed) == ("adopted", False)
+    assert "lock withdraw sale/vip" in (found.error or "")
+    assert _state(older) is EntryState.COMPLETE
+    assert hand_over(_request(older)).mailings == ()
+
+
+@pytest.mark.parametrize("change", _CHANGES)
+def test_what_is_listed_in_part_is_unknown(older: Shop, change: str) -> None:
+    """The chunk that is not listed may have been sent as well: a user must look."""
+    older.sms_by.script("getSMSMessages", _list(_names(older)[0]))
+    _CHANGES[change](older)
+    found = _due(older, ExitCode.OUTCOME_UNKNOWN)
+    assert found.outcome == "unknown"
+    assert "lock resolve sale/vip --sent` or `--not-sent" in (found.error or "")
+    assert _state(older) is EntryState.UNKNOWN
+
+
+def test_truncated_name_makes_it_unknown(older: Shop) -> None:
+    """A name without a fingerprint may be that of the mailing."""
+    older.sms_by.script("getSMSMessages", _list("sale/vip [1/2] shop#1"))
+    _CHANGES["removed"](older)
+    assert _due(older, ExitCode.OUTCOME_UNKNOWN).outcome == "unknown"
+    assert [chunk.state for chunk in older.lock().mailings["sale/vip"].chunks] == ["unknown"] * 2
+
+
+@pytest.mark.parametrize("change", ["removed", "cancelled"])
+def test_approval_does_not_lapse_without_the_list(older: Shop, change: str) -> None:
+    """What sms.by has of it is not known, so it is not called withdrawn; the next run tries again."""
+    _CHANGES[change](older)
+    older.sms_by.script("getSMSMessages", OFFLINE)
+    assert _due(older, ExitCode.UNREACHABLE).outcome == "skipped"
+    assert _state(older) is EntryState.WAITING
+    older.sms_by.script("getSMSMessages", EMPTY_LIST)
+    assert _due(older, ExitCode.DONE).has_lapsed
+    assert _state(older) is EntryState.WITHDRAWN
+
+
+def test_list_that_shows_nothing_is_not_believed(older: Shop) -> None:
+    """It is of another account, or not complete: what it lacks may have been sent all the same."""
+    other = f"  - {{name: staff, text: Closed, recipients: ['{PHONES[4]}']}}\n"
+    older.write("now.yaml", f"version: 1\ncampaign: now\nmailings:\n{other}")
+    assert apply_plan(_request(older)).exit_code is ExitCode.DONE
+    older.clock.sleep(60)
+    _CHANGES["removed"](older)
+    result = hand_over(_request(older))
+    assert (result.exit_code, _state(older)) == (ExitCode.REFUSED, EntryState.WAITING)
+    assert "shows 0 of them" in (result.mailings[0].error or "")
