@@ -76,7 +76,7 @@ def _make_report(context: Context, by: str, since: str | None) -> tuple[UsageRep
     from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.config.environments import find_lock_places
-    from smsby_deploy.lock.places import open_lock_at
+    from smsby_deploy.lock.opening import open_lock_at
     from smsby_deploy.status.collect import read_since
     from smsby_deploy.status.usage_groups import GroupKind, read_groupings
     from smsby_deploy.status.usage_report import UsageSource, make_usage_report

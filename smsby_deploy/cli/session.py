@@ -71,7 +71,7 @@ def load_api_settings(context: Context) -> ApiSettings:
 
 def open_lock(project: Project) -> LockStore:
     """The project's lock store; opening it reads and writes nothing."""
-    from smsby_deploy.lock.places import open_lock_at
+    from smsby_deploy.lock.opening import open_lock_at
 
     return open_lock_at(project.lock_place, project.name, project.root)
 

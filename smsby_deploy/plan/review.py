@@ -19,7 +19,8 @@ from smsby_deploy.config.project_loader import PROJECT_SUBFOLDER, LoadedProject,
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.digest_key import read_digest_key
 from smsby_deploy.errors import FilesInvalid, PlanRefused, SmsbyDeployError, UsageError
-from smsby_deploy.lock.places import PRODUCTION, LockPlace, open_lock_at
+from smsby_deploy.lock.opening import open_lock_at
+from smsby_deploy.lock.places import PRODUCTION, LockPlace
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.base_changes import (
     BaseChanges,
