@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -31,7 +30,7 @@ def escape(text: str) -> str:
     It contains no Markdown, HTML, mention, reference or link.
     """
     inert = _ACTIVE.sub(_JOINER, safe_line(text))
-    return html.escape(_SPECIAL.sub(r"\\\1", inert), quote=False)
+    return _escape_html(_SPECIAL.sub(r"\\\1", inert))
 
 
 def preformatted(text: str) -> str:
@@ -40,8 +39,14 @@ def preformatted(text: str) -> str:
     Nothing is masked: a reviewed text has phones of its own, such as the shop's.
     """
     kept = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
-    inert = html.escape(_ACTIVE.sub(_JOINER, kept), quote=False)
+    inert = _escape_html(_ACTIVE.sub(_JOINER, kept))
     return break_commands(inert, colon="&#58;", hash_sign="&#35;")  # as the comment is printed in a log
+
+
+def _escape_html(text: str) -> str:
+    import html  # its table of entities takes half a megabyte, which an apply without Markdown can spare
+
+    return html.escape(text, quote=False)
 
 
 def code(text: str) -> str:

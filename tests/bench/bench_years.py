@@ -102,7 +102,7 @@ def _apply(folder: Path, runs: int) -> list[Figure]:
             of=lambda cost: cost.wall,
             clock="wall",
         )
-    peak = Figure("peak memory of this `apply`", statistics.median(peaks), "MB", at_most=62, aim=60)
+    peak = Figure("peak memory of this `apply`", statistics.median(peaks), "MB", at_most=60, aim=60)
     return [figure, peak]
 
 
