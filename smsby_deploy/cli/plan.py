@@ -226,10 +226,10 @@ def _document(context: Context, result: PlanResult, loaded: LoadedProject, form:
 def _read_base(
     context: Context, loaded: LoadedProject, compare: Path | None
 ) -> SavedBase | CheckoutBase | None:
-    from smsby_deploy.plan.review import read_base
-
     if compare is None:
         return None
+    from smsby_deploy.plan.review import read_base
+
     return read_base(compare, context.environ, loaded.project.environment.name)
 
 
@@ -296,9 +296,9 @@ def _reviewed(result: PlanResult, review: CommentContext, form: str) -> str:
 
 def _report_use(context: Context, result: PlanResult, out: Path | None) -> None:
     """Say on stderr what the saved plan is good for, and why apply will refuse it."""
-    from smsby_deploy.output.plan_text import saved_plan_line
-
     if out is not None:
+        from smsby_deploy.output.plan_text import saved_plan_line
+
         sys.stdout.flush()
         apply = f"{context.program} {shlex.join(['apply', str(out)])}"
         context.note(saved_plan_line(result, apply), "saved", file=str(out))

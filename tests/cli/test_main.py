@@ -42,6 +42,10 @@ _UNUSED = {
     "importlib.resources", "smsby_deploy.config.text_places", "smsby_deploy.lock.records", "smsby_deploy.plan.model",
     "smsby_deploy.recipients.prefetch", "smsby_deploy.recipients.text_files", "smsby_deploy.smsby.methods",
 }  # fmt: skip
+_UNUSED_BY_PLAN = {
+    "smsby_deploy.output.ci_reports", "smsby_deploy.output.plan_text", "smsby_deploy.plan.review",
+    "smsby_deploy.status.status_report", "smsby_deploy.texts.samples", "tempfile",
+}  # fmt: skip
 
 
 def _modules(*words: str) -> set[str]:
@@ -84,13 +88,12 @@ def test_validate_loads_only_what_the_project_needs(text: str, expected: set[str
 
 
 def test_plan_loads_no_unused_module(tmp_path: Path) -> None:
-    """Neither the formats of CI services and what statuses need, nor temporary files."""
+    """Neither other formats, nor samples and the comparison of a review, nor what statuses need, nor temporary files."""
     loaded = _modules(
         "-q", "-C", _project(tmp_path, "{{ name }}, привет"), "plan", "--offline", "--format", "json"
     )
-    assert (
-        loaded & {"smsby_deploy.output.ci_reports", "smsby_deploy.status.status_report", "tempfile"} == set()
-    )
+    assert loaded & _UNUSED_BY_PLAN == set()
+    assert all(find_spec(name) for name in _UNUSED_BY_PLAN)
 
 
 def test_validate_loads_no_unused_module(tmp_path: Path) -> None:
