@@ -15,8 +15,7 @@ from smsby_deploy.cli.context import Context, Duration, examples, reason_option
 from smsby_deploy.cli.lock_changes import abandon, bind, move, rekey, remove, rescue, resolve, withdraw
 from smsby_deploy.cli.session import change_lock
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.output.terminal import write_line, write_text
-from smsby_deploy.output.values import safe_line
+from smsby_deploy.output.terminal import safe_line, write_line, write_text
 from smsby_deploy.wording import counted, time_text, window_text
 
 if TYPE_CHECKING:

@@ -181,7 +181,7 @@ def find_actor(environ: Mapping[str, str]) -> str:
     """
     import getpass
 
-    from smsby_deploy.output.values import safe_line
+    from smsby_deploy.output.terminal import safe_line
 
     actor = next((environ[name] for name in _ACTORS if environ.get(name)), "")
     if not actor:

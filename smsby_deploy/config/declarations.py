@@ -6,7 +6,6 @@ Most declarations are named tuples: a frozen dataclass takes five times as long 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -284,7 +283,7 @@ class Mailing(NamedTuple):
         """Return the mailing with its query limited to the result recorded in a plan's `inputs`."""
         if not isinstance(self.audience, RecipientsQuery):
             return self
-        return self._replace(audience=replace(self.audience, snapshot=inputs.get(self.audience.name)))
+        return self._replace(audience=self.audience._replace(snapshot=inputs.get(self.audience.name)))
 
 
 class Campaign(NamedTuple):

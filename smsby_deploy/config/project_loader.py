@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -345,7 +344,7 @@ class _ProjectLoader:
                 timezone=self._zone_of_opt_outs(),
                 environ=self._environ,
             )
-            return OptOuts(replace(query, may_tie=True), on_invalid)
+            return OptOuts(query._replace(may_tie=True), on_invalid)
         path = resolve_inside(self._root, settings["file"], place, self._log)
         if path is None:
             return None

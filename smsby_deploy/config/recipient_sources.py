@@ -117,12 +117,12 @@ def read_query_source(
         timezone: the zone of times in the database that have none.
         environ: the environment variables.
     """
-    fresh = node.get("freshness")
+    fresh, url = node.get("freshness"), environ.get(node["url_env"])
     return RecipientsQuery(
         sql=_read_sql(node, file, content),
         name=name,
         url_env=node["url_env"],
-        url=environ.get(node["url_env"]) or None,
+        url=HiddenText(url) if url else None,
         order_by=node.get("order_by"),
         phone=node.get("phone", "phone"),
         location=Location(file, *node.values_at["sql"]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -218,8 +217,7 @@ class Freshness(NamedTuple):
     timezone: str
 
 
-@dataclass(frozen=True, slots=True)
-class RecipientsQuery:
+class RecipientsQuery(NamedTuple):
     """The rows of a query; `name`, e.g. `sql:sale/vip`, is its key in a plan's inputs.
 
     `url` is the value of the environment variable `url_env`, None if it is not set. `order_by` is None where the order
@@ -230,7 +228,7 @@ class RecipientsQuery:
     sql: TextSource
     name: str
     url_env: str
-    url: str | None = field(repr=False)
+    url: HiddenText | None
     order_by: str | None
     phone: str
     location: Location

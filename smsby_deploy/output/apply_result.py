@@ -12,8 +12,8 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import Apply, Lock
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
 from smsby_deploy.output.markdown import Piece, code, escape, fit, table_row
+from smsby_deploy.output.terminal import clean, safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.output.values import clean, safe_line
 from smsby_deploy.status.status_report import State
 from smsby_deploy.wording import sentence, time_text
 

@@ -16,8 +16,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from smsby_deploy import __version__
 from smsby_deploy.config.project_files import PROJECT_FILE
-from smsby_deploy.output.terminal import break_commands
-from smsby_deploy.output.values import clean, safe_line
+from smsby_deploy.output.terminal import break_commands, clean, safe_line
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.status_report import MailingStatus, State, StatusReport

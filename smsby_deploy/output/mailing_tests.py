@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from smsby_deploy.output.ci_reports import Case, Failure, junit_text
 from smsby_deploy.output.console import make_console, write_sentence
-from smsby_deploy.output.values import safe_line
+from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.plan.mailing_test_results import MailingTestResult, TestOutcome, count_outcomes
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Problem, problem_document

@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from smsby_deploy.output.terminal import break_commands
+from smsby_deploy.output.terminal import break_commands, safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.output.values import safe_line
 
 COMMENT_BYTES = 65_536  # GitHub's limit of a comment on a pull request
 _NOTICE_BYTES = 1_000  # kept free for the line that says what was left out

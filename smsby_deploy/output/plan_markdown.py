@@ -39,8 +39,9 @@ from smsby_deploy.output.plan_words import (
     verdict_text,
 )
 from smsby_deploy.output.problems_text import help_line, problem_help
+from smsby_deploy.output.terminal import clip
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.output.values import clip, delivery_texts, local_and_utc, span_text
+from smsby_deploy.output.values import delivery_texts, local_and_utc, span_text
 from smsby_deploy.plan.base_changes import LOCK_CHANGED
 from smsby_deploy.plan.comparison import Base, compare_action, removed_since
 from smsby_deploy.plan.mailing_test_results import MailingTestResult

@@ -12,15 +12,9 @@ from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
 from smsby_deploy.output.plan_words import changes_text, is_foreign, settings_lines
 from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, problem_lines
-from smsby_deploy.output.terminal import write_line
+from smsby_deploy.output.terminal import clean, safe_line, write_line
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.output.values import (
-    clean,
-    count_text,
-    delivery_texts,
-    safe_line,
-    span_text,
-)
+from smsby_deploy.output.values import count_text, delivery_texts, span_text
 from smsby_deploy.plan.model import Action, ActionKind, Plan, Totals
 from smsby_deploy.plan.result import PlanResult, SavedPlanUse
 from smsby_deploy.problems import Problem, Severity

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.output.values import safe_line, span_text
+from smsby_deploy.output.values import span_text
 from smsby_deploy.plan.base_changes import BaseChanges
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.result import PlanResult, Verdict

@@ -9,15 +9,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from smsby_deploy.output.console import is_plain, make_console, write_sentence
-from smsby_deploy.output.terminal import write_text
-from smsby_deploy.output.translation import Translator
-from smsby_deploy.output.values import clean, safe_line
+from smsby_deploy.output.terminal import clean, safe_line, write_text
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.resources import problems_page
 from smsby_deploy.wording import counted
+
+if TYPE_CHECKING:
+    from smsby_deploy.output.translation import Translator
 
 SEVERITY_COLORS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 _MAX_ALIKE = 20

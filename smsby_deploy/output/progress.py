@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.output.terminal import write_line
-from smsby_deploy.output.values import clean, safe_line
+from smsby_deploy.output.terminal import clean, safe_line, write_line
 from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:

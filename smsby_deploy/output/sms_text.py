@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.output.console import make_console
-from smsby_deploy.output.values import clean
+from smsby_deploy.output.terminal import clean
 from smsby_deploy.privacy import mask_phone_in
 from smsby_deploy.texts.cost import money
 from smsby_deploy.texts.parts import Encoding

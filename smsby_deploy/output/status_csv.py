@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import chain, islice
 
-from smsby_deploy.output.terminal import inert_cell
-from smsby_deploy.output.values import clean, safe_line
+from smsby_deploy.output.terminal import clean, inert_cell, safe_line
 from smsby_deploy.privacy import mask_phone
 from smsby_deploy.status.delivery_counts import count_unlisted
 from smsby_deploy.status.recipient_list import ListedRecipient

@@ -16,8 +16,9 @@ from smsby_deploy.numbering_plan import OPERATORS
 from smsby_deploy.output.charts import bars, columns
 from smsby_deploy.output.status_markdown import delivery_names, status_word
 from smsby_deploy.output.status_text import running_line, schedule_line
+from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.output.values import day_and_time, safe_line
+from smsby_deploy.output.values import day_and_time
 from smsby_deploy.status.delivery_counts import (
     PrefixCounts,
     count_deliveries_over_time,

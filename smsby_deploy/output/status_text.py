@@ -14,8 +14,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.output.console import make_console
+from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.output.values import day_and_time, safe_line, share_text, span_text
+from smsby_deploy.output.values import day_and_time, share_text, span_text
 from smsby_deploy.status.status_report import MailingStatus, State, StatusReport, StatusStep
 from smsby_deploy.texts.cost import aligned
 from smsby_deploy.wording import counted, sentence

@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 from smsby_deploy.errors import OutputLost
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.privacy import mask_phones
 from smsby_deploy.wording import BEYOND_C0, remove_controls
 
 # Patterns are strings, which `re` compiles at their first use.
@@ -25,6 +26,7 @@ _COMMAND = r"(?m)^([^\S\n]*):(?=:)|#(?=#\w*\[)"
 _UNSAFE_JSON = rf"[{BEYOND_C0}]|#(?=#\w*\[)"
 # A spreadsheet looks behind quotes and blanks; some also take the full-width signs.
 _FORMULA = r"""[\s"']*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r]"""
+_MAX_TEXT = 600  # characters of a reason or a message
 
 
 class _Stdout(io.FileIO):
@@ -126,6 +128,25 @@ def write_parts(parts: Iterable[str], stream: TextIO) -> None:
 
 def write_line(line: str, stream: TextIO) -> None:
     write_text(f"{line}\n", stream)
+
+
+def clean(text: str) -> str:
+    """`text` on one line, without control characters.
+
+    Those could rewrite the terminal's content.
+    """
+    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
+
+
+def safe_line(text: str) -> str:
+    """`text` on one line, without control characters and whole phone numbers."""
+    return mask_phones(clean(text))
+
+
+def clip(text: str) -> str:
+    """Return a reason or message as a safe line of at most 600 characters."""
+    line = safe_line(text)  # masked before it is cut: half a phone number could not be recognized
+    return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
 
 
 def break_commands(text: str, *, colon: str = ": ", hash_sign: str = "# ") -> str:

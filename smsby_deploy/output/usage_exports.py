@@ -8,8 +8,7 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from smsby_deploy.output.terminal import inert_cell
-from smsby_deploy.output.values import safe_line
+from smsby_deploy.output.terminal import inert_cell, safe_line
 from smsby_deploy.texts.cost import money
 
 if TYPE_CHECKING:

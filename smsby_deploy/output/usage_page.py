@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TextIO
 from smsby_deploy.lock.records import EntryState
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
 from smsby_deploy.output.markdown import escape, table_row
+from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.output.values import safe_line
 from smsby_deploy.status.usage_groups import GroupKind
 from smsby_deploy.wording import Sentence, sentence
 

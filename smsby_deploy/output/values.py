@@ -1,4 +1,4 @@
-"""Values as text: times, spans, counts, shares, and texts made safe to print."""
+"""Values as text: times, spans, counts and shares."""
 
 from __future__ import annotations
 
@@ -6,35 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.privacy import mask_phones
 
 if TYPE_CHECKING:
     from smsby_deploy.lock.records import NamedId
     from smsby_deploy.plan.desired import GroupTotals, SendTimes
     from smsby_deploy.plan.model import Action
-
-
-_MAX_TEXT = 600  # characters of a reason or a message
-
-
-def clean(text: str) -> str:
-    """`text` on one line, without control characters.
-
-    Those could rewrite the terminal's content.
-    """
-    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
-
-
-def safe_line(text: str) -> str:
-    """`text` on one line, without control characters and whole phone numbers."""
-    return mask_phones(clean(text))
-
-
-def clip(text: str) -> str:
-    """Return a reason or message as a safe line of at most 600 characters."""
-    line = safe_line(text)  # masked before it is cut: half a phone number could not be recognized
-    return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
 
 
 def count_text(value: int | None) -> str:

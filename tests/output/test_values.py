@@ -6,14 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from smsby_deploy.output.values import (
-    clean,
-    count_text,
-    local_and_utc,
-    safe_line,
-    share_text,
-    span_text,
-)
+from smsby_deploy.output.terminal import clean, safe_line
+from smsby_deploy.output.values import count_text, local_and_utc, share_text, span_text
 
 
 @pytest.mark.parametrize(

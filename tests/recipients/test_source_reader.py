@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from smsby_deploy.config.sources import RecipientsFile, RecipientsQuery, TextSource
+from smsby_deploy.config.sources import HiddenText, RecipientsFile, RecipientsQuery, TextSource
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.rows import SourceFacts
 from smsby_deploy.recipients.source_reader import place_rows, read_source, warn_of_guess
@@ -21,7 +21,7 @@ def _file(folder: Path, content: bytes, encoding: str | None = None) -> Recipien
 def _query(folder: Path) -> RecipientsQuery:
     database = folder / "buyers.db"
     database.touch()
-    url = f"sqlite:///{database}"
+    url = HiddenText(f"sqlite:///{database}")
     sql = TextSource("select 'Anna' as name, 375291234567 as phone", _AT)
     return RecipientsQuery(sql, "sql:sale/vip", "DB_URL", url, None, "phone", _AT)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -61,7 +60,7 @@ def _query(
 ) -> RecipientsQuery:
     query = _project(folder / "shop", database.url).project.mailings[0].audience
     assert isinstance(query, RecipientsQuery)
-    return replace(query, sql=query.sql._replace(text=sql, content=None), **changes)
+    return query._replace(sql=query.sql._replace(text=sql, content=None), **changes)
 
 
 def _rows(query: RecipientsQuery, size: int = 1000) -> list[list[str]]:
@@ -127,7 +126,7 @@ def test_query_snapshot_covers_the_result_only(database: Database, tmp_path: Pat
     assert first is not None
     assert _snapshot(query, 1) == first
     assert (
-        _snapshot(replace(query, sql=query.sql._replace(text="select id, phone, name as who from clients")))
+        _snapshot(query._replace(sql=query.sql._replace(text="select id, phone, name as who from clients")))
         != first
     )
     database.run("update clients set name = 'Вера' where id = 3")
@@ -140,7 +139,7 @@ def test_query_with_its_snapshot_keeps_the_truth_of_values(database: Database, t
     """An apply of a plan renders `{% if vip %}` as the plan did, though it reads the result back from a file."""
     database.run(*CLIENTS)
     query = _query(database, tmp_path, "select id, phone, id - 2 as vip from clients")
-    pinned = replace(query, snapshot=_snapshot(query))
+    pinned = query._replace(snapshot=_snapshot(query))
     for one in (query, pinned):
         blocks = read_query(one, 2, SourceFacts())
         assert [(cell, bool(cell)) for block in blocks for cell in block.values[2]] == [
@@ -152,7 +151,7 @@ def test_query_with_another_snapshot_gives_no_row(database: Database, tmp_path: 
     """With the snapshot of a plan, the same result is returned in full, and another result not at all."""
     database.run(*CLIENTS)
     query = _query(database, tmp_path)
-    pinned = replace(query, snapshot=_snapshot(query))
+    pinned = query._replace(snapshot=_snapshot(query))
     assert _rows(pinned, 2) == _rows(query)
     database.run("update clients set name = 'Вера' where id = 3")
     blocks = read_query(pinned, 1, SourceFacts())
@@ -206,7 +205,7 @@ def test_query_cannot_write(database: Database, tmp_path: Path) -> None:
     for attempt in ("delete from clients", "commit; delete from clients; select '2026-12-01'"):
         fresh = Freshness(query.sql._replace(text=attempt), timedelta(hours=1), "UTC")
         with pytest.raises(RecipientsError) as caught:
-            _rows(replace(query, freshness=fresh))
+            _rows(query._replace(freshness=fresh))
         assert caught.value.code == "SQL"
     assert database.one("select count(*) from clients") == 3
 
@@ -342,7 +341,7 @@ def test_freshness_creates_no_file(statement: str, sqlite: Database, tmp_path: P
     query = _query(sqlite, tmp_path)
     fresh = Freshness(query.sql._replace(text=statement.format(file=made)), timedelta(hours=1), "UTC")
     with pytest.raises(RecipientsError):
-        _rows(replace(query, freshness=fresh))
+        _rows(query._replace(freshness=fresh))
     assert not made.exists()
 
 
@@ -366,7 +365,7 @@ def test_freshness_accepts_dates_and_times(database: Database, tmp_path: Path) -
     def newest(sql: str) -> datetime | None:
         facts = SourceFacts()
         fresh = Freshness(place._replace(text=sql), SystemClock().now() - SystemClock().now(), "Europe/Minsk")
-        list(read_query(replace(query, freshness=fresh), 10, facts))
+        list(read_query(query._replace(freshness=fresh), 10, facts))
         return facts.newest
 
     assert newest("select '2026-11-01T12:00:00'") == datetime(2026, 11, 1, 9, tzinfo=UTC)

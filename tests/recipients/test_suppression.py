@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.config.sources import OptOuts, RecipientsFile, RecipientsQuery, TextSource
+from smsby_deploy.config.sources import HiddenText, OptOuts, RecipientsFile, RecipientsQuery, TextSource
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.phones import normalize_opt_out
@@ -191,7 +191,10 @@ def test_normalize_opt_out_of_every_country(region: str, is_landline: bool) -> N
 
 def _query(folder: Path, sql: str, *, url: str | None = "") -> OptOuts:
     url = f"sqlite:///{folder / 'crm.db'}" if url == "" else url
-    return OptOuts(RecipientsQuery(TextSource(sql, AT), "sql:suppress/1", "CRM_URL", url, None, "phone", AT))
+    secret = None if url is None else HiddenText(url)
+    return OptOuts(
+        RecipientsQuery(TextSource(sql, AT), "sql:suppress/1", "CRM_URL", secret, None, "phone", AT)
+    )
 
 
 def test_opt_outs_of_a_query(tmp_path: Path) -> None:
