@@ -13,7 +13,8 @@ from uuid import uuid4
 from smsby_deploy.apply.context import ApplyRequest
 from smsby_deploy.apply.due_mailings import DueMailings, by_address, next_opening, sort_mailings
 from smsby_deploy.apply.preflight import make_due_plan
-from smsby_deploy.apply.recent_list import RecentList, record_listed
+from smsby_deploy.apply.recent_list import RecentList
+from smsby_deploy.apply.reconcile import record_listed
 from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.apply.rescue import not_recorded
 from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult

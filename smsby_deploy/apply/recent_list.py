@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from smsby_deploy.apply.context import ApplyRequest
-from smsby_deploy.apply.reconcile import note_found
-from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.errors import Refused
 from smsby_deploy.lock.binding import check_service, find_binding
-from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState, Lock
-from smsby_deploy.plan.list_check import check_list, is_shown, shows_any
+from smsby_deploy.lock.records import Lock
+from smsby_deploy.plan.list_check import check_list, shows_any
 from smsby_deploy.plan.model import ReasonCode, with_code
 from smsby_deploy.plan.remote_state import RemoteView, read_remote
 
@@ -65,19 +63,3 @@ class RecentList:
         if check.is_disproved:
             raise Refused(with_code(ReasonCode.UNKNOWN, check.doubt))
         return remote
-
-
-def record_listed(recorder: Recorder, address: str, remote: RemoteView) -> bool:
-    """Record what sms.by has of a mailing that waits; return whether that is anything.
-
-    Of what it has only in part, or under a name that may be that of another, the rest is unknown.
-    """
-    scope, entry = recorder.lock.scope, recorder.lock.mailings[address]
-    if not any(is_shown(scope, address, entry, chunk, remote) for chunk in entry.chunks):
-        return False
-    note_found(recorder, address, remote)
-    for index, chunk in enumerate(recorder.lock.mailings[address].chunks):
-        if chunk.state in SURELY_NOT_SENT:
-            error = "sms.by lists the mailing, and the lock had it as waiting"
-            recorder.note((address, index), ChunkState.UNKNOWN, error=error)
-    return True

@@ -10,7 +10,8 @@ from smsby_deploy.apply.recorder import ChunkRef, Recorder, record_of
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.lock.records import ChunkRecord, ChunkState
+from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkRecord, ChunkState
+from smsby_deploy.plan.list_check import is_shown
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry, read_remote
 from smsby_deploy.smsby.parsers import is_draft
@@ -191,6 +192,22 @@ def note_found(
                 recorder.note_upload((address, index), replace(chunk.upload, digest=""))
             when = recorder.now() if state is ChunkState.ACCEPTED else None
             recorder.note((address, index), state, message_id=listed.id, accepted_at=when, error=None)
+
+
+def record_listed(recorder: Recorder, address: str, remote: RemoteView) -> bool:
+    """Record what sms.by has of a mailing that waits; return whether that is anything.
+
+    Of what it has only in part, or under a name that may be that of another, the rest is unknown.
+    """
+    scope, entry = recorder.lock.scope, recorder.lock.mailings[address]
+    if not any(is_shown(scope, address, entry, chunk, remote) for chunk in entry.chunks):
+        return False
+    note_found(recorder, address, remote)
+    for index, chunk in enumerate(recorder.lock.mailings[address].chunks):
+        if chunk.state in SURELY_NOT_SENT:
+            error = "sms.by lists the mailing, and the lock had it as waiting"
+            recorder.note((address, index), ChunkState.UNKNOWN, error=error)
+    return True
 
 
 def not_asked(error: SmsbyDeployError) -> StopSending:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from smsby_deploy.apply.context import ApplyContext
-from smsby_deploy.apply.reconcile import Reconciler, not_asked, note_found
+from smsby_deploy.apply.reconcile import Reconciler, not_asked, note_found, record_listed
 from smsby_deploy.apply.recorder import record_of
 from smsby_deploy.apply.single_reconcile import SingleReconciler
 from smsby_deploy.apply.upload_sender import upload_of
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.lock.records import ChunkState, Entry
+from smsby_deploy.lock.records import ChunkState, Entry, EntryState
 from smsby_deploy.plan.collision_reasons import find_collision
 from smsby_deploy.plan.list_check import ListCheck, check_list
 from smsby_deploy.plan.model import NEW_SENDING, Action, ActionKind, ReasonCode, with_code
@@ -76,7 +76,7 @@ class RemoteCheck:
         remote = self._reconciler.read_recent()
         self._seen[mailing.address] = self._reconciler.asked_at
         self._stop_if_refused(mailing, remote)
-        if run.is_stopped:
+        if run.is_stopped or not self.replace_waiting(mailing):
             return False
         try:
             self._record(mailing, run.action, remote)
@@ -107,6 +107,24 @@ class RemoteCheck:
         note_found(self._recorder, address, remote, skip={ChunkState.UNKNOWN})  # these are in flight
         if self._recorder.lock.mailings[address] is not before:
             self._runs[address].stop(_SENT_ELSEWHERE)
+
+    def replace_waiting(self, mailing: Mailing) -> bool:
+        """Record what sms.by has of an earlier revision that waits, before this one replaces it.
+
+        Returns:
+            whether this one may be approved or sent.
+
+        Raises:
+            StopSending: sms.by could not be asked.
+        """
+        address, entry = mailing.address, self._recorder.lock.mailings.get(mailing.address)
+        if entry is None or entry.state is not EntryState.WAITING or entry.revision == mailing.revision:
+            return True
+        record_listed(self._recorder, address, self._reconciler.read_recent())
+        if not self._recorder.lock.mailings[address].has_unknown:
+            return True
+        self._runs[address].stop(f"unknown: {_SENT_ELSEWHERE}", ExitCode.OUTCOME_UNKNOWN)
+        return False
 
     def _stop_if_refused(self, mailing: Mailing, remote: RemoteView) -> None:
         """Stop the mailing if the list is not believed, or shows another one in its place."""

@@ -239,7 +239,7 @@ class MailingRun:
             return self._sent_result(entry, run_stopped)
         if self.action.action is ActionKind.HOLD:
             held = MailingOutcome.HELD if self.is_begun else MailingOutcome.SKIPPED
-            return self._result(held, None if self.is_begun else run_stopped)
+            return self._result(held, None if self.is_begun else self.stop_reason or run_stopped)
         if self.action.action is ActionKind.BLOCKED and self.fails_when_blocked:
             self.exit_codes.add(ExitCode.REFUSED)
         if self.is_reconciled and entry is not None:

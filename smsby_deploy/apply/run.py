@@ -201,7 +201,7 @@ class _ApplyRun:
     def _hold(self) -> None:
         """Record what this plan approves for later; no request is needed."""
         for address, run in self._context.runs.items():
-            if run.action.action is ActionKind.HOLD:
+            if run.action.action is ActionKind.HOLD and self._check.replace_waiting(self._mailings[address]):
                 mailing, entry = self._mailings[address], self._entry(run)
                 upload = upload_of(entry, mailing)
                 self._recorder.hold(address, mailing.revision, run.action, upload, is_fresh=mailing.is_fresh)

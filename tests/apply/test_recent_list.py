@@ -129,3 +129,28 @@ def test_list_that_shows_nothing_is_not_believed(older: Shop) -> None:
     result = hand_over(_request(older))
     assert (result.exit_code, _state(older)) == (ExitCode.REFUSED, EntryState.WAITING)
     assert "shows 0 of them" in (result.mailings[0].error or "")
+
+
+@pytest.mark.parametrize("time", ["2026-12-01T18:00:00", "2026-12-01T12:40:00"], ids=["held", "sent"])
+def test_replaced_revision_that_was_sent_is_not_withdrawn(older: Shop, time: str) -> None:
+    """The raised one is approved or sent, and the record says that its recipients got the earlier one."""
+    older.sms_by.script("getSMSMessages", _list(*_names(older)))
+    older.clock.sleep(1.1 * _HOUR)
+    release = ", release: {before: 1h, at_latest: 5m}"
+    _write(older, text="Better", more=f", revision: 2, schedule_time: {time}{release}")
+    assert apply_plan(_request(older)).exit_code is ExitCode.DONE
+    entry = older.lock().mailings["sale/vip"]
+    assert (entry.revision, [one.state for one in entry.earlier]) == (2, [EntryState.COMPLETE])
+
+
+@pytest.mark.parametrize("time", ["2026-12-01T18:00:00", "2026-12-01T12:40:00"], ids=["held", "sent"])
+def test_revision_replaces_nothing_that_is_unknown(older: Shop, time: str) -> None:
+    """Listed in part since the plan was made: nothing is approved or sent until a user has looked."""
+    older.clock.sleep(1.1 * _HOUR)
+    release = ", release: {before: 1h, at_latest: 5m}"
+    _write(older, text="Better", more=f", revision: 2, schedule_time: {time}{release}")
+    older.sms_by.script("getSMSMessages", EMPTY_LIST, _list(_names(older)[0]))
+    assert apply_plan(_request(older)).exit_code is ExitCode.OUTCOME_UNKNOWN
+    entry = older.lock().mailings["sale/vip"]
+    assert (entry.revision, entry.state) == (1, EntryState.UNKNOWN)
+    assert len(older.sms_by.changes()) == 2
