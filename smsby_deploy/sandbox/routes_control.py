@@ -11,8 +11,8 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, request
 
-from smsby_deploy.sandbox.account import Account, MovableClock
-from smsby_deploy.sandbox.faults import BadFault, FaultSwitch, parse_fault
+from smsby_deploy.sandbox.account import MovableClock
+from smsby_deploy.sandbox.faults import BadFault, parse_fault
 from smsby_deploy.sandbox.service import Service
 from smsby_deploy.sandbox.settings import BadSetting
 
@@ -22,9 +22,9 @@ _CLOCK_COMMANDS = ("advance", "reset", "run", "set", "stop")
 def serve_control(app: Flask, service: Service) -> None:
     """Serve all control routes."""
     _serve_log(app, service)
-    _serve_faults(app, service.faults)
+    _serve_faults(app, service)
     _serve_settings(app, service)
-    _serve_clock(app, service.account)
+    _serve_clock(app, service)
     _serve_state(app, service)
 
 
@@ -39,10 +39,10 @@ def _serve_log(app: Flask, service: Service) -> None:
         return _done()
 
 
-def _serve_faults(app: Flask, faults: FaultSwitch) -> None:
+def _serve_faults(app: Flask, service: Service) -> None:
     @app.get("/_sandbox/faults")
     def list_faults() -> Response:
-        return jsonify(faults.as_json())
+        return jsonify(service.faults.as_json())
 
     @app.post("/_sandbox/faults")
     def add_faults() -> Response:
@@ -52,20 +52,19 @@ def _serve_faults(app: Flask, faults: FaultSwitch) -> None:
         except BadFault as error:
             return _error(str(error))
         for fault in parsed:
-            faults.add(fault)
+            service.faults.add(fault)
         return _done()
 
     @app.delete("/_sandbox/faults")
     def clear_faults() -> Response:
-        faults.clear()
+        service.faults.clear()
         return _done()
 
 
 def _serve_settings(app: Flask, service: Service) -> None:
-    account = service.account
-
     @app.get("/_sandbox/settings")
     def show_settings() -> Response:
+        account = service.account
         return jsonify(account.settings.as_json() | {"balance": str(account.store.balance)})
 
     @app.post("/_sandbox/settings")
@@ -80,27 +79,26 @@ def _serve_settings(app: Flask, service: Service) -> None:
         return _done()
 
 
-def _serve_clock(app: Flask, account: Account) -> None:
+def _serve_clock(app: Flask, service: Service) -> None:
     @app.get("/_sandbox/clock")
     def show_clock() -> Response:
-        return _clock_reading(account.clock)
+        return _clock_reading(service.account.clock)
 
     @app.post("/_sandbox/clock")
     def move_clock() -> Response:
         try:
-            _change_clock(account.clock, _json_body())
+            _change_clock(service.account.clock, _json_body())
         except (ValueError, TypeError, OverflowError) as error:
             return _error(str(error))
+        account = service.account
         account.store.write("clock_offset", str(account.clock.offset))
-        return _clock_reading(account.clock)
+        return _clock_reading(service.account.clock)
 
 
 def _serve_state(app: Flask, service: Service) -> None:
-    account = service.account
-
     @app.get("/_sandbox/lists")
     def show_lists() -> Response:
-        store = account.store
+        store = service.account.store
         return jsonify(
             [
                 {"list_id": number, "name": name, "contacts": store.contacts(number)}
@@ -110,7 +108,7 @@ def _serve_state(app: Flask, service: Service) -> None:
 
     @app.post("/_sandbox/moderate")
     def moderate() -> Response:
-        given = _json_body()
+        given, account = _json_body(), service.account
         number = given.get("message_id") if isinstance(given, dict) else None
         message = account.store.find(number) if isinstance(number, int) else None
         if message is None or message.kind != "message":
@@ -120,7 +118,7 @@ def _serve_state(app: Flask, service: Service) -> None:
 
     @app.post("/_sandbox/delete")
     def delete() -> Response:
-        given = _json_body()
+        given, account = _json_body(), service.account
         number = given.get("message_id") if isinstance(given, dict) else None
         mailing = account.store.find(number) if isinstance(number, int) else None
         if mailing is None or (mailing.status != "DRAFT" and mailing.due <= account.now()):

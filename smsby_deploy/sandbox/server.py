@@ -14,11 +14,13 @@ import threading
 import urllib.request
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
+from werkzeug.local import LocalProxy
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHandler
 
 from smsby_deploy.clock import Clock, SystemClock
@@ -33,6 +35,10 @@ from smsby_deploy.sandbox.service import Service
 from smsby_deploy.sandbox.settings import SandboxSettings
 from smsby_deploy.sandbox.store import Store
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+_SERVICE = "smsby.service"
 _POLL_SECONDS = 0.2
 _TIMEOUT_SECONDS = 5.0
 _LINGER = struct.calcsize("ii")
@@ -127,14 +133,25 @@ def _sending_callbacks(service: Service) -> Iterator[None]:
         ended.set()
 
 
-def create_app(service: Service) -> Flask:
-    """Return the Flask application of `service`."""
+@cache
+def shared_app() -> Flask:
+    """Return the Flask application of all services: making one takes longer than most tests.
+
+    The environ of each request has its service.
+    """
+    service = cast("Service", LocalProxy(lambda: request.environ[_SERVICE]))
     app = Flask("sandbox", static_folder=None)
     app.config["MAX_FORM_MEMORY_SIZE"] = None  # the setting max_input_vars limits forms
     serve_page(app, service)
     serve_control(app, service)
     _serve_api(app, service)
     return app
+
+
+def create_app(service: Service) -> WSGIApplication:
+    """Return the WSGI application of `service`."""
+    app = shared_app()
+    return lambda environ, start: app(environ | {_SERVICE: service}, start)
 
 
 def _serve_api(app: Flask, service: Service) -> None:

@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from tests.e2e.forked import Forked
+from tests.e2e.sandboxes import new_sandbox
 
 PROJECT = """\
 version: 1
@@ -137,7 +138,7 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
     """An empty project called shop, and a sandbox."""
-    with running_sandbox(tmp_path) as url:
+    with new_sandbox() as url:
         root = tmp_path / "project"
         root.mkdir()
         made = Shop(root, url)
@@ -147,7 +148,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 @contextmanager
 def running_sandbox(folder: Path) -> Iterator[str]:
-    """Run `smsby-deploy sandbox` on a free port while the block runs; gives its URL."""
+    """Run `smsby-deploy sandbox`, the command itself, on a free port while the block runs; gives its URL."""
     forked = Forked(("sandbox", "--port", "0", "--delay", "0"), folder, os.environ)
     try:
         yield forked.first_line().rstrip("/")

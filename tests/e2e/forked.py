@@ -21,8 +21,10 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-_SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["smsby_deploy.__main__", "tests.e2e.preloaded", "tests.e2e.forked"])
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(
+    ["smsby_deploy.__main__", "tests.e2e.preloaded", "tests.e2e.forked", "tests.e2e.sandboxes"]
+)
 _START_TRIES = 6000  # of 5 ms each
 _FIRST_PAUSE = 0.02  # seconds
 CLOCK_AHEAD = "TEST_CLOCK_AHEAD"  # a variable: by how many seconds the clock of a run is ahead
@@ -43,7 +45,7 @@ class Forked:
         base = Path(self._files.name)
         base.joinpath("in").write_text(stdin, encoding="utf-8")
         self._base = base
-        self.process = _SERVER.Process(
+        self.process = SERVER.Process(
             target=_run, args=(arguments, str(folder), dict(environ), str(base), file_limit)
         )
         self.process.start()
@@ -118,7 +120,7 @@ class ForkedProgram:
                 said += wire.recv(1 << 16)
             arguments, folder, environ = json.loads(said)
             connections = [Connection(stream, writable=False) for stream in streams]
-            process = _SERVER.Process(target=_run_attached, args=(arguments, folder, environ, connections))
+            process = SERVER.Process(target=_run_attached, args=(arguments, folder, environ, connections))
             process.start()
             for connection in connections:
                 connection.close()

@@ -10,7 +10,6 @@ from smsby_deploy.sandbox.faults import MODES, Fault
 from smsby_deploy.sandbox.methods import METHODS
 from smsby_deploy.sandbox.pytest_plugin import SandboxHandle
 from smsby_deploy.sandbox.settings import SandboxSettings
-from tests.sandbox.conftest import Client
 
 _DOC = (Path(__file__).resolve().parents[2] / "docs/sandbox.md").read_text(encoding="utf-8")
 
@@ -40,12 +39,12 @@ def test_doc_describes_every_fault_mode_and_field() -> None:
     assert {name for name in names if f"`{name}`" not in faults} == set()
 
 
-def test_doc_lists_every_control_route(sms: Client) -> None:
+def test_doc_lists_every_control_route() -> None:
     """The tables have all routes of /_sandbox except the files of the page."""
-    from smsby_deploy.sandbox.server import create_app
+    from smsby_deploy.sandbox.server import shared_app
 
     routes = set()
-    for rule in create_app(sms.service).url_map.iter_rules():
+    for rule in shared_app().url_map.iter_rules():
         if rule.rule.startswith("/_sandbox/") and "/page/" not in rule.rule:
             routes |= {(verb, rule.rule) for verb in (rule.methods or set()) & {"GET", "POST", "DELETE"}}
     described = set()

@@ -9,6 +9,7 @@ from threading import Thread
 
 import pytest
 import requests
+from werkzeug.test import Client
 
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.sandbox.server import create_app, make_service, send_callbacks, serving
@@ -91,7 +92,7 @@ def test_callback_url_reaches_no_other_local_service(is_chosen: bool) -> None:
         Thread(target=victim.serve_forever, args=(0.01,), daemon=True).start()
         service.change_settings({"callback_ports": [victim.server_port] if is_chosen else [], "delay": 0})
         body = _bulk(f"http://127.0.0.1:{victim.server_port}/flush")
-        assert create_app(service).test_client().post("/api/v1/sendBulkSms", data=body).status_code == 200
+        assert Client(create_app(service)).post("/api/v1/sendBulkSms", data=body).status_code == 200
         send_callbacks(service, _Once())  # type: ignore[arg-type]
         victim.shutdown()
     assert reached == (["/flush"] if is_chosen else [])

@@ -1,0 +1,55 @@
+"""Sandboxes for tests, all of them in one process beside this one: a process for each would cost more than most tests.
+
+Each has an account, a port and threads of its own. tests/docs run the command `sandbox`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from multiprocessing.connection import Client, Connection, Listener
+
+from smsby_deploy.sandbox.server import make_service, serving
+from smsby_deploy.sandbox.settings import SandboxSettings
+from tests.e2e.forked import SERVER
+
+
+@contextmanager
+def new_sandbox() -> Iterator[str]:
+    """Run an empty, strict sandbox that delivers at once while the block runs; gives its URL."""
+    with Client(_house()) as wire:
+        yield str(wire.recv())
+
+
+@cache
+def _house() -> str:
+    """The address of the process, which lives as long as this one."""
+    here, there = SERVER.Pipe()
+    SERVER.Process(target=_serve, args=(there,), daemon=True).start()
+    there.close()
+    with here:
+        return str(here.recv())
+
+
+def _serve(wire: Connection) -> None:
+    with Listener(family="AF_UNIX", backlog=16) as listener:
+        wire.send(listener.address)
+        wire.close()
+        threading.Thread(target=_accept, args=(listener,), daemon=True).start()
+        parent = multiprocessing.parent_process()
+        assert parent is not None
+        parent.join()
+
+
+def _accept(listener: Listener) -> None:
+    while True:
+        threading.Thread(target=_run_one, args=(listener.accept(),), daemon=True).start()
+
+
+def _run_one(wire: Connection) -> None:
+    with wire, serving(make_service(SandboxSettings(delay=0))) as url:
+        wire.send(url)
+        wire.poll(None)  # the other end is closed when the test has ended
