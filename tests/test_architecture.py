@@ -35,6 +35,36 @@ def test_architecture_only_apply_reaches_a_sending_client() -> None:
     assert {"apply/context.py", "cli/account.py", "cli/api.py"} <= users
 
 
+def _imports_in_folder(path: Path) -> set[str]:
+    """The files of its folder that a file imports, also in a function or for types only."""
+    folder = ".".join(path.relative_to(_PACKAGE.parent).parent.parts)
+    nodes = [
+        node
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+    ]
+    named = {f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
+    named |= {node.module or "" for node in nodes}
+    return {other.stem for other in path.parent.glob("*.py") if f"{folder}.{other.stem}" in named}
+
+
+def _circles(folder: Path) -> list[str]:
+    """The files of a folder that import each other, one way or another."""
+    uses = {path.stem: _imports_in_folder(path) for path in folder.glob("*.py")}
+    while True:
+        wider = {name: found.union(*(uses[one] for one in found)) for name, found in uses.items()}
+        if wider == uses:
+            return sorted(name for name, found in uses.items() if name in found)
+        uses = wider
+
+
+def test_architecture_has_no_circles_in_a_folder() -> None:
+    """A file can be read after those that it imports; only the types of a lock and of its mailings need each other."""
+    folders = [path for path in _PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"]
+    circles = {folder.name: found for folder in folders if (found := _circles(folder))}
+    assert circles == {"lock": ["entry_json", "records", "stored_mailings"]}
+
+
 def _definitions(folder: Path) -> Iterator[tuple[str, ast.FunctionDef | ast.ClassDef]]:
     for path in sorted(folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from smsby_deploy.smsby.deliveries import DeliveryStatus, read_delivery_status
-from smsby_deploy.status.status_report import MailingStatus, Missed, MissedRows, StatusReport
+from smsby_deploy.status.missed import Missed, MissedRows
+from smsby_deploy.status.status_report import MailingStatus, StatusReport
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.deliveries import Delivery

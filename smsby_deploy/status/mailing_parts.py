@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from smsby_deploy.lock.decisions import WaveVerdict
-from smsby_deploy.status.status_report import Missed
+from smsby_deploy.status.missed import Missed
 from smsby_deploy.wording import sentence
 
 

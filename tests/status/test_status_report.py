@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.status.status_report import Missed, MissedRows, State, StatusReport
+from smsby_deploy.status.status_report import State, StatusReport
 from tests.output import examples
 
 
@@ -45,18 +43,3 @@ def test_report_kinds_add_up_to_the_recipients() -> None:
     assert sum(mailing.by_kind.values()) == mailing.recipients == 8
     assert (mailing.percent_delivered, mailing.has_failed) == (75.0, False)
     assert examples.mailing("c/y", State.DRAFT, (0, 0, 0, 0)).percent_delivered == 100.0
-
-
-@given(
-    st.lists(
-        st.builds(Missed, st.text(), st.text(), st.none() | st.text(), st.booleans(), st.booleans()),
-        max_size=5,
-    )
-)
-def test_missed_rows_keep_every_row(rows: list[Missed]) -> None:
-    """In their order; longer ones are in several blocks."""
-    kept = MissedRows(rows * 500)
-    assert (list(kept), len(kept)) == (rows * 500, len(rows) * 500)
-    kept.extend(MissedRows(rows))
-    assert list(kept) == rows * 501
-    assert kept != MissedRows([*rows, Missed("1", "SENT", None)])
