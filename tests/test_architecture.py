@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 _TESTS = Path(__file__).resolve().parent
 _PACKAGE = _TESTS.parent / "smsby_deploy"
@@ -16,12 +18,51 @@ _MAX_FILE, _MAX_FUNCTION = 400, 60  # lines
 _MAX_SUMMARY, _MAX_TEST_NAME = 89, 59  # characters
 
 
-def _used_names(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.Attribute):
-            yield node.attr
+class _Definition(NamedTuple):
+    """A class or a function."""
+
+    name: str
+    is_class: bool
+    is_inner: bool
+    lines: int
+    summary: str
+
+
+class _Source(NamedTuple):
+    """What the rules are about of a file, which is parsed once: that takes most of the time."""
+
+    used: frozenset[str]  # names that are imported, or looked up in an object
+    imported: frozenset[str]  # modules, or names in them
+    definitions: tuple[_Definition, ...]
+
+
+@cache
+def _source(path: Path) -> _Source:
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+    names = {alias.name for node in imports for alias in node.names}
+    modules = {node.module or "" for node in imports}
+    return _Source(
+        frozenset(names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}),
+        frozenset(modules | {f"{node.module}.{alias.name}" for node in imports for alias in node.names}),
+        tuple(
+            _Definition(
+                node.name,
+                isinstance(node, ast.ClassDef),
+                node.col_offset > 0,
+                (node.end_lineno or 0) - node.lineno + 1,
+                (ast.get_docstring(node) or "").partition("\n")[0],
+            )
+            for node in nodes
+            if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        ),
+    )
+
+
+def _definitions(folder: Path) -> Iterator[tuple[str, _Definition]]:
+    for path in sorted(folder.rglob("*.py")):
+        for one in _source(path).definitions:
+            yield path.relative_to(folder).as_posix(), one
 
 
 def test_architecture_only_apply_reaches_a_sending_client() -> None:
@@ -29,28 +70,17 @@ def test_architecture_only_apply_reaches_a_sending_client() -> None:
     users = {
         path.relative_to(_PACKAGE).as_posix()
         for path in _PACKAGE.rglob("*.py")
-        if _SENDING & set(_used_names(path))
+        if _SENDING & _source(path).used
     }
     assert {name for name in users if not name.startswith(_MAY_SEND)} == set()
     assert {"apply/context.py", "cli/account.py", "cli/api.py"} <= users
 
 
-def _imports_in_folder(path: Path) -> set[str]:
-    """The files of its folder that a file imports, also in a function or for types only."""
-    folder = ".".join(path.relative_to(_PACKAGE.parent).parent.parts)
-    nodes = [
-        node
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ImportFrom)
-    ]
-    named = {f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
-    named |= {node.module or "" for node in nodes}
-    return {other.stem for other in path.parent.glob("*.py") if f"{folder}.{other.stem}" in named}
-
-
 def _circles(folder: Path) -> list[str]:
-    """The files of a folder that import each other, one way or another."""
-    uses = {path.stem: _imports_in_folder(path) for path in folder.glob("*.py")}
+    """The files of a folder that import each other, also in a function or for types only."""
+    room = ".".join(folder.relative_to(_PACKAGE.parent).parts)
+    files = {path.stem: _source(path).imported for path in folder.glob("*.py")}
+    uses = {name: {one for one in files if f"{room}.{one}" in imported} for name, imported in files.items()}
     while True:
         wider = {name: found.union(*(uses[one] for one in found)) for name, found in uses.items()}
         if wider == uses:
@@ -65,19 +95,12 @@ def test_architecture_has_no_circles_in_a_folder() -> None:
     assert circles == {"lock": ["entry_json", "records", "stored_mailings"]}
 
 
-def _definitions(folder: Path) -> Iterator[tuple[str, ast.FunctionDef | ast.ClassDef]]:
-    for path in sorted(folder.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                yield path.relative_to(folder).as_posix(), node
-
-
 def test_architecture_keeps_files_and_functions_short() -> None:
     """No file has over 400 lines, no function over 60."""
     lines = {path: path.read_text(encoding="utf-8").count("\n") for path in _PACKAGE.rglob("*.py")}
     assert [str(path) for path, count in lines.items() if count > _MAX_FILE] == []
-    functions = (node for _, node in _definitions(_PACKAGE) if isinstance(node, ast.FunctionDef))
-    too_long = [f.name for f in functions if (f.end_lineno or 0) - f.lineno >= _MAX_FUNCTION]
+    found = _definitions(_PACKAGE)
+    too_long = [(file, one.name) for file, one in found if not one.is_class and one.lines > _MAX_FUNCTION]
     assert too_long == []
 
 
@@ -85,23 +108,20 @@ def test_architecture_has_one_meaning_for_a_name() -> None:
     """No class has the name of another, and no public function that of another, except the commands."""
     sandbox = "sandbox/"  # it shares no code with its client
     names = Counter(
-        node.name
-        for file, node in _definitions(_PACKAGE)
-        if isinstance(node, ast.ClassDef)
-        or (node.col_offset == 0 and not node.name.startswith("_") and not file.startswith(sandbox))
+        one.name
+        for file, one in _definitions(_PACKAGE)
+        if one.is_class or not (one.is_inner or one.name.startswith("_") or file.startswith(sandbox))
     )
     assert [name for name, count in names.items() if count > 1] == ["command"]
 
 
 def test_architecture_docstrings_begin_with_a_short_line() -> None:
     """A summary has at most 89 characters."""
-    summaries = (
-        (file, (ast.get_docstring(node) or "").partition("\n")[0]) for file, node in _definitions(_PACKAGE)
-    )
-    assert [(file, line) for file, line in summaries if len(line) > _MAX_SUMMARY] == []
+    found = _definitions(_PACKAGE)
+    assert [(file, one.summary) for file, one in found if len(one.summary) > _MAX_SUMMARY] == []
 
 
 def test_architecture_test_names_are_short() -> None:
     """The name of a test has under 60 characters."""
-    names = [node.name for _, node in _definitions(_TESTS) if node.name.startswith("test_")]
+    names = [one.name for _, one in _definitions(_TESTS) if one.name.startswith("test_")]
     assert [name for name in names if len(name) > _MAX_TEST_NAME] == []
