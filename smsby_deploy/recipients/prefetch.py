@@ -1,8 +1,7 @@
 """Long recipient files, read by a second process while this one renders and hashes.
 
 `apply` plans the whole list before its first request, and holds the lock meanwhile. On two cores, reading ahead saves
-a third of that wait; without it, an apply of 1,000,000 rows would miss the limit for a slow service in
-docs/performance.md. `plan` reads in its own process, because it should use less memory and less CPU time in total.
+a third of that wait. `plan` reads in its own process, because it should use less memory and less CPU time in total.
 """
 
 from __future__ import annotations
