@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from smsby_deploy.lock.records import ChunkState
-from smsby_deploy.plan.collision_reasons import find_collision
 from smsby_deploy.plan.reasons import (
     audience_changed,
     expired_since,
@@ -17,35 +16,7 @@ from smsby_deploy.plan.reasons import (
     sent_again,
     unchanged,
 )
-from smsby_deploy.plan.remote_state import RemoteView, view_remote
-from smsby_deploy.smsby.parsers import RemoteMailing
 from tests.plan.test_situation import _NOW, A, P, R, U, _desired, _entry, _situation
-
-
-def _view(*names: str) -> RemoteView:
-    return view_remote(
-        "shop",
-        [
-            RemoteMailing(
-                id=number, name=name, d_create=None, d_schedule=None, type="API", parts=None, count_phones=None,
-                status="NEW", cost=None, alphaname=None,
-            )
-            for number, name in enumerate(names, 11)
-        ],
-    )  # fmt: skip
-
-
-def _collision(remote: RemoteView | None) -> str:
-    return find_collision("shop", "sale/vip", 1, ["aaaaaaaaaa"], remote)
-
-
-@pytest.mark.parametrize(
-    "names", [(), ("sale/vip shop#aaaaaaaaaa",), ("sale/vip shop~2#cccccccccc",), ("news",)]
-)
-def test_find_collision_is_empty_without_another_mailing(names: tuple[str, ...]) -> None:
-    """The planned fingerprint, another revision and a foreign mailing are none; offline nothing is known."""
-    assert _collision(_view(*names)) == ""
-    assert _collision(None) == ""
 
 
 @pytest.mark.parametrize(("state", "words"), [(A, "2 was sent"), (R, "2 is recorded"), (U, "2 is recorded")])
@@ -53,19 +24,6 @@ def test_lowered_revision_says_what_is_certain(state: ChunkState, words: str) ->
     """A rejected revision was not sent, and of an unknown one that is not known."""
     here = _situation(_entry(state, state, revision=2))
     assert lowered_revision(here).startswith(f"revision {words}, the file says 1;")
-
-
-def test_find_collision_names_the_ids_to_import() -> None:
-    """The command can be copied as it is."""
-    message = _collision(_view("sale/vip shop#bbbbbbbbbb", "sale/vip shop#cccccccccc"))
-    assert "another fingerprint (#bbbbbbbbbb)" in message
-    assert "`smsby-deploy import sale/vip --message-id 11 --message-id 12`" in message
-
-
-def test_find_collision_of_many_gives_a_placeholder() -> None:
-    """More than five ids would make an endless line."""
-    message = _collision(_view(*(f"sale/vip shop#{index:010x}" for index in range(6))))
-    assert "import sale/vip --message-id N`" in message
 
 
 def test_reasons_say_what_to_do() -> None:
