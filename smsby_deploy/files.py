@@ -1,4 +1,4 @@
-"""Writing files so that no link in a checkout leads a write elsewhere."""
+"""Writing files so that no link in a checkout leads a write elsewhere, and the journal has room."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 from secrets import token_hex
-from typing import TextIO
+from typing import IO, TextIO
 
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.problems import Location
@@ -16,6 +16,7 @@ NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows lacks it; links there need a
 _BINARY = getattr(os, "O_BINARY", 0)
 _SHARED, _PRIVATE = 0o644, 0o600
 _NAME_BYTES = 220  # of the file's name in that of its temporary file; 255 are allowed in all
+_RESERVED = 64 << 20  # bytes of the disk left free: the journal must never lack room because of another file
 _SYSTEM_FOLDERS = ("/dev/", "/proc/")
 
 
@@ -59,6 +60,17 @@ def write_file(
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def append_with_room(file: IO[bytes], content: bytes) -> bool:
+    """Write `content` if enough of the disk stays free for the journal; return whether it was written.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    disk = os.fstatvfs(file.fileno())
+    is_roomy = disk.f_bavail * disk.f_frsize > len(content) + _RESERVED
+    return is_roomy and file.write(content) == len(content)
 
 
 def _write(content: str | Callable[[TextIO], None], file: TextIO) -> None:

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from smsby_deploy.errors import SmsbyDeployError
-from smsby_deploy.files import refuse_link, write_file
+from smsby_deploy.files import append_with_room, refuse_link, write_file
 
 
 @pytest.fixture
@@ -93,3 +94,15 @@ def test_refuse_link_names_the_file(tmp_path: Path, victim: Path) -> None:
     link.symlink_to(victim)
     with pytest.raises(SmsbyDeployError, match=r"smsby\.lock\.json: this file is a link"):
         refuse_link(link)
+
+
+@pytest.mark.parametrize(("free", "is_written"), [(64, False), (65, True)])
+def test_append_leaves_room_for_the_journal(
+    free: int, is_written: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last 64 MiB of a disk are the journal's: without it the outcome of a request would be lost."""
+    disk = SimpleNamespace(f_bavail=free, f_frsize=1 << 20)
+    monkeypatch.setattr(os, "fstatvfs", lambda handle: disk)
+    with (tmp_path / "cache").open("wb") as file:
+        assert append_with_room(file, b"rows") is is_written
+    assert (tmp_path / "cache").read_bytes() == (b"rows" if is_written else b"")

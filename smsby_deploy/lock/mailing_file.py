@@ -18,13 +18,13 @@ from typing import IO, Any, NamedTuple
 
 import orjson
 
+from smsby_deploy.files import append_with_room
 from smsby_deploy.lock.json_text import canonical
 
 _END = b"\n    }"  # of a mailing; no line inside of one begins like this
 _SHORT = 1 << 18  # bytes that are kept in memory
 _DAY = 10  # characters of a time
 _NO_ID = -1
-_RESERVED = 64 << 20  # bytes of the disk left free: the journal must never lack room because of this file
 
 
 class StoredBatch(NamedTuple):
@@ -239,10 +239,8 @@ class _Spool:
         if self._file is None:
             self._memory += content
         else:
-            disk = os.fstatvfs(self._file.fileno())
-            is_roomy = disk.f_bavail * disk.f_frsize > len(content) + _RESERVED
             self._file.seek(self._end)
-            if not is_roomy or self._file.write(content) != len(content):
+            if not append_with_room(self._file, content):
                 raise OSError(ENOSPC, os.strerror(ENOSPC))
 
     def _leave_memory(self) -> None:

@@ -6,17 +6,16 @@ is sent, without the recipients who opted out meanwhile.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from smsby_deploy.files import append_with_room
 from smsby_deploy.plan.chunks import Chunk
 
 Keep = Callable[[str, Chunk], None]  # the mailing's address, and one of its chunks
-_RESERVED = 64 << 20  # bytes of the disk left free: the journal must never lack room because of this file
 
 
 class _CachedChunk(NamedTuple):
@@ -89,8 +88,6 @@ class ChunkCache:
 
                 unnamed = TemporaryFile(buffering=0, dir=self.folder)  # noqa: SIM115 - closed by _open
                 self._file = self._open.enter_context(unnamed)
-            disk = os.fstatvfs(self._file.fileno())
-            is_roomy = disk.f_bavail * disk.f_frsize > len(rows) + _RESERVED
-            return is_roomy and self._file.write(rows) == len(rows)
+            return append_with_room(self._file, rows)
         except OSError:
             return False
