@@ -63,7 +63,7 @@ def write_file(
 
 
 def append_with_room(file: IO[bytes], content: bytes) -> bool:
-    """Write `content` if enough of the disk stays free for the journal; return whether it was written.
+    """Write `content` if the journal keeps enough room; return whether it was written.
 
     Raises:
         OSError: the disk does not take it.
