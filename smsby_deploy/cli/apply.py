@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from smsby_deploy.cli.context import Context, NamedPath, check_output, examples, format_option
+from smsby_deploy.cli.context import Context, check_output, examples, file_option, format_option
 from smsby_deploy.cli.session import find_actor, find_commit, notify
 from smsby_deploy.errors import (
     FilesInvalid,
@@ -61,17 +61,9 @@ if TYPE_CHECKING:
 @click.option("--watch", is_flag=True, help="With --due: wait for what is due later, until nothing waits.")
 @click.option("--auto-approve", is_flag=True, help="Do not ask for confirmation.")
 @format_option("text", "json")
-@click.option(
-    "--report",
-    type=NamedPath(dir_okay=False),
-    metavar="FILE",
-    help="Also write the JSON result to FILE.",
-)
-@click.option(
-    "--comment",
-    type=NamedPath(dir_okay=False),
-    metavar="FILE",
-    help="Also write the result to FILE as Markdown, for a pull request; also if nothing was sent.",
+@file_option("--report", "Also write the JSON result to FILE.")
+@file_option(
+    "--comment", "Also write the result to FILE as Markdown, for a pull request; also if nothing was sent."
 )
 @click.option(
     "--lock-timeout",

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from copy import copy
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -80,6 +80,18 @@ class Context(NamedTuple):
             self.log.write(level, event, message=text, **facts)
         else:
             write_line(text, sys.stderr)
+
+    def write_out(
+        self, out: Path | None, write: Callable[[TextIO], None], *, is_private: bool = False
+    ) -> None:
+        """Let `write` write to stdout, or to the file `out`; only its owner may read a private one."""
+        if out is None:
+            write(sys.stdout)
+            return
+        from smsby_deploy.files import write_file
+
+        write_file(out, write, is_private=is_private)
+        self.note(f"written to {out}")
 
     def confirms(self, question: str = "Send now? This cannot be undone.") -> bool:
         """Ask `question` on stderr; only the answer `yes` on stdin confirms.
@@ -212,6 +224,10 @@ def set_globals(ctx: click.Context, options: GlobalOptions) -> None:
 def examples(*lines: str) -> str:
     """An epilog for `--help`: example command lines, verbatim. A test parses each of them."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def file_option(name: str, help: str = "Write to FILE instead of stdout.") -> Callable[[_Command], _Command]:
+    return click.option(name, type=NamedPath(dir_okay=False), metavar="FILE", help=help)
 
 
 def format_option(*formats: str, help: str = "Output format.") -> Callable[[_Command], _Command]:

@@ -16,6 +16,7 @@ from smsby_deploy.cli.context import (
     NamedPath,
     check_output,
     examples,
+    file_option,
     format_option,
 )
 from smsby_deploy.errors import FilesInvalid, Refused, SmsbyDeployError, SmsbyUnavailable
@@ -49,18 +50,8 @@ _REVIEWED = (
     ),
 )
 @click.argument("select", nargs=-1)
-@click.option(
-    "--out",
-    type=NamedPath(dir_okay=False),
-    metavar="FILE",
-    help="Save the plan for `apply FILE`.",
-)
-@click.option(
-    "--page",
-    type=NamedPath(dir_okay=False),
-    metavar="FILE",
-    help="Also write the plan as an HTML page to FILE, as --format html does.",
-)
+@file_option("--out", "Save the plan for `apply FILE`.")
+@file_option("--page", "Also write the plan as an HTML page to FILE, as --format html does.")
 @format_option("text", "json", "markdown", "html", *MACHINE_FORMATS)
 @click.option(
     "--detailed-exitcode",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from smsby_deploy.cli.context import Context, NamedPath, check_output, examples
+from smsby_deploy.cli.context import Context, check_output, examples, file_option
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_parts
 from smsby_deploy.wording import counted
@@ -29,12 +28,7 @@ if TYPE_CHECKING:
 @click.argument("address")
 @click.option("--sent", is_flag=True, help="Only those for whom sms.by certainly accepted it.")
 @click.option("--not-sent", is_flag=True, help="Only those for whom sms.by certainly did not.")
-@click.option(
-    "--out",
-    type=NamedPath(dir_okay=False),
-    metavar="FILE",
-    help="Write to FILE instead of stdout.",
-)
+@file_option("--out")
 @click.option("--unmask", is_flag=True, help="Show whole phone numbers.")
 @click.pass_obj
 def command(
@@ -57,13 +51,8 @@ def command(
 
     rows = (one for one in found if one.outcome in chosen)
     parts = recipients_csv(rows, unmask=unmask, has_variants=found.has_variants)
-    if out is None:
-        write_parts(parts, sys.stdout)
-    else:
-        from smsby_deploy.files import write_file
-
-        write_file(out, lambda stream: write_parts(parts, stream), is_private=unmask)
-    _report(context, found, out)
+    context.write_out(out, lambda stream: write_parts(parts, stream), is_private=unmask)
+    _report(context, found)
     return ExitCode.DONE
 
 
@@ -75,15 +64,13 @@ def _find(context: Context, address: str) -> RecipientList:
     return find_recipients(loaded, open_lock(loaded.project).read(), address)
 
 
-def _report(context: Context, found: RecipientList, out: Path | None) -> None:
-    """Say how many there are of each outcome, and where the list is."""
+def _report(context: Context, found: RecipientList) -> None:
+    """Say how many there are of each outcome."""
     counts: Counter[str] = Counter({outcome.value: count for outcome, count in found.counts.items()})
     by_kind = ", ".join(f"{count:,} {word}" for word, count in sorted(counts.items()))
     context.note(
         f"{found.mailing.address} r{found.entry.revision}: {counted(counts.total(), 'recipient')}: {by_kind}"
     )
-    if out is not None:
-        context.note(f"written to {out}")
     unknown = counts["unknown"]
     if unknown:
         context.warn(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from smsby_deploy import __version__
-from smsby_deploy.cli.context import Context, NamedPath, check_output, examples, format_option
+from smsby_deploy.cli.context import Context, check_output, examples, file_option, format_option
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_text
 
@@ -44,12 +43,7 @@ if TYPE_CHECKING:
     help="Only what was accepted since WHEN: a date, a time, or an age such as 7d, 12h, 90m.",
 )
 @format_option("text", "json", "markdown", "csv", "html", "openmetrics")
-@click.option(
-    "--out",
-    type=NamedPath(dir_okay=False),
-    metavar="FILE",
-    help="Write to FILE instead of stdout.",
-)
+@file_option("--out")
 @click.pass_obj
 def command(context: Context, by: str, since: str | None, form: str, out: Path | None) -> ExitCode:
     """Show what was sent and what it cost, from the lock and its archive.
@@ -61,13 +55,7 @@ def command(context: Context, by: str, since: str | None, form: str, out: Path |
     check_output("the report", out)
     report, language = _make_report(context, by, since)
     write = _writer(report, form, language, color=context.color and out is None)
-    if out is None:
-        write(sys.stdout)
-    else:
-        from smsby_deploy.files import write_file
-
-        write_file(out, write)
-        context.note(f"written to {out}")
+    context.write_out(out, write)
     return ExitCode.DONE
 
 

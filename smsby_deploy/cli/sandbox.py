@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from smsby_deploy.cli.context import NamedPath, examples
+from smsby_deploy.cli.context import examples, file_option
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_line
@@ -33,12 +33,7 @@ from smsby_deploy.output.terminal import write_line
     help="Port; 0 picks a free one.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--data",
-    type=NamedPath(dir_okay=False),
-    metavar="FILE",
-    help="Store everything in FILE (SQLite) instead of in memory.",
-)
+@file_option("--data", "Store everything in FILE (SQLite) instead of in memory.")
 @click.option(
     "--delay",
     type=click.FloatRange(0),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from smsby_deploy import __version__
-from smsby_deploy.cli.context import Context, NamedPath, check_output, examples, format_option
+from smsby_deploy.cli.context import Context, check_output, examples, file_option, format_option
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.output.terminal import output_of, write_parts, write_text
 
@@ -49,12 +49,7 @@ _HISTORY_FORMATS = ("text", "json", "markdown")
     "csv",
     help="Output format; csv lists the recipients who did not get the SMS.",
 )
-@click.option(
-    "--out",
-    type=NamedPath(dir_okay=False),
-    metavar="FILE",
-    help="Write to FILE instead of stdout.",
-)
+@file_option("--out")
 @click.option("--campaign", multiple=True, metavar="NAME", help="Only this campaign; repeatable.")
 @click.option(
     "--since",
@@ -93,7 +88,7 @@ def command(
     output.check(history=history)
     project = load(context).project
     if history:
-        output.write(context, _history_writer(open_lock(project).read(), output))
+        context.write_out(out, _history_writer(open_lock(project).read(), output), is_private=unmask)
         return ExitCode.DONE
     patterns = (*select, *(f"{name}/*" for name in campaign))
     collect = _collector(context, project, patterns, since, list_missed=form == "csv")
@@ -103,7 +98,7 @@ def command(
     codes = (report.exit_code(fail_under), ExitCode.DONE if is_complete else ExitCode.FAILED)
     exit_code = first_exit_code(codes)
     with output_of(exit_code):
-        output.write(context, _report_writer(context, report, project, output))
+        context.write_out(out, _report_writer(context, report, project, output), is_private=unmask)
     if project.notify:
         from smsby_deploy.cli.session import notify
         from smsby_deploy.output.notifications import status_notification
@@ -135,15 +130,6 @@ class _Output:
             raise click.UsageError("--unmask needs --format csv: no other format shows single recipients")
         if history and self.form not in _HISTORY_FORMATS:
             raise click.UsageError(f"--history cannot be combined with --format {self.form}")
-
-    def write(self, context: Context, write: Write) -> None:
-        if self.out is None:
-            write(sys.stdout)
-            return
-        from smsby_deploy.files import write_file
-
-        write_file(self.out, write, is_private=self.unmask)
-        context.note(f"written to {self.out}")
 
 
 def _collector(
