@@ -15,8 +15,16 @@ from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.lock.stored_mailings import find
 from smsby_deploy.plan.chunks import hash_content, hash_former_content
 from smsby_deploy.plan.gone import read_own_content
-from smsby_deploy.plan.selection import selector
-from smsby_deploy.plan.wave_progress import Gate, has_later_wave, plan_of, recorded_progress, why_stopped
+from smsby_deploy.plan.selection import removed_from, selector
+from smsby_deploy.plan.wave_progress import (
+    Gate,
+    has_later_wave,
+    plan_of,
+    recorded_progress,
+    why_removed,
+    why_stopped,
+    would_go_on,
+)
 from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.texts.template import is_personal
 
@@ -56,7 +64,7 @@ def _next_verdict(entry: Entry, mailing: Mailing | None, now: datetime) -> list[
     """Return when a wave may be judged or sent; nothing if that needs a user."""
     if mailing is None or mailing.waves is None or mailing.cancelled is not None:
         return []
-    progress = recorded_progress(entry, mailing.waves.steps, now)
+    progress = recorded_progress(entry, mailing.waves.steps, now, mailing.zone)
     if progress.window is None or progress.gate is Gate.STOPPED:
         return []
     return [progress.window.opens]
@@ -72,7 +80,7 @@ class DueMailings:
     unreadable: they are due, and are not valid, or may be in a file that is not
     suspect: they are not due yet, and seem to have changed in the files
     to_judge: they are sent in waves, and the last one has no verdict yet
-    stopped: why nothing more of them is sent, by the verdict about their last wave
+    stopped: why nothing more of them is sent: the verdict about their last wave, or that they were removed after it
     """
 
     due: dict[str, list[str]] = field(default_factory=dict)
@@ -92,13 +100,15 @@ class DueMailings:
 def sort_mailings(request: ApplyRequest, loaded: LoadedProject, lock: Lock, now: datetime) -> DueMailings:
     in_files = {one.address: one for one in loaded.project.mailings if one.cancelled is None}
     cancelled = {mailing.address for mailing in loaded.project.mailings} - in_files.keys()
-    flawed = {mailing.address for mailing in loaded.flawed}
-    found = DueMailings()
+    found, is_out_of_files = DueMailings(), removed_from(loaded)
     for address, entry in approved_mailings(request, lock).items():
         mailing = in_files.get(address)
-        if address in cancelled or (address not in in_files.keys() | flawed and loaded.is_whole):
+        is_removed = is_out_of_files(address)
+        if address in cancelled or is_removed:
             if not entry.may_have_reached:
                 found.removed.append(address)
+            elif is_removed and would_go_on(entry):
+                found.stopped[address] = why_removed(entry, address)
         elif has_later_wave(entry):
             _sort_wave(found, address, entry, mailing, now)
         else:
@@ -130,7 +140,7 @@ def _sort_wave(
     if mailing is None:
         found.unreadable.append(address)
         return
-    progress = recorded_progress(entry, mailing.wave_steps, now)
+    progress = recorded_progress(entry, mailing.wave_steps, now, mailing.zone)
     if progress.gate is Gate.STOPPED and not entry.has_unknown:
         found.stopped[address] = why_stopped(progress, address)
     elif progress.gate is Gate.JUDGE and not entry.has_unknown and _has_approved_content(entry, mailing):

@@ -32,9 +32,11 @@ from smsby_deploy.plan.guardrails import find_closed_hours
 from smsby_deploy.plan.model import LockStamp, Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL, measure_files
 from smsby_deploy.plan.reasons import changed_since_approval, not_handed_over
+from smsby_deploy.plan.removed import REMOVED
 from smsby_deploy.plan.scheduled import listed_and_taken_back
 from smsby_deploy.plan.selection import problems_in, select_mailings
 from smsby_deploy.plan.wave_progress import (
+    count_unsent,
     has_later_wave,
     plan_of,
     why_no_verdict,
@@ -44,7 +46,6 @@ from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.wording import sentence
 
-_REMOVED = sentence("it was removed from the files, or cancelled there, after it was approved")
 _CHANGED = sentence("it has changed since it was approved")
 
 
@@ -90,8 +91,8 @@ class _HandOver:
     def run(self) -> ApplyResult:
         lock, now = self.held.lock, self.request.clock.now()
         found = sort_mailings(self.request, self.loaded, lock, now)
-        why = with_code(ReasonCode.WITHDRAWN, sentence("{why}, so it is not sent", why=_REMOVED))
-        self._take_back(found.removed, _REMOVED, why, None)
+        why = with_code(ReasonCode.WITHDRAWN, sentence("{why}, so it is not sent", why=REMOVED))
+        self._take_back(found.removed, REMOVED, why, None)
         for address in self._adopt(found.missed):
             approval = lock.mailings[address].approval
             assert approval is not None
@@ -163,8 +164,8 @@ class _HandOver:
             del found.due[plan]
 
     def _wait(self, address: str, why: str) -> None:
-        entry = self.held.lock.mailings[address]
-        self.mailings.append(MailingResult(address, MailingOutcome.SKIPPED, entry.recipients, waits=why))
+        recipients = count_unsent(self.held.lock.mailings[address])
+        self.mailings.append(MailingResult(address, MailingOutcome.SKIPPED, recipients, waits=why))
 
     def _has_changed(self, address: str) -> bool:
         """Whether a mailing that is not due yet certainly is not the approved one."""
@@ -278,7 +279,7 @@ class _HandOver:
         has_lapsed: bool = False,
         was_judged: bool = False,
     ) -> None:
-        recipients = self.held.lock.mailings[address].recipients
+        recipients = count_unsent(self.held.lock.mailings[address])
         result = MailingResult(
             address,
             MailingOutcome.SKIPPED,

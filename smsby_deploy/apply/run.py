@@ -179,7 +179,7 @@ class _ApplyRun:
             return result
         if mailing.cancelled is not None or entry.ending is not None:
             return result
-        progress = recorded_progress(entry, mailing.waves.steps, self._context.clock.now())
+        progress = recorded_progress(entry, mailing.waves.steps, self._context.clock.now(), mailing.zone)
         if not progress.is_next or result.error is not None:
             return result
         return replace(result, waits=why_waiting(progress) if run.was_sent else run.action.reason)

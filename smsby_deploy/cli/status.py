@@ -18,6 +18,7 @@ from smsby_deploy.output.terminal import output_of, write_parts, write_text
 
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import Project
+    from smsby_deploy.config.project_loader import LoadedProject
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.status.status_report import StatusReport
 
@@ -56,7 +57,7 @@ _HISTORY_FORMATS = ("text", "json", "markdown")
     metavar="WHEN",
     help="Only mailings sent or scheduled since WHEN: a date, a time, or an age such as 7d, 12h, 90m.",
 )
-@click.option("--watch", is_flag=True, help="Poll until every mailing is final.")
+@click.option("--watch", is_flag=True, help="Poll until every message that was sent is final.")
 @click.option("--history", is_flag=True, help="List past applies instead (text, json, markdown).")
 @click.option("--unmask", is_flag=True, help="Show whole phone numbers (csv only).")
 @click.option(
@@ -86,12 +87,13 @@ def command(
 
     output = _Output(form, out, unmask, fail_under, context.color and out is None)
     output.check(history=history)
-    project = load(context).project
+    loaded = load(context)
+    project = loaded.project
     if history:
         context.write_out(out, _history_writer(open_lock(project).read(), output), is_private=unmask)
         return ExitCode.DONE
     patterns = (*select, *(f"{name}/*" for name in campaign))
-    collect = _collector(context, project, patterns, since, list_missed=form == "csv")
+    collect = _collector(context, loaded, patterns, since, list_missed=form == "csv")
     report, is_complete = (
         _watch(context, collect, project, output) if watch else (_collect(context, collect), True)
     )
@@ -134,7 +136,7 @@ class _Output:
 
 def _collector(
     context: Context,
-    project: Project,
+    loaded: LoadedProject,
     patterns: tuple[str, ...],
     since: str | None,
     *,
@@ -147,11 +149,12 @@ def _collector(
     from smsby_deploy.cli.account import binding_of, open_reader, secret_of
     from smsby_deploy.cli.session import open_lock
     from smsby_deploy.clock import SystemClock
+    from smsby_deploy.plan.selection import removed_from
     from smsby_deploy.status.callbacks import Callbacks, callbacks_path
     from smsby_deploy.status.collect import StatusOptions, collect_status, read_since
     from smsby_deploy.status.final_chunks import final_path, read_final, write_final
 
-    clock = SystemClock()
+    clock, project = SystemClock(), loaded.project
     after = read_since(since, now=clock.now(), zone=project.api.account_timezone) if since else None
     store, reader = open_lock(project), open_reader(project.api, context.environ, clock)
 
@@ -170,6 +173,7 @@ def _collector(
             running=store.read_running(),
             final=final,
             may_start_anew=project.environment.is_sandbox,
+            is_removed=removed_from(loaded),
         )
         report = collect_status(
             store.read(),

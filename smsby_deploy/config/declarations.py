@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 from smsby_deploy.clock import Window
 from smsby_deploy.config.environments import Environment
@@ -266,6 +267,11 @@ class Mailing(NamedTuple):
     def kind(self) -> str:
         """The label by which rules for some kinds of mailings exempt it; empty without one."""
         return self.labels.get("kind", "")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which its times are shown."""
+        return ZoneInfo(self.timezone)
 
     @property
     def wave_steps(self) -> tuple[Wave, ...]:

@@ -156,6 +156,8 @@ def _mailings(report: StatusReport, t: Translator) -> Section:
     largest = sorted(report.mailings, key=lambda mailing: -mailing.recipients)
     counts = {mailing.name: mailing.by_kind for mailing in largest}
     kinds = delivery_names(t)
+    if not any(one["later"] for one in counts.values()):
+        del kinds["later"]
     percent = {
         name: [counts[m.name][kind] * 100 / max(1, m.recipients) for m in largest]
         for kind, name in kinds.items()
@@ -166,7 +168,7 @@ def _mailings(report: StatusReport, t: Translator) -> Section:
             t.name(mailing.state),
             schedule_line(mailing, report, t),
             t.count(mailing.recipients),
-            *(t.count(count) for count in counts[mailing.name].values()),
+            *(t.count(counts[mailing.name][kind]) for kind in kinds),
             t.share(mailing.delivered, mailing.recipients),
         )
         for mailing in report.mailings

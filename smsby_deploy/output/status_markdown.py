@@ -15,6 +15,7 @@ _OTHER = {
     "not sent": sentence("not sent"),
     "withdrawn": sentence("withdrawn"),
     "not taken": sentence("not taken"),
+    "in later waves": sentence("in later waves"),
     "not told apart": sentence("not told apart"),
 }
 
@@ -55,7 +56,7 @@ def status_markdown(report: StatusReport, currency: str | None = None, language:
 
 
 def _columns(t: Translator) -> list[str]:
-    kinds = (kind[0].upper() + kind[1:] for kind in delivery_names(t).values())
+    kinds = (kind[0].upper() + kind[1:] for key, kind in delivery_names(t).items() if key != "later")
     return [
         t.gettext("State"),
         t.gettext("Mailing"),
@@ -73,6 +74,7 @@ def delivery_names(t: Translator) -> dict[str, str]:
         "undelivered": t.gettext("undelivered"),
         "sent": t.gettext("sent"),
         "pending": t.gettext("pending"),
+        "later": t.gettext("in later waves"),
         "other": t.gettext("other"),
     }
 
@@ -84,7 +86,7 @@ def status_word(word: str, t: Translator) -> str:
 
 def _row(mailing: MailingStatus, report: StatusReport, cost: str, t: Translator) -> str:
     counts = mailing.by_kind
-    del counts["other"]
+    del counts["other"], counts["later"]
     other = ", ".join(
         f"{t.count(count)} {escape(status_word(name, t))}" for name, count in sorted(mailing.other.items())
     )

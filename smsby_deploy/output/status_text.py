@@ -17,7 +17,7 @@ from smsby_deploy.output.console import make_console
 from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.output.values import day_and_time, share_text, span_text
-from smsby_deploy.status.status_report import MailingStatus, State, StatusReport, StatusStep
+from smsby_deploy.status.status_report import LATER, MailingStatus, State, StatusReport, StatusStep
 from smsby_deploy.texts.cost import aligned
 from smsby_deploy.wording import counted, sentence
 
@@ -42,6 +42,7 @@ _KINDS = (
     ("undelivered", "▓", "x", "red"),
     ("sent", "▒", "+", "cyan"),
     ("pending", "░", ".", "dim"),
+    ("later", "·", "-", "dim"),
     ("other", "?", "?", "yellow"),
 )
 
@@ -73,15 +74,24 @@ def write_status(
         console.print(scheduled, soft_wrap=True)
     if report.running:
         console.print(running_line(report), style="cyan", soft_wrap=True)
-    legend = "  ".join(f"{block if has_blocks else letter} {name}" for name, block, letter, _ in _KINDS)
+    legend = _legend(report, has_blocks=has_blocks)
     console.print(legend, style="dim", soft_wrap=True)
     if program is not None and report.next_step is not None:
         console.print(f"next: {_next_command(report, report.next_step, program)}", soft_wrap=True)
 
 
+def _legend(report: StatusReport, *, has_blocks: bool) -> str:
+    has_later = any(mailing.by_kind["later"] for mailing in report.mailings)
+    return "  ".join(
+        f"{block if has_blocks else letter} {LATER if name == 'later' else name}"
+        for name, block, letter, _ in _KINDS
+        if name != "later" or has_later
+    )
+
+
 def _has_blocks(stream: TextIO) -> bool:
     try:
-        "█▓▒░".encode(getattr(stream, "encoding", None) or "utf-8")
+        "█▓▒░·".encode(getattr(stream, "encoding", None) or "utf-8")
     except (UnicodeEncodeError, LookupError):
         return False
     return True
@@ -148,8 +158,14 @@ def _next_command(report: StatusReport, step: StatusStep, program: str) -> str:
             f"      {program} lock resolve {report.first_unknown} --sent|--not-sent"
         ),
         StatusStep.PLAN_THE_REST: f"`{program} plan` shows what can be done about the rest",
-        StatusStep.WATCH: f"`{program} status --watch` waits until every mailing is final",
+        StatusStep.WATCH: f"`{program} status --watch` waits until every {_what_is_watched(report)} is final",
     }[step]
+
+
+def _what_is_watched(report: StatusReport) -> str:
+    """What is final at the end of a watch, which waits for no hand-over and no verdict."""
+    waits = any(mailing.state is State.WAITING for mailing in report.mailings)
+    return "message that was sent" if waits else "mailing"
 
 
 def status_totals_line(report: StatusReport, currency: str | None, language: Translator = ENGLISH) -> str:
@@ -187,7 +203,7 @@ def counts_line(mailing: MailingStatus) -> str:
     Only counts above zero are shown; undocumented words are verbatim.
     """
     counts = mailing.by_kind
-    del counts["other"]
+    del counts["other"], counts["later"]
     known = [f"{count:,} {name}" for name, count in counts.items() if count]
     other = [f"{count:,} {safe_line(name)}" for name, count in sorted(mailing.other.items())]
     return ", ".join([*known, *other]) or "no recipients yet"

@@ -30,6 +30,7 @@ from smsby_deploy.plan.model import (
     ReasonCode,
 )
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
+from smsby_deploy.plan.removed import find_removed
 from smsby_deploy.plan.scheduled import count_opted_in, find_late_opt_outs, opted_in, report_cancelled
 from smsby_deploy.plan.similar import Planned, SentMailings
 from smsby_deploy.plan.situation import Situation, is_past, standing_entry
@@ -157,8 +158,9 @@ class MailingPlanner:
             )
         return make_recorded(address, entry, Decision(ActionKind.NOOP, reasons.cancelled(mailing)))
 
-    def compare_orphans(self, addresses: Container[str]) -> None:
-        """Compare what sms.by reports of orphans with what was recorded."""
+    def check_orphans(self, addresses: Container[str]) -> None:
+        """Warn of orphans that are not finished, and of other values at sms.by."""
+        self.problems.extend(find_removed(self.lock, addresses, self.remote, self.now))
         if self.remote is None:
             return
         marks, mailings = self.remote.by_fingerprint, self.lock.mailings
@@ -252,6 +254,7 @@ class MailingPlanner:
             is_fresh=mailing.is_fresh,
             is_handing_over=self.is_handing_over,
             steps=mailing.wave_steps,
+            zone=mailing.zone,
         )
         if here.is_other_rehearsal:
             return replace(here, entry=None, remote=None)  # some of its chunks may be listed

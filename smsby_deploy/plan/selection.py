@@ -46,6 +46,15 @@ def select_mailings(
     )
 
 
+def removed_from(loaded: LoadedProject) -> Callable[[str], bool]:
+    """Return whether an address is that of no mailing in the files.
+
+    It is not, as long as a file that may have it cannot be read.
+    """
+    in_files = {mailing.address for mailing in (*loaded.project.mailings, *loaded.flawed)}
+    return lambda address: loaded.is_whole and address not in in_files
+
+
 def selector(select: Sequence[str]) -> Callable[[str], bool]:
     """Return whether an address matches one of the patterns; an empty selection matches all.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 
 from smsby_deploy.clock import Window
@@ -46,6 +46,7 @@ class Situation:
     is_fresh: bool = False  # its audience may change while it waits
     is_handing_over: bool = False
     steps: tuple[Wave, ...] = ()  # its waves; () if it has none
+    zone: tzinfo = UTC  # in which times are shown
 
     @cached_property
     def recorded(self) -> tuple[ChunkState, ...]:
@@ -118,12 +119,8 @@ class Situation:
         """The recorded revisions below that of the files which sms.by is still to send."""
         if self.entry is None or self.is_rehearsal:
             return ()
-        return tuple(
-            one
-            for one in (self.entry, *self.entry.earlier)
-            if one.revision < self.desired.revision
-            and is_scheduled(one, merge_entry(one, self.remote), self.now)
-        )
+        older = (one for one in (self.entry, *self.entry.earlier) if one.revision < self.desired.revision)
+        return tuple(one for one in older if is_scheduled(one, merge_entry(one, self.remote), self.now))
 
     @cached_property
     def listed_before(self) -> RemoteMailing | None:
@@ -310,9 +307,9 @@ class Situation:
     @cached_property
     def wave(self) -> WaveProgress:
         """The wave that is sent next."""
-        waves = [chunk.wave for chunk in self.desired.chunks]
         entry = self.entry if self.is_begun and not self.has_new_chunks else None
-        return find_progress(waves, entry, self.recorded, self.steps, self.now)
+        waves = [chunk.wave for chunk in self.desired.chunks]
+        return find_progress(waves, entry, self.recorded, self.steps, self.now, self.zone)
 
     @property
     def unsent_times(self) -> tuple[datetime | None, ...]:

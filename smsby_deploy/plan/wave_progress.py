@@ -6,7 +6,7 @@ Everything follows from its chunks and the recorded verdicts, so a crash leaves 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -44,6 +44,13 @@ class WaveProgress(NamedTuple):
     is_begun: bool = False
 
     @property
+    def waits_from(self) -> int | None:
+        """The first wave that waits for a verdict or a hand-over; None if none does."""
+        if not self.number or self.gate is Gate.STOPPED:
+            return None
+        return self.number if self.is_next else self.number + 1
+
+    @property
     def is_next(self) -> bool:
         """Whether all of a wave was sent, and nothing of this one."""
         return self.judged is not None and not self.is_begun
@@ -63,11 +70,12 @@ def find_progress(
     states: Sequence[ChunkState],
     steps: Sequence[Wave],
     now: datetime,
+    zone: tzinfo = UTC,
 ) -> WaveProgress:
     """Return how far a mailing has come.
 
     `waves` are those of its chunks, `states` their states, `steps` its waves in the files, () if it has none. `entry` is None
-    if nothing of it was sent.
+    if nothing of it was sent. Times are shown in `zone`.
     """
     numbers = sorted({one for one in waves if one is not None}) if steps else []
     if entry is None or not numbers:
@@ -82,7 +90,7 @@ def find_progress(
     before = max((one for one in numbers if one < number), default=None)
     if before is None or before > len(steps):
         return WaveProgress(number, len(steps), is_begun=sent[number])
-    start, step = when_sent(entry, before), steps[before - 1]
+    start, step = when_sent(entry, before).astimezone(zone), steps[before - 1]
     window = Window(start + step.after, start + step.give_up)
     verdict = next((one for one in reversed(entry.verdicts) if one.wave == before), None)
     if verdict is not None:
@@ -105,10 +113,22 @@ def has_later_wave(entry: Entry) -> bool:
     return bool(numbers) and all(first) and not entry.is_complete
 
 
-def recorded_progress(entry: Entry, steps: Sequence[Wave], now: datetime) -> WaveProgress:
+def would_go_on(entry: Entry) -> bool:
+    """Whether a recorded mailing has later waves, and neither an ending nor a doubt."""
+    return has_later_wave(entry) and entry.ending is None and not entry.has_unknown
+
+
+def recorded_progress(entry: Entry, steps: Sequence[Wave], now: datetime, zone: tzinfo = UTC) -> WaveProgress:
     """Return how far a recorded mailing has come, by the lock alone."""
     states = [chunk.state for chunk in entry.chunks]
-    return find_progress([chunk.wave for chunk in entry.chunks], entry, states, steps, now)
+    return find_progress([chunk.wave for chunk in entry.chunks], entry, states, steps, now, zone)
+
+
+def count_unsent(entry: Entry) -> int | None:
+    """Return how many recipients the later waves of a mailing have; all if it has none."""
+    if not has_later_wave(entry):
+        return entry.recipients
+    return sum(chunk.recipients or 0 for chunk in entry.chunks if chunk.state not in DONE)
 
 
 def plan_of(entry: Entry) -> str:
@@ -143,21 +163,39 @@ def describe_figures(verdict: WaveVerdict | WaveFigures) -> str:
 def why_stopped(progress: WaveProgress, address: str) -> str:
     """Say why nothing more is sent, and what a user can do."""
     assert progress.verdict is not None
-    window, at = progress.window, datetime.fromisoformat(progress.verdict.at)
-    is_late = window is not None and progress.verdict.by is None and window.is_over(at)
-    late = sentence(", but it had no verdict until {time}", time=window.closes) if window and is_late else ""
+    assert progress.window is not None
+    window = progress.window
+    at = datetime.fromisoformat(progress.verdict.at).astimezone(window.closes.tzinfo)
+    is_late = progress.verdict.by is None and window.is_over(at)
+    late = sentence(", but it had no verdict until {time}", time=window.closes) if is_late else ""
     if progress.verdict.kind is VerdictKind.GO:
         late = sentence(
             ", but wave {next} was not sent within a day of {time}", next=progress.number, time=at
         )
     return sentence(
-        "wave {number} of {count}: {figures}{late}, so nothing more is sent; to send wave {next} all the same, run "
-        "`smsby-deploy lock resolve {address} --go`, to end it `smsby-deploy lock abandon {address}`",
+        "stopped after wave {number} of {count}: {figures}{late}, so nothing more is sent; to send wave {next} all the same, "
+        "run `smsby-deploy lock resolve {address} --go`, to end it `smsby-deploy lock abandon {address}`",
         number=progress.judged,
         count=progress.total,
         figures=describe_figures(progress.verdict),
         late=late,
         next=progress.number,
+        address=address,
+    )
+
+
+def why_removed(entry: Entry, address: str) -> str:
+    """Say which waves of a removed mailing are not sent, and what a user can do."""
+    numbers = [chunk.wave for chunk in entry.chunks if chunk.wave is not None]
+    unsent = {chunk.wave for chunk in entry.chunks if chunk.wave is not None and chunk.state not in DONE}
+    first, last = min(unsent), max(unsent)
+    return sentence(
+        "it was removed from the files while {waves:|wave|waves} {which} of {total} waited, so {count:recipient|recipients} "
+        "{count:|does|do} not get it; restore its file to go on, or end it with `smsby-deploy lock abandon {address}`",
+        waves=len(unsent),
+        which=str(first) if first == last else f"{first}-{last}",
+        total=max(numbers),
+        count=count_unsent(entry) or 0,
         address=address,
     )
 

@@ -21,6 +21,7 @@ from smsby_deploy.plan.drift import Difference, DriftField, IntendedValues, inte
 from smsby_deploy.plan.list_check import MissingMailing, check_list, is_forgotten, shows_any
 from smsby_deploy.plan.selection import find_unmatched, selector
 from smsby_deploy.status.final_chunks import FinalChunks
+from smsby_deploy.status.mailing_parts import WavesInFiles
 from smsby_deploy.status.mailing_status import Moment, summarize_mailing, summarize_waiting
 from smsby_deploy.status.remote_reports import ReadCallbacks, RemoteReports
 from smsby_deploy.status.status_report import MailingStatus, State, StatusReport
@@ -99,7 +100,7 @@ class StatusOptions:
     `reconcile_seconds` need not be listed yet. With `here`, the lock must belong there. A message without a final status
     `settle_after` its time counts as undelivered. `running` is another run that holds the lock. `final` remembers the
     chunks that need no further question, from one report to the next. With `may_start_anew`, a lock of which sms.by shows
-    nothing, or that another service knows, counts as empty.
+    nothing, or that another service knows, counts as empty. `is_removed` says whether no file has a mailing with an address.
     """
 
     since: datetime | None = None
@@ -111,6 +112,7 @@ class StatusOptions:
     running: RunningApply | None = None
     final: FinalChunks | None = None
     may_start_anew: bool = False
+    is_removed: Callable[[str], bool] = lambda address: False
 
 
 _DEFAULT_OPTIONS = StatusOptions()
@@ -163,9 +165,8 @@ def collect_status(
     def summarize(one: _Revision) -> MailingStatus:
         mailing, is_running = in_files.get(one.address), one.address in begun and not one.is_earlier
         intended, at = _intended(one.address, one.entry, mailing), moment._replace(is_running=is_running)
-        goes_on = mailing is not None and mailing.cancelled is None and not one.is_earlier
-        steps = mailing.wave_steps if mailing is not None and goes_on else ()
-        return summarize_mailing(intended, one.entry, reports, at, progress.advance, steps)
+        waves = _waves_of(one, mailing, options)
+        return summarize_mailing(intended, one.entry, reports, at, progress.advance, waves)
 
     statuses = [settled.get(one.key) or summarize(one) for one in revisions]
     check = check_list(lock, reports.remote, now=now, reconcile_seconds=options.reconcile_seconds)
@@ -188,6 +189,13 @@ class _Revision(NamedTuple):
     @property
     def key(self) -> tuple[str, int]:
         return self.address, self.entry.revision
+
+
+def _waves_of(one: _Revision, mailing: Mailing | None, options: StatusOptions) -> WavesInFiles:
+    """Return the waves of a revision that may still be sent."""
+    if one.is_earlier or mailing is None or mailing.cancelled is not None:
+        return WavesInFiles(is_removed=not one.is_earlier and options.is_removed(one.address))
+    return WavesInFiles(mailing.wave_steps, mailing.zone)
 
 
 def _list_revisions(

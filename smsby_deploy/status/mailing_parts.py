@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from typing import NamedTuple
 
+from smsby_deploy.config.declarations import Wave
 from smsby_deploy.lock.decisions import WaveVerdict
+from smsby_deploy.lock.records import Entry
+from smsby_deploy.plan.wave_progress import (
+    Gate,
+    WaveProgress,
+    why_due,
+    why_removed,
+    why_stopped,
+    why_waiting,
+    would_go_on,
+)
 from smsby_deploy.status.missed import Missed
 from smsby_deploy.wording import sentence
 
@@ -70,3 +83,34 @@ class WaveStatus:
         if not signature:
             return sentence("{wave}, verdict {kind}", wave=said, kind=kind)
         return sentence("{wave}, verdict {kind} {signature}", wave=said, kind=kind, signature=signature)
+
+
+class WavesInFiles(NamedTuple):
+    """The waves of a mailing in the files, and its zone; `is_removed`: no file has it."""
+
+    steps: tuple[Wave, ...] = ()
+    zone: tzinfo = UTC
+    is_removed: bool = False
+
+    def why_waiting(self, entry: Entry, progress: WaveProgress, address: str) -> str:
+        """Say what the next wave waits for; empty if nothing waits."""
+        if entry.ending is not None or entry.has_unknown:
+            return ""
+        if self.is_removed and would_go_on(entry):
+            return why_removed(entry, address)
+        if not progress.is_next:
+            return ""
+        if progress.gate is Gate.STOPPED:
+            return why_stopped(progress, address)
+        return why_waiting(progress) if progress.gate is Gate.EARLY else why_due(progress)
+
+
+NO_WAVES = WavesInFiles()
+
+
+def summarize_wave(counts: VariantStatus, entry: Entry) -> WaveStatus:
+    """Return the status of the wave that `counts` are about."""
+    number = int(counts.name)
+    was_sent = any(chunk.was_sent for chunk in entry.chunks if chunk.wave == number)
+    verdict = next((one for one in reversed(entry.verdicts) if one.wave == number), None)
+    return WaveStatus(number, counts.recipients, counts.delivered, counts.undelivered, was_sent, verdict)

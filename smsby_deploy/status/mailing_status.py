@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, cast
 
-from smsby_deploy.config.declarations import Wave
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry, EntryState
 from smsby_deploy.plan.desired import times_of
@@ -19,16 +18,13 @@ from smsby_deploy.plan.wave_progress import (
     Gate,
     WaveProgress,
     recorded_progress,
-    why_due,
-    why_stopped,
-    why_waiting,
 )
 from smsby_deploy.smsby.deliveries import DeliveryStatus
 from smsby_deploy.status.delivery_counts import DeliveryCounts
-from smsby_deploy.status.mailing_parts import VariantStatus, WaveStatus
+from smsby_deploy.status.mailing_parts import NO_WAVES, VariantStatus, WavesInFiles, summarize_wave
 from smsby_deploy.status.missed import MissedRows
 from smsby_deploy.status.remote_reports import RemoteReports
-from smsby_deploy.status.status_report import INDISTINCT, Details, MailingStatus, State
+from smsby_deploy.status.status_report import INDISTINCT, LATER, Details, MailingStatus, State
 from smsby_deploy.wording import sentence
 
 _WITHOUT_MESSAGE = {
@@ -64,20 +60,20 @@ def summarize_mailing(
     reports: RemoteReports,
     moment: Moment,
     advance: Callable[[int], None],
-    steps: tuple[Wave, ...] = (),
+    waves: WavesInFiles = NO_WAVES,
 ) -> MailingStatus:
     """Return the status of one mailing.
 
-    `advance` gets the number of recipients of each chunk once it is counted. `steps` are its waves in the files.
+    `advance` gets the number of recipients of each chunk once it is counted.
     """
-    counts = _RecipientCounts(reports, entry, moment)
+    progress = recorded_progress(entry, waves.steps, moment.now, waves.zone)
+    counts = _RecipientCounts(reports, entry, moment, progress.waits_from)
     by_variant = _PartCounts(counts, counts.add, lambda chunk: chunk.variant)
     by_wave = _PartCounts(
         counts, by_variant.add, lambda chunk: None if chunk.wave is None else str(chunk.wave)
     )
     for chunk in entry.chunks:
         advance(by_wave.add(chunk))
-    progress = recorded_progress(entry, steps, moment.now)
     documented, other = counts.documented, counts.other
     parts, cost = _billed(entry, reports)
     return MailingStatus(
@@ -96,8 +92,8 @@ def summarize_mailing(
         details=replace(
             _details(entry, counts, reports, tuple(_differences(intended, entry, reports, parts, cost))),
             variants=by_variant.statuses(),
-            waves=tuple(_wave_status(one, entry) for one in by_wave.statuses()),
-            waits=_wait(entry, progress, intended.address),
+            waves=tuple(summarize_wave(one, entry) for one in by_wave.statuses()),
+            waits=waves.why_waiting(entry, progress, intended.address),
         ),
         revision=entry.revision,
     )
@@ -142,8 +138,9 @@ def summarize_waiting(address: str, entry: Entry, now: datetime) -> MailingStatu
 class _RecipientCounts:
     """The recipients of one mailing by delivery status, added up chunk by chunk."""
 
-    def __init__(self, reports: RemoteReports, entry: Entry, moment: Moment) -> None:
+    def __init__(self, reports: RemoteReports, entry: Entry, moment: Moment, waits_from: int | None) -> None:
         self._reports, self._entry, self._moment = reports, entry, moment
+        self._waits_from = None if entry.ending is not None else waits_from  # the first wave that waits
         self.documented: Counter[str] = Counter()
         self.other: Counter[str] = Counter()
         self.deliveries = DeliveryCounts()
@@ -165,6 +162,8 @@ class _RecipientCounts:
             self._add_single_sends(chunk, chunk.phones)
         elif chunk.state in _IN_PROGRESS and self._moment.is_running:
             self.documented[DeliveryStatus.PENDING] += size
+        elif self._waits(chunk):
+            self.other[LATER] += size
         elif chunk.state in _WITHOUT_MESSAGE:
             self.other[_WITHOUT_MESSAGE[chunk.state]] += size
         elif chunk.state is ChunkState.DRAFT:
@@ -178,6 +177,12 @@ class _RecipientCounts:
             self.accepted += taken
             self.has_silent_chunk |= recipients is None and not seen and not is_overdue
         return size
+
+    def _waits(self, chunk: ChunkRecord) -> bool:
+        """Whether a chunk belongs to a wave that waits for its turn."""
+        if chunk.state is not ChunkState.PENDING or chunk.wave is None or self._waits_from is None:
+            return False
+        return chunk.wave >= self._waits_from
 
     def _add_single_sends(self, chunk: ChunkRecord, phones: PhoneStates) -> None:
         """Count a chunk that is sent phone by phone.
@@ -285,22 +290,6 @@ class _PartCounts:
 
     def statuses(self) -> tuple[VariantStatus, ...]:
         return tuple(self._found[name] for name in sorted(self._found, key=lambda name: (len(name), name)))
-
-
-def _wave_status(counts: VariantStatus, entry: Entry) -> WaveStatus:
-    number = int(counts.name)
-    was_sent = any(chunk.was_sent for chunk in entry.chunks if chunk.wave == number)
-    verdict = next((one for one in reversed(entry.verdicts) if one.wave == number), None)
-    return WaveStatus(number, counts.recipients, counts.delivered, counts.undelivered, was_sent, verdict)
-
-
-def _wait(entry: Entry, progress: WaveProgress, address: str) -> str:
-    """Say what the next wave waits for; empty if nothing waits."""
-    if entry.ending is not None or entry.has_unknown or not progress.is_next:
-        return ""
-    if progress.gate is Gate.STOPPED:
-        return why_stopped(progress, address)
-    return why_waiting(progress) if progress.gate is Gate.EARLY else why_due(progress)
 
 
 def _details(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from smsby_deploy.plan.drift import Difference
 
 
-INDISTINCT = "not told apart"  # a key of `other`
+INDISTINCT, LATER = "not told apart", "in later waves"  # keys of `other`
 
 
 class State(StrEnum):
@@ -97,8 +97,8 @@ class MailingStatus:
 
     `recipients` = delivered + undelivered + sent + pending + the sum of `other`.
     `other` counts undocumented status words verbatim, and recipients without a message: `unknown`, `rejected`, `not sent`,
-    `withdrawn`, `not taken` (in an accepted chunk, but missing in the count of sms.by) and `not told apart`. `requests` are
-    uuids. `parts` and `cost` are None where they are not known.
+    `withdrawn`, `in later waves`, `not taken` (in an accepted chunk, but missing in the count of sms.by), and
+    `not told apart`. `requests` are uuids. `parts` and `cost` are None where they are not known.
     """
 
     address: str
@@ -200,13 +200,18 @@ class MailingStatus:
 
     @property
     def by_kind(self) -> dict[str, int]:
-        """The recipients by kind, in the order of reports; `other` is one kind."""
+        """The recipients by kind, in the order of reports.
+
+        Those of waves that wait are one, and the others of `other`.
+        """
+        later = self.other.get(LATER, 0)
         return {
             "delivered": self.delivered,
             "undelivered": self.undelivered,
             "sent": self.sent,
             "pending": self.pending,
-            "other": sum(self.other.values()),
+            "later": later,
+            "other": sum(self.other.values()) - later,
         }
 
 

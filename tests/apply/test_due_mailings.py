@@ -105,9 +105,12 @@ def test_due_mailings_belong_to_their_plan(loaded: LoadedProject, tmp_path: Path
 
 
 def test_mailing_out_of_the_files_is_not_continued(loaded: LoadedProject, tmp_path: Path) -> None:
-    """Nor one that is cancelled there, or outside of the selection."""
+    """It is reported; one that is cancelled there, or outside of the selection, is not."""
     lock = Lock("shop", mailings={"sale/gone": _with_verdict(_GO)})
-    assert sort_mailings(_request(loaded, tmp_path), loaded, lock, _NOW).is_empty
+    found = sort_mailings(_request(loaded, tmp_path), loaded, lock, _NOW)
+    assert (list(found.stopped), found.due, found.to_judge) == (["sale/gone"], {}, [])
+    unread = loaded._replace(is_whole=False)
+    assert sort_mailings(_request(unread, tmp_path), unread, lock, _NOW).stopped == {}
     assert next_opening(_request(loaded, tmp_path), lock, _NOW, by_address(loaded)) is None
     (campaign,) = loaded.project.campaigns
     (mailing,) = campaign.mailings

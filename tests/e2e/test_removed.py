@@ -66,3 +66,66 @@ def test_older_lock_withdraws_nothing_that_was_sent(shop: Shop, way: str, change
         assert _later(shop, "status").out.startswith("scheduled sale/vip")
     _later(shop, "apply", "--due", code=None)
     assert _sends(shop) == sent
+
+
+_WAVES = "waves: [{people: 1, after: 45m, give_up: 6h, delivered: 80}, {people: 1, after: 2h, delivered: 80}, rest]"
+_IN_WAVES = f"version: 1\ncampaign: sale\nmailings:\n  - {{name: vip, {_TO}, {_WAVES}}}\n"
+_AFTER = 46 * 60.0
+
+
+def _ahead(shop: Shop, *arguments: str) -> Result:
+    return shop.run(*arguments, env={CLOCK_AHEAD: str(_AFTER)})
+
+
+@pytest.fixture
+def begun(shop: Shop) -> Shop:
+    """A mailing of which the first of three waves was sent and delivered."""
+    shop.settings(delay=0, fates=dict.fromkeys(PHONES, "DELIVERED"))
+    shop.write("sale.yaml", _IN_WAVES)
+    assert shop.run("apply", "--auto-approve").code == 0
+    return shop
+
+
+def test_removed_mailing_says_which_waves_are_not_sent(begun: Shop) -> None:
+    """Plan, hand-over and status say so until a user restores the file or ends the mailing; nothing is sent."""
+    (begun.root / "sale.yaml").unlink()
+    why = "it was removed from the files while waves 2-3 of 3 waited, so 2 recipients do not get it"
+    plan = _ahead(begun, "plan", "--format", "json")
+    (problem,) = plan.json["problems"]
+    assert (plan.code, problem["code"], problem["severity"]) == (0, "REMOVED", "warning")
+    assert problem["message"].startswith(why) and "lock abandon sale/vip" in problem["message"]
+    assert "REMOVED" in begun.run("plan", "--offline").out
+    for _ in range(2):
+        due = _ahead(begun, "apply", "--due", "--format", "json")
+        (mailing,) = due.json["mailings"]
+        assert (due.code, mailing["outcome"], mailing["recipients"]) == (4, "skipped", 2)
+        assert mailing["error"].startswith(f"wave: {why}")
+    status = _ahead(begun, "status", "--format", "json")
+    (shown,) = status.json["mailings"]
+    assert (status.code, shown["state"], shown["other"]) == (6, "partial", {"not sent": 2})
+    assert any(note.startswith(why) for note in shown["notes"])
+    assert len(begun.inbox()) == 1
+
+
+def test_removed_mailing_with_waves_is_ended_or_restored(begun: Shop) -> None:
+    """Both ways that the message names: `lock abandon`, and its file again."""
+    (begun.root / "sale.yaml").unlink()
+    assert _ahead(begun, "apply", "--due").code == 4
+    lock = (begun.root / "smsby.lock.json").read_text()
+    assert begun.run("lock", "abandon", "sale/vip", "--reason", "wrong price").code == 0
+    assert "nothing to do" in _ahead(begun, "apply", "--due").out
+    assert _ahead(begun, "plan", "--format", "json").json["problems"] == []
+    assert _ahead(begun, "status").code == 0
+    begun.write("smsby.lock.json", lock)
+    begun.write("sale.yaml", _IN_WAVES)
+    assert _ahead(begun, "apply", "--due").code == 0
+    assert len(begun.inbox()) == 2
+
+
+@pytest.mark.parametrize("broken", ["version: 1\ncampaign: [", "nonsense"])
+def test_file_that_cannot_be_read_removes_nothing(begun: Shop, broken: str) -> None:
+    """The mailing may be in it: no user is asked to end it."""
+    begun.write("sale.yaml", broken)
+    assert "removed" not in _ahead(begun, "status").out
+    done = _ahead(begun, "apply", "--due")
+    assert (done.code, "removed" in done.out) == (3, False)

@@ -118,9 +118,10 @@ def test_bad_wave_stops_the_mailing(shop: Shop) -> None:
     assert shop.run("apply", "--auto-approve").code == 0
     stopped = _due(shop, _AFTER, code=4)
     assert stopped["outcome"] == "skipped"
-    assert stopped["error"].startswith("wave: wave 1 of 3: 0 of 6 recipients delivered (0.0%), 6 undelivered")
+    said = "wave: stopped after wave 1 of 3: 0 of 6 recipients delivered (0.0%), 6 undelivered"
+    assert (stopped["error"].startswith(said), stopped["recipients"]) == (True, 14)
     action = _action(shop, _AFTER)
-    assert (action["action"], action["reason_code"]) == ("blocked", "wave")
+    assert (action["action"], action["reason_code"], action["recipients"]) == ("blocked", "wave", 14)
     assert "lock resolve sale/vip --go" in action["reason"]
     assert _due(shop, _AFTER + 60, code=4)["error"] == stopped["error"]
     status = _at(shop, _AFTER, "status", code=6)
@@ -146,6 +147,12 @@ def test_silence_is_no_success(shop: Shop) -> None:
     waiting = _due(shop, _AFTER)
     assert (waiting["outcome"], waiting["error"]) == ("skipped", None)
     assert "0 of 6 recipients delivered (0.0%), 0 undelivered, 6 open; no verdict yet" in waiting["waits"]
+    assert waiting["recipients"] == 14
+    status = _at(shop, _AFTER, "status").out
+    assert "6 pending, 14 in later waves" in status and "· in later waves" in status
+    assert "status --watch` waits until every message that was sent is final" in status
+    (shown,) = _at(shop, _AFTER, "status", "--format", "json").json["mailings"]
+    assert (shown["pending"], shown["other"]) == (6, {"in later waves": 14})
     assert _verdicts(shop) == []
     assert "no verdict yet" in _at(shop, _AFTER, "apply", "--due").out
     shop.settings(delay=0)
@@ -239,7 +246,9 @@ def test_removed_or_abandoned_mailing_is_not_continued(begun: Shop) -> None:
     assert "nothing to do" in _at(begun, _AFTER, "apply", "--due").out
     assert "apply --due" not in _at(begun, _AFTER, "apply", "--auto-approve").out
     (begun.root / "sale.yaml").unlink()
-    assert "nothing to do" in _at(begun, _AFTER, "apply", "--due").out
+    assert _due(begun, _AFTER, code=4)["error"].startswith(
+        "wave: it was removed from the files while waves 2-3"
+    )
     begun.write("sale.yaml", text)
     assert begun.run("lock", "abandon", "sale/vip", "--reason", "wrong price").code == 0
     assert "nothing to do" in _at(begun, _AFTER, "apply", "--due").out

@@ -170,6 +170,10 @@ CASES: dict[str, Case] = {
     "REMOTE_MISSING": Case(
         project="api: {reconcile_seconds: 0}\n", commands=(_SENT, *_PLAN), list_lag=60
     ),
+    "REMOVED": Case(
+        "    text: Hi\n    waves: [{people: 1, after: 45m, delivered: 90}, rest]\n", commands=(_SENT, *_PLAN),
+        then=(("sale.yaml", Case(mailing=_MAILING.replace("vip", "other")).campaign()),),
+    ),
     "ROW": Case(rows=f"{_LIST}375293333333,Olga,too,many\n375294444444\n"),
     "SAME_PEOPLE": Case(files={"other.yaml": f"{_OTHER}{_MAILING}    text: Hi\n"}, commands=(("plan", "--offline"),)),
     "SAME_TEXT": Case(files={"other.yaml": f"{_OTHER}{_MAILING}    text: Hello\n"}, commands=(("plan", "--offline"),)),

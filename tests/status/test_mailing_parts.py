@@ -11,7 +11,7 @@ from smsby_deploy.config.declarations import Wave
 from smsby_deploy.lock.decisions import VerdictKind, WaveVerdict
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.drift import IntendedValues
-from smsby_deploy.status.mailing_parts import VariantStatus, WaveStatus
+from smsby_deploy.status.mailing_parts import VariantStatus, WavesInFiles, WaveStatus
 from smsby_deploy.status.mailing_status import Moment, summarize_mailing
 from smsby_deploy.status.remote_reports import RemoteReports
 from smsby_deploy.status.status_report import MailingStatus
@@ -58,7 +58,7 @@ def _summary(*states: ChunkState, verdicts: tuple[WaveVerdict, ...] = ()) -> Mai
     reports = RemoteReports(lock, client, lambda uuid: (), list_missed=False)
     intended = IntendedValues("c/x", None, "MyShop", None)
     moment = Moment(FixedClock().now(), timedelta(hours=999))
-    return summarize_mailing(intended, recorded, reports, moment, lambda count: None, _STEPS)
+    return summarize_mailing(intended, recorded, reports, moment, lambda count: None, WavesInFiles(_STEPS))
 
 
 _A, _P, _U = ChunkState.ACCEPTED, ChunkState.PENDING, ChunkState.UNKNOWN

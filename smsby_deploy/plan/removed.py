@@ -1,0 +1,46 @@
+"""Mailings that were removed from the files although something of them was still to be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from smsby_deploy.lock.records import ChunkState, Entry, EntryState, Lock
+from smsby_deploy.lock.stored_mailings import find, read_some
+from smsby_deploy.plan.remote_state import RemoteView, merge_entry
+from smsby_deploy.plan.scheduled import listed_and_taken_back
+from smsby_deploy.plan.wave_progress import why_removed, would_go_on
+from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.wording import sentence
+
+REMOVED = sentence("it was removed from the files, or cancelled there, after it was approved")
+
+
+def find_removed(
+    lock: Lock, addresses: Container[str], remote: RemoteView | None, now: datetime
+) -> Iterator[Problem]:
+    """Warn of removed mailings whose next waves wait, or that sms.by lists though they wait.
+
+    No file has any of `addresses`.
+    """
+    unfinished = {one for one in find(lock.mailings, lambda file: file.unfinished()) if one in addresses}
+    for address, entry in read_some(lock.mailings, unfinished):
+        if would_go_on(entry):
+            yield Problem(Severity.WARNING, "REMOVED", why_removed(entry, address), address)
+        elif (listed := _as_listed(entry, remote)) is not None:
+            said = listed_and_taken_back(lock.scope, address, listed, REMOVED, now)
+            yield Problem(Severity.WARNING, "REMOVED", said, address)
+
+
+def _as_listed(entry: Entry, remote: RemoteView | None) -> Entry | None:
+    """Return a mailing that waits as sms.by has it; None if it has not, or it does not wait."""
+    if entry.state is not EntryState.WAITING or remote is None:
+        return None
+    if not any(chunk.fingerprint in remote.by_fingerprint for chunk in entry.chunks):
+        return None
+    states = merge_entry(entry, remote)
+    if entry.transport == "single":  # a listed message proves nothing about a phone
+        states = (ChunkState.UNKNOWN,) * len(states)
+    chunks = (replace(chunk, state=state) for chunk, state in zip(entry.chunks, states, strict=True))
+    return replace(entry, chunks=tuple(chunks))
