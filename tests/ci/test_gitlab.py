@@ -112,7 +112,7 @@ def gitlab(pipeline: Pipeline) -> Iterator[GitLab]:
         def log_message(self, format: str, *args: object) -> None: ...
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     pipeline.env |= {
         "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
         "CI_PROJECT_ID": "3",
