@@ -1,0 +1,58 @@
+"""Mailings that wait for their windows: approved at 10:00 in Minsk, to be sent at 12:00."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from smsby_deploy.apply.result import ApplyResult
+from smsby_deploy.apply.run import apply_plan
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.records import EntryState
+from smsby_deploy.smsby.response import Answer
+from tests.apply.fake_dispatch import VirtualClock
+from tests.apply.fake_smsby import EMPTY_LIST, Shop, ok
+from tests.apply.test_preflight import _request
+
+ACCEPTED = ok({"uuid": "cc9c8043", "success": "OK"})
+HOUR = 3600.0  # the clock begins at 10:00 in Minsk; windows open an hour later, and close half an hour after that
+
+
+def write_sale(shop: Shop, **mailings: str) -> None:
+    head = "version: 1\ncampaign: sale\nschedule_time: 2026-12-01T12:00:00\nmailings:\n"
+    rows = (f"  - {{name: {name}, {text}}}\n" for name, text in mailings.items())
+    shop.write("sale.yaml", head + "".join(rows))
+
+
+def to(*phones: str, text: str = "Hello", more: str = "") -> str:
+    return f"text: {text}, recipients: [{', '.join(map(repr, phones))}]{more}"
+
+
+def approve(shop: Shop, **mailings: str) -> None:
+    write_sale(shop, **mailings)
+    result = apply_plan(_request(shop))
+    assert result.exit_code is ExitCode.DONE
+    assert shop.sms_by.changes() == []
+
+
+def outcomes(result: ApplyResult) -> dict[str, str]:
+    return {one.address.removeprefix("sale/"): one.outcome.value for one in result.mailings}
+
+
+def state(shop: Shop, name: str) -> EntryState:
+    return shop.lock().mailings[f"sale/{name}"].state
+
+
+def waiting_shop(folder: Path) -> Shop:
+    """A shop whose mailings may wait: their windows open an hour before their time, and close half an hour before."""
+    shop = Shop(folder, clock=VirtualClock())
+    shop.configure(price="{currency: BYN, per_part: 1}", release="{before: 1h, at_latest: 30m}")
+    shop.sms_by.script("sendBulkSms", ACCEPTED)
+    return shop
+
+
+def listed(shop: Shop) -> Answer:
+    """What sms.by lists of everything that was sent."""
+    sent = [m for call in shop.sms_by.named("sendBulkSms") for m in json.loads(call["messages"])]
+    rows = [{"id": n, "name": one["name"], "status": "NEW"} for n, one in enumerate(sent, 1)]
+    return ok(rows) if rows else EMPTY_LIST
