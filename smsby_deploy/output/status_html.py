@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,7 @@ def status_html(
     )
 
 
+@cache
 def page_template(name: str) -> Template:
     """A template of this folder that escapes every value."""
     import jinja2
