@@ -35,8 +35,9 @@ demo: .venv/.sandbox ## validate, plan, apply and show the status of the sample 
 
 check: lint unit ## lint, types and unit tests: under a minute
 
+# A third of the generated examples: it runs many times a day, and they are others each time.
 unit: setup ## the unit tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal tests $(SLOW_TESTS:%=--ignore=%)
+	$(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile=unit tests $(SLOW_TESTS:%=--ignore=%)
 
 # The slow tests mostly wait for disks and processes, so there are more workers than the two cores of a small machine.
 test: setup ## all tests

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import shutil
 import signal
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,41 +23,59 @@ pytest_plugins = ["tests.databases", "tests.shared_stores"]
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# There is hardly any garbage while thousands of cases are collected, and a search for it would visit them all.
+gc.set_threshold(20_000, 20, 100)
+
 GUARD = Path(__file__).resolve().parent / "guard"
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 # How long an example takes depends on the load of the machine. With the default deadline of Hypothesis (200 ms), sound tests
 # failed now and then ("unreliable test timings").
-# The examples are others in each run, so fewer of them find the same within some days, and every run is shorter.
+# The examples are others in each run, so fewer of them find the same within some days, and every run is shorter. `make unit`
+# runs many times a day and tries a third of them.
 settings.register_profile(
     "any-machine", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile("unit", parent=settings.get_profile("any-machine"), max_examples=20)
 settings.load_profile("any-machine")
+_passed = [0.0]  # seconds that the simulated clock has gone
 
 
-@pytest.fixture(autouse=True)
-def _isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """HOME is an empty folder, no SMSBY_* variable is set, and child processes have the same guards."""
-    for name in list(os.environ):
-        if name.startswith(("SMSBY_", "XDG_", "GIT_")) or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    home: Path = tmp_path_factory.mktemp("home")
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(GUARD), os.getenv("PYTHONPATH")])))
+@pytest.fixture(scope="session", autouse=True)
+def _isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """HOME is empty, no SMSBY_* variable is set, and child processes have the same guards."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("SMSBY_", "XDG_", "GIT_")) or name.lower().endswith("_proxy"):
+                patch.delenv(name)
+        home: Path = tmp_path_factory.mktemp("home")
+        patch.setenv("HOME", str(home))
+        patch.setenv("NO_COLOR", "1")
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(GUARD), os.getenv("PYTHONPATH")])))
+        yield home
 
 
-@pytest.fixture(autouse=True)
-def _simulated_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In this process the time is NOW plus all sleeps, and a sleep returns immediately.
+@pytest.fixture(scope="session", autouse=True)
+def _simulated_clock() -> Iterator[None]:
+    """In this process the time is NOW plus all sleeps of a test, and a sleep returns immediately.
 
     ruff ensures that the package reads no other clock (banned-api in pyproject.toml).
     """
-    passed = [0.0]
 
     def sleep(self: SystemClock, seconds: float) -> None:
-        passed[0] += seconds
+        _passed[0] += seconds
 
-    monkeypatch.setattr(SystemClock, "now", lambda self: NOW + timedelta(seconds=passed[0]))
-    monkeypatch.setattr(SystemClock, "monotonic", lambda self: passed[0])
-    monkeypatch.setattr(SystemClock, "sleep", sleep)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SystemClock, "now", lambda self: NOW + timedelta(seconds=_passed[0]))
+        patch.setattr(SystemClock, "monotonic", lambda self: _passed[0])
+        patch.setattr(SystemClock, "sleep", sleep)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _as_at_first(_isolated_environment: Path) -> Iterator[None]:
+    """For each test the home is empty and the clock shows NOW, whatever an earlier test did."""
+    _passed[0] = 0.0
+    yield
+    for left in _isolated_environment.iterdir():
+        shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()

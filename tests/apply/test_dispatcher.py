@@ -501,7 +501,7 @@ _OUTCOMES = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=5 * settings().max_examples)
 @given(
     concurrency=st.integers(1, 5) | st.just(64),
     interval=st.sampled_from([0.0, 0.2]),

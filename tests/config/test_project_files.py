@@ -113,7 +113,7 @@ def test_resolve_inside_refuses(name: str, code: str, message: str, tmp_path: Pa
     st.lists(st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=4), min_size=1, max_size=6),
     st.lists(st.sampled_from(["**", "*", "a", "b", "?.yaml", "*.yaml"]), min_size=1, max_size=5),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 def test_expand_finds_what_pathlib_finds(files: list[list[str]], pattern: list[str]) -> None:
     """However many `**` a pattern has, also consecutive ones."""
     with TemporaryDirectory() as name:

@@ -99,7 +99,7 @@ def test_schema_judges_files(path: Path) -> None:
     assert all(problem.location.line and problem.location.column for problem in problems)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=4 * settings().max_examples)
 @given(st.data(), st.sampled_from(["project", "campaign"]))
 def test_both_validators_agree(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, name: str

@@ -74,7 +74,7 @@ class _Anything(UsualTransport):
 
 
 @given(data=st.data(), leaves_rows=st.booleans())
-@settings(max_examples=80)
+@settings(max_examples=2 * settings().max_examples)
 def test_doctor_sends_nothing_without_a_phone(data: st.DataObject, leaves_rows: bool) -> None:
     """No sequence of answers makes it call what could reach a recipient, or leave rows without --ask.
 

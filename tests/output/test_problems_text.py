@@ -29,7 +29,7 @@ def test_problem_line_is_one_line() -> None:
 _WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 @given(
     st.lists(
         st.builds(

@@ -83,7 +83,7 @@ def _load(folder: Path, out: list[str]) -> tuple[Project, Mailing, PhoneSet]:
     return loaded.project, loaded.project.mailings[0], suppressed
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(_ROWS, _PIECE, st.sampled_from(["fail", "drop"]), st.booleans(), st.booleans())
 def test_measure_fast_and_plain_paths_agree(
     rows: list[tuple[str, str, str]], text: str, on_invalid: str, rewritten: bool, many: bool

@@ -246,7 +246,7 @@ def _sources(path: Path) -> Iterator[RecipientsFile]:
             yield _source(path, encoding=encoding, delimiter=delimiter)
 
 
-@settings(max_examples=100)
+@settings(max_examples=2 * settings().max_examples)
 @given(_bytes, st.sampled_from([".csv", ".jsonl", ".txt"]))
 def test_any_bytes_give_rows_or_a_problem(content: bytes, suffix: str) -> None:
     """Never an exception; counts add up; a problem has an existing line and shows no number; texts can be encoded."""

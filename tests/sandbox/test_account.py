@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.clock import SystemClock
@@ -50,7 +50,6 @@ _CALLS = st.one_of(
 )
 
 
-@settings(max_examples=60)
 @given(st.lists(_CALLS, max_size=12), st.sampled_from(["0.05", "0.3", "1000"]))
 def test_account_balance_and_counts_always_agree(
     calls: list[tuple[str, dict[str, Any]]], opening: str

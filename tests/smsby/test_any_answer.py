@@ -101,7 +101,7 @@ LIST_ANSWERS = st.builds(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=5 * settings().max_examples)
 @given(LIST_ANSWERS)
 def test_only_documented_answers_list_no_mailings(answer: Answer) -> None:
     """Neither plan nor apply can take a mailing for new because of an answer that does not say so."""

@@ -52,7 +52,7 @@ def _outcome(read: Any) -> str:
         return "not JSON"
 
 
-@settings(max_examples=80)
+@settings(max_examples=2 * settings().max_examples)
 @given(_DOCUMENTS, st.data(), st.booleans(), st.integers(1, 40))
 def test_json_stream_reads_what_json_reads(
     document: Any, data: st.DataObject, ascii: bool, size: int

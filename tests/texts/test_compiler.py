@@ -47,7 +47,7 @@ _SCRAPS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=400)
+@settings(max_examples=7 * settings().max_examples)
 @given(st.lists(_SCRAPS, min_size=1, max_size=14))
 def test_template_reports_every_fault_as_a_problem(scraps: list[str]) -> None:
     """Every fault is a problem at a place in the text, and rendering twice gives the same text."""

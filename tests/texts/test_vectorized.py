@@ -110,7 +110,7 @@ def _outcome(
     return RenderedBatch([*first.texts, *again.texts], problems, again.replaced), template.variables
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 @given(_template, _ROWS, st.sampled_from([None, None, "своё"]), st.booleans())
 @example("{{{ name }}}", [{"name": "a", "code": "b", "Bonus": "c"}], None, False)
 @example("{{ name }}%", [{"name": "a", "code": "b", "Bonus": "c"}], None, True)
@@ -124,7 +124,7 @@ def test_vectorized_equals_row_by_row_rendering(
     assert _outcome(text, rows, own, rewrite, vectorized=True) == row_by_row
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(_template, _ROWS)
 def test_vectorized_equals_stock_jinja2(text: str, rows: list[dict[str, str]]) -> None:
     """Every text of a vectorized template is what an unmodified Jinja2 with our filters renders."""
@@ -197,7 +197,6 @@ _spaced = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
 @given(_spaced)
 def test_vectorized_text_has_a_gap_only_if_known(text: str) -> None:
     """Where no gap may be left, no text of any values has one."""
