@@ -125,3 +125,12 @@ def test_architecture_test_names_are_short() -> None:
     """The name of a test has under 60 characters."""
     names = [one.name for _, one in _definitions(_TESTS) if one.name.startswith("test_")]
     assert [name for name in names if len(name) > _MAX_TEST_NAME] == []
+
+
+def test_architecture_has_tests_of_each_file() -> None:
+    """They are where a reader looks for them; the command itself is tested in other processes."""
+    files = [path.relative_to(_PACKAGE) for path in _PACKAGE.rglob("*.py") if path.name != "__init__.py"]
+    lacking = [
+        file.as_posix() for file in files if not (_TESTS / file.parent / f"test_{file.name}").is_file()
+    ]
+    assert lacking == ["__main__.py"]
