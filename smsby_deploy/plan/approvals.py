@@ -109,15 +109,18 @@ class ApprovalCheck:
     _names: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by the name of the file
     _authors: dict[str, Author] = field(default_factory=dict)
 
-    def judge(self, mailing: Mailing, signed: SignedMailing, size: Size) -> Signatures:
+    def judge(
+        self, mailing: Mailing, signed: SignedMailing, size: Size, sizes: Mapping[str, Size] | None = None
+    ) -> Signatures:
         """Return who signed `mailing`, and what the strictest unmet rule lacks.
 
         The mailings of its campaign that are sent together count together, so that splitting one does not avoid a rule.
+        They are those in `sizes`, if that is given.
 
         Raises:
             SmsbyDeployError: ssh-keygen is missing.
         """
-        together = reduce(add, self._sizes_beside(mailing.address), size)
+        together = reduce(add, _sizes_beside(mailing.address, self.sizes if sizes is None else sizes), size)
         rules = [rule for rule in self.policy.rules if _applies(rule, mailing, together)]
         if not rules:
             return Signatures((), None)
@@ -129,11 +132,6 @@ class ApprovalCheck:
             for rule in strictest_first
         )
         return Signatures(names, next((lack for lack in lacks if lack), None))
-
-    def _sizes_beside(self, address: str) -> Iterator[Size]:
-        """Yield the sizes of the other mailings of its campaign."""
-        campaign = address.partition("/")[0] + "/"
-        yield from (one for name, one in self.sizes.items() if name.startswith(campaign) and name != address)
 
     def _find_lack(
         self, rule: ApprovalRule, mailing: Mailing, persons: Sequence[tuple[str, ...]], *, is_alone: bool
@@ -224,6 +222,12 @@ class ApprovalCheck:
         if file not in self._authors:
             self._authors[file] = find_author(self.project.root, file)
         return self._authors[file]
+
+
+def _sizes_beside(address: str, sizes: Mapping[str, Size]) -> Iterator[Size]:
+    """Yield the sizes of the other mailings of its campaign."""
+    campaign = address.partition("/")[0] + "/"
+    yield from (one for name, one in sizes.items() if name.startswith(campaign) and name != address)
 
 
 def _applies(rule: ApprovalRule, mailing: Mailing, size: Size) -> bool:

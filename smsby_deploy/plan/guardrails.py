@@ -20,6 +20,8 @@ from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.recipients.rows import DataAge
 from smsby_deploy.wording import sentence
 
+CLOSED_HOURS = ("quiet_hours", "blackout")  # the keys that forbid a time for a while
+
 
 @dataclass(frozen=True, slots=True)
 class Breach:
@@ -90,7 +92,7 @@ def check_recipients(rails: Guardrails, mailing: Mailing, recipients: int | None
 def find_closed_hours(rails: Guardrails, mailing: Mailing, now: datetime) -> Breach | None:
     """Return the quiet hours or blackout that a mailing sent right now would violate, if any."""
     breaches = _check_times(rails, mailing, (None,), now)
-    return next((one for one in breaches if one.key in ("quiet_hours", "blackout")), None)
+    return next((one for one in breaches if one.key in CLOSED_HOURS), None)
 
 
 def key_needing_recipients(rails: Guardrails, mailing: Mailing) -> str | None:

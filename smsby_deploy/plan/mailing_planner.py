@@ -19,7 +19,7 @@ from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.desired import ChunkPlan, Desired, keep_fingerprints
 from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_recorded
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
-from smsby_deploy.plan.guardrails import check_mailing
+from smsby_deploy.plan.guardrails import CLOSED_HOURS, Breach, check_mailing
 from smsby_deploy.plan.list_check import ListCheck
 from smsby_deploy.plan.model import (
     COMMITTING,
@@ -41,10 +41,10 @@ from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.wording import join_sentences, sentence
 
 if TYPE_CHECKING:  # most projects need neither
-    from smsby_deploy.plan.approvals import ApprovalCheck
+    from smsby_deploy.plan.approvals import ApprovalCheck, Size
     from smsby_deploy.plan.mailing_test_results import MailingTestResult
 
-_FREEZABLE = COMMITTING | {ActionKind.DUE}
+_SENT_SOON = COMMITTING | {ActionKind.DUE}  # by this plan, or by the next hand-over
 
 
 class MeasuredMailing(NamedTuple):
@@ -103,16 +103,21 @@ class MailingPlanner:
                 continue
             is_known = not isinstance(mailing.audience, ContactList)
             sizes[mailing.address] = Size(desired.audience.final if is_known else None, desired.cost)
-        if self.is_handing_over:
-            plans = {plan_of(entry) for address in sizes if (entry := recorded.get(address)) is not None}
-            campaigns = {address.partition("/")[0] for address in sizes}
-            others = [one for one in recorded if one.partition("/")[0] in campaigns and one not in sizes]
-            for address in others:
-                entry = recorded[address]
-                if plan_of(entry) in plans:
-                    cost = None if entry.cost is None else Decimal(entry.cost)
-                    sizes[address] = Size(entry.recipients, cost)
         self.approvals.sizes = sizes
+
+    def _sizes_as_approved(self, address: str, entry: Entry) -> dict[str, Size]:
+        """Return the sizes of the mailings of a campaign that one plan approved."""
+        from smsby_deploy.plan.approvals import Size
+
+        assert self.approvals is not None
+        campaign, plan, recorded = f"{address.partition('/')[0]}/", plan_of(entry), self.lock.mailings
+        found = {}
+        for one in (one for one in recorded if one.startswith(campaign)):
+            if plan_of(recorded[one]) == plan:
+                cost = recorded[one].cost
+                now = Size(recorded[one].recipients, None if cost is None else Decimal(cost))
+                found[one] = self.approvals.sizes.get(one, now)
+        return found
 
     def _is_over(self, mailing: Mailing, entry: Entry | None) -> bool:
         """Whether nothing more of it is sent: it is finished or withdrawn, or its time passed."""
@@ -173,9 +178,9 @@ class MailingPlanner:
         """Apply the decision table, then what may block a mailing that would be sent."""
         desired, decision = here.desired, diff_mailing(here)
         self.problems.extend(find_late_opt_outs(mailing, here, self.check))
-        if decision.action in _FREEZABLE and self.project.freeze:
+        if decision.action in _SENT_SOON and self.project.freeze:
             return block(ReasonCode.FROZEN, reasons.frozen(self.project.freeze))
-        if decision.action in COMMITTING and self.check is not None and self.check.is_disproved:
+        if decision.action in _SENT_SOON and self.check is not None and self.check.is_disproved:
             return block(ReasonCode.UNKNOWN, self.check.doubt)
         if decision.action in COMMITTING and (why := self.facts.obstacle(mailing, desired, decision.action)):
             return block(ReasonCode.FACTS, why)
@@ -193,18 +198,27 @@ class MailingPlanner:
         is_rehearsed = (mailing.address, desired.content_digest) in self.rehearsed
         if rehearsal is not None and decision.action in COMMITTING and not is_rehearsed:
             return block(ReasonCode.APPROVAL, reasons.not_rehearsed(rehearsal.environment))
-        if decision.action in COMMITTING:
-            breaches = check_mailing(
-                self.project.guardrails, mailing, desired, self.now, policy=policy, times=here.unsent_times
-            )
+        if decision.action in _SENT_SOON:
+            breaches = self._check_guardrails(mailing, here, policy, decision)
             if breaches:
                 return block(ReasonCode.GUARDRAIL, join_sentences([breach.message for breach in breaches]))
             decision = self._require_signatures(mailing, desired, here.entry, decision)
         # With `pressure` the recipients are chosen anew when it is handed over.
-        is_fixed = self.is_handing_over and not here.is_fresh and self.project.guardrails.pressure is None
-        if is_fixed and decision.action in COMMITTING and (count := count_opted_in(here)):
+        is_approved = self.is_handing_over or decision.action is ActionKind.DUE
+        is_fixed = is_approved and not here.is_fresh and self.project.guardrails.pressure is None
+        if is_fixed and decision.action in _SENT_SOON and (count := count_opted_in(here)):
             return block(ReasonCode.CHANGED, opted_in(here, count))
         return decision
+
+    def _check_guardrails(
+        self, mailing: Mailing, here: Situation, policy: ContentPolicy, decision: Decision
+    ) -> tuple[Breach, ...]:
+        """Return the guardrails that a mailing violates; a later wave waits for open hours."""
+        rails, times = self.project.guardrails, here.unsent_times
+        found = check_mailing(rails, mailing, here.desired, self.now, policy=policy, times=times)
+        if decision.action is not ActionKind.DUE or here.wave.judged is None:
+            return found
+        return tuple(one for one in found if one.key not in CLOSED_HOURS)
 
     def _require_signatures(
         self, mailing: Mailing, desired: Desired, entry: Entry | None, decision: Decision
@@ -215,7 +229,8 @@ class MailingPlanner:
         from smsby_deploy.plan.approvals import SignedMailing, Size
 
         # An audience that may change until the hand-over was signed as it was approved.
-        is_kept = self.is_handing_over and mailing.is_fresh and entry is not None
+        was_approved = self.is_handing_over or decision.action is ActionKind.DUE
+        is_kept = was_approved and mailing.is_fresh and entry is not None
         audience = entry.audience_digest if is_kept and entry is not None else desired.audience_digest
         time = mailing.schedule_time.isoformat() if mailing.schedule_time else None
         recipients = None if isinstance(mailing.audience, ContactList) else desired.audience.final
@@ -231,7 +246,8 @@ class MailingPlanner:
             most,
             opted_out,
         )
-        names, lack = self.approvals.judge(mailing, signed, Size(recipients, desired.cost))
+        beside = self._sizes_as_approved(mailing.address, entry) if was_approved and entry else None
+        names, lack = self.approvals.judge(mailing, signed, Size(recipients, desired.cost), beside)
         return replace(decision, signed_by=names) if lack is None else block(ReasonCode.APPROVAL, lack)
 
     def _situation(self, mailing: Mailing, desired: Desired, entry: Entry | None) -> Situation:

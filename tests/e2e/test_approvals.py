@@ -114,9 +114,10 @@ def test_due_mailing_is_verified_again(sale: Shop, keys: Keys) -> None:
     signers = (sale.root / "signers.txt").read_text("utf-8")
     sale.write("signers.txt", signers.splitlines(keepends=True)[0])
     in_window = {CLOCK_AHEAD: str(40 * 3600)}
-    refused = sale.run("apply", "--due", env=in_window)
-    assert refused.code == 4, refused.out
-    assert "needs 2 signatures and has 1" in refused.out
+    for command in (("plan",), ("apply", "--due")):  # the plan shows what the hand-over does
+        refused = sale.run(*command, env=in_window)
+        assert refused.code == 4, refused.out
+        assert "needs 2 signatures and has 1" in refused.out
     assert not sale.has_been_called("sendBulkSms")
     sale.write("signers.txt", signers)
     assert sale.run("apply", "--due", env=in_window).code == 0
@@ -145,9 +146,10 @@ def test_due_mailings_count_as_they_were_approved(sale: Shop, keys: Keys) -> Non
     assert sale.run("apply", "--due", env={CLOCK_AHEAD: str(40 * 3600)}).code == 0
     assert {sale.lock()["mailings"][f"sale/{name}"]["state"] for name in "ab"} == {"complete", "waiting"}
     sale.write("signers.txt", "")
-    refused = sale.run("apply", "--due", env={CLOCK_AHEAD: str(88 * 3600)})
-    assert refused.code == 4, refused.out
-    assert "the mailings of its campaign count together" in refused.out
+    for command in (("plan",), ("apply", "--due")):
+        refused = sale.run(*command, env={CLOCK_AHEAD: str(88 * 3600)})
+        assert refused.code == 4, refused.out
+        assert "the mailings of its campaign count together" in refused.out
 
 
 def test_waves_count_as_they_were_approved(sale: Shop, keys: Keys) -> None:
@@ -167,14 +169,41 @@ def test_waves_count_as_they_were_approved(sale: Shop, keys: Keys) -> None:
     assert sale.run("apply", "plan.json").code == 0
     assert len(sale.inbox()) == 4
     sale.write("signers.txt", "")
+    planned = sale.run("plan", "sale/a", env={CLOCK_AHEAD: "3600"})
     refused = sale.run("apply", "--due", "--select", "sale/a", env={CLOCK_AHEAD: "3600"})
-    assert (refused.code, len(sale.inbox())) == (4, 4), refused.out
+    assert (planned.code, refused.code, len(sale.inbox())) == (4, 4, 4), (planned.out, refused.out)
+    assert (
+        "approval: it needs 1 signature and has 0; the mailings of its campaign count together" in planned.out
+    )
     assert "the mailings of its campaign count together" in refused.out
     shutil.copy(keys.signers, sale.root / "signers.txt")
+    assert sale.run("plan", "sale/a", env={CLOCK_AHEAD: "3600"}).code == 0
     assert sale.run("apply", "--due", "--select", "sale/a", env={CLOCK_AHEAD: "3600"}).code == 0
     assert len(sale.inbox()) == 6
     rows = sale.run("report", "--by", "plan,signed_by", "--format", "json").json["rows"]
     assert [row["group"] for row in rows] == [{"plan": reviewed, "signed_by": "anna@example.com"}]
+
+
+def test_deleted_approval_blocks_the_next_wave(sale: Shop, keys: Keys) -> None:
+    """Between two waves: the plan shows what `apply --due` does."""
+    waves = "waves: [{people: 2, after: 45m, delivered: 0}, rest]"
+    sale.write("sale.yaml", CAMPAIGN.replace("mailings:", f"{waves}\nmailings:"))
+    sale.run("plan", "--out", "plan.json")
+    _approve(sale, keys, "anna", "boris")
+    assert sale.run("apply", "plan.json").code == 0
+    later = {CLOCK_AHEAD: "3600"}
+    assert sale.run("plan", "--format", "json", env=later).json["actions"][0]["action"] == "due"
+    shutil.move(sale.root / "approvals", sale.root / "moved")
+    planned = sale.run("plan", "--format", "json", env=later)
+    (action,) = planned.json["actions"]
+    assert (planned.code, action["reason_code"]) == (4, "approval")
+    assert sale.run("apply", "--due", env=later).code == 4
+    shutil.move(sale.root / "moved", sale.root / "approvals")
+    sale.write("more.yaml", CAMPAIGN.replace("campaign: sale", "campaign: more"))  # that one needs signatures
+    actions = sale.run("plan", "--format", "json", env=later).json["actions"]
+    assert {one["address"]: one["action"] for one in actions} == {"sale/vip": "due", "more/vip": "blocked"}
+    assert sale.run("apply", "--due", env=later).code == 0
+    assert len(sale.inbox()) == 3
 
 
 def test_key_that_is_no_signer_is_refused(sale: Shop, keys: Keys) -> None:

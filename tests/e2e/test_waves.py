@@ -273,6 +273,7 @@ def test_later_wave_waits_for_open_hours(begun: Shop) -> None:
     begin = now + timedelta(seconds=_AFTER) - timedelta(minutes=10)
     hours = f"{{from: '{begin:%H:%M}', to: '{begin + timedelta(hours=1):%H:%M}'}}"
     begun.write("smsby.yaml", f"{PROJECT}guardrails: {{quiet_hours: {hours}}}\n")
+    assert _action(begun, _AFTER)["action"] == "due"
     night = _due(begun, _AFTER)
     assert night["waits"].startswith("quiet_hours: it would be sent at ")
     assert (_verdicts(begun), len(_sent(begun))) == ([(1, "go", None)], 6)
@@ -301,6 +302,7 @@ def test_opt_outs_that_are_gone_stop_later_waves(shop: Shop) -> None:
     assert shop.run("apply", "--auto-approve").code == 0
     before = _sent(shop)
     shop.write("out.csv", "phone\n")
+    assert _action(shop, _AFTER)["reason_code"] == "changed"
     assert "restore the opt-outs" in _due(shop, _AFTER, code=4)["error"]
     assert _sent(shop) == before
     shop.write("out.csv", out)
