@@ -4,7 +4,8 @@ BIN := .venv/bin
 .DEFAULT_GOAL := help
 # Many images for containers set it. Without bytecode each worker and each command of the tests compiles everything anew.
 unexport PYTHONDONTWRITEBYTECODE
-# Tests that run the real command, a browser, a build, a pipeline or the documents. All others are unit tests.
+# Tests that run the real command, a browser, a build, a pipeline or the documents. All others are unit tests, except those
+# marked as slow (tests/conftest.py): they start PostgreSQL, an S3 server or git with a remote, or measure memory.
 SLOW_TESTS := tests/browser tests/ci tests/docs tests/e2e tests/security
 .PHONY: help setup browser postgres demo check unit test bench lint format docs docs-reference pictures ci clean
 
@@ -37,7 +38,7 @@ check: lint unit ## lint, types and unit tests: under a minute
 
 # A third of the generated examples: it runs many times a day, and they are others each time.
 unit: setup ## the unit tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile=unit tests $(SLOW_TESTS:%=--ignore=%)
+	$(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile=unit -m "not slow" tests $(SLOW_TESTS:%=--ignore=%)
 
 # The slow tests mostly wait for disks and processes, so there are more workers than the two cores of a small machine.
 test: setup ## all tests

@@ -38,6 +38,17 @@ settings.register_profile(
 )
 settings.register_profile("unit", parent=settings.get_profile("any-machine"), max_examples=20)
 settings.load_profile("any-machine")
+_SERVERS = {"git_remote", "open_store", "postgres", "s3_server"}  # fixtures that start other programs
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a real git remote, PostgreSQL or S3 is no unit test."""
+    for item in items:
+        if isinstance(item, pytest.Function) and _SERVERS & set(item.fixturenames):
+            item.add_marker("slow")
+
+
 _passed = [0.0]  # seconds that the simulated clock has gone
 
 

@@ -96,7 +96,7 @@ def sqlite(tmp_path: Path) -> Database:
     return Database("sqlite", f"sqlite:///{path}")
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def database(request: pytest.FixtureRequest) -> Database:
     """An empty database of each kind."""
     found: Database = request.getfixturevalue(request.param)

@@ -50,6 +50,7 @@ def test_status_csv_lists_every_missed_recipient() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory in /proc")
+@pytest.mark.slow
 def test_status_csv_streams() -> None:
     """A hundred times as many recipients without a delivery take a few megabytes more, and no row is lost."""
     (few, small), (many, large) = run_peak(_WRITE, "1"), run_peak(_WRITE, "100")

@@ -179,6 +179,7 @@ def test_parquet_names_the_missing_package(tmp_path: Path, monkeypatch: pytest.M
     assert "pip install 'smsby-deploy[parquet]'" in problem.message
 
 
+@pytest.mark.slow
 def test_parquet_memory_does_not_grow(tmp_path: Path) -> None:
     """Ten times the rows in one row group take hardly more memory: a few pages are read at a time."""
     found = []

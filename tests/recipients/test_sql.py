@@ -379,6 +379,7 @@ def test_freshness_accepts_dates_and_times(database: Database, tmp_path: Path) -
         assert caught.value.code == "FRESHNESS"
 
 
+@pytest.mark.slow
 def test_query_memory_does_not_grow(database: Database, tmp_path: Path) -> None:
     """Ten times the rows take hardly more memory: rows come through a cursor, and none is kept."""
     numbers = {
