@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
 from smsby_deploy.config.declarations import Wave
@@ -108,9 +108,12 @@ class WavesInFiles(NamedTuple):
 NO_WAVES = WavesInFiles()
 
 
-def summarize_wave(counts: VariantStatus, entry: Entry) -> WaveStatus:
-    """Return the status of the wave that `counts` are about."""
+def summarize_wave(counts: VariantStatus, entry: Entry, zone: tzinfo) -> WaveStatus:
+    """Return the status of the wave that `counts` are about, with its times in `zone`."""
     number = int(counts.name)
     was_sent = any(chunk.was_sent for chunk in entry.chunks if chunk.wave == number)
     verdict = next((one for one in reversed(entry.verdicts) if one.wave == number), None)
+    if verdict is not None:
+        at = datetime.fromisoformat(verdict.at).astimezone(zone).isoformat()
+        verdict = replace(verdict, at=at)
     return WaveStatus(number, counts.recipients, counts.delivered, counts.undelivered, was_sent, verdict)

@@ -92,7 +92,7 @@ def summarize_mailing(
         details=replace(
             _details(entry, counts, reports, tuple(_differences(intended, entry, reports, parts, cost))),
             variants=by_variant.statuses(),
-            waves=tuple(summarize_wave(one, entry) for one in by_wave.statuses()),
+            waves=tuple(summarize_wave(one, entry, waves.zone) for one in by_wave.statuses()),
             waits=waves.why_waiting(entry, progress, intended.address),
         ),
         revision=entry.revision,

@@ -133,6 +133,17 @@ def test_reports_of_another_mailing_do_not_count(begun: Shop) -> None:
     assert _entry(begun).verdicts == ()
 
 
+@pytest.mark.parametrize(("seconds", "reads"), [(0.0, 3), (1.5, 4)], ids=["at once", "slow answer"])
+def test_plan_uses_the_list_of_the_verdict(begun: Shop, seconds: float, reads: int) -> None:
+    """For half of `reconcile_seconds`; before the wave is sent, and after that, the list is read anew."""
+    phones = [{"phone": PHONES[0], "status": "DELIVERED"}]
+    answer = ok([{"message_id": 7, "name": _name(begun), "success": phones}])
+    begun.sms_by.script("statusBulkSms", lambda params: [begun.clock.sleep(seconds), answer][1])
+    before = len(begun.sms_by.named("getSMSMessages"))
+    assert _due(begun).mailings[0].outcome == "sent"
+    assert len(begun.sms_by.named("getSMSMessages")) - before == reads
+
+
 def test_watch_sends_all_waves(begun: Shop) -> None:
     """It asks again until there is a verdict, and ends with the last wave."""
     phones = [{"phone": PHONES[0], "status": "DELIVERED"}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -58,7 +59,14 @@ def _summary(*states: ChunkState, verdicts: tuple[WaveVerdict, ...] = ()) -> Mai
     reports = RemoteReports(lock, client, lambda uuid: (), list_missed=False)
     intended = IntendedValues("c/x", None, "MyShop", None)
     moment = Moment(FixedClock().now(), timedelta(hours=999))
-    return summarize_mailing(intended, recorded, reports, moment, lambda count: None, WavesInFiles(_STEPS))
+    return summarize_mailing(
+        intended,
+        recorded,
+        reports,
+        moment,
+        lambda count: None,
+        WavesInFiles(_STEPS, ZoneInfo("Europe/Minsk")),
+    )
 
 
 _A, _P, _U = ChunkState.ACCEPTED, ChunkState.PENDING, ChunkState.UNKNOWN
@@ -83,6 +91,13 @@ def test_state_between_two_waves(
     assert found.state == state
     assert says in found.details.waits
     assert bool(says) == bool(found.details.waits)
+
+
+def test_verdict_of_a_user_is_in_the_zone_of_the_mailing() -> None:
+    """As all other times that `status` shows of the mailing."""
+    own = replace(_GO, at="2026-12-01T09:00:00+00:00", by="anna", reason="an outage")
+    found = _summary(_A, _A, _P, verdicts=(own,))
+    assert "verdict go by anna on 2026-12-01 12:00 +03 (an outage)" in found.details.waves[0].line
 
 
 def test_waves_and_variants_add_up() -> None:
