@@ -11,6 +11,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from smsby_deploy.plan.fingerprint import fingerprint
 from smsby_deploy.plan.gone import OwnContent
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.rows import DataAge
@@ -133,10 +134,18 @@ class Desired(NamedTuple):
         return digest in (self.content_digest, self.former_content)
 
 
+def was_moved(scope: str, address: str, entry: Entry | None) -> bool:
+    """Whether a mailing was recorded under another address, which is in its fingerprints."""
+    if entry is None or not entry.chunks:
+        return False
+    first = entry.chunks[0]
+    return fingerprint(scope, address, entry.revision, 0, first.digest) != first.fingerprint
+
+
 def keep_fingerprints(desired: Desired, entry: Entry | None) -> Desired:
     """Return `desired` with the recorded fingerprints of the chunks that the lock has.
 
-    After a rotation of the digest key they are those by which sms.by knows the chunks.
+    After a rotation of the digest key, and under a new address, they are those by which sms.by knows the chunks.
     """
     if entry is None or entry.revision != desired.revision:
         return desired

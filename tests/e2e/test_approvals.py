@@ -206,6 +206,23 @@ def test_deleted_approval_blocks_the_next_wave(sale: Shop, keys: Keys) -> None:
     assert len(sale.inbox()) == 3
 
 
+def test_renamed_mailing_is_signed_again_for_its_next_wave(sale: Shop, keys: Keys) -> None:
+    """A signature is for an address; a new plan of what waits can be signed."""
+    waves = "waves: [{people: 2, after: 45m, delivered: 0}, rest]"
+    sale.write("sale.yaml", CAMPAIGN.replace("mailings:", f"{waves}\nmailings:"))
+    sale.run("plan", "--out", "plan.json")
+    _approve(sale, keys, "anna", "boris")
+    assert sale.run("apply", "plan.json").code == 0
+    sale.write("sale.yaml", (sale.root / "sale.yaml").read_text().replace("name: vip", "name: best"))
+    assert sale.run("lock", "move", "sale/vip", "sale/best").code == 0
+    later = {CLOCK_AHEAD: "3600"}
+    assert sale.run("apply", "--due", env=later).code == 4
+    assert sale.run("plan", "--out", "plan.json", env=later).code == 4
+    _approve(sale, keys, "anna", "boris")
+    assert sale.run("apply", "--due", env=later).code == 0
+    assert [len(messages) for messages in sale.inbox().values()] == [1, 1, 1]
+
+
 def test_key_that_is_no_signer_is_refused(sale: Shop, keys: Keys) -> None:
     sale.run("plan", "--out", "plan.json")
     refused = sale.run("approve", "plan.json", "--key", str(keys["eve"]))

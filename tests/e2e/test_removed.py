@@ -129,3 +129,34 @@ def test_file_that_cannot_be_read_removes_nothing(begun: Shop, broken: str) -> N
     assert "removed" not in _ahead(begun, "status").out
     done = _ahead(begun, "apply", "--due")
     assert (done.code, "removed" in done.out) == (3, False)
+
+
+def test_renamed_mailing_goes_on_after_its_record_is_moved(begun: Shop) -> None:
+    """Between two waves: each recipient gets it once, also if the lock is lost after that."""
+    begun.write("sale.yaml", _IN_WAVES.replace("name: vip", "name: best"))
+    assert "lock move sale/vip sale/best" in _ahead(begun, "plan").out
+    assert begun.run("lock", "move", "sale/vip", "sale/best").code == 0
+    assert _ahead(begun, "plan", "--format", "json").json["actions"][0]["action"] == "due"
+    done = _ahead(begun, "apply", "--due", "--format", "json")
+    assert (done.code, done.json["mailings"][0]["outcome"]) == (0, "sent"), done.out
+    later = {CLOCK_AHEAD: str(_AFTER + 2.1 * 3600)}
+    assert begun.run("apply", "--due", env=later).code == 0
+    assert begun.run("plan", "--format", "json", env=later).json["actions"][0]["action"] == "noop"
+    assert [len(messages) for messages in begun.inbox().values()] == [1, 1, 1]
+    (begun.root / "smsby.lock.json").unlink()
+    assert begun.run("apply", "--auto-approve", env=later).code == 4
+    assert [len(messages) for messages in begun.inbox().values()] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("way", ["bulk", "single"])
+def test_rest_of_a_renamed_mailing_is_sent(shop: Shop, way: str) -> None:
+    """The plan knows the chunks by their recorded fingerprints, and the list shows which were sent."""
+    shop.write("sale.yaml", f"version: 1\ncampaign: sale\nmailings:\n  - {{name: vip, {_WAYS[way]}}}\n")
+    method = "sendSMS" if way == "single" else "sendBulkSms"
+    shop.fault(method=method, nth=2, mode="error", text="limit exceeded")
+    assert shop.run("apply", "--auto-approve").code == 6
+    shop.write("sale.yaml", (shop.root / "sale.yaml").read_text().replace("name: vip", "name: best"))
+    assert shop.run("lock", "move", "sale/vip", "sale/best").code == 0
+    assert shop.run("plan", "--format", "json").json["actions"][0]["action"] == "resume"
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert [len(messages) for messages in shop.inbox().values()] == [1, 1, 1]
