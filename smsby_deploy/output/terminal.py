@@ -17,7 +17,6 @@ from typing import Any, TextIO
 
 from smsby_deploy.errors import OutputLost
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.privacy import mask_phones
 from smsby_deploy.wording import BEYOND_C0, remove_controls
 
 # Patterns are strings, which `re` compiles at their first use.
@@ -140,6 +139,8 @@ def clean(text: str) -> str:
 
 def safe_line(text: str) -> str:
     """`text` on one line, without control characters and whole phone numbers."""
+    from smsby_deploy.privacy import mask_phones  # --help needs no module for secrets
+
     return mask_phones(clean(text))
 
 
