@@ -18,6 +18,7 @@ _SHARED, _PRIVATE = 0o644, 0o600
 _NAME_BYTES = 220  # of the file's name in that of its temporary file; 255 are allowed in all
 _RESERVED = 64 << 20  # bytes of the disk left free: the journal must never lack room because of another file
 _SYSTEM_FOLDERS = ("/dev/", "/proc/")
+_MEMORY = "/dev/shm/"  # noqa: S108  # it holds ordinary files
 
 
 def write_file(
@@ -105,7 +106,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _is_written_directly(path: Path) -> bool:
-    if str(path).startswith(_SYSTEM_FOLDERS):
+    if str(path).startswith(_SYSTEM_FOLDERS) and not str(path).startswith(_MEMORY):
         return True
     try:
         kind = path.lstat().st_mode

@@ -6,14 +6,18 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TextIO
 
 import pytest
 
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.files import append_with_room, refuse_link, write_file
+
+_MEMORY = "/dev/shm"  # noqa: S108
 
 
 @pytest.fixture
@@ -63,6 +67,23 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+@pytest.mark.skipif(not os.access(_MEMORY, os.W_OK), reason=f"no {_MEMORY}")
+def test_write_file_in_memory() -> None:
+    """A folder below /dev may hold ordinary files: they are replaced as everywhere, and as private."""
+    with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
+        path = Path(folder) / "plan.json"
+        write_file(path, "old", is_private=True)
+        assert _mode(path) == 0o600
+        with pytest.raises(ValueError, match=r"^$"):
+            write_file(path, _fail)
+        assert path.read_text("utf-8") == "old"
+
+
+def _fail(file: TextIO) -> None:
+    file.write("new")
+    raise ValueError
 
 
 def test_write_file_to_a_pipe(tmp_path: Path) -> None:
