@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,13 +32,19 @@ class Client:
 
     url: str
     service: Service
+    session: requests.Session = field(
+        default_factory=requests.Session
+    )  # one for all calls: it takes time to make one
+
+    def __post_init__(self) -> None:
+        self.session.trust_env = False  # no search for proxies and passwords before each call
 
     def get(self, method: str, **params: Any) -> requests.Response:
-        return requests.get(f"{self.url}/api/v1/{method}", {"token": "t", **params}, timeout=5)
+        return self.session.get(f"{self.url}/api/v1/{method}", params={"token": "t", **params}, timeout=5)
 
     def post(self, method: str, **params: Any) -> requests.Response:
         """Call a method with JSON."""
-        return requests.post(f"{self.url}/api/v1/{method}", json={"token": "t", **params}, timeout=5)
+        return self.session.post(f"{self.url}/api/v1/{method}", json={"token": "t", **params}, timeout=5)
 
     def ok(self, method: str, **params: Any) -> Any:
         """Return the answer to a call that must succeed."""
@@ -64,7 +70,7 @@ class Client:
 
     def control(self, name: str, given: Any = None, verb: str = "POST") -> Any:
         """Call a route of /_sandbox, which must succeed."""
-        answer = requests.request(verb, f"{self.url}/_sandbox/{name}", json=given, timeout=5)
+        answer = self.session.request(verb, f"{self.url}/_sandbox/{name}", json=given, timeout=5)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

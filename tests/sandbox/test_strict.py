@@ -48,7 +48,7 @@ def _call(sms: Client, name: str, **sent: dict[str, Any]) -> requests.Response:
     """Call a method by its verb with parameters by place."""
     served = METHODS[name]
     arguments: Any = {"params": sent.get("query"), "data": sent.get("form"), "json": sent.get("json")}
-    return requests.request(served.verb, f"{sms.url}/api/{served.version}/{name}", timeout=5, **arguments)
+    return sms.session.request(served.verb, f"{sms.url}/api/{served.version}/{name}", timeout=5, **arguments)
 
 
 def _places(name: str, params: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -165,7 +165,7 @@ def test_call_styles_change_one_method(strict: Client, style: str) -> None:
     accepted = []
     for verb, place in (("GET", "params"), ("POST", "params"), ("POST", "data"), ("POST", "json")):
         given: Any = {place: {"token": "t", "uuid": "u"}}
-        answer = requests.request(verb, f"{strict.url}/api/v1/statusBulkSms", timeout=5, **given)
+        answer = strict.session.request(verb, f"{strict.url}/api/v1/statusBulkSms", timeout=5, **given)
         accepted += [(verb, place)] if answer.status_code == 200 else []
     place = {"get": "params", "post-query": "params", "post-form": "data", "post-json": "json"}.get(style)
     assert len(accepted) == 4 if style == "any" else accepted == [(verbs.get(style, "POST"), place)]
