@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import warnings
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
+from tests.browser.conftest import show
 from tests.sandbox.conftest import Client
 
 if TYPE_CHECKING:
@@ -24,36 +22,9 @@ HOSTILE = (
     "line one\n\n\tline  two",
     "&lt;b&gt; </p><style>*{display:none}</style>",
 )
-_FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-)
-
-
-@pytest.fixture(scope="module")
-def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    """One Chromium for all tests of this file."""
-    selenium = pytest.importorskip("selenium.webdriver", reason="the tests of the inbox page need selenium")
-    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if browser is None or driver is None:
-        notice = "the tests of the inbox page need Chromium and chromedriver: make browser"
-        warnings.warn(notice, stacklevel=1)  # shown at the end of a run, unlike the reason of a skip
-        pytest.skip(notice)
-    options = selenium.ChromeOptions()
-    options.binary_location = browser
-    for flag in (*_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    running = selenium.Chrome(options=options, service=selenium.ChromeService(driver))
-    yield running
-    running.quit()
+_WAIT = """const look = () => {
+  try { if (%s) arguments[0](true); else setTimeout(look, 20); } catch (error) { arguments[0](String(error)); }
+}; look();"""
 
 
 class Page:
@@ -64,22 +35,16 @@ class Page:
         self.url = url
 
     def open(self, place: str = "", width: int = 1200, scheme: str = "light") -> None:
-        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
-        self.chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-        self.chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-        self.chrome.get("about:blank")
-        self.chrome.get(f"{self.url}/{place}")
+        show(self.chrome, f"{self.url}/{place}", (width, 800), scheme, is_phone=width < 600)
         self.wait("document.querySelector('#balance').textContent !== '…'")
 
     def js(self, code: str) -> Any:
         return self.chrome.execute_script(f"return {code}")
 
     def wait(self, code: str) -> None:
-        """Wait until an expression is true. The page polls the sandbox every second."""
-        from selenium.webdriver.support.ui import WebDriverWait
-
-        WebDriverWait(self.chrome, 10, poll_frequency=0.02).until(lambda _: self.js(code))
+        """Wait until an expression is true; the page itself looks. It polls the sandbox every second."""
+        self.chrome.set_script_timeout(10)
+        assert self.chrome.execute_async_script(_WAIT % code) is True
 
     def text(self, selector: str) -> str:
         text: str = self.js(f"document.querySelector({selector!r}).innerText")
