@@ -23,6 +23,8 @@ project: shop
 api: {requests_per_second: 1000, recipients_per_request: 2, timeout_seconds: 5, reconcile_seconds: 0.3}
 price: {currency: BYN, per_part: 0.026}
 """
+_HTTP = requests.Session()
+_HTTP.trust_env = False  # no search for a proxy and a netrc file, thousands of times
 
 
 @dataclass(frozen=True)
@@ -97,24 +99,23 @@ class Shop:
 
     def inbox(self) -> dict[str, list[dict[str, Any]]]:
         """The messages that the sandbox delivered, by phone."""
-        answer: dict[str, list[dict[str, Any]]] = requests.get(f"{self.url}/_sandbox/inbox", timeout=5).json()
+        answer: dict[str, list[dict[str, Any]]] = _HTTP.get(f"{self.url}/_sandbox/inbox", timeout=5).json()
         return answer
 
     def fault(self, **fault: Any) -> None:
         """Let a later call of a method fail."""
-        requests.post(f"{self.url}/_sandbox/faults", json=fault, timeout=5).raise_for_status()
+        _HTTP.post(f"{self.url}/_sandbox/faults", json=fault, timeout=5).raise_for_status()
 
     def clear_faults(self) -> None:
-        requests.delete(f"{self.url}/_sandbox/faults", timeout=5).raise_for_status()
+        _HTTP.delete(f"{self.url}/_sandbox/faults", timeout=5).raise_for_status()
 
     def reset(self) -> None:
         """Reset the sandbox to its first state: nothing sent, no faults."""
-        self.clear_faults()
-        requests.post(f"{self.url}/_sandbox/reset", timeout=5).raise_for_status()
+        _HTTP.post(f"{self.url}/_sandbox/reset", timeout=5).raise_for_status()
 
     def calls(self) -> list[dict[str, Any]]:
         """Every call that the sandbox received."""
-        calls: list[dict[str, Any]] = requests.get(f"{self.url}/_sandbox/requests", timeout=5).json()
+        calls: list[dict[str, Any]] = _HTTP.get(f"{self.url}/_sandbox/requests", timeout=5).json()
         return calls
 
     def has_been_called(self, method: str) -> bool:
@@ -122,7 +123,7 @@ class Shop:
 
     def settings(self, **settings: Any) -> None:
         """Change settings of the sandbox."""
-        requests.post(f"{self.url}/_sandbox/settings", json=settings, timeout=5).raise_for_status()
+        _HTTP.post(f"{self.url}/_sandbox/settings", json=settings, timeout=5).raise_for_status()
 
     def wait_until(self, condition: Callable[[], bool], tries: int = 2000) -> None:
         """Check `condition` every 10 ms until it holds."""

@@ -11,15 +11,15 @@ import pytest
 from tests.e2e.conftest import Shop
 from tests.e2e.trial import Case, apply, finish, received, start
 
-TWELVE = Case("bulk", 12, plan_file=False)
+SIX = Case("bulk", 6, plan_file=False)
 THREE = Case("bulk", 3, plan_file=False)
 LIST = Case("list", 3, plan_file=False)
 
 
-FLYING = Case("bulk", 12, plan_file=False, concurrency=4)
+FLYING = Case("bulk", 8, plan_file=False, concurrency=4)
 
 
-@pytest.mark.parametrize("case", [TWELVE, LIST, FLYING], ids=str)
+@pytest.mark.parametrize("case", [SIX, LIST, FLYING], ids=str)
 def test_full_disk_loses_no_result(shop: Shop, tmp_path: Path, case: Case) -> None:
     """Wherever the journal stops growing, `lock rescue` restores the last answer, and each recipient gets it once."""
     rescued = 0
