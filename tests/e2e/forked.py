@@ -7,6 +7,7 @@ arguments, folder, environment, files, network and the signal that ends the proc
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import resource
@@ -17,6 +18,7 @@ from ast import literal_eval
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -132,6 +134,16 @@ class ForkedProgram:
                 wire.sendall(b"%d" % (code if code >= 0 else 128 - code))
 
 
+@cache
+def program() -> Path:
+    """Return a ForkedProgram for all tests of this process: for terminals, pipes and shells."""
+    folder = TemporaryDirectory()
+    path = Path(folder.name, "smsby-deploy")
+    atexit.register(folder.cleanup)
+    atexit.register(ForkedProgram(path).close)
+    return path
+
+
 # It imports nothing but what an interpreter has by then, and so starts in half the time.
 _PROGRAM = """\
 #!{python} -IS
@@ -173,7 +185,7 @@ def _run_here(arguments: Sequence[str], folder: str, environ: dict[str, str]) ->
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environ)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  # multiprocessing has closed the old one
+    _open_streams(environ.get("PYTHONIOENCODING", "utf-8"))
     sys.argv = ["smsby-deploy", *arguments]
     from smsby_deploy.__main__ import main
     from smsby_deploy.smsby import retry
@@ -183,6 +195,13 @@ def _run_here(arguments: Sequence[str], folder: str, environ: dict[str, str]) ->
     if ahead := environ.get(CLOCK_AHEAD):
         _set_clock_ahead(timedelta(seconds=float(ahead)))
     main()
+
+
+def _open_streams(encoding: str) -> None:
+    """Open the standard streams as an interpreter does that starts with them."""
+    out = open(1, "w", 1 if os.isatty(1) else -1, encoding, closefd=False)  # noqa: SIM115
+    err = open(2, "w", 1, encoding, "backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stdin, sys.stdout, sys.stderr = open(0, encoding=encoding, closefd=False), out, err  # noqa: SIM115
 
 
 def _set_clock_ahead(ahead: timedelta) -> None:

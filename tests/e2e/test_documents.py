@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from check_jsonschema import main as check_jsonschema
+from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from smsby_deploy.resources import load_schema, schema_file
@@ -45,11 +45,8 @@ def _check(name: str, *paths: Path) -> None:
         assert [
             error.message for error in Draft202012Validator(load_schema(name)).iter_errors(document)
         ] == []
-    command = [sys.executable, "-m", "check_jsonschema", "--schemafile", str(schema_file(name))]
-    done = subprocess.run(
-        [*command, *map(str, paths)], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stdout
+    done = CliRunner().invoke(check_jsonschema, ["--schemafile", str(schema_file(name)), *map(str, paths)])
+    assert done.exit_code == 0, done.output
 
 
 def _actions(path: Path) -> dict[str, str]:

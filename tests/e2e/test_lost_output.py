@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import Shop
-from tests.e2e.forked import ForkedProgram
+from tests.e2e.forked import program
 from tests.e2e.trial import Case, received, start
 
 TWO = Case("bulk", 2, plan_file=False)
@@ -27,9 +27,9 @@ _CLOSED, _FULL = ">&-", ">/dev/full"
 Lost = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def _run(shop: Shop, words: str, redirect: str, program: Path) -> subprocess.CompletedProcess[str]:
+def _run(shop: Shop, words: str, redirect: str) -> subprocess.CompletedProcess[str]:
     # Without a stdout, Python itself starts in another way.
-    command = '"$0" -m smsby_deploy' if redirect == _CLOSED else f'"{program}"'
+    command = '"$0" -m smsby_deploy' if redirect == _CLOSED else f'"{program()}"'
     done = subprocess.run(
         ["/bin/sh", "-c", f"{command} {words} {redirect}", sys.executable],
         cwd=shop.root,
@@ -46,13 +46,11 @@ def _run(shop: Shop, words: str, redirect: str, program: Path) -> subprocess.Com
 
 
 @pytest.fixture(params=[_CLOSED, _FULL], ids=["closed", "full"])
-def lost(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lost]:
+def lost(request: pytest.FixtureRequest) -> Lost:
     """Run a command whose stdout is closed or full."""
     if request.param == _FULL and not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
-    program = ForkedProgram(tmp_path / "smsby-deploy")
-    yield lambda shop, words: _run(shop, words, request.param, tmp_path / "smsby-deploy")
-    program.close()
+    return lambda shop, words: _run(shop, words, request.param)
 
 
 def test_apply_says_what_it_sent_without_stdout(shop: Shop, lost: Lost) -> None:

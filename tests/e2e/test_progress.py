@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
-import sys
 
 import pytest
 
 from tests.e2e.conftest import Shop
+from tests.e2e.forked import program
 
 CAMPAIGN = """\
 version: 1
@@ -38,7 +38,7 @@ def _on_terminal(shop: Shop, *arguments: str, term: str = "xterm") -> tuple[str,
     master, slave = pty.openpty()
     environ = {**os.environ, "SMSBY_API_URL": shop.url, "SMSBY_TOKEN": "any", "TERM": term, "COLUMNS": "100"}
     with subprocess.Popen(
-        [sys.executable, "-m", "smsby_deploy", *arguments],
+        [program(), *arguments],
         cwd=shop.root,
         env=environ,
         stdin=subprocess.DEVNULL,

@@ -8,12 +8,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from xml.etree import ElementTree
 
 import pytest
 
 from tests.e2e.conftest import Shop
+from tests.e2e.forked import program
 
 CAMPAIGN = """\
 version: 1
@@ -129,7 +129,7 @@ def test_console_without_a_character_does_not_fail(shop: Shop, encoding: str) ->
         ["status", "--format", "html"],
         ["status"],
     ):
-        command = [sys.executable, "-m", "smsby_deploy", *arguments]
+        command = [program(), *arguments]
         done = subprocess.run(command, cwd=shop.root, env=environ, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
         assert "sale/staff" in done.stdout.decode(encoding, "replace")

@@ -9,12 +9,12 @@ import re
 import signal
 import struct
 import subprocess
-import sys
 import termios
 
 import pytest
 
 from tests.e2e.conftest import Shop
+from tests.e2e.forked import program
 
 CAMPAIGN = """\
 version: 1
@@ -43,7 +43,7 @@ def at_terminal(shop: Shop, *arguments: str, typed: str = "", **env: str) -> str
     }
     if "NO_COLOR" not in env:
         environ.pop("NO_COLOR", None)
-    command = [sys.executable, "-m", "smsby_deploy", *arguments]
+    command = [program(), *arguments]
     with subprocess.Popen(
         command, cwd=shop.root, env=environ, stdin=terminal, stdout=terminal, stderr=terminal
     ):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import Shop
+from tests.e2e.forked import program
 from tests.smsby.conftest import TOKEN, FakeServer, Reply
 
 CAMPAIGN = """\
@@ -54,7 +54,7 @@ def _run(folder: Path, thief: socket.socket, *arguments: str, **env: str) -> sub
     proxy = f"http://127.0.0.1:{thief.getsockname()[1]}"
     environ = {name: value for name, value in os.environ.items() if name != "SMSBY_API_URL"}
     return subprocess.run(
-        [sys.executable, "-m", "smsby_deploy", *arguments],
+        [program(), *arguments],
         cwd=folder,
         env={**environ, "SMSBY_TOKEN": TOKEN, "http_proxy": proxy, "https_proxy": proxy, **env},
         capture_output=True,
