@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -32,6 +32,7 @@ COMMANDS = (
     ["lock", "show", "sale/vip"],
     ["import", "sale/vip", "--message-id", "1"],
 )
+_ALWAYS = (["plan"], ["apply", "--auto-approve"])
 FORGERIES: dict[str, Callable[[dict[str, Any]], object]] = {
     "address": lambda lock: lock["mailings"].update({EVIL: lock["mailings"]["sale/vip"]}),
     "long address": lambda lock: lock["mailings"].update({"a/" + "b" * 99: lock["mailings"]["sale/vip"]}),
@@ -46,6 +47,13 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], object]] = {
     "huge number": lambda lock: lock.update(serial=10**4_000),
     "infinite number": lambda lock: lock.update(serial=1e999),
 }
+
+
+def _commands_for(name: str, names: Iterable[str]) -> list[list[str]]:
+    """Two commands for every forgery, and three of the others in turn: all of them read the lock in one way."""
+    turn = 3 * list(names).index(name)
+    others = [command for command in COMMANDS if command not in _ALWAYS]
+    return [*_ALWAYS, *(others[(turn + more) % len(others)] for more in range(3))]
 
 
 @pytest.fixture
@@ -80,7 +88,7 @@ def test_forged_lock(sent: Shop, name: str) -> None:
     del lock["seal"]
     FORGERIES[name](lock)
     sent.write("smsby.lock.json", json.dumps({**lock, "seal": _seal(lock)}))
-    for command in COMMANDS:
+    for command in _commands_for(name, FORGERIES):
         done = sent.run(*command)
         _check(done, 1)
         assert _is_about_lock(done), (command, done.err)
@@ -126,7 +134,7 @@ def test_forged_journal(sent: Shop, name: str) -> None:
         previous = hashlib.sha256((previous + body).encode()).hexdigest()[:16]
         lines += f'{{"sum":"{previous}",{body[1:]}\n'
     sent.write("smsby.lock.json.journal", lines)
-    for command in COMMANDS:
+    for command in _commands_for(name, FORGED_EVENTS):
         _check(sent.run(*command), 1)
     assert sent.lock() == before
 
