@@ -21,7 +21,6 @@ from smsby_deploy.plan.wave_progress import (
     has_later_wave,
     plan_of,
     recorded_progress,
-    why_removed,
     why_stopped,
     would_go_on,
 )
@@ -80,7 +79,8 @@ class DueMailings:
     unreadable: they are due, and are not valid, or may be in a file that is not
     suspect: they are not due yet, and seem to have changed in the files
     to_judge: they are sent in waves, and the last one has no verdict yet
-    stopped: why nothing more of them is sent: the verdict about their last wave, or that they were removed after it
+    stopped: why nothing more of them is sent, by the verdict about their last wave
+    cut_off: they are no longer in the files, and waves of them were not sent
     """
 
     due: dict[str, list[str]] = field(default_factory=dict)
@@ -90,10 +90,11 @@ class DueMailings:
     suspect: list[str] = field(default_factory=list)
     to_judge: list[WaveToJudge] = field(default_factory=list)
     stopped: dict[str, str] = field(default_factory=dict)
+    cut_off: list[str] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
-        lists = (self.missed, self.removed, self.unreadable, self.suspect, self.to_judge)
+        lists = (self.missed, self.removed, self.unreadable, self.suspect, self.to_judge, self.cut_off)
         return not (self.due or self.stopped or any(lists))
 
 
@@ -108,7 +109,7 @@ def sort_mailings(request: ApplyRequest, loaded: LoadedProject, lock: Lock, now:
             if not entry.may_have_reached:
                 found.removed.append(address)
             elif is_removed and would_go_on(entry):
-                found.stopped[address] = why_removed(entry, address)
+                found.cut_off.append(address)
         elif has_later_wave(entry):
             _sort_wave(found, address, entry, mailing, now)
         else:

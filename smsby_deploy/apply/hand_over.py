@@ -14,7 +14,7 @@ from smsby_deploy.apply.context import ApplyRequest
 from smsby_deploy.apply.due_mailings import DueMailings, by_address, next_opening, sort_mailings
 from smsby_deploy.apply.preflight import make_due_plan
 from smsby_deploy.apply.recent_list import RecentList
-from smsby_deploy.apply.reconcile import record_listed
+from smsby_deploy.apply.reconcile import note_found, record_listed
 from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.apply.rescue import not_recorded
 from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
@@ -32,7 +32,7 @@ from smsby_deploy.plan.guardrails import find_closed_hours
 from smsby_deploy.plan.model import LockStamp, Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL, measure_files
 from smsby_deploy.plan.reasons import changed_since_approval, not_handed_over
-from smsby_deploy.plan.removed import REMOVED
+from smsby_deploy.plan.removed import REMOVED, has_news
 from smsby_deploy.plan.scheduled import listed_and_taken_back
 from smsby_deploy.plan.selection import problems_in, select_mailings
 from smsby_deploy.plan.wave_progress import (
@@ -40,6 +40,7 @@ from smsby_deploy.plan.wave_progress import (
     has_later_wave,
     plan_of,
     why_no_verdict,
+    why_removed,
     why_stopped,
 )
 from smsby_deploy.problems import has_errors
@@ -104,6 +105,7 @@ class _HandOver:
             self._fail([address], FilesInvalid(problems_in(self.loaded, (address,))))
         for address, why in found.stopped.items():
             self._skip(address, with_code(ReasonCode.WAVE, why), ExitCode.REFUSED)
+        self._report_cut_off(found.cut_off)
         self._judge_waves(found)
         self._leave_for_open_hours(found)
         for addresses in found.due.values():
@@ -124,6 +126,28 @@ class _HandOver:
         if found:
             self._hand_over(found)
         return [one for one in addresses if one not in found]
+
+    def _report_cut_off(self, addresses: Sequence[str]) -> None:
+        """Report which waves of removed mailings are not sent, or what an older lock lacks of them."""
+        if not addresses:
+            return
+        try:
+            remote = self.recent.read(self.held.lock)
+        except (Refused, SmsbyUnavailable, ApiError) as error:
+            self._fail(addresses, error)
+            return
+        mailings = self.held.lock.mailings
+        newer = [one for one in addresses if has_news(mailings[one], remote)]
+        if newer:
+            with self._recording() as recorder:
+                for address in newer:
+                    note_found(recorder, address, remote)
+        for address in addresses:
+            if address in newer:
+                self._report_listed(address, REMOVED)
+            else:
+                why = with_code(ReasonCode.WAVE, why_removed(mailings[address], address))
+                self._skip(address, why, ExitCode.REFUSED)
 
     def _judge_waves(self, found: DueMailings) -> None:
         """Judge the last waves; the next wave of a mailing whose verdict is "go" is due."""

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from smsby_deploy.lock.records import ChunkState, Entry, EntryState, Lock
+from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState, Entry, EntryState, Lock
 from smsby_deploy.lock.stored_mailings import find, read_some
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.scheduled import listed_and_taken_back
@@ -26,19 +26,25 @@ def find_removed(
     """
     unfinished = {one for one in find(lock.mailings, lambda file: file.unfinished()) if one in addresses}
     for address, entry in read_some(lock.mailings, unfinished):
-        if would_go_on(entry):
-            yield Problem(Severity.WARNING, "REMOVED", why_removed(entry, address), address)
-        elif (listed := _as_listed(entry, remote)) is not None:
-            said = listed_and_taken_back(lock.scope, address, listed, REMOVED, now)
+        if not (would_go_on(entry) or entry.state is EntryState.WAITING):
+            continue
+        if remote is not None and has_news(entry, remote):
+            said = listed_and_taken_back(lock.scope, address, _as_listed(entry, remote), REMOVED, now)
             yield Problem(Severity.WARNING, "REMOVED", said, address)
+        elif entry.state is not EntryState.WAITING:
+            yield Problem(Severity.WARNING, "REMOVED", why_removed(entry, address), address)
 
 
-def _as_listed(entry: Entry, remote: RemoteView | None) -> Entry | None:
-    """Return a mailing that waits as sms.by has it; None if it has not, or it does not wait."""
-    if entry.state is not EntryState.WAITING or remote is None:
-        return None
-    if not any(chunk.fingerprint in remote.by_fingerprint for chunk in entry.chunks):
-        return None
+def has_news(entry: Entry, remote: RemoteView) -> bool:
+    """Whether sms.by lists a chunk that the lock has as not sent: the lock is older."""
+    return any(
+        chunk.state in SURELY_NOT_SENT and chunk.fingerprint in remote.by_fingerprint
+        for chunk in entry.chunks
+    )
+
+
+def _as_listed(entry: Entry, remote: RemoteView) -> Entry:
+    """Return a mailing as sms.by has it."""
     states = merge_entry(entry, remote)
     if entry.transport == "single":  # a listed message proves nothing about a phone
         states = (ChunkState.UNKNOWN,) * len(states)

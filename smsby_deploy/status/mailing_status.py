@@ -33,6 +33,7 @@ _WITHOUT_MESSAGE = {
     ChunkState.PENDING: "not sent",
     ChunkState.DECLARED_UNSENT: "not sent",
 }
+_NOT_SENT = frozenset({ChunkState.PENDING, ChunkState.DECLARED_UNSENT})
 _BY_DECISION = frozenset({EntryState.WAITING, EntryState.WITHDRAWN, EntryState.ABANDONED})
 _IN_PROGRESS = frozenset({ChunkState.UNKNOWN, ChunkState.PENDING})  # while another run is sending
 
@@ -180,7 +181,7 @@ class _RecipientCounts:
 
     def _waits(self, chunk: ChunkRecord) -> bool:
         """Whether a chunk belongs to a wave that waits for its turn."""
-        if chunk.state is not ChunkState.PENDING or chunk.wave is None or self._waits_from is None:
+        if chunk.state not in _NOT_SENT or chunk.wave is None or self._waits_from is None:
             return False
         return chunk.wave >= self._waits_from
 

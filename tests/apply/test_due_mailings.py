@@ -108,9 +108,9 @@ def test_mailing_out_of_the_files_is_not_continued(loaded: LoadedProject, tmp_pa
     """It is reported; one that is cancelled there, or outside of the selection, is not."""
     lock = Lock("shop", mailings={"sale/gone": _with_verdict(_GO)})
     found = sort_mailings(_request(loaded, tmp_path), loaded, lock, _NOW)
-    assert (list(found.stopped), found.due, found.to_judge) == (["sale/gone"], {}, [])
+    assert (found.cut_off, found.due, found.to_judge) == (["sale/gone"], {}, [])
     unread = loaded._replace(is_whole=False)
-    assert sort_mailings(_request(unread, tmp_path), unread, lock, _NOW).stopped == {}
+    assert sort_mailings(_request(unread, tmp_path), unread, lock, _NOW).cut_off == []
     assert next_opening(_request(loaded, tmp_path), lock, _NOW, by_address(loaded)) is None
     (campaign,) = loaded.project.campaigns
     (mailing,) = campaign.mailings

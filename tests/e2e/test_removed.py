@@ -122,6 +122,22 @@ def test_removed_mailing_with_waves_is_ended_or_restored(begun: Shop) -> None:
     assert len(begun.inbox()) == 2
 
 
+def test_removed_mailing_with_an_older_lock_is_unknown(begun: Shop) -> None:
+    """A wave that was sent since is listed: it is recorded, and of the last wave nothing is said that is not known."""
+    older = (begun.root / "smsby.lock.json").read_text()
+    assert _ahead(begun, "apply", "--due").code == 0
+    begun.write("smsby.lock.json", older)
+    (begun.root / "sale.yaml").unlink()
+    (problem,) = _ahead(begun, "plan", "--format", "json").json["problems"]
+    assert (problem["code"], "lock resolve sale/vip" in problem["message"]) == ("REMOVED", True)
+    due = _ahead(begun, "apply", "--due", "--format", "json")
+    (mailing,) = due.json["mailings"]
+    assert (due.code, mailing["outcome"], _state(begun)) == (6, "unknown", "unknown")
+    assert "lock resolve sale/vip --sent" in mailing["error"]
+    assert begun.run("lock", "resolve", "sale/vip", "--not-sent").code == 0
+    assert "while wave 3 of 3 waited, so 1 recipient does not get it" in _ahead(begun, "apply", "--due").out
+
+
 @pytest.mark.parametrize("broken", ["version: 1\ncampaign: [", "nonsense"])
 def test_file_that_cannot_be_read_removes_nothing(begun: Shop, broken: str) -> None:
     """The mailing may be in it: no user is asked to end it."""
