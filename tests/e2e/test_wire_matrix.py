@@ -104,13 +104,17 @@ def test_broken_request_sends_nothing_twice(shop: Shop, fault: Fault) -> None:
 _OWN_MEANING = ("no-proof", "incomplete", "error")
 
 
+def means_its_own(fault: Fault) -> bool:
+    """Whether no other fault means the same for every request."""
+    return fault.mode in _OWN_MEANING or "also" in fault.more or str(fault) in _EVERYWHERE
+
+
 def steps(fault: Fault, names: tuple[str, ...]) -> tuple[str, ...]:
     """Which of the named requests of a list mailing fail; one of them if the fault means the same as another."""
     # A confirmation has no proof except the answer, and changes a mailing that is already listed, so nothing can lag.
     if fault.mode == "no-proof" or "also" in fault.more:
         names = tuple(name for name in names if name != "confirm")
-    is_own = fault.mode in _OWN_MEANING or "also" in fault.more or str(fault) in _EVERYWHERE
-    return names if is_own else (names[FAULTS.index(fault) % len(names)],)
+    return names if means_its_own(fault) else (names[FAULTS.index(fault) % len(names)],)
 
 
 LIST_CASES = [(fault, step) for fault in FAULTS for step in steps(fault, ("draft", "confirm"))]
