@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from string import Formatter
 
@@ -40,16 +41,22 @@ def _texts(node: ast.expr) -> Iterator[str | None]:
         yield node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
-def _messages_in_code(path: Path) -> Iterator[tuple[int, str | None]]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if not (isinstance(node, ast.Call) and node.args):
-            continue
-        called = node.func
-        is_message = (isinstance(called, ast.Name) and called.id in ("sentence", "gettext")) or (
-            isinstance(called, ast.Attribute) and called.attr == "gettext"
-        )
-        for text in _texts(node.args[0]) if is_message else ():
-            yield node.lineno, text
+def _calls(tree: ast.AST) -> Iterator[ast.Call]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args:
+            called = node.func
+            if (isinstance(called, ast.Name) and called.id in ("sentence", "gettext")) or (
+                isinstance(called, ast.Attribute) and called.attr == "gettext"
+            ):
+                yield node
+
+
+@cache
+def _messages_in_code(path: Path) -> list[tuple[int, str | None]]:
+    code = path.read_text(encoding="utf-8")
+    if not ("sentence" in code or "gettext" in code):
+        return []
+    return [(call.lineno, text) for call in _calls(ast.parse(code)) for text in _texts(call.args[0])]
 
 
 def _used_messages() -> set[tuple[str | None, str]]:
