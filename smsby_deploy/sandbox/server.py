@@ -112,7 +112,7 @@ def serving(service: Service, host: str = "127.0.0.1", port: int = 0) -> Iterato
     """Serve in a thread during the `with` block; the value is the URL."""
     server = _bind(service, host, port)
     # The argument is the poll interval, which delays the end of the block.
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), name="sms.by sandbox", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.002,), name="sms.by sandbox", daemon=True)
     thread.start()
     try:
         with _sending_callbacks(service):

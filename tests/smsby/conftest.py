@@ -176,7 +176,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 
     made.speak_tls = speak_tls
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.002}, daemon=True)
     thread.start()
     made.url = f"http://127.0.0.1:{server.server_address[1]}"
     yield made
