@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,7 +16,6 @@ from smsby_deploy.lock.places import scope_of
 
 if TYPE_CHECKING:
     from smsby_deploy.lock.counts import Billed, Deliveries, PrefixCount, VariantCount
-    from smsby_deploy.lock.stored_mailings import StoredMailings
 
 
 class ChunkState(StrEnum):
@@ -347,18 +347,25 @@ class Resolution:
     reason: str
 
 
+class RecordedMailings(Mapping[str, Entry]):
+    """The mailings of a lock by address; `|` returns them with others added or changed."""
+
+    @abstractmethod
+    def __or__(self, new: Mapping[str, Entry]) -> RecordedMailings: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Lock:
     """Everything that is recorded.
 
     `serial` counts its versions; `lineage` identifies it, and is None until it is written. `environment`, `service` and
-    `account` say where it belongs; None if that is not recorded.
+    `account` say where it belongs; None if that is not recorded. `archive` is the file of what was archived, or its lines.
     """
 
     project: str
     serial: int = 0
     lineage: str | None = None
-    mailings: dict[str, Entry] | StoredMailings = field(default_factory=dict)
+    mailings: dict[str, Entry] | RecordedMailings = field(default_factory=dict)
     applies: tuple[Apply, ...] = ()
     resolutions: tuple[Resolution, ...] = ()
     folded: str | None = None  # the id of the journal that was folded in last
@@ -371,9 +378,7 @@ class Lock:
     sealed: dict[str, str] = field(default_factory=dict)
     rekeyed: bool = False
     archived: int = 0  # how many mailings were moved to the archive
-    archive: Path | bytes | None = field(
-        default=None, repr=False, compare=False
-    )  # where that is, or its lines
+    archive: Path | bytes | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_empty(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from smsby_deploy.lock.entry_json import entry_document, read_entry
 from smsby_deploy.lock.json_text import canonical, indent_mailings
 from smsby_deploy.lock.mailing_file import MailingFile
-from smsby_deploy.lock.records import Entry
+from smsby_deploy.lock.records import Entry, RecordedMailings
 
 _RUN = 64  # mailings that are encoded at once
 
@@ -24,13 +24,11 @@ class Run(NamedTuple):
     encoded: bytes
 
 
-class StoredMailings(Mapping[str, Entry]):
+class StoredMailings(RecordedMailings):
     """The mailings of a lock file by address, with what was changed since.
 
     They ascend as in the file; new ones follow.
     """
-
-    __slots__ = ("_all", "_decoded", "_file", "_gone", "_new")
 
     def __init__(self, file: MailingFile) -> None:
         self._file = file
@@ -136,7 +134,7 @@ class StoredMailings(Mapping[str, Entry]):
             yield from _encode(dict(sorted(documents.items())))
 
 
-Mailings = dict[str, Entry] | StoredMailings
+Mailings = dict[str, Entry] | RecordedMailings
 
 
 def _decode(document: Any) -> Entry:
