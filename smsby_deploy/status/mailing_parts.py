@@ -19,7 +19,7 @@ from smsby_deploy.plan.wave_progress import (
     why_waiting,
     would_go_on,
 )
-from smsby_deploy.status.missed import Missed
+from smsby_deploy.status.missed_recipients import Missed
 from smsby_deploy.wording import sentence
 
 

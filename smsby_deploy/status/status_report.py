@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from smsby_deploy.clock import Window
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.status.mailing_parts import VariantStatus, WaveStatus
-from smsby_deploy.status.missed import Missed
+from smsby_deploy.status.missed_recipients import Missed
 from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:

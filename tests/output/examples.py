@@ -24,7 +24,7 @@ from smsby_deploy.plan.model import (
 )
 from smsby_deploy.plan.result import PlanResult
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.status.missed import Missed
+from smsby_deploy.status.missed_recipients import Missed
 from smsby_deploy.status.status_report import Details, MailingStatus, State, StatusReport
 from smsby_deploy.texts.parts import Encoding, TextSize
 from smsby_deploy.texts.samples import MailingReview, Sample

@@ -54,7 +54,7 @@ from smsby_deploy.plan.plan_file import plan_document
 from smsby_deploy.plan.result import PlanResult
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.status.missed import Missed
+from smsby_deploy.status.missed_recipients import Missed
 from smsby_deploy.status.status_report import Details, State, StatusReport
 from smsby_deploy.texts.samples import MailingReview, MailingSamples, mask_samples
 from tests.output import examples

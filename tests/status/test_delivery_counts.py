@@ -19,7 +19,7 @@ from smsby_deploy.status.delivery_counts import (
     count_reasons,
     prefix_of,
 )
-from smsby_deploy.status.missed import Missed
+from smsby_deploy.status.missed_recipients import Missed
 from smsby_deploy.status.status_report import Details, State, StatusReport
 from tests.output import examples
 from tests.status.examples import deliveries

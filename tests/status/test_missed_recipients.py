@@ -1,11 +1,11 @@
-"""missed: every row is kept, compressed."""
+"""missed_recipients: every row is kept, compressed."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.status.missed import Missed, MissedRows
+from smsby_deploy.status.missed_recipients import Missed, MissedRows
 
 
 @given(
