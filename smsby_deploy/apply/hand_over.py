@@ -13,7 +13,7 @@ from uuid import uuid4
 from smsby_deploy.apply.context import ApplyRequest
 from smsby_deploy.apply.due_mailings import DueMailings, by_address, next_opening, sort_mailings
 from smsby_deploy.apply.preflight import make_due_plan
-from smsby_deploy.apply.recent_list import RecentList
+from smsby_deploy.apply.recent_list import HandOverList
 from smsby_deploy.apply.reconcile import note_found, record_listed
 from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.apply.rescue import not_recorded
@@ -80,14 +80,14 @@ class _HandOver:
     loaded: LoadedProject
     held: HeldLock
     plan: Plan = field(init=False)  # without actions
-    recent: RecentList = field(init=False)
+    recent: HandOverList = field(init=False)
     mailings: list[MailingResult] = field(default_factory=list)
     parts: list[ApplyResult] = field(default_factory=list)
     codes: set[ExitCode] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.plan = _empty_plan(self.request, self.loaded, self.held.lock)
-        self.recent = RecentList(self.request, self.loaded.project)
+        self.recent = HandOverList(self.request, self.loaded.project)
 
     def run(self) -> ApplyResult:
         lock, now = self.held.lock, self.request.clock.now()

@@ -132,7 +132,7 @@ def make_due_plan(
 ) -> ReadyPlan:
     """Return the plan that hands over mailings which one apply approved earlier.
 
-    It is made by the list that the hand-over has read, if that is recent.
+    It uses the list that the hand-over has read, if that is recent.
 
     Raises:
         FilesInvalid: the files of one of them are not valid.
@@ -153,7 +153,7 @@ def make_due_plan(
         new_id=new_id,
         here=request.here,
         is_handing_over=True,
-        remote=recent.kept,
+        remote=recent.kept(),
     )
     request.planned(plan)
     _check_whole(loaded.project, plan, client)

@@ -1,8 +1,11 @@
-"""The list of sms.by in a hand-over: what is read of it is used while it is recent."""
+"""The list of mailings at sms.by, used again while it is recent."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from smsby_deploy.apply.context import ApplyRequest
+from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.errors import Refused
 from smsby_deploy.lock.binding import check_service, find_binding
@@ -10,53 +13,75 @@ from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.list_check import check_list, shows_any
 from smsby_deploy.plan.model import ReasonCode, with_code
 from smsby_deploy.plan.remote_state import RemoteView, read_remote
+from smsby_deploy.smsby.client import ReadClient
 
 
 class RecentList:
-    """The list of one account, read again once it is older than half of `reconcile_seconds`."""
+    """The list that was read last, which is recent for half of `reconcile_seconds`."""
 
-    def __init__(self, request: ApplyRequest, project: Project) -> None:
-        self._request = request
+    def __init__(self, project: Project, clock: Clock) -> None:
         self._project = project
+        self._clock = clock
         self._last: tuple[float, RemoteView] | None = None  # when it was asked for, and the answer
 
     @property
-    def kept(self) -> RemoteView | None:
-        """What was read, if it is recent."""
+    def asked_at(self) -> float | None:
+        """When the list was asked for; None if it must be read again."""
+        return None if self._last is None else self._last[0]
+
+    def kept(self, least: float = 0.0) -> RemoteView | None:
+        """Return the list if it is recent, or less than `least` seconds old."""
         if self._last is None:
             return None
         asked_at, remote = self._last
-        is_recent = self._request.clock.monotonic() - asked_at < self._project.api.reconcile_seconds / 2
+        is_recent = self._clock.monotonic() - asked_at < max(least, self._project.api.reconcile_seconds / 2)
         return remote if is_recent else None
 
     def forget(self) -> None:
-        """Let the next read ask sms.by: something was sent."""
+        """Let the next read ask sms.by: something was sent, or may have been."""
         self._last = None
 
-    def read(self, lock: Lock) -> RemoteView:
-        """Return the list as it is now, or was moments ago.
+    def ask(self, client: ReadClient, lock: Lock, ids: Iterable[int] = ()) -> RemoteView:
+        """Return the list as it is now.
+
+        It can be searched for what `lock` and the files have, and for the messages `ids`.
 
         Raises:
-            Refused: the lock belongs to another service or account.
-            SmsbyUnavailable, TokenRefused, ApiError: sms.by did not answer.
+            SmsbyUnavailable, TokenRefused, ApiError: it cannot be read.
         """
-        if (kept := self.kept) is not None:
-            return kept
-        here = self._request.here
-        if here is not None:
-            check_service(lock, here.service)
-        asked_at = self._request.clock.monotonic()
+        asked_at = self._clock.monotonic()
         addresses = (mailing.address for mailing in self._project.mailings)
-        remote = read_remote(self._request.connect(), lock.scope, lock, addresses)
-        if here is not None:
-            find_binding(lock, here, is_shown=shows_any(lock, remote))
+        remote = read_remote(client, self._project.scope, lock, addresses, ids)
         self._last = asked_at, remote
         return remote
 
-    def read_proven(self, lock: Lock) -> RemoteView:
-        """Return the list, if it shows something of what sms.by accepted.
 
-        Raises as `read`, and Refused if it does not.
+class HandOverList(RecentList):
+    """The list in a hand-over: that of the account which the lock belongs to."""
+
+    def __init__(self, request: ApplyRequest, project: Project) -> None:
+        super().__init__(project, request.clock)
+        self._request = request
+
+    def read(self, lock: Lock) -> RemoteView:
+        """Return the list if it is recent, or as it is now.
+
+        Raises:
+            Refused: the lock belongs to another service or account.
+            SmsbyUnavailable, TokenRefused, ApiError: it cannot be read.
+        """
+        here = self._request.here
+        if here is not None:
+            check_service(lock, here.service)
+        remote = self.kept() or self.ask(self._request.connect(), lock)
+        if here is not None:
+            find_binding(lock, here, is_shown=shows_any(lock, remote))
+        return remote
+
+    def read_proven(self, lock: Lock) -> RemoteView:
+        """Return the list if it shows some of what sms.by accepted.
+
+        Raises as `read`, and Refused if it shows none.
         """
         remote, now = self.read(lock), self._request.clock.now()
         check = check_list(lock, remote, now=now, reconcile_seconds=self._project.api.reconcile_seconds)

@@ -6,6 +6,7 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 
 from smsby_deploy.apply.context import ApplyContext, Event
+from smsby_deploy.apply.recent_list import RecentList
 from smsby_deploy.apply.recorder import ChunkRef, Recorder, record_of
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable
@@ -13,7 +14,7 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkRecord, ChunkState
 from smsby_deploy.plan.list_check import is_shown
 from smsby_deploy.plan.model import Action
-from smsby_deploy.plan.remote_state import RemoteView, merge_entry, read_remote
+from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.smsby.parsers import is_draft
 from smsby_deploy.smsby.retry import poll
 
@@ -28,7 +29,7 @@ class Reconciler:
         self._clock = context.clock
         self._project = context.project
         self._say = context.say
-        self._last: tuple[float, RemoteView] | None = None  # when it was asked for, and the answer
+        self._list = RecentList(context.project, context.clock)
 
     def read(self, *ids: int) -> RemoteView:
         """Return the remote list.
@@ -38,16 +39,12 @@ class Reconciler:
         Raises:
             SmsbyUnavailable, TokenRefused, ApiError: it cannot be read.
         """
-        asked_at = self._clock.monotonic()
-        addresses = (mailing.address for mailing in self._project.mailings)
-        remote = read_remote(self._client, self._project.scope, self._recorder.lock, addresses, ids)
-        self._last = asked_at, remote
-        return remote
+        return self._list.ask(self._client, self._recorder.lock, ids)
 
     @property
     def asked_at(self) -> float | None:
-        """When the list was asked for last; None if it is to be read again."""
-        return None if self._last is None else self._last[0]
+        """When the list was asked for last; None if it must be read again."""
+        return self._list.asked_at
 
     def read_recent(self, least: float = 0.0) -> RemoteView:
         """Return the remote list as it was less than half of `reconcile_seconds` ago, or now.
@@ -57,15 +54,11 @@ class Reconciler:
         Raises:
             StopSending: it cannot be read.
         """
-        if self._last is not None:
-            asked_at, remote = self._last
-            if self._clock.monotonic() - asked_at < max(least, self._project.api.reconcile_seconds / 2):
-                return remote
-        return self.read_before_sending()
+        return self._list.kept(least) or self.read_before_sending()
 
     def forget_list(self) -> None:
         """Let the next look read the list: the outcome of a request is unknown."""
-        self._last = None
+        self._list.forget()
 
     def read_before_sending(self, *ids: int) -> RemoteView:
         """Return the remote list as `read` does; nothing is sent without it.

@@ -1,4 +1,4 @@
-"""What is approved no longer is first looked for at sms.by: an older lock may have it as waiting."""
+"""recent_list: how long a list is used, and what it proves of a mailing that an older lock has as waiting."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.apply.hand_over import hand_over
+from smsby_deploy.apply.recent_list import RecentList
 from smsby_deploy.apply.result import MailingResult
 from smsby_deploy.apply.run import apply_plan
 from smsby_deploy.exit_codes import ExitCode
@@ -67,6 +68,20 @@ def _due(shop: Shop, code: ExitCode) -> MailingResult:
     (mailing,) = result.mailings
     assert len(shop.sms_by.changes()) == 2  # two chunks, once
     return mailing
+
+
+def test_list_is_kept_while_it_is_recent(older: Shop) -> None:
+    """For half of the 2 `reconcile_seconds`, or as long as a caller allows."""
+    request = _request(older)
+    recent = RecentList(request.load().project, older.clock)
+    assert (recent.kept(), recent.asked_at) == (None, None)
+    remote = recent.ask(request.connect(), older.lock())
+    older.clock.sleep(0.9)
+    assert recent.kept() is remote
+    older.clock.sleep(0.2)
+    assert (recent.kept(), recent.kept(least=10)) == (None, remote)
+    recent.forget()
+    assert recent.kept(least=10) is None
 
 
 _CHANGES: dict[str, Callable[[Shop], object]] = {
