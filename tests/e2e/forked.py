@@ -22,6 +22,7 @@ from functools import cache
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TextIO
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
@@ -120,9 +121,10 @@ class ForkedProgram:
             said, streams, _, _ = socket.recv_fds(wire, 1 << 16, 3)
             while not said.endswith(b"\n"):
                 said += wire.recv(1 << 16)
-            arguments, folder, environ = literal_eval(said.decode())
+            arguments, folder, environ, numbers = literal_eval(said.decode())
             connections = [Connection(stream, writable=False) for stream in streams]
-            process = SERVER.Process(target=_run_attached, args=(arguments, folder, environ, connections))
+            attached = dict(zip(numbers, connections, strict=True))
+            process = SERVER.Process(target=_run_attached, args=(arguments, folder, environ, attached))
             process.start()
             for connection in connections:
                 connection.close()
@@ -150,8 +152,9 @@ _PROGRAM = """\
 import _socket, os, sys
 wire = _socket.socket(_socket.AF_UNIX)
 wire.connect({socket!r})
-said = repr((sys.argv[1:], os.getcwd(), dict(os.environ))).encode() + b"\\n"
-streams = b"".join(number.to_bytes(4, sys.byteorder) for number in range(3))
+numbers = [number for number, one in enumerate((sys.stdin, sys.stdout, sys.stderr)) if one]  # the others are closed
+said = repr((sys.argv[1:], os.getcwd(), dict(os.environ), numbers)).encode() + b"\\n"
+streams = b"".join(number.to_bytes(4, sys.byteorder) for number in numbers)
 sent = wire.sendmsg([said], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
 wire.sendall(said[sent:])
 os._exit(int(wire.recv(3) or 1))
@@ -159,11 +162,14 @@ os._exit(int(wire.recv(3) or 1))
 
 
 def _run_attached(
-    arguments: list[str], folder: str, environ: dict[str, str], streams: list[Connection]
+    arguments: list[str], folder: str, environ: dict[str, str], streams: dict[int, Connection]
 ) -> None:
-    for number, stream in enumerate(streams):
-        os.dup2(stream.fileno(), number)
-        stream.close()
+    for number in range(3):
+        if stream := streams.get(number):
+            os.dup2(stream.fileno(), number)
+            stream.close()
+        else:
+            os.close(number)
     _run_here(arguments, folder, environ)
 
 
@@ -198,10 +204,14 @@ def _run_here(arguments: Sequence[str], folder: str, environ: dict[str, str]) ->
 
 
 def _open_streams(encoding: str) -> None:
-    """Open the standard streams as an interpreter does that starts with them."""
-    out = open(1, "w", 1 if os.isatty(1) else -1, encoding, closefd=False)  # noqa: SIM115
-    err = open(2, "w", 1, encoding, "backslashreplace", closefd=False)  # noqa: SIM115
-    sys.stdin, sys.stdout, sys.stderr = open(0, encoding=encoding, closefd=False), out, err  # noqa: SIM115
+    """Open the standard streams as an interpreter does that starts with them; it has none for one that is closed."""
+    streams: list[TextIO | None] = [None] * 3
+    for number, errors in enumerate(("strict", "strict", "backslashreplace")):
+        with suppress(OSError):
+            buffering = 1 if number == 2 or os.isatty(number) else -1
+            mode = "w" if number else "r"
+            streams[number] = open(number, mode, buffering, encoding, errors, closefd=False)  # noqa: SIM115
+    sys.stdin, sys.stdout, sys.stderr = streams  # type: ignore[assignment]
 
 
 def _set_clock_ahead(ahead: timedelta) -> None:

@@ -29,7 +29,8 @@ Lost = Callable[..., subprocess.CompletedProcess[str]]
 
 def _run(shop: Shop, words: str, redirect: str) -> subprocess.CompletedProcess[str]:
     # Without a stdout, Python itself starts in another way.
-    command = '"$0" -m smsby_deploy' if redirect == _CLOSED else f'"{program()}"'
+    is_real = redirect == _CLOSED and words.startswith("apply")
+    command = '"$0" -m smsby_deploy' if is_real else f'"{program()}"'
     done = subprocess.run(
         ["/bin/sh", "-c", f"{command} {words} {redirect}", sys.executable],
         cwd=shop.root,
