@@ -7,8 +7,8 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tests that run the real command, a browser, a build, a pipeline or the documents. All others are unit tests, except those
 # marked as slow (tests/conftest.py): they start PostgreSQL, an S3 server or git with a remote, or measure memory.
 SLOW_TESTS := tests/browser tests/ci tests/docs tests/e2e tests/security
-# Folders of the unit tests are in memory, if it has a gigabyte left for them: they are thousands, and a test that makes a lock
-# durable waits for no disk. Empty is the usual place.
+# Where unit tests make their thousands of temporary folders: in memory, where syncing a lock waits for no disk, if a gigabyte is free
+# there. Empty means the usual place.
 MEMORY := $(shell df -k --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 1000000 {print "/dev/shm"}')
 .PHONY: help setup browser postgres demo check unit test bench lint format docs docs-reference pictures ci clean
 
@@ -39,7 +39,7 @@ demo: .venv/.sandbox ## validate, plan, apply and show the status of the sample 
 
 check: lint unit ## lint, types and unit tests: under a minute
 
-# A third of the generated examples: it runs many times a day, and they are others each time.
+# A third of the generated examples is enough: this runs many times a day, with new examples each time.
 unit: export TMPDIR := $(MEMORY)
 unit: setup ## the unit tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal --hypothesis-profile=unit -m "not slow" tests $(SLOW_TESTS:%=--ignore=%)

@@ -1,4 +1,4 @@
-"""Writing files so that no link in a checkout leads a write elsewhere, and the journal has room."""
+"""Safe writes: no link in a checkout redirects them, and the journal keeps room on the disk."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows lacks it; links there need a
 _BINARY = getattr(os, "O_BINARY", 0)
 _SHARED, _PRIVATE = 0o644, 0o600
 _NAME_BYTES = 220  # of the file's name in that of its temporary file; 255 are allowed in all
-_RESERVED = 64 << 20  # bytes of the disk left free: the journal must never lack room because of another file
+_RESERVED = 64 << 20  # bytes left free on the disk: no other file may take the room of the journal
 _SYSTEM_FOLDERS = ("/dev/", "/proc/")
-_MEMORY = "/dev/shm/"  # noqa: S108  # it holds ordinary files
+_MEMORY = "/dev/shm/"  # noqa: S108  # unlike the rest of /dev, it has ordinary files
 
 
 def write_file(
@@ -64,7 +64,7 @@ def write_file(
 
 
 def append_with_room(file: IO[bytes], content: bytes) -> bool:
-    """Write `content` if the journal keeps enough room; return whether it was written.
+    """Write `content` if that leaves room for the journal; return whether it was written.
 
     Raises:
         OSError: the disk does not take it.

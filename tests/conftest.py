@@ -23,7 +23,7 @@ pytest_plugins = ["tests.databases", "tests.shared_stores"]
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# There is hardly any garbage while thousands of cases are collected, and a search for it would visit them all.
+# Collecting thousands of tests leaves hardly any garbage, and a search for it would visit them all.
 gc.set_threshold(20_000, 20, 100)
 
 GUARD = Path(__file__).resolve().parent / "guard"
@@ -31,8 +31,8 @@ NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 # How long an example takes depends on the load of the machine. With the default deadline of Hypothesis (200 ms), sound tests
 # failed now and then ("unreliable test timings").
-# The examples are others in each run, so fewer of them find the same within some days, and every run is shorter. `make unit`
-# runs many times a day and tries a third of them.
+# Each run has new examples, so a few in each find as much within some days, and every run is shorter. `make unit` runs many
+# times a day and tries a third of them.
 settings.register_profile(
     "any-machine", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
 
 
-_passed = [0.0]  # seconds that the simulated clock has gone
+_passed = [0.0]  # seconds by which the simulated clock is ahead of NOW
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -84,8 +84,8 @@ def _simulated_clock() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _as_at_first(_isolated_environment: Path) -> Iterator[None]:
-    """For each test the home is empty and the clock shows NOW, whatever an earlier test did."""
+def _fresh_home_and_clock(_isolated_environment: Path) -> Iterator[None]:
+    """Each test starts with an empty home and a clock that shows NOW."""
     _passed[0] = 0.0
     yield
     for left in _isolated_environment.iterdir():

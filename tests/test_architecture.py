@@ -17,9 +17,7 @@ _SENDING = {"SendClient", "SendTransport", "call_raw"}
 _MAY_SEND = ("smsby/", "apply/", "cli/account.py", "cli/api.py")
 _MAX_FILE, _MAX_FUNCTION = 400, 60  # lines
 _MAX_SUMMARY, _MAX_TEST_NAME = 89, 59  # characters
-_TEST_NAME = re.compile(
-    r"^ *def (test_\w+)", re.MULTILINE
-)  # the tests are many, and parsing them takes a second
+_TEST_NAME = re.compile(r"^ *def (test_\w+)", re.MULTILINE)  # parsing all tests takes a second
 
 
 class _Definition(NamedTuple):
@@ -33,7 +31,7 @@ class _Definition(NamedTuple):
 
 
 class _Source(NamedTuple):
-    """What the rules are about of a file, which is parsed once: that takes most of the time."""
+    """What the rules need to know of a file; it is parsed once, which takes most of the time."""
 
     used: frozenset[str]  # names that are imported, or looked up in an object
     imported: frozenset[str]  # modules, or names in them
@@ -80,11 +78,13 @@ def test_architecture_only_apply_reaches_a_sending_client() -> None:
     assert {"apply/context.py", "cli/account.py", "cli/api.py"} <= users
 
 
-def _circles(folder: Path) -> list[str]:
-    """The files of a folder that import each other, also in a function or for types only."""
-    room = ".".join(folder.relative_to(_PACKAGE.parent).parts)
+def _find_cycles(folder: Path) -> list[str]:
+    """Return the files of a folder that import each other, also in a function or for types only."""
+    package = ".".join(folder.relative_to(_PACKAGE.parent).parts)
     files = {path.stem: _source(path).imported for path in folder.glob("*.py")}
-    uses = {name: {one for one in files if f"{room}.{one}" in imported} for name, imported in files.items()}
+    uses = {
+        name: {one for one in files if f"{package}.{one}" in imported} for name, imported in files.items()
+    }
     while True:
         wider = {name: found.union(*(uses[one] for one in found)) for name, found in uses.items()}
         if wider == uses:
@@ -92,10 +92,10 @@ def _circles(folder: Path) -> list[str]:
         uses = wider
 
 
-def test_architecture_has_no_circles_in_a_folder() -> None:
+def test_architecture_has_no_cycle_in_a_folder() -> None:
     """A file can be read after those that it imports."""
     folders = [path for path in _PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"]
-    assert {folder.name: found for folder in folders if (found := _circles(folder))} == {}
+    assert {folder.name: found for folder in folders if (found := _find_cycles(folder))} == {}
 
 
 def test_architecture_keeps_files_and_functions_short() -> None:
@@ -132,7 +132,7 @@ def test_architecture_test_names_are_short() -> None:
 
 
 def test_architecture_has_tests_of_each_file() -> None:
-    """They are where a reader looks for them; the command itself is tested in other processes."""
+    """They are where a reader looks for them; `__main__` is tested in other processes."""
     files = [path.relative_to(_PACKAGE) for path in _PACKAGE.rglob("*.py") if path.name != "__init__.py"]
     lacking = [
         file.as_posix() for file in files if not (_TESTS / file.parent / f"test_{file.name}").is_file()

@@ -1,4 +1,4 @@
-"""Fault points: numbered where they are passed, and a kill is one at which nothing is cleaned up."""
+"""fault_points: they are numbered as they are passed, and a kill at one cleans nothing up."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _run(fault: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_fault_point_does_nothing_unless_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A user's run passes all of them."""
+    """As in every run of a user."""
     monkeypatch.delenv("SMSBY_FAULT", raising=False)
     fault_point("never")
     assert list(tmp_path.iterdir()) == []

@@ -71,7 +71,7 @@ def _umask() -> int:
 
 @pytest.mark.skipif(not os.access(_MEMORY, os.W_OK), reason=f"no {_MEMORY}")
 def test_write_file_in_memory() -> None:
-    """A folder below /dev may hold ordinary files: they are replaced as everywhere, and as private."""
+    """A folder below /dev may hold ordinary files: they are replaced atomically and can be private there, too."""
     with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
         path = Path(folder) / "plan.json"
         write_file(path, "old", is_private=True)
@@ -121,7 +121,7 @@ def test_refuse_link_names_the_file(tmp_path: Path, victim: Path) -> None:
 def test_append_leaves_room_for_the_journal(
     free: int, is_written: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The last 64 MiB of a disk are the journal's: without it the outcome of a request would be lost."""
+    """The last 64 MiB of a disk are kept for the journal, without which outcomes would be lost."""
     disk = SimpleNamespace(f_bavail=free, f_frsize=1 << 20)
     monkeypatch.setattr(os, "fstatvfs", lambda handle: disk)
     with (tmp_path / "cache").open("wb") as file:

@@ -1,4 +1,4 @@
-"""A code of a mobile operator is written in one place, so that a new one is accepted, masked and counted alike."""
+"""The codes of mobile operators are in one place, so that a new one is accepted, masked and counted."""
 
 from __future__ import annotations
 

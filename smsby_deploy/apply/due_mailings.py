@@ -80,7 +80,7 @@ class DueMailings:
     suspect: they are not due yet, and seem to have changed in the files
     to_judge: they are sent in waves, and the last one has no verdict yet
     stopped: why nothing more of them is sent, by the verdict about their last wave
-    cut_off: they are no longer in the files, and waves of them were not sent
+    cut_off: they are no longer in the files, and some of their waves were not sent
     """
 
     due: dict[str, list[str]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Hands over again and again what is due, until nothing waits."""
+"""`apply --due --watch`: hands over what is due until nothing waits."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _LONGEST_PAUSE = 60.0  # seconds: another run may approve something that is due 
 
 
 def watch_due(request: ApplyRequest) -> ApplyResult:
-    """Hand over again and again until nothing waits, or a signal ends it.
+    """Hand over what is due until nothing waits, or a signal ends the watch.
 
-    Return the last result of each mailing. What may be over in a minute, such as a lock that another run holds, is said and
-    tried again.
+    Return the last result of each mailing. A failure that may pass, such as a lock that another run holds, is reported and
+    retried within a minute.
 
-    Raises as `hand_over`, if it cannot be tried again.
+    Raises as `hand_over`, if nothing waits that could be retried.
     """
     watched = _Watched()
     with ShutdownSignal(request.clock) as shutdown:
@@ -48,9 +48,9 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
 
 
 def _why_waiting(result: ApplyResult, *, is_open: bool) -> Event:
-    """Return what a watch waits for: the next window, or the end of an obstacle."""
+    """Return the event that says what a watch waits for: a window, a verdict, or another try."""
     if not is_open:
-        assert result.next_opening is not None  # only then something is waited for
+        assert result.next_opening is not None  # else the watch has ended
         return Event("waiting", f"waiting for the window that opens {time_text(result.next_opening)}")
     failed = [mailing for mailing in result.mailings if mailing.error]
     for mailing in result.mailings:
@@ -62,7 +62,7 @@ def _why_waiting(result: ApplyResult, *, is_open: bool) -> Event:
 
 
 class _Watched:
-    """The results of a watch: of each mailing the last one counts."""
+    """The results of a watch; only the last one of each mailing counts."""
 
     def __init__(self) -> None:
         self._results: list[ApplyResult] = []
@@ -70,7 +70,7 @@ class _Watched:
         self._said: Event | None = None
 
     def say(self, request: ApplyRequest, event: Event) -> None:
-        """Report why it waits, once for each reason."""
+        """Report why the watch waits, unless it was the last thing reported."""
         if event != self._said:
             request.say(event)
         self._said = event
@@ -85,7 +85,7 @@ class _Watched:
         self._results = [*(one for one in before if one.mailings), result]
 
     def merged(self) -> ApplyResult:
-        """Return one result; raises the last error if nothing was done since."""
+        """Return all results as one; raise the error that came after the last of them, if any."""
         if self._error is not None:
             raise self._error
         last = self._results[-1]

@@ -32,7 +32,7 @@ from smsby_deploy.plan.guardrails import find_closed_hours
 from smsby_deploy.plan.model import LockStamp, Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL, measure_files
 from smsby_deploy.plan.reasons import changed_since_approval, not_handed_over
-from smsby_deploy.plan.removed import REMOVED, has_news
+from smsby_deploy.plan.removed import REMOVED, is_outdated
 from smsby_deploy.plan.scheduled import listed_and_taken_back
 from smsby_deploy.plan.selection import problems_in, select_mailings
 from smsby_deploy.plan.wave_progress import (
@@ -128,7 +128,7 @@ class _HandOver:
         return [one for one in addresses if one not in found]
 
     def _report_cut_off(self, addresses: Sequence[str]) -> None:
-        """Report which waves of removed mailings are not sent, or what an older lock lacks of them."""
+        """Report which waves of removed mailings are not sent; record what an outdated lock lacks."""
         if not addresses:
             return
         try:
@@ -137,13 +137,13 @@ class _HandOver:
             self._fail(addresses, error)
             return
         mailings = self.held.lock.mailings
-        newer = [one for one in addresses if has_news(mailings[one], remote)]
-        if newer:
+        outdated = [one for one in addresses if is_outdated(mailings[one], remote)]
+        if outdated:
             with self._recording() as recorder:
-                for address in newer:
+                for address in outdated:
                     note_found(recorder, address, remote)
         for address in addresses:
-            if address in newer:
+            if address in outdated:
                 self._report_listed(address, REMOVED)
             else:
                 why = with_code(ReasonCode.WAVE, why_removed(mailings[address], address))
@@ -230,16 +230,17 @@ class _HandOver:
                 and not self.held.lock.mailings[action.address].may_have_reached
             ]
             lapsed = self._lapse(changed, _CHANGED)
+            listed = set(changed) - lapsed
             part = run_plan(request, loaded, ready, self.held, cache)
         self.recent.forget()
         self.parts.append(part)
         for one in part.mailings:
-            found = self._outcome(one.address) if one.address in set(changed) - lapsed else one.outcome
-            self.mailings.append(replace(one, outcome=found, has_lapsed=one.address in lapsed))
+            outcome = self._outcome(one.address) if one.address in listed else one.outcome
+            self.mailings.append(replace(one, outcome=outcome, has_lapsed=one.address in lapsed))
         self.codes.add(part.exit_code)
 
     def _take_back(self, addresses: Sequence[str], reason: str, why: str, code: ExitCode | None) -> None:
-        """Record and report that these are approved no longer, or what sms.by has of them."""
+        """Record and report that these are no longer approved, or what sms.by has of them."""
         try:
             lapsed = self._lapse(addresses, reason)
         except (Refused, SmsbyUnavailable, ApiError) as error:
@@ -252,12 +253,12 @@ class _HandOver:
                 self._report_listed(address, reason)
 
     def _lapse(self, addresses: Sequence[str], reason: str) -> frozenset[str]:
-        """Record that these mailings are approved no longer, and return which.
+        """Record that these mailings are no longer approved; return those for which that is so.
 
-        An older lock may have one as waiting that was handed over: what sms.by lists of it is recorded instead.
+        An outdated lock may have one as waiting that was handed over: what sms.by lists of it is recorded instead.
 
         Raises:
-            Refused, SmsbyUnavailable, TokenRefused, ApiError: it is not known what sms.by has of them.
+            Refused, SmsbyUnavailable, TokenRefused, ApiError: what sms.by has of them is not known.
         """
         if not addresses:
             return frozenset()

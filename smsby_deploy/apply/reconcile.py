@@ -188,9 +188,9 @@ def note_found(
 
 
 def record_listed(recorder: Recorder, address: str, remote: RemoteView) -> bool:
-    """Record what sms.by has of a mailing that waits; return whether that is anything.
+    """Record what sms.by has of a mailing that waits; return whether it has anything.
 
-    Of what it has only in part, or under a name that may be that of another, the rest is unknown.
+    If it lists only a part, or a name that may belong to another mailing, the other chunks are unknown.
     """
     scope, entry = recorder.lock.scope, recorder.lock.mailings[address]
     if not any(is_shown(scope, address, entry, chunk, remote) for chunk in entry.chunks):
@@ -198,7 +198,7 @@ def record_listed(recorder: Recorder, address: str, remote: RemoteView) -> bool:
     note_found(recorder, address, remote)
     for index, chunk in enumerate(recorder.lock.mailings[address].chunks):
         if chunk.state in SURELY_NOT_SENT:
-            error = "sms.by lists the mailing, and the lock had it as waiting"
+            error = "sms.by lists the mailing, but the lock had it as waiting"
             recorder.note((address, index), ChunkState.UNKNOWN, error=error)
     return True
 

@@ -29,10 +29,10 @@ class WaveToJudge(NamedTuple):
 
 
 class WaveJudge:
-    """Reads the reports of the account that the lock belongs to."""
+    """Reads what sms.by reports about waves."""
 
     def __init__(self, lock: Lock, client: ReadClient, remote: RemoteView) -> None:
-        """Judge by the list `remote`, and by the deliveries that `client` asks for."""
+        """Judge by the list `remote`, and by the deliveries that `client` reads."""
         self._reports = RemoteReports(lock, client, _no_callbacks, list_missed=False, remote=remote)
 
     def judge(self, wave: WaveToJudge, now: datetime) -> tuple[WaveFigures, WaveVerdict | None]:

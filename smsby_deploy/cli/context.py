@@ -84,7 +84,7 @@ class Context(NamedTuple):
     def write_out(
         self, out: Path | None, write: Callable[[TextIO], None], *, is_private: bool = False
     ) -> None:
-        """Let `write` write to stdout, or to the file `out`; only its owner may read a private one."""
+        """Call `write` with stdout, or with the file `out`; only its owner may read a private file."""
         if out is None:
             write(sys.stdout)
             return
@@ -227,6 +227,7 @@ def examples(*lines: str) -> str:
 
 
 def file_option(name: str, help: str = "Write to FILE instead of stdout.") -> Callable[[_Command], _Command]:
+    """An option whose value is a file to write."""
     return click.option(name, type=NamedPath(dir_okay=False), metavar="FILE", help=help)
 
 

@@ -1,6 +1,6 @@
 """Opening a lock at its place, and copying it to another place.
 
-What only names a place loads neither this module nor a lock; what plans offline opens none, and loads no store.
+Apart from `places`, so that code which only names a place loads no lock. A store is imported when a lock is opened in it.
 """
 
 from __future__ import annotations

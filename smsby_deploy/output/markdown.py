@@ -43,7 +43,7 @@ def preformatted(text: str) -> str:
 
 
 def _escape_html(text: str) -> str:
-    import html  # its table of entities takes half a megabyte, which an apply without Markdown can spare
+    import html  # its table of entities takes half a megabyte, and few runs write Markdown
 
     return html.escape(text, quote=False)
 

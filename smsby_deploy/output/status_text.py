@@ -163,7 +163,7 @@ def _next_command(report: StatusReport, step: StatusStep, program: str) -> str:
 
 
 def _what_is_watched(report: StatusReport) -> str:
-    """What is final at the end of a watch, which waits for no hand-over and no verdict."""
+    """What a watch waits for to be final; it waits for no hand-over and no verdict."""
     waits = any(mailing.state is State.WAITING for mailing in report.mailings)
     return "message that was sent" if waits else "mailing"
 

@@ -130,10 +130,7 @@ def write_line(line: str, stream: TextIO) -> None:
 
 
 def clean(text: str) -> str:
-    """`text` on one line, without control characters.
-
-    Those could rewrite the terminal's content.
-    """
+    """`text` on one line, without control characters: they could rewrite the terminal."""
     return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
 
 

@@ -115,7 +115,7 @@ class ApprovalCheck:
         """Return who signed `mailing`, and what the strictest unmet rule lacks.
 
         The mailings of its campaign that are sent together count together, so that splitting one does not avoid a rule.
-        They are those in `sizes`, if that is given.
+        `sizes` has these mailings; None for all that the plan sends.
 
         Raises:
             SmsbyDeployError: ssh-keygen is missing.

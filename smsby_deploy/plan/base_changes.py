@@ -135,7 +135,7 @@ def compare_with_stamps(
 ) -> Iterator[Problem]:
     """Report every entry of `lock` that differs from its stamp in a saved plan.
 
-    `selected` are the only mailings that such a plan knows, None if it knows all.
+    `selected` are the mailings that the plan was made for, None if for all: the others have no stamp.
     """
     seen = lock = with_archived(lock, stamps.keys()).lock
     if selected is not None:

@@ -53,9 +53,9 @@ def content_digest(header: dict[str, Any]) -> str:
 
 
 def row_lines(phones: Sequence[str], texts: Sequence[str] | None) -> bytes:
-    """Return recipients as the bytes that are hashed: each as the JSON that is sent, in a line.
+    """Return recipients as the bytes that are hashed: a line each, with the JSON that is sent.
 
-    That of a recipient is the phone if all have one text, else phone and text.
+    Without `texts`, because all recipients get one text, a line has only the phone.
     """
     if not phones:
         return b""

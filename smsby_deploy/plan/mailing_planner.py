@@ -106,7 +106,7 @@ class MailingPlanner:
         self.approvals.sizes = sizes
 
     def _sizes_as_approved(self, address: str, entry: Entry) -> dict[str, Size]:
-        """Return the sizes of the mailings of a campaign that one plan approved."""
+        """Return the sizes of those mailings of a campaign that were approved by the same plan."""
         from smsby_deploy.plan.approvals import Size
 
         assert self.approvals is not None
@@ -115,8 +115,8 @@ class MailingPlanner:
         for one in (one for one in recorded if one.startswith(campaign)):
             if plan_of(recorded[one]) == plan:
                 cost = recorded[one].cost
-                now = Size(recorded[one].recipients, None if cost is None else Decimal(cost))
-                found[one] = self.approvals.sizes.get(one, now)
+                as_recorded = Size(recorded[one].recipients, None if cost is None else Decimal(cost))
+                found[one] = self.approvals.sizes.get(one, as_recorded)
         return found
 
     def _is_over(self, mailing: Mailing, entry: Entry | None) -> bool:
@@ -164,7 +164,7 @@ class MailingPlanner:
         return make_recorded(address, entry, Decision(ActionKind.NOOP, reasons.cancelled(mailing)))
 
     def check_orphans(self, addresses: Container[str]) -> None:
-        """Warn of orphans that are not finished, and of other values at sms.by."""
+        """Warn about orphans that are not finished, and about values that differ at sms.by."""
         self.problems.extend(find_removed(self.lock, addresses, self.remote, self.now))
         if self.remote is None:
             return

@@ -86,7 +86,7 @@ class Observers(NamedTuple):
     tests: list[MailingTestResult] | None = None
 
     def see(self, batch: Batch, texts: Sequence[str]) -> None:
-        """Report a batch with its texts; there are none where all recipients get one text."""
+        """Report a batch with its texts; () if all recipients get one text."""
         self.progress.advance(len(batch.phones))
         self.on_batch(batch, texts)
 

@@ -229,7 +229,7 @@ class MeasuredFiles:
         """Decide what happens to each mailing, by the lock and by the remote list.
 
         With `here`, the lock must belong there. If it `is_handing_over`, only what was approved is sent. `remote` is the
-        list if it was just read.
+        list if it was read moments ago.
 
         Raises:
             Refused: the lock belongs to another service or account.

@@ -20,23 +20,23 @@ REMOVED = sentence("it was removed from the files, or cancelled there, after it 
 def find_removed(
     lock: Lock, addresses: Container[str], remote: RemoteView | None, now: datetime
 ) -> Iterator[Problem]:
-    """Warn of removed mailings whose next waves wait, or that sms.by lists though they wait.
+    """Warn about removed mailings that have waves left, or wait by the lock but are listed.
 
-    No file has any of `addresses`.
+    `addresses` are those of the mailings that no file has.
     """
     unfinished = {one for one in find(lock.mailings, lambda file: file.unfinished()) if one in addresses}
     for address, entry in read_some(lock.mailings, unfinished):
         if not (would_go_on(entry) or entry.state is EntryState.WAITING):
             continue
-        if remote is not None and has_news(entry, remote):
+        if remote is not None and is_outdated(entry, remote):
             said = listed_and_taken_back(lock.scope, address, _as_listed(entry, remote), REMOVED, now)
             yield Problem(Severity.WARNING, "REMOVED", said, address)
         elif entry.state is not EntryState.WAITING:
             yield Problem(Severity.WARNING, "REMOVED", why_removed(entry, address), address)
 
 
-def has_news(entry: Entry, remote: RemoteView) -> bool:
-    """Whether sms.by lists a chunk that the lock has as not sent: the lock is older."""
+def is_outdated(entry: Entry, remote: RemoteView) -> bool:
+    """Whether sms.by lists a chunk that the lock has as not sent, because the lock is older."""
     return any(
         chunk.state in SURELY_NOT_SENT and chunk.fingerprint in remote.by_fingerprint
         for chunk in entry.chunks
@@ -44,7 +44,7 @@ def has_news(entry: Entry, remote: RemoteView) -> bool:
 
 
 def _as_listed(entry: Entry, remote: RemoteView) -> Entry:
-    """Return a mailing as sms.by has it."""
+    """Return a recorded mailing with the states that `remote` proves."""
     states = merge_entry(entry, remote)
     if entry.transport == "single":  # a listed message proves nothing about a phone
         states = (ChunkState.UNKNOWN,) * len(states)

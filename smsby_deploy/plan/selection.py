@@ -47,16 +47,16 @@ def select_mailings(
 
 
 def removed_from(loaded: LoadedProject) -> Callable[[str], bool]:
-    """Return whether an address is that of no mailing in the files.
+    """Return a function that says whether no mailing in the files has an address.
 
-    It is not, as long as a file that may have it cannot be read.
+    It says no while a file that may have the mailing cannot be read.
     """
     in_files = {mailing.address for mailing in (*loaded.project.mailings, *loaded.flawed)}
     return lambda address: loaded.is_whole and address not in in_files
 
 
 def selector(select: Sequence[str]) -> Callable[[str], bool]:
-    """Return whether an address matches one of the patterns; an empty selection matches all.
+    """Return a function that says whether an address matches a pattern; without any, all do.
 
     A plan file selects each of its mailings by its address, so whole addresses are not compared one by one.
     """

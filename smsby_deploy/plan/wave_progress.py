@@ -125,7 +125,7 @@ def recorded_progress(entry: Entry, steps: Sequence[Wave], now: datetime, zone: 
 
 
 def count_unsent(entry: Entry) -> int | None:
-    """Return how many recipients the later waves of a mailing have; all if it has none."""
+    """Return how many recipients are in waves that were not sent; all if it has no later wave."""
     if not has_later_wave(entry):
         return entry.recipients
     return sum(chunk.recipients or 0 for chunk in entry.chunks if chunk.state not in DONE)

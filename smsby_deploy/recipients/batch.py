@@ -109,9 +109,9 @@ _GAP = re.compile(r"[\s.\-\u2010-\u2015\u2212]")
 
 
 def _as_variable(name: str) -> tuple[str, ...]:
-    """The name `Сумма_покупок` of a column `Сумма покупок`, also in lower case.
+    """The names `Сумма_покупок` and `сумма_покупок` of a column `Сумма покупок`.
 
-    None if it is the same.
+    () if its name has no gap.
     """
     written = _GAP.sub("_", name)
     return () if written == name else (written, written.lower())

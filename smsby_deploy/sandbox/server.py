@@ -135,9 +135,9 @@ def _sending_callbacks(service: Service) -> Iterator[None]:
 
 @cache
 def shared_app() -> Flask:
-    """Return the Flask application of all services: making one takes longer than most tests.
+    """Return the Flask application that all services share, because making one takes long.
 
-    The environ of each request has its service.
+    The WSGI environ of a request says which service it is for.
     """
     service = cast("Service", LocalProxy(lambda: request.environ[_SERVICE]))
     app = Flask("sandbox", static_folder=None)

@@ -100,7 +100,7 @@ class StatusOptions:
     `reconcile_seconds` need not be listed yet. With `here`, the lock must belong there. A message without a final status
     `settle_after` its time counts as undelivered. `running` is another run that holds the lock. `final` remembers the
     chunks that need no further question, from one report to the next. With `may_start_anew`, a lock of which sms.by shows
-    nothing, or that another service knows, counts as empty. `is_removed` says whether no file has a mailing with an address.
+    nothing, or that another service knows, counts as empty. `is_removed` says whether no file has the mailing of an address.
     """
 
     since: datetime | None = None

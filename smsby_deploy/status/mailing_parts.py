@@ -86,7 +86,7 @@ class WaveStatus:
 
 
 class WavesInFiles(NamedTuple):
-    """The waves of a mailing in the files, and its zone; `is_removed`: no file has it."""
+    """The waves of a mailing in the files, and its time zone; `is_removed`: no file has it."""
 
     steps: tuple[Wave, ...] = ()
     zone: tzinfo = UTC

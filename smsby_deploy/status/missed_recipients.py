@@ -1,4 +1,4 @@
-"""Recipients without a delivery so far, of which a status report may have very many."""
+"""Recipients without a delivery so far, kept compressed: a status report may have a million."""
 
 from __future__ import annotations
 

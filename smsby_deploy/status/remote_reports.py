@@ -54,7 +54,7 @@ class RemoteReports:
         final: FinalChunks | None = None,
         remote: RemoteView | None = None,
     ) -> None:
-        """Read the list of mailings, unless it was read moments ago: `remote`.
+        """Read the list of mailings, unless `remote` is the list as it was read moments ago.
 
         `final` holds the chunks that were final in earlier reports: they are not asked about again. It is extended.
 

@@ -202,7 +202,7 @@ class MailingStatus:
     def by_kind(self) -> dict[str, int]:
         """The recipients by kind, in the order of reports.
 
-        Those of waves that wait are one, and the others of `other`.
+        `later` are those of waves that wait, and `other` all the others in `MailingStatus.other`.
         """
         later = self.other.get(LATER, 0)
         return {

@@ -1,4 +1,4 @@
-"""What `report --by` names: the groups that sends are added up by."""
+"""What `report --by` can name: the groups by which sends are added up."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class GroupKind(StrEnum):
 
 
 class Grouping(NamedTuple):
-    """One thing to add up by: a kind, or the label of this name."""
+    """One group to add up by: a kind, or the label `label`."""
 
     kind: GroupKind | None
     label: str = ""

@@ -1,4 +1,4 @@
-"""From the texts of a mailing, as its files declare them, to a template."""
+"""Compiles the texts that a mailing declares into a template."""
 
 from __future__ import annotations
 

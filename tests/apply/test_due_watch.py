@@ -54,7 +54,7 @@ def test_watch_waits_for_every_window(waiting: Shop) -> None:
 
 
 def test_watch_ends_by_a_signal(waiting: Shop) -> None:
-    """Cleanly: what was done is the result, and what waits is left to the next run."""
+    """The result is what was done; what waits is left to the next run."""
     approve(waiting, a=to(PHONES[0]))
     _at(waiting, 600, lambda: os.kill(os.getpid(), signal.SIGTERM))
     result = watch_due(_request(waiting))
@@ -65,7 +65,7 @@ def test_watch_ends_by_a_signal(waiting: Shop) -> None:
 
 @pytest.mark.parametrize("method", ["getSMSMessages", "sendBulkSms"])
 def test_watch_tries_again_until_the_window_is_over(method: str, waiting: Shop) -> None:
-    """An outage of a few minutes does no harm; of a mailing the last result counts."""
+    """An outage of a few minutes does no harm; only the last result of a mailing counts."""
     approve(waiting, a=to(PHONES[0]))
     good = EMPTY_LIST if method == "getSMSMessages" else ACCEPTED
     waiting.sms_by.script(method, OFFLINE)

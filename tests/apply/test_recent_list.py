@@ -93,7 +93,7 @@ _CHANGES: dict[str, Callable[[Shop], object]] = {
 
 @pytest.mark.parametrize("change", _CHANGES)
 def test_what_was_sent_is_not_recorded_as_withdrawn(older: Shop, change: str) -> None:
-    """By an older lock it waits, and it is out of the files or differs there: it is recorded as sms.by has it."""
+    """An older lock has it as waiting, and the files lack or changed it: it is recorded as sms.by has it."""
     older.sms_by.script("getSMSMessages", _list(*_names(older)))
     _CHANGES[change](older)
     found = _due(older, ExitCode.REFUSED if change == "changed" else ExitCode.DONE)
@@ -135,7 +135,7 @@ def test_approval_does_not_lapse_without_the_list(older: Shop, change: str) -> N
 
 
 def test_list_that_shows_nothing_is_not_believed(older: Shop) -> None:
-    """It is of another account, or not complete: what it lacks may have been sent all the same."""
+    """It may be incomplete, or of another account: what it lacks may have been sent."""
     other = f"  - {{name: staff, text: Closed, recipients: ['{PHONES[4]}']}}\n"
     older.write("now.yaml", f"version: 1\ncampaign: now\nmailings:\n{other}")
     assert apply_plan(_request(older)).exit_code is ExitCode.DONE
@@ -160,7 +160,7 @@ def test_replaced_revision_that_was_sent_is_not_withdrawn(older: Shop, time: str
 
 @pytest.mark.parametrize("time", ["2026-12-01T18:00:00", "2026-12-01T12:40:00"], ids=["held", "sent"])
 def test_revision_replaces_nothing_that_is_unknown(older: Shop, time: str) -> None:
-    """Listed in part since the plan was made: nothing is approved or sent until a user has looked."""
+    """It was listed in part after the plan was made: nothing is approved or sent until a user has looked."""
     older.clock.sleep(1.1 * _HOUR)
     release = ", release: {before: 1h, at_latest: 5m}"
     _write(older, text="Better", more=f", revision: 2, schedule_time: {time}{release}")

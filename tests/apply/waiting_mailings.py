@@ -44,7 +44,7 @@ def state(shop: Shop, name: str) -> EntryState:
 
 
 def waiting_shop(folder: Path) -> Shop:
-    """A shop whose mailings may wait: their windows open an hour before their time, and close half an hour before."""
+    """A shop whose mailings wait for a window, from an hour to half an hour before their time."""
     shop = Shop(folder, clock=VirtualClock())
     shop.configure(price="{currency: BYN, per_part: 1}", release="{before: 1h, at_latest: 30m}")
     shop.sms_by.script("sendBulkSms", ACCEPTED)

@@ -30,7 +30,7 @@ _FLAGS = (
 
 @pytest.fixture(scope="session")
 def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    """One Chromium for all tests: to start one takes longer than most of them."""
+    """One Chromium for all tests, because starting one takes longer than most of them."""
     selenium = pytest.importorskip("selenium.webdriver", reason="the tests of pages need selenium")
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if browser is None or driver is None:
@@ -50,7 +50,7 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 def show(
     chrome: Chrome, address: str, size: tuple[int, int], scheme: str = "light", *, is_phone: bool = False
 ) -> None:
-    """Open a page anew on a screen of that size, in a color scheme of the system."""
+    """Open a page on a screen of this size, in a color scheme of the system."""
     width, height = size
     screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone}
     chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)

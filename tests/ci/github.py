@@ -1,6 +1,6 @@
 """A `gh` for the script of the action: GitHub as files of a test, which this process reads and writes.
 
-Its program is a shell script that only asks: it runs hundreds of times, and Python would start ten times as slowly.
+Its program is a shell script that asks this process: it runs hundreds of times, and Python takes ten times as long to start.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def test_identity_covers_who_gets_which_text() -> None:
     [("vip.csv", ".csv", False), ("VIP.CSV.AGE", ".csv", True), ("a.jsonl.age", ".jsonl", True), ("a.age", "", True)],
 )  # fmt: skip
 def test_suffix_of_an_encrypted_list_is_that_inside(name: str, suffix: str, is_encrypted: bool) -> None:
-    """`.age` says how it is kept, not how it is written."""
+    """`.age` says that it is encrypted, not what format it has."""
     assert (_file(name).suffix, _file(name).is_encrypted) == (suffix, is_encrypted)
 
 

@@ -149,7 +149,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 @contextmanager
 def running_sandbox(folder: Path) -> Iterator[str]:
-    """Run `smsby-deploy sandbox`, the command itself, on a free port while the block runs; gives its URL."""
+    """Run `smsby-deploy sandbox`, the command itself, on a free port while the block runs; yields its URL."""
     forked = Forked(("sandbox", "--port", "0", "--delay", "0"), folder, os.environ)
     try:
         yield forked.first_line().rstrip("/")

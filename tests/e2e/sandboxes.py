@@ -1,4 +1,4 @@
-"""Sandboxes for tests, all of them in one process beside this one: a process for each would cost more than most tests.
+"""Sandboxes for tests, all in one other process: to start one for each would take longer than most tests.
 
 Each has an account, a port and threads of its own. tests/docs run the command `sandbox`.
 """
@@ -19,14 +19,14 @@ from tests.e2e.forked import SERVER
 
 @contextmanager
 def new_sandbox() -> Iterator[str]:
-    """Run an empty, strict sandbox that delivers at once while the block runs; gives its URL."""
-    with Client(_house()) as wire:
+    """Run an empty, strict sandbox that delivers at once while the block runs; yields its URL."""
+    with Client(_server_address()) as wire:
         yield str(wire.recv())
 
 
 @cache
-def _house() -> str:
-    """The address of the process, which lives as long as this one."""
+def _server_address() -> str:
+    """Start the process, which lives as long as this one, and return its address."""
     here, there = SERVER.Pipe()
     SERVER.Process(target=_serve, args=(there,), daemon=True).start()
     there.close()

@@ -36,9 +36,8 @@ from tests.e2e.trial import (
     unknown,
 )
 
-# Each sends at least three requests. A run of a plan file is gone on with by the same file and without one, in turn, so only
-# one case without is needed. One with a single request is only needed with a plan file, which such a run cannot leave half
-# sent.
+# Each sends at least three requests. A crashed run of a plan file is continued with and without the file, in turn, so one
+# case without a file is enough. A single request is tried only with a plan file, since such a run cannot leave it half sent.
 _SIZES = {"bulk": 3, "list": 2, "single": 2, "upload": 2}
 CASES = [Case(via, size, plan_file=True) for via, size in _SIZES.items()]
 CASES.append(Case("bulk", 3, plan_file=False))

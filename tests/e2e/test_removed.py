@@ -1,4 +1,4 @@
-"""What is removed from the files after it was approved, or between two of its waves, and with an older lock."""
+"""Mailings that are removed from the files after their approval, or between two waves, also with an older lock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.e2e.conftest import Result, Shop
 from tests.e2e.forked import CLOCK_AHEAD
 from tests.e2e.trial import PHONES
 
-_NOW = datetime.now(UTC)  # noqa: TID251  # the runs have the real clock, or are ahead of it
+_NOW = datetime.now(UTC)  # noqa: TID251  # the commands use the real clock, or one that is ahead of it
 _TIME = (_NOW + timedelta(days=2)).replace(microsecond=0, second=0)
 _OPEN = 40 * 3600.0
 _HEAD = f"version: 1\ncampaign: sale\nalphaname: MyShop\nschedule_time: {_TIME:%Y-%m-%dT%H:%M:%S}Z\n"
@@ -37,7 +37,7 @@ def _state(shop: Shop) -> str:
 @pytest.mark.parametrize("change", ["removed", "cancelled", "changed"])
 @pytest.mark.parametrize("way", _WAYS)
 def test_older_lock_withdraws_nothing_that_was_sent(shop: Shop, way: str, change: str) -> None:
-    """By it the mailing waits, but sms.by lists it: it is recorded, or unknown if the list does not prove all of it."""
+    """It has the mailing as waiting, but sms.by lists it: it is recorded, or unknown if the list does not prove all."""
     shop.write("sale.yaml", _CAMPAIGN.format(_WAYS[way]))
     assert shop.run("apply", "--auto-approve").code == 0
     older = (shop.root / "smsby.lock.json").read_text()
@@ -123,7 +123,7 @@ def test_removed_mailing_with_waves_is_ended_or_restored(begun: Shop) -> None:
 
 
 def test_removed_mailing_with_an_older_lock_is_unknown(begun: Shop) -> None:
-    """A wave that was sent since is listed: it is recorded, and of the last wave nothing is said that is not known."""
+    """A wave that was sent since then is listed and recorded; the last wave is unknown."""
     older = (begun.root / "smsby.lock.json").read_text()
     assert _ahead(begun, "apply", "--due").code == 0
     begun.write("smsby.lock.json", older)

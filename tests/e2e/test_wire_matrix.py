@@ -100,7 +100,7 @@ def test_broken_request_sends_nothing_twice(shop: Shop, fault: Fault) -> None:
         _settle(shop, case, project, done, took=fault.when == "after")
 
 
-# What they mean depends on the request: whether its answer has a proof, and what an error of it says.
+# Modes that mean something else for each request: whether its answer has a proof, and what its error says.
 _OWN_MEANING = ("no-proof", "incomplete", "error")
 
 
@@ -110,7 +110,7 @@ def means_its_own(fault: Fault) -> bool:
 
 
 def steps(fault: Fault, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Which of the named requests of a list mailing fail; one of them if the fault means the same as another."""
+    """The requests of a list mailing that fail in turn; only one if the fault means the same as another."""
     # A confirmation has no proof except the answer, and changes a mailing that is already listed, so nothing can lag.
     if fault.mode == "no-proof" or "also" in fault.more:
         names = tuple(name for name in names if name != "confirm")

@@ -1,4 +1,4 @@
-"""Locks with anything in them that a lock may have."""
+"""Generated locks, with everything that a lock can have."""
 
 from __future__ import annotations
 

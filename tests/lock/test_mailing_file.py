@@ -15,7 +15,7 @@ from tests.lock.generated import long_lock
 
 @pytest.mark.parametrize("writes", [0, 5, 1000], ids=["none", "some", "all"])
 def test_read_lock_of_many_mailings_is_the_same(writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long one is kept on the disk, and in memory if that has no room for it, or no room any more."""
+    """A long lock is kept on the disk, or in memory once the disk has no room for it."""
     room = iter(range(writes))
 
     def find_room(handle: int) -> SimpleNamespace:

@@ -11,10 +11,7 @@ from hypothesis import strategies as st
 
 from smsby_deploy.lock.entry_json import read_entry
 from smsby_deploy.lock.json_text import indent_mailings
-from smsby_deploy.lock.records import (
-    Entry,
-    Lock,
-)
+from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.lock.serialization import read_lock, write_lock
 from smsby_deploy.lock.stored_mailings import (
     StoredMailings,
@@ -109,7 +106,7 @@ def test_find_misses_nothing(lock: Lock) -> None:
 
 
 def test_read_lock_decodes_what_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And that once."""
+    """And only once."""
     lock = read_lock(write_lock(long_lock(300)), "lock")
     decoded: list[dict[str, object]] = []
 

@@ -1,4 +1,4 @@
-"""removed: which mailings without a file would have gone on, or may have been sent nevertheless."""
+"""removed: which mailings without a file had waves left, or were sent although they wait by the lock."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def _found(entry: Entry, remote: RemoteView | None, *addresses: str) -> list[str
     ids=["waits, offline", "waits, not listed", "was sent", "does not wait"],
 )
 def test_removed_mailing_is_no_problem(entry: Entry, remote: RemoteView | None) -> None:
-    """Who removes a mailing that waits wants it not to be sent."""
+    """A user removes a mailing that waits so that it is not sent."""
     assert _found(entry, remote) == []
 
 
 def test_removed_mailing_that_is_listed_was_handed_over() -> None:
-    """The lock is older than that; a mailing that the files have is judged by its action."""
+    """So the lock is older; mailings that the files still have are left to their actions."""
     (message,) = _found(_WAITING, _listed(0))
     assert "removed from the files" in message
     assert "sale/vip" in message

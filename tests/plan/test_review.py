@@ -136,7 +136,7 @@ def test_base_counts_who_joined_and_left(tmp_path: Path) -> None:
 
 
 def test_plan_is_compared_only_with_what_a_saved_one_selects(tmp_path: Path) -> None:
-    """The lock has entries of mailings that a saved plan of one mailing leaves out; they are no difference."""
+    """Mailings of the lock that the saved plan leaves out are no difference."""
     folder = _write_project(tmp_path / "shop", _ROWS)
     loaded = load_project(folder, {})
     lock = Lock("shop", mailings={one: entry(ChunkState.ACCEPTED) for one in ("sale/vip", "sale/all")})

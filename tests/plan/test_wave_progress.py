@@ -121,7 +121,7 @@ def test_figures_add_up() -> None:
 
 
 def test_times_are_shown_in_the_zone_of_the_mailing() -> None:
-    """When it is judged, until when, and since when a go is too old: none of them in UTC."""
+    """Not in UTC: when the verdict is due, until when it is asked for, and when it expired."""
     zone = ZoneInfo("Europe/Minsk")
     entry = _entry((1, A), (2, P), ago=_HOUR / 2)
     early = recorded_progress(entry, _STEPS, _NOW, zone)
@@ -141,7 +141,7 @@ def test_times_are_shown_in_the_zone_of_the_mailing() -> None:
     ],
 )
 def test_removed_mailing_names_its_other_waves(waves: tuple[tuple[int, ChunkState], ...], says: str) -> None:
-    """With their recipients."""
+    """And how many recipients they have."""
     entry = _entry(*waves)
     assert says in why_removed(entry, "sale/vip")
     assert would_go_on(entry)

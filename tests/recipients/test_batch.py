@@ -1,4 +1,4 @@
-"""batch: which column a variable of a template is, and batches of some recipients."""
+"""batch: which column a template variable reads, and batches of some of the recipients."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], object]] = {
 
 
 def _commands_for(name: str, names: Iterable[str]) -> list[list[str]]:
-    """Two commands for every forgery, and three of the others in turn: all of them read the lock in one way."""
+    """Two commands for every forgery, and three of the others in turn: all read the lock the same way."""
     turn = 3 * list(names).index(name)
     others = [command for command in COMMANDS if command not in _ALWAYS]
     return [*_ALWAYS, *(others[(turn + more) % len(others)] for more in range(3))]
