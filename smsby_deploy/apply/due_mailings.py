@@ -16,14 +16,8 @@ from smsby_deploy.lock.stored_mailings import find
 from smsby_deploy.plan.chunks import hash_content, hash_former_content
 from smsby_deploy.plan.gone import read_own_content
 from smsby_deploy.plan.selection import removed_from, selector
-from smsby_deploy.plan.wave_progress import (
-    Gate,
-    has_later_wave,
-    plan_of,
-    recorded_progress,
-    why_stopped,
-    would_go_on,
-)
+from smsby_deploy.plan.wave_progress import Gate, has_later_wave, plan_of, recorded_progress, would_go_on
+from smsby_deploy.plan.wave_reasons import why_stopped
 from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.texts.template import is_personal
 

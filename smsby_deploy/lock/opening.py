@@ -1,4 +1,4 @@
-"""Opening a lock at its place, and copying it to another place.
+"""Opening a lock at its place.
 
 Apart from `places`, so that code which only names a place loads no lock. A store is imported when a lock is opened in it.
 """
@@ -9,12 +9,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smsby_deploy.errors import LockHeld, Refused, SmsbyDeployError, UsageError
+from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.lock.places import GitPlace, LockPlace, PostgresPlace, SharedPlace
 
 if TYPE_CHECKING:
     from smsby_deploy.lock.lease import SharedStore
-    from smsby_deploy.lock.records import Lock
     from smsby_deploy.lock.store import LockStore
 
 
@@ -35,44 +34,6 @@ def open_lock_at(place: LockPlace, project: str, root: Path) -> LockStore:
 
     shared = _open_shared(place.shared, f"{project}.{place.environment}", root)
     return SharedLockStore(place.path, project, place.environment, shared=shared, clock=SystemClock())
-
-
-def copy_lock(source: LockStore, target: LockStore, command: str) -> Lock:
-    """Make the lock at `target` that at `source`, and return it.
-
-    Raises:
-        UsageError: `source` records nothing.
-        LockHeld: another run uses one of them.
-        Refused: `target` has another lock, or a newer version of this one.
-    """
-    from smsby_deploy.lock.archive import archive_content
-
-    running = source.read_running()
-    if running is not None:
-        raise LockHeld(f"another run holds the lock: {running.holder}", hint="wait until it has ended")
-    lock = source.read()
-    if lock.lineage is None:
-        raise UsageError("there is no lock to copy", hint="the first apply creates it")
-    with target.held(command=command) as held:
-        there = held.lock
-        if there.lineage not in (None, lock.lineage):
-            raise Refused(
-                "another lock is there, which records other sends",
-                hint="choose another place; the two cannot be merged",
-            )
-        if there.serial > lock.serial:
-            raise Refused(
-                f"a newer version of this lock is there: serial {there.serial}, not {lock.serial}",
-                hint="copy it the other way round",
-            )
-        if there.serial == lock.serial and there != lock:
-            raise Refused(
-                f"both locks are serial {lock.serial} and record different sends",
-                hint="both were used since they were one; choose another place, they cannot be merged",
-            )
-        target.put_archive(archive_content(lock))
-        target.replace(lock)
-    return lock
 
 
 def _open_shared(place: SharedPlace, key: str, root: Path) -> SharedStore:

@@ -12,6 +12,7 @@ from smsby_deploy.output.translation import ENGLISH, Translator
 
 COMMENT_BYTES = 65_536  # GitHub's limit of a comment on a pull request
 _NOTICE_BYTES = 1_000  # kept free for the line that says what was left out
+_MAX_TEXT = 600  # characters of a reason or a message
 # Characters that mean something within a line; our texts never start one.
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
 _JOINER = "\u2060"  # invisible; it breaks up mentions, references, emoji names and URLs
@@ -30,6 +31,12 @@ def escape(text: str) -> str:
     """
     inert = _ACTIVE.sub(_JOINER, safe_line(text))
     return _escape_html(_SPECIAL.sub(r"\\\1", inert))
+
+
+def clip(text: str) -> str:
+    """Return a reason or message as a safe line of at most 600 characters."""
+    line = safe_line(text)  # masked before it is cut: half a phone number could not be recognized
+    return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
 
 
 def preformatted(text: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from smsby_deploy.lock.places import PRODUCTION
-from smsby_deploy.output.markdown import COMMENT_BYTES, Piece, code, escape, fit, table_row
+from smsby_deploy.output.markdown import COMMENT_BYTES, Piece, clip, code, escape, fit, table_row
 from smsby_deploy.output.plan_details import (
     audience_section,
     chunks_section,
@@ -39,7 +39,6 @@ from smsby_deploy.output.plan_words import (
     verdict_text,
 )
 from smsby_deploy.output.problems_text import help_line, problem_help
-from smsby_deploy.output.terminal import clip
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.output.values import delivery_texts, local_and_utc, span_text
 from smsby_deploy.plan.base_changes import LOCK_CHANGED

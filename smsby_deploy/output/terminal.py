@@ -25,7 +25,6 @@ _COMMAND = r"(?m)^([^\S\n]*):(?=:)|#(?=#\w*\[)"
 _UNSAFE_JSON = rf"[{BEYOND_C0}]|#(?=#\w*\[)"
 # A spreadsheet looks behind quotes and blanks; some also take the full-width signs.
 _FORMULA = r"""[\s"']*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r]"""
-_MAX_TEXT = 600  # characters of a reason or a message
 
 
 class _Stdout(io.FileIO):
@@ -139,12 +138,6 @@ def safe_line(text: str) -> str:
     from smsby_deploy.privacy import mask_phones  # --help needs no module for secrets
 
     return mask_phones(clean(text))
-
-
-def clip(text: str) -> str:
-    """Return a reason or message as a safe line of at most 600 characters."""
-    line = safe_line(text)  # masked before it is cut: half a phone number could not be recognized
-    return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
 
 
 def break_commands(text: str, *, colon: str = ": ", hash_sign: str = "# ") -> str:

@@ -1,4 +1,4 @@
-"""What became of the tests of mailings, and the texts to accept."""
+"""The results of the mailings' own tests, and the actual texts that `test --accept` writes into them."""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState, Entry, EntryS
 from smsby_deploy.lock.stored_mailings import find, read_some
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.scheduled import listed_and_taken_back
-from smsby_deploy.plan.wave_progress import why_removed, would_go_on
+from smsby_deploy.plan.wave_progress import would_go_on
+from smsby_deploy.plan.wave_reasons import why_removed
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.wording import sentence
 

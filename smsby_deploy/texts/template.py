@@ -1,4 +1,4 @@
-"""Templates, compiled once and rendered for batches of recipients.
+"""Templates, as `compiler` makes them, rendered for batches of recipients.
 
 A recipient's own text is used instead of the template.
 """
