@@ -142,7 +142,7 @@ class FilesChanged(Exception):
 
 
 def read_suppressed(project: Project, capped: PhoneSet | None) -> PhoneSet:
-    """Return who gets nothing: the present opt-outs, and those who would get too many messages.
+    """Return the phones that get nothing: present opt-outs, and those over the contact cap.
 
     Raises:
         FilesChanged: they cannot be read, and without them nothing may be sent.

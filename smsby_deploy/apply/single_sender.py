@@ -278,7 +278,7 @@ class SingleSender:
     # --- messages --------------------------------------------------------------------------------------------------
 
     def _prepare(self, sending: _Sending, chunk: Chunk) -> None:
-        """Leave out who gets nothing, and make the message.
+        """Leave out the recipients who get nothing, and make the message.
 
         If that fails, stop the mailing.
         """

@@ -135,9 +135,9 @@ def _notify(context: Context, project: Project, result: ApplyResult, *, is_due: 
 def _notify_of_failure(
     context: Context, project: Project, error: SmsbyDeployError, *, is_due: bool, is_asked: bool
 ) -> None:
-    """Notify of an apply without a result.
+    """Notify of an apply that ended without a result.
 
-    Not if it runs every few minutes, or if a person was asked, who sees it.
+    Except if it runs every few minutes, or at a terminal where the user sees the error, and no outcome is unknown.
     """
     if project.notify and (isinstance(error, OutcomeUnknown) or not (is_due or is_asked)):
         from smsby_deploy.output.notifications import failed_apply_notification

@@ -21,7 +21,7 @@ from smsby_deploy.lock.records import (
 )
 
 DECLARED_UNSENT_ERROR = "said not to be sent"
-_OPTIONAL_DIGESTS = ("text_digest", "recipients_digest", "own_digest")  # absent from locks of before
+_OPTIONAL_DIGESTS = ("text_digest", "recipients_digest", "own_digest")  # absent from older locks
 
 
 def entry_document(entry: Entry) -> dict[str, Any]:

@@ -195,7 +195,7 @@ def _archive(lock: Lock, event: Event) -> Lock:
 
 def _move(lock: Lock, event: Event) -> Lock:
     address = event["address"]
-    # In locks of before `declared`, only the address and the time say that a user settled a chunk.
+    # In locks older than `declared`, only the address and the time say that a user settled a chunk.
     settled_at = {one.at for one in lock.resolutions if one.address == address}
     entry = _declared(lock.mailings[address], settled_at)
     moved = replace(entry, earlier=tuple(_declared(one, settled_at) for one in entry.earlier))

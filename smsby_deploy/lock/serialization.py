@@ -26,11 +26,7 @@ FORMAT = "smsby-lock"
 VERSION = 1
 
 
-_BINDING = (
-    "environment",
-    "service",
-    "account",
-)  # absent from locks of before, and from those bound to nothing
+_BINDING = ("environment", "service", "account")  # absent from older locks, and from those bound to nothing
 
 
 # Absent from locks without a digest key, or without an archive.

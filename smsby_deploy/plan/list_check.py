@@ -110,7 +110,7 @@ class _Window:
 
     def __init__(self, lock: Lock, first: datetime, last: datetime) -> None:
         self._first, self._last = first, last
-        # Locks of before `declared` have only the history of manual changes.
+        # Locks older than `declared` have only the history of manual changes.
         self._settled = {(resolution.address, resolution.at) for resolution in lock.resolutions}
         bound = [datetime.fromisoformat(one.at) for one in lock.resolutions if one.address == EVERY_MAILING]
         if bound:

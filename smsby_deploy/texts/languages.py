@@ -102,7 +102,7 @@ class LanguageTemplates(Template):
         return RenderedBatch([next(rendered[language]) for language in languages], problems, self.replaced)
 
     def find_problems(self, address: str, rows_file: str) -> Iterator[Problem]:
-        """Yield a note on those who get the text of the default.
+        """Yield a note on the recipients who get the text of the default.
 
         If no row has the column, it is an error instead.
         """
