@@ -16,7 +16,7 @@ from smsby_deploy.lock.stored_mailings import find
 from smsby_deploy.plan.chunks import hash_content, hash_former_content
 from smsby_deploy.plan.gone import read_own_content
 from smsby_deploy.plan.selection import removed_from, selector
-from smsby_deploy.plan.wave_progress import Gate, has_later_wave, plan_of, recorded_progress, would_go_on
+from smsby_deploy.plan.wave_progress import Gate, has_later_wave, plan_of, recorded_progress
 from smsby_deploy.plan.wave_reasons import why_stopped
 from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.texts.template import is_personal
@@ -74,7 +74,7 @@ class DueMailings:
     suspect: they are not due yet, and seem to have changed in the files
     to_judge: they are sent in waves, and the last one has no verdict yet
     stopped: why nothing more of them is sent, by the verdict about their last wave
-    cut_off: they are no longer in the files, and some of their waves were not sent
+    cut_off: they are no longer in the files, and some of their waves were not sent, as far as is known
     """
 
     due: dict[str, list[str]] = field(default_factory=dict)
@@ -102,7 +102,7 @@ def sort_mailings(request: ApplyRequest, loaded: LoadedProject, lock: Lock, now:
         if address in cancelled or is_removed:
             if not entry.may_have_reached:
                 found.removed.append(address)
-            elif is_removed and would_go_on(entry):
+            elif is_removed and has_later_wave(entry):
                 found.cut_off.append(address)
         elif has_later_wave(entry):
             _sort_wave(found, address, entry, mailing, now)

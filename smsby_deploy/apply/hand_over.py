@@ -29,19 +29,21 @@ from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.guardrails import find_closed_hours
+from smsby_deploy.plan.list_check import is_mailing_shown
 from smsby_deploy.plan.model import LockStamp, Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL, measure_files
 from smsby_deploy.plan.reasons import changed_since_approval, not_handed_over
-from smsby_deploy.plan.removed import REMOVED, is_outdated
+from smsby_deploy.plan.removed import REMOVED
 from smsby_deploy.plan.scheduled import listed_and_taken_back
 from smsby_deploy.plan.selection import problems_in, select_mailings
-from smsby_deploy.plan.wave_progress import count_unsent, has_later_wave, plan_of
+from smsby_deploy.plan.wave_progress import count_unsent, has_later_wave, plan_of, would_go_on
 from smsby_deploy.plan.wave_reasons import why_no_verdict, why_removed, why_stopped
 from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.wording import sentence
 
 _CHANGED = sentence("it has changed since it was approved")
+_OVER = sentence("its window is over")
 
 
 def hand_over(request: ApplyRequest) -> ApplyResult:
@@ -108,18 +110,30 @@ class _HandOver:
         return self._result()
 
     def _adopt(self, addresses: Sequence[str]) -> list[str]:
-        """Record those that sms.by lists though this lock has them as waiting; return the others."""
-        lock, in_files = self.held.lock, {mailing.address for mailing in self.loaded.project.mailings}
-        if in_files.isdisjoint(addresses):
-            return [*addresses]
+        """Record those that sms.by lists though this lock has them as waiting; return the others.
+
+        A plan finds out what it has of them, by their files. What it cannot prove is unknown: a listed message says of no
+        phone that it was sent to.
+        """
+        if not addresses:
+            return []
+        lock, in_files = self.held.lock, by_address(self.loaded)
         try:
-            listed = self.recent.read(lock).own
+            remote = self.recent.read(lock)
         except (Refused, SmsbyUnavailable, ApiError):  # they were missed, as far as is known
             return [*addresses]
-        found = [one for one in addresses if (one, lock.mailings[one].revision) in listed and one in in_files]
-        if found:
-            self._hand_over(found)
-        return [one for one in addresses if one not in found]
+        listed = [one for one in addresses if is_mailing_shown(lock.scope, one, lock.mailings[one], remote)]
+        doubted = [one for one in listed if one not in in_files or lock.mailings[one].transport == "single"]
+        if doubted:
+            with self._recording() as recorder:
+                for address in doubted:
+                    record_listed(recorder, address, remote)
+        if planned := [one for one in listed if one in in_files]:
+            self._hand_over(planned)
+        for address in listed:
+            if address not in in_files:
+                self._report_listed(address, _OVER)
+        return [one for one in addresses if one not in listed]
 
     def _report_cut_off(self, addresses: Sequence[str]) -> None:
         """Report which waves of removed mailings are not sent; record what an outdated lock lacks."""
@@ -130,18 +144,16 @@ class _HandOver:
         except (Refused, SmsbyUnavailable, ApiError) as error:
             self._fail(addresses, error)
             return
+        with self._recording() as recorder:
+            for address in addresses:
+                note_found(recorder, address, remote)
         mailings = self.held.lock.mailings
-        outdated = [one for one in addresses if is_outdated(mailings[one], remote)]
-        if outdated:
-            with self._recording() as recorder:
-                for address in outdated:
-                    note_found(recorder, address, remote)
         for address in addresses:
-            if address in outdated:
-                self._report_listed(address, REMOVED)
-            else:
+            if would_go_on(mailings[address]):
                 why = with_code(ReasonCode.WAVE, why_removed(mailings[address], address))
                 self._skip(address, why, ExitCode.REFUSED)
+            else:
+                self._report_listed(address, REMOVED)
 
     def _judge_waves(self, found: DueMailings) -> None:
         """Judge the last waves; the next wave of a mailing whose verdict is "go" is due."""
@@ -229,8 +241,10 @@ class _HandOver:
         self.recent.forget()
         self.parts.append(part)
         for one in part.mailings:
-            outcome = self._outcome(one.address) if one.address in listed else one.outcome
-            self.mailings.append(replace(one, outcome=outcome, has_lapsed=one.address in lapsed))
+            if one.address in listed:
+                self._report_listed(one.address, _CHANGED)
+            else:
+                self.mailings.append(replace(one, has_lapsed=one.address in lapsed))
         self.codes.add(part.exit_code)
 
     def _take_back(self, addresses: Sequence[str], reason: str, why: str, code: ExitCode | None) -> None:

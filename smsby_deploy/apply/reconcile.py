@@ -12,7 +12,7 @@ from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkRecord, ChunkState
-from smsby_deploy.plan.list_check import is_shown
+from smsby_deploy.plan.list_check import is_mailing_shown
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.smsby.parsers import is_draft
@@ -162,12 +162,14 @@ def note_found(
 ) -> None:
     """Record what `remote` proves about the recorded chunks of `address`.
 
-    Chunks in a state of `skip` stay as they are.
+    Chunks in a state of `skip` stay as they are. What is in doubt is recorded first: after a crash in between, the list
+    still shows why.
     """
     entry = recorder.lock.mailings.get(address)
     if entry is None:
         return
-    for index, (chunk, state) in enumerate(zip(entry.chunks, merge_entry(entry, remote), strict=True)):
+    found = enumerate(zip(entry.chunks, merge_entry(entry, remote), strict=True))
+    for index, (chunk, state) in sorted(found, key=lambda one: one[1][1] is not ChunkState.UNKNOWN):
         if (
             state is chunk.state
             or chunk.state in skip
@@ -190,16 +192,18 @@ def note_found(
 def record_listed(recorder: Recorder, address: str, remote: RemoteView) -> bool:
     """Record what sms.by has of a mailing that waits; return whether it has anything.
 
-    If it lists only a part, or a name that may belong to another mailing, the other chunks are unknown.
+    If it lists only a part, another fingerprint, or a name that may belong to another mailing, the other chunks are
+    unknown; that is recorded first, as in note_found.
     """
     scope, entry = recorder.lock.scope, recorder.lock.mailings[address]
-    if not any(is_shown(scope, address, entry, chunk, remote) for chunk in entry.chunks):
+    if not is_mailing_shown(scope, address, entry, remote):
         return False
-    note_found(recorder, address, remote)
-    for index, chunk in enumerate(recorder.lock.mailings[address].chunks):
-        if chunk.state in SURELY_NOT_SENT:
+    for index, chunk in enumerate(entry.chunks):
+        is_proven = chunk.fingerprint in remote.by_fingerprint and entry.transport != "single"
+        if chunk.state in SURELY_NOT_SENT and not is_proven:
             error = "sms.by lists the mailing, but the lock had it as waiting"
             recorder.note((address, index), ChunkState.UNKNOWN, error=error)
+    note_found(recorder, address, remote)
     return True
 
 

@@ -54,6 +54,8 @@ class RemoteCheck:
                 if not _is_adoptable(run.action, remote):
                     continue
                 self._adopt(mailing, run.action, remote)
+            elif entry.revision == mailing.revision and _was_replaced(entry, run.action, remote):
+                self._adopt(mailing, run.action, remote)
             else:
                 self._look_again(mailing, run.action, remote)
                 self._reconciler.look_at_confirmations(mailing.address)
@@ -109,7 +111,7 @@ class RemoteCheck:
             self._runs[address].stop(_SENT_ELSEWHERE)
 
     def replace_waiting(self, mailing: Mailing) -> bool:
-        """Record what sms.by has of an earlier revision that waits, before this one replaces it.
+        """Record what sms.by has of other content that waits, before this one replaces it.
 
         Returns:
             whether this one may be approved or sent.
@@ -118,10 +120,13 @@ class RemoteCheck:
             StopSending: sms.by could not be asked.
         """
         address, entry = mailing.address, self._recorder.lock.mailings.get(mailing.address)
-        if entry is None or entry.state is not EntryState.WAITING or entry.revision == mailing.revision:
+        action = self._runs[address].action
+        if entry is None or entry.state is not EntryState.WAITING or _has_chunks(entry, action):
             return True
-        record_listed(self._recorder, address, self._reconciler.read_recent())
-        if not self._recorder.lock.mailings[address].has_unknown:
+        remote = self._reconciler.read_recent()
+        if _was_replaced(entry, action, remote) or not record_listed(self._recorder, address, remote):
+            return True
+        if entry.revision != mailing.revision and not self._recorder.lock.mailings[address].has_unknown:
             return True
         self._runs[address].stop(f"unknown: {_SENT_ELSEWHERE}", ExitCode.OUTCOME_UNKNOWN)
         return False
@@ -153,6 +158,8 @@ class RemoteCheck:
         if is_recorded_singly(entry, mailing.revision, marks):
             is_new = False  # its messages may have been made
         if not is_new:
+            if entry is not None and entry.state is EntryState.WAITING:  # no request of it is known
+                record_listed(self._recorder, mailing.address, remote)
             self._look_again(mailing, action, remote)
         elif any(mark in remote.by_fingerprint for mark in marks) and not self._is_sent_again(entry):
             self._adopt(mailing, action, remote)
@@ -176,6 +183,21 @@ class RemoteCheck:
             self._singles.look_again(mailing, action, remote)
         else:
             note_found(self._recorder, mailing.address, remote)
+
+
+def _was_replaced(entry: Entry, action: Action, remote: RemoteView) -> bool:
+    """Whether sms.by has the mailing as planned, and nothing of what the lock has instead.
+
+    The lock is older: it has other content or recipients, which were not sent.
+    """
+    recorded, planned = ({one.fingerprint for one in chunks} for chunks in (entry.chunks, action.chunks))
+    listed = remote.by_fingerprint.keys()
+    return not entry.may_have_reached and recorded.isdisjoint(listed) and not planned.isdisjoint(listed)
+
+
+def _has_chunks(entry: Entry, action: Action) -> bool:
+    """Whether these are the recorded chunks of a mailing."""
+    return [one.fingerprint for one in entry.chunks] == [one.fingerprint for one in action.chunks]
 
 
 def _is_adoptable(action: Action, remote: RemoteView) -> bool:

@@ -94,7 +94,8 @@ class SingleReconciler:
             if record.state not in DONE
         ]
         is_older = any(comparison.shows_older_lock for comparison in comparisons)
-        for comparison in comparisons:
+        # What is in doubt is recorded first: after a crash in between, the others still show why.
+        for comparison in sorted(comparisons, key=lambda one: one.shows_older_lock):
             self._record(mailing, comparison, is_older=is_older)
 
     def _record(self, mailing: Mailing, comparison: _Comparison, *, is_older: bool) -> None:

@@ -171,6 +171,15 @@ def is_shown(project: str, address: str, entry: Entry, chunk: ChunkRecord, remot
     )
 
 
+def is_mailing_shown(project: str, address: str, entry: Entry, remote: RemoteView) -> bool:
+    """Whether the list shows something of a revision.
+
+    That may have other content or recipients than those recorded.
+    """
+    is_own = (address, entry.revision) in remote.own
+    return is_own or any(is_shown(project, address, entry, chunk, remote) for chunk in entry.chunks)
+
+
 def find_missing(
     check: ListCheck, addresses: Iterable[str], locations: dict[str, Location], now: datetime
 ) -> Iterator[Problem]:

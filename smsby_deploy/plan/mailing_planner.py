@@ -189,7 +189,9 @@ class MailingPlanner:
             planned = Planned(desired, sender, here.contact_list)
             if sent_as := self.sent.find_renamed(planned):
                 return block(ReasonCode.COLLISION, collision_reasons.renamed(here, sent_as))
-            if listed := self.sent.find_listed(self.project.scope, desired, self.remote):
+            marks = () if self.remote is None else self.remote.by_fingerprint.keys()  # kept by lock move
+            is_own = any(mark in marks for mark in desired.fingerprints)
+            if not is_own and (listed := self.sent.find_listed(self.project.scope, desired, self.remote)):
                 return block(ReasonCode.COLLISION, collision_reasons.listed_as(here, listed))
         if self.project.only_to is not None and here.contact_list is not None and decision.action in SENDING:
             return block(ReasonCode.GUARDRAIL, reasons.whole_list())

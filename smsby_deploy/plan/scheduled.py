@@ -279,8 +279,10 @@ def _what_became_of(entry: Entry | None) -> str:
 
 def _name(project: str, address: str, entry: Entry, index: int, remote: RemoteView | None) -> str:
     chunk = entry.chunks[index]
-    name = remote_name(project, address, entry.revision, index, len(entry.chunks), chunk.fingerprint)
     listed = remote.by_fingerprint.get(chunk.fingerprint) if remote is not None else None
+    name = remote_name(project, address, entry.revision, index, len(entry.chunks), chunk.fingerprint)
+    if listed is not None:  # perhaps under the address that it had before
+        name = listed.name
     number = chunk.message_id if listed is None else listed.id
     known = f" (id {number})" if number is not None else f" (uuid {chunk.uuid})" if chunk.uuid else ""
     return f"`{name}`{known}"

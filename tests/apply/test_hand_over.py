@@ -252,3 +252,20 @@ def test_hand_over_by_an_older_lock_records_what_is_listed(waiting: Shop) -> Non
     assert waiting.sms_by.changes() == ["sendBulkSms"]
     waiting.sms_by.script("getSMSMessages", OFFLINE)
     assert outcomes(hand_over(_request(waiting))) == {"b": "skipped"}
+
+
+def test_older_lock_sends_nothing_to_a_phone_without_a_delivery(waiting: Shop) -> None:
+    """Its message is listed, so it was handed over; that no delivery is reported yet proves nothing."""
+    waiting.sms_by.script("createSmsMessage", ok({"status": "new", "message_id": 50}))
+    waiting.sms_by.script("sendSMS", ok({"sms_id": 1, "status": "NEW"}))
+    waiting.sms_by.script("getSmsDeliveryList", ok({"result": []}))
+    approve(waiting, a=to(*PHONES[:2], more=", via: single"))
+    older = waiting.store.path.read_bytes()
+    _pass(waiting, HOUR)
+    assert outcomes(hand_over(_request(waiting))) == {"a": "sent"}
+    waiting.store.path.write_bytes(older)
+    name = waiting.sms_by.named("createSmsMessage")[0]["name"]
+    waiting.sms_by.script("getSMSMessages", ok([{"id": 50, "name": name, "status": "SENT"}]))
+    done = hand_over(_request(waiting))
+    assert (outcomes(done), done.exit_code) == ({"a": "unknown"}, ExitCode.OUTCOME_UNKNOWN)
+    assert len(waiting.sms_by.named("sendSMS")) == 2

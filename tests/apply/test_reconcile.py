@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.apply.reconcile import Reconciler, note_found
+from smsby_deploy.apply.reconcile import Reconciler, note_found, record_listed
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.events import fold
 from smsby_deploy.lock.records import ChunkState
+from smsby_deploy.plan.remote_state import merge_entry
 from smsby_deploy.smsby.parsers import (
     KeepMailing,
     ListInfo,
@@ -141,6 +143,19 @@ def test_reconciler_doubts_other_chunks_if_the_lock_was_wrong() -> None:
     sms_by.listed = lambda time: [_remote(world, 1)]
     note_found(world.recorder, "m/0", reconciler.read())
     assert world.states() == ["unknown", "accepted", "unknown"]
+
+
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_crash_at_an_older_lock_leaves_chunks_unknown(*, is_removed: bool) -> None:
+    """After each line of the journal, the next look at the list finds the same as without the crash."""
+    world, sms_by, reconciler = _world()
+    sms_by.listed = lambda time: [_remote(world)]
+    remote, before = reconciler.read(), world.recorder.lock
+    (record_listed if is_removed else note_found)(world.recorder, "m/0", remote)
+    assert world.states() == ["accepted", "unknown", "unknown"]
+    for written in range(len(world.held.lines) + 1):
+        entry = fold(before, world.held.lines[:written]).mailings["m/0"]
+        assert [*merge_entry(entry, remote)] == ["accepted", "unknown", "unknown"], written
 
 
 def test_reconciler_adopts_a_mailing_that_is_listed_in_part() -> None:

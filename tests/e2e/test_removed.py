@@ -68,6 +68,99 @@ def test_older_lock_withdraws_nothing_that_was_sent(shop: Shop, way: str, change
     assert _sends(shop) == sent
 
 
+_FRESH = "recipients: {file: vip.csv}, text: Hello, audience: fresh, expect_recipients: {max: 3}"
+
+
+def _older_lock(shop: Shop, campaign: str) -> str:
+    """Approve and hand over a campaign, and put the lock from before the hand-over back."""
+    shop.write("sale.yaml", campaign)
+    assert shop.run("apply", "--auto-approve").code == 0
+    older = (shop.root / "smsby.lock.json").read_text()
+    if "vip.csv" in campaign:
+        shop.write("vip.csv", "\n".join(["phone", *PHONES[:2]]))
+    _later(shop, "apply", "--due")
+    shop.write("smsby.lock.json", older)
+    return older
+
+
+def test_older_lock_of_another_audience_withdraws_nothing(shop: Shop) -> None:
+    """With a fresh audience sms.by lists another fingerprint: it is recorded by the files, or unknown without them."""
+    shop.write("vip.csv", f"phone\n{PHONES[0]}\n")
+    older = _older_lock(shop, _CAMPAIGN.format(_FRESH))
+    (shop.root / "sale.yaml").rename(shop.root / "kept")
+    (problem,) = _later(shop, "plan", "--format", "json").json["problems"]
+    assert (problem["code"], "lock resolve sale/vip" in problem["message"]) == ("REMOVED", True)
+    done = _later(shop, "apply", "--due", "--format", "json", code=6)
+    assert (done.json["mailings"][0]["outcome"], _state(shop)) == ("unknown", "unknown")
+    (shop.root / "kept").rename(shop.root / "sale.yaml")
+    shop.write("smsby.lock.json", older)
+    done = _later(shop, "apply", "--due", "--format", "json")
+    assert (done.json["mailings"][0]["outcome"], _state(shop)) == ("adopted", "complete")
+    assert (shop.lock()["mailings"]["sale/vip"]["recipients"], len(_sends(shop))) == (2, 1)
+
+
+@pytest.mark.parametrize("change", ["none", "moved", "broken"])
+@pytest.mark.parametrize("way", _WAYS)
+def test_older_lock_misses_nothing_after_the_window(shop: Shop, way: str, change: str) -> None:
+    """It is not called expired, under whatever address sms.by lists it."""
+    _older_lock(shop, _CAMPAIGN.format(_WAYS[way]))
+    sent, over = _sends(shop), {CLOCK_AHEAD: str(47.9 * 3600)}
+    if change == "moved":
+        shop.write("sale.yaml", _CAMPAIGN.format(_WAYS[way]).replace("vip", "best"))
+        assert shop.run("lock", "move", "sale/vip", "sale/best").code == 0
+    elif change == "broken":
+        shop.write("sale.yaml", "version: 1\ncampaign: [")
+    done = shop.run("apply", "--due", "--format", "json", env=over)
+    outcome = "unknown" if (way, change) == ("single", "broken") else "adopted"
+    code = 0 if way != "single" else 6 if outcome == "unknown" else 4  # unknown by its plan, and settled
+    assert (done.code, done.json["mailings"][0]["outcome"]) == (code, outcome)
+    (entry,) = shop.lock()["mailings"].values()
+    assert (entry["state"], _sends(shop)) == ("unknown" if outcome == "unknown" else "complete", sent)
+
+
+@pytest.mark.parametrize("change", ["text: Other", "text: Hello, revision: 2"])
+def test_older_lock_of_a_renamed_mailing_replaces_nothing(shop: Shop, change: str) -> None:
+    """Sent phone by phone, under the former name: what sms.by lists by its fingerprint is not approved once more."""
+    _older_lock(shop, _CAMPAIGN.format(_WAYS["single"]))
+    sent = _sends(shop)
+    shop.write(
+        "sale.yaml",
+        _CAMPAIGN.format(_WAYS["single"]).replace("vip", "best").replace("text: Hello", change),
+    )
+    assert shop.run("lock", "move", "sale/vip", "sale/best").code == 0
+    assert _later(shop, "apply", "--auto-approve", code=6).code == 6
+    assert (shop.lock()["mailings"]["sale/best"]["state"], _sends(shop)) == ("unknown", sent)
+
+
+def test_older_lock_of_a_renamed_mailing_sends_nothing(shop: Shop) -> None:
+    """Its deliveries say who got it, though sms.by lists it under the former name."""
+    _older_lock(shop, _CAMPAIGN.format(_WAYS["single"]))
+    sent = _sends(shop)
+    shop.write("sale.yaml", _CAMPAIGN.format(_WAYS["single"]).replace("vip", "best"))
+    assert shop.run("lock", "move", "sale/vip", "sale/best").code == 0
+    _later(shop, "apply", "--due")
+    assert (shop.lock()["mailings"]["sale/best"]["state"], _sends(shop)) == ("complete", sent)
+
+
+def test_mailing_is_deleted_under_its_name_in_the_account(shop: Shop) -> None:
+    """After lock move, a message names it as sms.by lists it."""
+    _older_lock(shop, _CAMPAIGN.format(_WAYS["bulk"]))
+    shop.write("sale.yaml", _CAMPAIGN.format(_WAYS["bulk"]).replace("vip", "best").replace("Hello", "Other"))
+    assert shop.run("lock", "move", "sale/vip", "sale/best").code == 0
+    assert "delete `sale/vip [1/2] shop#" in _later(shop, "plan", code=4).out
+
+
+def test_unknown_approval_is_not_called_changed(shop: Shop) -> None:
+    """Neither the sentence nor the exit code says that only a new plan is needed."""
+    shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [stop.csv]\n")
+    shop.write("stop.csv", f"phone\n{PHONES[2]}\n")
+    _older_lock(shop, _CAMPAIGN.format(_WAYS["single"]))
+    shop.write("stop.csv", "phone\n")
+    done = _later(shop, "apply", "--due", "--format", "json", code=6)
+    (mailing,) = done.json["mailings"]
+    assert (mailing["outcome"], "lock resolve sale/vip" in mailing["error"]) == ("unknown", True)
+
+
 _WAVES = "waves: [{people: 1, after: 45m, give_up: 6h, delivered: 80}, {people: 1, after: 2h, delivered: 80}, rest]"
 _IN_WAVES = f"version: 1\ncampaign: sale\nmailings:\n  - {{name: vip, {_TO}, {_WAVES}}}\n"
 _AFTER = 46 * 60.0
@@ -136,6 +229,23 @@ def test_removed_mailing_with_an_older_lock_is_unknown(begun: Shop) -> None:
     assert "lock resolve sale/vip --sent" in mailing["error"]
     assert begun.run("lock", "resolve", "sale/vip", "--not-sent").code == 0
     assert "while wave 3 of 3 waited, so 1 recipient does not get it" in _ahead(begun, "apply", "--due").out
+
+
+def test_removed_mailing_with_an_unknown_wave_is_reported(begun: Shop) -> None:
+    """As long as it is unknown, and then as one whose last wave waits."""
+    begun.fault(method="sendBulkSms", mode="reset", when="before")
+    assert _ahead(begun, "apply", "--due").code == 6
+    (begun.root / "sale.yaml").unlink()
+    (problem,) = _ahead(begun, "plan", "--format", "json").json["problems"]
+    assert (problem["code"], "lock resolve sale/vip" in problem["message"]) == ("REMOVED", True)
+    assert "REMOVED" in begun.run("plan", "--offline").out
+    due = _ahead(begun, "apply", "--due", "--format", "json")
+    (mailing,) = due.json["mailings"]
+    assert (due.code, mailing["outcome"]) == (6, "unknown")
+    assert "lock resolve sale/vip --sent" in mailing["error"]
+    assert begun.run("lock", "resolve", "sale/vip", "--not-sent").code == 0
+    due = _ahead(begun, "apply", "--due")
+    assert (due.code, "while waves 2-3 of 3 waited, so 2 recipients do not get it" in due.out) == (4, True)
 
 
 @pytest.mark.parametrize("broken", ["version: 1\ncampaign: [", "nonsense"])
