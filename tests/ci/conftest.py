@@ -200,7 +200,9 @@ def pipeline(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     program = ForkedProgram(binaries / "smsby-deploy")
     # A python3 on PATH may be a script of pyenv, which takes longer than what it starts.
     (binaries / "python3").write_text(f'#!/bin/sh\nexec {Path(sys.executable).resolve()} "$@"\n')
-    (binaries / "python3").chmod(0o755)
+    (binaries / "sleep").write_text("#!/bin/sh\n")  # between two pushes
+    for name in ("python3", "sleep"):
+        (binaries / name).chmod(0o755)
     shop.write("sale.yaml", CAMPAIGN)
     made = Pipeline(shop, binaries, state, runner)
     made.env = {

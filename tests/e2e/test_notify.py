@@ -17,6 +17,7 @@ from tests.e2e.conftest import Shop
 pytest.importorskip("apprise")
 
 _PROJECT = "version: 1\nproject: shop\nnotify: [SHOP_NOTIFY_URL]\nstatus: {settle_after: 72h}\n"
+_PROJECT += "api: {reconcile_seconds: 0.3}\n"
 _CAMPAIGN = """\
 version: 1
 campaign: sale
