@@ -74,7 +74,7 @@ class DueMailings:
     suspect: they are not due yet, and seem to have changed in the files
     to_judge: they are sent in waves, and the last one has no verdict yet
     stopped: why nothing more of them is sent, by the verdict about their last wave
-    cut_off: they are no longer in the files, and some of their waves were not sent, as far as is known
+    cut_off: they are removed or cancelled, and unknown, or removed before some of their waves were sent
     """
 
     due: dict[str, list[str]] = field(default_factory=dict)
@@ -102,7 +102,7 @@ def sort_mailings(request: ApplyRequest, loaded: LoadedProject, lock: Lock, now:
         if address in cancelled or is_removed:
             if not entry.may_have_reached:
                 found.removed.append(address)
-            elif is_removed and has_later_wave(entry):
+            elif entry.has_unknown or (is_removed and has_later_wave(entry)):
                 found.cut_off.append(address)
         elif has_later_wave(entry):
             _sort_wave(found, address, entry, mailing, now)

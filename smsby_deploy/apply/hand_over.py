@@ -33,7 +33,7 @@ from smsby_deploy.plan.list_check import is_mailing_shown
 from smsby_deploy.plan.model import LockStamp, Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL, measure_files
 from smsby_deploy.plan.reasons import changed_since_approval, not_handed_over
-from smsby_deploy.plan.removed import REMOVED
+from smsby_deploy.plan.removed import REMOVED, has_news
 from smsby_deploy.plan.scheduled import listed_and_taken_back
 from smsby_deploy.plan.selection import problems_in, select_mailings
 from smsby_deploy.plan.wave_progress import count_unsent, has_later_wave, plan_of, would_go_on
@@ -99,6 +99,7 @@ class _HandOver:
         self._take_back([*filter(self._has_changed, found.suspect)], _CHANGED, why, ExitCode.REFUSED)
         for address in found.unreadable:
             self._fail([address], FilesInvalid(problems_in(self.loaded, (address,))))
+        self._catch_up(found)
         for address, why in found.stopped.items():
             self._skip(address, with_code(ReasonCode.WAVE, why), ExitCode.REFUSED)
         self._report_cut_off(found.cut_off)
@@ -134,6 +135,25 @@ class _HandOver:
             if address not in in_files:
                 self._report_listed(address, _OVER)
         return [one for one in addresses if one not in listed]
+
+    def _catch_up(self, found: DueMailings) -> None:
+        """Let a plan record the waves that an older lock lacks.
+
+        A verdict about an earlier one decides nothing.
+        """
+        addresses = {one.mailing.address for one in found.to_judge} | found.stopped.keys()
+        if not addresses:
+            return
+        mailings = self.held.lock.mailings
+        try:
+            remote = self.recent.read(self.held.lock)
+        except (Refused, SmsbyUnavailable, ApiError):  # what the lock says is all that is known
+            return
+        outdated = {one for one in addresses if has_news(mailings[one], remote)}
+        found.to_judge[:] = [one for one in found.to_judge if one.mailing.address not in outdated]
+        for address in sorted(outdated):
+            found.stopped.pop(address, None)
+            self._hand_over([address])
 
     def _report_cut_off(self, addresses: Sequence[str]) -> None:
         """Report which waves of removed mailings are not sent; record what an outdated lock lacks."""

@@ -192,17 +192,16 @@ def note_found(
 def record_listed(recorder: Recorder, address: str, remote: RemoteView) -> bool:
     """Record what sms.by has of a mailing that waits; return whether it has anything.
 
-    If it lists only a part, another fingerprint, or a name that may belong to another mailing, the other chunks are
-    unknown; that is recorded first, as in note_found.
+    All of it is unknown, until the list proves a chunk. So it is after a crash in between, or if sms.by lists only a part,
+    another fingerprint, or a name that may belong to another mailing.
     """
     scope, entry = recorder.lock.scope, recorder.lock.mailings[address]
     if not is_mailing_shown(scope, address, entry, remote):
         return False
-    for index, chunk in enumerate(entry.chunks):
-        is_proven = chunk.fingerprint in remote.by_fingerprint and entry.transport != "single"
-        if chunk.state in SURELY_NOT_SENT and not is_proven:
-            error = "sms.by lists the mailing, but the lock had it as waiting"
-            recorder.note((address, index), ChunkState.UNKNOWN, error=error)
+    unsent = [index for index, chunk in enumerate(entry.chunks) if chunk.state in SURELY_NOT_SENT]
+    error = "sms.by lists the mailing, but the lock had it as waiting"
+    if unsent:
+        recorder.doubt([(address, index) for index in unsent], error)
     note_found(recorder, address, remote)
     return True
 

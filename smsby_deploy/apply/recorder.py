@@ -236,6 +236,12 @@ class Recorder:
         changes = {"state": stored_state(state), "step": None, **changes}
         self._write(EventKind.CHUNK, chunks=[list(ref)], **_place(row), changes=changes)
 
+    def doubt(self, refs: Sequence[ChunkRef], error: str) -> None:
+        """Record that it is not known whether these chunks were sent, all of them or none."""
+        self._claim(address for address, _ in refs)
+        changes = {"state": stored_state(ChunkState.UNKNOWN), "step": None, "error": error}
+        self._write(EventKind.CHUNK, chunks=[list(ref) for ref in refs], changes=changes)
+
     def note_phones(
         self, ref: ChunkRef, phones: PhoneStates, baseline: tuple[int, ...], **changes: Any
     ) -> None:

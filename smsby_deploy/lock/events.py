@@ -35,6 +35,7 @@ from typing import Any
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.binding import Binding, bind_lock
 from smsby_deploy.lock.counts import Billed
+from smsby_deploy.lock.decisions import EndingKind
 from smsby_deploy.lock.entry_json import parse_baseline, read_ending, read_entry, read_state, read_verdict
 from smsby_deploy.lock.keyed_digests import digests_of, replace_digests
 from smsby_deploy.lock.phone_states import PhoneStates
@@ -279,5 +280,12 @@ def _changed(chunk: ChunkRecord, position: int | None, changes: dict[str, Any]) 
 def _replace_chunk(
     lock: Lock, address: str, index: int, change: Callable[[ChunkRecord], ChunkRecord]
 ) -> Lock:
+    """Return the lock with another record of a chunk.
+
+    An approval lapses only while nothing was sent: that was wrong if something turns out to be at sms.by.
+    """
     entry = lock.mailings[address]
-    return lock.with_entry(address, entry.put_chunk(index, change(entry.chunks[index])))
+    entry = entry.put_chunk(index, change(entry.chunks[index]))
+    if entry.ending is not None and entry.ending.kind is EndingKind.LAPSED and entry.may_have_reached:
+        entry = replace(entry, ending=None)
+    return lock.with_entry(address, entry)

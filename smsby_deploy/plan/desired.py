@@ -135,11 +135,13 @@ class Desired(NamedTuple):
 
 
 def was_moved(scope: str, address: str, entry: Entry | None) -> bool:
-    """Whether a mailing was recorded under another address, which is in its fingerprints."""
-    if entry is None or not entry.chunks:
+    """Whether a chunk was recorded under another address, which is in its fingerprint."""
+    if entry is None:
         return False
-    first = entry.chunks[0]
-    return fingerprint(scope, address, entry.revision, 0, first.digest) != first.fingerprint
+    return any(
+        fingerprint(scope, address, entry.revision, index, chunk.digest) != chunk.fingerprint
+        for index, chunk in enumerate(entry.chunks)
+    )
 
 
 def keep_fingerprints(desired: Desired, entry: Entry | None) -> Desired:

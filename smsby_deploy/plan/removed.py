@@ -42,6 +42,11 @@ def _is_outdated(scope: str, address: str, entry: Entry, remote: RemoteView) -> 
     """Whether sms.by lists something that the lock has as not sent, because the lock is older."""
     if entry.state is EntryState.WAITING:
         return is_mailing_shown(scope, address, entry, remote)
+    return has_news(entry, remote)
+
+
+def has_news(entry: Entry, remote: RemoteView) -> bool:
+    """Whether the list says more of the chunks of a mailing than the lock."""
     return merge_entry(entry, remote) != tuple(chunk.state for chunk in entry.chunks)
 
 

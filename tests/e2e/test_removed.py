@@ -142,6 +142,29 @@ def test_older_lock_of_a_renamed_mailing_sends_nothing(shop: Shop) -> None:
     assert (shop.lock()["mailings"]["sale/best"]["state"], _sends(shop)) == ("complete", sent)
 
 
+@pytest.mark.parametrize("change", ["removed", "cancelled"])
+def test_removed_mailing_is_looked_for_while_it_is_unknown(shop: Shop, change: str) -> None:
+    """A hand-over says so until sms.by lists it, or a user has settled it."""
+    shop.write("sale.yaml", _CAMPAIGN.format(_WAYS["bulk"]))
+    assert shop.run("apply", "--auto-approve").code == 0
+    shop.settings(list_lag=3600)
+    shop.fault(method="sendBulkSms", mode="reset", when="after")
+    assert _later(shop, "apply", "--due", code=6).code == 6
+    if change == "removed":
+        (shop.root / "sale.yaml").unlink()
+    else:
+        shop.write("sale.yaml", _CAMPAIGN.format(_WAYS["bulk"] + ", cancelled: wrong"))
+    done = _later(shop, "apply", "--due", "--format", "json", code=6)
+    assert [mailing["outcome"] for mailing in done.json["mailings"]] == ["unknown"]
+    shop.settings(list_lag=0)
+    _later(shop, "apply", "--due")
+    assert [chunk["state"] for chunk in shop.lock()["mailings"]["sale/vip"]["chunks"]] == [
+        "accepted",
+        "pending",
+    ]
+    assert len(_sends(shop)) == 1
+
+
 def test_mailing_is_deleted_under_its_name_in_the_account(shop: Shop) -> None:
     """After lock move, a message names it as sms.by lists it."""
     _older_lock(shop, _CAMPAIGN.format(_WAYS["bulk"]))
@@ -159,6 +182,40 @@ def test_unknown_approval_is_not_called_changed(shop: Shop) -> None:
     done = _later(shop, "apply", "--due", "--format", "json", code=6)
     (mailing,) = done.json["mailings"]
     assert (mailing["outcome"], "lock resolve sale/vip" in mailing["error"]) == ("unknown", True)
+
+
+@pytest.mark.parametrize("way", ["bulk", "single"])
+def test_lapse_ends_once_the_mailing_is_listed(shop: Shop, way: str) -> None:
+    """The list lagged when it was looked for: it is not called withdrawn any more once it is found."""
+    shop.settings(list_lag=3600)
+    _older_lock(shop, _CAMPAIGN.format(_WAYS[way]))
+    sent = _sends(shop)
+    (shop.root / "sale.yaml").rename(shop.root / "kept")
+    assert _later(shop, "apply", "--due").code == 0
+    assert _state(shop) == "withdrawn"
+    shop.settings(list_lag=0)
+    (shop.root / "kept").rename(shop.root / "sale.yaml")
+    assert _later(shop, "apply", "--auto-approve").code == 0
+    assert (_state(shop), _sends(shop)) == ("complete", sent)
+    assert _later(shop, "status").out.startswith("scheduled sale/vip")
+
+
+def test_crash_while_a_removed_mailing_is_recorded(shop: Shop) -> None:
+    """Wherever it dies, the next run goes on: nothing that sms.by lists stays unsent or withdrawn in the lock."""
+    older = _older_lock(shop, _CAMPAIGN.format(_WAYS["bulk"]))
+    (shop.root / "sale.yaml").unlink()
+    for k in range(1, 60):
+        for path in shop.root.glob("smsby.lock.json*"):
+            path.unlink()
+        shop.write("smsby.lock.json", older)
+        died = shop.run("apply", "--due", env={CLOCK_AHEAD: str(_OPEN), "SMSBY_FAULT": f"kill:{k}"}).code
+        shown = shop.run("lock", "list").out.split()[0]
+        assert shown in ("waiting", "unknown", "complete"), k
+        assert _later(shop, "apply", "--due").code == 0, k
+        assert _state(shop) == "complete", k
+        if died == 0:
+            break
+    assert k > 10
 
 
 _WAVES = "waves: [{people: 1, after: 45m, give_up: 6h, delivered: 80}, {people: 1, after: 2h, delivered: 80}, rest]"
@@ -248,6 +305,24 @@ def test_removed_mailing_with_an_unknown_wave_is_reported(begun: Shop) -> None:
     assert (due.code, "while waves 2-3 of 3 waited, so 2 recipients do not get it" in due.out) == (4, True)
 
 
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_older_lock_stops_no_wave_that_was_sent(begun: Shop, *, is_stopped: bool) -> None:
+    """The second wave is listed: a verdict about the first one decides nothing, whether there is one or not."""
+    late = {CLOCK_AHEAD: str(7 * 3600)}
+    if is_stopped:
+        assert begun.run("apply", "--due", env=late).code == 4
+    older = (begun.root / "smsby.lock.json").read_text()
+    if is_stopped:
+        assert begun.run("lock", "resolve", "sale/vip", "--go").code == 0
+    assert begun.run("apply", "--due", env=late if is_stopped else {CLOCK_AHEAD: str(_AFTER)}).code == 0
+    begun.write("smsby.lock.json", older)
+    due = begun.run("apply", "--due", "--format", "json", env=late)
+    assert (due.code, due.json["mailings"][0]["outcome"]) == (6, "unknown")
+    entry = begun.lock()["mailings"]["sale/vip"]
+    assert [chunk["state"] for chunk in entry["chunks"]] == ["accepted", "accepted", "unknown"]
+    assert len(entry.get("verdicts", ())) == is_stopped
+
+
 @pytest.mark.parametrize("broken", ["version: 1\ncampaign: [", "nonsense"])
 def test_file_that_cannot_be_read_removes_nothing(begun: Shop, broken: str) -> None:
     """The mailing may be in it: no user is asked to end it."""
@@ -272,6 +347,22 @@ def test_renamed_mailing_goes_on_after_its_record_is_moved(begun: Shop) -> None:
     (begun.root / "smsby.lock.json").unlink()
     assert begun.run("apply", "--auto-approve", env=later).code == 4
     assert [len(messages) for messages in begun.inbox().values()] == [1, 1, 1]
+
+
+def test_rest_of_a_renamed_and_changed_mailing_is_sent(shop: Shop) -> None:
+    """Nothing of it was sent: a chunk that is the same keeps its fingerprint, and a changed one gets a new one."""
+    text = _IN_WAVES.replace(f", {_WAVES}", "")
+    shop.write("sale.yaml", text)
+    shop.fault(method="sendBulkSms", nth=1, mode="error", text="limit exceeded")
+    assert shop.run("apply", "--auto-approve").code == 1
+    shop.write("sale.yaml", text.replace("name: vip", "name: best").replace(PHONES[0], PHONES[9]))
+    assert shop.run("lock", "move", "sale/vip", "sale/best").code == 0
+    shop.fault(method="sendBulkSms", nth=2, mode="error", text="limit exceeded")
+    assert shop.run("apply", "--auto-approve").code == 6
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert {phone: len(one) for phone, one in shop.inbox().items()} == dict.fromkeys(
+        [*PHONES[1:3], PHONES[9]], 1
+    )
 
 
 @pytest.mark.parametrize("way", ["bulk", "single"])
