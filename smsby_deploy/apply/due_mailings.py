@@ -67,7 +67,7 @@ def _next_verdict(entry: Entry, mailing: Mailing | None, now: datetime) -> list[
 class DueMailings:
     """The approved mailings that need something now, by what that is.
 
-    due: by the plan that approved them
+    due: by the plan that approved them; also what is unknown after its window
     missed: their windows are over, and nothing of them was handed over
     removed: they are no longer in the files, or cancelled there
     unreadable: they are due, and are not valid, or may be in a file that is not
@@ -116,15 +116,15 @@ def _sort_approved(
 ) -> None:
     assert entry.approval is not None
     window = entry.approval.window
-    if window.is_over(now):
-        if not entry.may_have_reached:
-            found.missed.append(address)
-    elif window.is_open(now):
+    is_over = window.is_over(now)
+    if is_over and not entry.may_have_reached:
+        found.missed.append(address)
+    elif window.is_open(now) or (is_over and entry.has_unknown):  # which is looked for until it is settled
         if mailing is None:
             found.unreadable.append(address)
         else:
             found.due.setdefault(entry.approval.plan, []).append(address)
-    elif mailing is not None and _seems_changed(entry, mailing):
+    elif not is_over and mailing is not None and _seems_changed(entry, mailing):
         found.suspect.append(address)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from smsby_deploy.apply.context import ApplyContext
 from smsby_deploy.apply.reconcile import Reconciler, not_asked, note_found, record_listed
 from smsby_deploy.apply.recorder import record_of
+from smsby_deploy.apply.result import MailingRun
 from smsby_deploy.apply.single_reconcile import SingleReconciler
 from smsby_deploy.apply.upload_sender import upload_of
 from smsby_deploy.config.declarations import Mailing
@@ -43,7 +44,7 @@ class RemoteCheck:
         Raises:
             StopSending: sms.by could not be asked.
         """
-        runs = [run for run in self._runs.values() if _is_to_reconcile(run.action)]
+        runs = [run for run in self._runs.values() if _is_to_reconcile(run.action) or self._is_in_doubt(run)]
         if not runs:
             return
         remote = self._reconciler.read_before_sending()
@@ -59,7 +60,12 @@ class RemoteCheck:
             else:
                 self._look_again(mailing, run.action, remote)
                 self._reconciler.look_at_confirmations(mailing.address)
-            run.is_reconciled = True
+            run.is_reconciled = _is_to_reconcile(run.action)
+
+    def _is_in_doubt(self, run: MailingRun) -> bool:
+        """Whether a mailing that is blocked for another reason has an unknown outcome in the lock."""
+        entry = self._recorder.lock.mailings.get(run.action.address)
+        return run.action.action is ActionKind.BLOCKED and entry is not None and entry.has_unknown
 
     def begin(self, mailing: Mailing) -> bool:
         """Look for the mailing at sms.by and record it, before its first request in this run.

@@ -1,6 +1,6 @@
-"""Any history of edits, plans, signatures, applies, waves, crashes, lost locks, faults, resolutions and abandonments.
+"""Any history of what a user, a runner and sms.by can do.
 
-The user in these histories is truthful: checks the phones, waits while the list lags, and only then resolves.
+There are edits, removals, plans, signatures, applies, waves, crashes, lost locks, faults, resolutions and abandonments. The user in these histories is truthful: checks the phones, waits while the list lags, and only then resolves.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
             self.shop.reset()
             self.text = dict.fromkeys(_NAMES, 0)
             self.revision = dict.fromkeys(_NAMES, 1)
+            self.presence = dict.fromkeys(_NAMES, "in the files")
             self.recipients = {
                 "one": PHONES[:5],
                 "two": PHONES[3:6],
@@ -132,6 +133,8 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
             shop.write("stop.csv", "\n".join(["phone", *self.out]) + "\n")
             lines = ["version: 1", "campaign: sale", "alphaname: MyShop", "mailings:"]
             for name, recipients in self.recipients.items():
+                if self.presence[name] == "removed":
+                    continue
                 reached = [*recipients, _TESTER] if name == "one" else recipients
                 phones = ", ".join(f'"{phone}"' for phone in reached)
                 if name == "three":  # the first recipient has a text of their own
@@ -142,6 +145,8 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
                 lines.append(
                     f"  - name: {name}\n    revision: {self.revision[name]}\n    recipients: [{phones}]"
                 )
+                if self.presence[name] == "cancelled":
+                    lines.append("    cancelled: a history")
                 if name == "three":
                     lines.append("    via: single")
                 if name == "four":
@@ -192,6 +197,14 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
         @rule(name=st.sampled_from(_NAMES), revision=st.integers(1, 3))
         def set_revision(self, name: str, revision: int) -> None:
             self.revision[name] = revision
+            self._write()
+
+        @rule(
+            name=st.sampled_from([*_NAMES, "five", "six"]),
+            presence=st.sampled_from(["in the files", "in the files", "removed", "cancelled"]),
+        )
+        def set_presence(self, name: str, presence: str) -> None:
+            self.presence[name] = presence
             self._write()
 
         @rule(size=st.integers(1, 4))

@@ -142,6 +142,24 @@ def test_older_lock_of_a_renamed_mailing_sends_nothing(shop: Shop) -> None:
     assert (shop.lock()["mailings"]["sale/best"]["state"], _sends(shop)) == ("complete", sent)
 
 
+@pytest.mark.parametrize("change", ["none", "changed"])
+def test_unknown_mailing_is_looked_for_after_its_window(shop: Shop, change: str) -> None:
+    """A hand-over says that it is unknown, and records it once sms.by lists it, also if its file has changed."""
+    shop.write("sale.yaml", _CAMPAIGN.format(_WAYS["single"].replace("single", "bulk")))
+    assert shop.run("apply", "--auto-approve").code == 0
+    shop.settings(list_lag=3600)
+    shop.fault(method="sendBulkSms", nth=2, mode="reset", when="after")
+    assert _later(shop, "apply", "--due", code=6).code == 6
+    over = {CLOCK_AHEAD: str(47.9 * 3600)}
+    if change == "changed":
+        shop.write("sale.yaml", (shop.root / "sale.yaml").read_text().replace("Hello", "Other"))
+    assert shop.run("apply", "--due", env=over).code == 6
+    shop.settings(list_lag=0)
+    assert shop.run("apply", "--due", env=over).code == (0 if change == "none" else 4)
+    assert (_state(shop), len(_sends(shop))) == ("complete", 2)
+    assert "nothing to do" in shop.run("apply", "--due", env=over).out
+
+
 @pytest.mark.parametrize("change", ["removed", "cancelled"])
 def test_removed_mailing_is_looked_for_while_it_is_unknown(shop: Shop, change: str) -> None:
     """A hand-over says so until sms.by lists it, or a user has settled it."""
