@@ -1,6 +1,7 @@
 """Any history of what a user, a runner and sms.by can do.
 
-There are edits, removals, plans, signatures, applies, waves, crashes, lost locks, faults, resolutions and abandonments. The user in these histories is truthful: checks the phones, waits while the list lags, and only then resolves.
+There are edits, removals, plans, signatures, applies, waves, crashes, lost locks, faults, resolutions and abandonments.
+The user in these histories is truthful: checks the phones, waits while the list lags, and only then resolves.
 """
 
 from __future__ import annotations
