@@ -112,7 +112,7 @@ class ApplyResult:
 
     def count(self, outcome: MailingOutcome) -> int:
         """How many mailings have this outcome; orphans are skipped."""
-        orphans = len(self.orphans) if outcome is MailingOutcome.SKIPPED else 0
+        orphans = len(self.plan.orphans.addresses) if outcome is MailingOutcome.SKIPPED else 0
         return orphans + sum(mailing.outcome == outcome for mailing in self.mailings)
 
     @property

@@ -7,6 +7,7 @@ import shlex
 import sys
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,6 @@ def command(
     apply the same file again. Commit the lock file afterwards.
     """
     from smsby_deploy.cli.session import load
-    from smsby_deploy.output.apply_result import summary_line
 
     if plan_path is not None and select:
         raise UsageError("--select cannot be combined with a plan file: the file names its mailings")
@@ -116,7 +116,7 @@ def command(
         raise
     _report_differences(context, result)
     try:
-        with output_of(result.exit_code, summary_line(result)):
+        with output_of(result.exit_code, partial(_summary, result)):
             _write_result(context, result, project, form, "--due" if due else plan_path)
     finally:  # the report must not depend on stdout
         is_complete = _write_report(context, result, report)
@@ -290,6 +290,12 @@ def _write_refusal(plan: Plan, error: Refused | FilesInvalid) -> None:
     write_parts(json_parts(apply_document(refused_result(plan, error))), sys.stdout)
 
 
+def _summary(result: ApplyResult) -> str:
+    from smsby_deploy.output.apply_result import summary_line
+
+    return summary_line(result)
+
+
 def _report_differences(context: Context, result: ApplyResult) -> None:
     from smsby_deploy.output.json_log import log_apply
 
@@ -305,15 +311,16 @@ def _write_report(context: Context, result: ApplyResult, report: Path | None) ->
 
     A failure hides neither the result nor its exit code.
     """
+    if report is None:
+        return True
     from smsby_deploy.files import write_file
     from smsby_deploy.output.json_documents import apply_document, json_parts
 
-    if report is not None:
-        try:
-            write_file(report, lambda file: file.writelines(json_parts(apply_document(result))))
-        except OSError as error:
-            context.fail(f"cannot write the report {report}: {error.strerror}", "error")
-            return False
+    try:
+        write_file(report, lambda file: file.writelines(json_parts(apply_document(result))))
+    except OSError as error:
+        context.fail(f"cannot write the report {report}: {error.strerror}", "error")
+        return False
     return True
 
 
@@ -321,16 +328,17 @@ def _write_comment(
     context: Context, project: Project, outcome: ApplyResult | SmsbyDeployError, comment: Path | None
 ) -> bool:
     """Write the comment, if there is one, and return whether that worked."""
+    if comment is None:
+        return True
     from smsby_deploy.files import write_file
     from smsby_deploy.output.apply_result import apply_markdown
     from smsby_deploy.output.translation import translator
 
-    if comment is not None:
-        try:
-            write_file(comment, apply_markdown(outcome, translator(project.language)))
-        except OSError as error:
-            context.fail(f"cannot write the comment {comment}: {error.strerror}", "error")
-            return False
+    try:
+        write_file(comment, apply_markdown(outcome, translator(project.language)))
+    except OSError as error:
+        context.fail(f"cannot write the comment {comment}: {error.strerror}", "error")
+        return False
     return True
 
 
@@ -338,13 +346,14 @@ def _write_result(
     context: Context, result: ApplyResult, project: Project, form: str, applied: Path | str | None
 ) -> None:
     """Write the result; `applied` is the argument that said what to apply."""
-    from smsby_deploy.output.apply_result import write_apply
-    from smsby_deploy.output.json_documents import apply_document, json_parts
-    from smsby_deploy.output.translation import translator
-
     if form == "json":
+        from smsby_deploy.output.json_documents import apply_document, json_parts
+
         write_parts(json_parts(apply_document(result)), sys.stdout)
         return
+    from smsby_deploy.output.apply_result import write_apply
+    from smsby_deploy.output.translation import translator
+
     lock = shlex.quote(os.path.relpath(project.lock)) if project.is_lock_committed else None
     plan = None if applied is None else shlex.quote(str(applied))
     write_apply(

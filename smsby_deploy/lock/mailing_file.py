@@ -11,7 +11,6 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Set
 from errno import ENOSPC
-from functools import cached_property
 from sys import intern
 from threading import Lock
 from typing import IO, Any, NamedTuple
@@ -116,10 +115,9 @@ class MailingFile:
 
     # --- Without decoding ---------------------------------------------------------------------------------------------
 
-    @cached_property
-    def message_ids(self) -> frozenset[int]:
-        """The ids of all messages at sms.by; an apply asks for them several times."""
-        return frozenset(self._lookup.ids) - {_NO_ID}
+    def message_ids(self) -> Iterator[int]:
+        """Yield the ids of all messages at sms.by."""
+        return (number for number in self._lookup.ids if number != _NO_ID)
 
     def recipients(self) -> Iterator[tuple[str, int | None]]:
         """Yield how many recipients each mailing has, None if that is not recorded."""

@@ -161,7 +161,9 @@ class LockStore:
                 file.buffer.write(piece)
 
         def check(written: Path) -> None:
-            part = replace(lock, mailings=dict(new_mailings(lock.mailings)))
+            known = frozenset(self._known[1].applies) if self._known else frozenset()
+            applies = tuple(apply for apply in lock.applies if apply not in known)
+            part = replace(lock, mailings=dict(new_mailings(lock.mailings)), applies=applies)
             with written.open("rb") as file:
                 is_written = file_digest(file, "sha256").digest() == digest.digest()
             if not is_written or read_lock(write_lock(part), self.path.name) != part:

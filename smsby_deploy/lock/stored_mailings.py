@@ -192,16 +192,19 @@ def encoded(mailings: Mailings, addresses: Set[str]) -> Iterator[tuple[str, byte
     return ((address, canonical(document)) for address, document in documents)
 
 
-def message_ids(mailings: Mailings) -> frozenset[int]:
-    """Return the ids at sms.by of all messages, and perhaps of some that were removed."""
+def message_ids(mailings: Mailings) -> Iterator[int]:
+    """Yield the ids at sms.by of all messages; perhaps of removed ones, too, or twice."""
+    if isinstance(mailings, StoredMailings):
+        yield from mailings.file.message_ids()
     revisions = (one for entry in new_mailings(mailings).values() for one in (entry, *entry.earlier))
-    new = {n for one in revisions for chunk in one.chunks if (n := chunk.message_id) is not None}
-    known = mailings.file.message_ids if isinstance(mailings, StoredMailings) else frozenset()
-    return known.union(new) if new else known
+    yield from (n for one in revisions for chunk in one.chunks if (n := chunk.message_id) is not None)
 
 
 def recipients_of(mailings: Mailings, addresses: Iterable[str]) -> dict[str, int | None]:
     """Return how many recipients these mailings have, None if that is not recorded."""
-    counts = dict(mailings.file.recipients()) if isinstance(mailings, StoredMailings) else {}
-    counts |= {address: entry.recipients for address, entry in new_mailings(mailings).items()}
-    return {address: counts[address] for address in addresses}
+    counts: dict[str, int | None] = dict.fromkeys(addresses)
+    if isinstance(mailings, StoredMailings):
+        counts.update(one for one in mailings.file.recipients() if one[0] in counts)
+    new = new_mailings(mailings)
+    counts.update((address, new[address].recipients) for address in new.keys() & counts.keys())
+    return counts

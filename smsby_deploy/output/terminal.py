@@ -11,7 +11,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
@@ -97,15 +97,16 @@ def _text_on(file: Any, **options: Any) -> TextIO:
 
 
 @contextmanager
-def output_of(exit_code: ExitCode, result: str = "") -> Iterator[None]:
+def output_of(exit_code: ExitCode, result: Callable[[], str] | str = "") -> Iterator[None]:
     """Keep what the output reports, should it be lost.
 
-    That is `result`, a line, and an `exit_code` that is worse than 1.
+    That is `result`, a line or what makes one, and an `exit_code` that is worse than 1.
     """
     try:
         yield
     except OutputLost as lost:
-        raise OutputLost(lost.why, result=result, exit_code=exit_code) from None
+        line = result if isinstance(result, str) else result()
+        raise OutputLost(lost.why, result=line, exit_code=exit_code) from None
 
 
 def write_text(text: str, stream: TextIO, *, has_commands: bool = False) -> None:

@@ -184,7 +184,7 @@ def cost_change(plan: Plan, base: Base) -> Decimal | None:
 
 def removed_since(plan: Plan, base: Base) -> list[str]:
     """Return the addresses that the base has and the plan has not."""
-    present = {*(action.address for action in plan.decided), *plan.orphans.recipients}
+    present = {*(action.address for action in plan.decided), *plan.orphans.addresses}
     return [address for address in base.mailings if base.is_complete and address not in present]
 
 

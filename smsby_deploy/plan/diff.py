@@ -308,7 +308,7 @@ def make_orphans(addresses: Sequence[str], mailings: Mailings) -> Orphans:
         entries = read_some(mailings, frozenset(addresses))
         return sorted((make_orphan(*one) for one in entries), key=attrgetter("address"))
 
-    return Orphans(recipients_of(mailings, addresses), make)
+    return Orphans(addresses, lambda: recipients_of(mailings, addresses), make)
 
 
 def make_orphan(address: str, entry: Entry) -> Action:

@@ -229,16 +229,22 @@ def total_of(actions: Iterable[Action], kinds: Collection[ActionKind] = SENDING)
 class Orphans:
     """The recorded mailings that are no longer in the files.
 
-    There may be thousands, and an apply does nothing about them, so their actions are made when they are asked for.
-    `recipients` are how many each has, by address.
+    There may be thousands, and an apply does nothing about them, so their recipients are counted, by address, and their
+    actions made when they are asked for.
     """
 
-    recipients: Mapping[str, int | None]
+    addresses: Sequence[str]
+    count: Callable[[], Mapping[str, int | None]]
     make: Callable[[], Iterable[Action]]
 
     @cached_property
+    def recipients(self) -> Mapping[str, int | None]:
+        """How many recipients each has, by address."""
+        return self.count()
+
+    @cached_property
     def actions(self) -> tuple[Action, ...]:
-        """One for each mailing, in the order of `recipients`."""
+        """One for each mailing, in the order of `addresses`."""
         return tuple(self.make())
 
 
@@ -260,7 +266,7 @@ class Actions(Sequence[Action]):
         return chain(self.decided, self.orphans.actions)
 
     def __len__(self) -> int:
-        return len(self.decided) + len(self.orphans.recipients)
+        return len(self.decided) + len(self.orphans.addresses)
 
 
 @dataclass(frozen=True)
@@ -319,7 +325,8 @@ class Plan:
         if isinstance(self.actions, Actions):
             return self.actions.orphans
         orphans = [one for one in self.actions if one.action is ActionKind.ORPHAN]
-        return Orphans({one.address: one.recipients for one in orphans}, lambda: orphans)
+        addresses = [one.address for one in orphans]
+        return Orphans(addresses, lambda: {one.address: one.recipients for one in orphans}, lambda: orphans)
 
     def with_decided(self, decided: Iterable[Action]) -> Plan:
         """Return this plan with other actions of the mailings in the files."""
@@ -329,7 +336,7 @@ class Plan:
     def counts(self) -> dict[ActionKind, int]:
         """How many mailings have each action, in the order of ActionKind."""
         found = Counter(action.action for action in self.decided)
-        found[ActionKind.ORPHAN] = len(self.orphans.recipients)
+        found[ActionKind.ORPHAN] = len(self.orphans.addresses)
         return {kind: found[kind] for kind in ActionKind}
 
     @property

@@ -253,7 +253,7 @@ class MeasuredFiles:
         actions = hold_budget(project, actions, self.lock, now)
         problems += self._find_similar(actions, planner.sent, now)
         actions += filter(None, map(planner.plan_cancelled, self.cancelled))
-        planner.check_orphans(self._orphans.recipients)
+        planner.check_orphans(frozenset(self.orphans))
         return Plan(
             id=new_id,
             created_at=now.isoformat(timespec="seconds"),

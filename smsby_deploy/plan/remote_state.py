@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from smsby_deploy.lock.counts import Billed
@@ -49,7 +50,7 @@ class RemoteView:
         Raises:
             LookupError: it is not known whether it is listed.
         """
-        if self.wanted is not None and number not in self.wanted.ids:
+        if self.wanted is not None and not self.wanted.names(number):
             raise LookupError(f"the list was not read for mailing {number}")
         return self.by_id.get(number)
 
@@ -97,14 +98,19 @@ class ListFilter:
 
     def __init__(self, project: str, addresses: Iterable[str], ids: Iterable[int]) -> None:
         self._mark = f" {project}#"
-        self._addresses = sorted(set(addresses))
-        self.ids = frozenset(ids)
+        self._addresses = sorted(addresses)
+        self._ids = sorted(ids)  # a set of those of ten thousand mailings would take three times the memory
 
     def __call__(self, number: int, name: str) -> bool:
         """Return whether the mailing with this id and name is needed."""
-        if self._mark in name or number in self.ids:
+        if self._mark in name or self.names(number):
             return True
         return len(name) >= _SHORTEST_TRUNCATED and self._begins_like_ours(name)
+
+    def names(self, number: int) -> bool:
+        """Return whether `number` is one of the ids."""
+        place = bisect_left(self._ids, number)
+        return place < len(self._ids) and self._ids[place] == number
 
     def _begins_like_ours(self, name: str) -> bool:
         first = name.partition(" ")[0]
@@ -140,8 +146,8 @@ def read_remote(
     Raises:
         SmsbyUnavailable, TokenRefused, ApiError: it cannot be read.
     """
-    known, more = message_ids(lock.mailings), frozenset(number for number in ids if number is not None)
-    wanted = ListFilter(project, (*lock.mailings, *addresses), known | more if more else known)
+    known = chain(message_ids(lock.mailings), (number for number in ids if number is not None))
+    wanted = ListFilter(project, chain(lock.mailings, addresses), known)
     return view_remote(project, client.get_sms_messages(keep=wanted), wanted)
 
 

@@ -260,8 +260,9 @@ def find_staleness(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_A
     if outdated:
         return outdated
     now = {action.address: action for action in current.decided}
-    unchanged = current.orphans.recipients.keys() & reviewed.orphans.recipients  # their records are the same
-    if len(unchanged) < len(current.orphans.recipients):
+    # Their records are the same.
+    unchanged = frozenset(current.orphans.addresses).intersection(reviewed.orphans.addresses)
+    if len(unchanged) < len(current.orphans.addresses):
         now |= {action.address: action for action in current.orphans.actions}
     for action in reviewed.actions:
         if action.address in unchanged:

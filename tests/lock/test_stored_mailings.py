@@ -85,7 +85,7 @@ def test_find_decodes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_find_misses_nothing(lock: Lock) -> None:
     """Each mailing is found by what any of its revisions has."""
     mailings = read_lock(write_lock(lock), "lock").mailings
-    assert message_ids(mailings) == message_ids(lock.mailings)
+    assert set(message_ids(mailings)) == set(message_ids(lock.mailings))
     assert recipients_of(mailings, list(mailings)) == recipients_of(lock.mailings, list(lock.mailings))
     assert dict(read_some(mailings, lock.mailings.keys())) == lock.mailings
     for address, entry in lock.mailings.items():
