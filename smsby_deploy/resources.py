@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ def schema_file(name: str) -> Path:
     return _shipped("schema") / f"{name}.schema.json"
 
 
-@cache
+@lru_cache(maxsize=1)
 def load_schema(name: str) -> Any:
     """Return the JSON Schema `name`, decoded."""
     return json.loads(schema_file(name).read_text(encoding="utf-8"))
