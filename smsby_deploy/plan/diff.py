@@ -53,8 +53,8 @@ class Note(NamedTuple):
 class Decision:
     """The action of one mailing and why.
 
-    `unsent` is set for a resumed mailing, and for one that stopped after a wave: how many recipients of each chunk did not
-    get it, None for all of them. An overdue mailing has expired before it was approved.
+    `unsent` is set for a resumed mailing: how many recipients of each chunk get it now, None for all of them. An overdue
+    mailing has expired before it was approved.
     """
 
     action: ActionKind
@@ -187,9 +187,8 @@ def diff_mailing(here: Situation) -> Decision:
     rule = next(rule for rule in RULES if rule.when(here))
     if rule.code is not None:
         is_overdue = rule.code is _R.EXPIRED and not here.was_approved
-        unsent = _unsent(here, None) if rule.code is _R.WAVE else ()
-        return replace(block(rule.code, rule.reason(here)), is_overdue=is_overdue, unsent=unsent)
-    unsent = _unsent(here, here.wave.number or None) if rule.action is ActionKind.RESUME else ()
+        return replace(block(rule.code, rule.reason(here)), is_overdue=is_overdue)
+    unsent = _unsent(here) if rule.action is ActionKind.RESUME else ()
     return Decision(
         rule.action,
         rule.reason(here),
@@ -227,12 +226,12 @@ def _notes(here: Situation, action: ActionKind) -> Iterator[Note]:
         yield Note("SENT_AGAIN", reasons.sent_again(here))
 
 
-def _unsent(here: Situation, wave: int | None) -> tuple[int | None, ...]:
-    """The recipients of each recorded chunk, or of those of a wave, that surely got nothing."""
+def _unsent(here: Situation) -> tuple[int | None, ...]:
+    """The recipients of each recorded chunk that surely got nothing."""
     assert here.entry is not None
     return tuple(
         0
-        if state in DONE or (wave or chunk.wave) != chunk.wave
+        if state in DONE or (here.wave.number or chunk.wave) != chunk.wave
         else None
         if chunk.phones is None
         else chunk.phones.count(*UNSENT)
@@ -280,7 +279,7 @@ def make_action(
         control=mailing.text.control if isinstance(mailing.text, TextsByVariant) else "",
         wave=decision.wave,
     )
-    return _count_rest(action, desired, decision.unsent) if decision.unsent else action
+    return _count_rest(action, desired, decision.unsent) if decision.action is ActionKind.RESUME else action
 
 
 def _contact_list(

@@ -90,7 +90,7 @@ def find_progress(
     if before is None or before > len(steps):
         return WaveProgress(number, len(steps), is_begun=sent[number])
     start, step = when_sent(entry, before).astimezone(zone), steps[before - 1]
-    window = Window(start + step.after, start + step.give_up)
+    window = Window(_full_minute(start + step.after), start + step.give_up)
     verdict = next((one for one in reversed(entry.verdicts) if one.wave == before), None)
     if verdict is not None:
         is_open = sent[number] or _holds(verdict, now)
@@ -98,6 +98,14 @@ def find_progress(
     else:
         gate = Gate.EARLY if now < window.opens else Gate.JUDGE
     return WaveProgress(number, len(steps), gate, before, window, verdict, is_begun=sent[number])
+
+
+def _full_minute(moment: datetime) -> datetime:
+    """Return the first full minute at or after `moment`.
+
+    Messages show times without seconds, and what is due at a time must be due then.
+    """
+    return moment + timedelta(seconds=-(moment.second + moment.microsecond / 1e6) % 60)
 
 
 def _holds(verdict: WaveVerdict, now: datetime) -> bool:

@@ -52,11 +52,23 @@ def why_removed(entry: Entry, address: str) -> str:
     numbers = [chunk.wave for chunk in entry.chunks if chunk.wave is not None]
     unsent = {chunk.wave for chunk in entry.chunks if chunk.wave is not None and chunk.state not in DONE}
     first, last = min(unsent), max(unsent)
+    which = str(first) if first == last else f"{first}-{last}"
+    if entry.verdicts and entry.verdicts[-1].kind is VerdictKind.STOP:
+        return sentence(
+            "it stopped after wave {number} of {total}, and then it was removed from the files; {count:recipient|recipients} "
+            "of {waves:|wave|waves} {which} {count:|does|do} not get it; end it with `smsby-deploy lock abandon {address}`",
+            number=entry.verdicts[-1].wave,
+            total=max(numbers),
+            count=count_unsent(entry) or 0,
+            waves=len(unsent),
+            which=which,
+            address=address,
+        )
     return sentence(
         "it was removed from the files while {waves:|wave|waves} {which} of {total} waited, so {count:recipient|recipients} "
         "{count:|does|do} not get it; restore its file to go on, or end it with `smsby-deploy lock abandon {address}`",
         waves=len(unsent),
-        which=str(first) if first == last else f"{first}-{last}",
+        which=which,
         total=max(numbers),
         count=count_unsent(entry) or 0,
         address=address,

@@ -121,7 +121,7 @@ def test_bad_wave_stops_the_mailing(shop: Shop) -> None:
     said = "wave: stopped after wave 1 of 3: 0 of 6 recipients delivered (0.0%), 6 undelivered"
     assert (stopped["error"].startswith(said), stopped["recipients"]) == (True, 14)
     action = _action(shop, _AFTER)
-    assert (action["action"], action["reason_code"], action["recipients"]) == ("blocked", "wave", 14)
+    assert (action["action"], action["reason_code"], action["recipients"]) == ("blocked", "wave", 20)
     assert "lock resolve sale/vip --go" in action["reason"]
     assert _due(shop, _AFTER + 60, code=4)["error"] == stopped["error"]
     status = _at(shop, _AFTER, "status", code=6)

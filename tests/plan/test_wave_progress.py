@@ -107,3 +107,14 @@ def test_only_a_mailing_with_waves_left_would_go_on() -> None:
     assert not would_go_on(replace(entry, ending=Ending(EndingKind.ABANDONED, _NOW.isoformat(), "anna", "")))
     assert not would_go_on(_entry((1, A), (2, ChunkState.UNKNOWN), (3, P)))
     assert not would_go_on(_entry((1, A), (2, A), (3, A)))
+
+
+@pytest.mark.parametrize("seconds", [0, 0.25, 27, 59.5, 60])
+def test_wave_is_judged_from_a_full_minute(seconds: float) -> None:
+    """The first one at which it is old enough, because messages show no seconds."""
+    ago = timedelta(seconds=seconds)
+    window = recorded_progress(_entry((1, A), (2, P), ago=ago), _STEPS, _NOW).window
+    assert window is not None
+    early = window.opens - (_NOW - ago + _STEPS[0].after)
+    assert (window.opens.second, window.opens.microsecond) == (0, 0)
+    assert timedelta(0) <= early < timedelta(minutes=1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from smsby_deploy.lock.decisions import VerdictKind
 from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.plan.wave_progress import WaveFigures, recorded_progress
 from smsby_deploy.plan.wave_reasons import (
@@ -48,3 +50,13 @@ def test_times_are_shown_in_the_zone_of_the_mailing() -> None:
 def test_removed_mailing_names_its_other_waves(waves: tuple[tuple[int, ChunkState], ...], says: str) -> None:
     """And how many recipients they have."""
     assert says in why_removed(_entry(*waves), "sale/vip")
+
+
+def test_removed_mailing_that_had_stopped_is_not_to_be_restored() -> None:
+    """Its file would not make it go on."""
+    stop = replace(_old_go(), kind=VerdictKind.STOP)
+    said = why_removed(_entry((1, A), (2, P), (3, P), verdicts=(stop,)), "sale/vip")
+    assert said.startswith(
+        "it stopped after wave 1 of 3, and then it was removed from the files; 4 recipients of waves 2-3"
+    )
+    assert "restore" not in said
