@@ -492,7 +492,7 @@ def test_any_history_sends_nothing_twice(shop: Shop, tmp_path: Path) -> None:
     run_state_machine_as_test(
         _machine(shop.url, make_keys(tmp_path) if shutil.which("ssh-keygen") else None),
         settings=settings(
-            max_examples=16,
+            max_examples=24,
             stateful_step_count=14,
             deadline=None,
             suppress_health_check=list(HealthCheck),
