@@ -16,8 +16,7 @@ from smsby_deploy.lock.stored_mailings import find
 from smsby_deploy.plan.chunks import hash_content, hash_former_content
 from smsby_deploy.plan.gone import read_own_content
 from smsby_deploy.plan.selection import removed_from, selector
-from smsby_deploy.plan.wave_progress import Gate, has_later_wave, plan_of, recorded_progress
-from smsby_deploy.plan.wave_reasons import why_stopped
+from smsby_deploy.plan.waves import Gate, has_later_wave, plan_of, recorded_progress, why_stopped
 from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.texts.template import is_personal
 

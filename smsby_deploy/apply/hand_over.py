@@ -36,8 +36,15 @@ from smsby_deploy.plan.reasons import changed_since_approval, not_handed_over
 from smsby_deploy.plan.removed import REMOVED, has_news
 from smsby_deploy.plan.scheduled import listed_and_taken_back
 from smsby_deploy.plan.selection import problems_in, select_mailings
-from smsby_deploy.plan.wave_progress import count_unsent, has_later_wave, plan_of, would_go_on
-from smsby_deploy.plan.wave_reasons import why_no_verdict, why_removed, why_stopped
+from smsby_deploy.plan.waves import (
+    count_unsent,
+    has_later_wave,
+    plan_of,
+    why_no_verdict,
+    why_removed,
+    why_stopped,
+    would_go_on,
+)
 from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.wording import sentence

@@ -16,7 +16,7 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.model import Action, ActionKind, Plan, total_of
-from smsby_deploy.plan.wave_progress import has_later_wave
+from smsby_deploy.plan.waves import has_later_wave
 from smsby_deploy.problems import Problem
 from smsby_deploy.wording import sentence
 

@@ -44,8 +44,7 @@ from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL
 from smsby_deploy.plan.reasons import frozen
 from smsby_deploy.plan.remote_state import read_billed, read_remote
-from smsby_deploy.plan.wave_progress import recorded_progress
-from smsby_deploy.plan.wave_reasons import why_waiting
+from smsby_deploy.plan.waves import recorded_progress, why_waiting
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.smsby.send_client import SendClient

@@ -13,7 +13,7 @@ from smsby_deploy.config.declarations import Mailing, Wave
 from smsby_deploy.lock.decisions import VerdictKind, WaveVerdict
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.plan.remote_state import RemoteView
-from smsby_deploy.plan.wave_progress import WaveFigures, WaveProgress
+from smsby_deploy.plan.waves import WaveFigures, WaveProgress
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.deliveries import BulkMailingStatus, DeliveryStatus
 from smsby_deploy.status.delivery_counts import DeliveryCounts

@@ -35,8 +35,7 @@ from smsby_deploy.plan.model import (
     with_code,
 )
 from smsby_deploy.plan.situation import Situation
-from smsby_deploy.plan.wave_progress import Gate
-from smsby_deploy.plan.wave_reasons import why_due, why_stopped, why_waiting
+from smsby_deploy.plan.waves import Gate, why_due, why_stopped, why_waiting
 
 _A, _R = ActionKind, ReasonCode
 _WAITING = frozenset({ActionKind.HOLD, ActionKind.WAITING, ActionKind.DUE})

@@ -36,7 +36,7 @@ from smsby_deploy.plan.similar import Planned, SentMailings
 from smsby_deploy.plan.situation import Situation, is_past, standing_entry
 from smsby_deploy.plan.staleness import query_input
 from smsby_deploy.plan.text_counter import ContentPolicy
-from smsby_deploy.plan.wave_progress import plan_of
+from smsby_deploy.plan.waves import plan_of
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.wording import join_sentences, sentence
 

@@ -11,8 +11,7 @@ from smsby_deploy.lock.stored_mailings import find, read_some
 from smsby_deploy.plan.list_check import is_mailing_shown
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.scheduled import listed_and_taken_back
-from smsby_deploy.plan.wave_progress import has_later_wave
-from smsby_deploy.plan.wave_reasons import why_removed
+from smsby_deploy.plan.waves import has_later_wave, why_removed
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.wording import sentence
 

@@ -17,7 +17,7 @@ from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, Entry, 
 from smsby_deploy.plan.desired import ChunkPlan, Desired
 from smsby_deploy.plan.gone import OwnContent
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
-from smsby_deploy.plan.wave_progress import WaveProgress, find_progress
+from smsby_deploy.plan.waves import WaveProgress, find_progress
 from smsby_deploy.smsby.parsers import RemoteMailing
 
 ACCEPTED = frozenset({ChunkState.ACCEPTED, ChunkState.PARTIAL})

@@ -10,8 +10,15 @@ from typing import NamedTuple
 from smsby_deploy.config.declarations import Wave
 from smsby_deploy.lock.decisions import WaveVerdict
 from smsby_deploy.lock.records import Entry
-from smsby_deploy.plan.wave_progress import Gate, WaveProgress, would_go_on
-from smsby_deploy.plan.wave_reasons import why_due, why_removed, why_stopped, why_waiting
+from smsby_deploy.plan.waves import (
+    Gate,
+    WaveProgress,
+    why_due,
+    why_removed,
+    why_stopped,
+    why_waiting,
+    would_go_on,
+)
 from smsby_deploy.status.missed_recipients import Missed
 from smsby_deploy.wording import sentence
 

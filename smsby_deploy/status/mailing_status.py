@@ -14,7 +14,7 @@ from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry, Entr
 from smsby_deploy.plan.desired import times_of
 from smsby_deploy.plan.drift import Difference, DriftField, IntendedValues, compare_chunks, reported_values
 from smsby_deploy.plan.remote_state import read_billed
-from smsby_deploy.plan.wave_progress import (
+from smsby_deploy.plan.waves import (
     Gate,
     WaveProgress,
     recorded_progress,

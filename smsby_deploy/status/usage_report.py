@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from smsby_deploy.lock.archive import with_archived, with_newer
 from smsby_deploy.lock.counts import Deliveries
 from smsby_deploy.lock.records import ChunkRecord, Entry, Lock
-from smsby_deploy.plan.wave_progress import plan_of
+from smsby_deploy.plan.waves import plan_of
 from smsby_deploy.status.usage_groups import Grouping, GroupKind
 from smsby_deploy.status.usage_shares import (
     Share,

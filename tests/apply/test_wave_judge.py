@@ -19,7 +19,7 @@ from smsby_deploy.config.declarations import Wave
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.decisions import VerdictKind
 from smsby_deploy.lock.records import Entry
-from smsby_deploy.plan.wave_progress import WaveFigures
+from smsby_deploy.plan.waves import WaveFigures
 from tests.apply.fake_dispatch import VirtualClock
 from tests.apply.fake_smsby import OFFLINE, PHONES, Shop, error, ok
 from tests.apply.test_preflight import _request

@@ -1,9 +1,10 @@
-"""How far a mailing with waves has come: the wave that is next, and what it waits for."""
+"""Waves: which one is next and what it waits for, also in words: figures that add up, and times in the mailing's zone."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,7 +12,20 @@ from smsby_deploy.clock import Window
 from smsby_deploy.config.declarations import Wave
 from smsby_deploy.lock.decisions import Ending, EndingKind, VerdictKind, WaveVerdict
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
-from smsby_deploy.plan.wave_progress import Gate, has_later_wave, recorded_progress, when_sent, would_go_on
+from smsby_deploy.plan.waves import (
+    Gate,
+    WaveFigures,
+    describe_figures,
+    has_later_wave,
+    recorded_progress,
+    when_sent,
+    why_due,
+    why_no_verdict,
+    why_removed,
+    why_stopped,
+    why_waiting,
+    would_go_on,
+)
 
 _NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
@@ -118,3 +132,44 @@ def test_wave_is_judged_from_a_full_minute(seconds: float) -> None:
     early = window.opens - (_NOW - ago + _STEPS[0].after)
     assert (window.opens.second, window.opens.microsecond) == (0, 0)
     assert timedelta(0) <= early < timedelta(minutes=1)
+
+
+def test_figures_add_up() -> None:
+    """In the sentence, too."""
+    said = describe_figures(WaveFigures(1200, 1140, 12))
+    assert said == "1,140 of 1,200 recipients delivered (95.0%), 12 undelivered, 48 open"
+
+
+def test_times_are_shown_in_the_zone_of_the_mailing() -> None:
+    """Not in UTC: when the verdict is due, until when it is asked for, and when it expired."""
+    zone = ZoneInfo("Europe/Minsk")
+    entry = _entry((1, A), (2, P), ago=_HOUR / 2)
+    early = recorded_progress(entry, _STEPS, _NOW, zone)
+    assert "judges it from 2026-12-01 15:30 +03 on" in why_waiting(early)
+    late = recorded_progress(entry, _STEPS, _NOW + _HOUR, zone)
+    assert "judges it until 2026-12-01 20:30 +03" in why_due(late)
+    assert "asks again until 2026-12-01 20:30 +03" in why_no_verdict(late, WaveFigures(2, 0, 0))
+    old = recorded_progress(_entry((1, A), (2, P), verdicts=(_old_go(),)), _STEPS, _NOW, zone)
+    assert "wave 2 was not sent within a day of 2026-11-30 15:00 +03" in why_stopped(old, "sale/vip")
+
+
+@pytest.mark.parametrize(
+    ("waves", "says"),
+    [
+        (((1, A), (2, P), (3, P)), "while waves 2-3 of 3 waited, so 4 recipients do not get it"),
+        (((1, A), (2, A), (3, P)), "while wave 3 of 3 waited, so 2 recipients do not get it"),
+    ],
+)
+def test_removed_mailing_names_its_other_waves(waves: tuple[tuple[int, ChunkState], ...], says: str) -> None:
+    """And how many recipients they have."""
+    assert says in why_removed(_entry(*waves), "sale/vip")
+
+
+def test_removed_mailing_that_had_stopped_is_not_to_be_restored() -> None:
+    """Its file would not make it go on."""
+    stop = replace(_old_go(), kind=VerdictKind.STOP)
+    said = why_removed(_entry((1, A), (2, P), (3, P), verdicts=(stop,)), "sale/vip")
+    assert said.startswith(
+        "it stopped after wave 1 of 3, and then it was removed from the files; 4 recipients of waves 2-3"
+    )
+    assert "restore" not in said
