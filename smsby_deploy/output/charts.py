@@ -14,6 +14,7 @@ _WIDTH = 480  # a small drawing with large letters is readable on a phone
 _ROW = 34
 _MOST_ROWS = 24
 _LEGEND_COLUMNS = 2
+_LEGEND_LETTERS = 17  # of a word for which a column of the legend is wide enough
 
 
 def bars(
@@ -33,7 +34,8 @@ def bars(
 
     shown = list(labels)[:_MOST_ROWS]
     per_row = 1 if stacked else len(series)
-    legend_rows = -(-len(series) // _LEGEND_COLUMNS) if len(series) > 1 else 0
+    legend_columns = _LEGEND_COLUMNS if max(map(len, series), default=0) <= _LEGEND_LETTERS else 1
+    legend_rows = -(-len(series) // legend_columns) if len(series) > 1 else 0
     height = (
         60
         + _ROW * max(1, len(shown)) * (1 if per_row == 1 else 1.4)
@@ -43,7 +45,8 @@ def bars(
     kind = pygal.HorizontalStackedBar if stacked else pygal.HorizontalBar
     # pygal reserves no room for a legend below the axis, nor for half of the last number on it.
     margins = {"margin_bottom": 8 + 10 * legend_rows, "margin_right": 24}
-    chart = kind(**_config(height, colors, language, legend=legend_rows > 0), **margins)
+    config = _config(height, colors, language, legend=legend_rows > 0)
+    chart = kind(**config | margins | {"legend_at_bottom_columns": legend_columns})
     if all(isinstance(value, int) for values in series.values() for value in values):
         chart.order_min = 0  # an axis of counts has no fractions
     # pygal draws the first label at the bottom.
@@ -103,7 +106,6 @@ def _config(height: float, colors: Sequence[str], language: Translator, *, legen
         "height": int(height),
         "show_legend": legend,
         "legend_at_bottom": True,
-        "legend_at_bottom_columns": _LEGEND_COLUMNS,
         "value_formatter": lambda value: language.number(f"{value:,.10g}") if value is not None else "",
         "margin": 8,
         "max_scale": 5,

@@ -27,7 +27,7 @@ from smsby_deploy.status.delivery_counts import (
     count_prefixes,
     count_reasons,
 )
-from smsby_deploy.status.status_report import StatusReport
+from smsby_deploy.status.status_report import MailingStatus, StatusReport
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -267,7 +267,7 @@ def _costs(report: StatusReport, currency: str | None, t: Translator) -> Section
             t.count(mailing.parts),
             planned_cost,
             billed_cost,
-            _difference(mailing.cost, mailing.details.planned_cost, t),
+            _difference(mailing, t),
         )
         for mailing, planned_cost, billed_cost in zip(priced, planned_costs, billed_costs, strict=True)
     )
@@ -283,7 +283,11 @@ def _costs(report: StatusReport, currency: str | None, t: Translator) -> Section
     )
 
 
-def _difference(billed: Decimal | None, planned: Decimal | None, t: Translator) -> str:
+def _difference(mailing: MailingStatus, t: Translator) -> str:
+    """Of a mailing that is sent in part, the cost of the rest is no difference."""
+    billed, planned = mailing.cost, mailing.details.planned_cost
+    if mailing.details.has_unsent:
+        return t.gettext("not yet")
     if billed is None or planned is None:
         return "?"
     return t.signed(billed - planned) if billed != planned else "0"

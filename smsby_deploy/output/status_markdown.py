@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smsby_deploy.output.markdown import Piece, escape, fit, table_row
-from smsby_deploy.output.status_text import running_line, schedule_line, scheduled_line, status_totals_line
+from smsby_deploy.output.status_text import ahead_line, running_line, schedule_line, status_totals_line
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.status.status_report import MailingStatus, StatusReport
 from smsby_deploy.wording import sentence
@@ -29,9 +29,9 @@ def status_markdown(report: StatusReport, currency: str | None = None, language:
     if not report.mailings:
         return f"{t.gettext('The lock records no mailings.')}\n"
     costs = t.aligned([mailing.cost for mailing in report.mailings])
-    scheduled = t.sentence(scheduled_line(report))
+    ahead = t.sentence(ahead_line(report))
     pieces = [
-        Piece(f"**{escape(status_totals_line(report, currency, t))}**{scheduled and f', {scheduled}'}\n\n"),
+        Piece(f"**{escape(status_totals_line(report, currency, t))}**{ahead and f', {ahead}'}\n\n"),
         Piece(table_row(_columns(t))),
         Piece("|---|---|---|" + "---:|" * 7 + "\n"),
     ]

@@ -19,7 +19,7 @@ from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.output.values import day_and_time, share_text, span_text
 from smsby_deploy.status.status_report import LATER, MailingStatus, State, StatusReport, StatusStep
 from smsby_deploy.texts.cost import aligned
-from smsby_deploy.wording import counted, sentence
+from smsby_deploy.wording import counted, join_sentences, sentence
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -70,8 +70,8 @@ def write_status(
         _write_mailing(mailing, report, console, price, has_blocks=has_blocks)
     console.print()
     console.print(status_totals_line(report, currency), style="bold", soft_wrap=True)
-    if scheduled := scheduled_line(report):
-        console.print(scheduled, soft_wrap=True)
+    if ahead := ahead_line(report):
+        console.print(ahead, soft_wrap=True)
     if report.running:
         console.print(running_line(report), style="cyan", soft_wrap=True)
     legend = _legend(report, has_blocks=has_blocks)
@@ -171,7 +171,7 @@ def _what_is_watched(report: StatusReport) -> str:
 def status_totals_line(report: StatusReport, currency: str | None, language: Translator = ENGLISH) -> str:
     """`8 mailings: 2,753 of 3,054 recipients delivered (90.1%), 157.404 BYN`.
 
-    The recipients are those who may have got it by now; `scheduled_line` counts those of later mailings.
+    The recipients are those who may have got it by now; `ahead_line` counts those of later mailings and waves.
     """
     totals, t = report.totals, language
     cost = f", {t.money(totals.cost)} {currency or ''}".rstrip() if totals.cost is not None else ""
@@ -181,15 +181,17 @@ def status_totals_line(report: StatusReport, currency: str | None, language: Tra
         recipients=totals.due,
         share=share_text(totals.delivered, totals.due, t),
     )
-    if not totals.due and (totals.ahead or totals.withdrawn):
-        delivered = t.gettext("none due yet" if totals.ahead else "withdrawn")
+    if not totals.due and (totals.ahead or totals.later or totals.withdrawn):
+        delivered = t.gettext("none due yet" if totals.ahead or totals.later else "withdrawn")
     return f"{t.gettext('{count:mailing|mailings}', count=totals.mailings)}: {delivered}{cost}"
 
 
-def scheduled_line(report: StatusReport) -> str:
-    """`12 recipients scheduled for later`; empty if there are none."""
-    ahead = report.totals.ahead
-    return sentence("{count:recipient|recipients} scheduled for later", count=ahead) if ahead else ""
+def ahead_line(report: StatusReport) -> str:
+    """`12 recipients scheduled for later; 180 recipients in later waves`; empty without any."""
+    ahead, later = report.totals.ahead, report.totals.later
+    lines = [sentence("{count:recipient|recipients} scheduled for later", count=ahead)] if ahead else []
+    lines += [sentence("{count:recipient|recipients} in later waves", count=later)] if later else []
+    return join_sentences(lines) if lines else ""
 
 
 def running_line(report: StatusReport) -> str:

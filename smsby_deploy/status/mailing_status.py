@@ -316,6 +316,7 @@ def _details(
         open_other=counts.open_other,
         overdue=counts.overdue,
         unread=tuple(dict.fromkeys(counts.unread)),
+        has_unsent=entry.ending is None and not entry.is_complete,
     )
 
 

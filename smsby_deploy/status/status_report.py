@@ -67,7 +67,7 @@ class Details:
     `window` is when a waiting mailing may be handed over, which `waits` says to users.
     `decision` says who withdrew or abandoned it, when and why. `spread` are the times of its chunks, None if all have one.
     `billed` is what sms.by itself reports, None if it does not.
-    `variants` and `waves` are () if it has none.
+    `variants` and `waves` are () if it has none. `has_unsent`: a part of it was not sent, and still may be.
     """
 
     planned: int | None = None
@@ -89,6 +89,7 @@ class Details:
     billed: Billed | None = None
     variants: tuple[VariantStatus, ...] = ()
     waves: tuple[WaveStatus, ...] = ()
+    has_unsent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +221,9 @@ class StatusTotals:
     """The sums over the mailings of a report.
 
     `waiting` recipients may still get a delivery report. `ahead` recipients are those of mailings whose time has not come
-    and that have not begun, `withdrawn` ones those of mailings that were taken back: the share of delivered recipients
-    leaves out both. `cost` leaves out mailings whose cost is not known, and is None if that is all of them. `settled`
-    counts mailings, `settled_recipients` those for whom nothing changes any more.
+    and that have not begun, `later` ones those of waves that wait, `withdrawn` ones those of mailings that were taken back:
+    the share of delivered recipients leaves out all of these. `cost` leaves out mailings whose cost is not known, and is
+    None if that is all of them. `settled` counts mailings, `settled_recipients` those for whom nothing changes any more.
     """
 
     mailings: int
@@ -238,12 +239,13 @@ class StatusTotals:
     settled_recipients: int
     waiting: int
     ahead: int
+    later: int
     withdrawn: int
 
     @property
     def due(self) -> int:
         """The recipients who may have got it by now."""
-        return self.recipients - self.ahead - self.withdrawn
+        return self.recipients - self.ahead - self.later - self.withdrawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +281,7 @@ class StatusReport:
             settled_recipients=recipients - sum(m.waiting for m in open_mailings),
             waiting=sum(mailing.waiting for mailing in mailings),
             ahead=sum(mailing.recipients for mailing in mailings if self._is_ahead(mailing)),
+            later=sum(one.other.get(LATER, 0) for one in mailings if not self._is_ahead(one)),
             withdrawn=sum(mailing.recipients for mailing in mailings if mailing.was_taken_back),
         )
 

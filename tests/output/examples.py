@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import partial
 
 from smsby_deploy.apply.result import ApplyResult, MailingResult
+from smsby_deploy.clock import Window
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import EntryState, NamedId
 from smsby_deploy.output.plan_markdown import CommentContext
@@ -23,7 +24,9 @@ from smsby_deploy.plan.model import (
     with_code,
 )
 from smsby_deploy.plan.result import PlanResult
+from smsby_deploy.plan.waves import Gate, WaveProgress, why_due
 from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.status.mailing_parts import WaveStatus
 from smsby_deploy.status.missed_recipients import Missed
 from smsby_deploy.status.status_report import Details, MailingStatus, State, StatusReport
 from smsby_deploy.texts.parts import Encoding, TextSize
@@ -239,8 +242,35 @@ def mailing(
     )
 
 
+def in_waves() -> MailingStatus:
+    """A mailing of 200 recipients of which 20 are in the first wave, which is to be judged."""
+    window = Window.parse("2026-12-01T11:00:00+03:00", "2026-12-01T16:00:00+03:00")
+    details = Details(
+        planned=200,
+        planned_parts=200,
+        planned_cost=Decimal("5.200"),
+        accepted=20,
+        words={"DELIVERED": 18, "UNDELIVERED": 1, "SENT": 1},
+        timeline={"2026-12-01 10:00": 18},
+        prefixes={"375 29": (18, 1, 20)},
+        waits=why_due(WaveProgress(2, 2, Gate.JUDGE, 1, window)),
+        waves=(WaveStatus(1, 20, 18, 1, was_sent=True), WaveStatus(2, 180, 0, 0, was_sent=False)),
+        has_unsent=True,
+    )
+    return mailing(
+        "sale/waves",
+        State.WAITING,
+        (18, 1, 1, 0),
+        other={"in later waves": 180},
+        schedule_time=None,
+        parts=20,
+        cost=Decimal("0.520"),
+        details=details,
+    )
+
+
 def status() -> StatusReport:
-    """Every state, a status word that is markup, differences, and recipients without a delivery."""
+    """Every state, a status word that is markup, differences, waves, and recipients without a delivery."""
     vip = Details(
         planned=1200,
         planned_parts=1800,
@@ -280,6 +310,7 @@ def status() -> StatusReport:
                 cost=Decimal("46.618"),
                 details=vip,
             ),
+            in_waves(),
         ),
         "shop",
         "2026-12-01T09:00:00+00:00",

@@ -23,3 +23,17 @@ def test_axis_of_a_few_recipients_has_no_fractions(count: int) -> None:
 def test_axis_of_money_has_fractions() -> None:
     """A cost below 1 is labeled in fractions."""
     assert _FRACTION.search(bars("cost", ["sale/vip"], {"planned": [0.65]}, colors=["--accent"]))
+
+
+@pytest.mark.parametrize(("longest", "legend_columns"), [("in later waves", 2), ("в следующих волнах", 1)])
+def test_legend_has_room_for_long_words(longest: str, legend_columns: int) -> None:
+    """A word that is too long for half of the width does not run into the next one."""
+    chart = bars(
+        "mailings",
+        ["a"],
+        {"sent": [1.0], longest: [1.0], "other": [1.0]},
+        colors=["--a", "--b", "--c"],
+        stacked=True,
+    )
+    boxes = re.findall(r'<rect x="([\d.]+)"[^>]*class="color-\d reactive"', chart)
+    assert (len(boxes), len(set(boxes))) == (3, legend_columns)

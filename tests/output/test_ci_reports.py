@@ -203,5 +203,6 @@ def test_status_junit_fails_and_skips() -> None:
         "sale/refused": ["Failure"],
         "sale/running": ["Skipped"],
         "sale/vip": ["Failure"],
+        "sale/waves": ["Skipped"],
     }
     assert 'type="undelivered"' not in status_junit(examples.status(), 90)

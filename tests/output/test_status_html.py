@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -69,6 +70,7 @@ def test_status_html_has_a_table_behind_each_chart() -> None:
     read.feed(page(examples.status()))
     assert read.headings == [
         "SMS status: shop",
+        "Notes",
         "Different from the plan",
         "From plan to phone",
         "Delivery over time",
@@ -140,6 +142,18 @@ def test_status_html_merges_the_case_of_undelivered() -> None:
         ("odd", "3"),
         ("Odd", "1"),
     ]
+
+
+def test_status_html_has_no_failure_of_a_wave_that_waits() -> None:
+    """Its recipients are not due, no reason names them, and its cost is no difference."""
+    waves = examples.in_waves()
+    text = page(StatusReport((waves,), "shop", "2026-12-01T09:00:00+00:00"))
+    assert "<dt>delivered</dt><dd>90.0%</dd>" in text
+    assert "in later waves" not in text[text.index('id="reasons"') : text.index('id="cost"')]
+    cost = text[text.index('id="cost"') :]
+    assert [re.findall(r'<td class="n">(.*?)</td>', cost)] == [["200", "20", "5.20", "0.52", "not yet"]]
+    complete = replace(waves, details=replace(waves.details, has_unsent=False))
+    assert '<td class="n">-4.68</td>' in page(StatusReport((complete,), "shop"))
 
 
 def test_status_html_of_no_and_of_many_mailings() -> None:

