@@ -162,7 +162,7 @@ class _Reading:
 
     def _add_block(self, block: Block) -> Iterator[Problem]:
         self._rows += len(block.lines) + len(block.errors)
-        column = find_column(block.columns, self._source.phone)
+        column = self._find_phones(block)
         bad = [("SUPPRESS_FILE", line, why) for line, why in block.errors]
         if column is not None:
             cells = block.values[column]
@@ -172,7 +172,7 @@ class _Reading:
                 del invalid[0]
             self._suppressed.add_all(number_phones(phones))
             bad += [("SUPPRESS_PHONE", block.lines[row], why) for row, why in invalid.items()]
-        elif block.lines:
+        elif block.lines or block.header_line is not None:
             message = self._missing_column(block)
             if block.header_line is not None:
                 raise RecipientsError(message, block.header_line)
@@ -181,6 +181,19 @@ class _Reading:
         if not self._is_lenient:
             for code, line, why in sorted(bad, key=lambda one: one[1]):
                 yield Problem(Severity.ERROR, code, why, location=Location(self._source.name, line))
+
+    def _find_phones(self, block: Block) -> int | None:
+        """Return the column of the phones. Of an entry that drops lines, it may be the only column."""
+        column = find_column(block.columns, self._source.phone)
+        is_only = self._is_lenient and len(block.columns) == 1 and isinstance(self._source, RecipientsFile)
+        if column is not None or not is_only or block.header_line is None:
+            return column
+        if not block.lines and any(
+            map(str.isdigit, block.columns[0])
+        ):  # the first block: its header is a line
+            self._rows += 1
+            self._bad += 1
+        return 0
 
     def _is_header(self, block: Block, cells: Sequence[str]) -> bool:
         """Whether the first row of a list of phones is a header: it has no digit."""

@@ -50,17 +50,19 @@ def read_text_file(source: RecipientsFile, size: int = _BLOCK_ROWS) -> Iterator[
         elif dialect.kind == "txt":
             yield from _txt_blocks(lines, source.phone, size)
         else:
-            yield from _csv_blocks(lines, dialect, size, source.phone)
+            yield from _csv_blocks(lines, dialect, size, source)
 
 
-def _csv_blocks(lines: Lines, dialect: Dialect, size: int, phone: str) -> Iterator[Block]:
+def _csv_blocks(lines: Lines, dialect: Dialect, size: int, source: RecipientsFile) -> Iterator[Block]:
     delimiter = dialect.delimiter or ","
     if delimiter in '"\r\n\0 ':
         raise RecipientsError(f"{delimiter!r} cannot separate columns; correct `delimiter:`", 1)
-    columns: tuple[str, ...] = (phone,)
+    columns: tuple[str, ...] = (source.phone,)
     header_line, line = None, dialect.first_line
     if dialect.has_header:
         columns, header_line, line = _read_header(lines, delimiter, dialect.first_line)
+        if source.is_opt_outs:  # a first line that is no header is an opt-out, also if no row follows it
+            yield block_of_rows(columns, (), [], header_line=header_line)
     some: list[str] = []
     while text := lines.read_block(size * _ROW_CHARACTERS):
         values = _split(text, delimiter, len(columns))

@@ -274,8 +274,8 @@ def _reports_deliveries(answer: Answer) -> bool:
 def lists_no_mailings(answer: Answer) -> bool:
     """Return whether an answer to getSMSMessages documents that there are no mailings.
 
-    HTTP 200 with `status: success` and an empty `data`; or HTTP 406 without a body, or with JSON whose error, if it has
-    one, says that nothing was found.
+    HTTP 200 with `status: success` and an empty `data`; or HTTP 406 without a body, or with JSON that has no rows, and
+    whose error, if it has one, says that nothing was found.
     """
     data = answer.data
     if answer.status == 200:
@@ -286,7 +286,11 @@ def lists_no_mailings(answer: Answer) -> bool:
     if answer.is_empty or not answer.readable:
         return answer.is_empty
     top = unwrap(data)
-    texts = [top.get(key) for key in ("error", "message", "errors")] if isinstance(top, dict) else []
+    if not isinstance(top, dict):
+        return not top or says_nothing_found(str(top))
+    if top.get("data"):
+        return False
+    texts = [top.get(key) for key in ("error", "message", "errors")]
     return all(says_nothing_found(str(text)) for text in texts if text)
 
 

@@ -46,6 +46,11 @@ _OTHER_ERRORS = (
     SyntaxError,
 )
 _UNDEFINED = re.compile(r"^'(\w+)' is undefined$|has no attribute '(\w+)'$")
+_WRONG_TYPE = (
+    "an operator, filter or test does not work on this kind of value: the values of a column are text, so write "
+    "`| int` or `| decimal` after the value to use its number"
+)
+_BAD_CALCULATION = "this calculation has no result (a division by zero?): test the value with {% if %} first"
 _DASHED = re.compile(r"[^\W\d]\w*(?:-\w+)+")
 _OPENING = re.compile(r"\{[{%][-+]?\s*")
 
@@ -141,6 +146,10 @@ class Renderer:
             message = "a macro calls itself without end: add a condition that stops it"
         elif isinstance(error, TemplateError):
             message = error.message or "the template cannot be rendered"
+        elif isinstance(error, TypeError):
+            message = _WRONG_TYPE
+        elif isinstance(error, ArithmeticError):
+            message = _BAD_CALCULATION
         else:
             message = f"the template cannot be rendered: {type(error).__name__}"
         if isinstance(error, UndefinedError):

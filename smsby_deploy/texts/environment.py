@@ -13,7 +13,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Sized
 from decimal import Decimal
-from functools import wraps
+from functools import partial, wraps
 from itertools import islice
 from math import isfinite
 from types import BuiltinMethodType, MethodType
@@ -66,6 +66,10 @@ _OPERATORS = frozenset(["+", "-", "*", "/", "//", "%", "**"])
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "eq": operator.eq, "ne": operator.ne, "gt": operator.gt, "gteq": operator.ge, "lt": operator.lt, "lteq": operator.le,
     "in": lambda one, many: one in many, "notin": lambda one, many: one not in many,
+}  # fmt: skip
+_TESTS = {
+    "eq": ("eq", "==", "equalto"), "ne": ("ne", "!="), "gt": ("gt", ">", "greaterthan"), "gteq": ("ge", ">="),
+    "lt": ("lt", "<", "lessthan"), "lteq": ("le", "<="), "in": ("in",),
 }  # fmt: skip
 _SIGNS = {"eq": "==", "ne": "!=", "gt": ">", "gteq": ">=", "lt": "<", "lteq": "<=", "notin": "not in"}
 _FORMAT = re.compile(r"%(?:\(\w+\))?[-#0 +]*(\*|\d*)(?:\.(\*|\d*))?")
@@ -152,6 +156,10 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         self.globals.clear()
         self.filters = {name: FILTERS[name] for name in _FILTERS} | TEXT_FILTERS
         self.filters["date"] = make_date_filter(timezone)
+        comparisons: dict[str, Any] = {
+            name: partial(compare, comparison) for comparison, names in _TESTS.items() for name in names
+        }
+        self.tests = self.tests | comparisons
         for name, check in _CHECKS.items():
             self.filters[name] = _checked(FILTERS[name], check)
         self.limits = Limits()

@@ -181,6 +181,12 @@ class LimitInserter(NodeTransformer):
                 setattr(node, side, self._call("check_operand", [operand, nodes.Const(node.operator)], node))
         return node
 
+    def visit_Neg(self, node: nodes.Neg) -> nodes.Node:
+        self.generic_visit(node)
+        if not isinstance(node.node, nodes.Const):
+            node.node = self._call("check_operand", [node.node, nodes.Const("-")], node)
+        return node
+
     def _build(self, node: nodes.Expr, items: list[nodes.Expr]) -> nodes.Node:
         if all(isinstance(item, nodes.Const) for item in items):
             return node

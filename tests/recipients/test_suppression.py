@@ -115,6 +115,36 @@ def test_unreadable_first_line_of_opt_outs_without_a_header(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
+    "content",
+    ["375291234567,375291234568\n", "375291234567;Anna", "tel\n", "# old\n12345\n", "not a phone\n"],
+)
+def test_only_line_of_opt_outs_that_is_not_a_header(content: str, tmp_path: Path) -> None:
+    """It is an opt-out that cannot be read, so the list is not just empty."""
+    _, [problem] = _load(tmp_path, "out.csv", content)
+    assert (problem.severity, problem.code) == (Severity.ERROR, "SUPPRESS_FILE")
+    assert problem.location is not None and problem.location.line == content.count("\n", 0, -1) + 1
+    assert "375291234567" not in problem.message
+
+
+@pytest.mark.parametrize(
+    ("content", "dropped", "phones"),
+    [
+        ("none\nxx\n", 1, 0),
+        ("12\nxx\n375291234567\n", 2, 1),
+        ("Телефон\n375291234567\n", 0, 1),
+        ("12\n", 1, 0),
+    ],
+)
+def test_dropped_first_line_of_opt_outs(content: str, dropped: int, phones: int, tmp_path: Path) -> None:
+    """Where lines that are not phones are dropped, so is the first one of a single column, unless it is a header."""
+    suppressed, problems = _load(tmp_path, "out.csv", content, "drop")
+    assert len(suppressed) == phones
+    assert {problem.severity for problem in problems} <= {Severity.WARNING}
+    assert any(problem.message.startswith(f"{dropped} line") for problem in problems) == (dropped > 0)
+    assert ("SUPPRESS_EMPTY" in [problem.code for problem in problems]) == (phones == 0)
+
+
+@pytest.mark.parametrize(
     ("name", "content"),
     [
         ("out.csv", '# from the CRM, 2026\nphone,note\n\n375291234567,"a\n# b"\n  # "old"\n375291234568,\n'),

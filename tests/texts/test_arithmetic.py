@@ -10,7 +10,8 @@ from tests.texts.rendering import render_one
 @pytest.mark.parametrize(
     "expression",
     ["a + b", "a - b", "a * 2", "2 * a", "a / 2", "a // 2", "a < b", "a > 5", "5 <= a", "a >= b", "a == 9", "9 != a",
-     "1 < 2 < a", "a in [9, 10]", "9 in [a]", "a + '!'", "(a | upper) * 2"],
+     "1 < 2 < a", "a in [9, 10]", "9 in [a]", "a + '!'", "(a | upper) * 2", "-a", "a is eq 9", "a is equalto 9",
+     "a is ne 9", "a is lt 10", "a is in [9]", "a is odd", "a % 2", "[a, 1] | sum", "[a, 5] | max", "a | round", "a | abs"],
 )  # fmt: skip
 def test_arithmetic_on_text_is_an_error(expression: str) -> None:
     """The sum of 9 and 10 never becomes 910; the message names the filters that make a number."""
@@ -27,6 +28,7 @@ def test_arithmetic_on_text_is_an_error(expression: str) -> None:
         ("1.5 * (p | decimal)", "14.850"), ("a | int < b | int", "True"), ("p | decimal > 9", "True"), ("a == '9'", "True"),
         ("a | int == 9", "True"), ("'-' * 3", "---"), ("a ~ b", "910"), ("a in ['9', '10']", "True"),
         ("(p | decimal / 3) | money", "3,30"), ("'1e3' | decimal(7)", "7"), ("1 < a | int < 10", "True"),
+        ("a is eq '9'", "True"), ("a | int is lt 10", "True"), ("a is in ['9']", "True"), ("-(a | int)", "-9"), ("-2", "-2"),
     ],
 )  # fmt: skip
 def test_arithmetic_on_numbers_is_exact(expression: str, expected: str) -> None:
