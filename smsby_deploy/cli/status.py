@@ -174,6 +174,7 @@ def _collector(
             final=final,
             may_start_anew=project.environment.is_sandbox,
             is_removed=removed_from(loaded),
+            zone=project.zone,
         )
         report = collect_status(
             store.read(),

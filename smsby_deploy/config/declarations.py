@@ -17,6 +17,7 @@ from smsby_deploy.clock import Window
 from smsby_deploy.config.environments import Environment
 from smsby_deploy.config.sources import (
     AS_WRITTEN,
+    HOME_TIMEZONE,
     Audience,
     MailingText,
     OptOuts,
@@ -325,10 +326,16 @@ class Project(NamedTuple):
     shared_lock: SharedPlace | None = None  # the store of which `lock` is a copy
     digest_key: DigestKey = NO_KEY
     language: str = "en"  # of what reviewers read
+    timezone: str = HOME_TIMEZONE  # of mailings that set none
 
     @property
     def environment(self) -> Environment:
         return self.api.environment
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which the times of decisions are shown."""
+        return ZoneInfo(self.timezone)
 
     @property
     def only_to(self) -> tuple[str, ...] | None:

@@ -224,6 +224,7 @@ class _ProjectLoader:
             test_phones=tuple(map(str, document["test_phones"])) if "test_phones" in document else None,
             digest_key=digest_key,
             language=document.get("language", "en"),
+            timezone=self._timezone(),
             settle_after=read_duration((document.get("status") or {}).get("settle_after", "72h")),
         )
         problems, flawed = self._log.distinct(), tuple(self._flawed)
@@ -341,7 +342,7 @@ class _ProjectLoader:
                 name=f"sql:suppress/{number}",
                 file=PROJECT_FILE,
                 content=self._document.content,
-                timezone=self._zone_of_opt_outs(),
+                timezone=self._timezone(),
                 environ=self._environ,
             )
             return OptOuts(query._replace(may_tie=True), on_invalid)
@@ -352,7 +353,7 @@ class _ProjectLoader:
             read_file_source(path, settings, place, self._environ)._replace(is_opt_outs=True), on_invalid
         )
 
-    def _zone_of_opt_outs(self) -> str:
+    def _timezone(self) -> str:
         """Return the zone of times without one: that of mailings which set none."""
         name = (self._document.get("defaults") or {}).get("timezone", HOME_TIMEZONE)
         place = self._locations.get("defaults.timezone", Location(PROJECT_FILE))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
 from enum import StrEnum
 
 from smsby_deploy.clock import Window
@@ -38,6 +38,10 @@ def signature_of(by: str, at: str, reason: str) -> str:
     return sentence("by {by} on {time}", by=by, time=time)
 
 
+def _in_zone(at: str, zone: tzinfo) -> str:
+    return datetime.fromisoformat(at).astimezone(zone).isoformat()
+
+
 class EndingKind(StrEnum):
     """How a mailing was ended."""
 
@@ -59,6 +63,10 @@ class Ending:
     def signature(self) -> str:
         """Who decided it, when and why."""
         return signature_of(self.by, self.at, self.reason)
+
+    def in_zone(self, zone: tzinfo) -> Ending:
+        """The same with its time as `zone` shows it."""
+        return replace(self, at=_in_zone(self.at, zone))
 
     def __str__(self) -> str:
         if self.kind is EndingKind.LAPSED:
@@ -95,6 +103,10 @@ class WaveVerdict:
     def is_users_go(self) -> bool:
         """Whether a user has let the next wave go."""
         return self.kind is VerdictKind.GO and self.by is not None
+
+    def in_zone(self, zone: tzinfo) -> WaveVerdict:
+        """The same with its time as `zone` shows it."""
+        return replace(self, at=_in_zone(self.at, zone))
 
     @property
     def signature(self) -> str:

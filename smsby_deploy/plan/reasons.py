@@ -203,9 +203,15 @@ def _is_ahead(here: Situation) -> bool:
     return time is not None and not is_past(time, here.now)
 
 
+def _ending(here: Situation) -> str:
+    ending = here.recorded_entry.ending
+    assert ending is not None
+    return str(ending.in_zone(here.zone))
+
+
 def unchanged(here: Situation) -> str:
     if here.entry is not None and here.entry.is_abandoned:
-        return str(here.entry.ending)
+        return _ending(here)
     said = sentence("scheduled, unchanged") if _is_ahead(here) else sentence("sent, unchanged")
     if here.has_new_content:
         said = sentence("{unchanged} in what is its own", unchanged=said)
@@ -216,7 +222,7 @@ def unchanged(here: Situation) -> str:
 
 def abandoned(here: Situation) -> str:
     entry = here.recorded_entry
-    ending = str(entry.ending)
+    ending = _ending(here)
     if entry.recipients is None:
         return sentence(
             "{ending}; sms.by accepted it for {count:,}, and the rest gets nothing",

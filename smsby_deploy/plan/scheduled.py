@@ -138,7 +138,7 @@ def withdrawn(here: Situation) -> str:
             deletion=_deletion(here, entry),
         )
     assert entry.ending is not None  # the rule is about withdrawn mailings
-    return sentence("{signature}; {again}", signature=entry.ending.signature, again=again)
+    return sentence("{signature}; {again}", signature=entry.ending.in_zone(here.zone).signature, again=again)
 
 
 def find_late_opt_outs(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -101,6 +101,7 @@ class StatusOptions:
     `settle_after` its time counts as undelivered. `running` is another run that holds the lock. `final` remembers the
     chunks that need no further question, from one report to the next. With `may_start_anew`, a lock of which sms.by shows
     nothing, or that another service knows, counts as empty. `is_removed` says whether no file has the mailing of an address.
+    The times of waves and decisions are shown in `zone`.
     """
 
     since: datetime | None = None
@@ -113,6 +114,7 @@ class StatusOptions:
     final: FinalChunks | None = None
     may_start_anew: bool = False
     is_removed: Callable[[str], bool] = lambda address: False
+    zone: tzinfo = UTC
 
 
 _DEFAULT_OPTIONS = StatusOptions()
@@ -147,7 +149,7 @@ def collect_status(
     made_at = now.isoformat(timespec="seconds")
     shown = {(one.address, one.revision): one for one in previous.mailings} if previous else {}
     running, begun = (options.running.holder, options.running.begun) if options.running else ("", frozenset())
-    moment = Moment(now, options.settle_after)
+    moment = Moment(now, options.settle_after, zone=options.zone)
     revisions = list(_list_revisions(lock, select, options.since, moment, shown))
     settled = _find_settled(revisions, shown, begun, now)
     if not {one.key for one in revisions} - settled.keys():
@@ -195,7 +197,7 @@ def _waves_of(one: _Revision, mailing: Mailing | None, options: StatusOptions) -
     """Return the waves of a revision that may still be sent."""
     if one.is_earlier or mailing is None or mailing.cancelled is not None:
         return WavesInFiles(is_removed=not one.is_earlier and options.is_removed(one.address))
-    return WavesInFiles(mailing.wave_steps, mailing.zone)
+    return WavesInFiles(mailing.wave_steps)
 
 
 def _list_revisions(

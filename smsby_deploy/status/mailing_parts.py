@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, tzinfo
+from dataclasses import dataclass
+from datetime import tzinfo
 from typing import NamedTuple
 
 from smsby_deploy.config.declarations import Wave
@@ -86,10 +86,9 @@ class WaveStatus:
 
 
 class WavesInFiles(NamedTuple):
-    """The waves of a mailing in the files, and its time zone; `is_removed`: no file has it."""
+    """The waves of a mailing in the files; `is_removed`: no file has it."""
 
     steps: tuple[Wave, ...] = ()
-    zone: tzinfo = UTC
     is_removed: bool = False
 
     def why_waiting(self, entry: Entry, progress: WaveProgress, address: str) -> str:
@@ -113,7 +112,5 @@ def summarize_wave(counts: VariantStatus, entry: Entry, zone: tzinfo) -> WaveSta
     number = int(counts.name)
     was_sent = any(chunk.was_sent for chunk in entry.chunks if chunk.wave == number)
     verdict = next((one for one in reversed(entry.verdicts) if one.wave == number), None)
-    if verdict is not None:
-        at = datetime.fromisoformat(verdict.at).astimezone(zone).isoformat()
-        verdict = replace(verdict, at=at)
+    verdict = None if verdict is None else verdict.in_zone(zone)
     return WaveStatus(number, counts.recipients, counts.delivered, counts.undelivered, was_sent, verdict)

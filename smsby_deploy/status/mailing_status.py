@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import NamedTuple, cast
 
@@ -42,12 +42,13 @@ class Moment(NamedTuple):
     """When a report is made, and what follows from it for a mailing.
 
     A message without a final status `settle_after` its time counts as undelivered. `is_running`: another run is sending
-    the mailing, so what has no outcome yet is pending.
+    the mailing, so what has no outcome yet is pending. The times of waves and decisions are shown in `zone`.
     """
 
     now: datetime
     settle_after: timedelta
     is_running: bool = False
+    zone: tzinfo = UTC
 
     def is_overdue(self, entry: Entry, chunk: ChunkRecord) -> bool:
         """Return whether every message of an accepted chunk has had its time to become final."""
@@ -67,7 +68,7 @@ def summarize_mailing(
 
     `advance` gets the number of recipients of each chunk once it is counted.
     """
-    progress = recorded_progress(entry, waves.steps, moment.now, waves.zone)
+    progress = recorded_progress(entry, waves.steps, moment.now, moment.zone)
     counts = _RecipientCounts(reports, entry, moment, progress.waits_from)
     by_variant = _PartCounts(counts, counts.add, lambda chunk: chunk.variant)
     by_wave = _PartCounts(
@@ -92,8 +93,9 @@ def summarize_mailing(
         requests=tuple(dict.fromkeys(chunk.uuid for chunk in entry.chunks if chunk.uuid is not None)),
         details=replace(
             _details(entry, counts, reports, tuple(_differences(intended, entry, reports, parts, cost))),
+            decision="" if entry.ending is None else str(entry.ending.in_zone(moment.zone)),
             variants=by_variant.statuses(),
-            waves=tuple(summarize_wave(one, entry, waves.zone) for one in by_wave.statuses()),
+            waves=tuple(summarize_wave(one, entry, moment.zone) for one in by_wave.statuses()),
             waits=waves.why_waiting(entry, progress, intended.address),
         ),
         revision=entry.revision,
@@ -310,7 +312,6 @@ def _details(
         },
         billed=read_billed(entry, reports.find_listed),
         differences=differences,
-        decision="" if entry.ending is None else str(entry.ending),
         spread=times_of(entry.chunks),
         missed=deliveries.missed,
         open_other=counts.open_other,

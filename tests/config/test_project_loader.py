@@ -317,6 +317,7 @@ def test_opt_outs_have_the_options_of_recipients(defaults: str, zone: str | None
     assert query.freshness is not None
     assert (query.phone, query.order_by, query.may_tie) == ("tel", "id", True)
     assert query.freshness[1:] == (timedelta(days=2), zone or "Europe/Minsk")
+    assert loaded.project.zone.key == query.freshness.timezone
     assert query.freshness.sql.text == "select max(at) from gone"
 
 

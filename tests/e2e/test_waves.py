@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -136,7 +137,11 @@ def test_bad_wave_stops_the_mailing(shop: Shop) -> None:
     assert shop.run("lock", "resolve", "sale/vip", "--go").code == 64
     assert _action(shop, _AFTER)["action"] == "due"
     assert _due(shop, _AFTER + 120)["outcome"] == "sent"
-    assert "verdict go by " in _at(shop, _AFTER, "status").out
+    assert re.search(r"verdict go by .* \+03 \(the list was old\)", _at(shop, _AFTER, "status").out)
+    assert shop.run("lock", "abandon", "sale/vip").code == 0
+    assert re.search(
+        r"abandoned by .* \+03\n", _at(shop, _AFTER, "status").out
+    )  # not the zone of the campaign, nor UTC
 
 
 def test_silence_is_no_success(shop: Shop) -> None:

@@ -61,15 +61,8 @@ def _summary(
     lock = Lock("shop", mailings={"c/x": recorded})
     reports = RemoteReports(lock, client, lambda uuid: (), list_missed=False)
     intended = IntendedValues("c/x", None, "MyShop", None)
-    moment = Moment(FixedClock().now(), timedelta(hours=999))
-    return summarize_mailing(
-        intended,
-        recorded,
-        reports,
-        moment,
-        lambda count: None,
-        WavesInFiles(_STEPS, ZoneInfo("Europe/Minsk")),
-    )
+    moment = Moment(FixedClock().now(), timedelta(hours=999), zone=ZoneInfo("Europe/Minsk"))
+    return summarize_mailing(intended, recorded, reports, moment, lambda count: None, WavesInFiles(_STEPS))
 
 
 _A, _P, _U = ChunkState.ACCEPTED, ChunkState.PENDING, ChunkState.UNKNOWN
@@ -96,11 +89,14 @@ def test_state_between_two_waves(
     assert bool(says) == bool(found.details.waits)
 
 
-def test_verdict_of_a_user_is_in_the_zone_of_the_mailing() -> None:
-    """As all other times that `status` shows of the mailing."""
+def test_all_times_of_a_mailing_are_in_one_zone() -> None:
+    """Those of verdicts, of what it waits for, and of its ending, whoever is in the files."""
     own = replace(_GO, at="2026-12-01T09:00:00+00:00", by="anna", reason="an outage")
-    found = _summary(_A, _A, _P, verdicts=(own,))
-    assert "verdict go by anna on 2026-12-01 12:00 +03 (an outage)" in found.details.waves[0].line
+    assert _summary(_A, _A, _P, verdicts=(own,), ending=_ENDING).notes[:2] == (
+        "abandoned by anna on 2026-12-01 12:00 +03",
+        "wave 1: 3 of 4 recipients delivered (75.0%), verdict go by anna on 2026-12-01 12:00 +03 (an outage)",
+    )
+    assert " +03" in _summary(_A, _A, _P).details.waits
 
 
 @pytest.mark.parametrize(
