@@ -64,7 +64,7 @@ GroupedRecipients = tuple[ChunkGroup, ChunkRecipients]
 def text_of_chunk(mailing: Mailing, template: Template | None, variant: str | None) -> str | None:
     """Return the text that all recipients of a chunk get; None if they have their own."""
     if variant is not None and template is not None:
-        from smsby_deploy.texts.variants import VariantTemplates
+        from smsby_deploy.texts.languages_and_variants import VariantTemplates
 
         assert isinstance(template, VariantTemplates)
         one = template.by_name[variant]

@@ -20,8 +20,7 @@ from smsby_deploy.texts.analysis import (
 from smsby_deploy.texts.template import NO_TEXT, Template, TextTemplate
 
 if TYPE_CHECKING:  # most mailings have one text
-    from smsby_deploy.texts.languages import LanguageTemplates
-    from smsby_deploy.texts.variants import VariantTemplates
+    from smsby_deploy.texts.languages_and_variants import LanguageTemplates, VariantTemplates
 
 # Up to this length no template is nested so deeply that Jinja2 cannot compile what was vectorized.
 _SURELY_COMPILES = 500  # characters
@@ -95,7 +94,7 @@ def _compile_languages(source: TextsByLanguage) -> LanguageTemplates:
     Raises:
         FilesInvalid: some of them cannot be compiled; it has the problems of all.
     """
-    from smsby_deploy.texts.languages import LanguageTemplates
+    from smsby_deploy.texts.languages_and_variants import LanguageTemplates
 
     templates: dict[str, TextTemplate] = {}
     problems: list[Problem] = []
@@ -115,7 +114,7 @@ def _compile_variants(source: TextsByVariant) -> VariantTemplates:
     Raises:
         FilesInvalid: some of them cannot be compiled; it has the problems of all.
     """
-    from smsby_deploy.texts.variants import VariantTemplates
+    from smsby_deploy.texts.languages_and_variants import VariantTemplates
 
     templates: dict[str, Template] = {}
     problems: list[Problem] = []
