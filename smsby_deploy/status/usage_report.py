@@ -18,8 +18,9 @@ from smsby_deploy.lock.archive import with_archived, with_newer
 from smsby_deploy.lock.counts import Deliveries
 from smsby_deploy.lock.records import ChunkRecord, Entry, Lock
 from smsby_deploy.plan.waves import plan_of
-from smsby_deploy.status.usage_groups import Grouping, GroupKind
-from smsby_deploy.status.usage_shares import (
+from smsby_deploy.status.usage_groups import (
+    Grouping,
+    GroupKind,
     Share,
     accepted_chunks,
     count_left_out,
