@@ -191,7 +191,7 @@ def path(context: Context) -> ExitCode:
 def pull(context: Context, file: Path) -> ExitCode:
     """Write the lock to FILE, but never over another or a newer one."""
     from smsby_deploy.cli.session import load, open_lock
-    from smsby_deploy.lock.copying import copy_lock
+    from smsby_deploy.lock.shared import copy_lock
 
     project = load(context).project
     lock = copy_lock(open_lock(project), _lock_file(project, file), "lock pull")
@@ -208,7 +208,7 @@ def push(context: Context, file: Path) -> ExitCode:
     It moves a lock from a file to a shared store in one step.
     """
     from smsby_deploy.cli.session import load, open_lock
-    from smsby_deploy.lock.copying import copy_lock
+    from smsby_deploy.lock.shared import copy_lock
 
     project = load(context).project
     lock = copy_lock(_lock_file(project, file), open_lock(project), "lock push")

@@ -2,7 +2,8 @@
 
 The copy is a lock file in a private folder. Each line of its journal, and each new version of the lock, is in the store
 before the run goes on. A store takes a write only if it is still what the writer knows, so a run that lost the lock can
-record nothing, and what cannot be recorded is not sent.
+record nothing, and what cannot be recorded is not sent. `lock pull` and `lock push` copy a lock out of
+such a store and into it.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from typing import Any
 from uuid import uuid4
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.errors import LockHeld, SmsbyDeployError
+from smsby_deploy.errors import LockHeld, Refused, SmsbyDeployError, UsageError
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import refuse_link, write_file
-from smsby_deploy.lock.archive import Rekey
+from smsby_deploy.lock.archive import Rekey, archive_content
 from smsby_deploy.lock.journal import Journal
 from smsby_deploy.lock.lease import (
     LEASE,
@@ -268,3 +269,39 @@ def _with_longer_journal(stored: Stored, journal: Path) -> Stored:
     except FileNotFoundError:
         return stored
     return stored._replace(journal=local) if stored.journal and local.startswith(stored.journal) else stored
+
+
+def copy_lock(source: LockStore, target: LockStore, command: str) -> Lock:
+    """Make the lock at `target` that at `source`, and return it.
+
+    Raises:
+        UsageError: `source` records nothing.
+        LockHeld: another run uses one of them.
+        Refused: `target` has another lock, or a newer version of this one.
+    """
+    running = source.read_running()
+    if running is not None:
+        raise LockHeld(f"another run holds the lock: {running.holder}", hint="wait until it has ended")
+    lock = source.read()
+    if lock.lineage is None:
+        raise UsageError("there is no lock to copy", hint="the first apply creates it")
+    with target.held(command=command) as held:
+        there = held.lock
+        if there.lineage not in (None, lock.lineage):
+            raise Refused(
+                "another lock is there, which records other sends",
+                hint="choose another place; the two cannot be merged",
+            )
+        if there.serial > lock.serial:
+            raise Refused(
+                f"a newer version of this lock is there: serial {there.serial}, not {lock.serial}",
+                hint="copy it the other way round",
+            )
+        if there.serial == lock.serial and there != lock:
+            raise Refused(
+                f"both locks are serial {lock.serial} and record different sends",
+                hint="both were used since they were one; choose another place, they cannot be merged",
+            )
+        target.put_archive(archive_content(lock))
+        target.replace(lock)
+    return lock

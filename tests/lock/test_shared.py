@@ -1,4 +1,7 @@
-"""A lock in a shared store: who may write it, and what is durable when."""
+"""A lock in a shared store: who may write it, and what is durable when.
+
+A copy never overwrites another lock, or a newer version of this one.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import pytest
 
 from smsby_deploy.apply.rescue import read_rescue, write_rescue
 from smsby_deploy.clock import SystemClock
-from smsby_deploy.errors import LockDamaged, LockHeld, SmsbyDeployError
+from smsby_deploy.errors import LockDamaged, LockHeld, Refused, SmsbyDeployError, UsageError
 from smsby_deploy.lock import lease as lease_module
 from smsby_deploy.lock.archive import read_archive
 from smsby_deploy.lock.edit import LockEdit
@@ -18,9 +21,9 @@ from smsby_deploy.lock.entry_json import entry_document
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import Journal, ResultNotSaved
 from smsby_deploy.lock.lease import LEASE, Holder, Stored, StoreFailed, WrittenMeanwhile
-from smsby_deploy.lock.records import ChunkState
-from smsby_deploy.lock.shared import SharedLockStore
-from smsby_deploy.lock.store import HeldLock
+from smsby_deploy.lock.records import ChunkState, Lock
+from smsby_deploy.lock.shared import SharedLockStore, copy_lock
+from smsby_deploy.lock.store import HeldLock, LockStore
 from tests.lock.examples import entry
 
 _AT = "2026-11-02T09:00:00+00:00"
@@ -444,3 +447,45 @@ def test_damaged_journal_in_the_store_is_rescued(store: MemoryStore, tmp_path: P
     assert other.salvage() == ["a/b"]
     assert store.stored.journal == b""
     assert _lock(store, tmp_path / "mine").read().mailings["a/b"].has_unknown
+
+
+def _lock_file(folder: Path, name: str, serial: int = 0, lineage: str = "line") -> LockStore:
+    store = LockStore(folder / name, "shop")
+    if serial:
+        store.replace(Lock("shop", serial, lineage, {"a/b": entry()}))
+    return store
+
+
+def test_copy_lock_to_a_new_place_and_over_an_older_version(tmp_path: Path) -> None:
+    """The copy is byte for byte the same."""
+    source = _lock_file(tmp_path, "source", 3)
+    for target in (
+        _lock_file(tmp_path, "new"),
+        _lock_file(tmp_path, "older", 2),
+        _lock_file(tmp_path, "same", 3),
+    ):
+        assert copy_lock(source, target, "lock pull").serial == 3
+        assert target.path.read_bytes() == source.path.read_bytes()
+
+
+@pytest.mark.parametrize(("serial", "lineage"), [(4, "line"), (1, "other")])
+def test_copy_lock_refuses_to_lose_a_record(tmp_path: Path, serial: int, lineage: str) -> None:
+    """A newer version of the lock, and another lock, stay."""
+    source, target = _lock_file(tmp_path, "source", 3), _lock_file(tmp_path, "target", serial, lineage)
+    before = target.path.read_bytes()
+    with pytest.raises(Refused):
+        copy_lock(source, target, "lock push")
+    assert target.path.read_bytes() == before
+
+
+def test_copy_lock_refuses_one_that_went_its_own_way(tmp_path: Path) -> None:
+    """Both were used since they were one, so each has sends that the other lacks."""
+    source, target = _lock_file(tmp_path, "source", 3), LockStore(tmp_path / "target", "shop")
+    target.replace(Lock("shop", 3, "line", {"a/c": entry()}))
+    with pytest.raises(Refused, match="both locks are serial 3"):
+        copy_lock(source, target, "lock push")
+
+
+def test_copy_lock_needs_a_lock(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no lock to copy"):
+        copy_lock(_lock_file(tmp_path, "source"), _lock_file(tmp_path, "target", 1), "lock push")
