@@ -28,7 +28,7 @@ class SandboxHandle:
 
         docs/sandbox.md lists their keys.
         """
-        from smsby_deploy.sandbox.routes_ui import read_inbox
+        from smsby_deploy.sandbox.routes import read_inbox
 
         return read_inbox(self.service.account)
 

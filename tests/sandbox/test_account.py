@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.sandbox.account import MovableClock
-from smsby_deploy.sandbox.routes_ui import read_inbox
+from smsby_deploy.sandbox.routes import read_inbox
 from smsby_deploy.sandbox.server import make_service
 from smsby_deploy.sandbox.settings import SandboxSettings
 from tests.sandbox.conftest import Stopped
