@@ -26,7 +26,7 @@ from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.lock.journal import ResultNotSaved
-from smsby_deploy.smsby.fresh_connections import AHEAD, FreshConnection
+from smsby_deploy.smsby.connections import AHEAD, FreshConnection
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.retry import SEND_RETRIES
 from smsby_deploy.smsby.send_client import PreparedSend

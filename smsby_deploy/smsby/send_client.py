@@ -14,8 +14,8 @@ from smsby_deploy.errors import (
     TokenRefused,
 )
 from smsby_deploy.smsby.client import ReadClient, failure_of, says_nothing_yet
+from smsby_deploy.smsby.connections import FreshConnection, FreshConnections
 from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts
-from smsby_deploy.smsby.fresh_connections import FreshConnection, FreshConnections
 from smsby_deploy.smsby.methods import METHODS, Effect, Method, check_params
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind, judge_send
 from smsby_deploy.smsby.parsers import ListInfo, read_import, read_list_info

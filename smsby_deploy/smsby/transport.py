@@ -20,7 +20,6 @@ from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Literal, Protocol
-from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter
@@ -40,8 +39,16 @@ from smsby_deploy.smsby.answer_limits import (
     TooLarge,
     read_pieces,
 )
-from smsby_deploy.smsby.connection_errors import HINT, explain_not_connected, never_connected
-from smsby_deploy.smsby.fresh_connections import AHEAD, FreshConnection, FreshConnections, open_connection
+from smsby_deploy.smsby.connections import (
+    AHEAD,
+    HINT,
+    FreshConnection,
+    FreshConnections,
+    explain_not_connected,
+    never_connected,
+    open_connection,
+    shown_place,
+)
 from smsby_deploy.smsby.json_stream import JsonStream, KeepRow
 from smsby_deploy.smsby.methods import Effect, Method
 from smsby_deploy.smsby.parameters import CallStyles, Place
@@ -98,7 +105,7 @@ class ReadTransport:
         _hide_tokens_in_logs()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({_place(self._url)!r}, token={HIDDEN})"
+        return f"{type(self).__name__}({shown_place(self._url)!r}, token={HIDDEN})"
 
     def derive_secret(self, purpose: str) -> bytes:
         """Return 32 bytes that only those can compute who have the token."""
@@ -244,7 +251,7 @@ class ReadTransport:
         return BoundedAdapter(self._ssl_context, self.clock)
 
     def _not_connected(self, error: BaseException | None = None) -> NotConnected:
-        message, hint = explain_not_connected(error, _place(self._url))
+        message, hint = explain_not_connected(error, self._url)
         return NotConnected(message, hint=hint)
 
     def _retry_after(self, value: str) -> float | None:
@@ -339,15 +346,6 @@ def _new_session() -> requests.Session:
     session.auth = lambda request: request  # send no password from ~/.netrc
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # accept no cookies
     return session
-
-
-def _place(url: str) -> str:
-    """Return the part of a URL that may be shown: without user, password and path."""
-    try:
-        parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
-    except ValueError:
-        return "the configured URL"
 
 
 def _lost(error: Exception) -> AnswerLost:

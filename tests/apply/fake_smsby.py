@@ -16,7 +16,7 @@ from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.lock.records import ChunkRecord, Lock
 from smsby_deploy.lock.store import LockStore
 from smsby_deploy.smsby.answer_limits import BoundedAdapter
-from smsby_deploy.smsby.fresh_connections import FreshConnection, FreshConnections
+from smsby_deploy.smsby.connections import FreshConnection, FreshConnections
 from smsby_deploy.smsby.methods import Method
 from smsby_deploy.smsby.response import Answer
 from smsby_deploy.smsby.send_client import SendClient

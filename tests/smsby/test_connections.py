@@ -1,10 +1,14 @@
-"""Connections that wait for their request: young, silent, used once, and never a request that may have been sent."""
+"""Connections that wait for their request: young, silent, used once, and never a request that may have been sent.
+
+Of one that was not made, why: nothing of what a proxy says is shown.
+"""
 
 from __future__ import annotations
 
 import json
 import select
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,12 +16,69 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from urllib3.exceptions import MaxRetryError, ProxyError, SSLError
 
 from smsby_deploy.errors import SmsbyUnavailable
-from smsby_deploy.smsby.fresh_connections import OLDEST, FreshConnection, FreshConnections
+from smsby_deploy.smsby.connections import (
+    HINT,
+    OLDEST,
+    FreshConnection,
+    FreshConnections,
+    explain_not_connected,
+    never_connected,
+)
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.send_client import SendClient
 from tests.smsby.conftest import FakeClock, FakeServer, MakeSender, Reply
+
+_PLACE = "https://app.sms.by"
+
+
+def _gave_up(reason: Exception) -> requests.ConnectionError:
+    return requests.ConnectionError(MaxRetryError(None, "/", reason))  # type: ignore[arg-type]
+
+
+def _refused(message: str) -> requests.ConnectionError:
+    cause = ssl.SSLCertVerificationError(message)
+    cause.verify_message = message
+    error = _gave_up(SSLError(cause))
+    error.__context__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "hint"),
+    [
+        (None, "cannot reach sms.by at https://app.sms.by", HINT),
+        (requests.ConnectTimeout(), "cannot reach sms.by at https://app.sms.by", HINT),
+        (
+            _gave_up(ProxyError("x", OSError("Tunnel connection failed: 407 call 375291234567"))),
+            "cannot reach sms.by at https://app.sms.by through the proxy (the proxy answered 407)",
+            "put the user name and password of the proxy into HTTPS_PROXY",
+        ),
+        (
+            _gave_up(ProxyError("x", OSError("Tunnel connection failed: 403 Forbidden"))),
+            "cannot reach sms.by at https://app.sms.by through the proxy (the proxy answered 403)",
+            "check HTTPS_PROXY",
+        ),
+        (
+            _refused("certificate is not valid for 'app.sms.by'."),
+            "the certificate of https://app.sms.by is not trusted: certificate is not valid for 'app.sms.by'",
+            "check the URL and this machine's clock",
+        ),
+    ],
+)
+def test_explain_not_connected(error: Exception | None, message: str, hint: str) -> None:
+    """The reason is named where it is known, with its own hint, and the request was not sent."""
+    said, advice = explain_not_connected(error, _PLACE)
+    assert (said, advice.startswith(hint)) == (message, True)
+    assert error is None or never_connected(error)
+
+
+def test_never_connected_is_not_sure_of_a_proxy_that_hung_up() -> None:
+    """It may have passed the request on."""
+    assert not never_connected(_gave_up(ProxyError("x", ConnectionResetError("reset"))))
+
 
 MESSAGE = json.dumps({"name": "n", "alphaname_id": "7", "delivery_list": ["375291111111"]}).encode()
 
