@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from smsby_deploy.clock import Window
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.plan.desired import SendTimes
-    from smsby_deploy.status.mailing_parts import VariantStatus, WaveStatus
+    from smsby_deploy.status.mailing_details import VariantStatus, WaveStatus
     from smsby_deploy.status.status_report import MailingStatus, StatusReport
     from smsby_deploy.texts.samples import MailingSamples, Sample
 

@@ -21,7 +21,7 @@ from smsby_deploy.plan.drift import Difference, DriftField, IntendedValues, inte
 from smsby_deploy.plan.list_check import MissingMailing, check_list, is_forgotten, shows_any
 from smsby_deploy.plan.selection import find_unmatched, selector
 from smsby_deploy.status.final_chunks import FinalChunks
-from smsby_deploy.status.mailing_parts import WavesInFiles
+from smsby_deploy.status.mailing_details import WavesInFiles
 from smsby_deploy.status.mailing_status import Moment, summarize_mailing, summarize_waiting
 from smsby_deploy.status.remote_reports import ReadCallbacks, RemoteReports
 from smsby_deploy.status.status_report import MailingStatus, State, StatusReport

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from smsby_deploy.smsby.deliveries import DeliveryStatus, read_delivery_status
-from smsby_deploy.status.missed_recipients import Missed, MissedRows
+from smsby_deploy.status.mailing_details import Missed, MissedRows
 from smsby_deploy.status.status_report import LATER, MailingStatus, StatusReport
 
 if TYPE_CHECKING:

@@ -21,10 +21,16 @@ from smsby_deploy.plan.waves import (
 )
 from smsby_deploy.smsby.deliveries import DeliveryStatus
 from smsby_deploy.status.delivery_counts import DeliveryCounts
-from smsby_deploy.status.mailing_parts import NO_WAVES, VariantStatus, WavesInFiles, summarize_wave
-from smsby_deploy.status.missed_recipients import MissedRows
+from smsby_deploy.status.mailing_details import (
+    NO_WAVES,
+    Details,
+    MissedRows,
+    VariantStatus,
+    WavesInFiles,
+    summarize_wave,
+)
 from smsby_deploy.status.remote_reports import RemoteReports
-from smsby_deploy.status.status_report import INDISTINCT, LATER, Details, MailingStatus, State
+from smsby_deploy.status.status_report import INDISTINCT, LATER, MailingStatus, State
 from smsby_deploy.wording import sentence
 
 _WITHOUT_MESSAGE = {

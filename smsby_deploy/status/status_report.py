@@ -5,24 +5,14 @@ Its counts always add up to its recipients.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, StrEnum, auto
-from typing import TYPE_CHECKING
 
-from smsby_deploy.clock import Window
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.status.mailing_parts import VariantStatus, WaveStatus
-from smsby_deploy.status.missed_recipients import Missed
+from smsby_deploy.status.mailing_details import NO_DETAILS, Details
 from smsby_deploy.wording import sentence
-
-if TYPE_CHECKING:
-    from smsby_deploy.lock.counts import Billed
-    from smsby_deploy.plan.desired import SendTimes
-    from smsby_deploy.plan.drift import Difference
-
 
 INDISTINCT, LATER = "not told apart", "in later waves"  # keys of `other`
 
@@ -56,43 +46,6 @@ _OPEN = frozenset({State.WAITING, State.DRAFT, State.SCHEDULED, State.SENDING, S
 
 
 @dataclass(frozen=True, slots=True)
-class Details:
-    """Figures of one mailing beyond its counts.
-
-    `planned…` were recorded by the apply. `accepted` counts the recipients that sms.by accepted. `words` counts its status
-    words verbatim. `timeline` counts deliveries by minute, `YYYY-MM-DD HH:MM` in the time zone of the account. `prefixes`
-    maps a number prefix to (delivered, undelivered, all reported). `missed` is empty unless it was asked for. `open_other`
-    counts the recipients of `other` whose status may not be the last. `overdue` of the undelivered recipients had no final
-    status within `status.settle_after`. `unread` holds errors of sms.by, masked, where it should have reported deliveries.
-    `window` is when a waiting mailing may be handed over, which `waits` says to users.
-    `decision` says who withdrew or abandoned it, when and why. `spread` are the times of its chunks, None if all have one.
-    `billed` is what sms.by itself reports, None if it does not.
-    `variants` and `waves` are () if it has none. `has_unsent`: a part of it was not sent, and still may be.
-    """
-
-    planned: int | None = None
-    planned_parts: int | None = None
-    planned_cost: Decimal | None = None
-    accepted: int = 0
-    words: Mapping[str, int] = field(default_factory=dict)
-    timeline: Mapping[str, int] = field(default_factory=dict)
-    prefixes: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
-    differences: tuple[Difference, ...] = ()
-    missed: Collection[Missed] = ()
-    open_other: int = 0
-    overdue: int = 0
-    unread: tuple[str, ...] = ()
-    window: Window | None = None
-    waits: str = ""
-    decision: str = ""
-    spread: SendTimes | None = None
-    billed: Billed | None = None
-    variants: tuple[VariantStatus, ...] = ()
-    waves: tuple[WaveStatus, ...] = ()
-    has_unsent: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class MailingStatus:
     """One revision of a mailing: the last one, or an earlier one that is not final.
 
@@ -114,7 +67,7 @@ class MailingStatus:
     parts: int | None
     cost: Decimal | None
     requests: tuple[str, ...]
-    details: Details = Details()
+    details: Details = NO_DETAILS
     revision: int = 1
     is_earlier: bool = False
 

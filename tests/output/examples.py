@@ -26,9 +26,8 @@ from smsby_deploy.plan.model import (
 from smsby_deploy.plan.result import PlanResult
 from smsby_deploy.plan.waves import Gate, WaveProgress, why_due
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.status.mailing_parts import WaveStatus
-from smsby_deploy.status.missed_recipients import Missed
-from smsby_deploy.status.status_report import Details, MailingStatus, State, StatusReport
+from smsby_deploy.status.mailing_details import Details, Missed, WaveStatus
+from smsby_deploy.status.status_report import MailingStatus, State, StatusReport
 from smsby_deploy.texts.parts import Encoding, TextSize
 from smsby_deploy.texts.samples import MailingReview, Sample
 from smsby_deploy.wording import sentence

@@ -54,8 +54,8 @@ from smsby_deploy.plan.plan_file import plan_document
 from smsby_deploy.plan.result import PlanResult
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.status.missed_recipients import Missed
-from smsby_deploy.status.status_report import Details, State, StatusReport
+from smsby_deploy.status.mailing_details import Details, Missed
+from smsby_deploy.status.status_report import State, StatusReport
 from smsby_deploy.texts.samples import MailingReview, MailingSamples, mask_samples
 from tests.output import examples
 

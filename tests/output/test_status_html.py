@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 from smsby_deploy.output.status_html import status_html
 from smsby_deploy.output.translation import ENGLISH, Translator, translator
-from smsby_deploy.status.status_report import Details, State, StatusReport
+from smsby_deploy.status.mailing_details import Details
+from smsby_deploy.status.status_report import State, StatusReport
 from tests.output import examples
 from tests.output.golden import check_golden
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from smsby_deploy.output.status_markdown import status_markdown
 from smsby_deploy.output.translation import translator
-from smsby_deploy.status.status_report import Details, State, StatusReport
+from smsby_deploy.status.mailing_details import Details
+from smsby_deploy.status.status_report import State, StatusReport
 from tests.output import examples
 from tests.output.golden import check_golden
 

@@ -23,7 +23,7 @@ from smsby_deploy.lock.records import EntryState
 from smsby_deploy.output.plan_markdown import _RANKS
 from smsby_deploy.output.translation import ENGLISH, translator
 from smsby_deploy.plan.model import ActionKind, ReasonCode
-from smsby_deploy.status.mailing_parts import VariantStatus
+from smsby_deploy.status.mailing_details import VariantStatus
 from smsby_deploy.status.status_report import State
 from smsby_deploy.wording import join_sentences, sentence
 

@@ -19,8 +19,8 @@ from smsby_deploy.status.delivery_counts import (
     count_reasons,
     prefix_of,
 )
-from smsby_deploy.status.missed_recipients import Missed
-from smsby_deploy.status.status_report import Details, State, StatusReport
+from smsby_deploy.status.mailing_details import Details, Missed
+from smsby_deploy.status.status_report import State, StatusReport
 from tests.output import examples
 from tests.status.examples import deliveries
 

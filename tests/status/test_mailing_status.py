@@ -21,7 +21,7 @@ from smsby_deploy.plan.drift import Difference, DriftField
 from smsby_deploy.problems import Location
 from smsby_deploy.smsby.deliveries import Delivery
 from smsby_deploy.status.collect import StatusOptions, collect_status
-from smsby_deploy.status.missed_recipients import Missed
+from smsby_deploy.status.mailing_details import Missed
 from tests.status.examples import (
     A,
     B,

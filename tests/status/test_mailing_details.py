@@ -1,4 +1,4 @@
-"""The parts of a mailing in a status report."""
+"""Rows of recipients without a delivery, and the variants and waves of a mailing in a status report."""
 
 from __future__ import annotations
 
@@ -7,16 +7,34 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import Wave
 from smsby_deploy.lock.decisions import Ending, EndingKind, VerdictKind, WaveVerdict
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.drift import IntendedValues
-from smsby_deploy.status.mailing_parts import VariantStatus, WavesInFiles, WaveStatus
+from smsby_deploy.status.mailing_details import Missed, MissedRows, VariantStatus, WavesInFiles, WaveStatus
 from smsby_deploy.status.mailing_status import Moment, summarize_mailing
 from smsby_deploy.status.remote_reports import RemoteReports
 from smsby_deploy.status.status_report import MailingStatus
 from tests.status.examples import A, B, FixedClock, TableClient, answer, chunk, entry
+
+
+@given(
+    st.lists(
+        st.builds(Missed, st.text(), st.text(), st.none() | st.text(), st.booleans(), st.booleans()),
+        max_size=5,
+    )
+)
+def test_missed_rows_keep_every_row(rows: list[Missed]) -> None:
+    """In their order; longer ones are in several blocks."""
+    kept = MissedRows(rows * 500)
+    assert (list(kept), len(kept)) == (rows * 500, len(rows) * 500)
+    kept.extend(MissedRows(rows))
+    assert list(kept) == rows * 501
+    assert kept != MissedRows([*rows, Missed("1", "SENT", None)])
+
 
 _ENDING = Ending(EndingKind.ABANDONED, "2026-12-01T09:00:00+00:00", "anna", "")
 _GO = WaveVerdict(1, VerdictKind.GO, "2026-11-30T10:00:00+00:00", 200, 185, 4)
