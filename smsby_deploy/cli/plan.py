@@ -138,7 +138,8 @@ def _plan(
 
     from smsby_deploy.cli.account import binding_of, open_reader
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.plan.result import ask_balance, review_plan
+    from smsby_deploy.plan.budget import ask_balance
+    from smsby_deploy.plan.result import review_plan
 
     client = here = None
     clock, api = SystemClock(), loaded.project.api

@@ -1,18 +1,23 @@
-"""The budget of a calendar month: what was spent, what is planned, and what that blocks."""
+"""What may be spent: the budget of a calendar month, and the balance of the account."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_UP, Decimal
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Guardrails, Project
+from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.lock.archive import with_newer
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, EntryState, Lock
 from smsby_deploy.plan.guardrails import Breach
-from smsby_deploy.plan.model import COMMITTING, Action, ReasonCode, total_of
+from smsby_deploy.plan.model import COMMITTING, Action, Plan, ReasonCode, total_of
 from smsby_deploy.wording import sentence
+
+if TYPE_CHECKING:
+    from smsby_deploy.smsby.client import ReadClient  # an offline plan loads no client
 
 _SPENT = frozenset({ChunkState.ACCEPTED, ChunkState.UNKNOWN, ChunkState.PARTIAL})
 _SMALLEST = Decimal("0.00001")  # sms.by reports money with five decimals
@@ -188,3 +193,53 @@ def _sent_month(chunk: ChunkRecord, entry: Entry, zone: ZoneInfo) -> Month:
 def _month(at: datetime, zone: ZoneInfo) -> Month:
     local = at.astimezone(zone)
     return local.year, local.month
+
+
+def ask_balance(client: ReadClient | None, plan: Plan) -> Decimal | None:
+    """The account's balance, if something is sent or approved and the currency is the plan's.
+
+    Offline or if sms.by does not answer it is None: a plan does not fail for it.
+    """
+    if client is None or not plan.committed.mailings:
+        return None
+    try:
+        balance = client.get_balance()
+    except SmsbyDeployError:
+        return None
+    return balance.amount if is_same_currency(plan.currency, balance.currency) else None
+
+
+def check_balance(cost: Decimal, currency: str | None, amount: Decimal, held_in: str | None) -> Breach | None:
+    """Check that the balance of the account can pay for an apply.
+
+    The balance is `amount` in the currency `held_in`.
+    `cost` is 0 where it is not known.
+    """
+    if not cost:
+        message = sentence("balance: the account has {amount}, which pays for nothing", amount=amount)
+        return Breach("balance", message) if amount <= 0 else None
+    if not is_same_currency(currency, held_in):
+        message = sentence(
+            "balance: cannot compare: this apply costs {cost} {currency}, the account has {amount} {held_in}",
+            cost=cost,
+            currency=currency,
+            amount=amount,
+            held_in=held_in,
+        )
+        return Breach("price.currency", message)
+    if amount < cost:
+        message = sentence(
+            "balance: this apply costs {cost}, the account has {amount}", cost=cost, amount=amount
+        )
+        return Breach("balance", message)
+    return None
+
+
+def is_same_currency(ours: str | None, reported: str | None) -> bool:
+    """Whether sms.by reports our currency; True where one of them is not known.
+
+    It also writes RUB as RUR.
+    """
+    if not ours or not reported:
+        return True
+    return ours.upper().replace("RUR", "RUB") == reported.upper().replace("RUR", "RUB")

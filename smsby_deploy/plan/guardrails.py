@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Expected, Guardrails, Mailing
@@ -118,42 +117,6 @@ def check_apply(rails: Guardrails, actions: Iterable[Action]) -> Breach | None:
         )
         return Breach("max_cost", message)
     return None
-
-
-def check_balance(cost: Decimal, currency: str | None, amount: Decimal, held_in: str | None) -> Breach | None:
-    """Check that the balance of the account can pay for an apply.
-
-    The balance is `amount` in the currency `held_in`.
-    `cost` is 0 where it is not known.
-    """
-    if not cost:
-        message = sentence("balance: the account has {amount}, which pays for nothing", amount=amount)
-        return Breach("balance", message) if amount <= 0 else None
-    if not is_same_currency(currency, held_in):
-        message = sentence(
-            "balance: cannot compare: this apply costs {cost} {currency}, the account has {amount} {held_in}",
-            cost=cost,
-            currency=currency,
-            amount=amount,
-            held_in=held_in,
-        )
-        return Breach("price.currency", message)
-    if amount < cost:
-        message = sentence(
-            "balance: this apply costs {cost}, the account has {amount}", cost=cost, amount=amount
-        )
-        return Breach("balance", message)
-    return None
-
-
-def is_same_currency(ours: str | None, reported: str | None) -> bool:
-    """Whether sms.by reports our currency; True where one of them is not known.
-
-    It also writes RUB as RUR.
-    """
-    if not ours or not reported:
-        return True
-    return ours.upper().replace("RUR", "RUB") == reported.upper().replace("RUR", "RUB")
 
 
 def _check_texts(rails: Guardrails, desired: Desired, policy: ContentPolicy | None) -> Iterator[Breach]:

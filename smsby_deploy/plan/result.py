@@ -7,18 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum, auto
-from typing import TYPE_CHECKING
 
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_files import PROJECT_FILE
-from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.plan.guardrails import Breach, check_apply, is_same_currency
+from smsby_deploy.plan.guardrails import Breach, check_apply
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.problems import Location, Problem, Severity
-
-if TYPE_CHECKING:
-    from smsby_deploy.smsby.client import ReadClient  # an offline plan loads no client
 
 
 class Verdict(Enum):
@@ -149,17 +144,3 @@ class PlanResult:
 def review_plan(plan: Plan, project: Project) -> PlanResult:
     """Check `plan` against the guardrails on a whole apply; the balance is not asked for."""
     return PlanResult(plan, check_apply(project.guardrails, plan.decided))
-
-
-def ask_balance(client: ReadClient | None, plan: Plan) -> Decimal | None:
-    """The account's balance, if something is sent or approved and the currency is the plan's.
-
-    Offline or if sms.by does not answer it is None: a plan does not fail for it.
-    """
-    if client is None or not plan.committed.mailings:
-        return None
-    try:
-        balance = client.get_balance()
-    except SmsbyDeployError:
-        return None
-    return balance.amount if is_same_currency(plan.currency, balance.currency) else None

@@ -1,4 +1,4 @@
-"""The budget of a month: what counts as spent, and what is blocked."""
+"""The budget of a month: what counts as spent, and what is blocked. The balance of the account."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ import pytest
 
 from smsby_deploy.config.declarations import Guardrails
 from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.lock.archive import append_archive
 from smsby_deploy.lock.decisions import Ending, EndingKind
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
-from smsby_deploy.plan.budget import check_budget, spent_beside, spent_in_month
-from smsby_deploy.plan.model import ReasonCode
+from smsby_deploy.plan.budget import ask_balance, check_balance, check_budget, spent_beside, spent_in_month
+from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode
+from smsby_deploy.smsby.parsers import Balance
+from tests.output import examples
 from tests.plan.examples import NOON, make_example_plan
 
 
@@ -137,3 +140,68 @@ def test_budget_counts_what_the_lock_records(tmp_path: Path) -> None:
     blocked = make_example_plan(tmp_path, "{budget: 4.99}", lock=lock).blocked
     assert [action.reason_code for action in blocked] == [ReasonCode.GUARDRAIL] * 2
     assert not make_example_plan(tmp_path, "{budget: 5}", lock=lock).blocked
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "held_in", "key"),
+    [
+        ("BYN", "1.5", "BYN", None),
+        ("BYN", "1.49999", "BYN", "balance"),
+        ("BYN", "-3", "BYN", "balance"),
+        ("BYN", "99", "USD", "price.currency"),
+        ("BYN", "1.5", None, None),
+        ("RUB", "2", "RUR", None),
+    ],
+)
+def test_check_balance_in_its_own_currency(
+    currency: str, amount: str, held_in: str | None, key: str | None
+) -> None:
+    """Amounts are compared to the last digit; amounts in two currencies are not compared."""
+    breach = check_balance(Decimal("1.5"), currency, Decimal(amount), held_in)
+    assert (breach and breach.key) == key
+    assert breach is None or "costs 1.50" in breach.message
+
+
+def test_check_balance_of_an_empty_account() -> None:
+    """Without a price, an account without money is still refused."""
+    for amount, is_enough in (("0", False), ("-0.5", False), ("0.01", True)):
+        breach = check_balance(Decimal(0), None, Decimal(amount), "BYN")
+        assert (breach is None) == is_enough
+        assert breach is None or (breach.key, "pays for nothing" in breach.message) == ("balance", True)
+
+
+_READY = examples.ready_plan()
+_IDLE = examples.plan(examples.action("sale/old", ActionKind.NOOP))
+
+
+class _Account:
+    """Answers getBalance."""
+
+    def __init__(self, currency: str | None) -> None:
+        self.currency = currency
+        self.asked = 0
+
+    def get_balance(self) -> object:
+        self.asked += 1
+        if self.currency is None:
+            raise SmsbyUnavailable("down")
+        return Balance(Decimal(7), self.currency)
+
+
+@pytest.mark.parametrize(
+    ("plan", "currency", "balance", "asked"),
+    [
+        (_READY, "BYN", Decimal(7), 1),
+        (_READY, "RUB", None, 1),
+        (_READY, None, None, 1),
+        (_IDLE, "BYN", None, 0),
+    ],
+)
+def test_read_balance_is_optional(
+    plan: Plan, currency: str | None, balance: Decimal | None, asked: int
+) -> None:
+    """It is asked only if something is sent, and a plan does not fail without it."""
+    account = _Account(currency)
+    assert ask_balance(account, plan) == balance  # type: ignore[arg-type]
+    assert account.asked == asked
+    assert ask_balance(None, plan) is None

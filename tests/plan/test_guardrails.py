@@ -14,7 +14,6 @@ from smsby_deploy.config.sources import Freshness, InlineRecipients, TextSource
 from smsby_deploy.plan.desired import AudienceCounts, Desired
 from smsby_deploy.plan.guardrails import (
     check_apply,
-    check_balance,
     check_mailing,
 )
 from smsby_deploy.plan.model import Action, ActionKind
@@ -221,34 +220,6 @@ def test_max_cost_of_one_apply() -> None:
     breach = check_apply(rails, [_action("1"), _action("0.501")])
     assert breach is not None
     assert breach.message == "max_cost: this apply costs 1.501, the limit is 1.50"
-
-
-@pytest.mark.parametrize(
-    ("currency", "amount", "held_in", "key"),
-    [
-        ("BYN", "1.5", "BYN", None),
-        ("BYN", "1.49999", "BYN", "balance"),
-        ("BYN", "-3", "BYN", "balance"),
-        ("BYN", "99", "USD", "price.currency"),
-        ("BYN", "1.5", None, None),
-        ("RUB", "2", "RUR", None),
-    ],
-)
-def test_check_balance_in_its_own_currency(
-    currency: str, amount: str, held_in: str | None, key: str | None
-) -> None:
-    """Amounts are compared to the last digit; amounts in two currencies are not compared."""
-    breach = check_balance(Decimal("1.5"), currency, Decimal(amount), held_in)
-    assert (breach and breach.key) == key
-    assert breach is None or "costs 1.50" in breach.message
-
-
-def test_check_balance_of_an_empty_account() -> None:
-    """Without a price, an account without money is still refused."""
-    for amount, is_enough in (("0", False), ("-0.5", False), ("0.01", True)):
-        breach = check_balance(Decimal(0), None, Decimal(amount), "BYN")
-        assert (breach is None) == is_enough
-        assert breach is None or (breach.key, "pays for nothing" in breach.message) == ("balance", True)
 
 
 def test_every_chunk_keeps_the_guardrails_on_time() -> None:

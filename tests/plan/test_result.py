@@ -1,4 +1,4 @@
-"""The result of `plan`: verdict, balance, schedule and exit code."""
+"""The result of `plan`: verdict, schedule and exit code."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.config.declarations import ApiSettings, Guardrails, Project
-from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.model import ActionKind, Plan
-from smsby_deploy.plan.result import PlanResult, SavedPlanUse, ScheduledSend, Verdict, ask_balance
+from smsby_deploy.plan.result import PlanResult, SavedPlanUse, ScheduledSend, Verdict
 from smsby_deploy.problems import Severity
 from tests.output import examples
 
@@ -94,36 +93,6 @@ def test_scheduled_leaves_out_times_that_have_passed() -> None:
         ScheduledSend("sale/soon", timedelta(hours=1)),
         ScheduledSend("sale/vip", timedelta(days=2, hours=10)),
     )
-
-
-class _Account:
-    """Answers getBalance."""
-
-    def __init__(self, currency: str | None) -> None:
-        self.currency = currency
-        self.asked = 0
-
-    def get_balance(self) -> object:
-        self.asked += 1
-        if self.currency is None:
-            raise SmsbyUnavailable("down")
-        from smsby_deploy.smsby.parsers import Balance
-
-        return Balance(Decimal(7), self.currency)
-
-
-@pytest.mark.parametrize(
-    ("plan", "currency", "balance", "asked"),
-    [(READY, "BYN", Decimal(7), 1), (READY, "RUB", None, 1), (READY, None, None, 1), (IDLE, "BYN", None, 0)],
-)
-def test_read_balance_is_optional(
-    plan: Plan, currency: str | None, balance: Decimal | None, asked: int
-) -> None:
-    """It is asked only if something is sent, and a plan does not fail without it."""
-    account = _Account(currency)
-    assert ask_balance(account, plan) == balance  # type: ignore[arg-type]
-    assert account.asked == asked
-    assert ask_balance(None, plan) is None
 
 
 def test_plan_result_problems_include_what_blocks_it() -> None:
