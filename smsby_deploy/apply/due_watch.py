@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from smsby_deploy.apply.apply_result import ApplyResult
 from smsby_deploy.apply.context import ApplyRequest, Event
 from smsby_deploy.apply.due_mailings import next_opening
 from smsby_deploy.apply.hand_over import hand_over
-from smsby_deploy.apply.result import ApplyResult
 from smsby_deploy.apply.worker_pool import ShutdownSignal
 from smsby_deploy.errors import FilesInvalid, LockHeld, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import first_exit_code

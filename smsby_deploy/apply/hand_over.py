@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
+from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.apply.context import ApplyRequest
 from smsby_deploy.apply.due_mailings import DueMailings, by_address, next_opening, sort_mailings
 from smsby_deploy.apply.preflight import make_due_plan
@@ -17,7 +18,6 @@ from smsby_deploy.apply.recent_list import HandOverList
 from smsby_deploy.apply.reconcile import note_found, record_listed
 from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.apply.rescue import not_recorded
-from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.apply.run import open_recorder, run_plan
 from smsby_deploy.apply.wave_judge import WaveJudge
 from smsby_deploy.config.project_loader import LoadedProject

@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from smsby_deploy.apply.apply_result import MailingRun
 from smsby_deploy.apply.context import ApplyContext, Event, FilesChanged, read_suppressed
 from smsby_deploy.apply.delivery_ledger import (
     DeliveryLedger,
@@ -26,7 +27,6 @@ from smsby_deploy.apply.delivery_ledger import (
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.drift_check import DriftCheck
 from smsby_deploy.apply.reconcile import Reconciler
-from smsby_deploy.apply.result import MailingRun
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.config.declarations import Mailing

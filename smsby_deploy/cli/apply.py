@@ -29,8 +29,8 @@ from smsby_deploy.output.terminal import output_of, write_parts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from smsby_deploy.apply.apply_result import ApplyResult
     from smsby_deploy.apply.context import ApplyRequest, Event
-    from smsby_deploy.apply.result import ApplyResult
     from smsby_deploy.config.declarations import Project
     from smsby_deploy.lock.binding import Binding
     from smsby_deploy.output.progress import Progress
@@ -175,7 +175,7 @@ class _Approval:
 
     def is_given(self, plan: Plan) -> bool:
         from smsby_deploy.output.plan_text import write_plan_text
-        from smsby_deploy.plan.result import PlanResult
+        from smsby_deploy.plan.plan_result import PlanResult
 
         assert self.progress is not None
         if plan.to_do and not self.is_reviewed and not self.is_needed:
@@ -284,14 +284,14 @@ def _log_event(context: Context, event: Event) -> None:
 
 
 def _write_refusal(plan: Plan, error: Refused | FilesInvalid) -> None:
-    from smsby_deploy.apply.result import refused_result
+    from smsby_deploy.apply.apply_result import refused_result
     from smsby_deploy.output.json_documents import apply_document, json_parts
 
     write_parts(json_parts(apply_document(refused_result(plan, error))), sys.stdout)
 
 
 def _summary(result: ApplyResult) -> str:
-    from smsby_deploy.output.apply_result import summary_line
+    from smsby_deploy.output.apply_report import summary_line
 
     return summary_line(result)
 
@@ -331,7 +331,7 @@ def _write_comment(
     if comment is None:
         return True
     from smsby_deploy.files import write_file
-    from smsby_deploy.output.apply_result import apply_markdown
+    from smsby_deploy.output.apply_report import apply_markdown
     from smsby_deploy.output.translation import translator
 
     try:
@@ -351,7 +351,7 @@ def _write_result(
 
         write_parts(json_parts(apply_document(result)), sys.stdout)
         return
-    from smsby_deploy.output.apply_result import write_apply
+    from smsby_deploy.output.apply_report import write_apply
     from smsby_deploy.output.translation import translator
 
     lock = shlex.quote(os.path.relpath(project.lock)) if project.is_lock_committed else None

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.output.plan_markdown import CommentContext
     from smsby_deploy.plan.model import Plan
+    from smsby_deploy.plan.plan_result import PlanResult
     from smsby_deploy.plan.planner import MeasuredFiles
-    from smsby_deploy.plan.result import PlanResult
     from smsby_deploy.plan.review import CheckoutBase, PlanReviewer, SavedBase
 
 _REVIEWED = (
@@ -139,7 +139,7 @@ def _plan(
     from smsby_deploy.cli.account import binding_of, open_reader
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.budget import ask_balance
-    from smsby_deploy.plan.result import review_plan
+    from smsby_deploy.plan.plan_result import review_plan
 
     client = here = None
     clock, api = SystemClock(), loaded.project.api

@@ -76,8 +76,8 @@ def command(
     It prints its URL; open it in a browser to see what recipients would get.
     """
     try:
+        from smsby_deploy.sandbox.sandbox_settings import BadSetting, SandboxSettings
         from smsby_deploy.sandbox.server import make_service, serve
-        from smsby_deploy.sandbox.settings import BadSetting, SandboxSettings
     except ModuleNotFoundError as error:
         if error.name not in ("flask", "werkzeug"):
             raise

@@ -253,7 +253,7 @@ def _report_writer(context: Context, report: StatusReport, project: Project, out
 
 
 def _history_writer(lock: Lock, output: _Output) -> Write:
-    from smsby_deploy.output.apply_result import history_markdown, write_history
+    from smsby_deploy.output.apply_report import history_markdown, write_history
     from smsby_deploy.output.json_documents import history_document, json_text
 
     if output.form == "text":

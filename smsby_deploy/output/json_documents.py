@@ -14,7 +14,7 @@ from smsby_deploy.problems import Problem, Severity, problem_document
 from smsby_deploy.texts.cost import money
 
 if TYPE_CHECKING:
-    from smsby_deploy.apply.result import ApplyResult, MailingResult
+    from smsby_deploy.apply.apply_result import ApplyResult, MailingResult
     from smsby_deploy.clock import Window
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.plan.desired import SendTimes
@@ -109,7 +109,7 @@ def apply_document(result: ApplyResult) -> dict[str, Any]:
 
     `mailings` are made one by one, for `json_parts`. Orphans come last, as in the plan.
     """
-    from smsby_deploy.apply.result import MailingOutcome, MailingResult  # other commands do not need it
+    from smsby_deploy.apply.apply_result import MailingOutcome, MailingResult  # other commands do not need it
 
     partial = MailingOutcome.PARTIAL  # only counted if there is one
     counts = [(outcome, result.count(outcome)) for outcome in MailingOutcome]

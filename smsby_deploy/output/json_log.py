@@ -12,8 +12,8 @@ from smsby_deploy.privacy import hide_tokens, mask_phones
 from smsby_deploy.problems import Problem, Severity
 
 if TYPE_CHECKING:
+    from smsby_deploy.apply.apply_result import ApplyResult
     from smsby_deploy.apply.context import Event
-    from smsby_deploy.apply.result import ApplyResult
 
 # Facts in which a phone number may occur. A plan's id is not masked, although its digits may look like a number.
 _PROSE = frozenset({"message", "hint", "error", "place"})

@@ -8,20 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from smsby_deploy.apply.result import MailingOutcome
+from smsby_deploy.apply.apply_result import MailingOutcome
 from smsby_deploy.errors import OutcomeUnknown, SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.notify import Notification, NotificationKind
-from smsby_deploy.output.apply_result import summary_line
+from smsby_deploy.output.apply_report import summary_line
 from smsby_deploy.output.plan_text import plan_totals_line
 from smsby_deploy.output.translation import Translator, translator
 from smsby_deploy.wording import Sentence, sentence
 
 if TYPE_CHECKING:
-    from smsby_deploy.apply.result import ApplyResult
+    from smsby_deploy.apply.apply_result import ApplyResult
     from smsby_deploy.config.declarations import Project
-    from smsby_deploy.plan.result import PlanResult
+    from smsby_deploy.plan.plan_result import PlanResult
     from smsby_deploy.status.status_report import StatusReport
 
 _MOST_LINES = 20

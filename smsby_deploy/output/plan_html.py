@@ -39,7 +39,7 @@ from smsby_deploy.output.values import group_total_texts, list_text, local_and_u
 from smsby_deploy.plan.comparison import compare_action, removed_since
 from smsby_deploy.plan.model import Action, ActionKind
 from smsby_deploy.plan.plan_file import plan_document
-from smsby_deploy.plan.result import PlanResult, Verdict
+from smsby_deploy.plan.plan_result import PlanResult, Verdict
 from smsby_deploy.problems import Problem, Severity
 
 if TYPE_CHECKING:

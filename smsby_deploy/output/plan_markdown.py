@@ -46,7 +46,7 @@ from smsby_deploy.plan.comparison import Base, compare_action, removed_since
 from smsby_deploy.plan.mailing_test_results import MailingTestResult
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.plan_file import plan_document
-from smsby_deploy.plan.result import PlanResult, Verdict
+from smsby_deploy.plan.plan_result import PlanResult, Verdict
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.texts.samples import MailingReview
 

@@ -16,7 +16,7 @@ from smsby_deploy.output.terminal import clean, safe_line, write_line
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.output.values import count_text, delivery_texts, span_text
 from smsby_deploy.plan.model import Action, ActionKind, Plan, Totals
-from smsby_deploy.plan.result import PlanResult, SavedPlanUse
+from smsby_deploy.plan.plan_result import PlanResult, SavedPlanUse
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.texts.cost import aligned, money
 from smsby_deploy.wording import counted, sentence, time_text

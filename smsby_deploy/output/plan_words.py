@@ -11,7 +11,7 @@ from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.output.values import span_text
 from smsby_deploy.plan.base_changes import BaseChanges
 from smsby_deploy.plan.model import Plan
-from smsby_deploy.plan.result import PlanResult, Verdict
+from smsby_deploy.plan.plan_result import PlanResult, Verdict
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Severity
 from smsby_deploy.wording import Sentence, sentence

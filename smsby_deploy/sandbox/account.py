@@ -24,8 +24,8 @@ from smsby_deploy.sandbox.models import (
     status_at,
 )
 from smsby_deploy.sandbox.protocol import Params, Refusal, incorrect_arguments, phone_of, text_of
-from smsby_deploy.sandbox.settings import SandboxSettings
-from smsby_deploy.sandbox.store import Store
+from smsby_deploy.sandbox.sandbox_settings import SandboxSettings
+from smsby_deploy.sandbox.sqlite_store import Store
 
 WRONG_ALPHANAME = "Wrong alphaname. Check it is correct and approved."
 _WITH_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)

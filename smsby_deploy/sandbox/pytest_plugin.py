@@ -77,8 +77,8 @@ def smsby_sandbox(
     SMSBY_API_URL and SMSBY_TOKEN refer to it.
     """
     pytest.importorskip("flask", reason="smsby_sandbox needs: pip install 'smsby-deploy[sandbox]'")
+    from smsby_deploy.sandbox.sandbox_settings import SandboxSettings
     from smsby_deploy.sandbox.server import make_service, serving
-    from smsby_deploy.sandbox.settings import SandboxSettings
 
     service = make_service(SandboxSettings(delay=0, strict=False))
     service.change_settings(dict(smsby_sandbox_switches))

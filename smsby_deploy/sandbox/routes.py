@@ -20,8 +20,8 @@ from smsby_deploy.sandbox.account import Account, MovableClock
 from smsby_deploy.sandbox.faults import BadFault, parse_fault
 from smsby_deploy.sandbox.methods.listing import is_listed
 from smsby_deploy.sandbox.models import DELIVERED, UNDELIVERED, SandboxMailing, Sms
+from smsby_deploy.sandbox.sandbox_settings import BadSetting
 from smsby_deploy.sandbox.service import Service
-from smsby_deploy.sandbox.settings import BadSetting
 
 _CLOCK_COMMANDS = ("advance", "reset", "run", "set", "stop")
 

@@ -30,9 +30,9 @@ from smsby_deploy.sandbox.faults import break_reply, send_reply
 from smsby_deploy.sandbox.methods.bulk import status_bulk_sms
 from smsby_deploy.sandbox.protocol import Reply, read_params
 from smsby_deploy.sandbox.routes import is_loopback, serve_control, serve_page
+from smsby_deploy.sandbox.sandbox_settings import SandboxSettings
 from smsby_deploy.sandbox.service import Service
-from smsby_deploy.sandbox.settings import SandboxSettings
-from smsby_deploy.sandbox.store import Store
+from smsby_deploy.sandbox.sqlite_store import Store
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

@@ -13,7 +13,7 @@ from smsby_deploy.sandbox.account import Account
 from smsby_deploy.sandbox.faults import ALWAYS_CARRIED_OUT, SILENT, Fault, FaultSwitch
 from smsby_deploy.sandbox.methods import METHODS, documented_name
 from smsby_deploy.sandbox.protocol import EmptyAnswer, Params, Refusal, Reply, merge_places
-from smsby_deploy.sandbox.settings import ANY_STYLE
+from smsby_deploy.sandbox.sandbox_settings import ANY_STYLE
 
 _RATE_WINDOW = 1.0  # seconds in which `rate_limit` calls are allowed
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from smsby_deploy.apply.result import ApplyResult, MailingResult
+from smsby_deploy.apply.apply_result import ApplyResult, MailingResult
 from smsby_deploy.apply.run import ApplyRequest, apply_plan
 from smsby_deploy.clock import Clock, SystemClock
 from smsby_deploy.config.project_loader import LoadedProject, load_project

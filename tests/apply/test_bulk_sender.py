@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from smsby_deploy.apply.apply_result import MailingOutcome
 from smsby_deploy.apply.bulk_sender import ChunkMessage, FilesChanged, pack_requests, stream_messages
-from smsby_deploy.apply.result import MailingOutcome
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.declarations import ApiSettings
 from smsby_deploy.config.project_loader import LoadedProject, load_project

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
+from smsby_deploy.apply.apply_result import MailingOutcome
 from smsby_deploy.apply.delivery_ledger import baseline_of
-from smsby_deploy.apply.result import MailingOutcome
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.phone_states import NO_PROOF
 from tests.apply.fake_smsby import LOST, PHONES, Reply, Shop, busy, error, ok

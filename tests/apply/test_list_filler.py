@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from smsby_deploy.apply.apply_result import MailingOutcome
 from smsby_deploy.apply.recorder import Recorder
-from smsby_deploy.apply.result import MailingOutcome
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import UploadRecord
 from smsby_deploy.smsby.response import Answer

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsby_deploy.apply.apply_result import MailingOutcome
 from smsby_deploy.apply.list_sender import ExpectedList, ListGuardrails, next_minute
-from smsby_deploy.apply.result import MailingOutcome
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.journal import read_journal

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from smsby_deploy.apply.apply_result import MailingResult
 from smsby_deploy.apply.hand_over import hand_over
 from smsby_deploy.apply.recent_list import RecentList
-from smsby_deploy.apply.result import MailingResult
 from smsby_deploy.apply.run import apply_plan
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import EntryState

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from smsby_deploy.apply import remote_check
+from smsby_deploy.apply.apply_result import MailingOutcome, MailingRun
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.remote_check import RemoteCheck
-from smsby_deploy.apply.result import MailingOutcome, MailingRun
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState, Lock

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.apply.result import MailingOutcome
+from smsby_deploy.apply.apply_result import MailingOutcome
 from smsby_deploy.apply.run import apply_plan
 from smsby_deploy.errors import OutcomeUnknown, SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.apply.result import MailingOutcome
+from smsby_deploy.apply.apply_result import MailingOutcome
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_smsby import LOST, PHONES, Shop, error, ok

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.apply.result import MailingOutcome
+from smsby_deploy.apply.apply_result import MailingOutcome
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.privacy import mask_phones

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsby_deploy.apply.apply_result import ApplyResult
 from smsby_deploy.apply.due_watch import watch_due
 from smsby_deploy.apply.hand_over import hand_over
-from smsby_deploy.apply.result import ApplyResult
 from smsby_deploy.apply.run import apply_plan
 from smsby_deploy.apply.wave_judge import judge
 from smsby_deploy.clock import Window

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from smsby_deploy.apply.result import ApplyResult
+from smsby_deploy.apply.apply_result import ApplyResult
 from smsby_deploy.apply.run import apply_plan
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import EntryState

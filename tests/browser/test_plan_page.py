@@ -13,7 +13,7 @@ import pytest
 from smsby_deploy.output.plan_html import plan_html
 from smsby_deploy.output.translation import translator
 from smsby_deploy.plan.model import Plan
-from smsby_deploy.plan.result import PlanResult
+from smsby_deploy.plan.plan_result import PlanResult
 from smsby_deploy.texts.samples import MailingReview
 from tests.browser.conftest import show
 from tests.output import examples

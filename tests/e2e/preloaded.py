@@ -64,8 +64,8 @@ def _import_everything() -> None:
 
 def _run_everything() -> None:
     from smsby_deploy.cli.main import run
+    from smsby_deploy.sandbox.sandbox_settings import SandboxSettings
     from smsby_deploy.sandbox.server import make_service, serving
-    from smsby_deploy.sandbox.settings import SandboxSettings
 
     with TemporaryDirectory() as name, serving(make_service(SandboxSettings(delay=0))) as url:
         folder = Path(name)

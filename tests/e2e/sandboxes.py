@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from functools import cache
 from multiprocessing.connection import Client, Connection, Listener
 
+from smsby_deploy.sandbox.sandbox_settings import SandboxSettings
 from smsby_deploy.sandbox.server import make_service, serving
-from smsby_deploy.sandbox.settings import SandboxSettings
 from tests.e2e.forked import SERVER
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 
-from smsby_deploy.apply.result import ApplyResult, MailingResult
+from smsby_deploy.apply.apply_result import ApplyResult, MailingResult
 from smsby_deploy.clock import Window
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import EntryState, NamedId
@@ -23,7 +23,7 @@ from smsby_deploy.plan.model import (
     ReasonCode,
     with_code,
 )
-from smsby_deploy.plan.result import PlanResult
+from smsby_deploy.plan.plan_result import PlanResult
 from smsby_deploy.plan.waves import Gate, WaveProgress, why_due
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.mailing_details import Details, Missed, WaveStatus

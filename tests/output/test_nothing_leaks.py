@@ -8,12 +8,12 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
+from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.cli.session import find_actor
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import Apply, Lock
-from smsby_deploy.output.apply_result import history_markdown, write_apply, write_history
+from smsby_deploy.output.apply_report import history_markdown, write_apply, write_history
 from smsby_deploy.output.ci_reports import (
     codeclimate_document,
     github_annotations,
@@ -51,7 +51,7 @@ from smsby_deploy.plan.drift import Difference, DriftField
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.model import ActionKind
 from smsby_deploy.plan.plan_file import plan_document
-from smsby_deploy.plan.result import PlanResult
+from smsby_deploy.plan.plan_result import PlanResult
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.mailing_details import Details, Missed

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
+from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.config.declarations import ApiSettings, Guardrails, Project
 from smsby_deploy.config.environments import Environment
 from smsby_deploy.errors import LockHeld, OutcomeUnknown
@@ -20,7 +20,7 @@ from smsby_deploy.output.notifications import (
     status_notification,
     unsent_notification,
 )
-from smsby_deploy.plan.result import PlanResult
+from smsby_deploy.plan.plan_result import PlanResult
 from tests.output import examples
 
 _PROJECT = Project(Path(), "shop", ApiSettings(), Guardrails(), None, (), Path("lock"), ())

@@ -17,7 +17,7 @@ from smsby_deploy.plan.desired import ChunkPlan
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.mailing_test_results import MailingTestResult
 from smsby_deploy.plan.model import ActionKind, Plan
-from smsby_deploy.plan.result import PlanResult
+from smsby_deploy.plan.plan_result import PlanResult
 from smsby_deploy.problems import Location
 from tests.output import examples
 from tests.output.golden import check_golden

@@ -14,7 +14,7 @@ from smsby_deploy.output.translation import translator
 from smsby_deploy.plan.base_changes import BaseChanges, SettingChange
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.model import ActionKind, Plan
-from smsby_deploy.plan.result import PlanResult
+from smsby_deploy.plan.plan_result import PlanResult
 from smsby_deploy.problems import Location, Problem, Severity
 from tests.output import examples
 from tests.output.golden import check_golden

@@ -21,7 +21,7 @@ from smsby_deploy.output.plan_text import (
 from smsby_deploy.plan.desired import AudienceCounts
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.model import Action, ActionKind, Plan
-from smsby_deploy.plan.result import PlanResult
+from smsby_deploy.plan.plan_result import PlanResult
 from smsby_deploy.problems import Problem, Severity
 from tests.output import examples
 from tests.output.golden import check_golden

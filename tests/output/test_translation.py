@@ -17,7 +17,7 @@ from babel.messages import Catalog
 from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
-from smsby_deploy.apply.result import MailingOutcome
+from smsby_deploy.apply.apply_result import MailingOutcome
 from smsby_deploy.lock.decisions import VerdictKind
 from smsby_deploy.lock.records import EntryState
 from smsby_deploy.output.plan_markdown import _RANKS

@@ -14,7 +14,7 @@ from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.model import ActionKind, ReasonCode
-from smsby_deploy.plan.result import Verdict, review_plan
+from smsby_deploy.plan.plan_result import Verdict, review_plan
 from tests.plan.examples import CAMPAIGN, NOON, make_example_plan
 
 

@@ -11,9 +11,9 @@ import pytest
 import requests
 
 from smsby_deploy.clock import SystemClock
+from smsby_deploy.sandbox.sandbox_settings import SandboxSettings
 from smsby_deploy.sandbox.server import make_service, serving
 from smsby_deploy.sandbox.service import Service
-from smsby_deploy.sandbox.settings import SandboxSettings
 
 NOON = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
 PHONES = ("375291111111", "375292222222")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.sandbox.account import MovableClock
 from smsby_deploy.sandbox.routes import read_inbox
+from smsby_deploy.sandbox.sandbox_settings import SandboxSettings
 from smsby_deploy.sandbox.server import make_service
-from smsby_deploy.sandbox.settings import SandboxSettings
 from tests.sandbox.conftest import Stopped
 
 _PHONES = st.sampled_from(["375291111111", "375292222222", "79061234567", "12", ""])

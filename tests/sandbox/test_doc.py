@@ -9,7 +9,7 @@ from pathlib import Path
 from smsby_deploy.sandbox.faults import MODES, Fault
 from smsby_deploy.sandbox.methods import METHODS
 from smsby_deploy.sandbox.pytest_plugin import SandboxHandle
-from smsby_deploy.sandbox.settings import SandboxSettings
+from smsby_deploy.sandbox.sandbox_settings import SandboxSettings
 
 _DOC = (Path(__file__).resolve().parents[2] / "docs/sandbox.md").read_text(encoding="utf-8")
 

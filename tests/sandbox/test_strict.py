@@ -10,7 +10,7 @@ import requests
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.sandbox.methods import METHODS
 from smsby_deploy.sandbox.protocol import PLACES, Refusal
-from smsby_deploy.sandbox.settings import CALL_STYLES
+from smsby_deploy.sandbox.sandbox_settings import CALL_STYLES
 from smsby_deploy.smsby.methods import METHODS as CALLED
 from smsby_deploy.smsby.transport import SendTransport
 from tests.documented import DOCUMENT, Documented

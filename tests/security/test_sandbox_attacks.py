@@ -12,9 +12,9 @@ import requests
 from werkzeug.test import Client
 
 from smsby_deploy.clock import SystemClock
+from smsby_deploy.sandbox.sandbox_settings import SandboxSettings
 from smsby_deploy.sandbox.server import create_app, make_service, send_callbacks, serving
 from smsby_deploy.sandbox.service import Service
-from smsby_deploy.sandbox.settings import SandboxSettings
 
 _PHONE = "375291111111"
 

@@ -12,7 +12,7 @@ from typing import Any
 from smsby_deploy.sandbox.account import Account
 from smsby_deploy.sandbox.methods import bulk, codes, listing, lists, single
 from smsby_deploy.sandbox.protocol import PLACES, Params, Refusal, incorrect_arguments, merge_places
-from smsby_deploy.sandbox.settings import ANY_STYLE
+from smsby_deploy.sandbox.sandbox_settings import ANY_STYLE
 
 
 @dataclass(frozen=True, slots=True)

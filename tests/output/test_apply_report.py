@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
+from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.errors import LockHeld, PlanRefused, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import Apply, Lock
-from smsby_deploy.output.apply_result import (
+from smsby_deploy.output.apply_report import (
     apply_markdown,
     history_markdown,
     next_step_lines,

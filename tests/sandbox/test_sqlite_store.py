@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.errors import SmsbyDeployError
+from smsby_deploy.sandbox.sandbox_settings import SandboxSettings
 from smsby_deploy.sandbox.server import make_service, serving
-from smsby_deploy.sandbox.settings import SandboxSettings
 from tests.sandbox.conftest import Client, Stopped
 
 

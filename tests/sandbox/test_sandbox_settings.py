@@ -1,4 +1,4 @@
-"""The settings."""
+"""The settings of the sandbox."""
 
 from __future__ import annotations
 

@@ -7,7 +7,13 @@ from decimal import Decimal
 
 import pytest
 
-from smsby_deploy.apply.result import MailingOutcome, MailingResult, MailingRun, NextStep, refused_result
+from smsby_deploy.apply.apply_result import (
+    MailingOutcome,
+    MailingResult,
+    MailingRun,
+    NextStep,
+    refused_result,
+)
 from smsby_deploy.errors import Refused
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
 
-from smsby_deploy.apply.result import ApplyResult, MailingOutcome, NextStep
+from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, NextStep
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import Apply, Lock
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from smsby_deploy.apply.result import MailingResult, SentTotals
+    from smsby_deploy.apply.apply_result import MailingResult, SentTotals
     from smsby_deploy.errors import SmsbyDeployError
 
 _COLORS = {

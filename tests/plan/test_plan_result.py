@@ -13,7 +13,7 @@ from smsby_deploy.config.declarations import ApiSettings, Guardrails, Project
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.model import ActionKind, Plan
-from smsby_deploy.plan.result import PlanResult, SavedPlanUse, ScheduledSend, Verdict
+from smsby_deploy.plan.plan_result import PlanResult, SavedPlanUse, ScheduledSend, Verdict
 from smsby_deploy.problems import Severity
 from tests.output import examples
 
