@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from smsby_deploy.cli.context import Context, NamedPath, examples, yes_option
+from smsby_deploy.cli.options import Context, NamedPath, examples, yes_option
 from smsby_deploy.errors import UsageError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import output_of, write_text
@@ -41,7 +41,7 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
     parameters. Nothing is retried, and the lock does not record the call. If the answer of a method that sends is
     lost, its outcome is unknown: exit 6.
     """
-    from smsby_deploy.cli.account import open_send_transport
+    from smsby_deploy.cli.clients import open_send_transport
     from smsby_deploy.cli.session import load_api_settings
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.config.environments import read_token

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from smsby_deploy.cli.context import Context, check_output, examples, file_option, format_option
+from smsby_deploy.cli.options import Context, check_output, examples, file_option, format_option
 from smsby_deploy.cli.session import find_actor, find_commit, notify
 from smsby_deploy.errors import (
     FilesInvalid,
@@ -234,7 +234,7 @@ def _apply(
     lock_timeout: float,
 ) -> ApplyResult:
     from smsby_deploy.apply.context import ApplyRequest
-    from smsby_deploy.cli.account import open_sender
+    from smsby_deploy.cli.clients import open_sender
     from smsby_deploy.cli.session import load, open_lock, progress_of
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.plan_file import read_plan
@@ -268,7 +268,7 @@ def _apply(
 
 def _binding(context: Context, project: Project) -> Binding | None:
     """Where to send; None if that has no answer, which is reported once sms.by is to be asked."""
-    from smsby_deploy.cli.account import binding_of
+    from smsby_deploy.cli.clients import binding_of
 
     try:
         return binding_of(project.api, context.environ)

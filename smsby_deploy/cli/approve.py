@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from smsby_deploy.cli.context import Context, examples
+from smsby_deploy.cli.options import Context, examples
 from smsby_deploy.errors import UsageError
 from smsby_deploy.exit_codes import ExitCode
 

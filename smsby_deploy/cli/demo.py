@@ -13,8 +13,8 @@ from pathlib import Path
 
 import click
 
-from smsby_deploy.cli.context import examples
 from smsby_deploy.cli.init import copy_sample
+from smsby_deploy.cli.options import examples
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode

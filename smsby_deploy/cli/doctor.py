@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from smsby_deploy.cli.context import Context, examples, format_option
+from smsby_deploy.cli.options import Context, examples, format_option
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import output_of, write_text
 
 if TYPE_CHECKING:
     from smsby_deploy.clock import Clock
     from smsby_deploy.config.declarations import Project
-    from smsby_deploy.doctor.run import DoctorRequest
+    from smsby_deploy.doctor.diagnosis import DoctorRequest
     from smsby_deploy.output.progress import Progress
 
 
@@ -48,7 +48,7 @@ def command(context: Context, ask: bool, to: str | None, form: str) -> ExitCode:
     """
     from smsby_deploy.cli.session import load, progress_of
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.doctor.run import run_doctor
+    from smsby_deploy.doctor.diagnosis import run_doctor
     from smsby_deploy.output.doctor_text import doctor_document, write_doctor
     from smsby_deploy.output.json_documents import json_text
 
@@ -75,8 +75,8 @@ def _request(
     from secrets import token_hex
 
     from smsby_deploy.apply.self_test import SelfTest
-    from smsby_deploy.cli.account import binding_of, facts_of, open_send_transport, open_sender
-    from smsby_deploy.doctor.run import DoctorRequest
+    from smsby_deploy.cli.clients import binding_of, facts_of, open_send_transport, open_sender
+    from smsby_deploy.doctor.diagnosis import DoctorRequest
     from smsby_deploy.lock.store import make_private_folder
     from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts, write_facts
     from smsby_deploy.smsby.probe_client import WRONG_TOKEN, ProbeClient

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from smsby_deploy.cli.context import MAX_ID, Context, examples, reason_option
+from smsby_deploy.cli.options import MAX_ID, Context, examples, reason_option
 from smsby_deploy.cli.session import find_actor, find_commit, next_lines
 from smsby_deploy.exit_codes import ExitCode
 
@@ -44,7 +44,7 @@ def command(
     from uuid import uuid4
 
     from smsby_deploy.apply.import_mailing import ImportRequest, import_mailing
-    from smsby_deploy.cli.account import binding_of, open_reader
+    from smsby_deploy.cli.clients import binding_of, open_reader
     from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.clock import SystemClock
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from smsby_deploy.cli.context import Context, NamedPath, examples
+from smsby_deploy.cli.options import Context, NamedPath, examples
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from smsby_deploy.cli.context import Context, examples
+from smsby_deploy.cli.options import Context, examples
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_line
 

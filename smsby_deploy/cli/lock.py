@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from smsby_deploy.cli.context import Context, Duration, examples, reason_option
 from smsby_deploy.cli.lock_changes import abandon, bind, move, rekey, remove, rescue, resolve, withdraw
+from smsby_deploy.cli.options import Context, Duration, examples, reason_option
 from smsby_deploy.cli.session import change_lock
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import safe_line, write_line, write_text
@@ -132,7 +132,7 @@ def _find_archivable(
     context: Context, project: Project, lock: Lock, select: tuple[str, ...], older_than: timedelta | None
 ) -> Archivable:
     """Ask sms.by about what is not known to be final, and remember it as `status` does."""
-    from smsby_deploy.cli.account import binding_of, listing_seconds, open_reader, secret_of
+    from smsby_deploy.cli.clients import binding_of, listing_seconds, open_reader, secret_of
     from smsby_deploy.cli.session import progress_of
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.status.archivable import find_archivable

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from smsby_deploy.cli.context import MAX_ID, Context, NamedPath, examples, reason_option
+from smsby_deploy.cli.options import MAX_ID, Context, NamedPath, examples, reason_option
 from smsby_deploy.cli.session import change_lock, load, next_lines
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.wording import counted
@@ -31,7 +31,7 @@ def withdraw(context: Context, address: str, anyway: bool, reason: str) -> ExitC
     One that waits for its hand-over is no longer approved. One that sms.by has scheduled must have been deleted in the
     account before: it is refused while the list of sms.by still shows it. It stays withdrawn until its revision is raised.
     """
-    from smsby_deploy.cli.account import binding_of, listing_seconds, open_reader
+    from smsby_deploy.cli.clients import binding_of, listing_seconds, open_reader
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.withdrawals import AccountList, withdraw_mailing
 
@@ -201,7 +201,7 @@ def bind(context: Context, reason: str) -> ExitCode:
     It records the service and the account. Use it if sms.by does not list what the lock recorded as accepted, and you
     have verified that this is the right account. Sends nothing.
     """
-    from smsby_deploy.cli.account import binding_of
+    from smsby_deploy.cli.clients import binding_of
     from smsby_deploy.cli.session import load
 
     here = binding_of(load(context).project.api, context.environ)

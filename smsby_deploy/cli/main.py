@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from smsby_deploy.cli.context import (
+from smsby_deploy.cli.options import (
     GlobalOptions,
     accept_globals,
     examples,

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from smsby_deploy.cli.context import Context, examples, yes_option
+from smsby_deploy.cli.options import Context, examples, yes_option
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import output_of, write_line
 
@@ -31,7 +31,7 @@ def command(context: Context, channel: str, phone: str, code: str, yes: bool) ->
     The lock does not record it. If the answer is lost, nothing is repeated: exit 6.
     """
     from smsby_deploy.apply.one_off import send_one
-    from smsby_deploy.cli.account import open_sender
+    from smsby_deploy.cli.clients import open_sender
     from smsby_deploy.cli.session import load_api_settings
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.output.sms_text import receipt_line

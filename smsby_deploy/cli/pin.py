@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from smsby_deploy.cli.context import Context, examples
+from smsby_deploy.cli.options import Context, examples
 from smsby_deploy.exit_codes import ExitCode
 
 

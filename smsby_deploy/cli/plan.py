@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from smsby_deploy.cli.context import (
+from smsby_deploy.cli.options import (
     MACHINE_FORMATS,
     Context,
     NamedPath,
@@ -136,7 +136,7 @@ def _plan(
 ) -> PlanResult:
     from uuid import uuid4
 
-    from smsby_deploy.cli.account import binding_of, open_reader
+    from smsby_deploy.cli.clients import binding_of, open_reader
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.budget import ask_balance
     from smsby_deploy.plan.plan_result import review_plan

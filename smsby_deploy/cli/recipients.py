@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from smsby_deploy.cli.context import Context, check_output, examples, file_option
+from smsby_deploy.cli.options import Context, check_output, examples, file_option
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_parts
 from smsby_deploy.wording import counted

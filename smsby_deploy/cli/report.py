@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from smsby_deploy import __version__
-from smsby_deploy.cli.context import Context, check_output, examples, file_option, format_option
+from smsby_deploy.cli.options import Context, check_output, examples, file_option, format_option
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_text
 
@@ -94,7 +94,7 @@ def _make_report(context: Context, by: str, since: str | None) -> tuple[UsageRep
 
 def _remembered(context: Context, project: Project) -> DeliveriesOf:
     """The deliveries that `status` has stored; none without the token that sealed them."""
-    from smsby_deploy.cli.account import secret_of
+    from smsby_deploy.cli.clients import secret_of
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import SmsbyDeployError
     from smsby_deploy.status.final_chunks import FinalChunks, final_path, read_final

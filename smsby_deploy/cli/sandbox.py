@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from smsby_deploy.cli.context import examples, file_option
+from smsby_deploy.cli.options import examples, file_option
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_line

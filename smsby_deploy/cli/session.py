@@ -14,7 +14,7 @@ from smsby_deploy.errors import UsageError
 from smsby_deploy.gc_tuning import collect_as_usual
 
 if TYPE_CHECKING:
-    from smsby_deploy.cli.context import Context
+    from smsby_deploy.cli.options import Context
     from smsby_deploy.clock import Clock
     from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
     from smsby_deploy.config.project_loader import LoadedProject

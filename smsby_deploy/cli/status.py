@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from smsby_deploy import __version__
-from smsby_deploy.cli.context import Context, check_output, examples, file_option, format_option
+from smsby_deploy.cli.options import Context, check_output, examples, file_option, format_option
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.output.terminal import output_of, write_parts, write_text
 
@@ -146,7 +146,7 @@ def _collector(
 
     The lock is read each time: another run may be writing it.
     """
-    from smsby_deploy.cli.account import binding_of, open_reader, secret_of
+    from smsby_deploy.cli.clients import binding_of, open_reader, secret_of
     from smsby_deploy.cli.session import open_lock
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.selection import removed_from

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from smsby_deploy.cli.context import Context, examples, format_option
+from smsby_deploy.cli.options import Context, examples, format_option
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import output_of, write_text
 
@@ -87,11 +87,11 @@ def _write(
     context: Context, form: str, results: Sequence[MailingTestResult], problems: Sequence[Problem]
 ) -> None:
     from smsby_deploy.cli.session import folder_from_here, report_problems
-    from smsby_deploy.output import mailing_tests
+    from smsby_deploy.output import mailing_test_report
     from smsby_deploy.output.json_documents import json_text
 
     if form == "json":
-        write_text(json_text(mailing_tests.results_document(results, problems)), sys.stdout)
+        write_text(json_text(mailing_test_report.results_document(results, problems)), sys.stdout)
         return
     if form == "github":
         from smsby_deploy.output.ci_reports import github_annotations, list_findings
@@ -101,7 +101,7 @@ def _write(
         write_text(github_annotations(findings), sys.stdout, has_commands=True)
         return
     if form == "junit":
-        write_text(mailing_tests.results_junit(results), sys.stdout)
+        write_text(mailing_test_report.results_junit(results), sys.stdout)
     else:
-        mailing_tests.write_tests(results, sys.stdout, color=context.color)
+        mailing_test_report.write_tests(results, sys.stdout, color=context.color)
     report_problems(context, problems)

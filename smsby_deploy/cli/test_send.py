@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from smsby_deploy.cli.context import Context, examples, yes_option
+from smsby_deploy.cli.options import Context, examples, yes_option
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import output_of, write_line
 
@@ -36,7 +36,7 @@ def command(context: Context, address: str, to: str, row: int | None, yes: bool)
     It is sent by sendQuickSMS, and the lock does not record it. If the answer is lost, nothing is repeated: exit 6.
     """
     from smsby_deploy.apply.one_off import prepare_test, send_one
-    from smsby_deploy.cli.account import open_reader, open_sender
+    from smsby_deploy.cli.clients import open_reader, open_sender
     from smsby_deploy.cli.session import load
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.output.sms_text import outgoing_lines, receipt_line

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from smsby_deploy.cli.context import MACHINE_FORMATS, Context, examples, format_option
+from smsby_deploy.cli.options import MACHINE_FORMATS, Context, examples, format_option
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import output_of, write_text
 

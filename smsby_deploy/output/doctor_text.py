@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TextIO
 
-from smsby_deploy.doctor.run import DoctorReport, FactFinding
+from smsby_deploy.doctor.diagnosis import DoctorReport, FactFinding
 from smsby_deploy.output.console import make_console, write_sentence
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.smsby.facts import FactName, FactState

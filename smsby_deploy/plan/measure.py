@@ -116,7 +116,7 @@ def _measure_tested(
     results: list[MailingTestResult],
 ) -> tuple[Desired | None, list[Problem]]:
     """Run the mailing's own tests on what is measured; those that fail are problems, too."""
-    from smsby_deploy.plan.mailing_tests import MailingTests
+    from smsby_deploy.plan.mailing_test_run import MailingTests
 
     tests, also = MailingTests(project, mailing), observers.on_batch
 

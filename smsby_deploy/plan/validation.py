@@ -65,7 +65,7 @@ def _run_without_recipients(project: Project, mailing: Mailing, variable: str) -
     """
     if not mailing.tests:
         return []
-    from smsby_deploy.plan.mailing_tests import MailingTests
+    from smsby_deploy.plan.mailing_test_run import MailingTests
 
     tests = MailingTests(project, mailing)
     tests.begin()
@@ -96,7 +96,7 @@ def run_mailing_tests(
 
     Nothing is judged of a mailing that is not sent any more, as `excuses` says.
     """
-    from smsby_deploy.plan.mailing_tests import MailingTests
+    from smsby_deploy.plan.mailing_test_run import MailingTests
 
     project = loaded.project
     entries, _ = check_without_databases(project.suppress)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.cli import account
+from smsby_deploy.cli import clients
 from smsby_deploy.cli.main import run
 from smsby_deploy.status import archivable
 from smsby_deploy.status.collect import StatusOptions
@@ -40,6 +40,6 @@ def test_lock_archive_waits_as_long_as_the_account_lists(shop: Path, monkeypatch
         return archivable.Archivable((), (), 0)
 
     monkeypatch.setattr(archivable, "find_archivable", find)
-    monkeypatch.setattr(account, "listing_seconds", lambda api, environ: 77.0)
+    monkeypatch.setattr(clients, "listing_seconds", lambda api, environ: 77.0)
     assert run(["-C", str(shop), "-e", "sandbox", "lock", "archive"]) == 0
     assert [one.reconcile_seconds for one in seen] == [77.0]

@@ -15,8 +15,8 @@ from pathlib import Path
 import click
 import pytest
 
-from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.main import group, report_error, run
+from smsby_deploy.cli.options import Context
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import FilesInvalid, LockHeld, SmsbyDeployError
 from smsby_deploy.output.json_log import JsonLog

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from smsby_deploy.apply.self_test import SelfTest
 from smsby_deploy.clock import Clock, SystemClock
 from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.doctor.diagnosis import DoctorReport, DoctorRequest, run_doctor
 from smsby_deploy.doctor.examination import Examination
-from smsby_deploy.doctor.run import DoctorReport, DoctorRequest, run_doctor
 from smsby_deploy.smsby.facts import AccountFacts
 from smsby_deploy.smsby.probe_client import ProbeClient
 from smsby_deploy.smsby.response import Answer

@@ -6,7 +6,7 @@ import io
 import json
 from datetime import UTC, datetime
 
-from smsby_deploy.doctor.run import DoctorReport, FactFinding
+from smsby_deploy.doctor.diagnosis import DoctorReport, FactFinding
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.output.doctor_text import doctor_document, write_doctor
 from smsby_deploy.smsby.facts import Fact, FactName, FactState, Gap

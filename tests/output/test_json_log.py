@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from smsby_deploy.apply.apply_result import MailingOutcome, MailingResult
 from smsby_deploy.apply.context import Event
-from smsby_deploy.cli.context import open_log
+from smsby_deploy.cli.options import open_log
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.output.json_log import JsonLog, log_apply, log_event
 from tests.output import examples

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.cli.account import account_of, binding_of, facts_of, listing_seconds
+from smsby_deploy.cli.clients import account_of, binding_of, facts_of, listing_seconds
 from smsby_deploy.config.declarations import ApiSettings
 from smsby_deploy.config.environments import built_in
 from smsby_deploy.errors import TokenRefused

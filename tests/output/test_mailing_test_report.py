@@ -8,7 +8,7 @@ import json
 from junitparser import JUnitXml
 
 from smsby_deploy.config.mailing_tests import AllSubject, MailingTest, TextExpectation
-from smsby_deploy.output.mailing_tests import outcome_line, results_document, results_junit, write_tests
+from smsby_deploy.output.mailing_test_report import outcome_line, results_document, results_junit, write_tests
 from smsby_deploy.plan.mailing_test_results import MailingTestResult
 from smsby_deploy.problems import Location
 

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from smsby_deploy.cli.context import Context
+from smsby_deploy.cli.options import Context
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import Refused, UsageError
 from smsby_deploy.output.json_log import JsonLog

@@ -1,4 +1,4 @@
-"""The account of a run: its clients, its id, and what is known about it."""
+"""The clients of a run, the id of its account, and what is known about that."""
 
 from __future__ import annotations
 
