@@ -30,6 +30,10 @@ class Sentence(str):
         made.template, made.values = template, values or {}
         return made
 
+    def with_values(self, values: Mapping[str, object]) -> Sentence:
+        """The same sentence with other values."""
+        return Sentence(fill(self.template, values, _show), self.template, values)
+
 
 def sentence(template: str, **values: object) -> Sentence:
     """Return `template` with its values, `{name}` with `name`.
@@ -117,8 +121,10 @@ def first_of(names: Sequence[str], listed_by: str = "") -> str:
 
     `listed_by` is the command that lists all of them.
     """
-    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
-    return f"{names[0]}{more}{f' (`{listed_by}` lists them)' if more and listed_by else ''}"
+    if len(names) == 1:
+        return names[0]
+    said = sentence("{names} and {count:,} more", names=names[0], count=len(names) - 1)
+    return sentence("{names} (`{command}` lists them)", names=said, command=listed_by) if listed_by else said
 
 
 def escape_controls(text: str) -> str:

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from smsby_deploy.lock.places import PRODUCTION
+from smsby_deploy.output.message_html import message_html
 from smsby_deploy.output.plan_details import (
     audience_rows,
     encoding_text,
@@ -43,6 +44,8 @@ from smsby_deploy.plan.plan_result import PlanResult, Verdict
 from smsby_deploy.problems import Problem, Severity
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from smsby_deploy.output.plan_markdown import CommentContext
     from smsby_deploy.output.translation import Translator
     from smsby_deploy.plan.desired import SendTimes
@@ -81,10 +84,10 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Something to check; `meaning` and `way_out` are HTML, everything else is text."""
+    """Something to check; `meaning` and `way_out` are HTML, else only what is Markup."""
 
     look: str
-    text: str
+    text: Markup | str
     code: str = ""
     address: str = ""
     place: str = ""
@@ -109,7 +112,7 @@ class Card:
     address: str
     look: str
     action: str
-    reason: str
+    reason: Markup | str
     sender: str
     facts: tuple[tuple[str, str], ...]
     audience: tuple[tuple[str, str], ...]
@@ -170,7 +173,7 @@ def plan_html(result: PlanResult, context: CommentContext) -> str:
         quiet=[card for card in cards if card.look == "quiet"],
         tests=[tuple(map(safe_line, row)) for row in result_rows(context.tests, t)],
         test_counts=result_counts(context.tests, t),
-        lines=[safe_line(t.sentence(line)) for line in lines],
+        lines=[message_html(line, t) for line in lines],
         archived=t.sentence(archived_line(plan)) if plan.archived else "",
         id=plan.id,
         digest=str(plan_document(plan)["digest"])[:16],
@@ -206,8 +209,8 @@ def _points(result: PlanResult, t: Translator) -> Iterator[Point]:
     """What speaks against the plan as a whole, and why mailings are blocked."""
     plan = result.plan
     if result.refusal is not None:
-        refusal = safe_line(t.sentence(result.refusal.message))
-        yield Point("bad", f"{t.gettext('Apply will refuse the whole plan:')} {refusal}")
+        heading = message_html(t.gettext("Apply will refuse the whole plan:"))
+        yield Point("bad", heading + " " + message_html(result.refusal.message, t))
     if not result.is_paid_for:
         yield Point("bad", t.gettext("The balance is too low: apply will refuse the whole plan."))
     elif result.balance_after is not None and result.balance_after < 0:
@@ -217,9 +220,9 @@ def _points(result: PlanResult, t: Translator) -> Iterator[Point]:
         why = t.gettext("Made offline, without asking sms.by: this plan cannot be applied.")
         yield Point("doubt", why)
     for gap in plan.changes.gaps if plan.changes is not None else ():
-        yield Point("doubt", safe_line(t.sentence(gap)))
+        yield Point("doubt", message_html(gap, t))
     for action in plan.obstacles:
-        yield Point("bad", safe_line(t.sentence(action.reason)), address=safe_line(action.address))
+        yield Point("bad", message_html(action.reason, t), address=safe_line(action.address))
 
 
 def _problem_points(problems: tuple[Problem, ...], t: Translator) -> Iterator[Point]:
@@ -227,22 +230,19 @@ def _problem_points(problems: tuple[Problem, ...], t: Translator) -> Iterator[Po
     looks = {Severity.ERROR: "bad", Severity.WARNING: "doubt", Severity.NOTE: "note"}
     texts = problem_help(t.language) if problems else {}
     explained: set[str] = set()
-    for severity, look in looks.items():
-        for problem in problems:
-            if problem.severity is not severity:
-                continue
-            known = None if problem.code in explained else texts.get(problem.code)
-            explained.add(problem.code)
-            yield Point(
-                look,
-                safe_line(t.sentence(problem.message)),
-                problem.code,
-                safe_line(problem.address or ""),
-                safe_line(str(problem.location)) if problem.location else "",
-                # English messages say themselves what the code means.
-                as_html(known.meaning) if known and t.language != "en" else "",
-                as_html(known.way_out) if known else "",
-            )
+    for problem in sorted(problems, key=lambda one: [*looks].index(one.severity)):
+        known = None if problem.code in explained else texts.get(problem.code)
+        explained.add(problem.code)
+        yield Point(
+            looks[problem.severity],
+            message_html(problem.message, t),
+            problem.code,
+            safe_line(problem.address or ""),
+            safe_line(str(problem.location)) if problem.location else "",
+            # English messages say themselves what the code means.
+            as_html(known.meaning) if known and t.language != "en" else "",
+            as_html(known.way_out) if known else "",
+        )
 
 
 def _settings(result: PlanResult, t: Translator) -> list[tuple[str, str, str]]:
@@ -327,7 +327,7 @@ def _weeks(result: PlanResult, context: CommentContext, ids: dict[str, str]) -> 
 
 def _card(action: Action, id_: str, result: PlanResult, context: CommentContext) -> Card:
     t, review = context.language, context.reviews.get(action.address)
-    reason = "" if action.action in _WITHOUT_REASON else safe_line(t.sentence(action.reason))
+    reason = "" if action.action in _WITHOUT_REASON else message_html(action.reason, t)
     return Card(
         id_,
         safe_line(action.address),

@@ -25,7 +25,6 @@ _MAX_ALIKE = 20
 _ROW = re.compile(r"^\| `([A-Z_]+)` \| (.+?) \| (.+?) \|$", re.MULTILINE)
 _SEVERITY = re.compile(r"^(?:warning|note|предупреждение|замечание)(?:: |; )")
 _LINK = re.compile(r"\[([^\]]+)\]\([^)]+\)")
-_CODE = re.compile(r"`([^`]+)`")
 
 
 class _Kind(NamedTuple):
@@ -107,9 +106,9 @@ def _capital(text: str) -> str:
 
 def as_html(text: str) -> str:
     """Return a cell of the table as HTML, with links as their texts: the page is elsewhere."""
-    import html  # not needed on a terminal
+    from smsby_deploy.output.message_html import escape_html  # not needed on a terminal
 
-    return _CODE.sub(r"<code>\1</code>", html.escape(_LINK.sub(r"\1", text), quote=False))
+    return escape_html(_LINK.sub(r"\1", text))
 
 
 def help_line(known: ProblemHelp, t: Translator) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from smsby_deploy.numbering_plan import OPERATORS
 from smsby_deploy.output.charts import bars, columns
+from smsby_deploy.output.message_html import message_html
 from smsby_deploy.output.status_markdown import delivery_names, status_word
 from smsby_deploy.output.status_text import running_line, schedule_line
 from smsby_deploy.output.terminal import safe_line
@@ -66,11 +67,9 @@ def status_html(
         tool=tool,
         tiles=_tiles(report, currency, t),
         sections=[section for section in _sections(report, currency, zone, t) if section.rows],
-        running=t.sentence(running_line(report)) if report.running else "",
+        running=message_html(running_line(report), t) if report.running else "",
         notes=[
-            (mailing.name, safe_line(t.sentence(note)))
-            for mailing in report.mailings
-            for note in mailing.notes
+            (mailing.name, message_html(note, t)) for mailing in report.mailings for note in mailing.notes
         ],
         differences=[
             (mailing.name, safe_line(t.sentence(one.field)), safe_line(one.intended), safe_line(one.reported))

@@ -253,6 +253,7 @@ def usage_markdown(report: UsageReport, language: Translator = ENGLISH) -> str:
 
 def usage_html(report: UsageReport, *, tool: str, language: Translator = ENGLISH) -> str:
     """One page that loads nothing: totals, a chart of the cost, and the table."""
+    from smsby_deploy.output.message_html import message_html
     from smsby_deploy.output.status_html import page_template
     from smsby_deploy.output.values import day_and_time
 
@@ -266,7 +267,7 @@ def usage_html(report: UsageReport, *, tool: str, language: Translator = ENGLISH
         tiles=list(_tiles(report, t)),
         sections=list(_sections(report, t)),
         running=t.gettext("Since {since}.", since=report.since) if report.since else "",
-        notes=[("", t.sentence(note)) for note in usage_notes(report)],
+        notes=[("", message_html(note, t)) for note in usage_notes(report)],
         differences=[],
     )
 

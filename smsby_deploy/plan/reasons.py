@@ -19,8 +19,12 @@ from smsby_deploy.wording import first_of, sentence
 def unknown_outcome(here: Situation) -> str:
     """Say under which name to look for the unknown chunks, and how to record what was found."""
     entry, address = here.recorded_entry, here.desired.address
+    count = len(here.recorded)
     names = [
-        f"`{remote_name(here.project, address, entry.revision, index, len(here.recorded), chunk.fingerprint)}`"
+        sentence(
+            "`{name}`",
+            name=remote_name(here.project, address, entry.revision, index, count, chunk.fingerprint),
+        )
         for index, (chunk, state) in enumerate(zip(entry.chunks, here.recorded, strict=True))
         if state is ChunkState.UNKNOWN
     ]

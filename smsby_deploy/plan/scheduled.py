@@ -284,5 +284,10 @@ def _name(project: str, address: str, entry: Entry, index: int, remote: RemoteVi
     if listed is not None:  # perhaps under the address that it had before
         name = listed.name
     number = chunk.message_id if listed is None else listed.id
-    known = f" (id {number})" if number is not None else f" (uuid {chunk.uuid})" if chunk.uuid else ""
-    return f"`{name}`{known}"
+    if number is not None:
+        return sentence("`{name}` (id {number})", name=name, number=number)
+    return (
+        sentence("`{name}` (uuid {uuid})", name=name, uuid=chunk.uuid)
+        if chunk.uuid
+        else sentence("`{name}`", name=name)
+    )
