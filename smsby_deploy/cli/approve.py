@@ -38,7 +38,7 @@ def command(context: Context, plan_path: Path, key: Path | None) -> ExitCode:
     text, sender, recipients and time of each mailing. Later opt-outs are honored and do not invalidate it; any other
     change does.
     """
-    from smsby_deploy.cli.session import load
+    from smsby_deploy.cli.session import load, refuse_damaged_lock
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.output.plan_text import write_signed
     from smsby_deploy.plan.plan_file import read_plan
@@ -46,6 +46,7 @@ def command(context: Context, plan_path: Path, key: Path | None) -> ExitCode:
 
     loaded = load(context)
     project, plan = loaded.project, read_plan(plan_path)
+    refuse_damaged_lock(project)
     chosen = key or _find_signing_key(project.root, context.environ)
     signed = sign_plan(loaded, plan, chosen, SystemClock().now())
     file = shlex.quote(os.path.relpath(project.root / signed.file))

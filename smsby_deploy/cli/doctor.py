@@ -46,13 +46,14 @@ def command(context: Context, ask: bool, to: str | None, form: str) -> ExitCode:
     Commit the file: `plan` and `apply` use it. By default only free requests are made. Exits 4 if a fact contradicts a
     setting or a promise, and 6 if the outcome of the SMS of --to is unknown; it is never sent again.
     """
-    from smsby_deploy.cli.session import load, progress_of
+    from smsby_deploy.cli.session import load, progress_of, refuse_damaged_lock
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.doctor.diagnosis import run_doctor
     from smsby_deploy.output.doctor_text import doctor_document, write_doctor
     from smsby_deploy.output.json_documents import json_text
 
     project, clock = load(context).project, SystemClock()
+    refuse_damaged_lock(project)
     with progress_of(context, clock) as progress:
         report = run_doctor(_request(context, project, clock, progress, leaves_rows=ask, to=to))
     with output_of(report.exit_code, f"account {report.account}"):

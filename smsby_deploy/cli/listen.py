@@ -11,8 +11,10 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_line
 
 
-@click.command("listen", epilog=examples("smsby-deploy listen --port 8026", "smsby-deploy listen --port 0"))
-@click.option("--port", type=click.IntRange(0, 65535), required=True, help="Port; 0 picks a free one.")
+@click.command("listen", epilog=examples("smsby-deploy listen", "smsby-deploy listen --port 0"))
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8026, show_default=True, help="Port; 0 picks a free one."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.pass_obj
 def command(context: Context, port: int, host: str) -> ExitCode:

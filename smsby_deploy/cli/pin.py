@@ -23,10 +23,12 @@ def command(context: Context, path: str | None) -> ExitCode:
     Comments and layout are kept. A list that differs from its pin is refused, so a new list is reviewed like a text.
     Lists that are not in the project are looked for in the folder that `lists_dir_env` names. Works offline.
     """
-    from smsby_deploy.cli.session import load
+    from smsby_deploy.cli.session import load, refuse_damaged_lock
     from smsby_deploy.recipients.pins import pin_lists
 
-    changed = pin_lists(load(context), path)
+    loaded = load(context)
+    refuse_damaged_lock(loaded.project)
+    changed = pin_lists(loaded, path)
     for one in changed:
         if one.is_written:
             context.note(f"{one.place}: pinned {one.name} to {one.sha256[:12]}", "pinned")

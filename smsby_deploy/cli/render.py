@@ -52,7 +52,7 @@ def command(
     SELECT is an address (campaign/mailing) or a glob on addresses. Works offline, without a token. Phone numbers
     are masked.
     """
-    from smsby_deploy.cli.session import load, report_problems
+    from smsby_deploy.cli.session import load, refuse_damaged_lock, report_problems
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.output.json_documents import json_text, samples_document
     from smsby_deploy.output.sms_text import write_samples
@@ -64,6 +64,8 @@ def command(
     mailings, _ = select_mailings(loaded, Lock(loaded.project.name), select)
     loaded = loaded._replace(problems=problems_in(loaded, select))
     shown, problems = sample_mailings(loaded, mailings, limit=limit, rows=rows)
+    if not has_errors(problems):
+        refuse_damaged_lock(loaded.project)
     if not unmask:
         shown = list(map(mask_samples, shown))
     if form == "json":

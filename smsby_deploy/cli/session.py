@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,6 +74,21 @@ def open_lock(project: Project) -> LockStore:
     from smsby_deploy.lock.opening import open_lock_at
 
     return open_lock_at(project.lock_place, project.name, project.root)
+
+
+def refuse_damaged_lock(project: Project) -> None:
+    """Refuse to run beside a damaged lock, in commands that do not read it otherwise.
+
+    A lock in a shared store is not read, because these commands work offline.
+
+    Raises:
+        LockDamaged: the lock file or its journal is damaged.
+    """
+    from smsby_deploy.errors import Refused
+
+    if project.shared_lock is None:
+        with suppress(Refused):  # the lock of another environment: an error only where it is used
+            open_lock(project).read()
 
 
 def excuses_of(project: Project) -> Callable[[Mailing], bool]:

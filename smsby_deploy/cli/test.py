@@ -41,11 +41,13 @@ def command(context: Context, select: tuple[str, ...], accept: bool, form: str) 
     SELECT is an address (campaign/mailing) or a glob on addresses. Exits 3 if a test fails. `validate` and `plan` run the
     tests, too.
     """
-    from smsby_deploy.cli.session import load
+    from smsby_deploy.cli.session import load, refuse_damaged_lock
     from smsby_deploy.problems import has_errors
 
     loaded = load(context)
     results, problems = _run(context, loaded, select)
+    if not has_errors(problems):
+        refuse_damaged_lock(loaded.project)
     if accept:
         from smsby_deploy.plan.mailing_test_results import accept_texts
 

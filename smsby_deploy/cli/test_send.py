@@ -37,7 +37,7 @@ def command(context: Context, address: str, to: str, row: int | None, yes: bool)
     """
     from smsby_deploy.apply.one_off import prepare_test, send_one
     from smsby_deploy.cli.clients import open_reader, open_sender
-    from smsby_deploy.cli.session import load
+    from smsby_deploy.cli.session import load, refuse_damaged_lock
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.output.sms_text import outgoing_lines, receipt_line
     from smsby_deploy.privacy import mask_phone
@@ -47,6 +47,7 @@ def command(context: Context, address: str, to: str, row: int | None, yes: bool)
     test = prepare_test(
         loaded, address, to=to, row=row, open_client=lambda: open_reader(api, context.environ, clock)
     )
+    refuse_damaged_lock(loaded.project)
     client = open_sender(api, context.environ, clock)
     phone = mask_phone(test.phone)
     for line in outgoing_lines(test, phone):

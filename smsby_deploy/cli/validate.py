@@ -45,12 +45,19 @@ def command(context: Context, form: str) -> ExitCode:
 
 def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:
     """The addresses of all mailings, and all problems."""
-    from smsby_deploy.cli.session import excuses_of, load, progress_of, reading_progress
+    from smsby_deploy.cli.session import (
+        excuses_of,
+        load,
+        progress_of,
+        reading_progress,
+        refuse_damaged_lock,
+    )
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.config.project_loader import ProjectFlawed, check_environments
     from smsby_deploy.errors import FilesInvalid
     from smsby_deploy.gc_tuning import keep_until_exit
     from smsby_deploy.plan.validation import validate_project
+    from smsby_deploy.problems import has_errors
 
     addresses: list[str] = []
     try:
@@ -67,6 +74,8 @@ def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:
         if not (context.environment or context.environ.get("SMSBY_ENV")):
             others = check_environments(loaded.project.root, context.environ)
             problems = (*problems, *(problem for problem in others if problem not in problems))
+        if not has_errors(problems):
+            refuse_damaged_lock(loaded.project)
     except FilesInvalid as error:
         problems = error.problems
     return addresses, problems

@@ -12,7 +12,7 @@ from smsby_deploy.clock import Window
 from smsby_deploy.errors import PlanRefused, SmsbyDeployError
 from smsby_deploy.files import write_file
 from smsby_deploy.lock.documents import check_plan
-from smsby_deploy.lock.json_text import canonical, indent_text
+from smsby_deploy.lock.json_text import canonical, decode, indent_text
 from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.base_changes import BaseChanges, SettingChange
@@ -170,12 +170,7 @@ def read_plan(path: Path) -> Plan:
     """
     hint = "make a new plan: smsby-deploy plan --out FILE"
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if document["format"] != FORMAT or document["version"] != VERSION:
-            raise ValueError("not a plan of this version")
-        sealed = {key: value for key, value in document.items() if key != "digest"}
-        if document["digest"] != _seal(sealed):
-            raise ValueError("its digest does not match: it was edited or damaged")
+        document = _read_sealed(path.read_text(encoding="utf-8"))
         check_plan(document)
         return _read_document(document)
     except FileNotFoundError as error:
@@ -196,6 +191,23 @@ def read_plan(path: Path) -> Plan:
     except (ValueError, TypeError, AttributeError) as error:
         why = str(error)
     raise PlanRefused(f"cannot use the plan {path}: {why}", hint=hint)
+
+
+def _read_sealed(text: str) -> dict[str, Any]:
+    """Return the document that `text` is, if it is a plan of this version and its seal matches.
+
+    Raises:
+        ValueError, KeyError, RecursionError: it is not.
+    """
+    document = decode(text)
+    if not isinstance(document, dict):
+        raise ValueError("not a plan")
+    if document["format"] != FORMAT or document["version"] != VERSION:
+        raise ValueError("not a plan of this version")
+    sealed = {key: value for key, value in document.items() if key != "digest"}
+    if document["digest"] != _seal(sealed):
+        raise ValueError("its digest does not match: it was edited or damaged")
+    return document
 
 
 def _read_document(document: dict[str, Any]) -> Plan:

@@ -98,9 +98,17 @@ def test_damaged_file_makes_every_command_refuse(shop: Shop, name: str) -> None:
         path.write_bytes(damaged)
         before = _files(shop.root)
         for command in (
+            ["validate"],
+            ["validate", "--format", "json"],
+            ["render", "*"],
+            ["test"],
             ["plan"],
             ["apply", "--auto-approve"],
             ["status"],
+            ["report"],
+            ["test-send", "sale/staff", "--to", "375291234567", "--yes"],
+            ["pin"],
+            ["doctor"],
             ["lock", "list"],
             ["lock", "resolve", "a/b", "--sent"],
         ):

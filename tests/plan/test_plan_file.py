@@ -24,6 +24,10 @@ from tests.output import examples
         (b'{"format": "smsby-plan",\n', "it is not JSON, or was truncated (line 2)"),
         (b"\xff\xfe\x00", "it is not a text file"),
         (b"{}", "'format' is missing"),
+        (b"[]", ": not a plan"),
+        (b"null", ": not a plan"),
+        (b'"smsby-plan"', ": not a plan"),
+        (b'{"format": "smsby-plan", "format": "smsby-plan"}', "duplicate key"),
     ],
 )
 def test_read_plan_explains_what_is_wrong(tmp_path: Path, content: bytes, why: str) -> None:
