@@ -15,6 +15,8 @@ from smsby_deploy.clock import Clock, SystemClock
 from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.lock.records import ChunkRecord, Lock
 from smsby_deploy.lock.store import LockStore
+from smsby_deploy.plan.model import Plan
+from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.smsby.answer_limits import BoundedAdapter
 from smsby_deploy.smsby.connections import FreshConnection, FreshConnections
 from smsby_deploy.smsby.methods import Method
@@ -164,12 +166,32 @@ class Shop:
 
     def apply(self) -> tuple[ApplyResult, MailingResult]:
         """Plan and apply the project; the result, and that of its first mailing."""
-        result = apply_plan(
-            ApplyRequest(
-                self.load, self.store, lambda: self.client, "account", self.clock, tell=self.lines.append
-            )
-        )
+        result = apply_plan(self.request())
         return result, result.mailings[0]
+
+    def request(self, reviewed: Plan | None = None) -> ApplyRequest:
+        """What is asked of an apply of this project, with the plan that was reviewed if there is one."""
+        return ApplyRequest(
+            self.load,
+            self.store,
+            lambda: self.client,
+            "account",
+            self.clock,
+            reviewed=None if reviewed is None else lambda: reviewed,
+            tell=self.lines.append,
+        )
+
+    def plan(self) -> Plan:
+        """Plan the project for a review."""
+        return make_plan(
+            self.load(),
+            select=(),
+            client=self.client,
+            account="account",
+            lock=self.lock(),
+            clock=self.clock,
+            new_id="reviewed",
+        )
 
     def lock(self) -> Lock:
         return self.store.read()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,6 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import EntryState
 from tests.apply.fake_dispatch import VirtualClock
 from tests.apply.fake_smsby import EMPTY_LIST, OFFLINE, PHONES, Shop
-from tests.apply.test_preflight import _request
 from tests.apply.waiting_mailings import (
     ACCEPTED,
     HOUR,
@@ -25,14 +23,7 @@ from tests.apply.waiting_mailings import (
     outcomes,
     state,
     to,
-    waiting_shop,
 )
-
-
-@pytest.fixture
-def waiting(tmp_path: Path) -> Shop:
-    """A shop whose mailings are to be sent at 12:00."""
-    return waiting_shop(tmp_path)
 
 
 def _at(shop: Shop, seconds: float, what: Callable[[], object]) -> None:
@@ -46,7 +37,7 @@ def test_watch_waits_for_every_window(waiting: Shop) -> None:
     first, second = to(PHONES[0]), to(PHONES[1], more=", release: {before: 40m, at_latest: 30m}")
     approve(waiting, a=first, b=second)
     _at(waiting, 600, lambda: approve(waiting, a=first, b=second, c=to(PHONES[2])))
-    result = watch_due(_request(waiting))
+    result = watch_due(waiting.request())
     assert outcomes(result) == {"a": "sent", "c": "sent", "b": "sent"}
     assert result.exit_code is ExitCode.DONE
     assert {action.address for action in result.plan.actions} == {"sale/a", "sale/b", "sale/c"}
@@ -57,7 +48,7 @@ def test_watch_ends_by_a_signal(waiting: Shop) -> None:
     """The result is what was done; what waits is left to the next run."""
     approve(waiting, a=to(PHONES[0]))
     _at(waiting, 600, lambda: os.kill(os.getpid(), signal.SIGTERM))
-    result = watch_due(_request(waiting))
+    result = watch_due(waiting.request())
     assert (result.mailings, result.exit_code) == ((), ExitCode.DONE)
     assert waiting.clock.monotonic() < 601
     assert state(waiting, "a") is EntryState.WAITING
@@ -70,7 +61,7 @@ def test_watch_tries_again_until_the_window_is_over(method: str, waiting: Shop) 
     good = EMPTY_LIST if method == "getSMSMessages" else ACCEPTED
     waiting.sms_by.script(method, OFFLINE)
     _at(waiting, HOUR + 300, lambda: waiting.sms_by.script(method, good))
-    result = watch_due(_request(waiting))
+    result = watch_due(waiting.request())
     assert (outcomes(result), result.exit_code) == ({"a": "sent"}, ExitCode.DONE)
     assert HOUR + 300 <= waiting.clock.monotonic() < HOUR + 400
     assert sum("trying again until" in line for line in waiting.lines) == 1
@@ -80,7 +71,7 @@ def test_watch_ends_with_what_it_missed(waiting: Shop) -> None:
     """An outage that lasts as long as the window."""
     approve(waiting, a=to(PHONES[0]))
     waiting.sms_by.script("getSMSMessages", OFFLINE)
-    result = watch_due(_request(waiting))
+    result = watch_due(waiting.request())
     assert (outcomes(result), result.exit_code) == ({"a": "skipped"}, ExitCode.REFUSED)
     assert (result.mailings[0].error or "").startswith("expired: ")
     assert waiting.sms_by.changes() == []
@@ -92,8 +83,8 @@ def test_watch_waits_for_another_run(waiting: Shop) -> None:
     other = waiting.store.held()
     _at(waiting, 60, other.__enter__)
     _at(waiting, HOUR + 300, lambda: other.__exit__(None, None, None))
-    result = watch_due(_request(waiting))
+    result = watch_due(waiting.request())
     assert (outcomes(result), result.exit_code) == ({"a": "sent"}, ExitCode.DONE)
     assert any("another run holds the lock" in line for line in waiting.lines)
     with pytest.raises(LockHeld), waiting.store.held():
-        apply_plan(_request(waiting))
+        apply_plan(waiting.request())

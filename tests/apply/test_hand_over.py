@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -17,7 +16,6 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock import journal
 from smsby_deploy.lock.records import EntryState
 from tests.apply.fake_smsby import EMPTY_LIST, LOST, OFFLINE, PHONES, Shop, error, ok
-from tests.apply.test_preflight import _plan, _request
 from tests.apply.waiting_mailings import (
     ACCEPTED,
     HOUR,
@@ -26,15 +24,8 @@ from tests.apply.waiting_mailings import (
     outcomes,
     state,
     to,
-    waiting_shop,
     write_sale,
 )
-
-
-@pytest.fixture
-def waiting(tmp_path: Path) -> Shop:
-    """A shop whose mailings are to be sent at 12:00."""
-    return waiting_shop(tmp_path)
 
 
 def _pass(shop: Shop, seconds: float) -> None:
@@ -45,18 +36,18 @@ def test_hand_over_does_what_was_approved(waiting: Shop) -> None:
     """Nothing before the window; in it one request for all; the approval stays in the lock."""
     approve(waiting, a=to(PHONES[0]), b=to(PHONES[1]))
     approved = {address: entry.approval for address, entry in waiting.lock().mailings.items()}
-    early = hand_over(_request(waiting))
+    early = hand_over(waiting.request())
     assert (early.mailings, early.exit_code) == ((), ExitCode.DONE)
     assert early.next_opening is not None and early.next_opening.isoformat() == "2026-12-01T11:00:00+03:00"
     _pass(waiting, HOUR)
-    done = hand_over(_request(waiting))
+    done = hand_over(waiting.request())
     assert outcomes(done) == {"a": "sent", "b": "sent"}
     assert (done.exit_code, done.next_opening) == (ExitCode.DONE, None)
     assert waiting.sms_by.changes() == ["sendBulkSms"]
     assert {address: entry.approval for address, entry in waiting.lock().mailings.items()} == approved
     assert [run.plan for run in waiting.lock().applies][1:] == [done.plan.id]
     calls = len(waiting.sms_by.calls)
-    assert hand_over(_request(waiting)).mailings == ()
+    assert hand_over(waiting.request()).mailings == ()
     assert len(waiting.sms_by.calls) == calls
 
 
@@ -64,10 +55,10 @@ def test_hand_over_selects(waiting: Shop) -> None:
     """Only what SELECT matches; a pattern that matches nothing is a mistake."""
     approve(waiting, a=to(PHONES[0]), b=to(PHONES[1]))
     _pass(waiting, HOUR)
-    request = replace(_request(waiting), select=("sale/b",))
+    request = replace(waiting.request(), select=("sale/b",))
     assert outcomes(hand_over(request)) == {"b": "sent"}
     with pytest.raises(UsageError):
-        hand_over(replace(_request(waiting), select=("sale/c",)))
+        hand_over(replace(waiting.request(), select=("sale/c",)))
 
 
 def test_hand_over_of_each_plan_is_judged_by_itself(waiting: Shop) -> None:
@@ -80,7 +71,7 @@ def test_hand_over_of_each_plan_is_judged_by_itself(waiting: Shop) -> None:
     approve(waiting, a=to(PHONES[0]))
     approve(waiting, a=to(PHONES[0]), b=to(PHONES[1]))
     _pass(waiting, HOUR)
-    assert outcomes(hand_over(_request(waiting))) == {"a": "sent", "b": "sent"}
+    assert outcomes(hand_over(waiting.request())) == {"a": "sent", "b": "sent"}
 
 
 @pytest.mark.parametrize(
@@ -98,7 +89,7 @@ def test_hand_over_is_tried_again(spoil: Callable[[Shop], None], code: str, wait
     approve(waiting, a=to(PHONES[0]))
     _pass(waiting, HOUR)
     spoil(waiting)
-    failed = hand_over(_request(waiting))
+    failed = hand_over(waiting.request())
     assert failed.exit_code is ExitCode[code]
     assert failed.mailings[0].error
     assert failed.next_opening is not None
@@ -108,7 +99,7 @@ def test_hand_over_is_tried_again(spoil: Callable[[Shop], None], code: str, wait
     ):
         waiting.sms_by.script(method, answer)
     waiting.sms_by.script("sendBulkSms", ACCEPTED)
-    assert outcomes(hand_over(_request(waiting))) == {"a": "sent"}
+    assert outcomes(hand_over(waiting.request())) == {"a": "sent"}
 
 
 def test_hand_over_without_the_files_of_another(waiting: Shop) -> None:
@@ -117,7 +108,7 @@ def test_hand_over_without_the_files_of_another(waiting: Shop) -> None:
     approve(waiting, a=to(PHONES[0], more=", alphaname: Other"), b=to(PHONES[1], more=", alphaname: MyShop"))
     waiting.sms_by.script("getAlphanames", ok({"7": "MyShop"}))
     _pass(waiting, HOUR)
-    result = hand_over(_request(waiting))
+    result = hand_over(waiting.request())
     assert outcomes(result) == {"a": "skipped", "b": "sent"}
     assert result.exit_code is ExitCode.FILES_INVALID
     assert state(waiting, "a") is EntryState.WAITING
@@ -129,12 +120,12 @@ def test_lost_answer_of_a_hand_over_is_never_repeated(waiting: Shop) -> None:
     mark = waiting.lock().mailings["sale/a"].chunks[0].fingerprint
     _pass(waiting, HOUR)
     waiting.sms_by.script("sendBulkSms", LOST)
-    lost = hand_over(_request(waiting))
+    lost = hand_over(waiting.request())
     assert (outcomes(lost), lost.exit_code) == ({"a": "unknown"}, ExitCode.OUTCOME_UNKNOWN)
-    again = hand_over(_request(waiting))
+    again = hand_over(waiting.request())
     assert (outcomes(again), again.exit_code) == ({"a": "unknown"}, ExitCode.OUTCOME_UNKNOWN)
     waiting.sms_by.script("getSMSMessages", ok([{"id": 7, "name": f"sale/a shop#{mark}", "status": "NEW"}]))
-    found = hand_over(_request(waiting))
+    found = hand_over(waiting.request())
     assert (outcomes(found), found.exit_code) == ({"a": "adopted"}, ExitCode.DONE)
     assert waiting.sms_by.changes() == ["sendBulkSms"]
 
@@ -145,10 +136,10 @@ def test_older_lock_hands_nothing_over_twice(waiting: Shop) -> None:
     older = waiting.store.path.read_bytes()
     mark = waiting.lock().mailings["sale/a"].chunks[0].fingerprint
     _pass(waiting, HOUR)
-    hand_over(_request(waiting))
+    hand_over(waiting.request())
     waiting.store.path.write_bytes(older)
     waiting.sms_by.script("getSMSMessages", ok([{"id": 7, "name": f"sale/a shop#{mark}", "status": "NEW"}]))
-    assert outcomes(hand_over(_request(waiting))) == {"a": "adopted"}
+    assert outcomes(hand_over(waiting.request())) == {"a": "adopted"}
     assert waiting.sms_by.changes() == ["sendBulkSms"]
     assert state(waiting, "a") is EntryState.COMPLETE
 
@@ -160,7 +151,7 @@ def test_raised_revision_replaces_what_waits(waiting: Shop) -> None:
     (older,) = waiting.lock().mailings["sale/a"].earlier
     assert older.state is EntryState.WITHDRAWN
     _pass(waiting, HOUR)
-    assert outcomes(hand_over(_request(waiting))) == {"a": "sent"}
+    assert outcomes(hand_over(waiting.request())) == {"a": "sent"}
     (sent,) = waiting.sms_by.named("sendBulkSms")
     assert b"Better" in sent["messages"] and b" r2 " in sent["messages"]
 
@@ -170,7 +161,7 @@ def test_revision_that_is_taken_back_lapses(waiting: Shop) -> None:
     approve(waiting, a=to(PHONES[0], more=", revision: 2"))
     write_sale(waiting, a=to(PHONES[0]))
     _pass(waiting, HOUR)
-    result = hand_over(_request(waiting))
+    result = hand_over(waiting.request())
     assert (outcomes(result), result.exit_code) == ({"a": "skipped"}, ExitCode.REFUSED)
     assert state(waiting, "a") is EntryState.WITHDRAWN
 
@@ -181,10 +172,10 @@ def test_changed_mailing_lapses_before_its_window(text: str, waiting: Shop) -> N
     approve(waiting, a=to(PHONES[0]))
     write_sale(waiting, a=to(PHONES[0]).replace("text: Hello", text))
     calls = len(waiting.sms_by.calls)
-    result = hand_over(_request(waiting))
+    result = hand_over(waiting.request())
     assert (outcomes(result), result.exit_code) == ({"a": "skipped"}, ExitCode.REFUSED)
     assert state(waiting, "a") is EntryState.WITHDRAWN
-    assert hand_over(_request(waiting)).exit_code is ExitCode.DONE
+    assert hand_over(waiting.request()).exit_code is ExitCode.DONE
     assert [name for name, _ in waiting.sms_by.calls[calls:]] == ["getSMSMessages"]
 
 
@@ -192,7 +183,7 @@ def test_setting_that_moved_changes_nothing(waiting: Shop) -> None:
     """The mailing says for itself what its campaign said before: it is still the approved one."""
     approve(waiting, a=to(PHONES[0]))
     write_sale(waiting, a=to(PHONES[0], more=", schedule_time: 2026-12-01T12:00:00"))
-    assert hand_over(_request(waiting)).mailings == ()
+    assert hand_over(waiting.request()).mailings == ()
     assert state(waiting, "a") is EntryState.WAITING
 
 
@@ -200,11 +191,11 @@ def test_lapsed_approval_makes_no_plan_stale(waiting: Shop) -> None:
     """A run of cron between the merge of a change and its apply does not spoil the reviewed plan."""
     approve(waiting, a=to(PHONES[0]))
     write_sale(waiting, a=to(PHONES[0], text="Better"))
-    reviewed = _plan(waiting)
-    assert outcomes(hand_over(_request(waiting))) == {"a": "skipped"}
-    assert outcomes(apply_plan(_request(waiting, reviewed))) == {"a": "held"}
+    reviewed = waiting.plan()
+    assert outcomes(hand_over(waiting.request())) == {"a": "skipped"}
+    assert outcomes(apply_plan(waiting.request(reviewed))) == {"a": "held"}
     _pass(waiting, HOUR)
-    assert outcomes(hand_over(_request(waiting))) == {"a": "sent"}
+    assert outcomes(hand_over(waiting.request())) == {"a": "sent"}
 
 
 def test_frozen_project_hands_nothing_over(waiting: Shop) -> None:
@@ -212,7 +203,7 @@ def test_frozen_project_hands_nothing_over(waiting: Shop) -> None:
     approve(waiting, a=to(PHONES[0]))
     waiting.configure(freeze="'wrong price'", release="{before: 1h, at_latest: 30m}")
     _pass(waiting, HOUR)
-    result = hand_over(_request(waiting))
+    result = hand_over(waiting.request())
     assert (outcomes(result), result.exit_code) == ({"a": "skipped"}, ExitCode.REFUSED)
     assert "wrong price" in (result.mailings[0].error or "")
     assert state(waiting, "a") is EntryState.WAITING
@@ -230,9 +221,9 @@ def test_full_disk_stops_before_anything_is_sent(waiting: Shop, monkeypatch: pyt
     with monkeypatch.context() as full:
         full.setattr(journal, "os", SimpleNamespace(**{**vars(os), "fsync": fail}))
         with pytest.raises(SmsbyDeployError, match="cannot write the journal beside the lock"):
-            hand_over(_request(waiting))
+            hand_over(waiting.request())
     assert waiting.sms_by.changes() == []
-    assert outcomes(hand_over(_request(waiting))) == {"a": "skipped", "b": "sent"}
+    assert outcomes(hand_over(waiting.request())) == {"a": "skipped", "b": "sent"}
     assert state(waiting, "a") is EntryState.WITHDRAWN
 
 
@@ -243,15 +234,15 @@ def test_hand_over_by_an_older_lock_records_what_is_listed(waiting: Shop) -> Non
     approve(waiting, a=to(PHONES[0], more=more), b=to(PHONES[1]))
     older = waiting.store.path.read_bytes()
     _pass(waiting, HOUR)
-    assert outcomes(hand_over(replace(_request(waiting), select=("sale/a",)))) == {"a": "sent"}
+    assert outcomes(hand_over(replace(waiting.request(), select=("sale/a",)))) == {"a": "sent"}
     waiting.store.path.write_bytes(older)
     _pass(waiting, HOUR)
-    again = hand_over(_request(waiting))
+    again = hand_over(waiting.request())
     assert (outcomes(again), again.exit_code) == ({"a": "adopted", "b": "skipped"}, ExitCode.REFUSED)
     assert state(waiting, "a") is EntryState.COMPLETE
     assert waiting.sms_by.changes() == ["sendBulkSms"]
     waiting.sms_by.script("getSMSMessages", OFFLINE)
-    assert outcomes(hand_over(_request(waiting))) == {"b": "skipped"}
+    assert outcomes(hand_over(waiting.request())) == {"b": "skipped"}
 
 
 def test_older_lock_sends_nothing_to_a_phone_without_a_delivery(waiting: Shop) -> None:
@@ -262,10 +253,10 @@ def test_older_lock_sends_nothing_to_a_phone_without_a_delivery(waiting: Shop) -
     approve(waiting, a=to(*PHONES[:2], more=", via: single"))
     older = waiting.store.path.read_bytes()
     _pass(waiting, HOUR)
-    assert outcomes(hand_over(_request(waiting))) == {"a": "sent"}
+    assert outcomes(hand_over(waiting.request())) == {"a": "sent"}
     waiting.store.path.write_bytes(older)
     name = waiting.sms_by.named("createSmsMessage")[0]["name"]
     waiting.sms_by.script("getSMSMessages", ok([{"id": 50, "name": name, "status": "SENT"}]))
-    done = hand_over(_request(waiting))
+    done = hand_over(waiting.request())
     assert (outcomes(done), done.exit_code) == ({"a": "unknown"}, ExitCode.OUTCOME_UNKNOWN)
     assert len(waiting.sms_by.named("sendSMS")) == 2

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 
-from smsby_deploy.apply.context import ApplyRequest
 from smsby_deploy.apply.run import apply_plan
 from smsby_deploy.errors import (
     FilesInvalid,
@@ -22,37 +21,12 @@ from smsby_deploy.errors import (
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode
-from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.smsby.response import Answer
 from smsby_deploy.smsby.send_client import SendClient
 from tests.apply.fake_smsby import OFFLINE, PHONES, PROJECT, Reply, Shop, error, ok
 
 GOOD = f"recipients: ['{PHONES[0]}', '{PHONES[1]}'], text: Hello"
 BAD = f"recipients: ['{PHONES[0]}'], text: 'Dear {{{{ missing }}}}'"
-
-
-def _plan(shop: Shop) -> Plan:
-    return make_plan(
-        shop.load(),
-        select=(),
-        client=shop.client,
-        account="account",
-        lock=shop.lock(),
-        clock=shop.clock,
-        new_id="reviewed",
-    )
-
-
-def _request(shop: Shop, reviewed: Plan | None = None) -> ApplyRequest:
-    return ApplyRequest(
-        shop.load,
-        shop.store,
-        lambda: shop.client,
-        "account",
-        shop.clock,
-        reviewed=None if reviewed is None else lambda: reviewed,
-        tell=shop.lines.append,
-    )
 
 
 def _refuse(error: SmsbyDeployError) -> Callable[[], SendClient]:
@@ -86,7 +60,7 @@ def test_preflight_reports_the_first_of_several_reasons(
 ) -> None:
     """In the documented order of exit codes: 64, 3, 8, 5, 7."""
     shop.mailing(BAD if "files" in reasons else GOOD)
-    request = _request(shop)
+    request = shop.request()
     if "plan" in reasons:
         request = replace(request, reviewed=_unreadable)
     if "token" in reasons:
@@ -105,9 +79,9 @@ def test_preflight_reports_the_first_of_several_reasons(
 def test_preflight_does_not_connect_for_an_outdated_plan(shop: Shop) -> None:
     """What makes it stale is in the files, so sms.by is not even connected to."""
     shop.mailing(GOOD)
-    reviewed = _plan(shop)
+    reviewed = shop.plan()
     shop.mailing(f"{GOOD} you")
-    request = replace(_request(shop, reviewed), connect=_refuse(TokenRefused("no token")))
+    request = replace(shop.request(reviewed), connect=_refuse(TokenRefused("no token")))
     with pytest.raises(PlanRefused, match=r"this plan is stale: sale\.yaml has changed since"):
         apply_plan(request)
 
@@ -115,7 +89,7 @@ def test_preflight_does_not_connect_for_an_outdated_plan(shop: Shop) -> None:
 def test_preflight_does_not_know_the_account_without_a_token(shop: Shop) -> None:
     """A plan is not called one of another account if the account is not known: the token is what is missing."""
     shop.mailing(GOOD)
-    request = replace(_request(shop, _plan(shop)), account=None, connect=_refuse(TokenRefused("no token")))
+    request = replace(shop.request(shop.plan()), account=None, connect=_refuse(TokenRefused("no token")))
     with pytest.raises(TokenRefused):
         apply_plan(request)
 
@@ -123,22 +97,22 @@ def test_preflight_does_not_know_the_account_without_a_token(shop: Shop) -> None
 def test_preflight_refuses_a_plan_that_sms_by_made_stale(shop: Shop) -> None:
     """Since the review another checkout sent the mailing: found only by asking, and refused all the same."""
     shop.mailing(GOOD)
-    reviewed = _plan(shop)
+    reviewed = shop.plan()
     mark = reviewed.actions[0].chunks[0].fingerprint
     name = f"sale/staff shop#{mark}"
     shop.sms_by.script("getSMSMessages", ok([{"id": 7, "name": name, "status": "NEW", "count_phones": 2}]))
     with pytest.raises(PlanRefused, match="it was create, now it is adopt"):
-        apply_plan(_request(shop, reviewed))
+        apply_plan(shop.request(reviewed))
     assert shop.sms_by.changes() == []
 
 
 def test_plan_without_a_list_id_sends_to_no_list(shop: Shop) -> None:
     """A plan of an older version has only the name, which may mean another list by now: the mailing is held back."""
     shop.mailing("list: Newsletter, text: News")
-    reviewed = _plan(shop)
+    reviewed = shop.plan()
     (action,) = reviewed.actions
     assert action.contact_list == NamedId("Newsletter", 34)
-    result = apply_plan(_request(shop, replace(reviewed, actions=(replace(action, contact_list=None),))))
+    result = apply_plan(shop.request(replace(reviewed, actions=(replace(action, contact_list=None),))))
     (mailing,) = result.mailings
     assert "does not say which contact list" in (mailing.error or "")
     assert (result.exit_code, shop.sms_by.changes()) == (ExitCode.REFUSED, [])
@@ -149,7 +123,7 @@ def test_preflight_offers_an_invalid_plan_for_output(shop: Shop) -> None:
     shop.mailing(BAD)
     plans: list[Plan] = []
     with pytest.raises(FilesInvalid):
-        apply_plan(replace(_request(shop), planned=plans.append))
+        apply_plan(replace(shop.request(), planned=plans.append))
     assert [plan.has_errors for plan in plans] == [True]
 
 
@@ -168,7 +142,7 @@ def test_preflight_refuses_what_costs_too_much(
     shop.sms_by.script("getBalance", ok({"balance": balance, "currency": "BYN"}))
     shop.mailing(GOOD)
     with pytest.raises(Refused, match=message) as caught:
-        apply_plan(_request(shop))
+        apply_plan(shop.request())
     assert hint in caught.value.hint
     assert shop.sms_by.changes() == []
 
@@ -177,7 +151,7 @@ def test_preflight_refuses_what_is_not_approved(shop: Shop) -> None:
     """Without approval nothing is sent and nothing is recorded."""
     shop.mailing(GOOD)
     with pytest.raises(Refused, match="not approved; nothing was sent"):
-        apply_plan(replace(_request(shop), approve=lambda plan: False))
+        apply_plan(replace(shop.request(), approve=lambda plan: False))
     assert shop.lock().serial == 0
 
 
@@ -187,9 +161,9 @@ def test_preflight_reports_late_opt_outs(shop: Shop) -> None:
     shop.write("out.txt", "")
     shop.mailing(GOOD)
     shop.sms_by.script("sendBulkSms", ok({"uuid": "cc9c8043"}))
-    reviewed = _plan(shop)
+    reviewed = shop.plan()
     shop.write("out.txt", f"{PHONES[0]}\n")
-    result = apply_plan(_request(shop, reviewed))
+    result = apply_plan(shop.request(reviewed))
     assert result.mailings[0].recipients == 1
     assert "1 recipient opted out since this plan was made: nothing is sent to them" in shop.lines
 
@@ -197,9 +171,9 @@ def test_preflight_reports_late_opt_outs(shop: Shop) -> None:
 def test_preflight_holds_back_what_the_plan_shows_as_blocked(shop: Shop) -> None:
     """A mailing that was blocked in the reviewed plan is not sent by it, even if nothing blocks it now."""
     shop.mailing(GOOD)
-    plan = _plan(shop)
+    plan = shop.plan()
     blocked = replace(plan, actions=(plan.actions[0].block(ReasonCode.GUARDRAIL, "quiet hours"),))
-    result = apply_plan(_request(shop, blocked))
+    result = apply_plan(shop.request(blocked))
     assert result.mailings[0].error is not None
     assert "blocked in the reviewed plan; now create: make a new plan" in result.mailings[0].error
     assert shop.sms_by.changes() == []
@@ -208,10 +182,10 @@ def test_preflight_holds_back_what_the_plan_shows_as_blocked(shop: Shop) -> None
 def test_preflight_approves_nothing_shown_as_blocked(shop: Shop) -> None:
     """Nor is it recorded for later."""
     shop.mailing(f"{GOOD}, schedule_time: '2099-01-01T12:00:00', release: {{before: 1h, at_latest: 20m}}")
-    plan = _plan(shop)
+    plan = shop.plan()
     assert plan.actions[0].action is ActionKind.HOLD
     blocked = replace(plan, actions=(plan.actions[0].block(ReasonCode.UNKNOWN, "a lost answer"),))
-    result = apply_plan(_request(shop, blocked))
+    result = apply_plan(shop.request(blocked))
     assert "blocked in the reviewed plan; now hold: make a new plan" in str(result.mailings[0].error)
     assert shop.lock().mailings == {}
 
@@ -220,10 +194,10 @@ def test_preflight_uses_a_plan_once(shop: Shop) -> None:
     """The second apply of the same plan is refused."""
     shop.mailing(GOOD)
     shop.sms_by.script("sendBulkSms", ok({"uuid": "cc9c8043"}))
-    reviewed = _plan(shop)
-    apply_plan(_request(shop, reviewed))
+    reviewed = shop.plan()
+    apply_plan(shop.request(reviewed))
     with pytest.raises(PlanRefused, match="this plan was already applied: everything in it is settled"):
-        apply_plan(_request(shop, reviewed))
+        apply_plan(shop.request(reviewed))
 
 
 @pytest.mark.parametrize(
@@ -239,12 +213,12 @@ def test_preflight_lets_a_plan_that_sent_nothing_be_used(shop: Shop, reply: Repl
     """After exit 7 or 1 the same plan is applied once the cause is gone, and then it is used."""
     shop.mailing(GOOD)
     shop.sms_by.script("sendBulkSms", reply)
-    reviewed = _plan(shop)
-    assert apply_plan(_request(shop, reviewed)).exit_code is code
+    reviewed = shop.plan()
+    assert apply_plan(shop.request(reviewed)).exit_code is code
     shop.sms_by.script("sendBulkSms", ok({"uuid": "cc9c8043"}))
-    assert apply_plan(_request(shop, reviewed)).exit_code is ExitCode.DONE
+    assert apply_plan(shop.request(reviewed)).exit_code is ExitCode.DONE
     with pytest.raises(PlanRefused, match="already applied"):
-        apply_plan(_request(shop, reviewed))
+        apply_plan(shop.request(reviewed))
 
 
 def test_preflight_lets_a_resumed_plan_be_resumed(shop: Shop) -> None:
@@ -254,16 +228,16 @@ def test_preflight_lets_a_resumed_plan_be_resumed(shop: Shop) -> None:
     accepted = [ok({"uuid": f"cc9c804{n}"}) for n in range(4)]
     shop.sms_by.script("sendBulkSms", accepted[0], OFFLINE)
     shop.apply()
-    reviewed, other = _plan(shop), replace(_plan(shop), id="other")
+    reviewed, other = shop.plan(), replace(shop.plan(), id="other")
     assert reviewed.actions[0].action is ActionKind.RESUME
     shop.sms_by.script("sendBulkSms", accepted[1], OFFLINE)
-    apply_plan(_request(shop, reviewed))
+    apply_plan(shop.request(reviewed))
     with pytest.raises(PlanRefused, match="the lock has a newer state of sale/staff"):
-        apply_plan(_request(shop, other))
+        apply_plan(shop.request(other))
     shop.sms_by.script("sendBulkSms", accepted[2], OFFLINE)
-    assert apply_plan(_request(shop, reviewed)).mailings[0].recipients == 4
+    assert apply_plan(shop.request(reviewed)).mailings[0].recipients == 4
     shop.sms_by.script("sendBulkSms", accepted[3])
     shop.apply()
     with pytest.raises(PlanRefused, match="the lock has a newer state of sale/staff"):
-        apply_plan(_request(shop, reviewed))
+        apply_plan(shop.request(reviewed))
     assert [shop.chunk(n).uuid for n in range(4)] == [f"cc9c804{n}" for n in range(4)]

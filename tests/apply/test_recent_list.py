@@ -17,7 +17,6 @@ from smsby_deploy.lock.records import EntryState
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_dispatch import VirtualClock
 from tests.apply.fake_smsby import EMPTY_LIST, OFFLINE, PHONES, Shop, ok
-from tests.apply.test_preflight import _request
 
 _HOUR = 3600.0  # the clock begins at 10:00 in Minsk; the window opens an hour later
 _RECIPIENTS = ", ".join(f"'{phone}'" for phone in PHONES[:3])
@@ -35,10 +34,10 @@ def older(tmp_path: Path) -> Shop:
     )
     shop.sms_by.script("sendBulkSms", ok({"uuid": "cc9c8043", "success": "OK"}))
     _write(shop)
-    assert apply_plan(_request(shop)).exit_code is ExitCode.DONE
+    assert apply_plan(shop.request()).exit_code is ExitCode.DONE
     before = shop.store.path.read_bytes()
     shop.clock.sleep(_HOUR)
-    assert hand_over(_request(shop)).mailings[0].outcome == "sent"
+    assert hand_over(shop.request()).mailings[0].outcome == "sent"
     shop.store.path.write_bytes(before)
     assert _state(shop) is EntryState.WAITING
     return shop
@@ -63,7 +62,7 @@ def _list(*names: str) -> Answer:
 
 
 def _due(shop: Shop, code: ExitCode) -> MailingResult:
-    result = hand_over(_request(shop))
+    result = hand_over(shop.request())
     assert result.exit_code is code, result.mailings
     (mailing,) = result.mailings
     assert len(shop.sms_by.changes()) == 2  # two chunks, once
@@ -72,7 +71,7 @@ def _due(shop: Shop, code: ExitCode) -> MailingResult:
 
 def test_list_is_kept_while_it_is_recent(older: Shop) -> None:
     """For half of the 2 `reconcile_seconds`, or as long as a caller allows."""
-    request = _request(older)
+    request = older.request()
     recent = RecentList(request.load().project, older.clock)
     assert (recent.kept(), recent.asked_at) == (None, None)
     remote = recent.ask(request.connect(), older.lock())
@@ -100,7 +99,7 @@ def test_what_was_sent_is_not_recorded_as_withdrawn(older: Shop, change: str) ->
     assert (found.outcome, found.has_lapsed) == ("adopted", False)
     assert "lock withdraw sale/vip" in (found.error or "")
     assert _state(older) is EntryState.COMPLETE
-    assert hand_over(_request(older)).mailings == ()
+    assert hand_over(older.request()).mailings == ()
 
 
 @pytest.mark.parametrize("change", _CHANGES)
@@ -138,10 +137,10 @@ def test_list_that_shows_nothing_is_not_believed(older: Shop) -> None:
     """It may be incomplete, or of another account: what it lacks may have been sent."""
     other = f"  - {{name: staff, text: Closed, recipients: ['{PHONES[4]}']}}\n"
     older.write("now.yaml", f"version: 1\ncampaign: now\nmailings:\n{other}")
-    assert apply_plan(_request(older)).exit_code is ExitCode.DONE
+    assert apply_plan(older.request()).exit_code is ExitCode.DONE
     older.clock.sleep(60)
     _CHANGES["removed"](older)
-    result = hand_over(_request(older))
+    result = hand_over(older.request())
     assert (result.exit_code, _state(older)) == (ExitCode.REFUSED, EntryState.WAITING)
     assert "shows 0 of them" in (result.mailings[0].error or "")
 
@@ -153,7 +152,7 @@ def test_replaced_revision_that_was_sent_is_not_withdrawn(older: Shop, time: str
     older.clock.sleep(1.1 * _HOUR)
     release = ", release: {before: 1h, at_latest: 5m}"
     _write(older, text="Better", more=f", revision: 2, schedule_time: {time}{release}")
-    assert apply_plan(_request(older)).exit_code is ExitCode.DONE
+    assert apply_plan(older.request()).exit_code is ExitCode.DONE
     entry = older.lock().mailings["sale/vip"]
     assert (entry.revision, [one.state for one in entry.earlier]) == (2, [EntryState.COMPLETE])
 
@@ -165,7 +164,7 @@ def test_revision_replaces_nothing_that_is_unknown(older: Shop, time: str) -> No
     release = ", release: {before: 1h, at_latest: 5m}"
     _write(older, text="Better", more=f", revision: 2, schedule_time: {time}{release}")
     older.sms_by.script("getSMSMessages", EMPTY_LIST, _list(_names(older)[0]))
-    assert apply_plan(_request(older)).exit_code is ExitCode.OUTCOME_UNKNOWN
+    assert apply_plan(older.request()).exit_code is ExitCode.OUTCOME_UNKNOWN
     entry = older.lock().mailings["sale/vip"]
     assert (entry.revision, entry.state) == (1, EntryState.UNKNOWN)
     assert len(older.sms_by.changes()) == 2

@@ -21,7 +21,6 @@ from smsby_deploy.lock.serialization import write_lock
 from smsby_deploy.output.json_documents import apply_document, json_parts
 from tests.apply.fake_dispatch import VirtualClock
 from tests.apply.fake_smsby import EMPTY_LIST, OFFLINE, PHONES, Shop, error, ok
-from tests.apply.test_preflight import _plan, _request
 from tests.lock.examples import entry
 
 ACCEPTED = ok({"uuid": "cc9c8043", "success": "OK"})
@@ -47,7 +46,7 @@ def test_apply_plan_sends_mailings_of_a_campaign_together(shop: Shop) -> None:
     shop.sms_by.script("sendBulkSms", ACCEPTED)
     shop.sms_by.script("createSmsMessage", ok({"message_id": 7}))
     shop.sms_by.script("sendSMS", ok({"sms_id": 9}))
-    result = apply_plan(_request(shop))
+    result = apply_plan(shop.request())
     assert shop.sms_by.changes() == ["sendBulkSms", "createSmsMessage", "sendSMS"]
     (sent,) = shop.sms_by.named("sendBulkSms")
     names = [message["name"].split(" ")[0] for message in json.loads(sent["messages"])]
@@ -61,7 +60,7 @@ def test_apply_plan_goes_on_after_a_rejection(shop: Shop) -> None:
     _campaign(shop, _bulk("a", PHONES[0]))
     shop.write("west.yaml", f"version: 1\ncampaign: west\nmailings:\n  - {{{_bulk('b', PHONES[1])}}}\n")
     shop.sms_by.script("sendBulkSms", error("No such alphaname", 400), ACCEPTED)
-    result = apply_plan(_request(shop))
+    result = apply_plan(shop.request())
     assert [mailing.outcome for mailing in result.mailings] == [MailingOutcome.REJECTED, MailingOutcome.SENT]
     assert result.mailings[0].error == "No such alphaname"
     assert result.exit_code is ExitCode.FAILED
@@ -73,7 +72,7 @@ def test_apply_plan_stops_if_sms_by_cannot_be_reached(tmp_path: Path) -> None:
     _campaign(shop, _bulk("a", PHONES[0]))
     shop.write("west.yaml", f"version: 1\ncampaign: west\nmailings:\n  - {{{_bulk('b', PHONES[1])}}}\n")
     shop.sms_by.script("sendBulkSms", OFFLINE)
-    result = apply_plan(_request(shop))
+    result = apply_plan(shop.request())
     assert {mailing.error for mailing in result.mailings} == {"not sent: cannot connect"}
     assert result.exit_code is ExitCode.UNREACHABLE
     assert [chunk.state for chunk in shop.lock().mailings["sale/a"].chunks] == [ChunkState.PENDING]
@@ -84,18 +83,18 @@ def test_apply_plan_records_the_run_of_a_reviewed_plan(shop: Shop) -> None:
     """Even if sms.by refused all of it."""
     _campaign(shop, _bulk("a", PHONES[0]))
     shop.sms_by.script("sendBulkSms", error("No such alphaname", 400))
-    apply_plan(_request(shop, _plan(shop)))
+    apply_plan(shop.request(shop.plan()))
     assert shop.lock().runs_of("reviewed")
 
 
 def test_apply_plan_reports_drift_of_what_it_sent(shop: Shop) -> None:
     """What sms.by reports differently than intended is a warning of the result."""
     _campaign(shop, _bulk("a", PHONES[0], PHONES[1]))
-    mark = _plan(shop).actions[0].chunks[0].fingerprint
+    mark = shop.plan().actions[0].chunks[0].fingerprint
     listed = {"id": 7, "name": f"sale/a shop#{mark}", "status": "NEW", "count_phones": 1, "type": "API"}
     shop.sms_by.script("sendBulkSms", ACCEPTED)
     shop.sms_by.script("getSMSMessages", EMPTY_LIST, EMPTY_LIST, ok([listed]))
-    result = apply_plan(_request(shop))
+    result = apply_plan(shop.request())
     assert [(problem.code, problem.address) for problem in result.differences] == [
         ("REMOTE_DIFFERS", "sale/a")
     ]
@@ -104,11 +103,11 @@ def test_apply_plan_reports_drift_of_what_it_sent(shop: Shop) -> None:
 def test_apply_plan_compares_a_sender_written_as_an_id(shop: Shop) -> None:
     """By the name that the account gives to the id."""
     _campaign(shop, _bulk("a", PHONES[0]) + ", alphaname: 7")
-    mark = _plan(shop).actions[0].chunks[0].fingerprint
+    mark = shop.plan().actions[0].chunks[0].fingerprint
     listed = {"id": 7, "name": f"sale/a shop#{mark}", "status": "NEW", "alphaname": "Kvetka"}
     shop.sms_by.script("sendBulkSms", ACCEPTED)
     shop.sms_by.script("getSMSMessages", EMPTY_LIST, EMPTY_LIST, ok([listed]))
-    (problem,) = apply_plan(_request(shop)).differences
+    (problem,) = apply_plan(shop.request()).differences
     assert problem.message == "alphaname: intended MyShop, sms.by reports Kvetka"
 
 
@@ -124,7 +123,7 @@ def test_apply_plan_says_so_if_the_journal_cannot_be_started(
     failing = SimpleNamespace(**{**vars(os), "fsync": fail})
     monkeypatch.setattr(journal, "os", failing)
     with pytest.raises(SmsbyDeployError, match="cannot write the journal beside the lock") as caught:
-        apply_plan(_request(shop))
+        apply_plan(shop.request())
     assert not isinstance(caught.value, OutcomeUnknown)
     assert shop.sms_by.changes() == []
 
@@ -142,7 +141,7 @@ def test_apply_decodes_no_recorded_mailing_that_is_gone(shop: Shop, monkeypatch:
     monkeypatch.setattr("smsby_deploy.lock.stored_mailings.read_entry", count)
     _campaign(shop, _bulk("a", PHONES[0]))
     shop.sms_by.script("sendBulkSms", ACCEPTED)
-    result = apply_plan(_request(shop))
+    result = apply_plan(shop.request())
     document = json.loads("".join(json_parts(apply_document(result))))
     assert len(decoded) == 1  # what was sent is read back before it is recorded
     assert result.exit_code is ExitCode.DONE

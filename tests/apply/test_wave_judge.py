@@ -22,7 +22,6 @@ from smsby_deploy.lock.records import Entry
 from smsby_deploy.plan.waves import WaveFigures
 from tests.apply.fake_dispatch import VirtualClock
 from tests.apply.fake_smsby import OFFLINE, PHONES, Shop, error, ok
-from tests.apply.test_preflight import _request
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def begun(tmp_path: Path) -> Shop:
         f"version: 1\ncampaign: sale\nmailings:\n  - name: vip\n    recipients: [{rows}]\n    text: Hello\n"
         "    waves: [{people: 2, after: 1h, give_up: 3h, delivered: 50, undelivered: 0}, rest]\n",
     )
-    assert apply_plan(_request(shop)).exit_code is ExitCode.DONE
+    assert apply_plan(shop.request()).exit_code is ExitCode.DONE
     shop.sms_by.script("getSMSMessages", ok([{"id": 7, "name": _name(shop), "status": "NEW"}]))
     return shop
 
@@ -59,7 +58,7 @@ def _report(shop: Shop, *words: str) -> None:
 
 def _due(shop: Shop, seconds: float = 3600.0) -> ApplyResult:
     shop.clock.sleep(seconds)
-    return hand_over(_request(shop))
+    return hand_over(shop.request())
 
 
 def test_verdict_does_not_follow_from_messages_of_others(begun: Shop) -> None:
@@ -149,7 +148,7 @@ def test_watch_sends_all_waves(begun: Shop) -> None:
     phones = [{"phone": PHONES[0], "status": "DELIVERED"}]
     answers = [ok([])] * 3 + [ok([{"message_id": 7, "name": _name(begun), "success": phones}])]
     begun.sms_by.script("statusBulkSms", *answers)
-    result = watch_due(_request(begun))
+    result = watch_due(begun.request())
     assert result.exit_code is ExitCode.DONE
     assert _entry(begun).is_complete
     assert any("no verdict yet" in line for line in begun.lines)

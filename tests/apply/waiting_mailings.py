@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from smsby_deploy.apply.apply_result import ApplyResult
 from smsby_deploy.apply.run import apply_plan
 from smsby_deploy.exit_codes import ExitCode
@@ -12,7 +14,6 @@ from smsby_deploy.lock.records import EntryState
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_dispatch import VirtualClock
 from tests.apply.fake_smsby import EMPTY_LIST, Shop, ok
-from tests.apply.test_preflight import _request
 
 ACCEPTED = ok({"uuid": "cc9c8043", "success": "OK"})
 HOUR = 3600.0  # the clock begins at 10:00 in Minsk; windows open an hour later, and close half an hour after that
@@ -30,7 +31,7 @@ def to(*phones: str, text: str = "Hello", more: str = "") -> str:
 
 def approve(shop: Shop, **mailings: str) -> None:
     write_sale(shop, **mailings)
-    result = apply_plan(_request(shop))
+    result = apply_plan(shop.request())
     assert result.exit_code is ExitCode.DONE
     assert shop.sms_by.changes() == []
 
@@ -43,9 +44,10 @@ def state(shop: Shop, name: str) -> EntryState:
     return shop.lock().mailings[f"sale/{name}"].state
 
 
-def waiting_shop(folder: Path) -> Shop:
-    """A shop whose mailings wait for a window, from an hour to half an hour before their time."""
-    shop = Shop(folder, clock=VirtualClock())
+@pytest.fixture
+def waiting(tmp_path: Path) -> Shop:
+    """A shop whose mailings are to be sent at 12:00, in a window from an hour to half an hour before."""
+    shop = Shop(tmp_path, clock=VirtualClock())
     shop.configure(price="{currency: BYN, per_part: 1}", release="{before: 1h, at_latest: 30m}")
     shop.sms_by.script("sendBulkSms", ACCEPTED)
     return shop
