@@ -16,13 +16,13 @@ from smsby_deploy.plan.reasons import (
     sent_again,
     unchanged,
 )
-from tests.plan.test_situation import _NOW, A, P, R, U, _desired, _entry, _situation
+from tests.plan.situations import NOW, A, P, R, U, make_desired, make_entry, make_situation
 
 
 @pytest.mark.parametrize(("state", "words"), [(A, "2 was sent"), (R, "2 is recorded"), (U, "2 is recorded")])
 def test_lowered_revision_says_what_is_certain(state: ChunkState, words: str) -> None:
     """A rejected revision was not sent, and of an unknown one that is not known."""
-    here = _situation(_entry(state, state, revision=2))
+    here = make_situation(make_entry(state, state, revision=2))
     assert lowered_revision(here).startswith(f"revision {words}, the file says 1;")
 
 
@@ -32,7 +32,7 @@ def test_reasons_say_what_to_do() -> None:
         "its schedule_time 2026-03-01 10:00 UTC has passed"
     )
     assert "raise `revision` to 3" in opted_out_since_draft(2)
-    assert "recorded (partial), no longer in the files" in orphaned(_entry(A, P))
+    assert "recorded (partial), no longer in the files" in orphaned(make_entry(A, P))
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_reasons_say_what_to_do() -> None:
 )
 def test_unchanged_is_not_called_sent_before_its_time(ahead: timedelta | None, word: str) -> None:
     """sms.by accepted it and keeps it until the recorded time."""
-    time = None if ahead is None else (_NOW + ahead).isoformat()
-    here = _situation(_entry(A, A, schedule_time=time))
+    time = None if ahead is None else (NOW + ahead).isoformat()
+    here = make_situation(make_entry(A, A, schedule_time=time))
     assert unchanged(here) == f"{word}, unchanged"
     assert audience_changed(here).startswith(f"the audience changed after it was {word}; ")
 
@@ -62,5 +62,5 @@ def test_unchanged_is_not_called_sent_before_its_time(ahead: timedelta | None, w
 )
 def test_sent_again_of_what_is_only_scheduled(recorded: str | None, words: str) -> None:
     """A mailing whose time has not come was not received by anyone."""
-    here = _situation(_entry(A, A, schedule_time=recorded), desired=_desired(revision=2))
+    here = make_situation(make_entry(A, A, schedule_time=recorded), desired=make_desired(revision=2))
     assert words in sent_again(here)

@@ -10,27 +10,27 @@ from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.removed import find_removed
-from tests.plan.test_situation import _NOW, A, P, _entry, _listed
+from tests.plan.situations import NOW, A, P, make_entry, make_list
 
 _APPROVAL = Approval(
     "2026-11-23T10:00:00+00:00", "p", None, "2026-12-01T08:00:00+00:00", "2026-12-01T09:00:00+00:00"
 )
-_WAITING = _entry(P, P, approval=_APPROVAL)
+_WAITING = make_entry(P, P, approval=_APPROVAL)
 _ADDRESS = "sale/vip"
 
 
 def _found(entry: Entry, remote: RemoteView | None, *addresses: str) -> list[str]:
     lock = Lock("shop", mailings={_ADDRESS: entry})
-    return [one.message for one in find_removed(lock, addresses or (_ADDRESS,), remote, _NOW)]
+    return [one.message for one in find_removed(lock, addresses or (_ADDRESS,), remote, NOW)]
 
 
 @pytest.mark.parametrize(
     ("entry", "remote"),
     [
         (_WAITING, None),
-        (_WAITING, _listed()),
-        (_entry(A, A), _listed(0, 1)),
-        (_entry(P, P), _listed(0)),
+        (_WAITING, make_list()),
+        (make_entry(A, A), make_list(0, 1)),
+        (make_entry(P, P), make_list(0)),
     ],
     ids=["waits, offline", "waits, not listed", "was sent", "does not wait"],
 )
@@ -41,15 +41,15 @@ def test_removed_mailing_is_no_problem(entry: Entry, remote: RemoteView | None) 
 
 def test_removed_mailing_that_is_listed_was_handed_over() -> None:
     """So the lock is older; mailings that the files still have are left to their actions."""
-    (message,) = _found(_WAITING, _listed(0))
+    (message,) = _found(_WAITING, make_list(0))
     assert "removed from the files" in message
     assert "sale/vip" in message
-    assert _found(_WAITING, _listed(0), "sale/other") == []
+    assert _found(_WAITING, make_list(0), "sale/other") == []
 
 
 def test_removed_mailing_with_waves_is_not_finished() -> None:
     """Its first wave was sent, the others never will be."""
-    chunks = [replace(one, wave=number) for number, one in enumerate(_entry(A, P).chunks, 1)]
+    chunks = [replace(one, wave=number) for number, one in enumerate(make_entry(A, P).chunks, 1)]
     begun = replace(_WAITING, chunks=tuple(chunks))
     (message,) = _found(begun, None)
     assert "wave 2 of 2 waited, so 2 recipients do not get it" in message

@@ -17,20 +17,20 @@ from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.scheduled import find_late_opt_outs
 from smsby_deploy.problems import Problem
 from tests.config.one_campaign import load_one
-from tests.plan.test_situation import _MARKS, _NOW, A, P, _desired, _entry, _listed, _situation
+from tests.plan.situations import MARKS, NOW, A, P, make_desired, make_entry, make_list, make_situation
 
-_TIME = {"schedule_time": (_NOW + timedelta(days=1)).isoformat()}
+_TIME = {"schedule_time": (NOW + timedelta(days=1)).isoformat()}
 
 
 def _find(
     folder: Path, now: tuple[int, int], remote: RemoteView | None = None, digest: str = "", **changes: Any
 ) -> list[Problem]:
     """The warnings if both chunks were sent to 2 recipients, changed by `changes`, and `now` do not opt out."""
-    entry = _entry(A, A, **_TIME)
+    entry = make_entry(A, A, **_TIME)
     first = replace(entry.chunks[0], **changes)
     entry = replace(entry, chunks=(first, entry.chunks[1]))
-    chunks = tuple(ChunkPlan(mark, count, digest or mark) for mark, count in zip(_MARKS, now, strict=True))
-    here = _situation(entry, remote, _desired(chunks=chunks))
+    chunks = tuple(ChunkPlan(mark, count, digest or mark) for mark, count in zip(MARKS, now, strict=True))
+    here = make_situation(entry, remote, make_desired(chunks=chunks))
     return list(find_late_opt_outs(load_one(folder).project.mailings[0], here))
 
 
@@ -76,7 +76,7 @@ def test_late_opt_outs_of_other_rows_are_not_counted(tmp_path: Path) -> None:
 
 def test_late_opt_outs_of_an_adopted_chunk(tmp_path: Path) -> None:
     """It was found at sms.by after an opt-out, so the lock has the smaller number."""
-    (found,) = _find(tmp_path, (1, 2), _listed(0, 1, count=2), recipients=1)
+    (found,) = _find(tmp_path, (1, 2), make_list(0, 1, count=2), recipients=1)
     assert "at least 1 recipient opted" in found.message
     assert "(id 1)" in found.message
 
@@ -84,10 +84,12 @@ def test_late_opt_outs_of_an_adopted_chunk(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("shown", "count"), [(1, 1), (0, 2)])
 def test_deleted_messages_have_no_late_opt_outs(shown: int, count: int, tmp_path: Path) -> None:
     """No recipient gets what was deleted in the account; a list that shows nothing at all proves nothing."""
-    here = _situation(
-        _entry(A, A, **_TIME), None, _desired(chunks=tuple(ChunkPlan(mark, 1, mark) for mark in _MARKS))
+    here = make_situation(
+        make_entry(A, A, **_TIME),
+        None,
+        make_desired(chunks=tuple(ChunkPlan(mark, 1, mark) for mark in MARKS)),
     )
-    missing = MissingMailing(here.desired.address, 1, 2, None, frozenset(_MARKS[:1]))
+    missing = MissingMailing(here.desired.address, 1, 2, None, frozenset(MARKS[:1]))
     found = find_late_opt_outs(
         load_one(tmp_path).project.mailings[0], here, ListCheck(2, shown, shown, (missing,))
     )
@@ -97,7 +99,7 @@ def test_deleted_messages_have_no_late_opt_outs(shown: int, count: int, tmp_path
 def test_gone_mailing_has_no_late_opt_outs(tmp_path: Path) -> None:
     """Nothing can be done about them any more."""
     mailing = load_one(tmp_path).project.mailings[0]
-    desired = _desired(chunks=tuple(ChunkPlan(mark, 1, mark) for mark in _MARKS))
-    for time in (None, _NOW.isoformat()):
-        here = _situation(_entry(A, A, schedule_time=time), None, desired)
+    desired = make_desired(chunks=tuple(ChunkPlan(mark, 1, mark) for mark in MARKS))
+    for time in (None, NOW.isoformat()):
+        here = make_situation(make_entry(A, A, schedule_time=time), None, desired)
         assert not list(find_late_opt_outs(mailing, here))

@@ -3,66 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from smsby_deploy.lock.phone_states import PhoneStates
-from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, UploadRecord
-from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
+from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, UploadRecord
 from smsby_deploy.plan.gone import OwnContent
-from smsby_deploy.plan.remote_state import RemoteView, view_remote
-from smsby_deploy.plan.situation import Situation, is_past, is_recorded_singly
-from smsby_deploy.smsby.parsers import RemoteMailing
-
-_NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-_MARKS = ("aaaaaaaaaa", "bbbbbbbbbb")
-A, D, P, R, S, U = (
-    ChunkState.ACCEPTED, ChunkState.DRAFT, ChunkState.PENDING, ChunkState.REJECTED, ChunkState.SUPPRESSED, ChunkState.UNKNOWN
-)  # fmt: skip
-
-
-def _desired(**changes: Any) -> Desired:
-    base = Desired(
-        address="sale/vip", revision=1, via="bulk", content_digest="content", audience_digest="audience",
-        chunks=tuple(ChunkPlan(mark, 2, mark) for mark in _MARKS), audience=AudienceCounts(4, 0, 0, 0, 4), parts=4, gsm7=4,
-        ucs2=0, longest=1, schedule_time=None,
-    )  # fmt: skip
-    return base._replace(**changes)
-
-
-def _entry(*states: ChunkState, **changes: Any) -> Entry:
-    chunks = tuple(ChunkRecord(mark, 2, mark, state) for mark, state in zip(_MARKS, states, strict=True))
-    applied = AppliedBy("t", "p", None, "x")
-    return replace(
-        Entry(1, "content", "audience", "bulk", "0", 0, None, 4, 4, None, chunks, applied), **changes
-    )
-
-
-def _listed(*indexes: int, status: str = "NEW", count: int | None = None) -> RemoteView:
-    """The remote list with the chunks at `indexes`."""
-    return view_remote(
-        "shop",
-        [
-            RemoteMailing(
-                id=index + 1, name=f"sale/vip [{index + 1}/2] shop#{_MARKS[index]}", d_create=None, d_schedule=None,
-                type="API", parts=None, count_phones=count, status=status, cost=None, alphaname=None,
-            )
-            for index in indexes
-        ],
-    )  # fmt: skip
-
-
-def _situation(
-    entry: Entry | None = None, remote: RemoteView | None = None, desired: Desired | None = None
-) -> Situation:
-    return Situation("shop", desired or _desired(), entry, remote, _NOW)
+from smsby_deploy.plan.situation import is_past, is_recorded_singly
+from tests.plan.situations import (
+    MARKS,
+    NOW,
+    A,
+    D,
+    P,
+    R,
+    S,
+    U,
+    make_desired,
+    make_entry,
+    make_list,
+    make_situation,
+)
 
 
 def test_situation_of_a_new_mailing() -> None:
     """Nothing is recorded, so nothing is begun, changed or unknown."""
-    here = _situation()
+    here = make_situation()
     assert here.recorded == here.listed == ()
     assert not (
         here.is_begun or here.is_finished or here.has_unknown or here.has_draft or here.is_newly_found
@@ -100,9 +68,9 @@ def test_what_is_new_is_its_own_or_shared(
 ) -> None:
     """By the recorded digest; an older lock tells it as far as it can, and None where it cannot."""
     content = OwnContent("own", "0", **{"has_sender": False, "has_time": False, "has_includes": False, **own})
-    desired = _desired(own=content, text_digest="t")
-    entry = _entry(A, A, **{"content_digest": "old", **recorded})
-    here = _situation(entry, desired=desired)
+    desired = make_desired(own=content, text_digest="t")
+    entry = make_entry(A, A, **{"content_digest": "old", **recorded})
+    here = make_situation(entry, desired=desired)
     assert here.is_gone
     assert here.has_new_own_content is expected
 
@@ -122,25 +90,25 @@ def test_situation_by_recorded_states(
     states: tuple[ChunkState, ...], is_begun: bool, is_finished: bool, has_unknown: bool
 ) -> None:
     """What was certainly not sent does not begin a mailing; an unknown outcome does."""
-    here = _situation(_entry(*states))
+    here = make_situation(make_entry(*states))
     assert (here.is_begun, here.is_finished, here.has_unknown) == (is_begun, is_finished, has_unknown)
 
 
 def test_situation_of_another_revision_is_not_begun() -> None:
     """What was sent of a revision says nothing about the next, except that an unknown outcome stays unknown."""
-    raised = _situation(_entry(U, A), desired=_desired(revision=2))
+    raised = make_situation(make_entry(U, A), desired=make_desired(revision=2))
     assert raised.is_raised
     assert not (raised.is_begun or raised.is_lowered)
     assert raised.has_unknown
-    assert _situation(_entry(A, A, revision=3)).is_lowered
+    assert make_situation(make_entry(A, A, revision=3)).is_lowered
 
 
 def test_remote_list_completes_the_lock() -> None:
     """A lost answer whose chunk is listed was accepted; a chunk that is not listed stays unknown."""
-    here = _situation(_entry(U, U), _listed(0))
+    here = make_situation(make_entry(U, U), make_list(0))
     assert here.recorded == (A, U)
     assert here.is_newly_found
-    assert not _situation(_entry(A, A), _listed(0)).is_newly_found
+    assert not make_situation(make_entry(A, A), make_list(0)).is_newly_found
 
 
 @pytest.mark.parametrize(
@@ -154,47 +122,50 @@ def test_remote_list_completes_the_lock() -> None:
 )
 def test_situation_finds_what_changed(entry: dict[str, Any], changed: str) -> None:
     """Exactly one fact changes with each."""
-    here = _situation(_entry(A, A, **entry))
+    here = make_situation(make_entry(A, A, **entry))
     facts = ("has_new_content", "has_new_audience", "has_new_chunks")
     assert [name for name in facts if getattr(here, name)] == [changed]
 
 
 def test_unrecorded_body_is_no_change() -> None:
     """Locks of early versions do not record it."""
-    assert not _situation(_entry(A, A, body=None), desired=_desired(body="form")).has_new_chunks
+    assert not make_situation(make_entry(A, A, body=None), desired=make_desired(body="form")).has_new_chunks
 
 
 def test_listed_gives_the_planned_chunks() -> None:
     """Without a record the list is all there is: a chunk that it lacks may have been sent."""
-    assert _situation(None, _listed(1)).listed == (U, A)
-    assert _situation(None, _listed(0, 1, status="DRAFT")).listed == (D, D)
-    assert _situation(None, _listed()).listed == ()
+    assert make_situation(None, make_list(1)).listed == (U, A)
+    assert make_situation(None, make_list(0, 1, status="DRAFT")).listed == (D, D)
+    assert make_situation(None, make_list()).listed == ()
 
 
 @pytest.mark.parametrize(("count", "state"), [(2, A), (1, U), (None, U)])
 def test_listed_single_mailing_counts_its_phones(count: int | None, state: ChunkState) -> None:
     """It is listed before all phones were sent to."""
-    assert _situation(None, _listed(0, 1, count=count), _desired(via="single")).listed == (state, state)
+    assert make_situation(None, make_list(0, 1, count=count), make_desired(via="single")).listed == (
+        state,
+        state,
+    )
 
 
 def test_listed_is_empty_where_the_lock_knows_more() -> None:
     """A mailing that is begun, or recorded phone by phone, is judged by the lock."""
-    assert _situation(_entry(A, P), _listed(0)).listed == ()
-    assert _situation(_entry(P, P, transport="single"), _listed(0, 1, count=2)).listed == ()
-    assert is_recorded_singly(_entry(P, P, transport="single"), 1, _MARKS)
-    assert not is_recorded_singly(_entry(P, P, transport="single"), 2, _MARKS)
+    assert make_situation(make_entry(A, P), make_list(0)).listed == ()
+    assert make_situation(make_entry(P, P, transport="single"), make_list(0, 1, count=2)).listed == ()
+    assert is_recorded_singly(make_entry(P, P, transport="single"), 1, MARKS)
+    assert not is_recorded_singly(make_entry(P, P, transport="single"), 2, MARKS)
 
 
 def test_draft_is_outdated_if_other_contacts_would_be_uploaded() -> None:
     """A draft that was found at sms.by has no digest, and is not judged."""
-    entry = _entry(D, D)
+    entry = make_entry(D, D)
 
     def with_upload(digest: str) -> Entry:
         return entry.put_chunk(0, replace(entry.chunks[0], upload=UploadRecord(digest)))
 
-    desired = _desired(contacts="now")
+    desired = make_desired(contacts="now")
     verdicts = [
-        _situation(with_upload(digest), desired=desired).has_outdated_draft
+        make_situation(with_upload(digest), desired=desired).has_outdated_draft
         for digest in ("now", "before", "")
     ]
     assert verdicts == [False, True, False]
@@ -202,15 +173,15 @@ def test_draft_is_outdated_if_other_contacts_would_be_uploaded() -> None:
 
 def test_sent_earlier_counts_only_what_was_sent() -> None:
     """Chunks by their recipients; one in part counts as a whole, because it may have reached any of them."""
-    assert _situation(_entry(A, P)).sent_earlier == 2
-    in_part = _entry(A, P).put_chunk(
-        1, ChunkRecord(_MARKS[1], 2, "d", ChunkState.PARTIAL, phones=PhoneStates.parse("a:1 p:1"))
+    assert make_situation(make_entry(A, P)).sent_earlier == 2
+    in_part = make_entry(A, P).put_chunk(
+        1, ChunkRecord(MARKS[1], 2, "d", ChunkState.PARTIAL, phones=PhoneStates.parse("a:1 p:1"))
     )
-    assert _situation(in_part).sent_earlier == 4
+    assert make_situation(in_part).sent_earlier == 4
 
 
 @pytest.mark.parametrize(("ahead", "past"), [(timedelta(seconds=1), False), (timedelta(0), True)])
 def test_is_past_at_the_very_moment(ahead: timedelta, past: bool) -> None:
     """A mailing without a time is never late."""
-    assert is_past(_NOW + ahead, _NOW) is past
-    assert not is_past(None, _NOW)
+    assert is_past(NOW + ahead, NOW) is past
+    assert not is_past(None, NOW)

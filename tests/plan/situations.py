@@ -1,0 +1,56 @@
+"""A mailing of two chunks as the files, the lock and the remote list have it, together a Situation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
+from smsby_deploy.plan.remote_state import RemoteView, view_remote
+from smsby_deploy.plan.situation import Situation
+from smsby_deploy.smsby.parsers import RemoteMailing
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+MARKS = ("aaaaaaaaaa", "bbbbbbbbbb")
+A, D, P, R, S, U = (
+    ChunkState.ACCEPTED, ChunkState.DRAFT, ChunkState.PENDING, ChunkState.REJECTED, ChunkState.SUPPRESSED, ChunkState.UNKNOWN
+)  # fmt: skip
+
+
+def make_desired(**changes: Any) -> Desired:
+    base = Desired(
+        address="sale/vip", revision=1, via="bulk", content_digest="content", audience_digest="audience",
+        chunks=tuple(ChunkPlan(mark, 2, mark) for mark in MARKS), audience=AudienceCounts(4, 0, 0, 0, 4), parts=4, gsm7=4,
+        ucs2=0, longest=1, schedule_time=None,
+    )  # fmt: skip
+    return base._replace(**changes)
+
+
+def make_entry(*states: ChunkState, **changes: Any) -> Entry:
+    chunks = tuple(ChunkRecord(mark, 2, mark, state) for mark, state in zip(MARKS, states, strict=True))
+    applied = AppliedBy("t", "p", None, "x")
+    return replace(
+        Entry(1, "content", "audience", "bulk", "0", 0, None, 4, 4, None, chunks, applied), **changes
+    )
+
+
+def make_list(*indexes: int, status: str = "NEW", count: int | None = None) -> RemoteView:
+    """The remote list with the chunks at `indexes`."""
+    return view_remote(
+        "shop",
+        [
+            RemoteMailing(
+                id=index + 1, name=f"sale/vip [{index + 1}/2] shop#{MARKS[index]}", d_create=None, d_schedule=None,
+                type="API", parts=None, count_phones=count, status=status, cost=None, alphaname=None,
+            )
+            for index in indexes
+        ],
+    )  # fmt: skip
+
+
+def make_situation(
+    entry: Entry | None = None, remote: RemoteView | None = None, desired: Desired | None = None
+) -> Situation:
+    return Situation("shop", desired or make_desired(), entry, remote, NOW)
