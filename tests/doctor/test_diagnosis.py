@@ -19,7 +19,7 @@ from smsby_deploy.smsby.response import Answer
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected
 from tests.apply.fake_smsby import LOST, OFFLINE, error
 from tests.doctor.examples import ACCOUNT, PROJECT, UsualTransport, examine
-from tests.smsby.test_any_answer import JSON
+from tests.smsby.any_json import ANY_JSON
 
 _PHONE = "375291111111"
 _MOMENT = int(SystemClock().now().timestamp())
@@ -50,7 +50,7 @@ _ANSWERS = st.one_of(
     st.builds(
         lambda status, data: Answer(status, data, readable=data is not None, is_empty=data is None),
         st.sampled_from([200, 200, 200, 200, 204, 400, 403, 404, 405, 406, 500, 503]),
-        st.one_of(st.sampled_from(_LIKELY), JSON),
+        st.one_of(st.sampled_from(_LIKELY), ANY_JSON),
     ),
     st.sampled_from([LOST, OFFLINE]),
 )

@@ -7,7 +7,7 @@ import pytest
 from smsby_deploy.doctor.sentences import asked, learned, meaning
 from smsby_deploy.resources import load_schema
 from smsby_deploy.smsby.facts import Fact, FactName, FactState, Gap
-from tests.smsby.test_facts import VALUES
+from tests.smsby.fact_values import FACT_VALUES
 
 _SCHEMA = load_schema("facts")
 _FACTS = _SCHEMA["properties"]["accounts"]["additionalProperties"]["properties"]["facts"]["properties"]
@@ -17,7 +17,7 @@ def _values(name: FactName) -> list[object]:
     """An example of a fact, and every other value that its schema names."""
     value = _FACTS[name]["allOf"][1]["properties"]["value"]
     more = [True, False] if value.get("type") == "boolean" else value.get("enum", [])
-    return [VALUES[name], *more]
+    return [FACT_VALUES[name], *more]
 
 
 @pytest.mark.parametrize("name", FactName)

@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from check_jsonschema import main as check_jsonschema
-from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
-from smsby_deploy.resources import load_schema, schema_file
+from smsby_deploy.resources import load_schema
 from tests.e2e.conftest import Shop
+from tests.e2e.documents import check_documents
 
 CAMPAIGN = """\
 version: 1
@@ -37,16 +36,6 @@ mailings:
     recipients: ["375291234567", "375291234568", "375291234569"]
     text: Closed
 """
-
-
-def _check(name: str, *paths: Path) -> None:
-    for path in paths:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        assert [
-            error.message for error in Draft202012Validator(load_schema(name)).iter_errors(document)
-        ] == []
-    done = CliRunner().invoke(check_jsonschema, ["--schemafile", str(schema_file(name)), *map(str, paths)])
-    assert done.exit_code == 0, done.output
 
 
 def _actions(path: Path) -> dict[str, str]:
@@ -77,8 +66,8 @@ def test_plans_and_locks_match_their_schemas(shop: Shop) -> None:
     assert shop.run("plan", "--offline", "--out", "offline.plan").code == 3
     seen = {kind for plan in plans for kind in _actions(plan).values()}
     assert seen >= {"create", "blocked", "noop", "resume", "orphan"}
-    _check("plan", *plans)
-    _check("lock", *locks, shop.root / "smsby.lock.json")
+    check_documents("plan", *plans)
+    check_documents("lock", *locks, shop.root / "smsby.lock.json")
 
 
 def test_schemas_allow_no_phone_and_no_text(shop: Shop) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import requests
 
+from tests.e2e.broken_requests import CODES, FAULTS, Fault, break_request, means_its_own, places, settle
 from tests.e2e.conftest import Shop
-from tests.e2e.test_wire_matrix import CODES, FAULTS, Fault, _break, _settle, means_its_own, places
 from tests.e2e.trial import PHONES, Case, apply, finish, received, start, unknown
 
 THREE = Case("single", 2, plan_file=False)  # three recipients; the second has a text of their own
@@ -104,7 +104,7 @@ def test_broken_send_to_one_phone_is_not_repeated(shop: Shop, fault: Fault) -> N
     for nth in places(fault):
         project = f"nth-{nth}"
         start(shop, THREE, project, **fault.api)
-        _break(shop, fault, "sendSMS", nth)
+        break_request(shop, fault, "sendSMS", nth)
         done = apply(shop, THREE, {})
         assert done.code in CODES[fault.means], f"phone {nth}: {done.code}\n{done.err}"
         this = {"sent": "a", "unknown": "u", "rejected": "r"}[fault.means]
@@ -118,7 +118,7 @@ def test_broken_send_to_one_phone_is_not_repeated(shop: Shop, fault: Fault) -> N
             assert all(count == 1 for count in received(shop, project).values())
             for address in unknown(shop):
                 assert shop.run("lock", "resolve", address, "--not-sent").code == 0
-        _settle(shop, THREE, project, done, took=fault.when == "after" and fault.means != "rejected")
+        settle(shop, THREE, project, done, took=fault.when == "after" and fault.means != "rejected")
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_four_phones_in_flight_send_nothing_twice(shop: Shop, mode: str, when: s
     letters = Counter(_phones(shop))
     assert letters["a"] == sum(received(shop, "shop").values())
     assert set(received(shop, "shop").values()) == {1}
-    _settle(shop, case, "shop", done, took=when == "after")
+    settle(shop, case, "shop", done, took=when == "after")
 
 
 # Those that mean the same are before or after the message is made, in turn.
@@ -161,7 +161,7 @@ _OF_CREATE = [
 def test_broken_create_message_is_repeated(shop: Shop, fault: Fault) -> None:
     """createSmsMessage reaches no recipient: it is retried, and a message that was made after all is used."""
     start(shop, THREE, "made", **fault.api)
-    _break(shop, fault, "createSmsMessage", 1)
+    break_request(shop, fault, "createSmsMessage", 1)
     done = apply(shop, THREE, {})
     is_answer = fault.mode in ("error", "500")
     assert done.code == (1 if is_answer else 0), done.err

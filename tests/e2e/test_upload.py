@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tests.e2e.conftest import Result, Shop
-from tests.e2e.test_documents import _check
+from tests.e2e.documents import check_documents
 
 ROWS = "phone,name\n" + "".join(f"3752911111{n:02},Name{n}\n" for n in range(5))
 PHONES = [f"3752911111{n:02}" for n in range(5)]
@@ -510,11 +510,11 @@ def test_upload_documents_match_their_schemas(sale: Shop) -> None:
     sale.fault(method="importContacts", mode="429", nth=2, times=9, when="before", retry_after="3600")
     assert _apply(sale)[0].code == 7
     sale.clear_faults()
-    _check("lock", sale.root / "smsby.lock.json")
+    check_documents("lock", sale.root / "smsby.lock.json")
     assert sale.run("plan", "--out", "plan-2.json").code == 0
     assert _apply(sale)[0].code == 0
-    _check("lock", sale.root / "smsby.lock.json")
-    _check("plan", sale.root / "plan-1.json", sale.root / "plan-2.json")
+    check_documents("lock", sale.root / "smsby.lock.json")
+    check_documents("plan", sale.root / "plan-1.json", sale.root / "plan-2.json")
 
 
 def test_upload_made_elsewhere_can_be_imported(sale: Shop) -> None:

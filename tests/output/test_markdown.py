@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 
-import cmarkgfm
 import pytest
-from cmarkgfm.cmark import Options
 
 from smsby_deploy.output.markdown import Piece, escape, fit, preformatted
 from tests.output import examples
+from tests.output.readers import render_markdown
 
 
 def test_fit_leaves_out_nothing_that_fits() -> None:
@@ -17,11 +16,6 @@ def test_fit_leaves_out_nothing_that_fits() -> None:
     pieces = [Piece("a" * 50), Piece("b" * 50, 5, "bees")]
     assert fit(pieces, limit=100, rest="") == "a" * 50 + "b" * 50
     assert "1 × bees" in fit(pieces, limit=99, rest="")
-
-
-def rendered(text: str) -> str:
-    """Render as GitHub's own renderer does, without its later filter, to see that our escaping alone suffices."""
-    return cmarkgfm.github_flavored_markdown_to_html(text, options=Options.CMARK_OPT_UNSAFE)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +45,7 @@ def rendered(text: str) -> str:
 )
 def test_escape_makes_a_name_plain_text(name: str) -> None:
     """A hostile name renders as itself: no tag, no link, no table cell."""
-    html = rendered(f"| a | b |\n|---|---|\n| {escape(name)} | x |\n\n- {escape(name)}\n")
+    html = render_markdown(f"| a | b |\n|---|---|\n| {escape(name)} | x |\n\n- {escape(name)}\n")
     ours = "table|thead|tbody|tr|th|td|ul|li"
     assert re.findall(rf"<(?!/?(?:{ours})\b)[^>]*>", html) == []
     assert html.count("<td>") == 2
@@ -59,7 +53,7 @@ def test_escape_makes_a_name_plain_text(name: str) -> None:
 
 
 def test_escape_breaks_mentions_and_references() -> None:
-    """GitHub and GitLab look for them in the rendered text: an invisible character is in the way."""
+    """GitHub and GitLab look for them in the render_markdown text: an invisible character is in the way."""
     assert escape("@team #12 GH-12 !12 :smile: &1") == (
         "@\u2060team #\u206012 GH-\u206012 !\u206012 :\u2060smile: &amp;\u20601"
     )

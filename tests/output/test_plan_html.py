@@ -21,7 +21,7 @@ from smsby_deploy.plan.plan_result import PlanResult
 from smsby_deploy.problems import Location
 from tests.output import examples
 from tests.output.golden import check_golden
-from tests.output.test_status_html import PageReader
+from tests.output.readers import PageReader
 
 
 def page(plan: Plan, *, language: str = "en", refusal: Breach | None = None, balance: str = "20.5") -> str:

@@ -18,7 +18,7 @@ from smsby_deploy.plan.plan_result import PlanResult
 from smsby_deploy.problems import Location, Problem, Severity
 from tests.output import examples
 from tests.output.golden import check_golden
-from tests.output.test_markdown import rendered
+from tests.output.readers import render_markdown
 
 _OVERDUE = examples.action("sale/late", ActionKind.BLOCKED, is_overdue=True)
 LETTER = examples.action("news/letter", ActionKind.CREATE, recipients=None, parts=None, cost=None)
@@ -180,7 +180,7 @@ def test_plan_markdown_never_exceeds_the_limit() -> None:
 
 def test_plan_markdown_has_no_tags_but_ours() -> None:
     """Whatever a text contains; none of them is a link."""
-    html = rendered(comment(examples.whole_plan()))
+    html = render_markdown(comment(examples.whole_plan()))
     tags = set(re.findall(r"<(/?[a-zA-Z][a-zA-Z0-9]*)", html))
     ours = "details summary pre code table thead tbody tr th td br sub strong p ul li h3 ins del blockquote"
     assert {tag.strip("/") for tag in tags} <= set(ours.split())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 from smsby_deploy.output.status_html import status_html
@@ -13,30 +12,13 @@ from smsby_deploy.status.mailing_details import Details
 from smsby_deploy.status.status_report import State, StatusReport
 from tests.output import examples
 from tests.output.golden import check_golden
+from tests.output.readers import PageReader
 
 
 def page(report: StatusReport, language: Translator = ENGLISH) -> str:
     return status_html(
         report, currency="BYN", tool="smsby-deploy 0.1.0", zone="Europe/Minsk", language=language
     )
-
-
-class PageReader(HTMLParser):
-    """Tags with their attributes, and the text of headings."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.headings: list[str] = []
-        self._open = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self._open = tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open in ("h1", "h2") and data.strip():
-            self.headings.append(data.strip())
 
 
 def test_status_html_is_what_was_reviewed() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.plan.mailing_test_results import TestOutcome, accept_texts, count_outcomes
 from smsby_deploy.plan.validation import run_mailing_tests
-from tests.plan.test_mailing_test_run import run_tests
+from tests.plan.tested_mailing import run_tests
 
 
 def test_outcomes_are_counted(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients import text_files
 from smsby_deploy.recipients.rows import LONGEST_VALUE
 from smsby_deploy.texts import includes
-from tests.recipients.test_parquet_pages import lying_about
+from tests.recipients.parquet_files import lying_about
 
 
 def _project(folder: Path, settings: str = "", text: str = "Hello") -> list[str]:

@@ -32,40 +32,12 @@ from smsby_deploy.smsby.parsers import (
 )
 from smsby_deploy.smsby.response import Answer, find_value, objects_of
 from smsby_deploy.smsby.transport import _brackets
+from tests.smsby.any_json import ANY_JSON
 
-KEYS = [
-    "uuid",
-    "message_id",
-    "sms_id",
-    "error",
-    "message",
-    "errors",
-    "status",
-    "success",
-    "result",
-    "data",
-    "id",
-    "list_id",
-    "name",
-]
-KEYS += ["balance", "cost", "count", "parts", "log", "0", "1363", "phone", "invalid"]
-SCALARS = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.floats(),
-    st.text(max_size=12),
-    st.sampled_from(["ok", "DRAFT", "5", "0.026", "NaN", "token is invalid", "1" * 5000, "²"]),
-)
-JSON = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
-    max_leaves=12,
-)
 PROOFS: list[Proof] = ["uuid", "message_id", "sms_id", "confirmed"]
 
 
-@given(st.integers(200, 599), JSON, st.sampled_from(PROOFS), st.booleans())
+@given(st.integers(200, 599), ANY_JSON, st.sampled_from(PROOFS), st.booleans())
 def test_judge_send_accepts_only_proof(status: int, data: Any, proof: Proof, only_prepares: bool) -> None:
     """Of all answers only a proof is accepted, and only a 429 allows the request to be sent again."""
     answer = Answer(status, data, readable=data is not None)
@@ -88,7 +60,7 @@ LIST_ANSWERS = st.builds(
         status, None if is_empty else data, readable=not is_empty, is_empty=is_empty
     ),
     st.sampled_from([200, 201, 204, 206, 301, 400, 404, 406, 500]),
-    JSON
+    ANY_JSON
     | st.fixed_dictionaries(
         {},
         optional={
@@ -144,7 +116,7 @@ def _all(read: Callable[[Any], Iterable[Any]]) -> Callable[[Any], Any]:
     ids=lambda read: getattr(read, "__name__", "reader"),
 )
 @settings(max_examples=40)
-@given(JSON)
+@given(ANY_JSON)
 def test_parsers_read_an_answer_or_raise_api_error(read: Callable[[Any], Any], data: Any) -> None:
     """No answer makes a parser fail in another way."""
     try:

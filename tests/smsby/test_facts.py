@@ -29,42 +29,14 @@ from smsby_deploy.smsby.facts import (
     read_facts,
     write_facts,
 )
+from tests.smsby.fact_values import AT, FACT_VALUES
 
 _NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 _ACCOUNT, _OTHER = "0123456789ab", "ba9876543210"
-_AT = {"at": "2026-11-02T09:00:00+00:00"}
-# One value of each fact, as in the file.
-VALUES: dict[FactName, Any] = {
-    FactName.TOKEN_REFUSAL: {"status": 403, "recognized": True},
-    FactName.CURRENCY: "BYN",
-    FactName.PRICE_ESTIMATE: "0.026",
-    FactName.SENDERS: 3,
-    FactName.LISTS: 2,
-    FactName.CALL_STYLES: {"statusBulkSms": "post-form", "getSubscriberLists": "get"},
-    FactName.ERROR_STYLE: {"status": 404, "known": True},
-    FactName.REFUSAL_AT_500: True,
-    FactName.LIST_SIZE: {"count": 100, "capped": True},
-    FactName.EMPTY_LIST: "bare_list",
-    FactName.PAGING: {"limit": True, "offset": False},
-    FactName.CLOCK_OUT: {"offset": 180, **_AT},
-    FactName.CLOCK_IN: {"offset": -90, **_AT},
-    FactName.DUPLICATES: True,
-    FactName.MODERATION: False,
-    FactName.UNSENT_LISTED: False,
-    FactName.PART_TABLE: "gsm",
-    FactName.REFUSED_PHONE: "logged",
-    FactName.LISTING_LAG: 41.5,
-    FactName.NAME_LENGTH: {"listed": 40, "sent": 160},
-    FactName.SCHEDULE_CLOCK: {"offset": 0, **_AT},
-    FactName.PRICE: {"per_part": "0.03", "prefix": "37525"},
-    FactName.FIRST_STATUS: "NEW",
-    FactName.LAST_STATUS: "DELIVERED",
-    FactName.CALLBACK: "report",
-}
 
 
 def _known(name: FactName, learned_at: datetime = _NOW) -> Fact:
-    return Fact(name, FactState.KNOWN, VALUES[name], None, learned_at, "getBalance", _ACCOUNT)
+    return Fact(name, FactState.KNOWN, FACT_VALUES[name], None, learned_at, "getBalance", _ACCOUNT)
 
 
 def _gap(name: FactName) -> Fact:
@@ -182,7 +154,7 @@ def test_facts_make_the_search_for_a_lost_request_longer() -> None:
         lambda facts: facts["last_status"].update(value="DELIVERED to 375291234567"),
         lambda facts: facts["last_status"].update(value="\x1b[31m"),
         lambda facts: facts["places"].update(value={"statusBulkSms": "header"}),
-        lambda facts: facts["clock_in"].update(value={"offset": 10**6, **_AT}),
+        lambda facts: facts["clock_in"].update(value={"offset": 10**6, **AT}),
         lambda facts: facts.update(own={}),
     ],
 )
@@ -217,5 +189,5 @@ def test_facts_schema_has_every_fact() -> None:
     """Each fact has a title and a description for editors."""
     schema = load_schema("facts")
     facts = schema["properties"]["accounts"]["additionalProperties"]["properties"]["facts"]["properties"]
-    assert list(facts) == [str(name) for name in FactName] == [str(name) for name in VALUES]
+    assert list(facts) == [str(name) for name in FactName] == [str(name) for name in FACT_VALUES]
     assert all(fact["title"] and fact["description"].endswith(".") for fact in facts.values())
