@@ -7,14 +7,15 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.approvals import ApprovalCheck, Signatures, SignedMailing, Size
 from smsby_deploy.plan.model import Plan
-from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.plan.sign_plan import sign_plan
-from tests.plan.examples import CAMPAIGN, NOON, FixedClock
-from tests.plan.ssh_keys import Keys
+from tests.plan.examples import CAMPAIGN, NOON, plan_offline
+from tests.plan.ssh_keys import Keys, make_keys
 
 RULE = "{need: 1}"
 _NOTHING = Lock("shop")
@@ -39,10 +40,7 @@ class Desk:
     def plan(self, lock: Lock = _NOTHING) -> Plan:
         loaded = load_project(self.root)
         assert not loaded.problems
-        plan = make_plan(
-            loaded, select=(), client=None, account=None, lock=lock, clock=FixedClock(), new_id="p1"
-        )
-        return online(plan)
+        return online(plan_offline(loaded, lock, new_id="p1"))
 
     def sign(self, *names: str) -> None:
         for name in names:
@@ -66,3 +64,13 @@ class Desk:
 def online(plan: Plan) -> Plan:
     """An offline plan cannot be applied, so it is not signed."""
     return replace(plan, account="a" * 12)
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    return make_keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def desk(tmp_path: Path, keys: Keys) -> Desk:
+    return Desk(tmp_path, keys)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.fingerprint import canonical_json
@@ -60,6 +61,13 @@ def make_example_plan(
     (folder / "sale.yaml").write_text(campaign, encoding="utf-8")
     loaded = load_project(folder)
     assert not loaded.problems
+    return plan_offline(loaded, lock, at)
+
+
+def plan_offline(
+    loaded: LoadedProject, lock: Lock | None = None, at: datetime = NOON, *, new_id: str = "p", **more: Any
+) -> Plan:
+    """Plan all of a project without an account; `more` is as `make_plan` takes it."""
     return make_plan(
         loaded,
         select=(),
@@ -67,7 +75,8 @@ def make_example_plan(
         account=None,
         lock=lock or Lock("shop"),
         clock=FixedClock(at),
-        new_id="p",
+        new_id=new_id,
+        **more,
     )
 
 

@@ -13,23 +13,12 @@ import pytest
 
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
-from smsby_deploy.plan.planner import make_plan
 from tests.commits import commit
 from tests.plan.approval_desk import Desk
-from tests.plan.examples import CAMPAIGN, FixedClock
-from tests.plan.ssh_keys import Keys, make_keys, signer_line
+from tests.plan.examples import CAMPAIGN, plan_offline
+from tests.plan.ssh_keys import signer_line
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    return make_keys(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture
-def desk(tmp_path: Path, keys: Keys) -> Desk:
-    return Desk(tmp_path, keys)
 
 
 def test_unsigned_mailing_is_blocked(desk: Desk) -> None:
@@ -167,9 +156,7 @@ def test_approval_for_another_environment_is_not_replayed(desk: Desk) -> None:
         smsby.read_text("utf-8") + "environments: {staging: {lock: staging.lock.json}}\n", "utf-8"
     )
     loaded = load_project(desk.root, {}, "staging")
-    plan = make_plan(
-        loaded, select=(), client=None, account=None, lock=Lock("shop"), clock=FixedClock(), new_id="p1"
-    )
+    plan = plan_offline(loaded)
     assert plan.actions[0].reason_code == "approval"
 
 

@@ -12,24 +12,11 @@ import pytest
 
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.errors import PlanRefused, Refused, SmsbyDeployError
-from smsby_deploy.lock.records import Lock
-from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.plan.sign_plan import sign_plan
 from tests.plan.approval_desk import Desk
-from tests.plan.examples import NOON, FixedClock
-from tests.plan.ssh_keys import Keys, make_keys
+from tests.plan.examples import NOON, plan_offline
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    return make_keys(tmp_path_factory.mktemp("keys"))
-
-
-@pytest.fixture
-def desk(tmp_path: Path, keys: Keys) -> Desk:
-    return Desk(tmp_path, keys)
 
 
 def test_signature_stays_in_the_project(desk: Desk) -> None:
@@ -81,8 +68,6 @@ def test_sign_plan_refuses_a_stranger(desk: Desk) -> None:
 
 def test_sign_plan_refuses_an_offline_plan(desk: Desk) -> None:
     loaded = load_project(desk.root)
-    plan = make_plan(
-        loaded, select=(), client=None, account=None, lock=Lock("shop"), clock=FixedClock(), new_id="p1"
-    )
+    plan = plan_offline(loaded)
     with pytest.raises(PlanRefused, match="offline"):
         sign_plan(loaded, plan, desk.keys["anna"], NOON)

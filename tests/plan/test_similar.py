@@ -15,13 +15,13 @@ from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.lock.archive import append_archive
 from smsby_deploy.lock.decisions import Ending, EndingKind
 from smsby_deploy.lock.entry_json import read_entry
-from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock, NamedId
+from smsby_deploy.lock.records import AppliedBy, ChunkState, Entry, Lock, NamedId
 from smsby_deploy.lock.serialization import read_lock, write_lock
 from smsby_deploy.plan.desired import AudienceCounts, Desired
 from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.plan.similar import Other, Planned
-from tests.plan.examples import FixedClock
+from tests.plan.examples import FixedClock, plan_offline, recorded
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 ROWS = ["375291234567,Anna,10", "375291234568,Boris,15", "375291234569,Vera,20"]
@@ -48,15 +48,7 @@ def _plan(
     (folder / "sale.yaml").write_text("\n".join(lines), encoding="utf-8")
     loaded = load_project(folder)
     assert not loaded.problems
-    return make_plan(
-        loaded,
-        select=(),
-        client=None,
-        account=None,
-        lock=lock or Lock("shop"),
-        clock=FixedClock(now),
-        new_id="p",
-    )
+    return plan_offline(loaded, lock, now)
 
 
 def _action(plan: Plan, address: str) -> Action:
@@ -69,19 +61,9 @@ def _record(
 ) -> Lock:
     """Return the lock after `plan` was applied; an old one has no digests of text and recipients."""
     entries = {
-        action.address: Entry(
-            1,
-            action.content_digest,
-            action.audience_digest,
-            action.via,
-            action.alphaname,
-            action.alphaname_id,
-            action.schedule_time,
-            action.recipients,
-            action.parts,
-            None,
-            tuple(ChunkRecord(c.fingerprint, c.recipients, c.digest, state) for c in action.chunks),
-            AppliedBy(at.isoformat(), "p", None, "x"),
+        action.address: replace(
+            recorded(action, state),
+            applied=AppliedBy(at.isoformat(), "p", None, "x"),
             text_digest=None if is_old else action.text_digest,
             recipients_digest=None if is_old else action.recipients_digest,
         )

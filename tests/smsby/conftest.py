@@ -12,6 +12,7 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -252,3 +253,23 @@ def certificate(wire: FakeServer, tmp_path: Path) -> Path:
     wire.speak_tls(context)
     wire.url = wire.url.replace("http:", "https:")
     return certificate
+
+
+@contextmanager
+def hang_up(size: int) -> Iterator[tuple[int, list[bytes]]]:
+    """The port of a server that takes `size` bytes of each connection and ends it, and what it took."""
+    taken: list[bytes] = []
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                taken.append(connection.recv(size))
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield server.getsockname()[1], taken
+    server.close()

@@ -29,7 +29,7 @@ from smsby_deploy.smsby.connections import (
 )
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.send_client import SendClient
-from tests.smsby.conftest import FakeClock, FakeServer, MakeSender, Reply
+from tests.smsby.conftest import FakeClock, FakeServer, MakeSender, Reply, hang_up
 
 _PLACE = "https://app.sms.by"
 
@@ -188,20 +188,8 @@ def test_old_connections_are_replaced(wire: FakeServer, secure: SendClient, cloc
 @pytest.fixture
 def hangs_up() -> Iterator[str]:
     """The URL of a server that ends every connection during the TLS handshake."""
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = server.accept()
-            except OSError:
-                return
-            with connection:
-                connection.recv(1)
-
-    threading.Thread(target=serve, daemon=True).start()
-    yield f"https://127.0.0.1:{server.getsockname()[1]}"
-    server.close()
+    with hang_up(1) as (port, _):
+        yield f"https://127.0.0.1:{port}"
 
 
 def test_unfinished_handshake_means_not_sent(hangs_up: str, make_sender: MakeSender) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parameters import CallStyle, Place
 from smsby_deploy.smsby.send_client import SendClient
 from smsby_deploy.smsby.transport import ReadTransport
-from tests.smsby.conftest import TOKEN, FakeClock, FakeServer, MakeSender, Reply
+from tests.smsby.conftest import TOKEN, FakeClock, FakeServer, MakeSender, Reply, hang_up
 
 ACCEPTED = Reply(200, {"uuid": "cc9c8043", "success": "OK"})
 MESSAGE = {"name": "n", "alphaname_id": "7", "delivery_list": ["375291111111", "375292222222"]}
@@ -98,24 +96,11 @@ def test_send_transport_refuses_broken_text(make_sender: MakeSender) -> None:
 @pytest.fixture
 def hanging_proxy(wire: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
     """A proxy that takes a request and hangs up; what it took."""
-    taken: list[bytes] = []
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = server.accept()
-            except OSError:
-                return
-            with connection:
-                taken.append(connection.recv(65536))
-
-    threading.Thread(target=serve, daemon=True).start()
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.getsockname()[1]}")
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    yield taken
-    server.close()
+    with hang_up(65536) as (port, taken):
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        yield taken
 
 
 def test_send_transport_proxy_that_hangs_up_is_unknown(
