@@ -196,9 +196,12 @@ def _measure_files(
 def _write_text(context: Context, result: PlanResult, select: tuple[str, ...], out: Path | None) -> None:
     from smsby_deploy.output.plan_text import write_plan_text
 
-    save = shlex.join(["plan", *select, "--out", "plan.json"])
-    commands = (f"{context.program} {save}", f"{context.program} apply plan.json")
-    next_commands = commands if result.is_worth_applying and out is None else ()
+    commands: list[tuple[str, ...]] = []
+    if result.is_worth_applying and out is None:
+        commands += ("plan", *select, "--out", "plan.json"), ("apply", "plan.json")
+    if result.is_hand_over_due:
+        commands.append(("apply", "--due", *(word for one in select for word in ("--select", one))))
+    next_commands = tuple(f"{context.program} {shlex.join(command)}" for command in commands)
     write_plan_text(result, sys.stdout, color=context.color, next_commands=next_commands)
 
 

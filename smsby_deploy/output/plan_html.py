@@ -158,7 +158,7 @@ def plan_html(result: PlanResult, context: CommentContext) -> str:
         service=safe_line(plan.service) if plan.service and is_foreign(plan.service) else "",
         callbacks=safe_line(plan.callback_url or ""),
         look="doubt" if changes and _VERDICTS[result.verdict] == "good" else _VERDICTS[result.verdict],
-        verdict=verdict_text(result, t),
+        verdict=message_html(verdict_text(result, t)),
         changes=changes,
         made_at=t.day_and_time(datetime.fromisoformat(plan.created_at)),
         counts=counts_text(plan, t),

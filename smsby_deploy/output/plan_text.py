@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
-from smsby_deploy.output.plan_words import changes_text, is_foreign, settings_lines
+from smsby_deploy.output.plan_words import changes_text, due_text, is_foreign, settings_lines, waiting_text
 from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, problem_lines
 from smsby_deploy.output.terminal import clean, safe_line, write_line
 from smsby_deploy.output.translation import ENGLISH, Translator
@@ -207,17 +207,18 @@ def _closing_lines(result: PlanResult) -> Iterator[tuple[str, str | None]]:
 
 
 def plan_totals_line(plan: Plan, language: Translator = ENGLISH) -> str:
-    """`3 create, 1 hold; to send: 40 recipients, 44 parts, 1.144 BYN; to send later: …`."""
-    t = language
+    """`3 create; to send: 40 recipients, 44 parts, 1.144 BYN`, and what is due or waits."""
+    t, due = language, due_text(plan, language)
     counts = (f"{t.count(count)} {t.name(kind)}" for kind, count in plan.counts.items() if count)
     actions = ", ".join(counts) or t.gettext("no mailings")
     if not plan.committed.mailings:
-        return f"{actions}; {t.gettext('nothing to send')}"
+        rest = due or waiting_text(plan, t)
+        return f"{actions}; {t.gettext('nothing to send by `apply`' if rest else 'nothing to send')}{rest}"
     now_and_later = ((t.gettext("to send"), plan.totals), (t.gettext("to send later"), plan.held))
     sizes = (
         f"{what}: {_size(totals, plan.currency, t)}" for what, totals in now_and_later if totals.mailings
     )
-    return "; ".join((actions, *sizes))
+    return "; ".join((actions, *sizes)) + due
 
 
 def archived_line(plan: Plan) -> str:

@@ -10,7 +10,7 @@ from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.output.values import span_text
 from smsby_deploy.plan.base_changes import BaseChanges
-from smsby_deploy.plan.model import Plan
+from smsby_deploy.plan.model import ActionKind, Plan
 from smsby_deploy.plan.plan_result import PlanResult, Verdict
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Severity
@@ -121,7 +121,7 @@ def is_foreign(service: str) -> bool:
 
 def verdict_text(result: PlanResult, t: Translator) -> str:
     """`Ready: 2 mailings to send, 1 overdue`, without what else changed."""
-    plan, ready = result.plan, result.plan.committed.mailings
+    plan, ready, due = result.plan, result.plan.committed.mailings, due_text(result.plan, t)
     overdue = t.gettext(", {count:,} overdue", count=len(plan.overdue)) if plan.overdue else ""
     match result.verdict:
         case Verdict.INVALID:
@@ -131,14 +131,27 @@ def verdict_text(result: PlanResult, t: Translator) -> str:
             return t.gettext("Refused as a whole, nothing will be sent")
         case Verdict.BLOCKED:
             others = t.gettext(", {count:,} ready", count=ready) if ready else ""
-            return t.gettext("{count:,} blocked", count=len(plan.obstacles)) + others + overdue
+            return t.gettext("{count:,} blocked", count=len(plan.obstacles)) + others + overdue + due
         case Verdict.READY:
             sending, held = plan.totals.mailings, plan.held.mailings
             parts = [t.gettext("{count:mailing|mailings} to send", count=sending)] if sending else []
             parts += [t.gettext("{count:mailing|mailings} to approve for later", count=held)] if held else []
-            return t.gettext("Ready: {what}", what=", ".join(parts)) + overdue
+            return t.gettext("Ready: {what}", what=", ".join(parts)) + overdue + due
         case Verdict.NOTHING_TO_SEND:
-            return t.gettext("Nothing to send") + overdue
+            rest = due or waiting_text(plan, t)
+            return t.gettext("Nothing to send by `apply`" if rest else "Nothing to send") + overdue + rest
+
+
+def due_text(plan: Plan, t: Translator) -> str:
+    """`; 1 mailing is due for `apply --due``, if one is: no plan sends it."""
+    count = plan.counts[ActionKind.DUE]
+    return t.gettext("; {count:mailing is|mailings are} due for `apply --due`", count=count) if count else ""
+
+
+def waiting_text(plan: Plan, t: Translator) -> str:
+    """`; 1 mailing waits for `apply --due``, if one does."""
+    count = plan.counts[ActionKind.WAITING]
+    return t.gettext("; {count:mailing waits|mailings wait} for `apply --due`", count=count) if count else ""
 
 
 def first_send_text(result: PlanResult, t: Translator) -> str:

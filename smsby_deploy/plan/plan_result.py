@@ -12,7 +12,7 @@ from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.guardrails import Breach, check_apply
-from smsby_deploy.plan.model import Plan
+from smsby_deploy.plan.model import ActionKind, Plan
 from smsby_deploy.problems import Location, Problem, Severity
 
 
@@ -104,6 +104,13 @@ class PlanResult:
     def is_worth_applying(self) -> bool:
         """Whether an apply would be accepted and change something."""
         return bool(self.plan.to_do) and self.saved_plan_use is SavedPlanUse.APPLY and self.is_paid_for
+
+    @property
+    def is_hand_over_due(self) -> bool:
+        """Whether `apply --due` has something to send or to judge now."""
+        return (
+            any(action.action is ActionKind.DUE for action in self.plan.decided) and not self.plan.has_errors
+        )
 
     def find_problems(self, project: Project) -> tuple[Problem, ...]:
         """The plan's problems, followed by its blocked mailings and its refusal as errors.

@@ -93,6 +93,9 @@ def test_each_wave_is_sent_after_a_verdict(shop: Shop) -> None:
     again = shop.run("apply", "plan.json")
     assert (again.code, "wave 1 of 3 was sent; `apply --due`" in again.out) == (0, True)
     assert _action(shop, _AFTER)["action"] == "due"
+    said = _at(shop, _AFTER, "plan", "sale/vip", "--out", "due.json").out
+    assert "1 due; nothing to send by `apply`; 1 mailing is due for `apply --due`\n" in said
+    assert said.endswith("next: smsby-deploy apply --due --select sale/vip\n")
     assert _at(shop, _AFTER, "apply", "--auto-approve").code == 0
     assert _sent(shop) == first  # only a hand-over judges
     second = _due(shop, _AFTER)

@@ -79,6 +79,11 @@ def test_plan_html_has_the_verdict_first() -> None:
     )
     assert "The balance is too low: apply will refuse" in page(plan, balance="0.1")
     assert "Made offline" in page(replace(plan, account=None))
+    due = examples.plan(examples.action("sale/vip", ActionKind.DUE))
+    assert (
+        "<h1>Nothing to send by <code>apply</code>; 1 mailing is due for <code>apply --due</code></h1>"
+        in page(due)
+    )
 
 
 def test_plan_html_puts_mailings_on_their_days() -> None:

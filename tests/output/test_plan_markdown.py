@@ -20,6 +20,8 @@ from tests.output import examples
 from tests.output.golden import check_golden
 from tests.output.readers import render_markdown
 
+_DUE = examples.action("sale/due", ActionKind.DUE)
+_WAITING = examples.action("sale/waiting", ActionKind.WAITING)
 _OVERDUE = examples.action("sale/late", ActionKind.BLOCKED, is_overdue=True)
 LETTER = examples.action("news/letter", ActionKind.CREATE, recipients=None, parts=None, cost=None)
 
@@ -73,6 +75,19 @@ def test_plan_markdown_starts_with_its_marker() -> None:
             "⛔ 1 blocked, 1 ready",
         ),
         (examples.plan(examples.action("sale/old", ActionKind.NOOP)), "✅ Nothing to send"),
+        (
+            examples.plan(_DUE, _WAITING),
+            "✅ Nothing to send by `apply`; 1 mailing is due for `apply --due`",
+        ),
+        (examples.plan(_WAITING), "✅ Nothing to send by `apply`; 1 mailing waits for `apply --due`"),
+        (
+            examples.plan(examples.action("sale/vip", ActionKind.CREATE), _DUE),
+            "✅ Ready: 1 mailing to send; 1 mailing is due for `apply --due`",
+        ),
+        (
+            examples.plan(examples.action("sale/x", ActionKind.BLOCKED), _DUE),
+            "⛔ 1 blocked; 1 mailing is due for `apply --due`",
+        ),
         (
             examples.plan(examples.action("sale/vip", ActionKind.CREATE), _OVERDUE),
             "✅ Ready: 1 mailing to send, 1 overdue",

@@ -97,6 +97,21 @@ def test_totals_line_agrees_in_number() -> None:
     assert plan_totals_line(examples.plan(one)) == "1 create; to send: 1 recipient, 1 part, 0.026 BYN"
 
 
+def test_totals_line_says_what_only_a_hand_over_sends() -> None:
+    """No plan sends it, yet it is sent: "nothing to send" alone would be wrong."""
+    create, due, waiting = (
+        examples.action(f"sale/{kind}", kind)
+        for kind in (ActionKind.CREATE, ActionKind.DUE, ActionKind.WAITING)
+    )
+    assert plan_totals_line(examples.plan(waiting, due)) == (
+        "1 waiting, 1 due; nothing to send by `apply`; 1 mailing is due for `apply --due`"
+    )
+    assert plan_totals_line(examples.plan(waiting)).endswith("; 1 mailing waits for `apply --due`")
+    assert plan_totals_line(examples.plan(create, due, due)).endswith(
+        "0.52 BYN; 2 mailings are due for `apply --due`"
+    )
+
+
 def test_totals_line_counts_lists_of_unknown_size() -> None:
     """Only sms.by can count a contact list: its recipients are not silently 0."""
     assert plan_totals_line(examples.plan(LETTER)).endswith(", and 1 contact list of unknown size")
