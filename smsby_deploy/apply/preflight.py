@@ -19,7 +19,7 @@ from smsby_deploy.lock.binding import check_service
 from smsby_deploy.lock.keyed_digests import check_digest_key
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.budget import check_balance
-from smsby_deploy.plan.chunk_cache import Keep
+from smsby_deploy.plan.chunks import Keep
 from smsby_deploy.plan.guardrails import check_apply
 from smsby_deploy.plan.model import NEW_SENDING, Action, ActionKind, Plan, ReasonCode
 from smsby_deploy.plan.planner import measure_files

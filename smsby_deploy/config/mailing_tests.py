@@ -117,7 +117,7 @@ def _read_subject(node: YamlMap, file: str, zone: ZoneInfo | None, log: ProblemL
         rows.append(node["row"])
         rows.items_at.append(node["row"].mark)
         (row,) = read_inline_recipients(rows, Location(file, *rows.mark)).rows
-        return RowSubject(row.values)
+        return RowSubject(row)
     if "line" in node:
         return LineSubject(node["line"])
     if "all" in node:

@@ -14,7 +14,6 @@ from smsby_deploy.config.sources import (
     FalseText,
     Freshness,
     HiddenText,
-    InlineRecipient,
     InlineRecipients,
     Pin,
     RecipientsFile,
@@ -45,11 +44,8 @@ def read_inline_recipients(rows: YamlList, location: Location) -> InlineRecipien
                 row[name] = FalseText(scalar) if _FALSE.fullmatch(scalar) else scalar
         if None in row.values():
             row.update({name: "" for name, value in row.items() if value is None})
-    recipients = [
-        InlineRecipient(row if row.__class__ is YamlMap else {"phone": row}, mark)
-        for row, mark in zip(rows, rows.items_at, strict=True)
-    ]
-    return InlineRecipients(tuple(recipients), location)
+    written = [row if row.__class__ is YamlMap else {"phone": row} for row in rows]
+    return InlineRecipients(written, location, rows.items_at)
 
 
 def read_file_source(

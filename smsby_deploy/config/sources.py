@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -129,19 +129,15 @@ class TextsByVariant(NamedTuple):
 MailingText = TextSource | TextsByLanguage | TextsByVariant
 
 
-class InlineRecipient(NamedTuple):
-    """One recipient written in the campaign file, exactly as written.
+class InlineRecipients(NamedTuple):
+    """Recipients written in the campaign file, exactly as written.
 
-    `values` are its variables, with `phone` and, if it has one, its own `text`; `mark` is its line and column.
+    A row is the variables of one, with `phone` and, if it has one, its own `text`. `marks` are their lines and columns.
     """
 
-    values: Mapping[str, str]
-    mark: tuple[int, int]
-
-
-class InlineRecipients(NamedTuple):
-    rows: tuple[InlineRecipient, ...]
+    rows: Sequence[Mapping[str, str]]
     location: Location
+    marks: Sequence[tuple[int, int]] = ()
 
 
 AGE_IDENTITY = "SMSBY_AGE_IDENTITY"  # the variable with the age identities that decrypt lists

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 
 from smsby_deploy.config.project_files import resolve_inside
@@ -91,7 +92,7 @@ class TextReader:
         from smsby_deploy.config.text_places import find_comment, lines_near_comments
 
         near = lines_near_comments(self._content)
-        for text, mark in _plain_texts(node):
+        for text, mark in _plain_texts(node, near):
             place = find_comment(self._content, mark, text) if mark[0] in near else None
             if place is not None:
                 message = sentence(
@@ -197,8 +198,11 @@ def _variant_problems(node: YamlMap) -> Iterator[str]:
         yield "no variant is sent"
 
 
-def _plain_texts(node: YamlMap) -> Iterator[tuple[str, Mark]]:
-    """Yield what a mailing says without quotes, its texts and values, each with its place."""
+def _plain_texts(node: YamlMap, near: Set[int]) -> Iterator[tuple[str, Mark]]:
+    """Yield what a mailing says without quotes, its texts and values, each with its place.
+
+    Of the recipients, those that have a line in `near`.
+    """
     for holder in (node, *node.get("variants", ())):
         if "text" in holder.untyped:
             yield str(holder["text"]), holder.values_at["text"]
@@ -207,10 +211,20 @@ def _plain_texts(node: YamlMap) -> Iterator[tuple[str, Mark]]:
         for language in languages.untyped:
             yield str(languages[language]), languages.values_at[language]
     recipients = node.get("recipients")
-    for row in recipients if isinstance(recipients, YamlList) else ():
-        for name in row.untyped if isinstance(row, YamlMap) else ():
-            if name != "phone" and _NUMBER_OR_TRUTH.fullmatch(row[name]) is None:
-                yield row[name], row.values_at[name]
+    if isinstance(recipients, YamlList):
+        for row in _rows_near(recipients, near):
+            for name in row.untyped:
+                if name != "phone" and _NUMBER_OR_TRUTH.fullmatch(row[name]) is None:
+                    yield row[name], row.values_at[name]
+
+
+def _rows_near(recipients: YamlList, near: Set[int]) -> Iterator[YamlMap]:
+    """Yield the recipients that have a line in `near`: to find the places in all of a long list takes long."""
+    lines = [line for line, _ in recipients.items_at]
+    for row, first, next_row in zip_longest(recipients, lines, lines[1:]):
+        is_near = next_row is None or not near.isdisjoint(range(first, next_row + 1))
+        if is_near and isinstance(row, YamlMap):
+            yield row
 
 
 def _may_have_own_texts(recipients: YamlMap | YamlList) -> bool:

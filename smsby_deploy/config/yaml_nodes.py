@@ -21,6 +21,7 @@ from smsby_deploy.problems import Location, Problem, Severity
 Mark = tuple[int, int]  # line and column, counted from 1
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 _NUL_ESCAPES = ("\\0", "\\x00", "\\u0000", "\\U00000000")
+_LONG_LIST = 100  # items after which mappings are rows, whose places are looked for only if needed
 _MAX_ALIASED = 10_000  # nodes that aliases may expand to: far more than any real file needs
 
 
@@ -38,16 +39,24 @@ class YamlMap(dict[str, Any]):
     """A mapping with its own place and those of its values.
 
     `untyped` are the keys whose values are, or contain, scalars without quotes. The top-level mapping of a file also has
-    the file's `content`, with every line break as a newline.
+    the file's `content`, with every line break as a newline. So have the rows of a long list: only problems need the
+    places of their values, which are then found in it.
     """
 
-    __slots__ = ("content", "mark", "untyped", "values_at")
+    __slots__ = ("_values_at", "content", "mark", "untyped")
 
-    def __init__(self, mark: Mark) -> None:  # without super(): the dict is empty already
+    def __init__(self, mark: Mark, row_of: str = "") -> None:  # without super(): the dict is empty already
         self.mark = mark
-        self.values_at = Marks()
+        self._values_at = None if row_of else Marks()
         self.untyped: list[str] = []
-        self.content = ""
+        self.content = row_of
+
+    @property
+    def values_at(self) -> Marks:
+        """The places of its values, by key."""
+        if self._values_at is None:
+            self._values_at = _places_in(self.content)[self.mark]
+        return self._values_at
 
 
 class YamlList(list[Any]):
@@ -135,6 +144,14 @@ def _refuse_nul(text: str) -> None:
 
 
 @lru_cache(maxsize=1)
+def _places_in(content: str) -> dict[Mark, Marks]:
+    """Return the places of all values in `content`, by that of their mapping."""
+    builder = _Builder(content, keeps_all=True)
+    builder.build()
+    return builder.places
+
+
+@lru_cache(maxsize=1)
 def key_marks(content: str) -> dict[Mark, Mark]:
     """Return the place of each key in `content`, by the place of its value.
 
@@ -182,10 +199,16 @@ _Node = tuple[Any, int, bool]
 class _Builder:
     """Builds nodes from events.
 
-    Scalars in mappings are handled inline: in a long file, calls would double the time.
+    Scalars in mappings are handled inline: in a long file, calls would double the time. If it `keeps_all`, `places` has
+    those of the values in every mapping, by its own.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, keeps_all: bool = False) -> None:
+        self.places: dict[Mark, Marks] = {}
+        self._keeps_all = keeps_all
+        self._text = text
+        self._not_kept: dict[str, Any] = {}
+        self._depth = 0  # of lists
         self._next = _event_reader(text)
         self._anchors: dict[str, _Node] = {}
         self._aliased = 0
@@ -215,7 +238,7 @@ class _Builder:
             is_null = not event.style and event.value in _NOTHING
             node: _Node = None if is_null else event.value, 1, not event.style and not is_null
         elif kind is yaml.MappingStartEvent:
-            node = self._mapping(_mark(event))
+            node = self._mapping(YamlMap(_mark(event)))
         else:
             node = self._sequence(event)
         if event.anchor:
@@ -232,9 +255,13 @@ class _Builder:
             raise _UnsupportedYaml("aliases expand to too many nodes", _mark(event))
         return node
 
-    def _mapping(self, mark: Mark) -> _Node:
-        made, nested = YamlMap(mark), 0
-        values_at, untyped = made.values_at, made.untyped
+    def _mapping(self, made: YamlMap, values_at: dict[str, Any] | None = None) -> _Node:
+        """Fill `made`, and `values_at` instead of its own places if given."""
+        nested, untyped = 0, made.untyped
+        if values_at is None:
+            values_at = made.values_at
+            if self._keeps_all:
+                self.places[made.mark] = made.values_at
         next_event, scalar, end = self._next, yaml.ScalarEvent, yaml.MappingEndEvent
         keys = self._keys
         while (event := next_event()).__class__ is not end:
@@ -270,17 +297,25 @@ class _Builder:
 
     def _sequence(self, start: Any) -> _Node:
         made, total = YamlList(_mark(start)), 1
+        self._depth += 1
+        may_be_long = self._depth > 1 and not self._keeps_all  # recipients, not mailings
         next_event, mapping, end = self._next, yaml.MappingStartEvent, yaml.SequenceEndEvent
         while (event := next_event()).__class__ is not end:
             start_mark = event.start_mark
             mark = (start_mark.line + 1, start_mark.column + 1)  # _mark(event), without a call for each row
             is_row = event.__class__ is mapping and event.tag is None and event.anchor is None
-            value, size, is_untyped = self._mapping(mark) if is_row else self._node(event)
+            if not is_row:
+                value, size, is_untyped = self._node(event)
+            elif may_be_long and len(made) >= _LONG_LIST:
+                value, size, is_untyped = self._mapping(YamlMap(mark, self._text), self._not_kept)
+            else:
+                value, size, is_untyped = self._mapping(YamlMap(mark))
             if is_untyped:
                 made.untyped.append(len(made))
             made.items_at.append(mark)
             made.append(value)
             total += size
+        self._depth -= 1
         return made, total, True
 
 

@@ -6,7 +6,7 @@ is sent, without the recipients who opted out meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +14,6 @@ from typing import IO, NamedTuple
 
 from smsby_deploy.files import append_with_room
 from smsby_deploy.plan.chunks import Chunk
-
-Keep = Callable[[str, Chunk], None]  # the mailing's address, and one of its chunks
 
 
 class _CachedChunk(NamedTuple):

@@ -74,6 +74,9 @@ class Chunk:
     group: ChunkGroup = EVERYONE
 
 
+Keep = Callable[[str, Chunk], None]  # the mailing's address, and one of its chunks
+
+
 @dataclass(slots=True)
 class ChunkReport:
     """What streaming the chunks of a mailing has found; complete once the stream has ended.

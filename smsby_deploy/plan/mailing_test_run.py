@@ -23,7 +23,7 @@ from smsby_deploy.config.mailing_tests import (
     RowSubject,
     TextExpectation,
 )
-from smsby_deploy.config.sources import ContactList, InlineRecipient, InlineRecipients, TextsByLanguage
+from smsby_deploy.config.sources import ContactList, InlineRecipients, TextsByLanguage
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.account_names import NOT_ASKED
 from smsby_deploy.plan.budget import hold_budget
@@ -175,8 +175,8 @@ class MailingTests:
         template = self._template
         own_text = "text" in values and (template is None or isinstance(audience, InlineRecipients))
         if own_text:  # read as recipients of the campaign file are
-            row = InlineRecipient({"phone": written or _SOME_PHONE, **values}, (test.location.line or 1, 1))
-            inline = self.mailing._replace(audience=InlineRecipients((row,), test.location))
+            row, mark = {"phone": written or _SOME_PHONE, **values}, (test.location.line or 1, 1)
+            inline = self.mailing._replace(audience=InlineRecipients([row], test.location, [mark]))
             for batch in read_audience(inline, None, AudienceReport()):
                 return batch, ""
             return None, "the phone is not valid"

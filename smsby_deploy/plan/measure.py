@@ -13,9 +13,9 @@ from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.sources import ContactList
 from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.errors import FilesInvalid
-from smsby_deploy.plan.chunk_cache import Keep
 from smsby_deploy.plan.chunks import (
     ChunkReport,
+    Keep,
     OnBatch,
     hash_text,
     ignore_batch,

@@ -22,8 +22,7 @@ from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.plan.account_facts import FactCheck, find_doubt
 from smsby_deploy.plan.account_names import AccountNames, find_name_problems, read_names
 from smsby_deploy.plan.budget import hold_budget
-from smsby_deploy.plan.chunk_cache import Keep
-from smsby_deploy.plan.chunks import OnBatch, ignore_batch
+from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
 from smsby_deploy.plan.diff import make_orphans
 from smsby_deploy.plan.gone import excuse_errors, excuse_missing, is_excused
 from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing, is_forgotten, shows_any
@@ -194,6 +193,11 @@ class MeasuredFiles:
     def _orphan_stamps(self) -> dict[str, str]:
         return stamp_entries(self.lock, frozenset(self.orphans))
 
+    @cached_property
+    def _inputs(self) -> dict[str, str]:
+        """The digest of every file; `apply` makes two plans of them."""
+        return hash_inputs(self.loaded.project, [one.mailing for one in self.measured])
+
     @contextmanager
     def errors_first(self) -> Iterator[None]:
         """Raise FilesInvalid instead of another error if the files are not valid.
@@ -262,7 +266,7 @@ class MeasuredFiles:
             account=account if client is not None else None,
             tool=TOOL,
             select=self.select,
-            inputs=hash_inputs(project, mailings) | planner.snapshots,
+            inputs=self._inputs | planner.snapshots,
             lock=stamp_lock(self.lock, actions, lambda: self._orphan_stamps),
             actions=Actions(actions, self._orphans),
             problems=tuple(problems),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from fnmatch import fnmatchcase
@@ -124,5 +123,7 @@ def find_mailing(loaded: LoadedProject, address: str) -> Mailing:
 
 
 def _similar(wanted: str, addresses: Iterable[str]) -> str:
-    near = difflib.get_close_matches(wanted, list(addresses), n=3)
+    from difflib import get_close_matches
+
+    near = get_close_matches(wanted, list(addresses), n=3)
     return f"did you mean {', '.join(near)}?" if near else ""

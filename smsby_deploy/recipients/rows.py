@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from itertools import compress, groupby, islice
-from operator import attrgetter, itemgetter
+from itertools import compress, groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from smsby_deploy.config.sources import Freshness, InlineRecipients
@@ -119,15 +119,13 @@ def inline_blocks(audience: InlineRecipients, size: int) -> Iterator[Block]:
 
     The phone is the last column.
     """
-    recipients = iter(audience.rows)
-    while some := list(islice(recipients, size)):
-        shapes = list(map(tuple, map(attrgetter("values"), some)))
-        start = 0
-        for names, alike in groupby(map(_variables_of, shapes)):
-            members = some[start : start + len(list(alike))]
-            start += len(members)
+    for first in range(0, len(audience.rows), size):
+        some, start = audience.rows[first : first + size], first
+        for names, alike in groupby(map(_variables_of, map(tuple, some))):
+            end = start + len(list(alike))
+            rows, marks = audience.rows[start:end], audience.marks[start:end]
+            start = end
             # Column by column: a tuple per row would make the garbage collector run.
-            rows, marks = zip(*members, strict=True)
             lines, columns_at = zip(*marks, strict=True)
             columns = (*names, "phone")
             values = [list(map(itemgetter(name), rows)) for name in columns]

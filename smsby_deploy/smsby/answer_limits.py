@@ -15,7 +15,7 @@ from http.client import HTTPResponse
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
 
 from smsby_deploy.clock import Clock
 
@@ -106,14 +106,16 @@ class _BoundedBytes(io.RawIOBase):
 class BoundedAdapter(HTTPAdapter):
     """An adapter whose answers are bounded.
 
-    If its connections use TLS, they use the SSL context that `context` returns.
+    If its connections use TLS, they use the SSL context that `context` returns. Up to `pool_maxsize` of them stay open.
     """
 
-    def __init__(self, context: Callable[[], ssl.SSLContext], clock: Clock) -> None:
+    def __init__(
+        self, context: Callable[[], ssl.SSLContext], clock: Clock, pool_maxsize: int = DEFAULT_POOLSIZE
+    ) -> None:
         self._context = context
         self._response = partial(BoundedResponse, clock=clock)
         self.opened: Any = None  # the connection to use next
-        super().__init__()
+        super().__init__(pool_maxsize=pool_maxsize)
 
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **options)

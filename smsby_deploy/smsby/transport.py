@@ -100,7 +100,7 @@ class ReadTransport:
         self._session = _new_session()
         self._prepared: dict[tuple[str, str, tuple[tuple[str, str], ...]], requests.PreparedRequest] = {}
         self.clock = clock
-        self._adapter = self._new_adapter()
+        self._adapter = BoundedAdapter(self._ssl_context, clock)
         self.pace = Pace(requests_per_second, clock)
         _hide_tokens_in_logs()
 
@@ -247,9 +247,6 @@ class ReadTransport:
     def _ssl_context(self) -> ssl.SSLContext:
         return self._loaded_context
 
-    def _new_adapter(self) -> BoundedAdapter:
-        return BoundedAdapter(self._ssl_context, self.clock)
-
     def _not_connected(self, error: BaseException | None = None) -> NotConnected:
         message, hint = explain_not_connected(error, self._url)
         return NotConnected(message, hint=hint)
@@ -327,7 +324,7 @@ class SendTransport(ReadTransport):
         Raises:
             NotConnected: it cannot be opened.
         """
-        adapter = self._new_adapter()
+        adapter = BoundedAdapter(self._ssl_context, self.clock, pool_maxsize=1)
         if not self._is_secure:
             return FreshConnection(adapter)
         try:

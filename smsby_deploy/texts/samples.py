@@ -396,5 +396,5 @@ def _has_own_text(mailing: Mailing, text: str) -> bool:
     """Whether the author wrote this recipient's text, in the campaign file."""
     if not isinstance(mailing.audience, InlineRecipients):
         return False
-    own_texts = (one.values["text"].strip() for one in mailing.audience.rows if "text" in one.values)
+    own_texts = (row["text"].strip() for row in mailing.audience.rows if "text" in row)
     return text in map(Rewriter(mailing.rewrite).apply, own_texts)

@@ -259,7 +259,7 @@ def is_personal(mailing: Mailing, template: Template | None) -> bool:
     if template is None or template.is_personal:
         return True
     return isinstance(mailing.audience, InlineRecipients) and any(
-        "text" in recipient.values for recipient in mailing.audience.rows
+        "text" in row for row in mailing.audience.rows
     )
 
 
