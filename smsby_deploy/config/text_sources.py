@@ -219,7 +219,10 @@ def _plain_texts(node: YamlMap, near: Set[int]) -> Iterator[tuple[str, Mark]]:
 
 
 def _rows_near(recipients: YamlList, near: Set[int]) -> Iterator[YamlMap]:
-    """Yield the recipients that have a line in `near`: to find the places in all of a long list takes long."""
+    """Yield the recipients that have a line in `near`.
+
+    The places in a long list are not kept, and are looked for only where there is a comment.
+    """
     lines = [line for line, _ in recipients.items_at]
     for row, first, next_row in zip_longest(recipients, lines, lines[1:]):
         is_near = next_row is None or not near.isdisjoint(range(first, next_row + 1))

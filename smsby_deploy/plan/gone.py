@@ -53,8 +53,7 @@ def read_own_content(mailing: Mailing) -> OwnContent:
         "text": text.identity(Rewriter(mailing.rewrite).apply) if text else None,
         "rewrite": list(mailing.rewrite),
         "list": audience.ref if isinstance(audience, ContactList) else None,
-        "own_texts": isinstance(audience, InlineRecipients)
-        and any("text" in row for row in audience.rows),
+        "own_texts": isinstance(audience, InlineRecipients) and any("text" in row for row in audience.rows),
     }
     return OwnContent(
         hashlib.sha256(canonical_json(header)).hexdigest(),

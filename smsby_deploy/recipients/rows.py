@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from itertools import compress, groupby
 from operator import itemgetter
 from typing import NamedTuple
@@ -120,22 +119,27 @@ def inline_blocks(audience: InlineRecipients, size: int) -> Iterator[Block]:
     The phone is the last column.
     """
     for first in range(0, len(audience.rows), size):
-        some, start = audience.rows[first : first + size], first
-        for names, alike in groupby(map(_variables_of, map(tuple, some))):
-            end = start + len(list(alike))
-            rows, marks = audience.rows[start:end], audience.marks[start:end]
-            start = end
+        shapes = list(map(tuple, audience.rows[first : first + size]))
+        start, has_texts = first, any("text" in shape for shape in set(shapes))
+        for names, count in _runs(shapes):
+            rows, marks = audience.rows[start : start + count], audience.marks[start : start + count]
+            start += count
             # Column by column: a tuple per row would make the garbage collector run.
             lines, columns_at = zip(*marks, strict=True)
             columns = (*names, "phone")
             values = [list(map(itemgetter(name), rows)) for name in columns]
-            texts = [row.get("text") for row in rows]
+            texts = [row.get("text") for row in rows] if has_texts else [None] * count
             yield Block(columns, lines, values, texts=texts, columns_at=columns_at, is_typed=True)
 
 
-@lru_cache(maxsize=64)  # most rows have the keys of the row above
-def _variables_of(keys: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(key for key in keys if key not in ("phone", "text"))
+def _runs(shapes: Sequence[tuple[str, ...]]) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Yield the variables of consecutive rows with the same ones, and how many rows they are."""
+    variables = {shape: tuple(key for key in shape if key not in ("phone", "text")) for shape in set(shapes)}
+    if len(variables) == 1:  # as nearly always
+        yield variables[shapes[0]], len(shapes)
+        return
+    for names, alike in groupby(map(variables.__getitem__, shapes)):
+        yield names, len(list(alike))
 
 
 def has_short_lines(text: str) -> bool:

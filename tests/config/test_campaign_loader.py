@@ -92,6 +92,17 @@ def test_comment_cuts_off_a_value(row: str, place: str, tmp_path: Path) -> None:
     )
 
 
+def test_comment_cuts_off_a_value_far_down_a_long_list(tmp_path: Path) -> None:
+    """Also in a row that keeps no places: its own lines and the last ones are looked at."""
+    rows = [f"{{phone: '{375291000000 + i}', room: Room {i}}}" for i in range(130)]
+    rows[120] = "{phone: '375291234567',\n      room: Room #2\n      }"
+    rows[129] = "{phone: '375291234568',\n      room: Room #3\n      }"
+    written = "\n".join(f"      - {row}" for row in rows)
+    campaign = CAMPAIGN.replace('["375291234567"]', f"\n{written}")
+    problems = load_one(tmp_path, campaign=campaign).problems
+    assert [str(one.location) for one in problems] == ["sale.yaml:127:18", "sale.yaml:138:18"]
+
+
 @pytest.mark.parametrize("null", ["null", "~", ""])
 def test_null_of_a_recipient_is_empty(null: str, tmp_path: Path) -> None:
     """It is false and there is nothing to print, as in JSONL; a phone must not be null."""
@@ -100,7 +111,7 @@ def test_null_of_a_recipient_is_empty(null: str, tmp_path: Path) -> None:
     assert not loaded.problems
     audience = loaded.project.mailings[0].audience
     assert isinstance(audience, InlineRecipients)
-    assert audience.rows[0].values["debt"] == ""
+    assert audience.rows[0]["debt"] == ""
     [problem] = load_one(tmp_path, campaign=CAMPAIGN.replace('"375291234567"', "{phone: null}")).problems
     assert problem.code == "SCHEMA"
 

@@ -96,7 +96,7 @@ def test_inline_phone_stays_as_written(written: str, tmp_path: Path) -> None:
     loaded = _load(tmp_path, CAMPAIGN.replace('"375291234567"', written))
     audience = loaded.project.mailings[0].audience
     assert isinstance(audience, InlineRecipients)
-    assert audience.rows[0].values["phone"] == written.strip('"')
+    assert audience.rows[0]["phone"] == written.strip('"')
 
 
 @pytest.mark.parametrize("written", ["22:00", "NO", "2026-01-01", "0123", "1e3", "0x1F", "yes", "1_000"])
@@ -110,7 +110,7 @@ def test_scalar_stays_text(written: str, tmp_path: Path) -> None:
     )
     mailing = loaded.project.mailings[0]
     assert isinstance(mailing.audience, InlineRecipients)
-    assert mailing.audience.rows[0].values["code"] == written
+    assert mailing.audience.rows[0]["code"] == written
     assert mailing.text is not None
     assert mailing.text.text == written
 

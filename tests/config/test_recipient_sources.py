@@ -27,12 +27,13 @@ def test_inline_rows_are_as_written_and_as_true(tmp_path: Path) -> None:
         tmp_path,
         "rows:\n  - {phone: 0, a: false, b: 0.0, c: 'false', d: no, e: , f: 0x00, text: 0}\n  - '0291234567'\n",
     )
-    first, second = read_inline_recipients(node["rows"], _AT).rows
-    assert dict(first.values) == {
+    recipients = read_inline_recipients(node["rows"], _AT)
+    first, second = recipients.rows
+    assert dict(first) == {
         "phone": "0", "a": "false", "b": "0.0", "c": "false", "d": "no", "e": "", "f": "0x00", "text": "0",
     }  # fmt: skip
-    assert [name for name, value in first.values.items() if type(value) is FalseText] == ["a", "b", "f"]
-    assert (second.values, second.mark) == ({"phone": "0291234567"}, (3, 5))
+    assert [name for name, value in first.items() if type(value) is FalseText] == ["a", "b", "f"]
+    assert (second, recipients.marks[1]) == ({"phone": "0291234567"}, (3, 5))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from smsby_deploy.config.schema import locate
 from smsby_deploy.config.yaml_nodes import YamlMap, key_marks, read_yaml
 
 _CONTENT = """\
@@ -55,3 +56,27 @@ def test_untyped_scalars(tmp_path: Path) -> None:
     assert root.untyped == ["a", "c", "e"]
     assert root["e"].untyped == [0]
     assert (root["f"], root["e"][2]) == (None, None)
+
+
+def _rows(count: int) -> str:
+    rows = "".join(f"  - recipients:\n{_recipients(count)}" for _ in range(2))
+    return f"mailings:\n{rows}"
+
+
+def _recipients(count: int) -> str:
+    return "".join(f'    - {{phone: "{i}", name: A, more: {{of: it}}}}\n' for i in range(count))
+
+
+def test_values_at_of_rows_of_a_long_list(tmp_path: Path) -> None:
+    """Rows far down a long list keep no places, and find the same ones when they are asked."""
+    root = _read(tmp_path, _rows(150))
+    lines = _rows(150).split("\n")
+    for mailing in root["mailings"]:
+        for row in (mailing["recipients"][0], mailing["recipients"][149]):
+            for key, value in row.items():
+                line, column = row.values_at[key]
+                assert lines[line - 1][column - 1 :].startswith(("{of", '"', "A"))
+                assert lines[line - 1][: column - 1].endswith(f"{key}: ")
+                assert isinstance(value, str) or value.values_at["of"] == (line, column + 5)
+    assert root["mailings"][1]["recipients"][149].mark == (303, 7)
+    assert locate(root, ["mailings", 1, "recipients", 149, "more", "of"]) == (303, 42)

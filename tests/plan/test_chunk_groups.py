@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import ApiSettings, Guardrails, Mailing, Project, Wave, Waves
 from smsby_deploy.config.sources import (
-    InlineRecipient,
     InlineRecipients,
     TextsByVariant,
     TextSource,
@@ -40,9 +39,10 @@ def _text(*, in_variants: bool, is_personal: bool) -> TextSource | TextsByVarian
 def _chunks(
     phones: list[str], text: TextSource | TextsByVariant, size: int, opted_out: tuple[str, ...] = ()
 ) -> list[Chunk]:
-    rows = tuple(InlineRecipient({"n": phone[-2:], "phone": phone}, (1, 1)) for phone in phones)
+    rows = [{"n": phone[-2:], "phone": phone} for phone in phones]
+    recipients = InlineRecipients(rows, _AT, [(1, 1)] * len(rows))
     mailing = Mailing(
-        "sale", "vip", "sale.yaml", _AT, "bulk", InlineRecipients(rows, _AT), text, "0", _AT,
+        "sale", "vip", "sale.yaml", _AT, "bulk", recipients, text, "0", _AT,
         None, None, "Europe/Minsk", 1, "fail", waves=_WAVES,
     )  # fmt: skip
     project = Project(

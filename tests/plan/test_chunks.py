@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import ApiSettings, Guardrails, Mailing, Project
-from smsby_deploy.config.sources import InlineRecipient, InlineRecipients, TextSource
+from smsby_deploy.config.sources import InlineRecipients, TextSource
 from smsby_deploy.plan.chunks import ChunkReport, stream_chunks
 from smsby_deploy.plan.fingerprint import content_digest
 from smsby_deploy.plan.measure import measure_mailing
@@ -22,9 +22,10 @@ _phones = st.lists(st.integers(0, 9_999_999).map(lambda n: f"37529{n:07d}"), min
 
 
 def _mailing(phones: list[str], text: str) -> Mailing:
-    rows = tuple(InlineRecipient({"n": str(i), "phone": phone}, (1, 1)) for i, phone in enumerate(phones))
+    rows = [{"n": str(i), "phone": phone} for i, phone in enumerate(phones)]
+    recipients = InlineRecipients(rows, _AT, [(1, 1)] * len(rows))
     return Mailing(
-        "sale", "vip", "sale.yaml", _AT, "bulk", InlineRecipients(rows, _AT), TextSource(text, _AT), "0", _AT,
+        "sale", "vip", "sale.yaml", _AT, "bulk", recipients, TextSource(text, _AT), "0", _AT,
         None, None, "Europe/Minsk", 1, "fail",
     )  # fmt: skip
 

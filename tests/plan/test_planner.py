@@ -15,6 +15,7 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.model import ActionKind, ReasonCode
 from smsby_deploy.plan.plan_result import Verdict, review_plan
+from smsby_deploy.plan.planner import measure_files
 from tests.plan.examples import CAMPAIGN, NOON, make_example_plan
 
 
@@ -39,6 +40,16 @@ def test_planner_blocks_for_guardrails(guardrails: str, blocked: dict[str, str],
     for action in plan.blocked:
         assert action.reason_code is ReasonCode.GUARDRAIL
         assert action.reason.startswith(f"guardrail: {blocked[action.address]}")
+
+
+def test_measured_files_are_hashed_once(tmp_path: Path) -> None:
+    """A plan without sms.by and one with it name the files that were measured, even if one changes in between."""
+    make_example_plan(tmp_path, "{}")
+    files = measure_files(load_project(tmp_path), select=(), lock=Lock("shop"), now=NOON)
+    first = files.plan(client=None, account=None, now=NOON, new_id="p")
+    (tmp_path / "sale.yaml").write_text("changed", encoding="utf-8")
+    assert files.plan(client=None, account=None, now=NOON, new_id="p").inputs == first.inputs
+    assert set(first.inputs) == {"smsby.yaml", "sale.yaml"}
 
 
 def test_planner_blocks_everything_when_frozen(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from smsby_deploy.config.sources import InlineRecipient, InlineRecipients, OptOuts, RecipientsFile
+from smsby_deploy.config.sources import InlineRecipients, OptOuts, RecipientsFile
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.audience import AudienceReport, find_differing, read_audience
 from smsby_deploy.recipients.suppression import load_suppression
@@ -126,13 +126,13 @@ def test_find_differing_repeats(tmp_path: Path) -> None:
 
 def test_find_differing_inline_recipients() -> None:
     """Another variable or its own text makes an inline recipient differ."""
-    recipients = [
-        InlineRecipient({"phone": "+375 29 123-45-67", "name": "Анна"}, (5, 1)),
-        InlineRecipient({"phone": "375291234567", "name": "Анна"}, (6, 1)),
-        InlineRecipient({"phone": "375291234567", "name": "Анна", "text": "own"}, (7, 1)),
-        InlineRecipient({"phone": "375291234567"}, (8, 1)),
+    rows = [
+        {"phone": "+375 29 123-45-67", "name": "Анна"},
+        {"phone": "375291234567", "name": "Анна"},
+        {"phone": "375291234567", "name": "Анна", "text": "own"},
+        {"phone": "375291234567"},
     ]
-    mailing = make_mailing(InlineRecipients(tuple(recipients), _AT))
+    mailing = make_mailing(InlineRecipients(rows, _AT, [(line, 1) for line in range(5, 9)]))
     report = AudienceReport()
     batches = read_audience(mailing, None, report)
     assert [batch.phones for batch in batches] == [["375291234567"]]
@@ -143,12 +143,10 @@ def test_find_differing_inline_recipients() -> None:
 def test_invalid_inline_phone_has_its_column() -> None:
     """Several may be on one line."""
     at = Location("sale.yaml", 5, 17)
-    rows = tuple(
-        InlineRecipient({"phone": phone}, (5, column))
-        for phone, column in (("375291111111", 18), ("1", 34), ("375171111111", 39))
-    )
+    rows = [{"phone": phone} for phone in ("375291111111", "1", "375171111111")]
+    recipients = InlineRecipients(rows, at, [(5, 18), (5, 34), (5, 39)])
     report = AudienceReport()
-    assert not list(read_audience(make_mailing(InlineRecipients(rows, at)), None, report))[1:]
+    assert not list(read_audience(make_mailing(recipients), None, report))[1:]
     assert [(p.location.line, p.location.column) for p in report.problems] == [(5, 34), (5, 39)]
     assert report.problems[0].message == "only 1 digit; a phone number has at least 7"
 

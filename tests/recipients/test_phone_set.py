@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsby_deploy.config.sources import InlineRecipient, InlineRecipients
+from smsby_deploy.config.sources import InlineRecipients
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from tests.recipients.mailings import AT, make_mailing
@@ -103,9 +103,9 @@ def test_recipients_digest_ignores_order_and_spelling(rows: list[tuple[int, str]
 
 
 def _digest(phones: list[str]) -> str | None:
-    recipients = [InlineRecipient({"phone": phone}, (5, 17)) for phone in phones]
+    recipients = InlineRecipients([{"phone": phone} for phone in phones], AT, [(5, 17)] * len(phones))
     report = AudienceReport(needs_digest=True)
-    list(read_audience(make_mailing(InlineRecipients(tuple(recipients), AT)), None, report))
+    list(read_audience(make_mailing(recipients), None, report))
     return report.recipients_digest
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.config.sources import InlineRecipient, InlineRecipients
+from smsby_deploy.config.sources import InlineRecipients
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients import rows as blocks_of_rows
 from smsby_deploy.recipients.rows import (
@@ -53,8 +53,8 @@ def test_inline_blocks_put_the_phone_last() -> None:
         {"phone": "2", "name": "B", "text": "Hi"},
         {"phone": "3", "name": "C"},
     ]
-    rows = tuple(InlineRecipient(values, (line, 5)) for line, values in enumerate(written, 6))
-    first, second = inline_blocks(InlineRecipients(rows, _AT), 2)
+    recipients = InlineRecipients(written, _AT, [(line, 5) for line in range(6, 9)])
+    first, second = inline_blocks(recipients, 2)
     assert first.columns == ("name", "phone")
     assert first.cells == [["A", "1"], ["B", "2"]]
     assert (first.texts, list(first.lines)) == ([None, "Hi"], [6, 7])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.declarations import ApiSettings, Guardrails, Mailing, Price, Project
 from smsby_deploy.config.project_loader import load_project
-from smsby_deploy.config.sources import ContactList, InlineRecipient, InlineRecipients, TextSource
+from smsby_deploy.config.sources import ContactList, InlineRecipients, TextSource
 from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.planner import make_plan
@@ -34,12 +34,15 @@ _PROJECT = Project(
 )
 
 
+def _recipients(rows: Iterable[Mapping[str, str]]) -> InlineRecipients:
+    rows = list(rows)
+    return InlineRecipients(rows, _AT, [(1, 1)] * len(rows))
+
+
 def _mailing(text: str, *rows: Mapping[str, str]) -> Mailing:
-    recipients = tuple(
-        InlineRecipient({"phone": f"37529111111{i}", **row}, (1, 1)) for i, row in enumerate(rows)
-    )
+    recipients = _recipients({"phone": f"37529111111{i}", **row} for i, row in enumerate(rows))
     return Mailing(
-        "sale", "vip", "sale.yaml", _AT, "bulk", InlineRecipients(recipients, _AT), TextSource(text, _AT), "0", _AT,
+        "sale", "vip", "sale.yaml", _AT, "bulk", recipients, TextSource(text, _AT), "0", _AT,
         None, None, "Europe/Minsk", 1, "fail",
     )  # fmt: skip
 
@@ -130,8 +133,8 @@ def test_sample_mailing_reports_texts_it_cannot_render() -> None:
 
 def test_sample_mailing_keeps_a_thousand_problems() -> None:
     """Further problems are only counted, and the first message gives their number."""
-    rows = tuple(InlineRecipient({"phone": f"37529{i:07}"}, (1, 1)) for i in range(1200))
-    found = _sample(_PERSONAL._replace(audience=InlineRecipients(rows, _AT)))
+    recipients = _recipients({"phone": f"37529{i:07}"} for i in range(1200))
+    found = _sample(_PERSONAL._replace(audience=recipients))
     assert len(found.problems) == 1001
     assert found.problems[0].message.startswith("200 more texts of this mailing cannot be sent")
     assert found.recipients == 1200

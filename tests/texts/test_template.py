@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.sources import (
     ContactList,
-    InlineRecipient,
     InlineRecipients,
     Rewrite,
     TextSource,
@@ -106,7 +105,7 @@ _AT = Location("sale.yaml", 6, 11)
 
 def _mailing(text: str | None, own_text: str | None = None) -> Mailing:
     own = {} if own_text is None else {"text": own_text}
-    recipients = InlineRecipients((InlineRecipient({"phone": "375291234567", **own}, (1, 1)),), _AT)
+    recipients = InlineRecipients([{"phone": "375291234567", **own}], _AT, [(1, 1)])
     source = TextSource(text, _AT) if text is not None else None
     return Mailing(
         "sale", "vip", "sale.yaml", _AT, "bulk", recipients, source, "0", _AT,
