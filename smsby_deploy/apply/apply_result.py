@@ -84,11 +84,13 @@ class SentTotals:
     """Sums over the mailings that this run sent.
 
     `recipients` counts whole mailings; `recipients_now` leaves out those who got a resumed mailing in an earlier run.
-    `cost` is the planned cost of this run, None without a price; `unpriced_lists` are not part of it.
+    `uncounted_lists` are those whose size sms.by did not report. `cost` is the planned cost of this run, None without a
+    price; `unpriced_lists` are not part of it.
     """
 
     recipients: int
     recipients_now: int
+    uncounted_lists: int
     cost: Decimal | None
     unpriced_lists: int
 
@@ -169,7 +171,8 @@ class ApplyResult:
         )
         totals = total_of(planned[mailing.address] for mailing in sent)
         cost = totals.cost if totals.has_cost and self.plan.currency is not None else None
-        return SentTotals(recipients, now, cost, unpriced_lists=totals.unpriced)
+        uncounted = sum(mailing.recipients is None for mailing in sent)
+        return SentTotals(recipients, now, uncounted, cost, unpriced_lists=totals.unpriced)
 
 
 def _of_this_run(action: Action) -> Action:

@@ -159,7 +159,9 @@ class TextReader:
             text = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError:
             self._log.error("ENCODING", "not UTF-8; save the file as UTF-8", Location(file, 1))
-            return None
+            text = path.read_text(
+                encoding="utf-8-sig", errors="replace"
+            )  # so that the rest is checked as well
         return TextSource(
             text,
             Location(file, 1, 1),

@@ -12,6 +12,7 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import Apply, Lock
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
 from smsby_deploy.output.markdown import Piece, code, escape, fit, table_row
+from smsby_deploy.output.plan_text import uncounted_lists
 from smsby_deploy.output.terminal import clean, safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.status.status_report import State
@@ -179,13 +180,14 @@ def summary_line(result: ApplyResult, language: Translator = ENGLISH) -> str:
     size = t.gettext("{count:recipient|recipients}", count=sent.recipients)
     if sent.recipients_now < sent.recipients:
         size = t.gettext("{recipients}, {count:,} of them now", recipients=size, count=sent.recipients_now)
-    return f"{counts}; {size}{_cost(sent, result.plan.currency, t)}"
+    lists = t.sentence(uncounted_lists(sent.uncounted_lists))
+    return f"{counts}; {size}{_cost(sent, result.plan.currency, t)}{lists}"
 
 
 def _cost(sent: SentTotals, currency: str | None, t: Translator) -> str:
     if sent.cost is None:
         return ""
-    lists = sent.unpriced_lists
+    lists = max(sent.unpriced_lists - sent.uncounted_lists, 0)
     rest = t.gettext(" plus the cost of {count:contact list|contact lists}", count=lists) if lists else ""
     return f", {t.money(sent.cost)} {currency}{rest}"
 

@@ -218,7 +218,7 @@ def _totals_line(result: PlanResult, base: Base, t: Translator) -> str:
         recipients=totals.recipients,
     )
     first = t.gettext("first send {when}", when=first_send_text(result, t))
-    return f"**{escape(cost_text(plan, base, t))}** · {size}{t.sentence(uncounted_lists(totals))} · {first}"
+    return f"**{escape(cost_text(plan, base, t))}** · {size}{t.sentence(uncounted_lists(totals.uncounted))} · {first}"
 
 
 def _balance_lines(result: PlanResult, t: Translator) -> list[str]:

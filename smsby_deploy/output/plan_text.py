@@ -230,14 +230,14 @@ def _size(totals: Totals, currency: str | None, t: Translator) -> str:
     cost = f", {t.money(totals.cost)} {currency or ''}".rstrip() if totals.has_cost else ""
     recipients = t.gettext("{count:recipient|recipients}", count=totals.recipients)
     parts = t.gettext("{count:part|parts}", count=totals.parts)
-    return f"{recipients}, {parts}{cost}{t.sentence(uncounted_lists(totals))}"
+    return f"{recipients}, {parts}{cost}{t.sentence(uncounted_lists(totals.uncounted))}"
 
 
-def uncounted_lists(totals: Totals) -> str:
+def uncounted_lists(count: int) -> str:
     """`, and 1 contact list of unknown size`, if there is one: only sms.by knows its size."""
-    if not totals.uncounted:
+    if not count:
         return ""
-    return sentence(", and {count:contact list|contact lists} of unknown size", count=totals.uncounted)
+    return sentence(", and {count:contact list|contact lists} of unknown size", count=count)
 
 
 def list_costs(totals: Totals) -> str:

@@ -65,12 +65,14 @@ class RemoteReports:
         self._client = client
         self._read_callbacks = read_callbacks
         self._list_missed = list_missed
-        self._message_uses = Counter(
-            chunk.message_id
+        chunks = [
+            chunk
             for entry in lock.mailings.values()
             for revision in (entry, *entry.earlier)
             for chunk in revision.chunks
-        )
+        ]
+        self._message_uses = Counter(chunk.message_id for chunk in chunks)
+        self._request_sizes = Counter(chunk.uuid for chunk in chunks)
         self._bulk_reports: dict[str, list[_BulkReport]] = {}
         self._errors: dict[str, str] = {}  # by uuid
         self._final = FinalChunks() if final is None else final
@@ -135,12 +137,21 @@ class RemoteReports:
                 self._bulk_report(mailing) for mailing in self._status_of_request(chunk.uuid)
             ]
         reports = self._bulk_reports[chunk.uuid]
-        about = [report for report in reports if report.is_about(chunk)]
+        about = [report for report in reports if report.is_about(chunk)] or self._only_report(reports, chunk)
         if about:  # several chunks may have one message_id, but never one fingerprint
             return next((one for one in about if one.fingerprint == chunk.fingerprint), about[0]).tally
         if chunk.uuid in self._errors:
             self._unread.append(self._errors[chunk.uuid])
         return None
+
+    def _only_report(self, reports: list[_BulkReport], chunk: ChunkRecord) -> list[_BulkReport]:
+        """Return the report without a fingerprint (its name was cut) if request and report are about one chunk."""
+        if len(reports) != 1 or self._request_sizes[chunk.uuid] != 1:
+            return []
+        [report] = reports
+        has_other_id = None not in (report.message_id, chunk.message_id)
+        is_too_large = chunk.recipients is None or len(report.tally) > chunk.recipients
+        return [] if report.fingerprint is not None or has_other_id or is_too_large else reports
 
     def _bulk_report(self, mailing: BulkMailingStatus) -> _BulkReport:
         tally = DeliveryTally(list_missed=self._list_missed)

@@ -73,7 +73,7 @@ def test_sent_totals_count_unpriced_lists() -> None:
         MailingResult("news/letter", MailingOutcome.CONFIRMED, None),
     ).sent
     assert sent is not None
-    assert (sent.cost, sent.unpriced_lists) == (Decimal("0.520"), 1)
+    assert (sent.cost, sent.unpriced_lists, sent.uncounted_lists) == (Decimal("0.520"), 1, 1)
     assert result(MailingResult("sale/old", MailingOutcome.SKIPPED, 3)).sent is None
 
 

@@ -178,7 +178,7 @@ def test_write_apply_tells_a_resumed_mailing_apart() -> None:
     )
     resumed = examples.action("sale/vip", ActionKind.RESUME, recipients=3)
     rest = replace(whole, plan=examples.plan(resumed, whole.plan.actions[1]))
-    assert "; 4 recipients, 0.52 BYN plus the cost of 1 contact list" in text_of(whole)
+    assert "; 4 recipients, 0.52 BYN, and 1 contact list of unknown size\n" in text_of(whole)
     assert "; 4 recipients, 3 of them now, 0.52 BYN" in text_of(rest)
 
 

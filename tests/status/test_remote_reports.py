@@ -47,6 +47,15 @@ def test_remote_reports_assign_by_message_id_first() -> None:
     assert _reports(TableClient({"u1": [unnamed]}), record).count_deliveries(record).total == 1
 
 
+@pytest.mark.parametrize(("count", "others", "expected"), [(2, 0, 2), (1, 0, 1), (3, 0, 0), (2, 1, 0)])
+def test_remote_reports_assign_the_only_one_of_a_request(count: int, others: int, expected: int) -> None:
+    """A name that was cut is no obstacle if the request and its report are about one chunk, and it is not larger."""
+    unnamed = BulkMailingStatus(7, "c/x", None, deliveries(*["DELIVERED"] * count), None)
+    record = chunk(A, 2)
+    reports = _reports(TableClient({"u1": [unnamed]}), record, *[chunk(B, 2)] * others)
+    assert reports.count_deliveries(record).total == expected
+
+
 def test_remote_reports_tell_chunks_with_one_message_id_apart() -> None:
     """If all messages of a request have one id, each chunk gets those under its own name."""
     answers = [
