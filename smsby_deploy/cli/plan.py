@@ -109,7 +109,7 @@ def command(
     exit_code = result.exit_code(is_detailed=detailed_exitcode)
     review = None if reviewer is None else _review(context, result, files, reviewer, out, page)
     if review is not None and page is not None:
-        write_file(page, _reviewed(result, review, "html"))
+        write_file(page, _reviewed(result, review, "html"), is_private=True)
     with output_of(exit_code):
         if form == "text":
             _write_text(context, result, select, out)

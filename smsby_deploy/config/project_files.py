@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from os.path import normpath
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -140,11 +141,17 @@ def find_unread(root: Path) -> list[str]:
 
 
 def resolve_inside(
-    root: Path, name: str, location: Location, log: ProblemLog, *, must_exist: bool = True
+    root: Path,
+    name: str,
+    location: Location,
+    log: ProblemLog,
+    *,
+    must_exist: bool = True,
+    is_lock: bool = False,
 ) -> Path | None:
     """Return the path `name` of the project.
 
-    None, and an error, if it is outside `root` or does not exist.
+    None, and an error, if it is outside `root`, hidden or does not exist. Only a lock may be in .smsby/.
     """
     if is_impossible(name):
         log.error("FILE_MISSING", IMPOSSIBLE_PATH, location)
@@ -155,8 +162,11 @@ def resolve_inside(
     if not path.resolve().is_relative_to(root):
         log.error("PATH_OUTSIDE", outside(name), location)
         return None
-    if is_hidden(path.resolve().relative_to(root).parts):
-        log.error("PATH_HIDDEN", f"{name} is hidden: its path has a name that begins with a dot", location)
+    found, written = path.resolve().relative_to(root), PurePath(normpath(name))
+    if written.is_absolute() or ".." in written.parts:
+        written = found  # the names above the project do not count
+    if any(is_hidden(one.parts) and not (is_lock and one.parts[0] == OWN_FOLDER) for one in (found, written)):
+        log.error("PATH_HIDDEN", hidden(name), location)
         return None
     if must_exist and not path.is_file():
         log.error("FILE_MISSING", why_missing(path, name), location)
@@ -176,14 +186,19 @@ def is_impossible(path: str) -> bool:
 def is_hidden(parts: Sequence[str]) -> bool:
     """Whether a path from the project folder has a name that begins with a dot, such as .git.
 
-    What is there belongs to other programs, and may be secret. The exception is .smsby/, which is our own.
+    What is there belongs to other programs, and may be secret, or it is our own cache (.smsby/).
     """
-    return any(part.startswith(".") for part in parts) and parts[:1] != (OWN_FOLDER,)
+    return any(part.startswith(".") for part in parts)
 
 
 def outside(name: str) -> str:
     """Return the message for a path that leaves the project folder."""
     return f"{name} is outside the project folder"
+
+
+def hidden(name: str) -> str:
+    """Return the message for a path through a name that begins with a dot."""
+    return f"{name} is hidden: its path has a name that begins with a dot"
 
 
 def why_missing(path: Path, name: str) -> str:
@@ -206,8 +221,7 @@ def why_missing(path: Path, name: str) -> str:
 def _inspect_folder(root: Path, folder: Path) -> _Folder:
     parts = folder.relative_to(root).parts
     is_nested = any((root.joinpath(*parts[:i]) / PROJECT_FILE).is_file() for i in range(1, len(parts) + 1))
-    is_hidden = any(part.startswith(".") for part in parts)
-    return _Folder(not is_nested and not is_hidden, folder.resolve().is_relative_to(root))
+    return _Folder(not is_nested and not is_hidden(parts), folder.resolve().is_relative_to(root))
 
 
 def _glob(root: Path, pattern: str, place: Location, log: ProblemLog) -> Iterator[Path]:
@@ -221,6 +235,9 @@ def _glob(root: Path, pattern: str, place: Location, log: ProblemLog) -> Iterato
         return
     if is_impossible(pattern):
         log.error("PATTERN", IMPOSSIBLE_PATH, place)
+        return
+    if is_hidden(path.parts):
+        log.error("PATH_HIDDEN", hidden(pattern), place)
         return
     try:
         yield from expand(root, pattern)

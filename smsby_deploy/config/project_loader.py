@@ -370,7 +370,7 @@ class _ProjectLoader:
         except UsageError as error:
             self._log.error("ENVIRONMENT", f"rehearsed_in: {error.message}; {error.hint}", place)
             return None
-        path = resolve_inside(self._root, lock, place, self._log, must_exist=False)
+        path = resolve_inside(self._root, lock, place, self._log, must_exist=False, is_lock=True)
         return None if path is None else LockPlace(path, name, shared)
 
     def _approvals(self) -> ApprovalPolicy | None:
@@ -391,5 +391,5 @@ class _ProjectLoader:
         if is_impossible(f"{name}{'x' * _LONGEST_LOCK_SUFFIX}"):
             self._log.error("FILE_MISSING", IMPOSSIBLE_PATH, place)
             return self._root / default_lock(self._environment), None
-        path = resolve_inside(self._root, name, place, self._log, must_exist=False)
+        path = resolve_inside(self._root, name, place, self._log, must_exist=False, is_lock=True)
         return path or self._root / default_lock(self._environment), shared

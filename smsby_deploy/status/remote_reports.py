@@ -145,7 +145,7 @@ class RemoteReports:
         return None
 
     def _only_report(self, reports: list[_BulkReport], chunk: ChunkRecord) -> list[_BulkReport]:
-        """Return the report without a fingerprint (its name was cut) if request and report are about one chunk."""
+        """Return the report whose name was cut, if the request is about one chunk only."""
         if len(reports) != 1 or self._request_sizes[chunk.uuid] != 1:
             return []
         [report] = reports

@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.visitor import NodeTransformer
 
-from smsby_deploy.config.project_files import IMPOSSIBLE_PATH, is_hidden, is_impossible, why_not_plain
+from smsby_deploy.config.project_files import IMPOSSIBLE_PATH, hidden, is_hidden, is_impossible, why_not_plain
 from smsby_deploy.texts.analysis import LONGEST_SOURCE, IncludedText, Literal, TemplateFault
 from smsby_deploy.texts.environment import TextEnvironment
 
@@ -216,8 +216,7 @@ def _read_included(name: str, root: Path | None, including: str | None, lineno: 
         message = f"{name} is outside the project's {FOLDER}/ folder: move it there"
         raise IncludeError(message, lineno, including)
     if is_hidden(path.resolve().relative_to(root.resolve()).parts):
-        message = f"{name} is hidden: its path has a name that begins with a dot"
-        raise IncludeError(message, lineno, including)
+        raise IncludeError(hidden(name), lineno, including)
     if not path.is_file():
         message = f"no file {name} in the project's {FOLDER}/ folder: check the name"
         raise IncludeError(message, lineno, including)

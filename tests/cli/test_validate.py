@@ -20,6 +20,19 @@ def test_validate_exits_3_with_the_place(shop: Path, capsys: pytest.CaptureFixtu
     assert lines[-1] == "1 error"
 
 
+def test_validate_reports_a_text_file_that_is_not_utf8_once(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its mailing is not called one without a text as well."""
+    campaign = shop / "sale.yaml"
+    text = next(line for line in campaign.read_text("utf-8").splitlines() if "    text: " in line)
+    campaign.write_text(campaign.read_text("utf-8").replace(text, "    text_file: a.j2"), "utf-8")
+    (shop / "a.j2").write_bytes("Привет".encode("cp1251"))
+    assert run(["-C", str(shop), "validate"]) == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["a.j2:1:1: error ENCODING not UTF-8; save the file as UTF-8", "1 error"]
+
+
 def test_validate_reports_all_files_together(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An unknown key in smsby.yaml does not hide what is wrong with a text."""
     (shop / "smsby.yaml").write_text("version: 1\nproject: shop\ncolour: red\n", "utf-8")

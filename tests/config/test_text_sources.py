@@ -58,11 +58,3 @@ def test_what_cannot_be_meant(text: str, codes: str, tmp_path: Path) -> None:
     """Each is one problem, at its place."""
     problems = load_one(tmp_path, campaign=_with_text(text)).problems
     assert [f"{one.location} {one.code}" for one in problems] == [codes]
-
-
-def test_text_file_that_is_not_utf8_is_one_problem(tmp_path: Path) -> None:
-    """The text is checked all the same: the mailing does not count as one without a text."""
-    (tmp_path / "a.j2").write_bytes("Привет".encode("cp1251"))
-    loaded = load_one(tmp_path, campaign=_with_text("text_file: a.j2"))
-    assert [f"{one.location} {one.code}" for one in loaded.problems] == ["a.j2:1:1 ENCODING"]
-    assert loaded.project.mailings[0].text is not None

@@ -34,6 +34,7 @@ def russian(shop: Shop) -> Shop:
 def test_reviewers_read_russian(russian: Shop) -> None:
     """The comment, both pages, the status and the result of an apply, from one run to the next."""
     comment = russian.run("plan", "--format", "markdown", "--page", "plan.html").out
+    assert (russian.root / "plan.html").stat().st_mode & 0o777 == 0o600  # it has texts
     assert "⛔ Заблокировано: 1, готово: 1 · " in comment
     assert "ограничение: expect\\_recipients: 2 получателя, ожидается не больше 1" in comment
     page = (russian.root / "plan.html").read_text("utf-8")

@@ -24,6 +24,10 @@ def project(tmp_path: Path) -> Path:
     (root / "lists/link").symlink_to("../.git/config")
     (root / "templates/link").symlink_to("../.git/config")
     (root / "templates/.hidden").write_text(_SECRET, "utf-8")
+    (root / ".smsby").mkdir()
+    (root / ".smsby/cache").write_text(_SECRET, "utf-8")
+    (root / "lists/opt-outs.csv").write_text("phone\n375291234567\n", "utf-8")
+    (root / ".link").symlink_to("lists")
     (root / "smsby.yaml").write_text("version: 1\nproject: shop\n", "utf-8")
     return root
 
@@ -38,6 +42,8 @@ def project(tmp_path: Path) -> Path:
         ("['375291234567']", "text: \"{% include 'link' %}\""),
         ("{file: .git/config}", "text: Hi"),
         ("{file: lists/link}", "text: Hi"),
+        ("{file: .smsby/cache}", "text: Hi"),
+        ("['375291234567']", "text_file: .smsby/cache"),
         ("{parquet: .git/config}", "text: Hi"),
     ],
 )
@@ -53,7 +59,18 @@ def test_hidden_file_is_not_read(
     assert "hidden" in captured.out + captured.err or "outside" in captured.out + captured.err
 
 
-@pytest.mark.parametrize("setting", ["suppress: [.git/config]", "lock: .git/smsby.lock.json"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "suppress: [.git/config]",
+        "lock: .git/smsby.lock.json",
+        "suppress: [.smsby/cache]",
+        "lock: lists/../.git/lock",
+        "campaigns: [.git/*.yaml]",
+        "campaigns: ['**/.smsby/*.yaml']",
+        "suppress: [.link/opt-outs.csv]",
+    ],
+)
 def test_hidden_file_of_the_project_is_refused(
     setting: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,7 +81,7 @@ def test_hidden_file_of_the_project_is_refused(
 
 
 def test_own_folder_may_hold_the_lock(project: Path) -> None:
-    """.smsby/ is the exception."""
+    """.smsby/ is the exception, for locks alone."""
     (project / "smsby.yaml").write_text("version: 1\nproject: shop\nlock: .smsby/my.lock.json\n", "utf-8")
     assert run(["-C", str(project), "validate"]) == 0
 
