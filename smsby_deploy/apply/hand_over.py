@@ -14,9 +14,9 @@ from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, Mailing
 from smsby_deploy.apply.context import ApplyRequest
 from smsby_deploy.apply.due_mailings import DueMailings, by_address, next_opening, sort_mailings
 from smsby_deploy.apply.preflight import make_due_plan
-from smsby_deploy.apply.recent_list import HandOverList
 from smsby_deploy.apply.reconcile import note_found, record_listed
 from smsby_deploy.apply.recorder import Recorder
+from smsby_deploy.apply.remote_list import HandOverList
 from smsby_deploy.apply.rescue import not_recorded
 from smsby_deploy.apply.run import open_recorder, run_plan
 from smsby_deploy.apply.wave_judge import WaveJudge
@@ -29,10 +29,10 @@ from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.guardrails import find_closed_hours
-from smsby_deploy.plan.list_check import is_mailing_shown
 from smsby_deploy.plan.model import LockStamp, Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL, measure_files
 from smsby_deploy.plan.reasons import changed_since_approval, not_handed_over
+from smsby_deploy.plan.remote_list_check import is_mailing_shown
 from smsby_deploy.plan.removed import REMOVED, has_news
 from smsby_deploy.plan.scheduled import listed_and_taken_back
 from smsby_deploy.plan.selection import problems_in, select_mailings

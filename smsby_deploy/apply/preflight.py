@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from smsby_deploy.apply.context import ApplyRequest, Event
-from smsby_deploy.apply.recent_list import RecentList
+from smsby_deploy.apply.remote_list import RecentList
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid, LockDamaged, PlanRefused, Refused

@@ -6,14 +6,14 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 
 from smsby_deploy.apply.context import ApplyContext, Event
-from smsby_deploy.apply.recent_list import RecentList
 from smsby_deploy.apply.recorder import ChunkRef, Recorder, record_of
+from smsby_deploy.apply.remote_list import RecentList
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkRecord, ChunkState
-from smsby_deploy.plan.list_check import is_mailing_shown
 from smsby_deploy.plan.model import Action
+from smsby_deploy.plan.remote_list_check import is_mailing_shown
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.smsby.parsers import is_draft
 from smsby_deploy.smsby.retry import poll

@@ -13,8 +13,8 @@ from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState, Entry, EntryState
 from smsby_deploy.plan.collision_reasons import find_collision
-from smsby_deploy.plan.list_check import ListCheck, check_list
 from smsby_deploy.plan.model import NEW_SENDING, Action, ActionKind, ReasonCode, with_code
+from smsby_deploy.plan.remote_list_check import ListCheck, check_list
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.situation import is_recorded_singly
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from smsby_deploy.errors import OutcomeUnknown, SmsbyDeployError, UsageError
-from smsby_deploy.lock.documents import check_rescue
+from smsby_deploy.lock.document_checks import check_rescue
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import Lock
 

@@ -39,10 +39,10 @@ from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.budget import spent_beside
 from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.drift import find_drift, intended_by_lock
-from smsby_deploy.plan.list_check import is_forgotten
 from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL
 from smsby_deploy.plan.reasons import frozen
+from smsby_deploy.plan.remote_list_check import is_forgotten
 from smsby_deploy.plan.remote_state import read_billed, read_remote
 from smsby_deploy.plan.waves import recorded_progress, why_waiting
 from smsby_deploy.problems import Problem

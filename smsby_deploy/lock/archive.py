@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from smsby_deploy.errors import LockDamaged, SmsbyDeployError
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import NO_FOLLOW, refuse_link, sync_folder, write_file
-from smsby_deploy.lock.documents import check_archived
+from smsby_deploy.lock.document_checks import check_archived
 from smsby_deploy.lock.entry_json import entry_document, read_entry
 from smsby_deploy.lock.keyed_digests import digests_of, replace_digests
 from smsby_deploy.lock.records import Entry, Lock

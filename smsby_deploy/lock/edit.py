@@ -16,7 +16,7 @@ from smsby_deploy.lock.archive import read_archive, with_archived
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.counts import Reported
 from smsby_deploy.lock.decisions import EndingKind, VerdictKind
-from smsby_deploy.lock.documents import is_address
+from smsby_deploy.lock.document_checks import is_address
 from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document, stored_state, verdict_document
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import ResultNotSaved

@@ -23,7 +23,7 @@ from uuid import uuid4
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import NO_FOLLOW, sync_folder
-from smsby_deploy.lock.documents import check_events, is_event, storable
+from smsby_deploy.lock.document_checks import check_events, is_event, storable
 from smsby_deploy.lock.entry_json import read_entry
 from smsby_deploy.lock.events import Event, EventKind, fold_event
 from smsby_deploy.lock.records import DONE, ChunkState, Entry, Lock

@@ -14,7 +14,7 @@ from io import SEEK_END, BytesIO
 from typing import Any, BinaryIO
 
 from smsby_deploy.errors import LockDamaged
-from smsby_deploy.lock.documents import check_lock, check_mailings
+from smsby_deploy.lock.document_checks import check_lock, check_mailings
 from smsby_deploy.lock.entry_json import entry_document, read_entry
 from smsby_deploy.lock.json_text import LockSeal, canonical, decode, decode_mailings, indent
 from smsby_deploy.lock.mailing_file import MailingFile

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from smsby_deploy.config.declarations import ApprovalPolicy, ApprovalRule, Mailing, Project
 from smsby_deploy.config.project_loader import campaign_inputs
 from smsby_deploy.git import Author, find_author
-from smsby_deploy.lock.documents import check_approval
+from smsby_deploy.lock.document_checks import check_approval
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.ssh_signatures import find_signer
 from smsby_deploy.problems import Location, Problem, Severity

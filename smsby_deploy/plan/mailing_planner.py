@@ -20,7 +20,6 @@ from smsby_deploy.plan.desired import ChunkPlan, Desired, keep_fingerprints, was
 from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_recorded
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import CLOSED_HOURS, Breach, check_mailing
-from smsby_deploy.plan.list_check import ListCheck
 from smsby_deploy.plan.model import (
     COMMITTING,
     NEW_COMMITTING,
@@ -29,6 +28,7 @@ from smsby_deploy.plan.model import (
     ActionKind,
     ReasonCode,
 )
+from smsby_deploy.plan.remote_list_check import ListCheck
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.removed import find_removed
 from smsby_deploy.plan.scheduled import count_opted_in, find_late_opt_outs, opted_in, report_cancelled

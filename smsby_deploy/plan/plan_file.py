@@ -11,7 +11,7 @@ from typing import Any
 from smsby_deploy.clock import Window
 from smsby_deploy.errors import PlanRefused, SmsbyDeployError
 from smsby_deploy.files import write_file
-from smsby_deploy.lock.documents import check_plan
+from smsby_deploy.lock.document_checks import check_plan
 from smsby_deploy.lock.json_text import canonical, decode, indent_text
 from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.lock.records import NamedId

@@ -25,10 +25,10 @@ from smsby_deploy.plan.budget import hold_budget
 from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
 from smsby_deploy.plan.diff import make_orphans
 from smsby_deploy.plan.gone import excuse_errors, excuse_missing, is_excused
-from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing, is_forgotten, shows_any
 from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing, find_rehearsed
 from smsby_deploy.plan.measure import NO_PROGRESS, Observers, ReadProgress, find_flaws, measure_mailing
 from smsby_deploy.plan.model import Action, ActionKind, Actions, Orphans, Plan
+from smsby_deploy.plan.remote_list_check import ListCheck, check_list, find_missing, is_forgotten, shows_any
 from smsby_deploy.plan.remote_state import RemoteView, read_remote
 from smsby_deploy.plan.selection import problems_in, select_mailings, selector
 from smsby_deploy.plan.similar import SentMailings, SharedTexts, find_similar

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState, Entry, EntryState, Lock
 from smsby_deploy.lock.stored_mailings import find, read_some
-from smsby_deploy.plan.list_check import is_mailing_shown
+from smsby_deploy.plan.remote_list_check import is_mailing_shown
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.scheduled import listed_and_taken_back
 from smsby_deploy.plan.waves import has_later_wave, why_removed

@@ -20,7 +20,7 @@ from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.wording import first_of, sentence
 
 if TYPE_CHECKING:
-    from smsby_deploy.plan.list_check import ListCheck
+    from smsby_deploy.plan.remote_list_check import ListCheck
 
 
 def accepted_names(project: str, address: str, entry: Entry, remote: RemoteView | None) -> list[str]:

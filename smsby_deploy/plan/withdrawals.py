@@ -11,7 +11,7 @@ from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.decisions import EndingKind
 from smsby_deploy.lock.edit import LockEdit
 from smsby_deploy.lock.records import DONE, ChunkState, Entry, EntryState, Lock
-from smsby_deploy.plan.list_check import check_list, is_shown, shows_any
+from smsby_deploy.plan.remote_list_check import check_list, is_shown, shows_any
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.plan.scheduled import listed_names, recorded_time
 from smsby_deploy.plan.situation import is_past, is_scheduled

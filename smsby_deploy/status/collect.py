@@ -18,7 +18,7 @@ from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.records import ChunkState, Entry, EntryState, Lock
 from smsby_deploy.lock.store import RunningApply
 from smsby_deploy.plan.drift import Difference, DriftField, IntendedValues, intended_by_lock
-from smsby_deploy.plan.list_check import MissingMailing, check_list, is_forgotten, shows_any
+from smsby_deploy.plan.remote_list_check import MissingMailing, check_list, is_forgotten, shows_any
 from smsby_deploy.plan.selection import find_unmatched, selector
 from smsby_deploy.status.final_chunks import FinalChunks
 from smsby_deploy.status.mailing_details import WavesInFiles

@@ -14,7 +14,7 @@ from smsby_deploy.apply.remote_check import RemoteCheck
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState, Lock
-from smsby_deploy.plan.list_check import ListCheck, check_list
+from smsby_deploy.plan.remote_list_check import ListCheck, check_list
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_dispatch import VirtualClock, World

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, VerdictKind, WaveVerdict
-from smsby_deploy.lock.documents import check_mailings
+from smsby_deploy.lock.document_checks import check_mailings
 from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document, read_entry
 from smsby_deploy.lock.records import ChunkState, Entry
 from tests.lock.examples import entry

@@ -12,7 +12,7 @@ import pytest
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import UploadRecord
 from smsby_deploy.plan.desired import ChunkPlan
-from smsby_deploy.plan.list_check import ListCheck, MissingMailing
+from smsby_deploy.plan.remote_list_check import ListCheck, MissingMailing
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.scheduled import find_late_opt_outs
 from smsby_deploy.problems import Problem

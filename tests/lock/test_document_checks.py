@@ -12,7 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.lock.documents import check_lock, check_plan, check_rescue, is_address, is_event, storable
+from smsby_deploy.lock.document_checks import (
+    check_lock,
+    check_plan,
+    check_rescue,
+    is_address,
+    is_event,
+    storable,
+)
 from smsby_deploy.lock.entry_json import entry_document
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import Journal, read_journal, salvage

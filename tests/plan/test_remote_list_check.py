@@ -10,7 +10,7 @@ import pytest
 from smsby_deploy.lock.decisions import Ending, EndingKind
 from smsby_deploy.lock.records import EVERY_MAILING, ChunkState, Entry, Lock, Resolution
 from smsby_deploy.lock.serialization import read_lock, write_lock
-from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing, shows_any
+from smsby_deploy.plan.remote_list_check import ListCheck, check_list, find_missing, shows_any
 from smsby_deploy.plan.remote_state import view_remote
 from smsby_deploy.smsby.parsers import RemoteMailing, read_mailings
 from tests.lock.examples import entry

@@ -10,8 +10,8 @@ from smsby_deploy.config.declarations import Project
 from smsby_deploy.errors import Refused
 from smsby_deploy.lock.binding import check_service, find_binding
 from smsby_deploy.lock.records import Lock
-from smsby_deploy.plan.list_check import check_list, shows_any
 from smsby_deploy.plan.model import ReasonCode, with_code
+from smsby_deploy.plan.remote_list_check import check_list, shows_any
 from smsby_deploy.plan.remote_state import RemoteView, read_remote
 from smsby_deploy.smsby.client import ReadClient
 

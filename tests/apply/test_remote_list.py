@@ -1,4 +1,4 @@
-"""recent_list: how long a list is used, and what it proves of a mailing that an older lock has as waiting."""
+"""remote_list: how long a list is used, and what it proves of a mailing that an older lock has as waiting."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from smsby_deploy.apply.apply_result import MailingResult
 from smsby_deploy.apply.hand_over import hand_over
-from smsby_deploy.apply.recent_list import RecentList
+from smsby_deploy.apply.remote_list import RecentList
 from smsby_deploy.apply.run import apply_plan
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import EntryState
