@@ -63,6 +63,11 @@ class MailingResult:
     was_judged: bool = False  # a verdict about a wave was recorded
 
     @property
+    def is_partial(self) -> bool:
+        """Whether some recipients got it, and the rest certainly did not."""
+        return self.outcome is MailingOutcome.PARTIAL
+
+    @property
     def has_record(self) -> bool:
         """Whether the lock records something new about it."""
         is_recorded = (

@@ -107,19 +107,20 @@ def _sample(sample: Sample) -> dict[str, Any]:
 def apply_document(result: ApplyResult) -> dict[str, Any]:
     """The document of `apply`; `plan` is the plan's id, `summary` counts mailings by outcome.
 
+    The outcomes are frozen, so a mailing that was sent in part is `skipped` here, with `partial`: true.
     `mailings` are made one by one, for `json_parts`. Orphans come last, as in the plan.
     """
     from smsby_deploy.apply.apply_result import MailingOutcome, MailingResult  # other commands do not need it
 
-    partial = MailingOutcome.PARTIAL  # only counted if there is one
-    counts = [(outcome, result.count(outcome)) for outcome in MailingOutcome]
+    counts = {outcome: result.count(outcome) for outcome in MailingOutcome}
+    counts[MailingOutcome.SKIPPED] += counts.pop(MailingOutcome.PARTIAL)
     orphans = (
         MailingResult(address, MailingOutcome.SKIPPED, recipients)
         for address, recipients in result.orphans.items()
     )
     return {
         "plan": result.plan.id,
-        "summary": {outcome.value: count for outcome, count in counts if count or outcome != partial},
+        "summary": {outcome.value: count for outcome, count in counts.items()},
         "mailings": map(_mailing_result, chain(result.mailings, orphans)),
     }
 
@@ -127,11 +128,12 @@ def apply_document(result: ApplyResult) -> dict[str, Any]:
 def _mailing_result(mailing: MailingResult) -> dict[str, Any]:
     return {
         "address": mailing.address,
-        "outcome": mailing.outcome.value,
+        "outcome": "skipped" if mailing.is_partial else mailing.outcome.value,
         "recipients": mailing.recipients,
         "uuids": list(mailing.uuids),
         "message_ids": list(mailing.message_ids),
         "error": mailing.error and mask_phones(mailing.error),
+        **({"partial": True} if mailing.is_partial else {}),
         **({"waits": mailing.waits} if mailing.waits else {}),
     }
 
