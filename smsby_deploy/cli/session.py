@@ -86,7 +86,7 @@ def refuse_damaged_lock(project: Project) -> None:
     """
     from smsby_deploy.errors import Refused
 
-    if project.shared_lock is None:
+    if project.shared_lock is None and project.lock_place.has_files:
         with suppress(Refused):  # the lock of another environment: an error only where it is used
             open_lock(project).read()
 

@@ -5,6 +5,7 @@ The environment of a lock is part of names and digests, so this module is loaded
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,6 +57,16 @@ class LockPlace(NamedTuple):
     path: Path
     environment: str = PRODUCTION
     shared: SharedPlace | None = None
+
+    @property
+    def has_files(self) -> bool:
+        """Whether there is a lock or a journal, or a link in place of one."""
+        return any(os.path.lexists(path) for path in (self.path, journal_of(self.path)))
+
+
+def journal_of(path: Path) -> Path:
+    """Return where the journal of a run is: beside the lock at `path`."""
+    return path.with_name(f"{path.name}.journal")
 
 
 def copy_name(environment: str) -> str:

@@ -18,7 +18,7 @@ from smsby_deploy.files import refuse_link, sync_folder, write_file
 from smsby_deploy.lock.archive import Rekey, append_archive, archive_path, rekey_archive
 from smsby_deploy.lock.events import fold
 from smsby_deploy.lock.journal import Journal, read_journal, salvage
-from smsby_deploy.lock.places import PRIVATE_FOLDER, PRODUCTION
+from smsby_deploy.lock.places import PRIVATE_FOLDER, PRODUCTION, journal_of
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.serialization import iter_lock, read_lock, recovery_of, write_lock
 from smsby_deploy.lock.stored_mailings import new_mailings
@@ -54,7 +54,7 @@ class LockStore:
     @property
     def journal_path(self) -> Path:
         """The journal of a run that is going on or was interrupted."""
-        return self.path.with_name(self.path.name + ".journal")
+        return journal_of(self.path)
 
     @property
     def archive_path(self) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from smsby_deploy.lock.places import scope_of
+from pathlib import Path
+
+from smsby_deploy.lock.places import LockPlace, journal_of, scope_of
 
 
 def test_scope_of_leaves_production_out() -> None:
@@ -12,3 +14,14 @@ def test_scope_of_leaves_production_out() -> None:
         "shop",
         "shop~staging",
     ]
+
+
+def test_place_has_files_if_a_run_was_there(tmp_path: Path) -> None:
+    """Also a journal alone, of a first run that was killed, and a link to nothing, which is refused."""
+    lock = tmp_path / "smsby.lock.json"
+    assert not LockPlace(lock).has_files
+    journal_of(lock).write_bytes(b"")
+    assert LockPlace(lock).has_files
+    journal_of(lock).unlink()
+    lock.symlink_to(tmp_path / "nothing")
+    assert LockPlace(lock).has_files
