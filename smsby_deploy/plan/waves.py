@@ -178,8 +178,8 @@ def why_stopped(progress: WaveProgress, address: str) -> str:
             ", but wave {next} was not sent within a day of {time}", next=progress.number, time=at
         )
     return sentence(
-        "stopped after wave {number} of {count}: {figures}{late}, so nothing more is sent; to send wave {next} all the same, "
-        "run `smsby-deploy lock resolve {address} --go`, to end it `smsby-deploy lock abandon {address}`",
+        "stopped after {number} of {count} waves: {figures}{late}, so nothing more is sent; to send wave {next} all the "
+        "same, run `smsby-deploy lock resolve {address} --go`; to end the mailing, run `smsby-deploy lock abandon {address}`",
         number=progress.judged,
         count=progress.total,
         figures=describe_figures(progress.verdict),
@@ -197,8 +197,9 @@ def why_removed(entry: Entry, address: str) -> str:
     which = str(first) if first == last else f"{first}-{last}"
     if entry.verdicts and entry.verdicts[-1].kind is VerdictKind.STOP:
         return sentence(
-            "it stopped after wave {number} of {total}, and then it was removed from the files; {count:recipient|recipients} "
-            "of {waves:|wave|waves} {which} {count:|does|do} not get it; end it with `smsby-deploy lock abandon {address}`",
+            "it stopped after {number} of {total} waves, and then it was removed from the files, so "
+            "{count:recipient|recipients} of {waves:|wave|waves} {which} {count:|does|do} not get it; "
+            "end it with `smsby-deploy lock abandon {address}`",
             number=entry.verdicts[-1].wave,
             total=max(numbers),
             count=count_unsent(entry) or 0,

@@ -122,7 +122,7 @@ def test_bad_wave_stops_the_mailing(shop: Shop) -> None:
     assert shop.run("apply", "--auto-approve").code == 0
     stopped = _due(shop, _AFTER, code=4)
     assert stopped["outcome"] == "skipped"
-    said = "wave: stopped after wave 1 of 3: 0 of 6 recipients delivered (0.0%), 6 undelivered"
+    said = "wave: stopped after 1 of 3 waves: 0 of 6 recipients delivered (0.0%), 6 undelivered"
     assert (stopped["error"].startswith(said), stopped["recipients"]) == (True, 14)
     action = _action(shop, _AFTER)
     assert (action["action"], action["reason_code"], action["recipients"]) == ("blocked", "wave", 20)

@@ -170,6 +170,6 @@ def test_removed_mailing_that_had_stopped_is_not_to_be_restored() -> None:
     stop = replace(_old_go(), kind=VerdictKind.STOP)
     said = why_removed(_entry((1, A), (2, P), (3, P), verdicts=(stop,)), "sale/vip")
     assert said.startswith(
-        "it stopped after wave 1 of 3, and then it was removed from the files; 4 recipients of waves 2-3"
+        "it stopped after 1 of 3 waves, and then it was removed from the files, so 4 recipients of waves 2-3"
     )
     assert "restore" not in said
