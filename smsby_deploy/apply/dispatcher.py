@@ -17,10 +17,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from smsby_deploy.apply.answers import AnswerHandler
 from smsby_deploy.apply.apply_result import MailingRun
 from smsby_deploy.apply.context import ApplyContext
-from smsby_deploy.apply.send_request import SendRequest
+from smsby_deploy.apply.send_request import AnswerHandler, SendRequest
 from smsby_deploy.apply.worker_pool import NO_THREADS, SLICE, StopSending, WorkerPool
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode

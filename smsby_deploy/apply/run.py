@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 
-from smsby_deploy.apply.answers import AnswerHandler
 from smsby_deploy.apply.apply_result import ApplyResult, MailingResult, MailingRun
 from smsby_deploy.apply.bulk_sender import BulkSender
 from smsby_deploy.apply.context import ApplyContext, ApplyRequest, Event, FilesChanged
@@ -23,6 +22,7 @@ from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.apply.remote_check import RemoteCheck
 from smsby_deploy.apply.rescue import not_recorded
+from smsby_deploy.apply.send_request import AnswerHandler
 from smsby_deploy.apply.single_reconcile import SingleReconciler
 from smsby_deploy.apply.single_sender import SingleChunks, SingleSender
 from smsby_deploy.apply.upload_sender import UploadSender, upload_of

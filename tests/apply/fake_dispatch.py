@@ -8,13 +8,12 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from smsby_deploy.apply.answers import AnswerHandler
 from smsby_deploy.apply.apply_result import MailingRun
 from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
-from smsby_deploy.apply.send_request import SendRequest
+from smsby_deploy.apply.send_request import AnswerHandler, SendRequest
 from smsby_deploy.apply.worker_pool import ShutdownSignal, WorkerPool
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.lock.journal import ResultNotSaved

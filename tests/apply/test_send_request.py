@@ -1,19 +1,26 @@
-"""A request as the dispatcher sees it: its mailings, and what a subclass need not say."""
+"""A request: its mailings, what a subclass need not say, what each answer records, and what users read about it."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import ChunkRef
-from tests.apply.fake_dispatch import ACCEPTED, FakeRequest, World
+from smsby_deploy.apply.send_request import AnswerHandler, SendRequest
+from smsby_deploy.apply.worker_pool import StopSending
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.records import ChunkState
+from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
+from tests.apply.fake_dispatch import ACCEPTED, REJECTED, TOKEN_REFUSED, UNKNOWN, FakeRequest, World, busy
 
 REFS = st.lists(st.tuples(st.sampled_from(["m/0", "m/1", "m/2"]), st.integers(0, 3)), max_size=8)
 
 
-def _request(chunks: list[ChunkRef]) -> FakeRequest:
+def _with_chunks(chunks: list[ChunkRef]) -> FakeRequest:
     request = FakeRequest(World(), ("m/0", 0), [ACCEPTED])
     request.chunks = chunks
     return request
@@ -22,7 +29,7 @@ def _request(chunks: list[ChunkRef]) -> FakeRequest:
 @given(REFS)
 def test_send_request_names_each_mailing_once(chunks: list[ChunkRef]) -> None:
     """In the order of its chunks; what the dispatcher removes is gone from both."""
-    request = _request(chunks)
+    request = _with_chunks(chunks)
     assert sorted(request.addresses) == sorted({address for address, _ in chunks})
     assert [chunks[0][0]] == list(request.addresses[:1]) if chunks else not request.addresses
     request.chunks = [ref for ref in chunks if ref[0] != "m/1"]
@@ -39,7 +46,7 @@ def test_send_request_keeps_its_own_list_of_chunks() -> None:
 
 def test_send_request_may_be_repeated_by_default() -> None:
     """A subclass says otherwise: a phone of its own to blame, or a reason not to repeat it."""
-    request = _request([("m/0", 0)])
+    request = _with_chunks([("m/0", 0)])
     assert (request.tries, request.step, request.row) == (0, None, None)
     assert request.objection_to_retry() == ""
     assert request.concerns_one_phone("incorrect phone number") is False
@@ -54,7 +61,116 @@ def test_send_request_looks_for_its_present_chunks() -> None:
             looked.append(list(chunks))
 
     reconciler: Any = Reconciler()
-    request = _request([("m/0", 0), ("m/1", 0)])
+    request = _with_chunks([("m/0", 0), ("m/1", 0)])
     request.chunks = [("m/1", 0)]
     request.look_for_lost(reconciler)
     assert looked == [[("m/1", 0)]]
+
+
+def _handle(world: World, request: SendRequest, outcome: Outcome) -> None:
+    AnswerHandler(world.context, Reconciler(world.context)).handle(request, outcome)
+
+
+def _request(world: World, step: str | None = None) -> FakeRequest:
+    request = world.request(0)
+    request.step = step
+    world.recorder.intent(request.chunks, step)
+    return request
+
+
+@pytest.mark.parametrize(
+    ("step", "outcome", "state", "line"),
+    [
+        (None, ACCEPTED, "accepted", "accepted          2 recipients  m/0 [1/3]"),
+        (
+            "draft",
+            Outcome(OutcomeKind.ACCEPTED, message_id=9),
+            "draft",
+            "drafted           6 recipients  m/0",
+        ),
+        ("confirm", ACCEPTED, "accepted", "confirmed         6 recipients  m/0"),
+        (None, REJECTED, "rejected", "rejected          2 recipients  m/0 [1/3]"),
+        ("draft", REJECTED, "rejected", "rejected          6 recipients  m/0"),
+        ("confirm", REJECTED, "draft", "rejected          6 recipients  m/0"),
+        (None, UNKNOWN, "unknown", "unknown           2 recipients  m/0 [1/3]"),
+    ],
+)
+def test_answer_handler_records_and_announces(
+    step: str | None, outcome: Outcome, state: str, line: str
+) -> None:
+    """A rejected confirmation leaves the draft as it was; a draft that is made is not yet sent."""
+    world = World()
+    _handle(world, _request(world, step), outcome)
+    assert world.states()[0] == state
+    assert world.events[-1].line == line
+    assert world.context.runs["m/0"].was_sent is (state in ("accepted", "unknown"))
+
+
+@pytest.mark.parametrize("outcome", [busy(), TOKEN_REFUSED], ids=["busy", "token"])
+@pytest.mark.parametrize(("step", "state"), [(None, "pending"), ("draft", "pending"), ("confirm", "draft")])
+def test_answer_handler_stops_the_run_if_nothing_was_sent(
+    outcome: Outcome, step: str | None, state: str
+) -> None:
+    """What was certainly not sent is as it was before, and no other request is tried: exit code 7."""
+    world = World()
+    request = _request(world, step)
+    with pytest.raises(StopSending) as caught:
+        _handle(world, request, outcome)
+    assert caught.value.exit_code is ExitCode.UNREACHABLE
+    assert world.states()[0] == state
+    assert not world.context.runs["m/0"].is_stopped
+
+
+def test_answer_handler_records_the_ids_of_an_accepted_request() -> None:
+    """The uuid and the message_id identify it at sms.by; an accepted chunk has a time and no error."""
+    world = World()
+    _handle(world, _request(world), Outcome(OutcomeKind.ACCEPTED, uuid="u-1", message_id=7))
+    chunk = world.recorder.chunk(("m/0", 0))
+    assert (chunk.uuid, chunk.message_id, chunk.error) == ("u-1", 7, None)
+    assert chunk.accepted_at == "2026-12-01T07:00:00+00:00"
+
+
+def test_answer_handler_rejects_one_phone_only() -> None:
+    """A rejection that concerns one phone does not stop its mailing, which counts as rejected all the same."""
+    world = World()
+
+    class OnePhone(FakeRequest):
+        def concerns_one_phone(self, error: str) -> bool:
+            return error == "refused"
+
+    request = OnePhone(world, ("m/0", 0), [REJECTED])
+    _handle(world, request, REJECTED)
+    run = world.context.runs["m/0"]
+    assert (run.is_stopped, run.was_rejected) == (False, True)
+
+
+def test_answer_handler_continues_with_what_was_found() -> None:
+    """A lost request that is found at sms.by counts as accepted, and its mailing is not stopped."""
+    world = World()
+
+    class Found(FakeRequest):
+        def look_for_lost(self, reconciler: Reconciler) -> None:
+            world.recorder.note(self.chunks[0], ChunkState.ACCEPTED)
+
+    request = Found(world, ("m/0", 0), [UNKNOWN])
+    _handle(world, request, UNKNOWN)
+    assert world.states()[0] == "accepted"
+    assert not world.context.runs["m/0"].is_stopped
+    assert [event.line for event in world.events] == [
+        "the outcome of a request is unknown (lost); looking for it at sms.by",
+        "accepted          2 recipients  m/0 [1/3]",
+    ]
+
+
+def test_answer_handler_forgets_a_list_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that was read before a request was lost is not looked at any more, not even to find that request."""
+    world = World()
+    order: list[str] = []
+    monkeypatch.setattr(Reconciler, "forget_list", lambda self: order.append("forget"))
+
+    class Lost(FakeRequest):
+        def look_for_lost(self, reconciler: Reconciler) -> None:
+            order.append("look")
+
+    _handle(world, Lost(world, ("m/0", 0), [UNKNOWN]), UNKNOWN)
+    assert order == ["forget", "look"]
