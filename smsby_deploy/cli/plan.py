@@ -82,21 +82,19 @@ def command(
 
     Exits 3 if the files are not valid and 4 if a mailing is blocked; the plan is printed in both cases.
     """
-    from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.files import write_file
     from smsby_deploy.plan.plan_file import write_plan
 
     check_output("the plan", out)
     check_output("the page", page)
     is_reviewed = form in _REVIEWED or page is not None
-    loaded = load(context)
-    lock = open_lock(loaded.project).read()
+    loaded, lock, is_flawed = _load(context)
     base = _read_base(context, loaded, compare)
     reviewer = _make_reviewer(loaded, lock, select, base) if is_reviewed else None
     files = _measure_files(context, loaded, lock, select, reviewer)
     try:
         shows_balance = is_reviewed or form == "text"
-        result = _plan(context, loaded, files, is_offline=offline, shows_balance=shows_balance)
+        result = _plan(context, loaded, files, is_offline=offline or is_flawed, shows_balance=shows_balance)
     except (FilesInvalid, SmsbyUnavailable, Refused) as error:
         if form == "markdown":
             with output_of(error.exit_code, error.message):
@@ -121,6 +119,27 @@ def command(
     if detailed_exitcode and not (select or out or page or compare):
         _notify_of_unsent(context, loaded.project, result)
     return exit_code
+
+
+def _load(context: Context) -> tuple[LoadedProject, Lock, bool]:
+    """The project, its lock, and whether smsby.yaml breaks its schema.
+
+    Then sms.by must not be asked.
+
+    Raises:
+        FilesInvalid: nothing of the project can be planned.
+    """
+    from smsby_deploy.cli.session import load, open_lock
+    from smsby_deploy.config.project_loader import ProjectFlawed
+
+    try:
+        loaded = load(context)
+    except ProjectFlawed as flawed:
+        try:
+            return flawed.loaded, open_lock(flawed.loaded.project).read(), True
+        except SmsbyDeployError:  # the settings may name another lock than the author meant
+            raise flawed from None
+    return loaded, open_lock(loaded.project).read(), False
 
 
 def _notify_of_unsent(context: Context, project: Project, result: PlanResult) -> None:
