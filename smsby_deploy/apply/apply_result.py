@@ -182,7 +182,7 @@ class ApplyResult:
 
 def _of_this_run(action: Action) -> Action:
     """Return the action with the counts of the wave that this run sends, if it sends one."""
-    one = next((one for one in action.waves if one.name == str(action.wave)), None)
+    one = next((one for one in action.waves if one.key == action.wave), None)
     return (
         action if one is None else replace(action, recipients=one.recipients, parts=one.parts, cost=one.cost)
     )

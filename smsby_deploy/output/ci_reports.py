@@ -17,6 +17,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from smsby_deploy import __version__
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.output.terminal import break_commands, clean, safe_line
+from smsby_deploy.plan.selection import campaign_of
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.status_report import MailingStatus, State, StatusReport
@@ -308,15 +309,16 @@ def _status_case(mailing: MailingStatus, fail_under: float | None) -> Case:
 
 
 def junit_text(cases: Sequence[Case]) -> str:
-    """The XML, with one suite per campaign (the part of a case's name before the slash)."""
+    """The XML, with one suite per campaign ."""
     root = Element("testsuites", name="smsby-deploy")
     suites: dict[str, Element] = {}
     for case in cases:
-        campaign, _, mailing = clean(case.name).partition("/")
+        name = clean(case.name)
+        campaign = campaign_of(name)
         if campaign not in suites:
             suites[campaign] = SubElement(root, "testsuite", name=campaign)
         node = SubElement(
-            suites[campaign], "testcase", classname=campaign, name=mailing or campaign, time="0"
+            suites[campaign], "testcase", classname=campaign, name=name.removeprefix(f"{campaign}/"), time="0"
         )
         _fill_case(node, case)
     for element in (*suites.values(), root):

@@ -199,8 +199,8 @@ def _window(window: Window | None) -> dict[str, str] | None:
 
 
 def _variant(variant: VariantStatus) -> dict[str, Any]:
-    keys = ("name", "recipients", "delivered", "undelivered", "sent", "pending", "other")
-    return {key: getattr(variant, key) for key in keys}
+    keys = ("recipients", "delivered", "undelivered", "sent", "pending", "other")
+    return {"name": variant.name, **{key: getattr(variant.counts, key) for key in keys}}
 
 
 def _wave(wave: WaveStatus) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from itertools import chain, islice
 
 from smsby_deploy.output.terminal import clean, inert_cell, safe_line
 from smsby_deploy.privacy import mask_phone
 from smsby_deploy.status.delivery_counts import count_unlisted
+from smsby_deploy.status.mailing_details import Missed
 from smsby_deploy.status.recipient_list import ListedRecipient
 from smsby_deploy.status.status_report import StatusReport
 
@@ -58,8 +59,10 @@ def _rows(report: StatusReport, unmask: bool) -> Iterator[tuple[str, ...]]:
     for mailing in report.mailings:
         address, state = _safe_cell(mailing.address), _safe_cell(mailing.state)
         revision = str(mailing.revision)
-        variants = [(one.name, one.missed) for one in mailing.details.variants]
-        for variant, rows in variants or [("", mailing.details.missed)]:
+        parts: list[tuple[str, Collection[Missed]]] = [
+            (one.name, one.counts.missed) for one in mailing.details.variants
+        ]
+        for variant, rows in parts or [("", mailing.details.missed)]:
             last = (revision, variant) if has_variants else (revision,)
             for missed in rows:
                 phone = _safe_cell(missed.phone if unmask else mask_phone(missed.phone))

@@ -71,13 +71,15 @@ def local_and_utc(
     return f"{day_and_time(local, language)} {zone or local.isoformat()[-6:]}", f"{utc_text} UTC"
 
 
-def group_total_texts(groups: Sequence[GroupTotals], language: Translator = ENGLISH) -> list[str]:
+def group_total_texts(
+    groups: Sequence[GroupTotals[str] | GroupTotals[int]], language: Translator = ENGLISH
+) -> list[str]:
     """`a: 1,080 recipients, 1,080 parts, 28.08` of each variant or wave."""
     said = []
     for one in groups:
         size = language.gettext(
             "{name}: {recipients:recipient|recipients}, {parts:part|parts}",
-            name=one.name,
+            name=one.key,
             recipients=one.recipients,
             parts=one.parts,
         )
@@ -85,7 +87,9 @@ def group_total_texts(groups: Sequence[GroupTotals], language: Translator = ENGL
     return said
 
 
-def group_totals(groups: Sequence[GroupTotals], language: Translator = ENGLISH) -> str:
+def group_totals(
+    groups: Sequence[GroupTotals[str] | GroupTotals[int]], language: Translator = ENGLISH
+) -> str:
     """`a: 1,080 recipients, 1,080 parts, 28.08; b: …`, in one line."""
     return "; ".join(group_total_texts(groups, language))
 

@@ -21,6 +21,7 @@ from smsby_deploy.config.project_loader import campaign_inputs
 from smsby_deploy.git import Author, find_author
 from smsby_deploy.lock.document_checks import check_approval
 from smsby_deploy.plan.fingerprint import canonical_json
+from smsby_deploy.plan.selection import campaign_of
 from smsby_deploy.plan.ssh_signatures import find_signer
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.suppression import are_still_opted_out
@@ -226,7 +227,7 @@ class ApprovalCheck:
 
 def _sizes_beside(address: str, sizes: Mapping[str, Size]) -> Iterator[Size]:
     """Yield the sizes of the other mailings of its campaign."""
-    campaign = address.partition("/")[0] + "/"
+    campaign = f"{campaign_of(address)}/"
     yield from (one for name, one in sizes.items() if name.startswith(campaign) and name != address)
 
 

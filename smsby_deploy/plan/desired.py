@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from smsby_deploy.plan.fingerprint import fingerprint
 from smsby_deploy.plan.gone import OwnContent
@@ -227,34 +227,37 @@ def times_of(chunks: Sequence[_TimedChunk]) -> SendTimes | None:
     return SendTimes(min(times), max(times), len(times), sum(chunk.recipients or 0 for chunk in chunks))
 
 
-class GroupTotals(NamedTuple):
+_Key = TypeVar("_Key", str, int)
+
+
+class GroupTotals(NamedTuple, Generic[_Key]):
     """What the chunks of one variant or wave add up to, opt-outs subtracted.
 
-    `cost` is None without a price.
+    `key` is the name of the variant or the number of the wave. `cost` is None without a price.
     """
 
-    name: str
+    key: _Key
     recipients: int
     parts: int
     cost: Decimal | None
 
 
-def totals_by_variant(chunks: Sequence[ChunkPlan]) -> tuple[GroupTotals, ...]:
+def totals_by_variant(chunks: Sequence[ChunkPlan]) -> tuple[GroupTotals[str], ...]:
     """Return the totals of each variant, sorted by name; () for a mailing without variants."""
     names = sorted({chunk.variant for chunk in chunks if chunk.variant is not None})
     return tuple(_add_up(name, [chunk for chunk in chunks if chunk.variant == name]) for name in names)
 
 
-def totals_by_wave(chunks: Sequence[ChunkPlan]) -> tuple[GroupTotals, ...]:
+def totals_by_wave(chunks: Sequence[ChunkPlan]) -> tuple[GroupTotals[int], ...]:
     """Return the totals of each wave, in order; () for a mailing without waves."""
     numbers = sorted({chunk.wave for chunk in chunks if chunk.wave is not None})
-    return tuple(_add_up(str(one), [chunk for chunk in chunks if chunk.wave == one]) for one in numbers)
+    return tuple(_add_up(one, [chunk for chunk in chunks if chunk.wave == one]) for one in numbers)
 
 
-def _add_up(name: str, chunks: Sequence[ChunkPlan]) -> GroupTotals:
+def _add_up(key: _Key, chunks: Sequence[ChunkPlan]) -> GroupTotals[_Key]:
     costs = [chunk.cost for chunk in chunks if chunk.cost is not None]
     return GroupTotals(
-        name,
+        key,
         recipients=sum(chunk.recipients or 0 for chunk in chunks),
         parts=sum(chunk.parts for chunk in chunks),
         cost=sum(costs, Decimal(0)) if len(costs) == len(chunks) else None,

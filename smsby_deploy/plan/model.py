@@ -152,7 +152,7 @@ class Action:
         return times_of(self.chunks)
 
     @property
-    def variants(self) -> tuple[GroupTotals, ...]:
+    def variants(self) -> tuple[GroupTotals[str], ...]:
         """What its variants add up to, whenever they are sent; () if it has none."""
         return totals_by_variant(self.chunks)
 
@@ -162,7 +162,7 @@ class Action:
         return count_variants(self.variants, self.control, self.audience.control)
 
     @property
-    def waves(self) -> tuple[GroupTotals, ...]:
+    def waves(self) -> tuple[GroupTotals[int], ...]:
         """What its waves add up to, whenever they are sent; () if it has none."""
         return totals_by_wave(self.chunks)
 

@@ -95,14 +95,14 @@ def _action_document(action: Action) -> dict[str, Any]:
     }
 
 
-def _variant_document(variant: GroupTotals) -> dict[str, Any]:
+def _variant_document(variant: GroupTotals[str]) -> dict[str, Any]:
     cost = None if variant.cost is None else money(variant.cost)
-    return {"name": variant.name, "recipients": variant.recipients, "parts": variant.parts, "cost": cost}
+    return {"name": variant.key, "recipients": variant.recipients, "parts": variant.parts, "cost": cost}
 
 
-def _wave_document(wave: GroupTotals) -> dict[str, Any]:
+def _wave_document(wave: GroupTotals[int]) -> dict[str, Any]:
     cost = None if wave.cost is None else money(wave.cost)
-    return {"wave": int(wave.name), "recipients": wave.recipients, "parts": wave.parts, "cost": cost}
+    return {"wave": wave.key, "recipients": wave.recipients, "parts": wave.parts, "cost": cost}
 
 
 def _chunk_document(chunk: ChunkPlan) -> dict[str, Any]:

@@ -15,6 +15,11 @@ from smsby_deploy.problems import Problem, has_errors
 _GLOB = re.compile(r"[*?\[]")
 
 
+def campaign_of(address: str) -> str:
+    """Return the campaign of a mailing at `address`, which is `campaign/mailing`."""
+    return address.partition("/")[0]
+
+
 def select_mailings(
     loaded: LoadedProject, lock: Lock, select: Sequence[str], archived: Iterable[str] = ()
 ) -> tuple[list[Mailing], list[str]]:
@@ -98,8 +103,7 @@ def _may_concern(scope: str, pattern: str, campaigns: Set[str]) -> bool:
         return fnmatchcase(scope, pattern)
     literal = _GLOB.split(pattern, maxsplit=1)[0]
     if scope == ANY_ADDRESS:
-        campaign, slash, _ = literal.partition("/")
-        return not slash or campaign not in campaigns
+        return "/" not in literal or campaign_of(literal) not in campaigns
     prefix = scope.removesuffix("*")
     return literal.startswith(prefix) or prefix.startswith(literal)
 

@@ -91,7 +91,10 @@ def _reported(status: MailingStatus) -> Reported:
     return Reported(
         billed,
         Deliveries(status.delivered, status.undelivered),
-        {one.name: Deliveries(one.delivered, one.undelivered) for one in status.details.variants},
+        {
+            one.name: Deliveries(one.counts.delivered, one.counts.undelivered)
+            for one in status.details.variants
+        },
     )
 
 

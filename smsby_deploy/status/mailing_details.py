@@ -99,29 +99,37 @@ class MissedRows(Collection[Missed]):
 
 
 @dataclass(frozen=True, slots=True)
+class PartCounts:
+    """The recipients of one variant or wave by kind; `missed` as in `Details`."""
+
+    recipients: int = 0
+    delivered: int = 0
+    undelivered: int = 0
+    sent: int = 0
+    pending: int = 0
+    other: int = 0
+    missed: MissedRows = field(default_factory=MissedRows)
+
+
+@dataclass(frozen=True, slots=True)
 class VariantStatus:
-    """The recipients of one variant by kind, as those of the mailing; `missed` as in `Details`."""
+    """The recipients of one variant."""
 
     name: str
-    recipients: int
-    delivered: int
-    undelivered: int
-    sent: int
-    pending: int
-    other: int
-    missed: Collection[Missed] = ()
+    counts: PartCounts
 
     @property
     def line(self) -> str:
         """`variant a: 1,050 of 1,080 recipients delivered (97.2%)`."""
-        if not self.recipients:
+        counts = self.counts
+        if not counts.recipients:
             return sentence("variant {name}: no recipients", name=self.name)
         return sentence(
             "variant {name}: {delivered:,} of {recipients:recipient|recipients} delivered ({share:.1f}%)",
             name=self.name,
-            delivered=self.delivered,
-            recipients=self.recipients,
-            share=self.delivered * 1000 // self.recipients / 10,
+            delivered=counts.delivered,
+            recipients=counts.recipients,
+            share=counts.delivered * 1000 // counts.recipients / 10,
         )
 
 
@@ -182,9 +190,8 @@ class WavesInFiles(NamedTuple):
 NO_WAVES = WavesInFiles()
 
 
-def summarize_wave(counts: VariantStatus, entry: Entry, zone: tzinfo) -> WaveStatus:
-    """Return the status of the wave that `counts` are about, with its times in `zone`."""
-    number = int(counts.name)
+def summarize_wave(number: int, counts: PartCounts, entry: Entry, zone: tzinfo) -> WaveStatus:
+    """Return the status of the wave `number` that `counts` are about, with its times in `zone`."""
     was_sent = any(chunk.was_sent for chunk in entry.chunks if chunk.wave == number)
     verdict = next((one for one in reversed(entry.verdicts) if one.wave == number), None)
     verdict = None if verdict is None else verdict.in_zone(zone)

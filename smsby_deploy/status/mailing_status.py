@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
-from typing import NamedTuple, cast
+from typing import Generic, NamedTuple, TypeVar
 
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry, EntryState
@@ -25,6 +25,7 @@ from smsby_deploy.status.mailing_details import (
     NO_WAVES,
     Details,
     MissedRows,
+    PartCounts,
     VariantStatus,
     WavesInFiles,
     summarize_wave,
@@ -33,6 +34,7 @@ from smsby_deploy.status.remote_reports import RemoteReports
 from smsby_deploy.status.status_report import INDISTINCT, LATER, MailingStatus, State
 from smsby_deploy.wording import sentence
 
+_Key = TypeVar("_Key", str, int)
 _WITHOUT_MESSAGE = {
     ChunkState.UNKNOWN: "unknown",
     ChunkState.REJECTED: "rejected",
@@ -77,9 +79,7 @@ def summarize_mailing(
     progress = recorded_progress(entry, waves.steps, moment.now, moment.zone)
     counts = _RecipientCounts(reports, entry, moment, progress.waits_from)
     by_variant = _PartCounts(counts, counts.add, lambda chunk: chunk.variant)
-    by_wave = _PartCounts(
-        counts, by_variant.add, lambda chunk: None if chunk.wave is None else str(chunk.wave)
-    )
+    by_wave = _PartCounts(counts, by_variant.add, lambda chunk: chunk.wave)
     for chunk in entry.chunks:
         advance(by_wave.add(chunk))
     documented, other = counts.documented, counts.other
@@ -100,8 +100,8 @@ def summarize_mailing(
         details=replace(
             _details(entry, counts, reports, tuple(_differences(intended, entry, reports, parts, cost))),
             decision="" if entry.ending is None else str(entry.ending.in_zone(moment.zone)),
-            variants=by_variant.statuses(),
-            waves=tuple(summarize_wave(one, entry, moment.zone) for one in by_wave.statuses()),
+            variants=tuple(VariantStatus(*one) for one in by_variant.found()),
+            waves=tuple(summarize_wave(*one, entry, moment.zone) for one in by_wave.found()),
             waits=waves.why_waiting(entry, progress, intended.address),
         ),
         revision=entry.revision,
@@ -255,36 +255,36 @@ class _RecipientCounts:
         return deliveries.total
 
 
-class _PartCounts:
+class _PartCounts(Generic[_Key]):
     """The recipients of each variant or wave: what its chunks add to those of the mailing.
 
-    `count` counts a chunk there, and `name_of` names its part, None if it is in none.
+    `count` counts a chunk there, and `key_of` returns the key of its part, None if it is in none.
     """
 
     def __init__(
         self,
         counts: _RecipientCounts,
         count: Callable[[ChunkRecord], int],
-        name_of: Callable[[ChunkRecord], str | None],
+        key_of: Callable[[ChunkRecord], _Key | None],
     ) -> None:
-        self._counts, self._count, self._name_of = counts, count, name_of
-        self._found: dict[str, VariantStatus] = {}
+        self._counts, self._count = counts, count
+        self._key_of: Callable[[ChunkRecord], _Key | None] = key_of
+        self._found: dict[_Key, PartCounts] = {}
 
     def add(self, chunk: ChunkRecord) -> int:
         """Count a chunk; returns as `_RecipientCounts.add`."""
-        whole, name = self._counts, self._name_of(chunk)
-        if name is None:
+        whole, key = self._counts, self._key_of(chunk)
+        if key is None:
             return self._count(chunk)
         documented, other, before = whole.documented, whole.other, whole.deliveries
         whole.documented, whole.other, whole.deliveries = Counter(), Counter(), DeliveryCounts()
         size = self._count(chunk)
         own, own_other, deliveries = whole.documented, whole.other, whole.deliveries
-        known = self._found.get(name, VariantStatus(name, 0, 0, 0, 0, 0, 0, MissedRows()))
+        known = self._found.get(key, PartCounts())
         missed = MissedRows()
-        missed.extend(cast("MissedRows", known.missed))
+        missed.extend(known.missed)
         missed.extend(deliveries.missed)
-        self._found[name] = VariantStatus(
-            name,
+        self._found[key] = PartCounts(
             known.recipients + own.total() + own_other.total(),
             known.delivered + own[DeliveryStatus.DELIVERED],
             known.undelivered + own[DeliveryStatus.UNDELIVERED],
@@ -297,8 +297,9 @@ class _PartCounts:
         whole.documented, whole.other, whole.deliveries = documented + own, other + own_other, before
         return size
 
-    def statuses(self) -> tuple[VariantStatus, ...]:
-        return tuple(self._found[name] for name in sorted(self._found, key=lambda name: (len(name), name)))
+    def found(self) -> list[tuple[_Key, PartCounts]]:
+        """What was counted, by key."""
+        return [(key, self._found[key]) for key in sorted(self._found)]
 
 
 def _details(

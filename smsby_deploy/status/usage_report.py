@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from smsby_deploy.lock.archive import with_archived, with_newer
 from smsby_deploy.lock.counts import Deliveries
 from smsby_deploy.lock.records import ChunkRecord, Entry, Lock
+from smsby_deploy.plan.selection import campaign_of
 from smsby_deploy.plan.waves import plan_of
 from smsby_deploy.status.usage_groups import (
     Grouping,
@@ -190,7 +191,7 @@ def _key(
         case GroupKind.MONTH:
             return share.month
         case GroupKind.CAMPAIGN:
-            return address.partition("/")[0]
+            return campaign_of(address)
         case GroupKind.MAILING:
             return address + revision
         case GroupKind.VARIANT:

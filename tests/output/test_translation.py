@@ -23,7 +23,7 @@ from smsby_deploy.lock.records import EntryState
 from smsby_deploy.output.plan_markdown import _RANKS
 from smsby_deploy.output.translation import ENGLISH, translator
 from smsby_deploy.plan.model import ActionKind, ReasonCode
-from smsby_deploy.status.mailing_details import VariantStatus
+from smsby_deploy.status.mailing_details import PartCounts, VariantStatus
 from smsby_deploy.status.status_report import State
 from smsby_deploy.wording import join_sentences, sentence
 
@@ -160,7 +160,7 @@ def test_sentence_keeps_times_and_money_for_the_translation() -> None:
 
 def test_shares_of_variants_have_the_separator_of_the_language() -> None:
     """The line of a variant is a sentence whose share is a number."""
-    said = VariantStatus("a", 1080, 1050, 30, 0, 0, 0).line
+    said = VariantStatus("a", PartCounts(1080, 1050, 30)).line
     assert said == "variant a: 1,050 of 1,080 recipients delivered (97.2%)"
     assert (
         translator("ru").sentence(said)

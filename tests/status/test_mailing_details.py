@@ -14,7 +14,14 @@ from smsby_deploy.config.declarations import Wave
 from smsby_deploy.lock.decisions import Ending, EndingKind, VerdictKind, WaveVerdict
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.drift import IntendedValues
-from smsby_deploy.status.mailing_details import Missed, MissedRows, VariantStatus, WavesInFiles, WaveStatus
+from smsby_deploy.status.mailing_details import (
+    Missed,
+    MissedRows,
+    PartCounts,
+    VariantStatus,
+    WavesInFiles,
+    WaveStatus,
+)
 from smsby_deploy.status.mailing_status import Moment, summarize_mailing
 from smsby_deploy.status.remote_reports import RemoteReports
 from smsby_deploy.status.status_report import MailingStatus
@@ -51,8 +58,8 @@ _GO = WaveVerdict(1, VerdictKind.GO, "2026-11-30T10:00:00+00:00", 200, 185, 4)
         ),
         (WaveStatus(2, 1, 0, 0, False), "wave 2: 1 recipient, not sent"),
         (WaveStatus(1, 0, 0, 0, True), "wave 1: 0 of 0 recipients delivered (0.0%)"),
-        (VariantStatus("a", 1080, 1050, 0, 0, 0, 0), "variant a: 1,050 of 1,080 recipients delivered (97.2%)"),
-        (VariantStatus("b", 0, 0, 0, 0, 0, 0), "variant b: no recipients"),
+        (VariantStatus("a", PartCounts(1080, 1050)), "variant a: 1,050 of 1,080 recipients delivered (97.2%)"),
+        (VariantStatus("b", PartCounts()), "variant b: no recipients"),
     ],
 )  # fmt: skip
 def test_line_of_a_part(status: WaveStatus | VariantStatus, line: str) -> None:
@@ -133,7 +140,7 @@ def test_waves_and_variants_add_up() -> None:
     found = _summary(_A, _A, _P)
     waves = [(one.number, one.recipients, one.delivered, one.undelivered) for one in found.details.waves]
     assert waves == [(1, 4, 3, 1), (2, 2, 0, 0)]
-    variants = [(one.name, one.recipients, one.delivered) for one in found.details.variants]
+    variants = [(one.name, one.counts.recipients, one.counts.delivered) for one in found.details.variants]
     assert variants == [("a", 4, 2), ("b", 2, 1)]
     assert (found.recipients, found.delivered, found.undelivered) == (6, 3, 1)
     assert not found.is_settled or not found.waiting
