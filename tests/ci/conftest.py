@@ -18,19 +18,12 @@ import pytest
 
 from smsby_deploy.lock.store import LockStore
 from tests.ci.github import fake_gh
+from tests.e2e.campaigns import STAFF
 from tests.e2e.conftest import Shop, shop  # noqa: F401  # the fixture
 from tests.e2e.forked import ForkedProgram
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ACTION = ROOT / ".github/actions/smsby-deploy"
-CAMPAIGN = """\
-version: 1
-campaign: sale
-mailings:
-  - name: staff
-    recipients: ["+375291234567", "+375297654321"]
-    text: Shop is closed until noon
-"""
 
 
 @dataclass
@@ -135,7 +128,7 @@ class Pipeline:
             self.shop.write(
                 f"{folder}/smsby.yaml", settings.replace("project: shop", f"project: shop-{name}")
             )
-            self.shop.write(f"{folder}/{name}.yaml", CAMPAIGN.replace("campaign: sale", f"campaign: {name}"))
+            self.shop.write(f"{folder}/{name}.yaml", STAFF.replace("campaign: sale", f"campaign: {name}"))
         self.git("rm", "--quiet", "sale.yaml", "smsby.yaml")
         self.git("add", ".")
         self.git("commit", "--quiet", "-m", "Two projects")
@@ -203,7 +196,7 @@ def pipeline(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     (binaries / "sleep").write_text("#!/bin/sh\n")  # between two pushes
     for name in ("python3", "sleep"):
         (binaries / name).chmod(0o755)
-    shop.write("sale.yaml", CAMPAIGN)
+    shop.write("sale.yaml", STAFF)
     made = Pipeline(shop, binaries, state, runner)
     made.env = {
         "PATH": f"{binaries}:{os.environ['PATH']}",

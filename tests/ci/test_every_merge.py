@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from tests.ci.conftest import ACTION, CAMPAIGN, Pipeline
+from tests.ci.conftest import ACTION, Pipeline
+from tests.e2e.campaigns import STAFF
 
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, ("bash", "git", "jq", "unzip"))), reason="needs bash, git, jq and unzip"
@@ -21,7 +22,7 @@ trap 'echo stop >>$GH_STATE/noticed; exit 1' TERM
 echo started >$GH_STATE/started
 read -r <$GH_STATE/never
 """
-NEWS = CAMPAIGN.replace("campaign: sale", "campaign: news").replace("noon", "Monday")
+NEWS = STAFF.replace("campaign: sale", "campaign: news").replace("noon", "Monday")
 
 
 def _commit(pipeline: Pipeline, name: str, text: str) -> None:
@@ -33,7 +34,7 @@ def _commit(pipeline: Pipeline, name: str, text: str) -> None:
 def _merge_two(pipeline: Pipeline) -> dict[str, str]:
     """Merge pull requests 7 (sale) and 8 (news) by one push; gives the environment of its job `apply`."""
     base = pipeline.git("rev-parse", "HEAD")
-    pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two"))
+    pipeline.shop.write("sale.yaml", STAFF.replace("noon", "two"))
     pipeline.git("commit", "--quiet", "-am", "Reopen at two")
     first = pipeline.merge(7)
     pipeline.git("checkout", "--quiet", "-b", "news", base)
@@ -133,13 +134,13 @@ def test_action_applies_the_plan_of_its_own_run(pipeline: Pipeline) -> None:
     assert pipeline.step("apply", **run).returncode == 5
     assert pipeline.step("plan").returncode == 0
     pipeline.keep_plan("55-abc", "abc")
-    pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two"))
+    pipeline.shop.write("sale.yaml", STAFF.replace("noon", "two"))
     done = pipeline.step(
         "apply", **run, GITHUB_WORKFLOW_REF="shop/sms/.github/workflows/sms.yml@refs/heads/main"
     )
     assert done.returncode == 5
     assert "gh workflow run sms.yml --ref main" in pipeline.summary()
-    pipeline.shop.write("sale.yaml", CAMPAIGN)
+    pipeline.shop.write("sale.yaml", STAFF)
     merged = {"number": 7, "merged_at": "2026-11-07", "head": {"sha": "abc"}, "base": {"ref": "main"}}
     pipeline.edit("pulls.json", lambda pulls: pulls | {"abc": [merged]})
     assert (
@@ -187,7 +188,7 @@ def test_action_fails_if_it_sent_and_has_nothing_to_commit(pipeline: Pipeline) -
 
 def test_action_keeps_two_projects_apart(pipeline: Pipeline) -> None:
     """Plans, comments, results and locks of two projects in one repository do not meet."""
-    for project, campaign in (("shops/a", CAMPAIGN), ("shops/b", NEWS)):
+    for project, campaign in (("shops/a", STAFF), ("shops/b", NEWS)):
         settings = (pipeline.shop.root / "smsby.yaml").read_text("utf-8")
         pipeline.shop.write(f"{project}/smsby.yaml", settings.replace("shop", f"shop-{project[-1]}"))
         _commit(pipeline, f"{project}/some.yaml", campaign)

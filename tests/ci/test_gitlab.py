@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.ci.conftest import CAMPAIGN, ROOT, Pipeline
+from tests.ci.conftest import ROOT, Pipeline
+from tests.e2e.campaigns import STAFF
 
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, ("bash", "git", "jq", "unzip"))), reason="needs bash, git, jq and unzip"
@@ -172,7 +173,7 @@ def test_gitlab_note_shows_changes_and_lock_is_rebased(
     pipeline: Pipeline, gitlab: GitLab, tmp_path: Path
 ) -> None:
     """The note compares with the target branch word by word; a push during the apply does not lose the lock."""
-    pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two").replace(', "+375297654321"', ""))
+    pipeline.shop.write("sale.yaml", STAFF.replace("noon", "two").replace(', "+375297654321"', ""))
     pipeline.git("commit", "--quiet", "-am", "Send later, to one recipient less")
     gitlab.merge(pipeline, 5)
     assert "| -1 recipient, -1 part, -0.026 BYN, text |" in gitlab.notes[-1]["body"]
@@ -208,7 +209,7 @@ def test_gitlab_applies_every_merge_request_of_a_push(pipeline: Pipeline, gitlab
     base = pipeline.git("rev-parse", "HEAD")
     gitlab.merge(pipeline, 5)
     pipeline.git("rm", "--quiet", "sale.yaml")
-    pipeline.shop.write("news.yaml", CAMPAIGN.replace("campaign: sale", "campaign: news"))
+    pipeline.shop.write("news.yaml", STAFF.replace("campaign: sale", "campaign: news"))
     pipeline.git("add", ".")
     pipeline.git("commit", "--quiet", "-m", "News")
     gitlab.merge(pipeline, 6)

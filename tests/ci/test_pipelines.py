@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ci.conftest import CAMPAIGN, Pipeline
+from tests.ci.conftest import Pipeline
+from tests.e2e.campaigns import STAFF
 
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, ("bash", "git", "jq", "unzip"))), reason="needs bash, git, jq and unzip"
@@ -22,7 +23,7 @@ def test_action_updates_one_comment_per_pull_request(pipeline: Pipeline) -> None
     """The second run finds the comment by its marker and replaces it; the plan file exists."""
     assert pipeline.step("plan", PR_NUMBER="7").returncode == 0
     assert "✅ Ready: 1 mailing to send" in pipeline.comments()[0]["body"]
-    pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two o'clock"))
+    pipeline.shop.write("sale.yaml", STAFF.replace("noon", "two o'clock"))
     assert pipeline.step("plan", PR_NUMBER="7").returncode == 0
     assert (
         "two o&#x27;clock" in pipeline.comments()[0]["body"]
@@ -65,7 +66,7 @@ def test_action_links_no_page_without_a_plan(pipeline: Pipeline) -> None:
 
 def test_action_comment_compares_with_the_base(pipeline: Pipeline) -> None:
     """The comment shows the changes against a checkout of the base branch word by word."""
-    pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two").replace(', "+375297654321"', ""))
+    pipeline.shop.write("sale.yaml", STAFF.replace("noon", "two").replace(', "+375297654321"', ""))
     assert pipeline.step("plan", PR_NUMBER="7", BASE="main").returncode == 0
     body = pipeline.comments()[0]["body"]
     assert "-1 recipient, -1 part" in body
@@ -77,11 +78,11 @@ def test_action_comment_shows_changed_settings(pipeline: Pipeline, *, is_valid: 
     """Also where the campaigns of the base are not valid, a removed guardrail is in the verdict."""
     settings = (pipeline.shop.root / "smsby.yaml").read_text("utf-8")
     pipeline.shop.write("smsby.yaml", f"{settings}guardrails: {{max_recipients: 100}}\n")
-    pipeline.shop.write("sale.yaml", CAMPAIGN if is_valid else CAMPAIGN.replace("text:", "txt:"))
+    pipeline.shop.write("sale.yaml", STAFF if is_valid else STAFF.replace("text:", "txt:"))
     pipeline.git("commit", "--quiet", "-am", "Limit the recipients")
     pipeline.git("push", "--quiet", "origin", "HEAD:main")
     pipeline.shop.write("smsby.yaml", settings)
-    pipeline.shop.write("sale.yaml", CAMPAIGN)
+    pipeline.shop.write("sale.yaml", STAFF)
     assert pipeline.step("plan", PR_NUMBER="7", BASE="main").returncode == 0
     body = pipeline.comments()[0]["body"]
     assert body.splitlines()[1].startswith("### ⚠️ Ready: 1 mailing to send, but 1 setting changed")
@@ -111,7 +112,7 @@ def test_action_only_validates_a_fork(pipeline: Pipeline) -> None:
     done = pipeline.step("plan", SMSBY_TOKEN="", SMSBY_API_URL="", PR_NUMBER="7")
     assert done.returncode == 0
     assert not pipeline.working_file("smsby-plan.json").exists()
-    pipeline.shop.write("sale.yaml", CAMPAIGN.replace("+375291234567", "12"))
+    pipeline.shop.write("sale.yaml", STAFF.replace("+375291234567", "12"))
     done = pipeline.step("plan", SMSBY_TOKEN="", SMSBY_API_URL="", PR_NUMBER="7")
     assert done.returncode == 3
     assert "::error file=sale.yaml,line=5" in done.stdout
@@ -165,7 +166,7 @@ def test_action_applies_the_reviewed_plan_once_and_pushes(pipeline: Pipeline) ->
 def test_action_does_not_send_what_changed_after_review(pipeline: Pipeline) -> None:
     """If main differs from the plan, the exit code is 5 and nothing is sent."""
     head = pipeline.merge()
-    pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two"))
+    pipeline.shop.write("sale.yaml", STAFF.replace("noon", "two"))
     assert pipeline.step("apply", GITHUB_SHA=head).returncode == 5
     assert pipeline.shop.inbox() == {}
 
@@ -237,7 +238,7 @@ def test_action_hands_over_what_is_due(pipeline: Pipeline) -> None:
     """The merge sends nothing and records the approval; a scheduled run does the rest, and pushes the lock."""
     time = datetime.now(UTC) + timedelta(hours=30)  # noqa: TID251  # the pipeline has the real clock
     times = f"schedule_time: {time:%Y-%m-%dT%H:%M:%S}Z\nrelease: {{before: 20h, at_latest: 1h}}\nmailings:"
-    pipeline.shop.write("sale.yaml", CAMPAIGN.replace("mailings:", times))
+    pipeline.shop.write("sale.yaml", STAFF.replace("mailings:", times))
     pipeline.git("commit", "--quiet", "-am", "Send it tomorrow")
     assert pipeline.step("apply", GITHUB_SHA=pipeline.merge()).returncode == 0
     assert "| held | sale/staff | 2 |" in pipeline.summary()

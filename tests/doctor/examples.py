@@ -13,7 +13,7 @@ from smsby_deploy.clock import Clock, SystemClock
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.doctor.diagnosis import DoctorReport, DoctorRequest, run_doctor
 from smsby_deploy.doctor.examination import Examination
-from smsby_deploy.smsby.facts import AccountFacts
+from smsby_deploy.smsby.facts import AccountFacts, FactName, FactState
 from smsby_deploy.smsby.probe_client import ProbeClient
 from smsby_deploy.smsby.response import Answer
 from smsby_deploy.smsby.send_client import SendClient
@@ -88,3 +88,9 @@ def examine(
             to,
         )
     )
+
+
+def fact_found(look: Examination, name: FactName) -> Any:
+    """The value of a fact, or why there is none."""
+    fact = look.facts[name]
+    return fact.value if fact.state is FactState.KNOWN else fact.gap

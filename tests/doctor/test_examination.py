@@ -6,26 +6,15 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.clock import SystemClock
 from smsby_deploy.doctor.examination import Examination, gap_of, is_refusal, unreachable
 from smsby_deploy.errors import SmsbyUnavailable, TokenRefused
 from smsby_deploy.smsby.facts import FactName, FactState, Gap
 from smsby_deploy.smsby.parameters import CallStyle
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_smsby import error, ok
-from tests.doctor.examples import UsualTransport, examination
+from tests.doctor.examples import UsualTransport
 
 _NOON = 1_780_000_000.0  # 2026-05-28 20:26:40 UTC
-
-
-@pytest.fixture
-def transport() -> UsualTransport:
-    return UsualTransport()
-
-
-@pytest.fixture
-def look(transport: UsualTransport) -> Examination:
-    return examination(transport, SystemClock())
 
 
 def test_get_with_a_refused_token_ends_it(look: Examination, transport: UsualTransport) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.clock import SystemClock
 from smsby_deploy.doctor.examination import Examination
 from smsby_deploy.doctor.questions import (
     ask_for_an_error,
@@ -18,26 +17,10 @@ from smsby_deploy.doctor.questions import (
     ask_for_names,
 )
 from smsby_deploy.errors import SmsbyUnavailable
-from smsby_deploy.smsby.facts import FactName, FactState, Gap
+from smsby_deploy.smsby.facts import FactName, Gap
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_smsby import EMPTY_LIST, OFFLINE, Reply, error, ok
-from tests.doctor.examples import UsualTransport, examination
-
-
-@pytest.fixture
-def transport() -> UsualTransport:
-    return UsualTransport()
-
-
-@pytest.fixture
-def look(transport: UsualTransport) -> Examination:
-    return examination(transport, SystemClock())
-
-
-def _found(look: Examination, name: FactName) -> Any:
-    """The value of a fact, or why there is none."""
-    fact = look.facts[name]
-    return fact.value if fact.state is FactState.KNOWN else fact.gap
+from tests.doctor.examples import UsualTransport, fact_found
 
 
 @pytest.mark.parametrize(
@@ -63,7 +46,10 @@ def test_prices_by_balance_and_limit(
     transport.script("getBalance", ok(balance), error("token is invalid", 403))
     transport.script("getLimit", limit)
     ask_for_balance(look)
-    assert (_found(look, FactName.CURRENCY), _found(look, FactName.PRICE_ESTIMATE)) == (currency, price)
+    assert (fact_found(look, FactName.CURRENCY), fact_found(look, FactName.PRICE_ESTIMATE)) == (
+        currency,
+        price,
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,7 +67,7 @@ def test_refusal_of_a_wrong_token(
     """It is how a token that is revoked later will be recognized."""
     transport.script("getBalance", ok({"balance": "26", "currency": "BYN"}), wrong)
     ask_for_balance(look)
-    assert _found(look, FactName.TOKEN_REFUSAL) == found
+    assert fact_found(look, FactName.TOKEN_REFUSAL) == found
 
 
 def test_service_without_a_balance_is_not_reached(look: Examination, transport: UsualTransport) -> None:
@@ -97,7 +83,7 @@ def test_names_are_learned_each_by_itself(look: Examination, transport: UsualTra
     transport.script("getAlphanames", error("no"))
     senders, lists = ask_for_names(look)
     assert (senders, [one.name for one in lists]) == ({}, ["Newsletter"])
-    assert (_found(look, FactName.SENDERS), _found(look, FactName.LISTS)) == (Gap.REFUSED, 1)
+    assert (fact_found(look, FactName.SENDERS), fact_found(look, FactName.LISTS)) == (Gap.REFUSED, 1)
     transport.script("getAlphanames", ok({"7": "MyShop"}))
     transport.script("getSubscriberLists", ok("odd"))
     assert ask_for_names(look)[0] == {"MyShop": 7}
@@ -124,7 +110,7 @@ def test_call_style_of_a_post(
     for other in ("confirmSendMessageByList", "getSubscriberLists"):
         transport.script(other, error("incorrect arguments", 400))
     ask_for_call_styles(look)
-    found = _found(look, FactName.CALL_STYLES)
+    found = fact_found(look, FactName.CALL_STYLES)
     if isinstance(found, dict) and found:
         style = found.pop("statusBulkSms")
         assert set(found.values()) == {style}
@@ -144,7 +130,7 @@ def test_call_style_of_a_post(
 def test_error_style(answer: Answer, found: object, look: Examination, transport: UsualTransport) -> None:
     transport.script("checkSMSMessageStatus", answer)
     ask_for_an_error(look)
-    assert _found(look, FactName.ERROR_STYLE) == found
+    assert fact_found(look, FactName.ERROR_STYLE) == found
 
 
 def _list(count: int) -> Answer:
@@ -169,7 +155,7 @@ def test_list_that_may_have_been_cut(
     """A list that is cut must never prove that something was not sent."""
     transport.script("getSMSMessages", *map(_list, (every, api, web)))
     latest = ask_for_mailings(look)
-    assert _found(look, FactName.LIST_SIZE) == {"count": every, "capped": is_capped}
+    assert fact_found(look, FactName.LIST_SIZE) == {"count": every, "capped": is_capped}
     assert [row["id"] for row in latest] == []  # a fake does not stream
 
 
@@ -190,7 +176,7 @@ def test_form_of_no_mailings(
     """A form is believed only where something else proves that there are none."""
     transport.script("getSMSMessages", *answers)
     ask_for_mailings(look)
-    assert _found(look, FactName.EMPTY_LIST) == form
+    assert fact_found(look, FactName.EMPTY_LIST) == form
 
 
 def _message(number: int, created: str) -> dict[str, Any]:
@@ -212,8 +198,8 @@ def test_paging_and_clock_of_messages(
     first = [_message(1, "2026-05-28 23:26:40"), _message(2, "2026-05-28 23:26:40")]
     transport.script("getMessagesList", ok({"result": first}), ok({"result": second}))
     ask_for_messages(look, [{"id": 1, "d_create": 1_780_000_000}])
-    assert _found(look, FactName.PAGING) == paging
-    assert _found(look, FactName.CLOCK_OUT)["offset"] == 180
+    assert fact_found(look, FactName.PAGING) == paging
+    assert fact_found(look, FactName.CLOCK_OUT)["offset"] == 180
 
 
 def test_clock_by_a_delivery(look: Examination, transport: UsualTransport) -> None:
@@ -223,11 +209,11 @@ def test_clock_by_a_delivery(look: Examination, transport: UsualTransport) -> No
         ok({"result": [{"phone": "1", "status": "SENT", "d_sent": "2026-05-28 23:29:00"}]}),
     )
     ask_for_messages(look, [{"id": 1, "d_schedule": 1_780_000_000}, {"id": 2, "d_schedule": 4_000_000_000}])
-    assert _found(look, FactName.CLOCK_OUT)["offset"] == 180
+    assert fact_found(look, FactName.CLOCK_OUT)["offset"] == 180
     assert [params["message_id"] for params in transport.named("getSmsDeliveryList")] == [1]
-    assert _found(look, FactName.PAGING) is Gap.NO_ROWS
+    assert fact_found(look, FactName.PAGING) is Gap.NO_ROWS
 
 
 def test_clock_of_a_new_account_is_open(look: Examination) -> None:
     ask_for_messages(look, [])
-    assert _found(look, FactName.CLOCK_OUT) is Gap.NO_ROWS
+    assert fact_found(look, FactName.CLOCK_OUT) is Gap.NO_ROWS

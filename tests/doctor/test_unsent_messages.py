@@ -8,15 +8,14 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.clock import SystemClock
 from smsby_deploy.doctor.examination import Examination
 from smsby_deploy.doctor.unsent_messages import leave_rows
-from smsby_deploy.smsby.facts import FactName, FactState, Gap
+from smsby_deploy.smsby.facts import FactName, Gap
 from smsby_deploy.smsby.parsers import SubscriberList
 from smsby_deploy.smsby.response import Answer
 from smsby_deploy.texts.parts import measure_gsm
 from tests.apply.fake_smsby import EMPTY_LIST, error, ok
-from tests.doctor.examples import UsualTransport, examination
+from tests.doctor.examples import UsualTransport, fact_found
 
 _OURS = "smsby-deploy doctor"
 
@@ -28,20 +27,10 @@ def transport() -> UsualTransport:
     return transport
 
 
-@pytest.fixture
-def look(transport: UsualTransport) -> Examination:
-    return examination(transport, SystemClock())
-
-
-def _found(look: Examination, name: FactName) -> Any:
-    fact = look.facts[name]
-    return fact.value if fact.state is FactState.KNOWN else fact.gap
-
-
 def test_unsent_messages_of_an_ordinary_account(look: Examination, transport: UsualTransport) -> None:
     """Every message names its maker; the only list is one of its own, with a phone that is none."""
     leave_rows(look, ())
-    assert {name: _found(look, name) for name in look.facts if name is not FactName.CLOCK_IN} == {
+    assert {name: fact_found(look, name) for name in look.facts if name is not FactName.CLOCK_IN} == {
         FactName.DUPLICATES: True,
         FactName.MODERATION: False,
         FactName.CLOCK_OUT: Gap.NOT_LISTED,
@@ -49,7 +38,7 @@ def test_unsent_messages_of_an_ordinary_account(look: Examination, transport: Us
         FactName.REFUSED_PHONE: "counted",
         FactName.UNSENT_LISTED: False,
     }
-    assert _found(look, FactName.CLOCK_IN)["offset"] == 180
+    assert fact_found(look, FactName.CLOCK_IN)["offset"] == 180
     assert all(
         one["message"].startswith(f"{_OURS} 0a1b2c3d4e") for one in transport.named("createSmsMessage")
     )
@@ -72,7 +61,7 @@ def test_message_that_is_refused_leaves_its_facts_open(look: Examination, transp
     transport.script("createSmsMessage", error("access denied", 403))
     leave_rows(look, ())
     for name in (FactName.CLOCK_IN, FactName.MODERATION, FactName.UNSENT_LISTED, FactName.PART_TABLE):
-        assert _found(look, name) is Gap.REFUSED
+        assert fact_found(look, name) is Gap.REFUSED
     assert not transport.named("checkSMSMessageStatus")
     assert not transport.named("getSMSMessages")
 
@@ -95,9 +84,9 @@ def test_part_table_by_disputed_texts(
     """Only texts on which the tables differ decide."""
     transport.script("createSmsMessage", _create(parts))
     leave_rows(look, ())
-    assert _found(look, FactName.PART_TABLE) == table
-    assert _found(look, FactName.DUPLICATES) is False  # the same text was made twice
-    assert _found(look, FactName.CLOCK_IN) is Gap.NO_VALUE
+    assert fact_found(look, FactName.PART_TABLE) == table
+    assert fact_found(look, FactName.DUPLICATES) is False  # the same text was made twice
+    assert fact_found(look, FactName.CLOCK_IN) is Gap.NO_VALUE
 
 
 @pytest.mark.parametrize(
@@ -116,14 +105,14 @@ def test_phone_that_is_none(
     """Whether an upload can be trusted to name what it refuses."""
     transport.script("importContacts", error("limit exceeded") if answer is None else ok({"result": answer}))
     leave_rows(look, ())
-    assert _found(look, FactName.REFUSED_PHONE) == found
+    assert fact_found(look, FactName.REFUSED_PHONE) == found
 
 
 def test_list_that_cannot_be_made(look: Examination, transport: UsualTransport) -> None:
     """Nothing is imported into another one."""
     transport.script("createSubscriberList", error("limit exceeded"))
     leave_rows(look, (SubscriberList(3, "Newsletter"),))
-    assert _found(look, FactName.REFUSED_PHONE) is Gap.REFUSED
+    assert fact_found(look, FactName.REFUSED_PHONE) is Gap.REFUSED
     assert not transport.named("importContacts")
 
 
@@ -135,8 +124,8 @@ def test_message_that_waits_for_approval(
     transport.script("checkSMSMessageStatus", ok({"status": status}))
     transport.script("getMessagesList", ok({"result": [{"message_id": 9, "d_create": now}]}))
     leave_rows(look, ())
-    assert _found(look, FactName.MODERATION) == waits
-    assert _found(look, FactName.CLOCK_OUT)["offset"] == 0
+    assert fact_found(look, FactName.MODERATION) == waits
+    assert fact_found(look, FactName.CLOCK_OUT)["offset"] == 0
 
 
 @pytest.mark.parametrize(
@@ -153,4 +142,4 @@ def test_unsent_message_in_the_list(
     """What is listed without being sent must not be taken for sent."""
     transport.script("getSMSMessages", answer)
     leave_rows(look, ())
-    assert _found(look, FactName.UNSENT_LISTED) == is_listed
+    assert fact_found(look, FactName.UNSENT_LISTED) == is_listed

@@ -16,6 +16,7 @@ import requests
 
 from tests.e2e.forked import Forked
 from tests.e2e.sandboxes import new_sandbox
+from tests.plan.ssh_keys import keys as keys  # a fixture of these tests, too
 
 PROJECT = """\
 version: 1

@@ -9,32 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.campaigns import THREE
 from tests.e2e.conftest import PROJECT, Shop
 from tests.e2e.forked import CLOCK_AHEAD
-from tests.plan.ssh_keys import Keys, make_keys
+from tests.plan.ssh_keys import Keys
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
 APPROVALS = "approvals: {signers: signers.txt, rules: [{need: 2}]}\n"
-CAMPAIGN = """\
-version: 1
-campaign: sale
-mailings:
-  - name: vip
-    recipients: ["375291234567", "375291234568", "375291234569"]
-    text: Hello
-"""
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    return make_keys(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture
 def sale(shop: Shop, keys: Keys) -> Shop:
     shutil.copy(keys.signers, shop.root / "signers.txt")
     shop.write("smsby.yaml", PROJECT + APPROVALS)
-    shop.write("sale.yaml", CAMPAIGN)
+    shop.write("sale.yaml", THREE)
     return shop
 
 
@@ -88,7 +76,7 @@ def test_signed_plan_is_stale_after_a_change(sale: Shop, keys: Keys) -> None:
     """A signature is for what was reviewed, not for the mailing as it is now."""
     sale.run("plan", "--out", "plan.json")
     _approve(sale, keys, "anna", "boris")
-    sale.write("sale.yaml", CAMPAIGN.replace("Hello", "Goodbye"))
+    sale.write("sale.yaml", THREE.replace("Hello", "Goodbye"))
     assert sale.run("apply", "plan.json").code == 5
     assert sale.run("apply", "--auto-approve").code == 4
     assert not sale.inbox()
@@ -104,7 +92,7 @@ def test_due_mailing_is_verified_again(sale: Shop, keys: Keys) -> None:
     """A signer who was removed while it waited no longer counts at the hand-over."""
     time = (datetime.now(UTC) + timedelta(days=2)).replace(microsecond=0, second=0)  # noqa: TID251
     sale.write(
-        "sale.yaml", CAMPAIGN.replace("mailings:", f"schedule_time: {time:%Y-%m-%dT%H:%M:%S}Z\nmailings:")
+        "sale.yaml", THREE.replace("mailings:", f"schedule_time: {time:%Y-%m-%dT%H:%M:%S}Z\nmailings:")
     )
     sale.write("smsby.yaml", PROJECT + APPROVALS + "release: {before: 12h, at_latest: 20m}\n")
     sale.run("plan", "--out", "plan.json")
@@ -187,7 +175,7 @@ def test_waves_count_as_they_were_approved(sale: Shop, keys: Keys) -> None:
 def test_deleted_approval_blocks_the_next_wave(sale: Shop, keys: Keys) -> None:
     """Between two waves: the plan shows what `apply --due` does."""
     waves = "waves: [{people: 2, after: 45m, delivered: 0}, rest]"
-    sale.write("sale.yaml", CAMPAIGN.replace("mailings:", f"{waves}\nmailings:"))
+    sale.write("sale.yaml", THREE.replace("mailings:", f"{waves}\nmailings:"))
     sale.run("plan", "--out", "plan.json")
     _approve(sale, keys, "anna", "boris")
     assert sale.run("apply", "plan.json").code == 0
@@ -199,7 +187,7 @@ def test_deleted_approval_blocks_the_next_wave(sale: Shop, keys: Keys) -> None:
     assert (planned.code, action["reason_code"]) == (4, "approval")
     assert sale.run("apply", "--due", env=later).code == 4
     shutil.move(sale.root / "moved", sale.root / "approvals")
-    sale.write("more.yaml", CAMPAIGN.replace("campaign: sale", "campaign: more"))  # that one needs signatures
+    sale.write("more.yaml", THREE.replace("campaign: sale", "campaign: more"))  # that one needs signatures
     actions = sale.run("plan", "--format", "json", env=later).json["actions"]
     assert {one["address"]: one["action"] for one in actions} == {"sale/vip": "due", "more/vip": "blocked"}
     assert sale.run("apply", "--due", env=later).code == 0
@@ -209,7 +197,7 @@ def test_deleted_approval_blocks_the_next_wave(sale: Shop, keys: Keys) -> None:
 def test_renamed_mailing_is_signed_again_for_its_next_wave(sale: Shop, keys: Keys) -> None:
     """A signature is for an address; a new plan of what waits can be signed."""
     waves = "waves: [{people: 2, after: 45m, delivered: 0}, rest]"
-    sale.write("sale.yaml", CAMPAIGN.replace("mailings:", f"{waves}\nmailings:"))
+    sale.write("sale.yaml", THREE.replace("mailings:", f"{waves}\nmailings:"))
     sale.run("plan", "--out", "plan.json")
     _approve(sale, keys, "anna", "boris")
     assert sale.run("apply", "plan.json").code == 0

@@ -9,27 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from smsby_deploy.lock.serialization import read_lock, write_lock
+from tests.e2e.campaigns import FROM_A_FILE, TO_A_LIST
 from tests.e2e.conftest import Shop
-
-CAMPAIGN = """\
-version: 1
-campaign: sale
-mailings:
-  - name: vip
-    recipients: {file: lists/vip.csv}
-    text: "{{ name }}, hello"
-"""
-
-
-LIST = """\
-version: 1
-campaign: news
-alphaname: MyShop
-mailings:
-  - name: letter
-    list: Newsletter
-    text: New collection
-"""
 
 
 def _bytes(shop: Shop, name: str, content: bytes) -> None:
@@ -42,7 +23,7 @@ def test_excel_list_is_sent_as_it_reads(shop: Shop) -> None:
     """cp1251, semicolons, CRLF, blank lines and a header in capitals; validate -v reports how it was read."""
     text = "PHONE;Name;\r\n+375 (29) 111-11-11;Анна;\r\n8 033 222-22-22;Борис;\r\n;;\r\n\r\n"
     _bytes(shop, "lists/vip.csv", text.encode("cp1251"))
-    shop.write("sale.yaml", CAMPAIGN)
+    shop.write("sale.yaml", FROM_A_FILE)
     shown = shop.run("validate", "-v")
     assert shown.code == 0, shown.out
     assert "lists/vip.csv: read as csv, cp1251, delimiter ';'" in shown.err
@@ -57,7 +38,7 @@ def test_only_the_first_twenty_bad_rows_are_shown(shop: Shop) -> None:
     """The others are counted, and JSON has all; with `drop` they appear in the audience counts."""
     rows = "".join(f"{number},x\n" for number in range(30))
     shop.write("lists/vip.csv", f"phone,name\n{rows}375291111111,Anna\n80291111111,Olga\n")
-    shop.write("sale.yaml", CAMPAIGN)
+    shop.write("sale.yaml", FROM_A_FILE)
     shown = shop.run("validate")
     assert shown.code == 3
     assert shown.out.count("error PHONE") == 21
@@ -70,7 +51,7 @@ def test_only_the_first_twenty_bad_rows_are_shown(shop: Shop) -> None:
     )
     problems = shop.run("validate", "--format", "json").json["problems"]
     assert [p["line"] for p in problems if p["code"] == "PHONE"] == list(range(2, 32))
-    shop.write("sale.yaml", CAMPAIGN + "    on_invalid: drop\n")
+    shop.write("sale.yaml", FROM_A_FILE + "    on_invalid: drop\n")
     planned = shop.run("plan")
     assert planned.code == 0
     assert "32 rows, 30 invalid, 1 duplicate → 1 recipient" in planned.out
@@ -86,9 +67,10 @@ def test_late_opt_out_is_honored_and_reported(shop: Shop) -> None:
     shop.write("smsby.yaml", settings)
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n375332222222,Boris\n")
     held_back = (
-        CAMPAIGN[CAMPAIGN.index("  - name") :].replace("vip", "all", 1) + "    expect_recipients: {min: 9}\n"
+        FROM_A_FILE[FROM_A_FILE.index("  - name") :].replace("vip", "all", 1)
+        + "    expect_recipients: {min: 9}\n"
     )
-    shop.write("sale.yaml", CAMPAIGN + held_back)
+    shop.write("sale.yaml", FROM_A_FILE + held_back)
     assert shop.run("plan", "--out", "plan.json").code == 4
     shop.write("lists/out.txt", "8 (033) 222-22-22\n")
     applied = shop.run("apply", "plan.json", "--auto-approve")
@@ -116,7 +98,8 @@ def test_chunk_of_late_opt_outs_is_done_without_a_request(shop: Shop, text: str,
     shop.write("out.txt", "")
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.txt]\n")
     shop.write(
-        "sale.yaml", CAMPAIGN[: CAMPAIGN.index("    recip")] + f"    recipients: {everyone}\n    {text}\n"
+        "sale.yaml",
+        FROM_A_FILE[: FROM_A_FILE.index("    recip")] + f"    recipients: {everyone}\n    {text}\n",
     )
     assert shop.run("plan", "--out", "plan.json").code == 0
     shop.write("out.txt", "\n".join(out))
@@ -141,7 +124,7 @@ def test_guardrail_refuses_with_key_figure_and_limit(shop: Shop) -> None:
     """plan and apply exit with 4 and nothing is sent; with a raised limit the mailing is sent."""
     base = (shop.root / "smsby.yaml").read_text()
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n375332222222,Boris\n")
-    shop.write("sale.yaml", CAMPAIGN)
+    shop.write("sale.yaml", FROM_A_FILE)
     for rail, sentence in (
         (
             "budget: 0.05",
@@ -162,7 +145,7 @@ def test_guardrail_refuses_with_key_figure_and_limit(shop: Shop) -> None:
     shop.write("smsby.yaml", f"{base}guardrails: {{budget: 0.06}}\n")
     assert shop.run("apply", "--auto-approve").code == 0
     assert len(shop.inbox()) == 2
-    shop.write("sale.yaml", CAMPAIGN + "    revision: 2\n")
+    shop.write("sale.yaml", FROM_A_FILE + "    revision: 2\n")
     again = shop.run("plan", "--format", "json")
     assert again.code == 4
     assert "0.052 planned and 0.052 spent" in again.json["actions"][0]["reason"]
@@ -173,7 +156,7 @@ def test_suppression_files_are_inputs_that_may_change(shop: Shop) -> None:
     shop.write("out.csv", "phone\n")
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [./out.csv]\n")
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
-    shop.write("sale.yaml", CAMPAIGN)
+    shop.write("sale.yaml", FROM_A_FILE)
     planned = shop.run("plan", "--out", "plan.json", "--format", "json")
     assert set(planned.json["inputs"]) == {"smsby.yaml", "sale.yaml", "lists/vip.csv", "out.csv"}
     shop.write("out.csv", "phone\n375290000000\n")
@@ -186,7 +169,7 @@ def test_late_mailing_is_sent_at_once(shop: Shop) -> None:
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
     now = datetime.now(ZoneInfo("Europe/Minsk"))  # noqa: TID251  # the command's own process has the real clock
     late = now - timedelta(minutes=10)
-    shop.write("sale.yaml", CAMPAIGN + f"    schedule_time: {late:%Y-%m-%dT%H:%M:%S}\n    max_late: 30m\n")
+    shop.write("sale.yaml", FROM_A_FILE + f"    schedule_time: {late:%Y-%m-%dT%H:%M:%S}\n    max_late: 30m\n")
     planned = shop.run("plan", "--format", "json")
     assert [problem["code"] for problem in planned.json["problems"]] == ["LATE"]
     assert shop.run("apply", "--auto-approve").code == 0
@@ -199,7 +182,7 @@ def test_late_mailing_is_sent_at_once(shop: Shop) -> None:
 def test_list_guardrails_apply_before_the_confirmation(shop: Shop) -> None:
     """expect_recipients and budget stop a draft before it is confirmed: exit code 4, nothing is sent."""
     base = (shop.root / "smsby.yaml").read_text()
-    shop.write("news.yaml", LIST)
+    shop.write("news.yaml", TO_A_LIST)
     for rail, key in (
         ("expect_recipients: {max: 1}", "expect_recipients: "),
         ("budget: 0.01", "budget: 0.65 planned"),
@@ -220,9 +203,9 @@ def test_budget_starts_again_with_the_month(shop: Shop) -> None:
     settings = (shop.root / "smsby.yaml").read_text() + "guardrails: {budget: 0.05}\n"
     shop.write("smsby.yaml", settings)
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
-    shop.write("sale.yaml", CAMPAIGN)
+    shop.write("sale.yaml", FROM_A_FILE)
     assert shop.run("apply", "--auto-approve").code == 0
-    shop.write("sale.yaml", CAMPAIGN.replace("campaign: sale", "campaign: sale\nrevision: 2"))
+    shop.write("sale.yaml", FROM_A_FILE.replace("campaign: sale", "campaign: sale\nrevision: 2"))
     refused = shop.run("apply", "--auto-approve")
     assert refused.code == 4
     assert "0.026 planned and 0.026 spent this month make 0.052, the limit is 0.05" in refused.out
@@ -251,7 +234,7 @@ def test_price_in_another_currency_refuses(shop: Shop) -> None:
     """Ten BYN and ten USD are not comparable: nothing is sent, and the key to correct is named."""
     shop.settings(currency="USD")
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
-    shop.write("sale.yaml", CAMPAIGN)
+    shop.write("sale.yaml", FROM_A_FILE)
     refused = shop.run("apply", "--auto-approve")
     assert (refused.code, shop.inbox()) == (4, {})
     assert "balance: cannot compare: this apply costs 0.026 BYN, the account has 1000.00 USD" in refused.err
@@ -263,7 +246,7 @@ def test_invalid_word_rule_is_an_error_in_the_files(shop: Shop) -> None:
     settings = (shop.root / "smsby.yaml").read_text() + "guardrails: {forbidden_words: ['(']}\n"
     shop.write("smsby.yaml", settings)
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
-    shop.write("sale.yaml", CAMPAIGN)
+    shop.write("sale.yaml", FROM_A_FILE)
     for command in (["plan"], ["apply", "--auto-approve"]):
         found = shop.run(*command)
         assert found.code == 3
@@ -276,7 +259,7 @@ def test_invalid_word_rule_is_an_error_in_the_files(shop: Shop) -> None:
 def test_unreadable_opt_out_sends_nothing(shop: Shop, transport: str) -> None:
     """Also if it comes after the review: exit code 3 with the line, whatever the transport."""
     shop.write("lists/vip.csv", "phone\n375291111111\n375292222222\n")
-    shop.write("sale.yaml", CAMPAIGN.replace("{{ name }}, hello", "hello") + transport)
+    shop.write("sale.yaml", FROM_A_FILE.replace("{{ name }}, hello", "hello") + transport)
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.csv]\n")
     shop.write("out.csv", "phone\n375292222222\n")
     assert shop.run("plan", "--out", "plan.json").code == 0
@@ -297,7 +280,7 @@ def test_unreadable_opt_out_sends_nothing(shop: Shop, transport: str) -> None:
 def test_opt_outs_without_a_header_are_honored(shop: Shop) -> None:
     """A plain column of phones in a .csv suppresses every one of them, the first included."""
     shop.write("lists/vip.csv", "phone\n375291111111\n375292222222\n375293333333\n")
-    shop.write("sale.yaml", CAMPAIGN.replace("{{ name }}, hello", "hello"))
+    shop.write("sale.yaml", FROM_A_FILE.replace("{{ name }}, hello", "hello"))
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.csv]\n")
     shop.write("out.csv", "+375 (29) 111-11-11\n375292222222\n")
     ran = shop.run("apply", "--auto-approve")

@@ -7,16 +7,9 @@ import json
 import pytest
 import requests
 
+from tests.e2e.campaigns import THREE
 from tests.e2e.conftest import PROJECT, Shop
 
-CAMPAIGN = """\
-version: 1
-campaign: sale
-mailings:
-  - name: vip
-    recipients: ["375291234567", "375291234568", "375291234569"]
-    text: Hello
-"""
 STAGING = """\
 environments:
   staging: {token_env: SMSBY_STAGING_TOKEN, lock: .smsby/staging.lock.json, guardrails: {max_recipients: 2}}
@@ -27,7 +20,7 @@ WITHOUT_TOKEN = {"SMSBY_TOKEN": ""}
 @pytest.fixture
 def sale(shop: Shop) -> Shop:
     shop.write("smsby.yaml", PROJECT + STAGING)
-    shop.write("sale.yaml", CAMPAIGN)
+    shop.write("sale.yaml", THREE)
     return shop
 
 
@@ -145,7 +138,7 @@ def test_environment_that_is_not_valid_is_reported(sale: Shop) -> None:
     assert "smsby.yaml:7:24: error" in done.out
 
 
-def _rehearse(sale: Shop, text: str, *arguments: str, campaign: str = CAMPAIGN) -> None:
+def _rehearse(sale: Shop, text: str, *arguments: str, campaign: str = THREE) -> None:
     sale.write("sale.yaml", campaign.replace("Hello", text))
     assert "+ create" in sale.run("--env", "sandbox", "plan").out
     done = sale.run("--env", "sandbox", "apply", *(arguments or ("--auto-approve",)))
@@ -158,12 +151,12 @@ def test_changed_mailing_is_rehearsed_again(sale: Shop, via: str) -> None:
     for text in ("Hello", f"Hi\n    via: {via}", f"Bye\n    via: {via}"):
         _rehearse(sale, text)
         assert "= noop" in sale.run("--env", "sandbox", "plan").out
-    sale.write("sale.yaml", CAMPAIGN.replace("Hello", "Last"))
+    sale.write("sale.yaml", THREE.replace("Hello", "Last"))
     assert sale.run("--env", "sandbox", "plan", "--out", "plan.json").code == 0
     assert sale.run("--env", "sandbox", "apply", "plan.json").code == 0
     assert {len(messages) for messages in sale.inbox().values()} == {4}
     sale.run("apply", "--auto-approve")
-    sale.write("sale.yaml", CAMPAIGN)
+    sale.write("sale.yaml", THREE)
     assert "! blocked" in sale.run("plan").out  # in production a sent mailing stays sent
 
 
@@ -172,7 +165,7 @@ def test_every_difference_is_rehearsed_again(sale: Shop) -> None:
     _rehearse(sale, "Hello\n    revision: 3")
     _rehearse(sale, "Hello")
     _rehearse(sale, 'Hello\n  - name: other\n    recipients: ["375291234560"]\n    text: Other')
-    other = CAMPAIGN.replace("375291234569", "375291234561")
+    other = THREE.replace("375291234569", "375291234561")
     _rehearse(sale, "Hello", campaign=other)
     _rehearse(sale, "Hello", campaign=other.replace(', "375291234561"', ""))
     _rehearse(sale, "Hello")
@@ -240,7 +233,7 @@ def test_mailing_must_be_rehearsed_first(sale: Shop) -> None:
     _rehearse(sale, "Hello")
     assert sale.run("apply", "plan.json").code == 0
     assert {len(messages) for messages in sale.inbox().values()} == {2}
-    sale.write("sale.yaml", CAMPAIGN.replace("Hello", "Changed\n    revision: 2"))
+    sale.write("sale.yaml", THREE.replace("Hello", "Changed\n    revision: 2"))
     changed = sale.run("plan", "--format", "json").json["actions"][0]
     assert (changed["action"], changed["reason_code"]) == ("blocked", "approval")
 
@@ -272,7 +265,7 @@ def test_only_test_phones_are_sent_to(sale: Shop, via: str) -> None:
     )
     sale.write(
         "sale.yaml",
-        CAMPAIGN.replace("Hello", more).replace('"375291234567", ', '"375291234567", "375291234567", '),
+        THREE.replace("Hello", more).replace('"375291234567", ', '"375291234567", "375291234567", '),
     )
     plan = sale.run("-e", "staging", "plan", "--format", "json", "--out", "plan.json")
     assert plan.code == 0, plan.err
@@ -282,7 +275,7 @@ def test_only_test_phones_are_sent_to(sale: Shop, via: str) -> None:
     assert sale.run("-e", "staging", "apply", "plan.json").code == 0
     if "upload" not in via:
         assert {phone: len(messages) for phone, messages in sale.inbox().items()} == {"375291234567": 1}
-        sale.write("sale.yaml", CAMPAIGN.replace("Hello", more.replace("Hello", "Changed")))
+        sale.write("sale.yaml", THREE.replace("Hello", more.replace("Hello", "Changed")))
         assert sale.run("-e", "staging", "apply", "--auto-approve").code == 0
         assert {phone: len(messages) for phone, messages in sale.inbox().items()} == {"375291234567": 2}
 

@@ -10,15 +10,20 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Shop
-from tests.e2e.trial import PHONES, Case, apply, finish, received, start
+from tests.e2e.trial import (
+    PHONES,
+    Case,
+    adopt_after_losing_the_lock,
+    apply,
+    finish,
+    lose_lock,
+    planned_action,
+    received,
+    start,
+)
 
 THREE = Case("bulk", 3, plan_file=False)
 LIST = Case("list", 1, plan_file=False)
-
-
-def _lose(shop: Shop) -> None:
-    for path in shop.root.glob("smsby.lock.json*"):
-        path.unlink()
 
 
 def _edit(shop: Shop, old: str, new: str, name: str = "sale.yaml") -> None:
@@ -35,22 +40,10 @@ def _send_two_of_three(shop: Shop) -> None:
     assert sum(received(shop, "shop").values()) == 4
 
 
-def _action(shop: Shop) -> tuple[str, str]:
-    (action,) = shop.run("plan", "--format", "json").json["actions"]
-    return action["action"], action["reason"]
-
-
 @pytest.mark.parametrize("case", [THREE, LIST], ids=str)
 def test_listed_mailing_is_adopted_without_a_lock(shop: Shop, case: Case) -> None:
     """If everything was sent and the lock is lost, the next apply records the mailing and sends nothing."""
-    start(shop, case, "shop")
-    assert apply(shop, case, {}).code == 0
-    _lose(shop)
-    assert _action(shop)[0] == "adopt"
-    adopted = shop.run("apply", "--auto-approve", "--format", "json")
-    assert (adopted.code, adopted.json["summary"]["adopted"]) == (0, 1)
-    assert _action(shop)[0] == "noop"
-    assert set(received(shop, "shop").values()) == {1}
+    adopt_after_losing_the_lock(shop, case)
     assert all(chunk["message_id"] for e in shop.lock()["mailings"].values() for chunk in e["chunks"])
 
 
@@ -58,7 +51,7 @@ def test_question_before_an_adoption_says_nothing_is_sent(shop: Shop) -> None:
     """Where an apply only records mailings, its question does not warn of sending."""
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {}).code == 0
-    _lose(shop)
+    lose_lock(shop)
     adopted = shop.run("apply", stdin="yes\n")
     assert adopted.code == 0
     assert "Nothing is sent." in adopted.err
@@ -69,8 +62,8 @@ def test_question_before_an_adoption_says_nothing_is_sent(shop: Shop) -> None:
 def test_unlisted_chunk_is_unknown_without_a_lock(shop: Shop, word: str) -> None:
     """Two of three chunks are listed and count as accepted; the third waits for the user's decision."""
     _send_two_of_three(shop)
-    _lose(shop)
-    action, reason = _action(shop)
+    lose_lock(shop)
+    action, reason = planned_action(shop)
     assert (action, reason.split(":")[0]) == ("blocked", "unknown")
     assert shop.run("plan").code == 4
     assert apply(shop, THREE, {}).code == 6
@@ -100,9 +93,9 @@ def test_other_fingerprint_is_a_collision(shop: Shop) -> None:
     """If the lock is lost and the text changed, the listed mailing is ours but not the one in the files."""
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {}).code == 0
-    _lose(shop)
+    lose_lock(shop)
     _edit(shop, "Closed", "Closed today")
-    action, reason = _action(shop)
+    action, reason = planned_action(shop)
     assert (action, reason.split(":")[0]) == ("blocked", "collision")
     assert apply(shop, THREE, {}).code == 4
     assert sum(received(shop, "shop").values()) == 5
@@ -130,7 +123,7 @@ def test_older_lock_records_what_is_listed(shop: Shop) -> None:
     older = (shop.root / "smsby.lock.json").read_bytes()
     assert apply(shop, THREE, {}).code == 0
     (shop.root / "smsby.lock.json").write_bytes(older)
-    assert _action(shop)[0] == "adopt"
+    assert planned_action(shop)[0] == "adopt"
     assert apply(shop, THREE, {}).code == 0
     assert set(received(shop, "shop").values()) == {1}
 
@@ -144,7 +137,7 @@ def test_older_lock_makes_unlisted_chunks_unknown(shop: Shop) -> None:
     shop.fault(method="sendBulkSms", nth=2, mode="lag", when="after", seconds=600)
     assert apply(shop, THREE, {}).code == 0
     (shop.root / "smsby.lock.json").write_bytes(older)
-    assert _action(shop)[1].startswith("unknown")
+    assert planned_action(shop)[1].startswith("unknown")
     assert apply(shop, THREE, {}).code == 6
     assert set(received(shop, "shop").values()) == {1}
     assert shop.run("lock", "resolve", "sale/staff", "--sent").code == 0
@@ -159,7 +152,7 @@ def test_premature_not_sent_sends_nothing_twice(shop: Shop) -> None:
     shop.fault(method="sendBulkSms", nth=2, mode="lag", when="after", seconds=1)
     assert apply(shop, THREE, {}).code == 6
     assert shop.run("lock", "resolve", "sale/staff", "--not-sent").code == 0
-    shop.wait_until(lambda: "2 of 3" in _action(shop)[1])
+    shop.wait_until(lambda: "2 of 3" in planned_action(shop)[1])
     assert apply(shop, THREE, {}).code == 0
     assert set(received(shop, "shop").values()) == {1}
     assert sum(received(shop, "shop").values()) == 5
@@ -169,7 +162,7 @@ def test_request_of_another_checkout_stops_the_mailing(shop: Shop) -> None:
     """A chunk that is listed only directly before our request stops the mailing."""
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {"SMSBY_FAULT": "kill:13"}).code == -signal.SIGKILL
-    _lose(shop)
+    lose_lock(shop)
     # The first answer is stale, as if the plan had been made before; the second lists the chunk.
     shop.fault(method="getSMSMessages", mode="error", status=406, nth=1, when="before", text="")
     done = apply(shop, THREE, {})
@@ -189,7 +182,7 @@ def test_spoilt_list_makes_no_mailing_new(shop: Shop, answer: dict[str, Any]) ->
     """After a lost lock, an answer that is not "no mailings" in a documented form stops plan and apply: nothing is sent."""
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {}).code == 0
-    _lose(shop)
+    lose_lock(shop)
     shop.fault(method="getSMSMessages", nth=1, times=99, when="before", **answer)
     assert shop.run("plan").code == 7
     assert apply(shop, THREE, {}).code == 7
@@ -207,7 +200,7 @@ def test_renamed_mailing_is_moved_and_not_sent(shop: Shop) -> None:
     assert "lock move sale/staff sale/team" in actions["sale/team"]["reason"]
     assert apply(shop, THREE, {}).code == 4
     assert shop.run("lock", "move", "sale/staff", "sale/team").code == 0
-    assert _action(shop)[0] == "noop"
+    assert planned_action(shop)[0] == "noop"
     assert sum(received(shop, "shop").values()) == 5
 
 
@@ -222,7 +215,7 @@ def test_renamed_and_reordered_mailing_is_a_collision(shop: Shop) -> None:
     )
     assert apply(shop, THREE, {}).code == 0
     shop.write("vip.csv", "phone,name,discount\n8 029 123-45-68,Boris,15\n+375291234567,Anna,10\n")
-    assert _action(shop)[0] == "noop"
+    assert planned_action(shop)[0] == "noop"
     planned = shop.run("plan", "--format", "json")
     assert not planned.json["problems"]
     _edit(shop, "campaign: sale", "campaign: autumn")
@@ -233,7 +226,7 @@ def test_renamed_and_reordered_mailing_is_a_collision(shop: Shop) -> None:
     assert apply(shop, THREE, {}).code == 4
     assert sum(received(shop, "shop").values()) == 2
     assert shop.run("lock", "move", "sale/m1", "autumn/m1").code == 0
-    assert _action(shop)[0] == "noop"
+    assert planned_action(shop)[0] == "noop"
 
 
 @pytest.mark.parametrize("case", [THREE, LIST], ids=str)
@@ -246,28 +239,28 @@ def test_renamed_mailing_without_a_lock_is_a_collision(shop: Shop, case: Case) -
     new = old.replace("sale/", "autumn/")
     _edit(shop, "campaign: sale", "campaign: autumn")
     assert shop.run("lock", "move", old, new).code == 0
-    assert _action(shop)[0] == "noop"
-    _lose(shop)
-    action, reason = _action(shop)
+    assert planned_action(shop)[0] == "noop"
+    lose_lock(shop)
+    action, reason = planned_action(shop)
     assert (action, f"lock move {old} {new}" in reason) == ("blocked", True)
     assert shop.run("apply", "--auto-approve").code == 4
     assert received(shop, "shop") == sent
     _edit(shop, "campaign: autumn", "campaign: sale")
     assert shop.run("apply", "--auto-approve").code == 0
     _edit(shop, "campaign: sale", "campaign: autumn\nrevision: 2")
-    _lose(shop)
-    assert _action(shop)[0] == "create"
+    lose_lock(shop)
+    assert planned_action(shop)[0] == "create"
     _edit(shop, "\nrevision: 2", "")
-    assert _action(shop)[0] == "blocked"
+    assert planned_action(shop)[0] == "blocked"
     assert received(shop, "shop") == sent
 
 
 def test_renamed_mailing_of_which_a_chunk_is_listed(shop: Shop) -> None:
     """Also if it was sent in part."""
     _send_two_of_three(shop)
-    _lose(shop)
+    lose_lock(shop)
     _edit(shop, "campaign: sale", "campaign: autumn")
-    assert _action(shop)[0] == "blocked"
+    assert planned_action(shop)[0] == "blocked"
     assert shop.run("apply", "--auto-approve").code == 4
     assert sum(received(shop, "shop").values()) == 4
 
@@ -310,9 +303,9 @@ def test_truncated_remote_name_is_a_collision(shop: Shop) -> None:
     start(shop, THREE, "shop")
     shop.settings(name_limit=20)
     assert apply(shop, THREE, {}).code == 0
-    assert _action(shop)[0] == "noop"
-    _lose(shop)
-    assert _action(shop)[1].startswith("collision")
+    assert planned_action(shop)[0] == "noop"
+    lose_lock(shop)
+    assert planned_action(shop)[1].startswith("collision")
     assert apply(shop, THREE, {}).code == 4
     assert sum(received(shop, "shop").values()) == 5
 
@@ -334,7 +327,7 @@ def test_change_after_a_partial_send_blocks(shop: Shop, name: str, old: str, new
     shop.fault(method="sendBulkSms", nth=2, mode="error", when="before")
     assert apply(shop, THREE, {}).code == 6
     _edit(shop, old, new, name)
-    assert _action(shop)[1].startswith("changed")
+    assert planned_action(shop)[1].startswith("changed")
     assert apply(shop, THREE, {}).code == 4
     assert sum(received(shop, "shop").values()) == 2
     _edit(shop, new, old, name)
@@ -365,7 +358,7 @@ mailings:
     shop.write("sale.yaml", campaign)
     shop.write("buyers.csv", "phone\n375291234567\n375297654321\n")
     assert shop.run("apply", "--auto-approve").code == 0
-    _lose(shop)
+    lose_lock(shop)
     moved = campaign.replace("Winter sale", "Spring sale")
     shop.write(
         "sale.yaml", f"{moved}  - {{name: gold, recipients: {{file: buyers.csv}}, text: Winter sale}}\n"
@@ -384,7 +377,7 @@ def test_copied_mailing_without_a_lock_is_no_rename(shop: Shop) -> None:
     )
     shop.write("sale.yaml", campaign)
     assert shop.run("apply", "--auto-approve").code == 0
-    _lose(shop)
+    lose_lock(shop)
     shop.write("sale.yaml", f"{campaign}  - {{name: copy, recipients: ['375291234567'], text: Hi}}\n")
     plan = shop.run("plan", "--format", "json").json
     assert [one["action"] for one in plan["actions"]] == ["adopt", "create"]

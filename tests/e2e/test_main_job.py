@@ -6,6 +6,7 @@ import json
 
 import requests
 
+from tests.e2e.campaigns import TO_A_LIST
 from tests.e2e.conftest import Shop
 
 CAMPAIGN = """\
@@ -21,15 +22,6 @@ mailings:
     text: Shop is closed until noon
 """
 VIP = "phone,name,discount\n375291111111,Анна,10\n375292222222,Борис,15\n80293333333,Вера,20\n"
-LIST = """\
-version: 1
-campaign: news
-alphaname: MyShop
-mailings:
-  - name: letter
-    list: Newsletter
-    text: New collection
-"""
 
 
 def _write(shop: Shop) -> None:
@@ -120,7 +112,7 @@ def test_edited_plan_is_refused(shop: Shop) -> None:
 
 def test_list_is_drafted_and_confirmed(shop: Shop) -> None:
     """sendSmsList, confirm=0, confirm=1: one draft, confirmed, with the figures that sms.by reports."""
-    shop.write("news.yaml", LIST)
+    shop.write("news.yaml", TO_A_LIST)
     applied = shop.run("apply", "--auto-approve", "--format", "json")
     assert applied.code == 0, applied.err
     assert applied.json["mailings"][0]["recipients"] == 25

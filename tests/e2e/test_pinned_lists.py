@@ -7,19 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.campaigns import FROM_A_FILE
 from tests.e2e.conftest import Shop
 
 pyrage = pytest.importorskip("pyrage")
 
 _PROJECT = "version: 1\nproject: shop\nlists_dir_env: SHOP_LISTS\n"
-_CAMPAIGN = """\
-version: 1
-campaign: sale
-mailings:
-  - name: vip
-    recipients: {file: lists/vip.csv}
-    text: "{{ name }}, hello"
-"""
 
 
 def test_pinned_list_outside_of_the_project(shop: Shop, tmp_path: Path) -> None:
@@ -30,7 +23,7 @@ def test_pinned_list_outside_of_the_project(shop: Shop, tmp_path: Path) -> None:
     (store / "lists/vip.csv").write_text(old)
     env = {"SHOP_LISTS": str(store)}
     shop.write("smsby.yaml", _PROJECT)
-    shop.write("sale.yaml", _CAMPAIGN.replace("vip.csv}", f"vip.csv, sha256: '{'0' * 64}'}}"))
+    shop.write("sale.yaml", FROM_A_FILE.replace("vip.csv}", f"vip.csv, sha256: '{'0' * 64}'}}"))
     assert "error PIN sale/vip" in shop.run("plan", env=env).out
     assert shop.run("pin", env=env).code == 0
     assert "NOT_READ sale/vip: SHOP_LISTS is not set" in shop.run("validate").out
@@ -67,7 +60,7 @@ def test_encrypted_list_is_sent(shop: Shop) -> None:
     path = shop.root / "lists/vip.csv.age"
     path.parent.mkdir()
     path.write_bytes(pyrage.encrypt(b"phone,name\n375291111111,Anna\n", [identity.to_public()]))
-    shop.write("sale.yaml", _CAMPAIGN.replace("vip.csv", "vip.csv.age"))
+    shop.write("sale.yaml", FROM_A_FILE.replace("vip.csv", "vip.csv.age"))
     assert "NOT_READ" in shop.run("validate").out
     assert shop.run("apply", "--auto-approve").code == 3
     done = shop.run("-v", "apply", "--auto-approve", env={"SMSBY_AGE_IDENTITY": str(identity)})

@@ -12,23 +12,15 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.e2e.campaigns import STAFF
 from tests.e2e.conftest import Shop
 from tests.e2e.forked import program
-
-CAMPAIGN = """\
-version: 1
-campaign: sale
-mailings:
-  - name: staff
-    recipients: ["+375291234567", "+375297654321"]
-    text: Shop is closed until noon
-"""
 
 
 @pytest.mark.parametrize("form", ["sarif", "junit", "codeclimate", "github"])
 def test_invalid_files_are_reported_in_every_format(shop: Shop, form: str) -> None:
     """A bad phone exits with 3 and is in the document with its location, without the number."""
-    shop.write("sale.yaml", CAMPAIGN.replace("+375297654321", "+37529765432100"))
+    shop.write("sale.yaml", STAFF.replace("+375297654321", "+37529765432100"))
     shown = shop.run("validate", "--format", form)
     assert shown.code == 3
     assert "PHONE" in shown.out
@@ -43,7 +35,7 @@ def test_invalid_files_are_reported_in_every_format(shop: Shop, form: str) -> No
 def test_report_paths_start_at_the_working_directory(shop: Shop) -> None:
     """A project below the repository's root is annotated at the repository's paths."""
     shop.write("campaigns/smsby.yaml", "version: 1\nproject: shop\n")
-    shop.write("campaigns/sale.yaml", CAMPAIGN.replace("+375297654321", "12"))
+    shop.write("campaigns/sale.yaml", STAFF.replace("+375297654321", "12"))
     (shop.root / "smsby.yaml").unlink()
     assert "file=campaigns/sale.yaml,line=5" in shop.run("validate", "--format", "github").out
 
@@ -51,7 +43,7 @@ def test_report_paths_start_at_the_working_directory(shop: Shop) -> None:
 def test_blocked_mailing_is_a_finding(shop: Shop) -> None:
     """Exit code 4, and a failed case at the mailing's location."""
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "guardrails: {max_recipients: 1}\n")
-    shop.write("sale.yaml", CAMPAIGN)
+    shop.write("sale.yaml", STAFF)
     shown = shop.run("plan", "--format", "github")
     assert shown.code == 4
     assert "::error file=sale.yaml,line=4" in shown.out
@@ -60,9 +52,9 @@ def test_blocked_mailing_is_a_finding(shop: Shop) -> None:
 
 def test_plan_is_compared_with_a_saved_one(shop: Shop) -> None:
     """Recipients, parts and cost are compared; a plan has no text, so a changed text is only mentioned."""
-    shop.write("sale.yaml", CAMPAIGN)
+    shop.write("sale.yaml", STAFF)
     assert shop.run("plan", "--offline", "--out", "base.json").code == 0
-    shop.write("sale.yaml", CAMPAIGN.replace("noon", "two").replace(', "+375297654321"', ""))
+    shop.write("sale.yaml", STAFF.replace("noon", "two").replace(', "+375297654321"', ""))
     shown = shop.run("plan", "--format", "markdown", "--compare", "base.json")
     assert "| -1 recipient, -1 part, -0.026 BYN, text |" in shown.out
     assert shop.run("plan", "--format", "markdown", "--compare", "nothing.json").code == 64
@@ -70,11 +62,11 @@ def test_plan_is_compared_with_a_saved_one(shop: Shop) -> None:
 
 def test_base_folder_shows_added_and_removed_recipients(shop: Shop) -> None:
     """An equal count can be other recipients; opt-outs count as removed; mailings of the base alone are named."""
-    shop.write("sale.yaml", CAMPAIGN + "  - name: old\n    recipients: ['375291234567']\n    text: Bye\n")
+    shop.write("sale.yaml", STAFF + "  - name: old\n    recipients: ['375291234567']\n    text: Bye\n")
     base = shop.root.parent / "base"
     shutil.copytree(shop.root, base)
     others = "+375291234567, '8 029 111-11-11', '375447777777', '375257777777'"
-    shop.write("sale.yaml", CAMPAIGN.replace('"+375291234567", "+375297654321"', others))
+    shop.write("sale.yaml", STAFF.replace('"+375291234567", "+375297654321"', others))
     shop.write("out.csv", "phone\n375257777777\n375291234567\n")
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.csv]\n")
     shown = shop.run("plan", "--format", "markdown", "--compare", str(base))
@@ -87,7 +79,7 @@ def test_base_folder_shows_added_and_removed_recipients(shop: Shop) -> None:
 
 def test_status_is_the_same_in_every_format(shop: Shop) -> None:
     """csv lists undelivered recipients, with full numbers only on request."""
-    shop.write("sale.yaml", CAMPAIGN)
+    shop.write("sale.yaml", STAFF)
     assert shop.run("apply", "--auto-approve").code == 0
     assert shop.run("status", "--watch", "--campaign", "sale", "--since", "1d").code == 0
     assert "sale/staff" in shop.run("status", "--format", "html").out
@@ -105,7 +97,7 @@ def test_status_is_the_same_in_every_format(shop: Shop) -> None:
 
 def test_history_shows_earlier_applies(shop: Shop) -> None:
     """The plan's id and its recipients, without asking sms.by."""
-    shop.write("sale.yaml", CAMPAIGN)
+    shop.write("sale.yaml", STAFF)
     applied = shop.run("apply", "--auto-approve", "--format", "json").json
     shown = shop.run("status", "--history", "--format", "json", env={"SMSBY_TOKEN": ""}).json
     assert [(run["plan"], run["recipients"]) for run in shown["applies"]] == [(applied["plan"], 2)]
@@ -115,7 +107,7 @@ def test_history_shows_earlier_applies(shop: Shop) -> None:
 @pytest.mark.parametrize("encoding", ["ascii", "cp1251"])
 def test_console_without_a_character_does_not_fail(shop: Shop, encoding: str) -> None:
     """A Windows console without a check mark shows `?`, and the exit code is the plan's."""
-    shop.write("sale.yaml", CAMPAIGN.replace("Shop is", "Магазин –"))
+    shop.write("sale.yaml", STAFF.replace("Shop is", "Магазин –"))
     environ = {
         **os.environ,
         "SMSBY_API_URL": shop.url,

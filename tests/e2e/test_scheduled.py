@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.e2e.campaigns import SCHEDULED
 from tests.e2e.conftest import PROJECT, Shop
-
-_VIP = """\
-version: 1
-campaign: sale
-schedule_time: 2036-12-01T10:00:00
-revision: {revision}
-mailings:
-  - {{name: vip, recipients: ["375291234567", "375291234568"], text: {text}}}
-"""
 
 
 def _write(shop: Shop, text: str, revision: int = 1) -> None:
-    shop.write("sale.yaml", _VIP.format(text=text, revision=revision))
+    shop.write("sale.yaml", SCHEDULED.format(text=text, revision=revision))
 
 
 def _plan(shop: Shop, code: int) -> dict[str, Any]:
@@ -60,7 +52,9 @@ def test_changed_mailing_that_is_not_gone_says_how_to_delete_it(shop: Shop) -> N
 def test_overdue_mailing_fails_no_plan_of_others(shop: Shop) -> None:
     """One that was forgotten is a warning in every plan and apply, and an error only where nothing else is asked for."""
     _write(shop, "Hi")
-    shop.write("old.yaml", _VIP.format(text="Old", revision=1).replace("sale", "old").replace("2036", "2020"))
+    shop.write(
+        "old.yaml", SCHEDULED.format(text="Old", revision=1).replace("sale", "old").replace("2036", "2020")
+    )
     assert shop.run("plan", "--out", "plan.json").code == 0
     applied = shop.run("apply", "plan.json", "--auto-approve", "--format", "json")
     assert applied.code == 0, applied.err
@@ -77,7 +71,9 @@ def test_status_shows_every_revision_that_is_not_final(shop: Shop) -> None:
     """In every format, the first one beside the second as long as its deliveries are open."""
     shop.settings(delay=3600)
     for revision, text in ((1, "Hi"), (2, "Hello")):
-        shop.write("sale.yaml", _VIP.format(text=text, revision=revision).replace("schedule_time", "# time"))
+        shop.write(
+            "sale.yaml", SCHEDULED.format(text=text, revision=revision).replace("schedule_time", "# time")
+        )
         assert shop.run("apply", "--auto-approve").code == 0
     shown = shop.run("status", "--format", "json")
     assert shown.code == 0, shown.err
@@ -97,7 +93,7 @@ def test_opt_out_after_acceptance_is_a_warning_until_it_is_gone(shop: Shop) -> N
     """How many, until when and where they can be removed; the comment calls it no change of the mailing."""
     shop.write("smsby.yaml", f"{PROJECT}suppress: [out.csv]\n")
     shop.write("out.csv", "phone\n375291234568\n")
-    vip = _VIP.replace("375291234568", '375291234568", "375291234569')
+    vip = SCHEDULED.replace("375291234568", '375291234568", "375291234569')
     shop.write("sale.yaml", vip.format(text="Hi", revision=1))
     assert shop.run("apply", "--auto-approve").code == 0
     before = shop.run("plan", "--format", "json")

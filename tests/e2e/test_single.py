@@ -12,7 +12,18 @@ import requests
 
 from tests.e2e.broken_requests import CODES, FAULTS, Fault, break_request, means_its_own, places, settle
 from tests.e2e.conftest import Shop
-from tests.e2e.trial import PHONES, Case, apply, finish, received, start, unknown
+from tests.e2e.trial import (
+    PHONES,
+    Case,
+    adopt_after_losing_the_lock,
+    apply,
+    finish,
+    lose_lock,
+    planned_action,
+    received,
+    start,
+    unknown,
+)
 
 THREE = Case("single", 2, plan_file=False)  # three recipients; the second has a text of their own
 
@@ -30,11 +41,6 @@ def _call(shop: Shop, method: str, **params: Any) -> Any:
     return answer.json()
 
 
-def _lose(shop: Shop) -> None:
-    for path in shop.root.glob("smsby.lock.json*"):
-        path.unlink()
-
-
 def _recipients(*texts: str, text: str = "Closed shop", more: str = "") -> str:
     rows = ", ".join(
         f'"{phone}"' if own == "" else f'{{phone: "{phone}", text: {own}}}'
@@ -44,11 +50,6 @@ def _recipients(*texts: str, text: str = "Closed shop", more: str = "") -> str:
         "version: 1\ncampaign: sale\nalphaname: MyShop\nmailings:\n"
         f"  - {{name: staff, via: single, recipients: [{rows}], text: {text}{more}}}\n"
     )
-
-
-def _action(shop: Shop) -> tuple[str, str]:
-    (action,) = shop.run("plan", "--format", "json").json["actions"]
-    return action["action"], action["reason"]
 
 
 def test_single_makes_one_message_for_each_text(shop: Shop) -> None:
@@ -67,7 +68,7 @@ def test_single_makes_one_message_for_each_text(shop: Shop) -> None:
     assert "sms_id" not in text
     assert "Closed" not in text
     assert _phones(shop) == "aaaaa"
-    assert _action(shop)[0] == "noop"
+    assert planned_action(shop)[0] == "noop"
     (status,) = shop.run("status", "--format", "json").json["mailings"]
     assert status["recipients"] == 5
     assert status["delivered"] + status["undelivered"] + status["sent"] + status["pending"] == 5
@@ -94,7 +95,7 @@ def test_single_leaves_out_opt_outs(shop: Shop) -> None:
     assert sorted(shop.inbox()) == [PHONES[0], PHONES[2]]
     assert _phones(shop) == "asa"
     assert shop.lock()["mailings"]["sale/staff"]["chunks"][0]["recipients"] == 2
-    assert _action(shop)[0] == "noop"
+    assert planned_action(shop)[0] == "noop"
 
 
 # A lagging list does not matter here: lost requests are looked for among the deliveries.
@@ -302,14 +303,7 @@ def test_raised_single_revision_sends_once_more(shop: Shop) -> None:
 
 def test_lost_single_lock_is_adopted_from_deliveries(shop: Shop) -> None:
     """If every phone has a delivery, the mailing is adopted and nothing is sent."""
-    start(shop, THREE, "shop")
-    assert apply(shop, THREE, {}).code == 0
-    _lose(shop)
-    assert _action(shop)[0] == "adopt"
-    adopted = shop.run("apply", "--auto-approve", "--format", "json")
-    assert (adopted.code, adopted.json["summary"]["adopted"]) == (0, 1)
-    assert _action(shop)[0] == "noop"
-    assert set(received(shop, "shop").values()) == {1}
+    adopt_after_losing_the_lock(shop, THREE)
 
 
 @pytest.mark.parametrize("word", ["--sent", "--not-sent"])
@@ -319,8 +313,8 @@ def test_phone_without_delivery_is_unknown_after_lost_lock(shop: Shop, word: str
     start(shop, case, "shop")
     shop.fault(method="sendSMS", nth=3, mode="error", text="limit exceeded")
     assert apply(shop, case, {}).code == 6
-    _lose(shop)
-    action, reason = _action(shop)
+    lose_lock(shop)
+    action, reason = planned_action(shop)
     assert (action, reason.split(":")[0]) == ("blocked", "unknown")
     assert apply(shop, case, {}).code == 6
     assert _phones(shop) == "aauuu"
@@ -336,8 +330,8 @@ def test_unlisted_message_is_in_doubt_after_lost_lock(shop: Shop) -> None:
     shop.settings(list_messages="never")
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {}).code == 0
-    _lose(shop)
-    assert _action(shop)[0] == "create"
+    lose_lock(shop)
+    assert planned_action(shop)[0] == "create"
     done = apply(shop, THREE, {})
     assert done.code == 6, done.err
     assert set(received(shop, "shop").values()) == {1}
@@ -382,7 +376,7 @@ def test_single_send_from_another_checkout_stops(shop: Shop) -> None:
     second = [n for n, name in enumerate(names, 1) if name == "http.before:sendSMS"][1]
     start(shop, THREE, "again")
     assert apply(shop, THREE, {"SMSBY_FAULT": f"kill:{second}"}).code == -signal.SIGKILL
-    _lose(shop)
+    lose_lock(shop)
     assert apply(shop, THREE, {}).code == 6
     assert _phones(shop) == "auu"
     assert sum(received(shop, "again").values()) == 1
@@ -411,8 +405,8 @@ def test_changing_via_does_not_send_again(shop: Shop) -> None:
     shop.write("sale.yaml", _recipients("", "", "").replace("via: single, ", ""))
     assert shop.run("apply", "--auto-approve").code == 0
     shop.write("sale.yaml", _recipients("", "", ""))
-    assert _action(shop)[0] == "noop"
-    _lose(shop)
-    assert _action(shop)[0] == "blocked"
+    assert planned_action(shop)[0] == "noop"
+    lose_lock(shop)
+    assert planned_action(shop)[0] == "blocked"
     shop.run("apply", "--auto-approve")
     assert {len(messages) for messages in shop.inbox().values()} == {1}

@@ -7,24 +7,17 @@ import signal
 import pytest
 import requests
 
+from tests.e2e.campaigns import SCHEDULED
 from tests.e2e.conftest import Shop
 from tests.e2e.trial import PHONES, Case, received, start
 
-_VIP = """\
-version: 1
-campaign: sale
-schedule_time: 2036-12-01T10:00:00
-revision: {revision}
-mailings:
-  - {{name: vip, recipients: ["375291234567", "375291234568"], text: Hi}}
-"""
 _WITHDRAW = ("lock", "withdraw", "sale/vip", "--reason", "wrong price")
 
 
 @pytest.fixture
 def scheduled(shop: Shop) -> Shop:
     """A shop with one mailing that sms.by has scheduled, longer than reconcile_seconds ago."""
-    shop.write("sale.yaml", _VIP.format(revision=1))
+    shop.write("sale.yaml", SCHEDULED.format(text="Hi", revision=1))
     assert shop.run("apply", "--auto-approve").code == 0
     shop.wait_until(lambda: "moments ago" not in shop.run(*_WITHDRAW).err)
     return shop
@@ -71,7 +64,7 @@ def test_scheduled_mailing_is_withdrawn_once_it_is_deleted(scheduled: Shop) -> N
     assert shop.run("apply", "--auto-approve").code == 4
     assert not shop.inbox()
 
-    shop.write("sale.yaml", _VIP.format(revision=2))
+    shop.write("sale.yaml", SCHEDULED.format(text="Hi", revision=2))
     raised = shop.run("plan", "--format", "json")
     assert [(a["action"], a["reason"]) for a in raised.json["actions"]] == [("create", "revision 2")]
     assert not raised.json["problems"]
@@ -183,7 +176,7 @@ def test_unknown_outcome_is_never_taken_back(shop: Shop, command: str) -> None:
 @pytest.mark.parametrize("command", ["withdraw", "abandon"])
 def test_decision_survives_a_crash_at_any_point(shop: Shop, command: str) -> None:
     """A killed command has decided or not; afterwards the lock is readable, nothing is sent, and it can be repeated."""
-    shop.write("sale.yaml", _VIP.format(revision=1))
+    shop.write("sale.yaml", SCHEDULED.format(text="Hi", revision=1))
     if command == "withdraw":
         assert shop.run("apply", "--auto-approve").code == 0
     else:

@@ -149,3 +149,26 @@ def unknown(shop: Shop) -> list[str]:
         return []
     mailings: dict[str, Any] = shop.lock()["mailings"]
     return [address for address, entry in mailings.items() if entry["state"] == "unknown"]
+
+
+def lose_lock(shop: Shop) -> None:
+    for path in shop.root.glob("smsby.lock.json*"):
+        path.unlink()
+
+
+def planned_action(shop: Shop) -> tuple[str, str]:
+    """What is planned for the only mailing, and why."""
+    (action,) = shop.run("plan", "--format", "json").json["actions"]
+    return action["action"], action["reason"]
+
+
+def adopt_after_losing_the_lock(shop: Shop, case: Case) -> None:
+    """Send everything and lose the lock: the next apply records the mailing and sends nothing."""
+    start(shop, case, "shop")
+    assert apply(shop, case, {}).code == 0
+    lose_lock(shop)
+    assert planned_action(shop)[0] == "adopt"
+    adopted = shop.run("apply", "--auto-approve", "--format", "json")
+    assert (adopted.code, adopted.json["summary"]["adopted"]) == (0, 1)
+    assert planned_action(shop)[0] == "noop"
+    assert set(received(shop, "shop").values()) == {1}

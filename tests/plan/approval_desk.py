@@ -15,7 +15,7 @@ from smsby_deploy.plan.approvals import ApprovalCheck, Signatures, SignedMailing
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.sign_plan import sign_plan
 from tests.plan.examples import CAMPAIGN, NOON, plan_offline
-from tests.plan.ssh_keys import Keys, make_keys
+from tests.plan.ssh_keys import Keys
 
 RULE = "{need: 1}"
 _NOTHING = Lock("shop")
@@ -64,11 +64,6 @@ class Desk:
 def online(plan: Plan) -> Plan:
     """An offline plan cannot be applied, so it is not signed."""
     return replace(plan, account="a" * 12)
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    return make_keys(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 
 @dataclass(frozen=True)
 class Keys:
@@ -25,6 +27,11 @@ def make_keys(folder: Path) -> Keys:
     signers = folder / "signers.txt"
     signers.write_text("".join(signer_line(folder / name) for name in ("anna", "boris")), "utf-8")
     return Keys(folder, signers)
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    return make_keys(tmp_path_factory.mktemp("keys"))
 
 
 def signer_line(key: Path, options: str = 'namespaces="smsby-deploy"', name: str = "") -> str:

@@ -10,16 +10,11 @@ import pytest
 
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.plan.ssh_signatures import find_signer, sign
-from tests.plan.ssh_keys import Keys, make_keys, signer_line
+from tests.plan.ssh_keys import Keys, signer_line
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
 _NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 _TEXT = b'{"address":"sale/vip"}'
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    return make_keys(tmp_path_factory.mktemp("keys"))
 
 
 def test_find_signer_names_the_key(keys: Keys) -> None:

@@ -9,16 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.config.one_campaign import CAMPAIGN
 from tests.e2e.conftest import Result, Shop
 
-CAMPAIGN = """\
-version: 1
-campaign: sale
-mailings:
-  - name: vip
-    recipients: ["375291234567"]
-    text: Hello
-"""
 EVIL = "evil\x1b[2J\x9b31m\u202e\x00"
 COMMANDS = (
     ["plan"],

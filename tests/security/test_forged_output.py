@@ -9,16 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.config.one_campaign import CAMPAIGN
 from tests.e2e.conftest import Shop
 
-CAMPAIGN = """\
-version: 1
-campaign: sale
-mailings:
-  - name: vip
-    recipients: ["375291234567"]
-    text: Hello
-"""
 COMMAND = re.compile(r"^\s*::(?!(error|warning|notice) )|##\w*\[", re.MULTILINE)
 POWER = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 READS = (

@@ -10,18 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.config.one_campaign import CAMPAIGN
 from tests.e2e.conftest import Shop
 from tests.e2e.forked import program
 from tests.smsby.conftest import TOKEN, FakeServer, Reply
 
-CAMPAIGN = """\
-version: 1
-campaign: sale
-mailings:
-  - name: vip
-    recipients: ["375291234567"]
-    text: Hello
-"""
 COMMANDS = (
     ("plan",),
     ("apply", "--auto-approve"),
