@@ -266,7 +266,7 @@ def _make_reviewer(
 ) -> PlanReviewer:
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.lock.archive import with_archived
-    from smsby_deploy.plan.comparison import base_of_lock
+    from smsby_deploy.plan.base_comparison import base_of_lock
     from smsby_deploy.plan.review import Baseline, PlanReviewer, measure_base
 
     lock, _ = with_archived(lock, {mailing.address for mailing in loaded.project.mailings})

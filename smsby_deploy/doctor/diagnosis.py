@@ -24,8 +24,8 @@ from smsby_deploy.doctor.sentences import asked, learned, meaning
 from smsby_deploy.doctor.unsent_messages import leave_rows
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
-from smsby_deploy.plan.account_facts import Contradiction, find_contradictions
 from smsby_deploy.plan.account_names import name_key
+from smsby_deploy.plan.contradictions import Contradiction, find_contradictions
 from smsby_deploy.smsby.deliveries import read_delivery_status
 from smsby_deploy.smsby.facts import AccountFacts, Fact, FactName, FactState
 from smsby_deploy.smsby.parsers import SubscriberList

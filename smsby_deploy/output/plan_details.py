@@ -11,7 +11,7 @@ from smsby_deploy.output.markdown import code, details_section, escape, preforma
 from smsby_deploy.output.plan_words import word_diff
 from smsby_deploy.output.sms_text import ENCODING_NAMES, further_line
 from smsby_deploy.output.translation import Translator
-from smsby_deploy.plan.comparison import Base
+from smsby_deploy.plan.base_comparison import Base
 from smsby_deploy.plan.mailing_test_results import MailingTestResult, TestOutcome, count_outcomes
 from smsby_deploy.plan.model import Action
 from smsby_deploy.texts.samples import MailingReview, Sample

@@ -37,7 +37,7 @@ from smsby_deploy.output.sms_text import ENCODING_NAMES, further_line
 from smsby_deploy.output.status_html import page_template
 from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.values import group_total_texts, list_text, local_and_utc, span_text
-from smsby_deploy.plan.comparison import compare_action, removed_since
+from smsby_deploy.plan.base_comparison import compare_action, removed_since
 from smsby_deploy.plan.model import Action, ActionKind
 from smsby_deploy.plan.plan_file import plan_document
 from smsby_deploy.plan.plan_result import PlanResult, Verdict

@@ -42,7 +42,7 @@ from smsby_deploy.output.problems_text import help_line, problem_help
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.output.values import delivery_texts, local_and_utc, span_text
 from smsby_deploy.plan.base_changes import LOCK_CHANGED
-from smsby_deploy.plan.comparison import Base, compare_action, removed_since
+from smsby_deploy.plan.base_comparison import Base, compare_action, removed_since
 from smsby_deploy.plan.mailing_test_results import MailingTestResult
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.plan_file import plan_document

@@ -17,7 +17,7 @@ from smsby_deploy.problems import Severity
 from smsby_deploy.wording import Sentence, sentence
 
 if TYPE_CHECKING:  # a plan on a terminal is often compared with nothing
-    from smsby_deploy.plan.comparison import Base, Change
+    from smsby_deploy.plan.base_comparison import Base, Change
 
 _WORD = r"\s+|\w+|[^\w\s]"
 _USUAL_SERVICE = "https://app.sms.by"
@@ -162,7 +162,7 @@ def first_send_text(result: PlanResult, t: Translator) -> str:
 
 def cost_text(plan: Plan, base: Base, t: Translator) -> str:
     """`Cost 1.04 BYN (+0.572 compared with main)`."""
-    from smsby_deploy.plan.comparison import cost_change
+    from smsby_deploy.plan.base_comparison import cost_change
 
     if plan.currency is None:
         return t.gettext("Cost not known: the project has no price")
@@ -187,7 +187,7 @@ def counts_text(plan: Plan, t: Translator) -> str:
 
 def change_of_cost_text(plan: Plan, base: Base, t: Translator) -> str:
     """`+0.572 compared with main`; empty if the base has no costs."""
-    from smsby_deploy.plan.comparison import cost_change
+    from smsby_deploy.plan.base_comparison import cost_change
 
     change = cost_change(plan, base)
     if change is None:

@@ -14,8 +14,8 @@ from smsby_deploy.lock.opening import open_lock_at
 from smsby_deploy.lock.records import ChunkState, Entry, Lock, NamedId
 from smsby_deploy.lock.stored_mailings import find, read_some
 from smsby_deploy.plan import collision_reasons, reasons
-from smsby_deploy.plan.account_facts import FactCheck
 from smsby_deploy.plan.account_names import AccountNames
+from smsby_deploy.plan.contradictions import FactCheck
 from smsby_deploy.plan.desired import ChunkPlan, Desired, keep_fingerprints, was_moved
 from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_recorded
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock

@@ -19,10 +19,10 @@ from smsby_deploy.lock.archive import with_archived
 from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.keyed_digests import check_digest_key
 from smsby_deploy.lock.records import Entry, Lock
-from smsby_deploy.plan.account_facts import FactCheck, find_doubt
 from smsby_deploy.plan.account_names import AccountNames, find_name_problems, read_names
 from smsby_deploy.plan.budget import hold_budget
 from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
+from smsby_deploy.plan.contradictions import FactCheck, find_doubt
 from smsby_deploy.plan.diff import make_orphans
 from smsby_deploy.plan.gone import excuse_errors, excuse_missing, is_excused
 from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing, find_rehearsed

@@ -32,8 +32,8 @@ from smsby_deploy.plan.base_changes import (
     compare_signers,
     compare_with_stamps,
 )
+from smsby_deploy.plan.base_comparison import AudienceSets, Base, base_of_lock, base_of_plan
 from smsby_deploy.plan.chunks import OnBatch
-from smsby_deploy.plan.comparison import AudienceSets, Base, base_of_lock, base_of_plan
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.plan_file import read_plan
 from smsby_deploy.plan.planner import MeasuredFiles, measure_files

@@ -12,7 +12,7 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import EntryState, NamedId
 from smsby_deploy.output.plan_markdown import CommentContext
 from smsby_deploy.plan.base_changes import BaseChanges, SettingChange
-from smsby_deploy.plan.comparison import Base, BaseMailing
+from smsby_deploy.plan.base_comparison import Base, BaseMailing
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.drift import Difference, DriftField
 from smsby_deploy.plan.model import (

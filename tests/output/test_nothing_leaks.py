@@ -46,7 +46,7 @@ from smsby_deploy.output.status_html import status_html
 from smsby_deploy.output.status_markdown import status_markdown
 from smsby_deploy.output.status_text import write_status
 from smsby_deploy.output.translation import translator
-from smsby_deploy.plan.comparison import Base, BaseMailing
+from smsby_deploy.plan.base_comparison import Base, BaseMailing
 from smsby_deploy.plan.drift import Difference, DriftField
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.model import ActionKind

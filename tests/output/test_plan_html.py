@@ -12,7 +12,7 @@ from smsby_deploy.config.mailing_tests import AllSubject, MailingTest, TextExpec
 from smsby_deploy.output.plan_details import parts_text
 from smsby_deploy.output.plan_html import plan_html
 from smsby_deploy.output.translation import translator
-from smsby_deploy.plan.comparison import Base
+from smsby_deploy.plan.base_comparison import Base
 from smsby_deploy.plan.desired import ChunkPlan
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.mailing_test_results import MailingTestResult

@@ -9,7 +9,7 @@ import pytest
 
 from smsby_deploy.output.plan_words import change_text, changes_text, is_foreign, settings_lines, word_diff
 from smsby_deploy.plan.base_changes import BaseChanges, SettingChange
-from smsby_deploy.plan.comparison import Change
+from smsby_deploy.plan.base_comparison import Change
 
 
 @pytest.mark.parametrize(

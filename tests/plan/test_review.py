@@ -12,7 +12,7 @@ from smsby_deploy.cli.main import run
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.lock.records import ChunkState, Lock
 from smsby_deploy.lock.serialization import write_lock
-from smsby_deploy.plan.comparison import Base, base_of_lock
+from smsby_deploy.plan.base_comparison import Base, base_of_lock
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.planner import MeasuredFiles
 from smsby_deploy.plan.review import (

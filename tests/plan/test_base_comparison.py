@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from smsby_deploy.lock.records import NamedId
-from smsby_deploy.plan.comparison import (
+from smsby_deploy.plan.base_comparison import (
     Base,
     BaseMailing,
     Change,
