@@ -91,6 +91,8 @@ def read_rescue(path: Path) -> dict[str, Any]:
         why = "nested too deep"
     except OSError as error:
         why = error.strerror or "it cannot be read"
+    except UnicodeDecodeError:
+        why = "it is not a text file"
     except ValueError as error:
         why = str(error)
     raise UsageError(

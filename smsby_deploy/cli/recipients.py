@@ -37,8 +37,9 @@ def command(
     """List who certainly got the mailing ADDRESS, and who certainly did not, as CSV.
 
     Without an option all recipients are listed, each with the outcome: accepted, rejected, not sent (including recipients
-    left out under contact pressure), opted out, withdrawn, control (in a control group) or unknown. The last two are in
-    neither of the other lists. Needs the files as they were when it was sent. Works offline.
+    left out under contact pressure), opted out, held out (no test phone, under `only_to`), withdrawn, control (in a control
+    group) or unknown. The last two are in neither of the other lists. Needs the files as they were when it was sent.
+    Works offline.
     """
     from smsby_deploy.status.recipient_list import NOT_SENT, SENT, RecipientOutcome
 

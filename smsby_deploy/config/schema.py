@@ -96,7 +96,7 @@ def _expectation(error: Any) -> str:
         case "exclusiveMinimum":
             return f"must be greater than {limit}"
         case "maximum":
-            return f"must be at most {limit}"
+            return f"must be at most {limit:,}"
         case "minLength" | "minItems" | "minProperties":
             return "must not be empty"
         case "maxLength":

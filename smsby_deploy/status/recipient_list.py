@@ -39,6 +39,7 @@ class RecipientOutcome(StrEnum):
     REJECTED = "rejected"
     NOT_SENT = "not sent"
     OPTED_OUT = "opted out"
+    HELD_OUT = "held out"  # in an environment with `only_to`: not one of its test phones
     WITHDRAWN = "withdrawn"
     CONTROL = "control"  # in the control group of a mailing with variants
     UNKNOWN = "unknown"
@@ -47,7 +48,7 @@ class RecipientOutcome(StrEnum):
 _O = RecipientOutcome
 _MOST_RUNS = 5
 SENT = frozenset({_O.ACCEPTED})
-NOT_SENT = frozenset({_O.REJECTED, _O.NOT_SENT, _O.OPTED_OUT, _O.WITHDRAWN})
+NOT_SENT = frozenset({_O.REJECTED, _O.NOT_SENT, _O.OPTED_OUT, _O.HELD_OUT, _O.WITHDRAWN})
 
 _OF_PHONE = {
     PhoneState.ACCEPTED: _O.ACCEPTED,
@@ -100,6 +101,8 @@ class RecipientList:
             raise FilesInvalid(problems)
         read = self._read_upload if self.mailing.upload is not None else self._read_chunks
         for phones, lines, outcomes, variant in read(suppressed):
+            if suppressed.only is not None:
+                outcomes = _held_out(phones, outcomes, suppressed.only)
             self.counts.update(outcomes)
             yield from map(ListedRecipient, phones, outcomes, lines, repeat(variant))
 
@@ -249,6 +252,16 @@ def _outcome_of_phone(state: PhoneState, is_kept: int) -> RecipientOutcome:
 
 def _by_opt_out(not_suppressed: bytearray, outcomes: _Outcomes) -> list[RecipientOutcome]:
     return [outcomes.kept if is_kept else outcomes.opted_out for is_kept in not_suppressed]
+
+
+def _held_out(
+    phones: Sequence[str], outcomes: list[RecipientOutcome], only: PhoneSet
+) -> list[RecipientOutcome]:
+    """Return `outcomes` with those who are not in `only` as held out."""
+    return [
+        _O.HELD_OUT if outcome is _O.OPTED_OUT and phone not in only else outcome
+        for phone, outcome in zip(phones, outcomes, strict=True)
+    ]
 
 
 def _numbers(indices: set[int]) -> str:

@@ -58,9 +58,10 @@ def test_write_rescue_prints_what_no_disk_takes(tmp_path: Path, monkeypatch: pyt
     assert read_rescue(file)["lineage"] == "375291234567"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "smsby-rescue"}'])
-def test_read_rescue_refuses_other_files(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"format": "smsby-rescue"}', b"\xff"])
+def test_read_rescue_refuses_other_files(tmp_path: Path, content: bytes) -> None:
     """A file that is not a rescue file is wrong usage."""
-    (tmp_path / "FILE").write_text(text)
-    with pytest.raises(UsageError):
+    (tmp_path / "FILE").write_bytes(content)
+    with pytest.raises(UsageError) as caught:
         read_rescue(tmp_path / "FILE")
+    assert "codec" not in caught.value.message

@@ -146,6 +146,7 @@ def test_both_validators_agree(
         ({"revision: 2": "revision: [2]"}, 6, 11, "revision: expected an integer, got a list"),
         ({"revision: 2": "revision: {}"}, 6, 11, "revision: expected an integer, got a mapping"),
         ({"revision: 2": "revision: 0"}, 6, 11, "revision: must be at least 1"),
+        ({"revision: 2": "revision: 1000000"}, 6, 11, "revision: must be at most 999,999"),
         ({"revision: 2": "revision:"}, 6, 10, "revision: expected an integer, got nothing"),
         ({"revision: 2": "revison: 2"}, 6, 1, "unknown key revison; did you mean revision?"),
         ({"text: Hello": "text: true"}, 0, 0, ""),

@@ -15,7 +15,7 @@ from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock, UploadRecord
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.recipients.suppression import load_suppression
-from smsby_deploy.status.recipient_list import RecipientOutcome, find_recipients
+from smsby_deploy.status.recipient_list import NOT_SENT, RecipientOutcome, find_recipients
 
 PHONES = [f"37529123456{digit}" for digit in range(6)]
 P, A, R, U, S, D = (
@@ -201,6 +201,23 @@ def test_recipient_list_counts_what_it_lists(book: Book) -> None:
         RecipientOutcome.UNKNOWN: 2,
         RecipientOutcome.NOT_SENT: 2,
     }
+
+
+def test_recipient_list_tells_held_out_from_opted_out(book: Book) -> None:
+    """Under `only_to`, those who are no test phones did not opt out."""
+    book.declare()
+    book.opt_out(PHONES[1])
+    settings = book.folder / "smsby.yaml"
+    only = (
+        f"test_phones: ['{PHONES[0]}', '{PHONES[1]}']\nenvironments: {{staging: {{only_to: test_phones}}}}\n"
+    )
+    settings.write_text(settings.read_text("utf-8") + only, "utf-8")
+    book.record(A, S, S)
+    book.change_chunk(recipients=1)
+    loaded = load_project(book.folder, environment="staging")
+    found = [row.outcome.value for row in find_recipients(loaded, book.lock, "sale/vip")]
+    assert found == ["accepted", "opted out", "held out", "held out", "held out", "held out"]
+    assert RecipientOutcome.HELD_OUT in NOT_SENT
 
 
 def test_recipient_list_needs_record_and_files(book: Book) -> None:
