@@ -30,7 +30,7 @@ from smsby_deploy.plan.model import (
 )
 from smsby_deploy.plan.remote_list_check import ListCheck
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
-from smsby_deploy.plan.removed import find_removed
+from smsby_deploy.plan.removed import find_removed, warn_of_scheduled
 from smsby_deploy.plan.scheduled import count_opted_in, find_late_opt_outs, opted_in, report_cancelled
 from smsby_deploy.plan.similar import Planned, SentMailings
 from smsby_deploy.plan.situation import Situation, is_past, standing_entry
@@ -171,6 +171,7 @@ class MailingPlanner:
         marks, mailings = self.remote.by_fingerprint, self.lock.mailings
         listed = set(find(mailings, lambda file: file.with_chunk(marks, frozenset())))
         for address, entry in read_some(mailings, {one for one in listed if one in addresses}):
+            self.problems.extend(warn_of_scheduled(self.project.scope, address, entry, self.remote, self.now))
             intended = intended_by_lock(address, entry, None)
             self.problems.extend(find_drift(intended, entry.chunks, self.remote))
 

@@ -10,7 +10,7 @@ from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState, Entry, EntryS
 from smsby_deploy.lock.stored_mailings import find, read_some
 from smsby_deploy.plan.remote_list_check import is_mailing_shown
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
-from smsby_deploy.plan.scheduled import listed_and_taken_back
+from smsby_deploy.plan.scheduled import listed_and_taken_back, still_scheduled
 from smsby_deploy.plan.waves import has_later_wave, why_removed
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.wording import sentence
@@ -35,6 +35,16 @@ def find_removed(
             yield Problem(Severity.WARNING, "REMOVED", said, address)
         elif not is_waiting:
             yield Problem(Severity.WARNING, "REMOVED", why_removed(entry, address), address)
+
+
+def warn_of_scheduled(
+    scope: str, address: str, entry: Entry, remote: RemoteView, now: datetime
+) -> Iterator[Problem]:
+    """Warn if sms.by will still send a complete mailing that no file has."""
+    if entry.state is EntryState.COMPLETE:
+        why = sentence("it was removed from the files")
+        if said := still_scheduled(scope, address, entry, remote, now, why):
+            yield Problem(Severity.WARNING, "REMOVED", said, address)
 
 
 def _is_outdated(scope: str, address: str, entry: Entry, remote: RemoteView) -> bool:

@@ -219,7 +219,7 @@ def report_cancelled(
     scope: str, mailing: Mailing, entry: Entry | None, remote: RemoteView | None, now: datetime
 ) -> Problem:
     """Say that a mailing is cancelled, and what of it is not."""
-    said = _still_scheduled(scope, mailing.address, entry, remote, now, str(mailing.cancelled))
+    said = still_scheduled(scope, mailing.address, entry, remote, now, str(mailing.cancelled))
     if said:
         return Problem(Severity.WARNING, "NOT_CANCELLED", said, mailing.address, mailing.location)
     rest = _what_became_of(entry)
@@ -236,11 +236,11 @@ def listed_and_taken_back(scope: str, address: str, entry: Entry, why: str, now:
             why=why,
             address=address,
         )
-    said = _still_scheduled(scope, address, entry, None, now, why)
+    said = still_scheduled(scope, address, entry, None, now, why)
     return said or sentence("{why}; {rest}", why=why, rest=_what_became_of(entry))
 
 
-def _still_scheduled(
+def still_scheduled(
     scope: str, address: str, entry: Entry | None, remote: RemoteView | None, now: datetime, why: str
 ) -> str:
     """Say what sms.by will send of a mailing that was taken back; empty if nothing."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
 from smsby_deploy.lock.decisions import Approval
-from smsby_deploy.lock.records import Entry, Lock
+from smsby_deploy.lock.records import Entry, EntryState, Lock
 from smsby_deploy.plan.remote_state import RemoteView
-from smsby_deploy.plan.removed import find_removed
+from smsby_deploy.plan.removed import find_removed, warn_of_scheduled
 from tests.plan.situations import NOW, A, P, make_entry, make_list
 
 _APPROVAL = Approval(
@@ -53,3 +54,18 @@ def test_removed_mailing_with_waves_is_not_finished() -> None:
     begun = replace(_WAITING, chunks=tuple(chunks))
     (message,) = _found(begun, None)
     assert "wave 2 of 2 waited, so 2 recipients do not get it" in message
+
+
+@pytest.mark.parametrize("entry", [make_entry(A, A), make_entry(A, P)], ids=["complete", "partial"])
+@pytest.mark.parametrize(
+    "time", ["2026-11-20T10:00:00+03:00", "2026-12-20T10:00:00+03:00"], ids=["gone", "ahead"]
+)
+def test_removed_mailing_that_sms_by_will_send(entry: Entry, time: str) -> None:
+    """Removing its file does not stop it: the warning names it at sms.by, and its time."""
+    entry = replace(entry, schedule_time=time)
+    found = list(warn_of_scheduled("shop", _ADDRESS, entry, make_list(0, 1), NOW))
+    is_ahead = datetime.fromisoformat(time) > NOW
+    assert len(found) == (is_ahead and entry.state is EntryState.COMPLETE)
+    for problem in found:
+        assert "2026-12-20 10:00 +03" in problem.message
+        assert "lock withdraw sale/vip" in problem.message
