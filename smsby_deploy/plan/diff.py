@@ -34,7 +34,7 @@ from smsby_deploy.plan.model import (
     ReasonCode,
     with_code,
 )
-from smsby_deploy.plan.situation import Situation
+from smsby_deploy.plan.situation import Situation, is_recorded_singly
 from smsby_deploy.plan.waves import Gate, why_due, why_stopped, why_waiting
 
 _A, _R = ActionKind, ReasonCode
@@ -78,6 +78,15 @@ class Rule(NamedTuple):
     action: ActionKind
     code: ReasonCode | None
     reason: Callable[[Situation], str]
+
+
+def _was_handed_over(here: Situation) -> bool:
+    """Whether sms.by lists what waits by the lock; its deliveries say for which phones."""
+    is_waiting = here.entry is not None and here.entry.state is EntryState.WAITING
+    is_same = is_recorded_singly(here.entry, here.desired.revision, here.desired.fingerprints)
+    marks = () if here.remote is None else here.remote.by_fingerprint.keys()
+    is_listed = any(mark in marks for mark in here.desired.fingerprints)
+    return is_waiting and is_same and is_listed and not here.is_handing_over
 
 
 RULES = (
@@ -166,6 +175,7 @@ RULES = (
         _R.CHANGED,
         lambda here: reasons.changed_since_approval(),
     ),
+    Rule(_was_handed_over, _A.BLOCKED, _R.UNKNOWN, lambda here: reasons.listed_while_waiting()),
     Rule(lambda here: here.is_expired, _A.BLOCKED, _R.EXPIRED, reasons.expired),
     Rule(lambda here: here.has_missed_window, _A.BLOCKED, _R.EXPIRED, reasons.missed_window),
     Rule(lambda here: here.has_outdated_draft, _A.BLOCKED, _R.CHANGED, reasons.outdated_draft),

@@ -200,6 +200,12 @@ def already_sent() -> str:
     return sentence("sms.by already has it; apply only records it")
 
 
+def listed_while_waiting() -> str:
+    return sentence(
+        "sms.by lists it although the lock has it as waiting, so the lock is older; the next apply records what was sent"
+    )
+
+
 def _is_ahead(here: Situation) -> bool:
     """Whether what sms.by accepted is scheduled: before its time a mailing is not called sent."""
     recorded = None if here.entry is None else here.entry.last_time

@@ -18,7 +18,13 @@ from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.records import ChunkState, Entry, EntryState, Lock
 from smsby_deploy.lock.store import RunningApply
 from smsby_deploy.plan.drift import Difference, DriftField, IntendedValues, intended_by_lock
-from smsby_deploy.plan.remote_list_check import MissingMailing, check_list, is_forgotten, shows_any
+from smsby_deploy.plan.remote_list_check import (
+    MissingMailing,
+    check_list,
+    is_forgotten,
+    is_mailing_shown,
+    shows_any,
+)
 from smsby_deploy.plan.selection import find_unmatched, selector
 from smsby_deploy.status.final_chunks import FinalChunks
 from smsby_deploy.status.mailing_details import WavesInFiles
@@ -28,6 +34,7 @@ from smsby_deploy.status.status_report import MailingStatus, State, StatusReport
 
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import Mailing
+    from smsby_deploy.plan.remote_state import RemoteView
     from smsby_deploy.smsby.client import ReadClient
 
 _FIRST_PAUSE = 3.0  # seconds
@@ -152,12 +159,11 @@ def collect_status(
     moment = Moment(now, options.settle_after, zone=options.zone)
     revisions = list(_list_revisions(lock, select, options.since, moment, shown))
     settled = _find_settled(revisions, shown, begun, now)
-    if not {one.key for one in revisions} - settled.keys():
+    if all(one.key in settled for one in revisions):
         return StatusReport(tuple(settled[one.key] for one in revisions), lock.project, made_at, running)
-    progress.begin(sum(one.entry.recipients or 0 for one in revisions if one.key not in settled))
-    reports = RemoteReports(
-        lock, client, read_callbacks, list_missed=options.list_missed, final=options.final
-    )
+    progress.begin(sum(one.size for one in revisions if one.key not in settled and not one.waits))
+    kept = options.final
+    reports = RemoteReports(lock, client, read_callbacks, list_missed=options.list_missed, final=kept)
     if options.may_start_anew and is_forgotten(lock, reports.remote, options.here):
         return StatusReport((), lock.project, made_at, running)
     if options.here is not None:
@@ -165,6 +171,8 @@ def collect_status(
     in_files = {mailing.address: mailing for mailing in options.mailings}
 
     def summarize(one: _Revision) -> MailingStatus:
+        if one.waits and one.address not in begun:
+            return _look_for(one, lock.scope, reports.remote, now)
         mailing, is_running = in_files.get(one.address), one.address in begun and not one.is_earlier
         intended, at = _intended(one.address, one.entry, mailing), moment._replace(is_running=is_running)
         waves = _waves_of(one, mailing, options)
@@ -191,6 +199,16 @@ class _Revision(NamedTuple):
     @property
     def key(self) -> tuple[str, int]:
         return self.address, self.entry.revision
+
+    @property
+    def size(self) -> int:
+        """Its recipients, as far as the lock knows."""
+        return self.entry.recipients or 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether it was approved, and not handed over as far as the lock knows."""
+        return self.entry.state is EntryState.WAITING
 
 
 def _waves_of(one: _Revision, mailing: Mailing | None, options: StatusOptions) -> WavesInFiles:
@@ -242,15 +260,25 @@ def _find_settled(
 ) -> dict[tuple[str, int], MailingStatus]:
     """Return the status of what sms.by need not be asked about.
 
-    It was settled in the previous report, or it waits, also for another run.
+    It was settled in the previous report, or its window is not open yet.
     """
     known = {
         key: one
         for key, one in shown.items()
         if one.is_settled and one.state is not State.WAITING and one.address not in begun
     }
-    waiting = (one for one in revisions if one.entry.state is EntryState.WAITING and one.address not in begun)
-    return known | {one.key: summarize_waiting(one.address, one.entry, now) for one in waiting}
+    early = (one for one in revisions if one.waits and one.address not in begun and _is_early(one.entry, now))
+    return known | {one.key: summarize_waiting(one.address, one.entry, now) for one in early}
+
+
+def _is_early(entry: Entry, now: datetime) -> bool:
+    return entry.approval is not None and now < entry.approval.window.opens
+
+
+def _look_for(one: _Revision, scope: str, remote: RemoteView, now: datetime) -> MailingStatus:
+    """Return the status of what waits, and may have been handed over if the lock is older."""
+    is_listed = is_mailing_shown(scope, one.address, one.entry, remote)
+    return summarize_waiting(one.address, one.entry, now, is_listed=is_listed)
 
 
 def _note_missing(status: MailingStatus, missing: MissingMailing | None) -> MailingStatus:

@@ -13,6 +13,7 @@ from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry, EntryState
 from smsby_deploy.plan.desired import times_of
 from smsby_deploy.plan.drift import Difference, DriftField, IntendedValues, compare_chunks, reported_values
+from smsby_deploy.plan.reasons import listed_while_waiting
 from smsby_deploy.plan.remote_state import read_billed
 from smsby_deploy.plan.waves import (
     Gate,
@@ -108,16 +109,18 @@ def summarize_mailing(
     )
 
 
-def summarize_waiting(address: str, entry: Entry, now: datetime) -> MailingStatus:
-    """Return the status of a mailing that waits; sms.by knows nothing of it."""
+def summarize_waiting(address: str, entry: Entry, now: datetime, *, is_listed: bool = False) -> MailingStatus:
+    """Return the status of what waits by the lock; `is_listed`: sms.by has it all the same."""
     assert entry.approval is not None
     window = entry.approval.window
-    waits = sentence(
+    waits: str = sentence(
         "approved; `apply --due` hands it over to sms.by between {opens} and {closes}",
         opens=window.opens,
         closes=window.closes,
     )
-    if window.is_over(now):
+    if is_listed:
+        waits = listed_while_waiting()
+    elif window.is_over(now):
         waits = sentence("it was not handed over to sms.by until {time}, and is not sent", time=window.closes)
     return MailingStatus(
         address=address,

@@ -118,6 +118,24 @@ def test_older_lock_misses_nothing_after_the_window(shop: Shop, way: str, change
     assert (entry["state"], _sends(shop)) == ("unknown" if outcome == "unknown" else "complete", sent)
 
 
+@pytest.mark.parametrize("hours", [_OPEN / 3600, 47.9, 49])
+@pytest.mark.parametrize("way", _WAYS)
+def test_plan_and_status_notice_an_older_lock(shop: Shop, way: str, hours: float) -> None:
+    """What sms.by lists is neither due nor expired nor "not sent"; an apply records it."""
+    _older_lock(shop, _CAMPAIGN.format(_WAYS[way]))
+    sent, later = _sends(shop), {CLOCK_AHEAD: str(hours * 3600)}
+    said = shop.run("status", env=later).out
+    assert "sms.by lists it although the lock has it as waiting, so the lock is older" in said
+    assert "is not sent" not in said
+    (action,) = shop.run("plan", "--format", "json", env=later).json["actions"]
+    found = ("blocked", "unknown") if way == "single" else ("adopt", None)
+    assert (action["action"], action["reason_code"]) == found
+    assert "due" not in shop.run("plan", env=later).out.partition("next:")[0]
+    shop.run("apply", "--auto-approve", env=later)
+    assert (_state(shop), _sends(shop)) == ("complete", sent)
+    assert "although" not in shop.run("status", env=later).out
+
+
 @pytest.mark.parametrize("change", ["text: Other", "text: Hello, revision: 2"])
 def test_older_lock_of_a_renamed_mailing_replaces_nothing(shop: Shop, change: str) -> None:
     """Sent phone by phone, under the former name: what sms.by lists by its fingerprint is not approved once more."""

@@ -495,14 +495,22 @@ _WAITING_CASES = {
     "unknown": (_approved(_OPEN, U), _OPEN, True, "blocked", "unknown"),
     "in part, open": (replace(_approved(_OPEN), chunks=_entry(A, P).chunks), _OPEN, True, "resume", None),
     "in part, over": (replace(_approved(_OVER), chunks=_entry(A, P).chunks), _OVER, True, "blocked", "expired"),
+    "singles, open": (_approved(_OPEN, transport="single"), _OPEN, False, "due", None),
+    "singles, open, listed": (_approved(_OPEN, transport="single"), _OPEN, False, "blocked", "unknown"),
+    "singles, over, listed": (_approved(_OVER, transport="single"), _OVER, False, "blocked", "unknown"),
+    "singles, listed, hand-over": (_approved(_OPEN, transport="single"), _OPEN, True, "create", None),
+    "open, listed": (_approved(_OPEN), _OPEN, False, "adopt", None),
+    "over, listed": (_approved(_OVER), _OVER, False, "adopt", None),
     "in part, over, new plan": (replace(_approved(_OVER), chunks=_entry(A, P).chunks), _OVER, False, "resume", None),
 }  # fmt: skip
 
 
 def _waiting(case: str) -> Situation:
     entry, window, is_handing_over, *_ = _WAITING_CASES[case]
+    desired = _desired(via="single") if case.startswith("singles") else _desired()
+    remote = _remote(*_BOTH) if "listed" in case else _remote()
     return Situation(
-        "shop", _desired(), entry, _remote(), _NOW, _LIST, window=window, is_handing_over=is_handing_over
+        "shop", desired, entry, remote, _NOW, _LIST, window=window, is_handing_over=is_handing_over
     )
 
 

@@ -31,6 +31,7 @@ from tests.status.examples import (
     collect,
     deliveries,
     entry,
+    listed,
     total,
 )
 
@@ -309,28 +310,39 @@ def test_collect_keeps_a_revision_that_it_has_shown() -> None:
     assert client.asked == []
 
 
+_ASKED = ["getSMSMessages"]
+_DUE, _OVER = ("2026-11-29T22:00", "2026-12-01T09:40"), ("2026-11-29T22:00", "2026-11-30T09:40")
+_OWN, _OTHER = "sale/vip shop#" + A, "sale/vip shop#" + "f" * 10
+_LISTED = "sms.by lists it although the lock has it as waiting"
+
+
 @pytest.mark.parametrize(
-    ("closes", "note"),
+    ("window", "names", "asked", "note"),
     [
-        ("2026-12-01T09:40:00+03:00", "approved; `apply --due` hands it over"),
-        (
-            "2026-11-30T09:40:00+03:00",
-            "not handed over to sms.by until 2026-11-30 09:40 +03, and is not sent",
-        ),
+        (("2026-12-01T09:00", "2026-12-01T09:40"), [], [], "approved; `apply --due` hands it over"),
+        (_DUE, [], _ASKED, "approved; `apply --due` hands it over"),
+        (_DUE, [_OWN], _ASKED, _LISTED),
+        (_OVER, [], _ASKED, "not handed over to sms.by until 2026-11-30 09:40 +03, and is not sent"),
+        (_OVER, [_OWN], _ASKED, _LISTED),
+        (_OVER, [_OTHER], _ASKED, _LISTED),
     ],
 )
-def test_collect_asks_nothing_about_what_waits(closes: str, note: str) -> None:
-    """What is approved and not handed over is known here only; sms.by is asked about the others."""
-    approval = Approval("2026-11-29T00:00:00+00:00", "p1", "anna", "2026-11-29T22:00:00+03:00", closes)
+def test_collect_asks_once_about_what_may_have_been_handed_over(
+    window: tuple[str, str], names: list[str], asked: list[str], note: str
+) -> None:
+    """Before its window nothing was; then the lock may be older, so the list of sms.by decides what is said."""
+    opens, closes = window
+    approval = Approval("2026-11-29T00:00:00+00:00", "p1", "anna", f"{opens}:00+03:00", f"{closes}:00+03:00")
     held = replace(
         entry(chunk(A, 3, ChunkState.PENDING), schedule_time="2026-12-01T10:00:00+03:00"), approval=approval
     )
-    client = TableClient()
+    client = TableClient(listed=[replace(listed("sale/vip", A, 3), name=name) for name in names])
     (waiting,) = collect(Lock("shop", mailings={"sale/vip": held}), client).mailings
-    assert client.asked == []
+    assert client.asked == asked
     assert (waiting.state, waiting.recipients, waiting.pending, total(waiting)) == ("waiting", 3, 3, 3)
     assert waiting.details.window == approval.window
     assert any(note in one for one in waiting.notes)
+    client.asked.clear()
     both = Lock("shop", mailings={"sale/vip": held, "sale/staff": entry(chunk(B, 2))})
     report = collect(both, client)
     assert [one.state for one in report.mailings] == ["sending", "waiting"]
