@@ -118,6 +118,7 @@ def test_null_of_a_recipient_is_empty(null: str, tmp_path: Path) -> None:
 
 _TIME = "    schedule_time: 2030-01-01T10:00:00\n"
 _RELEASE = "release: {before: 12h, at_latest: 20m}\n"
+_SPREAD = "spread: {over: 3h}\n"
 
 
 def test_mailing_inherits_release(tmp_path: Path) -> None:
@@ -155,15 +156,19 @@ def test_environment_inherits_release(tmp_path: Path) -> None:
         (f"{_TIME}    release: {{before: 2h}}\n", "sale.yaml:8:14", "missing key at_latest"),
         (f"{_TIME}    audience: fresh\n    expect_recipients: {{max: 9}}\n", "sale.yaml:8:15", "requires release"),
         (f"{_TIME}    {_RELEASE}    audience: fresh\n", "sale.yaml:9:15", "requires expect_recipients"),
+        (f"    {_SPREAD}", "sale.yaml:7:13", "requires a schedule_time"),
+        (f"{_TIME}    via: single\n    {_SPREAD}", "sale.yaml:9:13", "cannot be combined"),
+        (f"{_TIME}    upload: true\n    {_SPREAD}", "sale.yaml:9:13", "cannot be combined"),
+        (f"{_TIME}    spread: {{over: 8d}}\n", "sale.yaml:8:13", "at most 7d"),
+        (f"{_TIME}    spread: {{over: 0m}}\n", "sale.yaml:8:13", "more than 0"),
+        (f"{_TIME}    spread: {{over: 2w}}\n", "sale.yaml:8:20", "expected a duration"),
+        (f"    schedule_time: 9999-12-31T23:00:00\n    {_SPREAD}", "sale.yaml:8:13", "last day of the calendar"),
     ],
 )  # fmt: skip
-def test_release_that_cannot_be_meant(lines: str, place: str, message: str, tmp_path: Path) -> None:
+def test_release_or_spread_that_cannot_be_kept(lines: str, place: str, message: str, tmp_path: Path) -> None:
     """Each is an error at its place."""
     problems = load_one(tmp_path, campaign=CAMPAIGN + lines).problems
     assert [(str(one.location), message in one.message) for one in problems] == [(place, True)]
-
-
-_SPREAD = "spread: {over: 3h}\n"
 
 
 def test_mailing_inherits_spread(tmp_path: Path) -> None:
@@ -178,24 +183,6 @@ def test_mailing_inherits_spread(tmp_path: Path) -> None:
     assert mailing.spread == timedelta(days=1)
     (mailing,) = load_one(tmp_path, _SPREAD, campaign + "    spread: {over: 45m}\n").project.mailings
     assert mailing.spread == mailing.own.spread == timedelta(minutes=45)
-
-
-@pytest.mark.parametrize(
-    ("lines", "place", "message"),
-    [
-        (f"    {_SPREAD}", "sale.yaml:7:13", "requires a schedule_time"),
-        (f"{_TIME}    via: single\n    {_SPREAD}", "sale.yaml:9:13", "cannot be combined"),
-        (f"{_TIME}    upload: true\n    {_SPREAD}", "sale.yaml:9:13", "cannot be combined"),
-        (f"{_TIME}    spread: {{over: 8d}}\n", "sale.yaml:8:13", "at most 7d"),
-        (f"{_TIME}    spread: {{over: 0m}}\n", "sale.yaml:8:13", "more than 0"),
-        (f"{_TIME}    spread: {{over: 2w}}\n", "sale.yaml:8:20", "expected a duration"),
-        (f"    schedule_time: 9999-12-31T23:00:00\n    {_SPREAD}", "sale.yaml:8:13", "last day of the calendar"),
-    ],
-)  # fmt: skip
-def test_spread_that_cannot_be_kept(lines: str, place: str, message: str, tmp_path: Path) -> None:
-    """Each is an error at its place."""
-    problems = load_one(tmp_path, campaign=CAMPAIGN + lines).problems
-    assert [(str(one.location), message in one.message) for one in problems] == [(place, True)]
 
 
 def test_spread_over_a_change_of_the_clocks(tmp_path: Path) -> None:
