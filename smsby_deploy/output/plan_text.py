@@ -14,7 +14,7 @@ from smsby_deploy.output.plan_words import changes_text, due_text, is_foreign, s
 from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, problem_lines
 from smsby_deploy.output.terminal import clean, safe_line, write_line
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.output.values import count_text, delivery_texts, span_text
+from smsby_deploy.output.values import delivery_texts, span_text
 from smsby_deploy.plan.model import Action, ActionKind, Plan, Totals
 from smsby_deploy.plan.plan_result import PlanResult, SavedPlanUse
 from smsby_deploy.problems import Problem, Severity
@@ -174,8 +174,8 @@ def plan_table(plan: Plan, width: int) -> Iterator[Text]:
             action.address,
             time_text(datetime.fromisoformat(time), has_seconds=True) if time else unscheduled_text(action),
             span_text(datetime.fromisoformat(time) - now) if time else "",
-            count_text(action.recipients),
-            count_text(action.parts),
+            ENGLISH.count(action.recipients),
+            ENGLISH.count(action.parts),
             cost,
         )
         rows.append(Row(cells, style, "dim" if style == "dim" else ""))

@@ -20,7 +20,6 @@ from smsby_deploy.output.status_markdown import delivery_names, status_word
 from smsby_deploy.output.status_text import running_line, schedule_line
 from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.output.values import day_and_time
 from smsby_deploy.status.delivery_counts import (
     PrefixCounts,
     count_deliveries_over_time,
@@ -63,7 +62,7 @@ def status_html(
         language=t.language,
         gettext=t.gettext,
         title=t.gettext("SMS status: {project}", project=report.project),
-        made_at=day_and_time(datetime.fromisoformat(report.made_at), t) if report.made_at else "",
+        made_at=t.day_and_time(datetime.fromisoformat(report.made_at)) if report.made_at else "",
         tool=tool,
         tiles=_tiles(report, currency, t),
         sections=[section for section in _sections(report, currency, zone, t) if section.rows],

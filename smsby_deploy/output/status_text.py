@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 from smsby_deploy.output.console import make_console
 from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.output.values import day_and_time, share_text, span_text
+from smsby_deploy.output.values import span_text
 from smsby_deploy.status.status_report import LATER, MailingStatus, State, StatusReport, StatusStep
 from smsby_deploy.texts.cost import aligned
 from smsby_deploy.wording import counted, join_sentences, sentence
@@ -106,7 +106,7 @@ def _write_mailing(
 
         line = Text(_INDENT).append_text(_bar(mailing, has_blocks=has_blocks))
         noun = "recipient " if mailing.recipients == 1 else "recipients"
-        line.append(f" {share_text(mailing.delivered, mailing.recipients):>6}")
+        line.append(f" {ENGLISH.share(mailing.delivered, mailing.recipients):>6}")
         line.append(f" {mailing.recipients:>9,} {noun}{price and f' {price:>14}'}")
         console.print(line, soft_wrap=True)
     for counts in wrap(counts_line(mailing), _WIDTH - len(_INDENT)):
@@ -179,7 +179,7 @@ def status_totals_line(report: StatusReport, currency: str | None, language: Tra
         "{count:,} of {recipients:recipient|recipients} delivered ({share})",
         count=totals.delivered,
         recipients=totals.due,
-        share=share_text(totals.delivered, totals.due, t),
+        share=t.share(totals.delivered, totals.due),
     )
     if not totals.due and (totals.ahead or totals.later or totals.withdrawn):
         delivered = t.gettext("none due yet" if totals.ahead or totals.later else "withdrawn")
@@ -219,7 +219,7 @@ def schedule_line(mailing: MailingStatus, report: StatusReport, language: Transl
     if mailing.schedule_time is None:
         return language.gettext("at once")
     moment = datetime.fromisoformat(mailing.schedule_time)
-    time = f"{day_and_time(moment, language)} {mailing.schedule_time[19:]}".strip()
+    time = f"{language.day_and_time(moment)} {mailing.schedule_time[19:]}".strip()
     if mailing.details.spread is not None:
         time = language.gettext("{first} to {last}", first=time, last=mailing.details.spread.until)
     if not report.made_at:
@@ -296,6 +296,6 @@ class StatusDisplay(AbstractContextManager["StatusDisplay"]):
 def progress_line(report: StatusReport) -> str:
     """`3 of 7 mailings settled, 82.0% of 1,267 recipients`."""
     totals = report.totals
-    share = share_text(totals.settled_recipients, totals.recipients)
+    share = ENGLISH.share(totals.settled_recipients, totals.recipients)
     mailings, recipients = counted(totals.mailings, "mailing"), counted(totals.recipients, "recipient")
     return f"{totals.settled:,} of {mailings} settled, {share} of {recipients}"

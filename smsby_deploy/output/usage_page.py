@@ -255,14 +255,13 @@ def usage_html(report: UsageReport, *, tool: str, language: Translator = ENGLISH
     """One page that loads nothing: totals, a chart of the cost, and the table."""
     from smsby_deploy.output.message_html import message_html
     from smsby_deploy.output.status_html import page_template
-    from smsby_deploy.output.values import day_and_time
 
     t = language
     return page_template("status.html.j2").render(
         language=t.language,
         gettext=t.gettext,
         title=_title(report, t),
-        made_at=day_and_time(datetime.fromisoformat(report.made_at), t),
+        made_at=t.day_and_time(datetime.fromisoformat(report.made_at)),
         tool=tool,
         tiles=list(_tiles(report, t)),
         sections=list(_sections(report, t)),

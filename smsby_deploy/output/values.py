@@ -1,4 +1,4 @@
-"""Values as text: times, spans, counts and shares."""
+"""Facts of a mailing as text: its contact list, its times and spans, its waves and variants."""
 
 from __future__ import annotations
 
@@ -15,22 +15,12 @@ if TYPE_CHECKING:
     from smsby_deploy.plan.model import Action
 
 
-def count_text(value: int | None) -> str:
-    """`1,000`; `?` if only sms.by knows it."""
-    return ENGLISH.count(value)
-
-
 def list_text(contact_list: NamedId, language: Translator = ENGLISH) -> str:
     """`contact list Newsletter (id 3434)`; the id may be unknown."""
     name = safe_line(contact_list.name)
     if contact_list.id is None:
         return language.gettext("contact list {name} (id unknown)", name=name)
     return language.gettext("contact list {name} (id {id})", name=name, id=contact_list.id)
-
-
-def share_text(part: int, whole: int, language: Translator = ENGLISH) -> str:
-    """A percentage, rounded down, so that only all is 100.0%; `-` if `whole` is 0."""
-    return language.share(part, whole)
 
 
 def span_text(span: timedelta, language: Translator = ENGLISH) -> str:
@@ -53,11 +43,6 @@ def span_text(span: timedelta, language: Translator = ENGLISH) -> str:
     return gettext("in {span}", span=text) if span > timedelta(0) else gettext("{span} ago", span=text)
 
 
-def day_and_time(moment: datetime, language: Translator = ENGLISH) -> str:
-    """`Mon 1 Mar 2027 10:00`, in the moment's own zone, whatever the locale."""
-    return language.day_and_time(moment)
-
-
 def local_and_utc(
     schedule_time: str, zone: str | None = None, language: Translator = ENGLISH
 ) -> tuple[str, str]:
@@ -67,8 +52,8 @@ def local_and_utc(
     """
     local = datetime.fromisoformat(schedule_time)
     utc = local.astimezone(UTC)
-    utc_text = day_and_time(utc, language) if utc.date() != local.date() else f"{utc:%H:%M}"
-    return f"{day_and_time(local, language)} {zone or local.isoformat()[-6:]}", f"{utc_text} UTC"
+    utc_text = language.day_and_time(utc) if utc.date() != local.date() else f"{utc:%H:%M}"
+    return f"{language.day_and_time(local)} {zone or local.isoformat()[-6:]}", f"{utc_text} UTC"
 
 
 def group_total_texts(

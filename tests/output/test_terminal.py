@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from smsby_deploy.output.console import make_console
 from smsby_deploy.output.terminal import (
     break_commands,
+    clean,
     escape_json,
     inert_cell,
+    safe_line,
     write_line,
     write_text,
 )
@@ -104,3 +106,9 @@ def test_no_writer_goes_around_the_cleaner() -> None:
         if direct.search(line) and "console.print(" not in line and "def print(" not in line
     ]
     assert [line for line in around if not line.startswith("output/console.py")] == []
+
+
+def test_safe_line_removes_control_characters_and_phones() -> None:
+    """An escape sequence cannot rewrite the terminal, a line break cannot fake a line."""
+    assert clean("a\x1b[2J\nb") == "a [2J b"
+    assert safe_line("of\n375291234567") == "of 37529*****67"

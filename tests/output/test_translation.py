@@ -184,3 +184,16 @@ def test_russian_numbers_money_and_times() -> None:
     assert t.day_and_time(datetime(2026, 12, 1, 10, tzinfo=UTC)) == "вт 1 декабря 2026, 10:00"
     assert t.name(ActionKind.BLOCKED) == "заблокирована"
     assert ENGLISH.name(ActionKind.BLOCKED) == "blocked"
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "text"), [(999_999, 10**6, "99.9%"), (0, 0, "-"), (1, 3, "33.3%"), (7, 7, "100.0%")]
+)
+def test_share_never_rounds_up_to_all(part: int, whole: int, text: str) -> None:
+    """100.0% means every recipient."""
+    assert ENGLISH.share(part, whole) == text
+
+
+def test_count_of_an_unknown_count() -> None:
+    """Only sms.by knows the size of a contact list."""
+    assert (ENGLISH.count(1_000_000), ENGLISH.count(0), ENGLISH.count(None)) == ("1,000,000", "0", "?")

@@ -1,4 +1,4 @@
-"""Values as text."""
+"""Times and spans as text."""
 
 from __future__ import annotations
 
@@ -6,16 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from smsby_deploy.output.terminal import clean, safe_line
-from smsby_deploy.output.values import count_text, local_and_utc, share_text, span_text
-
-
-@pytest.mark.parametrize(
-    ("part", "whole", "text"), [(999_999, 10**6, "99.9%"), (0, 0, "-"), (1, 3, "33.3%"), (7, 7, "100.0%")]
-)
-def test_share_text_never_rounds_up_to_all(part: int, whole: int, text: str) -> None:
-    """100.0% means every recipient."""
-    assert share_text(part, whole) == text
+from smsby_deploy.output.values import local_and_utc, span_text
 
 
 @pytest.mark.parametrize(
@@ -44,14 +35,3 @@ def test_local_and_utc_name_the_day_if_it_differs() -> None:
         "Mon 1 Mar 2027 01:00 +03:00",
         "Sun 28 Feb 2027 22:00 UTC",
     )
-
-
-def test_count_text_of_an_unknown_count() -> None:
-    """Only sms.by knows the size of a contact list."""
-    assert (count_text(1_000_000), count_text(0), count_text(None)) == ("1,000,000", "0", "?")
-
-
-def test_safe_line_removes_control_characters_and_phones() -> None:
-    """An escape sequence cannot rewrite the terminal, a line break cannot fake a line."""
-    assert clean("a\x1b[2J\nb") == "a [2J b"
-    assert safe_line("of\n375291234567") == "of 37529*****67"
