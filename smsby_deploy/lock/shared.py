@@ -184,7 +184,7 @@ class SharedLockStore(LockStore):
             if now - started >= (max(timeout, _WATCHED) if is_over else timeout):
                 raise LockHeld(
                     f"another run holds the lock: {stored.holder or 'it has just taken or released it'}",
-                    hint="wait until it has ended, or run the command with --lock-timeout SECONDS; a run that has died "
+                    hint="wait until it has ended; `apply` waits for it with --lock-timeout SECONDS; a run that has died "
                     f"loses the lock after {LEASE.total_seconds():.0f} s",
                 )
             self._clock.sleep(_ASK_AGAIN if is_over else _ASK_EVERY)

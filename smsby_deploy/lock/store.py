@@ -291,7 +291,7 @@ class LockStore:
         except filelock.Timeout as error:
             raise LockHeld(
                 f"another run holds the lock: {self.describe_holder()}",
-                hint="wait until it has ended, or run the command with --lock-timeout SECONDS",
+                hint="wait until it has ended; `apply` waits for it with --lock-timeout SECONDS",
             ) from error
         except OSError as error:
             guard.release()

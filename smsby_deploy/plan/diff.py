@@ -231,8 +231,17 @@ def _notes(here: Situation, action: ActionKind) -> Iterator[Note]:
         yield Note("ABANDONED", reasons.abandoned(here))
     elif action is ActionKind.NOOP and here.has_new_audience:
         yield Note("AUDIENCE_CHANGED", reasons.audience_changed(here))
-    if action in NEW_COMMITTING and here.sent_earlier and here.is_raised:
-        yield Note("SENT_AGAIN", reasons.sent_again(here))
+    if action in NEW_COMMITTING and (earlier := _sent_earlier(here)):
+        yield Note("SENT_AGAIN", reasons.sent_again(here, *earlier))
+
+
+def _sent_earlier(here: Situation) -> tuple[int, int] | None:
+    """The revision that was sent before, and to how many; by the list if it is not in the lock."""
+    if here.entry is not None:
+        return (here.entry.revision, here.sent_earlier) if here.sent_earlier and here.is_raised else None
+    if here.remote is None or here.is_rehearsal or here.desired.revision == 1:
+        return None
+    return here.remote.find_earlier(here.desired.address, here.desired.revision)
 
 
 def _unsent(here: Situation) -> tuple[int | None, ...]:

@@ -319,9 +319,9 @@ def changed_shared(here: Situation) -> str:
     )
 
 
-def sent_again(here: Situation) -> str:
-    sent, revision, count = here.recorded_entry.revision, here.desired.revision, here.sent_earlier
-    if _is_ahead(here):
+def sent_again(here: Situation, sent: int, count: int) -> str:
+    revision = here.desired.revision
+    if here.entry is not None and _is_ahead(here):
         return sentence(
             "revision {revision} will be sent to up to {count:recipient|recipients} for whom revision {sent} is scheduled",
             revision=revision,

@@ -23,6 +23,7 @@ from smsby_deploy.texts.cost import money
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient  # an offline plan does not load it
 
+LOOKED_BACK = 9  # revisions before that of the files that may be listed and not recorded
 _SHORTEST_TRUNCATED = 20  # a listed name of this length or more may be one of ours, truncated by sms.by
 
 
@@ -65,6 +66,18 @@ class RemoteView:
             for name in self.own.get((address, revision), ())
             if name.fingerprint not in planned
         ]
+
+    def find_earlier(self, address: str, revision: int) -> tuple[int, int] | None:
+        """The last listed revision below `revision`, and how many recipients it was sent to.
+
+        None if none of the revisions before is listed as sent.
+        """
+        for number in range(revision - 1, max(0, revision - 1 - LOOKED_BACK), -1):
+            names = self.own.get((address, number), ())
+            listed = (self.by_fingerprint[name.fingerprint] for name in names)
+            if count := sum(one.count_phones or 0 for one in listed if not one.is_draft):
+                return number, count
+        return None
 
     def truncated_name(self, project: str, address: str, revision: int) -> str | None:
         """A listed name that may be a truncated name of this mailing, or None.

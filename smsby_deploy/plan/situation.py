@@ -16,12 +16,11 @@ from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, Entry, EntryState, NamedId
 from smsby_deploy.plan.desired import ChunkPlan, Desired
 from smsby_deploy.plan.gone import OwnContent
-from smsby_deploy.plan.remote_state import RemoteView, merge_entry
+from smsby_deploy.plan.remote_state import LOOKED_BACK, RemoteView, merge_entry
 from smsby_deploy.plan.waves import WaveProgress, find_progress
 from smsby_deploy.smsby.parsers import RemoteMailing
 
 ACCEPTED = frozenset({ChunkState.ACCEPTED, ChunkState.PARTIAL})
-_LOOKED_BACK = 9  # revisions before that of the files that may be listed and not recorded
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ class Situation:
             return None
         last, entries = self.desired.revision, () if self.entry is None else (self.entry, *self.entry.earlier)
         recorded = {chunk.fingerprint for one in entries for chunk in one.chunks}
-        for revision in range(max(1, last - _LOOKED_BACK), last):
+        for revision in range(max(1, last - LOOKED_BACK), last):
             for name in self.remote.own.get((self.desired.address, revision), ()):
                 listed = self.remote.by_fingerprint[name.fingerprint]
                 is_ahead = (listed.d_schedule or 0) > self.now.timestamp() and not listed.is_draft

@@ -230,7 +230,7 @@ class TextTemplate(Template):
         if self._has_given_up:  # reported once; trying every row would take hours
             return ""
         text, message, code = "", NO_TEXT, "TEMPLATE"
-        location: Location | None = None
+        location = None if own_text is None else recipient
         try:
             text = own_text.strip() if own_text is not None else self.renderer.render(variables)
             text = self.rewriter.apply(text)
@@ -238,8 +238,9 @@ class TextTemplate(Template):
             message, location, self._has_given_up = error.message, error.location, error.is_final
             code = error.code
         if not text:
-            message = sentence("{message} ({place})", message=message, place=recipient)
             where = location or self.source.location
+            if where != recipient:
+                message = sentence("{message} ({place})", message=message, place=recipient)
             problems.append(Problem(Severity.ERROR, code, message, address, where))
         return text
 

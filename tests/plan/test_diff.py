@@ -747,6 +747,27 @@ def test_raised_revision_notes_who_gets_it_again(states: tuple[ChunkState, ...],
     assert all(note in one.message for one in decision.notes)
 
 
+def test_unrecorded_revision_is_counted_by_the_list() -> None:
+    """After the lock was lost: the last revision that is listed as sent, not drafts and not other mailings."""
+    one = RemoteMailing(1, "", None, None, "API", None, 3, "NEW", None, None)
+    names = [
+        "spring-sale/vip shop#00000000a1",
+        "spring-sale/vip r2 [1/2] shop#00000000b1",
+        "spring-sale/vip r2 [2/2] shop#00000000b2",
+        "spring-sale/staff r3 shop#00000000c1",
+    ]
+    sent = [replace(one, id=number, name=name) for number, name in enumerate(names)]
+    draft = replace(one, id=9, name="spring-sale/vip r3 shop#00000000d1", status="DRAFT")
+    decision = _diff(_desired(revision=4), None, view_remote("shop", [*sent, draft]))
+    (note,) = decision.notes
+    assert decision.action is ActionKind.CREATE
+    assert tuple(note) == (
+        "SENT_AGAIN",
+        "revision 4 will be sent to up to 6 recipients who already got revision 2",
+    )
+    assert not _diff(_desired(), None, view_remote("shop", sent)).notes
+
+
 def test_resumed_mailing_knows_who_is_unsent() -> None:
     """None of an accepted chunk, all of a pending one, and of single phones those that got nothing."""
     assert _diff(_desired(), _entry(A, P), _remote()).unsent == (0, None)

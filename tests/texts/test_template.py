@@ -80,6 +80,12 @@ def test_template_reports_a_failed_text_with_its_row(text: str, message: str) ->
     assert problems[0].message.endswith("(list.csv:3)")
 
 
+def test_empty_own_text_is_reported_at_its_recipient() -> None:
+    """Not at the text of the mailing, which has nothing to do with it."""
+    (problem,) = render_one("Hi", own=" ")[1]
+    assert (problem.message, problem.location) == ("the text is empty", Location("list.csv", 3, 1))
+
+
 def test_template_refuses_tags_in_an_own_text() -> None:
     """A recipient's own text is literal, so that its braces would be sent."""
     assert [problem.code for problem in render_one("Hi", own="Hi {{ name }}")[1]] == ["PLACEHOLDER"]
