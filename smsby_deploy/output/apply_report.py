@@ -12,6 +12,7 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import Apply, Lock
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
 from smsby_deploy.output.markdown import Piece, code, escape, fit, table_row
+from smsby_deploy.output.messages import message_markdown
 from smsby_deploy.output.plan_text import uncounted_lists
 from smsby_deploy.output.terminal import clean, safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
@@ -240,7 +241,7 @@ def apply_markdown(outcome: ApplyResult | SmsbyDeployError, language: Translator
     if isinstance(outcome, ApplyResult):
         pieces += _mailing_pieces(outcome, t)
     else:
-        pieces.append(Piece(f"\n{escape(t.sentence(outcome.message))}\n"))
+        pieces.append(Piece(f"\n{message_markdown(outcome.message, t)}\n"))
     unknown = _unknown_lines(outcome, t) if isinstance(outcome, ApplyResult) else ""
     pieces.append(Piece(f"{unknown}{_next_step_text(exit_code, t)}"))
     return fit(pieces, rest=t.gettext("the log of the run shows everything"), language=t)

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from smsby_deploy.lock.places import PRODUCTION
-from smsby_deploy.output.message_html import message_html
+from smsby_deploy.output.messages import message_html
 from smsby_deploy.output.plan_details import (
     audience_rows,
     encoding_text,

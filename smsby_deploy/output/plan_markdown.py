@@ -13,6 +13,7 @@ from datetime import datetime
 
 from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.output.markdown import COMMENT_BYTES, Piece, clip, code, escape, fit, table_row
+from smsby_deploy.output.messages import message_markdown
 from smsby_deploy.output.plan_details import (
     audience_section,
     chunks_section,
@@ -149,7 +150,7 @@ def plan_markdown(result: PlanResult, context: CommentContext) -> str:
 def no_plan_markdown(project: str, environment: str, message: str, language: Translator = ENGLISH) -> str:
     """The comment if no plan could be made; it replaces an earlier one, which is outdated."""
     outdated = language.gettext("The plan that this comment showed before is outdated.")
-    text = f"{escape(language.sentence(message))}\n\n> {outdated}"
+    text = f"{message_markdown(message, language)}\n\n> {outdated}"
     verdict = language.gettext("No plan, nothing will be sent")
     heading = f"### ❌ {verdict} · {_title(project, environment, language)}"
     return f"{marker(project, environment)}\n{heading}\n\n{text}\n"
@@ -180,12 +181,12 @@ def _head(result: PlanResult, context: CommentContext) -> str:
     if plan.callback_url:
         lines += ["", t.gettext("Callbacks of sms.by go to {url}", url=code(clip(plan.callback_url)))]
     if plan.changes is not None:
-        lines += [f"\n> ⚠️ {escape(clip(t.sentence(gap)))}" for gap in plan.changes.gaps]
+        lines += [f"\n> ⚠️ {message_markdown(gap, t, is_clipped=True)}" for gap in plan.changes.gaps]
     lines += ["", counts_text(plan, t)]
     if plan.archived:
         lines += ["", t.sentence(archived_line(plan))]
     if result.refusal is not None:
-        refusal = escape(t.sentence(result.refusal.message))
+        refusal = message_markdown(result.refusal.message, t)
         lines += ["", f"**{t.gettext('Apply will refuse the whole plan:')}** {refusal}"]
     if plan.account is None:
         lines += ["", f"> {t.gettext('Made offline, without asking sms.by: this plan cannot be applied.')}"]
@@ -332,7 +333,7 @@ def _reasons(plan: Plan, t: Translator) -> Iterator[Piece]:
     if explained:
         yield Piece("\n")
     for action in explained:
-        reason = escape(clip(t.sentence(action.reason)))
+        reason = message_markdown(action.reason, t, is_clipped=True)
         yield _piece("reason", f"- {_ICONS[action.action]} **{escape(action.address)}**: {reason}\n")
 
 
@@ -359,7 +360,7 @@ def _problems(plan: Plan, t: Translator) -> Iterator[Piece]:
 def _problem_line(problem: Problem, t: Translator) -> str:
     place = f"{code(str(problem.location))} " if problem.location else ""
     address = f"{escape(problem.address)}: " if problem.address else ""
-    return f"- {place}<code>{problem.code}</code> {address}{escape(clip(t.sentence(problem.message)))}\n"
+    return f"- {place}<code>{problem.code}</code> {address}{message_markdown(problem.message, t, is_clipped=True)}\n"
 
 
 # --- Folded details and footer ---------------------------------------------------------------------------------------

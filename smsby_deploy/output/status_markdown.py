@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from smsby_deploy.output.markdown import Piece, escape, fit, table_row
+from smsby_deploy.output.messages import message_markdown
 from smsby_deploy.output.status_text import ahead_line, running_line, schedule_line, status_totals_line
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.status.status_report import MailingStatus, StatusReport
@@ -43,13 +44,13 @@ def status_markdown(report: StatusReport, currency: str | None = None, language:
         for difference in mailing.details.differences
     ]
     differences += [
-        Piece(f"- {symbol} **{escape(mailing.name)}** {escape(t.sentence(note))}\n", 1, "note")
+        Piece(f"- {symbol} **{escape(mailing.name)}** {message_markdown(note, t)}\n", 1, "note")
         for mailing in report.mailings
         for symbol, notes in (("💬", mailing.decisions), ("⚠️", mailing.warnings))
         for note in notes
     ]
     if report.running:
-        differences.append(Piece(f"- {escape(t.sentence(running_line(report)))}\n"))
+        differences.append(Piece(f"- {message_markdown(running_line(report), t)}\n"))
     if differences:
         pieces += [Piece("\n"), *differences]
     return fit(pieces, rest=t.gettext("`status --format json` shows everything."), language=t)

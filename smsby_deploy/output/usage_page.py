@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from smsby_deploy.lock.records import EntryState
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
 from smsby_deploy.output.markdown import escape, table_row
+from smsby_deploy.output.messages import message_html, message_markdown
 from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.status.usage_groups import GroupKind
@@ -245,7 +246,7 @@ def usage_markdown(report: UsageReport, language: Translator = ENGLISH) -> str:
             lines.append(table_row([*cells, *figures, escape(row.currency or "")]))
     else:
         lines.append(f"{escape(t.sentence(_nothing_sent(report)))}\n")
-    return "".join([*lines, *(f"\n{escape(t.sentence(note))}\n" for note in usage_notes(report))])
+    return "".join([*lines, *(f"\n{message_markdown(note, t)}\n" for note in usage_notes(report))])
 
 
 # --- Web page --------------------------------------------------------------------------------------------------------
@@ -253,7 +254,6 @@ def usage_markdown(report: UsageReport, language: Translator = ENGLISH) -> str:
 
 def usage_html(report: UsageReport, *, tool: str, language: Translator = ENGLISH) -> str:
     """One page that loads nothing: totals, a chart of the cost, and the table."""
-    from smsby_deploy.output.message_html import message_html
     from smsby_deploy.output.status_html import page_template
 
     t = language

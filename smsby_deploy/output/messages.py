@@ -1,10 +1,11 @@
-"""A message as HTML: escaped, with phones masked, and with what it quotes in backticks as code."""
+"""A message as HTML or Markdown: escaped, with phones masked, and with what it quotes in backticks as code."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
+from smsby_deploy.output.markdown import clip, escape
 from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.wording import Sentence
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 _CODE = r"`([^`]+)`"  # a string, which `re` compiles at its first use
+_ESCAPED_CODE = r"\\`(.+?)\\`"
 _BACKTICK = "\u02cb"  # in place of a backtick of a value; it looks the same
 
 
@@ -26,6 +28,13 @@ def message_html(text: str, language: Translator = ENGLISH) -> Markup:
 
     said = safe_line(language.sentence(_without_backticks(text)))
     return Markup(escape_html(said).replace(_BACKTICK, "`"))  # noqa: S704  # it is escaped
+
+
+def message_markdown(text: str, language: Translator = ENGLISH, *, is_clipped: bool = False) -> str:
+    """The same for a comment, on one line, which is clipped if it may be very long."""
+    said = language.sentence(_without_backticks(text))
+    said = escape(clip(said) if is_clipped else said)
+    return re.sub(_ESCAPED_CODE, r"<code>\1</code>", said).replace(_BACKTICK, "\\`")
 
 
 def escape_html(text: str) -> str:

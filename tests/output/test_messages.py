@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smsby_deploy.output.message_html import message_html
+from smsby_deploy.output.messages import message_html, message_markdown
 from smsby_deploy.output.translation import translator
 from smsby_deploy.wording import join_sentences, sentence
 
@@ -30,6 +30,23 @@ _INERT = "`x` &lt;img src=x onerror=alert(1)&gt; `y`"
 def test_only_our_own_backticks_make_code(message: str, html: str) -> None:
     """Everything is escaped and masked, and what a value contains is shown as it is."""
     assert message_html(message) == html
+
+
+@pytest.mark.parametrize(
+    ("message", "markdown"),
+    [
+        (sentence("`{name}`", name="a_b"), r"<code>a\_b</code>"),
+        (
+            sentence("{unchanged} in what is its own", unchanged="`x` <b>"),
+            r"\`x\` &lt;b&gt; in what is its own",
+        ),
+        (sentence("`{name}`", name="`x` @me"), "<code>\\`x\\` @\u2060me</code>"),
+        (f"{'x' * 598} `one two`", "x" * 598 + " …"),
+    ],
+)
+def test_only_our_own_backticks_make_code_in_a_comment(message: str, markdown: str) -> None:
+    """Inline HTML, in which everything is escaped as outside of it; what is cut off is no code."""
+    assert message_markdown(message, is_clipped=True) == markdown
 
 
 def test_code_is_kept_in_translations() -> None:
