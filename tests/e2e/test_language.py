@@ -51,7 +51,7 @@ def test_reviewers_read_russian(russian: Shop) -> None:
     russian.write("sale.yaml", _CAMPAIGN % "sale tomorrow")
     comment = russian.run("plan", "sale/vip", "--format", "markdown").out
     assert "изменилась: её текст, отправитель или время не те, что были отправлены" in comment
-    assert "увеличьте \\`revision\\` до 2" in comment
+    assert "увеличьте <code>revision</code> до 2" in comment
     assert "доставлено " in russian.run("status", "--format", "markdown").out
     assert "Доставка SMS: " in russian.run("status", "--format", "html").out
 
