@@ -122,12 +122,12 @@ def resolve(
     if go:
         with change_lock(context, reason, f"lock resolve {address}") as change:
             wave = change.go(address)
-        context.note(f"{address} continues after wave {wave}\nnext: {context.program} apply --due")
+        _note(context, f"{address} continues after wave {wave}", f"Resolve {address}", "apply --due")
         return ExitCode.DONE
     with change_lock(context, reason, f"lock resolve {address}") as change:
         count = change.resolve(address, sent=sent, message_id=message_id)
     outcome = "sent" if sent else "not sent"
-    context.note(f"{address}: {counted(count, 'chunk')} settled as {outcome}\nnext: {context.program} plan")
+    _note(context, f"{address}: {counted(count, 'chunk')} settled as {outcome}", f"Resolve {address}", "plan")
     return ExitCode.DONE
 
 
@@ -176,7 +176,7 @@ def move(context: Context, old: str, new: str, reason: str) -> ExitCode:
     """
     with change_lock(context, reason, f"lock move {old}") as change:
         change.move(old, new)
-    context.note(f"{old} is now recorded as {new}")
+    _note(context, f"{old} is now recorded as {new}", f"Move {old} to {new}", "plan")
     return ExitCode.DONE
 
 
@@ -188,7 +188,7 @@ def remove(context: Context, address: str, reason: str) -> ExitCode:
     """Remove the mailing ADDRESS from the lock. If sms.by still lists it, it is not sent again."""
     with change_lock(context, reason, f"lock remove {address}") as change:
         change.remove(address)
-    context.note(f"{address} is no longer recorded")
+    _note(context, f"{address} is no longer recorded", f"Remove {address} from the lock", "plan")
     return ExitCode.DONE
 
 
@@ -202,12 +202,11 @@ def bind(context: Context, reason: str) -> ExitCode:
     have verified that this is the right account. Sends nothing.
     """
     from smsby_deploy.cli.clients import binding_of
-    from smsby_deploy.cli.session import load
 
     here = binding_of(load(context).project.api, context.environ)
     with change_lock(context, reason, "lock bind") as change:
         change.bind(here)
-    context.note(f"the lock is bound to {here.service}\nnext: {context.program} plan")
+    _note(context, f"the lock is bound to {here.service}", "Bind the lock", "plan")
     return ExitCode.DONE
 
 
@@ -226,7 +225,6 @@ def rekey(context: Context, without_key: bool, reason: str) -> ExitCode:
     If they have a key already, it must be in SMSBY_DIGEST_KEY_OLD. Needs no recipients: the lock keeps what a rotation
     needs, sealed with its key. Sends nothing. Plans that were made before are refused.
     """
-    from smsby_deploy.cli.session import load
     from smsby_deploy.digest_key import NO_KEY, OLD_DIGEST_KEY, read_digest_key
     from smsby_deploy.errors import UsageError
 
@@ -241,7 +239,11 @@ def rekey(context: Context, without_key: bool, reason: str) -> ExitCode:
     with change_lock(context, reason, "lock rekey") as change:
         is_new = change.rekey(old, new)
     outcome = f"have the key {new.id}" if new.id is not None else "have no key"
-    context.note(
-        f"the digests in the lock {outcome}{'' if is_new else ' already'}\nnext: {context.program} plan"
-    )
+    said = f"the digests in the lock {outcome}{'' if is_new else ' already'}"
+    _note(context, said, "Change the key of the lock", "plan")
     return ExitCode.DONE
+
+
+def _note(context: Context, said: str, why: str, then: str) -> None:
+    """Say what was recorded, and which commands come next; `why` is the message of the commit."""
+    context.note(f"{said}\n{next_lines(context, load(context).project, why, then)}")

@@ -79,7 +79,8 @@ def test_unlisted_chunk_is_unknown_without_a_lock(shop: Shop, word: str) -> None
             True,
             True,
         )
-    assert shop.run("lock", "resolve", "sale/staff", word, "--reason", "asked them").code == 0
+    settled = shop.run("lock", "resolve", "sale/staff", word, "--reason", "asked them")
+    assert settled.code == 0 and "git add smsby.lock.json" in settled.err
     resolution = shop.lock()["resolutions"][-1]
     assert (resolution["address"], resolution["reason"]) == ("sale/staff", "asked them")
     assert resolution["by"] and datetime.fromisoformat(resolution["at"]).tzinfo is not None
@@ -199,7 +200,8 @@ def test_renamed_mailing_is_moved_and_not_sent(shop: Shop) -> None:
     assert actions["sale/team"]["reason"].startswith("collision")
     assert "lock move sale/staff sale/team" in actions["sale/team"]["reason"]
     assert apply(shop, THREE, {}).code == 4
-    assert shop.run("lock", "move", "sale/staff", "sale/team").code == 0
+    moved = shop.run("lock", "move", "sale/staff", "sale/team")
+    assert moved.code == 0 and "git add smsby.lock.json" in moved.err
     assert planned_action(shop)[0] == "noop"
     assert sum(received(shop, "shop").values()) == 5
 

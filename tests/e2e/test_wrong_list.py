@@ -50,7 +50,8 @@ def test_list_without_recorded_mailings_blocks_sends(shop: Shop) -> None:
     before = shop.lock()
     assert shop.run("apply", "--auto-approve").code == 4
     assert shop.lock() == before and not shop.inbox()
-    assert shop.run("lock", "bind", "--reason", "asked sms.by").code == 0
+    bound = shop.run("lock", "bind", "--reason", "asked sms.by")
+    assert bound.code == 0 and "git add smsby.lock.json" in bound.err
     assert shop.lock()["resolutions"][-1]["reason"] == "asked sms.by"
     assert not shop.inbox()
     assert shop.run("apply", "--auto-approve").code == 0
