@@ -195,26 +195,22 @@ def find_missing(
     for one in missing:
         if check.is_disproved and not one.is_scheduled(now):
             continue
-        why = sentence("although sms.by accepted it; check it in the account")
-        if one.is_scheduled(now):
-            why = sentence(
-                "although it is scheduled for {time}; if it was deleted in the account, "
-                "record that with `smsby-deploy lock withdraw {address}`",
-                time=one.schedule_time,
-                address=one.address,
-            )
-        yield Problem(
-            Severity.WARNING,
-            "REMOTE_MISSING",
-            _not_listed(one, why),
-            one.address,
-            locations.get(one.address),
-        )
+        place = locations.get(one.address)
+        yield Problem(Severity.WARNING, "REMOTE_MISSING", not_listed(one, now), one.address, place)
     if check.is_disproved:
         yield Problem(Severity.WARNING, "REMOTE_MISSING", check.doubt)
 
 
-def _not_listed(one: MissingMailing, why: str) -> str:
+def not_listed(one: MissingMailing, now: datetime) -> str:
+    """Say that the list lacks a mailing, and what to do."""
+    why = sentence("although sms.by accepted it; check it in the account")
+    if one.is_scheduled(now):
+        why = sentence(
+            "although it is scheduled for {time}; if it was deleted in the account, "
+            "record that with `smsby-deploy lock withdraw {address}`",
+            time=one.schedule_time,
+            address=one.address,
+        )
     if one.missing == one.expected:
         return sentence("sms.by does not list it, {why}", why=why)
     return sentence(

@@ -17,12 +17,13 @@ from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.records import ChunkState, Entry, EntryState, Lock
 from smsby_deploy.lock.store import RunningApply
-from smsby_deploy.plan.drift import Difference, DriftField, IntendedValues, intended_by_lock
+from smsby_deploy.plan.drift import IntendedValues, intended_by_lock
 from smsby_deploy.plan.remote_list_check import (
     MissingMailing,
     check_list,
     is_forgotten,
     is_mailing_shown,
+    not_listed,
     shows_any,
 )
 from smsby_deploy.plan.selection import find_unmatched, selector
@@ -182,7 +183,7 @@ def collect_status(
     check = check_list(lock, reports.remote, now=now, reconcile_seconds=options.reconcile_seconds)
     missing = {one.address: one for one in check.missing}
     listed = (
-        status if revision.key in settled else _finish(revision, status, missing.get(revision.address))
+        status if revision.key in settled else _finish(revision, status, missing.get(revision.address), now)
         for revision, status in zip(revisions, statuses, strict=True)
         if not revision.is_earlier or revision.key in shown or _is_open(status)
     )
@@ -241,8 +242,15 @@ def _list_revisions(
         yield _Revision(address, entry, is_earlier=False)
 
 
-def _finish(revision: _Revision, status: MailingStatus, missing: MissingMailing | None) -> MailingStatus:
-    return replace(status, is_earlier=True) if revision.is_earlier else _note_missing(status, missing)
+def _finish(
+    revision: _Revision, status: MailingStatus, missing: MissingMailing | None, now: datetime
+) -> MailingStatus:
+    """Return the status of a revision, with a warning if the list does not show the mailing."""
+    if revision.is_earlier:
+        return replace(status, is_earlier=True)
+    if missing is None:
+        return status
+    return replace(status, details=replace(status.details, missing=not_listed(missing, now)))
 
 
 def _is_open(status: MailingStatus) -> bool:
@@ -279,19 +287,6 @@ def _look_for(one: _Revision, scope: str, remote: RemoteView, now: datetime) -> 
     """Return the status of what waits, and may have been handed over if the lock is older."""
     is_listed = is_mailing_shown(scope, one.address, one.entry, remote)
     return summarize_waiting(one.address, one.entry, now, is_listed=is_listed)
-
-
-def _note_missing(status: MailingStatus, missing: MissingMailing | None) -> MailingStatus:
-    """Return the status of a mailing that the list does not show.
-
-    Its first difference says so.
-    """
-    if missing is None:
-        return status
-    shown = missing.expected - missing.missing
-    difference = Difference(DriftField.LISTED, str(missing.expected), str(shown))
-    details = replace(status.details, differences=(difference, *status.details.differences))
-    return replace(status, details=details)
 
 
 def _intended(address: str, entry: Entry, mailing: Mailing | None) -> IntendedValues:

@@ -207,6 +207,7 @@ class Details:
     maps a number prefix to (delivered, undelivered, all reported). `missed` is empty unless it was asked for. `open_other`
     counts the recipients of `other` whose status may not be the last. `overdue` of the undelivered recipients had no final
     status within `status.settle_after`. `unread` holds errors of sms.by, masked, where it should have reported deliveries.
+    `missing` says that the remote list lacks the mailing.
     `window` is when a waiting mailing may be handed over, which `waits` says to users.
     `decision` says who withdrew or abandoned it, when and why. `spread` are the times of its chunks, None if all have one.
     `billed` is what sms.by itself reports, None if it does not.
@@ -225,6 +226,7 @@ class Details:
     open_other: int = 0
     overdue: int = 0
     unread: tuple[str, ...] = ()
+    missing: str = ""
     window: Window | None = None
     waits: str = ""
     decision: str = ""

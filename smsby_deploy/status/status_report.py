@@ -145,7 +145,7 @@ class MailingStatus:
             count=late,
         )
         unread = (sentence("not reported: {why}", why=text) for text in self.details.unread)
-        return (*((overdue,) if late else ()), *unread)
+        return (*filter(None, (self.details.missing,)), *((overdue,) if late else ()), *unread)
 
     @property
     def percent_delivered(self) -> float:

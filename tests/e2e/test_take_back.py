@@ -44,6 +44,10 @@ def test_scheduled_mailing_is_withdrawn_once_it_is_deleted(scheduled: Shop) -> N
     assert f"(id {_ids(shop)[0]}) in the account" in " ".join(refused.err.split())
     _delete(shop)
     assert "lock withdraw sale/vip" in shop.run("plan").out
+    (status,) = shop.run("status", "--format", "json").json["mailings"]
+    assert any(
+        "sms.by does not list it" in note and "lock withdraw sale/vip" in note for note in status["notes"]
+    )
     assert shop.run(*_WITHDRAW).code == 0
 
     plan = shop.run("plan", "--format", "json")
