@@ -54,7 +54,8 @@ class FilesInvalid(SmsbyDeployError):
     exit_code = ExitCode.FILES_INVALID
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(f"{counted(len(problems), 'problem')} in the project's files")
+        errors = sum(problem.is_error for problem in problems)
+        super().__init__(f"{counted(errors, 'problem')} in the project's files")
         self.problems = tuple(problems)
 
 

@@ -57,6 +57,11 @@ class Problem:
         if place is not None and place.line is not None and place.column is None:
             object.__setattr__(self, "location", place._replace(column=1))
 
+    @property
+    def is_error(self) -> bool:
+        """Whether the files are not valid because of it."""
+        return self.severity is Severity.ERROR
+
 
 def printable(text: str) -> str:
     """Return `text` without control characters, and with ? for what UTF-8 cannot express.
@@ -68,7 +73,7 @@ def printable(text: str) -> str:
 
 def has_errors(problems: Iterable[Problem]) -> bool:
     """Return whether at least one problem is an error."""
-    return any(problem.severity is Severity.ERROR for problem in problems)
+    return any(problem.is_error for problem in problems)
 
 
 def problem_document(problem: Problem) -> dict[str, Any]:

@@ -29,7 +29,8 @@ def test_error_begins_with_its_place() -> None:
 
 
 def test_files_invalid_counts_its_problems() -> None:
-    """It carries all of them."""
+    """It carries all of them, and counts those that make the files invalid."""
     problem = Problem(Severity.ERROR, "CODE", "wrong")
-    assert str(FilesInvalid([problem])) == "1 problem in the project's files"
+    warning = Problem(Severity.WARNING, "CODE", "odd")
+    assert str(FilesInvalid([problem, warning])) == "1 problem in the project's files"
     assert FilesInvalid([problem] * 2).problems == (problem, problem)
