@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from smsby_deploy.cli.options import examples, file_option
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_line
+
+if TYPE_CHECKING:
+    from smsby_deploy.sandbox.sandbox_settings import SandboxSettings
 
 
 @click.command(
@@ -85,7 +88,7 @@ def command(
             "the sandbox needs Flask", hint="pip install 'smsby-deploy[sandbox]'"
         ) from error
     settings = SandboxSettings()
-    changes = dict(_read_switch(text) for text in switches)
+    changes = dict(_read_switch(text, settings) for text in switches)
     try:
         settings.change(
             {"strict": not lenient, "delay": delay, "account_timezone": account_timezone, **changes}
@@ -98,11 +101,13 @@ def command(
     return ExitCode.DONE
 
 
-def _read_switch(text: str) -> tuple[str, Any]:
-    """NAME and VALUE; the value is parsed as JSON if it is valid JSON, else taken as text."""
+def _read_switch(text: str, settings: SandboxSettings) -> tuple[str, Any]:
+    """NAME and VALUE; parsed as JSON if it is valid JSON, and the switch is not one of texts."""
     name, equals, value = text.partition("=")
     if not equals:
         raise click.UsageError(f"--set: expected NAME=VALUE, got {text!r}")
+    if isinstance(getattr(settings, name, None), str):
+        return name, value
     try:
         return name, json.loads(value)
     except ValueError:

@@ -147,8 +147,9 @@ def find_late_opt_outs(
     """Warn that recipients opted out after sms.by accepted a mailing, and before it is gone.
 
     They are counted by what was sent and what would be sent now, chunk by chunk, as long as its rows are the same. An
-    opt-out that was withdrawn since lowers that number, so it is the least. What `check` found
-    to be deleted in the account is not sent.
+    opt-out that was withdrawn since lowers that number, so it is the least. It is never more than those who are
+    opted out now: sms.by may report a greater number for another reason. What `check` found to be deleted in the
+    account is not sent.
     """
     if here.entry is None or not here.is_scheduled:
         return
@@ -166,7 +167,7 @@ def find_late_opt_outs(
             count += (sent or 0) - (now.recipients or 0)
             names.append(_name(here.project, here.desired.address, entry, index, here.remote))
             until.append(times[index])
-    if count:
+    if count := min(count, here.desired.audience.suppressed):
         message = sentence(
             "at least {count:recipient|recipients} opted out after sms.by accepted it, and will get it; until "
             "{time} they can be removed manually, in the account, from {names}",

@@ -11,7 +11,7 @@ import pytest
 
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import UploadRecord
-from smsby_deploy.plan.desired import ChunkPlan
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.remote_list_check import ListCheck, MissingMailing
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.scheduled import find_late_opt_outs
@@ -20,17 +20,23 @@ from tests.config.one_campaign import load_one
 from tests.plan.situations import MARKS, NOW, A, P, make_desired, make_entry, make_list, make_situation
 
 _TIME = {"schedule_time": (NOW + timedelta(days=1)).isoformat()}
+_OPTED_OUT = AudienceCounts(4, suppressed=3, final=1)
 
 
 def _find(
-    folder: Path, now: tuple[int, int], remote: RemoteView | None = None, digest: str = "", **changes: Any
+    folder: Path,
+    now: tuple[int, int],
+    remote: RemoteView | None = None,
+    digest: str = "",
+    audience: AudienceCounts = _OPTED_OUT,
+    **changes: Any,
 ) -> list[Problem]:
-    """The warnings if both chunks were sent to 2 recipients, changed by `changes`, and `now` do not opt out."""
+    """The warnings if both chunks were sent to 2 recipients, changed by `changes`, and `now` are not opted out now."""
     entry = make_entry(A, A, **_TIME)
     first = replace(entry.chunks[0], **changes)
     entry = replace(entry, chunks=(first, entry.chunks[1]))
     chunks = tuple(ChunkPlan(mark, count, digest or mark) for mark, count in zip(MARKS, now, strict=True))
-    here = make_situation(entry, remote, make_desired(chunks=chunks))
+    here = make_situation(entry, remote, make_desired(chunks=chunks, audience=audience))
     return list(find_late_opt_outs(load_one(folder).project.mailings[0], here))
 
 
@@ -81,13 +87,21 @@ def test_late_opt_outs_of_an_adopted_chunk(tmp_path: Path) -> None:
     assert "(id 1)" in found.message
 
 
+def test_late_opt_outs_are_no_more_than_the_opt_outs(tmp_path: Path) -> None:
+    """If sms.by reports more recipients than were sent to, that is no opt-out."""
+    listed = make_list(0, 1, count=9)
+    (found,) = _find(tmp_path, (1, 2), listed, audience=AudienceCounts(4, suppressed=1, final=3))
+    assert "at least 1 recipient opted" in found.message
+    assert not _find(tmp_path, (2, 2), listed, audience=AudienceCounts(4, final=4))
+
+
 @pytest.mark.parametrize(("shown", "count"), [(1, 1), (0, 2)])
 def test_deleted_messages_have_no_late_opt_outs(shown: int, count: int, tmp_path: Path) -> None:
     """No recipient gets what was deleted in the account; a list that shows nothing at all proves nothing."""
     here = make_situation(
         make_entry(A, A, **_TIME),
         None,
-        make_desired(chunks=tuple(ChunkPlan(mark, 1, mark) for mark in MARKS)),
+        make_desired(chunks=tuple(ChunkPlan(mark, 1, mark) for mark in MARKS), audience=_OPTED_OUT),
     )
     missing = MissingMailing(here.desired.address, 1, 2, None, frozenset(MARKS[:1]))
     found = find_late_opt_outs(
