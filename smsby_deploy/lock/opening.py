@@ -44,11 +44,22 @@ def _open_shared(place: SharedPlace, key: str, root: Path) -> SharedStore:
     if isinstance(place, PostgresPlace):
         from smsby_deploy.lock.postgres_store import PostgresStore
 
-        return PostgresStore(_value(place.url, place.url_env), key)
+        return PostgresStore(_postgres_url(place), key)
     from smsby_deploy.lock.s3_store import S3Store
 
     endpoint = None if place.endpoint_env is None else _value(place.endpoint, place.endpoint_env)
     return S3Store(place.url, endpoint, key, os.environ)
+
+
+def _postgres_url(place: PostgresPlace) -> str:
+    url = _value(place.url, place.url_env)
+    is_dsn = "://" not in url and "=" in url  # host=… dbname=…, as libpq takes it
+    if not (is_dsn or url.startswith(("postgresql://", "postgres://"))):
+        raise SmsbyDeployError(
+            f"{place.url_env} is not the URL of a PostgreSQL database, so the lock cannot be reached",
+            hint="write it as postgresql://user:password@host/database",
+        )
+    return url
 
 
 def _value(value: str | None, variable: str) -> str:

@@ -26,3 +26,12 @@ def test_open_lock_at_needs_its_variable(tmp_path: Path, shared: PostgresPlace |
     """The message names the variable."""
     with pytest.raises(SmsbyDeployError, match="A_URL is not set"):
         open_lock_at(LockPlace(tmp_path / "lock", "production", shared), "shop", tmp_path)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://user:password@host/x", ""])
+def test_open_lock_at_needs_a_url_of_postgresql(tmp_path: Path, url: str) -> None:
+    """Another URL is named by its variable, and not shown."""
+    place = LockPlace(tmp_path / "lock", "production", PostgresPlace("A_URL", url))
+    with pytest.raises(SmsbyDeployError, match="A_URL is not the URL of a PostgreSQL database") as caught:
+        open_lock_at(place, "shop", tmp_path)
+    assert "password@host/x" not in caught.value.message
