@@ -122,3 +122,11 @@ def _zone_names() -> frozenset[str]:
     return frozenset(
         name for name in names if name in _UTC_NAMES or (name.partition("/")[0] in _AREAS and "/" in name)
     )
+
+
+def full_minute(moment: datetime) -> datetime:
+    """Return the first full minute at or after `moment`.
+
+    Messages show times without seconds, and what is due at a time must be due then.
+    """
+    return moment + timedelta(seconds=-(moment.second + moment.microsecond / 1e6) % 60)

@@ -9,6 +9,7 @@ from smsby_deploy.apply.context import ApplyRequest, Event
 from smsby_deploy.apply.due_mailings import next_opening
 from smsby_deploy.apply.hand_over import hand_over
 from smsby_deploy.apply.worker_pool import ShutdownSignal
+from smsby_deploy.clock import full_minute
 from smsby_deploy.errors import FilesInvalid, LockHeld, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import first_exit_code
 from smsby_deploy.wording import time_text
@@ -51,7 +52,9 @@ def _why_waiting(result: ApplyResult, *, is_open: bool) -> Event:
     """Return the event that says what a watch waits for: a window, a verdict, or another try."""
     if not is_open:
         assert result.next_opening is not None  # else the watch has ended
-        return Event("waiting", f"waiting for the window that opens {time_text(result.next_opening)}")
+        return Event(
+            "waiting", f"waiting for the window that opens {time_text(full_minute(result.next_opening))}"
+        )
     failed = [mailing for mailing in result.mailings if mailing.error]
     for mailing in result.mailings:
         if mailing.waits and not failed:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, NextStep
+from smsby_deploy.clock import full_minute
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import Apply, Lock
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
@@ -175,7 +176,9 @@ def summary_line(result: ApplyResult, language: Translator = ENGLISH) -> str:
     )
     sent = result.sent
     if sent is None and not counts and result.next_opening is not None:
-        return t.gettext("nothing is due; the next window opens {time}", time=result.next_opening)
+        return t.gettext(
+            "nothing is due; the next window opens {time}", time=full_minute(result.next_opening)
+        )
     if sent is None:
         return counts or t.gettext("nothing to do")
     size = t.gettext("{count:recipient|recipients}", count=sent.recipients)

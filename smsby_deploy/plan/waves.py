@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum, auto
 from typing import NamedTuple
 
-from smsby_deploy.clock import Window
+from smsby_deploy.clock import Window, full_minute
 from smsby_deploy.config.declarations import Wave
 from smsby_deploy.lock.decisions import VerdictKind, WaveVerdict
 from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, Entry
@@ -88,7 +88,7 @@ def find_progress(
     if before is None or before > len(steps):
         return WaveProgress(number, len(steps), is_begun=sent[number])
     start, step = when_sent(entry, before).astimezone(zone), steps[before - 1]
-    window = Window(_full_minute(start + step.after), start + step.give_up)
+    window = Window(start + step.after, start + step.give_up)
     verdict = next((one for one in reversed(entry.verdicts) if one.wave == before), None)
     if verdict is not None:
         is_open = sent[number] or _holds(verdict, now)
@@ -96,14 +96,6 @@ def find_progress(
     else:
         gate = Gate.EARLY if now < window.opens else Gate.JUDGE
     return WaveProgress(number, len(steps), gate, before, window, verdict, is_begun=sent[number])
-
-
-def _full_minute(moment: datetime) -> datetime:
-    """Return the first full minute at or after `moment`.
-
-    Messages show times without seconds, and what is due at a time must be due then.
-    """
-    return moment + timedelta(seconds=-(moment.second + moment.microsecond / 1e6) % 60)
 
 
 def _holds(verdict: WaveVerdict, now: datetime) -> bool:
@@ -225,7 +217,7 @@ def why_waiting(progress: WaveProgress) -> str:
         "wave {number} of {count} was sent; `apply --due` judges it from {time} on, and then sends wave {next} or stops",
         number=progress.judged,
         count=progress.total,
-        time=progress.window.opens,
+        time=full_minute(progress.window.opens),
         next=progress.number,
     )
 

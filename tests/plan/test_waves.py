@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from smsby_deploy.clock import Window
+from smsby_deploy.clock import Window, full_minute
 from smsby_deploy.config.declarations import Wave
 from smsby_deploy.lock.decisions import Ending, EndingKind, VerdictKind, WaveVerdict
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
@@ -26,6 +26,7 @@ from smsby_deploy.plan.waves import (
     why_waiting,
     would_go_on,
 )
+from smsby_deploy.wording import time_text
 
 _NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
@@ -124,14 +125,16 @@ def test_only_a_mailing_with_waves_left_would_go_on() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, 0.25, 27, 59.5, 60])
-def test_wave_is_judged_from_a_full_minute(seconds: float) -> None:
-    """The first one at which it is old enough, because messages show no seconds."""
+def test_wave_is_judged_once_it_is_old_enough(seconds: float) -> None:
+    """Messages show no seconds, so they name the first full minute at which it is."""
     ago = timedelta(seconds=seconds)
-    window = recorded_progress(_entry((1, A), (2, P), ago=ago), _STEPS, _NOW).window
-    assert window is not None
-    early = window.opens - (_NOW - ago + _STEPS[0].after)
-    assert (window.opens.second, window.opens.microsecond) == (0, 0)
-    assert timedelta(0) <= early < timedelta(minutes=1)
+    progress = recorded_progress(_entry((1, A), (2, P), ago=ago), _STEPS, _NOW)
+    opens = _NOW - ago + _STEPS[0].after
+    assert progress.window is not None and progress.window.opens == opens
+    named = full_minute(opens)
+    assert (named.second, named.microsecond) == (0, 0)
+    assert timedelta(0) <= named - opens < timedelta(minutes=1)
+    assert f"from {time_text(named)} on" in why_waiting(progress)
 
 
 def test_figures_add_up() -> None:
