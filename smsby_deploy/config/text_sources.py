@@ -89,7 +89,7 @@ class TextReader:
         """Warn of texts without quotes that end where a comment begins."""
         if not self._may_have_comments:
             return
-        from smsby_deploy.config.text_places import find_comment, lines_near_comments
+        from smsby_deploy.config.yaml_places import find_comment, lines_near_comments
 
         near = lines_near_comments(self._content)
         for text, mark in _plain_texts(node, near):

@@ -3,7 +3,7 @@
 All scalars are text, so `+375…`, `0123`, `22:00`, `NO` and `2026-01-01` are what the author wrote; schema.py
 converts those without quotes as the schema asks. Duplicate keys, tags, merge keys and several documents are errors.
 
-text_places.py finds the place of each character inside a scalar.
+yaml_places.py finds the place of each character inside a scalar.
 """
 
 from __future__ import annotations

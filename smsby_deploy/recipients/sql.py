@@ -27,7 +27,7 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.sources import FalseText, Freshness, RecipientsQuery, TextSource
-from smsby_deploy.config.text_places import place_in_text
+from smsby_deploy.config.yaml_places import place_in_text
 from smsby_deploy.privacy import hide_secrets
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.cell_values import UnsupportedValue, text_rows

@@ -172,7 +172,7 @@ def locate_in_text(
     if file is not None:
         before = text[:offset]
         return Location(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
-    from smsby_deploy.config.text_places import place_in_text
+    from smsby_deploy.config.yaml_places import place_in_text
 
     mark = place_in_text(source, offset)
     return Location(source.location.file, *mark) if mark else source.location

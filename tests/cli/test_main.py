@@ -39,8 +39,8 @@ sys.exit(code)
 
 # What `validate` of inline recipients does not use. Together they took a tenth of its start.
 _UNUSED = {
-    "importlib.resources", "smsby_deploy.config.text_places", "smsby_deploy.lock.records", "smsby_deploy.plan.model",
-    "smsby_deploy.recipients.prefetch", "smsby_deploy.recipients.text_files", "smsby_deploy.smsby.methods",
+    "importlib.resources", "smsby_deploy.config.yaml_places", "smsby_deploy.lock.records", "smsby_deploy.plan.model",
+    "smsby_deploy.recipients.prefetch", "smsby_deploy.recipients.list_files", "smsby_deploy.smsby.methods",
 }  # fmt: skip
 _UNUSED_BY_PLAN = {
     "smsby_deploy.output.ci_reports", "smsby_deploy.output.plan_text", "smsby_deploy.plan.review",

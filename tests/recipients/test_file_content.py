@@ -11,8 +11,8 @@ from smsby_deploy.config.sources import HiddenText, Pin, RecipientsFile
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.csv_dialect import guess_encoding
 from smsby_deploy.recipients.file_content import find_content
+from smsby_deploy.recipients.list_files import read_text_file
 from smsby_deploy.recipients.rows import RecipientsError
-from smsby_deploy.recipients.text_files import read_text_file
 
 pyrage = pytest.importorskip("pyrage")
 

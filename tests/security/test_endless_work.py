@@ -17,7 +17,7 @@ from smsby_deploy.cli.main import run
 from smsby_deploy.config.scalars import has_nested_repeats
 from smsby_deploy.output.ci_reports import github_annotations, list_findings
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.recipients import text_files
+from smsby_deploy.recipients import list_files
 from smsby_deploy.recipients.rows import LONGEST_VALUE
 from smsby_deploy.texts import includes
 from tests.recipients.parquet_files import lying_about
@@ -180,7 +180,7 @@ def test_cell_that_is_open_until_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A row of many short cells with line breaks is not collected to the end of the file."""
-    monkeypatch.setattr(text_files, "_LARGEST_BLOCK", 1 << 20)
+    monkeypatch.setattr(list_files, "_LARGEST_BLOCK", 1 << 20)
     (tmp_path / "vip.csv").write_text("phone,about\n" + '"1\n",' * 400_000 + "x\n", "utf-8")
     arguments = [*_project(tmp_path), "validate"]
     campaign = tmp_path / "sale.yaml"

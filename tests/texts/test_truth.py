@@ -17,7 +17,7 @@ from smsby_deploy.config.yaml_nodes import read_yaml
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.cell_values import text_rows
-from smsby_deploy.recipients.text_files import read_text_file
+from smsby_deploy.recipients.list_files import read_text_file
 from smsby_deploy.texts.compiler import compile_text
 from tests.texts.rendering import make_source
 
@@ -79,7 +79,7 @@ def test_truth_of_yaml_values_is_that_of_their_type(tmp_path: Path, text: str) -
         "rows:\n" + "".join(f"  - {{phone: '1', x: {one}}}\n" for one in written), encoding="utf-8"
     )
     rows = read_inline_recipients(read_yaml(path, "c.yaml")["rows"], Location("c.yaml", 1)).rows
-    assert _render(text, [row.values["x"] for row in rows]) == list(written.values())
+    assert _render(text, [row["x"] for row in rows]) == list(written.values())
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""text_files: the fast reading of a CSV file equals a simple one, whatever its bytes and wherever its blocks end."""
+"""list_files: the fast reading of a CSV file equals a simple one, whatever its bytes and wherever its blocks end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from smsby_deploy.config.sources import RecipientsFile
 from smsby_deploy.problems import Location
-from smsby_deploy.recipients import text_files
+from smsby_deploy.recipients import list_files
 from smsby_deploy.recipients.audience import AudienceReport, find_differing, read_audience
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
@@ -186,7 +186,7 @@ def test_text_file_blocks_may_end_anywhere(
         out = PhoneSet()
         out.add_all(number_phones([_OUT]))
         report = AudienceReport()
-        with patch.object(text_files, "_ROW_CHARACTERS", row_characters):
+        with patch.object(list_files, "_ROW_CHARACTERS", row_characters):
             batches = list(_stream(source, report, out, batch_rows))
             differing = find_differing(make_mailing(source), report)
     recipients = [
@@ -221,7 +221,7 @@ def test_spreadsheet_marks_are_removed_from_every_cell(tmp_path: Path) -> None:
         path = tmp_path / "r.csv"
         path.write_text(f"phone,code,name\n{rows}", encoding="utf-8")
         source = RecipientsFile(path, "r.csv", "phone", Location("c.yaml", 1))
-        cells = [row for block in text_files.read_text_file(source) for row in block.cells]
+        cells = [row for block in list_files.read_text_file(source) for row in block.cells]
         assert cells == [["375291234567", "007", "O'Neil"], ["375291234568", "a=b", "'x'"]]
 
 

@@ -1,4 +1,4 @@
-"""text_places: the line and column of any character of a text in a campaign file."""
+"""yaml_places: the line and column of any character of a text in a campaign file."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from smsby_deploy.config.text_places import find_comment, lines_near_comments, place_in_runs, text_runs
 from smsby_deploy.config.yaml_nodes import read_yaml
+from smsby_deploy.config.yaml_places import find_comment, lines_near_comments, place_in_runs, text_runs
 from smsby_deploy.errors import FilesInvalid
 
 _MARK = "@@HERE@@"

@@ -1,4 +1,4 @@
-"""Recipients in text files: CSV, JSONL, and .txt with one phone per line.
+"""Lists in text files: CSV, JSONL, and .txt with one phone per line.
 
 CSV is also read as Excel writes it.
 """
