@@ -33,6 +33,19 @@ def test_validate_reports_a_text_file_that_is_not_utf8_once(
     assert lines == ["a.j2:1:1: error ENCODING not UTF-8; save the file as UTF-8", "1 error"]
 
 
+def test_validate_reports_a_variant_without_a_text_once(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not once more for each recipient."""
+    campaign = shop / "sale.yaml"
+    text = next(line for line in campaign.read_text("utf-8").splitlines() if "    text: " in line)
+    variants = "    variants: [{name: a, share: 50, text: Hello}, {name: b, share: 50}]"
+    campaign.write_text(campaign.read_text("utf-8").replace(text, variants), "utf-8")
+    assert run(["-C", str(shop), "validate"]) == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and "a variant requires a text" in lines[0], lines
+
+
 def test_validate_reports_all_files_together(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An unknown key in smsby.yaml does not hide what is wrong with a text."""
     (shop / "smsby.yaml").write_text("version: 1\nproject: shop\ncolour: red\n", "utf-8")
