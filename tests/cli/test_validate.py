@@ -37,10 +37,10 @@ def test_validate_reports_a_variant_without_a_text_once(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Not once more for each recipient."""
-    campaign = shop / "sale.yaml"
-    text = next(line for line in campaign.read_text("utf-8").splitlines() if "    text: " in line)
-    variants = "    variants: [{name: a, share: 50, text: Hello}, {name: b, share: 50}]"
-    campaign.write_text(campaign.read_text("utf-8").replace(text, variants), "utf-8")
+    phones = [f"'3752912345{number}'" for number in range(10, 40)]
+    variants = "[{name: a, share: 50, text: Hi}, {name: b, share: 50}]"
+    mailing = f"{{name: vip, recipients: [{', '.join(phones)}], variants: {variants}}}"
+    (shop / "sale.yaml").write_text(f"version: 1\ncampaign: sale\nmailings:\n  - {mailing}\n", "utf-8")
     assert run(["-C", str(shop), "validate"]) == 3
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 and "a variant requires a text" in lines[0], lines
