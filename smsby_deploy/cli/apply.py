@@ -110,9 +110,8 @@ def command(
         is_asked = approval.is_needed and not approval.is_reviewed
         _notify_of_failure(context, project, error, is_due=due, is_asked=is_asked)
         _write_comment(context, project, error, comment)
-        if form == "json" and approval.plan is not None and isinstance(error, Refused | FilesInvalid):
-            with output_of(error.exit_code, error.message):
-                _write_refusal(approval.plan, error)
+        if approval.plan is not None and isinstance(error, Refused | FilesInvalid):
+            _write_refusal(context, approval.plan, error, form, report)
         raise
     _report_differences(context, result)
     try:
@@ -283,11 +282,18 @@ def _log_event(context: Context, event: Event) -> None:
         log_event(context.log, event)
 
 
-def _write_refusal(plan: Plan, error: Refused | FilesInvalid) -> None:
+def _write_refusal(
+    context: Context, plan: Plan, error: Refused | FilesInvalid, form: str, report: Path | None
+) -> None:
+    """Write the result of a plan that was refused as a whole, where JSON is asked for."""
     from smsby_deploy.apply.apply_result import refused_result
     from smsby_deploy.output.json_documents import apply_document, json_parts
 
-    write_parts(json_parts(apply_document(refused_result(plan, error))), sys.stdout)
+    result = refused_result(plan, error)
+    _write_report(context, result, report)
+    if form == "json":
+        with output_of(error.exit_code, error.message):
+            write_parts(json_parts(apply_document(result)), sys.stdout)
 
 
 def _summary(result: ApplyResult) -> str:

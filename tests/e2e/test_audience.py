@@ -235,8 +235,10 @@ def test_price_in_another_currency_refuses(shop: Shop) -> None:
     shop.settings(currency="USD")
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
     shop.write("sale.yaml", FROM_A_FILE)
-    refused = shop.run("apply", "--auto-approve")
+    refused = shop.run("apply", "--auto-approve", "--format", "json", "--report", "result.json")
     assert (refused.code, shop.inbox()) == (4, {})
+    assert refused.json["summary"]["skipped"] == 1
+    assert (shop.root / "result.json").read_text("utf-8") == refused.out  # also of an apply that is refused
     assert "balance: cannot compare: this apply costs 0.026 BYN, the account has 1000.00 USD" in refused.err
     assert "hint: set price.currency in smsby.yaml" in refused.err
 
