@@ -1,19 +1,24 @@
-"""Results of the mailings' own tests as text, JSON and JUnit."""
+"""Results of the mailings' own tests as text, JSON and JUnit, and for a comment or page about a plan."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from smsby_deploy.output.ci_reports import Case, Failure, junit_text
 from smsby_deploy.output.console import make_console, write_sentence
+from smsby_deploy.output.markdown import details_section, escape
 from smsby_deploy.output.terminal import safe_line
+from smsby_deploy.output.translation import Translator
 from smsby_deploy.plan.mailing_test_results import MailingTestResult, TestOutcome, count_outcomes
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Problem, problem_document
 
+if TYPE_CHECKING:
+    from smsby_deploy.output.ci_reports import Case  # which a plan does not load
+
 _WORDS = {TestOutcome.PASSED: "passed", TestOutcome.FAILED: "FAILED", TestOutcome.SKIPPED: "skipped"}
+_ICONS = {TestOutcome.PASSED: "✅", TestOutcome.FAILED: "❌", TestOutcome.SKIPPED: "⏭️"}
 _COLORS = {TestOutcome.PASSED: "green", TestOutcome.FAILED: "bold red", TestOutcome.SKIPPED: "yellow"}
 
 
@@ -83,12 +88,45 @@ def _document(result: MailingTestResult) -> dict[str, Any]:
 
 def results_junit(results: Sequence[MailingTestResult]) -> str:
     """One case per test."""
+    from smsby_deploy.output.ci_reports import junit_text
+
     return junit_text([_case(result) for result in results])
 
 
 def _case(result: MailingTestResult) -> Case:
+    from smsby_deploy.output.ci_reports import Case, Failure
+
     test = result.test
     failures = tuple(
         Failure("TEST", safe_line(_on_one_line(failure)), str(test.location)) for failure in result.failures
     )
     return Case(f"{result.address} {test.number} {safe_line(test.title)}", failures, result.skipped)
+
+
+def results_section(results: Sequence[MailingTestResult], t: Translator) -> str:
+    """A line per test of the mailings' own; why one failed is among the errors of the comment."""
+    lines = (
+        f"- {sign} **{escape(address)}** {escape(what)}\n" for sign, address, what in result_rows(results, t)
+    )
+    return details_section(t.gettext("Tests ({counts})", counts=result_counts(results, t)), "".join(lines))
+
+
+def result_rows(results: Sequence[MailingTestResult], t: Translator) -> list[tuple[str, str, str]]:
+    """A sign, the address, and the test with its number."""
+    rows = []
+    for result in results:
+        skipped = f": {t.sentence(result.skipped)}" if result.skipped else ""
+        what = f"{result.test.number} {t.sentence(result.test.title)}{skipped}"
+        rows.append((_ICONS[result.outcome], result.address, what))
+    return rows
+
+
+def result_counts(results: Sequence[MailingTestResult], t: Translator) -> str:
+    """`3 passed, 1 failed`."""
+    counts = count_outcomes(results)
+    named = (
+        (t.gettext("{count:,} passed", count=counts[TestOutcome.PASSED]), counts[TestOutcome.PASSED]),
+        (t.gettext("{count:,} failed", count=counts[TestOutcome.FAILED]), counts[TestOutcome.FAILED]),
+        (t.gettext("{count:,} skipped", count=counts[TestOutcome.SKIPPED]), counts[TestOutcome.SKIPPED]),
+    )
+    return ", ".join(text for text, count in named if count)

@@ -12,11 +12,8 @@ from smsby_deploy.output.plan_words import word_diff
 from smsby_deploy.output.sms_text import ENCODING_NAMES, further_line
 from smsby_deploy.output.translation import Translator
 from smsby_deploy.plan.base_comparison import Base
-from smsby_deploy.plan.mailing_test_results import MailingTestResult, TestOutcome, count_outcomes
 from smsby_deploy.plan.model import Action
 from smsby_deploy.texts.samples import MailingReview, Sample
-
-_OUTCOME_ICONS = {TestOutcome.PASSED: "✅", TestOutcome.FAILED: "❌", TestOutcome.SKIPPED: "⏭️"}
 
 
 def parts_text(action: Action, review: MailingReview | None, t: Translator) -> str:
@@ -129,32 +126,3 @@ def chunks_section(action: Action, t: Translator) -> str:
     count = len(action.chunks)
     summary = t.gettext("Chunks of {name} ({count})", name=escape(action.address), count=count)
     return details_section(summary, f"{table_row(list(columns))}{rulers}\n{rows}")
-
-
-def results_section(results: Sequence[MailingTestResult], t: Translator) -> str:
-    """A line per test of the mailings' own; why one failed is among the errors of the comment."""
-    lines = (
-        f"- {sign} **{escape(address)}** {escape(what)}\n" for sign, address, what in result_rows(results, t)
-    )
-    return details_section(t.gettext("Tests ({counts})", counts=result_counts(results, t)), "".join(lines))
-
-
-def result_rows(results: Sequence[MailingTestResult], t: Translator) -> list[tuple[str, str, str]]:
-    """A sign, the address, and the test with its number."""
-    rows = []
-    for result in results:
-        skipped = f": {t.sentence(result.skipped)}" if result.skipped else ""
-        what = f"{result.test.number} {t.sentence(result.test.title)}{skipped}"
-        rows.append((_OUTCOME_ICONS[result.outcome], result.address, what))
-    return rows
-
-
-def result_counts(results: Sequence[MailingTestResult], t: Translator) -> str:
-    """`3 passed, 1 failed`."""
-    counts = count_outcomes(results)
-    named = (
-        (t.gettext("{count:,} passed", count=counts[TestOutcome.PASSED]), counts[TestOutcome.PASSED]),
-        (t.gettext("{count:,} failed", count=counts[TestOutcome.FAILED]), counts[TestOutcome.FAILED]),
-        (t.gettext("{count:,} skipped", count=counts[TestOutcome.SKIPPED]), counts[TestOutcome.SKIPPED]),
-    )
-    return ", ".join(text for text, count in named if count)

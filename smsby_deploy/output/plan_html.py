@@ -13,14 +13,9 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from smsby_deploy.lock.places import PRODUCTION
+from smsby_deploy.output.mailing_test_report import result_counts, result_rows
 from smsby_deploy.output.messages import message_html
-from smsby_deploy.output.plan_details import (
-    audience_rows,
-    encoding_text,
-    parts_text,
-    result_counts,
-    result_rows,
-)
+from smsby_deploy.output.plan_details import audience_rows, encoding_text, parts_text
 from smsby_deploy.output.plan_text import archived_line, fold_plan, unscheduled_text
 from smsby_deploy.output.plan_words import (
     change_of_cost_text,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from smsby_deploy.lock.places import PRODUCTION
+from smsby_deploy.output.mailing_test_report import results_section
 from smsby_deploy.output.markdown import COMMENT_BYTES, Piece, clip, code, escape, fit, table_row
 from smsby_deploy.output.messages import message_markdown
 from smsby_deploy.output.plan_details import (
@@ -19,7 +20,6 @@ from smsby_deploy.output.plan_details import (
     chunks_section,
     encoding_text,
     parts_text,
-    results_section,
     samples_section,
     text_change_section,
 )

@@ -8,7 +8,14 @@ import json
 from junitparser import JUnitXml
 
 from smsby_deploy.config.mailing_tests import AllSubject, MailingTest, TextExpectation
-from smsby_deploy.output.mailing_test_report import outcome_line, results_document, results_junit, write_tests
+from smsby_deploy.output.mailing_test_report import (
+    outcome_line,
+    results_document,
+    results_junit,
+    results_section,
+    write_tests,
+)
+from smsby_deploy.output.translation import ENGLISH, translator
 from smsby_deploy.plan.mailing_test_results import MailingTestResult
 from smsby_deploy.problems import Location
 
@@ -53,3 +60,13 @@ def test_junit_counts_skipped_tests() -> None:
     report = JUnitXml.fromstring(text.encode())
     assert (report.tests, report.failures, report.skipped) == (2, 1, 1)
     assert '<skipped message="CRM_URL is not set" />' in text
+
+
+def test_section_of_tests_is_inert() -> None:
+    """A title from a file has no effect in the comment, and shows no phone."""
+    test = MailingTest(2, "<b>@team 375291234567", Location("a.yaml", 3), AllSubject(), TextExpectation())
+    results = [MailingTestResult("sale/vip", test), MailingTestResult("sale/vip", test, ("no",))]
+    section = results_section(results, ENGLISH)
+    assert "<summary>Tests (1 passed, 1 failed)</summary>" in section
+    assert "- ✅ **sale/vip** 2 &lt;b&gt;@\u2060team 37529\\*\\*\\*\\*\\*67\n- ❌" in section
+    assert "<summary>Тесты (прошло 1, не прошло 1)</summary>" in results_section(results, translator("ru"))
