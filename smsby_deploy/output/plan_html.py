@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING
 from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.output.mailing_test_report import result_counts, result_rows
 from smsby_deploy.output.messages import message_html
-from smsby_deploy.output.plan_details import audience_rows, encoding_text, parts_text
 from smsby_deploy.output.plan_text import archived_line, fold_plan, unscheduled_text
 from smsby_deploy.output.plan_words import (
+    audience_rows,
     change_of_cost_text,
     change_text,
     changes_text,
     counts_text,
+    encoding_text,
     first_send_text,
     is_foreign,
+    parts_text,
     verdict_text,
     word_diff,
 )

@@ -15,14 +15,6 @@ from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.output.mailing_test_report import results_section
 from smsby_deploy.output.markdown import COMMENT_BYTES, Piece, clip, code, escape, fit, table_row
 from smsby_deploy.output.messages import message_markdown
-from smsby_deploy.output.plan_details import (
-    audience_section,
-    chunks_section,
-    encoding_text,
-    parts_text,
-    samples_section,
-    text_change_section,
-)
 from smsby_deploy.output.plan_text import (
     archived_line,
     fold_plan,
@@ -31,12 +23,18 @@ from smsby_deploy.output.plan_text import (
     unscheduled_text,
 )
 from smsby_deploy.output.plan_words import (
+    audience_section,
     change_text,
     changes_text,
+    chunks_section,
     cost_text,
     counts_text,
+    encoding_text,
     first_send_text,
     is_foreign,
+    parts_text,
+    samples_section,
+    text_change_section,
     verdict_text,
 )
 from smsby_deploy.output.problems_text import help_line, problem_help

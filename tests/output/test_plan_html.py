@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 
 from smsby_deploy.config.mailing_tests import AllSubject, MailingTest, TextExpectation
-from smsby_deploy.output.plan_details import parts_text
 from smsby_deploy.output.plan_html import plan_html
+from smsby_deploy.output.plan_words import parts_text
 from smsby_deploy.output.translation import translator
 from smsby_deploy.plan.base_comparison import Base
 from smsby_deploy.plan.desired import ChunkPlan

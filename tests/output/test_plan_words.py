@@ -1,4 +1,4 @@
-"""Changes against a base in words."""
+"""Changes against a base in words, and what a comment folds away."""
 
 from __future__ import annotations
 
@@ -7,9 +7,20 @@ from decimal import Decimal
 
 import pytest
 
-from smsby_deploy.output.plan_words import change_text, changes_text, is_foreign, settings_lines, word_diff
+from smsby_deploy.output.plan_words import (
+    change_text,
+    changes_text,
+    chunks_section,
+    is_foreign,
+    settings_lines,
+    word_diff,
+)
+from smsby_deploy.output.translation import ENGLISH
 from smsby_deploy.plan.base_changes import BaseChanges, SettingChange
 from smsby_deploy.plan.base_comparison import Change
+from smsby_deploy.plan.desired import ChunkPlan
+from smsby_deploy.plan.model import ActionKind
+from tests.output.examples import action
 
 
 @pytest.mark.parametrize(
@@ -88,3 +99,15 @@ def test_only_the_usual_service_is_not_named() -> None:
     assert not is_foreign("https://app.sms.by")
     for service in ("https://app.startsend.ru", "http://app.sms.by", "https://app.sms.by:8443"):
         assert is_foreign(service)
+
+
+def test_section_of_chunks_has_waves_and_variants() -> None:
+    """Each in a column of its own, where the mailing has some."""
+    chunks = (ChunkPlan("aaaaaaaaaa", 2, "d", wave=1, variant="b"), ChunkPlan("bbbbbbbbbb", 10, "d", wave=2))
+    shown = chunks_section(action("sale/vip", ActionKind.CREATE, chunks=chunks), ENGLISH)
+    assert "| chunk | fingerprint | recipients | wave | variant |" in shown
+    assert "| 1 | <code>aaaaaaaaaa</code> | 2 | 1 | b |" in shown
+    plain = chunks_section(
+        action("sale/vip", ActionKind.CREATE, chunks=(ChunkPlan("aaaaaaaaaa", 2, "d"),)), ENGLISH
+    )
+    assert "| chunk | fingerprint | recipients |\n|---:|---|---:|\n" in plain
