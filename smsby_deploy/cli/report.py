@@ -98,7 +98,7 @@ def _remembered(context: Context, project: Project) -> DeliveriesOf:
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import SmsbyDeployError
     from smsby_deploy.status.final_chunks import FinalChunks, final_path, read_final
-    from smsby_deploy.status.mailing_status import Moment
+    from smsby_deploy.status.mailing_summary import Moment
 
     try:
         final = read_final(final_path(project.lock), secret_of(project.api, context.environ))

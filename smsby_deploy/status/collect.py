@@ -29,7 +29,7 @@ from smsby_deploy.plan.remote_list_check import (
 from smsby_deploy.plan.selection import find_unmatched, selector
 from smsby_deploy.status.final_chunks import FinalChunks
 from smsby_deploy.status.mailing_details import WavesInFiles
-from smsby_deploy.status.mailing_status import Moment, summarize_mailing, summarize_waiting
+from smsby_deploy.status.mailing_summary import Moment, summarize_mailing, summarize_waiting
 from smsby_deploy.status.remote_reports import ReadCallbacks, RemoteReports
 from smsby_deploy.status.status_report import MailingStatus, State, StatusReport
 

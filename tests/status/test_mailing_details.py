@@ -22,7 +22,7 @@ from smsby_deploy.status.mailing_details import (
     WavesInFiles,
     WaveStatus,
 )
-from smsby_deploy.status.mailing_status import Moment, summarize_mailing
+from smsby_deploy.status.mailing_summary import Moment, summarize_mailing
 from smsby_deploy.status.remote_reports import RemoteReports
 from smsby_deploy.status.status_report import MailingStatus
 from tests.status.examples import A, B, FixedClock, TableClient, answer, chunk, entry
