@@ -18,6 +18,12 @@ def main() -> None:
             sys.stdout.flush()
             sys.exit(0)
     collect_seldom()
+    import signal
+
+    if (
+        signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    ):  # as Ctrl-C: the lock is released, and the exit code is ours
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     from smsby_deploy.cli.main import run
 
     code = run(arguments)

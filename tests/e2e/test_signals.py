@@ -17,6 +17,24 @@ def _states(shop: Shop) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_before_the_first_send_ends_the_run(shop: Shop, number: int) -> None:
+    """Nothing was sent, and the lock is free: exit code 1."""
+    start(shop, THREE, "shop", timeout_seconds=60)
+    shop.fault(method="getSMSMessages", mode="slow", when="after", seconds=60)
+    run = shop.start("apply", "--auto-approve")
+    shop.wait_until(lambda: any(call["method"] == "getSMSMessages" for call in shop.calls()))
+    run.signal(number)
+    done = run.finish(20)
+    assert (done.code, received(shop, "shop")) == (1, {}), done.err
+    assert done.err.endswith(
+        "error: interrupted\nhint: run `smsby-deploy plan` to see what remains to be done\n"
+    )
+    assert not (shop.root / "smsby.lock.json.holder").exists()
+    shop.clear_faults()
+    finish(shop, THREE, "resumed")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_first_signal_finishes_the_request_in_flight(shop: Shop, number: int) -> None:
     """It is recorded as accepted and nothing more is sent: exit code 6; the next apply continues."""
     start(shop, THREE, "shop", timeout_seconds=60)
