@@ -14,7 +14,7 @@ from jinja2.visitor import NodeTransformer
 
 from smsby_deploy.config.project_files import IMPOSSIBLE_PATH, hidden, is_hidden, is_impossible, why_not_plain
 from smsby_deploy.texts.analysis import LONGEST_SOURCE, IncludedText, Literal, TemplateFault
-from smsby_deploy.texts.environment import TextEnvironment
+from smsby_deploy.texts.jinja_environment import TextEnvironment
 
 FOLDER = "templates"
 _REFERENCES = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)

@@ -16,7 +16,7 @@ from jinja2.visitor import NodeTransformer
 from smsby_deploy.config.sources import HOME_TIMEZONE
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.texts.analysis import RenderError
-from smsby_deploy.texts.environment import TextEnvironment
+from smsby_deploy.texts.jinja_environment import TextEnvironment
 from smsby_deploy.texts.template import TextTemplate
 
 # ASCII, so that rewriting a text does the same with and without them.

@@ -33,7 +33,7 @@ from smsby_deploy.wording import counted, sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.texts.engine import Renderer
-    from smsby_deploy.texts.environment import TextEnvironment
+    from smsby_deploy.texts.jinja_environment import TextEnvironment
 
 NO_TEXT: str = sentence("the text is empty")
 _MOST_PROBLEMS = 1000  # kept per mailing

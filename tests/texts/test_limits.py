@@ -11,7 +11,7 @@ from smsby_deploy.config.sources import TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location
 from smsby_deploy.texts.compiler import compile_text
-from smsby_deploy.texts.environment import TextEnvironment
+from smsby_deploy.texts.jinja_environment import TextEnvironment
 from tests.texts.rendering import make_batch
 
 _MEGABYTES = 64
