@@ -50,6 +50,7 @@ def record_of(
         schedule_time=chunk.schedule_time,
         variant=chunk.variant,
         wave=chunk.wave,
+        opted_out=chunk.opted_out,
     )
 
 

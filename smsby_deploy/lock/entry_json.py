@@ -176,6 +176,8 @@ def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
         document["variant"] = chunk.variant
     if chunk.wave is not None:
         document["wave"] = chunk.wave
+    if chunk.opted_out is not None:
+        document["opted_out"] = chunk.opted_out
     return document
 
 

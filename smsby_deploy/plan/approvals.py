@@ -24,7 +24,7 @@ from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.selection import campaign_of
 from smsby_deploy.plan.ssh_signatures import find_signer
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.recipients.suppression import are_still_opted_out
+from smsby_deploy.recipients.suppression import count_gone_opt_outs
 from smsby_deploy.texts.reviewed_text import included_files
 from smsby_deploy.wording import sentence
 
@@ -60,7 +60,7 @@ class SignedMailing(NamedTuple):
         if self.recipients is not None and now.recipients is not None and now.recipients > self.recipients:
             return False
         is_known = self.opted_out is not None and now.opted_out is not None
-        return not is_known or are_still_opted_out(self.opted_out or "", now.opted_out or "")
+        return not is_known or count_gone_opt_outs(self.opted_out or "", now.opted_out or "") == 0
 
 
 class Size(NamedTuple):

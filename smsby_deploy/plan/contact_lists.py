@@ -129,7 +129,7 @@ def measure_upload(
     content = hash_content(mailing, template, personal=False)
     upload, audience = UploadDigest(content, text, project.digest_key), AudienceDigest()
     counter = TextCounter(mailing, template, project.price, problems, by_prefix=True)
-    opted_out = OptOutPositions(is_needed=project.approvals is not None)
+    opted_out = OptOutPositions(is_needed=project.approvals is not None or mailing.is_sent_later)
     columns: dict[str, None] = {}
     for batch in read_audience(mailing, suppressed, report):
         on_batch(batch, ())
@@ -142,13 +142,15 @@ def measure_upload(
     totals = counter.totals
     mark = fingerprint(project.scope, mailing.address, mailing.revision, 0, upload.chunk)
     has_recipients = upload.count + totals.suppressed
+    positions = opted_out.text if mailing.is_sent_later else None
+    chunk = ChunkPlan(mark, totals.recipients, upload.chunk, opted_out=positions or None)
     desired = Desired(
         address=mailing.address,
         revision=mailing.revision,
         via="list",
         content_digest=content,
         audience_digest=audience.hexdigest(),
-        chunks=(ChunkPlan(mark, totals.recipients, upload.chunk),) if has_recipients else (),
+        chunks=(chunk,) if has_recipients else (),
         audience=count_audience(report, totals),
         parts=totals.parts,
         gsm7=totals.gsm7,

@@ -45,7 +45,8 @@ class ChunkPlan(NamedTuple):
 
     Digest and fingerprint are taken before suppression, all counts after it.
     `recipients` is None for a list kept at sms.by, `cost` without a price. `schedule_time` is its own, in ISO format, if its
-    mailing is spread, `wave` its number from 1. A plan file does not have parts, cost and encodings.
+    mailing is spread, `wave` its number from 1. `opted_out` are the positions of its recipients who opted out, where a later
+    run may send it. A plan file does not have parts, cost, encodings and these positions.
     """
 
     fingerprint: str
@@ -58,6 +59,7 @@ class ChunkPlan(NamedTuple):
     schedule_time: str | None = None
     variant: str | None = None
     wave: int | None = None
+    opted_out: str | None = None
 
     def share(self, recipients: int) -> ChunkPlan:
         """Return the same chunk for some of its recipients, who all get one text.

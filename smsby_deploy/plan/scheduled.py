@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry, EntryState
-from smsby_deploy.plan.desired import times_of
+from smsby_deploy.plan.desired import ChunkPlan, times_of
 from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.situation import ACCEPTED, Situation, is_past, is_scheduled
 from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.recipients.suppression import count_gone_opt_outs
 from smsby_deploy.wording import first_of, sentence
 
 if TYPE_CHECKING:
@@ -195,14 +196,20 @@ def _count_sent(here: Situation, chunk: ChunkRecord, state: ChunkState) -> int |
 def count_opted_in(here: Situation) -> int:
     """Return how many who had opted out at the approval of a mailing would get it now.
 
-    The lock has only numbers, so it is the least: another recipient may have opted out since.
+    The lock of an earlier version has only numbers, so it is the least: another recipient may have opted out since.
     """
     chunks = () if here.entry is None else here.entry.chunks
     return sum(
-        max(0, (now.recipients or 0) - then.recipients)
+        _count_opted_in(then, now)
         for then, now, state in zip(chunks, here.desired.chunks, here.recorded, strict=False)
-        if state not in DONE and then.recipients is not None
+        if state not in DONE
     )
+
+
+def _count_opted_in(then: ChunkRecord, now: ChunkPlan) -> int:
+    if then.opted_out is not None:
+        return count_gone_opt_outs(then.opted_out, now.opted_out or "")
+    return 0 if then.recipients is None else max(0, (now.recipients or 0) - then.recipients)
 
 
 def opted_in(here: Situation, count: int) -> str:

@@ -112,12 +112,20 @@ class OptOutPositions:
         return " ".join(map(str, self._distances)) if self._is_needed else None
 
 
-def are_still_opted_out(then: str, now: str) -> bool:
-    """Whether all who had opted out `then` are opted out `now`, in the same audience.
+def opt_out_positions(not_suppressed: bytearray) -> str | None:
+    """Return which recipients of one chunk have opted out, as OptOutPositions does; None if none has."""
+    positions = OptOutPositions()
+    positions.add(not_suppressed)
+    return positions.text or None
+
+
+def count_gone_opt_outs(then: str, now: str) -> int:
+    """Return how many recipients of the same audience had opted out `then`, and have not `now`.
 
     They are texts of OptOutPositions; ValueError if one is not.
     """
-    return set(accumulate(map(int, then.split()))) <= set(accumulate(map(int, now.split())))
+    before, after = (set(accumulate(map(int, text.split()))) for text in (then, now))
+    return len(before - after)
 
 
 class _Reading:

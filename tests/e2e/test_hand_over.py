@@ -195,17 +195,19 @@ def test_opt_outs_are_subtracted_again(shop: Shop) -> None:
     assert PHONES[0] in str(call["params"]) and PHONES[1] not in str(call["params"])
 
 
-def test_opt_outs_that_are_gone_need_a_new_plan(shop: Shop) -> None:
-    """Who had opted out when it was approved gets nothing until that was reviewed."""
+@pytest.mark.parametrize("instead", ["", f"{PHONES[0]}\n"])
+def test_opt_outs_that_are_gone_need_a_new_plan(shop: Shop, instead: str) -> None:
+    """Who had opted out when it was approved gets nothing until that was reviewed, whoever opted out instead."""
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [stop.csv]\n")
     shop.write("stop.csv", f"phone\n{PHONES[1]}\n")
     _write(shop, _mailing("vip", *PHONES[:2]))
     _apply(shop)
-    shop.write("stop.csv", "phone\n")
+    shop.write("stop.csv", f"phone\n{instead}")
     refused = _later(shop, _OPEN, "apply", "--due", "--format", "json", code=4)
     assert refused.json["mailings"][0]["error"].startswith("changed: 1 recipient of it had opted out")
     assert (_sends(shop), _state(shop)) == ([], "withdrawn")
-    assert _later(shop, _OPEN, "plan", "--format", "json").json["actions"][0]["recipients"] == 2
+    recipients = 1 if instead else 2
+    assert _later(shop, _OPEN, "plan", "--format", "json").json["actions"][0]["recipients"] == recipients
     assert _outcomes(_later(shop, _OPEN, "apply", "--auto-approve", "--format", "json")) == {
         "sale/vip": "sent"
     }
