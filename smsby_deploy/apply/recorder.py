@@ -38,9 +38,13 @@ ChunkRef = tuple[str, int]  # address, index of the chunk
 
 
 def record_of(
-    chunk: ChunkPlan, state: ChunkState = ChunkState.PENDING, upload: UploadRecord | None = None
+    chunk: ChunkPlan,
+    state: ChunkState = ChunkState.PENDING,
+    upload: UploadRecord | None = None,
+    *,
+    waits: bool = False,
 ) -> ChunkRecord:
-    """Return the record of a planned chunk."""
+    """Return the record of a planned chunk; a later run sends it if it `waits`, or has a wave."""
     return ChunkRecord(
         chunk.fingerprint,
         chunk.recipients,
@@ -50,7 +54,7 @@ def record_of(
         schedule_time=chunk.schedule_time,
         variant=chunk.variant,
         wave=chunk.wave,
-        opted_out=chunk.opted_out,
+        opted_out=chunk.opted_out if waits or chunk.wave is not None else None,
     )
 
 
@@ -156,7 +160,7 @@ class Recorder:
         assert action.window is not None
         opens, closes = (time.isoformat(timespec="seconds") for time in action.window)
         approval = Approval(self.now(), self._applied[0], self._by, opens, closes, is_fresh)
-        chunks = [record_of(chunk, upload=upload) for chunk in action.chunks]
+        chunks = [record_of(chunk, upload=upload, waits=True) for chunk in action.chunks]
         self.write_entry(address, revision, replace(action, approval=approval), chunks)
 
     def lapse(self, address: str, reason: str) -> None:

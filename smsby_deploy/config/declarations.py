@@ -286,11 +286,6 @@ class Mailing(NamedTuple):
             return None
         return Window.before(self.schedule_time, self.release.before, self.release.at_latest)
 
-    @property
-    def is_sent_later(self) -> bool:
-        """Whether a run after the one that approves it may send some of it."""
-        return self.window is not None or self.waves is not None
-
     def pinned(self, inputs: Mapping[str, str]) -> Mailing:
         """Return the mailing with its query limited to the result recorded in a plan's `inputs`."""
         if not isinstance(self.audience, RecipientsQuery):

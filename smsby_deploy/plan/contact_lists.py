@@ -129,7 +129,7 @@ def measure_upload(
     content = hash_content(mailing, template, personal=False)
     upload, audience = UploadDigest(content, text, project.digest_key), AudienceDigest()
     counter = TextCounter(mailing, template, project.price, problems, by_prefix=True)
-    opted_out = OptOutPositions(is_needed=project.approvals is not None or mailing.is_sent_later)
+    opted_out = OptOutPositions()
     columns: dict[str, None] = {}
     for batch in read_audience(mailing, suppressed, report):
         on_batch(batch, ())
@@ -142,8 +142,7 @@ def measure_upload(
     totals = counter.totals
     mark = fingerprint(project.scope, mailing.address, mailing.revision, 0, upload.chunk)
     has_recipients = upload.count + totals.suppressed
-    positions = opted_out.text if mailing.is_sent_later else None
-    chunk = ChunkPlan(mark, totals.recipients, upload.chunk, opted_out=positions or None)
+    chunk = ChunkPlan(mark, totals.recipients, upload.chunk, opted_out=opted_out.text or None)
     desired = Desired(
         address=mailing.address,
         revision=mailing.revision,

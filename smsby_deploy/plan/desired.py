@@ -45,8 +45,8 @@ class ChunkPlan(NamedTuple):
 
     Digest and fingerprint are taken before suppression, all counts after it.
     `recipients` is None for a list kept at sms.by, `cost` without a price. `schedule_time` is its own, in ISO format, if its
-    mailing is spread, `wave` its number from 1. `opted_out` are the positions of its recipients who opted out, where a later
-    run may send it. A plan file does not have parts, cost, encodings and these positions.
+    mailing is spread, `wave` its number from 1. `opted_out` says which of its recipients have opted out, as
+    `opt_out_positions` does; None if none has. A plan file does not have parts, cost and encodings.
     """
 
     fingerprint: str

@@ -36,7 +36,7 @@ from smsby_deploy.recipients.audience import (
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.source_reader import place_rows
-from smsby_deploy.recipients.suppression import OptOutPositions, opt_out_positions
+from smsby_deploy.recipients.suppression import OptOutPositions
 from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.texts.template import Template, rows_file
 from smsby_deploy.texts.text_lint import TextLint
@@ -287,10 +287,7 @@ def _measure_chunks(
     for chunk in stream_chunks(
         project, mailing, template, suppressed, report, read=read, on_batch=check.on_batch
     ):
-        planned = counter.count_chunk(chunk)
-        if mailing.is_sent_later:
-            planned = planned._replace(opted_out=opt_out_positions(chunk.not_suppressed))
-        chunks.append(planned)
+        chunks.append(counter.count_chunk(chunk))
         opted_out.add(chunk.not_suppressed)
         if observers.keep is not None:
             observers.keep(mailing.address, chunk)

@@ -107,7 +107,12 @@ def _wave_document(wave: GroupTotals[int]) -> dict[str, Any]:
 
 def _chunk_document(chunk: ChunkPlan) -> dict[str, Any]:
     document = {"fingerprint": chunk.fingerprint, "recipients": chunk.recipients, "digest": chunk.digest}
-    own = {"schedule_time": chunk.schedule_time, "variant": chunk.variant, "wave": chunk.wave}
+    own = {
+        "schedule_time": chunk.schedule_time,
+        "variant": chunk.variant,
+        "wave": chunk.wave,
+        "opted_out": chunk.opted_out,
+    }
     return document | {key: value for key, value in own.items() if value is not None}
 
 

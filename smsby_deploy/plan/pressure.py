@@ -148,6 +148,7 @@ class PressureCheck:
         desired = self.remeasure(one.mailing, capped.union(self.suppressed))
         assert desired is not None, "it was measured before"
         opted_out = one.desired.audience.suppressed
+        pairs = zip(desired.chunks, one.desired.chunks, strict=True)
         audience = desired.audience._replace(
             suppressed=opted_out, capped=desired.audience.suppressed - opted_out
         )
@@ -159,7 +160,7 @@ class PressureCheck:
             cost=desired.cost,
             gsm7=desired.gsm7,
             ucs2=desired.ucs2,
-            chunks=desired.chunks,
+            chunks=tuple(chunk._replace(opted_out=whole.opted_out) for chunk, whole in pairs),
             audience=audience,
             capped=capped,
         )

@@ -22,6 +22,7 @@ from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.lock.stored_mailings import encoded
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
+from smsby_deploy.recipients.suppression import count_gone_opt_outs
 from smsby_deploy.texts.reviewed_text import included_files
 from smsby_deploy.wording import sentence
 
@@ -340,6 +341,13 @@ def _compare_actions(then: Action, now: Action | None, is_begun: bool) -> str | 
         return sentence("its content, recipients, sender or time has changed")
     if (now.recipients or 0) > (then.recipients or 0) or (now.cost or 0) > (then.cost or 0):
         return sentence("it would be sent to more recipients or cost more than was reviewed")
+    pairs = zip(then.chunks, now.chunks, strict=True) if now.commits else ()
+    opted_in = sum(count_gone_opt_outs(one.opted_out or "", after.opted_out or "") for one, after in pairs)
+    if opted_in:
+        return sentence(
+            "{count:recipient|recipients} of it had opted out when it was reviewed, and would get it now",
+            count=opted_in,
+        )
     return None
 
 

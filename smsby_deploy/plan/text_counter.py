@@ -21,6 +21,7 @@ from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport
 from smsby_deploy.recipients.batch import Batch
+from smsby_deploy.recipients.suppression import opt_out_positions
 from smsby_deploy.texts.cost import CostReport, money
 from smsby_deploy.texts.parts import BatchSize, Encoding, TextSize, TextTooLong, measure_batch, measure_text
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, rows_file
@@ -212,6 +213,7 @@ class TextCounter:
             None if after.cost is None else after.cost - (before.cost or 0),
             after.gsm7 - before.gsm7,
             after.ucs2 - before.ucs2,
+            opted_out=opt_out_positions(chunk.not_suppressed),
             variant=chunk.group.variant,
             wave=chunk.group.wave,
         )

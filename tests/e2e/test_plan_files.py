@@ -123,6 +123,18 @@ def test_withdrawn_opt_out_makes_a_plan_stale(shop: Shop) -> None:
     assert "more recipients" in refused.err
 
 
+def test_exchanged_opt_outs_make_a_plan_stale(shop: Shop) -> None:
+    """Also if as many recipients have opted out as before: one of them was not reviewed."""
+    _write(shop)
+    _append(shop, "lists/stop.csv", "375291234561\n")
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    shop.write("lists/stop.csv", "phone\n375299999999\n375291234562\n")
+    refused = shop.run("apply", "plan.json")
+    assert refused.code == 5
+    assert "1 recipient of it had opted out when it was reviewed" in refused.err
+    assert received(shop, "shop") == []
+
+
 def test_plan_covers_only_its_own_addresses(shop: Shop) -> None:
     """Another campaign may change or be sent without making the plan stale, and is not sent by it."""
     _write(shop)
