@@ -49,7 +49,7 @@ def command(context: Context, ask: bool, to: str | None, form: str) -> ExitCode:
     from smsby_deploy.cli.session import load, progress_of, refuse_damaged_lock
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.doctor.diagnosis import run_doctor
-    from smsby_deploy.output.doctor_text import doctor_document, write_doctor
+    from smsby_deploy.output.doctor_report import doctor_document, write_doctor
     from smsby_deploy.output.json_documents import json_text
 
     project, clock = load(context).project, SystemClock()

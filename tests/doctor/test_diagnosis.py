@@ -1,4 +1,4 @@
-"""doctor never sends without --to, whatever sms.by answers, and reports every fact."""
+"""doctor never sends without --to, whatever sms.by answers, and reports every fact, in sentences whatever its value."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsby_deploy.clock import SystemClock
+from smsby_deploy.doctor.diagnosis import asked, learned, meaning
 from smsby_deploy.errors import Refused, UsageError
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.smsby.facts import AccountFacts, FactName, FactState, read_facts, write_facts
+from smsby_deploy.resources import load_schema
+from smsby_deploy.smsby.facts import AccountFacts, Fact, FactName, FactState, Gap, read_facts, write_facts
 from smsby_deploy.smsby.methods import METHODS, Effect, Method
 from smsby_deploy.smsby.response import Answer
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected
 from tests.apply.fake_smsby import LOST, OFFLINE, error
 from tests.doctor.examples import ACCOUNT, PROJECT, UsualTransport, examine
 from tests.smsby.any_json import ANY_JSON
+from tests.smsby.fact_values import FACT_VALUES
 
 _PHONE = "375291111111"
 _MOMENT = int(SystemClock().now().timestamp())
@@ -194,3 +197,28 @@ def test_doctor_contradicts_the_files(tmp_path: Path) -> None:
         FactName.SENDERS: "the account has no sender NoShop: correct alphaname, or register it at sms.by",
         FactName.LISTS: "the account has no contact list Regulars: correct `list`, or make it at sms.by",
     }
+
+
+_SCHEMA = load_schema("facts")
+_FACTS = _SCHEMA["properties"]["accounts"]["additionalProperties"]["properties"]["facts"]["properties"]
+
+
+def _values(name: FactName) -> list[object]:
+    """An example of a fact, and every other value that its schema names."""
+    value = _FACTS[name]["allOf"][1]["properties"]["value"]
+    more = [True, False] if value.get("type") == "boolean" else value.get("enum", [])
+    return [FACT_VALUES[name], *more]
+
+
+@pytest.mark.parametrize("name", FactName)
+def test_every_fact_has_sentences(name: FactName) -> None:
+    """One line each, whatever was learned, or why nothing was."""
+    for value in _values(name):
+        fact = Fact(name, FactState.KNOWN, value)
+        assert asked(name).isprintable()
+        assert learned(fact).isprintable()
+        assert learned(fact)
+        assert meaning(fact) or name is FactName.TOKEN_REFUSAL
+    gaps = {learned(Fact(name, FactState.NOT_LEARNABLE, gap=gap)) for gap in Gap}
+    assert len(gaps) == len(Gap)
+    assert learned(Fact(name)) == "not asked"

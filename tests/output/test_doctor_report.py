@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from smsby_deploy.doctor.diagnosis import DoctorReport, FactFinding
 from smsby_deploy.errors import SmsbyUnavailable
-from smsby_deploy.output.doctor_text import doctor_document, write_doctor
+from smsby_deploy.output.doctor_report import doctor_document, write_doctor
 from smsby_deploy.smsby.facts import Fact, FactName, FactState, Gap
 
 _AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
