@@ -64,7 +64,7 @@ def command(context: Context, ask: bool, to: str | None, form: str) -> ExitCode:
     if report.failure is not None:
         context.fail(report.failure.message, "error")
         context.note(f"hint: {report.failure.hint}")
-    if project.api.facts_file is not None and not project.environment.is_sandbox:
+    if report.has_learned and project.api.facts_file is not None and not project.environment.is_sandbox:
         file = shlex.quote(os.path.relpath(project.api.facts_file))
         context.note(f'next: git add {file} && git commit -m "Record the facts of the account"')
     return report.exit_code

@@ -76,11 +76,15 @@ class FactFinding:
 
 @dataclass(frozen=True, slots=True)
 class DoctorReport:
-    """All findings, one for each fact, and why not everything was asked, if so."""
+    """All findings, one for each fact, and why not everything was asked, if so.
+
+    `has_learned`: whether any fact was learned now, and saved.
+    """
 
     account: str
     findings: tuple[FactFinding, ...]
     failure: SmsbyDeployError | None = None
+    has_learned: bool = True
 
     @property
     def exit_code(self) -> ExitCode:
@@ -113,7 +117,7 @@ def run_doctor(request: DoctorRequest) -> DoctorReport:
     wrong = {one.fact: one.message for one in (*find_contradictions(project, facts), *names)}
     wrong |= {one.fact: one.message for one in _find_odd_status(facts)}
     findings = tuple(_finding(facts.get(name), look, wrong) for name in FactName)
-    return DoctorReport(facts.account, findings, failure)
+    return DoctorReport(facts.account, findings, failure, has_learned=bool(look.facts))
 
 
 def _examine(

@@ -269,9 +269,9 @@ class MailingTests:
     def _audience_failures(self, audience: AudienceSubject) -> Iterator[str]:
         count = self._recipients
         if audience.least is not None and count < audience.least:
-            yield f"expected at least {audience.least:,} recipients, got {count:,}"
+            yield f"expected at least {counted(audience.least, 'recipient')}, got {count:,}"
         if audience.most is not None and count > audience.most:
-            yield f"expected at most {audience.most:,} recipients, got {count:,}"
+            yield f"expected at most {counted(audience.most, 'recipient')}, got {count:,}"
         for name, written in (("includes", audience.includes), ("excludes", audience.excludes)):
             phones, invalid = normalize_all(written, self.mailing.countries)
             for position, phone in enumerate(phones):

@@ -269,6 +269,18 @@ def test_doctor_without_a_token_or_a_project(tmp_path: Path, monkeypatch: pytest
     assert not (tmp_path / "smsby.facts.json").exists()
 
 
+def test_doctor_that_learned_nothing_leaves_nothing_to_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is no file to add."""
+    (tmp_path / "smsby.yaml").write_text(_PROJECT, encoding="utf-8")
+    monkeypatch.setenv("SMSBY_API_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("SMSBY_TOKEN", "0" * 32)
+    assert run(["-C", str(tmp_path), "doctor"]) == 7
+    assert "git add" not in capsys.readouterr().err
+    assert not (tmp_path / "smsby.facts.json").exists()
+
+
 def test_doctor_of_the_sandbox_leaves_nothing_to_commit(
     tmp_path: Path, smsby_sandbox: SandboxHandle, capsys: pytest.CaptureFixture[str]
 ) -> None:

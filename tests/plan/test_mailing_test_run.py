@@ -121,6 +121,8 @@ def test_audience_counts_opt_outs_off(tmp_path: Path) -> None:
         "37529*****00 is not among the recipients",
     ]
     assert "37529*****11 gets the mailing" in why(run_tests(tmp_path, bad, project=project))
+    few = run_tests(tmp_path, "audience: {max: 1}", project=project)
+    assert why(few) == "expected at most 1 recipient, got 2"
 
 
 _TOP = "schedule_time: 2026-12-01T22:00\nrelease: {before: 12h, at_latest: 20m}\n"
