@@ -262,9 +262,11 @@ def read_alphanames(data: Any) -> Iterator[Alphaname]:
     if isinstance(unwrap(data), dict):
         data = unwrap(data)
         data = data.get("result", data.get("data", data))
+    if isinstance(data, dict) and _LIST_KEYS & data.keys():
+        data = [data]  # the only one
     if isinstance(data, list):
         data = {str(index): name for index, name in enumerate(data)}
-    if not isinstance(data, dict):
+    if not isinstance(data, dict) or _has_no_ids(data):
         raise unreadable("no alphanames")
     for key, name in data.items():
         number, text = _named(key, name)
@@ -277,11 +279,20 @@ def read_lists(data: Any) -> Iterator[SubscriberList]:
     found = inner_value(data)
     if isinstance(unwrap(found), dict) and not _LIST_KEYS & unwrap(found).keys():
         found = unwrap(found)
+    if isinstance(found, dict) and _has_no_ids(found):
+        raise unreadable("no contact lists")
     rows = found.items() if isinstance(found, dict) else ((None, row) for row in rows_of(data))
     for key, row in rows:
         number, text = _named(key, row)
         if number is not None and text is not None:
             yield SubscriberList(number, text)
+
+
+def _has_no_ids(found: dict[Any, Any]) -> bool:
+    """Whether a map is none of ids, such as `{"status": "error"}`: an answer without names, not one that has none."""
+    return bool(found) and not any(
+        isinstance(one, dict) or read_int(key) is not None for key, one in found.items()
+    )
 
 
 def _named(key: Any, value: Any) -> tuple[int | None, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,23 @@ ONE = {"list_id": "7", "name": "News"}
 def test_read_alphanames_in_any_shape(data: Any) -> None:
     """Each shape that was seen, or that PHP makes of it, has the same names."""
     assert {name.id: name.name for name in read_alphanames(data)} == {0: "System", 1363: "MyShop"}
+
+
+@pytest.mark.parametrize(
+    "data", [[{"id": 1363, "name": "MyShop"}], {"result": [{"id": 1363, "name": "MyShop"}]}]
+)
+def test_read_alphanames_of_one_object(data: Any) -> None:
+    """A list with one object is no wrapper around a map."""
+    assert [(name.id, name.name) for name in read_alphanames(data)] == [(1363, "MyShop")]
+
+
+@pytest.mark.parametrize("data", [{"status": "error"}, {"status": "OK", "message": "x"}])
+@pytest.mark.parametrize("read", [read_alphanames, read_lists])
+def test_answer_without_names_cannot_be_read(read: Callable[[Any], Iterator[Any]], data: Any) -> None:
+    """It does not say that the account has none, which would be an error in the files."""
+    with pytest.raises(ApiError, match="cannot read the answer") as caught:
+        list(read(data))
+    assert "smsby-deploy api" in caught.value.hint
 
 
 def test_read_alphanames_of_a_bare_list() -> None:
