@@ -150,6 +150,20 @@ class Recorder:
         if self._binding is not None:
             self._write(EventKind.BIND, **asdict(self._binding))
 
+    def note_account(self) -> bool:
+        """Record the account of a replaced token, and return whether it was replaced.
+
+        It is recorded even if nothing else is: later, the list may show none of the mailings by which it is known.
+        """
+        if (
+            self._binding is None
+            or self.lock.account in (None, self._binding.account)
+            or not self.lock.mailings
+        ):
+            return False
+        self.begin()
+        return True
+
     def hold(
         self, address: str, revision: int, action: Action, upload: UploadRecord | None, *, is_fresh: bool
     ) -> None:

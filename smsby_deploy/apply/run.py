@@ -155,6 +155,7 @@ class _ApplyRun:
         """Send everything, and return the result."""
         try:
             with self._context.shutdown, closing(self._workers), closing(self._context.client.connections):
+                self._note_account()
                 stop = self._send()
                 runs = self._context.runs.values()
                 reason = None if stop is None else stop.error
@@ -169,6 +170,11 @@ class _ApplyRun:
             codes.add(stop.exit_code)
         ended, was_stopped = self._context.clock.now(), self._context.shutdown.is_requested
         return ApplyResult(self._plan, results, differences, first_exit_code(codes), ended, was_stopped)
+
+    def _note_account(self) -> None:
+        if self._recorder.note_account():
+            line = "the token was replaced by another one of the same account, which the lock records now"
+            self._context.say(Event("account", line))
 
     def _result(self, run: MailingRun, reason: str | None) -> MailingResult:
         """Return the result of one mailing, with what its next wave waits for."""

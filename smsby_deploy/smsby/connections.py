@@ -274,7 +274,8 @@ def shown_place(url: str) -> str:
     """Return the part of a URL that may be shown: without user, password and path."""
     try:
         parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
     except ValueError:
         return "the configured URL"
 

@@ -262,8 +262,7 @@ def read_alphanames(data: Any) -> Iterator[Alphaname]:
     if isinstance(unwrap(data), dict):
         data = unwrap(data)
         data = data.get("result", data.get("data", data))
-    if isinstance(data, dict) and _LIST_KEYS & data.keys():
-        data = [data]  # the only one
+        data = [data] if isinstance(data, dict) and _LIST_KEYS & data.keys() else data  # the only one
     if isinstance(data, list):
         data = {str(index): name for index, name in enumerate(data)}
     if not isinstance(data, dict) or _has_no_ids(data):
@@ -289,10 +288,9 @@ def read_lists(data: Any) -> Iterator[SubscriberList]:
 
 
 def _has_no_ids(found: dict[Any, Any]) -> bool:
-    """Whether a map is none of ids, such as `{"status": "error"}`: an answer without names, not one that has none."""
-    return bool(found) and not any(
-        isinstance(one, dict) or read_int(key) is not None for key, one in found.items()
-    )
+    """Whether a map, such as `{"status": "error"}`, says nothing about names."""
+    has_ids = any(isinstance(one, dict) or read_int(key) is not None for key, one in found.items())
+    return bool(found) and not has_ids
 
 
 def _named(key: Any, value: Any) -> tuple[int | None, str | None]:

@@ -77,11 +77,17 @@ def test_rehearsed_lock_is_refused_elsewhere(shop: Shop, tmp_path: Path) -> None
 
 
 def test_other_token_is_refused_unless_it_lists_ours(shop: Shop) -> None:
-    """A replaced token of the same account is recorded at the next write; another account is refused."""
+    """A replaced token of the same account is recorded, even if nothing is sent; another account is refused."""
     shop.write("sale.yaml", CAMPAIGN)
     assert shop.run("apply", "--auto-approve").code == 0
     account = shop.lock()["account"]
     env = {"SMSBY_TOKEN": "replaced"}
+    replaced = shop.run("apply", "--auto-approve", env=env)
+    assert (replaced.code, "the lock records now" in replaced.err) == (0, True), replaced.err
+    assert shop.lock()["account"] not in (account, None)
+    before = shop.lock()
+    assert shop.run("apply", "--auto-approve", env=env).code == 0
+    assert shop.lock() == before
     shop.write("sale.yaml", CAMPAIGN + MORE)
     assert shop.run("apply", "--auto-approve", env=env).code == 0
     assert shop.lock()["account"] not in (account, None)

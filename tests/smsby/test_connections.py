@@ -26,6 +26,7 @@ from smsby_deploy.smsby.connections import (
     FreshConnections,
     explain_not_connected,
     never_connected,
+    shown_place,
 )
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.send_client import SendClient
@@ -344,3 +345,13 @@ def test_fresh_connections_without_threads(monkeypatch: pytest.MonkeyPatch) -> N
     connections = FreshConnections(_Opener(), lambda: 1, FakeClock())
     connections.keep(1)
     assert isinstance(connections.take(), SmsbyUnavailable)
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [("http://[::1]:8025/x", "http://[::1]:8025"), ("https://user:key@app.sms.by/api", "https://app.sms.by"),
+     ("http://[::1", "the configured URL")],
+)  # fmt: skip
+def test_shown_place_is_scheme_host_and_port(url: str, place: str) -> None:
+    """An IPv6 address keeps its brackets; user, password and path are left out."""
+    assert shown_place(url) == place
