@@ -315,11 +315,16 @@ class _ProjectLoader:
         else:
             places = [Location(PROJECT_FILE, *mark) for mark in patterns.items_at]
             found = list(zip(patterns, places, strict=True))
+        before = len(self._log)
         files = find_campaign_files(self._root, found, self._log)
         if not files and patterns is None:  # with other campaigns beside it, a .yml may be anything
             for name in find_unread(self._root):
                 message = f"{name} is not read; rename it to .yaml, or add its pattern to `campaigns:` in {PROJECT_FILE}"
                 self._log.warning("NOT_READ", message, Location(name, 1))
+        elif not files and found and len(self._log) == before:
+            self._log.warning(
+                "PATTERN", "no file of a campaign matches `campaigns`, so nothing is sent", found[0][1]
+            )
         return files
 
     def _opt_outs(self) -> tuple[OptOuts, ...]:

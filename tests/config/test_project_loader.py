@@ -16,7 +16,7 @@ from smsby_deploy.cli.main import run
 from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.config.sources import InlineRecipients, RecipientsQuery
 from smsby_deploy.errors import FilesInvalid
-from smsby_deploy.problems import Problem
+from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.resources import sample_project, schema_file
 from tests.config.one_campaign import CAMPAIGN, HEAD
 
@@ -244,6 +244,17 @@ def test_suppression_file_settings(tmp_path: Path) -> None:
     assert (second.name, second.phone, second.encoding, second.delimiter) == ("b.txt", "tel", "cp1251", ";")
     (problem,) = _load(tmp_path, project=HEAD + "suppress: [{file: c.csv}]\n").problems
     assert (problem.code, problem.location.line, problem.location.column) == ("FILE_MISSING", 3, 12)
+
+
+def test_patterns_that_match_nothing_are_a_warning(tmp_path: Path) -> None:
+    """One for all of them: as long as there is a campaign, a pattern may be meant for later ones."""
+    found = _load(tmp_path, project=HEAD + "campaigns: [sales/*.yaml, old/*.yaml]\n").problems
+    assert [(one.severity, one.code, one.location) for one in found] == [
+        (Severity.WARNING, "PATTERN", Location("smsby.yaml", 3, 13))
+    ]
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/sale.yaml").write_text(CAMPAIGN)
+    assert not _load(tmp_path, project=HEAD + "campaigns: [sales/*.yaml, old/*.yaml]\n").problems
 
 
 @pytest.mark.parametrize("name", ["sale.yml", "more/sale.yml"])
