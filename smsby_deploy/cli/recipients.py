@@ -47,7 +47,7 @@ def command(
         raise click.UsageError("--sent and --not-sent exclude each other; without either, all are listed")
     check_output("the list", out)
     chosen = SENT if sent else NOT_SENT if not_sent else frozenset(RecipientOutcome)
-    found = _find(context, address)
+    found = _find(context, address, out)
     from smsby_deploy.output.status_csv import recipients_csv
 
     rows = (one for one in found if one.outcome in chosen)
@@ -57,11 +57,12 @@ def command(
     return ExitCode.DONE
 
 
-def _find(context: Context, address: str) -> RecipientList:
-    from smsby_deploy.cli.session import load, open_lock
+def _find(context: Context, address: str, out: Path | None) -> RecipientList:
+    from smsby_deploy.cli.session import keep_inputs, load, open_lock
     from smsby_deploy.status.recipient_list import find_recipients
 
     loaded = load(context)
+    keep_inputs(loaded.project, out)
     return find_recipients(loaded, open_lock(loaded.project).read(), address)
 
 

@@ -53,15 +53,15 @@ def command(context: Context, by: str, since: str | None, form: str, out: Path |
     the locks of all environments; without it, only that of the chosen environment is read. Works offline.
     """
     check_output("the report", out)
-    report, language = _make_report(context, by, since)
+    report, language = _make_report(context, by, since, out)
     write = _writer(report, form, language, color=context.color and out is None)
     context.write_out(out, write)
     return ExitCode.DONE
 
 
-def _make_report(context: Context, by: str, since: str | None) -> tuple[UsageReport, str]:
+def _make_report(context: Context, by: str, since: str | None, out: Path | None) -> tuple[UsageReport, str]:
     """The report, and the language of the project."""
-    from smsby_deploy.cli.session import load, open_lock
+    from smsby_deploy.cli.session import keep_inputs, load, open_lock
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.config.environments import find_lock_places
     from smsby_deploy.lock.opening import open_lock_at
@@ -71,6 +71,7 @@ def _make_report(context: Context, by: str, since: str | None) -> tuple[UsageRep
 
     groupings = read_groupings(by)
     project, now = load(context).project, SystemClock().now()
+    keep_inputs(project, out)
     zone = project.api.account_timezone
     stores = {project.environment.name: open_lock(project)}
     if any(grouping.kind is GroupKind.ENVIRONMENT for grouping in groupings):

@@ -69,6 +69,27 @@ def load_api_settings(context: Context) -> ApiSettings:
     return load(context).project.api
 
 
+def keep_inputs(project: Project, *outputs: Path | None) -> None:
+    """Refuse to write over a file of the project, or its record, before anything is done.
+
+    Raises:
+        UsageError: one of `outputs` is such a file.
+    """
+    written = [path for path in outputs if path is not None and path.exists()]
+    if not written:
+        return
+    from smsby_deploy.plan.staleness import input_paths
+
+    store = open_lock(project)
+    campaigns = (project.root / campaign.file for campaign in project.campaigns)
+    inputs = input_paths(project, project.mailings)
+    kept = {*campaigns, *inputs, store.path, store.journal_path, store.archive_path}
+    for path in written:
+        if any(one.exists() and one.samefile(path) for one in kept):
+            hint = "nothing was written; name another file"
+            raise UsageError(f"{path} is a file of the project, and would be lost", hint=hint)
+
+
 def open_lock(project: Project) -> LockStore:
     """The project's lock store; opening it reads and writes nothing."""
     from smsby_deploy.lock.opening import open_lock_at

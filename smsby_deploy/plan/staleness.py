@@ -37,17 +37,22 @@ _BY_TIME = frozenset(  # what a mailing becomes when its window opens
 )
 
 
+def input_paths(project: Project, mailings: Iterable[Mailing]) -> set[Path]:
+    """Return the files of the project that `mailings` depend on; they may be missing."""
+    paths: set[Path] = {project.root / project.file, *(source.path for source in project.suppression_files)}
+    for mailing in mailings:
+        paths.update(campaign_inputs(project, mailing))
+        paths.update(project.root / name for name in included_files(mailing.text))
+    return paths
+
+
 def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]:
     """Return the digest of every file that `mailings` depend on, by project path.
 
     Those of gone mailings may be missing. Suppression files are included. With a digest key, all of them are keyed.
     """
     key, mailings = project.digest_key, list(mailings)
-    paths: set[Path] = {project.root / project.file, *(source.path for source in project.suppression_files)}
-    for mailing in mailings:
-        paths.update(campaign_inputs(project, mailing))
-        paths.update(project.root / name for name in included_files(mailing.text))
-    present = (path for path in sorted(paths) if _is_file(path))
+    present = (path for path in sorted(input_paths(project, mailings)) if _is_file(path))
     inputs = {path.relative_to(project.root).as_posix(): key.apply(_hash_file(path)) for path in present}
     return dict(sorted({**_pinned_inputs(project, mailings), **inputs}.items()))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from smsby_deploy.exit_codes import ExitCode
 from tests.e2e.conftest import Shop
 from tests.e2e.forked import program
 from tests.e2e.trial import Case, received, start
@@ -130,3 +131,28 @@ def test_command_that_sends_nothing_says_nothing_of_sends(shop: Shop, lost: Lost
     assert done.returncode == 1
     assert "cannot write the output" in done.stderr
     assert "hint" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "plan --out smsby.yaml", "plan --out smsby.lock.json", "plan --page vip.csv", "report --out sale.yaml",
+        "status --out smsby.lock.json", "recipients sale/vip --out vip.csv", "apply --auto-approve --report hi.j2",
+        "apply --auto-approve --comment stop.csv", "plan --out link.json",
+    ],
+)  # fmt: skip
+def test_no_output_replaces_a_file_of_the_project(shop: Shop, words: str) -> None:
+    """What a plan is made from, and the record, are never written over, also under another name."""
+    shop.write("smsby.yaml", "version: 1\nproject: shop\nsuppress: [stop.csv]\n")
+    mailing = "{name: vip, recipients: {file: vip.csv}, text_file: hi.j2}"
+    shop.write("sale.yaml", f"version: 1\ncampaign: sale\nalphaname: 0\nmailings: [{mailing}]\n")
+    shop.write("vip.csv", "phone\n375291111111\n")
+    shop.write("stop.csv", "phone\n375292222222\n")
+    shop.write("hi.j2", "Hi")
+    assert shop.run("apply", "--auto-approve").code == 0
+    (shop.root / "link.json").symlink_to("sale.yaml")
+    before = {path.name: path.read_bytes() for path in shop.root.iterdir() if path.is_file()}
+    refused = shop.run(*words.split())
+    assert refused.code == ExitCode.WRONG_USAGE
+    assert refused.err.startswith(f"error: {words.split()[-1]} is a file of the project, and would be lost")
+    assert {path.name: path.read_bytes() for path in shop.root.iterdir() if path.is_file()} == before
