@@ -35,6 +35,8 @@ def text_rows(columns: Iterable[Sequence[Any]]) -> list[list[str]]:
 def _texts_of(values: Sequence[Any]) -> Sequence[str]:
     # Nearly every column has a single type, and then its values need not be inspected one by one.
     kinds = set(map(type, values))
+    if str in kinds and "\0" in "".join(value for value in values if type(value) is str):
+        raise UnsupportedValue("text with a NUL character")
     if kinds == {str}:
         return values
     if kinds == {int}:

@@ -54,6 +54,10 @@ class _LongLine(Exception):
     """A line that is longer than LONGEST_LINE."""
 
 
+class _ZeroByte(Exception):
+    """A line with a NUL, which no text may have."""
+
+
 class _TextLines(Protocol):
     """The part of a text file that is needed here."""
 
@@ -122,13 +126,19 @@ class Lines:
             raise StopIteration
         if len(line) > LONGEST_LINE:
             raise _LongLine
-        return line
+        return _without_zero_byte(line)
 
     def read_block(self, characters: int) -> str:
         """Return whole lines with about this many characters; "" at the end."""
         if self._again:
             return next(self)
-        return self._file.read(characters) + _read_line(self._file)
+        return _without_zero_byte(self._file.read(characters) + _read_line(self._file))
+
+
+def _without_zero_byte(text: str) -> str:
+    if "\0" in text:
+        raise _ZeroByte
+    return text
 
 
 @contextmanager
@@ -153,6 +163,9 @@ def open_recipients(source: RecipientsFile) -> Iterator[tuple[Dialect, Lines]]:
     except _LongLine:
         message = f"this line has more than {LONGEST_LINE:,} characters; write one recipient per line"
         raise RecipientsError(message, _find_long_line(path, encoding or "utf-8")) from None
+    except _ZeroByte:
+        message = "not a text file: this line contains a zero byte"
+        raise RecipientsError(message, _find_zero_byte(path, encoding or "utf-8")) from None
     except LookupError as error:
         raise RecipientsError(
             f"unknown encoding {encoding}; use for example utf-8, cp1251 or utf-16", 1
@@ -332,3 +345,12 @@ def _find_long_line(path: Content, encoding: str) -> int:
         while len(file.readline(LONGEST_LINE + 1)) <= LONGEST_LINE:
             number += 1
     return number
+
+
+def _find_zero_byte(path: Content, encoding: str) -> int:
+    """Return the number of the first line with a NUL."""
+    number = 1
+    with path.open(encoding=encoding, newline="") as file:
+        while (text := file.read(_BLOCK)) and "\0" not in text:
+            number += text.count("\n")
+    return number + text[: text.find("\0")].count("\n")

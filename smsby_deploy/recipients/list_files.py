@@ -320,6 +320,8 @@ def _json_row(decoder: json.JSONDecoder, line: str) -> dict[str, str] | str:
             row[key] = "true" if item else FalseText("false")
         else:
             return "expected a JSON object without nested values"
+    if "\\u0000" in line and any("\0" in part for pair in row.items() for part in pair):
+        return "contains a NUL character; remove it"
     if "\\u" in line and any(not _is_text(part) for pair in row.items() for part in pair):
         return "contains half a character (a lone surrogate)"
     return row

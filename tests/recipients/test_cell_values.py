@@ -45,3 +45,10 @@ def test_rows_of_unsupported_values(value: object) -> None:
     """The error names the type and never shows the value."""
     with pytest.raises(UnsupportedValue, match=f"^{type(value).__name__}$"):
         text_rows([[value]])
+
+
+@pytest.mark.parametrize("values", [["a", "b\0"], [None, "\0"], [1, "\0"]])
+def test_rows_of_a_text_with_a_nul(values: list[object]) -> None:
+    """No text may have one."""
+    with pytest.raises(UnsupportedValue, match="NUL"):
+        text_rows([values])

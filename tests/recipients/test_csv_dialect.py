@@ -93,6 +93,8 @@ def test_dialect_settings_take_precedence(tmp_path: Path) -> None:
         (b"phone,name\n" + b"375291234567,Anna\n" * 9 + b"375291234567,A\0\n", {}, 11, "zero byte"),
         (b"phone,name\n375291234567,A\0B\n", {}, 2, "zero byte"),
         (b"phone,name\n375291234567,\0\0\0\0\0\0\0\0\n", {}, 2, "zero byte"),
+        (b"phone,name\n" + b"375291234567,Anna\n" * 9000 + b"375291234567,A\0\n", {}, 9002, "zero byte"),
+        (b'phone,name\n375291234567,"A"\n' + b"375291234567,Anna\n" * 9000 + b"1,A\0\n", {}, 9003, "zero byte"),
         (b"phone,name,name\n", {}, 1, "duplicate column names; columns: name"),
         (b'phone,name\n375291234567,x\n375291234568,"a\nb\n', {}, 3, "not valid CSV"),
         (b'phone,name\n375291234567,x\n375291234568,"a" b\n', {}, 3, "not valid CSV"),

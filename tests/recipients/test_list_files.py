@@ -122,7 +122,6 @@ _ODD = [
     "\r",
     "\n",
     "\r\n",
-    "\0",
     "\x7f",
     "\uffff",
     "\ufeff",
@@ -260,6 +259,16 @@ def test_name_that_occurs_twice(name: str, content: str, code: str, tmp_path: Pa
     recipients, report = _read_file(tmp_path / name)
     assert not recipients
     assert [(problem.severity, problem.code) for problem in report.problems] == [("error", code)]
+
+
+@pytest.mark.parametrize("row", ['"name": "A\\u0000"', '"A\\u0000": "name"'])
+def test_json_line_with_a_nul(row: str, tmp_path: Path) -> None:
+    """No text may have one."""
+    (tmp_path / "a.jsonl").write_text(f'{{"phone": "375291234567", {row}}}')
+    recipients, report = _read_file(tmp_path / "a.jsonl")
+    assert not recipients
+    (problem,) = report.problems
+    assert (problem.code, problem.message) == ("ROW", "contains a NUL character; remove it")
 
 
 @pytest.mark.parametrize("encoding", ["cp1251", "cp1250", "cp1257", "cp866", "koi8-r", "utf-16-le"])
