@@ -59,7 +59,7 @@ class Problem:
 
     @property
     def is_error(self) -> bool:
-        """Whether the files are not valid because of it."""
+        """Whether it makes the files invalid."""
         return self.severity is Severity.ERROR
 
 

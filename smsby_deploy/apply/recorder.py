@@ -155,14 +155,12 @@ class Recorder:
 
         It is recorded even if nothing else is: later, the list may show none of the mailings by which it is known.
         """
-        if (
-            self._binding is None
-            or self.lock.account in (None, self._binding.account)
-            or not self.lock.mailings
-        ):
+        if self._binding is None or not self.lock.mailings:
             return False
-        self.begin()
-        return True
+        is_replaced = self.lock.account not in (None, self._binding.account)
+        if is_replaced:
+            self.begin()
+        return is_replaced
 
     def hold(
         self, address: str, revision: int, action: Action, upload: UploadRecord | None, *, is_fresh: bool

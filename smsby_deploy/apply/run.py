@@ -173,7 +173,7 @@ class _ApplyRun:
 
     def _note_account(self) -> None:
         if self._recorder.note_account():
-            line = "the token was replaced by another one of the same account, which the lock records now"
+            line = "the token was replaced by another one of the same account; the lock now records it"
             self._context.say(Event("account", line))
 
     def _result(self, run: MailingRun, reason: str | None) -> MailingResult:

@@ -1,4 +1,4 @@
-"""One HTTP request that sends, as the dispatcher sees it, and what its answer means for the lock and for its mailings.
+"""One HTTP request that sends, and what its answer means for the lock and for its mailings.
 
 The table of outcomes itself is in smsby/outcome.py.
 """

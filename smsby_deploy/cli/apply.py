@@ -91,7 +91,7 @@ def command(
     A plan file can be applied until all of it was sent, and only while all of its inputs are unchanged: if a run fails,
     apply the same file again. Commit the lock file afterwards.
     """
-    from smsby_deploy.cli.session import keep_inputs, load
+    from smsby_deploy.cli.session import load, refuse_to_overwrite
 
     if plan_path is not None and select:
         raise UsageError("--select cannot be combined with a plan file: the file names its mailings")
@@ -102,7 +102,7 @@ def command(
     check_output("the report", report)
     check_output("the comment", comment)
     project = load(context).project
-    keep_inputs(project, report, comment)
+    refuse_to_overwrite(project, report, comment)
     approval = _Approval(context, is_needed=not (auto_approve or due), is_reviewed=plan_path is not None)
     way = _Way.WATCH if watch else _Way.DUE if due else _Way.PLAN
     try:
@@ -286,7 +286,7 @@ def _log_event(context: Context, event: Event) -> None:
 def _write_refusal(
     context: Context, plan: Plan, error: Refused | FilesInvalid, form: str, report: Path | None
 ) -> None:
-    """Write the result of a plan that was refused as a whole, where JSON is asked for."""
+    """Write the JSON of a refused plan: to --report, and to stdout with --format json."""
     from smsby_deploy.apply.apply_result import refused_result
     from smsby_deploy.output.json_documents import apply_document, json_parts
 

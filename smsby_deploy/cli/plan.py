@@ -82,7 +82,7 @@ def command(
 
     Exits 3 if the files are not valid and 4 if a mailing is blocked; the plan is printed in both cases.
     """
-    from smsby_deploy.cli.session import keep_inputs
+    from smsby_deploy.cli.session import refuse_to_overwrite
     from smsby_deploy.files import write_file
     from smsby_deploy.plan.plan_file import write_plan
 
@@ -90,7 +90,7 @@ def command(
     check_output("the page", page)
     is_reviewed = form in _REVIEWED or page is not None
     loaded, lock, is_flawed = _load(context)
-    keep_inputs(loaded.project, out, page)
+    refuse_to_overwrite(loaded.project, out, page)
     base = _read_base(context, loaded, compare)
     reviewer = _make_reviewer(loaded, lock, select, base) if is_reviewed else None
     files = _measure_files(context, loaded, lock, select, reviewer)
@@ -124,9 +124,7 @@ def command(
 
 
 def _load(context: Context) -> tuple[LoadedProject, Lock, bool]:
-    """The project, its lock, and whether smsby.yaml breaks its schema.
-
-    Then sms.by must not be asked.
+    """The project, its lock, and whether smsby.yaml is flawed: then sms.by is not asked.
 
     Raises:
         FilesInvalid: nothing of the project can be planned.

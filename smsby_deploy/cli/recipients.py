@@ -58,11 +58,11 @@ def command(
 
 
 def _find(context: Context, address: str, out: Path | None) -> RecipientList:
-    from smsby_deploy.cli.session import keep_inputs, load, open_lock
+    from smsby_deploy.cli.session import load, open_lock, refuse_to_overwrite
     from smsby_deploy.status.recipient_list import find_recipients
 
     loaded = load(context)
-    keep_inputs(loaded.project, out)
+    refuse_to_overwrite(loaded.project, out)
     return find_recipients(loaded, open_lock(loaded.project).read(), address)
 
 

@@ -61,7 +61,7 @@ def command(context: Context, by: str, since: str | None, form: str, out: Path |
 
 def _make_report(context: Context, by: str, since: str | None, out: Path | None) -> tuple[UsageReport, str]:
     """The report, and the language of the project."""
-    from smsby_deploy.cli.session import keep_inputs, load, open_lock
+    from smsby_deploy.cli.session import load, open_lock, refuse_to_overwrite
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.config.environments import find_lock_places
     from smsby_deploy.lock.opening import open_lock_at
@@ -71,7 +71,7 @@ def _make_report(context: Context, by: str, since: str | None, out: Path | None)
 
     groupings = read_groupings(by)
     project, now = load(context).project, SystemClock().now()
-    keep_inputs(project, out)
+    refuse_to_overwrite(project, out)
     zone = project.api.account_timezone
     stores = {project.environment.name: open_lock(project)}
     if any(grouping.kind is GroupKind.ENVIRONMENT for grouping in groupings):

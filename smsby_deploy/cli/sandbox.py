@@ -102,7 +102,7 @@ def command(
 
 
 def _read_switch(text: str, settings: SandboxSettings) -> tuple[str, Any]:
-    """NAME and VALUE; parsed as JSON if it is valid JSON, and the switch is not one of texts."""
+    """Return NAME and VALUE: JSON if it is valid, unless the values of the switch are text."""
     name, equals, value = text.partition("=")
     if not equals:
         raise click.UsageError(f"--set: expected NAME=VALUE, got {text!r}")

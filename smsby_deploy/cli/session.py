@@ -69,8 +69,8 @@ def load_api_settings(context: Context) -> ApiSettings:
     return load(context).project.api
 
 
-def keep_inputs(project: Project, *outputs: Path | None) -> None:
-    """Refuse to write over a file of the project, or its record, before anything is done.
+def refuse_to_overwrite(project: Project, *outputs: Path | None) -> None:
+    """Refuse to write over a file that decides what is sent, or the record of what was sent.
 
     Raises:
         UsageError: one of `outputs` is such a file.
@@ -84,6 +84,10 @@ def keep_inputs(project: Project, *outputs: Path | None) -> None:
     campaigns = (project.root / campaign.file for campaign in project.campaigns)
     inputs = input_paths(project, project.mailings)
     kept = {*campaigns, *inputs, store.path, store.journal_path, store.archive_path}
+    if project.api.facts_file is not None:
+        kept.add(project.api.facts_file)
+    if project.approvals is not None:
+        kept.add(project.approvals.path)
     for path in written:
         if any(one.exists() and one.samefile(path) for one in kept):
             hint = "nothing was written; name another file"

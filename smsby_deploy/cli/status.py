@@ -83,13 +83,13 @@ def command(
 
     The counts are those of sms.by. Ctrl-C ends --watch with the latest report (exit 1).
     """
-    from smsby_deploy.cli.session import keep_inputs, load, open_lock
+    from smsby_deploy.cli.session import load, open_lock, refuse_to_overwrite
 
     output = _Output(form, out, unmask, fail_under, context.color and out is None)
     output.check(history=history)
     loaded = load(context)
     project = loaded.project
-    keep_inputs(project, out)
+    refuse_to_overwrite(project, out)
     if history:
         context.write_out(out, _history_writer(open_lock(project).read(), output), is_private=unmask)
         return ExitCode.DONE

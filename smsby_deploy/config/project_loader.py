@@ -323,7 +323,7 @@ class _ProjectLoader:
                 self._log.warning("NOT_READ", message, Location(name, 1))
         elif not files and found and len(self._log) == before:
             self._log.warning(
-                "PATTERN", "no file of a campaign matches `campaigns`, so nothing is sent", found[0][1]
+                "PATTERN", "no campaign file matches `campaigns`, so nothing is sent", found[0][1]
             )
         return files
 

@@ -159,9 +159,8 @@ class TextReader:
             text = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError:
             self._log.error("ENCODING", "not UTF-8; save the file as UTF-8", Location(file, 1))
-            text = path.read_text(
-                encoding="utf-8-sig", errors="replace"
-            )  # so that the rest is checked as well
+            # The mailing has a text all the same, so the rest of it is checked.
+            text = path.read_text(encoding="utf-8-sig", errors="replace")
         return TextSource(
             text,
             Location(file, 1, 1),

@@ -1,6 +1,6 @@
-"""Ask everything in its order, keep what was learned, compare it with settings and promises, and say what it means.
+"""Ask everything in its order, keep what was learned, and compare it with settings and promises.
 
-The sentences of a finding say what was asked, what was learned, and what it means for a project.
+Each finding says in words what was asked, what was learned, and what that means for a project.
 """
 
 from __future__ import annotations
@@ -76,15 +76,16 @@ class FactFinding:
 
 @dataclass(frozen=True, slots=True)
 class DoctorReport:
-    """All findings, one for each fact, and why not everything was asked, if so.
-
-    `has_learned`: whether any fact was learned now, and saved.
-    """
+    """All findings, one for each fact, and why not everything was asked, if so."""
 
     account: str
     findings: tuple[FactFinding, ...]
     failure: SmsbyDeployError | None = None
-    has_learned: bool = True
+
+    @property
+    def has_learned(self) -> bool:
+        """Whether this run learned a fact, and saved it."""
+        return any(one.is_new for one in self.findings)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -117,7 +118,7 @@ def run_doctor(request: DoctorRequest) -> DoctorReport:
     wrong = {one.fact: one.message for one in (*find_contradictions(project, facts), *names)}
     wrong |= {one.fact: one.message for one in _find_odd_status(facts)}
     findings = tuple(_finding(facts.get(name), look, wrong) for name in FactName)
-    return DoctorReport(facts.account, findings, failure, has_learned=bool(look.facts))
+    return DoctorReport(facts.account, findings, failure)
 
 
 def _examine(

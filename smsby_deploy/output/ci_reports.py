@@ -309,7 +309,7 @@ def _status_case(mailing: MailingStatus, fail_under: float | None) -> Case:
 
 
 def junit_text(cases: Sequence[Case]) -> str:
-    """The XML, with one suite per campaign ."""
+    """The XML, with one suite per campaign."""
     root = Element("testsuites", name="smsby-deploy")
     suites: dict[str, Element] = {}
     for case in cases:
@@ -317,9 +317,8 @@ def junit_text(cases: Sequence[Case]) -> str:
         campaign = campaign_of(name)
         if campaign not in suites:
             suites[campaign] = SubElement(root, "testsuite", name=campaign)
-        node = SubElement(
-            suites[campaign], "testcase", classname=campaign, name=name.removeprefix(f"{campaign}/"), time="0"
-        )
+        mailing = name.removeprefix(f"{campaign}/")
+        node = SubElement(suites[campaign], "testcase", classname=campaign, name=mailing, time="0")
         _fill_case(node, case)
     for element in (*suites.values(), root):
         element.set("tests", str(len(element.findall(".//testcase"))))

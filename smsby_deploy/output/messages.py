@@ -1,4 +1,4 @@
-"""A message as HTML or Markdown: escaped, with phones masked, and with what it quotes in backticks as code."""
+"""Messages as HTML or Markdown: escaped and masked, with what they quote in backticks as code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def message_html(text: str, language: Translator = ENGLISH) -> Markup:
 
 
 def message_markdown(text: str, language: Translator = ENGLISH, *, is_clipped: bool = False) -> str:
-    """The same for a comment, on one line, which is clipped if it may be very long."""
+    """The same for a comment, on one line; `is_clipped` shortens it if it is very long."""
     said = language.sentence(_without_backticks(text))
     said = escape(clip(said) if is_clipped else said)
     return re.sub(_ESCAPED_CODE, r"<code>\1</code>", said).replace(_BACKTICK, "\\`")

@@ -81,7 +81,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Something to check; `meaning` and `way_out` are HTML, else only what is Markup."""
+    """Something to check; `meaning` and `way_out` are HTML, and so is a `text` that is Markup."""
 
     look: str
     text: Markup | str

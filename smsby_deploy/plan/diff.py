@@ -236,7 +236,7 @@ def _notes(here: Situation, action: ActionKind) -> Iterator[Note]:
 
 
 def _sent_earlier(here: Situation) -> tuple[int, int] | None:
-    """The revision that was sent before, and to how many; by the list if it is not in the lock."""
+    """Return the revision that was sent before, and to how many; by the list without a record."""
     if here.entry is not None:
         return (here.entry.revision, here.sent_earlier) if here.sent_earlier and here.is_raised else None
     if here.remote is None or here.is_rehearsal or here.desired.revision == 1:

@@ -294,8 +294,6 @@ def _name(project: str, address: str, entry: Entry, index: int, remote: RemoteVi
     number = chunk.message_id if listed is None else listed.id
     if number is not None:
         return sentence("`{name}` (id {number})", name=name, number=number)
-    return (
-        sentence("`{name}` (uuid {uuid})", name=name, uuid=chunk.uuid)
-        if chunk.uuid
-        else sentence("`{name}`", name=name)
-    )
+    if chunk.uuid:
+        return sentence("`{name}` (uuid {uuid})", name=name, uuid=chunk.uuid)
+    return sentence("`{name}`", name=name)

@@ -1,4 +1,7 @@
-"""How far a mailing with waves has come; in words, what it waits for, or why nothing more of it is sent, and what to do."""
+"""How far a mailing with waves has come, and in words what it waits for or why it stopped.
+
+Everything follows from its chunks and the recorded verdicts, so a crash leaves a mailing in the wave where it was.
+"""
 
 from __future__ import annotations
 

@@ -30,15 +30,14 @@ from smsby_deploy.recipients.rows import (
 from smsby_deploy.wording import counted
 
 _BLOCK_ROWS = 1000
-_ROW_CHARACTERS = (
-    40  # of a typical row; a block of a CSV has this many characters per row, and fits into the CPU cache
-)
+# Of a typical row. A block of a CSV has so many characters per row, and fits into the CPU cache.
+_ROW_CHARACTERS = 40
 _HEADER_LINES = 2000  # with blank ones before it
 _LARGEST_BLOCK = 100_000_000  # characters of rows with quotes that are held at a time
 _ROW_END = "\x7f"  # marks the end of a row; in Cyrillic text, searching for it is faster than for a NUL
 
 
-def read_text_file(source: RecipientsFile, size: int = _BLOCK_ROWS) -> Iterator[Block]:
+def read_list_file(source: RecipientsFile, size: int = _BLOCK_ROWS) -> Iterator[Block]:
     """Yield the rows of `source`, without blank ones, about `size` per block.
 
     Raises:

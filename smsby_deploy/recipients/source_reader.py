@@ -31,9 +31,9 @@ def read_source(source: RowSource, size: int, facts: SourceFacts) -> Iterator[Bl
         from smsby_deploy.recipients.parquet import read_parquet
 
         return map(limit_values, read_parquet(source, size))
-    from smsby_deploy.recipients.list_files import read_text_file
+    from smsby_deploy.recipients.list_files import read_list_file
 
-    return read_text_file(source, size)
+    return read_list_file(source, size)
 
 
 def warn_of_guess(source: Audience, address: str | None = None) -> list[Problem]:

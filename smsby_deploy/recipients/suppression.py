@@ -27,6 +27,7 @@ from smsby_deploy.recipients.source_reader import place_rows, read_source, warn_
 from smsby_deploy.wording import sentence
 
 _BLOCK_ROWS = 1000
+_OPTED_OUT = bytes([1]) + bytes(255)  # translates 0, an opt-out, to 1, and all else to 0
 _PHONE_WORDS = ("phone", "tel", "тел", "mobile", "моб", "msisdn", "number", "номер")
 
 
@@ -85,9 +86,6 @@ def hash_opt_outs(entries: Iterable[OptOuts]) -> str:
         except OSError:
             digest.update(os.urandom(32))
     return digest.hexdigest()
-
-
-_OPTED_OUT = bytes([1]) + bytes(255)  # 1 for 0, else 0
 
 
 class OptOutPositions:
@@ -204,9 +202,8 @@ class _Reading:
         is_only = self._is_lenient and len(block.columns) == 1 and isinstance(self._source, RecipientsFile)
         if column is not None or not is_only or block.header_line is None:
             return column
-        if not block.lines and any(
-            map(str.isdigit, block.columns[0])
-        ):  # the first block: its header is a line
+        # The first block is only the header. If that has a digit, it is a line, which is dropped.
+        if not block.lines and any(map(str.isdigit, block.columns[0])):
             self._rows += 1
             self._bad += 1
         return 0

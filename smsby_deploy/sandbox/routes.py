@@ -1,4 +1,4 @@
-"""The control routes under /_sandbox, the inbox page with its data, and the guard against other sites.
+"""The routes of the sandbox beside the API: control, the inbox page, and the guard against other sites.
 
 Control routes are the request log, faults, settings, the clock and the stored state. The page may show phones and texts of
 real recipients.
@@ -24,6 +24,18 @@ from smsby_deploy.sandbox.sandbox_settings import BadSetting
 from smsby_deploy.sandbox.service import Service
 
 _CLOCK_COMMANDS = ("advance", "reset", "run", "set", "stop")
+_MAX_ROWS = 200
+_EXCERPT = 120  # characters of a text in the list of phones
+_CONTENT_TYPES = {
+    "index.html": "text/html",
+    "inbox.css": "text/css",
+    "inbox.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+_CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 def serve_control(app: Flask, service: Service) -> None:
@@ -177,20 +189,6 @@ def _error(text: str, status: int = 400) -> Response:
     response = jsonify({"error": text})
     response.status_code = status
     return response
-
-
-_MAX_ROWS = 200
-_EXCERPT = 120  # characters of a text in the list of phones
-_CONTENT_TYPES = {
-    "index.html": "text/html",
-    "inbox.css": "text/css",
-    "inbox.js": "text/javascript",
-    "icon.svg": "image/svg+xml",
-}
-_CONTENT_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 
 
 def read_inbox(account: Account, phone: str | None = None) -> dict[str, list[dict[str, Any]]]:

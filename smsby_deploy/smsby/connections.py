@@ -1,8 +1,8 @@
 """Connections that are opened before the request that needs them, and carry that one request only.
 
 Over https three round trips pass before an answer: two of them open the connection. So it is opened while the request
-waits. A connection that cannot be opened has sent nothing, whatever the reason, and no request has an intent then.
-Where none was made, the error says why.
+waits. A connection that cannot be opened has sent nothing, whatever the reason, and no request has an intent then. The
+error says why it was not made.
 """
 
 from __future__ import annotations
@@ -29,6 +29,23 @@ from smsby_deploy.smsby.answer_limits import BoundedAdapter
 # Seconds. Servers and proxies close connections that carry nothing, the strictest after five.
 OLDEST = 2.0
 AHEAD = 1.0  # seconds: a connection is opened at most so long before its turn
+NETWORK_HINT = "check api.url (or SMSBY_API_URL) and the network, then try again"
+_PROXY_HINT = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY, then try again"
+_LOGIN_HINT = "put the user name and password of the proxy into HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, then try again"
+_CERTIFICATE_HINT = (
+    "check the URL and this machine's clock; if a proxy of your network replaces certificates, name the file with its CA "
+    "certificate in REQUESTS_CA_BUNDLE"
+)
+_TUNNEL_STATUS = re.compile(r"Tunnel connection failed: (\d{3})\b")
+_Error = TypeVar("_Error", bound=BaseException)
+_NOT_SENT = (
+    requests.exceptions.ConnectTimeout,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidHeader,
+    UnicodeEncodeError,  # a proxy's password, before anything is written
+)
 
 
 class FreshConnection:
@@ -202,25 +219,6 @@ def _is_silent(sock: Any) -> bool:
     return False
 
 
-HINT = "check api.url (or SMSBY_API_URL) and the network, then try again"
-_PROXY_HINT = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY, then try again"
-_LOGIN_HINT = "put the user name and password of the proxy into HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, then try again"
-_CERTIFICATE_HINT = (
-    "check the URL and this machine's clock; if a proxy of your network replaces certificates, name the file with its CA "
-    "certificate in REQUESTS_CA_BUNDLE"
-)
-_TUNNEL_STATUS = re.compile(r"Tunnel connection failed: (\d{3})\b")
-_Error = TypeVar("_Error", bound=BaseException)
-_NOT_SENT = (
-    requests.exceptions.ConnectTimeout,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.MissingSchema,
-    requests.exceptions.InvalidHeader,
-    UnicodeEncodeError,  # a proxy's password, before anything is written
-)
-
-
 def never_connected(error: BaseException) -> bool:
     """Return whether the request was certainly not sent."""
     if isinstance(error, _NOT_SENT):
@@ -267,7 +265,7 @@ def explain_not_connected(error: BaseException | None, url: str) -> tuple[str, s
             f"the certificate of {place} is not trusted: {refused.verify_message.rstrip('.')}",
             _CERTIFICATE_HINT,
         )
-    return f"cannot reach sms.by at {place}", HINT
+    return f"cannot reach sms.by at {place}", NETWORK_HINT
 
 
 def shown_place(url: str) -> str:

@@ -41,7 +41,7 @@ from smsby_deploy.smsby.answer_limits import (
 )
 from smsby_deploy.smsby.connections import (
     AHEAD,
-    HINT,
+    NETWORK_HINT,
     FreshConnection,
     FreshConnections,
     explain_not_connected,
@@ -349,11 +349,11 @@ def _lost(error: Exception) -> AnswerLost:
     """Return the error for an answer that did not arrive completely."""
     lost = "the answer of sms.by was lost"
     if isinstance(error, TooLarge):
-        return AnswerTooLarge(f"{lost}: it holds more than {error.limit >> 20} MB", hint=HINT)
+        return AnswerTooLarge(f"{lost}: it holds more than {error.limit >> 20} MB", hint=NETWORK_HINT)
     if isinstance(error, requests.Timeout | ReadTimeoutError | TimeoutError):
-        return AnswerTooSlow(f"{lost}: timed out", hint=HINT)
+        return AnswerTooSlow(f"{lost}: timed out", hint=NETWORK_HINT)
     how = "it cannot be decompressed" if isinstance(error, BadEncoding) else "the connection broke"
-    return AnswerLost(f"{lost}: {how}", hint=HINT)
+    return AnswerLost(f"{lost}: {how}", hint=NETWORK_HINT)
 
 
 def _json_object(params: Mapping[str, Any]) -> bytes:

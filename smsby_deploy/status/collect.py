@@ -142,9 +142,8 @@ def collect_status(
     """Return the status of the recorded mailings that `select` matches, by address.
 
     An empty selection matches all. Before the last revision of a mailing are the earlier ones that are not final, or that
-    `previous` has.
-    Mailings that are settled in `previous` are not asked about again. `read_callbacks` is used for requests about which
-    sms.by itself reports nothing.
+    `previous` has. Mailings that are settled in `previous` are not asked about again. `read_callbacks` is used for
+    requests about which sms.by itself reports nothing.
 
     Raises:
         UsageError: a pattern of `select` matches no recorded mailing.
@@ -163,8 +162,9 @@ def collect_status(
     if all(one.key in settled for one in revisions):
         return StatusReport(tuple(settled[one.key] for one in revisions), lock.project, made_at, running)
     progress.begin(sum(one.size for one in revisions if one.key not in settled and not one.waits))
-    kept = options.final
-    reports = RemoteReports(lock, client, read_callbacks, list_missed=options.list_missed, final=kept)
+    reports = RemoteReports(
+        lock, client, read_callbacks, list_missed=options.list_missed, final=options.final
+    )
     if options.may_start_anew and is_forgotten(lock, reports.remote, options.here):
         return StatusReport((), lock.project, made_at, running)
     if options.here is not None:

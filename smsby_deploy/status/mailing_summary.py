@@ -1,4 +1,4 @@
-"""Summarizes one mailing for a status: its entry in the lock, combined with the reports of sms.by."""
+"""The status of one mailing: its entry in the lock, combined with the reports of sms.by."""
 
 from __future__ import annotations
 

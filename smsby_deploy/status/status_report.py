@@ -137,15 +137,16 @@ class MailingStatus:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is wrong with its deliveries."""
-        late = self.details.overdue
-        overdue = sentence(
-            "{count:recipient|recipients} without a final status for too long (status.settle_after): "
-            "counted as undelivered",
-            count=late,
-        )
+        """What is wrong with it at sms.by, or with its deliveries."""
+        overdue = ""
+        if self.details.overdue:
+            overdue = sentence(
+                "{count:recipient|recipients} without a final status for too long (status.settle_after): "
+                "counted as undelivered",
+                count=self.details.overdue,
+            )
         unread = (sentence("not reported: {why}", why=text) for text in self.details.unread)
-        return (*filter(None, (self.details.missing,)), *((overdue,) if late else ()), *unread)
+        return (*filter(None, (self.details.missing, overdue)), *unread)
 
     @property
     def percent_delivered(self) -> float:

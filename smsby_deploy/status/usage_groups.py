@@ -17,6 +17,8 @@ from smsby_deploy.lock.counts import Deliveries
 from smsby_deploy.lock.records import DONE, ChunkRecord, Entry
 
 _LABEL = "label:"
+_SMALLEST = Decimal("0.000001")  # of a share of a cost
+ChunkDeliveries = Callable[[ChunkRecord], Deliveries | None]  # of a chunk that is final, as far as known
 
 
 class GroupKind(StrEnum):
@@ -66,10 +68,6 @@ def read_groupings(text: str) -> tuple[Grouping, ...]:
             hint="the lock has the prefixes of a mailing, not those of each variant: use one of them",
         )
     return tuple(Grouping(kinds.get(name), name.removeprefix(_LABEL)) for name in names)
-
-
-_SMALLEST = Decimal("0.000001")  # of a share of a cost
-ChunkDeliveries = Callable[[ChunkRecord], Deliveries | None]  # of a chunk that is final, as far as known
 
 
 class Share(NamedTuple):

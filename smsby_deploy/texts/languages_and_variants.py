@@ -1,4 +1,4 @@
-"""Texts by language and by variant: each recipient of a mailing gets the text in their language, or of their variant.
+"""Texts by language and by variant: which text each recipient of a mailing gets.
 
 A batch is split and each part rendered as a batch, so nothing is slower than with one text.
 """
@@ -18,6 +18,7 @@ from smsby_deploy.wording import Sentence, counted, sentence
 
 _NONE = ""  # the language of a recipient for whom there is no text
 _OWN = " "  # that of a recipient with a text of their own
+TextKey = tuple[str, str]  # variant and language of a text, "" where it has none
 
 
 def languages_of(source: TextsByLanguage, batch: Batch) -> list[str]:
@@ -204,9 +205,6 @@ class VariantTemplates(Template):
     def find_problems(self, address: str, rows_file: str) -> Iterator[Problem]:
         """Yield what rendering the texts has shown."""
         return chain(*(one.find_problems(address, rows_file) for one in self.by_name.values()))
-
-
-TextKey = tuple[str, str]  # variant and language of a text, "" where it has none
 
 
 def names_of_texts(

@@ -53,9 +53,8 @@ FAULTS = [
     Fault("429", "before", "sent", {"retry_after": ""}),
     Fault("error", "before", "rejected"),
     Fault("error", "before", "rejected", {"status": 200}),
-    Fault(
-        "error", "after", "rejected"
-    ),  # the error is wrong: a listed chunk is never sent again all the same
+    # The error is wrong: a listed chunk is never sent again all the same.
+    Fault("error", "after", "rejected"),
     Fault("error", "before", "unknown", {"status": 500}),
     Fault("error", "after", "sent", {"status": 500}),
 ]

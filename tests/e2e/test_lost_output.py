@@ -138,12 +138,16 @@ def test_command_that_sends_nothing_says_nothing_of_sends(shop: Shop, lost: Lost
     [
         "plan --out smsby.yaml", "plan --out smsby.lock.json", "plan --page vip.csv", "report --out sale.yaml",
         "status --out smsby.lock.json", "recipients sale/vip --out vip.csv", "apply --auto-approve --report hi.j2",
-        "apply --auto-approve --comment stop.csv", "plan --out link.json",
+        "apply --auto-approve --comment stop.csv", "plan --out link.json", "plan --page smsby.facts.json",
+        "status --out signers.txt",
     ],
 )  # fmt: skip
 def test_no_output_replaces_a_file_of_the_project(shop: Shop, words: str) -> None:
     """What a plan is made from, and the record, are never written over, also under another name."""
-    shop.write("smsby.yaml", "version: 1\nproject: shop\nsuppress: [stop.csv]\n")
+    approvals = "approvals: {signers: signers.txt, rules: [{when: {people_over: 9}, need: 1}]}\n"
+    shop.write("smsby.yaml", f"version: 1\nproject: shop\nsuppress: [stop.csv]\n{approvals}")
+    shop.write("signers.txt", "anna@example.com ssh-ed25519 AAAA\n")
+    shop.write("smsby.facts.json", '{"format": "smsby-facts", "version": 1, "accounts": {}}')
     mailing = "{name: vip, recipients: {file: vip.csv}, text_file: hi.j2}"
     shop.write("sale.yaml", f"version: 1\ncampaign: sale\nalphaname: 0\nmailings: [{mailing}]\n")
     shop.write("vip.csv", "phone\n375291111111\n")

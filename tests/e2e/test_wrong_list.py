@@ -83,7 +83,7 @@ def test_other_token_is_refused_unless_it_lists_ours(shop: Shop) -> None:
     account = shop.lock()["account"]
     env = {"SMSBY_TOKEN": "replaced"}
     replaced = shop.run("apply", "--auto-approve", env=env)
-    assert (replaced.code, "the lock records now" in replaced.err) == (0, True), replaced.err
+    assert (replaced.code, "the lock now records it" in replaced.err) == (0, True), replaced.err
     assert shop.lock()["account"] not in (account, None)
     before = shop.lock()
     assert shop.run("apply", "--auto-approve", env=env).code == 0

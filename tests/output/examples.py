@@ -23,7 +23,6 @@ from smsby_deploy.plan.model import (
     ReasonCode,
     with_code,
 )
-from smsby_deploy.plan.plan_result import PlanResult
 from smsby_deploy.plan.waves import Gate, WaveProgress, why_due
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.mailing_details import Details, Missed, WaveStatus
@@ -147,11 +146,6 @@ def _whole_plan() -> Plan:
         ),
         found=problems(),
     )
-
-
-def result_of(*actions: Action, **changes: object) -> PlanResult:
-    """A plan of `actions`, reviewed; `changes` are further fields of the result."""
-    return PlanResult(plan(*actions), **changes)  # type: ignore[arg-type]
 
 
 def ready_plan() -> Plan:

@@ -53,7 +53,7 @@ def test_escape_makes_a_name_plain_text(name: str) -> None:
 
 
 def test_escape_breaks_mentions_and_references() -> None:
-    """GitHub and GitLab look for them in the render_markdown text: an invisible character is in the way."""
+    """GitHub and GitLab look for them in the rendered text: an invisible character is in the way."""
     assert escape("@team #12 GH-12 !12 :smile: &1") == (
         "@\u2060team #\u206012 GH-\u206012 !\u206012 :\u2060smile: &amp;\u20601"
     )

@@ -1,4 +1,4 @@
-"""Messages as HTML."""
+"""Messages as HTML and Markdown: only what the sentence itself quotes is code."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_only_our_own_backticks_make_code_in_a_comment(message: str, markdown: s
 
 
 def test_code_is_kept_in_translations() -> None:
-    """A nested sentence is translated, too, and an enum or a number keeps its form."""
+    """A nested sentence is translated, too."""
     stopped = sentence(
         "{names} (`{command}` lists them)", names=sentence("stopped after a wave"), command="a`b"
     )

@@ -197,7 +197,7 @@ class _Account:
         (_IDLE, "BYN", None, 0),
     ],
 )
-def test_read_balance_is_optional(
+def test_ask_balance_is_optional(
     plan: Plan, currency: str | None, balance: Decimal | None, asked: int
 ) -> None:
     """It is asked only if something is sent, and a plan does not fail without it."""

@@ -1,4 +1,4 @@
-"""Waves: which one is next and what it waits for, also in words: figures that add up, and times in the mailing's zone."""
+"""Waves: which one is next, and what it waits for; figures that add up, and times in one zone."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from smsby_deploy.config.sources import HiddenText, Pin, RecipientsFile
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.csv_dialect import guess_encoding
 from smsby_deploy.recipients.file_content import find_content
-from smsby_deploy.recipients.list_files import read_text_file
+from smsby_deploy.recipients.list_files import read_list_file
 from smsby_deploy.recipients.rows import RecipientsError
 
 pyrage = pytest.importorskip("pyrage")
@@ -29,7 +29,7 @@ def _source(path: Path, sha256: str = "", copy: Path | None = None, identity: st
 
 
 def _cells(source: RecipientsFile) -> list[list[str]]:
-    return [row for block in read_text_file(source) for row in block.cells]
+    return [row for block in read_list_file(source) for row in block.cells]
 
 
 def _refusal(source: RecipientsFile) -> RecipientsError:

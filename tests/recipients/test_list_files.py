@@ -220,7 +220,7 @@ def test_spreadsheet_marks_are_removed_from_every_cell(tmp_path: Path) -> None:
         path = tmp_path / "r.csv"
         path.write_text(f"phone,code,name\n{rows}", encoding="utf-8")
         source = RecipientsFile(path, "r.csv", "phone", Location("c.yaml", 1))
-        cells = [row for block in list_files.read_text_file(source) for row in block.cells]
+        cells = [row for block in list_files.read_list_file(source) for row in block.cells]
         assert cells == [["375291234567", "007", "O'Neil"], ["375291234568", "a=b", "'x'"]]
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from smsby_deploy.smsby.facts import (
-    FactName,
-)
+from smsby_deploy.smsby.facts import FactName
 
 AT = {"at": "2026-11-02T09:00:00+00:00"}
 # One value of each fact, as in the file.

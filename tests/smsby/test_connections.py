@@ -20,7 +20,7 @@ from urllib3.exceptions import MaxRetryError, ProxyError, SSLError
 
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.smsby.connections import (
-    HINT,
+    NETWORK_HINT,
     OLDEST,
     FreshConnection,
     FreshConnections,
@@ -50,8 +50,8 @@ def _refused(message: str) -> requests.ConnectionError:
 @pytest.mark.parametrize(
     ("error", "message", "hint"),
     [
-        (None, "cannot reach sms.by at https://app.sms.by", HINT),
-        (requests.ConnectTimeout(), "cannot reach sms.by at https://app.sms.by", HINT),
+        (None, "cannot reach sms.by at https://app.sms.by", NETWORK_HINT),
+        (requests.ConnectTimeout(), "cannot reach sms.by at https://app.sms.by", NETWORK_HINT),
         (
             _gave_up(ProxyError("x", OSError("Tunnel connection failed: 407 call 375291234567"))),
             "cannot reach sms.by at https://app.sms.by through the proxy (the proxy answered 407)",

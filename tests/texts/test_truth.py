@@ -17,7 +17,7 @@ from smsby_deploy.config.yaml_nodes import read_yaml
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.cell_values import text_rows
-from smsby_deploy.recipients.list_files import read_text_file
+from smsby_deploy.recipients.list_files import read_list_file
 from smsby_deploy.texts.compiler import compile_text
 from tests.texts.rendering import make_source
 
@@ -54,7 +54,7 @@ def test_truth_of_json_values_is_pythons(
     """Numbers and booleans of JSONL keep their truth; text in quotes is true unless it is empty."""
     path = tmp_path_factory.getbasetemp() / "r.jsonl"
     path.write_text(json.dumps({"x": value}) + "\n", encoding="utf-8")
-    [block] = read_text_file(RecipientsFile(path, "r.jsonl", "phone", Location("c.yaml", 1)))
+    [block] = read_list_file(RecipientsFile(path, "r.jsonl", "phone", Location("c.yaml", 1)))
     assert _render(text, list(block.values[0])) == ["T" if value else "F"]
 
 
