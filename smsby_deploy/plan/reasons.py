@@ -202,7 +202,7 @@ def already_sent() -> str:
 
 def listed_while_waiting() -> str:
     return sentence(
-        "sms.by lists it although the lock has it as waiting, so the lock is older; the next apply records what was sent"
+        "sms.by lists it although the lock has it as waiting, so this lock is outdated; the next apply records what was sent"
     )
 
 

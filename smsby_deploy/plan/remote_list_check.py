@@ -203,7 +203,7 @@ def find_missing(
 
 def not_listed(one: MissingMailing, now: datetime) -> str:
     """Say that the list lacks a mailing, and what to do."""
-    why = sentence("although sms.by accepted it; check it in the account")
+    why = sentence("although it was accepted; check the account")
     if one.is_scheduled(now):
         why = sentence(
             "although it is scheduled for {time}; if it was deleted in the account, "

@@ -20,7 +20,7 @@ SECRET = "0123456789abcdef" * 2
 
 
 def test_listen_needs_a_secret(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without one anyone could send callbacks; the port has a default."""
+    """Without one anyone could send callbacks. The port has a default, so only the secret is missing."""
     assert run(["-C", str(shop), "listen"]) == 64
     assert "SMSBY_CALLBACK_SECRET is not set" in capsys.readouterr().err
 

@@ -40,7 +40,7 @@ def test_list_without_recorded_mailings_blocks_sends(shop: Shop) -> None:
     """With nothing to send it is a warning; what would be sent is blocked until `lock bind`."""
     _send_and_forget(shop)
     assert shop.run("plan").code == 0
-    assert "sms.by does not list it, although sms.by accepted it" in " ".join(shop.run("status").out.split())
+    assert "sms.by does not list it, although it was accepted" in " ".join(shop.run("status").out.split())
     shop.write("sale.yaml", CAMPAIGN + MORE)
     planned = shop.run("plan", "--format", "json")
     assert planned.code == 4

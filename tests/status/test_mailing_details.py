@@ -115,7 +115,7 @@ def test_state_between_two_waves(
 
 
 def test_all_times_of_a_mailing_are_in_one_zone() -> None:
-    """Those of verdicts, of what it waits for, and of its ending, whoever is in the files."""
+    """Those of verdicts, of what it waits for, and of its ending."""
     own = replace(_GO, at="2026-12-01T09:00:00+00:00", by="anna", reason="an outage")
     assert _summary(_A, _A, _P, verdicts=(own,), ending=_ENDING).notes[:2] == (
         "abandoned by anna on 2026-12-01 12:00 +03",
@@ -131,7 +131,7 @@ def test_all_times_of_a_mailing_are_in_one_zone() -> None:
 def test_rest_may_be_sent_until_the_mailing_ends(
     states: tuple[ChunkState, ...], ending: Ending | None, has_unsent: bool
 ) -> None:
-    """So long its cost cannot be compared."""
+    """Until then its cost cannot be compared."""
     assert _summary(*states, ending=ending).details.has_unsent is has_unsent
 
 
