@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import compress, count, islice
 from typing import NamedTuple
+from unicodedata import normalize
 
 from smsby_deploy.config.sources import FalseText
 
@@ -111,7 +112,7 @@ _GAP = re.compile(r"[\s.\-\u2010-\u2015\u2212]")
 def _as_variable(name: str) -> tuple[str, ...]:
     """The names `Сумма_покупок` and `сумма_покупок` of a column `Сумма покупок`.
 
-    () if its name has no gap.
+    A file of another system may have the й of its header as two characters. () if its name needs no other.
     """
-    written = _GAP.sub("_", name)
+    written = normalize("NFC", _GAP.sub("_", name))
     return () if written == name else (written, written.lower())

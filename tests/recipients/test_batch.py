@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from smsby_deploy.recipients.batch import Batch
 
 
@@ -22,6 +24,17 @@ def test_batch_finds_columns_with_gaps_by_underscores() -> None:
     }
     assert batch.variables[0].items() >= {"Сумма_покупок": "Сумма покупок", "c_d": "c_d"}.items()
     assert "a_b" not in batch.variables[0]
+
+
+def test_batch_finds_columns_of_decomposed_letters() -> None:
+    """A header from another system may have й as two characters; templates have it as one."""
+    name = unicodedata.normalize("NFD", "Счёт й")
+    batch = Batch(["375291234567"], (name,), [["7"]], [None], [2], bytearray(1))
+    assert (batch.variable("Счёт_й"), batch.variable("счёт_й"), batch.variable("Счет_й")) == (
+        ["7"],
+        ["7"],
+        None,
+    )
 
 
 def test_batch_of_some_recipients_keeps_their_rows() -> None:
