@@ -151,7 +151,7 @@ def resolve_inside(
 ) -> Path | None:
     """Return the path `name` of the project.
 
-    None, and an error, if it is outside `root`, hidden or does not exist. Only a lock may be in .smsby/.
+    None, and an error, if it is outside `root`, hidden or does not exist.
     """
     if is_impossible(name):
         log.error("FILE_MISSING", IMPOSSIBLE_PATH, location)
@@ -165,7 +165,7 @@ def resolve_inside(
     found, written = path.resolve().relative_to(root), PurePath(normpath(name))
     if written.is_absolute() or ".." in written.parts:
         written = found  # the names above the project do not count
-    if any(is_hidden(one.parts) and not (is_lock and one.parts[0] == OWN_FOLDER) for one in (found, written)):
+    if any(is_hidden(one.parts, is_lock=is_lock) for one in (found, written)):
         log.error("PATH_HIDDEN", hidden(name), location)
         return None
     if must_exist and not path.is_file():
@@ -183,12 +183,13 @@ def is_impossible(path: str) -> bool:
     return is_long or "\0" in path
 
 
-def is_hidden(parts: Sequence[str]) -> bool:
+def is_hidden(parts: Sequence[str], *, is_lock: bool = False) -> bool:
     """Whether a path from the project folder has a name that begins with a dot, such as .git.
 
-    What is there belongs to other programs, and may be secret, or it is our own cache (.smsby/).
+    What is there belongs to other programs, and may be secret, or it is our own cache: only a lock may be in .smsby/.
     """
-    return any(part.startswith(".") for part in parts)
+    is_own = is_lock and parts[:1] == (OWN_FOLDER,)
+    return not is_own and any(part.startswith(".") for part in parts)
 
 
 def outside(name: str) -> str:

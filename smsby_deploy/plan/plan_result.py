@@ -108,9 +108,7 @@ class PlanResult:
     @property
     def is_hand_over_due(self) -> bool:
         """Whether `apply --due` has something to send or to judge now."""
-        return (
-            any(action.action is ActionKind.DUE for action in self.plan.decided) and not self.plan.has_errors
-        )
+        return self.plan.counts[ActionKind.DUE] > 0 and not self.plan.has_errors
 
     def find_problems(self, project: Project) -> tuple[Problem, ...]:
         """The plan's problems, followed by its blocked mailings and its refusal as errors.
