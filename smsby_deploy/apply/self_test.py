@@ -19,7 +19,7 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.errors import ApiError, OutcomeUnknown, SmsbyUnavailable
 from smsby_deploy.plan.fingerprint import NAME_LIMIT
-from smsby_deploy.smsby.deliveries import DeliveryStatus, read_delivery_status
+from smsby_deploy.smsby.deliveries import is_final_status, read_delivery_status
 from smsby_deploy.smsby.facts import CallbackForm, FactName, Gap
 from smsby_deploy.smsby.parsers import RemoteMailing
 from smsby_deploy.smsby.retry import poll
@@ -28,7 +28,6 @@ from smsby_deploy.status.callbacks import Callbacks, callbacks_end, callbacks_pa
 
 _LEAD = timedelta(minutes=2)  # so that the clock of schedule_time shows, and the SMS still arrives soon
 _WAIT = 300.0  # seconds for a last status
-_FINAL = frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.UNDELIVERED})
 _METHOD = "sendBulkSms"
 _STEP = 15 * 60  # seconds: the offset of every zone is a multiple
 
@@ -50,7 +49,7 @@ class _Observed:
 
     @property
     def is_final(self) -> bool:
-        return bool(self.statuses) and read_delivery_status(self.statuses[-1]) in _FINAL
+        return bool(self.statuses) and is_final_status(self.statuses[-1])
 
 
 class SelfTest:

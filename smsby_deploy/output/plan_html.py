@@ -17,6 +17,7 @@ from smsby_deploy.output.mailing_test_report import result_counts, result_rows
 from smsby_deploy.output.messages import message_html
 from smsby_deploy.output.plan_text import archived_line, fold_plan, unscheduled_text
 from smsby_deploy.output.plan_words import (
+    WITHOUT_REASON,
     audience_rows,
     change_of_cost_text,
     change_text,
@@ -66,7 +67,6 @@ _LOOKS = {
     ActionKind.BLOCKED: "bad",
 }
 _DEPARTING = frozenset(ActionKind) - {ActionKind.BLOCKED, ActionKind.ORPHAN, ActionKind.ADOPT}
-_WITHOUT_REASON = frozenset({ActionKind.CREATE, ActionKind.NOOP})
 _DAYS = 7
 
 
@@ -324,7 +324,7 @@ def _weeks(result: PlanResult, context: CommentContext, ids: dict[str, str]) -> 
 
 def _card(action: Action, id_: str, result: PlanResult, context: CommentContext) -> Card:
     t, review = context.language, context.reviews.get(action.address)
-    reason = "" if action.action in _WITHOUT_REASON else message_html(action.reason, t)
+    reason = "" if action.action in WITHOUT_REASON else message_html(action.reason, t)
     return Card(
         id_,
         safe_line(action.address),

@@ -23,6 +23,7 @@ from smsby_deploy.output.plan_text import (
     unscheduled_text,
 )
 from smsby_deploy.output.plan_words import (
+    WITHOUT_REASON,
     audience_section,
     change_text,
     changes_text,
@@ -64,7 +65,6 @@ _ICONS = {
 }
 _SIGNS = {Severity.ERROR: "❌", Severity.WARNING: "⚠️", Severity.NOTE: "💬"}
 _QUIET = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
-_WITHOUT_REASON = frozenset({ActionKind.CREATE, ActionKind.NOOP})
 _MAX_GONE = 20
 _LINK_BYTES = 1_000  # for the link to the page that a pipeline adds
 _RENDER = "<code>smsby-deploy render</code>"
@@ -327,7 +327,7 @@ def _lists(plan: Plan, t: Translator) -> Iterator[Piece]:
 
 
 def _reasons(plan: Plan, t: Translator) -> Iterator[Piece]:
-    explained = [action for action in plan.actions if action.reason and action.action not in _WITHOUT_REASON]
+    explained = [action for action in plan.actions if action.reason and action.action not in WITHOUT_REASON]
     if explained:
         yield Piece("\n")
     for action in explained:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
-from smsby_deploy.output.plan_words import changes_text, due_text, is_foreign, settings_lines, waiting_text
+from smsby_deploy.output.plan_words import (
+    WITHOUT_REASON,
+    changes_text,
+    due_text,
+    is_foreign,
+    settings_lines,
+    waiting_text,
+)
 from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, problem_lines
 from smsby_deploy.output.terminal import clean, safe_line, write_line
 from smsby_deploy.output.translation import ENGLISH, Translator
@@ -39,7 +46,6 @@ _SYMBOLS = {
     ActionKind.ORPHAN: ("?", "dim"),
     ActionKind.BLOCKED: ("!", "bold red"),
 }
-_WITHOUT_REASON = frozenset({ActionKind.CREATE, ActionKind.NOOP})
 _WITHOUT_AUDIENCE = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
 _GONE = {
     ActionKind.NOOP: sentence("sent, nothing to do"),
@@ -73,7 +79,7 @@ def write_plan_text(
     for line in lines:
         write_sentence(console, line, "dim")
     for action in folded.actions:
-        if action.reason and action.action not in _WITHOUT_REASON:
+        if action.reason and action.action not in WITHOUT_REASON:
             reason = f"{action.address}: {safe_line(action.reason)}"
             write_sentence(console, reason, _SYMBOLS[action.action][1])
     for action in folded.actions:

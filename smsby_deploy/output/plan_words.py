@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # a plan on a terminal is often compared with nothing, and sh
     from smsby_deploy.plan.base_comparison import Base, Change
     from smsby_deploy.texts.samples import MailingReview, Sample
 
+WITHOUT_REASON = frozenset({ActionKind.CREATE, ActionKind.NOOP})  # their names say enough
 _WORD = r"\s+|\w+|[^\w\s]"
 _USUAL_SERVICE = "https://app.sms.by"
 

@@ -35,6 +35,11 @@ def read_delivery_status(word: str) -> DeliveryStatus | None:
     return _BY_WORD.get(word.strip().upper())
 
 
+def is_final_status(word: str) -> bool:
+    """Return whether `word` is the documented last status of a message."""
+    return read_delivery_status(word) in (DeliveryStatus.DELIVERED, DeliveryStatus.UNDELIVERED)
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """The delivery to one phone; `status` is verbatim.

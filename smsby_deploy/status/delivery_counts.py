@@ -12,14 +12,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from smsby_deploy.smsby.deliveries import DeliveryStatus, read_delivery_status
+from smsby_deploy.smsby.deliveries import DeliveryStatus, is_final_status, read_delivery_status
 from smsby_deploy.status.mailing_details import Missed, MissedRows
 from smsby_deploy.status.status_report import LATER, MailingStatus, StatusReport
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.deliveries import Delivery
 
-_FINAL = frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.UNDELIVERED})
 _CERTAINTY = {
     DeliveryStatus.DELIVERED: 5,
     DeliveryStatus.UNDELIVERED: 4,
@@ -87,9 +86,7 @@ class DeliveryCounts:
     @property
     def is_final(self) -> bool:
         """Whether no message of these may change its status any more."""
-        return all(
-            read_delivery_status(word) in _FINAL or n == self.failed[word] for word, n in self.words.items()
-        )
+        return all(is_final_status(word) or n == self.failed[word] for word, n in self.words.items())
 
     @property
     def is_delivered(self) -> bool:
@@ -102,7 +99,7 @@ class DeliveryCounts:
     def settle(self) -> None:
         """Count every message without a final status as undelivered: it had time enough."""
         for word in list(self.words):
-            if read_delivery_status(word) in _FINAL:
+            if is_final_status(word):
                 continue
             late = self.words[word] - self.failed[word]
             self.overdue += late
@@ -112,9 +109,7 @@ class DeliveryCounts:
             self.words[DeliveryStatus.UNDELIVERED.upper()] += self.overdue
         self.undelivered = self.seen - self.delivered
         self.missed = MissedRows(
-            one
-            if one.has_failed or read_delivery_status(one.status) in _FINAL
-            else replace(one, is_overdue=True)
+            one if one.has_failed or is_final_status(one.status) else replace(one, is_overdue=True)
             for one in self.missed
         )
 

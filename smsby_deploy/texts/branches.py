@@ -22,7 +22,7 @@ from smsby_deploy.config.sources import FalseText, TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.texts.analysis import RenderError
-from smsby_deploy.texts.jinja_environment import TextEnvironment
+from smsby_deploy.texts.jinja_environment import COMPARISON_SIGNS, TextEnvironment
 from smsby_deploy.texts.languages_and_variants import keys_of_texts, names_of_texts
 from smsby_deploy.texts.template import Template, TextTemplate
 from smsby_deploy.texts.vectorized import (
@@ -43,7 +43,6 @@ _OWN = "\uf8ff"  # the signature of a recipient's own text
 _MOST_KEYS = 10_000  # combinations of values whose signatures are remembered
 _FEW_ROWS = 20  # up to this many rows of a batch, variables are looked up row by row
 _DEFAULTS = ("default", "d")
-_SIGNS = {"eq": "==", "ne": "!=", "gt": ">", "gteq": ">=", "lt": "<", "lteq": "<=", "notin": "not in"}
 _OPPOSITES = {"eq": "ne", "ne": "eq", "gt": "lteq", "lteq": "gt", "lt": "gteq", "gteq": "lt", "in": "notin"}
 
 
@@ -345,7 +344,7 @@ def spell(node: nodes.Node) -> str:
         case nodes.Or(left=left, right=right):
             return f"{_spell_part(left)} or {_spell_part(right)}"
         case nodes.Compare(expr=left, ops=ops):
-            operands = (f" {_SIGNS.get(one.op, one.op)} {_spell_part(one.expr)}" for one in ops)
+            operands = (f" {COMPARISON_SIGNS.get(one.op, one.op)} {_spell_part(one.expr)}" for one in ops)
             return f"{_spell_part(left)}{''.join(operands)}"
         case nodes.Filter(node=nodes.Expr() as value, name=name, args=args):
             given = f"({', '.join(map(spell, args))})" if args else ""
@@ -367,6 +366,6 @@ def _spell_not(node: nodes.Node) -> str:
         case nodes.Not(node=inner):
             return spell(inner)
         case nodes.Compare(expr=left, ops=[operand]) if operand.op in _OPPOSITES:
-            sign = _SIGNS.get(_OPPOSITES[operand.op], _OPPOSITES[operand.op])
+            sign = COMPARISON_SIGNS.get(_OPPOSITES[operand.op], _OPPOSITES[operand.op])
             return f"{_spell_part(left)} {sign} {_spell_part(operand.expr)}"
     return f"not {_spell_part(node)}"

@@ -71,7 +71,15 @@ _TESTS = {
     "eq": ("eq", "==", "equalto"), "ne": ("ne", "!="), "gt": ("gt", ">", "greaterthan"), "gteq": ("ge", ">="),
     "lt": ("lt", "<", "lessthan"), "lteq": ("le", "<="), "in": ("in",),
 }  # fmt: skip
-_SIGNS = {"eq": "==", "ne": "!=", "gt": ">", "gteq": ">=", "lt": "<", "lteq": "<=", "notin": "not in"}
+COMPARISON_SIGNS = {
+    "eq": "==",
+    "ne": "!=",
+    "gt": ">",
+    "gteq": ">=",
+    "lt": "<",
+    "lteq": "<=",
+    "notin": "not in",
+}
 _FORMAT = re.compile(r"%(?:\(\w+\))?[-#0 +]*(\*|\d*)(?:\.(\*|\d*))?")
 
 
@@ -127,7 +135,7 @@ def compare(comparison: str, left: Any, right: Any) -> Any:
         else:
             is_mixed = isinstance(left, str) or isinstance(right, str)
         if is_mixed:
-            raise TextAsNumber(_SIGNS.get(comparison, comparison))
+            raise TextAsNumber(COMPARISON_SIGNS.get(comparison, comparison))
     return _COMPARISONS[comparison](left, right)
 
 

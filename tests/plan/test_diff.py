@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,36 +24,11 @@ from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.plan.situation import Situation
 from smsby_deploy.problems import Location
 from smsby_deploy.smsby.parsers import Alphaname, RemoteMailing, SubscriberList
-
-_NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-_MARKS = ("aaaaaaaaaa", "bbbbbbbbbb")
+from tests.plan.situations import MARKS, NOW, A, D, P, R, U, make_desired, make_entry
 
 
-def _desired(**changes: object) -> Desired:
-    chunks = tuple(ChunkPlan(mark, 2, mark) for mark in _MARKS)
-    base = Desired(
-        "spring-sale/vip",
-        1,
-        "bulk",
-        "content",
-        "people",
-        chunks,
-        AudienceCounts(4, 0, 0, 0, 4),
-        4,
-        4,
-        0,
-        1,
-        None,
-    )
-    return base._replace(**changes)  # type: ignore[arg-type]
-
-
-def _entry(*states: ChunkState, **changes: object) -> Entry:
-    chunks = tuple(ChunkRecord(mark, 2, mark, state) for mark, state in zip(_MARKS, states, strict=True))
-    base = Entry(
-        1, "content", "people", "bulk", "0", 0, None, 4, 4, None, chunks, AppliedBy("t", "p", None, "x")
-    )
-    return replace(base, **changes)  # type: ignore[arg-type]
+def _desired(**changes: Any) -> Desired:
+    return make_desired(**{"address": "spring-sale/vip", **changes})
 
 
 def _remote(*names: str, status: str = "NEW", when: datetime | None = None) -> RemoteView:
@@ -75,35 +50,31 @@ def _remote(*names: str, status: str = "NEW", when: datetime | None = None) -> R
     return view_remote("shop", mailings)
 
 
-_BOTH = tuple(f"spring-sale/vip [{i}/2] shop#{mark}" for i, mark in enumerate(_MARKS, 1))
-D = ChunkState.DRAFT
-A, P, R, U = ChunkState.ACCEPTED, ChunkState.PENDING, ChunkState.REJECTED, ChunkState.UNKNOWN
-
-
+_BOTH = tuple(f"spring-sale/vip [{i}/2] shop#{mark}" for i, mark in enumerate(MARKS, 1))
 _LIST = NamedId("Newsletter", 34)  # what the files mean now
 
 
 def _diff(desired: Desired, entry: Entry | None, remote: RemoteView | None) -> Decision:
-    return diff_mailing(Situation("shop", desired, entry, remote, _NOW, _LIST))
+    return diff_mailing(Situation("shop", desired, entry, remote, NOW, _LIST))
 
 
-_ONE = (ChunkPlan(_MARKS[0], 4, _MARKS[0]),)
+_ONE = (ChunkPlan(MARKS[0], 4, MARKS[0]),)
 
 
 def _draft(upload: UploadRecord | None, state: ChunkState = ChunkState.DRAFT) -> Entry:
-    entry = _entry(A, A, transport="bulk")
-    return replace(entry, chunks=(ChunkRecord(_MARKS[0], 4, _MARKS[0], state, upload=upload),))
+    entry = make_entry(A, A, transport="bulk")
+    return replace(entry, chunks=(ChunkRecord(MARKS[0], 4, MARKS[0], state, upload=upload),))
 
 
 def _uploading(contacts: str, uploaded: int) -> Entry:
     return _draft(UploadRecord(contacts, 7, uploaded), ChunkState.PENDING)
 
 
-_LATER = _NOW + timedelta(days=1)
+_LATER = NOW + timedelta(days=1)
 _SCHEDULED = {"schedule_time": _LATER.isoformat()}
 _WITHDRAWN = Ending(EndingKind.WITHDRAWN, "2026-11-23T10:00:00+00:00", "anna", "typo")
 _ABANDONED = Ending(EndingKind.ABANDONED, "2026-11-23T10:00:00+00:00", "anna", "")
-_OTHER_CHUNKS = (ChunkPlan(_MARKS[0], 2, ""), ChunkPlan("cccccccccc", 2, ""))
+_OTHER_CHUNKS = (ChunkPlan(MARKS[0], 2, ""), ChunkPlan("cccccccccc", 2, ""))
 _CASES = {
     "new": (_desired(), None, _remote(), "create", "new"),
     "all listed": (_desired(), None, _remote(*_BOTH), "adopt", ""),
@@ -168,20 +139,20 @@ _CASES = {
         "",
     ),
     "a short foreign name": (_desired(), None, _remote("spring-sale/vip"), "create", ""),
-    "sent": (_desired(), _entry(A, A), _remote(), "noop", ""),
-    "sent, audience changed": (_desired(audience_digest="more"), _entry(A, A), _remote(), "noop", ""),
+    "sent": (_desired(), make_entry(A, A), _remote(), "noop", ""),
+    "sent, audience changed": (_desired(audience_digest="more"), make_entry(A, A), _remote(), "noop", ""),
     "sent, text composed since": (
         _desired(content_digest="new", former_content="content"),
-        _entry(A, A),
+        make_entry(A, A),
         _remote(),
         "noop",
         "",
     ),
-    "sent, text changed": (_desired(content_digest="new"), _entry(A, A), _remote(), "blocked", "changed"),
-    "withdrawn": (_desired(), _entry(A, A, ending=_WITHDRAWN), _remote(), "blocked", "withdrawn"),
+    "sent, text changed": (_desired(content_digest="new"), make_entry(A, A), _remote(), "blocked", "changed"),
+    "withdrawn": (_desired(), make_entry(A, A, ending=_WITHDRAWN), _remote(), "blocked", "withdrawn"),
     "withdrawn, still listed": (
         _desired(),
-        _entry(A, A, ending=_WITHDRAWN, **_SCHEDULED),
+        make_entry(A, A, ending=_WITHDRAWN, **_SCHEDULED),
         _remote(*_BOTH),
         "blocked",
         "withdrawn: by anna on 2026-11-23 10:00 UTC (typo); but sms.by still lists it and will send it at 2026-11-24 12:00 "
@@ -189,125 +160,131 @@ _CASES = {
     ),
     "withdrawn before it was sent": (
         _desired(),
-        _entry(P, P, ending=_WITHDRAWN),
+        make_entry(P, P, ending=_WITHDRAWN),
         _remote(),
         "blocked",
         "withdrawn",
     ),
     "withdrawn, changed": (
         _desired(content_digest="new", audience_digest="more", chunks=_OTHER_CHUNKS),
-        _entry(A, P, ending=_WITHDRAWN),
+        make_entry(A, P, ending=_WITHDRAWN),
         _remote(),
         "blocked",
         "withdrawn: by anna on 2026-11-23 10:00 UTC (typo); to send it after all, raise `revision` to 2",
     ),
-    "withdrawn, unknown": (_desired(), _entry(A, U, ending=_WITHDRAWN), _remote(), "blocked", "unknown"),
+    "withdrawn, unknown": (_desired(), make_entry(A, U, ending=_WITHDRAWN), _remote(), "blocked", "unknown"),
     "withdrawn, raised": (
         _desired(revision=2),
-        _entry(A, A, ending=_WITHDRAWN, **_SCHEDULED),
+        make_entry(A, A, ending=_WITHDRAWN, **_SCHEDULED),
         _remote(),
         "create",
         "",
     ),
     "abandoned": (
         _desired(),
-        _entry(A, P, ending=_ABANDONED),
+        make_entry(A, P, ending=_ABANDONED),
         _remote(),
         "noop",
         "abandoned by anna on 2026-11-23 10:00 UTC",
     ),
     "abandoned before it was sent": (
         _desired(),
-        _entry(P, R, ending=_ABANDONED),
+        make_entry(P, R, ending=_ABANDONED),
         _remote(),
         "noop",
         "abandoned by anna",
     ),
-    "abandoned draft": (_desired(), _entry(D, P, ending=_ABANDONED), _remote(), "noop", ""),
+    "abandoned draft": (_desired(), make_entry(D, P, ending=_ABANDONED), _remote(), "noop", ""),
     "abandoned, changed": (
         _desired(content_digest="new"),
-        _entry(A, P, ending=_ABANDONED),
+        make_entry(A, P, ending=_ABANDONED),
         _remote(),
         "blocked",
         "changed",
     ),
     "abandoned, other recipients": (
         _desired(audience_digest="more", chunks=_OTHER_CHUNKS),
-        _entry(A, P, ending=_ABANDONED),
+        make_entry(A, P, ending=_ABANDONED),
         _remote(),
         "noop",
         "",
     ),
-    "abandoned, unknown": (_desired(), _entry(A, U, ending=_ABANDONED), _remote(), "blocked", "unknown"),
+    "abandoned, unknown": (_desired(), make_entry(A, U, ending=_ABANDONED), _remote(), "blocked", "unknown"),
     "abandoned, raised": (
         _desired(revision=2),
-        _entry(A, P, ending=_ABANDONED),
+        make_entry(A, P, ending=_ABANDONED),
         _remote(),
         "create",
         "revision 2",
     ),
-    "sent in part": (_desired(), _entry(A, P), _remote(_BOTH[0]), "resume", "1 of 2"),
-    "sent in part, rest rejected": (_desired(), _entry(A, R), _remote(), "resume", ""),
+    "sent in part": (_desired(), make_entry(A, P), _remote(_BOTH[0]), "resume", "1 of 2"),
+    "sent in part, rest rejected": (_desired(), make_entry(A, R), _remote(), "resume", ""),
     "sent in part, changed": (
-        _desired(chunks=(ChunkPlan(_MARKS[0], 2, ""), ChunkPlan("cccccccccc", 2, ""))),
-        _entry(A, P),
+        _desired(chunks=(ChunkPlan(MARKS[0], 2, ""), ChunkPlan("cccccccccc", 2, ""))),
+        make_entry(A, P),
         _remote(),
         "blocked",
         "changed",
     ),
     "sent in part, body changed": (
         _desired(body="form"),
-        _entry(A, P, body="json"),
+        make_entry(A, P, body="json"),
         _remote(),
         "blocked",
         "changed",
     ),
-    "sent in part, body not recorded": (_desired(body="form"), _entry(A, P), _remote(), "resume", ""),
-    "sent, body changed": (_desired(body="form"), _entry(A, A, body="json"), _remote(), "noop", ""),
-    "all rejected": (_desired(content_digest="new"), _entry(R, R), _remote(), "create", ""),
-    "unknown": (_desired(), _entry(A, U), _remote(_BOTH[0]), "blocked", "unknown"),
-    "unknown, revision raised": (_desired(revision=2), _entry(A, U), _remote(), "blocked", "unknown"),
-    "unknown, found": (_desired(), _entry(A, U), _remote(*_BOTH), "adopt", ""),
-    "resolved as not sent too early": (_desired(), _entry(P, P), _remote(*_BOTH), "adopt", ""),
+    "sent in part, body not recorded": (_desired(body="form"), make_entry(A, P), _remote(), "resume", ""),
+    "sent, body changed": (_desired(body="form"), make_entry(A, A, body="json"), _remote(), "noop", ""),
+    "all rejected": (_desired(content_digest="new"), make_entry(R, R), _remote(), "create", ""),
+    "unknown": (_desired(), make_entry(A, U), _remote(_BOTH[0]), "blocked", "unknown"),
+    "unknown, revision raised": (_desired(revision=2), make_entry(A, U), _remote(), "blocked", "unknown"),
+    "unknown, found": (_desired(), make_entry(A, U), _remote(*_BOTH), "adopt", ""),
+    "resolved as not sent too early": (_desired(), make_entry(P, P), _remote(*_BOTH), "adopt", ""),
     "revision raised": (
         _desired(revision=2),
-        _entry(A, A),
+        make_entry(A, A),
         _remote("spring-sale/vip shop#1111111111"),
         "create",
         "revision 2",
     ),
     "gone, something shared changed": (
         _desired(content_digest="new", own=OwnContent("own", "0", False, False, True)),
-        _entry(A, A, own_digest="own"),
+        make_entry(A, A, own_digest="own"),
         _remote(),
         "noop",
         "sent, unchanged in what is its own",
     ),
-    "scheduled": (_desired(schedule_time=_LATER), _entry(A, A, **_SCHEDULED), _remote(), "noop", "scheduled"),
+    "scheduled": (
+        _desired(schedule_time=_LATER),
+        make_entry(A, A, **_SCHEDULED),
+        _remote(),
+        "noop",
+        "scheduled",
+    ),
     "scheduled, text changed": (
         _desired(content_digest="new", schedule_time=_LATER),
-        _entry(A, A, **_SCHEDULED),
+        make_entry(A, A, **_SCHEDULED),
         _remote(),
         "blocked",
         "changed: its text, sender or time differs from what sms.by accepted, which is not gone",
     ),
     "scheduled in part, recipients changed": (
         _desired(chunks=_OTHER_CHUNKS, schedule_time=_LATER),
-        _entry(A, P, **_SCHEDULED),
+        make_entry(A, P, **_SCHEDULED),
         _remote(),
         "blocked",
         "changed: sms.by accepted a part of it",
     ),
     "revision raised while the earlier one is scheduled": (
         _desired(revision=2),
-        _entry(A, R, **_SCHEDULED),
+        make_entry(A, R, **_SCHEDULED),
         _remote(),
         "blocked",
         "scheduled: revision 1 is not gone: it will be sent at 2026-11-24 12:00",
     ),
     "revision raised while one before the last is scheduled": (
         _desired(revision=3),
-        _entry(R, R, revision=2, earlier=(_entry(A, A, **_SCHEDULED),)),
+        make_entry(R, R, revision=2, earlier=(make_entry(A, A, **_SCHEDULED),)),
         _remote(),
         "blocked",
         "scheduled: revision 1",
@@ -322,41 +299,47 @@ _CASES = {
     "revision raised, the lock lost, the earlier one gone": (
         _desired(revision=2, chunks=_OTHER_CHUNKS[1:]),
         None,
-        _remote("spring-sale/vip shop#0123456789", when=_NOW),
+        _remote("spring-sale/vip shop#0123456789", when=NOW),
         "create",
         "",
     ),
     "revision raised, the listed one withdrawn": (
         _desired(revision=2, chunks=_OTHER_CHUNKS[1:]),
-        _entry(A, A, **_SCHEDULED, ending=Ending(EndingKind.WITHDRAWN, "t", "anna", "a mistake")),
+        make_entry(A, A, **_SCHEDULED, ending=Ending(EndingKind.WITHDRAWN, "t", "anna", "a mistake")),
         _remote(*_BOTH, when=_LATER),
         "create",
         "",
     ),
     "revision raised, nothing of the scheduled one accepted": (
         _desired(revision=2),
-        _entry(P, R, **_SCHEDULED),
+        make_entry(P, R, **_SCHEDULED),
         _remote(),
         "create",
         "",
     ),
     "revision raised, the scheduled one gone": (
         _desired(revision=2),
-        _entry(A, A, schedule_time=_NOW.isoformat()),
+        make_entry(A, A, schedule_time=NOW.isoformat()),
         _remote(),
         "create",
         "",
     ),
-    "revision lowered": (_desired(), _entry(A, A, revision=2), _remote(), "blocked", "changed"),
-    "expired": (_desired(schedule_time=_NOW - timedelta(1)), None, _remote(), "blocked", "expired"),
+    "revision lowered": (_desired(), make_entry(A, A, revision=2), _remote(), "blocked", "changed"),
+    "expired": (_desired(schedule_time=NOW - timedelta(1)), None, _remote(), "blocked", "expired"),
     "expired in part": (
-        _desired(schedule_time=_NOW - timedelta(1)),
-        _entry(A, P),
+        _desired(schedule_time=NOW - timedelta(1)),
+        make_entry(A, P),
         _remote(),
         "blocked",
         "expired",
     ),
-    "sent, time passed": (_desired(schedule_time=_NOW - timedelta(1)), _entry(A, A), _remote(), "noop", ""),
+    "sent, time passed": (
+        _desired(schedule_time=NOW - timedelta(1)),
+        make_entry(A, A),
+        _remote(),
+        "noop",
+        "",
+    ),
     "new, offline": (_desired(), None, None, "create", "new"),
     "new, uploaded": (
         _desired(contacts="who"),
@@ -395,7 +378,7 @@ _CASES = {
         "changed: opt-outs changed since its draft was made",
     ),
     "draft, expired": (
-        _desired(chunks=_ONE, schedule_time=_NOW),
+        _desired(chunks=_ONE, schedule_time=NOW),
         _draft(None),
         _remote(),
         "blocked",
@@ -423,15 +406,15 @@ _CASES = {
         "changed: its draft at sms.by was made for the contact list Newsletter (id 33)",
     ),
     "listed draft, expired": (
-        _desired(chunks=_ONE, schedule_time=_NOW),
+        _desired(chunks=_ONE, schedule_time=NOW),
         None,
-        _remote(f"spring-sale/vip shop#{_MARKS[0]}", status="draft"),
+        _remote(f"spring-sale/vip shop#{MARKS[0]}", status="draft"),
         "blocked",
         "expired",
     ),
     "singles, sent in part": (
         _desired(via="single"),
-        _entry(ChunkState.PARTIAL, A, transport="single"),
+        make_entry(ChunkState.PARTIAL, A, transport="single"),
         _remote(*_BOTH),
         "resume",
         "the rest will be sent",
@@ -462,13 +445,13 @@ def test_diff_mailing(case: str) -> None:
 
 
 _HOUR = timedelta(hours=1)
-_OPEN, _EARLY, _OVER = (Window(_NOW + n * _HOUR, _NOW + (n + 2) * _HOUR) for n in (-1, 1, -2))
+_OPEN, _EARLY, _OVER = (Window(NOW + n * _HOUR, NOW + (n + 2) * _HOUR) for n in (-1, 1, -2))
 
 
 def _approved(window: Window, state: ChunkState = P, **changes: object) -> Entry:
     opens, closes = (time.isoformat() for time in window)
     approval = Approval("t", "p", "anna", opens, closes)
-    return _entry(state, state, **{"approval": approval, "contact_list": _LIST, **changes})
+    return make_entry(state, state, **{"approval": approval, "contact_list": _LIST, **changes})
 
 
 # Entry, window of the files, whether it is handed over now, action and code.
@@ -490,18 +473,18 @@ _WAITING_CASES = {
     "changed, hand-over": (_approved(_OPEN, content_digest="other"), _OPEN, True, "blocked", "changed"),
     "other list": (_approved(_OPEN, contact_list=NamedId("Newsletter", 35)), _OPEN, True, "blocked", "changed"),
     "other transport": (_approved(_OPEN, transport="single"), _OPEN, True, "blocked", "changed"),
-    "never approved, hand-over": (_entry(P, P), _OPEN, True, "blocked", "changed"),
+    "never approved, hand-over": (make_entry(P, P), _OPEN, True, "blocked", "changed"),
     "handed over": (_approved(_OPEN, A), _OPEN, True, "noop", None),
     "unknown": (_approved(_OPEN, U), _OPEN, True, "blocked", "unknown"),
-    "in part, open": (replace(_approved(_OPEN), chunks=_entry(A, P).chunks), _OPEN, True, "resume", None),
-    "in part, over": (replace(_approved(_OVER), chunks=_entry(A, P).chunks), _OVER, True, "blocked", "expired"),
+    "in part, open": (replace(_approved(_OPEN), chunks=make_entry(A, P).chunks), _OPEN, True, "resume", None),
+    "in part, over": (replace(_approved(_OVER), chunks=make_entry(A, P).chunks), _OVER, True, "blocked", "expired"),
     "singles, open": (_approved(_OPEN, transport="single"), _OPEN, False, "due", None),
     "singles, open, listed": (_approved(_OPEN, transport="single"), _OPEN, False, "blocked", "unknown"),
     "singles, over, listed": (_approved(_OVER, transport="single"), _OVER, False, "blocked", "unknown"),
     "singles, listed, hand-over": (_approved(_OPEN, transport="single"), _OPEN, True, "create", None),
     "open, listed": (_approved(_OPEN), _OPEN, False, "adopt", None),
     "over, listed": (_approved(_OVER), _OVER, False, "adopt", None),
-    "in part, over, new plan": (replace(_approved(_OVER), chunks=_entry(A, P).chunks), _OVER, False, "resume", None),
+    "in part, over, new plan": (replace(_approved(_OVER), chunks=make_entry(A, P).chunks), _OVER, False, "resume", None),
 }  # fmt: skip
 
 
@@ -510,7 +493,7 @@ def _waiting(case: str) -> Situation:
     desired = _desired(via="single") if case.startswith("singles") else _desired()
     remote = _remote(*_BOTH) if "listed" in case else _remote()
     return Situation(
-        "shop", desired, entry, remote, _NOW, _LIST, window=window, is_handing_over=is_handing_over
+        "shop", desired, entry, remote, NOW, _LIST, window=window, is_handing_over=is_handing_over
     )
 
 
@@ -527,8 +510,8 @@ def _in_waves(
     *states: ChunkState, ago: timedelta, verdict: VerdictKind | None = None, **changes: object
 ) -> Entry:
     """A mailing of two waves with one chunk each, whose first one was accepted so long ago."""
-    at = (_NOW - ago).isoformat()
-    entry = _entry(*states, **{"contact_list": _LIST, **changes})
+    at = (NOW - ago).isoformat()
+    entry = make_entry(*states, **{"contact_list": _LIST, **changes})
     chunks = [replace(one, wave=number, accepted_at=at) for number, one in enumerate(entry.chunks, 1)]
     verdicts = () if verdict is None else (WaveVerdict(1, verdict, at, 2, 1, 1),)
     return replace(entry, chunks=tuple(chunks), verdicts=verdicts, applied=replace(entry.applied, at=at))
@@ -569,7 +552,7 @@ def _wave_situation(case: str) -> Situation:
         desired._replace(chunks=chunks),
         entry,
         _remote(*_BOTH[:1]) if case.startswith("listed") else _remote(),
-        _NOW,
+        NOW,
         _LIST,
         is_handing_over=is_handing_over,
         steps=_STEPS,
@@ -591,7 +574,7 @@ def test_every_rule_decides_some_case() -> None:
     """No row of the table is dead: each of them is the first to apply in one of the cases."""
     situations = [
         *(
-            Situation("shop", desired, entry, remote, _NOW, _LIST)
+            Situation("shop", desired, entry, remote, NOW, _LIST)
             for desired, entry, remote, *_ in _CASES.values()
         ),
         *map(_waiting, _WAITING_CASES),
@@ -604,7 +587,7 @@ def test_every_rule_decides_some_case() -> None:
 def test_unknown_reason_names_what_to_look_for() -> None:
     """The name that sms.by would list, at the revision that was sent; of several the first."""
     for states, named in (((A, U), f"`{_BOTH[1]}`, then"), ((U, U), f"`{_BOTH[0]}` and 1 more, then")):
-        decision = _diff(_desired(revision=2), _entry(*states), _remote())
+        decision = _diff(_desired(revision=2), make_entry(*states), _remote())
         assert decision.code is ReasonCode.UNKNOWN
         assert f"look at sms.by for {named} run `smsby-deploy lock resolve spring-sale/vip" in decision.reason
 
@@ -625,10 +608,10 @@ def test_gone_mailing_changes_only_by_its_own(
     """What it shares is a note, also where an older lock leaves it open; a scheduled one changes by both."""
     own = OwnContent("own", "0", False, False, has_includes)
     desired = _desired(content_digest="new", audience_digest="more", own=own)
-    decision = _diff(desired, _entry(A, A, own_digest=own_digest), _remote())
+    decision = _diff(desired, make_entry(A, A, own_digest=own_digest), _remote())
     assert [note.code for note in decision.notes] == codes
     assert words in (decision.notes[0].message if codes else decision.reason)
-    scheduled = _diff(desired, _entry(A, A, own_digest=own_digest, **_SCHEDULED), _remote())
+    scheduled = _diff(desired, make_entry(A, A, own_digest=own_digest, **_SCHEDULED), _remote())
     assert scheduled.code is ReasonCode.CHANGED
 
 
@@ -649,7 +632,7 @@ def test_scheduled_mailing_says_how_to_delete_it(
     desired: Desired, chunk: dict[str, Any], names: tuple[str, ...], found: str
 ) -> None:
     """The name and the id under which sms.by has it, and the command that records its deletion."""
-    entry = _entry(A, A, **_SCHEDULED)
+    entry = make_entry(A, A, **_SCHEDULED)
     entry = replace(entry, chunks=(replace(entry.chunks[0], **chunk), entry.chunks[1]))
     reason = _diff(desired, entry, _remote(*names)).reason
     assert found in reason
@@ -661,14 +644,14 @@ def test_scheduled_mailing_says_how_to_delete_it(
 def test_withdrawn_revision_is_no_longer_scheduled() -> None:
     """Once a user recorded that it was deleted, the next revision is not held up."""
     ending = Ending(EndingKind.WITHDRAWN, "t", "anna", "a mistake")
-    decision = _diff(_desired(revision=2), _entry(A, A, **_SCHEDULED, ending=ending), _remote())
+    decision = _diff(_desired(revision=2), make_entry(A, A, **_SCHEDULED, ending=ending), _remote())
     assert decision.action is ActionKind.CREATE
 
 
 def test_rehearsal_is_sent_beside_a_scheduled_revision() -> None:
     """In a sandbox and under only_to, a rehearsal can be repeated."""
     here = Situation(
-        "shop", _desired(revision=2), _entry(A, A, **_SCHEDULED), _remote(), _NOW, is_rehearsal=True
+        "shop", _desired(revision=2), make_entry(A, A, **_SCHEDULED), _remote(), NOW, is_rehearsal=True
     )
     assert diff_mailing(here).action is ActionKind.CREATE
 
@@ -677,36 +660,36 @@ def test_rehearsal_is_sent_beside_a_scheduled_revision() -> None:
     ("entry", "is_overdue"),
     [
         (None, True),
-        (_entry(P, P), False),
-        (_entry(A, P), False),
-        (_entry(A, A, revision=0), True),
+        (make_entry(P, P), False),
+        (make_entry(A, P), False),
+        (make_entry(A, A, revision=0), True),
     ],
     ids=["new", "not-sent", "sent-in-part", "revision-raised"],
 )
 def test_expired_mailing_is_overdue_before_its_approval(entry: Entry | None, is_overdue: bool) -> None:
     """A mailing that an apply took up was approved, whatever became of it."""
-    decision = _diff(_desired(schedule_time=_NOW), entry, _remote())
+    decision = _diff(_desired(schedule_time=NOW), entry, _remote())
     assert decision.code is ReasonCode.EXPIRED
     assert decision.is_overdue == is_overdue
 
 
 def test_listed_draft_is_confirmed_not_adopted() -> None:
     """A draft at sms.by was not sent, so it has to be confirmed."""
-    one = _desired(chunks=(ChunkPlan(_MARKS[0], None, ""),), via="list")
-    listed = _remote(f"spring-sale/vip shop#{_MARKS[0]}", status="draft")
+    one = _desired(chunks=(ChunkPlan(MARKS[0], None, ""),), via="list")
+    listed = _remote(f"spring-sale/vip shop#{MARKS[0]}", status="draft")
     assert _diff(one, None, listed).action is ActionKind.CONFIRM
 
 
 def test_changed_audience_of_a_finished_mailing_is_a_note() -> None:
     """Nothing is sent to rows that were added after the send."""
-    decision = _diff(_desired(audience_digest="more"), _entry(A, A), _remote())
+    decision = _diff(_desired(audience_digest="more"), make_entry(A, A), _remote())
     assert [note.code for note in decision.notes] == ["AUDIENCE_CHANGED"]
 
 
 def test_abandoned_mailing_says_what_was_sent() -> None:
     """A changed audience is no news there: the rest gets nothing either way."""
     decision = _diff(
-        _desired(audience_digest="more", chunks=_OTHER_CHUNKS), _entry(A, P, ending=_ABANDONED), _remote()
+        _desired(audience_digest="more", chunks=_OTHER_CHUNKS), make_entry(A, P, ending=_ABANDONED), _remote()
     )
     message = "abandoned by anna on 2026-11-23 10:00 UTC; sms.by accepted it for 2 of 4 recipients, and the rest gets nothing"
     assert [tuple(note) for note in decision.notes] == [("ABANDONED", message)]
@@ -715,12 +698,20 @@ def test_abandoned_mailing_says_what_was_sent() -> None:
 @pytest.mark.parametrize(
     ("desired", "entry", "is_noted"),
     [
-        (_desired(audience_digest="more", recipients_digest="p"), _entry(A, A, recipients_digest="p"), False),
-        (_desired(audience_digest="more", recipients_digest="q"), _entry(A, A, recipients_digest="p"), True),
-        (_desired(audience_digest="more", recipients_digest="p"), _entry(A, A), True),
+        (
+            _desired(audience_digest="more", recipients_digest="p"),
+            make_entry(A, A, recipients_digest="p"),
+            False,
+        ),
+        (
+            _desired(audience_digest="more", recipients_digest="q"),
+            make_entry(A, A, recipients_digest="p"),
+            True,
+        ),
+        (_desired(audience_digest="more", recipients_digest="p"), make_entry(A, A), True),
         (
             _desired(audience_digest="more", content_digest="new", former_content="content"),
-            _entry(A, A),
+            make_entry(A, A),
             False,
         ),
     ],
@@ -741,7 +732,7 @@ def test_reordered_audience_has_not_changed(desired: Desired, entry: Entry, is_n
 )
 def test_raised_revision_notes_who_gets_it_again(states: tuple[ChunkState, ...], note: str | None) -> None:
     """The note counts the recipients of the chunks that were accepted, and is left out if there are none."""
-    decision = _diff(_desired(revision=2), _entry(*states), _remote())
+    decision = _diff(_desired(revision=2), make_entry(*states), _remote())
     assert decision.action is ActionKind.CREATE
     assert [one.code for one in decision.notes] == (["SENT_AGAIN"] if note else [])
     assert all(note in one.message for one in decision.notes)
@@ -770,8 +761,8 @@ def test_unrecorded_revision_is_counted_by_the_list() -> None:
 
 def test_resumed_mailing_knows_who_is_unsent() -> None:
     """None of an accepted chunk, all of a pending one, and of single phones those that got nothing."""
-    assert _diff(_desired(), _entry(A, P), _remote()).unsent == (0, None)
-    single = _entry(ChunkState.PARTIAL, A, transport="single")
+    assert _diff(_desired(), make_entry(A, P), _remote()).unsent == (0, None)
+    single = make_entry(ChunkState.PARTIAL, A, transport="single")
     single = replace(
         single, chunks=(replace(single.chunks[0], phones=PhoneStates.parse("a:1 p:1 r:1")), single.chunks[1])
     )
@@ -863,4 +854,4 @@ def test_make_orphan_is_finished_by_a_decision(
 ) -> None:
     """What still needs a look keeps its row in a plan."""
     ending = None if kind is None else Ending(kind, "2026-11-30T10:00:00Z", "anna", "")
-    assert make_orphan("sale/old", _entry(A, state, ending=ending)).is_finished is is_finished
+    assert make_orphan("sale/old", make_entry(A, state, ending=ending)).is_finished is is_finished
