@@ -1,4 +1,4 @@
-"""The clients of a run, the id of its account, and what is known about that."""
+"""The clients of a run, the id of its account, and the facts about it."""
 
 from __future__ import annotations
 

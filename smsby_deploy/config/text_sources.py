@@ -75,7 +75,7 @@ class TextReader:
             if is_sent and not has_text:
                 message = "a variant requires a text (or text_file), or send: false for a control group"
                 self._log.error("VARIANTS", message, self._at(mark))
-                is_sent = False  # so that the others are checked all the same
+                is_sent = False  # the other variants are checked all the same
             elif not is_sent and has_text:
                 message = "a variant with send: false is a control group, so its text would not be sent"
                 self._log.error("VARIANTS", message, self._at(mark))

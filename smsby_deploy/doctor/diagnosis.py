@@ -96,7 +96,7 @@ class DoctorReport:
 
 
 def run_doctor(request: DoctorRequest) -> DoctorReport:
-    """Learn the facts, from free to dear, and save them, also if sms.by fails halfway.
+    """Learn the facts, free ones first, and save them, also if sms.by fails halfway.
 
     Raises:
         UsageError, Refused, FilesInvalid: `to` may not get a test; nothing was asked.
@@ -175,7 +175,7 @@ def _find_unknown_names(
 
 
 def _find_odd_status(facts: AccountFacts) -> Iterator[Contradiction]:
-    """Yield a last status that no report takes for a last one."""
+    """Yield the last status that `doctor` saw, if reports do not know it as one."""
     word = facts.value(FactName.LAST_STATUS)
     if word is not None and read_delivery_status(word) is None:
         message = f"{word} is not known to be a last status: `status` counts it as undelivered after status.settle_after"

@@ -45,7 +45,7 @@ def escape_html(text: str) -> str:
 
 
 def _without_backticks(text: str) -> str:
-    """The same sentence with other characters for the backticks of its values."""
+    """The same sentence with _BACKTICK for the backticks of its values."""
     if not isinstance(text, Sentence) or not text.template:
         return text
     return text.with_values({name: _as_value(value) for name, value in text.values.items()})

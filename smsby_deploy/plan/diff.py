@@ -81,7 +81,7 @@ class Rule(NamedTuple):
 
 
 def _was_handed_over(here: Situation) -> bool:
-    """Whether sms.by lists what waits by the lock; its deliveries say for which phones."""
+    """Whether sms.by lists a mailing, sent phone by phone, that waits by the lock."""
     is_waiting = here.entry is not None and here.entry.state is EntryState.WAITING
     is_same = is_recorded_singly(here.entry, here.desired.revision, here.desired.fingerprints)
     marks = () if here.remote is None else here.remote.by_fingerprint.keys()
@@ -236,7 +236,7 @@ def _notes(here: Situation, action: ActionKind) -> Iterator[Note]:
 
 
 def _sent_earlier(here: Situation) -> tuple[int, int] | None:
-    """Return the revision that was sent before, and to how many; by the list without a record."""
+    """Return the revision that was sent before, and to how many: by the lock, else by the list."""
     if here.entry is not None:
         return (here.entry.revision, here.sent_earlier) if here.sent_earlier and here.is_raised else None
     if here.remote is None or here.is_rehearsal or here.desired.revision == 1:

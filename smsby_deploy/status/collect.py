@@ -284,7 +284,7 @@ def _is_early(entry: Entry, now: datetime) -> bool:
 
 
 def _look_for(one: _Revision, scope: str, remote: RemoteView, now: datetime) -> MailingStatus:
-    """Return the status of what waits, and may have been handed over if the lock is older."""
+    """Return the status of a mailing that waits; a note says so if sms.by lists it."""
     is_listed = is_mailing_shown(scope, one.address, one.entry, remote)
     return summarize_waiting(one.address, one.entry, now, is_listed=is_listed)
 

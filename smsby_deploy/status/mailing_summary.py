@@ -110,7 +110,7 @@ def summarize_mailing(
 
 
 def summarize_waiting(address: str, entry: Entry, now: datetime, *, is_listed: bool = False) -> MailingStatus:
-    """Return the status of what waits by the lock; `is_listed`: sms.by has it all the same."""
+    """Return the status of a mailing that waits; `is_listed`: sms.by has it all the same."""
     assert entry.approval is not None
     window = entry.approval.window
     waits: str = sentence(
