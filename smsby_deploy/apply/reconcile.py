@@ -85,7 +85,7 @@ class Reconciler:
                 state = ChunkState.DRAFT if listed.is_draft else ChunkState.ACCEPTED
             records.append(
                 replace(
-                    record_of(chunk, state),
+                    record_of(chunk, state, waits=action.approval is not None),
                     message_id=listed.id if listed else None,
                     accepted_at=self._recorder.now() if state is ChunkState.ACCEPTED else None,
                 )

@@ -163,15 +163,17 @@ class Recorder:
         return is_replaced
 
     def hold(
-        self, address: str, revision: int, action: Action, upload: UploadRecord | None, *, is_fresh: bool
+        self, address: str, revision: int, action: Action, upload: UploadRecord | None, source: str | None
     ) -> None:
         """Record that a mailing is approved, to be handed over in its window.
 
-        `upload` is its list at sms.by, if it has one.
+        `upload` is its list at sms.by, if it has one. If its audience may change until then, `source` is the digest of where
+        its recipients come from.
         """
         assert action.window is not None
         opens, closes = (time.isoformat(timespec="seconds") for time in action.window)
-        approval = Approval(self.now(), self._applied[0], self._by, opens, closes, is_fresh)
+        is_fresh = source is not None
+        approval = Approval(self.now(), self._applied[0], self._by, opens, closes, is_fresh, source)
         chunks = [record_of(chunk, upload=upload, waits=True) for chunk in action.chunks]
         self.write_entry(address, revision, replace(action, approval=approval), chunks)
 

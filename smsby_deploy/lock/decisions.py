@@ -15,7 +15,7 @@ class Approval:
     """The apply that approved a mailing for later, and its window.
 
     It may be handed over to sms.by between `opens` and `closes`, times in ISO format with offset. If it is `fresh`, its
-    audience may have changed by then.
+    audience may have changed by then, while its recipients come from the same `source`, which older locks do not have.
     """
 
     at: str
@@ -24,6 +24,7 @@ class Approval:
     opens: str
     closes: str
     fresh: bool = False
+    source: str | None = None  # only if it is fresh: the digest of where its recipients come from
 
     @property
     def window(self) -> Window:

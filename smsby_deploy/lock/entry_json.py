@@ -48,7 +48,7 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         **{key: value for key in _OPTIONAL_DIGESTS if (value := getattr(entry, key)) is not None},
         "chunks": [_chunk_document(chunk) for chunk in entry.chunks],
         "applied": _applied_document(entry.applied),
-        **({"approval": asdict(entry.approval)} if entry.approval else {}),
+        **({"approval": _approval_document(entry.approval)} if entry.approval else {}),
         **({"signed_by": list(entry.signed_by)} if entry.signed_by else {}),
         **({"ending": asdict(entry.ending) | {"kind": entry.ending.kind.value}} if entry.ending else {}),
         **({"verdicts": list(map(verdict_document, entry.verdicts))} if entry.verdicts else {}),
@@ -92,6 +92,10 @@ def read_entry(document: dict[str, Any]) -> Entry:
         deliveries=Deliveries(**document["deliveries"]) if "deliveries" in document else None,
         earlier=tuple(map(read_entry, document["earlier"])),
     )
+
+
+def _approval_document(approval: Approval) -> dict[str, Any]:
+    return {key: value for key, value in asdict(approval).items() if key != "source" or value is not None}
 
 
 def _prefixes_document(prefixes: Mapping[str, PrefixCount]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from smsby_deploy.lock.records import ChunkState, Entry, Lock, NamedId
 from smsby_deploy.lock.stored_mailings import find, read_some
 from smsby_deploy.plan import collision_reasons, reasons
 from smsby_deploy.plan.account_names import AccountNames
+from smsby_deploy.plan.chunks import hash_source
 from smsby_deploy.plan.contradictions import FactCheck
 from smsby_deploy.plan.desired import ChunkPlan, Desired, keep_fingerprints, was_moved
 from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_recorded
@@ -206,11 +207,12 @@ class MailingPlanner:
             if breaches:
                 return block(ReasonCode.GUARDRAIL, join_sentences([breach.message for breach in breaches]))
             decision = self._require_signatures(mailing, desired, here.entry, decision)
-        # With `pressure` the recipients are chosen anew when it is handed over.
         is_approved = self.is_handing_over or decision.action is ActionKind.DUE
-        is_fixed = is_approved and not here.is_fresh and self.project.guardrails.pressure is None
-        if is_fixed and decision.action in _SENT_SOON and (count := count_opted_in(here)):
-            return block(ReasonCode.CHANGED, opted_in(here, count))
+        if is_approved and not mailing.is_fresh and decision.action in _SENT_SOON:
+            # With `pressure` the others are chosen anew when it is handed over.
+            may_be_capped = self.project.guardrails.pressure is not None
+            if count := count_opted_in(here, may_be_capped=may_be_capped):
+                return block(ReasonCode.CHANGED, opted_in(here, count))
         return decision
 
     def _check_guardrails(
@@ -270,7 +272,7 @@ class MailingPlanner:
             is_rehearsal=is_rehearsal,
             max_late=mailing.max_late or timedelta(0),
             window=None if is_rehearsal else mailing.window,
-            is_fresh=mailing.is_fresh,
+            source=hash_source(mailing, self.project.guardrails) if mailing.is_fresh else None,
             is_handing_over=self.is_handing_over,
             steps=mailing.wave_steps,
             zone=mailing.zone,

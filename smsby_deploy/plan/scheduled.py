@@ -193,23 +193,33 @@ def _count_sent(here: Situation, chunk: ChunkRecord, state: ChunkState) -> int |
     return max(chunk.recipients, (listed.count_phones or 0) if listed is not None else 0) + invalid
 
 
-def count_opted_in(here: Situation) -> int:
-    """Return how many who had opted out at the approval of a mailing would get it now.
+def count_opted_in(here: Situation, *, may_be_capped: bool) -> int:
+    """Return how many who had opted out at the approval of a mailing would get it now, or may.
 
-    The lock of an earlier version has only numbers, so it is the least: another recipient may have opted out since.
+    The lock of an earlier version has only numbers, so it is the least: another recipient may have opted out since. If
+    recipients `may_be_capped` by contact pressure, numbers say nothing about opt-outs.
     """
-    chunks = () if here.entry is None else here.entry.chunks
+    chunks = here.recorded_entry.chunks
+    if _has_other_chunks(here):
+        before, now = (sum(one.recipients or 0 for one in some) for some in (chunks, here.desired.chunks))
+        opted_out = sum(len(one.opted_out.split()) for one in chunks if one.opted_out is not None)
+        return max(opted_out, 0 if may_be_capped else now - before)
     return sum(
-        _count_opted_in(then, now)
-        for then, now, state in zip(chunks, here.desired.chunks, here.recorded, strict=False)
+        _count_opted_in(then, now, may_be_capped=may_be_capped)
+        for then, now, state in zip(chunks, here.desired.chunks, here.recorded, strict=True)
         if state not in DONE
     )
 
 
-def _count_opted_in(then: ChunkRecord, now: ChunkPlan) -> int:
-    if then.opted_out is not None:
-        return count_gone_opt_outs(then.opted_out, now.opted_out or "")
-    return 0 if then.recipients is None else max(0, (now.recipients or 0) - then.recipients)
+def _has_other_chunks(here: Situation) -> bool:
+    """Whether the audience is divided otherwise than when the mailing was approved."""
+    return [one.fingerprint for one in here.recorded_entry.chunks] != here.desired.fingerprints
+
+
+def _count_opted_in(then: ChunkRecord, now: ChunkPlan, *, may_be_capped: bool) -> int:
+    gone = 0 if then.opted_out is None else count_gone_opt_outs(then.opted_out, now.opted_out or "")
+    more = 0 if then.recipients is None or may_be_capped else (now.recipients or 0) - then.recipients
+    return max(gone, more)
 
 
 def opted_in(here: Situation, count: int) -> str:
@@ -218,6 +228,11 @@ def opted_in(here: Situation, count: int) -> str:
         "{count:recipient|recipients} of it had opted out when it was approved, and would get it now",
         count=count,
     )
+    if _has_other_chunks(here):
+        what = sentence(
+            "its requests have another size than when it was approved, so it is not known whether who had opted out then "
+            "would get it now"
+        )
     if here.is_begun:
         return sentence("{what}; restore the opt-outs to send the rest", what=what)
     return sentence("{what}; apply a new plan of it", what=what)

@@ -42,7 +42,7 @@ class Situation:
     is_rehearsal: bool = False  # what was sent may be sent again
     max_late: timedelta = timedelta(0)
     window: Window | None = None
-    is_fresh: bool = False  # its audience may change while it waits
+    source: str | None = None  # where its recipients come from, if its audience may change while it waits
     is_handing_over: bool = False
     steps: tuple[Wave, ...] = ()  # its waves; () if it has none
     zone: tzinfo = UTC  # in which times are shown
@@ -254,7 +254,8 @@ class Situation:
         entry, desired = self.entry, self.desired
         if entry is None or entry.approval is None or entry.ending or entry.revision != desired.revision:
             return None
-        may_change = self.is_fresh and entry.approval.fresh
+        is_same_source = entry.approval.source in (None, self.source)  # an older lock does not have it
+        may_change = self.source is not None and entry.approval.fresh and is_same_source
         is_same_audience = may_change or entry.audience_digest == desired.audience_digest
         is_sent_alike = entry.transport == desired.via and not self.goes_elsewhere
         return entry.approval if is_same_audience and is_sent_alike and not self.has_new_content else None

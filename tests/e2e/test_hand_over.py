@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Result, Shop
+from tests.e2e.conftest import PROJECT, Result, Shop
 from tests.e2e.forked import CLOCK_AHEAD
 from tests.e2e.trial import PHONES
 
@@ -213,6 +213,69 @@ def test_opt_outs_that_are_gone_need_a_new_plan(shop: Shop, instead: str) -> Non
     }
 
 
+def _exchange_opt_outs(shop: Shop) -> Result:
+    """Let the third recipient opt in and the first opt out, and hand over: it must be refused."""
+    shop.write("stop.csv", f"phone\n{PHONES[0]}\n")
+    refused = _later(shop, _OPEN, "apply", "--due", "--format", "json", code=4)
+    assert not any(PHONES[2] in str(call["params"]) for call in _sends(shop))
+    return refused
+
+
+@pytest.mark.parametrize(("then", "now"), [(2, 3), (3, 2), (3, 1), (1, 3)])
+def test_opt_outs_that_are_gone_from_other_chunks(shop: Shop, then: int, now: int) -> None:
+    """Also if the requests have another size by now."""
+
+    def set_size(size: int) -> None:
+        settings = PROJECT.replace("recipients_per_request: 2", f"recipients_per_request: {size}")
+        shop.write("smsby.yaml", settings + "suppress: [stop.csv]\n")
+
+    set_size(then)
+    shop.write("stop.csv", f"phone\n{PHONES[2]}\n")
+    _write(shop, _mailing("vip", *PHONES[:3]))
+    _apply(shop)
+    set_size(now)
+    error = _exchange_opt_outs(shop).json["mailings"][0]["error"]
+    assert error.startswith("changed: its requests have another size than when it was approved")
+
+
+def test_requests_of_another_size_hand_over_the_same_recipients(shop: Shop) -> None:
+    """Where none had opted out, the size of the requests decides nothing."""
+    shop.write("smsby.yaml", PROJECT + "suppress: [stop.csv]\n")
+    shop.write("stop.csv", "phone\n")
+    _write(shop, _mailing("vip", *PHONES[:3]))
+    _apply(shop)
+    shop.write("smsby.yaml", PROJECT.replace("request: 2", "request: 3") + "suppress: [stop.csv]\n")
+    shop.write("stop.csv", f"phone\n{PHONES[1]}\n")
+    done = _later(shop, _OPEN, "apply", "--due", "--format", "json").json["mailings"][0]
+    assert (done["outcome"], done["recipients"]) == ("sent", 2)
+
+
+def test_opt_outs_that_are_gone_under_contact_pressure(shop: Shop) -> None:
+    """A cap leaves out more recipients at the hand-over, and lets none in who had opted out."""
+    cap = "guardrails: {pressure: {messages: 1, within: 7d, on_excess: drop}}\n"
+    shop.write("smsby.yaml", PROJECT + cap + "suppress: [stop.csv]\n")
+    shop.write("stop.csv", f"phone\n{PHONES[2]}\n")
+    _write(shop, _mailing("vip", *PHONES[:3]))
+    _apply(shop)
+    error = _exchange_opt_outs(shop).json["mailings"][0]["error"]
+    assert error.startswith("changed: 1 recipient of it had opted out")
+
+
+def test_opt_outs_that_are_gone_stop_the_rest_of_a_hand_over(shop: Shop) -> None:
+    """A hand-over that broke off knows who had opted out, too."""
+    shop.write("smsby.yaml", PROJECT + "suppress: [stop.csv]\n")
+    shop.write("stop.csv", f"phone\n{PHONES[2]}\n")
+    _write(shop, _mailing("vip", PHONES[0], PHONES[1], PHONES[3], PHONES[2]))
+    _apply(shop)
+    shop.fault(method="sendBulkSms", nth=2, times=9, mode="429")
+    _later(shop, _OPEN, "apply", "--due", code=6)
+    shop.clear_faults()
+    shop.write("stop.csv", f"phone\n{PHONES[3]}\n")
+    refused = _later(shop, _OPEN, "apply", "--due", "--format", "json", code=4).json["mailings"][0]
+    assert refused["error"].startswith("changed: 1 recipient of it had opted out")
+    assert not any(PHONES[2] in str(call["params"]) for call in _sends(shop))
+
+
 def test_fresh_audience_is_the_one_of_the_hand_over(shop: Shop) -> None:
     """Within `expect_recipients`; more block it."""
     shop.write("vip.csv", f"phone\n{PHONES[0]}\n")
@@ -227,6 +290,33 @@ def test_fresh_audience_is_the_one_of_the_hand_over(shop: Shop) -> None:
     shop.write("vip.csv", "\n".join(["phone", *PHONES[1:4]]))
     done = _later(shop, _OPEN, "apply", "--due", "--format", "json")
     assert (done.json["mailings"][0]["outcome"], done.json["mailings"][0]["recipients"]) == ("sent", 3)
+
+
+_LIMIT = "expect_recipients: {max: 3}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("vip.csv", "all.csv"),
+        ("file: vip.csv", "file: vip.csv, phone: other"),
+        (_LIMIT, "expect_recipients: {max: 9}"),
+        (_LIMIT, f"{_LIMIT}, countries: [BY, RU]"),
+        (_LIMIT, f"{_LIMIT}, on_invalid: drop"),
+    ],
+)
+def test_fresh_audience_from_elsewhere_needs_a_new_plan(shop: Shop, before: str, after: str) -> None:
+    """Other recipients from the same source were approved, not another source or another limit."""
+    shop.write("vip.csv", f"phone,other\n{PHONES[0]},{PHONES[1]}\n")
+    shop.write("all.csv", f"phone,other\n{PHONES[2]},{PHONES[1]}\n")
+    mailing = f"  - {{name: vip, recipients: {{file: vip.csv}}, text: Hello, audience: fresh, {_LIMIT}}}\n"
+    _write(shop, mailing)
+    _apply(shop)
+    _write(shop, mailing.replace(before, after))
+    shop.write("vip.csv", f"phone,other\n{PHONES[3]},{PHONES[1]}\n")
+    refused = _later(shop, _OPEN, "apply", "--due", "--format", "json", code=4)
+    assert refused.json["mailings"][0]["error"].startswith("changed: ")
+    assert (_sends(shop), _state(shop)) == ([], "withdrawn")
 
 
 def test_rehearsal_knows_no_window(shop: Shop) -> None:

@@ -70,7 +70,14 @@ _applied = st.builds(AppliedBy, at=_time, plan=texts, commit=st.none() | texts, 
 
 
 _approvals = st.builds(
-    Approval, at=_time, plan=texts, by=st.none() | texts, opens=_time, closes=_time, fresh=st.booleans()
+    Approval,
+    at=_time,
+    plan=texts,
+    by=st.none() | texts,
+    opens=_time,
+    closes=_time,
+    fresh=st.booleans(),
+    source=st.none() | st.just("0f" * 32),
 )
 _endings = st.builds(Ending, kind=st.sampled_from(EndingKind), at=_time, by=texts, reason=texts)
 
