@@ -387,5 +387,5 @@ def rows_of(data: Any) -> Iterator[dict[str, Any]]:
 
 def unreadable(what: str) -> ApiError:
     """Return the error for an answer that cannot be read."""
-    hint = "try again later, or see with `smsby-deploy api METHOD` what sms.by answers"
+    hint = "try again later, or run `smsby-deploy api METHOD` to see the answer"
     return ApiError(f"cannot read the answer of sms.by: {what}", status=200, hint=hint)
