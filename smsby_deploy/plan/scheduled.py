@@ -230,8 +230,8 @@ def opted_in(here: Situation, count: int) -> str:
     )
     if _has_other_chunks(here):
         what = sentence(
-            "its requests have another size than when it was approved, so it is not known whether who had opted out then "
-            "would get it now"
+            "its requests have a different size than when it was approved, so it is unknown whether recipients who had "
+            "opted out then would get it now"
         )
     if here.is_begun:
         return sentence("{what}; restore the opt-outs to send the rest", what=what)

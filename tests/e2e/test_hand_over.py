@@ -235,7 +235,7 @@ def test_opt_outs_that_are_gone_from_other_chunks(shop: Shop, then: int, now: in
     _apply(shop)
     set_size(now)
     error = _exchange_opt_outs(shop).json["mailings"][0]["error"]
-    assert error.startswith("changed: its requests have another size than when it was approved")
+    assert error.startswith("changed: its requests have a different size than when it was approved")
 
 
 def test_requests_of_another_size_hand_over_the_same_recipients(shop: Shop) -> None:
