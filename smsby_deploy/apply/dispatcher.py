@@ -20,6 +20,7 @@ from functools import partial
 from smsby_deploy.apply.apply_result import MailingRun
 from smsby_deploy.apply.context import ApplyContext
 from smsby_deploy.apply.send_request import AnswerHandler, SendRequest
+from smsby_deploy.apply.time_limits import TimeLimits
 from smsby_deploy.apply.worker_pool import NO_THREADS, SLICE, StopSending, WorkerPool
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
@@ -43,6 +44,7 @@ class Dispatcher:
         self._runs = context.runs
         self._say = context.say
         self._shutdown = context.shutdown
+        self._limits = TimeLimits(context)
         self._workers = workers
         self._answers = answers
         self._limit = _FlightLimit(context.project.api.concurrency)
@@ -71,7 +73,7 @@ class Dispatcher:
                 flight is recorded.
             ResultNotSaved: the journal could not be written; the error holds every lost result.
         """
-        queue = _RequestQueue(requests, self._runs)
+        queue = _RequestQueue(requests, self._runs, self._limits)
         try:
             stop = self._dispatch(queue)
         except Exception as error:
@@ -266,9 +268,12 @@ class _RequestQueue:
     The first may be prepared ahead.
     """
 
-    def __init__(self, requests: Iterable[SendRequest], runs: Mapping[str, MailingRun]) -> None:
+    def __init__(
+        self, requests: Iterable[SendRequest], runs: Mapping[str, MailingRun], limits: TimeLimits
+    ) -> None:
         self._coming = enumerate(requests)
         self._runs = runs
+        self._limits = limits
         self._waiting: list[tuple[int, SendRequest]] = []  # a heap
         self._prepared: _Prepared | None = None
 
@@ -315,10 +320,19 @@ class _RequestQueue:
             self._prepared = None
             if prepared is None:
                 continue
+            self._stop_if_late(prepared.request)
             if not any(self._runs[address].is_stopped for address in prepared.request.addresses):
                 return prepared
             self.put_back(prepared.request)  # and build it again, without what was stopped meanwhile
         return None
+
+    def _stop_if_late(self, request: SendRequest) -> None:
+        """Stop the mailings of `request` that must not be sent any more at this time."""
+        if request.is_repeatable:
+            return
+        for ref in request.chunks:
+            if objection := self._limits.objection(ref):
+                self._runs[ref[0]].stop(objection, ExitCode.REFUSED)
 
     def _prepare_first(self) -> _Prepared | None:
         """Return the first request without the chunks of stopped mailings.

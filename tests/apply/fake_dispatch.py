@@ -15,6 +15,8 @@ from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.apply.send_request import AnswerHandler, SendRequest
 from smsby_deploy.apply.worker_pool import ShutdownSignal, WorkerPool
+from smsby_deploy.config.declarations import Guardrails
+from smsby_deploy.config.environments import Environment
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, Entry, Lock
@@ -225,7 +227,16 @@ class World:
         self.connections: FakeConnections = client.connections
         api = SimpleNamespace(concurrency=concurrency, reconcile_seconds=1.0)
         project: Any = SimpleNamespace(
-            name="shop", scope="shop", api=api, mailings=(), shared_lock=shared_lock
+            name="shop",
+            scope="shop",
+            api=api,
+            environment=Environment(),
+            guardrails=Guardrails(),
+            mailings=tuple(
+                SimpleNamespace(address=one, schedule_time=None, max_late=None, window=None, timezone="UTC")
+                for one in entries
+            ),
+            shared_lock=shared_lock,
         )
         self.recorder = Recorder(held, plan_id="p", commit=None, tool="x", clock=self.clock, body="json")
         self.context = ApplyContext(
