@@ -25,7 +25,7 @@ from smsby_deploy.plan.chunks import ChunkReport, chunk_content, fits_request, s
 from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, phones_of, remote_name
 from smsby_deploy.plan.model import Action
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
-from smsby_deploy.recipients.suppression import hash_opt_outs
+from smsby_deploy.recipients.suppression import hash_opt_outs, leave_out, opted_out_places
 from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.texts.template import Template
@@ -170,7 +170,8 @@ def _read_again(
     for chunk in stream_chunks(project, mailing, template, suppressed, report):
         if not builder.is_planned(chunk.index, chunk.digest):
             raise FilesChanged(f"its files changed while it was being sent, at chunk {chunk.index + 1}")
-        yield builder.build(chunk.index, chunk.rows, chunk.not_suppressed, chunk.text)
+        mask = leave_out(chunk.not_suppressed, builder.opted_out(chunk.index))
+        yield builder.build(chunk.index, chunk.rows, mask, chunk.text)
 
 
 def _read_cached(
@@ -217,6 +218,10 @@ class _MessageBuilder:
     def variant(self, index: int) -> str | None:
         """Return the variant of the planned chunk with this index, if it has one."""
         return self._chunks[index].variant if index < len(self._chunks) else None
+
+    def opted_out(self, index: int) -> Iterable[int]:
+        """Return the places of those who had opted out when it was planned."""
+        return opted_out_places(self._chunks[index].opted_out)
 
     def build(self, index: int, rows: bytes, mask: bytearray, text: str | None) -> ChunkMessage:
         """Return the message of a chunk.

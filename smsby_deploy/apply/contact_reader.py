@@ -6,7 +6,8 @@ contacts, so two audiences never share a list.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -19,6 +20,7 @@ from smsby_deploy.plan.model import Action
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.suppression import leave_out, opted_out_places
 from smsby_deploy.smsby.methods import CONTACTS_PER_IMPORT, contacts_per_form
 from smsby_deploy.texts.compiler import compile_texts
 
@@ -32,12 +34,14 @@ class Contacts:
         digest: their digest.
         batch_digests: the digest so far after each batch of the files.
         suppressed: the opt-outs that were subtracted.
+        left_out: the places of those who had opted out when the mailing was planned.
     """
 
     count: int
     digest: str
     batch_digests: tuple[str, ...]
     suppressed: PhoneSet
+    left_out: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +108,14 @@ class ContactReader:
             FilesChanged: the audience is not the planned one, or the opt-outs cannot be read.
         """
         suppressed = read_suppressed(self._project, action.capped)
+        left_out = tuple(place for chunk in action.chunks for place in opted_out_places(chunk.opted_out))
         digest, batch_digests = self._empty_digest(mailing), []
-        for batch in read_audience(mailing.pinned(self._inputs), suppressed, AudienceReport()):
+        for batch in self._read(mailing, suppressed, left_out):
             _add(digest, batch)
             batch_digests.append(digest.contacts)
         if [digest.chunk] != [chunk.digest for chunk in action.chunks]:
             raise FilesChanged("its files changed while it was being sent")
-        return Contacts(digest.count, digest.contacts, tuple(batch_digests), suppressed)
+        return Contacts(digest.count, digest.contacts, tuple(batch_digests), suppressed, left_out)
 
     def batches(self, mailing: Mailing, contacts: Contacts, done: int) -> Iterator[ContactBatch]:
         """Yield the contacts in order, without the first `done` of them.
@@ -120,7 +125,7 @@ class ContactReader:
         """
         digest = self._empty_digest(mailing)
         pending = _Pending(done, [])
-        stream = read_audience(mailing.pinned(self._inputs), contacts.suppressed, AudienceReport())
+        stream = self._read(mailing, contacts.suppressed, contacts.left_out)
         for number, batch in enumerate(stream):
             first = digest.count
             kept = _add(digest, batch)
@@ -138,6 +143,18 @@ class ContactReader:
         if digest.contacts != contacts.digest:
             raise FilesChanged("its files changed while its list was uploaded")
         yield from pending.flush()
+
+    def _read(self, mailing: Mailing, suppressed: PhoneSet, left_out: Sequence[int]) -> Iterator[Batch]:
+        """Yield the audience.
+
+        Those at the places `left_out` get nothing, also if their opt-outs are gone.
+        """
+        first = begin = 0
+        for batch in read_audience(mailing.pinned(self._inputs), suppressed, AudienceReport()):
+            end = bisect_left(left_out, first + len(batch.phones), begin)
+            leave_out(batch.not_suppressed, (place - first for place in left_out[begin:end]))
+            yield batch
+            first, begin = first + len(batch.phones), end
 
     def _empty_digest(self, mailing: Mailing) -> UploadDigest:
         assert mailing.text is not None  # the loader requires it of an upload

@@ -38,6 +38,7 @@ from smsby_deploy.plan.chunks import Chunk, ChunkReport, stream_chunks
 from smsby_deploy.plan.drift import ReportedValues
 from smsby_deploy.plan.model import Action, ReasonCode, with_code
 from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.suppression import leave_out, opted_out_places
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import read_message_state
 from smsby_deploy.smsby.response import WrongPhone, error_for
@@ -79,6 +80,8 @@ class SingleChunks:
         if [chunk.digest for chunk in chunks] != [chunk.digest for chunk in action.chunks]:
             raise FilesChanged("its files changed while it was being sent")
         # After a rotation of the digest key the plan has the fingerprints by which sms.by knows them.
+        for chunk, planned in zip(chunks, action.chunks, strict=True):
+            leave_out(chunk.not_suppressed, opted_out_places(planned.opted_out))
         marks = [chunk.fingerprint for chunk in action.chunks]
         return [replace(chunk, fingerprint=mark) for chunk, mark in zip(chunks, marks, strict=True)]
 

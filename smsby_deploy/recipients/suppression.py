@@ -125,12 +125,24 @@ def opt_out_positions(not_suppressed: bytearray) -> str | None:
     return " ".join(map(str, map(sub, places, [0, *places])))
 
 
+def leave_out(not_suppressed: bytearray, opted_out: Iterable[int]) -> bytearray:
+    """Return the mask without the recipients at these places, also if their opt-outs are gone."""
+    for place in opted_out:
+        not_suppressed[place] = 0
+    return not_suppressed
+
+
+def opted_out_places(positions: str | None) -> Iterator[int]:
+    """Yield the places that a text of OptOutPositions means; none for None."""
+    return accumulate(map(int, (positions or "").split()))
+
+
 def count_gone_opt_outs(then: str, now: str) -> int:
     """Return how many recipients of the same audience had opted out `then`, and have not `now`.
 
     They are texts of OptOutPositions; ValueError if one is not.
     """
-    before, after = (set(accumulate(map(int, text.split()))) for text in (then, now))
+    before, after = (set(opted_out_places(text)) for text in (then, now))
     return len(before - after)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,8 +20,11 @@ from smsby_deploy.lock.entry_json import read_entry
 from smsby_deploy.lock.records import ChunkState, Entry, Lock
 from smsby_deploy.lock.serialization import write_lock
 from smsby_deploy.output.json_documents import apply_document, json_parts
+from smsby_deploy.plan.chunk_cache import ChunkCache
+from smsby_deploy.plan.model import Plan
 from tests.apply.fake_dispatch import VirtualClock
 from tests.apply.fake_smsby import EMPTY_LIST, OFFLINE, PHONES, Shop, error, ok
+from tests.apply.uploaded_mailing import counted
 from tests.lock.examples import entry
 
 ACCEPTED = ok({"uuid": "cc9c8043", "success": "OK"})
@@ -150,3 +154,28 @@ def test_apply_decodes_no_recorded_mailing_that_is_gone(shop: Shop, monkeypatch:
     after = shop.lock().mailings
     assert [after[address] for address in old] == list(old.values())
     assert after["sale/a"].is_complete
+
+
+@pytest.mark.parametrize("more", ["", "via: single, ", "upload: true, "], ids=["bulk", "single", "upload"])
+def test_apply_plan_keeps_out_who_had_opted_out(
+    uploaded: Shop, more: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opt-outs that are exchanged while the user is asked let no one in, also if the files are read again."""
+    monkeypatch.setattr(ChunkCache, "keep", lambda cache, address, chunk: None)
+    settings = (uploaded.root / "smsby.yaml").read_text()
+    uploaded.write("smsby.yaml", settings + "suppress: [stop.csv]\n")
+    uploaded.write("stop.csv", f"phone\n{PHONES[1]}\n{PHONES[4]}\n")
+    uploaded.mailing(f"{more}recipients: {{file: recipients.csv}}, text: Closed")
+    uploaded.sms_by.script("sendBulkSms", ACCEPTED)
+    uploaded.sms_by.script("createSmsMessage", ok({"message_id": 7}))
+    uploaded.sms_by.script("sendSMS", ok({"sms_id": 9}))
+    counted(uploaded, 2)
+
+    def approve(plan: Plan) -> bool:
+        uploaded.write("stop.csv", f"phone\n{PHONES[0]}\n{PHONES[4]}\n")
+        return True
+
+    result = apply_plan(replace(uploaded.request(), approve=approve))
+    assert result.exit_code is ExitCode.DONE
+    sent = str(uploaded.sms_by.named("sendBulkSms", "sendSMS", "importContacts"))
+    assert [phone in sent for phone in PHONES[:5]] == [False, False, True, True, False]
