@@ -22,7 +22,8 @@ from smsby_deploy.config.sources import FalseText, TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.texts.analysis import RenderError
-from smsby_deploy.texts.jinja_environment import COMPARISON_SIGNS, TextEnvironment
+from smsby_deploy.texts.comparisons import COMPARISON_SIGNS
+from smsby_deploy.texts.jinja_environment import TextEnvironment
 from smsby_deploy.texts.languages_and_variants import keys_of_texts, names_of_texts
 from smsby_deploy.texts.template import Template, TextTemplate
 from smsby_deploy.texts.vectorized import (

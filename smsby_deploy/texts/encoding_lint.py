@@ -53,10 +53,11 @@ _SIGNS = {
 _SIGN_TABLE = str.maketrans(_SIGNS)
 _MOST_SETS = 500  # of characters; further ones are counted with the cheapest
 # Characters that take room in a text and none on the screen: soft hyphens, accents over Cyrillic letters, zero-width and
-# bidirectional marks, and selectors of a character's variant, which follow many emoji.
+# bidirectional marks, selectors of a character's variant, which follow many emoji, separators of lines and paragraphs,
+# operators of formulas, and fillers of Hangul and Braille.
 INVISIBLE = (
-    "\u00ad\u0300\u0301\u061c\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069"
-    "\ufe0e\ufe0f\ufeff"
+    "\u00ad\u0300\u0301\u034f\u061c\u115f\u1160\u180e\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e"
+    "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\u2800\u3164\ufe0e\ufe0f\ufeff\uffa0"
 )
 _INVISIBLE_TABLE = str.maketrans("", "", INVISIBLE)
 

@@ -27,8 +27,9 @@ from smsby_deploy.texts.analysis import (
     template_text,
     text_error,
 )
+from smsby_deploy.texts.comparisons import TextAsNumber
 from smsby_deploy.texts.includes import IncludeError, ParsedTemplates, find_variables
-from smsby_deploy.texts.jinja_environment import NotAValue, TextAsNumber, TextEnvironment
+from smsby_deploy.texts.jinja_environment import NotAValue, TextEnvironment
 from smsby_deploy.texts.limits import TemplateLimitExceeded
 from smsby_deploy.texts.vectorized import vectorize
 from smsby_deploy.wording import sentence

@@ -9,11 +9,10 @@ Every node carries its offset in the source in place of its line number, so that
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Sized
 from decimal import Decimal
-from functools import partial, wraps
+from functools import wraps
 from itertools import islice
 from math import isfinite
 from types import BuiltinMethodType, MethodType
@@ -27,6 +26,7 @@ from jinja2.runtime import BlockReference, Context, LoopContext, Macro, Undefine
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from smsby_deploy.config.sources import HOME_TIMEZONE
+from smsby_deploy.texts.comparisons import TextAsNumber, compare, guarded_tests
 from smsby_deploy.texts.filters import TEXT_FILTERS, make_date_filter
 from smsby_deploy.texts.limits import (
     LONGEST_VALUE,
@@ -63,23 +63,6 @@ _NOT_PRINTABLE = (
     "and write () after the name of a method or macro"
 )
 _OPERATORS = frozenset(["+", "-", "*", "/", "//", "%", "**"])
-_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
-    "eq": operator.eq, "ne": operator.ne, "gt": operator.gt, "gteq": operator.ge, "lt": operator.lt, "lteq": operator.le,
-    "in": lambda one, many: one in many, "notin": lambda one, many: one not in many,
-}  # fmt: skip
-_TESTS = {
-    "eq": ("eq", "==", "equalto"), "ne": ("ne", "!="), "gt": ("gt", ">", "greaterthan"), "gteq": ("ge", ">="),
-    "lt": ("lt", "<", "lessthan"), "lteq": ("le", "<="), "in": ("in",),
-}  # fmt: skip
-COMPARISON_SIGNS = {
-    "eq": "==",
-    "ne": "!=",
-    "gt": ">",
-    "gteq": ">=",
-    "lt": "<",
-    "lteq": "<=",
-    "notin": "not in",
-}
 _FORMAT = re.compile(r"%(?:\(\w+\))?[-#0 +]*(\*|\d*)(?:\.(\*|\d*))?")
 
 
@@ -102,50 +85,6 @@ class NotAValue(TemplateRuntimeError):
         )
 
 
-class TextAsNumber(TemplateRuntimeError):
-    """A template calculates with a text, or compares one with a number.
-
-    `sign` is the operator as written.
-    """
-
-    def __init__(self, sign: str) -> None:
-        self.sign = sign
-        advice = "write `| int` or `| decimal` after the value to use its number"
-        if sign == "+":
-            advice += ", or join texts with ~"
-        if sign in ("==", "!=", "in", "not in"):
-            super().__init__(f"{sign} between a text and a number: {advice}")
-        else:
-            super().__init__(f"{sign} needs numbers, but the values of a column are text: {advice}")
-
-
-def compare(comparison: str, left: Any, right: Any) -> Any:
-    """Compare as Jinja2 does if the result does not depend on a number being text.
-
-    `comparison` is Jinja2's name of the operator.
-
-    Raises:
-        TextAsNumber: texts are ordered, or a text is compared with a number.
-    """
-    if not isinstance(left, Undefined) and not isinstance(right, Undefined):
-        if comparison in ("eq", "ne"):
-            is_mixed = _is_mixed(left, right)
-        elif comparison in ("in", "notin"):
-            is_mixed = isinstance(right, list | tuple) and any(_is_mixed(left, item) for item in right)
-        else:
-            is_mixed = isinstance(left, str) or isinstance(right, str)
-        if is_mixed:
-            raise TextAsNumber(COMPARISON_SIGNS.get(comparison, comparison))
-    return _COMPARISONS[comparison](left, right)
-
-
-def _is_mixed(left: Any, right: Any) -> bool:
-    """Whether one is a text and the other a number."""
-    if isinstance(left, str):
-        return isinstance(right, int | float | Decimal)
-    return isinstance(right, str) and isinstance(left, int | float | Decimal)
-
-
 class TextEnvironment(ImmutableSandboxedEnvironment):
     """The environment of one text and of the templates it includes.
 
@@ -164,10 +103,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         self.globals.clear()
         self.filters = {name: FILTERS[name] for name in _FILTERS} | TEXT_FILTERS
         self.filters["date"] = make_date_filter(timezone)
-        comparisons: dict[str, Any] = {
-            name: partial(compare, comparison) for comparison, names in _TESTS.items() for name in names
-        }
-        self.tests = self.tests | comparisons
+        self.tests = self.tests | guarded_tests(self.tests)
         for name, check in _CHECKS.items():
             self.filters[name] = _checked(FILTERS[name], check)
         self.limits = Limits()
@@ -370,6 +306,14 @@ def _check_join(items: Any, separator: Any = "", *_: Any) -> None:
         check_length(size_of(items) + len(items) * size_of(separator))
 
 
+def _check_order(items: Any, *_: Any) -> None:
+    """Refuse the largest or smallest of texts: of 9 and 10 it would be 9."""
+    if isinstance(items, str) or (
+        isinstance(items, list | tuple) and any(isinstance(one, str) for one in items)
+    ):
+        raise TextAsNumber("the largest or smallest value")
+
+
 def _check_round(_value: Any, precision: Any = 0, *_: Any) -> None:
     if isinstance(precision, int) and abs(precision) > _MOST_PRECISION:
         raise TemplateLimitExceeded(
@@ -380,6 +324,8 @@ def _check_round(_value: Any, precision: Any = 0, *_: Any) -> None:
 _CHECKS: dict[str, Callable[..., None]] = {
     "format": _check_format,
     "join": _check_join,
+    "max": _check_order,
+    "min": _check_order,
     "replace": _check_replace,
     "round": _check_round,
 }

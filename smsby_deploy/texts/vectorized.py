@@ -20,8 +20,8 @@ from unicodedata import normalize
 from jinja2 import Environment, nodes
 
 from smsby_deploy.recipients.batch import Batch
+from smsby_deploy.texts.comparisons import compare
 from smsby_deploy.texts.encoding_lint import is_composed
-from smsby_deploy.texts.jinja_environment import compare
 from smsby_deploy.texts.not_a_value import EXPONENT, NOT_VALUE_MARKS, NOT_VALUES, is_not_a_value
 
 # Marks a text that is not known. A text whose data contain it is rendered again, which does no harm.

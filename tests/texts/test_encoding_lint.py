@@ -41,6 +41,8 @@ def _describe(text: str, recipients: int = 10) -> list[str]:
         # Texts that are UCS-2 in any case, and of 70 characters without what is not seen.
         *((f"{mark}{'я' * 70}", f"1 character ({code}) adds 10 parts (0.26 BYN): leave it out") for mark, code in (
             ("\u200b", "U+200B"), ("\u00ad", "U+00AD"), ("\u200e", "U+200E"), ("\ufeff", "U+FEFF"),
+            ("\u2028", "U+2028"), ("\u2029", "U+2029"), ("\u180e", "U+180E"), ("\u034f", "U+034F"), ("\u2063", "U+2063"),
+            ("\u3164", "U+3164"), ("\u2800", "U+2800"),
         )),
         ("❤\ufe0f" + "ж" * 69, "1 character (U+FE0F) adds 10 parts (0.26 BYN): leave it out"),
         ("Łódź\u200b" + "x" * 66, "1 character (U+200B) adds 10 parts (0.26 BYN): leave it out"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from smsby_deploy.config.sources import FalseText
 from tests.texts.rendering import render_one
 
 
@@ -11,7 +12,8 @@ from tests.texts.rendering import render_one
     "expression",
     ["a + b", "a - b", "a * 2", "2 * a", "a / 2", "a // 2", "a < b", "a > 5", "5 <= a", "a >= b", "a == 9", "9 != a",
      "1 < 2 < a", "a in [9, 10]", "9 in [a]", "a + '!'", "(a | upper) * 2", "-a", "a is eq 9", "a is equalto 9",
-     "a is ne 9", "a is lt 10", "a is in [9]", "a is odd", "a % 2", "[a, 1] | sum", "[a, 5] | max", "a | round", "a | abs"],
+     "a is ne 9", "a is lt 10", "a is in [9]", "a is odd", "a % 2", "[a, 1] | sum", "[a, 5] | max", "a | round", "a | abs",
+     "[a, b] | max", "[a, b] | min", "a | max", "a is number", "a is integer", "a is float"],
 )  # fmt: skip
 def test_arithmetic_on_text_is_an_error(expression: str) -> None:
     """The sum of 9 and 10 never becomes 910; the message names the filters that make a number."""
@@ -34,6 +36,29 @@ def test_arithmetic_on_text_is_an_error(expression: str) -> None:
 def test_arithmetic_on_numbers_is_exact(expression: str, expected: str) -> None:
     """`decimal` keeps the digits as written; texts may be compared with texts, joined with ~ and repeated."""
     assert render_one(f"{{{{ {expression} }}}}", a="9", b="10", p="9.90") == (expected, [])
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["x is true", "x is false", "x is boolean", "x == true", "false == x", "x != true", "empty is none", "empty == none",
+     "none != empty"],
+)  # fmt: skip
+def test_question_that_no_text_answers_is_an_error(expression: str) -> None:
+    """`vip is true` would be false in every row, whatever the type of the value: all would get the wrong branch."""
+    for value in ("true", FalseText("false")):
+        text, [problem] = render_one(f"{{% if {expression} %}}a{{% else %}}b{{% endif %}}", x=value, empty="")
+        assert text == ""
+        assert "{% if x %}" in problem.message
+
+
+@pytest.mark.parametrize("expression", ["title is none", "title == none", "n is not number", "n is none"])
+def test_question_about_what_a_template_sets_has_its_answer(expression: str) -> None:
+    """A macro may ask whether an argument is given."""
+    text = (
+        f"{{% macro m(title=none, n=5) %}}{{{{ {expression} }}}}{{% endmacro %}}{{{{ m() }}}} {{{{ m(a) }}}}"
+    )
+    expected = "True False" if "title" in expression else "False False"
+    assert render_one(text, a="Анна") == (expected, [])
 
 
 @pytest.mark.parametrize("columns", [{"first-name": "A"}, {"first-name": "A", "first": "B"}])
