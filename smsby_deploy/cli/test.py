@@ -73,6 +73,7 @@ def _run(
     from smsby_deploy.cli.session import excuses_of, progress_of, reading_progress
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.lock.records import Lock
+    from smsby_deploy.plan.gone import excuse_missing
     from smsby_deploy.plan.selection import problems_in, select_mailings
     from smsby_deploy.plan.validation import run_mailing_tests
     from smsby_deploy.problems import Severity
@@ -80,6 +81,7 @@ def _run(
     mailings, _ = select_mailings(loaded, Lock(loaded.project.name), select)
     with progress_of(context, SystemClock()) as progress:
         excuses = excuses_of(loaded.project)
+        loaded = excuse_missing(loaded, excuses)
         results, errors = run_mailing_tests(loaded, mailings, reading_progress(progress), excuses)
     own = (problem for problem in problems_in(loaded, select) if problem.severity is Severity.ERROR)
     return results, [*own, *errors]

@@ -79,6 +79,7 @@ def test_files_of_a_gone_mailing_may_be_missing(shop: Shop) -> None:
     validated = shop.run("validate", "--format", "json")
     assert validated.code == 0
     assert validated.json["problems"] == problems
+    assert shop.run("test").code == 0
     assert shop.run("plan", "--out", "plan.json").code == 0
     applied = shop.run("apply", "plan.json", "--auto-approve")
     assert applied.code == 0, applied.err
