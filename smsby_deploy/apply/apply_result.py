@@ -307,7 +307,8 @@ class MailingRun:
         if self.was_sent:
             is_confirm = self.action.action is ActionKind.CONFIRM
             return MailingOutcome.CONFIRMED if is_confirm else MailingOutcome.SENT
-        return MailingOutcome.ADOPTED if entry.was_sent_in_part else MailingOutcome.SENT
+        was_found = _is_wave_begun(entry, self.action.wave)
+        return MailingOutcome.ADOPTED if was_found else MailingOutcome.SENT
 
     def _result(
         self,

@@ -84,8 +84,18 @@ class ListPlaces(NamedTuple):
         pin = Pin(node["sha256"], Location(file, *node.values_at["sha256"])) if "sha256" in node else None
         in_project = self.root / name
         if pin is None or self.folder_env is None or is_impossible(name) or in_project.is_file():
-            path = resolve_inside(self.root, name, at, self.log)
-            return read_file_source(path or in_project, node, location, self.environ)._replace(pin=pin)
+            to_pin = (
+                None if pin or is_impossible(name) or in_project.is_file() else self._find_elsewhere(name, at)
+            )
+            if to_pin is None:
+                path = resolve_inside(self.root, name, at, self.log)
+                return read_file_source(path or in_project, node, location, self.environ)._replace(pin=pin)
+            message = (
+                f"file {name} is not in the project, and a list in the folder that {self.folder_env} names must be pinned: "
+                f"run `smsby-deploy pin {name}`"
+            )
+            self.log.error("FILE_MISSING", message, at)
+            return read_file_source(in_project, node, location, self.environ)._replace(to_pin=to_pin)
         source = read_file_source(in_project, node, location, self.environ)._replace(
             pin=pin, folder_env=self.folder_env
         )
@@ -98,6 +108,14 @@ class ListPlaces(NamedTuple):
             message = f"file {name} is neither in the project nor in the folder that {self.folder_env} names"
             self.log.error("FILE_MISSING", message, at)
         return source._replace(path=path or in_project, pin=pin._replace(copy=copy))
+
+    def _find_elsewhere(self, name: str, at: Location) -> Path | None:
+        """Return the list in the folder of pinned lists; None if it is not there, or outside."""
+        folder = self.environ.get(self.folder_env or "", "").strip()
+        if not folder:
+            return None
+        path = resolve_inside(Path(folder).resolve(), name, at, ProblemLog(), must_exist=False)
+        return path if path is not None and path.is_file() else None
 
 
 def read_query_source(

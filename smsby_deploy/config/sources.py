@@ -168,8 +168,8 @@ class RecipientsFile(NamedTuple):
     """A CSV, JSONL or .txt file, perhaps encrypted with age.
 
     `path` is absolute, `name` relative to the project folder. A pinned list that the project does not have is in the folder
-    that the variable `folder_env` names; if that is not set, it `is_elsewhere`. `identity` has the age identities that
-    decrypt it.
+    that the variable `folder_env` names; if that is not set, it `is_elsewhere`. One that is there and not pinned is `to_pin`,
+    and never read as recipients. `identity` has the age identities that decrypt it.
     """
 
     path: Path
@@ -182,6 +182,7 @@ class RecipientsFile(NamedTuple):
     pin: Pin | None = None
     folder_env: str | None = None
     is_elsewhere: bool = False
+    to_pin: Path | None = None
     identity: HiddenText | None = None
 
     @property

@@ -83,7 +83,8 @@ def write_plan_text(
             reason = f"{action.address}: {safe_line(action.reason)}"
             write_sentence(console, reason, _SYMBOLS[action.action][1])
     for action in folded.actions:
-        if action.audience.rows != action.audience.final and action.action not in _WITHOUT_AUDIENCE:
+        has_counts = action.audience.rows != action.audience.final or action.languages
+        if has_counts and action.action not in _WITHOUT_AUDIENCE:
             write_sentence(console, f"{action.address}: {audience_line(action)}", "dim")
         for text in delivery_texts(action) if action.action not in _WITHOUT_AUDIENCE else ():
             write_sentence(console, f"{action.address}: {text}", "dim")

@@ -164,7 +164,7 @@ class ApprovalCheck:
         )
 
     def _find_persons(self, signed: SignedMailing) -> list[tuple[str, ...]]:
-        """Return the names of each signer; two keys that share a name are one person."""
+        """Return the names of each signer; two keys that share a name, in any case, are one person."""
         persons: list[tuple[str, ...]] = []
         for approval in self._files():
             then = approval.mailings.get(signed.address)
@@ -173,7 +173,8 @@ class ApprovalCheck:
             names = self._verify(approval)
             if not names:
                 continue
-            same = [one for one in persons if set(one) & set(names)]
+            folded = set(map(str.casefold, names))
+            same = [one for one in persons if not folded.isdisjoint(map(str.casefold, one))]
             persons = [one for one in persons if one not in same]
             persons.append(tuple(dict.fromkeys(name for one in (*same, names) for name in one)))
         return persons

@@ -207,12 +207,20 @@ class SendTimes(NamedTuple):
                 "1 chunk, so all are sent at once; lower api.recipients_per_request for more chunks"
             )
         step = (self.last - self.first) / (self.chunks - 1)
-        hours = step * self.chunks / timedelta(hours=1)
-        per_hour = round(self.recipients / hours) if hours else 0
+        if not step:
+            return sentence("{chunks:chunk|chunks}, all at once", chunks=self.chunks)
+        per_hour = round(self.recipients / (step * self.chunks / timedelta(hours=1)))
         minutes, seconds = divmod(round(step.total_seconds()), 60)
         every = sentence("{minutes} min {seconds} s", minutes=minutes, seconds=seconds)
         if not seconds:
             every = sentence("{count} min", count=minutes)
+        if not per_hour:
+            return sentence(
+                "{chunks:chunk|chunks}, one every {every}, about {count:recipient|recipients} per day",
+                chunks=self.chunks,
+                every=every,
+                count=round(self.recipients / (step * self.chunks / timedelta(days=1))),
+            )
         return sentence(
             "{chunks:chunk|chunks}, one every {every}, about {count:recipient|recipients} per hour",
             chunks=self.chunks,

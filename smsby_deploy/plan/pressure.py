@@ -142,13 +142,19 @@ class PressureCheck:
         return self._leave_out(one, excess.phones)
 
     def _leave_out(self, one: PlannedMailing, capped: PhoneSet) -> Action:
-        """Return the action without the recipients `capped`; a resumed one keeps its counts."""
-        if one.action.action is ActionKind.RESUME:
+        """Return the action without `capped`; a resumed one keeps counts but those of its wave."""
+        is_resumed = one.action.action is ActionKind.RESUME
+        if is_resumed and one.action.wave is None:
             return replace(one.action, capped=capped)
         desired = self.remeasure(one.mailing, capped.union(self.suppressed))
         assert desired is not None, "it was measured before"
         opted_out = one.desired.audience.suppressed
         pairs = zip(desired.chunks, one.desired.chunks, strict=True)
+        chunks = tuple(chunk._replace(opted_out=whole.opted_out) for chunk, whole in pairs)
+        if is_resumed:  # what the other waves sent, or will send, stays as it is
+            others = zip(chunks, one.action.chunks, strict=True)
+            now = tuple(chunk if chunk.wave == one.action.wave else other for chunk, other in others)
+            return replace(one.action, chunks=now, capped=capped)
         audience = desired.audience._replace(
             suppressed=opted_out, capped=desired.audience.suppressed - opted_out
         )
@@ -160,7 +166,7 @@ class PressureCheck:
             cost=desired.cost,
             gsm7=desired.gsm7,
             ucs2=desired.ucs2,
-            chunks=tuple(chunk._replace(opted_out=whole.opted_out) for chunk, whole in pairs),
+            chunks=chunks,
             audience=audience,
             capped=capped,
         )

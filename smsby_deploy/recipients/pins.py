@@ -61,7 +61,7 @@ def _digest_of(source: RecipientsFile) -> str:
             hint=f"export {source.folder_env}=… (the folder with the lists)",
         )
     try:
-        return hash_list(source.path)
+        return hash_list(source.to_pin or source.path)
     except OSError as error:
         raise SmsbyDeployError(
             f"cannot read {source.name}: {error.strerror}", hint="check its path in the campaign"

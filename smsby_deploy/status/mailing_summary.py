@@ -366,9 +366,12 @@ def _differences(
     if entry.is_withdrawn:
         still = sum(reports.find_listed(chunk) is not None for chunk in entry.chunks)
         return [Difference(DriftField.LISTED, "0", str(still)), *found] if still else []
-    if entry.is_complete and None not in (entry.parts, parts) and entry.parts != parts:
+    sizes = [chunk.recipients for chunk in accepted]
+    if not entry.is_complete or (None not in sizes and sum(filter(None, sizes)) < (entry.recipients or 0)):
+        return found  # recipients who were left out between two runs, or waves, are no difference
+    if None not in (entry.parts, parts) and entry.parts != parts:
         found.append(Difference(DriftField.PARTS, str(entry.parts), str(parts)))
-    if entry.is_complete and entry.cost is not None and cost is not None and Decimal(entry.cost) != cost:
+    if entry.cost is not None and cost is not None and Decimal(entry.cost) != cost:
         found.append(Difference(DriftField.COST, entry.cost, format(cost, "f")))
     return found
 

@@ -116,7 +116,8 @@ class LanguageTemplates(Template):
             yield Problem(Severity.ERROR, "LANGUAGE", message, address, source.column_location)
             return
         message = (
-            f"{counted(self._defaulted, 'recipient')} with no text in their language get the {default} text, "
+            f"{counted(self._defaulted, 'recipient')} with no text in their language "
+            f"{'gets' if self._defaulted == 1 else 'get'} the {default} text, "
             f"the default; the first is {rows_file}:{self._first_default}"
         )
         yield Problem(Severity.NOTE, "LANGUAGE", message, address, source.location)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.config.declarations import Blackout, Expected, Guardrails, QuietHours
+from smsby_deploy.config.project_loader import ProjectFlawed
 from tests.config.one_campaign import CAMPAIGN, load_one
 
 
@@ -68,6 +69,13 @@ def test_invalid_guardrail_is_an_error(rails: str, code: str, column: int, tmp_p
     """It is never taken as off: it is an error in smsby.yaml, at its place."""
     (problem,) = load_one(tmp_path, f"guardrails: {rails}\n").problems
     assert (problem.code, problem.location) == (code, ("smsby.yaml", 3, column))
+
+
+def test_pressure_within_no_time_is_an_error(tmp_path: Path) -> None:
+    """It would limit nothing."""
+    with pytest.raises(ProjectFlawed) as caught:
+        load_one(tmp_path, "guardrails: {pressure: {messages: 1, within: 0d}}\n")
+    assert "more than 0" in caught.value.problems[0].message
 
 
 @pytest.mark.parametrize("written", ["30", "30 min", "-5m", "1.5h", "99999m", "m"])

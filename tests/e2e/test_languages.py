@@ -30,6 +30,9 @@ def test_each_recipient_reads_their_language(shop: Shop) -> None:
     plan = shop.run("plan", "--format", "json", "--out", "plan.json").json
     assert plan["actions"][0]["languages"] == {"ru": 2, "be": 1}
     assert set(plan["inputs"]) >= {"ru.j2", "be.j2"}
+    said = shop.run("plan").out
+    assert "sale/vip: 3 rows → 3 recipients (ru 2, be 1)\n" in said
+    assert "1 recipient with no text in their language gets the ru text" in said
     sampled = shop.run("render", "sale/vip").out
     assert "language ru" in sampled
     assert "language be" in sampled

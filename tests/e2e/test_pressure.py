@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import PROJECT, Result, Shop
+from tests.e2e.forked import CLOCK_AHEAD
 from tests.e2e.trial import PHONES
 
 ANNA, BORIS, VERA, OLGA = PHONES[:4]
+_SIX = PHONES[:6]
 
 
 def _mailing(name: str, *phones: str, more: str = "") -> str:
@@ -167,6 +169,25 @@ def test_resumed_mailing_leaves_them_out_too(sent: Shop) -> None:
     assert sent.run("apply", "--auto-approve").code == 0
     assert len(_texts(sent)[BORIS]) == 1
     assert len(_texts(sent)[PHONES[4]]) == 1
+
+
+@pytest.mark.parametrize(
+    ("others", "said"), [(5, "1 sent; 1 recipient, 0.026 BYN"), (6, "1 sent; 0 recipients, 0.00 BYN")]
+)
+def test_wave_costs_what_it_sends(shop: Shop, others: int, said: str) -> None:
+    """The recipients whom a later wave leaves out are not in its cost; nothing of it is found at sms.by."""
+    more = ", waves: [{people: 2, after: 45m, delivered: 80}, rest]"
+    _write(shop, _mailing("two", *_SIX, more=more))
+    shop.settings(delay=0, fates=dict.fromkeys(_SIX, "DELIVERED"))
+    assert shop.run("apply", "--auto-approve").code == 0
+    first = _texts(shop)
+    got_another = [*(phone for phone in _SIX if phone not in first), *first][: others - 2]
+    shop.write("mate.yaml", "version: 1\ncampaign: mate\nmailings:\n" + _mailing("one", *got_another))
+    shop.write("smsby.yaml", PROJECT)
+    assert shop.run("apply", "--auto-approve", "--select", "mate/one").code == 0
+    _write(shop, _mailing("two", *_SIX, more=more))
+    done = shop.run("apply", "--due", env={CLOCK_AHEAD: "2760"})
+    assert (done.code, said in done.out) == (0, True), done.out
 
 
 def test_rehearsal_is_not_limited(sent: Shop) -> None:

@@ -298,6 +298,8 @@ def test_late_opt_out_is_honored_in_later_waves(begun: Shop) -> None:
     _due(begun, _AFTER)
     _due(begun, _AFTER + _LATER)
     assert _sent(begun) == set(_PHONES) - {waiting}
+    assert "19 of 19 recipients delivered" in (said := begun.run("status").out)
+    assert "intended" not in said
 
 
 def test_opt_outs_that_are_gone_stop_later_waves(shop: Shop) -> None:

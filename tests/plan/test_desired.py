@@ -47,6 +47,12 @@ def test_pace_of_a_spread_mailing() -> None:
     night = times_of(spread_chunks(chunks[:2], _START, timedelta(days=1)))
     assert night is not None
     assert (night.until, night.first.astimezone(UTC).hour) == ("22:00", 7)
+    slow = times_of(spread_chunks([ChunkPlan("f", 3, "d")] * 7, _START, timedelta(days=7)))
+    assert slow is not None
+    assert slow.pace == "7 chunks, one every 1440 min, about 3 recipients per day"
+    quick = times_of(spread_chunks(chunks, _START, timedelta(seconds=1)))
+    assert quick is not None
+    assert quick.pace == "24 chunks, all at once"
     one = times_of(spread_chunks(chunks[:1], _START, timedelta(hours=3)))
     assert one is not None
     assert one.pace.startswith("1 chunk, so all are sent at once")

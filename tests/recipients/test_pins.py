@@ -78,6 +78,18 @@ def test_pin_of_a_list_elsewhere(folder: Path) -> None:
     assert "LISTS is not set" in caught.value.message
 
 
+def test_first_pin_of_a_list_elsewhere(folder: Path) -> None:
+    """A list that is only in the folder can be pinned; until then it is not read, and the error says what to do."""
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    (folder / "staff.csv").rename(elsewhere / "staff.csv")
+    environ = {"LISTS": str(elsewhere)}
+    (problem,) = load_project(folder, environ).problems
+    assert (problem.code, "run `smsby-deploy pin staff.csv`" in problem.message) == ("FILE_MISSING", True)
+    assert [one.is_written for one in _pin(folder, "staff.csv")] == [True]
+    assert not load_project(folder, environ).problems
+
+
 @pytest.mark.parametrize(
     ("path", "why"), [(None, "no list is pinned"), ("gone.csv", "no mailing has the list")]
 )
