@@ -10,6 +10,7 @@ from smsby_deploy.smsby.methods import Proof
 from smsby_deploy.smsby.response import (
     PLACE_HINT,
     Answer,
+    find_anywhere,
     find_value,
     objects_of,
     read_int,
@@ -80,6 +81,10 @@ def judge_send(
         case AnswerLost():
             return Outcome(OutcomeKind.UNKNOWN, error=answer.message)
     error, text = answer.error, answer.explanation
+    is_refused = bool(error) and (answer.status == 200 or 400 <= answer.status < 500)
+    if (is_refused or answer.status == 429) and _names_a_send(answer, proof, only_prepares=only_prepares):
+        # A refusal together with the proof of a send: it may or may not have been sent.
+        return Outcome(OutcomeKind.UNKNOWN, error=text or f"HTTP {answer.status}", raw=answer.data)
     if answer.status == 429:
         return Outcome(
             OutcomeKind.NOT_SENT,
@@ -106,13 +111,20 @@ def _refused(answer: Answer, error: str) -> Outcome:
     if refuses_token(error, answer.status):
         known = answer.is_token_known
         return Outcome(OutcomeKind.TOKEN_REFUSED, error=text, raw=data, is_token_known=known)
-    uuid = find_value(data, "uuid")
-    if (isinstance(uuid, str) and uuid.strip()) or _positive(find_value(data, "sms_id")):
-        # An error together with the proof of a send: it may or may not have been sent.
-        return Outcome(OutcomeKind.UNKNOWN, error=text, raw=data)
     return Outcome(
         OutcomeKind.REJECTED, error=text, message_id=_positive(find_value(data, "message_id")), raw=data
     )
+
+
+def _names_a_send(answer: Answer, proof: Proof, *, only_prepares: bool) -> bool:
+    """Return whether an answer has the id of what was sent or drafted, at any depth.
+
+    What only prepares a message may name the one that has this text already.
+    """
+    uuid = find_anywhere(answer.data, "uuid")
+    keys = {"sms_id"} if only_prepares or proof != "message_id" else {"sms_id", "message_id"}
+    has_number = any(_positive(find_anywhere(answer.data, key)) for key in keys)
+    return has_number or (isinstance(uuid, str) and bool(uuid.strip()))
 
 
 def _proof_of(answer: Answer, proof: Proof) -> Outcome:

@@ -84,6 +84,11 @@ def test_judge_send_where_500_refuses(status: int, text: str, kind: OutcomeKind)
         (200, {"message_id": 17}, UNKNOWN),
         (200, [{"uuid": "a"}, {"uuid": "b"}], UNKNOWN),
         (200, {"uuid": "cc9c8043", "error": "one of the phones is wrong"}, UNKNOWN),
+        (200, {"error": "a phone is wrong", "messages": [{"uuid": "a"}, {"uuid": "b"}]}, UNKNOWN),
+        (400, {"error": "a phone is wrong", "result": {"sent": {"uuid": "cc9c8043"}}}, UNKNOWN),
+        (429, {"error": "Request limit exceeded", "uuid": "cc9c8043"}, UNKNOWN),
+        (429, {"result": {"sms_id": 2197871}}, UNKNOWN),
+        (401, {"error": "token is invalid", "uuid": "cc9c8043"}, UNKNOWN),
         (201, {"error": "no"}, UNKNOWN),
         (200, {"uuid": "cc9c8043", "success": "ok"}, ACCEPTED),
         (200, {"uuid": "cc9c8043", "success": "ERROR"}, UNKNOWN),
@@ -98,6 +103,15 @@ def test_judge_send_where_500_refuses(status: int, text: str, kind: OutcomeKind)
 def test_judge_send_of_a_bulk_request(status: int, data: Any, kind: OutcomeKind) -> None:
     """Only proof is accepted, only an error text is rejected, everything else is unknown."""
     assert judge(status, data).kind is kind
+
+
+@pytest.mark.parametrize("status", [200, 400, 429])
+def test_judge_send_of_a_draft_that_was_refused_and_made(status: int) -> None:
+    """An error beside the id of a draft is unknown; beside that of a message with the same text it is an answer."""
+    answer = Answer(status, {"error": "no", "message_id": 5}, readable=True)
+    assert judge_send(answer, proof="message_id").kind is UNKNOWN
+    assert judge_send(answer, proof="message_id", only_prepares=True).kind is not UNKNOWN
+    assert judge_send(answer, proof="sms_id").kind is not UNKNOWN
 
 
 def test_judge_send_without_an_answer() -> None:
