@@ -6,6 +6,7 @@ SmsbyDeployError                1   failed
 ├── PlanRefused                 5   the plan file is stale, used, edited or unreadable
 ├── OutcomeUnknown              6   the outcome of a send is unknown
 ├── SmsbyUnavailable            7   sms.by cannot be reached
+│   ├── UnusableAnswer          7   ... or fails to answer a question
 │   └── TokenRefused            7   ... or refuses the token
 ├── Refused                     4   a guardrail, the balance, a missing approval
 ├── LockHeld                    8   another run holds the lock
@@ -100,6 +101,13 @@ class SmsbyUnavailable(SmsbyDeployError):
 
     exit_code = ExitCode.UNREACHABLE
     retry_after: float | None = None
+
+
+class UnusableAnswer(SmsbyUnavailable):
+    """sms.by answered one question with a server error, or with what cannot be read.
+
+    It may answer others.
+    """
 
 
 # The client does not know the environment that it works for.

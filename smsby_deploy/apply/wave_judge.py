@@ -44,6 +44,7 @@ class WaveJudge:
         number, window = wave.progress.judged, wave.progress.window
         assert number is not None and window is not None and wave.mailing.waves is not None
         figures = self._count(wave.entry, number)
+        self._reports.require_answers(to_all=True)
         kind = judge(figures, wave.mailing.waves.steps[number - 1], window, now)
         return figures, None if kind is None else make_verdict(number, kind, figures, now)
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeVar
 
-from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
+from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused, UnusableAnswer
 from smsby_deploy.smsby.deliveries import BulkMailingStatus, Delivery, read_bulk_status, read_deliveries
 from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts, EmptyForm
 from smsby_deploy.smsby.json_stream import KeepRow
@@ -362,4 +362,4 @@ def failure_of(name: str, answer: Answer) -> SmsbyDeployError:
     if 400 <= status < 500:
         # Without `error` the text decides nothing, so it is no typed error.
         return ApiError(f"{name}: HTTP {status}{': ' + text if text else ''}", status=status)
-    return SmsbyUnavailable(f"{name}: {text or 'no usable answer'} (HTTP {status})", hint="try again later")
+    return UnusableAnswer(f"{name}: {text or 'no usable answer'} (HTTP {status})", hint="try again later")

@@ -12,6 +12,7 @@ from smsby_deploy.errors import (
     SmsbyDeployError,
     SmsbyUnavailable,
     TokenRefused,
+    UnusableAnswer,
 )
 from smsby_deploy.smsby.client import ReadClient, failure_of, says_nothing_yet
 from smsby_deploy.smsby.connections import FreshConnection, FreshConnections
@@ -317,7 +318,7 @@ def _of_question(method: Method, answer: Answer) -> RawAnswer:
         if answer.is_empty and method.effect is Effect.ASKS:
             return RawAnswer([])
     failure = failure_of(method.name, answer)
-    if answer.error and type(failure) is SmsbyUnavailable:
+    if answer.error and type(failure) in (SmsbyUnavailable, UnusableAnswer):
         failure = ApiError(failure.message, status=answer.status, hint=failure.hint)
     return RawAnswer(None, failure)
 

@@ -152,8 +152,7 @@ def collect_status(
     """
     if options.here is not None and not options.may_start_anew:
         check_service(lock, options.here.service)
-    now = clock.now()
-    made_at = now.isoformat(timespec="seconds")
+    made_at = (now := clock.now()).isoformat(timespec="seconds")
     shown = {(one.address, one.revision): one for one in previous.mailings} if previous else {}
     running, begun = (options.running.holder, options.running.begun) if options.running else ("", frozenset())
     moment = Moment(now, options.settle_after, zone=options.zone)
@@ -187,6 +186,7 @@ def collect_status(
         for revision, status in zip(revisions, statuses, strict=True)
         if not revision.is_earlier or revision.key in shown or _is_open(status)
     )
+    reports.require_answers()
     return StatusReport(tuple(listed), lock.project, made_at, running)
 
 

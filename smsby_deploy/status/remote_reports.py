@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from smsby_deploy.errors import ApiError
+from smsby_deploy.errors import ApiError, UnusableAnswer
 from smsby_deploy.lock.records import ChunkRecord, Lock
 from smsby_deploy.plan.fingerprint import read_remote_name
 from smsby_deploy.plan.remote_state import RemoteView, read_remote
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient
     from smsby_deploy.smsby.deliveries import BulkMailingStatus
     from smsby_deploy.smsby.parsers import RemoteMailing
+
+_MOST_FAILURES = 5  # in a row: then sms.by answers nothing, and each further question would take seconds
 
 # Returns the mailings of the request with a uuid, as far as callbacks report them.
 ReadCallbacks = Callable[[str], "tuple[BulkMailingStatus, ...]"]
@@ -77,6 +79,9 @@ class RemoteReports:
         self._errors: dict[str, str] = {}  # by uuid
         self._final = FinalChunks() if final is None else final
         self._unread: list[str] = []  # errors of sms.by in place of deliveries, masked
+        self._failures: list[UnusableAnswer] = []
+        self._failures_in_a_row = 0
+        self._has_answer = False
         self._by_fingerprint: dict[str, RemoteMailing] = {}
         self._by_id: dict[int, RemoteMailing] = {}
         self.remote = read_remote(client, lock.scope, lock) if remote is None else remote
@@ -111,6 +116,7 @@ class RemoteReports:
         """
         known = self._final.find(chunk, is_overdue=is_overdue, needs_phones=self._list_missed)
         if known is not None:
+            self._has_answer = True
             return known
         errors = len(self._unread)
         tally = self._tally_of_request(chunk)
@@ -123,6 +129,17 @@ class RemoteReports:
         if is_own and len(self._unread) == errors:  # callbacks are only a file in the checkout
             self._final.add(chunk, counts, is_overdue=is_overdue)
         return counts
+
+    def require_answers(self, *, to_all: bool = False) -> None:
+        """Check that sms.by answered a question about deliveries, if any was asked.
+
+        With `to_all`, it must have answered each.
+
+        Raises:
+            UnusableAnswer: it did not.
+        """
+        if self._failures and (to_all or not self._has_answer):
+            raise self._failures[0]
 
     def take_unread(self) -> list[str]:
         """Return the errors since the last call in place of deliveries, masked."""
@@ -166,10 +183,11 @@ class RemoteReports:
             return tally
         try:
             tally.add(self._client.get_sms_delivery_list(message_id))
+            self._note_answer()
         except NotFound:
-            pass  # one message that sms.by does not know (yet) must not hide the others
-        except ApiError as error:
-            self._unread.append(mask_phones(error.message))
+            self._note_answer()  # one message that sms.by does not know (yet) must not hide the others
+        except (ApiError, UnusableAnswer) as error:
+            self._unread.append(self._note_failure(error))
         return tally
 
     def _add_callbacks(self, chunk: ChunkRecord, tally: DeliveryTally) -> bool:
@@ -190,13 +208,33 @@ class RemoteReports:
         return len(tally) > before
 
     def _status_of_request(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
+        reported: tuple[BulkMailingStatus, ...] = ()
         try:
-            return self._client.status_bulk_sms(uuid)
+            reported = self._client.status_bulk_sms(uuid)
+            self._note_answer()
         except NotFound:
-            return ()
-        except ApiError as error:
-            self._errors[uuid] = mask_phones(error.message)
-            return ()
+            self._note_answer()
+        except (ApiError, UnusableAnswer) as error:
+            self._errors[uuid] = self._note_failure(error)
+        return reported
+
+    def _note_answer(self) -> None:
+        self._has_answer, self._failures_in_a_row = True, 0
+
+    def _note_failure(self, error: ApiError | UnusableAnswer) -> str:
+        """Return the text of an error about one chunk, masked.
+
+        Raises:
+            UnusableAnswer: sms.by fails to answer again and again.
+        """
+        if isinstance(error, ApiError):
+            self._note_answer()
+        else:
+            self._failures.append(error)
+            self._failures_in_a_row += 1
+            if self._failures_in_a_row >= _MOST_FAILURES:
+                raise error
+        return mask_phones(error.message)
 
     def _fingerprint(self, name: str | None) -> str | None:
         """Return the fingerprint in a remote name of this project."""

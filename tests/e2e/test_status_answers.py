@@ -58,6 +58,22 @@ def test_status_says_which_answer_was_an_error(shop: Shop) -> None:
     assert "not reported: statusBulkSms: no access" in shown["notes"]  # beside that the list lacks it
 
 
+def test_status_despite_a_server_error_about_one(shop: Shop) -> None:
+    """A server error about one request is a note; if nothing is answered, it is exit code 7."""
+    shop.write("also.yaml", CAMPAIGN.replace("campaign: sale", "campaign: also"))
+    _apply(shop, fates={A: "DELIVERED", B: "DELIVERED"}, list_lag=100000)
+    shop.fault(method="statusBulkSms", mode="500", times=99)
+    assert shop.run("status", "--format", "json").code == 7
+    shop.clear_faults()
+    shop.fault(method="statusBulkSms", mode="500", text="down", times=4)  # all tries of a question
+    for _ in range(2):  # the second mailing is known to be final then
+        result = shop.run("status", "--format", "json")
+        first, second = result.json["mailings"]
+        assert (result.code, first["pending"], second["state"], second["delivered"]) == (0, 2, "final", 2)
+        assert "not reported: statusBulkSms: down (HTTP 500)" in first["notes"]
+        shop.fault(method="statusBulkSms", mode="500", text="down", times=4)
+
+
 def test_status_of_a_running_apply_is_in_progress(shop: Shop) -> None:
     """While another process is sending, its mailing is `sending`; after it was killed, unknown."""
     shop.write("smsby.yaml", PROJECT)

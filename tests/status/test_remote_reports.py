@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from smsby_deploy.errors import ApiError
+from smsby_deploy.errors import ApiError, UnusableAnswer
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Lock
 from smsby_deploy.smsby.deliveries import BulkMailingStatus, Delivery
@@ -116,6 +116,41 @@ def test_remote_reports_of_an_error_hide_nothing() -> None:
     assert reports.take_unread() == []
     assert reports.count_deliveries(listed_only).total == 1
     assert reports.take_unread() == ["getSmsDeliveryList: undefined error"]
+
+
+class SilentClient(TableClient):
+    """Fails to answer about requests that its tables lack."""
+
+    def status_bulk_sms(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
+        if uuid not in self.bulk:
+            self.asked.append(uuid)
+            raise UnusableAnswer("statusBulkSms: no usable answer (HTTP 500)")
+        return super().status_bulk_sms(uuid)
+
+
+def test_remote_reports_of_a_server_error_hide_nothing() -> None:
+    """A server error about one chunk is a note; but a verdict needs all answers, and a report at least one."""
+    client = SilentClient({"u2": [answer("c/x", B, "DELIVERED")]})
+    reports = _reports(client, chunk(A, 1), replace(chunk(B, 1), uuid="u2"))
+    assert reports.count_deliveries(chunk(A, 1)).total == 0
+    assert reports.take_unread() == ["statusBulkSms: no usable answer (HTTP 500)"]
+    with pytest.raises(UnusableAnswer):
+        reports.require_answers()
+    assert reports.count_deliveries(replace(chunk(B, 1), uuid="u2")).total == 1
+    reports.require_answers()
+    with pytest.raises(UnusableAnswer):
+        reports.require_answers(to_all=True)
+
+
+def test_remote_reports_end_if_nothing_is_answered() -> None:
+    """After five server errors in a row no further question is asked."""
+    client = SilentClient()
+    chunks = [replace(chunk(str(number) * 10, 1), uuid=f"v{number}") for number in range(9)]
+    reports = _reports(client, *chunks)
+    with pytest.raises(UnusableAnswer):
+        for one in chunks:
+            reports.count_deliveries(one)
+    assert client.asked == ["getSMSMessages", "v0", "v1", "v2", "v3", "v4"]
 
 
 def _called_back(**statuses: str) -> BulkMailingStatus:
