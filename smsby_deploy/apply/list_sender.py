@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.apply.context import ApplyContext, Event
+from smsby_deploy.apply.context import ApplyContext, Event, FilesChanged
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.drift_check import DriftCheck
 from smsby_deploy.apply.reconcile import Reconciler
@@ -23,6 +23,7 @@ from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState
 from smsby_deploy.plan.budget import check_budget
+from smsby_deploy.plan.chunks import hash_content
 from smsby_deploy.plan.drift import ReportedValues
 from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.guardrails import check_recipients, key_needing_cost, key_needing_recipients
@@ -150,8 +151,11 @@ Review = Callable[[], ExpectedList]
 class DraftRequest(SendRequest):
     """sendSmsList: makes the draft of a mailing."""
 
-    def __init__(self, context: ApplyContext, mailing: Mailing, action: Action, list_id: int) -> None:
+    def __init__(
+        self, context: ApplyContext, mailing: Mailing, action: Action, list_id: int, message: str
+    ) -> None:
         super().__init__([(mailing.address, 0)], step="draft")
+        self._message = message
         self._context = context
         self._mailing = mailing
         self._action = action
@@ -159,18 +163,26 @@ class DraftRequest(SendRequest):
 
     def prepare(self) -> PreparedSend:
         context, mailing, action = self._context, self._mailing, self._action
-        assert mailing.text is not None  # the schema requires it
         now = context.clock.now()
         zone = ZoneInfo(context.project.api.account_timezone)
         time = (mailing.time_on_wire(now) or next_minute(now)).astimezone(zone)
         mark = action.chunks[0].fingerprint
         return context.client.prepare_sms_list(
             name=remote_name(context.project.scope, mailing.address, mailing.revision, 0, 1, mark),
-            message=compile_texts(mailing.text).render_once(),
+            message=self._message,
             d_schedule=time.strftime("%Y-%m-%d %H:%M"),
             list_id=self._list_id,
             alphaname_id=action.sender_id,
         )
+
+
+def _planned_text(mailing: Mailing, action: Action) -> str:
+    """Return the text of a mailing; FilesChanged if what it includes is not as planned."""
+    assert mailing.text is not None  # the schema requires it
+    template = compile_texts(mailing.text)
+    if hash_content(mailing, template, personal=False) != action.content_digest:
+        raise FilesChanged("its files changed while it was being sent")
+    return template.render_once()
 
 
 def next_minute(moment: datetime) -> datetime:
@@ -247,6 +259,7 @@ class ListSender:
                 raise FilesChanged.
 
         Raises:
+            FilesChanged: its text is not the planned one.
             StopSending, ResultNotSaved: as Dispatcher.send.
         """
         run = self._context.runs[mailing.address]
@@ -257,7 +270,8 @@ class ListSender:
         list_id = action.contact_list.id if action.contact_list is not None else filled
         if is_new:
             assert list_id is not None  # a plan with a list that is not resolved has errors
-            self._dispatcher.send(DraftRequest(self._context, mailing, action, list_id))
+            message = _planned_text(mailing, action)
+            self._dispatcher.send(DraftRequest(self._context, mailing, action, list_id, message))
         elif action.action is ActionKind.CREATE and self._state(mailing) is ChunkState.DRAFT:
             # Another checkout made it, perhaps for another list of this name.
             run.stop("sms.by lists a draft of it meanwhile, and this run did not make it", ExitCode.REFUSED)

@@ -14,7 +14,13 @@ from itertools import compress, count
 from typing import Any, NamedTuple
 
 from smsby_deploy.config.declarations import ApiSettings, Guardrails, Mailing, Project
-from smsby_deploy.config.sources import ContactList, InlineRecipients, RecipientsQuery, TextsByVariant
+from smsby_deploy.config.sources import (
+    HOME_TIMEZONE,
+    ContactList,
+    InlineRecipients,
+    RecipientsQuery,
+    TextsByVariant,
+)
 from smsby_deploy.plan.chunk_groups import (
     EVERYONE,
     ChunkGroup,
@@ -39,6 +45,7 @@ from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, ReadBatches, read_audience
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.texts.analysis import has_markup
 from smsby_deploy.texts.encoding_lint import Rewriter, is_composed
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, render_texts
 
@@ -98,8 +105,9 @@ def hash_content(
 ) -> str:
     """Return the digest of what a mailing says and when, without its audience.
 
-    The time enters as an instant, the text and its includes as written, apart from composition (NFC), smart encoding and
-    transliteration. Without `composes` it is the digest of earlier versions, which did not compose texts.
+    The time enters as an instant, the time zone only if it is not the default and a text may show dates, the text and its
+    includes as written, apart from composition (NFC), smart encoding and transliteration. Without `composes` it is the
+    digest of earlier versions, which did not compose texts.
     """
     schedule = mailing.schedule_time
     rewrite = Rewriter(mailing.rewrite, composes=composes).apply
@@ -115,9 +123,18 @@ def hash_content(
         header["spread"] = mailing.spread.total_seconds()
     if mailing.waves is not None:
         header["waves"] = mailing.waves.identity
+    if mailing.timezone != HOME_TIMEZONE and _shows_dates(mailing, template):
+        header["timezone"] = mailing.timezone
     if template is not None and template.inputs:
         header["includes"] = {name: rewrite(text) for name, text in template.inputs.items()}
     return content_digest(header)
+
+
+def _shows_dates(mailing: Mailing, template: Template | None) -> bool:
+    """Whether texts of a mailing may have the filter `date`, which depends on its time zone."""
+    sources = [source.text for source in mailing.text.sources] if mailing.text else []
+    included = template.inputs.values() if template is not None else ()
+    return any(has_markup(text) and "date" in text for text in (*sources, *included))
 
 
 def hash_former_content(mailing: Mailing, template: Template | None, *, personal: bool) -> str | None:

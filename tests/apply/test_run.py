@@ -179,3 +179,21 @@ def test_apply_plan_keeps_out_who_had_opted_out(
     assert result.exit_code is ExitCode.DONE
     sent = str(uploaded.sms_by.named("sendBulkSms", "sendSMS", "importContacts"))
     assert [phone in sent for phone in PHONES[:5]] == [False, False, True, True, False]
+
+
+@pytest.mark.parametrize("more", ["list: News", "upload: true, recipients: {file: recipients.csv}"])
+def test_apply_plan_drafts_the_planned_text(uploaded: Shop, more: str) -> None:
+    """A text that includes a file which changes while the user is asked is not drafted."""
+    (uploaded.root / "templates").mkdir()
+    uploaded.write("templates/offer.j2", "Reviewed")
+    uploaded.mailing(f"{more}, text: '{{% include \"offer.j2\" %}}'")
+    uploaded.sms_by.script("getSubscriberLists", ok({"result": [{"list_id": 7, "name": "News"}]}))
+
+    def approve(plan: Plan) -> bool:
+        uploaded.write("templates/offer.j2", "Other")
+        return True
+
+    result = apply_plan(replace(uploaded.request(), approve=approve))
+    assert result.exit_code is ExitCode.PLAN_REFUSED
+    assert (result.mailings[0].error or "").startswith("its files changed while it was being sent")
+    assert uploaded.sms_by.changes() == []

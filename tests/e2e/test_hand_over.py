@@ -118,6 +118,18 @@ def test_late_runner_sends_nothing(shop: Shop) -> None:
     assert _sends(shop) == []
 
 
+@pytest.mark.parametrize("more", ["", ", via: single"])
+def test_dates_in_another_zone_need_a_new_plan(shop: Shop, more: str) -> None:
+    """The zone may be that of the campaign or of the project: the text is another one, as it is read."""
+    text = '\'Until {{ "2026-12-01T10:00:00Z" | date("%H:%M") }}\''
+    _write(shop, f"  - {{name: vip, recipients: ['{PHONES[0]}'], text: {text}{more}}}\n")
+    _apply(shop)
+    shop.write("smsby.yaml", PROJECT + "defaults: {timezone: Asia/Tokyo}\n")
+    refused = _later(shop, _OPEN, "apply", "--due", "--format", "json", code=4)
+    assert refused.json["mailings"][0]["error"].startswith("changed: ")
+    assert (_sends(shop), _state(shop)) == ([], "withdrawn")
+
+
 @pytest.mark.parametrize("change", ["text", "recipients"])
 def test_changed_mailing_is_withdrawn_until_approved_again(shop: Shop, change: str) -> None:
     """Not even restoring the files brings it back: a new plan of it must be applied."""
