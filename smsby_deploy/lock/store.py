@@ -134,7 +134,8 @@ class LockStore:
         if lock.project != self.project:
             raise LockDamaged(
                 f"{self.path.name} belongs to project {lock.project}, not {self.project}",
-                hint="set `lock:` in smsby.yaml to another file, or restore the project's name",
+                hint="restore the project's name: under another one, nothing that was sent is recognized and it "
+                "could be sent again; only another project needs another `lock:`",
             )
         return self._in_environment(lock)
 
