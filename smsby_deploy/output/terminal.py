@@ -45,6 +45,21 @@ class _Stdout(io.FileIO):
             raise OutputLost(error.strerror or type(error).__name__) from None
 
 
+class _Stderr(io.FileIO):
+    """The file under stderr.
+
+    A message that cannot be written is lost, and nothing else changes because of it.
+    """
+
+    def write(self, content: Any, /) -> int:
+        """Discard everything from the first failure on."""
+        try:
+            return super().write(content)
+        except OSError:
+            _discard(self.fileno())
+            return len(content)
+
+
 class _ClosedStdout(io.RawIOBase):
     """A replacement for a stdout that the caller closed, as in `>&-`."""
 
@@ -68,27 +83,48 @@ def _discard(descriptor: int) -> None:
         os.close(null)
 
 
-def name_lost_output() -> None:
-    """Make stdout raise OutputLost if it is closed or full.
+def _occupy(descriptor: int) -> None:
+    """Put a file that discards everything where a standard stream is closed.
 
-    A stream that is no plain file or pipe, such as the console of Windows or that of a test, stays as it is.
+    The descriptor must not be free: the next file that is opened would get what belongs to the stream.
+    """
+    null = os.open(os.devnull, os.O_WRONLY)
+    while null < descriptor:
+        null = os.open(os.devnull, os.O_WRONLY)
+    if null > descriptor:
+        os.close(null)
+
+
+def name_lost_output() -> None:
+    """Make a closed or full stdout raise OutputLost, and such a stderr discard messages.
+
+    A run that sends must not end because the disk of its log is full. A stream that is no plain file or pipe, such as the
+    console of Windows or that of a test, stays as it is.
     """
     if sys.stdout is None:
-        # The descriptor must not be free: the next file that is opened would get what belongs to stdout.
-        os.open(os.devnull, os.O_WRONLY)
+        _occupy(1)
         sys.stdout = _text_on(_ClosedStdout(), encoding="utf-8")
-        return
-    old = sys.stdout
+    else:
+        sys.stdout = _put_under(sys.stdout, _Stdout)
+    if sys.stderr is None:
+        _occupy(2)
+        sys.stderr = _text_on(_Stderr(os.devnull, "w"), encoding="utf-8", errors="backslashreplace")
+    else:
+        sys.stderr = _put_under(sys.stderr, _Stderr)
+
+
+def _put_under(old: TextIO, kind: type[io.FileIO]) -> TextIO:
+    """Return `old` with a file of this kind under it, or itself if it is no plain file."""
     buffer: Any = getattr(old, "buffer", None)
     # PYTHONUNBUFFERED leaves out the buffer.
     if type(old) is not io.TextIOWrapper or type(getattr(buffer, "raw", buffer)) is not io.FileIO:
-        return
+        return old
     with suppress(OSError):
         old.flush()
-    raw = _Stdout(old.fileno(), "w", closefd=False)
+    raw = kind(old.fileno(), "w", closefd=False)
     file = raw if type(buffer) is io.FileIO else io.BufferedWriter(raw)
     options = {"line_buffering": old.line_buffering, "write_through": old.write_through}
-    sys.stdout = _text_on(file, encoding=old.encoding, errors=old.errors, **options)
+    return _text_on(file, encoding=old.encoding, errors=old.errors, **options)
 
 
 def _text_on(file: Any, **options: Any) -> TextIO:

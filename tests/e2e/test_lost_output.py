@@ -1,4 +1,4 @@
-"""Stdout that is closed or full: what was sent is said on stderr, and no exit code hides another."""
+"""Stdout or stderr that is closed or full: what was sent is said on stderr, and no exit code hides another."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Lost = Callable[..., subprocess.CompletedProcess[str]]
 
 def _run(shop: Shop, words: str, redirect: str) -> subprocess.CompletedProcess[str]:
     # Without a stdout, Python itself starts in another way.
-    is_real = redirect == _CLOSED and words.startswith("apply")
+    is_real = "&-" in redirect and words.startswith("apply")
     command = '"$0" -m smsby_deploy' if is_real else f'"{program()}"'
     done = subprocess.run(
         ["/bin/sh", "-c", f"{command} {words} {redirect}", sys.executable],
@@ -160,3 +160,28 @@ def test_no_output_replaces_a_file_of_the_project(shop: Shop, words: str) -> Non
     assert refused.code == ExitCode.WRONG_USAGE
     assert refused.err.startswith(f"error: {words.split()[-1]} is a file of the project, and would be lost")
     assert {path.name: path.read_bytes() for path in shop.root.iterdir() if path.is_file()} == before
+
+
+@pytest.mark.parametrize("redirect", ["2>/dev/full", "2>&-", "0<&- 2>&-"])
+def test_apply_without_stderr_sends_and_records_everything(shop: Shop, redirect: str) -> None:
+    """A log on a full disk, or none, must not end a run between two mailings."""
+    if "full" in redirect and not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    start(shop, TWO, "shop")
+    done = _run(shop, "apply --auto-approve --report result.json", f">out.txt {redirect}")
+    assert done.returncode == 0
+    assert "1 sent; 3 recipients" in (shop.root / "out.txt").read_text(encoding="utf-8")
+    assert set(received(shop, "shop").values()) == {1}
+    assert shop.run("plan", "--detailed-exitcode").code == 0
+
+
+@pytest.mark.parametrize("redirect", [">/dev/full 2>&1", ">&- 2>&-"])
+def test_apply_without_any_output_keeps_its_exit_code(shop: Shop, redirect: str) -> None:
+    """What is unknown is 6, though no line says so."""
+    if "full" in redirect and not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    start(shop, TWO, "shop")
+    shop.fault(method="sendBulkSms", nth=2, mode="error", text="Server is not available")
+    assert _run(shop, "apply --auto-approve", redirect).returncode == 6
+    assert len(received(shop, "shop")) == 2  # of the first request; the lock knows
+    assert shop.run("plan", "--detailed-exitcode").code == 2
