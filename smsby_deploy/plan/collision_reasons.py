@@ -78,6 +78,16 @@ def listed_as(here: Situation, listed: RemoteName) -> str:
     )
 
 
+def listed_in_project(here: Situation, project: str) -> str:
+    """Say what to do about a mailing that sms.by lists under another project."""
+    return sentence(
+        "sms.by lists exactly this mailing as one of the project {project}; if this project was renamed, restore its name; "
+        "to send it again, raise `revision` to {revision}",
+        project=project,
+        revision=here.desired.revision + 1,
+    )
+
+
 def renamed(here: Situation, sent_as: Other) -> str:
     """Say how to keep the record of a renamed mailing, and how to send it again on purpose."""
     old = sent_as.address

@@ -195,6 +195,9 @@ class MailingPlanner:
             is_own = any(mark in marks for mark in desired.fingerprints)
             if not is_own and (listed := self.sent.find_listed(self.project.scope, desired, self.remote)):
                 return block(ReasonCode.COLLISION, collision_reasons.listed_as(here, listed))
+            scope = self.project.scope
+            if self.remote is not None and (other := self.remote.find_in_other_project(desired, scope)):
+                return block(ReasonCode.COLLISION, collision_reasons.listed_in_project(here, other))
         if self.project.only_to is not None and here.contact_list is not None and decision.action in SENDING:
             return block(ReasonCode.GUARDRAIL, reasons.whole_list())
         # What is handed over was rehearsed before it was approved, maybe on another machine.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from smsby_deploy.lock.counts import Billed
 from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.stored_mailings import message_ids
-from smsby_deploy.plan.fingerprint import RemoteName, may_be_truncated, read_remote_name
+from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.fingerprint import RemoteName, fingerprint, may_be_truncated, read_remote_name
 from smsby_deploy.smsby.parsers import MailingList, RemoteMailing
 from smsby_deploy.texts.cost import money
 
@@ -34,7 +35,7 @@ class RemoteView:
     `own` are the names with a fingerprint of this project, by address and revision. `unmarked` are the names without any
     fingerprint, by their first word. `by_id` holds the mailings that were kept, which are all if there is no filter; `ids`
     all message ids of a fingerprint, because a message that was never sent may have been made twice. `count` is how many
-    mailings are listed.
+    mailings are listed. `foreign` are the names with a fingerprint of another project, by address and revision.
     """
 
     by_fingerprint: dict[str, RemoteMailing]
@@ -44,6 +45,7 @@ class RemoteView:
     ids: dict[str, list[int]]
     wanted: ListFilter | None = None
     count: int = 0
+    foreign: dict[tuple[str, int], list[RemoteName]] = field(default_factory=dict)
 
     def find_id(self, number: int) -> RemoteMailing | None:
         """The listed mailing with this id; None if it is not listed.
@@ -66,6 +68,24 @@ class RemoteView:
             for name in self.own.get((address, revision), ())
             if name.fingerprint not in planned
         ]
+
+    def find_in_other_project(self, desired: Desired, project: str) -> str | None:
+        """Return the other project under whose name exactly this mailing is listed, or None.
+
+        The same environment of it: two environments of one project may share an account.
+        """
+        environment = project.partition("~")[2]
+        for name in self.foreign.get((desired.address, desired.revision), ()):
+            other, _, its_environment = name.project.partition("~")
+            digests = enumerate(chunk.digest for chunk in desired.chunks)
+            marks = (
+                fingerprint(name.project, desired.address, desired.revision, index, digest)
+                for index, digest in digests
+            )
+            is_other = other != project.partition("~")[0] and its_environment == environment
+            if is_other and name.fingerprint in marks:
+                return other
+        return None
 
     def find_earlier(self, address: str, revision: int) -> tuple[int, int] | None:
         """The last listed revision below `revision`, and how many recipients it was sent to.
@@ -181,6 +201,8 @@ def view_remote(
                 view.by_fingerprint[name.fingerprint] = mailing
             view.own.setdefault((name.address, name.revision), []).append(name)
             view.ids.setdefault(name.fingerprint, []).append(mailing.id)
+        else:
+            view.foreign.setdefault((name.address, name.revision), []).append(name)
     count = mailings.count if isinstance(mailings, MailingList) else len(view.by_id)
     return replace(view, count=count)
 

@@ -232,6 +232,24 @@ def test_renamed_and_reordered_mailing_is_a_collision(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("case", [THREE, LIST], ids=str)
+def test_renamed_project_is_a_collision(shop: Shop, case: Case) -> None:
+    """Its lock is refused; with another lock, the list shows exactly this mailing under the old name."""
+    start(shop, case, "shop")
+    assert apply(shop, case, {}).code == 0
+    sent = received(shop, "shop")
+    settings = (shop.root / "smsby.yaml").read_text()
+    shop.write("smsby.yaml", settings.replace("project: shop", "project: store"))
+    assert "restore the project's name" in shop.run("plan").err
+    shop.write("smsby.yaml", settings.replace("project: shop", "project: store\nlock: other.lock.json"))
+    action, reason = planned_action(shop)
+    assert (action, "one of the project shop" in reason) == ("blocked", True)
+    assert shop.run("apply", "--auto-approve").code == 4
+    assert received(shop, "shop") == sent
+    _edit(shop, "campaign: sale", "campaign: sale\nrevision: 2")
+    assert planned_action(shop)[0] == "create"
+
+
+@pytest.mark.parametrize("case", [THREE, LIST], ids=str)
 def test_renamed_mailing_without_a_lock_is_a_collision(shop: Shop, case: Case) -> None:
     """Only the list knows the old name; under it the mailing is adopted, and then moved."""
     start(shop, case, "shop")
