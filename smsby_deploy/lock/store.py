@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -311,10 +312,11 @@ class LockStore:
         write_file(self.holder_path, json.dumps(holder) + "\n")
 
     def describe_holder(self) -> str:
-        """Return the command, process and host that hold the lock, as far as they are known."""
+        """Return the command, process and host that hold the lock, and since when, if known."""
         try:
             about = json.loads(self.holder_path.read_text())
-            return f"{about['command']}, process {about['pid']} on {about['host']}"
+            since = datetime.fromtimestamp(int(self.holder_path.stat().st_mtime), UTC).isoformat()
+            return f"{about['command']}, process {about['pid']} on {about['host']}, since {since}"
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return "an unknown process"
 

@@ -100,7 +100,10 @@ class MissedRows(Collection[Missed]):
 
 @dataclass(frozen=True, slots=True)
 class PartCounts:
-    """The recipients of one variant or wave by kind; `missed` as in `Details`."""
+    """The recipients of one variant or wave by kind; `missed` as in `Details`.
+
+    `later` of `other` are in later waves.
+    """
 
     recipients: int = 0
     delivered: int = 0
@@ -109,6 +112,7 @@ class PartCounts:
     pending: int = 0
     other: int = 0
     missed: MissedRows = field(default_factory=MissedRows)
+    later: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +124,25 @@ class VariantStatus:
 
     @property
     def line(self) -> str:
-        """`variant a: 1,050 of 1,080 recipients delivered (97.2%)`."""
-        counts = self.counts
+        """`variant a: 1,050 of 1,080 recipients delivered (97.2%)`, of those whose wave has come."""
+        counts, name = self.counts, self.name
+        due = counts.recipients - counts.later
         if not counts.recipients:
-            return sentence("variant {name}: no recipients", name=self.name)
-        return sentence(
+            return sentence("variant {name}: no recipients", name=name)
+        if not due:
+            return sentence(
+                "variant {name}: {count:recipient|recipients} in later waves", name=name, count=counts.later
+            )
+        line = sentence(
             "variant {name}: {delivered:,} of {recipients:recipient|recipients} delivered ({share:.1f}%)",
-            name=self.name,
+            name=name,
             delivered=counts.delivered,
-            recipients=counts.recipients,
-            share=counts.delivered * 1000 // counts.recipients / 10,
+            recipients=due,
+            share=counts.delivered * 1000 // due / 10,
         )
+        if not counts.later:
+            return line
+        return sentence("{line}, {count:recipient|recipients} in later waves", line=line, count=counts.later)
 
 
 @dataclass(frozen=True, slots=True)

@@ -283,10 +283,9 @@ class _PartCounts(Generic[_Key]):
         whole.documented, whole.other, whole.deliveries = Counter(), Counter(), DeliveryCounts()
         size = self._count(chunk)
         own, own_other, deliveries = whole.documented, whole.other, whole.deliveries
-        known = self._found.get(key, PartCounts())
-        missed = MissedRows()
-        missed.extend(known.missed)
-        missed.extend(deliveries.missed)
+        known, missed = self._found.get(key, PartCounts()), MissedRows()
+        for rows in (known.missed, deliveries.missed):
+            missed.extend(rows)
         self._found[key] = PartCounts(
             known.recipients + own.total() + own_other.total(),
             known.delivered + own[DeliveryStatus.DELIVERED],
@@ -295,6 +294,7 @@ class _PartCounts(Generic[_Key]):
             known.pending + own[DeliveryStatus.PENDING],
             known.other + own_other.total(),
             missed,
+            known.later + own_other[LATER],
         )
         before.add(deliveries)
         whole.documented, whole.other, whole.deliveries = documented + own, other + own_other, before

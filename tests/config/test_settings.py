@@ -71,6 +71,19 @@ def test_invalid_guardrail_is_an_error(rails: str, code: str, column: int, tmp_p
     assert (problem.code, problem.location) == (code, ("smsby.yaml", 3, column))
 
 
+@pytest.mark.parametrize(
+    ("ref", "is_one"),
+    [("refs/heads/locks/x", True), ("refs/heads/x", True), ("refs/heads/", False), ("x", False)],
+)
+def test_ref_of_a_lock_is_the_full_name_of_a_branch(ref: str, is_one: bool, tmp_path: Path) -> None:
+    project = f"lock: {{git: origin, ref: {ref}}}\n"
+    if is_one:
+        assert not load_one(tmp_path, project).problems
+        return
+    with pytest.raises(ProjectFlawed):
+        load_one(tmp_path, project)
+
+
 def test_pressure_within_no_time_is_an_error(tmp_path: Path) -> None:
     """It would limit nothing."""
     with pytest.raises(ProjectFlawed) as caught:

@@ -360,6 +360,11 @@ def test_waves_with_variants_and_a_window(shop: Shop) -> None:
     assert (
         _action(shop, opened)["action"] == "waiting"
     )  # the first wave is scheduled, so it is judged after its time
+    said = _at(shop, opened, "status").out
+    shares = re.findall(
+        r"variant [ab]: (\d+) of (\d+) recipients? delivered \(100.0%\), \d+ recipients? in later", said
+    )
+    assert sum(int(size) for _, size in shares) == 6, said  # only of those whose wave has come
     ahead = 48 * 3600.0 + _AFTER
     second = _due(shop, ahead)
     assert second["outcome"] == "sent", second

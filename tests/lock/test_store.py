@@ -5,7 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import socket
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -101,9 +103,11 @@ def test_held_lock_is_free_after_its_holder_is_killed(store: LockStore) -> None:
     assert ready.wait(20)
     with pytest.raises(LockHeld) as caught, store.held():
         pass
-    assert str(process.pid) in caught.value.message
+    written = datetime.fromtimestamp(int(store.holder_path.stat().st_mtime), UTC)
     os.kill(process.pid or 0, signal.SIGKILL)
     process.join()
+    about = f"process {process.pid} on {socket.gethostname()}, since {written.isoformat()}"
+    assert about in caught.value.message
     with store.held(timeout=5):
         pass
 
