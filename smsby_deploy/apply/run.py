@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 
-from smsby_deploy.apply.apply_result import ApplyResult, MailingResult, MailingRun
+from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult, MailingRun
 from smsby_deploy.apply.bulk_sender import BulkSender
 from smsby_deploy.apply.context import ApplyContext, ApplyRequest, Event, FilesChanged
 from smsby_deploy.apply.delivery_ledger import DeliveryLedger
@@ -189,7 +189,8 @@ class _ApplyRun:
         progress = recorded_progress(entry, mailing.waves.steps, self._context.clock.now(), mailing.zone)
         if not progress.is_next or result.error is not None:
             return result
-        return replace(result, waits=why_waiting(progress) if run.was_sent else run.action.reason)
+        is_over = run.was_sent or result.outcome is MailingOutcome.SENT  # also if all of its wave opted out
+        return replace(result, waits=why_waiting(progress) if is_over else run.action.reason)
 
     def _entry(self, run: MailingRun) -> Entry | None:
         return self._recorder.lock.mailings.get(run.action.address)

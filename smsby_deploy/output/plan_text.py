@@ -13,6 +13,7 @@ from smsby_deploy.output.console import Column, Row, make_console, table_lines, 
 from smsby_deploy.output.plan_words import (
     WITHOUT_REASON,
     changes_text,
+    counts_text,
     due_text,
     is_foreign,
     settings_lines,
@@ -216,8 +217,7 @@ def _closing_lines(result: PlanResult) -> Iterator[tuple[str, str | None]]:
 def plan_totals_line(plan: Plan, language: Translator = ENGLISH) -> str:
     """`3 create; to send: 40 recipients, 44 parts, 1.144 BYN`, and what is due or waits."""
     t, due = language, due_text(plan, language)
-    counts = (f"{t.count(count)} {t.name(kind)}" for kind, count in plan.counts.items() if count)
-    actions = ", ".join(counts) or t.gettext("no mailings")
+    actions = counts_text(plan, t)
     if not plan.committed.mailings:
         rest = due or waiting_text(plan, t)
         return f"{actions}; {t.gettext('nothing to send by `apply`' if rest else 'nothing to send')}{rest}"

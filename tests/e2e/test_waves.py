@@ -302,6 +302,22 @@ def test_late_opt_out_is_honored_in_later_waves(begun: Shop) -> None:
     assert "intended" not in said
 
 
+def test_wave_of_late_opt_outs_reaches_no_verdict(shop: Shop) -> None:
+    """Without a message nothing is delivered, so a wave that all have left stops the mailing."""
+    shop.settings(delay=0, fates=_DELIVERED)
+    _write(shop)
+    shop.run("apply", "--auto-approve")
+    first = _sent(shop)
+    requests.post(f"{shop.url}/_sandbox/reset", json={}, timeout=5).raise_for_status()
+    (shop.root / "smsby.lock.json").unlink()
+    shop.write("smsby.yaml", f"{PROJECT}suppress: [out.csv]\n")
+    shop.write("out.csv", "phone\n" + "".join(f"{phone}\n" for phone in first))
+    said = shop.run("apply", "--auto-approve").out
+    assert "wave 1 of 3 was sent; `apply --due` judges it from" in said, said
+    assert _due(shop, _AFTER, code=4)["outcome"] == "skipped"
+    assert not _sent(shop)
+
+
 def test_opt_outs_that_are_gone_stop_later_waves(shop: Shop) -> None:
     """Who had opted out when all waves were approved is in none of them."""
     shop.settings(delay=0, fates=_DELIVERED)

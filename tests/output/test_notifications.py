@@ -144,6 +144,8 @@ def test_notifications_are_in_the_language_of_the_project() -> None:
         "Подробности — в журнале этого запуска."
     )
     unsent = unsent_notification(PlanResult(examples.whole_plan()), project)
+    assert unsent is not None
+    assert "отправить: 1, " in unsent.body  # as in the comment, not `1 отправить`
     low = status_notification(examples.status(), project, 100)
     for one in (sent, failed, unsent, low):
         assert one is not None
