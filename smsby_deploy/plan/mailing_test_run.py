@@ -6,7 +6,6 @@ that a test gives the same result before and after the mailing was sent.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
@@ -38,6 +37,7 @@ from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phones import normalize_all
 from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.texts.parts import TextTooLong, measure_batch, measure_text
+from smsby_deploy.texts.pattern_search import PatternTooSlow, is_found
 from smsby_deploy.texts.samples import mask_text
 from smsby_deploy.texts.template import Template, render_texts, rows_file
 from smsby_deploy.wording import counted
@@ -365,5 +365,9 @@ def _lacks(expected: TextExpectation, text: str) -> Iterator[str]:
     for part in expected.contains:
         if part not in text:
             yield f"“{part}” is not in"
-    if expected.matches is not None and re.search(expected.matches, text) is None:
-        yield f"{expected.matches} is not found in"
+    if expected.matches is not None:
+        try:
+            if not is_found(expected.matches, text):
+                yield f"{expected.matches} is not found in"
+        except PatternTooSlow as error:
+            yield f"{expected.matches} {error}:"

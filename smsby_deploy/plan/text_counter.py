@@ -16,14 +16,17 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import Guardrails, Mailing, Price
+from smsby_deploy.config.project_files import PROJECT_FILE
+from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.suppression import opt_out_positions
 from smsby_deploy.texts.cost import CostReport, money
 from smsby_deploy.texts.parts import BatchSize, Encoding, TextSize, TextTooLong, measure_batch, measure_text
+from smsby_deploy.texts.pattern_search import PatternTooSlow, is_found
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, rows_file
 from smsby_deploy.wording import sentence
 
@@ -46,13 +49,26 @@ class ContentPolicy:
         return bool(self.guardrails.required_words or self.guardrails.forbidden_words)
 
     def check(self, text: str, recipients: int = 1) -> None:
-        """Check a text that `recipients` get."""
+        """Check a text that `recipients` get.
+
+        Raises:
+            FilesInvalid: a pattern takes too long.
+        """
         for pattern in self.guardrails.required_words:
-            if not re.search(pattern, text, re.IGNORECASE):
+            if not _is_found("required_words", pattern, text):
                 self.violations["required_words", pattern] += recipients
         for pattern in self.guardrails.forbidden_words:
-            if re.search(pattern, text, re.IGNORECASE):
+            if _is_found("forbidden_words", pattern, text):
                 self.violations["forbidden_words", pattern] += recipients
+
+
+def _is_found(guardrail: str, pattern: str, text: str) -> bool:
+    try:
+        return is_found(pattern, text, re.IGNORECASE)
+    except PatternTooSlow as error:
+        message = f"{guardrail}: {pattern} {error}"
+        problem = Problem(Severity.ERROR, "GUARDRAIL", message, location=Location(PROJECT_FILE))
+        raise FilesInvalid([problem]) from None
 
 
 class TextTotals(NamedTuple):

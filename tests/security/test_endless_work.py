@@ -19,7 +19,7 @@ from smsby_deploy.output.ci_reports import github_annotations, list_findings
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients import list_files
 from smsby_deploy.recipients.rows import LONGEST_VALUE
-from smsby_deploy.texts import includes
+from smsby_deploy.texts import includes, pattern_search
 from tests.recipients.parquet_files import lying_about
 
 
@@ -65,6 +65,22 @@ def test_pattern_that_doubles_its_time_is_refused(
     settings = f"guardrails:\n  forbidden_words: ['{pattern}']\n"
     assert run([*_project(tmp_path, settings, "a" * 60 + "!"), "plan", "--offline"]) == 3
     assert "smsby.yaml:4:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("place", ["guardrails", "tests"])
+def test_pattern_that_takes_for_ever_is_stopped(
+    place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`(a|aa)+` repeats no repeat, and doubles its time all the same: an error after a while, not a hanging pipeline."""
+    monkeypatch.setattr(pattern_search, "MOST_SECONDS", 0.1)
+    settings = "guardrails: {forbidden_words: ['(a|aa)+$']}\n" if place == "guardrails" else ""
+    project = _project(tmp_path, settings, "a" * 60 + "!")
+    if place == "tests":
+        campaign = tmp_path / "sale.yaml"
+        tested = campaign.read_text("utf-8").replace("}\n", ", tests: [{all: true, matches: '(a|aa)+$'}]}\n")
+        campaign.write_text(tested, "utf-8")
+    assert run([*project, "plan", "--offline"]) == 3
+    assert "processor time for one text; simplify it" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

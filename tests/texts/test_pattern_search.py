@@ -1,0 +1,50 @@
+"""Searches with patterns of a project."""
+
+from __future__ import annotations
+
+import re
+import signal
+import threading
+
+import pytest
+
+from smsby_deploy.texts import pattern_search
+from smsby_deploy.texts.pattern_search import PatternTooSlow, is_found
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of a second is long enough for the tests."""
+    monkeypatch.setattr(pattern_search, "MOST_SECONDS", 0.1)
+    monkeypatch.setattr(pattern_search, "_slow", set())
+
+
+@pytest.mark.parametrize("pattern", ["(a|aa)+$", "(aa?)+$", "a*a*a*a*a*a*a*a*a*a*b", "(?:a?){60}a{60}$"])
+def test_endless_search_is_interrupted(pattern: str) -> None:
+    """Once is enough: the next text is not tried."""
+    text = "a" * 59 + "!"
+    for _ in range(2):
+        with pytest.raises(PatternTooSlow, match="processor time"):
+            is_found(pattern, text)
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0.0, 0.0)
+    assert signal.getsignal(signal.SIGVTALRM) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("скидк\\w*", True),
+        ("(?:кот|пёс)+", False),
+        ("\\bскид.*\\d+ ?%", True),
+        ("^а+$", False),
+        ("(,?\\d)+", True),
+    ],
+)
+def test_ordinary_search_has_its_result(pattern: str, found: bool) -> None:
+    """With and without a timer, in the main thread and in another."""
+    text = "Скидка 10% до 5 мая"
+    results = [is_found(pattern, text, re.IGNORECASE)]
+    thread = threading.Thread(target=lambda: results.append(is_found(pattern, text, re.IGNORECASE)))
+    thread.start()
+    thread.join()
+    assert results == [found, found]
