@@ -68,18 +68,20 @@ def make_plan(
     lock: Lock,
     clock: Clock,
     new_id: str,
+    here: Binding | None = None,
     progress: ReadProgress = NO_PROGRESS,
     keep: Keep | None = None,
     observe: Callable[[Mailing], OnBatch] = ignore_mailing,
 ) -> Plan:
     """Plan the mailings that match `select` (all if it is empty).
 
-    Without a client the plan is made offline: without remote list and ids. `keep` gets the chunks of mailings that may
-    be sent by sendBulkSms; `observe` returns for each mailing the function that gets its batches with their texts.
+    Without a client the plan is made offline: without remote list and ids. With `here`, the lock must belong there. `keep`
+    gets the chunks of mailings that may be sent by sendBulkSms; `observe` returns for each mailing the
+    function that gets its batches with their texts.
 
     Raises:
         UsageError: a pattern matches nothing.
-        Refused: the lock needs another digest key.
+        Refused: the lock needs another digest key, or belongs to another service or account.
         SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
     """
     files = measure_files(
@@ -93,7 +95,7 @@ def make_plan(
         runs_tests=True,
     )
     files.check_key()
-    return files.plan(client=client, account=account, now=clock.now(), new_id=new_id)
+    return files.plan(client=client, account=account, now=clock.now(), new_id=new_id, here=here)
 
 
 def measure_files(

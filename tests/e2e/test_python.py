@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import smsby_deploy
+from smsby_deploy.errors import Refused
 from tests.e2e.conftest import Shop
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_example_of_the_python_docs_runs(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Run as it is against a sandbox, it plans, sends and reports."""
+    """Run as it is against a sandbox, it plans, sends and reports; the lock belongs to that service."""
     shop.write("shop/smsby.yaml", "version: 1\nproject: shop\n")
     shop.write(
         "shop/sale.yaml",
@@ -30,6 +31,11 @@ def test_example_of_the_python_docs_runs(
     assert applied == "0 ['sent']"
     assert reported in {"['sending']", "['final']"}
     assert len(shop.inbox()["375291234567"]) == 1
+    elsewhere = shop.url.replace("127.0.0.1", "localhost")
+    with pytest.raises(
+        Refused, match=f"the lock records what {shop.url} accepted, but this run uses {elsewhere}"
+    ):
+        exec(compile(example.replace("http://127.0.0.1:8025", elsewhere), "docs/python.md", "exec"), {})  # noqa: S102
 
 
 def test_python_api_has_what_it_offers() -> None:
