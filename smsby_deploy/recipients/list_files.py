@@ -218,7 +218,7 @@ def _places(records: list[list[str]], line: int) -> _Places:
     return places
 
 
-_FORMULA = re.compile(r'="([^"]*)"')
+_FORMULA = re.compile(r'="((?:[^"]|"")*)"')  # a quote in the text is doubled
 
 
 def _unwrap(cell: str) -> str:
@@ -227,7 +227,7 @@ def _unwrap(cell: str) -> str:
     if written[:1] == "'" and len(written) > 1 and written[-1] != "'":
         return written[1:]
     formula = _FORMULA.fullmatch(written)
-    return formula[1] if formula else cell
+    return formula[1].replace('""', '"') if formula else cell
 
 
 def _unwrap_all(cells: Sequence[str]) -> list[str]:

@@ -177,8 +177,9 @@ def _without_mark(cell: str) -> str:
     """`cell` without the mark of a spreadsheet, `'007` or `="007"`."""
     if len(cell) > 1 and cell.startswith("'") and not cell.endswith("'"):
         return cell[1:].strip()
-    is_formula = len(cell) > 2 and cell.startswith('="') and cell.endswith('"') and cell.count('"') == 2
-    return cell[2:-1].strip() if is_formula else cell
+    inner = cell[2:-1]  # with each quote doubled
+    is_formula = len(cell) > 2 and cell.startswith('="') and cell.endswith('"')
+    return inner.replace('""', '"').strip() if is_formula and '"' not in inner.replace('""', "") else cell
 
 
 @pytest.mark.parametrize(

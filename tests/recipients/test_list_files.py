@@ -224,6 +224,19 @@ def test_spreadsheet_marks_are_removed_from_every_cell(tmp_path: Path) -> None:
         assert cells == [["375291234567", "007", "O'Neil"], ["375291234568", "a=b", "'x'"]]
 
 
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [('="ООО ""Ромашка"""', 'ООО "Ромашка"'), ('=""""', '"'), ('="a"&"b"', '="a"&"b"'), ('="a"b"', '="a"b"')],
+)
+def test_quotes_within_a_spreadsheet_mark_are_not_doubled(cell: str, expected: str, tmp_path: Path) -> None:
+    """A text with quotes is kept by a mark as well; another formula stays as it is."""
+    path = tmp_path / "r.csv"
+    quoted = cell.replace('"', '""')
+    path.write_text(f'phone,code\n375291234567,"{quoted}"\n', encoding="utf-8")
+    source = RecipientsFile(path, "r.csv", "phone", Location("c.yaml", 1))
+    assert [block.cells for block in list_files.read_list_file(source)] == [[["375291234567", expected]]]
+
+
 def _read_file(path: Path) -> tuple[list[dict[str, str]], AudienceReport]:
     report = AudienceReport()
     source = RecipientsFile(path, path.name, "phone", _AT)
