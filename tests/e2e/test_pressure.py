@@ -171,6 +171,23 @@ def test_resumed_mailing_leaves_them_out_too(sent: Shop) -> None:
     assert len(_texts(sent)[PHONES[4]]) == 1
 
 
+def test_hand_over_reaches_only_who_was_reviewed(shop: Shop) -> None:
+    """If the other mailing is withdrawn, those who were left out because of it were not reviewed."""
+    time = datetime.now(UTC) + timedelta(hours=10)  # noqa: TID251
+    head = (
+        f"\nschedule_time: {time:%Y-%m-%dT%H:%M}:00+00:00\nrelease: {{before: 5h, at_latest: 20m}}\nmailings:"
+    )
+    _write(shop, _mailing("a", ANNA, BORIS), _mailing("b", ANNA, BORIS, VERA))
+    shop.write("sale.yaml", (shop.root / "sale.yaml").read_text().replace("\nmailings:", head))
+    planned = shop.run("plan", "--format", "json", "--out", "plan.json").json["actions"]
+    assert [one["recipients"] for one in planned] == [2, 1]
+    assert shop.run("apply", "plan.json").code == 0
+    shop.run("lock", "withdraw", "sale/a")
+    done = shop.run("apply", "--due", env={CLOCK_AHEAD: "21600"})
+    assert (done.code, _texts(shop)) == (4, {}), done.out
+    assert "2 recipients were left out under contact pressure when it was approved" in done.out
+
+
 @pytest.mark.parametrize(
     ("others", "said"), [(5, "1 sent; 1 recipient, 0.026 BYN"), (6, "1 sent; 0 recipients, 0.00 BYN")]
 )
