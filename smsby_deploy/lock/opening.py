@@ -52,9 +52,11 @@ def _open_shared(place: SharedPlace, key: str, root: Path) -> SharedStore:
 
 
 def _postgres_url(place: PostgresPlace) -> str:
+    from smsby_deploy.lock.postgres_store import URL_STARTS
+
     url = _value(place.url, place.url_env)
     is_dsn = "://" not in url and "=" in url  # host=… dbname=…, as libpq takes it
-    if not (is_dsn or url.startswith(("postgresql://", "postgres://"))):
+    if not (is_dsn or url.startswith(URL_STARTS)):
         raise SmsbyDeployError(
             f"{place.url_env} is not the URL of a PostgreSQL database, so the lock cannot be reached",
             hint="write it as postgresql://user:password@host/database",

@@ -48,6 +48,7 @@ _LET_GO = "select pg_advisory_unlock(hashtextextended(%s, 0))"
 _END_SILENT = "select set_config('idle_session_timeout', '60s', false)"
 _KNOWS_SILENT = 140000  # the first version of PostgreSQL that can
 _DRIVER = "postgresql+psycopg://"  # as SQLAlchemy writes it
+URL_STARTS = ("postgresql://", "postgres://", _DRIVER)
 _TIMEOUT = 30  # seconds
 # Of the connection: without them, one that is cut without a word holds up a run for a quarter of an hour.
 _ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}

@@ -35,3 +35,12 @@ def test_open_lock_at_needs_a_url_of_postgresql(tmp_path: Path, url: str) -> Non
     with pytest.raises(SmsbyDeployError, match="A_URL is not the URL of a PostgreSQL database") as caught:
         open_lock_at(place, "shop", tmp_path)
     assert "password@host/x" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "url", ["postgres://h/d", "postgresql://h/d", "postgresql+psycopg://h/d", "host=h dbname=d"]
+)
+def test_open_lock_at_takes_every_url_of_postgresql(tmp_path: Path, url: str) -> None:
+    """Also as SQLAlchemy and libpq write it."""
+    place = LockPlace(tmp_path / "lock", "production", PostgresPlace("A_URL", url))
+    assert isinstance(open_lock_at(place, "shop", tmp_path), SharedLockStore)
