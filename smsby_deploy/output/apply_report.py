@@ -12,7 +12,7 @@ from smsby_deploy.clock import full_minute
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import Apply, Lock
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
-from smsby_deploy.output.markdown import Piece, code, escape, fit, table_row
+from smsby_deploy.output.markdown import Piece, escape, fit, table_row
 from smsby_deploy.output.messages import message_markdown
 from smsby_deploy.output.plan_text import uncounted_lists
 from smsby_deploy.output.terminal import clean, safe_line
@@ -257,7 +257,7 @@ def _mailing_pieces(result: ApplyResult, t: Translator) -> list[Piece]:
         why = one.error or one.waits
         if one.outcome is not MailingOutcome.SKIPPED or why:
             cells = [t.name(outcome_of(one, scheduled)), escape(one.address), t.count(one.recipients)]
-            rows.append(table_row([*cells, code(t.sentence(why)) if why else ""]))
+            rows.append(table_row([*cells, message_markdown(why, t) if why else ""]))
     pieces = [Piece(f"\n{escape(summary_line(result, t))}\n")]
     if rows:
         titles = [t.gettext("outcome"), t.gettext("mailing"), t.gettext("recipients"), t.gettext("reason")]

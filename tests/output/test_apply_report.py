@@ -259,6 +259,19 @@ def test_apply_markdown_of_success_needs_no_command() -> None:
     assert not text.endswith(":\n")
 
 
+def test_apply_markdown_shows_commands_as_code() -> None:
+    """In a reason, as elsewhere in a comment, only what it quotes is code; sms.by's own words have no effect."""
+    waits = sentence("wave {number} of {count} was sent; run `apply --due`", number=1, count=3)
+    text = apply_markdown(
+        result(
+            MailingResult("sale/vip", MailingOutcome.SENT, 2, waits=waits),
+            MailingResult("sale/bad", MailingOutcome.REJECTED, 2, error="no <b>[a](b) | @c"),
+        )
+    )
+    assert "| wave 1 of 3 was sent; run <code>apply --due</code> |\n" in text
+    assert "| no &lt;b&gt;\\[a\\](b) \\| @\u2060c |\n" in text
+
+
 def test_apply_markdown_fits_into_a_comment() -> None:
     """Rows are left out, counted; the next step stays."""
     many = (
