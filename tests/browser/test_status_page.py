@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from smsby_deploy.output.status_html import status_html
+from smsby_deploy.output.translation import translator
 from tests.browser.conftest import show
 from tests.output import examples
 
@@ -25,13 +26,26 @@ _PROBE = """
     (one) => one.textContent && one.getBoundingClientRect().height < 8);
   return [innerWidth, document.documentElement.scrollWidth - innerWidth, wide.length, bars.length > 12, small.length];
 """
+_TABLES = """
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const hidden = all(".scroll").filter((one) => one.scrollWidth > one.clientWidth);
+  const narrow = all("tbody th, tbody td:not(.n)").filter((one) => one.clientWidth < 80);
+  return [hidden, narrow].map((those) => those.map((one) => one.innerText));
+"""
 
 
 @pytest.fixture
 def page(tmp_path: Path) -> str:
     """The address of a report."""
-    path = tmp_path / "status.html"
-    text = status_html(examples.status(), currency="BYN", tool="smsby-deploy", zone="Europe/Minsk")
+    return _write(tmp_path, "en")
+
+
+def _write(folder: Path, language: str) -> str:
+    path = folder / "status.html"
+    shown = translator(language)
+    text = status_html(
+        examples.status(), currency="BYN", tool="smsby-deploy", zone="Europe/Minsk", language=shown
+    )
     path.write_text(text, encoding="utf-8")
     return path.as_uri()
 
@@ -41,6 +55,12 @@ def test_status_page_fits_the_screen_and_draws_charts(chrome: Chrome, page: str,
     """The page does not scroll sideways, chart labels are at least 8 pixels high, and bars are drawn."""
     show(chrome, page, (width, 3000))
     assert chrome.execute_script(_PROBE) == [width, 0, 0, True, 0]
+
+
+def test_tables_of_a_russian_status_page_fit_a_screen(chrome: Chrome, tmp_path: Path) -> None:
+    """No column is out of sight, however long its heading is, and no cell is a column of single words."""
+    show(chrome, _write(tmp_path, "ru"), (1100, 3000))
+    assert chrome.execute_script(_TABLES) == [[], []]
 
 
 def test_status_page_can_be_printed(chrome: Chrome, page: str) -> None:
