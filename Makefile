@@ -10,7 +10,7 @@ SLOW_TESTS := tests/browser tests/ci tests/docs tests/e2e tests/security
 # Where unit tests make their thousands of temporary folders: in memory, where syncing a lock waits for no disk, if a gigabyte is free
 # there. Empty means the usual place.
 MEMORY := $(shell df -k --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 1000000 {print "/dev/shm"}')
-.PHONY: help setup browser postgres demo check unit test bench lint format docs docs-reference pictures ci clean
+.PHONY: help setup browser postgres demo check unit test bench lint format docs docs-reference requirements pictures ci clean
 
 help: ## list the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
