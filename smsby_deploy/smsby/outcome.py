@@ -22,6 +22,17 @@ from smsby_deploy.smsby.transport import AnswerLost, NotConnected
 
 _SERVER_ERROR = 500
 _FAILURES = frozenset({"error", "fail", "failed", "failure", "false", "0"})
+# Of a list mailing that did not start; as the status of one SMS they would not deny that it was accepted.
+_NOT_STARTED = _FAILURES | {
+    "draft",
+    "rejected",
+    "refused",
+    "denied",
+    "declined",
+    "invalid",
+    "canceled",
+    "cancelled",
+}
 
 
 class OutcomeKind(StrEnum):
@@ -175,7 +186,7 @@ def _positive(value: Any) -> int | None:
 def _says_confirmed(data: Any) -> bool:
     """Return whether an answer to confirm=1 shows success and no failure.
 
-    Status DRAFT means not confirmed.
+    Status DRAFT means not confirmed, and so does a word of refusal.
 
     The answer to confirm=1 is not documented; other methods answer status or success "OK", or a result.
     """
@@ -187,6 +198,6 @@ def _says_confirmed(data: Any) -> bool:
     if isinstance(inner, dict):
         said += [inner.get("status"), inner.get("success")]
     words = {str(word).strip().lower() for word in said if word is not None}
-    if words & {"draft", *_FAILURES}:
+    if words & _NOT_STARTED:
         return False
     return bool(words or inner or data.get("message_id"))

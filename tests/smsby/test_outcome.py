@@ -159,6 +159,7 @@ def test_judge_send_finds_the_proving_number(
         ({"status": "OK", "result": {"message_id": 5, "status": "Draft"}}, UNKNOWN),
         ({"status": "error", "message": "Некорректный запрос"}, UNKNOWN),
         ({"status": "fail"}, UNKNOWN),
+        ({"message_id": 5, "status": "Rejected"}, UNKNOWN),
         ({"success": False}, UNKNOWN),
         ({}, UNKNOWN),
         ([], UNKNOWN),
