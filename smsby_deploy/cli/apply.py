@@ -102,7 +102,7 @@ def command(
     check_output("the report", report)
     check_output("the comment", comment)
     project = load(context).project
-    refuse_to_overwrite(project, report, comment)
+    refuse_to_overwrite(project, report, comment, plan=plan_path)
     approval = _Approval(context, is_needed=not (auto_approve or due), is_reviewed=plan_path is not None)
     way = _Way.WATCH if watch else _Way.DUE if due else _Way.PLAN
     try:

@@ -69,29 +69,49 @@ def load_api_settings(context: Context) -> ApiSettings:
     return load(context).project.api
 
 
-def refuse_to_overwrite(project: Project, *outputs: Path | None) -> None:
-    """Refuse to write over a file that decides what is sent, or the record of what was sent.
+def refuse_to_overwrite(project: Project, *outputs: Path | None, plan: Path | None = None) -> None:
+    """Refuse to write over what decides or records what is sent, or over another output.
 
     Raises:
-        UsageError: one of `outputs` is such a file.
+        UsageError: one of `outputs` is such a file, or the file of the `plan` in use.
     """
-    written = [path for path in outputs if path is not None and path.exists()]
+    written = [path for path in outputs if path is not None]
     if not written:
         return
+    from smsby_deploy.lock.store import LockStore
+
+    place = project.lock_place
+    store = LockStore(
+        place.path, project.name, place.environment
+    )  # its files; a shared lock need not be reachable
+    record = {store.path, store.journal_path, store.archive_path}
+    taken = {path.resolve() for path in record}  # also before the first apply, which writes them
+    kept = record | _inputs(project) if any(path.exists() for path in written) else set()
+    if plan is not None:
+        kept.add(plan)  # a run that fails needs it again
+    hint = "nothing was written; name another file"
+    seen: set[Path] = set()
+    for path in written:
+        is_input = path.exists() and any(one.exists() and one.samefile(path) for one in kept)
+        if is_input or path.resolve() in taken:
+            raise UsageError(f"{path} is a file of the project, and would be lost", hint=hint)
+        if path.is_file() or not path.exists():  # a pipe or /dev/null takes both
+            if path.resolve() in seen:
+                raise UsageError(f"{path} cannot take two outputs", hint=hint)
+            seen.add(path.resolve())
+
+
+def _inputs(project: Project) -> set[Path]:
+    """The files that decide what is sent."""
     from smsby_deploy.plan.staleness import input_paths
 
-    store = open_lock(project)
     campaigns = (project.root / campaign.file for campaign in project.campaigns)
-    inputs = input_paths(project, project.mailings)
-    kept = {*campaigns, *inputs, store.path, store.journal_path, store.archive_path}
+    inputs = {*campaigns, *input_paths(project, project.mailings)}
     if project.api.facts_file is not None:
-        kept.add(project.api.facts_file)
+        inputs.add(project.api.facts_file)
     if project.approvals is not None:
-        kept.add(project.approvals.path)
-    for path in written:
-        if any(one.exists() and one.samefile(path) for one in kept):
-            hint = "nothing was written; name another file"
-            raise UsageError(f"{path} is a file of the project, and would be lost", hint=hint)
+        inputs.add(project.approvals.path)
+    return inputs
 
 
 def open_lock(project: Project) -> LockStore:

@@ -162,6 +162,35 @@ def test_no_output_replaces_a_file_of_the_project(shop: Shop, words: str) -> Non
     assert {path.name: path.read_bytes() for path in shop.root.iterdir() if path.is_file()} == before
 
 
+@pytest.mark.parametrize("name", ["smsby.lock.json", "lists/../smsby.lock.json.journal", "link.json"])
+def test_no_output_replaces_the_record_of_the_first_apply(shop: Shop, name: str) -> None:
+    """The lock is not there yet, and a report would be written over it once something was sent."""
+    start(shop, TWO, "shop")
+    (shop.root / "link.json").symlink_to("smsby.lock.json")
+    (shop.root / "lists").mkdir(exist_ok=True)
+    for words in ("apply --auto-approve --report", "apply --auto-approve --comment", "plan --page"):
+        refused = shop.run(*words.split(), name)
+        assert refused.code == ExitCode.WRONG_USAGE
+        assert "is a file of the project, and would be lost" in refused.err
+    assert not received(shop, "shop")
+    assert not (shop.root / "smsby.lock.json").exists()
+
+
+def test_no_output_replaces_the_plan_or_another_output(shop: Shop) -> None:
+    """A run that fails needs its plan again, and a page in the place of a saved plan is no plan."""
+    start(shop, TWO, "shop")
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    over_plan = shop.run("apply", "plan.json", "--report", "./plan.json")
+    assert over_plan.code == ExitCode.WRONG_USAGE
+    assert "plan.json is a file of the project, and would be lost" in over_plan.err
+    for words in ("plan --out new.json --page ./new.json", "apply --auto-approve --report out --comment out"):
+        twice = shop.run(*words.split())
+        assert twice.code == ExitCode.WRONG_USAGE
+        assert "cannot take two outputs" in twice.err
+    assert not received(shop, "shop")
+    assert shop.run("apply", "plan.json", "--report", "/dev/null", "--comment", "/dev/null").code == 0
+
+
 @pytest.mark.parametrize("redirect", ["2>/dev/full", "2>&-", "0<&- 2>&-"])
 def test_apply_without_stderr_sends_and_records_everything(shop: Shop, redirect: str) -> None:
     """A log on a full disk, or none, must not end a run between two mailings."""
