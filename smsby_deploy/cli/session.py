@@ -81,9 +81,8 @@ def refuse_to_overwrite(project: Project, *outputs: Path | None, plan: Path | No
     from smsby_deploy.lock.store import LockStore
 
     place = project.lock_place
-    store = LockStore(
-        place.path, project.name, place.environment
-    )  # its files; a shared lock need not be reachable
+    # Only its files are named here: a shared lock need not be reachable.
+    store = LockStore(place.path, project.name, place.environment)
     record = {store.path, store.journal_path, store.archive_path}
     taken = {path.resolve() for path in record}  # also before the first apply, which writes them
     kept = record | _inputs(project) if any(path.exists() for path in written) else set()
