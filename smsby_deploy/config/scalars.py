@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 from re import _parser as re_parser  # type: ignore[attr-defined]  # the only parser of its patterns
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -80,9 +81,30 @@ def has_nested_repeats(pattern: str) -> bool:
     return _repeats_nested(re_parser.parse(pattern), is_inside=False)
 
 
+@cache
+def is_quick(pattern: str) -> bool:
+    """Whether a pattern repeats one character at most: no text makes it slow."""
+    return sum(map(_count_repeats, re_parser.parse(pattern))) <= 1
+
+
+def _count_repeats(parsed: Any) -> int:
+    """Count the repeats; that of more than one character counts as two."""
+    if _is_repeat(parsed):
+        _, most, repeated = parsed[1]
+        is_single = len(repeated) == 1 and repeated[0][0] in (re_parser.LITERAL, re_parser.IN, re_parser.ANY)
+        return int(most > 1) if is_single else 2
+    if not isinstance(parsed, tuple | list | re_parser.SubPattern):
+        return 0
+    return sum(map(_count_repeats, parsed))
+
+
+def _is_repeat(parsed: Any) -> bool:
+    return isinstance(parsed, tuple) and parsed[:1] in ((re_parser.MAX_REPEAT,), (re_parser.MIN_REPEAT,))
+
+
 def _repeats_nested(parsed: Any, *, is_inside: bool) -> bool:
     """Search a tree of Python's own parser of patterns."""
-    if isinstance(parsed, tuple) and parsed and parsed[0] in (re_parser.MAX_REPEAT, re_parser.MIN_REPEAT):
+    if _is_repeat(parsed):
         least, most, repeated = parsed[1]
         if is_inside and least != most > 1:
             return True
