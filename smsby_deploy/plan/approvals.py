@@ -1,25 +1,28 @@
 """Approvals: the signatures that mailings need before they are sent, by the rules under `approvals`.
 
-A signature covers environment, address, revision, content and audience digest, time, and which recipients had opted out.
+A signature covers environment, address, revision, content and audience digest, time, settings, and which recipients had
+opted out.
 Each is a file of its own in approvals/, so pull requests with approvals never conflict. Later opt-outs keep it valid.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 from operator import add
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from smsby_deploy.config.declarations import ApprovalPolicy, ApprovalRule, Mailing, Project
+from smsby_deploy.config.declarations import ApprovalPolicy, ApprovalRule, Guardrails, Mailing, Project
 from smsby_deploy.config.project_loader import campaign_inputs
 from smsby_deploy.git import Author, find_author
 from smsby_deploy.lock.document_checks import check_approval
+from smsby_deploy.plan.chunks import hash_source
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.selection import campaign_of
 from smsby_deploy.plan.ssh_signatures import find_signer
@@ -37,8 +40,9 @@ class SignedMailing(NamedTuple):
     """What is signed of one mailing.
 
     `schedule_time` is in ISO format with offset. If it is `fresh`, its audience may change until the hand-over.
-    `recipients` are those left after opt-outs; None if only sms.by knows. `opted_out` says which recipients of the audience
-    had opted out, as `OptOutPositions` does; None if only sms.by knows the audience, or if it has changed since.
+    `settings_digest` is that of `hash_settings`. `recipients` are those left after opt-outs; None if only sms.by knows.
+    `opted_out` says which recipients of the audience had opted out, as `OptOutPositions` does; None if only sms.by knows the
+    audience, or if it has changed since.
     """
 
     address: str
@@ -47,6 +51,7 @@ class SignedMailing(NamedTuple):
     audience_digest: str
     schedule_time: str | None
     fresh: bool
+    settings_digest: str
     recipients: int | None
     opted_out: str | None
 
@@ -55,12 +60,34 @@ class SignedMailing(NamedTuple):
 
         Later opt-outs are subtracted; whoever had opted out then must not get it now.
         """
-        if self[:6] != now[:6]:
+        if self[:7] != now[:7]:
             return False
         if self.recipients is not None and now.recipients is not None and now.recipients > self.recipients:
             return False
         is_known = self.opted_out is not None and now.opted_out is not None
         return not is_known or count_gone_opt_outs(self.opted_out or "", now.opted_out or "") == 0
+
+
+def hash_settings(mailing: Mailing, rails: Guardrails) -> str:
+    """Return the digest of how a mailing is sent, and of what decides whether it is.
+
+    What it says, to whom and when is in other digests.
+    """
+    release = mailing.release
+    settings = {
+        "via": mailing.via,
+        "source": hash_source(mailing, rails),
+        "upload": None if mailing.upload is None else mailing.upload.fields,
+        "max_late": _seconds(mailing.max_late),
+        "release": None if release is None else [_seconds(one) for one in release],
+        "priority": mailing.priority,
+        "labels": dict(mailing.labels),
+    }
+    return hashlib.sha256(canonical_json(settings)).hexdigest()
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else span.total_seconds()
 
 
 class Size(NamedTuple):
@@ -197,7 +224,7 @@ class ApprovalCheck:
                 try:
                     approval = read_approval(path)
                 except (OSError, ValueError, RecursionError):
-                    message = "not an approval, or edited; sign the plan again"
+                    message = "not an approval of this version, or edited; sign the plan again"
                     self.problems.append(_problem(message, f"{FOLDER}/{path.name}"))
                     continue
                 place = (approval.signed["project"], approval.signed["environment"])

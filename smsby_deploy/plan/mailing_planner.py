@@ -234,7 +234,7 @@ class MailingPlanner:
         """Return the decision with the signers' names, or blocked where a signature is missing."""
         if self.approvals is None:
             return decision
-        from smsby_deploy.plan.approvals import SignedMailing, Size
+        from smsby_deploy.plan.approvals import SignedMailing, Size, hash_settings
 
         # An audience that may change until the hand-over was signed as it was approved.
         was_approved = self.is_handing_over or decision.action is ActionKind.DUE
@@ -251,6 +251,7 @@ class MailingPlanner:
             audience,
             time,
             mailing.is_fresh,
+            hash_settings(mailing, self.project.guardrails),
             most,
             opted_out,
         )

@@ -10,12 +10,12 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from smsby_deploy.config.declarations import Project
+from smsby_deploy.config.declarations import Guardrails, Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import PlanRefused, Refused, SmsbyDeployError
 from smsby_deploy.files import refuse_link, write_file
 from smsby_deploy.lock.records import Lock
-from smsby_deploy.plan.approvals import FOLDER, SignedMailing
+from smsby_deploy.plan.approvals import FOLDER, SignedMailing, hash_settings
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
@@ -60,7 +60,6 @@ def sign_plan(loaded: LoadedProject, plan: Plan, key: Path, now: datetime) -> Si
     if not mailings:
         raise Refused("nothing to sign: the plan sends nothing")
     in_files = _check_files(loaded, mailings)
-    fresh = {mailing.address for mailing in project.mailings if mailing.is_fresh}
     document = {
         "format": _FORMAT,
         "version": _VERSION,
@@ -68,7 +67,7 @@ def sign_plan(loaded: LoadedProject, plan: Plan, key: Path, now: datetime) -> Si
         "environment": plan.environment,
         "plan": plan.id,
         "mailings": [
-            _signed_mailing(action, in_files[action.address], action.address in fresh)._asdict()
+            _signed_mailing(action, *in_files[action.address], project.guardrails)._asdict()
             for action in mailings
         ],
     }
@@ -108,15 +107,15 @@ def _check_plan(project: Project, plan: Plan) -> None:
         raise PlanRefused("it was made by an older version, which records no revisions", hint=hint)
 
 
-def _check_files(loaded: LoadedProject, mailings: Sequence[Action]) -> Mapping[str, Desired]:
+def _check_files(loaded: LoadedProject, mailings: Sequence[Action]) -> Mapping[str, tuple[Mailing, Desired]]:
     """Check that the mailings of a plan are those of the files, and return these."""
     in_files = {mailing.address for mailing in loaded.project.mailings}
     select = tuple(action.address for action in mailings if action.address in in_files)
     files = measure_files(loaded, select=select, lock=Lock(loaded.project.name)) if select else None
     measured = files.measured if files is not None else ()
-    found = {one.mailing.address: one.desired for one in measured if one.desired is not None}
+    found = {one.mailing.address: (one.mailing, one.desired) for one in measured if one.desired is not None}
     for action in mailings:
-        if (desired := found.get(action.address)) is None or not _is_same(desired, action):
+        if (here := found.get(action.address)) is None or not _is_same(here[1], action):
             raise PlanRefused(
                 f"{action.address} is not the mailing of the files here: text, recipients, time or figures differ",
                 hint="sign in the checkout that the plan was made from, or make a new plan",
@@ -139,7 +138,7 @@ def _needs_signature(action: Action) -> bool:
     return action.commits or is_held_back
 
 
-def _signed_mailing(action: Action, desired: Desired, is_fresh: bool) -> SignedMailing:
+def _signed_mailing(action: Action, mailing: Mailing, desired: Desired, rails: Guardrails) -> SignedMailing:
     assert action.revision is not None
     # Who is left out for now, under contact pressure, was reviewed as a recipient.
     recipients = None if action.recipients is None else action.recipients + action.audience.capped
@@ -149,7 +148,8 @@ def _signed_mailing(action: Action, desired: Desired, is_fresh: bool) -> SignedM
         action.content_digest,
         action.audience_digest,
         action.schedule_time,
-        is_fresh,
+        mailing.is_fresh,
+        hash_settings(mailing, rails),
         recipients,
         desired.opted_out,
     )

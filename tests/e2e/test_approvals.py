@@ -106,8 +106,15 @@ def test_due_mailing_is_verified_again(sale: Shop, keys: Keys) -> None:
         refused = sale.run(*command, env=in_window)
         assert refused.code == 4, refused.out
         assert "needs 2 signatures and has 1" in refused.out
-    assert not sale.has_been_called("sendBulkSms")
     sale.write("signers.txt", signers)
+    campaign = (sale.root / "sale.yaml").read_text("utf-8")
+    sale.write("sale.yaml", campaign.replace("mailings:", "max_late: 30m\nmailings:"))
+    for command in (("plan",), ("apply", "--due")):  # it was not signed with this
+        refused = sale.run(*command, env=in_window)
+        assert refused.code == 4, refused.out
+        assert "needs 2 signatures and has 0" in refused.out
+    assert not sale.has_been_called("sendBulkSms")
+    sale.write("sale.yaml", campaign)
     assert sale.run("apply", "--due", env=in_window).code == 0
     assert sale.has_been_called("sendBulkSms")
     reviewed = json.loads((sale.root / "plan.json").read_text("utf-8"))["id"]

@@ -54,7 +54,15 @@ class Desk:
         project = load_project(self.root).project
         action, mailing = self.plan().actions[0], project.mailings[0]
         signed = SignedMailing(
-            action.address, 1, action.content_digest, action.audience_digest, None, False, None, None
+            action.address,
+            1,
+            action.content_digest,
+            action.audience_digest,
+            None,
+            False,
+            "0" * 64,
+            None,
+            None,
         )
         assert project.approvals is not None
         check = ApprovalCheck(project, project.approvals, NOON, [])

@@ -13,6 +13,7 @@ import pytest
 
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.plan.model import Action
 from tests.commits import commit
 from tests.plan.approval_desk import Desk
 from tests.plan.examples import CAMPAIGN, plan_offline
@@ -105,6 +106,59 @@ def test_change_invalidates_a_signature(desk: Desk, change: Callable[[str], str]
     desk.sign("anna")
     (desk.root / "sale.yaml").write_text(change(CAMPAIGN), "utf-8")
     assert desk.plan().actions[0].reason_code == "approval"
+
+
+_FRESH = "release: {before: 12h, at_latest: 20m}\n    audience: fresh\n    expect_recipients: {max: 9}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "via: single"),
+        ("", "max_late: 30m"),
+        ("", "countries: [BY, RU]"),
+        ("", "on_invalid: drop"),
+        ("", "expect_recipients: {max: 9}"),
+        ("", "priority: 1"),
+        (_FRESH, _FRESH.replace("20m", "10m")),
+        (_FRESH, _FRESH.replace("9", "10")),
+    ],
+)
+def test_change_of_a_setting_invalidates_a_signature(desk: Desk, before: str, after: str) -> None:
+    """What is sent stays the same, but how, when or whether it is sent was not signed."""
+
+    def plan_with(settings: str) -> Action:
+        time = f"- name: vip\n    schedule_time: 2027-01-01T10:00:00\n    {settings}\n"
+        (desk.root / "sale.yaml").write_text(CAMPAIGN.replace("- name: vip\n", time), "utf-8")
+        return desk.plan().actions[0]
+
+    plan_with(before)
+    desk.sign("anna")
+    then, now = plan_with(before), plan_with(after)
+    assert then.commits
+    assert now.reason_code == "approval"
+    assert (now.content_digest, now.audience_digest) == (then.content_digest, then.audience_digest)
+
+
+def test_change_of_labels_invalidates_a_signature(desk: Desk) -> None:
+    """Rules for some kinds of mailings exempt a mailing by its labels."""
+    desk.sign("anna")
+    labeled = CAMPAIGN.replace("mailings:", "labels: {kind: service}\nmailings:")
+    (desk.root / "sale.yaml").write_text(labeled, "utf-8")
+    assert desk.plan().actions[0].reason_code == "approval"
+
+
+def test_approval_of_an_older_version_does_not_count(desk: Desk) -> None:
+    """It does not say under which settings the mailings were signed."""
+    desk.sign("anna")
+    [path] = (desk.root / "approvals").iterdir()
+    document = json.loads(path.read_text("utf-8"))
+    for mailing in document["mailings"]:
+        del mailing["settings_digest"]
+    path.write_text(json.dumps(document), "utf-8")
+    plan = desk.plan()
+    assert plan.actions[0].reason_code == "approval"
+    assert "of this version, or edited; sign the plan again" in plan.problems[0].message
 
 
 def test_opt_out_keeps_a_signature(desk: Desk) -> None:
