@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from smsby_deploy.apply.apply_result import ApplyResult
+from smsby_deploy.apply.apply_result import ApplyResult, sentence_of
 from smsby_deploy.apply.context import ApplyRequest, Event
 from smsby_deploy.apply.due_mailings import next_opening
 from smsby_deploy.apply.hand_over import hand_over
@@ -23,7 +23,7 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
     Return the last result of each mailing. A failure that may pass, such as a lock that another run holds, is reported and
     retried within a minute.
 
-    Raises as `hand_over`, if nothing waits that could be retried.
+    Raises as `hand_over`, if nothing was handed over and nothing waits that could be retried.
     """
     watched = _Watched()
     with ShutdownSignal(request.clock) as shutdown:
@@ -32,10 +32,12 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
             try:
                 result = hand_over(request)
             except (LockHeld, FilesInvalid, SmsbyUnavailable) as error:
-                if next_opening(request, request.store.read(), request.clock.now()) is None:
-                    raise
                 watched.failed(error)
-                watched.say(request, Event("waiting", f"{error.message}; trying again", is_warning=True))
+                waits = next_opening(request, request.store.read(), request.clock.now()) is not None
+                then = "; trying again" if waits else ""
+                watched.say(request, Event("waiting", f"{sentence_of(error)}{then}", is_warning=True))
+                if not waits:
+                    return watched.merged()
             else:
                 watched.add(result)
                 if result.was_stopped or result.next_opening is None:
@@ -88,16 +90,22 @@ class _Watched:
         self._results = [*(one for one in before if one.mailings), result]
 
     def merged(self) -> ApplyResult:
-        """Return all results as one; raise the error that came after the last of them, if any."""
-        if self._error is not None:
+        """Return all results as one.
+
+        An error that came after the last of them adds its exit code, and is raised if no result has a mailing.
+        """
+        if self._error is not None and not any(one.mailings for one in self._results):
             raise self._error
+        codes = [one.exit_code for one in self._results]
+        if self._error is not None:
+            codes.append(self._error.exit_code)
         last = self._results[-1]
         return replace(
             last,
             plan=replace(last.plan, actions=tuple(a for one in self._results for a in one.plan.actions)),
             mailings=tuple(mailing for one in self._results for mailing in one.mailings),
             differences=tuple(problem for one in self._results for problem in one.differences),
-            exit_code=first_exit_code([one.exit_code for one in self._results]),
+            exit_code=first_exit_code(codes),
         )
 
 

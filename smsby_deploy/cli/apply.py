@@ -15,19 +15,12 @@ import click
 
 from smsby_deploy.cli.options import Context, check_output, examples, file_option, format_option
 from smsby_deploy.cli.session import find_actor, find_commit, notify
-from smsby_deploy.errors import (
-    FilesInvalid,
-    OutcomeUnknown,
-    Refused,
-    SmsbyDeployError,
-    SmsbyUnavailable,
-    UsageError,
-)
+from smsby_deploy.errors import FilesInvalid, OutcomeUnknown, SmsbyDeployError, SmsbyUnavailable, UsageError
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.output.terminal import output_of, write_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from smsby_deploy.apply.apply_result import ApplyResult
     from smsby_deploy.apply.context import ApplyRequest, Event
@@ -92,6 +85,7 @@ def command(
     apply the same file again. Commit the lock file afterwards.
     """
     from smsby_deploy.cli.session import load, refuse_to_overwrite
+    from smsby_deploy.config.project_loader import ProjectFlawed
 
     if plan_path is not None and select:
         raise UsageError("--select cannot be combined with a plan file: the file names its mailings")
@@ -101,25 +95,34 @@ def command(
         raise UsageError("--watch needs --due", hint="`smsby-deploy status --watch` waits for delivery")
     check_output("the report", report)
     check_output("the comment", comment)
-    project = load(context).project
+    flawed: ProjectFlawed | None = None
+    try:
+        project = load(context).project
+    except ProjectFlawed as error:
+        flawed, project = error, error.loaded.project
+    except FilesInvalid as error:  # which files are the project's, and no report, is not known
+        _write_failure(context, None, error, form, None)
+        raise
     refuse_to_overwrite(project, report, comment, plan=plan_path)
     approval = _Approval(context, is_needed=not (auto_approve or due), is_reviewed=plan_path is not None)
     way = _Way.WATCH if watch else _Way.DUE if due else _Way.PLAN
     try:
+        if flawed is not None:
+            raise flawed
         result = _apply(approval, project, way, plan_path, select, lock_timeout)
     except SmsbyDeployError as error:
         is_asked = approval.is_needed and not approval.is_reviewed
         _notify_of_failure(context, project, error, is_due=due, is_asked=is_asked)
         _write_comment(context, project, error, comment)
-        if approval.plan is not None and isinstance(error, Refused | FilesInvalid):
-            _write_refusal(context, approval.plan, error, form, report)
+        if not isinstance(error, UsageError):
+            _write_failure(context, approval, error, form, report)
         raise
     _report_differences(context, result)
     try:
         with output_of(result.exit_code, partial(_summary, result)):
             _write_result(context, result, project, form, "--due" if due else plan_path)
     finally:  # the report must not depend on stdout
-        is_complete = _write_report(context, result, report)
+        is_complete = _write_report(context, report, _result_parts(result))
         is_complete &= _write_comment(context, project, result, comment)
         _notify(context, project, result, is_due=due)
     return result.exit_code if is_complete else first_exit_code((result.exit_code, ExitCode.FAILED))
@@ -168,7 +171,15 @@ class _Approval:
     is_needed: bool
     is_reviewed: bool
     progress: Progress | None = None
-    plan: Plan | None = None  # as it was when the lock was held
+    plan: Plan | None = None  # as it was when the lock was held, or else as it was reviewed
+    has_begun: bool = False  # something may have been sent
+
+    def read(self, path: Path) -> Plan:
+        """Return the reviewed plan."""
+        from smsby_deploy.plan.plan_file import read_plan
+
+        self.plan = read_plan(path)
+        return self.plan
 
     def keep(self, plan: Plan) -> None:
         self.plan = plan
@@ -188,6 +199,7 @@ class _Approval:
                 return False
         if plan.to_do:
             self.progress.step("sending", plan.totals.recipients)
+        self.has_begun = True
         return True
 
     def _is_confirmed(self, plan: Plan) -> bool:
@@ -237,7 +249,6 @@ def _apply(
     from smsby_deploy.cli.clients import open_sender
     from smsby_deploy.cli.session import load, open_lock, progress_of
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.plan.plan_file import read_plan
 
     context, clock, run = approval.context, SystemClock(), _runner(way)
     here = _binding(context, project)
@@ -253,7 +264,7 @@ def _apply(
                 here=here,
                 clock=clock,
                 select=select,
-                reviewed=None if plan_path is None else lambda: read_plan(plan_path),
+                reviewed=None if plan_path is None else lambda: approval.read(plan_path),
                 planned=approval.keep,
                 approve=approval.is_given,
                 tell=progress.tell,
@@ -283,18 +294,25 @@ def _log_event(context: Context, event: Event) -> None:
         log_event(context.log, event)
 
 
-def _write_refusal(
-    context: Context, plan: Plan, error: Refused | FilesInvalid, form: str, report: Path | None
+def _write_failure(
+    context: Context, approval: _Approval | None, error: SmsbyDeployError, form: str, report: Path | None
 ) -> None:
-    """Write the JSON of a refused plan: to --report, and to stdout with --format json."""
-    from smsby_deploy.apply.apply_result import refused_result
-    from smsby_deploy.output.json_documents import apply_document, json_parts
+    """Write the JSON of an apply without a result: to --report and, if asked for, to stdout."""
+    from smsby_deploy.output.json_documents import failed_apply_document, json_parts
 
-    result = refused_result(plan, error)
-    _write_report(context, result, report)
+    plan, has_begun = (None, False) if approval is None else (approval.plan, approval.has_begun)
+    parts = list(json_parts(failed_apply_document(error, plan, has_begun=has_begun)))
+    _write_report(context, report, parts)
     if form == "json":
         with output_of(error.exit_code, error.message):
-            write_parts(json_parts(apply_document(result)), sys.stdout)
+            write_parts(parts, sys.stdout)
+
+
+def _result_parts(result: ApplyResult) -> Iterator[str]:
+    """The JSON of a result, made piece by piece."""
+    from smsby_deploy.output.json_documents import apply_document, json_parts
+
+    return json_parts(apply_document(result))
 
 
 def _summary(result: ApplyResult) -> str:
@@ -313,18 +331,17 @@ def _report_differences(context: Context, result: ApplyResult) -> None:
         log_apply(context.log, result)
 
 
-def _write_report(context: Context, result: ApplyResult, report: Path | None) -> bool:
-    """Write the report, if there is one, and return whether that worked.
+def _write_report(context: Context, report: Path | None, parts: Iterable[str]) -> bool:
+    """Write the JSON to the report, if there is one, and return whether that worked.
 
     A failure hides neither the result nor its exit code.
     """
     if report is None:
         return True
     from smsby_deploy.files import write_file
-    from smsby_deploy.output.json_documents import apply_document, json_parts
 
     try:
-        write_file(report, lambda file: file.writelines(json_parts(apply_document(result))))
+        write_file(report, lambda file: file.writelines(parts))
     except OSError as error:
         context.fail(f"cannot write the report {report}: {error.strerror}", "error")
         return False
@@ -354,9 +371,7 @@ def _write_result(
 ) -> None:
     """Write the result; `applied` is the argument that said what to apply."""
     if form == "json":
-        from smsby_deploy.output.json_documents import apply_document, json_parts
-
-        write_parts(json_parts(apply_document(result)), sys.stdout)
+        write_parts(_result_parts(result), sys.stdout)
         return
     from smsby_deploy.output.apply_report import write_apply
     from smsby_deploy.output.translation import translator

@@ -16,8 +16,10 @@ from smsby_deploy.texts.cost import money
 if TYPE_CHECKING:
     from smsby_deploy.apply.apply_result import ApplyResult, MailingResult
     from smsby_deploy.clock import Window
+    from smsby_deploy.errors import SmsbyDeployError
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.plan.desired import SendTimes
+    from smsby_deploy.plan.model import Plan
     from smsby_deploy.status.mailing_details import VariantStatus, WaveStatus
     from smsby_deploy.status.status_report import MailingStatus, StatusReport
     from smsby_deploy.texts.samples import MailingSamples, Sample
@@ -123,6 +125,24 @@ def apply_document(result: ApplyResult) -> dict[str, Any]:
         "summary": {outcome.value: count for outcome, count in counts.items()},
         "mailings": map(_mailing_result, chain(result.mailings, orphans)),
     }
+
+
+def failed_apply_document(error: SmsbyDeployError, plan: Plan | None, *, has_begun: bool) -> dict[str, Any]:
+    """The document of an apply that ended without a result; `error` says why.
+
+    Before it `has_begun`, every mailing of the plan is skipped. After that only the lock knows what happened, so
+    `summary` is null and `mailings` is empty.
+    """
+    from smsby_deploy.apply.apply_result import MailingOutcome, refused_result
+
+    lead = {"plan": None if plan is None else plan.id, "error": mask_phones(error.message)}
+    if has_begun:
+        return {**lead, "summary": None, "mailings": ()}
+    if plan is None:
+        counts = {one.value: 0 for one in MailingOutcome if one is not MailingOutcome.PARTIAL}
+        return {**lead, "summary": counts, "mailings": ()}
+    document = apply_document(refused_result(plan, error))
+    return {**lead, "summary": document["summary"], "mailings": document["mailings"]}
 
 
 def _mailing_result(mailing: MailingResult) -> dict[str, Any]:

@@ -88,3 +88,15 @@ def test_watch_waits_for_another_run(waiting: Shop) -> None:
     assert any("another run holds the lock" in line for line in waiting.lines)
     with pytest.raises(LockHeld), waiting.store.held():
         apply_plan(waiting.request())
+
+
+def test_watch_shows_what_it_sent_before_it_failed(waiting: Shop) -> None:
+    """What was handed over is part of the result, also if the watch ends with an error."""
+    waiting.sms_by.script("getSMSMessages", lambda params: listed(waiting))
+    late = to(PHONES[1], more=", release: {before: 40m, at_latest: 30m}")
+    approve(waiting, a=to(PHONES[0]), b=late)
+    _at(waiting, HOUR + 60, lambda: waiting.configure(colour="red"))
+    _at(waiting, HOUR + 900, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    result = watch_due(waiting.request())
+    assert (outcomes(result), result.exit_code) == ({"a": "sent"}, ExitCode.FILES_INVALID)
+    assert any("unknown key colour" in line for line in waiting.lines)
