@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from smsby_deploy.config.sources import FalseText
 
 _EXACT = 2**53  # a float represents every integer up to here
+_EXACT_SHORT = {"e": 2**11, "f": 2**24}  # and one of half or single precision up to here
 
 
 class UnsupportedValue(Exception):
@@ -24,12 +26,34 @@ class UnsupportedValue(Exception):
 def text_rows(columns: Iterable[Sequence[Any]]) -> list[list[str]]:
     """Return columns of equal length as rows of text.
 
-    Null becomes empty, an integral float has no decimal point, dates and times are ISO 8601, decimals keep their digits.
+    Null becomes empty, an integral float has no decimal point, dates and times are ISO 8601, decimals keep their digits,
+    and an infinite number is `inf`, which no text can print.
 
     Raises:
         UnsupportedValue: a value has another type.
     """
     return list(map(list, zip(*map(_texts_of, columns), strict=True)))
+
+
+def shorten_floats(values: Iterable[float | None], precision: Literal["e", "f"]) -> list[float | str | None]:
+    """Return the shortest decimals of floats of half (e) or single (f) precision.
+
+    That is 19.99, not 19.989999771118164.
+
+    An integer that is too large for the precision may be another number than the one that was stored, such as the phone of
+    another subscriber. It becomes a text such as `3.75291249e+11`, which is neither a phone nor printable.
+    """
+    return [
+        value if value is None or not math.isfinite(value) else _shorten(value, precision) for value in values
+    ]
+
+
+def _shorten(value: float, precision: Literal["e", "f"]) -> float | str:
+    if abs(value) > _EXACT_SHORT[precision]:
+        return f"{value:.8e}"  # all digits that tell two of them apart
+    pack = struct.Struct(precision).pack
+    decimals = (float(f"{value:.{digits}g}") for digits in range(1, 10))
+    return next(decimal for decimal in decimals if pack(decimal) == pack(value))
 
 
 def _texts_of(values: Sequence[Any]) -> Sequence[str]:
@@ -61,8 +85,12 @@ def _text_of(value: Any) -> str:
         if math.isnan(value):  # a missing value in a data frame
             return ""
         # A data frame turns a column of phones with a gap into floats.
-        return str(int(value)) if value.is_integer() and abs(value) <= _EXACT else repr(value)
+        if value.is_integer() and abs(value) <= _EXACT:
+            return str(int(value))
+        return format(Decimal(repr(value)), "f") if 0 < abs(value) < 1 else repr(value)
     if isinstance(value, Decimal):
+        if value.is_infinite():
+            return repr(float(value))
         return "" if value.is_nan() else format(value, "f")
     if isinstance(value, datetime | date | time):
         return value.isoformat()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from smsby_deploy.config.sources import RecipientsParquet
-from smsby_deploy.recipients.cell_values import UnsupportedValue, text_rows
+from smsby_deploy.recipients.cell_values import UnsupportedValue, shorten_floats, text_rows
 from smsby_deploy.recipients.parquet_pages import OversizedFile, check_pages
 from smsby_deploy.recipients.rows import LONGEST_VALUE, Block, RecipientsError, block_of_rows
 
@@ -173,6 +173,8 @@ def _values(arrow: Any, column: Any) -> list[Any]:
     elif arrow.types.is_time64(column.type) and column.type.unit == "ns":
         column = column.cast(arrow.time64("us"), safe=False)
     values: list[Any] = column.to_pylist()
+    if arrow.types.is_float32(column.type) or arrow.types.is_float16(column.type):
+        return shorten_floats(values, "f" if arrow.types.is_float32(column.type) else "e")
     return values
 
 

@@ -25,9 +25,9 @@ _EXCEL_TEXT = re.compile(
     r'\s*(?:="([^"]*)"|\'(.*))\s*', re.DOTALL
 )  # Excel's ways to force text: ="375…", '375…
 _ROUNDED = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+")
-# A data frame turns a column of phones with a gap into floats. The trailing 0 is not a digit of the phone: appended to
-# a number that lacks a digit, it would make another subscriber's number.
-_DECIMAL = re.compile(r"\s*(\+?[0-9]{7,})[.,]0+\s*")
+# A data frame turns a column of phones with a gap into floats. The digits after the point are none of the phone: appended
+# to a number that lacks a digit, they would make another subscriber's number.
+_DECIMAL = re.compile(r"\s*(\+?[0-9]{7,})[.,]([0-9]+)\s*")
 # Russian and Kazakh national spellings, 8 9XX … and 8 7XX …: no country code begins like this.
 _TRUNK_EIGHT = re.compile(r"8([79][0-9]{9})")
 # The common spellings without punctuation; everything else takes the slow path, which knows the reasons.
@@ -179,9 +179,17 @@ def _usual_ones(raw: Sequence[str]) -> list[str]:
 
 
 def _without_fraction(raw: str) -> str:
-    """Return `375291234567` for `375291234567.0`."""
+    """Return `375291234567` for `375291234567.0`.
+
+    Raises:
+        BadPhone: it is a number with another fraction.
+    """
     decimal = _DECIMAL.fullmatch(raw) if len(raw) <= _LONGEST_WRITTEN else None
-    return decimal[1] if decimal else raw
+    if decimal is None:
+        return raw
+    if decimal[2].strip("0"):
+        raise BadPhone(sentence("a number with a fraction, which no phone has"))
+    return decimal[1]
 
 
 def _too_short(digits: str) -> str:

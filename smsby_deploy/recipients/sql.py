@@ -30,11 +30,11 @@ from smsby_deploy.config.sources import FalseText, Freshness, RecipientsQuery, T
 from smsby_deploy.config.yaml_places import place_in_text
 from smsby_deploy.privacy import hide_secrets
 from smsby_deploy.problems import Location
-from smsby_deploy.recipients.cell_values import UnsupportedValue, text_rows
+from smsby_deploy.recipients.cell_values import UnsupportedValue, shorten_floats, text_rows
 from smsby_deploy.recipients.rows import Block, RecipientsError, SourceFacts, block_of_rows, find_column
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Connection
+    from sqlalchemy import URL, Connection, CursorResult
 
 _CONNECT_SECONDS = 10
 _FAILED_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)  # as PostgreSQL counts, from 1
@@ -53,6 +53,8 @@ _SETTINGS = {
     "mariadb": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION max_statement_time = {seconds}"),
     "sqlite": ("PRAGMA query_only = ON",),
 }
+# The type codes of floats of single precision; other drivers do not tell.
+_SINGLE_FLOAT = {"postgresql": 700, "mysql": 4, "mariadb": 4}
 _QUOTED = re.compile(r"""(["'`«])([^"'`»]*)(["'`»])""")  # in a message of a database: a name or a value
 
 
@@ -285,6 +287,7 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise RecipientsError(f"duplicate column names in the query: {', '.join(twice)}", 0, "SQL")
         order = _OrderCheck(columns, None if query.may_tie else query.order_by)
+        single = _single_floats(connection, result)
         first = 1
         partitions = result.partitions(size)
         while True:
@@ -293,7 +296,11 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
             if not rows:
                 return
             try:
-                cells = text_rows(zip(*rows, strict=True))
+                values = zip(*rows, strict=True)
+                cells = text_rows(
+                    shorten_floats(column, "f") if index in single else column
+                    for index, column in enumerate(values)
+                )
             except UnsupportedValue as error:
                 raise _not_plain(columns, rows, first) from error
             order.check(cells, first)
@@ -301,6 +308,13 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
                 columns, range(first, first + len(cells)), cells, header_line=0, is_typed=True
             )
             first += len(cells)
+
+
+def _single_floats(connection: Connection, result: CursorResult[Any]) -> frozenset[int]:
+    """Return the columns of floats of single precision, where the driver tells."""
+    code = _SINGLE_FLOAT.get(connection.dialect.name)
+    described = result.cursor.description if code and result.cursor else ()
+    return frozenset(index for index, column in enumerate(described) if column[1] == code)
 
 
 def _not_plain(columns: tuple[str, ...], rows: Sequence[Sequence[Any]], first: int) -> RecipientsError:

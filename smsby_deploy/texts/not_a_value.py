@@ -10,8 +10,8 @@ import re
 
 # What spreadsheets, databases and programs write for a missing value or an error.
 _NO_VALUES = (
-    "nan", "none", "null", "nat", "undefined", "<na>", "[object object]", "#n/a", "#ref!", "#value!", "#div/0!", "#name?",
-    "\u00ad", "\u200b", "\ufeff",  # invisible
+    "nan", "none", "null", "nat", "undefined", "<na>", "inf", "-inf", "[object object]",
+    "#n/a", "#ref!", "#value!", "#div/0!", "#name?", "\u00ad", "\u200b", "\ufeff",  # invisible
     "#num!", "#null!", "#spill!", "#calc!", "#н/д", "#ссылка!", "#знач!", "#дел/0!", "#имя?", "#число!", "#пусто!",
 )  # fmt: skip
 NOT_VALUES = frozenset(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from smsby_deploy.recipients.cell_values import UnsupportedValue, text_rows
+from smsby_deploy.recipients.cell_values import UnsupportedValue, shorten_floats, text_rows
 
 
 @pytest.mark.parametrize(
@@ -25,6 +29,8 @@ from smsby_deploy.recipients.cell_values import UnsupportedValue, text_rows
         (float("nan"), ""),
         (float("inf"), "inf"),
         (1e300, "1e+300"),
+        (0.00001, "0.00001"),
+        (Decimal("-Infinity"), "-inf"),
         (Decimal("1.50"), "1.50"),
         (Decimal("1E+3"), "1000"),
         (Decimal("NaN"), ""),
@@ -38,6 +44,34 @@ def test_rows_of_values(value: Any, text: str) -> None:
     """A value has the same text in a column of its type and in a mixed one."""
     assert text_rows([[value]]) == [[text]]
     assert text_rows([["x", value], [1, 2]]) == [["x", "1"], [text, "2"]]
+
+
+@pytest.mark.parametrize(
+    ("precision", "written", "text"),
+    [
+        ("f", 19.99, "19.99"),
+        ("f", 0.0, "0"),
+        ("f", -123456.79, "-123456.79"),
+        ("f", 2.0**24, "16777216"),
+        ("f", 375291234567.0, "3.75291249e+11"),
+        ("f", math.nan, ""),
+        ("f", math.inf, "inf"),
+        ("e", 19.98, "19.98"),
+        ("e", 2.0**11, "2048"),
+        ("e", 60000.0, "6.00000000e+04"),
+    ],
+)
+def test_floats_of_less_precision(precision: Literal["e", "f"], written: float, text: str) -> None:
+    """They print what was stored, and one that may have lost digits, such as a phone, is no number any more."""
+    (stored,) = struct.unpack(precision, struct.pack(precision, written))
+    assert text_rows([shorten_floats([stored, None], precision)]) == [[text], [""]]
+
+
+@given(st.floats(width=32, min_value=-(2.0**24), max_value=2.0**24))
+def test_short_decimals_are_the_number_that_was_stored(value: float) -> None:
+    """Only the digits that single precision does not have are dropped."""
+    (short,) = shorten_floats([value], "f")
+    assert struct.pack("f", short) == struct.pack("f", value)
 
 
 @pytest.mark.parametrize("value", [b"bytes", [1], {"a": 1}, object()])

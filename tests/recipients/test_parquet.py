@@ -94,6 +94,18 @@ def test_parquet_values(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_parquet_floats_of_less_precision(tmp_path: Path) -> None:
+    """A price is printed as it was stored, and a phone that has lost digits is an error, not another subscriber."""
+    prices = {"price": pa.array([19.99], pa.float32()), "half": pa.array([19.98], pa.float16())}
+    _write(tmp_path, "lists/a.parquet", phone=["375291111111"], name=["A"], **prices)
+    source = _project(tmp_path).mailings[0].audience
+    assert isinstance(source, RecipientsParquet)
+    (block,) = read_parquet(source, 10)
+    assert block.cells == [["375291111111", "A", "19.99", "19.98"]]
+    _write(tmp_path, "lists/a.parquet", phone=pa.array([375291234567.0]).cast(pa.float32()), name=["A"])
+    assert [(one.code, "rounded" in one.message) for one in _problems(tmp_path)] == [("PHONE", True)]
+
+
 def test_parquet_problem_names_file_and_row(tmp_path: Path) -> None:
     """An invalid phone, and a text that cannot be rendered, in the second file."""
     _write(tmp_path, "lists/a.parquet", phone=["375291111111", "375292222222"], name=["A", "B"])

@@ -52,6 +52,8 @@ def test_normalize_phone_mobile_codes(code: str) -> None:
         ("375291234567375291234567", "24 digits"),
         ("1" * 5000, "too long"),
         ("37529123456.0", "got 11"),  # with its 0 it would be another subscriber
+        ("37529123456.5", "fraction"),
+        ("+37529123456,75", "fraction"),
     ],
 )
 def test_normalize_phone_rejects_other_numbers(written: str, why: str) -> None:

@@ -111,6 +111,16 @@ def test_query_values_of_postgresql(postgres: Database, tmp_path: Path) -> None:
     assert caught.value.line == 3
 
 
+def test_query_phone_of_single_precision_is_an_error(postgres: Database, tmp_path: Path) -> None:
+    """A `real` has seven digits of a phone: the others would be those of another subscriber."""
+    sql = """select 1 as id, 19.99::real as a, 375291234567::real as phone, '-infinity'::real as b, 0::real as c
+      union all select 2, null, null, null, null"""
+    assert _rows(_query(postgres, tmp_path, sql)) == [
+        ["1", "19.99", "3.75291250e+11", "-inf", "0"],
+        ["2", "", "", "", ""],
+    ]
+
+
 def test_query_text_runs_as_written(database: Database, tmp_path: Path) -> None:
     """An order, a limit and a semicolon of its own are allowed; per cent signs and colons are not parameters."""
     database.run(*CLIENTS)

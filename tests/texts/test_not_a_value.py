@@ -21,6 +21,8 @@ from tests.texts.rendering import render_one
         "NULL",
         "null",
         "undefined",
+        "inf",
+        "-inf",
         "[object Object]",
         "1.2E+11",
         "1,23457E+11",
