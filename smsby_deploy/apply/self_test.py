@@ -20,7 +20,7 @@ from smsby_deploy.config.declarations import Project
 from smsby_deploy.errors import ApiError, OutcomeUnknown, SmsbyUnavailable
 from smsby_deploy.plan.fingerprint import NAME_LIMIT
 from smsby_deploy.smsby.deliveries import is_final_status, read_delivery_status
-from smsby_deploy.smsby.facts import CallbackForm, FactName, Gap
+from smsby_deploy.smsby.facts import CallbackForm, FactName, Gap, ListSize
 from smsby_deploy.smsby.parsers import RemoteMailing
 from smsby_deploy.smsby.retry import poll
 from smsby_deploy.smsby.send_client import SendClient
@@ -37,11 +37,15 @@ Miss = Callable[[FactName, Gap, str], None]
 
 @dataclass
 class _Observed:
-    """What was seen of the one mailing so far; its callbacks are those from `begins` on."""
+    """What was seen of the one mailing so far; its callbacks are those from `begins` on.
+
+    `size` is that of the list before the mailing.
+    """
 
     sent_at: float
     begins: int
     callbacks: Callbacks
+    size: ListSize | None
     lag: float | None = None
     listed: RemoteMailing | None = None
     statuses: list[str] = field(default_factory=list)
@@ -86,7 +90,7 @@ class SelfTest:
         }
         callback = self._project.api.reports_to
         path = callbacks_path(self._project.lock)
-        begins = callbacks_end(path)
+        begins, size = callbacks_end(path), self._size()
         request = self._client.prepare_bulk_sms([json.dumps(message).encode()], callback)
         self._clock.sleep(self._client.take_turn())
         try:
@@ -97,7 +101,7 @@ class SelfTest:
             )
             raise
         assert outcome.uuid is not None
-        seen = _Observed(self._clock.monotonic(), begins, Callbacks(path, begins))
+        seen = _Observed(self._clock.monotonic(), begins, Callbacks(path, begins), size)
         for _ in poll(_WAIT, clock=self._clock, pause=self._clock.sleep):
             with suppress(SmsbyUnavailable, ApiError):  # it was sent: what can still be seen of it counts
                 self._look(seen, outcome.uuid, phone)
@@ -111,7 +115,7 @@ class SelfTest:
             found = self._client.get_sms_messages(keep=self._is_ours)
             if found.mailings:
                 seen.listed, seen.lag = found.mailings[0], self._clock.monotonic() - seen.sent_at
-                self._learn_size(found.count)
+                self._learn_size(seen.size, found.count)
         if not seen.is_final:
             for mailing in self._client.status_bulk_sms(uuid):
                 for delivery in mailing.deliveries:
@@ -123,11 +127,18 @@ class SelfTest:
             elif was_called_back(callbacks_path(self._project.lock), uuid, seen.begins):
                 seen.callback = CallbackForm.OTHER
 
-    def _learn_size(self, count: int) -> None:
-        """A list that looked capped and has become longer was not."""
-        size = self._client.facts.list_size
-        if size is not None and size.is_capped and count > size.length:
-            self._know(FactName.LIST_SIZE, {"count": count, "capped": False}, "getSMSMessages")
+    def _size(self) -> ListSize | None:
+        """The size of the list of mailings before the SMS; None if it cannot be read."""
+        with suppress(SmsbyUnavailable):
+            known = self._client.facts.list_size
+            count = self._client.get_sms_messages(keep=lambda number, name: False).count
+            return ListSize(count, known is not None and known.is_capped)
+        return None
+
+    def _learn_size(self, before: ListSize | None, count: int) -> None:
+        size = before.with_one_more(count) if before is not None else None
+        if size is not None:
+            self._know(FactName.LIST_SIZE, size.value, "getSMSMessages")
 
     def _is_ours(self, number: int, name: str) -> bool:
         """Return whether a listed name begins like ours: it may be cut."""

@@ -51,22 +51,25 @@ def command(context: Context, ask: bool, to: str | None, form: str) -> ExitCode:
     from smsby_deploy.doctor.diagnosis import run_doctor
     from smsby_deploy.output.doctor_report import doctor_document, write_doctor
     from smsby_deploy.output.json_documents import json_text
+    from smsby_deploy.output.translation import translator
 
     project, clock = load(context).project, SystemClock()
     refuse_damaged_lock(project)
+    language = translator(project.language)
     with progress_of(context, clock) as progress:
         report = run_doctor(_request(context, project, clock, progress, leaves_rows=ask, to=to))
     with output_of(report.exit_code, f"account {report.account}"):
         if form == "json":
             write_text(json_text(doctor_document(report)), sys.stdout)
         else:
-            write_doctor(report, sys.stdout, color=context.color)
+            write_doctor(report, sys.stdout, color=context.color, language=language)
     if report.failure is not None:
         context.fail(report.failure.message, "error")
         context.note(f"hint: {report.failure.hint}")
     if report.has_learned and project.api.facts_file is not None and not project.environment.is_sandbox:
         file = shlex.quote(os.path.relpath(project.api.facts_file))
-        context.note(f'next: git add {file} && git commit -m "Record the facts of the account"')
+        lead = language.gettext("next:")
+        context.note(f'{lead} git add {file} && git commit -m "Record the facts of the account"')
     return report.exit_code
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from smsby_deploy.doctor.examination import Examination, gap_of, unreachable
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.smsby.client import empty_form_of
-from smsby_deploy.smsby.facts import EmptyForm, FactName, Gap
+from smsby_deploy.smsby.facts import EmptyForm, FactName, Gap, ListSize
 from smsby_deploy.smsby.parameters import CallStyle
 from smsby_deploy.smsby.parsers import (
     SubscriberList,
@@ -55,10 +55,8 @@ def ask_for_balance(look: Examination) -> None:
         SmsbyUnavailable: sms.by was not reached.
     """
     answer = look.client.call("getBalance")
-    is_refused = refuses_token(answer.error, answer.status)
-    if is_refused or answer.status in (401, 403):
-        value = {"status": answer.status, "recognized": is_refused}
-        look.know(FactName.TOKEN_REFUSAL, value, "getBalance")
+    if refuses_token(answer.error, answer.status) or answer.status in (401, 403):
+        # Nothing is learned: facts are those of the account that the token belongs to.
         raise token_refused("getBalance", answer.explanation or f"HTTP {answer.status}")
     if not answer.is_success:
         raise unreachable(answer, "getBalance")
@@ -194,15 +192,18 @@ class _Latest:
         return False
 
 
-def ask_for_mailings(look: Examination) -> list[dict[str, Any]]:
-    """Learn about the list of mailings; returns its latest rows."""
+def ask_for_mailings(look: Examination, before: ListSize | None = None) -> list[dict[str, Any]]:
+    """Learn about the list of mailings; returns its latest rows.
+
+    A list that was known to be cut `before` is, while it has the same size.
+    """
     method, latest = "getSMSMessages", _Latest()
     answers = [look.client.list_mailings(kind, keep) for kind, keep in _kinds(latest)]
     for answer in answers:
         look.check_token(method, answer)
         look.note_error(answer)
     forms = [empty_form_of(answer) for answer in answers]
-    counts = [0 if form else _count(answer) for form, answer in zip(forms, answers, strict=True)]
+    counts = [0 if form else count_mailings(answer) for form, answer in zip(forms, answers, strict=True)]
     everything, api, web = counts
     if everything is None:
         look.miss(FactName.LIST_SIZE, gap_of(answers[0]), method)
@@ -210,7 +211,9 @@ def ask_for_mailings(look: Examination) -> list[dict[str, Any]]:
         is_ignored = api == web == everything  # the parameter `type` is not followed
         looks_cut = everything in _USUAL_LIMITS and (is_ignored or not (api and web))
         is_cut = api is not None and web is not None and api + web > everything and not is_ignored
-        look.know(FactName.LIST_SIZE, {"count": everything, "capped": looks_cut or is_cut}, method)
+        was_cut = before is not None and before.is_capped and before.length == everything
+        capped = looks_cut or is_cut or was_cut
+        look.know(FactName.LIST_SIZE, {"count": everything, "capped": capped}, method)
     form = _form_of_none(forms, counts)
     if isinstance(form, EmptyForm):
         look.know(FactName.EMPTY_LIST, form.value, method)
@@ -225,7 +228,7 @@ def _kinds(latest: _Latest) -> Iterator[tuple[str | None, Any]]:
     yield "WEB", lambda row: False
 
 
-def _count(answer: Answer) -> int | None:
+def count_mailings(answer: Answer) -> int | None:
     """Return how many mailings an answer lists; None if it is no list."""
     if not answer.is_success or answer.status != 200:
         return None

@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from smsby_deploy.doctor.examination import Examination, gap_of
+from smsby_deploy.doctor.questions import count_mailings
 from smsby_deploy.errors import ApiError
-from smsby_deploy.smsby.facts import FactName, Gap, PartTable, RefusedPhone
+from smsby_deploy.smsby.facts import FactName, Gap, ListSize, PartTable, RefusedPhone
 from smsby_deploy.smsby.parsers import (
     SubscriberList,
     mailing_id,
@@ -46,8 +47,20 @@ def leave_rows(look: Examination, lists: tuple[SubscriberList, ...]) -> None:
         if listed.is_success or says_none(listed):
             is_listed = any(mailing_id(row) == number for row in look.rows(listed))
             look.know(FactName.UNSENT_LISTED, is_listed, "getSMSMessages")
+            if is_listed:
+                _compare_size(look, count_mailings(listed))
         else:
             look.miss(FactName.UNSENT_LISTED, gap_of(listed), "getSMSMessages")
+
+
+def _compare_size(look: Examination, count: int | None) -> None:
+    """Learn from the size of a list that shows a new message whether the list is cut."""
+    if count is None or not look.is_known(FactName.LIST_SIZE):
+        return
+    value = look.facts[FactName.LIST_SIZE].value
+    size = ListSize(value["count"], value["capped"]).with_one_more(count)
+    if size is not None:
+        look.know(FactName.LIST_SIZE, size.value, "getSMSMessages")
 
 
 def _create(look: Examination, text: str, **more: Any) -> Answer:

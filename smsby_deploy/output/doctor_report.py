@@ -6,43 +6,47 @@ from typing import Any, TextIO
 
 from smsby_deploy.doctor.diagnosis import DoctorReport, FactFinding
 from smsby_deploy.output.console import make_console, write_sentence
+from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.smsby.facts import FactName, FactState
+from smsby_deploy.wording import sentence
 
 # The first fact of --ask and of --to.
 _PARTS = {
-    FactName.TOKEN_REFUSAL: "free questions",
-    FactName.CLOCK_IN: "with --ask: rows at sms.by, no recipient",
-    FactName.LISTING_LAG: "with --to PHONE: one SMS",
+    FactName.TOKEN_REFUSAL: sentence("free questions"),
+    FactName.CLOCK_IN: sentence("with --ask: rows at sms.by, no recipient"),
+    FactName.LISTING_LAG: sentence("with --to PHONE: one SMS"),
 }
 _MARKS = {FactState.KNOWN: "ok", FactState.NOT_LEARNABLE: "?", FactState.NOT_ASKED: "-"}
 _STYLES = {FactState.KNOWN: "green", FactState.NOT_LEARNABLE: "yellow", FactState.NOT_ASKED: "dim"}
 
 
-def write_doctor(report: DoctorReport, stream: TextIO, *, color: bool) -> None:
+def write_doctor(
+    report: DoctorReport, stream: TextIO, *, color: bool, language: Translator = ENGLISH
+) -> None:
     """Write a line for what was asked and learned, and one below for what it means."""
     from rich.text import Text
 
-    console = make_console(stream, color=color)
+    console, t = make_console(stream, color=color), language
     for finding in report.findings:
         if (title := _PARTS.get(finding.fact.name)) is not None:
             lead = "" if finding.fact.name is FactName.TOKEN_REFUSAL else "\n"
-            console.print(f"{lead}{title}", style="bold")
+            console.print(f"{lead}{t.sentence(title)}", style="bold")
         mark = "no" if finding.contradicts else _MARKS[finding.fact.state]
         style = "red" if finding.contradicts else _STYLES[finding.fact.state]
         lead_text = Text(f"  {mark:<2}  ", style=style)
-        write_sentence(console, f"{finding.asked}: {finding.learned}{_age(finding)}", lead=lead_text)
+        said = f"{t.sentence(finding.asked)}: {t.sentence(finding.learned)}{_age(finding, t)}"
+        write_sentence(console, said, lead=lead_text)
         if finding.fact.state is not FactState.NOT_ASKED:
-            write_sentence(
-                console, f"      {mask_phones(finding.meaning)}", "red" if finding.contradicts else "dim"
-            )
+            means = mask_phones(t.sentence(finding.meaning))
+            write_sentence(console, f"      {means}", "red" if finding.contradicts else "dim")
 
 
-def _age(finding: FactFinding) -> str:
+def _age(finding: FactFinding, t: Translator) -> str:
     learned_at = finding.fact.learned_at
     if finding.is_new or learned_at is None:
         return ""
-    return f" (learned {learned_at:%Y-%m-%d})"
+    return f" ({t.gettext('learned {day}', day=learned_at.date())})"
 
 
 def doctor_document(report: DoctorReport) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MINUTES = "d MMMM y, HH:mm"  # patterns of Unicode's LDML, as Babel takes them
+_DAY = "d MMMM y"  # patterns of Unicode's LDML, as Babel takes them
+_MINUTES = f"{_DAY}, HH:mm"
 _DAY_AND_MINUTES = f"EEE {_MINUTES}"
 _MONEY = "#,##0.00#######"
 
@@ -159,6 +160,8 @@ class _Catalog(Translator):
         if isinstance(value, datetime):
             zone = "" if value.tzinfo is None else " x" if value.utcoffset() else " 'UTC'"
             return self._date(value, _MINUTES + zone)
+        if isinstance(value, date):
+            return self._date(datetime.combine(value, time()), _DAY)
         if isinstance(value, Decimal):
             return self.money(value)
         if isinstance(value, float):

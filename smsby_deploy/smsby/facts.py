@@ -139,6 +139,20 @@ class ListSize(NamedTuple):
     length: int
     is_capped: bool
 
+    def with_one_more(self, count: int) -> ListSize | None:
+        """Return what `count` says once something new is listed; None if that is nothing new.
+
+        A list that is cut is not longer than before; any other one is.
+        """
+        if count <= self.length:
+            return ListSize(count, True)
+        return ListSize(count, False) if self.is_capped else None
+
+    @property
+    def value(self) -> dict[str, object]:
+        """The value of the fact, as in the file."""
+        return {"count": self.length, "capped": self.is_capped}
+
 
 class NameLength(NamedTuple):
     """How many characters of a name were listed, of how many sent."""

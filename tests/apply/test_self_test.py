@@ -35,12 +35,22 @@ _OF_SMS = (
 
 
 class _Account(UsualTransport):
-    """Lists the SMS after some looks, under a name of at most `longest` characters, in the clock of `zone`."""
+    """Lists the SMS after some looks, under a name of at most `longest` characters, in the clock of `zone`.
+
+    `sizes` are those of its list before and after the SMS; None is an error.
+    """
 
     def __init__(
-        self, *, looks: int = 1, longest: int = 200, zone: str = "Europe/Minsk", words: str = ""
+        self,
+        *,
+        looks: int = 1,
+        longest: int = 200,
+        zone: str = "Europe/Minsk",
+        words: str = "",
+        sizes: tuple[int | None, int] = (0, 1),
     ) -> None:
         super().__init__()
+        self._sizes = sizes
         self._looks, self._longest, self._zone = looks, longest, ZoneInfo(zone)
         self._words = words.split()
         self.script("sendBulkSms", ok({"uuid": _UUID, "success": "OK"}))
@@ -49,19 +59,29 @@ class _Account(UsualTransport):
 
     def _list(self, params: Mapping[str, Any]) -> Answer:
         sent = self.named("sendBulkSms")
+        before, after = self._sizes
+        if not sent and before is None:
+            return error("odd", 400)
+        if not sent and before:
+            return ok({"status": "success", "data": _others(before)})
         if not sent or self._looks > 0:
             self._looks -= bool(sent)
             return Answer(406, is_empty=True)
         (message,) = json.loads(sent[0]["messages"])
         time = datetime.fromisoformat(message["schedule_time"]).replace(tzinfo=self._zone)
         row = {"id": 9, "name": message["name"][: self._longest], "d_schedule": int(time.timestamp())}
-        return ok({"status": "success", "data": [row | {"parts": "2", "cost": "0.05200"}]})
+        ours = row | {"parts": "2", "cost": "0.05200"}
+        return ok({"status": "success", "data": [ours, *_others(after - 1)]})
 
     def _status(self, params: Mapping[str, Any]) -> Answer:
         if not self._words or params["uuid"] != _UUID:
             return ok([])
         word = self._words.pop(0) if len(self._words) > 1 else self._words[0]
         return ok([{"message_id": 9, "success": [{"phone": _PHONE, "status": word}]}])
+
+
+def _others(count: int) -> list[dict[str, object]]:
+    return [{"id": number, "name": str(number)} for number in range(100, 100 + count)]
 
 
 def _facts(folder: Path, account: UsualTransport, more: str = "") -> tuple[int, AccountFacts]:
@@ -93,25 +113,37 @@ def test_self_test_learns_all_from_one_sms(tmp_path: Path) -> None:
     assert facts.get(FactName.CALLBACK).gap is Gap.NOT_SET_UP
 
 
-@pytest.mark.parametrize(("before", "capped"), [(1, True), (0, False)])
-def test_self_test_shows_whether_a_list_is_capped(tmp_path: Path, before: int, capped: bool) -> None:
-    """A list that looked capped and is longer after the SMS was not."""
-    size = Fact(FactName.LIST_SIZE, FactState.KNOWN, {"count": before, "capped": True})
-    account = _Account(words="DELIVERED")
-    clock = SystemClock()
+@pytest.mark.parametrize(
+    ("before", "known", "after", "found"),
+    [
+        (5, None, 5, True),  # it shows the SMS, so an older mailing is missing
+        (5, False, 5, True),
+        (5, False, 6, None),
+        (10, True, 11, False),  # it only looked capped
+        (0, True, 1, False),
+        (None, True, 6, None),  # what it was before is not known
+    ],
+)
+def test_self_test_shows_whether_a_list_is_capped(
+    before: int | None, known: bool | None, after: int, found: bool | None, tmp_path: Path
+) -> None:
+    """A list that shows the SMS and is not longer than before is cut; one that is longer is not."""
+    size = Fact(FactName.LIST_SIZE, FactState.KNOWN, {"count": 10, "capped": known})
+    account, clock = _Account(looks=0, words="DELIVERED", sizes=(before, after)), SystemClock()
     (tmp_path / "smsby.yaml").write_text(PROJECT)
-    client = SendClient(account, AccountFacts("a", {size.name: size}))
-    known: dict[FactName, Any] = {}
+    client = SendClient(account, AccountFacts("a", {size.name: size} if known is not None else {}))
+    learned: dict[FactName, Any] = {}
     test = SelfTest(
         load_project(tmp_path).project,
         client,
         clock,
         "0a1b2c3d4e",
-        know=lambda name, value, method: known.update({name: value}),
+        know=lambda name, value, method: learned.update({name: value}),
         miss=lambda name, gap, method: None,
     )
     test.run(_PHONE)
-    assert known.get(FactName.LIST_SIZE) == (None if capped else {"count": 1, "capped": False})
+    expected = None if found is None else {"count": after, "capped": found}
+    assert learned.get(FactName.LIST_SIZE) == expected
 
 
 def test_self_test_contradicts_settings(tmp_path: Path) -> None:

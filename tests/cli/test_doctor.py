@@ -225,6 +225,43 @@ def test_doctor_finds_a_capped_list(
     assert code == (4 if capped else 0)
 
 
+def test_doctor_finds_a_list_that_is_cut_at_an_unusual_size(
+    tmp_path: Path, smsby_sandbox: SandboxHandle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --to: the list shows the SMS and is not longer. Free questions keep that in mind."""
+    smsby_sandbox.set(list_cap=5)
+    mailings = "".join(f"  - {{name: m{n}, recipients: ['{_PHONE}'], text: hi {n}}}\n" for n in range(7))
+    (tmp_path / "sale.yaml").write_text(f"version: 1\ncampaign: sale\nmailings:\n{mailings}")
+    (tmp_path / "smsby.yaml").write_text(_PROJECT, encoding="utf-8")
+    assert run(["-C", str(tmp_path), "apply", "--auto-approve"]) == 0
+    code, facts = _doctor(tmp_path, capsys)
+    assert (code, facts["list_size"]) == (0, {"count": 5, "capped": False})
+    for options in (_TO, ()):
+        code, facts = _doctor(tmp_path, capsys, *options)
+        assert (code, facts["list_size"]) == (4, {"count": 5, "capped": True})
+
+
+def test_doctor_in_russian(
+    tmp_path: Path, smsby_sandbox: SandboxHandle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With `language: ru`: what was asked, learned and follows; JSON stays as it is."""
+    (tmp_path / "smsby.yaml").write_text(f"language: ru\n{_PROJECT.replace('BYN', 'RUB')}", encoding="utf-8")
+    assert run(["-C", str(tmp_path), "doctor", "--ask"]) == 4
+    captured = capsys.readouterr()
+    assert (
+        "  no  валюта баланса: BYN\n      баланс в BYN, а price.currency — RUB: исправьте price\n"
+        in captured.out
+    )
+    assert "  ok  имена отправителя: 3 имени\n" in captured.out
+    assert "  -   точная цена: не спрашивали\n" in captured.out
+    assert "дальше: git add" in captured.err
+    assert run(["-C", str(tmp_path), "doctor", "--format", "json"]) == 4
+    facts = {one["name"]: one for one in json.loads(capsys.readouterr().out)["facts"]}
+    assert facts["senders"]["learned"] == "3 names"
+    assert run(["-C", str(tmp_path), "doctor"]) == 4
+    assert "модерация нового текста: одобряется сразу (узнано 2 ноября 2026)" in capsys.readouterr().out
+
+
 def test_doctor_reads_the_clock_of_old_deliveries(
     tmp_path: Path, smsby_sandbox: SandboxHandle, capsys: pytest.CaptureFixture[str]
 ) -> None:

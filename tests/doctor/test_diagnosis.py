@@ -1,4 +1,4 @@
-"""doctor never sends without --to, whatever sms.by answers, and reports every fact, in sentences whatever its value."""
+"""doctor never sends without --to, whatever sms.by answers, and reports every fact."""
 
 from __future__ import annotations
 
@@ -11,18 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsby_deploy.clock import SystemClock
-from smsby_deploy.doctor.diagnosis import asked, learned, meaning
 from smsby_deploy.errors import Refused, UsageError
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.resources import load_schema
-from smsby_deploy.smsby.facts import AccountFacts, Fact, FactName, FactState, Gap, read_facts, write_facts
+from smsby_deploy.smsby.facts import AccountFacts, FactName, FactState, read_facts, write_facts
 from smsby_deploy.smsby.methods import METHODS, Effect, Method
 from smsby_deploy.smsby.response import Answer
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected
 from tests.apply.fake_smsby import LOST, OFFLINE, error
 from tests.doctor.examples import ACCOUNT, PROJECT, UsualTransport, examine
 from tests.smsby.any_json import ANY_JSON
-from tests.smsby.fact_values import FACT_VALUES
 
 _PHONE = "375291111111"
 _MOMENT = int(SystemClock().now().timestamp())
@@ -108,15 +105,15 @@ def _folder(tmp_path: Path, more: str = "") -> Path:
 
 @pytest.mark.parametrize("answer", [error("token is invalid", 403), error("token is invalid"), Answer(401)])
 def test_doctor_stops_at_a_refused_token(tmp_path: Path, answer: Answer) -> None:
-    """After one question; how the refusal looks is learned."""
+    """After one question; nothing is kept, as the token belongs to no account."""
     transport = UsualTransport()
     transport.script("getBalance", answer)
-    report = examine(_folder(tmp_path), transport, leaves_rows=True)
+    saved: list[AccountFacts] = []
+    report = examine(_folder(tmp_path), transport, leaves_rows=True, save=saved.append)
     assert [name for name, _ in transport.calls] == ["getBalance"]
     assert report.exit_code is ExitCode.UNREACHABLE
-    (learned,) = [one for one in report.findings if one.is_new]
-    assert learned.fact.name is FactName.TOKEN_REFUSAL
-    assert learned.fact.value["status"] == answer.status
+    assert saved == []
+    assert not report.has_learned
 
 
 @pytest.mark.parametrize("method", ["getLimit", "getAlphanames", "checkSMSMessageStatus", "getSMSMessages"])
@@ -197,28 +194,3 @@ def test_doctor_contradicts_the_files(tmp_path: Path) -> None:
         FactName.SENDERS: "the account has no sender NoShop: correct alphaname, or register it at sms.by",
         FactName.LISTS: "the account has no contact list Regulars: correct `list`, or make it at sms.by",
     }
-
-
-_SCHEMA = load_schema("facts")
-_FACTS = _SCHEMA["properties"]["accounts"]["additionalProperties"]["properties"]["facts"]["properties"]
-
-
-def _values(name: FactName) -> list[object]:
-    """An example of a fact, and every other value that its schema names."""
-    value = _FACTS[name]["allOf"][1]["properties"]["value"]
-    more = [True, False] if value.get("type") == "boolean" else value.get("enum", [])
-    return [FACT_VALUES[name], *more]
-
-
-@pytest.mark.parametrize("name", FactName)
-def test_every_fact_has_sentences(name: FactName) -> None:
-    """One line each, whatever was learned, or why nothing was."""
-    for value in _values(name):
-        fact = Fact(name, FactState.KNOWN, value)
-        assert asked(name).isprintable()
-        assert learned(fact).isprintable()
-        assert learned(fact)
-        assert meaning(fact) or name is FactName.TOKEN_REFUSAL
-    gaps = {learned(Fact(name, FactState.NOT_LEARNABLE, gap=gap)) for gap in Gap}
-    assert len(gaps) == len(Gap)
-    assert learned(Fact(name)) == "not asked"

@@ -17,7 +17,7 @@ from smsby_deploy.doctor.questions import (
     ask_for_names,
 )
 from smsby_deploy.errors import SmsbyUnavailable
-from smsby_deploy.smsby.facts import FactName, Gap
+from smsby_deploy.smsby.facts import FactName, Gap, ListSize
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_smsby import EMPTY_LIST, OFFLINE, Reply, error, ok
 from tests.doctor.examples import UsualTransport, fact_found
@@ -157,6 +157,16 @@ def test_list_that_may_have_been_cut(
     latest = ask_for_mailings(look)
     assert fact_found(look, FactName.LIST_SIZE) == {"count": every, "capped": is_capped}
     assert [row["id"] for row in latest] == []  # a fake does not stream
+
+
+@pytest.mark.parametrize(("count", "is_capped"), [(5, True), (6, False), (4, False)])
+def test_list_that_was_known_to_be_cut(
+    count: int, is_capped: bool, look: Examination, transport: UsualTransport
+) -> None:
+    """While it has the same size it is: 5 mailings alone do not look like a limit."""
+    transport.script("getSMSMessages", *map(_list, (count, count, count)))
+    ask_for_mailings(look, ListSize(5, is_capped=True))
+    assert fact_found(look, FactName.LIST_SIZE) == {"count": count, "capped": is_capped}
 
 
 @pytest.mark.parametrize(

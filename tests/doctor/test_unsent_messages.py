@@ -143,3 +143,16 @@ def test_unsent_message_in_the_list(
     transport.script("getSMSMessages", answer)
     leave_rows(look, ())
     assert fact_found(look, FactName.UNSENT_LISTED) == is_listed
+
+
+@pytest.mark.parametrize(
+    ("before", "is_capped", "found"), [(1, False, (1, True)), (0, False, (0, False)), (0, True, (1, False))]
+)
+def test_list_that_shows_a_new_message_and_is_not_longer(
+    before: int, is_capped: bool, found: tuple[int, bool], look: Examination, transport: UsualTransport
+) -> None:
+    """It is cut, whatever its size; one that became longer is not."""
+    look.know(FactName.LIST_SIZE, {"count": before, "capped": is_capped}, "getSMSMessages")
+    transport.script("getSMSMessages", ok({"status": "success", "data": [{"id": 9, "name": "x"}]}))
+    leave_rows(look, ())
+    assert fact_found(look, FactName.LIST_SIZE) == dict(zip(("count", "capped"), found, strict=True))
