@@ -248,7 +248,7 @@ def audience_rows(action: Action, t: Translator) -> list[tuple[str, str]]:
     if not audience.rows:
         return []
     subtracted = {
-        t.gettext("invalid phone number, dropped"): audience.invalid,
+        t.gettext("invalid phone number"): audience.invalid,
         t.gettext("duplicate phone number"): audience.duplicate,
         t.gettext("opted out"): audience.suppressed,
         t.gettext("not a test phone, held out"): audience.held_out,
