@@ -17,7 +17,7 @@ from smsby_deploy.errors import FilesInvalid, LockDamaged, PlanRefused, Refused
 from smsby_deploy.lock.archive import with_archived
 from smsby_deploy.lock.binding import check_service
 from smsby_deploy.lock.keyed_digests import check_digest_key
-from smsby_deploy.lock.records import DONE, Lock
+from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.budget import check_balance
 from smsby_deploy.plan.chunks import Keep
 from smsby_deploy.plan.guardrails import check_apply
@@ -33,7 +33,7 @@ from smsby_deploy.plan.staleness import (
 )
 from smsby_deploy.problems import has_errors
 from smsby_deploy.smsby.send_client import SendClient
-from smsby_deploy.wording import counted, sentence
+from smsby_deploy.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,38 +156,9 @@ def make_due_plan(
         is_handing_over=True,
         remote=recent.kept(),
     )
-    if loaded.project.guardrails.pressure is not None:
-        plan = replace(plan, actions=tuple(_keep_to_approved(one, lock) for one in plan.actions))
     request.planned(plan)
     _check_whole(loaded.project, plan, client)
     return ReadyPlan(plan, client, is_handing_over=True)
-
-
-def _keep_to_approved(action: Action, lock: Lock) -> Action:
-    """Return the action, blocked if it would reach recipients who were left out at approval.
-
-    What is resumed within a wave, or without waves, began with the recipients of its first request.
-    """
-    entry = lock.mailings.get(action.address)
-    if not action.sends or entry is None or (entry.approval is not None and entry.approval.fresh):
-        return action
-    if action.action is ActionKind.RESUME and action.wave is None:
-        return action
-    if [one.fingerprint for one in entry.chunks] != [one.fingerprint for one in action.chunks]:
-        return action
-    more = sum(
-        max(0, (now.recipients or 0) - then.recipients)
-        for then, now in zip(entry.chunks, action.chunks, strict=True)
-        if then.recipients is not None and then.state not in DONE and action.wave in (None, now.wave)
-    )
-    if not more:
-        return action
-    why = sentence(
-        "{count:recipient|recipients} were left out under contact pressure when it was approved, and would get it now; "
-        "apply a new plan of it",
-        count=more,
-    )
-    return action.block(ReasonCode.CHANGED, why)
 
 
 def _read_reviewed(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -255,7 +255,7 @@ class MeasuredFiles:
         first, planned = len(problems), [planner.plan_mailing(one) for one in self.measured]
         problems[first:first] = find_name_problems(_unfinished(mailings, planned), names)
         problems += self.flaws
-        actions = self._limit_pressure(client, [action for action in planned if action], now, problems)
+        actions = self._limit_pressure(client, planned, now, problems, is_handing_over)
         actions = hold_budget(project, actions, self.lock, now)
         problems += self._find_similar(actions, planner.sent, now)
         actions += filter(None, map(planner.plan_cancelled, self.cancelled))
@@ -283,16 +283,22 @@ class MeasuredFiles:
         )
 
     def _limit_pressure(
-        self, client: ReadClient | None, actions: list[Action], now: datetime, problems: list[Problem]
+        self,
+        client: ReadClient | None,
+        planned: Sequence[Action | None],
+        now: datetime,
+        problems: list[Problem],
+        is_handing_over: bool,
     ) -> list[Action]:
         project, suppressed = self.loaded.project, self.suppressed
+        actions = [action for action in planned if action]
         if client is None or project.guardrails.pressure is None:
             return actions
         from smsby_deploy.plan.pressure import limit_pressure
 
         with self.errors_first():
             actions, notes = limit_pressure(
-                project, client, self.lock, self.measured, actions, suppressed, now
+                project, client, self.lock, self.measured, actions, suppressed, now, is_handing_over
             )
         problems += notes
         return actions

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import Mailing, Pressure, Project
 from smsby_deploy.config.sources import ContactList
-from smsby_deploy.lock.records import Lock
+from smsby_deploy.lock.records import DONE, EntryState, Lock
 from smsby_deploy.plan.contact_ledger import (
     ContactLedger,
     PhoneHasher,
@@ -85,15 +85,21 @@ class PressureCheck:
     suppressed: PhoneSet
     now: datetime
     remeasure: Remeasure
+    due: Container[str] = ()  # what the next hand-over sends from its beginning, by address
     problems: list[Problem] = field(default_factory=list)
 
     def judge(self, planned: Sequence[PlannedMailing]) -> Mapping[str, Action]:
-        """Return the judged actions by address; some are blocked now, or leave recipients out."""
+        """Return the judged actions by address; some are blocked now, or leave recipients out.
+
+        What is due is judged as a hand-over would judge it now, which sends nothing else.
+        """
         before: list[PlannedMailing] = []
         judged: dict[str, Action] = {}
         for one in sorted(planned, key=self._order):
-            if one.action.action in _JUDGED and not self._is_exempt(one.mailing):
-                one = one._replace(action=self._judge(one, before))
+            is_due = one.action.address in self.due
+            if (is_due or one.action.action in _JUDGED) and not self._is_exempt(one.mailing):
+                beside = [other for other in before if other.action.address in self.due] if is_due else before
+                one = one._replace(action=self._judge(one, beside))
                 judged[one.action.address] = one.action
             if one.action.action in _COUNTED:
                 before.append(one)
@@ -269,10 +275,12 @@ def limit_pressure(
     actions: Sequence[Action],
     suppressed: PhoneSet,
     now: datetime,
+    is_handing_over: bool,
 ) -> tuple[list[Action], list[Problem]]:
     """Return `actions` with `guardrails.pressure` applied, and notes about it.
 
-    An action whose recipients would get too many messages is blocked, or leaves these recipients out.
+    An action whose recipients would get too many messages is blocked, or leaves these recipients out. What was approved is
+    blocked, too, if it would reach recipients who were left out then.
 
     Raises:
         SmsbyUnavailable, TokenRefused: sms.by did not answer.
@@ -283,7 +291,13 @@ def limit_pressure(
         for one in measured
         if one.desired is not None and one.mailing.address in by_address
     ]
-    times = [max(one.mailing.schedule_time or now, now) for one in planned if one.action.action in _JUDGED]
+    due = {
+        address
+        for address, action in by_address.items()
+        if action.action is ActionKind.DUE and lock.mailings[address].state is EntryState.WAITING
+    }
+    judged_ones = (one for one in planned if one.action.action in _JUDGED or one.action.address in due)
+    times = [max(one.mailing.schedule_time or now, now) for one in judged_ones]
     if pressure is None or project.environment.is_rehearsal or not times:
         return list(actions), []
     ledger = ContactLedger(client, project.scope, _recorded_phones(lock, planned), ledger_path(project.lock))
@@ -293,9 +307,45 @@ def limit_pressure(
     def remeasure(mailing: Mailing, without: PhoneSet) -> Desired | None:
         return measure_mailing(project, mailing, without)[0]
 
-    check = PressureCheck(pressure, earlier, ledger.hasher, suppressed, now, remeasure)
+    check = PressureCheck(pressure, earlier, ledger.hasher, suppressed, now, remeasure, due)
     judged = check.judge(planned)
-    return [judged.get(action.address, action) for action in actions], check.problems
+    found = [judged.get(action.address, action) for action in actions]
+    if is_handing_over or due:
+        found = [
+            _keep_to_approved(one, lock) if is_handing_over or one.address in due else one for one in found
+        ]
+    return found, check.problems
+
+
+def _keep_to_approved(action: Action, lock: Lock) -> Action:
+    """Return the action, blocked if it would reach recipients who were left out at approval.
+
+    A hand-over sends the first wave of what is due. What is resumed within a wave, or without waves, began with the
+    recipients of its first request.
+    """
+    entry, is_due = lock.mailings.get(action.address), action.action is ActionKind.DUE
+    if entry is None or not (is_due or action.sends):
+        return action
+    if entry.approval is not None and entry.approval.fresh:
+        return action
+    if action.action is ActionKind.RESUME and action.wave is None:
+        return action
+    if [one.fingerprint for one in entry.chunks] != [one.fingerprint for one in action.chunks]:
+        return action
+    wave = min((one.wave or 0 for one in action.chunks), default=0) if is_due else action.wave
+    more = sum(
+        max(0, (now.recipients or 0) - then.recipients)
+        for then, now in zip(entry.chunks, action.chunks, strict=True)
+        if then.recipients is not None and then.state not in DONE and (wave or now.wave) == now.wave
+    )
+    if not more:
+        return action
+    why = sentence(
+        "{count:recipient|recipients} were left out under contact pressure when it was approved, and would get it now; "
+        "apply a new plan of it",
+        count=more,
+    )
+    return action.block(ReasonCode.CHANGED, why)
 
 
 def _recorded_phones(lock: Lock, planned: Sequence[PlannedMailing]) -> dict[tuple[str, int], PhoneSet]:

@@ -183,9 +183,33 @@ def test_hand_over_reaches_only_who_was_reviewed(shop: Shop) -> None:
     assert [one["recipients"] for one in planned] == [2, 1]
     assert shop.run("apply", "plan.json").code == 0
     shop.run("lock", "withdraw", "sale/a")
+    planned_again = shop.run("plan", "sale/b", env={CLOCK_AHEAD: "21600"})
     done = shop.run("apply", "--due", env={CLOCK_AHEAD: "21600"})
     assert (done.code, _texts(shop)) == (4, {}), done.out
     assert "2 recipients were left out under contact pressure when it was approved" in done.out
+    assert planned_again.code == 4, planned_again.out
+    assert "2 recipients were left out under contact pressure when it was approved" in planned_again.out
+
+
+@pytest.mark.parametrize(("on_excess", "code", "recipients"), [("drop", 0, 1), ("block", 4, 2)])
+def test_plan_shows_what_a_hand_over_would_do(on_excess: str, code: int, recipients: int, shop: Shop) -> None:
+    """Also if a recipient has got another message since it was approved; a new mailing comes after it."""
+    time = datetime.now(UTC) + timedelta(hours=10)  # noqa: TID251
+    limit = f"{{messages: 1, within: 7d, on_excess: {on_excess}}}"
+    release = f", schedule_time: '{time:%Y-%m-%dT%H:%M}:00+00:00', release: {{before: 5h, at_latest: 20m}}"
+    waiting = _mailing("b", ANNA, BORIS, more=release)
+    _write(shop, waiting, pressure=limit)
+    assert shop.run("apply", "--auto-approve").code == 0
+    _write(shop, waiting, _mailing("c", ANNA, more=", priority: 5"), pressure="{messages: 9, within: 1h}")
+    assert shop.run("apply", "--auto-approve", "--select", "sale/c").code == 0
+    _write(shop, waiting, _mailing("d", BORIS, more=", priority: 5"), pressure=limit)
+    later = {CLOCK_AHEAD: "21600"}
+    due = _action(shop.run("plan", "--format", "json", env=later), "sale/b")
+    assert (due["action"], due["recipients"]) == ("blocked" if code else "due", recipients)
+    done = shop.run("apply", "--due", "--format", "json", env=later)
+    (handed_over,) = done.json["mailings"]
+    assert (done.code, handed_over["recipients"]) == (code, recipients), done.err
+    assert not code or handed_over["error"] == due["reason"]
 
 
 @pytest.mark.parametrize(
