@@ -19,8 +19,13 @@ _EXACT_SHORT = {"e": 2**11, "f": 2**24}  # and one of half or single precision u
 class UnsupportedValue(Exception):
     """A value of an unsupported type; the message names the type.
 
-    Supported are text, numbers, dates, times, booleans and null.
+    Supported are text, numbers, dates, times, booleans and null. `column` and `row` are where it is, from 0.
     """
+
+    def __init__(self, kind: str, column: int = 0, row: int = 0) -> None:
+        super().__init__(kind)
+        self.column = column
+        self.row = row
 
 
 def text_rows(columns: Iterable[Sequence[Any]]) -> list[list[str]]:
@@ -32,7 +37,22 @@ def text_rows(columns: Iterable[Sequence[Any]]) -> list[list[str]]:
     Raises:
         UnsupportedValue: a value has another type.
     """
-    return list(map(list, zip(*map(_texts_of, columns), strict=True)))
+    texts = []
+    for index, values in enumerate(columns):
+        try:
+            texts.append(_texts_of(values))
+        except UnsupportedValue:
+            raise _first_unsupported(values, index) from None
+    return list(map(list, zip(*texts, strict=True)))
+
+
+def _first_unsupported(values: Sequence[Any], column: int) -> UnsupportedValue:
+    for row, value in enumerate(values):
+        try:
+            _texts_of([value])
+        except UnsupportedValue as error:
+            return UnsupportedValue(str(error), column, row)
+    raise AssertionError("all values are supported")
 
 
 def shorten_floats(values: Iterable[float | None], precision: Literal["e", "f"]) -> list[float | str | None]:

@@ -16,7 +16,14 @@ from typing import Any
 from smsby_deploy.config.sources import RecipientsParquet
 from smsby_deploy.recipients.cell_values import UnsupportedValue, shorten_floats, text_rows
 from smsby_deploy.recipients.parquet_pages import OversizedFile, check_pages
-from smsby_deploy.recipients.rows import LONGEST_VALUE, Block, RecipientsError, block_of_rows
+from smsby_deploy.recipients.rows import (
+    LONGEST_VALUE,
+    Block,
+    RecipientsError,
+    block_of_rows,
+    repeated_names,
+    short_name,
+)
 
 # The system's allocator frees memory at once; arrow's own pool keeps 30 MB after a million rows. Arrow reads this
 # environment variable when it is imported.
@@ -38,7 +45,7 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
         try:
             with _open(path) as file:
                 schema = file.schema_arrow
-                if twice := sorted({name for name in schema.names if schema.names.count(name) > 1}):
+                if twice := repeated_names(schema.names):
                     raise RecipientsError(f"duplicate column names: {', '.join(twice)}", first)
                 names = _plain_columns(schema)
                 if not names:
@@ -59,7 +66,8 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
         except OversizedFile as error:
             raise RecipientsError(str(error), first) from error
         except UnsupportedValue as error:
-            raise RecipientsError(f"unsupported type of value ({error})", first) from error
+            message = f"unsupported type of value ({error}) in {short_name(names, error.column)}; correct it"
+            raise RecipientsError(message, first + error.row) from error
         except (arrow.ArrowException, OSError, OverflowError, ValueError) as error:
             raise RecipientsError(f"cannot read the file as Parquet: {_reason(error)}", first) from error
 
@@ -158,7 +166,7 @@ def _plain_columns(schema: Any) -> list[str]:
             or types.is_interval(kind)
         )
 
-    return [field.name for field in schema if is_plain(field.type)]
+    return [field.name for field in schema if field.name and is_plain(field.type)]
 
 
 def _values(arrow: Any, column: Any) -> list[Any]:

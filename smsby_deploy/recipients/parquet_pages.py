@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
+from os import SEEK_END
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -19,6 +20,8 @@ _LARGEST_DELTAS = 1 << 20  # of DELTA_BYTE_ARRAY, in which each value may repeat
 _MOST_VALUES = 1 << 24  # of a page; some encodings unpack their lengths at once
 _MOST_PAGES = 200_000
 _PADDING = 100  # old writers left the header of the dictionary out of a chunk's size, so pyarrow reads on
+_TRAILER = 8  # bytes at the end of a file: the length of its metadata, and PAR1
+_SIGNATURE = 28  # bytes behind the metadata of a file with encrypted columns
 _DELTA_BYTE_ARRAY = 7
 _DICTIONARY_PAGE = 2
 # The field of each kind of page with its own header, and the field of the encoding within it.
@@ -73,6 +76,8 @@ def check_pages(metadata: Any, path: Path, names: Sequence[str]) -> frozenset[st
         OversizedFile: the file would unpack to far more than it is, or its pages cannot be found.
     """
     size = path.stat().st_size
+    if _is_encrypted(metadata, path):
+        raise OversizedFile("its columns are encrypted; write the file without encryption")
     if metadata.num_rows > max(1_000_000, _MOST_ROWS * size):
         raise OversizedFile(f"{metadata.num_rows:,} rows are too many for a file of this size")
     largest = max(_LARGEST_CHUNK, _COMMON_RATIO * size)
@@ -90,6 +95,17 @@ def check_pages(metadata: Any, path: Path, names: Sequence[str]) -> frozenset[st
             if found.has_dictionary:
                 coded.add(found.column)
     return frozenset(coded)
+
+
+def _is_encrypted(metadata: Any, path: Path) -> bool:
+    """Whether the metadata is signed: some columns are encrypted then.
+
+    pyarrow would end the whole process at the metadata of such a column.
+    """
+    with path.open("rb") as file:
+        file.seek(-_TRAILER, SEEK_END)
+        length = int.from_bytes(file.read(4), "little")
+    return bool(length - metadata.serialized_size == _SIGNATURE)
 
 
 def _chunks(metadata: Any, names: Sequence[str]) -> Iterator[Any]:

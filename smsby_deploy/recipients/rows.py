@@ -158,7 +158,7 @@ def limit_values(block: Block) -> Block:
     if not any(column and max(map(len, column)) > LONGEST_VALUE for column in block.values):
         return block
     errors = {
-        row: f"the value of {_short_name(block.columns, index)} has {counted(len(cell), 'character')}; at most "
+        row: f"the value of {short_name(block.columns, index)} has {counted(len(cell), 'character')}; at most "
         f"{LONGEST_VALUE:,} are read: shorten it, or leave the column out"
         for index, column in enumerate(block.values)
         for row, cell in enumerate(column)
@@ -174,7 +174,8 @@ def limit_values(block: Block) -> Block:
     )
 
 
-def _short_name(columns: Sequence[str], index: int) -> str:
+def short_name(columns: Sequence[str], index: int) -> str:
+    """Return what a message calls a column: its name, unless that may be a phone or is long."""
     name = columns[index]
     return f"column {index + 1}" if LIKE_A_PHONE.search(name) or len(name) > _LONGEST_NAME else name
 

@@ -31,7 +31,14 @@ from smsby_deploy.config.yaml_places import place_in_text
 from smsby_deploy.privacy import hide_secrets
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.cell_values import UnsupportedValue, shorten_floats, text_rows
-from smsby_deploy.recipients.rows import Block, RecipientsError, SourceFacts, block_of_rows, find_column
+from smsby_deploy.recipients.rows import (
+    Block,
+    RecipientsError,
+    SourceFacts,
+    block_of_rows,
+    find_column,
+    repeated_names,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, CursorResult
@@ -284,7 +291,7 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
         names = columns
         if connection.dialect.name == "sqlite":  # which calls a second column `name:1`
             names = tuple(_NUMBERED.sub("", name) for name in columns)
-        if twice := sorted({name for name in names if names.count(name) > 1}):
+        if twice := repeated_names(names):
             raise RecipientsError(f"duplicate column names in the query: {', '.join(twice)}", 0, "SQL")
         order = _OrderCheck(columns, None if query.may_tie else query.order_by)
         single = _single_floats(connection, result)
@@ -302,7 +309,11 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
                     for index, column in enumerate(values)
                 )
             except UnsupportedValue as error:
-                raise _not_plain(columns, rows, first) from error
+                message = (
+                    f"unsupported type of value ({error}) in the column {columns[error.column]} of the query; "
+                    "leave the column out, or cast it to text"
+                )
+                raise RecipientsError(message, first + error.row, "SQL") from error
             order.check(cells, first)
             yield block_of_rows(
                 columns, range(first, first + len(cells)), cells, header_line=0, is_typed=True
@@ -315,24 +326,6 @@ def _single_floats(connection: Connection, result: CursorResult[Any]) -> frozens
     code = _SINGLE_FLOAT.get(connection.dialect.name)
     described = result.cursor.description if code and result.cursor else ()
     return frozenset(index for index, column in enumerate(described) if column[1] == code)
-
-
-def _not_plain(columns: tuple[str, ...], rows: Sequence[Sequence[Any]], first: int) -> RecipientsError:
-    """Return the error for the first unsupported value.
-
-    The first of `rows` is row `first` of the result.
-    """
-    for line, row in enumerate(rows, first):
-        for name, value in zip(columns, row, strict=True):
-            try:
-                text_rows([[value]])
-            except UnsupportedValue as error:
-                message = (
-                    f"unsupported type of value ({error}) in the column {name} of the query; "
-                    "leave the column out, or cast it to text"
-                )
-                return RecipientsError(message, line, "SQL")
-    raise AssertionError("all values are supported")
 
 
 class _OrderCheck:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from base64 import b64encode
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from pyarrow.parquet import write_table
+from pyarrow.parquet import ParquetWriter, write_table
+from pyarrow.parquet.encryption import CryptoFactory, EncryptionConfiguration, KmsClient, KmsConnectionConfig
 
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_loader import LoadedProject, load_project
@@ -145,6 +147,41 @@ def test_parquet_unreadable_files(tmp_path: Path) -> None:
     twice = pa.table([["375291111111"], ["375292222222"], ["B"]], names=["phone", "phone", "name"])
     write_table(twice, tmp_path / "lists/b.parquet")
     assert [problem.message for problem in _problems(tmp_path)] == ["duplicate column names: phone"]
+    _write(tmp_path, "lists/b.parquet", phone=["375291111111"], name=["A"], Name=["B"])
+    assert [problem.message for problem in _problems(tmp_path)] == ["duplicate column names: Name, name"]
+
+
+def test_parquet_value_that_no_text_has(tmp_path: Path) -> None:
+    """The error names its row and its column; columns without a name are left out."""
+    names = ["phone", "name", "", ""]
+    table = pa.table([["375291111111", "375292222222"], ["A", "B\0"], ["x", "x"], ["y", "y"]], names=names)
+    (tmp_path / "lists").mkdir()
+    write_table(table, tmp_path / "lists/b.parquet")
+    (problem,) = _problems(tmp_path)
+    assert problem.message == "unsupported type of value (text with a NUL character) in name; correct it"
+    assert (problem.location.file, problem.location.line) == ("lists/b.parquet", 2)
+
+
+def test_parquet_with_encrypted_columns(tmp_path: Path) -> None:
+    """With readable metadata, pyarrow would end the whole process at that of an encrypted column."""
+    factory = CryptoFactory(lambda _: _OpenKeys())
+    config = EncryptionConfiguration(footer_key="f", column_keys={"c": ["name"]}, plaintext_footer=True)
+    properties = factory.file_encryption_properties(KmsConnectionConfig(), config)
+    table = pa.table([["375291111111"], ["A"]], names=["phone", "name"])
+    (tmp_path / "lists").mkdir()
+    with ParquetWriter(
+        tmp_path / "lists/a.parquet", table.schema, encryption_properties=properties
+    ) as writer:
+        writer.write_table(table)
+    (problem,) = _problems(tmp_path)
+    assert problem.message == "its columns are encrypted; write the file without encryption"
+
+
+class _OpenKeys(KmsClient):  # type: ignore[misc]  # pyarrow has no types
+    """Keys that are not secret."""
+
+    def wrap_key(self, key: bytes, _master: str) -> bytes:
+        return b64encode(key)
 
 
 def test_parquet_paths_outside_the_project(tmp_path: Path) -> None:
