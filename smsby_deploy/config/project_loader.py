@@ -233,7 +233,7 @@ class _ProjectLoader:
     def _api(self) -> ApiSettings:
         settings = {key: value for key, value in (self._document.get("api") or {}).items() if key != "url"}
         environment = read_environment(self._document, self._environment, self._locations)
-        if environment.is_limited and "test_phones" not in self._document:
+        if environment.is_limited and not self._document.get("test_phones"):
             message = "only_to: there are no `test_phones`"
             self._log.error("ENVIRONMENT", message, self._locations["only_to"])
         facts_file = self._root / facts_name(environment)

@@ -181,15 +181,18 @@ def problems_of(mailing: Mailing, error: FilesInvalid) -> list[Problem]:
 
 
 def _placed(mailing: Mailing, problems: Sequence[Problem], audience: AudienceCounts) -> list[Problem]:
-    """Return `problems` at their places, and a warning if all recipients opted out."""
-    found = [_locate(mailing, problem) for problem in problems]
-    if audience.suppressed and not audience.final:
+    """Return `problems` at their places, and a warning if none of the recipients is left."""
+    found, code = [_locate(mailing, problem) for problem in problems], ""
+    if audience.held_out and not audience.final:
+        code = "NO_TEST_PHONE"
+        message = sentence("only_to: no test phone that may get it is among its recipients; nothing is sent")
+    elif audience.suppressed and not audience.final:
+        code = "ALL_SUPPRESSED"
         message = sentence(
             "all of its recipients opted out ({count:,}); nothing is sent", count=audience.suppressed
         )
-        found.append(
-            Problem(Severity.WARNING, "ALL_SUPPRESSED", message, mailing.address, mailing.audience.location)
-        )
+    if code:
+        found.append(Problem(Severity.WARNING, code, message, mailing.address, mailing.audience.location))
     return found
 
 

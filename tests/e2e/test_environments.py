@@ -290,3 +290,21 @@ def test_contact_list_cannot_be_limited(sale: Shop) -> None:
     assert (plan.code, "only_to" in plan.out) == (4, True)
     sale.write("smsby.yaml", PROJECT + LIMITED.partition("\n")[2].replace("suppress: [optouts.txt]\n", ""))
     assert sale.run("-e", "staging", "validate").code == 3
+    sale.write(
+        "smsby.yaml",
+        PROJECT
+        + LIMITED.replace('"375291234567", "80291234561"', "").replace("suppress: [optouts.txt]\n", ""),
+    )
+    empty = sale.run("-e", "staging", "validate")
+    assert (empty.code, "only_to: there are no `test_phones`" in empty.out) == (3, True)
+
+
+def test_rehearsal_that_reaches_no_one_says_so(sale: Shop) -> None:
+    """Not that all of the recipients opted out, if most of them are only held out."""
+    sale.write("smsby.yaml", PROJECT + LIMITED.replace("375291234567", "375291234500"))
+    sale.write("optouts.txt", "375291234568\n")
+    sale.write("sale.yaml", THREE)
+    done = sale.run("-e", "staging", "apply", "--auto-approve")
+    assert (done.code, sale.inbox()) == (0, {})
+    assert "warning NO_TEST_PHONE sale/vip: only_to: no test phone" in done.err
+    assert "ALL_SUPPRESSED" not in done.err

@@ -138,6 +138,10 @@ CASES: dict[str, Case] = {
         then=(("sale.yaml", Case(top="schedule_time: 2026-12-01T10:00:00\n", text=_CANCELLED).campaign()),),
     ),
     "NOT_READ": Case(mailing=_sql(_QUERY)),
+    "NO_TEST_PHONE": Case(
+        project="test_phones: ['375293333333']\nenvironments: {staging: {only_to: test_phones, lock: s.lock.json}}\n",
+        commands=(("--env", "staging", "validate"),),
+    ),
     "ONE_WAVE": Case(
         "    text: Hi\n    waves: [{people: 200, after: 45m, delivered: 90}, rest]\n", commands=(("plan", "--offline"),)
     ),
