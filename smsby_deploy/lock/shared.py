@@ -277,7 +277,7 @@ def copy_lock(source: LockStore, target: LockStore, command: str) -> Lock:
     Raises:
         UsageError: `source` records nothing.
         LockHeld: another run uses one of them.
-        Refused: `target` has another lock, or a newer version of this one.
+        Refused: `target` has another lock, a newer version of this one, or records what this one lacks.
     """
     running = source.read_running()
     if running is not None:
@@ -297,11 +297,17 @@ def copy_lock(source: LockStore, target: LockStore, command: str) -> Lock:
                 f"a newer version of this lock is there: serial {there.serial}, not {lock.serial}",
                 hint="copy it the other way round",
             )
-        if there.serial == lock.serial and there != lock:
+        if (there.serial == lock.serial and there != lock) or _records_more(there, lock):
             raise Refused(
-                f"both locks are serial {lock.serial} and record different sends",
+                f"the lock there (serial {there.serial}) records what this one (serial {lock.serial}) lacks",
                 hint="both were used since they were one; choose another place, they cannot be merged",
             )
         target.put_archive(archive_content(lock))
         target.replace(lock)
     return lock
+
+
+def _records_more(there: Lock, lock: Lock) -> bool:
+    """Whether `there` has a run or a manual change that `lock` lacks, at whatever serials."""
+    histories = ((there.applies, lock.applies), (there.resolutions, lock.resolutions))
+    return any(known != ours[: len(known)] for known, ours in histories)

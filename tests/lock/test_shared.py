@@ -478,12 +478,21 @@ def test_copy_lock_refuses_to_lose_a_record(tmp_path: Path, serial: int, lineage
     assert target.path.read_bytes() == before
 
 
-def test_copy_lock_refuses_one_that_went_its_own_way(tmp_path: Path) -> None:
-    """Both were used since they were one, so each has sends that the other lacks."""
-    source, target = _lock_file(tmp_path, "source", 3), LockStore(tmp_path / "target", "shop")
-    target.replace(Lock("shop", 3, "line", {"a/c": entry()}))
-    with pytest.raises(Refused, match="both locks are serial 3"):
+@pytest.mark.parametrize("further", [0, 2])
+def test_copy_lock_refuses_one_that_went_its_own_way(tmp_path: Path, further: int) -> None:
+    """Both were used since they were one, however often: each has what the other lacks."""
+    source, target = _lock_file(tmp_path, "source", 3), _lock_file(tmp_path, "target", 3)
+    for one, address, times in ((source, "a/b", 1 + further), (target, "a/c", 1)):
+        for number in range(times):
+            with one.held() as held:
+                edit = LockEdit(held, by="anna", at=_AT, tool="x", reason=str(number))
+                edit.move("a/b" if number == 0 else address, address := f"{address}{number}")
+    before = target.path.read_bytes()
+    with pytest.raises(
+        Refused, match=rf"there \(serial 4\) records what this one \(serial {4 + further}\) lacks"
+    ):
         copy_lock(source, target, "lock push")
+    assert target.path.read_bytes() == before
 
 
 def test_copy_lock_needs_a_lock(tmp_path: Path) -> None:
