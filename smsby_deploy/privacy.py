@@ -29,7 +29,11 @@ _ONE_NUMBER = (
 )
 # Digits that follow without a gap may be the start of another number, so that both are masked as one.
 _NUMBER = rf"(?<!\d)(?:{_ONE_NUMBER}(?!\d)|{_ONE_NUMBER}\d(?:{_GAP}\d)*)"
+_NINE_DIGITS = rf"\d(?:{_GAP}\d){{8}}"  # as every number has
 _FINGERPRINT = r"#[0-9a-f]{10}(?!\w)"  # of a mailing's name at sms.by; its digits may look like a number
+# Ids whose digits may look like a number. One of digits only is masked: it could be a number.
+_UUID = r"(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])"
+_HEX_ID = r"\b(?:account |plan |id |facts\.)(?=\d*[a-f])[0-9a-f]{12}(?!\w)"
 _UNIX_TIME = r"1[6-9]\d{8}"  # how sms.by writes times; no phone number starts like this
 _LONG_NUMBER = r"\d(?:[\s()+-]*\d){6,}"  # of a message that is not ours: phone number or not, it is hidden
 _SMALL_NUMBER = r"\d{1,3}"
@@ -48,9 +52,12 @@ def mask_phone(phone: str) -> str:
 def mask_phones(text: str) -> str:
     """Return `text` with everything that could be a phone number masked.
 
-    Fingerprints, which follow a `#`, stay. The length does not change.
+    Fingerprints, which follow a `#`, stay, and so do ids that cannot be one. The length does not change.
     """
-    return re.sub(rf"{_FINGERPRINT}|{_NUMBER}", lambda found: _mask_number(found.group()), text)
+    if re.search(_NINE_DIGITS, text) is None:
+        return text
+    kept = rf"({_FINGERPRINT}|{_UUID}|{_HEX_ID})"
+    return re.sub(rf"{kept}|{_NUMBER}", lambda found: found[1] or _mask_number(found[0]), text)
 
 
 def mask_phone_in(text: str, phone: str | None) -> str:
@@ -185,7 +192,7 @@ def _star(value: str) -> str:
 
 
 def _mask_number(number: str) -> str:
-    if number.startswith("#") or re.fullmatch(_UNIX_TIME, number):
+    if re.fullmatch(_UNIX_TIME, number):
         return number
     digits = sum(character.isdigit() for character in number)
     shown, seen = [], 0

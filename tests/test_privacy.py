@@ -205,4 +205,19 @@ def test_mask_phones_leaves_fingerprints(mark: str) -> None:
     text = f"sale/vip shop~staging#{mark} [1/2]"
     assert mask_phones(text) == text
     assert mask_phones(f"shop#{mark}75") != f"shop#{mark}75"
+    assert mask_phones("account 375291234567, id 375291234567") == "account 37529*****67, id 37529*****67"
     assert mask_phones("#375291234567 and #+375291234567") == "#37529*****67 and #+37529*****67"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "what account a1234567890b of https://app.sms.by accepted, but account 12345678901f",
+        "signed: 2 of plan 1234567890ab",
+        "facts.1234567890ab.currency: BYN",
+        "`sale/vip shop#1234567890` (uuid cc9c8043-8caf-11ef-b035-123456789012)",
+    ],
+)
+def test_mask_phones_leaves_ids(text: str) -> None:
+    """A user must be able to compare them, and one in thirty has nine digits in a row."""
+    assert mask_phones(text) == text

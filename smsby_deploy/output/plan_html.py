@@ -174,7 +174,7 @@ def plan_html(result: PlanResult, context: CommentContext) -> str:
         archived=t.sentence(archived_line(plan)) if plan.archived else "",
         id=plan.id,
         digest=str(plan_document(plan)["digest"])[:16],
-        commit=safe_line((context.commit or "")[:12]),
+        commit=(context.commit or "")[:12],
         tool=safe_line(plan.tool),
     )
 

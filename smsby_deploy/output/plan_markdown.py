@@ -383,7 +383,7 @@ def _footer(result: PlanResult, context: CommentContext) -> str:
         t.gettext("digest {digest}", digest=f"<code>{digest[:16]}</code>"),
     ]
     if context.commit:
-        facts.append(t.gettext("commit {commit}", commit=code(context.commit[:12])))
+        facts.append(t.gettext("commit {commit}", commit=f"<code>{context.commit[:12]}</code>"))
     line = " · ".join([*facts, escape(plan.tool), escape(plan.created_at)])
     if plan.account is None or plan.has_errors or not plan.to_do:
         return f"\n<sub>{line}</sub>\n"
