@@ -332,7 +332,10 @@ def _may_be_plain(url: str) -> bool:
 
 
 def _host(url: str) -> str:
-    return urlsplit(url).hostname or ""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # a bracket that is not closed
+        return ""
 
 
 def _has_port(url: str) -> bool:

@@ -116,14 +116,14 @@ def load_project(
         FilesInvalid: smsby.yaml cannot be used; as ProjectFlawed if the rest could be loaded.
         UsageError: there is no such environment.
     """
-    root = folder.resolve()
-    path = root / PROJECT_FILE
+    path = (root := folder.resolve()) / PROJECT_FILE
     if not path.is_file():
         place = Location(PROJECT_FILE)
         raise FilesInvalid([Problem(Severity.ERROR, "FILE_MISSING", "file not found", location=place)])
     document = read_yaml(path, PROJECT_FILE)
-    problems = check_document("project", document, PROJECT_FILE)
-    if problems and not drop_invalid("project", document):
+    keys, problems = {*document}, check_document("project", document, PROJECT_FILE)
+    is_usable = not problems or drop_invalid("project", document)
+    if not is_usable or ("environments" in keys - {*document} and environment not in (PRODUCTION, SANDBOX)):
         raise FilesInvalid(problems)
     loaded = _ProjectLoader(root, document, environ or {}, environment).load()
     if not problems:

@@ -308,3 +308,21 @@ def test_rehearsal_that_reaches_no_one_says_so(sale: Shop) -> None:
     assert (done.code, sale.inbox()) == (0, {})
     assert "warning NO_TEST_PHONE sale/vip: only_to: no test phone" in done.err
     assert "ALL_SUPPRESSED" not in done.err
+
+
+@pytest.mark.parametrize("declared", ["{staging: {url: not a url}}", "{staging: {colour: 1}}", "[staging]"])
+@pytest.mark.parametrize("command", ["validate", "plan", "status", "apply"])
+def test_invalid_environment_is_a_fault_of_the_file(command: str, declared: str, sale: Shop) -> None:
+    """Not wrong usage, as one that is not declared at all."""
+    sale.write("smsby.yaml", PROJECT + f"environments: {declared}\n")
+    done = sale.run("-e", "staging", command)
+    assert (done.code, "smsby.yaml:5:" in done.out + done.err) == (3, True), done.err
+    sale.write("smsby.yaml", PROJECT + "colour: red\n")
+    assert sale.run("-e", "staging", command).code == 64
+
+
+def test_url_that_cannot_be_read_is_not_this_machine(sale: Shop) -> None:
+    """Also if a bracket in it is never closed."""
+    sale.write("smsby.yaml", PROJECT + "environments: {sandbox: {url: 'http://[::1'}}\n")
+    assert sale.run("-e", "sandbox", "plan", env={"SMSBY_API_URL": ""}).code == 64
+    assert "warning ENVIRONMENT" in sale.run("validate", env={"SMSBY_API_URL": ""}).out
