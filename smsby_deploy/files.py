@@ -21,6 +21,14 @@ _SYSTEM_FOLDERS = ("/dev/", "/proc/")
 _MEMORY = "/dev/shm/"  # noqa: S108  # unlike the rest of /dev, it has ordinary files
 
 
+def real_path(path: Path | str) -> Path:
+    """Return the absolute path with all links followed.
+
+    Unlike Path.resolve, it raises no error for links that lead in a circle: there is no file at such a path.
+    """
+    return Path(os.path.realpath(path))
+
+
 def write_file(
     path: Path,
     content: str | Callable[[TextIO], None],

@@ -14,6 +14,7 @@ from smsby_deploy.cli.options import Context, NamedPath, examples
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.files import real_path
 from smsby_deploy.output.terminal import write_line
 from smsby_deploy.resources import sample_project, schema_file
 
@@ -63,7 +64,7 @@ def copy_sample(folder: Path, today: date, name: str = _SAMPLE_NAME) -> list[Pat
 
 def project_name(folder: Path) -> str:
     """Return the name of a project in `folder`: its own, as far as a name may contain it."""
-    name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:40].rstrip("-")
+    name = re.sub(r"[^a-z0-9]+", "-", real_path(folder).name.lower()).strip("-")[:40].rstrip("-")
     return name or _SAMPLE_NAME
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from smsby_deploy import __version__
 from smsby_deploy.errors import UsageError
+from smsby_deploy.files import real_path
 from smsby_deploy.gc_tuning import collect_as_usual
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def refuse_to_overwrite(project: Project, *outputs: Path | None, plan: Path | No
     # Only its files are named here: a shared lock need not be reachable.
     store = LockStore(place.path, project.name, place.environment)
     record = {store.path, store.journal_path, store.archive_path}
-    taken = {path.resolve() for path in record}  # also before the first apply, which writes them
+    taken = {real_path(path) for path in record}  # also before the first apply, which writes them
     kept = record | _inputs(project) if any(path.exists() for path in written) else set()
     if plan is not None:
         kept.add(plan)  # a run that fails needs it again
@@ -92,12 +93,12 @@ def refuse_to_overwrite(project: Project, *outputs: Path | None, plan: Path | No
     seen: set[Path] = set()
     for path in written:
         is_input = path.exists() and any(one.exists() and one.samefile(path) for one in kept)
-        if is_input or path.resolve() in taken:
+        if is_input or real_path(path) in taken:
             raise UsageError(f"{path} is a file of the project, and would be lost", hint=hint)
         if path.is_file() or not path.exists():  # a pipe or /dev/null takes both
-            if path.resolve() in seen:
+            if real_path(path) in seen:
                 raise UsageError(f"{path} cannot take two outputs", hint=hint)
-            seen.add(path.resolve())
+            seen.add(real_path(path))
 
 
 def _inputs(project: Project) -> set[Path]:
@@ -203,7 +204,7 @@ def folder_from_here(context: Context) -> str:
     """
     from smsby_deploy.config.project_loader import find_project
 
-    root, here = find_project(context.project, context.environ).resolve(), Path.cwd()
+    root, here = real_path(find_project(context.project, context.environ)), Path.cwd()
     return root.relative_to(here).as_posix() if root.is_relative_to(here) else "."
 
 

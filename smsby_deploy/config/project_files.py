@@ -9,6 +9,7 @@ from os.path import normpath
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
+from smsby_deploy.files import real_path
 from smsby_deploy.problems import Location, ProblemLog
 from smsby_deploy.wording import escape_controls, sentence
 
@@ -59,7 +60,7 @@ def find_campaign_files(
         name = path.as_posix()[start:]
         if not is_plain_name(name, log):
             continue
-        if path.resolve().is_relative_to(root) if path.is_symlink() else folder.is_inside:
+        if real_path(path).is_relative_to(root) if path.is_symlink() else folder.is_inside:
             found.append((path, name))
         else:
             log.error("PATH_OUTSIDE", outside(name), Location(name, 1, 1))
@@ -159,10 +160,10 @@ def resolve_inside(
     if not is_plain_name(name, log, location):
         return None
     path = root / name
-    if not path.resolve().is_relative_to(root):
+    if not real_path(path).is_relative_to(root):
         log.error("PATH_OUTSIDE", outside(name), location)
         return None
-    found, written = path.resolve().relative_to(root), PurePath(normpath(name))
+    found, written = real_path(path).relative_to(root), PurePath(normpath(name))
     if written.is_absolute() or ".." in written.parts:
         written = found  # the names above the project do not count
     if any(is_hidden(one.parts, is_lock=is_lock) for one in (found, written)):
@@ -209,6 +210,10 @@ def why_missing(path: Path, name: str) -> str:
     """
     if path.is_dir():
         return f"{name} is a directory, expected a file"
+    if path.is_symlink() and not path.exists():
+        return f"{name} is a link to a file that does not exist"
+    if path.exists():
+        return f"{name} is a pipe or a device, expected a file"
     from difflib import get_close_matches
 
     near = get_close_matches(path.name, [one.name for one in path.parent.glob("*")], n=1)
@@ -222,7 +227,7 @@ def why_missing(path: Path, name: str) -> str:
 def _inspect_folder(root: Path, folder: Path) -> _Folder:
     parts = folder.relative_to(root).parts
     is_nested = any((root.joinpath(*parts[:i]) / PROJECT_FILE).is_file() for i in range(1, len(parts) + 1))
-    return _Folder(not is_nested and not is_hidden(parts), folder.resolve().is_relative_to(root))
+    return _Folder(not is_nested and not is_hidden(parts), real_path(folder).is_relative_to(root))
 
 
 def _glob(root: Path, pattern: str, place: Location, log: ProblemLog) -> Iterator[Path]:

@@ -49,6 +49,7 @@ from smsby_deploy.config.sources import HOME_TIMEZONE, OptOuts, RecipientsFile, 
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.digest_key import read_digest_key
 from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable, UsageError
+from smsby_deploy.files import real_path
 from smsby_deploy.lock.places import PRODUCTION, SANDBOX, LockPlace, SharedPlace, scope_of
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity, has_errors
 
@@ -97,10 +98,9 @@ def find_project(option: str | None, environ: Mapping[str, str]) -> Path:
         raise UsageError(f"the project folder: {IMPOSSIBLE_PATH}", hint="see -C and SMSBY_PROJECT")
     for folder in [Path(asked)] if asked else [Path(), Path(PROJECT_SUBFOLDER)]:
         if (folder / PROJECT_FILE).is_file():
-            return folder.resolve()
-    place = asked or "this folder or in campaigns/"
+            return real_path(folder)
     raise UsageError(
-        f"no {PROJECT_FILE} in {place}",
+        f"no {PROJECT_FILE} in {asked or 'this folder or in campaigns/'}",
         hint="name the project folder with -C, or create a project with: smsby-deploy init",
     )
 
@@ -116,7 +116,7 @@ def load_project(
         FilesInvalid: smsby.yaml cannot be used; as ProjectFlawed if the rest could be loaded.
         UsageError: there is no such environment.
     """
-    path = (root := folder.resolve()) / PROJECT_FILE
+    path = (root := real_path(folder)) / PROJECT_FILE
     if not path.is_file():
         place = Location(PROJECT_FILE)
         raise FilesInvalid([Problem(Severity.ERROR, "FILE_MISSING", "file not found", location=place)])
@@ -143,9 +143,9 @@ def check_environments(folder: Path, environ: Mapping[str, str]) -> tuple[Proble
     locks: dict[Path, str] = {}
     declared: YamlMap = document.get("environments") or YamlMap(document.mark)
     for name in dict.fromkeys((PRODUCTION, SANDBOX, *declared)):
-        lock, problems = _ProjectLoader(folder.resolve(), document, environ, name).check()
+        lock, problems = _ProjectLoader(real_path(folder), document, environ, name).check()
         log.extend(problems)
-        if (other := locks.setdefault(lock.resolve(), name)) != name:
+        if (other := locks.setdefault(real_path(lock), name)) != name:
             place = Location(PROJECT_FILE, *(declared.values_at[name] if name in declared else document.mark))
             message = f"{name} has the lock of {other}, which is refused once one of them sent; give it a `lock` of its own"
             log.warning("ENVIRONMENT", message, place)

@@ -22,6 +22,7 @@ from smsby_deploy.config.sources import (
     TextSource,
 )
 from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
+from smsby_deploy.files import real_path
 from smsby_deploy.problems import Location, ProblemLog
 
 _FALSE_STARTS = frozenset("fF+-.0")
@@ -102,8 +103,8 @@ class ListPlaces(NamedTuple):
         folder = self.environ.get(self.folder_env, "").strip()
         if not folder:
             return source._replace(is_elsewhere=True)
-        copy = Path(folder).resolve() / pin.sha256
-        path = resolve_inside(Path(folder).resolve(), name, at, self.log, must_exist=False)
+        copy = real_path(folder) / pin.sha256
+        path = resolve_inside(real_path(folder), name, at, self.log, must_exist=False)
         if path is not None and not path.is_file() and not copy.is_file():
             message = f"file {name} is neither in the project nor in the folder that {self.folder_env} names"
             self.log.error("FILE_MISSING", message, at)
@@ -114,7 +115,7 @@ class ListPlaces(NamedTuple):
         folder = self.environ.get(self.folder_env or "", "").strip()
         if not folder:
             return None
-        path = resolve_inside(Path(folder).resolve(), name, at, ProblemLog(), must_exist=False)
+        path = resolve_inside(real_path(folder), name, at, ProblemLog(), must_exist=False)
         return path if path is not None and path.is_file() else None
 
 

@@ -154,6 +154,8 @@ class _Reading:
         self._is_lenient = entry.on_invalid == "drop"
         self._suppressed = suppressed
         self._rows = self._bad = 0
+        self._has_column = False  # in any row
+        self._missing: str | None = None  # what is wrong if no row has it
 
     def read(self) -> Iterator[Problem]:
         """Add the phones, and yield the problems.
@@ -170,6 +172,9 @@ class _Reading:
             code = "SUPPRESS_FILE" if error.code == "RECIPIENTS" else error.code
             place = error.location or Location(source.name, error.line)
             yield Problem(Severity.ERROR, code, str(error), location=place)
+            return
+        if self._is_lenient and self._missing and not self._has_column:  # a wrong name is no bad line
+            yield Problem(Severity.ERROR, "SUPPRESS_FILE", self._missing, location=Location(source.name, 1))
             return
         if isinstance(source, RecipientsQuery) and source.freshness and facts.newest:
             self._suppressed.ages.append(DataAge(source.location, facts.newest, source.freshness))
@@ -191,6 +196,7 @@ class _Reading:
         column = self._find_phones(block)
         bad = [("SUPPRESS_FILE", line, why) for line, why in block.errors]
         if column is not None:
+            self._has_column = True
             cells = block.values[column]
             phones, invalid = normalize_opt_outs(cells)
             if self._is_header(block, cells):
@@ -202,6 +208,7 @@ class _Reading:
             message = self._missing_column(block)
             if block.header_line is not None:
                 raise RecipientsError(message, block.header_line)
+            self._missing = message
             bad += [("SUPPRESS_FILE", line, message) for line in block.lines]
         self._bad += len(bad)
         if not self._is_lenient:

@@ -13,6 +13,7 @@ from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.visitor import NodeTransformer
 
 from smsby_deploy.config.project_files import IMPOSSIBLE_PATH, hidden, is_hidden, is_impossible, why_not_plain
+from smsby_deploy.files import real_path
 from smsby_deploy.texts.analysis import LONGEST_SOURCE, IncludedText, Literal, TemplateFault
 from smsby_deploy.texts.jinja_environment import TextEnvironment
 
@@ -211,11 +212,11 @@ def _read_included(name: str, root: Path | None, including: str | None, lineno: 
         raise IncludeError(why, lineno, including)
     folder = root / FOLDER
     path = root / name if name.startswith(f"{FOLDER}/") else folder / name
-    inside = folder.resolve()
-    if not (inside.is_relative_to(root.resolve()) and path.resolve().is_relative_to(inside)):
+    inside = real_path(folder)
+    if not (inside.is_relative_to(real_path(root)) and real_path(path).is_relative_to(inside)):
         message = f"{name} is outside the project's {FOLDER}/ folder: move it there"
         raise IncludeError(message, lineno, including)
-    if is_hidden(path.resolve().relative_to(root.resolve()).parts):
+    if is_hidden(real_path(path).relative_to(real_path(root)).parts):
         raise IncludeError(hidden(name), lineno, including)
     if not path.is_file():
         message = f"no file {name} in the project's {FOLDER}/ folder: check the name"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -97,11 +98,15 @@ def test_find_unread_reports_only_campaigns(tmp_path: Path) -> None:
         ("../secret.csv", "PATH_OUTSIDE", "is outside the project folder"),
         ("lists", "FILE_MISSING", "is a directory"),
         ("lists/vlp.csv", "FILE_MISSING", "did you mean lists/vip.csv?"),
+        ("lists/circle.csv", "FILE_MISSING", "a link to a file that does not exist"),
+        ("lists/pipe.csv", "FILE_MISSING", "a pipe or a device"),
     ],
 )
 def test_resolve_inside_refuses(name: str, code: str, message: str, tmp_path: Path) -> None:
     """It is reported where the path is written."""
     _write(tmp_path, "shop/lists/vip.csv", "secret.csv")
+    (tmp_path / "shop/lists/circle.csv").symlink_to("circle.csv")
+    os.mkfifo(tmp_path / "shop/lists/pipe.csv")
     log = ProblemLog()
     assert resolve_inside((tmp_path / "shop").resolve(), name, _AT, log) is None
     (problem,) = log.distinct()

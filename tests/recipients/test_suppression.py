@@ -187,6 +187,15 @@ def test_opt_outs_all_dropped(tmp_path: Path) -> None:
     ]
 
 
+def test_dropped_opt_outs_without_the_column(tmp_path: Path) -> None:
+    """A name that no row has is wrong, and drops no list as a whole; a row without it is dropped."""
+    _, [problem] = _load(tmp_path, "out.jsonl", '{"tel": "375291234567"}\n' * 2, "drop")
+    assert (problem.severity, problem.code) == (Severity.ERROR, "SUPPRESS_FILE")
+    assert "no column 'phone'; columns: tel" in problem.message
+    suppressed, [problem] = _load(tmp_path, "out.jsonl", '{"tel": "1"}\n{"phone": "375291234567"}\n', "drop")
+    assert (len(suppressed), problem.code) == (1, "SUPPRESS_PHONE")
+
+
 @pytest.mark.parametrize(("header", "column"), [("name,Tel,x", "Tel"), ("id", "id")])
 def test_opt_outs_with_another_column(header: str, column: str, tmp_path: Path) -> None:
     """The message shows how to name the column."""

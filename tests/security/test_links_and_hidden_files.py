@@ -60,6 +60,39 @@ def test_hidden_file_is_not_read(
 
 
 @pytest.mark.parametrize(
+    ("circle", "arguments", "code"),
+    [
+        ("lists/vip.csv", ["validate"], 3),
+        ("templates/a.j2", ["validate"], 3),
+        ("templates", ["validate"], 3),
+        ("smsby.lock.json", ["plan", "--offline"], 1),
+        ("plan.json", ["plan", "--offline", "--out", "plan.json"], 0),
+    ],
+)
+def test_links_in_a_circle(
+    circle: str,
+    arguments: list[str],
+    code: int,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There is no file at such a path, which is no error of the program."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n", "utf-8")
+    is_list = circle == "lists/vip.csv"
+    recipients = f"{{file: {circle}}}" if is_list else "['375291234567']"
+    text = "text: \"{% include 'a.j2' %}\"" if circle.startswith("templates") else "text: Hi"
+    (tmp_path / "sale.yaml").write_text(_MAILING.format(recipients=recipients, text=text), "utf-8")
+    (tmp_path / circle).parent.mkdir(exist_ok=True)
+    (tmp_path / circle).symlink_to(Path(circle).name)
+    assert run(arguments) == code
+    captured = capsys.readouterr()
+    assert "internal error" not in captured.out + captured.err
+    assert "RuntimeError" not in captured.out + captured.err
+
+
+@pytest.mark.parametrize(
     "setting",
     [
         "suppress: [.git/config]",
