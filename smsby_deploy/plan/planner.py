@@ -22,6 +22,7 @@ from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.plan.account_names import AccountNames, find_name_problems, read_names
 from smsby_deploy.plan.budget import hold_budget
 from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
+from smsby_deploy.plan.clock_check import find_wrong_clock
 from smsby_deploy.plan.contradictions import FactCheck, find_doubt
 from smsby_deploy.plan.diff import make_orphans
 from smsby_deploy.plan.gone import excuse_errors, excuse_missing, is_excused
@@ -245,7 +246,7 @@ class MeasuredFiles:
         names, remote, binding = self._ask(client, here, remote)
         if project.environment.is_sandbox and remote is not None and is_forgotten(self.lock, remote, here):
             return self._anew().plan(client=client, account=account, now=now, new_id=new_id, here=here)
-        problems = [*self.loaded.problems, *self.suppression_problems]
+        problems = [*self.loaded.problems, *self.suppression_problems, *find_wrong_clock(client, here)]
         facts = self._check_facts(client, remote, now)
         check = self._check_list(remote, facts.facts, now)
         if check is not None:
@@ -330,10 +331,9 @@ class MeasuredFiles:
         now: datetime,
         problems: list[Problem],
     ) -> MailingPlanner:
-        project, lock = self.loaded.project, self.lock
-        sent = self._find_sent(now)
+        project, sent = self.loaded.project, self._find_sent(now)
         rehearsed = find_rehearsed(project)
-        return MailingPlanner(project, lock, sent, names, remote, check, now, problems, rehearsed)
+        return MailingPlanner(project, self.lock, sent, names, remote, check, now, problems, rehearsed)
 
     def _ask(
         self, client: ReadClient | None, here: Binding | None, remote: RemoteView | None

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
+from werkzeug.http import http_date
 from werkzeug.local import LocalProxy
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHandler
 
@@ -167,6 +168,12 @@ def _serve_api(app: Flask, service: Service) -> None:
 
 
 class _Handler(WSGIRequestHandler):
+    server: _Server
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the time of the sandbox for the header Date."""
+        return http_date(self.server.clock.now() if timestamp is None else timestamp)
+
     def log(self, type: str, message: str, *args: Any) -> None:
         """Print nothing: the log is at /_sandbox/requests."""
 
@@ -176,6 +183,8 @@ class _Handler(WSGIRequestHandler):
 
 
 class _Server(ThreadedWSGIServer):
+    clock: Clock
+
     def shutdown_request(self, request: Any) -> None:
         """End a connection. One that a fault resets must not be shut down in order first."""
         try:
@@ -200,12 +209,14 @@ def _bind(service: Service, host: str, port: int) -> BaseWSGIServer:
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             listener.bind((host, port))
             listener.listen()
-            return _Server(host, port, create_app(service), _Handler, fd=listener.fileno())
+            server = _Server(host, port, create_app(service), _Handler, fd=listener.fileno())
     except OSError as error:
         raise SmsbyDeployError(
             f"cannot listen on {host}:{port}: {error.strerror}",
             hint="choose another --port; 0 picks a free one",
         ) from error
+    server.clock = service.account.clock
+    return server
 
 
 def _url(server: BaseWSGIServer) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused, UnusableAnswer
@@ -77,6 +78,11 @@ class ReadClient:
     def derive_secret(self, purpose: str) -> bytes:
         """Return 32 bytes that only those can compute who have the token."""
         return self._transport.derive_secret(purpose)
+
+    @property
+    def clock_lead(self) -> timedelta | None:
+        """How far the clock of this machine is ahead of that of sms.by; None if no answer said."""
+        return self._transport.clock_lead
 
     def get_sms_messages(
         self, kind: Literal["WEB", "API"] | None = None, *, keep: KeepMailing = keep_all

@@ -10,11 +10,10 @@ from __future__ import annotations
 import hmac
 import json
 import logging
-import re
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from functools import cached_property, partial
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
@@ -31,6 +30,7 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.privacy import HIDDEN, filter_log_record, hide_echo, hide_echoes
+from smsby_deploy.smsby.answer_headers import read_clock_lead, read_retry_after
 from smsby_deploy.smsby.answer_limits import (
     LARGEST_ANSWER,
     LARGEST_LIST,
@@ -78,6 +78,7 @@ class ReadTransport:
     """Paced questions to one service with one token; safe to share between threads.
 
     `body` is how a body is written whose place is BODY. `call_styles` has the methods that are not called as documented.
+    `clock_lead` is how far the clock of this machine is ahead of that of sms.by; None until an answer says.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class ReadTransport:
         self._session = _new_session()
         self._prepared: dict[tuple[str, str, tuple[tuple[str, str], ...]], requests.PreparedRequest] = {}
         self.clock = clock
+        self.clock_lead: timedelta | None = None
         self._adapter = BoundedAdapter(self._ssl_context, clock)
         self.pace = Pace(requests_per_second, clock)
         _hide_tokens_in_logs()
@@ -189,6 +191,8 @@ class ReadTransport:
         slowdowns = self.pace.slowdowns
         try:
             with closing(adapter.send(request, timeout=self._timeout, **self._environment)) as response:
+                now = self.clock.now()
+                self._note_time(read_clock_lead(response.headers, now))
                 data, is_empty = self._read(response, keep if response.status_code == _OK else None)
         except (requests.RequestException, HTTPError, OSError, UnicodeEncodeError) as error:
             if not is_open and never_connected(error):
@@ -200,13 +204,18 @@ class ReadTransport:
             data,
             readable=data is not None,
             is_empty=is_empty,
-            retry_after=self._retry_after(response.headers.get("Retry-After", "")),
+            retry_after=read_retry_after(response.headers, now),
             token=self._token,
             is_token_known=self._is_accepted_by_get and request.method == "POST",
         )
         if request.method == "GET" and answer.accepts_token:
             self._is_accepted_by_get = True
         return answer
+
+    def _note_time(self, lead: timedelta | None) -> None:
+        """Keep the smallest lead: an answer that took long makes it larger."""
+        if lead is not None and (self.clock_lead is None or abs(lead) < abs(self.clock_lead)):
+            self.clock_lead = lead
 
     def _read(self, response: requests.Response, keep: KeepRow | None) -> tuple[Any, bool]:
         """Return the parsed body, None if it is not JSON, and whether there is none at all."""
@@ -250,19 +259,6 @@ class ReadTransport:
     def _not_connected(self, error: BaseException | None = None) -> NotConnected:
         message, hint = explain_not_connected(error, self._url)
         return NotConnected(message, hint=hint)
-
-    def _retry_after(self, value: str) -> float | None:
-        """Return the seconds of a Retry-After header, which is a number of seconds or an HTTP date.
-
-        None if neither.
-        """
-        value = value.strip()
-        if re.fullmatch(r"[0-9]{1,9}", value):
-            return float(value)
-        try:
-            return max(0.0, (parsedate_to_datetime(value) - self.clock.now()).total_seconds())
-        except (ValueError, TypeError, OverflowError):
-            return None
 
 
 class PreparedRequest(Protocol):

@@ -82,6 +82,7 @@ class FakeTransport(SendTransport):
     def __init__(self, clock: Clock) -> None:
         self.pace = _NoPace()
         self.clock = clock
+        self.clock_lead = None
         adapter = BoundedAdapter(ssl.create_default_context, clock)
         self.connections = FreshConnections(lambda: FreshConnection(adapter), lambda: 0, clock)
         self.calls: list[tuple[str, dict[str, Any]]] = []

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from typing import Any
 
-_LOOPBACK = ("127.", "localhost", "::1")
+_LOOPBACK = ("127.", "0x7f", "localhost", "::1")
 
 
 def _real_home() -> str | None:

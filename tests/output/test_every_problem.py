@@ -46,6 +46,9 @@ class Case:
     needs: str = ""  # a time zone of the sandbox
     list_lag: int = 0  # seconds until the sandbox lists a mailing
     url: str = ""  # the URL of the database
+    clock: int = (
+        0  # seconds by which that of the sandbox is ahead; it is then called by a name that is not loopback
+    )
     refuses: tuple[str, ...] = ()  # phones that sms.by rejects
     alphanames: Mapping[str, str] = field(default_factory=dict)  # of the account, by id
     known: Mapping[str, object] = field(default_factory=dict)  # facts of the account
@@ -93,6 +96,7 @@ CASES: dict[str, Case] = {
         text="    text: \"Hello {% include 'footer.j2' %}\"\n", files={"templates/footer.j2": "Shop"},
         then=(("templates/footer.j2", "Our shop"),),
     ),
+    "CLOCK": Case(commands=_PLAN, clock=3600),
     "COMMENT_IN_TEXT": Case("    text: Order #1 is ready\n"),
     "COUNTRY": Case(top="countries: [BY, UK]\n"),
     "DOUBLE_SPACE": Case("    text: Hello  {{ name }}\n"),
@@ -243,6 +247,9 @@ def test_problem_is_reported_word_for_word(
         _write(folder, "smsby.facts.json", _facts(case, smsby_sandbox))
     if case.list_lag:
         smsby_sandbox.set(list_lag=case.list_lag)
+    if case.clock:
+        smsby_sandbox.advance(case.clock)
+        monkeypatch.setenv("SMSBY_API_URL", smsby_sandbox.url.replace("127.0.0.1", "0x7f000001"))
     if case.refuses:
         smsby_sandbox.set(refuses=list(case.refuses))
     if case.alphanames:

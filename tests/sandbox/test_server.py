@@ -1,17 +1,21 @@
-"""Callbacks to `callback_url`."""
+"""The time of answers, and callbacks to `callback_url`."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from queue import Queue
 from threading import Thread
 from typing import Any
 
 import pytest
+import requests
 
-from smsby_deploy.sandbox.server import is_callable_url
+from smsby_deploy.sandbox.sandbox_settings import SandboxSettings
+from smsby_deploy.sandbox.server import is_callable_url, make_service, serving
 from tests.sandbox.conftest import PHONES, Client
 
 
@@ -35,6 +39,15 @@ def listener() -> Iterator[tuple[str, Queue[Any]]]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+def test_answers_have_the_time_of_the_sandbox() -> None:
+    service = make_service(SandboxSettings())
+    service.account.clock.advance(3600)
+    with serving(service) as url:
+        dates = requests.get(f"{url}/api/v1/getBalance?token=t", timeout=10).raw.headers.getlist("Date")
+    assert len(dates) == 1
+    assert abs(parsedate_to_datetime(dates[0]) - service.account.clock.now()) < timedelta(minutes=1)
 
 
 def test_callbacks_are_sent_once_per_request(sms: Client, listener: tuple[str, Queue[Any]]) -> None:
