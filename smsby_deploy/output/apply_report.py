@@ -169,11 +169,7 @@ def summary_line(result: ApplyResult, language: Translator = ENGLISH) -> str:
     scheduled, t = result.scheduled, language
     outcomes = Counter(outcome_of(mailing, scheduled) for mailing in result.mailings)
     outcomes[MailingOutcome.SKIPPED] += len(result.orphans)
-    counts = ", ".join(
-        t.gettext("{count:,} {outcome}", count=outcomes[one], outcome=one)
-        for one in _OUTCOMES
-        if outcomes[one]
-    )
+    counts = ", ".join(t.count_of(outcomes[one], one) for one in _OUTCOMES if outcomes[one])
     sent = result.sent
     if sent is None and not counts and result.next_opening is not None:
         return t.gettext(

@@ -116,8 +116,8 @@ def result_rows(results: Sequence[MailingTestResult], t: Translator) -> list[tup
     rows = []
     for result in results:
         skipped = f": {t.sentence(result.skipped)}" if result.skipped else ""
-        what = f"{result.test.number} {t.sentence(result.test.title)}{skipped}"
-        rows.append((_ICONS[result.outcome], result.address, what))
+        what = t.gettext("{number} {title}", number=result.test.number, title=result.test.title)
+        rows.append((_ICONS[result.outcome], result.address, f"{what}{skipped}"))
     return rows
 
 

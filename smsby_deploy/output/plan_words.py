@@ -182,11 +182,7 @@ def cost_text(plan: Plan, base: Base, t: Translator) -> str:
 
 def counts_text(plan: Plan, t: Translator) -> str:
     """`3 create, 1 hold`."""
-    counts = [
-        t.gettext("{count:,} {action}", count=count, action=kind)
-        for kind, count in plan.counts.items()
-        if count
-    ]
+    counts = [t.count_of(count, kind) for kind, count in plan.counts.items() if count]
     return ", ".join(counts) or t.gettext("no mailings")
 
 
@@ -255,7 +251,7 @@ def audience_rows(action: Action, t: Translator) -> list[tuple[str, str]]:
         t.gettext("too many messages, left out"): audience.capped,
         t.gettext("control group, not sent to"): audience.control,
     }
-    steps = [(name, f"-{t.count(count)}") for name, count in subtracted.items() if count]
+    steps = [(name, t.gettext("-{count:,}", count=count)) for name, count in subtracted.items() if count]
     first = (t.gettext("rows read"), t.count(audience.rows))
     return [first, *steps, (t.gettext("recipients"), t.count(audience.final))]
 

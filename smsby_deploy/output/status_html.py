@@ -145,7 +145,7 @@ def _over_time(report: StatusReport, zone: str, t: Translator) -> Section:
         columns("time", labels, delivered, color="--delivered", language=t) if steps else "",
         (t.gettext("from"), t.gettext("delivered"), t.gettext("so far")),
         tuple(
-            (f"{step.begins:%Y-%m-%d %H:%M}", t.count(step.delivered), t.count(step.delivered_so_far))
+            (t.gettext("{time}", time=step.begins), t.count(step.delivered), t.count(step.delivered_so_far))
             for step in steps
             if step.delivered
         ),

@@ -49,6 +49,10 @@ class Translator:
         """Return the word for a member of an enum; the catalog has it under the name of the enum."""
         return value.value
 
+    def count_of(self, count: int, value: StrEnum) -> str:
+        """`2 sent`; the catalog has such words under the name of the enum and `counted`."""
+        return f"{count:,} {value.value}"
+
     def count(self, value: int | None) -> str:
         """`1,000`; `?` if it is not known."""
         return "?" if value is None else f"{value:,}"
@@ -108,6 +112,10 @@ class _Catalog(Translator):
 
     def name(self, value: StrEnum) -> str:
         return self.messages.get((type(value).__name__, value.value), value.value)
+
+    def count_of(self, count: int, value: StrEnum) -> str:
+        word = self.messages.get((f"{type(value).__name__} counted", value.value), self.name(value))
+        return f"{word}: {self.count(count)}"
 
     def count(self, value: int | None) -> str:
         from babel.numbers import format_decimal

@@ -45,7 +45,7 @@ def test_action_links_the_page_of_the_plan(pipeline: Pipeline) -> None:
     before = pipeline.comments()[0]["body"]
     plan = json.loads(pipeline.working_file("smsby-plan.json").read_text("utf-8"))
     page = pipeline.working_file("smsby-plan-root.html").read_text("utf-8")
-    assert f"план {plan['id']}, дайджест {plan['digest'][:16]}" in page
+    assert f"план {plan['id']}, контрольная сумма {plan['digest'][:16]}" in page
     url = "https://github.com/shop/sms/actions/runs/1/artifacts/2?a=1&b=2"
     assert pipeline.step("link", PR_NUMBER="7", PAGE_URL=url).returncode == 0
     mark, link = "<!-- smsby-deploy:page Открыть план страницей -->", f"📄 [Открыть план страницей]({url})"

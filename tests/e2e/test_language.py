@@ -46,7 +46,7 @@ def test_reviewers_read_russian(russian: Shop) -> None:
     assert "| отправлена | sale/vip | 2 |" in result
     assert "ограничение: expect\\_recipients: 2 получателя" in result
     assert "Устраните причину и запустите ещё раз:" in result
-    assert "отправлена: 1, пропущена: 1; 2 получателя" in applied.out
+    assert "отправлено: 1, пропущено: 1; 2 получателя" in applied.out
     assert "дальше: git add smsby.lock.json" in applied.out
     russian.write("sale.yaml", _CAMPAIGN % "sale tomorrow")
     comment = russian.run("plan", "sale/vip", "--format", "markdown").out

@@ -67,7 +67,7 @@ def test_write_apply_is_in_russian_if_the_project_is() -> None:
     check_golden("apply.ru.txt", text)
     lines = [line for line in text.splitlines() if " получател" in line[:36]]
     assert len({line.index(" получател") for line in lines}) == 1
-    assert "записана: 1" in text
+    assert "записано: 1" in text
     assert text_of(result(MailingResult("a/b", MailingOutcome.SENT, 21)), "ru").count("21 получатель") == 2
 
 

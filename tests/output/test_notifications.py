@@ -136,7 +136,7 @@ def test_notifications_are_in_the_language_of_the_project() -> None:
     sent = apply_notification(_result(*outcomes, code=ExitCode.OUTCOME_UNKNOWN), project, is_due=False)
     assert sent is not None
     assert sent.title == "shop: исход отправки неизвестен"
-    assert "sale/m0: неизвестно" in sent.body
+    assert "sale/m0: исход неизвестен" in sent.body
     assert "и ещё 6 рассылок" in sent.body
     failed = failed_apply_notification(LockHeld(_ERROR, hint=""), project)
     assert failed.body == (

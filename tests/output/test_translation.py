@@ -62,6 +62,10 @@ def _messages_in_code(path: Path) -> list[tuple[int, str | None]]:
 def _used_messages() -> set[tuple[str | None, str]]:
     """Every message that the program can say, by context and English."""
     found = {(kind.__name__, member.value) for kind in _ENUMS for member in kind}
+    found |= {
+        (f"{kind.__name__} counted", one.value) for kind in (ActionKind, MailingOutcome) for one in kind
+    }
+    found.add(("State counted", State.SCHEDULED.value))
     used: set[tuple[str | None, str]] = {*found, *((None, name) for name in (*_RANKS, "difference"))}
     for path in sorted(_PACKAGE.rglob("*.py")):
         if path.name != "translation.py":
@@ -184,6 +188,8 @@ def test_russian_numbers_money_and_times() -> None:
     assert t.day_and_time(datetime(2026, 12, 1, 10, tzinfo=UTC)) == "вт 1 декабря 2026, 10:00"
     assert t.name(ActionKind.BLOCKED) == "заблокирована"
     assert ENGLISH.name(ActionKind.BLOCKED) == "blocked"
+    assert t.count_of(1000, ActionKind.BLOCKED) == "заблокировано: 1\u00a0000"
+    assert ENGLISH.count_of(1000, ActionKind.BLOCKED) == "1,000 blocked"
 
 
 @pytest.mark.parametrize(
