@@ -45,11 +45,12 @@ _CLEAR = "delete from smsby_lock_journal where name = %s"
 _TAKE = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
 _LET_GO = "select pg_advisory_unlock(hashtextextended(%s, 0))"
 # A machine that is asleep or gone does not end its session: the server does, so that the advisory lock becomes free.
-_END_SILENT = "select set_config('idle_session_timeout', '60s', false)"
+_END_SILENT = "select set_config('idle_session_timeout', '60s', false)"  # between two transactions
 _KNOWS_SILENT = 140000  # the first version of PostgreSQL that can
 _DRIVER = "postgresql+psycopg://"  # as SQLAlchemy writes it
 URL_STARTS = ("postgresql://", "postgres://", _DRIVER)
 _TIMEOUT = 30  # seconds
+_LIMITS = f"set statement_timeout = '{_TIMEOUT}s'; set idle_in_transaction_session_timeout = '60s'"
 # Of the connection: without them, one that is cut without a word holds up a run for a quarter of an hour.
 _ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 _Result = TypeVar("_Result")
@@ -144,7 +145,7 @@ class PostgresStore:
         try:
             if self._connection is None:
                 self._connection = psycopg.connect(self._url, connect_timeout=_TIMEOUT, **_ALIVE)
-                self._connection.execute(f"set statement_timeout = '{_TIMEOUT}s'")
+                self._connection.execute(_LIMITS)
                 self._connection.commit()
             with self._connection.transaction(), self._connection.cursor() as cursor:
                 return work(cursor)

@@ -58,11 +58,12 @@ def test_postgres_store_keeps_nothing_after_a_question(postgres: Database) -> No
 
 
 def test_postgres_store_lets_a_silent_session_end(postgres: Database) -> None:
-    """A machine that is asleep or gone must not keep the advisory lock."""
+    """A machine that is asleep or gone must not keep the advisory lock, also within a transaction."""
     store = PostgresStore(postgres.url, "k")
     store.write(Stored(), Stored(holder=_HOLDER))
-    shown = store._transact(lambda cursor: cursor.execute("show idle_session_timeout").fetchone()[0])
-    assert shown == "1min"
+    for name in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
+        shown = store._transact(lambda cursor, name=name: cursor.execute(f"show {name}").fetchone()[0])
+        assert shown == "1min"
 
 
 def test_postgres_store_needs_no_right_to_create(postgres: Database) -> None:
