@@ -254,7 +254,7 @@ class _HandOver:
         request, loaded = self.request, self.loaded
         with closing(ChunkCache(request.store.path.parent, hash_opt_outs(loaded.project.suppress))) as cache:
             ready = make_due_plan(
-                request, loaded, self.held.lock, tuple(addresses), cache.keep, self.plan.id, self.recent
+                request, loaded, self.held.lock, tuple(addresses), cache.keep, self.plan, self.recent
             )
             changed = [
                 action.address
@@ -321,7 +321,8 @@ class _HandOver:
     @contextmanager
     def _recording(self) -> Iterator[Recorder]:
         """Record something about single mailings."""
-        recorder = open_recorder(self.request, self.loaded, self.plan, self.held)
+        began = self.plan.created_at
+        recorder = open_recorder(self.request, self.loaded, self.plan, self.held, began=began)
         try:
             yield recorder
             recorder.end(0, 0)

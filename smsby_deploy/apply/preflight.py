@@ -40,12 +40,13 @@ from smsby_deploy.wording import counted
 class ReadyPlan:
     """A plan that may be applied, and the client to send it with.
 
-    `is_handing_over`: it hands over what was approved earlier.
+    `is_handing_over`: it hands over what was approved earlier, in a run that `began` then.
     """
 
     plan: Plan
     client: SendClient
     is_handing_over: bool = False
+    began: str | None = None
 
 
 def check_files(request: ApplyRequest) -> None:
@@ -128,12 +129,12 @@ def make_due_plan(
     lock: Lock,
     addresses: tuple[str, ...],
     keep: Keep,
-    new_id: str,
+    run: Plan,
     recent: RecentList,
 ) -> ReadyPlan:
     """Return the plan that hands over mailings which one apply approved earlier.
 
-    It uses the list that the hand-over has read, if that is recent.
+    It is a part of the hand-over `run`, and uses the list that this has read, if that is recent.
 
     Raises:
         FilesInvalid: the files of one of them are not valid.
@@ -151,14 +152,14 @@ def make_due_plan(
         client=client,
         account=request.account,
         now=request.clock.now(),
-        new_id=new_id,
+        new_id=run.id,
         here=request.here,
         is_handing_over=True,
         remote=recent.kept(),
     )
     request.planned(plan)
     _check_whole(loaded.project, plan, client)
-    return ReadyPlan(plan, client, is_handing_over=True)
+    return ReadyPlan(plan, client, is_handing_over=True, began=run.created_at)
 
 
 def _read_reviewed(

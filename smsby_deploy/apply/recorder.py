@@ -110,7 +110,9 @@ class Recorder:
         binding: Binding | None = None,
         digest_key: DigestKey = NO_KEY,
         is_handing_over: bool = False,
+        began: str | None = None,
     ) -> None:
+        """`began` is when the run began, if it has several journals; else the first line says it."""
         self.lock = held.lock
         self._held = held
         self._journal = held.open_journal()
@@ -122,6 +124,7 @@ class Recorder:
         self._digest_key = digest_key
         self._is_handing_over = is_handing_over
         self._clock = clock
+        self._began = began
         self._begun = False
 
     def now(self) -> str:
@@ -140,7 +143,7 @@ class Recorder:
             "id": uuid4().hex,
             "lineage": self.lock.lineage or uuid4().hex,
             "plan": plan_id,
-            "at": self.now(),
+            "at": self._began or self.now(),
             "commit": commit,
             "tool": tool,
             "by": self._by,

@@ -114,7 +114,9 @@ class _ApplyRun:
         self._project = loaded.project
         self._lock_path = held.store.path
         self._mailings = {mailing.address: mailing for mailing in loaded.project.mailings}
-        self._recorder = open_recorder(request, loaded, plan, held, is_handing_over=ready.is_handing_over)
+        self._recorder = open_recorder(
+            request, loaded, plan, held, is_handing_over=ready.is_handing_over, began=ready.began
+        )
         self._context = ApplyContext(
             project=_with_listing_lag(loaded.project, ready.client),
             client=ready.client,
@@ -297,8 +299,12 @@ def open_recorder(
     held: HeldLock,
     *,
     is_handing_over: bool = False,
+    began: str | None = None,
 ) -> Recorder:
-    """Return the journal of a run that applies `plan`."""
+    """Return the journal of a run that applies `plan`.
+
+    `began` is when the run began, if it has several.
+    """
     return Recorder(
         held,
         plan_id=plan.id,
@@ -311,4 +317,5 @@ def open_recorder(
         binding=plan.binding,
         digest_key=loaded.project.digest_key,
         is_handing_over=is_handing_over,
+        began=began,
     )

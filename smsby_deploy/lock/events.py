@@ -130,6 +130,8 @@ def _begin(lock: Lock, event: Event) -> Lock:
     if event["plan"] is None:
         return lock
     run = Apply(event["plan"], event["at"], event["commit"], event["tool"], by=event.get("by"))
+    if lock.applies and replace(lock.applies[-1], mailings=0, recipients=0) == run:
+        return lock  # a hand-over of several plans is one run with several journals
     return replace(lock, applies=(*lock.applies, run))
 
 
@@ -226,7 +228,8 @@ def _rekey(lock: Lock, event: Event) -> Lock:
 
 def _end(lock: Lock, event: Event) -> Lock:
     *before, last = lock.applies
-    done = replace(last, mailings=event["mailings"], recipients=event["recipients"])
+    mailings, recipients = last.mailings + event["mailings"], last.recipients + event["recipients"]
+    done = replace(last, mailings=mailings, recipients=recipients)
     return replace(lock, applies=(*before, done))
 
 

@@ -74,6 +74,20 @@ def test_hand_over_of_each_plan_is_judged_by_itself(waiting: Shop) -> None:
     assert outcomes(hand_over(waiting.request())) == {"a": "sent", "b": "sent"}
 
 
+def test_hand_over_is_one_run_in_the_history(waiting: Shop) -> None:
+    """However many plans it hands over, and whatever else it records; the clock goes on meanwhile."""
+    first, second = to(PHONES[0]), to(PHONES[1])
+    approve(waiting, a=first)
+    approve(waiting, a=first, b=second)
+    approve(waiting, a=first, b=second, c=to(PHONES[2]))
+    _pass(waiting, HOUR)
+    write_sale(waiting, a=first, b=second, c=to(PHONES[2], text="Changed"))
+    waiting.sms_by.script("sendBulkSms", lambda params: [waiting.clock.sleep(2), ACCEPTED][1])
+    assert outcomes(hand_over(waiting.request())) == {"a": "sent", "b": "sent", "c": "skipped"}
+    assert waiting.lock().mailings["sale/c"].ending is not None
+    assert [(run.mailings, run.recipients) for run in waiting.lock().applies[3:]] == [(2, 2)]
+
+
 @pytest.mark.parametrize(
     ("spoil", "code"),
     [
