@@ -14,6 +14,8 @@ from typing import Any
 from jinja2 import TemplateRuntimeError
 from jinja2.runtime import Undefined
 
+from smsby_deploy.wording import sentence
+
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "eq": operator.eq, "ne": operator.ne, "gt": operator.gt, "gteq": operator.ge, "lt": operator.lt, "lteq": operator.le,
     "in": lambda one, many: one in many, "notin": lambda one, many: one not in many,
@@ -42,13 +44,18 @@ class TextAsNumber(TemplateRuntimeError):
 
     def __init__(self, sign: str) -> None:
         self.sign = sign
-        advice = "write `| int` or `| decimal` after the value to use its number"
+        advice = sentence("write `| int` or `| decimal` after the value to use its number")
         if sign == "+":
-            advice += ", or join texts with ~"
-        if sign in ("==", "!=", "in", "not in"):
-            super().__init__(f"{sign} between a text and a number: {advice}")
-        else:
-            super().__init__(f"{sign} needs numbers, but the values of a column are text: {advice}")
+            advice = sentence("{advice}, or join texts with ~", advice=advice)
+        super().__init__(
+            sentence(
+                "{sign} between a text and a number: {advice}"
+                if sign in ("==", "!=", "in", "not in")
+                else "{sign} needs numbers, but the values of a column are text: {advice}",
+                sign=sign,
+                advice=advice,
+            )
+        )
 
 
 class TextAsTruth(TemplateRuntimeError):
@@ -59,7 +66,11 @@ class TextAsTruth(TemplateRuntimeError):
 
     def __init__(self, test: str) -> None:
         super().__init__(
-            f"{test}: the values of a column are text, an empty value included: write {{% if x %}} or {{% if not x %}}"
+            sentence(
+                "{test}: the values of a column are text, an empty value included: write {{% if x %}} or "
+                "{{% if not x %}}",
+                test=test,
+            )
         )
 
 

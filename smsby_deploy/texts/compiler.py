@@ -18,6 +18,7 @@ from smsby_deploy.texts.analysis import (
     text_error,
 )
 from smsby_deploy.texts.template import NO_TEXT, Template, TextTemplate
+from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:  # most mailings have one text
     from smsby_deploy.texts.languages_and_variants import LanguageTemplates, VariantTemplates
@@ -47,7 +48,7 @@ def compile_text(source: TextSource) -> TextTemplate:
     if not source.text.strip():
         raise FilesInvalid([text_error(source, "TEXT", NO_TEXT)])
     if len(source.text) > LONGEST_SOURCE:
-        message = f"the text exceeds {LONGEST_SOURCE:,} characters: shorten it"
+        message = sentence("the text exceeds {limit:,} characters: shorten it", limit=LONGEST_SOURCE)
         raise FilesInvalid([text_error(source, "TEXT", message)])
     analysis = _analyze(source)
     if analysis.faults:
@@ -84,7 +85,9 @@ def _check_shared_text(template: TextTemplate) -> None:
     if not text:
         raise FilesInvalid([text_error(source, "TEXT", NO_TEXT)])
     if find_placeholder(text, rendered=True):
-        message = "the text contains a placeholder, which recipients would read: fill it in or remove it"
+        message = sentence(
+            "the text contains a placeholder, which recipients would read: fill it in or remove it"
+        )
         raise FilesInvalid([text_error(source, "PLACEHOLDER", message)])
 
 

@@ -31,8 +31,9 @@ from smsby_deploy.texts.comparisons import TextAsNumber
 from smsby_deploy.texts.includes import IncludeError, ParsedTemplates, find_variables
 from smsby_deploy.texts.jinja_environment import NotAValue, TextEnvironment
 from smsby_deploy.texts.limits import TemplateLimitExceeded
+from smsby_deploy.texts.syntax_messages import syntax_message
 from smsby_deploy.texts.vectorized import vectorize
-from smsby_deploy.wording import sentence
+from smsby_deploy.wording import Sentence, sentence
 
 # What a template can raise besides Jinja2's own errors: {{ 1 / 0 }}, {{ name + 1 }}; or compiling deep nesting.
 _OTHER_ERRORS = (
@@ -47,11 +48,13 @@ _OTHER_ERRORS = (
     SyntaxError,
 )
 _UNDEFINED = re.compile(r"^'(\w+)' is undefined$|has no attribute '(\w+)'$")
-_WRONG_TYPE = (
+_WRONG_TYPE = sentence(
     "an operator, filter or test does not work on this kind of value: the values of a column are text, so write "
     "`| int` or `| decimal` after the value to use its number"
 )
-_BAD_CALCULATION = "this calculation has no result (a division by zero?): test the value with {% if %} first"
+_BAD_CALCULATION = sentence(
+    "this calculation has no result (a division by zero?): test the value with {{% if %}} first"
+)
 _DASHED = re.compile(r"[^\W\d]\w*(?:-\w+)+")
 _OPENING = re.compile(r"\{[{%][-+]?\s*")
 
@@ -143,16 +146,17 @@ class Renderer:
     def _explain(self, error: Exception, variables: Mapping[str, str]) -> tuple[str, Location | None]:
         """Why and where rendering failed. The message contains no values of the recipient."""
         name = ""
+        message: str
         if isinstance(error, RecursionError):
-            message = "a macro calls itself without end: add a condition that stops it"
+            message = sentence("a macro calls itself without end: add a condition that stops it")
         elif isinstance(error, TemplateError):
-            message = error.message or "the template cannot be rendered"
+            message = error.message or sentence("the template cannot be rendered")
         elif isinstance(error, TypeError):
             message = _WRONG_TYPE
         elif isinstance(error, ArithmeticError):
             message = _BAD_CALCULATION
         else:
-            message = f"the template cannot be rendered: {type(error).__name__}"
+            message = sentence("the template cannot be rendered: {why}", why=type(error).__name__)
         if isinstance(error, UndefinedError):
             found = _UNDEFINED.search(message)
             name = (found[1] or found[2]) if found else ""
@@ -176,19 +180,12 @@ def _refusal(source: TextSource, included: Mapping[str, IncludedText], error: Ex
     """The error for a text that Jinja2 cannot parse or compile, where Jinja2 locates it."""
     if isinstance(error, TemplateSyntaxError):
         code = "INCLUDE" if isinstance(error, IncludeError) else "TEMPLATE_SYNTAX"
-        message = _syntax_message(error.message or "the syntax of the template is wrong")
+        said = error.message or sentence("the syntax of the template is wrong")
+        message = said if isinstance(said, Sentence) else syntax_message(said)
         location = locate_in_text(source, included, error.name, error.lineno - 1)
         return FilesInvalid([text_error(source, code, message, location)])
-    message = f"the template cannot be compiled ({type(error).__name__}): simplify it"
+    message = sentence("the template cannot be compiled ({why}): simplify it", why=type(error).__name__)
     return FilesInvalid([text_error(source, "TEMPLATE_SYNTAX", message)])
-
-
-def _syntax_message(message: str) -> str:
-    """A message of Jinja2 with the characters that an author writes, and no period."""
-    for name, written in (("end of print statement", "}}"), ("end of statement block", "%}")):
-        message = message.replace(name, written)
-    message = message.replace("Jinja was looking for the following tags:", "expected one of the tags")
-    return "; ".join(part[:1].lower() + part[1:] for part in message.rstrip(".").split(". "))
 
 
 def _explain_subtraction(text: str, offset: int, name: str, variables: Mapping[str, str]) -> str | None:
@@ -201,7 +198,11 @@ def _explain_subtraction(text: str, offset: int, name: str, variables: Mapping[s
         words = found.group().split("-")
         is_column = found.group() in variables or "_".join(words) in variables
         if is_column and (not name or name in words):
-            return f"{found.group()} is read as a subtraction; write {{{{ {'_'.join(words)} }}}}"
+            return sentence(
+                "{name} is read as a subtraction; write {{{{ {instead} }}}}",
+                name=found.group(),
+                instead="_".join(words),
+            )
     return None
 
 

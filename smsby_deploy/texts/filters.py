@@ -14,6 +14,7 @@ from jinja2.exceptions import TemplateRuntimeError, UndefinedError
 from jinja2.runtime import Undefined
 
 from smsby_deploy.config.sources import HOME_TIMEZONE, FalseText
+from smsby_deploy.wording import sentence
 
 _LANGUAGES = ("ru", "be", "en")
 _MONTHS = {
@@ -79,7 +80,7 @@ def date(value: Any, *how: str, timezone: str = HOME_TIMEZONE) -> str:
             when = when.astimezone(ZoneInfo(timezone))
         except (OverflowError, ZoneInfoNotFoundError, ValueError) as error:
             raise TemplateRuntimeError(
-                f"date: the time cannot be shown in the time zone {timezone}; check both"
+                sentence("date: the time cannot be shown in the time zone {zone}; check both", zone=timezone)
             ) from error
     codes = {
         "d": f"{when.day:02d}", "-d": str(when.day), "m": f"{when.month:02d}", "-m": str(when.month),
@@ -91,7 +92,9 @@ def date(value: Any, *how: str, timezone: str = HOME_TIMEZONE) -> str:
     def spell(code: re.Match[str]) -> str:
         if code[1] not in codes:
             known = " ".join(f"%{one}" for one in codes)
-            raise TemplateRuntimeError(f"date: unknown code %{code[1]}; use {known}")
+            raise TemplateRuntimeError(
+                sentence("date: unknown code %{code}; use {known}", code=code[1], known=known)
+            )
         return codes[code[1]]
 
     return _CODE.sub(spell, form)
@@ -148,9 +151,11 @@ def phone(value: Any, style: str = "international") -> str:
     elif len(digits) == 9:
         digits = "375" + digits
     if not 7 <= len(digits) <= 15:
-        raise TemplateRuntimeError("phone: the value is not a phone number; expected 7 to 15 digits")
+        raise TemplateRuntimeError(
+            sentence("phone: the value is not a phone number; expected 7 to 15 digits")
+        )
     if style not in ("international", "national"):
-        raise TemplateRuntimeError("phone: unknown style; use 'international' or 'national'")
+        raise TemplateRuntimeError(sentence("phone: unknown style; use 'international' or 'national'"))
     if not (digits.startswith("375") and len(digits) == 12):
         return f"+{digits}"
     code, rest = digits[3:5], f"{digits[5:8]}-{digits[8:10]}-{digits[10:]}"
@@ -162,7 +167,9 @@ def _text_of(name: str, value: Any) -> str:
         return str(value)  # raises an error that names the variable
     text = "" if value is None else str(value).strip()
     if not text:
-        raise TemplateRuntimeError(f"{name}: the value is empty; test it with {{% if %}} or add a default")
+        raise TemplateRuntimeError(
+            sentence("{name}: the value is empty; test it with {{% if %}} or add a default", name=name)
+        )
     return text
 
 
@@ -173,7 +180,9 @@ def _number(name: str, value: Any) -> Decimal:
         return value
     text = _text_of(name, value).translate(_GROUP_GAPS).replace(",", ".")
     if not _AMOUNT.fullmatch(text):
-        raise TemplateRuntimeError(f"{name}: the value is not a number; write it like 1234.50")
+        raise TemplateRuntimeError(
+            sentence("{name}: the value is not a number; write it like 1234.50", name=name)
+        )
     return Decimal(text)
 
 
@@ -199,13 +208,17 @@ def _parse_date(text: str) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError as error:
         raise TemplateRuntimeError(
-            "date: the value is not a date; write it like 2026-12-01, 2026-12-01T10:00 or 01.12.2026"
+            sentence(
+                "date: the value is not a date; write it like 2026-12-01, 2026-12-01T10:00 or 01.12.2026"
+            )
         ) from error
 
 
 def _check_language(language: str) -> None:
     if language not in _LANGUAGES:
-        raise TemplateRuntimeError(f"unknown language {language!r}; use {', '.join(_LANGUAGES)}")
+        raise TemplateRuntimeError(
+            sentence("unknown language '{name}'; use {known}", name=language, known=", ".join(_LANGUAGES))
+        )
 
 
 TEXT_FILTERS: dict[str, Callable[..., Any]] = {

@@ -16,6 +16,7 @@ from smsby_deploy.config.project_files import IMPOSSIBLE_PATH, hidden, is_hidden
 from smsby_deploy.files import real_path
 from smsby_deploy.texts.analysis import LONGEST_SOURCE, IncludedText, Literal, TemplateFault
 from smsby_deploy.texts.jinja_environment import TextEnvironment
+from smsby_deploy.wording import sentence
 
 FOLDER = "templates"
 _REFERENCES = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
@@ -70,7 +71,9 @@ class ParsedTemplates:
                 assert isinstance(call.node, nodes.Name)
                 called = call.node.name
                 if called in undeclared:
-                    message = f"unknown function {called}; to print a column write {{{{ {called} }}}}"
+                    message = sentence(
+                        "unknown function {name}; to print a column write {{{{ {name} }}}}", name=called
+                    )
                     yield TemplateFault("TEMPLATE", name, call.node.lineno - 1, message)
 
     def tested_names(self) -> dict[str, tuple[str | None, int]]:
@@ -95,7 +98,7 @@ class ParsedTemplates:
                 continue
             included: nodes.Expr = node.template
             if not (isinstance(included, nodes.Const) and isinstance(included.value, str)):
-                message = (
+                message = sentence(
                     "the name of an included template must be a quoted constant, so that reviewers see it"
                 )
                 raise IncludeError(message, included.lineno, name)
@@ -114,12 +117,15 @@ class ParsedTemplates:
         self._found[name] = list(tree.find_all((nodes.TemplateData, nodes.Call, *_TESTS, *_REFERENCES)))
         for included, lineno in self.references(name):
             if included in (*including, name):
-                message = f"{included} includes itself: remove one of the includes"
+                message = sentence("{name} includes itself: remove one of the includes", name=included)
                 raise IncludeError(message, lineno, name)
             if included not in self.included:
                 self.included[included] = _read_included(included, root, name, lineno)
                 if sum(len(one.text) for one in self.included.values()) > LONGEST_SOURCE:
-                    message = f"the included templates exceed {LONGEST_SOURCE:,} characters: include less"
+                    message = sentence(
+                        "the included templates exceed {limit:,} characters: include less",
+                        limit=LONGEST_SOURCE,
+                    )
                     raise IncludeError(message, lineno, name)
             if included not in self.trees:  # otherwise files that include each other twice take forever
                 self._add(environment, included, self.included[included].text, root, (*including, name))
@@ -205,7 +211,8 @@ class _IncludesAsNames(NodeTransformer):
 
 def _read_included(name: str, root: Path | None, including: str | None, lineno: int) -> IncludedText:
     if root is None:
-        raise IncludeError(f"{name}: a text outside a project cannot include templates", lineno, including)
+        message = sentence("{name}: a text outside a project cannot include templates", name=name)
+        raise IncludeError(message, lineno, including)
     if is_impossible(name):
         raise IncludeError(IMPOSSIBLE_PATH, lineno, including)
     if why := why_not_plain(name):
@@ -214,14 +221,19 @@ def _read_included(name: str, root: Path | None, including: str | None, lineno: 
     path = root / name if name.startswith(f"{FOLDER}/") else folder / name
     inside = real_path(folder)
     if not (inside.is_relative_to(real_path(root)) and real_path(path).is_relative_to(inside)):
-        message = f"{name} is outside the project's {FOLDER}/ folder: move it there"
+        message = sentence(
+            "{name} is outside the project's {folder}/ folder: move it there", name=name, folder=FOLDER
+        )
         raise IncludeError(message, lineno, including)
     if is_hidden(real_path(path).relative_to(real_path(root)).parts):
         raise IncludeError(hidden(name), lineno, including)
     if not path.is_file():
-        message = f"no file {name} in the project's {FOLDER}/ folder: check the name"
+        message = sentence(
+            "no file {name} in the project's {folder}/ folder: check the name", name=name, folder=FOLDER
+        )
         raise IncludeError(message, lineno, including)
     try:
         return IncludedText(path.read_text(encoding="utf-8-sig"), path.relative_to(root).as_posix())
     except UnicodeDecodeError as error:
-        raise IncludeError(f"{name} is not UTF-8: save it as UTF-8", lineno, including) from error
+        message = sentence("{name} is not UTF-8: save it as UTF-8", name=name)
+        raise IncludeError(message, lineno, including) from error

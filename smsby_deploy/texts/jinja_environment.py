@@ -37,6 +37,7 @@ from smsby_deploy.texts.limits import (
     size_of,
 )
 from smsby_deploy.texts.not_a_value import is_not_a_value
+from smsby_deploy.wording import sentence
 
 _LARGEST_NUMBER = 10**18
 _MOST_DIGITS = 3  # of a width or precision in a format
@@ -58,7 +59,7 @@ _TEXT_FILTERS_OF_JINJA = frozenset({
     "capitalize", "format", "lower", "replace", "string", "title", "trim", "truncate", "upper", "urlencode",
     "wordcount",
 })  # fmt: skip
-_NOT_PRINTABLE = (
+_NOT_PRINTABLE = sentence(
     "only text and numbers can be printed: take one item of a list or `| join` it, "
     "and write () after the name of a method or macro"
 )
@@ -142,7 +143,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
     def read_attribute(self, value: Any) -> Any:
         """Check the value of `a.b` or `a[b]` that is not called, and return it."""
         if isinstance(value, MethodType | BuiltinMethodType):
-            raise TemplateRuntimeError("a method is used as a value: write () after its name")
+            raise TemplateRuntimeError(sentence("a method is used as a value: write () after its name"))
         return value
 
     def iterate(self, items: Any, cost: int) -> Any:
@@ -188,10 +189,10 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         if isinstance(left, Undefined) or isinstance(right, Undefined):
             return self.binop_table[operator](left, right)
         if operator == "**":
-            raise SecurityError("the operator ** is not available in texts: multiply instead")
+            raise SecurityError(sentence("the operator ** is not available in texts: multiply instead"))
         for value in (left, right):
             if isinstance(value, int | Decimal) and abs(cast("int", value)) > _LARGEST_NUMBER:
-                raise TemplateLimitExceeded("a number exceeds 18 digits: use a smaller one")
+                raise TemplateLimitExceeded(sentence("a number exceeds 18 digits: use a smaller one"))
         left, right = _as_decimals(left, right)
         if operator == "%" and isinstance(left, str):
             self.limits.consume(len(left))
@@ -214,14 +215,18 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         if isinstance(__obj, BuiltinMethodType) and isinstance(owner, str | list | tuple | dict):
             name = __obj.__name__
             if name not in (_STRING_METHODS if isinstance(owner, str) else _CONTAINER_METHODS):
-                raise SecurityError(f"the method {name} is not available in texts: use a filter instead")
+                raise SecurityError(
+                    sentence("the method {name} is not available in texts: use a filter instead", name=name)
+                )
             __self.filter_input(owner)
             if name == "replace":
                 _check_replace(owner, *args)
         elif not isinstance(__obj, Macro | LoopContext | BlockReference | Undefined) and not isinstance(
             owner, LoopContext
         ):
-            raise SecurityError("only macros and text methods can be called: remove the () or use a filter")
+            raise SecurityError(
+                sentence("only macros and text methods can be called: remove the () or use a filter")
+            )
         return super().call(__context, __obj, *args, **kwargs)
 
     def _tokenize(
@@ -317,7 +322,9 @@ def _check_order(items: Any, *_: Any) -> None:
 def _check_round(_value: Any, precision: Any = 0, *_: Any) -> None:
     if isinstance(precision, int) and abs(precision) > _MOST_PRECISION:
         raise TemplateLimitExceeded(
-            f"the precision of round exceeds {_MOST_PRECISION} digits: use a smaller one"
+            sentence(
+                "the precision of round exceeds {limit} digits: use a smaller one", limit=_MOST_PRECISION
+            )
         )
 
 

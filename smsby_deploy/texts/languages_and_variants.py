@@ -14,7 +14,7 @@ from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.waves_and_variants import assign_variants
 from smsby_deploy.texts.template import RenderedBatch, Template, TextTemplate
-from smsby_deploy.wording import Sentence, counted, sentence
+from smsby_deploy.wording import Sentence, sentence
 
 _NONE = ""  # the language of a recipient for whom there is no text
 _OWN = " "  # that of a recipient with a text of their own
@@ -112,13 +112,17 @@ class LanguageTemplates(Template):
         if default is None or self._first_default is None:
             return
         if not self._has_column:
-            message = f"language names the column {source.column!r}, which no recipient has"
+            message = sentence(
+                "language names the column '{column}', which no recipient has", column=source.column
+            )
             yield Problem(Severity.ERROR, "LANGUAGE", message, address, source.column_location)
             return
-        message = (
-            f"{counted(self._defaulted, 'recipient')} with no text in their language "
-            f"{'gets' if self._defaulted == 1 else 'get'} the {default} text, "
-            f"the default; the first is {rows_file}:{self._first_default}"
+        message = sentence(
+            "{count:recipient|recipients} with no text in their language {count:|gets|get} the {language} text, the "
+            "default; the first is {place}",
+            count=self._defaulted,
+            language=default,
+            place=f"{rows_file}:{self._first_default}",
         )
         yield Problem(Severity.NOTE, "LANGUAGE", message, address, source.location)
 
@@ -142,11 +146,19 @@ class LanguageTemplates(Template):
             if self._is_reported:
                 return
             self._is_reported = True
-            message = f"language names the column {source.column!r}, which recipients lack ({rows_file}:{batch.lines[0]})"
+            message = sentence(
+                "language names the column '{column}', which recipients lack ({place})",
+                column=source.column,
+                place=f"{rows_file}:{batch.lines[0]}",
+            )
             yield Problem(Severity.ERROR, "LANGUAGE", message, address, source.column_location)
             return
         known = ", ".join(self._templates)
-        message = f"unknown language in the column {source.column!r}: use one of {known}, or add `default` to the texts"
+        message = sentence(
+            "unknown language in the column '{column}': use one of {known}, or add `default` to the texts",
+            column=source.column,
+            known=known,
+        )
         for line in batch.lines:
             yield Problem(Severity.ERROR, "LANGUAGE", message, address, Location(rows_file, line))
 

@@ -13,6 +13,8 @@ from typing import Any
 from jinja2 import Environment, TemplateAssertionError, TemplateRuntimeError, nodes
 from jinja2.visitor import NodeTransformer
 
+from smsby_deploy.wording import sentence
+
 LONGEST_VALUE = 10_000  # characters of a value a template makes; items of a list
 # Steps are characters printed or repeated, and nodes evaluated in loops and macros. Every text adds to what remains of
 # the budget, so that a long list cannot take hours either.
@@ -62,7 +64,9 @@ def check_length(size: int) -> None:
         TemplateLimitExceeded: it is too long.
     """
     if size > LONGEST_VALUE:
-        raise TemplateLimitExceeded(f"a value would exceed {LONGEST_VALUE:,} characters: shorten it")
+        raise TemplateLimitExceeded(
+            sentence("a value would exceed {limit:,} characters: shorten it", limit=LONGEST_VALUE)
+        )
 
 
 def size_of(value: Any) -> int:
@@ -89,7 +93,7 @@ class LimitInserter(NodeTransformer):
     def visit_For(self, node: nodes.For) -> nodes.Node:
         if node.recursive:
             raise TemplateAssertionError(
-                "recursive loops are not available in texts: use a plain loop", node.lineno
+                sentence("recursive loops are not available in texts: use a plain loop"), node.lineno
             )
         cost = _cost_of_round(node.body) + _cost_of_round(node.else_)
         self.generic_visit(node)

@@ -11,6 +11,7 @@ import threading
 from types import FrameType
 
 from smsby_deploy.config.scalars import is_quick
+from smsby_deploy.wording import sentence
 
 MOST_SECONDS = 2.0  # of processor time, for one text
 
@@ -21,7 +22,12 @@ class PatternTooSlow(Exception):
     """A search took too long."""
 
     def __init__(self) -> None:
-        super().__init__(f"takes more than {MOST_SECONDS:.0f} s of processor time for one text; simplify it")
+        super().__init__(
+            sentence(
+                "takes more than {seconds:.0f} s of processor time for one text; simplify it",
+                seconds=MOST_SECONDS,
+            )
+        )
 
 
 def is_found(pattern: str, text: str, flags: int = 0) -> bool:

@@ -29,7 +29,7 @@ from smsby_deploy.texts.analysis import (
     rows_with_placeholders,
 )
 from smsby_deploy.texts.encoding_lint import Rewriter
-from smsby_deploy.wording import counted, sentence
+from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.texts.engine import Renderer
@@ -251,7 +251,10 @@ def placeholder_problems(
     """The rendered or literal texts that contain a placeholder."""
     for index in rows_with_placeholders(texts):
         recipient = Location(rows_file, batch.lines[index])
-        message = f"the text of this recipient contains a placeholder ({recipient}): fill it in or remove it"
+        message = sentence(
+            "the text of this recipient contains a placeholder ({place}): fill it in or remove it",
+            place=recipient,
+        )
         yield Problem(Severity.ERROR, "PLACEHOLDER", message, address, recipient)
 
 
@@ -278,7 +281,7 @@ def render_texts(mailing: Mailing, template: Template | None, batch: Batch) -> R
         return template.render_batch(batch, rows_file=file, address=mailing.address)
     rewriter = Rewriter(mailing.rewrite)
     texts = [rewriter.apply("" if text is None else text.strip()) for text in batch.texts]
-    message = "this recipient has no text: fill it in, or set `text` in the mailing"
+    message = sentence("this recipient has no text: fill it in, or set `text` in the mailing")
     problems = [
         Problem(Severity.ERROR, "TEMPLATE", message, mailing.address, Location(file, line))
         for text, line in zip(texts, batch.lines, strict=True)
@@ -311,8 +314,9 @@ class KeptProblems:
         """
         if not self.dropped:
             return self.kept
-        message = (
-            f"{counted(self.dropped, 'more text')} of this mailing cannot be sent; only the first are listed"
+        message = sentence(
+            "{count:more text|more texts} of this mailing cannot be sent; only the first are listed",
+            count=self.dropped,
         )
         return [problem_at_text(mailing, "TEMPLATE", message), *self.kept]
 

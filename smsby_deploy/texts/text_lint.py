@@ -281,9 +281,11 @@ def _readable(source: str) -> str:
 
 
 def _name_letters(letters: str) -> str:
-    alphabet = "Latin" if letters.isascii() else "Cyrillic"
     more = ", …" if len(letters) > _MOST_LETTERS else ""
-    return f"{alphabet} {', '.join(map(name_character, letters[:_MOST_LETTERS]))}{more}"
+    return sentence(
+        "Latin {letters}" if letters.isascii() else "Cyrillic {letters}",
+        letters=f"{', '.join(map(name_character, letters[:_MOST_LETTERS]))}{more}",
+    )
 
 
 def _explain_literal(oddity: Oddity) -> str:
@@ -315,27 +317,44 @@ def _explain_link(which: str, oddity: Oddity) -> str:
 
 def _explain_value(name: str, found: _Found) -> str:
     """Name the column and what is odd in it, never the value: it may be a person's name."""
-    oddity, where = found.oddity, "the recipient's text" if name == _OWN_TEXT else f"the column {name!r}"
+    oddity = found.oddity
+    message: str
+    where = sentence("the recipient's text" if name == _OWN_TEXT else "the column '{name}'", name=name)
     if oddity.code == "HTML_ENTITY":
-        message = f"{where} contains HTML ({oddity.found}), which would be sent literally; use plain text"
+        message = sentence(
+            "{where} contains HTML ({found}), which would be sent literally; use plain text",
+            where=where,
+            found=oddity.found,
+        )
     elif oddity.code == "PLACEHOLDER_LIKE":
-        message = (
-            f"{where} contains what looks like a placeholder, which would be sent literally; correct the data"
+        message = sentence(
+            "{where} contains what looks like a placeholder, which would be sent literally; correct the data",
+            where=where,
         )
     elif oddity.code == "LINK":
-        message = _explain_link(f"a link in {where}", oddity)
+        message = _explain_link(sentence("a link in {where}", where=where), oddity)
     else:
-        what = "URL" if re.match(_URL, oddity.found) else "word"
-        letters = _name_letters(oddity.letters)
-        message = f"a {what} in {where} mixes two alphabets ({letters}); write it in one"
+        message = sentence(
+            "a URL in {where} mixes two alphabets ({letters}); write it in one"
+            if re.match(_URL, oddity.found)
+            else "a word in {where} mixes two alphabets ({letters}); write it in one",
+            where=where,
+            letters=_name_letters(oddity.letters),
+        )
     if found.rows == 1:
         return message
-    return f"{message} ({found.rows}{' or more' if found.rows >= _MOST_ROWS else ''} rows)"
+    return sentence(
+        "{message} ({count} or more rows)" if found.rows >= _MOST_ROWS else "{message} ({count} rows)",
+        message=message,
+        count=found.rows,
+    )
 
 
 def _explain_truth(name: str, row: str) -> str:
-    return (
-        f"{name} is tested for truth, and its text reads like no ({row}), but every text except an empty one is true; "
-        f"state the intent: {{% if {name} | int > 0 %}} for numbers, {{% if {name} == 'yes' %}} for words, or "
-        f"leave the cell empty"
+    return sentence(
+        "{name} is tested for truth, and its text reads like no ({row}), but every text except an empty one is true; "
+        "state the intent: {{% if {name} | int > 0 %}} for numbers, {{% if {name} == 'yes' %}} for words, or leave the "
+        "cell empty",
+        name=name,
+        row=row,
     )

@@ -75,7 +75,7 @@ def test_renderer_locates_errors_in_the_campaign(content: str, text: str, place:
         ("{% loop %}", "encountered unknown tag 'loop'"),
         (
             "{% if name %}",
-            "unexpected end of template; expected one of the tags 'elif' or 'else' or 'endif'; "
+            "unexpected end of template; expected one of the tags 'elif', 'else', 'endif'; "
             "the innermost block that needs to be closed is 'if'",
         ),
     ],
