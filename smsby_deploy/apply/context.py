@@ -91,7 +91,8 @@ class ApplyRequest:
     `load` reads the project once the lock is held, `reviewed` the plan to apply if there is one, and
     `connect` opens the client of `account`, which is None if that is not known: each is called only
     after everything before it was checked. `planned` gets the plan before it is refused as a whole;
-    `approve` is asked once, with the plan. Every event goes to `on_event`, and its line to `tell`.
+    `approve` is asked once, with the plan; without it, only a plan that was `reviewed` is applied.
+    Every event goes to `on_event`, and its line to `tell`.
     `advance` gets how many more recipients are done.
     """
 
@@ -104,7 +105,7 @@ class ApplyRequest:
     select: tuple[str, ...] = ()
     reviewed: Callable[[], Plan] | None = None
     planned: Callable[[Plan], object] = _ignore
-    approve: Callable[[Plan], bool] = lambda plan: True
+    approve: Callable[[Plan], bool] | None = None
     tell: Callable[[str], None] = _ignore
     on_event: Callable[[Event], None] = _ignore
     advance: Callable[[int], None] = _ignore

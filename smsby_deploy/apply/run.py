@@ -54,7 +54,7 @@ __all__ = ["ApplyRequest", "apply_plan"]
 
 
 def apply_plan(request: ApplyRequest) -> ApplyResult:
-    """Apply the reviewed plan, or one that is made and approved now.
+    """Apply the plan that was reviewed, or one that is made now and approved.
 
     Raises:
         LockHeld, LockDamaged, FilesInvalid, PlanRefused, Refused, SmsbyUnavailable: before anything
@@ -83,7 +83,12 @@ def run_plan(
     request: ApplyRequest, loaded: LoadedProject, ready: ReadyPlan, held: HeldLock, cache: ChunkCache
 ) -> ApplyResult:
     """Apply a plan that may be applied; raises as apply_plan, or Refused if the user says no."""
-    if not request.approve(ready.plan):
+    if request.approve is None:
+        if request.reviewed is None and not ready.is_handing_over:
+            raise Refused(
+                "no reviewed plan; nothing was sent", hint="pass `reviewed`, or `approve`, to ApplyRequest"
+            )
+    elif not request.approve(ready.plan):
         raise Refused("not approved; nothing was sent", hint='type "yes" when asked, or use --auto-approve')
     return _ApplyRun(request, loaded, ready, held, cache).run()
 

@@ -29,9 +29,11 @@ def select_mailings(
     While a campaign file cannot be read there are no orphans: they may be in it. Mailings that are not valid are neither.
 
     Raises:
-        UsageError: a pattern matches nothing.
+        UsageError: a pattern matches nothing, or `select` is one text.
         FilesInvalid: it matches nothing, and files that could hold it are not valid.
     """
+    if isinstance(select, str):  # from Python: its letters would be patterns, and "" all mailings
+        raise UsageError("select: expected patterns, got a text", hint=f"write select=({select!r},)")
     mailings = {mailing.address: mailing for mailing in loaded.project.mailings}
     flawed = {mailing.address for mailing in loaded.flawed} - mailings.keys()
     in_files = flawed | mailings.keys()

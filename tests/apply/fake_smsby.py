@@ -179,6 +179,7 @@ class Shop:
             "account",
             self.clock,
             reviewed=None if reviewed is None else lambda: reviewed,
+            approve=lambda plan: True,
             tell=self.lines.append,
         )
 

@@ -155,6 +155,16 @@ def test_preflight_refuses_what_is_not_approved(shop: Shop) -> None:
     assert shop.lock().serial == 0
 
 
+def test_preflight_refuses_what_was_never_shown(shop: Shop) -> None:
+    """From Python, a plan that is neither reviewed nor approved is not sent."""
+    shop.mailing(GOOD)
+    with pytest.raises(Refused, match="no reviewed plan; nothing was sent"):
+        apply_plan(replace(shop.request(), approve=None))
+    assert shop.lock().serial == 0
+    shop.sms_by.script("sendBulkSms", ok({"uuid": "cc9c8043"}))
+    assert apply_plan(replace(shop.request(shop.plan()), approve=None)).exit_code == 0
+
+
 def test_preflight_reports_late_opt_outs(shop: Shop) -> None:
     """A recipient who opts out after the review is left out, and the plan stays valid."""
     shop.configure(suppress="[out.txt]")

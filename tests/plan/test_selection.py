@@ -52,6 +52,13 @@ def test_select_mailings_refuses_a_useless_pattern(tmp_path: Path) -> None:
     assert "campaign/mailing" in caught.value.hint
 
 
+@pytest.mark.parametrize("text", ["", "*", "sale/vip"])
+def test_select_mailings_takes_no_text(text: str, tmp_path: Path) -> None:
+    """From Python, an empty text would be all mailings."""
+    with pytest.raises(UsageError, match="expected patterns, got a text"):
+        select_mailings(_load(tmp_path), _LOCK, text)
+
+
 def test_select_mailings_of_an_incomplete_project(tmp_path: Path) -> None:
     """While a campaign cannot be read, nothing is an orphan, and a missing mailing may be in it."""
     loaded = _load(tmp_path, broken=True)
