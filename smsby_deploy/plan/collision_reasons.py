@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smsby_deploy.lock.records import ChunkState
-from smsby_deploy.plan.fingerprint import RemoteName
+from smsby_deploy.plan.fingerprint import RemoteName, may_be_truncated
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.similar import Other
 from smsby_deploy.plan.situation import Situation
@@ -60,9 +60,15 @@ def find_collision(
         return sentence(
             "sms.by has it under another fingerprint (#{mark}): {ways}", mark=others[0], ways=ways
         )
-    if remote.truncated_name(project, address, revision):
-        return sentence("sms.by lists a mailing whose truncated name begins like this one: {ways}", ways=ways)
-    return ""
+    if (name := remote.truncated_name(project, address, revision)) is None:
+        return ""
+    if may_be_truncated(name, project, address, revision + 1):  # a raised one is a collision, too
+        ways = sentence(
+            "`smsby-deploy import {address} {options}` (then a raised `revision` sends it again), or restore the lock",
+            address=address,
+            options=options,
+        )
+    return sentence("sms.by lists a mailing whose truncated name begins like this one: {ways}", ways=ways)
 
 
 def listed_as(here: Situation, listed: RemoteName) -> str:

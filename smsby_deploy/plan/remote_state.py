@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LOOKED_BACK = 9  # revisions before that of the files that may be listed and not recorded
 _SHORTEST_TRUNCATED = 20  # a listed name of this length or more may be one of ours, truncated by sms.by
+_WHOLE_CAMPAIGN = "/"  # and so may a shorter one that has the name of a campaign, and what follows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,7 @@ class RemoteView:
         """
         for first in _beginnings(address):
             for listed in self.unmarked.get(first, ()):
-                is_long = len(listed) >= _SHORTEST_TRUNCATED
-                if is_long and may_be_truncated(listed, project, address, revision):
+                if _is_telling(listed) and may_be_truncated(listed, project, address, revision):
                     return listed
         return None
 
@@ -119,7 +119,13 @@ class RemoteView:
 def _beginnings(address: str) -> Iterator[str]:
     """Yield what the first word of a truncated name of `address` may be."""
     yield address
-    yield from (address[:length] for length in range(_SHORTEST_TRUNCATED, len(address)))
+    shortest = min(_SHORTEST_TRUNCATED, address.index(_WHOLE_CAMPAIGN) + 1)
+    yield from (address[:length] for length in range(shortest, len(address)))
+
+
+def _is_telling(name: str) -> bool:
+    """Whether a name is long enough to say which mailing it may be."""
+    return len(name) >= _SHORTEST_TRUNCATED or _WHOLE_CAMPAIGN in name
 
 
 class ListFilter:
@@ -138,7 +144,7 @@ class ListFilter:
         """Return whether the mailing with this id and name is needed."""
         if self._mark in name or self.names(number):
             return True
-        return len(name) >= _SHORTEST_TRUNCATED and self._begins_like_ours(name)
+        return _is_telling(name) and self._begins_like_ours(name)
 
     def names(self, number: int) -> bool:
         """Return whether `number` is one of the ids."""
@@ -149,7 +155,7 @@ class ListFilter:
         first = name.partition(" ")[0]
         place = bisect_left(self._addresses, first)
         nearest = self._addresses[place] if place < len(self._addresses) else ""
-        return nearest == first or (len(first) >= _SHORTEST_TRUNCATED and nearest.startswith(first))
+        return nearest == first or (_is_telling(first) and nearest.startswith(first))
 
 
 def read_billed(entry: Entry, find: Callable[[ChunkRecord], RemoteMailing | None]) -> Billed | None:

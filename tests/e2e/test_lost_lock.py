@@ -318,10 +318,11 @@ def test_warnings_of_a_plan_without_review(shop: Shop, words: str, count: int) -
     assert lines == done.err.splitlines()[: len(lines)]
 
 
-def test_truncated_remote_name_is_a_collision(shop: Shop) -> None:
+@pytest.mark.parametrize("limit", [20, 15, 10, 6])
+def test_truncated_remote_name_is_a_collision(limit: int, shop: Shop) -> None:
     """A truncated name of ours has no fingerprint: it may be this mailing, so nothing is sent."""
     start(shop, THREE, "shop")
-    shop.settings(name_limit=20)
+    shop.settings(name_limit=limit)
     assert apply(shop, THREE, {}).code == 0
     assert planned_action(shop)[0] == "noop"
     lose_lock(shop)

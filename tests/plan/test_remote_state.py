@@ -57,11 +57,25 @@ def test_other_fingerprints_of_an_address_and_revision() -> None:
     assert view.other_fingerprints("sale/staff", 1, frozenset()) == []
 
 
-def test_truncated_name_of_20_characters_or_more() -> None:
-    """A shorter name proves nothing, a longer one may be this mailing."""
-    name = "spring-sale/vip shop#"
-    assert view_remote("shop", [_mailing(1, name)]).truncated_name("shop", "spring-sale/vip", 1) == name
-    assert view_remote("shop", [_mailing(1, name[:19])]).truncated_name("shop", "spring-sale/vip", 1) is None
+@pytest.mark.parametrize(
+    ("name", "may_be_ours"),
+    [
+        ("spring-sale/vip shop#", True),
+        ("spring-sale/vip", True),
+        ("spring-sale/v", True),
+        ("spring-sale/", True),
+        ("spring-sale", False),  # the name of anything
+        ("spring-sale/staff", False),
+        ("spring-sale/vip other", False),
+        ("spring-sale of vip", False),
+    ],
+)
+def test_truncated_name_has_the_whole_campaign(name: str, may_be_ours: bool) -> None:
+    """A shorter one proves nothing, unless it has 20 characters or more; a longer one may be this mailing."""
+    found = view_remote("shop", [_mailing(1, name)]).truncated_name("shop", "spring-sale/vip", 1)
+    assert found == (name if may_be_ours else None)
+    view = view_remote("shop", [_mailing(1, OURS[:20]), _mailing(2, OURS[:19])])
+    assert view.truncated_name("shop", OURS, 1) == OURS[:20]
 
 
 OURS = "a-very-long-campaign-name/vip"
@@ -79,6 +93,10 @@ OURS = "a-very-long-campaign-name/vip"
         (OURS[:20], True),
         (OURS[:19], False),
         (f"{OURS}x and more", False),
+        ("sale/v", True),
+        ("sale/vip s", True),
+        ("sale/x", False),
+        ("sale", False),
         ("a-very-long-campaign-nail", False),
         ("Newsletter of December 2026", False),
         ("", False),
@@ -95,7 +113,7 @@ def test_list_filter_wants_ids() -> None:
     assert [wanted(number, "Newsletter") for number in (7, 8)] == [True, False]
 
 
-NAMES = st.sampled_from(["sale/vip", "sale/vip-2", OURS, f"{OURS}-2", "spring-sale-of-2026-for-all/x"])
+NAMES = st.sampled_from(["sale/vip", "sale/vip-2", "a/b", OURS, f"{OURS}-2", "spring-sale-of-2026-for-all/x"])
 
 
 @given(NAMES, st.integers(1, 3), st.integers(0, 60), st.sampled_from(["", " ", "x", " [1"]))
