@@ -22,6 +22,10 @@ NOT_VALUES = frozenset(
         value.replace("object object", "object Object"),
     )
 )  # fmt: skip
+WHY = (
+    "the value is an error or a placeholder of a spreadsheet or program, such as #N/A, NULL or 1.2E+11: "
+    "correct it in the data"
+)
 NOT_VALUE_MARKS = ("n", "N", "#", "[", "+", "\u00ad", "\u200b", "\ufeff")  # each of them has one of these
 EXPONENT = re.compile(r"[-+]?\d+(?:[.,]\d+)?[eE]\+\d{1,3}")  # as spreadsheets shorten long numbers
 

@@ -29,6 +29,7 @@ from smsby_deploy.texts.analysis import (
     rows_with_placeholders,
 )
 from smsby_deploy.texts.encoding_lint import Rewriter
+from smsby_deploy.texts.not_a_value import WHY, is_not_a_value
 from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
@@ -283,9 +284,15 @@ def render_texts(mailing: Mailing, template: Template | None, batch: Batch) -> R
     texts = [rewriter.apply("" if text is None else text.strip()) for text in batch.texts]
     message = sentence("this recipient has no text: fill it in, or set `text` in the mailing")
     problems = [
-        Problem(Severity.ERROR, "TEMPLATE", message, mailing.address, Location(file, line))
+        Problem(
+            Severity.ERROR,
+            "NOT_A_VALUE" if text else "TEMPLATE",
+            WHY if text else message,
+            mailing.address,
+            Location(file, line),
+        )
         for text, line in zip(texts, batch.lines, strict=True)
-        if not text
+        if not text or is_not_a_value(text)
     ]
     problems.extend(placeholder_problems(texts, batch, rows_file=file, address=mailing.address))
     return RenderedBatch(texts, problems, rewriter.replaced)

@@ -148,3 +148,11 @@ def test_render_texts_without_a_template_uses_own_texts() -> None:
     assert rendered.texts == ["Hi - Anna", ""]
     assert rendered.replaced == {"—"}
     assert [(one.code, one.location) for one in rendered.problems] == [("TEMPLATE", ("sale.yaml", 4, 1))]
+
+
+@pytest.mark.parametrize("text", ["nan", " None ", "#N/A", "NULL", "inf", "1.2E+11"])
+def test_render_texts_refuses_what_means_no_text(text: str) -> None:
+    """A data frame writes it where a recipient has no text, and it would be the whole message."""
+    batch = make_batch([{"name": "a"}, {"name": "b"}])._replace(texts=["Hi", text])
+    rendered = render_texts(_mailing(None), None, batch)
+    assert [(one.code, one.location) for one in rendered.problems] == [("NOT_A_VALUE", ("sale.yaml", 4, 1))]
