@@ -28,7 +28,7 @@ from smsby_deploy.recipients.rows import (
 )
 from smsby_deploy.recipients.source_reader import read_source, warn_of_guess
 from smsby_deploy.recipients.waves_and_variants import assign_variants
-from smsby_deploy.wording import sentence
+from smsby_deploy.wording import join_sentences, sentence
 
 BATCH_ROWS = 1000
 MOST_DIFFERING = 1000  # differing repeats after which `find_differing` stops
@@ -106,7 +106,7 @@ def read_audience(
                 yield batch
     except RecipientsError as error:
         place = error.location or Location(file, error.line)
-        report.problems.append(Problem(Severity.ERROR, error.code, str(error), mailing.address, place))
+        report.problems.append(Problem(Severity.ERROR, error.code, error.message, mailing.address, place))
         return
     reached = recipients.seen if control is None else control.others
     if report.needs_digest:
@@ -114,7 +114,7 @@ def read_audience(
     if report.keeps_phones:
         report.phones = reached
     if len(recipients.seen) and not len(reached):
-        message = "all of its recipients are in the control group, so nothing would be sent"
+        message = sentence("all of its recipients are in the control group, so nothing would be sent")
         report.problems.append(
             Problem(Severity.ERROR, "EMPTY_AUDIENCE", message, mailing.address, audience.location)
         )
@@ -183,9 +183,10 @@ def _blocks(audience: InlineRecipients | RowSource, rows: int, facts: SourceFact
         return
     for block in read_source(audience, rows, facts):
         if block.lines and find_column(block.columns, audience.phone) is None:
-            message = f"no column {audience.phone!r}"
+            message = sentence("no column '{name}'", name=audience.phone)
             if block.header_line is not None:
-                raise RecipientsError(f"{message}; {name_columns(block.columns)}", block.header_line)
+                names = name_columns(block.columns)
+                raise RecipientsError(join_sentences([message, names]), block.header_line)
             missing = [(line, message) for line in block.lines]
             block = Block((), [], [], [*block.errors, *missing])
         yield block

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol, TextIO
 from smsby_deploy.config.sources import RecipientsFile
 from smsby_deploy.recipients.file_content import DecryptedFile, find_content
 from smsby_deploy.recipients.rows import LIKE_A_PHONE, LONGEST_LINE, RecipientsError
+from smsby_deploy.wording import sentence
 
 Content = Path | DecryptedFile
 _SAMPLE = 1 << 16
@@ -158,20 +159,30 @@ def open_recipients(source: RecipientsFile) -> Iterator[tuple[Dialect, Lines]]:
             yield _detect_dialect(source, encoding, _Uncommented(file) if source.is_opt_outs else file)
     except UnicodeError as error:
         line = _undecodable_line(path, encoding or "utf-8")
-        fix = "correct `encoding:`" if source.encoding else "save the file as UTF-8, or set `encoding:`"
-        raise RecipientsError(f"this line is not {encoding}; {fix}", line) from error
+        message = sentence(
+            "this line is not {encoding}; correct `encoding:`"
+            if source.encoding
+            else "this line is not {encoding}; save the file as UTF-8, or set `encoding:`",
+            encoding=encoding,
+        )
+        raise RecipientsError(message, line) from error
     except _LongLine:
-        message = f"this line has more than {LONGEST_LINE:,} characters; write one recipient per line"
+        message = sentence(
+            "this line has more than {limit:,} characters; write one recipient per line", limit=LONGEST_LINE
+        )
         raise RecipientsError(message, _find_long_line(path, encoding or "utf-8")) from None
     except _ZeroByte:
-        message = "not a text file: this line contains a zero byte"
+        message = sentence("not a text file: this line contains a zero byte")
         raise RecipientsError(message, _find_zero_byte(path, encoding or "utf-8")) from None
     except LookupError as error:
         raise RecipientsError(
-            f"unknown encoding {encoding}; use for example utf-8, cp1251 or utf-16", 1
+            sentence(
+                "unknown encoding {encoding}; use for example utf-8, cp1251 or utf-16", encoding=encoding
+            ),
+            1,
         ) from error
     except OSError as error:
-        raise RecipientsError(f"cannot read the file: {error.strerror}", 1) from error
+        raise RecipientsError(sentence("cannot read the file: {why}", why=error.strerror), 1) from error
 
 
 def detect_dialect(source: RecipientsFile) -> Dialect:
@@ -226,14 +237,14 @@ def detect_encoding(path: Content) -> str:
     with path.open("rb") as binary:
         sample = binary.read(_SAMPLE)
     if sample.startswith(_WORKBOOKS):
-        raise RecipientsError("an Excel workbook; save it as CSV", 1)
+        raise RecipientsError(sentence("an Excel workbook; save it as CSV"), 1)
     for mark, encoding in _BOMS:
         if sample.startswith(mark) and encoding != "utf-8-sig":
             return encoding
     if b"\0" in sample:
         if not _is_utf16(sample):
             line = sample.count(b"\n", 0, sample.index(b"\0")) + 1
-            raise RecipientsError("not a text file: this line contains a zero byte", line)
+            raise RecipientsError(sentence("not a text file: this line contains a zero byte"), line)
         return "utf-16-be" if sample[:1] == b"\0" else "utf-16-le"
     marked = "utf-8-sig" if sample.startswith(_BOMS[0][0]) else "utf-8"
     try:
@@ -249,7 +260,7 @@ def detect_encoding(path: Content) -> str:
         if _is_damaged_utf8(path):
             line = _undecodable_line(path, "utf-8")
             raise RecipientsError(
-                "this line is not UTF-8, but others are; save the file as UTF-8", line
+                sentence("this line is not UTF-8, but others are; save the file as UTF-8"), line
             ) from None
         return "cp1251"
     return marked
@@ -284,7 +295,10 @@ def _detect_dialect(source: RecipientsFile, encoding: str, file: _TextLines) -> 
         blank.append(first)
         if len(blank) > _MOST_BLANK:
             raise RecipientsError(
-                f"the file begins with more than {_MOST_BLANK:,} blank lines; remove them", 1
+                sentence(
+                    "the file begins with more than {count:,} blank lines; remove them", count=_MOST_BLANK
+                ),
+                1,
             )
         first = _read_line(file)
     lines = Lines(file, [*blank, first] if first else blank)

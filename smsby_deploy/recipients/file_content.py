@@ -10,6 +10,7 @@ from typing import Any
 
 from smsby_deploy.config.sources import AGE_IDENTITY, HiddenText, RecipientsFile
 from smsby_deploy.recipients.rows import RecipientsError
+from smsby_deploy.wording import sentence
 
 _LARGEST = 1 << 30  # bytes of an encrypted list: it is held in memory
 
@@ -34,7 +35,11 @@ def find_content(source: RecipientsFile) -> Path | DecryptedFile:
         OSError: it cannot be read.
     """
     if source.is_elsewhere:
-        message = f"file {source.name} is not in the project, and {source.folder_env} is not set"
+        message = sentence(
+            "file {name} is not in the project, and {variable} is not set",
+            name=source.name,
+            variable=source.folder_env,
+        )
         raise RecipientsError(message, 0, "FILE_MISSING", source.location)
     path = source.path if source.pin is None else _find_pinned(source)
     return _decrypt(path, source) if source.is_encrypted else path
@@ -65,9 +70,10 @@ def _find_pinned(source: RecipientsFile) -> Path:
     if pin.copy is not None and pin.copy.is_file() and hash_list(pin.copy) == pin.sha256:
         return pin.copy
     # Never the digest that it has: whoever writes the pin could find out what a file of this machine contains.
-    message = (
-        f"{source.name} is not the list that was pinned: restore it, or, if the new list is meant, run "
-        f"`smsby-deploy pin {source.name}` and have the change reviewed"
+    message = sentence(
+        "{name} is not the list that was pinned: restore it, or, if the new list is meant, run `smsby-deploy pin {name}` "
+        "and have the change reviewed",
+        name=source.name,
     )
     raise RecipientsError(message, 0, "PIN", pin.location)
 
@@ -76,21 +82,31 @@ def _decrypt(path: Path, source: RecipientsFile) -> DecryptedFile:
     try:
         import pyrage
     except ImportError:
-        message = "lists encrypted with age require pip install 'smsby-deploy[age]'"
+        message = sentence("lists encrypted with age require pip install 'smsby-deploy[age]'")
         raise RecipientsError(message, 0, "EXTRA", source.location) from None
     if source.identity is None:
-        message = (
-            f"{source.name} is encrypted, and {AGE_IDENTITY} is not set: it has the identity that decrypts it"
+        message = sentence(
+            "{name} is encrypted, and {variable} is not set: it has the identity that decrypts it",
+            name=source.name,
+            variable=AGE_IDENTITY,
         )
         raise RecipientsError(message, 0, "AGE", source.location)
     if path.stat().st_size > _LARGEST:
-        raise RecipientsError(f"{source.name} is larger than 1 GiB; split it", 0, "AGE", source.location)
+        message = sentence("{name} is larger than 1 GiB; split it", name=source.name)
+        raise RecipientsError(message, 0, "AGE", source.location)
     try:
         return DecryptedFile(pyrage.decrypt(path.read_bytes(), _identities(source.identity)))
     except pyrage.IdentityError:
-        message = f"{AGE_IDENTITY} has no age identity: expected a line that begins with AGE-SECRET-KEY-1"
+        message = sentence(
+            "{variable} has no age identity: expected a line that begins with AGE-SECRET-KEY-1",
+            variable=AGE_IDENTITY,
+        )
     except pyrage.DecryptError:
-        message = f"{source.name} cannot be decrypted: it is damaged, or was not encrypted for the identity in {AGE_IDENTITY}"
+        message = sentence(
+            "{name} cannot be decrypted: it is damaged, or was not encrypted for the identity in {variable}",
+            name=source.name,
+            variable=AGE_IDENTITY,
+        )
     raise RecipientsError(message, 0, "AGE", source.location)
 
 

@@ -27,7 +27,7 @@ from smsby_deploy.recipients.rows import (
     name_columns,
     repeated_names,
 )
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import sentence
 
 _BLOCK_ROWS = 1000
 # Of a typical row. A block of a CSV has so many characters per row, and fits into the CPU cache.
@@ -55,7 +55,10 @@ def read_list_file(source: RecipientsFile, size: int = _BLOCK_ROWS) -> Iterator[
 def _csv_blocks(lines: Lines, dialect: Dialect, size: int, source: RecipientsFile) -> Iterator[Block]:
     delimiter = dialect.delimiter or ","
     if delimiter in '"\r\n\0 ':
-        raise RecipientsError(f"{delimiter!r} cannot separate columns; correct `delimiter:`", 1)
+        raise RecipientsError(
+            sentence("{delimiter} cannot separate columns; correct `delimiter:`", delimiter=repr(delimiter)),
+            1,
+        )
     columns: tuple[str, ...] = (source.phone,)
     header_line, line = None, dialect.first_line
     if dialect.has_header:
@@ -91,9 +94,9 @@ def _read_header(lines: Lines, delimiter: str, first_line: int) -> tuple[tuple[s
         try:
             record = next(reader)
         except StopIteration:
-            raise EmptyFile("the file is empty; expected a header and rows", 1) from None
+            raise EmptyFile(sentence("the file is empty; expected a header and rows"), 1) from None
         except csv.Error as error:
-            raise RecipientsError(f"not valid CSV: {error}", line) from error
+            raise RecipientsError(sentence("not valid CSV: {why}", why=str(error)), line) from error
         if any(cell.strip() for cell in record):
             break
         line = first_line + reader.line_num
@@ -172,7 +175,7 @@ def _quoted_blocks(
         after = first + reader.line_num if failed is None else places.stop
         yield _csv_block(columns, places, records, header_line)
         line = after
-    raise RecipientsError(f"not valid CSV: {failed}", line)
+    raise RecipientsError(sentence("not valid CSV: {why}", why=str(failed)), line)
 
 
 class _Pieces:
@@ -195,7 +198,10 @@ class _Pieces:
         while text := self._lines.read_block(_BLOCK_ROWS * _ROW_CHARACTERS):
             self._read += len(text)
             if self._read > _LARGEST_BLOCK:
-                message = f"the rows from this line on have more than {_LARGEST_BLOCK:,} characters; close the quotes"
+                message = sentence(
+                    "the rows from this line on have more than {limit:,} characters; close the quotes",
+                    limit=_LARGEST_BLOCK,
+                )
                 raise RecipientsError(message, self._line)
             yield StringIO(text, newline="")
 
@@ -260,17 +266,23 @@ def _csv_block(
             lines.append(line)
             cells.append(record)
         else:
-            errors.append((line, f"{counted(len(record), 'cell')}, but the header has {width}"))
+            why = sentence("{count:cell|cells}, but the header has {width}", count=len(record), width=width)
+            errors.append((line, why))
     block = block_of_rows(columns, lines, cells, errors, header_line)
     return block if is_short else limit_values(block)
 
 
 def _check_header(header: Sequence[str], line: int) -> None:
     if any(len(name) > LONGEST_VALUE for name in header):
-        raise RecipientsError(f"a column name is longer than {LONGEST_VALUE:,} characters; shorten it", line)
+        message = sentence(
+            "a column name is longer than {limit:,} characters; shorten it", limit=LONGEST_VALUE
+        )
+        raise RecipientsError(message, line)
     twice = repeated_names(header)
     if twice:
-        raise RecipientsError(f"duplicate column names; {name_columns(twice)}", line)
+        raise RecipientsError(
+            sentence("duplicate column names; {columns}", columns=name_columns(twice)), line
+        )
 
 
 def _json_blocks(lines: Iterator[str], size: int) -> Iterator[Block]:
@@ -304,11 +316,11 @@ def _json_row(decoder: json.JSONDecoder, line: str) -> dict[str, str] | str:
     try:
         value = decoder.decode(line)
     except (ValueError, RecursionError):
-        return "not valid JSON"
+        return sentence("not valid JSON")
     except _RepeatedKey:
-        return "a key occurs twice (also in another case); keep one of them"
+        return sentence("a key occurs twice (also in another case); keep one of them")
     if not isinstance(value, dict):
-        return "expected a JSON object without nested values"
+        return sentence("expected a JSON object without nested values")
     row = {}
     for key, item in value.items():
         if isinstance(item, str):
@@ -318,11 +330,11 @@ def _json_row(decoder: json.JSONDecoder, line: str) -> dict[str, str] | str:
         elif isinstance(item, bool):
             row[key] = "true" if item else FalseText("false")
         else:
-            return "expected a JSON object without nested values"
+            return sentence("expected a JSON object without nested values")
     if "\\u0000" in line and any("\0" in part for pair in row.items() for part in pair):
-        return "contains a NUL character; remove it"
+        return sentence("contains a NUL character; remove it")
     if "\\u" in line and any(not _is_text(part) for pair in row.items() for part in pair):
-        return "contains half a character (a lone surrogate)"
+        return sentence("contains half a character (a lone surrogate)")
     return row
 
 

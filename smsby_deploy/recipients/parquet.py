@@ -24,6 +24,7 @@ from smsby_deploy.recipients.rows import (
     repeated_names,
     short_name,
 )
+from smsby_deploy.wording import sentence
 
 # The system's allocator frees memory at once; arrow's own pool keeps 30 MB after a million rows. Arrow reads this
 # environment variable when it is imported.
@@ -46,10 +47,12 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
             with _open(path) as file:
                 schema = file.schema_arrow
                 if twice := repeated_names(schema.names):
-                    raise RecipientsError(f"duplicate column names: {', '.join(twice)}", first)
+                    raise RecipientsError(
+                        sentence("duplicate column names: {names}", names=", ".join(twice)), first
+                    )
                 names = _plain_columns(schema)
                 if not names:
-                    raise RecipientsError("no columns of text, numbers, dates or booleans", first)
+                    raise RecipientsError(sentence("no columns of text, numbers, dates or booleans"), first)
                 dictionaries = _dictionaries(file, path, check_pages(file.metadata, path, names))
             with _open(path, dictionaries) as file:
                 for batch in file.iter_batches(batch_size=size, columns=names, use_threads=False):
@@ -66,10 +69,15 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
         except OversizedFile as error:
             raise RecipientsError(str(error), first) from error
         except UnsupportedValue as error:
-            message = f"unsupported type of value ({error}) in {short_name(names, error.column)}; correct it"
+            message = sentence(
+                "unsupported type of value ({kind}) in {column}; correct it",
+                kind=str(error),
+                column=short_name(names, error.column),
+            )
             raise RecipientsError(message, first + error.row) from error
         except (arrow.ArrowException, OSError, OverflowError, ValueError) as error:
-            raise RecipientsError(f"cannot read the file as Parquet: {_reason(error)}", first) from error
+            message = sentence("cannot read the file as Parquet: {why}", why=_reason(error))
+            raise RecipientsError(message, first) from error
 
 
 def find_row(source: RecipientsParquet, row: int) -> tuple[str, int]:
@@ -106,7 +114,7 @@ def _arrow() -> Any:
 
         arrow.default_memory_pool()  # no effect if arrow was imported before
     except ModuleNotFoundError:
-        message = (
+        message = sentence(
             "reading Parquet requires pyarrow, which is not installed: pip install 'smsby-deploy[parquet]'"
         )
         raise RecipientsError(message, 0, "EXTRA") from None

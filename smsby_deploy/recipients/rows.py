@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from smsby_deploy.config.sources import Freshness, InlineRecipients
 from smsby_deploy.problems import Location
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import sentence
 
 LONGEST_VALUE = 10_000  # characters
 LONGEST_LINE = 100_000  # of a text file; it ends a file that never ends a line
@@ -34,6 +34,7 @@ class RecipientsError(Exception):
         self, message: str, line: int, code: str = "RECIPIENTS", location: Location | None = None
     ) -> None:
         super().__init__(message)
+        self.message = message
         self.line = line
         self.code = code
         self.location = location
@@ -158,8 +159,13 @@ def limit_values(block: Block) -> Block:
     if not any(column and max(map(len, column)) > LONGEST_VALUE for column in block.values):
         return block
     errors = {
-        row: f"the value of {short_name(block.columns, index)} has {counted(len(cell), 'character')}; at most "
-        f"{LONGEST_VALUE:,} are read: shorten it, or leave the column out"
+        row: sentence(
+            "the value of {column} has {count:character|characters}; at most {limit:,} are read: shorten it, or leave the "
+            "column out",
+            column=short_name(block.columns, index),
+            count=len(cell),
+            limit=LONGEST_VALUE,
+        )
         for index, column in enumerate(block.values)
         for row, cell in enumerate(column)
         if len(cell) > LONGEST_VALUE
@@ -177,7 +183,9 @@ def limit_values(block: Block) -> Block:
 def short_name(columns: Sequence[str], index: int) -> str:
     """Return what a message calls a column: its name, unless that may be a phone or is long."""
     name = columns[index]
-    return f"column {index + 1}" if LIKE_A_PHONE.search(name) or len(name) > _LONGEST_NAME else name
+    if LIKE_A_PHONE.search(name) or len(name) > _LONGEST_NAME:
+        return sentence("column {number}", number=index + 1)
+    return name
 
 
 def find_column(columns: Sequence[str], name: str) -> int | None:
@@ -200,5 +208,5 @@ def name_columns(columns: Sequence[str]) -> str:
     A first line that contains a phone is a recipient, and is not shown.
     """
     if any(LIKE_A_PHONE.search(name) for name in columns):
-        return "the first line is not a header; insert a line with the column names above it"
-    return f"columns: {', '.join(columns)}"
+        return sentence("the first line is not a header; insert a line with the column names above it")
+    return sentence("columns: {names}", names=", ".join(columns))

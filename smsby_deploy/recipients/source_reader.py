@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from smsby_deploy.config.sources import (
@@ -15,6 +15,7 @@ from smsby_deploy.config.sources import (
 )
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.rows import Block, SourceFacts, limit_values
+from smsby_deploy.wording import Sentence, sentence
 
 
 def read_source(source: RowSource, size: int, facts: SourceFacts) -> Iterator[Block]:
@@ -45,9 +46,10 @@ def warn_of_guess(source: Audience, address: str | None = None) -> list[Problem]
     encoding = guess_encoding(source)
     if encoding is None:
         return []
-    message = (
-        f"not UTF-8; read as {encoding}, which is a guess: other encodings give other letters. Save the file as UTF-8, "
-        "or name its encoding with `encoding:`"
+    message = sentence(
+        "not UTF-8; read as {encoding}, which is a guess: other encodings give other letters. Save the file as UTF-8, or "
+        "name its encoding with `encoding:`",
+        encoding=encoding,
     )
     return [Problem(Severity.WARNING, "ENCODING_GUESSED", message, address, Location(source.name, 1))]
 
@@ -59,19 +61,19 @@ def place_rows(audience: Audience, problem: Problem) -> Problem:
     """
     place = problem.location
     if isinstance(audience, RecipientsQuery):
-        numbered = re.compile(re.escape(audience.name) + r":(\d+)")
-        message = numbered.sub(r"row \1 of the query", problem.message)
+        message = _rename(
+            problem.message, audience.name, lambda row: sentence("row {row} of the query", row=row)
+        )
         if place is None or place.file != audience.name:
             return replace(problem, message=message)
         if place.line:
-            message = f"row {place.line} of the query: {message}"
+            message = sentence("row {row} of the query: {message}", row=place.line, message=message)
         return replace(problem, message=message, location=audience.location)
     if isinstance(audience, RecipientsParquet):
         from smsby_deploy.recipients.parquet import find_row
 
-        numbered = re.compile(re.escape(audience.name) + r":(\d+)")
-        message = numbered.sub(
-            lambda found: "{}:{}".format(*find_row(audience, int(found[1]))), problem.message
+        message = _rename(
+            problem.message, audience.name, lambda row: "{}:{}".format(*find_row(audience, row))
         )
         if place is None or place.file != audience.name:
             return replace(problem, message=message)
@@ -80,3 +82,20 @@ def place_rows(audience: Audience, problem: Problem) -> Problem:
         file, row = find_row(audience, place.line)
         return replace(problem, message=message, location=Location(file, row))
     return problem
+
+
+def _rename(message: str, source: str, say: Callable[[int], str]) -> str:
+    """Return `message` with what `say` returns for each row of `source`."""
+    if not isinstance(message, Sentence) or not message.template:
+        place = re.compile(re.escape(source) + r":(\d+)")
+        if whole := place.fullmatch(message):
+            return say(int(whole[1]))
+        return place.sub(lambda found: say(int(found[1])), message)
+    return message.with_values(
+        {
+            name: _rename(str(value) if isinstance(value, Location) else value, source, say)
+            if isinstance(value, str | Location)
+            else value
+            for name, value in message.values.items()
+        }
+    )

@@ -16,8 +16,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from importlib.util import find_spec
-from itertools import islice
-from operator import eq, itemgetter
 from pathlib import Path
 from sqlite3 import SQLITE_LIMIT_ATTACHED
 from tempfile import TemporaryFile
@@ -31,14 +29,15 @@ from smsby_deploy.config.yaml_places import place_in_text
 from smsby_deploy.privacy import hide_secrets
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.cell_values import UnsupportedValue, shorten_floats, text_rows
+from smsby_deploy.recipients.order_check import OrderCheck
 from smsby_deploy.recipients.rows import (
     Block,
     RecipientsError,
     SourceFacts,
     block_of_rows,
-    find_column,
     repeated_names,
 )
+from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, CursorResult
@@ -75,12 +74,15 @@ def connect(query: RecipientsQuery) -> Iterator[Connection]:
         RecipientsError: SQLAlchemy or a driver is missing, the URL is not usable, or the database cannot be reached.
     """
     if query.url is None:
-        message = f"the environment variable {query.url_env} is not set; set it to the URL of the database"
+        message = sentence(
+            "the environment variable {variable} is not set; set it to the URL of the database",
+            variable=query.url_env,
+        )
         raise RecipientsError(message, 0, "SQL")
     try:
         import sqlalchemy  # noqa: F401  # is it installed?
     except ModuleNotFoundError:
-        message = (
+        message = sentence(
             "reading a database requires SQLAlchemy, which is not installed: pip install 'smsby-deploy[sql]'"
         )
         raise RecipientsError(message, 0, "EXTRA") from None
@@ -119,7 +121,11 @@ def _open(url: URL, query: RecipientsQuery) -> Connection:
         dialect = url.get_dialect()
         if dialect.is_async:
             raise RecipientsError(
-                f"the driver {dialect.driver} in {query.url_env} is asynchronous; name a synchronous one",
+                sentence(
+                    "the driver {driver} in {variable} is asynchronous; name a synchronous one",
+                    driver=dialect.driver,
+                    variable=query.url_env,
+                ),
                 0,
                 "SQL",
             )
@@ -127,8 +133,10 @@ def _open(url: URL, query: RecipientsQuery) -> Connection:
         engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=settings)
         return engine.connect()
     except (TypeError, ValueError) as error:
-        message = (
-            f"the driver does not accept the URL in {query.url_env} ({type(error).__name__}); correct it"
+        message = sentence(
+            "the driver does not accept the URL in {variable} ({why}); correct it",
+            variable=query.url_env,
+            why=type(error).__name__,
         )
         raise RecipientsError(message, 0, "SQL") from None
 
@@ -140,11 +148,16 @@ def _read_url(query: RecipientsQuery) -> URL:
     try:
         url = make_url((query.url or "").strip())
     except (ArgumentError, ValueError):
-        message = f"{query.url_env} is not a database URL such as postgresql://user:password@host/database"
+        message = sentence(
+            "{variable} is not a database URL such as postgresql://user:password@host/database",
+            variable=query.url_env,
+        )
         raise RecipientsError(message, 0, "SQL") from None
     # With an unescaped @ in the password, the rest of it is taken for the host or the database, which drivers show.
     if url.get_backend_name() != "sqlite" and "@" in f"{url.host or ''}{url.database or ''}":
-        message = f'{query.url_env}: unescaped "@" in the user name or password; encode it as %40'
+        message = sentence(
+            '{variable}: unescaped "@" in the user name or password; encode it as %40', variable=query.url_env
+        )
         raise RecipientsError(message, 0, "SQL")
     if url.drivername in ("postgres", "postgresql"):
         # The driver of the extra `sql` also if neither is installed, so that the error names it.
@@ -153,7 +166,8 @@ def _read_url(query: RecipientsQuery) -> URL:
     if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":", "file:")):
         path = Path(url.database)
         if not path.is_file():  # SQLite would create an empty database
-            raise RecipientsError(f"the database file named by {query.url_env} does not exist", 0, "SQL")
+            message = sentence("the database file named by {variable} does not exist", variable=query.url_env)
+            raise RecipientsError(message, 0, "SQL")
         name = f"file:{quote(str(path.resolve()))}"
         return url.set(database=name).update_query_dict({"mode": "ro", "uri": "true"})
     return url
@@ -170,26 +184,34 @@ def explained(query: RecipientsQuery, statement: TextSource) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        how = "pip install 'smsby-deploy[sql]'" if error.name == "psycopg" else "install it with pip"
-        message = f"the driver of this database, the Python module {error.name}, is not installed: {how}"
+        how = (
+            "pip install 'smsby-deploy[sql]'" if error.name == "psycopg" else sentence("install it with pip")
+        )
+        message = sentence(
+            "the driver of this database, the Python module {name}, is not installed: {how}",
+            name=error.name,
+            how=how,
+        )
         raise RecipientsError(message, 0, "EXTRA") from None
     except NoSuchModuleError:
-        message = (
-            f"SQLAlchemy has no dialect for the URL in {query.url_env}; install the dialect of the database with pip, "
-            "or correct the URL"
+        message = sentence(
+            "SQLAlchemy has no dialect for the URL in {variable}; install the dialect of the database with pip, or correct "
+            "the URL",
+            variable=query.url_env,
         )
         raise RecipientsError(message, 0, "EXTRA") from None
     except DBAPIError as error:
         text = str(error.orig)
         failed = _FAILED_LINE.search(text)
         place = _place(statement, int(failed[1]) - 1) if failed else statement.location
-        raise RecipientsError(f"database error: {_redact(text, query)}", 0, "SQL", place) from None
+        message = sentence("database error: {why}", why=_redact(text, query))
+        raise RecipientsError(message, 0, "SQL", place) from None
     except OSError as error:  # from drivers that use HTTP
-        message = f"cannot reach the database ({type(error).__name__})"
+        message = sentence("cannot reach the database ({why})", why=type(error).__name__)
         raise RecipientsError(message, 0, "SQL", statement.location) from None
     except SQLAlchemyError as error:
-        text = f"cannot run the query: {_redact(str(error), query)}"
-        raise RecipientsError(text, 0, "SQL", statement.location) from None
+        message = sentence("cannot run the query: {why}", why=_redact(str(error), query))
+        raise RecipientsError(message, 0, "SQL", statement.location) from None
 
 
 def _place(statement: TextSource, line: int) -> Location:
@@ -215,7 +237,10 @@ def _redact(text: str, query: RecipientsQuery) -> str:
     authored = f"{query.sql.text}\n{query.order_by}\n{query.freshness.sql.text if query.freshness else ''}"
     line = _QUOTED.sub(lambda found: found[0] if found[2] in authored else f"{found[1]}…{found[3]}", line)
     if line == "interrupted":
-        return f"the query took longer than {_STATEMENT_SECONDS} seconds; make it faster, or query a table made for it"
+        return sentence(
+            "the query took longer than {limit} seconds; make it faster, or query a table made for it",
+            limit=_STATEMENT_SECONDS,
+        )
     return hide_secrets(line, secrets)[:300]
 
 
@@ -242,7 +267,9 @@ def read_query(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iterato
                 json.dump([block.columns, block.lines[0], block.values, _find_false(block.values)], spool)
                 spool.write("\n")
             if facts.snapshot != query.snapshot:
-                raise RecipientsError("the result of the query has changed since the plan", 0, "SQL")
+                raise RecipientsError(
+                    sentence("the result of the query has changed since the plan"), 0, "SQL"
+                )
             spool.seek(0)
             for line in spool:
                 columns, first, values, false = json.loads(line)
@@ -251,7 +278,8 @@ def read_query(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iterato
                 lines = range(first, first + len(values[0]))
                 yield Block(tuple(columns), lines, values, header_line=0, is_typed=True)
     except OSError as error:
-        raise RecipientsError(f"cannot store the rows of the query: {error.strerror}", 0, "SQL") from error
+        message = sentence("cannot store the rows of the query: {why}", why=error.strerror)
+        raise RecipientsError(message, 0, "SQL") from error
 
 
 def _find_false(values: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
@@ -292,8 +320,9 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
         if connection.dialect.name == "sqlite":  # which calls a second column `name:1`
             names = tuple(_NUMBERED.sub("", name) for name in columns)
         if twice := repeated_names(names):
-            raise RecipientsError(f"duplicate column names in the query: {', '.join(twice)}", 0, "SQL")
-        order = _OrderCheck(columns, None if query.may_tie else query.order_by)
+            message = sentence("duplicate column names in the query: {names}", names=", ".join(twice))
+            raise RecipientsError(message, 0, "SQL")
+        order = OrderCheck(columns, None if query.may_tie else query.order_by)
         single = _single_floats(connection, result)
         first = 1
         partitions = result.partitions(size)
@@ -309,9 +338,11 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
                     for index, column in enumerate(values)
                 )
             except UnsupportedValue as error:
-                message = (
-                    f"unsupported type of value ({error}) in the column {columns[error.column]} of the query; "
-                    "leave the column out, or cast it to text"
+                message = sentence(
+                    "unsupported type of value ({kind}) in the column {column} of the query; leave the column out, or "
+                    "cast it to text",
+                    kind=str(error),
+                    column=columns[error.column],
                 )
                 raise RecipientsError(message, first + error.row, "SQL") from error
             order.check(cells, first)
@@ -326,35 +357,6 @@ def _single_floats(connection: Connection, result: CursorResult[Any]) -> frozens
     code = _SINGLE_FLOAT.get(connection.dialect.name)
     described = result.cursor.description if code and result.cursor else ()
     return frozenset(index for index, column in enumerate(described) if column[1] == code)
-
-
-class _OrderCheck:
-    """Checks that `order_by` orders different rows without ties.
-
-    Tied rows could come in another order the next time, and then a partly sent mailing would not be recognized.
-    """
-
-    def __init__(self, columns: tuple[str, ...], order_by: str | None) -> None:
-        self.order_by = order_by
-        wanted = [find_column(columns, key.split()[0]) for key in (order_by or "").split(",") if key]
-        known = [index for index in wanted if index is not None]
-        self.key = itemgetter(*known) if known else None
-        self.last: list[str] | None = None
-
-    def check(self, cells: list[list[str]], first: int) -> None:
-        rows = cells if self.last is None else [self.last, *cells]
-        before = first if self.last is None else first - 1
-        self.last = cells[-1]
-        if self.key is None:
-            return
-        keys = [self.key(row) for row in rows]
-        for index, tie in enumerate(map(eq, keys, islice(keys, 1, None))):
-            if tie and rows[index] != rows[index + 1]:
-                message = (
-                    f"tied with the next row in `order_by: {self.order_by}`, so their order can change; "
-                    "add a column that orders them"
-                )
-                raise RecipientsError(message, before + index, "ORDER")
 
 
 def _read_newest(connection: Connection, query: RecipientsQuery, freshness: Freshness) -> datetime:
@@ -375,8 +377,11 @@ def _read_newest(connection: Connection, query: RecipientsQuery, freshness: Fres
         if not isinstance(value, datetime):
             raise ValueError
     except ValueError:
-        found = "nothing" if value is None else "another value"
-        message = f"freshness: expected one date or time from its query, got {found}"
+        message = sentence(
+            "freshness: expected one date or time from its query, got nothing"
+            if value is None
+            else "freshness: expected one date or time from its query, got another value"
+        )
         raise RecipientsError(message, 0, "FRESHNESS", freshness.sql.location) from None
     if value.tzinfo is None:
         value = value.replace(tzinfo=ZoneInfo(freshness.timezone))

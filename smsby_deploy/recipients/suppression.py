@@ -24,7 +24,7 @@ from smsby_deploy.recipients.rows import (
     name_columns,
 )
 from smsby_deploy.recipients.source_reader import place_rows, read_source, warn_of_guess
-from smsby_deploy.wording import sentence
+from smsby_deploy.wording import join_sentences, sentence
 
 _BLOCK_ROWS = 1000
 _OPTED_OUT = bytes([1]) + bytes(255)  # translates 0, an opt-out, to 1, and all else to 0
@@ -51,7 +51,7 @@ def load_suppression(
         phones, invalid = normalize_opt_outs(only_to)
         suppressed.only.add_all(number_phones(phones))
         for index, why in invalid.items():
-            message = f"test_phones, number {index + 1}: {why}"
+            message = sentence("test_phones, number {number}: {why}", number=index + 1, why=why)
             problems.append(Problem(Severity.ERROR, "PHONE", message, location=Location(PROJECT_FILE)))
     return suppressed, problems
 
@@ -63,7 +63,9 @@ def check_without_databases(entries: Sequence[OptOuts]) -> tuple[list[OptOuts], 
         source = entry.source
         variable = source.unset_variable
         if variable is not None:
-            message = f"{variable} is not set; the opt-outs were not checked (plan needs it)"
+            message = sentence(
+                "{variable} is not set; the opt-outs were not checked (plan needs it)", variable=variable
+            )
             notes.append(Problem(Severity.NOTE, "NOT_READ", message, location=source.location))
         else:
             readable.append(entry)
@@ -171,7 +173,7 @@ class _Reading:
         except RecipientsError as error:
             code = "SUPPRESS_FILE" if error.code == "RECIPIENTS" else error.code
             place = error.location or Location(source.name, error.line)
-            yield Problem(Severity.ERROR, code, str(error), location=place)
+            yield Problem(Severity.ERROR, code, error.message, location=place)
             return
         if self._is_lenient and self._missing and not self._has_column:  # a wrong name is no bad line
             yield Problem(Severity.ERROR, "SUPPRESS_FILE", self._missing, location=Location(source.name, 1))
@@ -235,9 +237,14 @@ class _Reading:
 
     def _missing_column(self, block: Block) -> str:
         source, names = self._source, name_columns(block.columns)
-        message = f"no column {source.phone!r}; {names}"
+        message = join_sentences([sentence("no column '{name}'", name=source.phone), names])
         if not isinstance(source, RecipientsFile) or not block.columns or not names.startswith("columns:"):
             return message
         likely = [name for name in block.columns if any(word in name.lower() for word in _PHONE_WORDS)]
         column = (likely or block.columns)[0]
-        return f"{message}; name the column: {{file: {source.name}, phone: {column}}}"
+        return sentence(
+            "{message}; name the column: {{file: {file}, phone: {column}}}",
+            message=message,
+            file=source.name,
+            column=column,
+        )

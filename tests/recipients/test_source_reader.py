@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from smsby_deploy.config.sources import HiddenText, RecipientsFile, RecipientsQuery, TextSource
+from smsby_deploy.output.translation import translator
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.rows import SourceFacts
 from smsby_deploy.recipients.source_reader import place_rows, read_source, warn_of_guess
+from smsby_deploy.wording import sentence
 
 _AT = Location("sale.yaml", 5, 5)
 
@@ -58,6 +60,23 @@ def test_place_rows_of_a_query_is_where_it_is_written(tmp_path: Path) -> None:
     placed = place_rows(_query(tmp_path), problem)
     assert placed.location == _AT
     assert placed.message == "row 7 of the query: not a phone; see row 2 of the query"
+
+
+def test_place_rows_keeps_what_can_be_translated(tmp_path: Path) -> None:
+    """A row that a sentence names, and one before it, are said in the language of the project."""
+    query = _query(tmp_path)
+    said = sentence(
+        "the text of this recipient contains a placeholder ({place}): fill it in or remove it",
+        place=Location(query.name, 2),
+    )
+    placed = place_rows(query, Problem(Severity.ERROR, "PLACEHOLDER", said, None, Location(query.name, 2)))
+    assert placed.message == (
+        "row 2 of the query: the text of this recipient contains a placeholder (row 2 of the query): fill it in or "
+        "remove it"
+    )
+    assert translator("ru").sentence(placed.message) == (
+        "строка 2 запроса: в тексте этого получателя осталась подстановка (строка 2 запроса): заполните её или уберите"
+    )
 
 
 def test_place_rows_leaves_a_text_file_alone(tmp_path: Path) -> None:
