@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,8 @@ def command(
         raise click.UsageError(str(error)) from error
     service = make_service(settings, data)
     service.change_settings(changes)  # a stored balance of an earlier run gives way, too
-    serve(service, host, port, _announce)
+    with suppress(KeyboardInterrupt):
+        serve(service, host, port, _announce)
     return ExitCode.DONE
 
 

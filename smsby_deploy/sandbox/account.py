@@ -64,7 +64,13 @@ class MovableClock:
         self.set(self.now() + timedelta(seconds=seconds))
 
     def set(self, moment: datetime) -> None:
-        """Move to `moment`, which is aware; a stopped clock stays stopped."""
+        """Move to `moment`, which is aware; a stopped clock stays stopped.
+
+        Raises:
+            ValueError: it is not in the years 2000 to 2999.
+        """
+        if not 2000 <= moment.year < 3000:
+            raise ValueError("the clock can show the years 2000 to 2999")
         self._offset = moment - self._base.now()
         if self._stopped is not None:
             self._stopped = moment.astimezone(UTC)

@@ -19,6 +19,7 @@ from smsby_deploy.sandbox.methods import METHODS, documented_name
 from smsby_deploy.sandbox.protocol import Params, Reply
 
 ANY = "*"
+_MOST = 10**9  # of anything that is counted
 _PAUSE_STEP = 0.02  # seconds
 # These change what the account lists, not the answer of the call.
 SILENT = ("lag", "cut")
@@ -120,25 +121,35 @@ def parse_fault(given: Any) -> Fault:
             times=_at_least(1, given.get("times", 1)),
             when=when,
             params=None if params is None else {str(key): str(value) for key, value in params.items()},
-            seconds=float(given.get("seconds", 1)),
+            seconds=_between(0, float(given.get("seconds", 1)), _MOST),
             calls=_at_least(0, given.get("calls", 0)),
             chars=_at_least(0, given.get("chars", 20)),
-            status=None if given.get("status") is None else _at_least(200, given["status"]),
+            status=None if given.get("status") is None else int(_between(200, int(given["status"]), 599)),
             text=str(given.get("text", Fault.__dataclass_fields__["text"].default)),
-            retry_after=None if given.get("retry_after") is None else str(given["retry_after"]),
-            location=None if given.get("location") is None else str(given["location"]),
+            retry_after=_header(given.get("retry_after")),
+            location=_header(given.get("location")),
             body=given.get("body"),
             values=values,
         )
-    except (TypeError, ValueError) as error:
-        raise BadFault(f"invalid number: {error}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BadFault(f"invalid value: {error}") from error
 
 
 def _at_least(least: int, value: Any) -> int:
-    number = int(value)
-    if number < least:
-        raise ValueError(f"{number} is less than {least}")
+    return int(_between(least, int(value), _MOST))
+
+
+def _between(least: int, number: float, most: int) -> float:
+    if not least <= number <= most:
+        raise ValueError(f"{number} is not between {least} and {most}")
     return number
+
+
+def _header(value: Any) -> str | None:
+    """Return the value of a header."""
+    if value is not None and not str(value).isprintable():
+        raise ValueError("a header has no control characters")
+    return None if value is None else str(value)
 
 
 @dataclass(slots=True)

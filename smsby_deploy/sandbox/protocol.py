@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from flask import Request
 Params = Mapping[str, Any]
 
 PLACES = ("query", "form", "json")
+_SURROGATE = b"\\ud"
+_DEEPEST = 64  # the `max_input_nesting_level` of PHP
 _KEY = re.compile(r"\[([^\]]*)\]")
 _PHONE = re.compile(r"\+?\d{9,15}", re.ASCII)
 
@@ -64,9 +67,29 @@ def read_params(request: Request, max_variables: int = 0) -> dict[str, Params]:
         for name, value in islice(pairs.items(multi=True), max_variables or None):
             _put(params, name, value)
         found[place] = {name: _as_list(value) for name, value in params.items()}
-    body = request.get_json(silent=True, force=True) if not request.form else None
-    found["json"] = {name: _as_list(value) for name, value in body.items()} if isinstance(body, dict) else {}
+    body = read_json(request) if not request.form else None
+    try:
+        found["json"] = (
+            {name: _as_list(value) for name, value in body.items()} if isinstance(body, dict) else {}
+        )
+    except RecursionError:
+        found["json"] = {}
     return found
+
+
+def read_json(request: Request) -> Any:
+    """Return the JSON in a body of any content type; None if there is none.
+
+    PHP reads none with half of a UTF-16 pair either.
+    """
+    content = request.get_data()
+    try:
+        body = json.loads(content)
+        if _SURROGATE in content.lower():
+            json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return body
 
 
 def merge_places(sent: Mapping[str, Params]) -> Params:
@@ -119,6 +142,8 @@ def _put(found: dict[str, Any], name: str, value: str) -> None:
     """Store messages[0][name]=x as {"messages": {"0": {"name": "x"}}}."""
     head = name.split("[", 1)[0]
     keys = [head, *_KEY.findall(name[len(head) :])]
+    if len(keys) > _DEEPEST:
+        return
     node = found
     for key in keys[:-1]:
         inner = node.setdefault(key or str(len(node)), {})
@@ -128,11 +153,13 @@ def _put(found: dict[str, Any], name: str, value: str) -> None:
     node[keys[-1] or str(len(node))] = value
 
 
-def _as_list(value: Any) -> Any:
-    """Turn maps with the keys 0, 1, 2 … into lists."""
+def _as_list(value: Any, depth: int = 0) -> Any:
+    """Turn maps with the keys 0, 1, 2 … into lists. Raises RecursionError."""
+    if depth > _DEEPEST:
+        raise RecursionError
     if isinstance(value, dict):
-        items = {key: _as_list(item) for key, item in value.items()}
+        items = {key: _as_list(item, depth + 1) for key, item in value.items()}
         if items and list(items) == [str(index) for index in range(len(items))]:
             return list(items.values())
         return items
-    return [_as_list(item) for item in value] if isinstance(value, list) else value
+    return [_as_list(item, depth + 1) for item in value] if isinstance(value, list) else value

@@ -20,6 +20,7 @@ from smsby_deploy.sandbox.account import Account, MovableClock
 from smsby_deploy.sandbox.faults import BadFault, parse_fault
 from smsby_deploy.sandbox.methods.listing import is_listed
 from smsby_deploy.sandbox.models import DELIVERED, UNDELIVERED, SandboxMailing, Sms
+from smsby_deploy.sandbox.protocol import read_json
 from smsby_deploy.sandbox.sandbox_settings import BadSetting
 from smsby_deploy.sandbox.service import Service
 
@@ -178,7 +179,7 @@ def _clock_reading(clock: MovableClock) -> Response:
 
 
 def _json_body() -> Any:
-    return request.get_json(force=True, silent=True)
+    return read_json(request)
 
 
 def _done() -> Response:
@@ -332,6 +333,9 @@ def _is_from_own_site() -> bool:
     not public: it is what a pipeline calls its services.
     """
     origin = request.headers.get("Origin")
+    is_from_elsewhere = request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
+    if is_from_elsewhere and (request.path != "/" or request.headers.get("Sec-Fetch-Mode") != "navigate"):
+        return False  # an image or a script of another site, which has no Origin; a link to the page is fine
     try:
         if origin is not None and urlsplit(origin).netloc != request.host:
             return False

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,6 +16,11 @@ CALL_STYLES = ("get", "post-query", "post-form", "post-json", ANY_STYLE)
 
 # The real service used to answer these with a one-element list; old clients read `answer[0]`.
 ONCE_WRAPPED = ("createSmsMessage", "checkSMSMessageStatus", "checkSMS", "sendSMS", "sendQuickSMS")
+
+
+_MONEY_DIGITS = 18
+# A zone with a long name is an OSError.
+_NOT_VALID = (ValueError, TypeError, AttributeError, ArithmeticError, ZoneInfoNotFoundError, OSError)
 
 
 class BadSetting(ValueError):
@@ -75,7 +82,7 @@ class SandboxSettings:
                 raise BadSetting(f"unknown setting {name!r}; known: {', '.join(sorted(_READERS))}")
             try:
                 values[name] = _READERS[name](value)
-            except (ValueError, TypeError, AttributeError, InvalidOperation, ZoneInfoNotFoundError) as error:
+            except _NOT_VALID as error:
                 raise BadSetting(f"{name}: invalid value {value!r}") from error
         for name, value in values.items():
             setattr(self, name, value)
@@ -120,9 +127,25 @@ def _count(value: Any) -> int:
 
 def _money(value: Any) -> Decimal:
     amount = Decimal(str(value))
-    if not amount.is_finite():
+    if not amount.is_finite() or abs(amount.adjusted()) > _MONEY_DIGITS:
         raise ValueError(value)
     return amount
+
+
+def _price(value: Any) -> Decimal:
+    if (price := _money(value)) < 0:
+        raise ValueError(value)
+    return price
+
+
+def _signed_seconds(value: Any) -> float:
+    return float(value) and math.copysign(_seconds(abs(float(value))), float(value))
+
+
+def _senders(value: Any) -> dict[str, str]:
+    if not all(re.fullmatch(r"[0-9]{1,18}", str(number)) for number in value):
+        raise ValueError(value)
+    return {str(number): str(name) for number, name in value.items()}
 
 
 def _switch(value: Any) -> bool:
@@ -175,8 +198,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "timezones": _map(_zone),
     "balance": _money,
     "currency": str,
-    "price": _money,
-    "prices": _map(_money),
+    "price": _price,
+    "prices": _map(_price),
     "error_status": _one_of(200, 400, 500),
     "wrap": _wrapped,
     "list_lag": _seconds,
@@ -187,7 +210,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "name_limit": _count,
     "max_rows": _count,
     "moderation": _switch,
-    "moderation_delay": float,
+    "moderation_delay": _signed_seconds,
     "duplicates": _switch,
     "require_alphaname": _switch,
     "rate_limit": _count,
@@ -200,5 +223,5 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "refuses": _words,
     "bad_phones": _one_of("refuse", "later"),
     "part_table": _one_of("sdk", "gsm"),
-    "alphanames": _map(str),
+    "alphanames": _senders,
 }

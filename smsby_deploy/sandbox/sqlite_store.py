@@ -67,13 +67,13 @@ class Store:
             self._base.row_factory = sqlite3.Row
             version = self._base.execute("pragma user_version").fetchone()[0]
             is_empty = not self._base.execute("select count(*) from sqlite_master").fetchone()[0]
+            if is_empty:
+                self._base.executescript(_TABLES)
+                self._fill()
+                self._base.execute(f"pragma user_version = {_VERSION}")
         except (sqlite3.Error, OSError) as error:
             raise SmsbyDeployError(f"cannot read sandbox data from {path}: {error}") from None
-        if is_empty:
-            self._base.executescript(_TABLES)
-            self._fill()
-            self._base.execute(f"pragma user_version = {_VERSION}")
-        elif version != _VERSION:
+        if not is_empty and version != _VERSION:
             raise SmsbyDeployError(
                 f"{path} was not written by this version of the sandbox",
                 hint="choose another file, or delete it",

@@ -35,6 +35,15 @@ def test_sandbox_command_prints_its_url() -> None:
         assert (process.returncode, out, err) == (0, "", "")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_sandbox_command_ends_at_once(number: signal.Signals) -> None:
+    """Also before its first call: being stopped is how it ends, not an error."""
+    with _running() as (process, _):
+        process.send_signal(number)
+        out, err = process.communicate(timeout=10)
+        assert (process.returncode, out, err) == (0, "", "")
+
+
 def test_sandbox_command_data_survives_a_kill(tmp_path: Path) -> None:
     """With --data, a call is on disk before it is answered."""
     data = str(tmp_path / "sandbox.sqlite")

@@ -114,10 +114,17 @@ def test_fault_cut_truncates_names(sms: Client) -> None:
         ({"mode": "explode"}, "unknown mode"),
         ({"mode": "502", "method": "sendPigeon"}, "unknown method"),
         ({"mode": "502", "when": "during"}, "before or after"),
-        ({"mode": "502", "nth": 0}, "less than 1"),
+        ({"mode": "502", "nth": 0}, "not between 1"),
+        ({"mode": "502", "nth": 1e999}, "infinity"),
+        ({"mode": "lag", "calls": 10**30}, "not between 0"),
+        ({"mode": "slow", "seconds": 1e308}, "not between 0"),
+        ({"mode": "slow", "seconds": "nan"}, "not between 0"),
+        ({"mode": "error", "status": 1000}, "not between 200 and 599"),
+        ({"mode": "429", "retry_after": "1\r\nX: y"}, "control characters"),
+        ({"mode": "redirect", "location": "http://x/\r\nX: y"}, "control characters"),
         ({"mode": "502", "sconds": 1}, "unknown field"),
         ({"mode": "502", "params": "confirm=1"}, "JSON object"),
-        ({"mode": "502", "seconds": "long"}, "invalid number"),
+        ({"mode": "502", "seconds": "long"}, "invalid value"),
         ({"mode": "other-values"}, "belongs to the mode other-values"),
         ({"mode": "other-values", "values": "parts"}, "must be a JSON object"),
         ({"mode": "502", "values": {"parts": 3}}, "belongs to the mode other-values"),
@@ -126,7 +133,7 @@ def test_fault_cut_truncates_names(sms: Client) -> None:
 )
 def test_fault_with_invalid_fields_is_refused(sms: Client, fault: Any, expected: str) -> None:
     """A mistyped fault must not look like a test without faults."""
-    answer = requests.post(f"{sms.url}/_sandbox/faults", json=fault, timeout=5)
+    answer = requests.post(f"{sms.url}/_sandbox/faults", json.dumps(fault), timeout=5)
     assert answer.status_code == 400
     assert expected in answer.json()["error"]
     assert sms.view("faults") == []

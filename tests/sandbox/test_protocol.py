@@ -64,6 +64,30 @@ def test_params_with_unknown_names_are_ignored(sms: Client) -> None:
     assert sms.ok("getBalance", alfaname_id="x", sender="y")["status"] == "OK"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"token": "t", "messages": ' + b"[" * 900 + b"]" * 900 + b"}",
+        b'{"token": "t", "message": "\\ud800"}',
+        b"9" * 5000,
+        b"\xff",
+    ],
+)
+def test_params_that_php_does_not_read(sms: Client, body: bytes) -> None:
+    """Endless nesting, half of a character: the call has no parameters, and the log can still be read."""
+    answer = requests.post(f"{sms.url}/api/v1/createSmsMessage", body, timeout=5)
+    assert (answer.status_code, answer.json()) == (403, {"error": "token is invalid"})
+    assert [call["params"] for call in sms.view("requests")] == [{}]
+
+
+def test_params_with_endless_brackets_are_ignored(sms: Client) -> None:
+    """As PHP ignores them; the others are read."""
+    form = {"token": "t", "message" + "[a]" * 3000: "x"}
+    answer = requests.post(f"{sms.url}/api/v1/getBalance", form, timeout=5)
+    assert answer.json()["status"] == "OK"
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_params_of_any_kind_break_no_method(sms: Client, method: str) -> None:
     """Every method answers nonsense with JSON and without a 500."""
@@ -71,7 +95,7 @@ def test_params_of_any_kind_break_no_method(sms: Client, method: str) -> None:
     names += ["field_names", "limit_rows", "limit_offset", "alphaname_id", "d_schedule", "confirm", "type"]
     names += ["time", "show_cost", "forwarding_message"]
     junk: Any
-    for junk in (None, "", "x", -1, 10**30, True, [], {}, [[]], [{}], {"a": {}}, "١٢٣", "\u0000"):
+    for junk in (None, "", "x", -1, 10**30, True, [], {}, [[]], [{}], {"a": {}}, "١٢٣", "\u0000", {"²": "x"}):
         answer = sms.post(method, **dict.fromkeys(names, junk))
         assert answer.status_code < 500, (junk, answer.text)
         answer.json()

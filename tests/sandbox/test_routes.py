@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,7 +27,8 @@ def test_control_route_sets_the_clock(sms: Client) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{}, None, {"set": "2027-01-01T00:00:00"}, {"set": 5}, {"advance": "x"}, {"advance": 1e99}, {"jump": 1}],
+    [{}, None, {"set": "2027-01-01T00:00:00"}, {"set": 5}, {"advance": "x"}, {"advance": 1e99}, {"jump": 1}]
+    + [{"set": f"{year}-12-31T23:59:59-12:00"} for year in ("0001", "9999")],
 )
 def test_control_route_refuses_invalid_clock_commands(sms: Client, given: Any) -> None:
     """The answer says why, and the clock does not move."""
@@ -63,6 +66,12 @@ def test_control_route_deletes_what_is_not_gone(sms: Client) -> None:
         {"rate_limit": -1},
         {"wrap": "createSmsMessage"},
         {"alphanames": ["x"]},
+        {"alphanames": {"²": "x"}},
+        {"account_timezone": "x" * 300},
+        {"balance": "1e999999"},
+        {"price": -1},
+        {"list_cap": math.inf},
+        {"moderation_delay": math.nan},
         {"colour": "red"},
         ["delay"],
     ],
@@ -71,7 +80,7 @@ def test_control_route_refuses_invalid_settings(sms: Client, given: Any) -> None
     """One invalid setting prevents all changes of the call."""
     before = sms.view("settings")
     body = {"list_lag": 5, **given} if isinstance(given, dict) else given
-    assert requests.post(f"{sms.url}/_sandbox/settings", json=body, timeout=5).status_code == 400
+    assert requests.post(f"{sms.url}/_sandbox/settings", json.dumps(body), timeout=5).status_code == 400
     assert sms.view("settings") == before
 
 
@@ -85,11 +94,22 @@ def test_control_route_refuses_invalid_settings(sms: Client, given: Any) -> None
         ({"Host": "[::1"}, 403),
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"}, 403),
+        ({"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}, 200),
+        ({"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"}, 200),
     ],
 )
 @pytest.mark.parametrize("path", ["/", "/_sandbox/inbox", "/_sandbox/overview", "/api/v1/getLimit?token=t"])
 def test_routes_refuse_other_sites(sms: Client, path: str, headers: dict[str, str], status: int) -> None:
     """Neither a script of another site nor its name pointed at this machine gets data."""
+    assert requests.get(sms.url + path, headers=headers, timeout=5).status_code == status
+
+
+@pytest.mark.parametrize(("path", "status"), [("/", 200), ("/api/v1/getLimit?token=t", 403)])
+def test_routes_accept_a_link_to_the_page(sms: Client, path: str, status: int) -> None:
+    """A link of another site opens the page, and calls no method."""
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
     assert requests.get(sms.url + path, headers=headers, timeout=5).status_code == status
 
 

@@ -11,6 +11,7 @@ from smsby_deploy.sandbox.models import NewMailing, SandboxMailing
 from smsby_deploy.sandbox.protocol import Params, Refusal, incorrect_arguments, int_of, text_of
 
 _MAX_CONTACTS, _MAX_FIELDS = 500, 30  # documented
+_INDEX = re.compile(r"\d{1,9}", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -123,7 +124,7 @@ def _numbered(value: Any) -> dict[int, Any]:
     """
     if isinstance(value, list):
         return dict(enumerate(value))
-    if isinstance(value, Mapping) and all(str(key).isdigit() for key in value):
+    if isinstance(value, Mapping) and all(_INDEX.fullmatch(str(key)) for key in value):
         return {
             int(str(key)): item for key, item in sorted(value.items(), key=lambda pair: int(str(pair[0])))
         }
