@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import Guardrails, Mailing, Price
 from smsby_deploy.config.project_files import PROJECT_FILE
+from smsby_deploy.config.sources import InlineRecipients
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport
 from smsby_deploy.recipients.batch import Batch
+from smsby_deploy.recipients.rows import find_inline
 from smsby_deploy.recipients.suppression import opt_out_positions
 from smsby_deploy.texts.cost import CostReport, money
 from smsby_deploy.texts.parts import BatchSize, Encoding, TextSize, TextTooLong, measure_batch, measure_text
@@ -256,15 +258,25 @@ class TextCounter:
         try:
             return measure_text(text)
         except TextTooLong as error:
-            message = error.message
-            if row is not None:
+            message, place = error.message, None
+            if row is not None and self._is_own_text(row):
+                place = Location(self._file, row)
+            elif row is not None:
                 message = sentence("{message} ({place})", message=message, place=f"{self._file}:{row}")
-            problem = Problem(Severity.ERROR, "TOO_LONG", message)
+            problem = Problem(Severity.ERROR, "TOO_LONG", message, self._mailing.address, place)
             if (
                 row is not None or problem not in self._problems.kept
             ):  # a bulk text is measured once per chunk
                 self._problems.keep([problem])
             return None
+
+    def _is_own_text(self, line: int) -> bool:
+        """Whether the text of the recipient on a line is not that of the mailing."""
+        audience = self._mailing.audience
+        if self._template is None or not isinstance(audience, InlineRecipients):
+            return self._template is None
+        index = find_inline(audience, line)
+        return index is not None and "text" in audience.rows[index]
 
     def find_problems(self) -> Iterator[Problem]:
         """Yield what a reviewer should know about the cost of the texts."""

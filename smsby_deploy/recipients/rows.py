@@ -6,6 +6,7 @@ Each row has its line.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -131,6 +132,13 @@ def inline_blocks(audience: InlineRecipients, size: int) -> Iterator[Block]:
             values = [list(map(itemgetter(name), rows)) for name in columns]
             texts = [row.get("text") for row in rows] if has_texts else [None] * count
             yield Block(columns, lines, values, texts=texts, columns_at=columns_at, is_typed=True)
+
+
+def find_inline(audience: InlineRecipients, line: int) -> int | None:
+    """Return the index of the only recipient that begins on a line, or None."""
+    index = bisect_left(audience.marks, (line, 0))
+    found = [mark[0] for mark in audience.marks[index : index + 2]]
+    return index if found[:1] == [line] and found[1:] != [line] else None
 
 
 def _runs(shapes: Sequence[tuple[str, ...]]) -> Iterator[tuple[tuple[str, ...], int]]:

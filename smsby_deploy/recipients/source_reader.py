@@ -8,14 +8,20 @@ from dataclasses import replace
 
 from smsby_deploy.config.sources import (
     Audience,
+    InlineRecipients,
     RecipientsFile,
     RecipientsParquet,
     RecipientsQuery,
     RowSource,
 )
+from smsby_deploy.config.yaml_nodes import YamlMap
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.recipients.rows import Block, SourceFacts, limit_values
+from smsby_deploy.recipients.rows import Block, SourceFacts, find_inline, limit_values
 from smsby_deploy.wording import Sentence, sentence
+
+_NO_COLUMN = 1  # what a problem has that knows only its line; no recipient begins there
+# About recipients, and not about their texts.
+_ABOUT_ROWS = frozenset({"DUPLICATE", "DUPLICATE_DIFFERS", "PHONE", "RECIPIENTS", "ROW"})
 
 
 def read_source(source: RowSource, size: int, facts: SourceFacts) -> Iterator[Block]:
@@ -57,9 +63,12 @@ def warn_of_guess(source: Audience, address: str | None = None) -> list[Problem]
 def place_rows(audience: Audience, problem: Problem) -> Problem:
     """Move a problem in the rows of a query or Parquet files to a place to open.
 
-    Before, the location of `problem` counts such rows as if they were lines of one file.
+    Before, the location of `problem` counts such rows as if they were lines of one file. A problem of a recipient in the
+    campaign file, which has only the line of that recipient, is moved to the recipient's own text if it is about that.
     """
     place = problem.location
+    if isinstance(audience, InlineRecipients):
+        return _place_inline(audience, problem)
     if isinstance(audience, RecipientsQuery):
         message = _rename(
             problem.message, audience.name, lambda row: sentence("row {row} of the query", row=row)
@@ -99,3 +108,16 @@ def _rename(message: str, source: str, say: Callable[[int], str]) -> str:
             for name, value in message.values.items()
         }
     )
+
+
+def _place_inline(audience: InlineRecipients, problem: Problem) -> Problem:
+    place = problem.location
+    if place is None or place.line is None or place.column != _NO_COLUMN:
+        return problem
+    index = find_inline(audience, place.line)
+    if index is None or place.file != audience.location.file:
+        return problem
+    row, mark = audience.rows[index], audience.marks[index]
+    if isinstance(row, YamlMap) and "text" in row and problem.code not in _ABOUT_ROWS:
+        mark = row.values_at["text"]
+    return replace(problem, location=place._replace(line=mark[0], column=mark[1]))

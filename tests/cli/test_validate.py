@@ -113,3 +113,41 @@ def test_validate_checks_every_environment(
     monkeypatch.setenv("SMSBY_API_URL", "https://elsewhere.example")
     run(arguments)
     assert "the token is not sent" not in capsys.readouterr().out
+
+
+OWN_TEXTS = """\
+version: 1
+campaign: sale
+mailings:
+  - name: vip
+    recipients:
+      - phone: "375291234561"
+        text: |
+          Hello
+          dear {name}
+      - {phone: "375291234562",
+         text: "a &nbsp; b"}
+      - phone: "375291234563"
+        text: ""
+      - phone: "375291234564"
+        text: LONG
+      - phone: "375291234564"
+        text: >-
+          again
+    text: Hello
+"""
+
+
+def test_problem_of_an_own_text_is_at_that_text(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One of the recipient is where the recipient begins."""
+    (shop / "sale.yaml").write_text(OWN_TEXTS.replace("LONG", "x" * 1531), "utf-8")
+    assert run(["-C", str(shop), "validate"]) == 3
+    words = [line.split(" ") for line in capsys.readouterr().out.splitlines()[:-1]]
+    assert sorted(f"{place} {code}" for place, _, code, *_ in words) == [
+        "sale.yaml:11:16: HTML_ENTITY",
+        "sale.yaml:13:15: TEMPLATE",
+        "sale.yaml:15:15: TOO_LONG",
+        "sale.yaml:16:9: DUPLICATE",
+        "sale.yaml:16:9: DUPLICATE_DIFFERS",
+        "sale.yaml:7:15: PLACEHOLDER",
+    ]
