@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class SmsbyDeployError(Exception):
     """An error with one clear sentence, its place in a file, what to do next, and an exit code."""
 
-    exit_code: ExitCode = ExitCode.FAILED  # of the class, except for OutputLost
+    exit_code: ExitCode = ExitCode.FAILED  # of the class, unless a run that it ended has a worse one
 
     def __init__(self, message: str, *, hint: str = "", location: Location | None = None) -> None:
         super().__init__(message)

@@ -172,12 +172,23 @@ class _ApplyRun:
                 self._record_end(results)
         except ResultNotSaved as error:
             self._recorder.abandon()
-            raise not_recorded(error, self._recorder.lock, self._lock_path) from error
+            failure = not_recorded(error, self._recorder.lock, self._lock_path)
+            self._add_codes(failure)
+            raise failure from error
+        except SmsbyDeployError as error:  # such as a lock that cannot be written
+            self._add_codes(error)
+            raise
         codes = {code for run in runs for code in run.exit_codes}
         if stop is not None:
             codes.add(stop.exit_code)
         ended, was_stopped = self._context.clock.now(), self._context.shutdown.is_requested
         return ApplyResult(self._plan, results, differences, first_exit_code(codes), ended, was_stopped)
+
+    def _add_codes(self, error: SmsbyDeployError) -> None:
+        """Let the error that ended the run hide no worse exit code, such as of a partial mailing."""
+        for run in self._context.runs.values():
+            self._result(run, error.message)
+            error.exit_code = first_exit_code([error.exit_code, *run.exit_codes])
 
     def _note_account(self) -> None:
         if self._recorder.note_account():

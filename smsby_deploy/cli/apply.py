@@ -15,7 +15,7 @@ import click
 
 from smsby_deploy.cli.options import Context, check_output, examples, file_option, format_option
 from smsby_deploy.cli.session import find_actor, find_commit, notify
-from smsby_deploy.errors import FilesInvalid, OutcomeUnknown, SmsbyDeployError, SmsbyUnavailable, UsageError
+from smsby_deploy.errors import FilesInvalid, SmsbyDeployError, SmsbyUnavailable, UsageError
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.output.terminal import output_of, write_parts
 
@@ -111,8 +111,7 @@ def command(
             raise flawed
         result = _apply(approval, project, way, plan_path, select, lock_timeout)
     except SmsbyDeployError as error:
-        is_asked = approval.is_needed and not approval.is_reviewed
-        _notify_of_failure(context, project, error, is_due=due, is_asked=is_asked)
+        _notify_of_failure(approval, project, error, is_due=due)
         _write_comment(context, project, error, comment)
         if not isinstance(error, UsageError):
             _write_failure(context, approval, error, form, report)
@@ -136,16 +135,18 @@ def _notify(context: Context, project: Project, result: ApplyResult, *, is_due: 
 
 
 def _notify_of_failure(
-    context: Context, project: Project, error: SmsbyDeployError, *, is_due: bool, is_asked: bool
+    approval: _Approval, project: Project, error: SmsbyDeployError, *, is_due: bool
 ) -> None:
     """Notify of an apply that ended without a result.
 
-    Except if it runs every few minutes, or at a terminal where the user sees the error, and no outcome is unknown.
+    Except if it sent nothing, and runs every few minutes, or at a terminal where the user sees the error.
     """
-    if project.notify and (isinstance(error, OutcomeUnknown) or not (is_due or is_asked)):
+    is_asked = approval.is_needed and not approval.is_reviewed
+    if project.notify and (approval.has_begun or not (is_due or is_asked)):
         from smsby_deploy.output.notifications import failed_apply_notification
 
-        notify(context, project, failed_apply_notification(error, project))
+        failure = failed_apply_notification(error, project, has_begun=approval.has_begun)
+        notify(approval.context, project, failure)
 
 
 _RECORD_ONLY = "Record these mailings in the lock? Nothing is sent."

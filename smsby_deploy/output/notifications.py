@@ -89,11 +89,19 @@ def apply_notification(result: ApplyResult, project: Project, *, is_due: bool) -
     return Notification(kind, _title(project, what, t), "\n".join(lines))
 
 
-def failed_apply_notification(error: SmsbyDeployError, project: Project) -> Notification:
-    """An apply that ended without a result: it was refused, or could not record one."""
+def failed_apply_notification(
+    error: SmsbyDeployError, project: Project, *, has_begun: bool = False
+) -> Notification:
+    """An apply that ended without a result: it was refused, or could not record one.
+
+    Once it `has_begun`, something may have been sent.
+    """
     t = translator(project.language)
     if isinstance(error, OutcomeUnknown):
         what = sentence("the outcome of a send is unknown: its result could not be recorded")
+        return Notification(NotificationKind.FAILURE, _title(project, what, t), t.sentence(_LOG))
+    if has_begun:
+        what = sentence("an apply ended with exit code {code}", code=int(error.exit_code))
         return Notification(NotificationKind.FAILURE, _title(project, what, t), t.sentence(_LOG))
     body = t.gettext(
         "Nothing was sent (exit code {code}): {why}. {log}",

@@ -54,6 +54,19 @@ def test_full_disk_loses_no_result(shop: Shop, tmp_path: Path, case: Case) -> No
     assert number > 5
 
 
+def test_full_disk_within_a_mailing_is_a_6(shop: Shop) -> None:
+    """It was sent in part, also where no result is lost and the next apply goes on."""
+    loses_nothing = 0
+    for number, limit in enumerate(range(2300, 3500, 100)):
+        project = f"full-{number}"
+        start(shop, THREE, project)
+        full = shop.run("apply", "--auto-approve", file_limit=limit)
+        is_partial = 0 < len(received(shop, project)) < THREE.recipients
+        loses_nothing += is_partial and "nothing is lost" in full.err
+        assert full.code == 6 or not is_partial, full.err
+    assert loses_nothing
+
+
 def test_full_disk_ends_the_run_with_lost_answers(shop: Shop) -> None:
     """If all answers are lost and the disk is full, the run ends, and what was sent is unknown."""
     for number, limit in enumerate(range(3500, 5000, 150)):

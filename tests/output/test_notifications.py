@@ -11,7 +11,7 @@ import pytest
 from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.config.declarations import ApiSettings, Guardrails, Project
 from smsby_deploy.config.environments import Environment
-from smsby_deploy.errors import LockHeld, OutcomeUnknown
+from smsby_deploy.errors import LockHeld, OutcomeUnknown, SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.notify import NotificationKind
 from smsby_deploy.output.notifications import (
@@ -101,6 +101,11 @@ def test_apply_without_a_result() -> None:
     assert found.title == "shop (staging): an apply was refused"
     assert found.body.startswith("Nothing was sent (exit code 8): another run holds the lock.")
     assert "unknown" in failed_apply_notification(OutcomeUnknown(_ERROR, hint=""), staging).title
+    full = failed_apply_notification(SmsbyDeployError(_ERROR), staging, has_begun=True)
+    assert (full.title, "Nothing was sent" in full.body) == (
+        "shop (staging): an apply ended with exit code 1",
+        False,
+    )
 
 
 def test_long_list_is_cut() -> None:
