@@ -32,6 +32,7 @@ from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlLocator, YamlMap
 from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity
+from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.config.mailing_tests import MailingTest
@@ -88,7 +89,9 @@ def load_campaign(context: CampaignContext, file: str, document: YamlMap) -> Loa
         address = f"{document['campaign']}/{node['name']}"
         if node["name"] in names:
             place = Location(file, *node.values_at["name"])
-            context.log.error("DUPLICATE_NAME", f"duplicate mailing name {node['name']}", place)
+            context.log.error(
+                "DUPLICATE_NAME", sentence("duplicate mailing name {name}", name=node["name"]), place
+            )
         else:
             mailing = loader.load_mailing(node, mark)
             errors = [one for one in context.log.since(count) if one.severity is Severity.ERROR]
@@ -119,7 +122,10 @@ class _CampaignLoader:
     def _read_labels(self, labels: YamlMap) -> dict[str, str]:
         for name, value in labels.items():
             if mask_phones(value) != value:
-                message = f"labels.{name} looks like a phone number; the lock records labels, and no phones"
+                message = sentence(
+                    "labels.{name} looks like a phone number; the lock records labels, and no phones",
+                    name=name,
+                )
                 self._log.error("LABEL", message, self._at(labels.values_at[name]))
         return dict(labels)
 
@@ -189,10 +195,14 @@ class _CampaignLoader:
         is_list = "list" in node
         if (is_list or is_upload) and "via" in node:
             other = "list" if is_list else "upload"
-            self._log.error("VIA", f"via cannot be combined with {other}", self._at_key(node, "via"))
+            self._log.error(
+                "VIA", sentence("via cannot be combined with {other}", other=other), self._at_key(node, "via")
+            )
         has_minutes_only = is_list or is_upload or node.get("via") == "single"
         if has_minutes_only and schedule.location and schedule.time and schedule.time.second:
-            message = "schedule_time cannot have seconds in a mailing with list, upload or via: single"
+            message = sentence(
+                "schedule_time cannot have seconds in a mailing with list, upload or via: single"
+            )
             self._log.error("WHOLE_MINUTES", message, schedule.location)
 
     def _upload(self, node: YamlMap) -> Upload | None:
@@ -201,7 +211,9 @@ class _CampaignLoader:
             return None
         place = self._at_key(node, "upload")
         if "list" in node:
-            message = "upload cannot be combined with list: it makes a list of the mailing's recipients"
+            message = sentence(
+                "upload cannot be combined with list: it makes a list of the mailing's recipients"
+            )
             self._log.error("UPLOAD", message, place)
             return None
         fields = setting.get("fields") if isinstance(setting, YamlMap) else None
@@ -219,7 +231,7 @@ class _CampaignLoader:
         release, place = found
         if schedule.location is None:
             if place.file != PROJECT_FILE:
-                self._log.error("RELEASE", "release requires a schedule_time", place)
+                self._log.error("RELEASE", sentence("release requires a schedule_time"), place)
             return None
         return read_release(release, place, self._log)
 
@@ -229,13 +241,13 @@ class _CampaignLoader:
         if found is None:
             return None
         spread, place = found
-        objection = ""
+        objection: str = ""
         if not _is_sent_in_bulk(node) or not in_bulk:
-            objection = (
+            objection = sentence(
                 "spread cannot be combined with list, upload or via: single: they have one time for all"
             )
         elif schedule.location is None:
-            objection = "spread requires a schedule_time, at which the first chunk is sent"
+            objection = sentence("spread requires a schedule_time, at which the first chunk is sent")
         if objection:
             if place.file != PROJECT_FILE:
                 self._log.error("SPREAD", objection, place)
@@ -248,13 +260,17 @@ class _CampaignLoader:
         if found is None:
             return None
         waves, place = found
-        objection = ""
+        objection: str = ""
         if not _is_sent_in_bulk(node) or not in_bulk:
-            objection = "waves cannot be combined with list, upload or via: single"
+            objection = sentence("waves cannot be combined with list, upload or via: single")
         elif self._find_setting(node, "spread") is not None:
-            objection = "waves cannot be combined with spread: a wave is sent at once when the previous one has its verdict"
+            objection = sentence(
+                "waves cannot be combined with spread: a wave is sent at once when the previous one has its verdict"
+            )
         elif (node if "audience" in node else self._document).get("audience") == "fresh":
-            objection = "waves cannot be combined with audience: fresh: all waves go to the recipients that were approved"
+            objection = sentence(
+                "waves cannot be combined with audience: fresh: all waves go to the recipients that were approved"
+            )
         if objection:
             if place.file != PROJECT_FILE:
                 self._log.error("WAVES", objection, place)
@@ -268,10 +284,12 @@ class _CampaignLoader:
             return False
         guardrails = self._context.project.get("guardrails") or {}
         if "expect_recipients" not in node and "expect_recipients" not in guardrails:
-            message = "audience: fresh requires expect_recipients, within which the recipients may change"
+            message = sentence(
+                "audience: fresh requires expect_recipients, within which the recipients may change"
+            )
             self._log.error("RELEASE", message, self._at(holder.values_at["audience"]))
         if self._find_setting(node, "release") is None:
-            message = "audience: fresh requires release: without it nothing waits"
+            message = sentence("audience: fresh requires release: without it nothing waits")
             self._log.error("RELEASE", message, self._at(holder.values_at["audience"]))
         return True
 

@@ -94,7 +94,9 @@ def read_tests(
         place = Location(file, *mark)
         subject = _read_subject(node, file, zone, log)
         if is_list and isinstance(subject, LineSubject | AudienceSubject):
-            log.error("TEST", "sms.by keeps the recipients of this mailing: use row, all or at", place)
+            log.error(
+                "TEST", sentence("sms.by keeps the recipients of this mailing: use row, all or at"), place
+            )
             continue
         if subject is None or not _is_valid_pattern(node, file, log):
             continue
@@ -148,7 +150,11 @@ def _is_valid_pattern(node: YamlMap, file: str, log: ProblemLog) -> bool:
     fault = find_fault(node["matches"]) if "matches" in node else None
     if fault is not None:
         place = Location(file, *node.values_at["matches"])
-        log.error("TEST", f"matches: not a valid regular expression: {fault}", place)
+        log.error(
+            "TEST",
+            sentence("{key}: not a valid regular expression: {fault}", key="matches", fault=fault),
+            place,
+        )
     return fault is None
 
 

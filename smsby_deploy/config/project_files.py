@@ -9,6 +9,7 @@ from os.path import normpath
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
+from smsby_deploy.config.yaml_nodes import YamlList
 from smsby_deploy.files import real_path
 from smsby_deploy.problems import Location, ProblemLog
 from smsby_deploy.wording import escape_controls, sentence
@@ -20,15 +21,42 @@ _SAMPLE = 65_536  # bytes
 _ANY_FOLDERS = "**"
 _LONGEST_NAME = 255  # bytes
 _LONGEST_PATH = 1000  # characters, below the project folder
-IMPOSSIBLE_PATH = (
-    f"no file can have this path: a name has more than {_LONGEST_NAME} bytes, all have more than {_LONGEST_PATH:,}, "
-    "or there is a NUL; correct it"
+IMPOSSIBLE_PATH = sentence(
+    "no file can have this path: a name has more than {one} bytes, all have more than {all:,}, or there is a NUL; correct "
+    "it",
+    one=_LONGEST_NAME,
+    all=_LONGEST_PATH,
 )
 
 
 class _Folder(NamedTuple):
     has_campaigns: bool
     is_inside: bool  # with links resolved
+
+
+def campaign_files(root: Path, patterns: YamlList | None, log: ProblemLog) -> list[tuple[Path, str]]:
+    """Return the campaign files that the list `campaigns` of smsby.yaml names; without it, all.
+
+    That there are none, or one ends in .yml, is a warning.
+    """
+    if patterns is None:
+        found = [(DEFAULT_PATTERN, Location(PROJECT_FILE, 1))]
+    else:
+        places = [Location(PROJECT_FILE, *mark) for mark in patterns.items_at]
+        found = list(zip(patterns, places, strict=True))
+    before = len(log)
+    files = find_campaign_files(root, found, log)
+    if not files and patterns is None:  # with other campaigns beside it, a .yml may be anything
+        for name in find_unread(root):
+            message = sentence(
+                "{name} is not read; rename it to .yaml, or add its pattern to `campaigns:` in smsby.yaml",
+                name=name,
+            )
+            log.warning("NOT_READ", message, Location(name, 1))
+    elif not files and found and len(log) == before:
+        message = sentence("no campaign file matches `campaigns`, so nothing is sent")
+        log.warning("PATTERN", message, found[0][1])
+    return files
 
 
 def find_campaign_files(
@@ -120,8 +148,9 @@ def why_not_plain(name: str) -> str | None:
     shown = escape_controls(name)
     if shown == name:
         return None
-    return (
-        f"the name {shown} has a control character, a bidi mark, or bytes that are not UTF-8; rename the file"
+    return sentence(
+        "the name {name} has a control character, a bidi mark, or bytes that are not UTF-8; rename the file",
+        name=shown,
     )
 
 
@@ -195,12 +224,12 @@ def is_hidden(parts: Sequence[str], *, is_lock: bool = False) -> bool:
 
 def outside(name: str) -> str:
     """Return the message for a path that leaves the project folder."""
-    return f"{name} is outside the project folder"
+    return sentence("{name} is outside the project folder", name=name)
 
 
 def hidden(name: str) -> str:
     """Return the message for a path through a name that begins with a dot."""
-    return f"{name} is hidden: its path has a name that begins with a dot"
+    return sentence("{name} is hidden: its path has a name that begins with a dot", name=name)
 
 
 def why_missing(path: Path, name: str) -> str:
@@ -209,11 +238,11 @@ def why_missing(path: Path, name: str) -> str:
     `name` is its name in the project.
     """
     if path.is_dir():
-        return f"{name} is a directory, expected a file"
+        return sentence("{name} is a directory, expected a file", name=name)
     if path.is_symlink() and not path.exists():
-        return f"{name} is a link to a file that does not exist"
+        return sentence("{name} is a link to a file that does not exist", name=name)
     if path.exists():
-        return f"{name} is a pipe or a device, expected a file"
+        return sentence("{name} is a pipe or a device, expected a file", name=name)
     from difflib import get_close_matches
 
     near = get_close_matches(path.name, [one.name for one in path.parent.glob("*")], n=1)
@@ -236,7 +265,11 @@ def _glob(root: Path, pattern: str, place: Location, log: ProblemLog) -> Iterato
         log.error("PATH_OUTSIDE", outside(pattern), place)
         return
     if not path.parts:
-        message = f"{pattern} is the project folder itself; use a pattern such as {DEFAULT_PATTERN}"
+        message = sentence(
+            "{pattern} is the project folder itself; use a pattern such as {example}",
+            pattern=pattern,
+            example=DEFAULT_PATTERN,
+        )
         log.error("PATTERN", message, place)
         return
     if is_impossible(pattern):
@@ -248,5 +281,9 @@ def _glob(root: Path, pattern: str, place: Location, log: ProblemLog) -> Iterato
     try:
         yield from expand(root, pattern)
     except ValueError:
-        message = f"{pattern}: ** must be a path component of its own, as in {DEFAULT_PATTERN}"
+        message = sentence(
+            "{pattern}: ** must be a path component of its own, as in {example}",
+            pattern=pattern,
+            example=DEFAULT_PATTERN,
+        )
         log.error("PATTERN", message, place)

@@ -33,11 +33,9 @@ from smsby_deploy.config.environments import (
     settings_in,
 )
 from smsby_deploy.config.project_files import (
-    DEFAULT_PATTERN,
     IMPOSSIBLE_PATH,
     PROJECT_FILE,
-    find_campaign_files,
-    find_unread,
+    campaign_files,
     is_impossible,
     resolve_inside,
 )
@@ -52,6 +50,7 @@ from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable, UsageError
 from smsby_deploy.files import real_path
 from smsby_deploy.lock.places import PRODUCTION, SANDBOX, LockPlace, SharedPlace, scope_of
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity, has_errors
+from smsby_deploy.wording import sentence
 
 _LONGEST_LOCK_SUFFIX = 32  # of the files beside a lock, whose names begin with its name
 ANY_ADDRESS = "*"  # what a problem concerns in a file whose campaign cannot be read
@@ -119,7 +118,9 @@ def load_project(
     path = (root := real_path(folder)) / PROJECT_FILE
     if not path.is_file():
         place = Location(PROJECT_FILE)
-        raise FilesInvalid([Problem(Severity.ERROR, "FILE_MISSING", "file not found", location=place)])
+        raise FilesInvalid(
+            [Problem(Severity.ERROR, "FILE_MISSING", sentence("file not found"), location=place)]
+        )
     document = read_yaml(path, PROJECT_FILE)
     keys, problems = {*document}, check_document("project", document, PROJECT_FILE)
     is_usable = not problems or drop_invalid("project", document)
@@ -147,7 +148,11 @@ def check_environments(folder: Path, environ: Mapping[str, str]) -> tuple[Proble
         log.extend(problems)
         if (other := locks.setdefault(real_path(lock), name)) != name:
             place = Location(PROJECT_FILE, *(declared.values_at[name] if name in declared else document.mark))
-            message = f"{name} has the lock of {other}, which is refused once one of them sent; give it a `lock` of its own"
+            message = sentence(
+                "{name} has the lock of {other}, which is refused once one of them sent; give it a `lock` of its own",
+                name=name,
+                other=other,
+            )
             log.warning("ENVIRONMENT", message, place)
     return log.distinct()
 
@@ -234,7 +239,7 @@ class _ProjectLoader:
         settings = {key: value for key, value in (self._document.get("api") or {}).items() if key != "url"}
         environment = read_environment(self._document, self._environment, self._locations)
         if environment.is_limited and not self._document.get("test_phones"):
-            message = "only_to: there are no `test_phones`"
+            message = sentence("only_to: there are no `test_phones`")
             self._log.error("ENVIRONMENT", message, self._locations["only_to"])
         facts_file = self._root / facts_name(environment)
         callback_path = read_callback_path(
@@ -242,7 +247,9 @@ class _ProjectLoader:
         )
         api = ApiSettings(environment, **settings, callback_path=callback_path, facts_file=facts_file)
         if urlsplit(api.callback_url).scheme == "http" and not is_loopback(api.callback_url):
-            message = "callback_url: plain http shows phones and their statuses to the network; use https"
+            message = sentence(
+                "callback_url: plain http shows phones and their statuses to the network; use https"
+            )
             self._log.warning("CALLBACK_HTTP", message, self._locations["api.callback_url"])
         return api
 
@@ -266,11 +273,13 @@ class _ProjectLoader:
     def _campaigns(self, context: CampaignContext) -> tuple[Campaign, ...]:
         """Return the valid campaigns; mailings that are not valid are kept in `_flawed`."""
         valid: dict[str, Campaign] = {}
-        for path, name in self._campaign_files():
+        for path, name in campaign_files(self._root, self._document.get("campaigns"), self._log):
             count = len(self._log)
             document, addresses = self._read_campaign(path, name)
             if document is not None and (other := valid.get(document["campaign"])) is not None:
-                message = f"duplicate campaign name {other.name}, already used in {other.file}"
+                message = sentence(
+                    "duplicate campaign name {name}, already used in {file}", name=other.name, file=other.file
+                )
                 self._log.error("DUPLICATE_NAME", message, Location(name, *document.values_at["campaign"]))
             found = self._log.since(count)
             self._concern(found, addresses)
@@ -307,25 +316,6 @@ class _ProjectLoader:
         campaign = document.get("campaign")
         addresses = f"{campaign}/*" if isinstance(campaign, str) else ANY_ADDRESS
         return document if is_usable else None, addresses
-
-    def _campaign_files(self) -> list[tuple[Path, str]]:
-        patterns = self._document.get("campaigns")
-        if patterns is None:
-            found = [(DEFAULT_PATTERN, Location(PROJECT_FILE, 1))]
-        else:
-            places = [Location(PROJECT_FILE, *mark) for mark in patterns.items_at]
-            found = list(zip(patterns, places, strict=True))
-        before = len(self._log)
-        files = find_campaign_files(self._root, found, self._log)
-        if not files and patterns is None:  # with other campaigns beside it, a .yml may be anything
-            for name in find_unread(self._root):
-                message = f"{name} is not read; rename it to .yaml, or add its pattern to `campaigns:` in {PROJECT_FILE}"
-                self._log.warning("NOT_READ", message, Location(name, 1))
-        elif not files and found and len(self._log) == before:
-            self._log.warning(
-                "PATTERN", "no campaign file matches `campaigns`, so nothing is sent", found[0][1]
-            )
-        return files
 
     def _opt_outs(self) -> tuple[OptOuts, ...]:
         if "suppress" not in self._document:

@@ -24,6 +24,7 @@ from smsby_deploy.config.sources import (
 from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
 from smsby_deploy.files import real_path
 from smsby_deploy.problems import Location, ProblemLog
+from smsby_deploy.wording import sentence
 
 _FALSE_STARTS = frozenset("fF+-.0")
 # `NO` is the text that the author wrote.
@@ -91,9 +92,11 @@ class ListPlaces(NamedTuple):
             if to_pin is None:
                 path = resolve_inside(self.root, name, at, self.log)
                 return read_file_source(path or in_project, node, location, self.environ)._replace(pin=pin)
-            message = (
-                f"file {name} is not in the project, and a list in the folder that {self.folder_env} names must be pinned: "
-                f"run `smsby-deploy pin {name}`"
+            message = sentence(
+                "file {name} is not in the project, and a list in the folder that {variable} names must be pinned: run "
+                "`smsby-deploy pin {name}`",
+                name=name,
+                variable=self.folder_env,
             )
             self.log.error("FILE_MISSING", message, at)
             return read_file_source(in_project, node, location, self.environ)._replace(to_pin=to_pin)
@@ -106,7 +109,11 @@ class ListPlaces(NamedTuple):
         copy = real_path(folder) / pin.sha256
         path = resolve_inside(real_path(folder), name, at, self.log, must_exist=False)
         if path is not None and not path.is_file() and not copy.is_file():
-            message = f"file {name} is neither in the project nor in the folder that {self.folder_env} names"
+            message = sentence(
+                "file {name} is neither in the project nor in the folder that {variable} names",
+                name=name,
+                variable=self.folder_env,
+            )
             self.log.error("FILE_MISSING", message, at)
         return source._replace(path=path or in_project, pin=pin._replace(copy=copy))
 
@@ -165,7 +172,7 @@ def read_parquet_source(root: Path, node: YamlMap, file: str, log: ProblemLog) -
             names = []
         else:
             if not names:
-                log.error("FILE_MISSING", f"no file matches {pattern}", place)
+                log.error("FILE_MISSING", sentence("no file matches {pattern}", pattern=pattern), place)
     paths = [(resolve_inside(root, name, place, log), name) for name in names if is_plain_name(name, log)]
     files = tuple((path, name) for path, name in paths if path is not None)
     return RecipientsParquet(files, pattern, node.get("phone", "phone"), place)

@@ -11,13 +11,16 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.clock import find_zone
 from smsby_deploy.problems import Location, ProblemLog
+from smsby_deploy.wording import sentence
 
 
 def read_zone(name: str, location: Location, log: ProblemLog) -> ZoneInfo | None:
     """Return the time zone `name`; None, and an error, if there is none."""
     zone = find_zone(name)
     if zone is None:
-        message = f"unknown time zone {name}; use a name with an area such as Europe/Minsk, or UTC"
+        message = sentence(
+            "unknown time zone {name}; use a name with an area such as Europe/Minsk, or UTC", name=name
+        )
         log.error("TIMEZONE", message, location)
     return zone
 
@@ -33,14 +36,21 @@ def read_time(text: str, zone: ZoneInfo, location: Location, log: ProblemLog) ->
             return when.astimezone(zone)
         local = when.replace(tzinfo=zone)
         if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != when:
-            log.error("DST", f"{text} does not exist in {zone.key}: clocks are set forward", location)
+            message = sentence(
+                "{time} does not exist in {zone}: clocks are set forward", time=text, zone=zone.key
+            )
+            log.error("DST", message, location)
             return None
         if _is_ambiguous(local):
-            message = f"{text} is ambiguous in {zone.key}: clocks are set back; add a UTC offset"
+            message = sentence(
+                "{time} is ambiguous in {zone}: clocks are set back; add a UTC offset",
+                time=text,
+                zone=zone.key,
+            )
             log.error("DST", message, location)
             return None
     except (ValueError, OverflowError):
-        log.error("TIME", f"no such time: {text}", location)
+        log.error("TIME", sentence("no such time: {time}", time=text), location)
         return None
     return local
 
@@ -53,7 +63,9 @@ def check_in_account_zone(
     sms.by reads dates without an offset.
     """
     if account is not None and _is_ambiguous(schedule.astimezone(account)):
-        message = f"ambiguous in the account's time zone ({account.key}), in which sms.by reads it"
+        message = sentence(
+            "ambiguous in the account's time zone ({zone}), in which sms.by reads it", zone=account.key
+        )
         log.error("DST", message, location)
 
 
@@ -67,7 +79,7 @@ def find_fault(pattern: str) -> str | None:
     try:
         re.compile(pattern)
         if has_nested_repeats(pattern):
-            return "it repeats a repeat without limits, as (a+)+ does, which may take forever"
+            return sentence("it repeats a repeat without limits, as (a+)+ does, which may take forever")
     except (re.error, RecursionError, OverflowError) as error:
         return str(error)
     return None

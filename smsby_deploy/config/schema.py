@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, reduce
 from typing import Any, NamedTuple
 
 import jsonschema_rs
@@ -20,15 +20,16 @@ import jsonschema_rs
 from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.resources import load_schema
+from smsby_deploy.wording import Sentence, join_sentences, sentence
 
 _TYPE_NAMES = {
-    "string": "text",
-    "integer": "an integer",
-    "number": "a number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "a mapping",
-    "null": "nothing",
+    "string": sentence("text"),
+    "integer": sentence("an integer"),
+    "number": sentence("a number"),
+    "boolean": sentence("true or false"),
+    "array": sentence("a list"),
+    "object": sentence("a mapping"),
+    "null": sentence("nothing"),
 }
 _MOST_DIGITS = 30
 _INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
@@ -51,13 +52,23 @@ def explain(error: Any, document: YamlMap, file: str) -> Iterator[Problem]:
         # jsonschema reports one missing key per error; the caller removes the repeats.
         for key in error.validator_value:
             if key not in error.instance:
-                yield _problem("SCHEMA", f"missing key {key}{f' in {name}' if name else ''}", place)
+                message = sentence(
+                    "missing key {key} in {name}" if name else "missing key {key}", key=key, name=name
+                )
+                yield _problem("SCHEMA", message, place)
         return
     own_message = error.schema.get("x-error") if isinstance(error.schema, dict) else None
-    message = own_message or _expectation(error)
+    said = _own_sentence(own_message) if own_message else _expectation(error)
     if error.validator == "type" and path[-1:] == ["recipients"] and isinstance(error.instance, str):
-        message += _suggest_source(error.instance)
-    yield _problem("SCHEMA", f"{name}: {message}" if name else message, place)
+        said = join_sentences([said, _suggest_source(error.instance)])
+    if name:
+        said = sentence("{name}: {message}", name=name, message=said)
+    yield _problem("SCHEMA", said, place)
+
+
+def _own_sentence(message: str) -> Sentence:
+    """What a schema says itself, with its braces as they are."""
+    return Sentence(message, message.replace("{", "{{").replace("}", "}}"))
 
 
 def locate(document: YamlMap, path: Sequence[str | int]) -> Mark:
@@ -86,66 +97,76 @@ def _expectation(error: Any) -> str:
         case "type":
             return _wrong_type(error.instance, [limit] if isinstance(limit, str) else limit)
         case "enum":
-            return f"expected one of {', '.join(map(str, limit))}{_suggest(str(error.instance), limit)}"
+            message = sentence("expected one of {values}", values=", ".join(map(str, limit)))
+            return _with_suggestion(message, str(error.instance), limit)
         case "const":
-            return f"expected {limit}"
+            return sentence("expected {value}", value=limit)
         case "pattern":
-            return f"must match {limit}"
+            return sentence("must match {pattern}", pattern=limit)
         case "minimum":
-            return f"must be at least {limit}"
+            return sentence("must be at least {limit}", limit=limit)
         case "exclusiveMinimum":
-            return f"must be greater than {limit}"
+            return sentence("must be greater than {limit}", limit=limit)
         case "maximum":
-            return f"must be at most {limit:,}"
+            return sentence("must be at most {limit:,}", limit=limit)
         case "minLength" | "minItems" | "minProperties":
-            return "must not be empty"
+            return sentence("must not be empty")
         case "maxLength":
-            return f"must have at most {limit} characters"
+            return sentence("must have at most {limit} characters", limit=limit)
         case _:
-            return f"not allowed by the schema ({error.validator})"
+            return sentence("not allowed by the schema ({rule})", rule=error.validator)
 
 
 def _wrong_type(value: Any, types: Sequence[str]) -> str:
-    expected = " or ".join(dict.fromkeys(_TYPE_NAMES[name] for name in types))
-    hint = "; for the word itself, put it in quotes" if value is None and "string" in types else ""
-    return f"expected {expected}, got {_kind_of(value)}{hint}"
+    names = list(dict.fromkeys(_TYPE_NAMES[name] for name in types))
+    expected = reduce(
+        lambda first, second: sentence("{first} or {second}", first=first, second=second), names
+    )
+    message = sentence("expected {expected}, got {found}", expected=expected, found=_kind_of(value))
+    if value is None and "string" in types:
+        return join_sentences([message, sentence("for the word itself, put it in quotes")])
+    return message
 
 
 def _kind_of(value: Any) -> str:
     match value:
         case None:
-            return "nothing"
+            return _TYPE_NAMES["null"]
         case bool():
-            return "true or false"
+            return _TYPE_NAMES["boolean"]
         case str():
-            return "a number that is too large" if _is_huge(value) else "text"
+            return sentence("a number that is too large") if _is_huge(value) else _TYPE_NAMES["string"]
         case int() | float():
-            return "a number"
+            return _TYPE_NAMES["number"]
         case dict():
-            return "a mapping"
+            return _TYPE_NAMES["object"]
         case _:
-            return "a list"
+            return _TYPE_NAMES["array"]
 
 
 def _suggest_source(value: str) -> str:
     """Return the hint for a path where recipients are expected; a phone is never repeated."""
     if re.fullmatch(r"[^\s{}\[\]:,]+\.(csv|tsv|txt|jsonl|ndjson)", value, re.IGNORECASE):
-        return f"; for a file, write {{file: {value}}}"
+        return sentence("for a file, write {{file: {value}}}", value=value)
     if value.lower().endswith(".parquet"):
-        return f"; for a Parquet file, write {{parquet: {value}}}"
-    return '; for a file, write {file: …}; phones are a list: ["…"]'
+        return sentence("for a Parquet file, write {{parquet: {value}}}", value=value)
+    return sentence('for a file, write {{file: …}}; phones are a list: ["…"]')
 
 
 def _unknown_key(key: str, known: Sequence[str]) -> str:
-    hint = _suggest(key, known) or f"; known keys: {', '.join(known)}"
-    return f"unknown key {key}{hint}"
+    message = sentence("unknown key {key}", key=key)
+    suggested = _with_suggestion(message, key, known)
+    if suggested is message:
+        return sentence("unknown key {key}; known keys: {known}", key=key, known=", ".join(known))
+    return suggested
 
 
-def _suggest(word: str, known: Sequence[Any]) -> str:
+def _with_suggestion(message: Sentence, word: str, known: Sequence[Any]) -> Sentence:
+    """Return `message` with the known word that is most like `word`, if one is."""
     from difflib import get_close_matches
 
     near = get_close_matches(word, [str(one) for one in known], n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    return sentence("{message}; did you mean {near}?", message=message, near=near[0]) if near else message
 
 
 class ScalarTypes(NamedTuple):

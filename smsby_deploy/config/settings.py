@@ -26,6 +26,7 @@ from smsby_deploy.config.scalars import find_fault
 from smsby_deploy.config.sources import Rewrite
 from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
 from smsby_deploy.problems import Location, ProblemLog
+from smsby_deploy.wording import sentence
 
 _LONGEST_SPREAD = timedelta(days=7)
 _WAVE_GIVES_UP = timedelta(days=1)
@@ -42,7 +43,11 @@ def read_guardrails(
 
     for key in ("max_cost", "budget"):
         if key in rails and not has_price:
-            log.error("GUARDRAIL_PRICE", f"{key} requires a price; add `price:` to smsby.yaml", at(key))
+            log.error(
+                "GUARDRAIL_PRICE",
+                sentence("{key} requires a price; add `price:` to smsby.yaml", key=key),
+                at(key),
+            )
     lead = rails.get("min_lead_minutes")
     return Guardrails(
         max_recipients=rails.get("max_recipients"),
@@ -69,7 +74,7 @@ def read_expected(expected: YamlMap, location: Location, log: ProblemLog) -> Exp
     """Read the mapping `expect_recipients` of a mailing or of the guardrails."""
     found = Expected(expected.get("min"), expected.get("max"))
     if found.least is not None and found.most is not None and found.least > found.most:
-        log.error("GUARDRAIL", "expect_recipients: min is greater than max", location)
+        log.error("GUARDRAIL", sentence("expect_recipients: min is greater than max"), location)
     return found
 
 
@@ -80,7 +85,11 @@ def read_approval_rules(rules: YamlList, has_price: bool, log: ProblemLog) -> tu
         when: YamlMap = rule.get("when") or YamlMap((1, 1))
         if "cost_over" in when and not has_price:
             place = Location(PROJECT_FILE, *when.values_at["cost_over"])
-            log.error("GUARDRAIL_PRICE", "cost_over requires a price; add `price:` to smsby.yaml", place)
+            log.error(
+                "GUARDRAIL_PRICE",
+                sentence("{key} requires a price; add `price:` to smsby.yaml", key="cost_over"),
+                place,
+            )
         found.append(
             ApprovalRule(
                 rule["need"],
@@ -97,7 +106,11 @@ def read_release(release: YamlMap, location: Location, log: ProblemLog) -> Relea
     """Read the mapping `release`."""
     found = Release(read_duration(release["before"]), read_duration(release["at_latest"]))
     if found.before <= found.at_latest:
-        log.error("RELEASE", "release: before must be longer than at_latest, or there is no window", location)
+        log.error(
+            "RELEASE",
+            sentence("release: before must be longer than at_latest, or there is no window"),
+            location,
+        )
     return found
 
 
@@ -108,17 +121,22 @@ def read_spread(
     found = read_duration(over)
     if not timedelta(0) < found <= _LONGEST_SPREAD:
         log.error(
-            "SPREAD", f"spread: over must be at most {_LONGEST_SPREAD.days}d, and more than 0", location
+            "SPREAD",
+            sentence("spread: over must be at most {days}d, and more than 0", days=_LONGEST_SPREAD.days),
+            location,
         )
     elif start is not None and account is not None:
         try:
             first, last = (at.astimezone(account) for at in (start, start.astimezone(UTC) + found))
         except OverflowError:
-            log.error("TIME", "spread: it ends after the last day of the calendar", location)
+            log.error("TIME", sentence("spread: it ends after the last day of the calendar"), location)
             return found
         # sms.by reads times without an offset, and chunks might fall into the hour that occurs twice.
         if first.utcoffset() != last.utcoffset():
-            message = f"spread: the clocks of the account's time zone ({account.key}) change meanwhile; end it before"
+            message = sentence(
+                "spread: the clocks of the account's time zone ({zone}) change meanwhile; end it before",
+                zone=account.key,
+            )
             log.error("DST", message, location)
     return found
 
@@ -132,9 +150,11 @@ def read_waves(waves: YamlList, file: str, log: ProblemLog) -> tuple[Wave, ...]:
     ]
     place = places[-1]
     if [one == REST for one in waves] != [False] * (len(waves) - 1) + [True]:
-        log.error("WAVES", "waves: the list must end with `rest`, and contain it only there", place)
+        log.error("WAVES", sentence("waves: the list must end with `rest`, and contain it only there"), place)
     if sum(one.share or 0 for one in found) >= 100:
-        log.error("WAVES", "waves: the shares add up to 100 or more, so nothing is left for `rest`", place)
+        log.error(
+            "WAVES", sentence("waves: the shares add up to 100 or more, so nothing is left for `rest`"), place
+        )
     return tuple(found)
 
 
@@ -142,12 +162,18 @@ def _read_wave(wave: YamlMap, place: Location, log: ProblemLog) -> Wave:
     after = read_duration(wave["after"])
     give_up = read_duration(wave["give_up"]) if "give_up" in wave else after + _WAVE_GIVES_UP
     if ("people" in wave) == ("share" in wave):
-        log.error("WAVES", "waves: each wave before `rest` needs either `people` or `share`", place)
+        log.error("WAVES", sentence("waves: each wave before `rest` needs either `people` or `share`"), place)
     if "delivered" not in wave and "undelivered" not in wave:
-        log.error("WAVES", "waves: each wave before `rest` needs `delivered`, `undelivered` or both", place)
+        log.error(
+            "WAVES",
+            sentence("waves: each wave before `rest` needs `delivered`, `undelivered` or both"),
+            place,
+        )
     if give_up <= after:
         log.error(
-            "WAVES", "waves: `give_up` must be longer than `after`, or there is no time for a verdict", place
+            "WAVES",
+            sentence("waves: `give_up` must be longer than `after`, or there is no time for a verdict"),
+            place,
         )
     return Wave(
         wave.get("people"), wave.get("share"), after, give_up, wave.get("delivered"), wave.get("undelivered")
@@ -165,7 +191,7 @@ def _pressure(node: YamlMap) -> Pressure:
 
 def _quiet_hours(hours: YamlMap, location: Location, log: ProblemLog) -> QuietHours:
     if hours["from"] == hours["to"]:
-        log.error("GUARDRAIL", "quiet_hours: from and to are equal, so no hour is quiet", location)
+        log.error("GUARDRAIL", sentence("quiet_hours: from and to are equal, so no hour is quiet"), location)
     return QuietHours(time.fromisoformat(hours["from"]), time.fromisoformat(hours["to"]))
 
 
@@ -176,14 +202,14 @@ def _blackout(rails: YamlMap, log: ProblemLog) -> tuple[Blackout, ...]:
     found = []
     for item, mark in zip(dates, dates.items_at, strict=True):
         first, last = (item["from"], item["to"]) if isinstance(item, YamlMap) else (item, item)
-        place = Location(PROJECT_FILE, *mark)
+        place, shown = Location(PROJECT_FILE, *mark), first if first == last else f"{first} – {last}"
         try:
             days = Blackout(date.fromisoformat(first), date.fromisoformat(last))
         except ValueError:
-            log.error("TIME", f"no such date: {first if first == last else f'{first} to {last}'}", place)
+            log.error("TIME", sentence("no such date: {date}", date=shown), place)
             continue
         if days.first > days.last:
-            log.error("GUARDRAIL", "blackout: from is later than to", place)
+            log.error("GUARDRAIL", sentence("blackout: from is later than to"), place)
         found.append(days)
     return tuple(found)
 
@@ -202,7 +228,7 @@ def _patterns(rails: YamlMap, key: str, log: ProblemLog) -> tuple[str, ...]:
         if fault is None:
             valid.append(pattern)
         else:
-            message = f"{key}: not a valid regular expression: {fault}"
+            message = sentence("{key}: not a valid regular expression: {fault}", key=key, fault=fault)
             log.error("GUARDRAIL", message, Location(PROJECT_FILE, *mark))
     return tuple(valid)
 
@@ -233,8 +259,13 @@ def read_countries(codes: list[str], location: Location, log: ProblemLog) -> tup
 
     unknown = [code for code in countries if code not in SUPPORTED_REGIONS]
     if unknown:
-        hint = "; the code of the United Kingdom is GB" if "UK" in unknown else ""
-        log.error("COUNTRY", f"unknown country code {', '.join(unknown)} (ISO 3166){hint}", location)
+        message = sentence(
+            "unknown country code {codes} (ISO 3166); the code of the United Kingdom is GB"
+            if "UK" in unknown
+            else "unknown country code {codes} (ISO 3166)",
+            codes=", ".join(unknown),
+        )
+        log.error("COUNTRY", message, location)
     return countries
 
 

@@ -60,7 +60,7 @@ class TextReader:
         elif isinstance(node[key], YamlMap):
             return self._by_language(node, key, mailing, timezone)
         if "language" in mailing:
-            message = "language requires a text for each language: text: {ru: …, be: …}"
+            message = sentence("language requires a text for each language: text: {{ru: …, be: …}}")
             self._log.error("LANGUAGE", message, self._at_key(mailing, "language"))
         return self._source(node, key, mailing, timezone) if key in node else None
 
@@ -73,11 +73,15 @@ class TextReader:
         for item, mark in zip(items, items.items_at, strict=True):
             is_sent, has_text = item.get("send", True), "text" in item or "text_file" in item
             if is_sent and not has_text:
-                message = "a variant requires a text (or text_file), or send: false for a control group"
+                message = sentence(
+                    "a variant requires a text (or text_file), or send: false for a control group"
+                )
                 self._log.error("VARIANTS", message, self._at(mark))
                 is_sent = False  # the other variants are checked all the same
             elif not is_sent and has_text:
-                message = "a variant with send: false is a control group, so its text would not be sent"
+                message = sentence(
+                    "a variant with send: false is a control group, so its text would not be sent"
+                )
                 self._log.error("VARIANTS", message, self._at(mark))
             text = self._one(item, node, mark, timezone) if is_sent else None
             if is_sent and text is None:
@@ -111,18 +115,23 @@ class TextReader:
         texts, place = node[key], self._at(node.values_at[key])
         languages = [language for language in texts if language != _DEFAULT]
         if not languages:
-            self._log.error("LANGUAGE", f"{key} has no language: write {key}: {{ru: …, be: …}}", place)
+            self._log.error(
+                "LANGUAGE", sentence("{key} has no language: write {key}: {{ru: …, be: …}}", key=key), place
+            )
             return None
         if len({language.casefold() for language in languages}) < len(languages):
-            self._log.error("LANGUAGE", "two languages differ only in case; remove one", place)
+            self._log.error("LANGUAGE", sentence("two languages differ only in case; remove one"), place)
         default = texts.get(_DEFAULT)
         if default is not None and default not in languages:
-            message = f"{key}.default: expected one of {', '.join(languages)}"
+            message = sentence(
+                "{key}.default: expected one of {languages}", key=key, languages=", ".join(languages)
+            )
             self._log.error("LANGUAGE", message, self._at(texts.values_at[_DEFAULT]))
             default = languages[0]
         if "language" not in mailing:
-            message = (
-                f"{key} has several languages: add language: COLUMN, the column with that of each recipient"
+            message = sentence(
+                "{key} has several languages: add language: COLUMN, the column with that of each recipient",
+                key=key,
             )
             self._log.error("LANGUAGE", message, place)
         sources = {language: self._source(texts, language, mailing, timezone, key) for language in languages}
@@ -158,7 +167,7 @@ class TextReader:
         try:
             text = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError:
-            self._log.error("ENCODING", "not UTF-8; save the file as UTF-8", Location(file, 1))
+            self._log.error("ENCODING", sentence("not UTF-8; save the file as UTF-8"), Location(file, 1))
             # The mailing has a text all the same, so the rest of it is checked.
             text = path.read_text(encoding="utf-8-sig", errors="replace")
         return TextSource(
@@ -173,10 +182,12 @@ class TextReader:
     def _require_own_texts(self, node: YamlMap, mark: Mark) -> None:
         """Report a mailing without a text, unless each of its recipients may have one."""
         if node.get("upload", False) is not False:
-            message = "missing key text (or text_file): all recipients of an upload get the same text"
+            message = sentence(
+                "missing key text (or text_file): all recipients of an upload get the same text"
+            )
             self._log.error("SCHEMA", message, self._at(mark))
         elif "list" in node or not _may_have_own_texts(node["recipients"]):
-            message = "missing key text (or text_file, or an own text for every recipient)"
+            message = sentence("missing key text (or text_file, or an own text for every recipient)")
             self._log.error("SCHEMA", message, self._at(mark))
 
 
@@ -184,19 +195,21 @@ def _variant_problems(node: YamlMap) -> Iterator[str]:
     """Yield what is wrong with the variants of a mailing as a whole."""
     variants, recipients = node["variants"], node.get("recipients")
     if "list" in node or node.get("upload", False) is not False or node.get("via") == "single":
-        yield "variants cannot be combined with list, upload or via: single"
+        yield sentence("variants cannot be combined with list, upload or via: single")
     if "text" in node or "text_file" in node:
-        yield "variants have texts of their own: remove the text of the mailing"
+        yield sentence("variants have texts of their own: remove the text of the mailing")
     if isinstance(recipients, YamlList) and any(
         isinstance(row, YamlMap) and "text" in row for row in recipients
     ):
-        yield "variants cannot be combined with own texts of recipients"
+        yield sentence("variants cannot be combined with own texts of recipients")
     if (total := sum(one["share"] for one in variants)) != _WHOLE:
-        yield f"the shares of the variants add up to {total}, expected {_WHOLE}"
+        yield sentence(
+            "the shares of the variants add up to {total}, expected {whole}", total=total, whole=_WHOLE
+        )
     if len({one["name"] for one in variants}) < len(variants):
-        yield "two variants have the same name"
+        yield sentence("two variants have the same name")
     if not any(one.get("send", True) for one in variants):
-        yield "no variant is sent"
+        yield sentence("no variant is sent")
 
 
 def _plain_texts(node: YamlMap, near: Set[int]) -> Iterator[tuple[str, Mark]]:

@@ -17,6 +17,7 @@ import yaml
 
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.wording import sentence
 
 Mark = tuple[int, int]  # line and column, counted from 1
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
@@ -76,19 +77,26 @@ class _UnsupportedYaml(Exception):
 
     def __init__(self, message: str, mark: Mark) -> None:
         super().__init__(message)
+        self.message = message
         self.mark = mark
 
 
 # libyaml's messages for the most common mistakes, and what to say instead.
 _MESSAGES = {
-    "mapping values are not allowed in this context": "a second `: ` on this line; put a text that contains `: ` in quotes",
-    "did not find expected '-' indicator": "the indentation does not match the list above",
-    "did not find expected key": "the indentation does not match the lines above, or quotes above are not closed",
-    "did not find expected node content": "missing value here, or a bracket above is not closed",
-    "did not find expected ',' or ']'": "missing comma or closing ]",
-    "did not find expected ',' or '}'": "missing comma or closing }",
-    "found unexpected end of stream": "the quotes opened here are not closed",
-    "found character that cannot start any token": "a text that begins with this character must be in quotes",
+    "mapping values are not allowed in this context": sentence(
+        "a second `: ` on this line; put a text that contains `: ` in quotes"
+    ),
+    "did not find expected '-' indicator": sentence("the indentation does not match the list above"),
+    "did not find expected key": sentence(
+        "the indentation does not match the lines above, or quotes above are not closed"
+    ),
+    "did not find expected node content": sentence("missing value here, or a bracket above is not closed"),
+    "did not find expected ',' or ']'": sentence("missing comma or closing ]"),
+    "did not find expected ',' or '}'": sentence("missing comma or closing }}"),
+    "found unexpected end of stream": sentence("the quotes opened here are not closed"),
+    "found character that cannot start any token": sentence(
+        "a text that begins with this character must be in quotes"
+    ),
 }
 
 
@@ -104,7 +112,7 @@ def read_yaml(path: Path, name: str) -> YamlMap:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
-        raise _invalid(name, "not UTF-8; save the file as UTF-8", (line, column)) from error
+        raise _invalid(name, sentence("not UTF-8; save the file as UTF-8"), (line, column)) from error
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return parse_yaml(text, name)
@@ -117,15 +125,15 @@ def parse_yaml(text: str, name: str) -> YamlMap:
             _refuse_nul(text)
         root = _Builder(text).build()
     except _UnsupportedYaml as error:
-        raise _invalid(name, str(error), error.mark) from error
+        raise _invalid(name, error.message, error.mark) from error
     except yaml.MarkedYAMLError as error:
-        mark, problem = error.problem_mark or error.context_mark, error.problem or "not valid YAML"
+        mark, problem = error.problem_mark or error.context_mark, error.problem or sentence("not valid YAML")
         if "end of stream" in problem:  # noticed at the end; the mistake is where the quotes were opened
             mark = error.context_mark or mark
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         message = _MESSAGES.get(problem, problem)
         if "cannot start any token" in problem and "\t" in text.split("\n")[place[0] - 1]:
-            message = "this line is indented with a tab; use spaces"
+            message = sentence("this line is indented with a tab; use spaces")
         raise _invalid(name, message, place) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise _invalid(name, f"not valid YAML ({type(error).__name__})", (1, 1)) from error
@@ -222,7 +230,7 @@ class _Builder:
                 documents += 1
                 if documents > 1:
                     raise _UnsupportedYaml(
-                        "a second document (`---`); a file may contain only one", _mark(event)
+                        sentence("a second document (`---`); a file may contain only one"), _mark(event)
                     )
                 root, _, _ = self._node(self._next())
         return root
@@ -233,7 +241,7 @@ class _Builder:
         if kind is yaml.AliasEvent:
             return self._alias(event)
         if event.tag not in (None, "!"):
-            raise _UnsupportedYaml(f"tags are not supported ({event.tag})", _mark(event))
+            raise _UnsupportedYaml(sentence("tags are not supported ({tag})", tag=event.tag), _mark(event))
         if kind is yaml.ScalarEvent:
             is_null = not event.style and event.value in _NOTHING
             node: _Node = None if is_null else event.value, 1, not event.style and not is_null
@@ -248,11 +256,13 @@ class _Builder:
     def _alias(self, event: Any) -> _Node:
         node = self._anchors.get(event.anchor)
         if node is None:
-            raise _UnsupportedYaml(f"alias of an unknown anchor &{event.anchor}", _mark(event))
+            raise _UnsupportedYaml(
+                sentence("alias of an unknown anchor &{name}", name=event.anchor), _mark(event)
+            )
         _, size, _ = node
         self._aliased += size
         if self._aliased > _MAX_ALIASED:
-            raise _UnsupportedYaml("aliases expand to too many nodes", _mark(event))
+            raise _UnsupportedYaml(sentence("aliases expand to too many nodes"), _mark(event))
         return node
 
     def _mapping(self, made: YamlMap, values_at: dict[str, Any] | None = None) -> _Node:
@@ -266,18 +276,18 @@ class _Builder:
         keys = self._keys
         while (event := next_event()).__class__ is not end:
             if event.__class__ is not scalar:
-                message = "expected a key; put a text that begins with { or [ in quotes"
+                message = sentence("expected a key; put a text that begins with {{ or [ in quotes")
                 raise _UnsupportedYaml(message, _mark(event))
             key = keys.get(event.value)
             if key is None:
                 key = event.value
                 if key == "<<":
                     raise _UnsupportedYaml(
-                        "merge keys (<<) are not supported; write the keys out", _mark(event)
+                        sentence("merge keys (<<) are not supported; write the keys out"), _mark(event)
                     )
                 keys[key] = key
             if key in made:
-                raise _UnsupportedYaml(f'duplicate key "{key}"', _mark(event))
+                raise _UnsupportedYaml(sentence('duplicate key "{key}"', key=key), _mark(event))
             event = next_event()
             values_at[key] = event.start_mark
             if event.__class__ is scalar and event.tag is None and event.anchor is None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from smsby_deploy.config import schema as schema_module
 from smsby_deploy.config.schema import check_document
 from smsby_deploy.config.yaml_nodes import YamlList, YamlMap, read_yaml
+from smsby_deploy.output.translation import translator
 from smsby_deploy.resources import sample_project
 
 _BROKEN = sorted((Path(__file__).resolve().parent / "broken").glob("*.yaml"))
@@ -176,3 +177,39 @@ def test_schema_problem_messages(
     problems = check_document("campaign", _read(tmp_path, text), "document.yaml")
     found = [(problem.location.line, problem.location.column, problem.message) for problem in problems]
     assert found == ([(line, column, message)] if message else [])
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (
+            "waves: [some, rest]",
+            "mailings.0.waves.0: нужна волна, например {people: 200, after: 45m, delivered: 90}, или rest",
+        ),
+        ("revision: [1]", "revision: ожидается целое число, а здесь список"),
+        (
+            "text: ~",
+            "mailings.0.text: ожидается текст или набор ключей, а здесь пусто; если нужно само это слово, возьмите его в "
+            "кавычки",
+        ),
+        ("via: singel", "mailings.0.via: возможные значения: bulk, single; может быть, single?"),
+        ("revison: 2", "неизвестный ключ revison; может быть, revision?"),
+        (
+            "recipients: list.csv",
+            "mailings.0.recipients: ожидается список или набор ключей, а здесь текст; для файла напишите "
+            "{file: list.csv}",
+        ),
+    ],
+)
+def test_violations_can_be_said_in_russian(written: str, said: str, tmp_path: Path) -> None:
+    """What a schema says itself, what was found instead, and the nearest word."""
+    key = written.partition(":")[0]
+    lines = {"name": "name: vip", "recipients": "recipients: []", "text": "text: Hi", key: written}
+    mailing = [line for name, line in lines.items() if name not in ("revision", "revison")]
+    top = "".join(f"{line}\n" for name, line in lines.items() if name in ("revision", "revison"))
+    path = tmp_path / "sale.yaml"
+    path.write_text(
+        f"version: 1\ncampaign: sale\n{top}mailings:\n  - " + "\n    ".join(mailing) + "\n", encoding="utf-8"
+    )
+    problems = check_document("campaign", read_yaml(path, "sale.yaml"), "sale.yaml")
+    assert said in [translator("ru").sentence(problem.message) for problem in problems]

@@ -23,6 +23,7 @@ from smsby_deploy.lock.records import EntryState
 from smsby_deploy.output.plan_markdown import _RANKS
 from smsby_deploy.output.translation import ENGLISH, translator
 from smsby_deploy.plan.model import ActionKind, ReasonCode
+from smsby_deploy.resources import load_schema
 from smsby_deploy.status.mailing_details import PartCounts, VariantStatus
 from smsby_deploy.status.status_report import State
 from smsby_deploy.wording import join_sentences, sentence
@@ -59,6 +60,15 @@ def _messages_in_code(path: Path) -> list[tuple[int, str | None]]:
     return [(call.lineno, text) for call in _calls(ast.parse(code)) for text in _texts(call.args[0])]
 
 
+def _messages_in_schema(node: object) -> Iterator[str]:
+    """What a schema says about a value that it refuses, as `explain` makes a sentence of it."""
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for child in children:
+        yield from _messages_in_schema(child)
+    if isinstance(node, dict) and isinstance(said := node.get("x-error"), str):
+        yield said.replace("{", "{{").replace("}", "}}")
+
+
 def _used_messages() -> set[tuple[str | None, str]]:
     """Every message that the program can say, by context and English."""
     found = {(kind.__name__, member.value) for kind in _ENUMS for member in kind}
@@ -70,6 +80,8 @@ def _used_messages() -> set[tuple[str | None, str]]:
     for path in sorted(_PACKAGE.rglob("*.py")):
         if path.name != "translation.py":
             used |= {(None, text) for _, text in _messages_in_code(path) if text is not None}
+    for name in ("project", "campaign"):
+        used |= {(None, said) for said in _messages_in_schema(load_schema(name))}
     for path in sorted(_PACKAGE.rglob("*.j2")):
         with path.open("rb") as file:
             calls = (one[2] for one in babel_extract(file, ["gettext"], [], {}))
