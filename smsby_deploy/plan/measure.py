@@ -124,7 +124,7 @@ def _measure_tested(
         tests.on_batch(batch, texts)
         also(batch, texts)
 
-    policy = observers.policy or ContentPolicy(project.guardrails)
+    policy = observers.policy or ContentPolicy(project.guardrails, locations=project.locations)
     observers = observers._replace(policy=policy, on_batch=on_batch)
     try:
         tests.begin()

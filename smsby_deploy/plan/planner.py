@@ -131,7 +131,7 @@ def measure_files(
     shared_texts = SharedTexts(mailings)
     with closing(SharedReads(mailings)) as shared_reads:
         for mailing in progress.over(mailings):
-            policy = ContentPolicy(loaded.project.guardrails)
+            policy = ContentPolicy(loaded.project.guardrails, locations=loaded.project.locations)
             is_kept = _may_be_sent_in_bulk(mailing, lock.mailings.get(mailing.address))
             keeps_phones = shared_texts.keeps(mailing) or loaded.project.guardrails.pressure is not None
             kept_by = keep if is_kept else None

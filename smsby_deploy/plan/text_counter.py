@@ -40,11 +40,12 @@ if TYPE_CHECKING:
 class ContentPolicy:
     """Counts texts, one for each recipient, that violate a rule.
 
-    `violations` is keyed by guardrail and pattern.
+    `violations` is keyed by guardrail and pattern; `locations` places the keys of smsby.yaml.
     """
 
     guardrails: Guardrails
     violations: Counter[tuple[str, str]] = field(default_factory=Counter)
+    locations: Mapping[str, Location] = field(default_factory=dict)
 
     @property
     def has_rules(self) -> bool:
@@ -57,20 +58,19 @@ class ContentPolicy:
             FilesInvalid: a pattern takes too long.
         """
         for pattern in self.guardrails.required_words:
-            if not _is_found("required_words", pattern, text):
+            if not self._is_found("required_words", pattern, text):
                 self.violations["required_words", pattern] += recipients
         for pattern in self.guardrails.forbidden_words:
-            if _is_found("forbidden_words", pattern, text):
+            if self._is_found("forbidden_words", pattern, text):
                 self.violations["forbidden_words", pattern] += recipients
 
-
-def _is_found(guardrail: str, pattern: str, text: str) -> bool:
-    try:
-        return is_found(pattern, text, re.IGNORECASE)
-    except PatternTooSlow as error:
-        message = f"{guardrail}: {pattern} {error}"
-        problem = Problem(Severity.ERROR, "GUARDRAIL", message, location=Location(PROJECT_FILE))
-        raise FilesInvalid([problem]) from None
+    def _is_found(self, guardrail: str, pattern: str, text: str) -> bool:
+        try:
+            return is_found(pattern, text, re.IGNORECASE)
+        except PatternTooSlow as error:
+            message = f"{guardrail}: {pattern} {error}"
+            place = self.locations.get(f"guardrails.{guardrail}") or Location(PROJECT_FILE)
+            raise FilesInvalid([Problem(Severity.ERROR, "GUARDRAIL", message, location=place)]) from None
 
 
 class TextTotals(NamedTuple):

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import Guardrails, Mailing, Price
 from smsby_deploy.config.sources import InlineRecipients, TextSource
+from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.text_counter import ContentPolicy, PrefixCounter, TextCounter, TextTotals
 from smsby_deploy.problems import Location
+from smsby_deploy.texts import pattern_search
 from smsby_deploy.texts.compiler import compile_text
 from smsby_deploy.texts.parts import measure_batch, measure_text
 from smsby_deploy.texts.template import KeptProblems
@@ -80,6 +82,19 @@ def test_text_counter_checks_the_policy_per_recipient() -> None:
     _counter("Hello", KeptProblems(), policy).count_chunk(_chunk(None, "Hello", b"\0\1\1"))
     _counter("{{ x }}", KeptProblems(), policy).count_chunk(_chunk(["Hello stop", "Hi", "Hi"], None))
     assert policy.violations == {("forbidden_words", "hello"): 3, ("required_words", "stop"): 4}
+
+
+def test_slow_pattern_is_an_error_at_its_guardrail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As any other problem of smsby.yaml."""
+    slow = "(a|aa)+$"
+    monkeypatch.setattr(pattern_search, "_slow", {slow: "takes too long"})
+    place = Location("smsby.yaml", 7, 20)
+    rails = Guardrails(forbidden_words=(slow,))
+    policy = ContentPolicy(rails, locations={"guardrails.forbidden_words": place})
+    with pytest.raises(FilesInvalid) as caught:
+        policy.check("Hello")
+    (problem,) = caught.value.problems
+    assert (problem.location, problem.message) == (place, f"forbidden_words: {slow} takes too long")
 
 
 def test_text_counter_ignores_a_policy_without_rules() -> None:

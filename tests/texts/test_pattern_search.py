@@ -16,7 +16,9 @@ from smsby_deploy.texts.pattern_search import PatternTooSlow, is_found
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tenth of a second is long enough for the tests."""
     monkeypatch.setattr(pattern_search, "MOST_SECONDS", 0.1)
-    monkeypatch.setattr(pattern_search, "_slow", set())
+    monkeypatch.setattr(pattern_search, "MOST_IN_ALL", 1.0)
+    monkeypatch.setattr(pattern_search, "_slow", {})
+    monkeypatch.setattr(pattern_search, "_spent", {})
 
 
 @pytest.mark.parametrize("pattern", ["(a|aa)+$", "(aa?)+$", "a*a*a*a*a*a*a*a*a*a*b", "(?:a?){60}a{60}$"])
@@ -28,6 +30,19 @@ def test_endless_search_is_interrupted(pattern: str) -> None:
             is_found(pattern, text)
     assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0.0, 0.0)
     assert signal.getsignal(signal.SIGVTALRM) is signal.SIG_DFL
+
+
+def test_search_of_many_texts_is_interrupted() -> None:
+    """Although none of them takes long; afterwards no further text is tried."""
+    pattern, length = "(a|aa)+$", 12
+    while pattern_search._spent.get(pattern, 0) < 0.005:  # on whatever machine
+        length += 1
+        is_found(pattern, "a" * length + "!")
+    with pytest.raises(PatternTooSlow, match="1 s of processor time for all texts"):
+        for _ in range(1000):
+            is_found(pattern, "a" * length + "!")
+    with pytest.raises(PatternTooSlow):
+        is_found(pattern, "b")
 
 
 @pytest.mark.parametrize(
