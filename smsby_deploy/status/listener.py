@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hmac
 import re
+import socket
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
 from typing import Any
@@ -51,7 +53,10 @@ class RateLimit:
 
 
 class CallbackServer(ThreadingHTTPServer):
-    """Serves a limited number of connections at a time; one more is closed at once."""
+    """Serves a limited number of connections at a time; one more is closed at once.
+
+    A request that takes longer than _TIMEOUT_SECONDS in all is cut off, so that slow clients keep out no one else.
+    """
 
     def __init__(
         self,
@@ -64,6 +69,9 @@ class CallbackServer(ThreadingHTTPServer):
     ) -> None:
         super().__init__(address, _CallbackHandler)
         self._free = threading.BoundedSemaphore(_MOST_CONNECTIONS)
+        self._clock = clock
+        self._open: dict[socket.socket, float] = {}  # since when
+        self._open_lock = threading.Lock()
         self._secret = secret_path.encode()
         self.rate = RateLimit(REQUESTS_PER_SECOND, clock)
         self.log = log
@@ -76,14 +84,26 @@ class CallbackServer(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if self._free.acquire(blocking=False):
+            with self._open_lock:
+                self._open[request] = self._clock.monotonic()
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Cut off the requests that take too long; `serve_forever` calls this about twice a second."""
+        with self._open_lock:
+            for request, since in self._open.items():
+                if self._clock.monotonic() - since > _TIMEOUT_SECONDS:
+                    with suppress(OSError):  # it has just ended
+                        request.shutdown(socket.SHUT_RD)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
+            with self._open_lock:
+                del self._open[request]
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from smsby_deploy.clock import Clock
 from smsby_deploy.status.callbacks import CallbackLog, Quota, callbacks_path
 from smsby_deploy.status.listener import MAX_BODY_BYTES, REQUESTS_PER_SECOND, RateLimit, open_listener
 from tests.status.examples import FixedClock
@@ -27,11 +28,11 @@ CB = f"/cb/{SECRET}"
 
 @contextmanager
 def _listening(
-    path: Path, token: str = "", quota: Quota | None = None
+    path: Path, token: str = "", quota: Quota | None = None, clock: Clock | None = None
 ) -> Iterator[tuple[HTTPConnection, list[str]]]:
     noted: list[str] = []
     log = CallbackLog(path, FixedClock(), (SECRET, token), read_uuids=frozenset, quota=quota)
-    server = open_listener(log, "127.0.0.1", 0, noted.append, secret_path=SECRET, clock=FixedClock())
+    server = open_listener(log, "127.0.0.1", 0, noted.append, secret_path=SECRET, clock=clock or FixedClock())
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
@@ -235,6 +236,21 @@ class _Seconds(FixedClock):
 
     def monotonic(self) -> float:
         return self.seconds
+
+
+def test_listener_cuts_off_slow_clients(tmp_path: Path) -> None:
+    """Who sends a header now and then holds no connection for ever: there are only 64."""
+    path, clock = tmp_path / "c.jsonl", _Seconds()
+    with (
+        _listening(path, clock=clock) as (client, _),
+        socket.create_connection((client.host, client.port), timeout=10) as slow,
+    ):
+        slow.sendall(f"POST {CB} HTTP/1.1\r\nX: y\r\n".encode())
+        client.request("POST", CB, b"{}")  # accepted after the slow one
+        assert client.getresponse().status == 200
+        clock.seconds = 31
+        assert slow.recv(100).startswith(b"HTTP/1.1 411 ")
+    assert len(_stored(path)) == 1
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST /x HTTP/1.1\r\n", f"POST /{SECRET} HTTP/1.1\r\n".encode()])
