@@ -90,14 +90,20 @@ def _write(content: str | Callable[[TextIO], None], file: TextIO) -> None:
 
 
 def refuse_link(path: Path) -> None:
-    """Refuse a file of the lock, or its folder, if it is a link.
+    """Refuse a file of the lock, or its folder, if it is a link, a pipe or a device.
 
-    It may lead anywhere on the machine.
+    A link may lead anywhere on the machine, and reading the others may never end.
 
     Raises:
-        SmsbyDeployError: it is a link.
+        SmsbyDeployError: it is neither a file nor a folder.
     """
-    if path.is_symlink():
+    try:
+        kind = path.lstat().st_mode
+    except OSError:
+        return
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind) or stat.S_ISLNK(kind)):
+        raise SmsbyDeployError("this is a pipe or a device", hint="remove it", location=Location(path.name))
+    if stat.S_ISLNK(kind):
         what = "folder" if path.is_dir() else "file"
         raise SmsbyDeployError(
             f"this {what} is a link", hint=f"replace it by the {what} itself", location=Location(path.name)

@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from smsby_deploy.config.yaml_nodes import YamlList
+from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.files import real_path
 from smsby_deploy.problems import Location, ProblemLog
 from smsby_deploy.wording import escape_controls, sentence
@@ -57,6 +58,22 @@ def campaign_files(root: Path, patterns: YamlList | None, log: ProblemLog) -> li
         message = sentence("no campaign file matches `campaigns`, so nothing is sent")
         log.warning("PATTERN", message, found[0][1])
     return files
+
+
+def project_file(root: Path) -> Path:
+    """Return the smsby.yaml of the project in `root`, which is resolved.
+
+    Raises:
+        FilesInvalid: there is none, or it is a link out of the project, whose keys the messages would show.
+    """
+    path, log = root / PROJECT_FILE, ProblemLog()
+    if not path.is_file():
+        log.error("FILE_MISSING", sentence("file not found"), Location(PROJECT_FILE))
+    elif not real_path(path).is_relative_to(root):
+        log.error("PATH_OUTSIDE", outside(PROJECT_FILE), Location(PROJECT_FILE, 1, 1))
+    else:
+        return path
+    raise FilesInvalid(log.distinct())
 
 
 def find_campaign_files(

@@ -37,6 +37,7 @@ from smsby_deploy.config.project_files import (
     PROJECT_FILE,
     campaign_files,
     is_impossible,
+    project_file,
     resolve_inside,
 )
 from smsby_deploy.config.recipient_sources import read_file_source, read_query_source
@@ -49,7 +50,7 @@ from smsby_deploy.digest_key import read_digest_key
 from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable, UsageError
 from smsby_deploy.files import real_path
 from smsby_deploy.lock.places import PRODUCTION, SANDBOX, LockPlace, SharedPlace, scope_of
-from smsby_deploy.problems import Location, Problem, ProblemLog, Severity, has_errors
+from smsby_deploy.problems import Location, Problem, ProblemLog, has_errors
 from smsby_deploy.wording import sentence
 
 _LONGEST_LOCK_SUFFIX = 32  # of the files beside a lock, whose names begin with its name
@@ -115,13 +116,8 @@ def load_project(
         FilesInvalid: smsby.yaml cannot be used; as ProjectFlawed if the rest could be loaded.
         UsageError: there is no such environment.
     """
-    path = (root := real_path(folder)) / PROJECT_FILE
-    if not path.is_file():
-        place = Location(PROJECT_FILE)
-        raise FilesInvalid(
-            [Problem(Severity.ERROR, "FILE_MISSING", sentence("file not found"), location=place)]
-        )
-    document = read_yaml(path, PROJECT_FILE)
+    root = real_path(folder)
+    document = read_yaml(project_file(root), PROJECT_FILE)
     keys, problems = {*document}, check_document("project", document, PROJECT_FILE)
     is_usable = not problems or drop_invalid("project", document)
     if not is_usable or ("environments" in keys - {*document} and environment not in (PRODUCTION, SANDBOX)):

@@ -6,6 +6,7 @@ Apart from `places`, so that code which only names a place loads no lock. A stor
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,11 @@ def _open_shared(place: SharedPlace, key: str, root: Path) -> SharedStore:
     from smsby_deploy.lock.s3_store import S3Store
 
     endpoint = None if place.endpoint_env is None else _value(place.endpoint, place.endpoint_env)
+    if endpoint is not None and not re.match(r"https?://[\w.\[]", endpoint):
+        raise SmsbyDeployError(
+            f"{place.endpoint_env} is not the URL of an S3 server, so the lock cannot be reached",
+            hint="write it as https://host",
+        )
     return S3Store(place.url, endpoint, key, os.environ)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,38 @@ def test_links_in_a_circle(
     captured = capsys.readouterr()
     assert "internal error" not in captured.out + captured.err
     assert "RuntimeError" not in captured.out + captured.err
+
+
+@pytest.mark.parametrize("command", [["validate"], ["plan", "--offline"], ["status"], ["lock", "list"]])
+def test_settings_of_another_place(
+    command: list[str], project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A smsby.yaml that leads out of the project shows no key of what it leads to."""
+    (tmp_path / "hosts.yml").write_text(f"{_SECRET}: {{}}\n", "utf-8")
+    (project / "smsby.yaml").unlink()
+    (project / "smsby.yaml").symlink_to("../hosts.yml")
+    assert run(["-C", str(project), *command]) == 3
+    captured = capsys.readouterr()
+    assert _SECRET not in captured.out + captured.err
+    assert "smsby.yaml is outside the project folder" in captured.out + captured.err
+
+
+@pytest.mark.parametrize(
+    ("pipe", "code"), [("smsby.lock.json", 1), ("smsby.facts.json", 1), ("lists/vip.csv", 3)]
+)
+def test_pipe_in_place_of_a_file(
+    pipe: str, code: int, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What would be waited for without end is refused."""
+    os.mkfifo(project / pipe)
+    (project / "sale.yaml").write_text(
+        _MAILING.format(recipients="{file: lists/vip.csv}", text="text: Hi"), "utf-8"
+    )
+    if pipe != "lists/vip.csv":
+        (project / "lists/vip.csv").write_text("phone\n375291234567\n", "utf-8")
+    assert run(["-C", str(project), "plan", "--offline"]) == code
+    captured = capsys.readouterr()
+    assert "is a pipe or a device" in captured.out + captured.err
 
 
 @pytest.mark.parametrize(
