@@ -236,12 +236,16 @@ def _redact(text: str, query: RecipientsQuery) -> str:
     secrets += [url.password, quote(url.password or ""), url.render_as_string(hide_password=False)]
     authored = f"{query.sql.text}\n{query.order_by}\n{query.freshness.sql.text if query.freshness else ''}"
     line = _QUOTED.sub(lambda found: found[0] if found[2] in authored else f"{found[1]}…{found[3]}", line)
-    if line == "interrupted":
-        return sentence(
-            "the query took longer than {limit} seconds; make it faster, or query a table made for it",
-            limit=_STATEMENT_SECONDS,
-        )
+    if line == "interrupted" or "statement timeout" in line:  # as SQLite and PostgreSQL say it
+        return _too_slow()
     return hide_secrets(line, secrets)[:300]
+
+
+def _too_slow() -> str:
+    return sentence(
+        "the query took longer than {limit} seconds; make it faster, or query a table made for it",
+        limit=_STATEMENT_SECONDS,
+    )
 
 
 _NUMBERED = re.compile(r":\d+$")
@@ -325,12 +329,16 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
         order = OrderCheck(columns, None if query.may_tie else query.order_by)
         single = _single_floats(connection, result)
         first = 1
+        # PostgreSQL limits each fetch from a cursor by itself, so rows could come for ever.
+        deadline = SystemClock().monotonic() + _STATEMENT_SECONDS
         partitions = result.partitions(size)
         while True:
             with explained(query, query.sql):
                 rows = next(partitions, None)
             if not rows:
                 return
+            if SystemClock().monotonic() > deadline:
+                raise RecipientsError(_too_slow(), 0, "SQL", query.sql.location)
             try:
                 values = zip(*rows, strict=True)
                 cells = text_rows(
@@ -376,13 +384,13 @@ def _read_newest(connection: Connection, query: RecipientsQuery, freshness: Fres
             value = datetime.combine(value, time())
         if not isinstance(value, datetime):
             raise ValueError
-    except ValueError:
+        if value.tzinfo is None:
+            value = value.replace(tzinfo=ZoneInfo(freshness.timezone))
+        return value.astimezone(UTC)
+    except (ValueError, OverflowError):  # such as the year 1 for never, which is another year in UTC
         message = sentence(
             "freshness: expected one date or time from its query, got nothing"
             if value is None
             else "freshness: expected one date or time from its query, got another value"
         )
         raise RecipientsError(message, 0, "FRESHNESS", freshness.sql.location) from None
-    if value.tzinfo is None:
-        value = value.replace(tzinfo=ZoneInfo(freshness.timezone))
-    return value.astimezone(UTC)
