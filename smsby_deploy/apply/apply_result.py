@@ -146,6 +146,12 @@ class ApplyResult:
         return next((m.address for m in self.mailings if m.outcome == MailingOutcome.UNKNOWN), None)
 
     @property
+    def left_out(self) -> tuple[str, ...]:
+        """The mailings of which nothing was sent for a reason, such as an expired one."""
+        skipped = (one for one in self.mailings if one.outcome is MailingOutcome.SKIPPED)
+        return tuple(one.address for one in skipped if one.error)
+
+    @property
     def next_steps(self) -> tuple[NextStep, ...]:
         """What the user should do now, in this order."""
         failed = {m.address for m in self.mailings if m.error and m.outcome != MailingOutcome.UNKNOWN}

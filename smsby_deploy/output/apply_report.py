@@ -232,7 +232,13 @@ def apply_markdown(outcome: ApplyResult | SmsbyDeployError, language: Translator
     `outcome` is the error of an apply that ended without a result.
     """
     t, exit_code = language, outcome.exit_code
-    if exit_code in (ExitCode.DONE, ExitCode.CHANGES_TO_APPLY):
+    left_out = len(outcome.left_out) if isinstance(outcome, ApplyResult) else 0
+    if exit_code == ExitCode.DONE and left_out:
+        what = t.gettext(
+            "smsby-deploy apply: done, {count:mailing was|mailings were} not sent", count=left_out
+        )
+        title = f"### ⚠️ {what}\n"
+    elif exit_code in (ExitCode.DONE, ExitCode.CHANGES_TO_APPLY):
         title = f"### ✅ {t.gettext('smsby-deploy apply: done')}\n"
     else:
         title = f"### ⛔ {t.gettext('smsby-deploy apply: exit code {code}', code=int(exit_code))}\n"

@@ -56,6 +56,9 @@ def apply_notification(result: ApplyResult, project: Project, *, is_due: bool) -
         kind, what = NotificationKind.FAILURE, sentence("the outcome of a send is unknown")
     elif result.was_stopped:
         kind, what = NotificationKind.WARNING, sentence("an apply was stopped")
+    elif result.exit_code == ExitCode.DONE and result.left_out:
+        count, kind = len(result.left_out), NotificationKind.WARNING
+        what = sentence("an apply has finished, {count:mailing was|mailings were} not sent", count=count)
     elif result.exit_code == ExitCode.DONE:
         kind, what = NotificationKind.SUCCESS, sentence("an apply has finished")
     elif outcomes & {MailingOutcome.PARTIAL, MailingOutcome.REJECTED}:

@@ -259,6 +259,19 @@ def test_apply_markdown_of_success_needs_no_command() -> None:
     assert not text.endswith(":\n")
 
 
+def test_apply_markdown_says_at_once_what_was_left_out() -> None:
+    """An expired mailing fails no apply of others, and nothing of it was sent."""
+    text = apply_markdown(
+        result(
+            MailingResult("sale/vip", MailingOutcome.SENT, 2),
+            MailingResult("sale/late", MailingOutcome.SKIPPED, 2, error="expired: its time has passed"),
+            MailingResult("sale/old", MailingOutcome.SKIPPED, 2),
+        )
+    )
+    assert text.startswith("### ⚠️ smsby-deploy apply: done, 1 mailing was not sent\n")
+    assert "| skipped | sale/late | 2 | expired: its time has passed |\n" in text
+
+
 def test_apply_markdown_shows_commands_as_code() -> None:
     """In a reason, as elsewhere in a comment, only what it quotes is code; sms.by's own words have no effect."""
     waits = sentence("wave {number} of {count} was sent; run `apply --due`", number=1, count=3)

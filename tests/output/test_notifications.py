@@ -72,6 +72,14 @@ def test_apply_notification_by_outcome(
     assert "37529" not in found.body
 
 
+def test_apply_notification_says_that_a_mailing_was_left_out() -> None:
+    """Although the apply has exit code 0, as with one that has expired since it was planned."""
+    found = apply_notification(_result(MailingOutcome.SENT, MailingOutcome.SKIPPED), _PROJECT, is_due=False)
+    assert found is not None
+    title = "shop: an apply has finished, 1 mailing was not sent"
+    assert (found.kind, found.title) == (NotificationKind.WARNING, title)
+
+
 def test_nothing_is_no_news() -> None:
     """Of a hand-over, neither what was skipped; a run that was stopped is."""
     assert apply_notification(_result(MailingOutcome.SKIPPED), _PROJECT, is_due=False) is None
