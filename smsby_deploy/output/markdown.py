@@ -19,6 +19,8 @@ _JOINER = "\u2060"  # invisible; it breaks up mentions, references, emoji names 
 # The places for it. In a URL it comes before the part by which GitHub recognizes a link: after that part, GitHub would take
 # it for a part of the host's name, and browsers would ignore it. `!` and `&` start GitLab's references.
 _ACTIVE = r"(?i:(?<=@)|(?<=#)|(?=://)|(?<=w)(?=ww\.)|(?<=mailto:)|(?<=GH-)|(?<=[!&])(?=\d)|(?<=:)(?=[a-z+-][\w+-]*:))"
+# GitLab executes `/merge` at the start of a line, also in <pre> if one backtick before it and one within make it inline code.
+_QUICK_ACTION = r"(?m:^(?=/))"
 
 
 def escape(text: str) -> str:
@@ -42,7 +44,7 @@ def preformatted(text: str) -> str:
     Nothing is masked: a reviewed text has phones of its own, such as the shop's.
     """
     kept = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
-    inert = _escape_html(re.sub(_ACTIVE, _JOINER, kept))
+    inert = _escape_html(re.sub(_QUICK_ACTION, _JOINER, re.sub(_ACTIVE, _JOINER, kept)))
     return break_commands(inert, colon="&#58;", hash_sign="&#35;")  # as the comment is printed in a log
 
 

@@ -60,6 +60,11 @@ def test_escape_breaks_mentions_and_references() -> None:
     assert escape("a.yaml:12:3: at 10:00") == "a.yaml:12:3: at 10:00"  # what users copy is unchanged
 
 
+def test_preformatted_has_no_quick_action() -> None:
+    """GitLab executes `/approve` at the start of a line; a backtick in front of <pre> may have hidden the block from it."""
+    assert preformatted("/a\n/approve\nand/or") == "\u2060/a\n\u2060/approve\nand/or"
+
+
 def test_preformatted_cannot_end_its_block() -> None:
     """A text that contains the closing tag stays inside the block."""
     assert preformatted("</pre>") == "&lt;/pre&gt;"
