@@ -96,7 +96,7 @@ def _read_header(lines: Lines, delimiter: str, first_line: int) -> tuple[tuple[s
         except StopIteration:
             raise EmptyFile(sentence("the file is empty; expected a header and rows"), 1) from None
         except csv.Error as error:
-            raise RecipientsError(sentence("not valid CSV: {why}", why=str(error)), line) from error
+            raise RecipientsError(sentence("not valid CSV: {why}", why=_why_not_csv(error)), line) from error
         if any(cell.strip() for cell in record):
             break
         line = first_line + reader.line_num
@@ -175,7 +175,21 @@ def _quoted_blocks(
         after = first + reader.line_num if failed is None else places.stop
         yield _csv_block(columns, places, records, header_line)
         line = after
-    raise RecipientsError(sentence("not valid CSV: {why}", why=str(failed)), line)
+    raise RecipientsError(sentence("not valid CSV: {why}", why=_why_not_csv(failed)), line)
+
+
+def _why_not_csv(error: csv.Error) -> str:
+    why = str(error)
+    if why == "unexpected end of data":
+        return sentence("the quotes of a cell are never closed; close them")
+    if "field limit" in why:
+        limit = csv.field_size_limit()
+        return sentence(
+            "a cell has more than {limit:,} characters; close its quotes, or shorten it", limit=limit
+        )
+    if "expected after" in why:
+        return sentence("a quote within a cell in quotes; write it twice")
+    return why
 
 
 class _Pieces:

@@ -41,6 +41,7 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
         RecipientsError: pyarrow is missing, or a file cannot be read.
     """
     arrow = _arrow()
+    _row_counts.cache_clear()  # a program that runs for long may read the same files again, changed
     first = 1
     for path, _ in source.files:
         try:

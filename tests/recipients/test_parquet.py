@@ -116,6 +116,10 @@ def test_parquet_problem_names_file_and_row(tmp_path: Path) -> None:
     assert (phone.code, phone.location.file, phone.location.line) == ("PHONE", "lists/b.parquet", 2)
     assert (text.code, text.location.file, text.location.line) == ("TEMPLATE", "sale.yaml", 6)
     assert text.message.endswith("(lists/b.parquet:1)")
+    _write(tmp_path, "lists/a.parquet", phone=["375291111111"], name=["A"])
+    phone, text = _problems(tmp_path)
+    assert (phone.location.file, phone.location.line) == ("lists/b.parquet", 2)
+    assert text.message.endswith("(lists/b.parquet:1)")
 
 
 def test_parquet_sample_problems_are_placed(tmp_path: Path) -> None:
