@@ -148,13 +148,16 @@ def _unknown(use: _Use, known: Known) -> tuple[str, str]:
 def _ambiguous(use: _Use, found: tuple[int, ...], known: Known) -> tuple[str, str]:
     is_id_too = _as_id(use.ref) in found
     items = [f"{number} ({known.names[number]})" for number in found]
-    way_out = (
-        "write what only the intended one has, its name or its id, or rename one of them at sms.by"
+    message = sentence(
+        "{ref} is the id of one and the name of another {what} at sms.by: {items}; write what only the intended one has, "
+        "its name or its id, or rename one of them at sms.by"
         if is_id_too
-        else "write the id of the intended one, or rename the others at sms.by"
+        else "{ref} is the name of more than one {what} at sms.by: {items}; write the id of the intended one, or rename the "
+        "others at sms.by",
+        ref=repr(use.ref),
+        what=_noun(use),
+        items=", ".join(items),
     )
-    what = "the id of one and the name of another" if is_id_too else "the name of more than one"
-    message = f"{use.ref!r} is {what} {_noun(use)} at sms.by: {' and '.join(items)}; {way_out}"
     return "AMBIGUOUS_LIST" if use.is_list else "AMBIGUOUS_ALPHANAME", message
 
 

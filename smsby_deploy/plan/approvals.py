@@ -211,7 +211,10 @@ class ApprovalCheck:
             content = canonical_json(approval.signed)
             names = find_signer(content, approval.signature, self.policy.path, self.now)
             if not names:
-                message = f"its signature does not count: it was not made by a key in {self.policy.name} that is valid now"
+                message = sentence(
+                    "its signature does not count: it was not made by a key in {file} that is valid now",
+                    file=self.policy.name,
+                )
                 self.problems.append(_problem(message, approval.name))
             self._names[approval.name] = names
         return self._names[approval.name]
@@ -224,7 +227,7 @@ class ApprovalCheck:
                 try:
                     approval = read_approval(path)
                 except (OSError, ValueError, RecursionError):
-                    message = "not an approval of this version, or edited; sign the plan again"
+                    message = sentence("not an approval of this version, or edited; sign the plan again")
                     self.problems.append(_problem(message, f"{FOLDER}/{path.name}"))
                     continue
                 place = (approval.signed["project"], approval.signed["environment"])

@@ -20,6 +20,7 @@ from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.privacy import HIDDEN, hide_token, mask_phone, mask_phones, shown_url
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts, FactName
+from smsby_deploy.wording import join_sentences, sentence
 
 LOCK_CHANGED = "LOCK_CHANGED"
 _FIRST = ("guardrails", "api", "suppress", "lock", "approvals", "freeze", "project", "rehearsed_in")
@@ -29,7 +30,7 @@ _CONTEXT = 40  # characters shown before the first difference of long values
 _MAX_ITEMS = 10  # removed, and as many added, items of a list
 _SECRET_KEY = r"(?i)(token|password|secret|key)$"
 _URL = r"\w+://\S+"
-_HIDDEN_DIFFERENCE = " (differs in what is not shown)"
+_UNLESS_YOURS = sentence("restore that lock unless a run of yours wrote this")
 _BELONGING = ("lineage", "environment", "service", "account")
 
 Shown = Callable[[str, str], str]  # what may be shown of the value of a key
@@ -112,7 +113,7 @@ class LockSide:
 
     file: str
     base: str
-    effect: str = "what is recorded as sent is not sent"
+    effect: str = sentence("what is recorded as sent is not sent")
 
 
 def compare_locks(before: Lock, after: Lock, side: LockSide) -> Iterator[Problem]:
@@ -125,8 +126,8 @@ def compare_locks(before: Lock, after: Lock, side: LockSide) -> Iterator[Problem
             name for name in ("applies", "resolutions") if getattr(before, name) != getattr(after, name)
         ]
     if names:
-        message = f"its {', '.join(names)} differ from those of {side.base}; {_unless_yours(side.base)}"
-        yield _changed(message, None, side.file)
+        said = sentence("its {names} differ from those of {base}", names=", ".join(names), base=side.base)
+        yield _changed(join_sentences([said, _UNLESS_YOURS]), None, side.file)
     yield from problems
 
 
@@ -187,14 +188,17 @@ def _compare_values(
         for item in added[:_MAX_ITEMS]:
             yield _change(key, None, item, shown)
         rest = [
-            f"{len(one) - _MAX_ITEMS:,} more" if len(one) > _MAX_ITEMS else None for one in (removed, added)
+            sentence("{count:,} more", count=len(one) - _MAX_ITEMS) if len(one) > _MAX_ITEMS else None
+            for one in (removed, added)
         ]
         if any(rest):
             yield SettingChange(key, *rest)
     elif before is None or after is None:
         yield SettingChange(key, *(None if one is None else "[]" for one in (before, after)))
     else:
-        yield SettingChange(key, f"{len(old):,} items", "the same in another order")
+        yield SettingChange(
+            key, sentence("{count:item|items}", count=len(old)), sentence("the same in another order")
+        )
 
 
 def _change(key: str, before: str | None, after: str | None, shown: Shown) -> SettingChange:
@@ -207,7 +211,9 @@ def _change(key: str, before: str | None, after: str | None, shown: Shown) -> Se
     if start > 0 and max(len(old), len(new)) > _MAX_VALUE:
         old, new = f"…{old[start:]}", f"…{new[start:]}"
     old, new = _cut(old), _cut(new)
-    return SettingChange(key, old, new + _HIDDEN_DIFFERENCE if old == new else new)
+    if old == new:
+        new = sentence("{value} (differs in what is not shown)", value=new)
+    return SettingChange(key, old, new)
 
 
 def _shown(key: str, value: str, token: str) -> str:
@@ -273,24 +279,31 @@ def _compare_entries(
 def _entry_message(entry: Entry | None, old: Entry | None, side: LockSide, *, is_new: bool) -> str:
     base = side.base
     if entry is None:
-        state = f" as {old.state}" if old else ""
-        return (
-            f"recorded{state} in {base} and not recorded here, so it may be sent again; restore the lock of {base}, or "
-            "merge what is missing here"
+        return sentence(
+            "recorded as {state} in {base} and not recorded here, so it may be sent again; restore that lock, or merge what "
+            "is missing here"
+            if old
+            else "recorded in {base} and not recorded here, so it may be sent again; restore that lock, or merge what is "
+            "missing here",
+            state=old.state if old else None,
+            base=base,
         )
     is_approved = entry.state is EntryState.WAITING
-    effect = "`apply --due` sends it without another plan" if is_approved else side.effect
+    effect = sentence("`apply --due` sends it without another plan") if is_approved else side.effect
     if is_new:
-        return (
-            f"recorded as {entry.state} here and not recorded in {base}; {effect}, so {_unless_yours(base)}"
+        message = sentence(
+            "recorded as {state} here and not recorded in {base}", state=entry.state, base=base
         )
-    states = f" ({old.state} there, {entry.state} here)" if old and old.state is not entry.state else ""
-    what = f"; {effect}, so" if is_approved else ";"
-    return f"recorded differently than in {base}{states}{what} {_unless_yours(base)}"
-
-
-def _unless_yours(label: str) -> str:
-    return f"restore the lock of {label} unless a run of yours wrote this"
+        return join_sentences([message, effect, _UNLESS_YOURS])
+    message = sentence(
+        "recorded differently than in {base} ({then} there, {now} here)"
+        if old and old.state is not entry.state
+        else "recorded differently than in {base}",
+        base=base,
+        then=old.state if old else None,
+        now=entry.state,
+    )
+    return join_sentences([message, *([effect] if is_approved else []), _UNLESS_YOURS])
 
 
 def _has_other(name: str, before: Lock, after: Lock) -> bool:

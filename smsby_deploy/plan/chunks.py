@@ -48,6 +48,7 @@ from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.texts.analysis import has_markup
 from smsby_deploy.texts.encoding_lint import Rewriter, is_composed
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, render_texts
+from smsby_deploy.wording import sentence
 
 MOST_SINGLE = (
     10_000  # recipients of a mailing that is sent phone by phone: half an hour at 5 requests per second
@@ -304,7 +305,10 @@ def render_batches(
         yield batch, texts
         count += len(batch.phones)
         if mailing.via == "single" and count > MOST_SINGLE:
-            message = f"via: single sends to at most {MOST_SINGLE:,} recipients; omit `via` to send to many in one request"
+            message = sentence(
+                "via: single sends to at most {limit:,} recipients; omit `via` to send to many in one request",
+                limit=MOST_SINGLE,
+            )
             report.texts.kept.append(Problem(Severity.ERROR, "SINGLE_SIZE", message))
             return
 

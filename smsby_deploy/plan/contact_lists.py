@@ -190,16 +190,22 @@ def _check_fields(mailing: Mailing, columns: Iterable[str]) -> Iterable[Problem]
     fields = select_fields(mailing, columns)
     for name in mailing.upload.fields or ():
         if name.lower() in _KEYS:
-            message = f"{name} cannot be a field: sms.by identifies contacts by phone and e-mail"
+            message = sentence(
+                "{name} cannot be a field: sms.by identifies contacts by phone and e-mail", name=name
+            )
         elif name not in fields:
-            present = ", ".join(list(columns)[:_SHOWN_COLUMNS]) or "none"
-            message = f"the recipients have no column {name!r}; their columns: {present}"
+            present = ", ".join(list(columns)[:_SHOWN_COLUMNS]) or sentence("none")
+            message = sentence(
+                "the recipients have no column '{name}'; their columns: {columns}", name=name, columns=present
+            )
         else:
             continue
         yield Problem(Severity.ERROR, "UPLOAD", message, mailing.address, location)
     if len(fields) > CUSTOM_FIELDS:
-        message = (
-            f"{len(fields)} columns would become fields of the contacts, sms.by allows {CUSTOM_FIELDS}: "
-            "list those to upload, `upload: {fields: [...]}`, or none"
+        message = sentence(
+            "{count} columns would become fields of the contacts, sms.by allows {limit}: list those to upload, "
+            "`upload: {{fields: [...]}}`, or none",
+            count=len(fields),
+            limit=CUSTOM_FIELDS,
         )
         yield Problem(Severity.ERROR, "UPLOAD", message, mailing.address, location)

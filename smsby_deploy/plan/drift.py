@@ -213,7 +213,9 @@ def _compare_times(intended: datetime, reported: int, max_late: timedelta | None
 def _compare_at_once(latest: datetime, reported: int) -> Iterator[Difference]:
     time = datetime.fromtimestamp(reported, latest.tzinfo)
     if time > latest:
-        yield Difference(DriftField.TIME, "none, to be sent at once", time.isoformat(timespec="seconds"))
+        yield Difference(
+            DriftField.TIME, sentence("none, to be sent at once"), time.isoformat(timespec="seconds")
+        )
 
 
 def _is_countable(chunk: ChunkRecord | ChunkPlan) -> bool:

@@ -18,7 +18,7 @@ from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.texts.analysis import has_markup, may_include
 from smsby_deploy.texts.encoding_lint import Rewriter
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.lock.records import Entry  # `validate` loads it only if files are not valid
@@ -112,8 +112,13 @@ def excuse_errors(mailing: Mailing, problems: Iterable[Problem]) -> list[Problem
 
 
 def _as_note(mailing: Mailing, error: Problem, more: int = 0) -> Problem:
-    rest = f" (and {counted(more, 'more error')})" if more else ""
-    message = f"ignored, because nothing more of the mailing is sent: {error.message}{rest}"
+    message = sentence(
+        "ignored, because nothing more of the mailing is sent: {error} (and {count:more error|more errors})"
+        if more
+        else "ignored, because nothing more of the mailing is sent: {error}",
+        error=error.message,
+        count=more,
+    )
     return replace(error, severity=Severity.NOTE, message=message, address=mailing.address)
 
 

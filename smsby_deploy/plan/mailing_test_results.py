@@ -11,6 +11,7 @@ from smsby_deploy.config.mailing_tests import MailingTest
 from smsby_deploy.config.yaml_edit import rewrite_texts
 from smsby_deploy.config.yaml_nodes import Mark
 from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.wording import Sentence, join_sentences, sentence
 
 
 class TestOutcome(StrEnum):
@@ -50,8 +51,22 @@ class MailingTestResult:
     def problem(self) -> Problem:
         """The problem of a failed test."""
         test = self.test
-        message = f"test {test.number} ({test.title}): {'; '.join(self.failures)}".replace("\n", "⏎")
+        message = sentence(
+            "test {number} ({title}): {failures}",
+            number=test.number,
+            title=test.title,
+            failures=join_sentences([in_one_line(failure) for failure in self.failures]),
+        )
         return Problem(Severity.ERROR, "TEST", message, self.address, test.location)
+
+
+def in_one_line(text: str) -> str:
+    """Return `text` with its line breaks visible, also in what a sentence quotes."""
+    if not isinstance(text, Sentence) or not text.template:
+        return text.replace("\n", "⏎")
+    return text.with_values(
+        {name: in_one_line(one) if isinstance(one, str) else one for name, one in text.values.items()}
+    )
 
 
 def count_outcomes(results: Sequence[MailingTestResult]) -> dict[TestOutcome, int]:

@@ -20,7 +20,6 @@ from smsby_deploy.config.mailing_tests import (
     LineSubject,
     MailingTest,
     RowSubject,
-    TextExpectation,
 )
 from smsby_deploy.config.sources import ContactList, InlineRecipients, TextsByLanguage
 from smsby_deploy.lock.records import Lock
@@ -31,16 +30,16 @@ from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing
 from smsby_deploy.plan.mailing_test_results import MailingTestResult
 from smsby_deploy.plan.similar import SentMailings
 from smsby_deploy.plan.text_counter import ContentPolicy
+from smsby_deploy.plan.text_failures import count_failures, find_failures
 from smsby_deploy.privacy import mask_phone
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phones import normalize_all
 from smsby_deploy.texts.compiler import compile_texts
-from smsby_deploy.texts.parts import TextTooLong, measure_batch, measure_text
-from smsby_deploy.texts.pattern_search import PatternTooSlow, is_found
+from smsby_deploy.texts.parts import TextTooLong, measure_text
 from smsby_deploy.texts.samples import mask_text
 from smsby_deploy.texts.template import Template, render_texts, rows_file
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import sentence
 
 _SOME_PHONE = (
     "375290000000"  # the phone of a row that has none; a template that reads it needs one in the row
@@ -115,7 +114,9 @@ class MailingTests:
         for test in self.mailing.tests:
             skipped = None if isinstance(test.subject, RowSubject) else unread
             if self.project.only_to is not None and isinstance(test.subject, AudienceSubject | ClockSubject):
-                skipped = f"only test phones get it in the environment {self.project.environment.name}"
+                skipped = sentence(
+                    "only test phones get it in the environment {name}", name=self.project.environment.name
+                )
             if skipped is not None:
                 results.append(self._result(test, skipped=skipped))
                 continue
@@ -127,7 +128,7 @@ class MailingTests:
 
     def fail_all(self) -> list[MailingTestResult]:
         """Return the results where text or audience cannot be read, which is a problem of its own."""
-        why = ("not run: the mailing has errors",)
+        why = (sentence("not run: the mailing has errors"),)
         return [self._result(test, failures=why, is_echo=True) for test in self.mailing.tests]
 
     def _result(
@@ -149,7 +150,7 @@ class MailingTests:
                 return self._result(test, list(self._audience_failures(audience)))
             case ClockSubject() as clock:
                 if desired is None:
-                    return self._result(test, ["not run: the mailing has errors"], is_echo=True)
+                    return self._result(test, [sentence("not run: the mailing has errors")], is_echo=True)
                 return self._result(test, list(self._clock_failures(clock, desired, policy)))
 
     def _judge_row(self, test: MailingTest, values: Mapping[str, str]) -> MailingTestResult:
@@ -164,7 +165,7 @@ class MailingTests:
         if rendered.problems:
             return self._judge_error(test, [(one.code, one.message) for one in rendered.problems])
         if not rendered.texts[0]:  # an earlier test has shown that rendering never ends
-            return self._judge_error(test, [("TEMPLATE", "the text cannot be rendered")])
+            return self._judge_error(test, [("TEMPLATE", sentence("the text cannot be rendered"))])
         return self._judge_text(test, rendered.texts[0], rendered.texts[0])
 
     def _batch_of(self, test: MailingTest, values: Mapping[str, str]) -> tuple[Batch | None, str]:
@@ -179,7 +180,7 @@ class MailingTests:
             inline = self.mailing._replace(audience=InlineRecipients([row], test.location, [mark]))
             for batch in read_audience(inline, None, AudienceReport()):
                 return batch, ""
-            return None, "the phone is not valid"
+            return None, sentence("the phone is not valid")
         phones, invalid = normalize_all([written or _SOME_PHONE], self.mailing.countries)
         if invalid and written is not None:
             return None, invalid[0]
@@ -195,7 +196,11 @@ class MailingTests:
         if not missing:
             return batch, ""
         named = ", ".join(missing)
-        return batch, f'the row has no {named}: add it; an empty value is written as {missing[0]}: ""'
+        return batch, sentence(
+            'the row has no {names}: add it; an empty value is written as {name}: ""',
+            names=named,
+            name=missing[0],
+        )
 
     def _needed_by(self, values: Mapping[str, str]) -> frozenset[str]:
         """The variables that a row with `values` must have: those of its text, and its language."""
@@ -209,10 +214,10 @@ class MailingTests:
     def _judge_line(self, test: MailingTest, line: int) -> MailingTestResult:
         read = self._lines.get(line)
         if read is None:
-            why = f"no recipient in line {line} of {rows_file(self.mailing)}"
+            why = sentence("no recipient in line {line} of {file}", line=line, file=rows_file(self.mailing))
             return self._result(test, [why])
         if not read.text:
-            return self._judge_error(test, [("TEMPLATE", "the text cannot be rendered")])
+            return self._judge_error(test, [("TEMPLATE", sentence("the text cannot be rendered"))])
         shown = mask_text(self.mailing, read.text, read.values, read.phone)
         return self._judge_text(test, read.text, shown)
 
@@ -223,10 +228,11 @@ class MailingTests:
         except TextTooLong as error:
             return self._judge_error(test, [("TOO_LONG", error.message)])
         if test.expected.error is not None:
-            return self._result(
-                test, [f"expected the error {test.expected.error}, but the text is “{shown}”"]
+            why = sentence(
+                "expected the error {code}, but the text is “{text}”", code=test.expected.error, text=shown
             )
-        failures = _find_failures(test.expected, text, size.parts, shown)
+            return self._result(test, [why])
+        failures = find_failures(test.expected, text, size.parts, shown)
         if test.expected.text is None or test.expected.text == normalize("NFC", text):
             return self._result(test, failures)
         return self._result(test, failures, expected=test.expected.text, actual=shown, rendered=text)
@@ -236,30 +242,38 @@ class MailingTests:
         if expected in [code for code, _ in errors]:
             return self._result(test)
         code, message = errors[0]
-        wanted = "" if expected is None else f"expected the error {expected}, got "
-        return self._result(test, [f"{wanted}{code}: {message}"])
+        why = sentence("{code}: {why}", code=code, why=message)
+        if expected is not None:
+            why = sentence("expected the error {code}, got {error}", code=expected, error=why)
+        return self._result(test, [why])
 
     def _check_all(
         self, test: MailingTest, batch: Batch, texts: Sequence[str], *, has_one_text: bool
     ) -> None:
         rows = list(compress(zip(texts, batch.lines, strict=True), batch.not_suppressed))
         if has_one_text and rows:
-            count, where, why = _count_failures(test.expected, rows[:1])
+            count, where, why = count_failures(test.expected, rows[:1])
             count *= len(rows)
         else:
-            count, where, why = _count_failures(test.expected, rows)
+            count, where, why = count_failures(test.expected, rows)
         if count:
             before, first = self._failures.get(test.number, (0, ""))
-            first = first or (why if has_one_text else f"{why} ({rows_file(self.mailing)}:{where})")
+            if not has_one_text:
+                why = sentence("{message} ({place})", message=why, place=f"{rows_file(self.mailing)}:{where}")
+            first = first or why
             self._failures[test.number] = before + count, first
 
     def _all_failures(self, test: MailingTest) -> Iterator[str]:
         if not self._recipients:
-            yield "no recipient gets the mailing"
+            yield sentence("no recipient gets the mailing")
         count, first = self._failures.get(test.number, (0, ""))
         if count:
-            verb = "fails" if count == 1 else "fail"
-            yield f"{count:,} of {self._recipients:,} texts {verb}: {first}"
+            yield sentence(
+                "{count:,} of {total:,} texts {count:|fails|fail}: {why}",
+                count=count,
+                total=self._recipients,
+                why=first,
+            )
 
     def _look_for(self, written: Sequence[str], batch: Batch) -> None:
         phones, _ = normalize_all(written, self.mailing.countries)
@@ -269,20 +283,32 @@ class MailingTests:
     def _audience_failures(self, audience: AudienceSubject) -> Iterator[str]:
         count = self._recipients
         if audience.least is not None and count < audience.least:
-            yield f"expected at least {counted(audience.least, 'recipient')}, got {count:,}"
+            yield sentence(
+                "expected at least {limit:recipient|recipients}, got {count:,}",
+                limit=audience.least,
+                count=count,
+            )
         if audience.most is not None and count > audience.most:
-            yield f"expected at most {counted(audience.most, 'recipient')}, got {count:,}"
+            yield sentence(
+                "expected at most {limit:recipient|recipients}, got {count:,}",
+                limit=audience.most,
+                count=count,
+            )
         for name, written in (("includes", audience.includes), ("excludes", audience.excludes)):
             phones, invalid = normalize_all(written, self.mailing.countries)
             for position, phone in enumerate(phones):
                 gets_it = self._found.get(phone)
                 if position in invalid:
-                    yield f"{name}, item {position + 1}: {invalid[position]}"
+                    yield sentence(
+                        "{key}, item {number}: {why}", key=name, number=position + 1, why=invalid[position]
+                    )
                 elif name == "includes" and not gets_it:
-                    why = "is not among the recipients" if gets_it is None else "opted out"
-                    yield f"{mask_phone(phone)} {why}"
+                    yield sentence(
+                        "{phone} is not among the recipients" if gets_it is None else "{phone} opted out",
+                        phone=mask_phone(phone),
+                    )
                 elif name == "excludes" and gets_it:
-                    yield f"{mask_phone(phone)} gets the mailing"
+                    yield sentence("{phone} gets the mailing", phone=mask_phone(phone))
 
     def _clock_failures(self, clock: ClockSubject, desired: Desired, policy: ContentPolicy) -> Iterator[str]:
         # Neither a rehearsal nor a freeze of today says anything about that time.
@@ -295,79 +321,14 @@ class MailingTests:
         assert action is not None
         (action,) = hold_budget(project, [action], lock, clock.at)
         code = action.reason_code and action.reason_code.value
-        found = f"{action.action}" + (f" ({action.reason})" if action.reason_code else "")
+        found: str = action.action.value  # as the test has it
+        if action.reason_code:
+            found = sentence("{action} ({reason})", action=found, reason=action.reason)
         if clock.action not in (None, action.action.value):
-            yield f"expected {clock.action}, got {found}"
+            yield sentence("expected {value}, got {found}", value=clock.action, found=found)
         elif clock.has_reason_code and clock.reason_code != code:
-            yield f"expected the reason {clock.reason_code or 'none'}, got {found}"
-
-
-# --- Texts -----------------------------------------------------------------------------------------------------------
-
-
-def _find_failures(expected: TextExpectation, text: str, parts: int, shown: str) -> list[str]:
-    """Return how `text`, which is billed as `parts`, differs from what is expected.
-
-    `shown` is how the sentences quote it.
-    """
-    composed = normalize("NFC", text)
-    failures = []
-    if expected.text is not None and expected.text != composed:
-        failures.append(f"expected “{expected.text}”, got “{shown}”")
-    quoted = "the text" if failures else f"“{shown}”"
-    failures += [f"{why} {quoted}" for why in _lacks(expected, composed)]
-    return [*failures, *_part_failures(expected, parts)]
-
-
-def _count_failures(
-    expected: TextExpectation, rows: Sequence[tuple[str, int]]
-) -> tuple[int, int | None, str]:
-    """Return how many of the texts fail, with the line of the first and why it does.
-
-    `rows` are texts with their lines; an empty text could not be rendered.
-    """
-    if not (expected.contains or expected.matches or expected.parts) and expected.max_parts is not None:
-        size = measure_batch([text for text, _ in rows]) if rows else None
-        if size is not None and size.longest <= expected.max_parts and all(text for text, _ in rows):
-            return 0, None, ""  # much faster than one by one
-    count, first_line, first = 0, None, ""
-    for text, line in rows:
-        why = next(_explain(expected, text), None)
-        if why is not None:
-            count += 1
-            if first_line is None:
-                first_line, first = line, why
-    return count, first_line, first
-
-
-def _explain(expected: TextExpectation, text: str) -> Iterator[str]:
-    if not text:
-        yield "the text cannot be rendered"
-        return
-    try:
-        parts = measure_text(text).parts
-    except TextTooLong as error:
-        yield error.message
-        return
-    yield from _part_failures(expected, parts)
-    for why in _lacks(expected, normalize("NFC", text)):
-        yield f"{why} the text"
-
-
-def _part_failures(expected: TextExpectation, parts: int) -> Iterator[str]:
-    if expected.parts is not None and parts != expected.parts:
-        yield f"expected {counted(expected.parts, 'part')}, got {parts}"
-    if expected.max_parts is not None and parts > expected.max_parts:
-        yield f"expected at most {counted(expected.max_parts, 'part')}, got {parts}"
-
-
-def _lacks(expected: TextExpectation, text: str) -> Iterator[str]:
-    for part in expected.contains:
-        if part not in text:
-            yield f"“{part}” is not in"
-    if expected.matches is not None:
-        try:
-            if not is_found(expected.matches, text):
-                yield f"{expected.matches} is not found in"
-        except PatternTooSlow as error:
-            yield f"{expected.matches} {error}:"
+            yield sentence(
+                "expected the reason {code}, got {found}",
+                code=clock.reason_code or sentence("none"),
+                found=found,
+            )

@@ -27,7 +27,7 @@ from smsby_deploy.plan.model import (
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity, problem_document
 from smsby_deploy.texts.cost import money
-from smsby_deploy.wording import remove_controls, sentence
+from smsby_deploy.wording import Sentence, remove_controls, sentence
 
 FORMAT = "smsby-plan"
 VERSION = 1
@@ -184,18 +184,20 @@ def read_plan(path: Path) -> Plan:
             hint=f"{hint}; to apply some mailings without a file, use --select",
         ) from error
     except OSError as error:
-        raise PlanRefused(f"cannot read the plan {path}: {error.strerror}", hint=hint) from error
+        raise PlanRefused(
+            sentence("cannot read the plan {path}: {why}", path=str(path), why=error.strerror), hint=hint
+        ) from error
     except UnicodeDecodeError:
-        why = "it is not a text file"
+        why: str = sentence("it is not a text file")
     except json.JSONDecodeError as error:
-        why = f"it is not JSON, or was truncated (line {error.lineno})"
+        why = sentence("it is not JSON, or was truncated (line {line})", line=error.lineno)
     except KeyError as error:
-        why = f"{error} is missing"
+        why = sentence("{key} is missing", key=str(error))
     except RecursionError:
-        why = "nested too deep"
+        why = sentence("nested too deep")
     except (ValueError, TypeError, AttributeError) as error:
-        why = str(error)
-    raise PlanRefused(f"cannot use the plan {path}: {why}", hint=hint)
+        why = error.args[0] if error.args and isinstance(error.args[0], Sentence) else str(error)
+    raise PlanRefused(sentence("cannot use the plan {path}: {why}", path=str(path), why=why), hint=hint)
 
 
 def _read_sealed(text: str) -> dict[str, Any]:
@@ -206,12 +208,12 @@ def _read_sealed(text: str) -> dict[str, Any]:
     """
     document = decode(text)
     if not isinstance(document, dict):
-        raise ValueError("not a plan")
+        raise ValueError(sentence("not a plan"))
     if document["format"] != FORMAT or document["version"] != VERSION:
-        raise ValueError("not a plan of this version")
+        raise ValueError(sentence("not a plan of this version"))
     sealed = {key: value for key, value in document.items() if key != "digest"}
     if document["digest"] != _seal(sealed):
-        raise ValueError("its digest does not match: it was edited or damaged")
+        raise ValueError(sentence("its digest does not match: it was edited or damaged"))
     return document
 
 

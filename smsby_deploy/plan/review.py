@@ -46,7 +46,7 @@ from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.smsby.facts import AccountFacts, read_accounts
 from smsby_deploy.texts.reviewed_text import reviewed_text
 from smsby_deploy.texts.samples import MailingReview, ReviewCollector
-from smsby_deploy.wording import counted, sentence
+from smsby_deploy.wording import sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,9 @@ def _compare_opt_outs(
     gone = len(before) - before.count_common(after, PhoneSet())
     if gone:
         yield SettingChange(
-            "suppress", counted(len(before), "opt-out"), f"{gone:,} of them no longer subtracted"
+            "suppress",
+            sentence("{count:opt-out|opt-outs}", count=len(before)),
+            sentence("{count:,} of them no longer subtracted", count=gone),
         )
 
 
@@ -231,7 +233,7 @@ def _compare_rehearsals(base: CheckoutBase, project: Project) -> Iterator[Proble
     if rehearsal is None or base.loaded is None:
         return
     file = rehearsal.path.relative_to(project.root).as_posix()
-    side = LockSide(file, base.label, "what is recorded there counts as rehearsed")
+    side = LockSide(file, base.label, sentence("what is recorded there counts as rehearsed"))
     before = rehearsal._replace(path=base.loaded.project.root / file)
     yield from compare_locks(
         _read_rehearsal(before, base.loaded.project), _read_rehearsal(rehearsal, project), side

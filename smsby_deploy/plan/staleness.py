@@ -319,8 +319,15 @@ def find_outdated(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_AP
 
 def describe_keys(then: str | None, now: str | None) -> str:
     """Say that a plan was made with another digest key, naming the ids of both."""
-    made = "without a digest key" if then is None else f"with the digest key {then}"
-    return f"it was made {made}, and {DIGEST_KEY} {'is not set' if now is None else f'has the id {now}'}"
+    values = {"then": then, "now": now, "variable": DIGEST_KEY}
+    if then is None:
+        return sentence("it was made without a digest key, and {variable} has the id {now}", **values)
+    return sentence(
+        "it was made with the digest key {then}, and {variable} is not set"
+        if now is None
+        else "it was made with the digest key {then}, and {variable} has the id {now}",
+        **values,
+    )
 
 
 def _compare_actions(then: Action, now: Action | None, is_begun: bool) -> str | None:
@@ -363,15 +370,19 @@ def _compare_ids(then: Action, now: Action) -> str | None:
     """
     if then.alphaname == now.alphaname and then.alphaname_id != now.alphaname_id:
         before, after = (NamedId(one.alphaname, one.alphaname_id) for one in (then, now))
-        return f"its sender was {_named(before)}, now it is {_named(after)}"
+        return sentence("its sender was {then}, now it is {now}", then=_named(before), now=_named(after))
     if then.commits and then.contact_list is not None and then.contact_list != now.contact_list:
-        now_is = "none" if now.contact_list is None else _named(now.contact_list)
-        return f"its contact list was {_named(then.contact_list)}, now it is {now_is}"
+        now_is = sentence("none") if now.contact_list is None else _named(now.contact_list)
+        return sentence(
+            "its contact list was {then}, now it is {now}", then=_named(then.contact_list), now=now_is
+        )
     return None
 
 
 def _named(known: NamedId) -> str:
-    return f"{known.name} (id {'unknown' if known.id is None else known.id})"
+    return sentence(
+        "{name} (id unknown)" if known.id is None else "{name} (id {id})", name=known.name, id=known.id
+    )
 
 
 def _depends_on_the_time(then: Action, now: Action) -> bool:

@@ -23,6 +23,7 @@ from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.problems import Problem, Severity, has_errors
 from smsby_deploy.recipients.suppression import check_without_databases, load_suppression
 from smsby_deploy.texts.compiler import compile_texts
+from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:  # most mailings have no tests
     from smsby_deploy.plan.mailing_test_results import MailingTestResult
@@ -69,7 +70,9 @@ def _run_without_recipients(project: Project, mailing: Mailing, variable: str) -
 
     tests = MailingTests(project, mailing)
     tests.begin()
-    return tests.judge(None, ContentPolicy(project.guardrails), unread=f"{variable} is not set")
+    return tests.judge(
+        None, ContentPolicy(project.guardrails), unread=sentence("{variable} is not set", variable=variable)
+    )
 
 
 def _check_without_recipients(project: Project, mailing: Mailing, variable: str) -> Iterator[Problem]:
@@ -82,7 +85,10 @@ def _check_without_recipients(project: Project, mailing: Mailing, variable: str)
     except FilesInvalid as error:
         for problem in error.problems:
             yield replace(problem, address=mailing.address)
-    message = f"{variable} is not set; recipients and their texts were not checked (plan needs it)"
+    message = sentence(
+        "{variable} is not set; recipients and their texts were not checked (plan needs it)",
+        variable=variable,
+    )
     yield Problem(Severity.NOTE, "NOT_READ", message, mailing.address, mailing.audience.location)
 
 
@@ -117,7 +123,7 @@ def run_mailing_tests(
             observers = Observers(progress=progress, tests=found)
             problems += measure_mailing(project, mailing, suppressed, observers)[1]
         if any(one.failures for one in found) and excuses(mailing):
-            why = "nothing of the mailing will be sent any more"
+            why = sentence("nothing of the mailing will be sent any more")
             found = [replace(one, failures=(), skipped=why) if one.failures else one for one in found]
             problems = [one for one in problems if one.address != mailing.address]
         results += found

@@ -217,7 +217,7 @@ def test_compare_locks_names_each_entry() -> None:
     found = _found(before, after)
     assert [address for address, _ in found] == ["sale/a", "sale/b", "sale/c", "sale/d"]
     messages = [message for _, message in found]
-    assert messages[0].startswith("recorded differently than in main; restore the lock of main")
+    assert messages[0].startswith("recorded differently than in main; restore that lock")
     assert messages[1].startswith("recorded differently than in main (unknown there, complete here); ")
     assert messages[2].startswith(
         "recorded as pending in main and not recorded here, so it may be sent again; "
