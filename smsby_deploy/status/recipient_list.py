@@ -26,6 +26,7 @@ from smsby_deploy.plan.contact_lists import UploadDigest
 from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.source_reader import place_rows
 from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.recipients.waves_and_variants import assign_variants
 from smsby_deploy.texts.compiler import compile_texts
@@ -180,7 +181,7 @@ class RecipientList:
 
     def _check(self, report: AudienceReport, missing: set[int]) -> None:
         if has_errors(report.problems):
-            raise FilesInvalid(report.problems)
+            raise FilesInvalid([place_rows(self.mailing.audience, problem) for problem in report.problems])
         if not missing:
             return
         commit = self.entry.applied.commit

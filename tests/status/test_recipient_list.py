@@ -229,6 +229,12 @@ def test_recipient_list_needs_record_and_files(book: Book) -> None:
         find_recipients(loaded, book.lock, "sale/x")
     with pytest.raises(UsageError, match="sale/old is not in the files"):
         find_recipients(loaded, book.lock.with_entry("sale/old", book.lock.mailings["sale/vip"]), "sale/old")
+    query = "recipients: {sql: select 1, url_env: CRM_URL, order_by: id}"
+    sale = (book.folder / "sale.yaml").read_text("utf-8")
+    book.write("sale.yaml", sale.replace("recipients: {file: list.csv}", query))
+    with pytest.raises(FilesInvalid) as caught:
+        book.outcomes()
+    assert [problem.location for problem in caught.value.problems] == [("sale.yaml", 4, 35)]
     book.opt_out("not a phone")
     with pytest.raises(FilesInvalid):
         book.outcomes()
