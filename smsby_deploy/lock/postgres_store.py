@@ -5,8 +5,11 @@ The advisory lock belongs to a session, so the server knows at once when a run h
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+import re
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Timer
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -50,9 +53,11 @@ _KNOWS_SILENT = 140000  # the first version of PostgreSQL that can
 _DRIVER = "postgresql+psycopg://"  # as SQLAlchemy writes it
 URL_STARTS = ("postgresql://", "postgres://", _DRIVER)
 _TIMEOUT = 30  # seconds
+_PATIENCE = 60.0  # seconds for a transaction: a server that hangs keeps no limit of its own
 _LIMITS = f"set statement_timeout = '{_TIMEOUT}s'; set idle_in_transaction_session_timeout = '60s'"
 # Of the connection: without them, one that is cut without a word holds up a run for a quarter of an hour.
 _ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
+_REFUSED_LOGIN = re.compile(r"FATAL:\s+(.{1,200})")
 _Result = TypeVar("_Result")
 
 
@@ -147,18 +152,55 @@ class PostgresStore:
                 self._connection = psycopg.connect(self._url, connect_timeout=_TIMEOUT, **_ALIVE)
                 self._connection.execute(_LIMITS)
                 self._connection.commit()
-            with self._connection.transaction(), self._connection.cursor() as cursor:
+            with (
+                _limited(self._connection),
+                self._connection.transaction(),
+                self._connection.cursor() as cursor,
+            ):
                 return work(cursor)
         except psycopg.Error as error:
             self._close()
-            state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
-            raise StoreFailed(f"{type(error).__name__}{state}") from error
+            raise StoreFailed(_why(error)) from error
 
     def _close(self) -> None:
         connection, self._connection, self._is_locked = self._connection, None, False
         if connection is not None:
             with suppress(Exception):
                 connection.close()
+
+
+@contextmanager
+def _limited(connection: Any) -> Iterator[None]:
+    """Cut a connection on which the server does not answer; psycopg would wait for ever."""
+    timer = Timer(_PATIENCE, _cut, (connection,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def _cut(connection: Any) -> None:
+    with suppress(Exception):  # it is closed
+        wire = socket.socket(fileno=connection.fileno())
+        try:
+            wire.shutdown(socket.SHUT_RDWR)
+        finally:
+            wire.detach()  # it is the connection that closes it
+
+
+def _why(error: Any) -> str:
+    """Say why psycopg failed: the server's answer to the login, else the kind of the failure.
+
+    Other texts may repeat a part of the URL.
+    """
+    kind = type(error).__name__
+    if error.sqlstate:
+        return f"{kind} (SQLSTATE {error.sqlstate})"
+    refused = _REFUSED_LOGIN.search(str(error))
+    return refused[1] if refused else f"no connection ({kind})"
 
 
 def _has_table(cursor: Any) -> bool:

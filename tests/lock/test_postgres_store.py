@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
 
+from smsby_deploy.lock import postgres_store
 from smsby_deploy.lock.lease import Holder, Stored, StoreFailed, WrittenMeanwhile
 from smsby_deploy.lock.postgres_store import PostgresStore
 from tests.databases import PASSWORD, Database
@@ -42,7 +45,7 @@ def test_postgres_store_reads_without_the_right_to_create(postgres: Database) ->
 def test_postgres_store_shows_no_password(postgres: Database) -> None:
     """Neither that of the URL nor a text of the server, which may repeat it."""
     wrong = postgres.url.replace(PASSWORD, "geheim")
-    with pytest.raises(StoreFailed) as caught:
+    with pytest.raises(StoreFailed, match="password authentication failed") as caught:
         PostgresStore(wrong, "k").read()
     assert "geheim" not in str(caught.value)
 
@@ -64,6 +67,22 @@ def test_postgres_store_lets_a_silent_session_end(postgres: Database) -> None:
     for name in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
         shown = store._transact(lambda cursor, name=name: cursor.execute(f"show {name}").fetchone()[0])
         assert shown == "1min"
+
+
+def test_postgres_store_waits_for_no_server_that_hangs(
+    postgres: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its machine may still acknowledge what is sent to it, so the connection looks alive."""
+    monkeypatch.setattr(postgres_store, "_PATIENCE", 0.2)
+    store = PostgresStore(postgres.url, "k")
+    held = store.write(Stored(), Stored(holder=_HOLDER))
+    backend = store._transact(lambda cursor: cursor.execute("select pg_backend_pid()").fetchone()[0])
+    os.kill(backend, signal.SIGSTOP)
+    try:
+        with pytest.raises(StoreFailed, match="no connection"):
+            store.write(held, held._replace(journal=b"1\n"))
+    finally:
+        os.kill(backend, signal.SIGCONT)
 
 
 def test_postgres_store_needs_no_right_to_create(postgres: Database) -> None:
