@@ -50,7 +50,7 @@ def free_ports(count: int) -> list[int]:
 def s3_server() -> Iterator[str]:
     """The URL of an S3 server on loopback with its data in a temporary folder.
 
-    It has fixed ports of its own, so all processes that run tests use the same one, and the last of them ends it.
+    All processes that run tests use the same one, and the last of them ends it.
     """
     weed = shutil.which("weed") or str(Path(sys.executable).parent / "weed")
     if not Path(weed).exists():
@@ -81,7 +81,7 @@ def _start_s3(weed: str, folder: Path) -> dict[str, Any]:
     server = subprocess.Popen(
         [weed, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={data}", "-s3", f"-s3.port={s3}",
          f"-filer.port={filer}", f"-master.port={master}", f"-volume.port={volume}", "-master.telemetry=false",
-         "-master.volumeSizeLimitMB=64", "-volume.max=10"],
+         "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.volumeSizeLimitMB=64", "-volume.max=10"],
         cwd=data, stdout=subprocess.DEVNULL, stderr=(data / "log").open("w"), start_new_session=True,
     )  # fmt: skip
     url = f"http://127.0.0.1:{s3}"
