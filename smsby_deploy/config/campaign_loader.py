@@ -132,6 +132,7 @@ class _CampaignLoader:
     def load_mailing(self, node: YamlMap, mark: Mark) -> Mailing:
         schedule = self._schedule(node, mark)
         upload = self._upload(node)
+        spread = self._spread(node, schedule, in_bulk=upload is None)
         self._check_transport(node, schedule, is_upload=upload is not None)
         alphaname, alphaname_at = self._inherited(node, "alphaname", "0", mark)
         revision, _ = self._inherited(node, "revision", 1, mark)
@@ -169,8 +170,8 @@ class _CampaignLoader:
             cancelled=node.get("cancelled"),
             priority=self._inherited(node, "priority", 0, mark)[0],
             tests=self._tests(node, schedule.timezone) if "tests" in node else (),
-            spread=self._spread(node, schedule, in_bulk=upload is None),
-            waves=self._waves(node, in_bulk=upload is None),
+            spread=spread,
+            waves=self._waves(node, in_bulk=upload is None, is_spread=spread is not None),
             labels=self._labels,
         )
 
@@ -254,7 +255,7 @@ class _CampaignLoader:
             return None
         return read_spread(spread["over"], schedule.time, self._context.account_zone, place, self._log)
 
-    def _waves(self, node: YamlMap, *, in_bulk: bool) -> Waves | None:
+    def _waves(self, node: YamlMap, *, in_bulk: bool, is_spread: bool) -> Waves | None:
         """Return its waves; those of smsby.yaml only apply to mailings that can have waves."""
         found = self._find_setting(node, "waves")
         if found is None:
@@ -263,7 +264,7 @@ class _CampaignLoader:
         objection: str = ""
         if not _is_sent_in_bulk(node) or not in_bulk:
             objection = sentence("waves cannot be combined with list, upload or via: single")
-        elif self._find_setting(node, "spread") is not None:
+        elif is_spread:
             objection = sentence(
                 "waves cannot be combined with spread: a wave is sent at once when the previous one has its verdict"
             )

@@ -58,11 +58,16 @@ def read_time(text: str, zone: ZoneInfo, location: Location, log: ProblemLog) ->
 def check_in_account_zone(
     schedule: datetime, account: ZoneInfo | None, location: Location, log: ProblemLog
 ) -> None:
-    """Report a time that is ambiguous in the account's time zone.
+    """Report a time that is ambiguous in the account's time zone, or none of its days.
 
     sms.by reads dates without an offset.
     """
-    if account is not None and _is_ambiguous(schedule.astimezone(account)):
+    try:
+        local = None if account is None else schedule.astimezone(account)
+    except OverflowError:
+        log.error("TIME", sentence("no such time: {time}", time=schedule.isoformat()), location)
+        return
+    if account is not None and local is not None and _is_ambiguous(local):
         message = sentence(
             "ambiguous in the account's time zone ({zone}), in which sms.by reads it", zone=account.key
         )

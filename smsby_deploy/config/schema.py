@@ -113,6 +113,8 @@ def _expectation(error: Any) -> str:
             return sentence("must not be empty")
         case "maxLength":
             return sentence("must have at most {limit} characters", limit=limit)
+        case "maxItems" | "maxProperties":
+            return sentence("must have at most {limit} entries", limit=limit)
         case _:
             return sentence("not allowed by the schema ({rule})", rule=error.validator)
 

@@ -227,6 +227,22 @@ def test_mailing_inherits_waves(tmp_path: Path) -> None:
     assert (len(mailing.waves.steps), mailing.own.has_waves) == (2, True)
 
 
+def test_spread_takes_no_waves_without_a_time(tmp_path: Path) -> None:
+    """Without a time nothing is spread, so the mailing has its waves."""
+    both = f"spread: {{over: 3h}}\n{_WAVES}"
+    for project, lines in ((both, ""), ("spread: {over: 3h}\n", f"    {_WAVES}")):
+        loaded = load_one(tmp_path, project, CAMPAIGN + lines)
+        (mailing,) = loaded.project.mailings
+        assert (mailing.spread, mailing.waves is not None, loaded.problems) == (None, True, ())
+
+
+def test_time_that_no_clock_of_the_account_shows(tmp_path: Path) -> None:
+    """The last hours of the calendar are over in the account's zone before they are in the mailing's."""
+    time = "    timezone: Europe/Berlin\n    schedule_time: 9999-12-31T23:59:59\n"
+    (problem,) = load_one(tmp_path, campaign=CAMPAIGN + time).problems
+    assert (problem.code, problem.message) == ("TIME", "no such time: 9999-12-31T23:59:59+01:00")
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [

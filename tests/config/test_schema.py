@@ -163,6 +163,10 @@ def test_both_validators_agree(
             {"campaign: sale": "campaign: Sale"}, 2, 11,
             "campaign: expected lowercase letters, digits and hyphens, at most 40 characters, not starting with a hyphen",
         ),
+        (
+            {"revision: 2": f"labels: {{{', '.join(f'k{n}: a' for n in range(21))}}}"}, 6, 9,
+            "labels: must have at most 20 entries",
+        ),
         ({"phone: 375291234567, ": ""}, 18, 61, "missing key phone in mailings.1.recipients.3"),
     ],
 )  # fmt: skip
