@@ -27,7 +27,7 @@ _AUTHOR = {"NAME": "smsby-deploy", "EMAIL": "smsby-deploy@localhost"}
 _TIMEOUT = 60.0  # seconds
 _TRIES = 4
 _KEPT = "refs/smsby-deploy"  # of the checkout; neither a branch nor a tag
-_CREDENTIALS = re.compile(r"//[^/\s]+@")  # a password may have an @
+_CREDENTIALS = re.compile(r"//\S+@")  # a password may have an @ or a /
 _REASONS = ("remote: ", "fatal: ", "error: ")  # what the server says comes first
 _NONE = "0" * 40  # what a branch is that does not exist
 _LOCK, _JOURNAL, _ARCHIVE, _HOLDER = "lock.json", "journal", "archive.jsonl", "holder.json"
@@ -97,9 +97,8 @@ class GitStore:
         self._git("remote", "get-url", self._remote)  # otherwise git takes a folder of that name for it
         why = "other runs keep writing to the branch"
         for _ in range(_TRIES):
-            listed = self._git("ls-remote", "--", self._remote, self._ref).decode().split()
-            self._head = listed[0] if listed else _NONE
-            if not listed or self._has(self._head):
+            self._head = self._ask_head()
+            if self._head == _NONE or self._has(self._head):
                 return self._head
             fetched = self._fetch_objects()
             if self._has(self._head):
@@ -107,6 +106,14 @@ class GitStore:
             if fetched.returncode != 0:  # perhaps as another process fetches, too
                 why = _why(fetched)
         raise StoreFailed(why)
+
+    def _ask_head(self) -> str:
+        """Return what the server has as the head of the branch; _NONE if there is no branch."""
+        listed = self._git("ls-remote", "--", self._remote, self._ref).decode().splitlines()
+        # A branch such as x/refs/heads/smsby-lock, which anyone may push, is listed as well.
+        return next(
+            (head for head, _, name in (one.partition("\t") for one in listed) if name == self._ref), _NONE
+        )
 
     def _refuse_code(self, head: str) -> None:
         """Refuse a branch that has anything but locks, such as `main`.
@@ -190,8 +197,7 @@ class GitStore:
         if pushed.returncode == 0:
             return True
         # The answer may be lost, and an unknown outcome must not become a lost lock.
-        listed = self._git("ls-remote", "--", self._remote, self._ref).decode().split()
-        now = listed[0] if listed else _NONE
+        now = self._ask_head()
         if now == head:
             raise StoreFailed(_why(pushed))
         return now == commit

@@ -49,7 +49,7 @@ def _open_shared(place: SharedPlace, key: str, root: Path) -> SharedStore:
     from smsby_deploy.lock.s3_store import S3Store
 
     endpoint = None if place.endpoint_env is None else _value(place.endpoint, place.endpoint_env)
-    if endpoint is not None and not re.match(r"https?://[\w.\[]", endpoint):
+    if endpoint is not None and not re.fullmatch(r"https?://[\w.\[][\w.~:\[\]/-]*", endpoint):
         raise SmsbyDeployError(
             f"{place.endpoint_env} is not the URL of an S3 server, so the lock cannot be reached",
             hint="write it as https://host",

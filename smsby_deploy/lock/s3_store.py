@@ -7,6 +7,7 @@ the same number cannot both create the next one.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -27,6 +28,9 @@ _KEPT = timedelta(hours=1)  # much longer than a lease: a run that writes so lat
 _SCHEME = "s3://"
 _TRIES = 5
 _MOST_PIECES = 64  # of a journal: the next one has all of it, so that reading it needs few requests
+_STATUS = re.compile(r"status code: (\d{3})")
+_CODE = re.compile(r"<Code>(\w{1,60})</Code>")  # as S3 names an error
+_NO_ANSWER = "GenericError"  # of the library, which has no better one
 _PATIENCE = timedelta(seconds=15)
 
 
@@ -179,7 +183,17 @@ class _Failures:
         if isinstance(error, StoreFailed):
             return
         if isinstance(error, BaseError | OSError | ValueError | KeyError | TypeError):
-            raise StoreFailed(type(error).__name__) from error
+            raise StoreFailed(_why(error)) from error
+
+
+def _why(error: BaseException) -> str:
+    """Say why a call of the library failed, without the URL and the key that its text contains."""
+    text, kind = str(error), type(error).__name__
+    status = _STATUS.search(text)
+    if status is None:
+        return f"no connection ({kind})" if kind == _NO_ANSWER else kind
+    code = _CODE.search(text)
+    return f"HTTP {status[1]}{f' ({code[1]})' if code else ''}"
 
 
 def _parse(number: int, content: bytes) -> _Version:

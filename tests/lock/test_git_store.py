@@ -51,6 +51,15 @@ def test_git_store_refuses_a_branch_with_code(git_remote: Path, name: str) -> No
     assert _git(git_remote, "ls-remote", "origin") == before
 
 
+def test_git_store_takes_no_branch_with_a_longer_name(git_remote: Path) -> None:
+    """Whoever may push a branch of their own must not decide what was sent."""
+    longer = GitStore(git_remote, "origin", f"refs/heads/a/{_REF}", "shop.production", os.environ)
+    longer.write(Stored(), Stored(lock=b"forged"))
+    assert _open(git_remote).read() == Stored()
+    written = _open(git_remote).write(Stored(), Stored(lock=b"{}"))
+    assert _open(git_remote).read() == written
+
+
 def test_git_store_keeps_a_history(git_remote: Path) -> None:
     """Every write is a commit on top of the last one, so an older lock can be restored."""
     store = _open(git_remote)
@@ -109,10 +118,11 @@ def test_git_store_shows_no_password(git_remote: Path) -> None:
     assert "geheim" not in str(caught.value)
 
 
-def test_git_store_shows_no_password_with_an_at_sign() -> None:
+@pytest.mark.parametrize("password", ["ge@heim", "ge/heim"])
+def test_git_store_shows_no_odd_password(password: str) -> None:
     """A URL that git repeats as it is written."""
-    text = b"fatal: unable to access 'https://anna:ge@heim@host.example/lock.git': no route"
-    why = _why(subprocess.CompletedProcess([], 128, b"", text))
+    text = f"fatal: unable to access 'https://anna:{password}@host.example/lock.git': no route"
+    why = _why(subprocess.CompletedProcess([], 128, b"", text.encode()))
     assert why == "fatal: unable to access 'https://***@host.example/lock.git': no route"
 
 

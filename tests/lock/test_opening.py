@@ -37,7 +37,7 @@ def test_open_lock_at_needs_a_url_of_postgresql(tmp_path: Path, url: str) -> Non
     assert "password@host/x" not in caught.value.message
 
 
-@pytest.mark.parametrize("url", ["secret-of-the-pipeline", "http://", "ftp://host"])
+@pytest.mark.parametrize("url", ["secret-of-the-pipeline", "http://", "ftp://host", "http://a b"])
 def test_open_lock_at_needs_a_url_of_s3(tmp_path: Path, url: str) -> None:
     """Whatever else the variable contains is not shown, and does not get to the library, which fails badly."""
     place = LockPlace(tmp_path / "lock", "production", S3Place("s3://b/p", "A_URL", url))

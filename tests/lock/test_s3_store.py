@@ -63,7 +63,13 @@ def test_s3_store_shows_no_key(s3_server: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA-GEHEIM")
     with pytest.raises(StoreFailed) as caught:
         S3Store("s3://no-such-bucket/x", s3_server, "k", os.environ).write(Stored(), Stored(lock=b"{}"))
-    assert "GEHEIM" not in str(caught.value)
+    assert str(caught.value) == "HTTP 403 (AccessDenied)"
+
+
+def test_s3_store_says_that_nothing_answers() -> None:
+    """Its URL is not shown."""
+    with pytest.raises(StoreFailed, match=r"^no connection \(GenericError\)$"):
+        S3Store("s3://locks/x", "http://127.0.0.1:1", "k", os.environ).read()
 
 
 def test_s3_store_names_the_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
