@@ -142,9 +142,12 @@ def limit_database(database: Database, writes: int | None) -> None:
 
 
 class LimitedS3:
-    """A proxy of an S3 server that takes only so many more objects, any number if None."""
+    """A proxy of an S3 server that takes only so many more objects, any number if None.
 
-    def __init__(self, url: str) -> None:
+    Unless it `is_conditional`, it replaces objects that are only to be created.
+    """
+
+    def __init__(self, url: str, *, is_conditional: bool = True) -> None:
         self.target = url
         self.writes_left: int | None = None
         limited = self
@@ -157,7 +160,10 @@ class LimitedS3:
                 if self.command == "PUT" and not limited.takes_one():
                     return self.answer(403, b"<Error><Code>QuotaExceeded</Code></Error>", {})
                 url = f"{limited.target}{self.path}"
-                done = requests.request(self.command, url, data=body, headers=dict(self.headers), timeout=30)
+                if not is_conditional:
+                    del self.headers["If-None-Match"]
+                headers = dict(self.headers)
+                done = requests.request(self.command, url, data=body, headers=headers, timeout=30)
                 return self.answer(done.status_code, done.content, dict(done.headers))
 
             do_PUT = do_DELETE = do_HEAD = do_POST = do_GET  # noqa: N815  # names of the base class

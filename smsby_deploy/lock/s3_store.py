@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -58,6 +59,7 @@ class S3Store:
         self._environ = environ
         self._opened: Any = None
         self._known = _Version()
+        self._is_conditional = False  # whether the server was seen to refuse to replace an object
 
     def read(self) -> Stored:
         """Return the lock as it is now; raises StoreFailed."""
@@ -132,6 +134,20 @@ class S3Store:
                 raise WrittenMeanwhile("another run has written to it") from error
         if self._list(after=name):
             raise WrittenMeanwhile("another run has written to it")
+        if not self._is_conditional:
+            self._refuse_to_replace(name, content)
+
+    def _refuse_to_replace(self, name: str, content: bytes) -> None:
+        """Refuse a server that replaces an object which was only to be created."""
+        from obstore.exceptions import AlreadyExistsError
+
+        with suppress(AlreadyExistsError):
+            _obstore().put(self._store, name, content, mode="create")
+            raise SmsbyDeployError(
+                f"the server of {self.name} ignores `If-None-Match`, so two runs could hold the lock at once",
+                hint="use a server that supports conditional writes, or another place for the lock (docs/locks.md)",
+            )
+        self._is_conditional = True
 
     def _extend(self, names: tuple[str, ...], before: bytes, after: bytes, kind: str) -> tuple[str, ...]:
         """Return the objects of `after`: those of `before`, and one with what is new."""

@@ -15,7 +15,7 @@ from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.lock import s3_store
 from smsby_deploy.lock.lease import Holder, Stored, StoreFailed
 from smsby_deploy.lock.s3_store import S3Store
-from tests.shared_stores import S3_KEYS
+from tests.shared_stores import S3_KEYS, LimitedS3
 
 _AT = "2026-11-02T09:00:00+00:00"
 _HOLDER = Holder("a", "apply", 1, "ci", _AT, _AT)
@@ -70,6 +70,15 @@ def test_s3_store_says_that_nothing_answers() -> None:
     """Its URL is not shown."""
     with pytest.raises(StoreFailed, match=r"^no connection \(GenericError\)$"):
         S3Store("s3://locks/x", "http://127.0.0.1:1", "k", os.environ).read()
+
+
+def test_s3_store_refuses_a_server_that_replaces_objects(s3_server: str) -> None:
+    """Each of two runs would take the lock there."""
+    careless = LimitedS3(s3_server, is_conditional=False)
+    with careless.serving():
+        store = S3Store(f"s3://locks/{uuid4().hex}", careless.url, "k", os.environ)
+        with pytest.raises(SmsbyDeployError, match="ignores `If-None-Match`"):
+            store.write(Stored(), Stored(holder=_HOLDER))
 
 
 def test_s3_store_names_the_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
