@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import compress
+from itertools import compress, count
 from unicodedata import normalize
 
 from smsby_deploy.config.declarations import Mailing, Project
@@ -21,7 +21,7 @@ from smsby_deploy.config.mailing_tests import (
     MailingTest,
     RowSubject,
 )
-from smsby_deploy.config.sources import ContactList, InlineRecipients, TextsByLanguage
+from smsby_deploy.config.sources import ContactList, InlineRecipients, TextsByLanguage, TextsByVariant
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.account_names import NOT_ASKED
 from smsby_deploy.plan.budget import hold_budget
@@ -32,18 +32,18 @@ from smsby_deploy.plan.similar import SentMailings
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.plan.text_failures import count_failures, find_failures
 from smsby_deploy.privacy import mask_phone
+from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phones import normalize_all
+from smsby_deploy.recipients.waves_and_variants import assign_variants
 from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.texts.parts import TextTooLong, measure_text
 from smsby_deploy.texts.samples import mask_text
 from smsby_deploy.texts.template import Template, render_texts, rows_file
 from smsby_deploy.wording import sentence
 
-_SOME_PHONE = (
-    "375290000000"  # the phone of a row that has none; a template that reads it needs one in the row
-)
+_SOME_PHONE = 375290000000  # that of a row that has none; a template that reads it needs one in the row
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class _Read:
     phone: str
     text: str
     values: Mapping[str, str]
+    problems: Sequence[Problem]
 
 
 @dataclass(slots=True)
@@ -90,7 +91,9 @@ class MailingTests:
             match test.subject:
                 case LineSubject(line) if line in batch.lines:
                     index = list(batch.lines).index(line)
-                    read = _Read(batch.phones[index], all_texts[index], batch.variables_of(index))
+                    one = batch.only(bytearray(map(line.__eq__, batch.lines)))
+                    problems = render_texts(self.mailing, self._template, one).problems
+                    read = _Read(batch.phones[index], all_texts[index], batch.variables_of(index), problems)
                     self._lines.setdefault(line, read)
                 case AllSubject():
                     self._check_all(test, batch, all_texts, has_one_text=not texts)
@@ -176,20 +179,24 @@ class MailingTests:
         template = self._template
         own_text = "text" in values and (template is None or isinstance(audience, InlineRecipients))
         if own_text:  # read as recipients of the campaign file are
-            row, mark = {"phone": written or _SOME_PHONE, **values}, (test.location.line or 1, 1)
+            row, mark = {"phone": written or str(_SOME_PHONE), **values}, (test.location.line or 1, 1)
             inline = self.mailing._replace(audience=InlineRecipients([row], test.location, [mark]))
             for batch in read_audience(inline, None, AudienceReport()):
                 return batch, ""
             return None, sentence("the phone is not valid")
-        phones, invalid = normalize_all([written or _SOME_PHONE], self.mailing.countries)
-        if invalid and written is not None:
-            return None, invalid[0]
+        phones = [self._some_phone()]
+        if written is not None:
+            phones, invalid = normalize_all([written], self.mailing.countries)
+            if invalid:
+                return None, invalid[0]
         names = tuple(values)
         columns = [[values[name]] for name in names]
         batch = Batch(
             phones, names, columns, [None], [test.location.line or 1], bytearray(b"\1"), None, is_typed=True
         )
-        needed = self._needed_by(values)
+        if not self._has_text(phones[0]):
+            return batch, sentence("this phone is in the control group, which gets no text")
+        needed = self._needed_by({**values, "phone": phones[0]})
         missing = sorted(name for name in needed if name != "phone" and batch.column(name) is None)
         if "phone" in needed and written is None:
             missing.append("phone")
@@ -201,6 +208,18 @@ class MailingTests:
             names=named,
             name=missing[0],
         )
+
+    def _some_phone(self) -> str:
+        """The phone of a row that has none: the first one that gets a text."""
+        return next(filter(self._has_text, map(str, count(_SOME_PHONE))))
+
+    def _has_text(self, phone: str) -> bool:
+        """Whether `phone` is not in a control group."""
+        texts = self.mailing.text
+        if not isinstance(texts, TextsByVariant):
+            return True
+        (name,) = assign_variants(texts, [phone])
+        return any(one.name == name and one.text is not None for one in texts.variants)
 
     def _needed_by(self, values: Mapping[str, str]) -> frozenset[str]:
         """The variables that a row with `values` must have: those of its text, and its language."""
@@ -216,8 +235,8 @@ class MailingTests:
         if read is None:
             why = sentence("no recipient in line {line} of {file}", line=line, file=rows_file(self.mailing))
             return self._result(test, [why])
-        if not read.text:
-            return self._judge_error(test, [("TEMPLATE", sentence("the text cannot be rendered"))])
+        if read.problems:
+            return self._judge_error(test, [(one.code, one.message) for one in read.problems])
         shown = mask_text(self.mailing, read.text, read.values, read.phone)
         return self._judge_text(test, read.text, shown)
 

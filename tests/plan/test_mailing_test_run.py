@@ -89,6 +89,34 @@ def test_row_gets_the_text_in_its_language(tmp_path: Path) -> None:
     assert failure.startswith("the row has no lang")
 
 
+def test_row_of_a_control_group_gets_no_text(tmp_path: Path) -> None:
+    """A phone of it fails the test; a row without a phone, or written otherwise, has the text of its variant."""
+    more = (
+        "    variants: [{name: none, share: 98, send: false}, {name: a, share: 1, text: '{{ name }}'}, "
+        "{name: b, share: 1, text: B}]\n"
+    )
+    written = [f"375 (29) {number}" for number in range(1_000_000, 1_000_200)]
+    tests = [f"{{row: {{name: A, phone: '{phone}'}}, matches: '^[AB]$'}}" for phone in written]
+    results = run_tests(
+        tmp_path, "\n".join([*tests, "{row: {name: A}, matches: '^[AB]$'}"]), text="", more=more
+    )
+    assert {one.failures for one in results[:-1]} == {
+        (), ("this phone is in the control group, which gets no text",)
+    }  # fmt: skip
+    assert not results[-1].failures
+
+
+@pytest.mark.parametrize("code", ["NOT_A_VALUE", "PLACEHOLDER", "LANGUAGE", "TOO_LONG"])
+def test_line_may_expect_any_error_of_its_text(code: str, tmp_path: Path) -> None:
+    """As a row may."""
+    name = {"NOT_A_VALUE": "'#N/A'", "PLACEHOLDER": "'{name}'", "TOO_LONG": "я" * 671}.get(code, "Анна")
+    language = "pl" if code == "LANGUAGE" else "ru"
+    source = f"recipients: [{{phone: '375291111111', name: {name}, lang: {language}}}]"
+    more = "    text: {ru: '{{ name }}', be: '{{ name }}'}\n    language: lang\n"
+    (result,) = run_tests(tmp_path, f"{{line: 5, error: {code}}}", text="", source=source, more=more)
+    assert not result.failures
+
+
 def test_line_names_a_recipient_and_is_masked(tmp_path: Path) -> None:
     """A CSV header is line 1; a failure shows nothing that came from the list."""
     assert why(run_tests(tmp_path, "{line: 2, contains: [Анна, Минск]}")) == ""
