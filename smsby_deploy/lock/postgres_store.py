@@ -30,6 +30,10 @@ create table if not exists smsby_lock (
 create table if not exists smsby_lock_journal (
   name text not null, position bigint not null, lines bytea not null, primary key (name, position));
 """
+_WHERE = (
+    "select to_regclass('smsby_lock') is not null, "
+    "(select min(relnamespace::regnamespace::text) from pg_class where relname = 'smsby_lock')"
+)
 _READ = "select version, holder, document, archive from smsby_lock where name = %s"
 _READ_JOURNAL = "select lines from smsby_lock_journal where name = %s order by position"
 _INSERT = (
@@ -204,7 +208,16 @@ def _why(error: Any) -> str:
 
 
 def _has_table(cursor: Any) -> bool:
-    return cursor.execute("select to_regclass('smsby_lock')").fetchone()[0] is not None
+    """Whether the lock has its tables; StoreFailed if they are where this role does not look.
+
+    They would count as empty.
+    """
+    is_seen, schema = cursor.execute(_WHERE).fetchone()
+    if schema is not None and not is_seen:
+        raise StoreFailed(
+            f"its tables are in the schema {schema}, which this role may not use or has not in search_path"
+        )
+    return bool(is_seen)
 
 
 def _import_psycopg() -> Any:

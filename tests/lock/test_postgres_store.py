@@ -98,6 +98,17 @@ def test_postgres_store_needs_no_right_to_create(postgres: Database) -> None:
     assert PostgresStore(postgres.url, "k").read().lock == b"{}"
 
 
+def test_postgres_store_is_not_empty_without_a_right(postgres: Database) -> None:
+    """Everything that was sent would be planned again."""
+    PostgresStore(postgres.url, "k").write(Stored(), Stored(lock=b"{}"))
+    postgres.run("alter role shop set search_path = elsewhere")
+    try:
+        with pytest.raises(StoreFailed, match="its tables are in the schema public"):
+            PostgresStore(postgres.url, "k").read()
+    finally:
+        postgres.run("alter role shop reset search_path")
+
+
 def test_postgres_store_is_created_by_many_at_once(postgres: Database) -> None:
     """The first applies of several projects create the tables once."""
     start = Barrier(4)
