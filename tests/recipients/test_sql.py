@@ -19,7 +19,7 @@ from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.problems import Problem
-from smsby_deploy.recipients import sql as sql_module
+from smsby_deploy.recipients import database as database_module
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.rows import RecipientsError, SourceFacts
 from smsby_deploy.recipients.sql import read_query
@@ -326,7 +326,7 @@ def test_query_that_takes_too_long_ends(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A campaign file cannot hold up a plan for hours."""
-    monkeypatch.setattr(sql_module, "_STATEMENT_SECONDS", 1)
+    monkeypatch.setattr(database_module, "_STATEMENT_SECONDS", 1)
     seconds = itertools.count()
     monkeypatch.setattr(SystemClock, "monotonic", lambda self: next(seconds))
     endless = "with recursive n(id) as (select 1 union all select id + 1 from n) select max(id) as id from n"
@@ -339,7 +339,7 @@ def test_query_whose_rows_never_end(
     postgres: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PostgreSQL limits each fetch by itself, so all of them together are limited as well."""
-    monkeypatch.setattr(sql_module, "_STATEMENT_SECONDS", 60)
+    monkeypatch.setattr(database_module, "_STATEMENT_SECONDS", 60)
     seconds = itertools.count()
     monkeypatch.setattr(SystemClock, "monotonic", lambda self: next(seconds))
     endless = "with recursive n(id) as (select 1 union all select id + 1 from n) select * from n"

@@ -1,0 +1,252 @@
+"""Connections to the databases of recipients and opt-outs, through SQLAlchemy.
+
+Requires the extra `sql`.
+
+Transactions are read-only, and statements limited in time, where the database supports it (PostgreSQL, MySQL, MariaDB,
+SQLite). Messages never contain the database's URL, its password, a value or a long number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from sqlite3 import SQLITE_LIMIT_ATTACHED
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.config.sources import RecipientsQuery, TextSource
+from smsby_deploy.config.yaml_places import place_in_text
+from smsby_deploy.privacy import hide_secrets
+from smsby_deploy.problems import Location
+from smsby_deploy.recipients.rows import RecipientsError
+from smsby_deploy.wording import sentence
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Dialect
+
+_CONNECT_SECONDS = 10
+_FAILED_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)  # as PostgreSQL counts, from 1
+_SECRET = re.compile(
+    "pass|pwd|secret|token|key|connect", re.IGNORECASE
+)  # names of secrets in the query part of a URL
+# Drivers that know the setting `connect_timeout`; others fail at it.
+_KNOWS_TIMEOUT = frozenset(
+    {"psycopg", "psycopg2", "mysqldb", "pymysql", "mysqlconnector", "mariadbconnector"}
+)
+_STATEMENT_SECONDS = 600  # a query of a campaign that takes longer holds up every plan
+_SQLITE_STEPS = 100_000  # of SQLite's virtual machine between two looks at the clock
+_SETTINGS = {
+    "postgresql": ("SET statement_timeout = '{seconds}s'",),
+    "mysql": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION max_execution_time = {seconds}000"),
+    "mariadb": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION max_statement_time = {seconds}"),
+    "sqlite": ("PRAGMA query_only = ON",),
+}
+# In a message of a database: a name or a value. The apostrophe of `can't` opens none.
+_QUOTED = re.compile(r"""(?<!\w)(["'`«])([^"'`»]*)(["'`»])""")
+
+
+@contextmanager
+def connect(query: RecipientsQuery) -> Iterator[Connection]:
+    """Open a connection that is always rolled back.
+
+    It is read-only where the database supports that.
+
+    Raises:
+        RecipientsError: SQLAlchemy or a driver is missing, the URL is not usable, or the database cannot be reached.
+    """
+    if query.url is None:
+        message = sentence(
+            "the environment variable {variable} is not set; set it to the URL of the database",
+            variable=query.url_env,
+        )
+        raise RecipientsError(message, 0, "SQL")
+    try:
+        import sqlalchemy  # noqa: F401  # is it installed?
+    except ModuleNotFoundError:
+        message = sentence(
+            "reading a database requires SQLAlchemy, which is not installed: pip install 'smsby-deploy[sql]'"
+        )
+        raise RecipientsError(message, 0, "EXTRA") from None
+    url = _read_url(query)
+    with explained(query, query.sql):
+        opened = _open(url, query)
+    with opened as connection, explained(query, query.sql):
+        # Without parameters, a per cent sign in the query is literal.
+        connection = connection.execution_options(no_parameters=True)
+        if connection.dialect.name == "postgresql":
+            connection = connection.execution_options(postgresql_readonly=True)
+        elif connection.dialect.name == "sqlite":
+            _limit_sqlite(connection)
+        for statement in _SETTINGS.get(kind_of(connection.dialect), ()):
+            connection.exec_driver_sql(statement.format(seconds=_STATEMENT_SECONDS))
+        yield connection
+
+
+def kind_of(dialect: Dialect) -> str:
+    """Return the name of a dialect: `mariadb` also behind a URL of MySQL, which is usual."""
+    return "mariadb" if getattr(dialect, "is_mariadb", False) else dialect.name
+
+
+def _limit_sqlite(connection: Connection) -> None:
+    """Let SQLite end a query after its time, and attach no other file, which it might create."""
+    driver: Any = connection.connection.driver_connection
+    deadline = find_deadline()
+    driver.set_progress_handler(lambda: SystemClock().monotonic() > deadline, _SQLITE_STEPS)
+    driver.setlimit(SQLITE_LIMIT_ATTACHED, 0)
+
+
+def _open(url: URL, query: RecipientsQuery) -> Connection:
+    """Connect to the database.
+
+    A driver may raise any exception for a setting in the URL that it does not accept.
+    """
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    try:
+        dialect = url.get_dialect()
+        if dialect.is_async:
+            raise RecipientsError(
+                sentence(
+                    "the driver {driver} in {variable} is asynchronous; name a synchronous one",
+                    driver=dialect.driver,
+                    variable=query.url_env,
+                ),
+                0,
+                "SQL",
+            )
+        settings = {"connect_timeout": _CONNECT_SECONDS} if dialect.driver in _KNOWS_TIMEOUT else {}
+        engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=settings)
+        return engine.connect()
+    except (TypeError, ValueError) as error:
+        message = sentence(
+            "the driver does not accept the URL in {variable} ({why}); correct it",
+            variable=query.url_env,
+            why=type(error).__name__,
+        )
+        raise RecipientsError(message, 0, "SQL") from None
+
+
+def _read_url(query: RecipientsQuery) -> URL:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url((query.url or "").strip())
+    except (ArgumentError, ValueError):
+        message = sentence(
+            "{variable} is not a database URL such as postgresql://user:password@host/database",
+            variable=query.url_env,
+        )
+        raise RecipientsError(message, 0, "SQL") from None
+    # With an unescaped @ in the password, the rest of it is taken for the host or the database, which drivers show.
+    if url.get_backend_name() != "sqlite" and "@" in f"{url.host or ''}{url.database or ''}":
+        message = sentence(
+            '{variable}: unescaped "@" in the user name or password; encode it as %40', variable=query.url_env
+        )
+        raise RecipientsError(message, 0, "SQL")
+    if url.drivername in ("postgres", "postgresql"):
+        # The driver of the extra `sql` also if neither is installed, so that the error names it.
+        driver = "psycopg2" if find_spec("psycopg2") and not find_spec("psycopg") else "psycopg"
+        return url.set(drivername=f"postgresql+{driver}")
+    if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":", "file:")):
+        path = Path(url.database)
+        if not path.is_file():  # SQLite would create an empty database
+            message = sentence("the database file named by {variable} does not exist", variable=query.url_env)
+            raise RecipientsError(message, 0, "SQL")
+        name = f"file:{quote(str(path.resolve()))}"
+        return url.set(database=name).update_query_dict({"mode": "ro", "uri": "true"})
+    return url
+
+
+@contextmanager
+def explained(query: RecipientsQuery, statement: TextSource) -> Iterator[None]:
+    """Turn exceptions of SQLAlchemy and drivers into RecipientsError.
+
+    The error has its place in `statement` if that is known.
+    """
+    from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        how = (
+            "pip install 'smsby-deploy[sql]'" if error.name == "psycopg" else sentence("install it with pip")
+        )
+        message = sentence(
+            "the driver of this database, the Python module {name}, is not installed: {how}",
+            name=error.name,
+            how=how,
+        )
+        raise RecipientsError(message, 0, "EXTRA") from None
+    except NoSuchModuleError:
+        message = sentence(
+            "SQLAlchemy has no dialect for the URL in {variable}; install the dialect of the database with pip, or correct "
+            "the URL",
+            variable=query.url_env,
+        )
+        raise RecipientsError(message, 0, "EXTRA") from None
+    except DBAPIError as error:
+        text = _said(error.orig)
+        failed = _FAILED_LINE.search(text)
+        place = _place(statement, int(failed[1]) - 1) if failed else statement.location
+        message = sentence("database error: {why}", why=_redact(text, query))
+        raise RecipientsError(message, 0, "SQL", place) from None
+    except OSError as error:  # from drivers that use HTTP
+        message = sentence("cannot reach the database ({why})", why=type(error).__name__)
+        raise RecipientsError(message, 0, "SQL", statement.location) from None
+    except SQLAlchemyError as error:
+        message = sentence("cannot run the query: {why}", why=_redact(str(error), query))
+        raise RecipientsError(message, 0, "SQL", statement.location) from None
+
+
+def _said(error: BaseException | None) -> str:
+    """Return the message of a driver's exception; those of MySQL have a number before it."""
+    match error.args if error else ():
+        case (int(), str(message)):
+            return message
+    return str(error)
+
+
+def _place(statement: TextSource, line: int) -> Location:
+    """Return the place of line `line` of a statement, which is sent without surrounding blanks."""
+    blank = len(statement.text) - len(statement.text.lstrip())
+    lines = statement.text.strip().split("\n")
+    if not 0 < line <= len(lines):
+        return statement.location  # a line of the query around it
+    offset = blank + sum(len(before) + 1 for before in lines[: line - 1])
+    mark = place_in_text(statement, offset + len(lines[line - 1]) - len(lines[line - 1].lstrip()))
+    return Location(statement.location.file, *mark) if mark else statement.location
+
+
+def _redact(text: str, query: RecipientsQuery) -> str:
+    """Return the first line of a driver's message without URL, password and phone numbers."""
+    line: str = next((line for line in text.splitlines() if line.strip()), "nothing").strip()
+    secrets: list[str | None] = [query.url]
+    url = _read_url(query)
+    secrets += [
+        value for name, values in url.normalized_query.items() if _SECRET.search(name) for value in values
+    ]
+    secrets += [url.password, quote(url.password or ""), url.render_as_string(hide_password=False)]
+    authored = f"{query.sql.text}\n{query.order_by}\n{query.freshness.sql.text if query.freshness else ''}"
+    line = _QUOTED.sub(lambda found: found[0] if found[2] in authored else f"{found[1]}…{found[3]}", line)
+    if line == "interrupted" or "statement timeout" in line:  # as SQLite and PostgreSQL say it
+        return too_slow()
+    return hide_secrets(line, secrets)[:300]
+
+
+def find_deadline() -> float:
+    """Return when a query that begins now must have ended, by the monotonic clock."""
+    return SystemClock().monotonic() + _STATEMENT_SECONDS
+
+
+def too_slow() -> str:
+    """Return the message for a query that has not ended by then."""
+    return sentence(
+        "the query took longer than {limit} seconds; make it faster, or query a table made for it",
+        limit=_STATEMENT_SECONDS,
+    )
