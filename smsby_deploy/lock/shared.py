@@ -45,14 +45,28 @@ _WATCHED = 20.0  # seconds without a renewal, by the clock of this machine, that
 _BROKEN_CLOCK = timedelta(minutes=10)  # clocks differ by less, so an older lease needs no proof
 
 
-class SharedLockStore(LockStore):
+class _Copy(LockStore):
+    """A copy of a shared lock in a file: if it is damaged, that is to be repaired in `shared`."""
+
+    def __init__(self, path: Path, project: str, environment: str, *, shared: SharedStore) -> None:
+        super().__init__(path, project, environment)
+        self._shared = shared
+
+    @property
+    def _recovery(self) -> str:
+        return (
+            f"restore {self.project}.{self.environment} in {self._shared.name} from a backup; or delete it there, and run "
+            "`smsby-deploy lock push` with the last file of `lock pull`; what was sent since is found again at sms.by"
+        )
+
+
+class SharedLockStore(_Copy):
     """A lock in a shared store, whose copy at `path` is used while this run holds it."""
 
     def __init__(
         self, path: Path, project: str, environment: str, *, shared: SharedStore, clock: Clock
     ) -> None:
-        super().__init__(path, project, environment)
-        self._shared = shared
+        super().__init__(path, project, environment, shared=shared)
         self._clock = clock
         self._lease: Lease | None = None
 
@@ -143,7 +157,8 @@ class SharedLockStore(LockStore):
     def _read_stored(self, stored: Stored) -> Lock:
         """Return the lock with its journal folded in, as the file store reads them."""
         with TemporaryDirectory(prefix="smsby-lock-") as folder:
-            copy = LockStore(Path(folder) / self.path.name, self.project, self.environment)
+            path = Path(folder) / self.path.name
+            copy = _Copy(path, self.project, self.environment, shared=self._shared)
             _put(stored, copy)
             return replace(copy.read(), archive=stored.archive)
 

@@ -137,10 +137,13 @@ def test_damage_in_a_store_is_refused(open_store: OpenStore, tmp_path: Path, par
     for damage in _DAMAGES:
         stored = raw.read()
         raw.write(stored, stored._replace(**{part: damage(getattr(intact, part))}))
-        with pytest.raises(LockDamaged):
+        with pytest.raises(LockDamaged) as reading:
             list(read_archive(other.read()))
-        with pytest.raises(LockDamaged), other.held() as held:
+        with pytest.raises(LockDamaged) as holding, other.held() as held:
             list(read_archive(held.lock))
+        if part == "lock":  # its copy is to be repaired in the store, not in git
+            assert reading.value.hint == holding.value.hint
+            assert "restore shop.production in " in reading.value.hint
         if part == "archive":  # the journal is folded in: the archive matters to none of that
             break
         left = raw.read()._replace(version="", holder=None)
