@@ -24,6 +24,7 @@ _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 _NUL_ESCAPES = ("\\0", "\\x00", "\\u0000", "\\U00000000")
 _LONG_LIST = 100  # items after which mappings are rows, whose places are looked for only if needed
 _MAX_ALIASED = 10_000  # nodes that aliases may expand to: far more than any real file needs
+_MAX_NODES = 500_000  # of a file, about 1 GB and half a minute; lists of recipients have files of their own
 
 
 class Marks(dict[str, Any]):
@@ -220,6 +221,7 @@ class _Builder:
         self._next = _event_reader(text)
         self._anchors: dict[str, _Node] = {}
         self._aliased = 0
+        self._nodes = 0  # so far
         self._keys: dict[str, str] = {}  # one string per key: rows repeat them
 
     def build(self) -> Any:
@@ -286,6 +288,8 @@ class _Builder:
                         sentence("merge keys (<<) are not supported; write the keys out"), _mark(event)
                     )
                 keys[key] = key
+                if len(keys) > _MAX_NODES:  # only here: rows repeat their keys
+                    raise _too_long(event)
             if key in made:
                 raise _UnsupportedYaml(sentence('duplicate key "{key}"', key=key), _mark(event))
             event = next_event()
@@ -303,6 +307,9 @@ class _Builder:
                 nested += size - 1
                 if is_untyped:
                     untyped.append(key)
+        self._nodes += len(made)
+        if self._nodes > _MAX_NODES:
+            raise _too_long(event)
         return made, 1 + len(made) + nested, True
 
     def _sequence(self, start: Any) -> _Node:
@@ -325,8 +332,18 @@ class _Builder:
             made.items_at.append(mark)
             made.append(value)
             total += size
+            self._nodes += 1
+            if self._nodes > _MAX_NODES:
+                raise _too_long(event)
         self._depth -= 1
         return made, total, True
+
+
+def _too_long(event: Any) -> _UnsupportedYaml:
+    message = sentence(
+        "more than {limit} values in one file; keep recipients in a CSV file", limit=f"{_MAX_NODES:,}"
+    )
+    return _UnsupportedYaml(message, _mark(event))
 
 
 def _mark(event: Any) -> Mark:

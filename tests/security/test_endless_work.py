@@ -14,6 +14,7 @@ import pytest
 from pyarrow.parquet import ParquetFile, write_table
 
 from smsby_deploy.cli.main import run
+from smsby_deploy.config import yaml_nodes
 from smsby_deploy.config.scalars import has_nested_repeats
 from smsby_deploy.output.ci_reports import github_annotations, list_findings
 from smsby_deploy.problems import Location, Problem, Severity
@@ -46,6 +47,28 @@ def test_templates_that_include_each_other_twice(tmp_path: Path, monkeypatch: py
     )
     assert run([*_project(tmp_path, text="{% include 't0' %}"), "validate"]) == 3
     assert len(read) == len(set(read)) == 32
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "x: [" + "[]," * 200 + "]",
+        "x: [" + "y," * 200 + "]",
+        "".join(f"x{number}: 1\n" for number in range(200)),
+        "".join(f"x{number}: {{{', '.join(f'x{one}: 1' for one in range(20))}}}\n" for number in range(20)),
+    ],
+)
+def test_yaml_of_many_values(
+    more: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file of 20 MB has six million values, which would take gigabytes and minutes; long lists of rows go into CSV."""
+    monkeypatch.setattr(yaml_nodes, "_MAX_NODES", 100)
+    arguments = _project(tmp_path)
+    assert run([*arguments, "validate"]) == 0
+    with (tmp_path / "sale.yaml").open("a", encoding="utf-8") as file:
+        file.write(more)
+    assert run([*arguments, "validate"]) == 3
+    assert "YAML more than 100 values in one file" in capsys.readouterr().out
 
 
 def test_glob_with_many_wildcards(tmp_path: Path) -> None:
