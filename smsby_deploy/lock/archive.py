@@ -105,7 +105,7 @@ def read_archive(lock: Lock) -> Iterator[ArchivedMailing]:
         raise LockDamaged(
             f"{name} has {count:,} of the {lock.archived:,} mailings that the lock has moved there; without them, they "
             "could be sent again",
-            hint="restore it from git: the archive is committed together with the lock",
+            hint="restore it from git, together with the lock, or from a backup of the shared store",
         )
 
 
@@ -348,9 +348,8 @@ def _read_document(document: dict[str, Any], line: ArchivedMailing) -> Entry:
 
 
 def _damaged(where: str, why: str) -> LockDamaged:
-    return LockDamaged(
-        f"{where}: the archive is damaged: {why}", hint="restore it from git, and never edit it"
-    )
+    hint = "restore it from git, or from a backup of the shared store, and never edit it"
+    return LockDamaged(f"{where}: the archive is damaged: {why}", hint=hint)
 
 
 def _checksum(body: bytes) -> bytes:
