@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ class FilesInvalid(SmsbyDeployError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         errors = sum(problem.is_error for problem in problems)
-        super().__init__(f"{counted(errors, 'problem')} in the project's files")
+        super().__init__(sentence("{count:problem|problems} in the project's files", count=errors))
         self.problems = tuple(problems)
 
 

@@ -31,6 +31,7 @@ from smsby_deploy.lock.places import (
     copy_name,
 )
 from smsby_deploy.problems import Location
+from smsby_deploy.wording import sentence
 
 API_URL = "SMSBY_API_URL"
 CALLBACK_SECRET = "SMSBY_CALLBACK_SECRET"
@@ -105,7 +106,10 @@ def settings_in(document: YamlMap, name: str) -> YamlMap:
     if own is None:
         if name not in _BUILT_IN:
             known = ", ".join(dict.fromkeys((*_BUILT_IN, *declared)))
-            raise UsageError(f"there is no environment {name}", hint=f"smsby.yaml has {known}")
+            raise UsageError(
+                sentence("there is no environment {name}", name=name),
+                hint=sentence("smsby.yaml has {known}", known=known),
+            )
         own = YamlMap(document.mark)
     merged = YamlMap(document.mark)
     merged.content = document.content
@@ -319,9 +323,12 @@ def _check_written(url: str, place: Location) -> None:
         if service_of(url) in KNOWN_SERVICES:
             return
     raise SmsbyUnavailable(
-        "the token is not sent to the URL in the project's files: it is not a known service",
-        hint=f"known are {', '.join(KNOWN_SERVICES)} and this machine; if it is right, set it as {API_URL} where the "
-        "token is set",
+        sentence("the token is not sent to the URL in the project's files: it is not a known service"),
+        hint=sentence(
+            "known are {known} and this machine; if it is right, set it as {variable} where the token is set",
+            known=", ".join(KNOWN_SERVICES),
+            variable=API_URL,
+        ),
         location=place,
     )
 

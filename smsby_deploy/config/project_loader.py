@@ -51,7 +51,7 @@ from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable, UsageError
 from smsby_deploy.files import real_path
 from smsby_deploy.lock.places import PRODUCTION, SANDBOX, LockPlace, SharedPlace, scope_of
 from smsby_deploy.problems import Location, Problem, ProblemLog, has_errors
-from smsby_deploy.wording import sentence
+from smsby_deploy.wording import join_sentences, sentence
 
 _LONGEST_LOCK_SUFFIX = 32  # of the files beside a lock, whose names begin with its name
 ANY_ADDRESS = "*"  # what a problem concerns in a file whose campaign cannot be read
@@ -189,7 +189,7 @@ class _ProjectLoader:
                 service_url(api.environment, {})
             except (UsageError, SmsbyUnavailable) as error:
                 place = api.environment.url_location
-                self._log.warning("ENVIRONMENT", f"{error.message}; {error.hint}", place)
+                self._log.warning("ENVIRONMENT", join_sentences([error.message, error.hint]), place)
         self._account_zone(api)
         self._guardrails()
         self._approvals()
@@ -359,7 +359,8 @@ class _ProjectLoader:
         try:
             lock, shared = lock_in(self._whole, name, self._environ)
         except UsageError as error:
-            self._log.error("ENVIRONMENT", f"rehearsed_in: {error.message}; {error.hint}", place)
+            why = join_sentences([error.message, error.hint])
+            self._log.error("ENVIRONMENT", sentence("rehearsed_in: {why}", why=why), place)
             return None
         path = resolve_inside(self._root, lock, place, self._log, must_exist=False, is_lock=True)
         return None if path is None else LockPlace(path, name, shared)

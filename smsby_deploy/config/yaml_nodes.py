@@ -95,6 +95,9 @@ _MESSAGES = {
     "did not find expected ',' or ']'": sentence("missing comma or closing ]"),
     "did not find expected ',' or '}'": sentence("missing comma or closing }}"),
     "found unexpected end of stream": sentence("the quotes opened here are not closed"),
+    "found a tab character where an indentation space is expected": sentence(
+        "this line is indented with a tab; use spaces"
+    ),
     "found character that cannot start any token": sentence(
         "a text that begins with this character must be in quotes"
     ),
@@ -137,9 +140,9 @@ def parse_yaml(text: str, name: str) -> YamlMap:
             message = sentence("this line is indented with a tab; use spaces")
         raise _invalid(name, message, place) from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise _invalid(name, f"not valid YAML ({type(error).__name__})", (1, 1)) from error
+        raise _invalid(name, sentence("not valid YAML ({why})", why=type(error).__name__), (1, 1)) from error
     if not isinstance(root, YamlMap):
-        raise _invalid(name, "expected a mapping (`key: value`)", (1, 1))
+        raise _invalid(name, sentence("expected a mapping (`key: value`)"), (1, 1))
     root.content = text
     return root
 
@@ -149,7 +152,7 @@ def _refuse_nul(text: str) -> None:
     next_event = _event_reader(text)
     while (event := next_event()).__class__ is not yaml.StreamEndEvent:
         if event.__class__ is yaml.ScalarEvent and "\0" in event.value:
-            raise _UnsupportedYaml("a NUL character; remove it", _mark(event))
+            raise _UnsupportedYaml(sentence("a NUL character; remove it"), _mark(event))
 
 
 @lru_cache(maxsize=1)

@@ -249,8 +249,8 @@ def _settings(result: PlanResult, t: Translator) -> list[tuple[str, str, str]]:
     return [
         (
             safe_line(one.key),
-            unset if one.before is None else safe_line(one.before),
-            unset if one.after is None else safe_line(one.after),
+            unset if one.before is None else safe_line(t.sentence(one.before)),
+            unset if one.after is None else safe_line(t.sentence(one.after)),
         )
         for one in (changes.settings if changes is not None else ())
     ]

@@ -251,7 +251,7 @@ def _settings(plan: Plan, t: Translator) -> Iterator[Piece]:
     yield Piece(f"{heading}\n\n")
     yield Piece(table_row((t.gettext("Setting"), t.gettext("Before"), t.gettext("Now"))) + "|---|---|---|\n")
     for key, *values in plan.changes.settings:
-        cells = [t.gettext("not set") if value is None else code(value) for value in values]
+        cells = [t.gettext("not set") if value is None else code(t.sentence(value)) for value in values]
         yield _piece("setting", table_row((f"**{escape(key)}**", *cells)))
     yield Piece("\n")
 

@@ -14,6 +14,7 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.guardrails import Breach, check_apply
 from smsby_deploy.plan.model import ActionKind, Plan
 from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.wording import sentence
 
 
 class Verdict(Enum):
@@ -129,7 +130,10 @@ class PlanResult:
         """What `--compare` found beside the mailings, as warnings."""
         changes = self.plan.changes
         for one in changes.settings if changes is not None else ():
-            message = f"{one.key}: {one.before or 'not set'} → {one.after or 'not set'}"
+            unset = sentence("not set")
+            message = sentence(
+                "{key}: {before} → {after}", key=one.key, before=one.before or unset, after=one.after or unset
+            )
             yield Problem(Severity.WARNING, "SETTING_CHANGED", message, location=Location(PROJECT_FILE))
         for gap in changes.gaps if changes is not None else ():
             yield Problem(Severity.WARNING, "NOT_READ", gap, location=Location(PROJECT_FILE))

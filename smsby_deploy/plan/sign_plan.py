@@ -21,6 +21,7 @@ from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
 from smsby_deploy.plan.planner import measure_files
 from smsby_deploy.plan.ssh_signatures import find_signer, sign
+from smsby_deploy.wording import sentence
 
 _FORMAT, _VERSION = "smsby-approval", 1
 _LONGEST_ID = 64  # characters of a plan's id in the name of a file; a plan file may be forged
@@ -95,16 +96,17 @@ def sign_plan(loaded: LoadedProject, plan: Plan, key: Path, now: datetime) -> Si
 def _check_plan(project: Project, plan: Plan) -> None:
     hint = "make a new plan: smsby-deploy plan --out FILE"
     if plan.project != project.name:
-        raise PlanRefused(f"it is a plan of the project {plan.project}", hint=hint)
+        raise PlanRefused(sentence("it is a plan of the project {name}", name=plan.project), hint=hint)
     if plan.environment != project.environment.name:
         made, here = plan.environment, project.environment.name
-        raise PlanRefused(f"it was made for the environment {made}, not for {here}", hint=hint)
+        message = sentence("it was made for the environment {made}, not for {here}", made=made, here=here)
+        raise PlanRefused(message, hint=hint)
     if plan.account is None:
-        raise PlanRefused("it was made offline, so it cannot be applied", hint=hint)
+        raise PlanRefused(sentence("it was made offline"), hint=hint)
     if plan.has_errors:
-        raise PlanRefused("it has errors, so it cannot be applied", hint=hint)
+        raise PlanRefused(sentence("this plan has errors"), hint=hint)
     if any(action.revision is None for action in plan.decided if _needs_signature(action)):
-        raise PlanRefused("it was made by an older version, which records no revisions", hint=hint)
+        raise PlanRefused(sentence("it was made by an older version, which records no revisions"), hint=hint)
 
 
 def _check_files(loaded: LoadedProject, mailings: Sequence[Action]) -> Mapping[str, tuple[Mailing, Desired]]:
@@ -117,7 +119,10 @@ def _check_files(loaded: LoadedProject, mailings: Sequence[Action]) -> Mapping[s
     for action in mailings:
         if (here := found.get(action.address)) is None or not _is_same(here[1], action):
             raise PlanRefused(
-                f"{action.address} is not the mailing of the files here: text, recipients, time or figures differ",
+                sentence(
+                    "{address} is not the mailing of the files here: text, recipients, time or figures differ",
+                    address=action.address,
+                ),
                 hint="sign in the checkout that the plan was made from, or make a new plan",
             )
     return found

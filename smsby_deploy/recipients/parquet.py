@@ -68,7 +68,7 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
                     )
                     first += len(cells)
         except OversizedFile as error:
-            raise RecipientsError(str(error), first) from error
+            raise RecipientsError(error.message, first) from error
         except UnsupportedValue as error:
             message = sentence(
                 "unsupported type of value ({kind}) in {column}; correct it",

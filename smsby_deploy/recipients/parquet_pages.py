@@ -12,6 +12,8 @@ from os import SEEK_END
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from smsby_deploy.wording import sentence
+
 _COMMON_RATIO = 100  # of unpacked to packed bytes; more is suspicious above _SMALL
 _SMALL = 64 << 20
 _LARGEST_CHUNK = 1 << 30  # unpacked bytes of a column in a row group
@@ -32,6 +34,10 @@ _DEEPEST = 8  # structs within structs; a page header has three
 
 class OversizedFile(Exception):
     """A Parquet file that unpacks to more than it may, or of which that cannot be known."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
 
 class ColumnPages(NamedTuple):
@@ -77,9 +83,11 @@ def check_pages(metadata: Any, path: Path, names: Sequence[str]) -> frozenset[st
     """
     size = path.stat().st_size
     if _is_encrypted(metadata, path):
-        raise OversizedFile("its columns are encrypted; write the file without encryption")
+        raise OversizedFile(sentence("its columns are encrypted; write the file without encryption"))
     if metadata.num_rows > max(1_000_000, _MOST_ROWS * size):
-        raise OversizedFile(f"{metadata.num_rows:,} rows are too many for a file of this size")
+        raise OversizedFile(
+            sentence("{count:,} rows are too many for a file of this size", count=metadata.num_rows)
+        )
     largest = max(_LARGEST_CHUNK, _COMMON_RATIO * size)
     coded, unpacked = set(), 0
     with path.open("rb") as file:
@@ -90,7 +98,10 @@ def check_pages(metadata: Any, path: Path, names: Sequence[str]) -> frozenset[st
             unpacked += found.unpacked
             if unpacked > largest:
                 raise OversizedFile(
-                    f"the file unpacks to more than {largest >> 20:,} MB, which is too much; leave columns out"
+                    sentence(
+                        "the file unpacks to more than {size:,} MB, which is too much; leave columns out",
+                        size=largest >> 20,
+                    )
                 )
             if found.has_dictionary:
                 coded.add(found.column)
@@ -123,13 +134,20 @@ def _check_chunk(found: ColumnPages, chunk: Any) -> None:
     unpacked = max(found.unpacked, chunk.total_uncompressed_size)
     if unpacked > _LARGEST_CHUNK or unpacked > max(_SMALL, _COMMON_RATIO * chunk.total_compressed_size):
         raise OversizedFile(
-            f"the column {found.column} unpacks to {unpacked >> 20:,} MB, which is too much; "
-            "write smaller row groups, or leave the column out"
+            sentence(
+                "the column {column} unpacks to {size:,} MB, which is too much; write smaller row groups, or leave the "
+                "column out",
+                column=found.column,
+                size=unpacked >> 20,
+            )
         )
     if found.has_deltas and unpacked > _LARGEST_DELTAS:
         raise OversizedFile(
-            f"the column {found.column} is encoded as DELTA_BYTE_ARRAY, which may unpack to any size; "
-            "write the file with the default encoding"
+            sentence(
+                "the column {column} is encoded as DELTA_BYTE_ARRAY, which may unpack to any size; write the file with the "
+                "default encoding",
+                column=found.column,
+            )
         )
 
 
@@ -167,30 +185,36 @@ class _PageReader:
     def _read_header(self, place: int, column: str) -> _Header:
         self._count += 1
         if self._count > _MOST_PAGES:
-            raise OversizedFile(f"more than {_MOST_PAGES:,} pages; write the file with larger ones")
+            raise OversizedFile(
+                sentence("more than {count:,} pages; write the file with larger ones", count=_MOST_PAGES)
+            )
         if place < 0:
-            raise OversizedFile("a page is outside the file")
+            raise OversizedFile(sentence("a page is outside the file"))
         self._file.seek(place)
         header = _header_of(self._struct())
         if header is None or header.packed > self._size:
-            raise OversizedFile(f"a page of the column {column} has no valid header")
+            raise OversizedFile(sentence("a page of the column {column} has no valid header", column=column))
         limit = header.unpacked if header.kind == _DICTIONARY_PAGE else _MOST_VALUES
         if header.values > limit:
             raise OversizedFile(
-                f"a page of the column {column} has {header.values:,} values, which is too many"
+                sentence(
+                    "a page of the column {column} has {count:,} values, which is too many",
+                    column=column,
+                    count=header.values,
+                )
             )
         return header
 
     def _struct(self, depth: int = 0) -> dict[int, Any]:
         """Return the fields of a struct by their numbers; text is skipped."""
         if depth > _DEEPEST:
-            raise OversizedFile("a page header has structs within structs")
+            raise OversizedFile(sentence("a page header has structs within structs"))
         fields: dict[int, Any] = {}
         number = 0
         while head := self._byte():
             number = number + (head >> 4) if head >> 4 else self._integer()
             if not 0 < number <= _LAST_FIELD:
-                raise OversizedFile("a page header has unknown fields")
+                raise OversizedFile(sentence("a page header has unknown fields"))
             fields[number] = self._value(head & 15, depth)
         return fields
 
@@ -207,17 +231,17 @@ class _PageReader:
             return self._skip(8)
         if kind == _Thrift.BINARY:
             return self._skip(self._varint())
-        raise OversizedFile("a page header has fields of an unknown type")
+        raise OversizedFile(sentence("a page header has fields of an unknown type"))
 
     def _skip(self, length: int) -> None:
         if length > self._size:
-            raise OversizedFile("a page header is longer than the file")
+            raise OversizedFile(sentence("a page header is longer than the file"))
         self._file.seek(length, 1)
 
     def _byte(self) -> int:
         found = self._file.read(1)
         if not found:
-            raise OversizedFile("a page is outside the file")
+            raise OversizedFile(sentence("a page is outside the file"))
         return found[0]
 
     def _varint(self) -> int:
@@ -227,7 +251,7 @@ class _PageReader:
             number |= (part & 127) << shift
             if part < 128:
                 return number
-        raise OversizedFile("a page header has a number that is too long")
+        raise OversizedFile(sentence("a page header has a number that is too long"))
 
     def _integer(self) -> int:
         number = self._varint()

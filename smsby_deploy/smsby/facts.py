@@ -20,6 +20,7 @@ from smsby_deploy.errors import FilesInvalid, SmsbyDeployError
 from smsby_deploy.files import refuse_link, write_file
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.resources import load_schema
+from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
     from jsonschema_rs import Validator
@@ -329,14 +330,14 @@ def _read_document(path: Path) -> Any:
     refuse_link(path)
     try:
         if path.stat().st_size > _LARGEST:
-            raise _invalid(path, "the file is too large")
+            raise _invalid(path, sentence("the file is too large"))
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {"format": _FORMAT, "version": _VERSION, "accounts": {}}
     except OSError as error:
-        raise _invalid(path, f"cannot read the file: {error.strerror}") from None
+        raise _invalid(path, sentence("cannot read the file: {why}", why=error.strerror)) from None
     except (ValueError, RecursionError):
-        raise _invalid(path, "not valid JSON") from None
+        raise _invalid(path, sentence("not valid JSON")) from None
     _check(path, document)
     return document
 
@@ -347,11 +348,11 @@ def _check(path: Path, document: Any) -> None:
             return
     except (ValueError, RecursionError, OverflowError):  # what JSON cannot hold, such as 1e999
         pass
-    raise _invalid(path, "not as schema/facts.schema.json says")
+    raise _invalid(path, sentence("not as schema/facts.schema.json says"))
 
 
 def _invalid(path: Path, why: str) -> FilesInvalid:
-    message = f"{why}; restore it from git, or delete it and run `smsby-deploy doctor`"
+    message = sentence("{why}; restore it from git, or delete it and run `smsby-deploy doctor`", why=why)
     return FilesInvalid([Problem(Severity.ERROR, "FACTS", message, None, Location(path.name, 1))])
 
 

@@ -111,7 +111,7 @@ def plural(value: Any, *forms: str) -> str:
         return words[0] if number == 1 else words[1]
     if len(words) != 3:
         raise TemplateRuntimeError(
-            "plural: expected two or three forms, such as plural('балл', 'балла', 'баллов')"
+            sentence("plural: expected two or three forms, such as plural('балл', 'балла', 'баллов')")
         )
     if number != number.to_integral_value():
         return words[1]

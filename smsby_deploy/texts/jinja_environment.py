@@ -72,7 +72,7 @@ class EmptyValue(UndefinedError):
 
     def __init__(self) -> None:
         super().__init__(
-            "an empty value would be printed: test it with {% if %} or add `| default('…', true)`"
+            sentence("an empty value would be printed: test it with {{% if %}} or add `| default('…', true)`")
         )
 
 
@@ -291,7 +291,7 @@ def _check_format(text: str, *values: Any) -> None:
     for width, precision in _FORMAT.findall(text):
         if "*" in (width, precision) or max(len(width), len(precision)) > _MOST_DIGITS:
             raise TemplateLimitExceeded(
-                "the width or precision of a format exceeds 999 or is *: write a smaller number"
+                sentence("the width or precision of a format exceeds 999 or is *: write a smaller number")
             )
 
 
@@ -313,7 +313,7 @@ def _check_order(items: Any, *_: Any) -> None:
     if isinstance(items, str) or (
         isinstance(items, list | tuple) and any(isinstance(one, str) for one in items)
     ):
-        raise TextAsNumber("the largest or smallest value")
+        raise TextAsNumber(sentence("the largest or smallest value"))
 
 
 def _check_round(_value: Any, precision: Any = 0, *_: Any) -> None:

@@ -45,7 +45,9 @@ class Limits:
         """
         self._steps -= steps
         if self._steps < 0:
-            raise TemplateLimitExceeded("the template does too much work: use fewer loops and shorter values")
+            raise TemplateLimitExceeded(
+                sentence("the template does too much work: use fewer loops and shorter values")
+            )
 
     def consume_value(self, size: int) -> None:
         """Take the steps for a new value of `size`.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from smsby_deploy.wording import sentence
+
 # What spreadsheets, databases and programs write for a missing value or an error.
 _NO_VALUES = (
     "nan", "none", "null", "nat", "undefined", "<na>", "inf", "-inf", "[object object]",
@@ -22,7 +24,7 @@ NOT_VALUES = frozenset(
         value.replace("object object", "object Object"),
     )
 )  # fmt: skip
-WHY = (
+WHY = sentence(
     "the value is an error or a placeholder of a spreadsheet or program, such as #N/A, NULL or 1.2E+11: "
     "correct it in the data"
 )

@@ -177,7 +177,7 @@ def _reporter_of_long_texts(mailing: Mailing, problems: KeptProblems) -> Callabl
     """Return a function that adds a problem for the text of the recipient at a line."""
 
     def report(reason: str, line: int) -> None:
-        message = f"{reason} ({rows_file(mailing)}:{line})"
+        message = sentence("{message} ({place})", message=reason, place=f"{rows_file(mailing)}:{line}")
         problems.keep([problem_at_text(mailing, "TOO_LONG", message)])
 
     return report
@@ -270,7 +270,7 @@ def sample_shared_text(mailing: Mailing, price: Price | None) -> MailingSamples:
     currency = _currency(price)
     template = compile_texts(mailing.text) if mailing.text else None
     if template is None or template.is_personal:
-        message = "a mailing to a contact list at sms.by has one text: use no variables"
+        message = sentence("a mailing to a contact list at sms.by has one text: use no variables")
         problem = problem_at_text(mailing, "LIST_TEXT", message)
         return MailingSamples(mailing.address, None, currency, (), (problem,))
     text = template.render_once()

@@ -106,6 +106,52 @@ def test_every_message_is_a_literal() -> None:
     assert calls == []
 
 
+# What makes a problem of the text that is its first argument, or its second after a code.
+_REPORTS = ("Problem", "text_error", "problem_at_text", "_invalid", "_problem", "error", "warning")
+_RAISED = ("RecipientsError", "IncludeError", "EmptyFile", "_UnsupportedYaml", "OversizedFile", "PlanRefused")
+_RAISED_BY_JINJA = (
+    "TemplateRuntimeError",
+    "TemplateLimitExceeded",
+    "SecurityError",
+    "TemplateAssertionError",
+)
+
+
+def _is_plain(node: ast.expr) -> bool:
+    """Whether it is a text of several words that no catalog has."""
+    if isinstance(node, ast.JoinedStr):
+        return any(isinstance(part, ast.Constant) and " " in str(part.value) for part in node.values)
+    if isinstance(node, ast.IfExp):
+        return _is_plain(node.body) or _is_plain(node.orelse)
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value
+
+
+def _plain_texts(tree: ast.AST) -> Iterator[int]:
+    """The lines at which a problem, or a variable `message`, gets such a text."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            if called in (*_REPORTS, *_RAISED, *_RAISED_BY_JINJA):
+                yield from (one.lineno for one in node.args if _is_plain(one))
+        elif (
+            isinstance(node, ast.Assign)
+            and ast.unparse(node.targets[0]) == "message"
+            and _is_plain(node.value)
+        ):
+            yield node.lineno
+
+
+@pytest.mark.parametrize("folder", ["config", "recipients", "texts", "plan"])
+def test_every_problem_can_be_translated(folder: str) -> None:
+    """Authors act on problems: each is a sentence, not a text that stays English in every language."""
+    plain = [
+        f"{path.relative_to(_PACKAGE)}:{line}"
+        for path in sorted((_PACKAGE / folder).rglob("*.py"))
+        for line in _plain_texts(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert plain == []
+
+
 @pytest.mark.parametrize("language", _LANGUAGES)
 def test_catalog_has_every_message_and_no_other(language: str) -> None:
     """What the program can say has a translation, and nothing is left of what it no longer says."""
