@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, reduce
+from itertools import islice
 from typing import Any, NamedTuple
 
 import jsonschema_rs
@@ -32,6 +33,7 @@ _TYPE_NAMES = {
     "null": sentence("nothing"),
 }
 _MOST_DIGITS = 30
+_MOST_PROBLEMS = 1000  # explained of a file: explanations take time and memory, and no one reads more
 _INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 
@@ -247,13 +249,22 @@ def _is_huge(value: str) -> bool:
 def check_document(name: str, document: YamlMap, file: str) -> list[Problem]:
     """Type the plain scalars of `document`, in place, and return all violations.
 
-    `name` is the schema.
+    `name` is the schema. Of more than _MOST_PROBLEMS only the first ones are returned, and that there are more.
     """
     type_scalars(document, _scalar_types(name))
     if _is_surely_valid(name, document):
         return []
-    problems = {problem for error in _errors(name, document) for problem in explain(error, document, file)}
-    return sorted(problems, key=lambda problem: (problem.location or Location(file), problem.message))
+    found = (problem for error in _errors(name, document) for problem in explain(error, document, file))
+    problems: dict[Problem, None] = {}
+    for problem in found:
+        problems[problem] = None
+        if len(problems) > _MOST_PROBLEMS:
+            break
+    shown = sorted(problems, key=lambda problem: (problem.location or Location(file), problem.message))
+    if len(problems) > _MOST_PROBLEMS:
+        message = sentence("more errors follow; correct these first")
+        shown[-1] = _problem("SCHEMA", message, shown[-1].location or Location(file))
+    return shown
 
 
 def _is_surely_valid(name: str, document: YamlMap) -> bool:
@@ -274,7 +285,10 @@ def drop_invalid(name: str, document: YamlMap) -> bool:
     That is unknown keys, whole mailings, or top-level keys.
     The rest serves to find more problems. Returns whether the rest can be read.
     """
-    for error in _errors(name, document):
+    errors = list(islice(_errors(name, document), _MOST_PROBLEMS + 1))
+    if len(errors) > _MOST_PROBLEMS:
+        return False
+    for error in errors:
         path = list(error.absolute_path)
         if error.validator == "additionalProperties":
             for key in set(error.instance) - set(error.schema.get("properties", {})):
@@ -321,5 +335,6 @@ def _explaining_validator(name: str) -> Any:
     return extend(Draft202012Validator, {"pattern": matches})(load_schema(name))
 
 
-def _errors(name: str, document: YamlMap) -> list[Any]:
-    return list(_explaining_validator(name).iter_errors(document))
+def _errors(name: str, document: YamlMap) -> Iterator[Any]:
+    errors: Iterator[Any] = _explaining_validator(name).iter_errors(document)
+    return errors
