@@ -14,6 +14,7 @@ from datetime import datetime
 from itertools import compress, groupby
 from operator import itemgetter
 from typing import NamedTuple
+from unicodedata import normalize
 
 from smsby_deploy.config.sources import Freshness, InlineRecipients
 from smsby_deploy.problems import Location
@@ -197,11 +198,14 @@ def short_name(columns: Sequence[str], index: int) -> str:
 
 
 def find_column(columns: Sequence[str], name: str) -> int | None:
-    """Return the index of the column `name`: as written, else ignoring case."""
+    """Return the index of the column `name`: as written, else ignoring case.
+
+    A file of another system may have the й of its header as two characters.
+    """
     if name in columns:
         return columns.index(name)
-    folded = name.casefold()
-    return next((index for index, column in enumerate(columns) if column.casefold() == folded), None)
+    names = [normalize("NFC", column).casefold() for column in (name, *columns)]
+    return names.index(names[0], 1) - 1 if names.count(names[0]) > 1 else None
 
 
 def repeated_names(columns: Sequence[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from unicodedata import normalize
 from unittest.mock import patch
 
 import pytest
@@ -63,8 +64,9 @@ def test_inline_blocks_put_the_phone_last() -> None:
 
 @pytest.mark.parametrize(("name", "index"), [("Phone", 1), ("phone", 0), ("PHONE", 0), ("mail", None)])
 def test_find_column_prefers_the_exact_name(name: str, index: int | None) -> None:
-    """Else the first that differs only in case."""
+    """Else the first that differs only in case, or in how its letters are composed."""
     assert find_column(["phone", "Phone"], name) == index
+    assert find_column(["id", normalize("NFD", "Мобильный")], "мобильный") == 1
 
 
 def test_repeated_names_ignores_case_and_gaps() -> None:
