@@ -71,6 +71,22 @@ def find_collision(
     return sentence("sms.by lists a mailing whose truncated name begins like this one: {ways}", ways=ways)
 
 
+def listed_under_a_short_name(here: Situation) -> str:
+    """Say which listed mailing may be this one under a truncated name; empty if there is none."""
+    if here.remote is None or here.is_rehearsal:
+        return ""
+    address, revision = here.desired.address, here.desired.revision
+    name = here.remote.short_name(here.project, address, revision)
+    if name is None:
+        return ""
+    return sentence(
+        "sms.by lists a mailing named “{name}”: if that is this one, and its name was cut off, it would be sent again; "
+        "then `smsby-deploy import {address} --message-id N`",
+        name=name,
+        address=address,
+    )
+
+
 def listed_as(here: Situation, listed: RemoteName) -> str:
     """Say what to do about a mailing that was renamed and whose record was lost."""
     old = listed.address

@@ -288,6 +288,8 @@ class MailingPlanner:
     def _note(self, mailing: Mailing, decision: Decision, here: Situation) -> None:
         if decision.action in SENDING:
             self.problems.extend(_find_lateness(mailing, here.unsent_times, self.now))
+        if decision.action in NEW_COMMITTING and here.entry is None:
+            self.problems.extend(_find_short_name(mailing, here))
         if decision.action in NEW_COMMITTING and here.steps:
             self.problems.extend(_find_lone_wave(mailing, here.desired.chunks))
         if decision.is_overdue:
@@ -326,6 +328,12 @@ def _find_lateness(mailing: Mailing, times: Sequence[datetime | None], now: date
             )
         location = mailing.schedule_location or mailing.location
         yield Problem(Severity.WARNING, "LATE", message, mailing.address, location)
+
+
+def _find_short_name(mailing: Mailing, here: Situation) -> Iterable[Problem]:
+    """Warn of a listed mailing that may be this one, though its name is too short to be sure."""
+    if why := collision_reasons.listed_under_a_short_name(here):
+        yield Problem(Severity.WARNING, "REMOTE_NAME", why, mailing.address, mailing.location)
 
 
 def _find_lone_wave(mailing: Mailing, chunks: Sequence[ChunkPlan]) -> Iterable[Problem]:

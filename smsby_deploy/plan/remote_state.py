@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LOOKED_BACK = 9  # revisions before that of the files that may be listed and not recorded
 _SHORTEST_TRUNCATED = 20  # a listed name of this length or more may be one of ours, truncated by sms.by
-_WHOLE_CAMPAIGN = "/"  # and so may a shorter one that has the name of a campaign, and what follows it
+_WHOLE_CAMPAIGN = "/"  # perhaps, so may a shorter one that has the name of a campaign, and what follows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +105,22 @@ class RemoteView:
 
         It has no fingerprint.
         """
+        names = self._truncated_names(project, address, revision)
+        return next((name for name in names if len(name) >= _SHORTEST_TRUNCATED), None)
+
+    def short_name(self, project: str, address: str, revision: int) -> str | None:
+        """A listed name that may be one, but is too short to be sure, or None.
+
+        It has the whole name of the campaign.
+        """
+        names = self._truncated_names(project, address, revision)
+        return next((name for name in names if len(name) < _SHORTEST_TRUNCATED), None)
+
+    def _truncated_names(self, project: str, address: str, revision: int) -> Iterator[str]:
         for first in _beginnings(address):
             for listed in self.unmarked.get(first, ()):
                 if _is_telling(listed) and may_be_truncated(listed, project, address, revision):
-                    return listed
-        return None
+                    yield listed
 
     def may_be_truncated(self, address: str) -> bool:
         """Whether a name without a fingerprint is listed that begins like those of `address`."""

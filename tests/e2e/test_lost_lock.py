@@ -318,11 +318,30 @@ def test_warnings_of_a_plan_without_review(shop: Shop, words: str, count: int) -
     assert lines == done.err.splitlines()[: len(lines)]
 
 
-@pytest.mark.parametrize("limit", [20, 15, 10, 6])
-def test_truncated_remote_name_is_a_collision(limit: int, shop: Shop) -> None:
-    """A truncated name of ours has no fingerprint: it may be this mailing, so nothing is sent."""
+@pytest.mark.parametrize("limit", [19, 15, 10, 6])
+def test_short_remote_name_is_a_warning(limit: int, shop: Shop) -> None:
+    """It may be this mailing, or be called so by anyone; the next apply of a known mailing needs no warning."""
     start(shop, THREE, "shop")
     shop.settings(name_limit=limit)
+    assert apply(shop, THREE, {}).code == 0
+    assert "REMOTE_NAME" not in shop.run("plan").out
+    lose_lock(shop)
+    planned = shop.run("plan")
+    assert "warning REMOTE_NAME sale/staff: sms.by lists a mailing named “sale/s" in planned.out
+    imported = shop.run("import", "sale/staff", *(f"--message-id={one['id']}" for one in _listed(shop)))
+    assert imported.code == 0, imported.err
+    assert planned_action(shop)[0] == "noop"
+
+
+def _listed(shop: Shop) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = shop.run("api", "getSMSMessages").json["data"]
+    return rows
+
+
+def test_truncated_remote_name_is_a_collision(shop: Shop) -> None:
+    """A truncated name of ours has no fingerprint: it may be this mailing, so nothing is sent."""
+    start(shop, THREE, "shop")
+    shop.settings(name_limit=20)
     assert apply(shop, THREE, {}).code == 0
     assert planned_action(shop)[0] == "noop"
     lose_lock(shop)

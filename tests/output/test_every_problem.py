@@ -178,6 +178,11 @@ CASES: dict[str, Case] = {
     "REMOTE_MISSING": Case(
         project="api: {reconcile_seconds: 0}\n", commands=(_SENT, *_PLAN), list_lag=60
     ),
+    "REMOTE_NAME": Case(
+        commands=(("api", "sendBulkSms", "--input", "{folder}/other.json", "--yes"), *_PLAN),
+        files={"other.json": '{"callback_url": "", "messages": [{"alphaname_id": "0", "name": "sale/vi", '
+               '"message_type": "bulk", "text": "Hi", "delivery_list": ["375291111111"]}]}'},
+    ),
     "REMOVED": Case(
         "    text: Hi\n    waves: [{people: 1, after: 45m, delivered: 90}, rest]\n", commands=(_SENT, *_PLAN),
         then=(("sale.yaml", Case(mailing=_MAILING.replace("vip", "other")).campaign()),),
