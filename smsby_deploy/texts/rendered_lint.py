@@ -25,7 +25,7 @@ _LINK = r"(?i)https?://|(?<![/\w.])www\."
 # Both are documented in docs/texts.md. A sender is named by its legal form, its payer's number or a name in quotes.
 _SENDER = (
     r"(?i)\b(?:ООО|ОДО|ОАО|ЗАО|ПАО|АО|ЧТУП|ЧПУП|ЧУП|ЧП|УП|ИП|ТАА|АДТ|ААТ|ЗАТ|ПУП|LLC|JSC|Ltd)\b"
-    r"|\b(?:УНП|УНН)\b|«[^»\n]{2,}»|“[^”\n]{2,}”|\"[^\"\n]{2,}\""
+    r"|\bУН[ПН](?:\b|\d)|«[^»\n]{2,}»|“[^”\n]{2,}”|\"[^\"\n]{2,}\""
 )
 _REFUSAL = (
     r"(?i)\b(?:отказ|отпис|откаж|отключ|адмо[вў]|адп[іи]с|адключ|стоп\b|stop\b|unsubscribe|opt[ -]?out|"
