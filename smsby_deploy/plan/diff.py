@@ -18,7 +18,7 @@ from smsby_deploy.clock import Window
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.sources import ContactList, TextsByVariant
 from smsby_deploy.lock.decisions import Approval
-from smsby_deploy.lock.phone_states import UNSENT
+from smsby_deploy.lock.phone_states import UNSENT, PhoneStates
 from smsby_deploy.lock.records import DONE, ChunkState, Entry, EntryState, NamedId
 from smsby_deploy.lock.stored_mailings import Mailings, read_some, recipients_of
 from smsby_deploy.plan import collision_reasons, reasons, scheduled
@@ -36,6 +36,7 @@ from smsby_deploy.plan.model import (
 )
 from smsby_deploy.plan.situation import Situation, is_recorded_singly
 from smsby_deploy.plan.waves import Gate, why_due, why_stopped, why_waiting
+from smsby_deploy.recipients.suppression import opted_out_places
 
 _A, _R = ActionKind, ReasonCode
 _WAITING = frozenset({ActionKind.HOLD, ActionKind.WAITING, ActionKind.DUE})
@@ -245,16 +246,21 @@ def _sent_earlier(here: Situation) -> tuple[int, int] | None:
 
 
 def _unsent(here: Situation) -> tuple[int | None, ...]:
-    """The recipients of each recorded chunk that surely got nothing."""
+    """The recipients of each recorded chunk that surely got nothing, opt-outs subtracted."""
     assert here.entry is not None
     return tuple(
         0
         if state in DONE or (here.wave.number or chunk.wave) != chunk.wave
         else None
         if chunk.phones is None
-        else chunk.phones.count(*UNSENT)
-        for chunk, state in zip(here.entry.chunks, here.recorded, strict=True)
+        else _count_unsent(chunk.phones, planned.opted_out)
+        for chunk, planned, state in zip(here.entry.chunks, here.desired.chunks, here.recorded, strict=True)
     )
+
+
+def _count_unsent(phones: PhoneStates, opted_out: str | None) -> int:
+    gone = set(opted_out_places(opted_out))
+    return sum(state in UNSENT for place, state in enumerate(phones) if place not in gone)
 
 
 def make_action(

@@ -766,7 +766,11 @@ def test_resumed_mailing_knows_who_is_unsent() -> None:
     single = replace(
         single, chunks=(replace(single.chunks[0], phones=PhoneStates.parse("a:1 p:1 r:1")), single.chunks[1])
     )
-    assert _diff(_desired(via="single"), single, _remote()).unsent == (2, 0)
+    desired = _desired(via="single")
+    assert _diff(desired, single, _remote()).unsent == (2, 0)
+    first, second = desired.chunks
+    left = desired._replace(chunks=(first._replace(opted_out="0 2"), second))
+    assert _diff(left, single, _remote()).unsent == (1, 0)  # the first got it, the third opted out since
 
 
 _AT = Location("sale.yaml", 4, 5)
