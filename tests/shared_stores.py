@@ -150,6 +150,7 @@ class LimitedS3:
     def __init__(self, url: str, *, is_conditional: bool = True) -> None:
         self.target = url
         self.writes_left: int | None = None
+        self.answers_to_lose = 0  # of the next writes
         limited = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -164,6 +165,10 @@ class LimitedS3:
                     del self.headers["If-None-Match"]
                 headers = dict(self.headers)
                 done = requests.request(self.command, url, data=body, headers=headers, timeout=30)
+                if self.command == "PUT" and limited.answers_to_lose:
+                    limited.answers_to_lose -= 1
+                    self.close_connection = True
+                    return None
                 return self.answer(done.status_code, done.content, dict(done.headers))
 
             do_PUT = do_DELETE = do_HEAD = do_POST = do_GET  # noqa: N815  # names of the base class

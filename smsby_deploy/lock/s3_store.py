@@ -161,8 +161,11 @@ class S3Store:
         """Create an object with `content`, and return its name."""
         if content is None:
             return None
-        name = f"{self._prefix}/{kind}/{uuid4().hex}"
-        _obstore().put(self._store, name, content, mode="create")
+        library, name = _obstore(), f"{self._prefix}/{kind}/{uuid4().hex}"
+        from obstore.exceptions import AlreadyExistsError
+
+        with suppress(AlreadyExistsError):  # by a try whose answer was lost
+            library.put(self._store, name, content, mode="create")
         return name
 
     def _get(self, name: str) -> bytes:

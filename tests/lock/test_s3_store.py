@@ -72,6 +72,18 @@ def test_s3_store_says_that_nothing_answers() -> None:
         S3Store("s3://locks/x", "http://127.0.0.1:1", "k", os.environ).read()
 
 
+def test_s3_store_survives_a_lost_answer(s3_server: str) -> None:
+    """The library tries again, and finds what its first try has created."""
+    server = LimitedS3(s3_server)
+    with server.serving():
+        store = S3Store(f"s3://locks/{uuid4().hex}", server.url, "k", os.environ)
+        held = store.write(Stored(), Stored(holder=_HOLDER))
+        for lines in (b"1\n", b"1\n2\n"):
+            server.answers_to_lose = 1
+            held = store.write(held, held._replace(journal=lines))
+            assert store.read() == held
+
+
 def test_s3_store_refuses_a_server_that_replaces_objects(s3_server: str) -> None:
     """Each of two runs would take the lock there."""
     careless = LimitedS3(s3_server, is_conditional=False)
