@@ -128,6 +128,15 @@ def test_action_reports_an_unknown_outcome(pipeline: Pipeline) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_action_keeps_the_first_code_if_github_fails(pipeline: Pipeline) -> None:
+    """An unknown outcome is not hidden by a plan of another pull request that GitHub does not give."""
+    push = _merge_two(pipeline)
+    pipeline.edit("artifacts.json", lambda known: [known[0], known[1] | {"id": "lost"}])
+    pipeline.shop.fault(method="sendBulkSms", mode="reset", when="before")
+    done = pipeline.step("apply", **push)
+    assert (done.returncode, "Nothing more was sent" in done.stdout) == (6, True)
+
+
 def test_action_applies_the_plan_of_its_own_run(pipeline: Pipeline) -> None:
     """Started manually, it plans main, and applies exactly that once it is approved: not what came to main meanwhile."""
     run = {"GITHUB_SHA": "abc", "GITHUB_RUN_ID": "55", "PLAN_FROM": "run"}

@@ -231,6 +231,18 @@ def test_gitlab_applies_every_merge_request_of_a_push(pipeline: Pipeline, gitlab
     assert {len(messages) for messages in pipeline.shop.inbox().values()} == {2}
 
 
+def test_gitlab_records_although_the_next_plan_is_damaged(pipeline: Pipeline, gitlab: GitLab) -> None:
+    """Whoever opens a merge request may upload anything as its plan: it is refused, and the lock of the others is pushed."""
+    gitlab.merge(pipeline, 5)
+    pipeline.git("commit", "--quiet", "--allow-empty", "-m", "Nothing")
+    gitlab.merge(pipeline, 6)
+    gitlab.plans[1006] = b"{"
+    done = _run(pipeline, "smsby:apply")
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert "smsby.lock.json" in pipeline.pushed()
+    assert {len(messages) for messages in pipeline.shop.inbox().values()} == {1}
+
+
 def test_gitlab_catches_up_and_applies_the_plan_of_its_pipeline(pipeline: Pipeline, gitlab: GitLab) -> None:
     """What was merged without a plan is reported, and sent by a pipeline that was started manually."""
     (pipeline.shop.root / "smsby-out").mkdir()

@@ -53,6 +53,8 @@ def test_jenkins_runs_all_stages(pipeline: Pipeline) -> None:
     assert pipeline.pushed() == ["sale.yaml", "smsby.lock.json", "smsby.yaml"]
     assert (pipeline.shop.root / "smsby-out/status.html").read_text().startswith("<!doctype html>")
     (pipeline.shop.root / "smsby-out/to-apply").unlink()
+    stages = (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8").partition("stages {")[2].split("stage('")
+    assert [stage[:5] for stage in stages if "newest()" in stage] == ["Apply", "Catch"]
     assert _step(pipeline, _PLAN).returncode == 0
     assert not (pipeline.shop.root / "smsby-out/to-apply").exists()
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -186,6 +187,16 @@ def test_action_refuses_a_plan_of_another_origin(pipeline: Pipeline) -> None:
         path.write_text(json.dumps(artifacts))
         done = pipeline.step("apply", GITHUB_SHA=head)
         assert (done.returncode, "::error" in done.stdout) == (5, True), artifacts
+    assert pipeline.shop.inbox() == {}
+
+
+def test_action_refuses_a_damaged_plan(pipeline: Pipeline) -> None:
+    """Whoever opens a pull request may upload anything as its plan: what cannot be read is not a plan without work."""
+    head = pipeline.merge()
+    with zipfile.ZipFile(pipeline.state / "1.zip", "w") as archive:
+        archive.writestr("smsby-plan.json", "{")
+    assert pipeline.step("apply", GITHUB_SHA=head).returncode == 5
+    assert "exit code 5" in pipeline.results()[7]
     assert pipeline.shop.inbox() == {}
 
 

@@ -45,9 +45,9 @@ finish() { # also gives the exit code to later steps
   exit "$1"
 }
 
-fail() { # for what is not an exit code of smsby-deploy
+fail() { # for what is not an exit code of smsby-deploy; one that `apply` has seen by then may come first
   echo "::error title=smsby-deploy::$1"
-  finish 1
+  finish "$(first_code 1 ${codes[@]+"${codes[@]}"})"
 }
 
 first_code() { # the first of the codes $@ in the documented order
@@ -135,8 +135,11 @@ link() { # the comment has an invisible line for a link to the page, which is no
     echo "::notice title=smsby-deploy::Cannot link the page in the comment (a fork?); it is an artifact of this run."
 }
 
-has_work() { # whether the plan $1 has something to send, record or refuse
-  [ -s "$1" ] && jq -e 'any(.actions[]; .action | IN("noop", "waiting", "due", "orphan") | not)' "$1" >/dev/null
+has_work() { # whether the plan $1 has something to send, record or refuse; one that cannot be read is refused
+  local code=0
+  [ -s "$1" ] || return 1
+  jq -e 'any(.actions[]; .action | IN("noop", "waiting", "due", "orphan") | not)' "$1" >/dev/null || code=$?
+  [ "$code" -ne 1 ]
 }
 
 comment() { # one comment per project and kind on pull request $1, identified by the first line of $2 and updated
