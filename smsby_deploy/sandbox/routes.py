@@ -26,6 +26,7 @@ from smsby_deploy.sandbox.service import Service
 
 _CLOCK_COMMANDS = ("advance", "reset", "run", "set", "stop")
 _MAX_ROWS = 200
+_LARGEST_ID = 2**63  # of SQLite
 _EXCERPT = 120  # characters of a text in the list of phones
 _CONTENT_TYPES = {
     "index.html": "text/html",
@@ -129,8 +130,7 @@ def _serve_state(app: Flask, service: Service) -> None:
     @app.post("/_sandbox/moderate")
     def moderate() -> Response:
         given, account = _json_body(), service.account
-        number = given.get("message_id") if isinstance(given, dict) else None
-        message = account.store.find(number) if isinstance(number, int) else None
+        message = _mailing_named(given, account)
         if message is None or message.kind != "message":
             return _error("`message_id` must be a number that createSmsMessage returned", 404)
         account.store.moderate(message.id, account.now() if given.get("approve", True) else None)
@@ -138,9 +138,8 @@ def _serve_state(app: Flask, service: Service) -> None:
 
     @app.post("/_sandbox/delete")
     def delete() -> Response:
-        given, account = _json_body(), service.account
-        number = given.get("message_id") if isinstance(given, dict) else None
-        mailing = account.store.find(number) if isinstance(number, int) else None
+        account = service.account
+        mailing = _mailing_named(_json_body(), account)
         if mailing is None or (mailing.status != "DRAFT" and mailing.due <= account.now()):
             return _error("`message_id` must be a number of getSMSMessages that is not gone yet", 404)
         account.store.delete(mailing)
@@ -150,6 +149,12 @@ def _serve_state(app: Flask, service: Service) -> None:
     def reset() -> Response:
         service.reset()
         return _done()
+
+
+def _mailing_named(given: Any, account: Account) -> SandboxMailing | None:
+    """Return the mailing with the `message_id` of a JSON object."""
+    number = given.get("message_id") if isinstance(given, dict) else None
+    return account.store.find(number) if isinstance(number, int) and number < _LARGEST_ID else None
 
 
 def _change_clock(clock: MovableClock, given: Any) -> None:
