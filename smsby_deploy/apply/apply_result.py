@@ -198,7 +198,9 @@ def sentence_of(error: SmsbyDeployError) -> str:
     """Return the message of an error; of invalid files, the first problem."""
     problems = error.problems if isinstance(error, FilesInvalid) else ()
     first = next((problem for problem in problems if problem.is_error), None)
-    return error.message if first is None else f"{first.location}: {first.message}"
+    if first is None:
+        return error.message
+    return sentence("{name}: {message}", name=str(first.location), message=first.message)
 
 
 def refused_result(plan: Plan, error: SmsbyDeployError) -> ApplyResult:

@@ -29,6 +29,7 @@ from smsby_deploy.recipients.suppression import hash_opt_outs, leave_out, opted_
 from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.texts.template import Template
+from smsby_deploy.wording import sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +143,16 @@ def stream_messages(
         count += 1
     if count < len(action.chunks):
         reasons = [problem.message for problem in (*report.audience.problems, *report.texts.kept)]
-        why = f": {reasons[0]}" if reasons else ""
-        raise FilesChanged(f"its recipients ended before chunk {count + 1} of {len(action.chunks)}{why}")
+        raise FilesChanged(
+            sentence(
+                "its recipients ended before chunk {number} of {total}: {why}"
+                if reasons
+                else "its recipients ended before chunk {number} of {total}",
+                number=count + 1,
+                total=len(action.chunks),
+                why=reasons[0] if reasons else "",
+            )
+        )
 
 
 def pack_requests(api: ApiSettings, messages: Iterable[ChunkMessage]) -> Iterator[list[ChunkMessage]]:
@@ -169,7 +178,11 @@ def _read_again(
 ) -> Iterator[ChunkMessage]:
     for chunk in stream_chunks(project, mailing, template, suppressed, report):
         if not builder.is_planned(chunk.index, chunk.digest):
-            raise FilesChanged(f"its files changed while it was being sent, at chunk {chunk.index + 1}")
+            raise FilesChanged(
+                sentence(
+                    "its files changed while it was being sent, at chunk {number}", number=chunk.index + 1
+                )
+            )
         mask = leave_out(chunk.not_suppressed, builder.opted_out(chunk.index))
         yield builder.build(chunk.index, chunk.rows, mask, chunk.text)
 
@@ -191,13 +204,16 @@ def _read_cached(
             content = chunk_content(builder.content_digest, text, variant)
             digest = project.digest_key.apply(chunk_digest(content, hash_rows(rows)))
             if not builder.is_planned(index, digest):
-                raise FilesChanged(f"the planned chunk {index + 1} was damaged on disk")
+                raise FilesChanged(
+                    sentence("the planned chunk {number} was damaged on disk", number=index + 1)
+                )
             if suppressed is not None:
                 # Recipients who were left out of the approved plan stay out, even if their opt-out is gone.
                 mask = bytearray(map(and_, mask, suppressed.mark_others(number_phones(phones_of(rows)))))
             yield builder.build(index, rows, mask, text)
     except OSError as error:
-        raise FilesChanged(f"cannot read the planned chunks from disk: {error.strerror}") from error
+        message = sentence("cannot read the planned chunks from disk: {why}", why=error.strerror)
+        raise FilesChanged(message) from error
 
 
 class _MessageBuilder:

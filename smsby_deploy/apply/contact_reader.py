@@ -23,6 +23,7 @@ from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import leave_out, opted_out_places
 from smsby_deploy.smsby.methods import CONTACTS_PER_IMPORT, contacts_per_form
 from smsby_deploy.texts.compiler import compile_texts
+from smsby_deploy.wording import sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class ContactReader:
             _add(digest, batch)
             batch_digests.append(digest.contacts)
         if [digest.chunk] != [chunk.digest for chunk in action.chunks]:
-            raise FilesChanged("its files changed while it was being sent")
+            raise FilesChanged(sentence("its files changed while it was being sent"))
         return Contacts(digest.count, digest.contacts, tuple(batch_digests), suppressed, left_out)
 
     def batches(self, mailing: Mailing, contacts: Contacts, done: int) -> Iterator[ContactBatch]:
@@ -130,7 +131,7 @@ class ContactReader:
             first = digest.count
             kept = _add(digest, batch)
             if contacts.batch_digests[number : number + 1] != (digest.contacts,):
-                raise FilesChanged("its files changed while its list was uploaded")
+                raise FilesChanged(sentence("its files changed while its list was uploaded"))
             fields = select_fields(mailing, batch.names)
             if pending.names != ["phone", *fields]:
                 yield from pending.flush()
@@ -141,7 +142,7 @@ class ContactReader:
             pending.lines += [batch.lines[i] for i in places]
             yield from pending.cut(batch_size(self._project.api, len(fields)))
         if digest.contacts != contacts.digest:
-            raise FilesChanged("its files changed while its list was uploaded")
+            raise FilesChanged(sentence("its files changed while its list was uploaded"))
         yield from pending.flush()
 
     def _read(self, mailing: Mailing, suppressed: PhoneSet, left_out: Sequence[int]) -> Iterator[Batch]:

@@ -23,6 +23,7 @@ from smsby_deploy.problems import Severity
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.smsby.send_client import SendClient
+from smsby_deploy.wording import join_sentences, sentence
 
 _NAMED = 3  # addresses in a line
 
@@ -137,9 +138,14 @@ class ApplyContext:
 class FilesChanged(Exception):
     """The files of a mailing are not the planned ones: nothing more of it may be sent."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
     def stop(self, run: MailingRun) -> None:
         """Stop the mailing."""
-        run.stop(f"{self}; what was sent of it is recorded", ExitCode.PLAN_REFUSED)
+        said = join_sentences([self.message, sentence("what was sent of it is recorded")])
+        run.stop(said, ExitCode.PLAN_REFUSED)
 
 
 def read_suppressed(project: Project, capped: PhoneSet | None) -> PhoneSet:
@@ -151,5 +157,9 @@ def read_suppressed(project: Project, capped: PhoneSet | None) -> PhoneSet:
     suppressed, problems = load_suppression(project.suppress, project.only_to)
     broken = next((problem for problem in problems if problem.severity is Severity.ERROR), None)
     if broken is not None:
-        raise FilesChanged(f"cannot read the opt-outs: {broken.location}: {broken.message}")
+        raise FilesChanged(
+            sentence(
+                "cannot read the opt-outs: {place}: {why}", place=str(broken.location), why=broken.message
+            )
+        )
     return suppressed if capped is None else capped.union(suppressed)

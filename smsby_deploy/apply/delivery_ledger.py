@@ -35,7 +35,7 @@ from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import MessageState, RemoteMailing
 from smsby_deploy.smsby.retry import SEND_RETRIES, poll
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import counted, sentence
 
 _SYSTEM_NAMES = ("system", "sms.by")  # in the documented names of the sender 0, in lower case
 
@@ -118,7 +118,11 @@ class DeliveryLedger:
         others = [(ref, chunk) for ref, chunk in self._uses(message_id) if ref != use.ref]
         for (address, _), chunk in others:
             if chunk.state is ChunkState.UNKNOWN:
-                why = f"its text is message {message_id}, which may have been sent for {address}: settle that first"
+                why = sentence(
+                    "its text is message {id}, which may have been sent for {address}: settle that first",
+                    id=message_id,
+                    address=address,
+                )
                 return Reuse(ReuseVerdict.WAIT, why)
         return self._compare_deliveries(listed, message_id, use, [chunk for _, chunk in others])
 
@@ -133,9 +137,11 @@ class DeliveryLedger:
         received = sum(1 for phone in use.phones if counts[phone])
         is_explained = unexplained <= foreign if others else _is_foreign(listed, use.project)
         if received and not is_explained:
-            doubt = (
-                f"{received} of its recipients got this text before (message {message_id}), and the lock does not say "
-                "for which mailing: it may have been this one"
+            doubt = sentence(
+                "{count:recipient|recipients} of it got this text before (message {id}), and the lock does not say for "
+                "which mailing: it may have been this one",
+                count=received,
+                id=message_id,
             )
             return Reuse(ReuseVerdict.IN_DOUBT, doubt, counts, unexplained)
         return Reuse(ReuseVerdict.USABLE, "", counts, max(foreign, unexplained), is_complete=unexplained >= 0)
@@ -159,8 +165,9 @@ class DeliveryLedger:
         """
         if all(chunk.refused_id != message_id for _, chunk in self._chunks()):
             return ""
-        return (
-            f"the same text exists as message {message_id}, which was not made as reviewed: change the text"
+        return sentence(
+            "the same text exists as message {id}, which was not made as reviewed: change the text",
+            id=message_id,
         )
 
     def _wrong_sender(self, message_id: int, alphaname: str) -> str:
@@ -178,7 +185,11 @@ class DeliveryLedger:
         is_same = is_system if alphaname == "0" else sender.strip() == alphaname
         if is_same:
             return ""
-        return f"the same text exists as message {message_id}, whose sender is {sender}: change the text"
+        return sentence(
+            "the same text exists as message {id}, whose sender is {sender}: change the text",
+            id=message_id,
+            sender=sender,
+        )
 
 
 def baseline_of(phones: Sequence[str], counts: Counter[str], *, is_complete: bool) -> tuple[int, ...]:
@@ -218,7 +229,9 @@ def _wrong_time(message_id: int, listed: RemoteMailing | None, time: datetime | 
         is_wrong = reported is None or reported.replace(second=0) != minute
     if not is_wrong:
         return ""
-    return f"the same text exists as message {message_id}, which has its own send time: change the text"
+    return sentence(
+        "the same text exists as message {id}, which has its own send time: change the text", id=message_id
+    )
 
 
 class MessageFactory:

@@ -30,6 +30,7 @@ from smsby_deploy.smsby.connections import AHEAD, FreshConnection
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.retry import SEND_RETRIES
 from smsby_deploy.smsby.send_client import PreparedSend
+from smsby_deploy.wording import sentence
 
 _CALM = 10  # accepted requests before one more is allowed in flight again
 
@@ -351,5 +352,5 @@ class _RequestQueue:
         except StopSending:
             raise
         except Exception as error:
-            what = f"not sent: {type(error).__name__} while the request was prepared"
+            what = sentence("not sent: {why} while the request was prepared", why=type(error).__name__)
             raise StopSending(what, ExitCode.UNREACHABLE) from error

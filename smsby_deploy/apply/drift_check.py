@@ -18,6 +18,7 @@ from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.plan.account_names import SYSTEM_NAME, AccountNames, Known
 from smsby_deploy.plan.drift import DriftField, IntendedValues, ReportedValues, compare_values
 from smsby_deploy.plan.model import Action
+from smsby_deploy.wording import join_sentences, sentence
 
 CLOCK_DIFFERENCE = timedelta(minutes=5)  # by which sms.by's clock may be ahead of ours
 
@@ -81,9 +82,9 @@ class DriftCheck:
         serious = [difference for difference in found if not difference.is_harmless]
         if not serious:
             return ""
-        values = "; ".join(difference.text for difference in serious)
-        ways = "; ".join(dict.fromkeys(_way_out(difference.field) for difference in serious))
-        return f"{what} is not as reviewed: {values}; {ways}"
+        values = join_sentences([difference.text for difference in serious])
+        ways = join_sentences(list(dict.fromkeys(_way_out(difference.field) for difference in serious)))
+        return sentence("{what} is not as reviewed: {values}; {ways}", what=what, values=values, ways=ways)
 
     def _warn(self, address: str, text: str) -> None:
         """Say it once, as several answers may report the same."""
@@ -114,12 +115,12 @@ def _way_out(field: DriftField) -> str:
     """Return what a user can do about a difference in `field`."""
     match field:
         case DriftField.TIME:
-            return "check `api.account_timezone`"
+            return sentence("check `api.account_timezone`")
         case DriftField.RECIPIENTS:
-            return "check the list at sms.by"
+            return sentence("check the list at sms.by")
         case DriftField.SENDER:
-            return "check the sender at sms.by"
+            return sentence("check the sender at sms.by")
         case DriftField.PARTS:
-            return "shorten the text: each part is billed"
+            return sentence("shorten the text: each part is billed")
         case DriftField.COST | DriftField.LISTED:  # only `status` compares them
-            return "check the mailing at sms.by"
+            return sentence("check the mailing at sms.by")

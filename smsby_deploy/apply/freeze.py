@@ -7,6 +7,7 @@ from pathlib import Path
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.environments import read_freeze
 from smsby_deploy.errors import FilesInvalid, SmsbyDeployError
+from smsby_deploy.wording import sentence
 
 _PATIENCE = 2.0  # seconds: an editor or a checkout may be writing the file just now
 _PAUSE = 0.1
@@ -48,7 +49,11 @@ class FreezeWatch:
                 return read_freeze(self._path, self._environment)
             except (OSError, SmsbyDeployError) as error:
                 if self._clock.monotonic() >= deadline:
-                    return f"{self._path.name} changed meanwhile, and is not valid: {_first_line(error)}"
+                    return sentence(
+                        "{file} changed meanwhile, and is not valid: {why}",
+                        file=self._path.name,
+                        why=_first_line(error),
+                    )
             self._clock.sleep(_PAUSE)
 
 

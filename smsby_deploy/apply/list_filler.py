@@ -27,7 +27,7 @@ from smsby_deploy.smsby.parsers import ImportReport, SubscriberList
 from smsby_deploy.smsby.retry import SEND_RETRIES
 from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.smsby.transport import AnswerLost
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import counted, sentence
 
 _MAX_LINES = 20  # of invalid contacts that are reported for a mailing
 _Answer = TypeVar("_Answer")
@@ -69,7 +69,7 @@ class ListFiller:
         try:
             return self._client.get_subscriber_lists()
         except (SmsbyUnavailable, ApiError) as error:
-            what = f"not sent: the lists at sms.by could not be read: {error.message}"
+            what = sentence("not sent: the lists at sms.by could not be read: {why}", why=error.message)
             raise StopSending(what, ExitCode.UNREACHABLE) from error
 
     def _exists(self, list_id: int, mailing: Mailing, contacts: Contacts) -> bool:

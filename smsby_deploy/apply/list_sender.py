@@ -1,7 +1,6 @@
 """Mailings to a list at sms.by: a draft, its figures, and its confirmation.
 
 sendSmsList makes the draft, confirm=0 reports its figures, confirm=1 sends it.
-The guardrails of a list are checked on the figures of confirm=0: only sms.by knows them.
 """
 
 from __future__ import annotations
@@ -15,134 +14,26 @@ from zoneinfo import ZoneInfo
 from smsby_deploy.apply.context import ApplyContext, Event, FilesChanged
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.drift_check import DriftCheck
+from smsby_deploy.apply.list_guardrails import ExpectedList, ListGuardrails
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.apply.worker_pool import StopSending
-from smsby_deploy.config.declarations import Mailing, Project
+from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState
-from smsby_deploy.plan.budget import check_budget
 from smsby_deploy.plan.chunks import hash_content
 from smsby_deploy.plan.drift import ReportedValues
 from smsby_deploy.plan.fingerprint import remote_name
-from smsby_deploy.plan.guardrails import check_recipients, key_needing_cost, key_needing_recipients
-from smsby_deploy.plan.model import Action, ActionKind, ReasonCode, with_code
+from smsby_deploy.plan.model import Action, ActionKind
 from smsby_deploy.smsby.parsers import ListInfo, RemoteMailing, is_draft
 from smsby_deploy.smsby.retry import poll
 from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.texts.compiler import compile_texts
-from smsby_deploy.texts.cost import cost_of, money
 from smsby_deploy.texts.parts import measure_text
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import join_sentences, sentence
 
-_WAY_OUT = "check the list at sms.by; a raised `revision` makes a new one"
 _MAX_CONFIRMATIONS = 3  # in one run, of a draft that was certainly not confirmed
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedList:
-    """An uploaded list as it was reviewed.
-
-    Attributes:
-        recipients: how many contacts it must have.
-        cost: its planned cost.
-        objection: why its draft must not be confirmed any more; empty if it may be.
-        must_be_counted: whether only a count from sms.by proves that it has no other contacts.
-    """
-
-    recipients: int
-    cost: Decimal
-    objection: str
-    must_be_counted: bool
-
-
-class ListGuardrails:
-    """Checks drafts against the review and the guardrails.
-
-    It adds up the cost of the confirmed lists.
-
-    Args:
-        planned_cost: the planned cost of this apply, uploaded lists included.
-        spent: what was spent of the month's budget before this apply.
-    """
-
-    def __init__(self, project: Project, *, planned_cost: Decimal, spent: Decimal) -> None:
-        self._guardrails = project.guardrails
-        self._price = project.price
-        self._cost = planned_cost
-        self._spent = spent
-
-    def objection(self, mailing: Mailing, info: ListInfo, expected: ExpectedList | None) -> str:
-        """Return why the figures of a draft forbid its confirmation; empty if they do not."""
-        difference = "" if expected is None else _difference(info, expected)
-        if difference:
-            return difference
-        breach = self._breach(mailing, info, expected)
-        return with_code(ReasonCode.GUARDRAIL, breach) if breach else ""
-
-    def estimate_cost(
-        self, mailing: Mailing, info: ListInfo, expected: ExpectedList | None
-    ) -> Decimal | None:
-        """Return the cost that sms.by reports, else an estimate; None if unknown.
-
-        The estimate multiplies the parts, or the recipients, by the project's price.
-        """
-        if info.cost is not None:
-            return info.cost
-        if expected is not None and info.recipients == expected.recipients and expected.cost:
-            return expected.cost
-        parts = info.parts
-        if parts is None and info.recipients is not None and mailing.text is not None:
-            parts = info.recipients * measure_text(compile_texts(mailing.text).render_once()).parts
-        return None if parts is None else cost_of(parts, self._price)
-
-    def count_confirmed(self, cost: Decimal | None, expected: ExpectedList | None) -> None:
-        """Count a confirmed list, so that the next one is checked against the sum."""
-        self._cost += _unplanned(cost or Decimal(0), expected)
-
-    def _breach(self, mailing: Mailing, info: ListInfo, expected: ExpectedList | None) -> str:
-        """Return the guardrail that is broken, or that cannot be checked for lack of figures."""
-        if info.recipients == 0:
-            return "an empty audience never means all recipients: sms.by reports 0 recipients in the list, the least is 1"
-        for breach in check_recipients(self._guardrails, mailing, info.recipients):
-            return breach.message
-        cost = self.estimate_cost(mailing, info, expected)
-        if info.recipients is None and (key := key_needing_recipients(self._guardrails, mailing)):
-            return f"{key}: sms.by does not report how many recipients the list has"
-        if cost is None and (key := key_needing_cost(self._guardrails)):
-            return f"{key}: sms.by does not report what the list costs"
-        return self._cost_breach(_unplanned(cost, expected)) if cost else ""
-
-    def _cost_breach(self, unplanned: Decimal) -> str:
-        total, limit = self._cost + unplanned, self._guardrails.max_cost
-        budget = check_budget(self._guardrails, total, self._spent)
-        if budget is not None:
-            return budget.message
-        if limit is not None and total > limit:
-            return f"max_cost: with this list the apply costs {money(total)}, the limit is {money(limit)}"
-        return ""
-
-
-def _unplanned(cost: Decimal, expected: ExpectedList | None) -> Decimal:
-    """Return the part of `cost` that was not planned.
-
-    The cost of an uploaded list was planned.
-    """
-    return cost if expected is None else cost - expected.cost
-
-
-def _difference(info: ListInfo, expected: ExpectedList) -> str:
-    """Return how the list at sms.by differs from the reviewed one; empty if it does not."""
-    if info.recipients == expected.recipients:
-        return ""
-    if info.recipients is None:
-        if not expected.must_be_counted:
-            return ""
-        why = "this run did not make the list, and sms.by does not report how many recipients it has"
-        return with_code(ReasonCode.UNKNOWN, f"{why}: {_WAY_OUT}")
-    reported = counted(info.recipients, "recipient")
-    return f"sms.by counts {reported} in the list, {expected.recipients:,} were reviewed: {_WAY_OUT}"
 
 
 Review = Callable[[], ExpectedList]
@@ -181,7 +72,7 @@ def _planned_text(mailing: Mailing, action: Action) -> str:
     assert mailing.text is not None  # the schema requires it
     template = compile_texts(mailing.text)
     if hash_content(mailing, template, personal=False) != action.content_digest:
-        raise FilesChanged("its files changed while it was being sent")
+        raise FilesChanged(sentence("its files changed while it was being sent"))
     return template.render_once()
 
 
@@ -274,13 +165,15 @@ class ListSender:
             self._dispatcher.send(DraftRequest(self._context, mailing, action, list_id, message))
         elif action.action is ActionKind.CREATE and self._state(mailing) is ChunkState.DRAFT:
             # Another checkout made it, perhaps for another list of this name.
-            run.stop("sms.by lists a draft of it meanwhile, and this run did not make it", ExitCode.REFUSED)
+            why = sentence("sms.by lists a draft of it meanwhile, and this run did not make it")
+            run.stop(why, ExitCode.REFUSED)
         for _ in range(_MAX_CONFIRMATIONS):
             if run.is_stopped or self._state(mailing) is not ChunkState.DRAFT:
                 break
             self._confirm(mailing, review, is_new=is_new)
         if self._state(mailing) is ChunkState.UNKNOWN:
-            run.stop("unknown: the confirmation may or may not have arrived")
+            why = sentence("the confirmation may or may not have arrived")
+            run.stop(sentence("unknown: {why}", why=why))
 
     def _state(self, mailing: Mailing) -> ChunkState:
         return self._recorder.chunk((mailing.address, 0)).state
@@ -294,7 +187,7 @@ class ListSender:
         address, run = mailing.address, self._context.runs[mailing.address]
         message_id = self._recorder.chunk((address, 0)).message_id
         if message_id is None:
-            run.stop("the lock does not have the id of its draft")
+            run.stop(sentence("the lock does not have the id of its draft"))
             return
         info = self._read_draft(address, message_id)
         if info is None:
@@ -326,7 +219,8 @@ class ListSender:
         except TokenRefused as error:
             raise StopSending(error.message, ExitCode.UNREACHABLE) from error
         except (ApiError, SmsbyUnavailable) as error:
-            self._context.runs[address].stop(f"its draft {message_id} is not confirmed: {error.message}")
+            why = sentence("its draft {id} is not confirmed: {why}", id=message_id, why=error.message)
+            self._context.runs[address].stop(why)
             return None
 
     def _objection(self, mailing: Mailing, draft: _Draft, expected: ExpectedList | None) -> str:
@@ -335,7 +229,9 @@ class ListSender:
             return expected.objection
         objection = self._guardrails.objection(mailing, draft.info, expected)
         objection = objection or self._difference(mailing, draft, expected)
-        return f"{objection}; its draft {draft.id} is not confirmed" if objection else ""
+        if not objection:
+            return ""
+        return join_sentences([objection, sentence("its draft {id} is not confirmed", id=draft.id)])
 
     def _difference(self, mailing: Mailing, draft: _Draft, expected: ExpectedList | None) -> str:
         """Return how the draft differs from what was reviewed; empty if it does not.

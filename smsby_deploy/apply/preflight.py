@@ -33,7 +33,7 @@ from smsby_deploy.plan.staleness import (
 )
 from smsby_deploy.problems import has_errors
 from smsby_deploy.smsby.send_client import SendClient
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import counted, sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,12 +216,12 @@ def _hold_back(then: Action | None, now: Action, progress: PlanProgress) -> Acti
     if then is None or not now.commits:
         return now
     if now.address in progress.settled:
-        return now.block(ReasonCode.CHANGED, "this plan has settled it already: make a new plan")
+        return now.block(ReasonCode.CHANGED, sentence("this plan has settled it already: make a new plan"))
     if then.action is ActionKind.BLOCKED and then.reason_code is not ReasonCode.APPROVAL:
-        why = f"blocked in the reviewed plan; now {now.action}: make a new plan"
+        why = sentence("blocked in the reviewed plan; now {action}: make a new plan", action=now.action)
         return now.block(ReasonCode.CHANGED, why)
     if now.action in NEW_SENDING and now.contact_list is not None and then.contact_list is None:
-        why = "the reviewed plan does not say which contact list it means: make a new plan"
+        why = sentence("the reviewed plan does not say which contact list it means: make a new plan")
         return now.block(ReasonCode.CHANGED, why)
     return now
 

@@ -17,6 +17,7 @@ from smsby_deploy.plan.remote_list_check import is_mailing_shown
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.smsby.parsers import is_draft
 from smsby_deploy.smsby.retry import poll
+from smsby_deploy.wording import sentence
 
 
 class Reconciler:
@@ -208,7 +209,8 @@ def record_listed(recorder: Recorder, address: str, remote: RemoteView) -> bool:
 
 def not_asked(error: SmsbyDeployError) -> StopSending:
     """Return the stop that follows if sms.by could not be asked before sending."""
-    return StopSending(f"sms.by could not be asked before sending: {error}", ExitCode.UNREACHABLE)
+    why = sentence("sms.by could not be asked before sending: {why}", why=error.message)
+    return StopSending(why, ExitCode.UNREACHABLE)
 
 
 def _is_confirm_lost(chunk: ChunkRecord) -> bool:

@@ -17,9 +17,11 @@ from smsby_deploy.plan.model import NEW_SENDING, Action, ActionKind, ReasonCode,
 from smsby_deploy.plan.remote_list_check import ListCheck, check_list
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.situation import is_recorded_singly
+from smsby_deploy.wording import sentence
 
 _LEAST_BETWEEN = 10.0  # seconds between two looks for one mailing, however short `reconcile_seconds` is
-_SENT_ELSEWHERE = "sms.by lists a part of it that this run did not send"
+_SENT_ELSEWHERE = sentence("sms.by lists a part of it that this run did not send")
+_UNKNOWN_ELSEWHERE = sentence("unknown: {why}", why=_SENT_ELSEWHERE)
 
 
 class RemoteCheck:
@@ -92,7 +94,7 @@ class RemoteCheck:
             raise not_asked(error) from error
         chunks = self._recorder.lock.mailings[mailing.address].chunks
         if any(chunk.state is ChunkState.UNKNOWN and chunk.step != "confirm" for chunk in chunks):
-            run.stop(f"unknown: {_SENT_ELSEWHERE}")
+            run.stop(_UNKNOWN_ELSEWHERE)
         return not run.is_stopped
 
     def look_again(self, address: str) -> None:
@@ -134,7 +136,7 @@ class RemoteCheck:
             return True
         if entry.revision != mailing.revision and not self._recorder.lock.mailings[address].has_unknown:
             return True
-        self._runs[address].stop(f"unknown: {_SENT_ELSEWHERE}", ExitCode.OUTCOME_UNKNOWN)
+        self._runs[address].stop(_UNKNOWN_ELSEWHERE, ExitCode.OUTCOME_UNKNOWN)
         return False
 
     def _stop_if_refused(self, mailing: Mailing, remote: RemoteView) -> None:

@@ -16,7 +16,8 @@ from smsby_deploy.apply.context import ApplyContext, ApplyRequest, Event, FilesC
 from smsby_deploy.apply.delivery_ledger import DeliveryLedger
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.freeze import FreezeWatch
-from smsby_deploy.apply.list_sender import ListGuardrails, ListSender
+from smsby_deploy.apply.list_guardrails import ListGuardrails
+from smsby_deploy.apply.list_sender import ListSender
 from smsby_deploy.apply.preflight import ReadyPlan, check_files, make_ready_plan
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import Recorder

@@ -46,7 +46,7 @@ from smsby_deploy.smsby.retry import poll
 from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.texts.parts import measure_text
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import counted, sentence
 
 _FIRST_STATES = {
     ChunkState.UNKNOWN: PhoneState.UNKNOWN,
@@ -78,7 +78,7 @@ class SingleChunks:
         suppressed = self.opt_outs if action.capped is None else action.capped.union(self.opt_outs)
         chunks = list(stream_chunks(self._project, pinned, template, suppressed, ChunkReport()))
         if [chunk.digest for chunk in chunks] != [chunk.digest for chunk in action.chunks]:
-            raise FilesChanged("its files changed while it was being sent")
+            raise FilesChanged(sentence("its files changed while it was being sent"))
         # After a rotation of the digest key the plan has the fingerprints by which sms.by knows them.
         for chunk, planned in zip(chunks, action.chunks, strict=True):
             leave_out(chunk.not_suppressed, opted_out_places(planned.opted_out))
@@ -242,7 +242,10 @@ class SingleSender:
         states = self._factory.wait_for_approval(mailing.address, ids.values())
         waiting = next((number for number, state in states.items() if awaits_moderation(state)), None)
         if waiting is not None:
-            why = f"not sent: sms.by has not approved the text yet (message {waiting}); the next apply continues"
+            why = sentence(
+                "not sent: sms.by has not approved the text yet (message {id}); the next apply continues",
+                id=waiting,
+            )
             run.stop(why, ExitCode.FAILED)
         numbers = [number for number in ids.values() if number is not None]
         is_resumed = self._is_resumed(sending, chunks)
@@ -269,7 +272,7 @@ class SingleSender:
         what = f"message {message_id}"
         objection = self._check.objection(what, sending.mailing, sending.action, answers, parts=parts)
         if objection:
-            sending.run.stop(f"not sent: {objection}", ExitCode.REFUSED)
+            sending.run.stop(sentence("not sent: {why}", why=objection), ExitCode.REFUSED)
 
     def _requests(self, mailing: Mailing, chunks: Sequence[Chunk]) -> Iterator[PhoneRequest]:
         for chunk in chunks:
@@ -357,7 +360,9 @@ class SingleSender:
             remote, now = self._reconciler.read(message_id), self._context.clock.now()
             return self._ledger.check_reuse(remote, message_id, use, now=now)
         except (SmsbyUnavailable, ApiError) as error:
-            what = f"not sent: message {message_id} could not be read: {error}"
+            what = sentence(
+                "not sent: message {id} could not be read: {why}", id=message_id, why=error.message
+            )
             raise StopSending(what, ExitCode.UNREACHABLE) from error
 
     def _reject(self, sending: _Sending, chunk: Chunk, states: PhoneStates, error: str) -> None:
@@ -375,8 +380,11 @@ class SingleSender:
         states = PhoneStates(state for record in records for state in record.phones or ())
         rejected = states.count(PhoneState.REJECTED)
         if rejected:
-            phones = counted(rejected, "phone")
-            sending.run.stop(f"sms.by rejected {phones}; add them to `suppress` to complete the mailing")
+            why = sentence(
+                "sms.by rejected {count:phone|phones}; add them to `suppress` to complete the mailing",
+                count=rejected,
+            )
+            sending.run.stop(why)
         accepted = states.count(PhoneState.ACCEPTED)
         total = counted(len(states) - states.count(PhoneState.SUPPRESSED), "recipient")
         line = f"{address}: {accepted:,} of {total} accepted"

@@ -14,7 +14,8 @@ from smsby_deploy.apply.contact_reader import ContactReader, Contacts
 from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.list_filler import ListFiller, UploadRejected
-from smsby_deploy.apply.list_sender import ExpectedList, ListSender
+from smsby_deploy.apply.list_guardrails import ExpectedList
+from smsby_deploy.apply.list_sender import ListSender
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import ChunkRef
 from smsby_deploy.config.declarations import Mailing
@@ -25,6 +26,7 @@ from smsby_deploy.plan.fingerprint import read_remote_name
 from smsby_deploy.plan.model import Action, ReasonCode, with_code
 from smsby_deploy.plan.reasons import expired_since, opted_out_since_draft
 from smsby_deploy.plan.situation import is_past
+from smsby_deploy.wording import sentence
 
 _MAX_LISTS = 3  # made in one run because recipients opt out while a list is filled
 
@@ -102,15 +104,19 @@ class UploadSender:
             recipients = contacts.count - upload.invalid
             if upload.invalid and (mailing.on_invalid == "fail" or not recipients):
                 raise UploadRejected(
-                    f"sms.by calls {upload.invalid:,} of its {contacts.count:,} contacts invalid: correct or remove "
-                    "their rows, or set `on_invalid: drop`"
+                    sentence(
+                        "sms.by calls {count:,} of its {total:,} contacts invalid: correct or remove their rows, or set "
+                        "`on_invalid: drop`",
+                        count=upload.invalid,
+                        total=contacts.count,
+                    )
                 )
             if self._reader.measure(mailing, action).digest == contacts.digest:
                 self._recorder.note(_ref(mailing), ChunkState.PENDING, recipients=recipients)
                 return upload.list_id
             line = f"{mailing.address}: opt-outs changed meanwhile: making another list"
             self._context.say(Event("upload", line, (mailing.address,), is_warning=True))
-        why = "opt-outs kept changing while its list was uploaded; the next apply continues"
+        why = sentence("opt-outs kept changing while its list was uploaded; the next apply continues")
         self._runs[mailing.address].stop(why, ExitCode.FAILED)
         return None
 
@@ -136,7 +142,9 @@ class UploadSender:
         if self._context.project.environment.is_rehearsal:
             collision, marks = "", []  # an earlier version of it may be listed
         if any(mark in remote.by_fingerprint for mark in marks):
-            why = "sms.by lists it meanwhile, and this run did not send it; the next apply records what it finds"
+            why = sentence(
+                "sms.by lists it meanwhile, and this run did not send it; the next apply records what it finds"
+            )
             run.stop(why, ExitCode.REFUSED)
         elif collision:
             run.stop(with_code(ReasonCode.COLLISION, collision), ExitCode.REFUSED)
@@ -182,9 +190,10 @@ class UploadSender:
 
 
 def _foreign_draft(revision: int) -> str:
-    return (
+    return sentence(
         "neither the lock nor the lists at sms.by say for which recipients its draft was made: raise `revision` to "
-        f"{revision + 1} (no recipient got anything yet), and delete the draft at sms.by"
+        "{revision} (no recipient got anything yet), and delete the draft at sms.by",
+        revision=revision + 1,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Self
 from smsby_deploy.clock import Clock
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
+from smsby_deploy.wording import sentence
 
 Call = Callable[[], Outcome]
 
@@ -77,7 +78,7 @@ class ShutdownSignal:
     def check(self) -> None:
         """Raise StopSending if a signal or a freeze asked to stop."""
         if self.is_requested:
-            raise StopSending("stopped by a signal before it was sent", ExitCode.FAILED)
+            raise StopSending(sentence("stopped by a signal before it was sent"), ExitCode.FAILED)
         if why := self.freeze():
             raise StopSending(why, ExitCode.REFUSED)
 
