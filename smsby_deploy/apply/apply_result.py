@@ -61,6 +61,7 @@ class MailingResult:
     has_lapsed: bool = False  # it was approved, and is no longer
     waits: str = ""  # what must happen before its next wave is sent
     was_judged: bool = False  # a verdict about a wave was recorded
+    was_begun: bool = False  # its entry was written, whatever came of it
 
     @property
     def is_partial(self) -> bool:
@@ -73,6 +74,7 @@ class MailingResult:
         is_recorded = (
             self.has_lapsed
             or self.was_judged
+            or self.was_begun
             or self.outcome.was_sent_now
             or self.outcome
             in (
@@ -297,7 +299,8 @@ class MailingRun:
                 return self._partial_result(entry, reason)
             return self._result(MailingOutcome.SKIPPED, reason)
         outcome, error = self._judge(entry, reason)
-        return self._result(outcome, error, entry, _recipients_of(entry, self.action.wave))
+        result = self._result(outcome, error, entry, _recipients_of(entry, self.action.wave))
+        return replace(result, was_begun=True)
 
     def _judge(self, entry: Entry, reason: str | None) -> tuple[MailingOutcome, str | None]:
         """Return the outcome of a mailing that this run began to send, and its error."""

@@ -154,6 +154,7 @@ def test_mailing_run_judges_what_it_began(
     result = run.result(_entry(*states), "the run was stopped")
     assert (result.outcome, result.error) == (outcome, error)
     assert run.exit_codes == ({code} if code else set())
+    assert result.has_record  # the lock is committed after every outcome
 
 
 @pytest.mark.parametrize(
