@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from smsby_deploy.cli.options import Context, check_output, examples, file_option, format_option
+from smsby_deploy.cli.options import Context, NumberRange, check_output, examples, file_option, format_option
 from smsby_deploy.cli.session import find_actor, find_commit, notify
 from smsby_deploy.errors import FilesInvalid, SmsbyDeployError, SmsbyUnavailable, UsageError
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--lock-timeout",
-    type=click.FloatRange(0),
+    type=NumberRange(0),
     default=0.0,
     metavar="SECONDS",
     help="How long to wait while another run holds the lock.",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from smsby_deploy.cli.options import examples, file_option
+from smsby_deploy.cli.options import NumberRange, examples, file_option
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_line
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @file_option("--data", "Store everything in FILE (SQLite) instead of in memory.")
 @click.option(
     "--delay",
-    type=click.FloatRange(0),
+    type=NumberRange(0),
     default=0.5,
     show_default=True,
     help="Seconds until an SMS is delivered.",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from smsby_deploy import __version__
-from smsby_deploy.cli.options import Context, check_output, examples, file_option, format_option
+from smsby_deploy.cli.options import Context, NumberRange, check_output, examples, file_option, format_option
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.output.terminal import output_of, write_parts, write_text
 
@@ -62,7 +62,7 @@ _HISTORY_FORMATS = ("text", "json", "markdown")
 @click.option("--unmask", is_flag=True, help="Show whole phone numbers (csv only).")
 @click.option(
     "--fail-under",
-    type=click.FloatRange(0, 100),
+    type=NumberRange(0, 100),
     metavar="PCT",
     help="Exit 1 if less than PCT % of the recipients of final mailings got the SMS.",
 )

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from smsby_deploy.cli.main import run
 from smsby_deploy.cli.options import Context
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import Refused, UsageError
@@ -40,6 +41,15 @@ def test_confirms_never_asks_into_a_json_log() -> None:
     context = PLAIN._replace(log=JsonLog(io.StringIO(), SystemClock()))
     with pytest.raises(UsageError, match="cannot ask for confirmation"):
         context.confirms()
+
+
+@pytest.mark.parametrize(
+    "words", [["apply", "--lock-timeout"], ["status", "--fail-under"], ["sandbox", "--delay"]]
+)
+def test_nan_is_in_no_range(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Every comparison with it is false."""
+    assert run([*words, "nan"]) == 64
+    assert "'nan' is not a number" in capsys.readouterr().err
 
 
 def test_note_is_silent_with_quiet_and_warn_is_not(capsys: pytest.CaptureFixture[str]) -> None:
