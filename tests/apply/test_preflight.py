@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -19,7 +21,9 @@ from smsby_deploy.errors import (
     UsageError,
 )
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.records import NamedId
+from smsby_deploy.lock.store import LockStore
 from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode
 from smsby_deploy.smsby.response import Answer
 from smsby_deploy.smsby.send_client import SendClient
@@ -163,6 +167,39 @@ def test_preflight_refuses_what_was_never_shown(shop: Shop) -> None:
     assert shop.lock().serial == 0
     shop.sms_by.script("sendBulkSms", ok({"uuid": "cc9c8043"}))
     assert apply_plan(replace(shop.request(shop.plan()), approve=None)).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "changes", [{"commit": "be0d220\n"}, {"commit": b"be0d220"}, {"by": "Anna\x1b"}, {"by": 7}]
+)
+def test_preflight_refuses_what_the_lock_cannot_record(changes: dict[str, Any], shop: Shop) -> None:
+    """From Python, such as the output of git with its line break: the lock could not be read after the send."""
+    shop.mailing(GOOD)
+    with pytest.raises(UsageError, match="expected one line of text"):
+        apply_plan(replace(shop.request(), **changes))
+    plan = replace(shop.plan(), id=uuid4())  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="plan id: expected one line of text"):
+        apply_plan(shop.request(plan))
+    assert (shop.lock().serial, shop.sms_by.changes()) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"here": Binding("sandbox", "http://127.0.0.1", "account")}, "here: another environment"),
+        ({"here": Binding("production", None, "account")}, "service: expected one line"),  # type: ignore[arg-type]
+        ({"here": Binding("production", "http://127.0.0.1", 7)}, "account: expected one line"),  # type: ignore[arg-type]
+    ],
+)
+def test_preflight_refuses_another_place(changes: dict[str, Any], message: str, shop: Shop) -> None:
+    """From Python, the lock of another project or environment would record what nothing can read."""
+    shop.mailing(GOOD)
+    with pytest.raises(UsageError, match=message):
+        apply_plan(replace(shop.request(), **changes))
+    for store in (LockStore(shop.store.path, "other"), LockStore(shop.store.path, "shop", "staging")):
+        with pytest.raises(UsageError, match="the lock is opened for another project or environment"):
+            apply_plan(replace(shop.request(), store=store))
+    assert (shop.lock().serial, shop.sms_by.changes()) == (0, [])
 
 
 def test_preflight_reports_late_opt_outs(shop: Shop) -> None:
