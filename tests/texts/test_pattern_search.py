@@ -43,6 +43,11 @@ def test_search_of_many_texts_is_interrupted() -> None:
             is_found(pattern, "a" * length + "!")
     with pytest.raises(PatternTooSlow):
         is_found(pattern, "b")
+    with pytest.raises(
+        PatternTooSlow, match="with the other patterns"
+    ):  # a project may have hundreds of them
+        is_found("(a|aa)+#", "a" * 2 * length + "!")
+    assert is_found("a+b+", "ab")
 
 
 @pytest.mark.parametrize(
