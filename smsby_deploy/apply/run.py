@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
+from datetime import timedelta
 
 from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult, MailingRun
 from smsby_deploy.apply.bulk_sender import BulkSender
@@ -363,6 +364,9 @@ def _check_record(request: ApplyRequest, project: Project, plan: Plan, held: Hel
         raise UsageError(
             "here: another environment than that of the project", hint="nothing was sent; correct it"
         )
+    offset = request.clock.now().utcoffset()
+    if offset is None or offset % timedelta(minutes=1):
+        raise UsageError("clock: expected times in UTC", hint="nothing was sent; pass a SystemClock")
     names: dict[str, object] = {"plan id": plan.id, "commit": request.commit or "", "by": request.by or ""}
     if here is not None:
         names |= {"service": here.service, "account": here.account or ""}

@@ -183,6 +183,16 @@ def test_preflight_refuses_what_the_lock_cannot_record(changes: dict[str, Any], 
     assert (shop.lock().serial, shop.sms_by.changes()) == (0, [])
 
 
+def test_preflight_refuses_a_clock_without_a_zone(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time without an offset in the record could not be read afterwards."""
+    shop.mailing(GOOD)
+    request, now = shop.request(), shop.clock.now().replace(tzinfo=None)
+    monkeypatch.setattr(shop.clock, "now", lambda: now)
+    with pytest.raises(UsageError, match="clock: expected times in UTC"):
+        apply_plan(request)
+    assert (shop.lock().serial, shop.sms_by.changes()) == (0, [])
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
