@@ -83,6 +83,9 @@ class TextReader:
                     "a variant with send: false is a control group, so its text would not be sent"
                 )
                 self._log.error("VARIANTS", message, self._at(mark))
+            elif "text" in item and "text_file" in item:
+                message = sentence("expected either text or text_file, not both")
+                self._log.error("VARIANTS", message, self._at(mark))
             text = self._one(item, node, mark, timezone) if is_sent else None
             if is_sent and text is None:
                 return None

@@ -10,6 +10,8 @@ from smsby_deploy.config.project_loader import campaign_inputs
 from smsby_deploy.config.sources import TextsByLanguage
 from tests.config.one_campaign import CAMPAIGN, load_one
 
+_A, _B = "name: a, share: 50, text: A", "name: b, share: 50, text: B"
+
 
 def _with_text(text: str) -> str:
     return CAMPAIGN.replace("text: Hello", text)
@@ -52,6 +54,11 @@ def test_text_files_by_language_are_inputs(tmp_path: Path) -> None:
         ("language: lang\n    text: {' ru': A}", "sale.yaml:7:11 SCHEMA"),
         ("language: lang\n    text: {ru: [A]}", "sale.yaml:7:16 SCHEMA"),
         ("language: lang\n    text:\n      ru: Hello #1\n      be: Hi", "sale.yaml:8:17 COMMENT_IN_TEXT"),
+        (f"variants: [{{{_A}, text_file: a.j2}}, {{{_B}}}]", "sale.yaml:6:16 VARIANTS"),
+        (f"variants: [{{{_A}, send: false}}, {{{_B}}}]", "sale.yaml:6:16 VARIANTS"),
+        (f"variants: [{{{_A}}}, {{name: b, share: 50}}]", "sale.yaml:6:47 VARIANTS"),
+        (f"variants: [{{{_A}}}, {{name: a, share: 50, text: B}}]", "sale.yaml:6:5 VARIANTS"),
+        (f"variants: [{{{_A}}}, {{name: b, share: 49, text: B}}]", "sale.yaml:6:5 VARIANTS"),
     ],
 )
 def test_what_cannot_be_meant(text: str, codes: str, tmp_path: Path) -> None:
