@@ -15,7 +15,7 @@ from smsby_deploy.plan.fingerprint import fingerprint
 from smsby_deploy.plan.gone import OwnContent
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.rows import DataAge
-from smsby_deploy.wording import sentence, time_text
+from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
     # `validate` loads them only if files are not valid
@@ -190,7 +190,9 @@ class SendTimes(NamedTuple):
     @property
     def until(self) -> str:
         """The last time, with its day if that is not the first: `12:52`."""
-        return f"{self.last:%H:%M}" if self.last.date() == self.first.date() else time_text(self.last)
+        if self.last.date() == self.first.date():
+            return f"{self.last:%H:%M}"
+        return sentence("{time}", time=self.last)
 
     @property
     def span(self) -> str:

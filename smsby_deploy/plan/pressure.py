@@ -365,7 +365,8 @@ def _recorded_phones(lock: Lock, planned: Sequence[PlannedMailing]) -> dict[tupl
 def _span(span: timedelta) -> str:
     """`7d`, `36h` or `90m`, as smsby.yaml has it."""
     minutes = int(span.total_seconds() // 60)
-    for unit, size in (("d", 1440), ("h", 60)):
-        if minutes % size == 0:
-            return f"{minutes // size}{unit}"
-    return f"{minutes}m"
+    if minutes % 1440 == 0:
+        return sentence("{count}d", count=minutes // 1440)
+    if minutes % 60 == 0:
+        return sentence("{count}h", count=minutes // 60)
+    return sentence("{count}m", count=minutes)

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import reduce
 from itertools import repeat
 from operator import contains
 
@@ -128,10 +129,15 @@ def transliterate(text: str) -> str:
 
 def describe_replacements(characters: set[str]) -> str:
     """`U+2014 — with -, U+00AB « with "`: what smart encoding did, in a fixed order."""
-    return ", ".join(
-        f"{name_character(character)} with {name_replacement(SMART[character])}"
+    replaced = [
+        sentence(
+            "{character} with {replacement}",
+            character=name_character(character),
+            replacement=name_replacement(SMART[character]),
+        )
         for character in sorted(characters)
-    )
+    ]
+    return reduce(lambda first, rest: sentence("{first}, {rest}", first=first, rest=rest), replaced)
 
 
 def name_character(character: str) -> str:
@@ -153,6 +159,9 @@ def has_invisible(text: str) -> bool:
 def may_be_expensive(text: str) -> bool:
     """Whether a UCS-2 text could be GSM-7, or shorter than it is, without a few characters."""
     return CYRILLIC_WORD.search(text) is None or has_invisible(text)
+
+
+_CENT = Decimal("0.01")
 
 
 @dataclass(slots=True)
@@ -206,7 +215,7 @@ def describe_expense(characters: frozenset[str], expense: Expense, currency: str
     """For example `1 character (U+2014 —) adds 27,631 parts (718.41 BYN): write - instead`."""
     names = sorted(characters)
     shown = ", ".join(map(name_character, names))
-    cost = f" ({expense.cost:,.2f} {currency})" if currency else ""
+    cost = sentence(" ({cost} {currency})", cost=expense.cost.quantize(_CENT), currency=currency)
     plain = list(dict.fromkeys(plain_text(name) for name in names))
     advice = sentence("leave {count:|it|them} out", count=len(names))
     if any(plain):
@@ -218,7 +227,7 @@ def describe_expense(characters: frozenset[str], expense: Expense, currency: str
         count=len(names),
         shown=shown,
         parts=expense.parts,
-        cost=cost,
+        cost=cost if currency else "",
         advice=advice,
     )
 
