@@ -28,8 +28,25 @@ WHY = sentence(
     "the value is an error or a placeholder of a spreadsheet or program, such as #N/A, NULL or 1.2E+11: "
     "correct it in the data"
 )
-NOT_VALUE_MARKS = ("n", "N", "#", "[", "+", "\u00ad", "\u200b", "\ufeff")  # each of them has one of these
-EXPONENT = re.compile(r"[-+]?\d+(?:[.,]\d+)?[eE]\+\d{1,3}")  # as spreadsheets shorten long numbers
+NOT_VALUE_MARKS = (
+    "n",
+    "N",
+    "#",
+    "[",
+    "+",
+    "E",
+    "\u00ad",
+    "\u200b",
+    "\ufeff",
+)  # each of them has one of these
+# As spreadsheets shorten long numbers, and as Java and Spark write any number from ten million on.
+_JAVA = re.compile(r"\d\.\d+E-?\d")
+EXPONENT = re.compile(r"[-+]?\d+(?:[.,]\d+)?[eE]\+\d{1,3}|-?\d\.\d+E-?\d{1,3}")
+
+
+def has_exponent(joined: str) -> bool:
+    """Whether one of many joined values may be a number as Java writes it."""
+    return "E" in joined and _JAVA.search(joined) is not None
 
 
 def is_not_a_value(text: str) -> bool:

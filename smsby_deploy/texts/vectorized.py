@@ -22,7 +22,7 @@ from jinja2 import Environment, nodes
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.texts.comparisons import compare
 from smsby_deploy.texts.encoding_lint import is_composed
-from smsby_deploy.texts.not_a_value import EXPONENT, NOT_VALUE_MARKS, NOT_VALUES, is_not_a_value
+from smsby_deploy.texts.not_a_value import EXPONENT, NOT_VALUE_MARKS, NOT_VALUES, has_exponent, is_not_a_value
 
 # Marks a text that is not known. A text whose data contain it is rendered again, which does no harm.
 _UNKNOWN = "\uffff"
@@ -128,7 +128,8 @@ def vectorize(tree: nodes.Template, environment: Environment) -> VectorizedTempl
 def _without_rows_of_no_values(texts: list[str], columns: Sequence[Sequence[str]]) -> list[str]:
     """`texts`, marked as unknown where a column has a written form of "no value"."""
     for column in columns:
-        if not NOT_VALUES.isdisjoint(column) or "+" in "".join(column):
+        joined = "".join(column)
+        if not NOT_VALUES.isdisjoint(column) or "+" in joined or has_exponent(joined):
             texts = [
                 _UNKNOWN if value in NOT_VALUES or EXPONENT.fullmatch(value) else text
                 for text, value in zip(texts, column, strict=True)

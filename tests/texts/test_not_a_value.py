@@ -26,6 +26,8 @@ from tests.texts.rendering import render_one
         "[object Object]",
         "1.2E+11",
         "1,23457E+11",
+        "1.2345678E7",
+        "-1.0E-5",
         "#Н/Д",
     ],
 )
@@ -38,7 +40,7 @@ def test_not_a_value_is_never_printed(text: str, value: str) -> None:
     assert (rendered, problem.code) == ("", "NOT_A_VALUE")
 
 
-@pytest.mark.parametrize("value", ["Nancy", "nullable", "#1", "1E5", "A1E+11", "Nonet", "1.2"])
+@pytest.mark.parametrize("value", ["Nancy", "nullable", "#1", "1E5", "12.5E7", "A1E+11", "Nonet", "1.2"])
 def test_not_a_value_leaves_other_values(value: str) -> None:
     """Only the whole value counts, and a value that is only tested may be anything."""
     assert render_one("a {{ x }} b", x=value) == (f"a {value} b", [])
