@@ -117,7 +117,11 @@ class S3Store:
     def _list(self, after: str | None = None) -> list[tuple[int, datetime]]:
         """Return the numbers of the versions after an object, or of all, each with its time."""
         found = _obstore().list(self._store, f"{self._prefix}/versions", offset=after).collect()
-        return [(int(one["path"].rpartition("/")[2]), one["last_modified"]) for one in found]
+        named = [(one["path"].rpartition("/")[2], one["last_modified"]) for one in found]
+        other = next((name for name, _ in named if not (name.isascii() and name.isdigit())), None)
+        if other is not None:
+            raise StoreFailed(f"it has an object in versions/ that is no version of a lock ({other})")
+        return [(int(name), time) for name, time in named]
 
     def _create(self, version: _Version) -> None:
         from obstore.exceptions import AlreadyExistsError
@@ -216,10 +220,17 @@ def _why(error: BaseException) -> str:
 
 
 def _parse(number: int, content: bytes) -> _Version:
-    document = json.loads(content)
-    return _Version(
-        number, document["holder"], document["lock"], tuple(document["journal"]), tuple(document["archive"])
-    )
+    try:
+        document = json.loads(content)
+        return _Version(
+            number,
+            document["holder"],
+            document["lock"],
+            tuple(document["journal"]),
+            tuple(document["archive"]),
+        )
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StoreFailed(f"its object versions/{number:0{_DIGITS}} is damaged") from error
 
 
 def _open(bucket: str, endpoint: str | None) -> Any:

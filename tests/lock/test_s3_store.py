@@ -72,6 +72,27 @@ def test_s3_store_says_that_nothing_answers() -> None:
         S3Store("s3://locks/x", "http://127.0.0.1:1", "k", os.environ).read()
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("000000000002", b"{}", "its object versions/000000000002 is damaged"),
+        ("000000000002", b"", "its object versions/000000000002 is damaged"),
+        ("notes.txt", b"mine", r"an object in versions/ that is no version of a lock \(notes.txt\)"),
+    ],
+)
+def test_s3_store_names_the_object_that_is_not_its_own(
+    s3_server: str, name: str, content: bytes, why: str
+) -> None:
+    """A foreign, empty or truncated one."""
+    prefix = uuid4().hex
+    store = S3Store(f"s3://locks/{prefix}", s3_server, "k", os.environ)
+    store.write(Stored(), Stored(lock=b"{}"))
+    bucket = Bucket("locks", endpoint=s3_server, client_options={"allow_http": True})
+    obstore.put(bucket, f"{prefix}/k/versions/{name}", content)
+    with pytest.raises(StoreFailed, match=why):
+        store.read()
+
+
 def test_s3_store_survives_a_lost_answer(s3_server: str) -> None:
     """The library tries again, and finds what its first try has created."""
     server = LimitedS3(s3_server)
