@@ -27,7 +27,8 @@ _EXPECTED_FOR = timedelta(days=30)  # how long sms.by lists a mailing is not doc
 class MissingMailing:
     """A recorded mailing whose last revision the list should show.
 
-    `missing` of its `expected` chunks, those with these `fingerprints`, are not listed.
+    `missing` of its `expected` chunks, those with these `fingerprints`, are not listed. `begins` is when the first chunk of a
+    spread mailing is sent.
     """
 
     address: str
@@ -35,6 +36,7 @@ class MissingMailing:
     expected: int
     schedule_time: datetime | None
     fingerprints: frozenset[str] = frozenset()
+    begins: datetime | None = None
 
     def is_scheduled(self, now: datetime) -> bool:
         """Whether its send time is yet to come."""
@@ -98,7 +100,10 @@ def check_list(lock: Lock, remote: RemoteView, *, now: datetime, reconcile_secon
             if one is entry and listed < len(chunks):
                 time = spread.last if (spread := times_of(absent)) is not None else entry.send_time
                 marks = frozenset(chunk.fingerprint for chunk in absent)
-                missing.append(MissingMailing(address, len(chunks) - listed, len(chunks), time, marks))
+                begins = None if (times := times_of(entry.chunks)) is None else times.first
+                missing.append(
+                    MissingMailing(address, len(chunks) - listed, len(chunks), time, marks, begins)
+                )
     return ListCheck(expected, shown, remote.count, tuple(missing))
 
 
@@ -204,7 +209,12 @@ def find_missing(
 def not_listed(one: MissingMailing, now: datetime) -> str:
     """Say that the list lacks a mailing, and what to do."""
     why = sentence("although it was accepted; check the account")
-    if one.is_scheduled(now):
+    if one.is_scheduled(now) and one.begins is not None and is_past(one.begins, now):
+        why = sentence(
+            "although it is scheduled for {time}; if it was deleted in the account, its recipients will count as undelivered",
+            time=one.schedule_time,
+        )
+    elif one.is_scheduled(now):
         why = sentence(
             "although it is scheduled for {time}; if it was deleted in the account, "
             "record that with `smsby-deploy lock withdraw {address}`",

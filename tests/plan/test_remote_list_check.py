@@ -98,6 +98,20 @@ def test_find_missing_shows_scheduled_mailings_first() -> None:
     assert "smsby-deploy lock withdraw sale/b" in found[0].message
 
 
+@pytest.mark.parametrize(("minutes", "advice"), [(-1, "count as undelivered"), (1, "lock withdraw sale/a")])
+def test_find_missing_advises_on_a_spread_mailing(minutes: int, advice: str) -> None:
+    """After its first chunk it cannot be withdrawn any more."""
+    one = _accepted("0" * 10, timedelta(hours=1))
+    times = [(NOW + timedelta(minutes=count)).isoformat() for count in (minutes, 60)]
+    chunks = tuple(
+        replace(one.chunks[0], fingerprint=str(number) * 10, schedule_time=time)
+        for number, time in enumerate(times)
+    )
+    lock = Lock("shop", mailings={"sale/a": replace(one, schedule_time=times[0], chunks=chunks)})
+    (problem,) = find_missing(_check(lock, "sale/a shop#0000000000"), ["sale/a"], {}, NOW)
+    assert advice in problem.message
+
+
 def test_check_list_leaves_out_what_a_user_settled() -> None:
     """A chunk settled by `lock resolve` was perhaps never listed, and `lock bind` confirms the list until then."""
     one = _accepted("0" * 10, timedelta(hours=1))
