@@ -148,7 +148,7 @@ def name_character(character: str) -> str:
 
 def name_replacement(text: str) -> str:
     """`text` as messages show it; nothing and a space by their names."""
-    return {"": "nothing", " ": "a space"}.get(text, text)
+    return {"": sentence("nothing"), " ": sentence("a space")}.get(text, text)
 
 
 def has_invisible(text: str) -> bool:
@@ -219,7 +219,9 @@ def describe_expense(characters: frozenset[str], expense: Expense, currency: str
     plain = list(dict.fromkeys(plain_text(name) for name in names))
     advice = sentence("leave {count:|it|them} out", count=len(names))
     if any(plain):
-        advice = sentence("write {instead} instead", instead=" ".join(map(name_replacement, plain)))
+        shorter = list(map(name_replacement, plain))
+        instead = shorter[0] if len(shorter) == 1 else " ".join(shorter)
+        advice = sentence("write {instead} instead", instead=instead)
     if not expense.is_invisible and all(name in SMART for name in names):
         advice = sentence("{advice}, or set `smart_encoding: true`", advice=advice)
     return sentence(
