@@ -151,6 +151,7 @@ class LimitedS3:
         self.target = url
         self.writes_left: int | None = None
         self.answers_to_lose = 0  # of the next writes
+        self.answer_to: dict[str, tuple[int, bytes]] = {}  # by HTTP method, instead of that of the server
         limited = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -158,6 +159,8 @@ class LimitedS3:
 
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                if self.command in limited.answer_to:
+                    return self.answer(*limited.answer_to[self.command], {})
                 if self.command == "PUT" and not limited.takes_one():
                     return self.answer(403, b"<Error><Code>QuotaExceeded</Code></Error>", {})
                 url = f"{limited.target}{self.path}"

@@ -13,7 +13,7 @@ from obstore.store import S3Store as Bucket
 
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.lock import s3_store
-from smsby_deploy.lock.lease import Holder, Stored, StoreFailed
+from smsby_deploy.lock.lease import Holder, Stored, StoreFailed, WrittenMeanwhile
 from smsby_deploy.lock.s3_store import S3Store
 from tests.shared_stores import S3_KEYS, LimitedS3
 
@@ -91,6 +91,25 @@ def test_s3_store_names_the_object_that_is_not_its_own(
     obstore.put(bucket, f"{prefix}/k/versions/{name}", content)
     with pytest.raises(StoreFailed, match=why):
         store.read()
+
+
+def test_s3_store_takes_no_answer_to_anything_for_an_empty_lock(s3_server: str) -> None:
+    """It is a list without an object in it."""
+    server = LimitedS3(s3_server)
+    server.answer_to["GET"] = 200, b"<html>Welcome</html>"
+    with server.serving(), pytest.raises(StoreFailed, match="does not list the objects that it has"):
+        S3Store(f"s3://locks/{uuid4().hex}", server.url, "k", os.environ).read()
+
+
+def test_s3_store_leaves_the_lock_to_a_write_in_progress(s3_server: str) -> None:
+    """Amazon answers with a conflict then, and the object is not there yet."""
+    server = LimitedS3(s3_server)
+    with server.serving():
+        store = S3Store(f"s3://locks/{uuid4().hex}", server.url, "k", os.environ)
+        held = store.write(Stored(), Stored(holder=_HOLDER))
+        server.answer_to["PUT"] = 409, b"<Error><Code>ConditionalRequestConflict</Code></Error>"
+        with pytest.raises(WrittenMeanwhile):
+            store.write(held, held)
 
 
 def test_s3_store_survives_a_lost_answer(s3_server: str) -> None:
