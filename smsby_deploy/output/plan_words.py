@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # a plan on a terminal is often compared with nothing, and sh
     from smsby_deploy.texts.samples import MailingReview, Sample
 
 WITHOUT_REASON = frozenset({ActionKind.CREATE, ActionKind.NOOP})  # their names say enough
+_MOST_WORDS = 1000  # and blanks, of a text that is compared word by word
 _WORD = r"\s+|\w+|[^\w\s]"
 _USUAL_SERVICE = "https://app.sms.by"
 
@@ -80,10 +81,15 @@ def _sign(number: int) -> str:
 
 
 def word_diff(before: str, after: str) -> str:
-    """Both texts as one, as HTML for <pre>: removed words in <del>, added words in <ins>."""
+    """Both texts as one, as HTML for <pre>: removed words in <del>, added words in <ins>.
+
+    Of a long text all words are: comparing takes time that grows with the cube of their number.
+    """
     import difflib  # a plan on a terminal compares no texts
 
     old, new = (re.findall(_WORD, mask_phones(text)) for text in (before, after))
+    if max(len(old), len(new)) > _MOST_WORDS:
+        return f"<del>{preformatted(''.join(old))}</del>\n<ins>{preformatted(''.join(new))}</ins>"
     pieces: list[str] = []
     # Blanks are junk: a common blank alone does not connect two texts.
     matcher = difflib.SequenceMatcher(str.isspace, old, new, autojunk=False)
