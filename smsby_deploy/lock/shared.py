@@ -180,17 +180,18 @@ class SharedLockStore(_Copy):
         Also whether the run before, which was not released, used the same copy.
         """
         started = self._clock.monotonic()
-        last = _id_of(self._last_secret())
+        last = {_id_of(secret): secret for secret in self._last_secrets()}
         seen, since = "", started  # the version that was read last, and when it was read first
         while True:
             with self._explained("take"):
                 stored, now = self._shared.read(), self._clock.monotonic()
                 if stored.version != seen:
                     seen, since = stored.version, now
-                is_mine = stored.holder is not None and stored.holder.id == last
+                mine = None if stored.holder is None else last.get(stored.holder.id)
+                is_mine = mine is not None
                 if is_mine or self._is_free(stored.holder, now - since):
                     secret = uuid4().hex
-                    self._note_secret(secret)
+                    self._note_secrets(secret, mine)
                     with contextlib.suppress(WrittenMeanwhile):  # another run was faster, or is not over yet
                         return Lease(
                             self._shared, stored, self._new_holder(secret, command), self._clock
@@ -218,20 +219,22 @@ class SharedLockStore(_Copy):
     def _lease_path(self) -> Path:
         return self.path.with_name(self.path.name + ".lease")
 
-    def _last_secret(self) -> str:
-        """Return the secret of the run that used this copy last; no other run uses it now.
+    def _last_secrets(self) -> list[str]:
+        """Return the secrets of the runs that used this copy last; no other run uses it now.
 
-        The store has only its digest, so no file from a pull request passes for the copy of a run.
+        The store has only their digests, so no file from a pull request passes for the copy of a run.
         """
         refuse_link(self._lease_path)
         try:
-            return self._lease_path.read_text(encoding="utf-8")
+            return self._lease_path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError):
-            return ""
+            return []
 
-    def _note_secret(self, secret: str) -> None:
+    def _note_secrets(self, secret: str, before: str | None) -> None:
+        """Note the secret of this run, and that of the one before, which may keep the lock."""
         try:
-            write_file(self._lease_path, secret, is_private=True)
+            text = secret if before is None else f"{secret}\n{before}"
+            write_file(self._lease_path, text, is_private=True)
         except OSError as error:
             raise SmsbyDeployError(
                 f"cannot write {self._lease_path}: {error.strerror}",

@@ -256,6 +256,30 @@ def test_unreachable_store_is_an_error_for_the_user(store: MemoryStore, tmp_path
         pass
 
 
+def test_copy_of_a_killed_run_survives_a_lost_write(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the copy has it: the run after the failed one still knows that the copy is its own."""
+    lock = _lock(store, tmp_path)
+    with lock.held() as held:
+        journal = _begin(held)
+        journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
+        killed = store.stored
+        changes = {"state": "accepted", "uuid": "u1", "step": None}
+        journal.write(EventKind.RESULT, chunks=[["a/b", 0]], changes=changes)
+    store.stored = killed
+
+    def fail(before: Stored, after: Stored) -> Stored:
+        raise StoreFailed("no route")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "write", fail)
+        with pytest.raises(SmsbyDeployError, match="no route"), _lock(store, tmp_path).held():
+            pass
+    with _lock(store, tmp_path).held() as held:
+        assert held.lock.mailings["a/b"].chunks[0].uuid == "u1"
+
+
 def test_store_that_fails_at_the_end_keeps_the_journal(store: MemoryStore, tmp_path: Path) -> None:
     """The next command folds it in."""
     with _lock(store, tmp_path / "mine").held() as held:
