@@ -165,7 +165,7 @@ def test_request_of_another_checkout_stops_the_mailing(shop: Shop) -> None:
     assert apply(shop, THREE, {"SMSBY_FAULT": "kill:13"}).code == -signal.SIGKILL
     lose_lock(shop)
     # The first answer is stale, as if the plan had been made before; the second lists the chunk.
-    shop.fault(method="getSMSMessages", mode="error", status=406, nth=1, when="before", text="")
+    shop.fault(method="getSMSMessages", mode="error", status=406, nth=1, when="before", text="Content not found")
     done = apply(shop, THREE, {})
     assert done.code == 6, done.err
     states = [chunk["state"] for chunk in shop.lock()["mailings"]["sale/staff"]["chunks"]]
@@ -176,7 +176,8 @@ def test_request_of_another_checkout_stops_the_mailing(shop: Shop) -> None:
 @pytest.mark.parametrize(
     "answer",
     [{"mode": "empty"}, {"mode": "empty", "status": 204}, {"mode": "html"}, {"mode": "html", "status": 406}]
-    + [{"mode": "error", "status": status, "text": "limit exceeded"} for status in (200, 406)],
+    + [{"mode": "error", "status": status, "text": "limit exceeded"} for status in (200, 406)]
+    + [{"mode": "error", "status": 406, "text": ""}],
     ids=lambda answer: "-".join(map(str, answer.values())),
 )
 def test_spoilt_list_makes_no_mailing_new(shop: Shop, answer: dict[str, Any]) -> None:
@@ -293,6 +294,7 @@ def test_copied_campaign_is_a_warning(shop: Shop) -> None:
     planned = shop.run("plan", "--format", "json")
     assert (planned.code, planned.json["summary"]["create"]) == (0, 2)
     found = [(p["code"], p["address"], p["message"]) for p in planned.json["problems"]]
+    found = [one for one in found if one[0] != "OVERLAP"]
     assert [(code, address) for code, address, _ in found] == [
         ("SAME_TEXT", "copy/staff"),
         ("SAME_TEXT", "sale/staff"),
