@@ -164,7 +164,10 @@ def usage_notes(report: UsageReport) -> Iterator[Sentence]:
         yield sentence(
             "by variant, cost is as planned, because sms.by does not report it by variant; nothing was sent to control groups"
         )
-    if kinds & {GroupKind.MAILING, GroupKind.VARIANT} and any(row.delivered.missing for row in report.totals):
+    shows_deliveries = kinds & {GroupKind.MAILING, GroupKind.VARIANT} or any(
+        row.delivered.total for row in report.totals
+    )
+    if shows_deliveries and any(row.delivered.missing for row in report.totals):
         yield sentence("deliveries of a mailing are known once `smsby-deploy status` shows it as final")
     if report.with_variants and GroupKind.VARIANT not in kinds:
         yield sentence(

@@ -165,7 +165,9 @@ def test_request_of_another_checkout_stops_the_mailing(shop: Shop) -> None:
     assert apply(shop, THREE, {"SMSBY_FAULT": "kill:13"}).code == -signal.SIGKILL
     lose_lock(shop)
     # The first answer is stale, as if the plan had been made before; the second lists the chunk.
-    shop.fault(method="getSMSMessages", mode="error", status=406, nth=1, when="before", text="Content not found")
+    shop.fault(
+        method="getSMSMessages", mode="error", status=406, nth=1, when="before", text="Content not found"
+    )
     done = apply(shop, THREE, {})
     assert done.code == 6, done.err
     states = [chunk["state"] for chunk in shop.lock()["mailings"]["sale/staff"]["chunks"]]

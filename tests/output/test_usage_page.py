@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from decimal import Decimal
 
 from smsby_deploy.output.translation import translator
 from smsby_deploy.output.usage_page import usage_html, usage_markdown, usage_notes, write_usage
@@ -103,3 +104,12 @@ def test_usage_page_is_in_the_language_of_the_project() -> None:
     states = replace(USAGE, groupings=read_groupings("state,label:owner"))
     rows = [replace(row, keys=("complete", "anna")) for row in USAGE.rows]
     assert "| отправлена целиком | anna |" in usage_markdown(replace(states, rows=tuple(rows)), russian)
+
+
+def test_notes_explain_a_sum_that_lacks_deliveries() -> None:
+    """Whatever the groups are: `4+` is shown beside a share that is not known."""
+    total = replace(USAGE.totals[0], delivered=Sum(Decimal(4), 3))
+    said = "deliveries of a mailing are known once `smsby-deploy status` shows it as final"
+    assert said in [*usage_notes(replace(USAGE, totals=(total,)))]
+    whole = replace(total, delivered=Sum(Decimal(4)))
+    assert said not in [*usage_notes(replace(USAGE, totals=(whole,)))]
