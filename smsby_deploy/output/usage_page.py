@@ -203,7 +203,7 @@ def _titles(heads: Sequence[str], t: Translator, unit: str = "") -> list[str]:
         "difference": t.gettext("difference"),
         "delivered": t.gettext("delivered"),
         "undelivered": t.gettext("undelivered"),
-        "share": t.gettext("share"),
+        "share": t.gettext("delivery rate"),
         _NOT_SENT: t.gettext("not sent"),
     }
     return [f"{words[head]}{unit if head in _COSTS else ''}" for head in heads]
