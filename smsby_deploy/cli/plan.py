@@ -209,6 +209,7 @@ def _measure_files(
             now=clock.now(),
             observe=reviewer.observe if reviewer is not None else ignore_mailing,
             runs_tests=True,
+            finds_overlap=True,
         )
 
 

@@ -18,7 +18,7 @@ from smsby_deploy.errors import FilesInvalid, Refused, SmsbyUnavailable
 from smsby_deploy.lock.archive import with_archived
 from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.keyed_digests import check_digest_key
-from smsby_deploy.lock.records import Entry, Lock
+from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.account_names import AccountNames, find_name_problems, read_names
 from smsby_deploy.plan.budget import hold_budget
 from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
@@ -29,10 +29,11 @@ from smsby_deploy.plan.gone import excuse_errors, excuse_missing, is_excused
 from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing, find_rehearsed
 from smsby_deploy.plan.measure import NO_PROGRESS, Observers, ReadProgress, find_flaws, measure_mailing
 from smsby_deploy.plan.model import Action, ActionKind, Actions, Orphans, Plan
+from smsby_deploy.plan.overlap import KeptPhones, find_overlap, is_over
 from smsby_deploy.plan.remote_list_check import ListCheck, check_list, find_missing, is_forgotten, shows_any
 from smsby_deploy.plan.remote_state import RemoteView, read_remote
 from smsby_deploy.plan.selection import problems_in, select_mailings, selector
-from smsby_deploy.plan.similar import SentMailings, SharedTexts, find_similar
+from smsby_deploy.plan.similar import SentMailings, find_similar
 from smsby_deploy.plan.staleness import (
     exempt_inputs,
     finished_queries,
@@ -94,6 +95,7 @@ def make_plan(
         keep=keep,
         observe=observe,
         runs_tests=True,
+        finds_overlap=keep is None,
     )
     files.check_key()
     return files.plan(client=client, account=account, now=clock.now(), new_id=new_id, here=here)
@@ -109,11 +111,13 @@ def measure_files(
     keep: Keep | None = None,
     observe: Callable[[Mailing], OnBatch] = ignore_mailing,
     runs_tests: bool = False,
+    finds_overlap: bool = False,
 ) -> MeasuredFiles:
     """Read the audiences and render the texts of the mailings in `select`.
 
     This is the part of a plan that needs no server. The files of mailings that are gone by `now` may be missing or
-    invalid; None excuses no mailing. With `runs_tests`, a failed test of a mailing is an error.
+    invalid; None excuses no mailing. With `runs_tests`, a failed test of a mailing is an error. With `finds_overlap`, the
+    plan counts recipients who are in several of its mailings.
 
     Raises:
         UsageError: a pattern matches nothing.
@@ -128,17 +132,17 @@ def measure_files(
     loaded = loaded._replace(problems=problems_in(loaded, select))
     suppressed, problems = load_suppression(loaded.project.suppress, loaded.project.only_to)
     measured = []
-    shared_texts = SharedTexts(mailings)
+    kept_phones = KeptPhones(mailings, loaded.project.guardrails, overlap=finds_overlap)
     with closing(SharedReads(mailings)) as shared_reads:
         for mailing in progress.over(mailings):
             policy = ContentPolicy(loaded.project.guardrails, locations=loaded.project.locations)
-            is_kept = _may_be_sent_in_bulk(mailing, lock.mailings.get(mailing.address))
-            keeps_phones = shared_texts.keeps(mailing) or loaded.project.guardrails.pressure is not None
-            kept_by = keep if is_kept else None
+            entry = lock.mailings.get(mailing.address)
+            kept_by = keep if mailing.via == "bulk" and not is_over(mailing, entry) else None
+            keeps_phones = kept_phones.keeps(mailing, entry)
             observers = Observers(policy, progress, observe(mailing), kept_by, keeps_phones, shared_reads)
             observers = observers._replace(tests=[] if runs_tests else None)
             desired, found = measure_mailing(loaded.project, mailing, suppressed, observers)
-            shared_texts.take(desired)
+            kept_phones.take(desired)
             one = MeasuredMailing(mailing, desired, policy, tuple(found), tests=tuple(observers.tests or ()))
             measured.append(_excuse(one, excuses))
     files = MeasuredFiles(
@@ -364,7 +368,8 @@ class MeasuredFiles:
     def _find_similar(self, actions: list[Action], sent: SentMailings, now: datetime) -> Iterator[Problem]:
         mailings = {one.mailing.address: (one.mailing, one.desired) for one in self.measured if one.desired}
         zone = ZoneInfo(self.loaded.project.api.account_timezone)
-        return find_similar(actions, mailings, sent, self.suppressed, now=now, zone=zone)
+        yield from find_overlap(self.measured, actions, self.suppressed)
+        yield from find_similar(actions, mailings, sent, self.suppressed, now=now, zone=zone)
 
     def _find_missing(self, check: ListCheck, now: datetime) -> Iterator[Problem]:
         locations = {mailing.address: mailing.location for mailing in self.loaded.project.mailings}
@@ -392,8 +397,3 @@ def _unfinished(mailings: Iterable[Mailing], planned: Iterable[Action | None]) -
     """
     pairs = zip(mailings, planned, strict=True)
     return [mailing for mailing, action in pairs if action is None or action.action is not ActionKind.NOOP]
-
-
-def _may_be_sent_in_bulk(mailing: Mailing, entry: Entry | None) -> bool:
-    is_done = entry is not None and entry.is_complete and entry.revision == mailing.revision
-    return mailing.via == "bulk" and not is_done

@@ -23,7 +23,7 @@ from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.model import NEW_COMMITTING, Action, ActionKind, ReasonCode
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.phone_set import FIRST_NUMBER, PhoneSet
-from smsby_deploy.wording import join_sentences, sentence
+from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient
@@ -46,13 +46,11 @@ class Excess(NamedTuple):
     """The recipients who would get too many messages: `phones`.
 
     `possible` counts them together with those who would if they were among the unknown recipients of other mailings.
-    `in_plan` counts the recipients who are in other mailings of this plan, `lately` those who got other mailings within the
-    span, whether too many or not.
+    `lately` counts the recipients who got other mailings within the span, whether too many or not.
     """
 
     phones: PhoneSet
     possible: int
-    in_plan: int
     lately: int
 
 
@@ -192,21 +190,20 @@ class PressureCheck:
         known = [sent.phones for sent in near if sent.phones is not None]
         unknown = sum(bool(sent.unknown) for sent in near)
         excess: list[int] = []
-        possible = in_plan = lately = 0
+        possible = lately = 0
         for number in one.desired.phones.numbers():
             if self.suppressed.has_number(number):
                 continue
             phone = self.hasher(str(number + FIRST_NUMBER))
             planned = sum(mate.is_for(number, phone) for mate in mates)
             got = sum(phones.has_number(number) for phones in known) + count_messages(reported, phone)
-            in_plan += planned > 0
             lately += got > 0
             possible += planned + got + unknown >= limit
             if planned + got >= limit:
                 excess.append(number)
         phones = PhoneSet()
         phones.add_all(excess)
-        return Excess(phones, possible, in_plan, lately)
+        return Excess(phones, possible, lately)
 
     def _mate(self, other: PlannedMailing) -> _Mate:
         key = other.mailing.address, other.mailing.revision
@@ -244,23 +241,13 @@ class PressureCheck:
         )
 
     def _note_overlap(self, one: PlannedMailing, excess: Excess) -> None:
-        parts = []
-        if excess.in_plan:
-            parts.append(
-                sentence(
-                    "{count:recipient gets|recipients get} another mailing of this plan", count=excess.in_plan
-                )
-            )
         if excess.lately:
-            parts.append(
-                sentence(
-                    "{count:recipient|recipients} got others within {span}",
-                    count=excess.lately,
-                    span=_span(self.pressure.within),
-                )
+            others = sentence(
+                "{count:recipient|recipients} got others within {span}",
+                count=excess.lately,
+                span=_span(self.pressure.within),
             )
-        if parts:
-            self._note(one, "OVERLAP", join_sentences(parts))
+            self._note(one, "OVERLAP", others)
 
     def _note(self, one: PlannedMailing, code: str, message: str) -> None:
         mailing = one.mailing

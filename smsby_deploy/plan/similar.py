@@ -7,7 +7,6 @@ template with everything it includes, so two mailings with other values in their
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,7 +15,6 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Mailing
-from smsby_deploy.config.sources import ContactList
 from smsby_deploy.lock.archive import find_archived
 from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.lock.stored_mailings import find
@@ -31,8 +29,6 @@ from smsby_deploy.wording import sentence
 _RECENT = timedelta(days=90)
 _MOST_COMPARED = 100  # mailings that one is compared with
 _NO_ROWS = hashlib.sha256(b"").hexdigest()  # the audience digest of every list kept at sms.by
-_KEPT_NUMBERS = 600_000  # about 60 MB
-_MAPPED_NUMBERS = 60_000  # a set with a map takes as much memory as so many single numbers
 # They are in the plan, but what they send or sent is what the lock records.
 _BY_LOCK = frozenset(
     {
@@ -224,32 +220,6 @@ class _Index:
             yield from self._by_digest.get(digest, ())
 
 
-class SharedTexts:
-    """Decides whose recipients are kept as sets, so that those in two mailings can be counted.
-
-    These are mailings whose text another one has, too, as long as they are few enough.
-    """
-
-    def __init__(self, mailings: Sequence[Mailing]) -> None:
-        self._counts = Counter(_texts_of(mailing) for mailing in mailings if mailing.text)
-        self._left = _KEPT_NUMBERS
-
-    def keeps(self, mailing: Mailing) -> bool:
-        """Whether the recipients of `mailing` are kept."""
-        if mailing.text is None or isinstance(mailing.audience, ContactList):
-            return False
-        return self._left > 0 and self._counts[_texts_of(mailing)] > 1
-
-    def take(self, desired: Desired | None) -> None:
-        """Count the recipients that were kept."""
-        if desired is not None and desired.phones is not None:
-            self._left -= min(len(desired.phones), _MAPPED_NUMBERS)
-
-
-def _texts_of(mailing: Mailing) -> tuple[str, ...]:
-    return tuple(source.text.strip() for source in mailing.text.sources) if mailing.text else ()
-
-
 class _Likeness(NamedTuple):
     """What a mailing has in common with another one; the greater, the more.
 
@@ -311,7 +281,7 @@ def _find_most_similar(
 def _compare(action: Action, planned: Planned, other: Other, suppressed: PhoneSet) -> _Likeness:
     has_same_recipients, phones, common = other.has_recipients_of(planned), planned.desired.phones, None
     if has_same_recipients:
-        common = action.recipients
+        common = None if action.recipients is None else planned.desired.audience.final
     elif phones is not None and other.phones is not None:
         common = phones.count_common(other.phones, suppressed)
     return _Likeness(other.has_text_of(planned), has_same_recipients, common, other)

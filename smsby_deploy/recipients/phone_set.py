@@ -158,7 +158,7 @@ class PhoneSet:
             # A smaller set of these numbers may have no map, so the map must not matter.
             numbers = array("q", sorted((*self._others, *self._mapped())))
         elif self._bits is not None:
-            for offset, bits in self._pages():
+            for offset, bits, _ in self._pages():
                 digest.update(b"%d\n%b" % (offset, bits))
         if sys.byteorder == "big":
             numbers.byteswap()
@@ -168,13 +168,14 @@ class PhoneSet:
     def count_common(self, other: PhoneSet, without: PhoneSet) -> int:
         """Return how many numbers are in this set and in `other`, but not in `without`."""
         few, many = sorted((self, other), key=lambda one: (one._bits is not None, one._count))
-        common = sum(many._has(number) and not without._has(number) for number in few._others)
+        single = few._others & many._others if many._bits is None else set(filter(many._has, few._others))
+        common = sum(not without._has(number) for number in single) if without._count else len(single)
         if few._bits is None:
             return common
         assert many._bits is not None
-        for offset, bits in few._pages():
+        for offset, bits, page in few._pages():
             place = slice(offset, offset + len(bits))
-            both = int.from_bytes(bits, "little") & int.from_bytes(many._bits[place], "little")
+            both = page & int.from_bytes(many._bits[place], "little")
             if without._bits is not None:
                 both &= ~int.from_bytes(without._bits[place], "little")
             common += both.bit_count()
@@ -185,12 +186,15 @@ class PhoneSet:
 
     def _mapped(self) -> Iterator[int]:
         """Yield the numbers that have a bit."""
-        for offset, bits in self._pages():
+        for offset, bits, _ in self._pages():
             for index, byte in enumerate(bits, start=offset):
                 yield from (index * 8 + bit for bit in range(8) if byte >> bit & 1)
 
-    def _pages(self) -> Iterator[tuple[int, bytes]]:
-        """Yield the pages of the map that are not empty, in a fixed order, with their offsets."""
+    def _pages(self) -> Iterator[tuple[int, bytes, int]]:
+        """Yield the pages of the map that are not empty, in a fixed order.
+
+        Each has its offset, its bytes, and the number that they are.
+        """
         left = self._count - len(self._others)
         # Recipients have mobile numbers. The rest of the map is read only if it holds any, because it is long.
         for start, end in (*_MOBILE_BYTES, *_LANDLINE_BYTES):
@@ -199,8 +203,9 @@ class PhoneSet:
                     return
                 bits = self._bits[offset : min(end, offset + _PAGE)]
                 if bits != bytes(len(bits)):
-                    left -= int.from_bytes(bits, "little").bit_count()
-                    yield offset, bits
+                    page = int.from_bytes(bits, "little")
+                    left -= page.bit_count()
+                    yield offset, bits, page
 
     def _has(self, number: int) -> bool:
         if self._bits is not None and _is_belarusian(number):
@@ -212,6 +217,42 @@ class PhoneSet:
 
     def __len__(self) -> int:
         return self._count
+
+
+def numbers_in_two(sets: Sequence[PhoneSet]) -> PhoneSet:
+    """Return the numbers that at least two of `sets` contain."""
+    found, once, once_mapped = set[int](), set[int](), dict[int, int]()
+    common, pages = PhoneSet(), dict[int, int]()
+    for one in sets:
+        found |= once & one._others
+        once |= one._others
+        for offset, _, page in one._pages():
+            before = once_mapped.get(offset, 0)
+            if again := page & before:
+                pages[offset] = pages.get(offset, 0) | again
+            once_mapped[offset] = page | before
+    mapped = [one for one in sets if one._bits is not None]
+    if mapped:  # what is in a small set may have its bit in another
+        few = filter(_is_belarusian, once)
+        found |= {number for number in few if any(one._has(number) for one in mapped)}
+    if sum(page.bit_count() for page in pages.values()) + len(found) <= _FEW:
+        for offset, page in pages.items():
+            found.update(offset * 8 + bit for bit in _bits_of(page))
+    elif pages:
+        common._bits = mmap.mmap(-1, _BELARUSIAN // 8)
+        for offset, page in pages.items():
+            size = (page.bit_length() + 7) // 8
+            common._bits[offset : offset + size] = page.to_bytes(size, "little")
+            common._count += page.bit_count()
+    common.add_all(list(found))
+    return common
+
+
+def _bits_of(page: int) -> Iterator[int]:
+    while page:
+        lowest = page & -page
+        yield lowest.bit_length() - 1
+        page ^= lowest
 
 
 def _is_belarusian(number: int) -> bool:

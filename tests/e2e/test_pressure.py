@@ -107,6 +107,15 @@ def test_mailings_of_one_plan_count(shop: Shop) -> None:
     assert _texts(shop) == {ANNA: ["Hello from a"], BORIS: ["Hello from b"], VERA: ["Hello from b"]}
 
 
+def test_warning_of_the_same_recipients_counts_them_alike(shop: Shop) -> None:
+    """Also of a mailing that leaves some of them out."""
+    _write(shop, _mailing("a", ANNA, BORIS), _mailing("b", BORIS, ANNA))
+    problems = shop.run("plan", "--format", "json").json["problems"]
+    warnings = [one["message"] for one in problems if one["code"] == "SAME_PEOPLE"]
+    assert len(warnings) == 2
+    assert all("2 recipients are in both" in one for one in warnings)
+
+
 def test_other_mailings_of_the_account_count(shop: Shop) -> None:
     """Also what was sent without this project."""
     message = f'[{{"alphaname_id": "0", "name": "other", "message_type": "bulk", "text": "Hi", "delivery_list": ["{ANNA}"]}}]'

@@ -32,7 +32,7 @@ def test_signed_mailing_is_created(desk: Desk) -> None:
     plan = desk.plan()
     assert [action.action for action in plan.actions] == ["create", "create"]
     assert {action.signed_by for action in plan.actions} == {("anna@example.com",)}
-    assert not plan.problems
+    assert {problem.code for problem in plan.problems} == {"OVERLAP"}
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_pressure_within_a_plan(desk: _Desk) -> None:
     assert (staff.action, staff.recipients, staff.capped) == ("create", 1, None)
     assert (vip.action, vip.recipients, vip.audience.capped) == ("create", 1, 1)
     assert vip.audience.rows == vip.audience.final + vip.audience.capped
-    assert [problem.code for problem in desk.check.problems] == ["OVERLAP", "PRESSURE"]
+    assert [problem.code for problem in desk.check.problems] == ["PRESSURE"]
 
 
 def test_pressure_of_a_higher_priority(desk: _Desk) -> None:

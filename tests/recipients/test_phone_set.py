@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsby_deploy.config.sources import InlineRecipients
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
-from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
+from smsby_deploy.recipients.phone_set import PhoneSet, number_phones, numbers_in_two
 from tests.recipients.mailings import AT, make_mailing
 
 # Near the ends of the map, of its mobile ranges and of its pages, and abroad.
@@ -132,3 +134,17 @@ def test_phone_set_digest_of_many_numbers() -> None:
     numbers = list(range(290_000_000, 290_090_000, 3))
     assert _set_of(numbers).digest() == _set_of(numbers[::-1], 777).digest()
     assert len({_set_of([*numbers, more]).digest() for more in (290_000_001, 170_000_000, 10**9)}) == 3
+
+
+@given(st.lists(st.lists(_numbers, max_size=12), max_size=5), st.sampled_from([0, 4, 4000]))
+def test_numbers_in_two_equals_plain_sets(sets: list[list[int]], few: int) -> None:
+    """Small sets, maps and both, and what is in the common set can be counted in each of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("smsby_deploy.recipients.phone_set._FEW", few)
+        ours, empty = list(map(_set_of, sets)), PhoneSet()
+        common = numbers_in_two(ours)
+        times = Counter(number for one in sets for number in set(one))
+        again = {number for number, count in times.items() if count > 1}
+        assert set(common.numbers()) == again
+        assert len(common) == len(again)
+        assert [one.count_common(common, empty) for one in ours] == [len(again & set(one)) for one in sets]

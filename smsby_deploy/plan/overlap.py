@@ -1,0 +1,96 @@
+"""The recipients of the mailings of one plan as sets, and how many are in more than one of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from smsby_deploy.config.declarations import Guardrails, Mailing
+from smsby_deploy.config.sources import ContactList
+from smsby_deploy.lock.records import Entry
+from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.model import COMMITTING, Action, ActionKind
+from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.recipients.phone_set import PhoneSet, numbers_in_two
+from smsby_deploy.wording import sentence
+
+if TYPE_CHECKING:
+    from smsby_deploy.plan.mailing_planner import MeasuredMailing
+
+_KEPT_NUMBERS = 600_000  # about 60 MB
+_MAPPED_NUMBERS = 60_000  # a set with a map takes as much memory as so many single numbers
+_SENT = COMMITTING | {ActionKind.WAITING, ActionKind.DUE}
+
+
+class KeptPhones:
+    """Decides whose recipients are kept as sets, so that those in two mailings can be counted.
+
+    These are mailings whose text another one has, too, and those that are not finished, if their `overlap` is looked for;
+    as long as they are few enough. With contact pressure, all are kept.
+    """
+
+    def __init__(self, mailings: Sequence[Mailing], guardrails: Guardrails, *, overlap: bool) -> None:
+        self._texts = Counter(_texts_of(mailing) for mailing in mailings if mailing.text)
+        self._finds_overlap = overlap and len(mailings) > 1
+        self._keeps_all = guardrails.pressure is not None
+        self._left = _KEPT_NUMBERS
+        self._seen: set[int] = set()
+
+    def keeps(self, mailing: Mailing, entry: Entry | None) -> bool:
+        """Whether the recipients of `mailing` are kept; `entry` is what is recorded of it."""
+        if self._keeps_all:
+            return True
+        if self._left <= 0 or not _has_rows(mailing):
+            return False
+        return (self._finds_overlap and not is_over(mailing, entry)) or (
+            mailing.text is not None and self._texts[_texts_of(mailing)] > 1
+        )
+
+    def take(self, desired: Desired | None) -> None:
+        """Count the recipients that were kept; mailings to one list share a set."""
+        if desired is not None and desired.phones is not None and id(desired.phones) not in self._seen:
+            self._seen.add(id(desired.phones))
+            self._left -= min(len(desired.phones), _MAPPED_NUMBERS)
+
+
+def find_overlap(
+    measured: Sequence[MeasuredMailing], actions: Sequence[Action], suppressed: PhoneSet
+) -> Iterator[Problem]:
+    """Yield a note for each mailing whose recipients get others of the plan, too.
+
+    None if the recipients of one of them are not known, or if only test phones are sent to.
+    """
+    sending = {action.address for action in actions if action.action in _SENT}
+    sent = [
+        (one.mailing, one.desired)
+        for one in measured
+        if one.desired is not None and one.mailing.address in sending and _has_rows(one.mailing)
+    ]
+    kept = [desired.phones for _, desired in sent if desired.phones is not None]
+    if len(sent) < 2 or len(kept) < len(sent) or suppressed.only is not None:
+        return
+    shares = Counter(map(id, kept))
+    common = numbers_in_two([*{id(phones): phones for phones in kept}.values()])
+    for (mailing, desired), phones in zip(sent, kept, strict=True):
+        count = desired.audience.final
+        if shares[id(phones)] == 1:
+            count = phones.count_common(common, suppressed) if len(common) else 0
+        if count:
+            message = sentence(
+                "{count:recipient gets|recipients get} another mailing of this plan", count=count
+            )
+            yield Problem(Severity.NOTE, "OVERLAP", message, mailing.address, mailing.location)
+
+
+def is_over(mailing: Mailing, entry: Entry | None) -> bool:
+    """Whether all of a mailing was sent, by what is recorded of it."""
+    return entry is not None and entry.is_complete and entry.revision == mailing.revision
+
+
+def _has_rows(mailing: Mailing) -> bool:
+    return not isinstance(mailing.audience, ContactList)
+
+
+def _texts_of(mailing: Mailing) -> tuple[str, ...]:
+    return tuple(source.text.strip() for source in mailing.text.sources) if mailing.text else ()

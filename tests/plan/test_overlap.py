@@ -1,0 +1,78 @@
+"""overlap: how many recipients of a mailing get others of its plan, too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.plan.model import Plan
+from tests.plan.examples import make_example_plan, plan_offline
+
+A, B, C, D = (f"37529111111{n}" for n in range(4))
+
+
+def _campaign(**mailings: str) -> str:
+    rows = (f"  - {{name: {name}, text: Hello {name}, {rest}}}\n" for name, rest in mailings.items())
+    return "version: 1\ncampaign: sale\nmailings:\n" + "".join(rows)
+
+
+def _to(*phones: str, more: str = "") -> str:
+    return f"recipients: [{', '.join(map(repr, phones))}]{more}"
+
+
+def _notes(plan: Plan) -> dict[str, str]:
+    return {str(one.address): one.message for one in plan.problems if one.code == "OVERLAP"}
+
+
+def test_recipients_of_two_mailings_are_noted(tmp_path: Path) -> None:
+    """Of each mailing; a mailing that shares no recipient has no note."""
+    plan = make_example_plan(tmp_path, "{}", _campaign(a=_to(A, B, C), b=_to(C, B), c=_to(C), d=_to(D)))
+    another = "another mailing of this plan"
+    assert _notes(plan) == {
+        "sale/a": f"2 recipients get {another}",
+        "sale/b": f"2 recipients get {another}",
+        "sale/c": f"1 recipient gets {another}",
+    }
+
+
+def test_opt_outs_and_other_mailings_do_not_count(tmp_path: Path) -> None:
+    """Nothing is sent to them, nor by a cancelled, blocked or unknown one."""
+    (tmp_path / "stop.csv").write_text(f"phone\n{A}\n", "utf-8")
+    campaign = _campaign(
+        a=_to(A, B),
+        b=_to(A, C),
+        c=_to(B, more=", cancelled: no"),
+        d=_to(B, more=", schedule_time: 2026-01-01T10:00:00"),
+    )
+    plan = make_example_plan(tmp_path, "{}\nsuppress: [stop.csv]", campaign)
+    assert [action.action for action in plan.actions] == ["create", "create", "blocked"]
+    assert _notes(plan) == {}
+
+
+def test_mailings_to_one_list_share_its_recipients(tmp_path: Path) -> None:
+    """The list is read once, and all of it gets both, without those who opted out."""
+    (tmp_path / "list.csv").write_text("\n".join(["phone", A, B, C]), "utf-8")
+    (tmp_path / "stop.csv").write_text(f"phone\n{A}\n", "utf-8")
+    to_list = "recipients: {file: list.csv}"
+    plan = make_example_plan(tmp_path, "{}\nsuppress: [stop.csv]", _campaign(a=to_list, b=to_list, c=_to(D)))
+    assert _notes(plan) == dict.fromkeys(
+        ("sale/a", "sale/b"), "2 recipients get another mailing of this plan"
+    )
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_apply_does_not_look_for_an_overlap(keeps: bool, tmp_path: Path) -> None:
+    """It keeps chunks, and reads a long list with a second process instead."""
+    make_example_plan(tmp_path, "{}", _campaign(a=_to(A, B), b=_to(B)))
+    more = {"keep": lambda address, chunk: None} if keeps else {}
+    plan = plan_offline(load_project(tmp_path), **more)
+    assert bool(_notes(plan)) is not keeps
+
+
+def test_too_many_recipients_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then there is no note, because it would count too few."""
+    monkeypatch.setattr("smsby_deploy.plan.overlap._KEPT_NUMBERS", 2)
+    plan = make_example_plan(tmp_path, "{}", _campaign(a=_to(A, B), b=_to(A, B), c=_to(A, B)))
+    assert _notes(plan) == {}
