@@ -35,6 +35,12 @@ _ROW_CHARACTERS = 40
 _HEADER_LINES = 2000  # with blank ones before it
 _LARGEST_BLOCK = 100_000_000  # characters of rows with quotes that are held at a time
 _ROW_END = "\x7f"  # marks the end of a row; in Cyrillic text, searching for it is faster than for a NUL
+# Why a line of JSON cannot be read: one object each, as there may be millions of lines.
+_NO_JSON = sentence("not valid JSON")
+_TWICE = sentence("a key occurs twice (also in another case); keep one of them")
+_NO_OBJECT = sentence("expected a JSON object without nested values")
+_NUL = sentence("contains a NUL character; remove it")
+_SURROGATE = sentence("contains half a character (a lone surrogate)")
 
 
 def read_list_file(source: RecipientsFile, size: int = _BLOCK_ROWS) -> Iterator[Block]:
@@ -330,11 +336,11 @@ def _json_row(decoder: json.JSONDecoder, line: str) -> dict[str, str] | str:
     try:
         value = decoder.decode(line)
     except (ValueError, RecursionError):
-        return sentence("not valid JSON")
+        return _NO_JSON
     except _RepeatedKey:
-        return sentence("a key occurs twice (also in another case); keep one of them")
+        return _TWICE
     if not isinstance(value, dict):
-        return sentence("expected a JSON object without nested values")
+        return _NO_OBJECT
     row = {}
     for key, item in value.items():
         if isinstance(item, str):
@@ -344,11 +350,11 @@ def _json_row(decoder: json.JSONDecoder, line: str) -> dict[str, str] | str:
         elif isinstance(item, bool):
             row[key] = "true" if item else FalseText("false")
         else:
-            return sentence("expected a JSON object without nested values")
+            return _NO_OBJECT
     if "\\u0000" in line and any("\0" in part for pair in row.items() for part in pair):
-        return sentence("contains a NUL character; remove it")
+        return _NUL
     if "\\u" in line and any(not _is_text(part) for pair in row.items() for part in pair):
-        return sentence("contains half a character (a lone surrogate)")
+        return _SURROGATE
     return row
 
 
