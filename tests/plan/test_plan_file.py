@@ -14,6 +14,7 @@ from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import ActionKind, ReasonCode
 from smsby_deploy.plan.plan_file import plan_document, read_plan, write_plan
 from smsby_deploy.privacy import mask_phones
+from smsby_deploy.resources import load_schema
 from tests.output import examples
 
 
@@ -56,6 +57,13 @@ def test_written_plan_is_read_back(tmp_path: Path) -> None:
     write_plan(plan, path)
     assert read_plan(path) == replace(plan, actions=masked)
     assert {action.reason_code for action in read_plan(path).blocked} == {ReasonCode.CHANGED}
+
+
+def test_schema_has_every_key_of_an_action() -> None:
+    """So each value is checked before it is used."""
+    known = load_schema("plan")["properties"]["actions"]["items"]["properties"]
+    written = {key for action in plan_document(examples.whole_plan())["actions"] for key in action}
+    assert written <= known.keys()
 
 
 def test_plan_without_reason_codes_is_read(tmp_path: Path) -> None:
