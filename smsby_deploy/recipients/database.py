@@ -8,9 +8,12 @@ SQLite). Messages never contain the database's URL, its password, a value or a l
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from sqlite3 import SQLITE_LIMIT_ATTACHED
@@ -120,7 +123,12 @@ def _open(url: URL, query: RecipientsQuery) -> Connection:
                 "SQL",
             )
         settings = {"connect_timeout": _CONNECT_SECONDS} if dialect.driver in _KNOWS_TIMEOUT else {}
-        engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=settings)
+        options: dict[str, Any] = {}
+        if dialect.name == "postgresql":  # a number in JSON keeps its digits
+            options["json_deserializer"] = partial(json.loads, parse_float=Decimal)
+        engine = create_engine(
+            url, poolclass=NullPool, hide_parameters=True, connect_args=settings, **options
+        )
         return engine.connect()
     except (TypeError, ValueError) as error:
         message = sentence(

@@ -98,10 +98,11 @@ def test_query_values_of_postgresql(postgres: Database, tmp_path: Path) -> None:
     """Decimals keep their digits, booleans are words, an integral float has no point, times are ISO 8601."""
     sql = """select 1 as id, 375291111111::bigint as a, 12.50::numeric(8,2) as b, true as c, 375291111111::float8 as d,
       0.1::float8 as e, date '2026-12-01' as f, timestamp '2026-12-01 10:00' as g,
-      '0dfe1c7a-3a3f-4a43-9f4c-0123456789ab'::uuid as h, '50%: a:b' as i"""
+      '0dfe1c7a-3a3f-4a43-9f4c-0123456789ab'::uuid as h, '50%: a:b' as i,
+      '1.50'::jsonb as j, '{"p": 19.90}'::json -> 'p' as k"""
     assert _rows(_query(postgres, tmp_path, sql)) == [
         ["1", "375291111111", "12.50", "true", "375291111111", "0.1", "2026-12-01", "2026-12-01T10:00:00",
-         "0dfe1c7a-3a3f-4a43-9f4c-0123456789ab", "50%: a:b"]
+         "0dfe1c7a-3a3f-4a43-9f4c-0123456789ab", "50%: a:b", "1.50", "19.90"]
     ]  # fmt: skip
     late = "select n as id, case when n = 3 then array[n] end as tags from generate_series(1, 4) as n"
     with pytest.raises(
