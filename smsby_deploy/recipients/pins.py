@@ -95,8 +95,8 @@ def _pin_in(
 def _list_nodes(mailings: Iterable[YamlMap]) -> list[YamlMap]:
     """Return the mappings that name a list, the last one first.
 
-    So no edit moves those to come.
+    So no edit moves those to come. A mapping that several mailings share by an alias is one.
     """
     nodes = (node.get("recipients") for node in mailings)
-    found = [node for node in nodes if isinstance(node, YamlMap) and "file" in node]
-    return sorted(found, key=lambda node: node.mark, reverse=True)
+    found = {node.mark: node for node in nodes if isinstance(node, YamlMap) and "file" in node}
+    return [node for _, node in sorted(found.items(), reverse=True)]

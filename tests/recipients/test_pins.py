@@ -106,3 +106,14 @@ def test_pin_behind_an_alias_is_not_written(folder: Path) -> None:
     text = _CAMPAIGN.replace("{file: vip.csv,", "{file: &vip vip.csv,").replace('"vip.csv"', "*vip")
     (folder / "sale.yaml").write_text(text)
     assert sorted(one.is_written for one in _pin(folder, "vip.csv")) == [False, True]
+
+
+def test_pin_of_a_mapping_behind_an_alias_is_written_once(folder: Path) -> None:
+    """Both mailings have it then, and nothing is left to write."""
+    shared = _CAMPAIGN.replace("{file: vip.csv, phone: phone}", "&vip {file: vip.csv}")
+    i, j = shared.index("    recipients:\n"), shared.index("      phone: phone\n")
+    shared = shared[:i] + "    recipients: *vip\n" + shared[j + len("      phone: phone\n") :]
+    (folder / "sale.yaml").write_text(shared)
+    assert [one.is_written for one in _pin(folder, "vip.csv")] == [True]
+    audiences = [mailing.audience for mailing in load_project(folder).project.mailings]
+    assert [getattr(audience, "pin", None) is not None for audience in audiences] == [True, True, False]
