@@ -192,7 +192,7 @@ def test_sentence_is_english_and_can_be_translated() -> None:
     )
     assert said == "on apply: 2 mailings (a, b)"
     assert ENGLISH.sentence(said) == said
-    assert translator("ru").sentence(said) == "при применении: 2 рассылки (a, b)"
+    assert translator("ru").sentence(said) == "при применении плана: 2 рассылки (a, b)"
     assert translator("ru").sentence("any other text") == "any other text"
 
 
