@@ -223,7 +223,7 @@ def numbers_in_two(sets: Sequence[PhoneSet]) -> PhoneSet:
     """Return the numbers that at least two of `sets` contain."""
     found, once, once_mapped = set[int](), set[int](), dict[int, int]()
     common, pages = PhoneSet(), dict[int, int]()
-    for one in sets:
+    for one in sets if len(sets) > 1 else ():
         found |= once & one._others
         once |= one._others
         for offset, _, page in one._pages():
