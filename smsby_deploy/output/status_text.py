@@ -182,7 +182,7 @@ def status_totals_line(report: StatusReport, currency: str | None, language: Tra
         share=t.share(totals.delivered, totals.due),
     )
     if not totals.due and (totals.ahead or totals.later or totals.withdrawn):
-        delivered = t.gettext("none due yet" if totals.ahead or totals.later else "withdrawn")
+        delivered = t.gettext("nothing to deliver yet" if totals.ahead or totals.later else "withdrawn")
     return f"{t.gettext('{count:mailing|mailings}', count=totals.mailings)}: {delivered}{cost}"
 
 

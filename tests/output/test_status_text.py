@@ -62,6 +62,12 @@ def test_write_status_agrees_in_number() -> None:
     assert status_totals_line(report, "BYN") == "1 mailing: 1 of 1 recipient delivered (100.0%), 0.026 BYN"
 
 
+def test_totals_line_before_anything_is_delivered() -> None:
+    """It does not call them due: that is what a plan calls a mailing that `apply --due` hands over."""
+    report = StatusReport((examples.mailing("sale/vip", State.SCHEDULED, (0, 0, 0, 2)),), "shop")
+    assert status_totals_line(report, "BYN") == "1 mailing: nothing to deliver yet, 0.052 BYN"
+
+
 def test_counts_line_leaves_out_zeros() -> None:
     """Undocumented status words are verbatim; a mailing without recipients says so."""
     mailing = examples.mailing("sale/vip", State.FINAL, (1100, 80, 0, 0), other={"Odd": 15})
