@@ -25,7 +25,7 @@ from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState
 from smsby_deploy.plan.chunks import hash_content
 from smsby_deploy.plan.drift import ReportedValues
 from smsby_deploy.plan.fingerprint import remote_name
-from smsby_deploy.plan.model import Action, ActionKind
+from smsby_deploy.plan.model import Action, ActionKind, ReasonCode, with_code
 from smsby_deploy.smsby.parsers import ListInfo, RemoteMailing, is_draft
 from smsby_deploy.smsby.retry import poll
 from smsby_deploy.smsby.send_client import PreparedSend
@@ -173,7 +173,7 @@ class ListSender:
             self._confirm(mailing, review, is_new=is_new)
         if self._state(mailing) is ChunkState.UNKNOWN:
             why = sentence("the confirmation may or may not have arrived")
-            run.stop(sentence("unknown: {why}", why=why))
+            run.stop(with_code(ReasonCode.UNKNOWN, why))
 
     def _state(self, mailing: Mailing) -> ChunkState:
         return self._recorder.chunk((mailing.address, 0)).state
@@ -248,7 +248,7 @@ class ListSender:
         if recipients is not None and mailing.text is not None:
             parts = recipients * measure_text(compile_texts(mailing.text).render_once()).parts
         action = self._context.runs[mailing.address].action
-        what = f"draft {draft.id}"
+        what = sentence("draft {id}", id=draft.id)
         return self._check.objection(what, mailing, action, answers, parts=parts, recipients=recipients)
 
     def _listed_draft(self, address: str, message_id: int) -> RemoteMailing | None:

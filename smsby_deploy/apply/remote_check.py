@@ -21,7 +21,7 @@ from smsby_deploy.wording import sentence
 
 _LEAST_BETWEEN = 10.0  # seconds between two looks for one mailing, however short `reconcile_seconds` is
 _SENT_ELSEWHERE = sentence("sms.by lists a part of it that this run did not send")
-_UNKNOWN_ELSEWHERE = sentence("unknown: {why}", why=_SENT_ELSEWHERE)
+_UNKNOWN_ELSEWHERE = with_code(ReasonCode.UNKNOWN, _SENT_ELSEWHERE)
 
 
 class RemoteCheck:

@@ -14,6 +14,7 @@ from smsby_deploy.apply.recorder import ChunkRef
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState
+from smsby_deploy.plan.model import ReasonCode, with_code
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.wording import sentence
@@ -166,7 +167,7 @@ class AnswerHandler:
         request.look_for_lost(self._reconciler)
         for ref in request.chunks:
             if record.is_unknown(ref, request.row):
-                self._runs[ref[0]].stop(sentence("unknown: {why}", why=error))
+                self._runs[ref[0]].stop(with_code(ReasonCode.UNKNOWN, str(error)))
 
     def _mark_sent(self, request: SendRequest) -> None:
         for address in request.addresses:

@@ -269,7 +269,7 @@ class SingleSender:
     ) -> None:
         """Stop the mailing if sms.by reports a message differently than it was reviewed."""
         parts = measure_text(chunk.text).parts if chunk.text else None
-        what = f"message {message_id}"
+        what = sentence("message {id}", id=message_id)
         objection = self._check.objection(what, sending.mailing, sending.action, answers, parts=parts)
         if objection:
             sending.run.stop(sentence("not sent: {why}", why=objection), ExitCode.REFUSED)

@@ -82,6 +82,7 @@ class _UnsupportedYaml(Exception):
         self.mark = mark
 
 
+_TAB = sentence("this line is indented with a tab; use spaces")
 # libyaml's messages for the most common mistakes, and what to say instead.
 _MESSAGES = {
     "mapping values are not allowed in this context": sentence(
@@ -95,9 +96,7 @@ _MESSAGES = {
     "did not find expected ',' or ']'": sentence("missing comma or closing ]"),
     "did not find expected ',' or '}'": sentence("missing comma or closing }}"),
     "found unexpected end of stream": sentence("the quotes opened here are not closed"),
-    "found a tab character where an indentation space is expected": sentence(
-        "this line is indented with a tab; use spaces"
-    ),
+    "found a tab character where an indentation space is expected": _TAB,
     "found character that cannot start any token": sentence(
         "a text that begins with this character must be in quotes"
     ),
@@ -137,7 +136,7 @@ def parse_yaml(text: str, name: str) -> YamlMap:
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         message = _MESSAGES.get(problem, problem)
         if "cannot start any token" in problem and "\t" in text.split("\n")[place[0] - 1]:
-            message = sentence("this line is indented with a tab; use spaces")
+            message = _TAB
         raise _invalid(name, message, place) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise _invalid(name, sentence("not valid YAML ({why})", why=type(error).__name__), (1, 1)) from error
@@ -344,7 +343,7 @@ class _Builder:
 
 def _too_long(event: Any) -> _UnsupportedYaml:
     message = sentence(
-        "more than {limit} values in one file; keep recipients in a CSV file", limit=f"{_MAX_NODES:,}"
+        "more than {limit:,} values in one file; keep recipients in a CSV file", limit=_MAX_NODES
     )
     return _UnsupportedYaml(message, _mark(event))
 

@@ -79,7 +79,7 @@ class ReasonCode(StrEnum):
 
 
 def with_code(code: ReasonCode, why: str) -> str:
-    """Return the reason of a blocked mailing as users read it."""
+    """Return why a mailing is blocked, or was stopped, as users read it."""
     return sentence("{code}: {why}", code=code, why=why)
 
 

@@ -15,6 +15,7 @@ from smsby_deploy.apply.list_sender import next_minute
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.journal import read_journal
 from smsby_deploy.lock.records import ChunkState
+from smsby_deploy.output.translation import translator
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_smsby import EMPTY_LIST, LOST, Reply, Shop, busy, error, ok
 
@@ -255,8 +256,9 @@ def test_draft_is_compared_again_by_each_apply(letter: Shop) -> None:
     answers(letter, start=[error("Insufficient funds", 403), CONFIRMED])
     letter.apply()
     letter.sms_by.script("getSMSMessages", listed(alphaname="Kvetka"))
-    result, _ = letter.apply()
+    result, mailing = letter.apply()
     assert result.exit_code == ExitCode.REFUSED
+    assert translator("ru").sentence(mailing.error or "").startswith("черновик 90: не то, что проверено")
     assert letter.sms_by.changes().count("confirm=1") == 1
 
 
