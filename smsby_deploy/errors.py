@@ -39,6 +39,11 @@ class SmsbyDeployError(Exception):
         self.hint = hint
         self.location = location
 
+    @property
+    def summary(self) -> str:
+        """What happened, in one sentence; of invalid files, the first error."""
+        return self.message
+
     def __str__(self) -> str:
         return f"{self.location}: {self.message}" if self.location else self.message
 
@@ -58,6 +63,13 @@ class FilesInvalid(SmsbyDeployError):
         errors = sum(problem.is_error for problem in problems)
         super().__init__(sentence("{count:problem|problems} in the project's files", count=errors))
         self.problems = tuple(problems)
+
+    @property
+    def summary(self) -> str:
+        first = next((problem for problem in self.problems if problem.is_error), None)
+        if first is None or first.location is None:
+            return self.message if first is None else first.message
+        return sentence("{name}: {message}", name=str(first.location), message=first.message)
 
 
 _LOST_RESULT = (

@@ -34,3 +34,12 @@ def test_files_invalid_counts_its_problems() -> None:
     warning = Problem(Severity.WARNING, "CODE", "odd")
     assert str(FilesInvalid([problem, warning])) == "1 problem in the project's files"
     assert FilesInvalid([problem] * 2).problems == (problem, problem)
+
+
+def test_summary_of_invalid_files_is_the_first_error() -> None:
+    """A watch or a hand-over has room for one sentence; a warning does not stop it."""
+    warning = Problem(Severity.WARNING, "CODE", "odd")
+    error = Problem(Severity.ERROR, "CODE", "wrong", location=Location("sale.yaml", 3))
+    assert FilesInvalid([warning, error]).summary == "sale.yaml:3:1: wrong"
+    assert FilesInvalid([Problem(Severity.ERROR, "CODE", "wrong")]).summary == "wrong"
+    assert SmsbyDeployError("wrong").summary == "wrong"

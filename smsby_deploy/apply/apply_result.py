@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import Enum, StrEnum, auto
 
-from smsby_deploy.errors import FilesInvalid, SmsbyDeployError
+from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry
@@ -194,15 +194,6 @@ def _of_this_run(action: Action) -> Action:
     return (
         action if one is None else replace(action, recipients=one.recipients, parts=one.parts, cost=one.cost)
     )
-
-
-def sentence_of(error: SmsbyDeployError) -> str:
-    """Return the message of an error; of invalid files, the first problem."""
-    problems = error.problems if isinstance(error, FilesInvalid) else ()
-    first = next((problem for problem in problems if problem.is_error), None)
-    if first is None:
-        return error.message
-    return sentence("{name}: {message}", name=str(first.location), message=first.message)
 
 
 def refused_result(plan: Plan, error: SmsbyDeployError) -> ApplyResult:

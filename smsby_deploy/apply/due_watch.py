@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from smsby_deploy.apply.apply_result import ApplyResult, sentence_of
+from smsby_deploy.apply.apply_result import ApplyResult
 from smsby_deploy.apply.context import ApplyRequest, Event
 from smsby_deploy.apply.due_mailings import next_opening
 from smsby_deploy.apply.hand_over import hand_over
@@ -35,7 +35,7 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
                 watched.failed(error)
                 waits = next_opening(request, request.store.read(), request.clock.now()) is not None
                 then = "; trying again" if waits else ""
-                watched.say(request, Event("waiting", f"{sentence_of(error)}{then}", is_warning=True))
+                watched.say(request, Event("waiting", f"{error.summary}{then}", is_warning=True))
                 if not waits:
                     return watched.merged()
             else:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.environments import read_freeze
-from smsby_deploy.errors import FilesInvalid, SmsbyDeployError
+from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.wording import sentence
 
 _PATIENCE = 2.0  # seconds: an editor or a checkout may be writing the file just now
@@ -52,13 +52,12 @@ class FreezeWatch:
                     return sentence(
                         "{file} changed meanwhile, and is not valid: {why}",
                         file=self._path.name,
-                        why=_first_line(error),
+                        why=_summary(error),
                     )
             self._clock.sleep(_PAUSE)
 
 
-def _first_line(error: OSError | SmsbyDeployError) -> str:
-    if isinstance(error, FilesInvalid):
-        first = error.problems[0]
-        return f"{first.location}: {first.message}"
-    return error.message if isinstance(error, SmsbyDeployError) else error.strerror or "it cannot be read"
+def _summary(error: OSError | SmsbyDeployError) -> str:
+    if isinstance(error, SmsbyDeployError):
+        return error.summary
+    return error.strerror or sentence("it cannot be read")

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
-from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult, sentence_of
+from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.apply.context import ApplyRequest
 from smsby_deploy.apply.due_mailings import DueMailings, by_address, next_opening, sort_mailings
 from smsby_deploy.apply.preflight import make_due_plan
@@ -356,7 +356,7 @@ class _HandOver:
     def _fail(self, addresses: Iterable[str], error: SmsbyDeployError) -> None:
         """Report what stopped these mailings."""
         for address in addresses:
-            self._skip(address, sentence_of(error), error.exit_code)
+            self._skip(address, error.summary, error.exit_code)
 
     def _result(self) -> ApplyResult:
         request, lock, now = self.request, self.held.lock, self.request.clock.now()
