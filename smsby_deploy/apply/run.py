@@ -352,7 +352,7 @@ def _check_record(request: ApplyRequest, project: Project, plan: Plan, held: Hel
     From Python, anything may have been passed.
 
     Raises:
-        UsageError: the lock, or `here`, is of another project or environment; or a name has not one line of text.
+        UsageError: the lock, or `here`, is of another project or environment; or a name is not one line of text.
     """
     here, environment = request.here, project.environment.name
     if (held.store.project, held.store.environment) != (project.name, environment):

@@ -118,13 +118,15 @@ def load_project(
     """
     root = real_path(folder)
     document = read_yaml(project_file(root), PROJECT_FILE)
-    keys, problems = {*document}, check_document("project", document, PROJECT_FILE)
-    is_usable = not problems or drop_invalid("project", document)
-    if not is_usable or ("environments" in keys - {*document} and environment not in (PRODUCTION, SANDBOX)):
+    problems = check_document("project", document, PROJECT_FILE)
+    if not problems:
+        return _ProjectLoader(root, document, environ or {}, environment).load()
+    had_environments = "environments" in document
+    is_usable = drop_invalid("project", document)
+    are_dropped = had_environments and "environments" not in document
+    if not is_usable or (are_dropped and environment not in (PRODUCTION, SANDBOX)):
         raise FilesInvalid(problems)
     loaded = _ProjectLoader(root, document, environ or {}, environment).load()
-    if not problems:
-        return loaded
     raise ProjectFlawed(loaded._replace(problems=(*problems, *loaded.problems)))
 
 

@@ -30,7 +30,7 @@ create table if not exists smsby_lock (
 create table if not exists smsby_lock_journal (
   name text not null, position bigint not null, lines bytea not null, primary key (name, position));
 """
-_WHERE = (
+_FIND_TABLE = (
     "select to_regclass('smsby_lock') is not null, "
     "(select min(relnamespace::regnamespace::text) from pg_class where relname = 'smsby_lock')"
 )
@@ -212,7 +212,7 @@ def _has_table(cursor: Any) -> bool:
 
     They would count as empty.
     """
-    is_seen, schema = cursor.execute(_WHERE).fetchone()
+    is_seen, schema = cursor.execute(_FIND_TABLE).fetchone()
     if schema is not None and not is_seen:
         raise StoreFailed(
             f"its tables are in the schema {schema}, which this role may not use or has not in search_path"

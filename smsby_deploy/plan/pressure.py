@@ -296,12 +296,10 @@ def limit_pressure(
 
     check = PressureCheck(pressure, earlier, ledger.hasher, suppressed, now, remeasure, due)
     judged = check.judge(planned)
-    found = [judged.get(action.address, action) for action in actions]
-    if is_handing_over or due:
-        found = [
-            _keep_to_approved(one, lock) if is_handing_over or one.address in due else one for one in found
-        ]
-    return found, check.problems
+    found = (judged.get(action.address, action) for action in actions)
+    return [
+        _keep_to_approved(one, lock) if is_handing_over or one.address in due else one for one in found
+    ], check.problems
 
 
 def _keep_to_approved(action: Action, lock: Lock) -> Action:

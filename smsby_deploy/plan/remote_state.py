@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LOOKED_BACK = 9  # revisions before that of the files that may be listed and not recorded
 _SHORTEST_TRUNCATED = 20  # a listed name of this length or more may be one of ours, truncated by sms.by
-_WHOLE_CAMPAIGN = "/"  # perhaps, so may a shorter one that has the name of a campaign, and what follows it
+_AFTER_CAMPAIGN = "/"  # a shorter name that has it, and so the whole name of a campaign, perhaps is one, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +130,13 @@ class RemoteView:
 def _beginnings(address: str) -> Iterator[str]:
     """Yield what the first word of a truncated name of `address` may be."""
     yield address
-    shortest = min(_SHORTEST_TRUNCATED, address.index(_WHOLE_CAMPAIGN) + 1)
+    shortest = min(_SHORTEST_TRUNCATED, address.index(_AFTER_CAMPAIGN) + 1)
     yield from (address[:length] for length in range(shortest, len(address)))
 
 
 def _is_telling(name: str) -> bool:
     """Whether a name is long enough to say which mailing it may be."""
-    return len(name) >= _SHORTEST_TRUNCATED or _WHOLE_CAMPAIGN in name
+    return len(name) >= _SHORTEST_TRUNCATED or _AFTER_CAMPAIGN in name
 
 
 class ListFilter:

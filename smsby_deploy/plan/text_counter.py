@@ -68,7 +68,7 @@ class ContentPolicy:
         try:
             return is_found(pattern, text, re.IGNORECASE)
         except PatternTooSlow as error:
-            message = sentence("{key}: {pattern} {why}", key=guardrail, pattern=pattern, why=error.args[0])
+            message = sentence("{key}: {pattern} {why}", key=guardrail, pattern=pattern, why=error.message)
             place = self.locations.get(f"guardrails.{guardrail}") or Location(PROJECT_FILE)
             raise FilesInvalid([Problem(Severity.ERROR, "GUARDRAIL", message, location=place)]) from None
 

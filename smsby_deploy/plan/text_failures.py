@@ -79,5 +79,5 @@ def _lacks(expected: TextExpectation, text: str, quoted: str) -> Iterator[str]:
                 yield sentence("{pattern} is not found in {text}", pattern=expected.matches, text=quoted)
         except PatternTooSlow as error:
             yield sentence(
-                "{pattern} {why}: {text}", pattern=expected.matches, why=error.args[0], text=quoted
+                "{pattern} {why}: {text}", pattern=expected.matches, why=error.message, text=quoted
             )

@@ -214,11 +214,13 @@ def repeated_names(columns: Sequence[str]) -> list[str]:
     return sorted({name for name in columns if counts[name.casefold()] > 1})
 
 
-def name_columns(columns: Sequence[str]) -> str:
-    """Return `columns: …` for a message.
+def is_header(columns: Sequence[str]) -> bool:
+    """Whether a first line names columns; one that contains a phone is a recipient."""
+    return not any(LIKE_A_PHONE.search(name) for name in columns)
 
-    A first line that contains a phone is a recipient, and is not shown.
-    """
-    if any(LIKE_A_PHONE.search(name) for name in columns):
+
+def name_columns(columns: Sequence[str]) -> str:
+    """Return `columns: …` for a message; a recipient is not shown."""
+    if not is_header(columns):
         return sentence("the first line is not a header; insert a line with the column names above it")
     return sentence("columns: {names}", names=", ".join(columns))

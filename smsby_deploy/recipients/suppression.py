@@ -21,6 +21,7 @@ from smsby_deploy.recipients.rows import (
     RecipientsError,
     SourceFacts,
     find_column,
+    is_header,
     name_columns,
 )
 from smsby_deploy.recipients.source_reader import place_rows, read_source, warn_of_guess
@@ -236,9 +237,10 @@ class _Reading:
         return is_first and is_list and block.header_line is None and not any(map(str.isdigit, cells[0]))
 
     def _missing_column(self, block: Block) -> str:
-        source, names = self._source, name_columns(block.columns)
-        message = join_sentences([sentence("no column '{name}'", name=source.phone), names])
-        if not isinstance(source, RecipientsFile) or not block.columns or not names.startswith("columns:"):
+        source = self._source
+        missing = sentence("no column '{name}'", name=source.phone)
+        message = join_sentences([missing, name_columns(block.columns)])
+        if not (isinstance(source, RecipientsFile) and block.columns and is_header(block.columns)):
             return message
         likely = [name for name in block.columns if any(word in name.lower() for word in _PHONE_WORDS)]
         column = (likely or block.columns)[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -139,7 +138,8 @@ def _price(value: Any) -> Decimal:
 
 
 def _signed_seconds(value: Any) -> float:
-    return float(value) and math.copysign(_seconds(abs(float(value))), float(value))
+    number = float(value)
+    return -_seconds(-number) if number < 0 else _seconds(number)
 
 
 def _senders(value: Any) -> dict[str, str]:

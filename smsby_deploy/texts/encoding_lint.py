@@ -65,6 +65,7 @@ _INVISIBLE_TABLE = str.maketrans("", "", INVISIBLE)
 
 # The apostrophe of Belarusian and Ukrainian, as in сям’я.
 _APOSTROPHE = "(?<=[\u0400-\u04ff])[\u02bc\u2019](?=[\u0400-\u04ff])"
+_CENT = Decimal("0.01")
 
 
 def is_composed(text: str) -> bool:
@@ -161,9 +162,6 @@ def may_be_expensive(text: str) -> bool:
     return CYRILLIC_WORD.search(text) is None or has_invisible(text)
 
 
-_CENT = Decimal("0.01")
-
-
 @dataclass(slots=True)
 class Expense:
     """What one set of characters adds for all its recipients; `row` is the first line with it.
@@ -215,7 +213,11 @@ def describe_expense(characters: frozenset[str], expense: Expense, currency: str
     """For example `1 character (U+2014 —) adds 27,631 parts (718.41 BYN): write - instead`."""
     names = sorted(characters)
     shown = ", ".join(map(name_character, names))
-    cost = sentence(" ({cost} {currency})", cost=expense.cost.quantize(_CENT), currency=currency)
+    cost = (
+        sentence(" ({cost} {currency})", cost=expense.cost.quantize(_CENT), currency=currency)
+        if currency
+        else ""
+    )
     plain = list(dict.fromkeys(plain_text(name) for name in names))
     advice = sentence("leave {count:|it|them} out", count=len(names))
     if any(plain):
@@ -229,7 +231,7 @@ def describe_expense(characters: frozenset[str], expense: Expense, currency: str
         count=len(names),
         shown=shown,
         parts=expense.parts,
-        cost=cost if currency else "",
+        cost=cost,
         advice=advice,
     )
 

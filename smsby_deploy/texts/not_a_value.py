@@ -28,17 +28,8 @@ WHY = sentence(
     "the value is an error or a placeholder of a spreadsheet or program, such as #N/A, NULL or 1.2E+11: "
     "correct it in the data"
 )
-NOT_VALUE_MARKS = (
-    "n",
-    "N",
-    "#",
-    "[",
-    "+",
-    "E",
-    "\u00ad",
-    "\u200b",
-    "\ufeff",
-)  # each of them has one of these
+# Each of them has one of these.
+NOT_VALUE_MARKS = ("n", "N", "#", "[", "+", "E", "\u00ad", "\u200b", "\ufeff")
 # As spreadsheets shorten long numbers, and as Java and Spark write any number from ten million on.
 _JAVA = re.compile(r"\d\.\d+E-?\d")
 EXPONENT = re.compile(r"[-+]?\d+(?:[.,]\d+)?[eE]\+\d{1,3}|-?\d\.\d+E-?\d{1,3}")

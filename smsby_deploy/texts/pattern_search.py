@@ -24,6 +24,10 @@ _slow: dict[str, str] = {}  # patterns that took too long once, and how long
 class PatternTooSlow(Exception):
     """A search took too long."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
 
 def is_found(pattern: str, text: str, flags: int = 0) -> bool:
     """Whether `pattern`, a valid regular expression, is found in `text`.
