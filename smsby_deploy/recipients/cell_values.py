@@ -14,6 +14,8 @@ from smsby_deploy.config.sources import FalseText
 
 _EXACT = 2**53  # a float represents every integer up to here
 _EXACT_SHORT = {"e": 2**11, "f": 2**24}  # and one of half or single precision up to here
+_KEPT_DIGITS = {"e": 3, "f": 6}
+_PACK = {"e": struct.Struct("e").pack, "f": struct.Struct("f").pack}
 
 
 class UnsupportedValue(Exception):
@@ -71,9 +73,11 @@ def shorten_floats(values: Iterable[float | None], precision: Literal["e", "f"])
 def _shorten(value: float, precision: Literal["e", "f"]) -> float | str:
     if abs(value) > _EXACT_SHORT[precision]:
         return f"{value:.8e}"  # all digits that tell two of them apart
-    pack = struct.Struct(precision).pack
-    decimals = (float(f"{value:.{digits}g}") for digits in range(1, 10))
-    return next(decimal for decimal in decimals if pack(decimal) == pack(value))
+    pack = _PACK[precision]
+    stored = pack(value)
+    # So many digits are always kept; in fewer ones they end in zeros, which are not written.
+    decimals = (float(f"{value:.{digits}g}") for digits in range(_KEPT_DIGITS[precision], 10))
+    return next(decimal for decimal in decimals if pack(decimal) == stored)
 
 
 def _texts_of(values: Sequence[Any]) -> Sequence[str]:
