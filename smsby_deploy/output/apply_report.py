@@ -248,7 +248,8 @@ def apply_markdown(outcome: ApplyResult | SmsbyDeployError, language: Translator
     else:
         pieces.append(Piece(f"\n{message_markdown(outcome.message, t)}\n"))
     unknown = _unknown_lines(outcome, t) if isinstance(outcome, ApplyResult) else ""
-    pieces.append(Piece(f"{unknown}{_next_step_text(exit_code, t)}"))
+    is_whole = not isinstance(outcome, ApplyResult)
+    pieces.append(Piece(f"{unknown}{_next_step_text(exit_code, t, is_whole=is_whole)}"))
     return fit(pieces, rest=t.gettext("the log of the run shows everything"), language=t)
 
 
@@ -280,10 +281,13 @@ def _unknown_lines(result: ApplyResult, t: Translator) -> str:
     return f"\n{lead}\n\n```sh\n{commands}```\n"
 
 
-def _next_step_text(exit_code: ExitCode, t: Translator) -> str:
+def _next_step_text(exit_code: ExitCode, t: Translator, *, is_whole: bool) -> str:
+    """How to go on; `is_whole`: the apply was refused as a whole."""
     match exit_code:
         case ExitCode.DONE | ExitCode.CHANGES_TO_APPLY:
             return ""
+        case ExitCode.REFUSED if is_whole:
+            why = t.gettext("Nothing was sent. When the cause is gone, run this again:")
         case ExitCode.REFUSED:
             why = t.gettext(
                 "Refused or blocked; what is not was sent. When the cause is gone, run this again:"

@@ -122,7 +122,7 @@ class PlanResult:
             location = locations.get(action.address)
             found.append(Problem(Severity.ERROR, "BLOCKED", action.reason, action.address, location))
         if self.refusal is not None:
-            location = Location(project.file)
+            location = project.locations.get(f"guardrails.{self.refusal.key}", Location(project.file))
             found.append(Problem(Severity.ERROR, "REFUSED", self.refusal.message, location=location))
         return (*found, *self._changes())
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult
-from smsby_deploy.errors import LockHeld, PlanRefused, SmsbyDeployError, SmsbyUnavailable
+from smsby_deploy.errors import LockHeld, PlanRefused, Refused, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import Apply, Lock
 from smsby_deploy.output.apply_report import (
@@ -243,6 +243,7 @@ def test_apply_markdown_is_what_was_reviewed(language: str) -> None:
         ),
         (LockHeld("another run"), "занят другим запуском"),
         (SmsbyUnavailable("timed out"), "sms.by не ответил"),
+        (Refused("max_cost: 9, the limit is 5"), "\nНичего не отправлено. "),
     ],
 )
 def test_apply_markdown_of_an_apply_without_result(error: SmsbyDeployError, said: str) -> None:
