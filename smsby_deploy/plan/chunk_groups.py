@@ -73,11 +73,11 @@ def text_of_chunk(mailing: Mailing, template: Template | None, variant: str | No
 
 
 def group_by_variant(
-    batches: Iterator[RenderedTexts], mailing: Mailing, template: Template | None
+    batches: Iterator[RenderedTexts], mailing: Mailing, template: Template | None, size: int
 ) -> Iterator[GroupedRecipients]:
-    """Yield each batch by variant; whole if there are none.
+    """Yield `size` recipients at a time by variant; each batch whole if there are none.
 
-    So each variant is spread over the whole audience, and over the time of a mailing that is spread.
+    So chunks of that size alternate, and each variant is spread over the time of a mailing that is spread.
     """
     if not isinstance(mailing.text, TextsByVariant):
         for batch, texts in batches:
@@ -89,12 +89,15 @@ def group_by_variant(
     shared = {name: text_of_chunk(mailing, template, name) for name in names}
     for batch, texts in batches:
         variants = assign_variants(mailing.text, batch.phones)
-        for name in names:
+        found = {name: ChunkRecipients() for name in names}
+        for name, some in found.items():
             mask = bytearray(map(name.__eq__, variants))
             own = () if shared[name] is not None else list(compress(texts, mask))
-            some = ChunkRecipients()
             some.add(batch.only(mask), own)
-            yield ChunkGroup(variant=name), some
+        for start in range(0, len(variants), size):
+            next_ones = variants[start : start + size]
+            for name, some in found.items():
+                yield ChunkGroup(variant=name), some.take(next_ones.count(name))
 
 
 def group_by_wave(

@@ -42,7 +42,7 @@ from smsby_deploy.plan.fingerprint import (
     row_lines,
 )
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.recipients.audience import AudienceReport, ReadBatches, read_audience
+from smsby_deploy.recipients.audience import BATCH_ROWS, AudienceReport, ReadBatches, read_audience
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.texts.analysis import has_markup
@@ -236,7 +236,8 @@ def stream_chunks(
     if mailing.waves is None and not isinstance(mailing.text, TextsByVariant):
         yield from _chunks_by_size(batches, shared_text, hasher, size)
         return
-    groups = group_by_variant(batches, mailing, template)
+    # Within a wave all chunks are sent at once, in whatever order.
+    groups = group_by_variant(batches, mailing, template, size if mailing.waves is None else BATCH_ROWS)
     if mailing.waves is not None:
         groups = group_by_wave(groups, mailing.waves, hash_text(mailing, template))
     yield from _chunks_by_group(groups, template, hasher, size)

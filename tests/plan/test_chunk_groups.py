@@ -37,13 +37,17 @@ def _text(*, in_variants: bool, is_personal: bool) -> TextSource | TextsByVarian
 
 
 def _chunks(
-    phones: list[str], text: TextSource | TextsByVariant, size: int, opted_out: tuple[str, ...] = ()
+    phones: list[str],
+    text: TextSource | TextsByVariant,
+    size: int,
+    opted_out: tuple[str, ...] = (),
+    waves: Waves | None = _WAVES,
 ) -> list[Chunk]:
     rows = [{"n": phone[-2:], "phone": phone} for phone in phones]
     recipients = InlineRecipients(rows, _AT, [(1, 1)] * len(rows))
     mailing = Mailing(
         "sale", "vip", "sale.yaml", _AT, "bulk", recipients, text, "0", _AT,
-        None, None, "Europe/Minsk", 1, "fail", waves=_WAVES,
+        None, None, "Europe/Minsk", 1, "fail", waves=waves,
     )  # fmt: skip
     project = Project(
         Path(), "shop", ApiSettings(recipients_per_request=size), Guardrails(), None, (), Path("lock"), ()
@@ -69,6 +73,17 @@ def test_every_recipient_is_in_one_chunk(
         expected = ["Bye"] * len(chunk.phones) if chunk.group.variant == "b" else own
         assert (chunk.texts or [chunk.text] * len(chunk.phones)) == expected
         assert (chunk.group.variant is not None) == in_variants
+
+
+@pytest.mark.parametrize(("share", "size"), [(50, 10), (80, 10), (50, 200)])
+def test_chunks_of_variants_alternate(share: int, size: int) -> None:
+    """So a mailing that is spread sends each variant from its first hour to its last."""
+    a, b = TextSource("A", _AT), TextSource("B", _AT)
+    text = TextsByVariant((Variant("a", share, a), Variant("b", 100 - share, b)), b"v" * 32, _AT)
+    chunks = _chunks([f"37529{number:07d}" for number in range(2000)], text, size, waves=None)
+    named = [chunk.group.variant for chunk in chunks if len(chunk.phones) == size]
+    for count in range(1, len(named) + 1):
+        assert abs(named[:count].count("a") - count * share / 100) < 5
 
 
 @given(_phones)
