@@ -188,7 +188,7 @@ class RecipientList:
         then = f" (commit {commit[:12]})" if commit else ""
         raise SmsbyDeployError(
             f"{_numbers(missing)} of {counted(len(self.entry.chunks), 'chunk')} of {self.mailing.address} cannot be "
-            "listed: recipients, text, sender, time or chunk size are not those that it was sent with",
+            "listed: recipients, text, sender, time or chunk size are not those that were recorded",
             hint=f"restore its files as they were when it was applied{then}, and run the command again",
         )
 
