@@ -255,9 +255,9 @@ def apply_markdown(outcome: ApplyResult | SmsbyDeployError, language: Translator
 
 def _mailing_pieces(result: ApplyResult, t: Translator) -> list[Piece]:
     """The totals, and a table of the mailings with which something happened or should have."""
-    scheduled, rows = result.scheduled, []
+    scheduled, held, rows = result.scheduled, _hold_lines(result), []
     for one in result.mailings:
-        why = one.error or one.waits
+        why = one.error or one.waits or held.get(one.address, "")
         if one.outcome is not MailingOutcome.SKIPPED or why:
             cells = [t.name(outcome_of(one, scheduled)), escape(one.address), t.count(one.recipients)]
             rows.append(table_row([*cells, message_markdown(why, t) if why else ""]))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult
+from smsby_deploy.clock import Window
 from smsby_deploy.errors import LockHeld, PlanRefused, Refused, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import Apply, Lock
@@ -251,6 +253,17 @@ def test_apply_markdown_of_an_apply_without_result(error: SmsbyDeployError, said
     text = apply_markdown(error, translator("ru"))
     assert text.startswith(f"### ⛔ smsby-deploy apply: код завершения {int(error.exit_code)}\n")
     assert said in text
+
+
+@pytest.mark.parametrize("show", [text_of, apply_markdown])
+def test_held_mailing_says_when_it_is_handed_over(show: Callable[[ApplyResult], str]) -> None:
+    """On the terminal, and in the comment that reviewers read."""
+    window = Window.parse("2026-12-01T11:00:00+03:00", "2026-12-01T16:00:00+03:00")
+    held = result(MailingResult("sale/vip", MailingOutcome.HELD, 2))
+    (vip,) = held.plan.actions
+    shown = show(replace(held, plan=replace(held.plan, actions=(replace(vip, window=window),))))
+    between = "between 2026-12-01 11:00 +03 and 2026-12-01 16:00 +03"
+    assert f"hands it over {between}" in shown
 
 
 def test_apply_markdown_of_success_needs_no_command() -> None:
