@@ -7,17 +7,19 @@ several reasons the first one is reported, so each is looked for before the next
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import uuid4
 
 from smsby_deploy.apply.context import ApplyRequest, Event
 from smsby_deploy.apply.remote_list import RecentList
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_loader import LoadedProject
-from smsby_deploy.errors import FilesInvalid, LockDamaged, PlanRefused, Refused
+from smsby_deploy.errors import FilesInvalid, LockDamaged, PlanRefused, Refused, UsageError
 from smsby_deploy.lock.archive import with_archived
 from smsby_deploy.lock.binding import check_service
 from smsby_deploy.lock.keyed_digests import check_digest_key
 from smsby_deploy.lock.records import Lock
+from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.budget import check_balance
 from smsby_deploy.plan.chunks import Keep
 from smsby_deploy.plan.guardrails import check_apply
@@ -33,7 +35,9 @@ from smsby_deploy.plan.staleness import (
 )
 from smsby_deploy.problems import has_errors
 from smsby_deploy.smsby.send_client import SendClient
-from smsby_deploy.wording import counted, sentence
+from smsby_deploy.wording import counted, escape_controls, sentence
+
+_LONGEST_NAME = 10_000  # characters of a name that the lock records
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,37 @@ def check_files(request: ApplyRequest) -> None:
     problems = measure_files(loaded, select=select, lock=lock, now=request.clock.now()).problems
     if has_errors(problems):
         raise FilesInvalid(problems)
+
+
+def check_record(request: ApplyRequest, project: Project, plan: Plan, held: HeldLock) -> None:
+    """Check that the lock can be read once it has the run.
+
+    From Python, anything may have been passed.
+
+    Raises:
+        UsageError: the lock, or `here`, is of another project or environment; or a name is not one line of text.
+    """
+    here, environment = request.here, project.environment.name
+    if (held.store.project, held.store.environment) != (project.name, environment):
+        raise UsageError(
+            "the lock is opened for another project or environment",
+            hint="nothing was sent; correct the LockStore",
+        )
+    if here is not None and here.environment != environment:
+        raise UsageError(
+            "here: another environment than that of the project", hint="nothing was sent; correct it"
+        )
+    offset = request.clock.now().utcoffset()
+    if offset is None or offset % timedelta(minutes=1):
+        raise UsageError("clock: expected times in UTC", hint="nothing was sent; pass a SystemClock")
+    names: dict[str, object] = {"plan id": plan.id, "commit": request.commit or "", "by": request.by or ""}
+    if here is not None:
+        names |= {"service": here.service, "account": here.account or ""}
+    for name, value in names.items():
+        if not isinstance(value, str) or escape_controls(value) != value or len(value) > _LONGEST_NAME:
+            raise UsageError(
+                f"{name}: expected one line of text", hint="nothing was sent; pass text without line breaks"
+            )
 
 
 def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, keep: Keep) -> ReadyPlan:

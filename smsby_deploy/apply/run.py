@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
-from datetime import timedelta
 
 from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult, MailingRun
 from smsby_deploy.apply.bulk_sender import BulkSender
@@ -19,7 +18,7 @@ from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.freeze import FreezeWatch
 from smsby_deploy.apply.list_guardrails import ListGuardrails
 from smsby_deploy.apply.list_sender import ListSender
-from smsby_deploy.apply.preflight import ReadyPlan, check_files, make_ready_plan
+from smsby_deploy.apply.preflight import ReadyPlan, check_files, check_record, make_ready_plan
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.apply.remote_check import RemoteCheck
@@ -33,7 +32,7 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.config.sources import ContactList
-from smsby_deploy.errors import ApiError, LockHeld, Refused, SmsbyDeployError, SmsbyUnavailable, UsageError
+from smsby_deploy.errors import ApiError, LockHeld, Refused, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import first_exit_code
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import Entry
@@ -51,11 +50,8 @@ from smsby_deploy.plan.waves import recorded_progress, why_waiting
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.smsby.send_client import SendClient
-from smsby_deploy.wording import escape_controls
 
 __all__ = ["ApplyRequest", "apply_plan"]
-
-_LONGEST_NAME = 10_000  # characters of a name that the lock records
 
 
 def apply_plan(request: ApplyRequest) -> ApplyResult:
@@ -329,7 +325,7 @@ def open_recorder(
     Raises:
         UsageError: what was sent could not be read from the lock afterwards.
     """
-    _check_record(request, loaded.project, plan, held)
+    check_record(request, loaded.project, plan, held)
     return Recorder(
         held,
         plan_id=plan.id,
@@ -344,34 +340,3 @@ def open_recorder(
         is_handing_over=is_handing_over,
         began=began,
     )
-
-
-def _check_record(request: ApplyRequest, project: Project, plan: Plan, held: HeldLock) -> None:
-    """Check that the lock can be read once it has the run.
-
-    From Python, anything may have been passed.
-
-    Raises:
-        UsageError: the lock, or `here`, is of another project or environment; or a name is not one line of text.
-    """
-    here, environment = request.here, project.environment.name
-    if (held.store.project, held.store.environment) != (project.name, environment):
-        raise UsageError(
-            "the lock is opened for another project or environment",
-            hint="nothing was sent; correct the LockStore",
-        )
-    if here is not None and here.environment != environment:
-        raise UsageError(
-            "here: another environment than that of the project", hint="nothing was sent; correct it"
-        )
-    offset = request.clock.now().utcoffset()
-    if offset is None or offset % timedelta(minutes=1):
-        raise UsageError("clock: expected times in UTC", hint="nothing was sent; pass a SystemClock")
-    names: dict[str, object] = {"plan id": plan.id, "commit": request.commit or "", "by": request.by or ""}
-    if here is not None:
-        names |= {"service": here.service, "account": here.account or ""}
-    for name, value in names.items():
-        if not isinstance(value, str) or escape_controls(value) != value or len(value) > _LONGEST_NAME:
-            raise UsageError(
-                f"{name}: expected one line of text", hint="nothing was sent; pass text without line breaks"
-            )
