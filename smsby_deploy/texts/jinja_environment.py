@@ -36,7 +36,7 @@ from smsby_deploy.texts.limits import (
     check_length,
     size_of,
 )
-from smsby_deploy.texts.not_a_value import WHY, is_not_a_value
+from smsby_deploy.texts.not_a_value import EXPLANATION, is_not_a_value
 from smsby_deploy.wording import sentence
 
 _LARGEST_NUMBER = 10**18
@@ -80,7 +80,7 @@ class NotAValue(TemplateRuntimeError):
     """A value would be printed that a program writes where it has none."""
 
     def __init__(self) -> None:
-        super().__init__(WHY)
+        super().__init__(EXPLANATION)
 
 
 class TextEnvironment(ImmutableSandboxedEnvironment):

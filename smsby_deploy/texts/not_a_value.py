@@ -24,7 +24,7 @@ NOT_VALUES = frozenset(
         value.replace("object object", "object Object"),
     )
 )  # fmt: skip
-WHY = sentence(
+EXPLANATION = sentence(
     "the value is an error or a placeholder of a spreadsheet or program, such as #N/A, NULL or 1.2E+11: "
     "correct it in the data"
 )

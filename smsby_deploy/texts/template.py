@@ -29,7 +29,7 @@ from smsby_deploy.texts.analysis import (
     rows_with_placeholders,
 )
 from smsby_deploy.texts.encoding_lint import Rewriter
-from smsby_deploy.texts.not_a_value import WHY, is_not_a_value
+from smsby_deploy.texts.not_a_value import EXPLANATION, is_not_a_value
 from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
@@ -287,7 +287,7 @@ def render_texts(mailing: Mailing, template: Template | None, batch: Batch) -> R
         Problem(
             Severity.ERROR,
             "NOT_A_VALUE" if text else "TEMPLATE",
-            WHY if text else message,
+            EXPLANATION if text else message,
             mailing.address,
             Location(file, line),
         )

@@ -236,7 +236,7 @@ def test_spread_takes_no_waves_without_a_time(tmp_path: Path) -> None:
         assert (mailing.spread, mailing.waves is not None, loaded.problems) == (None, True, ())
 
 
-def test_time_that_no_clock_of_the_account_shows(tmp_path: Path) -> None:
+def test_time_that_the_account_cannot_show_is_an_error(tmp_path: Path) -> None:
     """The last hours of the calendar are over in the account's zone before they are in the mailing's."""
     time = "    timezone: Europe/Berlin\n    schedule_time: 9999-12-31T23:59:59\n"
     (problem,) = load_one(tmp_path, campaign=CAMPAIGN + time).problems

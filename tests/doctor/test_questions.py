@@ -160,7 +160,7 @@ def test_list_that_may_have_been_cut(
 
 
 @pytest.mark.parametrize(("count", "is_capped"), [(5, True), (6, False), (4, False)])
-def test_list_that_was_known_to_be_cut(
+def test_list_known_to_be_cut_stays_so_at_the_same_size(
     count: int, is_capped: bool, look: Examination, transport: UsualTransport
 ) -> None:
     """While it has the same size it is: 5 mailings alone do not look like a limit."""

@@ -148,7 +148,7 @@ def test_unsent_message_in_the_list(
 @pytest.mark.parametrize(
     ("before", "is_capped", "found"), [(1, False, (1, True)), (0, False, (0, False)), (0, True, (1, False))]
 )
-def test_list_that_shows_a_new_message_and_is_not_longer(
+def test_list_with_a_new_message_that_is_not_longer_is_cut(
     before: int, is_capped: bool, found: tuple[int, bool], look: Examination, transport: UsualTransport
 ) -> None:
     """It is cut, whatever its size; one that became longer is not."""

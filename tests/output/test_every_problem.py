@@ -46,9 +46,7 @@ class Case:
     needs: str = ""  # a time zone of the sandbox
     list_lag: int = 0  # seconds until the sandbox lists a mailing
     url: str = ""  # the URL of the database
-    clock: int = (
-        0  # seconds by which that of the sandbox is ahead; it is then called by a name that is not loopback
-    )
+    clock: int = 0  # seconds by which the sandbox is ahead; its host is not called loopback then
     refuses: tuple[str, ...] = ()  # phones that sms.by rejects
     alphanames: Mapping[str, str] = field(default_factory=dict)  # of the account, by id
     known: Mapping[str, object] = field(default_factory=dict)  # facts of the account

@@ -61,7 +61,7 @@ def test_rows_of_values(value: Any, text: str) -> None:
         ("e", 60000.0, "6.00000000e+04"),
     ],
 )
-def test_floats_of_less_precision(precision: Literal["e", "f"], written: float, text: str) -> None:
+def test_short_floats_print_what_was_stored(precision: Literal["e", "f"], written: float, text: str) -> None:
     """They print what was stored, and one that may have lost digits, such as a phone, is no number any more."""
     (stored,) = struct.unpack(precision, struct.pack(precision, written))
     assert text_rows([shorten_floats([stored, None], precision)]) == [[text], [""]]

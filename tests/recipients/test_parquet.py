@@ -96,7 +96,7 @@ def test_parquet_values(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_parquet_floats_of_less_precision(tmp_path: Path) -> None:
+def test_parquet_floats_print_what_was_stored(tmp_path: Path) -> None:
     """A price is printed as it was stored, and a phone that has lost digits is an error, not another subscriber."""
     prices = {"price": pa.array([19.99], pa.float32()), "half": pa.array([19.98], pa.float16())}
     _write(tmp_path, "lists/a.parquet", phone=["375291111111"], name=["A"], **prices)
@@ -155,7 +155,7 @@ def test_parquet_unreadable_files(tmp_path: Path) -> None:
     assert [problem.message for problem in _problems(tmp_path)] == ["duplicate column names: Name, name"]
 
 
-def test_parquet_value_that_no_text_has(tmp_path: Path) -> None:
+def test_parquet_error_of_a_value_names_row_and_column(tmp_path: Path) -> None:
     """The error names its row and its column; columns without a name are left out."""
     names = ["phone", "name", "", ""]
     table = pa.table([["375291111111", "375292222222"], ["A", "B\0"], ["x", "x"], ["y", "y"]], names=names)
@@ -166,7 +166,7 @@ def test_parquet_value_that_no_text_has(tmp_path: Path) -> None:
     assert (problem.location.file, problem.location.line) == ("lists/b.parquet", 2)
 
 
-def test_parquet_with_encrypted_columns(tmp_path: Path) -> None:
+def test_parquet_with_encrypted_columns_is_refused(tmp_path: Path) -> None:
     """With readable metadata, pyarrow would end the whole process at that of an encrypted column."""
     factory = CryptoFactory(lambda _: _OpenKeys())
     config = EncryptionConfiguration(footer_key="f", column_keys={"c": ["name"]}, plaintext_footer=True)

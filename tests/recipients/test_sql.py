@@ -336,7 +336,7 @@ def test_query_that_takes_too_long_ends(
     assert caught.value.code == "SQL"
 
 
-def test_query_whose_rows_never_end(
+def test_query_whose_rows_never_end_is_ended(
     postgres: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PostgreSQL limits each fetch by itself, so all of them together are limited as well."""

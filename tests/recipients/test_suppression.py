@@ -187,7 +187,7 @@ def test_opt_outs_all_dropped(tmp_path: Path) -> None:
     ]
 
 
-def test_dropped_opt_outs_without_the_column(tmp_path: Path) -> None:
+def test_dropped_opt_outs_without_the_column_are_an_error(tmp_path: Path) -> None:
     """A name that no row has is wrong, and drops no list as a whole; a row without it is dropped."""
     _, [problem] = _load(tmp_path, "out.jsonl", '{"tel": "375291234567"}\n' * 2, "drop")
     assert (problem.severity, problem.code) == (Severity.ERROR, "SUPPRESS_FILE")

@@ -58,7 +58,7 @@ def test_templates_that_include_each_other_twice(tmp_path: Path, monkeypatch: py
         "".join(f"x{number}: {{{', '.join(f'x{one}: 1' for one in range(20))}}}\n" for number in range(20)),
     ],
 )
-def test_yaml_of_many_values(
+def test_yaml_of_too_many_values_is_refused(
     more: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A file of 20 MB has six million values, which would take gigabytes and minutes; long lists of rows go into CSV."""

@@ -70,7 +70,7 @@ def test_hidden_file_is_not_read(
         ("plan.json", ["plan", "--offline", "--out", "plan.json"], 0),
     ],
 )
-def test_links_in_a_circle(
+def test_link_in_a_circle_is_a_missing_file(
     circle: str,
     arguments: list[str],
     code: int,
@@ -94,7 +94,7 @@ def test_links_in_a_circle(
 
 
 @pytest.mark.parametrize("command", [["validate"], ["plan", "--offline"], ["status"], ["lock", "list"]])
-def test_settings_of_another_place(
+def test_linked_settings_of_another_place_are_not_shown(
     command: list[str], project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A smsby.yaml that leads out of the project shows no key of what it leads to."""
@@ -110,7 +110,7 @@ def test_settings_of_another_place(
 @pytest.mark.parametrize(
     ("pipe", "code"), [("smsby.lock.json", 1), ("smsby.facts.json", 1), ("lists/vip.csv", 3)]
 )
-def test_pipe_in_place_of_a_file(
+def test_pipe_in_place_of_a_file_is_refused(
     pipe: str, code: int, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What would be waited for without end is refused."""
