@@ -127,7 +127,7 @@ class ApplyResult:
     @property
     def scheduled(self) -> frozenset[str]:
         """The mailings that this run handed over for a later time, by address."""
-        sent = {mailing.address for mailing in self.mailings if mailing.outcome.was_sent_now}
+        sent = {one.address for one in self.mailings if one.outcome.was_sent_now and one.recipients != 0}
         return frozenset(
             action.address
             for action in self.plan.decided

@@ -131,15 +131,16 @@ class RecipientList:
                 outcomes = _by_opt_out(chunk.not_suppressed, self._outcomes(record, record.recipients, size))
             yield _Block(chunk.phones, chunk.lines, outcomes, chunk.group.variant or "")
         self._check(audience, missing)
-        yield from self._control(audience.control_rows)
+        yield from self._control(audience.control_rows, suppressed)
 
-    def _control(self, rows: Sequence[tuple[str, int]]) -> Iterator[_Block]:
-        """Yield the recipients to whom nothing is sent, those who opted out as well."""
+    def _control(self, rows: Sequence[tuple[str, int]], suppressed: PhoneSet) -> Iterator[_Block]:
+        """Yield the control group; those who opted out are listed as such."""
         if rows and isinstance(self.mailing.text, TextsByVariant):
             phones = [phone for phone, _ in rows]
             variants = assign_variants(self.mailing.text, phones)
             for (phone, line), variant in zip(rows, variants, strict=True):
-                yield _Block([phone], [line], [_O.CONTROL], variant)
+                outcome = _O.OPTED_OUT if phone in suppressed else _O.CONTROL
+                yield _Block([phone], [line], [outcome], variant)
 
     def _read_upload(self, suppressed: PhoneSet) -> Iterator[_Block]:
         """Yield the recipients of an uploaded list, which are one chunk.

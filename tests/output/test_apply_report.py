@@ -94,6 +94,8 @@ def test_write_apply_calls_nothing_sent_that_is_scheduled() -> None:
     lines = text_of(scheduled).splitlines()
     assert [line.split()[0] for line in lines[:2]] == ["scheduled", "sent"]
     assert lines[2].startswith("1 sent, 1 scheduled; 7 recipients")
+    to_no_one = replace(both, mailings=tuple(replace(one, recipients=0) for one in both.mailings))
+    assert not replace(to_no_one, plan=scheduled.plan, ended=ended).scheduled  # sms.by has nothing of it
 
 
 def test_write_apply_counts_orphans_in_one_line() -> None:
