@@ -75,6 +75,11 @@ def is_excused(entry: Entry | None, mailing: Mailing, now: datetime) -> bool:
     return entry is not None and _is_gone(entry, mailing, now) and not _has_new_text(entry, mailing)
 
 
+def is_all_sent(entry: Entry | None, mailing: Mailing) -> bool:
+    """Whether all of this revision was sent, by what is recorded of it."""
+    return entry is not None and entry.is_complete and entry.revision == mailing.revision
+
+
 def _is_gone(entry: Entry, mailing: Mailing, now: datetime) -> bool:
     is_past = entry.last_time is None or entry.last_time <= now
     return is_past and entry.is_finished and entry.revision == mailing.revision

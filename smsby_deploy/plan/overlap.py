@@ -10,6 +10,7 @@ from smsby_deploy.config.declarations import Guardrails, Mailing
 from smsby_deploy.config.sources import ContactList
 from smsby_deploy.lock.records import Entry
 from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.gone import is_all_sent
 from smsby_deploy.plan.model import COMMITTING, Action, ActionKind
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet, numbers_in_two
@@ -43,7 +44,7 @@ class KeptPhones:
             return True
         if self._left <= 0 or not _has_rows(mailing):
             return False
-        return (self._finds_overlap and not is_over(mailing, entry)) or (
+        return (self._finds_overlap and not is_all_sent(entry, mailing)) or (
             mailing.text is not None and self._texts[_texts_of(mailing)] > 1
         )
 
@@ -81,11 +82,6 @@ def find_overlap(
                 "{count:recipient gets|recipients get} another mailing of this plan", count=count
             )
             yield Problem(Severity.NOTE, "OVERLAP", message, mailing.address, mailing.location)
-
-
-def is_over(mailing: Mailing, entry: Entry | None) -> bool:
-    """Whether all of a mailing was sent, by what is recorded of it."""
-    return entry is not None and entry.is_complete and entry.revision == mailing.revision
 
 
 def _has_rows(mailing: Mailing) -> bool:

@@ -25,11 +25,11 @@ from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
 from smsby_deploy.plan.clock_check import find_wrong_clock
 from smsby_deploy.plan.contradictions import FactCheck, find_doubt
 from smsby_deploy.plan.diff import make_orphans
-from smsby_deploy.plan.gone import excuse_errors, excuse_missing, is_excused
+from smsby_deploy.plan.gone import excuse_errors, excuse_missing, is_all_sent, is_excused
 from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing, find_rehearsed
 from smsby_deploy.plan.measure import NO_PROGRESS, Observers, ReadProgress, find_flaws, measure_mailing
 from smsby_deploy.plan.model import Action, ActionKind, Actions, Orphans, Plan
-from smsby_deploy.plan.overlap import KeptPhones, find_overlap, is_over
+from smsby_deploy.plan.overlap import KeptPhones, find_overlap
 from smsby_deploy.plan.remote_list_check import ListCheck, check_list, find_missing, is_forgotten, shows_any
 from smsby_deploy.plan.remote_state import RemoteView, read_remote
 from smsby_deploy.plan.selection import problems_in, select_mailings, selector
@@ -137,7 +137,7 @@ def measure_files(
         for mailing in progress.over(mailings):
             policy = ContentPolicy(loaded.project.guardrails, locations=loaded.project.locations)
             entry = lock.mailings.get(mailing.address)
-            kept_by = keep if mailing.via == "bulk" and not is_over(mailing, entry) else None
+            kept_by = keep if mailing.via == "bulk" and not is_all_sent(entry, mailing) else None
             keeps_phones = kept_phones.keeps(mailing, entry)
             observers = Observers(policy, progress, observe(mailing), kept_by, keeps_phones, shared_reads)
             observers = observers._replace(tests=[] if runs_tests else None)
