@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from string import Formatter
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # DEL, C1, bidi marks, the separators that break lines in some viewers, and halves of surrogate pairs.
 BEYOND_C0 = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 _CONTROLS = rf"[\x00-\x09\x0b-\x1f{BEYOND_C0}]"
+_MOST_KNOWN = 100  # names that a mistyped one is compared with; a folder or a table may have thousands
 
 
 class Sentence(str):
@@ -145,3 +146,16 @@ def _escape(found: re.Match[str]) -> str:
 def remove_controls(text: str) -> str:
     """Return `text` with a blank for each control character or bidi mark; line breaks stay."""
     return text if text.replace("\n", "").isprintable() else re.sub(_CONTROLS, " ", text)
+
+
+@lru_cache(maxsize=1024)  # every row of a list has the same mistake
+def closest(word: str, known: tuple[str, ...]) -> str | None:
+    """Return which of the `known` names a mistyped `word` means, if any.
+
+    Of many names, only those with its first character are compared.
+    """
+    from difflib import get_close_matches  # only mistakes need it
+
+    if len(known) > _MOST_KNOWN:
+        known = tuple(name for name in known if name[:1] == word[:1])[:_MOST_KNOWN]
+    return next(iter(get_close_matches(word, known, n=1)), None)

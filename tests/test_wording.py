@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from smsby_deploy.clock import Window
-from smsby_deploy.wording import counted, escape_controls, first_of, time_text, window_text
+from smsby_deploy.wording import closest, counted, escape_controls, first_of, time_text, window_text
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,10 @@ def test_window_text_has_both_ends_with_their_offset() -> None:
 def test_escape_controls_shows_what_a_name_contains() -> None:
     """Only what a terminal or a reader would take for something else."""
     assert escape_controls("a\nb\x1b\u202e\udcff Ж\u00a0.csv") == "a\\x0ab\\x1b\\u202e\\xff Ж\u00a0.csv"
+
+
+def test_closest_of_many_names() -> None:
+    """A folder or a table may have thousands: few of them are compared, and those of the same first letter are found."""
+    few, many = ("name", "city"), (*(f"x{number}" for number in range(10_000)), "name")
+    assert [closest("nmae", names) for names in (few, many, ())] == ["name", "name", None]
+    assert closest("x9999", many) == "x99"  # of the first hundred

@@ -13,7 +13,7 @@ from smsby_deploy.config.yaml_nodes import YamlList
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.files import real_path
 from smsby_deploy.problems import Location, ProblemLog
-from smsby_deploy.wording import escape_controls, sentence
+from smsby_deploy.wording import closest, escape_controls, sentence
 
 PROJECT_FILE = "smsby.yaml"
 OWN_FOLDER = ".smsby"
@@ -260,12 +260,11 @@ def why_missing(path: Path, name: str) -> str:
         return sentence("{name} is a link to a file that does not exist", name=name)
     if path.exists():
         return sentence("{name} is a pipe or a device, expected a file", name=name)
-    from difflib import get_close_matches
-
-    near = get_close_matches(path.name, [one.name for one in path.parent.glob("*")], n=1)
+    folder = path.parent
+    near = closest(path.name, tuple(sorted(one.name for one in folder.iterdir())) if folder.is_dir() else ())
     message = sentence("file {name} not found", name=name)
     if near:
-        likely = (Path(name).parent / near[0]).as_posix()
+        likely = (Path(name).parent / near).as_posix()
         message = sentence("{message}; did you mean {near}?", message=message, near=likely)
     return message
 

@@ -33,7 +33,7 @@ from smsby_deploy.texts.jinja_environment import NotAValue, TextEnvironment
 from smsby_deploy.texts.limits import TemplateLimitExceeded
 from smsby_deploy.texts.syntax_messages import syntax_message
 from smsby_deploy.texts.vectorized import vectorize
-from smsby_deploy.wording import Sentence, sentence
+from smsby_deploy.wording import Sentence, closest, sentence
 
 # What a template can raise besides Jinja2's own errors: {{ 1 / 0 }}, {{ name + 1 }}; or compiling deep nesting.
 _OTHER_ERRORS = (
@@ -160,13 +160,11 @@ class Renderer:
         if isinstance(error, UndefinedError):
             found = _UNDEFINED.search(message)
             name = (found[1] or found[2]) if found else ""
-            import difflib  # only a template with a typing error needs it
-
-            near = difflib.get_close_matches(name, list(variables), n=1) if name else []
+            near = closest(name, tuple(variables)) if name else None
             if message == f"'{name}' is undefined":
                 message = sentence("'{name}' is undefined", name=name)
             if near:
-                message = sentence("{message}; did you mean {near}?", message=message, near=near[0])
+                message = sentence("{message}; did you mean {near}?", message=message, near=near)
         template, offset = _failed_at(error.__traceback__)
         if offset is None:
             return message, None
