@@ -72,11 +72,20 @@ def test_invalid_guardrail_is_an_error(rails: str, code: str, column: int, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("ref", "is_one"),
-    [("refs/heads/locks/x", True), ("refs/heads/x", True), ("refs/heads/", False), ("x", False)],
+    ("place", "is_one"),
+    [
+        ("git: origin, ref: refs/heads/locks/x", True),
+        ("git: origin, ref: refs/heads/x", True),
+        ("git: origin, ref: refs/heads/", False),
+        ("git: origin, ref: x", False),
+        ("s3: s3://locks/sms/.x", True),
+        ("s3: s3://locks/../sms", False),
+        ("s3: s3://locks/sms/.", False),
+    ],
 )
-def test_ref_of_a_lock_is_the_full_name_of_a_branch(ref: str, is_one: bool, tmp_path: Path) -> None:
-    project = f"lock: {{git: origin, ref: {ref}}}\n"
+def test_place_of_a_lock_has_its_full_name(place: str, is_one: bool, tmp_path: Path) -> None:
+    """That of a branch, and that of objects, which no library shortens or refuses."""
+    project = f"lock: {{{place}}}\n"
     if is_one:
         assert not load_one(tmp_path, project).problems
         return
