@@ -208,7 +208,8 @@ def counts_line(mailing: MailingStatus) -> str:
     del counts["other"], counts["later"]
     known = [f"{count:,} {name}" for name, count in counts.items() if count]
     other = [f"{count:,} {safe_line(name)}" for name, count in sorted(mailing.other.items())]
-    return ", ".join([*known, *other]) or "no recipients yet"
+    nothing = "no recipients" if mailing.state is State.FINAL else "no recipients yet"
+    return ", ".join([*known, *other]) or nothing
 
 
 def schedule_line(mailing: MailingStatus, report: StatusReport, language: Translator = ENGLISH) -> str:

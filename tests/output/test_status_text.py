@@ -73,6 +73,7 @@ def test_counts_line_leaves_out_zeros() -> None:
     mailing = examples.mailing("sale/vip", State.FINAL, (1100, 80, 0, 0), other={"Odd": 15})
     assert counts_line(mailing) == "1,100 delivered, 80 undelivered, 15 Odd"
     assert counts_line(examples.mailing("a/b", State.DRAFT, (0, 0, 0, 0))) == "no recipients yet"
+    assert counts_line(examples.mailing("a/b", State.FINAL, (0, 0, 0, 0))) == "no recipients"
 
 
 class _Tty(io.StringIO):
