@@ -9,6 +9,7 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from io import StringIO
 from itertools import chain, islice
 from typing import Any
@@ -286,10 +287,15 @@ def _csv_block(
             lines.append(line)
             cells.append(record)
         else:
-            why = sentence("{count:cell|cells}, but the header has {width}", count=len(record), width=width)
-            errors.append((line, why))
+            errors.append((line, _wrong_width(len(record), width)))
     block = block_of_rows(columns, lines, cells, errors, header_line)
     return block if is_short else limit_values(block)
+
+
+@lru_cache(maxsize=64)
+def _wrong_width(count: int, width: int) -> str:
+    """Why a row is wrong: one object for all alike, as there may be millions of rows."""
+    return sentence("{count:cell|cells}, but the header has {width}", count=count, width=width)
 
 
 def _check_header(header: Sequence[str], line: int) -> None:
