@@ -217,8 +217,11 @@ def push(context: Context, file: Path) -> ExitCode:
 
 
 def _lock_file(project: Project, file: Path) -> LockStore:
+    from smsby_deploy.errors import UsageError
     from smsby_deploy.lock.store import LockStore
 
+    if file.exists() and not file.is_file():  # a device or pipe may never end
+        raise UsageError(f"{file} is not a regular file", hint="name a file for the lock")
     return LockStore(file, project.name, project.environment.name)
 
 

@@ -18,6 +18,8 @@ from smsby_deploy.status.collect import StatusOptions
         (("list",), 0, "the lock records no mailing"),
         (("unlock",), 0, "the lock is free"),
         (("pull", "copy.json"), 64, "there is no lock to copy"),
+        (("pull", "/dev/full"), 64, "/dev/full is not a regular file"),  # it never ends
+        (("push", "/dev/zero"), 64, "/dev/zero is not a regular file"),
         (("show", "sale/vip"), 64, "the lock has no mailing sale/vip"),
     ],
 )
