@@ -136,7 +136,7 @@ class SelfTest:
         return None
 
     def _learn_size(self, before: ListSize | None, count: int) -> None:
-        size = before.with_one_more(count) if before is not None else None
+        size = before.judge_growth(count) if before is not None else None
         if size is not None:
             self._know(FactName.LIST_SIZE, size.value, "getSMSMessages")
 

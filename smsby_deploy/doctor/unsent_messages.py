@@ -58,7 +58,7 @@ def _compare_size(look: Examination, count: int | None) -> None:
     if count is None or not look.is_known(FactName.LIST_SIZE):
         return
     value = look.facts[FactName.LIST_SIZE].value
-    size = ListSize(value["count"], value["capped"]).with_one_more(count)
+    size = ListSize(value["count"], value["capped"]).judge_growth(count)
     if size is not None:
         look.know(FactName.LIST_SIZE, size.value, "getSMSMessages")
 

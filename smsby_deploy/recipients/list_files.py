@@ -24,9 +24,11 @@ from smsby_deploy.recipients.rows import (
     block_of_rows,
     group_rows,
     has_short_lines,
+    is_header,
     limit_values,
     name_columns,
     repeated_names,
+    say_repeated,
 )
 from smsby_deploy.wording import sentence
 
@@ -304,11 +306,8 @@ def _check_header(header: Sequence[str], line: int) -> None:
             "a column name is longer than {limit:,} characters; shorten it", limit=LONGEST_VALUE
         )
         raise RecipientsError(message, line)
-    twice = repeated_names(header)
-    if twice:
-        raise RecipientsError(
-            sentence("duplicate column names; {columns}", columns=name_columns(twice)), line
-        )
+    if twice := repeated_names(header):
+        raise RecipientsError(say_repeated(twice) if is_header(twice) else name_columns(twice), line)
 
 
 def _json_blocks(lines: Iterator[str], size: int) -> Iterator[Block]:

@@ -22,6 +22,7 @@ from smsby_deploy.recipients.rows import (
     RecipientsError,
     block_of_rows,
     repeated_names,
+    say_repeated,
     short_name,
 )
 from smsby_deploy.wording import sentence
@@ -48,9 +49,7 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
             with _open(path) as file:
                 schema = file.schema_arrow
                 if twice := repeated_names(schema.names):
-                    raise RecipientsError(
-                        sentence("duplicate column names: {names}", names=", ".join(twice)), first
-                    )
+                    raise RecipientsError(say_repeated(twice), first)
                 names = _plain_columns(schema)
                 if not names:
                     raise RecipientsError(sentence("no columns of text, numbers, dates or booleans"), first)

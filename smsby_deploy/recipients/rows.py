@@ -214,6 +214,11 @@ def repeated_names(columns: Sequence[str]) -> list[str]:
     return sorted({name for name in columns if counts[name.casefold()] > 1})
 
 
+def say_repeated(names: Sequence[str]) -> str:
+    """Return the message for column names that occur twice."""
+    return sentence("duplicate column names: {names}", names=", ".join(names))
+
+
 def is_header(columns: Sequence[str]) -> bool:
     """Whether a first line names columns; one that contains a phone is a recipient."""
     return not any(LIKE_A_PHONE.search(name) for name in columns)

@@ -25,6 +25,7 @@ from smsby_deploy.recipients.rows import (
     SourceFacts,
     block_of_rows,
     repeated_names,
+    say_repeated,
 )
 from smsby_deploy.wording import sentence
 
@@ -110,8 +111,7 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
         if connection.dialect.name == "sqlite":  # which calls a second column `name:1`
             names = tuple(_NUMBERED.sub("", name) for name in columns)
         if twice := repeated_names(names):
-            message = sentence("duplicate column names in the query: {names}", names=", ".join(twice))
-            raise RecipientsError(message, 0, "SQL")
+            raise RecipientsError(say_repeated(twice), 0, "SQL")
         order = OrderCheck(columns, None if query.may_tie else query.order_by)
         single = _single_floats(connection, result)
         first = 1

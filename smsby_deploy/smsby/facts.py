@@ -140,8 +140,8 @@ class ListSize(NamedTuple):
     length: int
     is_capped: bool
 
-    def with_one_more(self, count: int) -> ListSize | None:
-        """Return what `count` says once something new is listed; None if that is nothing new.
+    def judge_growth(self, count: int) -> ListSize | None:
+        """Return what a list of `count` shows once it has a new mailing; None if that was known.
 
         A list that is cut is not longer than before; any other one is.
         """
