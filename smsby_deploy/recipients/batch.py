@@ -40,8 +40,10 @@ class Batch(NamedTuple):
         if name == "phone":
             return self.phones
         column = self.column(name)
-        if column is None:
-            return None
+        return None if column is None else self._cells(column)
+
+    def _cells(self, column: Sequence[str]) -> list[str]:
+        """Each recipient's value in `column`, stripped."""
         cells = column if self.selected is None else compress(column, self.selected)
         if self.is_typed and FalseText in set(map(type, cells := list(cells))):
             return [cell if type(cell) is FalseText else cell.strip() for cell in cells]
@@ -72,8 +74,10 @@ class Batch(NamedTuple):
     @property
     def variables(self) -> list[dict[str, str]]:
         """All template variables of each recipient."""
-        names = self._variable_names()
-        columns = [self.variable(name) or [] for name in names]
+        names, positions = self._variable_names(), self._positions()
+        columns = [
+            self.phones if name == "phone" else self._cells(self.values[positions[name]]) for name in names
+        ]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     @property
@@ -88,8 +92,15 @@ class Batch(NamedTuple):
         one = Batch([self.phones[index]], self.names, values, [None], [0], bytearray(1), None, self.is_typed)
         return one.variables[0]
 
+    def _positions(self) -> dict[str, int]:
+        """The index of the column for each name under which `column` finds it."""
+        aliases = {alias: index for index, some in enumerate(self._aliases()) for alias in some}
+        lower = {written.lower(): index for index, written in enumerate(self.names)}
+        return aliases | lower | {written: index for index, written in enumerate(self.names)}
+
     def _variable_names(self) -> tuple[str, ...]:
-        lower = [name.lower() for name in self.names if name.lower() not in self.names]
+        written = set(self.names)
+        lower = [name.lower() for name in self.names if name.lower() not in written]
         aliases = (alias for some in self._aliases() for alias in some)
         return tuple(dict.fromkeys((*self.names, *lower, "phone", *aliases)))
 

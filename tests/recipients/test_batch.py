@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+import pytest
+
 from smsby_deploy.recipients.batch import Batch
 
 
@@ -47,3 +49,14 @@ def test_batch_of_some_recipients_keeps_their_rows() -> None:
     assert (some.phones, some.lines, list(some.not_suppressed)) == (phones[1:], [4, 5], [1, 0])
     assert some.variable("name") == ["Vera", "Iya"]
     assert some.variables_of(1) == {"name": "Iya", "phone": phones[2]}
+
+
+def test_batch_reads_the_same_by_name_and_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table may have thousands of columns: to look for each among all of them takes the square of that."""
+    names = ("Name", "name", "NAME", "Дата визита", "Total.sum", "total_sum", "phone", "City", "CITY")
+    batch = Batch(["375291234567"], names, [[f" {name}!"] for name in names], [None], [1], bytearray([1]))
+    by_name = {name: (batch.variable(name) or [""])[0] for name in batch._variable_names()}
+    monkeypatch.setattr(Batch, "column", None)
+    assert batch.variables == [by_name]
+    assert by_name["city"] == "CITY!"
+    assert by_name["Дата_визита"] == "Дата визита!"
