@@ -152,11 +152,10 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, but suggest the nearest command for one that does not exist."""
         if args and args[0] not in _COMMANDS:
-            from difflib import get_close_matches
+            from smsby_deploy.wording import closest
 
-            near = get_close_matches(args[0], _COMMANDS, n=1)
-            if near:
-                ctx.fail(f"No such command '{args[0]}'. Did you mean '{near[0]}'?")
+            if near := closest(args[0], tuple(_COMMANDS)):
+                ctx.fail(f"No such command '{args[0]}'. Did you mean '{near}'?")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

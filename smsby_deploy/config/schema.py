@@ -21,7 +21,7 @@ import jsonschema_rs
 from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.resources import load_schema
-from smsby_deploy.wording import Sentence, join_sentences, sentence
+from smsby_deploy.wording import Sentence, closest, join_sentences, sentence
 
 _TYPE_NAMES = {
     "string": sentence("text"),
@@ -167,10 +167,8 @@ def _unknown_key(key: str, known: Sequence[str]) -> str:
 
 def _with_suggestion(message: Sentence, word: str, known: Sequence[Any]) -> Sentence:
     """Return `message` with the known word that is most like `word`, if one is."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, [str(one) for one in known], n=1)
-    return sentence("{message}; did you mean {near}?", message=message, near=near[0]) if near else message
+    near = closest(word, tuple(map(str, known)))
+    return sentence("{message}; did you mean {near}?", message=message, near=near) if near else message
 
 
 class ScalarTypes(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from smsby_deploy.config.sources import ContactList
 from smsby_deploy.lock.records import NamedId
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.wording import sentence
+from smsby_deploy.wording import closest, sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient
@@ -131,8 +130,8 @@ def find_name_problems(mailings: Iterable[Mailing], names: AccountNames) -> Iter
 
 
 def _unknown(use: _Use, known: Known) -> tuple[str, str]:
-    near = difflib.get_close_matches(use.ref, known.names.values(), n=1)
-    hint = sentence("did you mean {name}? ", name=near[0]) if near else ""
+    near = closest(use.ref, tuple(known.names.values()))
+    hint = sentence("did you mean {name}? ", name=near) if near else ""
     has = ", ".join(sorted(set(known.names.values()))) or sentence("none")
     code = "UNKNOWN_LIST" if use.is_list else "UNKNOWN_ALPHANAME"
     message = sentence(

@@ -6,7 +6,6 @@ Requests are written from this table and from nothing else (transport.py). Names
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -14,6 +13,7 @@ from typing import Any, Literal
 
 from smsby_deploy.errors import UsageError
 from smsby_deploy.smsby.parameters import CallStyle, Parameter, Place, ValueForm, Verb
+from smsby_deploy.wording import closest
 
 Proof = Literal["uuid", "message_id", "sms_id", "confirmed"]
 
@@ -205,8 +205,8 @@ def find_method(name: str) -> Method:
     """
     method = _BY_LOWER.get(name.lower())
     if method is None:
-        near = difflib.get_close_matches(name.lower(), _BY_LOWER, n=1)
-        guess = f"did you mean {_BY_LOWER[near[0]].name}? " if near else ""
+        near = closest(name.lower(), tuple(_BY_LOWER))
+        guess = f"did you mean {_BY_LOWER[near].name}? " if near else ""
         raise UsageError(f"unknown method {name!r}", hint=f"{guess}known methods: {', '.join(METHODS)}")
     return method
 
