@@ -256,12 +256,15 @@ class MailingRun:
         if self.action.action is ActionKind.HOLD:
             held = MailingOutcome.HELD if self.is_begun else MailingOutcome.SKIPPED
             return self._result(held, None if self.is_begun else self.stop_reason or run_stopped)
-        if self.action.action is ActionKind.BLOCKED and self.fails_when_blocked:
-            self.exit_codes.add(ExitCode.REFUSED)
+        is_blocked = self.action.action is ActionKind.BLOCKED
         if self.is_reconciled and entry is not None:
-            return self._reconciled_result(entry)
-        error = self.action.reason if self.action.action is ActionKind.BLOCKED else None
-        return self._result(MailingOutcome.SKIPPED, error)
+            result = self._reconciled_result(entry)
+        else:
+            result = self._result(MailingOutcome.SKIPPED, self.action.reason if is_blocked else None)
+        # What is found at sms.by after all is not blocked any more.
+        if is_blocked and self.fails_when_blocked and result.outcome is not MailingOutcome.ADOPTED:
+            self.exit_codes.add(ExitCode.REFUSED)
+        return result
 
     def _reconciled_result(self, entry: Entry) -> MailingResult:
         if entry.has_unknown:

@@ -249,7 +249,7 @@ def test_mailing_run_that_is_blocked_is_refused() -> None:
 @pytest.mark.parametrize(
     ("states", "outcome", "codes"),
     [
-        ((A, A), MailingOutcome.ADOPTED, {REFUSED}),
+        ((A, A), MailingOutcome.ADOPTED, set()),
         ((A, U), MailingOutcome.UNKNOWN, {REFUSED, UNKNOWN}),
         ((A, P), MailingOutcome.PARTIAL, {REFUSED, UNKNOWN}),
         ((P, P), MailingOutcome.SKIPPED, {REFUSED}),
@@ -258,7 +258,10 @@ def test_mailing_run_that_is_blocked_is_refused() -> None:
 def test_mailing_run_that_was_reconciled_reports_what_was_found(
     states: tuple[ChunkState, ...], outcome: MailingOutcome, codes: set[ExitCode]
 ) -> None:
-    """A blocked mailing with an unknown outcome was looked for at sms.by: what the lock says now is the result."""
+    """A blocked mailing with an unknown outcome was looked for at sms.by: what the lock says now is the result.
+
+    Only one that was found completely is not refused.
+    """
     run = _run()
     run.action = run.action.block(ReasonCode.UNKNOWN, "its outcome is not known")
     run.is_reconciled = True
