@@ -32,7 +32,7 @@ from smsby_deploy.plan.similar import SentMailings
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.plan.text_failures import count_failures, find_failures
 from smsby_deploy.privacy import mask_phone
-from smsby_deploy.problems import Problem
+from smsby_deploy.problems import Location, Problem
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phones import normalize_all
@@ -278,7 +278,9 @@ class MailingTests:
         if count:
             before, first = self._failures.get(test.number, (0, ""))
             if not has_one_text:
-                why = sentence("{message} ({place})", message=why, place=f"{rows_file(self.mailing)}:{where}")
+                why = sentence(
+                    "{message} ({place})", message=why, place=Location(rows_file(self.mailing), where)
+                )
             first = first or why
             self._failures[test.number] = before + count, first
 

@@ -262,7 +262,7 @@ class TextCounter:
             if row is not None and self._is_own_text(row):
                 place = Location(self._file, row)
             elif row is not None:
-                message = sentence("{message} ({place})", message=message, place=f"{self._file}:{row}")
+                message = sentence("{message} ({place})", message=message, place=Location(self._file, row))
             problem = Problem(Severity.ERROR, "TOO_LONG", message, self._mailing.address, place)
             if (
                 row is not None or problem not in self._problems.kept

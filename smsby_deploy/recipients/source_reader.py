@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -94,20 +93,16 @@ def place_rows(audience: Audience, problem: Problem) -> Problem:
 
 
 def _rename(message: str, source: str, say: Callable[[int], str]) -> str:
-    """Return `message` with what `say` returns for each row of `source`."""
+    """Return a sentence with what `say` returns for each row of `source` in it."""
     if not isinstance(message, Sentence) or not message.template:
-        place = re.compile(re.escape(source) + r":(\d+)")
-        if whole := place.fullmatch(message):
-            return say(int(whole[1]))
-        return place.sub(lambda found: say(int(found[1])), message)
-    return message.with_values(
-        {
-            name: _rename(str(value) if isinstance(value, Location) else value, source, say)
-            if isinstance(value, str | Location)
-            else value
-            for name, value in message.values.items()
-        }
-    )
+        return message
+
+    def shown(value: object) -> object:
+        if isinstance(value, Location) and value.file == source and value.line is not None:
+            return say(value.line)
+        return _rename(value, source, say) if isinstance(value, str) else value
+
+    return message.with_values({name: shown(value) for name, value in message.values.items()})
 
 
 def _place_inline(audience: InlineRecipients, problem: Problem) -> Problem:

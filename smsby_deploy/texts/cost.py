@@ -95,7 +95,7 @@ class CostReport:
                 message = sentence(
                     "{message} (from the data, first at {place})",
                     message=message,
-                    place=f"{file}:{expense.row}",
+                    place=Location(file, expense.row),
                 )
             yield problem(Severity.WARNING, "EXPENSIVE_CHARACTER", message, location or start)
         if self.replaced:

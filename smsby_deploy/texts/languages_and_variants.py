@@ -122,7 +122,7 @@ class LanguageTemplates(Template):
             "default; the first is {place}",
             count=self._defaulted,
             language=default,
-            place=f"{rows_file}:{self._first_default}",
+            place=Location(rows_file, self._first_default),
         )
         yield Problem(Severity.NOTE, "LANGUAGE", message, address, source.location)
 
@@ -149,7 +149,7 @@ class LanguageTemplates(Template):
             message = sentence(
                 "language names the column '{column}', which recipients lack ({place})",
                 column=source.column,
-                place=f"{rows_file}:{batch.lines[0]}",
+                place=Location(rows_file, batch.lines[0]),
             )
             yield Problem(Severity.ERROR, "LANGUAGE", message, address, source.column_location)
             return

@@ -119,7 +119,7 @@ class RenderedLint:
         if literal is not None:
             return literal, sentence("two spaces in a row: remove one")
         message = sentence(
-            "two spaces in a row where a tag leaves nothing ({row}): put a space inside of it", row=str(row)
+            "two spaces in a row where a tag leaves nothing ({row}): put a space inside of it", row=row
         )
         return self._begin(), message
 
@@ -136,7 +136,7 @@ class RenderedLint:
         return self._texts[0].source.location if self._texts else self._mailing.location
 
     def _where(self, batch: Batch | None, index: int, file: str) -> str:
-        return "" if batch is None else f" ({file}:{batch.lines[index]})"
+        return "" if batch is None else sentence(" ({place})", place=Location(file, batch.lines[index]))
 
 
 def _may_have_gap(text: TextTemplate) -> bool:

@@ -17,7 +17,7 @@ from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.config.sources import ContactList, InlineRecipients
 from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.privacy import mask_phone, mask_phone_in, mask_values
-from smsby_deploy.problems import Problem, has_errors
+from smsby_deploy.problems import Location, Problem, has_errors
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
@@ -177,7 +177,7 @@ def _reporter_of_long_texts(mailing: Mailing, problems: KeptProblems) -> Callabl
     """Return a function that adds a problem for the text of the recipient at a line."""
 
     def report(reason: str, line: int) -> None:
-        message = sentence("{message} ({place})", message=reason, place=f"{rows_file(mailing)}:{line}")
+        message = sentence("{message} ({place})", message=reason, place=Location(rows_file(mailing), line))
         problems.keep([problem_at_text(mailing, "TOO_LONG", message)])
 
     return report

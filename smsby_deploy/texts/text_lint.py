@@ -216,7 +216,7 @@ class TextLint:
             yield from self._problems_of_text(text)
         for name, line in self._true.items():
             place = self._tested[name].locate(*self._tested[name].tested[name])
-            yield self._warning("TRUTH", _explain_truth(name, f"{self._file}:{line}"), place)
+            yield self._warning("TRUTH", _explain_truth(name, Location(self._file, line)), place)
         for (name, code), found in self._found.items():
             message = _explain_value(name, found)
             yield self._warning(code, message, Location(self._file, found.line))
@@ -350,7 +350,7 @@ def _explain_value(name: str, found: _Found) -> str:
     )
 
 
-def _explain_truth(name: str, row: str) -> str:
+def _explain_truth(name: str, row: Location) -> str:
     return sentence(
         "{name} is tested for truth, and its text reads like no ({row}), but every text except an empty one is true; "
         "state the intent: {{% if {name} | int > 0 %}} for numbers, {{% if {name} == 'yes' %}} for words, or leave the "

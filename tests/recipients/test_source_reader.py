@@ -54,9 +54,8 @@ def test_warn_of_guess_only_if_the_encoding_is_a_guess(tmp_path: Path) -> None:
 
 def test_place_rows_of_a_query_is_where_it_is_written(tmp_path: Path) -> None:
     """The rows of a query have no file; they are counted in the message."""
-    problem = Problem(
-        Severity.ERROR, "PHONE", "not a phone; see sql:sale/vip:2", location=Location("sql:sale/vip", 7)
-    )
+    see = sentence("not a phone; see {place}", place=Location("sql:sale/vip", 2))
+    problem = Problem(Severity.ERROR, "PHONE", see, location=Location("sql:sale/vip", 7))
     placed = place_rows(_query(tmp_path), problem)
     assert placed.location == _AT
     assert placed.message == "row 7 of the query: not a phone; see row 2 of the query"
