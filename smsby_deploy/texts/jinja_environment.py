@@ -102,6 +102,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         self.filters = {name: FILTERS[name] for name in _FILTERS} | TEXT_FILTERS
         self.filters["date"] = make_date_filter(timezone)
         self.tests = self.tests | guarded_tests(self.tests)
+        del self.tests["sameas"]  # no value is the same object as another: it would be false in every row
         for name, check in _CHECKS.items():
             self.filters[name] = _checked(FILTERS[name], check)
         self.limits = Limits()
