@@ -353,7 +353,7 @@ def _find_repeats(mailing: Mailing, report: AudienceReport) -> Iterator[Problem]
 
 def _locate(mailing: Mailing, problem: Problem) -> Problem:
     """A problem without a location is about the mailing's text."""
-    if problem.location:
-        return place_rows(mailing.audience, problem)
-    location = mailing.text.location if mailing.text else mailing.location
-    return replace(problem, address=mailing.address, location=location)
+    if problem.location is None:
+        location = mailing.text.location if mailing.text else mailing.location
+        problem = replace(problem, address=mailing.address, location=location)
+    return place_rows(mailing.audience, problem)

@@ -122,6 +122,25 @@ def test_parquet_problem_names_file_and_row(tmp_path: Path) -> None:
     assert text.message.endswith("(lists/b.parquet:1)")
 
 
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ("0", "TRUTH"),
+        ("я" * 671, "TOO_LONG"),
+        ("{x}", "PLACEHOLDER"),
+        ("a — " + "b" * 99, "EXPENSIVE_CHARACTER"),
+    ],
+)
+def test_parquet_row_within_a_message_is_that_of_its_file(value: str, code: str, tmp_path: Path) -> None:
+    """Whatever the message says about it."""
+    _write(tmp_path, "lists/a.parquet", phone=["375291111111", "375292222222"], name=["A", "B"])
+    _write(tmp_path, "lists/b.parquet", phone=["375293333333"], name=[value])
+    campaign = CAMPAIGN.replace("{{ name }}", "{% if name %}{{ name }}{% endif %}")
+    messages = [one.message for one in _problems(tmp_path, campaign) if one.code == code]
+    assert len(messages) == 1
+    assert "lists/b.parquet:1)" in messages[0]
+
+
 def test_parquet_sample_problems_are_placed(tmp_path: Path) -> None:
     """`render` shows what it can and reports the rest."""
     _write(tmp_path, "lists/a.parquet", phone=["375291111111", "12"], name=["A", "B"])
