@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import compress, count, islice
 from typing import NamedTuple
 from unicodedata import normalize
@@ -66,15 +67,13 @@ class Batch(NamedTuple):
 
     def column(self, name: str) -> Sequence[str] | None:
         """The column that `variable` reads, as written and with the rows that were dropped."""
-        found = [i for i, written in enumerate(self.names) if written == name]
-        found = found or [i for i, written in enumerate(self.names) if written.lower() == name]
-        found = found or [i for i, alias in enumerate(self._aliases()) if name in alias]
-        return self.values[found[-1]] if found else None
+        index = _positions_of(self.names).get(name)
+        return None if index is None else self.values[index]
 
     @property
     def variables(self) -> list[dict[str, str]]:
         """All template variables of each recipient."""
-        names, positions = self._variable_names(), self._positions()
+        names, positions = self._variable_names(), _positions_of(self.names)
         columns = [
             self.phones if name == "phone" else self._cells(self.values[positions[name]]) for name in names
         ]
@@ -92,29 +91,30 @@ class Batch(NamedTuple):
         one = Batch([self.phones[index]], self.names, values, [None], [0], bytearray(1), None, self.is_typed)
         return one.variables[0]
 
-    def _positions(self) -> dict[str, int]:
-        """The index of the column for each name under which `column` finds it."""
-        aliases = {alias: index for index, some in enumerate(self._aliases()) for alias in some}
-        lower = {written.lower(): index for index, written in enumerate(self.names)}
-        return aliases | lower | {written: index for index, written in enumerate(self.names)}
-
     def _variable_names(self) -> tuple[str, ...]:
         written = set(self.names)
         lower = [name.lower() for name in self.names if name.lower() not in written]
-        aliases = (alias for some in self._aliases() for alias in some)
+        aliases = (alias for some in _aliases_of(self.names) for alias in some)
         return tuple(dict.fromkeys((*self.names, *lower, "phone", *aliases)))
 
-    def _aliases(self) -> list[tuple[str, ...]]:
-        """Per column, the further names under which a template finds it.
 
-        No name is shared by two columns.
-        """
-        aliases = [_as_variable(name) for name in self.names]
-        taken = {*self.names, *map(str.lower, self.names), "phone"}
-        counts = Counter(alias for some in aliases for alias in set(some))
-        return [
-            tuple(alias for alias in some if counts[alias] == 1 and alias not in taken) for some in aliases
-        ]
+@lru_cache(maxsize=16)  # a mailing with a mistake asks for each row; a table may have thousands of columns
+def _positions_of(names: tuple[str, ...]) -> Mapping[str, int]:
+    """Return the index of the column for each name under which a template finds it."""
+    aliases = {alias: index for index, some in enumerate(_aliases_of(names)) for alias in some}
+    lower = {written.lower(): index for index, written in enumerate(names)}
+    return aliases | lower | {written: index for index, written in enumerate(names)}
+
+
+def _aliases_of(names: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Per column, the further names under which a template finds it.
+
+    No name is shared by two columns.
+    """
+    aliases = [_as_variable(name) for name in names]
+    taken = {*names, *map(str.lower, names), "phone"}
+    counts = Counter(alias for some in aliases for alias in set(some))
+    return [tuple(alias for alias in some if counts[alias] == 1 and alias not in taken) for some in aliases]
 
 
 _GAP = re.compile(r"[\s.\-\u2010-\u2015\u2212]")
