@@ -151,6 +151,8 @@ class Renderer:
             message = sentence("a macro calls itself without end: add a condition that stops it")
         elif isinstance(error, TemplateError):
             message = error.message or sentence("the template cannot be rendered")
+            if not isinstance(message, Sentence) and not isinstance(error, UndefinedError):
+                message = syntax_message(message)
         elif isinstance(error, TypeError):
             message = _WRONG_TYPE
         elif isinstance(error, ArithmeticError):

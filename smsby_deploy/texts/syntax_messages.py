@@ -44,8 +44,8 @@ _PARTS: tuple[tuple[str, Callable[..., str]], ...] = (
         r"the innermost block that needs to be closed is '(.+)'",
         lambda name: sentence("the innermost block that needs to be closed is '{name}'", name=name),
     ),
-    (r"no filter named '(.+)'", lambda name: sentence("no filter named '{name}'", name=name)),
-    (r"no test named '(.+)'", lambda name: sentence("no test named '{name}'", name=name)),
+    (r"no filter named '(.+?)'(?: found)?", lambda name: sentence("no filter named '{name}'", name=name)),
+    (r"no test named '(.+?)'(?: found)?", lambda name: sentence("no test named '{name}'", name=name)),
     (r"missing end of comment tag", lambda: sentence("missing end of comment tag")),
     (r"tag name expected", lambda: sentence("tag name expected")),
 )
