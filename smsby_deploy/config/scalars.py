@@ -58,7 +58,7 @@ def read_time(text: str, zone: ZoneInfo, location: Location, log: ProblemLog) ->
 def check_in_account_zone(
     schedule: datetime, account: ZoneInfo | None, location: Location, log: ProblemLog
 ) -> None:
-    """Report a time that is ambiguous in the account's time zone, or none of its days.
+    """Report a time that is ambiguous in the account's time zone, or beyond its calendar.
 
     sms.by reads dates without an offset.
     """

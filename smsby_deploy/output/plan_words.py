@@ -83,7 +83,7 @@ def _sign(number: int) -> str:
 def word_diff(before: str, after: str) -> str:
     """Both texts as one, as HTML for <pre>: removed words in <del>, added words in <ins>.
 
-    Of a long text all words are: comparing takes time that grows with the cube of their number.
+    A long text is replaced as a whole: comparing words takes time that grows with the cube of their number.
     """
     import difflib  # a plan on a terminal compares no texts
 

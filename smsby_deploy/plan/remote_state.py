@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LOOKED_BACK = 9  # revisions before that of the files that may be listed and not recorded
 _SHORTEST_TRUNCATED = 20  # a listed name of this length or more may be one of ours, truncated by sms.by
-_AFTER_CAMPAIGN = "/"  # a shorter name that has it, and so the whole name of a campaign, perhaps is one, too
+_AFTER_CAMPAIGN = "/"  # a shorter name that has it, and so a whole campaign, may be one, too
 
 
 @dataclass(frozen=True, slots=True)

@@ -294,8 +294,8 @@ def lists_no_mailings(answer: Answer) -> bool:
     top = unwrap(data)
     if not isinstance(top, dict):
         return not top or says_nothing_found(str(top))
-    is_unsaid = top.get("error") not in (None, False) and not top["error"]  # an error, and not which one
-    if top.get("data") or is_unsaid:
+    is_unexplained = top.get("error") not in (None, False) and not top["error"]  # an error without its text
+    if top.get("data") or is_unexplained:
         return False
     texts = [top.get(key) for key in ("error", "message", "errors")]
     return all(says_nothing_found(str(text)) for text in texts if text)
