@@ -95,16 +95,16 @@ def command(
         raise UsageError("--watch needs --due", hint="`smsby-deploy status --watch` waits for delivery")
     check_output("the report", report)
     check_output("the comment", comment)
+    approval = _Approval(context, is_needed=not (auto_approve or due), is_reviewed=plan_path is not None)
     flawed: ProjectFlawed | None = None
     try:
         project = load(context).project
     except ProjectFlawed as error:
         flawed, project = error, error.loaded.project
     except FilesInvalid as error:  # which files are the project's, and no report, is not known
-        _write_failure(context, None, error, form, None)
+        _write_failure(approval, error, form, None)
         raise
     refuse_to_overwrite(project, report, comment, plan=plan_path)
-    approval = _Approval(context, is_needed=not (auto_approve or due), is_reviewed=plan_path is not None)
     way = _Way.WATCH if watch else _Way.DUE if due else _Way.PLAN
     try:
         if flawed is not None:
@@ -114,7 +114,7 @@ def command(
         _notify_of_failure(approval, project, error, is_due=due)
         _write_comment(context, project, error, comment)
         if not isinstance(error, UsageError):
-            _write_failure(context, approval, error, form, report)
+            _write_failure(approval, error, form, report)
         raise
     _report_differences(context, result)
     try:
@@ -165,7 +165,7 @@ class _Way(Enum):
 class _Approval:
     """Shows the plan and asks for confirmation, unless the plan `is_reviewed`.
 
-    Where no confirmation `is_needed`, only the plan's warnings are shown.
+    Where no confirmation `is_needed`, only the plan's warnings are shown. It keeps what a failure must report.
     """
 
     context: Context
@@ -295,15 +295,13 @@ def _log_event(context: Context, event: Event) -> None:
         log_event(context.log, event)
 
 
-def _write_failure(
-    context: Context, approval: _Approval | None, error: SmsbyDeployError, form: str, report: Path | None
-) -> None:
+def _write_failure(approval: _Approval, error: SmsbyDeployError, form: str, report: Path | None) -> None:
     """Write the JSON of an apply without a result: to --report and, if asked for, to stdout."""
     from smsby_deploy.output.json_documents import failed_apply_document, json_parts
 
-    plan, has_begun = (None, False) if approval is None else (approval.plan, approval.has_begun)
-    parts = list(json_parts(failed_apply_document(error, plan, has_begun=has_begun)))
-    _write_report(context, report, parts)
+    document = failed_apply_document(error, approval.plan, has_begun=approval.has_begun)
+    parts = list(json_parts(document))
+    _write_report(approval.context, report, parts)
     if form == "json":
         with output_of(error.exit_code, error.message):
             write_parts(parts, sys.stdout)
