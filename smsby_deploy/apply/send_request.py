@@ -167,7 +167,7 @@ class AnswerHandler:
         request.look_for_lost(self._reconciler)
         for ref in request.chunks:
             if record.is_unknown(ref, request.row):
-                self._runs[ref[0]].stop(with_code(ReasonCode.UNKNOWN, str(error)))
+                self._runs[ref[0]].stop(with_code(ReasonCode.UNKNOWN, error or ""))
 
     def _mark_sent(self, request: SendRequest) -> None:
         for address in request.addresses:
