@@ -14,12 +14,13 @@ from smsby_deploy.apply.worker_pool import ShutdownSignal
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_loader import LoadedProject
+from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.store import LockStore
 from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames
 from smsby_deploy.plan.model import Plan
-from smsby_deploy.problems import Severity
+from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.smsby.send_client import SendClient
@@ -155,11 +156,6 @@ def read_suppressed(project: Project, capped: PhoneSet | None) -> PhoneSet:
         FilesChanged: they cannot be read, and without them nothing may be sent.
     """
     suppressed, problems = load_suppression(project.suppress, project.only_to)
-    broken = next((problem for problem in problems if problem.severity is Severity.ERROR), None)
-    if broken is not None:
-        raise FilesChanged(
-            sentence(
-                "cannot read the opt-outs: {place}: {why}", place=str(broken.location), why=broken.message
-            )
-        )
+    if has_errors(problems):
+        raise FilesChanged(sentence("cannot read the opt-outs: {why}", why=FilesInvalid(problems).summary))
     return suppressed if capped is None else capped.union(suppressed)
