@@ -60,7 +60,8 @@ class SignedMailing(NamedTuple):
 
         Later opt-outs are subtracted; whoever had opted out then must not get it now.
         """
-        if self[:7] != now[:7]:
+        then, current = (one._replace(recipients=None, opted_out=None) for one in (self, now))
+        if then != current:
             return False
         if self.recipients is not None and now.recipients is not None and now.recipients > self.recipients:
             return False
