@@ -188,7 +188,7 @@ class _ApplyRun:
     def _add_codes(self, error: SmsbyDeployError) -> None:
         """Let the error that ended the run hide no worse exit code, such as of a partial mailing."""
         for run in self._context.runs.values():
-            self._result(run, error.message)
+            run.result(self._entry(run), error.message)  # it adds them to those of `run`
             error.exit_code = first_exit_code([error.exit_code, *run.exit_codes])
 
     def _note_account(self) -> None:
