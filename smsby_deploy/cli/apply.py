@@ -101,7 +101,7 @@ def command(
         project = load(context).project
     except ProjectFlawed as error:
         flawed, project = error, error.loaded.project
-    except FilesInvalid as error:  # which files are the project's, and no report, is not known
+    except FilesInvalid as error:  # which files must not be overwritten is not known
         _write_failure(approval, error, form, None)
         raise
     refuse_to_overwrite(project, report, comment, plan=plan_path)

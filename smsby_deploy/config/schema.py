@@ -33,7 +33,7 @@ _TYPE_NAMES = {
     "null": sentence("nothing"),
 }
 _MOST_DIGITS = 30
-_MOST_PROBLEMS = 1000  # explained of a file: explanations take time and memory, and no one reads more
+_MOST_PROBLEMS = 1000  # explained in one file: an explanation takes time and memory
 _INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 

@@ -57,7 +57,7 @@ _KNOWS_SILENT = 140000  # the first version of PostgreSQL that can
 _DRIVER = "postgresql+psycopg://"  # as SQLAlchemy writes it
 URL_STARTS = ("postgresql://", "postgres://", _DRIVER)
 _TIMEOUT = 30  # seconds
-_PATIENCE = 60.0  # seconds for a transaction: a server that hangs keeps no limit of its own
+_PATIENCE = 60.0  # seconds for a transaction: a server that hangs enforces no limit of its own
 _LIMITS = f"set statement_timeout = '{_TIMEOUT}s'; set idle_in_transaction_session_timeout = '60s'"
 # Of the connection: without them, one that is cut without a word holds up a run for a quarter of an hour.
 _ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
@@ -175,7 +175,7 @@ class PostgresStore:
 
 @contextmanager
 def _limited(connection: Any) -> Iterator[None]:
-    """Cut a connection on which the server does not answer; psycopg would wait for ever."""
+    """Cut a connection on which the server does not answer; psycopg would wait forever."""
     timer = Timer(_PATIENCE, _cut, (connection,))
     timer.daemon = True
     timer.start()

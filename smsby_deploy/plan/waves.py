@@ -102,7 +102,7 @@ def find_progress(
 
 
 def _holds(verdict: WaveVerdict, now: datetime) -> bool:
-    """Whether a verdict is not too old: that of figures lasts a day, that of a user for ever."""
+    """Whether a verdict is not too old: that of figures lasts a day, that of a user forever."""
     return verdict.by is not None or now < datetime.fromisoformat(verdict.at) + _LASTS
 
 

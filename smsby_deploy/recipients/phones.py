@@ -21,12 +21,11 @@ if TYPE_CHECKING:
 _MOBILE = re.compile(rf"375{ANY_MOBILE_CODE}[0-9]{{7}}")
 # Spaces, dashes, brackets, dots, and the invisible characters that come with a number copied from an address book.
 _PUNCTUATION = re.compile(r"[\s().\-\u2010-\u2015\u2212\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+")
-_EXCEL_TEXT = re.compile(
-    r'\s*(?:="([^"]*)"|\'(.*))\s*', re.DOTALL
-)  # Excel's ways to force text: ="375…", '375…
+# Excel's ways to force text: ="375…", '375…
+_EXCEL_TEXT = re.compile(r'\s*(?:="([^"]*)"|\'(.*))\s*', re.DOTALL)
 _ROUNDED = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+")
-# A data frame turns a column of phones with a gap into floats. The digits after the point are none of the phone: appended
-# to a number that lacks a digit, they would make another subscriber's number.
+# A data frame turns a column of phones with a gap into floats. The digits after the point do not belong to the phone:
+# appended to a number that lacks a digit, they would make another subscriber's number.
 _DECIMAL = re.compile(r"\s*(\+?[0-9]{7,})[.,]([0-9]+)\s*")
 # Russian and Kazakh national spellings, 8 9XX … and 8 7XX …: no country code begins like this.
 _TRUNK_EIGHT = re.compile(r"8([79][0-9]{9})")

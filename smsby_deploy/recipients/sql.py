@@ -115,7 +115,7 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
         order = OrderCheck(columns, None if query.may_tie else query.order_by)
         single = _single_floats(connection, result)
         first = 1
-        # PostgreSQL limits each fetch from a cursor by itself, so rows could come for ever.
+        # PostgreSQL limits each fetch from a cursor by itself, so rows could come forever.
         deadline = find_deadline()
         partitions = result.partitions(size)
         while True:

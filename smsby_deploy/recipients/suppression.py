@@ -176,7 +176,7 @@ class _Reading:
             place = error.location or Location(source.name, error.line)
             yield Problem(Severity.ERROR, code, error.message, location=place)
             return
-        if self._is_lenient and self._missing and not self._has_column:  # a wrong name is no bad line
+        if self._is_lenient and self._missing and not self._has_column:  # a wrong column is not a bad line
             yield Problem(Severity.ERROR, "SUPPRESS_FILE", self._missing, location=Location(source.name, 1))
             return
         if isinstance(source, RecipientsQuery) and source.freshness and facts.newest:

@@ -300,7 +300,7 @@ def _holder(renewed: timedelta = timedelta()) -> Holder:
 
 
 def test_held_gives_up_on_a_dead_run_that_cannot_be_replaced(store: MemoryStore, tmp_path: Path) -> None:
-    """Its session at the server is still open: the command ends with exit 8, and does not ask for ever."""
+    """Its session at the server is still open: the command ends with exit 8, and does not ask forever."""
     store.write(Stored(), Stored(holder=_holder(-timedelta(hours=1))))
     store.refuses_holders = True
     with pytest.raises(LockHeld, match="on other"), _lock(store, tmp_path).held():

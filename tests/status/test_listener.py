@@ -239,7 +239,7 @@ class _Seconds(FixedClock):
 
 
 def test_listener_cuts_off_slow_clients(tmp_path: Path) -> None:
-    """Who sends a header now and then holds no connection for ever: there are only 64."""
+    """A client that sends a header now and then does not hold a connection forever: there are only 64."""
     path, clock = tmp_path / "c.jsonl", _Seconds()
     with (
         _listening(path, clock=clock) as (client, _),
