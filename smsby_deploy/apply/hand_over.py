@@ -321,8 +321,7 @@ class _HandOver:
     @contextmanager
     def _recording(self) -> Iterator[Recorder]:
         """Record something about single mailings."""
-        began = self.plan.created_at
-        recorder = open_recorder(self.request, self.loaded, self.plan, self.held, began=began)
+        recorder = open_recorder(self.request, self.loaded, self.plan, self.held, is_handing_over=True)
         try:
             yield recorder
             recorder.end(0, 0)

@@ -44,13 +44,12 @@ _LONGEST_NAME = 10_000  # characters of a name that the lock records
 class ReadyPlan:
     """A plan that may be applied, and the client to send it with.
 
-    `is_handing_over`: it hands over what was approved earlier, in a run that `began` then.
+    `is_handing_over`: it hands over what was approved earlier.
     """
 
     plan: Plan
     client: SendClient
     is_handing_over: bool = False
-    began: str | None = None
 
 
 def check_files(request: ApplyRequest) -> None:
@@ -169,7 +168,7 @@ def make_due_plan(
 ) -> ReadyPlan:
     """Return the plan that hands over mailings which one apply approved earlier.
 
-    It is a part of the hand-over `run`, and uses the list that this has read, if that is recent.
+    It is a part of the hand-over `run`, whose id and time it has, and uses the list that this has read, if that is recent.
 
     Raises:
         FilesInvalid: the files of one of them are not valid.
@@ -192,9 +191,10 @@ def make_due_plan(
         is_handing_over=True,
         remote=recent.kept(),
     )
+    plan = replace(plan, created_at=run.created_at)
     request.planned(plan)
     _check_whole(loaded.project, plan, client)
-    return ReadyPlan(plan, client, is_handing_over=True, began=run.created_at)
+    return ReadyPlan(plan, client, is_handing_over=True)
 
 
 def _read_reviewed(

@@ -120,9 +120,7 @@ class _ApplyRun:
         self._project = loaded.project
         self._lock_path = held.store.path
         self._mailings = {mailing.address: mailing for mailing in loaded.project.mailings}
-        self._recorder = open_recorder(
-            request, loaded, plan, held, is_handing_over=ready.is_handing_over, began=ready.began
-        )
+        self._recorder = open_recorder(request, loaded, plan, held, is_handing_over=ready.is_handing_over)
         self._context = ApplyContext(
             project=_with_listing_lag(loaded.project, ready.client),
             client=ready.client,
@@ -316,11 +314,10 @@ def open_recorder(
     held: HeldLock,
     *,
     is_handing_over: bool = False,
-    began: str | None = None,
 ) -> Recorder:
     """Return the journal of a run that applies `plan`.
 
-    `began` is when the run began, if it has several.
+    A hand-over has several journals, all of which record when it began.
 
     Raises:
         UsageError: what was sent could not be read from the lock afterwards.
@@ -338,5 +335,5 @@ def open_recorder(
         binding=plan.binding,
         digest_key=loaded.project.digest_key,
         is_handing_over=is_handing_over,
-        began=began,
+        began=plan.created_at if is_handing_over else None,
     )
