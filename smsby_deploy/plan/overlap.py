@@ -27,13 +27,13 @@ _SENT = COMMITTING | {ActionKind.WAITING, ActionKind.DUE}
 class KeptPhones:
     """Decides whose recipients are kept as sets, so that those in two mailings can be counted.
 
-    These are mailings whose text another one has, too, and those that are not finished, if their `overlap` is looked for;
-    as long as they are few enough. With contact pressure, all are kept.
+    These are mailings whose text another one has, too, and, if the plan `finds_overlap`, those that are not finished; as long
+    as they are few enough. With contact pressure, all are kept.
     """
 
-    def __init__(self, mailings: Sequence[Mailing], guardrails: Guardrails, *, overlap: bool) -> None:
+    def __init__(self, mailings: Sequence[Mailing], guardrails: Guardrails, *, finds_overlap: bool) -> None:
         self._texts = Counter(_texts_of(mailing) for mailing in mailings if mailing.text)
-        self._finds_overlap = overlap and len(mailings) > 1
+        self._finds_overlap = finds_overlap and len(mailings) > 1
         self._keeps_all = guardrails.pressure is not None
         self._left = _KEPT_NUMBERS
         self._seen: set[int] = set()

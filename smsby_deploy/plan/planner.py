@@ -132,7 +132,7 @@ def measure_files(
     loaded = loaded._replace(problems=problems_in(loaded, select))
     suppressed, problems = load_suppression(loaded.project.suppress, loaded.project.only_to)
     measured = []
-    kept_phones = KeptPhones(mailings, loaded.project.guardrails, overlap=finds_overlap)
+    kept_phones = KeptPhones(mailings, loaded.project.guardrails, finds_overlap=finds_overlap)
     with closing(SharedReads(mailings)) as shared_reads:
         for mailing in progress.over(mailings):
             policy = ContentPolicy(loaded.project.guardrails, locations=loaded.project.locations)

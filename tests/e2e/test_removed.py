@@ -322,7 +322,9 @@ def test_removed_mailing_with_an_older_lock_is_unknown(begun: Shop) -> None:
     assert (due.code, mailing["outcome"], _state(begun)) == (6, "unknown", "unknown")
     assert "lock resolve sale/vip --sent" in mailing["error"]
     approved = json.loads(older)["mailings"]["sale/vip"]["applied"]["plan"]
-    assert begun.lock()["mailings"]["sale/vip"]["applied"]["plan"] == approved  # no hand-over approves anything
+    assert (
+        begun.lock()["mailings"]["sale/vip"]["applied"]["plan"] == approved
+    )  # no hand-over approves anything
     assert begun.run("lock", "resolve", "sale/vip", "--not-sent").code == 0
     assert "while wave 3 of 3 waited, so 1 recipient does not get it" in _ahead(begun, "apply", "--due").out
 
