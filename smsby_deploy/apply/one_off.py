@@ -183,9 +183,7 @@ def _test_phones(project: Project) -> Iterator[str]:
 def _alphaname_id(mailing: Mailing, open_client: Callable[[], ReadClient]) -> int:
     if NOT_ASKED.alphaname_id(mailing.alphaname) == SYSTEM_NAME:
         return SYSTEM_NAME
-    sender = mailing._replace(
-        audience=InlineRecipients((), mailing.location)
-    )  # a contact list does not matter
+    sender = mailing._replace(audience=InlineRecipients((), mailing.location))  # whatever list it has
     names = read_names(open_client(), [sender])
     number = names.alphaname_id(mailing.alphaname)
     if number is None:

@@ -282,9 +282,8 @@ class _ApplyRun:
         for address in sent:
             entry = self._recorder.lock.mailings[address]
             billed = read_billed(entry, remote.find_sent)
-            if (
-                billed is not None and entry.transport != "single"
-            ):  # phone by phone, mailings may share a message
+            # Phone by phone, several mailings may share a message.
+            if billed is not None and entry.transport != "single":
                 self._recorder.learn_billed(address, billed)
             intended = intended_by_lock(address, entry, self._mailings[address]).by(self._context.names)
             yield from find_drift(intended, entry.chunks, remote)

@@ -33,10 +33,8 @@ if TYPE_CHECKING:
     from smsby_deploy.plan.planner import MeasuredFiles
     from smsby_deploy.plan.review import CheckoutBase, PlanReviewer, SavedBase
 
-_REVIEWED = (
-    "markdown",
-    "html",
-)  # with sample texts and changes; with them and text, sms.by is asked for the balance
+# These have sample texts and changes; for them and for text, sms.by is asked for the balance.
+_REVIEWED = ("markdown", "html")
 
 
 @click.command(

@@ -43,10 +43,8 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,9}")
 _SANDBOX_TOKEN = "sandbox"  # any token will do, so the real one stays where it is
 _NOT_FROZEN = "false"  # the YAML reader leaves scalars as text
 _SANDBOX_LOCK = ".smsby/sandbox.lock.json"
-_FACTS, _SANDBOX_FACTS = (
-    "smsby.facts.json",
-    ".smsby/sandbox.facts.json",
-)  # nothing of a rehearsal is committed
+_FACTS = "smsby.facts.json"
+_SANDBOX_FACTS = ".smsby/sandbox.facts.json"  # nothing of a rehearsal is committed
 # Nothing that two parsers could read differently: `https://a\@b` is the host b for one, and a for another.
 _URL = re.compile(
     r"https?://(?:[^\s/\\?#@\[\]]*@)?(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?(?:/[^\s\\?#]*)?",

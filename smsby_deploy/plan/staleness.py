@@ -141,9 +141,8 @@ def _hash_file(path: Path) -> str:
     """
     with path.open("rb") as file:
         start = file.read(_BLOCK)
-        if (
-            b"\r\n" not in start or b"\0" in start
-        ):  # a text in UTF-16 contains zero bytes, as a Parquet file does
+        # A text in UTF-16 contains zero bytes, as a Parquet file does.
+        if b"\r\n" not in start or b"\0" in start:
             file.seek(0)
             return hashlib.file_digest(file, "sha256").hexdigest()
         digest = hashlib.sha256()

@@ -264,9 +264,8 @@ class TextCounter:
             elif row is not None:
                 message = sentence("{message} ({place})", message=message, place=Location(self._file, row))
             problem = Problem(Severity.ERROR, "TOO_LONG", message, self._mailing.address, place)
-            if (
-                row is not None or problem not in self._problems.kept
-            ):  # a bulk text is measured once per chunk
+            # A text for all is measured once per chunk.
+            if row is not None or problem not in self._problems.kept:
                 self._problems.keep([problem])
             return None
 

@@ -64,9 +64,7 @@ class AudienceReport:
     control: int = 0  # recipients in the control group, opt-outs subtracted: they are in no batch
     control_opted_out: int = 0
     keeps_control: bool = False
-    control_rows: list[tuple[str, int]] = field(
-        default_factory=list
-    )  # phones and lines, if it `keeps_control`
+    control_rows: list[tuple[str, int]] = field(default_factory=list)  # phones and lines, if kept
     problems: list[Problem] = field(default_factory=list)
     repeats: Repeats = field(default_factory=Repeats)
     facts: SourceFacts = field(default_factory=SourceFacts)

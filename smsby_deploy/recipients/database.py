@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 10
 _FAILED_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)  # as PostgreSQL counts, from 1
-_SECRET = re.compile(
-    "pass|pwd|secret|token|key|connect", re.IGNORECASE
-)  # names of secrets in the query part of a URL
+# Names of secrets in the query part of a URL.
+_SECRET = re.compile("pass|pwd|secret|token|key|connect", re.IGNORECASE)
 # Drivers that know the setting `connect_timeout`; others fail at it.
 _KNOWS_TIMEOUT = frozenset(
     {"psycopg", "psycopg2", "mysqldb", "pymysql", "mysqlconnector", "mariadbconnector"}

@@ -41,9 +41,8 @@ _STATE_TABLES = ("mailing", "sms", "list", "contact", "account")
 _NOT_DRAFT = "where channel != 'refused' and mailing in (select id from mailing where status != 'DRAFT')"
 
 
-_SUBMITTED = tuple(
-    field.name for field in fields(NewMailing) if field.name != "sms"
-)  # columns of the same name
+# Columns of the same name.
+_SUBMITTED = tuple(field.name for field in fields(NewMailing) if field.name != "sms")
 
 
 class Store:

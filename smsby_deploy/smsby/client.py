@@ -331,9 +331,8 @@ def _read_listed(answer: Answer, keep: KeepMailing) -> MailingList:
         ApiError: it lists none, and is not one of the documented forms of "no mailings".
     """
     top = unwrap(answer.data)
-    is_wrapped = isinstance(top, dict) and (
-        "data" in top or "result" in top
-    )  # else `status` may be that of a mailing
+    # Otherwise `status` may be that of a mailing.
+    is_wrapped = isinstance(top, dict) and ("data" in top or "result" in top)
     status = top.get("status", "success") if is_wrapped else "success"
     if answer.status == 200 and answer.readable and status == "success":
         listed = read_mailings(answer.data, keep)

@@ -255,9 +255,8 @@ class CallbackLog:
         is_old = self._read_at is None or now - self._read_at >= _RELOAD_SECONDS
         if uuid not in self._uuids and is_old:
             self._read_at = now
-            with suppress(
-                SmsbyDeployError, OSError
-            ):  # a lock that cannot be read now has no more than before
+            # A lock that cannot be read now has no more than before.
+            with suppress(SmsbyDeployError, OSError):
                 self._uuids = self._read_uuids()
         return uuid in self._uuids
 

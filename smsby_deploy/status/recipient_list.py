@@ -166,9 +166,8 @@ class RecipientList:
     def _outcomes(self, record: ChunkRecord, sent: int | None, size: _Size) -> _Outcomes:
         """Return the outcome of a chunk that was sent to `sent` recipients."""
         if record.state is ChunkState.SUPPRESSED and any(chunk.declared for chunk in self.entry.chunks):
-            return _Outcomes(
-                _O.UNKNOWN, _O.UNKNOWN
-            )  # perhaps sent with the first chunk of an imported mailing
+            # Perhaps it was sent with the first chunk of an imported mailing.
+            return _Outcomes(_O.UNKNOWN, _O.UNKNOWN)
         if record.state is not ChunkState.ACCEPTED:
             return _OF_CHUNK[record.state]
         if self.entry.is_withdrawn:

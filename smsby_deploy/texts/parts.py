@@ -161,9 +161,8 @@ def _parts_by_length(table: tuple[int, ...]) -> list[int]:
 
 
 _GSM7_PARTS = _parts_by_length(GSM7_UNITS)
-_UCS2_PARTS = bytes(_parts_by_length(UCS2_UNITS)).ljust(
-    256, b"\0"
-)  # so few units that bytes.translate looks them up
+# So few units that bytes.translate looks them up.
+_UCS2_PARTS = bytes(_parts_by_length(UCS2_UNITS)).ljust(256, b"\0")
 
 
 def measure_batch(texts: Sequence[str]) -> BatchSize | None:

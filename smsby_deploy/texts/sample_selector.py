@@ -223,9 +223,8 @@ class SampleSelector:
     def _measure(self, added: _AddedBatch) -> tuple[bytearray, int]:
         """Count parts; return a 1 for each eligible row, and the most parts among these rows."""
         texts, reached = added.texts, added.batch.not_suppressed
-        if (
-            max(added.lengths, default=0) <= UCS2_UNITS[-1]
-        ):  # no text is too long, suppressed recipients included
+        # If no text is too long, those of suppressed recipients included.
+        if max(added.lengths, default=0) <= UCS2_UNITS[-1]:
             size = measure_batch(list(compress(texts, reached)) if 0 in reached else texts)
             if size is not None:
                 self._count(size.by_parts)

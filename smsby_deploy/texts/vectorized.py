@@ -250,9 +250,8 @@ class TemplateTranslator:
         if isinstance(node, nodes.TemplateData):
             self.literals.append(node.data)
             return ast.Constant(node.data, **_AT)
-        if (
-            isinstance(node, nodes.Name) and node.name not in _RESERVED
-        ):  # values have no white space at their ends: only "" is empty
+        # Values have no white space at their ends: only "" is empty.
+        if isinstance(node, nodes.Name) and node.name not in _RESERVED:
             value = self._variable(node.name)
             self.printed.add(self.variables[node.name])
             return formatted(ast.BoolOp(ast.Or(), [value, _name("unknown")], **_AT))
