@@ -48,6 +48,10 @@ _SYMBOLS = {
     ActionKind.BLOCKED: ("!", "bold red"),
 }
 _WITHOUT_AUDIENCE = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
+# Without a time, WAITING and DUE are the next wave of a mailing that has begun; `apply` does not send it.
+_NOT_SENT_AGAIN = frozenset(
+    {ActionKind.NOOP, ActionKind.ADOPT, ActionKind.ORPHAN, ActionKind.WAITING, ActionKind.DUE}
+)
 _GONE = {
     ActionKind.NOOP: sentence("sent, nothing to do"),
     ActionKind.ORPHAN: sentence("no longer in the files"),
@@ -120,8 +124,7 @@ def _changes_lines(plan: Plan) -> Iterator[str]:
 
 def unscheduled_text(action: Action) -> str:
     """When a mailing without a time is sent, or was sent: what is recorded is not sent again."""
-    is_past = action.action in (ActionKind.NOOP, ActionKind.ADOPT, ActionKind.ORPHAN)
-    return sentence("at once") if is_past else sentence("on apply")
+    return sentence("at once") if action.action in _NOT_SENT_AGAIN else sentence("on apply")
 
 
 def fold_plan(plan: Plan) -> tuple[Plan, list[str]]:

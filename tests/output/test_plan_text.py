@@ -161,10 +161,12 @@ def test_saved_plan_line_says_what_the_file_is_good_for() -> None:
         (ActionKind.NOOP, "at once"),
         (ActionKind.ADOPT, "at once"),
         (ActionKind.ORPHAN, "at once"),
+        (ActionKind.WAITING, "at once"),
+        (ActionKind.DUE, "at once"),
     ],
 )
 def test_unscheduled_text_of_what_was_sent(kind: ActionKind, text: str) -> None:
-    """A mailing that is not sent again never says "on apply"."""
+    """A mailing that apply does not send never says "on apply": also one whose next wave needs a verdict."""
     assert unscheduled_text(examples.action("sale/vip", kind, schedule_time=None)) == text
 
 
