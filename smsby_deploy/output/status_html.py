@@ -241,7 +241,7 @@ def _reasons(report: StatusReport, t: Translator) -> Section:
     return Section(
         "reasons",
         t.gettext("Why not delivered"),
-        t.gettext("Status words of sms.by, and recipients to whom nothing was sent."),
+        t.gettext("Status words of sms.by, and recipients about whom it reports nothing."),
         bars("reasons", words, {recipients: counts}, colors=["--undelivered"], language=t),
         (t.gettext("status"), recipients, t.gettext("share")),
         tuple((word, t.count(count), t.share(count, total)) for word, count in reasons),

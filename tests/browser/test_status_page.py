@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import struct
 from base64 import b64decode
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +14,11 @@ import pytest
 
 from smsby_deploy.output.status_html import status_html
 from smsby_deploy.output.translation import translator
+from smsby_deploy.output.usage_page import usage_html
+from smsby_deploy.status.usage_report import Sum
 from tests.browser.conftest import show
 from tests.output import examples
+from tests.output.usage_examples import USAGE_BY_VARIANT
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -31,6 +36,11 @@ _TABLES = """
   const hidden = all(".scroll").filter((one) => one.scrollWidth > one.clientWidth);
   const narrow = all("tbody th, tbody td:not(.n)").filter((one) => one.clientWidth < 80);
   return [hidden, narrow].map((those) => those.map((one) => one.innerText));
+"""
+
+_TILES = """
+  const all = [...document.querySelectorAll(".tiles dd")];
+  return [all[2].innerText, all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.innerText)];
 """
 
 
@@ -61,6 +71,15 @@ def test_tables_of_a_russian_status_page_fit_a_screen(chrome: Chrome, tmp_path: 
     """No column is out of sight, however long its heading is, and no cell is a column of single words."""
     show(chrome, _write(tmp_path, "ru"), (1100, 3000))
     assert chrome.execute_script(_TABLES) == [[], []]
+
+
+def test_tiles_of_a_usage_page_hold_their_figures(chrome: Chrome, tmp_path: Path) -> None:
+    """Of seven figures in a row, a cost that was divided by recipients has six decimals, and stays in its tile."""
+    row = replace(USAGE_BY_VARIANT.totals[0], planned=Sum(Decimal("50.116296")), not_sent=100)
+    path = tmp_path / "usage.html"
+    path.write_text(usage_html(replace(USAGE_BY_VARIANT, totals=(row,)), tool="x"), encoding="utf-8")
+    show(chrome, path.as_uri(), (1100, 900))
+    assert chrome.execute_script(_TILES) == ["50.116296", []]
 
 
 def test_status_page_can_be_printed(chrome: Chrome, page: str) -> None:
