@@ -46,7 +46,7 @@ def change_text(change: Change, currency: str | None = None, language: Translato
         parts.append(_moved_text(*change.moved, t))
     elif change.recipients:
         count = abs(change.recipients)
-        parts.append(_sign(change.recipients) + t.gettext("{count:recipient|recipients}", count=count))
+        parts.append(_sign(change.recipients, t) + t.gettext("{count:recipient|recipients}", count=count))
     elif change.has_other_recipients:
         parts.append(
             t.gettext("perhaps recipients") if is_explained else t.gettext("recipients or their texts")
@@ -54,7 +54,7 @@ def change_text(change: Change, currency: str | None = None, language: Translato
     elif change.has_other_rows and not is_explained:
         parts.append(t.gettext("order or texts of recipients"))
     if change.parts:
-        parts.append(_sign(change.parts) + t.gettext("{count:part|parts}", count=abs(change.parts)))
+        parts.append(_sign(change.parts, t) + t.gettext("{count:part|parts}", count=abs(change.parts)))
     if change.cost:
         parts.append(f"{t.signed(change.cost)} {currency or ''}".rstrip())
     others = (
@@ -71,13 +71,13 @@ def change_text(change: Change, currency: str | None = None, language: Translato
 
 def _moved_text(joined: int, left: int, t: Translator) -> str:
     """`+412 -38 recipients`."""
-    signed = ((joined, "+"), (left, "-"))
+    signed = ((joined, "+"), (left, t.minus))
     counts = " ".join(f"{sign}{t.count(count)}" for count, sign in signed if count)
     return t.gettext("{counts} {total:|recipient|recipients}", counts=counts, total=joined + left)
 
 
-def _sign(number: int) -> str:
-    return "+" if number > 0 else "-"
+def _sign(number: int, t: Translator) -> str:
+    return "+" if number > 0 else t.minus
 
 
 def word_diff(before: str, after: str) -> str:
@@ -257,7 +257,7 @@ def audience_rows(action: Action, t: Translator) -> list[tuple[str, str]]:
         t.gettext("too many messages, left out"): audience.capped,
         t.gettext("control group, not sent to"): audience.control,
     }
-    steps = [(name, t.gettext("-{count:,}", count=count)) for name, count in subtracted.items() if count]
+    steps = [(name, f"{t.minus}{t.count(count)}") for name, count in subtracted.items() if count]
     first = (t.gettext("rows read"), t.count(audience.rows))
     return [first, *steps, (t.gettext("recipients"), t.count(audience.final))]
 

@@ -12,7 +12,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from smsby_deploy.resources import catalog_file
 from smsby_deploy.wording import Sentence, aligned, fill, money, sentence, signed
@@ -36,6 +36,7 @@ class Translator:
     """
 
     language: str = "en"
+    minus: ClassVar[str] = "-"
 
     def gettext(self, template: str, /, **values: object) -> str:
         """Return `template` in this language, with its values."""
@@ -97,6 +98,7 @@ ENGLISH = Translator()
 class _Catalog(Translator):
     """Another language, with the messages of its catalog by (context, English)."""
 
+    minus: ClassVar[str] = "−"
     locale: Locale = field(kw_only=True)
     messages: Mapping[tuple[str | None, str], str] = field(kw_only=True)
 
@@ -128,13 +130,17 @@ class _Catalog(Translator):
         return format_decimal(amount, _MONEY, self.locale, decimal_quantization=False)
 
     def signed(self, amount: Decimal) -> str:
-        return f"{'−' if amount < 0 else '+'}{self.money(abs(amount))}"
+        return f"{self.minus if amount < 0 else '+'}{self.money(abs(amount))}"
 
     def number(self, text: str) -> str:
         from babel.numbers import get_decimal_symbol, get_group_symbol
 
         return text.translate(
-            {ord(","): get_group_symbol(self.locale), ord("."): get_decimal_symbol(self.locale)}
+            {
+                ord(","): get_group_symbol(self.locale),
+                ord("."): get_decimal_symbol(self.locale),
+                ord("-"): self.minus,
+            }
         )
 
     def aligned(self, amounts: Sequence[Decimal | None]) -> list[str]:

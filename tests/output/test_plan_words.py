@@ -15,7 +15,7 @@ from smsby_deploy.output.plan_words import (
     settings_lines,
     word_diff,
 )
-from smsby_deploy.output.translation import ENGLISH
+from smsby_deploy.output.translation import ENGLISH, translator
 from smsby_deploy.plan.base_changes import BaseChanges, SettingChange
 from smsby_deploy.plan.base_comparison import Change
 from smsby_deploy.plan.desired import ChunkPlan
@@ -49,6 +49,14 @@ from tests.output.examples import action
 def test_change_text_names_each_difference(change: Change, text: str) -> None:
     """Numbers are signed and agree with their nouns; a text that may have changed is named, too."""
     assert change_text(change, "BYN") == text
+
+
+def test_change_text_has_one_minus() -> None:
+    """Counts have the minus of the language, as money has."""
+    change = Change(recipients=-100, parts=-100, cost=Decimal("-2.6"))
+    said = change_text(change, "BYN", translator("ru"))
+    assert said == "−100 получателей, −100 частей, −2,60 BYN"
+    assert change_text(Change(moved=(1, 38)), "BYN", translator("ru")) == "+1 −38 получателей"
 
 
 def test_word_diff_compares_words() -> None:

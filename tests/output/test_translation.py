@@ -242,6 +242,7 @@ def test_russian_numbers_money_and_times() -> None:
     assert (t.count(12345), t.count(None)) == ("12\u00a0345", "?")
     assert (t.money(Decimal("1234.5")), t.signed(Decimal("-0.364"))) == ("1\u00a0234,50", "−0,364")
     assert t.aligned([Decimal("1.5"), None, Decimal("1234.125")]) == ["1,500", "?", "1\u00a0234,125"]
+    assert t.aligned([Decimal("-1.5")]) == ["−1,50"]
     assert (t.share(9, 10), t.share(0, 0)) == ("90,0\u00a0%", "–")
     assert t.day_and_time(datetime(2026, 12, 1, 10, tzinfo=UTC)) == "вт 1 декабря 2026, 10:00"
     assert t.name(ActionKind.BLOCKED) == "заблокирована"
