@@ -6,7 +6,6 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from secrets import token_hex
 from typing import IO, TextIO
 
 from smsby_deploy.errors import SmsbyDeployError
@@ -54,7 +53,7 @@ def write_file(
             _write(content, device)
         return
     name = path.name.encode(errors="surrogateescape")[:_NAME_BYTES].decode(errors="ignore")
-    temporary = path.with_name(f".{name}.{token_hex(8)}.new")
+    temporary = path.with_name(f".{name}.{os.urandom(8).hex()}.new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | _BINARY
     try:
         handle = os.open(temporary, flags, _PRIVATE if is_private else _SHARED)
