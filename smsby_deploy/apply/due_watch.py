@@ -12,6 +12,7 @@ from smsby_deploy.apply.worker_pool import ShutdownSignal
 from smsby_deploy.clock import full_minute
 from smsby_deploy.errors import FilesInvalid, LockHeld, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import first_exit_code
+from smsby_deploy.texts.pattern_search import begin_run
 from smsby_deploy.wording import time_text
 
 _LONGEST_PAUSE = 60.0  # seconds: another run may approve something that is due earlier
@@ -29,6 +30,7 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
     with ShutdownSignal(request.clock) as shutdown:
         while True:
             pause = _LONGEST_PAUSE
+            begin_run()
             try:
                 result = hand_over(request)
             except (LockHeld, FilesInvalid, SmsbyUnavailable) as error:

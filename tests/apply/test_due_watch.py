@@ -13,6 +13,7 @@ from smsby_deploy.apply.run import apply_plan
 from smsby_deploy.errors import LockHeld
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import EntryState
+from smsby_deploy.texts import pattern_search
 from tests.apply.fake_dispatch import VirtualClock
 from tests.apply.fake_smsby import EMPTY_LIST, OFFLINE, PHONES, Shop
 from tests.apply.waiting_mailings import (
@@ -42,6 +43,16 @@ def test_watch_waits_for_every_window(waiting: Shop) -> None:
     assert result.exit_code is ExitCode.DONE
     assert {action.address for action in result.plan.actions} == {"sale/a", "sale/b", "sale/c"}
     assert HOUR <= waiting.clock.monotonic() - 1200 < HOUR + 60
+
+
+def test_watch_counts_no_searches_of_earlier_runs(waiting: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watch of many days is one process, and the time of patterns is limited for one run."""
+    monkeypatch.setattr(pattern_search, "_spent", {})
+    monkeypatch.setattr(pattern_search, "_slow", {})
+    waiting.configure(release="{before: 1h, at_latest: 30m}", guardrails="{required_words: ['(H|He)+llo']}")
+    approve(waiting, a=to(PHONES[0]))
+    pattern_search._slow["(H|He)+llo"] = "took too long"
+    assert outcomes(watch_due(waiting.request())) == {"a": "sent"}
 
 
 def test_watch_ends_by_a_signal(waiting: Shop) -> None:

@@ -48,6 +48,14 @@ def test_search_of_many_texts_is_interrupted() -> None:
     assert is_found("a+b+", "ab")
 
 
+def test_next_run_searches_anew() -> None:
+    """What an earlier run of the process spent, or found too slow, is not counted."""
+    pattern_search._spent["(a|b)+x"] = 100.0
+    pattern_search._slow["(a|aa)+$"] = "is slow"
+    pattern_search.begin_run()
+    assert is_found("(a|aa)+$", "aaa")
+
+
 @pytest.mark.parametrize(
     ("pattern", "found"),
     [
