@@ -31,9 +31,9 @@ _ONE_NUMBER = (
 _NUMBER = rf"(?<!\d)(?:{_ONE_NUMBER}(?!\d)|{_ONE_NUMBER}\d(?:{_GAP}\d)*)"
 _NINE_DIGITS = rf"\d(?:{_GAP}\d){{8}}"  # as every number has
 _FINGERPRINT = r"#[0-9a-f]{10}(?!\w)"  # of a mailing's name at sms.by; its digits may look like a number
-# Ids whose digits may look like a number. One of digits only is masked: it could be a number.
+# Ids whose digits may look like a number. One of digits only, or with a Belarusian number in it, is masked.
 _UUID = r"(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])"
-_HEX_ID = r"\b(?:account |plan |id |facts\.)(?=\d*[a-f])[0-9a-f]{12}(?!\w)"
+_HEX_ID = rf"(?<![\w#])(?=\d*[a-f])(?!\w{{0,3}}{ANY_MOBILE_CODE}\d{{7}})[0-9a-f]{{12}}(?!\w)"
 _UNIX_TIME = r"1[6-9]\d{8}"  # how sms.by writes times; no phone number starts like this
 _LONG_NUMBER = r"\d(?:[\s()+-]*\d){6,}"  # of a message that is not ours: phone number or not, it is hidden
 _SMALL_NUMBER = r"\d{1,3}"

@@ -215,9 +215,16 @@ def test_mask_phones_leaves_fingerprints(mark: str) -> None:
         "what account a1234567890b of https://app.sms.by accepted, but account 12345678901f",
         "signed: 2 of plan 1234567890ab",
         "facts.1234567890ab.currency: BYN",
+        "план 1234567890ab, commit 12345678901e",
+        "файл блокировки ведёт аккаунт a1234567890b",
         "`sale/vip shop#1234567890` (uuid cc9c8043-8caf-11ef-b035-123456789012)",
     ],
 )
 def test_mask_phones_leaves_ids(text: str) -> None:
-    """A user must be able to compare them, and one in thirty has nine digits in a row."""
+    """A user must be able to compare them, in each language, and one in thirty has nine digits in a row."""
     assert mask_phones(text) == text
+
+
+@pytest.mark.parametrize("word", ["a80291234567", "ab291234567c", "id ab291234567c", "план 80291234567f"])
+def test_mask_phones_takes_no_number_for_an_id(word: str) -> None:
+    assert "291234567" not in mask_phones(word)
