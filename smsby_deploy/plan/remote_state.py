@@ -36,7 +36,8 @@ class RemoteView:
     `own` are the names with a fingerprint of this project, by address and revision. `unmarked` are the names without any
     fingerprint, by their first word. `by_id` holds the mailings that were kept, which are all if there is no filter; `ids`
     all message ids of a fingerprint, because a message that was never sent may have been made twice. `count` is how many
-    mailings are listed. `foreign` are the names with a fingerprint of another project, by address and revision.
+    mailings are listed, `longest` the length of the longest name. `foreign` are the names with a fingerprint of another
+    project, by address and revision.
     """
 
     by_fingerprint: dict[str, RemoteMailing]
@@ -46,6 +47,7 @@ class RemoteView:
     ids: dict[str, list[int]]
     wanted: ListFilter | None = None
     count: int = 0
+    longest: int = 0
     foreign: dict[tuple[str, int], list[RemoteName]] = field(default_factory=dict)
 
     def find_id(self, number: int) -> RemoteMailing | None:
@@ -111,7 +113,7 @@ class RemoteView:
     def short_name(self, project: str, address: str, revision: int) -> str | None:
         """A listed name that may be one, but is too short to be sure, or None.
 
-        It has the whole name of the campaign.
+        It has the whole name of the campaign, or ends inside it and no listed name is longer.
         """
         names = self._truncated_names(project, address, revision)
         return next((name for name in names if len(name) < _SHORTEST_TRUNCATED), None)
@@ -119,7 +121,8 @@ class RemoteView:
     def _truncated_names(self, project: str, address: str, revision: int) -> Iterator[str]:
         for first in _beginnings(address):
             for listed in self.unmarked.get(first, ()):
-                if _is_telling(listed) and may_be_truncated(listed, project, address, revision):
+                is_telling = _is_telling(listed) or len(listed) >= self.longest
+                if is_telling and may_be_truncated(listed, project, address, revision):
                     yield listed
 
     def may_be_truncated(self, address: str) -> bool:
@@ -129,9 +132,7 @@ class RemoteView:
 
 def _beginnings(address: str) -> Iterator[str]:
     """Yield what the first word of a truncated name of `address` may be."""
-    yield address
-    shortest = min(_SHORTEST_TRUNCATED, address.index(_AFTER_CAMPAIGN) + 1)
-    yield from (address[:length] for length in range(shortest, len(address)))
+    yield from (address[:length] for length in range(1, len(address) + 1))
 
 
 def _is_telling(name: str) -> bool:
@@ -143,19 +144,19 @@ class ListFilter:
     """Which mailings of the remote list are needed; the account may have a million others.
 
     They are those of the project, those with one of `ids`, and those whose name may be a truncated name of one of
-    `addresses`.
+    `addresses`. `longest` is the length of the longest name that was listed.
     """
 
     def __init__(self, project: str, addresses: Iterable[str], ids: Iterable[int]) -> None:
         self._mark = f" {project}#"
         self._addresses = sorted(addresses)
+        self.longest = 0
         self._ids = sorted(ids)  # a set of those of ten thousand mailings would take three times the memory
 
     def __call__(self, number: int, name: str) -> bool:
         """Return whether the mailing with this id and name is needed."""
-        if self._mark in name or self.names(number):
-            return True
-        return _is_telling(name) and self._begins_like_ours(name)
+        self.longest = max(self.longest, len(name))
+        return self._mark in name or self.names(number) or self._begins_like_ours(name)
 
     def names(self, number: int) -> bool:
         """Return whether `number` is one of the ids."""
@@ -166,7 +167,7 @@ class ListFilter:
         first = name.partition(" ")[0]
         place = bisect_left(self._addresses, first)
         nearest = self._addresses[place] if place < len(self._addresses) else ""
-        return nearest == first or (_is_telling(first) and nearest.startswith(first))
+        return first != "" and nearest.startswith(first)
 
 
 def read_billed(entry: Entry, find: Callable[[ChunkRecord], RemoteMailing | None]) -> Billed | None:
@@ -221,7 +222,8 @@ def view_remote(
         else:
             view.foreign.setdefault((name.address, name.revision), []).append(name)
     count = mailings.count if isinstance(mailings, MailingList) else len(view.by_id)
-    return replace(view, count=count)
+    longest = max((len(one.name) for one in view.by_id.values()), default=0)
+    return replace(view, count=count, longest=max(longest, wanted.longest if wanted else 0))
 
 
 def merge_entry(entry: Entry, remote: RemoteView | None) -> tuple[ChunkState, ...]:
