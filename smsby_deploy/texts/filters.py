@@ -31,8 +31,13 @@ _DATE = "%-d %B %Y"
 _CODE = re.compile(r"%(-?.)")
 _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ T](.+))?")
 _AMOUNT = re.compile(r"-?\d{1,15}(?:\.\d{1,6})?")
+_AMBIGUOUS = re.compile(r"-?[1-9]\d{0,2},\d{3}")  # 1,234 is a thousand in English, and about one in Russian
 _TOO_LARGE = Decimal(10**15)
 _GROUP_GAPS = str.maketrans("", "", " _'\u00a0\u202f\u2009")
+
+
+class AmbiguousNumberError(TemplateRuntimeError):
+    """A number that can be read in two ways: no default replaces it."""
 
 
 def default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:
@@ -178,7 +183,12 @@ def _number(name: str, value: Any) -> Decimal:
         value = Decimal(repr(value))
     if isinstance(value, Decimal) and value.is_finite() and abs(value) < _TOO_LARGE:
         return value
-    text = _text_of(name, value).translate(_GROUP_GAPS).replace(",", ".")
+    text = _text_of(name, value)
+    if _AMBIGUOUS.fullmatch(text):
+        raise AmbiguousNumberError(
+            sentence("{name}: the comma may separate thousands or decimals; write 1234 or 1.234", name=name)
+        )
+    text = text.translate(_GROUP_GAPS).replace(",", ".")
     if not _AMOUNT.fullmatch(text):
         raise TemplateRuntimeError(
             sentence("{name}: the value is not a number; write it like 1234.50", name=name)
@@ -191,7 +201,7 @@ def _or_default(name: str, value: Any, kind: Callable[[Any], Any], default: tupl
         if isinstance(value, bool | int):
             return kind(value)
         return kind(_number(name, value))
-    except UndefinedError:
+    except (UndefinedError, AmbiguousNumberError):
         raise
     except TemplateRuntimeError:
         if not default:

@@ -79,6 +79,31 @@ def test_filters_refuse_other_values_without_showing_them(expression: str, value
     assert message in shown
 
 
+@pytest.mark.parametrize("value", ["1,234", "-12,345", "123,456"])
+@pytest.mark.parametrize("expression", ["money", "int(0)", "decimal", "float(1)", "plural('a', 'b')"])
+def test_filters_do_not_guess_what_a_comma_separates(expression: str, value: str) -> None:
+    """Three digits behind a comma are thousands to some and decimals to others; no default hides that."""
+    text, message = _render(expression, value)
+    assert text == ""
+    assert message.startswith(
+        f"{expression.partition('(')[0]}: the comma may separate thousands or decimals; write 1234 or 1.234"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("0,250", "0.250"),
+        ("1234,567", "1234.567"),
+        ("1 234,567", "1234.567"),
+        ("1.234", "1.234"),
+        ("1,2345", "1.2345"),
+    ],
+)
+def test_decimal_reads_a_comma_that_has_one_meaning(value: str, expected: str) -> None:
+    assert _render("decimal", value) == (expected, "")
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [("2026-12-01T07:00:00Z", "01.12 10:00"), ("2026-11-30T22:30:00+00:00", "01.12 01:30"),
