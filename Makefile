@@ -30,9 +30,9 @@ browser: ## install Chromium for tests/browser (Debian, as root); without it tho
 	command -v chromedriver >/dev/null || { apt-get update -qq && \
 		apt-get install -y -qq --no-install-recommends chromium chromium-driver; }
 
-postgres: ## install PostgreSQL for the database tests (Debian, as root); without it those tests are skipped
-	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { apt-get update -qq && \
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; }
+postgres: ## install PostgreSQL and PgBouncer for the database tests (Debian, as root); without them those tests are skipped
+	{ ls /usr/lib/postgresql/*/bin/initdb && ls /usr/sbin/pgbouncer; } >/dev/null 2>&1 || { apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql pgbouncer; }
 
 demo: .venv/.sandbox ## validate, plan, apply and show the status of the sample project against a local sms.by
 	$(BIN)/smsby-deploy demo

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, make_url
 
 PASSWORD = "pass-word-of-the-tests"
 _NOTICE = "PostgreSQL is not installed: make postgres"
@@ -86,6 +86,38 @@ def postgres(postgres_server: str) -> Iterator[Database]:
     database = Database("postgresql", postgres_server)
     database.run("drop schema public cascade", "create schema public")
     yield database
+
+
+@pytest.fixture
+def pooled(postgres: Database, tmp_path: Path) -> Iterator[str]:
+    """The URL of `postgres` behind PgBouncer.
+
+    After each transaction a client can get the session of another one.
+    """
+    program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
+    if program is None:
+        pytest.skip("PgBouncer is not installed: make postgres")
+    server = make_url(postgres.url)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = Path(tempfile.mkdtemp(prefix="smsby-pgbouncer-"))
+    folder.chmod(0o755)
+    config = folder / "pgbouncer.ini"
+    config.write_text(
+        f"[databases]\npostgres = host=127.0.0.1 port={server.port} user={server.username} password={PASSWORD}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        "auth_type = any\npool_mode = transaction\nignore_startup_parameters = extra_float_digits\n",
+        encoding="utf-8",
+    )
+    user = "postgres" if os.geteuid() == 0 else None  # it does not run as root
+    command = [program, config]
+    with subprocess.Popen(command, user=user, cwd=folder, text=True, stderr=subprocess.PIPE) as pooler:
+        assert pooler.stderr is not None
+        assert any("process up" in line for line in pooler.stderr), "PgBouncer has not started"
+        yield server.set(port=port).render_as_string(hide_password=False)
+        pooler.kill()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

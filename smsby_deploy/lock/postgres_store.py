@@ -50,6 +50,8 @@ _APPEND = (
 )
 _CLEAR = "delete from smsby_lock_journal where name = %s"
 _TAKE = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
+# Behind a pooler, other runs can get the session that took it; other servers than PostgreSQL only say that it was taken.
+_HAS_TAKEN = "select exists (select from pg_locks where locktype = 'advisory' and granted and pid = %s)"
 _LET_GO = "select pg_advisory_unlock(hashtextextended(%s, 0))"
 # A machine that is asleep or gone does not end its session: the server does, so that the advisory lock becomes free.
 _END_SILENT = "select set_config('idle_session_timeout', '60s', false)"  # between two transactions
@@ -141,12 +143,23 @@ class PostgresStore:
             cursor.execute(_APPEND, (self._key, lines, self._key))
 
     def _take(self, cursor: Any) -> bool:
-        """Whether this session has the advisory lock."""
-        if not self._is_locked:
-            self._is_locked = bool(cursor.execute(_TAKE, (self._lock_name,)).fetchone()[0])
-            if self._is_locked and cursor.connection.info.server_version >= _KNOWS_SILENT:
-                cursor.execute(_END_SILENT)
-        return self._is_locked
+        """Whether this session has the advisory lock.
+
+        Raises:
+            StoreFailed: the server does not tell sessions apart.
+        """
+        if self._is_locked or not cursor.execute(_TAKE, (self._lock_name,)).fetchone()[0]:
+            return self._is_locked
+        server = cursor.connection.info
+        if not cursor.execute(_HAS_TAKEN, (server.backend_pid,)).fetchone()[0]:
+            cursor.execute(_LET_GO, (self._lock_name,))
+            raise StoreFailed(
+                "it does not tell sessions apart, as behind a pooler; the URL must name the PostgreSQL server itself"
+            )
+        if server.server_version >= _KNOWS_SILENT:
+            cursor.execute(_END_SILENT)
+        self._is_locked = True
+        return True
 
     def _transact(self, work: Callable[[Any], _Result]) -> _Result:
         """Return what `work` returns for a cursor, in a transaction of its own; raises as `write`."""

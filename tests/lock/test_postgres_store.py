@@ -69,6 +69,13 @@ def test_postgres_store_lets_a_silent_session_end(postgres: Database) -> None:
         assert shown == "1min"
 
 
+def test_postgres_store_refuses_a_pooler(pooled: str) -> None:
+    """The next run could get the session that holds the lock, and take it from a run that is alive."""
+    with pytest.raises(StoreFailed, match="does not tell sessions apart"):
+        PostgresStore(pooled, "k").write(Stored(), Stored(holder=_HOLDER))
+    assert PostgresStore(pooled, "k").read() == Stored()
+
+
 def test_postgres_store_waits_for_no_server_that_hangs(
     postgres: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
