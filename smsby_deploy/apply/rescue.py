@@ -19,7 +19,7 @@ def not_recorded(error: ResultNotSaved, lock: Lock, lock_path: Path) -> SmsbyDep
     if all(event["event"] != "result" for event in error.events):
         return SmsbyDeployError(
             f"cannot write the journal beside the lock ({error}): stopped sending; nothing is lost",
-            hint="free disk space, or fix permissions or the network, then run `smsby-deploy apply` again",
+            hint=f"{error.remedy}, then run `smsby-deploy apply` again",
         )
     return write_rescue(error, lock, lock_path)
 
@@ -39,8 +39,7 @@ def write_rescue(error: ResultNotSaved, lock: Lock, lock_path: Path) -> OutcomeU
         first = f"save this line as FILE:\n{text}\nthen "
     return OutcomeUnknown(
         f"cannot write the journal beside the lock ({error}): stopped sending. The last result was not recorded; {where}",
-        hint=f"{first}free disk space, or fix permissions or the network, then run `smsby-deploy lock rescue {source}`, then "
-        "`smsby-deploy apply`",
+        hint=f"{first}{error.remedy}, then run `smsby-deploy lock rescue {source}`, then `smsby-deploy apply`",
     )
 
 

@@ -46,16 +46,20 @@ def list_entries(context: Context, archived: bool) -> ExitCode:
     from smsby_deploy.lock.archive import read_archive
     from smsby_deploy.lock.records import EntryState
 
-    lock = open_lock(load(context).project).read()
+    project = load(context).project
+    lock = open_lock(project).read()
     entries = (
         lock.mailings.items() if not archived else ((one.address, one.entry()) for one in read_archive(lock))
     )
     for address, entry in sorted(entries, key=lambda item: item[0]):
         size = "? recipients" if entry.recipients is None else counted(entry.recipients, "recipient")
-        line = f"{entry.state:<9} {address} r{entry.revision}  {size}  {time_text(datetime.fromisoformat(entry.applied.at))}"
+        applied = datetime.fromisoformat(entry.applied.at).astimezone(project.zone)
+        line = f"{entry.state:<9} {address} r{entry.revision}  {size}  {time_text(applied)}"
         if entry.state is EntryState.WAITING and entry.approval is not None:
             line += f"  window {window_text(entry.approval.window)}"
-        write_line(line if entry.ending is None else f"{line}  {safe_line(str(entry.ending))}", sys.stdout)
+        if entry.ending is not None:
+            line += f"  {safe_line(str(entry.ending.in_zone(project.zone)))}"
+        write_line(line, sys.stdout)
     if not archived and not lock.mailings:
         context.note("the lock records no mailing")
     if not archived and lock.archived:

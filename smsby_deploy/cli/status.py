@@ -6,6 +6,7 @@ import io
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -91,7 +92,9 @@ def command(
     project = loaded.project
     refuse_to_overwrite(project, out)
     if history:
-        context.write_out(out, _history_writer(open_lock(project).read(), output), is_private=unmask)
+        context.write_out(
+            out, _history_writer(open_lock(project).read(), project.zone, output), is_private=unmask
+        )
         return ExitCode.DONE
     patterns = (*select, *(f"{name}/*" for name in campaign))
     collect = _collector(context, loaded, patterns, since, list_missed=form == "csv")
@@ -253,11 +256,11 @@ def _report_writer(context: Context, report: StatusReport, project: Project, out
     return lambda stream: write_text(texts[output.form](), stream)
 
 
-def _history_writer(lock: Lock, output: _Output) -> Write:
+def _history_writer(lock: Lock, zone: tzinfo, output: _Output) -> Write:
     from smsby_deploy.output.apply_report import history_markdown, write_history
     from smsby_deploy.output.json_documents import history_document, json_text
 
     if output.form == "text":
-        return lambda stream: write_history(lock, stream, color=output.color)
-    text = history_markdown(lock) if output.form == "markdown" else json_text(history_document(lock))
+        return lambda stream: write_history(lock, zone, stream, color=output.color)
+    text = history_markdown(lock, zone) if output.form == "markdown" else json_text(history_document(lock))
     return lambda stream: write_text(text, stream)

@@ -306,7 +306,7 @@ class LockEdit:
         except ResultNotSaved as error:
             raise SmsbyDeployError(
                 f"cannot write the journal beside the lock: {error}",
-                hint="free disk space, or fix permissions or the network, then run the command again",
+                hint=f"{error.remedy}, then run the command again",
             ) from error
         finally:
             journal.close()

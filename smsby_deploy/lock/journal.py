@@ -26,6 +26,7 @@ from smsby_deploy.files import NO_FOLLOW, sync_folder
 from smsby_deploy.lock.document_checks import check_events, is_event, storable
 from smsby_deploy.lock.entry_json import read_entry
 from smsby_deploy.lock.events import Event, EventKind, fold_event
+from smsby_deploy.lock.lease import StoreFailed
 from smsby_deploy.lock.records import DONE, ChunkState, Entry, Lock
 from smsby_deploy.privacy import mask_phones
 
@@ -45,6 +46,12 @@ class ResultNotSaved(Exception):
     def __init__(self, reason: str, *events: Event) -> None:
         super().__init__(reason)
         self.events = list(events)
+
+    @property
+    def remedy(self) -> str:
+        """What a user does before the journal is written again."""
+        cause = self.__cause__
+        return cause.remedy if isinstance(cause, StoreFailed) else "free disk space or fix permissions"
 
 
 class Journal:

@@ -55,7 +55,9 @@ class Stored(NamedTuple):
 
 
 class StoreFailed(OSError):
-    """A store did not take a write, or cannot be read."""
+    """A store did not take a write, or cannot be read; `remedy` is what a user does about it."""
+
+    remedy = "check the network and the permissions of this run"
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -63,7 +65,9 @@ class StoreFailed(OSError):
 
 
 class WrittenMeanwhile(StoreFailed):
-    """Another run wrote to the lock since it was read."""
+    """Another run wrote to the lock since it was read, or may have."""
+
+    remedy = "wait until no other run holds the lock"
 
 
 class SharedStore(Protocol):

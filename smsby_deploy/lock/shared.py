@@ -126,7 +126,7 @@ class SharedLockStore(_Copy):
         try:
             self._lease.write(journal=self._lease.stored.journal + lines)
         except StoreFailed as error:
-            raise StoreFailed(f"{self._shared.name}: {error.strerror}") from error
+            raise type(error)(f"{self._shared.name}: {error.strerror}") from error
         fault_point("shared.after-mirror")
 
     def _write(self, **changes: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, tzinfo
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
 
@@ -135,7 +135,8 @@ def next_step_lines(
     if NextStep.RESOLVE_UNKNOWN in result.next_steps:
         lines += [
             language.gettext(
-                "hint: check at sms.by whether the unknown mailings were sent, then record what you found:"
+                "hint: wait a few minutes, then apply again: it looks for the unknown mailings at sms.by. "
+                "If one stays unknown, look in the account and record what you found:"
             ),
             f"  {program} lock resolve {result.first_unknown} --sent|--not-sent",
         ]
@@ -192,30 +193,30 @@ def _cost(sent: SentTotals, currency: str | None, t: Translator) -> str:
     return f", {t.money(sent.cost)} {currency}{rest}"
 
 
-def write_history(lock: Lock, stream: TextIO, *, color: bool) -> None:
-    """Write a table of the applies, the latest first."""
+def write_history(lock: Lock, zone: tzinfo, stream: TextIO, *, color: bool) -> None:
+    """Write a table of the applies with their times in `zone`, the latest first."""
     console = make_console(stream, color=color)
     if not lock.applies:
         console.print(_NOTHING)
         return
-    rows = [Row(tuple(map(clean, _cells(run)))) for run in reversed(lock.applies)]
+    rows = [Row(tuple(map(clean, _cells(run, zone)))) for run in reversed(lock.applies)]
     for line in table_lines(_COLUMNS, rows, console.width):
         console.print(line, soft_wrap=True)
 
 
-def history_markdown(lock: Lock) -> str:
+def history_markdown(lock: Lock, zone: tzinfo) -> str:
     """The same table as Markdown."""
     if not lock.applies:
         return f"{_NOTHING.capitalize()}.\n"
     rulers = ["---:" if column.is_number else "---" for column in _COLUMNS]
     lines = [table_row([column.title for column in _COLUMNS]), f"|{'|'.join(rulers)}|\n"]
-    lines += [table_row([escape(cell) for cell in _cells(run)]) for run in reversed(lock.applies)]
+    lines += [table_row([escape(cell) for cell in _cells(run, zone)]) for run in reversed(lock.applies)]
     return "".join(lines)
 
 
-def _cells(run: Apply) -> tuple[str, ...]:
+def _cells(run: Apply, zone: tzinfo) -> tuple[str, ...]:
     return (
-        time_text(datetime.fromisoformat(run.at)),
+        time_text(datetime.fromisoformat(run.at).astimezone(zone)),
         run.by or "-",
         run.plan,
         (run.commit or "-")[:7],

@@ -154,7 +154,8 @@ def _bar(mailing: MailingStatus, *, has_blocks: bool) -> Text:
 def _next_command(report: StatusReport, step: StatusStep, program: str) -> str:
     return {
         StatusStep.RESOLVE_UNKNOWN: (
-            "check at sms.by whether it was sent, then record what you found:\n"
+            f"`{program} plan` looks for it at sms.by; if it stays unknown,\n"
+            "      look in the account and record what you found:\n"
             f"      {program} lock resolve {report.first_unknown} --sent|--not-sent"
         ),
         StatusStep.PLAN_THE_REST: f"`{program} plan` shows what can be done about the rest",

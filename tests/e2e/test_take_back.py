@@ -55,7 +55,9 @@ def test_scheduled_mailing_is_withdrawn_once_it_is_deleted(scheduled: Shop) -> N
     assert plan.json["actions"][0]["reason_code"] == "withdrawn"
     assert "(wrong price); to send it after all, raise `revision` to 2" in plan.json["actions"][0]["reason"]
     assert not [problem for problem in plan.json["problems"] if problem["code"] == "REMOTE_MISSING"]
-    assert "withdrawn sale/vip r1  2 recipients" in shop.run("lock", "list").out
+    listed = shop.run("lock", "list").out
+    assert "withdrawn sale/vip r1  2 recipients" in listed
+    assert (listed.count("+03"), listed.count("UTC")) == (2, 0)  # applied and ended, as `status` shows them
     assert shop.lock()["mailings"]["sale/vip"]["ending"]["reason"] == "wrong price"
     status = shop.run("status", "--format", "json")
     assert status.code == 0

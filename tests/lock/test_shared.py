@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.apply.rescue import read_rescue, write_rescue
+from smsby_deploy.apply.rescue import not_recorded, read_rescue, write_rescue
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import LockDamaged, LockHeld, Refused, SmsbyDeployError, UsageError
 from smsby_deploy.lock import lease as lease_module
@@ -143,6 +143,7 @@ def test_failed_store_stops_before_the_request(store: MemoryStore, tmp_path: Pat
         with pytest.raises(ResultNotSaved, match="memory: no route to host") as caught:
             journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
         assert [event["event"] for event in caught.value.events] == ["result", "intent"]
+        assert "network" in caught.value.remedy
         store.failure = None
         with pytest.raises(ResultNotSaved):  # nothing may ever follow
             journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
@@ -150,16 +151,21 @@ def test_failed_store_stops_before_the_request(store: MemoryStore, tmp_path: Pat
 
 
 def test_run_that_lost_the_lock_records_nothing(store: MemoryStore, tmp_path: Path) -> None:
-    """Another run took it over: the first one can neither record nor send, and does not end the other's lease."""
+    """Another run took it over: the first one can neither record nor send, and does not end the other's lease.
+
+    The user is sent to the other run, not to the disk.
+    """
     with _lock(store, tmp_path / "mine").held() as held:
         journal = _begin(held)
         store.has_ended = True
         with _lock(store, tmp_path / "other").held():
             taken = store.stored
-            with pytest.raises(ResultNotSaved, match="another run has written"):
+            with pytest.raises(ResultNotSaved, match="another run has written") as caught:
                 _send(journal)
             journal.close()
             assert store.stored == taken
+            hint = not_recorded(caught.value, held.lock, tmp_path / "lock").hint
+            assert hint == "wait until no other run holds the lock, then run `smsby-deploy apply` again"
     assert store.stored.holder is None
 
 

@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -197,13 +197,15 @@ LOCK = Lock(
     ),
 )
 
+_MINSK = timezone(timedelta(hours=3))
+
 
 def test_history_is_latest_first() -> None:
-    """When, by whom, by which plan and commit, how many."""
+    """When, in the zone of the project, by whom, by which plan and commit, how many."""
     stream = io.StringIO()
-    write_history(LOCK, stream, color=False)
+    write_history(LOCK, _MINSK, stream, color=False)
     check_golden("history.txt", stream.getvalue())
-    check_golden("history.md", history_markdown(LOCK))
+    check_golden("history.md", history_markdown(LOCK, _MINSK))
     check_golden("history.json", json_text(history_document(LOCK)))
     assert [run["plan"] for run in history_document(LOCK)["applies"]] == ["8a4d0b", "7f3c9a"]
 
@@ -211,9 +213,9 @@ def test_history_is_latest_first() -> None:
 def test_history_of_a_new_project_is_a_sentence() -> None:
     """No empty table."""
     stream = io.StringIO()
-    write_history(Lock("shop"), stream, color=False)
+    write_history(Lock("shop"), UTC, stream, color=False)
     assert stream.getvalue() == "nothing has been applied yet\n"
-    assert history_markdown(Lock("shop")) == "Nothing has been applied yet.\n"
+    assert history_markdown(Lock("shop"), UTC) == "Nothing has been applied yet.\n"
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from datetime import UTC
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -184,9 +185,9 @@ def test_no_apply_history_or_log_leaks(error: str, actor: str) -> None:
         "7f3c9a", "2026-12-01T09:00:00+00:00", None, "t", 1, 1, by=find_actor({"GITHUB_ACTOR": actor})
     )
     lock = replace(Lock("shop"), applies=[run])
-    write_history(lock, stream, color=False)
+    write_history(lock, UTC, stream, color=False)
     _assert_clean(stream.getvalue() + json_text(history_document(lock)), is_markup=False)
-    _assert_clean(history_markdown(lock), is_markup=True)
+    _assert_clean(history_markdown(lock, UTC), is_markup=True)
     log = io.StringIO()
     JsonLog(log, SystemClock(), secrets=("secret-token",)).write(
         "error", "failed", message=f"{error} secret-token {actor}"
