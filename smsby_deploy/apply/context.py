@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from smsby_deploy.apply.apply_result import MailingRun
+from smsby_deploy.apply.mailing_run import MailingRun
 from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.apply.worker_pool import ShutdownSignal
 from smsby_deploy.clock import Clock

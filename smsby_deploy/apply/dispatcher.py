@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from smsby_deploy.apply.apply_result import MailingRun
 from smsby_deploy.apply.context import ApplyContext
+from smsby_deploy.apply.mailing_run import MailingRun
 from smsby_deploy.apply.send_request import AnswerHandler, SendRequest
 from smsby_deploy.apply.time_limits import TimeLimits
 from smsby_deploy.apply.worker_pool import NO_THREADS, SLICE, StopSending, WorkerPool

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from smsby_deploy.apply.apply_result import MailingRun
 from smsby_deploy.apply.context import ApplyContext
+from smsby_deploy.apply.mailing_run import MailingRun
 from smsby_deploy.apply.reconcile import Reconciler, not_asked, note_found, record_listed
 from smsby_deploy.apply.recorder import record_of
 from smsby_deploy.apply.single_reconcile import SingleReconciler

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 
-from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult, MailingRun
+from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.apply.bulk_sender import BulkSender
 from smsby_deploy.apply.context import ApplyContext, ApplyRequest, Event, FilesChanged
 from smsby_deploy.apply.delivery_ledger import DeliveryLedger
@@ -18,6 +18,7 @@ from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.freeze import FreezeWatch
 from smsby_deploy.apply.list_guardrails import ListGuardrails
 from smsby_deploy.apply.list_sender import ListSender
+from smsby_deploy.apply.mailing_run import MailingRun
 from smsby_deploy.apply.preflight import ReadyPlan, check_files, check_record, make_ready_plan
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import Recorder

@@ -13,7 +13,6 @@ from datetime import datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.apply.apply_result import MailingRun
 from smsby_deploy.apply.context import ApplyContext, Event, FilesChanged, read_suppressed
 from smsby_deploy.apply.delivery_ledger import (
     DeliveryLedger,
@@ -26,6 +25,7 @@ from smsby_deploy.apply.delivery_ledger import (
 )
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.drift_check import DriftCheck
+from smsby_deploy.apply.mailing_run import MailingRun
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.apply.worker_pool import StopSending

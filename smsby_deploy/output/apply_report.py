@@ -86,8 +86,8 @@ def write_apply(
     for mailing in result.mailings:
         if mailing.address in idle and len(idle) > 1:
             continue
-        count = t.count(mailing.recipients)
-        noun = t.gettext("{count:|recipient |recipients}", count=mailing.recipients or 0)
+        count = t.count(mailing.counted)
+        noun = t.gettext("{count:|recipient |recipients}", count=mailing.counted or 0)
         style = _COLORS.get(mailing.outcome)
         lead = Text(f"{words[mailing.address]:<{width}}", style=style or "")
         write_sentence(console, f" {count:>{_COUNT_WIDTH}} {noun}  {mailing.address}", "default", lead=lead)
@@ -260,7 +260,7 @@ def _mailing_pieces(result: ApplyResult, t: Translator) -> list[Piece]:
     for one in result.mailings:
         why = one.error or one.waits or held.get(one.address, "")
         if one.outcome is not MailingOutcome.SKIPPED or why:
-            cells = [t.name(outcome_of(one, scheduled)), escape(one.address), t.count(one.recipients)]
+            cells = [t.name(outcome_of(one, scheduled)), escape(one.address), t.count(one.counted)]
             rows.append(table_row([*cells, message_markdown(why, t) if why else ""]))
     pieces = [Piece(f"\n{escape(summary_line(result, t))}\n")]
     if rows:

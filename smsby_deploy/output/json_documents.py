@@ -109,7 +109,7 @@ def _sample(sample: Sample) -> dict[str, Any]:
 def apply_document(result: ApplyResult) -> dict[str, Any]:
     """The document of `apply`; `plan` is the plan's id, `summary` counts mailings by outcome.
 
-    The outcomes are frozen, so a mailing that was sent in part is `skipped` here, with `partial`: true.
+    The outcomes are frozen, so a mailing that was sent in part is `skipped` here, or `rejected`, with `partial`: true.
     `mailings` are made one by one, for `json_parts`. Orphans come last, as in the plan.
     """
     from smsby_deploy.apply.apply_result import MailingOutcome, MailingResult  # other commands do not need it
@@ -148,7 +148,7 @@ def failed_apply_document(error: SmsbyDeployError, plan: Plan | None, *, has_beg
 def _mailing_result(mailing: MailingResult) -> dict[str, Any]:
     return {
         "address": mailing.address,
-        "outcome": "skipped" if mailing.is_partial else mailing.outcome.value,
+        "outcome": mailing.outcome.frozen,
         "recipients": mailing.recipients,
         "uuids": list(mailing.uuids),
         "message_ids": list(mailing.message_ids),

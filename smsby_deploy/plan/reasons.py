@@ -254,7 +254,9 @@ def rest(here: Situation) -> str:
         return sentence("sent to {count:recipient|recipients}; the rest will be sent", count=sent)
     done = sum(state in DONE for state in here.recorded)
     return sentence(
-        "{done} of {total} chunks were sent; the rest will be sent", done=done, total=len(here.recorded)
+        "{done} of {total} chunks {done:|was|were} sent; the rest will be sent",
+        done=done,
+        total=len(here.recorded),
     )
 
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from smsby_deploy.apply.apply_result import MailingRun
 from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.dispatcher import Dispatcher
+from smsby_deploy.apply.mailing_run import MailingRun
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.apply.send_request import AnswerHandler, SendRequest

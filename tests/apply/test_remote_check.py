@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from smsby_deploy.apply import remote_check
-from smsby_deploy.apply.apply_result import MailingOutcome, MailingRun
+from smsby_deploy.apply.apply_result import MailingOutcome
+from smsby_deploy.apply.mailing_run import MailingRun
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.remote_check import RemoteCheck
 from smsby_deploy.apply.worker_pool import StopSending

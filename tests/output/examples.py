@@ -115,7 +115,9 @@ def _whole_plan() -> Plan:
         action(
             "sale/rest",
             ActionKind.RESUME,
-            sentence("{done} of {total} chunks were sent; the rest will be sent", done=1, total=2),
+            sentence(
+                "{done} of {total} chunks {done:|was|were} sent; the rest will be sent", done=1, total=2
+            ),
         ),
         action(
             "news/letter",

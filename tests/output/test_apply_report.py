@@ -153,6 +153,15 @@ def test_apply_of_a_partly_sent_mailing_names_it() -> None:
     assert [(one["outcome"], one["partial"]) for one in document["mailings"]] == [("skipped", True)]
 
 
+def test_apply_of_a_rejected_rest_is_partial_in_json() -> None:
+    """The line counts whom the outcome is about; the JSON has the whole mailing, and `partial`."""
+    rest = result(MailingResult("sale/vip", MailingOutcome.REJECTED, 4, error="the rest: why", concerned=3))
+    assert text_of(rest).startswith("rejected          3 recipients  sale/vip\n")
+    assert "| rejected | sale/vip | 3 | the rest: why |" in apply_markdown(rest)
+    (mailing,) = json.loads("".join(json_parts(apply_document(rest))))["mailings"]
+    assert (mailing["outcome"], mailing["recipients"], mailing["partial"]) == ("rejected", 4, True)
+
+
 def test_apply_document_counts_every_mailing() -> None:
     """The JSON for pipelines: mailings counted by outcome, each with the ids that sms.by gave it."""
     text = "".join(json_parts(apply_document(_every_outcome())))

@@ -1,0 +1,199 @@
+"""What happens to one mailing during an apply, and the outcome that follows from it and from the lock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from smsby_deploy.apply.apply_result import MailingOutcome, MailingResult
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.phone_states import PhoneState
+from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry
+from smsby_deploy.plan.model import Action, ActionKind
+from smsby_deploy.plan.waves import has_later_wave
+from smsby_deploy.wording import sentence
+
+
+@dataclass(slots=True)
+class MailingRun:
+    """What happens to one mailing of the plan in this run.
+
+    Nothing more of a stopped mailing is sent.
+    The result follows from these facts and from what the lock records, and from nothing else.
+    """
+
+    action: Action
+    revision: int | None  # in the files; None if they have it no longer
+    fails_when_blocked: bool = True  # not so for an overdue mailing beside others
+    is_begun: bool = False  # its entry was written or checked, directly before its first request if any
+    is_reconciled: bool = False  # this plan does not send it, but sms.by was asked about it
+    stop_reason: str | None = None
+    was_sent: bool = False  # a request was sent and not rejected
+    was_rejected: bool = False
+    exit_codes: set[ExitCode] = field(default_factory=set)
+
+    @property
+    def is_stopped(self) -> bool:
+        return self.stop_reason is not None
+
+    def stop(self, reason: str, exit_code: ExitCode | None = None) -> None:
+        """Send nothing more of it. The first reason is the one that is reported."""
+        if self.stop_reason is None:
+            self.stop_reason = reason
+        if exit_code is not None:
+            self.exit_codes.add(exit_code)
+
+    def reject(self, error: str) -> None:
+        """Stop it because sms.by rejected it."""
+        self.was_rejected = True
+        self.stop(error)
+
+    def result(self, entry: Entry | None, run_stopped: str | None) -> MailingResult:
+        """Return the result, and add the exit codes that follow from it.
+
+        Args:
+            entry: what the lock records about it now.
+            run_stopped: why the whole run was stopped, if it was.
+        """
+        if self.action.sends:
+            return self._sent_result(entry, run_stopped)
+        if self.action.action is ActionKind.HOLD:
+            held = MailingOutcome.HELD if self.is_begun else MailingOutcome.SKIPPED
+            return self._result(held, None if self.is_begun else self.stop_reason or run_stopped)
+        is_blocked = self.action.action is ActionKind.BLOCKED
+        if self.is_reconciled and entry is not None:
+            result = self._reconciled_result(entry)
+        else:
+            result = self._result(MailingOutcome.SKIPPED, self.action.reason if is_blocked else None)
+        # What is found at sms.by after all is not blocked any more.
+        if is_blocked and self.fails_when_blocked and result.outcome is not MailingOutcome.ADOPTED:
+            self.exit_codes.add(ExitCode.REFUSED)
+        return result
+
+    def _reconciled_result(self, entry: Entry) -> MailingResult:
+        if entry.has_unknown:
+            self.exit_codes.add(ExitCode.OUTCOME_UNKNOWN)
+            result = self._result(MailingOutcome.UNKNOWN, _with_share(entry, self.action.reason), entry)
+            return replace(result, concerned=_count_concerned(entry, MailingOutcome.UNKNOWN))
+        if entry.is_complete or has_later_wave(entry):
+            return self._result(MailingOutcome.ADOPTED, None, entry)
+        if entry.was_sent_in_part:
+            reason = sentence("its unknown outcome is settled; the next apply sends it")
+            return self._partial_result(entry, reason)
+        error = sentence("its unknown outcome is settled; the next apply sends the rest")
+        return self._result(MailingOutcome.SKIPPED, error, entry)
+
+    def _partial_result(self, entry: Entry, reason: str | None) -> MailingResult:
+        self.exit_codes.add(ExitCode.OUTCOME_UNKNOWN)
+        error = _with_share(entry, reason or sentence("the next apply sends it"))
+        return self._result(MailingOutcome.PARTIAL, error, entry, _recipients_of(entry))
+
+    def _sent_result(self, entry: Entry | None, run_stopped: str | None) -> MailingResult:
+        reason = run_stopped if self.stop_reason is None else self.stop_reason
+        if entry is None or self.revision != entry.revision:
+            return self._result(MailingOutcome.SKIPPED, reason)
+        if not self.is_begun:
+            # An earlier run may have sent a part: then its recipients got it, whatever stopped this run.
+            if _is_wave_begun(entry, self.action.wave) and not entry.is_complete and not entry.has_unknown:
+                return self._partial_result(entry, reason)
+            return self._result(MailingOutcome.SKIPPED, reason)
+        outcome, error = self._judge(entry, reason)
+        result = self._result(outcome, error, entry, _recipients_of(entry, self.action.wave))
+        return replace(result, was_begun=True, concerned=_count_concerned(entry, outcome, self.action.wave))
+
+    def _judge(self, entry: Entry, reason: str | None) -> tuple[MailingOutcome, str | None]:
+        """Return the outcome of a mailing that this run began to send, and its error."""
+        if entry.has_unknown:
+            self.exit_codes.add(ExitCode.OUTCOME_UNKNOWN)
+            return MailingOutcome.UNKNOWN, _with_share(entry, reason)
+        if entry.is_complete or _is_wave_complete(entry, self.action.wave):
+            return self._complete_outcome(entry), None
+        if self.was_rejected:
+            code = ExitCode.OUTCOME_UNKNOWN if entry.was_sent_in_part else ExitCode.FAILED
+            self.exit_codes.add(code)
+            return MailingOutcome.REJECTED, _with_share(entry, reason)
+        if entry.was_sent_in_part:
+            self.exit_codes.add(ExitCode.OUTCOME_UNKNOWN)
+            return MailingOutcome.PARTIAL, _with_share(entry, reason or sentence("the next apply sends it"))
+        if any(chunk.state is ChunkState.DRAFT for chunk in entry.chunks):
+            self.exit_codes.add(ExitCode.FAILED)
+            reason = reason or sentence("its draft at sms.by is not confirmed; the next apply continues")
+        return MailingOutcome.SKIPPED, reason
+
+    def _complete_outcome(self, entry: Entry) -> MailingOutcome:
+        if self.was_sent:
+            is_confirm = self.action.action is ActionKind.CONFIRM
+            return MailingOutcome.CONFIRMED if is_confirm else MailingOutcome.SENT
+        was_found = _is_wave_begun(entry, self.action.wave)
+        return MailingOutcome.ADOPTED if was_found else MailingOutcome.SENT
+
+    def _result(
+        self,
+        outcome: MailingOutcome,
+        error: str | None,
+        entry: Entry | None = None,
+        recipients: int | None = None,
+    ) -> MailingResult:
+        chunks = () if entry is None else entry.chunks
+        return MailingResult(
+            self.action.address,
+            outcome,
+            self.action.recipients if recipients is None else recipients,
+            uuids=list(dict.fromkeys(chunk.uuid for chunk in chunks if chunk.uuid)),
+            message_ids=list(dict.fromkeys(chunk.message_id for chunk in chunks if chunk.message_id)),
+            error=error,
+        )
+
+
+def _with_share(entry: Entry, reason: str | None) -> str | None:
+    """Return `reason`, preceded by how many recipients got, or perhaps got, a mailing."""
+    sent, unknown = entry.accepted_recipients, sum(map(_count_unknown, entry.chunks))
+    total = sum(chunk.recipients or 0 for chunk in entry.chunks)
+    if not entry.was_sent_in_part and unknown in (0, total):
+        return reason
+    return sentence(
+        "sent to {sent:,} of {total:recipient|recipients}; the rest: {reason}"
+        if not unknown
+        else "sent to {sent:,} of {total:recipient|recipients}, and perhaps to {unknown:,} more; {reason}"
+        if entry.was_sent_in_part
+        else "perhaps sent to {unknown:,} of {total:recipient|recipients}; {reason}",
+        sent=sent,
+        unknown=unknown,
+        total=total,
+        reason=reason,
+    )
+
+
+def _count_concerned(entry: Entry, outcome: MailingOutcome, wave: int | None = None) -> int | None:
+    """Return how many of the recipients the outcome is about; None if it is about all of them."""
+    chunks = [chunk for chunk in entry.chunks if wave is None or chunk.wave == wave]
+    total = sum(chunk.recipients or 0 for chunk in chunks)
+    match outcome:
+        case MailingOutcome.UNKNOWN:
+            concerned = sum(map(_count_unknown, chunks))
+        case MailingOutcome.REJECTED:
+            concerned = total - sum(chunk.accepted_recipients for chunk in chunks)
+        case _:
+            return None
+    return concerned if concerned not in (0, total) else None
+
+
+def _is_wave_complete(entry: Entry, wave: int | None) -> bool:
+    """Whether all of the wave that this run sends was sent; not so without waves."""
+    return wave is not None and all(chunk.state in DONE for chunk in entry.chunks if chunk.wave == wave)
+
+
+def _is_wave_begun(entry: Entry, wave: int | None) -> bool:
+    """Whether a part of the wave that this run sends was sent; without waves, of the mailing."""
+    return any(chunk.was_sent for chunk in entry.chunks if wave is None or chunk.wave == wave)
+
+
+def _recipients_of(entry: Entry, wave: int | None = None) -> int | None:
+    chunks = [chunk for chunk in entry.chunks if wave is None or chunk.wave == wave]
+    counts = [chunk.recipients for chunk in chunks if chunk.recipients is not None]
+    return sum(counts) if counts else entry.recipients
+
+
+def _count_unknown(chunk: ChunkRecord) -> int:
+    if chunk.phones is not None:
+        return chunk.phones.count(PhoneState.UNKNOWN)
+    return (chunk.recipients or 0) if chunk.state is ChunkState.UNKNOWN else 0
