@@ -232,7 +232,7 @@ def detect_encoding(path: Content) -> str:
     a Russian locale.
 
     Raises:
-        RecipientsError: a workbook, binary data, or UTF-8 with a few damaged lines, which cp1251 would turn into nonsense.
+        RecipientsError: a workbook, binary data, or UTF-8 in some lines only, which cp1251 would turn into nonsense.
     """
     with path.open("rb") as binary:
         sample = binary.read(_SAMPLE)
@@ -257,11 +257,12 @@ def detect_encoding(path: Content) -> str:
                 decoder.decode(block)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        if _is_damaged_utf8(path):
+        if _is_partly_utf8(path):
             line = _undecodable_line(path, "utf-8")
-            raise RecipientsError(
-                sentence("this line is not UTF-8, but others are; save the file as UTF-8"), line
-            ) from None
+            message = sentence(
+                "this line is not UTF-8, but others are; save the file as UTF-8, or set `encoding:`"
+            )
+            raise RecipientsError(message, line) from None
         return "cp1251"
     return marked
 
@@ -322,11 +323,13 @@ def _is_header(line: str, phone: str) -> bool:
     return phone.casefold() in [name.strip(' \t\r\n"').casefold() for name in names]
 
 
-def _is_damaged_utf8(path: Content) -> bool:
-    """Whether most non-ASCII characters are valid UTF-8; in cp1251 text hardly any are."""
+def _is_partly_utf8(path: Content) -> bool:
+    """Whether a line is UTF-8 and not ASCII, or most characters are; cp1251 never looks so."""
     valid = damaged = 0
     with path.open(encoding="utf-8", errors="replace") as file:
-        while text := file.read(_BLOCK):
+        while text := file.read(_BLOCK) + file.readline(LONGEST_LINE):
+            if any("\ufffd" not in line and not line.isascii() for line in text.split("\n")):
+                return True
             broken = text.count("\ufffd")
             damaged += broken
             valid += len(text) - len(text.encode("ascii", "ignore")) - broken

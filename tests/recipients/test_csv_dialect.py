@@ -83,6 +83,9 @@ def test_dialect_settings_take_precedence(tmp_path: Path) -> None:
     ("content", "changes", "line", "why"),
     [
         ("phone,name\n375291234567,Анна\n".encode() * 3 + b"375291234567,\xc0\n", {}, 7, "not UTF-8, but others"),
+        ("phone,name\n375291234567,Я\n".encode() + "375291234567,Мария\n".encode("cp1251"), {}, 3, "or set `encoding:`"),
+        ("phone,имя\n".encode() + "375291234567,Мария\n".encode("cp1251") * 9, {}, 2, "not UTF-8, but others are"),
+        (b"\xef\xbb\xbfphone,name\n" + "375291234567,Мария\n".encode("cp1251"), {}, 2, "not UTF-8, but others are"),
         ("phone;name\n375291234567;Анна\n".encode("cp1251"), {"encoding": "utf-8"}, 2, "not utf-8; correct"),
         (b"phone;name\n375291234567;\x98\n", {}, 2, "not cp1251"),
         (b"phone\n", {"encoding": "klingon"}, 1, "unknown encoding klingon"),
