@@ -46,6 +46,7 @@ def _row_document(report: UsageReport, row: UsageRow) -> dict[str, Any]:
         "percent_delivered": None if row.percent_delivered is None else float(row.percent_delivered),
         "not_sent": row.not_sent,
         "missing": {name: one.missing for name, one in _sums(row) if one.missing},
+        "estimated": {name: one.estimated for name, one in _sums(row) if one.estimated},
     }
 
 
@@ -74,7 +75,8 @@ def _money(one: Sum) -> str | None:
 def usage_csv(report: UsageReport) -> str:
     """One row per group.
 
-    An empty cell was not recorded; a column `…_missing` counts the mailings without it.
+    An empty cell was not recorded; a column `…_missing` counts the mailings without it, and one `…_estimated` those of which
+    only a part was sent, or belongs to the group.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -82,13 +84,15 @@ def usage_csv(report: UsageReport) -> str:
     sums = ("recipients", "parts", "planned", "billed")
     more = ("delivered", "undelivered")
     heads = [*names, "currency", "mailings", *sums, *(f"{name}_missing" for name in sums)]
-    writer.writerow([*heads, *more, *(f"{name}_missing" for name in more), "percent_delivered", "not_sent"])
+    heads += [*more, *(f"{name}_missing" for name in more), "percent_delivered", "not_sent"]
+    writer.writerow([*heads, *(f"{name}_estimated" for name in sums[1:])])
     for row in report.rows:
         keys = ("" if key is None else key or _NO_LABEL for key in (*row.keys, row.currency))
         figures = (_whole(row.recipients), _whole(row.parts), _money(row.planned), _money(row.billed))
         missing = [one.missing for _, one in _sums(row)]
         deliveries = (_whole(row.delivered), _whole(row.undelivered), *missing[4:], row.percent_delivered)
-        cells = (*keys, row.mailings, *figures, *missing[:4], *deliveries, row.not_sent)
+        estimated = (one.estimated for one in (row.parts, row.planned, row.billed))
+        cells = (*keys, row.mailings, *figures, *missing[:4], *deliveries, row.not_sent, *estimated)
         writer.writerow(["" if cell is None else inert_cell(str(cell)) for cell in cells])
     return buffer.getvalue()
 
@@ -113,6 +117,10 @@ _METRICS = {
     ),
     "not_sent": _Metric("smsby_not_sent", "Recipients in a control group, to whom nothing was sent."),
 }
+_DOUBTS = {
+    "missing": "Mailings without this figure in the lock.",
+    "estimated": "Mailings of which this figure is estimated by the share of recipients.",
+}
 _NO_METRIC_NAME = re.compile(r"[^a-zA-Z0-9_]")
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
@@ -120,7 +128,8 @@ _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 def usage_openmetrics(report: UsageReport) -> str:
     """The rows as gauges.
 
-    What was not recorded has no sample; `smsby_missing` counts such mailings.
+    What was not recorded has no sample; `smsby_missing` counts such mailings, and `smsby_estimated` those of which a figure
+    is a share by recipients.
     """
     lines: list[str] = []
     for key, metric in _METRICS.items():
@@ -130,11 +139,12 @@ def usage_openmetrics(report: UsageReport) -> str:
             value = counts[key] if key in counts else dict(_sums(row))[key].total
             if value is not None:
                 lines.append(f"{metric.name}{{{_metric_labels(report, row)}}} {value:f}")
-    lines += ["# TYPE smsby_missing gauge", "# HELP smsby_missing Mailings without this figure in the lock."]
-    for row in report.rows:
-        for key, one in _sums(row):
-            if one.missing:
-                lines.append(f'smsby_missing{{{_metric_labels(report, row)},figure="{key}"}} {one.missing}')
+    for name, about in _DOUBTS.items():
+        lines += [f"# TYPE smsby_{name} gauge", f"# HELP smsby_{name} {about}"]
+        for row in report.rows:
+            for key, one in _sums(row):
+                if count := getattr(one, name):
+                    lines.append(f'smsby_{name}{{{_metric_labels(report, row)},figure="{key}"}} {count}')
     return "\n".join([*lines, "# EOF", ""])
 
 

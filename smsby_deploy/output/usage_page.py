@@ -99,7 +99,7 @@ def _heads(report: UsageReport, rows: list[UsageRow]) -> tuple[str, ...]:
 def _figures(rows: list[UsageRow], heads: Sequence[str], t: Translator) -> tuple[list[str], ...]:
     """The columns of numbers, each as text.
 
-    `?` was not recorded, and `+` marks a sum that lacks mailings.
+    `?` was not recorded, `+` marks a sum that lacks mailings, and `~` an estimate.
     """
     differences = [_difference(row) for row in rows]
     signs = ["+" if one is not None and one > 0 else "" for one in differences]
@@ -109,7 +109,10 @@ def _figures(rows: list[UsageRow], heads: Sequence[str], t: Translator) -> tuple
         "parts": [_count_text(row.parts, t) for row in rows],
         "planned": _money_texts([row.planned for row in rows], t),
         "billed": _money_texts([row.billed for row in rows], t),
-        "difference": [sign + text for sign, text in zip(signs, t.aligned(differences), strict=True)],
+        "difference": [
+            f"{_mark(row.planned) or _mark(row.billed) if text != '?' else ''}{sign}{text}"
+            for row, sign, text in zip(rows, signs, t.aligned(differences), strict=True)
+        ],
         "delivered": [_count_text(row.delivered, t) for row in rows],
         "undelivered": [_count_text(row.undelivered, t) for row in rows],
         "share": [_share_text(row, t) for row in rows],
@@ -127,14 +130,18 @@ def _share_text(row: UsageRow, t: Translator) -> str:
     return t.share(int(row.delivered.total or 0), int(row.recipients.total or 0))
 
 
+def _mark(one: Sum) -> str:
+    return "~" if one.estimated else ""
+
+
 def _count_text(one: Sum, t: Translator) -> str:
-    return "?" if one.total is None else f"{t.count(int(one.total))}{'+' if one.missing else ''}"
+    return "?" if one.total is None else f"{_mark(one)}{t.count(int(one.total))}{'+' if one.missing else ''}"
 
 
 def _money_texts(sums: list[Sum], t: Translator) -> list[str]:
     texts = t.aligned([one.total for one in sums])
     return [
-        f"{text}+" if one.missing and one.total is not None else text
+        f"{_mark(one)}{text}+" if one.missing and one.total is not None else f"{_mark(one)}{text}"
         for text, one in zip(texts, sums, strict=True)
     ]
 
@@ -155,6 +162,10 @@ def usage_notes(report: UsageReport) -> Iterator[Sentence]:
         yield sentence("not recorded (? or +): the planned cost of {count:mailing|mailings}", count=planned)
     if billed:
         yield sentence("not recorded (? or +): the billed cost of {count:mailing|mailings}", count=billed)
+    if any(one.estimated for row in report.rows for one in (row.parts, row.planned, row.billed)):
+        yield sentence(
+            "estimated by recipients (~): parts and cost of a mailing that was sent in part or in several months"
+        )
     if report.unknown:
         yield sentence(
             "{count:mailing|mailings} with an unknown outcome: only what was certainly accepted is counted",

@@ -73,7 +73,7 @@ def read_groupings(text: str) -> tuple[Grouping, ...]:
 class Share(NamedTuple):
     """What of a mailing was sent in one month, or to one prefix.
 
-    None where that is not recorded.
+    None where that is not recorded. The lock has no parts and no cost of a chunk: of some chunks they are estimates.
     """
 
     month: str
@@ -85,6 +85,8 @@ class Share(NamedTuple):
     deliveries: Deliveries | None = None
     variant: str = ""
     not_sent: int = 0
+    is_planned_estimate: bool = False  # its parts are, too
+    is_billed_estimate: bool = False
 
 
 def accepted_chunks(entry: Entry, since: datetime | None) -> list[ChunkRecord]:
@@ -179,7 +181,11 @@ def _share_of(whole: _Whole, chunks: Sequence[ChunkRecord], deliveries_of: Chunk
     deliveries = whole.deliveries if len(chunks) == every else None
     if deliveries is None:
         deliveries = _sum_deliveries(deliveries_of(chunk) for chunk in chunks)
-    return Share("", None, recipients, parts, cost, bill, deliveries, not_sent=whole.not_sent)
+    return Share(
+        "", None, recipients, parts, cost, bill, deliveries, not_sent=whole.not_sent,
+        is_planned_estimate=of_planned is not None and not of_planned.is_whole,
+        is_billed_estimate=of_billed is not None and not of_billed.is_whole,
+    )  # fmt: skip
 
 
 def _sum_deliveries(deliveries: Iterable[Deliveries | None]) -> Deliveries | None:
@@ -196,11 +202,15 @@ class _Fraction(NamedTuple):
     some: int
     whole_of: int
 
+    @property
+    def is_whole(self) -> bool:
+        return self.some == self.whole_of
+
     def whole(self, count: int) -> int:
         return count * self.some // self.whole_of if self.whole_of else 0
 
     def money(self, amount: Decimal) -> Decimal:
-        if self.some == self.whole_of:
+        if self.is_whole:
             return amount
         return (amount * self.some / self.whole_of).quantize(_SMALLEST) if self.whole_of else Decimal(0)
 

@@ -44,18 +44,20 @@ class UsageSource(NamedTuple):
 class Sum:
     """A sum, and how many mailings it lacks because nothing was recorded.
 
-    `total` is None if it lacks all.
+    `total` is None if it lacks all. Of `estimated` mailings it has a share by recipients.
     """
 
     total: Decimal | None = None
     missing: int = 0
+    estimated: int = 0
 
-    def add(self, value: Decimal | int | None) -> None:
+    def add(self, value: Decimal | int | None, *, is_estimate: bool = False) -> None:
         """Add what one mailing has; None is missing."""
         if value is None:
             self.missing += 1
         else:
             self.total = (self.total or Decimal(0)) + value
+            self.estimated += is_estimate
 
 
 @dataclass(slots=True)
@@ -88,9 +90,9 @@ class UsageRow:
     def add(self, share: Share) -> None:
         self.mailings += 1
         self.recipients.add(share.recipients)
-        self.parts.add(share.parts)
-        self.planned.add(share.planned)
-        self.billed.add(share.billed)
+        self.parts.add(share.parts, is_estimate=share.is_planned_estimate)
+        self.planned.add(share.planned, is_estimate=share.is_planned_estimate)
+        self.billed.add(share.billed, is_estimate=share.is_billed_estimate)
         self.delivered.add(share.deliveries and share.deliveries.delivered)
         self.undelivered.add(share.deliveries and share.deliveries.undelivered)
         self.not_sent += share.not_sent

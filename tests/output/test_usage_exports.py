@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from smsby_deploy.output.usage_exports import usage_csv, usage_document, usage_openmetrics
+from smsby_deploy.status.usage_report import Sum
 from tests.output.usage_examples import USAGE, USAGE_BY_VARIANT
 
 
@@ -26,6 +29,16 @@ def test_usage_csv_has_no_formula() -> None:
     assert [row["billed"] for row in rows] == ["31.25", "", "2.00"]
     assert rows[1]["label:owner"].startswith("'")
     assert rows[2]["label:owner"] == ""
+
+
+def test_usage_counts_estimates() -> None:
+    """For each figure, in every format: a program cannot see a mark."""
+    row = replace(USAGE.rows[0], parts=Sum(Decimal(8), 0, 2), planned=Sum(Decimal("0.4"), 0, 1))
+    report = replace(USAGE, rows=(row,))
+    assert usage_document(report)["rows"][0]["estimated"] == {"parts": 2, "planned": 1}
+    (cells,) = csv.DictReader(io.StringIO(usage_csv(report)))
+    assert [cells[f"{name}_estimated"] for name in ("parts", "planned", "billed")] == ["2", "1", "0"]
+    assert 'label_owner="anna",figure="planned"} 1' in usage_openmetrics(report)
 
 
 def test_usage_openmetrics_parses() -> None:

@@ -37,6 +37,19 @@ def test_usage_text_marks_what_is_missing() -> None:
     assert any("unknown outcome" in line for line in lines)
 
 
+def test_usage_marks_estimates() -> None:
+    """In the cell, and by a line, also in Russian: they look like the exact figures beside them."""
+    row = replace(USAGE.rows[0], parts=Sum(Decimal(8), 0, 1), planned=Sum(Decimal("0.4"), 1, 1))
+    report = replace(USAGE, rows=(row,))
+    shown = usage_markdown(report)
+    assert "| ~8 | ~0.40+ |" in shown
+    assert "estimated by recipients (\\~): parts and cost of a mailing that was sent in part" in shown
+    assert "estimated" not in usage_markdown(USAGE)
+    assert "оценка по числу получателей (\\~)" in usage_markdown(report, translator("ru"))
+    whole = replace(row, planned=Sum(Decimal(1)), billed=Sum(Decimal(2), 0, 1))
+    assert "| 1.00 | ~2.00 | ~+1.00 |" in usage_markdown(replace(USAGE, rows=(whole,)))
+
+
 def test_usage_html_shows_values_as_text() -> None:
     """No label is markup."""
     page = usage_html(USAGE, tool="x")

@@ -82,6 +82,16 @@ def test_mailing_in_two_months_counts_by_recipients() -> None:
     assert [row.keys for row in _report("month", entry, since=since).rows] == [("2026-12",)]
 
 
+def test_share_by_recipients_is_an_estimate() -> None:
+    """The lock has parts and cost of whole mailings only: of a part of one they are not exact, and not called so."""
+    part = _entry(_chunk(), _chunk(state=ChunkState.PENDING))
+    (row,) = _report("campaign", part, _entry()).rows
+    assert [one.estimated for one in (row.recipients, row.parts, row.planned, row.billed)] == [0, 1, 1, 0]
+    months = _report("month", _entry(_chunk(), _chunk("2026-11-30T22:30:00+00:00")))
+    assert [[one.parts.estimated, one.billed.estimated] for one in months.rows] == [[1, 1], [1, 1]]
+    assert [one.planned.estimated for one in months.totals] == [0]
+
+
 def test_only_what_was_accepted_counts() -> None:
     """Not what waits, was rejected or withdrawn; an unknown outcome is said."""
     rest = _chunk(state=ChunkState.UNKNOWN, accepted_at=None)
