@@ -11,6 +11,7 @@ SmsbyDeployError                1   failed
 ├── Refused                     4   a guardrail, the balance, a missing approval
 ├── LockHeld                    8   another run holds the lock
 ├── LockDamaged                 1   the lock file or its journal is damaged
+├── StoreUnavailable            1   the store of a shared lock cannot be read
 ├── OutputLost                  1   stdout is closed or full; or the worse code of the result
 └── ApiError                    1   sms.by answered with an error
 """
@@ -146,6 +147,10 @@ class LockHeld(SmsbyDeployError):
 
 class LockDamaged(SmsbyDeployError):
     """The lock file or its journal is damaged; nothing is guessed from it."""
+
+
+class StoreUnavailable(SmsbyDeployError):
+    """The store of a shared lock cannot be read, before anything was sent."""
 
 
 class ApiError(SmsbyDeployError):

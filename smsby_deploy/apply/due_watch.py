@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from smsby_deploy.apply.apply_result import ApplyResult
@@ -10,7 +11,13 @@ from smsby_deploy.apply.due_mailings import next_opening
 from smsby_deploy.apply.hand_over import hand_over
 from smsby_deploy.apply.worker_pool import ShutdownSignal
 from smsby_deploy.clock import full_minute
-from smsby_deploy.errors import FilesInvalid, LockHeld, SmsbyDeployError, SmsbyUnavailable
+from smsby_deploy.errors import (
+    FilesInvalid,
+    LockHeld,
+    SmsbyDeployError,
+    SmsbyUnavailable,
+    StoreUnavailable,
+)
 from smsby_deploy.exit_codes import first_exit_code
 from smsby_deploy.texts.pattern_search import begin_run
 from smsby_deploy.wording import time_text
@@ -24,18 +31,19 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
     Return the last result of each mailing. A failure that may pass, such as a lock that another run holds, is reported and
     retried within a minute.
 
-    Raises as `hand_over`, if nothing was handed over and nothing waits that could be retried.
+    Raises as `hand_over`, if nothing was handed over and nothing is known to wait that could be retried.
     """
-    watched = _Watched()
+    watched, waits = _Watched(), False
     with ShutdownSignal(request.clock) as shutdown:
         while True:
             pause = _LONGEST_PAUSE
             begin_run()
             try:
                 result = hand_over(request)
-            except (LockHeld, FilesInvalid, SmsbyUnavailable) as error:
+            except (LockHeld, FilesInvalid, SmsbyUnavailable, StoreUnavailable) as error:
                 watched.failed(error)
-                waits = next_opening(request, request.store.read(), request.clock.now()) is not None
+                with suppress(StoreUnavailable):  # then what the last look found is all that is known
+                    waits = next_opening(request, request.store.read(), request.clock.now()) is not None
                 then = "; trying again" if waits else ""
                 watched.say(request, Event("waiting", f"{error.summary}{then}", is_warning=True))
                 if not waits:
@@ -44,6 +52,7 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
                 watched.add(result)
                 if result.was_stopped or result.next_opening is None:
                     return watched.merged()
+                waits = True
                 wait = (result.next_opening - request.clock.now()).total_seconds()
                 pause = min(_LONGEST_PAUSE, wait) if wait > 0 else _LONGEST_PAUSE
                 watched.say(request, _why_waiting(result, is_open=wait <= 0))

@@ -21,7 +21,7 @@ from typing import Any
 from uuid import uuid4
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.errors import LockHeld, Refused, SmsbyDeployError, UsageError
+from smsby_deploy.errors import LockHeld, Refused, SmsbyDeployError, StoreUnavailable, UsageError
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import refuse_link, write_file
 from smsby_deploy.lock.archive import Rekey, archive_content
@@ -149,7 +149,7 @@ class SharedLockStore(_Copy):
         try:
             yield
         except StoreFailed as error:
-            raise SmsbyDeployError(
+            raise StoreUnavailable(
                 f"cannot {verb} the lock in {self._shared.name}: {error.strerror}",
                 hint="check the network and the permissions of this run, then run the command again",
             ) from error

@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from smsby_deploy.apply.context import ApplyRequest
 from smsby_deploy.apply.due_watch import watch_due
 from smsby_deploy.apply.run import apply_plan
-from smsby_deploy.errors import LockHeld
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.errors import LockHeld, OutcomeUnknown, StoreUnavailable
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.git_store import GitStore
 from smsby_deploy.lock.records import EntryState
+from smsby_deploy.lock.shared import SharedLockStore
+from smsby_deploy.smsby.response import Answer
 from smsby_deploy.texts import pattern_search
 from tests.apply.fake_dispatch import VirtualClock
 from tests.apply.fake_smsby import EMPTY_LIST, OFFLINE, PHONES, Shop
@@ -24,7 +31,9 @@ from tests.apply.waiting_mailings import (
     outcomes,
     state,
     to,
+    write_sale,
 )
+from tests.shared_stores import limit_remote
 
 
 def _at(shop: Shop, seconds: float, what: Callable[[], object]) -> None:
@@ -99,6 +108,47 @@ def test_watch_waits_for_another_run(waiting: Shop) -> None:
     assert any("another run holds the lock" in line for line in waiting.lines)
     with pytest.raises(LockHeld), waiting.store.held():
         apply_plan(waiting.request())
+
+
+def _approved_in_git(shop: Shop, checkout: Path) -> ApplyRequest:
+    """What is asked of a watch whose lock is in a git branch, where a mailing waits."""
+    git = GitStore(checkout, "origin", "refs/heads/smsby-lock", "shop.production", os.environ)
+    path = shop.root / ".smsby" / "production.shared.lock.json"
+    lock = SharedLockStore(path, "shop", "production", shared=git, clock=SystemClock())
+    request = replace(shop.request(), store=lock)
+    write_sale(shop, a=to(PHONES[0]))
+    assert apply_plan(request).exit_code is ExitCode.DONE
+    return request
+
+
+def test_watch_waits_for_a_store_that_is_away(waiting: Shop, git_remote: Path) -> None:
+    """A shared lock that cannot be read is read again, unless it is not known that anything waits."""
+    request = _approved_in_git(waiting, git_remote)
+    remote, away = git_remote.parent / "remote.git", git_remote.parent / "away.git"
+    _at(waiting, 60, lambda: remote.rename(away))
+    _at(waiting, HOUR + 300, lambda: away.rename(remote))
+    result = watch_due(request)
+    assert (outcomes(result), result.exit_code) == ({"a": "sent"}, ExitCode.DONE)
+    assert HOUR + 300 <= waiting.clock.monotonic() < HOUR + 400
+    assert sum("cannot read the lock" in line for line in waiting.lines) == 1
+    remote.rename(away)
+    with pytest.raises(StoreUnavailable):
+        watch_due(request)
+
+
+def test_watch_ends_if_a_result_is_not_recorded(waiting: Shop, git_remote: Path) -> None:
+    """A user must settle that: the next look would know less than the rescue file."""
+    request = _approved_in_git(waiting, git_remote)
+    remote = git_remote.parent / "remote.git"
+
+    def accept_when_full(params: object) -> Answer:
+        limit_remote(remote, 0)
+        return ACCEPTED
+
+    waiting.sms_by.script("sendBulkSms", accept_when_full)
+    with pytest.raises(OutcomeUnknown):
+        watch_due(request)
+    assert len(waiting.sms_by.named("sendBulkSms")) == 1
 
 
 def test_watch_shows_what_it_sent_before_it_failed(waiting: Shop) -> None:
