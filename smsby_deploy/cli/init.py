@@ -12,7 +12,7 @@ import click
 
 from smsby_deploy.cli.options import Context, NamedPath, examples
 from smsby_deploy.config.project_files import PROJECT_FILE
-from smsby_deploy.errors import SmsbyDeployError
+from smsby_deploy.errors import SmsbyDeployError, UsageError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.files import real_path
 from smsby_deploy.output.terminal import write_line
@@ -96,12 +96,15 @@ def next_first_of_march(today: date) -> date:
 
 
 @click.command("init", epilog=examples("smsby-deploy init my-shop", "cd my-shop && smsby-deploy validate"))
-@click.argument("folder", metavar="[DIR]", default=".", type=NamedPath(file_okay=False))
+@click.argument("folder", metavar="[DIR]", required=False, type=NamedPath(file_okay=False))
 @click.pass_obj
-def command(context: Context, folder: Path) -> ExitCode:
+def command(context: Context, folder: Path | None) -> ExitCode:
     """Create a project in DIR (default: here) that works against the sandbox at once."""
     from smsby_deploy.clock import SystemClock
 
+    if folder is not None and context.project is not None:
+        raise UsageError("the directory is named twice, as DIR and with -C", hint="name it once")
+    folder = folder or Path(context.project or "")
     for file in copy_sample(folder, SystemClock().now().date(), project_name(folder)):
         write_line(str(folder / file), sys.stdout)
     enter = "" if folder == Path() else f"{shlex.join(['cd', str(folder)])} && "

@@ -57,6 +57,16 @@ def test_init_never_overwrites(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "already exists" in capsys.readouterr().err
 
 
+def test_init_works_where_the_global_option_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As every command does; with DIR besides it is not clear which one is meant."""
+    assert run(["-C", str(tmp_path / "new"), "init"]) == 0
+    assert f"cd {tmp_path / 'new'} &&" in capsys.readouterr().err
+    assert run(["-C", str(tmp_path / "new"), "validate"]) == 0
+    assert run(["-C", str(tmp_path / "a"), "init", str(tmp_path / "b")]) == 64
+    assert "named twice" in capsys.readouterr().err
+    assert [one.name for one in tmp_path.iterdir()] == ["new"]
+
+
 @pytest.mark.parametrize(
     ("folder", "name"),
     [
