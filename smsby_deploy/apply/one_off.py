@@ -5,7 +5,7 @@ The lock does not record it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
@@ -24,10 +24,10 @@ from smsby_deploy.errors import (
 )
 from smsby_deploy.plan.account_names import NOT_ASKED, SYSTEM_NAME, find_name_problems, read_names
 from smsby_deploy.plan.selection import find_mailing, problems_in
-from smsby_deploy.problems import Location, Problem, Severity, has_errors
+from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.phones import BadPhone, normalize_opt_out, normalize_phone
-from smsby_deploy.recipients.suppression import load_suppression
+from smsby_deploy.recipients.suppression import load_suppression, read_test_phones
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import SmsReceipt, read_receipt
@@ -158,7 +158,10 @@ def _choose_sample(project: Project, mailing: Mailing, suppressed: PhoneSet, row
 
 
 def _check_allowed(project: Project, phone: str, suppressed: PhoneSet) -> None:
-    if project.test_phones is not None and phone not in set(_test_phones(project)):
+    allowed, problems = read_test_phones(project)
+    if problems:
+        raise FilesInvalid(problems)
+    if project.test_phones is not None and phone not in allowed:
         raise Refused(
             "not in test_phones; nothing was sent",
             hint="test_phones in smsby.yaml lists the phones that may get tests",
@@ -167,17 +170,6 @@ def _check_allowed(project: Project, phone: str, suppressed: PhoneSet) -> None:
         raise Refused(
             "this phone opted out (suppress in smsby.yaml); nothing was sent", hint="use another phone"
         )
-
-
-def _test_phones(project: Project) -> Iterator[str]:
-    location = project.locations.get("test_phones", Location(project.file))
-    for number, raw in enumerate(project.test_phones or (), 1):
-        try:
-            yield normalize_opt_out(raw)
-        except BadPhone as error:
-            message = f"test_phones, number {number}: {error}"
-            problem = Problem(Severity.ERROR, "PHONE", message, None, location)
-            raise FilesInvalid([problem]) from None
 
 
 def _alphaname_id(mailing: Mailing, open_client: Callable[[], ReadClient]) -> int:

@@ -58,6 +58,7 @@ def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:
     from smsby_deploy.gc_tuning import keep_until_exit
     from smsby_deploy.plan.validation import validate_project
     from smsby_deploy.problems import has_errors
+    from smsby_deploy.recipients.suppression import check_test_phones
 
     addresses: list[str] = []
     try:
@@ -72,7 +73,7 @@ def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:
         if context.verbosity:
             _note_dialects(context, loaded.project.phone_files)
         if not (context.environment or context.environ.get("SMSBY_ENV")):
-            others = check_environments(loaded.project.root, context.environ)
+            others = check_environments(loaded.project.root, context.environ, check_test_phones)
             problems = (*problems, *(problem for problem in others if problem not in problems))
         if not has_errors(problems):
             refuse_damaged_lock(loaded.project)

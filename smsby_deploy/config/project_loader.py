@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -130,10 +130,14 @@ def load_project(
     raise ProjectFlawed(loaded._replace(problems=(*problems, *loaded.problems)))
 
 
-def check_environments(folder: Path, environ: Mapping[str, str]) -> tuple[Problem, ...]:
+def check_environments(
+    folder: Path,
+    environ: Mapping[str, str],
+    check_phones: Callable[[Sequence[Any], Location], Iterable[Problem]],
+) -> tuple[Problem, ...]:
     """Return the problems of the settings that every environment has, campaigns aside.
 
-    A smsby.yaml that breaks its schema has others, which `load_project` reports.
+    `check_phones` returns those of its test phones. A smsby.yaml that breaks its schema has others: see `load_project`.
     """
     document = read_yaml(folder / PROJECT_FILE, PROJECT_FILE)
     if check_document("project", document, PROJECT_FILE):
@@ -144,6 +148,9 @@ def check_environments(folder: Path, environ: Mapping[str, str]) -> tuple[Proble
     for name in dict.fromkeys((PRODUCTION, SANDBOX, *declared)):
         lock, problems = _ProjectLoader(real_path(folder), document, environ, name).check()
         log.extend(problems)
+        settings = settings_in(document, name)
+        if "test_phones" in settings:
+            log.extend(check_phones(settings["test_phones"], key_locations(settings)["test_phones"]))
         if (other := locks.setdefault(real_path(lock), name)) != name:
             place = Location(PROJECT_FILE, *(declared.values_at[name] if name in declared else document.mark))
             message = sentence(

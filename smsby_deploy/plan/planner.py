@@ -46,7 +46,7 @@ from smsby_deploy.privacy import shown_url
 from smsby_deploy.problems import Problem, has_errors
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.shared_reads import SharedReads
-from smsby_deploy.recipients.suppression import load_suppression
+from smsby_deploy.recipients.suppression import load_suppression, read_test_phones
 from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def measure_files(
         tuple(measured),
         tuple(orphans),
         suppressed,
-        tuple(problems),
+        (*read_test_phones(loaded.project)[1], *problems),
         cancelled,
     )
     if select:

@@ -21,7 +21,7 @@ from smsby_deploy.plan.measure import (
 )
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.problems import Problem, Severity, has_errors
-from smsby_deploy.recipients.suppression import check_without_databases, load_suppression
+from smsby_deploy.recipients.suppression import check_without_databases, load_suppression, read_test_phones
 from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.wording import sentence
 
@@ -46,7 +46,7 @@ def validate_project(
     loaded = excuse_missing(loaded, excuses)
     entries, notes = check_without_databases(loaded.project.suppress)
     suppressed, problems = load_suppression(entries, loaded.project.only_to)
-    found = [*loaded.problems, *notes, *problems]
+    found = [*loaded.problems, *notes, *read_test_phones(loaded.project)[1], *problems]
     mailings = [one for one in loaded.project.mailings if one.cancelled is None]
     for mailing in progress.over((*mailings, *loaded.flawed)):
         if (variable := unset_variable_of(mailing.audience)) is not None:

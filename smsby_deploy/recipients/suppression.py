@@ -8,7 +8,9 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, compress, count
 from operator import sub
+from typing import Any
 
+from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.config.sources import OptOuts, RecipientsFile, RecipientsQuery
 from smsby_deploy.problems import Location, Problem, Severity
@@ -37,7 +39,7 @@ def load_suppression(
 ) -> tuple[PhoneSet, list[Problem]]:
     """Return the phones of all `entries`, and the problems.
 
-    If `only_to` is set, every phone that is not in it is held out; one that is not a phone is an error.
+    If `only_to` is set, every phone that is not in it is held out.
 
     A line that is not a phone is an error, unless the entry drops such lines; so is a source that cannot be read. An
     entry without a single phone is a warning.
@@ -49,12 +51,31 @@ def load_suppression(
         problems.extend(place_rows(entry.source, problem) for problem in found)
     if only_to is not None:
         suppressed.only = PhoneSet()
-        phones, invalid = normalize_opt_outs(only_to)
-        suppressed.only.add_all(number_phones(phones))
-        for index, why in invalid.items():
-            message = sentence("test_phones, number {number}: {why}", number=index + 1, why=why)
-            problems.append(Problem(Severity.ERROR, "PHONE", message, location=Location(PROJECT_FILE)))
+        suppressed.only.add_all(number_phones(normalize_opt_outs(only_to)[0]))
     return suppressed, problems
+
+
+def read_test_phones(project: Project) -> tuple[list[str], list[Problem]]:
+    """Return the test phones as numbers, and an error for each that is not a phone."""
+    written, location = (
+        project.test_phones or (),
+        project.locations.get("test_phones", Location(PROJECT_FILE)),
+    )
+    return normalize_opt_outs(written)[0], check_test_phones(written, location)
+
+
+def check_test_phones(written: Sequence[Any], location: Location) -> list[Problem]:
+    """Return an error for each test phone, `written` at `location`, that is not a phone."""
+    invalid = normalize_opt_outs([str(one) for one in written])[1]
+    return [
+        Problem(
+            Severity.ERROR,
+            "PHONE",
+            sentence("test_phones, number {number}: {why}", number=index + 1, why=why),
+            location=location,
+        )
+        for index, why in invalid.items()
+    ]
 
 
 def check_without_databases(entries: Sequence[OptOuts]) -> tuple[list[OptOuts], list[Problem]]:

@@ -115,6 +115,32 @@ def test_validate_checks_every_environment(
     assert "the token is not sent" not in capsys.readouterr().out
 
 
+_TEST_PHONES = """\
+version: 1
+project: shop
+test_phones: ["375291234567", 375291234568]
+environments:
+  staging: {lock: staging.lock.json, test_phones: ["375291234567", "12345"]}
+"""
+
+
+@pytest.mark.parametrize("command", ["validate", "plan --offline --detailed-exitcode"])
+def test_test_phone_that_is_no_phone_is_an_error(
+    command: str, shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also in an environment that was not chosen."""
+    (shop / "smsby.yaml").write_text(_TEST_PHONES, "utf-8")
+    codes = [run(["-C", str(shop), *command.split(), "-e", name]) for name in ("production", "staging")]
+    assert codes == [0 if command == "validate" else 2, 3]
+    message = (
+        "smsby.yaml:5:51: error PHONE test_phones, number 2: only 5 digits; a phone number has at least 7"
+    )
+    assert message in "".join(capsys.readouterr())
+    if command == "validate":
+        assert run(["-C", str(shop), "validate"]) == 3
+        assert message in "".join(capsys.readouterr())
+
+
 OWN_TEXTS = """\
 version: 1
 campaign: sale
