@@ -117,15 +117,11 @@ def window_text(window: Window) -> str:
     return f"between {time_text(window.opens)} and {time_text(window.closes)}"
 
 
-def first_of(names: Sequence[str], listed_by: str = "") -> str:
-    """Return the first of `names`, and how many more there are: `a and 2 more`.
-
-    `listed_by` is the command that lists all of them.
-    """
+def first_of(names: Sequence[str]) -> str:
+    """Return the first of `names`, and how many more there are: `a and 2 more`."""
     if len(names) == 1:
         return names[0]
-    said = sentence("{names} and {count:,} more", names=names[0], count=len(names) - 1)
-    return sentence("{names} (`{command}` lists them)", names=said, command=listed_by) if listed_by else said
+    return sentence("{names} and {count:,} more", names=names[0], count=len(names) - 1)
 
 
 def escape_controls(text: str) -> str:

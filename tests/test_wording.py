@@ -24,11 +24,8 @@ def test_counted_takes_an_irregular_plural() -> None:
 
 
 def test_first_of_counts_the_others() -> None:
-    """The command that lists them is named only if there are others."""
-    assert [first_of(names, "list") for names in (["a"], ["a", "b", "c"])] == [
-        "a",
-        "a and 2 more (`list` lists them)",
-    ]
+    """A name alone stays as it is."""
+    assert [first_of(names) for names in (["a"], ["a", "b", "c"])] == ["a", "a and 2 more"]
 
 
 @pytest.mark.parametrize(

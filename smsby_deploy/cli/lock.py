@@ -42,16 +42,17 @@ def list_entries(context: Context, archived: bool) -> ExitCode:
 
     Each line has the state, address, revision, recipients and time of the apply, and the window of one that waits.
     """
-    from smsby_deploy.cli.session import load, open_lock
+    from smsby_deploy.cli.session import load, note_running, open_lock
     from smsby_deploy.lock.archive import read_archive
     from smsby_deploy.lock.records import EntryState
 
     project = load(context).project
     lock = open_lock(project).read()
-    entries = (
+    recorded = (
         lock.mailings.items() if not archived else ((one.address, one.entry()) for one in read_archive(lock))
     )
-    for address, entry in sorted(entries, key=lambda item: item[0]):
+    entries = sorted(recorded, key=lambda item: item[0])
+    for address, entry in entries:
         size = "? recipients" if entry.recipients is None else counted(entry.recipients, "recipient")
         applied = datetime.fromisoformat(entry.applied.at).astimezone(project.zone)
         line = f"{entry.state:<9} {address} r{entry.revision}  {size}  {time_text(applied)}"
@@ -60,6 +61,8 @@ def list_entries(context: Context, archived: bool) -> ExitCode:
         if entry.ending is not None:
             line += f"  {safe_line(str(entry.ending.in_zone(project.zone)))}"
         write_line(line, sys.stdout)
+    if any(entry.state in (EntryState.UNKNOWN, EntryState.PARTIAL) for _, entry in entries):
+        note_running(context, project)
     if not archived and not lock.mailings:
         context.note("the lock records no mailing")
     if not archived and lock.archived:

@@ -80,8 +80,9 @@ def command(
 
     Exits 3 if the files are not valid and 4 if a mailing is blocked; the plan is printed in both cases.
     """
-    from smsby_deploy.cli.session import refuse_to_overwrite
+    from smsby_deploy.cli.session import note_running, refuse_to_overwrite
     from smsby_deploy.files import write_file
+    from smsby_deploy.plan.model import ActionKind, ReasonCode
     from smsby_deploy.plan.plan_file import write_plan
 
     check_output("the plan", out)
@@ -116,6 +117,11 @@ def command(
         else:
             write_text(_document(context, result, loaded, form), sys.stdout, has_commands=form == "github")
     _report_use(context, result, out)
+    if any(
+        one.action is ActionKind.RESUME or one.reason_code is ReasonCode.UNKNOWN
+        for one in result.plan.decided
+    ):
+        note_running(context, loaded.project)
     if detailed_exitcode and not (select or out or page or compare):
         _notify_of_unsent(context, loaded.project, result)
     return exit_code

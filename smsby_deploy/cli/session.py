@@ -121,6 +121,13 @@ def open_lock(project: Project) -> LockStore:
     return open_lock_at(project.lock_place, project.name, project.root)
 
 
+def note_running(context: Context, project: Project) -> None:
+    """Name the run that holds the lock, if one does: what it is sending looks unknown."""
+    running = open_lock(project).read_running()
+    if running is not None:
+        context.note(f"in progress: another run holds the lock: {running.holder}; wait until it has ended")
+
+
 def refuse_damaged_lock(project: Project) -> None:
     """Refuse to run beside a damaged lock, in commands that do not read it otherwise.
 

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from smsby_deploy.clock import Clock
+from smsby_deploy.wording import time_text
 
 RENEW_EVERY = 10.0  # seconds
 LEASE = timedelta(seconds=60)
@@ -33,7 +34,8 @@ class Holder:
     renewed: str
 
     def __str__(self) -> str:
-        return f"{self.command}, process {self.pid} on {self.host}, since {self.since}"
+        since = time_text(datetime.fromisoformat(self.since), has_seconds=True)
+        return f"{self.command}, process {self.pid} on {self.host}, since {since}"
 
     def is_dead(self, now: datetime) -> bool:
         """Whether it has not renewed its lease in time."""

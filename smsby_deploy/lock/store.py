@@ -23,6 +23,7 @@ from smsby_deploy.lock.places import PRIVATE_FOLDER, PRODUCTION, journal_of
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.serialization import iter_lock, read_lock, recovery_of, write_lock
 from smsby_deploy.lock.stored_mailings import new_mailings
+from smsby_deploy.wording import time_text
 
 
 class RunningApply(NamedTuple):
@@ -315,7 +316,8 @@ class LockStore:
         """Return the command, process and host that hold the lock, and since when, if known."""
         try:
             about = json.loads(self.holder_path.read_text())
-            since = datetime.fromtimestamp(int(self.holder_path.stat().st_mtime), UTC).isoformat()
+            begun = datetime.fromtimestamp(int(self.holder_path.stat().st_mtime), UTC)
+            since = time_text(begun, has_seconds=True)
             return f"{about['command']}, process {about['pid']} on {about['host']}, since {since}"
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return "an unknown process"

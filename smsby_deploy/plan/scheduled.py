@@ -24,20 +24,14 @@ if TYPE_CHECKING:
     from smsby_deploy.plan.remote_list_check import ListCheck
 
 
-def accepted_names(project: str, address: str, entry: Entry, remote: RemoteView | None) -> list[str]:
-    """Return the name and the id under which sms.by has each accepted chunk of `entry`."""
-    return [_name(project, address, entry, index, remote) for index in _accepted(entry, remote)]
+def listed_names(project: str, address: str, entry: Entry, remote: RemoteView | None) -> list[str]:
+    """Return the name and the id under which the list shows each accepted chunk of `entry`.
 
-
-def listed_names(project: str, address: str, entry: Entry, remote: RemoteView) -> list[str]:
-    """Return those of `accepted_names` that the list shows, all if it has only truncated names."""
-    accepted = _accepted(entry, remote)
-    listed = [index for index in accepted if _is_listed(entry.chunks[index], remote)]
+    They are those of all accepted chunks if it shows none: it was not read, has truncated names, or they were deleted.
+    """
+    accepted = [index for index, state in enumerate(merge_entry(entry, remote)) if state in ACCEPTED]
+    listed = [] if remote is None else [i for i in accepted if _is_listed(entry.chunks[i], remote)]
     return [_name(project, address, entry, index, remote) for index in listed or accepted]
-
-
-def _accepted(entry: Entry, remote: RemoteView | None) -> list[int]:
-    return [index for index, state in enumerate(merge_entry(entry, remote)) if state in ACCEPTED]
 
 
 def _is_listed(chunk: ChunkRecord, remote: RemoteView) -> bool:
@@ -116,12 +110,8 @@ def _take_back(here: Situation, entry: Entry) -> str:
 
 
 def _deletion(here: Situation, entry: Entry) -> str:
-    address = here.desired.address
-    names = accepted_names(here.project, address, entry, here.remote)
-    return sentence(
-        "delete {names} in the account at sms.by",
-        names=first_of(names, f"smsby-deploy lock show {address}"),
-    )
+    names = listed_names(here.project, here.desired.address, entry, here.remote)
+    return sentence("delete {names} in the account at sms.by", names=first_of(names))
 
 
 def withdrawn(here: Situation) -> str:
@@ -271,7 +261,7 @@ def still_scheduled(
     scheduled = [one for one in recorded if is_scheduled(one, merge_entry(one, remote), now)]
     if not scheduled:
         return ""
-    names = [name for one in scheduled for name in accepted_names(scope, address, one, remote)]
+    names = [name for one in scheduled for name in listed_names(scope, address, one, remote)]
     return sentence(
         "{why}; but sms.by has accepted it and will send it {when}: delete {names} in the account and run "
         "`smsby-deploy lock withdraw {address}`",

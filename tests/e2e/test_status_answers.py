@@ -95,9 +95,12 @@ def test_status_of_a_running_apply_is_in_progress(shop: Shop) -> None:
     text = shop.run("status")
     assert "in progress: another run holds the lock" in text.out
     assert "lock resolve" not in text.out
+    for command in (("plan",), ("lock", "list")):
+        assert "in progress: another run holds the lock: apply, process " in shop.run(*command).err
     run.signal(9)
     shop.clear_faults()
     run.finish()
+    assert "in progress" not in shop.run("lock", "list").err
     shown = shop.run("status", "--format", "json")
     assert (shown.code, shown.json["mailings"][0]["state"]) == (6, "unknown")
     assert shown.json["summary"]["running"] is None

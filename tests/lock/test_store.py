@@ -20,6 +20,7 @@ from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.records import ChunkState, Lock, NamedId
 from smsby_deploy.lock.serialization import read_lock, write_lock
 from smsby_deploy.lock.store import HeldLock, LockStore
+from smsby_deploy.wording import time_text
 from tests.lock.examples import begin_journal, entry
 
 
@@ -106,7 +107,7 @@ def test_held_lock_is_free_after_its_holder_is_killed(store: LockStore) -> None:
     written = datetime.fromtimestamp(int(store.holder_path.stat().st_mtime), UTC)
     os.kill(process.pid or 0, signal.SIGKILL)
     process.join()
-    about = f"process {process.pid} on {socket.gethostname()}, since {written.isoformat()}"
+    about = f"process {process.pid} on {socket.gethostname()}, since {time_text(written, has_seconds=True)}"
     assert about in caught.value.message
     with store.held(timeout=5):
         pass

@@ -621,9 +621,9 @@ def test_gone_mailing_changes_only_by_its_own(
 @pytest.mark.parametrize(
     ("chunk", "names", "found"),
     [
-        ({"message_id": 7}, (), f"delete `{_BOTH[0]}` (id 7) and 1 more (`smsby-deploy lock show"),
+        ({"message_id": 7}, (), f"delete `{_BOTH[0]}` (id 7) and 1 more in the account"),
         ({"uuid": "u-1"}, (), f"delete `{_BOTH[0]}` (uuid u-1) and 1 more"),
-        ({"uuid": "u-1"}, ("x", _BOTH[0]), f"delete `{_BOTH[0]}` (id 2) and 1 more"),
+        ({"uuid": "u-1"}, ("x", _BOTH[0]), f"delete `{_BOTH[0]}` (id 2) in the account"),
         ({}, (), f"delete `{_BOTH[0]}` and 1 more"),
     ],
     ids=["recorded-id", "uuid", "listed", "neither"],
@@ -631,7 +631,7 @@ def test_gone_mailing_changes_only_by_its_own(
 def test_scheduled_mailing_says_how_to_delete_it(
     desired: Desired, chunk: dict[str, Any], names: tuple[str, ...], found: str
 ) -> None:
-    """The name and the id under which sms.by has it, and the command that records its deletion."""
+    """The name and the id under which sms.by still lists it, and the command that records its deletion."""
     entry = make_entry(A, A, **_SCHEDULED)
     entry = replace(entry, chunks=(replace(entry.chunks[0], **chunk), entry.chunks[1]))
     reason = _diff(desired, entry, _remote(*names)).reason
