@@ -113,6 +113,14 @@ def hide_tokens(text: str, tokens: Iterable[str]) -> str:
     return text
 
 
+def mask_message(text: str, environ: Mapping[str, str]) -> str:
+    """Return an error for stderr without tokens and whole phone numbers, whatever it quotes.
+
+    Tokens come first: with a part of one masked as a number, the rest would be shown.
+    """
+    return mask_phones(hide_tokens(text, find_tokens(environ)))
+
+
 def hide_echo(content: bytes, token: str) -> bytes:
     """Return an answer of sms.by without the token, in whatever value it is repeated.
 
@@ -162,13 +170,18 @@ def shown_url(url: str) -> str:
     return f"{scheme}{host}{path}{f'?{HIDDEN}' if query else ''}"
 
 
+def hide_queries(text: str) -> str:
+    """Return `text` without the queries of URLs."""
+    return re.sub(_QUERY, rf"\1?{HIDDEN}", text)
+
+
 def filter_log_record(record: LogRecord) -> bool:
     """Hide the queries of URLs in a log record.
 
     They have the token, phones and texts, and urllib3 logs URLs.
     """
     text = record.getMessage()
-    hidden = re.sub(_QUERY, rf"\1?{HIDDEN}", text)
+    hidden = hide_queries(text)
     if hidden != text:
         record.msg, record.args = hidden, None
     return True

@@ -91,7 +91,7 @@ def _report_click_error(error: click.ClickException, log: JsonLog | None) -> int
         return _write(error.format_message(), code, log)
     shown = io.StringIO()
     error.show(shown)
-    write_text(shown.getvalue(), sys.stderr)
+    write_text(_masked(shown.getvalue()), sys.stderr)
     return code
 
 
@@ -99,7 +99,9 @@ def _report_internal_error(error: BaseException, log: JsonLog | None, *, verbose
     if verbose and log is None:
         import traceback
 
-        write_text("".join(traceback.format_exception(error)), sys.stderr)
+        from smsby_deploy.privacy import hide_queries
+
+        write_text(_masked(hide_queries("".join(traceback.format_exception(error)))), sys.stderr)
     # Show the error's type only: its text may contain anything, even a phone number.
     hint = "run the command again with -v to get a traceback, and report it"
     return _write(f"internal error: {type(error).__name__}", ExitCode.FAILED, log, hint=hint)
@@ -111,14 +113,18 @@ def _write(
     if log is not None:
         log.write("error", "failed", message=message, place=place, hint=hint or None, exit_code=code)
         return code
-    from smsby_deploy.privacy import mask_phones
-
-    write_line(f"error: {mask_phones(message)}", sys.stderr)
+    write_line(f"error: {_masked(message)}", sys.stderr)
     if place:
         write_line(f"  at {place}", sys.stderr)
     if hint:
         write_line(f"hint: {hint}", sys.stderr)
     return code
+
+
+def _masked(text: str) -> str:
+    from smsby_deploy.privacy import mask_message
+
+    return mask_message(text, os.environ)
 
 
 def _write_problems(error: FilesInvalid, log: JsonLog | None) -> None:

@@ -65,18 +65,18 @@ class Context(NamedTuple):
 
     def warn(self, text: str, event: str, **facts: Fact) -> None:
         """Write a warning to stderr, even with -q."""
-        from smsby_deploy.privacy import mask_phones
-
-        self._write("warning", text if self.log else f"warning: {mask_phones(text)}", event, facts)
+        self._write("warning", text if self.log else f"warning: {self._masked(text)}", event, facts)
 
     def fail(self, text: str, event: str) -> None:
         """Write `event: text` to stderr: the command goes on, but will exit with an error."""
-        from smsby_deploy.privacy import mask_phones
+        self._write("error", text if self.log else f"{event}: {self._masked(text)}", event, {})
 
-        self._write("error", text if self.log else f"{event}: {mask_phones(text)}", event, {})
+    def _masked(self, text: str) -> str:
+        from smsby_deploy.privacy import mask_message
+
+        return mask_message(text, self.environ)
 
     def _write(self, level: str, text: str, event: str, facts: Mapping[str, Fact]) -> None:
-
         if self.log is not None:
             self.log.write(level, event, message=text, **facts)
         else:

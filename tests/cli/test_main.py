@@ -210,13 +210,28 @@ def test_report_error_knows_the_errors_of_others(
     assert message in capsys.readouterr().err
 
 
-def test_report_error_hides_an_internal_error(capsys: pytest.CaptureFixture[str]) -> None:
-    """Its text may contain a phone number; only -v shows it, in a traceback."""
-    error = ValueError("375291234567")
+def test_report_error_hides_an_internal_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only -v shows its text, in a traceback, which is to be reported: it has no phone, token or query either."""
+    token = "4c6f7665206973204e6f74"
+    monkeypatch.setenv("SMSBY_TOKEN", token)
+    error = ValueError(f"375291234567 in /api/v1/sendQuickSMS?message=Hi {token}")
     assert report_error(error, verbose=False) == 1
     assert capsys.readouterr().err.startswith("error: internal error: ValueError\nhint: ")
     report_error(error, verbose=True)
-    assert "ValueError: 375291234567" in capsys.readouterr().err
+    shown = "ValueError: 37529*****67 in /api/v1/sendQuickSMS?<hidden> <hidden>\n"
+    assert shown in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [SmsbyDeployError, click.UsageError, click.ClickException])
+def test_report_error_hides_what_the_user_typed(
+    error: type[Exception], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A phone in the wrong place; of a token, digits that look like a number were masked, and the rest was shown."""
+    monkeypatch.setenv("SMSBY_TOKEN", "4c6f7665206973204e6f74")
+    report_error(error("'375291234567' and '4c6f7665206973204e6f74'"), verbose=False)
+    assert "'37529*****67' and '<hidden>'\n" in capsys.readouterr().err
 
 
 def test_report_error_writes_events_to_a_log(capsys: pytest.CaptureFixture[str]) -> None:
