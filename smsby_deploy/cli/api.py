@@ -69,7 +69,8 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
         )
     answer = call_raw(transport, method, params)
     code = ExitCode.DONE if answer.failure is None else answer.failure.exit_code
-    with output_of(code, "sms.by answered; do not repeat a request that sends"):
+    result = f"sms.by answered; do not repeat {method.name}" if method.sends_with(params) else ""
+    with output_of(code, result):
         _print_answer(answer.data, read_token(api.environment, context.environ))
     if answer.failure is not None:
         raise answer.failure
@@ -110,7 +111,7 @@ def _read_input(file: Path) -> dict[str, Any]:
     name = "stdin" if str(file) == "-" else str(file)
     try:
         with click.open_file(str(file), encoding="utf-8") as stream:
-            params = json.load(stream)
+            params = json.loads(stream.read().removeprefix("\ufeff"))  # which editors on Windows write
     except json.JSONDecodeError as error:
         place = Location(name, error.lineno, error.colno)
         raise UsageError(f"not valid JSON: {error.msg}", location=place) from None

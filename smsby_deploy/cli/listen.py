@@ -48,7 +48,7 @@ def command(context: Context, port: int, host: str) -> ExitCode:
     except OSError as error:
         reason = error.strerror or error
         raise SmsbyDeployError(
-            f"cannot listen on {host}:{port}: {reason}", hint="choose another --port"
+            f"cannot listen on {host}:{port}: {reason}", hint="choose another --port or --host"
         ) from error
     with server:
         write_line(f"http://{host}:{server.server_address[1]}", sys.stdout)

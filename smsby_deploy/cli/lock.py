@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from smsby_deploy.cli.lock_changes import abandon, bind, move, rekey, remove, rescue, resolve, withdraw
-from smsby_deploy.cli.options import Context, Duration, examples, reason_option
+from smsby_deploy.cli.options import Context, Duration, NamedPath, examples, reason_option
 from smsby_deploy.cli.session import change_lock
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import safe_line, write_line, write_text
@@ -193,7 +193,7 @@ def path(context: Context) -> ExitCode:
 
 
 @command.command("pull", epilog=examples("smsby-deploy lock pull backup.lock.json"))
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=NamedPath(dir_okay=False))
 @click.pass_obj
 def pull(context: Context, file: Path) -> ExitCode:
     """Write the lock to FILE, but never over another or a newer one."""
@@ -207,7 +207,7 @@ def pull(context: Context, file: Path) -> ExitCode:
 
 
 @command.command("push", epilog=examples("smsby-deploy lock push smsby.lock.json"))
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=NamedPath(dir_okay=False))
 @click.pass_obj
 def push(context: Context, file: Path) -> ExitCode:
     """Store the lock in FILE where smsby.yaml says, but never over another or a newer one.

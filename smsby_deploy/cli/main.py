@@ -28,7 +28,7 @@ from smsby_deploy.cli.options import (
 )
 from smsby_deploy.errors import FilesInvalid, SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
-from smsby_deploy.output.terminal import name_lost_output, write_line, write_text
+from smsby_deploy.output.terminal import prepare_streams, write_line, write_text
 
 if TYPE_CHECKING:
     from smsby_deploy.output.json_log import JsonLog
@@ -82,6 +82,11 @@ def report_error(error: BaseException, *, verbose: bool, log: JsonLog | None = N
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         hint = "free disk space, then run the command again"
         return _write(f"cannot write a file: {error.strerror}", ExitCode.FAILED, log, hint=hint)
+    encoding = sys.getfilesystemencoding()
+    if isinstance(error, UnicodeEncodeError) and encoding != "utf-8":
+        hint = "set PYTHONUTF8=1, or the locale to one with UTF-8, such as LC_ALL=C.UTF-8"
+        why = f"{encoding}, the encoding of the locale, lacks a letter of its name"
+        return _write(f"cannot open a file: {why}", ExitCode.FAILED, log, hint=hint)
     return _report_internal_error(error, log, verbose=verbose)
 
 
@@ -211,7 +216,7 @@ def _make_streams_robust() -> None:
             continue
         keep_encoding = stream.isatty() or bool(os.environ.get("PYTHONIOENCODING"))
         stream.reconfigure(encoding=None if keep_encoding else "utf-8", errors="replace")
-    name_lost_output()
+    prepare_streams()
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -253,7 +253,10 @@ def yes_option(help: str = "Do not ask for confirmation.") -> Callable[[_Command
 
 
 class NamedPath(click.Path):
-    """A path on the command line; one that no file can have is wrong usage."""
+    """A path on the command line.
+
+    One that no file can have is wrong usage, and so is `-` where it does not mean a standard stream: it would be a file.
+    """
 
     def __init__(self, *, file_okay: bool = True, dir_okay: bool = True, allow_dash: bool = False) -> None:
         from pathlib import Path
@@ -265,6 +268,8 @@ class NamedPath(click.Path):
 
         if is_impossible(os.fspath(value)):
             self.fail(IMPOSSIBLE_PATH, param, ctx)
+        if value == "-" and not self.allow_dash:
+            self.fail("- means neither stdin nor stdout here; name a file.", param, ctx)
         return super().convert(value, param, ctx)
 
 

@@ -88,6 +88,8 @@ def command(
 
     output = _Output(form, out, unmask, fail_under, context.color and out is None)
     output.check(history=history)
+    if history and (select or campaign or since or watch or fail_under is not None):
+        raise click.UsageError("--history lists all applies; it takes no SELECT and only --format and --out")
     loaded = load(context)
     project = loaded.project
     refuse_to_overwrite(project, out)

@@ -95,12 +95,15 @@ def _occupy(descriptor: int) -> None:
         os.close(null)
 
 
-def name_lost_output() -> None:
+def prepare_streams() -> None:
     """Make a closed or full stdout raise OutputLost, and such a stderr discard messages.
 
-    A run that sends must not end because the disk of its log is full. A stream that is no plain file or pipe, such as the
-    console of Windows or that of a test, stays as it is.
+    A closed stdin is empty. A run that sends must not end because the disk of its log is full. A stream that is no plain
+    file or pipe, such as the console of Windows or that of a test, stays as it is.
     """
+    if sys.stdin is None:
+        _occupy(0)
+        sys.stdin = _text_on(io.BytesIO(), encoding="utf-8")
     if sys.stdout is None:
         _occupy(1)
         sys.stdout = _text_on(_ClosedStdout(), encoding="utf-8")

@@ -63,7 +63,13 @@ def write_usage(report: UsageReport, stream: TextIO, *, color: bool) -> None:
 def _nothing_sent(report: UsageReport) -> Sentence:
     if report.since is None:
         return sentence("nothing was sent")
-    return sentence("nothing was sent since {since}", since=report.since)
+    return sentence("nothing was sent since {since}", since=datetime.fromisoformat(report.since))
+
+
+def _since(report: UsageReport, t: Translator) -> str:
+    if report.since is None:
+        return ""
+    return t.gettext("Since {since}.", since=datetime.fromisoformat(report.since))
 
 
 def _names(report: UsageReport, row: UsageRow, t: Translator) -> Iterator[str]:
@@ -252,7 +258,7 @@ def usage_markdown(report: UsageReport, language: Translator = ENGLISH) -> str:
     lines = [f"### {escape(_title(report, t))}\n\n"]
     if rows:
         if report.since:
-            lines.append(f"{escape(t.gettext('Since {since}.', since=report.since))}\n\n")
+            lines.append(f"{escape(_since(report, t))}\n\n")
         lines.append(table_row([*groups, *_titles(heads, t), t.gettext("currency")]))
         lines.append(table_row([*["---"] * len(groups), *["--:"] * len(heads), "---"]))
         for row, *figures in zip(rows, *_figures(rows, heads, t), strict=True):
@@ -279,7 +285,7 @@ def usage_html(report: UsageReport, *, tool: str, language: Translator = ENGLISH
         tool=tool,
         tiles=list(_tiles(report, t)),
         sections=list(_sections(report, t)),
-        running=t.gettext("Since {since}.", since=report.since) if report.since else "",
+        running=_since(report, t),
         notes=[("", message_html(note, t)) for note in usage_notes(report)],
         differences=[],
     )

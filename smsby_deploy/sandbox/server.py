@@ -213,7 +213,7 @@ def _bind(service: Service, host: str, port: int) -> BaseWSGIServer:
     except OSError as error:
         raise SmsbyDeployError(
             f"cannot listen on {host}:{port}: {error.strerror}",
-            hint="choose another --port; 0 picks a free one",
+            hint="choose another --port (0 picks a free one), or another --host",
         ) from error
     server.clock = service.account.clock
     return server

@@ -71,7 +71,11 @@ class Store:
                 self._fill()
                 self._base.execute(f"pragma user_version = {_VERSION}")
         except (sqlite3.Error, OSError) as error:
-            raise SmsbyDeployError(f"cannot read sandbox data from {path}: {error}") from None
+            why = error.strerror if isinstance(error, OSError) else error
+            raise SmsbyDeployError(
+                f"cannot keep sandbox data in {path}: {why}",
+                hint="name a file of an earlier sandbox, or a new one in a folder that exists",
+            ) from None
         if not is_empty and version != _VERSION:
             raise SmsbyDeployError(
                 f"{path} was not written by this version of the sandbox",

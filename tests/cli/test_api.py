@@ -273,7 +273,9 @@ def test_api_key_value_overrides_the_input(
     wire: FakeServer, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Parameters on the command line override those of --input, which may be stdin."""
-    text = json.dumps({"message_id": 5, "limit_rows": 10, "limit_offset": 0})
+    text = "\ufeff" + json.dumps(
+        {"message_id": 5, "limit_rows": 10, "limit_offset": 0}
+    )  # as saved on Windows
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8"))
     wire.answers(Reply(200, {"result": []}))
     assert api("getSmsDeliveryList", "--input", "-", message_id=6).code == 0

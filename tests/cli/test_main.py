@@ -301,6 +301,47 @@ def test_run_with_closed_stdout_says_so(tmp_path: Path, form: str) -> None:
     assert "Exception ignored" not in result.stderr
 
 
+@pytest.mark.skipif(os.name == "nt", reason="closes stdin the POSIX way")
+def test_run_with_closed_stdin_confirms_nothing(tmp_path: Path) -> None:
+    """`<&-` answers no question: nothing is sent, and that is no internal error."""
+    command = [sys.executable, "-m", "smsby_deploy", "otp", "telegram", "375291111111", "0042"]
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" <&-', "sh", *command],
+        cwd=tmp_path,
+        env={**os.environ, "SMSBY_TOKEN": "any-token", "SMSBY_API_URL": "http://127.0.0.1:9"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 4
+    assert done.stderr.splitlines()[-2] == "error: not approved; nothing was sent"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of files are Unicode")
+def test_run_names_a_locale_that_lacks_letters_of_a_file(tmp_path: Path) -> None:
+    """What is missing is a setting of the machine, not a correction of this program."""
+    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n")
+    campaign = (
+        "version: 1\ncampaign: sale\nmailings: [{name: vip, recipients: {file: список.csv}, text: Hi}]\n"
+    )
+    (tmp_path / "sale.yaml").write_text(campaign, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "smsby_deploy", "validate"],
+        cwd=tmp_path,
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "error: cannot open a file: ascii, the encoding of the locale, lacks a letter"
+    )
+    assert "PYTHONUTF8=1" in done.stderr
+
+
 def test_report_error_of_a_full_disk_is_not_about_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     """A disk that is full elsewhere does not mean that the output was lost."""
     assert report_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), verbose=False) == 1

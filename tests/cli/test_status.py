@@ -14,6 +14,12 @@ from smsby_deploy.cli.main import run
     [
         (("--unmask",), "--unmask needs --format csv"),
         (("--history", "--format", "html"), "--history cannot be combined with --format html"),
+        (("--history", "--fail-under", "90"), "--history lists all applies"),
+        (("--history", "--watch"), "--history lists all applies"),
+        (("--history", "--since", "7d"), "--history lists all applies"),
+        (("--history", "--campaign", "sale"), "--history lists all applies"),
+        (("--history", "sale/vip"), "--history lists all applies"),
+        (("--out", "-"), "'--out': - means neither stdin nor stdout here; name a file."),
         (("--out", "/missing/status.html"), "cannot write the report: /missing is not a directory"),
         (("--since", "yesterday"), "--since"),
         (("--fail-under", "101"), "--fail-under"),

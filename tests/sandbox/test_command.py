@@ -74,7 +74,11 @@ def test_sandbox_command_sets_settings(tmp_path: Path) -> None:
         (["--set", "balance"], 64, "NAME=VALUE"),
         (["--set", "colour=red"], 64, "unknown setting 'colour'"),
         (["--set", "error_status=503"], 64, "error_status"),
-        (["--data", "notes.txt"], 1, "cannot read sandbox data"),
+        (
+            ["--data", "notes.txt"],
+            1,
+            "cannot keep sandbox data in notes.txt: file is not a database\nhint: name a file",
+        ),
         (["--port", "{taken}"], 1, "Address already in use\nhint:"),
     ],
 )

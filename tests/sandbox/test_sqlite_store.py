@@ -53,6 +53,6 @@ def test_store_does_not_touch_other_files(tmp_path: Path) -> None:
     """A file of another kind is refused and stays as it is."""
     path = tmp_path / "notes.txt"
     path.write_text("not a database, but long enough to look like a damaged one" * 20)
-    with pytest.raises(SmsbyDeployError, match="cannot read sandbox data"):
+    with pytest.raises(SmsbyDeployError, match="cannot keep sandbox data"):
         make_service(SandboxSettings(), path)
     assert path.read_text().startswith("not a database")
