@@ -8,6 +8,7 @@ from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+from smsby_deploy.config.project_files import why_missing
 from smsby_deploy.config.sources import AGE_IDENTITY, HiddenText, RecipientsFile
 from smsby_deploy.recipients.rows import RecipientsError
 from smsby_deploy.wording import sentence
@@ -42,6 +43,8 @@ def find_content(source: RecipientsFile) -> Path | DecryptedFile:
         )
         raise RecipientsError(message, 0, "FILE_MISSING", source.location)
     path = source.path if source.pin is None else _find_pinned(source)
+    if not path.is_file():  # a pipe may never end
+        raise RecipientsError(why_missing(path, source.name), 0, "FILE_MISSING", source.location)
     return _decrypt(path, source) if source.is_encrypted else path
 
 

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from smsby_deploy.config.project_files import why_missing
 from smsby_deploy.config.sources import RecipientsParquet
 from smsby_deploy.recipients.cell_values import UnsupportedValue, shorten_floats, text_rows
 from smsby_deploy.recipients.parquet_pages import OversizedFile, check_pages
@@ -127,6 +128,8 @@ def _arrow() -> Any:
 def _open(path: Path, dictionaries: Sequence[str] = ()) -> Any:
     from pyarrow.parquet import ParquetFile
 
+    if not path.is_file():  # a pipe may never end
+        raise OSError(why_missing(path, path.name))
     return ParquetFile(
         path, memory_map=False, pre_buffer=False, buffer_size=_BUFFER, read_dictionary=list(dictionaries)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from smsby_deploy.config.project_files import why_missing
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.config.sources import RecipientsFile
 from smsby_deploy.config.yaml_edit import add_value, rewrite_texts
@@ -60,12 +61,13 @@ def _digest_of(source: RecipientsFile) -> str:
             f"{source.name} is not in the project, and {source.folder_env} is not set",
             hint=f"export {source.folder_env}=… (the folder with the lists)",
         )
+    path, hint = source.to_pin or source.path, "check its path in the campaign"
+    if not path.is_file():  # a pipe may never end
+        raise SmsbyDeployError(why_missing(path, source.name), hint=hint)
     try:
-        return hash_list(source.to_pin or source.path)
+        return hash_list(path)
     except OSError as error:
-        raise SmsbyDeployError(
-            f"cannot read {source.name}: {error.strerror}", hint="check its path in the campaign"
-        ) from error
+        raise SmsbyDeployError(f"cannot read {source.name}: {error.strerror}", hint=hint) from error
 
 
 def _pin_in(

@@ -101,7 +101,7 @@ def sample_mailings(
     suppressed, found = load_suppression(loaded.project.suppress, loaded.project.only_to)
     problems = [*loaded.problems, *found]
     sampled = []
-    for mailing in mailings:
+    for mailing in (one for one in mailings if not one.unreadable):
         try:
             samples = sample_mailing(loaded.project, mailing, suppressed, limit=limit, rows=rows)
         except FilesInvalid as error:

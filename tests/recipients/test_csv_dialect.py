@@ -123,7 +123,7 @@ def test_missing_file_is_a_problem(tmp_path: Path) -> None:
     """A directory in its place is a problem, too."""
     for path in (tmp_path / "gone.csv", tmp_path):
         _, report = _read(_source(path))
-        assert [problem.code for problem in report.problems] == ["RECIPIENTS"]
+        assert [problem.code for problem in report.problems] == ["FILE_MISSING"]
 
 
 def test_dialect_of_a_txt(tmp_path: Path) -> None:

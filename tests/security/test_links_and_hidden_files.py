@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.cli.main import run
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.config.sources import RecipientsFile, RecipientsParquet
 from smsby_deploy.lock.store import LockStore
+from smsby_deploy.recipients.rows import RecipientsError, SourceFacts
+from smsby_deploy.recipients.source_reader import read_source
 from tests.e2e.conftest import Shop
 
 _SECRET = "credential-of-the-pipeline"
@@ -123,6 +127,33 @@ def test_pipe_in_place_of_a_file_is_refused(
     assert run(["-C", str(project), "plan", "--offline"]) == code
     captured = capsys.readouterr()
     assert "is a pipe or a device" in captured.out + captured.err
+
+
+@pytest.mark.parametrize("command", ["render sale/vip", "validate", "plan --offline", "pin {pipe}"])
+@pytest.mark.parametrize("pipe", ["a.csv", "a.jsonl", "a.txt", "a.parquet"])
+def test_pipe_in_place_of_a_list_is_refused(
+    pipe: str, command: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By every command, and once."""
+    os.mkfifo(project / pipe)
+    campaign = _MAILING.format(recipients=f"{{file: {pipe}}}", text="text: Hi")
+    (project / "sale.yaml").write_text(campaign, "utf-8")
+    assert run(["-C", str(project), *command.format(pipe=pipe).split()]) == (1 if "pin" in command else 3)
+    assert "".join(capsys.readouterr()).count(f"{pipe} is a pipe or a device, expected a file") == 1
+
+
+@pytest.mark.parametrize("pipe", ["a.csv", "a.parquet"])
+def test_pipe_in_place_of_a_list_that_was_checked_is_refused(pipe: str, project: Path) -> None:
+    """The list of a mailing that is gone need not be valid, and `recipients` reads it."""
+    (project / pipe).write_text("", "utf-8")
+    campaign = _MAILING.format(recipients=f"{{file: {pipe}}}", text="text: Hi")
+    (project / "sale.yaml").write_text(campaign, "utf-8")
+    source = load_project(project).project.mailings[0].audience
+    (project / pipe).unlink()
+    os.mkfifo(project / pipe)
+    assert isinstance(source, RecipientsFile | RecipientsParquet)
+    with pytest.raises(RecipientsError, match="is a pipe or a device"):
+        list(read_source(source, 1, SourceFacts()))
 
 
 @pytest.mark.parametrize(
