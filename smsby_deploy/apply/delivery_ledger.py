@@ -154,7 +154,7 @@ class DeliveryLedger:
 
     def _chunks(self) -> Iterator[tuple[ChunkRef, ChunkRecord]]:
         for address, entry in self._recorder.lock.mailings.items():
-            for one in (entry, *entry.earlier):
+            for one in entry.revisions:
                 for index, chunk in enumerate(one.chunks):
                     yield (address, index if one is entry else -1), chunk
 

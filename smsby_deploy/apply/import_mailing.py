@@ -338,8 +338,8 @@ class _Owners:
     def __init__(self, lock: Lock) -> None:
         self.by_fingerprint: dict[str, str] = {}
         self._by_uuid: dict[str, str] = {}  # only of chunks whose message_id is not recorded
-        for address, entry in lock.mailings.items():
-            for chunk in (chunk for one in (entry, *entry.earlier) for chunk in one.chunks):
+        for address, entry in lock.revisions():
+            for chunk in entry.chunks:
                 if chunk.state is not ChunkState.ACCEPTED:
                     continue
                 self.by_fingerprint[chunk.fingerprint] = address

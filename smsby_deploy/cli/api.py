@@ -41,10 +41,8 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
     parameters. Nothing is retried, and the lock does not record the call. If the answer of a method that sends is
     lost, its outcome is unknown: exit 6.
     """
-    from smsby_deploy.cli.clients import open_send_transport
+    from smsby_deploy.cli.clients import AccountAccess
     from smsby_deploy.cli.session import load_api_settings
-    from smsby_deploy.clock import SystemClock
-    from smsby_deploy.config.environments import read_token
     from smsby_deploy.smsby.methods import check_params, complete_params, find_method, unknown_params
     from smsby_deploy.smsby.send_client import call_raw
 
@@ -61,8 +59,8 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
         raise UsageError(
             f"{method.name} sends, which cannot be undone; nothing was called", hint="add --yes to call it"
         )
-    api = load_api_settings(context)
-    transport = open_send_transport(api, context.environ, SystemClock())
+    account = AccountAccess(load_api_settings(context), context.environ)
+    transport = account.open_send_transport()
     for unknown in unknown_params(method, params):
         context.note(
             f"note: {method.name} has no documented parameter {unknown!r}; sms.by ignores it silently"
@@ -71,7 +69,7 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
     code = ExitCode.DONE if answer.failure is None else answer.failure.exit_code
     result = f"sms.by answered; do not repeat {method.name}" if method.sends_with(params) else ""
     with output_of(code, result):
-        _print_answer(answer.data, read_token(api.environment, context.environ))
+        _print_answer(answer.data, account.token())
     if answer.failure is not None:
         raise answer.failure
     return ExitCode.DONE

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from smsby_deploy.apply.apply_result import ApplyResult
     from smsby_deploy.apply.context import ApplyRequest, Event
     from smsby_deploy.config.declarations import Project
-    from smsby_deploy.lock.binding import Binding
     from smsby_deploy.output.progress import Progress
     from smsby_deploy.plan.model import Plan
 
@@ -105,11 +104,11 @@ def command(
         _write_failure(approval, error, form, None)
         raise
     refuse_to_overwrite(project, report, comment, plan=plan_path)
-    way = _Way.WATCH if watch else _Way.DUE if due else _Way.PLAN
     try:
         if flawed is not None:
             raise flawed
-        result = _apply(approval, project, way, plan_path, select, lock_timeout)
+        run = _runner(due=due, watch=watch)
+        result = _apply(approval, project, run, plan_path, select, lock_timeout)
     except SmsbyDeployError as error:
         _notify_of_failure(approval, project, error, is_due=due)
         _write_comment(context, project, error, comment)
@@ -121,7 +120,7 @@ def command(
         with output_of(result.exit_code, partial(_summary, result)):
             _write_result(context, result, project, form, "--due" if due else plan_path)
     finally:  # the report must not depend on stdout
-        is_complete = _write_report(context, report, _result_parts(result))
+        is_complete = _write_beside(context, "report", report, lambda: _result_parts(result))
         is_complete &= _write_comment(context, project, result, comment)
         _notify(context, project, result, is_due=due)
     return result.exit_code if is_complete else first_exit_code((result.exit_code, ExitCode.FAILED))
@@ -151,14 +150,6 @@ def _notify_of_failure(
 
 _RECORD_ONLY = "Record these mailings in the lock? Nothing is sent."
 _HOLD_ONLY = "Approve these mailings? Nothing is sent now; `apply --due` sends them later."
-
-
-class _Way(Enum):
-    """What is applied."""
-
-    PLAN = auto()  # a plan file, or a plan that is made now
-    DUE = auto()
-    WATCH = auto()  # what is due, now and later
 
 
 @dataclass(slots=True)
@@ -223,47 +214,45 @@ def _write_warnings(context: Context, plan: Plan, progress: Progress) -> None:
         write_problems(warnings, sys.stderr, color=context.color)
 
 
-def _runner(way: _Way) -> Callable[[ApplyRequest], ApplyResult]:
+def _runner(*, due: bool, watch: bool) -> Callable[[ApplyRequest], ApplyResult]:
     """Return what does it; an apply of a plan does not load what judges waves."""
-    if way is _Way.PLAN:
-        from smsby_deploy.apply.run import apply_plan
-
-        return apply_plan
-    if way is _Way.DUE:
-        from smsby_deploy.apply.hand_over import hand_over
-
-        return hand_over
-    from smsby_deploy.apply.due_watch import watch_due
-
-    return watch_due
+    if watch:
+        from smsby_deploy.apply.due_watch import watch_due as run
+    elif due:
+        from smsby_deploy.apply.hand_over import hand_over as run
+    else:
+        from smsby_deploy.apply.run import apply_plan as run
+    return run
 
 
 def _apply(
     approval: _Approval,
     project: Project,
-    way: _Way,
+    run: Callable[[ApplyRequest], ApplyResult],
     plan_path: Path | None,
     select: tuple[str, ...],
     lock_timeout: float,
 ) -> ApplyResult:
     from smsby_deploy.apply.context import ApplyRequest
-    from smsby_deploy.cli.clients import open_sender
+    from smsby_deploy.cli.clients import AccountAccess
     from smsby_deploy.cli.session import load, open_lock, progress_of
     from smsby_deploy.clock import SystemClock
 
-    context, clock, run = approval.context, SystemClock(), _runner(way)
-    here = _binding(context, project)
-    with progress_of(context, clock) as progress:
+    context, account = approval.context, AccountAccess(project.api, approval.context.environ)
+    here = None
+    with suppress(SmsbyUnavailable):  # reported once sms.by is to be asked
+        here = account.binding()
+    with progress_of(context) as progress:
         progress.step("planning")
         approval.progress = progress
         return run(
             ApplyRequest(
                 load=lambda: load(context),
                 store=open_lock(project),
-                connect=lambda: open_sender(project.api, context.environ, clock),
+                connect=account.open_sender,
                 account=here.account if here is not None else None,
                 here=here,
-                clock=clock,
+                clock=SystemClock(),
                 select=select,
                 reviewed=None if plan_path is None else lambda: approval.read(plan_path),
                 planned=approval.keep,
@@ -276,16 +265,6 @@ def _apply(
                 lock_timeout=lock_timeout,
             )
         )
-
-
-def _binding(context: Context, project: Project) -> Binding | None:
-    """Where to send; None if that has no answer, which is reported once sms.by is to be asked."""
-    from smsby_deploy.cli.clients import binding_of
-
-    try:
-        return binding_of(project.api, context.environ)
-    except SmsbyUnavailable:
-        return None
 
 
 def _log_event(context: Context, event: Event) -> None:
@@ -301,7 +280,7 @@ def _write_failure(approval: _Approval, error: SmsbyDeployError, form: str, repo
 
     document = failed_apply_document(error, approval.plan, has_begun=approval.has_begun)
     parts = list(json_parts(document))
-    _write_report(approval.context, report, parts)
+    _write_beside(approval.context, "report", report, lambda: parts)
     if form == "json":
         with output_of(error.exit_code, error.message):
             write_parts(parts, sys.stdout)
@@ -330,19 +309,21 @@ def _report_differences(context: Context, result: ApplyResult) -> None:
         log_apply(context.log, result)
 
 
-def _write_report(context: Context, report: Path | None, parts: Iterable[str]) -> bool:
-    """Write the JSON to the report, if there is one, and return whether that worked.
+def _write_beside(
+    context: Context, what: str, path: Path | None, make_parts: Callable[[], Iterable[str]]
+) -> bool:
+    """Write the report or the comment, if it was asked for, and return whether that worked.
 
     A failure hides neither the result nor its exit code.
     """
-    if report is None:
+    if path is None:
         return True
     from smsby_deploy.files import write_file
 
     try:
-        write_file(report, lambda file: file.writelines(parts))
+        write_file(path, lambda file: file.writelines(make_parts()))
     except OSError as error:
-        context.fail(f"cannot write the report {report}: {error.strerror}", "error")
+        context.fail(f"cannot write the {what} {path}: {error.strerror}", "error")
         return False
     return True
 
@@ -350,19 +331,13 @@ def _write_report(context: Context, report: Path | None, parts: Iterable[str]) -
 def _write_comment(
     context: Context, project: Project, outcome: ApplyResult | SmsbyDeployError, comment: Path | None
 ) -> bool:
-    """Write the comment, if there is one, and return whether that worked."""
-    if comment is None:
-        return True
-    from smsby_deploy.files import write_file
-    from smsby_deploy.output.apply_report import apply_markdown
-    from smsby_deploy.output.translation import translator
+    def make_parts() -> list[str]:
+        from smsby_deploy.output.apply_report import apply_markdown
+        from smsby_deploy.output.translation import translator
 
-    try:
-        write_file(comment, apply_markdown(outcome, translator(project.language)))
-    except OSError as error:
-        context.fail(f"cannot write the comment {comment}: {error.strerror}", "error")
-        return False
-    return True
+        return [apply_markdown(outcome, translator(project.language))]
+
+    return _write_beside(context, "comment", comment, make_parts)
 
 
 def _write_result(

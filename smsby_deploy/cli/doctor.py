@@ -14,7 +14,6 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import output_of, write_text
 
 if TYPE_CHECKING:
-    from smsby_deploy.clock import Clock
     from smsby_deploy.config.declarations import Project
     from smsby_deploy.doctor.diagnosis import DoctorRequest
     from smsby_deploy.output.progress import Progress
@@ -47,17 +46,16 @@ def command(context: Context, ask: bool, to: str | None, form: str) -> ExitCode:
     setting or a promise, and 6 if the outcome of the SMS of --to is unknown; it is never sent again.
     """
     from smsby_deploy.cli.session import load, progress_of, refuse_damaged_lock
-    from smsby_deploy.clock import SystemClock
     from smsby_deploy.doctor.diagnosis import run_doctor
     from smsby_deploy.output.doctor_report import doctor_document, write_doctor
     from smsby_deploy.output.json_documents import json_text
     from smsby_deploy.output.translation import translator
 
-    project, clock = load(context).project, SystemClock()
+    project = load(context).project
     refuse_damaged_lock(project)
     language = translator(project.language)
-    with progress_of(context, clock) as progress:
-        report = run_doctor(_request(context, project, clock, progress, leaves_rows=ask, to=to))
+    with progress_of(context) as progress:
+        report = run_doctor(_request(context, project, progress, leaves_rows=ask, to=to))
     with output_of(report.exit_code, f"account {report.account}"):
         if form == "json":
             write_text(json_text(doctor_document(report)), sys.stdout)
@@ -74,38 +72,40 @@ def command(context: Context, ask: bool, to: str | None, form: str) -> ExitCode:
 
 
 def _request(
-    context: Context, project: Project, clock: Clock, progress: Progress, *, leaves_rows: bool, to: str | None
+    context: Context, project: Project, progress: Progress, *, leaves_rows: bool, to: str | None
 ) -> DoctorRequest:
     from secrets import token_hex
 
     from smsby_deploy.apply.self_test import SelfTest
-    from smsby_deploy.cli.clients import binding_of, facts_of, open_send_transport, open_sender
+    from smsby_deploy.cli.clients import AccountAccess
+    from smsby_deploy.clock import SystemClock
     from smsby_deploy.doctor.diagnosis import DoctorRequest
     from smsby_deploy.lock.store import make_private_folder
     from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts, write_facts
     from smsby_deploy.smsby.probe_client import WRONG_TOKEN, ProbeClient
 
-    api, environ, mark = project.api, context.environ, token_hex(5)
-    path, here = api.facts_file, binding_of(api, environ)
+    clock, mark = SystemClock(), token_hex(5)
+    account, path = AccountAccess(project.api, context.environ), project.api.facts_file
+    here = account.binding()
     assert path is not None
 
     def save(facts: AccountFacts) -> None:
-        if api.environment.is_sandbox:
+        if project.environment.is_sandbox:
             make_private_folder(path.parent)
         write_facts(path, facts, here.service)
 
     return DoctorRequest(
         project,
-        facts_of(api, environ),
+        account.facts(),
         ProbeClient(
-            open_send_transport(api, environ, clock, NO_FACTS),
-            open_send_transport(api, environ, clock, NO_FACTS, token=WRONG_TOKEN),
+            account.open_send_transport(NO_FACTS),
+            account.open_send_transport(NO_FACTS, token=WRONG_TOKEN),
             may_write=leaves_rows,
         ),
         clock,
         mark,
         lambda facts, look: SelfTest(
-            project, open_sender(api, environ, clock, facts), clock, mark, know=look.know, miss=look.miss
+            project, account.open_sender(facts), clock, mark, know=look.know, miss=look.miss
         ),
         save,
         progress.step,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from smsby_deploy.cli.options import MAX_ID, Context, examples, reason_option
-from smsby_deploy.cli.session import find_actor, find_commit, next_lines
+from smsby_deploy.cli.session import find_actor, find_commit, load, note_change, open_lock
 from smsby_deploy.exit_codes import ExitCode
 
 
@@ -44,13 +44,12 @@ def command(
     from uuid import uuid4
 
     from smsby_deploy.apply.import_mailing import ImportRequest, import_mailing
-    from smsby_deploy.cli.clients import binding_of, open_reader
-    from smsby_deploy.cli.session import load, open_lock
+    from smsby_deploy.cli.clients import AccountAccess
     from smsby_deploy.clock import SystemClock
 
-    clock = SystemClock()
     project = load(context).project
-    client = open_reader(project.api, context.environ, clock)
+    account = AccountAccess(project.api, context.environ)
+    client = account.open_reader()
     with open_lock(project).held(command=f"import {address}") as held:
         request = ImportRequest(
             address=address,
@@ -65,12 +64,11 @@ def command(
             held,
             client,
             request,
-            clock=clock,
+            clock=SystemClock(),
             new_id=uuid4().hex[:12],
-            here=binding_of(project.api, context.environ),
+            here=account.binding(),
         )
     for difference in differences:
         context.warn(f"REMOTE_DIFFERS: {address}: {difference.text}", "REMOTE_DIFFERS", address=address)
-    steps = next_lines(context, project, f"Import {address}", "plan")
-    context.note(f"{address} is recorded as sent\n{steps}")
+    note_change(context, f"{address} is recorded as sent", f"Import {address}", "plan")
     return ExitCode.DONE

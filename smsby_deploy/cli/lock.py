@@ -13,7 +13,7 @@ import click
 
 from smsby_deploy.cli.lock_changes import abandon, bind, move, rekey, remove, rescue, resolve, withdraw
 from smsby_deploy.cli.options import Context, Duration, NamedPath, examples, reason_option
-from smsby_deploy.cli.session import change_lock
+from smsby_deploy.cli.session import change_lock, load, note_running, open_lock
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import safe_line, write_line, write_text
 from smsby_deploy.wording import counted, time_text, window_text
@@ -42,7 +42,6 @@ def list_entries(context: Context, archived: bool) -> ExitCode:
 
     Each line has the state, address, revision, recipients and time of the apply, and the window of one that waits.
     """
-    from smsby_deploy.cli.session import load, note_running, open_lock
     from smsby_deploy.lock.archive import read_archive
     from smsby_deploy.lock.records import EntryState
 
@@ -77,7 +76,6 @@ def list_entries(context: Context, archived: bool) -> ExitCode:
 @click.pass_obj
 def show(context: Context, address: str) -> ExitCode:
     """Print everything recorded about the mailing ADDRESS, as JSON."""
-    from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.errors import UsageError
     from smsby_deploy.lock.archive import with_archived
     from smsby_deploy.lock.entry_json import entry_document
@@ -113,7 +111,6 @@ def archive(context: Context, select: tuple[str, ...], older_than: timedelta | N
     A mailing is final if each of its messages has its last status: sms.by is asked about what is not known yet. What is
     archived is never sent again. Commit the archive together with the lock.
     """
-    from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.lock.archive import archive_path
 
     project = load(context).project
@@ -139,38 +136,38 @@ def _find_archivable(
     context: Context, project: Project, lock: Lock, select: tuple[str, ...], older_than: timedelta | None
 ) -> Archivable:
     """Ask sms.by about what is not known to be final, and remember it as `status` does."""
-    from smsby_deploy.cli.clients import binding_of, listing_seconds, open_reader, secret_of
-    from smsby_deploy.cli.session import progress_of
+    from smsby_deploy.cli.clients import AccountAccess
+    from smsby_deploy.cli.session import asking_progress, progress_of
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.status.archivable import find_archivable
-    from smsby_deploy.status.collect import CollectProgress, StatusOptions
+    from smsby_deploy.status.collect import StatusOptions
     from smsby_deploy.status.final_chunks import final_path, read_final, write_final
 
-    clock, environ = SystemClock(), context.environ
-    secret, cache = secret_of(project.api, environ), final_path(project.lock)
-    options = StatusOptions(
-        reconcile_seconds=listing_seconds(project.api, environ),
-        here=binding_of(project.api, environ),
-        settle_after=project.settle_after,
-        final=read_final(cache, secret),
+    clock, account, cache = (
+        SystemClock(),
+        AccountAccess(project.api, context.environ),
+        final_path(project.lock),
     )
-    assert options.final is not None
+    final = read_final(cache, account.secret())
+    options = StatusOptions(
+        reconcile_seconds=account.listing_seconds(),
+        here=account.binding(),
+        settle_after=project.settle_after,
+        final=final,
+    )
     try:
-        with progress_of(context, clock) as progress:
+        with progress_of(context) as progress:
             return find_archivable(
                 lock,
-                lambda: open_reader(project.api, environ, clock),
+                account.open_reader,
                 select=select,
                 sent_before=None if older_than is None else clock.now() - older_than,
                 clock=clock,
                 options=options,
-                progress=CollectProgress(
-                    begin=lambda recipients: progress.step("asking sms.by", recipients or None),
-                    advance=progress.advance,
-                ),
+                progress=asking_progress(progress),
             )
     finally:  # an outage costs no answer twice
-        write_final(cache, options.final, secret)
+        write_final(cache, final, account.secret())
 
 
 @command.command("path", epilog=examples("smsby-deploy lock path"))
@@ -180,7 +177,6 @@ def path(context: Context) -> ExitCode:
 
     Nothing is printed if the lock is kept elsewhere.
     """
-    from smsby_deploy.cli.session import load
     from smsby_deploy.lock.archive import archive_path
 
     project = load(context).project
@@ -197,12 +193,11 @@ def path(context: Context) -> ExitCode:
 @click.pass_obj
 def pull(context: Context, file: Path) -> ExitCode:
     """Write the lock to FILE, but never over another or a newer one."""
-    from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.lock.shared import copy_lock
 
     project = load(context).project
     lock = copy_lock(open_lock(project), _lock_file(project, file), "lock pull")
-    context.note(f"written to {file} (serial {lock.serial})")
+    context.note(f"{file} is the lock now (serial {lock.serial})")
     return ExitCode.DONE
 
 
@@ -214,7 +209,6 @@ def push(context: Context, file: Path) -> ExitCode:
 
     It moves a lock from a file to a shared store in one step.
     """
-    from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.lock.shared import copy_lock
 
     project = load(context).project
@@ -239,8 +233,6 @@ def unlock(context: Context) -> ExitCode:
 
     There is nothing to break: the lock of a run that has died becomes free by itself, in a shared store within a minute.
     """
-    from smsby_deploy.cli.session import load, open_lock
-
     with open_lock(load(context).project).held(command="lock unlock"):
         context.note("the lock is free")
     return ExitCode.DONE

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from smsby_deploy.cli.options import MAX_ID, Context, NamedPath, examples, reason_option
-from smsby_deploy.cli.session import change_lock, load, next_lines
+from smsby_deploy.cli.session import change_lock, load, note_change, open_lock
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.wording import counted
 
@@ -31,25 +31,18 @@ def withdraw(context: Context, address: str, anyway: bool, reason: str) -> ExitC
     One that waits for its hand-over is no longer approved. One that sms.by has scheduled must have been deleted in the
     account before: it is refused while the list of sms.by still shows it. It stays withdrawn until its revision is raised.
     """
-    from smsby_deploy.cli.clients import binding_of, listing_seconds, open_reader
+    from smsby_deploy.cli.clients import AccountAccess
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.withdrawals import AccountList, withdraw_mailing
 
-    clock, project = SystemClock(), load(context).project
-    api = project.api
     account = None
     if not anyway:
-        account = AccountList(
-            binding_of=lambda: binding_of(api, context.environ),
-            connect=lambda: open_reader(api, context.environ, clock),
-            reconcile_seconds=listing_seconds(api, context.environ),
-        )
+        here = AccountAccess(load(context).project.api, context.environ)
+        account = AccountList(here.binding, here.open_reader, here.listing_seconds())
     with change_lock(context, reason, f"lock withdraw {address}") as change:
-        entry = withdraw_mailing(change, address, clock.now(), account)
-    context.note(
-        f"{address} r{entry.revision} is withdrawn; raise its revision to send it after all\n"
-        f"{next_lines(context, project, f'Withdraw {address}', 'plan')}"
-    )
+        entry = withdraw_mailing(change, address, SystemClock().now(), account)
+    said = f"{address} r{entry.revision} is withdrawn; raise its revision to send it after all"
+    note_change(context, said, f"Withdraw {address}", "plan")
     return ExitCode.DONE
 
 
@@ -73,12 +66,9 @@ def abandon(context: Context, address: str, reason: str) -> ExitCode:
         context.warn(
             f"{address}: delete its draft {draft} in the account: whoever confirms it there sends it", "draft"
         )
-    project = load(context).project
     accepted = counted(entry.accepted_recipients, "recipient")
-    context.note(
-        f"{address} r{entry.revision} is abandoned: sms.by accepted it for {accepted}, and the rest gets nothing\n"
-        f"{next_lines(context, project, f'Abandon {address}', f'recipients {address} --not-sent')}"
-    )
+    said = f"{address} r{entry.revision} is abandoned: sms.by accepted it for {accepted}, and the rest gets nothing"
+    note_change(context, said, f"Abandon {address}", f"recipients {address} --not-sent")
     return ExitCode.DONE
 
 
@@ -119,15 +109,13 @@ def resolve(
     """
     if [sent, not_sent, go].count(True) != 1:  # of two, one would win, and recipients could get it twice
         raise click.UsageError("say which one applies: --sent, --not-sent or --go")
-    if go:
-        with change_lock(context, reason, f"lock resolve {address}") as change:
-            wave = change.go(address)
-        _note(context, f"{address} continues after wave {wave}", f"Resolve {address}", "apply --due")
-        return ExitCode.DONE
     with change_lock(context, reason, f"lock resolve {address}") as change:
-        count = change.resolve(address, sent=sent, message_id=message_id)
-    outcome = "sent" if sent else "not sent"
-    _note(context, f"{address}: {counted(count, 'chunk')} settled as {outcome}", f"Resolve {address}", "plan")
+        if go:
+            said, then = f"{address} continues after wave {change.go(address)}", "apply --due"
+        else:
+            count = counted(change.resolve(address, sent=sent, message_id=message_id), "chunk")
+            said, then = f"{address}: {count} settled as {'sent' if sent else 'not sent'}", "plan"
+    note_change(context, said, f"Resolve {address}", then)
     return ExitCode.DONE
 
 
@@ -146,22 +134,16 @@ def rescue(context: Context, file: Path | None) -> ExitCode:
     from smsby_deploy.apply.rescue import read_rescue
 
     if file is None:
-        _recover_journal(context)
+        doubtful = open_lock(load(context).project).salvage()
+        context.note("the damaged journal was renamed; what could be read of it is in the lock")
+        for address in doubtful:
+            context.note(f"now unknown: {address}; `smsby-deploy apply` looks for it at sms.by")
         return ExitCode.DONE
     document = read_rescue(file)
     with change_lock(context, f"from {file.name}", "lock rescue") as change:
         count = change.rescue(document)
     context.note(f"{counted(count, 'chunk')} recorded from {file.name}; you can delete the file")
     return ExitCode.DONE
-
-
-def _recover_journal(context: Context) -> None:
-    from smsby_deploy.cli.session import load, open_lock
-
-    doubtful = open_lock(load(context).project).salvage()
-    context.note("the damaged journal was renamed; what could be read of it is in the lock")
-    for address in doubtful:
-        context.note(f"now unknown: {address}; `smsby-deploy apply` looks for it at sms.by")
 
 
 @click.command("move", epilog=examples("smsby-deploy lock move spring-sale/vip spring-sale/gold"))
@@ -176,7 +158,7 @@ def move(context: Context, old: str, new: str, reason: str) -> ExitCode:
     """
     with change_lock(context, reason, f"lock move {old}") as change:
         change.move(old, new)
-    _note(context, f"{old} is now recorded as {new}", f"Move {old} to {new}", "plan")
+    note_change(context, f"{old} is now recorded as {new}", f"Move {old} to {new}", "plan")
     return ExitCode.DONE
 
 
@@ -188,7 +170,7 @@ def remove(context: Context, address: str, reason: str) -> ExitCode:
     """Remove the mailing ADDRESS from the lock. If sms.by still lists it, it is not sent again."""
     with change_lock(context, reason, f"lock remove {address}") as change:
         change.remove(address)
-    _note(context, f"{address} is no longer recorded", f"Remove {address} from the lock", "plan")
+    note_change(context, f"{address} is no longer recorded", f"Remove {address} from the lock", "plan")
     return ExitCode.DONE
 
 
@@ -201,12 +183,12 @@ def bind(context: Context, reason: str) -> ExitCode:
     It records the service and the account. Use it if sms.by does not list what the lock recorded as accepted, and you
     have verified that this is the right account. Sends nothing.
     """
-    from smsby_deploy.cli.clients import binding_of
+    from smsby_deploy.cli.clients import AccountAccess
 
-    here = binding_of(load(context).project.api, context.environ)
+    here = AccountAccess(load(context).project.api, context.environ).binding()
     with change_lock(context, reason, "lock bind") as change:
         change.bind(here)
-    _note(context, f"the lock is bound to {here.service}", "Bind the lock", "plan")
+    note_change(context, f"the lock is bound to {here.service}", "Bind the lock", "plan")
     return ExitCode.DONE
 
 
@@ -240,10 +222,5 @@ def rekey(context: Context, without_key: bool, reason: str) -> ExitCode:
         is_new = change.rekey(old, new)
     outcome = f"have the key {new.id}" if new.id is not None else "have no key"
     said = f"the digests in the lock {outcome}{'' if is_new else ' already'}"
-    _note(context, said, "Change the key of the lock", "plan")
+    note_change(context, said, "Change the key of the lock", "plan")
     return ExitCode.DONE
-
-
-def _note(context: Context, said: str, why: str, then: str) -> None:
-    """Say what was recorded, and which commands come next; `why` is the message of the commit."""
-    context.note(f"{said}\n{next_lines(context, load(context).project, why, then)}")

@@ -31,16 +31,15 @@ def command(context: Context, channel: str, phone: str, code: str, yes: bool) ->
     The lock does not record it. If the answer is lost, nothing is repeated: exit 6.
     """
     from smsby_deploy.apply.one_off import send_one
-    from smsby_deploy.cli.clients import open_sender
+    from smsby_deploy.cli.clients import AccountAccess
     from smsby_deploy.cli.session import load_api_settings
-    from smsby_deploy.clock import SystemClock
     from smsby_deploy.output.sms_text import receipt_line
     from smsby_deploy.privacy import mask_phone
     from smsby_deploy.smsby.methods import METHODS, check_params
 
     method, number = METHODS[_METHODS[channel]], _read_phone(phone)
     check_params(method, {"message": code, "phone": number})
-    client = open_sender(load_api_settings(context), context.environ, SystemClock())
+    client = AccountAccess(load_api_settings(context), context.environ).open_sender()
     what = f"a code of {len(code)} digits to {mask_phone(number)} by {_NAMES[channel]}"
     context.announce(f"{what}; its cost is not known in advance", "code")
     context.require_confirmation(given=yes)

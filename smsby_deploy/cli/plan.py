@@ -159,22 +159,21 @@ def _plan(
 ) -> PlanResult:
     from uuid import uuid4
 
-    from smsby_deploy.cli.clients import binding_of, open_reader
+    from smsby_deploy.cli.clients import AccountAccess
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.budget import ask_balance
     from smsby_deploy.plan.plan_result import review_plan
 
     client = here = None
-    clock, api = SystemClock(), loaded.project.api
+    account = AccountAccess(loaded.project.api, context.environ)
     with files.errors_first():
         files.check_key()
         if not is_offline:
-            client = open_reader(api, context.environ, clock)
-            here = binding_of(api, context.environ)
+            client, here = account.open_reader(), account.binding()
         plan = files.plan(
             client=client,
             account=here.account if here is not None else None,
-            now=clock.now(),
+            now=SystemClock().now(),
             new_id=uuid4().hex[:12],
             here=here,
         )
@@ -203,14 +202,13 @@ def _measure_files(
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.planner import ignore_mailing, measure_files
 
-    clock = SystemClock()
-    with progress_of(context, clock) as progress:
+    with progress_of(context) as progress:
         return measure_files(
             loaded,
             select=select,
             lock=lock,
             progress=reading_progress(progress),
-            now=clock.now(),
+            now=SystemClock().now(),
             observe=reviewer.observe if reviewer is not None else ignore_mailing,
             runs_tests=True,
             finds_overlap=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,6 @@ from smsby_deploy.gc_tuning import collect_as_usual
 
 if TYPE_CHECKING:
     from smsby_deploy.cli.options import Context
-    from smsby_deploy.clock import Clock
     from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
     from smsby_deploy.config.project_loader import LoadedProject
     from smsby_deploy.lock.edit import LockEdit
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from smsby_deploy.output.progress import Progress
     from smsby_deploy.plan.measure import ReadProgress
     from smsby_deploy.problems import Problem
+    from smsby_deploy.status.collect import CollectProgress
 
 _MAX_ACTOR = 80  # characters
 # The user who started a pipeline on GitHub, on GitLab, and on Jenkins with the build user vars plugin.
@@ -177,21 +177,19 @@ def report_problems(context: Context, problems: Sequence[Problem]) -> None:
         write_problems(problems, sys.stderr, color=context.color)
 
 
-@contextmanager
-def progress_of(context: Context, clock: Clock) -> Iterator[Progress]:
+def progress_of(context: Context) -> AbstractContextManager[Progress]:
     """Progress on stderr, in the form that the global options and the terminal allow."""
+    from smsby_deploy.clock import SystemClock
     from smsby_deploy.output.progress import open_progress
 
-    terminal = context.environ.get("TERM", "")
-    with open_progress(
+    return open_progress(
         sys.stderr,
         color=context.color,
         quiet=context.quiet,
-        clock=clock,
-        terminal=terminal,
+        clock=SystemClock(),
+        terminal=context.environ.get("TERM", ""),
         log=context.log,
-    ) as progress:
-        yield progress
+    )
 
 
 def reading_progress(progress: Progress) -> ReadProgress:
@@ -202,6 +200,16 @@ def reading_progress(progress: Progress) -> ReadProgress:
         progress.step(f"reading {address} ({number} of {count})")
 
     return ReadProgress(begin, progress.advance)
+
+
+def asking_progress(progress: Progress) -> CollectProgress:
+    """Show the questions about deliveries as a step of `progress`."""
+    from smsby_deploy.status.collect import CollectProgress
+
+    def begin(recipients: int) -> None:
+        progress.step("asking sms.by", recipients or None)
+
+    return CollectProgress(begin, progress.advance)
 
 
 def folder_from_here(context: Context) -> str:
@@ -228,17 +236,19 @@ def change_lock(context: Context, reason: str, command: str) -> Iterator[LockEdi
         )
 
 
-def next_lines(context: Context, project: Project, why: str, *then: str) -> str:
-    """`next:` and the commands after a manual change of the lock.
+def note_change(context: Context, said: str, why: str, then: str) -> None:
+    """Say what a manual change of the lock recorded, and which commands come next.
 
-    It is committed first if it is a file of the repository.
+    These are a commit with the message `why`, unless the lock is outside the repository, and `then`.
     """
     import os
     import shlex
 
+    project = load(context).project
     lock = shlex.quote(os.path.relpath(project.lock))
     commands = [f'git add {lock} && git commit -m "{why}"'] if project.is_lock_committed else []
-    return "next: " + "\n      ".join([*commands, *(f"{context.program} {command}" for command in then)])
+    steps = "\n      ".join([*commands, f"{context.program} {then}"])
+    context.note(f"{said}\nnext: {steps}")
 
 
 def find_actor(environ: Mapping[str, str]) -> str:

@@ -152,7 +152,7 @@ def _collector(
 
     The lock is read each time: another run may be writing it.
     """
-    from smsby_deploy.cli.clients import binding_of, open_reader, secret_of
+    from smsby_deploy.cli.clients import AccountAccess
     from smsby_deploy.cli.session import open_lock
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.selection import removed_from
@@ -162,10 +162,9 @@ def _collector(
 
     clock, project = SystemClock(), loaded.project
     after = read_since(since, now=clock.now(), zone=project.api.account_timezone) if since else None
-    store, reader = open_lock(project), open_reader(project.api, context.environ, clock)
-
-    secret = secret_of(project.api, context.environ)
-    final = read_final(final_path(project.lock), secret)
+    account = AccountAccess(project.api, context.environ)
+    store, reader = open_lock(project), account.open_reader()
+    final = read_final(final_path(project.lock), account.secret())
     callbacks = Callbacks(callbacks_path(project.lock))
 
     def collect(**arguments: Any) -> StatusReport:
@@ -174,7 +173,7 @@ def _collector(
             project.mailings,
             list_missed=list_missed,
             reconcile_seconds=reader.facts.reconcile_seconds(project.api.reconcile_seconds),
-            here=binding_of(project.api, context.environ),
+            here=account.binding(),
             settle_after=project.settle_after,
             running=store.read_running(),
             final=final,
@@ -191,7 +190,7 @@ def _collector(
             read_callbacks=callbacks.read,
             **arguments,
         )
-        write_final(final_path(project.lock), final, secret)
+        write_final(final_path(project.lock), final, account.secret())
         return report
 
     return collect
@@ -199,16 +198,10 @@ def _collector(
 
 def _collect(context: Context, collect: Collect) -> StatusReport:
     """The report, with progress on stderr."""
-    from smsby_deploy.cli.session import progress_of
-    from smsby_deploy.clock import SystemClock
-    from smsby_deploy.status.collect import CollectProgress
+    from smsby_deploy.cli.session import asking_progress, progress_of
 
-    with progress_of(context, SystemClock()) as progress:
-        shown = CollectProgress(
-            begin=lambda recipients: progress.step("asking sms.by", recipients or None),
-            advance=progress.advance,
-        )
-        return collect(progress=shown)
+    with progress_of(context) as progress:
+        return collect(progress=asking_progress(progress))
 
 
 def _watch(

@@ -71,7 +71,6 @@ def _run(
 ) -> tuple[Sequence[MailingTestResult], Sequence[Problem]]:
     """The results, and the errors of the files."""
     from smsby_deploy.cli.session import excuses_of, progress_of, reading_progress
-    from smsby_deploy.clock import SystemClock
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.plan.gone import excuse_missing
     from smsby_deploy.plan.selection import problems_in, select_mailings
@@ -79,7 +78,7 @@ def _run(
     from smsby_deploy.problems import Severity
 
     mailings, _ = select_mailings(loaded, Lock(loaded.project.name), select)
-    with progress_of(context, SystemClock()) as progress:
+    with progress_of(context) as progress:
         excuses = excuses_of(loaded.project)
         loaded = excuse_missing(loaded, excuses)
         results, errors = run_mailing_tests(loaded, mailings, reading_progress(progress), excuses)

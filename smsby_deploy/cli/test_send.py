@@ -36,19 +36,16 @@ def command(context: Context, address: str, to: str, row: int | None, yes: bool)
     It is sent by sendQuickSMS, and the lock does not record it. If the answer is lost, nothing is repeated: exit 6.
     """
     from smsby_deploy.apply.one_off import prepare_test, send_one
-    from smsby_deploy.cli.clients import open_reader, open_sender
+    from smsby_deploy.cli.clients import AccountAccess
     from smsby_deploy.cli.session import load, refuse_damaged_lock
-    from smsby_deploy.clock import SystemClock
     from smsby_deploy.output.sms_text import outgoing_lines, receipt_line
     from smsby_deploy.privacy import mask_phone
 
-    loaded, clock = load(context), SystemClock()
-    api = loaded.project.api
-    test = prepare_test(
-        loaded, address, to=to, row=row, open_client=lambda: open_reader(api, context.environ, clock)
-    )
+    loaded = load(context)
+    account = AccountAccess(loaded.project.api, context.environ)
+    test = prepare_test(loaded, address, to=to, row=row, open_client=account.open_reader)
     refuse_damaged_lock(loaded.project)
-    client = open_sender(api, context.environ, clock)
+    client = account.open_sender()
     phone = mask_phone(test.phone)
     for line in outgoing_lines(test, phone):
         context.announce(line, "trial", address=address)

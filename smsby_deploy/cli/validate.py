@@ -52,7 +52,6 @@ def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:
         reading_progress,
         refuse_damaged_lock,
     )
-    from smsby_deploy.clock import SystemClock
     from smsby_deploy.config.project_loader import ProjectFlawed, check_environments
     from smsby_deploy.errors import FilesInvalid
     from smsby_deploy.gc_tuning import keep_until_exit
@@ -68,7 +67,7 @@ def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:
             loaded = flawed.loaded  # check what could be read, and report everything together
         keep_until_exit(loaded)
         addresses = [mailing.address for mailing in loaded.project.mailings]
-        with progress_of(context, SystemClock()) as progress:
+        with progress_of(context) as progress:
             problems = validate_project(loaded, reading_progress(progress), excuses_of(loaded.project))
         if context.verbosity:
             _note_dialects(context, loaded.project.phone_files)

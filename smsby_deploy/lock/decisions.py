@@ -113,3 +113,19 @@ class WaveVerdict:
     def signature(self) -> str:
         """Who decided it, when and why; empty if the figures did."""
         return "" if self.by is None else signature_of(self.by, self.at, self.reason)
+
+
+EVERY_MAILING = "*"  # the address of a manual change that concerns the whole lock: `lock bind`
+EVERY_DIGEST = "digests"  # ... of one that concerns all digests: `lock rekey`
+EVERY_FINAL = "archive"  # ... of one that moves mailings to the archive
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A manual change of the lock: what was changed, by whom and why."""
+
+    address: str
+    what: str
+    at: str
+    by: str
+    reason: str

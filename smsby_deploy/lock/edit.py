@@ -15,23 +15,14 @@ from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
 from smsby_deploy.lock.archive import read_archive, with_archived
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.counts import Reported
-from smsby_deploy.lock.decisions import EndingKind, VerdictKind
+from smsby_deploy.lock.decisions import EVERY_DIGEST, EVERY_FINAL, EVERY_MAILING, EndingKind, VerdictKind
 from smsby_deploy.lock.document_checks import is_address
 from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document, stored_state, verdict_document
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.keyed_digests import digests_of, key_fields, rekey_fields
 from smsby_deploy.lock.phone_states import PhoneState
-from smsby_deploy.lock.records import (
-    EVERY_DIGEST,
-    EVERY_FINAL,
-    EVERY_MAILING,
-    SURELY_NOT_SENT,
-    ChunkRecord,
-    ChunkState,
-    Entry,
-    Lock,
-)
+from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.wording import counted
 
@@ -345,9 +336,8 @@ def _message_owners(lock: Lock) -> dict[int | None, str]:
     """Return the address that each message_id is recorded for, including older revisions."""
     return {
         chunk.message_id: address
-        for address, entry in lock.mailings.items()
-        for one in (entry, *entry.earlier)
-        for chunk in one.chunks
+        for address, entry in lock.revisions()
+        for chunk in entry.chunks
         if chunk.message_id is not None
     }
 

@@ -35,19 +35,11 @@ from typing import Any
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.binding import Binding, bind_lock
 from smsby_deploy.lock.counts import Billed
-from smsby_deploy.lock.decisions import EndingKind
+from smsby_deploy.lock.decisions import EndingKind, Resolution
 from smsby_deploy.lock.entry_json import parse_baseline, read_ending, read_entry, read_state, read_verdict
 from smsby_deploy.lock.keyed_digests import digests_of, replace_digests
 from smsby_deploy.lock.phone_states import PhoneStates
-from smsby_deploy.lock.records import (
-    Apply,
-    ChunkRecord,
-    ChunkState,
-    Entry,
-    Lock,
-    Resolution,
-    UploadRecord,
-)
+from smsby_deploy.lock.records import Apply, ChunkRecord, ChunkState, Entry, Lock, UploadRecord
 from smsby_deploy.lock.stored_mailings import without
 
 Event = dict[str, Any]

@@ -45,7 +45,7 @@ def check_digest_key(lock: Lock, key: DigestKey) -> None:
 
 def digests_of(entry: Entry) -> Iterator[str]:
     """Yield the digests over recipients in `entry` and its earlier revisions."""
-    for one in (entry, *entry.earlier):
+    for one in entry.revisions:
         yield one.audience_digest
         yield from filter(None, (one.text_digest, one.recipients_digest))
         for chunk in one.chunks:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, WaveVerdict
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, Resolution, WaveVerdict
 from smsby_deploy.lock.phone_states import UNSENT, PhoneState, PhoneStates
 from smsby_deploy.lock.places import scope_of
 
@@ -225,6 +225,11 @@ class Entry:
     stored: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
+    def revisions(self) -> tuple[Entry, ...]:
+        """This revision and the earlier ones, the newest first."""
+        return (self, *self.earlier)
+
+    @property
     def send_time(self) -> datetime | None:
         """When sms.by sends it; None if that is at once."""
         return None if self.schedule_time is None else datetime.fromisoformat(self.schedule_time)
@@ -297,8 +302,7 @@ class Entry:
         if ChunkState.UNKNOWN in states:
             return EntryState.UNKNOWN
         if self.ending is not None:
-            is_abandoned = self.ending.kind is EndingKind.ABANDONED
-            return EntryState.ABANDONED if is_abandoned else EntryState.WITHDRAWN
+            return EntryState.ABANDONED if self.is_abandoned else EntryState.WITHDRAWN
         if self.approval is not None and states <= _NOT_TRIED:
             return EntryState.WAITING
         if states <= DONE:
@@ -330,22 +334,6 @@ class Apply:
     mailings: int = 0
     recipients: int = 0
     by: str | None = None
-
-
-EVERY_MAILING = "*"  # the address of a manual change that concerns the whole lock: `lock bind`
-EVERY_DIGEST = "digests"  # ... of one that concerns all digests: `lock rekey`
-EVERY_FINAL = "archive"  # ... of one that moves mailings to the archive
-
-
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """A manual change of the lock: what was changed, by whom and why."""
-
-    address: str
-    what: str
-    at: str
-    by: str
-    reason: str
 
 
 class RecordedMailings(Mapping[str, Entry]):
@@ -394,6 +382,10 @@ class Lock:
     def with_entry(self, address: str, entry: Entry) -> Lock:
         """Return this lock with `entry` recorded for `address`."""
         return replace(self, mailings=self.mailings | {address: entry})
+
+    def revisions(self) -> Iterator[tuple[str, Entry]]:
+        """Yield every revision of every mailing with its address."""
+        return ((address, one) for address, entry in self.mailings.items() for one in entry.revisions)
 
     def runs_of(self, plan: str) -> tuple[Apply, ...]:
         """Return the runs that applied the plan with the id `plan` and recorded something."""

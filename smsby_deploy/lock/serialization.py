@@ -14,12 +14,13 @@ from io import SEEK_END, BytesIO
 from typing import Any, BinaryIO
 
 from smsby_deploy.errors import LockDamaged
+from smsby_deploy.lock.decisions import Resolution
 from smsby_deploy.lock.document_checks import check_lock, check_mailings
 from smsby_deploy.lock.entry_json import entry_document, read_entry
 from smsby_deploy.lock.json_text import LockSeal, canonical, decode, decode_mailings, indent
 from smsby_deploy.lock.mailing_file import MailingFile
 from smsby_deploy.lock.places import PRODUCTION, SANDBOX
-from smsby_deploy.lock.records import Apply, Entry, Lock, Resolution
+from smsby_deploy.lock.records import Apply, Entry, Lock
 from smsby_deploy.lock.stored_mailings import Mailings, StoredMailings, runs
 
 FORMAT = "smsby-lock"

@@ -196,7 +196,7 @@ def message_ids(mailings: Mailings) -> Iterator[int]:
     """Yield the ids at sms.by of all messages; perhaps of removed ones, too, or twice."""
     if isinstance(mailings, StoredMailings):
         yield from mailings.file.message_ids()
-    revisions = (one for entry in new_mailings(mailings).values() for one in (entry, *entry.earlier))
+    revisions = (one for entry in new_mailings(mailings).values() for one in entry.revisions)
     yield from (n for one in revisions for chunk in one.chunks if (n := chunk.message_id) is not None)
 
 

@@ -11,9 +11,8 @@ from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, NextSte
 from smsby_deploy.clock import full_minute
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import Apply, Lock
-from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
-from smsby_deploy.output.markdown import Piece, escape, fit, table_row
-from smsby_deploy.output.messages import message_markdown
+from smsby_deploy.output.console import Column, Row, make_console, write_sentence, write_table
+from smsby_deploy.output.markdown import Piece, escape, fit, message_markdown, table_row
 from smsby_deploy.output.plan_text import uncounted_lists
 from smsby_deploy.output.terminal import clean, safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
@@ -199,9 +198,8 @@ def write_history(lock: Lock, zone: tzinfo, stream: TextIO, *, color: bool) -> N
     if not lock.applies:
         console.print(_NOTHING)
         return
-    rows = [Row(tuple(map(clean, _cells(run, zone)))) for run in reversed(lock.applies)]
-    for line in table_lines(_COLUMNS, rows, console.width):
-        console.print(line, soft_wrap=True)
+    rows = (Row(tuple(map(clean, _cells(run, zone)))) for run in reversed(lock.applies))
+    write_table(console, _COLUMNS, rows)
 
 
 def history_markdown(lock: Lock, zone: tzinfo) -> str:
@@ -288,15 +286,15 @@ def _next_step_text(exit_code: ExitCode, t: Translator, *, is_whole: bool) -> st
         case ExitCode.DONE | ExitCode.CHANGES_TO_APPLY:
             return ""
         case ExitCode.REFUSED if is_whole:
-            why = t.gettext("This run sent nothing. When the cause is gone, run this again:")
+            why = t.gettext("Nothing was sent. When the cause is gone, run this again:")
         case ExitCode.REFUSED:
             why = t.gettext(
                 "Refused or blocked; what is not was sent. When the cause is gone, run this again:"
             )
         case ExitCode.PLAN_REFUSED:
             why = t.gettext(
-                "This run sent nothing: the plan was applied before, the branch or the lock is not what was reviewed, or "
-                "there is no plan. To send anything else, make a new plan of the branch and have it approved:"
+                "Nothing of the plan was sent: the branch or the lock is not what was reviewed, or there is no plan. "
+                "Make a new plan of the branch and have it approved:"
             )
         case ExitCode.OUTCOME_UNKNOWN:
             why = t.gettext(

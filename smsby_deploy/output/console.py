@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from smsby_deploy.output.terminal import break_commands
@@ -109,22 +109,28 @@ class Row(NamedTuple):
     style: str = ""
 
 
-def table_lines(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Iterator[Text]:
-    """The lines of the table with its headings.
+def write_table(console: Console, columns: Sequence[Column], rows: Iterable[Row]) -> None:
+    """Write the table with its headings; nothing if it has no rows.
 
-    They are at most `width` wide unless the columns that cannot overflow need more.
+    Its lines fit into the console unless the columns that cannot overflow need more.
     """
+    rows = list(rows)
+    for line in table_lines(columns, rows, console.width) if rows else ():
+        console.print(line, soft_wrap=True)
+
+
+def table_lines(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Iterator[Text]:
+    """The lines of a table that is at most `width` wide, if that can be."""
     head = Row(tuple(column.title for column in columns), "bold", "bold")
     everything = [head, *rows]
     flexible = next((i for i, column in enumerate(columns) if column.may_overflow), None)
     sizes = _column_sizes(everything, columns, flexible, width)
     for row in everything:
-        overflows = flexible is not None and len(row.cells[flexible]) > sizes[flexible]
-        if overflows and flexible is not None:
+        if flexible is not None and len(row.cells[flexible]) > sizes[flexible]:
             yield from _overflow_lines(row, sizes, flexible, width)
-        yield _line(
-            row, columns, sizes, skip=range(flexible + 1) if overflows and flexible is not None else ()
-        )
+            yield _line(row, columns, sizes, skip=range(flexible + 1))
+        else:
+            yield _line(row, columns, sizes)
 
 
 def _column_sizes(

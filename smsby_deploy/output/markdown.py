@@ -1,4 +1,4 @@
-"""Markdown that always fits into a comment, with texts from files made inert."""
+"""Markdown that always fits into a comment, and HTML, with texts from files made inert."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from smsby_deploy.output.terminal import break_commands, safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
+from smsby_deploy.wording import Sentence
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 COMMENT_BYTES = 65_536  # GitHub's limit of a comment on a pull request
 _NOTICE_BYTES = 1_000  # kept free for the line that says what was left out
@@ -21,6 +26,10 @@ _JOINER = "\u2060"  # invisible; it breaks up mentions, references, emoji names 
 _ACTIVE = r"(?i:(?<=@)|(?<=#)|(?=://)|(?<=w)(?=ww\.)|(?<=mailto:)|(?<=GH-)|(?<=[!&])(?=\d)|(?<=:)(?=[a-z+-][\w+-]*:))"
 # GitLab executes `/merge` at the start of a line, also in <pre> if one backtick before it and one within make it inline code.
 _QUICK_ACTION = r"(?m:^(?=/))"
+
+_CODE = r"`([^`]+)`"
+_ESCAPED_CODE = r"\\`(.+?)\\`"
+_BACKTICK = "\u02cb"  # in place of a backtick of a value; it looks the same
 
 
 def escape(text: str) -> str:
@@ -46,6 +55,43 @@ def preformatted(text: str) -> str:
     kept = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
     inert = _escape_html(re.sub(_QUICK_ACTION, _JOINER, re.sub(_ACTIVE, _JOINER, kept)))
     return break_commands(inert, colon="&#58;", hash_sign="&#35;")  # as the comment is printed in a log
+
+
+def message_html(text: str, language: Translator = ENGLISH) -> Markup:
+    """A message in `language`, for a template, which does not escape it once more.
+
+    Of a sentence only our own backticks make code: a value that a pull request chooses cannot pass for a command. A message
+    that is no Sentence has lost its values, so whatever is between two backticks is code.
+    """
+    from markupsafe import Markup
+
+    said = safe_line(language.sentence(_without_backticks(text)))
+    return Markup(code_html(said).replace(_BACKTICK, "`"))  # noqa: S704  # it is escaped
+
+
+def message_markdown(text: str, language: Translator = ENGLISH, *, is_clipped: bool = False) -> str:
+    """The same for a comment, on one line; `is_clipped` shortens it if it is very long."""
+    said = language.sentence(_without_backticks(text))
+    said = escape(clip(said) if is_clipped else said)
+    return re.sub(_ESCAPED_CODE, r"<code>\1</code>", said).replace(_BACKTICK, "\\`")
+
+
+def code_html(text: str) -> str:
+    """A text of ours as HTML, with what it quotes in backticks as code."""
+    return re.sub(_CODE, r"<code>\1</code>", _escape_html(text))
+
+
+def _without_backticks(text: str) -> str:
+    """The same sentence with _BACKTICK for the backticks of its values."""
+    if not isinstance(text, Sentence) or not text.template:
+        return text
+    return text.with_values({name: _as_value(value) for name, value in text.values.items()})
+
+
+def _as_value(value: object) -> object:
+    if isinstance(value, Sentence):
+        return _without_backticks(value)
+    return value.replace("`", _BACKTICK) if type(value) is str else value
 
 
 def _escape_html(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.output.mailing_test_report import result_counts, result_rows
-from smsby_deploy.output.messages import message_html
+from smsby_deploy.output.markdown import message_html
 from smsby_deploy.output.plan_text import archived_line, fold_plan, unscheduled_text
 from smsby_deploy.output.plan_words import (
     WITHOUT_REASON,
@@ -25,16 +25,18 @@ from smsby_deploy.output.plan_words import (
     counts_text,
     encoding_text,
     first_send_text,
+    group_totals,
     is_foreign,
+    list_text,
+    local_and_utc,
     parts_text,
+    text_diff,
     verdict_text,
-    word_diff,
 )
 from smsby_deploy.output.problems_text import as_html, problem_help
 from smsby_deploy.output.sms_text import ENCODING_NAMES, further_line
 from smsby_deploy.output.status_html import page_template
 from smsby_deploy.output.terminal import safe_line
-from smsby_deploy.output.values import group_total_texts, list_text, local_and_utc, span_text
 from smsby_deploy.plan.base_comparison import compare_action, removed_since
 from smsby_deploy.plan.model import Action, ActionKind
 from smsby_deploy.plan.plan_file import plan_document
@@ -49,13 +51,6 @@ if TYPE_CHECKING:
     from smsby_deploy.plan.desired import SendTimes
     from smsby_deploy.texts.samples import MailingReview, Sample
 
-_VERDICTS = {
-    Verdict.INVALID: "bad",
-    Verdict.REFUSED: "bad",
-    Verdict.BLOCKED: "bad",
-    Verdict.READY: "good",
-    Verdict.NOTHING_TO_SEND: "good",
-}
 # How an action is colored.
 _LOOKS = {
     ActionKind.RESUME: "doubt",
@@ -154,7 +149,7 @@ def plan_html(result: PlanResult, context: CommentContext) -> str:
         environment="" if plan.environment == PRODUCTION else plan.environment,
         service=safe_line(plan.service) if plan.service and is_foreign(plan.service) else "",
         callbacks=safe_line(plan.callback_url or ""),
-        look="doubt" if changes and _VERDICTS[result.verdict] == "good" else _VERDICTS[result.verdict],
+        look=_verdict_look(result.verdict, has_changes=bool(changes)),
         verdict=message_html(verdict_text(result, t)),
         changes=changes,
         made_at=t.day_and_time(datetime.fromisoformat(plan.created_at)),
@@ -177,6 +172,12 @@ def plan_html(result: PlanResult, context: CommentContext) -> str:
         commit=(context.commit or "")[:12],
         tool=safe_line(plan.tool),
     )
+
+
+def _verdict_look(verdict: Verdict, *, has_changes: bool) -> str:
+    if verdict not in (Verdict.READY, Verdict.NOTHING_TO_SEND):
+        return "bad"
+    return "doubt" if has_changes else "good"
 
 
 def _tiles(result: PlanResult, context: CommentContext) -> Iterator[Tile]:
@@ -334,7 +335,7 @@ def _card(action: Action, id_: str, result: PlanResult, context: CommentContext)
         safe_line(action.alphaname),
         tuple(_facts(action, review, result, context)),
         tuple(audience_rows(action, t)),
-        _diff(action, review, context),
+        text_diff(action, context.base, review),
         tuple(_bubble(sample, t) for sample in review.samples) if review is not None else (),
         t.sentence(further_line(review.further)) if review is not None and review.further else "",
     )
@@ -349,7 +350,7 @@ def _facts(
     if action.schedule_time is not None:
         local, utc = local_and_utc(action.schedule_time, review.timezone if review else None, t)
         wait = datetime.fromisoformat(action.schedule_time) - datetime.fromisoformat(plan.created_at)
-        when = f"{local} ({utc}), {span_text(wait, t)}"
+        when = f"{local} ({utc}), {t.span(wait)}"
     yield t.gettext("When"), safe_line(when)
     yield t.gettext("Recipients"), t.count(action.recipients)
     yield t.gettext("Parts (1/2/3+)"), parts_text(action, review, t)
@@ -364,20 +365,12 @@ def _facts(
             safe_line(f"{t.sentence(action.spread.span)}: {t.sentence(action.spread.pace)}"),
         )
     if action.waves:
-        yield t.gettext("Waves"), "\n".join(map(safe_line, group_total_texts(action.waves, t)))
+        yield t.gettext("Waves"), "\n".join(map(safe_line, group_totals(action.waves, t)))
     if action.variants:
-        yield t.gettext("Variants"), "\n".join(map(safe_line, group_total_texts(action.variants, t)))
+        yield t.gettext("Variants"), "\n".join(map(safe_line, group_totals(action.variants, t)))
     if action.action is not ActionKind.ORPHAN:
         change = compare_action(action, context.base, review.text if review else None)
         yield t.gettext("Change"), safe_line(change_text(change, plan.currency, t))
-
-
-def _diff(action: Action, review: MailingReview | None, context: CommentContext) -> str:
-    """The template with what was removed and added since the base; empty if it did not change."""
-    before = context.base.mailings.get(action.address)
-    if before is None or before.text is None or review is None or review.text is None:
-        return ""
-    return word_diff(before.text, review.text) if before.text != review.text else ""
 
 
 def _bubble(sample: Sample, t: Translator) -> Bubble:

@@ -13,8 +13,16 @@ from datetime import datetime
 
 from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.output.mailing_test_report import results_section
-from smsby_deploy.output.markdown import COMMENT_BYTES, Piece, clip, code, escape, fit, table_row
-from smsby_deploy.output.messages import message_markdown
+from smsby_deploy.output.markdown import (
+    COMMENT_BYTES,
+    Piece,
+    clip,
+    code,
+    escape,
+    fit,
+    message_markdown,
+    table_row,
+)
 from smsby_deploy.output.plan_text import (
     archived_line,
     fold_plan,
@@ -30,9 +38,11 @@ from smsby_deploy.output.plan_words import (
     chunks_section,
     cost_text,
     counts_text,
+    delivery_texts,
     encoding_text,
     first_send_text,
     is_foreign,
+    local_and_utc,
     parts_text,
     samples_section,
     text_change_section,
@@ -40,7 +50,6 @@ from smsby_deploy.output.plan_words import (
 )
 from smsby_deploy.output.problems_text import help_line, problem_help
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.output.values import delivery_texts, local_and_utc, span_text
 from smsby_deploy.plan.base_changes import LOCK_CHANGED
 from smsby_deploy.plan.base_comparison import Base, compare_action, removed_since
 from smsby_deploy.plan.mailing_test_results import MailingTestResult
@@ -198,15 +207,12 @@ def _verdict(result: PlanResult, t: Translator) -> str:
     plan = result.plan
     changes = t.sentence(changes_text(plan.changes)) if plan.changes is not None else ""
     text = verdict_text(result, t)
-    match result.verdict:
-        case Verdict.INVALID:
-            icon = "❌"
-        case Verdict.REFUSED | Verdict.BLOCKED:
-            icon = "⛔"
-        case Verdict.READY | Verdict.NOTHING_TO_SEND:
-            icon = "⚠️" if changes else "✅"
-            return f"{icon} {t.gettext('{verdict}, but {changes}', verdict=text, changes=changes) if changes else text}"
-    return f"{icon} {text}; {changes}" if changes else f"{icon} {text}"
+    icon = {Verdict.INVALID: "❌", Verdict.REFUSED: "⛔", Verdict.BLOCKED: "⛔"}.get(result.verdict)
+    if not changes:
+        return f"{icon or '✅'} {text}"
+    if icon is not None:
+        return f"{icon} {text}; {changes}"
+    return f"⚠️ {t.gettext('{verdict}, but {changes}', verdict=text, changes=changes)}"
 
 
 def _totals_line(result: PlanResult, base: Base, t: Translator) -> str:
@@ -302,7 +308,7 @@ def _when(plan: Plan, action: Action, review: MailingReview | None, t: Translato
         return t.sentence(unscheduled_text(action))
     local, utc = local_and_utc(action.schedule_time, review.timezone if review else None, t)
     wait = datetime.fromisoformat(action.schedule_time) - datetime.fromisoformat(plan.created_at)
-    return f"{escape(local)}<br>{utc}, {span_text(wait, t)}"
+    return f"{escape(local)}<br>{utc}, {t.span(wait)}"
 
 
 # --- Reasons and problems --------------------------------------------------------------------------------------------

@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.lock.places import PRODUCTION
-from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
+from smsby_deploy.output.console import Column, Row, make_console, write_sentence, write_table
 from smsby_deploy.output.plan_words import (
     WITHOUT_REASON,
     changes_text,
     counts_text,
+    delivery_texts,
     due_text,
     is_foreign,
     settings_lines,
@@ -22,7 +23,6 @@ from smsby_deploy.output.plan_words import (
 from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, problem_lines
 from smsby_deploy.output.terminal import clean, safe_line, write_line
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.output.values import delivery_texts, span_text
 from smsby_deploy.plan.model import Action, ActionKind, Plan, Totals
 from smsby_deploy.plan.plan_result import PlanResult, SavedPlanUse
 from smsby_deploy.problems import Problem, Severity
@@ -30,8 +30,6 @@ from smsby_deploy.texts.cost import aligned, money
 from smsby_deploy.wording import counted, sentence, time_text
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from smsby_deploy.plan.sign_plan import SignedPlan
 
 _SYMBOLS = {
@@ -61,7 +59,7 @@ _COLUMNS = (
     Column("action"),
     Column("mailing", may_overflow=True),
     Column("when"),
-    Column("", is_optional=True),
+    Column("", is_optional=True),  # the time until it is sent
     Column("recipients", is_number=True),
     Column("parts", is_number=True),
     Column("cost", is_number=True),
@@ -79,8 +77,7 @@ def write_plan_text(
     for line in _destination_lines(plan):
         write_sentence(console, line, "bold yellow")
     folded, lines = fold_plan(plan)
-    for row in plan_table(folded, console.width):
-        console.print(row, soft_wrap=True)
+    write_table(console, _COLUMNS, _rows(folded))
     for line in lines:
         write_sentence(console, line, "dim")
     for action in folded.actions:
@@ -91,7 +88,7 @@ def write_plan_text(
         has_counts = action.audience.rows != action.audience.final or action.languages
         if has_counts and action.action not in _WITHOUT_AUDIENCE:
             write_sentence(console, f"{action.address}: {audience_line(action)}", "dim")
-        for text in delivery_texts(action) if action.action not in _WITHOUT_AUDIENCE else ():
+        for text in delivery_texts(action, ENGLISH) if action.action not in _WITHOUT_AUDIENCE else ():
             write_sentence(console, f"{action.address}: {text}", "dim")
     for line in _changes_lines(plan):
         write_sentence(console, line, "bold yellow")
@@ -170,13 +167,9 @@ def _with_rest(message: str, count: int) -> str:
     )
 
 
-def plan_table(plan: Plan, width: int) -> Iterator[Text]:
-    """The lines of the table; if `width` allows it, with the time until a mailing is sent."""
-    if not plan.actions:
-        return iter(())
+def _rows(plan: Plan) -> Iterator[Row]:
     now = datetime.fromisoformat(plan.created_at)
     costs = aligned([action.cost for action in plan.actions])
-    rows = []
     for action, cost in zip(plan.actions, costs, strict=True):
         symbol, style = _SYMBOLS[action.action]
         time = action.schedule_time
@@ -184,13 +177,12 @@ def plan_table(plan: Plan, width: int) -> Iterator[Text]:
             f"{symbol} {action.action}",
             action.address,
             time_text(datetime.fromisoformat(time), has_seconds=True) if time else unscheduled_text(action),
-            span_text(datetime.fromisoformat(time) - now) if time else "",
+            ENGLISH.span(datetime.fromisoformat(time) - now) if time else "",
             ENGLISH.count(action.recipients),
             ENGLISH.count(action.parts),
             cost,
         )
-        rows.append(Row(cells, style, "dim" if style == "dim" else ""))
-    return table_lines(_COLUMNS, rows, width)
+        yield Row(cells, style, "dim" if style == "dim" else "")
 
 
 def _closing_lines(result: PlanResult) -> Iterator[tuple[str, str | None]]:
@@ -214,7 +206,7 @@ def _closing_lines(result: PlanResult) -> Iterator[tuple[str, str | None]]:
             yield f"{balance}, {money(result.balance_after)} afterwards{list_costs(plan.committed)}", None
     if result.scheduled:
         first = result.scheduled[0]
-        yield f"first scheduled mailing: {first.address}, {span_text(first.wait)}", None
+        yield f"first scheduled mailing: {first.address}, {ENGLISH.span(first.wait)}", None
 
 
 def plan_totals_line(plan: Plan, language: Translator = ENGLISH) -> str:

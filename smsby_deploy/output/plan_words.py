@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from smsby_deploy.output.markdown import code, details_section, escape, preformatted, table_row
 from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.output.values import span_text
 from smsby_deploy.plan.base_changes import BaseChanges
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.plan_result import PlanResult, Verdict
@@ -22,7 +22,9 @@ from smsby_deploy.problems import Severity
 from smsby_deploy.wording import Sentence, sentence
 
 if TYPE_CHECKING:  # a plan on a terminal is often compared with nothing, and shows no samples
+    from smsby_deploy.lock.records import NamedId
     from smsby_deploy.plan.base_comparison import Base, Change
+    from smsby_deploy.plan.desired import GroupTotals
     from smsby_deploy.texts.samples import MailingReview, Sample
 
 WITHOUT_REASON = frozenset({ActionKind.CREATE, ActionKind.NOOP})  # their names say enough
@@ -102,6 +104,14 @@ def word_diff(before: str, after: str) -> str:
     return "".join(pieces)
 
 
+def text_diff(action: Action, base: Base, review: MailingReview | None) -> str:
+    """The template with what was removed and added; empty if it did not change or is not known."""
+    before, text = base.mailings.get(action.address), review.text if review else None
+    if before is None or before.text is None or text is None or before.text == text:
+        return ""
+    return word_diff(before.text, text)
+
+
 def changes_text(changes: BaseChanges) -> Sentence | str:
     """`2 settings and 1 lock entry changed`; empty if nothing beside the mailings needs a look."""
     settings, entries = len(changes.settings), changes.lock_changes
@@ -168,22 +178,61 @@ def waiting_text(plan: Plan, t: Translator) -> str:
 def first_send_text(result: PlanResult, t: Translator) -> str:
     """When the first mailing is sent: `in 2 d 10 h`, or `on apply`."""
     are_all_scheduled = len(result.scheduled) == result.plan.committed.mailings
-    return span_text(result.scheduled[0].wait, t) if are_all_scheduled else t.gettext("on apply")
+    return t.span(result.scheduled[0].wait) if are_all_scheduled else t.gettext("on apply")
 
 
 def cost_text(plan: Plan, base: Base, t: Translator) -> str:
     """`Cost 1.04 BYN (+0.572 compared with main)`."""
-    from smsby_deploy.plan.base_comparison import cost_change
-
     if plan.currency is None:
         return t.gettext("Cost not known: the project has no price")
-    change, cost = cost_change(plan, base), f"{t.money(plan.committed.cost)} {plan.currency}"
-    if change is None:
-        return t.gettext("Cost {cost}", cost=cost)
-    label = t.sentence(base.label)
-    return t.gettext(
-        "Cost {cost} ({change} compared with {base})", cost=cost, change=t.signed(change), base=label
-    )
+    cost = t.gettext("Cost {cost}", cost=f"{t.money(plan.committed.cost)} {plan.currency}")
+    change = change_of_cost_text(plan, base, t)
+    return f"{cost} ({change})" if change else cost
+
+
+def local_and_utc(schedule_time: str, zone: str | None, t: Translator) -> tuple[str, str]:
+    """An ISO time as `Mon 1 Mar 2027 10:00 Europe/Minsk` and `07:00 UTC`.
+
+    The UTC time has a day if that differs.
+    """
+    local = datetime.fromisoformat(schedule_time)
+    utc = local.astimezone(UTC)
+    utc_text = t.day_and_time(utc) if utc.date() != local.date() else f"{utc:%H:%M}"
+    return f"{t.day_and_time(local)} {zone or local.isoformat()[-6:]}", f"{utc_text} UTC"
+
+
+def list_text(contact_list: NamedId, t: Translator) -> str:
+    """`contact list Newsletter (id 3434)`; the id may be unknown."""
+    name = safe_line(contact_list.name)
+    if contact_list.id is None:
+        return t.gettext("contact list {name} (id unknown)", name=name)
+    return t.gettext("contact list {name} (id {id})", name=name, id=contact_list.id)
+
+
+def group_totals(groups: Sequence[GroupTotals[str] | GroupTotals[int]], t: Translator) -> list[str]:
+    """`a: 1,080 recipients, 1,080 parts, 28.08` of each variant or wave."""
+    said = []
+    for one in groups:
+        size = t.gettext(
+            "{name}: {recipients:recipient|recipients}, {parts:part|parts}",
+            name=one.key,
+            recipients=one.recipients,
+            parts=one.parts,
+        )
+        said.append(size if one.cost is None else f"{size}, {t.money(one.cost)}")
+    return said
+
+
+def delivery_texts(action: Action, t: Translator) -> list[str]:
+    """The contact list that it is sent to, how it is spread, its waves and its variants."""
+    facts = [] if action.contact_list is None else [list_text(action.contact_list, t)]
+    if (spread := action.spread) is not None:
+        facts.append(t.gettext("spread from {span}: {pace}", span=spread.span, pace=spread.pace))
+    if action.waves:
+        facts.append(t.gettext("waves {waves}", waves="; ".join(group_totals(action.waves, t))))
+    if action.variants:
+        facts.append(t.gettext("variants {variants}", variants="; ".join(group_totals(action.variants, t))))
+    return facts
 
 
 def counts_text(plan: Plan, t: Translator) -> str:
@@ -263,13 +312,12 @@ def audience_rows(action: Action, t: Translator) -> list[tuple[str, str]]:
 
 
 def text_change_section(action: Action, base: Base, review: MailingReview | None, t: Translator) -> str:
-    """The text with what was removed and added; empty if it did not change or is not known."""
-    before, text = base.mailings.get(action.address), review.text if review else None
-    if before is None or before.text is None or text is None or before.text == text:
+    """What `text_diff` finds, folded."""
+    if not (diff := text_diff(action, base, review)):
         return ""
     label = escape(t.sentence(base.label))
     summary = t.gettext("Text of {name} compared with {base}", name=escape(action.address), base=label)
-    return details_section(summary, f"<pre>\n{word_diff(before.text, text)}</pre>")
+    return details_section(summary, f"<pre>\n{diff}</pre>")
 
 
 def samples_section(action: Action, review: MailingReview | None, t: Translator) -> str:

@@ -105,9 +105,9 @@ def _capital(text: str) -> str:
 
 def as_html(text: str) -> str:
     """Return a cell of the table as HTML, with links as their texts: the page is elsewhere."""
-    from smsby_deploy.output.messages import escape_html  # not needed on a terminal
+    from smsby_deploy.output.markdown import code_html  # not needed on a terminal
 
-    return escape_html(_LINK.sub(r"\1", text))
+    return code_html(_LINK.sub(r"\1", text))
 
 
 def help_line(known: ProblemHelp, t: Translator) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from smsby_deploy.numbering_plan import OPERATORS
 from smsby_deploy.output.charts import bars, columns
-from smsby_deploy.output.messages import message_html
+from smsby_deploy.output.markdown import message_html
 from smsby_deploy.output.status_markdown import delivery_names, status_word
 from smsby_deploy.output.status_text import running_line, schedule_line
 from smsby_deploy.output.terminal import safe_line

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from smsby_deploy.output.markdown import Piece, escape, fit, table_row
-from smsby_deploy.output.messages import message_markdown
+from smsby_deploy.output.markdown import Piece, escape, fit, message_markdown, table_row
 from smsby_deploy.output.status_text import ahead_line, running_line, schedule_line, status_totals_line
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.status.status_report import MailingStatus, StatusReport

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, TextIO
 from smsby_deploy.output.console import make_console
 from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.output.values import span_text
 from smsby_deploy.status.status_report import LATER, MailingStatus, State, StatusReport, StatusStep
 from smsby_deploy.texts.cost import aligned
 from smsby_deploy.wording import counted, join_sentences, sentence
@@ -226,7 +225,7 @@ def schedule_line(mailing: MailingStatus, report: StatusReport, language: Transl
         time = language.gettext("{first} to {last}", first=time, last=mailing.details.spread.until)
     if not report.made_at:
         return time
-    return f"{time}, {span_text(moment - datetime.fromisoformat(report.made_at), language)}"
+    return f"{time}, {language.span(moment - datetime.fromisoformat(report.made_at))}"
 
 
 class _TerminalBuffer(io.StringIO):

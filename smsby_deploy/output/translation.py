@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
@@ -89,6 +89,26 @@ class Translator:
         """A time with its day of the week, in its own zone."""
         clock = f"{moment:%H:%M}" + (f":{moment:%S}" if moment.second else "")
         return f"{self.day(moment)} {clock}"
+
+    def span(self, span: timedelta) -> str:
+        """A span from now, in its two largest units.
+
+        For example `in 2 d 3 h`, `in 5 min`, `now`, `4 h 10 min ago`.
+        """
+        minutes = abs(int(span.total_seconds())) // 60
+        units = [
+            (days := minutes // 1440, self.gettext("{count} d", count=days)),
+            (hours := minutes // 60 % 24, self.gettext("{count} h", count=hours)),
+            (rest := minutes % 60, self.gettext("{count} min", count=rest)),
+        ]
+        while units and not units[0][0]:
+            units.pop(0)
+        text = " ".join(unit for count, unit in units[:2] if count)
+        if not text:
+            return self.gettext("now")
+        if span > timedelta(0):
+            return self.gettext("in {span}", span=text)
+        return self.gettext("{span} ago", span=text)
 
 
 ENGLISH = Translator()

@@ -9,11 +9,32 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smsby_deploy.output.terminal import inert_cell, safe_line
+from smsby_deploy.status.usage_report import MONEY
 from smsby_deploy.texts.cost import money
 
 if TYPE_CHECKING:
-    from smsby_deploy.status.usage_report import Sum, UsageReport, UsageRow
+    from smsby_deploy.status.usage_report import UsageReport, UsageRow
 
+_COLUMNS = (  # of the CSV, after the groups
+    "mailings",
+    "recipients",
+    "parts",
+    "planned",
+    "billed",
+    "recipients_missing",
+    "parts_missing",
+    "planned_missing",
+    "billed_missing",
+    "delivered",
+    "undelivered",
+    "delivered_missing",
+    "undelivered_missing",
+    "percent_delivered",
+    "not_sent",
+    "parts_estimated",
+    "planned_estimated",
+    "billed_estimated",
+)
 _NOT_RECORDED, _NO_LABEL = "not recorded", "(none)"
 
 
@@ -37,36 +58,19 @@ def _row_document(report: UsageReport, row: UsageRow) -> dict[str, Any]:
         "group": dict(zip(names, row.keys, strict=False)),
         "currency": row.currency,
         "mailings": row.mailings,
-        "recipients": _whole(row.recipients),
-        "parts": _whole(row.parts),
-        "planned": _money(row.planned),
-        "billed": _money(row.billed),
-        "delivered": _whole(row.delivered),
-        "undelivered": _whole(row.undelivered),
+        **_totals(row),
         "percent_delivered": None if row.percent_delivered is None else float(row.percent_delivered),
         "not_sent": row.not_sent,
-        "missing": {name: one.missing for name, one in _sums(row) if one.missing},
-        "estimated": {name: one.estimated for name, one in _sums(row) if one.estimated},
+        "missing": {name: one.missing for name, one in row.sums.items() if one.missing},
+        "estimated": {name: one.estimated for name, one in row.sums.items() if one.estimated},
     }
 
 
-def _sums(row: UsageRow) -> tuple[tuple[str, Sum], ...]:
-    return (
-        ("recipients", row.recipients),
-        ("parts", row.parts),
-        ("planned", row.planned),
-        ("billed", row.billed),
-        ("delivered", row.delivered),
-        ("undelivered", row.undelivered),
-    )
-
-
-def _whole(one: Sum) -> int | None:
-    return None if one.total is None else int(one.total)
-
-
-def _money(one: Sum) -> str | None:
-    return None if one.total is None else money(one.total)
+def _totals(row: UsageRow) -> dict[str, int | str | None]:
+    return {
+        name: None if one.total is None else money(one.total) if name in MONEY else int(one.total)
+        for name, one in row.sums.items()
+    }
 
 
 # --- CSV -------------------------------------------------------------------------------------------------------------
@@ -80,20 +84,15 @@ def usage_csv(report: UsageReport) -> str:
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    names = [grouping.name for grouping in report.groupings]
-    sums = ("recipients", "parts", "planned", "billed")
-    more = ("delivered", "undelivered")
-    heads = [*names, "currency", "mailings", *sums, *(f"{name}_missing" for name in sums)]
-    heads += [*more, *(f"{name}_missing" for name in more), "percent_delivered", "not_sent"]
-    writer.writerow([*heads, *(f"{name}_estimated" for name in sums[1:])])
+    writer.writerow([*(grouping.name for grouping in report.groupings), "currency", *_COLUMNS])
     for row in report.rows:
-        keys = ("" if key is None else key or _NO_LABEL for key in (*row.keys, row.currency))
-        figures = (_whole(row.recipients), _whole(row.parts), _money(row.planned), _money(row.billed))
-        missing = [one.missing for _, one in _sums(row)]
-        deliveries = (_whole(row.delivered), _whole(row.undelivered), *missing[4:], row.percent_delivered)
-        estimated = (one.estimated for one in (row.parts, row.planned, row.billed))
-        cells = (*keys, row.mailings, *figures, *missing[:4], *deliveries, row.not_sent, *estimated)
-        writer.writerow(["" if cell is None else inert_cell(str(cell)) for cell in cells])
+        keys = ["" if key is None else key or _NO_LABEL for key in (*row.keys, row.currency)]
+        missing = {f"{name}_missing": one.missing for name, one in row.sums.items()}
+        estimated = {f"{name}_estimated": one.estimated for name, one in row.sums.items()}
+        cells = _totals(row) | missing | estimated | {"mailings": row.mailings, "not_sent": row.not_sent}
+        cells["percent_delivered"] = None if row.percent_delivered is None else str(row.percent_delivered)
+        figures = ["" if cells[name] is None else str(cells[name]) for name in _COLUMNS]
+        writer.writerow(map(inert_cell, [*keys, *figures]))
     return buffer.getvalue()
 
 
@@ -135,14 +134,13 @@ def usage_openmetrics(report: UsageReport) -> str:
     for key, metric in _METRICS.items():
         lines += [f"# TYPE {metric.name} gauge", f"# HELP {metric.name} {metric.help}"]
         for row in report.rows:
-            counts = {"mailings": Decimal(row.mailings), "not_sent": Decimal(row.not_sent)}
-            value = counts[key] if key in counts else dict(_sums(row))[key].total
+            value = row.sums[key].total if key in row.sums else Decimal(getattr(row, key))
             if value is not None:
                 lines.append(f"{metric.name}{{{_metric_labels(report, row)}}} {value:f}")
     for name, about in _DOUBTS.items():
         lines += [f"# TYPE smsby_{name} gauge", f"# HELP smsby_{name} {about}"]
         for row in report.rows:
-            for key, one in _sums(row):
+            for key, one in row.sums.items():
                 if count := getattr(one, name):
                     lines.append(f'smsby_{name}{{{_metric_labels(report, row)},figure="{key}"}} {count}')
     return "\n".join([*lines, "# EOF", ""])

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.lock.records import EntryState
-from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
-from smsby_deploy.output.markdown import escape, table_row
-from smsby_deploy.output.messages import message_html, message_markdown
+from smsby_deploy.output.console import Column, Row, make_console, write_sentence, write_table
+from smsby_deploy.output.markdown import escape, message_html, message_markdown, table_row
 from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.status.usage_groups import GroupKind
+from smsby_deploy.status.usage_report import MONEY, SUMS
 from smsby_deploy.wording import Sentence, sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.output.status_html import Section
-    from smsby_deploy.status.usage_groups import Grouping
     from smsby_deploy.status.usage_report import Sum, UsageReport, UsageRow
 
-_COSTS = ("planned", "billed", "difference")
-_HEADS = ("mailings", "recipients", "parts", *_COSTS)
-_DELIVERY_HEADS = ("delivered", "undelivered", "share")
-_NOT_SENT = "not sent"
+_COSTS = MONEY | {"difference"}
 
 
 # --- Text ------------------------------------------------------------------------------------------------------------
@@ -37,25 +32,18 @@ def write_usage(report: UsageReport, stream: TextIO, *, color: bool) -> None:
         write_sentence(console, _nothing_sent(report), "dim")
     else:
         rows = [*report.rows, *report.totals]
-        heads = _heads(report, rows)
-        optional = {"parts", "difference", "undelivered"} if "delivered" in heads else set()
+        figures = _columns(report, rows, ENGLISH)
+        optional = {"parts", "difference", "undelivered"} if "delivered" in figures else set()
         columns = (
             *(Column(one.name) for one in report.groupings),
-            *(Column(name, is_number=True, is_optional=name in optional) for name in heads),
+            *(Column(name, is_number=True, is_optional=name in optional) for name in figures),
             Column("currency"),
         )
-        cells = zip(rows, *_figures(rows, heads, ENGLISH), strict=True)
-        first = len(report.rows)
         lines = (
-            Row(
-                (*_names(report, row, ENGLISH), *figures, row.currency or ""),
-                "",
-                "bold" if index >= first else "",
-            )
-            for index, (row, *figures) in enumerate(cells)
+            Row((*_names(report, row, ENGLISH), *cells, row.currency or ""), "", "" if row.keys else "bold")
+            for row, *cells in zip(rows, *figures.values(), strict=True)
         )
-        for line in table_lines(columns, list(lines), console.width):
-            console.print(line, soft_wrap=True)
+        write_table(console, columns, lines)
     for note in usage_notes(report):
         write_sentence(console, note, "dim")
 
@@ -86,45 +74,51 @@ def _names(report: UsageReport, row: UsageRow, t: Translator) -> Iterator[str]:
             yield safe_line(key) or t.gettext("(none)")
 
 
-def _heads(report: UsageReport, rows: list[UsageRow]) -> tuple[str, ...]:
-    """The columns of numbers.
+def _columns(report: UsageReport, rows: list[UsageRow], t: Translator) -> dict[str, list[str]]:
+    """The columns of numbers by name, as texts.
+
+    `?` was not recorded, `+` marks a sum that lacks mailings, and `~` an estimate.
 
     Those of deliveries and of control groups are left out if there are none, and the number of mailings where each has a
     row. Variants are compared by their deliveries, even if none is known yet; sms.by does not report what one costs.
     """
     kinds = {grouping.kind for grouping in report.groupings}
-    compares = GroupKind.VARIANT in kinds and report.with_variants > 0
-    deliveries = _DELIVERY_HEADS if compares or any(row.delivered.total for row in rows) else ()
-    heads = (*_HEADS, *deliveries, *((_NOT_SENT,) if any(row.not_sent for row in rows) else ()))
+    differences = [row.difference for row in rows]
+    signs = [
+        "" if one is None else f"{_mark(row.planned) or _mark(row.billed)}{'+' if one > 0 else ''}"
+        for row, one in zip(rows, differences, strict=True)
+    ]
+    columns = {"mailings": [t.count(row.mailings) for row in rows]}
+    for name in SUMS:
+        columns[name] = _texts([row.sums[name] for row in rows], t, is_money=name in MONEY)
+        if name == "billed":
+            columns["difference"] = [
+                sign + text for sign, text in zip(signs, t.aligned(differences), strict=True)
+            ]
+    columns["share"] = [_share_text(row, t) for row in rows]
+    columns["not sent"] = [t.count(row.not_sent) for row in rows]
     without = {"mailings"} if GroupKind.MAILING in kinds else set()
+    compares = GroupKind.VARIANT in kinds and report.with_variants > 0
+    if not (compares or any(row.delivered.total for row in rows)):
+        without |= {"delivered", "undelivered", "share"}
+    if not any(row.not_sent for row in rows):
+        without.add("not sent")
     if GroupKind.VARIANT in kinds and not any(row.billed.total for row in report.rows):
         without |= {"billed", "difference"}
-    return tuple(head for head in heads if head not in without)
+    return {name: texts for name, texts in columns.items() if name not in without}
 
 
-def _figures(rows: list[UsageRow], heads: Sequence[str], t: Translator) -> tuple[list[str], ...]:
-    """The columns of numbers, each as text.
+def _texts(sums: list[Sum], t: Translator, *, is_money: bool) -> list[str]:
+    totals = [one.total for one in sums]
+    texts = t.aligned(totals) if is_money else [t.count(one if one is None else int(one)) for one in totals]
+    return [
+        f"{_mark(one)}{text}{'+' if one.missing and one.total is not None else ''}"
+        for text, one in zip(texts, sums, strict=True)
+    ]
 
-    `?` was not recorded, `+` marks a sum that lacks mailings, and `~` an estimate.
-    """
-    differences = [_difference(row) for row in rows]
-    signs = ["+" if one is not None and one > 0 else "" for one in differences]
-    columns = {
-        "mailings": [t.count(row.mailings) for row in rows],
-        "recipients": [_count_text(row.recipients, t) for row in rows],
-        "parts": [_count_text(row.parts, t) for row in rows],
-        "planned": _money_texts([row.planned for row in rows], t),
-        "billed": _money_texts([row.billed for row in rows], t),
-        "difference": [
-            f"{_mark(row.planned) or _mark(row.billed) if text != '?' else ''}{sign}{text}"
-            for row, sign, text in zip(rows, signs, t.aligned(differences), strict=True)
-        ],
-        "delivered": [_count_text(row.delivered, t) for row in rows],
-        "undelivered": [_count_text(row.undelivered, t) for row in rows],
-        "share": [_share_text(row, t) for row in rows],
-        _NOT_SENT: [t.count(row.not_sent) for row in rows],
-    }
-    return tuple(columns[head] for head in heads)
+
+def _mark(one: Sum) -> str:
+    return "~" if one.estimated else ""
 
 
 def _share_text(row: UsageRow, t: Translator) -> str:
@@ -134,29 +128,6 @@ def _share_text(row: UsageRow, t: Translator) -> str:
     if row.percent_delivered is None:
         return "?"
     return t.share(int(row.delivered.total or 0), int(row.recipients.total or 0))
-
-
-def _mark(one: Sum) -> str:
-    return "~" if one.estimated else ""
-
-
-def _count_text(one: Sum, t: Translator) -> str:
-    return "?" if one.total is None else f"{_mark(one)}{t.count(int(one.total))}{'+' if one.missing else ''}"
-
-
-def _money_texts(sums: list[Sum], t: Translator) -> list[str]:
-    texts = t.aligned([one.total for one in sums])
-    return [
-        f"{_mark(one)}{text}+" if one.missing and one.total is not None else f"{_mark(one)}{text}"
-        for text, one in zip(texts, sums, strict=True)
-    ]
-
-
-def _difference(row: UsageRow) -> Decimal | None:
-    """Billed minus planned, only where both have all mailings."""
-    if row.planned.missing or row.billed.missing or row.planned.total is None or row.billed.total is None:
-        return None
-    return row.billed.total - row.planned.total
 
 
 def usage_notes(report: UsageReport) -> Iterator[Sentence]:
@@ -209,38 +180,42 @@ def usage_notes(report: UsageReport) -> Iterator[Sentence]:
 # --- Titles ----------------------------------------------------------------------------------------------------------
 
 
-def _titles(heads: Sequence[str], t: Translator, unit: str = "") -> list[str]:
+_TITLES = {
+    "mailings": sentence("mailings"),
+    "recipients": sentence("recipients"),
+    "parts": sentence("parts"),
+    "planned": sentence("planned"),
+    "billed": sentence("billed"),
+    "difference": sentence("difference"),
+    "delivered": sentence("delivered"),
+    "undelivered": sentence("undelivered"),
+    "share": sentence("delivery rate"),
+    "not sent": sentence("not sent"),
+}
+_GROUP_TITLES = {
+    GroupKind.MONTH: sentence("month"),
+    GroupKind.CAMPAIGN: sentence("campaign"),
+    GroupKind.MAILING: sentence("mailing"),
+    GroupKind.VARIANT: sentence("variant"),
+    GroupKind.PREFIX: sentence("prefix"),
+    GroupKind.ENVIRONMENT: sentence("environment"),
+    GroupKind.PLAN: sentence("plan"),
+    GroupKind.SIGNED_BY: sentence("signed by"),
+    GroupKind.APPLIED_BY: sentence("applied by"),
+    GroupKind.STATE: sentence("state"),
+}
+
+
+def _titles(columns: Iterable[str], t: Translator, unit: str = "") -> list[str]:
     """The words for the columns of numbers; `unit` is that of money."""
-    words = {
-        "mailings": t.gettext("mailings"),
-        "recipients": t.gettext("recipients"),
-        "parts": t.gettext("parts"),
-        "planned": t.gettext("planned"),
-        "billed": t.gettext("billed"),
-        "difference": t.gettext("difference"),
-        "delivered": t.gettext("delivered"),
-        "undelivered": t.gettext("undelivered"),
-        "share": t.gettext("delivery rate"),
-        _NOT_SENT: t.gettext("not sent"),
-    }
-    return [f"{words[head]}{unit if head in _COSTS else ''}" for head in heads]
+    return [f"{t.sentence(_TITLES[name])}{unit if name in _COSTS else ''}" for name in columns]
 
 
-def _group_title(grouping: Grouping, t: Translator) -> str:
-    """The word for a grouping; the name of a label stays as it is."""
-    words = {
-        GroupKind.MONTH: t.gettext("month"),
-        GroupKind.CAMPAIGN: t.gettext("campaign"),
-        GroupKind.MAILING: t.gettext("mailing"),
-        GroupKind.VARIANT: t.gettext("variant"),
-        GroupKind.PREFIX: t.gettext("prefix"),
-        GroupKind.ENVIRONMENT: t.gettext("environment"),
-        GroupKind.PLAN: t.gettext("plan"),
-        GroupKind.SIGNED_BY: t.gettext("signed by"),
-        GroupKind.APPLIED_BY: t.gettext("applied by"),
-        GroupKind.STATE: t.gettext("state"),
-    }
-    return grouping.label if grouping.kind is None else words[grouping.kind]
+def _group_titles(report: UsageReport, t: Translator) -> list[str]:
+    """The words for the groupings; the name of a label stays as it is."""
+    return [
+        one.label if one.kind is None else t.sentence(_GROUP_TITLES[one.kind]) for one in report.groupings
+    ]
 
 
 def _title(report: UsageReport, t: Translator) -> str:
@@ -253,17 +228,16 @@ def _title(report: UsageReport, t: Translator) -> str:
 def usage_markdown(report: UsageReport, language: Translator = ENGLISH) -> str:
     """A table with a line for each group and for the totals, and what the figures lack."""
     t, rows = language, [*report.rows, *report.totals]
-    heads = _heads(report, rows)
-    groups = [escape(_group_title(one, t)) for one in report.groupings]
+    columns, groups = _columns(report, rows, t), [*map(escape, _group_titles(report, t))]
     lines = [f"### {escape(_title(report, t))}\n\n"]
     if rows:
         if report.since:
             lines.append(f"{escape(_since(report, t))}\n\n")
-        lines.append(table_row([*groups, *_titles(heads, t), t.gettext("currency")]))
-        lines.append(table_row([*["---"] * len(groups), *["--:"] * len(heads), "---"]))
-        for row, *figures in zip(rows, *_figures(rows, heads, t), strict=True):
-            cells = [escape(name) for name in _names(report, row, t)]
-            lines.append(table_row([*cells, *figures, escape(row.currency or "")]))
+        lines.append(table_row([*groups, *_titles(columns, t), t.gettext("currency")]))
+        lines.append(table_row([*["---"] * len(groups), *["--:"] * len(columns), "---"]))
+        for row, *figures in zip(rows, *columns.values(), strict=True):
+            names = map(escape, _names(report, row, t))
+            lines.append(table_row([*names, *figures, escape(row.currency or "")]))
     else:
         lines.append(f"{escape(t.sentence(_nothing_sent(report)))}\n")
     return "".join([*lines, *(f"\n{message_markdown(note, t)}\n" for note in usage_notes(report))])
@@ -293,9 +267,9 @@ def usage_html(report: UsageReport, *, tool: str, language: Translator = ENGLISH
 
 def _tiles(report: UsageReport, t: Translator) -> Iterator[tuple[str, str]]:
     for row in report.totals:
-        heads = _heads(report, [row])
-        texts = [column[0] for column in _figures([row], heads, t)]
-        yield from zip(_titles(heads, t, _unit(row.currency)), texts, strict=True)
+        columns = _columns(report, [row], t)
+        texts = [text for (text,) in columns.values()]
+        yield from zip(_titles(columns, t, _unit(row.currency)), texts, strict=True)
 
 
 def _unit(currency: str | None) -> str:
@@ -309,32 +283,30 @@ def _sections(report: UsageReport, t: Translator) -> Iterator[Section]:
 
 
 def _section(report: UsageReport, currency: str | None, name: str, t: Translator) -> Section:
+    from smsby_deploy.output.charts import bars
     from smsby_deploy.output.status_html import Section
 
     rows = [row for row in report.rows if row.currency == currency]
-    names = [" · ".join(_names(report, row, t)) for row in rows]
-    heads, groups = _heads(report, rows), [_group_title(one, t) for one in report.groupings]
+    columns, groups = _columns(report, rows, t), _group_titles(report, t)
     note = t.gettext("Planned with the project's price, and billed as sms.by reports it.")
     series = {t.gettext("planned"): [float(row.planned.total or 0) for row in rows]}
-    if "billed" in heads:
+    if "billed" in columns:
         series[t.gettext("billed")] = [float(row.billed.total or 0) for row in rows]
     else:  # only variants: sms.by bills none of them by itself, so their delivery rates are compared
         note = t.gettext("The percentage of recipients of each variant who got the SMS.")
         series = {t.gettext("delivered"): [float(row.percent_delivered or 0) for row in rows]}
-    cells = zip(rows, *_figures(rows, heads, t), strict=True)
+    chart = ""
+    if any(map(any, series.values())):
+        names = [" · ".join(_names(report, row, t)) for row in rows]
+        chart = bars(name, names, series, colors=["--pending", "--accent"][-len(series) :], language=t)
     return Section(
         name,
         t.gettext("By {groups}", groups=", ".join(groups)) + _unit(currency),
         note,
-        _chart(name, names, series, t) if any(map(any, series.values())) else "",
-        (*groups, *_titles(heads, t, _unit(currency))),
-        tuple((*_names(report, row, t), *figures) for row, *figures in cells),
+        chart,
+        (*groups, *_titles(columns, t, _unit(currency))),
+        tuple(
+            (*_names(report, row, t), *figures) for row, *figures in zip(rows, *columns.values(), strict=True)
+        ),
         text_columns=len(report.groupings),
     )
-
-
-def _chart(name: str, names: Sequence[str], series: Mapping[str, Sequence[float]], t: Translator) -> str:
-    from smsby_deploy.output.charts import bars
-
-    colors = ["--pending", "--accent"][-len(series) :]
-    return bars(name, names, series, colors=colors, language=t)

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Mailing, Project
-from smsby_deploy.lock.records import EVERY_MAILING, Lock
+from smsby_deploy.lock.decisions import EVERY_MAILING
+from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.model import NEW_COMMITTING, ActionKind

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from smsby_deploy.lock.binding import Binding
-from smsby_deploy.lock.records import EVERY_MAILING, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.lock.decisions import EVERY_MAILING
+from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.stored_mailings import find
 from smsby_deploy.plan.desired import times_of
 from smsby_deploy.plan.remote_state import RemoteView

@@ -39,13 +39,7 @@ def callbacks_path(lock: Path) -> Path:
 
 def uuids_of(lock: Lock) -> frozenset[str]:
     """Return the requests of all mailings in `lock`, also of earlier revisions."""
-    return frozenset(
-        chunk.uuid
-        for entry in lock.mailings.values()
-        for revision in (entry, *entry.earlier)
-        for chunk in revision.chunks
-        if chunk.uuid
-    )
+    return frozenset(chunk.uuid for _, entry in lock.revisions() for chunk in entry.chunks if chunk.uuid)
 
 
 def callbacks_end(path: Path) -> int:

@@ -67,12 +67,7 @@ class RemoteReports:
         self._client = client
         self._read_callbacks = read_callbacks
         self._list_missed = list_missed
-        chunks = [
-            chunk
-            for entry in lock.mailings.values()
-            for revision in (entry, *entry.earlier)
-            for chunk in revision.chunks
-        ]
+        chunks = [chunk for _, entry in lock.revisions() for chunk in entry.chunks]
         self._message_uses = Counter(chunk.message_id for chunk in chunks)
         self._request_sizes = Counter(chunk.uuid for chunk in chunks)
         self._bulk_reports: dict[str, list[_BulkReport]] = {}

@@ -6,7 +6,7 @@ as missing, never as 0. Planned is what the project's price says, billed what sm
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -30,6 +30,9 @@ from smsby_deploy.status.usage_groups import (
 )
 
 DeliveriesOf = Callable[[Entry, ChunkRecord], Deliveries | None]  # of one chunk; None: not final or unknown
+
+SUMS = ("recipients", "parts", "planned", "billed", "delivered", "undelivered")
+MONEY = frozenset({"planned", "billed"})  # of SUMS
 
 
 class UsageSource(NamedTuple):
@@ -87,14 +90,28 @@ class UsageRow:
             return None
         return delivered.total * 1000 // recipients.total / 10
 
+    @property
+    def difference(self) -> Decimal | None:
+        """Billed minus planned, only where both have all mailings."""
+        planned, billed = self.planned, self.billed
+        if planned.missing or billed.missing or planned.total is None or billed.total is None:
+            return None
+        return billed.total - planned.total
+
+    @property
+    def sums(self) -> dict[str, Sum]:
+        """The sums by name, in the order of reports."""
+        return {name: getattr(self, name) for name in SUMS}
+
     def add(self, share: Share) -> None:
+        delivered, undelivered = share.deliveries or (None, None)
         self.mailings += 1
         self.recipients.add(share.recipients)
         self.parts.add(share.parts, is_estimate=share.is_planned_estimate)
         self.planned.add(share.planned, is_estimate=share.is_planned_estimate)
         self.billed.add(share.billed, is_estimate=share.is_billed_estimate)
-        self.delivered.add(share.deliveries and share.deliveries.delivered)
-        self.undelivered.add(share.deliveries and share.deliveries.undelivered)
+        self.delivered.add(delivered)
+        self.undelivered.add(undelivered)
         self.not_sent += share.not_sent
 
 
@@ -143,7 +160,7 @@ def make_usage_report(
     for source in sources:
         lock = with_newer(source.lock, since) if since is not None else with_archived(source.lock).lock
         runs = {run.plan: run.by for run in lock.applies}
-        for address, entry in _all_revisions(lock):
+        for address, entry in lock.revisions():
             unknown += entry.has_unknown
             chunks = accepted_chunks(entry, since)
             if not chunks:
@@ -171,11 +188,6 @@ def make_usage_report(
         with_variants,
         signed,
     )
-
-
-def _all_revisions(lock: Lock) -> Iterator[tuple[str, Entry]]:
-    for address, entry in lock.mailings.items():
-        yield from ((address, one) for one in (entry, *entry.earlier))
 
 
 def _key(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.cli.clients import account_of, binding_of, facts_of, listing_seconds
+from smsby_deploy.cli.clients import AccountAccess
 from smsby_deploy.config.declarations import ApiSettings
 from smsby_deploy.config.environments import built_in
 from smsby_deploy.errors import TokenRefused
@@ -19,21 +19,21 @@ _ENVIRON = {"SMSBY_API_URL": "https://sms.example/api", "SMSBY_TOKEN": "secret"}
 
 def test_account_of_depends_on_url_and_token() -> None:
     """Two tokens are two accounts; without one there is none."""
-    known = account_of(_API, _ENVIRON)
-    assert binding_of(_API, _ENVIRON) == Binding("production", "https://sms.example", known)
-    assert account_of(_API, _ENVIRON | {"SMSBY_TOKEN": "other"}) != known
+    known = AccountAccess(_API, _ENVIRON).id()
+    assert AccountAccess(_API, _ENVIRON).binding() == Binding("production", "https://sms.example", known)
+    assert AccountAccess(_API, _ENVIRON | {"SMSBY_TOKEN": "other"}).id() != known
     with pytest.raises(TokenRefused):
-        account_of(_API, {})
+        AccountAccess(_API, {}).id()
 
 
 def test_facts_of_no_project_are_none() -> None:
     """Outside a project there is no facts file."""
-    assert facts_of(_API, _ENVIRON) is NO_FACTS
+    assert AccountAccess(_API, _ENVIRON).facts() is NO_FACTS
 
 
 def test_listing_seconds_needs_no_token(tmp_path: Path) -> None:
     """Which account the facts are of is not known without one; the setting counts."""
     api = _API._replace(facts_file=tmp_path / "smsby.facts.json", reconcile_seconds=12)
     with pytest.raises(TokenRefused):
-        facts_of(api, {})
-    assert listing_seconds(api, {}) == 12
+        AccountAccess(api, {}).facts()
+    assert AccountAccess(api, {}).listing_seconds() == 12

@@ -42,6 +42,6 @@ def test_lock_archive_waits_as_long_as_the_account_lists(shop: Path, monkeypatch
         return archivable.Archivable((), (), 0)
 
     monkeypatch.setattr(archivable, "find_archivable", find)
-    monkeypatch.setattr(clients, "listing_seconds", lambda api, environ: 77.0)
+    monkeypatch.setattr(clients.AccountAccess, "listing_seconds", lambda account: 77.0)
     assert run(["-C", str(shop), "-e", "sandbox", "lock", "archive"]) == 0
     assert [one.reconcile_seconds for one in seen] == [77.0]

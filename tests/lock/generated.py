@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, Resolution
 from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import (
@@ -18,7 +18,6 @@ from smsby_deploy.lock.records import (
     Entry,
     Lock,
     NamedId,
-    Resolution,
     chunk_state_of,
 )
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from smsby_deploy.errors import LockDamaged
-from smsby_deploy.lock.decisions import Ending, EndingKind
+from smsby_deploy.lock.decisions import Ending, EndingKind, Resolution
 from smsby_deploy.lock.entry_json import entry_document
 from smsby_deploy.lock.events import EventKind, fold, fold_event
 from smsby_deploy.lock.phone_states import PhoneStates
-from smsby_deploy.lock.records import Apply, ChunkState, Entry, Lock, Resolution, UploadRecord
+from smsby_deploy.lock.records import Apply, ChunkState, Entry, Lock, UploadRecord
 from tests.lock.examples import entry
 
 _BEGIN = {

@@ -12,7 +12,6 @@ from smsby_deploy.output.plan_markdown import plan_markdown
 from smsby_deploy.output.plan_text import (
     audience_line,
     fold_plan,
-    plan_table,
     plan_totals_line,
     saved_plan_line,
     unscheduled_text,
@@ -74,13 +73,23 @@ def test_plan_table_puts_a_long_address_on_its_own_line() -> None:
     assert len(numbers) == len(vip) == len(head) <= 80
 
 
-def test_plan_table_shows_the_wait_on_a_wide_terminal() -> None:
+class _Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("width", "shows_wait"), [(100, True), (70, False)])
+def test_plan_table_shows_the_wait_on_a_wide_terminal(
+    monkeypatch: pytest.MonkeyPatch, width: int, shows_wait: bool
+) -> None:
     """On a narrow one only the line below the table says how far away the first mailing is."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    stream = _Tty()
     plan = examples.plan(examples.action("sale/vip", ActionKind.CREATE))
-    assert "  in 2 d 10 h  " in "".join(line.plain for line in plan_table(plan, 100))
-    narrow = list(plan_table(plan, 70))
-    assert "in 2 d" not in "".join(line.plain for line in narrow)
-    assert {len(line.plain) for line in narrow} == {len(narrow[0].plain)}
+    write_plan_text(PlanResult(plan), stream, color=False)
+    head, vip = stream.getvalue().splitlines()[:2]
+    assert ("  in 2 d 10 h  " in vip) == shows_wait
+    assert len(head) == len(vip)
 
 
 def test_write_plan_text_names_the_first_scheduled_mailing() -> None:

@@ -12,6 +12,7 @@ from smsby_deploy.output.plan_words import (
     changes_text,
     chunks_section,
     is_foreign,
+    local_and_utc,
     settings_lines,
     word_diff,
 )
@@ -125,3 +126,15 @@ def test_section_of_chunks_has_waves_and_variants() -> None:
         action("sale/vip", ActionKind.CREATE, chunks=(ChunkPlan("aaaaaaaaaa", 2, "d"),)), ENGLISH
     )
     assert "| chunk | fingerprint | recipients |\n|---:|---|---:|\n" in plain
+
+
+def test_local_and_utc_name_the_day_if_it_differs() -> None:
+    """The zone's name replaces the offset where it is known."""
+    assert local_and_utc("2027-03-01T10:00:00+03:00", "Europe/Minsk", ENGLISH) == (
+        "Mon 1 Mar 2027 10:00 Europe/Minsk",
+        "07:00 UTC",
+    )
+    assert local_and_utc("2027-03-01T01:00:00+03:00", None, ENGLISH) == (
+        "Mon 1 Mar 2027 01:00 +03:00",
+        "Sun 28 Feb 2027 22:00 UTC",
+    )

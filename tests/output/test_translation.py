@@ -78,8 +78,7 @@ def _used_messages() -> set[tuple[str | None, str]]:
     found.add(("State counted", State.SCHEDULED.value))
     used: set[tuple[str | None, str]] = {*found, *((None, name) for name in (*_RANKS, "difference"))}
     for path in sorted(_PACKAGE.rglob("*.py")):
-        if path.name != "translation.py":
-            used |= {(None, text) for _, text in _messages_in_code(path) if text is not None}
+        used |= {(None, text) for _, text in _messages_in_code(path) if text is not None}
     for name in ("project", "campaign"):
         used |= {(None, said) for said in _messages_in_schema(load_schema(name))}
     for path in sorted(_PACKAGE.rglob("*.j2")):
@@ -262,3 +261,19 @@ def test_share_never_rounds_up_to_all(part: int, whole: int, text: str) -> None:
 def test_count_of_an_unknown_count() -> None:
     """Only sms.by knows the size of a contact list."""
     assert (ENGLISH.count(1_000_000), ENGLISH.count(0), ENGLISH.count(None)) == ("1,000,000", "0", "?")
+
+
+@pytest.mark.parametrize(
+    ("span", "text"),
+    [
+        (timedelta(days=2, hours=3, minutes=59), "in 2 d 3 h"),
+        (timedelta(minutes=5), "in 5 min"),
+        (timedelta(seconds=30), "now"),
+        (timedelta(0), "now"),
+        (-timedelta(hours=4, minutes=10), "4 h 10 min ago"),
+        (timedelta(days=1, minutes=5), "in 1 d"),
+    ],
+)
+def test_span_has_two_units(span: timedelta, text: str) -> None:
+    """The largest two, without one that is zero."""
+    assert ENGLISH.span(span) == text

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from smsby_deploy.config.project_loader import load_project
-from smsby_deploy.lock.records import Apply, ChunkState, Lock, Resolution
+from smsby_deploy.lock.decisions import Resolution
+from smsby_deploy.lock.records import Apply, ChunkState, Lock
 from smsby_deploy.plan.contradictions import find_contradictions, find_doubt
 from smsby_deploy.plan.model import Action, Plan
 from smsby_deploy.plan.planner import make_plan

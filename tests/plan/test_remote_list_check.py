@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from smsby_deploy.lock.decisions import Ending, EndingKind
-from smsby_deploy.lock.records import EVERY_MAILING, ChunkState, Entry, Lock, Resolution
+from smsby_deploy.lock.decisions import EVERY_MAILING, Ending, EndingKind, Resolution
+from smsby_deploy.lock.records import ChunkState, Entry, Lock
 from smsby_deploy.lock.serialization import read_lock, write_lock
 from smsby_deploy.plan.remote_list_check import ListCheck, check_list, find_missing, shows_any
 from smsby_deploy.plan.remote_state import view_remote

@@ -12,8 +12,8 @@ import pytest
 
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.errors import PlanRefused
-from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
-from smsby_deploy.lock.records import AppliedBy, Apply, ChunkState, Entry, Lock, NamedId, Resolution
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, Resolution
+from smsby_deploy.lock.records import AppliedBy, Apply, ChunkState, Entry, Lock, NamedId
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
