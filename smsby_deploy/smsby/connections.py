@@ -30,6 +30,7 @@ from smsby_deploy.smsby.answer_limits import BoundedAdapter
 OLDEST = 2.0
 AHEAD = 1.0  # seconds: a connection is opened at most so long before its turn
 NETWORK_HINT = "check api.url (or SMSBY_API_URL) and the network, then try again"
+_SANDBOX_HINT = "start the sandbox with `smsby-deploy sandbox`, or check api.url (or SMSBY_API_URL), then try again"
 _PROXY_HINT = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY, then try again"
 _LOGIN_HINT = "put the user name and password of the proxy into HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, then try again"
 _CERTIFICATE_HINT = (
@@ -265,7 +266,8 @@ def explain_not_connected(error: BaseException | None, url: str) -> tuple[str, s
             f"the certificate of {place} is not trusted: {refused.verify_message.rstrip('.')}",
             _CERTIFICATE_HINT,
         )
-    return f"cannot reach sms.by at {place}", NETWORK_HINT
+    is_here = place.startswith(("http://127.0.0.1:", "http://localhost:"))
+    return f"cannot reach sms.by at {place}", _SANDBOX_HINT if is_here else NETWORK_HINT
 
 
 def shown_place(url: str) -> str:
