@@ -112,6 +112,8 @@ def command(
         from smsby_deploy.output.notifications import status_notification
 
         notify(context, project, status_notification(report, project, fail_under))
+    if fail_under is not None and report.is_under(fail_under):
+        context.fail(f"less than {fail_under:g}% of the recipients of final mailings got the SMS", "error")
     if not is_complete:
         context.warn("interrupted: not every mailing is final", "interrupted")
     return exit_code

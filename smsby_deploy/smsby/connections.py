@@ -30,7 +30,9 @@ from smsby_deploy.smsby.answer_limits import BoundedAdapter
 OLDEST = 2.0
 AHEAD = 1.0  # seconds: a connection is opened at most so long before its turn
 NETWORK_HINT = "check api.url (or SMSBY_API_URL) and the network, then try again"
-_SANDBOX_HINT = "start the sandbox with `smsby-deploy sandbox`, or check api.url (or SMSBY_API_URL), then try again"
+_SANDBOX_HINT = (
+    "start the sandbox with `smsby-deploy sandbox`, or check api.url (or SMSBY_API_URL), then try again"
+)
 _PROXY_HINT = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY, then try again"
 _LOGIN_HINT = "put the user name and password of the proxy into HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, then try again"
 _CERTIFICATE_HINT = (

@@ -139,7 +139,9 @@ def test_low_delivery_is_notified(shop: Shop, receiver: Receiver) -> None:
     requests.post(f"{shop.url}/_sandbox/clock", json={"advance": 3600}, timeout=5).raise_for_status()
     assert shop.run("status", "--fail-under", "50", env=env).code == 0
     assert receiver.titles == []
-    assert shop.run("status", "--fail-under", "90", env=env).code == 1
+    low = shop.run("status", "--fail-under", "90", env=env)
+    assert low.code == 1
+    assert "error: less than 90% of the recipients of final mailings got the SMS\n" in low.err
     assert receiver.titles == ["shop: 50.0% delivered, less than 90%"]
     assert "sale/vip: 1 of 2 recipients" in receiver.received[0]["message"]
 

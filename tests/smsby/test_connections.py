@@ -76,7 +76,7 @@ def test_explain_not_connected(error: Exception | None, message: str, hint: str)
     assert error is None or never_connected(error)
 
 
-def test_explain_not_connected_to_a_sandbox_says_how_to_start_it() -> None:
+def test_explain_not_connected_to_a_sandbox() -> None:
     """The first thing that a new user meets is a sandbox that does not run."""
     _, advice = explain_not_connected(None, "http://127.0.0.1:8025/api/v1/getBalance")
     assert advice.startswith("start the sandbox with `smsby-deploy sandbox`")
