@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import ROUND_UP, Decimal
 from typing import TYPE_CHECKING
@@ -11,15 +11,18 @@ from zoneinfo import ZoneInfo
 from smsby_deploy.config.declarations import Guardrails, Project
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.lock.archive import with_newer
+from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, EntryState, Lock
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.model import COMMITTING, Action, Plan, ReasonCode, total_of
+from smsby_deploy.plan.waves import would_go_on
 from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient  # an offline plan loads no client
 
-_SPENT = frozenset({ChunkState.ACCEPTED, ChunkState.UNKNOWN, ChunkState.PARTIAL})
+_SPENT = frozenset({ChunkState.ACCEPTED, ChunkState.UNKNOWN})
+_GOES_ON = frozenset({EntryState.WAITING, EntryState.PARTIAL})
 _SMALLEST = Decimal("0.00001")  # sms.by reports money with five decimals
 Month = tuple[int, int]
 
@@ -85,41 +88,41 @@ def hold_budget(project: Project, actions: Sequence[Action], lock: Lock, now: da
 def spent_beside(project: Project, actions: Sequence[Action], lock: Lock, now: datetime) -> Decimal:
     """Return what was spent this month apart from what `actions` commit to.
 
-    What waits for a time in this month counts as spent. It is 0 without a budget, which alone needs it.
+    The account's clock decides. What was approved and goes on this month by itself counts as spent, and so does what has an
+    unknown outcome. It is 0 without a budget, which alone needs it.
     """
     if project.guardrails.budget is None:
         return Decimal(0)
-    lock = _with_month(project, lock, now)
-    revisions = {mailing.address: mailing.revision for mailing in project.mailings}
-    planned = {
-        action.address: action.cost or Decimal(0)
-        for action in actions
-        if action.commits
-        and action.address in lock.mailings
-        and lock.mailings[action.address].revision == revisions.get(action.address)
-    }
-    spent = spent_in_month(lock, now, project.api.account_timezone, planned=planned)
-    committed = {action.address for action in actions if action.commits}
-    return spent + _spent_soon(lock, now, ZoneInfo(project.api.account_timezone), committed)
-
-
-def _spent_soon(lock: Lock, now: datetime, zone: ZoneInfo, beside: Container[str]) -> Decimal:
-    """Return the cost of what is approved for a time in the month of `now` and waits."""
-    waiting = (
-        entry
-        for address, entry in lock.mailings.items()
-        if entry.state is EntryState.WAITING and address not in beside
-    )
+    lock, zone = _with_month(project, lock, now), ZoneInfo(project.api.account_timezone)
+    planned = {action.address: action for action in actions if action.commits}
     return sum(
-        (
-            Decimal(entry.cost)
-            for entry in waiting
-            if entry.cost is not None
-            and entry.send_time is not None
-            and _month(entry.send_time, zone) == _month(now, zone)
-        ),
+        (_spent_on(entry, planned.get(address), now, zone) for address, entry in lock.mailings.items()),
         Decimal(0),
     )
+
+
+def _spent_on(entry: Entry, action: Action | None, now: datetime, zone: ZoneInfo) -> Decimal:
+    """Return what a mailing costs in the month of `now` apart from `action`.
+
+    That includes what goes on by itself.
+    """
+    month = _month(now, zone)
+    spent = _spent(entry, zone, month)
+    earlier = sum((_spent(old, zone, month) for old in entry.earlier), Decimal(0))
+    if entry.cost is None:
+        return earlier
+    # Exact where all is sent this month: recipients need not have texts of the same length.
+    whole = Decimal(entry.cost) - (_spent(entry, zone) - spent)
+    has_waves = would_go_on(entry)
+    if action is None:
+        is_approved = has_waves or (entry.approval is not None and entry.state in _GOES_ON)
+        time = now if has_waves else entry.send_time  # later waves are sent at once
+        is_soon = is_approved and time is not None and _month(time, zone) == month
+        return earlier + (whole if is_soon else spent)
+    goes_on = action.revision == entry.revision and (has_waves or _spent(entry, zone) > 0)
+    if action.cost is None or not goes_on:
+        return earlier + spent
+    return earlier + max(Decimal(0), whole - action.cost)
 
 
 def _with_month(project: Project, lock: Lock, now: datetime) -> Lock:
@@ -130,27 +133,6 @@ def _with_month(project: Project, lock: Lock, now: datetime) -> Lock:
     return with_newer(lock, local.replace(day=1, hour=0, minute=0, second=0, microsecond=0))
 
 
-def spent_in_month(
-    lock: Lock, now: datetime, timezone: str, *, planned: Mapping[str, Decimal] | None = None
-) -> Decimal:
-    """Return the cost of the mailings sent in the month of `now`, by the clock of `timezone`.
-
-    A mailing sent in part, or with an unknown outcome, counts as a whole, except for what the caller counts as `planned`
-    for its address. Chunks that were accepted in another month count there.
-    """
-    zone = ZoneInfo(timezone)
-    month = _month(now, zone)
-    counted_by_caller = planned or {}
-    spent = Decimal(0)
-    for address, entry in lock.mailings.items():
-        # What is not sent yet counts in the month in which the mailing was begun.
-        is_begun_now = _month(datetime.fromisoformat(entry.applied.at), zone) == month
-        rest = counted_by_caller.get(address, Decimal(0)) if is_begun_now else Decimal(0)
-        spent += max(Decimal(0), _spent(entry, month, zone) - rest)
-        spent += sum((_spent(old, month, zone) for old in entry.earlier), Decimal(0))
-    return spent
-
-
 def other_currencies(lock: Lock, now: datetime, timezone: str, currency: str) -> list[str]:
     """Return the currencies other than `currency` spent in the month of `now`."""
     zone = ZoneInfo(timezone)
@@ -159,7 +141,7 @@ def other_currencies(lock: Lock, now: datetime, timezone: str, currency: str) ->
         {
             entry.currency
             for entry in _all_entries(lock)
-            if entry.currency not in (None, currency) and _spent(entry, month, zone)
+            if entry.currency not in (None, currency) and _spent(entry, zone, month)
         }
     )
 
@@ -170,20 +152,30 @@ def _all_entries(lock: Lock) -> Iterator[Entry]:
         yield from entry.earlier
 
 
-def _spent(entry: Entry, month: Month, zone: ZoneInfo) -> Decimal:
-    """Return the share of the entry's cost that belongs to `month`.
+def _spent(entry: Entry, zone: ZoneInfo, month: Month | None = None) -> Decimal:
+    """Return the share of the entry's cost that was spent, in `month` if it is given.
 
-    If its chunks were sent in several months, recipients determine the share.
+    Unless that is all of it, recipients determine the share.
     """
-    if entry.cost is None or entry.is_withdrawn or not any(chunk.state in _SPENT for chunk in entry.chunks):
+    if entry.cost is None or entry.is_withdrawn:
         return Decimal(0)
     cost = Decimal(entry.cost)
-    here = [chunk for chunk in entry.chunks if _sent_month(chunk, entry, zone) == month]
-    if len(here) in (0, len(entry.chunks)):
-        return cost if here else Decimal(0)
-    recipients = sum(chunk.recipients or 0 for chunk in entry.chunks)
-    sent_here = sum(chunk.recipients or 0 for chunk in here)
-    return (cost * sent_here / recipients).quantize(_SMALLEST, ROUND_UP) if recipients else cost
+    weights = [(chunk, *_weigh(chunk)) for chunk in entry.chunks]
+    whole = sum(all_of_it for _, _, all_of_it in weights)
+    spent = sum(sent for one, sent, _ in weights if month is None or _sent_month(one, entry, zone) == month)
+    return cost if spent == whole > 0 else (cost * spent / (whole or 1)).quantize(_SMALLEST, ROUND_UP)
+
+
+def _weigh(chunk: ChunkRecord) -> tuple[int, int]:
+    """Return how many recipients of a chunk were or may have been sent to, and of how many.
+
+    Neither has those who opted out.
+    """
+    if chunk.phones is not None:
+        sent = chunk.phones.count(PhoneState.ACCEPTED, PhoneState.UNKNOWN)
+        return sent, len(chunk.phones) - chunk.phones.count(PhoneState.SUPPRESSED)
+    recipients = 0 if chunk.state is ChunkState.SUPPRESSED else chunk.recipients or 1
+    return (recipients if chunk.state in _SPENT else 0), recipients
 
 
 def _sent_month(chunk: ChunkRecord, entry: Entry, zone: ZoneInfo) -> Month:

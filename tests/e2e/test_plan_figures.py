@@ -54,6 +54,17 @@ def test_plan_that_cannot_be_applied_suggests_no_apply(shop: Shop) -> None:
         assert shop.run("apply", "plan.json").code == 5
 
 
+def test_abandoned_rest_leaves_the_budget(shop: Shop) -> None:
+    """Two of five were paid for; the other three never will be, so three more of another mailing keep the limit."""
+    shop.write("smsby.yaml", PROJECT + "guardrails: {budget: 0.13}\n")
+    _send_first_chunk(shop)
+    assert shop.run("lock", "abandon", "sale/vip").code == 0
+    other = _campaign().replace("sale", "other").replace(json.dumps(_RECIPIENTS), json.dumps(_RECIPIENTS[:3]))
+    shop.write("other.yaml", other)
+    planned = shop.run("plan")
+    assert (planned.code, "+ create  other/vip" in planned.out) == (0, True), planned.out
+
+
 def test_resumed_mailing_counts_only_the_rest(shop: Shop) -> None:
     """Two of five were paid for, so a limit that the rest keeps is no obstacle."""
     shop.write("smsby.yaml", PROJECT + "guardrails: {max_cost: 0.13, budget: 0.13}\n")

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.config.declarations import Guardrails
+from smsby_deploy.config.declarations import Guardrails, Project
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.lock.archive import append_archive
-from smsby_deploy.lock.decisions import Ending, EndingKind
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
+from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
-from smsby_deploy.plan.budget import ask_balance, check_balance, check_budget, spent_beside, spent_in_month
-from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode
+from smsby_deploy.plan.budget import ask_balance, check_balance, check_budget, spent_beside
+from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
 from smsby_deploy.smsby.parsers import Balance
 from tests.output import examples
 from tests.plan.examples import NOON, make_example_plan
@@ -44,9 +45,24 @@ def entry_of(
 
 
 _WITHDRAWN = Ending(EndingKind.WITHDRAWN, "2026-11-02T11:00:00+00:00", "anna", "")
+_PROJECT = "version: 1\nproject: shop\nprice: {currency: BYN, per_part: 1}\nguardrails: {budget: 10}\n"
 
 
-def test_spent_in_month_by_state_and_clock() -> None:
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    (tmp_path / "smsby.yaml").write_text(_PROJECT)
+    return load_project(tmp_path).project
+
+
+def _in_zone(project: Project, zone: str) -> Project:
+    return project._replace(api=project.api._replace(account_timezone=zone))
+
+
+def _resume(address: str, cost: str, **changes: object) -> Action:
+    return examples.action(address, ActionKind.RESUME, cost=Decimal(cost), revision=1, **changes)
+
+
+def test_spent_by_state_and_clock(project: Project) -> None:
     """By the account's clock; rejected and withdrawn mailings, and other months, do not count."""
     last = entry_of("2026-10-31T20:59:59+00:00", "100", ChunkState.ACCEPTED)
     mailings = {
@@ -59,13 +75,58 @@ def test_spent_in_month_by_state_and_clock() -> None:
         "a/7": replace(entry_of("2026-11-02T10:00:00+00:00", "16", ChunkState.ACCEPTED), ending=_WITHDRAWN),
     }
     lock = Lock("shop", mailings=mailings)
-    assert spent_in_month(lock, NOON, "Europe/Minsk") == 7
-    assert spent_in_month(lock, NOON, "Europe/Minsk", planned={"a/3": Decimal(3)}) == 4, "1 of 4 was paid for"
-    assert spent_in_month(lock, NOON, "Europe/Minsk", planned={"a/4": Decimal(8)}) == 7, "nothing of it was"
-    assert spent_in_month(lock, NOON, "UTC") == 6
+    assert spent_beside(project, (), lock, NOON) == 5
+    assert spent_beside(project, [_resume("a/3", "3")], lock, NOON) == 4, "1 of 4 was paid for"
+    assert spent_beside(project, [_resume("a/4", "8")], lock, NOON) == 5, "nothing of it was"
+    assert spent_beside(_in_zone(project, "UTC"), (), lock, NOON) == 4
 
 
-def test_spent_counts_what_was_archived_this_month(tmp_path: Path) -> None:
+def _phones(states: str) -> ChunkRecord:
+    return ChunkRecord("f0", 10, "d").with_phones(PhoneStates.parse(states))
+
+
+@pytest.mark.parametrize(
+    ("chunks", "spent"),
+    [
+        ([ChunkState.ACCEPTED, ChunkState.PENDING, ChunkState.REJECTED], "3.33334"),
+        ([ChunkState.ACCEPTED, ChunkState.UNKNOWN, ChunkState.DECLARED_UNSENT], "6.66667"),
+        ([ChunkState.ACCEPTED, ChunkState.SUPPRESSED], "10"),
+        ([_phones("a:2 u:1 p:5 s:2")], "3.75"),
+        ([_phones("a:8 s:2")], "10"),
+    ],
+)
+@pytest.mark.parametrize("ending", [None, replace(_WITHDRAWN, kind=EndingKind.ABANDONED)])
+def test_spent_on_a_mailing_sent_in_part(
+    chunks: list[ChunkState | ChunkRecord], spent: str, ending: Ending | None, project: Project
+) -> None:
+    """It is the share of the recipients who got it or may have: the rest costs what a later apply plans."""
+    records = [one if isinstance(one, ChunkRecord) else ChunkRecord("f", 1, "d", one) for one in chunks]
+    entry = replace(entry_of("2026-11-02T10:00:00+00:00", "10"), chunks=tuple(records), ending=ending)
+    assert spent_beside(project, (), Lock("shop", mailings={"a/1": entry}), NOON) == Decimal(spent)
+
+
+def _approved(entry: Entry, opens: str) -> Entry:
+    approval = Approval("2026-10-01T10:00:00+00:00", "plan", "anna", opens, "2027-01-01T10:00:00+00:00")
+    return replace(entry, approval=approval, schedule_time=opens)
+
+
+def test_approved_rest_counts_as_spent(project: Project) -> None:
+    """A hand-over that broke off, and later waves, go on without another review."""
+    half = entry_of("2026-11-02T10:00:00+00:00", "10", ChunkState.ACCEPTED, ChunkState.PENDING)
+    waves = replace(half, chunks=tuple(replace(one, wave=n) for n, one in enumerate(half.chunks, 1)))
+    cases = [
+        (_approved(half, "2026-11-24T10:00:00+03:00"), (), 10),
+        (_approved(half, "2026-12-24T10:00:00+03:00"), (), 5),
+        (waves, (), 10),
+        (replace(waves, ending=replace(_WITHDRAWN, kind=EndingKind.ABANDONED)), (), 5),
+        (waves, [_resume("a/1", "4")], 6),
+        (waves, [replace(_resume("a/1", "4"), revision=2)], 5),
+    ]
+    for entry, actions, spent in cases:
+        assert spent_beside(project, actions, Lock("shop", mailings={"a/1": entry}), NOON) == spent
+
+
+def test_spent_counts_what_was_archived_this_month(project: Project, tmp_path: Path) -> None:
     """Archiving frees no budget; what was archived of other months is not read."""
     path = tmp_path / "lock.archive.jsonl"
     mailings = {
@@ -76,13 +137,8 @@ def test_spent_counts_what_was_archived_this_month(tmp_path: Path) -> None:
     lock = Lock("shop", mailings=mailings, archive=path)
     count = append_archive(lock, path, mailings, "2026-11-03T10:00:00+00:00")
     lock = replace(lock, mailings={"a/3": mailings["a/1"]}, archived=count)
-    (tmp_path / "smsby.yaml").write_text(
-        "version: 1\nproject: shop\nprice: {currency: BYN, per_part: 1}\nguardrails: {budget: 10}\n"
-    )
-    project = load_project(tmp_path).project
     assert spent_beside(project, (), lock, NOON) == 4
-    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\nprice: {currency: BYN, per_part: 1}\n")
-    assert spent_beside(load_project(tmp_path).project, (), lock, NOON) == 0  # without a budget
+    assert spent_beside(project._replace(guardrails=Guardrails()), (), lock, NOON) == 0  # without a budget
 
 
 def _sent(entry: Entry, *accepted_at: str | None, count: int = 1) -> Entry:
@@ -94,7 +150,7 @@ def _sent(entry: Entry, *accepted_at: str | None, count: int = 1) -> Entry:
     return replace(entry, chunks=chunks)
 
 
-def test_spent_in_month_of_a_mailing_sent_in_two() -> None:
+def test_spent_of_a_mailing_sent_in_two_months(project: Project) -> None:
     """A mailing begun in October and resumed in November costs each month its share by recipients, rounded up."""
     october, november = "2026-10-31T20:59:00+00:00", "2026-10-31T21:01:00+00:00"
     accepted, pending = ChunkState.ACCEPTED, ChunkState.PENDING
@@ -105,13 +161,16 @@ def test_spent_in_month_of_a_mailing_sent_in_two() -> None:
 
     def spent(entry: Entry, now: str = november) -> Decimal:
         lock = Lock("shop", mailings={"a/1": entry})
-        return spent_in_month(lock, datetime.fromisoformat(now), "Europe/Minsk", planned={"a/1": Decimal(5)})
+        return spent_beside(project, planned, lock, datetime.fromisoformat(now))
 
-    assert spent_in_month(Lock("shop", mailings={"a/1": done}), NOON, "Europe/Minsk") == Decimal("3.33334")
-    assert spent(half) == 0, "the caller counts the rest, what was accepted belongs to October"
-    assert spent(half, october) == 5
-    assert spent(later) == Decimal("3.33334"), "the rest never counted in November"
+    planned: list[Action] = []
+    assert spent(done) == Decimal("3.33334")
     assert spent(draft) == 10, "made in October, confirmed in November"
+    planned.append(_resume("a/1", "5"))
+    assert spent(half) == 0, "the action counts the rest, what was accepted belongs to October"
+    assert spent(half, october) == 5
+    planned[:] = [_resume("a/1", "4")]
+    assert spent(later) == 10 - Decimal("3.33333") - 4, "the exact cost of what is not in October"
 
 
 def test_budget_blocks_after_a_currency_change(tmp_path: Path) -> None:
