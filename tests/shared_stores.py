@@ -141,6 +141,18 @@ def limit_database(database: Database, writes: int | None) -> None:
     )  # fmt: skip
 
 
+def empty_bucket(url: str, prefix: str) -> None:
+    """Delete all objects below a prefix of the bucket of locks."""
+    import obstore
+    from obstore.store import S3Store as Bucket
+
+    keys = {"access_key_id": "tests", "secret_access_key": "tests", "region": "us-east-1"}
+    bucket = Bucket(
+        "locks", endpoint=url, client_options={"allow_http": True}, virtual_hosted_style_request=False, **keys
+    )
+    obstore.delete(bucket, [one["path"] for one in obstore.list(bucket, prefix).collect()])
+
+
 class LimitedS3:
     """A proxy of an S3 server that takes only so many more objects, any number if None.
 

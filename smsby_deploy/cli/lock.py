@@ -209,10 +209,18 @@ def push(context: Context, file: Path) -> ExitCode:
 
     It moves a lock from a file to a shared store in one step.
     """
+    from tempfile import TemporaryDirectory
+
+    from smsby_deploy.lock.opening import open_lock_at
     from smsby_deploy.lock.shared import copy_lock
 
     project = load(context).project
-    lock = copy_lock(_lock_file(project, file), open_lock(project), "lock push")
+    with TemporaryDirectory(prefix="smsby-lock-") as folder:
+        place = project.lock_place
+        if place.shared is not None:  # away from the copy, which FILE may be, or replace
+            place = place._replace(path=Path(folder) / place.path.name)
+        target = open_lock_at(place, project.name, project.root)
+        lock = copy_lock(_lock_file(project, file), target, "lock push")
     context.note(f"stored (serial {lock.serial})\nnext: {context.program} plan")
     return ExitCode.DONE
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import socket
 from collections.abc import Collection, Iterator
 from dataclasses import replace
@@ -21,7 +22,7 @@ from typing import Any
 from uuid import uuid4
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.errors import LockHeld, Refused, SmsbyDeployError, StoreUnavailable, UsageError
+from smsby_deploy.errors import LockDamaged, LockHeld, Refused, SmsbyDeployError, StoreUnavailable, UsageError
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import refuse_link, write_file
 from smsby_deploy.lock.archive import Rekey, archive_content
@@ -37,6 +38,7 @@ from smsby_deploy.lock.lease import (
     iso_time,
 )
 from smsby_deploy.lock.records import Lock
+from smsby_deploy.lock.serialization import read_lock
 from smsby_deploy.lock.store import LockStore, RunningApply
 
 _ASK_EVERY = 1.0  # seconds, while another run holds the lock
@@ -73,7 +75,9 @@ class SharedLockStore(_Copy):
     def read(self) -> Lock:
         if self._lease is not None:
             return super().read()
-        return self._read_stored(self._read_shared())
+        stored = self._read_shared()
+        self._refuse_other_lock(stored)
+        return self._read_stored(stored)
 
     def read_running(self) -> RunningApply | None:
         stored = self._read_shared()
@@ -154,6 +158,28 @@ class SharedLockStore(_Copy):
                 hint="check the network and the permissions of this run, then run the command again",
             ) from error
 
+    def _refuse_other_lock(self, stored: Stored) -> None:
+        """Refuse a store that does not have the lock that this checkout used last.
+
+        It was deleted, and would pass for a project that has sent nothing. A copy that cannot be read proves nothing.
+        """
+        refuse_link(self.path)
+        try:
+            if self.path.read_bytes() == stored.lock:
+                return
+            lineage = self._read_content().lineage
+        except (OSError, UnicodeDecodeError, LockDamaged):
+            return
+        stored_lock = None if stored.lock is None else read_lock(stored.lock, self.path.name, self._recovery)
+        if lineage not in (None, None if stored_lock is None else stored_lock.lineage):
+            copy = os.path.relpath(self.path)
+            raise LockDamaged(
+                f"{self._shared.name} does not have the lock that this checkout used last: it was deleted, or smsby.yaml "
+                "names another place",
+                hint=f"restore it from a backup, or with `smsby-deploy lock push {shlex.quote(copy)}`; to begin a new lock "
+                "on purpose, delete that file",
+            )
+
     def _read_stored(self, stored: Stored) -> Lock:
         """Return the lock with its journal folded in, as the file store reads them."""
         with TemporaryDirectory(prefix="smsby-lock-") as folder:
@@ -190,6 +216,7 @@ class SharedLockStore(_Copy):
                 mine = None if stored.holder is None else last.get(stored.holder.id)
                 is_mine = mine is not None
                 if is_mine or self._is_free(stored.holder, now - since):
+                    self._refuse_other_lock(stored)
                     secret = uuid4().hex
                     self._note_secrets(secret, mine)
                     with contextlib.suppress(WrittenMeanwhile):  # another run was faster, or is not over yet

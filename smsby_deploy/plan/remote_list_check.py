@@ -51,12 +51,14 @@ class ListCheck:
     expected: the recorded chunks that the list should show
     shown: how many of them it shows
     listed: how many mailings it has
+    unrecorded: how many mailings of this project it has if the lock is empty
     """
 
     expected: int
     shown: int
     listed: int
     missing: tuple[MissingMailing, ...] = field(default=())
+    unrecorded: int = 0
 
     @property
     def is_disproved(self) -> bool:
@@ -105,7 +107,8 @@ def check_list(lock: Lock, remote: RemoteView, *, now: datetime, reconcile_secon
                 missing.append(
                     MissingMailing(address, len(chunks) - listed, len(chunks), time, marks, begins)
                 )
-    return ListCheck(expected, shown, remote.count, tuple(missing))
+    unrecorded = len(remote.own) if lock.lineage is None and lock.is_empty else 0
+    return ListCheck(expected, shown, remote.count, tuple(missing), unrecorded)
 
 
 class _Window:
@@ -189,11 +192,18 @@ def is_mailing_shown(project: str, address: str, entry: Entry, remote: RemoteVie
 def find_missing(
     check: ListCheck, addresses: Iterable[str], locations: dict[str, Location], now: datetime
 ) -> Iterator[Problem]:
-    """Yield the REMOTE_MISSING warnings.
+    """Yield the warnings about what the lock lacks and what the list lacks.
 
-    Mailings whose time is yet to come are first, then a list that is not believed.
+    Mailings whose time is yet to come are first of these, then a list that is not believed.
     Only the mailings at `addresses` are named; of a list that is not believed, only those whose time is yet to come.
     """
+    if check.unrecorded:
+        lost = sentence(
+            "the lock is empty, and sms.by lists {count:mailing|mailings} of this project; if it was lost, or is kept "
+            "elsewhere, restore it before you apply",
+            count=check.unrecorded,
+        )
+        yield Problem(Severity.WARNING, "LOCK_EMPTY", lost)
     chosen = set(addresses)
     missing = sorted(
         (one for one in check.missing if one.address in chosen), key=lambda one: not one.is_scheduled(now)

@@ -20,7 +20,7 @@ import pytest
 from tests.databases import Database
 from tests.e2e.conftest import Result, Shop
 from tests.e2e.forked import CLOCK_AHEAD
-from tests.shared_stores import S3_KEYS, LimitedS3, limit_database, limit_remote
+from tests.shared_stores import S3_KEYS, LimitedS3, empty_bucket, limit_database, limit_remote
 
 PHONES = [f"3752912345{n:02}" for n in range(60, 65)]
 CAMPAIGN = f"""\
@@ -41,6 +41,7 @@ class Machines:
     env: dict[str, str]
     knows_the_dead: bool  # whether the store notices at once that a run has died
     limit: Callable[[int | None], object]  # lets the store take only so many more writes, any number if None
+    lose: Callable[[], object]  # deletes all that the store has
 
     def run(self, *arguments: str, **env: str) -> Result:
         return self.shop.run(*arguments, env={**self.env, **env})
@@ -58,6 +59,7 @@ class Machines:
 def machines(request: pytest.FixtureRequest, shop: Shop, tmp_path: Path) -> Iterator[Machines]:
     env: dict[str, str] = {}
     limit: Callable[[int | None], object]
+    lose: Callable[[], object]
     clean_up = ExitStack()
     if request.param == "git":
         lock = "{git: origin}"
@@ -65,23 +67,28 @@ def machines(request: pytest.FixtureRequest, shop: Shop, tmp_path: Path) -> Iter
         subprocess.run(["git", "init", "-q", shop.root], check=True)
         subprocess.run(["git", "remote", "add", "origin", tmp_path / "remote.git"], cwd=shop.root, check=True)
         limit = partial(limit_remote, tmp_path / "remote.git")
+        delete = ["git", "update-ref", "-d", "refs/heads/smsby-lock"]
+        lose = partial(subprocess.run, delete, cwd=tmp_path / "remote.git", check=True)
     elif request.param == "postgres":
         lock = "{postgres_env: SMSBY_LOCK_URL}"
         database: Database = request.getfixturevalue("postgres")
         env = {"SMSBY_LOCK_URL": database.url}
         limit = partial(limit_database, database)
+        lose = partial(database.run, "delete from smsby_lock")
     else:
-        lock = f"{{s3: s3://locks/{uuid4().hex}, endpoint_env: SMSBY_S3}}"
+        prefix = uuid4().hex
+        lock = f"{{s3: s3://locks/{prefix}, endpoint_env: SMSBY_S3}}"
         server = LimitedS3(request.getfixturevalue("s3_server"))
         clean_up.enter_context(server.serving())
         env = {"SMSBY_S3": server.url, **S3_KEYS}
         limit = partial(setattr, server, "writes_left")
+        lose = partial(empty_bucket, server.url, prefix)
     settings = (shop.root / "smsby.yaml").read_text(encoding="utf-8")
     shop.write("smsby.yaml", f"{settings}lock: {lock}\n")
     shop.write("sale.yaml", CAMPAIGN)
     shutil.copytree(shop.root, tmp_path / "other")
     with clean_up:
-        yield Machines(shop, tmp_path / "other", env, request.param == "postgres", limit)
+        yield Machines(shop, tmp_path / "other", env, request.param == "postgres", limit, lose)
 
 
 def test_shared_lock_knows_what_another_machine_sent(machines: Machines) -> None:
@@ -226,6 +233,23 @@ def test_lock_moves_from_a_file_to_a_store(machines: Machines) -> None:
     assert older.code == 4
     assert "a newer version of this lock is there" in older.err
     assert machines.run_other("lock", "pull", "copy.json").code == 0
+
+
+def test_lost_lock_is_restored_from_the_copy_of_a_run(machines: Machines) -> None:
+    """Until then nothing is sent from there, also while sms.by does not list what was sent moments ago."""
+    machines.shop.fault(method="sendBulkSms", mode="lag", when="after", seconds=600, times=9)
+    assert machines.run("apply", "--auto-approve").code == 0
+    machines.lose()
+    for words in (("plan",), ("apply", "--auto-approve"), ("apply", "--due"), ("lock", "list")):
+        refused = machines.run(*words)
+        assert refused.code == 1, words
+        assert "was deleted" in refused.err
+    restored = re.search(r"`smsby-deploy (lock push [^`]+)`", refused.err)
+    assert restored is not None
+    assert machines.run(*shlex.split(restored[1])).code == 0
+    assert machines.run_other("plan", "--format", "json").json["actions"][0]["action"] == "noop"
+    assert machines.run("apply", "--auto-approve").code == 0
+    assert machines.received("Closed") == {1}
 
 
 def test_eight_applies_on_two_machines_send_everything_once(machines: Machines) -> None:

@@ -22,6 +22,7 @@ from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import Journal, ResultNotSaved
 from smsby_deploy.lock.lease import LEASE, Holder, Stored, StoreFailed, WrittenMeanwhile
 from smsby_deploy.lock.records import ChunkState, Lock
+from smsby_deploy.lock.serialization import write_lock
 from smsby_deploy.lock.shared import SharedLockStore, copy_lock
 from smsby_deploy.lock.store import HeldLock, LockStore
 from tests.lock.examples import entry
@@ -123,6 +124,29 @@ def test_archive_is_a_part_of_a_shared_lock(store: MemoryStore, tmp_path: Path) 
     assert [one.address for one in read_archive(lock)] == ["a/b"]
     with other.held() as held:
         assert [one.address for one in read_archive(held.lock)] == ["a/b"]
+
+
+@pytest.mark.parametrize("lineage", [None, "other"])
+def test_lost_lock_is_no_new_one(store: MemoryStore, tmp_path: Path, lineage: str | None) -> None:
+    """A checkout that used the lock refuses a store that lost it, or has another one, until a user decides."""
+    mine, other = _lock(store, tmp_path / "mine"), _lock(store, tmp_path / "other")
+    with mine.held() as held:
+        journal = _begin(held)
+        journal.close()
+        held.fold_in()
+    copy = mine.path.read_bytes()
+    store.stored = lost = Stored(lock=lineage and write_lock(Lock("shop", 1, lineage, {})).encode())
+    with pytest.raises(LockDamaged, match="does not have the lock that this checkout used last"):
+        mine.read()
+    with pytest.raises(LockDamaged), mine.held():
+        pytest.fail("the lock was held")
+    assert (mine.path.read_bytes(), store.stored) == (copy, lost)
+    assert other.read().lineage == lineage
+    mine.path.write_bytes(copy[:-9])
+    assert mine.read().lineage == lineage  # a damaged copy proves nothing
+    mine.path.unlink()
+    with mine.held() as held:
+        assert held.lock.lineage == lineage
 
 
 def test_lost_runner_leaves_its_request_unknown(store: MemoryStore, tmp_path: Path) -> None:

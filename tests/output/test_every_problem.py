@@ -132,6 +132,9 @@ CASES: dict[str, Case] = {
     ),
     "LIST_TEXT": Case('    text: "Hello, {{ name }}"\n', mailing="  - name: vip\n    list: Newsletter\n"),
     "LOCK_CHANGED": Case(commands=(_SENT, ("plan", "--compare", "{folder}/.."))),
+    "LOCK_EMPTY": Case(
+        commands=(_SENT, *_PLAN), then=(("smsby.yaml", "version: 1\nproject: shop\nlock: new.lock.json\n"),),
+    ),
     "HTML_ENTITY": Case('    text: "Hello&nbsp;you"\n'),
     "MIXED_ALPHABETS": Case("    text: Hello {{ name }}\n", rows="phone,name\n375291111111,\u0410nna\n"),
     "NOT_A_VALUE": Case("    text: Hello {{ name }}\n", rows="phone,name\n375291111111,#N/A\n"),

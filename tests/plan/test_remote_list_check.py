@@ -55,6 +55,18 @@ def test_check_list_expects_recent_chunks(ago: timedelta, is_expected: bool) -> 
     assert _check(lock, "another mailing").is_disproved is is_expected
 
 
+def test_check_list_counts_what_an_empty_lock_lacks() -> None:
+    """A lock that never recorded anything may be lost; one whose mailings were removed is not, nor is one that was bound."""
+    names = (
+        "sale/a [1/2] shop#0000000000",
+        "sale/a [2/2] shop#0000000001",
+        "sale/b shop2#0000000000",
+        "Sale",
+    )
+    assert _check(Lock("shop"), *names).unrecorded == 1
+    assert _check(Lock("shop", lineage="line"), *names).unrecorded == 0
+
+
 def test_check_list_sets_aside_what_was_withdrawn() -> None:
     """It was deleted in the account, so that the list lacks it proves nothing."""
     ending = Ending(EndingKind.WITHDRAWN, NOW.isoformat(), "anna", "")
