@@ -22,10 +22,8 @@ from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.status_report import MailingStatus, State, StatusReport
 
-_RANKS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 _ANNOTATIONS = 10  # GitHub shows so many of each level per step and silently drops the rest
 _ANNOTATION_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
-_SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 _SARIF_RESULTS = 5_000  # GitHub keeps so many of one run
 _LOG_LINES = 1_000  # plain lines of a level after the annotations
 _GITLAB_SEVERITIES = {Severity.ERROR: "blocker", Severity.WARNING: "major", Severity.NOTE: "info"}
@@ -51,6 +49,10 @@ class Finding:
     def text(self) -> str:
         return f"{self.address}: {self.message}" if self.address else self.message
 
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
 
 def list_findings(problems: Iterable[Problem], *, folder: str = ".") -> list[Finding]:
     """The findings, errors first, otherwise in the order of `problems`.
@@ -60,7 +62,7 @@ def list_findings(problems: Iterable[Problem], *, folder: str = ".") -> list[Fin
     seen: dict[str, int] = {}
     prefix = "" if folder == "." else f"{folder}/"
     findings = []
-    for problem in sorted(problems, key=lambda problem: _RANKS[problem.severity]):
+    for problem in sorted(problems, key=lambda problem: [*Severity].index(problem.severity)):
         place = problem.location or Location(PROJECT_FILE)
         findings.append(
             Finding(
@@ -144,34 +146,24 @@ def github_annotations(findings: Sequence[Finding]) -> str:
         if more := same_level[len(shown) :]:
             level = _ANNOTATION_LEVELS[severity]
             lines.append(f"::{level} title={len(more)} more::{len(more)} more of this level: see the log\n")
-            rest += [f"- {_log_line(finding)}\n" for finding in more[:_LOG_LINES]]
+            rest += [
+                break_commands(f"- {one.place}: {severity} {one.code} {one.text}\n")
+                for one in more[:_LOG_LINES]
+            ]
             if len(more) > _LOG_LINES:
                 rest.append(f"- {len(more) - _LOG_LINES:,} more; --format json lists them all\n")
     return "".join(lines + rest)
 
 
 def _annotation(finding: Finding) -> str:
-    properties = {
-        "file": finding.file,
-        "line": finding.line,
-        "col": finding.column,
-        "title": finding.code,
-    }
-    encoded = ",".join(f"{key}={_encode_property(str(value))}" for key, value in properties.items())
+    properties = {"file": finding.file, "line": finding.line, "col": finding.column, "title": finding.code}
+    values = {key: _encode_data(str(value)).replace(":", "%3A") for key, value in properties.items()}
+    encoded = ",".join(f"{key}={value.replace(',', '%2C')}" for key, value in values.items())
     return f"::{_ANNOTATION_LEVELS[finding.severity]} {encoded}::{_encode_data(finding.text)}\n"
-
-
-def _log_line(finding: Finding) -> str:
-    place = f"{finding.file}:{finding.line}:{finding.column}"
-    return break_commands(f"{place}: {finding.severity} {finding.code} {finding.text}")
 
 
 def _encode_data(text: str) -> str:
     return break_commands(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _encode_property(text: str) -> str:
-    return _encode_data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 # --- SARIF -----------------------------------------------------------------------------------------------------------
@@ -183,7 +175,14 @@ def sarif_document(findings: Sequence[Finding]) -> dict[str, Any]:
     It keeps the first 5,000 findings.
     """
     codes = sorted({finding.code for finding in findings})
-    rules = [_sarif_rule(code) for code in codes]
+    rules = [
+        {
+            "id": code,
+            "shortDescription": {"text": code.replace("_", " ").lower()},
+            "help": {"text": f"docs/problems.md explains {code} and how to fix it."},
+        }
+        for code in codes
+    ]
     driver = {"name": "smsby-deploy", "version": __version__, "rules": rules}
     root = {"description": {"text": "The directory in which the command ran."}}
     return {
@@ -202,14 +201,6 @@ def sarif_document(findings: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
-def _sarif_rule(code: str) -> dict[str, Any]:
-    return {
-        "id": code,
-        "shortDescription": {"text": code.replace("_", " ").lower()},
-        "help": {"text": f"docs/problems.md explains {code} and how to fix it."},
-    }
-
-
 def _sarif_result(finding: Finding, rule: int) -> dict[str, Any]:
     location = {
         "artifactLocation": {"uri": quote(finding.file), "uriBaseId": "%SRCROOT%"},
@@ -218,7 +209,7 @@ def _sarif_result(finding: Finding, rule: int) -> dict[str, Any]:
     return {
         "ruleId": finding.code,
         "ruleIndex": rule,
-        "level": _SARIF_LEVELS[finding.severity],
+        "level": finding.severity.value,
         "message": {"text": finding.text},
         "locations": [{"physicalLocation": location}],
         "partialFingerprints": {"smsbyProblem/v1": finding.fingerprint},
@@ -270,8 +261,8 @@ def problems_junit(findings: Iterable[Finding], addresses: Sequence[str]) -> str
     for name, found in group_by_mailing(findings, addresses):
         errors = [one for one in found if one.severity is Severity.ERROR]
         others = [one for one in found if one.severity is not Severity.ERROR]
-        failures = tuple(Failure(one.code, one.message, _place(one)) for one in errors)
-        output = "\n".join(f"{_place(one)}: {one.severity} {one.code} {one.message}" for one in others)
+        failures = tuple(Failure(one.code, one.message, one.place) for one in errors)
+        output = "\n".join(f"{one.place}: {one.severity} {one.code} {one.message}" for one in others)
         cases.append(Case(name, failures, None, output))
     return junit_text(cases)
 
@@ -283,10 +274,6 @@ def status_junit(report: StatusReport, fail_under: float | None) -> str:
     its recipients got it. It is skipped while the mailing is not final.
     """
     return junit_text([_status_case(mailing, fail_under) for mailing in report.mailings])
-
-
-def _place(finding: Finding) -> str:
-    return f"{finding.file}:{finding.line}:{finding.column}"
 
 
 def _status_case(mailing: MailingStatus, fail_under: float | None) -> Case:

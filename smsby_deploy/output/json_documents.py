@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 10_000  # pieces of JSON that are joined before they are written
 _OBJECTS = 500  # that are written at once
+_KINDS = ("delivered", "undelivered", "sent", "pending")
 
 
 def json_text(document: object) -> str:
@@ -65,6 +66,11 @@ def inert_json_text(document: object) -> str:
     return json_text(document).replace("<", "\\u003c")
 
 
+def _facts(one: object, *names: str) -> dict[str, Any]:
+    """The attributes of `one` that a document shows under their own names."""
+    return {name: getattr(one, name) for name in names}
+
+
 def validate_document(problems: Sequence[Problem]) -> dict[str, Any]:
     """The document of `validate`, for `write_json`: there may be a million problems."""
     counts = Counter(problem.severity for problem in problems)
@@ -89,16 +95,11 @@ def samples_document(mailings: Iterable[MailingSamples]) -> dict[str, Any]:
 
 def _sample(sample: Sample) -> dict[str, Any]:
     return {
-        "row": sample.row,
-        "file": sample.file,
-        "line": sample.line,
-        "phone": sample.phone,
-        "text": sample.text,
+        **_facts(sample, "row", "file", "line", "phone", "text"),
         "why": list(sample.why),
         "recipients": sample.recipients,
         "encoding": sample.size.encoding.value,
-        "units": sample.size.units,
-        "parts": sample.size.parts,
+        **_facts(sample.size, "units", "parts"),
         "pieces": list(sample.pieces),
         "gsm_parts": sample.gsm_parts,
         "cost": None if sample.cost is None else money(sample.cost),
@@ -164,14 +165,7 @@ def status_document(report: StatusReport) -> dict[str, Any]:
     states = Counter(mailing.state.value for mailing in report.mailings)
     return {
         "summary": {
-            "mailings": totals.mailings,
-            "recipients": totals.recipients,
-            "delivered": totals.delivered,
-            "undelivered": totals.undelivered,
-            "sent": totals.sent,
-            "pending": totals.pending,
-            "other": totals.other,
-            "parts": totals.parts,
+            **_facts(totals, "mailings", "recipients", *_KINDS, "other", "parts"),
             "cost": None if totals.cost is None else money(totals.cost),
             "states": dict(sorted(states.items())),
             "scheduled": totals.ahead,
@@ -185,24 +179,19 @@ def _mailing_status(mailing: MailingStatus) -> dict[str, Any]:
     other: Counter[str] = Counter()
     for word, count in sorted(mailing.other.items()):
         other[mask_phones(word)] += count
+    parts_of_it = {
+        "variants": [_variant(one) for one in mailing.details.variants],
+        "waves": [_wave(one) for one in mailing.details.waves],
+    }
     return {
         "address": mailing.address,
         "revision": mailing.revision,
         "state": mailing.state.value,
         "schedule_time": mailing.schedule_time,
         "window": _window(mailing.details.window),
-        **({"spread": _spread(spread)} if (spread := mailing.details.spread) is not None else {}),
-        **(
-            {"variants": variants}
-            if (variants := [_variant(one) for one in mailing.details.variants])
-            else {}
-        ),
-        **({"waves": waves} if (waves := [_wave(one) for one in mailing.details.waves]) else {}),
-        "recipients": mailing.recipients,
-        "delivered": mailing.delivered,
-        "undelivered": mailing.undelivered,
-        "sent": mailing.sent,
-        "pending": mailing.pending,
+        **({} if mailing.details.spread is None else {"spread": _spread(mailing.details.spread)}),
+        **{name: parts for name, parts in parts_of_it.items() if parts},
+        **_facts(mailing, "recipients", *_KINDS),
         "other": dict(other),
         "parts": mailing.parts,
         "cost": None if mailing.cost is None else money(mailing.cost),
@@ -219,17 +208,13 @@ def _window(window: Window | None) -> dict[str, str] | None:
 
 
 def _variant(variant: VariantStatus) -> dict[str, Any]:
-    keys = ("recipients", "delivered", "undelivered", "sent", "pending", "other")
-    return {"name": variant.name, **{key: getattr(variant.counts, key) for key in keys}}
+    return {"name": variant.name, **_facts(variant.counts, "recipients", *_KINDS, "other")}
 
 
 def _wave(wave: WaveStatus) -> dict[str, Any]:
     return {
         "wave": wave.number,
-        "recipients": wave.recipients,
-        "delivered": wave.delivered,
-        "undelivered": wave.undelivered,
-        "was_sent": wave.was_sent,
+        **_facts(wave, "recipients", "delivered", "undelivered", "was_sent"),
         "verdict": wave.verdict and wave.verdict.kind.value,
     }
 
@@ -238,8 +223,7 @@ def _spread(spread: SendTimes) -> dict[str, Any]:
     return {
         "first": spread.first.isoformat(),
         "last": spread.last.isoformat(),
-        "chunks": spread.chunks,
-        "recipients": spread.recipients,
+        **_facts(spread, "chunks", "recipients"),
     }
 
 
@@ -247,15 +231,7 @@ def history_document(lock: Lock) -> dict[str, Any]:
     """The document of `status --history`, the latest apply first."""
     return {
         "applies": [
-            {
-                "at": run.at,
-                "plan": run.plan,
-                "commit": run.commit,
-                "tool": run.tool,
-                "mailings": run.mailings,
-                "recipients": run.recipients,
-                "by": run.by,
-            }
+            _facts(run, "at", "plan", "commit", "tool", "mailings", "recipients", "by")
             for run in reversed(lock.applies)
         ]
     }

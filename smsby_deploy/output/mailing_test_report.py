@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from smsby_deploy.output.console import make_console, write_sentence
 from smsby_deploy.output.markdown import details_section, escape
 from smsby_deploy.output.terminal import safe_line
-from smsby_deploy.output.translation import Translator
+from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.plan.mailing_test_results import MailingTestResult, TestOutcome, count_outcomes
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Problem, problem_document
@@ -31,13 +31,7 @@ def write_tests(results: Sequence[MailingTestResult], stream: TextIO, *, color: 
             write_sentence(console, _line(result), _COLORS[result.outcome])
             for detail in _details(result):
                 write_sentence(console, f"           {safe_line(detail)}", "")
-    console.print(outcome_line(results), soft_wrap=True)
-
-
-def outcome_line(results: Sequence[MailingTestResult]) -> str:
-    """`3 passed, 1 failed`, or that there are none."""
-    counts = ((count, outcome.value) for outcome, count in count_outcomes(results).items() if count)
-    return ", ".join(f"{count:,} {word}" for count, word in counts) or "no tests"
+    console.print(result_counts(results, ENGLISH) or "no tests", soft_wrap=True)
 
 
 def _line(result: MailingTestResult) -> str:

@@ -100,19 +100,20 @@ def failed_apply_notification(
     Once it `has_begun`, something may have been sent.
     """
     t = translator(project.language)
+    body = t.sentence(_LOG)
     if isinstance(error, OutcomeUnknown):
         what = sentence("the outcome of a send is unknown: its result could not be recorded")
-        return Notification(NotificationKind.FAILURE, _title(project, what, t), t.sentence(_LOG))
-    if has_begun:
+    elif has_begun:
         what = sentence("an apply ended with exit code {code}", code=int(error.exit_code))
-        return Notification(NotificationKind.FAILURE, _title(project, what, t), t.sentence(_LOG))
-    body = t.gettext(
-        "Nothing was sent (exit code {code}): {why}. {log}",
-        code=int(error.exit_code),
-        why=_WAYS_OUT.get(error.exit_code, sentence("it failed")),
-        log=_LOG,
-    )
-    return Notification(NotificationKind.FAILURE, _title(project, sentence("an apply was refused"), t), body)
+    else:
+        what = sentence("an apply was refused")
+        body = t.gettext(
+            "Nothing was sent (exit code {code}): {why}. {log}",
+            code=int(error.exit_code),
+            why=_WAYS_OUT.get(error.exit_code, sentence("it failed")),
+            log=_LOG,
+        )
+    return Notification(NotificationKind.FAILURE, _title(project, what, t), body)
 
 
 def unsent_notification(result: PlanResult, project: Project) -> Notification | None:

@@ -27,20 +27,14 @@ _SEVERITY = re.compile(r"^(?:warning|note|предупреждение|заме�
 _LINK = re.compile(r"\[([^\]]+)\]\([^)]+\)")
 
 
-class _Kind(NamedTuple):
-    """Problems of one kind differ in nothing but their line and message."""
-
-    severity: Severity
-    code: str
-    address: str | None
-    file: str | None
-
-
 def problem_line(problem: Problem) -> str:
     """`file:line:column: severity CODE address: message`, without the parts that are not known."""
-    place = f"{problem.location}: " if problem.location else ""
-    address = f"{problem.address}: " if problem.address else ""
-    return clean(f"{place}{problem.severity} {problem.code} {address}") + safe_line(problem.message)
+    return _lead(problem, str(problem.location or "")) + safe_line(problem.message)
+
+
+def _lead(problem: Problem, place: str) -> str:
+    place, address = (f"{text}: " if text else "" for text in (place, problem.address))
+    return clean(f"{place}{problem.severity} {problem.code} {address}")
 
 
 def problem_lines(problems: Iterable[Problem]) -> Iterator[tuple[Severity, str]]:
@@ -48,19 +42,18 @@ def problem_lines(problems: Iterable[Problem]) -> Iterator[tuple[Severity, str]]
 
     Another line says how many more there are.
     """
-    seen: Counter[_Kind] = Counter()
+    seen: Counter[str] = Counter()
+    severities: dict[str, Severity] = {}
     for problem in problems:
-        file = problem.location.file if problem.location else None
-        kind = _Kind(problem.severity, problem.code, problem.address, file)
-        seen[kind] += 1
-        if seen[kind] <= _MAX_ALIKE:
+        lead = _lead(problem, problem.location.file if problem.location else "")
+        severities[lead] = problem.severity
+        seen[lead] += 1
+        if seen[lead] <= _MAX_ALIKE:
             yield problem.severity, problem_line(problem)
-    for kind, count in seen.items():
+    for lead, count in seen.items():
         if count > _MAX_ALIKE:
-            place = f"{kind.file}: " if kind.file else ""
-            address = f"{kind.address}: " if kind.address else ""
             more = f"{count - _MAX_ALIKE:,} more like these; use --format json to list them all"
-            yield kind.severity, clean(f"{place}{kind.severity} {kind.code} {address}{more}")
+            yield severities[lead], f"{lead}{more}"
 
 
 def count_line(problems: Iterable[Problem]) -> str:
@@ -94,13 +87,11 @@ class ProblemHelp(NamedTuple):
 def problem_help(language: str) -> Mapping[str, ProblemHelp]:
     """Return the help on each problem code in `language`."""
     rows = _ROW.findall(problems_page(language).read_text(encoding="utf-8"))
+    meanings = [_SEVERITY.sub("", meaning) for _, meaning, _ in rows]
     return {
-        code: ProblemHelp(_capital(_SEVERITY.sub("", meaning)), way_out) for code, meaning, way_out in rows
+        code: ProblemHelp(meaning[0].upper() + meaning[1:], way_out)
+        for meaning, (code, _, way_out) in zip(meanings, rows, strict=True)
     }
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
 
 
 def as_html(text: str) -> str:

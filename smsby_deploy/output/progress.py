@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.output.terminal import clean, safe_line, write_line
@@ -24,24 +24,20 @@ _SECONDS_BETWEEN_LINES = 10.0  # often enough to see that it works, not so often
 _WINDOW_SECONDS = 60.0  # the estimate looks back this far: sms.by may ask to slow down
 
 
-class Progress(Protocol):
-    """Shows steps of work, and the recipients done in each."""
+class Progress:
+    """Steps of work, and the recipients done in each. This one shows nothing."""
 
     def step(self, what: str, total: int | None = None) -> None:
         """Start the step `what`, with `total` recipients if their number is known."""
-        ...
 
     def advance(self, recipients: int) -> None:
         """Count `recipients` more as done."""
-        ...
 
     def tell(self, line: str) -> None:
         """Write a line that stays, above the bar."""
-        ...
 
     def pause(self) -> None:
         """Draw nothing until the next step: something else needs the terminal."""
-        ...
 
 
 @contextmanager
@@ -60,7 +56,7 @@ def open_progress(
     """
     progress: Progress
     if quiet:
-        progress = _Silent()
+        progress = Progress()
     elif log is not None:
         progress = _Events(log, clock)
     elif stream.isatty() and terminal != "dumb":
@@ -110,17 +106,7 @@ def _done_text(done: int, total: int | None) -> str:
     return counted(done, "recipient") if total is None else f"{done:,} of {counted(total, 'recipient')}"
 
 
-class _Silent:
-    def step(self, what: str, total: int | None = None) -> None: ...
-
-    def advance(self, recipients: int) -> None: ...
-
-    def tell(self, line: str) -> None: ...
-
-    def pause(self) -> None: ...
-
-
-class _Periodic(ABC):
+class _Periodic(Progress, ABC):
     """Counts what is done of a step, and reports it every ten seconds."""
 
     def __init__(self, clock: Clock) -> None:
@@ -159,8 +145,6 @@ class _Lines(_Periodic):
     def tell(self, line: str) -> None:
         write_line(safe_line(line), self._stream)
 
-    def pause(self) -> None: ...
-
 
 class _Events(_Periodic):
     """Writes steps and progress as events.
@@ -186,12 +170,8 @@ class _Events(_Periodic):
             seconds_left=None if seconds_left is None else round(seconds_left),
         )
 
-    def tell(self, line: str) -> None: ...
 
-    def pause(self) -> None: ...
-
-
-class _Bar:
+class _Bar(Progress):
     """A bar that disappears when the work is done; the lines written above it stay."""
 
     def __init__(self, stream: TextIO, clock: Clock, *, color: bool) -> None:

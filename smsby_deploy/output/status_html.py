@@ -21,7 +21,6 @@ from smsby_deploy.output.status_text import running_line, schedule_line
 from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.status.delivery_counts import (
-    PrefixCounts,
     count_deliveries_over_time,
     count_funnel,
     count_prefixes,
@@ -47,10 +46,6 @@ class Section:
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     text_columns: int = 1
-
-    @property
-    def numeric(self) -> tuple[bool, ...]:
-        return tuple(index >= self.text_columns for index in range(len(self.head)))
 
 
 def status_html(
@@ -216,20 +211,20 @@ def _prefixes(report: StatusReport, t: Translator) -> Section:
             language=t,
         ),
         (t.gettext("prefix"), t.gettext("recipients"), delivered, undelivered, not_yet, t.gettext("rate")),
-        tuple(_prefix_row(one, t) for one in prefixes),
+        tuple(
+            (
+                _with_operator(one.prefix),
+                *map(t.count, (one.recipients, one.delivered, one.undelivered, one.open)),
+                t.share(one.delivered, one.recipients),
+            )
+            for one in prefixes
+        ),
     )
 
 
-def _prefix_row(one: PrefixCounts, t: Translator) -> tuple[str, ...]:
-    operator = OPERATORS.get(one.prefix.removeprefix("375 "))
-    return (
-        f"{one.prefix} ({operator})" if operator else one.prefix,
-        t.count(one.recipients),
-        t.count(one.delivered),
-        t.count(one.undelivered),
-        t.count(one.open),
-        t.share(one.delivered, one.recipients),
-    )
+def _with_operator(prefix: str) -> str:
+    operator = OPERATORS.get(prefix.removeprefix("375 "))
+    return f"{prefix} ({operator})" if operator else prefix
 
 
 def _reasons(report: StatusReport, t: Translator) -> Section:

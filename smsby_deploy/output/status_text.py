@@ -6,7 +6,7 @@ With --watch it is redrawn in place at a terminal; elsewhere each change is one 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from textwrap import wrap
@@ -62,48 +62,42 @@ def write_status(
     if not report.mailings:
         console.print("no mailings: the lock records none that match")
         return
-    has_blocks = _has_blocks(stream)
+    symbols = _symbols(stream)
     costs = aligned([mailing.cost for mailing in report.mailings])
     for mailing, cost in zip(report.mailings, costs, strict=True):
         price = f"{cost} {currency or ''}".rstrip() if mailing.cost is not None else ""
-        _write_mailing(mailing, report, console, price, has_blocks=has_blocks)
+        _write_mailing(mailing, report, console, price, symbols)
     console.print()
     console.print(status_totals_line(report, currency), style="bold", soft_wrap=True)
     if ahead := ahead_line(report):
         console.print(ahead, soft_wrap=True)
     if report.running:
         console.print(running_line(report), style="cyan", soft_wrap=True)
-    legend = _legend(report, has_blocks=has_blocks)
-    console.print(legend, style="dim", soft_wrap=True)
+    if not any(mailing.by_kind["later"] for mailing in report.mailings):
+        del symbols["later"]
+    legend = (f"{symbol} {LATER if kind == 'later' else kind}" for kind, symbol in symbols.items())
+    console.print("  ".join(legend), style="dim", soft_wrap=True)
     if program is not None and report.next_step is not None:
         console.print(f"next: {_next_command(report, report.next_step, program)}", soft_wrap=True)
 
 
-def _legend(report: StatusReport, *, has_blocks: bool) -> str:
-    has_later = any(mailing.by_kind["later"] for mailing in report.mailings)
-    return "  ".join(
-        f"{block if has_blocks else letter} {LATER if name == 'later' else name}"
-        for name, block, letter, _ in _KINDS
-        if name != "later" or has_later
-    )
-
-
-def _has_blocks(stream: TextIO) -> bool:
+def _symbols(stream: TextIO) -> dict[str, str]:
+    """How `stream` can draw each kind of recipient."""
     try:
-        "█▓▒░·".encode(getattr(stream, "encoding", None) or "utf-8")
+        "".join(block for _, block, _, _ in _KINDS).encode(getattr(stream, "encoding", None) or "utf-8")
     except (UnicodeEncodeError, LookupError):
-        return False
-    return True
+        return {kind: letter for kind, _, letter, _ in _KINDS}
+    return {kind: block for kind, block, _, _ in _KINDS}
 
 
 def _write_mailing(
-    mailing: MailingStatus, report: StatusReport, console: Console, price: str, *, has_blocks: bool
+    mailing: MailingStatus, report: StatusReport, console: Console, price: str, symbols: Mapping[str, str]
 ) -> None:
     _write_heading(mailing, report, console)
     if mailing.recipients:
         from rich.text import Text
 
-        line = Text(_INDENT).append_text(_bar(mailing, has_blocks=has_blocks))
+        line = Text(_INDENT).append_text(_bar(mailing, symbols))
         noun = "recipient " if mailing.recipients == 1 else "recipients"
         line.append(f" {ENGLISH.share(mailing.delivered, mailing.recipients):>6}")
         line.append(f" {mailing.recipients:>9,} {noun}{price and f' {price:>14}'}")
@@ -132,7 +126,7 @@ def _write_heading(mailing: MailingStatus, report: StatusReport, console: Consol
         console.print(f"{_INDENT}{when}", soft_wrap=True)
 
 
-def _bar(mailing: MailingStatus, *, has_blocks: bool) -> Text:
+def _bar(mailing: MailingStatus, symbols: Mapping[str, str]) -> Text:
     """A bar in which every kind that occurs has at least one cell.
 
     The largest kind gets the rest.
@@ -145,8 +139,8 @@ def _bar(mailing: MailingStatus, *, has_blocks: bool) -> Text:
     largest = max(counts, key=lambda name: counts[name])
     cells[largest] += _BAR_WIDTH - sum(cells.values())
     bar = Text()
-    for name, block, letter, style in _KINDS:
-        bar.append((block if has_blocks else letter) * cells[name], style=style)
+    for name, _, _, style in _KINDS:
+        bar.append(symbols[name] * cells[name], style=style)
     return bar
 
 

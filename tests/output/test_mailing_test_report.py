@@ -9,7 +9,6 @@ from junitparser import JUnitXml
 
 from smsby_deploy.config.mailing_tests import AllSubject, MailingTest, TextExpectation
 from smsby_deploy.output.mailing_test_report import (
-    outcome_line,
     results_document,
     results_junit,
     results_section,
@@ -44,7 +43,9 @@ def test_text_has_a_line_per_reason() -> None:
         "           CRM_URL is not set",
         "1 failed, 1 skipped",
     ]
-    assert outcome_line([]) == "no tests"
+    empty = io.StringIO()
+    write_tests([], empty, color=False)
+    assert empty.getvalue() == "no tests\n"
 
 
 def test_machine_formats_mask_phones() -> None:
