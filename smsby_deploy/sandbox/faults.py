@@ -10,6 +10,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -105,34 +106,19 @@ def parse_fault(given: Any) -> Fault:
     name = ANY if method == ANY else documented_name(method)
     if name is None:
         raise BadFault(f"unknown method {method!r}; known: {ANY}, {', '.join(METHODS)}")
-    when = given.get("when", "before")
-    if when not in ("before", "after"):
-        raise BadFault("`when` must be before or after")
-    params, values = given.get("params"), given.get("values")
-    if not isinstance(params, Mapping | None):
-        raise BadFault("`params` must be a JSON object")
-    if not isinstance(values, Mapping | None) or (mode == "other-values") != bool(values):
-        raise BadFault("`values` must be a JSON object, and belongs to the mode other-values")
+    for key in ("params", "values"):
+        if not isinstance(given.get(key), Mapping | None):
+            raise BadFault(f"`{key}` must be a JSON object")
     try:
-        return Fault(
-            mode=mode,
-            method=name,
-            nth=_at_least(1, given.get("nth", 1)),
-            times=_at_least(1, given.get("times", 1)),
-            when=when,
-            params=None if params is None else {str(key): str(value) for key, value in params.items()},
-            seconds=_between(0, float(given.get("seconds", 1)), _MOST),
-            calls=_at_least(0, given.get("calls", 0)),
-            chars=_at_least(0, given.get("chars", 20)),
-            status=None if given.get("status") is None else int(_between(200, int(given["status"]), 599)),
-            text=str(given.get("text", Fault.__dataclass_fields__["text"].default)),
-            retry_after=_header(given.get("retry_after")),
-            location=_header(given.get("location")),
-            body=given.get("body"),
-            values=values,
-        )
+        read = {key: _READERS[key](value) for key, value in given.items() if key in _READERS}
+        fault = Fault(**{**given, **read, "method": name})
     except (TypeError, ValueError, OverflowError) as error:
         raise BadFault(f"invalid value: {error}") from error
+    if fault.when not in ("before", "after"):
+        raise BadFault("`when` must be before or after")
+    if (mode == "other-values") != bool(fault.values):
+        raise BadFault("`values` belongs to the mode other-values, and must not be empty there")
+    return fault
 
 
 def _at_least(least: int, value: Any) -> int:
@@ -146,10 +132,25 @@ def _between(least: int, number: float, most: int) -> float:
 
 
 def _header(value: Any) -> str | None:
-    """Return the value of a header."""
     if value is not None and not str(value).isprintable():
         raise ValueError("a header has no control characters")
     return None if value is None else str(value)
+
+
+# Fields that are converted; the others are as given.
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "mode": str,
+    "nth": partial(_at_least, 1),
+    "times": partial(_at_least, 1),
+    "params": lambda value: value and {str(key): str(one) for key, one in value.items()},
+    "seconds": lambda value: _between(0, float(value), _MOST),
+    "calls": partial(_at_least, 0),
+    "chars": partial(_at_least, 0),
+    "status": lambda value: None if value is None else int(_between(200, int(value), 599)),
+    "text": str,
+    "retry_after": _header,
+    "location": _header,
+}
 
 
 @dataclass(slots=True)

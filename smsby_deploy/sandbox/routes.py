@@ -67,7 +67,7 @@ def _serve_faults(app: Flask, service: Service) -> None:
 
     @app.post("/_sandbox/faults")
     def add_faults() -> Response:
-        given = _json_body()
+        given = read_json(request)
         try:
             parsed = [parse_fault(one) for one in (given if isinstance(given, list) else [given])]
         except BadFault as error:
@@ -90,7 +90,7 @@ def _serve_settings(app: Flask, service: Service) -> None:
 
     @app.post("/_sandbox/settings")
     def change_settings() -> Response:
-        given = _json_body()
+        given = read_json(request)
         if not isinstance(given, dict):
             return _error("expected a JSON object of settings")
         try:
@@ -108,7 +108,7 @@ def _serve_clock(app: Flask, service: Service) -> None:
     @app.post("/_sandbox/clock")
     def move_clock() -> Response:
         try:
-            _change_clock(service.account.clock, _json_body())
+            _change_clock(service.account.clock, read_json(request))
         except (ValueError, TypeError, OverflowError) as error:
             return _error(str(error))
         account = service.account
@@ -129,7 +129,7 @@ def _serve_state(app: Flask, service: Service) -> None:
 
     @app.post("/_sandbox/moderate")
     def moderate() -> Response:
-        given, account = _json_body(), service.account
+        given, account = read_json(request), service.account
         message = _mailing_named(given, account)
         if message is None or message.kind != "message":
             return _error("`message_id` must be a number that createSmsMessage returned", 404)
@@ -139,7 +139,7 @@ def _serve_state(app: Flask, service: Service) -> None:
     @app.post("/_sandbox/delete")
     def delete() -> Response:
         account = service.account
-        mailing = _mailing_named(_json_body(), account)
+        mailing = _mailing_named(read_json(request), account)
         if mailing is None or (mailing.status != "DRAFT" and mailing.due <= account.now()):
             return _error("`message_id` must be a number of getSMSMessages that is not gone yet", 404)
         account.store.delete(mailing)
@@ -181,10 +181,6 @@ def _clock_reading(clock: MovableClock) -> Response:
     return jsonify(
         {"now": now.isoformat(), "unix": now.timestamp(), "offset": clock.offset, "stopped": clock.is_stopped}
     )
-
-
-def _json_body() -> Any:
-    return read_json(request)
 
 
 def _done() -> Response:
@@ -316,11 +312,7 @@ def _guard(app: Flask) -> None:
     def refuse_other_sites() -> Response | None:
         if _is_from_own_site():
             return None
-        response = jsonify(
-            {"error": "the sandbox only answers under its own address, and not to other sites"}
-        )
-        response.status_code = 403
-        return response
+        return _error("the sandbox only answers under its own address, and not to other sites", 403)
 
     @app.after_request
     def add_security_headers(response: Response) -> Response:

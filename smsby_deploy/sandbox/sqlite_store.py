@@ -98,10 +98,13 @@ class Store:
                 phones = (f"37529{index:07d}" for index in range(first, first + count))
                 self.put_contacts(number, [(phone, phone, {}) for phone in phones])
 
-    def read(self, name: str) -> str | None:
+    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
         with self._lock:
-            row = self._base.execute("select value from account where name = ?", (name,)).fetchone()
-        return None if row is None else str(row["value"])
+            return self._base.execute(query, values).fetchall()
+
+    def read(self, name: str) -> str | None:
+        rows = self._rows("select value from account where name = ?", name)
+        return str(rows[0]["value"]) if rows else None
 
     def write(self, name: str, value: str) -> None:
         with self._lock, self._base:
@@ -149,7 +152,7 @@ class Store:
                 (sms.parts, str(mailing.cost + sms.cost), mailing.id),
             )
             self._charge(sms.cost)
-            return int(self._base.execute("select max(id) as last from sms").fetchone()["last"])
+            return int(self._rows("select max(id) as last from sms")[0]["last"])
 
     def _insert_sms(self, mailing: int, sms: Sequence[NewSms], due: float) -> None:
         self._base.executemany(
@@ -200,8 +203,7 @@ class Store:
 
     @property
     def last_id(self) -> int:
-        with self._lock:
-            row = self._base.execute("select seq from sqlite_sequence where name = 'mailing'").fetchone()
+        (row,) = self._rows("select seq from sqlite_sequence where name = 'mailing'")
         return int(row["seq"])
 
     def hide_after(self, number: int, calls: int, until: float) -> None:
@@ -245,8 +247,7 @@ class Store:
         return found[0] if found else None
 
     def _mailings(self, where: str, *values: Any) -> list[SandboxMailing]:
-        with self._lock:
-            rows = self._base.execute(f"select * from mailing {where}", values).fetchall()  # noqa: S608  # our own text
+        rows = self._rows(f"select * from mailing {where}", *values)  # noqa: S608  # our own text
         return [
             SandboxMailing(
                 **{**dict(row), "was_listed": bool(row["was_listed"]), "cost": Decimal(row["cost"])}
@@ -268,18 +269,17 @@ class Store:
         return self._sms(_NOT_DRAFT + " and phone = ? order by id", phone)
 
     def _sms(self, where: str, *values: Any) -> list[Sms]:
-        with self._lock:
-            rows = self._base.execute(f"select * from sms {where}", values).fetchall()  # noqa: S608  # our own text
+        rows = self._rows(f"select * from sms {where}", *values)  # noqa: S608  # our own text
         return [Sms(**dict(row)) for row in rows]
 
     def count_outcomes(self, due_before: float, mailing: int) -> dict[str, int]:
         """Count the messages of a mailing that were due by `due_before`, by outcome."""
-        with self._lock:
-            rows = self._base.execute(
-                "select outcome, count(*) as number from sms"
-                " where mailing = ? and due <= ? and channel != 'refused' group by outcome",
-                (mailing, due_before),
-            ).fetchall()
+        rows = self._rows(
+            "select outcome, count(*) as number from sms"
+            " where mailing = ? and due <= ? and channel != 'refused' group by outcome",
+            mailing,
+            due_before,
+        )
         return {row["outcome"]: row["number"] for row in rows}
 
     def latest_phones(self, digits: str, limit: int) -> list[tuple[str, int, int]]:
@@ -289,28 +289,20 @@ class Store:
         Only the latest messages are searched: a page that polls every second must not slow down a million sends.
         """
         latest = f"select id, phone from sms {_NOT_DRAFT} and instr(phone, ?) order by id desc limit ?"  # noqa: S608
+        found = f"select phone, max(id) as last from ({latest}) group by phone order by last desc limit ?"  # noqa: S608
+        count = f"select count(*) from sms {_NOT_DRAFT} and phone = ?"  # noqa: S608
         with self._lock:
-            rows = self._base.execute(
-                f"select phone, max(id) as last from ({latest}) group by phone order by last desc limit ?",  # noqa: S608
-                (digits, 20 * limit, limit),
-            ).fetchall()
-            counts = [
-                self._base.execute(
-                    f"select count(*) from sms {_NOT_DRAFT} and phone = ?",  # noqa: S608
-                    (row["phone"],),
-                ).fetchone()[0]
-                for row in rows
+            return [
+                (row["phone"], self._rows(count, row["phone"])[0][0], row["last"])
+                for row in self._rows(found, digits, 20 * limit, limit)
             ]
-        return [(row["phone"], count, row["last"]) for row, count in zip(rows, counts, strict=True)]
 
     def add_list(self, name: str) -> int:
         with self._lock, self._base:
             return int(self._base.execute("insert into list (name) values (?)", (name,)).lastrowid or 0)
 
     def lists(self) -> dict[int, str]:
-        with self._lock:
-            rows = self._base.execute("select id, name from list order by id").fetchall()
-        return {row["id"]: row["name"] for row in rows}
+        return {row["id"]: row["name"] for row in self._rows("select id, name from list order by id")}
 
     def put_contacts(
         self, number: int, contacts: Iterable[tuple[str, str | None, Mapping[str, str]]]
@@ -322,27 +314,21 @@ class Store:
         inserted = updated = 0
         with self._lock, self._base:
             for key, phone, fields in contacts:
-                known = self._base.execute(
-                    "select 1 from contact where list = ? and key = ?", (number, key)
-                ).fetchone()
+                known = bool(self._rows("select 1 from contact where list = ? and key = ?", number, key))
                 self._base.execute(
                     "insert or replace into contact values (?, ?, ?, ?)",
                     (number, key, phone, json.dumps(dict(fields))),
                 )
-                inserted, updated = inserted + (known is None), updated + (known is not None)
+                inserted, updated = inserted + (not known), updated + known
         return inserted, updated
 
     def phones_of_list(self, number: int) -> list[str]:
-        with self._lock:
-            rows = self._base.execute(
-                "select phone from contact where list = ? and phone is not null order by rowid", (number,)
-            ).fetchall()
+        rows = self._rows(
+            "select phone from contact where list = ? and phone is not null order by rowid", number
+        )
         return [row["phone"] for row in rows]
 
     def contacts(self, number: int) -> list[dict[str, Any]]:
         """Return the contacts of a list with their fields."""
-        with self._lock:
-            rows = self._base.execute(
-                "select phone, fields from contact where list = ? order by rowid", (number,)
-            ).fetchall()
+        rows = self._rows("select phone, fields from contact where list = ? order by rowid", number)
         return [{"phone": row["phone"], **json.loads(row["fields"])} for row in rows]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry, EntryState
@@ -25,7 +25,6 @@ from smsby_deploy.status.delivery_counts import DeliveryCounts
 from smsby_deploy.status.mailing_details import (
     NO_WAVES,
     Details,
-    MissedRows,
     PartCounts,
     VariantStatus,
     WavesInFiles,
@@ -35,7 +34,6 @@ from smsby_deploy.status.remote_reports import RemoteReports
 from smsby_deploy.status.status_report import INDISTINCT, LATER, MailingStatus, State
 from smsby_deploy.wording import sentence
 
-_Key = TypeVar("_Key", str, int)
 _WITHOUT_MESSAGE = {
     ChunkState.UNKNOWN: "unknown",
     ChunkState.REJECTED: "rejected",
@@ -78,11 +76,17 @@ def summarize_mailing(
     `advance` gets the number of recipients of each chunk once it is counted.
     """
     progress = recorded_progress(entry, waves.steps, moment.now, moment.zone)
-    counts = _RecipientCounts(reports, entry, moment, progress.waits_from)
-    by_variant = _PartCounts(counts, counts.add, lambda chunk: chunk.variant)
-    by_wave = _PartCounts(counts, by_variant.add, lambda chunk: chunk.wave)
+    counts = _RecipientCounts()
+    by_variant: defaultdict[str, _RecipientCounts] = defaultdict(_RecipientCounts)
+    by_wave: defaultdict[int, _RecipientCounts] = defaultdict(_RecipientCounts)
     for chunk in entry.chunks:
-        advance(by_wave.add(chunk))
+        own = _ChunkCounts(reports, entry, moment, progress.waits_from)
+        advance(own.count(chunk))
+        counts.add(own)
+        if chunk.variant is not None:
+            by_variant[chunk.variant].add(own)
+        if chunk.wave is not None:
+            by_wave[chunk.wave].add(own)
     documented, other = counts.documented, counts.other
     parts, cost = _billed(entry, reports)
     return MailingStatus(
@@ -101,8 +105,11 @@ def summarize_mailing(
         details=replace(
             _details(entry, counts, reports, tuple(_differences(intended, entry, reports, parts, cost))),
             decision="" if entry.ending is None else str(entry.ending.in_zone(moment.zone)),
-            variants=tuple(VariantStatus(*one) for one in by_variant.found()),
-            waves=tuple(summarize_wave(*one, entry, moment.zone) for one in by_wave.found()),
+            variants=tuple(VariantStatus(name, one.as_part()) for name, one in sorted(by_variant.items())),
+            waves=tuple(
+                summarize_wave(number, one.as_part(), entry, moment.zone)
+                for number, one in sorted(by_wave.items())
+            ),
             waits=waves.why_waiting(entry, progress, intended.address),
         ),
         revision=entry.revision,
@@ -148,11 +155,9 @@ def summarize_waiting(address: str, entry: Entry, now: datetime, *, is_listed: b
 
 
 class _RecipientCounts:
-    """The recipients of one mailing by delivery status, added up chunk by chunk."""
+    """Recipients of a chunk, or of several together, by delivery status."""
 
-    def __init__(self, reports: RemoteReports, entry: Entry, moment: Moment, waits_from: int | None) -> None:
-        self._reports, self._entry, self._moment = reports, entry, moment
-        self._waits_from = None if entry.ending is not None else waits_from  # the first wave that waits
+    def __init__(self) -> None:
         self.documented: Counter[str] = Counter()
         self.other: Counter[str] = Counter()
         self.deliveries = DeliveryCounts()
@@ -162,8 +167,41 @@ class _RecipientCounts:
         self.unread: list[str] = []
         self.has_silent_chunk = False  # an accepted chunk without a known size or any reported message
 
-    def add(self, chunk: ChunkRecord) -> int:
-        """Count one chunk and return its number of recipients, 0 if it is not known."""
+    def add(self, more: _RecipientCounts) -> None:
+        self.documented += more.documented
+        self.other += more.other
+        self.deliveries.add(more.deliveries)
+        self.accepted += more.accepted
+        self.open_other += more.open_other
+        self.overdue += more.overdue
+        self.unread += more.unread
+        self.has_silent_chunk |= more.has_silent_chunk
+
+    def as_part(self) -> PartCounts:
+        """Return them as those of one variant or wave."""
+        documented, other = self.documented, self.other
+        return PartCounts(
+            documented.total() + other.total(),
+            documented[DeliveryStatus.DELIVERED],
+            documented[DeliveryStatus.UNDELIVERED],
+            documented[DeliveryStatus.SENT],
+            documented[DeliveryStatus.PENDING],
+            other.total(),
+            self.deliveries.missed,
+            other[LATER],
+        )
+
+
+class _ChunkCounts(_RecipientCounts):
+    """The recipients of one chunk, as the lock and sms.by know them."""
+
+    def __init__(self, reports: RemoteReports, entry: Entry, moment: Moment, waits_from: int | None) -> None:
+        super().__init__()
+        self._reports, self._entry, self._moment = reports, entry, moment
+        self._waits_from = None if entry.ending is not None else waits_from  # the first wave that waits
+
+    def count(self, chunk: ChunkRecord) -> int:
+        """Count the chunk and return its number of recipients, 0 if it is not known."""
         listed = self._reports.find_listed(chunk)
         reported = listed.count_phones if listed else None
         recipients = chunk.recipients if chunk.recipients is not None else reported
@@ -181,7 +219,8 @@ class _RecipientCounts:
         elif chunk.state is ChunkState.DRAFT:
             self.documented[DeliveryStatus.PENDING] += size
         elif chunk.state is ChunkState.ACCEPTED:
-            seen, is_overdue = self._count_reported(chunk)
+            deliveries, is_overdue = self._ask(chunk)
+            seen = self._add_deliveries(deliveries)
             # A recipient that sms.by does not count (a late opt-out, a number it dropped) will not become delivered.
             taken = max(seen, min(size, reported) if reported else size)
             self._add_silent(taken - seen, is_overdue=is_overdue)
@@ -237,10 +276,6 @@ class _RecipientCounts:
         self.documented[DeliveryStatus.UNDELIVERED if is_overdue else DeliveryStatus.PENDING] += count
         self.overdue += count if is_overdue else 0
 
-    def _count_reported(self, chunk: ChunkRecord) -> tuple[int, bool]:
-        deliveries, is_overdue = self._ask(chunk)
-        return self._add_deliveries(deliveries), is_overdue
-
     def _ask(self, chunk: ChunkRecord) -> tuple[DeliveryCounts, bool]:
         """Return the deliveries of a chunk, and whether none of its messages may still be open."""
         is_overdue = self._moment.is_overdue(self._entry, chunk)
@@ -256,53 +291,6 @@ class _RecipientCounts:
         self.overdue += deliveries.overdue
         self.deliveries.add(deliveries)
         return deliveries.total
-
-
-class _PartCounts(Generic[_Key]):
-    """The recipients of each variant or wave: what its chunks add to those of the mailing.
-
-    `count` counts a chunk there, and `key_of` returns the key of its part, None if it is in none.
-    """
-
-    def __init__(
-        self,
-        counts: _RecipientCounts,
-        count: Callable[[ChunkRecord], int],
-        key_of: Callable[[ChunkRecord], _Key | None],
-    ) -> None:
-        self._counts, self._count = counts, count
-        self._key_of: Callable[[ChunkRecord], _Key | None] = key_of
-        self._found: dict[_Key, PartCounts] = {}
-
-    def add(self, chunk: ChunkRecord) -> int:
-        """Count a chunk; returns as `_RecipientCounts.add`."""
-        whole, key = self._counts, self._key_of(chunk)
-        if key is None:
-            return self._count(chunk)
-        documented, other, before = whole.documented, whole.other, whole.deliveries
-        whole.documented, whole.other, whole.deliveries = Counter(), Counter(), DeliveryCounts()
-        size = self._count(chunk)
-        own, own_other, deliveries = whole.documented, whole.other, whole.deliveries
-        known, missed = self._found.get(key, PartCounts()), MissedRows()
-        for rows in (known.missed, deliveries.missed):
-            missed.extend(rows)
-        self._found[key] = PartCounts(
-            known.recipients + own.total() + own_other.total(),
-            known.delivered + own[DeliveryStatus.DELIVERED],
-            known.undelivered + own[DeliveryStatus.UNDELIVERED],
-            known.sent + own[DeliveryStatus.SENT],
-            known.pending + own[DeliveryStatus.PENDING],
-            known.other + own_other.total(),
-            missed,
-            known.later + own_other[LATER],
-        )
-        before.add(deliveries)
-        whole.documented, whole.other, whole.deliveries = documented + own, other + own_other, before
-        return size
-
-    def found(self) -> list[tuple[_Key, PartCounts]]:
-        """What was counted, by key."""
-        return [(key, self._found[key]) for key in sorted(self._found)]
 
 
 def _details(
