@@ -298,8 +298,11 @@ def find_outdated(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_AP
     if reviewed.digest_key != current.digest_key:
         return describe_keys(reviewed.digest_key, current.digest_key)
     if reviewed.account != current.account:
-        made = reviewed.account
-        return sentence("it was made for another account or service" if made else "it was made offline")
+        if reviewed.account is None:
+            return sentence("it was made offline")
+        return sentence(
+            "it was made for another account or service than this run uses (SMSBY_TOKEN, SMSBY_API_URL)"
+        )
     if reviewed.lock.lineage not in (None, current.lock.lineage):
         return sentence("it was made against another lock")
     entries, now = reviewed.lock.entries, current.lock.entries

@@ -65,7 +65,9 @@ def test_unlisted_chunk_is_unknown_without_a_lock(shop: Shop, word: str) -> None
     lose_lock(shop)
     action, reason = planned_action(shop)
     assert (action, reason.split(":")[0]) == ("blocked", "unknown")
+    assert "apply records it as unknown" in reason  # there is nothing to resolve before
     assert shop.run("plan").code == 4
+    assert shop.run("lock", "resolve", "sale/staff", word).code == 64
     assert apply(shop, THREE, {}).code == 6
     assert [c["state"] for c in shop.lock()["mailings"]["sale/staff"]["chunks"]] == ["accepted"] * 2 + [
         "unknown"

@@ -50,7 +50,7 @@ def test_unchanged_plan_is_not_stale() -> None:
     ("then", "now", "why"),
     [
         ({}, {"project": "other"}, "a plan of the project shop"),
-        ({}, {"account": "1" * 12}, "another account"),
+        ({}, {"account": "1" * 12}, "SMSBY_TOKEN"),
         ({"account": None}, {}, "made offline"),
         ({"lock": LockStamp(1, "a", {})}, {"lock": LockStamp(1, "b", {})}, "another lock"),
         ({"lock": LockStamp(1, "a", {"sale/vip": "1"})}, {"lock": LockStamp(2, "a", {"sale/vip": "2"})}, "newer state"),
