@@ -130,7 +130,8 @@ def read_lock(content: bytes | str | BinaryIO, where: str, recovery: str | None 
             return _read_written(BytesIO(content) if isinstance(content, bytes) else content, where)
         return _read_other_layout(content, where)  # another layout, or damage: it says what is wrong
     except json.JSONDecodeError as error:
-        raise LockDamaged(f"{where} is damaged at line {error.lineno}: {error.msg}", hint=recovery) from error
+        why = f"not JSON, or truncated (line {error.lineno})"
+        raise LockDamaged(f"{where} is damaged: {why}", hint=recovery) from error
     except RecursionError as error:
         raise LockDamaged(f"{where} is damaged: nested too deep", hint=recovery) from error
     except UnicodeDecodeError:

@@ -253,6 +253,7 @@ def test_api_wrong_usage_makes_no_request(
     ("content", "words"),
     [
         (b'{"sms_id": 5,\n  oops}', "request.json:2:3"),
+        (b'{"sms_id": "5', "error: not valid JSON: Unterminated string\n"),
         (b"[1]", "expected a JSON object"),
         (b"\xff\xfe", "UTF-8"),
         (b"", "not valid JSON"),
