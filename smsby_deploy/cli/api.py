@@ -112,7 +112,9 @@ def _read_input(file: Path) -> dict[str, Any]:
             params = json.loads(stream.read().removeprefix("\ufeff"))  # which editors on Windows write
     except json.JSONDecodeError as error:
         place = Location(name, error.lineno, error.colno)
-        raise UsageError(f"not valid JSON: {error.msg.removesuffix(' starting at').removesuffix(' at')}", location=place) from None
+        raise UsageError(
+            f"not valid JSON: {error.msg.removesuffix(' starting at').removesuffix(' at')}", location=place
+        ) from None
     except OSError as error:
         raise UsageError(f"cannot read the file: {error.strerror}", location=Location(name)) from None
     except (UnicodeDecodeError, RecursionError):

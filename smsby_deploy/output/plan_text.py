@@ -271,6 +271,7 @@ def saved_plan_line(result: PlanResult, apply_command: str) -> str:
     """What the saved plan file is good for."""
     return {
         SavedPlanUse.APPLY: f"saved: apply exactly this plan with `{apply_command}`",
+        SavedPlanUse.NO_SEND: "saved: it sends nothing",
         SavedPlanUse.REFUSED: "saved for viewing only: apply will refuse the whole plan",
         SavedPlanUse.VIEW_ONLY: (
             "saved for viewing only: it cannot be applied, because it was made offline or contains errors"

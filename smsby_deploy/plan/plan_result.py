@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,7 +12,7 @@ from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.guardrails import Breach, check_apply
-from smsby_deploy.plan.model import ActionKind, Plan
+from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.wording import sentence
 
@@ -31,6 +31,7 @@ class SavedPlanUse(Enum):
     """What a plan file is good for."""
 
     APPLY = auto()
+    NO_SEND = auto()  # nothing in it is to be sent, approved or recorded
     REFUSED = auto()  # a guardrail forbids the whole apply
     VIEW_ONLY = auto()  # made offline or from invalid files
 
@@ -99,7 +100,10 @@ class PlanResult:
     def saved_plan_use(self) -> SavedPlanUse:
         if self.plan.account is None or self.plan.has_errors:
             return SavedPlanUse.VIEW_ONLY
-        return SavedPlanUse.APPLY if self.refusal is None else SavedPlanUse.REFUSED
+        if self.refusal is not None:
+            return SavedPlanUse.REFUSED
+        waits_for_approval = any(one.reason_code is ReasonCode.APPROVAL for one in self.plan.blocked)
+        return SavedPlanUse.APPLY if self.plan.to_do or waits_for_approval else SavedPlanUse.NO_SEND
 
     @property
     def is_worth_applying(self) -> bool:
@@ -124,9 +128,9 @@ class PlanResult:
         if self.refusal is not None:
             location = project.locations.get(f"guardrails.{self.refusal.key}", Location(project.file))
             found.append(Problem(Severity.ERROR, "REFUSED", self.refusal.message, location=location))
-        return (*found, *self._changes())
+        return (*found, *self._changes(project.locations))
 
-    def _changes(self) -> Iterator[Problem]:
+    def _changes(self, places: Mapping[str, Location]) -> Iterator[Problem]:
         """What `--compare` found beside the mailings, as warnings."""
         changes = self.plan.changes
         for one in changes.settings if changes is not None else ():
@@ -134,7 +138,8 @@ class PlanResult:
             message = sentence(
                 "{key}: {before} → {after}", key=one.key, before=one.before or unset, after=one.after or unset
             )
-            yield Problem(Severity.WARNING, "SETTING_CHANGED", message, location=Location(PROJECT_FILE))
+            place = places.get(one.key, Location(PROJECT_FILE))  # one that is not set any more has none
+            yield Problem(Severity.WARNING, "SETTING_CHANGED", message, location=place)
         for gap in changes.gaps if changes is not None else ():
             yield Problem(Severity.WARNING, "NOT_READ", gap, location=Location(PROJECT_FILE))
 

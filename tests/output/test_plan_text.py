@@ -156,6 +156,8 @@ def test_saved_plan_line_says_what_the_file_is_good_for() -> None:
     """An apply command only where apply would accept the plan."""
     ready, breach = PlanResult(examples.ready_plan()), Breach("max_cost", "max_cost: 9 > 5")
     assert saved_plan_line(ready, "apply it") == "saved: apply exactly this plan with `apply it`"
+    idle = PlanResult(examples.plan(examples.action("sale/old", ActionKind.NOOP)))
+    assert saved_plan_line(idle, "apply it") == "saved: it sends nothing"
     refused = PlanResult(examples.ready_plan(), breach)
     assert saved_plan_line(refused, "apply it").endswith("apply will refuse the whole plan")
     assert saved_plan_line(PlanResult(examples.whole_plan()), "apply it").startswith("saved for viewing only")

@@ -12,7 +12,7 @@ import pytest
 from smsby_deploy.config.declarations import ApiSettings, Guardrails, Project
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.guardrails import Breach
-from smsby_deploy.plan.model import ActionKind, Plan
+from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode
 from smsby_deploy.plan.plan_result import PlanResult, SavedPlanUse, ScheduledSend, Verdict
 from smsby_deploy.problems import Severity
 from tests.output import examples
@@ -23,6 +23,10 @@ IDLE = examples.plan(examples.action("sale/old", ActionKind.NOOP))
 BLOCKED = examples.plan(
     examples.action("sale/vip", ActionKind.CREATE), examples.action("sale/x", ActionKind.BLOCKED)
 )
+
+
+def _only_blocked(code: ReasonCode) -> Plan:
+    return examples.plan(examples.action("sale/x", ActionKind.CREATE).block(code, "why"))
 
 
 @pytest.mark.parametrize(
@@ -54,13 +58,16 @@ def test_verdict_and_exit_code(
     [
         (READY, None, SavedPlanUse.APPLY),
         (BLOCKED, None, SavedPlanUse.APPLY),
+        (IDLE, None, SavedPlanUse.NO_SEND),
+        (_only_blocked(ReasonCode.GUARDRAIL), None, SavedPlanUse.NO_SEND),
+        (_only_blocked(ReasonCode.APPROVAL), None, SavedPlanUse.APPLY),
         (READY, BREACH, SavedPlanUse.REFUSED),
         (replace(READY, account=None), None, SavedPlanUse.VIEW_ONLY),
         (examples.whole_plan(), BREACH, SavedPlanUse.VIEW_ONLY),
     ],
 )
 def test_saved_plan_use(plan: Plan, refusal: Breach | None, use: SavedPlanUse) -> None:
-    """Blocked mailings do not keep the others from being applied."""
+    """Blocked mailings do not keep the others from being applied, and one that is approved later is applied then."""
     assert PlanResult(plan, refusal).saved_plan_use is use
 
 
