@@ -107,10 +107,17 @@ def recovery_of(where: str, environment: str = PRODUCTION, *, is_private: bool =
         return f"delete {where} and the files beside it, and rehearse again: it records only what a sandbox received"
     if is_private:
         return (
-            f"restore a backup of {where}, which is not in git; without one, move it away: what was sent is found again at "
-            "sms.by"
+            f"restore a backup of {where}, which is not in git; without one, move it away: {found_again('')}"
         )
-    return f"restore it from git (git checkout -- {where}); what was sent since is found again at sms.by"
+    return f"restore it from git (git checkout -- {where}); {found_again(' since')}"
+
+
+def found_again(when: str) -> str:
+    """Say what an older lock lacks; `when` follows "what was sent"."""
+    return (
+        f"what was sent{when} is found again at sms.by, but repeat each `lock withdraw` and `lock abandon` before the next "
+        "apply"
+    )
 
 
 def read_lock(content: bytes | str | BinaryIO, where: str, recovery: str | None = None) -> Lock:
@@ -153,7 +160,7 @@ def _read_other_layout(content: bytes | BinaryIO, where: str) -> Lock:
         raise LockDamaged(
             f"{where} has git conflict markers at line {line}",
             hint=f"take one side whole: git checkout --theirs -- {where} (or --ours; the one with the higher serial),"
-            f" then git add {where}; what the other side sent is found again at sms.by",
+            f" then git add {where}; {found_again(' by the other side')}",
         )
     return _read_any(content.decode(), where)
 

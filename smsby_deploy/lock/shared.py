@@ -38,7 +38,7 @@ from smsby_deploy.lock.lease import (
     iso_time,
 )
 from smsby_deploy.lock.records import Lock
-from smsby_deploy.lock.serialization import read_lock
+from smsby_deploy.lock.serialization import found_again, read_lock
 from smsby_deploy.lock.store import LockStore, RunningApply
 
 _ASK_EVERY = 1.0  # seconds, while another run holds the lock
@@ -58,7 +58,7 @@ class _Copy(LockStore):
     def _recovery(self) -> str:
         return (
             f"restore {self.project}.{self.environment} in {self._shared.name} from a backup; or delete it there, and run "
-            "`smsby-deploy lock push` with the last file of `lock pull`; what was sent since is found again at sms.by"
+            f"`smsby-deploy lock push` with the last file of `lock pull`; {found_again(' since')}"
         )
 
 

@@ -111,8 +111,10 @@ def test_read_lock_refuses_an_edited_lock() -> None:
     ],
 )
 def test_recovery_of_depends_on_where_the_lock_is(environment: str, is_private: bool, hint: str) -> None:
-    """What is in .smsby/ is not in git."""
-    assert hint in recovery_of("a.json", environment, is_private=is_private)
+    """What is in .smsby/ is not in git; decisions that an older lock lacks must be repeated, or the rest is sent."""
+    recovery = recovery_of("a.json", environment, is_private=is_private)
+    assert hint in recovery
+    assert ("repeat each `lock withdraw` and `lock abandon`" in recovery) == (environment != "sandbox")
 
 
 def test_read_lock_recognizes_conflict_markers() -> None:
@@ -126,6 +128,7 @@ def test_read_lock_recognizes_conflict_markers() -> None:
         read_lock(conflicted, "smsby.lock.json")
     assert "conflict markers at line 5" in caught.value.message
     assert "git checkout --theirs -- smsby.lock.json" in caught.value.hint
+    assert "by the other side is found again at sms.by, but repeat each `lock withdraw`" in caught.value.hint
 
 
 def test_read_lock_knows_the_canonical_form_of_each_mailing() -> None:
