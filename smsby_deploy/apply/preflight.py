@@ -270,7 +270,9 @@ def _check_whole(project: Project, plan: Plan, client: SendClient) -> None:
         raise FilesInvalid(plan.problems)
     breach = check_apply(project.guardrails, plan.decided)
     if breach:
-        raise Refused(breach.message, hint=f"guardrails.{breach.key} in smsby.yaml, changed in review")
+        raise Refused(
+            breach.message, hint=f"guardrails.{breach.key} in smsby.yaml sets it; change it there, in review"
+        )
     cost = plan.totals.cost
     # Only sms.by knows what a list costs: it is asked once there is a draft.
     if cost or any(a.cost is None and a.via != "list" for a in plan.decided if a.sends):

@@ -289,6 +289,6 @@ def write_signed(signed: SignedPlan, stream: TextIO, *, file: str, plan: str, pr
     for action in signed.mailings:
         size = "? recipients" if action.recipients is None else counted(action.recipients, "recipient")
         time = action.schedule_time
-        when = time_text(datetime.fromisoformat(time), has_seconds=True) if time else "at once"
+        when = time_text(datetime.fromisoformat(time), has_seconds=True) if time else "on apply"
         write_line(f"  {action.address} r{action.revision}  {size}  {when}", stream)
     write_line(f"next: commit {file}, then {program} apply {plan}", stream)
