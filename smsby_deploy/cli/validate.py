@@ -71,9 +71,10 @@ def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:
             problems = validate_project(loaded, reading_progress(progress), excuses_of(loaded.project))
         if context.verbosity:
             _note_dialects(context, loaded.project.phone_files)
-        if not (context.environment or context.environ.get("SMSBY_ENV")):
-            others = check_environments(loaded.project.root, context.environ, check_test_phones)
-            problems = (*problems, *(problem for problem in others if problem not in problems))
+        is_chosen = context.environment or context.environ.get("SMSBY_ENV")
+        only = loaded.project.environment.name if is_chosen else None
+        others = check_environments(loaded.project.root, context.environ, check_test_phones, only)
+        problems = (*problems, *(problem for problem in others if problem not in problems))
         if not has_errors(problems):
             refuse_damaged_lock(loaded.project)
     except FilesInvalid as error:

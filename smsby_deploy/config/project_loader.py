@@ -134,8 +134,9 @@ def check_environments(
     folder: Path,
     environ: Mapping[str, str],
     check_phones: Callable[[Sequence[Any], Location], Iterable[Problem]],
+    only: str | None = None,
 ) -> tuple[Problem, ...]:
-    """Return the problems of the settings that every environment has, campaigns aside.
+    """Return the problems of the settings of all environments, or `only` one; no campaigns.
 
     `check_phones` returns those of its test phones. A smsby.yaml that breaks its schema has others: see `load_project`.
     """
@@ -145,7 +146,7 @@ def check_environments(
     log = ProblemLog()
     locks: dict[Path, str] = {}
     declared: YamlMap = document.get("environments") or YamlMap(document.mark)
-    for name in dict.fromkeys((PRODUCTION, SANDBOX, *declared)):
+    for name in (only,) if only else dict.fromkeys((PRODUCTION, SANDBOX, *declared)):
         lock, problems = _ProjectLoader(real_path(folder), document, environ, name).check()
         log.extend(problems)
         settings = settings_in(document, name)

@@ -110,6 +110,8 @@ def test_validate_checks_every_environment(
         ("warning", "ENVIRONMENT", 6),  # the lock of the sandbox
     ]
     assert found == (expected if chosen is None else [])
+    run([*arguments, "--env", "staging"])
+    assert "the token is not sent" in capsys.readouterr().out  # also of the chosen one
     monkeypatch.setenv("SMSBY_API_URL", "https://elsewhere.example")
     run(arguments)
     assert "the token is not sent" not in capsys.readouterr().out
