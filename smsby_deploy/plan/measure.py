@@ -130,7 +130,7 @@ def _measure_tested(
         tests.begin()
     except FilesInvalid as error:
         results += tests.fail_all()
-        return None, problems_of(mailing, error)
+        return None, _problems_without_text(mailing, error, suppressed)
     desired, problems = _measure_mailing(project, mailing, suppressed, observers)
     found = tests.judge(desired, policy, has_errors=has_errors(problems))
     results += found
@@ -144,7 +144,7 @@ def _measure_mailing(
     try:
         desired, problems = _measure(project, mailing, suppressed, observers)
     except FilesInvalid as error:
-        return None, problems_of(mailing, error)
+        return None, _problems_without_text(mailing, error, suppressed)
     if mailing.via != "list" or mailing.upload is not None:
         desired = desired._replace(opt_out_ages=tuple(suppressed.ages))
     desired = _keyed(desired, project.digest_key)._replace(own=read_own_content(mailing))
@@ -170,7 +170,7 @@ def find_flaws(
         for batch, texts in batches:
             check.counter.count_batch(batch, texts)
     except FilesInvalid as error:
-        return problems_of(mailing, error)
+        return _problems_without_text(mailing, error, suppressed)
     counts = count_audience(check.report.audience, check.counter.totals)
     return _placed(mailing, check.find_problems(), counts)
 
@@ -178,6 +178,19 @@ def find_flaws(
 def problems_of(mailing: Mailing, error: FilesInvalid) -> list[Problem]:
     """Return the problems of a text that cannot be compiled, as those of `mailing`."""
     return [replace(problem, address=mailing.address) for problem in error.problems]
+
+
+def _problems_without_text(mailing: Mailing, error: FilesInvalid, suppressed: PhoneSet) -> list[Problem]:
+    """Return the problems of a text that cannot be compiled, and those of its recipients."""
+    problems = problems_of(mailing, error)
+    if not isinstance(mailing.audience, ContactList):
+        report = AudienceReport()
+        for _ in read_audience(mailing, suppressed, report):
+            pass
+        problems += [
+            _locate(mailing, problem) for problem in (*report.problems, *_find_repeats(mailing, report))
+        ]
+    return problems
 
 
 def _placed(mailing: Mailing, problems: Sequence[Problem], audience: AudienceCounts) -> list[Problem]:
