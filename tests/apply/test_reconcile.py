@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from smsby_deploy.apply.reconcile import Reconciler, note_found, record_listed
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.events import fold
 from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.plan.remote_state import merge_entry
@@ -34,12 +36,14 @@ class _SmsBy:
         self._world = world
         self.listed: Callable[[float], list[RemoteMailing]] = lambda time: []
         self.draft_status: Callable[[float], str | None] = lambda time: None
+        self.asked: list[int] = []  # the drafts that confirm=0 was sent for
 
     def get_sms_messages(self, *, keep: KeepMailing) -> MailingList:
         listed = self.listed(self._world.clock.time)
         return MailingList(tuple(one for one in listed if keep(one.id, one.name)), len(listed))
 
     def confirm_info(self, message_id: int) -> ListInfo:
+        self.asked.append(message_id)
         status = self.draft_status(self._world.clock.time)
         return read_list_info({} if status is None else {"status": status})
 
@@ -127,6 +131,50 @@ def test_reconciler_settles_a_lost_confirmation(
     assert world.clock.time == pytest.approx(seconds)
 
 
+@pytest.mark.parametrize(
+    ("status", "state", "seconds"),
+    [("sending", ChunkState.ACCEPTED, 0), ("DRAFT", ChunkState.DRAFT, 10), (None, ChunkState.UNKNOWN, 0)],
+)
+def test_reconciler_settles_confirmations_of_an_earlier_run(
+    status: str | None, state: ChunkState, seconds: float
+) -> None:
+    """Only a draft is worth a search; a lost send without a draft is not asked about."""
+    world, sms_by, reconciler = _world(seconds=10)
+    _lose(world, step="confirm", message_id=7)
+    world.recorder.result([("m/0", 1)], ChunkState.UNKNOWN, message_id=8)
+    world.recorder.result([("m/0", 2)], ChunkState.UNKNOWN, step="confirm")
+    sms_by.draft_status = lambda time: status
+    reconciler.look_at_confirmations("m/0")
+    assert world.states() == [state, "unknown", "unknown"]
+    assert world.clock.time == pytest.approx(seconds)
+    assert set(sms_by.asked) == {7}
+
+
+def test_reconciler_takes_the_word_of_the_list_for_a_draft() -> None:
+    """Confirm=0 may report no status; what the list calls DRAFT was not confirmed."""
+    world, sms_by, reconciler = _world(seconds=10)
+    _lose(world, step="confirm", message_id=7)
+    sms_by.listed = lambda time: [_remote(world, status="DRAFT")]
+    note_found(world.recorder, "m/0", reconciler.read())
+    assert world.recorder.is_unknown(REF)  # it may be listed as a draft for a while
+    reconciler.look_for([REF])
+    assert world.recorder.chunk(REF).state is ChunkState.DRAFT
+
+
+def test_reconciler_guesses_nothing_of_a_draft() -> None:
+    """The confirmation stays unknown, and a line says why."""
+    world, sms_by, reconciler = _world(seconds=10)
+    _lose(world, step="confirm", message_id=7)
+
+    def draft_status(time: float) -> str | None:
+        raise SmsbyUnavailable("offline")
+
+    sms_by.draft_status = draft_status
+    reconciler.look_at_confirmations("m/0")
+    assert world.recorder.is_unknown(REF)
+    assert [event.line for event in world.events] == ["looking at the draft: offline"]
+
+
 def test_reconciler_keeps_a_draft_unknown_after_a_second_signal() -> None:
     """The draft may still be confirmed: only a full search proves that it was not."""
     world, sms_by, reconciler = _world(seconds=60)
@@ -164,7 +212,29 @@ def test_reconciler_adopts_a_mailing_that_is_listed_in_part() -> None:
     sms_by.listed = lambda time: [_remote(world), _remote(world, 1, status="DRAFT", number=8)]
     reconciler.adopt("m/0", 1, action_of("m/0", entry_of(0, 3)), reconciler.read())
     assert world.states() == ["accepted", "draft", "unknown"]
-    assert [world.recorder.chunk(("m/0", index)).message_id for index in range(3)] == [7, 8, None]
+    chunks = [world.recorder.chunk(("m/0", index)) for index in range(3)]
+    assert [chunk.message_id for chunk in chunks] == [7, 8, None]
+    assert [chunk.accepted_at is not None for chunk in chunks] == [True, False, False]
+
+
+@pytest.mark.parametrize("is_approved", [True, False])
+def test_reconciler_adopts_the_opt_outs_of_the_approval(*, is_approved: bool) -> None:
+    """What was approved is handed over later, without them."""
+    world, _, reconciler = _world()
+    action = action_of("m/0", entry_of(0, 1))
+    times = ("2026-12-01T07:00:00+00:00", "2026-12-01T09:00:00+00:00")
+    approval = Approval(times[0], "plan", None, *times) if is_approved else None
+    chunks = (action.chunks[0]._replace(opted_out="3"),)
+    reconciler.adopt("m/0", 1, replace(action, chunks=chunks, approval=approval), reconciler.read())
+    assert world.recorder.chunk(REF).opted_out == ("3" if is_approved else None)
+
+
+def test_note_found_ignores_a_mailing_that_the_lock_lacks() -> None:
+    """`adopt` records it as a whole."""
+    world, sms_by, reconciler = _world()
+    sms_by.listed = lambda time: [_remote(world)]
+    note_found(world.recorder, "m/other", reconciler.read())
+    assert not world.held.lines
 
 
 def test_reconciler_stops_the_run_without_a_list() -> None:
@@ -179,6 +249,20 @@ def test_reconciler_stops_the_run_without_a_list() -> None:
         reconciler.read_before_sending()
     assert caught.value.exit_code is ExitCode.UNREACHABLE
     assert not world.held.lines
+
+
+def test_reconciler_stops_for_a_signal_during_the_question() -> None:
+    """It was not sms.by that could not be reached."""
+    world, sms_by, reconciler = _world()
+
+    def listed(time: float) -> list[RemoteMailing]:
+        world.shutdown.count = 1
+        raise SmsbyUnavailable("offline")
+
+    sms_by.listed = listed
+    with pytest.raises(StopSending, match="stopped by a signal") as caught:
+        reconciler.read_before_sending()
+    assert caught.value.exit_code is ExitCode.FAILED
 
 
 def test_reconciler_reuses_a_list_until_a_request_is_lost() -> None:
