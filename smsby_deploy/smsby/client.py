@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused, UnusableAnswer
 from smsby_deploy.smsby.deliveries import BulkMailingStatus, Delivery, read_bulk_status, read_deliveries
@@ -18,9 +18,7 @@ from smsby_deploy.smsby.parsers import (
     Balance,
     KeepMailing,
     MailingList,
-    Message,
     MessageState,
-    SmsState,
     SubscriberList,
     keep_all,
     mailing_id,
@@ -30,12 +28,9 @@ from smsby_deploy.smsby.parsers import (
     read_lists,
     read_mailings,
     read_message_state,
-    read_messages,
-    read_sms_state,
 )
 from smsby_deploy.smsby.response import (
     Answer,
-    NotFound,
     Rows,
     error_for,
     find_value,
@@ -56,8 +51,6 @@ from smsby_deploy.smsby.transport import (
 )
 
 _PAGE = 1000
-
-_Row = TypeVar("_Row")
 
 
 class ReadClient:
@@ -84,10 +77,8 @@ class ReadClient:
         """How far the clock of this machine is ahead of that of sms.by; None if no answer said."""
         return self._transport.clock_lead
 
-    def get_sms_messages(
-        self, kind: Literal["WEB", "API"] | None = None, *, keep: KeepMailing = keep_all
-    ) -> MailingList:
-        """Return the mailings of the account, or those of one kind, that `keep` wants.
+    def get_sms_messages(self, *, keep: KeepMailing = keep_all) -> MailingList:
+        """Return the mailings of the account that `keep` wants.
 
         The list has every mailing of the account, so it is read as a stream, and only what is kept is held. Its count is 0
         only if sms.by says so in a documented form.
@@ -96,10 +87,7 @@ class ReadClient:
             SmsbyUnavailable, TokenRefused: anything else, also an error of sms.by.
         """
         try:
-            params = {"type": kind} if kind else {}
-            answer = self._ask(
-                "getSMSMessages", params, is_nothing=self._lists_none, keep=lambda: _Sieve(keep)
-            )
+            answer = self._ask("getSMSMessages", {}, is_nothing=self._lists_none, keep=lambda: _Sieve(keep))
             if self._lists_none(answer):
                 return MailingList((), 0)
             return _read_listed(answer, keep)
@@ -118,32 +106,30 @@ class ReadClient:
         return tuple(read_bulk_status(answer.data)) if answer.readable else ()
 
     def get_sms_delivery_list(self, message_id: int) -> Iterator[Delivery]:
-        """Yield every delivery of one mailing, page by page."""
-        return self._pages("getSmsDeliveryList", {"message_id": message_id}, read_deliveries)
+        """Yield every delivery of one mailing, page by page.
 
-    def get_messages_list(self) -> Iterator[Message]:
-        """Yield every message of createSmsMessage, page by page."""
-        return self._pages("getMessagesList", {}, read_messages)
+        A short page need not be the last one: the largest page size is not documented.
+        """
+        offset = 0
+        before: list[Delivery] = []
+        while True:
+            params = {"message_id": message_id, "limit_offset": offset, "limit_rows": _PAGE}
+            answer = self._ask("getSmsDeliveryList", params)
+            rows = list(read_deliveries(answer.data)) if answer.readable else []
+            # A page that starts with the rows of the previous one: the offset was ignored, and that page was complete.
+            if not rows or (before and rows[: len(before)] == before):
+                return
+            yield from rows
+            offset, before = offset + len(rows), rows
 
     def check_sms_message_status(self, message_id: int) -> MessageState:
         """Return whether a message of createSmsMessage is approved."""
         return read_message_state(self._ask("checkSMSMessageStatus", {"message_id": message_id}).data)
 
-    def check_sms(self, sms_id: int) -> SmsState:
-        """Return the state of one SMS of sendSMS or sendQuickSMS."""
-        return read_sms_state(self._ask("checkSMS", {"sms_id": sms_id}).data)
-
     def get_alphanames(self) -> tuple[Alphaname, ...]:
         """Return the sender names of the account."""
         answer = self._ask("getAlphanames", {})
         return tuple(read_alphanames(answer.data)) if answer.readable else ()
-
-    def get_alphaname_id(self, name: str) -> int | None:
-        """Return the id of a sender name; None if the account has no such name."""
-        try:
-            return read_int(find_value(self._ask("getAlphanameId", {"name": name}).data, "id"))
-        except NotFound:
-            return None
 
     def get_subscriber_lists(self) -> tuple[SubscriberList, ...]:
         """Return the contact lists of the account.
@@ -162,34 +148,9 @@ class ReadClient:
         """Return the balance of the account."""
         return read_balance(self._ask("getBalance", {}).data)
 
-    def get_limit(self) -> int | None:
-        """Return about how many messages the balance pays for."""
-        return read_int(find_value(self._ask("getLimit", {}).data, "limit"))
-
     def _lists_none(self, answer: Answer) -> bool:
         """Return whether an answer says "no mailings", as documented or as this account does."""
         return empty_form_of(answer) in (EmptyForm.DOCUMENTED, self.facts.empty_form or EmptyForm.DOCUMENTED)
-
-    def _pages(
-        self,
-        name: str,
-        params: Mapping[str, Any],
-        read: Callable[[Any], Iterable[_Row]],
-    ) -> Iterator[_Row]:
-        """Yield every row.
-
-        A short page need not be the last one: the largest page size is not documented.
-        """
-        offset = 0
-        before: list[_Row] = []
-        while True:
-            answer = self._ask(name, {**params, "limit_offset": offset, "limit_rows": _PAGE})
-            rows = list(read(answer.data)) if answer.readable else []
-            # A page that starts with the rows of the previous one: the offset was ignored, and that page was complete.
-            if not rows or (before and rows[: len(before)] == before):
-                return
-            yield from rows
-            offset, before = offset + len(rows), rows
 
     def _ask(
         self,

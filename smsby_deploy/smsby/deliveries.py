@@ -59,9 +59,7 @@ class BulkMailingStatus:
 
     message_id: int | None
     name: str
-    alphaname_id: int | None
     deliveries: tuple[Delivery, ...]
-    raw: Any
 
 
 def read_bulk_status(data: Any) -> Iterator[BulkMailingStatus]:
@@ -74,9 +72,7 @@ def read_bulk_status(data: Any) -> Iterator[BulkMailingStatus]:
         yield BulkMailingStatus(
             message_id=read_int(row.get("message_id")),
             name=text_or_none(row.get("name")) or "",
-            alphaname_id=read_int(row.get("alphaname_id")),
             deliveries=tuple(_listed_deliveries(row)),
-            raw=row,
         )
 
 

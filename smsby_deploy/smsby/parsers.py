@@ -1,7 +1,5 @@
 """Tolerant parsers of sms.by's answers: numbers as text, maps or lists, wrapped or not.
 
-The raw answer is kept.
-
 An answer that cannot be read is an ApiError and never an empty result: absence would be taken for a fact.
 """
 
@@ -109,7 +107,6 @@ class ListInfo:
     parts: int | None
     cost: Decimal | None
     status: str | None
-    raw: Any
     d_schedule: int | None = None
     alphaname: str | None = None
 
@@ -122,24 +119,8 @@ class SmsReceipt:
     """
 
     sms_id: int | None
-    status: str | None
     parts: int | None
     cost: Decimal | None
-    raw: Any
-
-
-@dataclass(frozen=True, slots=True)
-class SmsState:
-    """The answer of checkSMS.
-
-    `sent` and `delivered` are Unix seconds, None if that has not happened.
-    """
-
-    sms_id: int | None
-    status: str | None
-    sent: int | None
-    delivered: int | None
-    raw: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,27 +134,6 @@ class MessageState:
     parts: int | None
     alphaname: str | None
     time: int | None
-    raw: Any
-
-    @property
-    def is_moderated(self) -> bool:
-        """Whether sms.by has approved the text."""
-        return (self.status or "").lower() == "moderated"
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message of createSmsMessage in getMessagesList.
-
-    `d_create` is verbatim, in the account's time zone.
-    """
-
-    message_id: int
-    text: str
-    parts: int | None
-    d_create: str | None
-    status: str
-    raw: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +147,6 @@ class ImportReport:
     updated: int | None
     invalid: int | None
     log: tuple[tuple[int | None, str], ...]
-    raw: Any
 
 
 def is_draft(status: str) -> bool:
@@ -236,22 +195,6 @@ def _read_mailing(number: int, name: str, row: dict[str, Any]) -> RemoteMailing:
         cost=_read_cost(row.get("cost")),
         alphaname=text_or_none(row.get("alphaname")),
     )
-
-
-def read_messages(data: Any) -> Iterator[Message]:
-    """Yield the messages of getMessagesList; raises as read_mailings."""
-    for row in rows_of(data):
-        number = read_int(row.get("message_id", row.get("id")))
-        if number is None:
-            raise unreadable("a message without an id")
-        yield Message(
-            message_id=number,
-            text=text_or_none(row.get("message")) or "",
-            parts=read_int(row.get("parts")),
-            d_create=text_or_none(row.get("d_create")),
-            status=text_or_none(row.get("status")) or "",
-            raw=row,
-        )
 
 
 def read_alphanames(data: Any) -> Iterator[Alphaname]:
@@ -333,7 +276,6 @@ def read_list_info(data: Any) -> ListInfo:
         parts=read_count(find_anywhere(data, "parts")),
         cost=_read_cost(find_anywhere(data, "cost")),
         status=None if str(status).strip().lower() in _SAYS_SUCCESS else str(status),
-        raw=data,
         d_schedule=read_int(find_anywhere(data, "d_schedule")),
         alphaname=sender if isinstance(sender := find_anywhere(data, "alphaname"), str) else None,
     )
@@ -343,21 +285,8 @@ def read_receipt(data: Any) -> SmsReceipt:
     """Return the answer to a send of one SMS."""
     return SmsReceipt(
         sms_id=read_int(find_value(data, "sms_id")),
-        status=text_or_none(find_value(data, "status")),
         parts=read_int(find_value(data, "parts")),
         cost=read_decimal(find_anywhere(data, "cost")),
-        raw=data,
-    )
-
-
-def read_sms_state(data: Any) -> SmsState:
-    """Return the answer of checkSMS."""
-    return SmsState(
-        sms_id=read_int(find_value(data, "sms_id")),
-        status=text_or_none(find_value(data, "status")),
-        sent=read_int(find_value(data, "sent")) or None,
-        delivered=read_int(find_value(data, "delivered")) or None,
-        raw=data,
     )
 
 
@@ -371,7 +300,6 @@ def read_message_state(data: Any, zone: tzinfo = UTC) -> MessageState:
         parts=read_int(find_value(data, "parts")),
         alphaname=text_or_none(find_value(data, "alphaname")),
         time=read_moment(find_value(data, "time"), zone),
-        raw=data,
     )
 
 
@@ -384,7 +312,6 @@ def read_import(data: Any) -> ImportReport:
         updated=read_count(find_value(data, "updated")),
         invalid=read_count(find_value(data, "invalid")),
         log=tuple((read_int(row.get("index")), str(row.get("error_message") or "")) for row in rows),
-        raw=data,
     )
 
 

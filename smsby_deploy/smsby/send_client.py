@@ -108,20 +108,11 @@ class SendClient(ReadClient):
         phone: str,
         alphaname_id: int,
         show_cost: bool = False,
-        forwarding_minutes: int | None = None,
-        vibername_id: int | None = None,
     ) -> Outcome:
-        """Send one SMS; accepted by its sms_id.
-
-        If undelivered after `forwarding_minutes` (5 to 60), it goes to Viber.
-        """
+        """Send one SMS; accepted by its sms_id."""
         params: dict[str, Any] = {"message": message, "phone": phone, "alphaname_id": alphaname_id}
         if show_cost:
             params["show_cost"] = 1
-        if forwarding_minutes is not None:
-            params |= {"forwarding_message": 1, "forwarding_time": forwarding_minutes}
-            if vibername_id is not None:
-                params["vibername_id"] = vibername_id
         return self._send("sendQuickSMS", params)
 
     def send_otp_telegram(self, *, code: str, phone: str) -> Outcome:

@@ -105,7 +105,7 @@ class Callbacks:
             phones = latest.setdefault((mailing.message_id, mailing.name), {})
             phones.update({one.phone: one for one in mailing.deliveries if one.phone and one.status})
         return tuple(
-            BulkMailingStatus(message_id, name, None, tuple(phones.values()), None)
+            BulkMailingStatus(message_id, name, tuple(phones.values()))
             for (message_id, name), phones in latest.items()
             if phones
         )

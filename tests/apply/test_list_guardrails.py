@@ -25,7 +25,7 @@ def guardrails(
 
 
 def draft_info(recipients: int | None = 40, parts: int | None = 40, cost: str | None = "1.04") -> ListInfo:
-    return ListInfo(recipients, parts, None if cost is None else Decimal(cost), "DRAFT", None)
+    return ListInfo(recipients, parts, None if cost is None else Decimal(cost), "DRAFT")
 
 
 @pytest.mark.parametrize(

@@ -70,11 +70,11 @@ def test_samples_document_has_sizes_and_costs() -> None:
 
 def test_receipt_line_has_what_sms_by_reports() -> None:
     """The id always, parts and cost where they are known."""
-    receipt = SmsReceipt(7, None, 1, Decimal("0.026"), None)
+    receipt = SmsReceipt(7, 1, Decimal("0.026"))
     assert receipt_line(receipt, "37529*****67", currency="BYN") == (
         "sent to 37529*****67: sms_id 7, 1 part, 0.026 BYN"
     )
-    bare = SmsReceipt(7, None, None, None, None)
+    bare = SmsReceipt(7, None, None)
     assert receipt_line(bare, "37529*****67") == "sent to 37529*****67: sms_id 7"
 
 

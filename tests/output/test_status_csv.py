@@ -25,7 +25,7 @@ from dataclasses import replace
 class Client(TableClient):
     def status_bulk_sms(self, uuid):
         rows = (Delivery(f"37529{int(uuid) * 1000 + n:07}", "SENT", f"2026-12-01 10:00:{n % 60}") for n in range(1000))
-        return (BulkMailingStatus(None, f"c/x shop#{int(uuid):010}", None, tuple(rows), None),)
+        return (BulkMailingStatus(None, f"c/x shop#{int(uuid):010}", tuple(rows)),)
 
 chunks = [replace(chunk(f"{n:010}", 1000), uuid=str(n)) for n in range(int(sys.argv[1]))]
 lock = Lock("shop", mailings={"c/x": entry(*chunks)})

@@ -14,7 +14,7 @@ from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.transport import AnswerLost, AnswerTooLarge
 from tests.smsby.conftest import FakeClock, FakeServer, Reply
 
-LIMIT = b'{"limit": 5}'
+BALANCE = b'{"balance": 5}'
 _GZIP = {"Content-Encoding": "gzip"}
 
 
@@ -60,28 +60,28 @@ def test_an_answer_makes_progress(clock: FakeClock, seconds: float, count: int, 
 @pytest.mark.parametrize(
     ("body", "encoding"),
     [
-        (LIMIT, "identity"),
-        (gzip.compress(LIMIT, mtime=0), "gzip"),
-        (gzip.compress(LIMIT[:5], mtime=0) + gzip.compress(LIMIT[5:], mtime=0), "GZIP"),
-        (gzip.compress(LIMIT + b" " * 500_000, mtime=0), "x-gzip"),
-        (zlib.compress(LIMIT), "deflate"),
+        (BALANCE, "identity"),
+        (gzip.compress(BALANCE, mtime=0), "gzip"),
+        (gzip.compress(BALANCE[:5], mtime=0) + gzip.compress(BALANCE[5:], mtime=0), "GZIP"),
+        (gzip.compress(BALANCE + b" " * 500_000, mtime=0), "x-gzip"),
+        (zlib.compress(BALANCE), "deflate"),
     ],
 )
 def test_an_answer_may_be_compressed(
     wire: FakeServer, reader: ReadClient, body: bytes, encoding: str
 ) -> None:
     wire.answers(Reply(200, body, {"Content-Encoding": encoding}))
-    assert reader.get_limit() == 5
+    assert reader.get_balance().amount == 5
     assert wire.asked[0].headers["accept-encoding"] == "gzip"
 
 
 @pytest.mark.parametrize(
     ("body", "encoding"),
     [
-        (gzip.compress(LIMIT, mtime=0)[:-9], "gzip"),
+        (gzip.compress(BALANCE, mtime=0)[:-9], "gzip"),
         (b"nothing like gzip", "gzip"),
-        (LIMIT, "br"),
-        (gzip.compress(gzip.compress(LIMIT, mtime=0), mtime=0), "gzip, gzip"),
+        (BALANCE, "br"),
+        (gzip.compress(gzip.compress(BALANCE, mtime=0), mtime=0), "gzip, gzip"),
     ],
 )
 def test_an_answer_that_cannot_be_decompressed_is_lost(
@@ -90,14 +90,14 @@ def test_an_answer_that_cannot_be_decompressed_is_lost(
     """Such as one in an encoding that was not asked for, which might inflate without limits."""
     wire.answers(*[Reply(200, body, {"Content-Encoding": encoding})] * 4)
     with pytest.raises(AnswerLost, match="decompressed"):
-        reader.get_limit()
+        reader.get_balance()
 
 
 def test_a_question_with_a_large_answer_is_asked_once(wire: FakeServer, reader: ReadClient) -> None:
     """It would inflate again."""
-    wire.answers(Reply(200, gzip.compress(b" " * LARGEST_ANSWER + LIMIT, 1, mtime=0), _GZIP))
+    wire.answers(Reply(200, gzip.compress(b" " * LARGEST_ANSWER + BALANCE, 1, mtime=0), _GZIP))
     with pytest.raises(AnswerTooLarge, match="64 MB"):
-        reader.get_limit()
+        reader.get_balance()
     assert len(wire.asked) == 1
 
 

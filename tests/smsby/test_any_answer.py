@@ -26,9 +26,7 @@ from smsby_deploy.smsby.parsers import (
     read_lists,
     read_mailings,
     read_message_state,
-    read_messages,
     read_receipt,
-    read_sms_state,
 )
 from smsby_deploy.smsby.response import Answer, find_value, objects_of
 from smsby_deploy.smsby.transport import _brackets
@@ -103,13 +101,11 @@ def _all(read: Callable[[Any], Iterable[Any]]) -> Callable[[Any], Any]:
         _all(read_mailings),
         _all(read_bulk_status),
         _all(read_deliveries),
-        _all(read_messages),
         _all(read_alphanames),
         _all(read_lists),
         read_balance,
         read_list_info,
         read_receipt,
-        read_sms_state,
         read_message_state,
         read_import,
     ],

@@ -28,18 +28,8 @@ _SENDS: dict[str, tuple[Callable[[SendClient], Any], dict[str, Any], dict[str, A
             phone="375291111111",
             alphaname_id=0,
             show_cost=True,
-            forwarding_minutes=5,
-            vibername_id=3,
         ),
-        {
-            "message": "hi",
-            "phone": "375291111111",
-            "alphaname_id": 0,
-            "show_cost": 1,
-            "forwarding_message": 1,
-            "forwarding_time": 5,
-            "vibername_id": 3,
-        },
+        {"message": "hi", "phone": "375291111111", "alphaname_id": 0, "show_cost": 1},
         {"sms_id": 2197871, "status": "NEW", "parts": 1},
     ),
     "sendOtpTelegram": (
@@ -113,7 +103,7 @@ def test_read_receipt_finds_the_cost(
     outcome = sender.send_quick_sms(message="hi", phone="375291111111", alphaname_id=0, show_cost=True)
     receipt = read_receipt(outcome.raw)
     assert outcome.sms_id == receipt.sms_id == 5
-    assert (receipt.status, receipt.parts, receipt.cost) == ("NEW", 2, cost)
+    assert (receipt.parts, receipt.cost) == (2, cost)
 
 
 def test_create_sms_message_reports_a_duplicate(wire: FakeServer, sender: SendClient) -> None:
@@ -129,14 +119,6 @@ def test_send_otp_refuses_other_codes(wire: FakeServer, sender: SendClient, code
     for send in (sender.send_otp_telegram, sender.send_otp_whatsapp):
         with pytest.raises(UsageError):
             send(code=code, phone="375291111111")
-    assert wire.asked == []
-
-
-@pytest.mark.parametrize("minutes", [4, 61, 0])
-def test_send_quick_sms_limits_forwarding_minutes(wire: FakeServer, sender: SendClient, minutes: int) -> None:
-    """Forwarding needs 5 to 60 minutes; other values are refused without a request."""
-    with pytest.raises(UsageError, match="5 to 60"):
-        sender.send_quick_sms(message="hi", phone="375291111111", alphaname_id=0, forwarding_minutes=minutes)
     assert wire.asked == []
 
 

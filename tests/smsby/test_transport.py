@@ -228,7 +228,8 @@ def test_request_follows_what_the_account_was_seen_to_read(
     """Every parameter of that method, and none of another."""
     wire.answers(*[Reply(200, {"sms_id": 1})] * 2)
     sender = make_sender(call_styles={"sendQuickSMS": style})
-    sender.send_quick_sms(message="hi", phone="375291111111", alphaname_id=0, forwarding_minutes=5)
+    params = {"message": "hi", "phone": "375291111111", "alphaname_id": 0, "forwarding_message": 1}
+    sender._transport.send(METHODS["sendQuickSMS"], {**params, "forwarding_time": 5})
     sender.send_otp_telegram(code="1234", phone="375291111111")
     moved, other = wire.asked
     assert moved.verb == style.verb
@@ -252,8 +253,8 @@ def test_refused_post_after_an_accepted_get_doubts_the_place(
         "sms.by refuses the token: token is invalid",
         "check the token: it is in SMSBY_TOKEN, or in the variable that `token_env` of this environment names",
     )
-    wire.answers(Reply(200, {"limit": 5}), refusal, Reply(401, b""), refusal, refusal)
-    sender.get_limit()
+    wire.answers(Reply(200, {"balance": 5}), refusal, Reply(401, b""), refusal, refusal)
+    sender.get_balance()
     for _ in range(2):
         with pytest.raises(TokenRefused, match="in a POST, and accepts it in a GET") as caught:
             sender.status_bulk_sms("u")
@@ -327,9 +328,9 @@ def test_transport_names_a_url_without_its_secrets(make_sender: MakeSender) -> N
 
 def test_send_transport_uses_a_new_connection(wire: FakeServer, sender: SendClient) -> None:
     """A pooled connection that went stale would make the outcome unknown."""
-    wire.answers(Reply(200, {"limit": 1}), Reply(200, {"limit": 1}), ACCEPTED, Reply(200, {"sms_id": 1}))
-    sender.get_limit()
-    sender.get_limit()
+    wire.answers(Reply(200, {"balance": 1}), Reply(200, {"balance": 1}), ACCEPTED, Reply(200, {"sms_id": 1}))
+    sender.get_balance()
+    sender.get_balance()
     _send(sender, MESSAGE)
     sender.prepare_sms(1, "375291111111")()
     first, second, bulk, single = (asked.connection for asked in wire.asked)
@@ -340,13 +341,13 @@ def test_send_transport_uses_a_new_connection(wire: FakeServer, sender: SendClie
 def test_pace_spaces_requests_evenly(wire: FakeServer, make_sender: MakeSender, clock: FakeClock) -> None:
     """At 4 a second, each request waits a quarter of a second after the previous one."""
     sender = make_sender(requests_per_second=4)
-    wire.answers(Reply(200, {"limit": 1}), ACCEPTED, Reply(200, {"limit": 1}), Reply(200, {"limit": 1}))
-    sender.get_limit()
+    wire.answers(Reply(200, {"balance": 1}), ACCEPTED, Reply(200, {"balance": 1}), Reply(200, {"balance": 1}))
+    sender.get_balance()
     _send(sender, MESSAGE)
     clock.seconds += 0.1
-    sender.get_limit()
+    sender.get_balance()
     clock.seconds += 9
-    sender.get_limit()
+    sender.get_balance()
     assert clock.slept == pytest.approx([0.25, 0.15])
 
 

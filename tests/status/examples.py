@@ -78,7 +78,7 @@ def deliveries(*statuses: str) -> tuple[Delivery, ...]:
 def answer(address: str, fingerprint: str, *statuses: str, message_id: int = 1) -> BulkMailingStatus:
     """One mailing in the answer of statusBulkSms."""
     name = f"{address} shop#{fingerprint}"
-    return BulkMailingStatus(message_id, name, 1363, deliveries(*statuses), None)
+    return BulkMailingStatus(message_id, name, deliveries(*statuses))
 
 
 def listed(

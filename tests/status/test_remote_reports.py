@@ -42,7 +42,7 @@ def test_remote_reports_ask_once_per_request() -> None:
 
 def test_remote_reports_assign_by_message_id_first() -> None:
     """A report with a truncated name still belongs to the chunk with its message_id."""
-    unnamed = BulkMailingStatus(7, "c/x", None, deliveries("DELIVERED"), None)
+    unnamed = BulkMailingStatus(7, "c/x", deliveries("DELIVERED"))
     record = replace(chunk(A, 1), message_id=7)
     assert _reports(TableClient({"u1": [unnamed]}), record).count_deliveries(record).total == 1
 
@@ -50,7 +50,7 @@ def test_remote_reports_assign_by_message_id_first() -> None:
 @pytest.mark.parametrize(("count", "others", "expected"), [(2, 0, 2), (1, 0, 1), (3, 0, 0), (2, 1, 0)])
 def test_remote_reports_assign_the_only_one_of_a_request(count: int, others: int, expected: int) -> None:
     """A name that was cut is no obstacle if the request and its report are about one chunk, and it is not larger."""
-    unnamed = BulkMailingStatus(7, "c/x", None, deliveries(*["DELIVERED"] * count), None)
+    unnamed = BulkMailingStatus(7, "c/x", deliveries(*["DELIVERED"] * count))
     record = chunk(A, 2)
     reports = _reports(TableClient({"u1": [unnamed]}), record, *[chunk(B, 2)] * others)
     assert reports.count_deliveries(record).total == expected
@@ -155,7 +155,7 @@ def test_remote_reports_end_if_nothing_is_answered() -> None:
 
 def _called_back(**statuses: str) -> BulkMailingStatus:
     rows = tuple(Delivery(phone[1:], status, None) for phone, status in statuses.items())
-    return BulkMailingStatus(1, f"c/x shop#{A}", None, rows, None)
+    return BulkMailingStatus(1, f"c/x shop#{A}", rows)
 
 
 @pytest.mark.parametrize(
