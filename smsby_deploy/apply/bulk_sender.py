@@ -18,14 +18,14 @@ from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.remote_check import RemoteCheck
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
-from smsby_deploy.lock.records import DONE, FIRST_WAVE, ChunkState
+from smsby_deploy.lock.records import DONE, FIRST_WAVE, ChunkRecord, ChunkState
 from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.chunk_groups import text_of_chunk
 from smsby_deploy.plan.chunks import ChunkReport, chunk_content, fits_request, stream_chunks
 from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, phones_of, remote_name
 from smsby_deploy.plan.model import Action
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
-from smsby_deploy.recipients.suppression import hash_opt_outs, leave_out, opted_out_places
+from smsby_deploy.recipients.suppression import hash_opt_outs, leave_out, opt_out_positions, opted_out_places
 from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.texts.template import Template
@@ -37,7 +37,7 @@ class ChunkMessage:
     """One chunk as one of the `messages` of a request.
 
     `body` is the message as JSON, to those `recipients` of the chunk who did not opt out; there may
-    be none.
+    be none. `left_out` are the others, as `opt_out_positions` has them.
     """
 
     address: str
@@ -45,6 +45,7 @@ class ChunkMessage:
     body: bytes
     recipients: int
     is_personal: bool
+    left_out: str | None = None
 
     @property
     def ref(self) -> tuple[str, int]:
@@ -110,13 +111,24 @@ class BulkSender:
                 if message.recipients == 0:
                     context.recorder.note(message.ref, ChunkState.SUPPRESSED, recipients=0)
                     continue
-                if message.recipients != record.recipients:
-                    context.recorder.note(
-                        message.ref, record.state, recipients=message.recipients, error=record.error
-                    )
+                self._note_recipients(message, record, run.action)
                 yield message
         except FilesChanged as error:
             error.stop(run)
+
+    def _note_recipients(self, message: ChunkMessage, record: ChunkRecord, action: Action) -> None:
+        """Record who is left out of a chunk, if others are than when it was planned."""
+        left_out = message.left_out
+        if action.capped is not None and (action.approval is not None or record.wave is not None):
+            left_out = record.opted_out  # with `pressure` a later run chooses anew whom to leave out
+        if (message.recipients, left_out) != (record.recipients, record.opted_out):
+            self._context.recorder.note(
+                message.ref,
+                record.state,
+                recipients=message.recipients,
+                opted_out=left_out,
+                error=record.error,
+            )
 
 
 def stream_messages(
@@ -257,7 +269,8 @@ class _MessageBuilder:
         # The rows are JSON already, as they were hashed: parsing and writing them would cost more than all else.
         listed = b",".join(compress(rows.split(b"\n"), mask))
         body = b'%b, "delivery_list": [%b]}' % (fields[:-1], listed)
-        return ChunkMessage(address, index, body, mask.count(1), is_personal=text is None)
+        left_out = opt_out_positions(mask)
+        return ChunkMessage(address, index, body, mask.count(1), is_personal=text is None, left_out=left_out)
 
     def _time(self, index: int) -> dict[str, str]:
         chunk = self._chunks[index]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import replace
+from typing import Any
 
 from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.recorder import ChunkRef, Recorder, record_of
@@ -15,7 +16,7 @@ from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkRecord, ChunkState
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.remote_list_check import is_mailing_shown
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
-from smsby_deploy.smsby.parsers import is_draft
+from smsby_deploy.smsby.parsers import RemoteMailing, is_draft
 from smsby_deploy.smsby.retry import poll
 from smsby_deploy.wording import sentence
 
@@ -84,13 +85,10 @@ class Reconciler:
             state = ChunkState.UNKNOWN
             if listed is not None:
                 state = ChunkState.DRAFT if listed.is_draft else ChunkState.ACCEPTED
-            records.append(
-                replace(
-                    record_of(chunk, state, waits=action.approval is not None),
-                    message_id=listed.id if listed else None,
-                    accepted_at=self._recorder.now() if state is ChunkState.ACCEPTED else None,
-                )
-            )
+            record = record_of(chunk, state)
+            if listed is not None and state is ChunkState.ACCEPTED:
+                record = replace(record, **_as_listed(record, listed), accepted_at=self._recorder.now())
+            records.append(replace(record, message_id=listed.id if listed else None))
         self._recorder.write_entry(address, revision, action, records)
 
     def look_for(self, chunks: Sequence[ChunkRef]) -> None:
@@ -186,8 +184,23 @@ def note_found(
                 # Only the answer of sendSmsList proves for which recipients a draft was made: the lock may be
                 # older than this draft, or the draft may be an earlier one that was declared not sent.
                 recorder.note_upload((address, index), replace(chunk.upload, digest=""))
-            when = recorder.now() if state is ChunkState.ACCEPTED else None
-            recorder.note((address, index), state, message_id=listed.id, accepted_at=when, error=None)
+            changes: dict[str, Any] = {"accepted_at": None}
+            if state is ChunkState.ACCEPTED:
+                is_own = chunk.state is ChunkState.UNKNOWN and (listed.count_phones or 0) <= (
+                    chunk.recipients or 0
+                )
+                changes = {"accepted_at": recorder.now(), **({} if is_own else _as_listed(chunk, listed))}
+            recorder.note((address, index), state, message_id=listed.id, **changes, error=None)
+
+
+def _as_listed(chunk: ChunkRecord, listed: RemoteMailing) -> dict[str, Any]:
+    """Return how many recipients sms.by lists for a chunk that another run sent.
+
+    Which of them had opted out then is not known.
+    """
+    if chunk.recipients is None or chunk.upload is not None or listed.count_phones is None:
+        return {}
+    return {"recipients": listed.count_phones, "opted_out": None}
 
 
 def record_listed(recorder: Recorder, address: str, remote: RemoteView) -> bool:

@@ -38,13 +38,9 @@ ChunkRef = tuple[str, int]  # address, index of the chunk
 
 
 def record_of(
-    chunk: ChunkPlan,
-    state: ChunkState = ChunkState.PENDING,
-    upload: UploadRecord | None = None,
-    *,
-    waits: bool = False,
+    chunk: ChunkPlan, state: ChunkState = ChunkState.PENDING, upload: UploadRecord | None = None
 ) -> ChunkRecord:
-    """Return the record of a planned chunk; a later run sends it if it `waits`, or has a wave."""
+    """Return the record of a planned chunk."""
     return ChunkRecord(
         chunk.fingerprint,
         chunk.recipients,
@@ -54,7 +50,7 @@ def record_of(
         schedule_time=chunk.schedule_time,
         variant=chunk.variant,
         wave=chunk.wave,
-        opted_out=chunk.opted_out if waits or chunk.wave is not None else None,
+        opted_out=chunk.opted_out,
     )
 
 
@@ -177,7 +173,7 @@ class Recorder:
         opens, closes = (time.isoformat(timespec="seconds") for time in action.window)
         is_fresh = source is not None
         approval = Approval(self.now(), self._applied[0], self._by, opens, closes, is_fresh, source)
-        chunks = [record_of(chunk, upload=upload, waits=True) for chunk in action.chunks]
+        chunks = [record_of(chunk, upload=upload) for chunk in action.chunks]
         self.write_entry(address, revision, replace(action, approval=approval), chunks)
 
     def lapse(self, address: str, reason: str) -> None:

@@ -173,8 +173,7 @@ class RemoteCheck:
             self._adopt(mailing, action, remote)
         else:
             upload = upload_of(entry, mailing)
-            waits = action.approval is not None  # if this run breaks off, another hand-over goes on
-            records = [record_of(chunk, upload=upload, waits=waits) for chunk in action.chunks]
+            records = [record_of(chunk, upload=upload) for chunk in action.chunks]
             self._recorder.write_entry(mailing.address, mailing.revision, action, records)
 
     def _is_sent_again(self, entry: Entry | None) -> bool:

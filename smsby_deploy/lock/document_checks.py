@@ -212,11 +212,9 @@ def _changes_schema() -> dict[str, Any]:
     """The changes of a chunk, or what sms.by knows about a list mailing."""
     entry = load_schema("lock")["$defs"]["entry"]["properties"]
     facts = {key: entry[key] for key in ("recipients", "parts", "cost", "billed")}
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {**facts, **_chunk_schema()["properties"]},
-    }
+    chunk = _chunk_schema()["properties"]
+    no_longer = {"opted_out": {**chunk["opted_out"], "type": ["string", "null"]}}  # none, or not known
+    return {"type": "object", "additionalProperties": False, "properties": {**facts, **chunk, **no_longer}}
 
 
 def _event_schema() -> dict[str, Any]:

@@ -112,7 +112,7 @@ class ChunkRecord:
     schedule_time: str | None = None  # its own, of a mailing that is spread
     variant: str | None = None  # of a mailing with variants
     wave: int | None = None  # of a mailing with waves, from 1
-    opted_out: str | None = None  # which recipients had, as OptOutPositions, where a later run may send it
+    opted_out: str | None = None  # which recipients had when it was sent or approved, as OptOutPositions
 
     @property
     def was_sent(self) -> bool:

@@ -1,7 +1,7 @@
 """Who certainly got a mailing, and who certainly did not, by the lock and the files it was sent from.
 
-The lock holds no phones. So the audience is read again, and a chunk counts only if its digest is the recorded one. Opt-outs
-are assumed only to have been added since: then the recorded number of recipients shows who was left out.
+The lock holds no phones. So the audience is read again, and a chunk counts only if its digest is the recorded one. The lock
+says by position which of its recipients had opted out, whatever opt-outs there are now.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.source_reader import place_rows
-from smsby_deploy.recipients.suppression import load_suppression
+from smsby_deploy.recipients.suppression import load_suppression, opted_out_places
 from smsby_deploy.recipients.waves_and_variants import assign_variants
 from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.wording import counted
@@ -126,9 +126,10 @@ class RecipientList:
             missing.remove(chunk.index)
             if record.phones is not None and not self.entry.is_withdrawn:
                 outcomes = list(map(_outcome_of_phone, record.phones, chunk.not_suppressed))
+            elif record.state is ChunkState.ACCEPTED and not self.entry.is_withdrawn:
+                outcomes = _of_accepted(record, chunk.not_suppressed)
             else:
-                size = _Size(len(chunk.phones), chunk.not_suppressed.count(1))
-                outcomes = _by_opt_out(chunk.not_suppressed, self._outcomes(record, record.recipients, size))
+                outcomes = _by_opt_out(chunk.not_suppressed, self._unsent(record))
             yield _Block(chunk.phones, chunk.lines, outcomes, chunk.group.variant or "")
         self._check(audience, missing)
         yield from self._control(audience.control_rows, suppressed)
@@ -156,28 +157,18 @@ class RecipientList:
             digest.add(batch.phones, list(compress(batch.phones, batch.not_suppressed)))
             total += len(batch.phones)
         self._check(report, set() if digest.chunk == record.digest else {0})
-        # Which contacts sms.by called invalid is not recorded.
-        is_counted = record.upload is None or not record.upload.invalid
-        sent = record.recipients if is_counted else None
-        outcomes = self._outcomes(record, sent, _Size(total, digest.count))
+        outcomes = self._unsent(record)
+        if record.state is ChunkState.ACCEPTED and not self.entry.is_withdrawn:
+            outcomes = _of_upload(record, digest, total)
         for batch in read_audience(self.mailing, suppressed, AudienceReport()):
             yield _Block(batch.phones, batch.lines, _by_opt_out(batch.not_suppressed, outcomes))
 
-    def _outcomes(self, record: ChunkRecord, sent: int | None, size: _Size) -> _Outcomes:
-        """Return the outcome of a chunk that was sent to `sent` recipients."""
+    def _unsent(self, record: ChunkRecord) -> _Outcomes:
+        """Return the outcome of a chunk that was not accepted, or whose mailing was withdrawn."""
         if record.state is ChunkState.SUPPRESSED and any(chunk.declared for chunk in self.entry.chunks):
             # Perhaps it was sent with the first chunk of an imported mailing.
             return _Outcomes(_O.UNKNOWN, _O.UNKNOWN)
-        if record.state is not ChunkState.ACCEPTED:
-            return _OF_CHUNK[record.state]
-        if self.entry.is_withdrawn:
-            return _Outcomes(_O.WITHDRAWN, _O.WITHDRAWN)
-        if sent == size.all:
-            return _Outcomes(_O.ACCEPTED, _O.ACCEPTED)
-        if sent is None or sent < size.kept:  # opt-outs were taken back since
-            return _Outcomes(_O.UNKNOWN, _O.UNKNOWN)
-        # Of those who have opted out by now, some may have done so after the send.
-        return _Outcomes(_O.ACCEPTED, _O.OPTED_OUT if sent == size.kept else _O.UNKNOWN)
+        return _OF_CHUNK[record.state]
 
     def _check(self, report: AudienceReport, missing: set[int]) -> None:
         if has_errors(report.problems):
@@ -218,13 +209,6 @@ def find_recipients(loaded: LoadedProject, lock: Lock, address: str) -> Recipien
     return RecipientList(loaded.project, mailing, entry)
 
 
-class _Size(NamedTuple):
-    """The recipients of a chunk, and how many of them have not opted out by now."""
-
-    all: int
-    kept: int
-
-
 class _Outcomes(NamedTuple):
     """The outcome of the recipients who have not opted out by now, and of those who have."""
 
@@ -240,14 +224,42 @@ _OF_CHUNK = {
     ChunkState.SUPPRESSED: _Outcomes(_O.NOT_SENT, _O.OPTED_OUT),
     ChunkState.UNKNOWN: _Outcomes(_O.UNKNOWN, _O.UNKNOWN),
     ChunkState.PARTIAL: _Outcomes(_O.UNKNOWN, _O.UNKNOWN),  # its phones say more
+    ChunkState.ACCEPTED: _Outcomes(_O.WITHDRAWN, _O.WITHDRAWN),
 }
 
 
-def _outcome_of_phone(state: PhoneState, is_kept: int) -> RecipientOutcome:
-    """Return the outcome of a phone that was sent to by itself.
+def _of_accepted(record: ChunkRecord, not_suppressed: bytearray) -> list[RecipientOutcome]:
+    """Return the outcomes of a chunk that sms.by accepted.
 
-    One that was left out and has not opted out was left out for contact pressure, or for an opt-out that was taken back.
+    They are unknown if it was sent to another number than those who had not opted out. One that was left out and has
+    not opted out by now was left out under contact pressure, or the opt-out was taken back.
     """
+    left_out = frozenset(opted_out_places(record.opted_out))
+    if record.recipients != len(not_suppressed) - len(left_out):
+        return [_O.UNKNOWN] * len(not_suppressed)
+    return [
+        (_O.NOT_SENT if is_kept else _O.OPTED_OUT) if place in left_out else _O.ACCEPTED
+        for place, is_kept in enumerate(not_suppressed)
+    ]
+
+
+def _of_upload(record: ChunkRecord, digest: UploadDigest, total: int) -> _Outcomes:
+    """Return the outcome of a list that sms.by accepted.
+
+    It is certain if all recipients are in it, or exactly those who have not opted out by now. Which contacts sms.by
+    called invalid is not recorded.
+    """
+    if record.upload is None or record.upload.invalid:
+        return _Outcomes(_O.UNKNOWN, _O.UNKNOWN)
+    if record.recipients == total:
+        return _Outcomes(_O.ACCEPTED, _O.ACCEPTED)
+    if record.upload.digest == digest.contacts and record.recipients == digest.count:
+        return _Outcomes(_O.ACCEPTED, _O.OPTED_OUT)
+    return _Outcomes(_O.UNKNOWN, _O.UNKNOWN)
+
+
+def _outcome_of_phone(state: PhoneState, is_kept: int) -> RecipientOutcome:
+    """Return the outcome of a phone that was sent to by itself, as `_of_accepted` does."""
     return _O.NOT_SENT if state is PhoneState.SUPPRESSED and is_kept else _OF_PHONE[state]
 
 

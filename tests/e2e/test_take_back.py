@@ -9,7 +9,7 @@ import requests
 
 from tests.e2e.campaigns import SCHEDULED
 from tests.e2e.conftest import Shop
-from tests.e2e.trial import PHONES, Case, received, start
+from tests.e2e.trial import PHONES, Case, lose_lock, received, start
 
 _WITHDRAW = ("lock", "withdraw", "sale/vip", "--reason", "wrong price")
 
@@ -254,3 +254,25 @@ def test_recipients_says_what_it_cannot_list(shop: Shop) -> None:
     assert "1-3 of 3 chunks of sale/staff cannot be listed" in changed.err
     assert not (shop.root / "all.csv").exists()
     assert shop.run("recipients", "sale/staff", "--sent", "--not-sent").code == 64
+
+
+@pytest.mark.parametrize("keys", ["", "upload: true, "])
+def test_recipients_are_certain_whatever_opt_outs_there_are_now(keys: str, shop: Shop) -> None:
+    """One was taken back and another added: numbers alone said that the wrong one of both got the mailing."""
+    phones = ", ".join(f'"{phone}"' for phone in PHONES[:2])
+    shop.write(
+        "sale.yaml",
+        f"version: 1\ncampaign: sale\nmailings:\n  - {{name: a, {keys}recipients: [{phones}], text: Hi}}\n",
+    )
+    shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text("utf-8") + "suppress: [stop.csv]\n")
+    shop.write("stop.csv", f"phone\n{PHONES[0]}\n")
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert [*shop.inbox()] == [PHONES[1]]
+    shop.write("stop.csv", f"phone\n{PHONES[1]}\n")
+    whole = [line.split(",")[1] for line in shop.run("recipients", "sale/a").out.splitlines()[1:]]
+    assert whole == (["unknown", "unknown"] if keys else ["not sent", "accepted"])
+
+    lose_lock(shop)
+    assert shop.run("apply", "--auto-approve").code == 0  # adopted: who had opted out is not known any more
+    both = [shop.run("recipients", "sale/a", option).out.splitlines() for option in ("--sent", "--not-sent")]
+    assert [len(lines) for lines in both] == [1, 1]

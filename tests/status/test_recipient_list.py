@@ -54,19 +54,20 @@ class Book:
             f"version: 1\ncampaign: sale\nmailings:\n  - {{name: vip, recipients: {{file: list.csv}}, {keys}}}\n",
         )
 
-    def record(self, *states: ChunkState, **changes: object) -> None:
-        """Record what an apply of now left: each chunk in one of `states`."""
+    def record(self, *states: ChunkState, **changes: object) -> str:
+        """Record what an apply of now left: each chunk in one of `states`. Returns the digest of an upload."""
         loaded = load_project(self.folder)
         (mailing,) = loaded.project.mailings
         desired, _ = measure_mailing(loaded.project, mailing, load_suppression(loaded.project.suppress)[0])
         assert desired is not None
         chunks = tuple(
-            ChunkRecord(now.fingerprint, now.recipients, now.digest, state)
+            ChunkRecord(now.fingerprint, now.recipients, now.digest, state, opted_out=now.opted_out)
             for now, state in zip(desired.chunks, states, strict=True)
         )
         applied = AppliedBy("2026-11-24T07:00:00Z", "p", "0123456789abcdef", "x")
         entry = Entry(1, desired.content_digest, "a", desired.via, "0", 0, None, 6, 6, None, chunks, applied)
         self.lock = Lock("shop", mailings={"sale/vip": replace(entry, **changes)})  # type: ignore[arg-type]
+        return desired.contacts or ""
 
     def change_chunk(self, **changes: object) -> None:
         entry = self.lock.mailings["sale/vip"]
@@ -106,19 +107,32 @@ def test_recipient_list_follows_the_chunks(book: Book) -> None:
     [
         ([], PHONES[:1], ["accepted", "accepted"]),  # all were sent to, so a later opt-out got it
         (PHONES[:1], PHONES[:1], ["opted out", "accepted"]),
-        (PHONES[:1], PHONES[:2], ["unknown", "unknown"]),  # one of both was sent to
-        (PHONES[:1], [], ["unknown", "unknown"]),  # the opt-out was taken back
+        (PHONES[:1], PHONES[:2], ["opted out", "accepted"]),
+        (PHONES[:1], [], ["not sent", "accepted"]),  # the opt-out was taken back
+        (PHONES[:1], PHONES[1:2], ["not sent", "accepted"]),  # and another recipient opted out instead
     ],
 )
 def test_recipient_list_is_certain_of_opt_outs(
     then: list[str], now: list[str], first: list[str], book: Book
 ) -> None:
-    """The lock has numbers only: who opted out before the send, and who afterwards, may not be certain."""
+    """Whatever opt-outs there are now: the lock says who had opted out, by position."""
     book.opt_out(*then)
     book.declare()
     book.record(A, A, A)
     book.opt_out(*now)
     assert book.outcomes() == [*first, *["accepted"] * 4]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"recipients": 1}, {"recipients": 1, "opted_out": "0 1"}, {"recipients": None}]
+)
+def test_recipient_list_is_unknown_where_the_record_is(changes: dict[str, object], book: Book) -> None:
+    """As of a chunk that another run sent: sms.by lists a number, but not who had opted out."""
+    book.opt_out(PHONES[0])
+    book.declare()
+    book.record(A, A, A)
+    book.change_chunk(**{"opted_out": None, **changes})
+    assert book.outcomes() == [*["unknown"] * 2, *["accepted"] * 4]
 
 
 def test_recipient_list_of_single_phones(book: Book) -> None:
@@ -132,15 +146,23 @@ def test_recipient_list_of_single_phones(book: Book) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "invalid", "first"),
-    [(A, 0, ["accepted", "opted out"]), (A, 1, ["unknown", "unknown"]), (D, 0, ["not sent", "opted out"])],
+    ("state", "invalid", "now", "first"),
+    [
+        (A, 0, PHONES[1:2], ["accepted", "opted out"]),
+        (A, 0, PHONES[:1], ["unknown", "unknown"]),  # others had opted out when the list was made
+        (A, 1, PHONES[1:2], ["unknown", "unknown"]),
+        (D, 0, PHONES[1:2], ["not sent", "opted out"]),
+    ],
 )
-def test_recipient_list_of_an_upload(state: ChunkState, invalid: int, first: list[str], book: Book) -> None:
+def test_recipient_list_of_an_upload(
+    state: ChunkState, invalid: int, now: list[str], first: list[str], book: Book
+) -> None:
     """It is one chunk; which contacts sms.by called invalid is not recorded."""
     book.opt_out(PHONES[1])
     book.declare("upload: true, text: Hello")
-    book.record(state)
-    book.change_chunk(recipients=5 - invalid, upload=UploadRecord("d", 7, 5, invalid))
+    digest = book.record(state)
+    book.change_chunk(recipients=5 - invalid, upload=UploadRecord(digest, 7, 5, invalid))
+    book.opt_out(*now)
     assert book.outcomes()[:2] == first
 
 
