@@ -25,6 +25,7 @@ from smsby_deploy.lock.lease import (
 _SAFE = (*SAFE_OPTIONS, "-c", "gc.auto=0", "-c", "protocol.ext.allow=never")
 _AUTHOR = {"NAME": "smsby-deploy", "EMAIL": "smsby-deploy@localhost"}
 _TIMEOUT = 60.0  # seconds
+_PUSH_TIMEOUT = 25.0  # a lease must outlive a push, and the question what became of it
 _TRIES = 4
 _KEPT = "refs/smsby-deploy"  # of the checkout; neither a branch nor a tag
 _CREDENTIALS = re.compile(r"//\S+@")  # a password may have an @ or a /
@@ -191,9 +192,8 @@ class GitStore:
         """
         expected = "" if head == _NONE else head
         lease = f"--force-with-lease={self._ref}:{expected}"
-        pushed = self._run(
-            "push", "--quiet", "--porcelain", lease, "--", self._remote, f"{commit}:{self._ref}"
-        )
+        words = ("push", "--quiet", "--porcelain", lease, "--", self._remote, f"{commit}:{self._ref}")
+        pushed = self._run(*words, timeout=_PUSH_TIMEOUT)
         if pushed.returncode == 0:
             return True
         # The answer may be lost, and an unknown outcome must not become a lost lock.
@@ -209,7 +209,9 @@ class GitStore:
             raise StoreFailed(_why(done))
         return done.stdout
 
-    def _run(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    def _run(
+        self, *arguments: str, stdin: bytes = b"", timeout: float = _TIMEOUT
+    ) -> subprocess.CompletedProcess[bytes]:
         try:
             return subprocess.run(  # noqa: S603  # fixed commands; the schema limits remote and ref
                 ["git", *_SAFE, *arguments],  # noqa: S607  # the git of the user's PATH
@@ -217,13 +219,13 @@ class GitStore:
                 env=self._environ,
                 input=stdin,
                 capture_output=True,
-                timeout=_TIMEOUT,
+                timeout=timeout,
                 check=False,
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
                 start_new_session=True,  # Ctrl-C is for this program, which records what was sent
             )
         except subprocess.TimeoutExpired as error:
-            raise StoreFailed(f"git {arguments[0]} takes longer than {_TIMEOUT:.0f} s") from error
+            raise StoreFailed(f"git {arguments[0]} takes longer than {timeout:.0f} s") from error
         except OSError as error:
             raise StoreFailed(f"cannot run git: {error.strerror}") from error
 

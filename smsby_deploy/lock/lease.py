@@ -132,7 +132,7 @@ class Lease:
         self._ended = threading.Event()
         self._lost: StoreFailed | None = None
         self._renewed_at = clock.monotonic()
-        self.stored = store.write(stored, stored._replace(holder=holder))
+        self.stored = _write_surely(store, stored, stored._replace(holder=holder))
         self._renewing = threading.Thread(target=self._renew, daemon=True)
         self._renewing.start()
 
@@ -164,7 +164,7 @@ class Lease:
                 break
             holder = replace(self.stored.holder, renewed=iso_time(self._clock))
             after = self.stored._replace(**{"holder": holder, **changes})
-            self.stored = self._store.write(self.stored, after)
+            self.stored = _write_surely(self._store, self.stored, after)
             self._renewed_at = now
             if self.stored.holder is None or self._clock.monotonic() - now < _SLOW:
                 return
@@ -186,6 +186,25 @@ class Lease:
                 self.write()
             except StoreFailed:
                 return  # the next line of the journal fails, so nothing more is sent
+
+
+def _write_surely(store: SharedStore, before: Stored, after: Stored) -> Stored:
+    """Write as the store does; if that fails, read what it has.
+
+    Only the answer may be lost. If nothing has changed, write once more. Raises as the first write.
+    """
+    try:
+        return store.write(before, after)
+    except WrittenMeanwhile:
+        raise
+    except StoreFailed:
+        with contextlib.suppress(StoreFailed):
+            found = store.read()
+            if found._replace(version="") == after._replace(version=""):
+                return found
+            if found.version == before.version:
+                return store.write(before, after)
+        raise
 
 
 def iso_time(clock: Clock) -> str:

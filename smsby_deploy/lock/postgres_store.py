@@ -86,13 +86,9 @@ class PostgresStore:
         written = after._replace(version=uuid4().hex)
         try:
             self._transact(lambda cursor: self._write(cursor, before, written))
-        except WrittenMeanwhile:
+        except StoreFailed:
             self._close()  # which ends the advisory lock, if this session got it
             raise
-        except StoreFailed:
-            self._close()
-            if self.read().version != written.version:  # the answer may be lost
-                raise
         if written.holder is None:
             self._close()  # which ends the advisory lock
         return written

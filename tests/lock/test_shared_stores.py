@@ -15,7 +15,7 @@ from smsby_deploy.lock.archive import read_archive
 from smsby_deploy.lock.edit import LockEdit
 from smsby_deploy.lock.entry_json import entry_document
 from smsby_deploy.lock.events import EventKind
-from smsby_deploy.lock.lease import Holder, Stored, WrittenMeanwhile
+from smsby_deploy.lock.lease import Holder, Lease, SharedStore, Stored, StoreFailed, WrittenMeanwhile
 from smsby_deploy.lock.shared import SharedLockStore
 from tests.lock.examples import entry
 from tests.shared_stores import OpenStore
@@ -67,6 +67,41 @@ def test_store_refuses_a_write_on_an_older_version(open_store: OpenStore) -> Non
         with pytest.raises(WrittenMeanwhile):
             first.write(one, lost)
     assert open_store().read() == changed
+
+
+class _NoAnswer:
+    """A connection to a store on which the answer to every write is lost, or every other write."""
+
+    name = "far away"
+
+    def __init__(self, store: SharedStore, *, is_taken: bool) -> None:
+        self._store = store
+        self._is_taken = is_taken
+        self._is_lost = False
+        self.read = store.read
+        self.is_over = store.is_over
+
+    def write(self, before: Stored, after: Stored) -> Stored:
+        if self._is_taken:
+            self._store.write(before, after)
+        self._is_lost = self._is_taken or not self._is_lost
+        if not self._is_lost:
+            return self._store.write(before, after)
+        raise StoreFailed("no answer")
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_lease_reads_back_a_write_without_an_answer(open_store: OpenStore, is_taken: bool) -> None:
+    """It goes on if the store took it, and writes once more if it did not: otherwise a request would be unknown."""
+    now = SystemClock().now().isoformat()
+    holder = Holder("a", "apply", 1, "ci", now, now)
+    lease = Lease(_NoAnswer(open_store(), is_taken=is_taken), Stored(), holder, SystemClock())
+    lease.write(lock=b"{}", journal=b"1\n", archive=b"x\n")
+    lease.write(journal=b"1\n2\n")
+    assert open_store().read() == lease.stored
+    assert lease.stored.journal == b"1\n2\n"
+    lease.release()
+    assert open_store().read() == lease.stored._replace(holder=None)
 
 
 def test_store_keeps_the_locks_of_projects_apart(open_store: OpenStore) -> None:
