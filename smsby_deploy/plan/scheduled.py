@@ -38,16 +38,31 @@ def _is_listed(chunk: ChunkRecord, remote: RemoteView) -> bool:
     return chunk.fingerprint in remote.by_fingerprint or chunk.message_id in remote.by_id
 
 
-def recorded_time(entry: Entry) -> str:
+def sending_time(entry: Entry, remote: RemoteView | None = None) -> str:
     """Say when sms.by will send `entry`, in the zone in which it was applied.
 
-    That is `at 2026-12-01 10:00 +03`, or `from 2026-12-01 10:00 +03 to 12:52` if it is spread.
+    That is `at 2026-12-01 10:00 +03`, or `from 2026-12-01 10:00 +03 to 12:52` if it is spread. Where the list has another
+    time, the earliest in the list counts: after it nothing can be deleted any more.
     """
     assert entry.send_time is not None  # without a time it is not scheduled
+    if remote is not None and (listed := _earliest_listed(entry, remote)) is not None:
+        return sentence("at {time}", time=listed.astimezone(entry.send_time.tzinfo))
     spread = times_of(entry.chunks)
     if spread is None:
         return sentence("at {time}", time=entry.send_time)
     return sentence("from {span}", span=spread.span)
+
+
+def _earliest_listed(entry: Entry, remote: RemoteView) -> datetime | None:
+    """Return the earliest time in the list; None if it has the times of the lock."""
+    found = [
+        (listed.d_schedule, time.timestamp())
+        for chunk, time in zip(entry.chunks, entry.send_times, strict=True)
+        if time is not None and (listed := remote.find_sent(chunk)) is not None and listed.d_schedule
+    ]
+    if all(listed == recorded for listed, recorded in found):
+        return None
+    return datetime.fromtimestamp(min(found)[0], UTC)
 
 
 def changed_while_scheduled(here: Situation) -> str:
@@ -55,7 +70,7 @@ def changed_while_scheduled(here: Situation) -> str:
     return sentence(
         "its text, sender or time differs from what sms.by accepted, which is not gone: it will be sent "
         "{when}; restore the file, or, to send it as it is now, {take_back}",
-        when=recorded_time(entry),
+        when=sending_time(entry, here.remote),
         take_back=_take_back(here, entry),
     )
 
@@ -65,7 +80,7 @@ def part_changed_while_scheduled(here: Situation) -> str:
     return sentence(
         "sms.by accepted a part of it, and its content, recipients, waves, chunk size, `via` or `body` has changed since; "
         "that part is not gone: it will be sent {when}; restore the files to send the rest, or {take_back}",
-        when=recorded_time(entry),
+        when=sending_time(entry, here.remote),
         take_back=_take_back(here, entry),
     )
 
@@ -76,7 +91,7 @@ def earlier_is_scheduled(here: Situation) -> str:
         "revision {revision} is not gone: it will be sent {when}, and recipients would get both; wait until then, "
         "or {take_back}",
         revision=earlier.revision,
-        when=recorded_time(earlier),
+        when=sending_time(earlier, here.remote),
         take_back=_take_back(here, earlier),
     )
 
@@ -125,7 +140,7 @@ def withdrawn(here: Situation) -> str:
     if is_ahead and is_listed:
         again = sentence(
             "but sms.by still lists it and will send it {when}: {deletion}",
-            when=recorded_time(entry),
+            when=sending_time(entry, here.remote),
             deletion=_deletion(here, entry),
         )
     assert entry.ending is not None  # the rule is about withdrawn mailings
@@ -266,7 +281,7 @@ def still_scheduled(
         "{why}; but sms.by has accepted it and will send it {when}: delete {names} in the account and run "
         "`smsby-deploy lock withdraw {address}`",
         why=why,
-        when=recorded_time(scheduled[0]),
+        when=sending_time(scheduled[0], remote),
         names=first_of(names),
         address=address,
     )

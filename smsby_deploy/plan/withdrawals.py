@@ -13,7 +13,7 @@ from smsby_deploy.lock.edit import LockEdit
 from smsby_deploy.lock.records import DONE, ChunkState, Entry, EntryState, Lock
 from smsby_deploy.plan.remote_list_check import check_list, is_shown, shows_any
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
-from smsby_deploy.plan.scheduled import listed_names, recorded_time
+from smsby_deploy.plan.scheduled import listed_names, sending_time
 from smsby_deploy.plan.situation import is_past, is_scheduled
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.wording import first_of
@@ -126,7 +126,7 @@ def _not_withdrawable(address: str, entry: Entry) -> Refused:
     if entry.is_withdrawn:
         return Refused(f"{address} is already {entry.ending}", hint=_show(address))
     if entry.was_sent_in_part:
-        when = f" {recorded_time(entry)}" if entry.schedule_time else ""
+        when = f" {sending_time(entry)}" if entry.schedule_time else ""
         rest = f"; to leave the rest of it unsent, use `smsby-deploy lock abandon {address}`"
         return Refused(
             f"{address} is gone: it was sent{when}, and cannot be taken back",
@@ -159,7 +159,7 @@ def _check_deleted(lock: Lock, address: str, entry: Entry, account: AccountList,
     if any(is_shown(lock.scope, address, entry, chunk, remote) for chunk in entry.chunks):
         names = listed_names(lock.scope, address, entry, remote)
         raise Refused(
-            f"sms.by still lists {address}, and will send it {recorded_time(entry)}",
+            f"sms.by still lists {address}, and will send it {sending_time(entry, remote)}",
             hint=f"delete {first_of(names)} in the account, then run the command again; {anyway}",
         )
     others = replace(lock, mailings={one: entry for one, entry in lock.mailings.items() if one != address})

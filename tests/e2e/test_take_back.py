@@ -81,6 +81,17 @@ def test_scheduled_mailing_is_withdrawn_once_it_is_deleted(scheduled: Shop) -> N
     }
 
 
+def test_withdrawal_names_the_time_that_sms_by_has(shop: Shop) -> None:
+    """If sms.by will send it earlier than was meant, that is how long it can be deleted."""
+    shop.settings(timezones={"schedule_time": "Asia/Tokyo"})
+    shop.write("sale.yaml", SCHEDULED.format(text="Hi", revision=1))
+    assert shop.run("apply", "--auto-approve").code == 0
+    shop.wait_until(lambda: "moments ago" not in shop.run(*_WITHDRAW).err)
+    assert "and will send it at 2036-12-01 04:00 +03" in shop.run(*_WITHDRAW).err
+    shop.write("sale.yaml", SCHEDULED.format(text="Hello", revision=1))
+    assert "not gone: it will be sent at 2036-12-01 04:00 +03" in shop.run("plan").out
+
+
 def test_withdrawal_anyway_is_the_word_of_the_user(scheduled: Shop) -> None:
     """With --anyway the list is not asked; as long as it shows the mailing, plan and status say so."""
     shop = scheduled
