@@ -34,7 +34,7 @@ from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.config.sources import ContactList
 from smsby_deploy.errors import ApiError, LockHeld, Refused, SmsbyDeployError, SmsbyUnavailable
-from smsby_deploy.exit_codes import first_exit_code
+from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import Entry
 from smsby_deploy.lock.store import HeldLock
@@ -165,30 +165,34 @@ class _ApplyRun:
             with self._context.shutdown, closing(self._workers), closing(self._context.client.connections):
                 self._note_account()
                 stop = self._send()
-                runs = self._context.runs.values()
-                reason = None if stop is None else stop.error
-                results = tuple(self._result(run, reason) for run in runs)
+                results, code = self._judge(None if stop is None else stop.error)
                 differences = tuple(self._differences())
                 self._record_end(results)
         except ResultNotSaved as error:
             self._recorder.abandon()
             failure = not_recorded(error, self._recorder.lock, self._lock_path)
-            self._add_codes(failure)
+            self._add_code(failure)
             raise failure from error
         except SmsbyDeployError as error:  # such as a lock that cannot be written
-            self._add_codes(error)
+            self._add_code(error)
             raise
-        codes = {code for run in runs for code in run.exit_codes}
         if stop is not None:
-            codes.add(stop.exit_code)
+            code = first_exit_code([code, stop.exit_code])
         ended, was_stopped = self._context.clock.now(), self._context.shutdown.is_requested
-        return ApplyResult(self._plan, results, differences, first_exit_code(codes), ended, was_stopped)
+        return ApplyResult(self._plan, results, differences, code, ended, was_stopped)
 
-    def _add_codes(self, error: SmsbyDeployError) -> None:
+    def _judge(self, reason: str | None) -> tuple[tuple[MailingResult, ...], ExitCode]:
+        """Return the results of all mailings, and their exit code.
+
+        `reason` is why the run was stopped, None if it was not.
+        """
+        runs = self._context.runs.values()
+        results = tuple(self._result(run, reason) for run in runs)
+        return results, first_exit_code({code for run in runs for code in run.exit_codes})
+
+    def _add_code(self, error: SmsbyDeployError) -> None:
         """Let the error that ended the run hide no worse exit code, such as of a partial mailing."""
-        for run in self._context.runs.values():
-            run.result(self._entry(run), error.message)  # it adds them to those of `run`
-            error.exit_code = first_exit_code([error.exit_code, *run.exit_codes])
+        error.exit_code = first_exit_code([error.exit_code, self._judge(error.message)[1]])
 
     def _note_account(self) -> None:
         if self._recorder.note_account():
