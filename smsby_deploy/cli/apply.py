@@ -115,6 +115,11 @@ def command(
         if not isinstance(error, UsageError):
             _write_failure(approval, error, form, report)
         raise
+    except KeyboardInterrupt:
+        interruption = SmsbyDeployError("interrupted")
+        _write_comment(context, project, interruption, comment)
+        _write_failure(approval, interruption, form, report)
+        raise
     _report_differences(context, result)
     try:
         with output_of(result.exit_code, partial(_summary, result)):

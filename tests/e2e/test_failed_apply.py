@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -83,6 +84,19 @@ def test_apply_beside_another_run_is_one_document(shop: Shop) -> None:
     assert "another run holds the lock" in _document(shop, second)["error"]
     shop.clear_faults()
     assert first.finish().code == 0
+
+
+def test_apply_that_is_interrupted_is_one_document(shop: Shop) -> None:
+    """Exit code 1: a pipeline that is cancelled leaves its report, too."""
+    start(shop, Case("bulk", 3, plan_file=False), "shop", timeout_seconds=60)
+    shop.fault(method="getSMSMessages", mode="slow", when="after", seconds=60)
+    run = shop.start(*ASK, "--auto-approve")
+    shop.wait_until(lambda: shop.has_been_called("getSMSMessages"))
+    run.signal(signal.SIGTERM)
+    done = run.finish(20)
+    document = _document(shop, done)
+    assert (done.code, document["error"], document["summary"]) == (1, "interrupted", NOTHING)
+    shop.clear_faults()
 
 
 def test_apply_of_an_unreadable_project_writes_no_report(shop: Shop) -> None:
