@@ -86,12 +86,7 @@ def command(
     from smsby_deploy.cli.session import load, refuse_to_overwrite
     from smsby_deploy.config.project_loader import ProjectFlawed
 
-    if plan_path is not None and select:
-        raise UsageError("--select cannot be combined with a plan file: the file names its mailings")
-    if plan_path is not None and due:
-        raise UsageError("--due takes no plan file: the lock says what was approved")
-    if watch and not due:
-        raise UsageError("--watch needs --due", hint="`smsby-deploy status --watch` waits for delivery")
+    _check_options(plan_path, select, due=due, watch=watch)
     check_output("the report", report)
     check_output("the comment", comment)
     approval = _Approval(context, is_needed=not (auto_approve or due), is_reviewed=plan_path is not None)
@@ -129,6 +124,16 @@ def command(
         is_complete &= _write_comment(context, project, result, comment)
         _notify(context, project, result, is_due=due)
     return result.exit_code if is_complete else first_exit_code((result.exit_code, ExitCode.FAILED))
+
+
+def _check_options(plan_path: Path | None, select: tuple[str, ...], *, due: bool, watch: bool) -> None:
+    """Raises UsageError for options that do not go together."""
+    if plan_path is not None and select:
+        raise UsageError("--select cannot be combined with a plan file: the file names its mailings")
+    if plan_path is not None and due:
+        raise UsageError("--due takes no plan file: the lock says what was approved")
+    if watch and not due:
+        raise UsageError("--watch needs --due", hint="`smsby-deploy status --watch` waits for delivery")
 
 
 def _notify(context: Context, project: Project, result: ApplyResult, *, is_due: bool) -> None:

@@ -167,9 +167,17 @@ def move(context: Context, old: str, new: str, reason: str) -> ExitCode:
 @reason_option()
 @click.pass_obj
 def remove(context: Context, address: str, reason: str) -> ExitCode:
-    """Remove the mailing ADDRESS from the lock. If sms.by still lists it, it is not sent again."""
+    """Remove the mailing ADDRESS from the lock.
+
+    What sms.by lists under the name that `apply` gave it is found again, and not sent. What was imported, or declared as
+    sent, is not found: the next apply sends it.
+    """
     with change_lock(context, reason, f"lock remove {address}") as change:
+        was_declared = any(chunk.declared for chunk in change.entry(address).chunks)
         change.remove(address)
+    if was_declared:
+        what = "it was imported, or declared as sent, so sms.by may not list it under its name"
+        context.warn(f"{what}; then the next apply sends it again", "removed", address=address)
     note_change(context, f"{address} is no longer recorded", f"Remove {address} from the lock", "plan")
     return ExitCode.DONE
 

@@ -178,6 +178,20 @@ def test_import_takes_a_message_once(shop: Shop) -> None:
     assert (refused.code, f"{number} is already recorded for sale/other" in refused.err) == (4, True)
 
 
+def test_removal_of_an_imported_mailing_warns(shop: Shop) -> None:
+    """sms.by lists it under another name, so it is not found again; of one that `apply` sent there is no warning."""
+    _write(shop)
+    _, (number,) = _send_elsewhere(shop, "manually")
+    assert _import(shop, "--message-id", str(number)).code == 0
+    removed = shop.run("lock", "remove", "sale/staff")
+    assert (removed.code, "then the next apply sends it again" in removed.err) == (0, True)
+    assert _actions(shop)["sale/staff"]["action"] == "create"
+    assert shop.run("apply", "--auto-approve", "--select", "sale/other").code == 0
+    removed = shop.run("lock", "remove", "sale/other")
+    assert (removed.code, "sends it again" in removed.err) == (0, False)
+    assert _actions(shop)["sale/other"]["action"] == "adopt"
+
+
 def test_import_does_not_guess_among_messages(shop: Shop) -> None:
     """A request with several foreign messages is wrong usage; the message ids are named."""
     _write(shop)
