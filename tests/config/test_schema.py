@@ -171,7 +171,8 @@ def test_both_validators_agree(
         ({"via: single": "via: singel"}, 11, 10, "mailings.0.via: expected one of bulk, single; did you mean single?"),
         (
             {"campaign: sale": "campaign: Sale"}, 2, 11,
-            "campaign: expected lowercase letters, digits and hyphens, at most 40 characters, not starting with a hyphen",
+            "campaign: expected lowercase letters, digits and hyphens, at most 40 characters, not starting with a hyphen, "
+            "and no phone number",
         ),
         (
             {"revision: 2": f"labels: {{{', '.join(f'k{n}: a' for n in range(21))}}}"}, 6, 9,
@@ -227,3 +228,37 @@ def test_violations_can_be_said_in_russian(written: str, said: str, tmp_path: Pa
     )
     problems = check_document("campaign", read_yaml(path, "sale.yaml"), "sale.yaml")
     assert said in [translator("ru").sentence(problem.message) for problem in problems]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_valid"),
+    [
+        ("375291234567", False),
+        ("for-80291234567", False),
+        ("a37529-123-45-67b", False),
+        ("291234567", False),
+        ("promo-29-11-2026-10", True),
+        ("promo-202611301015", True),
+        ("order-1291234567", True),
+    ],
+)
+def test_name_is_no_phone_number(name: str, is_valid: bool, tmp_path: Path) -> None:
+    """The lock has the names of projects, campaigns, mailings and variants, and never a phone."""
+    variants = f"[{{name: {name!r}, share: 50, text: a}}, {{name: b, share: 50, text: b}}]"
+    campaign = (
+        _FULL["campaign"]
+        .replace("campaign: sale", f"campaign: {name!r}")
+        .replace("name: vip", f"name: {name!r}")
+    )
+    campaign = campaign.replace(
+        "    text: Hello\n    via: single", f"    variants: {variants}\n    via: single"
+    )
+    project = _FULL["project"].replace("project: shop", f"project: {name!r}")
+    places = [
+        problem.message.partition(":")[0]
+        for kind, text in (("campaign", campaign), ("project", project))
+        for problem in check_document(kind, _read(tmp_path, text), "document.yaml")
+    ]
+    assert sorted(places) == (
+        [] if is_valid else ["campaign", "mailings.0.name", "mailings.0.variants.0.name", "project"]
+    )
