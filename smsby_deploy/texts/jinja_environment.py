@@ -130,18 +130,21 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         Raises:
             TextAsNumber: it is a text.
         """
+        self.limits.consume_call()
         if isinstance(value, str):
             raise TextAsNumber(sign)
         return value
 
     def compare(self, comparison: str, left: Any, right: Any) -> Any:
         """Compare two values; see the function `compare`."""
+        self.limits.consume_call(len(right) if isinstance(right, list | tuple) else 0)
         return compare(comparison, left, right)
 
     def read_attribute(self, value: Any) -> Any:
         """Check the value of `a.b` or `a[b]` that is not called, and return it."""
         if isinstance(value, MethodType | BuiltinMethodType):
             raise TemplateRuntimeError(sentence("a method is used as a value: write () after its name"))
+        self.limits.consume_call()
         return value
 
     def iterate(self, items: Any, cost: int) -> Any:
@@ -163,8 +166,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
             value, str | int | float | Decimal | Undefined | None
         ):
             raise TemplateRuntimeError(_NOT_PRINTABLE)
-        if isinstance(value, str | list | tuple | dict):
-            self.limits.consume(size_of(value))
+        self.limits.consume_call(size_of(value))
         return value
 
     def concatenate(self, *values: Any) -> str:
@@ -174,6 +176,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
             raise EmptyValue
         if any(map(is_not_a_value, texts)):
             raise NotAValue
+        self.limits.consume_call()
         self.limits.consume_value(sum(map(len, texts)))
         return "".join(texts)
 

@@ -16,11 +16,13 @@ from jinja2.visitor import NodeTransformer
 from smsby_deploy.wording import sentence
 
 LONGEST_VALUE = 10_000  # characters of a value a template makes; items of a list
-# Steps are characters printed or repeated, and nodes evaluated in loops and macros. Every text adds to what remains of
-# the budget, so that a long list cannot take hours either.
+# Steps are characters printed or repeated, nodes evaluated in loops and macros, and comparisons, filters and arithmetic
+# wherever they are. Every text adds to what remains of the budget, so that a long list cannot take hours either.
 _FIRST_STEPS = 1_000_000
 _STEPS_PER_TEXT = 20_000
 _STEPS_PER_NODE = 10
+_STEPS_PER_CALL = 30
+MOST_CALLS = 500  # comparisons and filters of short values that every text can pay for
 
 
 class TemplateLimitExceeded(TemplateRuntimeError):
@@ -46,8 +48,18 @@ class Limits:
         self._steps -= steps
         if self._steps < 0:
             raise TemplateLimitExceeded(
-                sentence("the template does too much work: use fewer loops and shorter values")
+                sentence(
+                    "the template does too much work: use fewer loops, conditions and filters, and shorter values"
+                )
             )
+
+    def consume_call(self, size: int = 0) -> None:
+        """Take the steps for a comparison, a filter or the like, with a value of `size`.
+
+        Raises:
+            TemplateLimitExceeded: the budget is used up.
+        """
+        self.consume(_STEPS_PER_CALL + size)
 
     def consume_value(self, size: int) -> None:
         """Take the steps for a new value of `size`.
@@ -85,7 +97,7 @@ def size_of(value: Any) -> int:
 class LimitInserter(NodeTransformer):
     """Makes a tree call the `TextEnvironment` wherever a limit applies.
 
-    These are loops, macros, `~`, containers, attributes, the input of filters, arithmetic and comparisons.
+    These are loops, macros, `~`, containers, attributes, the input of filters and tests, arithmetic and comparisons.
     """
 
     def __init__(self, environment: Environment, *, is_included: bool) -> None:
@@ -141,6 +153,11 @@ class LimitInserter(NodeTransformer):
         self.generic_visit(node)
         if node.node is not None:  # the text of a filter block was counted when it was printed
             node.node = self._call("filter_input", [node.node, nodes.Const(node.name)], node)
+        return node
+
+    def visit_Test(self, node: nodes.Test) -> nodes.Node:
+        self.generic_visit(node)
+        node.node = self._call("filter_input", [node.node], node)
         return node
 
     def visit_Compare(self, node: nodes.Compare) -> nodes.Node:

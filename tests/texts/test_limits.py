@@ -10,6 +10,7 @@ import pytest
 from smsby_deploy.config.sources import TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location
+from smsby_deploy.texts import vectorized
 from smsby_deploy.texts.compiler import compile_text
 from smsby_deploy.texts.jinja_environment import TextEnvironment
 from tests.texts.rendering import make_batch
@@ -99,6 +100,36 @@ def test_limits_report_a_runaway_once(text: str, rows: int) -> None:
     assert len(rendered.problems) == 1
     assert len(rendered.texts) == 5000
     assert sum(bool(text) for text in rendered.texts) >= rows - 1
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "{% if name|int == 1 %}{% endif %}", "{% if name in ['1', '2'] %}{% endif %}", "{% if name is eq 'x' %}{% endif %}",
+        "{% if name is defined %}{% endif %}", "{% if name.upper() %}{% endif %}", "{% if name[0] %}{% endif %}",
+        "{% if name ~ name %}{% endif %}", "{% set x = name[1:] %}", "{% set x = name|int + 1 %}",
+    ],
+)  # fmt: skip
+def test_limits_count_conditions_of_a_long_text(piece: str) -> None:
+    """Two thousand for each of twenty thousand recipients would take minutes; a few hundred are no obstacle."""
+    batch = make_batch([{"name": "1"}] * 3000)
+    problems = []
+    for count in (200, 2000):
+        template = compile_text(TextSource("{{ name }}" + piece * count, _AT, file="text.j2"))
+        problems.append(template.render_batch(batch, rows_file="list.csv", address="a/b").problems)
+    assert [[one.message.partition(":")[0] for one in found] for found in problems] == [
+        [],
+        ["the template does too much work"],
+    ]
+
+
+def test_limits_leave_comparisons_of_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of them are cheap: they take no call each."""
+    monkeypatch.setattr(vectorized, "compare", None)
+    text = "".join(f"{{% if name == '{n}' %}}{n}{{% elif name != name %}}x{{% endif %}}" for n in range(1500))
+    template = compile_text(TextSource(text, _AT, file="text.j2"))
+    rendered = template.render_batch(make_batch([{"name": "17"}] * 2000), rows_file="list.csv", address="a/b")
+    assert (set(rendered.texts), list(rendered.problems)) == ({"17"}, [])
 
 
 @pytest.mark.parametrize(
