@@ -248,7 +248,10 @@ class StatusReport:
             return True  # sms.by still lists it
         if mailing.has_begun or not (mailing.schedule_time and self.made_at):
             return False
-        return datetime.fromisoformat(mailing.schedule_time) > datetime.fromisoformat(self.made_at)
+        now, window = datetime.fromisoformat(self.made_at), mailing.details.window
+        if window is not None and window.is_over(now):
+            return False  # it was not handed over in time, and is not sent
+        return datetime.fromisoformat(mailing.schedule_time) > now
 
     @property
     def is_settled(self) -> bool:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
+from smsby_deploy.clock import Window
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.status.mailing_details import Details
 from smsby_deploy.status.status_report import State, StatusReport
 from tests.output import examples
 
@@ -35,6 +40,18 @@ def test_report_fail_under_judges_final_mailings(percent: float | None, code: in
         )
     )
     assert report.exit_code(percent) == code
+
+
+@pytest.mark.parametrize(("closes", "ahead"), [(11, 3), (10, 0)])
+def test_report_calls_no_missed_mailing_scheduled(closes: int, ahead: int) -> None:
+    """One whose hand-over is over is not sent, although its time is still to come."""
+    window = Window(datetime(2026, 12, 1, 8, tzinfo=UTC), datetime(2026, 12, 1, closes, tzinfo=UTC))
+    waiting = replace(
+        examples.mailing("c/x", State.WAITING, (0, 0, 0, 3)),
+        schedule_time="2026-12-01T12:00:00+00:00",
+        details=Details(window=window),
+    )
+    assert StatusReport((waiting,), made_at="2026-12-01T10:30:00+00:00").totals.ahead == ahead
 
 
 def test_report_kinds_add_up_to_the_recipients() -> None:
