@@ -51,6 +51,7 @@ from smsby_deploy.plan.waves import recorded_progress, why_waiting
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.smsby.send_client import SendClient
+from smsby_deploy.texts.pattern_search import begin_run
 
 __all__ = ["ApplyRequest", "apply_plan"]
 
@@ -63,6 +64,7 @@ def apply_plan(request: ApplyRequest) -> ApplyResult:
             was sent.
         OutcomeUnknown: a result could not be saved; nothing more was sent.
     """
+    begin_run()
     try:
         with request.store.held(request.lock_timeout) as held:
             return _apply_held(request, held)

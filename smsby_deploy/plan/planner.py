@@ -48,6 +48,7 @@ from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.shared_reads import SharedReads
 from smsby_deploy.recipients.suppression import load_suppression, read_test_phones
 from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts
+from smsby_deploy.texts.pattern_search import begin_run
 
 if TYPE_CHECKING:
     from smsby_deploy.plan.mailing_test_results import MailingTestResult
@@ -78,14 +79,14 @@ def make_plan(
     """Plan the mailings that match `select` (all if it is empty).
 
     Without a client the plan is made offline: without remote list and ids. With `here`, the lock must belong there. `keep`
-    gets the chunks of mailings that may be sent by sendBulkSms; `observe` returns for each mailing the
-    function that gets its batches with their texts.
+    gets the chunks that may be sent by sendBulkSms; `observe` returns what gets the batches of a mailing with their texts.
 
     Raises:
         UsageError: a pattern matches nothing.
         Refused: the lock needs another digest key, or belongs to another service or account.
         SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
     """
+    begin_run()
     files = measure_files(
         loaded,
         select=select,

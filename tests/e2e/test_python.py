@@ -9,6 +9,7 @@ import pytest
 
 import smsby_deploy
 from smsby_deploy.errors import Refused
+from smsby_deploy.texts import pattern_search
 from tests.e2e.conftest import Shop
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +37,26 @@ def test_example_of_the_python_docs_runs(
         Refused, match=f"the lock records what {shop.url} accepted, but this run uses {elsewhere}"
     ):
         exec(compile(example.replace("http://127.0.0.1:8025", elsewhere), "docs/python.md", "exec"), {})  # noqa: S102
+
+
+def test_each_run_of_a_program_has_its_own_time_for_patterns(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an earlier plan or apply of the process spent does not make a later one fail."""
+    shop.write("shop/smsby.yaml", "version: 1\nproject: shop\nguardrails: {forbidden_words: ['(a|b)+x']}\n")
+    campaign = (
+        'version: 1\ncampaign: sale\nmailings:\n  - {name: a, recipients: ["375291234567"], text: abc}\n'
+    )
+    shop.write("shop/sale.yaml", campaign)
+    monkeypatch.chdir(shop.root)
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/python.md").read_text("utf-8"), re.DOTALL)
+    verbs = ("plan = make_plan(", "result = apply_plan(")
+    for verb in verbs:
+        assert verb in example
+        example = example.replace(verb, f"spend()\n{verb}")
+    program = compile(example.replace("http://127.0.0.1:8025", shop.url), "docs/python.md", "exec")
+    exec(program, {"spend": lambda: pattern_search._slow.update({"(a|b)+x": "is slow"})})  # noqa: S102
+    assert len(shop.inbox()["375291234567"]) == 1
 
 
 def test_python_api_has_what_it_offers() -> None:
