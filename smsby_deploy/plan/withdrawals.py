@@ -116,7 +116,7 @@ def _check_not_begun(address: str, entry: Entry, now: datetime) -> None:
     gone = sum(chunk.was_sent and is_past(time, now) for chunk, time in pairs)
     if gone:
         raise Refused(
-            f"{gone} of the {len(entry.chunks)} chunks of {address} are gone, and cannot be taken back",
+            f"{gone} of the {len(entry.chunks)} chunks of {address} can no longer be taken back",
             hint="delete the others in the account: `smsby-deploy status` then counts their recipients as undelivered",
         )
 

@@ -85,7 +85,10 @@ def test_changed_spread_is_a_change(shop: Shop) -> None:
     assert "lock withdraw" in action["reason"]
     assert "lock withdraw" not in _action(shop, _MIDDLE)["reason"]
     refused = _at(shop, _MIDDLE, "lock", "withdraw", "sale/vip", "--anyway")
-    assert (refused.code, "2 of the 3 chunks of sale/vip are gone" in refused.err) == (4, True)
+    assert (refused.code, "2 of the 3 chunks of sale/vip can no longer be taken back" in refused.err) == (
+        4,
+        True,
+    )
 
 
 @pytest.mark.parametrize("rail", ["quiet_hours: {from: '10:30', to: '12:00'}", "min_lead_minutes: 60"])
