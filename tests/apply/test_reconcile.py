@@ -12,7 +12,6 @@ from smsby_deploy.apply.reconcile import Reconciler, note_found, record_listed
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.events import fold
 from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.plan.remote_state import merge_entry
@@ -217,16 +216,13 @@ def test_reconciler_adopts_a_mailing_that_is_listed_in_part() -> None:
     assert [chunk.accepted_at is not None for chunk in chunks] == [True, False, False]
 
 
-@pytest.mark.parametrize("is_approved", [True, False])
-def test_reconciler_adopts_the_opt_outs_of_the_approval(*, is_approved: bool) -> None:
-    """What was approved is handed over later, without them."""
+def test_reconciler_adopts_who_had_opted_out() -> None:
+    """What is sent of it later leaves out the same recipients."""
     world, _, reconciler = _world()
     action = action_of("m/0", entry_of(0, 1))
-    times = ("2026-12-01T07:00:00+00:00", "2026-12-01T09:00:00+00:00")
-    approval = Approval(times[0], "plan", None, *times) if is_approved else None
     chunks = (action.chunks[0]._replace(opted_out="3"),)
-    reconciler.adopt("m/0", 1, replace(action, chunks=chunks, approval=approval), reconciler.read())
-    assert world.recorder.chunk(REF).opted_out == ("3" if is_approved else None)
+    reconciler.adopt("m/0", 1, replace(action, chunks=chunks), reconciler.read())
+    assert world.recorder.chunk(REF).opted_out == "3"
 
 
 def test_note_found_ignores_a_mailing_that_the_lock_lacks() -> None:
