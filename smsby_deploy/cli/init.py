@@ -16,6 +16,7 @@ from smsby_deploy.errors import SmsbyDeployError, UsageError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.files import real_path
 from smsby_deploy.output.terminal import write_line
+from smsby_deploy.privacy import mask_phones
 from smsby_deploy.resources import sample_project, schema_file
 
 _SCHEMAS = ".schema"  # campaigns are not looked for in dot folders
@@ -65,7 +66,7 @@ def copy_sample(folder: Path, today: date, name: str = _SAMPLE_NAME) -> list[Pat
 def project_name(folder: Path) -> str:
     """Return the name of a project in `folder`: its own, as far as a name may contain it."""
     name = re.sub(r"[^a-z0-9]+", "-", real_path(folder).name.lower()).strip("-")[:40].rstrip("-")
-    return name or _SAMPLE_NAME
+    return name if name and mask_phones(name) == name else _SAMPLE_NAME
 
 
 def _sample_files(day: date, name: str) -> dict[Path, str]:

@@ -75,6 +75,7 @@ def test_init_works_where_the_global_option_says(tmp_path: Path, capsys: pytest.
         ("-a-", "a"),
         ("ж", "kvetka-shop"),
         ("x" * 50, "x" * 40),
+        ("for-375291234567", "kvetka-shop"),
     ],
 )
 def test_project_name(folder: str, name: str, tmp_path: Path) -> None:
