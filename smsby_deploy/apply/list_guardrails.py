@@ -129,7 +129,7 @@ def _difference(info: ListInfo, expected: ExpectedList) -> str:
         )
         return with_code(ReasonCode.UNKNOWN, why)
     return sentence(
-        "sms.by counts {count:recipient|recipients} in the list, {reviewed:,} were reviewed: {way_out}",
+        "sms.by counts {count:recipient|recipients} in the list, {reviewed:,} {reviewed:|was|were} reviewed: {way_out}",
         count=info.recipients,
         reviewed=expected.recipients,
         way_out=_WAY_OUT,

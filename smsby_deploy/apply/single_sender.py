@@ -381,7 +381,7 @@ class SingleSender:
         rejected = states.count(PhoneState.REJECTED)
         if rejected:
             why = sentence(
-                "sms.by rejected {count:phone|phones}; add them to `suppress` to complete the mailing",
+                "sms.by rejected {count:phone|phones}; add {count:|it|them} to `suppress` to complete the mailing",
                 count=rejected,
             )
             sending.run.stop(why)

@@ -326,8 +326,8 @@ def _keep_to_approved(action: Action, lock: Lock) -> Action:
     if not more:
         return action
     why = sentence(
-        "{count:recipient|recipients} were left out under contact pressure when it was approved, and would get it now; "
-        "apply a new plan of it",
+        "{count:recipient|recipients} {count:|was|were} left out under contact pressure when it was approved, and would "
+        "get it now; apply a new plan of it",
         count=more,
     )
     return action.block(ReasonCode.CHANGED, why)

@@ -54,6 +54,9 @@ def test_wrong_phone_stops_no_other(single: Shop, inbox: Inbox) -> None:
     assert (result.exit_code, states(single)) == (ExitCode.OUTCOME_UNKNOWN, "a:1 r:1 a:1")
     assert any("line 3: incorrect phone number" in line for line in single.lines)
     assert not any(PHONES[1] in line for line in [*single.lines, mailing.error or ""])
+    assert (mailing.error or "").endswith(
+        "sms.by rejected 1 phone; add it to `suppress` to complete the mailing"
+    )
 
 
 @pytest.mark.parametrize("text", ["access denied", "limit exceeded", "something new"])
