@@ -111,13 +111,14 @@ def test_watch_waits_for_another_run(waiting: Shop) -> None:
 
 
 def _approved_in_git(shop: Shop, checkout: Path) -> ApplyRequest:
-    """What is asked of a watch whose lock is in a git branch, where a mailing waits."""
+    """What is asked of a watch whose lock is in a git branch, where a mailing waits for two more minutes."""
     git = GitStore(checkout, "origin", "refs/heads/smsby-lock", "shop.production", os.environ)
     path = shop.root / ".smsby" / "production.shared.lock.json"
     lock = SharedLockStore(path, "shop", "production", shared=git, clock=SystemClock())
     request = replace(shop.request(), store=lock)
     write_sale(shop, a=to(PHONES[0]))
     assert apply_plan(request).exit_code is ExitCode.DONE
+    shop.clock.sleep(HOUR - 120)
     return request
 
 
@@ -125,7 +126,7 @@ def test_watch_waits_for_a_store_that_is_away(waiting: Shop, git_remote: Path) -
     """A shared lock that cannot be read is read again, unless it is not known that anything waits."""
     request = _approved_in_git(waiting, git_remote)
     remote, away = git_remote.parent / "remote.git", git_remote.parent / "away.git"
-    _at(waiting, 60, lambda: remote.rename(away))
+    _at(waiting, HOUR - 60, lambda: remote.rename(away))
     _at(waiting, HOUR + 300, lambda: away.rename(remote))
     result = watch_due(request)
     assert (outcomes(result), result.exit_code) == ({"a": "sent"}, ExitCode.DONE)
