@@ -30,6 +30,7 @@ from smsby_deploy.lock.records import (
     UploadRecord,
 )
 from smsby_deploy.lock.store import HeldLock
+from smsby_deploy.plan.audience_source import AudienceSource
 from smsby_deploy.plan.desired import ChunkPlan
 from smsby_deploy.plan.model import Action
 from smsby_deploy.texts.cost import money
@@ -162,17 +163,22 @@ class Recorder:
         return is_replaced
 
     def hold(
-        self, address: str, revision: int, action: Action, upload: UploadRecord | None, source: str | None
+        self,
+        address: str,
+        revision: int,
+        action: Action,
+        upload: UploadRecord | None,
+        source: AudienceSource | None,
     ) -> None:
         """Record that a mailing is approved, to be handed over in its window.
 
-        `upload` is its list at sms.by, if it has one. If its audience may change until then, `source` is the digest of where
-        its recipients come from.
+        `upload` is its list at sms.by, if it has one. If its audience may change until then, `source` is where its
+        recipients come from.
         """
         assert action.window is not None
         opens, closes = (time.isoformat(timespec="seconds") for time in action.window)
-        is_fresh = source is not None
-        approval = Approval(self.now(), self._applied[0], self._by, opens, closes, is_fresh, source)
+        where = () if source is None else (True, source.digest, source.suppress)
+        approval = Approval(self.now(), self._applied[0], self._by, opens, closes, *where)
         chunks = [record_of(chunk, upload=upload) for chunk in action.chunks]
         self.write_entry(address, revision, replace(action, approval=approval), chunks)
 

@@ -38,9 +38,9 @@ from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import Entry
 from smsby_deploy.lock.store import HeldLock
+from smsby_deploy.plan.audience_source import fresh_source
 from smsby_deploy.plan.budget import spent_beside
 from smsby_deploy.plan.chunk_cache import ChunkCache
-from smsby_deploy.plan.chunks import hash_source
 from smsby_deploy.plan.drift import find_drift, intended_by_lock
 from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL
@@ -236,7 +236,7 @@ class _ApplyRun:
             if run.action.action is ActionKind.HOLD and self._check.replace_waiting(self._mailings[address]):
                 mailing, entry = self._mailings[address], self._entry(run)
                 upload = upload_of(entry, mailing)
-                source = hash_source(mailing, self._project.guardrails) if mailing.is_fresh else None
+                source = fresh_source(mailing, self._project)
                 self._recorder.hold(address, mailing.revision, run.action, upload, source)
                 run.is_begun = True
 

@@ -15,7 +15,8 @@ class Approval:
     """The apply that approved a mailing for later, and its window.
 
     It may be handed over to sms.by between `opens` and `closes`, times in ISO format with offset. If it is `fresh`, its
-    audience may have changed by then, while its recipients come from the same `source`, which older locks do not have.
+    audience may have changed by then, while its recipients come from the same `source`, which older locks do not have, and
+    everything under `suppress` is still subtracted.
     """
 
     at: str
@@ -25,6 +26,7 @@ class Approval:
     closes: str
     fresh: bool = False
     source: str | None = None  # only if it is fresh: the digest of where its recipients come from
+    suppress: tuple[str, ...] = ()  # only if it is fresh: digests of the names under `suppress`
 
     @property
     def window(self) -> Window:

@@ -81,7 +81,7 @@ def read_entry(document: dict[str, Any]) -> Entry:
         currency=document.get("currency"),
         chunks=tuple(map(_read_chunk, document["chunks"])),
         applied=_applied_by(**document["applied"]),
-        approval=Approval(**document["approval"]) if "approval" in document else None,
+        approval=_read_approval(document["approval"]) if "approval" in document else None,
         signed_by=tuple(document.get("signed_by", ())),
         ending=read_ending(document.get("ending")),
         verdicts=tuple(map(read_verdict, document.get("verdicts", ()))),
@@ -95,7 +95,12 @@ def read_entry(document: dict[str, Any]) -> Entry:
 
 
 def _approval_document(approval: Approval) -> dict[str, Any]:
-    return {key: value for key, value in asdict(approval).items() if key != "source" or value is not None}
+    document = asdict(approval) | {"suppress": list(approval.suppress)}
+    return {key: value for key, value in document.items() if key not in ("source", "suppress") or value}
+
+
+def _read_approval(document: dict[str, Any]) -> Approval:
+    return Approval(**document | {"suppress": tuple(document.get("suppress", ()))})
 
 
 def _prefixes_document(prefixes: Mapping[str, PrefixCount]) -> dict[str, Any]:

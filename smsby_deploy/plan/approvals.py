@@ -22,7 +22,7 @@ from smsby_deploy.config.declarations import ApprovalPolicy, ApprovalRule, Guard
 from smsby_deploy.config.project_loader import campaign_inputs
 from smsby_deploy.git import Author, find_author
 from smsby_deploy.lock.document_checks import check_approval
-from smsby_deploy.plan.chunks import hash_source
+from smsby_deploy.plan.audience_source import hash_source
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.selection import campaign_of
 from smsby_deploy.plan.ssh_signatures import find_signer

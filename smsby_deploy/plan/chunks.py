@@ -13,12 +13,11 @@ from datetime import UTC
 from itertools import compress, count
 from typing import Any, NamedTuple
 
-from smsby_deploy.config.declarations import ApiSettings, Guardrails, Mailing, Project
+from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
 from smsby_deploy.config.sources import (
     HOME_TIMEZONE,
     ContactList,
     InlineRecipients,
-    RecipientsQuery,
     TextsByVariant,
 )
 from smsby_deploy.plan.chunk_groups import (
@@ -164,22 +163,6 @@ def hash_text(mailing: Mailing, template: Template | None, own_texts: str | None
         "own_texts": own_texts,
     }
     return hashlib.sha256(canonical_json(text)).hexdigest()
-
-
-def hash_source(mailing: Mailing, rails: Guardrails) -> str:
-    """Return the digest of where the recipients of a mailing come from, whoever they are.
-
-    That includes which of them are valid, and how many there may be.
-    """
-    audience = mailing.audience
-    source: dict[str, Any] = {}
-    if isinstance(audience, RecipientsQuery):
-        source = {"sql": audience.sql.text, "url_env": audience.url_env, "phone": audience.phone}
-    elif not isinstance(audience, InlineRecipients | ContactList):
-        source = {"file": audience.name, "phone": audience.phone}
-    expected = mailing.expect_recipients or rails.expect_recipients
-    limits = {"on_invalid": mailing.on_invalid, "countries": mailing.countries, "expected": expected}
-    return hashlib.sha256(canonical_json(source | limits)).hexdigest()
 
 
 def chunk_size(api: ApiSettings, personal: bool) -> int:

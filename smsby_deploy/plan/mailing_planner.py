@@ -15,7 +15,7 @@ from smsby_deploy.lock.records import ChunkState, Entry, Lock, NamedId
 from smsby_deploy.lock.stored_mailings import find, read_some
 from smsby_deploy.plan import collision_reasons, reasons
 from smsby_deploy.plan.account_names import AccountNames
-from smsby_deploy.plan.chunks import hash_source
+from smsby_deploy.plan.audience_source import fresh_source
 from smsby_deploy.plan.contradictions import FactCheck
 from smsby_deploy.plan.desired import ChunkPlan, Desired, keep_fingerprints, was_moved
 from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_recorded
@@ -211,7 +211,7 @@ class MailingPlanner:
                 return block(ReasonCode.GUARDRAIL, join_sentences([breach.message for breach in breaches]))
             decision = self._require_signatures(mailing, desired, here.entry, decision)
         is_approved = self.is_handing_over or decision.action is ActionKind.DUE
-        if is_approved and not mailing.is_fresh and decision.action in _SENT_SOON:
+        if is_approved and not here.may_have_others and decision.action in _SENT_SOON:
             # With `pressure` the others are chosen anew when it is handed over.
             may_be_capped = self.project.guardrails.pressure is not None
             if count := count_opted_in(here, may_be_capped=may_be_capped):
@@ -276,7 +276,7 @@ class MailingPlanner:
             is_rehearsal=is_rehearsal,
             max_late=mailing.max_late or timedelta(0),
             window=None if is_rehearsal else mailing.window,
-            source=hash_source(mailing, self.project.guardrails) if mailing.is_fresh else None,
+            source=fresh_source(mailing, self.project),
             is_handing_over=self.is_handing_over,
             steps=mailing.wave_steps,
             zone=mailing.zone,

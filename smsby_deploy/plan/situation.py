@@ -14,6 +14,7 @@ from smsby_deploy.clock import Window
 from smsby_deploy.config.declarations import Wave
 from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, Entry, EntryState, NamedId
+from smsby_deploy.plan.audience_source import AudienceSource
 from smsby_deploy.plan.desired import ChunkPlan, Desired
 from smsby_deploy.plan.gone import OwnContent
 from smsby_deploy.plan.remote_state import LOOKED_BACK, RemoteView, merge_entry
@@ -42,7 +43,7 @@ class Situation:
     is_rehearsal: bool = False  # what was sent may be sent again
     max_late: timedelta = timedelta(0)
     window: Window | None = None
-    source: str | None = None  # where its recipients come from, if its audience may change while it waits
+    source: AudienceSource | None = None  # only if its audience may change while it waits
     is_handing_over: bool = False
     steps: tuple[Wave, ...] = ()  # its waves; () if it has none
     zone: tzinfo = UTC  # in which times are shown
@@ -247,18 +248,18 @@ class Situation:
 
     @cached_property
     def approval(self) -> Approval | None:
-        """The earlier approval of what the files say now.
-
-        None if there is none, or if they say something else.
-        """
+        """The earlier approval of what the files say now; None if there is none."""
         entry, desired = self.entry, self.desired
         if entry is None or entry.approval is None or entry.ending or entry.revision != desired.revision:
             return None
-        is_same_source = entry.approval.source in (None, self.source)  # an older lock does not have it
-        may_change = self.source is not None and entry.approval.fresh and is_same_source
-        is_same_audience = may_change or entry.audience_digest == desired.audience_digest
+        is_same_audience = self.may_have_others or entry.audience_digest == desired.audience_digest
         is_sent_alike = entry.transport == desired.via and not self.goes_elsewhere
         return entry.approval if is_same_audience and is_sent_alike and not self.has_new_content else None
+
+    @property
+    def may_have_others(self) -> bool:
+        """Whether its recipients, and so the opt-outs, may be others than at its approval."""
+        return self.source is not None and self.source.is_approved_in(self.entry)
 
     @property
     def goes_elsewhere(self) -> bool:

@@ -331,6 +331,31 @@ def test_fresh_audience_from_elsewhere_needs_a_new_plan(shop: Shop, before: str,
     assert (_sends(shop), _state(shop)) == ([], "withdrawn")
 
 
+@pytest.mark.parametrize("is_same_audience", [True, False])
+def test_fresh_audience_without_its_opt_outs_needs_a_new_plan(shop: Shop, is_same_audience: bool) -> None:
+    """All lists under `suppress` must still be subtracted; more of them may be."""
+    settings = (shop.root / "smsby.yaml").read_text(encoding="utf-8")
+    shop.write("smsby.yaml", f"{settings}suppress: [stop.csv]\n")
+    shop.write("stop.csv", f"phone\n{PHONES[0]}\n")
+    shop.write("more.csv", f"phone\n{PHONES[1]}\n")
+    shop.write("vip.csv", f"phone\n{PHONES[0]}\n{PHONES[1]}\n{PHONES[2]}\n")
+    _write(
+        shop, f"  - {{name: vip, recipients: {{file: vip.csv}}, text: Hello, audience: fresh, {_LIMIT}}}\n"
+    )
+    _apply(shop)
+    if not is_same_audience:
+        shop.write("vip.csv", f"phone\n{PHONES[0]}\n{PHONES[1]}\n{PHONES[3]}\n")
+    shop.write("smsby.yaml", f"{settings}suppress: [more.csv]\n")
+    refused = _later(shop, _OPEN, "apply", "--due", "--format", "json", code=4)
+    assert refused.json["mailings"][0]["error"].startswith("changed: ")
+    assert _sends(shop) == []
+    shop.write("smsby.yaml", f"{settings}suppress: [stop.csv]\n")
+    _apply(shop)
+    shop.write("smsby.yaml", f"{settings}suppress: [more.csv, stop.csv]\n")
+    done = _later(shop, _OPEN, "apply", "--due", "--format", "json")
+    assert done.json["mailings"][0]["recipients"] == 1
+
+
 def test_rehearsal_knows_no_window(shop: Shop) -> None:
     """In the sandbox environment what is to wait is sent at once."""
     _write(shop, _mailing("vip", PHONES[0]))

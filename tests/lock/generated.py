@@ -77,6 +77,7 @@ _approvals = st.builds(
     closes=_time,
     fresh=st.booleans(),
     source=st.none() | st.just("0f" * 32),
+    suppress=st.just(()) | st.just(("0f1e2d3c4b",)),
 )
 _endings = st.builds(Ending, kind=st.sampled_from(EndingKind), at=_time, by=texts, reason=texts)
 

@@ -1,0 +1,63 @@
+"""Where the recipients of a mailing come from, which is approved if they may change until it is handed over."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, NamedTuple
+
+from smsby_deploy.config.declarations import Guardrails, Mailing, Project
+from smsby_deploy.config.sources import ContactList, InlineRecipients, OptOuts, RecipientsQuery
+from smsby_deploy.lock.records import Entry
+from smsby_deploy.plan.fingerprint import canonical_json
+
+_NAME_LENGTH = 10  # hex digits
+
+
+class AudienceSource(NamedTuple):
+    """Where recipients come from, and the entries of `suppress`, as digests."""
+
+    digest: str
+    suppress: tuple[str, ...]
+
+    def is_approved_in(self, entry: Entry | None) -> bool:
+        """Whether recipients may be others than those that were approved.
+
+        They come from the same source, and no entry of `suppress` is missing; older locks do not have all of that.
+        """
+        if entry is None or entry.approval is None:
+            return False
+        is_same = entry.approval.source in (None, self.digest)
+        return entry.approval.fresh and is_same and {*self.suppress}.issuperset(entry.approval.suppress)
+
+
+def fresh_source(mailing: Mailing, project: Project) -> AudienceSource | None:
+    """Return where the recipients come from; None if they must be the approved ones."""
+    if not mailing.is_fresh:
+        return None
+    suppress = sorted({_name_of(entry) for entry in project.suppress})
+    return AudienceSource(hash_source(mailing, project.guardrails), tuple(suppress))
+
+
+def _name_of(entry: OptOuts) -> str:
+    source = entry.source
+    if isinstance(source, RecipientsQuery):
+        fields = {"sql": source.sql.text, "url_env": source.url_env, "phone": source.phone}
+    else:
+        fields = {"file": source.name, "phone": source.phone}
+    return hashlib.sha256(canonical_json(fields)).hexdigest()[:_NAME_LENGTH]
+
+
+def hash_source(mailing: Mailing, rails: Guardrails) -> str:
+    """Return the digest of where the recipients of a mailing come from, whoever they are.
+
+    That includes which of them are valid, and how many there may be.
+    """
+    audience = mailing.audience
+    source: dict[str, Any] = {}
+    if isinstance(audience, RecipientsQuery):
+        source = {"sql": audience.sql.text, "url_env": audience.url_env, "phone": audience.phone}
+    elif not isinstance(audience, InlineRecipients | ContactList):
+        source = {"file": audience.name, "phone": audience.phone}
+    expected = mailing.expect_recipients or rails.expect_recipients
+    limits = {"on_invalid": mailing.on_invalid, "countries": mailing.countries, "expected": expected}
+    return hashlib.sha256(canonical_json(source | limits)).hexdigest()
