@@ -113,10 +113,13 @@ class PressureCheck:
         return max(mailing.schedule_time or self.now, self.now)
 
     def _judge(self, one: PlannedMailing, before: Sequence[PlannedMailing]) -> Action:
-        if isinstance(one.mailing.audience, ContactList) or one.desired.phones is None:
+        if isinstance(one.mailing.audience, ContactList):
             why = sentence(
                 "pressure: the recipients of a list kept at sms.by are not known, nor what they got"
             )
+            return one.action.block(ReasonCode.GUARDRAIL, why)
+        if one.desired.phones is None:
+            why = sentence("pressure: its recipients could not be read, so it is not known what they got")
             return one.action.block(ReasonCode.GUARDRAIL, why)
         excess, limit = self._find_excess(one, before), self._limit
         self._note_overlap(one, excess)

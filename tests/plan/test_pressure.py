@@ -147,7 +147,19 @@ def test_pressure_ignores_opt_outs(desk: _Desk) -> None:
 def test_pressure_of_a_contact_list(desk: _Desk) -> None:
     location = desk.planned[0].mailing.location
     desk.change(0, audience=ContactList("Newsletter", location))
-    assert desk.judge(_limit(5))[0].reason_code == "guardrail"
+    vip = desk.judge(_limit(5))[0]
+    assert (vip.reason_code, "list kept at sms.by" in vip.reason) == ("guardrail", True)
+
+
+def test_pressure_of_recipients_that_could_not_be_read(desk: _Desk) -> None:
+    """Because of an error in their list, which the plan shows: they are in no list at sms.by."""
+    one = desk.planned[0]
+    desk.planned[0] = one._replace(desired=replace(one.desired, phones=None))
+    vip = desk.judge(_limit(5))[0]
+    assert vip.reason_code == "guardrail"
+    assert vip.reason == (
+        "guardrail: pressure: its recipients could not be read, so it is not known what they got"
+    )
 
 
 def test_pressure_never_caps_a_label(desk: _Desk) -> None:
