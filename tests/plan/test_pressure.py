@@ -154,7 +154,7 @@ def test_pressure_of_a_contact_list(desk: _Desk) -> None:
 def test_pressure_of_recipients_that_could_not_be_read(desk: _Desk) -> None:
     """Because of an error in their list, which the plan shows: they are in no list at sms.by."""
     one = desk.planned[0]
-    desk.planned[0] = one._replace(desired=replace(one.desired, phones=None))
+    desk.planned[0] = one._replace(desired=one.desired._replace(phones=None))
     vip = desk.judge(_limit(5))[0]
     assert vip.reason_code == "guardrail"
     assert vip.reason == (
