@@ -17,7 +17,7 @@ from smsby_deploy.numbering_plan import OPERATORS
 from smsby_deploy.output.charts import bars, columns
 from smsby_deploy.output.markdown import message_html
 from smsby_deploy.output.status_markdown import delivery_names, status_word
-from smsby_deploy.output.status_text import running_line, schedule_line
+from smsby_deploy.output.status_text import resolve_line, running_line, schedule_line
 from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.status.delivery_counts import (
@@ -63,7 +63,8 @@ def status_html(
         sections=[section for section in _sections(report, currency, zone, t) if section.rows],
         running=message_html(running_line(report), t) if report.running else "",
         notes=[
-            (mailing.name, message_html(note, t)) for mailing in report.mailings for note in mailing.notes
+            *((mailing.name, message_html(note, t)) for mailing in report.mailings for note in mailing.notes),
+            *(("", message_html(line, t)) for line in filter(None, [resolve_line(report)])),
         ],
         differences=[
             (mailing.name, safe_line(t.sentence(one.field)), safe_line(one.intended), safe_line(one.reported))

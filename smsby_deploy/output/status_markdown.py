@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from smsby_deploy.output.markdown import Piece, escape, fit, message_markdown, table_row
-from smsby_deploy.output.status_text import ahead_line, running_line, schedule_line, status_totals_line
+from smsby_deploy.output.status_text import (
+    ahead_line,
+    resolve_line,
+    running_line,
+    schedule_line,
+    status_totals_line,
+)
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.status.status_report import MailingStatus, StatusReport
 from smsby_deploy.wording import sentence
@@ -48,8 +54,8 @@ def status_markdown(report: StatusReport, currency: str | None = None, language:
         for symbol, notes in (("💬", mailing.decisions), ("⚠️", mailing.warnings))
         for note in notes
     ]
-    if report.running:
-        differences.append(Piece(f"- {message_markdown(running_line(report), t)}\n"))
+    for line in filter(None, (report.running and running_line(report), resolve_line(report))):
+        differences.append(Piece(f"- {message_markdown(line, t)}\n"))
     if differences:
         pieces += [Piece("\n"), *differences]
     return fit(pieces, rest=t.gettext("`status --format json` shows everything."), language=t)

@@ -222,6 +222,17 @@ def schedule_line(mailing: MailingStatus, report: StatusReport, language: Transl
     return f"{time}, {language.span(moment - datetime.fromisoformat(report.made_at))}"
 
 
+def resolve_line(report: StatusReport) -> str:
+    """What to do about the first mailing whose outcome is unknown; empty without any."""
+    if report.first_unknown is None:
+        return ""
+    return sentence(
+        "`smsby-deploy plan` looks for {address} at sms.by; if its outcome stays unknown, look in the account and record "
+        "what you found with `smsby-deploy lock resolve {address} --sent` or `--not-sent`",
+        address=report.first_unknown,
+    )
+
+
 class _TerminalBuffer(io.StringIO):
     """Collects what a terminal would get, colors included."""
 

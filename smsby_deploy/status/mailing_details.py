@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from smsby_deploy.clock import Window
 from smsby_deploy.config.declarations import Wave
 from smsby_deploy.lock.decisions import WaveVerdict
-from smsby_deploy.lock.records import Entry
+from smsby_deploy.lock.records import DONE, ChunkState, Entry
 from smsby_deploy.plan.waves import (
     Gate,
     WaveProgress,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from smsby_deploy.plan.drift import Difference
 
 _BLOCK_ROWS = 1000
+_MOST_FAILURES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,8 @@ class Details:
     `window` is when a waiting mailing may be handed over, which `waits` says to users.
     `decision` says who withdrew or abandoned it, when and why. `spread` are the times of its chunks, None if all have one.
     `billed` is what sms.by itself reports, None if it does not.
-    `variants` and `waves` are () if it has none. `has_unsent`: a part of it was not sent, and still may be.
+    `variants` and `waves` are () if it has none. `has_unsent`: a part of it was not sent, and still may be. `failures` say
+    why requests were not accepted, or have an unknown outcome.
     """
 
     planned: int | None = None
@@ -247,6 +249,20 @@ class Details:
     variants: tuple[VariantStatus, ...] = ()
     waves: tuple[WaveStatus, ...] = ()
     has_unsent: bool = False
+    failures: tuple[str, ...] = ()
 
 
 NO_DETAILS = Details()
+
+
+def failures_of(entry: Entry) -> tuple[str, ...]:
+    """Return why requests of a mailing failed, as sms.by or the network said: a few reasons."""
+    failed = (chunk for chunk in entry.chunks if chunk.error and chunk.state not in DONE)
+    reasons = (
+        sentence("the outcome of a request is unknown: {why}", why=chunk.error)
+        if chunk.state is ChunkState.UNKNOWN
+        else sentence("a request was not accepted: {why}", why=chunk.error)
+        for chunk in failed
+        if not entry.is_withdrawn
+    )
+    return tuple(islice(dict.fromkeys(reasons), _MOST_FAILURES))

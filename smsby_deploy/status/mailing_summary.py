@@ -28,6 +28,7 @@ from smsby_deploy.status.mailing_details import (
     PartCounts,
     VariantStatus,
     WavesInFiles,
+    failures_of,
     summarize_wave,
 )
 from smsby_deploy.status.remote_reports import RemoteReports
@@ -111,6 +112,7 @@ def summarize_mailing(
                 for number, one in sorted(by_wave.items())
             ),
             waits=waves.why_waiting(entry, progress, intended.address),
+            failures=() if moment.is_running else failures_of(entry),
         ),
         revision=entry.revision,
     )

@@ -146,7 +146,7 @@ class MailingStatus:
                 count=self.details.overdue,
             )
         unread = (sentence("not reported: {why}", why=text) for text in self.details.unread)
-        return (*filter(None, (self.details.missing, overdue)), *unread)
+        return (*self.details.failures, *filter(None, (self.details.missing, overdue)), *unread)
 
     @property
     def percent_delivered(self) -> float:

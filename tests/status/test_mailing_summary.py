@@ -299,6 +299,28 @@ def test_summary_of_failures_is_final() -> None:
     assert (mailing.state, mailing.other, mailing.delivered) == ("final", {"blocked": 2}, 0)
 
 
+def test_summary_says_why_requests_failed() -> None:
+    """Each reason once, and nothing of what was accepted after all or of a request that another run is sending."""
+    failed = [
+        replace(chunk(mark, 1, ChunkState(state)), error=error)
+        for mark, state, error in (
+            (A, "unknown", "the connection broke"), (B, "rejected", "limit exceeded"),
+            ("c" * 10, "rejected", "limit exceeded"), ("d" * 10, "accepted", "late"),
+            ("e" * 10, "pending", "HTTP 429"),
+        )
+    ]  # fmt: skip
+    lock = Lock("shop", mailings={"c/x": entry(*failed)})
+    (mailing,) = collect(lock, TableClient()).mailings
+    assert mailing.notes == (
+        "the outcome of a request is unknown: the connection broke",
+        "a request was not accepted: limit exceeded",
+        "a request was not accepted: HTTP 429",
+    )
+    options = StatusOptions(running=RunningApply("apply, process 7 on host", frozenset({"c/x"})))
+    report = collect_status(lock, TableClient(), select=(), clock=FixedClock(), options=options)
+    assert report.mailings[0].notes == ()
+
+
 def test_summary_of_a_running_apply_is_sending() -> None:
     """What another run has begun is in progress; what it has not begun keeps its state."""
     unsent = [chunk(A, 3, ChunkState.UNKNOWN), chunk(B, 2, ChunkState.PENDING)]
