@@ -197,7 +197,7 @@ def pull(context: Context, file: Path) -> ExitCode:
 
     project = load(context).project
     lock = copy_lock(open_lock(project), _lock_file(project, file), "lock pull")
-    context.note(f"{file} is the lock now (serial {lock.serial})")
+    context.note(f"written to {file} (serial {lock.serial})")
     return ExitCode.DONE
 
 
