@@ -92,7 +92,11 @@ def judge_send(
         case AnswerLost():
             return Outcome(OutcomeKind.UNKNOWN, error=answer.message)
     error, text = answer.error, answer.explanation
-    is_refused = bool(error) and (answer.status == 200 or 400 <= answer.status < 500)
+    is_refused = bool(error) and (
+        answer.status == 200
+        or 400 <= answer.status < (600 if only_prepares else 500)
+        or (answer.status == _SERVER_ERROR and refuses_at_500 and says_refused(error or ""))
+    )
     if (is_refused or answer.status == 429) and _names_a_send(answer, proof, only_prepares=only_prepares):
         # A refusal together with the proof of a send: it may or may not have been sent.
         return Outcome(OutcomeKind.UNKNOWN, error=text or f"HTTP {answer.status}", raw=answer.data)
@@ -103,10 +107,7 @@ def judge_send(
             retry_after=answer.retry_after,
             raw=answer.data,
         )
-    is_refusal = answer.status == _SERVER_ERROR and refuses_at_500 and says_refused(error or "")
-    if error and (
-        is_refusal or answer.status == 200 or 400 <= answer.status < (600 if only_prepares else 500)
-    ):
+    if error and is_refused:
         return _refused(answer, error)
     if 200 <= answer.status < 300 and answer.readable and not error:
         return _proof_of(answer, proof)

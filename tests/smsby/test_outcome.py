@@ -37,6 +37,8 @@ def test_judge_send_where_500_refuses(status: int, text: str, kind: OutcomeKind)
     answer = Answer(status, {"error": text}, readable=True)
     assert judge_send(answer, proof="uuid", refuses_at_500=True).kind is kind
     assert judge_send(answer, proof="uuid").kind is UNKNOWN
+    beside_a_send = Answer(status, {"error": text, "uuid": "cc9c8043"}, readable=True)
+    assert judge_send(beside_a_send, proof="uuid", refuses_at_500=True).kind is UNKNOWN
 
 
 @pytest.mark.parametrize(
