@@ -286,15 +286,15 @@ def _next_step_text(exit_code: ExitCode, t: Translator, *, is_whole: bool) -> st
         case ExitCode.DONE | ExitCode.CHANGES_TO_APPLY:
             return ""
         case ExitCode.REFUSED if is_whole:
-            why = t.gettext("Nothing was sent. When the cause is gone, run this again:")
+            why = t.gettext("This run sent nothing. When the cause is gone, run this again:")
         case ExitCode.REFUSED:
             why = t.gettext(
                 "Refused or blocked; what is not was sent. When the cause is gone, run this again:"
             )
         case ExitCode.PLAN_REFUSED:
             why = t.gettext(
-                "Nothing of the plan was sent: the branch or the lock is not what was reviewed, or there is no plan. "
-                "Make a new plan of the branch and have it approved:"
+                "This run sent nothing: the plan was applied before, the branch or the lock is not what was reviewed, or "
+                "there is no plan. To send anything else, make a new plan of the branch and have it approved:"
             )
         case ExitCode.OUTCOME_UNKNOWN:
             why = t.gettext(

@@ -258,11 +258,12 @@ def test_apply_markdown_is_what_was_reviewed(language: str) -> None:
         ),
         (LockHeld("another run"), "занят другим запуском"),
         (SmsbyUnavailable("timed out"), "sms.by не ответил"),
-        (Refused("max_cost: 9, the limit is 5"), "\nНичего не отправлено. "),
+        (Refused("max_cost: 9, the limit is 5"), "\nЭтот запуск ничего не отправил. "),
+        (PlanRefused("this plan was already applied"), "\nЭтот запуск ничего не отправил: план уже применён"),
     ],
 )
 def test_apply_markdown_of_an_apply_without_result(error: SmsbyDeployError, said: str) -> None:
-    """It says what was refused and how to go on."""
+    """It says what was refused and how to go on, and of earlier runs of the same plan nothing."""
     text = apply_markdown(error, translator("ru"))
     assert text.startswith(f"### ⛔ smsby-deploy apply: код завершения {int(error.exit_code)}\n")
     assert said in text
