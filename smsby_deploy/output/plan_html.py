@@ -19,6 +19,7 @@ from smsby_deploy.output.plan_text import archived_line, fold_plan, unscheduled_
 from smsby_deploy.output.plan_words import (
     WITHOUT_REASON,
     audience_rows,
+    balance_after_text,
     change_of_cost_text,
     change_text,
     changes_text,
@@ -27,6 +28,7 @@ from smsby_deploy.output.plan_words import (
     first_send_text,
     group_totals,
     is_foreign,
+    language_rows,
     list_text,
     local_and_utc,
     parts_text,
@@ -108,6 +110,7 @@ class Card:
     sender: str
     facts: tuple[tuple[str, str], ...]
     audience: tuple[tuple[str, str], ...]
+    languages: tuple[tuple[str, str], ...]
     diff: str
     bubbles: tuple[Bubble, ...]
     further: str = ""
@@ -190,8 +193,9 @@ def _tiles(result: PlanResult, context: CommentContext) -> Iterator[Tile]:
         note = ", ".join(filter(None, (change, lists)))
         yield Tile(t.gettext("Cost"), f"{t.money(totals.cost)} {safe_line(plan.currency)}", note)
     if result.balance is not None and result.balance_after is not None:
-        after = t.gettext("{after} afterwards", after=t.money(result.balance_after))
-        yield Tile(t.gettext("Balance"), t.money(result.balance), after)
+        yield Tile(
+            t.gettext("Balance"), t.money(result.balance), balance_after_text(plan, result.balance_after, t)
+        )
     uncounted = totals.uncounted
     lists = t.gettext("and {count:contact list|contact lists}", count=uncounted) if uncounted else ""
     yield Tile(t.gettext("Recipients"), t.count(totals.recipients), lists)
@@ -335,6 +339,7 @@ def _card(action: Action, id_: str, result: PlanResult, context: CommentContext)
         safe_line(action.alphaname),
         tuple(_facts(action, review, result, context)),
         tuple(audience_rows(action, t)),
+        tuple(language_rows(action, t)),
         text_diff(action, context.base, review),
         tuple(_bubble(sample, t) for sample in review.samples) if review is not None else (),
         t.sentence(further_line(review.further)) if review is not None and review.further else "",

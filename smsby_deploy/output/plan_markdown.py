@@ -33,6 +33,7 @@ from smsby_deploy.output.plan_text import (
 from smsby_deploy.output.plan_words import (
     WITHOUT_REASON,
     audience_section,
+    balance_after_text,
     change_text,
     changes_text,
     chunks_section,
@@ -242,10 +243,9 @@ def _balance_lines(result: PlanResult, t: Translator) -> list[str]:
             balance=balance,
         )
         return ["", why]
-    after = t.gettext(
-        "Balance {balance}, {after} afterwards", balance=balance, after=t.money(result.balance_after)
-    )
-    return ["", f"{after}{t.sentence(list_costs(result.plan.committed))}"]
+    after = balance_after_text(result.plan, result.balance_after, t)
+    known = t.gettext("Balance {balance}", balance=balance)
+    return ["", f"{known}, {after}{t.sentence(list_costs(result.plan.committed))}"]
 
 
 def _settings(plan: Plan, t: Translator) -> Iterator[Piece]:

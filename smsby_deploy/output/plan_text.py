@@ -12,6 +12,7 @@ from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.output.console import Column, Row, make_console, write_sentence, write_table
 from smsby_deploy.output.plan_words import (
     WITHOUT_REASON,
+    balance_after_text,
     changes_text,
     counts_text,
     delivery_texts,
@@ -203,7 +204,10 @@ def _closing_lines(result: PlanResult) -> Iterator[tuple[str, str | None]]:
         elif result.balance_after < 0:
             yield f"{balance} is too low for what is approved: top up before it is handed over", "bold yellow"
         else:
-            yield f"{balance}, {money(result.balance_after)} afterwards{list_costs(plan.committed)}", None
+            yield (
+                f"{balance}, {balance_after_text(plan, result.balance_after, ENGLISH)}{list_costs(plan.committed)}",
+                None,
+            )
     if result.scheduled:
         first = result.scheduled[0]
         yield f"first scheduled mailing: {first.address}, {ENGLISH.span(first.wait)}", None

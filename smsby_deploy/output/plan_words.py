@@ -7,8 +7,9 @@ chunks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from smsby_deploy.output.markdown import code, details_section, escape, preformatted, table_row
@@ -278,11 +279,7 @@ def audience_section(action: Action, t: Translator) -> str:
     if not audience.rows:
         return ""
     *steps, (name, count) = audience_rows(action, t)
-    languages = [
-        (t.gettext("language {name}", name=code(one)), t.count(recipients))
-        for one, recipients in action.languages.items()
-    ]
-    rows = (*steps, (f"**{name}**", count), *languages)
+    rows = (*steps, (f"**{name}**", count), *language_rows(action, t, code))
     table = f"| | {t.gettext('count')} |\n|---|---:|\n" + "".join(map(table_row, rows))
     summary = t.gettext(
         "Audience of {name}: {rows:row|rows} → {recipients:recipient|recipients}",
@@ -309,6 +306,23 @@ def audience_rows(action: Action, t: Translator) -> list[tuple[str, str]]:
     steps = [(name, f"{t.minus}{t.count(count)}") for name, count in subtracted.items() if count]
     first = (t.gettext("rows read"), t.count(audience.rows))
     return [first, *steps, (t.gettext("recipients"), t.count(audience.final))]
+
+
+def language_rows(
+    action: Action, t: Translator, show: Callable[[str], str] = safe_line
+) -> list[tuple[str, str]]:
+    """The recipients of each language of a mailing, whose name is written by `show`."""
+    return [
+        (t.gettext("language {name}", name=show(one)), t.count(recipients))
+        for one, recipients in action.languages.items()
+    ]
+
+
+def balance_after_text(plan: Plan, after: Decimal, t: Translator) -> str:
+    """What remains of the balance, and when: what is held is paid for at its hand-over."""
+    if plan.held.mailings:
+        return t.gettext("{after} once all that is approved is handed over", after=t.money(after))
+    return t.gettext("{after} afterwards", after=t.money(after))
 
 
 def text_change_section(action: Action, base: Base, review: MailingReview | None, t: Translator) -> str:

@@ -13,7 +13,7 @@ from smsby_deploy.output.plan_html import plan_html
 from smsby_deploy.output.plan_words import parts_text
 from smsby_deploy.output.translation import translator
 from smsby_deploy.plan.base_comparison import Base
-from smsby_deploy.plan.desired import ChunkPlan
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.mailing_test_results import MailingTestResult
 from smsby_deploy.plan.model import ActionKind, Plan
@@ -43,6 +43,16 @@ def test_plan_html_has_a_line_for_each_wave() -> None:
     assert "<dd>1: 40 recipients, 40 parts, 1.04\n2: 90 recipients, 40 parts, 1.04</dd>" in read
     assert "<dd>b: 40 recipients, 40 parts, 1.04\nc: 90 recipients, 40 parts, 1.04</dd>" in read
     assert "white-space: pre-line" in read
+
+
+def test_plan_html_counts_the_recipients_of_each_language() -> None:
+    """Also of an audience of which nothing was left out."""
+    counted = AudienceCounts(rows=1200, invalid=0, duplicate=0, suppressed=0, final=1200)
+    languages = {"ru": 1100, "b<e": 100}
+    action = examples.action("sale/vip", ActionKind.CREATE, audience=counted, languages=languages)
+    read = page(examples.plan(action))
+    assert '<th scope="row">language ru</th><td class="n">1,100</td>' in read
+    assert '<th scope="row">language b&lt;e</th><td class="n">100</td>' in read
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])

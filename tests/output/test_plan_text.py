@@ -145,6 +145,10 @@ def test_write_plan_text_shows_the_balance() -> None:
     too_low = "balance 1.00 BYN is too low: apply will refuse the whole plan"
     assert balance_lines(examples.ready_plan(), "20.5") == ["balance 20.50 BYN, 19.46 afterwards"]
     assert balance_lines(examples.ready_plan(), "1") == [too_low]
+    held = examples.plan(examples.action("sale/vip", ActionKind.HOLD))
+    assert balance_lines(held, "20.5") == [
+        "balance 20.50 BYN, 19.98 once all that is approved is handed over"
+    ]
     assert balance_lines(examples.plan(examples.action("sale/old", ActionKind.NOOP)), "20.5") == []
     assert balance_lines(examples.whole_plan(), "20.5") == []
     assert balance_lines(examples.plan(LETTER), "20.5") == [
