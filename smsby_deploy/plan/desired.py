@@ -46,7 +46,8 @@ class ChunkPlan(NamedTuple):
     Digest and fingerprint are taken before suppression, all counts after it.
     `recipients` is None for a list kept at sms.by, `cost` without a price. `schedule_time` is its own, in ISO format, if its
     mailing is spread, `wave` its number from 1. `opted_out` says which of its recipients have opted out, as
-    `opt_out_positions` does; None if none has. A plan file does not have parts, cost and encodings.
+    `opt_out_positions` does; None if none has. `left_out` are those together with others who would get too many messages,
+    if there are any. A plan file does not have parts, cost and encodings.
     """
 
     fingerprint: str
@@ -60,6 +61,12 @@ class ChunkPlan(NamedTuple):
     variant: str | None = None
     wave: int | None = None
     opted_out: str | None = None
+    left_out: str | None = None
+
+    @property
+    def gets_nothing(self) -> str:
+        """Which of its recipients get nothing, in the same form."""
+        return self.left_out or self.opted_out or ""
 
     def share(self, recipients: int) -> ChunkPlan:
         """Return the same chunk for some of its recipients, who all get one text.

@@ -112,6 +112,7 @@ def _chunk_document(chunk: ChunkPlan) -> dict[str, Any]:
         "variant": chunk.variant,
         "wave": chunk.wave,
         "opted_out": chunk.opted_out,
+        "left_out": chunk.left_out,
     }
     return document | {key: value for key, value in own.items() if value is not None}
 

@@ -157,7 +157,9 @@ class PressureCheck:
         assert desired is not None, "it was measured before"
         opted_out = one.desired.audience.suppressed
         pairs = zip(desired.chunks, one.desired.chunks, strict=True)
-        chunks = tuple(chunk._replace(opted_out=whole.opted_out) for chunk, whole in pairs)
+        chunks = tuple(
+            one._replace(opted_out=whole.opted_out, left_out=one.opted_out) for one, whole in pairs
+        )
         if is_resumed:  # what the other waves sent, or will send, stays as it is
             others = zip(chunks, one.action.chunks, strict=True)
             now = tuple(chunk if chunk.wave == one.action.wave else other for chunk, other in others)

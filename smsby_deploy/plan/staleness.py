@@ -356,11 +356,12 @@ def _compare_actions(then: Action, now: Action | None, is_begun: bool) -> str | 
     if (now.recipients or 0) > (then.recipients or 0) or (now.cost or 0) > (then.cost or 0):
         return sentence("it would be sent to more recipients or cost more than was reviewed")
     pairs = zip(then.chunks, now.chunks, strict=True) if now.commits else ()
-    opted_in = sum(count_gone_opt_outs(one.opted_out or "", after.opted_out or "") for one, after in pairs)
-    if opted_in:
+    let_in = sum(count_gone_opt_outs(one.gets_nothing, after.gets_nothing) for one, after in pairs)
+    if let_in:
         return sentence(
-            "{count:recipient|recipients} of it had opted out when it was reviewed, and would get it now",
-            count=opted_in,
+            "{count:recipient|recipients} of it had opted out when it was reviewed, or {count:|was|were} left out under "
+            "contact pressure, and would get it now",
+            count=let_in,
         )
     return None
 

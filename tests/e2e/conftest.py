@@ -103,6 +103,16 @@ class Shop:
         answer: dict[str, list[dict[str, Any]]] = _HTTP.get(f"{self.url}/_sandbox/inbox", timeout=5).json()
         return answer
 
+    def ids(self) -> list[int]:
+        """The ids of the mailings that the sandbox lists."""
+        return [row["id"] for row in self.run("api", "getSMSMessages").json.get("data", [])]
+
+    def delete_all(self) -> None:
+        """Delete every mailing in the account, as a user does."""
+        for number in self.ids():
+            body = {"message_id": number}
+            _HTTP.post(f"{self.url}/_sandbox/delete", json=body, timeout=5).raise_for_status()
+
     def fault(self, **fault: Any) -> None:
         """Let a later call of a method fail."""
         _HTTP.post(f"{self.url}/_sandbox/faults", json=fault, timeout=5).raise_for_status()

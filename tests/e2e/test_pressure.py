@@ -116,11 +116,39 @@ def test_warning_of_the_same_recipients_counts_them_alike(shop: Shop) -> None:
     assert all("2 recipients are in both" in one for one in warnings)
 
 
+def _send_elsewhere(shop: Shop, phone: str) -> None:
+    """Send a message without this project."""
+    message = {
+        "alphaname_id": "0",
+        "name": "other",
+        "message_type": "bulk",
+        "text": "Hi",
+        "delivery_list": [phone],
+    }
+    shop.write("other.json", json.dumps({"callback_url": "", "messages": [message]}))
+    assert shop.run("api", "sendBulkSms", "--input", "other.json", "--yes").code == 0
+
+
+def test_exchanged_capped_recipients_make_a_plan_stale(shop: Shop) -> None:
+    """One who was left out would get it, and another one in place of them is left out."""
+    time = datetime.now(UTC) + timedelta(hours=10)  # noqa: TID251
+    scheduled = f", schedule_time: '{time:%Y-%m-%dT%H:%M}:00+00:00'"
+    _write(shop, _mailing("a", BORIS, more=scheduled), _mailing("b", BORIS, VERA))
+    assert shop.run("apply", "--auto-approve", "--select", "sale/a").code == 0
+    planned = shop.run("plan", "sale/b", "--out", "plan.json", "--format", "json")
+    assert _action(planned, "sale/b")["audience"]["capped"] == 1
+    shop.delete_all()
+    assert shop.run("lock", "withdraw", "sale/a").code == 0
+    _send_elsewhere(shop, VERA)
+    refused = shop.run("apply", "plan.json")
+    assert refused.code == 5
+    assert "or was left out under contact pressure, and would get it now" in refused.err
+    assert BORIS not in _texts(shop)
+
+
 def test_other_mailings_of_the_account_count(shop: Shop) -> None:
     """Also what was sent without this project."""
-    message = f'[{{"alphaname_id": "0", "name": "other", "message_type": "bulk", "text": "Hi", "delivery_list": ["{ANNA}"]}}]'
-    shop.write("other.json", f'{{"callback_url": "", "messages": {message}}}')
-    assert shop.run("api", "sendBulkSms", "--input", "other.json", "--yes").code == 0
+    _send_elsewhere(shop, ANNA)
     _write(shop, _mailing("two", ANNA, VERA))
     planned = shop.run("plan", "--format", "json")
     assert _action(planned, "sale/two")["recipients"] == 1

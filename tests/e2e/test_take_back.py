@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 
 import pytest
-import requests
 
 from tests.e2e.campaigns import SCHEDULED
 from tests.e2e.conftest import Shop
@@ -23,26 +22,14 @@ def scheduled(shop: Shop) -> Shop:
     return shop
 
 
-def _ids(shop: Shop) -> list[int]:
-    return [row["id"] for row in shop.run("api", "getSMSMessages").json.get("data", [])]
-
-
-def _delete(shop: Shop) -> None:
-    """Delete every mailing in the account, as a person does."""
-    for number in _ids(shop):
-        requests.post(
-            f"{shop.url}/_sandbox/delete", json={"message_id": number}, timeout=5
-        ).raise_for_status()
-
-
 def test_scheduled_mailing_is_withdrawn_once_it_is_deleted(scheduled: Shop) -> None:
     """Refused (4) while it is listed; then it stays withdrawn whatever the files say, and a raised revision is sent."""
     shop = scheduled
     refused = shop.run(*_WITHDRAW)
     assert refused.code == 4
     assert "sms.by still lists sale/vip, and will send it at 2036-12-01 10:00" in refused.err
-    assert f"(id {_ids(shop)[0]}) in the account" in " ".join(refused.err.split())
-    _delete(shop)
+    assert f"(id {shop.ids()[0]}) in the account" in " ".join(refused.err.split())
+    shop.delete_all()
     assert "lock withdraw sale/vip" in shop.run("plan").out
     (status,) = shop.run("status", "--format", "json").json["mailings"]
     assert any(
@@ -110,7 +97,7 @@ def test_withdrawal_anyway_is_the_word_of_the_user(scheduled: Shop) -> None:
 def test_withdrawn_record_can_be_moved_and_removed(scheduled: Shop) -> None:
     """The decision goes with the record."""
     shop = scheduled
-    _delete(shop)
+    shop.delete_all()
     assert shop.run(*_WITHDRAW).code == 0
     assert shop.run("lock", "move", "sale/vip", "sale/gold").code == 0
     assert shop.lock()["mailings"]["sale/gold"]["state"] == "withdrawn"
@@ -168,7 +155,7 @@ def test_abandoned_draft_says_what_to_delete(shop: Shop) -> None:
         method="confirmSendMessageByList", nth=2, mode="error", when="before", text="Insufficient funds"
     )
     assert shop.run("apply", "--auto-approve").code == 1
-    (number,) = _ids(shop)
+    (number,) = shop.ids()
     done = shop.run("lock", "abandon", "sale/letter0")
     assert done.code == 0, done.err
     assert f"warning: sale/letter0: delete its draft {number} in the account" in done.err
