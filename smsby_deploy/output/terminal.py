@@ -23,6 +23,7 @@ from smsby_deploy.wording import BEYOND_C0, remove_controls
 # GitHub obeys a line that starts with `::`, and `##[` anywhere in it; Azure and TeamCity put a word before the bracket.
 _COMMAND = r"(?m)^([^\S\n]*):(?=:)|#(?=#\w*\[)"
 _UNSAFE_JSON = rf"[{BEYOND_C0}]|#(?=#\w*\[)"
+_NO_BREAK = "\u00a0"  # in Russian numbers and percentages
 # A spreadsheet looks behind quotes and blanks; some also take the full-width signs.
 _FORMULA = r"""[\s"']*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r]"""
 
@@ -170,7 +171,9 @@ def write_line(line: str, stream: TextIO) -> None:
 
 def clean(text: str) -> str:
     """`text` on one line, without control characters: they could rewrite the terminal."""
-    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == _NO_BREAK else " " for char in text)
 
 
 def safe_line(text: str) -> str:

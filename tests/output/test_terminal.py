@@ -112,3 +112,5 @@ def test_safe_line_removes_control_characters_and_phones() -> None:
     """An escape sequence cannot rewrite the terminal, a line break cannot fake a line."""
     assert clean("a\x1b[2J\nb") == "a [2J b"
     assert safe_line("of\n375291234567") == "of 37529*****67"
+    assert safe_line("1\u00a0234 of 375291234567\u2028") == "1\u00a0234 of 37529*****67 "
+    assert "1234567" not in safe_line("37529\u00a01234567")
