@@ -92,6 +92,8 @@ def read_rescue(path: Path) -> dict[str, Any]:
         why = error.strerror or "it cannot be read"
     except UnicodeDecodeError:
         why = "it is not a text file"
+    except json.JSONDecodeError as error:
+        why = f"not JSON, or truncated (line {error.lineno})"
     except ValueError as error:
         why = str(error)
     raise UsageError(

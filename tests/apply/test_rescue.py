@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -51,4 +52,4 @@ def test_read_rescue_refuses_other_files(tmp_path: Path, content: bytes) -> None
     (tmp_path / "FILE").write_bytes(content)
     with pytest.raises(UsageError) as caught:
         read_rescue(tmp_path / "FILE")
-    assert "codec" not in caught.value.message
+    assert not re.search("codec|char 0", caught.value.message)  # words of Python
