@@ -74,10 +74,7 @@ class LoadedCampaign(NamedTuple):
 
 
 def load_campaign(context: CampaignContext, file: str, document: YamlMap) -> LoadedCampaign:
-    """Return the campaign in `document`, which matches its schema.
-
-    Problems go to the log of `context`.
-    """
+    """Return the campaign in a valid `document`; problems go to the log of `context`."""
     loader = _CampaignLoader(context, file, document)
     names: set[str] = set()
     valid: list[Mailing] = []
@@ -306,10 +303,7 @@ class _CampaignLoader:
         return None
 
     def _inherited(self, node: YamlMap, key: str, default: Any, mark: Mark) -> tuple[Any, Location]:
-        """Return an inherited setting and its place.
-
-        The mailing takes precedence over the campaign, and that over the project's defaults.
-        """
+        """Return a setting and its place: of the mailing, else of the campaign, else of `defaults`."""
         for holder in (node, self._document):
             if key in holder:
                 return holder[key], self._at(holder.values_at[key])

@@ -60,10 +60,7 @@ class ApiSettings(NamedTuple):
 
 
 class QuietHours(NamedTuple):
-    """Local times in the campaign's zone between which nothing is sent.
-
-    `start` > `end` spans midnight.
-    """
+    """Times in the campaign's zone without sends; `start` > `end` spans midnight."""
 
     start: time
     end: time
@@ -97,10 +94,7 @@ class Pressure(NamedTuple):
 
 
 class Guardrails(NamedTuple):
-    """Limits of smsby.yaml; None and () mean off.
-
-    `required_words` and `forbidden_words` are valid regular expressions.
-    """
+    """Limits of smsby.yaml; None and () mean off. Words are valid regular expressions."""
 
     max_recipients: int | None = None
     max_parts: int | None = None
@@ -118,10 +112,7 @@ class Guardrails(NamedTuple):
 
 
 class Price(NamedTuple):
-    """The price of a part.
-
-    `per_prefix` has prices by the first digits of the phone, the longest prefix first.
-    """
+    """The price of a part, and by the first digits of the phone, the longest prefix first."""
 
     currency: str
     per_part: Decimal

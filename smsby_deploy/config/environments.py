@@ -158,10 +158,7 @@ def lock_in(document: YamlMap, name: str, environ: Mapping[str, str]) -> tuple[s
 
 
 def find_lock_places(root: Path, environ: Mapping[str, str]) -> list[LockPlace]:
-    """Return where the lock of each environment is, without that of the sandbox.
-
-    `root` is the folder of a valid project.
-    """
+    """Return where the locks of the valid project in `root` are, without the sandbox's."""
     document = read_yaml(root / "smsby.yaml", "smsby.yaml")
     names = [name for name in (PRODUCTION, *document.get("environments", ())) if name != SANDBOX]
     places = ((name, *lock_in(document, name, environ)) for name in dict.fromkeys(names))

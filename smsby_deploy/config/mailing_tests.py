@@ -1,7 +1,4 @@
-"""The tests that the author of a mailing wrote under `tests`, typed.
-
-Loaded only for mailings that have some.
-"""
+"""The tests that the author of a mailing wrote under `tests`, typed; loaded only for mailings with some."""
 
 from __future__ import annotations
 
@@ -69,10 +66,7 @@ class TextExpectation(NamedTuple):
 
 
 class MailingTest(NamedTuple):
-    """One entry of `tests`.
-
-    `number` counts from 1, `text_location` is the place of its expected text.
-    """
+    """One entry of `tests`, counted from 1; `text_location` is that of its expected text."""
 
     number: int
     title: str

@@ -196,10 +196,7 @@ def resolve_inside(
     must_exist: bool = True,
     is_lock: bool = False,
 ) -> Path | None:
-    """Return the path `name` of the project.
-
-    None, and an error, if it is outside `root`, hidden or does not exist.
-    """
+    """Return the path `name`; None, and an error, if it is outside `root`, hidden or missing."""
     if is_impossible(name):
         log.error("FILE_MISSING", IMPOSSIBLE_PATH, location)
         return None
@@ -250,10 +247,7 @@ def hidden(name: str) -> str:
 
 
 def why_missing(path: Path, name: str) -> str:
-    """Say why there is no file at `path`, and which file may have been meant.
-
-    `name` is its name in the project.
-    """
+    """Say why there is no file at `path`, called `name`, and which may have been meant."""
     if path.is_dir():
         return sentence("{name} is a directory, expected a file", name=name)
     if path.is_symlink() and not path.exists():

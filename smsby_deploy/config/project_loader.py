@@ -75,10 +75,7 @@ class LoadedProject(NamedTuple):
 
 
 class ProjectFlawed(FilesInvalid):
-    """smsby.yaml breaks its schema.
-
-    `loaded` is the project without the invalid parts, which serves to find more problems.
-    """
+    """smsby.yaml breaks its schema; `loaded`, the rest, serves to find more problems."""
 
     def __init__(self, loaded: LoadedProject) -> None:
         super().__init__(loaded.problems)
@@ -189,10 +186,7 @@ class _ProjectLoader:
         self._is_whole = True
 
     def check(self) -> tuple[Path, Sequence[Problem]]:
-        """Return the lock of this environment, and the problems of its settings.
-
-        Campaigns are not read.
-        """
+        """Return the lock and the problems of this environment's settings; campaigns are not read."""
         api = self._api()
         if not self._environ.get(API_URL):  # which takes precedence
             try:
@@ -307,10 +301,7 @@ class _ProjectLoader:
             self._concerns[problem] = self._concerns.get(problem, frozenset()) | {addresses}
 
     def _read_campaign(self, path: Path, name: str) -> tuple[YamlMap | None, str]:
-        """Return a campaign file without its invalid parts, None if the rest is no campaign.
-
-        With it comes which addresses are in it.
-        """
+        """Return the valid parts of a campaign file, None if unusable, and the addresses in it."""
         try:
             document = read_yaml(path, name)
         except FilesInvalid as error:
@@ -376,10 +367,7 @@ class _ProjectLoader:
         return None if path is None else LockPlace(path, name, shared)
 
     def _approvals(self) -> ApprovalPolicy | None:
-        """Return which signatures mailings need.
-
-        Without the file of signers there is an error, and none counts.
-        """
+        """Return which signatures mailings need; without the file of signers, none counts."""
         if "approvals" not in self._document:
             return None
         settings, place = self._document["approvals"], self._locations["approvals.signers"]

@@ -32,10 +32,7 @@ _FALSE = re.compile(r"false|False|FALSE|[-+]?(?:0+(?:\.0*)?|\.0+)(?:[eE][-+]?\d+
 
 
 def read_inline_recipients(rows: YamlList, location: Location) -> InlineRecipients:
-    """Return the recipients listed in a campaign file.
-
-    By its schema, all their values are text or null, which is an empty value.
-    """
+    """Return the recipients listed in a campaign file; a null is an empty value."""
     for row in rows:
         if row.__class__ is not YamlMap:
             continue
@@ -78,10 +75,7 @@ class ListPlaces(NamedTuple):
     log: ProblemLog
 
     def read(self, node: YamlMap, file: str, location: Location) -> RecipientsFile:
-        """Return the list in `node`, the key `recipients` of the campaign `file`.
-
-        Errors go to the log.
-        """
+        """Return the list in `node`, the key `recipients` of `file`; errors go to the log."""
         name, at = node["file"], Location(file, *node.values_at["file"])
         pin = Pin(node["sha256"], Location(file, *node.values_at["sha256"])) if "sha256" in node else None
         in_project = self.root / name
@@ -155,10 +149,7 @@ def read_query_source(
 
 
 def read_parquet_source(root: Path, node: YamlMap, file: str, log: ProblemLog) -> RecipientsParquet:
-    """Return the Parquet files that a path or glob pattern names, sorted by name.
-
-    Files outside `root` are errors.
-    """
+    """Return the Parquet files that a path or glob names, sorted; outside `root` is an error."""
     pattern, place = node["parquet"], Location(file, *node.values_at["parquet"])
     names = [pattern]
     if any(sign in pattern for sign in "*?["):

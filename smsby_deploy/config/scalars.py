@@ -26,10 +26,7 @@ def read_zone(name: str, location: Location, log: ProblemLog) -> ZoneInfo | None
 
 
 def read_time(text: str, zone: ZoneInfo, location: Location, log: ProblemLog) -> datetime | None:
-    """Return the instant `text` in `zone`; a UTC offset in `text` takes precedence.
-
-    None, and an error, if invalid.
-    """
+    """Return the instant `text`, in `zone` or by its own offset; None, and an error, if wrong."""
     try:
         when = datetime.fromisoformat(text)
         if when.tzinfo is not None:
@@ -58,10 +55,7 @@ def read_time(text: str, zone: ZoneInfo, location: Location, log: ProblemLog) ->
 def check_in_account_zone(
     schedule: datetime, account: ZoneInfo | None, location: Location, log: ProblemLog
 ) -> None:
-    """Report a time that is ambiguous in the account's time zone, or beyond its calendar.
-
-    sms.by reads dates without an offset.
-    """
+    """Report a time that is ambiguous or impossible in the zone in which sms.by reads it."""
     try:
         local = None if account is None else schedule.astimezone(account)
     except OverflowError:

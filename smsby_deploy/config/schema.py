@@ -204,10 +204,7 @@ def scalar_types(schema: Any, root: Any) -> ScalarTypes:
 
 
 def type_scalars(node: YamlMap | YamlList, allowed: ScalarTypes) -> None:
-    """Convert the unquoted scalars of `node`, in place, to an allowed type.
-
-    Text that looks like none of them stays text.
-    """
+    """Convert the unquoted scalars of `node`, in place, to an allowed type, or leave them text."""
     if isinstance(node, YamlMap):
         find, other = allowed.properties.get, allowed.other_properties or _ANY_TEXT
         for key in node.untyped:

@@ -215,10 +215,7 @@ def _blackout(rails: YamlMap, log: ProblemLog) -> tuple[Blackout, ...]:
 
 
 def _patterns(rails: YamlMap, key: str, log: ProblemLog) -> tuple[str, ...]:
-    """Return the regular expressions under `key`.
-
-    One that does not compile is an error and left out.
-    """
+    """Return the regular expressions under `key`; one that does not compile is an error."""
     if key not in rails:
         return ()
     patterns = rails[key]

@@ -11,10 +11,7 @@ from smsby_deploy.problems import Location
 
 
 class Rewrite(NamedTuple):
-    """How the texts of a mailing are rewritten to cost less.
-
-    Plain punctuation replaces typographic, Latin letters replace Cyrillic.
-    """
+    """How texts are rewritten to cost less: plain punctuation, Latin letters for Cyrillic."""
 
     smart_encoding: bool = False
     transliterate: bool = False
@@ -24,10 +21,7 @@ AS_WRITTEN = Rewrite()
 
 
 class FalseText(str):
-    """The text of a value whose own type makes it false: `false`, `0` or `0.00`.
-
-    It prints as any text.
-    """
+    """The text of a false value, such as `false`, `0` or `0.00`; it prints as any text."""
 
     __slots__ = ()
 
@@ -88,10 +82,7 @@ class TextsByLanguage(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """A part of the recipients, in percent, and what they get.
-
-    Without a text they are a control group and get nothing.
-    """
+    """A part of the recipients, in percent, and what they get; None: a control group."""
 
     name: str
     share: int
@@ -154,10 +145,7 @@ class HiddenText(str):
 
 
 class Pin(NamedTuple):
-    """The digest that a list must have.
-
-    `copy` is where an older version of it may be kept, named after its digest.
-    """
+    """The digest that a list must have, and where an older `copy`, named after it, may be."""
 
     sha256: str
     location: Location
@@ -204,10 +192,7 @@ class RecipientsFile(NamedTuple):
 
 
 class Freshness(NamedTuple):
-    """How old the newest data may be.
-
-    The query `sql` returns its date or time, in `timezone` unless it has a zone.
-    """
+    """How old the newest data may be; `sql` returns its time, in `timezone` unless it has one."""
 
     sql: TextSource
     max_age: timedelta
@@ -240,10 +225,7 @@ class RecipientsQuery(NamedTuple):
 
 
 class RecipientsParquet(NamedTuple):
-    """Parquet files as (absolute path, project path), sorted.
-
-    `name` is the path or glob pattern in the campaign.
-    """
+    """Parquet files as (absolute path, project path), sorted; `name` is the path or glob."""
 
     files: tuple[tuple[Path, str], ...]
     name: str
@@ -252,10 +234,7 @@ class RecipientsParquet(NamedTuple):
 
 
 class OptOuts(NamedTuple):
-    """One entry of `suppress`.
-
-    `on_invalid` says whether lines that are not phones are errors or dropped.
-    """
+    """One entry of `suppress`; `on_invalid`: lines that are not phones fail, or are dropped."""
 
     source: RecipientsFile | RecipientsQuery
     on_invalid: Literal["fail", "drop"] = "fail"

@@ -147,10 +147,7 @@ class TextReader:
     def _source(
         self, holder: YamlMap, name: str, mailing: YamlMap, timezone: str, key: str | None = None
     ) -> TextSource | None:
-        """Return the text under `name` of `holder`.
-
-        `key` is that of the mailing, if it is another one.
-        """
+        """Return the text under `name` of `holder`; `key` is that of the mailing, if another."""
         if (key or name) == "text_file":
             return self._from_file(holder, name, mailing, timezone)
         return TextSource(

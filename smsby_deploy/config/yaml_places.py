@@ -37,10 +37,7 @@ def place_in_text(source: TextSource, offset: int) -> Mark | None:
 
 @lru_cache(maxsize=8)  # one text may have a thousand problems
 def text_runs(content: str, mark: Mark, text: str) -> tuple[Run, ...]:
-    """Return the runs of the scalar `text` that begins at `mark` in the file `content`.
-
-    There are none for an alias.
-    """
+    """Return the runs of the scalar `text` at `mark` in the file `content`; none for an alias."""
     starts = _line_starts(content)
     position = starts[mark[0] - 1] + mark[1] - 1
     if content.startswith("*", position):

@@ -1,4 +1,1 @@
-"""What would be sent: chunks, fingerprints, the diff, guardrails, the plan file.
-
-Sends nothing.
-"""
+"""Chunks, fingerprints, the diff, guardrails and the plan file. Nothing here sends."""

@@ -106,10 +106,7 @@ class _Use(NamedTuple):
 
 
 def find_name_problems(mailings: Iterable[Mailing], names: AccountNames) -> Iterator[Problem]:
-    """Yield an error for each sender or list that is not exactly one of the account's.
-
-    Each place in the files is reported once.
-    """
+    """Yield one error for each place whose sender or list is not exactly one of the account's."""
     uses: dict[_Use, list[str]] = {}
     for mailing in mailings:
         if _as_id(mailing.alphaname) != SYSTEM_NAME:

@@ -70,10 +70,7 @@ class SignedMailing(NamedTuple):
 
 
 def hash_settings(mailing: Mailing, rails: Guardrails) -> str:
-    """Return the digest of how a mailing is sent, and of what decides whether it is.
-
-    What it says, to whom and when is in other digests.
-    """
+    """Return the digest of how and whether a mailing is sent; others cover text, time and rows."""
     release = mailing.release
     settings = {
         "via": mailing.via,

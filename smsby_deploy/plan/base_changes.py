@@ -61,10 +61,7 @@ class BaseChanges:
 
 
 def compare_settings(before: YamlMap, after: YamlMap, token: str = "") -> tuple[SettingChange, ...]:
-    """Return every key that differs, the most important first.
-
-    Values are as they may be shown; `token` is hidden.
-    """
+    """Return every key that differs, the most important first, without secrets and `token`."""
     old, new = dict(_leaves(before)), dict(_leaves(after))
 
     def shown(key: str, value: str) -> str:
@@ -80,10 +77,7 @@ def compare_settings(before: YamlMap, after: YamlMap, token: str = "") -> tuple[
 
 
 def compare_signers(before: str, after: str) -> tuple[SettingChange, ...]:
-    """Return the signers that differ between the content of two files.
-
-    Whoever adds a key can sign with it.
-    """
+    """Return the signers that differ between two files: whoever adds a key can sign with it."""
     old, new = (
         [line for one in text.splitlines() if (line := one.strip()) and not line.startswith("#")]
         for text in (before, after)
@@ -106,10 +100,7 @@ def compare_facts(
 
 @dataclass(frozen=True, slots=True)
 class LockSide:
-    """Which lock is compared, and with what.
-
-    `base` is what the base is called, `effect` what an entry that was added leads to.
-    """
+    """Which lock is compared, what its base is called, and what an added entry leads to."""
 
     file: str
     base: str
@@ -148,10 +139,7 @@ def compare_with_stamps(
 
 
 def _leaves(node: YamlMap, prefix: str = "") -> Iterator[tuple[str, str | list[str]]]:
-    """Yield the keys that have none below them, by their dotted names.
-
-    Values are as they were written.
-    """
+    """Yield the keys that have none below them, by dotted names, with values as written."""
     for key, value in node.items():
         if isinstance(value, YamlMap) and value:
             yield from _leaves(value, f"{prefix}{key}.")
@@ -229,10 +217,7 @@ def _cut(value: str) -> str:
 
 
 def _importance(change: SettingChange) -> tuple[int, int]:
-    """The place of a change: by its key, also in an environment.
-
-    What is no longer set comes first.
-    """
+    """The place of a change, by its key, also in an environment; what is unset comes first."""
     parts = change.key.split(".")
     name = parts[2] if parts[0] == "environments" and len(parts) > 2 else parts[0]
     name = "api" if name in _LIKE_API else name
@@ -265,10 +250,7 @@ def _digests(lock: Lock) -> dict[str, str]:
 def _compare_entries(
     before: Mapping[str, str], known: Mapping[str, Entry], after: Lock, side: LockSide
 ) -> Iterator[Problem]:
-    """Report the entries whose digest differs from `before`.
-
-    `known` are those of the base, where they are known.
-    """
+    """Report entries whose digest differs from `before`; `known` are the base's, where known."""
     now = _digests(after)
     for address in sorted(before.keys() | now):
         if before.get(address) != now.get(address):

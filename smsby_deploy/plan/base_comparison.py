@@ -1,7 +1,4 @@
-"""Comparison of a plan with the lock, a saved plan, or another checkout.
-
-Recipients are compared by streaming both audiences.
-"""
+"""Comparison of a plan with the lock, a saved plan, or another checkout; both audiences are streamed."""
 
 from __future__ import annotations
 
@@ -111,10 +108,7 @@ def base_of_lock(lock: Lock) -> Base:
 
 
 def base_of_plan(plan: Plan, label: str, texts: Mapping[str, str | None] | None = None) -> Base:
-    """Return the mailings of `plan` as a base.
-
-    `texts` are the templates by address, where they are known.
-    """
+    """Return the mailings of `plan` as a base; `texts` are the templates, where they are known."""
     mailings = {
         action.address: BaseMailing(
             action.recipients,
@@ -222,10 +216,7 @@ def _has_new_list(action: Action, before: BaseMailing) -> bool:
 
 
 def _has_new_spread(now: SendTimes | None, before: SendTimes | None) -> bool:
-    """Whether it is sent over another span of time.
-
-    Of more chunks the last one may be later within the same span.
-    """
+    """Whether its span of time is another; of more chunks, the last may be later within it."""
     if now is None or before is None:
         return now is not before
     return now.chunks == before.chunks and now.last - now.first != before.last - before.first
@@ -260,10 +251,7 @@ class AudienceSets:
         return on_batch
 
     def compare(self, mailing: Mailing) -> OnBatch | None:
-        """Return a function that compares the recipients of a mailing of the plan.
-
-        None if the base does not have the mailing.
-        """
+        """Return what compares the recipients of a mailing of the plan; None if the base lacks it."""
         before = self._sets.get(mailing.address)
         if before is None:
             return None

@@ -44,10 +44,7 @@ def check_budget(rails: Guardrails, planned: Decimal, spent: Decimal) -> Breach 
 
 
 def check_currency(rails: Guardrails, currency: str | None, others: Sequence[str]) -> Breach | None:
-    """Check that nothing was spent in other currencies this month.
-
-    A sum over several currencies could not be judged.
-    """
+    """Check that nothing was spent in other currencies this month: a sum could not be judged."""
     if rails.budget is None or not others:
         return None
     return Breach(
@@ -228,10 +225,7 @@ def check_balance(cost: Decimal, currency: str | None, amount: Decimal, held_in:
 
 
 def is_same_currency(ours: str | None, reported: str | None) -> bool:
-    """Whether sms.by reports our currency; True where one of them is not known.
-
-    It also writes RUB as RUR.
-    """
+    """Whether sms.by reports our currency, RUB also as RUR; True where one is not known."""
     if not ours or not reported:
         return True
     return ours.upper().replace("RUR", "RUB") == reported.upper().replace("RUR", "RUB")

@@ -17,10 +17,7 @@ from smsby_deploy.plan.chunks import Chunk
 
 
 class _CachedChunk(NamedTuple):
-    """Where the rows of a chunk are in the file.
-
-    The mask is kept in memory, because no hash would reveal damage to it on disk.
-    """
+    """Where a chunk's rows are; the mask stays in memory, as no hash would reveal its damage."""
 
     offset: int
     size: int

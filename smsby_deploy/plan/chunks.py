@@ -138,10 +138,7 @@ def _shows_dates(mailing: Mailing, template: Template | None) -> bool:
 
 
 def hash_former_content(mailing: Mailing, template: Template | None, *, personal: bool) -> str | None:
-    """Return the content digest of earlier versions, which did not compose texts.
-
-    None if it is the same.
-    """
+    """Return the digest of versions that did not compose texts; None if it is the same."""
     texts = [source.text for source in mailing.text.sources] if mailing.text else []
     if template is not None:
         texts += template.inputs.values()
@@ -166,10 +163,7 @@ def hash_text(mailing: Mailing, template: Template | None, own_texts: str | None
 
 
 def chunk_size(api: ApiSettings, personal: bool) -> int:
-    """Return how many recipients a chunk has.
-
-    That is `recipients_per_request`, or fewer if a form cannot hold them.
-    """
+    """Return the recipients of a chunk: `recipients_per_request`, or as many as a form holds."""
     if api.body == "json":
         return api.recipients_per_request
     from smsby_deploy.smsby.methods import recipients_per_form
@@ -178,10 +172,7 @@ def chunk_size(api: ApiSettings, personal: bool) -> int:
 
 
 def fits_request(api: ApiSettings, chunks: Sequence[tuple[int, bool]]) -> bool:
-    """Return whether one request can carry `chunks`.
-
-    Each is given as its number of recipients and whether it is personal.
-    """
+    """Return whether one request can carry `chunks`, each (recipients, whether personal)."""
     if sum(recipients for recipients, _ in chunks) > api.recipients_per_request:
         return False
     if api.body == "json":
@@ -246,10 +237,7 @@ class _ChunkHasher(NamedTuple):
         rows_hash: bytes,
         group: ChunkGroup = EVERYONE,
     ) -> Chunk:
-        """Return a chunk with its digest and fingerprint.
-
-        `text` is None if the recipients have their own texts.
-        """
+        """Return a chunk with digest and fingerprint; `text` is None if recipients have their own."""
         bare = chunk_digest(chunk_content(self.report.content_digest, text, group.variant), rows_hash)
         digest = self.project.digest_key.apply(bare)
         mailing = self.mailing
@@ -268,10 +256,7 @@ def render_batches(
     read: ReadBatches = read_audience,
     on_batch: OnBatch = ignore_batch,
 ) -> Iterator[RenderedTexts]:
-    """Yield the batches with the text of each recipient, or without texts if they all get one.
-
-    Problems are added to `report`.
-    """
+    """Yield the batches with their texts, none if all get one; problems go to `report`."""
     personal = is_personal(mailing, template)
     count = 0
     for batch in read(mailing, suppressed, report.audience):

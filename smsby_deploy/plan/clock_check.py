@@ -18,10 +18,7 @@ _TOLERATED = timedelta(minutes=2)  # an answer may take that long; times are in 
 
 
 def find_wrong_clock(client: ReadClient | None, here: Binding | None) -> Iterator[Problem]:
-    """Warn that it is another time at sms.by than on this machine.
-
-    A sandbox on this machine may have its own time.
-    """
+    """Warn that sms.by has another time than this machine; a sandbox on it may have its own."""
     lead = None if client is None else client.clock_lead
     if lead is None or abs(lead) <= _TOLERATED or here is None or is_loopback(here.service):
         return

@@ -40,10 +40,7 @@ def collision(here: Situation) -> str:
 def find_collision(
     project: str, address: str, revision: int, fingerprints: Sequence[str], remote: RemoteView | None
 ) -> str:
-    """Say which other mailing sms.by lists under this address and revision.
-
-    Empty if there is none.
-    """
+    """Say which other mailing sms.by lists under this address and revision; empty if none."""
     if remote is None:
         return ""
     others = remote.other_fingerprints(address, revision, frozenset(fingerprints))

@@ -262,10 +262,7 @@ def _read_cache(path: Path, secret: bytes) -> dict[str, array[int]]:
 
 
 def _write_cache(path: Path, known: Mapping[str, array[int]], secret: bytes) -> None:
-    """Write the cache.
-
-    If that fails, the next plan asks sms.by again; nothing else is lost.
-    """
+    """Write the cache; if that fails, the next plan asks sms.by again, and nothing is lost."""
     if path.parent.is_symlink():
         return
 

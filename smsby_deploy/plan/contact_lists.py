@@ -29,10 +29,7 @@ _SHOWN_COLUMNS = 10
 def measure_list(
     project: Project, mailing: Mailing, template: Template | None, policy: ContentPolicy | None
 ) -> tuple[Desired, list[Problem]]:
-    """Measure a mailing to a list kept at sms.by, as far as the files allow.
-
-    Only sms.by knows its contacts.
-    """
+    """Measure a mailing to a list, whose contacts only sms.by knows, as far as the files allow."""
     problems = KeptProblems()
     text = ""
     if project.suppress:
@@ -82,10 +79,7 @@ def _hash_list(mailing: Mailing) -> str:
 
 
 class UploadDigest:
-    """Digests of an uploaded audience as it streams by.
-
-    One covers all recipients, the other the contacts, without opt-outs.
-    """
+    """Digests of an audience as it streams by: of all recipients, and of the contacts."""
 
     def __init__(self, content: str, text: str, key: DigestKey) -> None:
         self._key = key

@@ -1,7 +1,4 @@
-"""The desired state: one mailing of the files, its audience and its chunks.
-
-It does not depend on what was sent before.
-"""
+"""The desired state: one mailing of the files, its audience and its chunks, whatever was sent before."""
 
 from __future__ import annotations
 
@@ -69,10 +66,7 @@ class ChunkPlan(NamedTuple):
         return self.left_out or self.opted_out or ""
 
     def share(self, recipients: int) -> ChunkPlan:
-        """Return the same chunk for some of its recipients, who all get one text.
-
-        The cost is their average share.
-        """
+        """Return the chunk for some of its recipients, who all get one text, at average cost."""
         whole = self.recipients or 0
         if recipients >= whole:
             return self

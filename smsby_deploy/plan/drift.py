@@ -75,10 +75,7 @@ class DriftField(StrEnum):
 
 
 class Difference(NamedTuple):
-    """A value that sms.by reports differently than it was intended.
-
-    With a harmless one the mailing may still be sent.
-    """
+    """A value reported otherwise than intended; with a harmless one it may still be sent."""
 
     field: DriftField
     intended: str
@@ -114,10 +111,7 @@ def intended_by_files(mailing: Mailing) -> IntendedValues:
 
 
 def intended_by_lock(address: str, entry: Entry, mailing: Mailing | None) -> IntendedValues:
-    """Return what was intended when the mailing was applied.
-
-    `mailing` is None if it is no longer in the files.
-    """
+    """Return what was intended when it was applied; `mailing` is None if no file has it now."""
     sender = str(SYSTEM_NAME) if entry.alphaname_id == SYSTEM_NAME else entry.alphaname
     intended = IntendedValues(
         address, entry.send_time, sender, None, counts_recipients=entry.transport != "single"
@@ -141,10 +135,7 @@ def reported_values(listed: RemoteMailing) -> ReportedValues:
 def compare_values(
     intended: IntendedValues, recipients: int | None, reported: ReportedValues
 ) -> Iterator[Difference]:
-    """Yield each value that differs.
-
-    `recipients` is the intended number, None if it is not to be compared.
-    """
+    """Yield each value that differs; `recipients` is None if it is not to be compared."""
     if intended.schedule_time is not None and reported.d_schedule is not None:
         yield from _compare_times(intended.schedule_time, reported.d_schedule, intended.max_late)
     elif intended.at_once_until is not None and reported.d_schedule is not None:

@@ -45,10 +45,7 @@ class RemoteName(NamedTuple):
 
 
 def content_digest(header: dict[str, Any]) -> str:
-    """Return the sha256 of a mailing's content, without its audience.
-
-    The content is alphaname, time, kind and text.
-    """
+    """Return the sha256 of a mailing's content without audience: sender, time, kind and text."""
     return hashlib.sha256(canonical_json(header)).hexdigest()
 
 
@@ -87,18 +84,12 @@ def hash_rows(rows: bytes) -> bytes:
 
 
 def chunk_digest(content: str, rows: bytes) -> str:
-    """Return the sha256 of a chunk.
-
-    It covers the content of its mailing and the `hash_rows` of its recipients, in order.
-    """
+    """Return the sha256 of a mailing's content and of `hash_rows` of a chunk, in order."""
     return hashlib.sha256(content.encode() + b"\n" + rows).hexdigest()
 
 
 class AudienceDigest:
-    """The sha256 of an audience, independent of its chunks.
-
-    It covers the `hash_rows` of each thousand recipients.
-    """
+    """The sha256 of an audience, whatever its chunks: over `hash_rows` of each thousand."""
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
@@ -166,10 +157,7 @@ def read_remote_name(name: str) -> RemoteName | None:
 
 
 def may_be_truncated(listed: str, project: str, address: str, revision: int) -> bool:
-    """Whether `listed` may be a truncated name of this mailing.
-
-    Its chunk and fingerprint do not matter.
-    """
+    """Whether `listed` may be this mailing's name cut off, whatever its chunk and fingerprint."""
     bare = _CHUNK_NUMBER.sub("", listed, count=1).rstrip()
     whole = remote_name(project, address, revision, 0, 1, "")
     return whole.startswith(bare) or (

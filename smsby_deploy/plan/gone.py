@@ -39,10 +39,7 @@ class OwnContent(NamedTuple):
 
 
 def read_own_content(mailing: Mailing) -> OwnContent:
-    """Return what is the mailing's own.
-
-    That leaves out what it shares: `defaults`, keys of the campaign, and includes.
-    """
+    """Return what is a mailing's own, without `defaults`, keys of the campaign, and includes."""
     text, own, audience = mailing.text, mailing.own, mailing.audience
     header = {
         "alphaname": own.alphaname,

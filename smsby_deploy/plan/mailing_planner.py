@@ -65,10 +65,7 @@ class MeasuredMailing(NamedTuple):
 
 @dataclass(slots=True)
 class MailingPlanner:
-    """Plans one mailing after the other.
-
-    Collects problems and the digests of query results (`snapshots`).
-    """
+    """Plans mailings one by one; collects problems, and `snapshots`: digests of query results."""
 
     project: Project
     lock: Lock

@@ -58,10 +58,7 @@ class _Read:
 
 @dataclass(slots=True)
 class MailingTests:
-    """The tests of one mailing.
-
-    Collects what they need while the audience streams by, then judges.
-    """
+    """The tests of a mailing: collects what they need as the audience streams by, then judges."""
 
     project: Project
     mailing: Mailing

@@ -210,10 +210,7 @@ def _placed(mailing: Mailing, problems: Sequence[Problem], audience: AudienceCou
 
 
 def _keyed(desired: Desired, key: DigestKey) -> Desired:
-    """Return `desired` with keyed digests over all of its recipients.
-
-    Those of its chunks are keyed already.
-    """
+    """Return `desired` with keyed digests over all recipients; those of chunks have the key."""
     recipients, text = desired.recipients_digest, desired.text_digest
     return desired._replace(
         audience_digest=key.apply(desired.audience_digest),

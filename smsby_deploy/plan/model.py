@@ -193,10 +193,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What some actions add up to.
-
-    `uncounted` and `unpriced` are the mailings whose recipients or cost are not known: they add nothing.
-    """
+    """What some actions add up to, but for the `uncounted` and `unpriced`, which add nothing."""
 
     mailings: int
     recipients: int
@@ -386,8 +383,5 @@ class Plan:
 
     @property
     def overdue(self) -> tuple[Action, ...]:
-        """The blocked mailings for which the plan does not fail.
-
-        Their time passed before they were approved.
-        """
+        """The blocked mailings for which no plan fails: their time passed before an approval."""
         return tuple(action for action in self.decided if action.is_overdue and len(self.actions) > 1)

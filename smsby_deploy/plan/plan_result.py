@@ -74,10 +74,7 @@ class PlanResult:
 
     @property
     def scheduled(self) -> tuple[ScheduledSend, ...]:
-        """The mailings that are sent at a later time, the earliest first.
-
-        All others, late ones included, are sent on apply.
-        """
+        """The mailings sent at a later time, the earliest first; all others are sent on apply."""
         now = datetime.fromisoformat(self.plan.created_at)
         sends = [
             ScheduledSend(action.address, datetime.fromisoformat(action.schedule_time) - now)
@@ -144,10 +141,7 @@ class PlanResult:
             yield Problem(Severity.WARNING, "NOT_READ", gap, location=Location(PROJECT_FILE))
 
     def exit_code(self, *, is_detailed: bool = False) -> ExitCode:
-        """The exit code of `plan`.
-
-        With `is_detailed` (--detailed-exitcode), CHANGES_TO_APPLY is one of them.
-        """
+        """The exit code of `plan`; CHANGES_TO_APPLY only if `is_detailed` (--detailed-exitcode)."""
         if self.plan.has_errors:
             return ExitCode.FILES_INVALID
         if self.plan.obstacles or self.refusal is not None:

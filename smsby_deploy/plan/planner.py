@@ -208,10 +208,7 @@ class MeasuredFiles:
 
     @contextmanager
     def errors_first(self) -> Iterator[None]:
-        """Raise FilesInvalid instead of another error if the files are not valid.
-
-        That exit code takes precedence.
-        """
+        """Raise FilesInvalid instead of another error if the files are not valid."""
         try:
             yield
         except (SmsbyUnavailable, Refused) as error:
@@ -392,9 +389,6 @@ def _is_excused(lock: Lock, now: datetime | None, mailing: Mailing) -> bool:
 
 
 def _unfinished(mailings: Iterable[Mailing], planned: Iterable[Action | None]) -> list[Mailing]:
-    """The mailings that still need their sender and list.
-
-    Those of a finished mailing may be gone from the account.
-    """
+    """The mailings that still need their sender and list: those of finished ones may be gone."""
     pairs = zip(mailings, planned, strict=True)
     return [mailing for mailing, action in pairs if action is None or action.action is not ActionKind.NOOP]

@@ -217,10 +217,7 @@ class PressureCheck:
         return _Mate(*key, other.desired.phones, other.action.capped or PhoneSet(), sent)
 
     def _near(self, one: PlannedMailing) -> list[SentMailing]:
-        """Return the mailings within the span around this one.
-
-        This one itself does not count, also if it was sent in part.
-        """
+        """Return the mailings in the span around this one; what was sent of it does not count."""
         own, period = (one.mailing.address, one.mailing.revision), self._period_of(one)
         return [
             sent

@@ -160,10 +160,7 @@ def outdated_draft(here: Situation) -> str:
 
 
 def opted_out_since_draft(revision: int) -> str:
-    """Say why the draft for an uploaded list must not be confirmed.
-
-    sms.by can change neither list nor draft.
-    """
+    """Say why a draft must not be confirmed: sms.by can change neither its list nor the draft."""
     return sentence(
         "opt-outs changed since its draft was made, and a draft cannot be changed: raise `revision` to {revision} "
         "for a new list (nothing was sent yet), and delete the draft at sms.by",

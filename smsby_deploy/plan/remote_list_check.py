@@ -62,10 +62,7 @@ class ListCheck:
 
     @property
     def is_disproved(self) -> bool:
-        """Whether the list shows nothing of what sms.by accepted.
-
-        It is then of another account, or an incomplete answer.
-        """
+        """Whether the list shows nothing that sms.by accepted: another account's, or incomplete."""
         return self.expected > 0 and self.shown == 0
 
     def find_deleted(self, address: str) -> frozenset[str]:
@@ -112,10 +109,7 @@ def check_list(lock: Lock, remote: RemoteView, *, now: datetime, reconcile_secon
 
 
 class _Window:
-    """The chunks that the list should show.
-
-    They were accepted in this span of time, and are known from sms.by rather than from a user.
-    """
+    """The chunks that the list should show: accepted in this span, and known from sms.by."""
 
     def __init__(self, lock: Lock, first: datetime, last: datetime) -> None:
         self._first, self._last = first, last
@@ -161,10 +155,7 @@ def _find_listed(lock: Lock, remote: RemoteView) -> Iterator[str]:
 
 
 def is_forgotten(lock: Lock, remote: RemoteView, here: Binding | None) -> bool:
-    """Whether a sandbox does not know what its lock records.
-
-    It was restarted, or is another one.
-    """
+    """Whether a sandbox does not know what its lock records: restarted, or another one."""
     if here is not None and lock.mailings and lock.service not in (None, here.service):
         return True
     was_sent = any(lock.mailings[address].was_sent_in_part for address in lock.mailings)
@@ -181,10 +172,7 @@ def is_shown(project: str, address: str, entry: Entry, chunk: ChunkRecord, remot
 
 
 def is_mailing_shown(project: str, address: str, entry: Entry, remote: RemoteView) -> bool:
-    """Whether the list shows something of a revision.
-
-    That may have other content or recipients than those recorded.
-    """
+    """Whether the list shows something of a revision, whatever its content and recipients."""
     is_own = (address, entry.revision) in remote.own
     return is_own or any(is_shown(project, address, entry, chunk, remote) for chunk in entry.chunks)
 

@@ -103,10 +103,7 @@ class RemoteView:
         return None
 
     def truncated_name(self, project: str, address: str, revision: int) -> str | None:
-        """A listed name that may be a truncated name of this mailing, or None.
-
-        It has no fingerprint.
-        """
+        """A listed name without fingerprint that may be a truncated one of this mailing, or None."""
         names = self._truncated_names(project, address, revision)
         return next((name for name in names if len(name) >= _SHORTEST_TRUNCATED), None)
 

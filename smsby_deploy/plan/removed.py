@@ -60,10 +60,7 @@ def has_news(entry: Entry, remote: RemoteView) -> bool:
 
 
 def _as_listed(entry: Entry, remote: RemoteView | None) -> Entry:
-    """Return a recorded mailing with the states that `remote` proves.
-
-    What waits, and is not proven, is unknown.
-    """
+    """Return a mailing with the states that `remote` proves; what waits unproven is unknown."""
     states = merge_entry(entry, remote)
     if entry.state is EntryState.WAITING:
         states = tuple(ChunkState.UNKNOWN if one in SURELY_NOT_SENT else one for one in states)

@@ -51,10 +51,7 @@ from smsby_deploy.wording import sentence
 
 @dataclass(frozen=True, slots=True)
 class SavedBase:
-    """A saved plan.
-
-    It has the digests of smsby.yaml and of the lock's entries, not what they contain.
-    """
+    """A saved plan, with the digests of smsby.yaml and the lock's entries, not their content."""
 
     plan: Plan
     label: str
@@ -203,10 +200,7 @@ def _compare_signers(base: CheckoutBase, project: Project) -> tuple[SettingChang
 
 
 def _compare_facts(base: CheckoutBase, project: Project) -> Iterator[SettingChange]:
-    """Report what else is known about accounts than in the base.
-
-    A damaged file is an error elsewhere.
-    """
+    """Report facts that differ from the base's; a damaged file is an error elsewhere."""
     before = base.loaded.project.api.facts_file if base.loaded is not None else None
     paths = (before, project.api.facts_file)
     if any(path is not None and path.exists() for path in paths):
@@ -312,10 +306,7 @@ class PlanReviewer:
         return on_batch
 
     def reviews(self, plan: Plan) -> dict[str, MailingReview]:
-        """Return the review of each planned mailing, by address.
-
-        Only mailings that change something have samples.
-        """
+        """Return the reviews by address; only mailings that change something have samples."""
         sampled = {action.address for action in (*plan.to_do, *plan.blocked)}
         return {
             action.address: self._samples.review(
@@ -326,10 +317,7 @@ class PlanReviewer:
         }
 
     def base(self, plan: Plan) -> Base:
-        """Return the base, with the recipients who joined and left.
-
-        They are known where the audience of a mailing changed.
-        """
+        """Return the base, with the recipients who joined and left where an audience changed."""
         base = self._baseline.base
         digests = {action.address: action.audience_digest for action in (*plan.to_do, *plan.blocked)}
         mailings = {

@@ -1,7 +1,4 @@
-"""The facts that decide the action of one mailing.
-
-They come from its files, its lock entry and the remote list at one moment.
-"""
+"""The facts that decide the action of one mailing: by files, lock entry and remote list at one moment."""
 
 from __future__ import annotations
 
@@ -155,10 +152,7 @@ class Situation:
 
     @property
     def has_new_own_content(self) -> bool | None:
-        """Whether its content differs from what is recorded in what is its own.
-
-        None if that is not known: older locks do not record it.
-        """
+        """Whether what is its own differs from the record; None if unknown, as by older locks."""
         entry, own = self.entry, self.desired.own
         if entry is None or not self.has_new_content or own is None:
             return entry is not None and self.has_new_content
@@ -278,10 +272,7 @@ class Situation:
 
     @property
     def is_approved(self) -> bool:
-        """Whether it may be handed over by its approval.
-
-        A new window in the files needs a new one.
-        """
+        """Whether its approval lets it be handed over; a new window in the files needs a new one."""
         if self.approval is None:
             return False
         return self.is_handing_over or self.approval.window == self.window
@@ -356,10 +347,7 @@ def standing_entry(entry: Entry | None, revision: int) -> Entry | None:
 
 
 def is_recorded_singly(entry: Entry | None, revision: int, fingerprints: Sequence[str]) -> bool:
-    """Whether the lock records this very mailing as sent phone by phone.
-
-    If so, it knows more than the remote list.
-    """
+    """Whether the lock has this mailing as sent phone by phone: it knows more than the list."""
     return (
         entry is not None
         and entry.transport == "single"
@@ -374,10 +362,7 @@ def is_past(schedule_time: datetime | None, now: datetime) -> bool:
 
 
 def is_scheduled(entry: Entry, states: Sequence[ChunkState], now: datetime) -> bool:
-    """Whether sms.by accepted some chunks of `entry` and is still to send them.
-
-    `states` are those of the chunks.
-    """
+    """Whether sms.by accepted chunks of `entry`, in these `states`, and is still to send them."""
     if entry.send_time is None or entry.is_withdrawn or is_past(entry.last_time, now):
         return False
     return any(

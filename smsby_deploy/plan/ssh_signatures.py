@@ -1,7 +1,4 @@
-"""SSH signatures, made and verified by ssh-keygen.
-
-Keys in files, agents and hardware work as they do for git.
-"""
+"""SSH signatures, made and verified by ssh-keygen: keys in files, agents and hardware work as for git."""
 
 from __future__ import annotations
 

@@ -58,10 +58,7 @@ def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]
 
 
 def _pinned_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]:
-    """Return the pinned lists that are not in the project.
-
-    Whoever reads one compares its digest.
-    """
+    """Return the pinned lists outside the project; whoever reads one compares its digest."""
     audiences = (mailing.audience for mailing in mailings)
     return {
         audience.name: project.digest_key.apply(audience.pin.sha256)
@@ -93,10 +90,7 @@ def exempt_inputs(project: Project, mailings: Iterable[Mailing]) -> frozenset[st
 
 
 def finished_queries(actions: Iterable[Action], snapshots: Iterable[str]) -> frozenset[str]:
-    """Return the queries of finished mailings.
-
-    A database goes on changing after its mailing was sent.
-    """
+    """Return the queries of finished mailings: their databases go on changing."""
     finished = {query_input(action.address) for action in actions if action.action is ActionKind.NOOP}
     return frozenset(finished & set(snapshots))
 
@@ -135,10 +129,7 @@ def _stamp(entry: Entry) -> str:
 
 
 def _hash_file(path: Path) -> str:
-    """Return the sha256 of a file; of a text, with LF line endings, as it is read.
-
-    So a checkout with CRLF does not make a plan stale.
-    """
+    """Return the sha256 of a file, of a text with LF line ends: CRLF makes no plan stale."""
     with path.open("rb") as file:
         start = file.read(_BLOCK)
         # A text in UTF-16 contains zero bytes, as a Parquet file does.
@@ -198,10 +189,7 @@ def _is_executed(action: Action) -> bool:
 
 
 def _is_changed_by(plan_id: str, entry: Entry) -> bool:
-    """Whether the plan brought the mailing to its state.
-
-    What it approved may have been handed over since.
-    """
+    """Whether the plan brought a mailing to its state; it may have been handed over since."""
     return entry.applied.plan == plan_id or _is_approved_by(plan_id, entry)
 
 
@@ -283,10 +271,7 @@ def find_staleness(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_A
 
 
 def find_outdated(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_APPLIED) -> str | None:
-    """Return the first outdated fact that can be checked offline, or None.
-
-    These are project, environment, account, lock and inputs.
-    """
+    """Return how project, environment, account, lock or inputs differ, by files alone, or None."""
     if reviewed.project != current.project:
         return sentence("it is a plan of the project {name}", name=reviewed.project)
     if reviewed.environment != current.environment:
@@ -367,10 +352,7 @@ def _compare_actions(then: Action, now: Action | None, is_begun: bool) -> str | 
 
 
 def _compare_ids(then: Action, now: Action) -> str | None:
-    """Return how a sender or list is not the reviewed one, or None.
-
-    The files may name it as before.
-    """
+    """Return how a sender or list is another one, though the files may name it as before."""
     if then.alphaname == now.alphaname and then.alphaname_id != now.alphaname_id:
         before, after = (NamedId(one.alphaname, one.alphaname_id) for one in (then, now))
         return sentence("its sender was {then}, now it is {now}", then=_named(before), now=_named(after))

@@ -147,10 +147,7 @@ class PrefixCounter:
                     self._parts[prefix] += count * (parts - usual)
 
     def _count(self, phones: Sequence[str]) -> Mapping[str, int]:
-        """Count `phones` by prefix.
-
-        To search those that are known is three times as fast as to cut each phone.
-        """
+        """Count `phones` by prefix; searching known ones is three times as fast as cutting each."""
         if len(self._recipients) <= _MOST_SEARCHED:
             joined = "\n" + "\n".join(phones)
             known = [prefix for prefix in self._recipients if len(prefix) == _PREFIX_LENGTH]

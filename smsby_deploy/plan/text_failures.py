@@ -14,10 +14,7 @@ _THE_TEXT = sentence("the text")
 
 
 def find_failures(expected: TextExpectation, text: str, parts: int, shown: str) -> list[str]:
-    """Return how `text`, which is billed as `parts`, differs from what is expected.
-
-    `shown` is how the sentences quote it.
-    """
+    """Return how `text`, billed as `parts`, is not as expected; sentences quote it as `shown`."""
     composed = normalize("NFC", text)
     failures: list[str] = []
     if expected.text is not None and expected.text != composed:

@@ -1,7 +1,4 @@
-"""One mailing's audience as a stream of batches.
-
-It has valid phones and first occurrences only; opt-outs are marked.
-"""
+"""One mailing's audience as a stream of batches: valid phones, first occurrences, opt-outs marked."""
 
 from __future__ import annotations
 
@@ -37,10 +34,7 @@ _MOST_REPEATS = 20_000  # repeats remembered for `find_differing`
 
 @dataclass(slots=True)
 class Repeats:
-    """The first 20,000 rows dropped as repeats.
-
-    Each has its phone as a number, its line, and a hash of its other values.
-    """
+    """The first 20,000 repeats: phone as a number, line, and a hash of the other values."""
 
     numbers: array[int] = field(default_factory=lambda: array("q"))
     lines: array[int] = field(default_factory=lambda: array("q"))
@@ -226,10 +220,7 @@ def _row_problems(mailing: Mailing, file: str, block: Block, invalid: dict[int, 
 
 @dataclass(slots=True)
 class _FirstOccurrences:
-    """Selects the recipients of an audience block by block.
-
-    A recipient is a row with a valid phone that was not seen before.
-    """
+    """Selects the rows with a valid phone that was not seen before, block by block."""
 
     mailing: Mailing
     suppressed: PhoneSet | None
@@ -237,10 +228,7 @@ class _FirstOccurrences:
     seen: PhoneSet = field(default_factory=PhoneSet)
 
     def select(self, block: Block, phones: list[str], invalid: Collection[int]) -> Batch:
-        """Return the recipients of `block`.
-
-        `phones` are its normalized phones, `invalid` the rows without one.
-        """
+        """Return the recipients of `block`; `phones` are normalized, `invalid` the rows without."""
         selected = bytearray(b"\1") * len(phones)
         for row in invalid:
             selected[row] = 0

@@ -107,10 +107,7 @@ def _positions_of(names: tuple[str, ...]) -> Mapping[str, int]:
 
 
 def _aliases_of(names: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Per column, the further names under which a template finds it.
-
-    No name is shared by two columns.
-    """
+    """Per column, the further names by which a template finds it; no two columns share one."""
     aliases = [_as_variable(name) for name in names]
     taken = {*names, *map(str.lower, names), "phone"}
     counts = Counter(alias for some in aliases for alias in set(some))

@@ -102,10 +102,7 @@ def _limit_sqlite(connection: Connection) -> None:
 
 
 def _open(url: URL, query: RecipientsQuery) -> Connection:
-    """Connect to the database.
-
-    A driver may raise any exception for a setting in the URL that it does not accept.
-    """
+    """Connect; a driver may raise any exception for a setting that it does not accept."""
     from sqlalchemy import create_engine
     from sqlalchemy.pool import NullPool
 
@@ -172,10 +169,7 @@ def _read_url(query: RecipientsQuery) -> URL:
 
 @contextmanager
 def explained(query: RecipientsQuery, statement: TextSource) -> Iterator[None]:
-    """Turn exceptions of SQLAlchemy and drivers into RecipientsError.
-
-    The error has its place in `statement` if that is known.
-    """
+    """Turn exceptions of SQLAlchemy and drivers into RecipientsError, placed in `statement`."""
     from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
     try:

@@ -1,7 +1,4 @@
-"""Lists in text files: CSV, JSONL, and .txt with one phone per line.
-
-CSV is also read as Excel writes it.
-"""
+"""Lists in text files: CSV, also as Excel writes it, JSONL, and .txt with one phone per line."""
 
 from __future__ import annotations
 
@@ -142,10 +139,7 @@ def _split(text: str, delimiter: str, width: int) -> list[list[str]] | None:
 
 
 def _unquoted(lines: list[str], delimiter: str) -> list[list[str]] | None:
-    """Return the records of lines without quotes, one per line.
-
-    None if they depend on the lines after them.
-    """
+    """Return the record of each line without quotes; None if they depend on later lines."""
     if '"' in "".join(lines):
         return None
     try:

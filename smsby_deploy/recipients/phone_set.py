@@ -30,19 +30,13 @@ _FEW = 20_000  # up to here a set is faster: touching the pages of a map takes l
 
 
 def number_phones(phones: Iterable[str]) -> list[int]:
-    """Return normalized phones as the numbers that a PhoneSet contains.
-
-    A number is the distance from 375000000000.
-    """
+    """Return normalized phones as the numbers of a PhoneSet: distances from 375000000000."""
     # As one JSON array they are parsed in half the time.
     return [number - FIRST_NUMBER for number in orjson.loads(f"[{','.join(phones)}]")]
 
 
 class PhoneSet:
-    """An exact set.
-
-    Its bits are in anonymous memory, where only touched pages count: about 5 MB per million numbers.
-    """
+    """An exact set, its bits in anonymous memory: about 5 MB per million numbers."""
 
     def __init__(self) -> None:
         self._bits: mmap.mmap | None = None  # None for a small set
@@ -191,10 +185,7 @@ class PhoneSet:
                 yield from (index * 8 + bit for bit in range(8) if byte >> bit & 1)
 
     def _pages(self) -> Iterator[tuple[int, bytes, int]]:
-        """Yield the pages of the map that are not empty, in a fixed order.
-
-        Each has its offset, its bytes, and the number that they are.
-        """
+        """Yield the pages of the map that are not empty, in order: offset, bytes, and as a number."""
         left = self._count - len(self._others)
         # Recipients have mobile numbers. The rest of the map is read only if it holds any, because it is long.
         for start, end in (*_MOBILE_BYTES, *_LANDLINE_BYTES):

@@ -123,10 +123,7 @@ def normalize_opt_out(raw: str) -> str:
 def normalize_all(
     raw: Sequence[str], countries: tuple[str, ...] = (HOME,)
 ) -> tuple[list[str], dict[int, str]]:
-    """Normalize each phone.
-
-    Return the numbers, and the position and the reason of each invalid one.
-    """
+    """Normalize phones; return them, and the position and the reason of each invalid one."""
     phones = _usual_ones(raw) if HOME in countries else [""] * len(raw)
     bad = _fill(phones, raw, lambda one: normalize_phone(one, countries))
     for position in bad:
@@ -142,10 +139,7 @@ def normalize_opt_outs(raw: Sequence[str]) -> tuple[list[str], dict[int, str]]:
 
 
 def _fill(phones: list[str], raw: Sequence[str], normalize: Callable[[str], str]) -> dict[int, str]:
-    """Fill the gaps in `phones` by normalizing `raw` one by one.
-
-    Return the positions that failed, and the reasons.
-    """
+    """Fill the gaps in `phones` by normalizing `raw`; return which positions failed, and why."""
     bad: dict[int, str] = {}
     position = -1
     for _ in range(phones.count("")):
@@ -198,10 +192,7 @@ def _too_short(digits: str) -> str:
 
 
 def _digits(raw: str) -> tuple[str, bool]:
-    """Return the digits, and whether they begin with an explicit country code.
-
-    It is explicit in +375… and 00375….
-    """
+    """Return the digits, and whether their country code is explicit, as in +375… and 00375…."""
     if len(raw) > _LONGEST_WRITTEN:
         raise BadPhone(sentence("too long for a phone number"))
     excel = _EXCEL_TEXT.fullmatch(raw)

@@ -16,10 +16,7 @@ from smsby_deploy.recipients.file_content import hash_list
 
 
 class PinnedList(NamedTuple):
-    """A list whose digest was written, or could not be written, at `place`.
-
-    `before` is the digest that was there before.
-    """
+    """A list whose digest was, or could not be, written at `place`, instead of `before`."""
 
     name: str
     place: Location

@@ -85,10 +85,7 @@ def prefetch_audience(
 
 
 def is_worthwhile(audience: Audience) -> bool:
-    """Whether `audience` is a long file, and two processes can run at once.
-
-    The machine must support fork.
-    """
+    """Whether `audience` is a long file, and the machine can fork and run two processes."""
     if not isinstance(audience, RecipientsFile) or not hasattr(os, "sched_getaffinity"):
         return False
     try:
@@ -146,10 +143,7 @@ def _send_batches(
 
 
 def pack(batch: Batch) -> _Packed:
-    """Return `batch` with each column as one string.
-
-    That takes a third less time than many short strings.
-    """
+    """Return `batch` with a string per column, which takes a third less time than short ones."""
     # Joined, typed cells would lose their type.
     values = [list(column) if batch.is_typed else _join(column) for column in batch.values]
     texts = batch.texts if batch.has_own_texts else None

@@ -1,7 +1,4 @@
-"""Rows of recipients: blocks of consecutive rows with the same columns.
-
-Each row has its line.
-"""
+"""Rows of recipients: blocks of consecutive rows with the same columns, and the line of each."""
 
 from __future__ import annotations
 
@@ -104,10 +101,7 @@ def block_of_rows(
 
 
 def group_rows(rows: Sequence[tuple[int, Mapping[str, str]]]) -> Iterator[Block]:
-    """Yield (line, values) rows as blocks of the same columns, in order.
-
-    Usually that is one block.
-    """
+    """Yield (line, values) rows as blocks of the same columns, in order; usually it is one."""
     start = 0
     for columns, alike in groupby([tuple(row) for _, row in rows]):
         members = rows[start : start + len(list(alike))]
@@ -117,10 +111,7 @@ def group_rows(rows: Sequence[tuple[int, Mapping[str, str]]]) -> Iterator[Block]
 
 
 def inline_blocks(audience: InlineRecipients, size: int) -> Iterator[Block]:
-    """Yield the recipients written in a campaign file, at most `size` per block.
-
-    The phone is the last column.
-    """
+    """Yield the recipients of a campaign file, at most `size` per block; the phone comes last."""
     for first in range(0, len(audience.rows), size):
         shapes = list(map(tuple, audience.rows[first : first + size]))
         start, has_texts = first, any("text" in shape for shape in set(shapes))
@@ -153,10 +144,7 @@ def _runs(shapes: Sequence[tuple[str, ...]]) -> Iterator[tuple[tuple[str, ...], 
 
 
 def has_short_lines(text: str) -> bool:
-    """Whether no line of `text` is longer than a value may be.
-
-    Found from line end to line end, it costs next to nothing.
-    """
+    """Whether no line is longer than a value may be, found fast from line end to line end."""
     place, end = 0, len(text)
     while end - place > LONGEST_VALUE:
         place = text.rfind("\n", place, place + LONGEST_VALUE + 1) + 1 or end + 1

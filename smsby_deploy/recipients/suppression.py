@@ -95,10 +95,7 @@ def check_without_databases(entries: Sequence[OptOuts]) -> tuple[list[OptOuts], 
 
 
 def hash_opt_outs(entries: Iterable[OptOuts]) -> str:
-    """Return a sha256 of the files of `entries`.
-
-    With a query, or a file that cannot be read, it differs each time.
-    """
+    """Return a sha256 of the files; with a query, or an unreadable file, another each time."""
     digest = hashlib.sha256()
     for entry in entries:
         try:
@@ -139,10 +136,7 @@ class OptOutPositions:
 
 
 def opt_out_positions(not_suppressed: bytearray) -> str | None:
-    """Return which recipients of one chunk have opted out, as OptOutPositions does.
-
-    None if none has.
-    """
+    """Return who of one chunk has opted out, as OptOutPositions does; None if none has."""
     if 0 not in not_suppressed:
         return None
     places = list(compress(count(), not_suppressed.translate(_OPTED_OUT)))
@@ -182,10 +176,7 @@ class _Reading:
         self._missing: str | None = None  # what is wrong if no row has it
 
     def read(self) -> Iterator[Problem]:
-        """Add the phones, and yield the problems.
-
-        A problem in a row has the number of the row as its line.
-        """
+        """Add the phones, and yield the problems; the line of one is the number of its row."""
         source, facts = self._source, SourceFacts()
         try:
             for block in read_source(source, _BLOCK_ROWS, facts):

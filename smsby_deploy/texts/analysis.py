@@ -72,10 +72,7 @@ def rows_with_placeholders(texts: Sequence[str]) -> Iterable[int]:
 
 
 class Literal(NamedTuple):
-    """Literal text of a template at `offset`.
-
-    `template` is the name of an included template, or None in the text itself.
-    """
+    """Literal text at `offset` of an included template, or of the text itself (None)."""
 
     template: str | None
     offset: int

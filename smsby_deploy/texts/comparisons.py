@@ -37,10 +37,7 @@ _KIND_TESTS = ("boolean", "false", "float", "integer", "none", "number", "true")
 
 
 class TextAsNumber(TemplateRuntimeError):
-    """A template calculates with a text, or compares one with a number.
-
-    `sign` is the operator as written.
-    """
+    """A template calculates with a text, or compares one with a number; `sign` is as written."""
 
     def __init__(self, sign: str) -> None:
         self.sign = sign
@@ -59,10 +56,7 @@ class TextAsNumber(TemplateRuntimeError):
 
 
 class TextAsTruth(TemplateRuntimeError):
-    """A template asks whether a text is true, false or none, which it never is.
-
-    `test` is the question as written.
-    """
+    """A template asks, by `test`, whether a text is true, false or none, which it never is."""
 
     def __init__(self, test: str) -> None:
         super().__init__(

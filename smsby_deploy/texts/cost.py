@@ -56,10 +56,7 @@ class CostReport:
         return self.price is None or not self.price.per_prefix
 
     def count_parts(self, parts: int) -> None:
-        """Count the parts of texts measured by `measure_batch`.
-
-        GSM 03.38 counts as many parts for them, and no character is expensive.
-        """
+        """Count parts from `measure_batch`: GSM 03.38 counts as many, and nothing is expensive."""
         self.parts += parts
         self.gsm_parts += parts
 
@@ -113,10 +110,7 @@ class CostReport:
 
 
 def count_gsm_parts(text: str, size: TextSize) -> int:
-    """Count the parts of `text` by GSM 03.38.
-
-    Most texts need no second measuring, because the count is known to equal `size.parts`.
-    """
+    """Count the parts of `text` by GSM 03.38, measured only where they may not be `size.parts`."""
     if size.units > size.capacity:
         return size.parts
     if size.encoding is Encoding.GSM7:

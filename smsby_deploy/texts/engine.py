@@ -189,10 +189,7 @@ def _refusal(source: TextSource, included: Mapping[str, IncludedText], error: Ex
 
 
 def _explain_subtraction(text: str, offset: int, name: str, variables: Mapping[str, str]) -> str | None:
-    """The message for `{{ first-name }}` where a column has that name.
-
-    `name` is the undefined name, if there is one.
-    """
+    """The message for `{{ first-name }}` where that is a column; `name` is what is undefined."""
     start, end = _tag_at(text, offset)
     for found in _DASHED.finditer(text, max(start, 0), end):
         words = found.group().split("-")

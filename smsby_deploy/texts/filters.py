@@ -141,10 +141,7 @@ def floating(value: Any, *default: Any) -> Any:
 
 
 def decimal(value: Any, *default: Any) -> Any:
-    """A number with its fraction, exact and with its digits as written.
-
-    `default` as in `integer`.
-    """
+    """A number with its fraction, exact and as written; `default` as in `integer`."""
     return _or_default("decimal", value, Decimal, default)
 
 

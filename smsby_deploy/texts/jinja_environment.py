@@ -84,10 +84,7 @@ class NotAValue(TemplateRuntimeError):
 
 
 class TextEnvironment(ImmutableSandboxedEnvironment):
-    """The environment of one text and of the templates it includes.
-
-    The filter `date` uses `timezone`.
-    """
+    """The environment of one text and its includes; the filter `date` uses `timezone`."""
 
     intercepted_binops = _OPERATORS
 

@@ -71,10 +71,7 @@ class LanguageTemplates(Template):
         return tuple(self._templates.values())
 
     def pick(self, values: Mapping[str, str]) -> TextTemplate | None:
-        """Return the text for a recipient with the variables `values`.
-
-        None if there is none in their language.
-        """
+        """Return the text for the variables `values`; None if there is none in their language."""
         return self._templates.get(_choose(self._source, values.get(self._source.column, "")))
 
     def render_batch(self, batch: Batch, *, rows_file: str, address: str) -> RenderedBatch:
@@ -104,10 +101,7 @@ class LanguageTemplates(Template):
         return RenderedBatch([next(rendered[language]) for language in languages], problems, self.replaced)
 
     def find_problems(self, address: str, rows_file: str) -> Iterator[Problem]:
-        """Yield a note on the recipients who get the text of the default.
-
-        If no row has the column, it is an error instead.
-        """
+        """Yield a note on recipients with the default's text; an error if none has the column."""
         default, source = self._source.default, self._source
         if default is None or self._first_default is None:
             return
@@ -200,10 +194,7 @@ class VariantTemplates(Template):
         return None if template is None else template.pick(values)
 
     def render_batch(self, batch: Batch, *, rows_file: str, address: str) -> RenderedBatch:
-        """Return the text of each recipient, without white space at its ends.
-
-        The control group is in no batch.
-        """
+        """Return the text of each recipient, trimmed; the control group is in no batch."""
         variants = assign_variants(self._source, batch.phones)
         rendered: dict[str, Iterator[str]] = {}
         problems: list[Problem] = []

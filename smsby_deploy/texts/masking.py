@@ -114,10 +114,7 @@ class _MarkInserter(NodeTransformer):
 
 
 def _has_data(node: nodes.Node, authored: frozenset[str] | set[str], macros: set[str]) -> bool:
-    """Whether the value of `node` may contain some of a row.
-
-    A choice between constants contains none.
-    """
+    """Whether the value of `node` may contain some of a row; a choice of constants does not."""
     match node:
         case nodes.Name(name=name):
             return name not in authored

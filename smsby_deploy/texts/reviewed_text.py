@@ -10,10 +10,7 @@ from smsby_deploy.texts.analysis import has_markup, may_include
 
 
 def included_files(source: MailingText | None) -> tuple[str, ...]:
-    """The project paths of the templates that a mailing's texts include.
-
-    What cannot be read is left out.
-    """
+    """The project paths of the templates that a mailing's texts include, if they can be read."""
     found: dict[str, None] = {}
     for text in source.sources if source is not None else ():
         if has_markup(text.text) and may_include(text.text):

@@ -28,10 +28,7 @@ _FEW_ROWS = 20  # up to this many rows of a batch, variables are looked up row b
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A text that may be shown.
-
-    `row` counts recipients from 1, `line` is the physical line, `values` are the recipient's variables.
-    """
+    """A text that may be shown; `row` counts recipients from 1, `line` is the physical line."""
 
     row: int
     line: int
@@ -66,10 +63,7 @@ class _Combination:
 
 
 class Selected(NamedTuple):
-    """A sample with the reasons it was selected for.
-
-    `recipients` is how many get the same combination; None where there is only one.
-    """
+    """A sample, why it was selected, and how many get its combination, None if there is one."""
 
     candidate: Candidate
     why: Sequence[Sentence] = ()

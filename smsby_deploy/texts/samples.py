@@ -224,10 +224,7 @@ def _cut(sample: Sample, text: str) -> Sample:
 def _render_all(
     mailing: Mailing, template: Template | None, suppressed: PhoneSet, problems: KeptProblems
 ) -> Iterator[tuple[Batch, Sequence[str]]]:
-    """Yield all recipients in batches with their texts.
-
-    A text that cannot be sent is "", and the reason is added to `problems`.
-    """
+    """Yield all batches with texts; one that cannot be sent is "", and adds to `problems`."""
     assert not isinstance(mailing.audience, ContactList)
     report = AudienceReport()
     bulk_text = template.render_once() if template and not is_personal(mailing, template) else None
@@ -327,10 +324,7 @@ class ReviewCollector:
     _selectors: dict[str, SampleSelector] = field(default_factory=dict)
 
     def observe(self, mailing: Mailing) -> Callable[[Batch, Sequence[str]], None]:
-        """Return the function that gets the batches of `mailing` with their texts.
-
-        Batches have no texts if all recipients get the same one.
-        """
+        """Return what gets the batches of `mailing` with their texts, () if all get the same."""
 
         def on_batch(batch: Batch, texts: Sequence[str]) -> None:
             if texts:
@@ -344,10 +338,7 @@ class ReviewCollector:
         return on_batch
 
     def review(self, mailing: Mailing, *, with_samples: bool = True) -> MailingReview:
-        """Return the review of a mailing whose audience was read.
-
-        Texts that cannot be rendered are left out: the plan reports them.
-        """
+        """Return the review of a mailing that was read, without texts that cannot be rendered."""
         review = MailingReview(mailing.timezone, reviewed_text(mailing.text))
         if not with_samples:
             return review
@@ -379,10 +370,7 @@ def _mask_recipient(mailing: Mailing, sample: Sample) -> Sample:
 
 
 def mask_text(mailing: Mailing, text: str, values: Mapping[str, str], phone: str | None) -> str:
-    """The `text` of one recipient without their `phone` and all else that came from their row.
-
-    The length does not change.
-    """
+    """The `text` of one recipient without their `phone` and values; its length stays."""
     template = compile_texts(mailing.text) if mailing.text else None
     picked = template.pick(values) if template is not None else None
     if picked is None or _has_own_text(mailing, text):

@@ -1,7 +1,4 @@
-"""Templates, as `compiler` makes them, rendered for batches of recipients.
-
-A recipient's own text is used instead of the template.
-"""
+"""Templates, as `compiler` makes them, rendered for batches of recipients; own texts take precedence."""
 
 from __future__ import annotations
 
@@ -300,10 +297,7 @@ def render_texts(mailing: Mailing, template: Template | None, batch: Batch) -> R
 
 @dataclass(slots=True)
 class KeptProblems:
-    """Problems of texts: the first thousand, and the number of the others.
-
-    So memory stays flat.
-    """
+    """The first thousand problems of texts, and the number of others, so memory stays flat."""
 
     kept: list[Problem] = field(default_factory=list)
     dropped: int = 0
@@ -315,10 +309,7 @@ class KeptProblems:
         self.dropped += len(found[room:])
 
     def all_of(self, mailing: Mailing) -> list[Problem]:
-        """Return the kept problems, preceded by the number of the others.
-
-        Of a long list only the beginning is shown.
-        """
+        """Return the kept problems, preceded by the number of the others."""
         if not self.dropped:
             return self.kept
         message = sentence(

@@ -102,10 +102,7 @@ class VectorizedTemplate(NamedTuple):
 
 
 def vectorize(tree: nodes.Template, environment: Environment) -> VectorizedTemplate | None:
-    """Translate a parsed template, before limits are inserted into it.
-
-    None if it has no variables, or needs Jinja2.
-    """
+    """Translate a tree without limits; None if it has no variables, or needs Jinja2."""
     translator = TemplateTranslator(environment)
     try:
         text = translator.text(tree.body)
