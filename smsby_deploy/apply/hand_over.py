@@ -31,7 +31,7 @@ from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.guardrails import find_closed_hours
 from smsby_deploy.plan.model import LockStamp, Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL, measure_files
-from smsby_deploy.plan.reasons import changed_since_approval, not_handed_over
+from smsby_deploy.plan.reasons import CHANGED_SINCE_APPROVAL, not_handed_over
 from smsby_deploy.plan.remote_list_check import is_mailing_shown
 from smsby_deploy.plan.removed import REMOVED, has_news
 from smsby_deploy.plan.scheduled import listed_and_taken_back
@@ -102,7 +102,7 @@ class _HandOver:
             assert approval is not None
             why = with_code(ReasonCode.EXPIRED, not_handed_over(approval.window))
             self._skip(address, why, ExitCode.REFUSED)
-        why = with_code(ReasonCode.CHANGED, changed_since_approval())
+        why = with_code(ReasonCode.CHANGED, CHANGED_SINCE_APPROVAL)
         self._take_back([*filter(self._has_changed, found.suspect)], _CHANGED, why, ExitCode.REFUSED)
         for address in found.unreadable:
             self._fail([address], FilesInvalid(problems_in(self.loaded, (address,))))

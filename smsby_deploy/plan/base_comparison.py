@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import compress
+from types import MappingProxyType
 
 from smsby_deploy.config.declarations import Mailing
-from smsby_deploy.lock.records import Lock, NamedId
+from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.plan.chunks import OnBatch
 from smsby_deploy.plan.desired import SendTimes, times_of
 from smsby_deploy.plan.model import Action, ActionKind, Plan
@@ -22,8 +23,7 @@ from smsby_deploy.wording import sentence
 class BaseMailing:
     """A mailing as it was.
 
-    `text` is None if only its digest is known, `moved` (recipients who joined and who left) if only their number is
-    known. Without `alphaname`, sender and time are not known.
+    `text` is None if only its digest is known, `moved` (recipients who joined and who left) if only their number is known.
     """
 
     recipients: int | None
@@ -31,13 +31,33 @@ class BaseMailing:
     cost: Decimal | None
     content_digest: str
     audience_digest: str
-    text: str | None = None
-    moved: tuple[int, int] | None = None
-    alphaname: str | None = None
+    alphaname: str
     schedule_time: str | None = None
     contact_list: NamedId | None = None
     recipients_digest: str | None = None
     spread: SendTimes | None = None
+    text: str | None = None
+    moved: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, one: Entry | Action, text: str | None = None) -> BaseMailing:
+        """Return a mailing as it is recorded or planned."""
+        return cls(
+            recipients=one.recipients,
+            parts=one.parts,
+            cost=None if one.cost is None else Decimal(one.cost),
+            content_digest=one.content_digest,
+            audience_digest=one.audience_digest,
+            alphaname=one.alphaname,
+            schedule_time=one.schedule_time,
+            contact_list=one.contact_list,
+            recipients_digest=one.recipients_digest,
+            spread=times_of(one.chunks),
+            text=text,
+        )
+
+    def without_counts(self) -> BaseMailing:
+        return replace(self, recipients=None, parts=None, cost=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +75,7 @@ class Base:
     def without_counts(self, addresses: Collection[str]) -> Base:
         """Return the same base; how many recipients the mailings at `addresses` have is not known."""
         unknown = {
-            address: replace(
-                self.mailings[address], recipients=None, parts=None, cost=None, recipients_digest=None
-            )
+            address: replace(self.mailings[address].without_counts(), recipients_digest=None)
             for address in addresses
         }
         return replace(self, mailings={**self.mailings, **unknown})
@@ -89,44 +107,13 @@ class Change:
 
 def base_of_lock(lock: Lock) -> Base:
     """Return the mailings as they were applied."""
-    mailings = {
-        address: BaseMailing(
-            entry.recipients,
-            entry.parts,
-            None if entry.cost is None else Decimal(entry.cost),
-            entry.content_digest,
-            entry.audience_digest,
-            alphaname=entry.alphaname,
-            schedule_time=entry.schedule_time,
-            contact_list=entry.contact_list,
-            recipients_digest=entry.recipients_digest,
-            spread=times_of(entry.chunks),
-        )
-        for address, entry in lock.mailings.items()
-    }
+    mailings = {address: BaseMailing.of(entry) for address, entry in lock.mailings.items()}
     return Base(sentence("the lock"), mailings, is_complete=False)
 
 
-def base_of_plan(plan: Plan, label: str, texts: Mapping[str, str | None] | None = None) -> Base:
+def base_of_plan(plan: Plan, label: str, texts: Mapping[str, str | None] = MappingProxyType({})) -> Base:
     """Return the mailings of `plan` as a base; `texts` are the templates, where they are known."""
-    mailings = {
-        action.address: BaseMailing(
-            action.recipients,
-            action.parts,
-            action.cost,
-            action.content_digest,
-            action.audience_digest,
-            (texts or {}).get(action.address),
-            None,
-            action.alphaname,
-            action.schedule_time,
-            action.contact_list,
-            action.recipients_digest,
-            action.spread,
-        )
-        for action in plan.actions
-    }
-    return Base(label, mailings)
+    return Base(label, {one.address: BaseMailing.of(one, texts.get(one.address)) for one in plan.actions})
 
 
 def compare_action(action: Action, base: Base, text: str | None = None) -> Change:
@@ -135,34 +122,47 @@ def compare_action(action: Action, base: Base, text: str | None = None) -> Chang
     if before is None:
         return Change(is_new=True)
     if action.action is ActionKind.NOOP:
-        before = _without_counts(before)
+        # Of what was accepted nothing is sent again, so later opt-outs are no change of it.
+        before = replace(before.without_counts(), moved=(0, 0) if before.moved == (0, 0) else None)
     recipients = _difference(action.recipients, before.recipients) if before.moved is None else 0
     has_same_audience = action.audience_digest == before.audience_digest
     has_same_recipients = before.moved == (0, 0) or (
         before.recipients_digest is not None and before.recipients_digest == action.recipients_digest
     )
-    moved = before.moved if before.moved != (0, 0) else None
-    has_new_sender, has_new_time, has_new_text, has_new_content = _compare_content(action, before, text)
     has_cost = action.cost is not None and before.cost is not None
-    return Change(
+    change = Change(
         recipients=recipients,
-        moved=moved,
+        moved=before.moved if before.moved != (0, 0) else None,
         has_other_recipients=not (before.moved or recipients or has_same_recipients or has_same_audience),
         has_other_rows=has_same_recipients and not has_same_audience,
         parts=_difference(action.parts, before.parts),
         cost=(action.cost or Decimal(0)) - (before.cost or Decimal(0)) if has_cost else Decimal(0),
-        has_new_sender=has_new_sender,
         has_new_list=_has_new_list(action, before),
-        has_new_time=has_new_time,
-        has_new_text=has_new_text,
-        has_new_content=has_new_content,
+    )
+    return (
+        change
+        if action.content_digest == before.content_digest
+        else _compare_content(change, action, before, text)
     )
 
 
-def _without_counts(before: BaseMailing) -> BaseMailing:
-    """Of what was accepted nothing is sent again, so later opt-outs are no change of it."""
-    moved = (0, 0) if before.moved == (0, 0) else None
-    return replace(before, recipients=None, parts=None, cost=None, moved=moved)
+def _compare_content(change: Change, action: Action, before: BaseMailing, text: str | None) -> Change:
+    """Return `change` with what is new in a content that differs."""
+    has_new_sender = action.alphaname != before.alphaname
+    has_new_time = _instant(action.schedule_time) != _instant(before.schedule_time) or _has_new_spread(
+        action.spread, before.spread
+    )
+    is_explained = has_new_sender or has_new_time or change.has_new_list
+    has_new_text = None if is_explained else True
+    if before.text is not None and text is not None:
+        has_new_text = before.text != text
+    return replace(
+        change,
+        has_new_sender=has_new_sender,
+        has_new_time=has_new_time,
+        has_new_text=has_new_text,
+        has_new_content=has_new_text is False and not is_explained,
+    )
 
 
 def cost_change(plan: Plan, base: Base) -> Decimal | None:
@@ -184,24 +184,6 @@ def removed_since(plan: Plan, base: Base) -> list[str]:
 
 def _difference(now: int | None, before: int | None) -> int:
     return now - before if now is not None and before is not None else 0
-
-
-def _compare_content(
-    action: Action, before: BaseMailing, text: str | None
-) -> tuple[bool, bool, bool | None, bool]:
-    """Whether sender, time, text and the content as a whole are new."""
-    if action.content_digest == before.content_digest:
-        return False, False, False, False
-    if before.alphaname is None:
-        return False, False, False, True
-    has_new_sender = action.alphaname != before.alphaname
-    has_new_time = _instant(action.schedule_time) != _instant(before.schedule_time)
-    has_new_time = has_new_time or _has_new_spread(action.spread, before.spread)
-    is_explained = has_new_sender or has_new_time or _has_new_list(action, before)
-    if before.text is not None and text is not None:
-        has_new_text = before.text != text
-        return has_new_sender, has_new_time, has_new_text, not (has_new_text or is_explained)
-    return has_new_sender, has_new_time, None if is_explained else True, False
 
 
 def _has_new_list(action: Action, before: BaseMailing) -> bool:

@@ -1,8 +1,6 @@
 """The decision table: files × lock × remote list give each mailing one action.
 
-RULES is read from top to bottom; the first rule that applies decides.
-
-`make_action` turns the decision into the action of the plan.
+RULES is read from top to bottom; the first rule that applies decides. `make_action` turns that into an action of the plan.
 """
 
 from __future__ import annotations
@@ -70,15 +68,11 @@ class Decision:
 
 
 class Rule(NamedTuple):
-    """If `when` holds, the mailing gets `action`.
+    """If `when` holds, the mailing gets the action `outcome`, or is blocked with that code."""
 
-    `code` is set for blocked mailings; `reason` makes the sentence.
-    """
-
+    outcome: ActionKind | ReasonCode
     when: Callable[[Situation], object]
-    action: ActionKind
-    code: ReasonCode | None
-    reason: Callable[[Situation], str]
+    reason: Callable[[Situation], str] | str
 
 
 def _was_handed_over(here: Situation) -> bool:
@@ -92,120 +86,87 @@ def _was_handed_over(here: Situation) -> bool:
 
 RULES = (
     # An unknown chunk blocks every revision: it is not known whether its recipients got it.
-    Rule(lambda here: here.has_unknown, _A.BLOCKED, _R.UNKNOWN, reasons.unknown_outcome),
-    Rule(lambda here: here.is_lowered, _A.BLOCKED, _R.CHANGED, reasons.lowered_revision),
-    Rule(lambda here: here.is_taken_back, _A.BLOCKED, _R.WITHDRAWN, scheduled.withdrawn),
+    Rule(_R.UNKNOWN, lambda here: here.has_unknown, reasons.unknown_outcome),
+    Rule(_R.CHANGED, lambda here: here.is_lowered, reasons.lowered_revision),
+    Rule(_R.WITHDRAWN, lambda here: here.is_taken_back, scheduled.withdrawn),
     # This revision was accepted completely, or the rest was abandoned. Until its time it can still be deleted in the
     # account; later only a change of what is its own counts.
     Rule(
-        lambda here: here.is_finished and here.has_new_content and here.is_scheduled,
-        _A.BLOCKED,
         _R.CHANGED,
+        lambda here: here.is_finished and here.has_new_content and here.is_scheduled,
         scheduled.changed_while_scheduled,
     ),
-    Rule(
-        lambda here: here.is_gone and here.has_new_own_content,
-        _A.BLOCKED,
-        _R.CHANGED,
-        reasons.other_content,
-    ),
-    Rule(
-        lambda here: here.is_finished and here.is_newly_found,
-        _A.ADOPT,
-        None,
-        lambda here: reasons.already_sent(),
-    ),
-    Rule(lambda here: here.is_finished, _A.NOOP, None, reasons.unchanged),
+    Rule(_R.CHANGED, lambda here: here.is_gone and here.has_new_own_content, reasons.other_content),
+    Rule(_A.ADOPT, lambda here: here.is_finished and here.is_newly_found, reasons.ALREADY_SENT),
+    Rule(_A.NOOP, lambda here: here.is_finished, reasons.unchanged),
     # It was sent in part.
     Rule(
-        lambda here: here.is_begun and here.has_new_chunks and here.is_scheduled,
-        _A.BLOCKED,
         _R.CHANGED,
+        lambda here: here.is_begun and here.has_new_chunks and here.is_scheduled,
         scheduled.part_changed_while_scheduled,
     ),
-    Rule(lambda here: here.is_begun and here.has_new_chunks, _A.BLOCKED, _R.CHANGED, reasons.other_chunks),
+    Rule(_R.CHANGED, lambda here: here.is_begun and here.has_new_chunks, reasons.other_chunks),
     # The lock does not have it, but sms.by lists it: absence of some chunks proves nothing.
-    Rule(
-        lambda here: ChunkState.UNKNOWN in here.listed,
-        _A.BLOCKED,
-        _R.UNKNOWN,
-        collision_reasons.listed_in_part,
-    ),
-    Rule(
-        lambda here: here.listed and not here.has_draft, _A.ADOPT, None, lambda here: reasons.already_sent()
-    ),
+    Rule(_R.UNKNOWN, lambda here: ChunkState.UNKNOWN in here.listed, collision_reasons.listed_in_part),
+    Rule(_A.ADOPT, lambda here: here.listed and not here.has_draft, reasons.ALREADY_SENT),
     # Something will be sent, unless recipients would get two revisions, sms.by has another mailing in its place, or its
     # time has passed.
-    Rule(lambda here: here.scheduled_before, _A.BLOCKED, _R.SCHEDULED, scheduled.earlier_is_scheduled),
+    Rule(_R.SCHEDULED, lambda here: here.scheduled_before, scheduled.earlier_is_scheduled),
+    Rule(_R.SCHEDULED, lambda here: not here.is_begun and here.listed_before, scheduled.listed_is_scheduled),
     Rule(
-        lambda here: not here.is_begun and here.listed_before,
-        _A.BLOCKED,
-        _R.SCHEDULED,
-        scheduled.listed_is_scheduled,
-    ),
-    Rule(
-        lambda here: not here.listed and collision_reasons.collision(here),
-        _A.BLOCKED,
         _R.COLLISION,
+        lambda here: not here.listed and collision_reasons.collision(here),
         collision_reasons.collision,
     ),
     # A part of it was sent, and how that went decides about the rest. First the lock must know about that part.
+    Rule(_A.ADOPT, lambda here: here.wave.is_next and here.is_newly_found, reasons.ALREADY_SENT),
     Rule(
-        lambda here: here.wave.is_next and here.is_newly_found,
-        _A.ADOPT,
-        None,
-        lambda here: reasons.already_sent(),
-    ),
-    Rule(
-        lambda here: here.wave.gate is Gate.STOPPED,
-        _A.BLOCKED,
         _R.WAVE,
+        lambda here: here.wave.gate is Gate.STOPPED,
         lambda here: why_stopped(here.wave, here.desired.address),
     ),
-    Rule(lambda here: here.wave.gate is Gate.EARLY, _A.WAITING, None, lambda here: why_waiting(here.wave)),
-    Rule(lambda here: here.wave.gate is Gate.JUDGE, _A.DUE, None, lambda here: why_due(here.wave)),
+    Rule(_A.WAITING, lambda here: here.wave.gate is Gate.EARLY, lambda here: why_waiting(here.wave)),
+    Rule(_A.DUE, lambda here: here.wave.gate is Gate.JUDGE, lambda here: why_due(here.wave)),
     Rule(
-        lambda here: here.wave.is_next and not here.is_handing_over,
         _A.DUE,
-        None,
+        lambda here: here.wave.is_next and not here.is_handing_over,
         lambda here: why_due(here.wave),
     ),
     Rule(
-        lambda here: here.is_handing_over and not _is_approved(here),
-        _A.BLOCKED,
         _R.CHANGED,
-        lambda here: reasons.changed_since_approval(),
+        lambda here: here.is_handing_over and not _is_approved(here),
+        reasons.CHANGED_SINCE_APPROVAL,
     ),
-    Rule(_was_handed_over, _A.BLOCKED, _R.UNKNOWN, lambda here: reasons.listed_while_waiting()),
-    Rule(lambda here: here.is_expired, _A.BLOCKED, _R.EXPIRED, reasons.expired),
-    Rule(lambda here: here.has_missed_window, _A.BLOCKED, _R.EXPIRED, reasons.missed_window),
-    Rule(lambda here: here.has_outdated_draft, _A.BLOCKED, _R.CHANGED, reasons.outdated_draft),
-    Rule(lambda here: here.has_draft_for_other_list, _A.BLOCKED, _R.CHANGED, reasons.draft_for_other_list),
-    Rule(lambda here: here.has_draft, _A.CONFIRM, None, reasons.unconfirmed_draft),
-    Rule(lambda here: here.is_begun, _A.RESUME, None, reasons.rest),
+    Rule(_R.UNKNOWN, _was_handed_over, reasons.LISTED_WHILE_WAITING),
+    Rule(_R.EXPIRED, lambda here: here.is_expired, reasons.expired),
+    Rule(_R.EXPIRED, lambda here: here.has_missed_window, reasons.missed_window),
+    Rule(_R.CHANGED, lambda here: here.has_outdated_draft, reasons.outdated_draft),
+    Rule(_R.CHANGED, lambda here: here.has_draft_for_other_list, reasons.draft_for_other_list),
+    Rule(_A.CONFIRM, lambda here: here.has_draft, reasons.unconfirmed_draft),
+    Rule(_A.RESUME, lambda here: here.is_begun, reasons.rest),
     # Nothing of it was sent: it waits on our side until its window opens.
-    Rule(lambda here: here.is_approved and here.is_early, _A.WAITING, None, reasons.waiting),
-    Rule(lambda here: here.is_approved and not here.is_handing_over, _A.DUE, None, reasons.due),
-    Rule(lambda here: here.is_early, _A.HOLD, None, reasons.held),
-    Rule(lambda here: here.desired.contacts is not None, _A.UPLOAD, None, reasons.upload_and_send),
-    Rule(lambda here: True, _A.CREATE, None, reasons.first_send),
+    Rule(_A.WAITING, lambda here: here.is_approved and here.is_early, reasons.waiting),
+    Rule(_A.DUE, lambda here: here.is_approved and not here.is_handing_over, reasons.due),
+    Rule(_A.HOLD, lambda here: here.is_early, reasons.held),
+    Rule(_A.UPLOAD, lambda here: here.desired.contacts is not None, reasons.upload_and_send),
+    Rule(_A.CREATE, lambda here: True, reasons.first_send),
 )
 
 
 def diff_mailing(here: Situation) -> Decision:
     """Return the one action of a mailing; guardrails and renamed mailings are judged later."""
-    rule = next(rule for rule in RULES if rule.when(here))
-    if rule.code is not None:
-        is_overdue = rule.code is _R.EXPIRED and not here.was_approved
-        return replace(block(rule.code, rule.reason(here)), is_overdue=is_overdue)
-    unsent = _unsent(here) if rule.action is ActionKind.RESUME else ()
+    outcome, _, reason = next(rule for rule in RULES if rule.when(here))
+    why = reason if isinstance(reason, str) else reason(here)
+    if isinstance(outcome, ReasonCode):
+        is_overdue = outcome is _R.EXPIRED and not here.was_approved
+        return replace(block(outcome, why), is_overdue=is_overdue)
     return Decision(
-        rule.action,
-        rule.reason(here),
-        notes=tuple(_notes(here, rule.action)),
-        unsent=unsent,
-        window=_window(here) if rule.action in _WAITING else None,
-        wave=here.wave.number or None if rule.action in SENDING else None,
+        outcome,
+        why,
+        notes=tuple(_notes(here, outcome)),
+        unsent=_unsent(here) if outcome is ActionKind.RESUME else (),
+        window=(here.wave.window or here.next_window) if outcome in _WAITING else None,
+        wave=here.wave.number or None if outcome in SENDING else None,
         approval=here.approval if here.is_approved or here.is_begun else None,
     )
 
@@ -213,11 +174,6 @@ def diff_mailing(here: Situation) -> Decision:
 def _is_approved(here: Situation) -> bool:
     """Whether it may be handed over: it was held, or its first wave was sent."""
     return here.approval is not None or (here.wave.judged is not None and not here.goes_elsewhere)
-
-
-def _window(here: Situation) -> Window | None:
-    """Return when it may be handed over, or its last wave be judged."""
-    return here.wave.window or here.next_window
 
 
 def block(code: ReasonCode, why: str) -> Decision:

@@ -135,7 +135,7 @@ class MailingPlanner:
         self.problems.extend(found)
         if is_excused and entry is not None:
             return make_recorded(
-                mailing.address, entry, Decision(ActionKind.NOOP, reasons.unreadable_and_gone())
+                mailing.address, entry, Decision(ActionKind.NOOP, reasons.UNREADABLE_AND_GONE)
             )
         if desired is None:
             return None
@@ -196,7 +196,7 @@ class MailingPlanner:
             if self.remote is not None and (other := self.remote.find_in_other_project(desired, scope)):
                 return block(ReasonCode.COLLISION, collision_reasons.listed_in_project(here, other))
         if self.project.only_to is not None and here.contact_list is not None and decision.action in SENDING:
-            return block(ReasonCode.GUARDRAIL, reasons.whole_list())
+            return block(ReasonCode.GUARDRAIL, reasons.WHOLE_LIST)
         # What is handed over was rehearsed before it was approved, maybe on another machine.
         rehearsal = None if here.is_rehearsal or self.is_handing_over else self.project.rehearsed_in
         is_rehearsed = (mailing.address, desired.content_digest) in self.rehearsed

@@ -15,6 +15,16 @@ from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.situation import Situation, is_past
 from smsby_deploy.wording import first_of, sentence
 
+ALREADY_SENT = sentence("sms.by already has it; apply only records it")
+CHANGED_SINCE_APPROVAL = sentence(
+    "it has changed since it was approved, so it is not sent; apply a new plan of it"
+)
+LISTED_WHILE_WAITING = sentence(
+    "sms.by lists it although the lock has it as waiting, so this lock is outdated; the next apply records what was sent"
+)
+UNREADABLE_AND_GONE = sentence("sent; its files cannot be read any more, and are not needed")
+WHOLE_LIST = sentence("only_to: a contact list kept at sms.by cannot be limited to test phones")
+
 
 def unknown_outcome(here: Situation) -> str:
     """Say under which name to look for the unknown chunks, and how to record what was found."""
@@ -68,10 +78,6 @@ def other_chunks(here: Situation) -> str:
 
 def frozen(why: str) -> str:
     return sentence("{why} (`freeze` in smsby.yaml)", why=why)
-
-
-def whole_list() -> str:
-    return sentence("only_to: a contact list kept at sms.by cannot be limited to test phones")
 
 
 def not_rehearsed(environment: str) -> str:
@@ -151,10 +157,6 @@ def due(here: Situation) -> str:
     )
 
 
-def changed_since_approval() -> str:
-    return sentence("it has changed since it was approved, so it is not sent; apply a new plan of it")
-
-
 def outdated_draft(here: Situation) -> str:
     return opted_out_since_draft(here.recorded_entry.revision)
 
@@ -190,16 +192,6 @@ def unconfirmed_draft(here: Situation) -> str:
     return sentence(
         "its draft at sms.by is not confirmed yet; for which contact list it was made is not recorded: "
         "check it at sms.by"
-    )
-
-
-def already_sent() -> str:
-    return sentence("sms.by already has it; apply only records it")
-
-
-def listed_while_waiting() -> str:
-    return sentence(
-        "sms.by lists it although the lock has it as waiting, so this lock is outdated; the next apply records what was sent"
     )
 
 
@@ -345,10 +337,6 @@ def unknown_and_cancelled(address: str) -> str:
         "`smsby-deploy lock resolve {address} --sent` or `--not-sent`",
         address=address,
     )
-
-
-def unreadable_and_gone() -> str:
-    return sentence("sent; its files cannot be read any more, and are not needed")
 
 
 def orphaned(entry: Entry) -> str:

@@ -13,7 +13,7 @@ from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry, EntryState
 from smsby_deploy.plan.desired import times_of
 from smsby_deploy.plan.drift import Difference, DriftField, IntendedValues, compare_chunks, reported_values
-from smsby_deploy.plan.reasons import listed_while_waiting
+from smsby_deploy.plan.reasons import LISTED_WHILE_WAITING
 from smsby_deploy.plan.remote_state import read_billed
 from smsby_deploy.plan.waves import (
     Gate,
@@ -128,7 +128,7 @@ def summarize_waiting(address: str, entry: Entry, now: datetime, *, is_listed: b
         closes=window.closes,
     )
     if is_listed:
-        waits = listed_while_waiting()
+        waits = LISTED_WHILE_WAITING
     elif window.is_over(now):
         waits = sentence("it was not handed over to sms.by until {time}, and is not sent", time=window.closes)
     return MailingStatus(

@@ -190,9 +190,9 @@ def review() -> MailingReview:
 def context(**changes: object) -> CommentContext:
     """Compared with a base in which sale/vip had other recipients, parts, costs and another text."""
     before = BaseMailing(
-        10, 18, Decimal("0.468"), "0" * 64, "0" * 64, f"Hello <i>you</i>, call {PHONES[0]} now"
+        10, 18, Decimal("0.468"), "0" * 64, "0" * 64, "MyShop", text=f"Hello <i>you</i>, call {PHONES[0]} now"
     )
-    same = BaseMailing(12, 20, Decimal("0.520"), "c" * 64, "a" * 64)
+    same = BaseMailing(12, 20, Decimal("0.520"), "c" * 64, "a" * 64, "MyShop")
     fields: dict[str, object] = {
         "base": Base("main", {"sale/vip": before, "sale/old": same}),
         "reviews": {f"sale/{name}": review() for name in ("vip", "rest", "found", "old", "stuck", "now")},

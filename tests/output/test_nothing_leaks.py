@@ -97,7 +97,11 @@ def _every_plan(first: str, second: str, third: str) -> tuple[PlanResult, Commen
     masked = examples.sample(mask_phones(third), mask_phones(first))
     sample = replace(masked, file=f"{second}.csv", phone=third, why=(first,))
     base = Base(
-        second, {"sale/vip": BaseMailing(1, 1, None, "", "", second), first: BaseMailing(1, 1, None, "", "")}
+        second,
+        {
+            "sale/vip": BaseMailing(1, 1, None, "", "", first, text=second),
+            first: BaseMailing(1, 1, None, "", "", second),
+        },
     )
     review = MailingReview(third, first, None, (sample,))
     reviews = {action.address: review for action in plan.actions}
