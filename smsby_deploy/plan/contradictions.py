@@ -1,4 +1,4 @@
-"""The facts about the account: which settings and promises they contradict, and what that forbids.
+"""The facts about the account: which settings and promises they contradict, and what that forbids; also a wrong clock.
 
 A contradiction blocks what depends on it, and says how to fix it. The facts are those of smsby.facts.json.
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Mailing, Project
+from smsby_deploy.config.environments import is_loopback
+from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.decisions import EVERY_MAILING
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.desired import Desired
@@ -22,6 +24,10 @@ from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.smsby.facts import NO_FACTS, AccountClock, AccountFacts, FactName, PartTable
 from smsby_deploy.wording import first_of, sentence
 
+if TYPE_CHECKING:
+    from smsby_deploy.smsby.client import ReadClient  # an offline plan has none
+
+_RIGHT_ENOUGH = timedelta(minutes=2)  # an answer may take that long; times are in minutes
 _SURE_PARTS = 3  # up to so many parts every known table agrees
 _CLOCKS = (FactName.CLOCK_IN, FactName.SCHEDULE_CLOCK, FactName.CLOCK_OUT)
 _READERS = {FactName.CLOCK_IN: "createSmsMessage, sendSmsList", FactName.SCHEDULE_CLOCK: "sendBulkSms"}
@@ -38,7 +44,7 @@ class Contradiction(NamedTuple):
 def find_contradictions(project: Project, facts: AccountFacts) -> Iterator[Contradiction]:
     """Yield what the facts contradict, whatever mailings there are."""
     for name in _CLOCKS:
-        yield from _find_wrong_clock(project, facts, name)
+        yield from _compare_clock(project, facts, name)
     yield from _find_wrong_price(project, facts)
     yield from _find_slow_list(project, facts)
     size, length = facts.list_size, facts.name_length
@@ -131,7 +137,7 @@ class FactCheck:
             names.reverse()
         known = next((name for name in names if self.facts.clock(name) is not None), None)
         if known is not None:
-            yield from _find_wrong_clock(self.project, self.facts, known)
+            yield from _compare_clock(self.project, self.facts, known)
 
     def _needs_price(self) -> bool:
         rails = self.project.guardrails
@@ -192,7 +198,20 @@ def _is_older(lock: Lock, remote: RemoteView, archived: Collection[str], bound: 
     )
 
 
-def _find_wrong_clock(project: Project, facts: AccountFacts, name: FactName) -> Iterator[Contradiction]:
+def find_wrong_clock(client: ReadClient | None, here: Binding | None) -> Iterator[Problem]:
+    """Warn that sms.by has another time than this machine; a sandbox on it may have its own."""
+    lead = None if client is None else client.clock_lead
+    if lead is None or abs(lead) <= _RIGHT_ENOUGH or here is None or is_loopback(here.service):
+        return
+    message = sentence(
+        "the clock of this machine differs from that of sms.by by {minutes:minute|minutes}; it decides about send times, "
+        "windows and quiet hours, so set it before anything is sent",
+        minutes=round(abs(lead).total_seconds() / 60),
+    )
+    yield Problem(Severity.WARNING, "CLOCK", message)
+
+
+def _compare_clock(project: Project, facts: AccountFacts, name: FactName) -> Iterator[Contradiction]:
     clock = facts.clock(name)
     if clock is None:
         return

@@ -27,10 +27,9 @@ from smsby_deploy.plan.account_names import NOT_ASKED
 from smsby_deploy.plan.budget import hold_budget
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing
-from smsby_deploy.plan.mailing_test_results import MailingTestResult
+from smsby_deploy.plan.mailing_test_results import MailingTestResult, count_failures, find_failures
 from smsby_deploy.plan.similar import SentMailings
 from smsby_deploy.plan.text_counter import ContentPolicy
-from smsby_deploy.plan.text_failures import count_failures, find_failures
 from smsby_deploy.privacy import mask_phone
 from smsby_deploy.problems import Location, Problem
 from smsby_deploy.recipients.audience import AudienceReport, read_audience

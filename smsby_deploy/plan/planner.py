@@ -22,8 +22,7 @@ from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.account_names import AccountNames, find_name_problems, read_names
 from smsby_deploy.plan.budget import hold_budget
 from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
-from smsby_deploy.plan.clock_check import find_wrong_clock
-from smsby_deploy.plan.contradictions import FactCheck, find_doubt
+from smsby_deploy.plan.contradictions import FactCheck, find_doubt, find_wrong_clock
 from smsby_deploy.plan.diff import make_orphans
 from smsby_deploy.plan.gone import excuse_errors, excuse_missing, is_all_sent, is_excused
 from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing, find_rehearsed

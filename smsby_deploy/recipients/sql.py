@@ -10,6 +10,8 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
+from itertools import islice
+from operator import eq, itemgetter
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -18,12 +20,12 @@ from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.sources import FalseText, Freshness, RecipientsQuery
 from smsby_deploy.recipients.cell_values import UnsupportedValue, shorten_floats, text_rows
 from smsby_deploy.recipients.database import connect, explained, find_deadline, kind_of, too_slow
-from smsby_deploy.recipients.order_check import OrderCheck
 from smsby_deploy.recipients.rows import (
     Block,
     RecipientsError,
     SourceFacts,
     block_of_rows,
+    find_column,
     repeated_names,
     say_repeated,
 )
@@ -144,6 +146,41 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
                 columns, range(first, first + len(cells)), cells, header_line=0, is_typed=True
             )
             first += len(cells)
+
+
+class OrderCheck:
+    """Checks that `order_by` orders different rows without ties.
+
+    Tied rows could come in another order the next time, and then a partly sent mailing would not be recognized.
+    """
+
+    def __init__(self, columns: tuple[str, ...], order_by: str | None) -> None:
+        self.order_by = order_by
+        wanted = [find_column(columns, key.split()[0]) for key in (order_by or "").split(",") if key]
+        known = [index for index in wanted if index is not None]
+        self.key = itemgetter(*known) if known else None
+        self.last: list[str] | None = None
+
+    def check(self, cells: list[list[str]], first: int) -> None:
+        """Check the rows from `first` on, which are not empty.
+
+        Raises:
+            RecipientsError: two of them may come in another order.
+        """
+        rows = cells if self.last is None else [self.last, *cells]
+        before = first if self.last is None else first - 1
+        self.last = cells[-1]
+        if self.key is None:
+            return
+        keys = [self.key(row) for row in rows]
+        for index, tie in enumerate(map(eq, keys, islice(keys, 1, None))):
+            if tie and rows[index] != rows[index + 1]:
+                message = sentence(
+                    "tied with the next row in `order_by: {order}`, so their order can change; add a column that orders "
+                    "them",
+                    order=self.order_by,
+                )
+                raise RecipientsError(message, before + index, "ORDER")
 
 
 def _single_floats(connection: Connection, result: CursorResult[Any]) -> frozenset[int]:

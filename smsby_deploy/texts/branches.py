@@ -25,6 +25,7 @@ from smsby_deploy.texts.analysis import RenderError
 from smsby_deploy.texts.comparisons import COMPARISON_SIGNS
 from smsby_deploy.texts.jinja_environment import TextEnvironment
 from smsby_deploy.texts.languages_and_variants import keys_of_texts, names_of_texts
+from smsby_deploy.texts.limits import environment_call
 from smsby_deploy.texts.template import Template, TextTemplate
 from smsby_deploy.texts.vectorized import (
     NotVectorizable,
@@ -326,9 +327,7 @@ class _TraceInserter(NodeTransformer):
         return recorded.set_lineno(at.lineno).set_environment(self._environment)
 
     def _call(self, method: str, arguments: list[nodes.Expr], at: nodes.Node) -> nodes.Expr:
-        call = nodes.Call(nodes.EnvironmentAttribute(method), arguments, [], None, None)
-        call.set_lineno(at.lineno).set_environment(self._environment)
-        return call
+        return environment_call(self._environment, method, arguments, at)
 
 
 def spell(node: nodes.Node) -> str:

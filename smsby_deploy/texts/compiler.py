@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
-from smsby_deploy.config.sources import MailingText, TextsByLanguage, TextsByVariant, TextSource
+from smsby_deploy.config.sources import MailingText, TextsByLanguage, TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Problem
 from smsby_deploy.texts.analysis import (
@@ -20,8 +21,8 @@ from smsby_deploy.texts.analysis import (
 from smsby_deploy.texts.template import NO_TEXT, Template, TextTemplate
 from smsby_deploy.wording import sentence
 
-if TYPE_CHECKING:  # most mailings have one text
-    from smsby_deploy.texts.languages_and_variants import LanguageTemplates, VariantTemplates
+_Source = TypeVar("_Source")
+_Compiled = TypeVar("_Compiled")
 
 # Up to this length no template is nested so deeply that Jinja2 cannot compile what was vectorized.
 _SURELY_COMPILES = 500  # characters
@@ -31,11 +32,31 @@ def compile_texts(texts: MailingText) -> Template:
     """Compile the text of a mailing, or its texts.
 
     Raises:
-        FilesInvalid: as `compile_text`.
+        FilesInvalid: as `compile_text`; it has the problems of all texts.
     """
     if isinstance(texts, TextSource):
         return compile_text(texts)
-    return _compile_variants(texts) if isinstance(texts, TextsByVariant) else _compile_languages(texts)
+    from smsby_deploy.texts.languages_and_variants import LanguageTemplates, VariantTemplates
+
+    if isinstance(texts, TextsByLanguage):
+        return LanguageTemplates(texts, _compile_all(texts.texts.items(), compile_text))
+    parts = ((one.name, one.text) for one in texts.variants if one.text is not None)
+    return VariantTemplates(texts, _compile_all(parts, compile_texts))
+
+
+def _compile_all(
+    sources: Iterable[tuple[str, _Source]], compile_one: Callable[[_Source], _Compiled]
+) -> dict[str, _Compiled]:
+    templates: dict[str, _Compiled] = {}
+    problems: list[Problem] = []
+    for name, source in sources:
+        try:
+            templates[name] = compile_one(source)
+        except FilesInvalid as error:
+            problems += error.problems
+    if problems:
+        raise FilesInvalid(problems)
+    return templates
 
 
 def compile_text(source: TextSource) -> TextTemplate:
@@ -89,44 +110,3 @@ def _check_shared_text(template: TextTemplate) -> None:
             "the text contains a placeholder, which recipients would read: fill it in or remove it"
         )
         raise FilesInvalid([text_error(source, "PLACEHOLDER", message)])
-
-
-def _compile_languages(source: TextsByLanguage) -> LanguageTemplates:
-    """Compile the text of each language.
-
-    Raises:
-        FilesInvalid: some of them cannot be compiled; it has the problems of all.
-    """
-    from smsby_deploy.texts.languages_and_variants import LanguageTemplates
-
-    templates: dict[str, TextTemplate] = {}
-    problems: list[Problem] = []
-    for language, text in source.texts.items():
-        try:
-            templates[language] = compile_text(text)
-        except FilesInvalid as error:
-            problems += error.problems
-    if problems:
-        raise FilesInvalid(problems)
-    return LanguageTemplates(source, templates)
-
-
-def _compile_variants(source: TextsByVariant) -> VariantTemplates:
-    """Compile the text of each variant.
-
-    Raises:
-        FilesInvalid: some of them cannot be compiled; it has the problems of all.
-    """
-    from smsby_deploy.texts.languages_and_variants import VariantTemplates
-
-    templates: dict[str, Template] = {}
-    problems: list[Problem] = []
-    for variant in source.variants:
-        if variant.text is not None:
-            try:
-                templates[variant.name] = compile_texts(variant.text)
-            except FilesInvalid as error:
-                problems += error.problems
-    if problems:
-        raise FilesInvalid(problems)
-    return VariantTemplates(source, templates)

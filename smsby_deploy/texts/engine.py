@@ -31,9 +31,8 @@ from smsby_deploy.texts.comparisons import TextAsNumber
 from smsby_deploy.texts.includes import IncludeError, ParsedTemplates, find_variables
 from smsby_deploy.texts.jinja_environment import NotAValue, TextEnvironment
 from smsby_deploy.texts.limits import TemplateLimitExceeded
-from smsby_deploy.texts.syntax_messages import syntax_message
 from smsby_deploy.texts.vectorized import vectorize
-from smsby_deploy.wording import Sentence, closest, sentence
+from smsby_deploy.wording import Sentence, closest, join_sentences, sentence
 
 # What a template can raise besides Jinja2's own errors: {{ 1 / 0 }}, {{ name + 1 }}; or compiling deep nesting.
 _OTHER_ERRORS = (
@@ -54,6 +53,33 @@ _WRONG_TYPE = sentence(
 )
 _BAD_CALCULATION = sentence(
     "this calculation has no result (a division by zero?): test the value with {{% if %}} first"
+)
+# The parts of what Jinja2 says about a wrong syntax, so that they can be translated; the first that matches is meant.
+_SYNTAX_MESSAGES = (
+    sentence("expected token '{wanted}', got '{found}'", wanted="", found=""),
+    sentence("unexpected end of template, expected '{wanted}'", wanted=""),
+    sentence("expected an expression, got '{found}'", found=""),
+    sentence("unexpected end of template"),
+    sentence("unexpected 'end of template'"),
+    sentence("unexpected char '{found}'", found=""),
+    sentence("unexpected '{found}'", found=""),
+    sentence("encountered unknown tag '{name}'", name=""),
+    sentence("you probably made a nesting mistake"),
+    sentence("expected one of the tags {tags}", tags=""),
+    sentence("the innermost block that needs to be closed is '{name}'", name=""),
+    sentence("no filter named '{name}'", name=""),
+    sentence("no test named '{name}'", name=""),
+    sentence("missing end of comment tag"),
+    sentence("tag name expected"),
+)
+# What it says in other words than an author needs, or than another part of it.
+_SYNTAX_WORDS = (
+    ("end of print statement", "}}"),
+    ("end of statement block", "%}"),
+    ("Jinja was looking for the following tags:", "expected one of the tags"),
+    ("Jinja is expecting this tag, but currently looking for", "expected one of the tags"),
+    ("' or '", "', '"),
+    ("' found", "'"),
 )
 _DASHED = re.compile(r"[^\W\d]\w*(?:-\w+)+")
 _OPENING = re.compile(r"\{[{%][-+]?\s*")
@@ -186,6 +212,24 @@ def _refusal(source: TextSource, included: Mapping[str, IncludedText], error: Ex
         return FilesInvalid([text_error(source, code, message, location)])
     message = sentence("the template cannot be compiled ({why}): simplify it", why=type(error).__name__)
     return FilesInvalid([text_error(source, "TEMPLATE_SYNTAX", message)])
+
+
+def syntax_message(message: str) -> str:
+    """A message of Jinja2 with the characters that an author writes, and no period."""
+    for words, written in _SYNTAX_WORDS:
+        message = message.replace(words, written)
+    return join_sentences(
+        [_translatable(part[:1].lower() + part[1:]) for part in message.rstrip(".").split(". ")]
+    )
+
+
+def _translatable(part: str) -> str:
+    """Return the sentence that `part` is, if it is a known one."""
+    for known in _SYNTAX_MESSAGES:
+        pattern = known.with_values({name: f"(?P<{name}>.+)" for name in known.values})
+        if found := re.fullmatch(pattern, part, re.DOTALL):
+            return known.with_values(found.groupdict())
+    return part
 
 
 def _explain_subtraction(text: str, offset: int, name: str, variables: Mapping[str, str]) -> str | None:

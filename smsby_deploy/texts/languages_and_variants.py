@@ -46,19 +46,13 @@ def _choose(source: TextsByLanguage, value: str) -> str:
     return next((name for name in source.texts if name.casefold() == folded), source.default or _NONE)
 
 
-class LanguageTemplates(Template):
-    """The texts of a mailing by language."""
+class _SeveralTexts(Template):
+    """Texts by name, in the order of the file, of which each recipient gets one."""
 
-    def __init__(self, source: TextsByLanguage, templates: Mapping[str, TextTemplate]) -> None:
+    def __init__(self, templates: Mapping[str, Template]) -> None:
         self.variables = frozenset().union(*(one.variables for one in templates.values()))
         self.inputs = {name: text for one in templates.values() for name, text in one.inputs.items()}
-        self.languages = self._counts = Counter(dict.fromkeys(templates, 0))
-        self._defaulted = 0  # recipients who got the text of the default because theirs has none
-        self._source = source
-        self._templates = templates
-        self._has_column = False
-        self._is_reported = False  # that rows have no language at all
-        self._first_default: int | None = None
+        self.by_name = templates
 
     @property
     def is_personal(self) -> bool:
@@ -67,8 +61,21 @@ class LanguageTemplates(Template):
 
     @property
     def texts(self) -> tuple[TextTemplate, ...]:
-        """The texts in the order of the file."""
-        return tuple(self._templates.values())
+        return tuple(chain(*(one.texts for one in self.by_name.values())))
+
+
+class LanguageTemplates(_SeveralTexts):
+    """The texts of a mailing by language."""
+
+    def __init__(self, source: TextsByLanguage, templates: Mapping[str, TextTemplate]) -> None:
+        super().__init__(templates)
+        self.languages = self._counts = Counter(dict.fromkeys(templates, 0))
+        self._defaulted = 0  # recipients who got the text of the default because theirs has none
+        self._source = source
+        self._templates = templates
+        self._has_column = False
+        self._is_reported = False  # that rows have no language at all
+        self._first_default: int | None = None
 
     def pick(self, values: Mapping[str, str]) -> TextTemplate | None:
         """Return the text for the variables `values`; None if there is none in their language."""
@@ -157,38 +164,23 @@ class LanguageTemplates(Template):
             yield Problem(Severity.ERROR, "LANGUAGE", message, address, Location(rows_file, line))
 
 
-class VariantTemplates(Template):
+class VariantTemplates(_SeveralTexts):
     """The texts of a mailing by variant; a control group has none."""
 
     def __init__(self, source: TextsByVariant, templates: Mapping[str, Template]) -> None:
-        self.variables = frozenset().union(*(one.variables for one in templates.values()))
-        self.inputs = {name: text for one in templates.values() for name, text in one.inputs.items()}
-        self.by_name = templates
+        super().__init__(templates)
         self._source = source
 
     @property
     def languages(self) -> dict[str, int]:  # type: ignore[override]
         """The recipients by language, of all variants together."""
-        found: dict[str, int] = {}
-        for language, count in chain(*(one.languages.items() for one in self.by_name.values())):
-            found[language] = found.get(language, 0) + count
+        found = Counter[str]()
+        for one in self.by_name.values():
+            found.update(one.languages)
         return found
 
-    @property
-    def is_personal(self) -> bool:
-        """Always: recipients get different texts."""
-        return True
-
-    @property
-    def texts(self) -> tuple[TextTemplate, ...]:
-        """The texts in the order of the file."""
-        return tuple(chain(*(one.texts for one in self.by_name.values())))
-
     def pick(self, values: Mapping[str, str]) -> TextTemplate | None:
-        """Return the text for a recipient with the variables `values`.
-
-        None for one in the control group, or if there is none in their language.
-        """
+        """Return the text for `values`; None in the control group, or without their language."""
         (name,) = assign_variants(self._source, [values.get("phone", "")])
         template = self.by_name.get(name)
         return None if template is None else template.pick(values)

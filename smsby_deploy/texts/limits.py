@@ -4,7 +4,7 @@ A template cannot be stopped from outside. Before it is compiled, its loops, mac
 wrapped in calls of the environment, which check and count what they are about to do.
 """
 
-# ruff: noqa: N802 - NodeTransformer finds methods by node name
+# ruff: noqa: N802, N815 - NodeTransformer finds methods by node name
 
 from __future__ import annotations
 
@@ -115,17 +115,14 @@ class LimitInserter(NodeTransformer):
         node.iter = self._call("iterate", [items, nodes.Const(cost)], node)
         return node
 
-    def visit_Macro(self, node: nodes.Macro) -> nodes.Node:
-        return self._charge(node)
-
-    def visit_CallBlock(self, node: nodes.CallBlock) -> nodes.Node:
-        return self._charge(node)
-
-    def visit_Block(self, node: nodes.Block) -> nodes.Node:
-        return self._charge(node)
-
     def visit_Template(self, node: nodes.Template) -> nodes.Node:
         return self._charge(node) if self.is_included else self.generic_visit(node)
+
+    def visit_Getattr(self, node: nodes.Getattr | nodes.Getitem) -> nodes.Node:
+        self.generic_visit(node)
+        return self._call("read_attribute", [node], node)
+
+    visit_Getitem = visit_Getattr
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
         self.generic_visit(node)
@@ -140,14 +137,6 @@ class LimitInserter(NodeTransformer):
             node.node = method
             return node
         return self.generic_visit(node)
-
-    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:
-        self.generic_visit(node)
-        return self._call("read_attribute", [node], node)
-
-    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
-        self.generic_visit(node)
-        return self._call("read_attribute", [node], node)
 
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:
         self.generic_visit(node)
@@ -171,21 +160,6 @@ class LimitInserter(NodeTransformer):
             result = nodes.And(one, result).set_lineno(node.lineno)  # type: ignore[assignment]
         return result
 
-    def visit_Add(self, node: nodes.Add) -> nodes.Node:
-        return self._calculate(node)
-
-    def visit_Sub(self, node: nodes.Sub) -> nodes.Node:
-        return self._calculate(node)
-
-    def visit_Mul(self, node: nodes.Mul) -> nodes.Node:
-        return self._calculate(node)
-
-    def visit_Div(self, node: nodes.Div) -> nodes.Node:
-        return self._calculate(node)
-
-    def visit_FloorDiv(self, node: nodes.FloorDiv) -> nodes.Node:
-        return self._calculate(node)
-
     def visit_List(self, node: nodes.List) -> nodes.Node:
         return self._build(node, node.items)
 
@@ -195,7 +169,7 @@ class LimitInserter(NodeTransformer):
     def visit_Dict(self, node: nodes.Dict) -> nodes.Node:
         return self._build(node, [part for pair in node.items for part in (pair.key, pair.value)])
 
-    def _calculate(self, node: nodes.BinExpr) -> nodes.Node:
+    def visit_Add(self, node: nodes.BinExpr) -> nodes.Node:
         """Let the operands be checked: only texts that the author wrote may be repeated or joined."""
         self.generic_visit(node)
         for side in ("left", "right"):
@@ -203,6 +177,8 @@ class LimitInserter(NodeTransformer):
             if not isinstance(operand, nodes.Const):
                 setattr(node, side, self._call("check_operand", [operand, nodes.Const(node.operator)], node))
         return node
+
+    visit_Sub = visit_Mul = visit_Div = visit_FloorDiv = visit_Add
 
     def visit_Neg(self, node: nodes.Neg) -> nodes.Node:
         self.generic_visit(node)
@@ -225,9 +201,18 @@ class LimitInserter(NodeTransformer):
         node.body = [statement, *node.body]
         return node  # type: ignore[no-any-return]
 
-    def _call(self, name: str, arguments: list[nodes.Expr], node: nodes.Node) -> nodes.Call:
-        call = nodes.Call(nodes.EnvironmentAttribute(name), arguments, [], None, None)
-        return call.set_lineno(node.lineno).set_environment(self.environment)  # type: ignore[return-value]
+    visit_Macro = visit_CallBlock = visit_Block = _charge
+
+    def _call(self, name: str, arguments: list[nodes.Expr], node: nodes.Node) -> nodes.Expr:
+        return environment_call(self.environment, name, arguments, node)
+
+
+def environment_call(
+    environment: Environment, method: str, arguments: list[nodes.Expr], at: nodes.Node
+) -> nodes.Expr:
+    """Return a call of a method of `environment` in a template, at the place of another node."""
+    call = nodes.Call(nodes.EnvironmentAttribute(method), arguments, [], None, None)
+    return call.set_lineno(at.lineno).set_environment(environment)  # type: ignore[return-value]
 
 
 def _cost_of_round(body: list[nodes.Node]) -> int:

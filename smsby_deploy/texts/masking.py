@@ -17,6 +17,7 @@ from smsby_deploy.config.sources import HOME_TIMEZONE
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.texts.analysis import RenderError
 from smsby_deploy.texts.jinja_environment import TextEnvironment
+from smsby_deploy.texts.limits import environment_call
 from smsby_deploy.texts.template import TextTemplate
 
 # ASCII, so that rewriting a text does the same with and without them.
@@ -109,8 +110,7 @@ class _MarkInserter(NodeTransformer):
             case nodes.Filter(node=nodes.Name() as value, name=name, args=args) if name in _DEFAULTS:
                 node.node, node.args = self._marked(value), [self._marked(argument) for argument in args]
                 return node
-        call = nodes.Call(nodes.EnvironmentAttribute("mark"), [node], [], None, None)
-        return call.set_lineno(node.lineno).set_environment(self._environment)  # type: ignore[return-value]
+        return environment_call(self._environment, "mark", [node], node)
 
 
 def _has_data(node: nodes.Node, authored: frozenset[str] | set[str], macros: set[str]) -> bool:

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.decisions import Resolution
 from smsby_deploy.lock.records import Apply, ChunkState, Lock
-from smsby_deploy.plan.contradictions import find_contradictions, find_doubt
+from smsby_deploy.plan.contradictions import find_contradictions, find_doubt, find_wrong_clock
 from smsby_deploy.plan.model import Action, Plan
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.plan.remote_state import view_remote
@@ -265,3 +266,25 @@ def test_contradictions_of_a_clock_are_of_its_moment(tmp_path: Path) -> None:
         right, wrong = ({"offset": minutes, "at": at} for minutes in (offset, 180))
         assert not list(find_contradictions(project, facts_of({FactName.CLOCK_IN: right})))
         assert len(list(find_contradictions(project, facts_of({FactName.CLOCK_IN: wrong})))) == 1
+
+
+@pytest.mark.parametrize(
+    ("lead", "service", "said"),
+    [
+        (None, "https://app.sms.by", ""),
+        (timedelta(minutes=2), "https://app.sms.by", ""),
+        (-timedelta(minutes=2), "https://app.sms.by", ""),
+        (timedelta(minutes=3), "https://app.sms.by", "differs from that of sms.by by 3 minutes;"),
+        (-timedelta(minutes=180), "https://app.sms.by", "differs from that of sms.by by 180 minutes;"),
+        (-timedelta(minutes=180), "http://127.0.0.1:8025", ""),
+    ],
+)
+def test_wrong_clock_is_reported(lead: timedelta | None, service: str, said: str) -> None:
+    """Beyond two minutes; a sandbox on this machine may have any time."""
+    transport = FakeTransport(FixedClock())
+    transport.clock_lead = lead
+    found = [
+        one.message
+        for one in find_wrong_clock(ReadClient(transport), Binding("production", service, "a" * 12))
+    ]
+    assert [said in message for message in found] == [True] * bool(said)

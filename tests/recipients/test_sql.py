@@ -22,7 +22,7 @@ from smsby_deploy.problems import Problem
 from smsby_deploy.recipients import database as database_module
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.rows import RecipientsError, SourceFacts
-from smsby_deploy.recipients.sql import read_query
+from smsby_deploy.recipients.sql import OrderCheck, read_query
 from tests.databases import PASSWORD, Database
 from tests.peak import measure_peak
 
@@ -441,3 +441,23 @@ def test_documented_database_campaigns_load(tmp_path: Path) -> None:
     (tmp_path / "lists/export").mkdir(parents=True)
     (tmp_path / "lists/export/a.parquet").touch()
     _project(tmp_path, None, parquet)
+
+
+def test_order_check_finds_a_tie_between_batches() -> None:
+    """It has the number of the earlier row."""
+    check = OrderCheck(("city", "name"), "city")
+    check.check([["Брест", "Анна"], ["Минск", "Олег"]], 1)
+    with pytest.raises(RecipientsError, match="tied with the next row in `order_by: city`") as found:
+        check.check([["Минск", "Пётр"]], 3)
+    assert (found.value.line, found.value.code) == (2, "ORDER")
+
+
+@pytest.mark.parametrize("order_by", [None, "city desc, name", "id"])
+def test_order_check_accepts_what_is_ordered_or_not_known(order_by: str | None) -> None:
+    """Without an order, with all columns, or by one that is not among them."""
+    OrderCheck(("city", "name"), order_by).check([["Минск", "Олег"], ["Минск", "Пётр"]], 1)
+
+
+def test_order_check_accepts_equal_rows() -> None:
+    """Their order makes no difference."""
+    OrderCheck(("city", "name"), "city").check([["Минск", "Олег"], ["Минск", "Олег"]], 1)
