@@ -33,7 +33,7 @@ from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.audience_source import AudienceSource
 from smsby_deploy.plan.desired import ChunkPlan
 from smsby_deploy.plan.model import Action
-from smsby_deploy.texts.cost import money
+from smsby_deploy.wording import money
 
 ChunkRef = tuple[str, int]  # address, index of the chunk
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from smsby_deploy.output.terminal import escape_json
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Problem, Severity, problem_document
-from smsby_deploy.texts.cost import money
+from smsby_deploy.wording import money
 
 if TYPE_CHECKING:
     from smsby_deploy.apply.apply_result import ApplyResult, MailingResult

@@ -27,8 +27,7 @@ from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.plan.model import Action, ActionKind, Plan, Totals
 from smsby_deploy.plan.plan_result import PlanResult, SavedPlanUse
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.texts.cost import aligned, money
-from smsby_deploy.wording import counted, sentence, time_text
+from smsby_deploy.wording import aligned, counted, money, sentence, time_text
 
 if TYPE_CHECKING:
     from smsby_deploy.plan.sign_plan import SignedPlan

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, TextIO
 from smsby_deploy.output.console import make_console
 from smsby_deploy.output.terminal import clean
 from smsby_deploy.privacy import mask_phone_in
-from smsby_deploy.texts.cost import money
 from smsby_deploy.texts.parts import Encoding
-from smsby_deploy.wording import Sentence, counted, sentence
+from smsby_deploy.wording import Sentence, counted, money, sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.apply.one_off import OneOffMessage

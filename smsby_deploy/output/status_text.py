@@ -17,8 +17,7 @@ from smsby_deploy.output.console import make_console
 from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.status.status_report import LATER, MailingStatus, State, StatusReport, StatusStep
-from smsby_deploy.texts.cost import aligned
-from smsby_deploy.wording import counted, join_sentences, sentence
+from smsby_deploy.wording import aligned, counted, join_sentences, sentence
 
 if TYPE_CHECKING:
     from rich.console import Console, Group

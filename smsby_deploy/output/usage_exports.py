@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smsby_deploy.output.terminal import inert_cell, safe_line
 from smsby_deploy.status.usage_report import MONEY
-from smsby_deploy.texts.cost import money
+from smsby_deploy.wording import money
 
 if TYPE_CHECKING:
     from smsby_deploy.status.usage_report import UsageReport, UsageRow

@@ -18,7 +18,6 @@ from smsby_deploy.config.sources import (
     HOME_TIMEZONE,
     ContactList,
     InlineRecipients,
-    TextsByVariant,
 )
 from smsby_deploy.plan.chunk_groups import (
     EVERYONE,
@@ -201,15 +200,11 @@ def stream_chunks(
     report.content_digest = hash_content(mailing, template, personal=personal)
     report.former_content = hash_former_content(mailing, template, personal=personal)
     batches = render_batches(mailing, template, suppressed, report, read, on_batch)
-    shared_text = None if personal or template is None else template.render_once()
     hasher = _ChunkHasher(project, mailing, report)
     if mailing.via == "single":
-        yield from _chunks_by_text(batches, shared_text, hasher)
+        yield from _chunks_by_text(batches, text_of_chunk(mailing, template, None), hasher)
         return
     size = chunk_size(project.api, personal)
-    if mailing.waves is None and not isinstance(mailing.text, TextsByVariant):
-        yield from _chunks_by_size(batches, shared_text, hasher, size)
-        return
     # Within a wave all chunks are sent at once, in whatever order.
     groups = group_by_variant(batches, mailing, template, size if mailing.waves is None else BATCH_ROWS)
     if mailing.waves is not None:
@@ -280,27 +275,6 @@ def render_batches(
             )
             report.texts.kept.append(Problem(Severity.ERROR, "SINGLE_SIZE", message))
             return
-
-
-def _chunks_by_size(
-    batches: Iterator[RenderedTexts], shared_text: str | None, hasher: _ChunkHasher, size: int
-) -> Iterator[Chunk]:
-    waiting, index = ChunkRecipients(), 0
-
-    def next_chunk() -> Chunk:
-        some = waiting.take(size)
-        rows = row_lines(some.phones, some.texts if shared_text is None else None)
-        rows_hash = hash_rows(rows)
-        hasher.report.audience_digest.add(rows, len(some.phones), rows_hash)
-        return hasher.make_chunk(index, some, shared_text, rows, rows_hash)
-
-    for batch, texts in batches:
-        waiting.add(batch, texts)
-        while len(waiting.phones) >= size:
-            yield next_chunk()
-            index += 1
-    if waiting.phones:
-        yield next_chunk()
 
 
 def _chunks_by_group(

@@ -26,8 +26,7 @@ from smsby_deploy.plan.model import (
 )
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity, problem_document
-from smsby_deploy.texts.cost import money
-from smsby_deploy.wording import Sentence, remove_controls, sentence
+from smsby_deploy.wording import Sentence, money, remove_controls, sentence
 
 FORMAT = "smsby-plan"
 VERSION = 1

@@ -19,7 +19,7 @@ from smsby_deploy.lock.stored_mailings import message_ids
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import RemoteName, fingerprint, may_be_truncated, read_remote_name
 from smsby_deploy.smsby.parsers import MailingList, RemoteMailing
-from smsby_deploy.texts.cost import money
+from smsby_deploy.wording import money
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient  # an offline plan does not load it

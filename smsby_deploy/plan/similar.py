@@ -29,17 +29,10 @@ from smsby_deploy.wording import sentence
 _RECENT = timedelta(days=90)
 _MOST_COMPARED = 100  # mailings that one is compared with
 _NO_ROWS = hashlib.sha256(b"").hexdigest()  # the audience digest of every list kept at sms.by
-# They are in the plan, but what they send or sent is what the lock records.
-_BY_LOCK = frozenset(
-    {
-        ActionKind.NOOP,
-        ActionKind.RESUME,
-        ActionKind.CONFIRM,
-        ActionKind.WAITING,
-        ActionKind.DUE,
-        ActionKind.ORPHAN,
-    }
-)
+_BY_PLAN = NEW_COMMITTING | {
+    ActionKind.ADOPT,
+    ActionKind.BLOCKED,
+}  # of others, the lock records what they send or sent
 
 
 class Planned(NamedTuple):
@@ -74,6 +67,27 @@ class Other(NamedTuple):
     was_sent: bool = False
     has_unknown: bool = False
     is_archived: bool = False
+
+    @classmethod
+    def of(cls, address: str, one: Entry | Action, revision: int, recorded_at: datetime | None) -> Other:
+        return cls(
+            address,
+            revision,
+            NamedId(one.alphaname, one.alphaname_id),
+            one.contact_list,
+            one.content_digest,
+            one.audience_digest,
+            one.text_digest,
+            one.recipients_digest,
+            recorded_at,
+            one.schedule_time,
+        )
+
+    @classmethod
+    def recorded(cls, address: str, entry: Entry) -> Other:
+        return cls.of(address, entry, entry.revision, datetime.fromisoformat(entry.applied.at))._replace(
+            was_sent=entry.was_sent_in_part, has_unknown=entry.has_unknown, is_archived=entry.is_archived
+        )
 
     def has_text_of(self, planned: Planned) -> bool:
         """Whether text and sender are the same; older locks have one digest for them and the time."""
@@ -126,7 +140,7 @@ class SentMailings:
         if archived and now is not None:
             recorded += _read_archived(lock, desired, now)
         self._others = [
-            _read_other(address, one)
+            Other.recorded(address, one)
             for address, one in recorded
             if one.may_have_reached and not one.is_withdrawn
         ]
@@ -254,9 +268,10 @@ def find_similar(
     actions = list(actions)
     recorded = (_with_phones(other, mailings) for other in sent.since(now - _RECENT))
     in_plan = (
-        _planned_other(action, mailings[action.address][1])
-        for action in actions
-        if action.action not in _BY_LOCK and action.address in mailings
+        Other.of(one.address, one, desired.revision, None)._replace(phones=desired.phones)
+        for one in actions
+        if one.action in _BY_PLAN and one.address in mailings
+        for _, desired in (mailings[one.address],)
     )
     index = _Index([*recorded, *in_plan])
     for action in actions:
@@ -320,40 +335,6 @@ def describe_time(other: Other, zone: ZoneInfo) -> str:
     if other.schedule_time is None:
         return sentence("in this plan, sent on apply")
     return sentence("in this plan, for {time}", time=datetime.fromisoformat(other.schedule_time))
-
-
-def _read_other(address: str, entry: Entry) -> Other:
-    return Other(
-        address,
-        entry.revision,
-        NamedId(entry.alphaname, entry.alphaname_id),
-        entry.contact_list,
-        entry.content_digest,
-        entry.audience_digest,
-        entry.text_digest,
-        entry.recipients_digest,
-        datetime.fromisoformat(entry.applied.at),
-        entry.schedule_time,
-        was_sent=entry.was_sent_in_part,
-        has_unknown=entry.has_unknown,
-        is_archived=entry.is_archived,
-    )
-
-
-def _planned_other(action: Action, desired: Desired) -> Other:
-    return Other(
-        action.address,
-        desired.revision,
-        NamedId(action.alphaname, action.alphaname_id),
-        action.contact_list,
-        desired.content_digest,
-        desired.audience_digest,
-        desired.text_digest,
-        desired.recipients_digest,
-        None,
-        action.schedule_time,
-        desired.phones,
-    )
 
 
 def _with_phones(other: Other, mailings: Mapping[str, tuple[Mailing, Desired]]) -> Other:

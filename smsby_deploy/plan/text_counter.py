@@ -26,11 +26,11 @@ from smsby_deploy.recipients.audience import AudienceReport
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.rows import find_inline
 from smsby_deploy.recipients.suppression import opt_out_positions
-from smsby_deploy.texts.cost import CostReport, money
+from smsby_deploy.texts.cost import CostReport
 from smsby_deploy.texts.parts import BatchSize, Encoding, TextSize, TextTooLong, measure_batch, measure_text
 from smsby_deploy.texts.pattern_search import PatternTooSlow, is_found
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, rows_file
-from smsby_deploy.wording import sentence
+from smsby_deploy.wording import money, sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.lock.counts import PrefixCount

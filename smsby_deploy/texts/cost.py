@@ -17,10 +17,7 @@ from smsby_deploy.texts.encoding_lint import (
 )
 from smsby_deploy.texts.parts import Encoding, TextSize, measure_gsm
 from smsby_deploy.texts.template import Template
-from smsby_deploy.wording import aligned as aligned
-from smsby_deploy.wording import money as money
 from smsby_deploy.wording import sentence
-from smsby_deploy.wording import signed as signed
 
 _MOST_WARNINGS = 5  # for sets of expensive characters
 # Without these characters and outside of 4 to 7 parts, GSM 03.38 counts as sms.by bills (docs/api-facts.md).

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
-from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -58,11 +57,6 @@ def format_money(value: Any, currency: str = "", language: str = "ru") -> str:
     if language != "en":
         text = text.replace(",", " ").replace(".", ",")
     return f"{text} {currency}".rstrip()
-
-
-def make_date_filter(timezone: str) -> Callable[..., str]:
-    """Return the filter `date` that shows times with an offset in `timezone`."""
-    return partial(date, timezone=timezone)
 
 
 def date(value: Any, *how: str, timezone: str = HOME_TIMEZONE) -> str:

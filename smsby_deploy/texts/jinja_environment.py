@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sized
 from decimal import Decimal
-from functools import wraps
+from functools import partial, wraps
 from itertools import islice
 from math import isfinite
 from types import BuiltinMethodType, MethodType
@@ -27,7 +27,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from smsby_deploy.config.sources import HOME_TIMEZONE
 from smsby_deploy.texts.comparisons import TextAsNumber, compare, guarded_tests
-from smsby_deploy.texts.filters import TEXT_FILTERS, make_date_filter
+from smsby_deploy.texts.filters import TEXT_FILTERS, date
 from smsby_deploy.texts.limits import (
     LONGEST_VALUE,
     LimitInserter,
@@ -97,7 +97,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         )
         self.globals.clear()
         self.filters = {name: FILTERS[name] for name in _FILTERS} | TEXT_FILTERS
-        self.filters["date"] = make_date_filter(timezone)
+        self.filters["date"] = partial(date, timezone=timezone)
         self.tests = self.tests | guarded_tests(self.tests)
         del self.tests["sameas"]  # no value is the same object as another: it would be false in every row
         for name, check in _CHECKS.items():

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from itertools import compress, islice
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import Price
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.texts.cost import cost_of
 from smsby_deploy.texts.parts import UCS2_UNITS, TextSize, TextTooLong, measure_batch, measure_text
 from smsby_deploy.wording import Sentence, sentence
+
+if TYPE_CHECKING:  # it needs Jinja2, most texts do not
+    from smsby_deploy.texts.branches import MailingBranches
 
 _MOST_SAMPLES = 8
 _MOST_COMBINATIONS = 1000  # that are counted
@@ -28,7 +31,10 @@ _FEW_ROWS = 20  # up to this many rows of a batch, variables are looked up row b
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A text that may be shown; `row` counts recipients from 1, `line` is the physical line."""
+    """A text that may be shown; `row` counts recipients from 1, `line` is the physical line.
+
+    Once it is selected, `why` has the reasons, and `recipients` how many get the same combination, None if there is one.
+    """
 
     row: int
     line: int
@@ -37,21 +43,13 @@ class Candidate:
     size: TextSize
     cost: Decimal | None
     values: Mapping[str, str]
+    why: tuple[Sentence, ...] = ()
+    recipients: int | None = None
 
     @property
     def expense(self) -> tuple[Decimal, int]:
         """The sort key of "most expensive": cost, then parts."""
         return self.cost or Decimal(0), self.size.parts
-
-
-class CombinationSource(Protocol):
-    """What tells the combinations of a mailing's text apart."""
-
-    def signatures(self, batch: Batch, eligible: bytearray) -> list[str]:
-        """Return the combination of each text, a character for each side taken."""
-
-    def names_of(self, signature: str) -> list[Sentence]:
-        """Return what the sides of a combination are called."""
 
 
 @dataclass(slots=True)
@@ -62,23 +60,10 @@ class _Combination:
     recipients: int
 
 
-class Selected(NamedTuple):
-    """A sample, why it was selected, and how many get its combination, None if there is one."""
-
-    candidate: Candidate
-    why: Sequence[Sentence] = ()
-    recipients: int | None = None
-
-    def with_a_reason(self) -> Selected:
-        """Return the sample of a combination with a reason, also where no side has a name."""
-        is_plain = self.recipients is not None and not self.why
-        return self._replace(why=[sentence("no default applies")]) if is_plain else self
-
-
 class Selection(NamedTuple):
     """The samples in row order, and how many combinations are not among them."""
 
-    samples: list[Selected]
+    samples: list[Candidate]
     further: int = 0
 
 
@@ -102,7 +87,7 @@ class SampleSelector:
     rows: frozenset[int] = frozenset()
     on_too_long: Callable[[str, int], None] = _ignore
     is_personal: bool = True
-    branches: CombinationSource | None = None
+    branches: MailingBranches | None = None
     fill: int | None = None
     by_row: dict[int, Candidate] = field(default_factory=dict)
     by_parts: tuple[int, int, int] = (0, 0, 0)
@@ -137,7 +122,7 @@ class SampleSelector:
     def selected(self) -> Selection:
         """The samples to show, in row order, and how many combinations there are besides."""
         if self.rows:
-            return Selection([Selected(self.by_row[row]) for row in sorted(self.by_row)])
+            return Selection([self.by_row[row] for row in sorted(self.by_row)])
         if self._most_expensive is None or self._longest is None:
             return Selection([])
         marked = [
@@ -146,7 +131,7 @@ class SampleSelector:
             (self._longest, sentence("longest")),
         ]
         most = _MOST_SAMPLES if self.limit is None else self.limit
-        chosen: dict[int, Selected] = {}
+        chosen: dict[int, Candidate] = {}
         shown: set[str] = set()
         found = self._choose_combinations(most) if most > 1 else ()  # one sample: the first
         for signature, combination in found:
@@ -157,25 +142,29 @@ class SampleSelector:
             if candidate.row in chosen or len(chosen) < most:
                 self._choose(candidate, self._signatures.get(candidate.row), chosen, shown)
                 known = chosen[candidate.row]
-                chosen[candidate.row] = known._replace(why=[*known.why, reason])
+                chosen[candidate.row] = replace(known, why=(*known.why, reason))
         for candidate in self._head:
             if len(chosen) < self._fill_to:
                 self._choose(candidate, self._signatures.get(candidate.row), chosen, shown)
-        samples = [chosen[row] for row in sorted(chosen)]
-        return Selection([one.with_a_reason() for one in samples], len(self._combinations.keys() - shown))
+        samples = []
+        for _, one in sorted(chosen.items()):
+            is_plain = one.recipients is not None and not one.why  # a combination in which no side has a name
+            samples.append(replace(one, why=(sentence("no default applies"),)) if is_plain else one)
+        return Selection(samples, len(self._combinations.keys() - shown))
 
     def _choose(
-        self, candidate: Candidate, signature: str | None, chosen: dict[int, Selected], shown: set[str]
+        self, candidate: Candidate, signature: str | None, chosen: dict[int, Candidate], shown: set[str]
     ) -> None:
         """Choose a text; the first one of a combination says what it is and how many get it."""
         if candidate.row in chosen:
             return
         combination = self._combinations.get(signature) if signature is not None else None
         if combination is None or signature is None or signature in shown or self.branches is None:
-            chosen[candidate.row] = Selected(candidate)
+            chosen[candidate.row] = candidate
             return
         shown.add(signature)
-        chosen[candidate.row] = Selected(candidate, self.branches.names_of(signature), combination.recipients)
+        names = tuple(self.branches.names_of(signature))
+        chosen[candidate.row] = replace(candidate, why=names, recipients=combination.recipients)
 
     @property
     def _fill_to(self) -> int:

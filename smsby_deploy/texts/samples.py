@@ -29,7 +29,7 @@ from smsby_deploy.texts.cost import cost_of
 from smsby_deploy.texts.encoding_lint import Rewriter
 from smsby_deploy.texts.parts import TextSize, TextTooLong, measure_gsm, measure_text, split_parts
 from smsby_deploy.texts.reviewed_text import reviewed_text
-from smsby_deploy.texts.sample_selector import SampleSelector, Selected
+from smsby_deploy.texts.sample_selector import Candidate, SampleSelector
 from smsby_deploy.texts.template import (
     KeptProblems,
     Template,
@@ -156,10 +156,7 @@ def sample_mailing(
         mailing.address,
         selector.count - selector.suppressed,
         _currency(project.price),
-        tuple(
-            make_sample(one, file, is_suppressed=one.candidate.phone in suppressed)
-            for one in selection.samples
-        ),
+        tuple(make_sample(one, file, is_suppressed=one.phone in suppressed) for one in selection.samples),
         tuple(
             place_rows(mailing.audience, problem)
             for problem in (
@@ -238,9 +235,8 @@ def _render_all(
     problems.kept.extend(report.problems)
 
 
-def make_sample(selected: Selected, file: str, *, is_suppressed: bool = False) -> Sample:
+def make_sample(candidate: Candidate, file: str, *, is_suppressed: bool = False) -> Sample:
     """The sample for a recipient in `file`."""
-    candidate = selected.candidate
     return Sample(
         row=candidate.row,
         file=file,
@@ -252,9 +248,9 @@ def make_sample(selected: Selected, file: str, *, is_suppressed: bool = False) -
         pieces=tuple(split_parts(candidate.text, candidate.size)),
         cost=candidate.cost,
         is_suppressed=is_suppressed,
-        why=tuple(selected.why),
+        why=candidate.why,
         values=candidate.values,
-        recipients=selected.recipients,
+        recipients=candidate.recipients,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from smsby_deploy.texts.cost import money
+from smsby_deploy.wording import money
 from tests.e2e.conftest import PROJECT, Result, Shop
 from tests.e2e.forked import CLOCK_AHEAD
 

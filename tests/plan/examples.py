@@ -13,7 +13,7 @@ from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry,
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, Plan
 from smsby_deploy.plan.planner import make_plan
-from smsby_deploy.texts.cost import money
+from smsby_deploy.wording import money
 
 NOON = datetime(2026, 11, 24, 9, tzinfo=UTC)  # 12:00 in Minsk
 

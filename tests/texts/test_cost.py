@@ -13,8 +13,9 @@ from smsby_deploy.config.declarations import Mailing, Price
 from smsby_deploy.config.sources import InlineRecipients, TextSource
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.texts.compiler import compile_text
-from smsby_deploy.texts.cost import CostReport, count_gsm_parts, money
+from smsby_deploy.texts.cost import CostReport, count_gsm_parts
 from smsby_deploy.texts.parts import TextTooLong, measure_gsm, measure_text
+from smsby_deploy.wording import money
 
 _AT = Location("sale.yaml", 6, 11)
 _PHONES = ("375291234567", "375331234567")

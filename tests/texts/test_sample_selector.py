@@ -114,8 +114,8 @@ def test_sample_selector_equals_row_by_row_selection(
     )
     _add_all(selector, rows, sizes)
     shown = [
-        (found.row, found.line, found.phone, found.text, found.size, found.cost, tuple(why), recipients)
-        for found, why, recipients in selector.selected().samples
+        (one.row, one.line, one.phone, one.text, one.size, one.cost, one.why, one.recipients)
+        for one in selector.selected().samples
     ]
     sizes_of = {}
     too_long = []
@@ -172,7 +172,7 @@ def test_sample_selector_equals_row_by_row_selection(
         )
         for number in sorted(expected)
     ]
-    for found, _, _ in selector.selected().samples:
+    for found in selector.selected().samples:
         phone, _, name, _ = rows[found.row - 1]
         assert found.values == ({"name": name, "phone": phone} if has_values else {})
     parts = [sizes_of[number].parts for number in eligible]
@@ -190,6 +190,6 @@ def test_sample_selector_keeps_values_of_many_rows() -> None:
     rows = [_Row(f"37529111{n:04d}", f"Привет, {n}", f"N{n}", True) for n in range(90)]
     selector = SampleSelector(None, 80)
     _add_all(selector, rows, [50])
-    shown = [(found.row, found.text, found.values["name"]) for found, _, _ in selector.selected().samples]
+    shown = [(one.row, one.text, one.values["name"]) for one in selector.selected().samples]
     assert [row for row, _, _ in shown] == [*range(1, 81)]
     assert all(text.endswith(name[1:]) for _, text, name in shown)
