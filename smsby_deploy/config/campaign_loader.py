@@ -129,7 +129,8 @@ class _CampaignLoader:
     def load_mailing(self, node: YamlMap, mark: Mark) -> Mailing:
         schedule = self._schedule(node, mark)
         upload = self._upload(node)
-        spread = self._spread(node, schedule, in_bulk=upload is None)
+        in_bulk = upload is None and "list" not in node and node.get("via") != "single"
+        spread = self._spread(node, schedule, in_bulk=in_bulk)
         self._check_transport(node, schedule, is_upload=upload is not None)
         alphaname, alphaname_at = self._inherited(node, "alphaname", "0", mark)
         revision, _ = self._inherited(node, "revision", 1, mark)
@@ -168,7 +169,7 @@ class _CampaignLoader:
             priority=self._inherited(node, "priority", 0, mark)[0],
             tests=self._tests(node, schedule.timezone) if "tests" in node else (),
             spread=spread,
-            waves=self._waves(node, in_bulk=upload is None, is_spread=spread is not None),
+            waves=self._waves(node, in_bulk=in_bulk, is_spread=spread is not None),
             labels=self._labels,
         )
 
@@ -222,62 +223,58 @@ class _CampaignLoader:
         return (HOME,) if found is None else read_countries(*found, self._log)
 
     def _release(self, node: YamlMap, schedule: _Schedule) -> Release | None:
-        """Return when it is handed over; smsby.yaml only decides about mailings with a time."""
-        found = self._find_setting(node, "release")
-        if found is None:
-            return None
-        release, place = found
-        if schedule.location is None:
-            if place.file != PROJECT_FILE:
-                self._log.error("RELEASE", sentence("release requires a schedule_time"), place)
-            return None
-        return read_release(release, place, self._log)
+        objection = "" if schedule.location else sentence("release requires a schedule_time")
+        found = self._find_allowed(node, "release", objection)
+        return None if found is None else read_release(*found, self._log)
 
     def _spread(self, node: YamlMap, schedule: _Schedule, *, in_bulk: bool) -> timedelta | None:
-        """Return over how long it is sent; smsby.yaml decides only about mailings that can be."""
-        found = self._find_setting(node, "spread")
-        if found is None:
-            return None
-        spread, place = found
-        objection: str = ""
-        if not _is_sent_in_bulk(node) or not in_bulk:
+        objection = ""
+        if not in_bulk:
             objection = sentence(
                 "spread cannot be combined with list, upload or via: single: they have one time for all"
             )
         elif schedule.location is None:
             objection = sentence("spread requires a schedule_time, at which the first chunk is sent")
-        if objection:
-            if place.file != PROJECT_FILE:
-                self._log.error("SPREAD", objection, place)
+        found = self._find_allowed(node, "spread", objection)
+        if found is None:
             return None
+        spread, place = found
         return read_spread(spread["over"], schedule.time, self._context.account_zone, place, self._log)
 
     def _waves(self, node: YamlMap, *, in_bulk: bool, is_spread: bool) -> Waves | None:
-        """Return its waves; those of smsby.yaml only apply to mailings that can have waves."""
-        found = self._find_setting(node, "waves")
-        if found is None:
-            return None
-        waves, place = found
-        objection: str = ""
-        if not _is_sent_in_bulk(node) or not in_bulk:
+        objection = ""
+        if not in_bulk:
             objection = sentence("waves cannot be combined with list, upload or via: single")
         elif is_spread:
             objection = sentence(
                 "waves cannot be combined with spread: a wave is sent at once when the previous one has its verdict"
             )
-        elif (node if "audience" in node else self._document).get("audience") == "fresh":
+        elif self._holder_of_audience(node).get("audience") == "fresh":
             objection = sentence(
                 "waves cannot be combined with audience: fresh: all waves go to the recipients that were approved"
             )
-        if objection:
-            if place.file != PROJECT_FILE:
-                self._log.error("WAVES", objection, place)
+        found = self._find_allowed(node, "waves", objection)
+        if found is None:
             return None
+        waves, place = found
         key = self._context.digest_key.salt(f"waves {self._context.project.get('project')}")
         return Waves(read_waves(waves, place.file, self._log), key)
 
+    def _find_allowed(self, node: YamlMap, key: str, objection: str) -> tuple[Any, Location] | None:
+        """Return a setting and its place; None, and an error, if there is an `objection` to it.
+
+        It is none in smsby.yaml, which decides only about mailings that can have the setting.
+        """
+        found = self._find_setting(node, key)
+        if found is not None and objection and found[1].file != PROJECT_FILE:
+            self._log.error(key.upper(), objection, found[1])
+        return None if objection else found
+
+    def _holder_of_audience(self, node: YamlMap) -> YamlMap:
+        return node if "audience" in node else self._document
+
     def _is_fresh(self, node: YamlMap) -> bool:
-        holder = node if "audience" in node else self._document
+        holder = self._holder_of_audience(node)
         if holder.get("audience") != "fresh":
             return False
         guardrails = self._context.project.get("guardrails") or {}
@@ -341,7 +338,3 @@ def _read_own(node: YamlMap) -> OwnSettings:
         read_duration(node["spread"]["over"]) if "spread" in node else None,
         "waves" in node,
     )
-
-
-def _is_sent_in_bulk(node: YamlMap) -> bool:
-    return "list" not in node and node.get("via") != "single"

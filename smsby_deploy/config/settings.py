@@ -43,11 +43,7 @@ def read_guardrails(
 
     for key in ("max_cost", "budget"):
         if key in rails and not has_price:
-            log.error(
-                "GUARDRAIL_PRICE",
-                sentence("{key} requires a price; add `price:` to smsby.yaml", key=key),
-                at(key),
-            )
+            _require_price(key, at(key), log)
     lead = rails.get("min_lead_minutes")
     return Guardrails(
         max_recipients=rails.get("max_recipients"),
@@ -70,6 +66,11 @@ def read_guardrails(
     )
 
 
+def _require_price(key: str, place: Location, log: ProblemLog) -> None:
+    message = sentence("{key} requires a price; add `price:` to smsby.yaml", key=key)
+    log.error("GUARDRAIL_PRICE", message, place)
+
+
 def read_expected(expected: YamlMap, location: Location, log: ProblemLog) -> Expected:
     """Read the mapping `expect_recipients` of a mailing or of the guardrails."""
     found = Expected(expected.get("min"), expected.get("max"))
@@ -84,12 +85,7 @@ def read_approval_rules(rules: YamlList, has_price: bool, log: ProblemLog) -> tu
     for rule in rules:
         when: YamlMap = rule.get("when") or YamlMap((1, 1))
         if "cost_over" in when and not has_price:
-            place = Location(PROJECT_FILE, *when.values_at["cost_over"])
-            log.error(
-                "GUARDRAIL_PRICE",
-                sentence("{key} requires a price; add `price:` to smsby.yaml", key="cost_over"),
-                place,
-            )
+            _require_price("cost_over", Location(PROJECT_FILE, *when.values_at["cost_over"]), log)
         found.append(
             ApprovalRule(
                 rule["need"],
@@ -106,11 +102,8 @@ def read_release(release: YamlMap, location: Location, log: ProblemLog) -> Relea
     """Read the mapping `release`."""
     found = Release(read_duration(release["before"]), read_duration(release["at_latest"]))
     if found.before <= found.at_latest:
-        log.error(
-            "RELEASE",
-            sentence("release: before must be longer than at_latest, or there is no window"),
-            location,
-        )
+        message = sentence("release: before must be longer than at_latest, or there is no window")
+        log.error("RELEASE", message, location)
     return found
 
 
@@ -120,11 +113,8 @@ def read_spread(
     """Read `spread.over`: how long after `start` the last chunk is sent at the latest."""
     found = read_duration(over)
     if not timedelta(0) < found <= _LONGEST_SPREAD:
-        log.error(
-            "SPREAD",
-            sentence("spread: over must be at most {days}d, and more than 0", days=_LONGEST_SPREAD.days),
-            location,
-        )
+        message = sentence("spread: over must be at most {days}d, and more than 0", days=_LONGEST_SPREAD.days)
+        log.error("SPREAD", message, location)
     elif start is not None and account is not None:
         try:
             first, last = (at.astimezone(account) for at in (start, start.astimezone(UTC) + found))
@@ -164,17 +154,11 @@ def _read_wave(wave: YamlMap, place: Location, log: ProblemLog) -> Wave:
     if ("people" in wave) == ("share" in wave):
         log.error("WAVES", sentence("waves: each wave before `rest` needs either `people` or `share`"), place)
     if "delivered" not in wave and "undelivered" not in wave:
-        log.error(
-            "WAVES",
-            sentence("waves: each wave before `rest` needs `delivered`, `undelivered` or both"),
-            place,
-        )
+        message = sentence("waves: each wave before `rest` needs `delivered`, `undelivered` or both")
+        log.error("WAVES", message, place)
     if give_up <= after:
-        log.error(
-            "WAVES",
-            sentence("waves: `give_up` must be longer than `after`, or there is no time for a verdict"),
-            place,
-        )
+        message = sentence("waves: `give_up` must be longer than `after`, or there is no time for a verdict")
+        log.error("WAVES", message, place)
     return Wave(
         wave.get("people"), wave.get("share"), after, give_up, wave.get("delivered"), wave.get("undelivered")
     )
