@@ -232,7 +232,8 @@ def service_url(environment: Environment, environ: Mapping[str, str]) -> str:
         )
     if environment.name == SANDBOX:
         _check_sandbox(override)
-    if urlsplit(override).scheme == "http" and not _may_be_plain(override):
+    is_far = not is_loopback(override) and ("." in _host(override) or ":" in _host(override))
+    if urlsplit(override).scheme == "http" and is_far:
         raise SmsbyUnavailable(
             f"{API_URL} is plain http, which would show the token to the network",
             hint="use https; http is allowed only to this machine and to a host name without a dot",
@@ -326,11 +327,6 @@ def _check_written(url: str, place: Location) -> None:
         ),
         location=place,
     )
-
-
-def _may_be_plain(url: str) -> bool:
-    host = _host(url)
-    return is_loopback(url) or not ("." in host or ":" in host)
 
 
 def _host(url: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
@@ -158,7 +158,7 @@ def _title(node: YamlMap, subject: Subject) -> str:
         return str(node["name"])
     match subject:
         case RowSubject(values):
-            row = ", ".join(f"{name}: {_shown(value)}" for name, value in values.items())
+            row = ", ".join(f"{name}: " + (str(value) or '""') for name, value in values.items())
             shown = row if len(row) <= _LONGEST_TITLE else f"{row[: _LONGEST_TITLE - 1]}…"
             return sentence("row {row}", row=f"{{{shown}}}")
         case LineSubject(line):
@@ -169,7 +169,3 @@ def _title(node: YamlMap, subject: Subject) -> str:
             return sentence("audience")
         case ClockSubject(at):
             return sentence("at {time}", time=f"{at:%Y-%m-%d %H:%M}")
-
-
-def _shown(value: Any) -> str:
-    return str(value) or '""'

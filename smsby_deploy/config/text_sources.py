@@ -148,36 +148,20 @@ class TextReader:
         self, holder: YamlMap, name: str, mailing: YamlMap, timezone: str, key: str | None = None
     ) -> TextSource | None:
         """Return the text under `name` of `holder`; `key` is that of the mailing, if another."""
-        if (key or name) == "text_file":
-            return self._from_file(holder, name, mailing, timezone)
-        return TextSource(
-            str(holder[name]),
-            self._at(holder.values_at[name]),
-            self._content,
-            root=self._root,
-            rewrite=read_rewrite(mailing),
-            timezone=timezone,
-        )
-
-    def _from_file(self, holder: YamlMap, name: str, mailing: YamlMap, timezone: str) -> TextSource | None:
-        file = holder[name]
-        path = resolve_inside(self._root, file, self._at(holder.values_at[name]), self._log)
+        written, place = str(holder[name]), self._at(holder.values_at[name])
+        source = TextSource(written, place, root=self._root, rewrite=read_rewrite(mailing), timezone=timezone)
+        if (key or name) != "text_file":
+            return source._replace(content=self._content)
+        path = resolve_inside(self._root, written, place, self._log)
         if path is None:
             return None
         try:
             text = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError:
-            self._log.error("ENCODING", sentence("not UTF-8; save the file as UTF-8"), Location(file, 1))
+            self._log.error("ENCODING", sentence("not UTF-8; save the file as UTF-8"), Location(written, 1))
             # The mailing has a text all the same, so the rest of it is checked.
             text = path.read_text(encoding="utf-8-sig", errors="replace")
-        return TextSource(
-            text,
-            Location(file, 1, 1),
-            file=file,
-            root=self._root,
-            rewrite=read_rewrite(mailing),
-            timezone=timezone,
-        )
+        return source._replace(text=text, location=Location(written, 1, 1), file=written)
 
     def _require_own_texts(self, node: YamlMap, mark: Mark) -> None:
         """Report a mailing without a text, unless each of its recipients may have one."""

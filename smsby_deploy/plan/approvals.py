@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -24,7 +24,6 @@ from smsby_deploy.git import Author, find_author
 from smsby_deploy.lock.document_checks import check_approval
 from smsby_deploy.plan.audience_source import hash_source
 from smsby_deploy.plan.fingerprint import canonical_json
-from smsby_deploy.plan.selection import campaign_of
 from smsby_deploy.plan.ssh_signatures import find_signer
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.suppression import count_gone_opt_outs
@@ -146,7 +145,10 @@ class ApprovalCheck:
         Raises:
             SmsbyDeployError: ssh-keygen is missing.
         """
-        together = reduce(add, _sizes_beside(mailing.address, self.sizes if sizes is None else sizes), size)
+        campaign = f"{mailing.campaign}/"
+        others = (self.sizes if sizes is None else sizes).items()
+        beside = (one for name, one in others if name.startswith(campaign) and name != mailing.address)
+        together = reduce(add, beside, size)
         rules = [rule for rule in self.policy.rules if _applies(rule, mailing, together)]
         if not rules:
             return Signatures((), None)
@@ -252,12 +254,6 @@ class ApprovalCheck:
         if file not in self._authors:
             self._authors[file] = find_author(self.project.root, file)
         return self._authors[file]
-
-
-def _sizes_beside(address: str, sizes: Mapping[str, Size]) -> Iterator[Size]:
-    """Yield the sizes of the other mailings of its campaign."""
-    campaign = f"{campaign_of(address)}/"
-    yield from (one for name, one in sizes.items() if name.startswith(campaign) and name != address)
 
 
 def _applies(rule: ApprovalRule, mailing: Mailing, size: Size) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import NamedTuple
@@ -32,8 +32,6 @@ _SECRET_KEY = r"(?i)(token|password|secret|key)$"
 _URL = r"\w+://\S+"
 _UNLESS_YOURS = sentence("restore that lock unless a run of yours wrote this")
 _BELONGING = ("lineage", "environment", "service", "account")
-
-Shown = Callable[[str, str], str]  # what may be shown of the value of a key
 
 
 class SettingChange(NamedTuple):
@@ -64,14 +62,11 @@ def compare_settings(before: YamlMap, after: YamlMap, token: str = "") -> tuple[
     """Return every key that differs, the most important first, without secrets and `token`."""
     old, new = dict(_leaves(before)), dict(_leaves(after))
 
-    def shown(key: str, value: str) -> str:
-        return _shown(key, value, token)
-
     changes = [
         change
         for key in dict.fromkeys((*old, *new))
         if old.get(key) != new.get(key)
-        for change in _compare_values(key, old.get(key), new.get(key), shown)
+        for change in _compare_values(key, old.get(key), new.get(key), token)
     ]
     return tuple(sorted(changes, key=_importance))
 
@@ -84,7 +79,7 @@ def compare_signers(before: str, after: str) -> tuple[SettingChange, ...]:
     )
     if old == new:
         return ()
-    return tuple(_compare_values("approvals.signers", old, new, lambda key, value: _shown(key, value, "")))
+    return tuple(_compare_values("approvals.signers", old, new))
 
 
 def compare_facts(
@@ -158,23 +153,23 @@ def _flow(value: object) -> str:
 
 
 def _compare_values(
-    key: str, before: str | list[str] | None, after: str | list[str] | None, shown: Shown
+    key: str, before: str | list[str] | None, after: str | list[str] | None, token: str = ""
 ) -> Iterator[SettingChange]:
     """Yield the changes of one key; of a list those of its items."""
     if not isinstance(before, list) and not isinstance(after, list):
-        yield _change(key, before, after, shown)
+        yield _change(key, before, after, token)
         return
     old, new = ([] if one is None else [one] if isinstance(one, str) else one for one in (before, after))
     removed, added = (
         list((Counter(one) - Counter(other)).elements()) for one, other in ((old, new), (new, old))
     )
     if len(removed) == len(added) == 1:
-        yield _change(key, removed[0], added[0], shown)
+        yield _change(key, removed[0], added[0], token)
     elif removed or added:
         for item in removed[:_MAX_ITEMS]:
-            yield _change(key, item, None, shown)
+            yield _change(key, item, None, token)
         for item in added[:_MAX_ITEMS]:
-            yield _change(key, None, item, shown)
+            yield _change(key, None, item, token)
         rest = [
             sentence("{count:,} more", count=len(one) - _MAX_ITEMS) if len(one) > _MAX_ITEMS else None
             for one in (removed, added)
@@ -189,9 +184,9 @@ def _compare_values(
         )
 
 
-def _change(key: str, before: str | None, after: str | None, shown: Shown) -> SettingChange:
+def _change(key: str, before: str | None, after: str | None, token: str) -> SettingChange:
     """Return a change as it may be shown; that something differs is always visible."""
-    old, new = (None if value is None else shown(key, value) for value in (before, after))
+    old, new = (None if value is None else _shown(key, value, token) for value in (before, after))
     if old is None or new is None:
         return SettingChange(key, old and _cut(old), new and _cut(new))
     pairs = enumerate(zip(old, new, strict=False))

@@ -37,17 +37,11 @@ class ChunkRecipients:
     texts: list[str] = field(default_factory=list)
     lines: array[int] = field(default_factory=lambda: array("q"))
 
-    def add(self, batch: Batch, texts: Sequence[str]) -> None:
-        self.phones += batch.phones
-        self.not_suppressed += batch.not_suppressed
+    def add(self, some: Batch | ChunkRecipients, texts: Sequence[str]) -> None:
+        self.phones += some.phones
+        self.not_suppressed += some.not_suppressed
         self.texts += texts
-        self.lines.extend(batch.lines)
-
-    def extend(self, other: ChunkRecipients) -> None:
-        self.phones += other.phones
-        self.not_suppressed += other.not_suppressed
-        self.texts += other.texts
-        self.lines += other.lines
+        self.lines.extend(some.lines)
 
     def take(self, count: int) -> ChunkRecipients:
         """Remove and return the first `count` recipients."""
@@ -110,14 +104,10 @@ def group_by_wave(
     """
     sorter = WaveSorter(waves._replace(key=blake2b(text.encode(), key=waves.key).digest()))
     for group, some in groups:
-        recipients = map(Recipient, some.phones, some.not_suppressed, *_padded(some), repeat(group.variant))
+        texts, lines = some.texts or repeat(None), some.lines or repeat(None)
+        recipients = map(Recipient, some.phones, some.not_suppressed, texts, lines, repeat(group.variant))
         yield from _collect(filter(None, map(sorter.place, recipients)))
     yield from _collect(sorter.rest())
-
-
-def _padded(some: ChunkRecipients) -> tuple[Iterable[str | None], Iterable[int | None]]:
-    """Return the text and the line of each recipient; None where there are none."""
-    return some.texts or repeat(None), some.lines or repeat(None)
 
 
 def _collect(placed: Iterable[tuple[int, Recipient]]) -> Iterator[GroupedRecipients]:

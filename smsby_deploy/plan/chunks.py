@@ -131,17 +131,17 @@ def hash_content(
 
 def _shows_dates(mailing: Mailing, template: Template | None) -> bool:
     """Whether texts of a mailing may have the filter `date`, which depends on its time zone."""
-    sources = [source.text for source in mailing.text.sources] if mailing.text else []
+    return any(has_markup(text) and "date" in text for text in _written_texts(mailing, template))
+
+
+def _written_texts(mailing: Mailing, template: Template | None) -> list[str]:
     included = template.inputs.values() if template is not None else ()
-    return any(has_markup(text) and "date" in text for text in (*sources, *included))
+    return [*(source.text for source in (mailing.text.sources if mailing.text else ())), *included]
 
 
 def hash_former_content(mailing: Mailing, template: Template | None, *, personal: bool) -> str | None:
     """Return the digest of versions that did not compose texts; None if it is the same."""
-    texts = [source.text for source in mailing.text.sources] if mailing.text else []
-    if template is not None:
-        texts += template.inputs.values()
-    if all(map(is_composed, texts)):
+    if all(map(is_composed, _written_texts(mailing, template))):
         return None
     return hash_content(mailing, template, personal=personal, composes=False)
 
@@ -295,7 +295,7 @@ def _chunks_by_group(
     for group, recipients in groups:
         if group.variant not in texts:
             texts[group.variant] = text_of_chunk(hasher.mailing, template, group.variant)
-        waiting.setdefault(group, ChunkRecipients()).extend(recipients)
+        waiting.setdefault(group, ChunkRecipients()).add(recipients, recipients.texts)
         while len(waiting[group].phones) >= size:
             yield next_chunk(group)
     for group in sorted(waiting, key=lambda one: one.wave or 0):

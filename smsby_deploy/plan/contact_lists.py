@@ -30,6 +30,7 @@ def measure_list(
     project: Project, mailing: Mailing, template: Template | None, policy: ContentPolicy | None
 ) -> tuple[Desired, list[Problem]]:
     """Measure a mailing to a list, whose contacts only sms.by knows, as far as the files allow."""
+    assert isinstance(mailing.audience, ContactList)
     problems = KeptProblems()
     text = ""
     if project.suppress:
@@ -67,15 +68,9 @@ def measure_list(
         schedule_time=mailing.schedule_time,
         former_content=hash_former_content(mailing, template, personal=False),
         text_digest=hash_text(mailing, template),
-        recipients_digest=_hash_list(mailing),
+        recipients_digest=hashlib.sha256(f"list\n{mailing.audience.ref}".encode()).hexdigest(),
     )
     return desired, [*problems.kept, *counter.find_problems()]
-
-
-def _hash_list(mailing: Mailing) -> str:
-    """Return the recipients digest of a list kept at sms.by: only sms.by knows its contacts."""
-    assert isinstance(mailing.audience, ContactList)
-    return hashlib.sha256(f"list\n{mailing.audience.ref}".encode()).hexdigest()
 
 
 class UploadDigest:

@@ -94,12 +94,15 @@ class FactCheck:
         if not self.facts.facts:
             return ""
         found = [self.doubt] if self.doubt and action in NEW_COMMITTING else []
-        if action is not ActionKind.CONFIRM and self._has_time_on_wire(mailing):
+        has_time = (
+            mailing.via == "list" or mailing.schedule_time is not None
+        )  # a draft for a list always has one
+        if action is not ActionKind.CONFIRM and has_time:
             found += [one.message for one in self._wrong_clock(mailing)]
         by_fact = {one.fact: one.message for one in find_contradictions(self.project, self.facts)}
         if desired.longest > _SURE_PARTS and FactName.PART_TABLE in by_fact:
             found.append(by_fact[FactName.PART_TABLE])
-        if desired.cost and self._needs_price() and self._is_price_higher():
+        if desired.cost and self._is_price_too_low():
             found.append(by_fact[FactName.PRICE])
         if FactName.NAME_LENGTH in by_fact and self._is_name_cut(mailing, desired):
             found.append(by_fact[FactName.NAME_LENGTH])
@@ -110,7 +113,7 @@ class FactCheck:
         if not self.facts.facts:
             return
         says_more = {FactName.LISTING_LAG, FactName.CURRENCY, FactName.CLOCK_OUT, FactName.TOKEN_REFUSAL}
-        if not (self._needs_price() and self._is_price_higher()):
+        if not self._is_price_too_low():
             says_more.add(FactName.PRICE)
         for one in find_contradictions(self.project, self.facts):
             if one.fact in says_more:
@@ -126,10 +129,6 @@ class FactCheck:
             place = Location(name.name) if name is not None else None
             yield Problem(Severity.NOTE, "FACTS_OLD", message, None, place)
 
-    def _has_time_on_wire(self, mailing: Mailing) -> bool:
-        """Whether a textual date is sent: a draft for a list always has one."""
-        return mailing.via == "list" or mailing.schedule_time is not None
-
     def _wrong_clock(self, mailing: Mailing) -> Iterator[Contradiction]:
         """Yield the contradiction of the clock of the mailing's method, or else of the other."""
         names = [FactName.SCHEDULE_CLOCK, FactName.CLOCK_IN]
@@ -139,13 +138,10 @@ class FactCheck:
         if known is not None:
             yield from _compare_clock(self.project, self.facts, known)
 
-    def _needs_price(self) -> bool:
-        rails = self.project.guardrails
-        return rails.max_cost is not None or rails.budget is not None
-
-    def _is_price_higher(self) -> bool:
-        known, price = self.facts.price, self.project.price
-        if known is None or price is None:
+    def _is_price_too_low(self) -> bool:
+        """Whether a guardrail counts with less than a part has cost."""
+        rails, known, price = self.project.guardrails, self.facts.price, self.project.price
+        if known is None or price is None or (rails.max_cost is None and rails.budget is None):
             return False
         return known.per_part > dict(price.per_prefix).get(known.prefix, price.per_part)
 

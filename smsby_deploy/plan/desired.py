@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from smsby_deploy.plan.fingerprint import fingerprint
 from smsby_deploy.plan.gone import OwnContent
@@ -17,7 +17,7 @@ from smsby_deploy.wording import sentence
 if TYPE_CHECKING:
     # `validate` loads them only if files are not valid
     from smsby_deploy.lock.counts import PrefixCount
-    from smsby_deploy.lock.records import Entry
+    from smsby_deploy.lock.records import ChunkRecord, Entry
 
 
 class AudienceCounts(NamedTuple):
@@ -173,13 +173,6 @@ def spread_chunks(chunks: Sequence[ChunkPlan], start: datetime, over: timedelta)
     )
 
 
-class _TimedChunk(Protocol):
-    @property
-    def recipients(self) -> int | None: ...
-    @property
-    def schedule_time(self) -> str | None: ...
-
-
 class SendTimes(NamedTuple):
     """When the chunks of a spread mailing are sent, and to how many recipients."""
 
@@ -232,7 +225,7 @@ class SendTimes(NamedTuple):
         )
 
 
-def times_of(chunks: Sequence[_TimedChunk]) -> SendTimes | None:
+def times_of(chunks: Sequence[ChunkRecord | ChunkPlan]) -> SendTimes | None:
     """Return when the chunks of a mailing are sent; None if it is not spread."""
     times = [datetime.fromisoformat(chunk.schedule_time) for chunk in chunks if chunk.schedule_time]
     if not times:
@@ -255,16 +248,15 @@ class GroupTotals(NamedTuple, Generic[_Key]):
     cost: Decimal | None
 
 
-def totals_by_variant(chunks: Sequence[ChunkPlan]) -> tuple[GroupTotals[str], ...]:
-    """Return the totals of each variant, sorted by name; () for a mailing without variants."""
-    names = sorted({chunk.variant for chunk in chunks if chunk.variant is not None})
-    return tuple(_add_up(name, [chunk for chunk in chunks if chunk.variant == name]) for name in names)
-
-
-def totals_by_wave(chunks: Sequence[ChunkPlan]) -> tuple[GroupTotals[int], ...]:
-    """Return the totals of each wave, in order; () for a mailing without waves."""
-    numbers = sorted({chunk.wave for chunk in chunks if chunk.wave is not None})
-    return tuple(_add_up(one, [chunk for chunk in chunks if chunk.wave == one]) for one in numbers)
+def totals_by(
+    chunks: Sequence[ChunkPlan], key_of: Callable[[ChunkPlan], _Key | None]
+) -> tuple[GroupTotals[_Key], ...]:
+    """Return the totals of each variant or wave, sorted; () for a mailing without."""
+    groups: dict[_Key, list[ChunkPlan]] = {}
+    for chunk in chunks:
+        if (key := key_of(chunk)) is not None:
+            groups.setdefault(key, []).append(chunk)
+    return tuple(_add_up(key, groups[key]) for key in sorted(groups))
 
 
 def _add_up(key: _Key, chunks: Sequence[ChunkPlan]) -> GroupTotals[_Key]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Expected, Guardrails, Mailing
@@ -163,7 +163,8 @@ def _check_time(
     what = sentence("it") if schedule == mailing.schedule_time else sentence("a chunk")
     if rails.quiet_hours is not None:
         start, end = rails.quiet_hours.start, rails.quiet_hours.end
-        if _within(local.time(), start, end):
+        at = local.time()
+        if start <= at < end if start <= end else at >= start or at < end:
             message = sentence(
                 "quiet_hours: {what} would be sent at {time} {zone}, quiet hours are {start} to {end}",
                 what=what,
@@ -231,9 +232,3 @@ def _hours(age: timedelta) -> str:
     if minutes < 120:
         return sentence("{count} min", count=minutes)
     return sentence("{count} h", count=minutes // 60)
-
-
-def _within(at: time, start: time, end: time) -> bool:
-    if start <= end:
-        return start <= at < end
-    return at >= start or at < end

@@ -83,7 +83,12 @@ class MailingPlanner:
 
     def __post_init__(self) -> None:
         self.facts = FactCheck(self.project)
-        self.approvals = _check_approvals(self.project, self.now, self.problems)
+        policy = None if self.project.environment.is_rehearsal else self.project.approvals
+        self.approvals = None
+        if policy is not None:
+            from smsby_deploy.plan.approvals import ApprovalCheck
+
+            self.approvals = ApprovalCheck(self.project, policy, self.now, self.problems)
 
     def begin(self, measured: Sequence[MeasuredMailing], facts: FactCheck, *, is_handing_over: bool) -> None:
         """Take note of what is sent together: rules of approvals count it together.
@@ -285,12 +290,16 @@ class MailingPlanner:
     def _note(self, mailing: Mailing, decision: Decision, here: Situation) -> None:
         if decision.action in SENDING:
             self.problems.extend(_find_lateness(mailing, here.unsent_times, self.now))
-        if decision.action in NEW_COMMITTING and here.entry is None:
-            self.problems.extend(_find_short_name(mailing, here))
+        is_new = decision.action in NEW_COMMITTING and here.entry is None
+        if is_new and (why := collision_reasons.listed_under_a_short_name(here)):
+            self.problems.append(
+                Problem(Severity.WARNING, "REMOTE_NAME", why, mailing.address, mailing.location)
+            )
         if decision.action in NEW_COMMITTING and here.steps:
             self.problems.extend(_find_lone_wave(mailing, here.desired.chunks))
         if decision.is_overdue:
-            self.problems.append(_warn_of_overdue(mailing))
+            location, why = mailing.schedule_location or mailing.location, reasons.overdue(mailing)
+            self.problems.append(Problem(Severity.WARNING, "EXPIRED", why, mailing.address, location))
         for code, message in decision.notes:
             self.problems.append(Problem(Severity.NOTE, code, message, mailing.address, mailing.location))
 
@@ -327,12 +336,6 @@ def _find_lateness(mailing: Mailing, times: Sequence[datetime | None], now: date
         yield Problem(Severity.WARNING, "LATE", message, mailing.address, location)
 
 
-def _find_short_name(mailing: Mailing, here: Situation) -> Iterable[Problem]:
-    """Warn of a listed mailing that may be this one, though its name is too short to be sure."""
-    if why := collision_reasons.listed_under_a_short_name(here):
-        yield Problem(Severity.WARNING, "REMOTE_NAME", why, mailing.address, mailing.location)
-
-
 def _find_lone_wave(mailing: Mailing, chunks: Sequence[ChunkPlan]) -> Iterable[Problem]:
     """Note that all recipients are in one wave, so that nothing is left for a verdict to stop."""
     waves = {chunk.wave for chunk in chunks if chunk.recipients}
@@ -342,20 +345,6 @@ def _find_lone_wave(mailing: Mailing, chunks: Sequence[ChunkPlan]) -> Iterable[P
             wave=waves.pop(),
         )
         yield Problem(Severity.NOTE, "ONE_WAVE", message, mailing.address, mailing.location)
-
-
-def _warn_of_overdue(mailing: Mailing) -> Problem:
-    location = mailing.schedule_location or mailing.location
-    return Problem(Severity.WARNING, "EXPIRED", reasons.overdue(mailing), mailing.address, location)
-
-
-def _check_approvals(project: Project, now: datetime, problems: list[Problem]) -> ApprovalCheck | None:
-    policy = None if project.environment.is_rehearsal else project.approvals
-    if policy is None:
-        return None
-    from smsby_deploy.plan.approvals import ApprovalCheck
-
-    return ApprovalCheck(project, policy, now, problems)
 
 
 def find_rehearsed(project: Project) -> frozenset[tuple[str, str]]:

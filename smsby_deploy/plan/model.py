@@ -25,8 +25,7 @@ from smsby_deploy.plan.desired import (
     GroupTotals,
     SendTimes,
     times_of,
-    totals_by_variant,
-    totals_by_wave,
+    totals_by,
 )
 from smsby_deploy.problems import Problem, has_errors
 from smsby_deploy.recipients.phone_set import PhoneSet
@@ -154,7 +153,7 @@ class Action:
     @property
     def variants(self) -> tuple[GroupTotals[str], ...]:
         """What its variants add up to, whenever they are sent; () if it has none."""
-        return totals_by_variant(self.chunks)
+        return totals_by(self.chunks, lambda chunk: chunk.variant)
 
     @property
     def variant_counts(self) -> dict[str, VariantCount] | None:
@@ -164,7 +163,7 @@ class Action:
     @property
     def waves(self) -> tuple[GroupTotals[int], ...]:
         """What its waves add up to, whenever they are sent; () if it has none."""
-        return totals_by_wave(self.chunks)
+        return totals_by(self.chunks, lambda chunk: chunk.wave)
 
     @property
     def last_time(self) -> datetime | None:

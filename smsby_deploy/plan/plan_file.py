@@ -86,22 +86,23 @@ def _action_document(action: Action) -> dict[str, Any]:
         "content_digest": action.content_digest,
         "audience_digest": action.audience_digest,
         **({"window": _window_document(action.window)} if action.window is not None else {}),
-        **({"variants": [_variant_document(one) for one in action.variants]} if action.variants else {}),
-        **({"waves": [_wave_document(one) for one in action.waves]} if action.waves else {}),
+        **(
+            {"variants": [_group_document("name", one) for one in action.variants]} if action.variants else {}
+        ),
+        **({"waves": [_group_document("wave", one) for one in action.waves]} if action.waves else {}),
         "chunks": [_chunk_document(chunk) for chunk in action.chunks],
-        "audience": _audience_document(action.audience),
+        "audience": {  # some counts only where there are such recipients
+            key: count
+            for key, count in action.audience._asdict().items()
+            if key not in _OPTIONAL_COUNTS or count
+        },
         **({"languages": dict(action.languages)} if action.languages else {}),
     }
 
 
-def _variant_document(variant: GroupTotals[str]) -> dict[str, Any]:
-    cost = None if variant.cost is None else money(variant.cost)
-    return {"name": variant.key, "recipients": variant.recipients, "parts": variant.parts, "cost": cost}
-
-
-def _wave_document(wave: GroupTotals[int]) -> dict[str, Any]:
-    cost = None if wave.cost is None else money(wave.cost)
-    return {"wave": wave.key, "recipients": wave.recipients, "parts": wave.parts, "cost": cost}
+def _group_document(key: str, group: GroupTotals[Any]) -> dict[str, Any]:
+    cost = None if group.cost is None else money(group.cost)
+    return {key: group.key, "recipients": group.recipients, "parts": group.parts, "cost": cost}
 
 
 def _chunk_document(chunk: ChunkPlan) -> dict[str, Any]:
@@ -118,11 +119,6 @@ def _chunk_document(chunk: ChunkPlan) -> dict[str, Any]:
 
 def _window_document(window: Window) -> dict[str, str]:
     return {"opens": window.opens.isoformat(), "closes": window.closes.isoformat()}
-
-
-def _audience_document(audience: AudienceCounts) -> dict[str, int]:
-    """Return the counts; some only where there are such recipients."""
-    return {key: count for key, count in audience._asdict().items() if key not in _OPTIONAL_COUNTS or count}
 
 
 def _changes_document(changes: BaseChanges) -> dict[str, Any]:

@@ -95,16 +95,13 @@ class PressureCheck:
         judged: dict[str, Action] = {}
         for one in sorted(planned, key=self._order):
             is_due = one.action.address in self.due
-            if (is_due or one.action.action in _JUDGED) and not self._is_exempt(one.mailing):
+            if (is_due or one.action.action in _JUDGED) and one.mailing.kind not in self.pressure.never_cap:
                 beside = [other for other in before if other.action.address in self.due] if is_due else before
                 one = one._replace(action=self._judge(one, beside))
                 judged[one.action.address] = one.action
             if one.action.action in _COUNTED:
                 before.append(one)
         return judged
-
-    def _is_exempt(self, mailing: Mailing) -> bool:
-        return mailing.kind in self.pressure.never_cap
 
     def _order(self, one: PlannedMailing) -> tuple[int, datetime, str]:
         return -one.mailing.priority, self._time(one.mailing), one.mailing.address
@@ -122,7 +119,13 @@ class PressureCheck:
             why = sentence("pressure: its recipients could not be read, so it is not known what they got")
             return one.action.block(ReasonCode.GUARDRAIL, why)
         excess, limit = self._find_excess(one, before), self._limit
-        self._note_overlap(one, excess)
+        if excess.lately:
+            others = sentence(
+                "{count:recipient|recipients} got others within {span}",
+                count=excess.lately,
+                span=_span(self.pressure.within),
+            )
+            self._note(one, "OVERLAP", others)
         if excess.possible > len(excess.phones):
             why = sentence(
                 "pressure: sms.by does not report yet who got {names}; more than {limit} are possible",
@@ -241,15 +244,6 @@ class PressureCheck:
             messages=self.pressure.messages,
             span=_span(self.pressure.within),
         )
-
-    def _note_overlap(self, one: PlannedMailing, excess: Excess) -> None:
-        if excess.lately:
-            others = sentence(
-                "{count:recipient|recipients} got others within {span}",
-                count=excess.lately,
-                span=_span(self.pressure.within),
-            )
-            self._note(one, "OVERLAP", others)
 
     def _note(self, one: PlannedMailing, code: str, message: str) -> None:
         mailing = one.mailing

@@ -105,23 +105,14 @@ def read_audience(
         report.recipients_digest = reached.digest()
     if report.keeps_phones:
         report.phones = reached
+    place, message = audience.location, ""
     if len(recipients.seen) and not len(reached):
         message = sentence("all of its recipients are in the control group, so nothing would be sent")
-        report.problems.append(
-            Problem(Severity.ERROR, "EMPTY_AUDIENCE", message, mailing.address, audience.location)
-        )
-    if not report.rows or (not len(recipients.seen) and not report.problems):
-        place = audience.location
+    elif not report.rows or (not len(recipients.seen) and not report.problems):
         message = sentence("the audience is empty; an empty audience never means all recipients")
-        report.problems.append(
-            Problem(
-                Severity.ERROR,
-                "EMPTY_AUDIENCE",
-                message,
-                mailing.address,
-                place._replace(line=place.line or 1),
-            )
-        )
+        place = place._replace(line=place.line or 1)
+    if message:
+        report.problems.append(Problem(Severity.ERROR, "EMPTY_AUDIENCE", message, mailing.address, place))
     report.problems.extend(warn_of_guess(audience, mailing.address))
 
 

@@ -10,7 +10,7 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.sources import Audience, RecipientsFile
@@ -30,16 +30,7 @@ _PIPE_BYTES = 1 << 20  # what Linux allows without privileges
 _CELL_END = "\n"
 
 _Column = str | list[str]  # its cells joined by _CELL_END, unless a cell contains it
-_Packed = tuple[
-    _Column,
-    tuple[str, ...],
-    list[_Column],
-    Sequence[str | None] | None,
-    Sequence[int],
-    bytearray,
-    bytearray | None,
-    bool,
-]
+_Packed = tuple[Any, ...]  # the fields of a Batch, each column a _Column
 
 
 class ReaderEnded(SmsbyDeployError):
@@ -147,25 +138,18 @@ def pack(batch: Batch) -> _Packed:
     # Joined, typed cells would lose their type.
     values = [list(column) if batch.is_typed else _join(column) for column in batch.values]
     texts = batch.texts if batch.has_own_texts else None
-    phones = _join(batch.phones)
-    return (
-        phones,
-        batch.names,
-        values,
-        texts,
-        batch.lines,
-        batch.not_suppressed,
-        batch.selected,
-        batch.is_typed,
-    )
+    fields = batch._asdict() | {"phones": _join(batch.phones), "values": values, "texts": texts}
+    return tuple(fields.values())
 
 
 def unpack(packed: _Packed) -> Batch:
     """Return the batch that `pack` packed."""
-    phones, names, values, texts, lines, not_suppressed, selected, is_typed = packed
-    columns = [_split(column) for column in values]
-    own_texts = texts or [None] * len(not_suppressed)
-    return Batch(_split(phones), names, columns, own_texts, lines, not_suppressed, selected, is_typed)
+    batch = Batch(*packed)
+    return batch._replace(
+        phones=_split(batch.phones),
+        values=[_split(column) for column in batch.values],
+        texts=batch.texts or [None] * len(batch.not_suppressed),
+    )
 
 
 def _join(cells: Sequence[str]) -> _Column:
@@ -173,5 +157,5 @@ def _join(cells: Sequence[str]) -> _Column:
     return joined if joined.count(_CELL_END) == len(cells) - 1 else list(cells)
 
 
-def _split(column: _Column) -> list[str]:
+def _split(column: Any) -> list[str]:
     return column.split(_CELL_END) if isinstance(column, str) else column

@@ -56,7 +56,6 @@ class _SeveralTexts(Template):
 
     @property
     def is_personal(self) -> bool:
-        """Always: recipients get different texts."""
         return True
 
     @property
@@ -82,10 +81,6 @@ class LanguageTemplates(_SeveralTexts):
         return self._templates.get(_choose(self._source, values.get(self._source.column, "")))
 
     def render_batch(self, batch: Batch, *, rows_file: str, address: str) -> RenderedBatch:
-        """Return the text of each recipient in their language, without white space at its ends.
-
-        A recipient's own text takes precedence, whatever their language.
-        """
         languages = languages_of(self._source, batch)
         self._count_defaults(batch, languages)
         rendered: dict[str, Iterator[str]] = {}
@@ -186,7 +181,6 @@ class VariantTemplates(_SeveralTexts):
         return None if template is None else template.pick(values)
 
     def render_batch(self, batch: Batch, *, rows_file: str, address: str) -> RenderedBatch:
-        """Return the text of each recipient, trimmed; the control group is in no batch."""
         variants = assign_variants(self._source, batch.phones)
         rendered: dict[str, Iterator[str]] = {}
         problems: list[Problem] = []
@@ -199,7 +193,6 @@ class VariantTemplates(_SeveralTexts):
         return RenderedBatch([next(rendered[name]) for name in variants], problems, self.replaced)
 
     def find_problems(self, address: str, rows_file: str) -> Iterator[Problem]:
-        """Yield what rendering the texts has shown."""
         return chain(*(one.find_problems(address, rows_file) for one in self.by_name.values()))
 
 

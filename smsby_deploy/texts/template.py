@@ -114,16 +114,13 @@ class TextTemplate(Template):
 
     @property
     def is_personal(self) -> bool:
-        """Whether the text depends on the recipient."""
         return bool(self.variables)
 
     @property
     def texts(self) -> tuple[TextTemplate, ...]:
-        """This text alone."""
         return (self,)
 
     def pick(self, values: Mapping[str, str]) -> TextTemplate:
-        """Return this text: all recipients get it."""
         return self
 
     @cached_property
@@ -158,10 +155,6 @@ class TextTemplate(Template):
         return self._shared_text
 
     def render_batch(self, batch: Batch, *, rows_file: str, address: str) -> RenderedBatch:
-        """Return the text of each recipient, without white space at its ends.
-
-        A recipient's own text takes precedence and is used literally. `rows_file` is the file of `batch.lines`.
-        """
         texts: list[str] = []
         problems: list[Problem] = []
         known = self._render_known(batch)
@@ -193,7 +186,6 @@ class TextTemplate(Template):
         return locate_in_text(self.source, self._analysis.included, name, offset)
 
     def find_literal(self, character: str) -> Location | None:
-        """The first place of `character` in the template; None if it comes from the data."""
         for name, offset, literal in self._analysis.literals:
             if character in literal:
                 return self.locate(name, offset + literal.index(character))

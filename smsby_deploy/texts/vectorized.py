@@ -238,24 +238,24 @@ class TemplateTranslator:
                 pieces.append(formatted(self._condition(node)))
             else:
                 raise NotVectorizable
-        return ast.JoinedStr(pieces, **_AT)
+        return joined(pieces)
 
     def _condition(self, node: nodes.If) -> ast.expr:
         otherwise = self.text(node.else_)
         for branch in reversed([node, *node.elif_]):
-            otherwise = ast.IfExp(self.expression(branch.test), self.text(branch.body), otherwise, **_AT)
+            otherwise = choice(self.expression(branch.test), self.text(branch.body), otherwise)
         return otherwise
 
     def _output(self, node: nodes.Expr) -> ast.expr:
         if isinstance(node, nodes.TemplateData):
             self.literals.append(node.data)
-            return ast.Constant(node.data, **_AT)
+            return constant(node.data)
         # Values have no white space at their ends: only "" is empty.
         if isinstance(node, nodes.Name) and node.name not in _RESERVED:
             value = self._variable(node.name)
             self.printed.add(self.variables[node.name])
             return formatted(ast.BoolOp(ast.Or(), [value, _name("unknown")], **_AT))
-        return formatted(ast.Call(_name("printed"), [self.expression(node)], [], **_AT))
+        return formatted(named_call("printed", [self.expression(node)]))
 
     def expression(self, node: nodes.Node) -> ast.expr:
         """The value of `node`."""
@@ -266,7 +266,7 @@ class TemplateTranslator:
                 return variable
             case nodes.Const(value=str() | int() | float() | None as value):
                 self.literals.append(value if isinstance(value, str) else "")
-                return ast.Constant(value, **_AT)
+                return constant(value)
             case nodes.Not():
                 return ast.UnaryOp(ast.Not(), self.expression(node.node), **_AT)
             case nodes.And() | nodes.Or():
@@ -275,9 +275,8 @@ class TemplateTranslator:
             case nodes.Compare():
                 return self._compare(node)
             case nodes.CondExpr(expr2=nodes.Expr() as other):
-                return ast.IfExp(
-                    self.expression(node.test), self.expression(node.expr1), self.expression(other), **_AT
-                )
+                test, one = self.expression(node.test), self.expression(node.expr1)
+                return choice(test, one, self.expression(other))
             case nodes.Filter(node=nodes.Expr() as value, name=name) if name in _FILTERS:
                 return self._filter(node, value)
         raise NotVectorizable
@@ -295,11 +294,10 @@ class TemplateTranslator:
 
     def _compare_two(self, operator: str, left: ast.expr, right: ast.expr) -> ast.expr:
         if operator in _EQUALITY and _is_text(left) and _is_text(right):
-            return ast.Compare(
-                left, [_EQUALITY[operator]], [right], **_AT
-            )  # a twentieth of the time of a call
+            # A twentieth of the time of a call.
+            return ast.Compare(left, [_EQUALITY[operator]], [right], **_AT)
         self._count_call()
-        return ast.Call(_name("compare"), [ast.Constant(operator, **_AT), left, right], [], **_AT)
+        return named_call("compare", [constant(operator), left, right])
 
     def _count_call(self) -> None:
         self._calls += 1
@@ -322,9 +320,8 @@ def _is_text(value: ast.expr) -> bool:
     return isinstance(value, ast.Name) or (isinstance(value, ast.Constant) and isinstance(value.value, str))
 
 
-def constant(text: str) -> ast.expr:
-    """A text as an expression."""
-    return ast.Constant(text, **_AT)
+def constant(value: str | float | None) -> ast.expr:
+    return ast.Constant(value, **_AT)
 
 
 def joined(pieces: list[ast.expr]) -> ast.expr:
