@@ -36,10 +36,7 @@ class _Folder(NamedTuple):
 
 
 def campaign_files(root: Path, patterns: YamlList | None, log: ProblemLog) -> list[tuple[Path, str]]:
-    """Return the campaign files that the list `campaigns` of smsby.yaml names; without it, all.
-
-    That there are none, or one ends in .yml, is a warning.
-    """
+    """Return the campaign files that `campaigns` names, else all; to find none is a warning."""
     if patterns is None:
         found = [(DEFAULT_PATTERN, Location(PROJECT_FILE, 1))]
     else:
@@ -149,10 +146,7 @@ def _matches(names: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def is_plain_name(name: str, log: ProblemLog, place: Location | None = None) -> bool:
-    """Whether plans and reports can name a file; else it is an error.
-
-    They are UTF-8, and have no control characters and bidi marks. The error is at `place`, or in the file itself.
-    """
+    """Whether a name has no control character or bidi mark; else an error at `place` or itself."""
     why = why_not_plain(name)
     if why is None:
         return True

@@ -64,10 +64,7 @@ def read_file_source(
 
 
 class ListPlaces(NamedTuple):
-    """Where lists are looked for: in the project, and pinned ones in another folder.
-
-    `folder_env` is the variable that names that folder; None if there is none.
-    """
+    """Where lists are: in the project, pinned ones also in the folder that `folder_env` names."""
 
     root: Path
     folder_env: str | None

@@ -85,10 +85,7 @@ def find_fault(pattern: str) -> str | None:
 
 
 def has_nested_repeats(pattern: str) -> bool:
-    """Whether a valid pattern repeats a repeat without limits, as `(a+)+`.
-
-    Against some texts such a pattern takes time that doubles with each character.
-    """
+    """Whether a pattern repeats a repeat, as `(a+)+`: its time may double with each character."""
     return _repeats_nested(re_parser.parse(pattern), is_inside=False)
 
 

@@ -242,10 +242,7 @@ def _is_huge(value: str) -> bool:
 
 
 def check_document(name: str, document: YamlMap, file: str) -> list[Problem]:
-    """Type the plain scalars of `document`, in place, and return all violations.
-
-    `name` is the schema. Of more than _MOST_PROBLEMS only the first ones are returned, and that there are more.
-    """
+    """Type the scalars of `document` by the schema `name`, and return its first violations."""
     type_scalars(document, _scalar_types(name))
     if _is_surely_valid(name, document):
         return []

@@ -90,10 +90,7 @@ class Variant(NamedTuple):
 
 
 class TextsByVariant(NamedTuple):
-    """The texts of one mailing, of which a keyed hash of the phone decides who gets which.
-
-    `location` is that of the variants. `key` is the same for all mailings of a campaign.
-    """
+    """Texts of which a hash of the phone decides who gets which; campaigns share the `key`."""
 
     variants: tuple[Variant, ...]
     key: bytes
@@ -257,10 +254,7 @@ def unset_variable_of(audience: Audience) -> str | None:
 
 
 class Upload(NamedTuple):
-    """The recipients are uploaded as a contact list at sms.by.
-
-    `fields` are the columns that become fields of the contacts; None means all.
-    """
+    """Recipients are uploaded as a contact list; `fields`: columns that are kept, None for all."""
 
     fields: tuple[str, ...] | None
     location: Location

@@ -111,10 +111,7 @@ class TextReader:
     def _by_language(
         self, node: YamlMap, key: str, mailing: YamlMap, timezone: str
     ) -> TextsByLanguage | None:
-        """Return the texts under `key` of `node` by language; None if one of them cannot be read.
-
-        Whatever else is wrong, the texts are returned, so that they are checked as well.
-        """
+        """Return the readable texts by language, whatever else is wrong; None if one is missing."""
         texts, place = node[key], self._at(node.values_at[key])
         languages = [language for language in texts if language != _DEFAULT]
         if not languages:
@@ -217,10 +214,7 @@ def _plain_texts(node: YamlMap, near: Set[int]) -> Iterator[tuple[str, Mark]]:
 
 
 def _rows_near(recipients: YamlList, near: Set[int]) -> Iterator[YamlMap]:
-    """Yield the recipients that have a line in `near`.
-
-    The places in a long list are not kept, and are looked for only where there is a comment.
-    """
+    """Yield recipients with a line in `near`; a long list's places are looked for only there."""
     lines = [line for line, _ in recipients.items_at]
     for row, first, next_row in zip_longest(recipients, lines, lines[1:]):
         is_near = next_row is None or not near.isdisjoint(range(first, next_row + 1))

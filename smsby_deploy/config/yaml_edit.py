@@ -1,7 +1,4 @@
-"""Replace single texts in a YAML file, or add a value; every other character stays as it is.
-
-A change is kept only if the file then reads as before except for that text.
-"""
+"""Replace texts in a YAML file, or add a value, if it then reads as before except for that; nothing else changes."""
 
 from __future__ import annotations
 

@@ -58,10 +58,7 @@ class AccountNames:
         return SYSTEM_NAME if _as_id(ref) == SYSTEM_NAME else _only_id(ref, self.alphanames)
 
     def sender_name(self, ref: str) -> str:
-        """The name at sms.by of an alphaname given by name or id; `ref` if not known.
-
-        The system name is always "0", as sms.by reports it by several names.
-        """
+        """The alphaname at sms.by, `ref` if not known; "0" for the system name, which has several."""
         number = self.alphaname_id(ref)
         if number == SYSTEM_NAME:
             return str(SYSTEM_NAME)

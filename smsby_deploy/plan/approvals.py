@@ -55,10 +55,7 @@ class SignedMailing(NamedTuple):
     opted_out: str | None
 
     def covers(self, now: SignedMailing) -> bool:
-        """Whether `now` is what was signed, for no other recipients.
-
-        Later opt-outs are subtracted; whoever had opted out then must not get it now.
-        """
+        """Whether `now` is what was signed, with more opt-outs perhaps, but none that is gone."""
         then, current = (one._replace(recipients=None, opted_out=None) for one in (self, now))
         if then != current:
             return False

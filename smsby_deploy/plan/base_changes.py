@@ -120,10 +120,7 @@ def compare_locks(before: Lock, after: Lock, side: LockSide) -> Iterator[Problem
 def compare_with_stamps(
     stamps: Mapping[str, str], lock: Lock, side: LockSide, selected: Collection[str] | None = None
 ) -> Iterator[Problem]:
-    """Report every entry of `lock` that differs from its stamp in a saved plan.
-
-    `selected` are the mailings that the plan was made for, None if for all: the others have no stamp.
-    """
+    """Report every entry that differs from its stamp in a plan of the `selected`, None for all."""
     seen = lock = with_archived(lock, stamps.keys()).lock
     if selected is not None:
         seen = replace(lock, mailings={one: entry for one, entry in lock.mailings.items() if one in selected})

@@ -21,10 +21,7 @@ from smsby_deploy.wording import sentence
 
 @dataclass(frozen=True, slots=True)
 class BaseMailing:
-    """A mailing as it was.
-
-    `text` is None if only its digest is known, `moved` (recipients who joined and who left) if only their number is known.
-    """
+    """A mailing as it was; `text` is None if not known, `moved` (joined, left) if only counted."""
 
     recipients: int | None
     parts: int | None
@@ -166,10 +163,7 @@ def _compare_content(change: Change, action: Action, before: BaseMailing, text: 
 
 
 def cost_change(plan: Plan, base: Base) -> Decimal | None:
-    """Return how much more the plan costs than its mailings did in the base.
-
-    Only mailings that are sent or approved count. None if the base has no costs.
-    """
+    """Return how much more what is sent or approved costs than in the base, None without costs."""
     addresses = [action.address for action in plan.decided if action.commits]
     costs = [base.mailings[address].cost for address in addresses if address in base.mailings]
     known = [cost for cost in costs if cost is not None]

@@ -69,10 +69,7 @@ def text_of_chunk(mailing: Mailing, template: Template | None, variant: str | No
 def group_by_variant(
     batches: Iterator[RenderedTexts], mailing: Mailing, template: Template | None, size: int
 ) -> Iterator[GroupedRecipients]:
-    """Yield `size` recipients at a time by variant; each batch whole if there are none.
-
-    So chunks of that size alternate, and each variant is spread over the time of a mailing that is spread.
-    """
+    """Yield `size` recipients at a time by variant, so that chunks alternate; else each batch."""
     if not isinstance(mailing.text, TextsByVariant):
         for batch, texts in batches:
             everyone = ChunkRecipients()

@@ -85,10 +85,7 @@ Keep = Callable[[str, Chunk], None]  # the mailing's address, and one of its chu
 
 @dataclass(slots=True)
 class ChunkReport:
-    """What streaming the chunks of a mailing has found; complete once the stream has ended.
-
-    `own_texts` are the texts that recipients have instead of the mailing's.
-    """
+    """What streaming a mailing's chunks has found; `own_texts` are those of recipients."""
 
     content_digest: str = ""
     former_content: str | None = None
@@ -147,10 +144,7 @@ def hash_former_content(mailing: Mailing, template: Template | None, *, personal
 
 
 def hash_text(mailing: Mailing, template: Template | None, own_texts: str | None = None) -> str:
-    """Return the digest of what a mailing says, whoever sends it, how, when and to whom.
-
-    That is its template with everything it includes, and the digest of the texts that recipients have instead of it.
-    """
+    """Return the digest of what a mailing says: template, includes, and texts of recipients."""
     rewrite = Rewriter(mailing.rewrite).apply
     included = template.inputs if template is not None else {}
     text = {

@@ -1,7 +1,4 @@
-"""The facts about the account: which settings and promises they contradict, and what that forbids; also a wrong clock.
-
-A contradiction blocks what depends on it, and says how to fix it. The facts are those of smsby.facts.json.
-"""
+"""What the facts about the account (smsby.facts.json) contradict, what that blocks, and how to fix it; a wrong clock."""
 
 from __future__ import annotations
 

@@ -148,10 +148,7 @@ def was_moved(scope: str, address: str, entry: Entry | None) -> bool:
 
 
 def keep_fingerprints(desired: Desired, entry: Entry | None) -> Desired:
-    """Return `desired` with the recorded fingerprints of the chunks that the lock has.
-
-    After a rotation of the digest key, and under a new address, they are those by which sms.by knows the chunks.
-    """
+    """Return `desired` with the fingerprints in the lock, kept under a new key or address."""
     if entry is None or entry.revision != desired.revision:
         return desired
     recorded = entry.chunks[: len(desired.chunks)]

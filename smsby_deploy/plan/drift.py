@@ -52,10 +52,7 @@ class IntendedValues:
 
 
 class ReportedValues(NamedTuple):
-    """What sms.by reports of one message; None where it reports nothing.
-
-    `d_schedule` is in unix seconds, 0 for none.
-    """
+    """What sms.by reports of a message, None if nothing; `d_schedule` is unix time, 0 for none."""
 
     d_schedule: int | None
     count_phones: int | None
@@ -210,8 +207,5 @@ def _compare_at_once(latest: datetime, reported: int) -> Iterator[Difference]:
 
 
 def _is_countable(chunk: ChunkRecord | ChunkPlan) -> bool:
-    """Whether the recorded number of recipients is the number that was sent.
-
-    Opt-outs may have changed the number of a chunk that was found at sms.by.
-    """
+    """Whether so many were sent to: opt-outs may change what was only found at sms.by."""
     return isinstance(chunk, ChunkPlan) or chunk.state is ChunkState.ACCEPTED

@@ -33,10 +33,7 @@ _CONTROLS = tuple(bytes([code]) for code in range(32) if code != ord("\n"))  # J
 
 
 class RemoteName(NamedTuple):
-    """The parts of a mailing's name at sms.by, if it was made by this program.
-
-    `project` is `my-shop`, or `my-shop~staging` in an environment other than production.
-    """
+    """Our name of a mailing at sms.by; `project` may be `my-shop~staging`."""
 
     address: str
     revision: int
@@ -50,10 +47,7 @@ def content_digest(header: dict[str, Any]) -> str:
 
 
 def row_lines(phones: Sequence[str], texts: Sequence[str] | None) -> bytes:
-    """Return recipients as the bytes that are hashed: a line each, with the JSON that is sent.
-
-    Without `texts`, because all recipients get one text, a line has only the phone.
-    """
+    """Return recipients as the lines of JSON that are sent; without `texts`, only the phones."""
     if not phones:
         return b""
     if texts is None:

@@ -1,7 +1,4 @@
-"""Gone mailings: what was accepted, and whose time has come.
-
-Nothing is sent of them any more, so only a change of what is their own counts.
-"""
+"""Gone mailings: accepted, and their time has come. Only a change of what is their own counts."""
 
 from __future__ import annotations
 

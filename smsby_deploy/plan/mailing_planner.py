@@ -348,10 +348,7 @@ def _find_lone_wave(mailing: Mailing, chunks: Sequence[ChunkPlan]) -> Iterable[P
 
 
 def find_rehearsed(project: Project) -> frozenset[tuple[str, str]]:
-    """Return the address and the content digest of each mailing that its rehearsal has sent.
-
-    The environment is not part of that digest, so it is the same everywhere.
-    """
+    """Return (address, content digest), the same in every environment, of what was rehearsed."""
     rehearsal = project.rehearsed_in
     if rehearsal is None:
         return frozenset()

@@ -115,10 +115,7 @@ def find_failures(expected: TextExpectation, text: str, parts: int, shown: str) 
 
 
 def count_failures(expected: TextExpectation, rows: Sequence[tuple[str, int]]) -> tuple[int, int | None, str]:
-    """Return how many of the texts fail, with the line of the first and why it does.
-
-    `rows` are texts with their lines; an empty text could not be rendered.
-    """
+    """Return how many texts fail, the line of the first, and why; "" could not be rendered."""
     if not (expected.contains or expected.matches or expected.parts) and expected.max_parts is not None:
         size = measure_batch([text for text, _ in rows]) if rows else None
         if size is not None and size.longest <= expected.max_parts and all(text for text, _ in rows):

@@ -58,10 +58,7 @@ class PlanResult:
 
     @property
     def balance_after(self) -> Decimal | None:
-        """The balance after all that the apply sends or approves, contact lists excluded.
-
-        It is None if not known, and negative if the balance is too low.
-        """
+        """The balance after the apply, contact lists excluded; None if not known, maybe negative."""
         totals = self.plan.committed
         if self.balance is None or self.plan.currency is None or not totals.mailings:
             return None
@@ -113,10 +110,7 @@ class PlanResult:
         return self.plan.counts[ActionKind.DUE] > 0 and not self.plan.has_errors
 
     def find_problems(self, project: Project) -> tuple[Problem, ...]:
-        """The plan's problems, followed by its blocked mailings and its refusal as errors.
-
-        Of overdue mailings a warning of the plan says enough.
-        """
+        """The plan's problems, then as errors its blocked mailings, if not overdue, and refusal."""
         locations = {mailing.address: mailing.location for mailing in project.mailings}
         found = list(self.plan.problems)
         for action in self.plan.obstacles:

@@ -330,10 +330,7 @@ def _keep_to_approved(action: Action, lock: Lock) -> Action:
 
 
 def _recorded_phones(lock: Lock, planned: Sequence[PlannedMailing]) -> dict[tuple[str, int], PhoneSet]:
-    """Return the recipients of recorded mailings, by address and revision.
-
-    The files still have the recipients that a mailing was sent to if its audience digest is the recorded one.
-    """
+    """Return the recipients of recorded mailings whose audience in the files is the same."""
     return {
         (one.mailing.address, entry.revision): one.desired.phones
         for one in planned

@@ -1,7 +1,4 @@
-"""The sentences of a plan: why a mailing gets its action, and what to do.
-
-Nothing is decided here; the rules are in diff.py, the facts in situation.py.
-"""
+"""The sentences of a plan: why a mailing gets its action, and what to do. diff.py has the rules."""
 
 from __future__ import annotations
 

@@ -91,10 +91,7 @@ class RemoteView:
         return None
 
     def find_earlier(self, address: str, revision: int) -> tuple[int, int] | None:
-        """The last listed revision below `revision`, and how many recipients it was sent to.
-
-        None if none of the revisions before is listed as sent.
-        """
+        """The last revision below `revision` that is listed as sent, and to how many, or None."""
         for number in range(revision - 1, max(0, revision - 1 - LOOKED_BACK), -1):
             names = self.own.get((address, number), ())
             listed = (self.by_fingerprint[name.fingerprint] for name in names)

@@ -243,10 +243,7 @@ def _read_rehearsal(rehearsal: LockPlace, project: Project) -> Lock:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A base, and the recipients and opt-outs of its mailings where they can be read.
-
-    `audiences` is empty, and `opted_out` None, for a saved plan.
-    """
+    """A base, and what can be read of its recipients and opt-outs: nothing of a saved plan."""
 
     base: Base
     audiences: AudienceSets = field(default_factory=AudienceSets)

@@ -53,19 +53,13 @@ def select_mailings(
 
 
 def removed_from(loaded: LoadedProject) -> Callable[[str], bool]:
-    """Return a function that says whether no mailing in the files has an address.
-
-    It says no while a file that may have the mailing cannot be read.
-    """
+    """Return whether no readable file has an address; no while a file cannot be read."""
     in_files = {mailing.address for mailing in (*loaded.project.mailings, *loaded.flawed)}
     return lambda address: loaded.is_whole and address not in in_files
 
 
 def selector(select: Sequence[str]) -> Callable[[str], bool]:
-    """Return a function that says whether an address matches a pattern; without any, all do.
-
-    A plan file selects each of its mailings by its address, so whole addresses are not compared one by one.
-    """
+    """Return what says whether an address matches; without patterns all do, whole ones fast."""
     addresses, globs = frozenset(select), [pattern for pattern in select if _GLOB.search(pattern)]
     return lambda address: (
         not select or address in addresses or any(fnmatchcase(address, pattern) for pattern in globs)

@@ -175,10 +175,7 @@ class Situation:
 
     @property
     def has_new_audience(self) -> bool:
-        """Whether its recipients are others than those recorded, whatever their order and values.
-
-        By an older lock: whether they may be others.
-        """
+        """Whether recipients differ, whatever their order and values; by an older lock, may differ."""
         entry, desired = self.entry, self.desired
         if entry is None or entry.audience_digest == desired.audience_digest:
             return False
@@ -202,10 +199,7 @@ class Situation:
 
     @cached_property
     def listed(self) -> tuple[ChunkState, ...]:
-        """The state of each planned chunk by the remote list, UNKNOWN where it is missing.
-
-        Empty if no chunk is listed, or if the lock knows more than the list.
-        """
+        """The states of planned chunks by the list, UNKNOWN if missing; () if the lock knows more."""
         desired = self.desired
         if (
             self.remote is None
@@ -289,10 +283,7 @@ class Situation:
 
     @property
     def has_missed_window(self) -> bool:
-        """Whether it was to be handed over earlier.
-
-        What was begun may be resumed until its time, but only by a new plan.
-        """
+        """Whether it was to be handed over earlier; what was begun may be resumed by a new plan."""
         is_bound = (self.is_handing_over and self.wave.judged is None) or not self.is_begun
         return is_bound and self.next_window is not None and self.next_window.is_over(self.now)
 
@@ -317,10 +308,7 @@ class Situation:
 
     @property
     def is_expired(self) -> bool:
-        """Whether a send time has passed.
-
-        `max_late` allows that, but nothing that waited is sent late.
-        """
+        """Whether a send time has passed; `max_late` allows that, but not of what waited."""
         late = self.max_late if self.window is None or self.is_begun else timedelta(0)
         return any(is_past(time, self.now - late) for time in self.unsent_times)
 
@@ -372,10 +360,7 @@ def is_scheduled(entry: Entry, states: Sequence[ChunkState], now: datetime) -> b
 
 
 def _listed_state(listed: RemoteMailing | None, chunk: ChunkPlan, via: str) -> ChunkState:
-    """The state of a chunk that only the remote list knows.
-
-    A mailing sent phone by phone is listed before all phones were sent to, so its count decides.
-    """
+    """The state of a chunk that only the list knows; phone by phone, its count decides."""
     if listed is None:
         return ChunkState.UNKNOWN
     if via == "single" and (listed.count_phones or 0) < (chunk.recipients or 0):

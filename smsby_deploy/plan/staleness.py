@@ -1,7 +1,4 @@
-"""Whether a reviewed plan is still the one that would be made now. If not, it is refused.
-
-The hashes of all inputs are among the compared values.
-"""
+"""Whether a reviewed plan is still the one that would be made now, from the same inputs. If not, it is refused."""
 
 from __future__ import annotations
 

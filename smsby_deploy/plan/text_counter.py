@@ -38,10 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ContentPolicy:
-    """Counts texts, one for each recipient, that violate a rule.
-
-    `violations` is keyed by guardrail and pattern; `locations` places the keys of smsby.yaml.
-    """
+    """Counts texts, one for each recipient, that violate a rule, by guardrail and pattern."""
 
     guardrails: Guardrails
     violations: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -246,10 +243,7 @@ class TextCounter:
         self._count_text(text, list(compress(phones, not_suppressed)), None)
 
     def measure(self, text: str, row: int | None = None) -> TextSize | None:
-        """Return the size of a text; `row` is the line of a single recipient.
-
-        None if it is empty, which was reported when it was rendered, or too long, which is reported here.
-        """
+        """Return the size of a text; None if empty, reported before, or too long, reported here."""
         if not text:
             return None
         try:

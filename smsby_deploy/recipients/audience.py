@@ -186,10 +186,7 @@ def _phone_cells(audience: InlineRecipients | RowSource, block: Block) -> Sequen
 
 
 def _own_texts(mailing: Mailing, block: Block) -> Sequence[str | None]:
-    """Return each row's own text, None where there is none.
-
-    Inline recipients may have one; a column `text` counts only in a mailing without a text.
-    """
+    """Return each row's own text or None; a column `text` counts only if the mailing has none."""
     if block.texts is not None:
         return block.texts
     has_text = mailing.text is not None or mailing.upload is not None

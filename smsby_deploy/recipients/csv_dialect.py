@@ -79,10 +79,7 @@ def _read_line(file: _TextLines) -> str:
 
 
 class _Uncommented:
-    """A text file in which lines that begin with # are blank.
-
-    The others keep their line numbers. A line within a quoted cell is never a comment, nor is one with an unpaired quote.
-    """
+    """A text file with lines that begin with # blank, except within or with unpaired quotes."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -268,10 +265,7 @@ def detect_encoding(path: Content) -> str:
 
 
 def _is_utf16(sample: bytes) -> bool:
-    """Whether the zero bytes of `sample` are halves of UTF-16 characters.
-
-    A phone alone has a dozen, all at even places or all at odd ones.
-    """
+    """Whether zero bytes are halves of UTF-16: a phone has a dozen, all even or all odd."""
     zeros, even = sample.count(0), sample[::2].count(0)
     is_aligned = max(even, zeros - even) >= zeros * _ALIGNED
     return is_aligned and zeros >= _LEAST_ZEROS and zeros * _MAX_BYTES_PER_ZERO >= len(sample)

@@ -109,10 +109,7 @@ def check_pages(metadata: Any, path: Path, names: Sequence[str]) -> frozenset[st
 
 
 def _is_encrypted(metadata: Any, path: Path) -> bool:
-    """Whether the metadata is signed: some columns are encrypted then.
-
-    pyarrow would end the whole process at the metadata of such a column.
-    """
+    """Whether some columns are encrypted (a signature), at which pyarrow would end the process."""
     with path.open("rb") as file:
         file.seek(-_TRAILER, SEEK_END)
         length = int.from_bytes(file.read(4), "little")

@@ -92,10 +92,7 @@ def _pin_in(
 
 
 def _list_nodes(mailings: Iterable[YamlMap]) -> list[YamlMap]:
-    """Return the mappings that name a list, the last one first.
-
-    So no edit moves those to come. A mapping that several mailings share by an alias is one.
-    """
+    """Return the mappings that name a list, the last first, so no edit moves those to come."""
     nodes = (node.get("recipients") for node in mailings)
     found = {node.mark: node for node in nodes if isinstance(node, YamlMap) and "file" in node}
     return [node for _, node in sorted(found.items(), reverse=True)]

@@ -24,10 +24,7 @@ _LONGEST_NAME = 100  # that a message names
 
 
 class RecipientsError(Exception):
-    """Recipients that cannot be read as rows.
-
-    `line` is the line in their file, unless `location` names another place; `code` is the problem code.
-    """
+    """Recipients that cannot be read as rows, at `line` of their file or another `location`."""
 
     def __init__(
         self, message: str, line: int, code: str = "RECIPIENTS", location: Location | None = None
@@ -45,10 +42,7 @@ class EmptyFile(RecipientsError):
 
 @dataclass(slots=True)
 class SourceFacts:
-    """What reading a query finds besides its rows, complete after the last row.
-
-    `snapshot` is the sha256 of its columns and rows, `newest` the time that the `freshness` query returned, in UTC.
-    """
+    """What a query finds after its last row: sha256 of columns and rows, and `newest`, in UTC."""
 
     snapshot: str | None = None
     newest: datetime | None = None
@@ -186,10 +180,7 @@ def short_name(columns: Sequence[str], index: int) -> str:
 
 
 def find_column(columns: Sequence[str], name: str) -> int | None:
-    """Return the index of the column `name`: as written, else ignoring case.
-
-    A file of another system may have the й of its header as two characters.
-    """
+    """Return the index of the column `name`: as written, else ignoring case and composition."""
     if name in columns:
         return columns.index(name)
     names = [normalize("NFC", column).casefold() for column in (name, *columns)]

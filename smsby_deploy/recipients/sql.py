@@ -1,7 +1,4 @@
-"""Recipients in a database: the rows of a query, read through SQLAlchemy.
-
-Rows are read through a server-side cursor, so that memory does not grow with the result.
-"""
+"""Recipients in a database: the rows of a query, streamed through SQLAlchemy by a server-side cursor."""
 
 from __future__ import annotations
 

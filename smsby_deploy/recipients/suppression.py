@@ -156,10 +156,7 @@ def opted_out_places(positions: str | None) -> Iterator[int]:
 
 
 def count_gone_opt_outs(then: str, now: str) -> int:
-    """Return how many recipients of the same audience had opted out `then`, and have not `now`.
-
-    They are texts of OptOutPositions; ValueError if one is not.
-    """
+    """Return how many opted out `then` and not `now`; ValueError unless OptOutPositions made both."""
     before, after = (set(opted_out_places(text)) for text in (then, now))
     return len(before - after)
 

@@ -101,10 +101,7 @@ class Rewriter:
 
 
 def smart_encode(text: str) -> str:
-    """`text` with plain punctuation if that makes it GSM-7, else `text`.
-
-    Quotes, dashes, spaces and ellipses are replaced.
-    """
+    """`text` with plain quotes, dashes, blanks and dots if that makes it GSM-7, else `text`."""
     if text.isascii():
         return text
     plain = text.translate(_SMART_TABLE)
@@ -164,10 +161,7 @@ def may_be_expensive(text: str) -> bool:
 
 @dataclass(slots=True)
 class Expense:
-    """What one set of characters adds for all its recipients; `row` is the first line with it.
-
-    `is_invisible`: the texts are UCS-2 without these characters, too.
-    """
+    """What a set of characters adds for all recipients; `is_invisible`: UCS-2 without it, too."""
 
     recipients: int = 0
     parts: int = 0

@@ -1,7 +1,4 @@
-"""The templates that a text includes, imports or extends.
-
-They are read from the project's templates/ folder before anything is rendered.
-"""
+"""The templates that a text includes, imports or extends, read from templates/ before anything is rendered."""
 
 from __future__ import annotations
 
@@ -26,10 +23,7 @@ _CALLABLE = frozenset(["caller", "loop", "self", "super"])
 
 
 class IncludeError(TemplateSyntaxError):
-    """A template cannot be included.
-
-    `name` is the including template (None: the text), `lineno` the offset in it, from 1.
-    """
+    """A template cannot be included by `name` (None: the text) at the offset `lineno`, from 1."""
 
 
 @dataclass(slots=True)

@@ -22,10 +22,7 @@ TextKey = tuple[str, str]  # variant and language of a text, "" where it has non
 
 
 def languages_of(source: TextsByLanguage, batch: Batch) -> list[str]:
-    """Return the language of each recipient's text, a key of the texts of `source`.
-
-    It is "" where there is none, and a blank for a recipient with a text of their own.
-    """
+    """Return the language of each recipient's text, "" without one, a blank for an own text."""
     values = _values_of(source, batch)
     chosen = {value: _choose(source, value) for value in set(values)}
     languages = [chosen[value] for value in values]

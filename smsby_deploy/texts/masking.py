@@ -132,10 +132,7 @@ def _has_data(node: nodes.Node, authored: frozenset[str] | set[str], macros: set
 
 
 def _find_authored(template: nodes.Template, columns: frozenset[str]) -> frozenset[str]:
-    """Return the variables that can only hold what the author wrote.
-
-    A name that is also a column may hold its value where the assignment was not executed.
-    """
+    """Return the variables that hold only the author's words, and are no column either."""
     assigned: dict[str, list[nodes.Node | None]] = {}
     for target, value in _assignments(template):
         for name in target.find_all(nodes.Name) if not isinstance(target, nodes.Name) else [target]:

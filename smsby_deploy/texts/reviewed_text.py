@@ -21,10 +21,7 @@ def included_files(source: MailingText | None) -> tuple[str, ...]:
 
 
 def reviewed_text(source: MailingText | None) -> str | None:
-    """Return the text of a mailing followed by what it includes, each under its name.
-
-    Each of several texts is under its language. None without a text.
-    """
+    """Return the texts of a mailing and what they include, by name; None without a text."""
     if source is None:
         return None
     root = source.sources[0].root

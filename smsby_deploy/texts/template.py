@@ -38,10 +38,7 @@ _MOST_PROBLEMS = 1000  # kept per mailing
 
 
 class RenderedBatch(NamedTuple):
-    """The text of each recipient ("" where it failed), and the problems.
-
-    `replaced` are the characters that smart encoding replaced.
-    """
+    """The text of each recipient ("" where it failed), problems, and `replaced` characters."""
 
     texts: list[str]
     problems: Sequence[Problem] = ()
