@@ -12,7 +12,7 @@ from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.plan.chunks import OnBatch, hash_content, hash_former_content, hash_text
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import AudienceDigest, chunk_digest, fingerprint, hash_rows, row_lines
-from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter, count_audience
+from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
@@ -128,32 +128,14 @@ def measure_upload(
         audience.add(rows, len(batch.phones), hash_rows(rows))
         counter.count_same(text, batch.phones, batch.not_suppressed)
         opted_out.add(batch.not_suppressed)
-    totals = counter.totals
     mark = fingerprint(project.scope, mailing.address, mailing.revision, 0, upload.chunk)
-    has_recipients = upload.count + totals.suppressed
-    chunk = ChunkPlan(mark, totals.recipients, upload.chunk, opted_out=opted_out.text or None)
-    desired = Desired(
-        address=mailing.address,
-        revision=mailing.revision,
-        via="list",
-        content_digest=content,
-        audience_digest=audience.hexdigest(),
-        chunks=(chunk,) if has_recipients else (),
-        audience=count_audience(report, totals),
-        parts=totals.parts,
-        gsm7=totals.gsm7,
-        ucs2=totals.ucs2,
-        longest=totals.longest,
-        schedule_time=mailing.schedule_time,
-        cost=totals.cost,
-        snapshot=report.facts.snapshot,
-        newest=report.facts.newest,
+    chunk = ChunkPlan(mark, counter.totals.recipients, upload.chunk, opted_out=opted_out.text or None)
+    has_recipients = upload.count + counter.totals.suppressed
+    chunks = (chunk,) if has_recipients else ()
+    desired = counter.describe(report, content, audience.hexdigest(), chunks)._replace(
         contacts=upload.contacts,
         former_content=hash_former_content(mailing, template, personal=False),
         text_digest=hash_text(mailing, template),
-        recipients_digest=report.recipients_digest,
-        phones=report.phones,
-        prefixes=counter.prefixes,
         opted_out=opted_out.text,
     )
     return desired, [*problems.kept, *_check_fields(mailing, columns), *counter.find_problems()]

@@ -73,16 +73,16 @@ class MailingPlanner:
     names: AccountNames
     remote: RemoteView | None
     check: ListCheck | None
+    facts: FactCheck
     now: datetime
     problems: list[Problem]
-    rehearsed: frozenset[tuple[str, str]]  # addresses and content digests
     is_handing_over: bool = False  # only what was approved earlier may be sent
     snapshots: dict[str, str] = field(default_factory=dict)
-    facts: FactCheck = field(init=False)
+    rehearsed: frozenset[tuple[str, str]] = field(init=False)
     approvals: ApprovalCheck | None = field(init=False)  # None: no mailing needs a signature
 
     def __post_init__(self) -> None:
-        self.facts = FactCheck(self.project)
+        self.rehearsed = _find_rehearsed(self.project)
         policy = None if self.project.environment.is_rehearsal else self.project.approvals
         self.approvals = None
         if policy is not None:
@@ -90,12 +90,8 @@ class MailingPlanner:
 
             self.approvals = ApprovalCheck(self.project, policy, self.now, self.problems)
 
-    def begin(self, measured: Sequence[MeasuredMailing], facts: FactCheck, *, is_handing_over: bool) -> None:
-        """Take note of what is sent together: rules of approvals count it together.
-
-        These are the mailings of a plan that are neither over nor expired. What is handed over was approved in one plan.
-        """
-        self.facts, self.is_handing_over = facts, is_handing_over
+    def count_together(self, measured: Sequence[MeasuredMailing]) -> None:
+        """Take note of what is sent together, is neither over nor expired: approvals count it so."""
         if self.approvals is None:
             return
         from smsby_deploy.plan.approvals import Size
@@ -347,7 +343,7 @@ def _find_lone_wave(mailing: Mailing, chunks: Sequence[ChunkPlan]) -> Iterable[P
         yield Problem(Severity.NOTE, "ONE_WAVE", message, mailing.address, mailing.location)
 
 
-def find_rehearsed(project: Project) -> frozenset[tuple[str, str]]:
+def _find_rehearsed(project: Project) -> frozenset[tuple[str, str]]:
     """Return (address, content digest), the same in every environment, of what was rehearsed."""
     rehearsal = project.rehearsed_in
     if rehearsal is None:

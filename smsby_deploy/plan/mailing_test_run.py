@@ -25,6 +25,7 @@ from smsby_deploy.config.sources import ContactList, InlineRecipients, TextsByLa
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.account_names import NOT_ASKED
 from smsby_deploy.plan.budget import hold_budget
+from smsby_deploy.plan.contradictions import FactCheck
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing
 from smsby_deploy.plan.mailing_test_results import MailingTestResult, count_failures, find_failures
@@ -333,7 +334,7 @@ class MailingTests:
         project = self.project._replace(api=api, freeze="", rehearsed_in=None, approvals=None)
         lock = Lock(project.name)
         sent = SentMailings(lock, (), [desired], now=clock.at)
-        planner = MailingPlanner(project, lock, sent, NOT_ASKED, None, None, clock.at, [], frozenset())
+        planner = MailingPlanner(project, lock, sent, NOT_ASKED, None, None, FactCheck(project), clock.at, [])
         action = planner.plan_mailing(MeasuredMailing(self.mailing, desired, policy, ()))
         assert action is not None
         (action,) = hold_budget(project, [action], lock, clock.at)

@@ -24,7 +24,7 @@ from smsby_deploy.plan.chunks import (
 )
 from smsby_deploy.plan.desired import AudienceCounts, Desired, spread_chunks
 from smsby_deploy.plan.gone import read_own_content
-from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter, count_audience
+from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter
 from smsby_deploy.problems import Location, Problem, Severity, has_errors
 from smsby_deploy.recipients.audience import (
     MOST_DIFFERING,
@@ -305,30 +305,12 @@ def _measure_chunks(
         chunks = [chunk._replace(wave=None) for chunk in chunks]
     if mailing.spread is not None and mailing.schedule_time is not None:
         chunks = [*spread_chunks(chunks, mailing.schedule_time, mailing.spread)]
-    totals = counter.totals
-    desired = Desired(
-        address=mailing.address,
-        revision=mailing.revision,
-        via=mailing.via,
-        content_digest=report.content_digest,
-        audience_digest=report.audience_digest.hexdigest(),
-        chunks=tuple(chunks),
-        audience=count_audience(audience, totals),
-        parts=totals.parts,
-        gsm7=totals.gsm7,
-        ucs2=totals.ucs2,
-        longest=totals.longest,
-        schedule_time=mailing.schedule_time,
-        cost=totals.cost,
-        snapshot=audience.facts.snapshot,
-        newest=audience.facts.newest,
+    audience_digest = report.audience_digest.hexdigest()
+    desired = counter.describe(audience, report.content_digest, audience_digest, chunks)._replace(
         body=project.api.body,
         former_content=report.former_content,
         text_digest=hash_text(mailing, template, report.own_texts.hexdigest()),
-        recipients_digest=audience.recipients_digest,
-        phones=audience.phones,
         languages=template.languages if template is not None else {},
-        prefixes=counter.prefixes,
         opted_out=opted_out.text,
     )
     return desired, check.find_problems()

@@ -25,7 +25,7 @@ from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
 from smsby_deploy.plan.contradictions import FactCheck, find_doubt, find_wrong_clock
 from smsby_deploy.plan.diff import make_orphans
 from smsby_deploy.plan.gone import excuse_errors, excuse_missing, is_all_sent, is_excused
-from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing, find_rehearsed
+from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing
 from smsby_deploy.plan.measure import NO_PROGRESS, Observers, ReadProgress, find_flaws, measure_mailing
 from smsby_deploy.plan.model import Action, ActionKind, Actions, Orphans, Plan
 from smsby_deploy.plan.overlap import KeptPhones, find_overlap
@@ -46,7 +46,7 @@ from smsby_deploy.problems import Problem, has_errors
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.shared_reads import SharedReads
 from smsby_deploy.recipients.suppression import load_suppression, read_test_phones
-from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts
+from smsby_deploy.smsby.facts import NO_FACTS
 from smsby_deploy.texts.pattern_search import begin_run
 
 if TYPE_CHECKING:
@@ -249,11 +249,24 @@ class MeasuredFiles:
             return self._anew().plan(client=client, account=account, now=now, new_id=new_id, here=here)
         problems = [*self.loaded.problems, *self.suppression_problems, *find_wrong_clock(client, here)]
         facts = self._check_facts(client, remote, now)
-        check = self._check_list(remote, facts.facts, now)
-        if check is not None:
+        check = None
+        if remote is not None:
+            seconds = facts.facts.reconcile_seconds(project.api.reconcile_seconds)
+            check = check_list(self.lock, remote, now=now, reconcile_seconds=seconds)
             problems = [*self._find_missing(check, now), *problems, *facts.problems()]
-        planner = self._make_planner(names, remote, check, now, problems)
-        planner.begin(self.measured, facts, is_handing_over=is_handing_over)
+        planner = MailingPlanner(
+            project,
+            self.lock,
+            self._find_sent(now),
+            names,
+            remote,
+            check,
+            facts,
+            now,
+            problems,
+            is_handing_over,
+        )
+        planner.count_together(self.measured)
         first, planned = len(problems), [planner.plan_mailing(one) for one in self.measured]
         problems[first:first] = find_name_problems(_unfinished(mailings, planned), names)
         problems += self.flaws
@@ -305,12 +318,6 @@ class MeasuredFiles:
         problems += notes
         return actions
 
-    def _check_list(self, remote: RemoteView | None, facts: AccountFacts, now: datetime) -> ListCheck | None:
-        if remote is None:
-            return None
-        seconds = facts.reconcile_seconds(self.loaded.project.api.reconcile_seconds)
-        return check_list(self.lock, remote, now=now, reconcile_seconds=seconds)
-
     def _check_facts(self, client: ReadClient | None, remote: RemoteView | None, now: datetime) -> FactCheck:
         project, facts = self.loaded.project, NO_FACTS if client is None else client.facts
         doubt = ""
@@ -323,18 +330,6 @@ class MeasuredFiles:
         project = self.loaded.project
         empty = Lock(project.name, environment=project.environment.name)
         return replace(self, lock=empty, archived=frozenset(), orphans=())
-
-    def _make_planner(
-        self,
-        names: AccountNames,
-        remote: RemoteView | None,
-        check: ListCheck | None,
-        now: datetime,
-        problems: list[Problem],
-    ) -> MailingPlanner:
-        project, sent = self.loaded.project, self._find_sent(now)
-        rehearsed = find_rehearsed(project)
-        return MailingPlanner(project, self.lock, sent, names, remote, check, now, problems, rehearsed)
 
     def _ask(
         self, client: ReadClient | None, here: Binding | None, remote: RemoteView | None

@@ -106,9 +106,7 @@ class Other(NamedTuple):
         return self.audience_digest == desired.audience_digest and is_distinct
 
 
-class _Strangers(NamedTuple):
-    remote: RemoteView | None
-    names: list[tuple[str, int, list[RemoteName]]]
+_Strangers = list[tuple[str, int, list[RemoteName]]]
 
 
 class SentMailings:
@@ -130,7 +128,7 @@ class SentMailings:
         self._in_files = frozenset(in_files)
         self._expected = {one.address: one.fingerprints for one in desired}
         self._lock, self._archived = lock, archived
-        self._strangers: _Strangers | None = None
+        self._strangers: tuple[RemoteView | None, _Strangers] | None = None
         alike = find(lock.mailings, lambda file: file.with_digest(set(_digests_of(desired))))
         entries = ((address, lock.mailings[address]) for address in alike)
         recorded = [(address, one) for address, entry in entries for one in (entry, *entry.earlier)]
@@ -160,9 +158,9 @@ class SentMailings:
         The lock does not have that address, and the files have none or another mailing under it: it was renamed, and
         the lock was lost.
         """
-        if self._strangers is None or self._strangers.remote is not remote:
-            self._strangers = _Strangers(remote, list(self._find_strangers(remote)))
-        for address, revision, names in self._strangers.names:
+        if self._strangers is None or self._strangers[0] is not remote:
+            self._strangers = remote, list(self._find_strangers(remote))
+        for address, revision, names in self._strangers[1]:
             if address == desired.address or revision < desired.revision:
                 continue
             marks = {

@@ -20,7 +20,7 @@ from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.config.sources import InlineRecipients
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.plan.chunks import Chunk
-from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport
 from smsby_deploy.recipients.batch import Batch
@@ -83,19 +83,6 @@ class TextTotals(NamedTuple):
     ucs2: int
     longest: int
     cost: Decimal | None
-
-
-def count_audience(report: AudienceReport, totals: TextTotals) -> AudienceCounts:
-    """Return the counts of an audience that was read to its end."""
-    return AudienceCounts(
-        rows=report.rows,
-        invalid=report.invalid,
-        duplicate=report.duplicate,
-        suppressed=totals.suppressed + report.control_opted_out - report.held_out,
-        final=totals.recipients,
-        held_out=report.held_out,
-        control=report.control,
-    )
 
 
 _MOST_PREFIXES = 200  # kept apart; the phones of more are counted together
@@ -207,6 +194,44 @@ class TextCounter:
             self._ucs2,
             self._longest,
             self.costs.cost,
+        )
+
+    def count_audience(self, report: AudienceReport) -> AudienceCounts:
+        """Return the counts of an audience that was read to its end."""
+        return AudienceCounts(
+            rows=report.rows,
+            invalid=report.invalid,
+            duplicate=report.duplicate,
+            suppressed=self._suppressed + report.control_opted_out - report.held_out,
+            final=self._recipients,
+            held_out=report.held_out,
+            control=report.control,
+        )
+
+    def describe(
+        self, report: AudienceReport, content: str, audience: str, chunks: Sequence[ChunkPlan]
+    ) -> Desired:
+        """Return the mailing as far as it was counted; `content` and `audience` are digests."""
+        mailing = self._mailing
+        return Desired(
+            address=mailing.address,
+            revision=mailing.revision,
+            via=mailing.via,
+            content_digest=content,
+            audience_digest=audience,
+            chunks=tuple(chunks),
+            audience=self.count_audience(report),
+            parts=self._parts,
+            gsm7=self._gsm7,
+            ucs2=self._ucs2,
+            longest=self._longest,
+            schedule_time=mailing.schedule_time,
+            cost=self.costs.cost,
+            snapshot=report.facts.snapshot,
+            newest=report.facts.newest,
+            recipients_digest=report.recipients_digest,
+            phones=report.phones,
+            prefixes=self.prefixes,
         )
 
     def count_chunk(self, chunk: Chunk) -> ChunkPlan:
