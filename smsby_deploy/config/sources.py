@@ -49,7 +49,7 @@ class TextSource(NamedTuple):
 
     @property
     def sources(self) -> tuple[TextSource, ...]:
-        """All texts of the mailing."""
+        """All texts of the mailing, in the order of the file."""
         return (self,)
 
     def identity(self, rewrite: Callable[[str], str]) -> str:
@@ -72,11 +72,9 @@ class TextsByLanguage(NamedTuple):
 
     @property
     def sources(self) -> tuple[TextSource, ...]:
-        """All texts of the mailing, in the order of the file."""
         return tuple(self.texts.values())
 
     def identity(self, rewrite: Callable[[str], str]) -> dict[str, Any]:
-        """Return what digests cover of the texts, as `rewrite` would send them."""
         texts = {language: source.identity(rewrite) for language, source in self.texts.items()}
         return {"language": self.column, "default": self.default, "texts": texts}
 
@@ -98,7 +96,6 @@ class TextsByVariant(NamedTuple):
 
     @property
     def sources(self) -> tuple[TextSource, ...]:
-        """All texts of the mailing, in the order of the file."""
         return tuple(source for one in self.variants if one.text for source in one.text.sources)
 
     @property
@@ -107,7 +104,6 @@ class TextsByVariant(NamedTuple):
         return "+".join(one.name for one in self.variants if one.text is None)
 
     def identity(self, rewrite: Callable[[str], str]) -> list[dict[str, Any]]:
-        """Return what digests cover of the texts, as `rewrite` would send them."""
         return [
             {"variant": name, "share": share, "text": text and text.identity(rewrite)}
             for name, share, text in self.variants

@@ -248,33 +248,7 @@ class MeasuredFiles:
         if project.environment.is_sandbox and remote is not None and is_forgotten(self.lock, remote, here):
             return self._anew().plan(client=client, account=account, now=now, new_id=new_id, here=here)
         problems = [*self.loaded.problems, *self.suppression_problems, *find_wrong_clock(client, here)]
-        facts = self._check_facts(client, remote, now)
-        check = None
-        if remote is not None:
-            seconds = facts.facts.reconcile_seconds(project.api.reconcile_seconds)
-            check = check_list(self.lock, remote, now=now, reconcile_seconds=seconds)
-            problems = [*self._find_missing(check, now), *problems, *facts.problems()]
-        planner = MailingPlanner(
-            project,
-            self.lock,
-            self._find_sent(now),
-            names,
-            remote,
-            check,
-            facts,
-            now,
-            problems,
-            is_handing_over,
-        )
-        planner.count_together(self.measured)
-        first, planned = len(problems), [planner.plan_mailing(one) for one in self.measured]
-        problems[first:first] = find_name_problems(_unfinished(mailings, planned), names)
-        problems += self.flaws
-        actions = self._limit_pressure(client, planned, now, problems, is_handing_over)
-        actions = hold_budget(project, actions, self.lock, now)
-        problems += self._find_similar(actions, planner.sent, now)
-        actions += filter(None, map(planner.plan_cancelled, self.cancelled))
-        planner.check_orphans(frozenset(self.orphans))
+        actions, problems, snapshots = self._decide(client, names, remote, now, problems, is_handing_over)
         return Plan(
             id=new_id,
             created_at=now.isoformat(timespec="seconds"),
@@ -283,12 +257,12 @@ class MeasuredFiles:
             account=account if client is not None else None,
             tool=TOOL,
             select=self.select,
-            inputs=self._inputs | planner.snapshots,
+            inputs=self._inputs | snapshots,
             lock=stamp_lock(self.lock, actions, lambda: self._orphan_stamps),
             actions=Actions(actions, self._orphans),
             problems=tuple(problems),
             currency=project.price.currency if project.price else None,
-            exempt=exempt_inputs(project, mailings) | finished_queries(actions, planner.snapshots),
+            exempt=exempt_inputs(project, mailings) | finished_queries(actions, snapshots),
             binding=binding,
             digest_key=project.digest_key.id,
             names=names,
@@ -296,6 +270,37 @@ class MeasuredFiles:
             callback_url=shown_url(project.api.callback_url) or None,
             archived=sum(map(selector(self.select), self.archived)),
         )
+
+    def _decide(
+        self,
+        client: ReadClient | None,
+        names: AccountNames,
+        remote: RemoteView | None,
+        now: datetime,
+        problems: list[Problem],
+        is_handing_over: bool,
+    ) -> tuple[list[Action], list[Problem], dict[str, str]]:
+        """Return the actions, `problems` and others, and the digests of the results of queries."""
+        project, sent, check = self.loaded.project, self._find_sent(now), None
+        facts = self._check_facts(client, remote, now)
+        if remote is not None:
+            seconds = facts.facts.reconcile_seconds(project.api.reconcile_seconds)
+            check = check_list(self.lock, remote, now=now, reconcile_seconds=seconds)
+            problems = [*self._find_missing(check, now), *problems, *facts.problems()]
+        planner = MailingPlanner(
+            project, self.lock, sent, names, remote, check, facts, now, problems, is_handing_over
+        )
+        planner.count_together(self.measured)
+        first, planned = len(problems), [planner.plan_mailing(one) for one in self.measured]
+        unfinished = _unfinished([one.mailing for one in self.measured], planned)
+        problems[first:first] = find_name_problems(unfinished, names)
+        problems += self.flaws
+        actions = self._limit_pressure(client, planned, now, problems, is_handing_over)
+        actions = hold_budget(project, actions, self.lock, now)
+        problems += self._find_similar(actions, sent, now)
+        actions += filter(None, map(planner.plan_cancelled, self.cancelled))
+        planner.check_orphans(frozenset(self.orphans))
+        return actions, problems, planner.snapshots
 
     def _limit_pressure(
         self,

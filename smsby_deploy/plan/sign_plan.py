@@ -15,12 +15,11 @@ from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import PlanRefused, Refused, SmsbyDeployError
 from smsby_deploy.files import refuse_link, write_file
 from smsby_deploy.lock.records import Lock
-from smsby_deploy.plan.approvals import FOLDER, SignedMailing, hash_settings
+from smsby_deploy.plan.approvals import FOLDER, SignedMailing, find_signer, hash_settings, sign
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
 from smsby_deploy.plan.planner import measure_files
-from smsby_deploy.plan.ssh_signatures import find_signer, sign
 from smsby_deploy.wording import sentence
 
 _FORMAT, _VERSION = "smsby-approval", 1

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from codecs import getincrementaldecoder
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple, Protocol, TextIO
@@ -73,9 +73,13 @@ def _read_line(file: _TextLines) -> str:
         _LongLine: it is not read to its end, which may be gigabytes away.
     """
     line = file.readline(LONGEST_LINE + 1)
-    if len(line) > LONGEST_LINE:
+    if _is_too_long(line):
         raise _LongLine
     return line
+
+
+def _is_too_long(line: str) -> bool:
+    return len(line) > LONGEST_LINE
 
 
 class _Uncommented:
@@ -122,7 +126,7 @@ class Lines:
         line = self._again.pop(0) if self._again else self._file.readline(LONGEST_LINE + 1)
         if not line:
             raise StopIteration
-        if len(line) > LONGEST_LINE:
+        if _is_too_long(line):
             raise _LongLine
         return _without_zero_byte(line)
 
@@ -167,10 +171,12 @@ def open_recipients(source: RecipientsFile) -> Iterator[tuple[Dialect, Lines]]:
         message = sentence(
             "this line has more than {limit:,} characters; write one recipient per line", limit=LONGEST_LINE
         )
-        raise RecipientsError(message, _find_long_line(path, encoding or "utf-8")) from None
+        raise RecipientsError(message, _find_line(path, encoding or "utf-8", _is_too_long)) from None
     except _ZeroByte:
         message = sentence("not a text file: this line contains a zero byte")
-        raise RecipientsError(message, _find_zero_byte(path, encoding or "utf-8")) from None
+        raise RecipientsError(
+            message, _find_line(path, encoding or "utf-8", lambda line: "\0" in line)
+        ) from None
     except LookupError as error:
         raise RecipientsError(
             sentence(
@@ -349,19 +355,8 @@ def _undecodable_line(path: Content, encoding: str) -> int:
     return 1
 
 
-def _find_long_line(path: Content, encoding: str) -> int:
-    """Return the number of the first line that is too long."""
-    number = 1
+def _find_line(path: Content, encoding: str, is_wrong: Callable[[str], bool]) -> int:
+    """Return the number of the first line that `is_wrong`, as far as it may be read."""
     with path.open(encoding=encoding, newline="") as file:
-        while len(file.readline(LONGEST_LINE + 1)) <= LONGEST_LINE:
-            number += 1
-    return number
-
-
-def _find_zero_byte(path: Content, encoding: str) -> int:
-    """Return the number of the first line with a NUL."""
-    number = 1
-    with path.open(encoding=encoding, newline="") as file:
-        while (text := file.read(_BLOCK)) and "\0" not in text:
-            number += text.count("\n")
-    return number + text[: text.find("\0")].count("\n")
+        pieces = iter(partial(file.readline, LONGEST_LINE + 1), "")
+        return next(number for number, piece in enumerate(pieces, 1) if is_wrong(piece))

@@ -7,7 +7,6 @@ says. The headers are therefore read first, in Thrift's compact protocol, from t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from enum import IntEnum
 from os import SEEK_END
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -28,6 +27,9 @@ _DELTA_BYTE_ARRAY = 7
 _DICTIONARY_PAGE = 2
 # The field of each kind of page with its own header, and the field of the encoding within it.
 _OWN_HEADERS = ((0, (5, 2)), (_DICTIONARY_PAGE, (7, 2)), (3, (8, 4)))
+# The types of the compact protocol that a page header has: i16, i32 and i64, and by their bytes true, false, byte and double.
+_INTEGERS, _BINARY, _STRUCT = (4, 5, 6), 8, 12
+_WIDTHS = {1: 0, 2: 0, 3: 1, 7: 8}
 _LAST_FIELD = 100  # of any struct; pyarrow would cut greater numbers off
 _DEEPEST = 8  # structs within structs; a page header has three
 
@@ -47,20 +49,6 @@ class ColumnPages(NamedTuple):
     unpacked: int
     has_dictionary: bool
     has_deltas: bool
-
-
-class _Thrift(IntEnum):
-    """The types of the compact protocol that a page header has."""
-
-    TRUE = 1
-    FALSE = 2
-    BYTE = 3
-    I16 = 4
-    I32 = 5
-    I64 = 6
-    DOUBLE = 7
-    BINARY = 8
-    STRUCT = 12
 
 
 class _Header(NamedTuple):
@@ -216,17 +204,13 @@ class _PageReader:
         return fields
 
     def _value(self, kind: int, depth: int) -> Any:
-        if kind in (_Thrift.TRUE, _Thrift.FALSE):
-            return None
-        if kind == _Thrift.BYTE:
-            return self._byte()
-        if kind in (_Thrift.I16, _Thrift.I32, _Thrift.I64):
+        if kind in _INTEGERS:
             return self._integer()
-        if kind == _Thrift.STRUCT:
+        if kind == _STRUCT:
             return self._struct(depth + 1)
-        if kind == _Thrift.DOUBLE:
-            return self._skip(8)
-        if kind == _Thrift.BINARY:
+        if kind in _WIDTHS:
+            return self._skip(_WIDTHS[kind])
+        if kind == _BINARY:
             return self._skip(self._varint())
         raise OversizedFile(sentence("a page header has fields of an unknown type"))
 

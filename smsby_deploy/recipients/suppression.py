@@ -156,7 +156,7 @@ def opted_out_places(positions: str | None) -> Iterator[int]:
 
 
 def count_gone_opt_outs(then: str, now: str) -> int:
-    """Return how many opted out `then` and not `now`; ValueError unless OptOutPositions made both."""
+    """Return how many opted out `then` and not `now`; ValueError if not by OptOutPositions."""
     before, after = (set(opted_out_places(text)) for text in (then, now))
     return len(before - after)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -120,25 +121,6 @@ def plural(value: Any, *forms: str) -> str:
     return words[1] if 2 <= ones <= 4 and not 12 <= tens <= 14 else words[2]
 
 
-def integer(value: Any, *default: Any) -> Any:
-    """The integer part of a number, for sums and comparisons.
-
-    `default`, if given, replaces a value that is not a number. Jinja2's own filter returns 0 instead, so that an
-    empty column would be sent as `0 points`.
-    """
-    return _or_default("int", value, int, default)
-
-
-def floating(value: Any, *default: Any) -> Any:
-    """A number with its fraction, as computers approximate it; `default` as in `integer`."""
-    return _or_default("float", value, float, default)
-
-
-def decimal(value: Any, *default: Any) -> Any:
-    """A number with its fraction, exact and as written; `default` as in `integer`."""
-    return _or_default("decimal", value, Decimal, default)
-
-
 def phone(value: Any, style: str = "international") -> str:
     """A phone number: `+375 29 123-45-67`, in `national` style `8 029 123-45-67`."""
     digits = re.sub(r"\D", "", _text_of("phone", value))
@@ -187,7 +169,11 @@ def _number(name: str, value: Any) -> Decimal:
     return Decimal(text)
 
 
-def _or_default(name: str, value: Any, kind: Callable[[Any], Any], default: tuple[Any, ...]) -> Any:
+def _to_number(name: str, kind: Callable[[Any], Any], value: Any, *default: Any) -> Any:
+    """Convert a number to another kind; `default`, if given, replaces what is not a number.
+
+    Jinja2's own filters return 0 instead, so that an empty column would be sent as `0 points`.
+    """
     try:
         if isinstance(value, bool | int):
             return kind(value)
@@ -225,9 +211,9 @@ def _check_language(language: str) -> None:
 TEXT_FILTERS: dict[str, Callable[..., Any]] = {
     "d": default,
     "default": default,
-    "int": integer,
-    "float": floating,
-    "decimal": decimal,
+    "int": partial(_to_number, "int", int),
+    "float": partial(_to_number, "float", float),
+    "decimal": partial(_to_number, "decimal", Decimal),  # exact, with its digits as written
     "money": format_money,
     "date": date,
     "plural": plural,
