@@ -119,7 +119,6 @@ class Price(NamedTuple):
     per_prefix: tuple[tuple[str, Decimal], ...] = ()
 
     def for_phone(self, phone: str) -> Decimal:
-        """Return the price of a part to `phone`."""
         return next((price for prefix, price in self.per_prefix if phone.startswith(prefix)), self.per_part)
 
 

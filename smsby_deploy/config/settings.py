@@ -72,7 +72,6 @@ def _require_price(key: str, place: Location, log: ProblemLog) -> None:
 
 
 def read_expected(expected: YamlMap, location: Location, log: ProblemLog) -> Expected:
-    """Read the mapping `expect_recipients` of a mailing or of the guardrails."""
     found = Expected(expected.get("min"), expected.get("max"))
     if found.least is not None and found.most is not None and found.least > found.most:
         log.error("GUARDRAIL", sentence("expect_recipients: min is greater than max"), location)
@@ -80,7 +79,6 @@ def read_expected(expected: YamlMap, location: Location, log: ProblemLog) -> Exp
 
 
 def read_approval_rules(rules: YamlList, has_price: bool, log: ProblemLog) -> tuple[ApprovalRule, ...]:
-    """Read the list `approvals.rules`."""
     found = []
     for rule in rules:
         when: YamlMap = rule.get("when") or YamlMap((1, 1))
@@ -99,7 +97,6 @@ def read_approval_rules(rules: YamlList, has_price: bool, log: ProblemLog) -> tu
 
 
 def read_release(release: YamlMap, location: Location, log: ProblemLog) -> Release:
-    """Read the mapping `release`."""
     found = Release(read_duration(release["before"]), read_duration(release["at_latest"]))
     if found.before <= found.at_latest:
         message = sentence("release: before must be longer than at_latest, or there is no window")
@@ -132,7 +129,6 @@ def read_spread(
 
 
 def read_waves(waves: YamlList, file: str, log: ProblemLog) -> tuple[Wave, ...]:
-    """Read the list `waves`, which is in `file`."""
     places = [Location(file, *mark) for mark in waves.items_at]
     found = [
         Wave() if one == REST else _read_wave(one, place, log)
@@ -219,7 +215,6 @@ def _money(amount: Any) -> Decimal | None:
 
 
 def read_price(node: YamlMap) -> Price:
-    """Read the mapping `price`."""
     prefixes = node.get("per_prefix") or {}
     longest_first = sorted(prefixes, key=lambda prefix: (-len(prefix), prefix))
     prices = tuple((prefix, Decimal(str(prefixes[prefix]))) for prefix in longest_first)

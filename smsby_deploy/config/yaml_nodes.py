@@ -55,7 +55,6 @@ class YamlMap(dict[str, Any]):
 
     @property
     def values_at(self) -> Marks:
-        """The places of its values, by key."""
         if self._values_at is None:
             self._values_at = _places_in(self.content)[self.mark]
         return self._values_at
@@ -237,7 +236,6 @@ class _Builder:
         return root
 
     def _node(self, event: Any) -> _Node:
-        """Return the node that begins with `event`."""
         kind = event.__class__
         if kind is yaml.AliasEvent:
             return self._alias(event)

@@ -53,7 +53,6 @@ class ChunkCache:
             self.close()
 
     def close(self) -> None:
-        """Drop everything."""
         self._chunks.clear()
         self._open.close()
 

@@ -108,7 +108,6 @@ def group_by_wave(
 
 
 def _collect(placed: Iterable[tuple[int, Recipient]]) -> Iterator[GroupedRecipients]:
-    """Yield recipients by wave and variant."""
     found: dict[ChunkGroup, ChunkRecipients] = {}
     for wave, one in placed:
         group = found.setdefault(ChunkGroup(wave, one.variant), ChunkRecipients())

@@ -116,7 +116,6 @@ class TextsDigest:
         self._sum = 0
 
     def add(self, texts: Iterable[str]) -> None:
-        """Add texts."""
         hashes = (hashlib.blake2b(text.encode(), digest_size=16).digest() for text in texts)
         self._sum += sum(int.from_bytes(one, "big") for one in hashes)
 

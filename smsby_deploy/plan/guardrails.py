@@ -106,7 +106,6 @@ def key_needing_cost(rails: Guardrails) -> str | None:
 
 
 def check_apply(rails: Guardrails, actions: Iterable[Action]) -> Breach | None:
-    """Return the guardrail that a whole apply violates."""
     total = total_of(actions, COMMITTING).cost
     if rails.max_cost is not None and total > rails.max_cost:
         message = sentence(

@@ -258,7 +258,6 @@ class MailingPlanner:
         return replace(decision, signed_by=names) if lack is None else block(ReasonCode.APPROVAL, lack)
 
     def _situation(self, mailing: Mailing, desired: Desired, entry: Entry | None) -> Situation:
-        """Return the facts about a mailing."""
         audience = mailing.audience
         contact_list = self.names.contact_list(audience.ref) if isinstance(audience, ContactList) else None
         is_rehearsal = self.project.environment.is_rehearsal

@@ -54,7 +54,6 @@ class MailingTestResult:
 
     @property
     def problem(self) -> Problem:
-        """The problem of a failed test."""
         test = self.test
         message = sentence(
             "test {number} ({title}): {failures}",

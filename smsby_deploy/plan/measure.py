@@ -269,7 +269,6 @@ class _TextCheck:
         self._observers.see(batch, texts)
 
     def find_problems(self) -> list[Problem]:
-        """Return the problems of everything that was read."""
         self.counter.costs.replaced |= self.report.replaced
         mailing, audience = self._mailing, self.report.audience
         problems = [*audience.problems, *_find_repeats(mailing, audience), *self.report.texts.all_of(mailing)]

@@ -184,7 +184,6 @@ class Action:
         return self.alphaname_id
 
     def block(self, code: ReasonCode, why: str) -> Action:
-        """Return the same action, blocked."""
         return replace(
             self, action=ActionKind.BLOCKED, reason=with_code(code, why), reason_code=code, is_overdue=False
         )

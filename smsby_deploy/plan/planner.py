@@ -57,7 +57,6 @@ TOOL = f"smsby-deploy {__version__}"
 
 
 def ignore_mailing(mailing: Mailing) -> OnBatch:
-    """Observe nothing of `mailing`."""
     return ignore_batch
 
 

@@ -215,7 +215,6 @@ class Situation:
 
     @property
     def has_draft(self) -> bool:
-        """Whether sms.by has an unconfirmed draft of it."""
         return ChunkState.DRAFT in (self.recorded if self.is_begun else self.listed)
 
     @property

@@ -233,7 +233,6 @@ def reviewed_addresses(reviewed: Plan, loaded: LoadedProject, lock: Lock) -> tup
 
 
 def stale_plan(why: str) -> PlanRefused:
-    """Return the error that refuses a stale plan."""
     return PlanRefused(
         sentence("this plan is stale: {why}", why=why), hint="make a new plan and have it reviewed"
     )

@@ -197,7 +197,6 @@ class TextCounter:
         )
 
     def count_audience(self, report: AudienceReport) -> AudienceCounts:
-        """Return the counts of an audience that was read to its end."""
         return AudienceCounts(
             rows=report.rows,
             invalid=report.invalid,

@@ -72,7 +72,6 @@ class Batch(NamedTuple):
 
     @property
     def variables(self) -> list[dict[str, str]]:
-        """All template variables of each recipient."""
         names, positions = self._variable_names(), _positions_of(self.names)
         columns = [
             self.phones if name == "phone" else self._cells(self.values[positions[name]]) for name in names
@@ -81,11 +80,9 @@ class Batch(NamedTuple):
 
     @property
     def has_own_texts(self) -> bool:
-        """Whether any recipient has its own text."""
         return list(self.texts).count(None) < len(self.texts)
 
     def variables_of(self, index: int) -> dict[str, str]:
-        """All template variables of the recipient at `index`."""
         row = index if self.selected is None else next(islice(compress(count(), self.selected), index, None))
         values = [[column[row]] for column in self.values]
         one = Batch([self.phones[index]], self.names, values, [None], [0], bytearray(1), None, self.is_typed)

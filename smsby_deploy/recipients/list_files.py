@@ -206,7 +206,6 @@ class _Pieces:
         self._read = 0
 
     def begin_block(self, line: int) -> None:
-        """Start the block of rows that begins at `line`."""
         self._line, self._read = line, 0
 
     def __iter__(self) -> Iterator[Iterable[str]]:

@@ -143,7 +143,6 @@ def pack(batch: Batch) -> _Packed:
 
 
 def unpack(packed: _Packed) -> Batch:
-    """Return the batch that `pack` packed."""
     batch = Batch(*packed)
     return batch._replace(
         phones=_split(batch.phones),

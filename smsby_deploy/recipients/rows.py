@@ -89,7 +89,6 @@ def block_of_rows(
     *,
     is_typed: bool = False,
 ) -> Block:
-    """Return a block of `rows`, each with one cell per column."""
     values = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
     return Block(columns, lines, values, list(errors), header_line, is_typed=is_typed)
 

@@ -21,7 +21,6 @@ _BITS = 64
 
 
 def assign_variants(texts: TextsByVariant, phones: Iterable[str]) -> list[str]:
-    """Return the name of the variant of each of `phones`."""
     names = [one.name for one in texts.variants for _ in range(one.share)]  # one for each percent
     keyed = blake2b(digest_size=_BITS // 8, key=texts.key)
     return [names[_hash(keyed, phone) * len(names) >> _BITS] for phone in phones]

@@ -137,7 +137,6 @@ def may_include(text: str) -> bool:
 
 
 def analyze_literal(text: str) -> TextAnalysis:
-    """Analyze a text that has no markup."""
     literals = (Literal(None, 0, text),)
     return TextAnalysis(frozenset(), literals, tuple(find_placeholder_faults(literals)))
 

@@ -210,7 +210,6 @@ def names_of_texts(
 
 
 def keys_of_texts(texts: TextsByLanguage | TextsByVariant, batch: Batch) -> list[TextKey]:
-    """Return which text each recipient gets."""
     if isinstance(texts, TextsByLanguage):
         return [("", language) for language in languages_of(texts, batch)]
     keys = [(name, "") for name in assign_variants(texts, batch.phones)]

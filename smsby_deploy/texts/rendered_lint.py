@@ -63,7 +63,6 @@ class RenderedLint:
         )
 
     def check(self, batch: Batch, texts: Sequence[str], file: str) -> None:
-        """Check the texts of a batch, whose lines are in `file`."""
         self._is_read = True
         self._check(texts, batch, file)
 

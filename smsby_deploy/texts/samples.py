@@ -236,7 +236,6 @@ def _render_all(
 
 
 def make_sample(candidate: Candidate, file: str, *, is_suppressed: bool = False) -> Sample:
-    """The sample for a recipient in `file`."""
     return Sample(
         row=candidate.row,
         file=file,

@@ -179,7 +179,6 @@ class TextTemplate(Template):
         return {None: self.source.text, **{name: one.text for name, one in included.items()}}
 
     def locate(self, name: str | None, offset: int) -> Location:
-        """The location of the character at `offset` of the source `name`."""
         return locate_in_text(self.source, self._analysis.included, name, offset)
 
     def find_literal(self, character: str) -> Location | None:
@@ -309,6 +308,5 @@ class KeptProblems:
 
 
 def problem_at_text(mailing: Mailing, code: str, message: str) -> Problem:
-    """Return an error at the text of `mailing`."""
     location = mailing.text.location if mailing.text else mailing.location
     return Problem(Severity.ERROR, code, message, mailing.address, location)

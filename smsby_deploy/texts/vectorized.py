@@ -255,7 +255,6 @@ class TemplateTranslator:
         return formatted(named_call("printed", [self.expression(node)]))
 
     def expression(self, node: nodes.Node) -> ast.expr:
-        """The value of `node`."""
         match node:
             case nodes.Name(name=name, ctx="load") if name not in _RESERVED:
                 variable = self._variable(name)
