@@ -141,8 +141,23 @@ def _measure_tested(
 def _measure_mailing(
     project: Project, mailing: Mailing, suppressed: PhoneSet, observers: Observers
 ) -> tuple[Desired | None, list[Problem]]:
+    require = project.guardrails.require
     try:
-        desired, problems = _measure(project, mailing, suppressed, observers)
+        template = compile_texts(mailing.text) if mailing.text else None
+        if isinstance(mailing.audience, ContactList):
+            from smsby_deploy.plan.contact_lists import measure_list
+
+            desired, problems = measure_list(project, mailing, template, observers.policy)
+            problems += TextLint(mailing, template, require).find_problems()
+        elif mailing.upload is not None:
+            from smsby_deploy.plan.contact_lists import measure_upload
+
+            report = AudienceReport(needs_digest=True, keeps_phones=observers.keeps_phones)
+            desired, found = measure_upload(project, mailing, template, suppressed, report, observers.see)
+            lint = TextLint(mailing, template, require).find_problems()
+            problems = [*report.problems, *_find_repeats(mailing, report), *found, *lint]
+        else:
+            desired, problems = _measure_chunks(project, mailing, template, suppressed, observers)
     except FilesInvalid as error:
         return None, _problems_without_text(mailing, error, suppressed)
     if mailing.via != "list" or mailing.upload is not None:
@@ -215,25 +230,6 @@ def _keyed(desired: Desired, key: DigestKey) -> Desired:
         recipients_digest=None if recipients is None else key.apply(recipients),
         snapshot=None if desired.snapshot is None else key.apply(desired.snapshot),
     )
-
-
-def _measure(
-    project: Project, mailing: Mailing, suppressed: PhoneSet, observers: Observers
-) -> tuple[Desired, list[Problem]]:
-    template = compile_texts(mailing.text) if mailing.text else None
-    if isinstance(mailing.audience, ContactList):
-        from smsby_deploy.plan.contact_lists import measure_list
-
-        desired, problems = measure_list(project, mailing, template, observers.policy)
-        return desired, [*problems, *TextLint(mailing, template, project.guardrails.require).find_problems()]
-    if mailing.upload is not None:
-        from smsby_deploy.plan.contact_lists import measure_upload
-
-        report = AudienceReport(needs_digest=True, keeps_phones=observers.keeps_phones)
-        desired, problems = measure_upload(project, mailing, template, suppressed, report, observers.see)
-        problems += TextLint(mailing, template, project.guardrails.require).find_problems()
-        return desired, [*report.problems, *_find_repeats(mailing, report), *problems]
-    return _measure_chunks(project, mailing, template, suppressed, observers)
 
 
 class _TextCheck:
