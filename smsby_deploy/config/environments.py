@@ -211,9 +211,7 @@ def built_in(name: str) -> Environment:
 
 
 def service_url(environment: Environment, environ: Mapping[str, str]) -> str:
-    """Return the URL that gets the requests and the token.
-
-    That is SMSBY_API_URL, or else the URL in the files.
+    """Return the URL that gets requests and token: SMSBY_API_URL, or else that of the files.
 
     Raises:
         UsageError: SMSBY_API_URL is not a URL, or the sandbox would not be on this machine.

@@ -83,9 +83,7 @@ class ProjectFlawed(FilesInvalid):
 
 
 def find_project(option: str | None, environ: Mapping[str, str]) -> Path:
-    """Return the project folder.
-
-    That is `option`, SMSBY_PROJECT, or the first of ./ and ./campaigns/ that has a smsby.yaml.
+    """Return the project folder: `option`, SMSBY_PROJECT, or ./ or ./campaigns/ if one has it.
 
     Raises:
         UsageError: no smsby.yaml there.
@@ -105,9 +103,7 @@ def find_project(option: str | None, environ: Mapping[str, str]) -> Path:
 def load_project(
     folder: Path, environ: Mapping[str, str] | None = None, environment: str = PRODUCTION
 ) -> LoadedProject:
-    """Load the project in `folder` as one of its environments has it.
-
-    `environ` holds the database URLs that campaigns name by `url_env`.
+    """Load the project in `folder` as an environment has it; `environ` has database URLs.
 
     Raises:
         FilesInvalid: smsby.yaml cannot be used; as ProjectFlawed if the rest could be loaded.

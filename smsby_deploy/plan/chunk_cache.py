@@ -61,9 +61,7 @@ class ChunkCache:
         return address in self._chunks
 
     def read(self, address: str) -> Iterator[tuple[bytes, bytearray]]:
-        """Yield the rows of each chunk of a mailing, in order, and its mask.
-
-        The mask is 0 for recipients who had opted out.
+        """Yield the rows of each chunk of a mailing, in order, and its mask: 0 for opt-outs.
 
         Raises:
             OSError: the disk does not return them.

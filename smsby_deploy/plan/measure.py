@@ -1,7 +1,4 @@
-"""Measure one mailing: count and hash recipients and texts, and find problems.
-
-`validation.py` reports the same problems for every mailing of a project, without a server.
-"""
+"""Measure one mailing: count and hash recipients and texts, and find problems; validation.py does it for a project."""
 
 from __future__ import annotations
 

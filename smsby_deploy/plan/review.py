@@ -75,9 +75,7 @@ class CheckoutBase:
 def read_base(
     path: Path, environ: Mapping[str, str], environment: str = PRODUCTION
 ) -> SavedBase | CheckoutBase:
-    """Read the plan saved at `path`, or the project in that folder.
-
-    It is read as `environment` has it, or as production does if it has no such environment.
+    """Read the plan at `path`, or the project in that folder as `environment`, else production.
 
     Raises:
         UsageError: it is neither a folder nor a saved plan, or a plan with another digest key.

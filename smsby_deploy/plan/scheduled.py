@@ -1,7 +1,4 @@
-"""What sms.by accepted and is still to send.
-
-Its names there, what to say if its files changed or a user took it back, and who opted out since.
-"""
+"""What sms.by accepted and is still to send: its names there, what to say if it was changed or taken back, and opt-outs."""
 
 from __future__ import annotations
 

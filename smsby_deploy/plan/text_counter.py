@@ -1,8 +1,4 @@
-"""Counts of a mailing's texts: recipients, parts, encodings, cost.
-
-They are counted chunk by chunk while the texts stream by.
-The content policy, required and forbidden words, is checked on the same texts.
-"""
+"""Counts of a mailing's texts as they stream by: recipients, parts, encodings, cost, and violations of its words."""
 
 from __future__ import annotations
 

@@ -53,9 +53,7 @@ _QUOTED = re.compile(r"""(?<!\w)(["'`«])([^"'`»]*)(["'`»])""")
 
 @contextmanager
 def connect(query: RecipientsQuery) -> Iterator[Connection]:
-    """Open a connection that is always rolled back.
-
-    It is read-only where the database supports that.
+    """Open a connection that is always rolled back, and read-only where that is supported.
 
     Raises:
         RecipientsError: SQLAlchemy or a driver is missing, the URL is not usable, or the database cannot be reached.

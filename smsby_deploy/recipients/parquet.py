@@ -1,8 +1,4 @@
-"""Recipients in Parquet files, read batch by batch in the order of their names.
-
-Requires the extra `parquet`.
-Rows are numbered from 1 across all files; `find_row` returns the file of a row.
-"""
+"""Recipients in Parquet files (extra `parquet`), in the order of their names; rows are numbered from 1 across all files."""
 
 from __future__ import annotations
 
@@ -35,9 +31,7 @@ _BUFFER = 1 << 16  # bytes of a column chunk in memory, so that memory does not 
 
 
 def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
-    """Yield the rows of all files, at most `size` per block.
-
-    Columns of lists, maps or bytes are left out.
+    """Yield the rows of all files, at most `size` per block, without lists, maps and bytes.
 
     Raises:
         RecipientsError: pyarrow is missing, or a file cannot be read.

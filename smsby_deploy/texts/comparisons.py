@@ -69,9 +69,7 @@ class TextAsTruth(TemplateRuntimeError):
 
 
 def compare(comparison: str, left: Any, right: Any) -> Any:
-    """Compare as Jinja2 does if the result does not depend on a number being text.
-
-    `comparison` is Jinja2's name of the operator.
+    """Compare by Jinja2's name of an operator if a number being text makes no difference.
 
     Raises:
         TextAsNumber: texts are ordered, or a text is compared with a number.

@@ -1,8 +1,4 @@
-"""Characters that force a text into UCS-2, and texts rewritten without them.
-
-Each is reported with its place, cost and replacement.
-`smart_encoding` and `transliterate` replace such characters before anything is counted.
-"""
+"""Characters that force a text into UCS-2, with place, cost and replacement, and texts rewritten without them."""
 
 from __future__ import annotations
 

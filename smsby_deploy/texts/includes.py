@@ -35,9 +35,7 @@ class ParsedTemplates:
     _found: dict[str | None, list[nodes.Node]] = field(default_factory=dict)
 
     def add(self, environment: TextEnvironment, text: str, root: Path | None) -> None:
-        """Parse `text` and everything it includes.
-
-        Names are paths in templates/, with or without that folder.
+        """Parse `text` and all it includes, by paths in templates/, with or without that folder.
 
         Raises:
             IncludeError: a name is not a constant, leads out of templates/, names no file, or includes itself.

@@ -1,8 +1,4 @@
-"""Values that only say that there is none.
-
-They are errors of spreadsheets, missing values of programs, and numbers that a spreadsheet has shortened: the digits of
-those are lost.
-"""
+"""Values that only say that there is none: of spreadsheets and programs, and numbers whose digits a spreadsheet has lost."""
 
 from __future__ import annotations
 

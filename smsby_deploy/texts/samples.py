@@ -1,8 +1,4 @@
-"""Samples: a few texts of a mailing, chosen to show what its recipients read at worst.
-
-A review is what a reviewer sees beside the plan: the template, and masked samples that are collected while the plan
-reads the audience.
-"""
+"""Samples: texts chosen to show what recipients read at worst. A review is the template with masked samples."""
 
 from __future__ import annotations
 
