@@ -79,11 +79,7 @@ _BUILT_IN = {PRODUCTION: Environment(), SANDBOX: Environment(SANDBOX, SANDBOX_UR
 
 
 def choose_environment(option: str | None, environ: Mapping[str, str]) -> str:
-    """Return the name of the environment: `option`, or else SMSBY_ENV, or else production.
-
-    Raises:
-        UsageError: it is not a name.
-    """
+    """Return the environment: `option`, SMSBY_ENV or production; raises UsageError if no name."""
     name = (environ.get("SMSBY_ENV", "").strip() or PRODUCTION) if option is None else option
     if not _NAME.fullmatch(name):
         raise UsageError(
@@ -94,11 +90,7 @@ def choose_environment(option: str | None, environ: Mapping[str, str]) -> str:
 
 
 def settings_in(document: YamlMap, name: str) -> YamlMap:
-    """Return smsby.yaml as the environment `name` has it: what it does not set is inherited.
-
-    Raises:
-        UsageError: there is no such environment.
-    """
+    """Return smsby.yaml as an environment has and inherits it; raises UsageError without one."""
     declared: YamlMap = document.get("environments") or YamlMap(document.mark)
     own = declared.get(name)
     if own is None:
@@ -150,10 +142,7 @@ def facts_name(environment: Environment) -> str:
 
 
 def lock_in(document: YamlMap, name: str, environ: Mapping[str, str]) -> tuple[str, SharedPlace | None]:
-    """Return the lock file of the environment `name`, and the store that it is a copy of.
-
-    Raises as `settings_in`.
-    """
+    """Return an environment's lock file, and what store it copies; raises as `settings_in`."""
     return read_lock_place(settings_in(document, name), name, environ)
 
 
@@ -198,11 +187,7 @@ def read_environment(settings: YamlMap, name: str, locations: Mapping[str, Locat
 
 
 def built_in(name: str) -> Environment:
-    """Return an environment that needs no project.
-
-    Raises:
-        UsageError: only a project could declare it.
-    """
+    """Return an environment that needs no project; raises UsageError if it would."""
     if name not in _BUILT_IN:
         raise UsageError(
             f"there is no environment {name}", hint=f"without a project there are {', '.join(_BUILT_IN)}"
@@ -240,11 +225,7 @@ def service_url(environment: Environment, environ: Mapping[str, str]) -> str:
 
 
 def read_token(environment: Environment, environ: Mapping[str, str]) -> str:
-    """Return the token, which only ever comes from the environment's variable.
-
-    Raises:
-        TokenRefused: the variable is not set.
-    """
+    """Return the token, which only its variable has; raises TokenRefused if that is not set."""
     if environment.token_env is None:
         return _SANDBOX_TOKEN
     token = environ.get(environment.token_env, "").strip()
@@ -289,11 +270,7 @@ def is_loopback(url: str) -> bool:
 
 
 def _check_sandbox(url: str) -> None:
-    """Check that a rehearsal does not become a real send.
-
-    Raises:
-        UsageError: the URL does not lead to this machine.
-    """
+    """Raise UsageError unless `url` leads to this machine: a rehearsal is never a real send."""
     if not is_loopback(url):
         raise UsageError(
             f"the environment {SANDBOX} is only used with a sandbox on this machine, and {API_URL} or `url` names another",
@@ -302,11 +279,7 @@ def _check_sandbox(url: str) -> None:
 
 
 def _check_written(url: str, place: Location) -> None:
-    """Check that a URL of the repository may get the token.
-
-    Raises:
-        SmsbyUnavailable: it is neither a known service nor this machine.
-    """
+    """Raise SmsbyUnavailable unless a URL of the files is a known service or this machine."""
     if url in KNOWN_SERVICES:
         return
     if _URL.fullmatch(url) and _has_port(url):

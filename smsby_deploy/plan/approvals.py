@@ -276,11 +276,7 @@ def _problem(message: str, name: str) -> Problem:
 
 
 def read_approval(path: Path) -> ApprovalFile:
-    """Return the approval in `path`.
-
-    Raises:
-        OSError, ValueError, RecursionError: it cannot be read, or is not an approval.
-    """
+    """Return the approval in `path`; raises OSError, ValueError, RecursionError if it is none."""
     if path.is_symlink() or path.stat().st_size > _MAX_BYTES:
         raise ValueError("a link, or too large")
     document = json.loads(path.read_text(encoding="utf-8"))

@@ -174,11 +174,7 @@ class Action:
 
     @property
     def sender_id(self) -> int:
-        """The id of the sender for a request.
-
-        Raises:
-            ValueError: it is not known. The system name never takes its place.
-        """
+        """The id of the sender, never the system's in its place; raises ValueError if not known."""
         if self.alphaname_id is None:
             raise ValueError(f"{self.address}: the id of the sender is not known")
         return self.alphaname_id

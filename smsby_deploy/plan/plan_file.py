@@ -149,11 +149,7 @@ def _summary_document(plan: Plan) -> dict[str, Any]:
 
 
 def write_plan(plan: Plan, path: Path) -> None:
-    """Write the plan to `path`.
-
-    Raises:
-        SmsbyDeployError: the file cannot be written.
-    """
+    """Write the plan to `path`; raises SmsbyDeployError if that fails."""
     text = indent_text(plan_document(plan)) + "\n"
     try:
         write_file(path, text)

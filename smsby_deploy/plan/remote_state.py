@@ -51,11 +51,7 @@ class RemoteView:
     foreign: dict[tuple[str, int], list[RemoteName]] = field(default_factory=dict)
 
     def find_id(self, number: int) -> RemoteMailing | None:
-        """The listed mailing with this id; None if it is not listed.
-
-        Raises:
-            LookupError: it is not known whether it is listed.
-        """
+        """The listed mailing with this id, or None; raises LookupError if that is not known."""
         if self.wanted is not None and not self.wanted.names(number):
             raise LookupError(f"the list was not read for mailing {number}")
         return self.by_id.get(number)

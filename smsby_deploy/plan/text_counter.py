@@ -45,11 +45,7 @@ class ContentPolicy:
         return bool(self.guardrails.required_words or self.guardrails.forbidden_words)
 
     def check(self, text: str, recipients: int = 1) -> None:
-        """Check a text that `recipients` get.
-
-        Raises:
-            FilesInvalid: a pattern takes too long.
-        """
+        """Check a text that `recipients` get; raises FilesInvalid if a pattern takes too long."""
         for pattern in self.guardrails.required_words:
             if not self._is_found("required_words", pattern, text):
                 self.violations["required_words", pattern] += recipients

@@ -56,11 +56,7 @@ def validate_project(
 
 
 def _run_without_recipients(project: Project, mailing: Mailing, variable: str) -> list[MailingTestResult]:
-    """Run the tests of rows, where a `variable` that the recipients need is not set.
-
-    Raises:
-        FilesInvalid: the text cannot be compiled.
-    """
+    """Run the tests of rows, while `variable` is not set; raises FilesInvalid for the text."""
     if not mailing.tests:
         return []
     from smsby_deploy.plan.mailing_test_run import MailingTests

@@ -31,10 +31,7 @@ class AccountList:
     reconcile_seconds: float
 
     def read_list(self, lock: Lock) -> RemoteView:
-        """Return the list, if the lock belongs to the account.
-
-        Raises as find_binding and get_sms_messages.
-        """
+        """Return the list of the lock's account; raises as find_binding and get_sms_messages."""
         here = self.binding_of()
         check_service(lock, here.service)
         remote = view_remote(lock.scope, self.connect().get_sms_messages())

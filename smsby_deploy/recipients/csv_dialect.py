@@ -67,11 +67,7 @@ class _TextLines(Protocol):
 
 
 def _read_line(file: _TextLines) -> str:
-    """Return the next line, "" at the end.
-
-    Raises:
-        _LongLine: it is not read to its end, which may be gigabytes away.
-    """
+    """Return the next line, "" at the end; raises _LongLine before it has read gigabytes."""
     line = file.readline(LONGEST_LINE + 1)
     if _is_too_long(line):
         raise _LongLine

@@ -49,11 +49,7 @@ def find_content(source: RecipientsFile) -> Path | DecryptedFile:
 
 
 def hash_list(path: Path) -> str:
-    """Return the digest of a list, by which it is pinned.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """Return the digest of a list, by which it is pinned; raises OSError."""
     found = path.stat()
     return _hash_once(path, found.st_ino, found.st_size, found.st_mtime_ns)
 

@@ -169,11 +169,7 @@ def _usual_ones(raw: Sequence[str]) -> list[str]:
 
 
 def _without_fraction(raw: str) -> str:
-    """Return `375291234567` for `375291234567.0`.
-
-    Raises:
-        BadPhone: it is a number with another fraction.
-    """
+    """Return `375291234567` for `375291234567.0`; raises BadPhone for another fraction."""
     decimal = _DECIMAL.fullmatch(raw) if len(raw) <= _LONGEST_WRITTEN else None
     if decimal is None:
         return raw
@@ -246,11 +242,7 @@ def _foreign(digits: str, countries: tuple[str, ...]) -> str:
 
 
 def _parse(digits: str) -> PhoneNumber:
-    """Parse a number of any country, country code first.
-
-    Raises:
-        BadPhone: not a valid number.
-    """
+    """Parse a number of any country, country code first; raises BadPhone if it is not valid."""
     import phonenumbers  # takes 20 ms, and only projects that send abroad need it
 
     try:

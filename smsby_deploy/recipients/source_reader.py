@@ -24,11 +24,7 @@ _ABOUT_ROWS = frozenset({"DUPLICATE", "DUPLICATE_DIFFERS", "PHONE", "RECIPIENTS"
 
 
 def read_source(source: RowSource, size: int, facts: SourceFacts) -> Iterator[Block]:
-    """Yield the rows of `source`, at most `size` per block.
-
-    Raises:
-        RecipientsError: the rows cannot be read.
-    """
+    """Yield the rows of `source`, at most `size` per block; raises RecipientsError."""
     if isinstance(source, RecipientsQuery):
         from smsby_deploy.recipients.sql import read_query
 

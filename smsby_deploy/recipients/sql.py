@@ -159,11 +159,7 @@ class OrderCheck:
         self.last: list[str] | None = None
 
     def check(self, cells: list[list[str]], first: int) -> None:
-        """Check the rows from `first` on, which are not empty.
-
-        Raises:
-            RecipientsError: two of them may come in another order.
-        """
+        """Check the rows from `first` on, none empty; raises RecipientsError if two may swap."""
         rows = cells if self.last is None else [self.last, *cells]
         before = first if self.last is None else first - 1
         self.last = cells[-1]

@@ -154,11 +154,7 @@ class Renderer:
             raise _refusal(source, included, error) from error
 
     def render(self, variables: Mapping[str, str]) -> str:
-        """Render one text, without white space at its ends.
-
-        Raises:
-            RenderError: it cannot be rendered.
-        """
+        """Render one text, without white space at its ends; raises RenderError if it cannot be."""
         self._environment.limits.start_text()
         try:
             context = self._template.new_context(dict(variables), shared=True)

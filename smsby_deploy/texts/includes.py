@@ -80,11 +80,7 @@ class ParsedTemplates:
         return tested
 
     def references(self, name: str | None) -> Iterator[tuple[str, int]]:
-        """The names of the templates that one template refers to, with offsets.
-
-        Raises:
-            IncludeError: a name is not a constant.
-        """
+        """The templates that one refers to, with offsets; raises IncludeError unless constant."""
         for node in self._found[name]:
             if not isinstance(node, _REFERENCES):
                 continue

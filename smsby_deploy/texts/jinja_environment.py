@@ -122,11 +122,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         return format(value, "f") if isinstance(value, Decimal) else value
 
     def check_operand(self, value: Any, sign: str) -> Any:
-        """Check an operand of arithmetic, and return it.
-
-        Raises:
-            TextAsNumber: it is a text.
-        """
+        """Check an operand of arithmetic, and return it; raises TextAsNumber for a text."""
         self.limits.consume_call()
         if isinstance(value, str):
             raise TextAsNumber(sign)

@@ -40,11 +40,7 @@ class Limits:
         self._steps = min(_FIRST_STEPS, self._steps + _STEPS_PER_TEXT)
 
     def consume(self, steps: int) -> None:
-        """Take `steps` from the budget.
-
-        Raises:
-            TemplateLimitExceeded: the budget is used up.
-        """
+        """Take `steps` from the budget; raises TemplateLimitExceeded when it is used up."""
         self._steps -= steps
         if self._steps < 0:
             raise TemplateLimitExceeded(
@@ -62,21 +58,13 @@ class Limits:
         self.consume(_STEPS_PER_CALL + size)
 
     def consume_value(self, size: int) -> None:
-        """Take the steps for a new value of `size`.
-
-        Raises:
-            TemplateLimitExceeded: the value is too long, or the budget is used up.
-        """
+        """Take the steps for a new value; raises TemplateLimitExceeded if it is too long, too."""
         check_length(size)
         self.consume(size)
 
 
 def check_length(size: int) -> None:
-    """Refuse a value of `size` characters or items.
-
-    Raises:
-        TemplateLimitExceeded: it is too long.
-    """
+    """Raise TemplateLimitExceeded for a value of too many characters or items."""
     if size > LONGEST_VALUE:
         raise TemplateLimitExceeded(
             sentence("a value would exceed {limit:,} characters: shorten it", limit=LONGEST_VALUE)

@@ -122,19 +122,11 @@ class TextTemplate(Template):
 
     @cached_property
     def renderer(self) -> Renderer:
-        """The compiled template; most texts are vectorized and never need it.
-
-        Raises:
-            FilesInvalid: it cannot be compiled.
-        """
+        """The compiled template, which most texts never need; raises FilesInvalid if it cannot be."""
         return self.make_renderer()
 
     def make_renderer(self, environment: TextEnvironment | None = None) -> Renderer:
-        """Compile the template, in an environment other than the usual one if it is given.
-
-        Raises:
-            FilesInvalid: it cannot be compiled.
-        """
+        """Compile the template, in another `environment` if given; raises FilesInvalid."""
         from smsby_deploy.texts.engine import Renderer
 
         return Renderer(self.source, self._analysis.included, environment)
