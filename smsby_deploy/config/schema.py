@@ -260,11 +260,7 @@ def check_document(name: str, document: YamlMap, file: str) -> list[Problem]:
 
 
 def _is_surely_valid(name: str, document: YamlMap) -> bool:
-    """Whether jsonschema-rs accepts `document`.
-
-    About what it refuses or cannot read, jsonschema decides. It cannot read what JSON cannot
-    hold, such as 1e999, or nesting that is too deep for it.
-    """
+    """Whether jsonschema-rs accepts it; of what JSON cannot hold (1e999), jsonschema decides."""
     try:
         return _fast_validator(name).is_valid(document)
     except ValueError:
@@ -272,11 +268,7 @@ def _is_surely_valid(name: str, document: YamlMap) -> bool:
 
 
 def drop_invalid(name: str, document: YamlMap) -> bool:
-    """Remove from `document` what breaks the schema `name`.
-
-    That is unknown keys, whole mailings, or top-level keys.
-    The rest serves to find more problems. Returns whether the rest can be read.
-    """
+    """Remove what breaks the schema `name`, to find more problems; whether the rest is usable."""
     errors = list(islice(_errors(name, document), _MOST_PROBLEMS + 1))
     if len(errors) > _MOST_PROBLEMS:
         return False
@@ -312,11 +304,7 @@ def _fast_validator(name: str) -> jsonschema_rs.Validator:
 
 @cache
 def _explaining_validator(name: str) -> Any:
-    """Return jsonschema's validator, with `$` as in ECMAScript.
-
-    It matches only at the end of the text.
-    Python's `$` also matches before a final line break.
-    """
+    """Return jsonschema's validator, with `$` only at the very end, as in ECMAScript."""
     from jsonschema import Draft202012Validator, ValidationError, validators
 
     def matches(_: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:

@@ -239,11 +239,7 @@ class ApprovalCheck:
         return self._read
 
     def _authors_of(self, mailing: Mailing) -> dict[str, Author]:
-        """Return the authors of a mailing by file.
-
-        These are its campaign file, its texts, and its list if git has it. Whoever wrote the text must not count
-        because another wrote the campaign file.
-        """
+        """Return the authors by file of its campaign, of each text, and of its list if git has it."""
         texts = mailing.text.sources if mailing.text is not None else ()
         written = (mailing.file, *(one.file for one in texts if one.file), *included_files(mailing.text))
         authors = {file: self._author_of(file) for file in written}

@@ -82,11 +82,7 @@ def count_outcomes(results: Sequence[MailingTestResult]) -> dict[TestOutcome, in
 def accept_texts(
     root: Path, results: Sequence[MailingTestResult]
 ) -> tuple[list[MailingTest], list[MailingTest]]:
-    """Write the actual texts into the tests that expect others.
-
-    They are in campaign files below `root`.
-    Return the tests that were rewritten, and those that cannot be: their text is an alias, or other tests share it.
-    """
+    """Write actual texts into tests; return the rewritten ones, and aliases and shared ones."""
     files: dict[str, dict[Mark, list[MailingTestResult]]] = {}
     for result in results:
         place = result.test.text_location

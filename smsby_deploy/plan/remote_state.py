@@ -161,11 +161,7 @@ class ListFilter:
 
 
 def read_billed(entry: Entry, find: Callable[[ChunkRecord], RemoteMailing | None]) -> Billed | None:
-    """Return what sms.by billed for a mailing.
-
-    None unless the mailing is complete and sms.by lists every chunk with its cost. `find` returns the listed mailing of a
-    chunk.
-    """
+    """Return what was billed for a mailing if complete, and if `find` has each chunk's cost."""
     accepted = [chunk for chunk in entry.chunks if chunk.state is ChunkState.ACCEPTED]
     listed = [one for one in map(find, accepted) if one is not None and one.cost is not None]
     if not accepted or len(listed) < len(accepted) or not entry.is_complete:
