@@ -119,16 +119,12 @@ def hash_content(
         header["spread"] = mailing.spread.total_seconds()
     if mailing.waves is not None:
         header["waves"] = mailing.waves.identity
-    if mailing.timezone != HOME_TIMEZONE and _shows_dates(mailing, template):
+    texts = _written_texts(mailing, template) if mailing.timezone != HOME_TIMEZONE else ()
+    if any(has_markup(text) and "date" in text for text in texts):  # perhaps the filter
         header["timezone"] = mailing.timezone
     if template is not None and template.inputs:
         header["includes"] = {name: rewrite(text) for name, text in template.inputs.items()}
     return content_digest(header)
-
-
-def _shows_dates(mailing: Mailing, template: Template | None) -> bool:
-    """Whether texts of a mailing may have the filter `date`, which depends on its time zone."""
-    return any(has_markup(text) and "date" in text for text in _written_texts(mailing, template))
 
 
 def _written_texts(mailing: Mailing, template: Template | None) -> list[str]:

@@ -177,7 +177,7 @@ class MailingTests:
             for batch in read_audience(inline, None, AudienceReport()):
                 return batch, ""
             return None, sentence("the phone is not valid")
-        phones = [self._some_phone()]
+        phones = [next(filter(self._has_text, map(str, count(_SOME_PHONE))))]
         if written is not None:
             phones, invalid = normalize_all([written], self.mailing.countries)
             if invalid:
@@ -201,10 +201,6 @@ class MailingTests:
             names=named,
             name=missing[0],
         )
-
-    def _some_phone(self) -> str:
-        """The phone of a row that has none: the first one that gets a text."""
-        return next(filter(self._has_text, map(str, count(_SOME_PHONE))))
 
     def _has_text(self, phone: str) -> bool:
         """Whether `phone` is not in a control group."""

@@ -68,6 +68,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 
 
 def _action_document(action: Action) -> dict[str, Any]:
+    window = {} if action.window is None else {"opens": action.window.opens, "closes": action.window.closes}
     return {
         "address": action.address,
         "action": action.action.value,
@@ -85,7 +86,7 @@ def _action_document(action: Action) -> dict[str, Any]:
         "digest": action.digest,
         "content_digest": action.content_digest,
         "audience_digest": action.audience_digest,
-        **({"window": _window_document(action.window)} if action.window is not None else {}),
+        **({"window": {name: at.isoformat() for name, at in window.items()}} if window else {}),
         **(
             {"variants": [_group_document("name", one) for one in action.variants]} if action.variants else {}
         ),
@@ -115,10 +116,6 @@ def _chunk_document(chunk: ChunkPlan) -> dict[str, Any]:
         "left_out": chunk.left_out,
     }
     return document | {key: value for key, value in own.items() if value is not None}
-
-
-def _window_document(window: Window) -> dict[str, str]:
-    return {"opens": window.opens.isoformat(), "closes": window.closes.isoformat()}
 
 
 def _changes_document(changes: BaseChanges) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -291,7 +291,9 @@ class MeasuredFiles:
         )
         planner.count_together(self.measured)
         first, planned = len(problems), [planner.plan_mailing(one) for one in self.measured]
-        unfinished = _unfinished([one.mailing for one in self.measured], planned)
+        # Sender and list of a finished mailing may be gone from the account.
+        pairs = zip(self.measured, planned, strict=True)
+        unfinished = (one.mailing for one, now in pairs if now is None or now.action is not ActionKind.NOOP)
         problems[first:first] = find_name_problems(unfinished, names)
         problems += self.flaws
         actions = self._limit_pressure(client, planned, now, problems, is_handing_over)
@@ -384,9 +386,3 @@ def _excuse(measured: MeasuredMailing, excuses: Callable[[Mailing], bool]) -> Me
 
 def _is_excused(lock: Lock, now: datetime | None, mailing: Mailing) -> bool:
     return now is not None and is_excused(lock.mailings.get(mailing.address), mailing, now)
-
-
-def _unfinished(mailings: Iterable[Mailing], planned: Iterable[Action | None]) -> list[Mailing]:
-    """The mailings that still need their sender and list: those of finished ones may be gone."""
-    pairs = zip(mailings, planned, strict=True)
-    return [mailing for mailing, action in pairs if action is None or action.action is not ActionKind.NOOP]

@@ -6,13 +6,13 @@ import re
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple, Protocol, TextIO
 
 from smsby_deploy.config.sources import RecipientsFile
-from smsby_deploy.recipients.file_content import DecryptedFile, find_content
+from smsby_deploy.recipients.file_content import DecryptedFile, find_content, once_per_version
 from smsby_deploy.recipients.rows import LIKE_A_PHONE, LONGEST_LINE, RecipientsError
 from smsby_deploy.wording import sentence
 
@@ -206,22 +206,7 @@ def guess_encoding(source: RecipientsFile) -> str | None:
 
 
 def _detect_encoding_of(content: Content) -> str:
-    return (
-        _detect_encoding_once(content, *_version(content))
-        if isinstance(content, Path)
-        else detect_encoding(content)
-    )
-
-
-def _version(path: Path) -> tuple[int, int, int]:
-    """Return what changes whenever a file is rewritten."""
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-@lru_cache(maxsize=64)  # detection may read the whole file, and an apply reads a file up to four times
-def _detect_encoding_once(path: Path, inode: int, size: int, changed: int) -> str:
-    return detect_encoding(path)
+    return _detect_encoding_once(content) if isinstance(content, Path) else detect_encoding(content)
 
 
 def detect_encoding(path: Content) -> str:
@@ -264,6 +249,9 @@ def detect_encoding(path: Content) -> str:
             raise RecipientsError(message, line) from None
         return "cp1251"
     return marked
+
+
+_detect_encoding_once = once_per_version(detect_encoding)  # which may read a whole file
 
 
 def _is_utf16(sample: bytes) -> bool:

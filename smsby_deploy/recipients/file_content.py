@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import lru_cache
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -48,14 +49,20 @@ def find_content(source: RecipientsFile) -> Path | DecryptedFile:
     return _decrypt(path, source) if source.is_encrypted else path
 
 
+def once_per_version(read: Callable[[Path], str]) -> Callable[[Path], str]:
+    """Let `read` read a file only after it was rewritten: an apply reads a list up to four times."""
+    cached = lru_cache(maxsize=64)(lambda path, *version: read(path))
+
+    def read_once(path: Path) -> str:
+        found = path.stat()
+        return cached(path, found.st_ino, found.st_size, found.st_mtime_ns)
+
+    return read_once
+
+
+@once_per_version
 def hash_list(path: Path) -> str:
     """Return the digest of a list, by which it is pinned; raises OSError."""
-    found = path.stat()
-    return _hash_once(path, found.st_ino, found.st_size, found.st_mtime_ns)
-
-
-@lru_cache(maxsize=64)  # an apply reads a list up to four times
-def _hash_once(path: Path, inode: int, size: int, changed: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -83,7 +83,8 @@ class CostReport:
         for index, (characters, expense) in enumerate(self.expensive.by_parts_added()):
             if index == _MOST_WARNINGS:
                 break
-            location = _find_literal(template, sorted(characters))
+            places = map(template.find_literal, sorted(characters)) if template is not None else ()
+            location = next(filter(None, places), None)  # None if they come from the data
             message = describe_expense(characters, expense, currency)
             if location is None and expense.row is not None:
                 message = sentence(
@@ -116,13 +117,6 @@ def count_gsm_parts(text: str, size: TextSize) -> int:
     elif not 4 <= size.parts <= 7 and _CYRILLIC.search(text) and _DIFFERENT_IN_UCS2.search(text) is None:
         return size.parts
     return measure_gsm(text).parts
-
-
-def _find_literal(template: Template | None, characters: Iterable[str]) -> Location | None:
-    """The first place in the template of one of `characters`; None if they come from the data."""
-    if template is None:
-        return None
-    return next(filter(None, map(template.find_literal, characters)), None)
 
 
 def cost_of(parts: int, price: Price | None, phone: str | None = None) -> Decimal | None:

@@ -17,7 +17,7 @@ from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.texts.encoding_lint import has_invisible, name_character
 from smsby_deploy.texts.not_a_value import NOT_VALUES
 from smsby_deploy.texts.rendered_lint import RenderedLint
-from smsby_deploy.texts.template import Template, TextTemplate, rows_file
+from smsby_deploy.texts.template import Template, rows_file
 from smsby_deploy.wording import sentence
 
 _MOST_ROWS = 100  # with an odd value, after which a column is not searched further
@@ -210,7 +210,10 @@ class TextLint:
     def find_problems(self) -> Iterator[Problem]:
         """Yield the warnings: those of the template, then those of the data."""
         for text in self._texts:
-            yield from self._problems_of_text(text)
+            for name, source in text.sources.items():
+                for oddity in find_oddities(_readable(source)):
+                    place = text.locate(name, oddity.offset)
+                    yield self._warning(oddity.code, _explain_literal(oddity), place)
         for name, line in self._true.items():
             place = self._tested[name].locate(*self._tested[name].tested[name])
             yield self._warning("TRUTH", _explain_truth(name, Location(self._file, line)), place)
@@ -251,12 +254,6 @@ class TextLint:
                 if type(cell) is not FalseText and cell in _LOOKS_FALSE:
                     self._true[name] = line
                     return
-
-    def _problems_of_text(self, text: TextTemplate) -> Iterator[Problem]:
-        for name, source in text.sources.items():
-            for oddity in find_oddities(_readable(source)):
-                place = text.locate(name, oddity.offset)
-                yield self._warning(oddity.code, _explain_literal(oddity), place)
 
     def _warning(self, code: str, message: str, place: Location) -> Problem:
         return Problem(Severity.WARNING, code, message, self._mailing.address, place)
