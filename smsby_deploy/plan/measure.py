@@ -157,7 +157,7 @@ def _measure_mailing(
             desired, problems = _measure_chunks(project, mailing, template, suppressed, observers)
     except FilesInvalid as error:
         return None, _problems_without_text(mailing, error, suppressed)
-    if mailing.via != "list" or mailing.upload is not None:
+    if not isinstance(mailing.audience, ContactList):
         desired = desired._replace(opt_out_ages=tuple(suppressed.ages))
     desired = _keyed(desired, project.digest_key)._replace(own=read_own_content(mailing))
     return desired, _placed(mailing, problems, desired.audience)
@@ -180,7 +180,7 @@ def find_flaws(
             check.counter.count_batch(batch, texts)
     except FilesInvalid as error:
         return _problems_without_text(mailing, error, suppressed)
-    counts = count_audience(check.report.audience, check.counter.totals)
+    counts = check.counter.count_audience(check.report.audience)
     return _placed(mailing, check.find_problems(), counts)
 
 
