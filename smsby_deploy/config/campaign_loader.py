@@ -43,10 +43,7 @@ _UNREADABLE = frozenset({_MISSING, "PATH_OUTSIDE", "PATH_HIDDEN"})
 
 
 class CampaignContext(NamedTuple):
-    """What a campaign takes from its project.
-
-    `project` is smsby.yaml, `account_zone` the time zone in which sms.by reads dates, None if it is not valid.
-    """
+    """What a campaign takes from its project; `account_zone` is sms.by's, None if not valid."""
 
     root: Path
     project: YamlMap

@@ -42,10 +42,7 @@ class TextReader:
         return " #" in self._content or "\t#" in self._content
 
     def read(self, node: YamlMap, mark: Mark, timezone: str) -> MailingText | None:
-        """Return the text of the mailing `node` at `mark`, which shows times in `timezone`.
-
-        None if it is not valid, or if recipients have their own texts.
-        """
+        """Return the text of a mailing, with times in `timezone`; None if not valid or of rows."""
         if "variants" in node:
             return self._by_variant(node, timezone)
         return self._one(node, node, mark, timezone)
@@ -194,10 +191,7 @@ def _variant_problems(node: YamlMap) -> Iterator[str]:
 
 
 def _plain_texts(node: YamlMap, near: Set[int]) -> Iterator[tuple[str, Mark]]:
-    """Yield what a mailing says without quotes, its texts and values, each with its place.
-
-    Of the recipients, those that have a line in `near`.
-    """
+    """Yield what is unquoted in a mailing, and in recipients at a line in `near`, with places."""
     for holder in (node, *node.get("variants", ())):
         if "text" in holder.untyped:
             yield str(holder["text"]), holder.values_at["text"]

@@ -123,10 +123,7 @@ class Signatures(NamedTuple):
 
 @dataclass(slots=True)
 class ApprovalCheck:
-    """Judges mailings by the approvals in the project.
-
-    They are read and verified only when they are needed. Approvals that cannot be used are added to `problems`.
-    """
+    """Judges mailings by approvals, read only if needed; useless ones are added to `problems`."""
 
     project: Project
     policy: ApprovalPolicy

@@ -47,10 +47,7 @@ class SettingChange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BaseChanges:
-    """What differs from `base` beside the mailings.
-
-    `lock_changes` is the number of LOCK_CHANGED problems. `gaps` say what could not be compared, and why.
-    """
+    """What differs beside mailings: settings, LOCK_CHANGED problems, and why not more (`gaps`)."""
 
     base: str
     settings: tuple[SettingChange, ...] = ()

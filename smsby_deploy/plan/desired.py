@@ -234,10 +234,7 @@ _Key = TypeVar("_Key", str, int)
 
 
 class GroupTotals(NamedTuple, Generic[_Key]):
-    """What the chunks of one variant or wave add up to, opt-outs subtracted.
-
-    `key` is the name of the variant or the number of the wave. `cost` is None without a price.
-    """
+    """What a variant (its name) or wave (its number) adds up to, without opt-outs."""
 
     key: _Key
     recipients: int

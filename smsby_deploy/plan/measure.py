@@ -94,10 +94,7 @@ NO_OBSERVERS = Observers()
 def measure_mailing(
     project: Project, mailing: Mailing, suppressed: PhoneSet, observers: Observers = NO_OBSERVERS
 ) -> tuple[Desired | None, list[Problem]]:
-    """Return one mailing counted and hashed, and the problems of its recipients and texts.
-
-    It is None if its template cannot be compiled, or a file of it cannot be read.
-    """
+    """Return a mailing counted and hashed, None if it cannot be read, and its problems."""
     if mailing.unreadable:
         return None, []
     if mailing.tests and observers.tests is not None:

@@ -59,10 +59,7 @@ COMMITTING = SENDING | {ActionKind.HOLD}
 
 
 class ReasonCode(StrEnum):
-    """Why a mailing is blocked, for programs; `Action.reason` says the same to users.
-
-    schema/plan.schema.json also lists codes that later versions may write.
-    """
+    """Why a mailing is blocked, for programs; the schema also has codes of later versions."""
 
     CHANGED = "changed"  # it differs from what was sent
     EXPIRED = "expired"  # its schedule_time has passed
@@ -360,10 +357,7 @@ class Plan:
 
     @property
     def obstacles(self) -> tuple[Action, ...]:
-        """The blocked mailings for which the plan fails.
-
-        An overdue one is among them only if the plan has no other mailing: else it would fail every plan of the project.
-        """
+        """The blocked mailings for which the plan fails; an overdue one only if it is the only one."""
         if len(self.actions) == 1:
             return self.blocked
         return tuple(action for action in self.blocked if not action.is_overdue)

@@ -69,10 +69,7 @@ class RemoteView:
         ]
 
     def find_in_other_project(self, desired: Desired, project: str) -> str | None:
-        """Return the other project under whose name exactly this mailing is listed, or None.
-
-        The same environment of it: two environments of one project may share an account.
-        """
+        """Return another project that has exactly this, in this environment of it, or None."""
         environment = project.partition("~")[2]
         for name in self.foreign.get((desired.address, desired.revision), ()):
             other, _, its_environment = name.project.partition("~")

@@ -91,10 +91,7 @@ def problems_in(loaded: LoadedProject, select: Sequence[str]) -> tuple[Problem, 
 
 
 def _may_concern(scope: str, pattern: str, campaigns: Set[str]) -> bool:
-    """Whether `pattern` may match an address in `scope`.
-
-    `campaigns` are those that were read: a file whose campaign cannot be read has none of them.
-    """
+    """Whether `pattern` may match an address in `scope`, perhaps of none of the `campaigns`."""
     if not scope.endswith("*"):
         return fnmatchcase(scope, pattern)
     literal = _GLOB.split(pattern, maxsplit=1)[0]

@@ -77,10 +77,7 @@ def query_input(address: str) -> str:
 
 
 def exempt_inputs(project: Project, mailings: Iterable[Mailing]) -> frozenset[str]:
-    """Return the suppression files, by path: later opt-outs are honored and make no plan stale.
-
-    A file that is also the recipients of a mailing is not among them.
-    """
+    """Return the suppression files, by path, which may change, unless they are recipients, too."""
     recipients = {m.audience.path for m in mailings if isinstance(m.audience, RecipientsFile)}
     exempt = {source.path for source in project.suppression_files} - recipients
     return frozenset(path.relative_to(project.root).as_posix() for path in exempt)
@@ -93,10 +90,7 @@ def finished_queries(actions: Iterable[Action], snapshots: Iterable[str]) -> fro
 
 
 def stamp_lock(lock: Lock, actions: Iterable[Action], orphans: Callable[[], Mapping[str, str]]) -> LockStamp:
-    """Return what a plan of `actions` records of the lock that it is made against.
-
-    `orphans` makes the stamps of the recorded mailings that are no longer in the files.
-    """
+    """Return what a plan records of its lock; `orphans` makes the stamps of those not in files."""
     planned = frozenset(action.address for action in actions)
 
     def stamps() -> dict[str, str]:

@@ -63,10 +63,7 @@ class ContentPolicy:
 
 
 class TextTotals(NamedTuple):
-    """What was counted so far, opt-outs subtracted.
-
-    `longest` is the most parts of one text; `cost` is None without a price.
-    """
+    """What was counted so far, opt-outs subtracted; `longest` are the most parts of a text."""
 
     suppressed: int
     recipients: int

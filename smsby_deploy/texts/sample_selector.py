@@ -256,10 +256,7 @@ class SampleSelector:
 
 @dataclass
 class _AddedBatch:
-    """A batch with its texts.
-
-    `offset` is the number of recipients before it, `too_long` has the positions of texts found to be too long.
-    """
+    """A batch with texts, after `offset` recipients; `too_long` are positions of such texts."""
 
     batch: Batch
     texts: Sequence[str]
