@@ -25,14 +25,8 @@ _COMPARING_TESTS = {
     "lt": ("lt", "<", "lessthan"), "lteq": ("le", "<="), "in": ("in",),
 }  # fmt: skip
 COMPARISON_SIGNS = {
-    "eq": "==",
-    "ne": "!=",
-    "gt": ">",
-    "gteq": ">=",
-    "lt": "<",
-    "lteq": "<=",
-    "notin": "not in",
-}
+    "eq": "==", "ne": "!=", "gt": ">", "gteq": ">=", "lt": "<", "lteq": "<=", "notin": "not in",
+}  # fmt: skip
 _KIND_TESTS = ("boolean", "false", "float", "integer", "none", "number", "true")  # no text passes them
 
 

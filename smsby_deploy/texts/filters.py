@@ -41,7 +41,7 @@ class AmbiguousNumberError(TemplateRuntimeError):
 
 
 def default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:
-    """`default_value` for an undefined value, with `boolean` an empty one, but no false or 0."""
+    """`default_value` if undefined, or with `boolean` empty, but not for a typed false or 0."""
     if isinstance(value, Undefined) or (boolean and not value and not isinstance(value, FalseText)):
         return default_value
     return value
