@@ -50,7 +50,7 @@ def find_content(source: RecipientsFile) -> Path | DecryptedFile:
 
 
 def once_per_version(read: Callable[[Path], str]) -> Callable[[Path], str]:
-    """Let `read` read a file only after it was rewritten: an apply reads a list up to four times."""
+    """Let `read` read a file only after it was rewritten: an apply reads it up to four times."""
     cached = lru_cache(maxsize=64)(lambda path, *version: read(path))
 
     def read_once(path: Path) -> str:
