@@ -76,16 +76,11 @@ def project_file(root: Path) -> Path:
 def find_campaign_files(
     root: Path, patterns: Sequence[tuple[str, Location]], log: ProblemLog
 ) -> list[tuple[Path, str]]:
-    """Return the campaign files of the project in `root`, sorted.
+    """Return the campaign files of the project in `root`, which is resolved, sorted.
 
-    Each comes with its path relative to `root`.
+    Each comes with its path relative to `root`; each of the glob patterns has its place.
     Hidden folders, and folders with a smsby.yaml of their own, contain no campaigns of this project. A file outside
     `root`, also through a link, is an error.
-
-    Args:
-        root: the project folder, resolved.
-        patterns: glob patterns, each with its place.
-        log: receives the errors.
     """
     paths = {
         path for pattern, place in patterns for path in _glob(root, pattern, place, log) if path.is_file()

@@ -120,15 +120,10 @@ class ListPlaces(NamedTuple):
 def read_query_source(
     node: YamlMap, *, name: str, file: str, content: str, timezone: str, environ: Mapping[str, str]
 ) -> RecipientsQuery:
-    """Return the query in `node`, with the database URL from `environ`.
+    """Return the query in `node`: `recipients`, or an entry of `suppress`.
 
-    Args:
-        node: the mapping that holds the query: `recipients`, or an entry of `suppress`.
-        name: what the query is called in plans and problems, e.g. `sql:sale/vip`.
-        file: the project path of the file with the query.
-        content: the text of that file.
-        timezone: the zone of times in the database that have none.
-        environ: the environment variables.
+    Plans and problems call it `name`, e.g. `sql:sale/vip`. It stands in `file`, whose text is `content`. Times in the
+    database that have no zone are in `timezone`; `environ` has the URL of the database.
     """
     fresh, url = node.get("freshness"), environ.get(node["url_env"])
     return RecipientsQuery(

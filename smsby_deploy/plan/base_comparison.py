@@ -136,11 +136,9 @@ def compare_action(action: Action, base: Base, text: str | None = None) -> Chang
         cost=(action.cost or Decimal(0)) - (before.cost or Decimal(0)) if has_cost else Decimal(0),
         has_new_list=_has_new_list(action, before),
     )
-    return (
-        change
-        if action.content_digest == before.content_digest
-        else _compare_content(change, action, before, text)
-    )
+    if action.content_digest == before.content_digest:
+        return change
+    return _compare_content(change, action, before, text)
 
 
 def _compare_content(change: Change, action: Action, before: BaseMailing, text: str | None) -> Change:

@@ -29,10 +29,8 @@ from smsby_deploy.wording import sentence
 _RECENT = timedelta(days=90)
 _MOST_COMPARED = 100  # mailings that one is compared with
 _NO_ROWS = hashlib.sha256(b"").hexdigest()  # the audience digest of every list kept at sms.by
-_BY_PLAN = NEW_COMMITTING | {
-    ActionKind.ADOPT,
-    ActionKind.BLOCKED,
-}  # of others, the lock records what they send or sent
+# Of others, the lock records what they send or sent.
+_BY_PLAN = NEW_COMMITTING | {ActionKind.ADOPT, ActionKind.BLOCKED}
 
 
 class Planned(NamedTuple):
@@ -330,8 +328,5 @@ def _with_phones(other: Other, mailings: Mapping[str, tuple[Mailing, Desired]]) 
     if other.address not in mailings or other.recipients_digest is None:
         return other
     _, desired = mailings[other.address]
-    return (
-        other._replace(phones=desired.phones)
-        if desired.recipients_digest == other.recipients_digest
-        else other
-    )
+    is_same = desired.recipients_digest == other.recipients_digest
+    return other._replace(phones=desired.phones) if is_same else other

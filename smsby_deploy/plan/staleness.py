@@ -216,13 +216,14 @@ def reviewed_addresses(reviewed: Plan, loaded: LoadedProject, lock: Lock) -> tup
     present = {mailing.address for mailing in loaded.project.mailings} | lock.mailings.keys()
     for action in reviewed.actions:
         if action.address not in present:
-            why = sentence("{address} is neither in the files nor in the lock", address=action.address)
-            raise PlanRefused(sentence("this plan is stale: {why}", why=why), hint="make a new plan")
+            raise stale_plan(
+                sentence("{address} is neither in the files nor in the lock", address=action.address)
+            )
         if action.address in progress.removed:
             why = sentence(
                 "{address} was removed from the lock after this plan was applied", address=action.address
             )
-            raise PlanRefused(sentence("this plan is stale: {why}", why=why), hint="make a new plan")
+            raise stale_plan(why)
     return tuple(action.address for action in reviewed.actions)
 
 

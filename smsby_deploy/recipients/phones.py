@@ -48,9 +48,7 @@ class BadPhone(ValueError):
 def normalize_phone(raw: str, countries: tuple[str, ...] = (HOME,)) -> str:
     """Return the number as sms.by expects it: digits only, country code first.
 
-    Args:
-        raw: the phone as written.
-        countries: the allowed countries, as ISO 3166 codes of two letters.
+    `countries` are the allowed ones, as ISO 3166 codes of two letters.
 
     Raises:
         BadPhone: not a mobile number of an allowed country.
