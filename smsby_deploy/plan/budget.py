@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import ROUND_UP, Decimal
 from typing import TYPE_CHECKING
@@ -137,16 +137,10 @@ def other_currencies(lock: Lock, now: datetime, timezone: str, currency: str) ->
     return sorted(
         {
             entry.currency
-            for entry in _all_entries(lock)
+            for _, entry in lock.revisions()
             if entry.currency not in (None, currency) and _spent(entry, zone, month)
         }
     )
-
-
-def _all_entries(lock: Lock) -> Iterator[Entry]:
-    for entry in lock.mailings.values():
-        yield entry
-        yield from entry.earlier
 
 
 def _spent(entry: Entry, zone: ZoneInfo, month: Month | None = None) -> Decimal:

@@ -126,12 +126,11 @@ class ContactLedger:
         return found
 
     def _recorded(self, lock: Lock, since: datetime, until: datetime) -> Iterator[SentMailing]:
-        for address, entry in lock.mailings.items():
-            for one in (entry, *entry.earlier):
-                at = _time_of(one)
-                last = max(at, one.last_time or at) if at is not None else None
-                if at is not None and last is not None and since <= last and at <= until:
-                    yield self._recorded_mailing(address, one, at)._replace(until=last)
+        for address, one in lock.revisions():
+            at = _time_of(one)
+            last = max(at, one.last_time or at) if at is not None else None
+            if at is not None and last is not None and since <= last and at <= until:
+                yield self._recorded_mailing(address, one, at)._replace(until=last)
 
     def _recorded_mailing(self, address: str, entry: Entry, at: datetime) -> SentMailing:
         chunks = [chunk for chunk in entry.chunks if _may_have_reached(chunk)]
@@ -176,7 +175,7 @@ class ContactLedger:
 
     def _others(self, lock: Lock, since: datetime, until: datetime) -> Iterator[SentMailing]:
         """Yield the mailings of the account that the lock does not record, also this project's own."""
-        entries = [one for entry in lock.mailings.values() for one in (entry, *entry.earlier)]
+        entries = [entry for _, entry in lock.revisions()]
         recorded = {chunk.message_id for one in entries for chunk in one.chunks}
         marks = {chunk.fingerprint for one in entries for chunk in one.chunks if _may_have_reached(chunk)}
 

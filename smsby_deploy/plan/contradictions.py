@@ -180,8 +180,7 @@ def find_doubt(facts: AccountFacts, lock: Lock, remote: RemoteView, archived: Co
 def _is_older(lock: Lock, remote: RemoteView, archived: Collection[str], bound: str | None) -> bool:
     """Whether the list shows a mailing that the lock lacks, made since the lock was bound."""
     since = 0.0 if bound is None else datetime.fromisoformat(bound).timestamp()
-    entries = (one for entry in lock.mailings.values() for one in (entry, *entry.earlier))
-    recorded = {chunk.fingerprint for one in entries for chunk in one.chunks}
+    recorded = {chunk.fingerprint for _, entry in lock.revisions() for chunk in entry.chunks}
     return any(
         name.fingerprint not in recorded
         and address not in archived

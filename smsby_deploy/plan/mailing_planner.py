@@ -350,7 +350,6 @@ def _find_rehearsed(project: Project) -> frozenset[tuple[str, str]]:
     lock = open_lock_at(rehearsal, project.name, project.root).read()
     return frozenset(
         (address, one.content_digest)
-        for address, entry in lock.mailings.items()
-        for one in (entry, *entry.earlier)
+        for address, one in lock.revisions()
         if one.is_complete and one.was_sent_in_part
     )

@@ -90,7 +90,7 @@ def check_list(lock: Lock, remote: RemoteView, *, now: datetime, reconcile_secon
     missing = []
     for address in find(lock.mailings, lambda file: file.accepted_since(window.first_day)):
         entry = lock.mailings[address]
-        for one in (entry, *entry.earlier):
+        for one in entry.revisions:
             chunks = window.expected_chunks(address, one)
             absent = [c for c in chunks if not is_shown(lock.scope, address, one, c, remote)]
             listed = len(chunks) - len(absent)

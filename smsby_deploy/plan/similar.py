@@ -129,7 +129,7 @@ class SentMailings:
         self._strangers: tuple[RemoteView | None, _Strangers] | None = None
         alike = find(lock.mailings, lambda file: file.with_digest(set(_digests_of(desired))))
         entries = ((address, lock.mailings[address]) for address in alike)
-        recorded = [(address, one) for address, entry in entries for one in (entry, *entry.earlier)]
+        recorded = [(address, one) for address, entry in entries for one in entry.revisions]
         if archived and now is not None:
             recorded += _read_archived(lock, desired, now)
         self._others = [
@@ -199,7 +199,7 @@ def _read_archived(lock: Lock, desired: Iterable[Desired], now: datetime) -> Ite
         recipients.update(filter(None, (one.recipients_digest, one.audience_digest)))
     for address, entry in find_archived(lock, texts, recipients, now - _RECENT):
         if address not in lock.mailings:
-            yield from ((address, replace(old, is_archived=True)) for old in (entry, *entry.earlier))
+            yield from ((address, replace(old, is_archived=True)) for old in entry.revisions)
 
 
 class _Index:

@@ -116,7 +116,7 @@ class Situation:
         """The recorded revisions below that of the files which sms.by is still to send."""
         if self.entry is None or self.is_rehearsal:
             return ()
-        older = (one for one in (self.entry, *self.entry.earlier) if one.revision < self.desired.revision)
+        older = (one for one in self.entry.revisions if one.revision < self.desired.revision)
         return tuple(one for one in older if is_scheduled(one, merge_entry(one, self.remote), self.now))
 
     @cached_property
@@ -124,7 +124,7 @@ class Situation:
         """A message of a revision before, listed but not recorded, which is still to be sent."""
         if self.remote is None or self.is_rehearsal:
             return None
-        last, entries = self.desired.revision, () if self.entry is None else (self.entry, *self.entry.earlier)
+        last, entries = self.desired.revision, () if self.entry is None else self.entry.revisions
         recorded = {chunk.fingerprint for one in entries for chunk in one.chunks}
         for revision in range(max(1, last - LOOKED_BACK), last):
             for name in self.remote.own.get((self.desired.address, revision), ()):

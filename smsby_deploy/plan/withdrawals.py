@@ -51,7 +51,7 @@ def withdraw_mailing(change: LockEdit, address: str, now: datetime, account: Acc
     """
     entry = change.entry(address)
     _check_known(address, entry)
-    chosen = next((one for one in (entry, *entry.earlier) if _waits(one) or _is_ahead(one, now)), None)
+    chosen = next((one for one in entry.revisions if _waits(one) or _is_ahead(one, now)), None)
     if chosen is None:
         raise _not_withdrawable(address, entry)
     if chosen.last_time != chosen.send_time and not _waits(chosen):
@@ -90,7 +90,7 @@ def drafts_of(entry: Entry) -> list[str]:
 
 
 def _check_known(address: str, entry: Entry) -> None:
-    if any(one.has_unknown for one in (entry, *entry.earlier)):
+    if any(one.has_unknown for one in entry.revisions):
         raise Refused(
             f"it is not known whether {address} was sent: a chunk of it is unknown",
             hint=f"resolve it first: `smsby-deploy lock resolve {address} --sent` or `--not-sent`",
