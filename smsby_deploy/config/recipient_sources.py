@@ -122,7 +122,7 @@ def read_query_source(
 ) -> RecipientsQuery:
     """Return the query in `node`: `recipients`, or an entry of `suppress`.
 
-    Plans and problems call it `name`, e.g. `sql:sale/vip`. It stands in `file`, whose text is `content`. Times in the
+    Plans and problems call it `name`, e.g. `sql:sale/vip`. It is in `file`, whose text is `content`. Times in the
     database that have no zone are in `timezone`; `environ` has the URL of the database.
     """
     fresh, url = node.get("freshness"), environ.get(node["url_env"])
