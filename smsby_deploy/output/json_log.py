@@ -95,7 +95,7 @@ def log_apply(log: JsonLog, result: ApplyResult) -> None:
             "mailing",
             address=mailing.address,
             outcome=mailing.outcome,
-            people=mailing.recipients,
+            people=mailing.counted,
             error=mailing.error,
         )
     log.write("info", "applied", plan=result.plan.id, exit_code=result.exit_code)

@@ -62,7 +62,7 @@ def test_log_apply_ends_with_the_exit_code() -> None:
     stream = io.StringIO()
     result = examples.apply_result(
         MailingResult("sale/vip", MailingOutcome.SENT, 4),
-        MailingResult("sale/bad", MailingOutcome.REJECTED, 4, error="No such alphaname"),
+        MailingResult("sale/bad", MailingOutcome.REJECTED, 4, error="No such alphaname", concerned=3),
     )
     log_apply(JsonLog(stream, SystemClock()), result)
     events = [json.loads(line) for line in stream.getvalue().splitlines()]
@@ -72,6 +72,7 @@ def test_log_apply_ends_with_the_exit_code() -> None:
         ("info", None),
     ]
     assert events[-1]["exit_code"] == 0
+    assert [event["people"] for event in events[:-1]] == [4, 3]  # whom the outcome is about
 
 
 def test_log_event_names_one_or_all_addresses() -> None:
