@@ -276,6 +276,8 @@ class NamedPath(click.Path):
 class NumberRange(click.FloatRange):
     """A number within a range; nan, which click lets through, is in none."""
 
+    name = "number"
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
         if math.isnan(number):

@@ -50,6 +50,8 @@ def test_nan_is_in_no_range(words: list[str], capsys: pytest.CaptureFixture[str]
     """Every comparison with it is false."""
     assert run([*words, "nan"]) == 64
     assert "'nan' is not a number" in capsys.readouterr().err
+    assert run([*words, "ten"]) == 64
+    assert "'ten' is not a valid number" in capsys.readouterr().err
 
 
 def test_note_is_silent_with_quiet_and_warn_is_not(capsys: pytest.CaptureFixture[str]) -> None:
