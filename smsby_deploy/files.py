@@ -46,8 +46,22 @@ def write_file(
         check: gets the new file before it replaces anything, and raises if that is wrong.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written; a full disk is named by it, too.
     """
+    try:
+        _write_or_replace(path, content, is_private=is_private, check=check)
+    except OSError as error:
+        error.filename = error.filename or os.fspath(path)
+        raise
+
+
+def _write_or_replace(
+    path: Path,
+    content: str | Callable[[TextIO], None],
+    *,
+    is_private: bool,
+    check: Callable[[Path], None] | None,
+) -> None:
     if _is_written_directly(path):
         with path.open("w", encoding="utf-8", newline="\n") as device:
             _write(content, device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -97,6 +98,14 @@ def test_write_file_to_a_pipe(tmp_path: Path) -> None:
     reader.join(10)
     assert read == ["text\n"]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_write_file_names_what_is_full() -> None:
+    """The message of a command with several outputs says which one is lost."""
+    with pytest.raises(OSError) as caught:
+        write_file(Path("/dev/full"), "text")
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, "/dev/full")
 
 
 def test_write_file_to_standard_output(tmp_path: Path) -> None:

@@ -77,11 +77,12 @@ def report_error(error: BaseException, *, verbose: bool, log: JsonLog | None = N
         return _write(
             "interrupted", ExitCode.FAILED, log, hint="run `smsby-deploy plan` to see what remains to be done"
         )
-    if isinstance(error, OSError) and error.filename is not None:
-        return _write(f"{error.filename}: {error.strerror}", ExitCode.FAILED, log)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         hint = "free disk space, then run the command again"
-        return _write(f"cannot write a file: {error.strerror}", ExitCode.FAILED, log, hint=hint)
+        what = error.filename or "a file"
+        return _write(f"cannot write {what}: {error.strerror}", ExitCode.FAILED, log, hint=hint)
+    if isinstance(error, OSError) and error.filename is not None:
+        return _write(f"{error.filename}: {error.strerror}", ExitCode.FAILED, log)
     encoding = sys.getfilesystemencoding()
     if isinstance(error, UnicodeEncodeError) and encoding != "utf-8":
         hint = "set PYTHONUTF8=1, or the locale to one with UTF-8, such as LC_ALL=C.UTF-8"

@@ -347,6 +347,10 @@ def test_report_error_of_a_full_disk_is_not_about_stdout(capsys: pytest.CaptureF
     assert report_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), verbose=False) == 1
     said = capsys.readouterr().err
     assert said.startswith("error: cannot write a file: ")
+    named = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "page.html")
+    assert report_error(named, verbose=False) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: cannot write page.html: ") and "hint: free disk space" in said
     assert "output" not in said
 
 
