@@ -248,4 +248,4 @@ def open_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     for name, value in S3_KEYS.items():
         monkeypatch.setenv(name, value)
     prefix = f"s3://locks/{uuid4().hex}"
-    return lambda key="shop.production": S3Store(prefix, endpoint, key, os.environ)
+    return lambda key="shop.production": S3Store(prefix, endpoint, key)

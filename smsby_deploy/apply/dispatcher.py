@@ -43,7 +43,6 @@ class Dispatcher:
         self._clock = context.clock
         self._recorder = context.recorder
         self._runs = context.runs
-        self._say = context.say
         self._shutdown = context.shutdown
         self._limits = TimeLimits(context)
         self._workers = workers

@@ -16,7 +16,7 @@ from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.counts import Billed
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, WaveVerdict
-from smsby_deploy.lock.entry_json import entry_document, stored_state, verdict_document
+from smsby_deploy.lock.entry_json import ending_document, entry_document, stored_state, verdict_document
 from smsby_deploy.lock.events import EventKind, fold, fold_event
 from smsby_deploy.lock.keyed_digests import digests_of, key_fields
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates, format_runs
@@ -184,8 +184,10 @@ class Recorder:
 
     def lapse(self, address: str, reason: str) -> None:
         """Record that a mailing is approved no longer: its files have changed, or were removed."""
-        ending = Ending(EndingKind.LAPSED, self.now(), self._by or "unknown", reason)
-        self._write(EventKind.ENDING, address=address, ending=asdict(ending) | {"kind": ending.kind.value})
+        self._write(EventKind.ENDING, address=address, ending=ending_document(self._lapsed(reason)))
+
+    def _lapsed(self, reason: str) -> Ending:
+        return Ending(EndingKind.LAPSED, self.now(), self._by or "unknown", reason)
 
     def judge(self, address: str, verdict: WaveVerdict) -> None:
         """Record the verdict about a wave."""
@@ -214,10 +216,7 @@ class Recorder:
         if before is None or before.revision == revision:
             return () if before is None else before.earlier
         if before.state is EntryState.WAITING:
-            ending = Ending(
-                EndingKind.LAPSED, self.now(), self._by or "unknown", f"revision {revision} replaced it"
-            )
-            before = replace(before, ending=ending)
+            before = replace(before, ending=self._lapsed(f"revision {revision} replaced it"))
         return (replace(before, earlier=()), *before.earlier)
 
     def intent(self, chunks: Sequence[ChunkRef], step: str | None, row: int | None = None) -> None:

@@ -129,7 +129,11 @@ class RemoteCheck:
         """
         address, entry = mailing.address, self._recorder.lock.mailings.get(mailing.address)
         action = self._runs[address].action
-        if entry is None or entry.state is not EntryState.WAITING or _has_chunks(entry, action):
+        if (
+            entry is None
+            or entry.state is not EntryState.WAITING
+            or entry.fingerprints == action.fingerprints
+        ):
             return True
         remote = self._reconciler.read_recent()
         if _was_replaced(entry, action, remote) or not record_listed(self._recorder, address, remote):
@@ -145,7 +149,7 @@ class RemoteCheck:
         if check.is_disproved:
             run.stop(with_code(ReasonCode.UNKNOWN, check.doubt), ExitCode.REFUSED)
             return
-        marks = [chunk.fingerprint for chunk in run.action.chunks]
+        marks = run.action.fingerprints
         collision = find_collision(self._project.scope, mailing.address, mailing.revision, marks, remote)
         if collision and not self._project.environment.is_rehearsal:
             run.stop(with_code(ReasonCode.COLLISION, collision), ExitCode.REFUSED)
@@ -161,7 +165,7 @@ class RemoteCheck:
     def _record(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
         """Record a new mailing, or what sms.by says about a recorded one."""
         entry = self._recorder.lock.mailings.get(mailing.address)
-        marks = [chunk.fingerprint for chunk in action.chunks]
+        marks = action.fingerprints
         is_new = action.action in NEW_SENDING or entry is None
         if is_recorded_singly(entry, mailing.revision, marks):
             is_new = False  # its messages may have been made
@@ -198,14 +202,9 @@ def _was_replaced(entry: Entry, action: Action, remote: RemoteView) -> bool:
 
     The lock is older: it has other content or recipients, which were not sent.
     """
-    recorded, planned = ({one.fingerprint for one in chunks} for chunks in (entry.chunks, action.chunks))
     listed = remote.by_fingerprint.keys()
-    return not entry.may_have_reached and recorded.isdisjoint(listed) and not planned.isdisjoint(listed)
-
-
-def _has_chunks(entry: Entry, action: Action) -> bool:
-    """Whether these are the recorded chunks of a mailing."""
-    return [one.fingerprint for one in entry.chunks] == [one.fingerprint for one in action.chunks]
+    is_planned_listed = not listed.isdisjoint(action.fingerprints)
+    return not entry.may_have_reached and listed.isdisjoint(entry.fingerprints) and is_planned_listed
 
 
 def _is_adoptable(action: Action, remote: RemoteView) -> bool:
@@ -213,7 +212,7 @@ def _is_adoptable(action: Action, remote: RemoteView) -> bool:
 
     A mailing that is blocked because of the whole list has none.
     """
-    is_listed = any(chunk.fingerprint in remote.by_fingerprint for chunk in action.chunks)
+    is_listed = not remote.by_fingerprint.keys().isdisjoint(action.fingerprints)
     return action.action is ActionKind.ADOPT or is_listed
 
 

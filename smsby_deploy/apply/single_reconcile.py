@@ -6,10 +6,11 @@ Absence proves nothing.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from smsby_deploy.apply.context import ApplyContext, FilesChanged
 from smsby_deploy.apply.delivery_ledger import DeliveryLedger
+from smsby_deploy.apply.recorder import record_of
 from smsby_deploy.apply.single_sender import SingleChunks, recorded_states
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.phone_states import NO_PROOF, UNSENT, PhoneState, PhoneStates
@@ -57,9 +58,7 @@ class SingleReconciler:
         except FilesChanged:
             chunks = []  # without the phones all of it is unknown
         found = [self._ledger.deliveries(remote.ids.get(chunk.fingerprint, [])) for chunk in chunks]
-        records = [
-            ChunkRecord(c.fingerprint, c.recipients, c.digest, ChunkState.UNKNOWN) for c in action.chunks
-        ]
+        records = [replace(record_of(chunk, ChunkState.UNKNOWN), opted_out=None) for chunk in action.chunks]
         self._recorder.write_entry(mailing.address, mailing.revision, action, records)
         for chunk, counts in zip(chunks, found, strict=True):
             states = PhoneStates(self._adopted_state(phone, counts) for phone in chunk.phones)
@@ -82,7 +81,7 @@ class SingleReconciler:
             SmsbyUnavailable, ApiError: sms.by could not be asked.
         """
         entry = self._recorder.lock.mailings[mailing.address]
-        if [c.fingerprint for c in entry.chunks] != [c.fingerprint for c in action.chunks]:
+        if entry.fingerprints != action.fingerprints:
             return  # the files changed, so the phones of the recorded chunks are not known
         try:
             chunks = self._chunks.read(mailing, action)

@@ -82,8 +82,9 @@ class SingleChunks:
         # After a rotation of the digest key the plan has the fingerprints by which sms.by knows them.
         for chunk, planned in zip(chunks, action.chunks, strict=True):
             leave_out(chunk.not_suppressed, opted_out_places(planned.opted_out))
-        marks = [chunk.fingerprint for chunk in action.chunks]
-        return [replace(chunk, fingerprint=mark) for chunk, mark in zip(chunks, marks, strict=True)]
+        return [
+            replace(chunk, fingerprint=mark) for chunk, mark in zip(chunks, action.fingerprints, strict=True)
+        ]
 
     def record_of(self, mailing: Mailing, chunk: Chunk) -> ChunkRecord:
         """Return what the lock records about `chunk`."""

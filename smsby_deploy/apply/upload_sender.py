@@ -131,7 +131,7 @@ class UploadSender:
 
     def _may_draft(self, mailing: Mailing, action: Action) -> bool:
         """Whether it may still be drafted: filling the list may have taken long."""
-        marks = [chunk.fingerprint for chunk in action.chunks]
+        marks = action.fingerprints
         remote = self._reconciler.read_before_sending()
         run = self._runs[mailing.address]
         # A mailing is too late once max_late has passed since its schedule_time.

@@ -15,9 +15,22 @@ from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
 from smsby_deploy.lock.archive import read_archive, with_archived
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.counts import Reported
-from smsby_deploy.lock.decisions import EVERY_DIGEST, EVERY_FINAL, EVERY_MAILING, EndingKind, VerdictKind
+from smsby_deploy.lock.decisions import (
+    EVERY_DIGEST,
+    EVERY_FINAL,
+    EVERY_MAILING,
+    Ending,
+    EndingKind,
+    VerdictKind,
+)
 from smsby_deploy.lock.document_checks import is_address
-from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document, stored_state, verdict_document
+from smsby_deploy.lock.entry_json import (
+    DECLARED_UNSENT_ERROR,
+    ending_document,
+    entry_document,
+    stored_state,
+    verdict_document,
+)
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.keyed_digests import digests_of, key_fields, rekey_fields
@@ -59,16 +72,10 @@ class LockEdit:
             raise UsageError(
                 f"{address} has no unknown chunk to resolve", hint="`smsby-deploy lock list` shows the states"
             )
-        events: list[_Event] = [
-            (
-                EventKind.CHUNK,
-                {
-                    "chunks": [[address, index]],
-                    "changes": _settling_changes(entry.chunks[index], sent, message_id, self._at),
-                },
-            )
-            for index in unknown
-        ]
+        events: list[_Event] = []
+        for index in unknown:
+            changes = _settling_changes(entry.chunks[index], sent, message_id, self._at)
+            events.append((EventKind.CHUNK, {"chunks": [[address, index]], "changes": changes}))
         self._write(address, "resolved as sent" if sent else "resolved as not sent", events)
         return len(unknown)
 
@@ -219,8 +226,8 @@ class LockEdit:
 
     def end(self, address: str, revision: int, kind: EndingKind) -> None:
         """Record that nothing more of a recorded revision is sent."""
-        ending = {"kind": kind.value, "at": self._at, "by": self._by, "reason": self._reason}
-        fields = {"address": address, "revision": revision, "ending": ending}
+        ending = Ending(kind, self._at, self._by, self._reason)
+        fields = {"address": address, "revision": revision, "ending": ending_document(ending)}
         self._write(address, f"revision {revision} {kind}", [(EventKind.ENDING, fields)])
 
     def bind(self, here: Binding) -> None:

@@ -50,7 +50,7 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         "applied": _applied_document(entry.applied),
         **({"approval": _approval_document(entry.approval)} if entry.approval else {}),
         **({"signed_by": list(entry.signed_by)} if entry.signed_by else {}),
-        **({"ending": asdict(entry.ending) | {"kind": entry.ending.kind.value}} if entry.ending else {}),
+        **({"ending": ending_document(entry.ending)} if entry.ending else {}),
         **({"verdicts": list(map(verdict_document, entry.verdicts))} if entry.verdicts else {}),
         "earlier": [entry_document(old) for old in entry.earlier],
     }
@@ -117,6 +117,11 @@ def _applied_by(**fields: Any) -> AppliedBy:
     return AppliedBy(**fields)
 
 
+def ending_document(ending: Ending) -> dict[str, Any]:
+    """Return the decision that ended a mailing as JSON."""
+    return asdict(ending) | {"kind": ending.kind.value}
+
+
 def read_ending(document: dict[str, Any] | None) -> Ending | None:
     """Return the decision that ended a mailing, from its JSON; None if there is none."""
     return None if document is None else Ending(**{**document, "kind": EndingKind(document["kind"])})
@@ -179,29 +184,17 @@ def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
         document["upload"] = asdict(chunk.upload)
     if chunk.declared:
         document["declared"] = True
-    if chunk.schedule_time is not None:
-        document["schedule_time"] = chunk.schedule_time
-    if chunk.variant is not None:
-        document["variant"] = chunk.variant
-    if chunk.wave is not None:
-        document["wave"] = chunk.wave
-    if chunk.opted_out is not None:
-        document["opted_out"] = chunk.opted_out
-    return document
+    shares = {key: getattr(chunk, key) for key in ("schedule_time", "variant", "wave", "opted_out")}
+    return document | {key: value for key, value in shares.items() if value is not None}
 
 
 def _read_chunk(document: dict[str, Any]) -> ChunkRecord:
-    stored, error = document["state"], document["error"]
-    if "rows" not in document and "upload" not in document:
-        state = read_state(stored, error)
-        if state is ChunkState.PARTIAL:
-            raise ValueError("a chunk that was sent in part has no phone states")
-        return ChunkRecord(**{**document, "state": state})
-    fields = dict(document)
-    del fields["state"]
+    stored = document["state"]
+    fields = {**document, "state": read_state(stored, document["error"])}
     rows, baseline = fields.pop("rows", None), fields.pop("baseline", None)
-    upload = UploadRecord(**fields.pop("upload")) if "upload" in fields else None
-    chunk = ChunkRecord(**fields, state=read_state(stored, error), upload=upload)
+    if "upload" in fields:
+        fields["upload"] = UploadRecord(**fields["upload"])
+    chunk = ChunkRecord(**fields)
     if rows is None:
         if chunk.state is ChunkState.PARTIAL:
             raise ValueError("a chunk that was sent in part has no phone states")

@@ -54,7 +54,7 @@ def _open_shared(place: SharedPlace, key: str, root: Path) -> SharedStore:
             f"{place.endpoint_env} is not the URL of an S3 server, so the lock cannot be reached",
             hint="write it as https://host",
         )
-    return S3Store(place.url, endpoint, key, os.environ)
+    return S3Store(place.url, endpoint, key)
 
 
 def _postgres_url(place: PostgresPlace) -> str:

@@ -230,6 +230,11 @@ class Entry:
         return (self, *self.earlier)
 
     @property
+    def fingerprints(self) -> list[str]:
+        """Those of its chunks, in order."""
+        return [chunk.fingerprint for chunk in self.chunks]
+
+    @property
     def send_time(self) -> datetime | None:
         """When sms.by sends it; None if that is at once."""
         return None if self.schedule_time is None else datetime.fromisoformat(self.schedule_time)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -51,12 +50,11 @@ class S3Store:
     `endpoint` is the URL of a server other than Amazon's.
     """
 
-    def __init__(self, url: str, endpoint: str | None, key: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, url: str, endpoint: str | None, key: str) -> None:
         self.name = url
         self._bucket, _, prefix = url.removeprefix(_SCHEME).partition("/")
         self._prefix = f"{prefix}/{key}" if prefix else key
         self._endpoint = endpoint
-        self._environ = environ
         self._opened: Any = None
         self._known = _Version()
         self._is_conditional = False  # whether the server was seen to refuse to replace an object

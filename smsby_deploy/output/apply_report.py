@@ -50,6 +50,26 @@ _COLUMNS = (
     Column("tool"),
 )
 _NOTHING = "nothing has been applied yet"
+# How to go on; a pipeline appends its command.
+_RUN_AGAIN = sentence("When the cause is gone, run this again:")
+_ALL_REFUSED = sentence("This run sent nothing. When the cause is gone, run this again:")
+_NEXT_STEPS = {
+    ExitCode.REFUSED: sentence(
+        "Refused or blocked; what is not was sent. When the cause is gone, run this again:"
+    ),
+    ExitCode.PLAN_REFUSED: sentence(
+        "This run sent nothing: the plan was applied before, the branch or the lock is not what was reviewed, or "
+        "there is no plan. To send anything else, make a new plan of the branch and have it approved:"
+    ),
+    ExitCode.OUTCOME_UNKNOWN: sentence(
+        "Some outcome is unknown, or a mailing was sent in part. **Do not send it by other means.** The next "
+        "run looks for it at sms.by, and sends only to those who certainly got nothing:"
+    ),
+    ExitCode.UNREACHABLE: sentence(
+        "sms.by was not reached, or refused the token. Check both, then run this again:"
+    ),
+    ExitCode.LOCK_HELD: sentence("Another run held the lock. When it has ended, run this again:"),
+}
 
 
 def write_apply(
@@ -241,14 +261,14 @@ def apply_markdown(outcome: ApplyResult | SmsbyDeployError, language: Translator
         title = f"### ✅ {t.gettext('smsby-deploy apply: done')}\n"
     else:
         title = f"### ⛔ {t.gettext('smsby-deploy apply: exit code {code}', code=int(exit_code))}\n"
-    pieces = [Piece(title)]
+    pieces, then = [Piece(title)], _NEXT_STEPS.get(exit_code, _RUN_AGAIN)
     if isinstance(outcome, ApplyResult):
-        pieces += _mailing_pieces(outcome, t)
+        pieces += [*_mailing_pieces(outcome, t), Piece(_unknown_lines(outcome, t))]
     else:
         pieces.append(Piece(f"\n{message_markdown(outcome.message, t)}\n"))
-    unknown = _unknown_lines(outcome, t) if isinstance(outcome, ApplyResult) else ""
-    is_whole = not isinstance(outcome, ApplyResult)
-    pieces.append(Piece(f"{unknown}{_next_step_text(exit_code, t, is_whole=is_whole)}"))
+        then = _ALL_REFUSED if exit_code is ExitCode.REFUSED else then
+    if exit_code not in (ExitCode.DONE, ExitCode.CHANGES_TO_APPLY):
+        pieces.append(Piece(f"\n{t.sentence(then)}\n"))
     return fit(pieces, rest=t.gettext("the log of the run shows everything"), language=t)
 
 
@@ -278,33 +298,3 @@ def _unknown_lines(result: ApplyResult, t: Translator) -> str:
         f"smsby-deploy lock resolve {address} --sent --reason …  # --not-sent\n" for address in unknown
     )
     return f"\n{lead}\n\n```sh\n{commands}```\n"
-
-
-def _next_step_text(exit_code: ExitCode, t: Translator, *, is_whole: bool) -> str:
-    """How to go on; `is_whole`: the apply was refused as a whole."""
-    match exit_code:
-        case ExitCode.DONE | ExitCode.CHANGES_TO_APPLY:
-            return ""
-        case ExitCode.REFUSED if is_whole:
-            why = t.gettext("This run sent nothing. When the cause is gone, run this again:")
-        case ExitCode.REFUSED:
-            why = t.gettext(
-                "Refused or blocked; what is not was sent. When the cause is gone, run this again:"
-            )
-        case ExitCode.PLAN_REFUSED:
-            why = t.gettext(
-                "This run sent nothing: the plan was applied before, the branch or the lock is not what was reviewed, or "
-                "there is no plan. To send anything else, make a new plan of the branch and have it approved:"
-            )
-        case ExitCode.OUTCOME_UNKNOWN:
-            why = t.gettext(
-                "Some outcome is unknown, or a mailing was sent in part. **Do not send it by other means.** The next "
-                "run looks for it at sms.by, and sends only to those who certainly got nothing:"
-            )
-        case ExitCode.UNREACHABLE:
-            why = t.gettext("sms.by was not reached, or refused the token. Check both, then run this again:")
-        case ExitCode.LOCK_HELD:
-            why = t.gettext("Another run held the lock. When it has ended, run this again:")
-        case _:
-            why = t.gettext("When the cause is gone, run this again:")
-    return f"\n{why}\n"

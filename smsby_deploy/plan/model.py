@@ -143,6 +143,11 @@ class Action:
         return self.action in COMMITTING
 
     @property
+    def fingerprints(self) -> list[str]:
+        """Those of its chunks, in order."""
+        return [chunk.fingerprint for chunk in self.chunks]
+
+    @property
     def spread(self) -> SendTimes | None:
         """The times of its chunks; None if all have the same."""
         return times_of(self.chunks)

@@ -311,7 +311,7 @@ def _keep_to_approved(action: Action, lock: Lock) -> Action:
         return action
     if action.action is ActionKind.RESUME and action.wave is None:
         return action
-    if [one.fingerprint for one in entry.chunks] != [one.fingerprint for one in action.chunks]:
+    if entry.fingerprints != action.fingerprints:
         return action
     wave = min((one.wave or 0 for one in action.chunks), default=0) if is_due else action.wave
     more = sum(

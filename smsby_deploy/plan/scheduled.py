@@ -215,7 +215,7 @@ def count_opted_in(here: Situation, *, may_be_capped: bool) -> int:
 
 def _has_other_chunks(here: Situation) -> bool:
     """Whether the audience is divided otherwise than when the mailing was approved."""
-    return [one.fingerprint for one in here.recorded_entry.chunks] != here.desired.fingerprints
+    return here.recorded_entry.fingerprints != here.desired.fingerprints
 
 
 def _count_opted_in(then: ChunkRecord, now: ChunkPlan, *, may_be_capped: bool) -> int:

@@ -189,10 +189,9 @@ class Situation:
         """Whether its chunks, or the way they are sent, differ from what is recorded."""
         if self.entry is None:
             return False
-        marks = [chunk.fingerprint for chunk in self.entry.chunks]
         is_sent_alike = self.entry.transport == self.desired.via
         return (
-            marks != self.desired.fingerprints
+            self.entry.fingerprints != self.desired.fingerprints
             or not is_sent_alike
             or self.entry.body not in (None, self.desired.body)
         )
@@ -339,7 +338,7 @@ def is_recorded_singly(entry: Entry | None, revision: int, fingerprints: Sequenc
         entry is not None
         and entry.transport == "single"
         and entry.revision == revision
-        and [chunk.fingerprint for chunk in entry.chunks] == list(fingerprints)
+        and entry.fingerprints == list(fingerprints)
     )
 
 

@@ -325,7 +325,7 @@ def _compare_actions(then: Action, now: Action | None, is_begun: bool) -> str | 
         then.digest == now.digest
         and (then.alphaname, then.alphaname_id) == (now.alphaname, now.alphaname_id)
         and then.schedule_time == now.schedule_time
-        and [chunk.fingerprint for chunk in then.chunks] == [chunk.fingerprint for chunk in now.chunks]
+        and then.fingerprints == now.fingerprints
     )
     if not has_same_content:
         return sentence("its content, recipients, sender or time has changed")

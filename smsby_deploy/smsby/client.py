@@ -33,9 +33,7 @@ from smsby_deploy.smsby.response import (
     Answer,
     Rows,
     error_for,
-    find_value,
     is_known,
-    read_int,
     refuses_token,
     says_nothing_found,
     token_refused,
@@ -312,10 +310,7 @@ def failure_of(name: str, answer: Answer) -> SmsbyDeployError:
     error, status, text = answer.error, answer.status, answer.explanation
     is_final = status < 300 or 400 <= status < 500
     if error and status != 429 and (is_final or is_known(error) or refuses_token(error, status)):
-        number = read_int(find_value(answer.data, "message_id"))
-        return error_for(
-            name, text or error, status=status, message_id=number, is_token_known=answer.is_token_known
-        )
+        return error_for(name, text or error, status=status, is_token_known=answer.is_token_known)
     if status == 429:
         busy = SmsbyUnavailable(f"{name}: {text or 'too many requests'} (HTTP 429)", hint="try again later")
         busy.retry_after = answer.retry_after

@@ -61,7 +61,6 @@ class Outcome:
     message_id: int | None = None
     error: str | None = None
     retry_after: float | None = None
-    sms_id: int | None = None
     raw: Any = field(default=None, repr=False, compare=False)
     is_token_known: bool = False
 
@@ -144,11 +143,10 @@ def _proof_of(answer: Answer, proof: Proof) -> Outcome:
     data = answer.data
     uuid = find_value(data, "uuid")
     message_id = _positive(find_value(data, "message_id"))
-    sms_id = _positive(find_value(data, "sms_id"))
     is_proved = {
         "uuid": isinstance(uuid, str) and bool(uuid.strip()),
         "message_id": message_id is not None,
-        "sms_id": sms_id is not None,
+        "sms_id": _positive(find_value(data, "sms_id")) is not None,
         "confirmed": _says_confirmed(data),
     }[proof]
     denial = _denial_in(answer)
@@ -157,7 +155,6 @@ def _proof_of(answer: Answer, proof: Proof) -> Outcome:
             OutcomeKind.ACCEPTED,
             uuid=uuid.strip() if proof == "uuid" else None,
             message_id=message_id,
-            sms_id=sms_id if proof == "sms_id" else None,
             raw=data,
         )
     missing = "sign of a confirmation" if proof == "confirmed" else proof

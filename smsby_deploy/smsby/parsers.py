@@ -43,7 +43,6 @@ class RemoteMailing:
     name: str
     d_create: int | None
     d_schedule: int | None
-    type: str | None
     parts: int | None
     count_phones: int | None
     status: str
@@ -188,7 +187,6 @@ def _read_mailing(number: int, name: str, row: dict[str, Any]) -> RemoteMailing:
         name=name,
         d_create=read_int(row.get("d_create")),
         d_schedule=read_int(row.get("d_schedule")),
-        type=text_or_none(row.get("type")),
         parts=read_count(row.get("parts")),
         count_phones=read_count(row.get("count_phones")),
         status=text_or_none(row.get("status")) or "",

@@ -7,7 +7,7 @@ ApiError                   1   sms.by answered with an error
 ├── WrongPhone             1   a phone number that sms.by does not accept
 ├── WrongAlphaname         1   a sender name that does not exist or is not approved
 ├── TextRefusedAsTooLong   1   more than 10 parts
-├── DuplicateMessage       1   the same text exists; `message_id` is its id if the answer contains it
+├── DuplicateMessage       1   the same text exists
 ├── AwaitingModeration     1   the text is not approved yet
 ├── LimitExceeded          1   the tariff's limit is used up
 ├── NoMoney                1   the balance or the tariff does not allow it
@@ -230,11 +230,7 @@ class TextRefusedAsTooLong(ApiError):
 
 
 class DuplicateMessage(ApiError):
-    """A message with the same text exists; `message_id` is its id, if known."""
-
-    def __init__(self, message: str, *, status: int, hint: str = "") -> None:
-        super().__init__(message, status=status, hint=hint)
-        self.message_id: int | None = None
+    """A message with the same text exists."""
 
 
 class AwaitingModeration(ApiError):
@@ -322,18 +318,13 @@ def says_refused(text: str) -> bool:
     return kind not in (None, UndefinedError, NotFound)
 
 
-def error_for(
-    method: str, text: str, *, status: int, message_id: int | None = None, is_token_known: bool = False
-) -> SmsbyDeployError:
+def error_for(method: str, text: str, *, status: int, is_token_known: bool = False) -> SmsbyDeployError:
     """Return the typed error for the error `text` that `method` answered with HTTP `status`."""
     if refuses_token(text, status):
         return token_refused(method, text, is_token_known=is_token_known)
     for pattern, kind, hint in _KNOWN:
         if re.search(pattern, text, re.IGNORECASE):
-            error = kind(f"{method}: {text}", status=status, hint=hint)
-            if isinstance(error, DuplicateMessage):
-                error.message_id = message_id
-            return error
+            return kind(f"{method}: {text}", status=status, hint=hint)
     return ApiError(f"{method}: {text}", status=status)
 
 

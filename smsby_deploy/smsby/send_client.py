@@ -294,7 +294,6 @@ def _of_send(method: Method, answer: Answer) -> RawAnswer:
             method.name,
             outcome.error or "",
             status=answer.status,
-            message_id=outcome.message_id,
             is_token_known=outcome.is_token_known,
         ),
     )

@@ -275,12 +275,12 @@ def _find_settled(
         for key, one in shown.items()
         if one.is_settled and one.state is not State.WAITING and one.address not in begun
     }
-    early = (one for one in revisions if one.waits and one.address not in begun and _is_early(one.entry, now))
-    return known | {one.key: summarize_waiting(one.address, one.entry, now) for one in early}
-
-
-def _is_early(entry: Entry, now: datetime) -> bool:
-    return entry.approval is not None and now < entry.approval.window.opens
+    waiting = ((one, one.entry.approval) for one in revisions if one.waits and one.address not in begun)
+    return known | {
+        one.key: summarize_waiting(one.address, one.entry, now)
+        for one, approval in waiting
+        if approval is not None and now < approval.window.opens
+    }
 
 
 def _look_for(one: _Revision, scope: str, remote: RemoteView, now: datetime) -> MailingStatus:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import timedelta
 from uuid import uuid4
@@ -30,7 +29,7 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_s3_store_removes_what_is_old(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What no run can still be writing is removed when a run ends; the lock and its archive stay."""
     prefix = uuid4().hex
-    store = S3Store(f"s3://locks/{prefix}", s3_server, "k", os.environ)
+    store = S3Store(f"s3://locks/{prefix}", s3_server, "k")
     monkeypatch.setattr(s3_store, "_KEPT", timedelta(seconds=-1))
     stored = Stored()
     for number in range(4):
@@ -38,7 +37,7 @@ def test_s3_store_removes_what_is_old(s3_server: str, monkeypatch: pytest.Monkey
         stored = store.write(stored, stored._replace(holder=_HOLDER, journal=stored.journal + journal))
     stored = store.write(stored, Stored(stored.version, _HOLDER, b"lock", archive=b"old\n"))
     last = store.write(stored, stored._replace(holder=None))
-    assert S3Store(f"s3://locks/{prefix}", s3_server, "k", os.environ).read() == last
+    assert S3Store(f"s3://locks/{prefix}", s3_server, "k").read() == last
     bucket = Bucket("locks", endpoint=s3_server, client_options={"allow_http": True})
     left = [one["path"] for one in obstore.list(bucket, prefix).collect()]
     assert not [path for path in left if "/journal/" in path]
@@ -49,12 +48,12 @@ def test_s3_store_joins_the_pieces_of_a_long_journal(s3_server: str, monkeypatch
     """Each request adds a piece; what has to be read does not grow with them."""
     monkeypatch.setattr(s3_store, "_MOST_PIECES", 2)
     prefix = uuid4().hex
-    store = S3Store(f"s3://locks/{prefix}", s3_server, "k", os.environ)
+    store = S3Store(f"s3://locks/{prefix}", s3_server, "k")
     stored = Stored()
     for number in range(5):
         stored = store.write(stored, stored._replace(journal=stored.journal + b"%d" % number))
         assert len(store._known.journal) <= 2
-    other = S3Store(f"s3://locks/{prefix}", s3_server, "k", os.environ)
+    other = S3Store(f"s3://locks/{prefix}", s3_server, "k")
     assert other.read().journal == b"01234"
 
 
@@ -62,14 +61,14 @@ def test_s3_store_shows_no_key(s3_server: str, monkeypatch: pytest.MonkeyPatch) 
     """The library's errors contain requests, which have the id of the key."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA-GEHEIM")
     with pytest.raises(StoreFailed) as caught:
-        S3Store("s3://no-such-bucket/x", s3_server, "k", os.environ).write(Stored(), Stored(lock=b"{}"))
+        S3Store("s3://no-such-bucket/x", s3_server, "k").write(Stored(), Stored(lock=b"{}"))
     assert str(caught.value) == "HTTP 403 (AccessDenied)"
 
 
 def test_s3_store_says_that_nothing_answers() -> None:
     """Its URL is not shown."""
     with pytest.raises(StoreFailed, match=r"^no connection \(GenericError\)$"):
-        S3Store("s3://locks/x", "http://127.0.0.1:1", "k", os.environ).read()
+        S3Store("s3://locks/x", "http://127.0.0.1:1", "k").read()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +84,7 @@ def test_s3_store_names_the_object_that_is_not_its_own(
 ) -> None:
     """A foreign, empty or truncated one."""
     prefix = uuid4().hex
-    store = S3Store(f"s3://locks/{prefix}", s3_server, "k", os.environ)
+    store = S3Store(f"s3://locks/{prefix}", s3_server, "k")
     store.write(Stored(), Stored(lock=b"{}"))
     bucket = Bucket("locks", endpoint=s3_server, client_options={"allow_http": True})
     obstore.put(bucket, f"{prefix}/k/versions/{name}", content)
@@ -98,14 +97,14 @@ def test_s3_store_takes_no_answer_to_anything_for_an_empty_lock(s3_server: str) 
     server = LimitedS3(s3_server)
     server.answer_to["GET"] = 200, b"<html>Welcome</html>"
     with server.serving(), pytest.raises(StoreFailed, match="does not list the objects that it has"):
-        S3Store(f"s3://locks/{uuid4().hex}", server.url, "k", os.environ).read()
+        S3Store(f"s3://locks/{uuid4().hex}", server.url, "k").read()
 
 
 def test_s3_store_leaves_the_lock_to_a_write_in_progress(s3_server: str) -> None:
     """Amazon answers with a conflict then, and the object is not there yet."""
     server = LimitedS3(s3_server)
     with server.serving():
-        store = S3Store(f"s3://locks/{uuid4().hex}", server.url, "k", os.environ)
+        store = S3Store(f"s3://locks/{uuid4().hex}", server.url, "k")
         held = store.write(Stored(), Stored(holder=_HOLDER))
         server.answer_to["PUT"] = 409, b"<Error><Code>ConditionalRequestConflict</Code></Error>"
         with pytest.raises(WrittenMeanwhile):
@@ -116,7 +115,7 @@ def test_s3_store_survives_a_lost_answer(s3_server: str) -> None:
     """The library tries again, and finds what its first try has created."""
     server = LimitedS3(s3_server)
     with server.serving():
-        store = S3Store(f"s3://locks/{uuid4().hex}", server.url, "k", os.environ)
+        store = S3Store(f"s3://locks/{uuid4().hex}", server.url, "k")
         held = store.write(Stored(), Stored(holder=_HOLDER))
         for lines in (b"1\n", b"1\n2\n"):
             server.answers_to_lose = 1
@@ -128,7 +127,7 @@ def test_s3_store_refuses_a_server_that_replaces_objects(s3_server: str) -> None
     """Each of two runs would take the lock there."""
     careless = LimitedS3(s3_server, is_conditional=False)
     with careless.serving():
-        store = S3Store(f"s3://locks/{uuid4().hex}", careless.url, "k", os.environ)
+        store = S3Store(f"s3://locks/{uuid4().hex}", careless.url, "k")
         with pytest.raises(SmsbyDeployError, match="ignores `If-None-Match`"):
             store.write(Stored(), Stored(holder=_HOLDER))
 
@@ -137,7 +136,7 @@ def test_s3_store_names_the_package_that_is_missing(monkeypatch: pytest.MonkeyPa
     """Neither reading nor writing fails with an ImportError."""
     monkeypatch.setitem(sys.modules, "obstore", None)
     monkeypatch.setitem(sys.modules, "obstore.exceptions", None)
-    store = S3Store("s3://locks/x", "http://127.0.0.1:1", "k", os.environ)
+    store = S3Store("s3://locks/x", "http://127.0.0.1:1", "k")
     with pytest.raises(SmsbyDeployError, match="needs the extra `s3`"):
         store.read()
     with pytest.raises(SmsbyDeployError, match="needs the extra `s3`"):

@@ -43,7 +43,7 @@ def make_list(*indexes: int, status: str = "NEW", count: int | None = None) -> R
         [
             RemoteMailing(
                 id=index + 1, name=f"sale/vip [{index + 1}/2] shop#{MARKS[index]}", d_create=None, d_schedule=None,
-                type="API", parts=None, count_phones=count, status=status, cost=None, alphaname=None,
+                parts=None, count_phones=count, status=status, cost=None, alphaname=None,
             )
             for index in indexes
         ],

@@ -14,7 +14,7 @@ def _view(*names: str) -> RemoteView:
         "shop",
         [
             RemoteMailing(
-                id=number, name=name, d_create=None, d_schedule=None, type="API", parts=None, count_phones=None,
+                id=number, name=name, d_create=None, d_schedule=None, parts=None, count_phones=None,
                 status="NEW", cost=None, alphaname=None,
             )
             for number, name in enumerate(names, 11)

@@ -38,7 +38,6 @@ def _remote(*names: str, status: str = "NEW", when: datetime | None = None) -> R
             name=name,
             d_create=None,
             d_schedule=None if when is None else int(when.timestamp()),
-            type="API",
             parts=None,
             count_phones=None,
             status=status,
@@ -740,7 +739,7 @@ def test_raised_revision_notes_who_gets_it_again(states: tuple[ChunkState, ...],
 
 def test_unrecorded_revision_is_counted_by_the_list() -> None:
     """After the lock was lost: the last revision that is listed as sent, not drafts and not other mailings."""
-    one = RemoteMailing(1, "", None, None, "API", None, 3, "NEW", None, None)
+    one = RemoteMailing(1, "", None, None, None, 3, "NEW", None, None)
     names = [
         "spring-sale/vip shop#00000000a1",
         "spring-sale/vip r2 [1/2] shop#00000000b1",

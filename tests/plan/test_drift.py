@@ -24,7 +24,7 @@ from smsby_deploy.smsby.parsers import Alphaname, RemoteMailing
 _WHEN = datetime(2026, 12, 1, 10, tzinfo=ZoneInfo("Europe/Minsk"))
 _MEANT = IntendedValues("sale/vip", _WHEN, "MyShop", Location("sale.yaml", 4, 16))
 _LISTED = RemoteMailing(
-    id=7, name="sale/vip shop#f", d_create=None, d_schedule=int(_WHEN.timestamp()), type=None, parts=None,
+    id=7, name="sale/vip shop#f", d_create=None, d_schedule=int(_WHEN.timestamp()), parts=None,
     count_phones=3, status="NEW", cost=None, alphaname="MyShop",
 )  # fmt: skip
 _CHUNK = ChunkRecord("f", 3, "d", ChunkState.ACCEPTED)

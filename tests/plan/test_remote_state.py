@@ -16,7 +16,7 @@ from smsby_deploy.smsby.parsers import KeepMailing, MailingList, RemoteMailing, 
 
 
 def _mailing(number: int, name: str, status: str = "SENT") -> RemoteMailing:
-    return RemoteMailing(number, name, None, None, None, None, None, status, None, None)
+    return RemoteMailing(number, name, None, None, None, None, status, None, None)
 
 
 def test_view_remote_indexes_own_mailings() -> None:
@@ -198,7 +198,7 @@ def _entry(states: list[ChunkState], via: str = "bulk") -> Entry:
 def _listed(*chunks: int, status: str = "SENT") -> RemoteView:
     mailings = [
         RemoteMailing(
-            number, f"sale/vip shop#{number:010}", None, None, None, None, None, status, None, None
+            number, f"sale/vip shop#{number:010}", None, None, None, None, status, None, None
         )
         for number in chunks
     ]  # fmt: skip

@@ -102,8 +102,7 @@ def test_read_receipt_finds_the_cost(
     wire.answers(Reply(200, data))
     outcome = sender.send_quick_sms(message="hi", phone="375291111111", alphaname_id=0, show_cost=True)
     receipt = read_receipt(outcome.raw)
-    assert outcome.sms_id == receipt.sms_id == 5
-    assert (receipt.parts, receipt.cost) == (2, cost)
+    assert (receipt.sms_id, receipt.parts, receipt.cost) == (5, 2, cost)
 
 
 def test_create_sms_message_reports_a_duplicate(wire: FakeServer, sender: SendClient) -> None:

@@ -86,7 +86,7 @@ def listed(
 ) -> RemoteMailing:
     """One mailing in the answer of getSMSMessages, with id 7."""
     name, price = f"{address} shop#{fingerprint}", Decimal(cost)
-    return RemoteMailing(7, name, 0, when, "API", count, count, "NEW", price, "MyShop")
+    return RemoteMailing(7, name, 0, when, count, count, "NEW", price, "MyShop")
 
 
 def collect(lock: Lock, client: ReadClient, *select: str) -> StatusReport:
