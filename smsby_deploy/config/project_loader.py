@@ -45,7 +45,7 @@ from smsby_deploy.config.scalars import read_zone
 from smsby_deploy.config.schema import check_document, drop_invalid
 from smsby_deploy.config.settings import key_locations, read_approval_rules, read_guardrails, read_price
 from smsby_deploy.config.sources import HOME_TIMEZONE, OptOuts, RecipientsFile, RecipientsParquet
-from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
+from smsby_deploy.config.yaml_nodes import YamlFiles, YamlMap, read_yaml
 from smsby_deploy.digest_key import read_digest_key
 from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable, UsageError
 from smsby_deploy.files import real_path
@@ -176,6 +176,7 @@ class _ProjectLoader:
         self._environment = environment
         self._environ = environ
         self._log = ProblemLog()
+        self._files = YamlFiles()
         self._locations = key_locations(document)
         self._flawed: list[Mailing] = []
         self._concerns: dict[Problem, frozenset[str]] = {}
@@ -299,7 +300,7 @@ class _ProjectLoader:
     def _read_campaign(self, path: Path, name: str) -> tuple[YamlMap | None, str]:
         """Return the valid parts of a campaign file, None if unusable, and the addresses in it."""
         try:
-            document = read_yaml(path, name)
+            document = self._files.read(path, name)
         except FilesInvalid as error:
             self._log.extend(error.problems)
             return None, ANY_ADDRESS

@@ -25,6 +25,7 @@ _NUL_ESCAPES = ("\\0", "\\x00", "\\u0000", "\\U00000000")
 _LONG_LIST = 100  # items after which mappings are rows, whose places are looked for only if needed
 _MAX_ALIASED = 10_000  # nodes that aliases may expand to: far more than any real file needs
 _MAX_NODES = 500_000  # of a file, about 1 GB and half a minute; lists of recipients have files of their own
+_MAX_IN_ALL = 1_000_000  # of all campaign files together
 
 
 class Marks(dict[str, Any]):
@@ -42,10 +43,11 @@ class YamlMap(dict[str, Any]):
 
     `untyped` are the keys whose values are, or contain, scalars without quotes. The top-level mapping of a file also has
     the file's `content`, with every line break as a newline. So have the rows of a long list: only problems need the
-    places of their values, which are then found in it.
+    places of their values, which are then found in it. The top-level mapping alone has a `size`: the values of the file.
     """
 
-    __slots__ = ("_values_at", "content", "mark", "untyped")
+    __slots__ = ("_values_at", "content", "mark", "size", "untyped")
+    size: int
 
     def __init__(self, mark: Mark, row_of: str = "") -> None:  # without super(): the dict is empty already
         self.mark = mark
@@ -120,12 +122,32 @@ def read_yaml(path: Path, name: str) -> YamlMap:
     return parse_yaml(text, name)
 
 
+class YamlFiles:
+    """Reads several files whose values are limited together."""
+
+    def __init__(self) -> None:
+        self._values = 0
+
+    def read(self, path: Path, name: str) -> YamlMap:
+        """Read one more file; raises as `read_yaml`, and if they have too many values."""
+        document = read_yaml(path, name) if self._values <= _MAX_IN_ALL else None
+        self._values += document.size if document is not None else 0
+        if document is None or self._values > _MAX_IN_ALL:
+            message = sentence(
+                "more than {limit:,} values in all campaign files; keep recipients in CSV files",
+                limit=_MAX_IN_ALL,
+            )
+            raise _invalid(name, message, (1, 1))
+        return document
+
+
 def parse_yaml(text: str, name: str) -> YamlMap:
     """Read the mapping in `text`, whose line breaks are newlines; raises as `read_yaml`."""
     try:
         if any(written in text for written in _NUL_ESCAPES):
             _refuse_nul(text)
-        root = _Builder(text).build()
+        builder = _Builder(text)
+        root = builder.build()
     except _UnsupportedYaml as error:
         raise _invalid(name, error.message, error.mark) from error
     except yaml.MarkedYAMLError as error:
@@ -141,7 +163,7 @@ def parse_yaml(text: str, name: str) -> YamlMap:
         raise _invalid(name, sentence("not valid YAML ({why})", why=type(error).__name__), (1, 1)) from error
     if not isinstance(root, YamlMap):
         raise _invalid(name, sentence("expected a mapping (`key: value`)"), (1, 1))
-    root.content = text
+    root.content, root.size = text, builder.size
     return root
 
 
@@ -219,7 +241,7 @@ class _Builder:
         self._next = _event_reader(text)
         self._anchors: dict[str, _Node] = {}
         self._aliased = 0
-        self._nodes = 0  # so far
+        self.size = 0  # so far
         self._keys: dict[str, str] = {}  # one string per key: rows repeat them
 
     def build(self) -> Any:
@@ -304,8 +326,8 @@ class _Builder:
                 nested += size - 1
                 if is_untyped:
                     untyped.append(key)
-        self._nodes += len(made)
-        if self._nodes > _MAX_NODES:
+        self.size += len(made)
+        if self.size > _MAX_NODES:
             raise _too_long(event)
         return made, 1 + len(made) + nested, True
 
@@ -329,8 +351,8 @@ class _Builder:
             made.items_at.append(mark)
             made.append(value)
             total += size
-            self._nodes += 1
-            if self._nodes > _MAX_NODES:
+            self.size += 1
+            if self.size > _MAX_NODES:
                 raise _too_long(event)
         self._depth -= 1
         return made, total, True

@@ -71,6 +71,25 @@ def test_yaml_of_too_many_values_is_refused(
     assert "YAML more than 100 values in one file" in capsys.readouterr().out
 
 
+def test_yaml_of_too_many_values_in_all_files_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Many files that each keep the limit do not multiply it; once it is exceeded, no other one is parsed."""
+    monkeypatch.setattr(yaml_nodes, "_MAX_IN_ALL", 100)
+    arguments = _project(tmp_path)
+    campaign = "version: 1\ncampaign: c{0}\nmailings:\n- {{name: m, text: Hi, recipients: [{1}]}}\n"
+    for number in range(5):
+        phones = ", ".join(f'"37529{number:03d}{one:04d}"' for one in range(40))
+        (tmp_path / f"c{number}.yaml").write_text(campaign.format(number, phones), "utf-8")
+    (tmp_path / "c4.yaml").write_text("not: [parsed", "utf-8")
+    assert run([*arguments, "validate"]) == 3
+    out = capsys.readouterr().out
+    refused = [
+        line.partition(": error")[0] for line in out.splitlines() if "values in all campaign files" in line
+    ]
+    assert refused == ["c2.yaml:1:1", "c3.yaml:1:1", "c4.yaml:1:1", "sale.yaml:1:1"]
+
+
 def test_glob_with_many_wildcards(tmp_path: Path) -> None:
     """Folders are walked once: with 20 `**` in a tree of 12 levels, pathlib would not come to an end."""
     tmp_path.joinpath(*(["d"] * 12)).mkdir(parents=True)
