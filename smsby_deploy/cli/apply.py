@@ -39,7 +39,9 @@ if TYPE_CHECKING:
         "smsby-deploy apply --due",
     ),
 )
-@click.argument("plan_path", metavar="[PLANFILE]", required=False, type=click.Path(path_type=Path))
+@click.argument(
+    "plan_path", metavar="[PLANFILE]", required=False, type=click.Path(path_type=Path, readable=False)
+)
 @click.option(
     "--select",
     multiple=True,

@@ -23,7 +23,7 @@ _KEY_KINDS = ("ed25519", "ed25519_sk", "ecdsa", "ecdsa_sk", "rsa")  # the names 
         "smsby-deploy approve plan.json", "smsby-deploy approve plan.json --key ~/.ssh/id_ed25519"
     ),
 )
-@click.argument("plan_path", metavar="PLANFILE", type=click.Path(path_type=Path))
+@click.argument("plan_path", metavar="PLANFILE", type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--key",
     type=click.Path(path_type=Path, dir_okay=False),

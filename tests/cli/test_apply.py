@@ -37,6 +37,17 @@ def test_apply_refuses_select_with_a_plan_file(capsys: pytest.CaptureFixture[str
     assert "--select cannot be combined with a plan file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["apply", "approve"])
+def test_plan_file_that_may_not_be_read_is_no_wrong_usage(
+    command: str, shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An unreadable plan is exit code 5, whatever makes it unreadable."""
+    (shop / "plan.json").write_text("{}", "utf-8")
+    monkeypatch.setattr("os.access", lambda *_, **__: False)
+    assert run(["-C", str(shop), command, str(shop / "plan.json")]) == 5
+    assert "plan.json" in capsys.readouterr().err
+
+
 def test_apply_checks_the_folder_of_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A report that cannot be written is an error before anything is sent."""
     assert run(["apply", "--report", str(tmp_path / "none/result.json")]) == 64
