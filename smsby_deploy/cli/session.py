@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smsby_deploy import __version__
-from smsby_deploy.errors import UsageError
+from smsby_deploy.errors import SmsbyDeployError, UsageError
 from smsby_deploy.files import real_path
 from smsby_deploy.gc_tuning import collect_as_usual
 
@@ -122,10 +122,15 @@ def open_lock(project: Project) -> LockStore:
 
 
 def note_running(context: Context, project: Project) -> None:
-    """Name the run that holds the lock, if one does: what it is sending looks unknown."""
-    running = open_lock(project).read_running()
-    if running is not None:
-        context.note(f"in progress: another run holds the lock: {running.holder}; wait until it has ended")
+    """Name the run that holds the lock, if one does: what it is sending looks unknown.
+
+    A store that cannot be reached just now spoils no output.
+    """
+    with suppress(SmsbyDeployError):
+        if (running := open_lock(project).read_running()) is not None:
+            context.note(
+                f"in progress: another run holds the lock: {running.holder}; wait until it has ended"
+            )
 
 
 def refuse_damaged_lock(project: Project) -> None:
@@ -148,7 +153,6 @@ def excuses_of(project: Project) -> Callable[[Mailing], bool]:
 
     @cache
     def read_lock() -> Lock:
-        from smsby_deploy.errors import SmsbyDeployError
         from smsby_deploy.lock.archive import with_archived
         from smsby_deploy.lock.records import Lock
 

@@ -1,10 +1,15 @@
-"""Who runs a command on which commit."""
+"""Who runs a command on which commit, and whether another run holds the lock."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from smsby_deploy.cli.session import find_actor, find_commit
+import pytest
+
+from smsby_deploy.cli.options import Context
+from smsby_deploy.cli.session import find_actor, find_commit, load, note_running
+from smsby_deploy.errors import StoreUnavailable
+from smsby_deploy.lock.store import LockStore
 
 
 def test_find_actor_prefers_who_started_the_pipeline() -> None:
@@ -18,3 +23,14 @@ def test_find_actor_prefers_who_started_the_pipeline() -> None:
 def test_find_commit_outside_a_repository_is_none(tmp_path: Path) -> None:
     """A project need not be in git."""
     assert find_commit(tmp_path) is None
+
+
+def test_note_on_another_run_spoils_no_output(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store of the lock is asked once more for it, and may be gone by then."""
+
+    def fail(store: LockStore) -> None:
+        raise StoreUnavailable("gone")
+
+    monkeypatch.setattr(LockStore, "read_running", fail)
+    context = Context(str(shop), 0, False, False, {})
+    note_running(context, load(context).project)
