@@ -255,7 +255,8 @@ def yes_option(help: str = "Do not ask for confirmation.") -> Callable[[_Command
 class NamedPath(click.Path):
     """A path on the command line.
 
-    One that no file can have is wrong usage, and so is `-` where it does not mean a standard stream: it would be a file.
+    One that no file can have is wrong usage, and so is `-` where it does not mean a standard stream: it would be a file. An
+    empty one is a variable of a pipeline that is not set, not the directory in which the command runs.
     """
 
     def __init__(self, *, file_okay: bool = True, dir_okay: bool = True, allow_dash: bool = False) -> None:
@@ -268,6 +269,8 @@ class NamedPath(click.Path):
 
         if is_impossible(os.fspath(value)):
             self.fail(IMPOSSIBLE_PATH, param, ctx)
+        if value == "":
+            self.fail("the name is empty.", param, ctx)
         if value == "-" and not self.allow_dash:
             self.fail("- means neither stdin nor stdout here; name a file.", param, ctx)
         return super().convert(value, param, ctx)

@@ -54,6 +54,13 @@ def test_nan_is_in_no_range(words: list[str], capsys: pytest.CaptureFixture[str]
     assert "'ten' is not a valid number" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["plan", "--compare"], ["plan", "--out"], ["init"], ["lock", "pull"]])
+def test_an_empty_name_is_not_this_directory(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A base whose variable is not set would be the project itself, and no change would be seen."""
+    assert run([*words, ""]) == 64
+    assert "the name is empty" in capsys.readouterr().err
+
+
 def test_note_is_silent_with_quiet_and_warn_is_not(capsys: pytest.CaptureFixture[str]) -> None:
     """-q hides what is merely useful to know."""
     quiet = PLAIN._replace(quiet=True)
