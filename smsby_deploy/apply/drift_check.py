@@ -91,7 +91,7 @@ class DriftCheck:
         line = f"{address}: {text}"
         if line not in self._warned:
             self._warned.add(line)
-            self._context.say(Event("differs", line, (address,), is_warning=True))
+            self._context.say(Event("REMOTE_DIFFERS", line, (address,), is_warning=True))
 
     def _intended(
         self, mailing: Mailing, action: Action, answers: Sequence[ReportedValues]

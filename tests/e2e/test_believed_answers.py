@@ -129,12 +129,13 @@ def test_existing_message_with_more_parts_is_not_sent(shop: Shop) -> None:
 
 
 def test_message_with_fewer_parts_is_sent_with_a_warning(shop: Shop) -> None:
-    """It costs less than was reviewed."""
+    """It costs less than was reviewed. The log has the event that every difference has."""
     shop.write("sale.yaml", _SINGLE.replace("Closed", "x" * 161))
     shop.fault(method="createSmsMessage", mode="other-values", values={"parts": 1})
-    done = shop.run("apply", "--auto-approve")
+    done = shop.run("--log-format", "json", "apply", "--auto-approve")
     assert done.code == 0, done.err
-    assert "parts: intended 2, sms.by reports 1" in done.err
+    (event,) = [one for one in map(json.loads, done.err.splitlines()) if one["event"] == "REMOTE_DIFFERS"]
+    assert "parts: intended 2, sms.by reports 1" in event["message"]
     assert len(shop.inbox()) == 2
 
 
