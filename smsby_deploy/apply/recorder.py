@@ -52,6 +52,7 @@ def record_of(
         variant=chunk.variant,
         wave=chunk.wave,
         opted_out=chunk.opted_out,
+        left_out=None if chunk.wave is None else chunk.left_out,
     )
 
 
@@ -179,7 +180,9 @@ class Recorder:
         opens, closes = (time.isoformat(timespec="seconds") for time in action.window)
         where = () if source is None else (True, source.digest, source.suppress)
         approval = Approval(self.now(), self._applied[0], self._by, opens, closes, *where)
-        chunks = [record_of(chunk, upload=upload) for chunk in action.chunks]
+        chunks = [
+            replace(record_of(chunk, upload=upload), left_out=chunk.left_out) for chunk in action.chunks
+        ]
         self.write_entry(address, revision, replace(action, approval=approval), chunks)
 
     def lapse(self, address: str, reason: str) -> None:

@@ -162,6 +162,9 @@ def _applied_document(applied: AppliedBy) -> dict[str, Any]:
     return {"at": applied.at, "plan": applied.plan, "commit": applied.commit, "tool": applied.tool}
 
 
+_SHARES = ("schedule_time", "variant", "wave", "opted_out", "left_out")  # only of chunks that have them
+
+
 def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
     """Return one chunk as JSON, with the fields of phones and of an upload only if it has them."""
     document: dict[str, Any] = {
@@ -184,7 +187,7 @@ def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
         document["upload"] = asdict(chunk.upload)
     if chunk.declared:
         document["declared"] = True
-    shares = {key: getattr(chunk, key) for key in ("schedule_time", "variant", "wave", "opted_out")}
+    shares = {key: getattr(chunk, key) for key in _SHARES}
     return document | {key: value for key, value in shares.items() if value is not None}
 
 

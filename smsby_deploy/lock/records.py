@@ -113,6 +113,7 @@ class ChunkRecord:
     variant: str | None = None  # of a mailing with variants
     wave: int | None = None  # of a mailing with waves, from 1
     opted_out: str | None = None  # which recipients had when it was sent or approved, as OptOutPositions
+    left_out: str | None = None  # those and the capped ones, where a later run chooses the capped ones anew
 
     @property
     def was_sent(self) -> bool:

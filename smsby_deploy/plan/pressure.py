@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import Mailing, Pressure, Project
 from smsby_deploy.config.sources import ContactList
-from smsby_deploy.lock.records import DONE, EntryState, Lock
+from smsby_deploy.lock.records import DONE, ChunkRecord, EntryState, Lock
 from smsby_deploy.plan.contact_ledger import (
     ContactLedger,
     PhoneHasher,
@@ -17,12 +17,13 @@ from smsby_deploy.plan.contact_ledger import (
     count_messages,
     ledger_path,
 )
-from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.desired import ChunkPlan, Desired
 from smsby_deploy.plan.mailing_planner import MeasuredMailing
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.model import NEW_COMMITTING, Action, ActionKind, ReasonCode
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.phone_set import FIRST_NUMBER, PhoneSet
+from smsby_deploy.recipients.suppression import count_gone_opt_outs
 from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
@@ -315,9 +316,9 @@ def _keep_to_approved(action: Action, lock: Lock) -> Action:
         return action
     wave = min((one.wave or 0 for one in action.chunks), default=0) if is_due else action.wave
     more = sum(
-        max(0, (now.recipients or 0) - then.recipients)
+        _count_let_in(then, now)
         for then, now in zip(entry.chunks, action.chunks, strict=True)
-        if then.recipients is not None and then.state not in DONE and (wave or now.wave) == now.wave
+        if then.state not in DONE and (wave or now.wave) == now.wave
     )
     if not more:
         return action
@@ -327,6 +328,16 @@ def _keep_to_approved(action: Action, lock: Lock) -> Action:
         count=more,
     )
     return action.block(ReasonCode.CHANGED, why)
+
+
+def _count_let_in(then: ChunkRecord, now: ChunkPlan) -> int:
+    """Return how many were left out of a chunk at its approval, and would get it now.
+
+    It is the least: earlier versions recorded only numbers.
+    """
+    gone = 0 if then.left_out is None else count_gone_opt_outs(then.left_out, now.gets_nothing)
+    more = 0 if then.recipients is None else (now.recipients or 0) - then.recipients
+    return max(gone, more, 0)
 
 
 def _recorded_phones(lock: Lock, planned: Sequence[PlannedMailing]) -> dict[tuple[str, int], PhoneSet]:

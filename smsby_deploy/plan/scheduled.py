@@ -204,8 +204,8 @@ def count_opted_in(here: Situation, *, may_be_capped: bool) -> int:
     chunks = here.recorded_entry.chunks
     if _has_other_chunks(here):
         before, now = (sum(one.recipients or 0 for one in some) for some in (chunks, here.desired.chunks))
-        opted_out = sum(len(one.opted_out.split()) for one in chunks if one.opted_out is not None)
-        return max(opted_out, 0 if may_be_capped else now - before)
+        left_out = sum(len((one.left_out or one.opted_out or "").split()) for one in chunks)
+        return max(left_out, 0 if may_be_capped else now - before)
     return sum(
         _count_opted_in(then, now, may_be_capped=may_be_capped)
         for then, now, state in zip(chunks, here.desired.chunks, here.recorded, strict=True)

@@ -129,20 +129,25 @@ def _send_elsewhere(shop: Shop, phone: str) -> None:
     assert shop.run("api", "sendBulkSms", "--input", "other.json", "--yes").code == 0
 
 
-def test_exchanged_capped_recipients_make_a_plan_stale(shop: Shop) -> None:
-    """One who was left out would get it, and another one in place of them is left out."""
+@pytest.mark.parametrize("waits", [False, True])
+def test_exchanged_capped_recipients_make_a_plan_stale(shop: Shop, waits: bool) -> None:
+    """One who was left out would get it, and another one in place of them is left out; also if it was approved meanwhile."""
     time = datetime.now(UTC) + timedelta(hours=10)  # noqa: TID251
     scheduled = f", schedule_time: '{time:%Y-%m-%dT%H:%M}:00+00:00'"
-    _write(shop, _mailing("a", BORIS, more=scheduled), _mailing("b", BORIS, VERA))
+    release = f"{scheduled}, release: {{before: 5h, at_latest: 20m}}" if waits else ""
+    _write(shop, _mailing("a", BORIS, more=scheduled), _mailing("b", BORIS, VERA, more=release))
     assert shop.run("apply", "--auto-approve", "--select", "sale/a").code == 0
     planned = shop.run("plan", "sale/b", "--out", "plan.json", "--format", "json")
     assert _action(planned, "sale/b")["audience"]["capped"] == 1
+    if waits:
+        assert shop.run("apply", "plan.json").code == 0
     shop.delete_all()
     assert shop.run("lock", "withdraw", "sale/a").code == 0
     _send_elsewhere(shop, VERA)
-    refused = shop.run("apply", "plan.json")
-    assert refused.code == 5
-    assert "or was left out under contact pressure, and would get it now" in refused.err
+    words, env = (("--due",), {CLOCK_AHEAD: "21600"}) if waits else (("plan.json",), {})
+    refused = shop.run("apply", *words, env=env)
+    assert refused.code == (4 if waits else 5)
+    assert "left out under contact pressure" in refused.out + refused.err
     assert BORIS not in _texts(shop)
 
 

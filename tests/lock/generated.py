@@ -41,6 +41,8 @@ _whole_chunks = st.builds(
     error=st.none() | texts,
     step=st.none() | st.sampled_from(["draft", "confirm"]),
     declared=st.booleans(),
+    opted_out=st.none() | st.just("17 3"),
+    left_out=st.none() | st.just("0 17 3"),
 )
 _declared_chunks = _whole_chunks.map(
     lambda chunk: replace(chunk, state=ChunkState.DECLARED_UNSENT, error=DECLARED_UNSENT_ERROR)
