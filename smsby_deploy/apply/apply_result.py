@@ -99,7 +99,8 @@ class SentTotals:
     """Sums over the mailings that this run sent.
 
     `recipients` counts whole mailings; `recipients_now` leaves out those who got a resumed mailing in an earlier run.
-    `uncounted_lists` are those whose size sms.by did not report. `cost` is the planned cost of this run, None without a
+    `uncounted_lists` are those whose size sms.by did not report, `partly_sent` other mailings of which the run may have sent
+    a part, which no sum contains. `cost` is the planned cost of this run, None without a
     price; `unpriced_lists` are not part of it.
     """
 
@@ -108,6 +109,7 @@ class SentTotals:
     uncounted_lists: int
     cost: Decimal | None
     unpriced_lists: int
+    partly_sent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,8 @@ class ApplyResult:
         totals = total_of(planned[mailing.address] for mailing in sent)
         cost = totals.cost if totals.has_cost and self.plan.currency is not None else None
         uncounted = sum(mailing.recipients is None for mailing in sent)
-        return SentTotals(recipients, now, uncounted, cost, unpriced_lists=totals.unpriced)
+        partly = sum(one.was_begun and (one.is_partial or one.concerned is not None) for one in self.mailings)
+        return SentTotals(recipients, now, uncounted, cost, totals.unpriced, partly)
 
 
 def _of_this_run(action: Action) -> Action:

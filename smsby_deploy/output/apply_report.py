@@ -201,7 +201,13 @@ def summary_line(result: ApplyResult, language: Translator = ENGLISH) -> str:
     if sent.recipients_now < sent.recipients:
         size = t.gettext("{recipients}, {count:,} of them now", recipients=size, count=sent.recipients_now)
     lists = t.sentence(uncounted_lists(sent.uncounted_lists))
-    return f"{counts}; {size}{_cost(sent, result.plan.currency, t)}{lists}"
+    partly = sent.partly_sent
+    rest = (
+        t.gettext("; without what was sent of {count:other mailing|other mailings}", count=partly)
+        if partly
+        else ""
+    )
+    return f"{counts}; {size}{_cost(sent, result.plan.currency, t)}{lists}{rest}"
 
 
 def _cost(sent: SentTotals, currency: str | None, t: Translator) -> str:

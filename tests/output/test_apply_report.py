@@ -153,6 +153,19 @@ def test_apply_of_a_partly_sent_mailing_names_it() -> None:
     assert [(one["outcome"], one["partial"]) for one in document["mailings"]] == [("skipped", True)]
 
 
+def test_summary_says_that_it_lacks_what_was_sent_in_part() -> None:
+    """The cost of a part is not known, and without a word the sum would look like that of the run."""
+    part = MailingResult("sale/part", MailingOutcome.PARTIAL, 4, error="why", was_begun=True)
+    lost = MailingResult("sale/lost", MailingOutcome.UNKNOWN, 4, error="why", was_begun=True, concerned=2)
+    earlier = MailingResult("sale/old", MailingOutcome.PARTIAL, 4, error="why")
+    whole = MailingResult("sale/vip", MailingOutcome.SENT, 2)
+    end = "; without what was sent of {}\n"
+    assert end.format("1 other mailing") in text_of(result(whole, part, earlier))
+    assert end.format("2 other mailings") in text_of(result(whole, part, lost))
+    assert "без отправленного из 1 другой рассылки" in text_of(result(whole, part), "ru")
+    assert "without what" not in text_of(result(part, lost))  # there is no sum
+
+
 def test_apply_of_a_rejected_rest_is_partial_in_json() -> None:
     """The line counts whom the outcome is about; the JSON has the whole mailing, and `partial`."""
     rest = result(MailingResult("sale/vip", MailingOutcome.REJECTED, 4, error="the rest: why", concerned=3))
