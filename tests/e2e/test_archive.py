@@ -190,6 +190,11 @@ def _edit(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"sale/vip", b"sale/old"))
 
 
+def _merge(path: Path) -> None:
+    first, second = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"<<<<<<< HEAD\n" + first + b"=======\n" + second + b">>>>>>> other\n")
+
+
 def _link(path: Path) -> None:
     path.rename(path.with_name("elsewhere"))
     path.symlink_to("elsewhere")
@@ -201,9 +206,10 @@ def _link(path: Path) -> None:
         (Path.unlink, "has 0 of the 2 mailings that the lock has moved there"),
         (_cut, "has 1 of the 2 mailings"),
         (_edit, ":2: the archive is damaged"),
+        (_merge, "of a merge conflict, keep the lines of both sides"),
         (_link, "this file is a link"),
     ],
-    ids=["lost", "cut off", "edited", "link"],
+    ids=["lost", "cut off", "edited", "merge conflict", "link"],
 )
 def test_damaged_archive_is_refused(shop: Shop, damage: object, why: str) -> None:
     """Without it archived mailings could be sent again, so nothing is planned or sent."""
