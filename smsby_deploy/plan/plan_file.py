@@ -170,7 +170,7 @@ def read_plan(path: Path) -> Plan:
     except FileNotFoundError as error:
         raise PlanRefused(
             sentence("there is no plan file {path}", path=str(path)),
-            hint=f"{hint}; to apply some mailings without a file, use --select",
+            hint=f"{hint}; `apply --select` applies some mailings without a file",
         ) from error
     except OSError as error:
         raise PlanRefused(
