@@ -41,9 +41,10 @@ def select_mailings(
     if (pattern := find_unmatched(select, (*known, *flawed, *archived))) is not None:
         if not loaded.is_whole:
             raise FilesInvalid(loaded.problems)
+        form = "addresses are campaign/mailing; `*` matches anything"
+        none = "there are no mailings; `campaigns` in smsby.yaml says which files are read, by default all that end in .yaml"
         raise UsageError(
-            f"no mailing matches {pattern!r}",
-            hint=_similar(pattern, known) or "addresses are campaign/mailing; `*` matches anything",
+            f"no mailing matches {pattern!r}", hint=_similar(pattern, known) or (form if known else none)
         )
     chosen = list(filter(selector(select), known))
     return (

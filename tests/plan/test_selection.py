@@ -50,6 +50,10 @@ def test_select_mailings_refuses_a_useless_pattern(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         select_mailings(_load(tmp_path), _LOCK, ("xyz",))
     assert "campaign/mailing" in caught.value.hint
+    (tmp_path / "sale.yaml").unlink()
+    with pytest.raises(UsageError) as caught:
+        select_mailings(load_project(tmp_path, {}), Lock("shop"), ("*",))
+    assert caught.value.hint.startswith("there are no mailings")
 
 
 @pytest.mark.parametrize("text", ["", "*", "sale/vip"])
