@@ -103,6 +103,10 @@ _MESSAGES = {
     ),
 }
 
+_NO_COLON = sentence(
+    "an entry without a colon; commas separate entries: put a text or a number that has one in quotes"
+)
+
 
 def read_yaml(path: Path, name: str) -> YamlMap:
     """Read the mapping in the file at `path`; problems call the file `name`.
@@ -311,12 +315,14 @@ class _Builder:
                     raise _too_long(event)
             if key in made:
                 raise _UnsupportedYaml(sentence('duplicate key "{key}"', key=key), _mark(event))
-            event = next_event()
+            key_event, event = event, next_event()
             values_at[key] = event.start_mark
             if event.__class__ is scalar and event.tag is None and event.anchor is None:
                 if event.style:
                     made[key] = event.value
                 elif event.value in _NOTHING:
+                    if not event.value:
+                        self._check_colon(key_event, event)
                     made[key] = None
                 else:
                     made[key] = event.value
@@ -330,6 +336,11 @@ class _Builder:
         if self.size > _MAX_NODES:
             raise _too_long(event)
         return made, 1 + len(made) + nested, True
+
+    def _check_colon(self, key: Any, value: Any) -> None:
+        """Refuse `{sum: 1,234}`, which is a sum of 1 and an entry named 234."""
+        if ":" not in self._text[key.end_mark.index : value.start_mark.index]:
+            raise _UnsupportedYaml(_NO_COLON, _mark(key))
 
     def _sequence(self, start: Any) -> _Node:
         made, total = YamlList(_mark(start)), 1

@@ -8,6 +8,7 @@ import pytest
 
 from smsby_deploy.config.schema import locate
 from smsby_deploy.config.yaml_nodes import YamlMap, key_marks, read_yaml
+from smsby_deploy.errors import FilesInvalid
 
 _CONTENT = """\
 a: &anchor {b: 1, "c": {d: '2'}}
@@ -48,6 +49,30 @@ def test_key_marks(is_windows: bool, tmp_path: Path) -> None:
 
     check(root)
     assert found == [*"abcd", "list", *"efg", "h", *"ibcd", "empty", "last"]
+
+
+@pytest.mark.parametrize(
+    ("entries", "column"),
+    [
+        ("sum: 1,234", 13), ("city: Мінск, Цэнтр", 19), ('a: "😀", 5', 14), ("a: 1, 'b' , c: 2", 12),
+        ("a: , 'b' : , \"c\":, d: ~, ключ:   , e : , f: {g: }, h: {}", None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("start", ["", "\ufeff", "é: 😀\r\n"])
+def test_entry_without_a_colon_is_an_error(
+    start: str, entries: str, column: int | None, tmp_path: Path
+) -> None:
+    """`{sum: 1,234}` would be a sum of 1; a key with a colon and no value is null."""
+    content = f"{start}x: {{ {entries} }}\n"
+    if column is None:
+        assert _read(tmp_path, content)["x"]["a"] is None
+        return
+    with pytest.raises(FilesInvalid) as caught:
+        _read(tmp_path, content)
+    (problem,) = caught.value.problems
+    assert problem.message.startswith("an entry without a colon; commas separate entries")
+    assert problem.location is not None
+    assert (problem.location.line, problem.location.column) == (1 + start.count("\n"), column)
 
 
 def test_untyped_scalars(tmp_path: Path) -> None:
