@@ -194,7 +194,7 @@ class _Approval:
 
         assert self.progress is not None
         if plan.to_do and not self.is_reviewed and not self.is_needed:
-            _write_warnings(self.context, plan, self.progress)
+            self._warn(plan, self.progress)
         elif plan.to_do and not self.is_reviewed:
             self.context.check_can_ask()
             self.progress.pause()
@@ -206,24 +206,20 @@ class _Approval:
         self.has_begun = True
         return True
 
+    def _warn(self, plan: Plan, progress: Progress) -> None:
+        """Write the warnings of a plan that was not reviewed and is applied without a question."""
+        from smsby_deploy.cli.session import report_problems
+        from smsby_deploy.problems import Severity
+
+        warnings = [problem for problem in plan.problems if problem.severity is Severity.WARNING]
+        if warnings:
+            progress.pause()
+            report_problems(self.context, warnings)
+
     def _is_confirmed(self, plan: Plan) -> bool:
         if any(action.sends for action in plan.to_do):
             return self.context.confirms()
         return self.context.confirms(_HOLD_ONLY if plan.held.mailings else _RECORD_ONLY)
-
-
-def _write_warnings(context: Context, plan: Plan, progress: Progress) -> None:
-    """Write the warnings of a plan that was not reviewed and is applied without a question."""
-    from smsby_deploy.output.json_log import log_problems
-    from smsby_deploy.output.problems_text import write_problems
-    from smsby_deploy.problems import Severity
-
-    warnings = [problem for problem in plan.problems if problem.severity is Severity.WARNING]
-    if context.log is not None:
-        log_problems(warnings, context.log)
-    elif warnings:
-        progress.pause()
-        write_problems(warnings, sys.stderr, color=context.color)
 
 
 def _runner(*, due: bool, watch: bool) -> Callable[[ApplyRequest], ApplyResult]:

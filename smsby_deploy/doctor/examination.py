@@ -59,26 +59,27 @@ class Examination:
             self._refusals.add(answer.status)
 
     def know(self, name: FactName, value: Any, method: str) -> None:
-        self._learn(name, method, FactState.KNOWN, value)
+        self._keep(name, method, FactState.KNOWN, value)
 
     def miss(self, name: FactName, gap: Gap, method: str) -> None:
         """Record that a fact was not learnable, unless it was learned before."""
         if name not in self.facts or self.facts[name].state is not FactState.KNOWN:
-            self._learn(name, method, FactState.NOT_LEARNABLE, None, gap)
+            self._keep(name, method, FactState.NOT_LEARNABLE, None, gap)
+
+    def learn(self, name: FactName, value: Any, method: str, otherwise: Gap) -> None:
+        """Record a fact; if `value` is None, that it was not learnable, and `otherwise` is why."""
+        if value is None:
+            self.miss(name, otherwise, method)
+        else:
+            self.know(name, value, method)
 
     def is_known(self, name: FactName) -> bool:
         return name in self.facts and self.facts[name].state is FactState.KNOWN
 
     def judge_refusals(self) -> None:
         """Learn from all answers so far whether HTTP 500 is a refusal."""
-        if 500 in self._refusals:
-            self.know(FactName.REFUSAL_AT_500, True, self._method_of_errors)
-        elif self._refusals:
-            self.know(FactName.REFUSAL_AT_500, False, self._method_of_errors)
-        else:
-            self.miss(FactName.REFUSAL_AT_500, Gap.NO_VALUE, self._method_of_errors)
-
-    _method_of_errors = "checkSMSMessageStatus"
+        refuses = 500 in self._refusals if self._refusals else None
+        self.learn(FactName.REFUSAL_AT_500, refuses, "checkSMSMessageStatus", Gap.NO_VALUE)
 
     def know_clock(self, name: FactName, local: str, moment: float, method: str, *, slack: int = 0) -> None:
         """Learn the clock of a textual date that is `moment` in unix seconds, give or take `slack`."""
@@ -102,7 +103,7 @@ class Examination:
         """Return the rows of an answer that have all of `keys`."""
         return [row for row in _rows_in(answer.data) if all(key in row for key in keys)]
 
-    def _learn(
+    def _keep(
         self, name: FactName, method: str, state: FactState, value: Any, gap: Gap | None = None
     ) -> None:
         self.facts.pop(name, None)

@@ -65,11 +65,9 @@ def ask_for_balance(look: Examination) -> None:
     except SmsbyUnavailable:
         look.miss(FactName.TOKEN_REFUSAL, Gap.NO_ANSWER, "getBalance")
     else:
-        if wrong.accepts_token:
-            look.miss(FactName.TOKEN_REFUSAL, Gap.UNDECIDED, "getBalance")
-        else:
-            value = {"status": wrong.status, "recognized": refuses_token(wrong.error, wrong.status)}
-            look.know(FactName.TOKEN_REFUSAL, value, "getBalance")
+        value = {"status": wrong.status, "recognized": refuses_token(wrong.error, wrong.status)}
+        known = None if wrong.accepts_token else value
+        look.learn(FactName.TOKEN_REFUSAL, known, "getBalance", Gap.UNDECIDED)
     _read_prices(look, answer)
 
 
@@ -81,17 +79,14 @@ def _read_prices(look: Examination, answer: Answer) -> None:
             look.miss(name, Gap.NO_VALUE, "getBalance")
         return
     currency = (balance.currency or "").upper()
-    if len(currency) == 3 and currency.isascii() and currency.isalpha():
-        look.know(FactName.CURRENCY, currency, "getBalance")
-    else:
-        look.miss(FactName.CURRENCY, Gap.NO_VALUE, "getBalance")
+    is_code = len(currency) == 3 and currency.isascii() and currency.isalpha()
+    look.learn(FactName.CURRENCY, currency if is_code else None, "getBalance", Gap.NO_VALUE)
     limited = look.call("getLimit")
     limit = read_int(find_value(limited.data, "limit")) if limited.is_success else None
-    if not limit or limit < 0 or balance.amount <= 0:
-        look.miss(FactName.PRICE_ESTIMATE, gap_of(limited), "getLimit")
-    else:
-        price = (balance.amount / limit).quantize(_CENT)
-        look.know(FactName.PRICE_ESTIMATE, f"{price.normalize():f}", "getLimit")
+    price = None
+    if limit and limit > 0 and balance.amount > 0:
+        price = f"{(balance.amount / limit).quantize(_CENT).normalize():f}"
+    look.learn(FactName.PRICE_ESTIMATE, price, "getLimit", gap_of(limited))
 
 
 def ask_for_names(look: Examination) -> tuple[dict[str, int], tuple[SubscriberList, ...]]:
@@ -133,10 +128,7 @@ def ask_for_call_styles(look: Examination) -> None:
         is_found = True
         if style is not None:
             deviations |= dict.fromkeys((name, *_LIKE[name]), style.value)
-    if is_found:
-        look.know(FactName.CALL_STYLES, deviations, "statusBulkSms")
-    else:
-        look.miss(FactName.CALL_STYLES, Gap.UNDECIDED, "statusBulkSms")
+    look.learn(FactName.CALL_STYLES, deviations if is_found else None, "statusBulkSms", Gap.UNDECIDED)
 
 
 def _find_style(look: Examination, name: str, params: dict[str, Any]) -> tuple[Answer, CallStyle | None]:
@@ -171,11 +163,8 @@ def ask_for_an_error(look: Examination) -> None:
     """Learn how an error looks, by asking about a message that does not exist."""
     method = "checkSMSMessageStatus"
     answer = look.call(method, {"message_id": _NO_ID})
-    if answer.error:
-        value = {"status": answer.status, "known": is_known(answer.error)}
-        look.know(FactName.ERROR_STYLE, value, method)
-    else:
-        look.miss(FactName.ERROR_STYLE, gap_of(answer), method)
+    style = {"status": answer.status, "known": is_known(answer.error)} if answer.error else None
+    look.learn(FactName.ERROR_STYLE, style, method, gap_of(answer))
 
 
 class _Latest:
@@ -205,15 +194,14 @@ def ask_for_mailings(look: Examination, before: ListSize | None = None) -> list[
     forms = [empty_form_of(answer) for answer in answers]
     counts = [0 if form else count_mailings(answer) for form, answer in zip(forms, answers, strict=True)]
     everything, api, web = counts
-    if everything is None:
-        look.miss(FactName.LIST_SIZE, gap_of(answers[0]), method)
-    else:
+    size = None
+    if everything is not None:
         is_ignored = api == web == everything  # the parameter `type` is not followed
         looks_cut = everything in _USUAL_LIMITS and (is_ignored or not (api and web))
         is_cut = api is not None and web is not None and api + web > everything and not is_ignored
         was_cut = before is not None and before.is_capped and before.length == everything
-        capped = looks_cut or is_cut or was_cut
-        look.know(FactName.LIST_SIZE, {"count": everything, "capped": capped}, method)
+        size = {"count": everything, "capped": looks_cut or is_cut or was_cut}
+    look.learn(FactName.LIST_SIZE, size, method, gap_of(answers[0]))
     form = _form_of_none(forms, counts)
     if isinstance(form, EmptyForm):
         look.know(FactName.EMPTY_LIST, form.value, method)

@@ -86,12 +86,12 @@ def _ask_for_time(look: Examination, text: str) -> int | None:
 def _ask_for_duplicates(look: Examination, text: str) -> None:
     """Make the same message again."""
     answer = _create(look, text)
+    refuses = None
     if answer.error and isinstance(error_for("", answer.error, status=answer.status), DuplicateMessage):
-        look.know(FactName.DUPLICATES, True, _CREATE)
+        refuses = True
     elif not answer.error and _id_of(answer) is not None:
-        look.know(FactName.DUPLICATES, False, _CREATE)
-    else:
-        look.miss(FactName.DUPLICATES, gap_of(answer), _CREATE)
+        refuses = False
+    look.learn(FactName.DUPLICATES, refuses, _CREATE, gap_of(answer))
 
 
 def _ask_for_message(look: Examination, number: int) -> None:
@@ -99,11 +99,9 @@ def _ask_for_message(look: Examination, number: int) -> None:
     method = "checkSMSMessageStatus"
     answer = look.call(method, {"message_id": number})
     state = read_message_state(answer.data)
-    word = (state.status or "").lower()
-    if answer.is_success and word in ("new", "moderated"):
-        look.know(FactName.MODERATION, word == "new", method)
-    else:
-        look.miss(FactName.MODERATION, gap_of(answer), method)
+    word = (state.status or "").lower() if answer.is_success else ""
+    waits = {"new": True, "moderated": False}.get(word)
+    look.learn(FactName.MODERATION, waits, method, gap_of(answer))
     method = "getMessagesList"
     messages = look.rows(look.call(method, {"limit_offset": 0, "limit_rows": _PAGE}))
     row = next((one for one in messages if mailing_id({"id": one.get("message_id")}) == number), None)
