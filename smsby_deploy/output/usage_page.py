@@ -123,7 +123,7 @@ def _mark(one: Sum) -> str:
 
 def _share_text(row: UsageRow, t: Translator) -> str:
     """The percentage that was delivered; empty where nothing was sent."""
-    if row.recipients.total == 0 and not row.recipients.missing:
+    if row.recipients.whole == 0:
         return ""
     if row.percent_delivered is None:
         return "?"

@@ -55,8 +55,8 @@ def read_groupings(text: str) -> tuple[Grouping, ...]:
     """
     names = [name.strip() for name in text.split(",")]
     kinds = {kind.value: kind for kind in GroupKind}
-    unknown = next((name for name in names if name not in kinds and not name.removeprefix(_LABEL)), None)
-    unknown = next((name for name in names if name not in kinds and not name.startswith(_LABEL)), unknown)
+    labels = {name for name in names if name.startswith(_LABEL) and name != _LABEL}
+    unknown = next((name for name in names if name not in kinds and name not in labels), None)
     if unknown is not None or len(set(names)) < len(names):
         message = "names a group twice" if unknown is None else f"cannot add up by {unknown!r}"
         raise UsageError(

@@ -54,6 +54,11 @@ class Sum:
     missing: int = 0
     estimated: int = 0
 
+    @property
+    def whole(self) -> Decimal | None:
+        """The total; None if it lacks a mailing."""
+        return None if self.missing else self.total
+
     def add(self, value: Decimal | int | None, *, is_estimate: bool = False) -> None:
         """Add what one mailing has; None is missing."""
         if value is None:
@@ -85,18 +90,14 @@ class UsageRow:
     @property
     def percent_delivered(self) -> Decimal | None:
         """The percentage of recipients who got it, rounded down; None if some are not known."""
-        delivered, recipients = self.delivered, self.recipients
-        if delivered.missing or recipients.missing or delivered.total is None or not recipients.total:
-            return None
-        return delivered.total * 1000 // recipients.total / 10
+        delivered, recipients = self.delivered.whole, self.recipients.whole
+        return delivered * 1000 // recipients / 10 if delivered is not None and recipients else None
 
     @property
     def difference(self) -> Decimal | None:
         """Billed minus planned, only where both have all mailings."""
-        planned, billed = self.planned, self.billed
-        if planned.missing or billed.missing or planned.total is None or billed.total is None:
-            return None
-        return billed.total - planned.total
+        planned, billed = self.planned.whole, self.billed.whole
+        return None if planned is None or billed is None else billed - planned
 
     @property
     def sums(self) -> dict[str, Sum]:
