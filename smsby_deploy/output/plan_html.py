@@ -35,7 +35,7 @@ from smsby_deploy.output.plan_words import (
     text_diff,
     verdict_text,
 )
-from smsby_deploy.output.problems_text import as_html, problem_help
+from smsby_deploy.output.problems_text import as_html, with_help
 from smsby_deploy.output.sms_text import ENCODING_NAMES, further_line
 from smsby_deploy.output.status_html import page_template
 from smsby_deploy.output.terminal import safe_line
@@ -230,11 +230,8 @@ def _points(result: PlanResult, t: Translator) -> Iterator[Point]:
 def _problem_points(problems: tuple[Problem, ...], t: Translator) -> Iterator[Point]:
     """The problems, the errors first; the first with a code says what to do."""
     looks = {Severity.ERROR: "bad", Severity.WARNING: "doubt", Severity.NOTE: "note"}
-    texts = problem_help(t.language) if problems else {}
-    explained: set[str] = set()
-    for problem in sorted(problems, key=lambda one: [*looks].index(one.severity)):
-        known = None if problem.code in explained else texts.get(problem.code)
-        explained.add(problem.code)
+    by_severity = sorted(problems, key=lambda one: [*looks].index(one.severity))
+    for problem, known in with_help(by_severity, t.language):
         yield Point(
             looks[problem.severity],
             message_html(problem.message, t),

@@ -49,7 +49,7 @@ from smsby_deploy.output.plan_words import (
     text_change_section,
     verdict_text,
 )
-from smsby_deploy.output.problems_text import help_line, problem_help
+from smsby_deploy.output.problems_text import help_line, with_help
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.plan.base_changes import LOCK_CHANGED
 from smsby_deploy.plan.base_comparison import Base, compare_action, removed_since
@@ -347,18 +347,15 @@ def _problems(plan: Plan, t: Translator) -> Iterator[Piece]:
         Severity.WARNING: t.gettext("Warnings"),
         Severity.NOTE: t.gettext("Notes"),
     }
-    help_texts = problem_help(t.language) if plan.problems and t is not ENGLISH else {}
     for severity, heading in headings.items():
         found = [problem for problem in plan.problems if problem.severity is severity]
         if found:
             yield Piece(f"\n**{_SIGNS[severity]} {heading}** ({t.count(len(found))})\n\n")
-        explained: set[str] = set()
-        for problem in found:
+        for problem, known in with_help(found, t.language):
             name = "lock entry" if problem.code == LOCK_CHANGED else severity.value
             # English messages say themselves what is wrong and what to do.
-            known = None if problem.code in explained else help_texts.get(problem.code)
-            explained.add(problem.code)
-            yield _piece(name, _problem_line(problem, t) + (help_line(known, t) if known else ""))
+            more = help_line(known, t) if known and t is not ENGLISH else ""
+            yield _piece(name, _problem_line(problem, t) + more)
 
 
 def _problem_line(problem: Problem, t: Translator) -> str:

@@ -94,6 +94,14 @@ def problem_help(language: str) -> Mapping[str, ProblemHelp]:
     }
 
 
+def with_help(problems: Iterable[Problem], language: str) -> Iterator[tuple[Problem, ProblemHelp | None]]:
+    """Yield each problem, the first of each code with the help on it."""
+    explained: set[str] = set()
+    for problem in problems:
+        yield problem, None if problem.code in explained else problem_help(language).get(problem.code)
+        explained.add(problem.code)
+
+
 def as_html(text: str) -> str:
     """Return a cell of the table as HTML, with links as their texts: the page is elsewhere."""
     from smsby_deploy.output.markdown import code_html  # not needed on a terminal
