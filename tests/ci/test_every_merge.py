@@ -109,7 +109,7 @@ def test_action_reports_in_the_language_of_the_project(pipeline: Pipeline) -> No
     (pipeline.state / "artifacts.json").write_text("[]")
     assert pipeline.step("apply", GITHUB_SHA=head).returncode == 5
     assert "нет файла плана no-plan.json" in pipeline.results()[7]
-    assert "Составьте новый план" in pipeline.results()[7]
+    assert "составьте новый план" in pipeline.results()[7]
     (pipeline.state / "artifacts.json").write_text(artifacts)
     assert pipeline.step("apply", GITHUB_SHA=head).returncode == 0
     assert "| отправлена | sale/staff | 2 |" in pipeline.results()[7]
