@@ -32,20 +32,17 @@ def check_mailing(
     desired: Desired,
     now: datetime,
     *,
-    list_size: int | None = None,
     policy: ContentPolicy | None = None,
     times: Sequence[datetime | None] | None = None,
 ) -> tuple[Breach, ...]:
     """Return every guardrail that a mailing violates.
 
-    `list_size` is what confirm=0 reported of a list kept at sms.by; `policy` has checked every text. `times` are those of
-    the chunks that are to be sent, None for all of them.
+    The recipients of a list kept at sms.by are not known yet. `policy` has checked every text. `times` are those of the
+    chunks that are to be sent, None for all of them.
     """
-    recipients: int | None = desired.audience.final
-    if list_size is not None or (mailing.via == "list" and mailing.upload is None):
-        recipients = list_size
+    is_known = mailing.via != "list" or mailing.upload is not None
     return (
-        *check_recipients(rails, mailing, recipients),
+        *check_recipients(rails, mailing, desired.audience.final if is_known else None),
         *_check_texts(rails, desired, policy),
         *_check_sender(rails, mailing),
         *_check_times(rails, mailing, (mailing.schedule_time,) if times is None else times, now),

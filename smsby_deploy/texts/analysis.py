@@ -42,12 +42,9 @@ def _has_mark(text: str) -> bool:
     return "{" in text or "%" in text or "[" in text or "*" in text
 
 
-def find_placeholder(text: str, *, rendered: bool = False) -> re.Match[str] | None:
-    """The first placeholder in `text`; with `rendered` also one of Jinja2's."""
-    if not _has_mark(text):
-        return None
-    found = [match for pattern in (_UNRENDERED if rendered else _FOREIGN) if (match := pattern.search(text))]
-    return min(found, key=lambda match: match.start(), default=None)
+def has_placeholder(text: str) -> bool:
+    """Whether a rendered text contains a placeholder, also one of Jinja2's."""
+    return _has_mark(text) and any(pattern.search(text) for pattern in _UNRENDERED)
 
 
 def find_placeholders(text: str) -> Iterator[re.Match[str]]:
@@ -64,11 +61,8 @@ def find_placeholders(text: str) -> Iterator[re.Match[str]]:
 
 def rows_with_placeholders(texts: Sequence[str]) -> Iterable[int]:
     """The indexes of the rendered texts that contain a placeholder."""
-    joined = "\n".join(texts)
-    if _has_mark(joined) and any(pattern.search(joined) for pattern in _UNRENDERED):
-        for index, text in enumerate(texts):
-            if find_placeholder(text, rendered=True):
-                yield index
+    if has_placeholder("\n".join(texts)):
+        yield from (index for index, text in enumerate(texts) if has_placeholder(text))
 
 
 class Literal(NamedTuple):

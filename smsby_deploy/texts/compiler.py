@@ -13,8 +13,8 @@ from smsby_deploy.texts.analysis import (
     RenderError,
     TextAnalysis,
     analyze_literal,
-    find_placeholder,
     has_markup,
+    has_placeholder,
     locate_in_text,
     text_error,
 )
@@ -105,7 +105,7 @@ def _check_shared_text(template: TextTemplate) -> None:
         raise FilesInvalid([text_error(source, error.code, error.message, error.location)]) from error
     if not text:
         raise FilesInvalid([text_error(source, "TEXT", NO_TEXT)])
-    if find_placeholder(text, rendered=True):
+    if has_placeholder(text):
         message = sentence(
             "the text contains a placeholder, which recipients would read: fill it in or remove it"
         )

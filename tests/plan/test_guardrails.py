@@ -15,6 +15,7 @@ from smsby_deploy.plan.desired import AudienceCounts, Desired
 from smsby_deploy.plan.guardrails import (
     check_apply,
     check_mailing,
+    check_recipients,
 )
 from smsby_deploy.plan.model import Action, ActionKind
 from smsby_deploy.plan.text_counter import ContentPolicy
@@ -77,8 +78,7 @@ def test_list_is_judged_once_its_size_is_known() -> None:
     rails = Guardrails(max_recipients=10, expect_recipients=Expected(least=5))
     mailing = _mailing(via="list")
     assert check_mailing(rails, mailing, _desired(0), NOON) == ()
-    found = check_mailing(rails, mailing, _desired(0), NOON, list_size=11)
-    assert [breach.key for breach in found] == ["max_recipients"]
+    assert [breach.key for breach in check_recipients(rails, mailing, 11)] == ["max_recipients"]
 
 
 @pytest.mark.parametrize(("hours", "is_fresh"), [(24, True), (25, False)])

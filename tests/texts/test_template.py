@@ -14,7 +14,7 @@ from smsby_deploy.config.sources import (
     TextSource,
 )
 from smsby_deploy.problems import Location
-from smsby_deploy.texts.analysis import find_placeholder
+from smsby_deploy.texts.analysis import find_placeholders
 from smsby_deploy.texts.compiler import compile_text
 from smsby_deploy.texts.template import Template, is_personal, render_texts, rows_file
 from tests.texts.rendering import make_batch, render_one
@@ -99,7 +99,7 @@ def test_template_refuses_tags_in_an_own_text() -> None:
 )
 def test_template_is_the_same_with_another_node(text: str, row: dict[str, str]) -> None:
     """An empty condition in front of a text changes neither texts nor messages."""
-    assume(text.strip() and not find_placeholder(text))
+    assume(text.strip() and not [*find_placeholders(text)])
     by_template = "{% if true %}{% endif %}" + text
     plain, full = render_one(text, **row), render_one(by_template, **row)
     assert plain[0] == full[0]
