@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import compress
 from operator import and_
-from zoneinfo import ZoneInfo
 
 from smsby_deploy.apply.context import ApplyContext, FilesChanged, read_suppressed
 from smsby_deploy.apply.dispatcher import Dispatcher
@@ -27,7 +26,7 @@ from smsby_deploy.plan.model import Action
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.suppression import hash_opt_outs, leave_out, opt_out_positions, opted_out_places
 from smsby_deploy.smsby.send_client import PreparedSend
-from smsby_deploy.texts.compiler import compile_texts
+from smsby_deploy.texts.compiler import compile_mailing
 from smsby_deploy.texts.template import Template
 from smsby_deploy.wording import sentence
 
@@ -143,7 +142,7 @@ def stream_messages(
         FilesChanged: a chunk is not the planned one, or the opt-outs cannot be read.
     """
     builder = _MessageBuilder(project, mailing, action, now)
-    template = compile_texts(mailing.text) if mailing.text else None
+    template = compile_mailing(mailing)
     report, count = ChunkReport(), 0
     if cache is not None and cache.holds(mailing.address):
         messages = _read_cached(cache, project, mailing, template, builder, action.capped)
@@ -237,7 +236,7 @@ class _MessageBuilder:
         self._mailing = mailing
         self._chunks = action.chunks
         self._fields = {"alphaname_id": str(action.sender_id)}
-        self._now, self._zone = now, ZoneInfo(project.api.account_timezone)
+        self._now, self._zone = now, project.api.account_zone
 
     def is_planned(self, index: int, digest: str) -> bool:
         """Return whether the chunk with this index and digest is in the plan."""

@@ -15,7 +15,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, auto
-from zoneinfo import ZoneInfo
 
 from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.dispatcher import Dispatcher
@@ -257,7 +256,7 @@ class MessageFactory:
         name = remote_name(
             project.scope, mailing.address, mailing.revision, chunk.index, count, chunk.fingerprint
         )
-        zone = ZoneInfo(project.api.account_timezone)
+        zone = project.api.account_zone
         local_time = "" if time is None else time.astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
         def create() -> Outcome:

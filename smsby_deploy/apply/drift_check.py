@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
-from zoneinfo import ZoneInfo
 
 from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.reconcile import not_asked
@@ -100,7 +99,7 @@ class DriftCheck:
 
         If it is to be sent at once, or is late and may be, any time that has come will do.
         """
-        now = self._context.clock.now().astimezone(ZoneInfo(self._context.project.api.account_timezone))
+        now = self._context.clock.now().astimezone(self._context.project.api.account_zone)
         is_as_written = all(answer.alphaname in (None, "", action.alphaname) for answer in answers)
         return IntendedValues(
             mailing.address,

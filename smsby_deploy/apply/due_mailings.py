@@ -17,7 +17,7 @@ from smsby_deploy.plan.chunks import hash_content, hash_former_content
 from smsby_deploy.plan.gone import read_own_content
 from smsby_deploy.plan.selection import removed_from, selector
 from smsby_deploy.plan.waves import Gate, has_later_wave, plan_of, recorded_progress, why_stopped
-from smsby_deploy.texts.compiler import compile_texts
+from smsby_deploy.texts.compiler import compile_mailing
 from smsby_deploy.texts.template import is_personal
 
 
@@ -160,7 +160,7 @@ def _has_approved_content(entry: Entry, mailing: Mailing) -> bool:
     if mailing.unreadable or entry.revision != mailing.revision:
         return False
     try:
-        template = compile_texts(mailing.text) if mailing.text else None
+        template = compile_mailing(mailing)
     except FilesInvalid:
         return False
     personal = is_personal(mailing, template)

@@ -390,6 +390,6 @@ def _empty_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> Pla
         lock=LockStamp(lock.serial, lock.lineage, {}),
         actions=(),
         problems=(),
-        currency=project.price.currency if project.price else None,
+        currency=project.currency,
         environment=project.environment.name,
     )

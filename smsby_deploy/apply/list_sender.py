@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from smsby_deploy.apply.context import ApplyContext, Event, FilesChanged
 from smsby_deploy.apply.dispatcher import Dispatcher
@@ -55,7 +54,7 @@ class DraftRequest(SendRequest):
     def prepare(self) -> PreparedSend:
         context, mailing, action = self._context, self._mailing, self._action
         now = context.clock.now()
-        zone = ZoneInfo(context.project.api.account_timezone)
+        zone = context.project.api.account_zone
         time = (mailing.time_on_wire(now) or next_minute(now)).astimezone(zone)
         mark = action.chunks[0].fingerprint
         return context.client.prepare_sms_list(

@@ -83,7 +83,7 @@ def prepare_test(
         phone=phone,
         sample=sample,
         cost=cost_of(sample.size.parts, project.price, phone),
-        currency=project.price.currency if project.price else None,
+        currency=project.currency,
         alphaname=mailing.alphaname,
         alphaname_id=_alphaname_id(mailing, open_client),
     )

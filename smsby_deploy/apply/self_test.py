@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from smsby_deploy.apply.one_off import send_once
 from smsby_deploy.clock import Clock
@@ -69,7 +68,7 @@ class SelfTest:
         self._miss = miss
         self._start = f"smsby-deploy doctor {mark} "
         self._name = self._start.ljust(NAME_LIMIT, "x")
-        zone = ZoneInfo(project.api.account_timezone)
+        zone = project.api.account_zone
         self._time = (clock.now() + _LEAD).replace(second=0, microsecond=0).astimezone(zone)
 
     def run(self, phone: str) -> None:

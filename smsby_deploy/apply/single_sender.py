@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from zoneinfo import ZoneInfo
 
 from smsby_deploy.apply.context import ApplyContext, Event, FilesChanged, read_suppressed
 from smsby_deploy.apply.delivery_ledger import (
@@ -44,7 +43,7 @@ from smsby_deploy.smsby.parsers import read_message_state
 from smsby_deploy.smsby.response import WrongPhone, error_for
 from smsby_deploy.smsby.retry import poll
 from smsby_deploy.smsby.send_client import PreparedSend
-from smsby_deploy.texts.compiler import compile_texts
+from smsby_deploy.texts.compiler import compile_mailing
 from smsby_deploy.texts.parts import measure_text
 from smsby_deploy.wording import counted, sentence
 
@@ -73,7 +72,7 @@ class SingleChunks:
         Raises:
             FilesChanged: they are not the planned ones, or the opt-outs cannot be read.
         """
-        template = compile_texts(mailing.text) if mailing.text else None
+        template = compile_mailing(mailing)
         pinned = mailing.pinned(self._inputs)
         suppressed = self.opt_outs if action.capped is None else action.capped.union(self.opt_outs)
         chunks = list(stream_chunks(self._project, pinned, template, suppressed, ChunkReport()))
@@ -306,7 +305,7 @@ class SingleSender:
 
     def _use_new(self, sending: _Sending, chunk: Chunk, states: PhoneStates, outcome: Outcome) -> None:
         """Record a message that was made, unless it is not as reviewed: then no run sends it."""
-        zone = ZoneInfo(self._context.project.api.account_timezone)
+        zone = self._context.project.api.account_zone
         made = read_message_state(outcome.raw, zone)
         reported = ReportedValues(made.time, None, made.alphaname, made.parts)
         self._stop_if_different(sending, chunk, outcome.message_id, [reported])

@@ -215,7 +215,7 @@ def _watch(
     from smsby_deploy.status.collect import watch_status
 
     stream = sys.stdout if output.is_terminal_text else io.StringIO()
-    currency = project.price.currency if project.price else None
+    currency = project.currency
     with StatusDisplay(stream, color=context.color, currency=currency, note=context.note) as display:
         try:
             report = watch_status(lambda previous: collect(previous=previous), display.show, SystemClock())
@@ -235,7 +235,7 @@ def _report_writer(context: Context, report: StatusReport, project: Project, out
     from smsby_deploy.output.status_text import write_status
     from smsby_deploy.output.translation import translator
 
-    currency = project.price.currency if project.price else None
+    currency = project.currency
     if output.form == "text":
         return lambda stream: write_status(
             report, stream, color=output.color, currency=currency, program=context.program

@@ -51,6 +51,10 @@ class ApiSettings(NamedTuple):
     facts_file: Path | None = None  # None outside a project
 
     @property
+    def account_zone(self) -> ZoneInfo:
+        return ZoneInfo(self.account_timezone)
+
+    @property
     def reports_to(self) -> str:
         """The address that sms.by gets: `callback_url` with the secret path, if there is one."""
         if not self.callback_url or not self.callback_path:
@@ -323,6 +327,10 @@ class Project(NamedTuple):
     def zone(self) -> ZoneInfo:
         """The zone in which the times of decisions are shown."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def currency(self) -> str | None:
+        return self.price.currency if self.price else None
 
     @property
     def only_to(self) -> tuple[str, ...] | None:

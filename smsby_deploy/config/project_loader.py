@@ -73,6 +73,10 @@ class LoadedProject(NamedTuple):
     is_whole: bool = True
     concerns: Mapping[Problem, frozenset[str]] = MappingProxyType({})
 
+    @property
+    def all_mailings(self) -> tuple[Mailing, ...]:
+        return (*self.project.mailings, *self.flawed)
+
 
 class ProjectFlawed(FilesInvalid):
     """smsby.yaml breaks its schema; `loaded`, the rest, serves to find more problems."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 from smsby_deploy.apply.one_off import check_test_phone
 from smsby_deploy.apply.self_test import SelfTest
@@ -103,7 +102,7 @@ def run_doctor(request: DoctorRequest) -> DoctorReport:
     """
     project = request.project
     phone = None if request.to is None else check_test_phone(project, request.to)
-    look = Examination(request.client, request.clock, ZoneInfo(project.api.account_timezone), request.mark)
+    look = Examination(request.client, request.clock, project.api.account_zone, request.mark)
     names: list[Contradiction] = []
     failure = None
     try:

@@ -69,6 +69,12 @@ def journal_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.journal")
 
 
+def private_file(lock: Path, kind: str) -> Path:
+    """Return where this machine keeps what only it knows of the lock at `lock`."""
+    folder = lock.parent if lock.parent.name == PRIVATE_FOLDER else lock.parent / PRIVATE_FOLDER
+    return folder / f"{lock.name}.{kind}"
+
+
 def copy_name(environment: str) -> str:
     """Return where the copy of a shared lock is, as a path in the project."""
     return f"{PRIVATE_FOLDER}/{environment}.shared.lock.json"

@@ -68,7 +68,7 @@ def hold_budget(project: Project, actions: Sequence[Action], lock: Lock, now: da
     if price is None or guardrails.budget is None:
         return list(actions)
     lock = _with_month(project, lock, now)
-    others = other_currencies(lock, now, project.api.account_timezone, price.currency)
+    others = other_currencies(lock, now, project.api.account_zone, price.currency)
     mixed = check_currency(guardrails, price.currency, others)
     spent = spent_beside(project, actions, lock, now)
     breach = mixed or check_budget(guardrails, total_of(actions, COMMITTING).cost, spent)
@@ -90,7 +90,7 @@ def spent_beside(project: Project, actions: Sequence[Action], lock: Lock, now: d
     """
     if project.guardrails.budget is None:
         return Decimal(0)
-    lock, zone = _with_month(project, lock, now), ZoneInfo(project.api.account_timezone)
+    lock, zone = _with_month(project, lock, now), project.api.account_zone
     planned = {action.address: action for action in actions if action.commits}
     return sum(
         (_spent_on(entry, planned.get(address), now, zone) for address, entry in lock.mailings.items()),
@@ -126,13 +126,12 @@ def _with_month(project: Project, lock: Lock, now: datetime) -> Lock:
     """Return `lock` with what was archived this month."""
     if not lock.archived:
         return lock
-    local = now.astimezone(ZoneInfo(project.api.account_timezone))
+    local = now.astimezone(project.api.account_zone)
     return with_newer(lock, local.replace(day=1, hour=0, minute=0, second=0, microsecond=0))
 
 
-def other_currencies(lock: Lock, now: datetime, timezone: str, currency: str) -> list[str]:
+def other_currencies(lock: Lock, now: datetime, zone: ZoneInfo, currency: str) -> list[str]:
     """Return the currencies other than `currency` spent in the month of `now`."""
-    zone = ZoneInfo(timezone)
     month = _month(now, zone)
     return sorted(
         {

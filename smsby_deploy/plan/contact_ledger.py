@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 from smsby_deploy.errors import ApiError
 from smsby_deploy.files import write_file
 from smsby_deploy.lock.archive import with_newer
-from smsby_deploy.lock.places import PRIVATE_FOLDER
+from smsby_deploy.lock.places import private_file
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.store import make_private_folder
 from smsby_deploy.plan.fingerprint import RemoteName, read_remote_name
@@ -238,8 +238,7 @@ def _key_of(fingerprint: str, uuid: str | None, message_id: int | None) -> str:
 
 def ledger_path(lock: Path) -> Path:
     """Return the cache file that belongs to the lock file `lock`."""
-    folder = lock.parent if lock.parent.name == PRIVATE_FOLDER else lock.parent / PRIVATE_FOLDER
-    return folder / f"{lock.name}.contacts"
+    return private_file(lock, "contacts")
 
 
 def _read_cache(path: Path, secret: bytes) -> dict[str, array[int]]:

@@ -87,7 +87,7 @@ def _has_new_text(entry: Entry, mailing: Mailing) -> bool:
 
 def excuse_missing(loaded: LoadedProject, excuses: Callable[[Mailing], bool]) -> LoadedProject:
     """Return `loaded` with a note for each file that only mailings miss which are excused."""
-    mailings = [mailing for mailing in (*loaded.project.mailings, *loaded.flawed) if mailing.unreadable]
+    mailings = [mailing for mailing in loaded.all_mailings if mailing.unreadable]
     excused = [mailing for mailing in mailings if excuses(mailing)]
     needed = {problem for one in mailings if one not in excused for problem in one.unreadable}
     notes = {

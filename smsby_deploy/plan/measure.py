@@ -34,7 +34,7 @@ from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.source_reader import place_rows
 from smsby_deploy.recipients.suppression import OptOutPositions
-from smsby_deploy.texts.compiler import compile_texts
+from smsby_deploy.texts.compiler import compile_mailing
 from smsby_deploy.texts.template import Template, rows_file
 from smsby_deploy.texts.text_lint import TextLint
 from smsby_deploy.wording import sentence
@@ -137,7 +137,7 @@ def _measure_mailing(
 ) -> tuple[Desired | None, list[Problem]]:
     require = project.guardrails.require
     try:
-        template = compile_texts(mailing.text) if mailing.text else None
+        template = compile_mailing(mailing)
         if isinstance(mailing.audience, ContactList):
             from smsby_deploy.plan.contact_lists import measure_list
 
@@ -170,7 +170,7 @@ def find_flaws(
     if isinstance(mailing.audience, ContactList) or mailing.upload is not None or mailing.tests:
         return measure_mailing(project, mailing, suppressed, observers._replace(tests=[]))[1]
     try:
-        template = compile_texts(mailing.text) if mailing.text else None
+        template = compile_mailing(mailing)
         check = _TextCheck(project, mailing, template, observers, AudienceReport())
         batches = render_batches(mailing, template, suppressed, check.report, on_batch=check.on_batch)
         for batch, texts in batches:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from smsby_deploy import __version__
 from smsby_deploy.clock import Clock
@@ -121,7 +120,7 @@ def measure_files(
     Raises:
         UsageError: a pattern matches nothing.
     """
-    in_files = {mailing.address for mailing in (*loaded.project.mailings, *loaded.flawed)}
+    in_files = {mailing.address for mailing in loaded.all_mailings}
     lock, archived = with_archived(lock, in_files)
     selected, orphans = select_mailings(loaded, lock, select, archived)
     mailings = [mailing for mailing in selected if mailing.cancelled is None]
@@ -260,7 +259,7 @@ class MeasuredFiles:
             lock=stamp_lock(self.lock, actions, lambda: self._orphan_stamps),
             actions=Actions(actions, self._orphans),
             problems=tuple(problems),
-            currency=project.price.currency if project.price else None,
+            currency=project.currency,
             exempt=exempt_inputs(project, mailings) | finished_queries(actions, snapshots),
             binding=binding,
             digest_key=project.digest_key.id,
@@ -357,7 +356,7 @@ class MeasuredFiles:
             return names, remote, find_binding(self.lock, here, is_shown=shows_any(self.lock, remote))
 
     def _find_sent(self, now: datetime) -> SentMailings:
-        in_files = (one.address for one in (*self.loaded.project.mailings, *self.loaded.flawed))
+        in_files = (one.address for one in self.loaded.all_mailings)
         desired = [one.desired for one in self.measured if one.desired]
         if now not in self._sent:  # an apply plans twice: offline, and with what sms.by lists
             self._sent[now] = SentMailings(self.lock, in_files, desired, archived=self.archived, now=now)
@@ -365,7 +364,7 @@ class MeasuredFiles:
 
     def _find_similar(self, actions: list[Action], sent: SentMailings, now: datetime) -> Iterator[Problem]:
         mailings = {one.mailing.address: (one.mailing, one.desired) for one in self.measured if one.desired}
-        zone = ZoneInfo(self.loaded.project.api.account_timezone)
+        zone = self.loaded.project.api.account_zone
         yield from find_overlap(self.measured, actions, self.suppressed)
         yield from find_similar(actions, mailings, sent, self.suppressed, now=now, zone=zone)
 

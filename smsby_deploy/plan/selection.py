@@ -55,7 +55,7 @@ def select_mailings(
 
 def removed_from(loaded: LoadedProject) -> Callable[[str], bool]:
     """Return whether no readable file has an address; no while a file cannot be read."""
-    in_files = {mailing.address for mailing in (*loaded.project.mailings, *loaded.flawed)}
+    in_files = {mailing.address for mailing in loaded.all_mailings}
     return lambda address: loaded.is_whole and address not in in_files
 
 

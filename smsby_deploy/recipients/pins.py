@@ -35,7 +35,7 @@ def pin_lists(loaded: LoadedProject, path: str | None) -> list[PinnedList]:
         SmsbyDeployError: a list cannot be read, or a campaign cannot be written.
         FilesInvalid: a campaign file is not valid.
     """
-    mailings = [*loaded.project.mailings, *loaded.flawed]
+    mailings = loaded.all_mailings
     files = [(mailing.file, mailing.audience) for mailing in mailings]
     lists = [(file, one) for file, one in files if isinstance(one, RecipientsFile)]
     chosen = [

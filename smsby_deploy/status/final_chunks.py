@@ -18,7 +18,7 @@ from pathlib import Path
 
 from smsby_deploy.files import write_file
 from smsby_deploy.lock.counts import Deliveries
-from smsby_deploy.lock.places import PRIVATE_FOLDER
+from smsby_deploy.lock.places import private_file
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
 from smsby_deploy.lock.store import make_private_folder
 from smsby_deploy.privacy import mask_phones
@@ -79,8 +79,7 @@ class FinalChunks:
 
 def final_path(lock: Path) -> Path:
     """Return the file that belongs to `lock`."""
-    folder = lock.parent if lock.parent.name == PRIVATE_FOLDER else lock.parent / PRIVATE_FOLDER
-    return folder / f"{lock.name}.status"
+    return private_file(lock, "status")
 
 
 def read_final(path: Path, token: str) -> FinalChunks:

@@ -29,7 +29,7 @@ from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.source_reader import place_rows
 from smsby_deploy.recipients.suppression import load_suppression, opted_out_places
 from smsby_deploy.recipients.waves_and_variants import assign_variants
-from smsby_deploy.texts.compiler import compile_texts
+from smsby_deploy.texts.compiler import compile_mailing, compile_texts
 from smsby_deploy.wording import counted
 
 
@@ -116,7 +116,7 @@ class RecipientList:
         """Yield the chunks that are as recorded, then refuse if there are others."""
         audience = AudienceReport(keeps_control=True)
         report, missing = ChunkReport(audience=audience), set(range(len(self.entry.chunks)))
-        template = compile_texts(self.mailing.text) if self.mailing.text else None
+        template = compile_mailing(self.mailing)
         for chunk in stream_chunks(self.project, self.mailing, template, suppressed, report):
             if chunk.index not in missing:
                 continue

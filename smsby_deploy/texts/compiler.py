@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.sources import MailingText, TextsByLanguage, TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Problem
@@ -26,6 +27,11 @@ _Compiled = TypeVar("_Compiled")
 
 # Up to this length no template is nested so deeply that Jinja2 cannot compile what was vectorized.
 _SURELY_COMPILES = 500  # characters
+
+
+def compile_mailing(mailing: Mailing) -> Template | None:
+    """Compile as `compile_texts`; None if each recipient has a text."""
+    return compile_texts(mailing.text) if mailing.text else None
 
 
 def compile_texts(texts: MailingText) -> Template:

@@ -20,7 +20,7 @@ from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.source_reader import place_rows
 from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.texts.analysis import has_markup
-from smsby_deploy.texts.compiler import compile_texts
+from smsby_deploy.texts.compiler import compile_mailing
 from smsby_deploy.texts.cost import cost_of
 from smsby_deploy.texts.encoding_lint import Rewriter
 from smsby_deploy.texts.parts import TextSize, TextTooLong, measure_gsm, measure_text, split_parts
@@ -129,7 +129,7 @@ def sample_mailing(
     """
     if isinstance(mailing.audience, ContactList):
         return sample_shared_text(mailing, project.price)
-    template = compile_texts(mailing.text) if mailing.text else None
+    template = compile_mailing(mailing)
     personal = is_personal(mailing, template)
     problems = KeptProblems()
     selector = SampleSelector(
@@ -151,7 +151,7 @@ def sample_mailing(
     return MailingSamples(
         mailing.address,
         selector.count - selector.suppressed,
-        _currency(project.price),
+        project.currency,
         tuple(make_sample(one, file, is_suppressed=one.phone in suppressed) for one in selection.samples),
         tuple(
             place_rows(mailing.audience, problem)
@@ -255,8 +255,8 @@ def sample_shared_text(mailing: Mailing, price: Price | None) -> MailingSamples:
     Raises:
         FilesInvalid: the template cannot be compiled.
     """
-    currency = _currency(price)
-    template = compile_texts(mailing.text) if mailing.text else None
+    currency = price.currency if price else None
+    template = compile_mailing(mailing)
     if template is None or template.is_personal:
         message = sentence("a mailing to a contact list at sms.by has one text: use no variables")
         problem = problem_at_text(mailing, "LIST_TEXT", message)
@@ -285,10 +285,6 @@ def sample_shared_text(mailing: Mailing, price: Price | None) -> MailingSamples:
         ),
     )
     return MailingSamples(mailing.address, None, currency, (sample,))
-
-
-def _currency(price: Price | None) -> str | None:
-    return price.currency if price else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +317,7 @@ class ReviewCollector:
             if texts:
                 selector = self._selectors.get(mailing.address)
                 if selector is None:  # its text was compiled, or there were none
-                    template = compile_texts(mailing.text) if mailing.text else None
+                    template = compile_mailing(mailing)
                     selector = SampleSelector(self.project.price, branches=_find_branches(mailing, template))
                     self._selectors[mailing.address] = selector
                 selector.add(batch, texts)
@@ -362,7 +358,7 @@ def _mask_recipient(mailing: Mailing, sample: Sample) -> Sample:
 
 def mask_text(mailing: Mailing, text: str, values: Mapping[str, str], phone: str | None) -> str:
     """The `text` of one recipient without their `phone` and values; its length stays."""
-    template = compile_texts(mailing.text) if mailing.text else None
+    template = compile_mailing(mailing)
     picked = template.pick(values) if template is not None else None
     if picked is None or _has_own_text(mailing, text):
         return mask_phone_in(mask_values(text, values.values()), phone)
