@@ -128,7 +128,7 @@ def command(
 
 
 def _load(context: Context) -> tuple[LoadedProject, Lock, bool]:
-    """The project, its lock, and whether smsby.yaml is flawed: then sms.by is not asked.
+    """The project, its lock, and whether smsby.yaml or the facts are flawed: then sms.by is not asked.
 
     Raises:
         FilesInvalid: nothing of the project can be planned.
@@ -143,7 +143,8 @@ def _load(context: Context) -> tuple[LoadedProject, Lock, bool]:
             return flawed.loaded, open_lock(flawed.loaded.project).read(), True
         except SmsbyDeployError:  # the settings may name another lock than the author meant
             raise flawed from None
-    return loaded, open_lock(loaded.project).read(), False
+    has_flawed_facts = any(problem.code == "FACTS" for problem in loaded.problems)
+    return loaded, open_lock(loaded.project).read(), has_flawed_facts
 
 
 def _notify_of_unsent(context: Context, project: Project, result: PlanResult) -> None:

@@ -65,6 +65,15 @@ def test_plan_is_printed_if_smsby_yaml_is_flawed(shop: Path, capsys: pytest.Capt
     assert ([action["address"] for action in plan["actions"]], plan["account"]) == (["sale/vip"], None)
 
 
+def test_plan_is_printed_if_the_facts_are_flawed(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor is sms.by asked then: what is known about the account decides how."""
+    (shop / "smsby.facts.json").write_text("{", "utf-8")
+    assert _plan(shop) == 3
+    said = capsys.readouterr()
+    assert "smsby.facts.json:1:1: error FACTS" in said.out
+    assert ("+ create" in said.out, said.err) == (True, "")
+
+
 def test_plan_of_a_flawed_smsby_yaml_beside_a_damaged_lock(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
