@@ -128,7 +128,7 @@ def command(
 
 
 def _load(context: Context) -> tuple[LoadedProject, Lock, bool]:
-    """The project, its lock, and whether smsby.yaml or the facts are flawed: then sms.by is not asked.
+    """The project, its lock, and whether settings or facts are flawed, so sms.by is not asked.
 
     Raises:
         FilesInvalid: nothing of the project can be planned.

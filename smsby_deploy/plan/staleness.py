@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -49,7 +50,7 @@ def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]
     Those of gone mailings may be missing. Suppression files are included. With a digest key, all of them are keyed.
     """
     key, mailings = project.digest_key, list(mailings)
-    present = (path for path in sorted(input_paths(project, mailings)) if _is_file(path))
+    present = (path for path in sorted(input_paths(project, mailings)) if _is_readable(path))
     inputs = {path.relative_to(project.root).as_posix(): key.apply(_hash_file(path)) for path in present}
     return dict(sorted({**_pinned_inputs(project, mailings), **inputs}.items()))
 
@@ -64,10 +65,11 @@ def _pinned_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, s
     }
 
 
-def _is_file(path: Path) -> bool:
+def _is_readable(path: Path) -> bool:
+    """Whether a file can be hashed; one that cannot is an error of its own."""
     try:
-        return path.is_file()
-    except OSError:  # no file can have this name, which is an error of its own
+        return path.is_file() and os.access(path, os.R_OK)
+    except OSError:
         return False
 
 

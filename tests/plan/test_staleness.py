@@ -322,3 +322,13 @@ def test_hash_inputs_with_crlf(rows: int, tmp_path: Path) -> None:
         found.append(hash_inputs(loaded.project, [])["smsby.yaml"])
     assert found[0] == found[1]
     assert len({*found}) == 3
+
+
+def test_hash_inputs_leaves_out_a_file_that_may_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The problem that it is goes into the plan, which is printed with it."""
+    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n")
+    loaded = load_project(tmp_path)
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert hash_inputs(loaded.project, []) == {}
