@@ -180,27 +180,28 @@ def note_found(
             error = "the lock is older than what sms.by lists for this mailing"
             recorder.note((address, index), state, error=error)
         else:
-            if state is ChunkState.DRAFT and chunk.upload is not None:
+            is_own = chunk.state is ChunkState.UNKNOWN and state is ChunkState.ACCEPTED
+            if chunk.upload is not None and not is_own:
                 # Only the answer of sendSmsList proves for which recipients a draft was made: the lock may be
                 # older than this draft, or the draft may be an earlier one that was declared not sent.
                 recorder.note_upload((address, index), replace(chunk.upload, digest=""))
             changes: dict[str, Any] = {"accepted_at": None}
             if state is ChunkState.ACCEPTED:
-                is_own = chunk.state is ChunkState.UNKNOWN and (listed.count_phones or 0) <= (
-                    chunk.recipients or 0
-                )
-                changes = {"accepted_at": recorder.now(), **({} if is_own else _as_listed(chunk, listed))}
+                changes = {"accepted_at": recorder.now(), **_as_listed(chunk, listed)}
             recorder.note((address, index), state, message_id=listed.id, **changes, error=None)
 
 
 def _as_listed(chunk: ChunkRecord, listed: RemoteMailing) -> dict[str, Any]:
-    """Return how many recipients sms.by lists for a chunk that another run sent.
+    """Return what the list says of the recipients of a chunk that sms.by has accepted.
 
-    Which of them had opted out then is not known.
+    Which of them had opted out is known only of a request of this lock that is listed with its number of recipients.
     """
-    if chunk.recipients is None or chunk.upload is not None or listed.count_phones is None:
+    count, planned = listed.count_phones, chunk.recipients
+    is_own = chunk.state is ChunkState.UNKNOWN
+    if None in (count, planned) or (is_own and count == planned):
         return {}
-    return {"recipients": listed.count_phones, "opted_out": None}
+    is_less = is_own and (count or 0) < (planned or 0)  # `status` says how many sms.by did not take
+    return {"opted_out": None} if is_less else {"recipients": count, "opted_out": None}
 
 
 def record_listed(recorder: Recorder, address: str, remote: RemoteView) -> bool:

@@ -13,7 +13,7 @@ from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.events import fold
-from smsby_deploy.lock.records import ChunkState
+from smsby_deploy.lock.records import ChunkState, UploadRecord
 from smsby_deploy.plan.remote_state import merge_entry
 from smsby_deploy.smsby.parsers import (
     KeepMailing,
@@ -56,9 +56,12 @@ def _world(seconds: float = 10) -> tuple[World, _SmsBy, Reconciler]:
     return world, sms_by, Reconciler(world.context)
 
 
-def _remote(world: World, index: int = 0, *, status: str = "NEW", number: int = 7) -> RemoteMailing:
+def _remote(
+    world: World, index: int = 0, *, status: str = "NEW", number: int = 7, phones: int | None = None
+) -> RemoteMailing:
     mark = world.recorder.chunk(("m/0", index)).fingerprint
-    (mailing,) = read_mailings([{"id": number, "name": f"m/0 [{index + 1}/3] shop#{mark}", "status": status}])
+    row = {"id": number, "name": f"m/0 [{index + 1}/3] shop#{mark}", "status": status, "count_phones": phones}
+    (mailing,) = read_mailings([row])
     return mailing
 
 
@@ -223,6 +226,42 @@ def test_reconciler_adopts_who_had_opted_out() -> None:
     chunks = (action.chunks[0]._replace(opted_out="3"),)
     reconciler.adopt("m/0", 1, replace(action, chunks=chunks), reconciler.read())
     assert world.recorder.chunk(REF).opted_out == "3"
+
+
+@pytest.mark.parametrize(
+    ("state", "listed", "recorded"),
+    [
+        (ChunkState.UNKNOWN, 9, (9, "3")),  # its own request
+        (ChunkState.UNKNOWN, None, (9, "3")),
+        (ChunkState.UNKNOWN, 8, (9, None)),  # sms.by did not take one, or it was another run's
+        (ChunkState.UNKNOWN, 10, (10, None)),
+        (ChunkState.PENDING, 9, (9, None)),  # another run sent it: others may have opted out then
+        (ChunkState.PENDING, 8, (8, None)),
+    ],
+)
+def test_note_found_knows_opt_outs_of_its_own_requests_only(
+    state: ChunkState, listed: int | None, recorded: tuple[int, str | None]
+) -> None:
+    """So `recipients` does not call certain what another run may have done."""
+    world, sms_by, reconciler = _world()
+    world.recorder.result([REF], state, recipients=9, opted_out="3")
+    sms_by.listed = lambda time: [_remote(world, phones=listed)]
+    note_found(world.recorder, "m/0", reconciler.read())
+    chunk = world.recorder.chunk(REF)
+    assert (chunk.state, chunk.recipients, chunk.opted_out) == (ChunkState.ACCEPTED, *recorded)
+
+
+@pytest.mark.parametrize(("state", "digest"), [(ChunkState.UNKNOWN, "d" * 64), (ChunkState.PENDING, "")])
+def test_note_found_knows_the_list_of_its_own_draft_only(state: ChunkState, digest: str) -> None:
+    """An older lock may have the progress of another list than the one that was sent."""
+    world, sms_by, reconciler = _world()
+    world.recorder.note_upload(REF, UploadRecord("d" * 64, 5, 2))
+    world.recorder.result([REF], state)
+    sms_by.listed = lambda time: [_remote(world)]
+    note_found(world.recorder, "m/0", reconciler.read())
+    upload = world.recorder.chunk(REF).upload
+    assert upload is not None
+    assert upload.digest == digest
 
 
 def test_note_found_ignores_a_mailing_that_the_lock_lacks() -> None:
