@@ -115,7 +115,7 @@ class _CampaignLoader:
 
     def _read_labels(self, labels: YamlMap) -> dict[str, str]:
         for name, value in labels.items():
-            if mask_phones(value) != value:
+            if mask_phones(text := f"{name}\n{value}") != text:
                 message = sentence(
                     "labels.{name} looks like a phone number; the lock records labels, and no phones",
                     name=name,

@@ -279,3 +279,13 @@ def test_shares_of_waves_leave_a_rest(tmp_path: Path) -> None:
     wave = "{share: 50, after: 1h, delivered: 90}"
     (problem,) = load_one(tmp_path, campaign=f"{CAMPAIGN}    waves: [{wave}, {wave}, rest]\n").problems
     assert (problem.code, "nothing is left for `rest`" in problem.message) == ("WAVES", True)
+
+
+@pytest.mark.parametrize(
+    ("label", "codes"),
+    [("owner: anna", []), ("owner: '291234567'", ["LABEL"]), ("for-375291234567: anna", ["LABEL"])],
+)
+def test_label_is_no_phone_number(label: str, codes: list[str], tmp_path: Path) -> None:
+    """Neither its name nor its value: the lock has both."""
+    campaign = CAMPAIGN.replace("mailings:", f"labels: {{{label}}}\nmailings:")
+    assert [problem.code for problem in load_one(tmp_path, campaign=campaign).problems] == codes
