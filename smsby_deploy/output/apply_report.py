@@ -129,7 +129,9 @@ def write_apply(
 def _write_count(console: Console, count: int, why: str, width: int, t: Translator) -> None:
     """Write one line for mailings that were skipped."""
     noun = t.gettext("{count:|mailing   |mailings  }", count=count)
-    console.print(f"{t.name(MailingOutcome.SKIPPED):<{width}} {t.count(count):>{_COUNT_WIDTH}} {noun}  {why}")
+    write_sentence(
+        console, f"{t.name(MailingOutcome.SKIPPED):<{width}} {t.count(count):>{_COUNT_WIDTH}} {noun}  {why}"
+    )
 
 
 def next_step_lines(

@@ -129,6 +129,16 @@ def test_write_apply_counts_idle_mailings_in_one_line() -> None:
     assert [line.split()[-1] for line in text.splitlines() if "sale/" in line] == ["sale/new"]
 
 
+def test_write_apply_indents_what_a_narrow_terminal_wraps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that goes on never looks like the next mailing, and no line ends with a blank."""
+    monkeypatch.setenv("COLUMNS", "40")
+    idle = [MailingResult(f"sale/{n}", MailingOutcome.SKIPPED, 3) for n in range(2)]
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    write_apply(result(*idle), stream, color=False, lock=None)
+    assert stream.getvalue().splitlines()[:2] == ["skipped           2 mailings    nothing", "  to do"]
+
+
 def test_write_apply_looks_for_scheduled_ones_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not for each mailing: of ten thousand that took forty seconds."""
     looked = []
