@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from smsby_deploy.cli.options import Context, examples
+from smsby_deploy.cli.options import Context, examples, host_option
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_line
 
@@ -15,7 +15,7 @@ from smsby_deploy.output.terminal import write_line
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8026, show_default=True, help="Port; 0 picks a free one."
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@host_option()
 @click.pass_obj
 def command(context: Context, port: int, host: str) -> ExitCode:
     """Receive the callbacks of sms.by and store each one, beside the lock file.

@@ -252,6 +252,19 @@ def yes_option(help: str = "Do not ask for confirmation.") -> Callable[[_Command
     return click.option("--yes", is_flag=True, help=help)
 
 
+def host_option() -> Callable[[_Command], _Command]:
+    """`--host`; an empty one, which would be every address of the machine, is wrong usage."""
+
+    def refuse_empty(ctx: click.Context, param: click.Parameter, value: str) -> str:
+        if not value:
+            raise click.BadParameter("the address is empty; 0.0.0.0 is every address of this machine.")
+        return value
+
+    return click.option(
+        "--host", default="127.0.0.1", show_default=True, callback=refuse_empty, help="Address to listen on."
+    )
+
+
 class NamedPath(click.Path):
     """A path on the command line.
 

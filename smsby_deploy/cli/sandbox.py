@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from smsby_deploy.cli.options import NumberRange, examples, file_option
+from smsby_deploy.cli.options import NumberRange, examples, file_option, host_option
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_line
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Port; 0 picks a free one.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@host_option()
 @file_option("--data", "Store everything in FILE (SQLite) instead of in memory.")
 @click.option(
     "--delay",

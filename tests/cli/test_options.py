@@ -61,6 +61,13 @@ def test_an_empty_name_is_not_this_directory(words: list[str], capsys: pytest.Ca
     assert "the name is empty" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["listen", "sandbox"])
+def test_an_empty_host_is_not_every_address(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A variable that is not set must not open a port to the network."""
+    assert run([command, "--port", "0", "--host", ""]) == 64
+    assert "the address is empty" in capsys.readouterr().err
+
+
 def test_note_is_silent_with_quiet_and_warn_is_not(capsys: pytest.CaptureFixture[str]) -> None:
     """-q hides what is merely useful to know."""
     quiet = PLAIN._replace(quiet=True)
