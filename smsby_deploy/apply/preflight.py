@@ -145,10 +145,7 @@ def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, ke
         outdated = find_outdated(reviewed, replace(offline, account=account), progress)
         if outdated:
             raise stale_plan(outdated)
-    check_digest_key(lock, loaded.project.digest_key)
-    if request.here is not None:
-        check_service(lock, request.here.service)
-    client = request.connect()
+    client = _connect(request, loaded, lock)
     plan = files.plan(client=client, account=request.account, now=now, new_id=new_id, here=request.here)
     if reviewed is not None and not plan.has_errors:  # invalid files come first
         plan = _as_reviewed(request, reviewed, plan, read_progress(reviewed, lock))
@@ -178,10 +175,7 @@ def make_due_plan(
     files = measure_files(loaded, select=addresses, lock=lock, keep=keep)
     if has_errors(files.problems):
         raise FilesInvalid(files.problems)
-    check_digest_key(lock, loaded.project.digest_key)
-    if request.here is not None:
-        check_service(lock, request.here.service)
-    client = request.connect()
+    client = _connect(request, loaded, lock)
     plan = files.plan(
         client=client,
         account=request.account,
@@ -195,6 +189,14 @@ def make_due_plan(
     request.planned(plan)
     _check_whole(loaded.project, plan, client)
     return ReadyPlan(plan, client, is_handing_over=True)
+
+
+def _connect(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> SendClient:
+    """Return the client, once it is sure that the lock belongs to this key and service."""
+    check_digest_key(lock, loaded.project.digest_key)
+    if request.here is not None:
+        check_service(lock, request.here.service)
+    return request.connect()
 
 
 def _read_reviewed(

@@ -15,7 +15,7 @@ from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.waves import WaveFigures, WaveProgress
 from smsby_deploy.smsby.client import ReadClient
-from smsby_deploy.smsby.deliveries import BulkMailingStatus, DeliveryStatus
+from smsby_deploy.smsby.deliveries import DeliveryStatus
 from smsby_deploy.status.delivery_counts import DeliveryCounts
 from smsby_deploy.status.remote_reports import RemoteReports
 
@@ -33,7 +33,7 @@ class WaveJudge:
 
     def __init__(self, lock: Lock, client: ReadClient, remote: RemoteView) -> None:
         """Judge by the list `remote`, and by the deliveries that `client` reads."""
-        self._reports = RemoteReports(lock, client, _no_callbacks, list_missed=False, remote=remote)
+        self._reports = RemoteReports(lock, client, lambda uuid: (), list_missed=False, remote=remote)
 
     def judge(self, wave: WaveToJudge, now: datetime) -> tuple[WaveFigures, WaveVerdict | None]:
         """Return the figures of a wave, and its verdict; None if there is none yet.
@@ -46,7 +46,8 @@ class WaveJudge:
         figures = self._count(wave.entry, number)
         self._reports.require_answers(to_all=True)
         kind = judge(figures, wave.mailing.waves.steps[number - 1], window, now)
-        return figures, None if kind is None else make_verdict(number, kind, figures, now)
+        at = now.isoformat(timespec="seconds")
+        return figures, None if kind is None else WaveVerdict(number, kind, at, *figures)
 
     def _count(self, entry: Entry, number: int) -> WaveFigures:
         """Add up the reports of a wave.
@@ -78,12 +79,3 @@ def judge(figures: WaveFigures, step: Wave, window: Window, now: datetime) -> Ve
     if not sent or undelivered * 100 > most * sent or window.is_over(now):
         return VerdictKind.STOP
     return VerdictKind.GO if delivered * 100 >= least * sent else None
-
-
-def make_verdict(number: int, kind: VerdictKind, figures: WaveFigures, now: datetime) -> WaveVerdict:
-    """Return the verdict that follows from the figures of a wave."""
-    return WaveVerdict(number, kind, now.isoformat(timespec="seconds"), *figures)
-
-
-def _no_callbacks(uuid: str) -> tuple[BulkMailingStatus, ...]:
-    return ()

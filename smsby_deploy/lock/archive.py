@@ -178,7 +178,7 @@ def _merge(lock: Lock, found: Mapping[str, Iterable[Entry]]) -> Lock:
     mailings: dict[str, Entry] = {}
     for address, entries in found.items():
         known = lock.mailings.get(address)
-        recorded = {} if known is None else {one.revision: one for one in (known, *known.earlier)}
+        recorded = {} if known is None else {one.revision: one for one in known.revisions}
         archived = {one.revision: one for entry in entries for one in (*entry.earlier, entry)}
         if archived.keys() <= recorded.keys():
             continue
@@ -366,14 +366,13 @@ def _is_torn(text: bytes) -> bool:
 
 def _index(entry: Entry) -> tuple[str, str]:
     """Return what a line begins with: the last time, and the beginnings of the digests."""
-    revisions = (entry, *entry.earlier)
     digests = dict.fromkeys(
         _beginning(digest)
-        for one in revisions
+        for one in entry.revisions
         for digest in (one.text_digest, one.content_digest, one.recipients_digest, one.audience_digest)
         if digest is not None
     )
-    times = (time for one in revisions for time in _times(one))
+    times = (time for one in entry.revisions for time in _times(one))
     return max(map(_utc, map(datetime.fromisoformat, times))), " ".join(digests)
 
 

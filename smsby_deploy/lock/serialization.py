@@ -25,15 +25,9 @@ from smsby_deploy.lock.stored_mailings import Mailings, StoredMailings, runs
 
 FORMAT = "smsby-lock"
 VERSION = 1
-
-
 _BINDING = ("environment", "service", "account")  # absent from older locks, and from those bound to nothing
-
-
 # Absent from locks without a digest key, or without an archive.
 _OPTIONAL = ("digest_key", "sealed", "rekeyed", "archived")
-
-
 # A lock is indented JSON and escapes line breaks in values, so none of its lines begins like this.
 _CONFLICT_MARKER = b"<<<<<<< "
 _MAILINGS = "mailings"
