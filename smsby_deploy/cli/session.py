@@ -63,7 +63,7 @@ def load_api_settings(context: Context) -> ApiSettings:
     try:
         find_project(context.project, context.environ)
     except UsageError:
-        if context.project or context.environ.get("SMSBY_PROJECT"):
+        if context.project is not None or context.environ.get("SMSBY_PROJECT"):
             raise
         name = choose_environment(context.environment, context.environ)
         return ApiSettings(built_in(name))

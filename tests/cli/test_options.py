@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +60,16 @@ def test_an_empty_name_is_not_this_directory(words: list[str], capsys: pytest.Ca
     """A base whose variable is not set would be the project itself, and no change would be seen."""
     assert run([*words, ""]) == 64
     assert "the name is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["validate"], ["apply", "--auto-approve"], ["api", "getBalance"]])
+def test_an_empty_project_folder_is_not_this_one(
+    words: list[str], shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Otherwise an apply would send the mailings of another project."""
+    monkeypatch.chdir(shop)
+    assert run(["-C", "", *words]) == 64
+    assert "the project folder that -C names is empty" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["listen", "sandbox"])
