@@ -86,6 +86,9 @@ class Reconciler:
             if listed is not None:
                 state = ChunkState.DRAFT if listed.is_draft else ChunkState.ACCEPTED
             record = record_of(chunk, state)
+            if listed is None and action.approval is None and chunk.wave is None:
+                # Another run may have left out others; only a hand-over needs to know whom its approval left out.
+                record = replace(record, opted_out=None)
             if listed is not None and state is ChunkState.ACCEPTED:
                 record = replace(record, **_as_listed(record, listed), accepted_at=self._recorder.now())
             records.append(replace(record, message_id=listed.id if listed else None))
@@ -198,10 +201,11 @@ def _as_listed(chunk: ChunkRecord, listed: RemoteMailing) -> dict[str, Any]:
     """
     count, planned = listed.count_phones, chunk.recipients
     is_own = chunk.state is ChunkState.UNKNOWN
-    if None in (count, planned) or (is_own and count == planned):
+    if is_own and (planned is None or count in (None, planned)):
         return {}
-    is_less = is_own and (count or 0) < (planned or 0)  # `status` says how many sms.by did not take
-    return {"opted_out": None} if is_less else {"recipients": count, "opted_out": None}
+    if count is None or planned is None or (is_own and count < planned):
+        return {"opted_out": None}  # `status` says how many sms.by did not take
+    return {"recipients": count, "opted_out": None}
 
 
 def record_listed(recorder: Recorder, address: str, remote: RemoteView) -> bool:

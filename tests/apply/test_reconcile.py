@@ -219,13 +219,18 @@ def test_reconciler_adopts_a_mailing_that_is_listed_in_part() -> None:
     assert [chunk.accepted_at is not None for chunk in chunks] == [True, False, False]
 
 
-def test_reconciler_adopts_who_had_opted_out() -> None:
-    """What is sent of it later leaves out the same recipients."""
-    world, _, reconciler = _world()
+@pytest.mark.parametrize(("wave", "opted_out"), [(None, None), (2, "3")])
+def test_reconciler_adopts_who_had_opted_out(wave: int | None, opted_out: str | None) -> None:
+    """What a hand-over sends of it later leaves out the same recipients; whom another run left out is not known."""
+    world, sms_by, reconciler = _world()
     action = action_of("m/0", entry_of(0, 1))
-    chunks = (action.chunks[0]._replace(opted_out="3"),)
+    chunks = (action.chunks[0]._replace(opted_out="3", wave=wave),)
     reconciler.adopt("m/0", 1, replace(action, chunks=chunks), reconciler.read())
-    assert world.recorder.chunk(REF).opted_out == "3"
+    assert world.recorder.chunk(REF).opted_out == opted_out
+    sms_by.listed = lambda time: [_remote(world, phones=None)]
+    reconciler.forget_list()
+    reconciler.adopt("m/0", 1, replace(action, chunks=chunks), reconciler.read())
+    assert (world.states(), world.recorder.chunk(REF).opted_out) == (["accepted"], None)
 
 
 @pytest.mark.parametrize(
@@ -237,6 +242,7 @@ def test_reconciler_adopts_who_had_opted_out() -> None:
         (ChunkState.UNKNOWN, 10, (10, None)),
         (ChunkState.PENDING, 9, (9, None)),  # another run sent it: others may have opted out then
         (ChunkState.PENDING, 8, (8, None)),
+        (ChunkState.PENDING, None, (9, None)),
     ],
 )
 def test_note_found_knows_opt_outs_of_its_own_requests_only(
