@@ -247,7 +247,10 @@ class Mailing(NamedTuple):
     unreadable: tuple[Problem, ...] = ()
 
     def time_on_wire(self, now: datetime, of_chunk: datetime | None = None) -> datetime | None:
-        """Return the time to send to sms.by, `of_chunk` if given; None: at once, also if late."""
+        """Return the schedule time to send to sms.by; None to send immediately.
+
+        That is the time `of_chunk` if the chunk has its own. What is late within `max_late` is sent immediately.
+        """
         time = of_chunk or self.schedule_time
         return None if time is None or (self.max_late is not None and time <= now) else time
 

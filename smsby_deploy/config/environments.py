@@ -187,7 +187,7 @@ def read_environment(settings: YamlMap, name: str, locations: Mapping[str, Locat
 
 
 def built_in(name: str) -> Environment:
-    """Return an environment that needs no project; raises UsageError if it would."""
+    """Return an environment that needs no project; raises UsageError for any other."""
     if name not in _BUILT_IN:
         raise UsageError(
             f"there is no environment {name}", hint=f"without a project there are {', '.join(_BUILT_IN)}"

@@ -268,7 +268,7 @@ def _is_surely_valid(name: str, document: YamlMap) -> bool:
 
 
 def drop_invalid(name: str, document: YamlMap) -> bool:
-    """Remove what breaks the schema `name`, to find more problems; whether the rest is usable."""
+    """Remove what breaks the schema `name`; return whether the rest can serve to find problems."""
     errors = list(islice(_errors(name, document), _MOST_PROBLEMS + 1))
     if len(errors) > _MOST_PROBLEMS:
         return False

@@ -88,7 +88,10 @@ class Variant(NamedTuple):
 
 
 class TextsByVariant(NamedTuple):
-    """Texts of which a hash of the phone decides who gets which; campaigns share the `key`."""
+    """The texts of one mailing, of which a keyed hash of the phone decides who gets which.
+
+    `location` is that of the variants. `key` is the same for all mailings of a campaign.
+    """
 
     variants: tuple[Variant, ...]
     key: bytes

@@ -42,7 +42,7 @@ class TextReader:
         return " #" in self._content or "\t#" in self._content
 
     def read(self, node: YamlMap, mark: Mark, timezone: str) -> MailingText | None:
-        """Return the text of a mailing, with times in `timezone`; None if not valid or of rows."""
+        """Return the text of a mailing, with times in `timezone`; None if not valid, or in rows."""
         if "variants" in node:
             return self._by_variant(node, timezone)
         return self._one(node, node, mark, timezone)

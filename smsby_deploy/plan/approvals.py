@@ -61,7 +61,10 @@ class SignedMailing(NamedTuple):
     opted_out: str | None
 
     def covers(self, now: SignedMailing) -> bool:
-        """Whether `now` is what was signed, with more opt-outs perhaps, but none that is gone."""
+        """Whether `now` is what was signed, for no other recipients.
+
+        Later opt-outs are subtracted; whoever had opted out then must not get it now.
+        """
         then, current = (one._replace(recipients=None, opted_out=None) for one in (self, now))
         if then != current:
             return False
@@ -123,7 +126,7 @@ class Signatures(NamedTuple):
 
 @dataclass(slots=True)
 class ApprovalCheck:
-    """Judges mailings by approvals, read only if needed; useless ones are added to `problems`."""
+    """Judges mailings by approvals, read only if needed; unusable ones go to `problems`."""
 
     project: Project
     policy: ApprovalPolicy
@@ -236,7 +239,10 @@ class ApprovalCheck:
         return self._read
 
     def _authors_of(self, mailing: Mailing) -> dict[str, Author]:
-        """Return the authors by file of its campaign, of each text, and of its list if git has it."""
+        """Return the authors by file of its campaign, of each text, and of its list if git has it.
+
+        Whoever wrote the text must not count because another wrote the campaign file.
+        """
         texts = mailing.text.sources if mailing.text is not None else ()
         written = (mailing.file, *(one.file for one in texts if one.file), *included_files(mailing.text))
         authors = {file: self._author_of(file) for file in written}

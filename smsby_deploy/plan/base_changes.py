@@ -47,7 +47,10 @@ class SettingChange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BaseChanges:
-    """What differs beside mailings: settings, LOCK_CHANGED problems, and why not more (`gaps`)."""
+    """What differs from `base` beside the mailings.
+
+    `lock_changes` is the number of LOCK_CHANGED problems. `gaps` say what could not be compared, and why.
+    """
 
     base: str
     settings: tuple[SettingChange, ...] = ()

@@ -179,7 +179,10 @@ def _difference(now: int | None, before: int | None) -> int:
 
 
 def _has_new_list(action: Action, before: BaseMailing) -> bool:
-    """Whether its list is another, maybe of that name; a base's checkout has only the name."""
+    """Whether it is sent to another contact list, also if that has the same name.
+
+    A checkout of the base knows the name only.
+    """
     now, then = action.contact_list, before.contact_list
     if now is None or then is None:
         return False

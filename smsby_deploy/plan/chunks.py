@@ -181,7 +181,10 @@ def stream_chunks(
     read: ReadBatches = read_audience,
     on_batch: OnBatch = ignore_batch,
 ) -> Iterator[Chunk]:
-    """Yield the chunks of a mailing, and fill `report`; phone by phone, one for each text."""
+    """Yield the chunks of a mailing with recipients, in order, and fill `report`.
+
+    A mailing that is sent phone by phone has one chunk for each text, so that each text is one message.
+    """
     personal = is_personal(mailing, template)
     report.content_digest = hash_content(mailing, template, personal=personal)
     report.former_content = hash_former_content(mailing, template, personal=personal)

@@ -148,7 +148,7 @@ def was_moved(scope: str, address: str, entry: Entry | None) -> bool:
 
 
 def keep_fingerprints(desired: Desired, entry: Entry | None) -> Desired:
-    """Return `desired` with the fingerprints in the lock, kept under a new key or address."""
+    """Return `desired` with the recorded fingerprints: sms.by knows its chunks by them."""
     if entry is None or entry.revision != desired.revision:
         return desired
     recorded = entry.chunks[: len(desired.chunks)]
@@ -234,7 +234,7 @@ _Key = TypeVar("_Key", str, int)
 
 
 class GroupTotals(NamedTuple, Generic[_Key]):
-    """What a variant (its name) or wave (its number) adds up to, without opt-outs."""
+    """What a variant or wave adds up to, without opt-outs; `cost` is None without a price."""
 
     key: _Key
     recipients: int

@@ -265,7 +265,11 @@ def make_action(
 def _contact_list(
     mailing: Mailing, action: ActionKind, names: AccountNames, entry: Entry | None
 ) -> NamedId | None:
-    """Return the list it goes to: what the reference means now if new, else what the lock has."""
+    """Return the list that a mailing goes to.
+
+    A new draft is made for what its reference means now; of one that exists, and of a mailing that was sent, only the lock
+    knows the list.
+    """
     if not isinstance(mailing.audience, ContactList):
         return None
     now = names.contact_list(mailing.audience.ref)

@@ -207,5 +207,8 @@ def _compare_at_once(latest: datetime, reported: int) -> Iterator[Difference]:
 
 
 def _is_countable(chunk: ChunkRecord | ChunkPlan) -> bool:
-    """Whether so many were sent to: opt-outs may change what was only found at sms.by."""
+    """Whether the recorded number of recipients is the number that was sent.
+
+    Opt-outs may have changed the number of a chunk that was found at sms.by.
+    """
     return isinstance(chunk, ChunkPlan) or chunk.state is ChunkState.ACCEPTED

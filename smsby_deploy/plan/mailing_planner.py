@@ -91,7 +91,7 @@ class MailingPlanner:
             self.approvals = ApprovalCheck(self.project, policy, self.now, self.problems)
 
     def count_together(self, measured: Sequence[MeasuredMailing]) -> None:
-        """Take note of what is sent together, is neither over nor expired: approvals count it so."""
+        """Note what is sent together, as rules of approvals count it: neither over nor expired."""
         if self.approvals is None:
             return
         from smsby_deploy.plan.approvals import Size

@@ -82,7 +82,10 @@ def count_outcomes(results: Sequence[MailingTestResult]) -> dict[TestOutcome, in
 def accept_texts(
     root: Path, results: Sequence[MailingTestResult]
 ) -> tuple[list[MailingTest], list[MailingTest]]:
-    """Write actual texts into tests; return the rewritten ones, and aliases and shared ones."""
+    """Write the actual texts into the tests that expect others, in the project at `root`.
+
+    Return the tests that were rewritten, and those that cannot be: their text is an alias, or other tests share it.
+    """
     files: dict[str, dict[Mark, list[MailingTestResult]]] = {}
     for result in results:
         place = result.test.text_location
@@ -110,7 +113,10 @@ def find_failures(expected: TextExpectation, text: str, parts: int, shown: str) 
 
 
 def count_failures(expected: TextExpectation, rows: Sequence[tuple[str, int]]) -> tuple[int, int | None, str]:
-    """Return how many texts fail, the line of the first, and why; "" could not be rendered."""
+    """Return how many of the texts fail, with the line of the first and why it does.
+
+    `rows` are texts with their lines; an empty text could not be rendered.
+    """
     if not (expected.contains or expected.matches or expected.parts) and expected.max_parts is not None:
         size = measure_batch([text for text, _ in rows]) if rows else None
         if size is not None and size.longest <= expected.max_parts and all(text for text, _ in rows):

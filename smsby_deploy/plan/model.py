@@ -59,7 +59,10 @@ COMMITTING = SENDING | {ActionKind.HOLD}
 
 
 class ReasonCode(StrEnum):
-    """Why a mailing is blocked, for programs; the schema also has codes of later versions."""
+    """Why a mailing is blocked, for programs; `Action.reason` says the same to users.
+
+    schema/plan.schema.json also lists codes that later versions may write.
+    """
 
     CHANGED = "changed"  # it differs from what was sent
     EXPIRED = "expired"  # its schedule_time has passed
@@ -189,7 +192,10 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What some actions add up to, but for the `uncounted` and `unpriced`, which add nothing."""
+    """What some actions add up to.
+
+    `uncounted` and `unpriced` are the mailings whose recipients or cost are not known: they add nothing.
+    """
 
     mailings: int
     recipients: int
@@ -376,5 +382,5 @@ class Plan:
 
     @property
     def overdue(self) -> tuple[Action, ...]:
-        """The blocked mailings for which no plan fails: their time passed before an approval."""
+        """The blocked mailings for which the plan does not fail: too late before their approval."""
         return tuple(action for action in self.decided if action.is_overdue and len(self.actions) > 1)

@@ -58,7 +58,10 @@ class KeptPhones:
 def find_overlap(
     measured: Sequence[MeasuredMailing], actions: Sequence[Action], suppressed: PhoneSet
 ) -> Iterator[Problem]:
-    """Note who gets other mailings of the plan, too, if all recipients are known and sent to."""
+    """Yield a note for each mailing whose recipients get others of the plan, too.
+
+    None if the recipients of one of them are not known, or if only test phones are sent to.
+    """
     sending = {action.address for action in actions if action.action in _SENT}
     sent = [
         (one.mailing, one.desired)

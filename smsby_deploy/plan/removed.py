@@ -21,7 +21,10 @@ REMOVED = sentence("it was removed from the files, or cancelled there, after it 
 def find_removed(
     lock: Lock, addresses: Container[str], remote: RemoteView | None, now: datetime
 ) -> Iterator[Problem]:
-    """Warn of mailings at `addresses`, in no file, with waves left or in doubt, or listed."""
+    """Warn about removed mailings with waves left or in doubt, or that wait but are listed.
+
+    `addresses` are those of the mailings that no file has.
+    """
     unfinished = {one for one in find(lock.mailings, lambda file: file.unfinished()) if one in addresses}
     for address, entry in read_some(lock.mailings, unfinished):
         is_waiting = entry.state is EntryState.WAITING

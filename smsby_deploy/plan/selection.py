@@ -60,7 +60,7 @@ def removed_from(loaded: LoadedProject) -> Callable[[str], bool]:
 
 
 def selector(select: Sequence[str]) -> Callable[[str], bool]:
-    """Return what says whether an address matches; without patterns all do, whole ones fast."""
+    """Return a function that says whether an address matches a pattern; without any, all do."""
     addresses, globs = frozenset(select), [pattern for pattern in select if _GLOB.search(pattern)]
     return lambda address: (
         not select or address in addresses or any(fnmatchcase(address, pattern) for pattern in globs)
@@ -92,7 +92,10 @@ def problems_in(loaded: LoadedProject, select: Sequence[str]) -> tuple[Problem, 
 
 
 def _may_concern(scope: str, pattern: str, campaigns: Set[str]) -> bool:
-    """Whether `pattern` may match an address in `scope`, perhaps of none of the `campaigns`."""
+    """Whether `pattern` may match an address in `scope`.
+
+    `campaigns` are those that were read: a file whose campaign cannot be read has none of them.
+    """
     if not scope.endswith("*"):
         return fnmatchcase(scope, pattern)
     literal = _GLOB.split(pattern, maxsplit=1)[0]

@@ -151,7 +151,11 @@ class SentMailings:
         return None
 
     def find_listed(self, scope: str, desired: Desired, remote: RemoteView | None) -> RemoteName | None:
-        """Return it as listed under an address that neither lock nor files have: it was renamed."""
+        """Return the same mailing as sms.by lists it under another address, or None.
+
+        The lock does not have that address, and the files have none or another mailing under it: it was renamed, and
+        the lock was lost.
+        """
         if self._strangers is None or self._strangers[0] is not remote:
             self._strangers = remote, list(self._find_strangers(remote))
         for address, revision, names in self._strangers[1]:

@@ -63,7 +63,10 @@ class ContentPolicy:
 
 
 class TextTotals(NamedTuple):
-    """What was counted so far, opt-outs subtracted; `longest` are the most parts of a text."""
+    """What was counted so far, opt-outs subtracted.
+
+    `longest` is the most parts of one text; `cost` is None without a price.
+    """
 
     suppressed: int
     recipients: int

@@ -39,7 +39,10 @@ def validate_project(
     progress: ReadProgress = NO_PROGRESS,
     excuses: Callable[[Mailing], bool] = excuse_none,
 ) -> tuple[Problem, ...]:
-    """Return every problem of files, audiences and texts, but those that `excuses` allows."""
+    """Return every problem of the files and audiences; every text is rendered.
+
+    Of cancelled mailings neither is read. `excuses` says of a mailing with errors whether it may have them.
+    """
     loaded = excuse_missing(loaded, excuses)
     entries, notes = check_without_databases(loaded.project.suppress)
     suppressed, problems = load_suppression(entries, loaded.project.only_to)
@@ -91,7 +94,10 @@ def run_mailing_tests(
     progress: ReadProgress = NO_PROGRESS,
     excuses: Callable[[Mailing], bool] = excuse_none,
 ) -> tuple[list[MailingTestResult], list[Problem]]:
-    """Return the results of tests, and errors that may explain them; `excuses` may skip some."""
+    """Return the results of the tests of `mailings`, and the errors that may explain them.
+
+    Nothing is judged of a mailing that is not sent any more, as `excuses` says.
+    """
     from smsby_deploy.plan.mailing_test_run import MailingTests
 
     project = loaded.project

@@ -19,7 +19,10 @@ _PACK = {"e": struct.Struct("e").pack, "f": struct.Struct("f").pack}
 
 
 class UnsupportedValue(Exception):
-    """A value of another type than text, number, date, time, boolean or null, by the message."""
+    """A value of an unsupported type; the message names the type.
+
+    Supported are text, numbers, dates, times, booleans and null. `column` and `row` are where it is, from 0.
+    """
 
     def __init__(self, kind: str, column: int = 0, row: int = 0) -> None:
         super().__init__(kind)

@@ -16,7 +16,10 @@ from smsby_deploy.recipients.file_content import hash_list
 
 
 class PinnedList(NamedTuple):
-    """A list whose digest was, or could not be, written at `place`, instead of `before`."""
+    """A list whose digest was written, or could not be written, at `place`.
+
+    `before` is the digest that was there before.
+    """
 
     name: str
     place: Location
@@ -92,7 +95,10 @@ def _pin_in(
 
 
 def _list_nodes(mailings: Iterable[YamlMap]) -> list[YamlMap]:
-    """Return the mappings that name a list, the last first, so no edit moves those to come."""
+    """Return the mappings that name a list, the last first, so no edit moves those to come.
+
+    A mapping that several mailings share by an alias is one.
+    """
     nodes = (node.get("recipients") for node in mailings)
     found = {node.mark: node for node in nodes if isinstance(node, YamlMap) and "file" in node}
     return [node for _, node in sorted(found.items(), reverse=True)]

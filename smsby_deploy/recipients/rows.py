@@ -24,7 +24,10 @@ _LONGEST_NAME = 100  # that a message names
 
 
 class RecipientsError(Exception):
-    """Recipients that cannot be read as rows, at `line` of their file or another `location`."""
+    """Recipients that cannot be read as rows.
+
+    `line` is the line in their file, unless `location` names another place; `code` is the problem code.
+    """
 
     def __init__(
         self, message: str, line: int, code: str = "RECIPIENTS", location: Location | None = None
@@ -42,7 +45,10 @@ class EmptyFile(RecipientsError):
 
 @dataclass(slots=True)
 class SourceFacts:
-    """What a query finds after its last row: sha256 of columns and rows, and `newest`, in UTC."""
+    """What reading a query finds besides its rows, complete after the last row.
+
+    `snapshot` is the sha256 of its columns and rows, `newest` the time that the `freshness` query returned, in UTC.
+    """
 
     snapshot: str | None = None
     newest: datetime | None = None

@@ -77,7 +77,10 @@ class WaveSorter:
         self._waves_of_shares = [*(number for number, _ in shares), len(steps)]
 
     def place(self, recipient: Recipient) -> tuple[int, Recipient] | None:
-        """Return a recipient who is certainly in a wave, maybe an earlier one, or None so far."""
+        """Return a wave and a recipient who is certainly in it: this one or an earlier one.
+
+        None if no further recipient is certain yet.
+        """
         digest = blake2b(recipient.phone.encode(), key=self.waves.key, digest_size=2 * _BITS // 8).digest()
         rank, chance = (int.from_bytes(part, "big") for part in (digest[: _BITS // 8], digest[_BITS // 8 :]))
         later = self._waves_of_shares[bisect_right(self._shares, chance)]

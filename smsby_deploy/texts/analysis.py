@@ -105,7 +105,10 @@ class TextAnalysis(NamedTuple):
 
 
 class RenderError(Exception):
-    """A text could not be rendered; if `is_final`, others would not be, after a long time."""
+    """A text could not be rendered.
+
+    If `is_final`, rendering the other texts would fail, too, after a long time. `code` is the problem code.
+    """
 
     def __init__(
         self, message: str, location: Location | None, *, is_final: bool, code: str = "TEMPLATE"

@@ -157,7 +157,10 @@ def may_be_expensive(text: str) -> bool:
 
 @dataclass(slots=True)
 class Expense:
-    """What a set of characters adds for all recipients; `is_invisible`: UCS-2 without it, too."""
+    """What one set of characters adds for all its recipients; `row` is the first line with it.
+
+    `is_invisible`: the texts are UCS-2 without these characters, too.
+    """
 
     recipients: int = 0
     parts: int = 0

@@ -182,7 +182,10 @@ class _Found(NamedTuple):
 
 
 class TextLint:
-    """Collects oddities of a mailing's texts; `has_invisible` characters take room, not seen."""
+    """Collects what is odd in the texts of one mailing, while its batches stream by.
+
+    `has_invisible`: a text may have characters that take room and are not seen.
+    """
 
     def __init__(self, mailing: Mailing, template: Template | None, require: Sequence[str] = ()) -> None:
         self._mailing = mailing

@@ -99,7 +99,7 @@ class VectorizedTemplate(NamedTuple):
 
 
 def vectorize(tree: nodes.Template, environment: Environment) -> VectorizedTemplate | None:
-    """Translate a tree without limits; None if it has no variables, or needs Jinja2."""
+    """Translate a template before limits are inserted; None without variables, or for Jinja2."""
     translator = TemplateTranslator(environment)
     try:
         text = translator.text(tree.body)
