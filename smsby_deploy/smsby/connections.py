@@ -262,6 +262,8 @@ def explain_not_connected(error: BaseException | None, url: str) -> tuple[str, s
         )
         answered = f" (the proxy answered {status[1]})" if status else ""
         return f"cannot reach sms.by at {place} through the proxy{answered}", hint
+    if isinstance(error, requests.exceptions.InvalidURL):  # that of sms.by was checked before
+        return f"cannot reach sms.by at {place}: the URL of the proxy is not valid", _PROXY_HINT
     refused = None if error is None else _find_cause(error, ssl.SSLCertVerificationError)
     if refused is not None:
         return (

@@ -63,6 +63,11 @@ def _refused(message: str) -> requests.ConnectionError:
             "check HTTPS_PROXY",
         ),
         (
+            requests.exceptions.InvalidProxyURL("http://bob:secret@proxy:port"),
+            "cannot reach sms.by at https://app.sms.by: the URL of the proxy is not valid",
+            "check HTTPS_PROXY",
+        ),
+        (
             _refused("certificate is not valid for 'app.sms.by'."),
             "the certificate of https://app.sms.by is not trusted: certificate is not valid for 'app.sms.by'",
             "check the URL and this machine's clock",
