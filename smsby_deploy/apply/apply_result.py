@@ -25,7 +25,7 @@ class MailingOutcome(StrEnum):
     UNKNOWN = "unknown"
 
     @property
-    def frozen(self) -> str:
+    def json_word(self) -> str:
         """The outcome in JSON, which has no word for a mailing that was sent in part."""
         return "skipped" if self is MailingOutcome.PARTIAL else self.value
 

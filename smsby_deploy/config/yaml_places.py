@@ -1,4 +1,8 @@
-"""The place of each character inside a block, folded, quoted or plain scalar; imported only when there is a problem."""
+"""The place of each character inside a scalar of a YAML file.
+
+A scalar is block, folded, quoted or plain.
+Only problems need it, so it is imported when there is one.
+"""
 
 from __future__ import annotations
 

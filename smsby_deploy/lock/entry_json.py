@@ -162,7 +162,8 @@ def _applied_document(applied: AppliedBy) -> dict[str, Any]:
     return {"at": applied.at, "plan": applied.plan, "commit": applied.commit, "tool": applied.tool}
 
 
-_SHARES = ("schedule_time", "variant", "wave", "opted_out", "left_out")  # only of chunks that have them
+# Only of chunks that have them.
+_OPTIONAL_OF_CHUNK = ("schedule_time", "variant", "wave", "opted_out", "left_out")
 
 
 def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
@@ -187,8 +188,8 @@ def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
         document["upload"] = asdict(chunk.upload)
     if chunk.declared:
         document["declared"] = True
-    shares = {key: getattr(chunk, key) for key in _SHARES}
-    return document | {key: value for key, value in shares.items() if value is not None}
+    optional = {key: getattr(chunk, key) for key in _OPTIONAL_OF_CHUNK}
+    return document | {key: value for key, value in optional.items() if value is not None}
 
 
 def _read_chunk(document: dict[str, Any]) -> ChunkRecord:

@@ -149,7 +149,7 @@ def failed_apply_document(error: SmsbyDeployError, plan: Plan | None, *, has_beg
 def _mailing_result(mailing: MailingResult) -> dict[str, Any]:
     return {
         "address": mailing.address,
-        "outcome": mailing.outcome.frozen,
+        "outcome": mailing.outcome.json_word,
         "recipients": mailing.recipients,
         "uuids": list(mailing.uuids),
         "message_ids": list(mailing.message_ids),

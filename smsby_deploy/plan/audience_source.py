@@ -1,4 +1,7 @@
-"""Where the recipients of a mailing come from, which is approved if they may change until it is handed over."""
+"""Where the recipients of a mailing come from.
+
+It is approved with the mailing if they may change until it is handed over.
+"""
 
 from __future__ import annotations
 

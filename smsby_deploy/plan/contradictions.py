@@ -1,4 +1,7 @@
-"""What the facts about the account (smsby.facts.json) contradict, what that blocks, and how to fix it; a wrong clock."""
+"""What the facts about the account contradict, what that blocks, and how to fix it.
+
+The facts are those of smsby.facts.json. A wrong clock of this machine is one more.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Guardrails: limits of a mailing or of a whole apply, set in smsby.yaml alone. A breach names key, figure and limit."""
+"""Guardrails: limits of a mailing or of a whole apply.
+
+They are changed in smsby.yaml, in review; no option lifts them.
+Every breach names the key, the figure and the limit.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The results of the mailings' own tests: how a text differs, and the texts that `test --accept` writes into them."""
+"""The results of the mailings' own tests: how a text differs from what is expected.
+
+`test --accept` writes the actual texts into the tests.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Measure one mailing: count and hash recipients and texts, and find problems; validation.py does it for a project."""
+"""Measure one mailing: count and hash recipients and texts, and find problems.
+
+`validation.py` reports the same problems for every mailing of a project, without a server.
+"""
 
 from __future__ import annotations
 

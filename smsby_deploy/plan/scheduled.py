@@ -1,4 +1,7 @@
-"""What sms.by accepted and is still to send: its names there, what to say if it was changed or taken back, and opt-outs."""
+"""What sms.by accepted and is still to send.
+
+Its names there, what to say if its files changed or a user took it back, and who opted out since.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Recipients in Parquet files (extra `parquet`), in the order of their names; rows are numbered from 1 across all files."""
+"""Recipients in Parquet files, read batch by batch in the order of their names.
+
+Requires the extra `parquet`.
+Rows are numbered from 1 across all files; `find_row` returns the file of a row.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Characters that force a text into UCS-2, with place, cost and replacement, and texts rewritten without them."""
+"""Characters that force a text into UCS-2, and texts rewritten without them.
+
+Each is reported with its place, cost and replacement.
+`smart_encoding` and `transliterate` replace such characters before anything is counted.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Texts by language and variant: each part of a batch is rendered as a batch, so nothing is slower than with one text."""
+"""Texts by language and by variant: which text each recipient of a mailing gets.
+
+A batch is split and each part rendered as a batch, so nothing is slower than with one text.
+"""
 
 from __future__ import annotations
 

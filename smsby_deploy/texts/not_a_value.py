@@ -1,4 +1,8 @@
-"""Values that only say that there is none: of spreadsheets and programs, and numbers whose digits a spreadsheet has lost."""
+"""Values that only say that there is none.
+
+They are errors of spreadsheets, missing values of programs, and numbers that a spreadsheet has shortened: the digits of
+those are lost.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Searches with the patterns of a project, which end: `(a|aa)+$` takes time that doubles with each character of a text."""
+"""Searches with the patterns of a project, none of which may go on forever.
+
+Patterns such as `(a|aa)+$` take time that doubles with each character of a text.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Samples: texts chosen to show what recipients read at worst. A review is the template with masked samples."""
+"""Samples: a few texts of a mailing, chosen to show what its recipients read at worst.
+
+A review is what a reviewer sees beside the plan: the template, and masked samples that are collected while the plan
+reads the audience.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _API = ApiSettings(built_in("production"))
 _ENVIRON = {"SMSBY_API_URL": "https://sms.example/api", "SMSBY_TOKEN": "secret"}
 
 
-def test_account_of_depends_on_url_and_token() -> None:
+def test_account_depends_on_url_and_token() -> None:
     """Two tokens are two accounts; without one there is none."""
     known = AccountAccess(_API, _ENVIRON).id()
     assert AccountAccess(_API, _ENVIRON).binding() == Binding("production", "https://sms.example", known)
@@ -26,7 +26,7 @@ def test_account_of_depends_on_url_and_token() -> None:
         AccountAccess(_API, {}).id()
 
 
-def test_facts_of_no_project_are_none() -> None:
+def test_account_outside_a_project_has_no_facts() -> None:
     """Outside a project there is no facts file."""
     assert AccountAccess(_API, _ENVIRON).facts() is NO_FACTS
 
