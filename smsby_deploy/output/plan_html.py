@@ -42,7 +42,7 @@ from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.plan.base_comparison import compare_action, removed_since
 from smsby_deploy.plan.model import Action, ActionKind
 from smsby_deploy.plan.plan_file import plan_document
-from smsby_deploy.plan.plan_result import PlanResult, Verdict
+from smsby_deploy.plan.plan_result import Funds, PlanResult, Verdict
 from smsby_deploy.problems import Problem, Severity
 
 if TYPE_CHECKING:
@@ -213,9 +213,9 @@ def _points(result: PlanResult, t: Translator) -> Iterator[Point]:
     if result.refusal is not None:
         heading = message_html(t.gettext("Apply will refuse the whole plan:"))
         yield Point("bad", heading + " " + message_html(result.refusal.message, t))
-    if not result.is_paid_for:
+    if result.funds is Funds.TOO_LOW:
         yield Point("bad", t.gettext("The balance is too low: apply will refuse the whole plan."))
-    elif result.balance_after is not None and result.balance_after < 0:
+    elif result.funds is Funds.THIS_APPLY:
         why = t.gettext("The balance is too low for what is approved; top up before it is handed over.")
         yield Point("doubt", why)
     if plan.account is None:

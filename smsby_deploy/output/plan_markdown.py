@@ -56,7 +56,7 @@ from smsby_deploy.plan.base_comparison import Base, compare_action, removed_sinc
 from smsby_deploy.plan.mailing_test_results import MailingTestResult
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.plan_file import plan_document
-from smsby_deploy.plan.plan_result import PlanResult, Verdict
+from smsby_deploy.plan.plan_result import Funds, PlanResult, Verdict
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.texts.samples import MailingReview
 
@@ -232,12 +232,12 @@ def _balance_lines(result: PlanResult, t: Translator) -> list[str]:
     if result.balance is None or result.balance_after is None:
         return []
     balance = f"{t.money(result.balance)} {escape(result.plan.currency or '')}"
-    if not result.is_paid_for:
+    if result.funds is Funds.TOO_LOW:
         why = t.gettext(
             "**The balance of {balance} is too low:** apply will refuse the whole plan", balance=balance
         )
         return ["", why]
-    if result.balance_after < 0:
+    if result.funds is Funds.THIS_APPLY:
         why = t.gettext(
             "**The balance of {balance} is too low** for what is approved; top up before it is handed over",
             balance=balance,

@@ -25,7 +25,7 @@ from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, probl
 from smsby_deploy.output.terminal import clean, safe_line, write_line
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.plan.model import Action, ActionKind, Plan, Totals
-from smsby_deploy.plan.plan_result import PlanResult, SavedPlanUse
+from smsby_deploy.plan.plan_result import Funds, PlanResult, SavedPlanUse
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.wording import aligned, counted, money, sentence, time_text
 
@@ -198,9 +198,9 @@ def _closing_lines(result: PlanResult) -> Iterator[tuple[str, str | None]]:
         return
     if result.balance is not None and result.balance_after is not None:
         balance = f"balance {money(result.balance)} {plan.currency}"
-        if not result.is_paid_for:
+        if result.funds is Funds.TOO_LOW:
             yield f"{balance} is too low: apply will refuse the whole plan", "bold red"
-        elif result.balance_after < 0:
+        elif result.funds is Funds.THIS_APPLY:
             yield f"{balance} is too low for what is approved: top up before it is handed over", "bold yellow"
         else:
             yield (

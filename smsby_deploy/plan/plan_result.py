@@ -27,6 +27,14 @@ class Verdict(Enum):
     NOTHING_TO_SEND = auto()
 
 
+class Funds(Enum):
+    """What the balance is enough for."""
+
+    ALL = auto()
+    THIS_APPLY = auto()  # not for what this apply approves and a later one hands over
+    TOO_LOW = auto()  # apply refuses the whole plan
+
+
 class SavedPlanUse(Enum):
     """What a plan file is good for."""
 
@@ -65,9 +73,13 @@ class PlanResult:
         return self.balance - totals.cost
 
     @property
-    def is_paid_for(self) -> bool:
-        """Whether the balance is enough for what is sent now, as far as that is known."""
-        return self.balance_after is None or self.balance_after + self.plan.held.cost >= 0
+    def funds(self) -> Funds | None:
+        """What the balance is enough for; None if that is not known."""
+        if self.balance_after is None:
+            return None
+        if self.balance_after >= 0:
+            return Funds.ALL
+        return Funds.THIS_APPLY if self.balance_after + self.plan.held.cost >= 0 else Funds.TOO_LOW
 
     @property
     def scheduled(self) -> tuple[ScheduledSend, ...]:
@@ -102,7 +114,11 @@ class PlanResult:
     @property
     def is_worth_applying(self) -> bool:
         """Whether an apply would be accepted and change something."""
-        return bool(self.plan.to_do) and self.saved_plan_use is SavedPlanUse.APPLY and self.is_paid_for
+        return (
+            bool(self.plan.to_do)
+            and self.saved_plan_use is SavedPlanUse.APPLY
+            and self.funds is not Funds.TOO_LOW
+        )
 
     @property
     def is_hand_over_due(self) -> bool:

@@ -13,7 +13,7 @@ from smsby_deploy.config.declarations import ApiSettings, Guardrails, Project
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode
-from smsby_deploy.plan.plan_result import PlanResult, SavedPlanUse, ScheduledSend, Verdict
+from smsby_deploy.plan.plan_result import Funds, PlanResult, SavedPlanUse, ScheduledSend, Verdict
 from smsby_deploy.problems import Severity
 from tests.output import examples
 
@@ -79,6 +79,18 @@ def test_balance_after_leaves_out_contact_lists() -> None:
     assert PlanResult(READY).balance_after is None
     assert PlanResult(replace(READY, currency=None), balance=Decimal(2)).balance_after is None
     assert PlanResult(IDLE, balance=Decimal(2)).balance_after is None
+
+
+@pytest.mark.parametrize(
+    ("balance", "funds"),
+    [("1.56", Funds.ALL), ("1.55", Funds.THIS_APPLY), ("1.04", Funds.THIS_APPLY), ("1.03", Funds.TOO_LOW)],
+)
+def test_funds_may_be_needed_later(balance: str, funds: Funds) -> None:
+    """What is approved for later is not paid for now."""
+    held = examples.action("sale/later", ActionKind.HOLD)
+    plan = examples.plan(*READY.actions, held)
+    assert PlanResult(plan, balance=Decimal(balance)).funds is funds
+    assert PlanResult(plan).funds is None
 
 
 def test_is_worth_applying_needs_money_and_something_to_do() -> None:
