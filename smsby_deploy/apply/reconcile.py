@@ -12,6 +12,7 @@ from smsby_deploy.apply.remote_list import RecentList
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkRecord, ChunkState
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.remote_list_check import is_mailing_shown
@@ -86,9 +87,8 @@ class Reconciler:
             if listed is not None:
                 state = ChunkState.DRAFT if listed.is_draft else ChunkState.ACCEPTED
             record = record_of(chunk, state)
-            if listed is None and action.approval is None and chunk.wave is None:
-                # Another run may have left out others; only a hand-over needs to know whom its approval left out.
-                record = replace(record, opted_out=None)
+            if listed is None:
+                record = replace(record, opted_out=_opted_out_in_doubt(record, action.approval))
             if listed is not None and state is ChunkState.ACCEPTED:
                 record = replace(record, **_as_listed(record, listed), accepted_at=self._recorder.now())
             records.append(replace(record, message_id=listed.id if listed else None))
@@ -181,7 +181,8 @@ def note_found(
         listed = remote.by_fingerprint.get(chunk.fingerprint)
         if listed is None:
             error = "the lock is older than what sms.by lists for this mailing"
-            recorder.note((address, index), state, error=error)
+            opted_out = _opted_out_in_doubt(chunk, entry.approval)
+            recorder.note((address, index), state, opted_out=opted_out, error=error)
         else:
             is_own = chunk.state is ChunkState.UNKNOWN and state is ChunkState.ACCEPTED
             if chunk.upload is not None and not is_own:
@@ -192,6 +193,15 @@ def note_found(
             if state is ChunkState.ACCEPTED:
                 changes = {"accepted_at": recorder.now(), **_as_listed(chunk, listed)}
             recorder.note((address, index), state, message_id=listed.id, **changes, error=None)
+
+
+def _opted_out_in_doubt(chunk: ChunkRecord, approval: Approval | None) -> str | None:
+    """Return who had opted out of a chunk that another run may have sent.
+
+    It is not known (None), because that run may have left out others. Only a hand-over must know whom its approval left
+    out.
+    """
+    return None if approval is None and chunk.wave is None else chunk.opted_out
 
 
 def _as_listed(chunk: ChunkRecord, listed: RemoteMailing) -> dict[str, Any]:

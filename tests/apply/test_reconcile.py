@@ -188,11 +188,13 @@ def test_reconciler_keeps_a_draft_unknown_after_a_second_signal() -> None:
 
 
 def test_reconciler_doubts_other_chunks_if_the_lock_was_wrong() -> None:
-    """A chunk that the lock calls pending is listed: the other pending chunks are unknown."""
+    """A chunk that the lock calls pending is listed: the others are unknown, and who had opted out of them."""
     world, sms_by, reconciler = _world()
+    world.recorder.result([REF], ChunkState.PENDING, opted_out="3")
     sms_by.listed = lambda time: [_remote(world, 1)]
     note_found(world.recorder, "m/0", reconciler.read())
     assert world.states() == ["unknown", "accepted", "unknown"]
+    assert world.recorder.chunk(REF).opted_out is None
 
 
 @pytest.mark.parametrize("is_removed", [False, True])
