@@ -150,16 +150,14 @@ def _with_share(entry: Entry, reason: str | None) -> str | None:
     total = sum(chunk.recipients or 0 for chunk in entry.chunks)
     if not entry.was_sent_in_part and unknown in (0, total):
         return reason
+    fields = {"sent": sent, "unknown": unknown, "total": total, "reason": reason}
+    if not unknown:
+        return sentence("sent to {sent:,} of {total:recipient|recipients}; the rest: {reason}", **fields)
+    if not entry.was_sent_in_part:
+        return sentence("perhaps sent to {unknown:,} of {total:recipient|recipients}; {reason}", **fields)
     return sentence(
-        "sent to {sent:,} of {total:recipient|recipients}; the rest: {reason}"
-        if not unknown
-        else "sent to {sent:,} of {total:recipient|recipients}, and perhaps to {unknown:,} more; {reason}"
-        if entry.was_sent_in_part
-        else "perhaps sent to {unknown:,} of {total:recipient|recipients}; {reason}",
-        sent=sent,
-        unknown=unknown,
-        total=total,
-        reason=reason,
+        "sent to {sent:,} of {total:recipient|recipients}, and perhaps to {unknown:,} more; {reason}",
+        **fields,
     )
 
 
