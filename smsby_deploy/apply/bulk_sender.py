@@ -119,7 +119,8 @@ class BulkSender:
         """Record who is left out of a chunk, if others are than when it was planned."""
         left_out = message.left_out
         if action.capped is not None and (action.approval is not None or record.wave is not None):
-            left_out = record.opted_out  # with `pressure` a later run chooses anew whom to leave out
+            # With `pressure` a later run chooses anew whom to leave out.
+            left_out = action.chunks[message.index].opted_out
         if (message.recipients, left_out) != (record.recipients, record.opted_out):
             self._context.recorder.note(
                 message.ref,

@@ -336,3 +336,26 @@ def test_span_is_counted_from_the_last_chunk(shop: Shop) -> None:
     assert shop.run("apply", "--auto-approve").code == 0
     _write(shop, spread, rest, pressure=limit)
     assert _action(shop.run("plan", "--format", "json"), "sale/two")["recipients"] == 1
+
+
+def test_recipients_names_who_got_the_rest_of_a_wave(shop: Shop) -> None:
+    """Opt-outs were exchanged before the rest was sent, and a recipient of another chunk is left out as capped."""
+    more = ", waves: [{people: 6, after: 45m, delivered: 80}, rest]"
+
+    def write(opted_out: str) -> None:
+        _write(shop, _mailing("two", *PHONES[:8], more=more))
+        shop.write("smsby.yaml", f"{(shop.root / 'smsby.yaml').read_text('utf-8')}suppress: [out.csv]\n")
+        shop.write("out.csv", f"phone\n{opted_out}\n")
+
+    write(PHONES[6])
+    shop.fault(method="sendBulkSms", nth=2, mode="error", text="limit exceeded")
+    assert shop.run("apply", "--auto-approve").code == 6
+    shop.write("mate.yaml", "version: 1\ncampaign: mate\nmailings:\n" + _mailing("one", PHONES[2]))
+    assert shop.run("apply", "--auto-approve", "--select", "mate/one").code == 0
+    write(PHONES[3])
+    assert shop.run("apply", "--auto-approve", "--select", "sale/two").code == 0
+    got = {phone for phone, texts in _texts(shop).items() if "Hello from two" in texts}
+    lists = [shop.run("recipients", "sale/two", which, "--unmask").out for which in ("--sent", "--not-sent")]
+    certain, missed = ({line.split(",")[0] for line in text.splitlines()[1:]} for text in lists)
+    assert {PHONES[6]} <= certain <= got
+    assert {PHONES[3]} <= missed <= {*PHONES[:8]} - got
