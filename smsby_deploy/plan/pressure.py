@@ -76,7 +76,7 @@ class _Mate(NamedTuple):
 
 @dataclass(slots=True)
 class PressureCheck:
-    """Judges the mailings of one plan: by priority, then by time."""
+    """Judges the mailings of one plan: by priority, then by time; what is never capped first."""
 
     pressure: Pressure
     earlier: Sequence[SentMailing]
@@ -96,7 +96,7 @@ class PressureCheck:
         judged: dict[str, Action] = {}
         for one in sorted(planned, key=self._order):
             is_due = one.action.address in self.due
-            if (is_due or one.action.action in _JUDGED) and one.mailing.kind not in self.pressure.never_cap:
+            if (is_due or one.action.action in _JUDGED) and self._is_capped(one):
                 beside = [other for other in before if other.action.address in self.due] if is_due else before
                 one = one._replace(action=self._judge(one, beside))
                 judged[one.action.address] = one.action
@@ -104,8 +104,16 @@ class PressureCheck:
                 before.append(one)
         return judged
 
-    def _order(self, one: PlannedMailing) -> tuple[int, datetime, str]:
-        return -one.mailing.priority, self._time(one.mailing), one.mailing.address
+    def _is_capped(self, one: PlannedMailing) -> bool:
+        return one.mailing.kind not in self.pressure.never_cap
+
+    def _order(self, one: PlannedMailing) -> tuple[bool, int, datetime, str]:
+        """What is sent and never capped comes first.
+
+        What waits for its hand-over keeps its place: the hand-over of another mailing does not count it.
+        """
+        mailing, is_first = one.mailing, one.action.sends and not self._is_capped(one)
+        return not is_first, -mailing.priority, self._time(mailing), mailing.address
 
     def _time(self, mailing: Mailing) -> datetime:
         return max(mailing.schedule_time or self.now, self.now)

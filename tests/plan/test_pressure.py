@@ -169,6 +169,19 @@ def test_pressure_never_caps_a_label(desk: _Desk) -> None:
     assert (staff.recipients, vip.audience.capped) == (1, 1)
 
 
+def test_pressure_counts_exempt_mailings_first(desk: _Desk) -> None:
+    """They are sent in any case, so they count for others that come before them by priority and time."""
+    desk.change(0, priority=1)
+    desk.change(1, labels={"kind": "service"}, schedule_time=NOON + _DAY)
+    vip, staff = desk.judge(_limit(1, never_cap=("service",)))
+    assert (staff.recipients, vip.audience.capped) == (1, 1)
+
+    waits = desk.planned[1]
+    desk.planned[1] = waits._replace(action=replace(waits.action, action=ActionKind.HOLD))
+    vip, staff = desk.judge(_limit(1, never_cap=("service",)))  # a hand-over of sale/vip would not count it
+    assert (staff.recipients, vip.recipients) == (1, 2)
+
+
 def test_pressure_exempts_by_the_label_kind_alone(desk: _Desk) -> None:
     """The same label that says that a text does not advertise."""
     desk.change(1, labels={"owner": "service"})
