@@ -62,13 +62,17 @@ def find_overlap(
 
     None if the recipients of one of them are not known, or if only test phones are sent to.
     """
-    sending = {action.address for action in actions if action.action in _SENT}
+    sending = {action.address: action.capped for action in actions if action.action in _SENT}
     sent = [
         (one.mailing, one.desired)
         for one in measured
         if one.desired is not None and one.mailing.address in sending and _has_rows(one.mailing)
     ]
-    kept = [desired.phones for _, desired in sent if desired.phones is not None]
+    kept = [
+        _without(desired.phones, sending[mailing.address])
+        for mailing, desired in sent
+        if desired.phones is not None
+    ]
     if len(sent) < 2 or len(kept) < len(sent) or suppressed.only is not None:
         return
     shares = Counter(map(id, kept))
@@ -82,6 +86,15 @@ def find_overlap(
                 "{count:recipient gets|recipients get} another mailing of this plan", count=count
             )
             yield Problem(Severity.NOTE, "OVERLAP", message, mailing.address, mailing.location)
+
+
+def _without(phones: PhoneSet, capped: PhoneSet | None) -> PhoneSet:
+    """Return the phones that the mailing is sent to; contact pressure leaves out `capped`."""
+    if not capped:
+        return phones
+    rest = PhoneSet()
+    rest.add_all([number for number in phones.numbers() if not capped.has_number(number)])
+    return rest
 
 
 def _has_rows(mailing: Mailing) -> bool:

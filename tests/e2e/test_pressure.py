@@ -100,6 +100,7 @@ def test_mailings_of_one_plan_count(shop: Shop) -> None:
     _write(shop, _mailing("a", ANNA, BORIS), _mailing("b", BORIS, VERA))
     planned = shop.run("plan", "--format", "json")
     assert [_action(planned, f"sale/{name}")["recipients"] for name in "ab"] == [2, 1]
+    assert [one["code"] for one in planned.json["problems"]] == ["PRESSURE"]  # no OVERLAP: it is left out
     _write(shop, _mailing("a", ANNA, BORIS), _mailing("b", BORIS, VERA, more=", priority: 5"))
     planned = shop.run("plan", "--format", "json")
     assert [_action(planned, f"sale/{name}")["recipients"] for name in "ab"] == [1, 2]
