@@ -95,9 +95,13 @@ def signed(amount: Decimal) -> str:
     return f"{'-' if amount < 0 else '+'}{money(abs(amount))}"
 
 
-def aligned(amounts: Sequence[Decimal | None]) -> list[str]:
-    """`amounts` for a column of a table, with equally many decimals: `1,234.50`; None is `?`."""
-    known = [money(amount) for amount in amounts if amount is not None]
+def aligned(amounts: Sequence[Decimal | None], exact: Sequence[Decimal | None] | None = None) -> list[str]:
+    """`amounts` for a column of a table, with equally many decimals: `1,234.50`; None is `?`.
+
+    If only some of them are `exact`, these have all their decimals, and the others are rounded.
+    """
+    decisive = amounts if exact is None else exact
+    known = [money(amount) for amount in decisive if amount is not None]
     digits = max((len(text.partition(".")[2]) for text in known), default=2)
     return ["?" if amount is None else f"{amount:,.{digits}f}" for amount in amounts]
 

@@ -69,9 +69,11 @@ class Translator:
         """`amount` with its sign."""
         return signed(amount)
 
-    def aligned(self, amounts: Sequence[Decimal | None]) -> list[str]:
+    def aligned(
+        self, amounts: Sequence[Decimal | None], exact: Sequence[Decimal | None] | None = None
+    ) -> list[str]:
         """`amounts` for a column of a table, with equally many decimals; None is `?`."""
-        return aligned(amounts)
+        return aligned(amounts, exact)
 
     def share(self, part: int, whole: int) -> str:
         """A percentage, rounded down, so that only all is 100.0%; `-` if `whole` is 0."""
@@ -163,8 +165,10 @@ class _Catalog(Translator):
             }
         )
 
-    def aligned(self, amounts: Sequence[Decimal | None]) -> list[str]:
-        return [self.number(text) for text in aligned(amounts)]
+    def aligned(
+        self, amounts: Sequence[Decimal | None], exact: Sequence[Decimal | None] | None = None
+    ) -> list[str]:
+        return [self.number(text) for text in aligned(amounts, exact)]
 
     def share(self, part: int, whole: int) -> str:
         from babel.numbers import format_percent

@@ -77,23 +77,25 @@ def _names(report: UsageReport, row: UsageRow, t: Translator) -> Iterator[str]:
 def _columns(report: UsageReport, rows: list[UsageRow], t: Translator) -> dict[str, list[str]]:
     """The columns of numbers by name, as texts.
 
-    `?` was not recorded, `+` marks a sum that lacks mailings, and `~` an estimate.
+    `?` was not recorded, `+` marks a sum that lacks mailings, and `~` an estimate, which is no more exact than the rest.
 
     Those of deliveries and of control groups are left out if there are none, and the number of mailings where each has a
     row. Variants are compared by their deliveries, even if none is known yet; sms.by does not report what one costs.
     """
     kinds = {grouping.kind for grouping in report.groupings}
     differences = [row.difference for row in rows]
+    marks = [_mark(row.planned) or _mark(row.billed) for row in rows]
+    exact = [one for one, mark in zip(differences, marks, strict=True) if not mark]
     signs = [
-        "" if one is None else f"{_mark(row.planned) or _mark(row.billed)}{'+' if one > 0 else ''}"
-        for row, one in zip(rows, differences, strict=True)
+        "" if one is None else f"{mark}{'+' if one > 0 else ''}"
+        for one, mark in zip(differences, marks, strict=True)
     ]
     columns = {"mailings": [t.count(row.mailings) for row in rows]}
     for name in SUMS:
         columns[name] = _texts([row.sums[name] for row in rows], t, is_money=name in MONEY)
         if name == "billed":
             columns["difference"] = [
-                sign + text for sign, text in zip(signs, t.aligned(differences), strict=True)
+                sign + text for sign, text in zip(signs, t.aligned(differences, exact), strict=True)
             ]
     columns["share"] = [_share_text(row, t) for row in rows]
     columns["not sent"] = [t.count(row.not_sent) for row in rows]
@@ -110,7 +112,10 @@ def _columns(report: UsageReport, rows: list[UsageRow], t: Translator) -> dict[s
 
 def _texts(sums: list[Sum], t: Translator, *, is_money: bool) -> list[str]:
     totals = [one.total for one in sums]
-    texts = t.aligned(totals) if is_money else [t.count(one if one is None else int(one)) for one in totals]
+    if is_money:
+        texts = t.aligned(totals, [one.total for one in sums if not one.estimated])
+    else:
+        texts = [t.count(one if one is None else int(one)) for one in totals]
     return [
         f"{_mark(one)}{text}{'+' if one.missing and one.total is not None else ''}"
         for text, one in zip(texts, sums, strict=True)

@@ -33,7 +33,7 @@ from smsby_deploy.status.mailing_details import (
 )
 from smsby_deploy.status.remote_reports import RemoteReports
 from smsby_deploy.status.status_report import INDISTINCT, LATER, MailingStatus, State
-from smsby_deploy.wording import sentence
+from smsby_deploy.wording import money, sentence
 
 _WITHOUT_MESSAGE = {
     ChunkState.UNKNOWN: "unknown",
@@ -362,7 +362,7 @@ def _differences(
     if None not in (entry.parts, parts) and entry.parts != parts:
         found.append(Difference(DriftField.PARTS, str(entry.parts), str(parts)))
     if entry.cost is not None and cost is not None and Decimal(entry.cost) != cost:
-        found.append(Difference(DriftField.COST, entry.cost, format(cost, "f")))
+        found.append(Difference(DriftField.COST, money(Decimal(entry.cost)), money(cost)))
     return found
 
 

@@ -50,6 +50,16 @@ def test_usage_marks_estimates() -> None:
     assert "| 1.00 | ~2.00 | ~+1.00 |" in usage_markdown(replace(USAGE, rows=(whole,)))
 
 
+def test_usage_rounds_estimates() -> None:
+    """They have as many decimals as the exact figures, at least two, also where all of a column are estimates."""
+    exact = replace(USAGE.rows[0], planned=Sum(Decimal("0.026")), billed=Sum(Decimal("0.02600")))
+    share = replace(exact, planned=Sum(Decimal("7.190296"), 0, 1))
+    shown = usage_markdown(replace(USAGE, rows=(exact, share), totals=()))
+    assert "| 0.026 | 0.026 | 0.00 |" in shown
+    assert "| ~7.190 | 0.026 | ~-7.16 |" in shown
+    assert "| ~7.19 | 0.026 | ~-7.16 |" in usage_markdown(replace(USAGE, rows=(share,), totals=()))
+
+
 def test_usage_html_shows_values_as_text() -> None:
     """No label is markup."""
     page = usage_html(USAGE, tool="x")

@@ -130,11 +130,11 @@ def test_summary_lists_differences() -> None:
     """A schedule read in another time zone and a different cost are listed with both values."""
     lock = Lock("shop", mailings={"c/x": entry(chunk(A, 1), schedule_time="2026-12-02T10:00:00+03:00")})
     when = int(datetime(2026, 12, 2, 10, tzinfo=UTC).timestamp())
-    client = TableClient(listed=[listed("c/x", A, 1, cost="2.5", when=when)])
+    client = TableClient(listed=[listed("c/x", A, 1, cost="2.50000", when=when)])
     (mailing,) = collect(lock, client).mailings
     assert mailing.details.differences == (
         Difference(DriftField.TIME, "2026-12-02T10:00:00+03:00", "2026-12-02T13:00:00+03:00"),
-        Difference(DriftField.COST, "1", "2.5"),
+        Difference(DriftField.COST, "1.00", "2.50"),
     )
     assert mailing.cost == Decimal("2.5")
     assert mailing.details.planned_cost == 1
