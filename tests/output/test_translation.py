@@ -229,6 +229,19 @@ def test_shares_of_variants_have_the_separator_of_the_language() -> None:
     )
 
 
+def test_whom_a_mailing_was_sent_to_is_in_the_dative() -> None:
+    t = translator("ru")
+    numbers = {"sent": 21, "unknown": 1, "total": 1200, "reason": "why"}
+    to = "{sent:,} of {total:recipient|recipients}"
+    assert t.gettext(f"sent to {to}; the rest: {{reason}}", **numbers).startswith(
+        "отправлена 21 получателю из 1"
+    )
+    more = t.gettext(f"sent to {to}, and perhaps to {{unknown:,}} more; {{reason}}", **numbers)
+    assert more == "отправлена 21 получателю из 1\u00a0200 и, возможно, ещё 1; why"
+    perhaps = t.gettext("perhaps sent to {unknown:,} of {total:recipient|recipients}; {reason}", **numbers)
+    assert perhaps == "возможно, отправлена 1 получателю из 1\u00a0200; why"
+
+
 def test_values_do_not_count_as_templates() -> None:
     """Braces in the data of users are no placeholders."""
     assert sentence("service {url}", url="{x.__class__}") == "service {x.__class__}"
