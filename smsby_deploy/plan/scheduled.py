@@ -202,13 +202,14 @@ def count_opted_in(here: Situation, *, may_be_capped: bool) -> int:
     """Return how many who had opted out at the approval of a mailing would get it now, or may.
 
     The lock of an earlier version has only numbers, so it is the least: another recipient may have opted out since. If
-    recipients `may_be_capped` by contact pressure, numbers say nothing about opt-outs.
+    recipients `may_be_capped` by contact pressure, numbers say nothing about opt-outs, but of requests of another size they
+    are all that is known of those who were left out for whatever reason.
     """
     chunks = here.recorded_entry.chunks
     if _has_other_chunks(here):
         before, now = (sum(one.recipients or 0 for one in some) for some in (chunks, here.desired.chunks))
         left_out = sum(len((one.left_out or one.opted_out or "").split()) for one in chunks)
-        return max(left_out, 0 if may_be_capped else now - before)
+        return max(left_out, now - before)
     return sum(
         _count_opted_in(then, now, may_be_capped=may_be_capped)
         for then, now, state in zip(chunks, here.desired.chunks, here.recorded, strict=True)

@@ -14,7 +14,7 @@ from smsby_deploy.lock.records import UploadRecord
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.remote_list_check import ListCheck, MissingMailing
 from smsby_deploy.plan.remote_state import RemoteView
-from smsby_deploy.plan.scheduled import find_late_opt_outs
+from smsby_deploy.plan.scheduled import count_opted_in, find_late_opt_outs
 from smsby_deploy.problems import Problem
 from tests.config.one_campaign import load_one
 from tests.plan.situations import MARKS, NOW, A, P, make_desired, make_entry, make_list, make_situation
@@ -117,3 +117,11 @@ def test_gone_mailing_has_no_late_opt_outs(tmp_path: Path) -> None:
     for time in (None, NOW.isoformat()):
         here = make_situation(make_entry(A, A, schedule_time=time), None, desired)
         assert not list(find_late_opt_outs(mailing, here))
+
+
+def test_numbers_count_in_requests_of_another_size() -> None:
+    """As of a lock without positions: it let in who had been left out under contact pressure."""
+    entry = make_entry(P, P)
+    entry = replace(entry, chunks=(replace(entry.chunks[0], recipients=1), entry.chunks[1]))
+    here = make_situation(entry, None, make_desired(chunks=(ChunkPlan("cccccccccc", 4, "cccccccccc"),)))
+    assert count_opted_in(here, may_be_capped=True) == 1
