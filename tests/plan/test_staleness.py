@@ -24,6 +24,7 @@ from smsby_deploy.plan.staleness import (
     hash_inputs,
     read_progress,
     reviewed_addresses,
+    stamp_entries,
 )
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet
@@ -50,6 +51,9 @@ def test_unchanged_plan_is_not_stale() -> None:
     ("then", "now", "why"),
     [
         ({}, {"project": "other"}, "a plan of the project shop"),
+        ({}, {"environment": "staging"}, "for the environment production, not for staging"),
+        ({}, {"digest_key": "1" * 16}, "SMSBY_DIGEST_KEY"),
+        ({"digest_key": "1" * 16}, {}, "SMSBY_DIGEST_KEY"),
         ({}, {"account": "1" * 12}, "SMSBY_TOKEN"),
         ({"account": None}, {}, "made offline"),
         ({"lock": LockStamp(1, "a", {})}, {"lock": LockStamp(1, "b", {})}, "another lock"),
@@ -251,6 +255,25 @@ def test_rest_of_a_plan_is_judged_now(kind: ActionKind, is_stale: bool) -> None:
     assert find_staleness(_plan(_SEND), more, progress) is not None
     assert find_staleness(_plan(_SEND), other, replace(progress, settled=progress.changed)) is None
     assert "newer state" in (find_staleness(_plan(_SEND), now) or "")
+
+
+def test_reviewed_addresses_of_a_used_plan() -> None:
+    """Nothing of it is left to apply."""
+    lock = Lock("shop", mailings={"sale/vip": _DONE}, applies=(_RUN,))
+    with pytest.raises(PlanRefused, match="already applied: everything in it is settled"):
+        reviewed_addresses(_plan(_SEND), _loaded(["sale/vip"]), lock)
+
+
+def test_stamp_entries_ignores_that_an_approval_has_lapsed() -> None:
+    """`apply --due` may record that between a merge and its apply; any other ending is a newer state."""
+
+    def stamp(entry: Entry) -> str:
+        stamps = stamp_entries(Lock("shop", mailings={"sale/0": entry}), {"sale/0", "sale/1"})
+        return stamps["sale/0"] if [*stamps] == ["sale/0"] else ""
+
+    waiting = replace(lock_entry(), approval=_APPROVAL)
+    assert stamp(replace(waiting, ending=replace(_ENDING, kind=EndingKind.LAPSED))) == stamp(waiting) != ""
+    assert stamp(replace(waiting, ending=_ENDING)) != stamp(waiting)
 
 
 def test_reviewed_addresses_of_a_removed_mailing() -> None:
