@@ -73,6 +73,8 @@ def test_find_outdated_allows_what_may_change() -> None:
     reviewed = _plan(_SEND, lock=LockStamp(0, None, {}), inputs={"out.csv": "1"})
     now = _plan(_SEND, lock=LockStamp(4, "a", {}), inputs={"out.csv": "2"}, exempt=frozenset({"out.csv"}))
     assert find_outdated(reviewed, now) is None
+    same = {"lock": LockStamp(1, "a", {"sale/vip": "1"}), "inputs": {"a.csv": "1"}}
+    assert find_outdated(_plan(_SEND, **same), _plan(_SEND, **same)) is None
 
 
 @pytest.mark.parametrize(
