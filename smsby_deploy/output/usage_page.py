@@ -34,6 +34,8 @@ def write_usage(report: UsageReport, stream: TextIO, *, color: bool) -> None:
         rows = [*report.rows, *report.totals]
         figures = _columns(report, rows, ENGLISH)
         optional = {"parts", "difference", "undelivered"} if "delivered" in figures else set()
+        if "not sent" in figures:
+            optional |= {"mailings"}
         columns = (
             *(Column(one.name) for one in report.groupings),
             *(Column(name, is_number=True, is_optional=name in optional) for name in figures),

@@ -89,6 +89,17 @@ def test_usage_shows_deliveries_of_variants() -> None:
     assert "billed as sms.by" in usage_html(USAGE, tool="x")
 
 
+def test_usage_by_campaign_fits_into_a_terminal() -> None:
+    """The number of mailings is left out if there are deliveries and control groups, too."""
+    amounts = {"planned": Sum(Decimal("1234.567"), 0, 1), "billed": Sum(Decimal("1234.567"), 1)}
+    row = replace(USAGE_BY_VARIANT.rows[0], keys=("spring",), not_sent=10, **amounts)
+    by_campaign = replace(USAGE_BY_VARIANT, groupings=read_groupings("campaign"), rows=(row,), totals=())
+    out = io.StringIO()
+    write_usage(by_campaign, out, color=False)
+    head, *_ = lines = out.getvalue().splitlines()
+    assert ("mailings" in head, "not sent" in head, len(lines[1]) <= 80) == (False, True, True)
+
+
 def test_usage_compares_variants_before_deliveries_are_known() -> None:
     """The columns are there, with `?`; other groupings have none then."""
     rows = tuple(
