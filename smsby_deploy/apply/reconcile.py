@@ -90,7 +90,8 @@ class Reconciler:
             if listed is None:
                 record = replace(record, opted_out=_opted_out_in_doubt(record, action.approval))
             if listed is not None and state is ChunkState.ACCEPTED:
-                record = replace(record, **_as_listed(record, listed), accepted_at=self._recorder.now())
+                changes = _as_listed(record, listed, is_own=False)
+                record = replace(record, **changes, accepted_at=self._recorder.now())
             records.append(replace(record, message_id=listed.id if listed else None))
         self._recorder.write_entry(address, revision, action, records)
 
@@ -160,12 +161,16 @@ class Reconciler:
 
 
 def note_found(
-    recorder: Recorder, address: str, remote: RemoteView, skip: Container[ChunkState] = frozenset()
+    recorder: Recorder,
+    address: str,
+    remote: RemoteView,
+    skip: Container[ChunkState] = frozenset(),
+    others: Container[int] = (),
 ) -> None:
     """Record what `remote` proves about the recorded chunks of `address`.
 
-    Chunks in a state of `skip` stay as they are. What is in doubt is recorded first: after a crash in between, the list
-    still shows why.
+    Chunks in a state of `skip` stay as they are. `others` are the indexes of chunks that another run sent, if any did. What
+    is in doubt is recorded first: after a crash in between, the list still shows why.
     """
     entry = recorder.lock.mailings.get(address)
     if entry is None:
@@ -184,14 +189,14 @@ def note_found(
             opted_out = _opted_out_in_doubt(chunk, entry.approval)
             recorder.note((address, index), state, opted_out=opted_out, error=error)
         else:
-            is_own = chunk.state is ChunkState.UNKNOWN and state is ChunkState.ACCEPTED
-            if chunk.upload is not None and not is_own:
+            is_own = chunk.state is ChunkState.UNKNOWN and index not in others
+            if chunk.upload is not None and not (is_own and state is ChunkState.ACCEPTED):
                 # Only the answer of sendSmsList proves for which recipients a draft was made: the lock may be
                 # older than this draft, or the draft may be an earlier one that was declared not sent.
                 recorder.note_upload((address, index), replace(chunk.upload, digest=""))
             changes: dict[str, Any] = {"accepted_at": None}
             if state is ChunkState.ACCEPTED:
-                changes = {"accepted_at": recorder.now(), **_as_listed(chunk, listed)}
+                changes = {"accepted_at": recorder.now(), **_as_listed(chunk, listed, is_own=is_own)}
             recorder.note((address, index), state, message_id=listed.id, **changes, error=None)
 
 
@@ -204,13 +209,12 @@ def _opted_out_in_doubt(chunk: ChunkRecord, approval: Approval | None) -> str | 
     return None if approval is None and chunk.wave is None else chunk.opted_out
 
 
-def _as_listed(chunk: ChunkRecord, listed: RemoteMailing) -> dict[str, Any]:
+def _as_listed(chunk: ChunkRecord, listed: RemoteMailing, *, is_own: bool) -> dict[str, Any]:
     """Return what the list says of the recipients of a chunk that sms.by has accepted.
 
     Which of them had opted out is known only of a request of this lock that is listed with its number of recipients.
     """
     count, planned = listed.count_phones, chunk.recipients
-    is_own = chunk.state is ChunkState.UNKNOWN
     if is_own and (planned is None or count in (None, planned)):
         return {}
     if count is None or planned is None or (is_own and count < planned):
@@ -231,7 +235,7 @@ def record_listed(recorder: Recorder, address: str, remote: RemoteView) -> bool:
     error = "sms.by lists the mailing, but the lock had it as waiting"
     if unsent:
         recorder.doubt([(address, index) for index in unsent], error)
-    note_found(recorder, address, remote)
+    note_found(recorder, address, remote, others=unsent)
     return True
 
 

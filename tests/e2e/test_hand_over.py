@@ -331,6 +331,29 @@ def test_fresh_audience_from_elsewhere_needs_a_new_plan(shop: Shop, before: str,
     assert (_sends(shop), _state(shop)) == ([], "withdrawn")
 
 
+def test_older_lock_knows_not_who_had_opted_out(shop: Shop) -> None:
+    """It has the opt-outs of the approval; another run handed over a fresh audience with others."""
+    settings = (shop.root / "smsby.yaml").read_text(encoding="utf-8")
+    shop.write("smsby.yaml", f"{settings}suppress: [stop.csv]\n")
+    shop.write("stop.csv", f"phone\n{PHONES[0]}\n")
+    shop.write("vip.csv", f"phone\n{PHONES[0]}\n{PHONES[1]}\n")
+    _write(
+        shop, f"  - {{name: vip, recipients: {{file: vip.csv}}, text: Hello, audience: fresh, {_LIMIT}}}\n"
+    )
+    _apply(shop)
+    older = (shop.root / "smsby.lock.json").read_text("utf-8")
+    shop.write("stop.csv", f"phone\n{PHONES[1]}\n")
+    _later(shop, _OPEN, "apply", "--due")
+    shop.write("smsby.lock.json", older)
+    campaign = (shop.root / "sale.yaml").read_text("utf-8")
+    shop.write("sale.yaml", campaign.replace("Hello", "Hi"))
+    _later(shop, _OPEN, "apply", "--due", code=4)
+    shop.write("sale.yaml", campaign)
+    assert _state(shop) == "complete"
+    lists = [shop.run("recipients", "sale/vip", which).out.splitlines() for which in ("--sent", "--not-sent")]
+    assert [len(lines) for lines in lists] == [1, 1], lists
+
+
 @pytest.mark.parametrize("is_same_audience", [True, False])
 def test_fresh_audience_without_its_opt_outs_needs_a_new_plan(shop: Shop, is_same_audience: bool) -> None:
     """All lists under `suppress` must still be subtracted; more of them may be."""
