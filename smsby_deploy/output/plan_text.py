@@ -294,4 +294,4 @@ def write_signed(signed: SignedPlan, stream: TextIO, *, file: str, plan: str, pr
         time = action.schedule_time
         when = time_text(datetime.fromisoformat(time), has_seconds=True) if time else "on apply"
         write_line(f"  {action.address} r{action.revision}  {size}  {when}", stream)
-    write_line(f"next: commit {file}, then {program} apply {plan}", stream)
+    write_line(f"next: commit {file}; with all signatures: {program} apply {plan}", stream)

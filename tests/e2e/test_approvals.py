@@ -31,6 +31,7 @@ def _approve(shop: Shop, keys: Keys, *names: str) -> None:
         signed = shop.run("approve", "plan.json", "--key", str(keys[name]))
         assert signed.code == 0, signed.err
         assert f"signed by {name}@example.com: 1 mailing of plan" in signed.out
+        assert "with all signatures: smsby-deploy apply plan.json" in signed.out
         assert "at once" not in signed.out  # it is sent on apply, as the plan says, or later
 
 
