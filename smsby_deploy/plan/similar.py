@@ -253,13 +253,13 @@ def find_similar(
     """Warn of each mailing that would be sent for the first time and resembles another one.
 
     That is another mailing of the plan, or one that was recorded in the last 90 days. Of several, the warning names the
-    one with which it has most in common. Times are shown in `zone`.
+    one with which it has most in common; a blocked one, if there is no other. Times are shown in `zone`.
     """
     actions = list(actions)
     recorded = (_with_phones(other, mailings) for other in sent.since(now - _RECENT))
     in_plan = (
         Other.of(one.address, one, desired.revision, None)._replace(phones=desired.phones)
-        for one in actions
+        for one in sorted(actions, key=lambda one: one.action is ActionKind.BLOCKED)
         if one.action in _BY_PLAN and one.address in mailings
         for _, desired in (mailings[one.address],)
     )

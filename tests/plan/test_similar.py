@@ -225,6 +225,19 @@ def test_copied_mailing_is_a_warning(
         assert f"as {other} (in this plan, sent on apply): {common};" in message
 
 
+def test_copy_is_compared_with_what_is_sent(tmp_path: Path) -> None:
+    """The blocked one is named only if there is no other."""
+    _plan(tmp_path, {"one": (ROWS, TEXT), "two": (ROWS, TEXT), "zwei": (ROWS, TEXT)})
+    sale = tmp_path / "sale.yaml"
+    sale.write_text(
+        sale.read_text("utf-8").replace("name: one,", "name: one, schedule_time: 2026-01-01T10:00:00,")
+    )
+    plan = plan_offline(load_project(tmp_path), None, NOW)
+    assert [action.action for action in plan.actions] == ["blocked", "create", "create"]
+    others = [message.split()[6] for _, _, message in _warnings(plan)]
+    assert others == ["sale/zwei", "sale/two"]
+
+
 def test_copied_mailing_counts_without_opt_outs(tmp_path: Path) -> None:
     """Recipients who opted out get neither mailing, so they are not counted."""
     mailings = {"one": (ROWS, TEXT), "two": (ROWS[:2], TEXT)}
