@@ -115,7 +115,7 @@ class _CampaignLoader:
 
     def _read_labels(self, labels: YamlMap) -> dict[str, str]:
         for name, value in labels.items():
-            if mask_phones(text := f"{name}\n{value}") != text:
+            if any(mask_phones(text) != text for text in (str(name), str(value))):
                 message = sentence(
                     "labels.{name} looks like a phone number; the lock records labels, and no phones",
                     name=name,

@@ -283,7 +283,12 @@ def test_shares_of_waves_leave_a_rest(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("label", "codes"),
-    [("owner: anna", []), ("owner: '291234567'", ["LABEL"]), ("for-375291234567: anna", ["LABEL"])],
+    [
+        ("owner: anna", []),
+        ("owner: '291234567'", ["LABEL"]),
+        ("for-375291234567: anna", ["LABEL"]),
+        ("shop-33: '1002030'", []),  # only together
+    ],
 )
 def test_label_is_no_phone_number(label: str, codes: list[str], tmp_path: Path) -> None:
     """Neither its name nor its value: the lock has both."""
