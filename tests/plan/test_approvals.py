@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
-from smsby_deploy.plan.approvals import find_signer, sign
+from smsby_deploy.plan.approvals import SignedMailing, Size, find_signer, sign
 from smsby_deploy.plan.model import Action
 from tests.commits import commit
 from tests.plan.approval_desk import Desk
@@ -25,6 +26,35 @@ from tests.plan.ssh_keys import Keys, signer_line
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
 _NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 _TEXT = b'{"address":"sale/vip"}'
+
+
+@pytest.mark.parametrize(
+    ("signed", "now", "is_covered"),
+    [
+        ({"recipients": 10}, {"recipients": 10}, True),
+        ({"recipients": 10}, {"recipients": 9}, True),  # a later opt-out
+        ({"recipients": 10}, {"recipients": 11}, False),
+        ({"recipients": None}, {"recipients": 11}, True),  # only sms.by knows
+        ({"recipients": 10}, {"recipients": None}, True),
+        ({"opted_out": "3"}, {"opted_out": "3"}, True),
+        ({"opted_out": "3"}, {"opted_out": ""}, False),
+        ({"opted_out": None}, {"opted_out": ""}, True),
+        ({"opted_out": "3"}, {"opted_out": None}, True),
+        ({}, {"revision": 2}, False),
+        ({}, {"settings_digest": "t"}, False),
+        ({}, {"schedule_time": "2026-12-01T10:00:00+03:00"}, False),
+    ],
+)
+def test_signed_mailing_covers(signed: dict[str, Any], now: dict[str, Any], is_covered: bool) -> None:
+    mailing = SignedMailing("sale/vip", 1, "c", "a", None, False, "s", 10, "")
+    assert mailing._replace(**signed).covers(mailing._replace(**now)) is is_covered
+
+
+def test_size_is_not_known_if_a_part_is_not() -> None:
+    assert Size(10, Decimal(1)) + Size(5, Decimal(2)) == Size(15, Decimal(3))
+    assert Size(10, Decimal(1)) + Size(None, Decimal(2)) == Size(None, Decimal(3))
+    assert Size(None, None) + Size(5, Decimal(2)) == Size(None, None)
+    assert Size(10, Decimal(1)) + Size(5, None) == Size(15, None)
 
 
 def test_unsigned_mailing_is_blocked(desk: Desk) -> None:
