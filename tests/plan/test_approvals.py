@@ -374,6 +374,14 @@ def test_linked_approval_is_not_read(desk: Desk, tmp_path: Path) -> None:
 # --- The author ------------------------------------------------------------------------------------------------------
 
 
+def test_every_rule_must_be_met(desk: Desk) -> None:
+    """Two signatures satisfy the first rule; one of them is the author's, whom the second does not count."""
+    desk.rules("{need: 2}", "{need: 2, not_author: true}")
+    commit(desk.root)
+    desk.sign("anna", "boris")
+    assert "needs 2 signatures and has 1 (boris@example.com)" in desk.reasons()[0]
+
+
 def test_author_does_not_count(desk: Desk) -> None:
     desk.rules("{need: 1, not_author: true}")
     commit(desk.root)
