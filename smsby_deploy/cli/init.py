@@ -105,7 +105,7 @@ def command(context: Context, folder: Path | None) -> ExitCode:
 
     if folder is not None and context.project is not None:
         raise UsageError("the directory is named twice, as DIR and with -C", hint="name it once")
-    folder = folder or Path(context.project or "")
+    folder = folder or Path(context.project or context.environ.get("SMSBY_PROJECT", ""))
     for file in copy_sample(folder, SystemClock().now().date(), project_name(folder)):
         write_line(str(folder / file), sys.stdout)
     enter = "" if folder == Path() else f"{shlex.join(['cd', str(folder)])} && "

@@ -37,6 +37,7 @@ from smsby_deploy.lock.lease import (
     WrittenMeanwhile,
     iso_time,
 )
+from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.serialization import found_again, read_lock
 from smsby_deploy.lock.store import LockStore, RunningApply
@@ -172,12 +173,12 @@ class SharedLockStore(_Copy):
             return
         stored_lock = None if stored.lock is None else read_lock(stored.lock, self.path.name, self._recovery)
         if lineage not in (None, None if stored_lock is None else stored_lock.lineage):
-            copy = os.path.relpath(self.path)
+            option = "" if self.environment == PRODUCTION else f"--env {self.environment} "
+            command = f"smsby-deploy {option}lock push {shlex.quote(os.path.relpath(self.path))}"
             raise LockDamaged(
                 f"{self._shared.name} does not have the lock that this checkout used last: it was deleted, or smsby.yaml "
                 "names another place",
-                hint=f"restore it from a backup, or with `smsby-deploy lock push {shlex.quote(copy)}`; to begin a new lock "
-                "on purpose, delete that file",
+                hint=f"restore it from a backup, or with `{command}`; to begin a new lock on purpose, delete that file",
             )
 
     def _read_stored(self, stored: Stored) -> Lock:

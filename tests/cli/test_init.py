@@ -57,6 +57,12 @@ def test_init_never_overwrites(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "already exists" in capsys.readouterr().err
 
 
+def test_init_works_where_the_variable_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMSBY_PROJECT", str(tmp_path / "new"))
+    assert run(["init"]) == run(["validate"]) == 0
+    assert (tmp_path / "new/smsby.yaml").exists()
+
+
 def test_init_works_where_the_global_option_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As every command does; with DIR besides it is not clear which one is meant."""
     assert run(["-C", str(tmp_path / "new"), "init"]) == 0

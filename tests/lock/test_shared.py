@@ -138,8 +138,11 @@ def test_lost_lock_is_no_new_one(store: MemoryStore, tmp_path: Path, lineage: st
     store.stored = lost = Stored(lock=lineage and write_lock(Lock("shop", 1, lineage, {})).encode())
     with pytest.raises(LockDamaged, match="does not have the lock that this checkout used last"):
         mine.read()
-    with pytest.raises(LockDamaged), mine.held():
-        pytest.fail("the lock was held")
+    staging = SharedLockStore(mine.path, "shop", "staging", shared=store, clock=SystemClock())
+    for one, command in ((mine, "lock push"), (staging, "--env staging lock push")):
+        with pytest.raises(LockDamaged) as caught, one.held():
+            pytest.fail("the lock was held")
+        assert f"`smsby-deploy {command} " in (caught.value.hint or "")
     assert (mine.path.read_bytes(), store.stored) == (copy, lost)
     assert other.read().lineage == lineage
     mine.path.write_bytes(copy[:-9])
