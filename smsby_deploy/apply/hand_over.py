@@ -51,6 +51,7 @@ from smsby_deploy.wording import sentence
 
 _CHANGED = sentence("it has changed since it was approved")
 _OVER = sentence("its window is over")
+_STOPPED_BY = (Refused, SmsbyUnavailable, ApiError)  # one hand-over, and no other
 
 
 def hand_over(request: ApplyRequest) -> ApplyResult:
@@ -128,7 +129,7 @@ class _HandOver:
         lock, in_files = self.held.lock, by_address(self.loaded)
         try:
             remote = self.recent.read(lock)
-        except (Refused, SmsbyUnavailable, ApiError):  # they were missed, as far as is known
+        except _STOPPED_BY:  # they were missed, as far as is known
             return [*addresses]
         listed = [one for one in addresses if is_mailing_shown(lock.scope, one, lock.mailings[one], remote)]
         doubted = [one for one in listed if one not in in_files or lock.mailings[one].transport == "single"]
@@ -154,7 +155,7 @@ class _HandOver:
         mailings = self.held.lock.mailings
         try:
             remote = self.recent.read(self.held.lock)
-        except (Refused, SmsbyUnavailable, ApiError):  # what the lock says is all that is known
+        except _STOPPED_BY:  # what the lock says is all that is known
             return
         outdated = {one for one in addresses if has_news(mailings[one], remote)}
         found.to_judge[:] = [one for one in found.to_judge if one.mailing.address not in outdated]
@@ -168,7 +169,7 @@ class _HandOver:
             return
         try:
             remote = self.recent.read(self.held.lock)
-        except (Refused, SmsbyUnavailable, ApiError) as error:
+        except _STOPPED_BY as error:
             self._fail(addresses, error)
             return
         with self._recording() as recorder:
@@ -189,7 +190,7 @@ class _HandOver:
         try:
             judge = WaveJudge(self.held.lock, self.request.connect(), self.recent.read(self.held.lock))
             judged = [(one, *judge.judge(one, self.request.clock.now())) for one in found.to_judge]
-        except (Refused, SmsbyUnavailable, ApiError) as error:
+        except _STOPPED_BY as error:
             self._fail([one.mailing.address for one in found.to_judge], error)
             return
         verdicts = {one.mailing.address: verdict for one, _, verdict in judged if verdict is not None}
@@ -247,7 +248,7 @@ class _HandOver:
                 return
             for address in addresses:
                 self._hand_over([address])
-        except (Refused, SmsbyUnavailable, ApiError) as error:
+        except _STOPPED_BY as error:
             self._fail(addresses, error)
 
     def _apply(self, addresses: list[str]) -> None:
@@ -278,7 +279,7 @@ class _HandOver:
         """Record and report that these are no longer approved, or what sms.by has of them."""
         try:
             lapsed = self._lapse(addresses, reason)
-        except (Refused, SmsbyUnavailable, ApiError) as error:
+        except _STOPPED_BY as error:
             self._fail(addresses, error)
             return
         for address in addresses:

@@ -224,7 +224,7 @@ def _has_table(cursor: Any) -> bool:
     is_seen, schema = cursor.execute(_FIND_TABLE).fetchone()
     if schema is not None and not is_seen:
         raise StoreFailed(
-            f"its tables are in the schema {schema}, which this role may not use or has not in search_path"
+            f"its tables are in the schema {schema}, which this role may not use, or which is not in its search_path"
         )
     return bool(is_seen)
 

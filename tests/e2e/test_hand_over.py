@@ -331,16 +331,21 @@ def test_fresh_audience_from_elsewhere_needs_a_new_plan(shop: Shop, before: str,
     assert (_sends(shop), _state(shop)) == ([], "withdrawn")
 
 
-def test_older_lock_knows_not_who_had_opted_out(shop: Shop) -> None:
-    """It has the opt-outs of the approval; another run handed over a fresh audience with others."""
+def _hold_fresh(shop: Shop, *phones: str) -> None:
+    """Approve a fresh audience of `phones`, the first of whom has opted out."""
     settings = (shop.root / "smsby.yaml").read_text(encoding="utf-8")
     shop.write("smsby.yaml", f"{settings}suppress: [stop.csv]\n")
-    shop.write("stop.csv", f"phone\n{PHONES[0]}\n")
-    shop.write("vip.csv", f"phone\n{PHONES[0]}\n{PHONES[1]}\n")
+    shop.write("stop.csv", f"phone\n{phones[0]}\n")
+    shop.write("vip.csv", "\n".join(["phone", *phones, ""]))
     _write(
         shop, f"  - {{name: vip, recipients: {{file: vip.csv}}, text: Hello, audience: fresh, {_LIMIT}}}\n"
     )
     _apply(shop)
+
+
+def test_older_lock_does_not_know_who_had_opted_out(shop: Shop) -> None:
+    """It has the opt-outs of the approval; another run handed over a fresh audience with others."""
+    _hold_fresh(shop, PHONES[0], PHONES[1])
     older = (shop.root / "smsby.lock.json").read_text("utf-8")
     shop.write("stop.csv", f"phone\n{PHONES[1]}\n")
     _later(shop, _OPEN, "apply", "--due")
@@ -358,14 +363,8 @@ def test_older_lock_knows_not_who_had_opted_out(shop: Shop) -> None:
 def test_fresh_audience_without_its_opt_outs_needs_a_new_plan(shop: Shop, is_same_audience: bool) -> None:
     """All lists under `suppress` must still be subtracted; more of them may be."""
     settings = (shop.root / "smsby.yaml").read_text(encoding="utf-8")
-    shop.write("smsby.yaml", f"{settings}suppress: [stop.csv]\n")
-    shop.write("stop.csv", f"phone\n{PHONES[0]}\n")
     shop.write("more.csv", f"phone\n{PHONES[1]}\n")
-    shop.write("vip.csv", f"phone\n{PHONES[0]}\n{PHONES[1]}\n{PHONES[2]}\n")
-    _write(
-        shop, f"  - {{name: vip, recipients: {{file: vip.csv}}, text: Hello, audience: fresh, {_LIMIT}}}\n"
-    )
-    _apply(shop)
+    _hold_fresh(shop, *PHONES[:3])
     if not is_same_audience:
         shop.write("vip.csv", f"phone\n{PHONES[0]}\n{PHONES[1]}\n{PHONES[3]}\n")
     shop.write("smsby.yaml", f"{settings}suppress: [more.csv]\n")

@@ -552,6 +552,12 @@ def test_check_sms_message_status(wire: FakeServer, reader: ReadClient) -> None:
 
 
 _WITHOUT_REQUEST = {"derive_secret"}
+_ONLY_FOR_API = {
+    "checksms",
+    "getalphanameid",
+    "getlimit",
+    "getmessageslist",
+}  # the command `api` calls them by name
 
 
 def _public(kind: type) -> set[str]:
@@ -565,7 +571,7 @@ def test_read_client_has_no_sending_method(reader: ReadClient) -> None:
         return name.replace("_", "").lower()
 
     asks = {name.lower() for name, method in METHODS.items() if method.effect is Effect.ASKS}
-    assert {plain(name) for name in _public(ReadClient) - _WITHOUT_REQUEST} <= asks
+    assert {plain(name) for name in _public(ReadClient) - _WITHOUT_REQUEST} == asks - _ONLY_FOR_API
     assert list(vars(reader)) == ["_transport", "facts", "pause"]
     assert type(reader._transport) is ReadTransport
     assert _public(ReadTransport) == {"ask"} | _WITHOUT_REQUEST
