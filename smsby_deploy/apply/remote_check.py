@@ -62,7 +62,14 @@ class RemoteCheck:
             else:
                 self._look_again(mailing, run.action, remote)
                 self._reconciler.look_at_confirmations(mailing.address)
-            run.is_reconciled = _is_to_reconcile(run.action)
+            run.is_reconciled = run.action.action is ActionKind.ADOPT or (
+                run.action.reason_code is ReasonCode.UNKNOWN and self._is_news(mailing.address, entry)
+            )
+
+    def _is_news(self, address: str, before: Entry | None) -> bool:
+        """Whether a mailing was unknown, or something of it was found; not so if only the list is doubted."""
+        is_found = self._recorder.lock.mailings.get(address) != before
+        return is_found or (before is not None and before.has_unknown)
 
     def _is_in_doubt(self, run: MailingRun) -> bool:
         """Whether a mailing that is blocked for another reason has an unknown outcome in the lock."""

@@ -114,6 +114,21 @@ def test_remote_check_disbelieves_a_list_that_lost_everything(bulk: Shop) -> Non
     assert bulk.sms_by.changes() == []
 
 
+def test_remote_check_settles_nothing_where_only_the_list_is_doubted(bulk: Shop) -> None:
+    """A rejected mailing that is blocked by such a list was not unknown before."""
+    bulk.apply()
+    other = f"version: 1\ncampaign: next\nmailings: [{{name: a, recipients: [{PHONES[5]}], text: New}}]\n"
+    bulk.write("next.yaml", other)
+    bulk.sms_by.script("sendBulkSms", error("bad text", 400))
+    bulk.apply()
+    bulk.clock.sleep(60)
+    bulk.sms_by.script("getSMSMessages", EMPTY_LIST)
+    result, _ = bulk.apply()
+    errors = {mailing.address: mailing.error for mailing in result.mailings}
+    assert result.exit_code == ExitCode.REFUSED
+    assert (errors["next/a"] or "").startswith("unknown: ")
+
+
 def test_remote_check_looks_once_for_each_mailing(bulk: Shop) -> None:
     """Once before its first request, however many requests it has; the plan and the end look, too."""
     bulk.apply()
