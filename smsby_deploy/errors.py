@@ -11,7 +11,7 @@ SmsbyDeployError                1   failed
 ├── Refused                     4   a guardrail, the balance, a missing approval
 ├── LockHeld                    8   another run holds the lock
 ├── LockDamaged                 1   the lock file or its journal is damaged
-├── StoreUnavailable            1   the store of a shared lock cannot be read
+├── StoreUnavailable            1   the store of a shared lock cannot be read or written
 ├── OutputLost                  1   stdout is closed or full; or the worse code of the result
 └── ApiError                    1   sms.by answered with an error
 """
@@ -150,7 +150,12 @@ class LockDamaged(SmsbyDeployError):
 
 
 class StoreUnavailable(SmsbyDeployError):
-    """The store of a shared lock cannot be read, before anything was sent."""
+    """The store of a shared lock cannot be read or written; no result is lost.
+
+    `has_sent` if the run that it ended had sent something.
+    """
+
+    has_sent = False
 
 
 class ApiError(SmsbyDeployError):

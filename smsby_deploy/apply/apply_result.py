@@ -71,6 +71,11 @@ class MailingResult:
         return self.recipients if self.concerned is None else self.concerned
 
     @property
+    def is_done(self) -> bool:
+        """Whether sms.by has all of it, and nothing is to be said about it."""
+        return self.error is None and (self.outcome.was_sent_now or self.outcome is MailingOutcome.ADOPTED)
+
+    @property
     def is_partial(self) -> bool:
         """Whether some recipients got it, and the rest certainly did not."""
         is_rejected_rest = self.outcome is MailingOutcome.REJECTED and self.concerned is not None

@@ -18,7 +18,7 @@ from smsby_deploy.errors import (
     SmsbyUnavailable,
     StoreUnavailable,
 )
-from smsby_deploy.exit_codes import first_exit_code
+from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.texts.pattern_search import begin_run
 from smsby_deploy.wording import time_text
 
@@ -34,6 +34,8 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
     Raises as `hand_over`, if nothing was handed over and nothing is known to wait that could be retried.
     """
     watched, waits = _Watched(), False
+    with suppress(StoreUnavailable):
+        waits = _is_anything_waiting(request)
     with ShutdownSignal(request.clock) as shutdown:
         while True:
             pause = _LONGEST_PAUSE
@@ -41,9 +43,11 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
             try:
                 result = hand_over(request)
             except (LockHeld, FilesInvalid, SmsbyUnavailable, StoreUnavailable) as error:
+                if isinstance(error, StoreUnavailable) and error.has_sent:
+                    raise  # the result of the run that sent it is not known here
                 watched.failed(error)
                 with suppress(StoreUnavailable):  # then what the last look found is all that is known
-                    waits = next_opening(request, request.store.read(), request.clock.now()) is not None
+                    waits = _is_anything_waiting(request)
                 then = "; trying again" if waits else ""
                 watched.say(request, Event("waiting", f"{error.summary}{then}", is_warning=True))
                 if not waits:
@@ -59,6 +63,10 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
             shutdown.pause(pause)
             if shutdown.is_requested:
                 return watched.merged()
+
+
+def _is_anything_waiting(request: ApplyRequest) -> bool:
+    return next_opening(request, request.store.read(), request.clock.now()) is not None
 
 
 def _why_waiting(result: ApplyResult, *, is_open: bool) -> Event:
@@ -121,10 +129,14 @@ class _Watched:
 
 
 def _without(result: ApplyResult, addresses: set[str]) -> ApplyResult:
+    """Return `result` without these mailings, nor their exit code if the others are done."""
+    mailings = tuple(mailing for mailing in result.mailings if mailing.address not in addresses)
+    is_done = all(mailing.is_done for mailing in mailings)
     return replace(
         result,
         plan=replace(
             result.plan, actions=tuple(a for a in result.plan.actions if a.address not in addresses)
         ),
-        mailings=tuple(mailing for mailing in result.mailings if mailing.address not in addresses),
+        mailings=mailings,
+        exit_code=ExitCode.DONE if is_done else result.exit_code,
     )

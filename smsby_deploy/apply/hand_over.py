@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from uuid import uuid4
 
 from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.apply.context import ApplyRequest
 from smsby_deploy.apply.due_mailings import DueMailings, by_address, next_opening, sort_mailings
-from smsby_deploy.apply.preflight import make_due_plan
+from smsby_deploy.apply.preflight import empty_plan, make_due_plan
 from smsby_deploy.apply.reconcile import note_found, record_listed
 from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.apply.remote_list import HandOverList
@@ -21,16 +20,22 @@ from smsby_deploy.apply.rescue import not_recorded
 from smsby_deploy.apply.run import open_recorder, run_plan
 from smsby_deploy.apply.wave_judge import WaveJudge
 from smsby_deploy.config.project_loader import LoadedProject
-from smsby_deploy.errors import ApiError, FilesInvalid, Refused, SmsbyDeployError, SmsbyUnavailable
+from smsby_deploy.errors import (
+    ApiError,
+    FilesInvalid,
+    Refused,
+    SmsbyDeployError,
+    SmsbyUnavailable,
+    StoreUnavailable,
+)
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.lock.decisions import VerdictKind
 from smsby_deploy.lock.journal import ResultNotSaved
-from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.guardrails import find_closed_hours
-from smsby_deploy.plan.model import LockStamp, Plan, ReasonCode, with_code
-from smsby_deploy.plan.planner import TOOL, measure_files
+from smsby_deploy.plan.model import Plan, ReasonCode, with_code
+from smsby_deploy.plan.planner import measure_files
 from smsby_deploy.plan.reasons import CHANGED_SINCE_APPROVAL, not_handed_over
 from smsby_deploy.plan.remote_list_check import is_mailing_shown
 from smsby_deploy.plan.removed import REMOVED, has_news
@@ -72,7 +77,7 @@ def hand_over(request: ApplyRequest) -> ApplyResult:
     if not sort_mailings(request, loaded, lock, now).is_empty or request.store.has_leftover():
         with request.store.held(request.lock_timeout) as held:
             return _HandOver(request, loaded, held).run()
-    plan, opening = _empty_plan(request, loaded, lock), next_opening(request, lock, now, by_address(loaded))
+    plan, opening = empty_plan(request, loaded, lock), next_opening(request, lock, now, by_address(loaded))
     return ApplyResult(plan, (), (), ExitCode.DONE, next_opening=opening)
 
 
@@ -90,12 +95,24 @@ class _HandOver:
     codes: set[ExitCode] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.plan = _empty_plan(self.request, self.loaded, self.held.lock)
+        self.plan = empty_plan(self.request, self.loaded, self.held.lock)
         self.recent = HandOverList(self.request, self.loaded.project)
 
     def run(self) -> ApplyResult:
-        lock, now = self.held.lock, self.request.clock.now()
-        found = sort_mailings(self.request, self.loaded, lock, now)
+        """Do what is due; report it also if the store fails after a part of it."""
+        found = sort_mailings(self.request, self.loaded, self.held.lock, self.request.clock.now())
+        try:
+            self._do(found)
+        except StoreUnavailable as error:
+            done = {mailing.address for mailing in self.mailings}
+            if error.has_sent or not done:
+                raise
+            self._fail([one for plan in found.due.values() for one in plan if one not in done], error)
+            self.codes.add(error.exit_code)
+        return self._result()
+
+    def _do(self, found: DueMailings) -> None:
+        lock = self.held.lock
         why = with_code(ReasonCode.WITHDRAWN, sentence("{why}, so it is not sent", why=REMOVED))
         self._take_back(found.removed, REMOVED, why, None)
         for address in self._adopt(found.missed):
@@ -116,7 +133,6 @@ class _HandOver:
         for addresses in found.due.values():
             if not any(part.was_stopped for part in self.parts):
                 self._hand_over(addresses)
-        return self._result()
 
     def _adopt(self, addresses: Sequence[str]) -> list[str]:
         """Record those that sms.by lists though this lock has them as waiting; return the others.
@@ -375,22 +391,3 @@ class _HandOver:
             any(part.was_stopped for part in self.parts),
             next_opening(request, lock, now, by_address(self.loaded)),
         )
-
-
-def _empty_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> Plan:
-    """Return an empty plan for a run, to which its mailings are added."""
-    project = loaded.project
-    return Plan(
-        id=uuid4().hex[:12],
-        created_at=request.clock.now().isoformat(timespec="seconds"),
-        project=project.name,
-        account=request.account,
-        tool=TOOL,
-        select=request.select,
-        inputs={},
-        lock=LockStamp(lock.serial, lock.lineage, {}),
-        actions=(),
-        problems=(),
-        currency=project.currency,
-        environment=project.environment.name,
-    )

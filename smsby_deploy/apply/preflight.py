@@ -23,8 +23,8 @@ from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.budget import check_balance
 from smsby_deploy.plan.chunks import Keep
 from smsby_deploy.plan.guardrails import check_apply
-from smsby_deploy.plan.model import NEW_SENDING, Action, ActionKind, Plan, ReasonCode
-from smsby_deploy.plan.planner import measure_files
+from smsby_deploy.plan.model import NEW_SENDING, Action, ActionKind, LockStamp, Plan, ReasonCode
+from smsby_deploy.plan.planner import TOOL, measure_files
 from smsby_deploy.plan.staleness import (
     PlanProgress,
     find_outdated,
@@ -152,6 +152,25 @@ def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, ke
     request.planned(plan)
     _check_whole(loaded.project, plan, client)
     return ReadyPlan(plan, client)
+
+
+def empty_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> Plan:
+    """Return an empty plan for a hand-over, to which its mailings are added."""
+    project = loaded.project
+    return Plan(
+        id=uuid4().hex[:12],
+        created_at=request.clock.now().isoformat(timespec="seconds"),
+        project=project.name,
+        account=request.account,
+        tool=TOOL,
+        select=request.select,
+        inputs={},
+        lock=LockStamp(lock.serial, lock.lineage, {}),
+        actions=(),
+        problems=(),
+        currency=project.currency,
+        environment=project.environment.name,
+    )
 
 
 def make_due_plan(

@@ -67,7 +67,7 @@ class RemoteCheck:
             )
 
     def _is_news(self, address: str, before: Entry | None) -> bool:
-        """Whether a mailing was unknown, or something of it was found; not so if only the list is doubted."""
+        """Whether a mailing was unknown, or was found; not so if only the list is doubted."""
         is_found = self._recorder.lock.mailings.get(address) != before
         return is_found or (before is not None and before.has_unknown)
 

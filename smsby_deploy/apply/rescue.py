@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from smsby_deploy.errors import OutcomeUnknown, SmsbyDeployError, UsageError
+from smsby_deploy.errors import OutcomeUnknown, SmsbyDeployError, StoreUnavailable, UsageError
 from smsby_deploy.lock.document_checks import check_rescue
 from smsby_deploy.lock.journal import ResultNotSaved
+from smsby_deploy.lock.lease import StoreFailed
 from smsby_deploy.lock.records import Lock
 
 FORMAT = "smsby-rescue"
@@ -17,7 +18,8 @@ FORMAT = "smsby-rescue"
 def not_recorded(error: ResultNotSaved, lock: Lock, lock_path: Path) -> SmsbyDeployError:
     """Return the error for the user; a result that would be lost goes to a rescue file."""
     if all(event["event"] != "result" for event in error.events):
-        return SmsbyDeployError(
+        kind = StoreUnavailable if isinstance(error.__cause__, StoreFailed) else SmsbyDeployError
+        return kind(
             f"cannot write the journal beside the lock ({error}): stopped sending; nothing is lost",
             hint=f"{error.remedy}, then run `smsby-deploy apply` again",
         )

@@ -33,7 +33,14 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.config.sources import ContactList
-from smsby_deploy.errors import ApiError, LockHeld, Refused, SmsbyDeployError, SmsbyUnavailable
+from smsby_deploy.errors import (
+    ApiError,
+    LockHeld,
+    Refused,
+    SmsbyDeployError,
+    SmsbyUnavailable,
+    StoreUnavailable,
+)
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import Entry
@@ -193,8 +200,13 @@ class _ApplyRun:
         return results, first_exit_code({code for run in runs for code in run.exit_codes})
 
     def _add_code(self, error: SmsbyDeployError) -> None:
-        """Let the error that ended the run hide no worse exit code, such as of a partial mailing."""
+        """Let the error that ended the run hide no worse exit code, such as of a partial mailing.
+
+        Nor that something was sent.
+        """
         error.exit_code = first_exit_code([error.exit_code, self._judge(error.message)[1]])
+        if isinstance(error, StoreUnavailable):
+            error.has_sent = any(run.was_sent or run.was_rejected for run in self._context.runs.values())
 
     def _note_account(self) -> None:
         if self._recorder.note_account():

@@ -139,7 +139,7 @@ class SharedLockStore(_Copy):
         try:
             self._lease.write(**changes)
         except StoreFailed as error:
-            raise SmsbyDeployError(
+            raise StoreUnavailable(
                 f"cannot write the lock to {self._shared.name}: {error.strerror}",
                 hint="nothing that was sent is lost: the journal there has it, and the next command folds it in",
             ) from error

@@ -22,7 +22,7 @@ from smsby_deploy.lock.shared import SharedLockStore
 from smsby_deploy.smsby.response import Answer
 from smsby_deploy.texts import pattern_search
 from tests.apply.fake_dispatch import VirtualClock
-from tests.apply.fake_smsby import EMPTY_LIST, OFFLINE, PHONES, Shop
+from tests.apply.fake_smsby import EMPTY_LIST, OFFLINE, PHONES, Shop, ok
 from tests.apply.waiting_mailings import (
     ACCEPTED,
     HOUR,
@@ -135,6 +135,63 @@ def test_watch_waits_for_a_store_that_is_away(waiting: Shop, git_remote: Path) -
     remote.rename(away)
     with pytest.raises(StoreUnavailable):
         watch_due(request)
+
+
+def test_watch_waits_for_a_store_that_goes_away_later(waiting: Shop, git_remote: Path) -> None:
+    """Also in its first look: nothing was sent before the first intent."""
+    request = _approved_in_git(waiting, git_remote)
+    remote, away = git_remote.parent / "remote.git", git_remote.parent / "away.git"
+    waiting.clock.sleep(120)
+
+    def go_away(params: object) -> Answer:
+        if not away.exists() and waiting.clock.monotonic() < HOUR + 300:
+            remote.rename(away)
+        return EMPTY_LIST
+
+    waiting.sms_by.script("getSMSMessages", go_away)
+    _at(waiting, HOUR + 300, lambda: away.rename(remote))
+    result = watch_due(request)
+    assert (outcomes(result), result.exit_code) == ({"a": "sent"}, ExitCode.DONE)
+    assert HOUR + 300 <= waiting.clock.monotonic() < HOUR + 400
+    assert len(waiting.sms_by.named("sendBulkSms")) == 1
+    assert any("cannot write the journal" in line for line in waiting.lines)
+
+
+def test_watch_keeps_what_it_sent_before_the_store_went_away(waiting: Shop, git_remote: Path) -> None:
+    """Mailings of two plans: one was handed over in the look that failed."""
+    request = _approved_in_git(waiting, git_remote)
+    write_sale(waiting, a=to(PHONES[0]), b=to(PHONES[1]))
+    assert apply_plan(request).exit_code is ExitCode.DONE
+    remote = git_remote.parent / "remote.git"
+    waiting.clock.sleep(120)
+
+    def fill_before_second(params: object) -> Answer:
+        if len(waiting.sms_by.named("sendBulkSms")) == 1:
+            limit_remote(remote, 0 if waiting.clock.monotonic() < HOUR + 300 else None)
+        return ok({"balance": "100.00", "currency": "BYN"})
+
+    waiting.sms_by.script("getSMSMessages", lambda params: listed(waiting))
+    waiting.sms_by.script("getBalance", fill_before_second)
+    _at(waiting, HOUR + 300, lambda: limit_remote(remote, None))
+    result = watch_due(request)
+    assert (outcomes(result), result.exit_code) == ({"a": "sent", "b": "sent"}, ExitCode.DONE)
+    assert len(waiting.sms_by.named("sendBulkSms")) == 2
+    assert any("cannot write the journal" in line for line in waiting.lines)
+
+
+def test_watch_ends_if_the_store_goes_away_after_a_send(waiting: Shop, git_remote: Path) -> None:
+    """What was sent is in the journal there, and no result of the watch would show it."""
+    request = _approved_in_git(waiting, git_remote)
+
+    def list_and_fill(params: object) -> Answer:
+        if waiting.sms_by.named("sendBulkSms"):
+            limit_remote(git_remote.parent / "remote.git", 0)
+        return listed(waiting)
+
+    waiting.sms_by.script("getSMSMessages", list_and_fill)
+    with pytest.raises(StoreUnavailable, match="cannot write the lock to refs/heads/smsby-lock of origin"):
+        watch_due(request)
+    assert len(waiting.sms_by.named("sendBulkSms")) == 1
 
 
 def test_watch_ends_if_a_result_is_not_recorded(waiting: Shop, git_remote: Path) -> None:

@@ -114,7 +114,7 @@ def test_remote_check_disbelieves_a_list_that_lost_everything(bulk: Shop) -> Non
     assert bulk.sms_by.changes() == []
 
 
-def test_remote_check_settles_nothing_where_only_the_list_is_doubted(bulk: Shop) -> None:
+def test_remote_check_settles_nothing_by_a_doubted_list(bulk: Shop) -> None:
     """A rejected mailing that is blocked by such a list was not unknown before."""
     bulk.apply()
     other = f"version: 1\ncampaign: next\nmailings: [{{name: a, recipients: [{PHONES[5]}], text: New}}]\n"
