@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,12 @@ from smsby_deploy.config.declarations import ApiSettings
 from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState, Lock
+from smsby_deploy.plan.chunk_cache import ChunkCache
+from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.model import Plan
-from smsby_deploy.plan.planner import make_plan
+from smsby_deploy.plan.planner import make_plan, measure_files
+from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
+from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_smsby import EMPTY_LIST, PHONES, Shop, error, ok
 
@@ -72,9 +78,11 @@ def test_stream_messages_of_one_text(tmp_path: Path) -> None:
 def test_stream_messages_of_personal_texts(tmp_path: Path) -> None:
     """Each recipient has a personal text, and the message has none."""
     loaded = _load(tmp_path, "text: '{{ n }}!', recipients: [{phone: '375290000001', n: Анна}]")
-    (body,) = _bodies(loaded)
+    (message,) = _messages(loaded, _plan(loaded))
+    body = json.loads(message.body)
     assert (body["message_type"], "text" in body, "schedule_time" in body) == ("personal", False, False)
     assert body["delivery_list"] == [{"phone": "375290000001", "text": "Анна!"}]
+    assert message.is_personal  # its form has twice as many variables
 
 
 def test_stream_messages_without_recipients_left(tmp_path: Path) -> None:
@@ -99,6 +107,73 @@ def test_stream_messages_of_changed_files(tmp_path: Path) -> None:
     shorter = _load(tmp_path, "text: Hi, recipients: ['375290000001', '375290000002']")
     with pytest.raises(FilesChanged, match="its recipients ended before chunk 2 of 2"):
         _messages(shorter, plan)
+    with pytest.raises(FilesChanged, match="its files changed while it was being sent, at chunk 2"):
+        _messages(loaded, _plan(shorter))
+
+
+def test_stream_messages_of_waves(tmp_path: Path) -> None:
+    """The first wave goes at the mailing's time, a later one when its verdict allows it."""
+    mailing = "text: Hi, recipients: ['375290000001', '375290000002', '375290000003']"
+    waves = "waves: [{people: 1, after: 1h, delivered: 90}, rest]"
+    loaded = _load(tmp_path, f"{mailing}, schedule_time: 2026-12-01T10:00:00+00:00, {waves}")
+    waves_of_chunks = [chunk.wave for chunk in _plan(loaded).actions[0].chunks]
+    times = [body.get("schedule_time") for body in _bodies(loaded)]
+    assert dict(zip(waves_of_chunks, times, strict=True)) == {1: "2026-12-01T13:00:00", 2: None}
+
+
+def _cached(loaded: LoadedProject, damage: bytes = b"") -> tuple[Plan, ChunkCache]:
+    """The plan and its chunks as an apply keeps them, of which the disk returns some with `damage`."""
+    project = loaded.project
+    cache = ChunkCache(project.root, hash_opt_outs(project.suppress))
+
+    def keep(address: str, chunk: Chunk) -> None:
+        cache.keep(address, replace(chunk, rows=chunk.rows.replace(damage, b"0") if damage else chunk.rows))
+
+    files = measure_files(loaded, select=(), lock=Lock("shop"), keep=keep)
+    return files.plan(client=None, account=None, now=_NOW, new_id="p"), cache
+
+
+def _from_cache(loaded: LoadedProject, plan: Plan, cache: ChunkCache, **changes: Any) -> list[dict[str, Any]]:
+    (mailing,) = loaded.project.mailings
+    action = replace(plan.actions[0], **changes)
+    with closing(cache):
+        return [
+            json.loads(message.body)
+            for message in stream_messages(loaded.project, mailing, action, _NOW, cache)
+        ]
+
+
+def test_stream_messages_without_capped_recipients(tmp_path: Path) -> None:
+    """The chunks were kept before it was known who would get too many messages."""
+    loaded = _load(tmp_path, "text: Hi, recipients: ['375290000001', '375290000002']")
+    capped = PhoneSet()
+    capped.add_all(number_phones(["375290000001"]))
+    (body,) = _from_cache(loaded, *_cached(loaded), capped=capped)
+    assert body["delivery_list"] == ["375290000002"]
+
+
+def test_stream_messages_of_variants(tmp_path: Path) -> None:
+    """Each chunk has the text of its variant, whether it was kept or is read again."""
+    phones = ", ".join(f"'37529000000{n}'" for n in range(10))
+    loaded = _load(
+        tmp_path,
+        "variants: [{name: a, share: 50, text: Hello}, {name: b, share: 50, text: Bye}], "
+        f"recipients: [{phones}]",
+    )
+    plan, cache = _cached(loaded)
+    texts = {"a": "Hello", "b": "Bye"}
+    planned = [texts[chunk.variant or ""] for chunk in plan.actions[0].chunks]
+    assert {*planned} == {*texts.values()}
+    kept = _from_cache(loaded, plan, cache)
+    assert [body["text"] for body in kept] == planned
+    assert kept == [json.loads(message.body) for message in _messages(loaded, plan)]
+
+
+def test_stream_messages_of_damaged_chunks(tmp_path: Path) -> None:
+    """What the disk returns is sent only if it is what was planned."""
+    loaded = _load(tmp_path, "text: Hi, recipients: ['375290000001', '375290000002', '375290000003']")
+    with pytest.raises(FilesChanged, match="the planned chunk 2 was damaged on disk"):
+        _from_cache(loaded, *_cached(loaded, damage=b"0003"))
 
 
 def _message(recipients: int) -> ChunkMessage:
