@@ -91,18 +91,21 @@ def prepare_test(
 
 def send_one(method: str, request: Callable[[], Outcome]) -> SmsReceipt:
     """Send once, never again, and return what `method` of sms.by answered; raises as send_once."""
-    return read_receipt(send_once(method, request).raw)
+    with ShutdownSignal(SystemClock()) as shutdown:
+        return read_receipt(send_once(method, request, shutdown).raw)
 
 
-def send_once(method: str, request: Callable[[], Outcome]) -> Outcome:
+def send_once(method: str, request: Callable[[], Outcome], shutdown: ShutdownSignal) -> Outcome:
     """Send once, never again, and return the outcome of what sms.by accepted.
+
+    `shutdown` counts the signals meanwhile.
 
     Raises:
         OutcomeUnknown: the outcome is unknown, also after a second Ctrl-C.
         ApiError: sms.by rejected it.
         TokenRefused, SmsbyUnavailable: it was certainly not sent.
     """
-    with ShutdownSignal(SystemClock()) as shutdown, closing(WorkerPool(shutdown)) as workers:
+    with closing(WorkerPool(shutdown)) as workers:
         outcome = workers.run(request)
     error = outcome.error or "no reason given"
     match outcome.kind:

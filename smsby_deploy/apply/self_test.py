@@ -14,12 +14,14 @@ from decimal import Decimal
 from typing import Any
 
 from smsby_deploy.apply.one_off import send_once
+from smsby_deploy.apply.worker_pool import ShutdownSignal
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Project
-from smsby_deploy.errors import ApiError, OutcomeUnknown, SmsbyUnavailable
+from smsby_deploy.errors import ApiError, OutcomeUnknown, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.plan.fingerprint import NAME_LIMIT
 from smsby_deploy.smsby.deliveries import is_final_status, read_delivery_status
 from smsby_deploy.smsby.facts import CallbackForm, FactName, Gap, ListSize
+from smsby_deploy.smsby.outcome import Outcome
 from smsby_deploy.smsby.parsers import RemoteMailing
 from smsby_deploy.smsby.retry import poll
 from smsby_deploy.smsby.send_client import SendClient
@@ -76,6 +78,7 @@ class SelfTest:
 
         Raises:
             OutcomeUnknown: the answer was lost. It is not repeated.
+            SmsbyDeployError: a signal ended the watch; what was seen until then is learned.
             ApiError: sms.by rejected it.
             SmsbyUnavailable, TokenRefused: it was not sent.
         """
@@ -92,22 +95,46 @@ class SelfTest:
         begins, size = callbacks_end(path), self._size()
         request = self._client.prepare_bulk_sms([json.dumps(message).encode()], callback)
         self._clock.sleep(self._client.take_turn())
+        with ShutdownSignal(self._clock) as shutdown:
+            uuid = self._send(request, shutdown)
+        seen = _Observed(self._clock.monotonic(), begins, Callbacks(path, begins), size)
+        is_interrupted = shutdown.is_requested
         try:
-            outcome = send_once(_METHOD, request)
-        except OutcomeUnknown as error:
-            error.hint = (
-                f"it is not repeated; look for {self._start.strip()} in the account, and at the phone"
+            if not is_interrupted:
+                self._watch(seen, uuid, phone)
+        except KeyboardInterrupt:
+            is_interrupted = True
+        if is_interrupted:
+            self._miss = lambda name, gap, method: None  # another run may see it
+        self._learn(seen, phone)
+        if is_interrupted:
+            raise SmsbyDeployError(
+                "interrupted: the SMS was sent, and not watched to its last status", hint=self._where
             )
+
+    @property
+    def _where(self) -> str:
+        return f"it is not repeated; look for {self._start.strip()} in the account, and at the phone"
+
+    def _send(self, request: Callable[[], Outcome], shutdown: ShutdownSignal) -> str:
+        """Send it once, and return its uuid; raises as `run`."""
+        try:
+            outcome = send_once(_METHOD, request, shutdown)
+        except OutcomeUnknown as error:
+            error.hint = self._where
             raise
         assert outcome.uuid is not None
-        seen = _Observed(self._clock.monotonic(), begins, Callbacks(path, begins), size)
+        return outcome.uuid
+
+    def _watch(self, seen: _Observed, uuid: str, phone: str) -> None:
+        """Look for it, its statuses and its callback until nothing more is to come of it."""
+        callback = self._project.api.reports_to
         for _ in poll(_WAIT, clock=self._clock, pause=self._clock.sleep):
             with suppress(SmsbyUnavailable, ApiError):  # it was sent: what can still be seen of it counts
-                self._look(seen, outcome.uuid, phone)
+                self._look(seen, uuid, phone)
             is_called_back = not callback or seen.callback is not None
             if seen.listed is not None and seen.is_final and is_called_back:
                 break
-        self._learn(seen, phone)
 
     def _look(self, seen: _Observed, uuid: str, phone: str) -> None:
         if seen.listed is None:

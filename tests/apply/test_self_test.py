@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -111,6 +113,35 @@ def test_self_test_learns_all_from_one_sms(tmp_path: Path) -> None:
     assert facts.value(FactName.PRICE) == {"per_part": "0.026", "prefix": "37529"}
     assert (facts.value(FactName.FIRST_STATUS), facts.value(FactName.LAST_STATUS)) == ("NEW", "DELIVERED")
     assert facts.get(FactName.CALLBACK).gap is Gap.NOT_SET_UP
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("method", ["sendBulkSms", "statusBulkSms"])
+def test_self_test_says_what_was_sent_when_interrupted(
+    method: str, number: signal.Signals, tmp_path: Path
+) -> None:
+    """While its answer is waited for, and later; what was seen until then is learned, and nothing else."""
+    account = _Account(looks=0)
+
+    def interrupted(params: Mapping[str, Any]) -> Answer:
+        if account.named("sendBulkSms"):
+            os.kill(os.getpid(), number)
+        return ok({"uuid": _UUID, "success": "OK"} if method == "sendBulkSms" else [])
+
+    account.script(method, interrupted)
+    (tmp_path / "smsby.yaml").write_text(PROJECT, encoding="utf-8")
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        report = examine(tmp_path, account, to=_PHONE)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    assert (report.exit_code, len(account.named("sendBulkSms"))) == (1, 1)
+    assert report.failure is not None
+    assert report.failure.message == "interrupted: the SMS was sent, and not watched to its last status"
+    states = {one.fact.name: one.fact.state for one in report.findings if one.fact.name in _OF_SMS}
+    is_seen = method == "statusBulkSms"
+    assert states[FactName.NAME_LENGTH] is (FactState.KNOWN if is_seen else FactState.NOT_ASKED)
+    assert states[FactName.LAST_STATUS] is FactState.NOT_ASKED
 
 
 @pytest.mark.parametrize(
