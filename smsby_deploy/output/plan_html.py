@@ -6,8 +6,7 @@ and can be printed.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -40,7 +39,7 @@ from smsby_deploy.output.sms_text import ENCODING_NAMES, further_line
 from smsby_deploy.output.status_html import page_template
 from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.plan.base_comparison import compare_action, removed_since
-from smsby_deploy.plan.model import Action, ActionKind
+from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.plan_file import plan_document
 from smsby_deploy.plan.plan_result import Funds, PlanResult, Verdict
 from smsby_deploy.problems import Problem, Severity
@@ -118,13 +117,14 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """A mailing on its day of the calendar."""
+    """A mailing on its day of the calendar; `day` is None if this apply sends it at once."""
 
     id: str
     address: str
     look: str
     time: str
     recipients: str
+    day: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +143,7 @@ def plan_html(result: PlanResult, context: CommentContext) -> str:
     shown, lines = fold_plan(plan)
     ids = {action.address: f"m{number}" for number, action in enumerate(shown.actions, 1)}
     changes = t.sentence(changes_text(plan.changes)) if plan.changes is not None else ""
+    departures = [*_departures(plan, ids, t)]
     cards = [_card(action, ids[action.address], result, context) for action in shown.actions]
     return page_template("plan.html.j2").render(
         language=t.language,
@@ -155,12 +156,12 @@ def plan_html(result: PlanResult, context: CommentContext) -> str:
         look=_verdict_look(result.verdict, has_changes=bool(changes)),
         verdict=message_html(verdict_text(result, t)),
         changes=changes,
-        made_at=t.day_and_time(datetime.fromisoformat(plan.created_at)),
+        made_at=t.day_and_time(plan.made_at),
         counts=counts_text(plan, t),
         tiles=[*_tiles(result, context)],
         points=[*_points(result, t), *_problem_points(shown.problems, t)],
-        on_apply=[*_departures(result, context, ids, is_scheduled=False)],
-        weeks=_weeks(result, context, ids),
+        on_apply=[one for one in departures if one.day is None],
+        weeks=_weeks(departures, plan.made_at.year, t),
         base="" if plan.changes is None else safe_line(t.sentence(plan.changes.base)),
         settings=_settings(result, t),
         gone=_gone(result, context),
@@ -269,27 +270,20 @@ def _gone(result: PlanResult, context: CommentContext) -> str:
 # --- Calendar --------------------------------------------------------------------------------------------------------
 
 
-def _departures(
-    result: PlanResult, context: CommentContext, ids: dict[str, str], *, is_scheduled: bool
-) -> Iterator[Departure]:
-    """What this apply sends at once, or what is sent at a later time, the earliest first."""
-    plan, t = result.plan, context.language
-    now = datetime.fromisoformat(plan.created_at)
-    times = {one.address: one.schedule_time for one in plan.decided}
+def _departures(plan: Plan, ids: dict[str, str], t: Translator) -> Iterator[Departure]:
+    """What this apply sends at once, and what is sent at a later time, the earliest first."""
     for action in sorted(plan.decided, key=lambda one: one.schedule_time or ""):
-        time = times[action.address]
-        is_later = time is not None and datetime.fromisoformat(time) > now
-        if action.action not in _DEPARTING or action.address not in ids or is_later != is_scheduled:
-            continue
-        if not is_later and not action.commits:
-            continue
-        yield Departure(
-            ids[action.address],
-            safe_line(action.address),
-            _LOOKS.get(action.action, "good"),
-            _clock_text(datetime.fromisoformat(time), action.spread, t) if time else "",
-            t.count(action.recipients),
-        )
+        time = action.send_time
+        day = time.date() if time is not None and time > plan.made_at else None
+        if action.action in _DEPARTING and action.address in ids and (day or action.commits):
+            yield Departure(
+                ids[action.address],
+                safe_line(action.address),
+                _LOOKS.get(action.action, "good"),
+                _clock_text(time, action.spread, t) if time else "",
+                t.count(action.recipients),
+                day,
+            )
 
 
 def _clock_text(time: datetime, spread: SendTimes | None, t: Translator) -> str:
@@ -303,18 +297,16 @@ def _clock_text(time: datetime, spread: SendTimes | None, t: Translator) -> str:
     return f"{clock} – {t.day(spread.last.date(), has_year=False)} {last}"
 
 
-def _weeks(result: PlanResult, context: CommentContext, ids: dict[str, str]) -> list[list[Day]]:
+def _weeks(departures: Iterable[Departure], this_year: int, t: Translator) -> list[list[Day]]:
     """The weeks in which something is sent, by the clock of each mailing, Monday first."""
-    t = context.language
-    times = {one.address: one.schedule_time for one in result.plan.decided}
-    by_day: dict[date, list[Departure]] = defaultdict(list)
-    for one in _departures(result, context, ids, is_scheduled=True):
-        by_day[datetime.fromisoformat(times[one.address] or "").date()].append(one)
-    year = datetime.fromisoformat(result.plan.created_at).year
+    by_day: dict[date, list[Departure]] = {}
+    for one in departures:
+        if one.day is not None:
+            by_day.setdefault(one.day, []).append(one)
     mondays = sorted({day - timedelta(days=day.weekday()) for day in by_day})
     return [
         [
-            Day(t.day(day, has_year=day.year != year), tuple(by_day.get(day, ())))
+            Day(t.day(day, has_year=day.year != this_year), tuple(by_day.get(day, ())))
             for day in (monday + timedelta(days=index) for index in range(_DAYS))
         ]
         for monday in mondays
@@ -349,10 +341,9 @@ def _facts(
     """Names and values, as text."""
     t, plan = context.language, result.plan
     when = t.sentence(unscheduled_text(action))
-    if action.schedule_time is not None:
-        local, utc = local_and_utc(action.schedule_time, review.timezone if review else None, t)
-        wait = datetime.fromisoformat(action.schedule_time) - datetime.fromisoformat(plan.created_at)
-        when = f"{local} ({utc}), {t.span(wait)}"
+    if action.send_time is not None:
+        local, utc = local_and_utc(action.send_time, review.timezone if review else None, t)
+        when = f"{local} ({utc}), {t.span(action.send_time - plan.made_at)}"
     yield t.gettext("When"), safe_line(when)
     yield t.gettext("Recipients"), t.count(action.recipients)
     yield t.gettext("Parts (1/2/3+)"), parts_text(action, review, t)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.output.mailing_test_report import results_section
@@ -304,11 +303,10 @@ def _row(plan: Plan, action: Action, cost: str, context: CommentContext) -> str:
 
 
 def _when(plan: Plan, action: Action, review: MailingReview | None, t: Translator) -> str:
-    if action.schedule_time is None:
+    if action.send_time is None:
         return t.sentence(unscheduled_text(action))
-    local, utc = local_and_utc(action.schedule_time, review.timezone if review else None, t)
-    wait = datetime.fromisoformat(action.schedule_time) - datetime.fromisoformat(plan.created_at)
-    return f"{escape(local)}<br>{utc}, {t.span(wait)}"
+    local, utc = local_and_utc(action.send_time, review.timezone if review else None, t)
+    return f"{escape(local)}<br>{utc}, {t.span(action.send_time - plan.made_at)}"
 
 
 # --- Reasons and problems --------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.lock.places import PRODUCTION
@@ -168,16 +167,15 @@ def _with_rest(message: str, count: int) -> str:
 
 
 def _rows(plan: Plan) -> Iterator[Row]:
-    now = datetime.fromisoformat(plan.created_at)
     costs = aligned([action.cost for action in plan.actions])
     for action, cost in zip(plan.actions, costs, strict=True):
         symbol, style = _SYMBOLS[action.action]
-        time = action.schedule_time
+        time = action.send_time
         cells = (
             f"{symbol} {action.action}",
             action.address,
-            time_text(datetime.fromisoformat(time), has_seconds=True) if time else unscheduled_text(action),
-            ENGLISH.span(datetime.fromisoformat(time) - now) if time else "",
+            time_text(time, has_seconds=True) if time else unscheduled_text(action),
+            ENGLISH.span(time - plan.made_at) if time else "",
             ENGLISH.count(action.recipients),
             ENGLISH.count(action.parts),
             cost,
@@ -291,7 +289,6 @@ def write_signed(signed: SignedPlan, stream: TextIO, *, file: str, plan: str, pr
     write_line(f"signed by {clean(signed.name)}: {count} of plan {signed.plan.id}", stream)
     for action in signed.mailings:
         size = "? recipients" if action.recipients is None else counted(action.recipients, "recipient")
-        time = action.schedule_time
-        when = time_text(datetime.fromisoformat(time), has_seconds=True) if time else "on apply"
+        when = time_text(action.send_time, has_seconds=True) if action.send_time else "on apply"
         write_line(f"  {action.address} r{action.revision}  {size}  {when}", stream)
     write_line(f"next: commit {file}; with all signatures: {program} apply {plan}", stream)

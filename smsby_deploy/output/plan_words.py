@@ -191,12 +191,11 @@ def cost_text(plan: Plan, base: Base, t: Translator) -> str:
     return f"{cost} ({change})" if change else cost
 
 
-def local_and_utc(schedule_time: str, zone: str | None, t: Translator) -> tuple[str, str]:
-    """An ISO time as `Mon 1 Mar 2027 10:00 Europe/Minsk` and `07:00 UTC`.
+def local_and_utc(local: datetime, zone: str | None, t: Translator) -> tuple[str, str]:
+    """A time as `Mon 1 Mar 2027 10:00 Europe/Minsk` and `07:00 UTC`.
 
     The UTC time has a day if that differs.
     """
-    local = datetime.fromisoformat(schedule_time)
     utc = local.astimezone(UTC)
     utc_text = t.day_and_time(utc) if utc.date() != local.date() else f"{utc:%H:%M}"
     return f"{t.day_and_time(local)} {zone or local.isoformat()[-6:]}", f"{utc_text} UTC"

@@ -29,7 +29,7 @@ class BaseMailing:
     content_digest: str
     audience_digest: str
     alphaname: str
-    schedule_time: str | None = None
+    send_time: datetime | None = None
     contact_list: NamedId | None = None
     recipients_digest: str | None = None
     spread: SendTimes | None = None
@@ -46,7 +46,7 @@ class BaseMailing:
             content_digest=one.content_digest,
             audience_digest=one.audience_digest,
             alphaname=one.alphaname,
-            schedule_time=one.schedule_time,
+            send_time=one.send_time,
             contact_list=one.contact_list,
             recipients_digest=one.recipients_digest,
             spread=times_of(one.chunks),
@@ -144,9 +144,7 @@ def compare_action(action: Action, base: Base, text: str | None = None) -> Chang
 def _compare_content(change: Change, action: Action, before: BaseMailing, text: str | None) -> Change:
     """Return `change` with what is new in a content that differs."""
     has_new_sender = action.alphaname != before.alphaname
-    has_new_time = _instant(action.schedule_time) != _instant(before.schedule_time) or _has_new_spread(
-        action.spread, before.spread
-    )
+    has_new_time = action.send_time != before.send_time or _has_new_spread(action.spread, before.spread)
     is_explained = has_new_sender or has_new_time or change.has_new_list
     has_new_text = None if is_explained else True
     if before.text is not None and text is not None:
@@ -194,10 +192,6 @@ def _has_new_spread(now: SendTimes | None, before: SendTimes | None) -> bool:
     if now is None or before is None:
         return now is not before
     return now.chunks == before.chunks and now.last - now.first != before.last - before.first
-
-
-def _instant(schedule_time: str | None) -> datetime | None:
-    return None if schedule_time is None else datetime.fromisoformat(schedule_time)
 
 
 @dataclass(slots=True)

@@ -171,11 +171,14 @@ class Action:
         return totals_by(self.chunks, lambda chunk: chunk.wave)
 
     @property
+    def send_time(self) -> datetime | None:
+        """When it is sent, or its first chunk; None if that is on apply."""
+        return None if self.schedule_time is None else datetime.fromisoformat(self.schedule_time)
+
+    @property
     def last_time(self) -> datetime | None:
         """When its last chunk is sent; None if that is on apply."""
-        if (spread := self.spread) is not None:
-            return spread.last
-        return None if self.schedule_time is None else datetime.fromisoformat(self.schedule_time)
+        return self.send_time if (spread := self.spread) is None else spread.last
 
     @property
     def sender_id(self) -> int:
@@ -312,6 +315,10 @@ class Plan:
     archived: int = 0  # how many of the selected mailings are archived
 
     @property
+    def made_at(self) -> datetime:
+        return datetime.fromisoformat(self.created_at)
+
+    @property
     def decided(self) -> tuple[Action, ...]:
         """The actions of the mailings in the files."""
         if isinstance(self.actions, Actions):
@@ -375,10 +382,8 @@ class Plan:
 
     def is_gone(self, action: Action) -> bool:
         """Whether a mailing of the plan is finished, and not only scheduled."""
-        if not action.is_finished:
-            return False
         time = action.last_time
-        return time is None or time <= datetime.fromisoformat(self.created_at)
+        return action.is_finished and (time is None or time <= self.made_at)
 
     @property
     def overdue(self) -> tuple[Action, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from enum import Enum, auto
 
@@ -84,11 +84,10 @@ class PlanResult:
     @property
     def scheduled(self) -> tuple[ScheduledSend, ...]:
         """The mailings sent at a later time, the earliest first; all others are sent on apply."""
-        now = datetime.fromisoformat(self.plan.created_at)
         sends = [
-            ScheduledSend(action.address, datetime.fromisoformat(action.schedule_time) - now)
+            ScheduledSend(action.address, action.send_time - self.plan.made_at)
             for action in self.plan.decided
-            if action.commits and action.schedule_time is not None
+            if action.commits and action.send_time is not None
         ]
         return tuple(sorted((one for one in sends if one.wait > timedelta(0)), key=lambda one: one.wait))
 

@@ -57,7 +57,7 @@ class Other(NamedTuple):
     text_digest: str | None
     recipients_digest: str | None
     recorded_at: datetime | None
-    schedule_time: str | None
+    send_time: datetime | None
     phones: PhoneSet | None = None
     was_sent: bool = False
     has_unknown: bool = False
@@ -75,7 +75,7 @@ class Other(NamedTuple):
             one.text_digest,
             one.recipients_digest,
             recorded_at,
-            one.schedule_time,
+            one.send_time,
         )
 
     @classmethod
@@ -322,9 +322,9 @@ def describe_time(other: Other, zone: ZoneInfo) -> str:
     """Say when a mailing was recorded, or when the plan would send it."""
     if other.recorded_at is not None:
         return sentence("recorded on {time}", time=other.recorded_at.astimezone(zone))
-    if other.schedule_time is None:
+    if other.send_time is None:
         return sentence("in this plan, sent on apply")
-    return sentence("in this plan, for {time}", time=datetime.fromisoformat(other.schedule_time))
+    return sentence("in this plan, for {time}", time=other.send_time)
 
 
 def _with_phones(other: Other, mailings: Mapping[str, tuple[Mailing, Desired]]) -> Other:

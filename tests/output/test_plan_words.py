@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -130,11 +131,11 @@ def test_section_of_chunks_has_waves_and_variants() -> None:
 
 def test_local_and_utc_name_the_day_if_it_differs() -> None:
     """The zone's name replaces the offset where it is known."""
-    assert local_and_utc("2027-03-01T10:00:00+03:00", "Europe/Minsk", ENGLISH) == (
+    assert local_and_utc(datetime.fromisoformat("2027-03-01T10:00:00+03:00"), "Europe/Minsk", ENGLISH) == (
         "Mon 1 Mar 2027 10:00 Europe/Minsk",
         "07:00 UTC",
     )
-    assert local_and_utc("2027-03-01T01:00:00+03:00", None, ENGLISH) == (
+    assert local_and_utc(datetime.fromisoformat("2027-03-01T01:00:00+03:00"), None, ENGLISH) == (
         "Mon 1 Mar 2027 01:00 +03:00",
         "Sun 28 Feb 2027 22:00 UTC",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -22,7 +23,14 @@ from tests.output import examples
 
 _NOW = examples.action("sale/vip", ActionKind.CREATE)
 _SAME = BaseMailing(
-    12, 20, Decimal("0.520"), "c" * 64, "a" * 64, "MyShop", "2026-12-01T10:00:00+03:00", text="Hi"
+    12,
+    20,
+    Decimal("0.520"),
+    "c" * 64,
+    "a" * 64,
+    "MyShop",
+    datetime.fromisoformat("2026-12-01T10:00:00+03:00"),
+    text="Hi",
 )
 _OTHER = replace(_SAME, content_digest="0" * 64)
 
@@ -44,9 +52,9 @@ _OTHER = replace(_SAME, content_digest="0" * 64)
         (replace(_SAME, audience_digest="b", recipients=13, moved=(412, 38)), Change(moved=(412, 38))),
         (replace(_OTHER, text="Ho"), Change(has_new_text=True)),
         (replace(_OTHER, text=None), Change(has_new_text=True)),
-        (replace(_OTHER, schedule_time=None), Change(has_new_time=True)),
+        (replace(_OTHER, send_time=None), Change(has_new_time=True)),
         (
-            replace(_OTHER, schedule_time="2026-12-01T07:00:00+00:00", alphaname="Kvetka"),
+            replace(_OTHER, send_time=datetime(2026, 12, 1, 7, tzinfo=UTC), alphaname="Kvetka"),
             Change(has_new_sender=True),
         ),
         (replace(_OTHER, text=None, alphaname="Kvetka"), Change(has_new_sender=True, has_new_text=None)),
