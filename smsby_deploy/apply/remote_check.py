@@ -180,7 +180,7 @@ class RemoteCheck:
             if entry is not None and entry.state is EntryState.WAITING:  # no request of it is known
                 record_listed(self._recorder, mailing.address, remote)
             self._look_again(mailing, action, remote)
-        elif any(mark in remote.by_fingerprint for mark in marks) and not self._is_sent_again(entry):
+        elif remote.has_any(marks) and not self._is_sent_again(entry):
             self._adopt(mailing, action, remote)
         else:
             upload = upload_of(entry, mailing)
@@ -209,9 +209,8 @@ def _was_replaced(entry: Entry, action: Action, remote: RemoteView) -> bool:
 
     The lock is older: it has other content or recipients, which were not sent.
     """
-    listed = remote.by_fingerprint.keys()
-    is_planned_listed = not listed.isdisjoint(action.fingerprints)
-    return not entry.may_have_reached and listed.isdisjoint(entry.fingerprints) and is_planned_listed
+    is_planned_listed = remote.has_any(action.fingerprints) and not remote.has_any(entry.fingerprints)
+    return is_planned_listed and not entry.may_have_reached
 
 
 def _is_adoptable(action: Action, remote: RemoteView) -> bool:
@@ -219,8 +218,7 @@ def _is_adoptable(action: Action, remote: RemoteView) -> bool:
 
     A mailing that is blocked because of the whole list has none.
     """
-    is_listed = not remote.by_fingerprint.keys().isdisjoint(action.fingerprints)
-    return action.action is ActionKind.ADOPT or is_listed
+    return action.action is ActionKind.ADOPT or remote.has_any(action.fingerprints)
 
 
 def _is_to_reconcile(action: Action) -> bool:

@@ -79,9 +79,7 @@ def _was_handed_over(here: Situation) -> bool:
     """Whether sms.by lists a mailing, sent phone by phone, that waits by the lock."""
     is_waiting = here.entry is not None and here.entry.state is EntryState.WAITING
     is_same = is_recorded_singly(here.entry, here.desired.revision, here.desired.fingerprints)
-    marks = () if here.remote is None else here.remote.by_fingerprint.keys()
-    is_listed = any(mark in marks for mark in here.desired.fingerprints)
-    return is_waiting and is_same and is_listed and not here.is_handing_over
+    return is_waiting and is_same and here.is_listed and not here.is_handing_over
 
 
 RULES = (

@@ -189,13 +189,13 @@ class MailingPlanner:
             planned = Planned(desired, sender, here.contact_list)
             if sent_as := self.sent.find_renamed(planned):
                 return block(ReasonCode.COLLISION, collision_reasons.renamed(here, sent_as))
-            marks = () if self.remote is None else self.remote.by_fingerprint.keys()  # kept by lock move
-            is_own = any(mark in marks for mark in desired.fingerprints)
-            if not is_own and (listed := self.sent.find_listed(self.project.scope, desired, self.remote)):
-                return block(ReasonCode.COLLISION, collision_reasons.listed_as(here, listed))
-            scope = self.project.scope
-            if self.remote is not None and (other := self.remote.find_in_other_project(desired, scope)):
-                return block(ReasonCode.COLLISION, collision_reasons.listed_in_project(here, other))
+            if self.remote is not None:
+                scope = self.project.scope
+                # After `lock move` it is listed under its old address, with the fingerprints that were kept.
+                if not here.is_listed and (listed := self.sent.find_listed(scope, desired, self.remote)):
+                    return block(ReasonCode.COLLISION, collision_reasons.listed_as(here, listed))
+                if other := self.remote.find_in_other_project(desired, scope):
+                    return block(ReasonCode.COLLISION, collision_reasons.listed_in_project(here, other))
         if self.project.only_to is not None and here.contact_list is not None and decision.action in SENDING:
             return block(ReasonCode.GUARDRAIL, reasons.WHOLE_LIST)
         # What is handed over was rehearsed before it was approved, maybe on another machine.

@@ -56,6 +56,8 @@ NEW_SENDING = frozenset({ActionKind.CREATE, ActionKind.UPLOAD})
 SENDING = NEW_SENDING | {ActionKind.RESUME, ActionKind.CONFIRM}
 NEW_COMMITTING = NEW_SENDING | {ActionKind.HOLD}
 COMMITTING = SENDING | {ActionKind.HOLD}
+# Together with what was approved before and a hand-over sends: what recipients get once all of the plan has happened.
+GOING_OUT = COMMITTING | {ActionKind.WAITING, ActionKind.DUE}
 
 
 class ReasonCode(StrEnum):
@@ -144,6 +146,11 @@ class Action:
     def commits(self) -> bool:
         """Whether it is sent by this apply, or approved by it to be sent later."""
         return self.action in COMMITTING
+
+    @property
+    def lacks_approval(self) -> bool:
+        """Whether a rehearsal or signatures must come first: the same plan may send it then."""
+        return self.action is ActionKind.BLOCKED and self.reason_code is ReasonCode.APPROVAL
 
     @property
     def fingerprints(self) -> list[str]:

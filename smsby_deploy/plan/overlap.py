@@ -11,7 +11,7 @@ from smsby_deploy.config.sources import ContactList
 from smsby_deploy.lock.records import Entry
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.gone import is_all_sent
-from smsby_deploy.plan.model import COMMITTING, Action, ActionKind
+from smsby_deploy.plan.model import GOING_OUT, Action
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet, numbers_in_two
 from smsby_deploy.wording import sentence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _KEPT_NUMBERS = 600_000  # about 60 MB
 _MAPPED_NUMBERS = 60_000  # a set with a map takes as much memory as so many single numbers
-_SENT = COMMITTING | {ActionKind.WAITING, ActionKind.DUE}
 
 
 class KeptPhones:
@@ -62,7 +61,7 @@ def find_overlap(
 
     None if the recipients of one of them are not known, or if only test phones are sent to.
     """
-    sending = {action.address: action.capped for action in actions if action.action in _SENT}
+    sending = {action.address: action.capped for action in actions if action.action in GOING_OUT}
     sent = [
         (one.mailing, one.desired)
         for one in measured

@@ -12,7 +12,7 @@ from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.guardrails import Breach, check_apply
-from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode
+from smsby_deploy.plan.model import ActionKind, Plan
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.wording import sentence
 
@@ -107,8 +107,8 @@ class PlanResult:
             return SavedPlanUse.VIEW_ONLY
         if self.refusal is not None:
             return SavedPlanUse.REFUSED
-        waits_for_approval = any(one.reason_code is ReasonCode.APPROVAL for one in self.plan.blocked)
-        return SavedPlanUse.APPLY if self.plan.to_do or waits_for_approval else SavedPlanUse.NO_SEND
+        has_use = self.plan.to_do or any(one.lacks_approval for one in self.plan.decided)
+        return SavedPlanUse.APPLY if has_use else SavedPlanUse.NO_SEND
 
     @property
     def is_worth_applying(self) -> bool:

@@ -20,7 +20,7 @@ from smsby_deploy.plan.contact_ledger import (
 from smsby_deploy.plan.desired import ChunkPlan, Desired
 from smsby_deploy.plan.mailing_planner import MeasuredMailing
 from smsby_deploy.plan.measure import measure_mailing
-from smsby_deploy.plan.model import NEW_COMMITTING, Action, ActionKind, ReasonCode
+from smsby_deploy.plan.model import GOING_OUT, Action, ActionKind, ReasonCode
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.phone_set import FIRST_NUMBER, PhoneSet
 from smsby_deploy.recipients.suppression import count_gone_opt_outs
@@ -29,8 +29,6 @@ from smsby_deploy.wording import sentence
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient
 
-_JUDGED = NEW_COMMITTING | {ActionKind.RESUME, ActionKind.CONFIRM}
-_COUNTED = _JUDGED | {ActionKind.WAITING, ActionKind.DUE}  # what this plan will send
 _Period = tuple[datetime, datetime]  # when the first and the last chunk of a mailing are sent
 Remeasure = Callable[[Mailing, PhoneSet], Desired | None]
 
@@ -96,11 +94,11 @@ class PressureCheck:
         judged: dict[str, Action] = {}
         for one in sorted(planned, key=self._order):
             is_due = one.action.address in self.due
-            if (is_due or one.action.action in _JUDGED) and self._is_capped(one):
+            if (is_due or one.action.commits) and self._is_capped(one):
                 beside = [other for other in before if other.action.address in self.due] if is_due else before
                 one = one._replace(action=self._judge(one, beside))
                 judged[one.action.address] = one.action
-            if one.action.action in _COUNTED:
+            if one.action.action in GOING_OUT:
                 before.append(one)
         return judged
 
@@ -113,10 +111,7 @@ class PressureCheck:
         What waits for its hand-over keeps its place: the hand-over of another mailing does not count it.
         """
         mailing, is_first = one.mailing, one.action.sends and not self._is_capped(one)
-        return not is_first, -mailing.priority, self._time(mailing), mailing.address
-
-    def _time(self, mailing: Mailing) -> datetime:
-        return max(mailing.schedule_time or self.now, self.now)
+        return not is_first, -mailing.priority, _time_of(mailing, self.now), mailing.address
 
     def _judge(self, one: PlannedMailing, before: Sequence[PlannedMailing]) -> Action:
         if isinstance(one.mailing.audience, ContactList):
@@ -238,7 +233,7 @@ class PressureCheck:
         ]
 
     def _period_of(self, one: PlannedMailing) -> _Period:
-        first = self._time(one.mailing)
+        first = _time_of(one.mailing, self.now)
         times = one.desired.send_times if one.mailing.spread is not None else ()
         return first, max((first, *(time for time in times if time is not None)))
 
@@ -288,8 +283,8 @@ def limit_pressure(
         for address, action in by_address.items()
         if action.action is ActionKind.DUE and lock.mailings[address].state is EntryState.WAITING
     }
-    judged_ones = (one for one in planned if one.action.action in _JUDGED or one.action.address in due)
-    times = [max(one.mailing.schedule_time or now, now) for one in judged_ones]
+    judged_ones = (one for one in planned if one.action.commits or one.action.address in due)
+    times = [_time_of(one.mailing, now) for one in judged_ones]
     if pressure is None or project.environment.is_rehearsal or not times:
         return list(actions), []
     ledger = ContactLedger(client, project.scope, _recorded_phones(lock, planned), ledger_path(project.lock))
@@ -305,6 +300,11 @@ def limit_pressure(
     return [
         _keep_to_approved(one, lock) if is_handing_over or one.address in due else one for one in found
     ], check.problems
+
+
+def _time_of(mailing: Mailing, now: datetime) -> datetime:
+    """Return when a mailing is sent: at its time, or at once if that has passed."""
+    return max(mailing.schedule_time or now, now)
 
 
 def _keep_to_approved(action: Action, lock: Lock) -> Action:

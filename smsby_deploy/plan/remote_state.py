@@ -56,6 +56,10 @@ class RemoteView:
             raise LookupError(f"the list was not read for mailing {number}")
         return self.by_id.get(number)
 
+    def has_any(self, fingerprints: Iterable[str]) -> bool:
+        """Whether a chunk with one of these fingerprints is listed."""
+        return any(mark in self.by_fingerprint for mark in fingerprints)
+
     def find_sent(self, chunk: ChunkRecord) -> RemoteMailing | None:
         """The listed mailing of a chunk with a message of its own; None proves nothing."""
         return self.by_fingerprint.get(chunk.fingerprint) or self.by_id.get(chunk.message_id or 0)

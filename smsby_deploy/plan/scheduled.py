@@ -134,10 +134,7 @@ def withdrawn(here: Situation) -> str:
     entry = here.recorded_entry
     again: str = sentence("to send it after all, raise `revision` to {revision}", revision=entry.revision + 1)
     is_ahead = entry.last_time is not None and not is_past(entry.last_time, here.now)
-    is_listed = here.remote is not None and any(
-        chunk.fingerprint in here.remote.by_fingerprint for chunk in entry.chunks
-    )
-    if is_ahead and is_listed:
+    if is_ahead and here.remote is not None and here.remote.has_any(entry.fingerprints):
         again = sentence(
             "but sms.by still lists it and will send it {when}: {deletion}",
             when=sending_time(entry, here.remote),

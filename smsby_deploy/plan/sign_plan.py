@@ -18,8 +18,9 @@ from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.approvals import FOLDER, SignedMailing, find_signer, hash_settings, sign
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import canonical_json
-from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
+from smsby_deploy.plan.model import Action, Plan
 from smsby_deploy.plan.planner import measure_files
+from smsby_deploy.plan.staleness import describe_scope
 from smsby_deploy.wording import sentence
 
 _FORMAT, _VERSION = "smsby-approval", 1
@@ -93,19 +94,15 @@ def sign_plan(loaded: LoadedProject, plan: Plan, key: Path, now: datetime) -> Si
 
 
 def _check_plan(project: Project, plan: Plan) -> None:
-    hint = "make a new plan: smsby-deploy plan --out FILE"
-    if plan.project != project.name:
-        raise PlanRefused(sentence("it is a plan of the project {name}", name=plan.project), hint=hint)
-    if plan.environment != project.environment.name:
-        made, here = plan.environment, project.environment.name
-        message = sentence("it was made for the environment {made}, not for {here}", made=made, here=here)
-        raise PlanRefused(message, hint=hint)
-    if plan.account is None:
-        raise PlanRefused(sentence("it was made offline"), hint=hint)
-    if plan.has_errors:
-        raise PlanRefused(sentence("this plan has errors"), hint=hint)
-    if any(action.revision is None for action in plan.decided if _needs_signature(action)):
-        raise PlanRefused(sentence("it was made by an older version, which records no revisions"), hint=hint)
+    why = describe_scope(plan, project.name, project.environment.name)
+    if why is None and plan.account is None:
+        why = sentence("it was made offline")
+    elif why is None and plan.has_errors:
+        why = sentence("this plan has errors")
+    elif why is None and any(one.revision is None for one in plan.decided if _needs_signature(one)):
+        why = sentence("it was made by an older version, which records no revisions")
+    if why is not None:
+        raise PlanRefused(why, hint="make a new plan: smsby-deploy plan --out FILE")
 
 
 def _check_files(loaded: LoadedProject, mailings: Sequence[Action]) -> Mapping[str, tuple[Mailing, Desired]]:
@@ -138,8 +135,7 @@ def _is_same(desired: Desired, action: Action) -> bool:
 
 
 def _needs_signature(action: Action) -> bool:
-    is_held_back = action.action is ActionKind.BLOCKED and action.reason_code is ReasonCode.APPROVAL
-    return action.commits or is_held_back
+    return action.commits or action.lacks_approval
 
 
 def _signed_mailing(action: Action, mailing: Mailing, desired: Desired, rails: Guardrails) -> SignedMailing:

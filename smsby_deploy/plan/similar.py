@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -104,7 +104,7 @@ class Other(NamedTuple):
         return self.audience_digest == desired.audience_digest and is_distinct
 
 
-_Strangers = list[tuple[str, int, list[RemoteName]]]
+_Strangers = tuple[str, int, list[RemoteName]]  # address, revision, and the names under it
 
 
 class SentMailings:
@@ -126,8 +126,9 @@ class SentMailings:
         self._in_files = frozenset(in_files)
         self._expected = {one.address: one.fingerprints for one in desired}
         self._lock, self._archived = lock, archived
-        self._strangers: tuple[RemoteView | None, _Strangers] | None = None
-        alike = find(lock.mailings, lambda file: file.with_digest(set(_digests_of(desired))))
+        self._strangers: tuple[RemoteView, list[_Strangers]] | None = None
+        digests = {digest for one in desired for digest in chain(*_digests_of(one))}
+        alike = find(lock.mailings, lambda file: file.with_digest(digests))
         entries = ((address, lock.mailings[address]) for address in alike)
         recorded = [(address, one) for address, entry in entries for one in entry.revisions]
         if archived and now is not None:
@@ -150,7 +151,7 @@ class SentMailings:
                 return other
         return None
 
-    def find_listed(self, scope: str, desired: Desired, remote: RemoteView | None) -> RemoteName | None:
+    def find_listed(self, scope: str, desired: Desired, remote: RemoteView) -> RemoteName | None:
         """Return the same mailing as sms.by lists it under another address, or None.
 
         The lock does not have that address, and the files have none or another mailing under it: it was renamed, and
@@ -169,9 +170,9 @@ class SentMailings:
                 return found
         return None
 
-    def _find_strangers(self, remote: RemoteView | None) -> Iterator[tuple[str, int, list[RemoteName]]]:
+    def _find_strangers(self, remote: RemoteView) -> Iterator[_Strangers]:
         """Yield the listed names, by address and revision, that neither lock nor files explain."""
-        for (address, revision), names in remote.own.items() if remote is not None else ():
+        for (address, revision), names in remote.own.items():
             is_unread = address in self._in_files and address not in self._expected
             if address in self._lock.mailings or address in self._archived or is_unread:
                 continue
@@ -184,11 +185,10 @@ class SentMailings:
         return (other for other in self._others if other.recorded_at and other.recorded_at >= start)
 
 
-def _digests_of(desired: Iterable[Desired]) -> Iterator[str]:
-    """Yield the digests by which `_Index` finds others."""
-    for one in desired:
-        said, audience = (one.text_digest, one.content_digest, one.former_content), one.recipients_digest
-        yield from filter(None, (*said, audience, one.audience_digest))
+def _digests_of(one: Desired) -> tuple[list[str], list[str]]:
+    """Return the digests by which others are found that have its text, or its recipients."""
+    texts = filter(None, (one.text_digest, one.content_digest, one.former_content))
+    return [*texts], [*filter(None, (one.recipients_digest, one.audience_digest))]
 
 
 def _read_archived(lock: Lock, desired: Iterable[Desired], now: datetime) -> Iterator[tuple[str, Entry]]:
@@ -199,8 +199,9 @@ def _read_archived(lock: Lock, desired: Iterable[Desired], now: datetime) -> Ite
         entry = lock.mailings.get(one.address)
         if entry is not None and entry.is_complete and entry.revision >= one.revision:
             continue
-        texts.update(filter(None, (one.text_digest, one.content_digest, one.former_content)))
-        recipients.update(filter(None, (one.recipients_digest, one.audience_digest)))
+        own_texts, own_audiences = _digests_of(one)
+        texts.update(own_texts)
+        recipients.update(own_audiences)
     for address, entry in find_archived(lock, texts, recipients, now - _RECENT):
         if address not in lock.mailings:
             yield from ((address, replace(old, is_archived=True)) for old in entry.revisions)
@@ -223,7 +224,7 @@ class _Index:
 
     def find(self, planned: Planned) -> Iterator[Other]:
         """Yield the mailings that share a digest with `planned`, perhaps more than once."""
-        for digest in _digests_of([planned.desired]):
+        for digest in chain(*_digests_of(planned.desired)):
             yield from self._by_digest.get(digest, ())
 
 

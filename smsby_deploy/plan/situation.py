@@ -213,6 +213,11 @@ class Situation:
         return tuple(_listed_state(mailing, chunk, desired.via) for mailing, chunk in pairs)
 
     @property
+    def is_listed(self) -> bool:
+        """Whether sms.by lists a planned chunk by its fingerprint, whatever is recorded."""
+        return self.remote is not None and self.remote.has_any(self.desired.fingerprints)
+
+    @property
     def has_draft(self) -> bool:
         return ChunkState.DRAFT in (self.recorded if self.is_begun else self.listed)
 

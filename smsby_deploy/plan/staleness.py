@@ -22,7 +22,7 @@ from smsby_deploy.lock.decisions import EndingKind
 from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.lock.stored_mailings import encoded
-from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
+from smsby_deploy.plan.model import GOING_OUT, Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.recipients.suppression import count_gone_opt_outs
 from smsby_deploy.texts.reviewed_text import included_files
 from smsby_deploy.wording import sentence
@@ -180,8 +180,7 @@ def read_progress(reviewed: Plan, lock: Lock) -> PlanProgress:
 
 def _is_executed(action: Action) -> bool:
     """Whether applying the plan may do something about a mailing."""
-    is_to_be_approved = action.action is ActionKind.BLOCKED and action.reason_code is ReasonCode.APPROVAL
-    return action.sends or action.action in (ActionKind.ADOPT, ActionKind.HOLD) or is_to_be_approved
+    return action.commits or action.action is ActionKind.ADOPT or action.lacks_approval
 
 
 def _is_changed_by(plan_id: str, entry: Entry) -> bool:
@@ -268,14 +267,8 @@ def find_staleness(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_A
 
 def find_outdated(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_APPLIED) -> str | None:
     """Return how project, environment, account, lock or inputs differ, by files alone, or None."""
-    if reviewed.project != current.project:
-        return sentence("it is a plan of the project {name}", name=reviewed.project)
-    if reviewed.environment != current.environment:
-        return sentence(
-            "it was made for the environment {made}, not for {here}",
-            made=reviewed.environment,
-            here=current.environment,
-        )
+    if elsewhere := describe_scope(reviewed, current.project, current.environment):
+        return elsewhere
     if reviewed.digest_key != current.digest_key:
         return describe_keys(reviewed.digest_key, current.digest_key)
     if reviewed.account != current.account:
@@ -297,6 +290,19 @@ def find_outdated(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_AP
     for name in sorted((reviewed.inputs.keys() | current.inputs.keys()) - current.exempt):
         if reviewed.inputs.get(name) != current.inputs.get(name):
             return sentence("{name} has changed since", name=name)
+    return None
+
+
+def describe_scope(plan: Plan, project: str, environment: str) -> str | None:
+    """Say that a plan is one of another project or environment; None if it is of these."""
+    if plan.project != project:
+        return sentence("it is a plan of the project {name}", name=plan.project)
+    if plan.environment != environment:
+        return sentence(
+            "it was made for the environment {made}, not for {here}",
+            made=plan.environment,
+            here=environment,
+        )
     return None
 
 
@@ -370,7 +376,7 @@ def _depends_on_the_time(then: Action, now: Action) -> bool:
     """Whether a mailing became blocked, or its window opened, without any change of the files."""
     if (then.action, now.action) in _BY_TIME:
         return True
-    if not then.commits and then.action not in (ActionKind.WAITING, ActionKind.DUE):
+    if then.action not in GOING_OUT:
         return False
     # Opt-outs that came after the draft of an uploaded list was made block its confirmation as changed.
     is_outdated_draft = then.action is ActionKind.CONFIRM and now.reason_code is ReasonCode.CHANGED
