@@ -128,7 +128,7 @@ class _CampaignLoader:
         upload = self._upload(node)
         in_bulk = upload is None and "list" not in node and node.get("via") != "single"
         spread = self._spread(node, schedule, in_bulk=in_bulk)
-        self._check_transport(node, schedule, is_upload=upload is not None)
+        self._check_transport(node, schedule, is_upload=upload is not None, in_bulk=in_bulk)
         alphaname, alphaname_at = self._inherited(node, "alphaname", "0", mark)
         revision, _ = self._inherited(node, "revision", 1, mark)
         max_late, _ = self._inherited(node, "max_late", None, mark)
@@ -187,15 +187,14 @@ class _CampaignLoader:
             check_in_account_zone(time, self._context.account_zone, text_at, self._log)
         return _Schedule(time, text_at, name)
 
-    def _check_transport(self, node: YamlMap, schedule: _Schedule, *, is_upload: bool) -> None:
+    def _check_transport(self, node: YamlMap, schedule: _Schedule, *, is_upload: bool, in_bulk: bool) -> None:
         is_list = "list" in node
         if (is_list or is_upload) and "via" in node:
             other = "list" if is_list else "upload"
             self._log.error(
                 "VIA", sentence("via cannot be combined with {other}", other=other), self._at_key(node, "via")
             )
-        has_minutes_only = is_list or is_upload or node.get("via") == "single"
-        if has_minutes_only and schedule.location and schedule.time and schedule.time.second:
+        if not in_bulk and schedule.location and schedule.time and schedule.time.second:
             message = sentence(
                 "schedule_time cannot have seconds in a mailing with list, upload or via: single"
             )
@@ -285,26 +284,23 @@ class _CampaignLoader:
             self._log.error("RELEASE", message, self._at(holder.values_at["audience"]))
         return True
 
-    def _find_setting(self, node: YamlMap, key: str) -> tuple[Any, Location] | None:
-        """Return a setting that smsby.yaml has at its top level, and its place.
+    def _find_setting(
+        self, node: YamlMap, key: str, shared: YamlMap | None = None
+    ) -> tuple[Any, Location] | None:
+        """Return a setting and its place; None if there is none.
 
-        None if there is none. The mailing takes precedence over the campaign, and that over smsby.yaml.
+        The mailing takes precedence over the campaign, and that over smsby.yaml: its top level, or what is `shared` in it.
         """
-        sources = ((node, self._file), (self._document, self._file), (self._context.project, PROJECT_FILE))
-        for holder, file in sources:
+        project = self._context.project if shared is None else shared
+        for holder, file in ((node, self._file), (self._document, self._file), (project, PROJECT_FILE)):
             if key in holder:
                 return holder[key], Location(file, *holder.values_at[key])
         return None
 
     def _inherited(self, node: YamlMap, key: str, default: Any, mark: Mark) -> tuple[Any, Location]:
-        """Return a setting and its place: of the mailing, else of the campaign, else of `defaults`."""
-        for holder in (node, self._document):
-            if key in holder:
-                return holder[key], self._at(holder.values_at[key])
+        """Return a setting that smsby.yaml has in `defaults`, and its place; else `default`."""
         defaults: YamlMap = self._context.project.get("defaults") or YamlMap((1, 1))
-        if key in defaults:
-            return defaults[key], Location(PROJECT_FILE, *defaults.values_at[key])
-        return default, self._at(mark)
+        return self._find_setting(node, key, defaults) or (default, self._at(mark))
 
     def _audience(self, node: YamlMap, timezone: str) -> Audience:
         if "list" in node:

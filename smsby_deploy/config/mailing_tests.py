@@ -9,10 +9,10 @@ from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.recipient_sources import read_inline_recipients
-from smsby_deploy.config.scalars import find_fault, read_time
+from smsby_deploy.config.scalars import check_pattern, read_time
 from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
 from smsby_deploy.problems import Location, ProblemLog
-from smsby_deploy.wording import sentence
+from smsby_deploy.wording import sentence, shorten
 
 _LONGEST_TITLE = 60  # characters of a row in a title
 
@@ -92,7 +92,7 @@ def read_tests(
                 "TEST", sentence("sms.by keeps the recipients of this mailing: use row, all or at"), place
             )
             continue
-        if subject is None or not _is_valid_pattern(node, file, log):
+        if subject is None or not _has_valid_pattern(node, file, log):
             continue
         found.append(
             MailingTest(
@@ -140,16 +140,11 @@ def _read_expectation(node: YamlMap) -> TextExpectation:
     )
 
 
-def _is_valid_pattern(node: YamlMap, file: str, log: ProblemLog) -> bool:
-    fault = find_fault(node["matches"]) if "matches" in node else None
-    if fault is not None:
-        place = Location(file, *node.values_at["matches"])
-        log.error(
-            "TEST",
-            sentence("{key}: not a valid regular expression: {fault}", key="matches", fault=fault),
-            place,
-        )
-    return fault is None
+def _has_valid_pattern(node: YamlMap, file: str, log: ProblemLog) -> bool:
+    if "matches" not in node:
+        return True
+    place = Location(file, *node.values_at["matches"])
+    return check_pattern(node["matches"], "matches", "TEST", place, log)
 
 
 def _title(node: YamlMap, subject: Subject) -> str:
@@ -159,8 +154,7 @@ def _title(node: YamlMap, subject: Subject) -> str:
     match subject:
         case RowSubject(values):
             row = ", ".join(f"{name}: " + (str(value) or '""') for name, value in values.items())
-            shown = row if len(row) <= _LONGEST_TITLE else f"{row[: _LONGEST_TITLE - 1]}…"
-            return sentence("row {row}", row=f"{{{shown}}}")
+            return sentence("row {row}", row=f"{{{shorten(row, _LONGEST_TITLE)}}}")
         case LineSubject(line):
             return sentence("line {line}", line=line)
         case AllSubject():

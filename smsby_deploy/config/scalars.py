@@ -73,7 +73,16 @@ def _is_ambiguous(local: datetime) -> bool:
     return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
 
 
-def find_fault(pattern: str) -> str | None:
+def check_pattern(pattern: str, key: str, code: str, location: Location, log: ProblemLog) -> bool:
+    """Return whether the regular expression under `key` can be used; if not, it is an error."""
+    fault = _find_fault(pattern)
+    if fault is not None:
+        message = sentence("{key}: not a valid regular expression: {fault}", key=key, fault=fault)
+        log.error(code, message, location)
+    return fault is None
+
+
+def _find_fault(pattern: str) -> str | None:
     """Return why `pattern` cannot be used as a regular expression; None if it can."""
     try:
         re.compile(pattern)

@@ -22,7 +22,7 @@ from smsby_deploy.config.declarations import (
     Wave,
 )
 from smsby_deploy.config.project_files import PROJECT_FILE
-from smsby_deploy.config.scalars import find_fault
+from smsby_deploy.config.scalars import check_pattern
 from smsby_deploy.config.sources import Rewrite
 from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
 from smsby_deploy.problems import Location, ProblemLog
@@ -199,15 +199,11 @@ def _patterns(rails: YamlMap, key: str, log: ProblemLog) -> tuple[str, ...]:
     if key not in rails:
         return ()
     patterns = rails[key]
-    valid = []
-    for pattern, mark in zip(patterns, patterns.items_at, strict=True):
-        fault = find_fault(pattern)
-        if fault is None:
-            valid.append(pattern)
-        else:
-            message = sentence("{key}: not a valid regular expression: {fault}", key=key, fault=fault)
-            log.error("GUARDRAIL", message, Location(PROJECT_FILE, *mark))
-    return tuple(valid)
+    return tuple(
+        pattern
+        for pattern, mark in zip(patterns, patterns.items_at, strict=True)
+        if check_pattern(pattern, key, "GUARDRAIL", Location(PROJECT_FILE, *mark), log)
+    )
 
 
 def _money(amount: Any) -> Decimal | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 import yaml
 
 from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks, parse_yaml
+from smsby_deploy.config.yaml_places import line_starts, skip_properties
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.files import write_file
 
-_PROPERTIES = re.compile(r"(?:[&!]\S*[ \t]+)*")
 _OTHERS = 0o077  # who may read the file besides its owner
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
 
@@ -128,16 +127,14 @@ def _candidates(content: str, mark: Mark, text: str) -> Iterator[str]:
 
 def _find_scalar(content: str, mark: Mark) -> tuple[int, int, str] | None:
     """Return where the scalar at `mark` begins, behind its anchor, and ends, and its style."""
-    starts = [0, *(found.end() for found in re.finditer("\n", content))]
+    starts = line_starts(content)
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(content)
     while (event := loader.get_event()).__class__ is not yaml.StreamEndEvent:
         place = event.start_mark
         if (place.line + 1, place.column + 1) == mark and event.__class__ is yaml.ScalarEvent:
-            start = starts[place.line] + place.column
-            properties = _PROPERTIES.match(content, start)
             last: Any = event.end_mark
-            end = starts[last.line] + last.column
-            return properties.end() if properties else start, end, event.style or ""
+            start = skip_properties(content, starts[place.line] + place.column)
+            return start, starts[last.line] + last.column, event.style or ""
     return None
 
 

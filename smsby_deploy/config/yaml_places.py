@@ -35,12 +35,11 @@ def place_in_text(source: TextSource, offset: int) -> Mark | None:
 @lru_cache(maxsize=8)  # one text may have a thousand problems
 def text_runs(content: str, mark: Mark, text: str) -> tuple[Run, ...]:
     """Return the runs of the scalar `text` at `mark` in the file `content`; none for an alias."""
-    starts = _line_starts(content)
+    starts = line_starts(content)
     position = starts[mark[0] - 1] + mark[1] - 1
     if content.startswith("*", position):
         return ()
-    properties = _PROPERTIES.match(content, position)
-    position = properties.end() if properties else position
+    position = skip_properties(content, position)
     block = _BLOCK.match(content, position)
     if block:
         line = bisect_right(starts, position)  # the first one below the header
@@ -64,9 +63,8 @@ def find_comment(content: str, mark: Mark, text: str) -> Mark | None:
     runs = text_runs(content, mark, text)
     if not runs:
         return None
-    starts = _line_starts(content)
-    properties = _PROPERTIES.match(content, starts[mark[0] - 1] + mark[1] - 1)
-    begin = properties.end() if properties else 0
+    starts = line_starts(content)
+    begin = skip_properties(content, starts[mark[0] - 1] + mark[1] - 1)
     offset, line, column = runs[-1]
     column += len(text) - offset
     comment = _COMMENT.match(content, starts[line - 1] + column - 1)
@@ -78,13 +76,20 @@ def find_comment(content: str, mark: Mark, text: str) -> Mark | None:
 @lru_cache(maxsize=1)
 def lines_near_comments(content: str) -> frozenset[int]:
     """Return the lines of comments, and up to twenty above, on which their scalar may begin."""
-    commented = (bisect_right(_line_starts(content), found.start()) for found in _COMMENT.finditer(content))
+    commented = (bisect_right(line_starts(content), found.start()) for found in _COMMENT.finditer(content))
     return frozenset(line - above for line in commented for above in range(_MOST_LINES))
 
 
 @lru_cache(maxsize=1)  # the texts of one file are located one after the other
-def _line_starts(content: str) -> tuple[int, ...]:
+def line_starts(content: str) -> tuple[int, ...]:
+    """Return the offset at which each line begins."""
     return (0, *(found.end() for found in re.finditer("\n", content)))
+
+
+def skip_properties(content: str, offset: int) -> int:
+    """Return where the scalar at `offset` begins, behind its anchor and tag if it has them."""
+    found = _PROPERTIES.match(content, offset)
+    return found.end() if found else offset
 
 
 def _block_runs(lines: list[str], first: int, indicator: str, text: str) -> list[Run]:
