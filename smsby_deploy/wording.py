@@ -35,6 +35,17 @@ class Sentence(str):
         """The same sentence with other values."""
         return Sentence(fill(self.template, values, _show), self.template, values)
 
+    def map_values(self, change: Callable[[object], object]) -> Sentence:
+        """The same sentence with each value changed, also those of sentences within it."""
+        if not self.template:
+            return self
+        return self.with_values(
+            {
+                name: value.map_values(change) if isinstance(value, Sentence) else change(value)
+                for name, value in self.values.items()
+            }
+        )
+
 
 def sentence(template: str, **values: object) -> Sentence:
     """Return `template` with its values, `{name}` with `name`.
@@ -121,11 +132,15 @@ def window_text(window: Window) -> str:
     return f"between {time_text(window.opens)} and {time_text(window.closes)}"
 
 
-def first_of(names: Sequence[str]) -> str:
-    """Return the first of `names`, and how many more there are: `a and 2 more`."""
-    if len(names) == 1:
-        return names[0]
-    return sentence("{names} and {count:,} more", names=names[0], count=len(names) - 1)
+def first_of(names: Sequence[str], most: int = 1) -> str:
+    """Return the first `most` of `names`, and how many more there are: `a and 2 more`."""
+    shown, rest = names[0] if most == 1 else ", ".join(names[:most]), len(names) - most
+    return sentence("{names} and {count:,} more", names=shown, count=rest) if rest > 0 else shown
+
+
+def shorten(text: str, most: int) -> str:
+    """Return `text` with at most so many characters, the last one `…` if it is longer."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def escape_controls(text: str) -> str:

@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from smsby_deploy.output.translation import ENGLISH, Translator
+from smsby_deploy.wording import shorten
 
 _WIDTH = 480  # a small drawing with large letters is readable on a phone
 _ROW = 34
 _MOST_ROWS = 24
+_LABEL_LETTERS = 24
 _LEGEND_COLUMNS = 2
 _LEGEND_LETTERS = 17  # of a word for which a column of the legend is wide enough
 
@@ -50,7 +52,7 @@ def bars(
     if all(isinstance(value, int) for values in series.values() for value in values):
         chart.order_min = 0  # an axis of counts has no fractions
     # pygal draws the first label at the bottom.
-    chart.x_labels = [_short(label) for label in reversed(shown)]
+    chart.x_labels = [shorten(label, _LABEL_LETTERS) for label in reversed(shown)]
     for title, values in series.items():
         chart.add(title, list(reversed(list(values)[:_MOST_ROWS])))
     return _svg(chart, name)
@@ -132,7 +134,3 @@ def _strip(root: Any) -> Any:
             if not isinstance(tag, str) or tag.rpartition("}")[2] in ("script", "title", "desc"):
                 parent.remove(child)
     return root
-
-
-def _short(label: str, length: int = 24) -> str:
-    return label if len(label) <= length else f"{label[: length - 1]}…"

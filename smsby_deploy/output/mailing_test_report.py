@@ -10,7 +10,12 @@ from smsby_deploy.output.console import make_console, write_sentence
 from smsby_deploy.output.markdown import details_section, escape
 from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.plan.mailing_test_results import MailingTestResult, TestOutcome, count_outcomes
+from smsby_deploy.plan.mailing_test_results import (
+    MailingTestResult,
+    TestOutcome,
+    count_outcomes,
+    in_one_line,
+)
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Problem, problem_document
 
@@ -44,14 +49,10 @@ def _details(result: MailingTestResult) -> Iterator[str]:
         yield result.skipped
     failures = result.failures
     if result.expected is not None and result.actual is not None:
-        yield f"expected: {_on_one_line(result.expected)}"
-        yield f"got:      {_on_one_line(result.actual)}"
+        yield f"expected: {in_one_line(result.expected)}"
+        yield f"got:      {in_one_line(result.actual)}"
         failures = failures[1:]
-    yield from map(_on_one_line, failures)
-
-
-def _on_one_line(text: str) -> str:
-    return text.replace("\n", "⏎")
+    yield from map(in_one_line, failures)
 
 
 def results_document(results: Sequence[MailingTestResult], problems: Sequence[Problem]) -> dict[str, Any]:
@@ -92,7 +93,7 @@ def _case(result: MailingTestResult) -> Case:
 
     test = result.test
     failures = tuple(
-        Failure("TEST", safe_line(_on_one_line(failure)), str(test.location)) for failure in result.failures
+        Failure("TEST", safe_line(in_one_line(failure)), str(test.location)) for failure in result.failures
     )
     return Case(f"{result.address} {test.number} {safe_line(test.title)}", failures, result.skipped)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from smsby_deploy.output.terminal import break_commands, safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.wording import Sentence
+from smsby_deploy.wording import Sentence, shorten
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -43,8 +43,7 @@ def escape(text: str) -> str:
 
 def clip(text: str) -> str:
     """Return a reason or message as a safe line of at most 600 characters."""
-    line = safe_line(text)  # masked before it is cut: half a phone number could not be recognized
-    return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
+    return shorten(safe_line(text), _MAX_TEXT)  # masked first: half a phone number could not be recognized
 
 
 def preformatted(text: str) -> str:
@@ -83,15 +82,9 @@ def code_html(text: str) -> str:
 
 def _without_backticks(text: str) -> str:
     """The same sentence with _BACKTICK for the backticks of its values."""
-    if not isinstance(text, Sentence) or not text.template:
+    if not isinstance(text, Sentence):
         return text
-    return text.with_values({name: _as_value(value) for name, value in text.values.items()})
-
-
-def _as_value(value: object) -> object:
-    if isinstance(value, Sentence):
-        return _without_backticks(value)
-    return value.replace("`", _BACKTICK) if type(value) is str else value
+    return text.map_values(lambda value: value.replace("`", _BACKTICK) if type(value) is str else value)
 
 
 def _escape_html(text: str) -> str:

@@ -58,6 +58,7 @@ from smsby_deploy.plan.plan_file import plan_document
 from smsby_deploy.plan.plan_result import Funds, PlanResult, Verdict
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.texts.samples import MailingReview
+from smsby_deploy.wording import first_of
 
 _ICONS = {
     ActionKind.CREATE: "🟢",
@@ -315,9 +316,7 @@ def _when(plan: Plan, action: Action, review: MailingReview | None, t: Translato
 def _gone(plan: Plan, base: Base, t: Translator) -> Iterator[Piece]:
     gone = removed_since(plan, base)
     if gone:
-        names = ", ".join(f"**{escape(address)}**" for address in gone[:_MAX_GONE])
-        if len(gone) > _MAX_GONE:
-            names = t.gettext("{names} and {count:,} more", names=names, count=len(gone) - _MAX_GONE)
+        names = t.sentence(first_of([f"**{escape(address)}**" for address in gone], _MAX_GONE))
         label = escape(t.sentence(base.label))
         line = t.gettext("No longer here, but in {base}: {names}", base=label, names=names)
         yield _piece("reason", f"\n{line}\n")

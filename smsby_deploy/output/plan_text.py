@@ -26,7 +26,7 @@ from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.plan.model import Action, ActionKind, Plan, Totals
 from smsby_deploy.plan.plan_result import Funds, PlanResult, SavedPlanUse
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.wording import aligned, counted, money, sentence, time_text
+from smsby_deploy.wording import aligned, counted, first_of, money, sentence, time_text
 
 if TYPE_CHECKING:
     from smsby_deploy.plan.sign_plan import SignedPlan
@@ -133,9 +133,7 @@ def fold_plan(plan: Plan) -> tuple[Plan, list[str]]:
     for kind, what in _GONE.items():
         addresses = [one.address for one in plan.actions if one.action is kind and plan.is_gone(one)]
         if len(addresses) > 1:
-            names = ", ".join(addresses[:_MAX_NAMED])
-            if len(addresses) > _MAX_NAMED:
-                names = sentence("{names} and {count:,} more", names=names, count=len(addresses) - _MAX_NAMED)
+            names = first_of(addresses, _MAX_NAMED)
             lines.append(
                 sentence(
                     "{what}: {count:mailing|mailings} ({names})", what=what, count=len(addresses), names=names

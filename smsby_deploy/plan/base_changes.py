@@ -20,7 +20,7 @@ from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.privacy import HIDDEN, hide_token, mask_phone, mask_phones, shown_url
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts, FactName
-from smsby_deploy.wording import join_sentences, sentence
+from smsby_deploy.wording import join_sentences, sentence, shorten
 
 LOCK_CHANGED = "LOCK_CHANGED"
 _FIRST = ("guardrails", "api", "suppress", "lock", "approvals", "freeze", "project", "rehearsed_in")
@@ -185,12 +185,12 @@ def _change(key: str, before: str | None, after: str | None, token: str) -> Sett
     """Return a change as it may be shown; that something differs is always visible."""
     old, new = (None if value is None else _shown(key, value, token) for value in (before, after))
     if old is None or new is None:
-        return SettingChange(key, old and _cut(old), new and _cut(new))
+        return SettingChange(key, old and shorten(old, _MAX_VALUE), new and shorten(new, _MAX_VALUE))
     pairs = enumerate(zip(old, new, strict=False))
     start = next((index for index, (one, other) in pairs if one != other), 0) - _CONTEXT
     if start > 0 and max(len(old), len(new)) > _MAX_VALUE:
         old, new = f"…{old[start:]}", f"…{new[start:]}"
-    old, new = _cut(old), _cut(new)
+    old, new = shorten(old, _MAX_VALUE), shorten(new, _MAX_VALUE)
     if old == new:
         new = sentence("{value} (differs in what is not shown)", value=new)
     return SettingChange(key, old, new)
@@ -202,10 +202,6 @@ def _shown(key: str, value: str, token: str) -> str:
         return HIDDEN
     value = re.sub(_URL, lambda found: shown_url(found.group()), hide_token(value, token))
     return mask_phone(value) if key.endswith("test_phones") else mask_phones(value)
-
-
-def _cut(value: str) -> str:
-    return value if len(value) <= _MAX_VALUE else f"{value[: _MAX_VALUE - 1]}…"
 
 
 def _importance(change: SettingChange) -> tuple[int, int]:

@@ -69,11 +69,9 @@ class MailingTestResult:
 
 def in_one_line(text: str) -> str:
     """Return `text` with its line breaks visible, also in what a sentence quotes."""
-    if not isinstance(text, Sentence) or not text.template:
-        return text.replace("\n", "⏎")
-    return text.with_values(
-        {name: in_one_line(one) if isinstance(one, str) else one for name, one in text.values.items()}
-    )
+    if isinstance(text, Sentence):
+        return text.map_values(lambda value: in_one_line(value) if isinstance(value, str) else value)
+    return text.replace("\n", "⏎")
 
 
 def count_outcomes(results: Sequence[MailingTestResult]) -> dict[TestOutcome, int]:

@@ -89,15 +89,13 @@ def place_rows(audience: Audience, problem: Problem) -> Problem:
 
 def _rename(message: str, source: str, say: Callable[[int], str]) -> str:
     """Return a sentence with what `say` returns for each row of `source` in it."""
-    if not isinstance(message, Sentence) or not message.template:
-        return message
 
     def shown(value: object) -> object:
         if isinstance(value, Location) and value.file == source and value.line is not None:
             return say(value.line)
-        return _rename(value, source, say) if isinstance(value, str) else value
+        return value
 
-    return message.with_values({name: shown(value) for name, value in message.values.items()})
+    return message.map_values(shown) if isinstance(message, Sentence) else message
 
 
 def _place_inline(audience: InlineRecipients, problem: Problem) -> Problem:
