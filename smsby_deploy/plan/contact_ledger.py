@@ -127,9 +127,10 @@ class ContactLedger:
 
     def _recorded(self, lock: Lock, since: datetime, until: datetime) -> Iterator[SentMailing]:
         for address, one in lock.revisions():
-            at = _time_of(one)
-            last = max(at, one.last_time or at) if at is not None else None
-            if at is not None and last is not None and since <= last and at <= until:
+            if (at := _time_of(one)) is None:
+                continue
+            last = max(at, one.last_time or at)
+            if since <= last and at <= until:
                 yield self._recorded_mailing(address, one, at)._replace(until=last)
 
     def _recorded_mailing(self, address: str, entry: Entry, at: datetime) -> SentMailing:
@@ -198,10 +199,11 @@ class ContactLedger:
             if mailing.count_phones is not None and len(hashes) >= mailing.count_phones:
                 self._keep(key, hashes)
         missing = max(0, (mailing.count_phones or 0) - len(hashes))
+        found = SentMailing(f"mailing {mailing.id} of the account", None, at, hashes, unknown=missing)
         name = read_remote_name(mailing.name)
         if name is not None and name.project == self.scope:  # the lock was lost, or is older
-            return SentMailing(name.address, name.revision, at, hashes, unknown=missing)
-        return SentMailing(f"mailing {mailing.id} of the account", None, at, hashes, unknown=missing)
+            return found._replace(name=name.address, revision=name.revision)
+        return found
 
     def _hash_all(self, deliveries: Iterable[Delivery]) -> array[int]:
         return array("Q", sorted({self.hasher(delivery.phone) for delivery in deliveries}))

@@ -188,9 +188,7 @@ class SendTimes(NamedTuple):
     @property
     def span(self) -> str:
         """`2026-12-01 10:00 +03 to 12:52`."""
-        is_one_day = self.last.date() == self.first.date()
-        last = f"{self.last:%H:%M}" if is_one_day else self.last
-        return sentence("{first} to {last}", first=self.first, last=last)
+        return sentence("{first} to {last}", first=self.first, last=self.until)
 
     @property
     def pace(self) -> str:

@@ -242,9 +242,13 @@ class MeasuredFiles:
             SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked; FilesInvalid if the files are not valid.
         """
         project, mailings = self.loaded.project, [one.mailing for one in self.measured]
-        names, remote, binding = self._ask(client, here, remote)
+        names, remote = self._ask(client, here, remote)
         if project.environment.is_sandbox and remote is not None and is_forgotten(self.lock, remote, here):
             return self._anew().plan(client=client, account=account, now=now, new_id=new_id, here=here)
+        binding = None
+        if here is not None and remote is not None:
+            with self.errors_first():
+                binding = find_binding(self.lock, here, is_shown=shows_any(self.lock, remote))
         problems = [*self.loaded.problems, *self.suppression_problems, *find_wrong_clock(client, here)]
         actions, problems, snapshots = self._decide(client, names, remote, now, problems, is_handing_over)
         return Plan(
@@ -338,22 +342,19 @@ class MeasuredFiles:
 
     def _ask(
         self, client: ReadClient | None, here: Binding | None, remote: RemoteView | None
-    ) -> tuple[AccountNames, RemoteView | None, Binding | None]:
-        """Return the account's names and list, and what the lock then belongs to; raises as `plan`."""
+    ) -> tuple[AccountNames, RemoteView | None]:
+        """Return the account's names and list, None offline; raises as `plan`."""
         project = self.loaded.project
-        may_start_anew = project.environment.is_sandbox
         with self.errors_first():
-            if here is not None and not may_start_anew:
+            if here is not None and not project.environment.is_sandbox:
                 check_service(self.lock, here.service)
             names = read_names(client, [one.mailing for one in self.measured])
             if client is None:
-                return names, None, None
+                return names, None
             if remote is None:
                 addresses = (mailing.address for mailing in project.mailings)
                 remote = read_remote(client, project.scope, self.lock, addresses)
-            if here is None or (may_start_anew and is_forgotten(self.lock, remote, here)):
-                return names, remote, None
-            return names, remote, find_binding(self.lock, here, is_shown=shows_any(self.lock, remote))
+            return names, remote
 
     def _find_sent(self, now: datetime) -> SentMailings:
         in_files = (one.address for one in self.loaded.all_mailings)

@@ -79,8 +79,7 @@ def _check_without_recipients(project: Project, mailing: Mailing, variable: str)
         results = _run_without_recipients(project, mailing, variable)
         yield from (one.problem for one in results if one.failures)
     except FilesInvalid as error:
-        for problem in error.problems:
-            yield replace(problem, address=mailing.address)
+        yield from problems_of(mailing, error)
     message = sentence(
         "{variable} is not set; recipients and their texts were not checked (plan needs it)",
         variable=variable,
