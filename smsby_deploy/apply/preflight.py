@@ -260,16 +260,16 @@ def _as_reviewed(request: ApplyRequest, reviewed: Plan, plan: Plan, progress: Pl
         line = f"{counted(fewer, 'recipient')} opted out since this plan was made: nothing is sent to them"
         request.say(Event("opt-outs", line, recipients=fewer))
     then = {action.address: action for action in reviewed.actions}
-    return plan.with_decided(_hold_back(then.get(now.address), now, progress) for now in plan.decided)
+    return plan.with_decided(_hold_back(then[now.address], now, progress) for now in plan.decided)
 
 
-def _hold_back(then: Action | None, now: Action, progress: PlanProgress) -> Action:
+def _hold_back(then: Action, now: Action, progress: PlanProgress) -> Action:
     """Block what would be sent or approved, and was not reviewed.
 
     This plan has settled it; or it was blocked, and its obstacle may be gone; or the plan of an older version does not say
     to which list it goes. What lacked only an approval when it was reviewed is sent.
     """
-    if then is None or not now.commits:
+    if not now.commits:
         return now
     if now.address in progress.settled:
         return now.block(ReasonCode.CHANGED, sentence("this plan has settled it already: make a new plan"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta, timezone
 from typing import Any
 from uuid import uuid4
 
@@ -120,6 +121,25 @@ def test_plan_without_a_list_id_sends_to_no_list(shop: Shop) -> None:
     (mailing,) = result.mailings
     assert "does not say which contact list" in (mailing.error or "")
     assert (result.exit_code, shop.sms_by.changes()) == (ExitCode.REFUSED, [])
+    shop.sms_by.script("sendSmsList", OFFLINE)
+    assert apply_plan(shop.request(reviewed)).exit_code is ExitCode.UNREACHABLE
+    assert set(shop.sms_by.changes()) == {"sendSmsList"}
+
+
+def test_plan_without_mailings_sends_none(shop: Shop) -> None:
+    """The files have one, and nothing of it was reviewed."""
+    shop.mailing(GOOD)
+    result = apply_plan(shop.request(replace(shop.plan(), actions=())))
+    assert (result.mailings, shop.sms_by.changes(), shop.lock().mailings) == ((), [], {})
+
+
+def test_sender_that_is_gone_is_an_error_of_the_files(shop: Shop) -> None:
+    """Also of a reviewed plan: 3 comes before 5."""
+    shop.mailing(GOOD)
+    reviewed = shop.plan()
+    shop.sms_by.script("getAlphanames", ok({"8": "Other"}))
+    with pytest.raises(FilesInvalid):
+        apply_plan(shop.request(reviewed))
 
 
 def test_preflight_offers_an_invalid_plan_for_output(shop: Shop) -> None:
@@ -151,6 +171,31 @@ def test_preflight_refuses_what_costs_too_much(
     assert shop.sms_by.changes() == []
 
 
+@pytest.mark.parametrize(
+    ("mailings", "is_refused"),
+    [
+        ((GOOD,), True),
+        ((GOOD, "list: Newsletter, text: News"), True),
+        (("list: Newsletter, text: N",), False),
+    ],
+    ids=["recipients", "both", "list"],
+)
+def test_preflight_needs_a_balance_without_a_price(
+    mailings: tuple[str, ...], is_refused: bool, shop: Shop
+) -> None:
+    """What it costs is not known, but nothing is paid with nothing; a list is asked about once it has a draft."""
+    rows = "".join(f"  - {{name: m{number}, {text}}}\n" for number, text in enumerate(mailings))
+    shop.write("sale.yaml", f"version: 1\ncampaign: sale\nalphaname: MyShop\nmailings:\n{rows}")
+    shop.sms_by.script("getBalance", ok({"balance": "0", "currency": "BYN"}))
+    shop.sms_by.script("sendSmsList", OFFLINE)
+    if is_refused:
+        with pytest.raises(Refused, match="pays for nothing"):
+            apply_plan(shop.request())
+        return
+    assert apply_plan(shop.request()).exit_code is ExitCode.UNREACHABLE
+    assert shop.sms_by.named("getBalance") == []
+
+
 def test_preflight_refuses_what_is_not_approved(shop: Shop) -> None:
     """Without approval nothing is sent and nothing is recorded."""
     shop.mailing(GOOD)
@@ -170,7 +215,8 @@ def test_preflight_refuses_what_was_never_shown(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"commit": "be0d220\n"}, {"commit": b"be0d220"}, {"by": "Anna\x1b"}, {"by": 7}]
+    "changes",
+    [{"commit": "be0d220\n"}, {"commit": b"be0d220"}, {"by": "Anna\x1b"}, {"by": 7}, {"by": "x" * 10_001}],
 )
 def test_preflight_refuses_what_the_lock_cannot_record(changes: dict[str, Any], shop: Shop) -> None:
     """From Python, such as the output of git with its line break: the lock could not be read after the send."""
@@ -183,10 +229,13 @@ def test_preflight_refuses_what_the_lock_cannot_record(changes: dict[str, Any], 
     assert (shop.lock().serial, shop.sms_by.changes()) == (0, [])
 
 
-def test_preflight_refuses_a_clock_without_a_zone(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A time without an offset in the record could not be read afterwards."""
+@pytest.mark.parametrize("zone", [None, timezone(timedelta(seconds=30))])
+def test_preflight_refuses_a_clock_without_a_zone(
+    zone: timezone | None, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A time without an offset in whole minutes in the record could not be read afterwards."""
     shop.mailing(GOOD)
-    request, now = shop.request(), shop.clock.now().replace(tzinfo=None)
+    request, now = shop.request(), shop.clock.now().replace(tzinfo=zone)
     monkeypatch.setattr(shop.clock, "now", lambda: now)
     with pytest.raises(UsageError, match="clock: expected times in UTC"):
         apply_plan(request)
