@@ -119,7 +119,7 @@ def refuse_link(path: Path) -> None:
     if stat.S_ISLNK(kind):
         what = "folder" if path.is_dir() else "file"
         raise SmsbyDeployError(
-            f"this {what} is a link", hint=f"replace it by the {what} itself", location=Location(path.name)
+            f"this {what} is a link", hint=f"replace it with the {what} itself", location=Location(path.name)
         )
 
 

@@ -57,7 +57,7 @@ def find_author(root: Path, file: str) -> Author:
     It is not known if `file` has uncommitted changes, or if its history is not complete.
     """
     if ask_git(root, "rev-parse", "--is-inside-work-tree") != "true":
-        return Author("", sentence("{file} is in no git repository, which knows its author", file=file))
+        return Author("", sentence("{file} is not in a git repository, so its author is unknown", file=file))
     if ask_git(root, _LITERALLY, "status", "--porcelain", "--", file) != "":
         return Author("", sentence("{file} has changes that are not committed", file=file))
     email, _, parents = (
@@ -65,7 +65,8 @@ def find_author(root: Path, file: str) -> Author:
     ).partition("\0")
     if not parents and ask_git(root, "rev-parse", "--is-shallow-repository") != "false":
         why = sentence(
-            "the checkout lacks the history of {file}, which names its author (fetch all of it)", file=file
+            "the checkout lacks the history of {file}, so its author is unknown (fetch the full history)",
+            file=file,
         )
         return Author("", why)
     return Author(

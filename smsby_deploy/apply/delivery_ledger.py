@@ -118,7 +118,8 @@ class DeliveryLedger:
         for (address, _), chunk in others:
             if chunk.state is ChunkState.UNKNOWN:
                 why = sentence(
-                    "its text is message {id}, which may have been sent for {address}: settle that first",
+                    "its text is message {id}, which may have been sent for {address}: resolve that "
+                    "mailing first",
                     id=message_id,
                     address=address,
                 )
@@ -137,8 +138,8 @@ class DeliveryLedger:
         is_explained = unexplained <= foreign if others else _is_foreign(listed, use.project)
         if received and not is_explained:
             doubt = sentence(
-                "{count:recipient|recipients} of it got this text before (message {id}), and the lock does not say for "
-                "which mailing: it may have been this one",
+                "{count:,} of its recipients already got this text (message {id}), and the lock does not "
+                "say from which mailing: it may have been this one",
                 count=received,
                 id=message_id,
             )

@@ -102,7 +102,7 @@ def import_mailing(
     mailing = find_mailing(loaded, wanted.address)
     if mailing.cancelled is not None:
         raise Refused(
-            f"{wanted.address} is cancelled in the files, so nothing says what it would have been",
+            f"{wanted.address} is cancelled in the files, so its content is not known",
             hint="remove `cancelled` while you import it",
         )
     files = measure_files(loaded, select=(wanted.address,), lock=held.lock)
@@ -144,7 +144,7 @@ def find_messages(
     for message in messages:
         if message.listed is not None and message.listed.is_draft:
             raise Refused(
-                f"message {message.message_id} is an unconfirmed draft: nothing of it was sent",
+                f"message {message.message_id} is an unconfirmed draft: none of it was sent",
                 hint="confirm or delete it at sms.by first",
             )
     return tuple(messages)
@@ -295,7 +295,7 @@ def _ask_about(client: ReadClient, uuid: str) -> tuple[BulkMailingStatus, ...]:
     if not reported:
         raise Refused(
             f"sms.by reports nothing about request {uuid}",
-            hint="for a recent request it may do so only later: try again then",
+            hint="a recent request may not be reported yet: try again later",
         )
     return reported
 

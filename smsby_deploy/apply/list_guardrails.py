@@ -15,7 +15,7 @@ from smsby_deploy.texts.cost import cost_of
 from smsby_deploy.texts.parts import measure_text
 from smsby_deploy.wording import sentence
 
-_WAY_OUT = sentence("check the list at sms.by; a raised `revision` makes a new one")
+_WAY_OUT = sentence("check the list at sms.by, or raise `revision` to make a new one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,8 @@ class ListGuardrails:
         """Return the guardrail that is broken, or that cannot be checked for lack of figures."""
         if info.recipients == 0:
             return sentence(
-                "an empty audience never means all recipients: sms.by reports 0 recipients in the list, the least is 1"
+                "an empty audience never means all recipients: sms.by reports 0 recipients in the list, at "
+                "least 1 is required"
             )
         for breach in check_recipients(self._guardrails, mailing, info.recipients):
             return breach.message

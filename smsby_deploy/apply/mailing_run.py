@@ -77,9 +77,9 @@ class MailingRun:
         if entry.is_complete or has_later_wave(entry):
             return self._result(MailingOutcome.ADOPTED, None, entry)
         if entry.was_sent_in_part:
-            reason = sentence("its unknown outcome is settled; the next apply sends it")
+            reason = sentence("its unknown outcome is resolved; the next apply sends it")
             return self._partial_result(entry, reason)
-        error = sentence("its unknown outcome is settled; the next apply sends the rest")
+        error = sentence("its unknown outcome is resolved; the next apply sends the rest")
         return self._result(MailingOutcome.SKIPPED, error, entry)
 
     def _partial_result(self, entry: Entry, reason: str | None) -> MailingResult:

@@ -92,7 +92,7 @@ def check_record(request: ApplyRequest, project: Project, plan: Plan, held: Held
         )
     if here is not None and here.environment != environment:
         raise UsageError(
-            "here: another environment than that of the project", hint="nothing was sent; correct it"
+            "here: its environment is not that of the project", hint="nothing was sent; correct it"
         )
     offset = request.clock.now().utcoffset()
     if offset is None or offset % timedelta(minutes=1):

@@ -191,8 +191,8 @@ class UploadSender:
 
 def _foreign_draft(revision: int) -> str:
     return sentence(
-        "neither the lock nor the lists at sms.by say for which recipients its draft was made: raise `revision` to "
-        "{revision} (no recipient got anything yet), and delete the draft at sms.by",
+        "neither the lock nor the lists at sms.by say which recipients its draft is for: raise `revision` "
+        "to {revision} (no recipient got anything yet), and delete the draft at sms.by",
         revision=revision + 1,
     )
 

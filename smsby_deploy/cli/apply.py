@@ -53,12 +53,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Hand over what was approved earlier and is due now (`release`), without asking; takes no PLANFILE.",
 )
-@click.option("--watch", is_flag=True, help="With --due: wait for what is due later, until nothing waits.")
+@click.option("--watch", is_flag=True, help="With --due: keep running until no approved mailing is waiting.")
 @click.option("--auto-approve", is_flag=True, help="Do not ask for confirmation.")
 @format_option("text", "json")
 @file_option("--report", "Also write the JSON result to FILE.")
 @file_option(
-    "--comment", "Also write the result to FILE as Markdown, for a pull request; also if nothing was sent."
+    "--comment", "Also write the result to FILE as Markdown, for a pull request, even if nothing was sent."
 )
 @click.option(
     "--lock-timeout",

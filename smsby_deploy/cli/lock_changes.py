@@ -64,7 +64,7 @@ def abandon(context: Context, address: str, reason: str) -> ExitCode:
         entry = abandon_mailing(change, address, SystemClock().now())
     for draft in drafts_of(entry):
         context.warn(
-            f"{address}: delete its draft {draft} in the account: whoever confirms it there sends it", "draft"
+            f"{address}: delete its draft {draft} in the account: confirming it there would send it", "draft"
         )
     accepted = counted(entry.accepted_recipients, "recipient")
     said = f"{address} r{entry.revision} is abandoned: sms.by accepted it for {accepted}, and the rest gets nothing"
@@ -114,7 +114,7 @@ def resolve(
             said, then = f"{address} continues after wave {change.go(address)}", "apply --due"
         else:
             count = counted(change.resolve(address, sent=sent, message_id=message_id), "chunk")
-            said, then = f"{address}: {count} settled as {'sent' if sent else 'not sent'}", "plan"
+            said, then = f"{address}: {count} resolved as {'sent' if sent else 'not sent'}", "plan"
     note_change(context, said, f"Resolve {address}", then)
     return ExitCode.DONE
 
@@ -206,7 +206,7 @@ def bind(context: Context, reason: str) -> ExitCode:
         "SMSBY_DIGEST_KEY_OLD=… SMSBY_DIGEST_KEY=… smsby-deploy lock rekey --reason 'yearly rotation'",
     ),
 )
-@click.option("--without-key", is_flag=True, help="Take the key away: the digests become bare again.")
+@click.option("--without-key", is_flag=True, help="Remove the key: the lock then has digests without a key.")
 @reason_option()
 @click.pass_obj
 def rekey(context: Context, without_key: bool, reason: str) -> ExitCode:
@@ -223,8 +223,8 @@ def rekey(context: Context, without_key: bool, reason: str) -> ExitCode:
         old, new = (new if old.id is None else old), NO_KEY
     elif new.id is None:
         raise UsageError(
-            "SMSBY_DIGEST_KEY is not set: it has the new key",
-            hint="set it, or take the key away with --without-key",
+            "SMSBY_DIGEST_KEY is not set: it must hold the new key",
+            hint="set it, or remove the key with --without-key",
         )
     with change_lock(context, reason, "lock rekey") as change:
         is_new = change.rekey(old, new)

@@ -61,8 +61,8 @@ _REVIEWED = ("markdown", "html")
     "--compare",
     type=NamedPath(),
     metavar="BASE",
-    help="List what differs in smsby.yaml and in the lock from BASE, another checkout of the project or a saved plan; in "
-    "markdown and html, compare the mailings with it, too, instead of with the lock.",
+    help="List how smsby.yaml and the lock differ from BASE, another checkout of the project or a saved "
+    "plan; markdown and html also compare the mailings with BASE instead of with the lock.",
 )
 @click.option("--offline", is_flag=True, help="Do not contact sms.by; the plan cannot be applied.")
 @click.pass_obj

@@ -44,7 +44,7 @@ def command(
     from smsby_deploy.status.recipient_list import NOT_SENT, SENT, RecipientOutcome
 
     if sent and not_sent:
-        raise click.UsageError("--sent and --not-sent exclude each other; without either, all are listed")
+        raise click.UsageError("--sent and --not-sent cannot be combined; without either, all are listed")
     check_output("the list", out)
     chosen = SENT if sent else NOT_SENT if not_sent else frozenset(RecipientOutcome)
     found = _find(context, address, out)

@@ -94,7 +94,7 @@ def refuse_to_overwrite(project: Project, *outputs: Path | None, plan: Path | No
     for path in written:
         is_input = path.exists() and any(one.exists() and one.samefile(path) for one in kept)
         if is_input or real_path(path) in taken:
-            raise UsageError(f"{path} is a file of the project, and would be lost", hint=hint)
+            raise UsageError(f"{path} is a file of the project and would be overwritten", hint=hint)
         if path.is_file() or not path.exists():  # a pipe or /dev/null takes both
             if real_path(path) in seen:
                 raise UsageError(f"{path} cannot take two outputs", hint=hint)

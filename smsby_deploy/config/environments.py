@@ -190,7 +190,7 @@ def built_in(name: str) -> Environment:
     """Return an environment that needs no project; raises UsageError for any other."""
     if name not in _BUILT_IN:
         raise UsageError(
-            f"there is no environment {name}", hint=f"without a project there are {', '.join(_BUILT_IN)}"
+            f"there is no environment {name}", hint=f"outside a project there are only {', '.join(_BUILT_IN)}"
         )
     return _BUILT_IN[name]
 
@@ -273,7 +273,8 @@ def _check_sandbox(url: str) -> None:
     """Raise UsageError unless `url` leads to this machine: a rehearsal is never a real send."""
     if not is_loopback(url):
         raise UsageError(
-            f"the environment {SANDBOX} is only used with a sandbox on this machine, and {API_URL} or `url` names another",
+            f"the environment {SANDBOX} is only used with a sandbox on this machine, but {API_URL} or "
+            "`url` names another machine",
             hint=f"unset {API_URL}, or set it to what `smsby-deploy sandbox` prints",
         )
 
@@ -292,7 +293,8 @@ def _check_written(url: str, place: Location) -> None:
     raise SmsbyUnavailable(
         sentence("the token is not sent to the URL in the project's files: it is not a known service"),
         hint=sentence(
-            "known are {known} and this machine; if it is right, set it as {variable} where the token is set",
+            "known services are {known} and this machine; if the URL is right, set {variable} to it where "
+            "the token is set",
             known=", ".join(KNOWN_SERVICES),
             variable=API_URL,
         ),

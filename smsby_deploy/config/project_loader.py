@@ -95,7 +95,7 @@ def find_project(option: str | None, environ: Mapping[str, str]) -> Path:
     if (
         option == ""
     ):  # a variable of a pipeline that is not set must not mean the project that happens to be here
-        raise UsageError("the project folder that -C names is empty", hint="name a folder, or leave out -C")
+        raise UsageError("-C: the name of the project folder is empty", hint="name a folder, or leave out -C")
     asked = option or environ.get("SMSBY_PROJECT")
     if asked and is_impossible(asked):
         raise UsageError(f"the project folder: {IMPOSSIBLE_PATH}", hint="see -C and SMSBY_PROJECT")
@@ -156,7 +156,7 @@ def check_environments(
         if (other := locks.setdefault(real_path(lock), name)) != name:
             place = Location(PROJECT_FILE, *(declared.values_at[name] if name in declared else document.mark))
             message = sentence(
-                "{name} has the lock of {other}, which is refused once one of them sent; give it a `lock` of its own",
+                "{name} has the same lock as {other}, which is refused once either has sent; give it its own `lock`",
                 name=name,
                 other=other,
             )

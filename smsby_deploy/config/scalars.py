@@ -87,7 +87,7 @@ def _find_fault(pattern: str) -> str | None:
     try:
         re.compile(pattern)
         if has_nested_repeats(pattern):
-            return sentence("it repeats a repeat without limits, as (a+)+ does, which may take forever")
+            return sentence("it nests unlimited repeats, as in (a+)+, and may take forever")
     except (re.error, RecursionError, OverflowError) as error:
         return str(error)
     return None

@@ -121,7 +121,8 @@ def read_spread(
         # sms.by reads times without an offset, and chunks might fall into the hour that occurs twice.
         if first.utcoffset() != last.utcoffset():
             message = sentence(
-                "spread: the clocks of the account's time zone ({zone}) change meanwhile; end it before",
+                "spread: the clocks of the account's time zone ({zone}) change before it ends; let it end "
+                "before the change",
                 zone=account.key,
             )
             log.error("DST", message, location)

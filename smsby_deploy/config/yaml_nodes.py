@@ -104,7 +104,7 @@ _MESSAGES = {
 }
 
 _NO_COLON = sentence(
-    "an entry without a colon; commas separate entries: put a text or a number that has one in quotes"
+    "an entry without a colon; commas separate entries, so put a text or number that contains one in quotes"
 )
 
 

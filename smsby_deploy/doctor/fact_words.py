@@ -122,12 +122,12 @@ _WORDS = {
         _either(sentence("these methods are called like that"), sentence("requests follow the document")),
     ),
     FactName.ERROR_STYLE: _Sentences(
-        sentence("how an error looks"),
+        sentence("what an error looks like"),
         lambda value: sentence(
             "HTTP {status} with a known text" if value["known"] else "HTTP {status} with an unknown text",
             status=value["status"],
         ),
-        _always(sentence("every error has its text; an unknown one has no hint")),
+        _always(sentence("the text of an error is always shown, a hint only for known ones")),
     ),
     FactName.REFUSAL_AT_500: _Sentences(
         sentence("whether HTTP 500 refuses"),
@@ -148,7 +148,7 @@ _WORDS = {
         _always(sentence("the list shows what was sent")),
     ),
     FactName.EMPTY_LIST: _Sentences(
-        sentence('how "no mailings" looks'),
+        sentence('what "no mailings" looks like'),
         lambda value: _EMPTY[value],
         lambda value: (
             sentence("understood")
@@ -182,7 +182,7 @@ _WORDS = {
     FactName.UNSENT_LISTED: _Sentences(
         sentence("whether unsent messages are listed"),
         _either(sentence("yes"), sentence("no")),
-        _always(sentence("either is understood: a listed message proves no delivery")),
+        _always(sentence("both are handled: a listed message does not prove delivery")),
     ),
     FactName.PART_TABLE: _Sentences(
         sentence("parts at 4 to 6 parts, and of ~ and €"),
@@ -190,12 +190,12 @@ _WORDS = {
         _always(sentence("parts and cost of a plan are what is billed")),
     ),
     FactName.REFUSED_PHONE: _Sentences(
-        sentence("a phone that is none, in importContacts"),
+        sentence("an invalid phone in importContacts"),
         lambda value: _NO_PHONES.get(value) or sentence("accepted as a contact"),
         lambda value: (
             sentence("an upload reports it")
             if value != "accepted"
-            else sentence("an upload does not notice it; the phones in the files are checked before")
+            else sentence("an upload does not show it; the phones in the files are checked beforehand")
         ),
     ),
     FactName.LISTING_LAG: _Sentences(

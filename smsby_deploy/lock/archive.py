@@ -348,7 +348,7 @@ def _read_document(document: dict[str, Any], line: ArchivedMailing) -> Entry:
 
 
 def _damaged(where: str, why: str) -> LockDamaged:
-    hint = "restore it from git, or from a backup of the shared store; of a merge conflict, keep the lines of both sides"
+    hint = "restore it from git, or from a backup of the shared store; in a merge conflict, keep the lines of both sides"
     return LockDamaged(f"{where}: the archive is damaged: {why}", hint=hint)
 
 

@@ -108,7 +108,7 @@ def rekey_fields(lock: Lock, old: DigestKey, new: DigestKey) -> dict[str, Any]:
             except ValueError as error:
                 raise Refused(
                     f"cannot rekey the lock: a digest of {address} was not sealed with its key",
-                    hint="restore the lock from git: it was changed by something else than this program",
+                    hint="restore the lock from git: something other than this program changed it",
                 ) from error
             changed[digest] = new.apply(bare)
     sealed = {keyed: seal for keyed in changed.values() if (seal := new.seal(keyed)) is not None}

@@ -346,7 +346,7 @@ def copy_lock(source: LockStore, target: LockStore, command: str) -> Lock:
         if (there.serial == lock.serial and there != lock) or _records_more(there, lock):
             raise Refused(
                 f"the lock there (serial {there.serial}) records what this one (serial {lock.serial}) lacks",
-                hint="both were used since they were one; choose another place, they cannot be merged",
+                hint="both were used since they diverged; choose another place, they cannot be merged",
             )
         target.put_archive(archive_content(lock))
         target.replace(lock)

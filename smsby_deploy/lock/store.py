@@ -193,7 +193,7 @@ class LockStore:
         if not lock.is_empty and recorded != self.environment:
             raise Refused(
                 f"{self.path.name} records the mailings of the environment {recorded}, not of {self.environment}",
-                hint="give each environment in smsby.yaml a `lock:` of its own",
+                hint="give each environment in smsby.yaml its own `lock:`",
             )
         return lock if recorded == self.environment else replace(lock, environment=self.environment)
 

@@ -51,24 +51,25 @@ _COLUMNS = (
 )
 _NOTHING = "nothing has been applied yet"
 # How to go on; a pipeline appends its command.
-_RUN_AGAIN = sentence("When the cause is gone, run this again:")
-_ALL_REFUSED = sentence("This run sent nothing. When the cause is gone, run this again:")
+_RUN_AGAIN = sentence("Fix the cause, then run this again:")
+_ALL_REFUSED = sentence("This run sent nothing. Fix the cause, then run this again:")
 _NEXT_STEPS = {
     ExitCode.REFUSED: sentence(
-        "Refused or blocked; what is not was sent. When the cause is gone, run this again:"
+        "Some of it was refused or blocked, the rest was sent. Fix the cause, then run this again:"
     ),
     ExitCode.PLAN_REFUSED: sentence(
-        "This run sent nothing: the plan was applied before, the branch or the lock is not what was reviewed, or "
-        "there is no plan. To send anything else, make a new plan of the branch and have it approved:"
+        "This run sent nothing: the plan was already applied, the branch or the lock is not what was "
+        "reviewed, or there is no plan. To send anything else, make a new plan for the branch and have it "
+        "approved:"
     ),
     ExitCode.OUTCOME_UNKNOWN: sentence(
-        "Some outcome is unknown, or a mailing was sent in part. **Do not send it by other means.** The next "
-        "run looks for it at sms.by, and sends only to those who certainly got nothing:"
+        "An outcome is unknown, or a mailing was sent in part. **Do not send it by other means.** The next "
+        "run looks for it at sms.by, and sends only to recipients who certainly got nothing:"
     ),
     ExitCode.UNREACHABLE: sentence(
         "sms.by was not reached, or refused the token. Check both, then run this again:"
     ),
-    ExitCode.LOCK_HELD: sentence("Another run held the lock. When it has ended, run this again:"),
+    ExitCode.LOCK_HELD: sentence("Another run held the lock. Wait until it has ended, then run this again:"),
 }
 
 

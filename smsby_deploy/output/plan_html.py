@@ -217,7 +217,7 @@ def _points(result: PlanResult, t: Translator) -> Iterator[Point]:
     if result.funds is Funds.TOO_LOW:
         yield Point("bad", t.gettext("The balance is too low: apply will refuse the whole plan."))
     elif result.funds is Funds.THIS_APPLY:
-        why = t.gettext("The balance is too low for what is approved; top up before it is handed over.")
+        why = t.gettext("The balance is too low for what is approved; top up before the hand-over.")
         yield Point("doubt", why)
     if plan.account is None:
         why = t.gettext("Made offline, without asking sms.by: this plan cannot be applied.")

@@ -239,7 +239,7 @@ def _balance_lines(result: PlanResult, t: Translator) -> list[str]:
         return ["", why]
     if result.funds is Funds.THIS_APPLY:
         why = t.gettext(
-            "**The balance of {balance} is too low** for what is approved; top up before it is handed over",
+            "**The balance of {balance} is too low** for what is approved; top up before the hand-over",
             balance=balance,
         )
         return ["", why]

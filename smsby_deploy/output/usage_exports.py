@@ -105,20 +105,18 @@ class _Metric(NamedTuple):
 
 
 _METRICS = {
-    "mailings": _Metric("smsby_mailings", "Mailings of which something was sent."),
-    "recipients": _Metric("smsby_recipients", "Recipients that sms.by accepted."),
-    "parts": _Metric("smsby_parts", "Planned parts of what was sent."),
-    "planned": _Metric("smsby_cost_planned", "Cost by the price of the project."),
+    "mailings": _Metric("smsby_mailings", "Mailings that were sent, at least in part."),
+    "recipients": _Metric("smsby_recipients", "Recipients for whom sms.by accepted a message."),
+    "parts": _Metric("smsby_parts", "Parts of the sent messages, as planned."),
+    "planned": _Metric("smsby_cost_planned", "Cost at the price set in the project."),
     "billed": _Metric("smsby_cost_billed", "Cost that sms.by reported."),
-    "delivered": _Metric("smsby_delivered", "Recipients that got it, of mailings that are final."),
-    "undelivered": _Metric(
-        "smsby_undelivered", "Recipients that did not get it, of mailings that are final."
-    ),
+    "delivered": _Metric("smsby_delivered", "Recipients of final mailings who got the message."),
+    "undelivered": _Metric("smsby_undelivered", "Recipients of final mailings who did not get the message."),
     "not_sent": _Metric("smsby_not_sent", "Recipients in a control group, to whom nothing was sent."),
 }
 _DOUBTS = {
     "missing": "Mailings without this figure in the lock.",
-    "estimated": "Mailings of which this figure is estimated by the share of recipients.",
+    "estimated": "Mailings whose figure is estimated from the share of recipients.",
 }
 _NO_METRIC_NAME = re.compile(r"[^a-zA-Z0-9_]")
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})

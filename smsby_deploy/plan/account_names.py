@@ -142,11 +142,11 @@ def _ambiguous(use: _Use, found: tuple[int, ...], known: Known) -> tuple[str, st
     is_id_too = _as_id(use.ref) in found
     items = [f"{number} ({known.names[number]})" for number in found]
     message = sentence(
-        "{ref} is the id of one and the name of another {what} at sms.by: {items}; write what only the intended one has, "
-        "its name or its id, or rename one of them at sms.by"
+        "{ref} is the id of one {what} at sms.by and the name of another: {items}; write the name or id "
+        "that only the intended one has, or rename one of them at sms.by"
         if is_id_too
-        else "{ref} is the name of more than one {what} at sms.by: {items}; write the id of the intended one, or rename the "
-        "others at sms.by",
+        else "more than one {what} at sms.by is named {ref}: {items}; write the id of the intended one, or "
+        "rename the others at sms.by",
         ref=repr(use.ref),
         what=_noun(use),
         items=", ".join(items),

@@ -354,8 +354,8 @@ def _run(
         )
     except FileNotFoundError as error:
         raise SmsbyDeployError(
-            "ssh-keygen is missing, which makes and verifies signatures",
+            "ssh-keygen, which makes and verifies signatures, is not installed",
             hint="install OpenSSH (openssh-client)",
         ) from error
     except subprocess.TimeoutExpired as error:
-        raise SmsbyDeployError("ssh-keygen did not end", hint="run the command again") from error
+        raise SmsbyDeployError("ssh-keygen did not finish", hint="run the command again") from error

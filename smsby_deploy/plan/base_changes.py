@@ -30,7 +30,7 @@ _CONTEXT = 40  # characters shown before the first difference of long values
 _MAX_ITEMS = 10  # removed, and as many added, items of a list
 _SECRET_KEY = r"(?i)(token|password|secret|key)$"
 _URL = r"\w+://\S+"
-_UNLESS_YOURS = sentence("restore that lock unless a run of yours wrote this")
+_UNLESS_YOURS = sentence("restore that lock unless one of your runs wrote this")
 _BELONGING = ("lineage", "environment", "service", "account")
 
 
@@ -192,7 +192,7 @@ def _change(key: str, before: str | None, after: str | None, token: str) -> Sett
         old, new = f"…{old[start:]}", f"…{new[start:]}"
     old, new = shorten(old, _MAX_VALUE), shorten(new, _MAX_VALUE)
     if old == new:
-        new = sentence("{value} (differs in what is not shown)", value=new)
+        new = sentence("{value} (differs in a part not shown)", value=new)
     return SettingChange(key, old, new)
 
 

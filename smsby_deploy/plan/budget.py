@@ -198,7 +198,7 @@ def check_balance(cost: Decimal, currency: str | None, amount: Decimal, held_in:
     `cost` is 0 where it is not known.
     """
     if not cost:
-        message = sentence("balance: the account has {amount}, which pays for nothing", amount=amount)
+        message = sentence("balance: the account has {amount}, which cannot pay for anything", amount=amount)
         return Breach("balance", message) if amount <= 0 else None
     if not is_same_currency(currency, held_in):
         message = sentence(

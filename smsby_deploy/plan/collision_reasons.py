@@ -118,7 +118,7 @@ def renamed(here: Situation, sent_as: Other) -> str:
     again = sentence("to send it again, raise `revision` to {revision}", revision=sent_as.revision + 1)
     if sent_as.has_unknown:
         again = sentence(
-            "first settle it with `smsby-deploy lock resolve {old} --sent` or `--not-sent`", old=old
+            "first resolve it with `smsby-deploy lock resolve {old} --sent` or `--not-sent`", old=old
         )
     if sent_as.is_archived:
         return sentence(

@@ -57,8 +57,8 @@ def find_contradictions(project: Project, facts: AccountFacts) -> Iterator[Contr
         yield Contradiction(FactName.LIST_SIZE, message)
     if facts.part_table not in (None, PartTable.SDK):
         message = sentence(
-            "sms.by counts texts of more than {count:part|parts} otherwise than this tool: keep texts shorter "
-            "(guardrails.max_parts: {most})",
+            "sms.by counts texts of more than {count:part|parts} differently from this tool: keep texts "
+            "shorter (guardrails.max_parts: {most})",
             count=_SURE_PARTS,
             most=_SURE_PARTS,
         )

@@ -331,8 +331,8 @@ def _keep_to_approved(action: Action, lock: Lock) -> Action:
     if not more:
         return action
     why = sentence(
-        "{count:recipient|recipients} {count:|was|were} left out under contact pressure when it was approved, and would "
-        "get it now; apply a new plan of it",
+        "{count:recipient|recipients} {count:|was|were} left out under contact pressure when it was "
+        "approved, and would get it now; make and apply a new plan",
         count=more,
     )
     return action.block(ReasonCode.CHANGED, why)

@@ -14,7 +14,7 @@ from smsby_deploy.wording import first_of, sentence
 
 ALREADY_SENT = sentence("sms.by already has it; apply only records it")
 CHANGED_SINCE_APPROVAL = sentence(
-    "it has changed since it was approved, so it is not sent; apply a new plan of it"
+    "it has changed since it was approved, so it is not sent; make and apply a new plan"
 )
 LISTED_WHILE_WAITING = sentence(
     "sms.by lists it although the lock has it as waiting, so this lock is outdated; the next apply records what was sent"
@@ -107,7 +107,7 @@ def overdue(mailing: Mailing) -> str:
     if mailing.window is not None:
         passed = sentence("it could be handed over until {time}", time=mailing.window.closes)
     return sentence(
-        "{passed}, and it was never approved; set a new schedule_time, or say with `cancelled: why` that it is not sent",
+        "{passed}, and it was never approved; set a new schedule_time, or cancel it with `cancelled: why`",
         passed=passed,
     )
 
@@ -140,7 +140,8 @@ def waiting(here: Situation) -> str:
 
 def _wait(window: Window) -> str:
     return sentence(
-        "`apply --due` hands it over to sms.by between {opens} and {closes}; until {opens} it can be taken back",
+        "`apply --due` hands it over to sms.by between {opens} and {closes}; until {opens} it can be "
+        "withdrawn",
         opens=window.opens,
         closes=window.closes,
     )
@@ -149,7 +150,8 @@ def _wait(window: Window) -> str:
 def due(here: Situation) -> str:
     assert here.next_window is not None
     return sentence(
-        "approved; `apply --due` hands it over to sms.by, until {closes}; until it has run it can be taken back",
+        "approved; `apply --due` hands it over to sms.by before {closes}; until it has run, it can be "
+        "withdrawn",
         closes=here.next_window.closes,
     )
 
@@ -187,8 +189,8 @@ def unconfirmed_draft(here: Situation) -> str:
     if here.contact_list is None or is_recorded:
         return sentence("its draft at sms.by is not confirmed yet")
     return sentence(
-        "its draft at sms.by is not confirmed yet; for which contact list it was made is not recorded: "
-        "check it at sms.by"
+        "its draft at sms.by is not confirmed yet; the contact list it was made for is not recorded: check "
+        "it at sms.by"
     )
 
 
@@ -210,7 +212,7 @@ def unchanged(here: Situation) -> str:
         return _ending(here)
     said = sentence("scheduled, unchanged") if _is_ahead(here) else sentence("sent, unchanged")
     if here.has_new_content:
-        said = sentence("{unchanged} in what is its own", unchanged=said)
+        said = sentence("{unchanged} except for what it shares with other mailings", unchanged=said)
     if here.entry is not None and here.entry.is_archived:
         return sentence("archived: {state}", state=said)
     return said
@@ -291,7 +293,7 @@ def audience_changed(here: Situation) -> str:
         else sentence("the audience changed after it was sent; nothing is sent to the new rows")
     )
     if here.is_scheduled:
-        return sentence("{changed}; whether recipients opted out since cannot be counted", changed=said)
+        return sentence("{changed}; recipients who opted out since then cannot be counted", changed=said)
     return said
 
 

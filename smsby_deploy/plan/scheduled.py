@@ -228,7 +228,7 @@ def _count_opted_in(then: ChunkRecord, now: ChunkPlan, *, may_be_capped: bool) -
 def opted_in(here: Situation, count: int) -> str:
     """Say why an approved mailing is not sent, and what a user can do."""
     what = sentence(
-        "{count:recipient|recipients} of it had opted out when it was approved, and would get it now",
+        "{count:,} of its recipients had opted out when it was approved, and would get it now",
         count=count,
     )
     if _has_other_chunks(here):
@@ -238,7 +238,7 @@ def opted_in(here: Situation, count: int) -> str:
         )
     if here.is_begun:
         return sentence("{what}; restore the opt-outs to send the rest", what=what)
-    return sentence("{what}; apply a new plan of it", what=what)
+    return sentence("{what}; make and apply a new plan", what=what)
 
 
 def report_cancelled(

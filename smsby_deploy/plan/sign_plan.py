@@ -77,7 +77,7 @@ def sign_plan(loaded: LoadedProject, plan: Plan, key: Path, now: datetime) -> Si
     names = find_signer(content, signature, policy.path, now)
     if not names:
         raise Refused(
-            f"the signature of {key.name} would not count: {policy.name} does not have the key, or not as valid now",
+            f"the signature of {key.name} would not count: {policy.name} does not list it as valid now",
             hint=f"add its public key to {policy.name} in a pull request of its own",
         )
     file = f"{FOLDER}/{_NOT_IN_NAMES.sub('_', plan.id)[:_LONGEST_ID]}-{_NOT_IN_NAMES.sub('_', names[0])}.json"
@@ -116,7 +116,8 @@ def _check_files(loaded: LoadedProject, mailings: Sequence[Action]) -> Mapping[s
         if (here := found.get(action.address)) is None or not _is_same(here[1], action):
             raise PlanRefused(
                 sentence(
-                    "{address} is not the mailing of the files here: text, recipients, time or figures differ",
+                    "{address} does not match the mailing in these files: text, recipients, time or "
+                    "figures differ",
                     address=action.address,
                 ),
                 hint="sign in the checkout that the plan was made from, or make a new plan",

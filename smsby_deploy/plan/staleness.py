@@ -346,8 +346,8 @@ def _compare_actions(then: Action, now: Action | None, is_begun: bool) -> str | 
     let_in = sum(count_gone_opt_outs(one.gets_nothing, after.gets_nothing) for one, after in pairs)
     if let_in:
         return sentence(
-            "{count:recipient|recipients} of it had opted out when it was reviewed, or {count:|was|were} left out under "
-            "contact pressure, and would get it now",
+            "{count:,} of its recipients had opted out, or {count:|was|were} left out under contact "
+            "pressure, when it was reviewed, and would get it now",
             count=let_in,
         )
     return None

@@ -35,14 +35,14 @@ class TextAsNumber(TemplateRuntimeError):
 
     def __init__(self, sign: str) -> None:
         self.sign = sign
-        advice = sentence("write `| int` or `| decimal` after the value to use its number")
+        advice = sentence("write `| int` or `| decimal` after the value to use it as a number")
         if sign == "+":
             advice = sentence("{advice}, or join texts with ~", advice=advice)
         super().__init__(
             sentence(
                 "{sign} between a text and a number: {advice}"
                 if sign in ("==", "!=", "in", "not in")
-                else "{sign} needs numbers, but the values of a column are text: {advice}",
+                else "{sign} needs numbers, but column values are text: {advice}",
                 sign=sign,
                 advice=advice,
             )
@@ -55,8 +55,7 @@ class TextAsTruth(TemplateRuntimeError):
     def __init__(self, test: str) -> None:
         super().__init__(
             sentence(
-                "{test}: the values of a column are text, an empty value included: write {{% if x %}} or "
-                "{{% if not x %}}",
+                "{test}: column values are text, even empty ones: write {{% if x %}} or {{% if not x %}}",
                 test=test,
             )
         )

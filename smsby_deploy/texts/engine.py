@@ -48,8 +48,8 @@ _OTHER_ERRORS = (
 )
 _UNDEFINED = re.compile(r"^'(\w+)' is undefined$|has no attribute '(\w+)'$")
 _WRONG_TYPE = sentence(
-    "an operator, filter or test does not work on this kind of value: the values of a column are text, so write "
-    "`| int` or `| decimal` after the value to use its number"
+    "an operator, filter or test does not work on this kind of value: column values are text, so write `| "
+    "int` or `| decimal` after the value to use it as a number"
 )
 _BAD_CALCULATION = sentence(
     "this calculation has no result (a division by zero?): test the value with {{% if %}} first"

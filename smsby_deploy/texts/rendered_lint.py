@@ -118,7 +118,7 @@ class RenderedLint:
         if literal is not None:
             return literal, sentence("two spaces in a row: remove one")
         message = sentence(
-            "two spaces in a row where a tag leaves nothing ({row}): put a space inside of it", row=row
+            "two spaces in a row where a tag leaves nothing ({row}): put a space inside it", row=row
         )
         return self._begin(), message
 

@@ -290,8 +290,8 @@ def _explain_literal(oddity: Oddity) -> str:
         return sentence("{found} would be sent literally; write the character itself", found=oddity.found)
     if oddity.code == "PLACEHOLDER_LIKE":
         return sentence(
-            "{found} looks like a placeholder and would be sent literally; write a variable as {{{{ name }}}}, "
-            "or other words",
+            "{found} looks like a placeholder and would be sent literally; write a variable as {{{{ name "
+            "}}}}, or use other words",
             found=oddity.found,
         )
     if oddity.code == "LINK":
@@ -306,7 +306,7 @@ def _explain_literal(oddity: Oddity) -> str:
 def _explain_link(which: str, oddity: Oddity) -> str:
     if oddity.is_order:
         return sentence(
-            "{which} has # before ?, so the site gets no parameters; write ? and what follows before #",
+            "{which} has # before ?, so the site gets no parameters; move ? and what follows it before #",
             which=which,
         )
     return sentence("{which} is not valid; write https://, the host and the path", which=which)

@@ -245,7 +245,7 @@ def test_preflight_refuses_a_clock_without_a_zone(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"here": Binding("sandbox", "http://127.0.0.1", "account")}, "here: another environment"),
+        ({"here": Binding("sandbox", "http://127.0.0.1", "account")}, "here: its environment"),
         ({"here": Binding("production", None, "account")}, "service: expected one line"),  # type: ignore[arg-type]
         ({"here": Binding("production", "http://127.0.0.1", 7)}, "account: expected one line"),  # type: ignore[arg-type]
     ],

@@ -69,7 +69,7 @@ def test_an_empty_project_folder_is_not_this_one(
     """Otherwise an apply would send the mailings of another project."""
     monkeypatch.chdir(shop)
     assert run(["-C", "", *words]) == 64
-    assert "the project folder that -C names is empty" in capsys.readouterr().err
+    assert "-C: the name of the project folder is empty" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["listen", "sandbox"])

@@ -12,7 +12,7 @@ from smsby_deploy.cli.main import run
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("sale/vip", "--sent", "--not-sent"), "--sent and --not-sent exclude each other"),
+        (("sale/vip", "--sent", "--not-sent"), "--sent and --not-sent cannot be combined"),
         (("sale/vip", "--out", "/missing/list.csv"), "cannot write the list: /missing is not a directory"),
         (("sale/vip",), "no mailing sale/vip in the lock"),
         ((), "Missing argument 'ADDRESS'"),

@@ -39,12 +39,12 @@ def test_entry_says_what_it_is_about_and_expects(tmp_path: Path, entry: str, mes
 def test_expectation_of_another_subject_is_refused(tmp_path: Path) -> None:
     """A test that would check nothing is an error."""
     code, message = _problem(tmp_path, "{audience: {min: 1}, parts: 1}")
-    assert (code, message.partition(": ")[2] or message) == ("SCHEMA", "expected only name beside audience")
+    assert (code, message.partition(": ")[2] or message) == ("SCHEMA", "with audience, only name is allowed")
 
 
 @pytest.mark.parametrize(
     ("pattern", "message"),
-    [("'(a'", "missing ), unterminated subpattern at position 0"), ("'(a+)+'", "it repeats a repeat")],
+    [("'(a'", "missing ), unterminated subpattern at position 0"), ("'(a+)+'", "it nests unlimited repeats")],
 )
 def test_pattern_is_checked_like_those_of_guardrails(tmp_path: Path, pattern: str, message: str) -> None:
     """One that does not compile, or that may take forever, is an error with its place."""

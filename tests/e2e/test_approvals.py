@@ -224,7 +224,7 @@ def test_key_that_is_no_signer_is_refused(sale: Shop, keys: Keys) -> None:
     sale.run("plan", "--out", "plan.json")
     refused = sale.run("approve", "plan.json", "--key", str(keys["eve"]))
     assert refused.code == 4
-    assert "would not count: signers.txt does not have the key" in refused.err
+    assert "would not count: signers.txt does not list it" in refused.err
     assert not (sale.root / "approvals").exists()
 
 

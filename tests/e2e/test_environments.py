@@ -115,7 +115,7 @@ def test_lock_of_another_environment_is_refused(sale: Shop) -> None:
     before = sale.lock()
     done = sale.run("apply", "--auto-approve", "--env", "staging")
     assert done.code == 4
-    assert "a `lock:` of its own" in done.err
+    assert "its own `lock:`" in done.err
     assert sale.lock() == before
 
 

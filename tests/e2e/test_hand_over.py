@@ -216,7 +216,7 @@ def test_opt_outs_that_are_gone_need_a_new_plan(shop: Shop, instead: str) -> Non
     _apply(shop)
     shop.write("stop.csv", f"phone\n{instead}")
     refused = _later(shop, _OPEN, "apply", "--due", "--format", "json", code=4)
-    assert refused.json["mailings"][0]["error"].startswith("changed: 1 recipient of it had opted out")
+    assert refused.json["mailings"][0]["error"].startswith("changed: 1 of its recipients had opted out")
     assert (_sends(shop), _state(shop)) == ([], "withdrawn")
     recipients = 1 if instead else 2
     assert _later(shop, _OPEN, "plan", "--format", "json").json["actions"][0]["recipients"] == recipients
@@ -270,7 +270,7 @@ def test_opt_outs_that_are_gone_under_contact_pressure(shop: Shop) -> None:
     _write(shop, _mailing("vip", *PHONES[:3]))
     _apply(shop)
     error = _exchange_opt_outs(shop).json["mailings"][0]["error"]
-    assert error.startswith("changed: 1 recipient of it had opted out")
+    assert error.startswith("changed: 1 of its recipients had opted out")
 
 
 def test_opt_outs_that_are_gone_stop_the_rest_of_a_hand_over(shop: Shop) -> None:
@@ -284,7 +284,7 @@ def test_opt_outs_that_are_gone_stop_the_rest_of_a_hand_over(shop: Shop) -> None
     shop.clear_faults()
     shop.write("stop.csv", f"phone\n{PHONES[3]}\n")
     refused = _later(shop, _OPEN, "apply", "--due", "--format", "json", code=4).json["mailings"][0]
-    assert refused["error"].startswith("changed: 1 recipient of it had opted out")
+    assert refused["error"].startswith("changed: 1 of its recipients had opted out")
     assert not any(PHONES[2] in str(call["params"]) for call in _sends(shop))
 
 

@@ -104,4 +104,4 @@ def test_list_of_a_found_draft_is_unknown(odd: tuple[Service, Shop]) -> None:
     plan = shop.run("plan", "--format", "json")
     (action,) = plan.json["actions"]
     assert (action["action"], action["list"]) == ("confirm", {"name": "News", "id": None})
-    assert "for which contact list it was made is not recorded" in action["reason"]
+    assert "the contact list it was made for is not recorded" in action["reason"]

@@ -158,7 +158,9 @@ def test_no_output_replaces_a_file_of_the_project(shop: Shop, words: str) -> Non
     before = {path.name: path.read_bytes() for path in shop.root.iterdir() if path.is_file()}
     refused = shop.run(*words.split())
     assert refused.code == ExitCode.WRONG_USAGE
-    assert refused.err.startswith(f"error: {words.split()[-1]} is a file of the project, and would be lost")
+    assert refused.err.startswith(
+        f"error: {words.split()[-1]} is a file of the project and would be overwritten"
+    )
     assert {path.name: path.read_bytes() for path in shop.root.iterdir() if path.is_file()} == before
 
 
@@ -171,7 +173,7 @@ def test_no_output_replaces_the_record_of_the_first_apply(shop: Shop, name: str)
     for words in ("apply --auto-approve --report", "apply --auto-approve --comment", "plan --page"):
         refused = shop.run(*words.split(), name)
         assert refused.code == ExitCode.WRONG_USAGE
-        assert "is a file of the project, and would be lost" in refused.err
+        assert "is a file of the project and would be overwritten" in refused.err
     assert not received(shop, "shop")
     assert not (shop.root / "smsby.lock.json").exists()
 
@@ -182,7 +184,7 @@ def test_no_output_replaces_the_plan_or_another_output(shop: Shop) -> None:
     assert shop.run("plan", "--out", "plan.json").code == 0
     over_plan = shop.run("apply", "plan.json", "--report", "./plan.json")
     assert over_plan.code == ExitCode.WRONG_USAGE
-    assert "plan.json is a file of the project, and would be lost" in over_plan.err
+    assert "plan.json is a file of the project and would be overwritten" in over_plan.err
     for words in ("plan --out new.json --page ./new.json", "apply --auto-approve --report out --comment out"):
         twice = shop.run(*words.split())
         assert twice.code == ExitCode.WRONG_USAGE

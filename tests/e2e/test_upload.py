@@ -255,7 +255,7 @@ def test_draft_without_a_lock_needs_the_same_recipients(sale: Shop, out: list[in
         assert _got(sale) == dict.fromkeys(PHONES[1:], 1)
     else:
         assert (result.code, mailing["outcome"]) == (4, "skipped"), result.err
-        assert "for which recipients its draft was made" in mailing["error"]
+        assert "which recipients its draft is for" in mailing["error"]
         assert _got(sale) == {}
 
 

@@ -104,7 +104,7 @@ def test_draft_newer_than_the_lock_is_not_confirmed(sale: Shop) -> None:
     for _ in range(2):
         result, mailing = _apply(sale)
         assert (result.code, mailing["outcome"]) == (4, "skipped"), result.err
-        assert "for which recipients its draft was made" in mailing["error"]
+        assert "which recipients its draft is for" in mailing["error"]
     assert _got(sale) == {}
     _campaign(sale, ", revision: 2")
     assert _apply(sale)[0].code == 0

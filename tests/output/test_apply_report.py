@@ -345,4 +345,4 @@ def test_apply_markdown_fits_into_a_comment() -> None:
     text = apply_markdown(replace(result(*many), exit_code=ExitCode.FAILED))
     assert len(text.encode()) <= COMMENT_BYTES
     assert "Left out to fit into a comment: " in text
-    assert "When the cause is gone" in text
+    assert "Fix the cause, then run this again" in text

@@ -85,7 +85,10 @@ def test_preformatted_cannot_end_its_block() -> None:
             "plain, with <code>one</code>, <code>two</code> and a lone `",
         ),
         ("`<b>`", "<code>&lt;b&gt;</code>"),
-        (sentence("{unchanged} in what is its own", unchanged=_EVIL), f"{_INERT} in what is its own"),
+        (
+            sentence("{unchanged} except for what it shares with other mailings", unchanged=_EVIL),
+            f"{_INERT} except for what it shares with other mailings",
+        ),
         (join_sentences([sentence("`{name}`", name=_EVIL), _EVIL]), f"<code>{_INERT}</code>; {_INERT}"),
         (sentence("`{name}`", name="375291234567\n"), "<code>37529*****67 </code>"),
     ],
@@ -100,8 +103,8 @@ def test_only_our_own_backticks_make_code(message: str, html: str) -> None:
     [
         (sentence("`{name}`", name="a_b"), r"<code>a\_b</code>"),
         (
-            sentence("{unchanged} in what is its own", unchanged="`x` <b>"),
-            r"\`x\` &lt;b&gt; in what is its own",
+            sentence("{unchanged} except for what it shares with other mailings", unchanged="`x` <b>"),
+            r"\`x\` &lt;b&gt; except for what it shares with other mailings",
         ),
         (sentence("`{name}`", name="`x` @me"), "<code>\\`x\\` @\u2060me</code>"),
         (f"{'x' * 598} `one two`", "x" * 598 + " …"),

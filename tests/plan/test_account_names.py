@@ -112,7 +112,7 @@ _SAME_NAME = [(34, "Newsletter"), (77, "Newsletter")]
         (_SAME_NAME, "Newsletter", "write the id"),
         ([(34, "News"), (77, " News ")], "News", "write the id"),
         ([(34, "Й"), (77, "\u0418\u0306")], "Й", "write the id"),
-        ([(34, "77"), (77, "Newsletter")], "77", "its name or its id"),
+        ([(34, "77"), (77, "Newsletter")], "77", "the name or id"),
     ],
     ids=["same name", "blanks", "decomposed", "name and id"],
 )

@@ -431,7 +431,7 @@ def test_list_that_git_does_not_have_has_no_author(desk: Desk) -> None:
 def test_no_signature_counts_without_an_author(desk: Desk) -> None:
     desk.rules("{need: 1, not_author: true}")
     desk.sign("boris")
-    assert "no signature counts while sale.yaml is in no git repository" in desk.reasons()[0]
+    assert "no signature counts while sale.yaml is not in a git repository" in desk.reasons()[0]
 
 
 # --- SSH signatures by the real ssh-keygen ---
@@ -489,7 +489,7 @@ def test_pattern_is_no_name(keys: Keys, tmp_path: Path) -> None:
 
 def test_sign_without_ssh_keygen(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(SmsbyDeployError, match="ssh-keygen is missing") as caught:
+    with pytest.raises(SmsbyDeployError, match="ssh-keygen, which makes") as caught:
         sign(_TEXT, keys["anna"])
     assert "OpenSSH" in caught.value.hint
 

@@ -101,19 +101,19 @@ _TOKEN = "0123456789abcdef"
     [
         (f"a: {_TOKEN}", "a: x", [("a", HIDDEN, "x")]),
         ("token: abc", "b: 1", [("token", HIDDEN, None), ("b", None, "1")]),
-        ("a: {password: abc}", "a: {password: abd}", [("a.password", HIDDEN, "<hidden> (differs in what is not shown)")]),
+        ("a: {password: abc}", "a: {password: abd}", [("a.password", HIDDEN, "<hidden> (differs in a part not shown)")]),
         ("a: {token_env: A_TOKEN}", "a: {token_env: B_TOKEN}", [("a.token_env", "A_TOKEN", "B_TOKEN")]),
         (
             "a: https://u:p@x.by/cb?k=1",
             "a: https://u:p@x.by/cb?k=2",
-            [("a", "https://<hidden>@x.by/cb?<hidden>", "https://<hidden>@x.by/cb?<hidden> (differs in what is not shown)")],
+            [("a", "https://<hidden>@x.by/cb?<hidden>", "https://<hidden>@x.by/cb?<hidden> (differs in a part not shown)")],
         ),
         ("test_phones: ['29/123/45/67']", "test_phones: []", [("test_phones", "29/12*****67", None)]),
         ("a: '375291234567'", "a: x", [("a", "37529*****67", "x")]),
         (
             "a: '375291234567'",
             "a: '375291239967'",
-            [("a", "37529*****67", "37529*****67 (differs in what is not shown)")],
+            [("a", "37529*****67", "37529*****67 (differs in a part not shown)")],
         ),
     ],
 )  # fmt: skip

@@ -251,7 +251,7 @@ _CASES = {
         make_entry(A, A, own_digest="own"),
         _remote(),
         "noop",
-        "sent, unchanged in what is its own",
+        "sent, unchanged except for what it shares with other mailings",
     ),
     "scheduled": (
         _desired(schedule_time=_LATER),

@@ -56,7 +56,7 @@ def test_sign_plan_refuses_what_is_not_in_the_files(desk: Desk, forged: dict[str
     """A plan file may show one thing and have another one signed."""
     plan = desk.plan()
     actions = (replace(plan.actions[0], **forged), *plan.actions[1:])
-    with pytest.raises(PlanRefused, match="sale/vip is not the mailing of the files here"):
+    with pytest.raises(PlanRefused, match="sale/vip does not match the mailing in these files"):
         sign_plan(load_project(desk.root), replace(plan, actions=actions), desk.keys["anna"], NOON)
 
 

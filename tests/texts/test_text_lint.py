@@ -212,7 +212,7 @@ def test_link_with_a_variable_is_read_as_whole() -> None:
     (found,) = _lint("Go to https://a.by/#{{ id }}?x=1", ("id",), ["b"])
     assert (found.code, found.message) == (
         "LINK",
-        "the link https://a.by/#…?x=1 has # before ?, so the site gets no parameters; write ? and what follows before #",
+        "the link https://a.by/#…?x=1 has # before ?, so the site gets no parameters; move ? and what follows it before #",
     )
 
 
