@@ -24,7 +24,7 @@ from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.lock.phone_states import NO_PROOF, PhoneState
+from smsby_deploy.lock.phone_states import NO_PROOF
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
 from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.fingerprint import read_remote_name, remote_name
@@ -131,7 +131,7 @@ class DeliveryLedger:
     ) -> Reuse:
         """Compare the deliveries with those that the lock explains by the mailings in `others`."""
         counts = self.deliveries([message_id])
-        recorded = sum(_count_accepted(chunk) for chunk in others)
+        recorded = sum(chunk.accepted_recipients for chunk in others)
         foreign = max((chunk.foreign for chunk in others), default=0)
         unexplained = counts.total() - recorded
         received = sum(1 for phone in use.phones if counts[phone])
@@ -200,12 +200,6 @@ def baseline_of(phones: Sequence[str], counts: Counter[str], *, is_complete: boo
     if not is_complete:
         return (NO_PROOF,) * len(phones)
     return tuple(min(counts[phone], NO_PROOF) for phone in phones)
-
-
-def _count_accepted(chunk: ChunkRecord) -> int:
-    if chunk.phones is not None:
-        return chunk.phones.count(PhoneState.ACCEPTED)
-    return (chunk.recipients or 0) if chunk.state is ChunkState.ACCEPTED else 0
 
 
 def _is_foreign(listed: RemoteMailing | None, project: str) -> bool:

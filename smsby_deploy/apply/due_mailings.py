@@ -166,7 +166,3 @@ def _has_approved_content(entry: Entry, mailing: Mailing) -> bool:
     personal = is_personal(mailing, template)
     now = hash_content(mailing, template, personal=personal)
     return entry.content_digest in (now, hash_former_content(mailing, template, personal=personal))
-
-
-def by_address(loaded: LoadedProject) -> dict[str, Mailing]:
-    return {mailing.address: mailing for mailing in loaded.project.mailings}

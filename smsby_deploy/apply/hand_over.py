@@ -5,13 +5,13 @@ The lock says what that is. The plan file is not needed, and neither are the fil
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 
 from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.apply.context import ApplyRequest
-from smsby_deploy.apply.due_mailings import DueMailings, by_address, next_opening, sort_mailings
+from smsby_deploy.apply.due_mailings import DueMailings, next_opening, sort_mailings
 from smsby_deploy.apply.preflight import empty_plan, make_due_plan
 from smsby_deploy.apply.reconcile import note_found, record_listed
 from smsby_deploy.apply.recorder import Recorder
@@ -19,6 +19,7 @@ from smsby_deploy.apply.remote_list import HandOverList
 from smsby_deploy.apply.rescue import not_recorded
 from smsby_deploy.apply.run import open_recorder, run_plan
 from smsby_deploy.apply.wave_judge import WaveJudge
+from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import (
     ApiError,
@@ -38,6 +39,7 @@ from smsby_deploy.plan.model import Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import measure_files
 from smsby_deploy.plan.reasons import CHANGED_SINCE_APPROVAL, not_handed_over
 from smsby_deploy.plan.remote_list_check import is_mailing_shown
+from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.removed import REMOVED, has_news
 from smsby_deploy.plan.scheduled import listed_and_taken_back
 from smsby_deploy.plan.selection import problems_in, select_mailings
@@ -56,7 +58,7 @@ from smsby_deploy.wording import sentence
 
 _CHANGED = sentence("it has changed since it was approved")
 _OVER = sentence("its window is over")
-_STOPPED_BY = (Refused, SmsbyUnavailable, ApiError)  # one hand-over, and no other
+_STOPPED_BY = (Refused, SmsbyUnavailable, ApiError)
 
 
 def hand_over(request: ApplyRequest) -> ApplyResult:
@@ -77,8 +79,8 @@ def hand_over(request: ApplyRequest) -> ApplyResult:
     if not sort_mailings(request, loaded, lock, now).is_empty or request.store.has_leftover():
         with request.store.held(request.lock_timeout) as held:
             return _HandOver(request, loaded, held).run()
-    plan, opening = empty_plan(request, loaded, lock), next_opening(request, lock, now, by_address(loaded))
-    return ApplyResult(plan, (), (), ExitCode.DONE, next_opening=opening)
+    opening = next_opening(request, lock, now, loaded.project.by_address)
+    return ApplyResult(empty_plan(request, loaded, lock), (), (), ExitCode.DONE, next_opening=opening)
 
 
 @dataclass(slots=True)
@@ -88,6 +90,7 @@ class _HandOver:
     request: ApplyRequest
     loaded: LoadedProject
     held: HeldLock
+    in_files: Mapping[str, Mailing] = field(init=False)  # by address
     plan: Plan = field(init=False)  # without actions
     recent: HandOverList = field(init=False)
     mailings: list[MailingResult] = field(default_factory=list)
@@ -95,6 +98,7 @@ class _HandOver:
     codes: set[ExitCode] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.in_files = self.loaded.project.by_address
         self.plan = empty_plan(self.request, self.loaded, self.held.lock)
         self.recent = HandOverList(self.request, self.loaded.project)
 
@@ -140,24 +144,20 @@ class _HandOver:
         A plan finds out what it has of them, by their files. What it cannot prove is unknown: a listed message says of no
         phone that it was sent to.
         """
-        if not addresses:
-            return []
-        lock, in_files = self.held.lock, by_address(self.loaded)
-        try:
-            remote = self.recent.read(lock)
-        except _STOPPED_BY:  # they were missed, as far as is known
+        lock = self.held.lock
+        if not addresses or (remote := self._read_list()) is None:  # they were missed, as far as is known
             return [*addresses]
         listed = [one for one in addresses if is_mailing_shown(lock.scope, one, lock.mailings[one], remote)]
-        doubted = [one for one in listed if one not in in_files or lock.mailings[one].transport == "single"]
+        removed = [one for one in listed if one not in self.in_files]
+        doubted = [one for one in listed if one in removed or lock.mailings[one].transport == "single"]
         if doubted:
             with self._recording() as recorder:
                 for address in doubted:
                     record_listed(recorder, address, remote)
-        if planned := [one for one in listed if one in in_files]:
+        if planned := [one for one in listed if one not in removed]:
             self._hand_over(planned)
-        for address in listed:
-            if address not in in_files:
-                self._report_listed(address, _OVER)
+        for address in removed:
+            self._report_listed(address, _OVER)
         return [one for one in addresses if one not in listed]
 
     def _catch_up(self, found: DueMailings) -> None:
@@ -166,13 +166,9 @@ class _HandOver:
         A verdict about an earlier one decides nothing.
         """
         addresses = {one.mailing.address for one in found.to_judge} | found.stopped.keys()
-        if not addresses:
+        if not addresses or (remote := self._read_list()) is None:
             return
         mailings = self.held.lock.mailings
-        try:
-            remote = self.recent.read(self.held.lock)
-        except _STOPPED_BY:  # what the lock says is all that is known
-            return
         outdated = {one for one in addresses if has_news(mailings[one], remote)}
         found.to_judge[:] = [one for one in found.to_judge if one.mailing.address not in outdated]
         for address in sorted(outdated):
@@ -183,63 +179,52 @@ class _HandOver:
         """Report which waves of removed mailings are not sent; record what an outdated lock lacks."""
         if not addresses:
             return
-        try:
+        with self._failing(addresses):
             remote = self.recent.read(self.held.lock)
-        except _STOPPED_BY as error:
-            self._fail(addresses, error)
-            return
-        with self._recording() as recorder:
+            with self._recording() as recorder:
+                for address in addresses:
+                    note_found(recorder, address, remote)
             for address in addresses:
-                note_found(recorder, address, remote)
-        mailings = self.held.lock.mailings
-        for address in addresses:
-            if would_go_on(mailings[address]):
-                why = with_code(ReasonCode.WAVE, why_removed(mailings[address], address))
-                self._skip(address, why, ExitCode.REFUSED)
-            else:
-                self._report_listed(address, REMOVED)
+                entry = self.held.lock.mailings[address]
+                if would_go_on(entry):
+                    why = with_code(ReasonCode.WAVE, why_removed(entry, address))
+                    self._skip(address, why, ExitCode.REFUSED)
+                else:
+                    self._report_listed(address, REMOVED)
 
     def _judge_waves(self, found: DueMailings) -> None:
         """Judge the last waves; the next wave of a mailing whose verdict is "go" is due."""
         if not found.to_judge:
             return
-        try:
+        with self._failing([one.mailing.address for one in found.to_judge]):
             judge = WaveJudge(self.held.lock, self.request.connect(), self.recent.read(self.held.lock))
             judged = [(one, *judge.judge(one, self.request.clock.now())) for one in found.to_judge]
-        except _STOPPED_BY as error:
-            self._fail([one.mailing.address for one in found.to_judge], error)
-            return
-        verdicts = {one.mailing.address: verdict for one, _, verdict in judged if verdict is not None}
-        if verdicts:
-            with self._recording() as recorder:
-                for address, found_verdict in verdicts.items():
-                    recorder.judge(address, found_verdict)
-        for one, figures, verdict in judged:
-            address = one.mailing.address
-            if verdict is None:
-                self._wait(address, why_no_verdict(one.progress, figures))
-            elif verdict.kind is VerdictKind.GO:
-                found.due.setdefault(plan_of(one.entry), []).append(address)
-            else:
-                why = why_stopped(one.progress._replace(verdict=verdict), address)
-                self._skip(address, with_code(ReasonCode.WAVE, why), ExitCode.REFUSED, was_judged=True)
+            verdicts = {one.mailing.address: verdict for one, _, verdict in judged if verdict is not None}
+            if verdicts:
+                with self._recording() as recorder:
+                    for address, found_verdict in verdicts.items():
+                        recorder.judge(address, found_verdict)
+            for one, figures, verdict in judged:
+                address = one.mailing.address
+                if verdict is None:
+                    self._wait(address, why_no_verdict(one.progress, figures))
+                elif verdict.kind is VerdictKind.GO:
+                    found.due.setdefault(plan_of(one.entry), []).append(address)
+                else:
+                    why = why_stopped(one.progress._replace(verdict=verdict), address)
+                    self._skip(address, with_code(ReasonCode.WAVE, why), ExitCode.REFUSED, was_judged=True)
 
     def _leave_for_open_hours(self, found: DueMailings) -> None:
         """Leave waves for later that would be sent in quiet hours: nothing in the files says when."""
         rails, now = self.loaded.project.guardrails, self.request.clock.now()
-        mailings = by_address(self.loaded)
         for addresses in found.due.values():
             for address in list(addresses):
                 is_wave = has_later_wave(self.held.lock.mailings[address])
-                if is_wave and (breach := find_closed_hours(rails, mailings[address], now)) is not None:
+                if is_wave and (breach := find_closed_hours(rails, self.in_files[address], now)) is not None:
                     addresses.remove(address)
                     self._wait(address, breach.message)
         for plan in [plan for plan, addresses in found.due.items() if not addresses]:
             del found.due[plan]
-
-    def _wait(self, address: str, why: str) -> None:
-        recipients = count_unsent(self.held.lock.mailings[address])
-        self.mailings.append(MailingResult(address, MailingOutcome.SKIPPED, recipients, waits=why))
 
     def _has_changed(self, address: str) -> bool:
         """Whether a mailing that is not due yet certainly is not the approved one."""
@@ -256,16 +241,15 @@ class _HandOver:
 
         If the files of one are not valid, each is handed over by itself.
         """
-        try:
-            self._apply(addresses)
-        except FilesInvalid as error:
-            if len(addresses) == 1:
-                self._fail(addresses, error)
-                return
-            for address in addresses:
-                self._hand_over([address])
-        except _STOPPED_BY as error:
-            self._fail(addresses, error)
+        with self._failing(addresses):
+            try:
+                self._apply(addresses)
+            except FilesInvalid as error:
+                if len(addresses) == 1:
+                    self._fail(addresses, error)
+                    return
+                for address in addresses:
+                    self._hand_over([address])
 
     def _apply(self, addresses: list[str]) -> None:
         request, loaded = self.request, self.loaded
@@ -293,16 +277,13 @@ class _HandOver:
 
     def _take_back(self, addresses: Sequence[str], reason: str, why: str, code: ExitCode | None) -> None:
         """Record and report that these are no longer approved, or what sms.by has of them."""
-        try:
+        with self._failing(addresses):
             lapsed = self._lapse(addresses, reason)
-        except _STOPPED_BY as error:
-            self._fail(addresses, error)
-            return
-        for address in addresses:
-            if address in lapsed:
-                self._skip(address, why, code, has_lapsed=True)
-            else:
-                self._report_listed(address, reason)
+            for address in addresses:
+                if address in lapsed:
+                    self._skip(address, why, code, has_lapsed=True)
+                else:
+                    self._report_listed(address, reason)
 
     def _lapse(self, addresses: Sequence[str], reason: str) -> frozenset[str]:
         """Record that these mailings are no longer approved; return those for which that is so.
@@ -324,16 +305,19 @@ class _HandOver:
 
     def _report_listed(self, address: str, reason: str) -> None:
         """Report what was recorded of a mailing that sms.by lists."""
-        lock, now = self.held.lock, self.request.clock.now()
-        why = listed_and_taken_back(lock.scope, address, lock.mailings[address], reason, now)
-        outcome = self._outcome(address)
-        self.mailings.append(MailingResult(address, outcome, lock.mailings[address].recipients, error=why))
-        if outcome is MailingOutcome.UNKNOWN:
+        lock, entry, now = self.held.lock, self.held.lock.mailings[address], self.request.clock.now()
+        why = listed_and_taken_back(lock.scope, address, entry, reason, now)
+        outcome = MailingOutcome.UNKNOWN if entry.has_unknown else MailingOutcome.ADOPTED
+        self.mailings.append(MailingResult(address, outcome, entry.recipients, error=why))
+        if entry.has_unknown:
             self.codes.add(ExitCode.OUTCOME_UNKNOWN)
 
-    def _outcome(self, address: str) -> MailingOutcome:
-        has_unknown = self.held.lock.mailings[address].has_unknown
-        return MailingOutcome.UNKNOWN if has_unknown else MailingOutcome.ADOPTED
+    def _read_list(self) -> RemoteView | None:
+        """Return what sms.by lists; None if that is not known, so that only the lock counts."""
+        try:
+            return self.recent.read(self.held.lock)
+        except _STOPPED_BY:
+            return None
 
     @contextmanager
     def _recording(self) -> Iterator[Recorder]:
@@ -356,18 +340,25 @@ class _HandOver:
         has_lapsed: bool = False,
         was_judged: bool = False,
     ) -> None:
-        recipients = count_unsent(self.held.lock.mailings[address])
-        result = MailingResult(
-            address,
-            MailingOutcome.SKIPPED,
-            recipients,
-            error=why,
-            has_lapsed=has_lapsed,
-            was_judged=was_judged,
-        )
-        self.mailings.append(result)
+        skipped = replace(self._skipped(address), error=why, has_lapsed=has_lapsed, was_judged=was_judged)
+        self.mailings.append(skipped)
         if code is not None:
             self.codes.add(code)
+
+    def _wait(self, address: str, why: str) -> None:
+        self.mailings.append(replace(self._skipped(address), waits=why))
+
+    def _skipped(self, address: str) -> MailingResult:
+        recipients = count_unsent(self.held.lock.mailings[address])
+        return MailingResult(address, MailingOutcome.SKIPPED, recipients)
+
+    @contextmanager
+    def _failing(self, addresses: Iterable[str]) -> Iterator[None]:
+        """Report what stops these mailings: it stops no other."""
+        try:
+            yield
+        except _STOPPED_BY as error:
+            self._fail(addresses, error)
 
     def _fail(self, addresses: Iterable[str], error: SmsbyDeployError) -> None:
         """Report what stopped these mailings."""
@@ -389,5 +380,5 @@ class _HandOver:
             first_exit_code(self.codes),
             now,
             any(part.was_stopped for part in self.parts),
-            next_opening(request, lock, now, by_address(self.loaded)),
+            next_opening(request, lock, now, self.in_files),
         )

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 
 from smsby_deploy.apply.apply_result import MailingOutcome, MailingResult
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.model import Action, ActionKind
 from smsby_deploy.plan.waves import has_later_wave
@@ -146,8 +145,8 @@ class MailingRun:
 
 def _with_share(entry: Entry, reason: str | None) -> str | None:
     """Return `reason`, preceded by how many recipients got, or perhaps got, a mailing."""
-    sent, unknown = entry.accepted_recipients, sum(map(_count_unknown, entry.chunks))
-    total = sum(chunk.recipients or 0 for chunk in entry.chunks)
+    sent, total = entry.accepted_recipients, sum(chunk.recipients or 0 for chunk in entry.chunks)
+    unknown = sum(chunk.recipients_in(ChunkState.UNKNOWN) for chunk in entry.chunks)
     if not entry.was_sent_in_part and unknown in (0, total):
         return reason
     fields = {"sent": sent, "unknown": unknown, "total": total, "reason": reason}
@@ -163,11 +162,11 @@ def _with_share(entry: Entry, reason: str | None) -> str | None:
 
 def _count_concerned(entry: Entry, outcome: MailingOutcome, wave: int | None = None) -> int | None:
     """Return how many of the recipients the outcome is about; None if it is about all of them."""
-    chunks = [chunk for chunk in entry.chunks if wave is None or chunk.wave == wave]
+    chunks = _chunks_of(entry, wave)
     total = sum(chunk.recipients or 0 for chunk in chunks)
     match outcome:
         case MailingOutcome.UNKNOWN:
-            concerned = sum(map(_count_unknown, chunks))
+            concerned = sum(chunk.recipients_in(ChunkState.UNKNOWN) for chunk in chunks)
         case MailingOutcome.REJECTED:
             concerned = total - sum(chunk.accepted_recipients for chunk in chunks)
         case _:
@@ -177,21 +176,19 @@ def _count_concerned(entry: Entry, outcome: MailingOutcome, wave: int | None = N
 
 def _is_wave_complete(entry: Entry, wave: int | None) -> bool:
     """Whether all of the wave that this run sends was sent; not so without waves."""
-    return wave is not None and all(chunk.state in DONE for chunk in entry.chunks if chunk.wave == wave)
+    return wave is not None and all(chunk.state in DONE for chunk in _chunks_of(entry, wave))
 
 
 def _is_wave_begun(entry: Entry, wave: int | None) -> bool:
     """Whether a part of the wave that this run sends was sent; without waves, of the mailing."""
-    return any(chunk.was_sent for chunk in entry.chunks if wave is None or chunk.wave == wave)
+    return any(chunk.was_sent for chunk in _chunks_of(entry, wave))
 
 
 def _recipients_of(entry: Entry, wave: int | None = None) -> int | None:
-    chunks = [chunk for chunk in entry.chunks if wave is None or chunk.wave == wave]
-    counts = [chunk.recipients for chunk in chunks if chunk.recipients is not None]
+    counts = [chunk.recipients for chunk in _chunks_of(entry, wave) if chunk.recipients is not None]
     return sum(counts) if counts else entry.recipients
 
 
-def _count_unknown(chunk: ChunkRecord) -> int:
-    if chunk.phones is not None:
-        return chunk.phones.count(PhoneState.UNKNOWN)
-    return (chunk.recipients or 0) if chunk.state is ChunkState.UNKNOWN else 0
+def _chunks_of(entry: Entry, wave: int | None) -> list[ChunkRecord]:
+    """Return the chunks of a wave; all of a mailing without waves."""
+    return [chunk for chunk in entry.chunks if wave is None or chunk.wave == wave]

@@ -311,12 +311,6 @@ class Recorder:
         phones = self.chunk(ref).phones
         return phones is not None and phones[row] is PhoneState.ACCEPTED
 
-    def is_unknown(self, ref: ChunkRef, row: int | None = None) -> bool:
-        chunk = self.chunk(ref)
-        if row is None or chunk.phones is None:
-            return chunk.state is ChunkState.UNKNOWN
-        return chunk.phones[row] is PhoneState.UNKNOWN
-
     def learn(self, address: str, recipients: int | None, parts: int | None, cost: Decimal | None) -> None:
         """Record what only sms.by knows about a list mailing."""
         self._claim([address])

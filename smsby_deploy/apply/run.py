@@ -129,7 +129,7 @@ class _ApplyRun:
         self._plan = plan = ready.plan
         self._project = loaded.project
         self._lock_path = held.store.path
-        self._mailings = {mailing.address: mailing for mailing in loaded.project.mailings}
+        self._mailings = loaded.project.by_address
         self._recorder = open_recorder(request, loaded, plan, held, is_handing_over=ready.is_handing_over)
         self._context = ApplyContext(
             project=_with_listing_lag(loaded.project, ready.client),

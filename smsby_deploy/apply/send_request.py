@@ -166,7 +166,7 @@ class AnswerHandler:
         self._reconciler.forget_list()
         request.look_for_lost(self._reconciler)
         for ref in request.chunks:
-            if record.is_unknown(ref, request.row):
+            if record.chunk(ref).is_unknown(request.row):
                 self._runs[ref[0]].stop(with_code(ReasonCode.UNKNOWN, error or ""))
 
     def _mark_sent(self, request: SendRequest) -> None:

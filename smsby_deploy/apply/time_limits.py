@@ -21,7 +21,7 @@ class TimeLimits:
     """Judges chunks by the rules of the plan, at the moment when they are sent."""
 
     def __init__(self, context: ApplyContext) -> None:
-        self._mailings = {mailing.address: mailing for mailing in context.project.mailings}
+        self._mailings = context.project.by_address
         self._rails = context.project.guardrails
         self._is_rehearsal = context.project.environment.is_rehearsal
         self._runs = context.runs

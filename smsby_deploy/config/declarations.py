@@ -368,3 +368,8 @@ class Project(NamedTuple):
     @property
     def mailings(self) -> tuple[Mailing, ...]:
         return tuple(mailing for campaign in self.campaigns for mailing in campaign.mailings)
+
+    @property
+    def by_address(self) -> dict[str, Mailing]:
+        """The mailings by address."""
+        return {mailing.address: mailing for mailing in self.mailings}

@@ -34,7 +34,6 @@ from smsby_deploy.lock.entry_json import (
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.keyed_digests import digests_of, key_fields, rekey_fields
-from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.wording import counted
@@ -118,7 +117,7 @@ class LockEdit:
             (address, (EventKind.CHUNK, _rescue_event(result, address, index)))
             for result in document["results"]
             for address, index, fingerprint in result["chunks"]
-            if _is_unsettled(self._chunk(address, index, fingerprint), result.get("row"))
+            if self._chunk(address, index, fingerprint).is_unknown(result.get("row"))
         ]
         if events:
             addresses = sorted({address for address, _ in events})
@@ -323,15 +322,6 @@ def _with_reported(entry: Entry, reported: Reported) -> Entry:
         billed=reported.billed or entry.billed,
         deliveries=reported.deliveries or entry.deliveries,
     )
-
-
-def _is_unsettled(chunk: ChunkRecord, position: int | None) -> bool:
-    """Return whether the chunk of a rescued result, or its phone at `position`, is unknown."""
-    if chunk.state is not ChunkState.UNKNOWN:
-        return False
-    if position is None or chunk.phones is None:
-        return True
-    return position < len(chunk.phones) and chunk.phones[position] is PhoneState.UNKNOWN
 
 
 def _rescue_event(result: dict[str, Any], address: str, index: int) -> dict[str, Any]:

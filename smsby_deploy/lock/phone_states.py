@@ -18,7 +18,10 @@ _MAX_PHONES = 1_000_000  # of one chunk; a damaged count must not fill the memor
 
 
 class PhoneState(StrEnum):
-    """What is known about one phone. The values are the letters of the lock file."""
+    """What is known about one phone, named as in `ChunkState`.
+
+    The values are the letters of the lock file.
+    """
 
     PENDING = "p"
     DECLARED_UNSENT = "n"  # the user declared that a lost request was not sent

@@ -36,15 +36,6 @@ SURELY_NOT_SENT = frozenset({ChunkState.PENDING, ChunkState.DECLARED_UNSENT, Chu
 _NOT_TRIED = SURELY_NOT_SENT - {ChunkState.REJECTED}
 DONE = frozenset({ChunkState.ACCEPTED, ChunkState.SUPPRESSED})
 
-_PHONE_STATES = {
-    ChunkState.PENDING: PhoneState.PENDING,
-    ChunkState.DECLARED_UNSENT: PhoneState.DECLARED_UNSENT,
-    ChunkState.REJECTED: PhoneState.REJECTED,
-    ChunkState.ACCEPTED: PhoneState.ACCEPTED,
-    ChunkState.UNKNOWN: PhoneState.UNKNOWN,
-    ChunkState.SUPPRESSED: PhoneState.SUPPRESSED,
-}
-
 
 def chunk_state_of(phones: PhoneStates) -> ChunkState:
     """Return the state of a chunk whose phones are in the states `phones`."""
@@ -125,9 +116,19 @@ class ChunkRecord:
     @property
     def accepted_recipients(self) -> int:
         """How many recipients sms.by certainly accepted it for."""
+        return self.recipients_in(ChunkState.ACCEPTED)
+
+    def recipients_in(self, state: ChunkState) -> int:
+        """Return how many recipients are in `state`, each by itself if the phones are known."""
         if self.phones is not None:
-            return self.phones.count(PhoneState.ACCEPTED)
-        return (self.recipients or 0) if self.state is ChunkState.ACCEPTED else 0
+            return self.phones.count(PhoneState[state.name])
+        return (self.recipients or 0) if self.state is state else 0
+
+    def is_unknown(self, position: int | None = None) -> bool:
+        """Return whether its outcome is unknown, or that of its phone at `position`."""
+        if position is None or self.phones is None:
+            return self.state is ChunkState.UNKNOWN
+        return position < len(self.phones) and self.phones[position] is PhoneState.UNKNOWN
 
     def with_state(self, state: ChunkState, **changes: Any) -> ChunkRecord:
         """Return this chunk after an event about all of it.
@@ -139,7 +140,7 @@ class ChunkRecord:
         concerned = {PhoneState.UNKNOWN} if PhoneState.UNKNOWN in self.phones else UNSENT
         if state is ChunkState.UNKNOWN:
             concerned = UNSENT
-        return self.with_phones(self.phones.replacing(concerned, _PHONE_STATES[state]), **changes)
+        return self.with_phones(self.phones.replacing(concerned, PhoneState[state.name]), **changes)
 
     def with_phone_state(self, position: int, state: ChunkState, **changes: Any) -> ChunkRecord:
         """Return this chunk after an event about its phone at `position`.
@@ -148,7 +149,7 @@ class ChunkRecord:
         """
         if self.phones is None:
             raise IndexError(position)
-        return self.with_phones(self.phones.with_state(position, _PHONE_STATES[state]), **changes)
+        return self.with_phones(self.phones.with_state(position, PhoneState[state.name]), **changes)
 
     def with_phones(self, phones: PhoneStates, **changes: Any) -> ChunkRecord:
         """Return this chunk with the state of every phone replaced.

@@ -279,7 +279,7 @@ class PlanReviewer:
     """Collects samples of every mailing, and compares recipients with `baseline`."""
 
     def __init__(self, project: Project, baseline: Baseline) -> None:
-        self._mailings = {mailing.address: mailing for mailing in project.mailings}
+        self._mailings = project.by_address
         self._samples = ReviewCollector(project)
         self._baseline = baseline
 

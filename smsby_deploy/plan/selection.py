@@ -34,7 +34,7 @@ def select_mailings(
     """
     if isinstance(select, str):  # from Python: its letters would be patterns, and "" all mailings
         raise UsageError("select: expected patterns, got a text", hint=f"write select=({select!r},)")
-    mailings = {mailing.address: mailing for mailing in loaded.project.mailings}
+    mailings = loaded.project.by_address
     flawed = {mailing.address for mailing in loaded.flawed} - mailings.keys()
     in_files = flawed | mailings.keys()
     known = [*mailings, *(address for address in sorted(lock.mailings) if address not in in_files)]
@@ -112,7 +112,7 @@ def find_mailing(loaded: LoadedProject, address: str) -> Mailing:
         FilesInvalid: there is none, and files that could hold it are not valid.
         UsageError: there is none.
     """
-    mailings = {mailing.address: mailing for mailing in loaded.project.mailings}
+    mailings = loaded.project.by_address
     if address in mailings:
         return mailings[address]
     if has_errors(loaded.problems):

@@ -197,7 +197,7 @@ def find_recipients(loaded: LoadedProject, lock: Lock, address: str) -> Recipien
         raise UsageError(
             f"no mailing {address} in the lock", hint="`smsby-deploy lock list` shows what was sent"
         )
-    mailing = next((one for one in loaded.project.mailings if one.address == address), None)
+    mailing = loaded.project.by_address.get(address)
     if mailing is None and not loaded.is_whole:
         raise FilesInvalid(loaded.problems)
     if mailing is None:

@@ -226,16 +226,18 @@ class World:
         client: Any = FakeClient(self.clock, interval)
         self.connections: FakeConnections = client.connections
         api = SimpleNamespace(concurrency=concurrency, reconcile_seconds=1.0)
+        mailings = {
+            one: SimpleNamespace(address=one, schedule_time=None, max_late=None, window=None, timezone="UTC")
+            for one in entries
+        }
         project: Any = SimpleNamespace(
             name="shop",
             scope="shop",
             api=api,
             environment=Environment(),
             guardrails=Guardrails(),
-            mailings=tuple(
-                SimpleNamespace(address=one, schedule_time=None, max_late=None, window=None, timezone="UTC")
-                for one in entries
-            ),
+            mailings=tuple(mailings.values()),
+            by_address=mailings,
             shared_lock=shared_lock,
         )
         self.recorder = Recorder(held, plan_id="p", commit=None, tool="x", clock=self.clock, body="json")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.apply.context import ApplyRequest
-from smsby_deploy.apply.due_mailings import approved_mailings, by_address, next_opening, sort_mailings
+from smsby_deploy.apply.due_mailings import approved_mailings, next_opening, sort_mailings
 from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, VerdictKind, WaveVerdict
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
@@ -91,7 +91,7 @@ def test_mailings_are_sorted(case: str, loaded: LoadedProject, tmp_path: Path) -
     named = {name for name in found.__dataclass_fields__ if getattr(found, name)}
     assert named == ({group} if group else set())
     assert found.is_empty == (group is None)
-    opening = next_opening(request, lock, _NOW, by_address(loaded))
+    opening = next_opening(request, lock, _NOW, loaded.project.by_address)
     assert opening == (None if hours is None else _NOW + hours * _HOUR)
 
 
@@ -111,7 +111,7 @@ def test_mailing_out_of_the_files_is_not_continued(loaded: LoadedProject, tmp_pa
     assert (found.cut_off, found.due, found.to_judge) == (["sale/gone"], {}, [])
     unread = loaded._replace(is_whole=False)
     assert sort_mailings(_request(unread, tmp_path), unread, lock, _NOW).cut_off == []
-    assert next_opening(_request(loaded, tmp_path), lock, _NOW, by_address(loaded)) is None
+    assert next_opening(_request(loaded, tmp_path), lock, _NOW, loaded.project.by_address) is None
     (campaign,) = loaded.project.campaigns
     (mailing,) = campaign.mailings
     cancelled = campaign._replace(mailings=(mailing._replace(cancelled="wrong price"),))

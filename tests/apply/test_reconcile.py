@@ -86,7 +86,7 @@ def test_reconciler_leaves_unknown_what_is_not_listed() -> None:
     world, _, reconciler = _world(seconds=10)
     _lose(world)
     reconciler.look_for([REF])
-    assert world.recorder.is_unknown(REF)
+    assert world.recorder.chunk(REF).is_unknown()
     assert world.clock.time == pytest.approx(10)
 
 
@@ -97,7 +97,7 @@ def test_reconciler_stops_looking_after_a_second_signal() -> None:
     world.clock.at(1, lambda: setattr(world.shutdown, "count", 1))
     world.clock.at(4, lambda: setattr(world.shutdown, "count", 2))
     reconciler.look_for([REF])
-    assert world.recorder.is_unknown(REF)
+    assert world.recorder.chunk(REF).is_unknown()
     assert 4 <= world.clock.time < 5
 
 
@@ -158,7 +158,7 @@ def test_reconciler_takes_the_word_of_the_list_for_a_draft() -> None:
     _lose(world, step="confirm", message_id=7)
     sms_by.listed = lambda time: [_remote(world, status="DRAFT")]
     note_found(world.recorder, "m/0", reconciler.read())
-    assert world.recorder.is_unknown(REF)  # it may be listed as a draft for a while
+    assert world.recorder.chunk(REF).is_unknown()  # it may be listed as a draft for a while
     reconciler.look_for([REF])
     assert world.recorder.chunk(REF).state is ChunkState.DRAFT
 
@@ -173,7 +173,7 @@ def test_reconciler_guesses_nothing_of_a_draft() -> None:
 
     sms_by.draft_status = draft_status
     reconciler.look_at_confirmations("m/0")
-    assert world.recorder.is_unknown(REF)
+    assert world.recorder.chunk(REF).is_unknown()
     assert [event.line for event in world.events] == ["looking at the draft: offline"]
 
 
@@ -184,7 +184,7 @@ def test_reconciler_keeps_a_draft_unknown_after_a_second_signal() -> None:
     sms_by.draft_status = lambda time: "DRAFT"
     world.shutdown.count = 2
     reconciler.look_for([REF])
-    assert world.recorder.is_unknown(REF)
+    assert world.recorder.chunk(REF).is_unknown()
 
 
 def test_reconciler_doubts_other_chunks_if_the_lock_was_wrong() -> None:

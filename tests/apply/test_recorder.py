@@ -39,7 +39,7 @@ def test_recorder_makes_an_intent_unknown_until_its_result() -> None:
     """Between intent and result the chunk is unknown, with the step that was tried."""
     world = World()
     world.recorder.intent([REF], "confirm")
-    assert world.recorder.is_unknown(REF)
+    assert world.recorder.chunk(REF).is_unknown()
     assert world.recorder.chunk(REF).step == "confirm"
     world.recorder.result([REF], ChunkState.DRAFT, message_id=7)
     chunk = world.recorder.chunk(REF)
@@ -51,7 +51,7 @@ def test_recorder_records_one_phone_of_a_chunk() -> None:
     world = World()
     world.recorder.note_phones(REF, PhoneStates.uniform(PhoneState.PENDING, 2), (0, 0))
     world.recorder.intent([REF], None, row=1)
-    assert (world.recorder.is_unknown(REF, 0), world.recorder.is_unknown(REF, 1)) == (False, True)
+    assert (world.recorder.chunk(REF).is_unknown(0), world.recorder.chunk(REF).is_unknown(1)) == (False, True)
     world.recorder.result([REF], ChunkState.ACCEPTED, 1)
     assert (world.recorder.was_accepted(REF, 0), world.recorder.was_accepted(REF, 1)) == (False, True)
     assert world.recorder.chunk(REF).state is ChunkState.PARTIAL
