@@ -114,6 +114,19 @@ def test_draft_of_another_run_is_not_confirmed(letter: Shop) -> None:
     assert letter.lock().mailings["sale/staff"].contact_list is None
 
 
+def test_list_that_was_sent_elsewhere_is_recorded(letter: Shop) -> None:
+    """After the plan another checkout made the draft and confirmed it: nothing is wrong, and nothing is sent."""
+    letter.configure(guardrails="{max_recipients: 1}")
+    letter.apply()
+    draft = letter.sms_by.named("sendSmsList")[0]
+    letter.store.path.unlink()
+    sent = ok({"data": [{"id": 90, "name": draft["name"], "status": "SENT"}]})
+    letter.sms_by.script("getSMSMessages", EMPTY_LIST, sent)
+    result, mailing = letter.apply()
+    assert (result.exit_code, mailing.outcome) == (ExitCode.DONE, MailingOutcome.ADOPTED)
+    assert letter.sms_by.changes() == ["sendSmsList", "confirm=0"]
+
+
 @pytest.mark.parametrize(
     ("guardrails", "figures", "key"),
     [
@@ -183,6 +196,73 @@ def test_lost_confirmation_without_a_status_is_unknown(letter: Shop) -> None:
     assert letter.sms_by.changes().count("confirm=1") == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "count", "code"),
+    [("DRAFT", 2, ExitCode.DONE), ("SENDING", 1, ExitCode.DONE), (None, 1, ExitCode.OUTCOME_UNKNOWN)],
+)
+def test_lost_confirmation_is_settled_by_the_next_apply(
+    letter: Shop, status: str | None, count: int, code: ExitCode
+) -> None:
+    """What is still a draft is confirmed again, what has another status was; without a status it stays unknown."""
+    answers(letter, before=[info(), info(None)], start=[LOST])
+    letter.apply()
+    answers(letter, before=[info(status)])
+    (draft,) = letter.sms_by.named("sendSmsList")
+    letter.sms_by.script("getSMSMessages", listed(name=draft["name"]) if status else EMPTY_LIST)
+    result, _ = letter.apply()
+    assert (result.exit_code, letter.sms_by.changes().count("confirm=1")) == (code, count)
+
+
+@pytest.mark.parametrize("status", ["NEW", None])
+def test_new_draft_of_any_status_is_confirmed(letter: Shop, status: str | None) -> None:
+    """This run made it, so no status can mean that it was confirmed."""
+    answers(letter, before=[info(status)])
+    assert letter.apply()[0].exit_code == ExitCode.DONE
+    assert letter.sms_by.changes() == ["sendSmsList", "confirm=0", "confirm=1"]
+
+
+def test_draft_without_a_status_is_confirmed(letter: Shop) -> None:
+    """Also by a later run: that sms.by reports no status is no proof that it was confirmed."""
+    answers(letter, start=[error("Insufficient funds", 403)])
+    letter.apply()
+    answers(letter, before=[info(None)])
+    assert letter.apply()[0].exit_code == ExitCode.DONE
+    assert letter.sms_by.changes().count("confirm=1") == 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        (error("unknown message", 400), ExitCode.FAILED),
+        (LOST, ExitCode.FAILED),
+        (Answer(401, {"error": "bad token"}, readable=True), ExitCode.UNREACHABLE),
+    ],
+    ids=["rejected", "lost", "token refused"],
+)
+def test_draft_that_cannot_be_read_is_not_confirmed(letter: Shop, reply: Reply, code: ExitCode) -> None:
+    """Its figures were not checked; the next apply continues with the same draft."""
+    answers(letter, before=[reply])
+    result, mailing = letter.apply()
+    assert (result.exit_code, letter.chunk().state) == (code, ChunkState.DRAFT)
+    assert mailing.error
+    assert "confirm=1" not in letter.sms_by.changes()
+    answers(letter)
+    assert letter.apply()[0].exit_code == ExitCode.DONE
+    assert letter.sms_by.changes().count("sendSmsList") == 1
+
+
+def test_lists_share_the_limit_of_an_apply(letter: Shop) -> None:
+    """Each costs less than max_cost; what the first one costs counts when the second one is checked."""
+    letter.configure(guardrails="{max_cost: 2}", price="{currency: BYN, per_part: 0.026}")
+    inner = "".join(f"  - {{name: {name}, list: Newsletter, text: {name}}}\n" for name in ("one", "two"))
+    letter.write("sale.yaml", f"version: 1\ncampaign: sale\nalphaname: MyShop\nmailings:\n{inner}")
+    letter.sms_by.script("sendSmsList", DRAFTED, ok({"status": "OK", "result": {"message_id": 91}}))
+    result, _ = letter.apply()
+    outcomes = [mailing.outcome for mailing in result.mailings]
+    assert outcomes == [MailingOutcome.SENT, MailingOutcome.SKIPPED]
+    assert "max_cost: with this list the apply costs 2.08" in (result.mailings[1].error or "")
+
+
 def test_draft_confirmed_elsewhere_is_recorded(letter: Shop) -> None:
     """A draft that was confirmed in the account meanwhile is accepted without another confirmation."""
     answers(letter, start=[error("Insufficient funds", 403)])
@@ -211,13 +291,14 @@ def test_draft_is_retried_after_429(letter: Shop) -> None:
     assert letter.clock.monotonic() >= 3
 
 
-def test_missing_figures_are_reported(letter: Shop) -> None:
+@pytest.mark.parametrize("missing", [["parts", "cost"], ["count", "parts", "cost"]])
+def test_missing_figures_are_reported(letter: Shop, missing: list[str]) -> None:
     """Figures that sms.by does not report are named, and the mailing is sent."""
-    answers(letter, before=[info(parts=None, cost=None)])
+    answers(letter, before=[info(**dict.fromkeys(missing))])
     result, _ = letter.apply()
     assert result.exit_code == ExitCode.DONE
-    (line,) = [line for line in letter.lines if "parts, cost" in line]
-    assert line.startswith("sale/staff: ")
+    named = ", ".join(missing).replace("count", "recipients")
+    assert f"sale/staff: sms.by does not report for its list: {named}" in letter.lines
 
 
 def listed(**values: object) -> Answer:

@@ -274,6 +274,19 @@ def test_preflight_reports_late_opt_outs(shop: Shop) -> None:
     assert "1 recipient opted out since this plan was made: nothing is sent to them" in shop.lines
 
 
+def test_reviewed_mailing_is_not_tested_again(shop: Shop) -> None:
+    """A late opt-out would break a promise about the audience; without a review it refuses the apply."""
+    shop.configure(suppress="[out.txt]")
+    shop.write("out.txt", "")
+    shop.mailing(f"{GOOD}, tests: [{{audience: {{min: 2}}}}]")
+    reviewed = shop.plan()
+    shop.write("out.txt", f"{PHONES[0]}\n")
+    with pytest.raises(FilesInvalid):
+        apply_plan(shop.request())
+    shop.sms_by.script("sendBulkSms", ok({"uuid": "cc9c8043"}))
+    assert apply_plan(shop.request(reviewed)).exit_code is ExitCode.DONE
+
+
 def test_preflight_holds_back_what_the_plan_shows_as_blocked(shop: Shop) -> None:
     """A mailing that was blocked in the reviewed plan is not sent by it, even if nothing blocks it now."""
     shop.mailing(GOOD)

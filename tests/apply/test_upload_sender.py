@@ -12,7 +12,7 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.smsby.response import Answer
-from tests.apply.fake_smsby import LOST, PHONES, Shop, error, ok
+from tests.apply.fake_smsby import LOST, PHONES, Shop, busy, error, ok
 from tests.apply.uploaded_mailing import RECIPIENTS, ListOf, counted, invalid, taken
 
 
@@ -109,6 +109,45 @@ def test_opt_outs_that_keep_changing_end_the_upload(uploaded: Shop, known: ListO
     assert result.exit_code == ExitCode.FAILED
     assert len(known) == 3
     assert "sendSmsList" not in uploaded.sms_by.changes()
+
+
+@pytest.mark.parametrize(("reported", "recorded"), [("0.25", "0.25"), (None, "0.13")])
+def test_upload_costs_what_sms_by_reports(uploaded: Shop, reported: str | None, recorded: str) -> None:
+    """Where it reports neither cost nor count, the lock keeps what was planned."""
+    project = (uploaded.root / "smsby.yaml").read_text()
+    uploaded.write("smsby.yaml", project + "price: {currency: BYN, per_part: 0.026}\n")
+
+    def reply(params: Mapping[str, Any]) -> Answer:
+        if params["confirm"] == 1:
+            return ok({"status": "OK"})
+        return ok({"result": {"cost": reported, "status": "DRAFT"}})
+
+    uploaded.sms_by.script("confirmSendMessageByList", reply)
+    assert uploaded.apply()[0].exit_code == ExitCode.DONE
+    assert uploaded.lock().mailings["sale/staff"].cost == recorded
+
+
+@pytest.mark.parametrize("opts_out", [False, True])
+def test_opt_out_during_a_pause_stops_the_confirmation(uploaded: Shop, opts_out: bool) -> None:
+    """A confirmation that sms.by put off is repeated only if the list is still the one that would be made."""
+    uploaded.write("out.csv", "phone\n")
+    uploaded.write("smsby.yaml", (uploaded.root / "smsby.yaml").read_text() + "suppress: [out.csv]\n")
+    started: list[int] = []
+
+    def reply(params: Mapping[str, Any]) -> Answer:
+        if params["confirm"] == 0:
+            return ok({"result": {"count": 5, "status": "DRAFT"}})
+        started.append(1)
+        if opts_out:
+            uploaded.write("out.csv", f"phone\n{RECIPIENTS[0]}\n")
+        return busy(1) if len(started) == 1 else ok({"status": "OK"})
+
+    uploaded.sms_by.script("confirmSendMessageByList", reply)
+    result, mailing = uploaded.apply()
+    assert result.exit_code == (ExitCode.REFUSED if opts_out else ExitCode.DONE)
+    assert len(started) == (1 if opts_out else 2)
+    assert uploaded.chunk().state is (ChunkState.DRAFT if opts_out else ChunkState.ACCEPTED)
+    assert ("opt-outs changed since" in (mailing.error or "")) is opts_out
 
 
 def test_upload_is_not_drafted_after_its_time(uploaded: Shop) -> None:
