@@ -28,6 +28,14 @@ def real_path(path: Path | str) -> Path:
     return Path(os.path.realpath(path))
 
 
+def may_be_file(path: Path) -> bool:
+    """Whether there is a file, or its folder does not say: then reading it says why."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
+
+
 def write_file(
     path: Path,
     content: str | Callable[[TextIO], None],

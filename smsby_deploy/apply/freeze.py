@@ -47,17 +47,11 @@ class FreezeWatch:
             self._seen = self._mark()  # before it is read, so that no later change is missed
             try:
                 return read_freeze(self._path, self._environment)
-            except (OSError, SmsbyDeployError) as error:
+            except SmsbyDeployError as error:
                 if self._clock.monotonic() >= deadline:
                     return sentence(
                         "{file} changed meanwhile, and is not valid: {why}",
                         file=self._path.name,
-                        why=_summary(error),
+                        why=error.summary,
                     )
             self._clock.sleep(_PAUSE)
-
-
-def _summary(error: OSError | SmsbyDeployError) -> str:
-    if isinstance(error, SmsbyDeployError):
-        return error.summary
-    return error.strerror or sentence("it cannot be read")

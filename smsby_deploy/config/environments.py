@@ -121,8 +121,7 @@ def read_freeze(path: Path, environment: str) -> str:
     """Return why nothing may be sent by the smsby.yaml at `path` as it is now; empty if it may.
 
     Raises:
-        OSError: it cannot be read.
-        FilesInvalid: it is not valid.
+        FilesInvalid: it cannot be read, or is not valid.
         UsageError: it does not have the environment.
     """
     document = read_yaml(path, path.name)

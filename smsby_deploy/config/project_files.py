@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
-from os.path import normpath
+from os.path import lexists, normpath
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from smsby_deploy.config.yaml_nodes import YamlList
 from smsby_deploy.errors import FilesInvalid
-from smsby_deploy.files import real_path
+from smsby_deploy.files import may_be_file, real_path
 from smsby_deploy.problems import Location, ProblemLog
 from smsby_deploy.wording import closest, escape_controls, sentence
 
@@ -64,8 +65,8 @@ def project_file(root: Path) -> Path:
         FilesInvalid: there is none, or it is a link out of the project, whose keys the messages would show.
     """
     path, log = root / PROJECT_FILE, ProblemLog()
-    if not path.is_file():
-        log.error("FILE_MISSING", sentence("file not found"), Location(PROJECT_FILE))
+    if not may_be_file(path):
+        log.error("FILE_MISSING", why_missing(path, PROJECT_FILE), Location(PROJECT_FILE))
     elif not real_path(path).is_relative_to(root):
         log.error("PATH_OUTSIDE", outside(PROJECT_FILE), Location(PROJECT_FILE, 1, 1))
     else:
@@ -83,7 +84,10 @@ def find_campaign_files(
     `root`, also through a link, is an error.
     """
     paths = {
-        path for pattern, place in patterns for path in _glob(root, pattern, place, log) if path.is_file()
+        path
+        for pattern, place in patterns
+        for path in _glob(root, pattern, place, log)
+        if may_be_file(path) or _is_broken(path)
     }
     start = len(root.as_posix().rstrip("/")) + 1
     folders: dict[Path, _Folder] = {}  # each is inspected once: it may contain thousands of files
@@ -96,6 +100,9 @@ def find_campaign_files(
             continue
         name = path.as_posix()[start:]
         if not is_plain_name(name, log):
+            continue
+        if _is_broken(path):
+            log.error("FILE_MISSING", why_missing(path, name), Location(name, 1, 1))
             continue
         if real_path(path).is_relative_to(root) if path.is_symlink() else folder.is_inside:
             found.append((path, name))
@@ -166,11 +173,11 @@ def find_unread(root: Path) -> list[str]:
     for path in sorted(root.glob("**/*.yml")):
         parts = path.relative_to(root).parts
         if (
-            path.is_file()
+            may_be_file(path)
             and not path.name.startswith(".")
             and _inspect_folder(root, path.parent).has_campaigns
         ):
-            with path.open("rb") as file:
+            with suppress(OSError), path.open("rb") as file:
                 if re.search(rb"^(mailings|campaign)\s*:", file.read(_SAMPLE), re.MULTILINE):
                     found.append("/".join(parts))
     return found
@@ -201,7 +208,7 @@ def resolve_inside(
     if any(is_hidden(one.parts, is_lock=is_lock) for one in (found, written)):
         log.error("PATH_HIDDEN", hidden(name), location)
         return None
-    if must_exist and not path.is_file():
+    if must_exist and not may_be_file(path):
         log.error("FILE_MISSING", why_missing(path, name), location)
         return None
     return path
@@ -239,12 +246,14 @@ def why_missing(path: Path, name: str) -> str:
     """Say why there is no file at `path`, called `name`, and which may have been meant."""
     if path.is_dir():
         return sentence("{name} is a directory, expected a file", name=name)
-    if path.is_symlink() and not path.exists():
+    if _is_broken(path):
         return sentence("{name} is a link to a file that does not exist", name=name)
     if path.exists():
         return sentence("{name} is a pipe or a device, expected a file", name=name)
-    folder = path.parent
-    near = closest(path.name, tuple(sorted(one.name for one in folder.iterdir())) if folder.is_dir() else ())
+    beside: list[str] = []
+    with suppress(OSError):
+        beside = sorted(one.name for one in path.parent.iterdir())
+    near = closest(path.name, tuple(beside))
     message = sentence("file {name} not found", name=name)
     if near:
         likely = (Path(name).parent / near).as_posix()
@@ -252,9 +261,14 @@ def why_missing(path: Path, name: str) -> str:
     return message
 
 
+def _is_broken(path: Path) -> bool:
+    """Whether it is a link to nothing."""
+    return path.is_symlink() and not path.exists()
+
+
 def _inspect_folder(root: Path, folder: Path) -> _Folder:
     parts = folder.relative_to(root).parts
-    is_nested = any((root.joinpath(*parts[:i]) / PROJECT_FILE).is_file() for i in range(1, len(parts) + 1))
+    is_nested = any(lexists(root.joinpath(*parts[:i], PROJECT_FILE)) for i in range(1, len(parts) + 1))
     return _Folder(not is_nested and not is_hidden(parts), real_path(folder).is_relative_to(root))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from os.path import lexists
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -48,7 +49,7 @@ from smsby_deploy.config.sources import HOME_TIMEZONE, OptOuts, RecipientsFile, 
 from smsby_deploy.config.yaml_nodes import YamlFiles, YamlMap, read_yaml
 from smsby_deploy.digest_key import read_digest_key
 from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable, UsageError
-from smsby_deploy.files import real_path
+from smsby_deploy.files import may_be_file, real_path
 from smsby_deploy.lock.places import PRODUCTION, SANDBOX, LockPlace, SharedPlace, scope_of
 from smsby_deploy.problems import Location, Problem, ProblemLog, has_errors
 from smsby_deploy.wording import join_sentences, sentence
@@ -100,7 +101,7 @@ def find_project(option: str | None, environ: Mapping[str, str]) -> Path:
     if asked and is_impossible(asked):
         raise UsageError(f"the project folder: {IMPOSSIBLE_PATH}", hint="see -C and SMSBY_PROJECT")
     for folder in [Path(asked)] if asked else [Path(), Path(PROJECT_SUBFOLDER)]:
-        if (folder / PROJECT_FILE).is_file():
+        if may_be_file(folder / PROJECT_FILE) or lexists(folder / PROJECT_FILE):
             return real_path(folder)
     raise UsageError(
         f"no {PROJECT_FILE} in {asked or 'this folder or in campaigns/'}",
@@ -278,7 +279,10 @@ class _ProjectLoader:
     def _campaigns(self, context: CampaignContext) -> tuple[Campaign, ...]:
         """Return the valid campaigns; mailings that are not valid are kept in `_flawed`."""
         valid: dict[str, Campaign] = {}
-        for path, name in campaign_files(self._root, self._document.get("campaigns"), self._log):
+        before = len(self._log)
+        files = campaign_files(self._root, self._document.get("campaigns"), self._log)
+        self._is_whole = not has_errors(self._log.since(before))
+        for path, name in files:
             count = len(self._log)
             document, addresses = self._read_campaign(path, name)
             if document is not None and (other := valid.get(document["campaign"])) is not None:

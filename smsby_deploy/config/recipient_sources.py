@@ -22,7 +22,7 @@ from smsby_deploy.config.sources import (
     TextSource,
 )
 from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
-from smsby_deploy.files import real_path
+from smsby_deploy.files import may_be_file, real_path
 from smsby_deploy.problems import Location, ProblemLog
 from smsby_deploy.wording import sentence
 
@@ -76,9 +76,11 @@ class ListPlaces(NamedTuple):
         name, at = node["file"], Location(file, *node.values_at["file"])
         pin = Pin(node["sha256"], Location(file, *node.values_at["sha256"])) if "sha256" in node else None
         in_project = self.root / name
-        if pin is None or self.folder_env is None or is_impossible(name) or in_project.is_file():
+        if pin is None or self.folder_env is None or is_impossible(name) or may_be_file(in_project):
             to_pin = (
-                None if pin or is_impossible(name) or in_project.is_file() else self._find_elsewhere(name, at)
+                None
+                if pin or is_impossible(name) or may_be_file(in_project)
+                else self._find_elsewhere(name, at)
             )
             if to_pin is None:
                 path = resolve_inside(self.root, name, at, self.log)
@@ -99,7 +101,7 @@ class ListPlaces(NamedTuple):
             return source._replace(is_elsewhere=True)
         copy = real_path(folder) / pin.sha256
         path = resolve_inside(real_path(folder), name, at, self.log, must_exist=False)
-        if path is not None and not path.is_file() and not copy.is_file():
+        if path is not None and not may_be_file(path) and not may_be_file(copy):
             message = sentence(
                 "file {name} is neither in the project nor in the folder that {variable} names",
                 name=name,
@@ -114,7 +116,7 @@ class ListPlaces(NamedTuple):
         if not folder:
             return None
         path = resolve_inside(real_path(folder), name, at, ProblemLog(), must_exist=False)
-        return path if path is not None and path.is_file() else None
+        return path if path is not None and may_be_file(path) else None
 
 
 def read_query_source(

@@ -155,6 +155,10 @@ class TextReader:
             self._log.error("ENCODING", sentence("not UTF-8; save the file as UTF-8"), Location(written, 1))
             # The mailing has a text all the same, so the rest of it is checked.
             text = path.read_text(encoding="utf-8-sig", errors="replace")
+        except OSError as error:
+            message = sentence("cannot read the file: {why}", why=error.strerror)
+            self._log.error("FILE_MISSING", message, Location(written, 1))
+            return None
         return source._replace(text=text, location=Location(written, 1, 1), file=written)
 
     def _require_own_texts(self, node: YamlMap, mark: Mark) -> None:

@@ -112,9 +112,13 @@ def read_yaml(path: Path, name: str) -> YamlMap:
     """Read the mapping in the file at `path`; problems call the file `name`.
 
     Raises:
-        FilesInvalid: not UTF-8, not YAML, or not a mapping.
+        FilesInvalid: it cannot be read, or is not UTF-8, not YAML, or not a mapping.
     """
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        message = sentence("cannot read the file: {why}", why=error.strerror)
+        raise _invalid(name, message, (1, 1), "FILE_MISSING") from error
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -220,8 +224,8 @@ def _event_reader(text: str) -> Callable[[], Any]:
     return read
 
 
-def _invalid(name: str, message: str, mark: Mark) -> FilesInvalid:
-    return FilesInvalid([Problem(Severity.ERROR, "YAML", message, location=Location(name, *mark))])
+def _invalid(name: str, message: str, mark: Mark, code: str = "YAML") -> FilesInvalid:
+    return FilesInvalid([Problem(Severity.ERROR, code, message, location=Location(name, *mark))])
 
 
 # A node's value, how many nodes it contains, and whether its scalars are still to be typed. A named tuple would take

@@ -19,6 +19,7 @@ from smsby_deploy.config.project_loader import PROJECT_SUBFOLDER, LoadedProject,
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.digest_key import read_digest_key
 from smsby_deploy.errors import FilesInvalid, PlanRefused, SmsbyDeployError, UsageError
+from smsby_deploy.files import may_be_file
 from smsby_deploy.lock.opening import open_lock_at
 from smsby_deploy.lock.places import PRODUCTION, LockPlace
 from smsby_deploy.lock.records import Lock
@@ -95,7 +96,7 @@ def read_base(
 
 def _read_checkout(folder: Path, environ: Mapping[str, str], environment: str) -> CheckoutBase:
     places = (folder, folder / PROJECT_SUBFOLDER)
-    path = next((one for one in places if (one / PROJECT_FILE).is_file()), None)
+    path = next((one for one in places if may_be_file(one / PROJECT_FILE)), None)
     if path is None:
         gap = sentence(
             "the base has no {file}, so every setting and every entry of the lock is new", file=PROJECT_FILE

@@ -10,7 +10,7 @@ from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.visitor import NodeTransformer
 
 from smsby_deploy.config.project_files import IMPOSSIBLE_PATH, hidden, is_hidden, is_impossible, why_not_plain
-from smsby_deploy.files import real_path
+from smsby_deploy.files import may_be_file, real_path
 from smsby_deploy.texts.analysis import LONGEST_SOURCE, IncludedText, Literal, TemplateFault
 from smsby_deploy.texts.jinja_environment import TextEnvironment
 from smsby_deploy.wording import sentence
@@ -215,7 +215,7 @@ def _read_included(name: str, root: Path | None, including: str | None, lineno: 
         raise IncludeError(message, lineno, including)
     if is_hidden(real_path(path).relative_to(real_path(root)).parts):
         raise IncludeError(hidden(name), lineno, including)
-    if not path.is_file():
+    if not may_be_file(path):
         message = sentence(
             "no file {name} in the project's {folder}/ folder: check the name", name=name, folder=FOLDER
         )
@@ -224,4 +224,7 @@ def _read_included(name: str, root: Path | None, including: str | None, lineno: 
         return IncludedText(path.read_text(encoding="utf-8-sig"), path.relative_to(root).as_posix())
     except UnicodeDecodeError as error:
         message = sentence("{name} is not UTF-8: save it as UTF-8", name=name)
+        raise IncludeError(message, lineno, including) from error
+    except OSError as error:
+        message = sentence("cannot read {name}: {why}", name=name, why=error.strerror)
         raise IncludeError(message, lineno, including) from error

@@ -61,7 +61,7 @@ def test_freeze_watch_reads_the_file_only_after_a_change(
         ("freeze: wrong: price\n", "smsby.yaml:3:14: a second `: ` on this line"),
         ("freze: wrong price\n", "smsby.yaml:3:1: unknown key freze; did you mean freeze?"),
         ("freeze:\n", "smsby.yaml:3:8: freeze: expected text or true or false, got nothing"),
-        (None, "No such file or directory"),
+        (None, "smsby.yaml:1:1: cannot read the file: No such file or directory"),
     ],
 )
 def test_freeze_watch_stops_at_a_broken_file(tmp_path: Path, content: str | None, why: str) -> None:

@@ -128,6 +128,21 @@ def test_hand_over_without_the_files_of_another(waiting: Shop) -> None:
     assert state(waiting, "a") is EntryState.WAITING
 
 
+def test_campaign_that_is_a_broken_link_is_not_removed(waiting: Shop) -> None:
+    """What is approved waits until the link leads somewhere again; in its window it fails."""
+    approve(waiting, a=to(PHONES[0]))
+    (waiting.root / "sale.yaml").rename(waiting.root / "sale")
+    (waiting.root / "sale.yaml").symlink_to("nothing")
+    assert hand_over(waiting.request()).mailings == ()
+    _pass(waiting, HOUR)
+    result = hand_over(waiting.request())
+    assert (outcomes(result), result.exit_code) == ({"a": "skipped"}, ExitCode.FILES_INVALID)
+    assert state(waiting, "a") is EntryState.WAITING
+    (waiting.root / "sale.yaml").unlink()
+    (waiting.root / "sale.yaml").symlink_to("sale")
+    assert outcomes(hand_over(waiting.request())) == {"a": "sent"}
+
+
 def test_lost_answer_of_a_hand_over_is_never_repeated(waiting: Shop) -> None:
     """Later runs look for it, and send nothing."""
     approve(waiting, a=to(PHONES[0]))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.cli.main import run
+from tests.permissions import ordinary_permissions
 
 
 def test_validate_exits_3_with_the_place(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,6 +32,56 @@ def test_validate_reports_a_text_file_that_is_not_utf8_once(
     assert run(["-C", str(shop), "validate"]) == 3
     lines = capsys.readouterr().out.splitlines()
     assert lines == ["a.j2:1:1: error ENCODING not UTF-8; save the file as UTF-8", "1 error"]
+
+
+@pytest.mark.parametrize(
+    ("closed", "places"),
+    [
+        ("smsby.yaml", ["smsby.yaml:1:1"]),
+        ("sale.yaml", ["sale.yaml:1:1"]),
+        ("texts/a.j2", ["texts/a.j2:1:1"]),
+        ("texts", ["texts/a.j2:1:1"]),
+        ("templates/b.j2", ["texts/a.j2:1:12"]),
+        ("templates", ["texts/a.j2:1:12"]),
+        (".", ["smsby.yaml:1:1"]),
+    ],
+)
+def test_validate_names_a_file_that_it_may_not_read(
+    closed: str, places: list[str], shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The files are not valid then, whatever permission is missing."""
+    campaign = shop / "sale.yaml"
+    text = next(line for line in campaign.read_text("utf-8").splitlines() if "    text: " in line)
+    campaign.write_text(campaign.read_text("utf-8").replace(text, "    text_file: texts/a.j2"), "utf-8")
+    for name, content in {"texts/a.j2": "{% include 'b.j2' %}", "templates/b.j2": "Hello"}.items():
+        (shop / name).parent.mkdir(exist_ok=True)
+        (shop / name).write_text(content, "utf-8")
+    assert run(["-C", str(shop), "validate"]) == 0
+    capsys.readouterr()
+    mode = (shop / closed).stat().st_mode
+    (shop / closed).chmod(0)
+    try:
+        with ordinary_permissions():
+            code = run(["-C", str(shop), "validate"])
+    finally:
+        (shop / closed).chmod(mode)
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert (code, last) == (3, "1 error")
+    assert [line.split(": ")[0] for line in lines] == places
+    assert all("cannot read " in line and line.endswith(": Permission denied") for line in lines)
+
+
+def test_validate_reports_links_and_folders_as_files(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A campaign that is a link to nothing would pass for one that was removed."""
+    (shop / "next.yaml").symlink_to("gone.yaml")
+    assert run(["-C", str(shop), "validate"]) == 3
+    message = "next.yaml is a link to a file that does not exist"
+    assert capsys.readouterr().out.splitlines()[0] == f"next.yaml:1:1: error FILE_MISSING {message}"
+    (shop / "smsby.yaml").unlink()
+    (shop / "smsby.yaml").mkdir()
+    assert run(["-C", str(shop), "validate"]) == 3
+    message = "smsby.yaml is a directory, expected a file"
+    assert capsys.readouterr().out.splitlines()[0] == f"smsby.yaml: error FILE_MISSING {message}"
 
 
 def test_validate_reports_a_variant_without_a_text_once(
