@@ -35,6 +35,13 @@ class MailingOutcome(StrEnum):
         return self in (MailingOutcome.SENT, MailingOutcome.CONFIRMED)
 
 
+_RECORDED = frozenset(MailingOutcome) - {
+    MailingOutcome.PARTIAL,
+    MailingOutcome.SKIPPED,
+    MailingOutcome.REJECTED,
+}
+
+
 class NextStep(Enum):
     """What the user should do after an apply, the most urgent step first."""
 
@@ -84,19 +91,8 @@ class MailingResult:
     @property
     def has_record(self) -> bool:
         """Whether the lock records something new about it."""
-        is_recorded = (
-            self.has_lapsed
-            or self.was_judged
-            or self.was_begun
-            or self.outcome.was_sent_now
-            or self.outcome
-            in (
-                MailingOutcome.HELD,
-                MailingOutcome.ADOPTED,
-                MailingOutcome.UNKNOWN,
-            )
-        )
-        return is_recorded or bool(self.uuids or self.message_ids)
+        is_changed = self.has_lapsed or self.was_judged or self.was_begun
+        return is_changed or self.outcome in _RECORDED or bool(self.uuids or self.message_ids)
 
 
 @dataclass(frozen=True, slots=True)

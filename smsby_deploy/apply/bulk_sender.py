@@ -21,13 +21,13 @@ from smsby_deploy.lock.records import DONE, FIRST_WAVE, ChunkRecord, ChunkState
 from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.chunk_groups import text_of_chunk
 from smsby_deploy.plan.chunks import ChunkReport, chunk_content, fits_request, stream_chunks
+from smsby_deploy.plan.desired import ChunkPlan
 from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, phones_of, remote_name
 from smsby_deploy.plan.model import Action
-from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
+from smsby_deploy.recipients.phone_set import number_phones
 from smsby_deploy.recipients.suppression import hash_opt_outs, leave_out, opt_out_positions, opted_out_places
 from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.texts.compiler import compile_mailing
-from smsby_deploy.texts.template import Template
 from smsby_deploy.wording import sentence
 
 
@@ -142,15 +142,9 @@ def stream_messages(
     Raises:
         FilesChanged: a chunk is not the planned one, or the opt-outs cannot be read.
     """
-    builder = _MessageBuilder(project, mailing, action, now)
-    template = compile_mailing(mailing)
-    report, count = ChunkReport(), 0
-    if cache is not None and cache.holds(mailing.address):
-        messages = _read_cached(cache, project, mailing, template, builder, action.capped)
-    else:
-        suppressed = read_suppressed(project, action.capped)
-        messages = _read_again(project, mailing, template, report, builder, suppressed)
-    for message in messages:
+    planned, report, count = _PlannedMessages(project, mailing, action, now), ChunkReport(), 0
+    kept = cache if cache is not None and cache.holds(mailing.address) else None
+    for message in planned.from_files(report) if kept is None else planned.from_cache(kept):
         yield message
         count += 1
     if count < len(action.chunks):
@@ -180,78 +174,54 @@ def pack_requests(api: ApiSettings, messages: Iterable[ChunkMessage]) -> Iterato
         yield request
 
 
-def _read_again(
-    project: Project,
-    mailing: Mailing,
-    template: Template | None,
-    report: ChunkReport,
-    builder: _MessageBuilder,
-    suppressed: PhoneSet,
-) -> Iterator[ChunkMessage]:
-    for chunk in stream_chunks(project, mailing, template, suppressed, report):
-        if not builder.is_planned(chunk.index, chunk.digest):
-            raise FilesChanged(
-                sentence(
-                    "its files changed while it was being sent, at chunk {number}", number=chunk.index + 1
-                )
-            )
-        mask = leave_out(chunk.not_suppressed, builder.opted_out(chunk.index))
-        yield builder.build(chunk.index, chunk.rows, mask, chunk.text)
-
-
-def _read_cached(
-    cache: ChunkCache,
-    project: Project,
-    mailing: Mailing,
-    template: Template | None,
-    builder: _MessageBuilder,
-    capped: PhoneSet | None,
-) -> Iterator[ChunkMessage]:
-    is_as_kept = capped is None and hash_opt_outs(project.suppress) == cache.opt_outs
-    suppressed = None if is_as_kept else read_suppressed(project, capped)
-    try:
-        for index, (rows, mask) in enumerate(cache.read(mailing.address)):
-            variant = builder.variant(index)
-            text = text_of_chunk(mailing, template, variant)
-            content = chunk_content(builder.content_digest, text, variant)
-            digest = project.digest_key.apply(chunk_digest(content, hash_rows(rows)))
-            if not builder.is_planned(index, digest):
-                raise FilesChanged(
-                    sentence("the planned chunk {number} was damaged on disk", number=index + 1)
-                )
-            if suppressed is not None:
-                # Recipients who were left out of the approved plan stay out, even if their opt-out is gone.
-                mask = bytearray(map(and_, mask, suppressed.mark_others(number_phones(phones_of(rows)))))
-            yield builder.build(index, rows, mask, text)
-    except OSError as error:
-        message = sentence("cannot read the planned chunks from disk: {why}", why=error.strerror)
-        raise FilesChanged(message) from error
-
-
-class _MessageBuilder:
-    """Builds the messages of one mailing."""
+class _PlannedMessages:
+    """The messages of one mailing, each checked against its planned chunk."""
 
     def __init__(self, project: Project, mailing: Mailing, action: Action, now: datetime) -> None:
-        self.content_digest = action.content_digest
-        self._project = project.scope
+        self._project = project
         self._mailing = mailing
-        self._chunks = action.chunks
-        self._fields = {"alphaname_id": str(action.sender_id)}
-        self._now, self._zone = now, project.api.account_zone
+        self._action = action
+        self._template = compile_mailing(mailing)
+        self._now = now
 
-    def is_planned(self, index: int, digest: str) -> bool:
-        """Return whether the chunk with this index and digest is in the plan."""
-        return index < len(self._chunks) and digest == self._chunks[index].digest
+    def from_files(self, report: ChunkReport) -> Iterator[ChunkMessage]:
+        suppressed = read_suppressed(self._project, self._action.capped)
+        for chunk in stream_chunks(self._project, self._mailing, self._template, suppressed, report):
+            index = chunk.index
+            if not self._is_planned(index, chunk.digest):
+                what = sentence(
+                    "its files changed while it was being sent, at chunk {number}", number=index + 1
+                )
+                raise FilesChanged(what)
+            mask = leave_out(chunk.not_suppressed, opted_out_places(self._action.chunks[index].opted_out))
+            yield self._message(index, chunk.rows, mask, chunk.text)
 
-    def variant(self, index: int) -> str | None:
-        """Return the variant of the planned chunk with this index, if it has one."""
-        return self._chunks[index].variant if index < len(self._chunks) else None
+    def from_cache(self, cache: ChunkCache) -> Iterator[ChunkMessage]:
+        project, action = self._project, self._action
+        is_as_kept = action.capped is None and hash_opt_outs(project.suppress) == cache.opt_outs
+        suppressed = None if is_as_kept else read_suppressed(project, action.capped)
+        try:
+            for index, (rows, mask) in enumerate(cache.read(self._mailing.address)):
+                variant = action.chunks[index].variant if index < len(action.chunks) else None
+                text = text_of_chunk(self._mailing, self._template, variant)
+                content = chunk_content(action.content_digest, text, variant)
+                digest = project.digest_key.apply(chunk_digest(content, hash_rows(rows)))
+                if not self._is_planned(index, digest):
+                    what = sentence("the planned chunk {number} was damaged on disk", number=index + 1)
+                    raise FilesChanged(what)
+                if suppressed is not None:
+                    # Recipients who were left out of the approved plan stay out, even if their opt-out is gone.
+                    mask = bytearray(map(and_, mask, suppressed.mark_others(number_phones(phones_of(rows)))))
+                yield self._message(index, rows, mask, text)
+        except OSError as error:
+            what = sentence("cannot read the planned chunks from disk: {why}", why=error.strerror)
+            raise FilesChanged(what) from error
 
-    def opted_out(self, index: int) -> Iterable[int]:
-        """Return the places of those who had opted out when it was planned."""
-        return opted_out_places(self._chunks[index].opted_out)
+    def _is_planned(self, index: int, digest: str) -> bool:
+        chunks = self._action.chunks
+        return index < len(chunks) and digest == chunks[index].digest
 
-    def build(self, index: int, rows: bytes, mask: bytearray, text: str | None) -> ChunkMessage:
+    def _message(self, index: int, rows: bytes, mask: bytearray, text: str | None) -> ChunkMessage:
         """Return the message of a chunk.
 
         Args:
@@ -260,22 +230,31 @@ class _MessageBuilder:
             mask: for each of them 0 if they opted out, else 1.
             text: what all of them get; None if each row contains its text.
         """
-        address, count, mark = self._mailing.address, len(self._chunks), self._chunks[index].fingerprint
-        name = remote_name(self._project, address, self._mailing.revision, index, count, mark)
-        kind = {"message_type": "personal"} if text is None else {"message_type": "bulk", "text": text}
-        fields = json.dumps(
-            {**self._fields, **self._time(index), "name": name, **kind}, ensure_ascii=False
-        ).encode()
+        address, chunks = self._mailing.address, self._action.chunks
+        fields = {
+            "alphaname_id": str(self._action.sender_id),
+            **self._time(chunks[index]),
+            "name": remote_name(
+                self._project.scope,
+                address,
+                self._mailing.revision,
+                index,
+                len(chunks),
+                chunks[index].fingerprint,
+            ),
+            **({"message_type": "personal"} if text is None else {"message_type": "bulk", "text": text}),
+        }
+        head = json.dumps(fields, ensure_ascii=False).encode()
         # The rows are JSON already, as they were hashed: parsing and writing them would cost more than all else.
         listed = b",".join(compress(rows.split(b"\n"), mask))
-        body = b'%b, "delivery_list": [%b]}' % (fields[:-1], listed)
+        body = b'%b, "delivery_list": [%b]}' % (head[:-1], listed)
         left_out = opt_out_positions(mask)
         return ChunkMessage(address, index, body, mask.count(1), is_personal=text is None, left_out=left_out)
 
-    def _time(self, index: int) -> dict[str, str]:
-        chunk = self._chunks[index]
+    def _time(self, chunk: ChunkPlan) -> dict[str, str]:
         if chunk.wave not in (None, FIRST_WAVE):
             return {}
         own = chunk.schedule_time
         when = self._mailing.time_on_wire(self._now, None if own is None else datetime.fromisoformat(own))
-        return {} if when is None else {"schedule_time": f"{when.astimezone(self._zone):%Y-%m-%dT%H:%M:%S}"}
+        zone = self._project.api.account_zone
+        return {} if when is None else {"schedule_time": f"{when.astimezone(zone):%Y-%m-%dT%H:%M:%S}"}

@@ -7,6 +7,8 @@ from pathlib import Path
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.environments import read_freeze
 from smsby_deploy.errors import SmsbyDeployError
+from smsby_deploy.plan.model import ReasonCode, with_code
+from smsby_deploy.plan.reasons import frozen
 from smsby_deploy.wording import sentence
 
 _PATIENCE = 2.0  # seconds: an editor or a checkout may be writing the file just now
@@ -29,8 +31,8 @@ class FreezeWatch:
 
     def why(self) -> str:
         """Return why nothing more may be sent; empty if it may."""
-        if not self._why and (self._seen is None or self._mark() != self._seen):
-            self._why = self._read()
+        if not self._why and (self._seen is None or self._mark() != self._seen) and (why := self._read()):
+            self._why = with_code(ReasonCode.FROZEN, frozen(why))
         return self._why
 
     def _mark(self) -> tuple[int, ...] | None:

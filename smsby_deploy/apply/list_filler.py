@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
 
 from smsby_deploy.apply.contact_reader import ContactBatch, ContactReader, Contacts
 from smsby_deploy.apply.context import ApplyContext, Event
@@ -30,7 +29,6 @@ from smsby_deploy.smsby.transport import AnswerLost
 from smsby_deploy.wording import counted, sentence
 
 _MAX_LINES = 20  # of invalid contacts that are reported for a mailing
-_Answer = TypeVar("_Answer")
 
 
 class UploadRejected(Exception):
@@ -81,21 +79,56 @@ class ListFiller:
         return any(one.id == list_id and one.name.strip() == name for one in self.subscriber_lists())
 
     def _make_list(self, mailing: Mailing, contacts: Contacts, upload: UploadRecord) -> UploadRecord:
-        """Use the list with the right name if sms.by has it, else make one."""
+        """Use the list with the right name if sms.by has it, else make one.
+
+        It is looked for before every try.
+        """
         name = self._reader.list_name(mailing, contacts)
+        for tries in itertools.count(1):
+            self._context.shutdown.check()
+            found = next((one.id for one in self.subscriber_lists() if one.name.strip() == name), None)
+            list_id = self._create_list(mailing, name, upload, tries) if found is None else found
+            if list_id is not None:
+                upload = replace(upload, list_id=list_id, uploaded=0, invalid=0, found=found is not None)
+                self._recorder.note_upload((mailing.address, 0), upload, error=None)
+                self._context.say(_event(mailing, f"its list at sms.by is {list_id}"))
+                return upload
+        raise AssertionError("the policy ends the retries")
 
-        def find() -> tuple[int, bool] | None:
-            ids = (one.id for one in self.subscriber_lists() if one.name.strip() == name)
-            return next(((list_id, True) for list_id in ids), None)
+    def _create_list(self, mailing: Mailing, name: str, upload: UploadRecord, tries: int) -> int | None:
+        """Return the id of a new list; None, after a pause, if sms.by did not answer.
 
-        def create() -> tuple[int, bool]:
-            return self._client.create_subscriber_list(name), False
+        The try has its intent and its result in the journal.
+        """
+        ref = (mailing.address, 0)
+        self._recorder.intent([ref], "list")
+        answer = self._ask_for_list(name)
+        if not isinstance(answer, SmsbyDeployError):
+            return answer
+        self._recorder.note_upload(ref, upload, error=answer.message)
+        if isinstance(answer, ApiError):
+            raise UploadRejected(answer.message) from answer
+        retry_after = answer.retry_after if isinstance(answer, SmsbyUnavailable) else None
+        pause = SEND_RETRIES.pause_after(tries, retry_after)
+        if isinstance(answer, TokenRefused) or pause is None:
+            raise StopSending(f"not sent: {answer.message}", ExitCode.UNREACHABLE) from answer
+        line = f"{answer.message}; trying again in {pause:.3g} s"
+        self._context.say(_event(mailing, line, is_warning=True))
+        self._context.shutdown.pause(pause)
+        return None
 
-        list_id, was_found = self._repeat(mailing, upload, create, find)
-        upload = replace(upload, list_id=list_id, uploaded=0, invalid=0, found=was_found)
-        self._recorder.note_upload((mailing.address, 0), upload, error=None)
-        self._say(mailing, f"its list at sms.by is {list_id}")
-        return upload
+    def _ask_for_list(self, name: str) -> int | SmsbyDeployError:
+        """Return the id of a new list, or why there is none; signals are noticed meanwhile."""
+
+        def create() -> Outcome:
+            try:
+                return Outcome(OutcomeKind.ACCEPTED, raw=self._client.create_subscriber_list(name))
+            except SmsbyDeployError as error:
+                return Outcome(OutcomeKind.NOT_SENT, raw=error)
+
+        outcome = self._dispatcher.run(create)
+        answer: int | SmsbyDeployError | None = outcome.raw
+        return AnswerLost(outcome.error or "the answer was lost") if answer is None else answer
 
     def _upload_contacts(self, mailing: Mailing, contacts: Contacts, upload: UploadRecord) -> UploadRecord:
         self._context.advance(upload.uploaded)
@@ -103,55 +136,6 @@ class ListFiller:
         batches = self._reader.batches(mailing, contacts, upload.uploaded)
         self._dispatcher.send_all(ContactsRequest(self._context, progress, batch) for batch in batches)
         return progress.upload
-
-    def _repeat(
-        self,
-        mailing: Mailing,
-        upload: UploadRecord,
-        call: Callable[[], _Answer],
-        find: Callable[[], _Answer | None],
-    ) -> _Answer:
-        """Return what `find` finds, looked for before every try, or what `call` answers.
-
-        Each try has its intent and its result in the journal.
-        """
-        ref = (mailing.address, 0)
-        for tries in itertools.count(1):
-            self._context.shutdown.check()
-            found = find()
-            if found is not None:
-                return found
-            self._recorder.intent([ref], "list")
-            answer = self._call(call)
-            if not isinstance(answer, SmsbyDeployError):
-                return answer
-            self._recorder.note_upload(ref, upload, error=answer.message)
-            if isinstance(answer, ApiError):
-                raise UploadRejected(answer.message) from answer
-            retry_after = answer.retry_after if isinstance(answer, SmsbyUnavailable) else None
-            pause = SEND_RETRIES.pause_after(tries, retry_after)
-            if isinstance(answer, TokenRefused) or pause is None:
-                raise StopSending(f"not sent: {answer.message}", ExitCode.UNREACHABLE) from answer
-            self._say(mailing, f"{answer.message}; trying again in {pause:.3g} s", is_warning=True)
-            self._context.shutdown.pause(pause)
-        raise AssertionError("the policy ends the retries")
-
-    def _call(self, call: Callable[[], _Answer]) -> _Answer | SmsbyDeployError:
-        """Return the answer of `call`, or the error it raised; signals are noticed meanwhile."""
-        box: list[_Answer | SmsbyDeployError] = []
-
-        def run() -> Outcome:
-            try:
-                box.append(call())
-            except SmsbyDeployError as error:
-                box.append(error)
-            return Outcome(OutcomeKind.ACCEPTED)
-
-        outcome = self._dispatcher.run(run)
-        return box[0] if box else AnswerLost(outcome.error or "the answer was lost")
-
-    def _say(self, mailing: Mailing, line: str, *, is_warning: bool = False) -> None:
-        self._context.say(_event(mailing, line, is_warning=is_warning))
 
 
 def _event(mailing: Mailing, line: str, recipients: int | None = None, *, is_warning: bool = False) -> Event:
@@ -193,7 +177,7 @@ class ContactsRequest(SendRequest):
 
     def record_retry(self, outcome: Outcome, pause: float) -> bool:
         self._progress.note(outcome.error)
-        self._progress.say(f"{outcome.error}; trying again in {pause:.3g} s", is_warning=True)
+        self._progress.warn(f"{outcome.error}; trying again in {pause:.3g} s")
         return True
 
 
@@ -210,10 +194,9 @@ class _Progress:
         self._context = context
         self._mailing = mailing
         self._count = count
-        self._answered: dict[
-            int, tuple[ContactBatch, ImportReport]
-        ] = {}  # by the number of its first contact
-        self._invalid = _InvalidContacts(lambda line: self.say(line, is_warning=True))
+        # By the number of its first contact.
+        self._answered: dict[int, tuple[ContactBatch, ImportReport]] = {}
+        self._invalid = _InvalidContacts(self.warn)
 
     def accept(self, batch: ContactBatch, report: ImportReport) -> None:
         """Record a call that was answered, and those behind it that were answered before."""
@@ -235,8 +218,8 @@ class _Progress:
         """Record how far the list is, and why it is not further."""
         self._context.recorder.note_upload(self.ref, self.upload, error=error)
 
-    def say(self, line: str, *, is_warning: bool) -> None:
-        self._context.say(_event(self._mailing, line, is_warning=is_warning))
+    def warn(self, line: str) -> None:
+        self._context.say(_event(self._mailing, line, is_warning=True))
 
 
 class _InvalidContacts:

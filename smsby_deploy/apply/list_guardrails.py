@@ -70,9 +70,7 @@ class ListGuardrails:
             return info.cost
         if expected is not None and info.recipients == expected.recipients and expected.cost:
             return expected.cost
-        parts = info.parts
-        if parts is None and info.recipients is not None and mailing.text is not None:
-            parts = info.recipients * measure_text(compile_texts(mailing.text).render_once()).parts
+        parts = count_list_parts(mailing, info.recipients) if info.parts is None else info.parts
         return None if parts is None else cost_of(parts, self._price)
 
     def count_confirmed(self, cost: Decimal | None, expected: ExpectedList | None) -> None:
@@ -107,6 +105,13 @@ class ListGuardrails:
                 limit=limit,
             )
         return ""
+
+
+def count_list_parts(mailing: Mailing, recipients: int | None) -> int | None:
+    """Return the parts of the text to so many recipients; None if their number is not known."""
+    if recipients is None or mailing.text is None:
+        return None
+    return recipients * measure_text(compile_texts(mailing.text).render_once()).parts
 
 
 def _unplanned(cost: Decimal, expected: ExpectedList | None) -> Decimal:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from smsby_deploy.apply.context import ApplyContext, Event, FilesChanged
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.drift_check import DriftCheck
-from smsby_deploy.apply.list_guardrails import ExpectedList, ListGuardrails
+from smsby_deploy.apply.list_guardrails import ExpectedList, ListGuardrails, count_list_parts
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.apply.worker_pool import StopSending
@@ -29,7 +29,6 @@ from smsby_deploy.smsby.parsers import ListInfo, RemoteMailing, is_draft
 from smsby_deploy.smsby.retry import poll
 from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.texts.compiler import compile_texts
-from smsby_deploy.texts.parts import measure_text
 from smsby_deploy.wording import join_sentences, sentence
 
 _MAX_CONFIRMATIONS = 3  # in one run, of a draft that was certainly not confirmed
@@ -243,10 +242,7 @@ class ListSender:
             count = listed.count_phones if info.recipients is None else None
             answers.append(ReportedValues(listed.d_schedule, count, listed.alphaname))
         recipients = info.recipients if expected is None else expected.recipients
-        parts = None
-        if recipients is not None and mailing.text is not None:
-            parts = recipients * measure_text(compile_texts(mailing.text).render_once()).parts
-        action = self._context.runs[mailing.address].action
+        parts, action = count_list_parts(mailing, recipients), self._context.runs[mailing.address].action
         what = sentence("draft {id}", id=draft.id)
         return self._check.objection(what, mailing, action, answers, parts=parts, recipients=recipients)
 

@@ -114,7 +114,7 @@ class Recorder:
         self.lock = held.lock
         self._held = held
         self._journal = held.open_journal()
-        self._applied = (plan_id, commit, tool)
+        self._applied = AppliedBy("", plan_id, commit, tool)  # at no time yet
         self._body = body
         self._currency = currency
         self._by = by
@@ -136,14 +136,13 @@ class Recorder:
         """Start the journal, which records the run; every other write does it first."""
         if self._begun:
             return
-        plan_id, commit, tool = self._applied
         begin = {
             "id": uuid4().hex,
             "lineage": self.lock.lineage or uuid4().hex,
-            "plan": plan_id,
+            "plan": self._applied.plan,
             "at": self._began or self.now(),
-            "commit": commit,
-            "tool": tool,
+            "commit": self._applied.commit,
+            "tool": self._applied.tool,
             "by": self._by,
         }
         self.lock = fold(self.lock, [self._journal.append(EventKind.BEGIN, **begin)])
@@ -179,7 +178,7 @@ class Recorder:
         assert action.window is not None
         opens, closes = (time.isoformat(timespec="seconds") for time in action.window)
         where = () if source is None else (True, source.digest, source.suppress)
-        approval = Approval(self.now(), self._applied[0], self._by, opens, closes, *where)
+        approval = Approval(self.now(), self._applied.plan, self._by, opens, closes, *where)
         chunks = [
             replace(record_of(chunk, upload=upload), left_out=chunk.left_out) for chunk in action.chunks
         ]
@@ -294,13 +293,12 @@ class Recorder:
         for address in addresses:
             entry = self.lock.mailings[address]
             is_wave = self._is_handing_over and entry.approval is None
-            if entry.applied.plan != self._applied[0] and not is_wave:
+            if entry.applied.plan != self._applied.plan and not is_wave:
                 mine = replace(entry, applied=self._applied_now())
                 self._write(EventKind.MAILING, address=address, entry=entry_document(mine))
 
     def _applied_now(self) -> AppliedBy:
-        plan_id, commit, tool = self._applied
-        return AppliedBy(self.now(), plan_id, commit, tool)
+        return replace(self._applied, at=self.now())
 
     def _seal(self, digests: Iterable[str]) -> None:
         """Record what a later rotation of the digest key needs, before `digests` are recorded."""

@@ -60,7 +60,7 @@ class RemoteCheck:
             elif entry.revision == mailing.revision and _was_replaced(entry, run.action, remote):
                 self._adopt(mailing, run.action, remote)
             else:
-                self._look_again(mailing, run.action, remote)
+                self._note_found(mailing, run.action, remote)
                 self._reconciler.look_at_confirmations(mailing.address)
             run.is_reconciled = run.action.action is ActionKind.ADOPT or (
                 run.action.reason_code is ReasonCode.UNKNOWN and self._is_news(mailing.address, entry)
@@ -179,7 +179,7 @@ class RemoteCheck:
         if not is_new:
             if entry is not None and entry.state is EntryState.WAITING:  # no request of it is known
                 record_listed(self._recorder, mailing.address, remote)
-            self._look_again(mailing, action, remote)
+            self._note_found(mailing, action, remote)
         elif remote.has_any(marks) and not self._is_sent_again(entry):
             self._adopt(mailing, action, remote)
         else:
@@ -197,7 +197,7 @@ class RemoteCheck:
         else:
             self._reconciler.adopt(mailing.address, mailing.revision, action, remote)
 
-    def _look_again(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
+    def _note_found(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
         if self._recorder.lock.mailings[mailing.address].transport == "single":
             self._singles.look_again(mailing, action, remote)
         else:

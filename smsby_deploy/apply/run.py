@@ -6,7 +6,7 @@ For each request: the intent on disk, the request, its result on disk. dispatche
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 
@@ -29,7 +29,6 @@ from smsby_deploy.apply.single_reconcile import SingleReconciler
 from smsby_deploy.apply.single_sender import SingleChunks, SingleSender
 from smsby_deploy.apply.upload_sender import UploadSender, upload_of
 from smsby_deploy.apply.worker_pool import ShutdownSignal, StopSending, WorkerPool
-from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.config.sources import ContactList
@@ -49,9 +48,8 @@ from smsby_deploy.plan.audience_source import fresh_source
 from smsby_deploy.plan.budget import spent_beside
 from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.drift import find_drift, intended_by_lock
-from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode, with_code
+from smsby_deploy.plan.model import ActionKind, Plan
 from smsby_deploy.plan.planner import TOOL
-from smsby_deploy.plan.reasons import frozen
 from smsby_deploy.plan.remote_list_check import is_forgotten
 from smsby_deploy.plan.remote_state import read_billed, read_remote
 from smsby_deploy.plan.waves import recorded_progress, why_waiting
@@ -127,7 +125,8 @@ class _ApplyRun:
         cache: ChunkCache,
     ) -> None:
         self._plan = plan = ready.plan
-        self._project = loaded.project
+        self._project = project = loaded.project
+        freeze = FreezeWatch(project.root / project.file, project.environment.name, request.clock)
         self._lock_path = held.store.path
         self._mailings = loaded.project.by_address
         self._recorder = open_recorder(request, loaded, plan, held, is_handing_over=ready.is_handing_over)
@@ -136,7 +135,7 @@ class _ApplyRun:
             client=ready.client,
             clock=request.clock,
             recorder=self._recorder,
-            shutdown=ShutdownSignal(request.clock, _freeze_of(loaded.project, request.clock)),
+            shutdown=ShutdownSignal(request.clock, freeze.why),
             runs=self._make_runs(),
             inputs={name: loaded.project.digest_key.bare(digest) for name, digest in plan.inputs.items()},
             say=request.say,
@@ -312,17 +311,6 @@ def _with_listing_lag(project: Project, client: SendClient) -> Project:
     """Return `project` with `reconcile_seconds` raised to what this account was seen to need."""
     seconds = client.facts.reconcile_seconds(project.api.reconcile_seconds)
     return project._replace(api=project.api._replace(reconcile_seconds=seconds))
-
-
-def _freeze_of(project: Project, clock: Clock) -> Callable[[], str]:
-    """Return a function that says why nothing more may be sent; empty if it may."""
-    watch = FreezeWatch(project.root / project.file, project.environment.name, clock)
-
-    def why() -> str:
-        found = watch.why()
-        return with_code(ReasonCode.FROZEN, frozen(found)) if found else ""
-
-    return why
 
 
 def open_recorder(

@@ -248,7 +248,8 @@ class SingleSender:
             )
             run.stop(why, ExitCode.FAILED)
         numbers = [number for number in ids.values() if number is not None]
-        is_resumed = self._is_resumed(sending, chunks)
+        # Of a message that an earlier run made, the answer is not known any more.
+        is_resumed = not sending.made.issuperset(numbers)
         remote = self._reconciler.read_before_sending(*numbers) if is_resumed else None
         for chunk in chunks:
             number = ids[chunk.index]
@@ -258,11 +259,6 @@ class SingleSender:
             answers += [ReportedValues(row.d_schedule, None, row.alphaname)] if row else []
             self._stop_if_different(sending, chunk, number, answers)
         return not run.is_stopped
-
-    def _is_resumed(self, sending: _Sending, chunks: Sequence[Chunk]) -> bool:
-        """Whether an earlier run made one of the messages: its answer is not known any more."""
-        ids = {self._chunks.record_of(sending.mailing, chunk).message_id for chunk in chunks}
-        return not ids <= sending.made | {None}
 
     def _stop_if_different(
         self, sending: _Sending, chunk: Chunk, message_id: int | None, answers: Sequence[ReportedValues]

@@ -23,9 +23,9 @@ def test_freeze_watch_notices_a_freeze(tmp_path: Path) -> None:
     watch = _watch(tmp_path, VirtualClock())
     assert watch.why() == ""
     (tmp_path / "smsby.yaml").write_text(HEAD + "freeze: wrong\n  price\n", "utf-8")
-    assert watch.why() == "wrong price"
+    assert watch.why() == "frozen: wrong price (`freeze` in smsby.yaml)"
     (tmp_path / "smsby.yaml").write_text(HEAD, "utf-8")
-    assert watch.why() == "wrong price"
+    assert watch.why() == "frozen: wrong price (`freeze` in smsby.yaml)"
 
 
 def test_freeze_watch_obeys_its_environment(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_freeze_watch_obeys_its_environment(tmp_path: Path) -> None:
         FreezeWatch(tmp_path / "smsby.yaml", name, VirtualClock()).why()
         for name in ("production", "staging", "stage")
     ]
-    assert reasons == ["wrong price", "wrong price", ""]
+    assert reasons == [*["frozen: wrong price (`freeze` in smsby.yaml)"] * 2, ""]
 
 
 def test_freeze_watch_reads_the_file_only_after_a_change(
@@ -73,7 +73,7 @@ def test_freeze_watch_stops_at_a_broken_file(tmp_path: Path, content: str | None
         (tmp_path / "smsby.yaml").unlink()
     else:
         (tmp_path / "smsby.yaml").write_text(HEAD + content, "utf-8")
-    assert watch.why().startswith(f"smsby.yaml changed meanwhile, and is not valid: {why}")
+    assert watch.why().startswith(f"frozen: smsby.yaml changed meanwhile, and is not valid: {why}")
     assert clock.time == pytest.approx(2, abs=0.2)
 
 
