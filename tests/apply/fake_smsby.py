@@ -80,6 +80,7 @@ class FakeTransport(SendTransport):
     """Answers each method from its script, then with its last or default answer."""
 
     def __init__(self, clock: Clock) -> None:
+        self._token = "token"
         self.pace = _NoPace()
         self.clock = clock
         self.clock_lead = None

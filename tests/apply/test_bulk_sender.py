@@ -14,6 +14,8 @@ import pytest
 
 from smsby_deploy.apply.apply_result import MailingOutcome
 from smsby_deploy.apply.bulk_sender import ChunkMessage, FilesChanged, pack_requests, stream_messages
+from smsby_deploy.apply.hand_over import hand_over
+from smsby_deploy.apply.run import apply_plan
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.declarations import ApiSettings
 from smsby_deploy.config.project_loader import LoadedProject, load_project
@@ -27,6 +29,7 @@ from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_smsby import EMPTY_LIST, PHONES, Shop, error, ok
+from tests.apply.waiting_mailings import HOUR, approve, to, write_sale
 
 _NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -264,7 +267,42 @@ def test_bulk_sender_records_late_opt_outs(bulk: Shop) -> None:
     assert _lists(bulk) == [[PHONES[3]]]
     first, second = bulk.chunk(0), bulk.chunk(1)
     assert (first.state, first.recipients) == (ChunkState.SUPPRESSED, 0)
-    assert (second.state, second.recipients) == (ChunkState.ACCEPTED, 1)
+    assert (second.state, second.recipients, second.opted_out) == (ChunkState.ACCEPTED, 1, "0")
+
+
+def test_bulk_sender_records_opt_outs_after_an_approval(waiting: Shop) -> None:
+    """Who opts out while a mailing waits gets nothing, and the lock says who it was."""
+    waiting.configure(suppress="[out.txt]", release="{before: 1h, at_latest: 30m}")
+    waiting.write("out.txt", "")
+    approve(waiting, a=to(*PHONES[:3]))
+    waiting.write("out.txt", f"{PHONES[1]}\n")
+    waiting.clock.sleep(HOUR)
+    hand_over(waiting.request())
+    (chunk,) = waiting.lock().mailings["sale/a"].chunks
+    assert (chunk.recipients, chunk.opted_out) == (2, "1")
+    assert _lists(waiting) == [[PHONES[0], PHONES[2]]]
+
+
+_WAVES = ", waves: [{people: 4, after: 1h, delivered: 90}, rest]"
+
+
+@pytest.mark.parametrize(
+    ("release", "more", "is_distinguished"), [("1h", "", True), ("5h", _WAVES, True), ("5h", "", False)]
+)
+def test_bulk_sender_records_capped_recipients(
+    waiting: Shop, release: str, more: str, is_distinguished: bool
+) -> None:
+    """Not as opted out where a later run chooses anew whom to leave out: at a hand-over, and between waves."""
+    release = f"{{before: {release}, at_latest: 30m}}"
+    waiting.configure(guardrails="{pressure: {messages: 1, within: 7d, on_excess: drop}}", release=release)
+    write_sale(waiting, a=to(*PHONES[:5]), b=to(*PHONES, more=more))
+    apply_plan(waiting.request())
+    waiting.clock.sleep(HOUR)
+    hand_over(waiting.request())
+    sent = [chunk for chunk in waiting.lock().mailings["sale/b"].chunks if chunk.was_sent]
+    everyone = 4 if more else 7
+    assert sum(chunk.recipients or 0 for chunk in sent) < everyone
+    assert all(chunk.opted_out is None for chunk in sent) is is_distinguished
 
 
 def test_bulk_sender_stops_a_mailing_without_its_opt_outs(bulk: Shop) -> None:
