@@ -196,7 +196,7 @@ def pull(context: Context, file: Path) -> ExitCode:
     from smsby_deploy.lock.shared import copy_lock
 
     project = load(context).project
-    lock = copy_lock(open_lock(project), _lock_file(project, file), "lock pull")
+    lock = copy_lock(open_lock(project), _lock_file(project, file, is_new=True), "lock pull")
     context.note(f"written to {file} (serial {lock.serial})")
     return ExitCode.DONE
 
@@ -220,18 +220,26 @@ def push(context: Context, file: Path) -> ExitCode:
         if place.shared is not None:  # away from the copy, which FILE may be, or replace
             place = place._replace(path=Path(folder) / place.path.name)
         target = open_lock_at(place, project.name, project.root)
-        lock = copy_lock(_lock_file(project, file), target, "lock push")
+        lock = copy_lock(_lock_file(project, file, is_new=False), target, "lock push")
     context.note(f"stored (serial {lock.serial})\nnext: {context.program} plan")
     return ExitCode.DONE
 
 
-def _lock_file(project: Project, file: Path) -> LockStore:
+def _lock_file(project: Project, file: Path, *, is_new: bool) -> LockStore:
+    """Return the lock in FILE, which may be a new file or must be there."""
     from smsby_deploy.errors import UsageError
+    from smsby_deploy.lock.serialization import names_its_format
     from smsby_deploy.lock.store import LockStore
 
     if file.exists() and not file.is_file():  # a device or pipe may never end
         raise UsageError(f"{file} is not a regular file", hint="name a file for the lock")
-    return LockStore(file, project.name, project.environment.name)
+    store = LockStore(file, project.name, project.environment.name)
+    if file.exists() and not names_its_format(file):
+        hint = "name a new file: no other is overwritten" if is_new else "name one that `lock pull` wrote"
+        raise UsageError(f"{file} is not a lock file", hint=hint)
+    if not (is_new or file.exists() or store.journal_path.exists()):
+        raise UsageError(f"{file} does not exist", hint="name the file of a lock")
+    return store
 
 
 @command.command("unlock", epilog=examples("smsby-deploy lock unlock"))

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from io import SEEK_END, BytesIO
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from smsby_deploy.errors import LockDamaged
@@ -24,6 +26,7 @@ from smsby_deploy.lock.records import Apply, Entry, Lock
 from smsby_deploy.lock.stored_mailings import Mailings, StoredMailings, runs
 
 FORMAT = "smsby-lock"
+_FORMAT_KEY = re.compile(rb'"format"\s*:\s*"smsby-lock"')
 VERSION = 1
 _BINDING = ("environment", "service", "account")  # absent from older locks, and from those bound to nothing
 # Absent from locks without a digest key, or without an archive.
@@ -139,6 +142,12 @@ def read_lock(content: bytes | str | BinaryIO, where: str, recovery: str | None 
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise LockDamaged(f"{where} is damaged: {error}", hint=recovery) from error
+
+
+def names_its_format(path: Path) -> bool:
+    """Whether a file says that it is a lock, damaged or not."""
+    with path.open("rb") as file:
+        return any(_FORMAT_KEY.search(line) for line in file)
 
 
 def _read_other_layout(content: bytes | BinaryIO, where: str) -> Lock:

@@ -33,6 +33,35 @@ def test_lock_of_a_new_project(
     assert captured.out == ""
 
 
+@pytest.mark.parametrize(
+    ("verb", "content", "message"),
+    [
+        ("push", None, "copy.json does not exist"),
+        ("push", b"", "copy.json is not a lock file"),
+        ("push", b"\xff\xfe", "copy.json is not a lock file"),
+        ("push", b'{"format": "smsby-plan"}', "copy.json is not a lock file"),
+        ("pull", b"a,b\n", "copy.json is not a lock file"),
+    ],
+)
+def test_lock_push_and_pull_refuse_another_file(
+    verb: str, content: bytes | None, message: str, shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file of another kind is not a damaged lock, and is left as it is."""
+    file = shop / "copy.json"
+    if content is not None:
+        file.write_bytes(content)
+    assert run(["-C", str(shop), "lock", verb, str(file)]) == 64
+    assert f"{message}\nhint: name " in capsys.readouterr().err
+    assert (file.read_bytes() if file.exists() else None) == content
+
+
+def test_lock_push_calls_a_damaged_lock_damaged(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also one that was cut off."""
+    (shop / "copy.json").write_text('{\n  "format": "smsby-lock",\n  "version": 1,\n', "utf-8")
+    assert run(["-C", str(shop), "lock", "push", str(shop / "copy.json")]) == 1
+    assert "copy.json is damaged: not JSON, or truncated" in capsys.readouterr().err
+
+
 def test_lock_archive_waits_as_long_as_the_account_lists(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `doctor` learned about the lag of the list counts here, as in `status`."""
     seen: list[StatusOptions] = []
