@@ -36,6 +36,15 @@ def may_be_file(path: Path) -> bool:
         return True
 
 
+def change_mark(path: Path) -> tuple[int, ...] | None:
+    """Return what changes whenever the file does; None if it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 def write_file(
     path: Path,
     content: str | Callable[[TextIO], None],

@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import compress
 from operator import and_
 
 from smsby_deploy.apply.context import ApplyContext, FilesChanged, read_suppressed
 from smsby_deploy.apply.dispatcher import Dispatcher
+from smsby_deploy.apply.opt_out_watch import OptOutWatch
+from smsby_deploy.apply.recorder import ChunkRef
 from smsby_deploy.apply.remote_check import RemoteCheck
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
-from smsby_deploy.lock.records import DONE, FIRST_WAVE, ChunkRecord, ChunkState
+from smsby_deploy.lock.records import DONE, FIRST_WAVE, ChunkState
 from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.chunk_groups import text_of_chunk
 from smsby_deploy.plan.chunks import ChunkReport, chunk_content, fits_request, stream_chunks
 from smsby_deploy.plan.desired import ChunkPlan
 from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, phones_of, remote_name
 from smsby_deploy.plan.model import Action
-from smsby_deploy.recipients.phone_set import number_phones
+from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.suppression import hash_opt_outs, leave_out, opt_out_positions, opted_out_places
 from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.texts.compiler import compile_mailing
@@ -35,36 +37,78 @@ from smsby_deploy.wording import sentence
 class ChunkMessage:
     """One chunk as one of the `messages` of a request.
 
-    `body` is the message as JSON, to those `recipients` of the chunk who did not opt out; there may
-    be none. `left_out` are the others, as `opt_out_positions` has them.
+    `head` is the message as JSON up to its recipients, `rows` all recipients of the chunk, a JSON value a line, as they were
+    hashed. `mask` is 0 for those who opted out; there may be no others.
     """
 
     address: str
     index: int
-    body: bytes
-    recipients: int
+    head: bytes
+    rows: bytes
+    mask: bytearray
     is_personal: bool
-    left_out: str | None = None
 
     @property
     def ref(self) -> tuple[str, int]:
         return (self.address, self.index)
 
+    @property
+    def recipients(self) -> int:
+        """How many get it."""
+        return self.mask.count(1)
+
+    @property
+    def left_out(self) -> str | None:
+        """Who does not, as `opt_out_positions` has them."""
+        return opt_out_positions(self.mask)
+
+    @property
+    def body(self) -> bytes:
+        """The message as JSON."""
+        # The rows are JSON already, as they were hashed: parsing and writing them would cost more than all else.
+        return b'%b, "delivery_list": [%b]}' % (
+            self.head,
+            b",".join(compress(self.rows.split(b"\n"), self.mask)),
+        )
+
+    def without(self, suppressed: PhoneSet) -> ChunkMessage:
+        """Return it without these, too; who was left out before stays so."""
+        others = suppressed.mark_others(number_phones(phones_of(self.rows)))
+        return replace(self, mask=bytearray(map(and_, self.mask, others)))
+
 
 class BulkRequest(SendRequest):
     """One sendBulkSms with chunks of one campaign."""
 
-    def __init__(self, context: ApplyContext, check: RemoteCheck, messages: Sequence[ChunkMessage]) -> None:
+    def __init__(
+        self,
+        context: ApplyContext,
+        check: RemoteCheck,
+        opt_outs: OptOutWatch,
+        messages: Sequence[ChunkMessage],
+    ) -> None:
         super().__init__([message.ref for message in messages])
         self._context = context
         self._check = check
+        self._opt_outs = opt_outs
         self._messages = {message.ref: message for message in messages}
 
-    def prepare(self) -> PreparedSend:
+    def prepare(self) -> PreparedSend | None:
         for address in self.addresses:
             self._check.look_again(address)
+        if (later := self._opt_outs.later()) is not None:
+            self.chunks = [ref for ref in self.chunks if self._leave_out(ref, later)]
         messages = [self._messages[ref].body for ref in self.chunks]
+        if not messages:
+            return None
         return self._context.client.prepare_bulk_sms(messages, self._context.project.api.reports_to)
+
+    def _leave_out(self, ref: ChunkRef, later: PhoneSet) -> bool:
+        """Leave late opt-outs out of a chunk; return whether it is still to be sent."""
+        self._messages[ref] = self._messages[ref].without(later)
+        # What was found of a mailing that was stopped is recorded as it was found.
+        is_stopped = self._context.runs[ref[0]].is_stopped
+        return not is_stopped and _note_recipients(self._context, self._messages[ref])
 
     def on_recorded(self) -> None:
         self._context.advance(sum(self._messages[ref].recipients for ref in self.chunks))
@@ -74,12 +118,18 @@ class BulkSender:
     """Sends mailings by sendBulkSms, several chunks in a request where they fit."""
 
     def __init__(
-        self, context: ApplyContext, dispatcher: Dispatcher, check: RemoteCheck, cache: ChunkCache
+        self,
+        context: ApplyContext,
+        dispatcher: Dispatcher,
+        check: RemoteCheck,
+        cache: ChunkCache,
+        opt_outs: OptOutWatch,
     ) -> None:
         self._context = context
         self._dispatcher = dispatcher
         self._check = check
         self._cache = cache
+        self._opt_outs = opt_outs
 
     def send(self, mailings: Sequence[Mailing]) -> None:
         """Send the chunks of `mailings`, all of one campaign, that were certainly not sent.
@@ -89,7 +139,9 @@ class BulkSender:
         """
         messages = (message for mailing in mailings for message in self._messages(mailing))
         requests = pack_requests(self._context.project.api, messages)
-        self._dispatcher.send_all(BulkRequest(self._context, self._check, request) for request in requests)
+        self._dispatcher.send_all(
+            BulkRequest(self._context, self._check, self._opt_outs, request) for request in requests
+        )
 
     def _messages(self, mailing: Mailing) -> Iterator[ChunkMessage]:
         """Yield the messages of `mailing` that are still to be sent.
@@ -107,28 +159,31 @@ class BulkSender:
                 record = context.recorder.chunk(message.ref)
                 if record.state in DONE or run.action.wave not in (None, record.wave):
                     continue
-                if message.recipients == 0:
-                    context.recorder.note(message.ref, ChunkState.SUPPRESSED, recipients=0)
-                    continue
-                self._note_recipients(message, record, run.action)
-                yield message
+                if _note_recipients(context, message):
+                    yield message
         except FilesChanged as error:
             error.stop(run)
 
-    def _note_recipients(self, message: ChunkMessage, record: ChunkRecord, action: Action) -> None:
-        """Record who is left out of a chunk, if others are than when it was planned."""
-        left_out = message.left_out
-        if action.capped is not None and (action.approval is not None or record.wave is not None):
-            # With `pressure` a later run chooses anew whom to leave out.
-            left_out = action.chunks[message.index].opted_out
-        if (message.recipients, left_out) != (record.recipients, record.opted_out):
-            self._context.recorder.note(
-                message.ref,
-                record.state,
-                recipients=message.recipients,
-                opted_out=left_out,
-                error=record.error,
-            )
+
+def _note_recipients(context: ApplyContext, message: ChunkMessage) -> bool:
+    """Record who is left out of a chunk if that has changed; return whether anyone gets it."""
+    recorder, record = context.recorder, context.recorder.chunk(message.ref)
+    if message.recipients == 0:
+        recorder.note(message.ref, ChunkState.SUPPRESSED, recipients=0, error=None)
+        return False
+    action, left_out = context.runs[message.address].action, message.left_out
+    if action.capped is not None and (action.approval is not None or record.wave is not None):
+        # With `pressure` a later run chooses anew whom to leave out.
+        left_out = action.chunks[message.index].opted_out
+    if (message.recipients, left_out) != (record.recipients, record.opted_out):
+        recorder.note(
+            message.ref,
+            record.state,
+            recipients=message.recipients,
+            opted_out=left_out,
+            error=record.error,
+        )
+    return True
 
 
 def stream_messages(
@@ -209,10 +264,8 @@ class _PlannedMessages:
                 if not self._is_planned(index, digest):
                     what = sentence("the planned chunk {number} was damaged on disk", number=index + 1)
                     raise FilesChanged(what)
-                if suppressed is not None:
-                    # Recipients who were left out of the approved plan stay out, even if their opt-out is gone.
-                    mask = bytearray(map(and_, mask, suppressed.mark_others(number_phones(phones_of(rows)))))
-                yield self._message(index, rows, mask, text)
+                message = self._message(index, rows, mask, text)
+                yield message if suppressed is None else message.without(suppressed)
         except OSError as error:
             what = sentence("cannot read the planned chunks from disk: {why}", why=error.strerror)
             raise FilesChanged(what) from error
@@ -244,12 +297,8 @@ class _PlannedMessages:
             ),
             **({"message_type": "personal"} if text is None else {"message_type": "bulk", "text": text}),
         }
-        head = json.dumps(fields, ensure_ascii=False).encode()
-        # The rows are JSON already, as they were hashed: parsing and writing them would cost more than all else.
-        listed = b",".join(compress(rows.split(b"\n"), mask))
-        body = b'%b, "delivery_list": [%b]}' % (head[:-1], listed)
-        left_out = opt_out_positions(mask)
-        return ChunkMessage(address, index, body, mask.count(1), is_personal=text is None, left_out=left_out)
+        head = json.dumps(fields, ensure_ascii=False).encode()[:-1]
+        return ChunkMessage(address, index, head, rows, mask, is_personal=text is None)
 
     def _time(self, chunk: ChunkPlan) -> dict[str, str]:
         if chunk.wave not in (None, FIRST_WAVE):

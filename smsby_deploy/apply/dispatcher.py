@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from smsby_deploy.apply.context import ApplyContext
+from smsby_deploy.apply.context import ApplyContext, FilesChanged
 from smsby_deploy.apply.mailing_run import MailingRun
 from smsby_deploy.apply.send_request import AnswerHandler, SendRequest
 from smsby_deploy.apply.time_limits import TimeLimits
@@ -337,7 +337,7 @@ class _RequestQueue:
     def _prepare_first(self) -> _Prepared | None:
         """Return the first request without the chunks of stopped mailings.
 
-        None if no chunk remains.
+        None if no chunk remains, or no recipient.
         """
         _, request = heapq.heappop(self._waiting)
         if request.tries and (objection := request.objection_to_retry()):
@@ -347,9 +347,14 @@ class _RequestQueue:
         if not request.chunks:
             return None
         try:
-            return _Prepared(request, request.prepare())
+            send = request.prepare()
         except StopSending:
             raise
+        except FilesChanged as error:
+            for address in request.addresses:
+                error.stop(self._runs[address])
+            return None
         except Exception as error:
             what = sentence("not sent: {why} while the request was prepared", why=type(error).__name__)
             raise StopSending(what, ExitCode.UNREACHABLE) from error
+        return None if send is None else _Prepared(request, send)

@@ -7,6 +7,7 @@ from pathlib import Path
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.environments import read_freeze
 from smsby_deploy.errors import SmsbyDeployError
+from smsby_deploy.files import change_mark
 from smsby_deploy.plan.model import ReasonCode, with_code
 from smsby_deploy.plan.reasons import frozen
 from smsby_deploy.wording import sentence
@@ -31,22 +32,15 @@ class FreezeWatch:
 
     def why(self) -> str:
         """Return why nothing more may be sent; empty if it may."""
-        if not self._why and (self._seen is None or self._mark() != self._seen) and (why := self._read()):
+        has_changed = self._seen is None or change_mark(self._path) != self._seen
+        if not self._why and has_changed and (why := self._read()):
             self._why = with_code(ReasonCode.FROZEN, frozen(why))
         return self._why
-
-    def _mark(self) -> tuple[int, ...] | None:
-        """Return what changes whenever the file does; None if it is not there."""
-        try:
-            stat = self._path.stat()
-        except OSError:
-            return None
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
     def _read(self) -> str:
         deadline = self._clock.monotonic() + _PATIENCE
         while True:
-            self._seen = self._mark()  # before it is read, so that no later change is missed
+            self._seen = change_mark(self._path)  # before it is read, so that no later change is missed
             try:
                 return read_freeze(self._path, self._environment)
             except SmsbyDeployError as error:

@@ -19,14 +19,16 @@ from smsby_deploy.apply.freeze import FreezeWatch
 from smsby_deploy.apply.list_guardrails import ListGuardrails
 from smsby_deploy.apply.list_sender import ListSender
 from smsby_deploy.apply.mailing_run import MailingRun
+from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.apply.preflight import ReadyPlan, check_files, check_record, make_ready_plan
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.apply.remote_check import RemoteCheck
 from smsby_deploy.apply.rescue import not_recorded
 from smsby_deploy.apply.send_request import AnswerHandler
+from smsby_deploy.apply.single_chunks import SingleChunks
 from smsby_deploy.apply.single_reconcile import SingleReconciler
-from smsby_deploy.apply.single_sender import SingleChunks, SingleSender
+from smsby_deploy.apply.single_sender import SingleSender
 from smsby_deploy.apply.upload_sender import UploadSender, upload_of
 from smsby_deploy.apply.worker_pool import ShutdownSignal, StopSending, WorkerPool
 from smsby_deploy.config.declarations import Mailing, Project
@@ -151,13 +153,14 @@ class _ApplyRun:
         self._reconciler = Reconciler(context)
         dispatcher = Dispatcher(context, self._workers, AnswerHandler(context, self._reconciler))
         spent = spent_beside(self._project, self._plan.decided, held.lock, context.clock.now())
-        ledger, chunks = DeliveryLedger(context.client, context.recorder), SingleChunks(context)
+        opt_outs = OptOutWatch(context.project, context.clock)
+        ledger, chunks = DeliveryLedger(context.client, context.recorder), SingleChunks(context, opt_outs)
         self._singles = SingleSender(context, dispatcher, self._reconciler, chunks, ledger)
         guardrails = ListGuardrails(self._project, planned_cost=self._plan.committed.cost, spent=spent)
         self._lists = ListSender(context, dispatcher, self._reconciler, guardrails)
         self._uploads = UploadSender(context, dispatcher, self._reconciler, self._lists)
         self._check = RemoteCheck(context, self._reconciler, SingleReconciler(context, chunks, ledger))
-        self._bulk = BulkSender(context, dispatcher, self._check, cache)
+        self._bulk = BulkSender(context, dispatcher, self._check, cache, opt_outs)
 
     def _make_runs(self) -> dict[str, MailingRun]:
         revisions = {address: mailing.revision for address, mailing in self._mailings.items()}

@@ -45,8 +45,12 @@ class SendRequest(ABC):
         return tuple(dict.fromkeys(address for address, _ in self.chunks))
 
     @abstractmethod
-    def prepare(self) -> PreparedSend:
-        """Build the HTTP request with the present `chunks`."""
+    def prepare(self) -> PreparedSend | None:
+        """Build the HTTP request with the present `chunks`; None if no recipient is left.
+
+        Raises:
+            FilesChanged: its mailings must be stopped.
+        """
 
     def objection_to_retry(self) -> str:
         """Return why it must not be repeated, asked after the pause; empty if it may be."""

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from smsby_deploy.apply.context import ApplyContext, FilesChanged
 from smsby_deploy.apply.delivery_ledger import DeliveryLedger
 from smsby_deploy.apply.recorder import record_of
-from smsby_deploy.apply.single_sender import SingleChunks, recorded_states
+from smsby_deploy.apply.single_chunks import SingleChunks, recorded_states
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.phone_states import NO_PROOF, UNSENT, PhoneState, PhoneStates
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState
 from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.smsby.response import NotFound
 
 _OLDER_LOCK = "the lock is older than the deliveries that sms.by reports for this message"
@@ -54,23 +55,18 @@ class SingleReconciler:
             SmsbyUnavailable, ApiError: sms.by could not be asked; nothing was recorded.
         """
         try:
-            chunks = self._chunks.read(mailing, action)
+            chunks, opt_outs = self._chunks.read(mailing, action), self._chunks.opt_outs
         except FilesChanged:
-            chunks = []  # without the phones all of it is unknown
+            chunks, opt_outs = [], PhoneSet()  # without the phones all of it is unknown
         found = [self._ledger.deliveries(remote.ids.get(chunk.fingerprint, [])) for chunk in chunks]
         records = [replace(record_of(chunk, ChunkState.UNKNOWN), opted_out=None) for chunk in action.chunks]
         self._recorder.write_entry(mailing.address, mailing.revision, action, records)
         for chunk, counts in zip(chunks, found, strict=True):
-            states = PhoneStates(self._adopted_state(phone, counts) for phone in chunk.phones)
+            states = PhoneStates(_adopted_state(phone, counts, opt_outs) for phone in chunk.phones)
             is_unknown = PhoneState.UNKNOWN in states
             error = "sms.by reports no delivery, and the lock was lost" if is_unknown else None
             ids = remote.ids.get(chunk.fingerprint)
             self._chunks.record(mailing, chunk, states, error=error, message_id=max(ids) if ids else None)
-
-    def _adopted_state(self, phone: str, counts: Counter[str]) -> PhoneState:
-        if counts[phone]:
-            return PhoneState.ACCEPTED
-        return PhoneState.SUPPRESSED if phone in self._chunks.opt_outs else PhoneState.UNKNOWN
 
     def look_again(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
         """Record what the deliveries prove about a recorded mailing.
@@ -133,3 +129,9 @@ class SingleReconciler:
             return self._ledger.deliveries(ids)
         except NotFound:
             return Counter()  # absence proves nothing
+
+
+def _adopted_state(phone: str, counts: Counter[str], opt_outs: PhoneSet) -> PhoneState:
+    if counts[phone]:
+        return PhoneState.ACCEPTED
+    return PhoneState.SUPPRESSED if phone in opt_outs else PhoneState.UNKNOWN

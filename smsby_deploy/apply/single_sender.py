@@ -8,11 +8,10 @@ sendSMS is found by the deliveries of its message (delivery_ledger.py); what the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 
-from smsby_deploy.apply.context import ApplyContext, Event, FilesChanged, read_suppressed
+from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.delivery_ledger import (
     DeliveryLedger,
     MessageFactory,
@@ -25,119 +24,57 @@ from smsby_deploy.apply.delivery_ledger import (
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.drift_check import DriftCheck
 from smsby_deploy.apply.mailing_run import MailingRun
+from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.send_request import SendRequest
+from smsby_deploy.apply.single_chunks import SingleChunks, recorded_states
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.phone_states import NO_PROOF, UNSENT, PhoneState, PhoneStates
-from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState
-from smsby_deploy.plan.chunks import Chunk, ChunkReport, stream_chunks
+from smsby_deploy.lock.records import DONE, ChunkState
+from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.drift import ReportedValues
 from smsby_deploy.plan.model import Action, ReasonCode, with_code
-from smsby_deploy.recipients.phone_set import PhoneSet
-from smsby_deploy.recipients.suppression import leave_out, opted_out_places
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import read_message_state
 from smsby_deploy.smsby.response import WrongPhone, error_for
 from smsby_deploy.smsby.retry import poll
 from smsby_deploy.smsby.send_client import PreparedSend
-from smsby_deploy.texts.compiler import compile_mailing
 from smsby_deploy.texts.parts import measure_text
 from smsby_deploy.wording import counted, sentence
-
-_FIRST_STATES = {
-    ChunkState.UNKNOWN: PhoneState.UNKNOWN,
-    ChunkState.DECLARED_UNSENT: PhoneState.DECLARED_UNSENT,
-}
-
-
-class SingleChunks:
-    """Reads the planned chunks of single mailings, and records the states of their phones."""
-
-    def __init__(self, context: ApplyContext) -> None:
-        self._project = context.project
-        self._inputs = context.inputs
-        self._recorder = context.recorder
-
-    @cached_property
-    def opt_outs(self) -> PhoneSet:
-        """The present opt-outs, read once for all mailings; FilesChanged if they cannot be read."""
-        return read_suppressed(self._project, None)
-
-    def read(self, mailing: Mailing, action: Action) -> list[Chunk]:
-        """Return the chunks as planned.
-
-        Raises:
-            FilesChanged: they are not the planned ones, or the opt-outs cannot be read.
-        """
-        template = compile_mailing(mailing)
-        pinned = mailing.pinned(self._inputs)
-        suppressed = self.opt_outs if action.capped is None else action.capped.union(self.opt_outs)
-        chunks = list(stream_chunks(self._project, pinned, template, suppressed, ChunkReport()))
-        if [chunk.digest for chunk in chunks] != [chunk.digest for chunk in action.chunks]:
-            raise FilesChanged(sentence("its files changed while it was being sent"))
-        # After a rotation of the digest key the plan has the fingerprints by which sms.by knows them.
-        for chunk, planned in zip(chunks, action.chunks, strict=True):
-            leave_out(chunk.not_suppressed, opted_out_places(planned.opted_out))
-        return [
-            replace(chunk, fingerprint=mark) for chunk, mark in zip(chunks, action.fingerprints, strict=True)
-        ]
-
-    def record_of(self, mailing: Mailing, chunk: Chunk) -> ChunkRecord:
-        """Return what the lock records about `chunk`."""
-        return self._recorder.chunk((mailing.address, chunk.index))
-
-    def record(
-        self,
-        mailing: Mailing,
-        chunk: Chunk,
-        states: PhoneStates,
-        *,
-        baseline: tuple[int, ...] = (),
-        **changes: str | int | None,
-    ) -> None:
-        """Record the states of all phones of `chunk`, and other changes of its record."""
-        record = self.record_of(mailing, chunk)
-        if PhoneState.ACCEPTED in states and record.accepted_at is None:
-            changes["accepted_at"] = self._recorder.now()
-        self._recorder.note_phones(
-            (mailing.address, chunk.index),
-            states,
-            baseline or record.baseline or (0,) * len(states),
-            recipients=len(states) - states.count(PhoneState.SUPPRESSED),
-            **changes,
-        )
-
-
-def recorded_states(record: ChunkRecord, chunk: Chunk) -> PhoneStates:
-    """Return the state of each phone of `chunk`.
-
-    If only the state of the whole chunk is recorded, all phones have it.
-    """
-    if record.phones is not None:
-        return record.phones
-    first = _FIRST_STATES.get(record.state, PhoneState.PENDING)
-    return PhoneStates.uniform(first, len(chunk.phones))
 
 
 class PhoneRequest(SendRequest):
     """sendSMS to one phone of a chunk whose message was made."""
 
     def __init__(
-        self, context: ApplyContext, ledger: DeliveryLedger, address: str, chunk: Chunk, place: int
+        self,
+        context: ApplyContext,
+        ledger: DeliveryLedger,
+        opt_outs: OptOutWatch,
+        address: str,
+        chunk: Chunk,
+        place: int,
     ) -> None:
         self._ref = (address, chunk.index)
         super().__init__([self._ref], row=place)
         self._context = context
         self._ledger = ledger
+        self._opt_outs = opt_outs
         self._place = place
         self._phone = chunk.phones[place]
         self._line = chunk.lines[place]
 
-    def prepare(self) -> PreparedSend:
-        message_id = self._context.recorder.chunk(self._ref).message_id
+    def prepare(self) -> PreparedSend | None:
+        recorder, later = self._context.recorder, self._opt_outs.later()
+        record = recorder.chunk(self._ref)
+        if later is not None and self._phone in later:
+            left = None if record.recipients is None else record.recipients - 1
+            recorder.note(self._ref, ChunkState.SUPPRESSED, self._place, recipients=left, error=record.error)
+            return None
+        message_id = record.message_id
         assert message_id is not None  # SingleSender made it
         return self._context.client.prepare_sms(message_id, self._phone)
 
@@ -275,7 +212,9 @@ class SingleSender:
             states = self._chunks.record_of(mailing, chunk).phones or PhoneStates()
             for place, state in enumerate(states):
                 if state in UNSENT:
-                    yield PhoneRequest(self._context, self._ledger, mailing.address, chunk, place)
+                    yield PhoneRequest(
+                        self._context, self._ledger, self._chunks.watch, mailing.address, chunk, place
+                    )
 
     # --- messages --------------------------------------------------------------------------------------------------
 

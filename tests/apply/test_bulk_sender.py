@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ from smsby_deploy.plan.planner import make_plan, measure_files
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.smsby.response import Answer
-from tests.apply.fake_smsby import EMPTY_LIST, PHONES, Shop, error, ok
+from tests.apply.fake_smsby import EMPTY_LIST, PHONES, Reply, Shop, busy, error, ok
 from tests.apply.waiting_mailings import HOUR, approve, to, write_sale
 
 _NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -180,7 +180,7 @@ def test_stream_messages_of_damaged_chunks(tmp_path: Path) -> None:
 
 
 def _message(recipients: int) -> ChunkMessage:
-    return ChunkMessage("sale/staff", 0, b"{}", recipients, is_personal=False)
+    return ChunkMessage("sale/staff", 0, b"{", b"", bytearray(b"\1") * recipients, is_personal=False)
 
 
 @pytest.mark.parametrize(
@@ -303,6 +303,69 @@ def test_bulk_sender_records_capped_recipients(
     everyone = 4 if more else 7
     assert sum(chunk.recipients or 0 for chunk in sent) < everyone
     assert all(chunk.opted_out is None for chunk in sent) is is_distinguished
+
+
+def _one_at_a_time(shop: Shop, *replies: Reply) -> None:
+    """Let the next request be prepared once the last one has its reply."""
+    settings = (shop.root / "smsby.yaml").read_text("utf-8")
+    shop.write("smsby.yaml", settings.replace("{reconcile", "{concurrency: 1, reconcile"))
+    shop.sms_by.script("sendBulkSms", *replies)
+
+
+def _opting_out(shop: Shop, phones: Sequence[str], reply: Answer) -> Reply:
+    """Let these opt out while sms.by answers."""
+
+    def answer(params: Mapping[str, Any]) -> Answer:
+        shop.write("out.txt", "".join(f"{phone}\n" for phone in [PHONES[6], *phones]))
+        return reply
+
+    return answer
+
+
+def test_bulk_sender_honors_opt_outs_between_requests(bulk: Shop) -> None:
+    """A mailing may take long: who opts out before a request is not in it, and the lock knows who that was."""
+    bulk.mailing(f"recipients: [{', '.join(PHONES[:6])}], text: Closed")
+    late = [PHONES[0], PHONES[2], PHONES[4], PHONES[5]]
+    _one_at_a_time(bulk, _opting_out(bulk, late, ACCEPTED), ACCEPTED)
+    result, mailing = bulk.apply()
+    assert (result.exit_code, mailing.outcome, mailing.recipients) == (ExitCode.DONE, MailingOutcome.SENT, 3)
+    assert _lists(bulk) == [PHONES[:2], [PHONES[3]]]
+    chunks = [bulk.chunk(index) for index in range(3)]
+    assert [chunk.state for chunk in chunks] == [ChunkState.ACCEPTED] * 2 + [ChunkState.SUPPRESSED]
+    assert [chunk.recipients for chunk in chunks] == [2, 1, 0]
+    assert [chunk.opted_out for chunk in chunks[:2]] == [None, "0"]
+    assert bulk.apply()[1].outcome is MailingOutcome.SKIPPED
+    assert len(_lists(bulk)) == 2
+
+
+def test_bulk_sender_honors_opt_outs_before_a_repetition(bulk: Shop) -> None:
+    """A request that was not sent is built anew; one without recipients is not repeated."""
+    _one_at_a_time(bulk, _opting_out(bulk, [PHONES[0]], busy()), ACCEPTED)
+    assert bulk.apply()[0].exit_code == ExitCode.DONE
+    assert _lists(bulk) == [PHONES[:2], [PHONES[1]], PHONES[2:4]]
+    bulk.mailing(f"recipients: [{', '.join(PHONES[3:5])}], text: Closed, revision: 2")
+    _one_at_a_time(bulk, _opting_out(bulk, PHONES[3:5], busy()), ACCEPTED)
+    result, mailing = bulk.apply()
+    assert (result.exit_code, mailing.recipients) == (ExitCode.DONE, 0)
+    assert (bulk.chunk().state, bulk.chunk().error) == (ChunkState.SUPPRESSED, None)
+    assert _lists(bulk)[3:] == [PHONES[3:5]]
+
+
+def test_bulk_sender_stops_a_mailing_whose_opt_outs_vanish(bulk: Shop) -> None:
+    """Nothing more of it is sent once they cannot be read any more; the next apply sends the rest."""
+
+    def vanish(params: Mapping[str, Any]) -> Answer:
+        (bulk.root / "out.txt").unlink()
+        return ACCEPTED
+
+    _one_at_a_time(bulk, vanish, ACCEPTED)
+    result, mailing = bulk.apply()
+    assert (result.exit_code, mailing.outcome) == (ExitCode.PLAN_REFUSED, MailingOutcome.PARTIAL)
+    assert "cannot read the opt-outs" in (mailing.error or "")
+    assert (_lists(bulk), bulk.chunk(1).state) == ([PHONES[:2]], ChunkState.PENDING)
+    bulk.write("out.txt", f"{PHONES[2]}\n")
+    assert bulk.apply()[0].exit_code == ExitCode.DONE
+    assert _lists(bulk) == [PHONES[:2], [PHONES[3]]]
 
 
 def test_bulk_sender_stops_a_mailing_without_its_opt_outs(bulk: Shop) -> None:

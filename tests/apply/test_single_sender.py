@@ -10,8 +10,9 @@ import pytest
 
 from smsby_deploy.apply.apply_result import MailingOutcome
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.smsby.response import Answer
-from tests.apply.fake_smsby import LOST, PHONES, Shop, error, ok
+from tests.apply.fake_smsby import LOST, PHONES, PROJECT, Shop, error, ok
 from tests.apply.single_mailing import THREE, Inbox, called, states, to
 
 
@@ -42,6 +43,45 @@ def test_single_skips_opt_outs(single: Shop) -> None:
     single.write("out.csv", f"phone\n{PHONES[1]}\n")
     result, mailing = single.apply()
     assert (result.exit_code, mailing.recipients) == (ExitCode.DONE, 2)
+    assert (called(single), states(single)) == ([PHONES[0], PHONES[2]], "a:1 s:1 a:1")
+
+
+def _watch_opt_outs(single: Shop) -> None:
+    """Set `suppress`, and let the next phone wait for the answer about the last one."""
+    settings = PROJECT.replace("{reconcile", "{concurrency: 1, reconcile")
+    single.write("smsby.yaml", f"{settings}suppress: [out.csv]\n")
+    single.write("out.csv", f"phone\n{PHONES[6]}\n")
+
+
+def test_single_honors_opt_outs_between_phones(single: Shop, inbox: Inbox) -> None:
+    """Who opts out while a mailing is sent phone by phone is not sent to, and it is complete without them."""
+    _watch_opt_outs(single)
+
+    def opt_out(params: Mapping[str, Any]) -> Answer:
+        single.write("out.csv", f"phone\n{PHONES[6]}\n{PHONES[1]}\n")
+        return inbox.take(params)
+
+    single.sms_by.script("sendSMS", opt_out, inbox.take)
+    result, mailing = single.apply()
+    assert (result.exit_code, mailing.outcome, mailing.recipients) == (ExitCode.DONE, MailingOutcome.SENT, 2)
+    assert (called(single), states(single)) == ([PHONES[0], PHONES[2]], "a:1 s:1 a:1")
+    assert (single.chunk().state, single.chunk().recipients) == (ChunkState.ACCEPTED, 2)
+
+
+def test_single_stops_without_its_opt_outs_between_phones(single: Shop, inbox: Inbox) -> None:
+    """Once they cannot be read any more, no phone is sent to; the next apply sends the rest."""
+    _watch_opt_outs(single)
+
+    def remove(params: Mapping[str, Any]) -> Answer:
+        (single.root / "out.csv").unlink()
+        return inbox.take(params)
+
+    single.sms_by.script("sendSMS", remove, inbox.take)
+    result, mailing = single.apply()
+    assert (result.exit_code, mailing.outcome) == (ExitCode.PLAN_REFUSED, MailingOutcome.PARTIAL)
+    assert (called(single), states(single)) == ([PHONES[0]], "a:1 p:2")
+    single.write("out.csv", f"phone\n{PHONES[1]}\n")
+    assert single.apply()[0].exit_code == ExitCode.DONE
     assert (called(single), states(single)) == ([PHONES[0], PHONES[2]], "a:1 s:1 a:1")
 
 
@@ -84,36 +124,6 @@ def test_lost_send_without_delivery_is_unknown(single: Shop, inbox: Inbox) -> No
     assert single.clock.monotonic() >= 2
     single.apply()
     assert called(single) == THREE[:2]
-
-
-def test_files_changed_before_single_send(single: Shop) -> None:
-    """Recipients that are not the planned ones end the mailing with exit code 5 before its first request."""
-    single.write("recipients.csv", "phone\n" + "".join(f"{phone}\n" for phone in THREE))
-    single.mailing("via: single, recipients: {file: recipients.csv}, text: Closed")
-
-    def change(params: Mapping[str, Any]) -> Answer:
-        single.write("recipients.csv", f"phone\n{PHONES[6]}\n")
-        return Answer(406, is_empty=True)
-
-    single.sms_by.script("getSMSMessages", Answer(406, is_empty=True), change)
-    assert single.apply()[0].exit_code == ExitCode.PLAN_REFUSED
-    assert called(single) == []
-
-
-def test_unreadable_opt_outs_stop_a_single_mailing(single: Shop) -> None:
-    """If the suppression file cannot be read any more, no phone is sent to: exit code 5."""
-    single.configure(suppress="[out.csv]")
-    single.write("out.csv", f"phone\n{PHONES[1]}\n")
-
-    def remove(params: Mapping[str, Any]) -> Answer:
-        (single.root / "out.csv").unlink(missing_ok=True)
-        return Answer(406, is_empty=True)
-
-    single.sms_by.script("getSMSMessages", Answer(406, is_empty=True), remove)
-    result, mailing = single.apply()
-    assert (result.exit_code, single.sms_by.changes()) == (ExitCode.PLAN_REFUSED, [])
-    assert mailing.error is not None
-    assert "out.csv" in mailing.error
 
 
 SCHEDULED = ", schedule_time: '2026-11-02T11:00:00+00:00'"

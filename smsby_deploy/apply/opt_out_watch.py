@@ -1,0 +1,62 @@
+"""Notices opt-outs that come while a run sends."""
+
+from __future__ import annotations
+
+from smsby_deploy.apply.context import FilesChanged, read_suppressed
+from smsby_deploy.clock import Clock
+from smsby_deploy.config.declarations import Project
+from smsby_deploy.config.sources import RecipientsFile
+from smsby_deploy.files import change_mark
+from smsby_deploy.recipients.phone_set import PhoneSet
+
+_BETWEEN_QUERIES = 60.0  # seconds from the end of one to the next
+_PATIENCE = 2.0  # seconds: a program may be writing the file just now
+_PAUSE = 0.1
+
+
+class OptOutWatch:
+    """Knows who has opted out since the run began.
+
+    Before each request the files are looked at, and all is read again if one has changed; with a query, also once a minute.
+    An opt-out that was seen once stays for the whole run: the file may be cut off just now.
+    """
+
+    def __init__(self, project: Project, clock: Clock) -> None:
+        self._project = project
+        self._clock = clock
+        sources = [entry.source for entry in project.suppress]
+        self._paths = [source.path for source in sources if isinstance(source, RecipientsFile)]
+        self._has_query = len(self._paths) < len(sources)
+        self._marks = self._mark()
+        self._read_at = clock.monotonic()
+        self._found: PhoneSet | None = None
+
+    def later(self) -> PhoneSet | None:
+        """Return the present opt-outs; None if they are those that were read when the run began.
+
+        Raises:
+            FilesChanged: they cannot be read any more.
+        """
+        is_due = self._has_query and self._clock.monotonic() - self._read_at >= _BETWEEN_QUERIES
+        if is_due or self._mark() != self._marks:
+            found = self._read()
+            self._found = found if self._found is None else self._found.union(found)
+            self._read_at = self._clock.monotonic()
+        return self._found
+
+    def _mark(self) -> list[tuple[int, ...] | None]:
+        return [*map(change_mark, self._paths)]
+
+    def _read(self) -> PhoneSet:
+        deadline = self._clock.monotonic() + _PATIENCE
+        while True:
+            marks = self._mark()  # before the files are read, so that no later change is missed
+            try:
+                found = read_suppressed(self._project, None)
+            except FilesChanged:
+                if self._clock.monotonic() >= deadline:
+                    raise
+                self._clock.sleep(_PAUSE)
+            else:
+                self._marks = marks
+                return found

@@ -1,0 +1,98 @@
+"""The planned chunks of mailings with `via: single`, and what is recorded of their phones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+
+from smsby_deploy.apply.context import ApplyContext, FilesChanged, read_suppressed
+from smsby_deploy.apply.opt_out_watch import OptOutWatch
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
+from smsby_deploy.lock.records import ChunkRecord, ChunkState
+from smsby_deploy.plan.chunks import Chunk, ChunkReport, stream_chunks
+from smsby_deploy.plan.model import Action
+from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.suppression import leave_out, opted_out_places
+from smsby_deploy.texts.compiler import compile_mailing
+from smsby_deploy.wording import sentence
+
+_FIRST_STATES = {
+    ChunkState.UNKNOWN: PhoneState.UNKNOWN,
+    ChunkState.DECLARED_UNSENT: PhoneState.DECLARED_UNSENT,
+}
+
+
+class SingleChunks:
+    """Reads the planned chunks of single mailings, and records the states of their phones."""
+
+    def __init__(self, context: ApplyContext, watch: OptOutWatch) -> None:
+        self._project = context.project
+        self._inputs = context.inputs
+        self._recorder = context.recorder
+        self.watch = watch
+
+    @cached_property
+    def _first_opt_outs(self) -> PhoneSet:
+        return read_suppressed(self._project, None)
+
+    @property
+    def opt_outs(self) -> PhoneSet:
+        """The present opt-outs, read once for all mailings; FilesChanged if they cannot be read."""
+        later = self.watch.later()
+        return self._first_opt_outs if later is None else later
+
+    def read(self, mailing: Mailing, action: Action) -> list[Chunk]:
+        """Return the chunks as planned.
+
+        Raises:
+            FilesChanged: they are not the planned ones, or the opt-outs cannot be read.
+        """
+        template = compile_mailing(mailing)
+        pinned = mailing.pinned(self._inputs)
+        suppressed = self.opt_outs if action.capped is None else action.capped.union(self.opt_outs)
+        chunks = list(stream_chunks(self._project, pinned, template, suppressed, ChunkReport()))
+        if [chunk.digest for chunk in chunks] != [chunk.digest for chunk in action.chunks]:
+            raise FilesChanged(sentence("its files changed while it was being sent"))
+        # After a rotation of the digest key the plan has the fingerprints by which sms.by knows them.
+        for chunk, planned in zip(chunks, action.chunks, strict=True):
+            leave_out(chunk.not_suppressed, opted_out_places(planned.opted_out))
+        return [
+            replace(chunk, fingerprint=mark) for chunk, mark in zip(chunks, action.fingerprints, strict=True)
+        ]
+
+    def record_of(self, mailing: Mailing, chunk: Chunk) -> ChunkRecord:
+        """Return what the lock records about `chunk`."""
+        return self._recorder.chunk((mailing.address, chunk.index))
+
+    def record(
+        self,
+        mailing: Mailing,
+        chunk: Chunk,
+        states: PhoneStates,
+        *,
+        baseline: tuple[int, ...] = (),
+        **changes: str | int | None,
+    ) -> None:
+        """Record the states of all phones of `chunk`, and other changes of its record."""
+        record = self.record_of(mailing, chunk)
+        if PhoneState.ACCEPTED in states and record.accepted_at is None:
+            changes["accepted_at"] = self._recorder.now()
+        self._recorder.note_phones(
+            (mailing.address, chunk.index),
+            states,
+            baseline or record.baseline or (0,) * len(states),
+            recipients=len(states) - states.count(PhoneState.SUPPRESSED),
+            **changes,
+        )
+
+
+def recorded_states(record: ChunkRecord, chunk: Chunk) -> PhoneStates:
+    """Return the state of each phone of `chunk`.
+
+    If only the state of the whole chunk is recorded, all phones have it.
+    """
+    if record.phones is not None:
+        return record.phones
+    first = _FIRST_STATES.get(record.state, PhoneState.PENDING)
+    return PhoneStates.uniform(first, len(chunk.phones))
