@@ -31,7 +31,7 @@ def command(context: Context, port: int, host: str) -> ExitCode:
     from smsby_deploy.errors import SmsbyDeployError, UsageError
     from smsby_deploy.privacy import find_tokens
     from smsby_deploy.status.callbacks import CallbackLog, callbacks_path, uuids_of
-    from smsby_deploy.status.listener import open_listener
+    from smsby_deploy.status.listener import CallbackServer
 
     project = load(context).project
     secret_path = project.api.callback_path
@@ -44,7 +44,7 @@ def command(context: Context, port: int, host: str) -> ExitCode:
     secrets = (secret_path, *find_tokens(context.environ))
     log = CallbackLog(path, clock, secrets, read_uuids=lambda: uuids_of(store.read()))
     try:
-        server = open_listener(log, host, port, context.note, secret_path=secret_path, clock=clock)
+        server = CallbackServer((host, port), log, context.note, secret_path=secret_path, clock=clock)
     except OSError as error:
         reason = error.strerror or error
         raise SmsbyDeployError(

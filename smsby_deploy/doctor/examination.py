@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +13,14 @@ from smsby_deploy.smsby.facts import Fact, FactName, FactState, Gap
 from smsby_deploy.smsby.methods import METHODS
 from smsby_deploy.smsby.parameters import CallStyle
 from smsby_deploy.smsby.probe_client import ProbeClient
-from smsby_deploy.smsby.response import Answer, UndefinedError, error_for, refuses_token, token_refused
+from smsby_deploy.smsby.response import (
+    Answer,
+    UndefinedError,
+    error_for,
+    refuses_token,
+    rows_of,
+    token_refused,
+)
 
 _LARGEST_OFFSET = 14 * 60  # minutes from UTC
 _STEP = 15  # minutes: every zone's offset is a multiple
@@ -100,8 +107,11 @@ class Examination:
         self.know(name, {"offset": offset, "at": at.isoformat(timespec="seconds")}, method)
 
     def rows(self, answer: Answer, *keys: str) -> list[dict[str, Any]]:
-        """Return the rows of an answer that have all of `keys`."""
-        return [row for row in _rows_in(answer.data) if all(key in row for key in keys)]
+        """Return the rows of an answer that have all of `keys`; none if it is not a list."""
+        try:
+            return [row for row in rows_of(answer.data) if all(key in row for key in keys)]
+        except ApiError:
+            return []
 
     def _keep(
         self, name: FactName, method: str, state: FactState, value: Any, gap: Gap | None = None
@@ -124,15 +134,6 @@ def gap_of(answer: Answer) -> Gap:
     if answer.error:
         return Gap.REFUSED
     return Gap.NO_VALUE if answer.readable else Gap.NO_ANSWER
-
-
-def _rows_in(data: Any) -> Iterator[dict[str, Any]]:
-    from smsby_deploy.smsby.response import rows_of
-
-    try:
-        yield from list(rows_of(data))
-    except ApiError:
-        return
 
 
 def unreachable(answer: Answer, method: str) -> SmsbyUnavailable:

@@ -53,9 +53,14 @@ class RateLimit:
 
 
 class CallbackServer(ThreadingHTTPServer):
-    """Serves a limited number of connections at a time; one more is closed at once.
+    """Stores each GET and POST at the secret address and answers 200.
 
-    A request that takes longer than _TIMEOUT_SECONDS in all is cut off, so that slow clients keep out no one else.
+    Any other address is answered 404, and nothing is read or stored. `note` gets one line per callback, without its content.
+    A callback that cannot be stored is answered 500 or, beyond the quota, 507, so that sms.by may repeat it; one of more than
+    REQUESTS_PER_SECOND 429; a body over MAX_BODY_BYTES 413.
+
+    It serves a limited number of connections at a time; one more is closed at once. A request that takes longer than
+    _TIMEOUT_SECONDS in all is cut off, so that slow clients keep out no one else.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class CallbackServer(ThreadingHTTPServer):
         secret_path: str,
         clock: Clock,
     ) -> None:
+        """Listen at `address`; OSError if the port is in use or not permitted."""
         super().__init__(address, _CallbackHandler)
         self._free = threading.BoundedSemaphore(_MOST_CONNECTIONS)
         self._clock = clock
@@ -114,21 +120,6 @@ class CallbackServer(ThreadingHTTPServer):
         error = sys.exception()
         if not isinstance(error, OSError):
             self.note(f"a request failed: {type(error).__name__}")
-
-
-def open_listener(
-    log: CallbackLog, host: str, port: int, note: Callable[[str], None], *, secret_path: str, clock: Clock
-) -> CallbackServer:
-    """Return a server that stores each GET and POST at the secret address and answers 200.
-
-    Any other address is answered 404, and nothing is read or stored. `note` gets one line per callback, without its content.
-    A callback that cannot be stored is answered 500 or, beyond the quota, 507, so that sms.by may repeat it; one of more than
-    REQUESTS_PER_SECOND 429; a body over MAX_BODY_BYTES 413.
-
-    Raises:
-        OSError: the port is in use or not permitted.
-    """
-    return CallbackServer((host, port), log, note, secret_path=secret_path, clock=clock)
 
 
 class _CallbackHandler(BaseHTTPRequestHandler):

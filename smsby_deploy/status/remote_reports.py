@@ -77,14 +77,7 @@ class RemoteReports:
         self._failures: list[UnusableAnswer] = []
         self._failures_in_a_row = 0
         self._has_answer = False
-        self._by_fingerprint: dict[str, RemoteMailing] = {}
-        self._by_id: dict[int, RemoteMailing] = {}
         self.remote = read_remote(client, lock.scope, lock) if remote is None else remote
-        for mailing in self.remote.by_id.values():
-            self._by_id[mailing.id] = mailing
-            fingerprint = self._fingerprint(mailing.name)
-            if fingerprint is not None:
-                self._by_fingerprint[fingerprint] = mailing
 
     def has_own_message(self, chunk: ChunkRecord) -> bool:
         """Return whether all deliveries of its message belong to `chunk`.
@@ -95,12 +88,7 @@ class RemoteReports:
 
     def find_listed(self, chunk: ChunkRecord) -> RemoteMailing | None:
         """Return `chunk` in the list of mailings; None proves nothing."""
-        if not self.has_own_message(chunk):
-            return None
-        listed = self._by_fingerprint.get(chunk.fingerprint)
-        if listed is None and chunk.message_id is not None:
-            listed = self._by_id.get(chunk.message_id)
-        return listed
+        return self.remote.find_sent(chunk) if self.has_own_message(chunk) else None
 
     def count_deliveries(self, chunk: ChunkRecord, *, is_overdue: bool = False) -> DeliveryCounts:
         """Return the reported deliveries of an accepted chunk, once.

@@ -121,7 +121,7 @@ def shares_of(
             if not index:  # a control group is in no chunk, and counts once
                 yield from (one._replace(month=month) for one in _control_groups(entry))
             continue
-        share = _share_of(_of_mailing(entry), some, deliveries_of)._replace(month=month)
+        share = whole_share(entry, some, deliveries_of)._replace(month=month)
         if GroupKind.PREFIX in kinds:
             yield from _by_prefix(entry, share)
         else:

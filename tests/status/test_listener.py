@@ -19,7 +19,7 @@ import pytest
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.status.callbacks import CallbackLog, Quota, callbacks_path
-from smsby_deploy.status.listener import MAX_BODY_BYTES, REQUESTS_PER_SECOND, RateLimit, open_listener
+from smsby_deploy.status.listener import MAX_BODY_BYTES, REQUESTS_PER_SECOND, CallbackServer, RateLimit
 from tests.status.examples import FixedClock
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -32,7 +32,9 @@ def _listening(
 ) -> Iterator[tuple[HTTPConnection, list[str]]]:
     noted: list[str] = []
     log = CallbackLog(path, FixedClock(), (SECRET, token), read_uuids=frozenset, quota=quota)
-    server = open_listener(log, "127.0.0.1", 0, noted.append, secret_path=SECRET, clock=clock or FixedClock())
+    server = CallbackServer(
+        ("127.0.0.1", 0), log, noted.append, secret_path=SECRET, clock=clock or FixedClock()
+    )
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
@@ -263,7 +265,7 @@ def test_listener_is_silent_about_lost_connections(
         callbacks_path(tmp_path / "smsby.lock.json"), FixedClock(), (SECRET,), read_uuids=frozenset
     )
     with (
-        open_listener(log, "127.0.0.1", 0, noted.append, secret_path=SECRET, clock=FixedClock()) as server,
+        CallbackServer(("127.0.0.1", 0), log, noted.append, secret_path=SECRET, clock=FixedClock()) as server,
         socket.create_connection(server.server_address[:2]) as client,
     ):
         connection, address = server.socket.accept()

@@ -73,6 +73,14 @@ def test_remote_reports_ignore_names_of_other_projects() -> None:
     assert reports.find_listed(chunk(A, 1)) is None
 
 
+def test_remote_reports_find_the_mailing_that_was_sent() -> None:
+    """A draft that was made twice is listed twice under one fingerprint, in whatever order."""
+    sent = listed("c/x", A, 5)
+    draft = replace(sent, id=6, status="DRAFT")
+    for order in ([sent, draft], [draft, sent]):
+        assert _reports(TableClient(listed=order), chunk(A, 5)).find_listed(chunk(A, 5)) == sent
+
+
 @pytest.mark.parametrize("message_id", [None, 7])
 def test_remote_reports_of_unknown_messages_are_empty(message_id: int | None) -> None:
     """A request or message that sms.by does not know reports nothing and raises nothing."""
