@@ -186,17 +186,9 @@ def _notes(here: Situation, action: ActionKind) -> Iterator[Note]:
         yield Note("ABANDONED", reasons.abandoned(here))
     elif action is ActionKind.NOOP and here.has_new_audience:
         yield Note("AUDIENCE_CHANGED", reasons.audience_changed(here))
-    if action in NEW_COMMITTING and (earlier := _sent_earlier(here)):
-        yield Note("SENT_AGAIN", reasons.sent_again(here, *earlier))
-
-
-def _sent_earlier(here: Situation) -> tuple[int, int] | None:
-    """Return the revision that was sent before, and to how many: by the lock, else by the list."""
-    if here.entry is not None:
-        return (here.entry.revision, here.sent_earlier) if here.sent_earlier and here.is_raised else None
-    if here.remote is None or here.is_rehearsal or here.desired.revision == 1:
-        return None
-    return here.remote.find_earlier(here.desired.address, here.desired.revision)
+    is_new = action in NEW_COMMITTING and not here.is_handing_over
+    if is_new and (again := reasons.sent_again(here)):
+        yield Note("SENT_AGAIN", again)
 
 
 def _unsent(here: Situation) -> tuple[int | None, ...]:

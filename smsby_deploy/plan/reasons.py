@@ -309,9 +309,25 @@ def changed_shared(here: Situation) -> str:
     )
 
 
-def sent_again(here: Situation, sent: int, count: int) -> str:
-    revision = here.desired.revision
-    if here.entry is not None and _is_ahead(here):
+def sent_again(here: Situation) -> str:
+    """Say who got a lower revision, by the lock, else by the list; empty if there is none."""
+    revision, is_ahead = here.desired.revision, False
+    if here.entry is not None:
+        if here.sent_earlier is None:
+            return ""
+        entry, count = here.sent_earlier
+        sent, is_ahead = (
+            entry.revision,
+            entry.last_time is not None and not is_past(entry.last_time, here.now),
+        )
+    else:
+        if here.remote is None or here.is_rehearsal:
+            return ""
+        found = here.remote.find_earlier(here.desired.address, revision)
+        if found is None:
+            return ""
+        sent, count = found
+    if is_ahead:
         return sentence(
             "revision {revision} will be sent to up to {count:recipient|recipients} for whom revision {sent} is scheduled",
             revision=revision,

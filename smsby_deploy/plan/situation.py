@@ -316,15 +316,18 @@ class Situation:
         return any(is_past(time, self.now - late) for time in self.unsent_times)
 
     @property
-    def sent_earlier(self) -> int:
-        """How many recipients the recorded revision was sent to."""
-        if self.entry is None or self.entry.is_withdrawn:
-            return 0
-        return sum(
-            chunk.recipients or 0
-            for chunk, state in zip(self.entry.chunks, self.recorded, strict=True)
-            if chunk.was_sent or state is ChunkState.ACCEPTED
-        )
+    def sent_earlier(self) -> tuple[Entry, int] | None:
+        """The last lower revision in the lock that was sent, and to how many; None if none was."""
+        for entry in () if self.entry is None else self.entry.revisions:
+            states = self.recorded if entry is self.entry else [chunk.state for chunk in entry.chunks]
+            count = sum(
+                chunk.recipients or 0
+                for chunk, state in zip(entry.chunks, states, strict=True)
+                if chunk.was_sent or state is ChunkState.ACCEPTED
+            )
+            if count and entry.revision < self.desired.revision and not entry.is_withdrawn:
+                return entry, count
+        return None
 
 
 def standing_entry(entry: Entry | None, revision: int) -> Entry | None:

@@ -12,6 +12,7 @@ import pytest
 from smsby_deploy.clock import Window
 from smsby_deploy.config.declarations import Mailing, Wave
 from smsby_deploy.config.sources import ContactList, InlineRecipients
+from smsby_deploy.lock.counts import PrefixCount
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, VerdictKind, WaveVerdict
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, NamedId, UploadRecord
@@ -234,7 +235,13 @@ _CASES = {
     ),
     "sent in part, body not recorded": (_desired(body="form"), make_entry(A, P), _remote(), "resume", ""),
     "sent, body changed": (_desired(body="form"), make_entry(A, A, body="json"), _remote(), "noop", ""),
-    "all rejected": (_desired(content_digest="new"), make_entry(R, R), _remote(), "create", ""),
+    "all rejected": (
+        _desired(content_digest="new", audience_digest="more"),
+        make_entry(R, R),
+        _remote(),
+        "create",
+        "",
+    ),
     "unknown": (_desired(), make_entry(A, U), _remote(_BOTH[0]), "blocked", "unknown"),
     "unknown, revision raised": (_desired(revision=2), make_entry(A, U), _remote(), "blocked", "unknown"),
     "unknown, found": (_desired(), make_entry(A, U), _remote(*_BOTH), "adopt", ""),
@@ -321,6 +328,13 @@ _CASES = {
         make_entry(A, A, schedule_time=NOW.isoformat()),
         _remote(),
         "create",
+        "",
+    ),
+    "revision raised, the new one listed": (
+        _desired(revision=2),
+        make_entry(A, A),
+        _remote(*(name.replace("vip", "vip r2") for name in _BOTH)),
+        "adopt",
         "",
     ),
     "revision lowered": (_desired(), make_entry(A, A, revision=2), _remote(), "blocked", "changed"),
@@ -428,6 +442,13 @@ _CASES = {
 }
 
 
+_NOTES = {
+    "noop": {"CHANGED_SHARED", "ABANDONED", "AUDIENCE_CHANGED"},
+    "create": {"SENT_AGAIN"},
+    "upload": {"SENT_AGAIN"},
+}
+
+
 @pytest.mark.parametrize("case", _CASES)
 def test_diff_mailing(case: str) -> None:
     """Each situation has its action; the reason of a blocked mailing starts with its code."""
@@ -441,6 +462,8 @@ def test_diff_mailing(case: str) -> None:
         assert reason.startswith(decision.code)
     else:
         assert decision.code is None
+    assert {note.code for note in decision.notes} <= _NOTES.get(action, set())
+    assert decision.is_overdue <= (decision.code is ReasonCode.EXPIRED)
 
 
 _HOUR = timedelta(hours=1)
@@ -503,6 +526,10 @@ def test_diff_of_what_may_wait(case: str) -> None:
     assert (decision.action, decision.code) == _WAITING_CASES[case][3:]
     has_window = decision.action in ("hold", "waiting", "due")
     assert (decision.window is not None) == has_window
+    if decision.action == "resume":
+        entry = _WAITING_CASES[case][0]
+        assert entry is not None
+        assert decision.approval == entry.approval  # a plan for the rest is none of its own
 
 
 def _in_waves(
@@ -756,6 +783,37 @@ def test_unrecorded_revision_is_counted_by_the_list() -> None:
         "revision 4 will be sent to up to 6 recipients who already got revision 2",
     )
     assert not _diff(_desired(), None, view_remote("shop", sent)).notes
+    assert not _diff(_desired(revision=4), None, None).notes
+    remote = view_remote("shop", [*sent, draft])
+    rehearsal = Situation("shop", _desired(revision=4), None, remote, NOW, is_rehearsal=True)
+    assert not diff_mailing(rehearsal).notes
+    (first,) = _diff(
+        _desired(revision=2, chunks=_OTHER_CHUNKS[1:]), None, view_remote("shop", sent[:1])
+    ).notes
+    assert first.message == "revision 2 will be sent to up to 3 recipients who already got revision 1"
+
+
+def test_rejected_revision_notes_who_gets_it_again() -> None:
+    """Every plan of a revision says who got an earlier one, whether its first try was rejected or it was held."""
+    words = "to up to 4 recipients who already got revision 1"
+    for changes in ({}, {"approval": _approved(_EARLY).approval}):
+        entry = make_entry(R, R, revision=2, earlier=(make_entry(A, A),), **changes)
+        for revision in (2, 3):
+            tomorrow = _desired(revision=revision, schedule_time=_LATER, content_digest="new")
+            here = Situation("shop", tomorrow, entry, _remote(), NOW, _LIST, window=_EARLY)
+            (note,) = diff_mailing(here).notes
+            assert note.message == f"revision {revision} will be sent {words}"
+            assert not diff_mailing(
+                replace(here, is_handing_over=True)
+            ).notes  # it was approved with the note
+
+
+def test_rehearsal_notes_whose_revision_is_scheduled() -> None:
+    """Until its time they have not got it."""
+    entry = make_entry(R, R, revision=2, earlier=(make_entry(A, A, **_SCHEDULED),))
+    here = Situation("shop", _desired(revision=3), entry, _remote(), NOW, is_rehearsal=True)
+    (note,) = diff_mailing(here).notes
+    assert note.message == "revision 3 will be sent to up to 4 recipients for whom revision 1 is scheduled"
 
 
 def test_resumed_mailing_knows_who_is_unsent() -> None:
@@ -770,6 +828,29 @@ def test_resumed_mailing_knows_who_is_unsent() -> None:
     first, second = desired.chunks
     left = desired._replace(chunks=(first._replace(opted_out="0 2"), second))
     assert _diff(left, single, _remote()).unsent == (1, 0)  # the first got it, the third opted out since
+
+
+def test_resumed_wave_leaves_the_others() -> None:
+    """What was not sent of an earlier wave, or waits for its verdict, is no part of the rest."""
+    entry, desired = _in_waves(A, P, **_SENT), _desired()
+    states, waves = (A, R, P, P), (1, 1, 1, 2)
+    chunks = [
+        replace(entry.chunks[0], fingerprint=str(place), wave=wave, state=state)
+        for place, (state, wave) in enumerate(zip(states, waves, strict=True))
+    ]
+    planned = tuple(ChunkPlan(one.fingerprint, 2, one.digest, wave=one.wave) for one in chunks)
+    here = Situation(
+        "shop",
+        desired._replace(chunks=planned),
+        replace(entry, chunks=tuple(chunks)),
+        _remote(),
+        NOW,
+        steps=_STEPS,
+    )
+    decision = diff_mailing(here)
+    assert (decision.action, decision.wave, decision.unsent) == ("resume", 1, (0, None, None, 0))
+    plain = replace(here, steps=())  # its files have no waves any more
+    assert diff_mailing(plain).unsent in ((), (0, None, None, None))
 
 
 _AT = Location("sale.yaml", 4, 5)
@@ -801,6 +882,28 @@ def test_make_action_counts_everything_that_is_created() -> None:
     action = make_action(_MAILING, _DESIRED, Decision(ActionKind.CREATE, "new"), _NAMES)
     assert (action.recipients, action.parts, action.cost) == (25, 35, Decimal("3.5"))
     assert (action.alphaname, action.alphaname_id, action.reason_code) == ("MyShop", 7, None)
+
+
+def test_make_action_has_what_the_lock_records() -> None:
+    """The digests by which mailings are compared, the window and wave, and the figures of reports."""
+    desired = _DESIRED._replace(
+        text_digest="text",
+        recipients_digest="recipients",
+        own=OwnContent("own", "0", False, False, False),
+        languages={"ru": 25},
+        prefixes={"37529": PrefixCount(25, 35, "3.50")},
+    )
+    approval = _approved(_OPEN).approval
+    decision = Decision(
+        ActionKind.CREATE, "", window=_OPEN, approval=approval, signed_by=("boris",), wave=1, is_overdue=True
+    )
+    mailing = _MAILING._replace(labels={"owner": "anna"})
+    action = make_action(mailing, desired, decision, _NAMES)
+    assert (action.text_digest, action.recipients_digest, action.own_digest) == ("text", "recipients", "own")
+    assert (action.window, action.approval, action.signed_by, action.wave) == (_OPEN, approval, ("boris",), 1)
+    assert (action.labels, action.languages) == ({"owner": "anna"}, {"ru": 25})
+    assert (action.prefixes, action.is_overdue, action.is_finished) == (desired.prefixes, True, False)
+    assert make_action(mailing, desired, Decision(ActionKind.NOOP, ""), _NAMES).is_finished
 
 
 def test_make_action_counts_the_rest_of_a_resumed_mailing() -> None:

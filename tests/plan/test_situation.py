@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from smsby_deploy.lock.decisions import Ending, EndingKind
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, UploadRecord
 from smsby_deploy.plan.gone import OwnContent
@@ -36,9 +37,10 @@ def test_situation_of_a_new_mailing() -> None:
         here.is_begun or here.is_finished or here.has_unknown or here.has_draft or here.is_newly_found
     )
     assert not (here.has_new_content or here.has_new_audience or here.has_new_chunks)
-    assert here.sent_earlier == 0
+    assert here.sent_earlier is None
 
 
+_WITHDRAWN = Ending(EndingKind.WITHDRAWN, "2026-11-23T10:00:00+00:00", "anna", "typo")
 _TEXT, _ELSE = {"text_digest": "t"}, {"text_digest": "u"}
 _OTHER_SENDER = {"alphaname": "Kvetka"}
 _OTHER_TIME = {"schedule_time": "2026-11-01T10:00:00+03:00"}
@@ -173,11 +175,27 @@ def test_draft_is_outdated_if_other_contacts_would_be_uploaded() -> None:
 
 def test_sent_earlier_counts_only_what_was_sent() -> None:
     """Chunks by their recipients; one in part counts as a whole, because it may have reached any of them."""
-    assert make_situation(make_entry(A, P)).sent_earlier == 2
-    in_part = make_entry(A, P).put_chunk(
+    second = make_desired(revision=2)
+    entry = make_entry(A, P)
+    assert make_situation(entry, desired=second).sent_earlier == (entry, 2)
+    assert make_situation(entry).sent_earlier is None  # this is no lower revision
+    in_part = entry.put_chunk(
         1, ChunkRecord(MARKS[1], 2, "d", ChunkState.PARTIAL, phones=PhoneStates.parse("a:1 p:1"))
     )
-    assert make_situation(in_part).sent_earlier == 4
+    assert make_situation(in_part, desired=second).sent_earlier == (in_part, 4)
+    unknown = make_entry(A, U)
+    found = make_situation(unknown, make_list(1), second)
+    assert found.sent_earlier == (unknown, 4)  # sms.by lists it
+
+
+def test_sent_earlier_looks_behind_what_was_not_sent() -> None:
+    """The last revision that reached its recipients, not one that was rejected or taken back."""
+    first, taken_back = make_entry(A, A), make_entry(A, A, revision=2, ending=_WITHDRAWN)
+    rejected = make_entry(R, R, revision=3, earlier=(taken_back, first))
+    for revision in (3, 4):
+        here = make_situation(rejected, desired=make_desired(revision=revision))
+        assert here.sent_earlier == (first, 4)
+    assert make_situation(make_entry(R, R)).sent_earlier is None
 
 
 @pytest.mark.parametrize(("ahead", "past"), [(timedelta(seconds=1), False), (timedelta(0), True)])
