@@ -15,10 +15,18 @@ from smsby_deploy.config.sources import ContactList, InlineRecipients
 from smsby_deploy.lock.counts import PrefixCount
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, VerdictKind, WaveVerdict
 from smsby_deploy.lock.phone_states import PhoneStates
-from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, NamedId, UploadRecord
+from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, NamedId, UploadRecord
 from smsby_deploy.plan.account_names import AccountNames, Known
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
-from smsby_deploy.plan.diff import RULES, Decision, block, diff_mailing, make_action, make_orphan
+from smsby_deploy.plan.diff import (
+    RULES,
+    Decision,
+    block,
+    diff_mailing,
+    make_action,
+    make_orphan,
+    make_recorded,
+)
 from smsby_deploy.plan.gone import OwnContent
 from smsby_deploy.plan.model import ActionKind, ReasonCode
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
@@ -933,15 +941,55 @@ def test_make_action_does_not_count_a_list_at_sms_by() -> None:
     assert action.contact_list == NamedId("Newsletter", 34)
 
 
+@pytest.mark.parametrize(
+    ("action", "entry", "expected"),
+    [
+        (ActionKind.CREATE, make_entry(R, R, contact_list=_OTHER_LIST), _LIST),
+        (ActionKind.BLOCKED, make_entry(D, D, contact_list=_OTHER_LIST), _LIST),
+        (ActionKind.CONFIRM, make_entry(D, D, contact_list=_OTHER_LIST), _OTHER_LIST),
+        (ActionKind.CONFIRM, make_entry(D, D), NamedId("Newsletter", None)),
+        (
+            ActionKind.CONFIRM,
+            make_entry(D, D, revision=2, contact_list=_OTHER_LIST),
+            NamedId("Newsletter", None),
+        ),
+        (ActionKind.ADOPT, None, NamedId("Newsletter", None)),
+    ],
+)
+def test_make_action_names_the_list_of_a_draft(
+    action: ActionKind, entry: Entry | None, expected: NamedId
+) -> None:
+    """A new draft is made for the list that the files mean now; of an old one only the lock knows it."""
+    mailing = _mailing(ContactList("Newsletter", _AT))
+    assert make_action(mailing, _DESIRED, Decision(action, ""), _NAMES, entry).contact_list == expected
+
+
 def test_make_orphan_shows_what_is_recorded() -> None:
-    """An orphan sends nothing and keeps the recorded figures."""
-    chunks = (ChunkRecord("a" * 10, 3, "d", ChunkState.ACCEPTED),)
-    applied = AppliedBy("t", "p", None, "x")
-    entry = Entry(1, "c", "a", "bulk", "MyShop", 7, None, 3, 4, "0.4", chunks, applied)
-    orphan = make_orphan("sale/old", entry)
+    """An orphan sends nothing and keeps what is recorded; a decision about it changes only the action."""
+    chunks = (ChunkRecord("a" * 10, 3, "d", A, schedule_time=_LATER.isoformat(), variant="a", wave=2),)
+    entry = make_entry(
+        A,
+        A,
+        contact_list=_LIST,
+        cost="0.4",
+        text_digest="t",
+        recipients_digest="r",
+        own_digest="o",
+        revision=2,
+    )
+    orphan = make_orphan("sale/old", replace(entry, chunks=chunks))
     assert (orphan.action, orphan.sends, orphan.cost) == (ActionKind.ORPHAN, False, Decimal("0.4"))
     assert orphan.reason == "recorded (complete), no longer in the files; nothing happens"
-    assert [chunk.fingerprint for chunk in orphan.chunks] == ["a" * 10]
+    assert orphan.chunks == (
+        ChunkPlan("a" * 10, 3, "d", schedule_time=_LATER.isoformat(), variant="a", wave=2),
+    )
+    assert (orphan.contact_list, orphan.revision) == (_LIST, 2)
+    assert (orphan.text_digest, orphan.recipients_digest, orphan.own_digest) == ("t", "r", "o")
+    blocked = make_recorded("sale/old", replace(entry, chunks=chunks), block(ReasonCode.EXPIRED, "late"))
+    decided = (blocked.action, blocked.reason_code, blocked.reason)
+    assert decided == (ActionKind.BLOCKED, ReasonCode.EXPIRED, "expired: late")
+    kept = replace(blocked, action=orphan.action, reason=orphan.reason, reason_code=None)
+    assert kept == orphan
 
 
 @pytest.mark.parametrize(

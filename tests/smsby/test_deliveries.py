@@ -12,6 +12,7 @@ from smsby_deploy.smsby.deliveries import (
     Delivery,
     DeliveryStatus,
     read_bulk_status,
+    read_deliveries,
     read_delivery_status,
 )
 
@@ -39,6 +40,25 @@ def test_read_delivery_status_ignores_case(word: str, status: DeliveryStatus | N
     [
         ({"success": [{"phone": PHONE, "status": "SENT"}]}, Delivery(PHONE, "SENT", None)),
         ({"success": [{"phone": PHONE, "status": "Odd"}]}, Delivery(PHONE, "Odd", None)),
+        ({"success": {"odd": [{"phone": PHONE, "status": "Odd"}]}}, Delivery(PHONE, "Odd", None)),
+        (
+            {
+                "success": [
+                    {"status": "SENT"},
+                    {"phone": "", "status": "SENT"},
+                    {"phone": PHONE, "status": "SENT"},
+                ]
+            },
+            Delivery(PHONE, "SENT", None),
+        ),
+        (
+            {"success": [{"phone": PHONE, "status": "SENT", "status_time": "10:00"}]},
+            Delivery(PHONE, "SENT", "10:00"),
+        ),
+        (
+            {"success": [{"phone": PHONE, "status": "SENT", "d_sent": "10:00"}]},
+            Delivery(PHONE, "SENT", "10:00"),
+        ),
         ({"success": [{"phone": PHONE}]}, Delivery(PHONE, "success", None)),
         ({"success": {"7": {"phone": PHONE, "status": "SENT"}}}, Delivery(PHONE, "SENT", None)),
         ({"error": [{"phone": PHONE, "error": "blocked"}]}, Delivery(PHONE, "blocked", None, True)),
@@ -53,6 +73,13 @@ def test_read_bulk_status_reads_every_list(entry: dict[str, Any], expected: Deli
     """The status is the own one, else the error, else the key; only a known own status may change a failure."""
     (mailing,) = read_bulk_status([{"message_id": 1, **entry}])
     assert mailing.deliveries == (expected,)
+
+
+def test_read_deliveries_reads_what_is_there() -> None:
+    """A phone may be a number, and what is missing is empty."""
+    rows = [{"phone": 375291111111, "status": "sent", "d_sent": "10:00"}, {"status": "NEW"}, {"phone": PHONE}]
+    expected = [Delivery(PHONE, "sent", "10:00"), Delivery("", "NEW", None), Delivery(PHONE, "", None)]
+    assert list(read_deliveries({"result": rows})) == expected
 
 
 _junk = st.recursive(

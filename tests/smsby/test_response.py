@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
 import pytest
 
+from smsby_deploy.errors import CHECK_TOKEN, ApiError, TokenRefused
 from smsby_deploy.privacy import mask_phones
-from smsby_deploy.smsby.response import Answer
+from smsby_deploy.smsby.response import (
+    PLACE_HINT,
+    Answer,
+    Rows,
+    error_for,
+    inner_value,
+    read_count,
+    read_decimal,
+    read_int,
+    refuses_token,
+    rows_of,
+)
 
 
 def test_answer_error_is_one_short_line_without_the_token() -> None:
@@ -17,7 +32,8 @@ def test_answer_error_is_one_short_line_without_the_token() -> None:
     assert "s3cret" not in error
     assert not any(shown in mask_phones(error) for shown in ("1234567", "123-45-67", "123 45 67"))
     assert "ID=2604834 of 2026-12-01 10:00:00" in error
-    assert error.isprintable() and len(error) <= 301
+    assert error.isprintable() and len(error) <= 301 and error.endswith("…")
+    assert Answer(400, {"error": "x" * 300}).error == "x" * 300
 
 
 @pytest.mark.parametrize(
@@ -33,6 +49,8 @@ def test_answer_error_is_one_short_line_without_the_token() -> None:
         ({"error": "no", "message": "no", "errors": ["why"]}, "no", "no; why"),
         ({"error": {"code": 7, "text": "no"}}, "code: 7; text: no", "code: 7; text: no"),
         ({"error": {"code": None}}, "{'code': None}", "{'code': None}"),
+        ({"error": [" ", "no"]}, "no", "no"),
+        ({"error": {"a": {"b": {"c": {"d": {"e": "no"}}}}}}, "d: {'e': 'no'}", "d: {'e': 'no'}"),
         ([{"message": "no"}], None, "no"),
         ({"errors": []}, None, None),
         ({"uuid": "u"}, None, None),
@@ -79,3 +97,101 @@ def test_answer_error_hides_the_token(token: str, shown: str) -> None:
     """A text by which an error is known stays recognizable with a short token."""
     answer = Answer(400, {"error": "the same message exists, x"}, readable=True, token=token)
     assert answer.error == shown
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_success", "accepts_token"),
+    [
+        (Answer(200, {"result": []}, readable=True), True, True),
+        (Answer(200, is_empty=True), True, False),
+        (Answer(200, {"error": "no"}, readable=True), False, False),
+        (Answer(300, {"result": []}, readable=True), False, False),
+        (Answer(406, is_empty=True), False, True),
+        (Answer(406, {"error": "not found"}, readable=True), False, True),
+        (Answer(406, {"error": "incorrect token"}, readable=True), False, False),
+        (Answer(407, is_empty=True), False, False),
+    ],
+)
+def test_answer_accepts_the_token(answer: Answer, is_success: bool, accepts_token: bool) -> None:
+    """By an answer with data, or one that says there is none; an error or an unreadable body says nothing of it."""
+    assert (answer.is_success, answer.accepts_token) == (is_success, accepts_token)
+
+
+def test_token_is_refused_by_its_status_or_text() -> None:
+    """Only with a text; that another method accepted it points to the place of the parameters."""
+    assert refuses_token("no", 401) and refuses_token("token not found", 404)
+    assert not refuses_token(None, 401) and not refuses_token("", 401) and not refuses_token("no", 403)
+    hints = [error_for("m", "no", status=401, **known).hint for known in ({}, {"is_token_known": True})]
+    assert hints == [CHECK_TOKEN, PLACE_HINT]
+    assert isinstance(error_for("m", "no", status=401), TokenRefused)
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (7, 7),
+        (" 7 ", 7),
+        (7.0, 7),
+        (-7, -7),
+        (7.5, None),
+        (True, None),
+        ([7], None),
+        ("7x", None),
+        ("7" * 19, None),
+    ],
+)
+def test_read_int_reads_only_integers(value: Any, number: int | None) -> None:
+    """Text or a number; a count is none below 0."""
+    assert read_int(value) == number
+    assert read_count(value) == (None if number == -7 else number)
+    assert read_count(0) == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "is_money"),
+    [
+        ("0.026", True),
+        (7, True),
+        ("9" * 30, True),
+        ("9" * 31, False),
+        ("1e30", True),
+        ("1e31", False),
+        ("1e-30", True),
+        ("1e-31", False),
+        ("NaN", False),
+        ("Infinity", False),
+        ("x", False),
+        (None, False),
+    ],
+)
+def test_read_decimal_reads_what_can_be_written(value: Any, is_money: bool) -> None:
+    """A short text may be a number with a hundred million digits."""
+    assert read_decimal(value) == (Decimal(str(value)) if is_money else None)
+
+
+@pytest.mark.parametrize(
+    ("data", "inner"),
+    [
+        ({"status": "success", "data": [1]}, [1]),
+        ({"result": "OK", "data": {"7": "News"}}, {"7": "News"}),
+        ({"result": "OK", "data": Rows([], 3)}, Rows([], 3)),
+        ({"result": "OK"}, "OK"),
+        ({"result": None}, []),
+        ({"data": None}, []),
+        ([{"data": [1]}], [1]),
+        ({"7": "News"}, {"7": "News"}),
+    ],
+)
+def test_inner_value_is_a_list_or_map(data: Any, inner: Any) -> None:
+    """A word beside it, such as OK, is not the content."""
+    assert inner_value(data) == inner
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"status": "OK"}, {"result": "OK"}, "x", None, [1], {"7": {"id": 7}, "x": 1}]
+)
+def test_rows_of_what_is_no_list(data: Any) -> None:
+    """An answer that cannot be read is no empty list: absence would be taken for a fact."""
+    with pytest.raises(ApiError, match="expected a list") as caught:
+        list(rows_of(data))
+    assert caught.value.status == 200
