@@ -13,6 +13,7 @@ from smsby_deploy.apply.recorder import ChunkRef
 from smsby_deploy.apply.send_request import AnswerHandler, SendRequest
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from tests.apply.fake_dispatch import ACCEPTED, REJECTED, TOKEN_REFUSED, UNKNOWN, FakeRequest, World, busy
@@ -160,6 +161,51 @@ def test_answer_handler_continues_with_what_was_found() -> None:
         "the outcome of a request is unknown (lost); looking for it at sms.by",
         "accepted          2 recipients  m/0 [1/3]",
     ]
+
+
+def test_answer_handler_finds_a_part_of_a_request() -> None:
+    """Of two chunks in it only one is listed; the result is on disk before sms.by is asked."""
+    world = World()
+    seen: list[object] = []
+
+    class InPart(FakeRequest):
+        def look_for_lost(self, reconciler: Reconciler) -> None:
+            seen.append((world.held.events[-1], world.held.synced == len(world.held.lines)))
+            world.recorder.note(self.chunks[0], ChunkState.ACCEPTED)
+
+    request = InPart(world, ("m/0", 0), [UNKNOWN])
+    request.chunks.append(("m/0", 1))
+    _handle(world, request, UNKNOWN)
+    assert seen == [("result", True)]
+    assert (world.states()[:2], world.recorder.chunk(("m/0", 1)).error) == (["accepted", "unknown"], "lost")
+    assert world.events[-1].outcome == "unknown"
+    assert world.context.runs["m/0"].is_stopped
+
+
+@pytest.mark.parametrize(
+    ("outcome", "lines"), [(ACCEPTED, []), (REJECTED, ["rejected          1 recipient   m/0 [1/3]"])]
+)
+def test_answer_handler_announces_single_phones_that_failed(outcome: Outcome, lines: list[str]) -> None:
+    """The others may be thousands."""
+    world = World()
+    ref = ("m/0", 0)
+    world.recorder.note_phones(ref, PhoneStates.uniform(PhoneState.PENDING, 2), (0, 0), message_id=5)
+    request = FakeRequest(world, ref, [outcome])
+    request.row = 0
+    world.recorder.intent([ref], None, 0)
+    _handle(world, request, outcome)
+    assert [event.line for event in world.events] == lines
+    assert world.recorder.chunk(ref).message_id == 5
+
+
+def test_answer_handler_warns_of_a_retry() -> None:
+    """It was not sent, and is as it was before."""
+    world = World()
+    AnswerHandler(world.context, Reconciler(world.context)).record_retry(_request(world), busy(), 2.5)
+    assert world.states()[0] == "pending"
+    (event,) = world.events
+    assert (event.name, event.is_warning) == ("retry", True)
+    assert event.line == "not sent (too many requests); trying again in 2.5 s"
 
 
 def test_answer_handler_forgets_a_list_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
