@@ -69,6 +69,7 @@ _APPROVAL = Approval("t", "p", None, "t1", "t2")
     ("states", "ending", "state"),
     [
         ((ChunkState.PENDING,), None, EntryState.WAITING),
+        ((ChunkState.PENDING, ChunkState.DECLARED_UNSENT), None, EntryState.WAITING),
         ((ChunkState.REJECTED,), None, EntryState.REJECTED),
         ((ChunkState.ACCEPTED,), None, EntryState.COMPLETE),
         ((ChunkState.ACCEPTED, ChunkState.PENDING), None, EntryState.PARTIAL),
@@ -100,11 +101,59 @@ def test_chunk_with_phone_states_needs_phones() -> None:
         ChunkRecord("mark", 2, "digest").with_phone_state(0, A)
 
 
-def test_chunk_was_sent_if_one_phone_got_it() -> None:
+@pytest.mark.parametrize(
+    ("state", "phones", "was_sent", "recipients"),
+    [
+        (U, "a:1 u:1", True, 1),
+        (U, "p:1 u:1", False, 0),
+        (U, None, False, 0),
+        (P, "p:2", False, 0),
+        (A, None, True, 2),
+        (ChunkState.PARTIAL, None, True, 0),  # how many got it is not known
+    ],
+)
+def test_chunk_was_sent_if_one_phone_got_it(
+    state: ChunkState, phones: str | None, was_sent: bool, recipients: int
+) -> None:
     """Even while the outcome of another phone is unknown."""
-    phones = PhoneStates.parse("a:1 u:1")
-    assert ChunkRecord("mark", 2, "digest", U, phones=phones).was_sent
-    assert not ChunkRecord("mark", 2, "digest", U).was_sent
+    states = None if phones is None else PhoneStates.parse(phones)
+    chunk = ChunkRecord("mark", 2, "digest", state, phones=states)
+    assert (chunk.was_sent, chunk.accepted_recipients) == (was_sent, recipients)
+    assert replace(chunk, recipients=None, phones=None).accepted_recipients == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "row", "error"), [("u:1 a:1 p:1", 2, "lost"), ("r:1 p:1 a:1", 1, "lost"), ("p:1 a:2", 0, None)]
+)
+def test_chunk_keeps_the_error_of_another_phone(before: str, row: int, error: str | None) -> None:
+    """The success of the next phone does not hide it."""
+    chunk = ChunkRecord("mark", 3, "digest", P, error="lost", phones=PhoneStates.parse(before))
+    assert chunk.with_phone_state(row, A, error=None).error == error
+
+
+def test_entry_time_of_a_chunk() -> None:
+    """Its own in a spread mailing; that of the mailing for the first wave; later waves are sent at once."""
+    own, whole = "2026-12-01T10:00:00+03:00", "2026-12-02T10:00:00+03:00"
+    entry = replace(_entry(P), schedule_time=whole)
+    chunk = entry.chunks[0]
+    chunks = (replace(chunk, schedule_time=own), chunk, replace(chunk, wave=1), replace(chunk, wave=2))
+    times = [None if time is None else time.isoformat() for time in map(entry.time_of, chunks)]
+    assert times == [own, whole, whole, None]
+
+
+@pytest.mark.parametrize(
+    ("states", "may_have"), [((P, R, S), False), ((P, A), True), ((P, U), True), ((P, D), True)]
+)
+def test_entry_may_have_reached_a_recipient(states: tuple[ChunkState, ...], may_have: bool) -> None:
+    """Unless all of it was certainly not sent."""
+    assert _entry(*states).may_have_reached is may_have
+
+
+def test_lock_is_empty_without_archived_mailings() -> None:
+    """What was archived was sent by it, too."""
+    assert Lock("shop").is_empty
+    assert not Lock("shop", archived=1).is_empty
+    assert not Lock("shop", mailings={"sale/vip": _entry(P)}).is_empty
 
 
 def test_lock_runs_of_a_plan() -> None:
