@@ -18,6 +18,7 @@ from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.plan.mailing_planner import MeasuredMailing
+    from smsby_deploy.plan.similar import Similar
 
 _KEPT_NUMBERS = 600_000  # about 60 MB
 _MAPPED_NUMBERS = 60_000  # a set with a map takes as much memory as so many single numbers
@@ -55,11 +56,15 @@ class KeptPhones:
 
 
 def find_overlap(
-    measured: Sequence[MeasuredMailing], actions: Sequence[Action], suppressed: PhoneSet
+    measured: Sequence[MeasuredMailing],
+    actions: Sequence[Action],
+    suppressed: PhoneSet,
+    similar: Sequence[Similar] = (),
 ) -> Iterator[Problem]:
     """Yield a note for each mailing whose recipients get others of the plan, too.
 
-    None if the recipients of one of them are not known, or if only test phones are sent to.
+    None if the recipients of one of them are not known, or if only test phones are sent to; nor of those in both of two
+    mailings whose warning in `similar` counts them.
     """
     sending = {action.address: action.capped for action in actions if action.action in GOING_OUT}
     sent = [
@@ -74,13 +79,19 @@ def find_overlap(
     ]
     if len(sent) < 2 or len(kept) < len(sent) or suppressed.only is not None:
         return
+    said = {
+        (address, one.common)
+        for one in similar
+        if one.other in sending
+        for address in (one.warning.address, one.other)
+    }
     shares = Counter(map(id, kept))
     common = numbers_in_two([*{id(phones): phones for phones in kept}.values()])
     for (mailing, desired), phones in zip(sent, kept, strict=True):
         count = desired.audience.final
         if shares[id(phones)] == 1:
             count = phones.count_common(common, suppressed) if len(common) else 0
-        if count:
+        if count and (mailing.address, count) not in said:
             message = sentence(
                 "{count:recipient gets|recipients get} another mailing of this plan", count=count
             )

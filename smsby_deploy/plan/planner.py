@@ -366,8 +366,9 @@ class MeasuredFiles:
     def _find_similar(self, actions: list[Action], sent: SentMailings, now: datetime) -> Iterator[Problem]:
         mailings = {one.mailing.address: (one.mailing, one.desired) for one in self.measured if one.desired}
         zone = self.loaded.project.api.account_zone
-        yield from find_overlap(self.measured, actions, self.suppressed)
-        yield from find_similar(actions, mailings, sent, self.suppressed, now=now, zone=zone)
+        similar = [*find_similar(actions, mailings, sent, self.suppressed, now=now, zone=zone)]
+        yield from find_overlap(self.measured, actions, self.suppressed, similar)
+        yield from (one.warning for one in similar)
 
     def _find_missing(self, check: ListCheck, now: datetime) -> Iterator[Problem]:
         locations = {mailing.address: mailing.location for mailing in self.loaded.project.mailings}

@@ -242,6 +242,14 @@ class _Likeness(NamedTuple):
         return self.has_same_text, self.has_same_recipients, common, self.other.recorded_at is not None
 
 
+class Similar(NamedTuple):
+    """A warning that a mailing resembles `other`, with `common` recipients, None if not known."""
+
+    warning: Problem
+    other: str
+    common: int | None
+
+
 def find_similar(
     actions: Iterable[Action],
     mailings: Mapping[str, tuple[Mailing, Desired]],
@@ -250,7 +258,7 @@ def find_similar(
     *,
     now: datetime,
     zone: ZoneInfo,
-) -> Iterator[Problem]:
+) -> Iterator[Similar]:
     """Warn of each mailing that would be sent for the first time and resembles another one.
 
     That is another mailing of the plan, or one that was recorded in the last 90 days. Of several, the warning names the
@@ -271,7 +279,8 @@ def find_similar(
             planned = Planned(desired, NamedId(action.alphaname, action.alphaname_id), action.contact_list)
             most = _find_most_similar(action, planned, index, suppressed)
             if most is not None:
-                yield _warn(most, action.address, mailing.location, zone)
+                warning = _warn(most, action.address, mailing.location, zone)
+                yield Similar(warning, most.other.address, most.common)
 
 
 def _find_most_similar(

@@ -155,7 +155,9 @@ CASES: dict[str, Case] = {
         files={"out.csv": "phone\n375293333333\n"}, then=(("out.csv", "phone\n375291111111\n"),),
     ),
     "ORDER": Case(mailing=_sql(_QUERY, "order_by: city"), url=_DATABASE),
-    "OVERLAP": Case(mailing=_TWO, commands=_PLAN),
+    "OVERLAP": Case(
+        mailing=_MAILING + "    text: Hi\n  - name: more\n    recipients: ['375291111111']\n", commands=_PLAN
+    ),
     "PATH_HIDDEN": Case(mailing="  - name: vip\n    recipients: {file: .git/config}\n"),
     "PATH_OUTSIDE": Case(mailing="  - name: vip\n    recipients: {file: ../list.csv}\n"),
     "PATTERN": Case(project="campaigns: ['**.yaml']\n"),

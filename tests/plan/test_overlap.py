@@ -29,6 +29,7 @@ def _notes(plan: Plan) -> dict[str, str]:
 def test_recipients_of_two_mailings_are_noted(tmp_path: Path) -> None:
     """Of each mailing; a mailing that shares no recipient has no note."""
     plan = make_example_plan(tmp_path, "{}", _campaign(a=_to(A, B, C), b=_to(C, B), c=_to(C), d=_to(D)))
+    assert "SAME_PEOPLE" not in {one.code for one in plan.problems}
     another = "another mailing of this plan"
     assert _notes(plan) == {
         "sale/a": f"2 recipients get {another}",
@@ -56,10 +57,44 @@ def test_mailings_to_one_list_share_its_recipients(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("\n".join(["phone", A, B, C]), "utf-8")
     (tmp_path / "stop.csv").write_text(f"phone\n{A}\n", "utf-8")
     to_list = "recipients: {file: list.csv}"
-    plan = make_example_plan(tmp_path, "{}\nsuppress: [stop.csv]", _campaign(a=to_list, b=to_list, c=_to(D)))
-    assert _notes(plan) == dict.fromkeys(
-        ("sale/a", "sale/b"), "2 recipients get another mailing of this plan"
+    plan = make_example_plan(
+        tmp_path, "{}\nsuppress: [stop.csv]", _campaign(a=to_list, b=to_list, c=_to(C, D), d=_to(B))
     )
+    assert _notes(plan) == {
+        "sale/c": "1 recipient gets another mailing of this plan",
+        "sale/d": "1 recipient gets another mailing of this plan",
+    }
+    said = [one.message.split(": ")[1] for one in plan.problems if one.code == "SAME_PEOPLE"]
+    assert said == ["2 recipients are in both; check that both are intended"] * 2
+
+
+@pytest.mark.parametrize(
+    ("more", "noted"),
+    [
+        ({}, set()),  # SAME_PEOPLE says it of both
+        ({"c": _to(A)}, {"sale/c"}),  # of a and b it says all there is to say
+        ({"c": _to(A, B, C)}, set()),
+        ({"c": _to(A, B, D)}, {"sale/c"}),
+    ],
+)
+def test_what_a_warning_says_is_not_noted_again(
+    more: dict[str, str], noted: set[str], tmp_path: Path
+) -> None:
+    """Two mailings to the same recipients are one message, which names the other one."""
+    plan = make_example_plan(tmp_path, "{}", _campaign(a=_to(A, B, C), b=_to(C, B, A), **more))
+    assert _notes(plan).keys() == noted
+
+
+def test_more_than_a_warning_says_is_noted(tmp_path: Path) -> None:
+    """The warning is about another copy of the text, and counts fewer recipients."""
+    (tmp_path / "stop.csv").write_text(f"phone\n{D}\n", "utf-8")
+    campaign = _campaign(a=_to(A, B), b=_to(A, C), c=_to(B)).replace("Hello b", "Hello a")
+    plan = make_example_plan(tmp_path, "{}", campaign)
+    assert [(one.code, one.address) for one in plan.problems if one.code == "SAME_TEXT"] == [
+        ("SAME_TEXT", "sale/a"),
+        ("SAME_TEXT", "sale/b"),
+    ]
+    assert _notes(plan).keys() == {"sale/a", "sale/c"}
 
 
 @pytest.mark.parametrize("keeps", [True, False])
