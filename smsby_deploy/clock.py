@@ -68,6 +68,10 @@ class Window(NamedTuple):
         """Return the window between two times in ISO format with offset."""
         return cls(datetime.fromisoformat(opens), datetime.fromisoformat(closes))
 
+    def as_text(self) -> dict[str, str]:
+        """Return both times in ISO format with offset, by name."""
+        return {"opens": self.opens.isoformat(), "closes": self.closes.isoformat()}
+
     def is_open(self, now: datetime) -> bool:
         return self.opens <= now < self.closes
 

@@ -101,6 +101,16 @@ def money(amount: Decimal) -> str:
     return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
 
 
+def money_or_none(amount: Decimal | None) -> str | None:
+    """An amount as locks and documents have it; None if it is not known."""
+    return None if amount is None else money(amount)
+
+
+def read_money(written: str | Decimal | None) -> Decimal | None:
+    """Return the amount that `money_or_none` has written."""
+    return None if written is None else Decimal(written)
+
+
 def signed(amount: Decimal) -> str:
     """`amount` with its sign: `+9.88`, `-0.364`."""
     return f"{'-' if amount < 0 else '+'}{money(abs(amount))}"

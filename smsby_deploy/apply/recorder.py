@@ -33,7 +33,7 @@ from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.audience_source import AudienceSource
 from smsby_deploy.plan.desired import ChunkPlan
 from smsby_deploy.plan.model import Action
-from smsby_deploy.wording import money
+from smsby_deploy.wording import money_or_none
 
 ChunkRef = tuple[str, int]  # address, index of the chunk
 
@@ -80,7 +80,7 @@ def planned_entry(
         schedule_time=action.schedule_time,
         recipients=action.recipients,
         parts=action.parts,
-        cost=None if action.cost is None else money(action.cost),
+        cost=money_or_none(action.cost),
         currency=currency,
         chunks=tuple(chunks),
         applied=applied,
@@ -312,8 +312,7 @@ class Recorder:
     def learn(self, address: str, recipients: int | None, parts: int | None, cost: Decimal | None) -> None:
         """Record what only sms.by knows about a list mailing."""
         self._claim([address])
-        price = None if cost is None else money(cost)
-        changes = {"recipients": recipients, "parts": parts, "cost": price}
+        changes = {"recipients": recipients, "parts": parts, "cost": money_or_none(cost)}
         self._write(EventKind.FACTS, address=address, changes=changes)
 
     def learn_billed(self, address: str, billed: Billed) -> None:

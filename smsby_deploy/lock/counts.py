@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from smsby_deploy.wording import money
+from smsby_deploy.wording import money_or_none
 
 
 class PrefixCount(NamedTuple):
@@ -66,7 +66,7 @@ def count_variants(
     `variants` are (name, recipients, parts, cost). `control` is the name of the control group, empty if there is none.
     """
     counts = {
-        name: VariantCount(recipients, parts, None if cost is None else money(cost))
+        name: VariantCount(recipients, parts, money_or_none(cost))
         for name, recipients, parts, cost in variants
     }
     if control:

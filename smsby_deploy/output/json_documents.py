@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 from smsby_deploy.output.terminal import escape_json
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Problem, Severity, problem_document
-from smsby_deploy.wording import money
+from smsby_deploy.wording import money_or_none
 
 if TYPE_CHECKING:
     from smsby_deploy.apply.apply_result import ApplyResult, MailingResult
-    from smsby_deploy.clock import Window
     from smsby_deploy.errors import SmsbyDeployError
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.plan.desired import SendTimes
@@ -102,7 +101,7 @@ def _sample(sample: Sample) -> dict[str, Any]:
         **_facts(sample.size, "units", "parts"),
         "pieces": list(sample.pieces),
         "gsm_parts": sample.gsm_parts,
-        "cost": None if sample.cost is None else money(sample.cost),
+        "cost": money_or_none(sample.cost),
         "suppressed": sample.is_suppressed,
     }
 
@@ -166,7 +165,7 @@ def status_document(report: StatusReport) -> dict[str, Any]:
     return {
         "summary": {
             **_facts(totals, "mailings", "recipients", *_KINDS, "other", "parts"),
-            "cost": None if totals.cost is None else money(totals.cost),
+            "cost": money_or_none(totals.cost),
             "states": dict(sorted(states.items())),
             "scheduled": totals.ahead,
             "running": report.running or None,
@@ -188,23 +187,17 @@ def _mailing_status(mailing: MailingStatus) -> dict[str, Any]:
         "revision": mailing.revision,
         "state": mailing.state.value,
         "schedule_time": mailing.schedule_time,
-        "window": _window(mailing.details.window),
+        "window": mailing.details.window and mailing.details.window.as_text(),
         **({} if mailing.details.spread is None else {"spread": _spread(mailing.details.spread)}),
         **{name: parts for name, parts in parts_of_it.items() if parts},
         **_facts(mailing, "recipients", *_KINDS),
         "other": dict(other),
         "parts": mailing.parts,
-        "cost": None if mailing.cost is None else money(mailing.cost),
+        "cost": money_or_none(mailing.cost),
         "requests": list(mailing.requests),
         "overdue": mailing.details.overdue,
         "notes": [mask_phones(note) for note in mailing.notes],
     }
-
-
-def _window(window: Window | None) -> dict[str, str] | None:
-    if window is None:
-        return None
-    return {"opens": window.opens.isoformat(), "closes": window.closes.isoformat()}
 
 
 def _variant(variant: VariantStatus) -> dict[str, Any]:

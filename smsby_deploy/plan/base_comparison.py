@@ -16,7 +16,7 @@ from smsby_deploy.plan.desired import SendTimes, times_of
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
-from smsby_deploy.wording import sentence
+from smsby_deploy.wording import read_money, sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class BaseMailing:
         return cls(
             recipients=one.recipients,
             parts=one.parts,
-            cost=None if one.cost is None else Decimal(one.cost),
+            cost=read_money(one.cost),
             content_digest=one.content_digest,
             audience_digest=one.audience_digest,
             alphaname=one.alphaname,

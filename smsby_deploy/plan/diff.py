@@ -35,6 +35,7 @@ from smsby_deploy.plan.model import (
 from smsby_deploy.plan.situation import Situation, is_recorded_singly
 from smsby_deploy.plan.waves import Gate, why_due, why_stopped, why_waiting
 from smsby_deploy.recipients.suppression import opted_out_places
+from smsby_deploy.wording import read_money
 
 _A, _R = ActionKind, ReasonCode
 _WAITING = frozenset({ActionKind.HOLD, ActionKind.WAITING, ActionKind.DUE})
@@ -126,9 +127,7 @@ RULES = (
     Rule(_A.WAITING, lambda here: here.wave.gate is Gate.EARLY, lambda here: why_waiting(here.wave)),
     Rule(_A.DUE, lambda here: here.wave.gate is Gate.JUDGE, lambda here: why_due(here.wave)),
     Rule(
-        _A.DUE,
-        lambda here: here.wave.is_next and not here.is_handing_over,
-        lambda here: why_due(here.wave),
+        _A.DUE, lambda here: here.wave.is_next and not here.is_handing_over, lambda here: why_due(here.wave)
     ),
     Rule(
         _R.CHANGED,
@@ -222,7 +221,7 @@ def make_action(
         is_overdue=decision.is_overdue,
         is_finished=decision.action is ActionKind.NOOP,
         via=desired.via,
-        recipients=None if isinstance(mailing.audience, ContactList) else desired.audience.final,
+        recipients=desired.recipients,
         parts=desired.parts,
         cost=desired.cost,
         gsm7=desired.gsm7,
@@ -289,7 +288,7 @@ def make_orphan(address: str, entry: Entry) -> Action:
         via=entry.transport,
         recipients=entry.recipients,
         parts=entry.parts,
-        cost=None if entry.cost is None else Decimal(entry.cost),
+        cost=read_money(entry.cost),
         gsm7=0,
         ucs2=0,
         alphaname=entry.alphaname,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,14 @@ from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.base_changes import BaseChanges, SettingChange
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, GroupTotals
-from smsby_deploy.plan.model import (
-    Action,
-    ActionKind,
-    LockStamp,
-    Plan,
-    ReasonCode,
-)
+from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity, problem_document
-from smsby_deploy.wording import Sentence, money, remove_controls, sentence
+from smsby_deploy.wording import Sentence, money, money_or_none, read_money, remove_controls, sentence
 
 FORMAT = "smsby-plan"
 VERSION = 1
+NEW_PLAN = "make a new plan: smsby-deploy plan --out FILE"
 _OPTIONAL_COUNTS = frozenset({"held_out", "capped", "control"})
 
 
@@ -68,7 +62,6 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 
 
 def _action_document(action: Action) -> dict[str, Any]:
-    window = {} if action.window is None else {"opens": action.window.opens, "closes": action.window.closes}
     return {
         "address": action.address,
         "action": action.action.value,
@@ -78,7 +71,7 @@ def _action_document(action: Action) -> dict[str, Any]:
         "via": action.via,
         "recipients": action.recipients,
         "parts": action.parts,
-        "cost": None if action.cost is None else money(action.cost),
+        "cost": money_or_none(action.cost),
         "encoding": {"gsm7": action.gsm7, "ucs2": action.ucs2},
         "alphaname": {"name": action.alphaname, "id": action.alphaname_id},
         "list": action.contact_list._asdict() if action.contact_list else None,
@@ -86,7 +79,7 @@ def _action_document(action: Action) -> dict[str, Any]:
         "digest": action.digest,
         "content_digest": action.content_digest,
         "audience_digest": action.audience_digest,
-        **({"window": {name: at.isoformat() for name, at in window.items()}} if window else {}),
+        **({"window": action.window.as_text()} if action.window is not None else {}),
         **(
             {"variants": [_group_document("name", one) for one in action.variants]} if action.variants else {}
         ),
@@ -102,8 +95,8 @@ def _action_document(action: Action) -> dict[str, Any]:
 
 
 def _group_document(key: str, group: GroupTotals[Any]) -> dict[str, Any]:
-    cost = None if group.cost is None else money(group.cost)
-    return {key: group.key, "recipients": group.recipients, "parts": group.parts, "cost": cost}
+    size = {"recipients": group.recipients, "parts": group.parts, "cost": money_or_none(group.cost)}
+    return {key: group.key, **size}
 
 
 def _chunk_document(chunk: ChunkPlan) -> dict[str, Any]:
@@ -162,7 +155,7 @@ def read_plan(path: Path) -> Plan:
     Raises:
         PlanRefused: it cannot be read, was truncated or edited, or has another version.
     """
-    hint = "make a new plan: smsby-deploy plan --out FILE"
+    hint = NEW_PLAN
     try:
         document = _read_sealed(path.read_text(encoding="utf-8"))
         check_plan(document)
@@ -248,7 +241,7 @@ def _read_action(document: dict[str, Any]) -> Action:
         via=document["via"],
         recipients=document["recipients"],
         parts=document["parts"],
-        cost=None if document["cost"] is None else Decimal(document["cost"]),
+        cost=read_money(document["cost"]),
         gsm7=document["encoding"]["gsm7"],
         ucs2=document["encoding"]["ucs2"],
         alphaname=document["alphaname"]["name"],

@@ -33,7 +33,7 @@ from smsby_deploy.status.mailing_details import (
 )
 from smsby_deploy.status.remote_reports import RemoteReports
 from smsby_deploy.status.status_report import INDISTINCT, LATER, MailingStatus, State
-from smsby_deploy.wording import money, sentence
+from smsby_deploy.wording import money, read_money, sentence
 
 _WITHOUT_MESSAGE = {
     ChunkState.UNKNOWN: "unknown",
@@ -147,7 +147,7 @@ def summarize_waiting(address: str, entry: Entry, now: datetime, *, is_listed: b
         details=Details(
             planned=entry.recipients,
             planned_parts=entry.parts,
-            planned_cost=None if entry.cost is None else Decimal(entry.cost),
+            planned_cost=read_money(entry.cost),
             window=window,
             waits=waits,
             spread=times_of(entry.chunks),
@@ -302,7 +302,7 @@ def _details(
     return Details(
         planned=entry.recipients,
         planned_parts=entry.parts,
-        planned_cost=None if entry.cost is None else Decimal(entry.cost),
+        planned_cost=read_money(entry.cost),
         accepted=counts.accepted,
         words=dict(sorted(deliveries.words.items())),
         timeline=dict(sorted(deliveries.timeline.items())),
@@ -334,7 +334,7 @@ def _billed(entry: Entry, reports: RemoteReports) -> tuple[int | None, Decimal |
     listed_costs = [mailing.cost for mailing in listed if mailing and mailing.cost is not None]
     parts, cost = None, None
     if entry.is_complete:
-        parts, cost = entry.parts, None if entry.cost is None else Decimal(entry.cost)
+        parts, cost = entry.parts, read_money(entry.cost)
     if listed and len(listed_parts) == len(listed):
         parts = sum(listed_parts)
     if listed and len(listed_costs) == len(listed):

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.counts import Deliveries
 from smsby_deploy.lock.records import DONE, ChunkRecord, Entry
+from smsby_deploy.wording import read_money
 
 _LABEL = "label:"
 _SMALLEST = Decimal("0.000001")  # of a share of a cost
@@ -154,7 +155,7 @@ def _of_mailing(entry: Entry) -> _Whole:
         entry.chunks,
         entry.recipients,
         entry.parts,
-        None if entry.cost is None else Decimal(entry.cost),
+        read_money(entry.cost),
         None if entry.billed is None else Decimal(entry.billed.cost),
         entry.deliveries,
         sum(one.recipients for one in (entry.variants or {}).values() if not one.is_sent),
@@ -266,7 +267,7 @@ def _by_prefix(entry: Entry, share: Share) -> list[Share]:
             prefix=prefix,
             recipients=one.recipients,
             parts=one.parts,
-            planned=None if one.cost is None else Decimal(one.cost),
+            planned=read_money(one.cost),
             billed=None,  # sms.by does not report it by prefix
             deliveries=None,
             not_sent=0,
