@@ -105,7 +105,7 @@ class DriftCheck:
             mailing.address,
             mailing.time_on_wire(now),
             action.alphaname if is_as_written else self.sender_name(action),
-            mailing.schedule_location or mailing.location,
+            mailing.time_location,
             at_once_until=now + CLOCK_DIFFERENCE,
         )
 

@@ -259,6 +259,16 @@ class Mailing(NamedTuple):
         return f"{self.campaign}/{self.name}"
 
     @property
+    def text_location(self) -> Location:
+        """Where its text begins; the mailing itself if each recipient has a text."""
+        return self.text.location if self.text else self.location
+
+    @property
+    def time_location(self) -> Location:
+        """Where its time is set; the mailing itself if it has none."""
+        return self.schedule_location or self.location
+
+    @property
     def kind(self) -> str:
         """The label by which rules for some kinds of mailings exempt it; empty without one."""
         return self.labels.get("kind", "")

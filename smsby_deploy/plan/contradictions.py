@@ -21,7 +21,7 @@ from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.model import NEW_COMMITTING, ActionKind
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.smsby.facts import NO_FACTS, AccountClock, AccountFacts, FactName, PartTable
+from smsby_deploy.smsby.facts import AccountClock, AccountFacts, FactName, PartTable
 from smsby_deploy.wording import first_of, sentence
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ class FactCheck:
     """What the facts of an account forbid; `doubt` is why the list cannot show what was sent."""
 
     project: Project
-    facts: AccountFacts = NO_FACTS
-    now: datetime | None = None
+    facts: AccountFacts
+    now: datetime
     doubt: str = ""
 
     def obstacle(self, mailing: Mailing, desired: Desired, action: ActionKind) -> str:
@@ -119,8 +119,7 @@ class FactCheck:
             if one.fact in says_more:
                 place = self.project.locations.get(one.key) if one.key else None
                 yield Problem(Severity.WARNING, "FACT_DIFFERS", one.message, None, place)
-        old = self.facts.find_old(self.now) if self.now is not None else []
-        if old:
+        if old := self.facts.find_old(self.now):
             names = first_of([fact.name.value for fact in old])
             message = sentence(
                 "learned more than 90 days ago: {names}; run `smsby-deploy doctor` again", names=names

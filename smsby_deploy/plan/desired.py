@@ -121,6 +121,11 @@ class Desired(NamedTuple):
     opted_out: str | None = None
 
     @property
+    def recipients(self) -> int | None:
+        """How many get it, opt-outs subtracted; None for a list kept at sms.by, which alone knows."""
+        return None if self.parts is None else self.audience.final
+
+    @property
     def fingerprints(self) -> list[str]:
         return [chunk.fingerprint for chunk in self.chunks]
 
@@ -131,6 +136,13 @@ class Desired(NamedTuple):
             return (self.schedule_time,) * len(self.chunks)
         times = (chunk.schedule_time for chunk in self.chunks)
         return tuple(datetime.fromisoformat(time) if time else self.schedule_time for time in times)
+
+    def fingerprints_as(self, scope: str, address: str, revision: int) -> set[str]:
+        """The fingerprints that its chunks have in another project, or under another address."""
+        return {
+            fingerprint(scope, address, revision, index, chunk.digest)
+            for index, chunk in enumerate(self.chunks)
+        }
 
     def has_content(self, digest: str) -> bool:
         """Whether `digest` is its content digest, of this version or of an earlier one."""

@@ -101,7 +101,7 @@ def intended_by_files(mailing: Mailing) -> IntendedValues:
         mailing.address,
         mailing.schedule_time,
         mailing.alphaname,
-        mailing.schedule_location or mailing.location,
+        mailing.time_location,
         mailing.max_late,
         counts_recipients=mailing.via != "single",
     )
@@ -119,7 +119,7 @@ def intended_by_lock(address: str, entry: Entry, mailing: Mailing | None) -> Int
         intended,
         schedule_time=intended.schedule_time
         and intended.schedule_time.astimezone(ZoneInfo(mailing.timezone)),
-        location=mailing.schedule_location or mailing.location,
+        location=mailing.time_location,
         max_late=mailing.max_late,
     )
 

@@ -44,9 +44,8 @@ def check_mailing(
     The recipients of a list kept at sms.by are not known yet. `policy` has checked every text. `times` are those of the
     chunks that are to be sent, None for all of them.
     """
-    is_known = mailing.via != "list" or mailing.upload is not None
     return (
-        *check_recipients(rails, mailing, desired.audience.final if is_known else None),
+        *check_recipients(rails, mailing, desired.recipients),
         *_check_texts(rails, desired, policy),
         *_check_sender(rails, mailing),
         *_check_times(rails, mailing, (mailing.schedule_time,) if times is None else times, now),

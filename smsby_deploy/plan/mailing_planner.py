@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import Mailing, Project
@@ -21,25 +20,19 @@ from smsby_deploy.plan.desired import ChunkPlan, Desired, keep_fingerprints, was
 from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_recorded
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import CLOSED_HOURS, Breach, check_mailing
-from smsby_deploy.plan.model import (
-    COMMITTING,
-    NEW_COMMITTING,
-    SENDING,
-    Action,
-    ActionKind,
-    ReasonCode,
-)
+from smsby_deploy.plan.model import COMMITTING, NEW_COMMITTING, SENDING, Action, ActionKind, ReasonCode
 from smsby_deploy.plan.remote_list_check import ListCheck
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.removed import find_removed, warn_of_scheduled
 from smsby_deploy.plan.scheduled import count_opted_in, find_late_opt_outs, opted_in, report_cancelled
+from smsby_deploy.plan.selection import campaign_of
 from smsby_deploy.plan.similar import Planned, SentMailings
 from smsby_deploy.plan.situation import Situation, is_past, standing_entry
 from smsby_deploy.plan.staleness import query_input
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.plan.waves import plan_of
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.wording import join_sentences, sentence
+from smsby_deploy.wording import join_sentences, read_money, sentence
 
 if TYPE_CHECKING:  # most projects need neither
     from smsby_deploy.plan.approvals import ApprovalCheck, Size
@@ -100,8 +93,7 @@ class MailingPlanner:
         for mailing, desired, *_ in measured:
             if desired is None or self._is_over(mailing, recorded.get(mailing.address)):
                 continue
-            is_known = not isinstance(mailing.audience, ContactList)
-            sizes[mailing.address] = Size(desired.audience.final if is_known else None, desired.cost)
+            sizes[mailing.address] = Size(desired.recipients, desired.cost)
         self.approvals.sizes = sizes
 
     def _sizes_as_approved(self, address: str, entry: Entry) -> dict[str, Size]:
@@ -109,12 +101,12 @@ class MailingPlanner:
         from smsby_deploy.plan.approvals import Size
 
         assert self.approvals is not None
-        campaign, plan, recorded = f"{address.partition('/')[0]}/", plan_of(entry), self.lock.mailings
+        campaign, plan = f"{campaign_of(address)}/", plan_of(entry)
         found = {}
-        for one in (one for one in recorded if one.startswith(campaign)):
-            if plan_of(recorded[one]) == plan:
-                cost = recorded[one].cost
-                as_recorded = Size(recorded[one].recipients, None if cost is None else Decimal(cost))
+        for one in (one for one in self.lock.mailings if one.startswith(campaign)):
+            recorded = self.lock.mailings[one]
+            if plan_of(recorded) == plan:
+                as_recorded = Size(recorded.recipients, read_money(recorded.cost))
                 found[one] = self.approvals.sizes.get(one, as_recorded)
         return found
 
@@ -207,9 +199,9 @@ class MailingPlanner:
             breaches = self._check_guardrails(mailing, here, policy, decision)
             if breaches:
                 return block(ReasonCode.GUARDRAIL, join_sentences([breach.message for breach in breaches]))
-            decision = self._require_signatures(mailing, desired, here.entry, decision)
-        is_approved = self.is_handing_over or decision.action is ActionKind.DUE
-        if is_approved and not here.may_have_others and decision.action in _SENT_SOON:
+            decision = self._require_signatures(mailing, here, decision)
+        was_approved = self.is_handing_over or decision.action is ActionKind.DUE
+        if was_approved and not here.may_have_others and decision.action in _SENT_SOON:
             # With `pressure` the others are chosen anew when it is handed over.
             may_be_capped = self.project.guardrails.pressure is not None
             if count := count_opted_in(here, may_be_capped=may_be_capped):
@@ -226,35 +218,33 @@ class MailingPlanner:
             return found
         return tuple(one for one in found if one.key not in CLOSED_HOURS)
 
-    def _require_signatures(
-        self, mailing: Mailing, desired: Desired, entry: Entry | None, decision: Decision
-    ) -> Decision:
+    def _require_signatures(self, mailing: Mailing, here: Situation, decision: Decision) -> Decision:
         """Return the decision with the signers' names, or blocked where a signature is missing."""
         if self.approvals is None:
             return decision
         from smsby_deploy.plan.approvals import SignedMailing, Size, hash_settings
 
-        # An audience that may change until the hand-over was signed as it was approved.
-        was_approved = self.is_handing_over or decision.action is ActionKind.DUE
-        is_kept = was_approved and mailing.is_fresh and entry is not None
-        audience = entry.audience_digest if is_kept and entry is not None else desired.audience_digest
-        time = mailing.schedule_time.isoformat() if mailing.schedule_time else None
-        recipients = None if isinstance(mailing.audience, ContactList) else desired.audience.final
-        most = None if is_kept else recipients
-        opted_out = None if is_kept else desired.opted_out
+        desired = here.desired
         signed = SignedMailing(
             mailing.address,
             desired.revision,
             desired.content_digest,
-            audience,
-            time,
+            desired.audience_digest,
+            mailing.schedule_time.isoformat() if mailing.schedule_time else None,
             mailing.is_fresh,
             hash_settings(mailing, self.project.guardrails),
-            most,
-            opted_out,
+            desired.recipients,
+            desired.opted_out,
         )
-        beside = self._sizes_as_approved(mailing.address, entry) if was_approved and entry else None
-        names, lack = self.approvals.judge(mailing, signed, Size(recipients, desired.cost), beside)
+        approved = here.entry if self.is_handing_over or decision.action is ActionKind.DUE else None
+        if (
+            approved is not None and mailing.is_fresh
+        ):  # signed with the audience that it had when it was approved
+            audience = approved.audience_digest
+            signed = signed._replace(audience_digest=audience, recipients=None, opted_out=None)
+        beside = None if approved is None else self._sizes_as_approved(mailing.address, approved)
+        size = Size(desired.recipients, desired.cost)
+        names, lack = self.approvals.judge(mailing, signed, size, beside)
         return replace(decision, signed_by=names) if lack is None else block(ReasonCode.APPROVAL, lack)
 
     def _situation(self, mailing: Mailing, desired: Desired, entry: Entry | None) -> Situation:
@@ -293,8 +283,8 @@ class MailingPlanner:
         if decision.action in NEW_COMMITTING and here.steps:
             self.problems.extend(_find_lone_wave(mailing, here.desired.chunks))
         if decision.is_overdue:
-            location, why = mailing.schedule_location or mailing.location, reasons.overdue(mailing)
-            self.problems.append(Problem(Severity.WARNING, "EXPIRED", why, mailing.address, location))
+            why, place = reasons.overdue(mailing), mailing.time_location
+            self.problems.append(Problem(Severity.WARNING, "EXPIRED", why, mailing.address, place))
         for code, message in decision.notes:
             self.problems.append(Problem(Severity.NOTE, code, message, mailing.address, mailing.location))
 
@@ -327,8 +317,7 @@ def _find_lateness(mailing: Mailing, times: Sequence[datetime | None], now: date
                 passed=passed,
                 allowed=allowed,
             )
-        location = mailing.schedule_location or mailing.location
-        yield Problem(Severity.WARNING, "LATE", message, mailing.address, location)
+        yield Problem(Severity.WARNING, "LATE", message, mailing.address, mailing.time_location)
 
 
 def _find_lone_wave(mailing: Mailing, chunks: Sequence[ChunkPlan]) -> Iterable[Problem]:
@@ -336,8 +325,7 @@ def _find_lone_wave(mailing: Mailing, chunks: Sequence[ChunkPlan]) -> Iterable[P
     waves = {chunk.wave for chunk in chunks if chunk.recipients}
     if len(waves) == 1 and None not in waves:
         message = sentence(
-            "all of its recipients are in wave {wave}, so none of them waits for a verdict",
-            wave=waves.pop(),
+            "all of its recipients are in wave {wave}, so none of them waits for a verdict", wave=waves.pop()
         )
         yield Problem(Severity.NOTE, "ONE_WAVE", message, mailing.address, mailing.location)
 

@@ -37,6 +37,7 @@ from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phones import normalize_all
 from smsby_deploy.recipients.waves_and_variants import assign_variants
+from smsby_deploy.smsby.facts import NO_FACTS
 from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.texts.parts import TextTooLong, measure_text
 from smsby_deploy.texts.samples import mask_text
@@ -326,7 +327,8 @@ class MailingTests:
         project = self.project._replace(api=api, freeze="", rehearsed_in=None, approvals=None)
         lock = Lock(project.name)
         sent = SentMailings(lock, (), [desired], now=clock.at)
-        planner = MailingPlanner(project, lock, sent, NOT_ASKED, None, None, FactCheck(project), clock.at, [])
+        facts = FactCheck(project, NO_FACTS, clock.at)
+        planner = MailingPlanner(project, lock, sent, NOT_ASKED, None, None, facts, clock.at, [])
         action = planner.plan_mailing(MeasuredMailing(self.mailing, desired, policy, ()))
         assert action is not None
         (action,) = hold_budget(project, [action], lock, clock.at)

@@ -138,23 +138,22 @@ def _measure_tested(
 def _measure_mailing(
     project: Project, mailing: Mailing, suppressed: PhoneSet, observers: Observers
 ) -> tuple[Desired | None, list[Problem]]:
-    require = project.guardrails.require
     try:
         template = compile_mailing(mailing)
         if isinstance(mailing.audience, ContactList):
             from smsby_deploy.plan.contact_lists import measure_list
 
             desired, problems = measure_list(project, mailing, template, observers.policy)
-            problems += TextLint(mailing, template, require).find_problems()
         elif mailing.upload is not None:
             from smsby_deploy.plan.contact_lists import measure_upload
 
             report = AudienceReport(needs_digest=True, keeps_phones=observers.keeps_phones)
             desired, found = measure_upload(project, mailing, template, suppressed, report, observers.see)
-            lint = TextLint(mailing, template, require).find_problems()
-            problems = [*report.problems, *_find_repeats(mailing, report), *found, *lint]
+            problems = [*report.problems, *_find_repeats(mailing, report), *found]
         else:
             desired, problems = _measure_chunks(project, mailing, template, suppressed, observers)
+        if mailing.via == "list":  # its only text is not rendered with a batch, which would lint it
+            problems += TextLint(mailing, template, project.guardrails.require).find_problems()
     except FilesInvalid as error:
         return None, _problems_without_text(mailing, error, suppressed)
     if not isinstance(mailing.audience, ContactList):
@@ -175,7 +174,7 @@ def find_flaws(
     try:
         template = compile_mailing(mailing)
         check = _TextCheck(project, mailing, template, observers, AudienceReport())
-        batches = render_batches(mailing, template, suppressed, check.report, on_batch=check.on_batch)
+        batches = render_batches(mailing, template, suppressed, check.report, check.on_batch)
         for batch, texts in batches:
             check.counter.count_batch(batch, texts)
     except FilesInvalid as error:
@@ -335,6 +334,5 @@ def _find_repeats(mailing: Mailing, report: AudienceReport) -> Iterator[Problem]
 def _locate(mailing: Mailing, problem: Problem) -> Problem:
     """A problem without a location is about the mailing's text."""
     if problem.location is None:
-        location = mailing.text.location if mailing.text else mailing.location
-        problem = replace(problem, address=mailing.address, location=location)
+        problem = replace(problem, address=mailing.address, location=mailing.text_location)
     return place_rows(mailing.audience, problem)

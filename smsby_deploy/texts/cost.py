@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import islice
 
 from smsby_deploy.config.declarations import Mailing, Price
 from smsby_deploy.problems import Location, Problem, Severity
@@ -74,15 +75,8 @@ class CostReport:
 
     def problems(self, mailing: Mailing, template: Template | None, file: str) -> Iterator[Problem]:
         """Warnings and notes for a reviewer; `file` contains the recipients."""
-        start = mailing.text.location if mailing.text else mailing.location
-
-        def problem(severity: Severity, code: str, message: str, location: Location = start) -> Problem:
-            return Problem(severity, code, message, mailing.address, location)
-
         currency = self.price.currency if self.price else None
-        for index, (characters, expense) in enumerate(self.expensive.by_parts_added()):
-            if index == _MOST_WARNINGS:
-                break
+        for characters, expense in islice(self.expensive.by_parts_added(), _MOST_WARNINGS):
             places = map(template.find_literal, sorted(characters)) if template is not None else ()
             location = next(filter(None, places), None)  # None if they come from the data
             message = describe_expense(characters, expense, currency)
@@ -92,19 +86,20 @@ class CostReport:
                     message=message,
                     place=Location(file, expense.row),
                 )
-            yield problem(Severity.WARNING, "EXPENSIVE_CHARACTER", message, location or start)
+            place = location or mailing.text_location
+            yield Problem(Severity.WARNING, "EXPENSIVE_CHARACTER", message, mailing.address, place)
         if self.replaced:
             message = sentence(
                 "smart_encoding replaced {characters}", characters=describe_replacements(self.replaced)
             )
-            yield problem(Severity.NOTE, "SMART_ENCODING", message)
+            yield Problem(Severity.NOTE, "SMART_ENCODING", message, mailing.address, mailing.text_location)
         if self.gsm_parts != self.parts:
             message = sentence(
                 "GSM 03.38 counts {gsm:part|parts}, sms.by bills {parts:,}",
                 gsm=self.gsm_parts,
                 parts=self.parts,
             )
-            yield problem(Severity.NOTE, "GSM_PARTS", message)
+            yield Problem(Severity.NOTE, "GSM_PARTS", message, mailing.address, mailing.text_location)
 
 
 def count_gsm_parts(text: str, size: TextSize) -> int:

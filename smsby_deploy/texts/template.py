@@ -10,12 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from smsby_deploy.config.declarations import Mailing
-from smsby_deploy.config.sources import (
-    AS_WRITTEN,
-    ContactList,
-    InlineRecipients,
-    TextSource,
-)
+from smsby_deploy.config.sources import AS_WRITTEN, ContactList, InlineRecipients, TextSource
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.texts.analysis import (
@@ -300,5 +295,4 @@ class KeptProblems:
 
 
 def problem_at_text(mailing: Mailing, code: str, message: str) -> Problem:
-    location = mailing.text.location if mailing.text else mailing.location
-    return Problem(Severity.ERROR, code, message, mailing.address, location)
+    return Problem(Severity.ERROR, code, message, mailing.address, mailing.text_location)

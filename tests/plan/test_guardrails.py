@@ -77,7 +77,7 @@ def test_list_is_judged_once_its_size_is_known() -> None:
     """A plan does not know the size of a list at sms.by, and does not judge 0 recipients."""
     rails = Guardrails(max_recipients=10, expect_recipients=Expected(least=5))
     mailing = _mailing(via="list")
-    assert check_mailing(rails, mailing, _desired(0), NOON) == ()
+    assert check_mailing(rails, mailing, _desired(0)._replace(parts=None), NOON) == ()
     assert [breach.key for breach in check_recipients(rails, mailing, 11)] == ["max_recipients"]
 
 
