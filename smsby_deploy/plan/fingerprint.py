@@ -124,21 +124,21 @@ class TextsDigest:
         return f"{self._sum % 2**128:032x}" if self._sum else None
 
 
-def fingerprint(project: str, address: str, revision: int, index: int, digest: str) -> str:
+def fingerprint(scope: str, address: str, revision: int, index: int, digest: str) -> str:
     """Return the 10 hex digits that identify a chunk; `index` counts from 0."""
-    parts = "\n".join((project, address, str(revision), str(index), digest))
+    parts = "\n".join((scope, address, str(revision), str(index), digest))
     return hashlib.sha256(parts.encode()).hexdigest()[:FINGERPRINT_DIGITS]
 
 
-def remote_name(project: str, address: str, revision: int, index: int, count: int, mark: str) -> str:
+def remote_name(scope: str, address: str, revision: int, index: int, count: int, mark: str) -> str:
     """Return the name of a chunk at sms.by, at most 160 characters.
 
     Its form is `campaign/mailing r2 [1/3] project#fingerprint`. Where that is too long, the chunk's number is left out.
     """
     shown_revision = f" r{revision}" if revision != 1 else ""
     place = f" [{index + 1}/{count}]" if count != 1 else ""
-    name = f"{address}{shown_revision}{place} {project}#{mark}"
-    return name if len(name) <= NAME_LIMIT else f"{address}{shown_revision} {project}#{mark}"
+    name = f"{address}{shown_revision}{place} {scope}#{mark}"
+    return name if len(name) <= NAME_LIMIT else f"{address}{shown_revision} {scope}#{mark}"
 
 
 def read_remote_name(name: str) -> RemoteName | None:
@@ -149,10 +149,10 @@ def read_remote_name(name: str) -> RemoteName | None:
     return RemoteName(found["address"], int(found["revision"] or 1), found["project"], found["fingerprint"])
 
 
-def may_be_truncated(listed: str, project: str, address: str, revision: int) -> bool:
+def may_be_truncated(listed: str, scope: str, address: str, revision: int) -> bool:
     """Whether `listed` may be this mailing's name cut off, whatever its chunk and fingerprint."""
     bare = _CHUNK_NUMBER.sub("", listed, count=1).rstrip()
-    whole = remote_name(project, address, revision, 0, 1, "")
+    whole = remote_name(scope, address, revision, 0, 1, "")
     return whole.startswith(bare) or (
         bare.startswith(whole) and _TRUNCATED_MARK.fullmatch(bare, len(whole)) is not None
     )

@@ -29,8 +29,7 @@ def unknown_outcome(here: Situation) -> str:
     count = len(here.recorded)
     names = [
         sentence(
-            "`{name}`",
-            name=remote_name(here.project, address, entry.revision, index, count, chunk.fingerprint),
+            "`{name}`", name=remote_name(here.scope, address, entry.revision, index, count, chunk.fingerprint)
         )
         for index, (chunk, state) in enumerate(zip(entry.chunks, here.recorded, strict=True))
         if state is ChunkState.UNKNOWN

@@ -162,19 +162,19 @@ def is_forgotten(lock: Lock, remote: RemoteView, here: Binding | None) -> bool:
     return was_sent and not shows_any(lock, remote)
 
 
-def is_shown(project: str, address: str, entry: Entry, chunk: ChunkRecord, remote: RemoteView) -> bool:
+def is_shown(scope: str, address: str, entry: Entry, chunk: ChunkRecord, remote: RemoteView) -> bool:
     """Whether the list shows a chunk, by its fingerprint, its id, or a truncated name."""
     return (
         chunk.fingerprint in remote.by_fingerprint
         or chunk.message_id in remote.by_id
-        or remote.truncated_name(project, address, entry.revision) is not None
+        or remote.truncated_name(scope, address, entry.revision) is not None
     )
 
 
-def is_mailing_shown(project: str, address: str, entry: Entry, remote: RemoteView) -> bool:
+def is_mailing_shown(scope: str, address: str, entry: Entry, remote: RemoteView) -> bool:
     """Whether the list shows something of a revision, whatever its content and recipients."""
     is_own = (address, entry.revision) in remote.own
-    return is_own or any(is_shown(project, address, entry, chunk, remote) for chunk in entry.chunks)
+    return is_own or any(is_shown(scope, address, entry, chunk, remote) for chunk in entry.chunks)
 
 
 def find_missing(

@@ -17,7 +17,7 @@ from smsby_deploy.lock.counts import Billed
 from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.stored_mailings import message_ids
 from smsby_deploy.plan.desired import Desired
-from smsby_deploy.plan.fingerprint import RemoteName, fingerprint, may_be_truncated, read_remote_name
+from smsby_deploy.plan.fingerprint import RemoteName, may_be_truncated, read_remote_name
 from smsby_deploy.smsby.parsers import MailingList, RemoteMailing
 from smsby_deploy.wording import money
 
@@ -72,17 +72,13 @@ class RemoteView:
             if name.fingerprint not in planned
         ]
 
-    def find_in_other_project(self, desired: Desired, project: str) -> str | None:
+    def find_in_other_project(self, desired: Desired, scope: str) -> str | None:
         """Return another project that has exactly this, in this environment of it, or None."""
-        environment = project.partition("~")[2]
+        own, _, environment = scope.partition("~")
         for name in self.foreign.get((desired.address, desired.revision), ()):
             other, _, its_environment = name.project.partition("~")
-            digests = enumerate(chunk.digest for chunk in desired.chunks)
-            marks = (
-                fingerprint(name.project, desired.address, desired.revision, index, digest)
-                for index, digest in digests
-            )
-            is_other = other != project.partition("~")[0] and its_environment == environment
+            is_other = other != own and its_environment == environment
+            marks = desired.fingerprints_as(name.project, desired.address, desired.revision)
             if is_other and name.fingerprint in marks:
                 return other
         return None
@@ -96,24 +92,24 @@ class RemoteView:
                 return number, count
         return None
 
-    def truncated_name(self, project: str, address: str, revision: int) -> str | None:
+    def truncated_name(self, scope: str, address: str, revision: int) -> str | None:
         """A listed name without fingerprint that may be a truncated one of this mailing, or None."""
-        names = self._truncated_names(project, address, revision)
+        names = self._truncated_names(scope, address, revision)
         return next((name for name in names if len(name) >= _SHORTEST_TRUNCATED), None)
 
-    def short_name(self, project: str, address: str, revision: int) -> str | None:
+    def short_name(self, scope: str, address: str, revision: int) -> str | None:
         """A listed name that may be one, but is too short to be sure, or None.
 
         It has the whole name of the campaign, or ends inside it and no listed name is longer.
         """
-        names = self._truncated_names(project, address, revision)
+        names = self._truncated_names(scope, address, revision)
         return next((name for name in names if len(name) < _SHORTEST_TRUNCATED), None)
 
-    def _truncated_names(self, project: str, address: str, revision: int) -> Iterator[str]:
+    def _truncated_names(self, scope: str, address: str, revision: int) -> Iterator[str]:
         for first in _beginnings(address):
             for listed in self.unmarked.get(first, ()):
                 is_telling = _is_telling(listed) or len(listed) >= self.longest
-                if is_telling and may_be_truncated(listed, project, address, revision):
+                if is_telling and may_be_truncated(listed, scope, address, revision):
                     yield listed
 
     def may_be_truncated(self, address: str) -> bool:
@@ -138,8 +134,8 @@ class ListFilter:
     `addresses`. `longest` is the length of the longest name that was listed.
     """
 
-    def __init__(self, project: str, addresses: Iterable[str], ids: Iterable[int]) -> None:
-        self._mark = f" {project}#"
+    def __init__(self, scope: str, addresses: Iterable[str], ids: Iterable[int]) -> None:
+        self._mark = f" {scope}#"
         self._addresses = sorted(addresses)
         self.longest = 0
         self._ids = sorted(ids)  # a set of those of ten thousand mailings would take three times the memory
@@ -173,11 +169,7 @@ def read_billed(entry: Entry, find: Callable[[ChunkRecord], RemoteMailing | None
 
 
 def read_remote(
-    client: ReadClient,
-    project: str,
-    lock: Lock,
-    addresses: Iterable[str] = (),
-    ids: Iterable[int | None] = (),
+    client: ReadClient, scope: str, lock: Lock, addresses: Iterable[str] = (), ids: Iterable[int | None] = ()
 ) -> RemoteView:
     """Read the remote list as far as it is needed: for `lock`, `addresses` and `ids`.
 
@@ -185,21 +177,21 @@ def read_remote(
         SmsbyUnavailable, TokenRefused, ApiError: it cannot be read.
     """
     known = chain(message_ids(lock.mailings), (number for number in ids if number is not None))
-    wanted = ListFilter(project, chain(lock.mailings, addresses), known)
-    return view_remote(project, client.get_sms_messages(keep=wanted), wanted)
+    wanted = ListFilter(scope, chain(lock.mailings, addresses), known)
+    return view_remote(scope, client.get_sms_messages(keep=wanted), wanted)
 
 
 def view_remote(
-    project: str, mailings: MailingList | Iterable[RemoteMailing], wanted: ListFilter | None = None
+    scope: str, mailings: MailingList | Iterable[RemoteMailing], wanted: ListFilter | None = None
 ) -> RemoteView:
-    """Index the remote list for `project`; it was read with the filter `wanted`."""
+    """Index the remote list for `scope`; it was read with the filter `wanted`."""
     view = RemoteView({}, {}, {}, {}, {}, wanted)
     for mailing in mailings:
         view.by_id[mailing.id] = mailing
         name = read_remote_name(mailing.name)
         if name is None:
             view.unmarked.setdefault(mailing.name.partition(" ")[0], []).append(mailing.name)
-        elif name.project == project:
+        elif name.project == scope:
             # Of two mailings with one fingerprint the sent one counts, not the draft.
             known = view.by_fingerprint.get(name.fingerprint)
             if known is None or known.is_draft:

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from smsby_deploy.plan.remote_list_check import ListCheck
 
 
-def listed_names(project: str, address: str, entry: Entry, remote: RemoteView | None) -> list[str]:
+def listed_names(scope: str, address: str, entry: Entry, remote: RemoteView | None) -> list[str]:
     """Return the name and the id under which the list shows each accepted chunk of `entry`.
 
     They are those of all accepted chunks if it shows none: it was not read, has truncated names, or they were deleted.
     """
     accepted = [index for index, state in enumerate(merge_entry(entry, remote)) if state in ACCEPTED]
     listed = [] if remote is None else [i for i in accepted if _is_listed(entry.chunks[i], remote)]
-    return [_name(project, address, entry, index, remote) for index in listed or accepted]
+    return [_name(scope, address, entry, index, remote) for index in listed or accepted]
 
 
 def _is_listed(chunk: ChunkRecord, remote: RemoteView) -> bool:
@@ -125,7 +125,7 @@ def _take_back(here: Situation, entry: Entry) -> str:
 
 
 def _deletion(here: Situation, entry: Entry) -> str:
-    names = listed_names(here.project, here.desired.address, entry, here.remote)
+    names = listed_names(here.scope, here.desired.address, entry, here.remote)
     return sentence("delete {names} in the account at sms.by", names=first_of(names))
 
 
@@ -168,7 +168,7 @@ def find_late_opt_outs(
             and not (check is not None and chunk.fingerprint in check.find_deleted(here.desired.address))
         ):
             count += (sent or 0) - (now.recipients or 0)
-            names.append(_name(here.project, here.desired.address, entry, index, here.remote))
+            names.append(_name(here.scope, here.desired.address, entry, index, here.remote))
             until.append(times[index])
     if count := min(count, here.desired.audience.suppressed):
         message = sentence(
@@ -303,10 +303,10 @@ def _what_became_of(entry: Entry | None) -> str:
     return ""
 
 
-def _name(project: str, address: str, entry: Entry, index: int, remote: RemoteView | None) -> str:
+def _name(scope: str, address: str, entry: Entry, index: int, remote: RemoteView | None) -> str:
     chunk = entry.chunks[index]
     listed = remote.by_fingerprint.get(chunk.fingerprint) if remote is not None else None
-    name = remote_name(project, address, entry.revision, index, len(entry.chunks), chunk.fingerprint)
+    name = remote_name(scope, address, entry.revision, index, len(entry.chunks), chunk.fingerprint)
     if listed is not None:  # perhaps under the address that it had before
         name = listed.name
     number = chunk.message_id if listed is None else listed.id

@@ -19,7 +19,7 @@ from smsby_deploy.lock.archive import find_archived
 from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.lock.stored_mailings import find
 from smsby_deploy.plan.desired import Desired
-from smsby_deploy.plan.fingerprint import RemoteName, fingerprint
+from smsby_deploy.plan.fingerprint import RemoteName
 from smsby_deploy.plan.model import NEW_COMMITTING, Action, ActionKind
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location, Problem, Severity
@@ -162,10 +162,7 @@ class SentMailings:
         for address, revision, names in self._strangers[1]:
             if address == desired.address or revision < desired.revision:
                 continue
-            marks = {
-                fingerprint(scope, address, revision, index, chunk.digest)
-                for index, chunk in enumerate(desired.chunks)
-            }
+            marks = desired.fingerprints_as(scope, address, revision)
             if found := next((name for name in names if name.fingerprint in marks), None):
                 return found
         return None
@@ -296,7 +293,7 @@ def _find_most_similar(
 def _compare(action: Action, planned: Planned, other: Other, suppressed: PhoneSet) -> _Likeness:
     has_same_recipients, phones, common = other.has_recipients_of(planned), planned.desired.phones, None
     if has_same_recipients:
-        common = None if action.recipients is None else planned.desired.audience.final
+        common = planned.desired.recipients
     elif phones is not None and other.phones is not None:
         common = phones.count_common(other.phones, suppressed)
     return _Likeness(other.has_text_of(planned), has_same_recipients, common, other)

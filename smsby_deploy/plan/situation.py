@@ -30,7 +30,7 @@ class Situation:
     None if that is left to the apply that approves it. `is_handing_over`: only what was approved earlier may be sent.
     """
 
-    project: str
+    scope: str  # of the project, as fingerprints and remote names have it
     desired: Desired
     entry: Entry | None
     remote: RemoteView | None
@@ -137,8 +137,8 @@ class Situation:
     @property
     def is_newly_found(self) -> bool:
         """Whether sms.by knows more of the recorded chunks than the lock does."""
-        old = () if self.entry is None else (chunk.state for chunk in self.entry.chunks)
-        return any(then is not now for then, now in zip(old, self.recorded, strict=True))
+        old = () if self.entry is None else self.entry.chunks
+        return self.recorded != tuple(chunk.state for chunk in old)
 
     @property
     def has_new_content(self) -> bool:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import compress
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from smsby_deploy.config.declarations import Guardrails, Mailing, Price
 from smsby_deploy.config.project_files import PROJECT_FILE
@@ -30,7 +30,7 @@ from smsby_deploy.texts.cost import CostReport
 from smsby_deploy.texts.parts import BatchSize, Encoding, TextSize, TextTooLong, measure_batch, measure_text
 from smsby_deploy.texts.pattern_search import PatternTooSlow, is_found
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, rows_file
-from smsby_deploy.wording import money, sentence
+from smsby_deploy.wording import money_or_none, sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.lock.counts import PrefixCount
@@ -66,19 +66,16 @@ class ContentPolicy:
             raise FilesInvalid([Problem(Severity.ERROR, "GUARDRAIL", message, location=place)]) from None
 
 
-class TextTotals(NamedTuple):
-    """What was counted so far, opt-outs subtracted.
+@dataclass(slots=True)
+class TextTotals:
+    """What was counted so far, opt-outs subtracted; `longest` is the most parts of one text."""
 
-    `longest` is the most parts of one text; `cost` is None without a price.
-    """
-
-    suppressed: int
-    recipients: int
-    parts: int
-    gsm7: int
-    ucs2: int
-    longest: int
-    cost: Decimal | None
+    suppressed: int = 0
+    recipients: int = 0
+    parts: int = 0
+    gsm7: int = 0
+    ucs2: int = 0
+    longest: int = 0
 
 
 _MOST_PREFIXES = 200  # kept apart; the phones of more are counted together
@@ -144,7 +141,7 @@ class PrefixCounter:
         if self._price is not None and self._price.per_prefix:
             cost = sum((self._costs[prefix] for prefix in prefixes), Decimal(0))
         recipients = sum(self._recipients[prefix] for prefix in prefixes)
-        return PrefixCount(recipients, parts, None if cost is None else money(cost))
+        return PrefixCount(recipients, parts, money_or_none(cost))
 
 
 class TextCounter:
@@ -164,6 +161,7 @@ class TextCounter:
         *,
         by_prefix: bool = False,
     ) -> None:
+        self.totals = TextTotals()
         self.costs = CostReport(price)
         self.has_invisible = False  # whether texts may have characters that take room and are not seen
         self._mailing = mailing
@@ -173,32 +171,19 @@ class TextCounter:
         self._problems = problems
         self._policy = policy if policy is not None and policy.has_rules else None
         self._prefixes = PrefixCounter(price) if by_prefix else None
-        self._suppressed = self._recipients = self._parts = self._gsm7 = self._ucs2 = self._longest = 0
 
     @property
     def prefixes(self) -> dict[str, PrefixCount] | None:
         """The counts by the first digits of the phones; None unless they are counted `by_prefix`."""
         return None if self._prefixes is None else self._prefixes.counts
 
-    @property
-    def totals(self) -> TextTotals:
-        return TextTotals(
-            self._suppressed,
-            self._recipients,
-            self._parts,
-            self._gsm7,
-            self._ucs2,
-            self._longest,
-            self.costs.cost,
-        )
-
     def count_audience(self, report: AudienceReport) -> AudienceCounts:
         return AudienceCounts(
             rows=report.rows,
             invalid=report.invalid,
             duplicate=report.duplicate,
-            suppressed=self._suppressed + report.control_opted_out - report.held_out,
-            final=self._recipients,
+            suppressed=self.totals.suppressed + report.control_opted_out - report.held_out,
+            final=self.totals.recipients,
             held_out=report.held_out,
             control=report.control,
         )
@@ -207,7 +192,7 @@ class TextCounter:
         self, report: AudienceReport, content: str, audience: str, chunks: Sequence[ChunkPlan]
     ) -> Desired:
         """Return the mailing as far as it was counted; `content` and `audience` are digests."""
-        mailing = self._mailing
+        mailing, totals = self._mailing, self.totals
         return Desired(
             address=mailing.address,
             revision=mailing.revision,
@@ -216,10 +201,10 @@ class TextCounter:
             audience_digest=audience,
             chunks=tuple(chunks),
             audience=self.count_audience(report),
-            parts=self._parts,
-            gsm7=self._gsm7,
-            ucs2=self._ucs2,
-            longest=self._longest,
+            parts=totals.parts,
+            gsm7=totals.gsm7,
+            ucs2=totals.ucs2,
+            longest=totals.longest,
             schedule_time=mailing.schedule_time,
             cost=self.costs.cost,
             snapshot=report.facts.snapshot,
@@ -231,18 +216,18 @@ class TextCounter:
 
     def count_chunk(self, chunk: Chunk) -> ChunkPlan:
         """Count the texts of one chunk and return its share of the totals."""
-        before = self.totals
+        before, cost_before = replace(self.totals), self.costs.cost
         if self._is_personal:
             self._count_texts(chunk.texts or [chunk.text or ""] * len(chunk.phones), chunk)
         else:
             self.count_same(chunk.text or "", chunk.phones, chunk.not_suppressed)
-        after = self.totals
+        after, cost = self.totals, self.costs.cost
         return ChunkPlan(
             chunk.fingerprint,
             after.recipients - before.recipients,
             chunk.digest,
             after.parts - before.parts,
-            None if after.cost is None else after.cost - (before.cost or 0),
+            None if cost is None else cost - (cost_before or 0),
             after.gsm7 - before.gsm7,
             after.ucs2 - before.ucs2,
             opted_out=opt_out_positions(chunk.not_suppressed),
@@ -259,7 +244,7 @@ class TextCounter:
 
     def count_same(self, text: str, phones: Sequence[str], not_suppressed: bytearray) -> None:
         """Count one text that all of `phones` get, except those whose `not_suppressed` is 0."""
-        self._suppressed += not_suppressed.count(0)
+        self.totals.suppressed += not_suppressed.count(0)
         self._count_text(text, list(compress(phones, not_suppressed)), None)
 
     def measure(self, text: str, row: int | None = None) -> TextSize | None:
@@ -295,8 +280,8 @@ class TextCounter:
         return self.costs.problems(self._mailing, self._template, self._file)
 
     def _count_texts(self, texts: Sequence[str], some: Chunk | Batch) -> None:
-        suppressed = some.not_suppressed.count(0)
-        self._suppressed += suppressed
+        suppressed, totals = some.not_suppressed.count(0), self.totals
+        totals.suppressed += suppressed
         sent = list(compress(texts, some.not_suppressed)) if suppressed else texts
         size = measure_batch(sent) if self.costs.is_by_parts and not self.has_invisible else None
         if size is None:
@@ -308,29 +293,29 @@ class TextCounter:
         if self._prefixes is not None:
             phones = list(compress(some.phones, some.not_suppressed)) if suppressed else some.phones
             self._prefixes.add_each(phones, size)
-        self._recipients += len(sent)
-        self._parts += size.parts
-        self._longest = max(self._longest, size.longest)
-        self._gsm7 += size.gsm7
-        self._ucs2 += len(sent) - size.gsm7
+        totals.recipients += len(sent)
+        totals.parts += size.parts
+        totals.longest = max(totals.longest, size.longest)
+        totals.gsm7 += size.gsm7
+        totals.ucs2 += len(sent) - size.gsm7
         if self._policy is not None:
             for text in sent:
                 self._policy.check(text)
 
     def _count_text(self, text: str, phones: Sequence[str], row: int | None) -> None:
-        recipients = len(phones)
+        recipients, totals = len(phones), self.totals
         size = self.measure(text, row)
-        self._recipients += recipients
+        totals.recipients += recipients
         if size is None or not recipients:
             return
         self.costs.count(text, size, phones, row)
         if self._prefixes is not None:
             self._prefixes.add(phones, size.parts)
-        self._parts += size.parts * recipients
-        self._longest = max(self._longest, size.parts)
+        totals.parts += size.parts * recipients
+        totals.longest = max(totals.longest, size.parts)
         if size.encoding is Encoding.GSM7:
-            self._gsm7 += recipients
+            totals.gsm7 += recipients
         else:
-            self._ucs2 += recipients
+            totals.ucs2 += recipients
         if self._policy is not None:
             self._policy.check(text, recipients)

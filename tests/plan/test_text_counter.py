@@ -50,14 +50,14 @@ def test_count_chunk_returns_its_share() -> None:
         0,
         Decimal("0.2"),
     )
-    assert counter.totals == TextTotals(1, 5, 6, 4, 1, 2, Decimal("0.6"))
+    assert (counter.totals, counter.costs.cost) == (TextTotals(1, 5, 6, 4, 1, 2), Decimal("0.6"))
 
 
 def test_count_chunk_of_one_text() -> None:
     """A text for all is measured once and counted for each recipient who did not opt out."""
     counter = _counter("Привет", KeptProblems())
     assert counter.count_chunk(_chunk(None, "Привет", b"\0\1\1")).recipients == 2
-    assert counter.totals == TextTotals(1, 2, 2, 0, 2, 1, Decimal("0.2"))
+    assert (counter.totals, counter.costs.cost) == (TextTotals(1, 2, 2, 0, 2, 1), Decimal("0.2"))
 
 
 def test_too_long_texts_are_reported() -> None:
