@@ -14,11 +14,7 @@ from itertools import compress, count
 from typing import Any, NamedTuple
 
 from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
-from smsby_deploy.config.sources import (
-    HOME_TIMEZONE,
-    ContactList,
-    InlineRecipients,
-)
+from smsby_deploy.config.sources import HOME_TIMEZONE, ContactList, InlineRecipients
 from smsby_deploy.plan.chunk_groups import (
     EVERYONE,
     ChunkGroup,
@@ -188,7 +184,7 @@ def stream_chunks(
     personal = is_personal(mailing, template)
     report.content_digest = hash_content(mailing, template, personal=personal)
     report.former_content = hash_former_content(mailing, template, personal=personal)
-    batches = render_batches(mailing, template, suppressed, report, read, on_batch)
+    batches = render_batches(mailing, template, suppressed, report, on_batch, read)
     hasher = _ChunkHasher(project, mailing, report)
     if mailing.via == "single":
         yield from _chunks_by_text(batches, text_of_chunk(mailing, template, None), hasher)
@@ -237,8 +233,8 @@ def render_batches(
     template: Template | None,
     suppressed: PhoneSet,
     report: ChunkReport,
+    on_batch: OnBatch,
     read: ReadBatches = read_audience,
-    on_batch: OnBatch = ignore_batch,
 ) -> Iterator[RenderedTexts]:
     """Yield the batches with their texts, none if all get one; problems go to `report`."""
     personal = is_personal(mailing, template)

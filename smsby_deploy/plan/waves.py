@@ -70,7 +70,7 @@ def find_progress(
     states: Sequence[ChunkState],
     steps: Sequence[Wave],
     now: datetime,
-    zone: tzinfo = UTC,
+    zone: tzinfo,
 ) -> WaveProgress:
     """Return how far a mailing has come.
 

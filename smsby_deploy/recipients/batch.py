@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import compress, count, islice
 from typing import NamedTuple
 from unicodedata import normalize
 
 from smsby_deploy.config.sources import FalseText
+
+_FEW_ROWS = 20
 
 
 class Batch(NamedTuple):
@@ -81,6 +83,11 @@ class Batch(NamedTuple):
     @property
     def has_own_texts(self) -> bool:
         return list(self.texts).count(None) < len(self.texts)
+
+    def variables_at(self, positions: Sequence[int]) -> Iterator[dict[str, str]]:
+        """Yield the variables of the recipients at `positions`; few are looked up one by one."""
+        rows = self.variables if len(positions) > _FEW_ROWS else None
+        return (self.variables_of(one) if rows is None else rows[one] for one in positions)
 
     def variables_of(self, index: int) -> dict[str, str]:
         row = index if self.selected is None else next(islice(compress(count(), self.selected), index, None))

@@ -63,14 +63,14 @@ def connect(query: RecipientsQuery) -> Iterator[Connection]:
             "the environment variable {variable} is not set; set it to the URL of the database",
             variable=query.url_env,
         )
-        raise RecipientsError(message, 0, "SQL")
+        raise RecipientsError(message, code="SQL")
     try:
         import sqlalchemy  # noqa: F401  # is it installed?
     except ModuleNotFoundError:
         message = sentence(
             "reading a database requires SQLAlchemy, which is not installed: pip install 'smsby-deploy[sql]'"
         )
-        raise RecipientsError(message, 0, "EXTRA") from None
+        raise RecipientsError(message, code="EXTRA") from None
     url = _read_url(query)
     with explained(query, query.sql):
         opened = _open(url, query)
@@ -113,8 +113,7 @@ def _open(url: URL, query: RecipientsQuery) -> Connection:
                     driver=dialect.driver,
                     variable=query.url_env,
                 ),
-                0,
-                "SQL",
+                code="SQL",
             )
         settings = {"connect_timeout": _CONNECT_SECONDS} if dialect.driver in _KNOWS_TIMEOUT else {}
         options: dict[str, Any] = {}
@@ -130,7 +129,7 @@ def _open(url: URL, query: RecipientsQuery) -> Connection:
             variable=query.url_env,
             why=type(error).__name__,
         )
-        raise RecipientsError(message, 0, "SQL") from None
+        raise RecipientsError(message, code="SQL") from None
 
 
 def _read_url(query: RecipientsQuery) -> URL:
@@ -144,13 +143,13 @@ def _read_url(query: RecipientsQuery) -> URL:
             "{variable} is not a database URL such as postgresql://user:password@host/database",
             variable=query.url_env,
         )
-        raise RecipientsError(message, 0, "SQL") from None
+        raise RecipientsError(message, code="SQL") from None
     # With an unescaped @ in the password, the rest of it is taken for the host or the database, which drivers show.
     if url.get_backend_name() != "sqlite" and "@" in f"{url.host or ''}{url.database or ''}":
         message = sentence(
             '{variable}: unescaped "@" in the user name or password; encode it as %40', variable=query.url_env
         )
-        raise RecipientsError(message, 0, "SQL")
+        raise RecipientsError(message, code="SQL")
     if url.drivername in ("postgres", "postgresql"):
         # The driver of the extra `sql` also if neither is installed, so that the error names it.
         driver = "psycopg2" if find_spec("psycopg2") and not find_spec("psycopg") else "psycopg"
@@ -159,7 +158,7 @@ def _read_url(query: RecipientsQuery) -> URL:
         path = Path(url.database)
         if not path.is_file():  # SQLite would create an empty database
             message = sentence("the database file named by {variable} does not exist", variable=query.url_env)
-            raise RecipientsError(message, 0, "SQL")
+            raise RecipientsError(message, code="SQL")
         name = f"file:{quote(str(path.resolve()))}"
         return url.set(database=name).update_query_dict({"mode": "ro", "uri": "true"})
     return url
@@ -181,26 +180,26 @@ def explained(query: RecipientsQuery, statement: TextSource) -> Iterator[None]:
             name=error.name,
             how=how,
         )
-        raise RecipientsError(message, 0, "EXTRA") from None
+        raise RecipientsError(message, code="EXTRA") from None
     except NoSuchModuleError:
         message = sentence(
             "SQLAlchemy has no dialect for the URL in {variable}; install the dialect of the database with pip, or correct "
             "the URL",
             variable=query.url_env,
         )
-        raise RecipientsError(message, 0, "EXTRA") from None
+        raise RecipientsError(message, code="EXTRA") from None
     except DBAPIError as error:
         text = _said(error.orig)
         failed = _FAILED_LINE.search(text)
         place = _place(statement, int(failed[1]) - 1) if failed else statement.location
         message = sentence("database error: {why}", why=_redact(text, query))
-        raise RecipientsError(message, 0, "SQL", place) from None
+        raise RecipientsError(message, code="SQL", location=place) from None
     except OSError as error:  # from drivers that use HTTP
         message = sentence("cannot reach the database ({why})", why=type(error).__name__)
-        raise RecipientsError(message, 0, "SQL", statement.location) from None
+        raise RecipientsError(message, code="SQL", location=statement.location) from None
     except SQLAlchemyError as error:
         message = sentence("cannot run the query: {why}", why=_redact(str(error), query))
-        raise RecipientsError(message, 0, "SQL", statement.location) from None
+        raise RecipientsError(message, code="SQL", location=statement.location) from None
 
 
 def _said(error: BaseException | None) -> str:

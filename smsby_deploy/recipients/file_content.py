@@ -42,10 +42,10 @@ def find_content(source: RecipientsFile) -> Path | DecryptedFile:
             name=source.name,
             variable=source.folder_env,
         )
-        raise RecipientsError(message, 0, "FILE_MISSING", source.location)
+        raise RecipientsError(message, code="FILE_MISSING", location=source.location)
     path = source.path if source.pin is None else _find_pinned(source)
     if not path.is_file():  # a pipe may never end
-        raise RecipientsError(why_missing(path, source.name), 0, "FILE_MISSING", source.location)
+        raise RecipientsError(why_missing(path, source.name), code="FILE_MISSING", location=source.location)
     return _decrypt(path, source) if source.is_encrypted else path
 
 
@@ -81,7 +81,7 @@ def _find_pinned(source: RecipientsFile) -> Path:
         "and have the change reviewed",
         name=source.name,
     )
-    raise RecipientsError(message, 0, "PIN", pin.location)
+    raise RecipientsError(message, code="PIN", location=pin.location)
 
 
 def _decrypt(path: Path, source: RecipientsFile) -> DecryptedFile:
@@ -89,17 +89,17 @@ def _decrypt(path: Path, source: RecipientsFile) -> DecryptedFile:
         import pyrage
     except ImportError:
         message = sentence("lists encrypted with age require pip install 'smsby-deploy[age]'")
-        raise RecipientsError(message, 0, "EXTRA", source.location) from None
+        raise RecipientsError(message, code="EXTRA", location=source.location) from None
     if source.identity is None:
         message = sentence(
             "{name} is encrypted, and {variable} is not set: it has the identity that decrypts it",
             name=source.name,
             variable=AGE_IDENTITY,
         )
-        raise RecipientsError(message, 0, "AGE", source.location)
+        raise RecipientsError(message, code="AGE", location=source.location)
     if path.stat().st_size > _LARGEST:
         message = sentence("{name} is larger than 1 GiB; split it", name=source.name)
-        raise RecipientsError(message, 0, "AGE", source.location)
+        raise RecipientsError(message, code="AGE", location=source.location)
     try:
         return DecryptedFile(pyrage.decrypt(path.read_bytes(), _identities(source.identity)))
     except pyrage.IdentityError:
@@ -113,7 +113,7 @@ def _decrypt(path: Path, source: RecipientsFile) -> DecryptedFile:
             name=source.name,
             variable=AGE_IDENTITY,
         )
-    raise RecipientsError(message, 0, "AGE", source.location)
+    raise RecipientsError(message, code="AGE", location=source.location)
 
 
 def _identities(text: HiddenText) -> list[Any]:

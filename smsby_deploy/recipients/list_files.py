@@ -150,12 +150,7 @@ def _unquoted(lines: list[str], delimiter: str) -> list[list[str]] | None:
 
 
 def _quoted_blocks(
-    pieces: _Pieces,
-    delimiter: str,
-    columns: tuple[str, ...],
-    line: int,
-    header_line: int | None,
-    size: int,
+    pieces: _Pieces, delimiter: str, columns: tuple[str, ...], line: int, header_line: int | None, size: int
 ) -> Iterator[Block]:
     """Yield the rows from `line` on, which may contain quotes."""
     reader = csv.reader(chain.from_iterable(pieces), delimiter=delimiter, strict=True)

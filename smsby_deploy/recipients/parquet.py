@@ -113,7 +113,7 @@ def _arrow() -> Any:
         message = sentence(
             "reading Parquet requires pyarrow, which is not installed: pip install 'smsby-deploy[parquet]'"
         )
-        raise RecipientsError(message, 0, "EXTRA") from None
+        raise RecipientsError(message, code="EXTRA") from None
     finally:
         if asked is None:
             del os.environ[_POOL]

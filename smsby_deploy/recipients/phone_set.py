@@ -204,7 +204,7 @@ class PhoneSet:
         return number in self._others
 
     def __contains__(self, phone: str) -> bool:
-        return self._has(int(phone) - FIRST_NUMBER) or (self.only is not None and phone not in self.only)
+        return self.has_number(int(phone) - FIRST_NUMBER)
 
     def __len__(self) -> int:
         return self._count

@@ -26,11 +26,11 @@ _LONGEST_NAME = 100  # that a message names
 class RecipientsError(Exception):
     """Recipients that cannot be read as rows.
 
-    `line` is the line in their file, unless `location` names another place; `code` is the problem code.
+    `line` is the line in their file, 0 for none, unless `location` names another place; `code` is the problem code.
     """
 
     def __init__(
-        self, message: str, line: int, code: str = "RECIPIENTS", location: Location | None = None
+        self, message: str, line: int = 0, *, code: str = "RECIPIENTS", location: Location | None = None
     ) -> None:
         super().__init__(message)
         self.message = message

@@ -58,7 +58,7 @@ def read_query(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iterato
                 spool.write("\n")
             if facts.snapshot != query.snapshot:
                 raise RecipientsError(
-                    sentence("the result of the query has changed since the plan"), 0, "SQL"
+                    sentence("the result of the query has changed since the plan"), code="SQL"
                 )
             spool.seek(0)
             for line in spool:
@@ -69,7 +69,7 @@ def read_query(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iterato
                 yield Block(tuple(columns), lines, values, header_line=0, is_typed=True)
     except OSError as error:
         message = sentence("cannot store the rows of the query: {why}", why=error.strerror)
-        raise RecipientsError(message, 0, "SQL") from error
+        raise RecipientsError(message, code="SQL") from error
 
 
 def _find_false(values: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
@@ -110,7 +110,7 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
         if connection.dialect.name == "sqlite":  # which calls a second column `name:1`
             names = tuple(_NUMBERED.sub("", name) for name in columns)
         if twice := repeated_names(names):
-            raise RecipientsError(say_repeated(twice), 0, "SQL")
+            raise RecipientsError(say_repeated(twice), code="SQL")
         order = OrderCheck(columns, None if query.may_tie else query.order_by)
         single = _single_floats(connection, result)
         first = 1
@@ -123,7 +123,7 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
             if not rows:
                 return
             if SystemClock().monotonic() > deadline:
-                raise RecipientsError(too_slow(), 0, "SQL", query.sql.location)
+                raise RecipientsError(too_slow(), code="SQL", location=query.sql.location)
             try:
                 values = zip(*rows, strict=True)
                 cells = text_rows(
@@ -137,7 +137,7 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
                     kind=str(error),
                     column=columns[error.column],
                 )
-                raise RecipientsError(message, first + error.row, "SQL") from error
+                raise RecipientsError(message, first + error.row, code="SQL") from error
             order.check(cells, first)
             yield block_of_rows(
                 columns, range(first, first + len(cells)), cells, header_line=0, is_typed=True
@@ -173,7 +173,7 @@ class OrderCheck:
                     "them",
                     order=self.order_by,
                 )
-                raise RecipientsError(message, before + index, "ORDER")
+                raise RecipientsError(message, before + index, code="ORDER")
 
 
 def _single_floats(connection: Connection, result: CursorResult[Any]) -> frozenset[int]:
@@ -209,4 +209,4 @@ def _read_newest(connection: Connection, query: RecipientsQuery, freshness: Fres
             if value is None
             else "freshness: expected one date or time from its query, got another value"
         )
-        raise RecipientsError(message, 0, "FRESHNESS", freshness.sql.location) from None
+        raise RecipientsError(message, code="FRESHNESS", location=freshness.sql.location) from None

@@ -57,10 +57,8 @@ def load_suppression(
 
 def read_test_phones(project: Project) -> tuple[list[str], list[Problem]]:
     """Return the test phones as numbers, and an error for each that is not a phone."""
-    written, location = (
-        project.test_phones or (),
-        project.locations.get("test_phones", Location(PROJECT_FILE)),
-    )
+    location = project.locations.get("test_phones", Location(PROJECT_FILE))
+    written = project.test_phones or ()
     return normalize_opt_outs(written)[0], check_test_phones(written, location)
 
 

@@ -111,10 +111,7 @@ def _v1(
 
 
 def _v2(
-    name: str,
-    *parameters: tuple[Parameter, ...],
-    token: Place = Place.QUERY,
-    effect: Effect = Effect.ASKS,
+    name: str, *parameters: tuple[Parameter, ...], token: Place = Place.QUERY, effect: Effect = Effect.ASKS
 ) -> Method:
     return Method(name, "POST", f"/api/v2/{name}", token, sum(parameters, ()), effect)
 
@@ -220,10 +217,7 @@ def check_params(method: Method, params: Mapping[str, Any]) -> None:
     missing = [name for name in method.required if params.get(name) in (None, "", [], {})]
     if missing:
         noun = "parameter" if len(missing) == 1 else "parameters"
-        raise UsageError(
-            f"{method.name}: missing {noun} {', '.join(missing)}",
-            hint=_parameters_of(method),
-        )
+        raise UsageError(f"{method.name}: missing {noun} {', '.join(missing)}", hint=_parameters_of(method))
     for one in method.parameters:
         value = params.get(one.name)
         if value not in (None, "", [], {}) and not one.form.allows(value):

@@ -301,12 +301,18 @@ def token_refused(method: str, why: str, *, is_token_known: bool = False) -> Tok
     return TokenRefused(f"sms.by refuses the token: {why}", hint=CHECK_TOKEN)
 
 
+def _find_known(text: str) -> tuple[type[ApiError], str] | None:
+    """Return the error that `text` is known for, and its hint."""
+    known = ((kind, hint) for pattern, kind, hint in _KNOWN if re.search(pattern, text, re.IGNORECASE))
+    return next(known, None)
+
+
 def is_known(text: str) -> bool:
     """Return whether `text` is a known error of sms.by.
 
     It counts as an answer with any HTTP status.
     """
-    return any(re.search(pattern, text, re.IGNORECASE) for pattern, _, _ in _KNOWN)
+    return _find_known(text) is not None
 
 
 def says_refused(text: str) -> bool:
@@ -314,18 +320,16 @@ def says_refused(text: str) -> bool:
 
     An undefined error, or a missing page, does not say it.
     """
-    kind = next((kind for pattern, kind, _ in _KNOWN if re.search(pattern, text, re.IGNORECASE)), None)
-    return kind not in (None, UndefinedError, NotFound)
+    known = _find_known(text)
+    return known is not None and known[0] not in (UndefinedError, NotFound)
 
 
 def error_for(method: str, text: str, *, status: int, is_token_known: bool = False) -> SmsbyDeployError:
     """Return the typed error for the error `text` that `method` answered with HTTP `status`."""
     if refuses_token(text, status):
         return token_refused(method, text, is_token_known=is_token_known)
-    for pattern, kind, hint in _KNOWN:
-        if re.search(pattern, text, re.IGNORECASE):
-            return kind(f"{method}: {text}", status=status, hint=hint)
-    return ApiError(f"{method}: {text}", status=status)
+    kind, hint = _find_known(text) or (ApiError, "")
+    return kind(f"{method}: {text}", status=status, hint=hint)
 
 
 def read_decimal(value: Any) -> Decimal | None:

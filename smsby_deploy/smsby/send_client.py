@@ -20,12 +20,7 @@ from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts
 from smsby_deploy.smsby.methods import METHODS, Effect, Method, check_params
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind, judge_send
 from smsby_deploy.smsby.parsers import ListInfo, read_import, read_list_info
-from smsby_deploy.smsby.response import (
-    Answer,
-    error_for,
-    find_value,
-    read_int,
-)
+from smsby_deploy.smsby.response import Answer, error_for, find_value, read_int
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected, SendTransport
 
 _UNKNOWN_HINT = (
@@ -102,12 +97,7 @@ class SendClient(ReadClient):
         return self._prepare("confirmSendMessageByList", {"message_id": message_id, "confirm": 1})
 
     def send_quick_sms(
-        self,
-        *,
-        message: str,
-        phone: str,
-        alphaname_id: int,
-        show_cost: bool = False,
+        self, *, message: str, phone: str, alphaname_id: int, show_cost: bool = False
     ) -> Outcome:
         """Send one SMS; accepted by its sms_id."""
         params: dict[str, Any] = {"message": message, "phone": phone, "alphaname_id": alphaname_id}
@@ -291,10 +281,7 @@ def _of_send(method: Method, answer: Answer) -> RawAnswer:
     return RawAnswer(
         None,
         error_for(
-            method.name,
-            outcome.error or "",
-            status=answer.status,
-            is_token_known=outcome.is_token_known,
+            method.name, outcome.error or "", status=answer.status, is_token_known=outcome.is_token_known
         ),
     )
 

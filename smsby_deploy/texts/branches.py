@@ -23,6 +23,7 @@ from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.texts.analysis import RenderError
 from smsby_deploy.texts.comparisons import COMPARISON_SIGNS
+from smsby_deploy.texts.filters import DEFAULT_FILTERS
 from smsby_deploy.texts.jinja_environment import TextEnvironment
 from smsby_deploy.texts.languages_and_variants import keys_of_texts, names_of_texts
 from smsby_deploy.texts.limits import environment_call
@@ -43,8 +44,6 @@ _FIRST_CODE = 0x10000  # beyond all characters that sort otherwise in UTF-8 and 
 _FIRST_LANGUAGE = 0xE000
 _OWN = "\uf8ff"  # the signature of a recipient's own text
 _MOST_KEYS = 10_000  # combinations of values whose signatures are remembered
-_FEW_ROWS = 20  # up to this many rows of a batch, variables are looked up row by row
-_DEFAULTS = ("default", "d")
 _OPPOSITES = {"eq": "ne", "ne": "eq", "gt": "lteq", "lteq": "gt", "lt": "gteq", "gteq": "lt", "in": "notin"}
 
 
@@ -126,9 +125,7 @@ class TextBranches:
         if len(self._known) >= _MOST_KEYS:
             self._known.clear()
         new = {keys[position]: position for position in positions if keys[position] not in self._known}
-        rows = batch.variables if len(new) > _FEW_ROWS else None
-        for key, position in new.items():
-            variables = batch.variables_of(position) if rows is None else rows[position]
+        for key, variables in zip(new, batch.variables_at([*new.values()]), strict=True):
             self._known[key] = self._trace_one(variables)
         for position in positions:
             signatures[position] = self._known[keys[position]]
@@ -148,7 +145,7 @@ class TextBranches:
 
 def _decides(tree: nodes.Template) -> bool:
     found = tree.find_all((nodes.If, nodes.CondExpr, nodes.Filter))
-    return any(not isinstance(node, nodes.Filter) or node.name in _DEFAULTS for node in found)
+    return any(not isinstance(node, nodes.Filter) or node.name in DEFAULT_FILTERS for node in found)
 
 
 def _deciding_names(tree: nodes.Template) -> frozenset[str]:
@@ -246,7 +243,7 @@ class _SignatureTranslator(TemplateTranslator):
                 yield formatted(choice(self.expression(node.test), side, self._side(last, [other])))
             case nodes.CondExpr():
                 raise NotVectorizable
-            case nodes.Filter(node=nodes.Expr() as value, name=name) if name in _DEFAULTS:
+            case nodes.Filter(node=nodes.Expr() as value, name=name) if name in DEFAULT_FILTERS:
                 if _is_boolean(node):
                     applied = constant(self._decisions.default_of(None, node))
                     test = named_call("is_defaulted", [self.expression(value)])
@@ -309,7 +306,7 @@ class _TraceInserter(NodeTransformer):
         return node
 
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # noqa: N802
-        if node.name not in _DEFAULTS or node.node is None:
+        if node.name not in DEFAULT_FILTERS or node.node is None:
             return self.generic_visit(node)
         code, is_boolean = self._decisions.default_of(self._template, node), _is_boolean(node)
         self.generic_visit(node)

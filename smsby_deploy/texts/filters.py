@@ -16,6 +16,7 @@ from jinja2.runtime import Undefined
 from smsby_deploy.config.sources import HOME_TIMEZONE, FalseText
 from smsby_deploy.wording import sentence
 
+DEFAULT_FILTERS = ("default", "d")  # the names of `default`
 _LANGUAGES = ("ru", "be", "en")
 _MONTHS = {
     "ru": "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
@@ -206,8 +207,7 @@ def _check_language(language: str) -> None:
 
 
 TEXT_FILTERS: dict[str, Callable[..., Any]] = {
-    "d": default,
-    "default": default,
+    **dict.fromkeys(DEFAULT_FILTERS, default),
     "int": partial(_to_number, "int", int),
     "float": partial(_to_number, "float", float),
     "decimal": partial(_to_number, "decimal", Decimal),  # exact, with its digits as written

@@ -167,10 +167,7 @@ def find_variables(environment: TextEnvironment, text: str, templates: ParsedTem
 
 
 def _find_own_variables(
-    environment: TextEnvironment,
-    name: str | None,
-    text: str,
-    found: Mapping[str | None, frozenset[str]],
+    environment: TextEnvironment, name: str | None, text: str, found: Mapping[str | None, frozenset[str]]
 ) -> frozenset[str]:
     """The variables that a template with includes takes from outside.
 

@@ -13,9 +13,9 @@ from jinja2 import nodes
 from jinja2.runtime import Undefined
 from jinja2.visitor import NodeTransformer
 
-from smsby_deploy.config.sources import HOME_TIMEZONE
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.texts.analysis import RenderError
+from smsby_deploy.texts.filters import DEFAULT_FILTERS
 from smsby_deploy.texts.jinja_environment import TextEnvironment
 from smsby_deploy.texts.limits import environment_call
 from smsby_deploy.texts.template import TextTemplate
@@ -23,7 +23,6 @@ from smsby_deploy.texts.template import TextTemplate
 # ASCII, so that rewriting a text does the same with and without them.
 _START, _END = "\x02", "\x03"
 _MASK = "*"
-_DEFAULTS = ("default", "d")
 
 
 def mask_data(template: TextTemplate, values: Mapping[str, str], text: str) -> str:
@@ -58,7 +57,7 @@ def _read_marks(marked: str) -> tuple[str, list[bool]]:
 class _MarkingEnvironment(TextEnvironment):
     """Marks what a template prints of a row with the given `columns`."""
 
-    def __init__(self, timezone: str = HOME_TIMEZONE, columns: frozenset[str] = frozenset()) -> None:
+    def __init__(self, timezone: str, columns: frozenset[str]) -> None:
         super().__init__(timezone)
         self._columns = columns
 
@@ -107,7 +106,7 @@ class _MarkInserter(NodeTransformer):
             case nodes.Or(left=nodes.Name()):
                 node.left, node.right = self._marked(node.left), self._marked(node.right)
                 return node
-            case nodes.Filter(node=nodes.Name() as value, name=name, args=args) if name in _DEFAULTS:
+            case nodes.Filter(node=nodes.Name() as value, name=name, args=args) if name in DEFAULT_FILTERS:
                 node.node, node.args = self._marked(value), [self._marked(argument) for argument in args]
                 return node
         return environment_call(self._environment, "mark", [node], node)

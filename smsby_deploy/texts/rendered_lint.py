@@ -39,7 +39,7 @@ class RenderedLint:
     `has_gap` and `has_link`: a value may bring two spaces in a row, or a link.
     """
 
-    def __init__(self, mailing: Mailing, texts: Sequence[TextTemplate], require: Sequence[str] = ()) -> None:
+    def __init__(self, mailing: Mailing, texts: Sequence[TextTemplate], require: Sequence[str]) -> None:
         self._mailing = mailing
         self._texts = texts
         self._found: dict[str, Problem] = {}

@@ -26,7 +26,6 @@ if TYPE_CHECKING:  # it needs Jinja2, most texts do not
 
 _MOST_SAMPLES = 8
 _MOST_COMBINATIONS = 1000  # that are counted
-_FEW_ROWS = 20  # up to this many rows of a batch, variables are looked up row by row
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,11 +288,10 @@ class _AddedBatch:
     def candidates(self, positions: Iterable[int]) -> Iterator[Candidate]:
         """The candidates at `positions`, each of which can be sent."""
         chosen = list(positions)
-        all_values = self.batch.variables if self.is_personal and len(chosen) > _FEW_ROWS else None
-        for position in chosen:
-            values: Mapping[str, str] = {}
-            if self.is_personal:
-                values = all_values[position] if all_values is not None else self.batch.variables_of(position)
+        rows: Iterable[Mapping[str, str]] = [{}] * len(chosen)
+        if self.is_personal:
+            rows = self.batch.variables_at(chosen)
+        for position, values in zip(chosen, rows, strict=True):
             text, phone = self.texts[position], self.batch.phones[position]
             size = measure_text(text)
             yield Candidate(
