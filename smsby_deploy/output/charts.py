@@ -59,12 +59,7 @@ def bars(
 
 
 def columns(
-    name: str,
-    labels: Sequence[str],
-    values: Sequence[int],
-    *,
-    color: str,
-    language: Translator = ENGLISH,
+    name: str, labels: Sequence[str], values: Sequence[int], *, color: str, language: Translator = ENGLISH
 ) -> str:
     """Vertical bars along a time axis with about four labels."""
     import pygal

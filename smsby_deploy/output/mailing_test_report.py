@@ -10,12 +10,7 @@ from smsby_deploy.output.console import make_console, write_sentence
 from smsby_deploy.output.markdown import details_section, escape
 from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.plan.mailing_test_results import (
-    MailingTestResult,
-    TestOutcome,
-    count_outcomes,
-    in_one_line,
-)
+from smsby_deploy.plan.mailing_test_results import MailingTestResult, TestOutcome, count_outcomes, in_one_line
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Problem, problem_document
 

@@ -51,9 +51,14 @@ def preformatted(text: str) -> str:
 
     Nothing is masked: a reviewed text has phones of its own, such as the shop's.
     """
-    kept = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
-    inert = _escape_html(re.sub(_QUICK_ACTION, _JOINER, re.sub(_ACTIVE, _JOINER, kept)))
+    kept = re.sub(_QUICK_ACTION, _JOINER, re.sub(_ACTIVE, _JOINER, printable_lines(text)))
+    inert = _escape_html(kept)
     return break_commands(inert, colon="&#58;", hash_sign="&#35;")  # as the comment is printed in a log
+
+
+def printable_lines(text: str) -> str:
+    """`text` without characters that could reorder it; its lines are kept."""
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 
 
 def message_html(text: str, language: Translator = ENGLISH) -> Markup:

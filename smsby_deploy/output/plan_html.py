@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.output.mailing_test_report import result_counts, result_rows
-from smsby_deploy.output.markdown import message_html
+from smsby_deploy.output.markdown import message_html, printable_lines
 from smsby_deploy.output.plan_text import archived_line, fold_plan, unscheduled_text
 from smsby_deploy.output.plan_words import (
     WITHOUT_REASON,
@@ -142,7 +142,7 @@ def plan_html(result: PlanResult, context: CommentContext) -> str:
     plan, t = result.plan, context.language
     shown, lines = fold_plan(plan)
     ids = {action.address: f"m{number}" for number, action in enumerate(shown.actions, 1)}
-    changes = t.sentence(changes_text(plan.changes)) if plan.changes is not None else ""
+    changes = t.sentence(changes_text(plan.changes))
     departures = [*_departures(plan, ids, t)]
     cards = [_card(action, ids[action.address], result, context) for action in shown.actions]
     return page_template("plan.html.j2").render(
@@ -372,12 +372,7 @@ def _bubble(sample: Sample, t: Translator) -> Bubble:
         why.insert(0, t.gettext("for {count:recipient|recipients}", count=sample.recipients))
     size = t.gettext("{count:part|parts}", count=sample.size.parts)
     return Bubble(
-        tuple(map(_printable, sample.pieces)),
+        tuple(map(printable_lines, sample.pieces)),
         safe_line(", ".join([*why, *([sample.phone] if sample.phone else [])])),
         f"{size}, {ENCODING_NAMES[sample.size.encoding]}",
     )
-
-
-def _printable(text: str) -> str:
-    """A masked sample without characters that could reorder it; its lines are kept."""
-    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)

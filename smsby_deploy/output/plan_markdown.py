@@ -205,9 +205,7 @@ def _head(result: PlanResult, context: CommentContext) -> str:
 
 def _verdict(result: PlanResult, t: Translator) -> str:
     """The answer in one line, with its sign; what else changed is part of it."""
-    plan = result.plan
-    changes = t.sentence(changes_text(plan.changes)) if plan.changes is not None else ""
-    text = verdict_text(result, t)
+    changes, text = t.sentence(changes_text(result.plan.changes)), verdict_text(result, t)
     icon = {Verdict.INVALID: "❌", Verdict.REFUSED: "⛔", Verdict.BLOCKED: "⛔"}.get(result.verdict)
     if not changes:
         return f"{icon or '✅'} {text}"

@@ -154,14 +154,12 @@ def _fold_notes(problems: Iterable[Problem], folded: Set[str]) -> Iterator[Probl
             yield problem
         elif problem.code not in shown:
             shown.add(problem.code)
-            rest = counts[problem.code] - 1
-            yield replace(problem, message=_with_rest(problem.message, rest)) if rest else problem
-
-
-def _with_rest(message: str, count: int) -> str:
-    return sentence(
-        "{message} (and {count:,} more of these; `--format json` lists them)", message=message, count=count
-    )
+            message = sentence(
+                "{message} (and {count:,} more of these; `--format json` lists them)",
+                message=problem.message,
+                count=counts[problem.code] - 1,
+            )
+            yield replace(problem, message=message) if counts[problem.code] > 1 else problem
 
 
 def _rows(plan: Plan) -> Iterator[Row]:

@@ -34,7 +34,7 @@ _WORD = r"\s+|\w+|[^\w\s]"
 _USUAL_SERVICE = "https://app.sms.by"
 
 
-def change_text(change: Change, currency: str | None = None, language: Translator = ENGLISH) -> str:
+def change_text(change: Change, currency: str | None, language: Translator = ENGLISH) -> str:
     """`new`, `same`, or every difference.
 
     For example `+412 -38 recipients, +380 parts, +9.88 BYN, time, text`.
@@ -113,8 +113,10 @@ def text_diff(action: Action, base: Base, review: MailingReview | None) -> str:
     return word_diff(before.text, text)
 
 
-def changes_text(changes: BaseChanges) -> Sentence | str:
+def changes_text(changes: BaseChanges | None) -> Sentence | str:
     """`2 settings and 1 lock entry changed`; empty if nothing beside the mailings needs a look."""
+    if changes is None:
+        return ""
     settings, entries = len(changes.settings), changes.lock_changes
     if settings and entries:
         return sentence(

@@ -42,13 +42,7 @@ class Progress:
 
 @contextmanager
 def open_progress(
-    stream: TextIO,
-    *,
-    color: bool,
-    quiet: bool,
-    clock: Clock,
-    terminal: str = "",
-    log: JsonLog | None = None,
+    stream: TextIO, *, color: bool, quiet: bool, clock: Clock, terminal: str = "", log: JsonLog | None = None
 ) -> Iterator[Progress]:
     """Show progress on `stream`, or as events in `log`.
 

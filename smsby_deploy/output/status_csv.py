@@ -28,9 +28,7 @@ def status_csv(report: StatusReport, *, unmask: bool) -> Iterator[str]:
     yield from _csv_blocks(_rows(report, unmask))
 
 
-def recipients_csv(
-    rows: Iterable[ListedRecipient], *, unmask: bool, has_variants: bool = False
-) -> Iterator[str]:
+def recipients_csv(rows: Iterable[ListedRecipient], *, unmask: bool, has_variants: bool) -> Iterator[str]:
     """Yield one row per recipient, the phone masked unless `unmask`."""
     columns = ListedRecipient._fields if has_variants else ListedRecipient._fields[:-1]
     cells = (

@@ -19,14 +19,7 @@ from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames
-from smsby_deploy.plan.desired import (
-    AudienceCounts,
-    ChunkPlan,
-    GroupTotals,
-    SendTimes,
-    times_of,
-    totals_by,
-)
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, GroupTotals, SendTimes, times_of, totals_by
 from smsby_deploy.problems import Problem, has_errors
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.wording import sentence

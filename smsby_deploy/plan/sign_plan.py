@@ -19,6 +19,7 @@ from smsby_deploy.plan.approvals import FOLDER, SignedMailing, find_signer, hash
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, Plan
+from smsby_deploy.plan.plan_file import NEW_PLAN
 from smsby_deploy.plan.planner import measure_files
 from smsby_deploy.plan.staleness import describe_scope
 from smsby_deploy.wording import sentence
@@ -102,7 +103,7 @@ def _check_plan(project: Project, plan: Plan) -> None:
     elif why is None and any(one.revision is None for one in plan.decided if _needs_signature(one)):
         why = sentence("it was made by an older version, which records no revisions")
     if why is not None:
-        raise PlanRefused(why, hint="make a new plan: smsby-deploy plan --out FILE")
+        raise PlanRefused(why, hint=NEW_PLAN)
 
 
 def _check_files(loaded: LoadedProject, mailings: Sequence[Action]) -> Mapping[str, tuple[Mailing, Desired]]:

@@ -299,9 +299,7 @@ def describe_scope(plan: Plan, project: str, environment: str) -> str | None:
         return sentence("it is a plan of the project {name}", name=plan.project)
     if plan.environment != environment:
         return sentence(
-            "it was made for the environment {made}, not for {here}",
-            made=plan.environment,
-            here=environment,
+            "it was made for the environment {made}, not for {here}", made=plan.environment, here=environment
         )
     return None
 
