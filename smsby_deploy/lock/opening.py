@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,10 +45,12 @@ def _open_shared(place: SharedPlace, key: str, root: Path) -> SharedStore:
 
         return GitStore(root, place.remote, place.ref, key, os.environ)
     if isinstance(place, PostgresPlace):
-        from smsby_deploy.lock.postgres_store import PostgresStore
+        with _extra("sql", "PostgreSQL"):
+            from smsby_deploy.lock.postgres_store import PostgresStore
 
         return PostgresStore(_postgres_url(place), key)
-    from smsby_deploy.lock.s3_store import S3Store
+    with _extra("s3", "S3"):
+        from smsby_deploy.lock.s3_store import S3Store
 
     endpoint = None if place.endpoint_env is None else _value(place.endpoint, place.endpoint_env)
     if endpoint is not None and not re.fullmatch(r"https?://[\w.\[][\w.~:\[\]/-]*", endpoint):
@@ -55,6 +59,17 @@ def _open_shared(place: SharedPlace, key: str, root: Path) -> SharedStore:
             hint="write it as https://host",
         )
     return S3Store(place.url, endpoint, key)
+
+
+@contextmanager
+def _extra(name: str, store: str) -> Iterator[None]:
+    """Name the extra of this package that has the library of a store, if its import fails."""
+    try:
+        yield
+    except ImportError as error:
+        raise SmsbyDeployError(
+            f"a lock in {store} needs the extra `{name}`", hint=f"pip install 'smsby-deploy[{name}]'"
+        ) from error
 
 
 def _postgres_url(place: PostgresPlace) -> str:

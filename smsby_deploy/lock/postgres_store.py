@@ -13,7 +13,8 @@ from threading import Timer
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from smsby_deploy.errors import SmsbyDeployError
+import psycopg
+
 from smsby_deploy.lock.lease import (
     Holder,
     Stored,
@@ -62,7 +63,12 @@ _TIMEOUT = 30  # seconds
 _PATIENCE = 60.0  # seconds for a transaction: a server that hangs enforces no limit of its own
 _LIMITS = f"set statement_timeout = '{_TIMEOUT}s'; set idle_in_transaction_session_timeout = '60s'"
 # Of the connection: without them, one that is cut without a word holds up a run for a quarter of an hour.
-_ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
+_ALIVE: dict[str, Any] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 _REFUSED_LOGIN = re.compile(r"FATAL:\s+(.{1,200})")
 _Result = TypeVar("_Result")
 
@@ -159,7 +165,6 @@ class PostgresStore:
 
     def _transact(self, work: Callable[[Any], _Result]) -> _Result:
         """Return what `work` returns for a cursor, in a transaction of its own; raises as `write`."""
-        psycopg = _import_psycopg()
         try:
             if self._connection is None:
                 self._connection = psycopg.connect(self._url, connect_timeout=_TIMEOUT, **_ALIVE)
@@ -227,13 +232,3 @@ def _has_table(cursor: Any) -> bool:
             f"its tables are in the schema {schema}, which this role may not use, or which is not in its search_path"
         )
     return bool(is_seen)
-
-
-def _import_psycopg() -> Any:
-    try:
-        import psycopg
-    except ImportError as error:
-        raise SmsbyDeployError(
-            "a lock in PostgreSQL needs the extra `sql`", hint="pip install 'smsby-deploy[sql]'"
-        ) from error
-    return psycopg

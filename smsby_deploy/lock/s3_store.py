@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import uuid4
+
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
+from obstore.store import S3Store as Bucket
 
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.lock.lease import (
@@ -55,13 +60,12 @@ class S3Store:
         self._bucket, _, prefix = url.removeprefix(_SCHEME).partition("/")
         self._prefix = f"{prefix}/{key}" if prefix else key
         self._endpoint = endpoint
-        self._opened: Any = None
         self._known = _Version()
         self._is_conditional = False  # whether the server was seen to refuse to replace an object
 
     def read(self) -> Stored:
         """Return the lock as it is now; raises StoreFailed."""
-        with _Failures():
+        with _failures():
             version = self._find_version()
             self._known = version
             return Stored(
@@ -77,7 +81,7 @@ class S3Store:
         if str(self._known.number or "") != before.version:
             raise WrittenMeanwhile("another run has written to it")
         known = self._known
-        with _Failures():
+        with _failures():
             lock = known.lock if after.lock == before.lock else self._put("lock", after.lock)
             journal = self._extend(known.journal, before.journal, after.journal, "journal")
             archive = self._extend(known.archive, before.archive, after.archive, "archive")
@@ -91,11 +95,19 @@ class S3Store:
         """Never: S3 does not know which runs are alive."""
         return False
 
-    @property
-    def _store(self) -> Any:
-        if self._opened is None:
-            self._opened = _open(self._bucket, self._endpoint)
-        return self._opened
+    @cached_property
+    def _store(self) -> Bucket:
+        """The bucket; keys and region come from the variables of AWS."""
+        retries: Any = {"max_retries": 3, "retry_timeout": _PATIENCE}  # much shorter than a lease
+        if self._endpoint is None:
+            return Bucket(self._bucket, client_options={"timeout": _PATIENCE}, retry_config=retries)
+        return Bucket(
+            self._bucket,
+            endpoint=self._endpoint,
+            client_options={"allow_http": self._endpoint.startswith("http://"), "timeout": _PATIENCE},
+            retry_config=retries,
+            virtual_hosted_style_request=False,
+        )
 
     def _find_version(self) -> _Version:
         """Return the newest version; one that is removed meanwhile is not the newest.
@@ -113,7 +125,7 @@ class S3Store:
 
     def _list(self, after: str | None = None) -> list[tuple[int, datetime]]:
         """Return the numbers of the versions after an object, or of all, each with its time."""
-        found = _obstore().list(self._store, f"{self._prefix}/versions", offset=after).collect()
+        found = self._store.list(f"{self._prefix}/versions", offset=after).collect()
         named = [(one["path"].rpartition("/")[2], one["last_modified"]) for one in found]
         other = next((name for name, _ in named if not (name.isascii() and name.isdigit())), None)
         if other is not None:
@@ -121,14 +133,12 @@ class S3Store:
         return [(int(name), time) for name, time in named]
 
     def _create(self, version: _Version) -> None:
-        from obstore.exceptions import AlreadyExistsError
-
         document = version._asdict()
         number = document.pop("number")
         content = json.dumps({**document, "id": uuid4().hex}).encode()
         name = self._name_of(number)
         try:
-            _obstore().put(self._store, name, content, mode="create")
+            self._store.put(name, content, mode="create")
         except AlreadyExistsError as error:
             # A try whose answer was lost may have created it: every object has an id of its own.
             if self._find(name) != content:
@@ -140,10 +150,8 @@ class S3Store:
 
     def _refuse_to_replace(self, name: str, content: bytes) -> None:
         """Refuse a server that replaces an object which was only to be created."""
-        from obstore.exceptions import AlreadyExistsError
-
         with suppress(AlreadyExistsError):
-            _obstore().put(self._store, name, content, mode="create")
+            self._store.put(name, content, mode="create")
             raise SmsbyDeployError(
                 f"the server of {self.name} ignores `If-None-Match`, so two runs could hold the lock at once",
                 hint="use a server that supports conditional writes, or another place for the lock (docs/locks.md)",
@@ -162,23 +170,18 @@ class S3Store:
         """Create an object with `content`, and return its name."""
         if content is None:
             return None
-        library, name = _obstore(), f"{self._prefix}/{kind}/{uuid4().hex}"
-        from obstore.exceptions import AlreadyExistsError
-
+        name = f"{self._prefix}/{kind}/{uuid4().hex}"
         with suppress(AlreadyExistsError):  # by a try whose answer was lost
-            library.put(self._store, name, content, mode="create")
+            self._store.put(name, content, mode="create")
         return name
 
     def _get(self, name: str) -> bytes:
-        return bytes(_obstore().get(self._store, name).bytes())
+        return bytes(self._store.get(name).bytes())
 
     def _find(self, name: str) -> bytes | None:
         """Return an object; None if there is none."""
-        library = _obstore()
-        from obstore.exceptions import NotFoundError
-
         try:
-            return bytes(library.get(self._store, name).bytes())
+            return self._get(name)
         except (FileNotFoundError, NotFoundError):  # by the version of the library
             return None
 
@@ -193,27 +196,21 @@ class S3Store:
         for number in old:
             version = _parse(number, self._get(self._name_of(number)))
             names = {version.lock, *version.journal, *version.archive} - kept - {None}
-            _obstore().delete(self._store, [*filter(None, names), self._name_of(number)])
+            self._store.delete([*filter(None, names), self._name_of(number)])
 
     def _name_of(self, number: int) -> str:
         return f"{self._prefix}/versions/{number:0{_DIGITS}}"
 
 
-class _Failures:
-    """Turns the errors of the library into StoreFailed, which names no key."""
-
-    def __enter__(self) -> None:
-        """Catch nothing before it happens."""
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, SmsbyDeployError):
-            return
-        from obstore.exceptions import BaseError
-
-        if isinstance(error, StoreFailed):
-            return
-        if isinstance(error, BaseError | OSError | ValueError | KeyError | TypeError):
-            raise StoreFailed(_why(error)) from error
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Turn the errors of the library into StoreFailed, which names no key."""
+    try:
+        yield
+    except StoreFailed:
+        raise
+    except (BaseError, OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreFailed(_why(error)) from error
 
 
 def _why(error: BaseException) -> str:
@@ -238,31 +235,3 @@ def _parse(number: int, content: bytes) -> _Version:
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreFailed(f"its object versions/{number:0{_DIGITS}} is damaged") from error
-
-
-def _open(bucket: str, endpoint: str | None) -> Any:
-    """Return the bucket; keys and region come from the variables of AWS."""
-    _obstore()
-    from obstore.store import S3Store as Bucket
-
-    retries: Any = {"max_retries": 3, "retry_timeout": _PATIENCE}  # much shorter than a lease
-    if endpoint is None:
-        return Bucket(bucket, client_options={"timeout": _PATIENCE}, retry_config=retries)
-    is_plain = endpoint.startswith("http://")
-    return Bucket(
-        bucket,
-        endpoint=endpoint,
-        client_options={"allow_http": is_plain, "timeout": _PATIENCE},
-        retry_config=retries,
-        virtual_hosted_style_request=False,
-    )
-
-
-def _obstore() -> Any:
-    try:
-        import obstore
-    except ImportError as error:
-        raise SmsbyDeployError(
-            "a lock in S3 needs the extra `s3`", hint="pip install 'smsby-deploy[s3]'"
-        ) from error
-    return obstore

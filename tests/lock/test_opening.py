@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,27 @@ def test_open_lock_at_takes_every_url_of_postgresql(tmp_path: Path, url: str) ->
     """Also as SQLAlchemy and libpq write it."""
     place = LockPlace(tmp_path / "lock", "production", PostgresPlace("A_URL", url))
     assert isinstance(open_lock_at(place, "shop", tmp_path), SharedLockStore)
+
+
+@pytest.mark.parametrize(
+    ("shared", "libraries", "store", "extra"),
+    [
+        (PostgresPlace("A_URL", "postgresql://h/d"), ("psycopg",), "postgres_store", "sql"),
+        (S3Place("s3://b/p"), ("obstore", "obstore.exceptions"), "s3_store", "s3"),
+    ],
+)
+def test_open_lock_at_names_the_package_that_is_missing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    shared: PostgresPlace | S3Place,
+    libraries: tuple[str, ...],
+    store: str,
+    extra: str,
+) -> None:
+    """No command fails with an ImportError, neither before it reads the lock nor when it does."""
+    for library in libraries:
+        monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.delitem(sys.modules, f"smsby_deploy.lock.{store}", raising=False)
+    with pytest.raises(SmsbyDeployError, match=f"needs the extra `{extra}`") as caught:
+        open_lock_at(LockPlace(tmp_path / "lock", "production", shared), "shop", tmp_path)
+    assert caught.value.hint == f"pip install 'smsby-deploy[{extra}]'"

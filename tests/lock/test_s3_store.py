@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
 from uuid import uuid4
 
@@ -130,14 +129,3 @@ def test_s3_store_refuses_a_server_that_replaces_objects(s3_server: str) -> None
         store = S3Store(f"s3://locks/{uuid4().hex}", careless.url, "k")
         with pytest.raises(SmsbyDeployError, match="ignores `If-None-Match`"):
             store.write(Stored(), Stored(holder=_HOLDER))
-
-
-def test_s3_store_names_the_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither reading nor writing fails with an ImportError."""
-    monkeypatch.setitem(sys.modules, "obstore", None)
-    monkeypatch.setitem(sys.modules, "obstore.exceptions", None)
-    store = S3Store("s3://locks/x", "http://127.0.0.1:1", "k")
-    with pytest.raises(SmsbyDeployError, match="needs the extra `s3`"):
-        store.read()
-    with pytest.raises(SmsbyDeployError, match="needs the extra `s3`"):
-        store.write(Stored(), Stored(lock=b"{}"))
