@@ -94,8 +94,7 @@ class ApplyRequest:
     `connect` opens the client of `account`, which is None if that is not known: each is called only
     after everything before it was checked. `planned` gets the plan before it is refused as a whole;
     `approve` is asked once, with the plan; without it, only a plan that was `reviewed` is applied.
-    Every event goes to `on_event`, and its line to `tell`.
-    `advance` gets how many more recipients are done.
+    `say` gets every event, and `advance` how many more recipients are done.
     """
 
     load: Callable[[], LoadedProject]
@@ -108,16 +107,11 @@ class ApplyRequest:
     reviewed: Callable[[], Plan] | None = None
     planned: Callable[[Plan], object] = _ignore
     approve: Callable[[Plan], bool] | None = None
-    tell: Callable[[str], None] = _ignore
-    on_event: Callable[[Event], None] = _ignore
+    say: Callable[[Event], None] = _ignore
     advance: Callable[[int], None] = _ignore
     commit: str | None = None
     by: str | None = None  # the user who runs it, for the record
     lock_timeout: float = 0.0
-
-    def say(self, event: Event) -> None:
-        self.on_event(event)
-        self.tell(event.line)
 
 
 @dataclass(frozen=True, slots=True)

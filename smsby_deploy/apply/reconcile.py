@@ -23,7 +23,10 @@ from smsby_deploy.wording import sentence
 
 
 class Reconciler:
-    """Compares what is recorded with what sms.by lists, and records what it finds."""
+    """Compares what is recorded with what sms.by lists, and records what it finds.
+
+    `recent` is the list that was read last.
+    """
 
     def __init__(self, context: ApplyContext) -> None:
         self._recorder = context.recorder
@@ -32,7 +35,7 @@ class Reconciler:
         self._clock = context.clock
         self._project = context.project
         self._say = context.say
-        self._list = RecentList(context.project, context.clock)
+        self.recent = RecentList(context.project, context.clock)
 
     def read(self, *ids: int) -> RemoteView:
         """Return the remote list.
@@ -42,12 +45,7 @@ class Reconciler:
         Raises:
             SmsbyUnavailable, TokenRefused, ApiError: it cannot be read.
         """
-        return self._list.ask(self._client, self._recorder.lock, ids)
-
-    @property
-    def asked_at(self) -> float | None:
-        """When the list was asked for last; None if it must be read again."""
-        return self._list.asked_at
+        return self.recent.ask(self._client, self._recorder.lock, ids)
 
     def read_recent(self, least: float = 0.0) -> RemoteView:
         """Return the remote list as it was less than half of `reconcile_seconds` ago, or now.
@@ -57,11 +55,7 @@ class Reconciler:
         Raises:
             StopSending: it cannot be read.
         """
-        return self._list.kept(least) or self.read_before_sending()
-
-    def forget_list(self) -> None:
-        """Let the next look read the list: the outcome of a request is unknown."""
-        self._list.forget()
+        return self.recent.kept(least) or self.read_before_sending()
 
     def read_before_sending(self, *ids: int) -> RemoteView:
         """Return the remote list as `read` does; nothing is sent without it.

@@ -91,7 +91,7 @@ class RemoteCheck:
         run.is_begun = True
         self._shutdown.check()
         remote = self._reconciler.read_recent()
-        self._seen[mailing.address] = self._reconciler.asked_at
+        self._seen[mailing.address] = self._reconciler.recent.asked_at
         self._stop_if_refused(mailing, remote)
         if run.is_stopped or not self.replace_waiting(mailing):
             return False
@@ -116,9 +116,9 @@ class RemoteCheck:
         if self._project.environment.is_rehearsal:
             return  # what was rehearsed before is listed
         remote = self._reconciler.read_recent(_LEAST_BETWEEN)
-        if self._seen.get(address) == self._reconciler.asked_at:
+        if self._seen.get(address) == self._reconciler.recent.asked_at:
             return
-        self._seen[address] = self._reconciler.asked_at
+        self._seen[address] = self._reconciler.recent.asked_at
         self._stop_if_refused(self._mailings[address], remote)
         before = self._recorder.lock.mailings[address]
         note_found(self._recorder, address, remote, skip={ChunkState.UNKNOWN})  # these are in flight

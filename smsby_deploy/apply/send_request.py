@@ -167,7 +167,7 @@ class AnswerHandler:
             self._mark_sent(request)
         line = f"the outcome of a request is unknown ({error}); looking for it at sms.by"
         self._warn("lost", line, request, outcome)
-        self._reconciler.forget_list()
+        self._reconciler.recent.forget()
         request.look_for_lost(self._reconciler)
         for ref in request.chunks:
             if record.chunk(ref).is_unknown(request.row):

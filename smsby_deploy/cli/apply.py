@@ -265,8 +265,7 @@ def _apply(
                 reviewed=None if plan_path is None else lambda: approval.read(plan_path),
                 planned=approval.keep,
                 approve=approval.is_given,
-                tell=progress.tell,
-                on_event=lambda event: _log_event(context, event),
+                say=lambda event: _say(context, progress, event),
                 advance=progress.advance,
                 commit=find_commit(project.root),
                 by=find_actor(context.environ),
@@ -275,11 +274,13 @@ def _apply(
         )
 
 
-def _log_event(context: Context, event: Event) -> None:
-    from smsby_deploy.output.json_log import log_event
-
+def _say(context: Context, progress: Progress, event: Event) -> None:
+    """Write the line of an event, and all of it to the JSON log if there is one."""
     if context.log is not None:
+        from smsby_deploy.output.json_log import log_event
+
         log_event(context.log, event)
+    progress.tell(event.line)
 
 
 def _write_failure(approval: _Approval, error: SmsbyDeployError, form: str, report: Path | None) -> None:

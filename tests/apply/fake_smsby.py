@@ -181,7 +181,7 @@ class Shop:
             self.clock,
             reviewed=None if reviewed is None else lambda: reviewed,
             approve=lambda plan: True,
-            tell=self.lines.append,
+            say=lambda event: self.lines.append(event.line),
         )
 
     def plan(self) -> Plan:

@@ -230,7 +230,7 @@ def test_reconciler_adopts_who_had_opted_out(wave: int | None, opted_out: str | 
     reconciler.adopt("m/0", 1, replace(action, chunks=chunks), reconciler.read())
     assert world.recorder.chunk(REF).opted_out == opted_out
     sms_by.listed = lambda time: [_remote(world, phones=None)]
-    reconciler.forget_list()
+    reconciler.recent.forget()
     reconciler.adopt("m/0", 1, replace(action, chunks=chunks), reconciler.read())
     assert (world.states(), world.recorder.chunk(REF).opted_out) == (["accepted"], None)
 
@@ -322,6 +322,6 @@ def test_reconciler_reuses_a_list_until_a_request_is_lost() -> None:
         world.clock.time = time
         reconciler.read_recent()
     assert reads == [0.0, 5.0]
-    reconciler.forget_list()
+    reconciler.recent.forget()
     reconciler.read_recent()
     assert reads == [0.0, 5.0, 9.9]

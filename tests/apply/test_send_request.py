@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import ChunkRef
+from smsby_deploy.apply.remote_list import RecentList
 from smsby_deploy.apply.send_request import AnswerHandler, SendRequest
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.exit_codes import ExitCode
@@ -212,7 +213,7 @@ def test_answer_handler_forgets_a_list_from_before(monkeypatch: pytest.MonkeyPat
     """A list that was read before a request was lost is not looked at any more, not even to find that request."""
     world = World()
     order: list[str] = []
-    monkeypatch.setattr(Reconciler, "forget_list", lambda self: order.append("forget"))
+    monkeypatch.setattr(RecentList, "forget", lambda self: order.append("forget"))
 
     class Lost(FakeRequest):
         def look_for_lost(self, reconciler: Reconciler) -> None:
