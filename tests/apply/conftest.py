@@ -9,9 +9,9 @@ import pytest
 from tests.apply.fake_smsby import Shop
 from tests.apply.single_mailing import inbox, single
 from tests.apply.uploaded_mailing import known, uploaded
-from tests.apply.waiting_mailings import waiting
+from tests.apply.waiting_mailings import waiting, waves
 
-__all__ = ["inbox", "known", "shop", "single", "uploaded", "waiting"]
+__all__ = ["inbox", "known", "shop", "single", "uploaded", "waiting", "waves"]
 
 
 @pytest.fixture

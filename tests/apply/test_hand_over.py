@@ -14,11 +14,12 @@ from smsby_deploy.apply.run import apply_plan
 from smsby_deploy.errors import SmsbyDeployError, UsageError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock import journal
-from smsby_deploy.lock.records import EntryState
+from smsby_deploy.lock.records import ChunkState, EntryState
 from tests.apply.fake_smsby import EMPTY_LIST, LOST, OFFLINE, PHONES, Shop, error, ok
 from tests.apply.waiting_mailings import (
     ACCEPTED,
     HOUR,
+    Waves,
     approve,
     listed,
     outcomes,
@@ -289,3 +290,108 @@ def test_older_lock_sends_nothing_to_a_phone_without_a_delivery(waiting: Shop) -
     done = hand_over(waiting.request())
     assert (outcomes(done), done.exit_code) == ({"a": "unknown"}, ExitCode.OUTCOME_UNKNOWN)
     assert len(waiting.sms_by.named("sendSMS")) == 2
+
+
+@pytest.mark.parametrize("word", ["SENT", "UNDELIVERED"])
+def test_older_lock_reaches_no_verdict_again(word: str, waves: Waves) -> None:
+    """The wave after it is listed, and recorded, whether the older lock waits for a verdict or has another one.
+
+    Whether the last wave was sent is not known.
+    """
+    shop, made = waves
+    before = shop.store.path.read_bytes()
+    made.update({"u-0": word, "u-1": word})
+    _pass(shop, HOUR)
+    hand_over(shop.request())
+    older = shop.store.path.read_bytes()
+    shop.store.path.write_bytes(before)
+    made.update({"u-0": "DELIVERED", "u-1": "DELIVERED"})
+    assert outcomes(hand_over(shop.request())) == {"vip": "sent"}
+    shop.store.path.write_bytes(older)
+    made.update({"u-0": word, "u-1": word})
+    again = hand_over(shop.request())
+    assert (outcomes(again), again.exit_code) == ({"vip": "unknown"}, ExitCode.OUTCOME_UNKNOWN)
+    entry = shop.lock().mailings["sale/vip"]
+    assert [one.kind for one in entry.verdicts] == ([] if word == "SENT" else ["stop"])
+    assert sorted(chunk.state.value for chunk in entry.chunks) == [*["accepted"] * 3, "unknown"]
+    assert len(made.names) == 3
+
+
+@pytest.mark.parametrize("is_older", [False, True])
+def test_removed_mailing_gets_no_further_wave(is_older: bool, waves: Waves) -> None:
+    """It is reported what is not sent; what an older lock lacks is recorded."""
+    shop, made = waves
+    older = shop.store.path.read_bytes()
+    if is_older:
+        made.update({"u-0": "DELIVERED", "u-1": "DELIVERED"})
+        _pass(shop, HOUR)
+        assert outcomes(hand_over(shop.request())) == {"vip": "sent"}
+        shop.store.path.write_bytes(older)
+    (shop.root / "sale.yaml").unlink()
+    shop.sms_by.script("getSMSMessages", OFFLINE)
+    assert hand_over(shop.request()).exit_code is ExitCode.UNREACHABLE
+    shop.sms_by.script("getSMSMessages", lambda params: listed(shop))
+    result = hand_over(shop.request())
+    entry = shop.lock().mailings["sale/vip"]
+    if is_older:  # whether the last wave was sent, too, is not known
+        assert (outcomes(result), result.exit_code) == ({"vip": "unknown"}, ExitCode.OUTCOME_UNKNOWN)
+        assert sorted(chunk.state.value for chunk in entry.chunks) == [*["accepted"] * 3, "unknown"]
+    else:
+        assert (outcomes(result), result.exit_code) == ({"vip": "skipped"}, ExitCode.REFUSED)
+        assert "waves 2-3 of 3 waited, so 2 recipients do not get it" in (result.mailings[0].error or "")
+    assert len(made.names) == (3 if is_older else 2)
+
+
+def test_quiet_hours_put_off_a_wave(waves: Waves) -> None:
+    """Nothing in the files says when it is sent; the verdict about the one before it stays."""
+    shop, made = waves
+    made.update({"u-0": "DELIVERED", "u-1": "DELIVERED"})
+    project = (shop.root / "smsby.yaml").read_text()
+    shop.write("smsby.yaml", f"{project}guardrails: {{quiet_hours: {{from: '10:30', to: '11:30'}}}}\n")
+    _pass(shop, HOUR)
+    result = hand_over(shop.request())
+    (mailing,) = result.mailings
+    assert (result.exit_code, len(made.names)) == (ExitCode.DONE, 2)
+    assert mailing.waits.startswith("quiet_hours: ")
+    _pass(shop, HOUR)
+    assert outcomes(hand_over(shop.request())) == {"vip": "sent"}
+    assert len(made.names) == 3
+
+
+def test_quiet_hours_put_off_no_scheduled_mailing(waiting: Shop) -> None:
+    """It is handed over while they last, for a time after them."""
+    waiting.configure(
+        release="{before: 1h, at_latest: 30m}", guardrails="{quiet_hours: {from: '10:30', to: '11:30'}}"
+    )
+    approve(waiting, a=to(PHONES[0]))
+    _pass(waiting, HOUR)
+    assert outcomes(hand_over(waiting.request())) == {"a": "sent"}
+
+
+@pytest.mark.parametrize("via", ["bulk", "single"])
+@pytest.mark.parametrize("is_readable", [False, True])
+def test_missed_mailing_that_is_listed(via: str, is_readable: bool, waiting: Shop) -> None:
+    """By an older lock it was missed: what sms.by has of it is recorded, even without its file."""
+    waiting.sms_by.script("createSmsMessage", ok({"status": "new", "message_id": 50}))
+    waiting.sms_by.script("sendSMS", ok({"sms_id": 1, "status": "NEW"}))
+    waiting.sms_by.script("getSmsDeliveryList", ok({"result": []}))
+    approve(waiting, a=to(*PHONES[:2], more=f", via: {via}"))
+    older = waiting.store.path.read_bytes()
+    _pass(waiting, HOUR)
+    assert outcomes(hand_over(waiting.request())) == {"a": "sent"}
+    waiting.store.path.write_bytes(older)
+    _pass(waiting, HOUR)
+    name = f"sale/a shop#{waiting.lock().mailings['sale/a'].chunks[0].fingerprint}"
+    waiting.sms_by.script("getSMSMessages", ok([{"id": 50, "name": name, "status": "SENT"}]))
+    if not is_readable:
+        waiting.write("sale.yaml", "version: 1\ncampaign: sale\nmailings: [{name: a\n")
+    before = waiting.sms_by.changes()
+    result = hand_over(waiting.request())
+    (chunk,) = waiting.lock().mailings["sale/a"].chunks
+    if via == "bulk":
+        assert (outcomes(result), result.exit_code) == ({"a": "adopted"}, ExitCode.DONE)
+        assert chunk.state is ChunkState.ACCEPTED
+    else:  # no delivery is reported yet, which proves nothing
+        assert (outcomes(result), result.exit_code) == ({"a": "unknown"}, ExitCode.OUTCOME_UNKNOWN)
+        assert chunk.state is ChunkState.UNKNOWN
+    assert waiting.sms_by.changes() == before

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,9 +20,9 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.decisions import VerdictKind
 from smsby_deploy.lock.records import Entry
 from smsby_deploy.plan.waves import WaveFigures
-from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_dispatch import VirtualClock
-from tests.apply.fake_smsby import OFFLINE, PHONES, PROJECT, Shop, error, ok
+from tests.apply.fake_smsby import OFFLINE, PHONES, Shop, error, ok
+from tests.apply.waiting_mailings import Waves
 
 
 @pytest.fixture
@@ -118,52 +115,9 @@ def test_wave_is_not_judged_without_an_answer(begun: Shop) -> None:
     assert begun.sms_by.changes().count("sendBulkSms") == 1
 
 
-class _Requests(dict[str, str]):
-    """The word that statusBulkSms reports for the one recipient of each request, by its uuid."""
-
-    def __init__(self, shop: Shop) -> None:
-        super().__init__()
-        self.names: dict[str, str] = {}
-        shop.sms_by.script("sendBulkSms", self._take)
-        shop.sms_by.script("statusBulkSms", self._report)
-
-    def _take(self, params: Mapping[str, Any]) -> Answer:
-        (message,) = json.loads(params["messages"])
-        uuid = f"u-{len(self.names)}"
-        self.names[uuid] = message["name"]
-        return ok({"uuid": uuid, "success": "OK"})
-
-    def _report(self, params: Mapping[str, Any]) -> Answer:
-        uuid = params["uuid"]
-        if self.get(uuid) == "unusable":
-            return Answer(200)
-        phones = [{"phone": PHONES[0], "status": self.get(uuid, "SENT")}]
-        return ok([{"message_id": 7, "name": self.names[uuid], "success": phones}])
-
-
-@pytest.fixture
-def requests(tmp_path: Path) -> tuple[Shop, _Requests]:
-    """A shop that sends each recipient in a request of its own, the first wave of two first."""
-    shop = Shop(tmp_path, clock=VirtualClock())
-    shop.write("smsby.yaml", PROJECT.replace("seconds: 2", "seconds: 2, recipients_per_request: 1"))
-    made = _Requests(shop)
-    rows = ", ".join(f"'{phone}'" for phone in PHONES[:4])
-    shop.write(
-        "sale.yaml",
-        f"version: 1\ncampaign: sale\nmailings:\n  - name: vip\n    recipients: [{rows}]\n    text: Hello\n"
-        "    waves: [{people: 2, after: 1h, give_up: 3h, delivered: 50},"
-        " {people: 1, after: 1h, give_up: 3h, delivered: 100}, rest]\n",
-    )
-    assert apply_plan(shop.request()).exit_code is ExitCode.DONE
-    assert len(made.names) == 2
-    rows_of = [{"id": n, "name": name, "status": "NEW"} for n, name in enumerate(made.names.values())]
-    shop.sms_by.script("getSMSMessages", lambda params: ok(rows_of))
-    return shop, made
-
-
-def test_wave_is_judged_by_its_own_messages(requests: tuple[Shop, _Requests]) -> None:
+def test_wave_is_judged_by_its_own_messages(waves: Waves) -> None:
     """All of the first wave was delivered; nothing of the second one was, so the rest is not sent."""
-    shop, made = requests
+    shop, made = waves
     made.update({"u-0": "DELIVERED", "u-1": "DELIVERED", "u-2": "UNDELIVERED"})
     assert _due(shop).exit_code is ExitCode.DONE
     assert _due(shop).exit_code is ExitCode.REFUSED
@@ -173,11 +127,9 @@ def test_wave_is_judged_by_its_own_messages(requests: tuple[Shop, _Requests]) ->
 
 
 @pytest.mark.parametrize("unread", [["u-0"], ["u-0", "u-1"]])
-def test_wave_with_an_unread_report_is_not_judged(
-    unread: list[str], requests: tuple[Shop, _Requests]
-) -> None:
+def test_wave_with_an_unread_report_is_not_judged(unread: list[str], waves: Waves) -> None:
     """Nor stopped once its time is over: what was not read decides nothing."""
-    shop, made = requests
+    shop, made = waves
     made.update({"u-1": "DELIVERED"} | dict.fromkeys(unread, "unusable"))
     for seconds in (3600.0, 10_000.0):
         result = _due(shop, seconds)
