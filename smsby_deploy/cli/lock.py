@@ -77,12 +77,12 @@ def list_entries(context: Context, archived: bool) -> ExitCode:
 def show(context: Context, address: str) -> ExitCode:
     """Print everything recorded about the mailing ADDRESS, as JSON."""
     from smsby_deploy.errors import UsageError
-    from smsby_deploy.lock.archive import with_archived
+    from smsby_deploy.lock.archive import find_recorded
     from smsby_deploy.lock.entry_json import entry_document
     from smsby_deploy.output.json_documents import json_text
 
     lock = open_lock(load(context).project).read()
-    entry = with_archived(lock, {address}).lock.mailings.get(address)
+    entry = find_recorded(lock, address)
     if entry is None:
         raise UsageError(f"the lock has no mailing {address}", hint="list them with `smsby-deploy lock list`")
     where = {"archived": True} if entry.is_archived else {}

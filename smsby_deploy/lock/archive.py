@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -119,25 +119,25 @@ def _open(archive: Path | bytes | None) -> Iterator[bytes]:
         yield from BytesIO(archive)
 
 
-def archive_content(lock: Lock) -> bytes:
-    """Return the lines of an archive, checked; raises as `read_archive`."""
-    return b"".join(line.text + b"\n" for line in read_archive(lock))
-
-
 def with_archived(lock: Lock, addresses: Collection[str] | None = None) -> WithArchive:
     """Return `lock` with the archived mailings at `addresses`, by default with all.
 
     Raises as `read_archive`.
     """
-    found: dict[str, list[Entry]] = {}
+    found: list[tuple[str, Entry]] = []
     every = set()
     for line in read_archive(lock):
         every.add(line.address)
         known = lock.mailings.get(line.address)
         is_asked_for = addresses is None or line.address in addresses
         if is_asked_for and not (known is not None and known.is_archived):
-            found.setdefault(line.address, []).append(line.entry())
+            found.append((line.address, line.entry()))
     return WithArchive(_merge(lock, found), frozenset(every))
+
+
+def find_recorded(lock: Lock, address: str) -> Entry | None:
+    """Return what is recorded of a mailing, also in the archive; raises as `read_archive`."""
+    return with_archived(lock, {address}).lock.mailings.get(address)
 
 
 def with_newer(lock: Lock, start: datetime) -> Lock:
@@ -145,11 +145,8 @@ def with_newer(lock: Lock, start: datetime) -> Lock:
 
     Raises as `read_archive`.
     """
-    found: dict[str, list[Entry]] = {}
-    for line in read_archive(lock):
-        if line.is_newer_than(start):
-            found.setdefault(line.address, []).append(line.entry())
-    return _merge(lock, found)
+    newer = (line for line in read_archive(lock) if line.is_newer_than(start))
+    return _merge(lock, ((line.address, line.entry()) for line in newer))
 
 
 def find_archived(
@@ -173,13 +170,15 @@ def _beginnings(digests: Iterable[str]) -> frozenset[bytes]:
     return frozenset(_beginning(digest).encode() for digest in digests)
 
 
-def _merge(lock: Lock, found: Mapping[str, Iterable[Entry]]) -> Lock:
+def _merge(lock: Lock, archived_mailings: Iterable[tuple[str, Entry]]) -> Lock:
     """Return `lock` with archived mailings, and archived revisions of its own ones."""
+    found: dict[str, dict[int, Entry]] = {}
+    for address, entry in archived_mailings:
+        found.setdefault(address, {}).update({one.revision: one for one in (*entry.earlier, entry)})
     mailings: dict[str, Entry] = {}
-    for address, entries in found.items():
+    for address, archived in found.items():
         known = lock.mailings.get(address)
         recorded = {} if known is None else {one.revision: one for one in known.revisions}
-        archived = {one.revision: one for entry in entries for one in (*entry.earlier, entry)}
         if archived.keys() <= recorded.keys():
             continue
         revisions = archived | recorded

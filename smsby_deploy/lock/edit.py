@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
-from smsby_deploy.lock.archive import read_archive, with_archived
+from smsby_deploy.lock.archive import find_recorded, read_archive
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.counts import Reported
 from smsby_deploy.lock.decisions import (
@@ -131,7 +131,7 @@ class LockEdit:
             Refused: the mailing is recorded as sent or unknown, or one of the messages belongs to another mailing.
         """
         lock = self._held.lock
-        recorded = with_archived(lock, {address}).lock.mailings.get(address)
+        recorded = find_recorded(lock, address)
         if recorded is not None:
             _check_replaceable(address, recorded, entry.revision)
         owners = _message_owners(lock) | _archived_owners(lock, entry)
@@ -173,7 +173,7 @@ class LockEdit:
         self.entry(address)
         if not is_address(to):
             raise UsageError("the new name is not an address", hint="write it as campaign/mailing")
-        if to in with_archived(self._held.lock, {to}).lock.mailings:
+        if find_recorded(self._held.lock, to) is not None:
             raise UsageError(
                 f"{to} is already recorded", hint=f"`smsby-deploy lock show {to}` shows the record"
             )

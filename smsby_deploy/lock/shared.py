@@ -25,7 +25,7 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.errors import LockDamaged, LockHeld, Refused, SmsbyDeployError, StoreUnavailable, UsageError
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import refuse_link, write_file
-from smsby_deploy.lock.archive import Rekey, archive_content
+from smsby_deploy.lock.archive import Rekey, read_archive
 from smsby_deploy.lock.journal import Journal
 from smsby_deploy.lock.lease import (
     LEASE,
@@ -348,7 +348,7 @@ def copy_lock(source: LockStore, target: LockStore, command: str) -> Lock:
                 f"the lock there (serial {there.serial}) records what this one (serial {lock.serial}) lacks",
                 hint="both were used since they diverged; choose another place, they cannot be merged",
             )
-        target.put_archive(archive_content(lock))
+        target.put_archive(b"".join(line.text + b"\n" for line in read_archive(lock)))
         target.replace(lock)
     return lock
 

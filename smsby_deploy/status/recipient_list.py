@@ -17,7 +17,7 @@ from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.config.sources import ContactList, TextsByVariant
 from smsby_deploy.errors import FilesInvalid, SmsbyDeployError, UsageError
-from smsby_deploy.lock.archive import with_archived
+from smsby_deploy.lock.archive import find_recorded
 from smsby_deploy.lock.keyed_digests import check_digest_key
 from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
@@ -192,7 +192,7 @@ def find_recipients(loaded: LoadedProject, lock: Lock, address: str) -> Recipien
         FilesInvalid: the files that should have it are not valid.
         Refused: the lock has another digest key.
     """
-    entry = with_archived(lock, {address}).lock.mailings.get(address)
+    entry = find_recorded(lock, address)
     if entry is None:
         raise UsageError(
             f"no mailing {address} in the lock", hint="`smsby-deploy lock list` shows what was sent"
