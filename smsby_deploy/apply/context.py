@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from smsby_deploy.apply.mailing_run import MailingRun
 from smsby_deploy.apply.recorder import Recorder
-from smsby_deploy.apply.worker_pool import ShutdownSignal
+from smsby_deploy.apply.shutdown import ShutdownSignal
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_loader import LoadedProject

@@ -20,8 +20,9 @@ from functools import partial
 from smsby_deploy.apply.context import ApplyContext, FilesChanged
 from smsby_deploy.apply.mailing_run import MailingRun
 from smsby_deploy.apply.send_request import AnswerHandler, SendRequest
+from smsby_deploy.apply.shutdown import SLICE, StopSending
 from smsby_deploy.apply.time_limits import TimeLimits
-from smsby_deploy.apply.worker_pool import NO_THREADS, SLICE, StopSending, WorkerPool
+from smsby_deploy.apply.worker_pool import NO_THREADS, WorkerPool
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.fault_points import fault_point

@@ -9,7 +9,7 @@ from smsby_deploy.apply.apply_result import ApplyResult
 from smsby_deploy.apply.context import ApplyRequest, Event
 from smsby_deploy.apply.due_mailings import next_opening
 from smsby_deploy.apply.hand_over import hand_over
-from smsby_deploy.apply.worker_pool import ShutdownSignal
+from smsby_deploy.apply.shutdown import ShutdownSignal
 from smsby_deploy.clock import full_minute
 from smsby_deploy.errors import (
     FilesInvalid,

@@ -16,7 +16,7 @@ from smsby_deploy.apply.contact_reader import ContactBatch, ContactReader, Conta
 from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.send_request import SendRequest
-from smsby_deploy.apply.worker_pool import StopSending
+from smsby_deploy.apply.shutdown import StopSending
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.exit_codes import ExitCode

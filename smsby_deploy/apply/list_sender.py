@@ -16,7 +16,7 @@ from smsby_deploy.apply.drift_check import DriftCheck
 from smsby_deploy.apply.list_guardrails import ExpectedList, ListGuardrails, count_list_parts
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.send_request import SendRequest
-from smsby_deploy.apply.worker_pool import StopSending
+from smsby_deploy.apply.shutdown import StopSending
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.exit_codes import ExitCode

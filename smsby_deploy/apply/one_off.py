@@ -10,7 +10,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 
-from smsby_deploy.apply.worker_pool import ShutdownSignal, WorkerPool
+from smsby_deploy.apply.shutdown import ShutdownSignal
+from smsby_deploy.apply.worker_pool import WorkerPool
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject

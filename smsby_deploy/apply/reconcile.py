@@ -9,7 +9,7 @@ from typing import Any
 from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.recorder import ChunkRef, Recorder, record_of
 from smsby_deploy.apply.remote_list import RecentList
-from smsby_deploy.apply.worker_pool import StopSending
+from smsby_deploy.apply.shutdown import StopSending
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.decisions import Approval

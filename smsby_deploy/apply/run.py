@@ -15,7 +15,6 @@ from smsby_deploy.apply.bulk_sender import BulkSender
 from smsby_deploy.apply.context import ApplyContext, ApplyRequest, Event, FilesChanged
 from smsby_deploy.apply.delivery_ledger import DeliveryLedger
 from smsby_deploy.apply.dispatcher import Dispatcher
-from smsby_deploy.apply.freeze import FreezeWatch
 from smsby_deploy.apply.list_guardrails import ListGuardrails
 from smsby_deploy.apply.list_sender import ListSender
 from smsby_deploy.apply.mailing_run import MailingRun
@@ -26,11 +25,12 @@ from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.apply.remote_check import RemoteCheck
 from smsby_deploy.apply.rescue import not_recorded
 from smsby_deploy.apply.send_request import AnswerHandler
+from smsby_deploy.apply.shutdown import FreezeWatch, ShutdownSignal, StopSending
 from smsby_deploy.apply.single_chunks import SingleChunks
 from smsby_deploy.apply.single_reconcile import SingleReconciler
 from smsby_deploy.apply.single_sender import SingleSender
 from smsby_deploy.apply.upload_sender import UploadSender, upload_of
-from smsby_deploy.apply.worker_pool import ShutdownSignal, StopSending, WorkerPool
+from smsby_deploy.apply.worker_pool import WorkerPool
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.config.sources import ContactList

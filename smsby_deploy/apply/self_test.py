@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from smsby_deploy.apply.one_off import send_once
-from smsby_deploy.apply.worker_pool import ShutdownSignal
+from smsby_deploy.apply.shutdown import ShutdownSignal
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.errors import ApiError, OutcomeUnknown, SmsbyDeployError, SmsbyUnavailable

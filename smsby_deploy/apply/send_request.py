@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from smsby_deploy.apply.context import ApplyContext, Event, request_event, step_event
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import ChunkRef
-from smsby_deploy.apply.worker_pool import StopSending
+from smsby_deploy.apply.shutdown import StopSending
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.plan.model import ReasonCode, with_code

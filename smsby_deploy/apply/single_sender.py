@@ -27,8 +27,8 @@ from smsby_deploy.apply.mailing_run import MailingRun
 from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.send_request import SendRequest
+from smsby_deploy.apply.shutdown import StopSending
 from smsby_deploy.apply.single_chunks import SingleChunks, recorded_states
-from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode

@@ -1,99 +1,19 @@
-"""Threads that make HTTP requests and do nothing else, and the signals that stop a run.
-
-A first signal, or a freeze, stops new calls; a second signal abandons those that are in flight.
-"""
+"""Threads that make HTTP requests and do nothing else."""
 
 from __future__ import annotations
 
 import queue
-import signal
 import threading
 from collections.abc import Callable
-from types import FrameType
-from typing import Any, Self
 
-from smsby_deploy.clock import Clock
-from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.apply.shutdown import SLICE, ShutdownSignal
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
-from smsby_deploy.wording import sentence
 
 Call = Callable[[], Outcome]
 
 NO_THREADS = "the system allows no more threads"
-# Seconds: the longest wait before signals are looked at. A second signal may be delivered to another thread, and its
-# handler runs only when this one wakes up.
-SLICE = 0.1
 _WAKE = 0  # the number of no call
 _NOTHING = Outcome(OutcomeKind.NOT_SENT)
-
-
-class StopSending(Exception):
-    """Nothing more may be sent in this run; what is in flight is still recorded."""
-
-    def __init__(self, error: str, exit_code: ExitCode) -> None:
-        super().__init__(error)
-        self.error = error
-        self.exit_code = exit_code
-
-
-class ShutdownSignal:
-    """SIGINT, SIGTERM or a freeze during an apply; entering it installs the handlers.
-
-    The first signal asks to stop once the requests in flight are recorded, the second not to wait
-    for their answers. A freeze asks for the same as a first signal: `freeze` returns why, empty if nothing is frozen.
-    """
-
-    def __init__(self, clock: Clock, freeze: Callable[[], str] = lambda: "") -> None:
-        self.count = 0
-        self._clock = clock
-        self.freeze = freeze
-        self._previous_handlers: dict[int, Any] = {}
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous_handlers[number] = signal.signal(number, self._on_signal)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        for number, handler in self._previous_handlers.items():
-            signal.signal(number, handler)
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self.count += 1
-
-    @property
-    def is_requested(self) -> bool:
-        return self.count > 0
-
-    @property
-    def is_urgent(self) -> bool:
-        """Whether a second signal asked not to wait for answers."""
-        return self.count > 1
-
-    def must_stop(self) -> bool:
-        """Return whether nothing more may be sent."""
-        return self.is_requested or self.freeze() != ""
-
-    def check(self) -> None:
-        """Raise StopSending if a signal or a freeze asked to stop."""
-        if self.is_requested:
-            raise StopSending(sentence("stopped by a signal before it was sent"), ExitCode.FAILED)
-        if why := self.freeze():
-            raise StopSending(why, ExitCode.REFUSED)
-
-    def pause(self, seconds: float) -> None:
-        """Sleep for `seconds`, or until the first signal."""
-        self._sleep(seconds, signals=1)
-
-    def pause_until_urgent(self, seconds: float) -> None:
-        """Sleep for `seconds`, or until the second signal."""
-        self._sleep(seconds, signals=2)
-
-    def _sleep(self, seconds: float, *, signals: int) -> None:
-        end = self._clock.monotonic() + seconds
-        while self.count < signals and (remaining := end - self._clock.monotonic()) > 0:
-            self._clock.sleep(min(remaining, SLICE))
 
 
 class WorkerPool:

@@ -14,7 +14,8 @@ from smsby_deploy.apply.mailing_run import MailingRun
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.apply.send_request import AnswerHandler, SendRequest
-from smsby_deploy.apply.worker_pool import ShutdownSignal, WorkerPool
+from smsby_deploy.apply.shutdown import ShutdownSignal
+from smsby_deploy.apply.worker_pool import WorkerPool
 from smsby_deploy.config.declarations import Guardrails
 from smsby_deploy.config.environments import Environment
 from smsby_deploy.errors import SmsbyUnavailable

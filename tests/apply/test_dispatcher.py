@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from smsby_deploy.apply.context import Event
 from smsby_deploy.apply.send_request import SendRequest
-from smsby_deploy.apply.worker_pool import StopSending, WorkerPool
+from smsby_deploy.apply.shutdown import StopSending
+from smsby_deploy.apply.worker_pool import WorkerPool
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind

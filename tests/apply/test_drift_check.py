@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from smsby_deploy.apply.drift_check import CLOCK_DIFFERENCE, DriftCheck
-from smsby_deploy.apply.worker_pool import StopSending
+from smsby_deploy.apply.shutdown import StopSending
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.drift import ReportedValues
 from tests.apply.fake_dispatch import World

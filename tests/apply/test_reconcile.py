@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from smsby_deploy.apply.reconcile import Reconciler, note_found, record_listed
-from smsby_deploy.apply.worker_pool import StopSending
+from smsby_deploy.apply.shutdown import StopSending
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.events import fold

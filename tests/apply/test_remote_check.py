@@ -12,7 +12,7 @@ from smsby_deploy.apply.apply_result import MailingOutcome
 from smsby_deploy.apply.mailing_run import MailingRun
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.remote_check import RemoteCheck
-from smsby_deploy.apply.worker_pool import StopSending
+from smsby_deploy.apply.shutdown import StopSending
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState, Lock
 from smsby_deploy.plan.remote_list_check import ListCheck, check_list

@@ -12,7 +12,7 @@ from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import ChunkRef
 from smsby_deploy.apply.remote_list import RecentList
 from smsby_deploy.apply.send_request import AnswerHandler, SendRequest
-from smsby_deploy.apply.worker_pool import StopSending
+from smsby_deploy.apply.shutdown import StopSending
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import ChunkState
