@@ -1,4 +1,4 @@
-"""The entry point. It answers `--version` before anything is imported."""
+"""The entry point; answers `--version` before anything else is imported."""
 
 from __future__ import annotations
 

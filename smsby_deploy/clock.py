@@ -1,4 +1,4 @@
-"""The clock, passed as an argument so that tests can control the time; spans of time."""
+"""The clock, passed as an argument so that tests control the time; and spans of time."""
 
 from __future__ import annotations
 

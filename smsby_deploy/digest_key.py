@@ -1,9 +1,9 @@
 """The key of digests over recipients.
 
-A bare digest of few recipients gives them back: whoever reads it tries all numbers of a prefix. With a key, what leaves the
+A plain digest of a few recipients reveals them: a reader can try all numbers of a prefix. With a key, what leaves the
 program is an HMAC of the digest, so nothing can be tried without the key, and nothing more is hashed per recipient.
 
-Beside each digest the lock keeps the bare one, sealed with the key, so that a rotation needs neither the files nor the
+Next to each digest the lock keeps the plain one, sealed with the key, so that a rotation needs neither the files nor the
 recipients of old mailings. Sealing is SIV: the HMAC is the nonce of the stream, and proves what was opened.
 """
 

@@ -1,4 +1,4 @@
-"""Safe writes: no link in a checkout redirects them, and the journal keeps room on the disk."""
+"""Safe writes: links in a checkout are not followed, and space is kept for the journal."""
 
 from __future__ import annotations
 

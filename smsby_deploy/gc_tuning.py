@@ -1,8 +1,8 @@
-"""Control of the garbage collector.
+"""Makes garbage collection less frequent.
 
-By default it runs after every 700 new containers. While modules and a project are loaded there is no garbage, and it would
-take a fifth of the time. Later it must run now and then, because memory must not grow with a list or with the number of
-requests; every 20,000 containers is often enough for that, and saves a few percent.
+By default Python collects after every 700 new containers. While modules and a project are loaded there is no garbage,
+and collections would take a fifth of the time. Later they must run now and then, because memory must not grow with a
+list or with the number of requests; every 20,000 containers is often enough for that, and saves a few percent.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The numbering plan of Belarus: the codes of its mobile operators, between 375 and seven digits."""
+"""The numbering plan of Belarus: the codes of its mobile operators.
+
+A code follows 375, and seven digits follow it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Wording for users: sentences that can be translated, counts, money, times, and text without control characters."""
+"""Wording for users: translatable sentences, counts, money, and times.
+
+Control characters are removed from names and texts here as well.
+"""
 
 from __future__ import annotations
 

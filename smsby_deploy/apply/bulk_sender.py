@@ -1,6 +1,6 @@
-"""Sends the mailings that go by sendBulkSms.
+"""Sends mailings by sendBulkSms, several chunks of one campaign in a request.
 
-Each chunk is checked against the plan, and late opt-outs are left out.
+Each chunk is checked against the plan, and recipients who opted out since the plan are left out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Reads the contacts of an uploaded mailing, as many as one importContacts call takes at a time.
+"""Reads the contacts of an uploaded mailing, one importContacts call at a time.
 
-They are read from the files without opt-outs, and checked against the plan. A list's name contains the digest of its
-contacts, so two audiences never share a list.
+They are read from the files, without opt-outs, and checked against the plan. The name of a list contains the digest of
+its contacts, so two audiences never share a list.
 """
 
 from __future__ import annotations

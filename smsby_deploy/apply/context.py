@@ -1,4 +1,4 @@
-"""What an apply works with: what the caller asked for, and what all of its senders share.
+"""What an apply works with: the request of the caller, and what all senders share.
 
 Events describe the progress of a run, as a line for a terminal and as fields for a JSON log.
 """

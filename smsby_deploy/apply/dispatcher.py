@@ -1,13 +1,13 @@
 """Sends requests, each between its intent and its result in the journal.
 
-The loop takes an answer if one has come, and records it; else it starts a request if one may be sent, writing its
-intent first; else it waits. Workers do HTTP and nothing else. So nothing is sent between an answer and its handling,
-and the limits on the rate and on requests in flight hold. One request is prepared ahead, so that sms.by does not wait
-for it; nothing of it is on disk until it is sent. Its intent and the accepted results before it share one fsync: all
-are on disk before it is sent, and each result before it is announced.
+The loop first handles an answer, if one has come, and records it. Otherwise it starts a request, if one may be sent,
+and writes its intent first. Otherwise it waits. Workers do HTTP and nothing else. So nothing is sent between an answer
+and its handling, and the limits on the rate and on requests in flight hold. One request is prepared ahead, so that
+sms.by does not wait for it; nothing of it is on disk until it is sent. Its intent and the accepted results before it
+share one fsync: all are on disk before it is sent, and each result before it is announced.
 
-Over https connections are opened ahead, too. An intent is written only for a request whose connection is open; one
-that cannot be opened is a request that was not sent.
+Over https, connections are opened ahead as well. An intent is written only for a request whose connection is open; if
+the connection cannot be opened, the request was not sent.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Compares what sms.by reports of a message or draft with the review, before it is sent.
 
-A message is compared before its first sendSMS, a draft before its confirmation. What no answer reports is not compared.
+A message is compared before its first sendSMS, a draft before its confirmation. Values that no answer reports are not
+compared.
 """
 
 from __future__ import annotations

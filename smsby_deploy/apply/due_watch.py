@@ -1,4 +1,4 @@
-"""`apply --due --watch`: hands over what is due until nothing waits."""
+"""`apply --due --watch`: hands over due mailings until none is waiting."""
 
 from __future__ import annotations
 

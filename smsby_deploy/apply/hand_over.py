@@ -1,6 +1,6 @@
-"""Hands over what was approved earlier, once its window is open.
+"""Hands over mailings that were approved earlier, once their window is open.
 
-The lock says what that is. The plan file is not needed, and neither are the files of other mailings.
+The lock says which. Neither the plan file nor the files of other mailings are needed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Import: record a mailing that was sent elsewhere as if it had been applied.
+"""Records a mailing that was sent elsewhere as if it had been applied (`import`).
 
-It only asks. What the user names must be known to sms.by, must have been sent, and must not belong to another mailing.
+Nothing is sent. The messages that the user names must be known to sms.by, must have been sent, and must not belong to
+another mailing.
 """
 
 from __future__ import annotations

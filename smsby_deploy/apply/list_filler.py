@@ -1,9 +1,8 @@
 """Makes and fills the contact list of an uploaded mailing.
 
-createSubscriberList makes it, then importContacts fills it batch by batch.
-Neither call reaches a recipient, and repeating them changes nothing: the list is looked for by its name before it is made,
-and sms.by identifies a contact by its phone. So they are retried, which a send never is, and up to `concurrency` calls are in
-flight.
+createSubscriberList makes it, then importContacts fills it batch by batch. Neither call reaches a recipient, and
+repeating one changes nothing: the list is looked up by its name before it is made, and sms.by identifies a contact by
+its phone. So both are retried, which a send never is, and up to `concurrency` calls are in flight.
 """
 
 from __future__ import annotations

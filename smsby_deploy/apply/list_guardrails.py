@@ -1,4 +1,7 @@
-"""The guardrails of a list at sms.by, checked on the figures of confirm=0: only sms.by knows them."""
+"""The guardrails of a mailing to a list kept at sms.by.
+
+Only sms.by knows the recipients, so the figures of confirm=0 are checked.
+"""
 
 from __future__ import annotations
 

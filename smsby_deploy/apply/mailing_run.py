@@ -1,4 +1,4 @@
-"""What happens to one mailing during an apply, and the outcome that follows from it and from the lock."""
+"""What happens to one mailing during an apply, and its outcome."""
 
 from __future__ import annotations
 

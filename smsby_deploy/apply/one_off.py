@@ -1,4 +1,4 @@
-"""One SMS outside any mailing: a test of a mailing's text, or a one-time code.
+"""One SMS outside any mailing: the test of a mailing's text, or a one-time code.
 
 The lock does not record it.
 """

@@ -1,7 +1,7 @@
 """What is checked before anything is sent, in the order of the exit codes.
 
-Files (3), a held lock (8), the reviewed plan (5), sms.by (7), then guardrails and the balance (4). Of
-several reasons the first one is reported, so each is looked for before the next.
+Files (3), a held lock (8), the reviewed plan (5), sms.by (7), then guardrails and the balance (4). If several fail, the
+first one is reported, so each check runs before the next.
 """
 
 from __future__ import annotations

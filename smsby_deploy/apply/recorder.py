@@ -1,6 +1,6 @@
 """What an apply records: each step in the journal first, then in the lock in memory.
 
-A result that the journal does not take is saved where there is space, and read back by `lock rescue`.
+A result that cannot be written to the journal is saved where there is space, and `lock rescue` reads it back.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is checked against sms.by before anything of a mailing is sent in a run."""
+"""What is checked at sms.by before the first request of a mailing in a run."""
 
 from __future__ import annotations
 

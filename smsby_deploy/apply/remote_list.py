@@ -1,4 +1,4 @@
-"""The list of mailings at sms.by, used again while it is recent."""
+"""The list of mailings at sms.by, reused while it is recent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rescue file: the results that could not be written to the journal."""
+"""The rescue file: results that could not be written to the journal."""
 
 from __future__ import annotations
 

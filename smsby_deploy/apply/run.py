@@ -1,7 +1,7 @@
 """Applies a plan while the lock is held.
 
-Nothing outside this room reaches a sending method.
-For each request: the intent on disk, the request, its result on disk. dispatcher.py keeps that order.
+Nothing outside this folder reaches a sending method. For each request: the intent on disk, the request, its result on
+disk; dispatcher.py keeps that order.
 """
 
 from __future__ import annotations

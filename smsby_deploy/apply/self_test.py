@@ -1,4 +1,4 @@
-"""The one SMS of `doctor --to`: a bulk request to the user's own phone, and what is learned from it.
+"""The one SMS of `doctor --to`, sent to the user's own phone, and what it shows.
 
 The option is the consent. The request is sent once and never repeated; a lost answer is an unknown outcome.
 """

@@ -1,8 +1,8 @@
-"""Mailings with `via: single`, sent phone by phone.
+"""Sends mailings with `via: single`, phone by phone.
 
-createSmsMessage is called once for each text, then sendSMS once for each phone.
-createSmsMessage reaches no recipient and may be repeated; each sendSMS has its intent and its result on disk. A lost
-sendSMS is found by the deliveries of its message (delivery_ledger.py); what they do not prove stays unknown.
+createSmsMessage is called once for each text, then sendSMS once for each phone. createSmsMessage reaches no recipient
+and may be repeated; each sendSMS has its intent and its result on disk. A lost sendSMS is found by the deliveries of its
+message (delivery_ledger.py); what they do not prove stays unknown.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Whether a chunk may still be sent: a run may last longer than its plan allows for.
+"""Whether a chunk may still be sent, because a run may outlast what its plan allows.
 
-The user may take long to say yes, sms.by may ask for a pause, and the machine may have slept.
+The user may take long to approve, sms.by may ask for a pause, and the machine may have slept.
 """
 
 from __future__ import annotations

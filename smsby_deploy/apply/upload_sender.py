@@ -1,7 +1,7 @@
-"""Mailings with `upload: true`: the recipients become a list at sms.by.
+"""Sends mailings with `upload: true`: uploads the recipients as a list, then sends to it.
 
-The list is then sent to like any other.
-The list must be ours and have exactly the reviewed recipients: its name has their digest, and no other list is written to.
+The list must be ours and have exactly the reviewed recipients: its name contains their digest, and no other list is
+written to.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Judges waves by what sms.by reports of their messages.
+"""Decides about the next wave from what sms.by reports of the last one.
 
 Callbacks are not read: they are only a file in the checkout, and a forged one must not send anything.
 """

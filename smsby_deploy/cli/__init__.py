@@ -1,1 +1,1 @@
-"""The command line, one file per command: options in, a call, output, an exit code."""
+"""The command line, one file per command: options, one call, output, exit code."""

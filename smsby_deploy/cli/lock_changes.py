@@ -1,4 +1,4 @@
-"""The commands that change the lock, such as `lock resolve` and `move`. None of them sends."""
+"""The commands that change the lock, such as `lock resolve` and `lock move`; none sends."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The command group.
+"""The command group, and the conversion of errors to messages and exit codes.
 
-It imports a command's module only when the command is used, so `--help` stays instant.
-Every error becomes one sentence, its place, a hint and an exit code here.
+The module of a command is imported only when the command is used, so `--help` stays fast. Every error becomes one
+sentence with its place, a hint and an exit code here.
 """
 
 from __future__ import annotations

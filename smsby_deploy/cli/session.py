@@ -1,4 +1,4 @@
-"""A run of a command: the project, its lock, problems, progress, who runs it and who is notified."""
+"""What one run of a command needs: project, lock, progress, the user, notifications."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The tests that the author of a mailing wrote under `tests`, typed; loaded only for mailings with some."""
+"""The tests that a mailing has under `tests`, as typed declarations.
+
+This module is imported only for mailings with tests.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the files of a project to its typed declarations; all problems are collected."""
+"""Reads the files of a project into typed declarations, and collects all problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipients as declared: inline, or where they are: a file, Parquet files, a database."""
+"""Recipients as declared: inline, or in a file, in Parquet files, in a database."""
 
 from __future__ import annotations
 

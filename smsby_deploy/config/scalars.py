@@ -1,4 +1,4 @@
-"""Single values of the files, checked: time zones, times, and regular expressions."""
+"""Checks single values of the files: time zones, times, and regular expressions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of smsby.yaml and of campaigns as typed declarations, such as guardrails and prices."""
+"""Settings such as guardrails and prices, from smsby.yaml and campaigns, as declarations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The texts of a mailing as declared: one, or one per language, in the campaign or in files."""
+"""The texts of a mailing as declared: one, or one per language, inline or in files."""
 
 from __future__ import annotations
 

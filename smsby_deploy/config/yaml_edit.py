@@ -1,4 +1,7 @@
-"""Replace texts in a YAML file, or add a value, if it then reads as before except for that; nothing else changes."""
+"""Edits YAML files: replaces texts or adds a value, and changes nothing else.
+
+An edit is kept only if the file then reads as before apart from that value.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""The place of each character inside a scalar of a YAML file.
+"""The place of each character inside a block, folded, quoted or plain YAML scalar.
 
-A scalar is block, folded, quoted or plain.
 Only problems need it, so it is imported when there is one.
 """
 

@@ -1,1 +1,4 @@
-"""What is asked to learn the facts of an account, and what each means for a project. Cannot send."""
+"""Learns the facts about an account, and what each means for a project.
+
+Nothing in this folder can send.
+"""

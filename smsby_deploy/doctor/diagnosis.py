@@ -1,4 +1,4 @@
-"""Ask everything in its order, keep what was learned, and compare it with settings and promises.
+"""Runs all questions in order, keeps the facts, and compares them with the project.
 
 Each finding says in words what was asked, what was learned, and what that means for a project.
 """

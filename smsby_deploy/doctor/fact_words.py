@@ -1,4 +1,4 @@
-"""What `doctor` says about each fact: what was asked, what was learned, and what that means for a project."""
+"""What `doctor` says about each fact: what was asked, and what follows from the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The calls of --ask: they leave messages and a contact list at sms.by, and reach no recipient."""
+"""The calls of `doctor --ask`.
+
+They leave messages and a contact list at sms.by, and reach no recipient.
+"""
 
 from __future__ import annotations
 

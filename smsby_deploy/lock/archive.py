@@ -1,10 +1,10 @@
-"""The archive beside a lock: final mailings, one a line, only ever appended.
+"""The archive next to a lock: final mailings, one per line, append-only.
 
 A line begins with what a plan looks for: the address, the last time, and the beginnings of the digests. So a plan reads
-thousands of lines without decoding one of them, and decodes those that concern it. Every line has a checksum. A last line
-that was only written in part never took effect: the lock still has its mailing, because it is removed from there afterwards.
+thousands of lines and decodes only those that concern it. Every line has a checksum. A last line that was only written
+in part never took effect: the lock still has its mailing, because that is removed afterwards.
 
-The lock counts the lines, so an archive that was lost or cut off is noticed.
+The lock counts the lines, so a lost or truncated archive is noticed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the lock counts beside totals: by prefix, by variant, and as sms.by reported it."""
+"""What the lock counts besides totals: by prefix, by variant, and as sms.by reported it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was decided about a mailing: that it may be sent later, how a wave went, and that nothing more is sent."""
+"""Decisions recorded about a mailing: its approval, the verdicts on waves, its ending."""
 
 from __future__ import annotations
 

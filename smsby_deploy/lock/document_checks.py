@@ -1,7 +1,7 @@
-"""Locks, journals, plans, approvals and rescue files are checked before anything of them is used.
+"""Checks locks, journals, plans, approvals and rescue files before they are used.
 
-They are written by this program alone, but whoever writes the files of a pull request can write them as well. A message
-names keys of the schema and positions, never a value or a key of the document.
+Only this program writes them, but the author of a pull request can write them as well. A message names keys of the
+schema and positions, never a value or a key of the document.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Manual changes of the lock: resolve, rescue, import, move, remove, withdraw, abandon, archive.
+"""Manual changes of the lock: resolve, rescue, import, move, withdraw, archive and others.
 
 Each is journaled and recorded; none sends.
 """

@@ -1,7 +1,8 @@
-"""A shared lock in a branch of its own: a write is a commit, pushed only if the branch is what this run knows.
+"""A shared lock in its own git branch.
 
-It needs nothing but git and the right to push to that branch. The checkout, its index and its other branches are not touched:
-commits are made of objects. Neither hooks nor a file system monitor of the checkout run.
+A write is a commit, which is pushed only if the branch still has the commit that this run knows. It needs nothing but git
+and the right to push to that branch. The checkout, its index and its other branches are not touched: commits are made of
+objects. Neither hooks nor a file system monitor of the checkout run.
 """
 
 from __future__ import annotations

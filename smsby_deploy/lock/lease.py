@@ -1,7 +1,7 @@
-"""The right of one run to write to a shared lock, and what a store of such locks has and does.
+"""The exclusive right of one run to write to a shared lock; the interface of stores.
 
-A store takes a write only if it still has what the writer knows. A lease that could not be renewed in time, or whose write
-failed, is lost: nothing is ever written with it again.
+A store accepts a write only if it still has what the writer knows. A lease that could not be renewed in time, or whose
+write failed, is lost: nothing is ever written with it again.
 """
 
 from __future__ import annotations

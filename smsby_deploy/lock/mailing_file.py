@@ -1,6 +1,6 @@
-"""The mailings of a lock file as they were read, and what can be known of them without decoding any.
+"""The mailings of a lock file as they were read, with an index that needs no decoding.
 
-They are kept as the file has them and in their canonical form, in batches, and of a long lock outside of memory: an apply
+They are kept as in the file and in their canonical form, in batches, and if the lock is long, outside memory: an apply
 needs few of them before it writes them all again.
 """
 

@@ -1,6 +1,7 @@
-"""Opening a lock at its place.
+"""Opens a lock at its place: a file, a git branch, PostgreSQL or S3.
 
-Apart from `places`, so that code which only names a place loads no lock. A store is imported when a lock is opened in it.
+Separate from `places`, so that code which only names a place does not load the lock. A store is imported when a lock is
+opened in it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""A shared lock in PostgreSQL: a row for the lock, a row for each write of its journal, and an advisory lock.
+"""A shared lock in PostgreSQL: one row for the lock, one for each write of its journal.
 
-The advisory lock belongs to a session, so the server knows at once when a run has died. The first write creates the tables.
+An advisory lock makes it exclusive. That belongs to a session, so the server knows at once when a run has died. The first
+write creates the tables.
 """
 
 from __future__ import annotations

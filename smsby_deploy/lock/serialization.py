@@ -1,6 +1,6 @@
-"""The lock as JSON and back.
+"""The lock as JSON: written, and read with all checks.
 
-Writing and reading a lock gives the same lock, and damage is always detected.
+Reading what was written gives the same lock, and damage is always detected.
 """
 
 from __future__ import annotations

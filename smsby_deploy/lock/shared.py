@@ -1,9 +1,9 @@
-"""A lock that several machines share: a store has the truth, and the run that holds it works on a copy.
+"""A lock that several machines share: the store has the truth, a run works on a copy.
 
 The copy is a lock file in a private folder. Each line of its journal, and each new version of the lock, is in the store
-before the run goes on. A store takes a write only if it is still what the writer knows, so a run that lost the lock can
-record nothing, and what cannot be recorded is not sent. `lock pull` and `lock push` copy a lock out of such a store and
-into it.
+before the run goes on. A store accepts a write only if it still has what the writer knows, so a run that lost the lock
+can record nothing, and what cannot be recorded is not sent. `lock pull` and `lock push` copy a lock out of such a store
+and into it.
 """
 
 from __future__ import annotations

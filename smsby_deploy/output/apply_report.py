@@ -1,4 +1,4 @@
-"""The result of an apply, and the history of those in the lock, as terminal text and as Markdown."""
+"""The result of an apply, and the history of applies, as terminal text and as Markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results of the mailings' own tests as text, JSON and JUnit, and for a comment or page about a plan."""
+"""The results of mailings' tests as text, JSON and JUnit, and for a comment or page."""
 
 from __future__ import annotations
 

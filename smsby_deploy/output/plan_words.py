@@ -1,7 +1,7 @@
-"""A plan in words, the same in every format: its verdict, its cost, and what changed against a base.
+"""A plan in words, the same in every format: its verdict, its cost, and what changed.
 
-Of one mailing, for reviewers: cells of its row, and what a comment folds away: its audience, changed text, sample texts and
-chunks.
+For one mailing: the cells of its row, and what a comment folds away, namely its audience, the changed text, sample texts
+and chunks.
 """
 
 from __future__ import annotations

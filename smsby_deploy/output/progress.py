@@ -1,4 +1,4 @@
-"""Progress of long work: a bar at a terminal, else a line from time to time.
+"""Progress of long work: a bar on a terminal, otherwise a line from time to time.
 
 With -q there is none.
 """

@@ -1,4 +1,4 @@
-"""The last step before a terminal, a log or a spreadsheet.
+"""Cleans texts before they reach a terminal, a log or a spreadsheet.
 
 Texts of files, of sms.by and of the environment pass here on their way out: no control character rewrites the screen, no
 bidi mark reorders a line, no line is a command to a CI service, and no cell is a formula.

@@ -1,8 +1,8 @@
-"""Approvals: the signatures that mailings need before they are sent, by the rules under `approvals`.
+"""Approvals: the signatures that mailings need by the rules under `approvals`.
 
 A signature covers environment, address, revision, content and audience digest, time, settings, and which recipients had
-opted out.
-Each is a file of its own in approvals/, so pull requests with approvals never conflict. Later opt-outs keep it valid.
+opted out. Each is a separate file in approvals/, so pull requests with approvals never conflict. Later opt-outs keep it
+valid.
 """
 
 from __future__ import annotations

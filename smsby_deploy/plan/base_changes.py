@@ -1,6 +1,6 @@
-"""What differs from a base beside the mailings: keys of smsby.yaml, and what the lock records.
+"""What differs from a base besides the mailings: smsby.yaml, and the record of sends.
 
-Whoever writes a pull request can also edit those: without a guardrail too much is sent, and a mailing that the lock
+The author of a pull request can also edit those: without a guardrail too much is sent, and a mailing that the lock
 records as sent is not sent at all.
 """
 

@@ -1,4 +1,7 @@
-"""Comparison of a plan with the lock, a saved plan, or another checkout; both audiences are streamed."""
+"""Compares a plan with the lock, a saved plan, or another checkout.
+
+Both audiences are streamed.
+"""
 
 from __future__ import annotations
 

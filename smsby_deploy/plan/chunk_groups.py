@@ -1,4 +1,7 @@
-"""The groups into which the recipients of a mailing are divided before they become chunks: by variant, and by wave."""
+"""Divides the recipients of a mailing into groups, by variant and by wave.
+
+Each group is then cut into chunks.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The chunks of a mailing: a stream from its recipients to digests and requests.
 
-There is never a list of all recipients.
-The plan keeps counts and digests; apply sends each chunk once its digest equals the planned one.
+There is never a list of all recipients. The plan keeps counts and digests; apply sends each chunk once its digest equals
+the planned one.
 """
 
 from __future__ import annotations

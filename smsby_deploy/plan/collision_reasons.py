@@ -1,6 +1,7 @@
-"""The sentences of a collision: sms.by or the lock may have a mailing under another fingerprint or address.
+"""The sentences about a collision.
 
-Each says what is known, how to keep the record, and how to send it again on purpose.
+sms.by or the lock may have the mailing under another fingerprint or address. Each sentence says what is known, how to
+keep the record, and how to send the mailing again on purpose.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The desired state: one mailing of the files, its audience and its chunks, whatever was sent before."""
+"""The desired state of one mailing: its audience and chunks by the files.
+
+What was sent before does not matter here.
+"""
 
 from __future__ import annotations
 

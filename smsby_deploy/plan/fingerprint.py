@@ -1,8 +1,7 @@
 """Digests, fingerprints and remote names, by which a send is recognized.
 
-They are needed when the lock or an answer was lost.
-A fingerprint depends on every byte that recipients are sent, and on nothing else: not on the order of keys, the size of
-the request, or opt-outs after the review.
+They are needed when the lock or an answer was lost. A fingerprint depends on every byte that recipients are sent, and on
+nothing else: not on the order of keys, the size of the request, or opt-outs after the review.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Gone mailings: accepted, and their time has come. Only a change of what is their own counts."""
+"""Gone mailings: sms.by accepted them, and their time has come.
+
+Only a change of their own entry or text makes them `changed`.
+"""
 
 from __future__ import annotations
 

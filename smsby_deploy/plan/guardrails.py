@@ -1,7 +1,7 @@
 """Guardrails: limits of a mailing or of a whole apply.
 
-They are changed in smsby.yaml, in review; no option lifts them.
-Every breach names the key, the figure and the limit.
+They are changed in smsby.yaml, in review; no option overrides them. Every breach names the key, the figure and the
+limit.
 """
 
 from __future__ import annotations

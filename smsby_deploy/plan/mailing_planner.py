@@ -1,4 +1,4 @@
-"""Judge one mailing after the other: its action, and what must be said about it. Nothing here sends."""
+"""Decides the action of each mailing, one after the other, and collects its problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recipients of the mailings of one plan as sets, and how many are in more than one of them."""
+"""The recipients of the mailings of a plan as sets, and how many are in several of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The sentences of a plan: why a mailing gets its action, and what to do. diff.py has the rules."""
+"""The sentences of a plan: why a mailing gets its action, and what to do.
+
+diff.py has the rules.
+"""
 
 from __future__ import annotations
 

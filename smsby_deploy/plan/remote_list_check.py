@@ -1,8 +1,8 @@
-"""Verify the remote list by the lock.
+"""Checks the list of sms.by against the lock.
 
-A list that shows nothing of what sms.by accepted is not believed.
-Whether the messages of createSmsMessage are listed is not documented. So a mailing sent phone by phone counts where the list
-shows it, and its absence proves nothing.
+A list that shows none of the mailings that sms.by accepted is not believed. Whether messages of createSmsMessage are
+listed is not documented; so a mailing sent phone by phone counts where the list shows it, and its absence proves
+nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What getSMSMessages lists of this project's mailings.
 
-A mailing missing from the list may still have been sent.
-Whatever it lists is merged into what the lock knows; whatever it does not list changes nothing.
+A mailing missing from the list may still have been sent. What the list has is merged into what the lock knows; what it
+lacks changes nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Mailings that were removed from the files although something of them was still to be sent."""
+"""Mailings that were removed from the files before all of them was sent."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""What reviewers see beside a plan: samples, and changes against a base.
+"""What reviewers see besides a plan: samples, and changes against a base.
 
-Both are collected while the plan reads the audiences.
-The base of a comparison is a saved plan or a checkout of the base branch.
-What cannot be read of the base is said, and is no error: a pull request may be what makes it valid.
+Both are collected while the plan reads the audiences. The base of a comparison is a saved plan or a checkout of the base
+branch. What cannot be read of the base is reported and is not an error: a pull request may be what makes it valid.
 """
 
 from __future__ import annotations

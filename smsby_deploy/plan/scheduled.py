@@ -1,6 +1,6 @@
-"""What sms.by accepted and is still to send.
+"""Mailings that sms.by accepted and has yet to send.
 
-Its names there, what to say if its files changed or a user took it back, and who opted out since.
+Their names there, what to say if their files changed or a user withdrew them, and how many recipients opted out since.
 """
 
 from __future__ import annotations

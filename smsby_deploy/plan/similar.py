@@ -1,7 +1,7 @@
 """Mailings that resemble another one: renamed, copied, or sent to the same recipients.
 
-The same mailing means the same text and sender, to the same recipients in whatever order and spelling. The text is the
-template with everything it includes, so two mailings with other values in their rows are the same one.
+The same mailing means the same text and sender, to the same recipients in any order and spelling. The text is the
+template with everything it includes, so two mailings whose rows have different values are the same one.
 """
 
 from __future__ import annotations

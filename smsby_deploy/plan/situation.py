@@ -1,4 +1,7 @@
-"""The facts that decide the action of one mailing: by files, lock entry and remote list at one moment."""
+"""The facts that decide the action of one mailing at one moment.
+
+They come from its files, its lock entry and the list of sms.by.
+"""
 
 from __future__ import annotations
 

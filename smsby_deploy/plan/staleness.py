@@ -1,4 +1,4 @@
-"""Whether a reviewed plan is still the one that would be made now. If not, it is refused.
+"""Whether a reviewed plan is still the one that would be made now; if not, it is refused.
 
 The hashes of all inputs are among the compared values.
 """

@@ -1,7 +1,7 @@
 """Counts of a mailing's texts: recipients, parts, encodings, cost.
 
-They are counted chunk by chunk while the texts stream by.
-The content policy, required and forbidden words, is checked on the same texts.
+They are counted chunk by chunk while the texts stream by. The content policy, required and forbidden words, is checked
+on the same texts.
 """
 
 from __future__ import annotations

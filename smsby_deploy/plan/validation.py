@@ -1,4 +1,7 @@
-"""What `validate` and `test` do: every problem of a project, and the tests of mailings, without a plan."""
+"""The work of `validate` and `test`: all problems of a project, and its tests.
+
+No plan is made.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a mailing with waves has come, and in words what it waits for or why it stopped.
+"""How far a mailing with waves has come, what it waits for, and why it stopped.
 
 Everything follows from its chunks and the recorded verdicts, so a crash leaves a mailing in the wave where it was.
 """

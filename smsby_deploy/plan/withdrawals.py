@@ -1,4 +1,4 @@
-"""What must hold before a user takes a mailing back: withdraws it, or abandons the rest of it."""
+"""What must hold before a user withdraws a mailing or abandons the rest of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One mailing's audience as a stream of batches: valid phones, first occurrences, opt-outs marked."""
+"""The audience of one mailing as a stream of batches.
+
+Phones are valid, each occurs once, and opt-outs are marked.
+"""
 
 from __future__ import annotations
 

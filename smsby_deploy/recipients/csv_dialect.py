@@ -1,4 +1,4 @@
-"""Format, encoding and delimiter of a recipients file: as the project says, else detected."""
+"""Format, encoding and delimiter of a recipients file: as declared, or detected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The content of a list: checked against its pin, and decrypted in memory if it is encrypted with age."""
+"""The content of a list: checked against its pin, and decrypted if it is encrypted.
+
+Lists encrypted with age are decrypted in memory only.
+"""
 
 from __future__ import annotations
 

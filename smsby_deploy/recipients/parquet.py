@@ -1,7 +1,6 @@
 """Recipients in Parquet files, read batch by batch in the order of their names.
 
-Requires the extra `parquet`.
-Rows are numbered from 1 across all files; `find_row` returns the file of a row.
+Requires the extra `parquet`. Rows are numbered from 1 across all files; `find_row` returns the file of a row.
 """
 
 from __future__ import annotations

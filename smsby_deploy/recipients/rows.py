@@ -1,4 +1,4 @@
-"""Rows of recipients: blocks of consecutive rows with the same columns, and the line of each."""
+"""Rows of recipients: blocks of rows with the same columns, and the line of each."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""A file that several mailings of a plan share is read, cleaned and de-duplicated once.
+"""Reads a list that several mailings of a plan share once.
 
-Its batches are kept in an unnamed temporary file, so memory does not grow; without space for that, the file is read again.
-Only a read without problems is kept, because problems name their mailing.
+It is cleaned and de-duplicated once as well. Its batches are kept in an unnamed temporary file, so memory does not grow;
+without space for that, the file is read again. Only a read without problems is kept, because problems name their
+mailing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Recipients in a database: the rows of a query, streamed through SQLAlchemy by a server-side cursor."""
+"""Recipients in a database: the rows of a query.
+
+SQLAlchemy streams them with a server-side cursor.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which recipients are in which variant and which wave of a mailing: decided by a keyed hash of the phone.
+"""Which recipients are in which variant and which wave of a mailing.
 
-So the choice depends neither on the order of the rows nor on what the variants say; that of a variant does not depend on
-other recipients either.
+A keyed hash of the phone decides, so the choice depends neither on the order of the rows nor on what the variants say;
+the choice of a variant does not depend on other recipients either.
 """
 
 from __future__ import annotations

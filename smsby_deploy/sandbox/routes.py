@@ -1,7 +1,7 @@
-"""The routes of the sandbox beside the API: control, the inbox page, and the guard against other sites.
+"""The routes of the sandbox besides the API: control, the page, the guard against sites.
 
 Control routes are the request log, faults, settings, the clock and the stored state. The page may show phones and texts of
-real recipients.
+real recipients, so requests from other sites are refused.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The limits of an answer: how slowly it may arrive, and how much it may hold.
 
-A service, or whoever is between it and us, could else keep a run busy with a byte now and then, or fill its memory
-with a small body that inflates.
+Without them a service, or anything between it and us, could block a run with a byte now and then, or fill its memory with
+a small body that inflates.
 """
 
 from __future__ import annotations

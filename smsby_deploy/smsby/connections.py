@@ -1,8 +1,8 @@
-"""Connections that are opened before the request that needs them, and carry that one request only.
+"""Connections that are opened before the request that needs them; each carries one send.
 
 Over https three round trips pass before an answer: two of them open the connection. So it is opened while the request
-waits. A connection that cannot be opened has sent nothing, whatever the reason, and no request has an intent then. The
-error says why it was not made.
+waits. A connection that cannot be opened has sent nothing, whatever the reason, and its request has no intent yet. The
+error says why it could not be opened.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Every method of sms.by that the tool knows: verb, path, parameters with their places, and what a call does.
+"""Every method of sms.by that the tool knows: verb, path, parameters, what a call does.
 
-Requests are written from this table and from nothing else (transport.py). Names, verbs and places are those of
+Requests are written only from this table (transport.py). Names, verbs and places are those of
 <https://sms.by/en/api-docs/sms-messages>; the /api/v2/ ones those of its page on mailing lists.
 """
 

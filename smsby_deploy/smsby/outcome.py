@@ -1,4 +1,4 @@
-"""The outcome of a send. The program repeats a request only after NOT_SENT."""
+"""The outcome of a send; a request is repeated only after NOT_SENT."""
 
 from __future__ import annotations
 

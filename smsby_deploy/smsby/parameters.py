@@ -1,4 +1,4 @@
-"""The parameters of the methods of sms.by: where each goes in a request, and which values are ruled out.
+"""The parameters of sms.by's methods: where each goes, and which values are ruled out.
 
 Places and forms are those of <https://sms.by/en/api-docs/sms-messages>.
 """

@@ -1,6 +1,6 @@
 """Tolerant parsers of sms.by's answers: numbers as text, maps or lists, wrapped or not.
 
-An answer that cannot be read is an ApiError and never an empty result: absence would be taken for a fact.
+An answer that cannot be read is an ApiError and never an empty result, because absence would count as a fact.
 """
 
 from __future__ import annotations

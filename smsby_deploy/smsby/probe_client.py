@@ -1,4 +1,4 @@
-"""The calls of `doctor`: each answer as it came, and none that could reach a recipient."""
+"""The client of `doctor`: returns each answer as it came, and cannot reach a recipient."""
 
 from __future__ import annotations
 

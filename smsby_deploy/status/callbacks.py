@@ -1,4 +1,4 @@
-"""The callback file beside the lock: what `listen` may store in it, and what `status` reads from it.
+"""The callback file next to the lock: what `listen` stores, and what `status` reads.
 
 sms.by does not document the shape of its callbacks. A JSON body with a `uuid` and the rows of statusBulkSms (a list under
 `result` or `data`) is read; any other body is only stored.

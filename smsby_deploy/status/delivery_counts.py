@@ -1,7 +1,7 @@
 """Delivery statuses, counted while they stream in.
 
-A million of them need a few counters, not a million rows.
-The figures of the status page (by minute, by prefix) are computed from the same counts.
+A million of them need a few counters, not a million rows. The figures of the status page (by minute, by prefix) are
+computed from the same counts.
 """
 
 from __future__ import annotations

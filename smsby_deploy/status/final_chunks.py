@@ -1,8 +1,8 @@
-"""The counts of chunks that can change no more, so that `status` never asks about them again.
+"""The counts of chunks that can no longer change, so `status` need not ask about them.
 
-They are kept in a file in the folder `.smsby` beside the lock. It holds counts and status words, and no phones. It is only
-believed with the token it was written with, because whoever writes the files of a pull request could write it as well.
-Without it, or if it is damaged, everything is asked once more.
+They are kept in a file in the folder `.smsby` next to the lock, with counts and status words and no phones. It is believed
+only with the token it was written with, because the author of a pull request could write it as well. Without it, or if
+it is damaged, everything is asked again.
 """
 
 from __future__ import annotations

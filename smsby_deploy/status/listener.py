@@ -1,4 +1,7 @@
-"""The HTTP server of `listen`: it stores each callback before it answers, and only those at the secret address."""
+"""The HTTP server of `listen`.
+
+It stores each callback before it answers, and only those that arrive at the secret address.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a status report says of a mailing beside its counts: recipients without a delivery, variants, waves.
+"""Details of a mailing in a status report: undelivered recipients, variants, waves.
 
 A report may have a million recipients without a delivery, so they are kept compressed.
 """

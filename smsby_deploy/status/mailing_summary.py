@@ -1,4 +1,4 @@
-"""The status of one mailing: its entry in the lock, combined with the reports of sms.by."""
+"""The status of one mailing: its lock entry combined with the reports of sms.by."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Who certainly got a mailing, and who certainly did not, by the lock and the files it was sent from.
+"""Which recipients certainly got a mailing, and which certainly did not.
 
-The lock holds no phones. So the audience is read again, and a chunk counts only if its digest is the recorded one. The lock
-says by position which of its recipients had opted out, whatever opt-outs there are now.
+The lock holds no phones. So the audience is read again from its files, and a chunk counts only if its digest is the
+recorded one. The lock says by position which recipients had opted out, whatever opt-outs there are now.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What sms.by reports about recorded chunks.
 
-Each request is made once, however many chunks it is about.
+Each request is queried once, however many chunks it carried.
 """
 
 from __future__ import annotations

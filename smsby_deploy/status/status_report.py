@@ -1,4 +1,4 @@
-"""The status report: what became of each mailing.
+"""The status report: what happened to each mailing.
 
 Its counts always add up to its recipients.
 """

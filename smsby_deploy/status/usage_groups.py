@@ -1,6 +1,7 @@
-"""The groups that `report --by` can name, and what of a mailing belongs to each of them.
+"""The groups that `report --by` can name, and the share of a mailing in each of them.
 
-A mailing that was sent in part, or in several months, counts by its recipients. What was not recorded is None, never 0.
+A mailing that was sent in part, or in several months, counts in proportion to its recipients. What was not recorded is
+None, never 0.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What was sent, what it cost and how it was delivered, added up by month, label, mailing, variant and more.
+"""What was sent, what it cost and how it was delivered, added up by groups.
 
-Only locks and archives are read, and the deliveries that `status` has stored. What an older version did not record is counted
-as missing, never as 0. Planned is what the project's price says, billed what sms.by reported.
+Groups are months, labels, mailings, variants and more. Only locks and archives are read, and the deliveries that `status`
+has stored. What an older version did not record is counted as missing, never as 0. Planned is the cost by the project's
+price, billed what sms.by reported.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Which sides of its conditions and defaults each text takes, so that reviewers see one text of each combination.
+"""Which branches of its conditions and defaults each text takes.
 
-A signature has one character for each side that was taken, in the order of the template. Where the texts are rendered
-together, so are their signatures; otherwise a text is rendered again by a template that records what it does, once for
-recipients whose values in conditions are the same.
+Reviewers then see one text of each combination. A signature has one character for each branch that was taken, in the
+order of the template. Where the texts are rendered together, so are their signatures; otherwise a text is rendered again
+by a template that records what it does, once for recipients whose values in conditions are the same.
 """
 
 from __future__ import annotations

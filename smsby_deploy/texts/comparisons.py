@@ -1,4 +1,4 @@
-"""Comparisons and questions in a template about values of columns, which are text.
+"""Comparisons and tests of column values, which are text, in a template.
 
 Where the answer would depend on a number, a truth value or a null being text, it is an error, not a guess.
 """

@@ -1,7 +1,7 @@
 """Characters that force a text into UCS-2, and texts rewritten without them.
 
-Each is reported with its place, cost and replacement.
-`smart_encoding` and `transliterate` replace such characters before anything is counted.
+Each is reported with its place, cost and replacement. `smart_encoding` and `transliterate` replace such characters before
+anything is counted.
 """
 
 from __future__ import annotations

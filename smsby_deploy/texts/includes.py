@@ -1,4 +1,7 @@
-"""The templates that a text includes, imports or extends, read from templates/ before anything is rendered."""
+"""The templates that a text includes, imports or extends.
+
+They are read from templates/ before anything is rendered.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Values that only say that there is none.
+"""Values that only mean that there is no value.
 
-They are errors of spreadsheets, missing values of programs, and numbers that a spreadsheet has shortened: the digits of
-those are lost.
+They are errors of spreadsheets, the missing values of programs, and numbers that a spreadsheet has shortened, whose
+digits are lost.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Searches with the patterns of a project, none of which may go on forever.
+"""Searches with the regular expressions of a project, with a limit on their time.
 
 Patterns such as `(a|aa)+$` take time that doubles with each character of a text.
 """

@@ -1,6 +1,7 @@
-"""Warnings about texts as recipients would read them: double spaces, two links, and what advertising must say.
+"""Warnings about rendered texts: double spaces, two links, what advertising must say.
 
-Each is reported once, for the first text that has it. Texts are searched only where the template or a column may lead to one.
+Each is reported once, for the first text that has it. Texts are searched only where the template or a column may lead to
+one.
 """
 
 from __future__ import annotations

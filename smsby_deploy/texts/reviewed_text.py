@@ -1,4 +1,4 @@
-"""The text of a mailing as reviewers see it: what it says, and the templates that it includes."""
+"""The text of a mailing as reviewers see it, with the templates that it includes."""
 
 from __future__ import annotations
 

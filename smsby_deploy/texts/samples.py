@@ -1,6 +1,6 @@
-"""Samples: a few texts of a mailing, chosen to show what its recipients read at worst.
+"""Samples: a few texts of a mailing that show the extremes of what recipients read.
 
-A review is what a reviewer sees beside the plan: the template, and masked samples that are collected while the plan
+A review is what a reviewer sees next to the plan: the template, and masked samples that are collected while the plan
 reads the audience.
 """
 

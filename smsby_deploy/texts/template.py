@@ -1,4 +1,7 @@
-"""Templates, as `compiler` makes them, rendered for batches of recipients; own texts take precedence."""
+"""Templates, as `compiler` makes them, rendered for batches of recipients.
+
+A recipient's own text takes precedence.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Warnings about texts and values that say something else than was meant.
+"""Warnings about texts and values that probably do not say what was meant.
 
-HTML entities and placeholders would be sent as they are, a word in two alphabets hides a wrong letter or breaks a link, and
-a text such as `0` or `no` is true. Values are checked a column at a time; single values are looked at only where one is odd.
+HTML entities and placeholders would be sent literally, a word in two alphabets hides a wrong letter or breaks a link, and
+a text such as `0` or `no` is true. Values are checked a column at a time; single values are looked at only where one is
+odd.
 """
 
 from __future__ import annotations

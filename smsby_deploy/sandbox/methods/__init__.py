@@ -1,6 +1,7 @@
-"""The methods of sms.by by their documented names, and how the sandbox wants each to be called.
+"""The methods of sms.by by their documented names, and how each must be called.
 
-The places of the parameters were copied from sms.by's pages, apart from the client's own table: tests compare the two.
+The places of the parameters were copied from sms.by's pages, separately from the client's own table: tests compare the
+two.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Codes that sms.by makes and sends: password objects for two-factor login, and flash calls."""
+"""Codes that sms.by makes and sends: password objects for two-factor login, flash calls."""
 
 from __future__ import annotations
 

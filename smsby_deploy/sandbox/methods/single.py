@@ -1,6 +1,6 @@
 """Messages to one phone per call.
 
-They are createSmsMessage with sendSMS, sendQuickSMS and one-time codes.
+createSmsMessage with sendSMS, sendQuickSMS, and one-time codes.
 """
 
 from __future__ import annotations
