@@ -117,9 +117,9 @@ class SentTotals:
 class ApplyResult:
     """The result of one apply.
 
-    `mailings` are those of the files; nothing happens to orphans. `differences` are warnings about sent mailings for which
-    sms.by reports other values than intended. `ended` is when the run ended, None if it sent nothing. `was_stopped`: a signal
-    stopped it. `next_opening` is when the next of the mailings that wait is due, after a hand-over.
+    `mailings` are those of the files, and orphans whose unknown outcome was found out. `differences` are warnings about sent
+    mailings for which sms.by reports other values than intended. `ended` is when the run ended, None if it sent nothing.
+    `was_stopped`: a signal stopped it. `next_opening` is when the next of the mailings that wait is due, after a hand-over.
     """
 
     plan: Plan
@@ -132,7 +132,7 @@ class ApplyResult:
 
     def count(self, outcome: MailingOutcome) -> int:
         """How many mailings have this outcome; orphans are skipped."""
-        orphans = len(self.plan.orphans.addresses) if outcome is MailingOutcome.SKIPPED else 0
+        orphans = len(self.orphans) if outcome is MailingOutcome.SKIPPED else 0
         return orphans + sum(mailing.outcome == outcome for mailing in self.mailings)
 
     @property
@@ -150,8 +150,12 @@ class ApplyResult:
 
     @property
     def orphans(self) -> Mapping[str, int | None]:
-        """The recorded mailings that are no longer in the files, and how many recipients each has."""
-        return self.plan.orphans.recipients
+        """The recorded mailings that are no longer in the files, and how many recipients each has.
+
+        Those are left out about which something was found out.
+        """
+        found = {mailing.address for mailing in self.mailings}
+        return {one: count for one, count in self.plan.orphans.recipients.items() if one not in found}
 
     @property
     def first_unknown(self) -> str | None:

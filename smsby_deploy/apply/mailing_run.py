@@ -34,6 +34,11 @@ class MailingRun:
     def is_stopped(self) -> bool:
         return self.stop_reason is not None
 
+    @property
+    def is_reported(self) -> bool:
+        """Whether it is in the files, or something was found out about it."""
+        return self.is_reconciled or self.action.action is not ActionKind.ORPHAN
+
     def stop(self, reason: str, exit_code: ExitCode | None = None) -> None:
         """Send nothing more of it. The first reason is the one that is reported."""
         if self.stop_reason is None:
@@ -75,11 +80,15 @@ class MailingRun:
             return replace(result, concerned=_count_concerned(entry, MailingOutcome.UNKNOWN))
         if entry.is_complete or has_later_wave(entry):
             return self._result(MailingOutcome.ADOPTED, None, entry)
-        if entry.was_sent_in_part:
+        if self.action.action is ActionKind.ORPHAN:
+            reason = sentence("its unknown outcome is resolved; it is no longer in the files")
+        elif entry.was_sent_in_part:
             reason = sentence("its unknown outcome is resolved; the next apply sends it")
+        else:
+            reason = sentence("its unknown outcome is resolved; the next apply sends the rest")
+        if entry.was_sent_in_part:
             return self._partial_result(entry, reason)
-        error = sentence("its unknown outcome is resolved; the next apply sends the rest")
-        return self._result(MailingOutcome.SKIPPED, error, entry)
+        return self._result(MailingOutcome.SKIPPED, reason, entry)
 
     def _partial_result(self, entry: Entry, reason: str | None) -> MailingResult:
         self.exit_codes.add(ExitCode.OUTCOME_UNKNOWN)

@@ -51,8 +51,13 @@ class RemoteCheck:
             return
         remote = self._reconciler.read_before_sending()
         for run in runs:
+            entry = self._recorder.lock.mailings.get(run.action.address)
+            if run.action.action is ActionKind.ORPHAN:
+                note_found(self._recorder, run.action.address, remote)
+                self._reconciler.look_at_confirmations(run.action.address)
+                run.is_reconciled = self._recorder.lock.mailings[run.action.address] is not entry
+                continue
             mailing = self._mailings[run.action.address]
-            entry = self._recorder.lock.mailings.get(mailing.address)
             if entry is None or (entry.revision < mailing.revision and not entry.has_unknown):
                 if not _is_adoptable(run.action, remote):
                     continue
@@ -72,9 +77,10 @@ class RemoteCheck:
         return is_found or (before is not None and before.has_unknown)
 
     def _is_in_doubt(self, run: MailingRun) -> bool:
-        """Whether a mailing that is blocked for another reason has an unknown outcome in the lock."""
+        """Whether a removed mailing, or one blocked for another reason, has an unknown outcome."""
         entry = self._recorder.lock.mailings.get(run.action.address)
-        return run.action.action is ActionKind.BLOCKED and entry is not None and entry.has_unknown
+        is_not_sent = run.action.action in (ActionKind.BLOCKED, ActionKind.ORPHAN)
+        return is_not_sent and entry is not None and entry.has_unknown
 
     def begin(self, mailing: Mailing) -> bool:
         """Look for the mailing at sms.by and record it, before its first request in this run.

@@ -54,6 +54,7 @@ from smsby_deploy.plan.model import ActionKind, Plan
 from smsby_deploy.plan.planner import TOOL
 from smsby_deploy.plan.remote_list_check import is_forgotten
 from smsby_deploy.plan.remote_state import read_billed, read_remote
+from smsby_deploy.plan.removed import find_unknown
 from smsby_deploy.plan.waves import recorded_progress, why_waiting
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.suppression import hash_opt_outs
@@ -165,9 +166,10 @@ class _ApplyRun:
     def _make_runs(self) -> dict[str, MailingRun]:
         revisions = {address: mailing.revision for address, mailing in self._mailings.items()}
         obstacles = {action.address for action in self._plan.obstacles}
+        orphans = frozenset(self._plan.orphans.addresses)
         return {
             a.address: MailingRun(a, revisions.get(a.address), fails_when_blocked=a.address in obstacles)
-            for a in self._plan.decided
+            for a in (*self._plan.decided, *find_unknown(self._recorder.lock, orphans))
         }
 
     def run(self) -> ApplyResult:
@@ -197,7 +199,7 @@ class _ApplyRun:
 
         `reason` is why the run was stopped, None if it was not.
         """
-        runs = self._context.runs.values()
+        runs = [run for run in self._context.runs.values() if run.is_reported]
         results = tuple(self._result(run, reason) for run in runs)
         return results, first_exit_code({code for run in runs for code in run.exit_codes})
 

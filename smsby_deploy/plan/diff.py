@@ -284,7 +284,7 @@ def make_orphan(address: str, entry: Entry) -> Action:
     return Action(
         address=address,
         action=ActionKind.ORPHAN,
-        reason=reasons.orphaned(entry),
+        reason=reasons.orphaned(address, entry),
         via=entry.transport,
         recipients=entry.recipients,
         parts=entry.parts,

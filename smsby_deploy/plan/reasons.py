@@ -356,10 +356,16 @@ def unknown_and_cancelled(address: str) -> str:
     )
 
 
-def orphaned(entry: Entry) -> str:
+def orphaned(address: str, entry: Entry) -> str:
     if entry.state is EntryState.WAITING:
         return sentence(
             "approved, but no longer in the files: it is not sent, and the next `apply --due` records it as withdrawn, "
             "unless sms.by lists it"
+        )
+    if entry.has_unknown:
+        return sentence(
+            "no longer in the files, but an earlier request may or may not have been accepted: `apply` looks for it at "
+            "sms.by; if it is not there, run `smsby-deploy lock resolve {address} --sent` or `--not-sent`",
+            address=address,
         )
     return sentence("recorded ({state}), no longer in the files; nothing happens", state=entry.state)

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState, Entry, EntryState, Lock
 from smsby_deploy.lock.stored_mailings import find, read_some
+from smsby_deploy.plan.diff import make_orphan
+from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.remote_list_check import is_mailing_shown
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.scheduled import listed_and_taken_back, still_scheduled
@@ -25,8 +27,7 @@ def find_removed(
 
     `addresses` are those of the mailings that no file has.
     """
-    unfinished = {one for one in find(lock.mailings, lambda file: file.unfinished()) if one in addresses}
-    for address, entry in read_some(lock.mailings, unfinished):
+    for address, entry in _unfinished(lock, addresses):
         is_waiting = entry.state is EntryState.WAITING
         if not (is_waiting or (has_later_wave(entry) and entry.ending is None)):
             continue
@@ -35,6 +36,18 @@ def find_removed(
             yield Problem(Severity.WARNING, "REMOVED", said, address)
         elif not is_waiting:
             yield Problem(Severity.WARNING, "REMOVED", why_removed(entry, address), address)
+
+
+def find_unknown(lock: Lock, addresses: Container[str]) -> Iterator[Action]:
+    """Yield those of `addresses`, which no file has, whose outcome is not known."""
+    for address, entry in _unfinished(lock, addresses):
+        if entry.has_unknown:
+            yield make_orphan(address, entry)
+
+
+def _unfinished(lock: Lock, addresses: Container[str]) -> Iterator[tuple[str, Entry]]:
+    unfinished = {one for one in find(lock.mailings, lambda file: file.unfinished()) if one in addresses}
+    return read_some(lock.mailings, unfinished)
 
 
 def warn_of_scheduled(

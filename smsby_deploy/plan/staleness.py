@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 from smsby_deploy.config.declarations import Mailing, Project
@@ -21,7 +22,7 @@ from smsby_deploy.lock.archive import with_archived
 from smsby_deploy.lock.decisions import EndingKind
 from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.lock.serialization import entry_digest
-from smsby_deploy.lock.stored_mailings import encoded
+from smsby_deploy.lock.stored_mailings import encoded, read_some
 from smsby_deploy.plan.model import GOING_OUT, Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.recipients.suppression import count_gone_opt_outs
 from smsby_deploy.texts.reviewed_text import included_files
@@ -168,8 +169,11 @@ def read_progress(reviewed: Plan, lock: Lock) -> PlanProgress:
         return NOT_APPLIED
     executed = {action.address for action in reviewed.decided if _is_executed(action)}
     recorded = {a: lock.mailings[a] for a in (one.address for one in reviewed.decided) if a in lock.mailings}
-    changed = {address for address, entry in recorded.items() if _is_changed_by(reviewed.id, entry)}
-    settled = {address for address in changed if _is_settled_by(reviewed.id, recorded[address])}
+    orphans = read_some(
+        lock.mailings, frozenset(reviewed.orphans.addresses)
+    )  # an unknown outcome is looked for
+    changed = {a for a, entry in chain(recorded.items(), orphans) if _is_changed_by(reviewed.id, entry)}
+    settled = {a for a in changed & recorded.keys() if _is_settled_by(reviewed.id, recorded[a])}
     return PlanProgress(
         changed=frozenset(changed),
         settled=frozenset(settled),

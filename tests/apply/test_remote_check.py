@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from smsby_deploy.apply import remote_check
-from smsby_deploy.apply.apply_result import MailingOutcome
+from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome
 from smsby_deploy.apply.mailing_run import MailingRun
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.remote_check import RemoteCheck
+from smsby_deploy.apply.run import apply_plan
 from smsby_deploy.apply.shutdown import StopSending
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState, Lock
@@ -19,7 +20,7 @@ from smsby_deploy.plan.remote_list_check import ListCheck, check_list
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_dispatch import VirtualClock, World
-from tests.apply.fake_smsby import EMPTY_LIST, PHONES, Shop, error, ok
+from tests.apply.fake_smsby import EMPTY_LIST, LOST, OFFLINE, PHONES, Shop, error, ok
 
 BROKEN = Answer(200, None, is_empty=True)
 
@@ -127,6 +128,65 @@ def test_remote_check_settles_nothing_by_a_doubted_list(bulk: Shop) -> None:
     errors = {mailing.address: mailing.error for mailing in result.mailings}
     assert result.exit_code == ExitCode.REFUSED
     assert (errors["next/a"] or "").startswith("unknown: ")
+
+
+@pytest.fixture
+def removed(bulk: Shop) -> list[str]:
+    """The fingerprints of a mailing whose first request was lost, and which was removed from the files."""
+    bulk.sms_by.script("sendBulkSms", LOST)
+    assert bulk.apply()[0].exit_code == ExitCode.OUTCOME_UNKNOWN
+    marks = [bulk.chunk(index).fingerprint for index in (0, 1)]
+    (bulk.root / "sale.yaml").unlink()
+    bulk.write("more.yaml", "version: 1\ncampaign: more\nmailings:\n" + _entry(4) + _entry(5))
+    bulk.sms_by.script("sendBulkSms", ok({"uuid": "u", "success": "OK"}))
+    return marks
+
+
+def _outcomes(result: ApplyResult) -> dict[str, MailingOutcome]:
+    return {one.address: one.outcome for one in result.mailings}
+
+
+def test_remote_check_looks_for_a_removed_unknown_mailing(bulk: Shop, removed: list[str]) -> None:
+    """Until sms.by lists it, nothing happens to it; then it is recorded, and what was certainly not sent stays unsent."""
+    result, _ = bulk.apply()
+    assert (result.exit_code, bulk.chunk().state) == (ExitCode.DONE, ChunkState.UNKNOWN)
+    assert _outcomes(result) == dict.fromkeys(["more/m4", "more/m5"], MailingOutcome.SENT)
+    assert result.orphans == {"sale/staff": 4}
+    assert "lock resolve sale/staff" in bulk.plan().orphans.actions[0].reason
+    bulk.sms_by.script("getSMSMessages", listed(removed[0]))
+    result, _ = bulk.apply()
+    assert result.exit_code == ExitCode.OUTCOME_UNKNOWN
+    assert (_outcomes(result)["sale/staff"], result.orphans) == (MailingOutcome.PARTIAL, {})
+    assert [bulk.chunk(index).state for index in (0, 1)] == [ChunkState.ACCEPTED, ChunkState.PENDING]
+    error = next(one.error for one in result.mailings if one.address == "sale/staff")
+    assert (
+        error
+        == "sent to 2 of 4 recipients; the rest: its unknown outcome is resolved; it is no longer in the files"
+    )
+    result, _ = bulk.apply()
+    assert (result.exit_code, result.orphans) == (ExitCode.DONE, {"sale/staff": 4})
+
+
+def test_remote_check_adopts_a_removed_unknown_mailing(bulk: Shop, removed: list[str]) -> None:
+    """All of it is listed."""
+    bulk.sms_by.script("getSMSMessages", listed(*removed))
+    result, _ = bulk.apply()
+    assert (result.exit_code, _outcomes(result)["sale/staff"]) == (ExitCode.DONE, MailingOutcome.ADOPTED)
+    assert [bulk.chunk(index).message_id for index in (0, 1)] == [60, 61]
+    assert len(bulk.sms_by.named("sendBulkSms")) == 2  # the lost one, and that of the others
+
+
+def test_remote_check_of_removed_makes_no_plan_stale(bulk: Shop, removed: list[str]) -> None:
+    """A saved plan that found it and was stopped goes on."""
+    plan = bulk.plan()
+    bulk.sms_by.script("getSMSMessages", listed(*removed))
+    bulk.sms_by.script("sendBulkSms", OFFLINE)
+    assert apply_plan(bulk.request(plan)).exit_code == ExitCode.UNREACHABLE
+    assert bulk.chunk().state is ChunkState.ACCEPTED
+    bulk.sms_by.script("sendBulkSms", ok({"uuid": "u", "success": "OK"}))
+    result = apply_plan(bulk.request(plan))
+    assert result.exit_code == ExitCode.DONE
+    assert _outcomes(result) == dict.fromkeys(["more/m4", "more/m5"], MailingOutcome.SENT)
 
 
 def test_remote_check_looks_once_for_each_mailing(bulk: Shop) -> None:
