@@ -9,18 +9,22 @@ import pytest
 
 from smsby_deploy.apply import remote_check
 from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome
+from smsby_deploy.apply.hand_over import hand_over
 from smsby_deploy.apply.mailing_run import MailingRun
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.remote_check import RemoteCheck
 from smsby_deploy.apply.run import apply_plan
 from smsby_deploy.apply.shutdown import StopSending
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.lock.records import ChunkState, Lock
+from smsby_deploy.lock.records import ChunkState, EntryState, Lock
 from smsby_deploy.plan.remote_list_check import ListCheck, check_list
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_dispatch import VirtualClock, World
-from tests.apply.fake_smsby import EMPTY_LIST, LOST, OFFLINE, PHONES, Shop, error, ok
+from tests.apply.fake_smsby import EMPTY_LIST, LOST, OFFLINE, PHONES, Reply, Shop, error, ok
+from tests.apply.single_mailing import Inbox
+from tests.apply.waiting_mailings import HOUR, approve, outcomes, to, write_sale
+from tests.apply.waiting_mailings import listed as listed_sent
 
 BROKEN = Answer(200, None, is_empty=True)
 
@@ -332,3 +336,117 @@ def test_remote_check_reads_the_list_once_for_many_mailings(shop: Shop) -> None:
     assert result.exit_code == ExitCode.DONE
     assert {mailing.outcome for mailing in result.mailings} == {MailingOutcome.SENT}
     assert len(shop.sms_by.named("getSMSMessages")) == 3
+
+
+def test_remote_check_disbelieves_a_later_list(bulk: Shop) -> None:
+    """Within a long mailing, too, if it has lost what was sent before."""
+    bulk.apply()
+    seen = listed_sent(bulk)
+    bulk.clock.sleep(60)
+    service = _SlowService(bulk)
+    service.clock.time = 60
+    bulk.write("sale.yaml", (bulk.root / "sale.yaml").read_text().replace("name: staff", "name: other"))
+    bulk.sms_by.script("getSMSMessages", seen, seen, EMPTY_LIST)
+    bulk.sms_by.calls.clear()
+    result, mailing = bulk.apply()
+    assert service.names() == "llsll"
+    assert result.exit_code == ExitCode.OUTCOME_UNKNOWN  # it was sent in part
+    assert "shows 0 of them" in (mailing.error or "")
+
+
+@pytest.mark.parametrize("is_planned", [False, True])
+def test_remote_check_adopts_a_raised_revision(bulk: Shop, is_planned: bool) -> None:
+    """Another checkout sent it, before the plan or after it: it is not sent again, whatever the lock has of the first one."""
+    inner = f"recipients: [{', '.join(PHONES[:4])}], text: Closed"
+    bulk.apply()
+    older, first = bulk.store.path.read_bytes(), listed_sent(bulk)
+    bulk.mailing(f"{inner}, revision: 2")
+    bulk.apply()
+    bulk.store.path.write_bytes(older)
+    both = listed_sent(bulk)
+    bulk.sms_by.script("getSMSMessages", both if is_planned else first, both)
+    before = bulk.sms_by.changes()
+    result, mailing = bulk.apply()
+    assert (result.exit_code, mailing.outcome) == (ExitCode.DONE, MailingOutcome.ADOPTED)
+    assert bulk.sms_by.changes() == before
+    entry = bulk.lock().mailings["sale/staff"]
+    assert (entry.revision, entry.is_complete) == (2, True)
+
+
+def test_remote_check_looks_for_an_earlier_revision(bulk: Shop) -> None:
+    """What is unknown of it is settled first, and nothing of the next one is sent meanwhile."""
+    bulk.sms_by.script("sendBulkSms", Answer(502))
+    bulk.apply()
+    bulk.mailing(f"recipients: [{', '.join(PHONES[:4])}], text: Closed, revision: 2")
+    bulk.sms_by.script("getSMSMessages", EMPTY_LIST, listed_sent(bulk))
+    before = bulk.sms_by.changes()
+    result, mailing = bulk.apply()
+    entry = bulk.lock().mailings["sale/staff"]
+    assert (result.exit_code, mailing.outcome) == (ExitCode.OUTCOME_UNKNOWN, MailingOutcome.PARTIAL)
+    states = [chunk.state for chunk in entry.chunks]
+    assert (entry.revision, states) == (1, [ChunkState.ACCEPTED, ChunkState.PENDING])
+    assert bulk.sms_by.changes() == before
+
+
+@pytest.mark.parametrize("is_planned", [False, True])
+def test_remote_check_looks_for_what_is_blocked(bulk: Shop, is_planned: bool) -> None:
+    """An unknown outcome is settled whatever else keeps the mailing from being sent, and whoever finds it."""
+    bulk.sms_by.script("sendBulkSms", Answer(502))
+    bulk.apply()
+    bulk.write("smsby.yaml", (bulk.root / "smsby.yaml").read_text() + "freeze: wrong price\n")
+    bulk.sms_by.script("getSMSMessages", *[EMPTY_LIST] * (not is_planned), listed_sent(bulk))
+    assert bulk.apply()[0].exit_code is (ExitCode.REFUSED if is_planned else ExitCode.OUTCOME_UNKNOWN)
+    assert bulk.chunk(0).state is ChunkState.ACCEPTED
+
+
+def test_remote_check_replaces_what_was_not_sent(bulk: Shop) -> None:
+    """The lock has a rejected text; another checkout sent the corrected one, which is recorded in its place."""
+    bulk.sms_by.script("sendBulkSms", error("bad text", 400))
+    bulk.apply()
+    older = bulk.store.path.read_bytes()
+    bulk.mailing(f"recipients: [{', '.join(PHONES[:4])}], text: Corrected")
+    bulk.sms_by.calls.clear()
+    bulk.sms_by.script("sendBulkSms", ok({"uuid": "u", "success": "OK"}))
+    bulk.apply()
+    bulk.store.path.write_bytes(older)
+    bulk.sms_by.script("getSMSMessages", listed_sent(bulk))
+    before = bulk.sms_by.changes()
+    result, mailing = bulk.apply()
+    assert (result.exit_code, mailing.outcome) == (ExitCode.DONE, MailingOutcome.ADOPTED)
+    assert [bulk.chunk(index).state for index in (0, 1)] == [ChunkState.ACCEPTED] * 2
+    assert bulk.sms_by.changes() == before
+
+
+@pytest.mark.parametrize("answer", [OFFLINE, error("access denied")], ids=["offline", "refused"])
+def test_remote_check_sends_nothing_without_deliveries(single: Shop, inbox: Inbox, answer: Reply) -> None:
+    """They may show that an older lock calls phones unsent that were sent to."""
+    single.sms_by.script("sendSMS", inbox.take, error("limit exceeded"), inbox.take)
+    single.apply()
+    single.sms_by.script("getSmsDeliveryList", answer)
+    before = single.sms_by.changes()
+    result, mailing = single.apply()
+    assert result.exit_code is ExitCode.OUTCOME_UNKNOWN  # it was sent in part
+    assert "could not be asked before sending" in (mailing.error or "")
+    assert single.sms_by.changes() == before
+
+
+@pytest.mark.parametrize("revision", [1, 2])
+def test_remote_check_replaces_nothing_that_was_handed_over(waiting: Shop, revision: int) -> None:
+    """By an older lock it waits; found after the plan, another text is approved only as a new revision."""
+    approve(waiting, a=to(PHONES[0]))
+    older = waiting.store.path.read_bytes()
+    waiting.clock.sleep(HOUR)
+    hand_over(waiting.request())
+    waiting.store.path.write_bytes(older)
+    assert isinstance(waiting.clock, VirtualClock)
+    waiting.clock.time = 0
+    write_sale(waiting, a=to(PHONES[0], text="Better", more=f", revision: {revision}"))
+    waiting.sms_by.script("getSMSMessages", EMPTY_LIST, listed_sent(waiting))
+    result = apply_plan(waiting.request())
+    entry = waiting.lock().mailings["sale/a"]
+    if revision == 1:
+        assert (outcomes(result), result.exit_code) == ({"a": "skipped"}, ExitCode.OUTCOME_UNKNOWN)
+        assert entry.state is EntryState.COMPLETE
+    else:
+        assert (outcomes(result), result.exit_code) == ({"a": "held"}, ExitCode.DONE)
+        assert (entry.state, entry.earlier[0].state) == (EntryState.WAITING, EntryState.COMPLETE)
