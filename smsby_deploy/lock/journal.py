@@ -6,7 +6,8 @@ result: the intent after it shares its fsync. A journal is folded into the lock 
 after a crash; see events.py for the meaning of its events.
 
 `lock rescue` keeps what can be read of a damaged journal. Nothing is guessed in favor of sending: in every mailing that a
-readable line names, the chunks that are not certainly done become unknown.
+readable line names, the chunks that are not certainly done become unknown, and so they do in every mailing of the lock that
+an illegible line may have named.
 """
 
 from __future__ import annotations
@@ -274,7 +275,7 @@ def _mask_value(name: str, value: Any) -> Any:
 
 def salvage(lock: Lock, journal: Path) -> tuple[Lock, list[str]]:
     """Return the lock after a damaged journal, and the addresses that have unknown chunks now."""
-    intact, damaged = _read_lines(journal)
+    intact, damaged, is_illegible = _read_lines(journal)
     begin = next((event for event in intact if event["event"] == EventKind.BEGIN), {})
     state = replace(
         lock,
@@ -290,6 +291,8 @@ def salvage(lock: Lock, journal: Path) -> tuple[Lock, list[str]]:
     for event in damaged:
         state = _add_missing_entry(state, event)
     named = {address for event in (*intact, *damaged) for address in _addresses(event)}
+    if is_illegible or not named <= state.mailings.keys():
+        named.update(address for address, entry in state.mailings.items() if entry.ending is None)
     doubtful = []
     for address in sorted(named & state.mailings.keys()):
         entry = _doubt(state.mailings[address])
@@ -320,15 +323,17 @@ def _add_missing_entry(lock: Lock, event: Event) -> Lock:
         return lock
 
 
-def _read_lines(journal: Path) -> tuple[list[Event], list[Event]]:
-    """Return the events that are intact, and those of other lines that are still JSON.
+def _read_lines(journal: Path) -> tuple[list[Event], list[Event], bool]:
+    """Return the events that are intact, those of other JSON lines, and whether there are more.
 
-    A line is checked against the checksum that the previous line claims, so one bad line does not spoil those after it.
+    A line is checked against the checksum that the previous line claims, so one bad line does not spoil those after it. A
+    torn last line never took effect.
     """
     intact: list[Event] = []
     damaged: list[Event] = []
-    previous = ""
-    for line in journal.read_bytes().split(b"\n"):
+    previous, is_illegible = "", False
+    *lines, last = journal.read_bytes().split(b"\n")
+    for line in lines if not last or _is_torn(last) else (*lines, last):
         try:
             event, previous = open_line(line, previous)
             (intact if is_event(event) else damaged).append(event)
@@ -336,11 +341,13 @@ def _read_lines(journal: Path) -> tuple[list[Event], list[Event]]:
             try:
                 legible = json.loads(line)
             except (ValueError, RecursionError):
-                continue
+                legible = None
             if isinstance(legible, dict):
                 previous = str(legible.get("sum", ""))
                 damaged.append(legible)
-    return intact, damaged
+            else:
+                is_illegible = True
+    return intact, damaged, is_illegible
 
 
 def _addresses(event: dict[str, Any]) -> set[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from smsby_deploy.errors import LockDamaged
+from smsby_deploy.lock.decisions import Ending, EndingKind
 from smsby_deploy.lock.entry_json import entry_document
 from smsby_deploy.lock.events import Event, EventKind
 from smsby_deploy.lock.journal import Journal, ResultNotSaved, read_journal, salvage
@@ -225,3 +226,30 @@ def test_salvage_reads_an_entry_with_a_wrong_checksum(tmp_path: Path) -> None:
     state, doubtful = salvage(Lock("shop", 1, "line"), path)
     assert doubtful == ["a/b", "c/d"]
     assert [chunk.state for chunk in state.mailings["c/d"].chunks] == [UNKNOWN, UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("damaged", "replacement", "is_doubted"),
+    [
+        (3, b"x\n", True),
+        (3, b'{"event": "intent", "chunks": [["s/x", 0]]}\n', True),  # a damaged name
+        (3, b'{"event": "intent", "chunks": [["c/d", 0]]}\n', False),
+        (4, b'{"sum":"0123', False),  # torn: it never took effect
+        (4, b"\0\0\0\0", True),
+    ],
+)
+def test_salvage_doubts_what_an_illegible_line_may_name(
+    tmp_path: Path, damaged: int, replacement: bytes, is_doubted: bool
+) -> None:
+    """It may be the intent of any mailing in the lock, except of one that a user has ended."""
+    lines = _journal(tmp_path)
+    lines[damaged] = replacement
+    path = tmp_path / "journal"
+    path.write_bytes(b"".join(lines))
+    half = entry(ACCEPTED, ChunkState.PENDING)
+    ended = replace(half, ending=Ending(EndingKind.ABANDONED, "t", "anna", ""))
+    before = {"s/done": entry(ACCEPTED), "s/half": half, "s/ended": ended}
+    state, doubtful = salvage(Lock("shop", 1, "line", before), path)
+    assert doubtful == ["a/b", "c/d", *(["s/half"] if is_doubted else [])]
+    assert state.mailings["s/half"].has_unknown == is_doubted
+    assert all(state.mailings[address] == before[address] for address in ("s/done", "s/ended"))
