@@ -318,7 +318,11 @@ def _messages_of(
         phones = {one.phone for one in status.deliveries}
         count = row.count_phones if row and row.count_phones is not None else len(phones) or None
         messages.append(RemoteMessage(status.message_id, uuid, status.name, count, row))
-    own = [message for message in messages if _is_named_after(message, project, mailing)]
+    own = [
+        message
+        for message in messages
+        if (name := message.remote_name) and (name.project, name.address) == (project.name, mailing.address)
+    ]
     if own or len(messages) == 1:
         return own or messages
     numbers = ", ".join(str(message.message_id) for message in messages)
@@ -326,11 +330,6 @@ def _messages_of(
         f"request {uuid} has {counted(len(messages), 'message')}, and none has the name of this mailing",
         hint=f"name the right one with --message-id, one of {numbers}",
     )
-
-
-def _is_named_after(message: RemoteMessage, project: Project, mailing: Mailing) -> bool:
-    name = message.remote_name
-    return name is not None and (name.project, name.address) == (project.name, mailing.address)
 
 
 class _Owners:

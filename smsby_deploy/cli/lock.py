@@ -143,11 +143,8 @@ def _find_archivable(
     from smsby_deploy.status.collect import StatusOptions
     from smsby_deploy.status.final_chunks import final_path, read_final, write_final
 
-    clock, account, cache = (
-        SystemClock(),
-        AccountAccess(project.api, context.environ),
-        final_path(project.lock),
-    )
+    clock, account = SystemClock(), AccountAccess(project.api, context.environ)
+    cache = final_path(project.lock)
     final = read_final(cache, account.secret())
     options = StatusOptions(
         reconcile_seconds=account.listing_seconds(),

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.errors import ApiError, SmsbyUnavailable
+from smsby_deploy.errors import ApiError
 from smsby_deploy.smsby.facts import Fact, FactName, FactState, Gap
 from smsby_deploy.smsby.methods import METHODS
 from smsby_deploy.smsby.parameters import CallStyle
@@ -134,12 +134,3 @@ def gap_of(answer: Answer) -> Gap:
     if answer.error:
         return Gap.REFUSED
     return Gap.NO_VALUE if answer.readable else Gap.NO_ANSWER
-
-
-def unreachable(answer: Answer, method: str) -> SmsbyUnavailable:
-    """Return the error for a first answer that is of no use."""
-    text = answer.explanation
-    return SmsbyUnavailable(
-        f"{method}: {text or 'no usable answer'} (HTTP {answer.status})",
-        hint="check api.url (or SMSBY_API_URL), and try again later",
-    )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from smsby_deploy.doctor.examination import Examination, gap_of, unreachable
+from smsby_deploy.doctor.examination import Examination, gap_of
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.smsby.client import empty_form_of
 from smsby_deploy.smsby.facts import EmptyForm, FactName, Gap, ListSize
@@ -59,7 +58,10 @@ def ask_for_balance(look: Examination) -> None:
         # Nothing is learned: facts are those of the account that the token belongs to.
         raise token_refused("getBalance", answer.explanation or f"HTTP {answer.status}")
     if not answer.is_success:
-        raise unreachable(answer, "getBalance")
+        raise SmsbyUnavailable(
+            f"getBalance: {answer.explanation or 'no usable answer'} (HTTP {answer.status})",
+            hint="check api.url (or SMSBY_API_URL), and try again later",
+        )
     try:
         wrong = look.client.ask_with_a_wrong_token()
     except SmsbyUnavailable:
@@ -187,7 +189,8 @@ def ask_for_mailings(look: Examination, before: ListSize | None = None) -> list[
     A list that was known to be cut `before` is, while it has the same size.
     """
     method, latest = "getSMSMessages", _Latest()
-    answers = [look.client.list_mailings(kind, keep) for kind, keep in _kinds(latest)]
+    api_and_web = (look.client.list_mailings(kind, lambda row: False) for kind in ("API", "WEB"))
+    answers = [look.client.list_mailings(None, latest), *api_and_web]
     for answer in answers:
         look.check_token(method, answer)
         look.note_error(answer)
@@ -208,12 +211,6 @@ def ask_for_mailings(look: Examination, before: ListSize | None = None) -> list[
     else:
         look.miss(FactName.EMPTY_LIST, form, method)
     return latest.rows
-
-
-def _kinds(latest: _Latest) -> Iterator[tuple[str | None, Any]]:
-    yield None, latest
-    yield "API", lambda row: False
-    yield "WEB", lambda row: False
 
 
 def count_mailings(answer: Answer) -> int | None:

@@ -21,39 +21,44 @@ from smsby_deploy.lock.records import (
 )
 
 DECLARED_UNSENT_ERROR = "said not to be sent"
-_OPTIONAL_DIGESTS = ("text_digest", "recipients_digest", "own_digest")  # absent from older locks
+_NULLABLE = frozenset(
+    {"schedule_time", "recipients", "parts", "cost"}
+)  # other keys are absent if nothing is recorded
 
 
 def entry_document(entry: Entry) -> dict[str, Any]:
     """Return one mailing as JSON, with its keys in reading order."""
-    return {
+    document = {
         "revision": entry.revision,
         "state": entry.state.value,
         "transport": entry.transport,
-        **({"body": entry.body} if entry.body else {}),
+        "body": entry.body or None,
         "alphaname": {"name": entry.alphaname, "id": entry.alphaname_id},
-        **({"list": entry.contact_list._asdict()} if entry.contact_list else {}),
+        "list": entry.contact_list and entry.contact_list._asdict(),
         "schedule_time": entry.schedule_time,
         "recipients": entry.recipients,
         "parts": entry.parts,
         "cost": entry.cost,
-        **({"currency": entry.currency} if entry.currency else {}),
-        **({"billed": entry.billed._asdict()} if entry.billed is not None else {}),
-        **({"deliveries": entry.deliveries._asdict()} if entry.deliveries is not None else {}),
-        **({"labels": dict(entry.labels)} if entry.labels is not None else {}),
-        **({"prefixes": _prefixes_document(entry.prefixes)} if entry.prefixes is not None else {}),
-        **({"variants": variants_document(entry.variants)} if entry.variants is not None else {}),
+        "currency": entry.currency or None,
+        "billed": entry.billed and entry.billed._asdict(),
+        "deliveries": entry.deliveries and entry.deliveries._asdict(),
+        "labels": None if entry.labels is None else dict(entry.labels),
+        "prefixes": None if entry.prefixes is None else _prefixes_document(entry.prefixes),
+        "variants": None if entry.variants is None else variants_document(entry.variants),
         "content_digest": entry.content_digest,
         "audience_digest": entry.audience_digest,
-        **{key: value for key in _OPTIONAL_DIGESTS if (value := getattr(entry, key)) is not None},
+        "text_digest": entry.text_digest,
+        "recipients_digest": entry.recipients_digest,
+        "own_digest": entry.own_digest,
         "chunks": [_chunk_document(chunk) for chunk in entry.chunks],
         "applied": _applied_document(entry.applied),
-        **({"approval": _approval_document(entry.approval)} if entry.approval else {}),
-        **({"signed_by": list(entry.signed_by)} if entry.signed_by else {}),
-        **({"ending": ending_document(entry.ending)} if entry.ending else {}),
-        **({"verdicts": list(map(verdict_document, entry.verdicts))} if entry.verdicts else {}),
+        "approval": entry.approval and _approval_document(entry.approval),
+        "signed_by": list(entry.signed_by) or None,
+        "ending": entry.ending and ending_document(entry.ending),
+        "verdicts": list(map(verdict_document, entry.verdicts)) or None,
         "earlier": [entry_document(old) for old in entry.earlier],
     }
+    return {key: value for key, value in document.items() if value is not None or key in _NULLABLE}
 
 
 def read_entry(document: dict[str, Any]) -> Entry:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.doctor.examination import Examination, gap_of, is_refusal, unreachable
-from smsby_deploy.errors import SmsbyUnavailable, TokenRefused
+from smsby_deploy.doctor.examination import Examination, gap_of, is_refusal
+from smsby_deploy.errors import TokenRefused
 from smsby_deploy.smsby.facts import FactName, FactState, Gap
 from smsby_deploy.smsby.parameters import CallStyle
 from smsby_deploy.smsby.response import Answer
@@ -107,15 +107,6 @@ def test_token_that_is_refused_is_no_refusal() -> None:
 )
 def test_gap_of_an_answer(answer: Answer, gap: Gap) -> None:
     assert gap_of(answer) is gap
-
-
-def test_first_answer_without_use_names_what_to_check() -> None:
-    found = unreachable(Answer(502), "getBalance")
-    assert isinstance(found, SmsbyUnavailable)
-    assert (found.message, "SMSBY_API_URL" in (found.hint or "")) == (
-        "getBalance: no usable answer (HTTP 502)",
-        True,
-    )
 
 
 @pytest.mark.parametrize(

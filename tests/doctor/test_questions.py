@@ -71,10 +71,12 @@ def test_refusal_of_a_wrong_token(
 
 
 def test_service_without_a_balance_is_not_reached(look: Examination, transport: UsualTransport) -> None:
-    """Nothing else is asked then."""
+    """Nothing else is asked then, and the message says what to check."""
     transport.script("getBalance", Answer(404))
-    with pytest.raises(SmsbyUnavailable, match="getBalance: no usable answer"):
+    with pytest.raises(SmsbyUnavailable) as caught:
         ask_for_balance(look)
+    assert caught.value.message == "getBalance: no usable answer (HTTP 404)"
+    assert "SMSBY_API_URL" in caught.value.hint
     assert not look.facts
 
 
