@@ -43,7 +43,10 @@ _UNREADABLE = frozenset({_MISSING, "PATH_OUTSIDE", "PATH_HIDDEN"})
 
 
 class CampaignContext(NamedTuple):
-    """What a campaign takes from its project; `account_zone` is sms.by's, None if not valid."""
+    """What a campaign takes from its project.
+
+    `project` is smsby.yaml; `account_zone` is the time zone in which sms.by reads dates, None if it is not valid.
+    """
 
     root: Path
     project: YamlMap
@@ -298,7 +301,10 @@ class _CampaignLoader:
         return None
 
     def _inherited(self, node: YamlMap, key: str, default: Any, mark: Mark) -> tuple[Any, Location]:
-        """Return a setting that smsby.yaml has in `defaults`, and its place; else `default`."""
+        """Return an inherited setting and its place; `default` if it is set nowhere.
+
+        The mailing takes precedence over the campaign, and that over `defaults` in smsby.yaml.
+        """
         defaults: YamlMap = self._context.project.get("defaults") or YamlMap((1, 1))
         return self._find_setting(node, key, defaults) or (default, self._at(mark))
 

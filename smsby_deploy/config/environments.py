@@ -79,7 +79,11 @@ _BUILT_IN = {PRODUCTION: Environment(), SANDBOX: Environment(SANDBOX, SANDBOX_UR
 
 
 def choose_environment(option: str | None, environ: Mapping[str, str]) -> str:
-    """Return the environment: `option`, SMSBY_ENV or production; raises UsageError if no name."""
+    """Return the name of the environment: `option`, otherwise SMSBY_ENV, otherwise production.
+
+    Raises:
+        UsageError: it is not a valid name.
+    """
     name = (environ.get("SMSBY_ENV", "").strip() or PRODUCTION) if option is None else option
     if not _NAME.fullmatch(name):
         raise UsageError(
@@ -90,7 +94,11 @@ def choose_environment(option: str | None, environ: Mapping[str, str]) -> str:
 
 
 def settings_in(document: YamlMap, name: str) -> YamlMap:
-    """Return smsby.yaml as an environment has and inherits it; raises UsageError without one."""
+    """Return smsby.yaml as the environment `name` has it; keys that it lacks are inherited.
+
+    Raises:
+        UsageError: there is no such environment.
+    """
     declared: YamlMap = document.get("environments") or YamlMap(document.mark)
     own = declared.get(name)
     if own is None:
@@ -146,7 +154,10 @@ def lock_in(document: YamlMap, name: str, environ: Mapping[str, str]) -> tuple[s
 
 
 def find_lock_places(root: Path, environ: Mapping[str, str]) -> list[LockPlace]:
-    """Return where the locks of the valid project in `root` are, without the sandbox's."""
+    """Return where the lock of each environment is, except that of the sandbox.
+
+    `root` is the folder of a valid project.
+    """
     document = read_yaml(root / "smsby.yaml", "smsby.yaml")
     names = [name for name in (PRODUCTION, *document.get("environments", ())) if name != SANDBOX]
     places = ((name, *lock_in(document, name, environ)) for name in dict.fromkeys(names))
@@ -224,7 +235,11 @@ def service_url(environment: Environment, environ: Mapping[str, str]) -> str:
 
 
 def read_token(environment: Environment, environ: Mapping[str, str]) -> str:
-    """Return the token, which only its variable has; raises TokenRefused if that is not set."""
+    """Return the token, which only ever comes from the variable of the environment.
+
+    Raises:
+        TokenRefused: the variable is not set.
+    """
     if environment.token_env is None:
         return _SANDBOX_TOKEN
     token = environ.get(environment.token_env, "").strip()
@@ -269,7 +284,11 @@ def is_loopback(url: str) -> bool:
 
 
 def _check_sandbox(url: str) -> None:
-    """Raise UsageError unless `url` leads to this machine: a rehearsal is never a real send."""
+    """Check that a rehearsal cannot become a real send.
+
+    Raises:
+        UsageError: `url` does not lead to this machine.
+    """
     if not is_loopback(url):
         raise UsageError(
             f"the environment {SANDBOX} is only used with a sandbox on this machine, but {API_URL} or "
@@ -279,7 +298,11 @@ def _check_sandbox(url: str) -> None:
 
 
 def _check_written(url: str, place: Location) -> None:
-    """Raise SmsbyUnavailable unless a URL of the files is a known service or this machine."""
+    """Check that a URL in the project's files may get the token.
+
+    Raises:
+        SmsbyUnavailable: it is neither a known service nor this machine.
+    """
     if url in KNOWN_SERVICES:
         return
     if _URL.fullmatch(url) and _has_port(url):

@@ -148,7 +148,10 @@ def _matches(names: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def is_plain_name(name: str, log: ProblemLog, place: Location | None = None) -> bool:
-    """Whether a name has no control character or bidi mark; else an error at `place` or itself."""
+    """Whether plans and reports can print a file name; if not, an error is logged.
+
+    It must be UTF-8 without control characters and bidi marks. The error is at `place`, or at the file itself.
+    """
     why = why_not_plain(name)
     if why is None:
         return True
@@ -243,7 +246,10 @@ def hidden(name: str) -> str:
 
 
 def why_missing(path: Path, name: str) -> str:
-    """Say why there is no file at `path`, called `name`, and which may have been meant."""
+    """Say why there is no file at `path`, and which file may have been meant.
+
+    `name` is what the project calls it.
+    """
     if path.is_dir():
         return sentence("{name} is a directory, expected a file", name=name)
     if _is_broken(path):

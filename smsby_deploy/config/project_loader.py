@@ -80,7 +80,7 @@ class LoadedProject(NamedTuple):
 
 
 class ProjectFlawed(FilesInvalid):
-    """smsby.yaml breaks its schema; `loaded`, the rest, serves to find more problems."""
+    """smsby.yaml breaks its schema; `loaded` is the rest, in which more problems can be found."""
 
     def __init__(self, loaded: LoadedProject) -> None:
         super().__init__(loaded.problems)
@@ -112,7 +112,7 @@ def find_project(option: str | None, environ: Mapping[str, str]) -> Path:
 def load_project(
     folder: Path, environ: Mapping[str, str] | None = None, environment: str = PRODUCTION
 ) -> LoadedProject:
-    """Load the project in `folder` as an environment has it; `environ` has database URLs.
+    """Load the project in `folder` for an environment; `environ` has the URLs of databases.
 
     Raises:
         FilesInvalid: smsby.yaml cannot be used; as ProjectFlawed if the rest could be loaded.
@@ -310,7 +310,7 @@ class _ProjectLoader:
             self._concerns[problem] = self._concerns.get(problem, frozenset()) | {addresses}
 
     def _read_campaign(self, path: Path, name: str) -> tuple[YamlMap | None, str]:
-        """Return the valid parts of a campaign file, None if unusable, and the addresses in it."""
+        """Return the valid parts of a campaign file (None if unusable), and the addresses in it."""
         try:
             document = self._files.read(path, name)
         except FilesInvalid as error:

@@ -32,7 +32,10 @@ _FALSE = re.compile(r"false|False|FALSE|[-+]?(?:0+(?:\.0*)?|\.0+)(?:[eE][-+]?\d+
 
 
 def read_inline_recipients(rows: YamlList, location: Location) -> InlineRecipients:
-    """Return the recipients listed in a campaign file; a null is an empty value."""
+    """Return the recipients listed in a campaign file.
+
+    By its schema all their values are text or null; null is an empty value.
+    """
     for row in rows:
         if row.__class__ is not YamlMap:
             continue
@@ -64,7 +67,10 @@ def read_file_source(
 
 
 class ListPlaces(NamedTuple):
-    """Where lists are: in the project, pinned ones also in the folder that `folder_env` names."""
+    """Where lists are looked for: in the project, and pinned ones in another folder as well.
+
+    `folder_env` is the variable that names that folder; None if there is none.
+    """
 
     root: Path
     folder_env: str | None

@@ -94,7 +94,10 @@ def _find_fault(pattern: str) -> str | None:
 
 
 def has_nested_repeats(pattern: str) -> bool:
-    """Whether a pattern repeats a repeat, as `(a+)+`: its time may double with each character."""
+    """Whether a valid pattern nests unlimited repeats, as in `(a+)+`.
+
+    Some texts make such a pattern take time that doubles with each character.
+    """
     return _repeats_nested(re_parser.parse(pattern), is_inside=False)
 
 

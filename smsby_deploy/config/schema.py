@@ -204,7 +204,10 @@ def scalar_types(schema: Any, root: Any) -> ScalarTypes:
 
 
 def type_scalars(node: YamlMap | YamlList, allowed: ScalarTypes) -> None:
-    """Convert the unquoted scalars of `node`, in place, to an allowed type, or leave them text."""
+    """Convert the unquoted scalars of `node`, in place, to a type that the schema allows.
+
+    Scalars that look like none of these types stay text.
+    """
     if isinstance(node, YamlMap):
         find, other = allowed.properties.get, allowed.other_properties or _ANY_TEXT
         for key in node.untyped:
@@ -260,7 +263,10 @@ def check_document(name: str, document: YamlMap, file: str) -> list[Problem]:
 
 
 def _is_surely_valid(name: str, document: YamlMap) -> bool:
-    """Whether jsonschema-rs accepts it; of what JSON cannot hold (1e999), jsonschema decides."""
+    """Whether jsonschema-rs accepts `document`; otherwise jsonschema decides.
+
+    jsonschema-rs cannot read what JSON cannot hold, such as 1e999, or very deep nesting.
+    """
     try:
         return _fast_validator(name).is_valid(document)
     except ValueError:
@@ -268,7 +274,10 @@ def _is_surely_valid(name: str, document: YamlMap) -> bool:
 
 
 def drop_invalid(name: str, document: YamlMap) -> bool:
-    """Remove what breaks the schema `name`; return whether the rest can serve to find problems."""
+    """Remove from `document` what breaks the schema `name`; return whether the rest is usable.
+
+    Unknown keys, whole mailings or top-level keys are removed. The rest serves to find more problems.
+    """
     errors = list(islice(_errors(name, document), _MOST_PROBLEMS + 1))
     if len(errors) > _MOST_PROBLEMS:
         return False
@@ -304,7 +313,10 @@ def _fast_validator(name: str) -> jsonschema_rs.Validator:
 
 @cache
 def _explaining_validator(name: str) -> Any:
-    """Return jsonschema's validator, with `$` only at the very end, as in ECMAScript."""
+    """Return jsonschema's validator, with `$` as in ECMAScript: only at the end of the text.
+
+    Python's `$` also matches before a final line break.
+    """
     from jsonschema import Draft202012Validator, ValidationError, validators
 
     def matches(_: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:

@@ -11,7 +11,10 @@ from smsby_deploy.problems import Location
 
 
 class Rewrite(NamedTuple):
-    """How texts are rewritten to cost less: plain punctuation, Latin letters for Cyrillic."""
+    """How the texts of a mailing are rewritten to cost less.
+
+    Plain punctuation replaces typographic punctuation, Latin letters replace Cyrillic ones.
+    """
 
     smart_encoding: bool = False
     transliterate: bool = False
@@ -80,7 +83,10 @@ class TextsByLanguage(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """A part of the recipients, in percent, and what they get; None: a control group."""
+    """A share of the recipients, in percent, and the text they get.
+
+    Without a text they are a control group and get nothing.
+    """
 
     name: str
     share: int
@@ -141,7 +147,10 @@ class HiddenText(str):
 
 
 class Pin(NamedTuple):
-    """The digest that a list must have, and where an older `copy`, named after it, may be."""
+    """The digest that a list must have.
+
+    `copy` is where an older version of it may be kept, named after its digest.
+    """
 
     sha256: str
     location: Location
@@ -253,7 +262,10 @@ def unset_variable_of(audience: Audience) -> str | None:
 
 
 class Upload(NamedTuple):
-    """Recipients are uploaded as a contact list; `fields`: columns that are kept, None for all."""
+    """The recipients are uploaded as a contact list at sms.by.
+
+    `fields` are the columns that become fields of the contacts; None means all.
+    """
 
     fields: tuple[str, ...] | None
     location: Location

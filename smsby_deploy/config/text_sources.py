@@ -42,7 +42,10 @@ class TextReader:
         return " #" in self._content or "\t#" in self._content
 
     def read(self, node: YamlMap, mark: Mark, timezone: str) -> MailingText | None:
-        """Return the text of a mailing, with times in `timezone`; None if not valid, or in rows."""
+        """Return the text of the mailing `node` at `mark`, which shows times in `timezone`.
+
+        None if it is not valid, or if the recipients have their own texts.
+        """
         if "variants" in node:
             return self._by_variant(node, timezone)
         return self._one(node, node, mark, timezone)
@@ -108,7 +111,10 @@ class TextReader:
     def _by_language(
         self, node: YamlMap, key: str, mailing: YamlMap, timezone: str
     ) -> TextsByLanguage | None:
-        """Return the readable texts by language, whatever else is wrong; None if one is missing."""
+        """Return the texts under `key` of `node` by language; None if one of them cannot be read.
+
+        If anything else is wrong, the texts are still returned, so that they are checked as well.
+        """
         texts, place = node[key], self._at(node.values_at[key])
         languages = [language for language in texts if language != _DEFAULT]
         if not languages:

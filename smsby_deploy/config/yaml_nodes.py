@@ -193,7 +193,10 @@ def _places_in(content: str) -> dict[Mark, Marks]:
 
 @lru_cache(maxsize=1)
 def key_marks(content: str) -> dict[Mark, Mark]:
-    """Return the place of each key by its value's; only problems need them, so none is kept."""
+    """Return the place of each key in `content`, by the place of its value.
+
+    Only problems need these places, so the nodes of a long file do not store them.
+    """
     next_event = _event_reader(content)
     marks: dict[Mark, Mark] = {}
     before: Any = None

@@ -120,7 +120,10 @@ def write_table(console: Console, columns: Sequence[Column], rows: Iterable[Row]
 
 
 def table_lines(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Iterator[Text]:
-    """The lines of a table that is at most `width` wide, if that can be."""
+    """Return the lines of a table with its headings.
+
+    They are at most `width` wide, unless the columns that must not be cut need more.
+    """
     head = Row(tuple(column.title for column in columns), "bold", "bold")
     everything = [head, *rows]
     flexible = next((i for i, column in enumerate(columns) if column.may_overflow), None)

@@ -58,7 +58,10 @@ class AccountNames:
         return SYSTEM_NAME if _as_id(ref) == SYSTEM_NAME else _only_id(ref, self.alphanames)
 
     def sender_name(self, ref: str) -> str:
-        """The alphaname at sms.by, `ref` if not known; "0" for the system name, which has several."""
+        """Return the name at sms.by of an alphaname given by name or id; `ref` if it is not known.
+
+        The system name is always "0", because sms.by has several names for it.
+        """
         number = self.alphaname_id(ref)
         if number == SYSTEM_NAME:
             return str(SYSTEM_NAME)
@@ -103,7 +106,10 @@ class _Use(NamedTuple):
 
 
 def find_name_problems(mailings: Iterable[Mailing], names: AccountNames) -> Iterator[Problem]:
-    """Yield one error for each place whose sender or list is not exactly one of the account's."""
+    """Yield an error for each sender or list that is not exactly one of the account's.
+
+    Each place in the files is reported once.
+    """
     uses: dict[_Use, list[str]] = {}
     for mailing in mailings:
         if _as_id(mailing.alphaname) != SYSTEM_NAME:

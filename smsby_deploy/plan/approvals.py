@@ -126,7 +126,10 @@ class Signatures(NamedTuple):
 
 @dataclass(slots=True)
 class ApprovalCheck:
-    """Judges mailings by approvals, read only if needed; unusable ones go to `problems`."""
+    """Judges mailings by the approvals in the project.
+
+    Approvals are read and verified only when they are needed; unusable ones are added to `problems`.
+    """
 
     project: Project
     policy: ApprovalPolicy
@@ -275,7 +278,11 @@ def _problem(message: str, name: str) -> Problem:
 
 
 def read_approval(path: Path) -> ApprovalFile:
-    """Return the approval in `path`; raises OSError, ValueError, RecursionError if it is none."""
+    """Return the approval in `path`.
+
+    Raises:
+        OSError, ValueError, RecursionError: it cannot be read, or is not an approval.
+    """
     if path.is_symlink() or path.stat().st_size > _MAX_BYTES:
         raise ValueError("a link, or too large")
     document = json.loads(path.read_text(encoding="utf-8"))

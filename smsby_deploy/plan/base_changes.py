@@ -95,7 +95,10 @@ def compare_facts(
 
 @dataclass(frozen=True, slots=True)
 class LockSide:
-    """Which lock is compared, what its base is called, and what an added entry leads to."""
+    """Which lock is compared, and with what.
+
+    `base` is the name of the base in messages, `effect` the consequence of an entry that was added.
+    """
 
     file: str
     base: str

@@ -24,7 +24,11 @@ from smsby_deploy.wording import read_money, sentence
 
 @dataclass(frozen=True, slots=True)
 class BaseMailing:
-    """A mailing as it was; `text` is None if not known, `moved` (joined, left) if only counted."""
+    """A mailing as it was in the base.
+
+    `text` is None if only its digest is known, `moved` has the numbers of recipients who joined and who left if only these
+    are known. Without `alphaname`, sender and time are not known.
+    """
 
     recipients: int | None
     parts: int | None
@@ -162,7 +166,10 @@ def _compare_content(change: Change, action: Action, before: BaseMailing, text: 
 
 
 def cost_change(plan: Plan, base: Base) -> Decimal | None:
-    """Return how much more what is sent or approved costs than in the base, None without costs."""
+    """Return how much more the plan costs than its mailings did in the base.
+
+    Only mailings that are sent or approved count. None if the base has no costs.
+    """
     addresses = [action.address for action in plan.decided if action.commits]
     costs = [base.mailings[address].cost for address in addresses if address in base.mailings]
     known = [cost for cost in costs if cost is not None]
@@ -222,7 +229,10 @@ class AudienceSets:
         return on_batch
 
     def compare(self, mailing: Mailing) -> OnBatch | None:
-        """Return what compares the recipients of a mailing of the plan; None if the base lacks it."""
+        """Return a function that compares the recipients of a mailing of the plan with the base.
+
+        None if the base does not have the mailing.
+        """
         before = self._sets.get(mailing.address)
         if before is None:
             return None

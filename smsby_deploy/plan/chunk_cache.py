@@ -17,7 +17,10 @@ from smsby_deploy.plan.chunks import Chunk
 
 
 class _CachedChunk(NamedTuple):
-    """Where a chunk's rows are; the mask stays in memory, as no hash would reveal its damage."""
+    """Where the rows of a chunk are in the file, and its mask.
+
+    The mask is kept in memory, because no hash would reveal damage to it on disk.
+    """
 
     offset: int
     size: int
@@ -61,10 +64,12 @@ class ChunkCache:
         return address in self._chunks
 
     def read(self, address: str) -> Iterator[tuple[bytes, bytearray]]:
-        """Yield the rows of each chunk of a mailing, in order, and its mask: 0 for opt-outs.
+        """Yield the rows of each chunk of a mailing, in order, and its mask.
+
+        The mask is 0 for recipients who had opted out.
 
         Raises:
-            OSError: the disk does not return them.
+            OSError: the rows cannot be read from disk.
         """
         for chunk in self._chunks.get(address, ()):
             assert self._file is not None

@@ -72,7 +72,11 @@ def text_of_chunk(mailing: Mailing, template: Template | None, variant: str | No
 def group_by_variant(
     batches: Iterator[RenderedTexts], mailing: Mailing, template: Template | None, size: int
 ) -> Iterator[GroupedRecipients]:
-    """Yield `size` recipients at a time by variant, so that chunks alternate; else each batch."""
+    """Yield recipients by variant, from `size` recipients of the audience at a time.
+
+    So chunks of all variants alternate, over the audience and over the time of a mailing with `spread`. Without variants,
+    each batch is yielded as it is.
+    """
     if not isinstance(mailing.text, TextsByVariant):
         for batch, texts in batches:
             everyone = ChunkRecipients()

@@ -81,7 +81,10 @@ Keep = Callable[[str, Chunk], None]  # the mailing's address, and one of its chu
 
 @dataclass(slots=True)
 class ChunkReport:
-    """What streaming a mailing's chunks has found; `own_texts` are those of recipients."""
+    """What streaming the chunks of a mailing has found; complete once the stream has ended.
+
+    `own_texts` are the texts that recipients have instead of the mailing's.
+    """
 
     content_digest: str = ""
     former_content: str | None = None
@@ -136,7 +139,10 @@ def hash_former_content(mailing: Mailing, template: Template | None, *, personal
 
 
 def hash_text(mailing: Mailing, template: Template | None, own_texts: str | None = None) -> str:
-    """Return the digest of what a mailing says: template, includes, and texts of recipients."""
+    """Return the digest of what a mailing says, whoever sends it, how, when and to whom.
+
+    It covers the template with everything it includes, and the texts that recipients have instead of it.
+    """
     rewrite = Rewriter(mailing.rewrite).apply
     included = template.inputs if template is not None else {}
     text = {
@@ -157,7 +163,10 @@ def chunk_size(api: ApiSettings, personal: bool) -> int:
 
 
 def fits_request(api: ApiSettings, chunks: Sequence[tuple[int, bool]]) -> bool:
-    """Return whether one request can carry `chunks`, each (recipients, whether personal)."""
+    """Return whether one request can carry `chunks`.
+
+    Each chunk is given as its number of recipients and whether it is personal.
+    """
     if sum(recipients for recipients, _ in chunks) > api.recipients_per_request:
         return False
     if api.body == "json":
@@ -236,7 +245,10 @@ def render_batches(
     on_batch: OnBatch,
     read: ReadBatches = read_audience,
 ) -> Iterator[RenderedTexts]:
-    """Yield the batches with their texts, none if all get one; problems go to `report`."""
+    """Yield the batches with the text of each recipient, or without texts if all get the same.
+
+    Problems are added to `report`.
+    """
     personal = is_personal(mailing, template)
     count = 0
     for batch in read(mailing, suppressed, report.audience):

@@ -74,7 +74,10 @@ def measure_list(
 
 
 class UploadDigest:
-    """Digests of an audience as it streams by: of all recipients, and of the contacts."""
+    """Digests of an uploaded audience as it streams by.
+
+    One covers all recipients, the other only the contacts, that is, without opt-outs.
+    """
 
     def __init__(self, content: str, text: str, key: DigestKey) -> None:
         self._key = key

@@ -163,7 +163,10 @@ def was_moved(scope: str, address: str, entry: Entry | None) -> bool:
 
 
 def keep_fingerprints(desired: Desired, entry: Entry | None) -> Desired:
-    """Return `desired` with the recorded fingerprints: sms.by knows its chunks by them."""
+    """Return `desired` with the fingerprints that the lock has recorded for its chunks.
+
+    After a rotation of the digest key, sms.by knows the chunks by these.
+    """
     if entry is None or entry.revision != desired.revision:
         return desired
     recorded = entry.chunks[: len(desired.chunks)]

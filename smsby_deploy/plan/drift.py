@@ -72,7 +72,10 @@ class DriftField(StrEnum):
 
 
 class Difference(NamedTuple):
-    """A value reported otherwise than intended; with a harmless one it may still be sent."""
+    """A value that sms.by reports and that differs from the intended one.
+
+    `field` is the API's name for it. If the difference is harmless, the mailing may still be sent.
+    """
 
     field: DriftField
     intended: str

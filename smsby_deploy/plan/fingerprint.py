@@ -32,7 +32,10 @@ _CONTROLS = tuple(bytes([code]) for code in range(32) if code != ord("\n"))  # J
 
 
 class RemoteName(NamedTuple):
-    """Our name of a mailing at sms.by; `project` may be `my-shop~staging`."""
+    """The parts of a mailing's name at sms.by, if this program made it.
+
+    `project` is `my-shop`, or `my-shop~staging` in an environment other than production.
+    """
 
     address: str
     revision: int
@@ -77,12 +80,18 @@ def hash_rows(rows: bytes) -> bytes:
 
 
 def chunk_digest(content: str, rows: bytes) -> str:
-    """Return the sha256 of a mailing's content and of `hash_rows` of a chunk, in order."""
+    """Return the sha256 of a chunk.
+
+    It covers the content of the mailing and the `hash_rows` of the chunk's recipients, in order.
+    """
     return hashlib.sha256(content.encode() + b"\n" + rows).hexdigest()
 
 
 class AudienceDigest:
-    """The sha256 of an audience, whatever its chunks: over `hash_rows` of each thousand."""
+    """The sha256 of an audience, independent of its chunks.
+
+    It covers the `hash_rows` of each thousand recipients.
+    """
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()

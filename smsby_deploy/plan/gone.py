@@ -39,7 +39,10 @@ class OwnContent(NamedTuple):
 
 
 def read_own_content(mailing: Mailing) -> OwnContent:
-    """Return what is a mailing's own, without `defaults`, keys of the campaign, and includes."""
+    """Return what a mailing says itself.
+
+    That leaves out what it shares with others: `defaults`, keys of the campaign, and includes.
+    """
     text, own, audience = mailing.text, mailing.own, mailing.audience
     header = {
         "alphaname": own.alphaname,

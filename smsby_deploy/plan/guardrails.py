@@ -54,7 +54,10 @@ def check_mailing(
 
 
 def check_recipients(rails: Guardrails, mailing: Mailing, recipients: int | None) -> Iterator[Breach]:
-    """Yield the violated limits of recipients; None is not judged, as sms.by reports it later."""
+    """Yield the violated guardrails on the number of recipients.
+
+    None is not checked: only sms.by knows the number, and reports it later.
+    """
     if recipients is None:
         return
     if rails.max_recipients is not None and recipients > rails.max_recipients:

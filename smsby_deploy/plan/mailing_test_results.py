@@ -103,7 +103,10 @@ def accept_texts(
 
 
 def find_failures(expected: TextExpectation, text: str, parts: int, shown: str) -> list[str]:
-    """Return how `text`, billed as `parts`, is not as expected; sentences quote it as `shown`."""
+    """Return how `text`, which is billed as `parts`, differs from what is expected.
+
+    `shown` is how the sentences quote it.
+    """
     composed = normalize("NFC", text)
     failures: list[str] = []
     if expected.text is not None and expected.text != composed:

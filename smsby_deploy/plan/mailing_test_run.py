@@ -71,7 +71,11 @@ class MailingTests:
     _failures: dict[int, tuple[int, str]] = field(default_factory=dict)  # by number of the test: count, first
 
     def begin(self) -> None:
-        """Compile the text anew, as the measured one records its use; raises FilesInvalid."""
+        """Compile the text separately from the measured one, which keeps a record of its use.
+
+        Raises:
+            FilesInvalid: it cannot be compiled.
+        """
         text = self.mailing.text
         self._template = compile_texts(text) if text is not None else None
         if self._template is not None and not self._template.is_personal:

@@ -97,7 +97,10 @@ NO_OBSERVERS = Observers()
 def measure_mailing(
     project: Project, mailing: Mailing, suppressed: PhoneSet, observers: Observers = NO_OBSERVERS
 ) -> tuple[Desired | None, list[Problem]]:
-    """Return a mailing counted and hashed, None if it cannot be read, and its problems."""
+    """Return one mailing counted and hashed, and the problems of its recipients and texts.
+
+    The mailing is None if its template cannot be compiled, or one of its files cannot be read.
+    """
     if mailing.unreadable:
         return None, []
     if mailing.tests and observers.tests is not None:
@@ -165,7 +168,10 @@ def _measure_mailing(
 def find_flaws(
     project: Project, mailing: Mailing, suppressed: PhoneSet, progress: ReadProgress = NO_PROGRESS
 ) -> list[Problem]:
-    """Return the problems that `measure_mailing` finds, without hashing, a third of the work."""
+    """Return the problems that `measure_mailing` finds.
+
+    Recipients and texts are not hashed, which saves a third of the work for a short mailing.
+    """
     if mailing.unreadable:
         return []
     observers = Observers(progress=progress)

@@ -182,7 +182,11 @@ class Action:
 
     @property
     def sender_id(self) -> int:
-        """The id of the sender, never the system's in its place; raises ValueError if not known."""
+        """The id of the sender for a request; the system name never takes its place.
+
+        Raises:
+            ValueError: it is not known.
+        """
         if self.alphaname_id is None:
             raise ValueError(f"{self.address}: the id of the sender is not known")
         return self.alphaname_id
@@ -375,7 +379,10 @@ class Plan:
 
     @property
     def obstacles(self) -> tuple[Action, ...]:
-        """The blocked mailings for which the plan fails; an overdue one only if it is the only one."""
+        """The blocked mailings that make the plan fail.
+
+        An overdue one is among them only if the plan has no other mailing: otherwise it would fail every plan of the project.
+        """
         if len(self.actions) == 1:
             return self.blocked
         return tuple(action for action in self.blocked if not action.is_overdue)

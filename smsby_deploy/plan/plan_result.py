@@ -66,7 +66,10 @@ class PlanResult:
 
     @property
     def balance_after(self) -> Decimal | None:
-        """The balance after the apply, contact lists excluded; None if not known, maybe negative."""
+        """The balance after everything that the apply sends or approves, contact lists excluded.
+
+        None if it is not known; negative if the balance is too low.
+        """
         totals = self.plan.committed
         if self.balance is None or self.plan.currency is None or not totals.mailings:
             return None
@@ -83,7 +86,10 @@ class PlanResult:
 
     @property
     def scheduled(self) -> tuple[ScheduledSend, ...]:
-        """The mailings sent at a later time, the earliest first; all others are sent on apply."""
+        """The mailings that are sent at a later time, the earliest first.
+
+        All others, late ones included, are sent on apply.
+        """
         sends = [
             ScheduledSend(action.address, action.send_time - self.plan.made_at)
             for action in self.plan.decided
@@ -125,7 +131,10 @@ class PlanResult:
         return self.plan.counts[ActionKind.DUE] > 0 and not self.plan.has_errors
 
     def find_problems(self, project: Project) -> tuple[Problem, ...]:
-        """The plan's problems, then as errors its blocked mailings, if not overdue, and refusal."""
+        """The plan's problems, followed by its blocked mailings and its refusal as errors.
+
+        Overdue mailings are left out: the plan already has a warning about them.
+        """
         locations = {mailing.address: mailing.location for mailing in project.mailings}
         found = list(self.plan.problems)
         for action in self.plan.obstacles:

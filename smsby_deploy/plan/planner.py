@@ -205,7 +205,10 @@ class MeasuredFiles:
 
     @contextmanager
     def errors_first(self) -> Iterator[None]:
-        """Raise FilesInvalid instead of another error if the files are not valid."""
+        """Raise FilesInvalid instead of another error if the files are not valid.
+
+        That exit code takes precedence.
+        """
         try:
             yield
         except (SmsbyUnavailable, Refused) as error:

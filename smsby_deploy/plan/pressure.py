@@ -224,7 +224,10 @@ class PressureCheck:
         return _Mate(*key, other.desired.phones, other.action.capped or PhoneSet(), sent)
 
     def _near(self, one: PlannedMailing) -> list[SentMailing]:
-        """Return the mailings in the span around this one; what was sent of it does not count."""
+        """Return the mailings within the span around this one.
+
+        The mailing itself does not count, even if a part of it was sent.
+        """
         own, period = (one.mailing.address, one.mailing.revision), self._period_of(one)
         return [
             sent
@@ -349,7 +352,10 @@ def _count_let_in(then: ChunkRecord, now: ChunkPlan) -> int:
 
 
 def _recorded_phones(lock: Lock, planned: Sequence[PlannedMailing]) -> dict[tuple[str, int], PhoneSet]:
-    """Return the recipients of recorded mailings whose audience in the files is the same."""
+    """Return the recipients of recorded mailings, by address and revision.
+
+    The files still have the recipients of a mailing if its audience digest is the recorded one.
+    """
     return {
         (one.mailing.address, entry.revision): one.desired.phones
         for one in planned

@@ -62,7 +62,10 @@ class ListCheck:
 
     @property
     def is_disproved(self) -> bool:
-        """Whether the list shows nothing that sms.by accepted: another account's, or incomplete."""
+        """Whether the list shows none of the mailings that sms.by accepted.
+
+        It then belongs to another account, or the answer was incomplete.
+        """
         return self.expected > 0 and self.shown == 0
 
     def find_deleted(self, address: str) -> frozenset[str]:
@@ -109,7 +112,10 @@ def check_list(lock: Lock, remote: RemoteView, *, now: datetime, reconcile_secon
 
 
 class _Window:
-    """The chunks that the list should show: accepted in this span, and known from sms.by."""
+    """The chunks that the list should show.
+
+    They were accepted in this span of time, and sms.by, not a user, confirmed that.
+    """
 
     def __init__(self, lock: Lock, first: datetime, last: datetime) -> None:
         self._first, self._last = first, last

@@ -51,7 +51,11 @@ class RemoteView:
     foreign: dict[tuple[str, int], list[RemoteName]] = field(default_factory=dict)
 
     def find_id(self, number: int) -> RemoteMailing | None:
-        """The listed mailing with this id, or None; raises LookupError if that is not known."""
+        """Return the listed mailing with this id; None if it is not listed.
+
+        Raises:
+            LookupError: it is not known whether it is listed.
+        """
         if self.wanted is not None and not self.wanted.names(number):
             raise LookupError(f"the list was not read for mailing {number}")
         return self.by_id.get(number)
@@ -158,7 +162,11 @@ class ListFilter:
 
 
 def read_billed(entry: Entry, find: Callable[[ChunkRecord], RemoteMailing | None]) -> Billed | None:
-    """Return what was billed for a mailing if complete, and if `find` has each chunk's cost."""
+    """Return what sms.by billed for a mailing.
+
+    None unless the mailing is complete and sms.by lists every chunk with its cost. `find` returns the listed mailing of a
+    chunk.
+    """
     accepted = [chunk for chunk in entry.chunks if chunk.state is ChunkState.ACCEPTED]
     listed = [one for one in map(find, accepted) if one is not None and one.cost is not None]
     if not accepted or len(listed) < len(accepted) or not entry.is_complete:

@@ -75,7 +75,9 @@ class CheckoutBase:
 def read_base(
     path: Path, environ: Mapping[str, str], environment: str = PRODUCTION
 ) -> SavedBase | CheckoutBase:
-    """Read the plan at `path`, or the project in that folder as `environment`, else production.
+    """Read the plan saved at `path`, or the project in that folder.
+
+    A project is read for `environment`, or for production if it has no such environment.
 
     Raises:
         UsageError: it is neither a folder nor a saved plan, or a plan with another digest key.
@@ -241,7 +243,10 @@ def _read_rehearsal(rehearsal: LockPlace, project: Project) -> Lock:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A base, and what can be read of its recipients and opt-outs: nothing of a saved plan."""
+    """A base, and the recipients and opt-outs of its mailings as far as they can be read.
+
+    For a saved plan `audiences` is empty, and `opted_out` is None.
+    """
 
     base: Base
     audiences: AudienceSets = field(default_factory=AudienceSets)

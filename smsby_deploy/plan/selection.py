@@ -60,7 +60,10 @@ def removed_from(loaded: LoadedProject) -> Callable[[str], bool]:
 
 
 def selector(select: Sequence[str]) -> Callable[[str], bool]:
-    """Return a function that says whether an address matches a pattern; without any, all do."""
+    """Return a function that says whether an address matches one of the patterns in `select`.
+
+    An empty selection matches all. A plan file selects each mailing by its address, so these are looked up in a set.
+    """
     addresses, globs = frozenset(select), [pattern for pattern in select if _GLOB.search(pattern)]
     return lambda address: (
         not select or address in addresses or any(fnmatchcase(address, pattern) for pattern in globs)

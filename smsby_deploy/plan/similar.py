@@ -34,7 +34,10 @@ _BY_PLAN = NEW_COMMITTING | {ActionKind.ADOPT, ActionKind.BLOCKED}
 
 
 class Planned(NamedTuple):
-    """A mailing of the files, with what its sender and its list at sms.by mean now."""
+    """A mailing of the files that is compared with others.
+
+    It has what the files ask for, and what its sender and its list at sms.by mean now.
+    """
 
     desired: Desired
     alphaname: NamedId
@@ -226,7 +229,10 @@ class _Index:
 
 
 class _Likeness(NamedTuple):
-    """What a mailing has in common with another; `common` recipients are None if not known."""
+    """What a mailing has in common with another one; the greater, the more.
+
+    `common` is the number of recipients in both, None if it cannot be determined.
+    """
 
     has_same_text: bool
     has_same_recipients: bool

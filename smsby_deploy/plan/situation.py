@@ -155,7 +155,10 @@ class Situation:
 
     @property
     def has_new_own_content(self) -> bool | None:
-        """Whether what is its own differs from the record; None if unknown, as by older locks."""
+        """Whether what the mailing says itself differs from what is recorded.
+
+        None if that is not known, because older locks do not record it.
+        """
         entry, own = self.entry, self.desired.own
         if entry is None or not self.has_new_content or own is None:
             return entry is not None and self.has_new_content
@@ -178,7 +181,10 @@ class Situation:
 
     @property
     def has_new_audience(self) -> bool:
-        """Whether recipients differ, whatever their order and values; by an older lock, may differ."""
+        """Whether its recipients differ from those recorded, whatever their order and values.
+
+        With an older lock: whether they may differ.
+        """
         entry, desired = self.entry, self.desired
         if entry is None or entry.audience_digest == desired.audience_digest:
             return False
@@ -201,7 +207,10 @@ class Situation:
 
     @cached_property
     def listed(self) -> tuple[ChunkState, ...]:
-        """The states of planned chunks by the list, UNKNOWN if missing; () if the lock knows more."""
+        """The state of each planned chunk by the list of sms.by, UNKNOWN where it is missing.
+
+        Empty if no chunk is listed, or if the lock knows more than the list.
+        """
         desired = self.desired
         if (
             self.remote is None
@@ -242,7 +251,10 @@ class Situation:
 
     @cached_property
     def approval(self) -> Approval | None:
-        """The earlier approval of what the files say now; None if there is none."""
+        """The earlier approval of exactly what the files say now.
+
+        None if there is none, or if the files say something else.
+        """
         entry, desired = self.entry, self.desired
         if entry is None or entry.approval is None or entry.ending or entry.revision != desired.revision:
             return None
@@ -289,7 +301,10 @@ class Situation:
 
     @property
     def has_missed_window(self) -> bool:
-        """Whether it was to be handed over earlier; what was begun may be resumed by a new plan."""
+        """Whether it was to be handed over earlier.
+
+        A mailing that was begun may be resumed until its time, but only by a new plan.
+        """
         is_bound = (self.is_handing_over and self.wave.judged is None) or not self.is_begun
         return is_bound and self.next_window is not None and self.next_window.is_over(self.now)
 
@@ -369,7 +384,10 @@ def is_scheduled(entry: Entry, states: Sequence[ChunkState], now: datetime) -> b
 
 
 def _listed_state(listed: RemoteMailing | None, chunk: ChunkPlan, via: str) -> ChunkState:
-    """The state of a chunk that only the list knows; phone by phone, its count decides."""
+    """Return the state of a chunk that only the list of sms.by knows.
+
+    A mailing sent phone by phone is listed before all phones were sent to, so its count decides.
+    """
     if listed is None:
         return ChunkState.UNKNOWN
     if via == "single" and (listed.count_phones or 0) < (chunk.recipients or 0):

@@ -83,7 +83,10 @@ def query_input(address: str) -> str:
 
 
 def exempt_inputs(project: Project, mailings: Iterable[Mailing]) -> frozenset[str]:
-    """Return the suppression files, by path, which may change, unless they are recipients, too."""
+    """Return the suppression files, by path: later opt-outs do not make a plan stale.
+
+    A file that also has the recipients of a mailing is not among them.
+    """
     recipients = {m.audience.path for m in mailings if isinstance(m.audience, RecipientsFile)}
     exempt = {source.path for source in project.suppression_files} - recipients
     return frozenset(path.relative_to(project.root).as_posix() for path in exempt)
@@ -96,7 +99,10 @@ def finished_queries(actions: Iterable[Action], snapshots: Iterable[str]) -> fro
 
 
 def stamp_lock(lock: Lock, actions: Iterable[Action], orphans: Callable[[], Mapping[str, str]]) -> LockStamp:
-    """Return what a plan records of its lock; `orphans` makes the stamps of those not in files."""
+    """Return what a plan of `actions` records of the lock that it is made against.
+
+    `orphans` makes the stamps of the recorded mailings that are no longer in the files.
+    """
     planned = frozenset(action.address for action in actions)
 
     def stamps() -> dict[str, str]:
@@ -126,7 +132,10 @@ def _stamp(entry: Entry) -> str:
 
 
 def _hash_file(path: Path) -> str:
-    """Return the sha256 of a file, of a text with LF line ends: CRLF makes no plan stale."""
+    """Return the sha256 of a file; of a text, with LF line endings, as it is read.
+
+    So a checkout with CRLF does not make a plan stale.
+    """
     with path.open("rb") as file:
         start = file.read(_BLOCK)
         # A text in UTF-16 contains zero bytes, as a Parquet file does.
@@ -270,7 +279,10 @@ def find_staleness(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_A
 
 
 def find_outdated(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_APPLIED) -> str | None:
-    """Return how project, environment, account, lock or inputs differ, by files alone, or None."""
+    """Return the first outdated fact that can be checked offline, or None.
+
+    These are project, environment, digest key, account, lock and inputs.
+    """
     if elsewhere := describe_scope(reviewed, current.project, current.environment):
         return elsewhere
     if reviewed.digest_key != current.digest_key:

@@ -68,7 +68,7 @@ class ContentPolicy:
 
 @dataclass(slots=True)
 class TextTotals:
-    """What was counted so far, opt-outs subtracted; `longest` is the most parts of one text."""
+    """What was counted so far, opt-outs subtracted; `longest` is the parts of the longest text."""
 
     suppressed: int = 0
     recipients: int = 0
@@ -248,7 +248,10 @@ class TextCounter:
         self._count_text(text, list(compress(phones, not_suppressed)), None)
 
     def measure(self, text: str, row: int | None = None) -> TextSize | None:
-        """Return the size of a text; None if empty, reported before, or too long, reported here."""
+        """Return the size of a text; `row` is the line of a single recipient.
+
+        None if it is empty, which was reported when it was rendered, or too long, which is reported here.
+        """
         if not text:
             return None
         try:

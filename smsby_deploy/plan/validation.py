@@ -62,7 +62,11 @@ def validate_project(
 
 
 def _run_without_recipients(project: Project, mailing: Mailing, variable: str) -> list[MailingTestResult]:
-    """Run the tests of rows, while `variable` is not set; raises FilesInvalid for the text."""
+    """Run only the tests of rows, because the `variable` that the recipients need is not set.
+
+    Raises:
+        FilesInvalid: the text cannot be compiled.
+    """
     if not mailing.tests:
         return []
     from smsby_deploy.plan.mailing_test_run import MailingTests

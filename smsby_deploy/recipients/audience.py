@@ -37,7 +37,10 @@ _MOST_REPEATS = 20_000  # repeats remembered for `find_differing`
 
 @dataclass(slots=True)
 class Repeats:
-    """The first 20,000 repeats: phone as a number, line, and a hash of the other values."""
+    """The first 20,000 rows dropped as repeats.
+
+    Each has its phone as a number, its line, and a hash of its other values.
+    """
 
     numbers: array[int] = field(default_factory=lambda: array("q"))
     lines: array[int] = field(default_factory=lambda: array("q"))
@@ -189,7 +192,10 @@ def _phone_cells(audience: InlineRecipients | RowSource, block: Block) -> Sequen
 
 
 def _own_texts(mailing: Mailing, block: Block) -> Sequence[str | None]:
-    """Return each row's own text or None; a column `text` counts only if the mailing has none."""
+    """Return each row's own text, None where there is none.
+
+    Inline recipients may have one; a column `text` counts only if the mailing has no text.
+    """
     if block.texts is not None:
         return block.texts
     has_text = mailing.text is not None or mailing.upload is not None
@@ -211,7 +217,10 @@ def _row_problems(mailing: Mailing, file: str, block: Block, invalid: dict[int, 
 
 @dataclass(slots=True)
 class _FirstOccurrences:
-    """Selects the rows with a valid phone that was not seen before, block by block."""
+    """Selects the recipients of an audience block by block.
+
+    A recipient is a row with a valid phone that was not seen before.
+    """
 
     mailing: Mailing
     suppressed: PhoneSet | None

@@ -67,7 +67,11 @@ class _TextLines(Protocol):
 
 
 def _read_line(file: _TextLines) -> str:
-    """Return the next line, "" at the end; raises _LongLine before it has read gigabytes."""
+    """Return the next line, "" at the end.
+
+    Raises:
+        _LongLine: it is too long; its end may be gigabytes away and is not read.
+    """
     line = file.readline(LONGEST_LINE + 1)
     if _is_too_long(line):
         raise _LongLine
@@ -79,7 +83,10 @@ def _is_too_long(line: str) -> bool:
 
 
 class _Uncommented:
-    """A text file with lines that begin with # blank, except within or with unpaired quotes."""
+    """A text file in which lines that begin with # are blank.
+
+    The other lines keep their numbers. A line within a quoted cell is never a comment, nor is one with an unpaired quote.
+    """
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -255,7 +262,10 @@ _detect_encoding_once = once_per_version(detect_encoding)  # which may read a wh
 
 
 def _is_utf16(sample: bytes) -> bool:
-    """Whether zero bytes are halves of UTF-16: a phone has a dozen, all even or all odd."""
+    """Whether the zero bytes of `sample` are halves of UTF-16 characters.
+
+    A phone alone has a dozen of them, all at even places or all at odd ones.
+    """
     zeros, even = sample.count(0), sample[::2].count(0)
     is_aligned = max(even, zeros - even) >= zeros * _ALIGNED
     return is_aligned and zeros >= _LEAST_ZEROS and zeros * _MAX_BYTES_PER_ZERO >= len(sample)

@@ -166,7 +166,10 @@ def _read_url(query: RecipientsQuery) -> URL:
 
 @contextmanager
 def explained(query: RecipientsQuery, statement: TextSource) -> Iterator[None]:
-    """Turn exceptions of SQLAlchemy and drivers into RecipientsError, placed in `statement`."""
+    """Turn exceptions of SQLAlchemy and drivers into RecipientsError.
+
+    The error has its place in `statement` if that is known.
+    """
     from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
     try:

@@ -90,7 +90,10 @@ def find_row(source: RecipientsParquet, row: int) -> tuple[str, int]:
 
 @lru_cache(maxsize=1)  # needed for every problem of a mailing
 def _row_counts(files: tuple[tuple[Path, str], ...]) -> tuple[int, ...]:
-    """Return the rows of each file, 1 of an unreadable one: its only problem is at row 1."""
+    """Return the number of rows of each file, 1 for an unreadable one.
+
+    The only problem of an unreadable file is at its first row.
+    """
     counts = []
     for path, _ in files:
         try:

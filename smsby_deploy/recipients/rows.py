@@ -143,7 +143,10 @@ def _runs(shapes: Sequence[tuple[str, ...]]) -> Iterator[tuple[tuple[str, ...], 
 
 
 def has_short_lines(text: str) -> bool:
-    """Whether no line is longer than a value may be, found fast from line end to line end."""
+    """Whether no line of `text` is longer than a value may be.
+
+    This is checked from line end to line end, which costs next to nothing.
+    """
     place, end = 0, len(text)
     while end - place > LONGEST_VALUE:
         place = text.rfind("\n", place, place + LONGEST_VALUE + 1) + 1 or end + 1
@@ -209,7 +212,10 @@ def is_header(columns: Sequence[str]) -> bool:
 
 
 def name_columns(columns: Sequence[str]) -> str:
-    """Return `columns: …` for a message; a recipient is not shown."""
+    """Return `columns: …` for a message.
+
+    If the first line contains a phone, it is a recipient and is not shown.
+    """
     if not is_header(columns):
         return sentence("the first line is not a header; insert a line with the column names above it")
     return sentence("columns: {names}", names=", ".join(columns))

@@ -24,7 +24,11 @@ _ABOUT_ROWS = frozenset({"DUPLICATE", "DUPLICATE_DIFFERS", "PHONE", "RECIPIENTS"
 
 
 def read_source(source: RowSource, size: int, facts: SourceFacts) -> Iterator[Block]:
-    """Yield the rows of `source`, at most `size` per block; raises RecipientsError."""
+    """Yield the rows of `source`, at most `size` per block.
+
+    Raises:
+        RecipientsError: the rows cannot be read.
+    """
     if isinstance(source, RecipientsQuery):
         from smsby_deploy.recipients.sql import read_query
 

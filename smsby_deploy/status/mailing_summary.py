@@ -170,6 +170,7 @@ class _RecipientCounts:
         self.has_silent_chunk = False  # an accepted chunk without a known size or any reported message
 
     def add(self, more: _RecipientCounts) -> None:
+        """Count one chunk and return its number of recipients, 0 if that is not known."""
         self.documented += more.documented
         self.other += more.other
         self.deliveries.add(more.deliveries)

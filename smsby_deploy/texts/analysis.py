@@ -66,7 +66,10 @@ def rows_with_placeholders(texts: Sequence[str]) -> Iterable[int]:
 
 
 class Literal(NamedTuple):
-    """Literal text at `offset` of an included template, or of the text itself (None)."""
+    """Literal text of a template at `offset`.
+
+    `template` is the name of an included template, or None for the text itself.
+    """
 
     template: str | None
     offset: int

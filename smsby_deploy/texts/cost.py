@@ -54,7 +54,10 @@ class CostReport:
         return self.price is None or not self.price.per_prefix
 
     def count_parts(self, parts: int) -> None:
-        """Count parts from `measure_batch`: GSM 03.38 counts as many, and nothing is expensive."""
+        """Count the parts of texts measured by `measure_batch`.
+
+        GSM 03.38 counts the same number of parts for them, and no character in them is expensive.
+        """
         self.parts += parts
         self.gsm_parts += parts
 
@@ -103,7 +106,10 @@ class CostReport:
 
 
 def count_gsm_parts(text: str, size: TextSize) -> int:
-    """Count the parts of `text` by GSM 03.38, measured only where they may not be `size.parts`."""
+    """Count the parts of `text` by GSM 03.38.
+
+    Most texts are not measured again, because the count is known to equal `size.parts`.
+    """
     if size.units > size.capacity:
         return size.parts
     if size.encoding is Encoding.GSM7:

@@ -101,7 +101,10 @@ class Rewriter:
 
 
 def smart_encode(text: str) -> str:
-    """`text` with plain quotes, dashes, blanks and dots if that makes it GSM-7, else `text`."""
+    """Return `text` with plain punctuation if that makes it GSM-7, otherwise `text` itself.
+
+    Quotes, dashes, spaces and ellipses are replaced.
+    """
     if text.isascii():
         return text
     plain = text.translate(_SMART_TABLE)

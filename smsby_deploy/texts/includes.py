@@ -26,7 +26,10 @@ _CALLABLE = frozenset(["caller", "loop", "self", "super"])
 
 
 class IncludeError(TemplateSyntaxError):
-    """A template cannot be included by `name` (None: the text) at the offset `lineno`, from 1."""
+    """A template cannot be included.
+
+    `name` is the including template (None: the text), `lineno` the offset in it, from 1.
+    """
 
 
 @dataclass(slots=True)
@@ -83,7 +86,11 @@ class ParsedTemplates:
         return tested
 
     def references(self, name: str | None) -> Iterator[tuple[str, int]]:
-        """The templates that one refers to, with offsets; raises IncludeError unless constant."""
+        """The names of the templates that one template refers to, with offsets.
+
+        Raises:
+            IncludeError: a name is not a constant.
+        """
         for node in self._found[name]:
             if not isinstance(node, _REFERENCES):
                 continue

@@ -22,7 +22,10 @@ TextKey = tuple[str, str]  # variant and language of a text, "" where it has non
 
 
 def languages_of(source: TextsByLanguage, batch: Batch) -> list[str]:
-    """Return the language of each recipient's text, "" without one, a blank for an own text."""
+    """Return the language of each recipient's text, a key of the texts of `source`.
+
+    It is "" where there is none, and a blank for a recipient with their own text.
+    """
     values = _values_of(source, batch)
     chosen = {value: _choose(source, value) for value in set(values)}
     languages = [chosen[value] for value in values]
@@ -78,6 +81,10 @@ class LanguageTemplates(_SeveralTexts):
         return self._templates.get(_choose(self._source, values.get(self._source.column, "")))
 
     def render_batch(self, batch: Batch, *, rows_file: str, address: str) -> RenderedBatch:
+        """Return the text of each recipient in their language, without white space at its ends.
+
+        A recipient's own text takes precedence, whatever their language.
+        """
         languages = languages_of(self._source, batch)
         self._count_defaults(batch, languages)
         rendered: dict[str, Iterator[str]] = {}
@@ -172,12 +179,19 @@ class VariantTemplates(_SeveralTexts):
         return found
 
     def pick(self, values: Mapping[str, str]) -> TextTemplate | None:
-        """Return the text for `values`; None in the control group, or without their language."""
+        """Return the text for a recipient with the variables `values`.
+
+        None for a recipient in the control group, or if there is none in their language.
+        """
         (name,) = assign_variants(self._source, [values.get("phone", "")])
         template = self.by_name.get(name)
         return None if template is None else template.pick(values)
 
     def render_batch(self, batch: Batch, *, rows_file: str, address: str) -> RenderedBatch:
+        """Return the text of each recipient, without white space at its ends.
+
+        The control group is in no batch.
+        """
         variants = assign_variants(self._source, batch.phones)
         rendered: dict[str, Iterator[str]] = {}
         problems: list[Problem] = []

@@ -58,7 +58,11 @@ class Limits:
         self.consume(_STEPS_PER_CALL + size)
 
     def consume_value(self, size: int) -> None:
-        """Take the steps for a new value; raises TemplateLimitExceeded if it is too long, too."""
+        """Take the steps for a new value of `size`.
+
+        Raises:
+            TemplateLimitExceeded: the value is too long, or the budget is used up.
+        """
         check_length(size)
         self.consume(size)
 

@@ -131,7 +131,10 @@ def _has_data(node: nodes.Node, authored: frozenset[str] | set[str], macros: set
 
 
 def _find_authored(template: nodes.Template, columns: frozenset[str]) -> frozenset[str]:
-    """Return the variables that hold only the author's words, and are no column either."""
+    """Return the variables that can only hold what the author wrote.
+
+    A name that is also a column is not among them: it has the value of the column where the assignment was not executed.
+    """
     assigned: dict[str, list[nodes.Node | None]] = {}
     for target, value in _assignments(template):
         for name in target.find_all(nodes.Name) if not isinstance(target, nodes.Name) else [target]:

@@ -130,7 +130,10 @@ _IS_PARTS = [bytes(parts == one for one in range(256)) for parts in range(4)]
 
 
 class BatchSize(NamedTuple):
-    """How many texts take 1, 2 and 3 parts, how many are GSM-7, and the parts of `each`."""
+    """The sizes of several texts: how many take 1, 2 and 3 parts, and how many are GSM-7.
+
+    `each` has the parts of each text.
+    """
 
     by_parts: tuple[int, int, int]
     gsm7: int

@@ -21,7 +21,10 @@ def included_files(source: MailingText | None) -> tuple[str, ...]:
 
 
 def reviewed_text(source: MailingText | None) -> str | None:
-    """Return the texts of a mailing and what they include, by name; None without a text."""
+    """Return the text of a mailing followed by what it includes, each under its name.
+
+    If there are several texts, each is under its language. None without a text.
+    """
     if source is None:
         return None
     root = source.sources[0].root

@@ -255,7 +255,10 @@ class SampleSelector:
 
 @dataclass
 class _AddedBatch:
-    """A batch with texts, after `offset` recipients; `too_long` are positions of such texts."""
+    """A batch with its texts.
+
+    `offset` is the number of recipients before it, `too_long` has the positions of texts found to be too long.
+    """
 
     batch: Batch
     texts: Sequence[str]

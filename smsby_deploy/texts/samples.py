@@ -221,7 +221,10 @@ def _cut(sample: Sample, text: str) -> Sample:
 def _render_all(
     mailing: Mailing, template: Template | None, suppressed: PhoneSet, problems: KeptProblems
 ) -> Iterator[tuple[Batch, Sequence[str]]]:
-    """Yield all batches with texts; one that cannot be sent is "", and adds to `problems`."""
+    """Yield all recipients in batches with their texts.
+
+    A text that cannot be sent is "", and the reason is added to `problems`.
+    """
     assert not isinstance(mailing.audience, ContactList)
     report = AudienceReport()
     bulk_text = template.render_once() if template and not is_personal(mailing, template) else None
@@ -315,7 +318,10 @@ class ReviewCollector:
     _selectors: dict[str, SampleSelector] = field(default_factory=dict)
 
     def observe(self, mailing: Mailing) -> Callable[[Batch, Sequence[str]], None]:
-        """Return what gets the batches of `mailing` with their texts, () if all get the same."""
+        """Return the function that receives the batches of `mailing` with their texts.
+
+        Batches have no texts if all recipients get the same one.
+        """
 
         def on_batch(batch: Batch, texts: Sequence[str]) -> None:
             if texts:
@@ -329,7 +335,10 @@ class ReviewCollector:
         return on_batch
 
     def review(self, mailing: Mailing, *, with_samples: bool = True) -> MailingReview:
-        """Return the review of a mailing that was read, without texts that cannot be rendered."""
+        """Return the review of a mailing whose audience was read.
+
+        Texts that cannot be rendered are left out: the plan reports them.
+        """
         review = MailingReview(mailing.timezone, reviewed_text(mailing.text))
         if not with_samples:
             return review
@@ -361,7 +370,10 @@ def _mask_recipient(mailing: Mailing, sample: Sample) -> Sample:
 
 
 def mask_text(mailing: Mailing, text: str, values: Mapping[str, str], phone: str | None) -> str:
-    """The `text` of one recipient without their `phone` and values; its length stays."""
+    """Return the `text` of one recipient without their `phone` and all else from their row.
+
+    The length does not change.
+    """
     template = compile_mailing(mailing)
     picked = template.pick(values) if template is not None else None
     if picked is None or _has_own_text(mailing, text):

@@ -36,7 +36,10 @@ _MOST_PROBLEMS = 1000  # kept per mailing
 
 
 class RenderedBatch(NamedTuple):
-    """The text of each recipient ("" where it failed), problems, and `replaced` characters."""
+    """The text of each recipient ("" where it failed), and the problems.
+
+    `replaced` are the characters that smart encoding replaced.
+    """
 
     texts: list[str]
     problems: Sequence[Problem] = ()
@@ -120,11 +123,19 @@ class TextTemplate(Template):
 
     @cached_property
     def renderer(self) -> Renderer:
-        """The compiled template, which most texts never need; raises FilesInvalid if it cannot be."""
+        """The compiled template; most texts are vectorized and never need it.
+
+        Raises:
+            FilesInvalid: it cannot be compiled.
+        """
         return self.make_renderer()
 
     def make_renderer(self, environment: TextEnvironment | None = None) -> Renderer:
-        """Compile the template, in another `environment` if given; raises FilesInvalid."""
+        """Compile the template, in an environment other than the usual one if it is given.
+
+        Raises:
+            FilesInvalid: it cannot be compiled.
+        """
         from smsby_deploy.texts.engine import Renderer
 
         return Renderer(self.source, self._analysis.included, environment)
@@ -142,6 +153,10 @@ class TextTemplate(Template):
         return self._shared_text
 
     def render_batch(self, batch: Batch, *, rows_file: str, address: str) -> RenderedBatch:
+        """Return the text of each recipient, without white space at its ends.
+
+        A recipient's own text takes precedence and is used literally. `rows_file` is the file of `batch.lines`.
+        """
         texts: list[str] = []
         problems: list[Problem] = []
         known = self._render_known(batch)
@@ -172,6 +187,7 @@ class TextTemplate(Template):
         return locate_in_text(self.source, self._analysis.included, name, offset)
 
     def find_literal(self, character: str) -> Location | None:
+        """Return the first place of `character` in the template; None if it comes from the data."""
         for name, offset, literal in self._analysis.literals:
             if character in literal:
                 return self.locate(name, offset + literal.index(character))
@@ -287,7 +303,10 @@ class KeptProblems:
         self.dropped += len(found[room:])
 
     def all_of(self, mailing: Mailing) -> list[Problem]:
-        """Return the kept problems, preceded by the number of the others."""
+        """Return the kept problems, preceded by the number of the others.
+
+        Of a long list only the beginning is shown.
+        """
         if not self.dropped:
             return self.kept
         message = sentence(

@@ -69,7 +69,10 @@ class VectorizedTemplate(NamedTuple):
     may_leave_gap: bool = True
 
     def render(self, batch: Batch) -> list[str | None] | None:
-        """Return the text of each recipient, trimmed; None, in part or whole, where Jinja2 must."""
+        """Return the text of each recipient, without white space at its ends.
+
+        A text is None, or the whole result is, where Jinja2 has to render it.
+        """
         columns: list[list[str]] = []
         for name in self.variables:
             column = batch.variable(name)
