@@ -8,7 +8,9 @@ import pytest
 
 from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.exit_codes import ExitCode
-from tests.apply.fake_smsby import PHONES, Shop, error, ok
+from smsby_deploy.lock.edit import LockEdit
+from smsby_deploy.lock.phone_states import NO_PROOF
+from tests.apply.fake_smsby import LOST, PHONES, Shop, error, ok
 from tests.apply.single_mailing import Inbox, called, states, to
 
 
@@ -33,6 +35,72 @@ def test_lost_lock_adopts_what_was_delivered(single: Shop, inbox: Inbox) -> None
     result, _ = single.apply()
     assert (result.exit_code, states(single)) == (ExitCode.OUTCOME_UNKNOWN, "a:1 u:2")
     assert len(called(single)) == 2
+
+
+def test_lost_lock_adopts_the_last_message(single: Shop, inbox: Inbox) -> None:
+    """Two were made under the name of the chunk: what was delivered of both counts, and the rest is sent by the last."""
+    single.sms_by.script("sendSMS", inbox.take, error("limit exceeded"))
+    single.apply()
+    name = single.sms_by.named("createSmsMessage")[0]["name"]
+    (single.root / "lock.json").unlink()
+    rows = [{"id": number, "name": name, "status": "SENT"} for number in (70, 50)]
+    single.sms_by.script("getSMSMessages", ok({"status": "success", "data": rows}))
+    single.apply()
+    chunk = single.chunk()
+    assert (chunk.message_id, str(chunk.phones)) == (70, "a:1 u:2")
+    assert "the lock was lost" in (chunk.error or "")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"), [(0, 1, True), (1, 1, False), (1, 2, True), (NO_PROOF, NO_PROOF + 1, False)]
+)
+def test_lost_send_is_found_by_the_next_apply(
+    single: Shop, inbox: Inbox, before: int, after: int, found: bool
+) -> None:
+    """By one delivery more than the message had before, if so many can be distinguished; the rest waits for a new plan."""
+    inbox[PHONES[0]] = before
+    single.sms_by.script("createSmsMessage", error("The same message exists with ID=50", 400, message_id=50))
+    listed = ok({"status": "success", "data": [{"id": 50, "name": "made elsewhere", "status": "SENT"}]})
+    single.sms_by.script("getSMSMessages", listed)
+    single.sms_by.script("sendSMS", LOST)
+    assert single.apply()[0].exit_code is ExitCode.OUTCOME_UNKNOWN
+    inbox[PHONES[0]] = after
+    single.apply()
+    assert (states(single), len(called(single))) == ("a:1 p:2" if found else "u:1 p:2", 1)
+    assert (single.chunk().error is None) is found
+
+
+def test_lost_send_is_not_found_by_the_deliveries_of_others(single: Shop, inbox: Inbox) -> None:
+    """The files have other recipients by now, so it is not known which phone the recorded one is."""
+    single.sms_by.script("sendSMS", LOST)
+    single.apply()
+    to(single, *PHONES[3:6])
+    inbox[PHONES[3]] = 1
+    result, _ = single.apply()
+    assert (result.exit_code, states(single)) == (ExitCode.OUTCOME_UNKNOWN, "u:1 p:2")
+
+
+def test_delivery_after_not_sent_doubts_no_other(single: Shop, inbox: Inbox) -> None:
+    """A user was wrong about one phone: it is accepted, and the lock is right about the others."""
+    single.sms_by.script("sendSMS", LOST)
+    single.apply()
+    with single.store.held() as held:
+        edit = LockEdit(held, by="anna", at="2026-11-02T09:00:00+00:00", tool="test", reason="")
+        edit.resolve("sale/staff", sent=False)
+    inbox[PHONES[0]] = 1
+    single.sms_by.script("sendSMS", inbox.take)
+    result, _ = single.apply()
+    assert (result.exit_code, states(single)) == (ExitCode.DONE, "a:3")
+    assert called(single) == [PHONES[0], *PHONES[1:3]]
+
+
+def test_message_that_is_not_found_proves_nothing(single: Shop, inbox: Inbox) -> None:
+    """Neither that a phone was sent to nor that it was not: what the lock says counts."""
+    single.sms_by.script("sendSMS", inbox.take, LOST)
+    single.apply()
+    single.sms_by.script("getSmsDeliveryList", error("message not found", 404))
+    result, _ = single.apply()
+    assert (result.exit_code, states(single)) == (ExitCode.OUTCOME_UNKNOWN, "a:1 u:1 p:1")
 
 
 class _Killed(BaseException):
