@@ -200,12 +200,9 @@ class MailingPlanner:
             if breaches:
                 return block(ReasonCode.GUARDRAIL, join_sentences([breach.message for breach in breaches]))
             decision = self._require_signatures(mailing, here, decision)
-        was_approved = self.is_handing_over or decision.action is ActionKind.DUE
-        if was_approved and not here.may_have_others and decision.action in _SENT_SOON:
-            # With `pressure` the others are chosen anew when it is handed over.
-            may_be_capped = self.project.guardrails.pressure is not None
-            if count := count_opted_in(here, may_be_capped=may_be_capped):
-                return block(ReasonCode.CHANGED, opted_in(here, count))
+        was_approved = self.is_handing_over or decision.action in (ActionKind.DUE, ActionKind.WAITING)
+        if here.opted_in and was_approved and decision.action in _SENT_SOON | {ActionKind.WAITING}:
+            return block(ReasonCode.CHANGED, opted_in(here))
         return decision
 
     def _check_guardrails(
@@ -270,6 +267,12 @@ class MailingPlanner:
         )
         if here.is_other_rehearsal:
             return replace(here, entry=None, remote=None)  # some of its chunks may be listed
+        is_recorded = entry is not None and entry.revision == desired.revision
+        was_approved = here.is_handing_over or here.approval is not None or here.wave.is_next
+        if is_recorded and was_approved and not here.may_have_others:
+            # With `pressure` the others are chosen anew when it is handed over.
+            may_be_capped = self.project.guardrails.pressure is not None
+            here = replace(here, opted_in=count_opted_in(here, may_be_capped=may_be_capped))
         return here
 
     def _note(self, mailing: Mailing, decision: Decision, here: Situation) -> None:

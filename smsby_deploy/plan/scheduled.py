@@ -225,11 +225,11 @@ def _count_opted_in(then: ChunkRecord, now: ChunkPlan, *, may_be_capped: bool) -
     return max(gone, more)
 
 
-def opted_in(here: Situation, count: int) -> str:
+def opted_in(here: Situation) -> str:
     """Say why an approved mailing is not sent, and what a user can do."""
     what = sentence(
         "{count:,} of its recipients had opted out when it was approved, and would get it now",
-        count=count,
+        count=here.opted_in,
     )
     if _has_other_chunks(here):
         what = sentence(

@@ -31,6 +31,7 @@ class Situation:
     `entry` is None if it is not recorded, `remote` is None offline, `contact_list` and `sender_id` are what list and sender
     in the files mean now. A mailing expires `max_late` after its time. `window` is when the files let it be handed over,
     None if that is left to the apply that approves it. `is_handing_over`: only what was approved earlier may be sent.
+    `opted_in` is how many who had opted out at its approval would get it now, or may.
     """
 
     scope: str  # of the project, as fingerprints and remote names have it
@@ -47,6 +48,7 @@ class Situation:
     is_handing_over: bool = False
     steps: tuple[Wave, ...] = ()  # its waves; () if it has none
     zone: tzinfo = UTC  # in which times are shown
+    opted_in: int = 0
 
     @cached_property
     def recorded(self) -> tuple[ChunkState, ...]:
@@ -257,6 +259,8 @@ class Situation:
         """
         entry, desired = self.entry, self.desired
         if entry is None or entry.approval is None or entry.ending or entry.revision != desired.revision:
+            return None
+        if self.opted_in and not (self.is_begun or self.is_handing_over):
             return None
         is_same_audience = self.may_have_others or entry.audience_digest == desired.audience_digest
         is_sent_alike = entry.transport == desired.via and not self.goes_elsewhere

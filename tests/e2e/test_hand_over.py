@@ -225,6 +225,21 @@ def test_opt_outs_that_are_gone_need_a_new_plan(shop: Shop, instead: str) -> Non
     }
 
 
+@pytest.mark.parametrize(("seconds", "action"), [(0, "hold"), (_OPEN, "create")])
+def test_plan_approves_opt_outs_that_are_gone(seconds: float, action: str, shop: Shop) -> None:
+    """It does not say that a mailing waits, or is due, that a hand-over would refuse."""
+    shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [stop.csv]\n")
+    shop.write("stop.csv", f"phone\n{PHONES[1]}\n")
+    _write(shop, _mailing("vip", *PHONES[:2]))
+    _apply(shop)
+    shop.write("stop.csv", "phone\n")
+    (planned,) = _later(shop, seconds, "plan", "--out", "plan.json", "--format", "json").json["actions"]
+    assert (planned["action"], planned["recipients"]) == (action, 2)
+    _later(shop, seconds, "apply", "plan.json")
+    _later(shop, _OPEN, "apply", "--due")
+    assert set(shop.inbox()) == set(PHONES[:2])
+
+
 def _exchange_opt_outs(shop: Shop) -> Result:
     """Let the third recipient opt in and the first opt out, and hand over: it must be refused."""
     shop.write("stop.csv", f"phone\n{PHONES[0]}\n")
