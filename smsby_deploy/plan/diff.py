@@ -112,11 +112,7 @@ RULES = (
     # time has passed.
     Rule(_R.SCHEDULED, lambda here: here.scheduled_before, scheduled.earlier_is_scheduled),
     Rule(_R.SCHEDULED, lambda here: not here.is_begun and here.listed_before, scheduled.listed_is_scheduled),
-    Rule(
-        _R.COLLISION,
-        lambda here: not here.listed and collision_reasons.collision(here),
-        collision_reasons.collision,
-    ),
+    Rule(_R.COLLISION, collision_reasons.collision, collision_reasons.collision),
     # A part of it was sent, and how that went decides about the rest. First the lock must know about that part.
     Rule(_A.ADOPT, lambda here: here.wave.is_next and here.is_newly_found, reasons.ALREADY_SENT),
     Rule(

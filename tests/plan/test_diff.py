@@ -282,6 +282,27 @@ _CASES = {
         "blocked",
         "changed: its text, sender or time differs from what sms.by accepted, which is not gone",
     ),
+    "scheduled in part": (
+        _desired(schedule_time=_LATER),
+        make_entry(A, P, **_SCHEDULED),
+        _remote(_BOTH[0]),
+        "resume",
+        "",
+    ),
+    "unknown, found, the rest not sent": (
+        _desired(),
+        make_entry(U, P),
+        _remote(_BOTH[0]),
+        "resume",
+        "1 of 2",
+    ),
+    "sent in part, an earlier one that only sms.by has is scheduled": (
+        _desired(revision=2),
+        make_entry(A, P, revision=2),
+        _remote("spring-sale/vip shop#0123456789", when=_LATER),
+        "resume",
+        "",
+    ),
     "scheduled in part, recipients changed": (
         _desired(chunks=_OTHER_CHUNKS, schedule_time=_LATER),
         make_entry(A, P, **_SCHEDULED),
@@ -712,6 +733,12 @@ def test_listed_draft_is_confirmed_not_adopted() -> None:
     one = _desired(chunks=(ChunkPlan(MARKS[0], None, ""),), via="list")
     listed = _remote(f"spring-sale/vip shop#{MARKS[0]}", status="draft")
     assert _diff(one, None, listed).action is ActionKind.CONFIRM
+    both = [
+        RemoteMailing(number, f"spring-sale/vip shop#{mark}", None, None, None, None, status, None, None)
+        for number, mark, status in ((1, MARKS[0], "DRAFT"), (2, "0123456789", "NEW"))
+    ]
+    beside = _diff(one, None, view_remote("shop", both))  # it was sent from another checkout: never twice
+    assert (beside.action, beside.code) == (ActionKind.BLOCKED, ReasonCode.COLLISION)
 
 
 def test_changed_audience_of_a_finished_mailing_is_a_note() -> None:
