@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -210,3 +211,85 @@ def test_mailing_run_that_was_reconciled_reports_what_was_found(
     result = run.result(_entry(*states), None)
     assert (result.outcome, result.concerned) == (outcome, 2 if U in states else None)
     assert run.exit_codes == codes
+
+
+def _waves(first: str, second: str, rest: str) -> Entry:
+    """A mailing in three waves; each letter is the state of a chunk of two."""
+    states = {"a": A, "p": P, "u": U}
+    parts = [(states[letter], wave) for wave, part in enumerate((first, second, rest), 1) for letter in part]
+    entry = _entry(*(state for state, _ in parts))
+    chunks = zip(entry.chunks, parts, strict=True)
+    return replace(entry, chunks=tuple(replace(chunk, wave=wave) for chunk, (_, wave) in chunks))
+
+
+@pytest.mark.parametrize(
+    ("waves", "wave", "outcome", "figures"),
+    [
+        (("aa", "pp", "p"), 1, MailingOutcome.SENT, (4, None)),
+        (("a", "aa", "p"), 2, MailingOutcome.SENT, (4, None)),
+        (("a", "aa", "a"), 3, MailingOutcome.SENT, (2, None)),
+        (("a", "ap", "p"), 2, MailingOutcome.PARTIAL, (4, None)),
+        (("a", "au", "p"), 2, MailingOutcome.UNKNOWN, (4, 2)),
+        (("a", "uu", "p"), 2, MailingOutcome.UNKNOWN, (4, None)),
+    ],
+)
+def test_mailing_run_judges_one_wave(
+    waves: tuple[str, str, str], wave: int, outcome: MailingOutcome, figures: tuple[int, int | None]
+) -> None:
+    """The one that it sends: the others were sent before, or are sent later."""
+    run = _run()
+    run.action, run.was_sent = replace(run.action, wave=wave), True
+    result = run.result(_waves(*waves), "why")
+    assert (result.outcome, (result.recipients, result.concerned)) == (outcome, figures)
+
+
+@pytest.mark.parametrize(
+    ("second", "outcome"),
+    [("pp", MailingOutcome.SKIPPED), ("ap", MailingOutcome.PARTIAL), ("aa", MailingOutcome.PARTIAL)],
+)
+def test_mailing_run_that_did_not_begin_a_wave(second: str, outcome: MailingOutcome) -> None:
+    """It is partial if an earlier run sent a part of this wave, not for the wave before it."""
+    run = _run()
+    run.action, run.is_begun = replace(run.action, wave=2), False
+    assert run.result(_waves("a", second, "p"), "stopped by a signal").outcome is outcome
+
+
+def test_mailing_run_finds_a_wave() -> None:
+    """What is listed of a wave that was in doubt is adopted; the next one is sent later."""
+    run = _run()
+    run.action = run.action.block(ReasonCode.UNKNOWN, "its outcome is not known")
+    run.is_reconciled = True
+    assert run.result(_waves("a", "p", "p"), None).outcome is MailingOutcome.ADOPTED
+    assert run.exit_codes == set()
+
+
+def test_mailing_run_that_holds() -> None:
+    """It is held once that is recorded; otherwise it says what stopped it, or the whole run."""
+    run = _run(ActionKind.HOLD)
+    run.stop("in doubt")
+    result = run.result(_entry(P), "no network")
+    assert (result.outcome, result.error) == (MailingOutcome.HELD, None)
+    run.is_begun = False
+    assert run.result(_entry(P), "no network").error == "in doubt"
+    run = _run(ActionKind.HOLD)
+    run.is_begun = False
+    result = run.result(None, "no network")
+    assert (result.outcome, result.error) == (MailingOutcome.SKIPPED, "no network")
+
+
+def test_mailing_run_that_is_overdue_beside_others() -> None:
+    """It is blocked, and does not change the exit code; it may have no record."""
+    run = _run()
+    run.action = run.action.block(ReasonCode.EXPIRED, "too late")
+    run.fails_when_blocked, run.is_reconciled = False, True
+    assert run.result(None, None).outcome is MailingOutcome.SKIPPED
+    assert run.exit_codes == set()
+
+
+def test_mailing_run_names_its_ids_once() -> None:
+    """In the order of the chunks; some have none."""
+    entry = _entry(A, A, A)
+    ids: list[dict[str, Any]] = [{"uuid": "u"}, {"uuid": "u", "message_id": 7}, {"message_id": 8}]
+    chunks = tuple(replace(chunk, **one) for chunk, one in zip(entry.chunks, ids, strict=True))
+    result = _run().result(replace(entry, chunks=chunks), None)
+    assert (result.uuids, result.message_ids) == (["u"], [7, 8])
