@@ -8,7 +8,7 @@ from smsby_deploy.apply.apply_result import MailingOutcome, MailingResult
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.model import Action, ActionKind
-from smsby_deploy.plan.waves import has_later_wave
+from smsby_deploy.plan.waves import count_unsent, has_later_wave, would_go_on
 from smsby_deploy.wording import sentence
 
 
@@ -67,7 +67,10 @@ class MailingRun:
         if self.is_reconciled and entry is not None:
             result = self._reconciled_result(entry)
         else:
-            result = self._result(MailingOutcome.SKIPPED, self.action.reason if is_blocked else None)
+            reason, rest = self.action.reason if is_blocked else None, None
+            if entry is not None and entry.revision == self.revision and would_go_on(entry):
+                rest = count_unsent(entry)  # the waves before were sent
+            result = self._result(MailingOutcome.SKIPPED, reason, recipients=rest)
         # What is found at sms.by after all is not blocked any more.
         if is_blocked and self.fails_when_blocked and result.outcome is not MailingOutcome.ADOPTED:
             self.exit_codes.add(ExitCode.REFUSED)

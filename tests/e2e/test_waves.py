@@ -128,6 +128,8 @@ def test_bad_wave_stops_the_mailing(shop: Shop) -> None:
     assert (action["action"], action["reason_code"], action["recipients"]) == ("blocked", "wave", 20)
     assert "lock resolve sale/vip --go" in action["reason"]
     assert _due(shop, _AFTER + 60, code=4)["error"] == stopped["error"]
+    applied = _at(shop, _AFTER, "apply", "--auto-approve", "--format", "json", code=4).json["mailings"][0]
+    assert (applied["error"], applied["recipients"]) == (stopped["error"], 14)  # not those of the first wave
     status = _at(shop, _AFTER, "status", code=6)
     assert "wave 1: 0 of 6 recipients delivered (0.0%), verdict stop" in status.out
     assert len(_sent(shop)) == 6
