@@ -8,10 +8,14 @@ from typing import Any
 
 import click
 
+from smsby_deploy.cli.clients import AccountAccess
 from smsby_deploy.cli.options import Context, NamedPath, examples, yes_option
+from smsby_deploy.cli.session import load_api_settings
 from smsby_deploy.errors import UsageError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import output_of, write_text
+from smsby_deploy.privacy import MIN_SECRET, hide_token
+from smsby_deploy.problems import Location
 
 
 @click.command(
@@ -41,8 +45,6 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
     parameters. Nothing is retried, and the lock does not record the call. If the answer of a method that sends is
     lost, its outcome is unknown: exit 6.
     """
-    from smsby_deploy.cli.clients import AccountAccess
-    from smsby_deploy.cli.session import load_api_settings
     from smsby_deploy.smsby.methods import check_params, complete_params, find_method, unknown_params
     from smsby_deploy.smsby.send_client import call_raw
 
@@ -77,7 +79,6 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
 
 def _print_answer(data: Any, token: str) -> None:
     from smsby_deploy.output.json_documents import json_text
-    from smsby_deploy.privacy import MIN_SECRET, hide_token
 
     if data is not None:
         text = json_text(data)
@@ -103,8 +104,6 @@ def _read_pairs(pairs: tuple[str, ...]) -> dict[str, Any]:
 def _read_input(file: Path) -> dict[str, Any]:
     """Raises UsageError if FILE does not contain a JSON object."""
     import json
-
-    from smsby_deploy.problems import Location
 
     name = "stdin" if str(file) == "-" else str(file)
     try:

@@ -13,11 +13,24 @@ from typing import TYPE_CHECKING
 
 import click
 
+from smsby_deploy.cli.clients import AccountAccess
 from smsby_deploy.cli.options import Context, NumberRange, check_output, examples, file_option, format_option
-from smsby_deploy.cli.session import find_actor, find_commit, notify
+from smsby_deploy.cli.session import (
+    find_actor,
+    find_commit,
+    load,
+    notify,
+    open_lock,
+    progress_of,
+    refuse_to_overwrite,
+    report_problems,
+)
+from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import FilesInvalid, SmsbyDeployError, SmsbyUnavailable, UsageError
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
+from smsby_deploy.files import write_file
 from smsby_deploy.output.terminal import output_of, write_parts
+from smsby_deploy.problems import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -85,7 +98,6 @@ def command(
     A plan file can be applied until all of it was sent, and only while all of its inputs are unchanged: if a run fails,
     apply the same file again. Commit the lock file afterwards.
     """
-    from smsby_deploy.cli.session import load, refuse_to_overwrite
     from smsby_deploy.config.project_loader import ProjectFlawed
 
     _check_options(plan_path, select, due=due, watch=watch)
@@ -208,8 +220,6 @@ class _Approval:
 
     def _warn(self, plan: Plan, progress: Progress) -> None:
         """Write the warnings of a plan that was not reviewed and is applied without a question."""
-        from smsby_deploy.cli.session import report_problems
-        from smsby_deploy.problems import Severity
 
         warnings = [problem for problem in plan.problems if problem.severity is Severity.WARNING]
         if warnings:
@@ -242,9 +252,6 @@ def _apply(
     lock_timeout: float,
 ) -> ApplyResult:
     from smsby_deploy.apply.context import ApplyRequest
-    from smsby_deploy.cli.clients import AccountAccess
-    from smsby_deploy.cli.session import load, open_lock, progress_of
-    from smsby_deploy.clock import SystemClock
 
     context, account = approval.context, AccountAccess(project.api, approval.context.environ)
     here = None
@@ -327,7 +334,6 @@ def _write_beside(
     """
     if path is None:
         return True
-    from smsby_deploy.files import write_file
 
     try:
         write_file(path, lambda file: file.writelines(make_parts()))

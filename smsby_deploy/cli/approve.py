@@ -11,6 +11,8 @@ from pathlib import Path
 import click
 
 from smsby_deploy.cli.options import Context, examples
+from smsby_deploy.cli.session import load, refuse_damaged_lock
+from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import UsageError
 from smsby_deploy.exit_codes import ExitCode
 
@@ -38,8 +40,6 @@ def command(context: Context, plan_path: Path, key: Path | None) -> ExitCode:
     text, sender, recipients and time of each mailing. Later opt-outs are honored and do not invalidate it; any other
     change does.
     """
-    from smsby_deploy.cli.session import load, refuse_damaged_lock
-    from smsby_deploy.clock import SystemClock
     from smsby_deploy.output.plan_text import write_signed
     from smsby_deploy.plan.plan_file import read_plan
     from smsby_deploy.plan.sign_plan import sign_plan

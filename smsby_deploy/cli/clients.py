@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import SmsbyUnavailable
 
 if TYPE_CHECKING:
@@ -98,7 +99,6 @@ class AccountAccess(NamedTuple):
         return self._open(SendTransport, facts or self.facts(), token)
 
     def _open(self, kind: type[_Transport], facts: AccountFacts, token: str | None = None) -> _Transport:
-        from smsby_deploy.clock import SystemClock
         from smsby_deploy.smsby.parameters import CallStyle
 
         return kind(

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from smsby_deploy.cli.clients import AccountAccess
 from smsby_deploy.cli.options import Context, examples, format_option
+from smsby_deploy.cli.session import load, progress_of, refuse_damaged_lock
+from smsby_deploy.clock import SystemClock
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import output_of, write_text
 
@@ -45,7 +48,6 @@ def command(context: Context, ask: bool, to: str | None, form: str) -> ExitCode:
     Commit the file: `plan` and `apply` use it. By default only free requests are made. Exits 4 if a fact contradicts a
     setting or a promise, and 6 if the outcome of the SMS of --to is unknown; it is never sent again.
     """
-    from smsby_deploy.cli.session import load, progress_of, refuse_damaged_lock
     from smsby_deploy.doctor.diagnosis import run_doctor
     from smsby_deploy.output.doctor_report import doctor_document, write_doctor
     from smsby_deploy.output.json_documents import json_text
@@ -77,8 +79,6 @@ def _request(
     from secrets import token_hex
 
     from smsby_deploy.apply.self_test import SelfTest
-    from smsby_deploy.cli.clients import AccountAccess
-    from smsby_deploy.clock import SystemClock
     from smsby_deploy.doctor.diagnosis import DoctorRequest
     from smsby_deploy.lock.store import make_private_folder
     from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts, write_facts

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from smsby_deploy.cli.clients import AccountAccess
 from smsby_deploy.cli.options import MAX_ID, Context, examples, reason_option
 from smsby_deploy.cli.session import find_actor, find_commit, load, note_change, open_lock
+from smsby_deploy.clock import SystemClock
 from smsby_deploy.exit_codes import ExitCode
 
 
@@ -44,8 +46,6 @@ def command(
     from uuid import uuid4
 
     from smsby_deploy.apply.import_mailing import ImportRequest, import_mailing
-    from smsby_deploy.cli.clients import AccountAccess
-    from smsby_deploy.clock import SystemClock
 
     project = load(context).project
     account = AccountAccess(project.api, context.environ)

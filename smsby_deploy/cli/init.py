@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from smsby_deploy.cli.options import Context, NamedPath, examples
+from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.errors import SmsbyDeployError, UsageError
 from smsby_deploy.exit_codes import ExitCode
@@ -101,8 +102,6 @@ def next_first_of_march(today: date) -> date:
 @click.pass_obj
 def command(context: Context, folder: Path | None) -> ExitCode:
     """Create a project in DIR (default: here) that works against the sandbox at once."""
-    from smsby_deploy.clock import SystemClock
-
     if folder is not None and context.project is not None:
         raise UsageError("the directory is named twice, as DIR and with -C", hint="name it once")
     folder = folder or Path(context.project or context.environ.get("SMSBY_PROJECT", ""))

@@ -7,8 +7,12 @@ import sys
 import click
 
 from smsby_deploy.cli.options import Context, examples, host_option
+from smsby_deploy.cli.session import load, open_lock
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.errors import SmsbyDeployError, UsageError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_line
+from smsby_deploy.privacy import find_tokens
 
 
 @click.command("listen", epilog=examples("smsby-deploy listen", "smsby-deploy listen --port 0"))
@@ -25,11 +29,7 @@ def command(context: Context, port: int, host: str) -> ExitCode:
     any other is answered 404. The file ends in .callbacks.jsonl and may contain phone numbers: do not commit it.
     Ctrl-C stops the command.
     """
-    from smsby_deploy.cli.session import load, open_lock
-    from smsby_deploy.clock import SystemClock
     from smsby_deploy.config.environments import CALLBACK_SECRET
-    from smsby_deploy.errors import SmsbyDeployError, UsageError
-    from smsby_deploy.privacy import find_tokens
     from smsby_deploy.status.callbacks import CallbackLog, callbacks_path, uuids_of
     from smsby_deploy.status.listener import CallbackServer
 

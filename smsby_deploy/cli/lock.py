@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from smsby_deploy.cli.clients import AccountAccess
 from smsby_deploy.cli.lock_changes import abandon, bind, move, rekey, remove, rescue, resolve, withdraw
 from smsby_deploy.cli.options import Context, Duration, NamedPath, examples, reason_option
-from smsby_deploy.cli.session import change_lock, load, note_running, open_lock
+from smsby_deploy.cli.session import asking_progress, change_lock, load, note_running, open_lock, progress_of
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.errors import UsageError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import safe_line, write_line, write_text
 from smsby_deploy.wording import counted, time_text, window_text
@@ -76,7 +79,6 @@ def list_entries(context: Context, archived: bool) -> ExitCode:
 @click.pass_obj
 def show(context: Context, address: str) -> ExitCode:
     """Print everything recorded about the mailing ADDRESS, as JSON."""
-    from smsby_deploy.errors import UsageError
     from smsby_deploy.lock.archive import find_recorded
     from smsby_deploy.lock.entry_json import entry_document
     from smsby_deploy.output.json_documents import json_text
@@ -136,9 +138,6 @@ def _find_archivable(
     context: Context, project: Project, lock: Lock, select: tuple[str, ...], older_than: timedelta | None
 ) -> Archivable:
     """Ask sms.by about what is not known to be final, and remember it as `status` does."""
-    from smsby_deploy.cli.clients import AccountAccess
-    from smsby_deploy.cli.session import asking_progress, progress_of
-    from smsby_deploy.clock import SystemClock
     from smsby_deploy.status.archivable import find_archivable
     from smsby_deploy.status.collect import StatusOptions
     from smsby_deploy.status.final_chunks import final_path, read_final, write_final
@@ -224,7 +223,6 @@ def push(context: Context, file: Path) -> ExitCode:
 
 def _lock_file(project: Project, file: Path, *, is_new: bool) -> LockStore:
     """Return the lock in FILE, which may be a new file or must be there."""
-    from smsby_deploy.errors import UsageError
     from smsby_deploy.lock.serialization import names_its_format
     from smsby_deploy.lock.store import LockStore
 

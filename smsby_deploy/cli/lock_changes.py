@@ -6,8 +6,11 @@ from pathlib import Path
 
 import click
 
+from smsby_deploy.cli.clients import AccountAccess
 from smsby_deploy.cli.options import MAX_ID, Context, NamedPath, examples, reason_option
 from smsby_deploy.cli.session import change_lock, load, note_change, open_lock
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.errors import UsageError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.wording import counted
 
@@ -31,8 +34,6 @@ def withdraw(context: Context, address: str, anyway: bool, reason: str) -> ExitC
     One that waits for its hand-over is no longer approved. One that sms.by has scheduled must have been deleted in the
     account before: it is refused while the list of sms.by still shows it. It stays withdrawn until its revision is raised.
     """
-    from smsby_deploy.cli.clients import AccountAccess
-    from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.withdrawals import AccountList, withdraw_mailing
 
     account = None
@@ -57,7 +58,6 @@ def abandon(context: Context, address: str, reason: str) -> ExitCode:
 
     It then counts as finished. What sms.by accepted stays sent; a raised revision is sent as usual.
     """
-    from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.withdrawals import abandon_mailing, drafts_of
 
     with change_lock(context, reason, f"lock abandon {address}") as change:
@@ -191,8 +191,6 @@ def bind(context: Context, reason: str) -> ExitCode:
     It records the service and the account. Use it if sms.by does not list what the lock recorded as accepted, and you
     have verified that this is the right account. Sends nothing.
     """
-    from smsby_deploy.cli.clients import AccountAccess
-
     here = AccountAccess(load(context).project.api, context.environ).binding()
     with change_lock(context, reason, "lock bind") as change:
         change.bind(here)
@@ -216,7 +214,6 @@ def rekey(context: Context, without_key: bool, reason: str) -> ExitCode:
     needs, sealed with its key. Sends nothing. Plans that were made before are refused.
     """
     from smsby_deploy.digest_key import NO_KEY, OLD_DIGEST_KEY, read_digest_key
-    from smsby_deploy.errors import UsageError
 
     old, new = read_digest_key(context.environ, OLD_DIGEST_KEY), load(context).project.digest_key
     if without_key:

@@ -6,9 +6,13 @@ import sys
 
 import click
 
+from smsby_deploy.cli.clients import AccountAccess
 from smsby_deploy.cli.options import Context, examples, yes_option
+from smsby_deploy.cli.session import load_api_settings
+from smsby_deploy.errors import UsageError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import output_of, write_line
+from smsby_deploy.privacy import mask_phone
 
 _METHODS = {"telegram": "sendOtpTelegram", "whatsapp": "sendOtpWhatsApp"}
 _NAMES = {"telegram": "Telegram", "whatsapp": "WhatsApp"}
@@ -31,10 +35,7 @@ def command(context: Context, channel: str, phone: str, code: str, yes: bool) ->
     The lock does not record it. If the answer is lost, nothing is repeated: exit 6.
     """
     from smsby_deploy.apply.one_off import send_one
-    from smsby_deploy.cli.clients import AccountAccess
-    from smsby_deploy.cli.session import load_api_settings
     from smsby_deploy.output.sms_text import receipt_line
-    from smsby_deploy.privacy import mask_phone
     from smsby_deploy.smsby.methods import METHODS, check_params
 
     method, number = METHODS[_METHODS[channel]], _read_phone(phone)
@@ -53,7 +54,6 @@ def command(context: Context, channel: str, phone: str, code: str, yes: bool) ->
 
 def _read_phone(text: str) -> str:
     """Raises UsageError if `text` is not a phone number."""
-    from smsby_deploy.errors import UsageError
     from smsby_deploy.recipients.phones import BadPhone, normalize_opt_out
 
     try:

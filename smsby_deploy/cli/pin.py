@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from smsby_deploy.cli.options import Context, examples
+from smsby_deploy.cli.session import load, refuse_damaged_lock
 from smsby_deploy.exit_codes import ExitCode
 
 
@@ -23,7 +24,6 @@ def command(context: Context, path: str | None) -> ExitCode:
     Comments and layout are kept. A list that differs from its pin is refused, so a new list is reviewed like a text.
     Lists that are not in the project are looked for in the folder that `lists_dir_env` names. Works offline.
     """
-    from smsby_deploy.cli.session import load, refuse_damaged_lock
     from smsby_deploy.recipients.pins import pin_lists
 
     loaded = load(context)

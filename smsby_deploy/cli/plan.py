@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from smsby_deploy.cli.clients import AccountAccess
 from smsby_deploy.cli.options import (
     MACHINE_FORMATS,
     Context,
@@ -19,7 +20,20 @@ from smsby_deploy.cli.options import (
     file_option,
     format_option,
 )
+from smsby_deploy.cli.session import (
+    find_commit,
+    folder_from_here,
+    load,
+    note_running,
+    notify,
+    open_lock,
+    progress_of,
+    reading_progress,
+    refuse_to_overwrite,
+)
+from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import FilesInvalid, Refused, SmsbyDeployError, SmsbyUnavailable
+from smsby_deploy.files import write_file
 from smsby_deploy.output.terminal import output_of, write_text
 
 if TYPE_CHECKING:
@@ -80,8 +94,6 @@ def command(
 
     Exits 3 if the files are not valid and 4 if a mailing is blocked; the plan is printed in both cases.
     """
-    from smsby_deploy.cli.session import note_running, refuse_to_overwrite
-    from smsby_deploy.files import write_file
     from smsby_deploy.plan.model import ActionKind, ReasonCode
     from smsby_deploy.plan.plan_file import write_plan
 
@@ -133,7 +145,6 @@ def _load(context: Context) -> tuple[LoadedProject, Lock, bool]:
     Raises:
         FilesInvalid: nothing of the project can be planned.
     """
-    from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.config.project_loader import ProjectFlawed
 
     try:
@@ -149,7 +160,6 @@ def _load(context: Context) -> tuple[LoadedProject, Lock, bool]:
 
 def _notify_of_unsent(context: Context, project: Project, result: PlanResult) -> None:
     if project.notify:
-        from smsby_deploy.cli.session import notify
         from smsby_deploy.output.notifications import unsent_notification
 
         notify(context, project, unsent_notification(result, project))
@@ -160,8 +170,6 @@ def _plan(
 ) -> PlanResult:
     from uuid import uuid4
 
-    from smsby_deploy.cli.clients import AccountAccess
-    from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.budget import ask_balance
     from smsby_deploy.plan.plan_result import review_plan
 
@@ -199,8 +207,6 @@ def _measure_files(
     select: tuple[str, ...],
     reviewer: PlanReviewer | None,
 ) -> MeasuredFiles:
-    from smsby_deploy.cli.session import progress_of, reading_progress
-    from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.planner import ignore_mailing, measure_files
 
     with progress_of(context) as progress:
@@ -234,7 +240,6 @@ def _document(context: Context, result: PlanResult, loaded: LoadedProject, form:
         from smsby_deploy.plan.plan_file import plan_document
 
         return json_text(plan_document(result.plan))
-    from smsby_deploy.cli.session import folder_from_here
     from smsby_deploy.output.ci_reports import ci_report, list_findings
 
     findings = list_findings(result.find_problems(loaded.project), folder=folder_from_here(context))
@@ -268,7 +273,6 @@ def _compare_plan(
 def _make_reviewer(
     loaded: LoadedProject, lock: Lock, select: tuple[str, ...], base: SavedBase | CheckoutBase | None
 ) -> PlanReviewer:
-    from smsby_deploy.clock import SystemClock
     from smsby_deploy.lock.archive import with_archived
     from smsby_deploy.plan.base_comparison import base_of_lock
     from smsby_deploy.plan.review import Baseline, PlanReviewer, measure_base
@@ -289,7 +293,6 @@ def _review(
     page: Path | None,
 ) -> CommentContext:
     """What the comment and the page show beside the plan."""
-    from smsby_deploy.cli.session import find_commit
     from smsby_deploy.output.plan_markdown import CommentContext
     from smsby_deploy.output.translation import translator
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from smsby_deploy.cli.options import Context, check_output, examples, file_option
+from smsby_deploy.cli.session import load, open_lock, refuse_to_overwrite
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_parts
 from smsby_deploy.wording import counted
@@ -58,7 +59,6 @@ def command(
 
 
 def _find(context: Context, address: str, out: Path | None) -> RecipientList:
-    from smsby_deploy.cli.session import load, open_lock, refuse_to_overwrite
     from smsby_deploy.status.recipient_list import find_recipients
 
     loaded = load(context)

@@ -7,8 +7,10 @@ import sys
 import click
 
 from smsby_deploy.cli.options import Context, examples, format_option
+from smsby_deploy.cli.session import load, refuse_damaged_lock, report_problems
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_text
+from smsby_deploy.problems import has_errors
 
 
 @click.command(
@@ -52,12 +54,10 @@ def command(
     SELECT is an address (campaign/mailing) or a glob on addresses. Works offline, without a token. Phone numbers
     are masked.
     """
-    from smsby_deploy.cli.session import load, refuse_damaged_lock, report_problems
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.output.json_documents import json_text, samples_document
     from smsby_deploy.output.sms_text import write_samples
     from smsby_deploy.plan.selection import problems_in, select_mailings
-    from smsby_deploy.problems import has_errors
     from smsby_deploy.texts.samples import mask_samples, sample_mailings
 
     loaded = load(context)

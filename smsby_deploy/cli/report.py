@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from smsby_deploy import __version__
+from smsby_deploy.cli.clients import AccountAccess
 from smsby_deploy.cli.options import Context, check_output, examples, file_option, format_option
+from smsby_deploy.cli.session import load, open_lock, refuse_to_overwrite
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_text
 
@@ -61,8 +65,6 @@ def command(context: Context, by: str, since: str | None, form: str, out: Path |
 
 def _make_report(context: Context, by: str, since: str | None, out: Path | None) -> tuple[UsageReport, str]:
     """The report, and the language of the project."""
-    from smsby_deploy.cli.session import load, open_lock, refuse_to_overwrite
-    from smsby_deploy.clock import SystemClock
     from smsby_deploy.config.environments import find_lock_places
     from smsby_deploy.lock.opening import open_lock_at
     from smsby_deploy.status.collect import read_since
@@ -95,9 +97,6 @@ def _make_report(context: Context, by: str, since: str | None, out: Path | None)
 
 def _remembered(context: Context, project: Project) -> DeliveriesOf:
     """The deliveries that `status` has stored; none without the token that sealed them."""
-    from smsby_deploy.cli.clients import AccountAccess
-    from smsby_deploy.clock import SystemClock
-    from smsby_deploy.errors import SmsbyDeployError
     from smsby_deploy.status.final_chunks import FinalChunks, final_path, read_final
     from smsby_deploy.status.mailing_summary import Moment
 

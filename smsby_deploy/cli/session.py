@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smsby_deploy import __version__
-from smsby_deploy.errors import SmsbyDeployError, UsageError
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
 from smsby_deploy.files import real_path
 from smsby_deploy.gc_tuning import collect_as_usual
 
@@ -141,8 +142,6 @@ def refuse_damaged_lock(project: Project) -> None:
     Raises:
         LockDamaged: the lock file or its journal is damaged.
     """
-    from smsby_deploy.errors import Refused
-
     if project.shared_lock is None and project.lock_place.has_files:
         with suppress(Refused):  # the lock of another environment: an error only where it is used
             open_lock(project).read()
@@ -162,7 +161,6 @@ def excuses_of(project: Project) -> Callable[[Mailing], bool]:
             return Lock(project.name)
 
     def excuses(mailing: Mailing) -> bool:
-        from smsby_deploy.clock import SystemClock
         from smsby_deploy.plan.gone import is_excused
 
         return is_excused(read_lock().mailings.get(mailing.address), mailing, SystemClock().now())
@@ -183,7 +181,6 @@ def report_problems(context: Context, problems: Sequence[Problem]) -> None:
 
 def progress_of(context: Context) -> AbstractContextManager[Progress]:
     """Progress on stderr, in the form that the global options and the terminal allow."""
-    from smsby_deploy.clock import SystemClock
     from smsby_deploy.output.progress import open_progress
 
     return open_progress(
@@ -230,7 +227,6 @@ def folder_from_here(context: Context) -> str:
 @contextmanager
 def change_lock(context: Context, reason: str, command: str) -> Iterator[LockEdit]:
     """A manual change of the project's lock, which is held meanwhile."""
-    from smsby_deploy.clock import SystemClock
     from smsby_deploy.lock.edit import LockEdit
 
     at = SystemClock().now().isoformat(timespec="seconds")

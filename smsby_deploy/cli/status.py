@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from smsby_deploy import __version__
+from smsby_deploy.cli.clients import AccountAccess
 from smsby_deploy.cli.options import Context, NumberRange, check_output, examples, file_option, format_option
+from smsby_deploy.cli.session import (
+    asking_progress,
+    load,
+    notify,
+    open_lock,
+    progress_of,
+    refuse_to_overwrite,
+)
+from smsby_deploy.clock import SystemClock
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.output.terminal import output_of, write_parts, write_text
 
@@ -84,8 +94,6 @@ def command(
 
     The counts are those of sms.by. Ctrl-C ends --watch with the latest report (exit 1).
     """
-    from smsby_deploy.cli.session import load, open_lock, refuse_to_overwrite
-
     output = _Output(form, out, unmask, fail_under, context.color and out is None)
     output.check(history=history)
     if history and (select or campaign or since or watch or fail_under is not None):
@@ -108,7 +116,6 @@ def command(
     with output_of(exit_code):
         context.write_out(out, _report_writer(context, report, project, output), is_private=unmask)
     if project.notify:
-        from smsby_deploy.cli.session import notify
         from smsby_deploy.output.notifications import status_notification
 
         notify(context, project, status_notification(report, project, fail_under))
@@ -154,9 +161,6 @@ def _collector(
 
     The lock is read each time: another run may be writing it.
     """
-    from smsby_deploy.cli.clients import AccountAccess
-    from smsby_deploy.cli.session import open_lock
-    from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.selection import removed_from
     from smsby_deploy.status.callbacks import Callbacks, callbacks_path
     from smsby_deploy.status.collect import StatusOptions, collect_status, read_since
@@ -200,8 +204,6 @@ def _collector(
 
 def _collect(context: Context, collect: Collect) -> StatusReport:
     """The report, with progress on stderr."""
-    from smsby_deploy.cli.session import asking_progress, progress_of
-
     with progress_of(context) as progress:
         return collect(progress=asking_progress(progress))
 
@@ -210,7 +212,6 @@ def _watch(
     context: Context, collect: Collect, project: Project, output: _Output
 ) -> tuple[StatusReport, bool]:
     """The last report, and whether every mailing is final; Ctrl-C ends the wait."""
-    from smsby_deploy.clock import SystemClock
     from smsby_deploy.output.status_text import StatusDisplay
     from smsby_deploy.status.collect import watch_status
 

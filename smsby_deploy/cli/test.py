@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING
 import click
 
 from smsby_deploy.cli.options import Context, examples, format_option
+from smsby_deploy.cli.session import (
+    excuses_of,
+    folder_from_here,
+    load,
+    progress_of,
+    reading_progress,
+    refuse_damaged_lock,
+    report_problems,
+)
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import output_of, write_text
+from smsby_deploy.problems import Severity, has_errors
 
 if TYPE_CHECKING:
     from smsby_deploy.config.project_loader import LoadedProject
@@ -41,9 +51,6 @@ def command(context: Context, select: tuple[str, ...], accept: bool, form: str) 
     SELECT is an address (campaign/mailing) or a glob on addresses. Exits 3 if a test fails. `validate` and `plan` run the
     tests, too.
     """
-    from smsby_deploy.cli.session import load, refuse_damaged_lock
-    from smsby_deploy.problems import has_errors
-
     loaded = load(context)
     results, problems = _run(context, loaded, select)
     if not has_errors(problems):
@@ -70,12 +77,10 @@ def _run(
     context: Context, loaded: LoadedProject, select: tuple[str, ...]
 ) -> tuple[Sequence[MailingTestResult], Sequence[Problem]]:
     """The results, and the errors of the files."""
-    from smsby_deploy.cli.session import excuses_of, progress_of, reading_progress
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.plan.gone import excuse_missing
     from smsby_deploy.plan.selection import problems_in, select_mailings
     from smsby_deploy.plan.validation import run_mailing_tests
-    from smsby_deploy.problems import Severity
 
     mailings, _ = select_mailings(loaded, Lock(loaded.project.name), select)
     with progress_of(context) as progress:
@@ -89,7 +94,6 @@ def _run(
 def _write(
     context: Context, form: str, results: Sequence[MailingTestResult], problems: Sequence[Problem]
 ) -> None:
-    from smsby_deploy.cli.session import folder_from_here, report_problems
     from smsby_deploy.output import mailing_test_report
     from smsby_deploy.output.json_documents import json_text
 

@@ -6,9 +6,12 @@ import sys
 
 import click
 
+from smsby_deploy.cli.clients import AccountAccess
 from smsby_deploy.cli.options import Context, examples, yes_option
+from smsby_deploy.cli.session import load, refuse_damaged_lock
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import output_of, write_line
+from smsby_deploy.privacy import mask_phone
 
 
 @click.command(
@@ -36,10 +39,7 @@ def command(context: Context, address: str, to: str, row: int | None, yes: bool)
     It is sent by sendQuickSMS, and the lock does not record it. If the answer is lost, nothing is repeated: exit 6.
     """
     from smsby_deploy.apply.one_off import prepare_test, send_one
-    from smsby_deploy.cli.clients import AccountAccess
-    from smsby_deploy.cli.session import load, refuse_damaged_lock
     from smsby_deploy.output.sms_text import outgoing_lines, receipt_line
-    from smsby_deploy.privacy import mask_phone
 
     loaded = load(context)
     account = AccountAccess(loaded.project.api, context.environ)

@@ -10,8 +10,18 @@ from typing import TYPE_CHECKING
 import click
 
 from smsby_deploy.cli.options import MACHINE_FORMATS, Context, examples, format_option
+from smsby_deploy.cli.session import (
+    excuses_of,
+    folder_from_here,
+    load,
+    progress_of,
+    reading_progress,
+    refuse_damaged_lock,
+)
+from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import output_of, write_text
+from smsby_deploy.problems import has_errors
 
 if TYPE_CHECKING:
     from smsby_deploy.config.sources import RecipientsFile
@@ -34,8 +44,6 @@ def command(context: Context, form: str) -> ExitCode:
 
     With -v it also says how each file with phone numbers was read.
     """
-    from smsby_deploy.problems import has_errors
-
     addresses, problems = _find_problems(context)
     exit_code = ExitCode.FILES_INVALID if has_errors(problems) else ExitCode.DONE
     with output_of(exit_code):
@@ -45,18 +53,9 @@ def command(context: Context, form: str) -> ExitCode:
 
 def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:
     """The addresses of all mailings, and all problems."""
-    from smsby_deploy.cli.session import (
-        excuses_of,
-        load,
-        progress_of,
-        reading_progress,
-        refuse_damaged_lock,
-    )
     from smsby_deploy.config.project_loader import ProjectFlawed, check_environments
-    from smsby_deploy.errors import FilesInvalid
     from smsby_deploy.gc_tuning import keep_until_exit
     from smsby_deploy.plan.validation import validate_project
-    from smsby_deploy.problems import has_errors
     from smsby_deploy.recipients.suppression import check_test_phones
 
     addresses: list[str] = []
@@ -92,7 +91,6 @@ def _write(context: Context, form: str, problems: Sequence[Problem], addresses: 
 
         write_problems(problems, sys.stdout, color=context.color)
     else:
-        from smsby_deploy.cli.session import folder_from_here
         from smsby_deploy.output.ci_reports import ci_report, list_findings
 
         findings = list_findings(problems, folder=folder_from_here(context))
