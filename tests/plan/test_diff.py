@@ -180,6 +180,13 @@ _CASES = {
         "blocked",
         "withdrawn: by anna on 2026-11-23 10:00 UTC (typo); to send it after all, raise `revision` to 2",
     ),
+    "withdrawn while it was scheduled, changed": (
+        _desired(content_digest="new", schedule_time=_LATER),
+        make_entry(A, A, ending=_WITHDRAWN, **_SCHEDULED),
+        _remote(),
+        "blocked",
+        "withdrawn",
+    ),
     "withdrawn, unknown": (_desired(), make_entry(A, U, ending=_WITHDRAWN), _remote(), "blocked", "unknown"),
     "withdrawn, raised": (
         _desired(revision=2),
@@ -252,6 +259,7 @@ _CASES = {
     ),
     "unknown": (_desired(), make_entry(A, U), _remote(_BOTH[0]), "blocked", "unknown"),
     "unknown, revision raised": (_desired(revision=2), make_entry(A, U), _remote(), "blocked", "unknown"),
+    "unknown, revision lowered": (_desired(), make_entry(A, U, revision=2), _remote(), "blocked", "unknown"),
     "unknown, found": (_desired(), make_entry(A, U), _remote(*_BOTH), "adopt", ""),
     "resolved as not sent too early": (_desired(), make_entry(P, P), _remote(*_BOTH), "adopt", ""),
     "revision raised": (
@@ -509,6 +517,8 @@ def _approved(window: Window, state: ChunkState = P, **changes: object) -> Entry
 _WAITING_CASES = {
     "not approved, early": (None, _EARLY, False, "hold", None),
     "not approved, open": (None, _OPEN, False, "create", None),
+    "uploaded, early": (None, _EARLY, False, "hold", None),
+    "uploaded, open": (None, _OPEN, False, "upload", None),
     "not approved, over": (None, _OVER, False, "blocked", "expired"),
     "approved, early": (_approved(_EARLY), _EARLY, False, "waiting", None),
     "approved, early, hand-over": (_approved(_EARLY), _EARLY, True, "waiting", None),
@@ -541,7 +551,8 @@ _WAITING_CASES = {
 
 def _waiting(case: str) -> Situation:
     entry, window, is_handing_over, *_ = _WAITING_CASES[case]
-    desired = _desired(via="single") if case.startswith("singles") else _desired()
+    changes = {"singles": {"via": "single"}, "uploaded": {"contacts": "who"}}.get(case.split(",")[0], {})
+    desired = _desired(**changes)
     remote = _remote(*_BOTH) if "listed" in case else _remote()
     return Situation(
         "shop", desired, entry, remote, NOW, _LIST, window=window, is_handing_over=is_handing_over

@@ -32,7 +32,7 @@ def test_reasons_say_what_to_do() -> None:
         "its schedule_time 2026-03-01 10:00 UTC has passed"
     )
     assert "raise `revision` to 3" in opted_out_since_draft(2)
-    assert "recorded (partial), no longer in the files" in orphaned(make_entry(A, P))
+    assert "recorded (partial), no longer in the files" in orphaned("sale/vip", make_entry(A, P))
 
 
 @pytest.mark.parametrize(

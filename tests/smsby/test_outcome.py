@@ -173,6 +173,28 @@ def test_judge_send_of_a_confirmation(data: Any, kind: OutcomeKind) -> None:
     assert judge(200, data, "confirmed").kind is kind
 
 
+@pytest.mark.parametrize("word", ["error", "Fail", "failed", "FAILURE", "false", False, "0", 0])
+def test_judge_send_of_a_word_of_failure(word: Any) -> None:
+    """Beside any proof it makes the outcome unknown."""
+    answers = {
+        "uuid": {"uuid": "u"},
+        "message_id": {"message_id": 5},
+        "sms_id": {"sms_id": 5},
+        "confirmed": {},
+    }
+    for proof, data in answers.items():
+        assert judge(200, {**data, "status": word}, proof).kind is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "word", ["draft", "Rejected", "refused", "denied", "declined", "invalid", "canceled", "CANCELLED"]
+)
+def test_judge_send_of_a_mailing_that_did_not_start(word: str) -> None:
+    """As the status of a confirmed mailing it denies the confirmation; as that of one SMS it does not."""
+    assert judge(200, {"message_id": 5, "status": word}, "confirmed").kind is UNKNOWN
+    assert judge(200, {"sms_id": 5, "status": word}, "sms_id").kind is ACCEPTED
+
+
 @pytest.mark.parametrize(
     ("status", "data", "text"),
     [
