@@ -74,6 +74,23 @@ def test_watch_ends_by_a_signal(waiting: Shop) -> None:
     assert state(waiting, "a") is EntryState.WAITING
 
 
+def test_watch_ends_by_a_signal_within_a_hand_over(waiting: Shop) -> None:
+    """The request that is on its way is recorded; the mailing of the next plan is left to the next run."""
+
+    def take(params: object) -> Answer:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return ACCEPTED
+
+    waiting.sms_by.script("sendBulkSms", take)
+    approve(waiting, a=to(PHONES[0]))
+    approve(waiting, a=to(PHONES[0]), b=to(PHONES[1]))
+    result = watch_due(waiting.request())
+    assert outcomes(result) == {"a": "sent"}
+    assert waiting.clock.monotonic() < HOUR + 60
+    assert (state(waiting, "a"), state(waiting, "b")) == (EntryState.COMPLETE, EntryState.WAITING)
+    assert len(waiting.sms_by.named("sendBulkSms")) == 1
+
+
 @pytest.mark.parametrize("method", ["getSMSMessages", "sendBulkSms"])
 def test_watch_tries_again_until_the_window_is_over(method: str, waiting: Shop) -> None:
     """An outage of a few minutes does no harm; only the last result of a mailing counts."""

@@ -144,6 +144,19 @@ def test_campaign_that_is_a_broken_link_is_not_removed(waiting: Shop) -> None:
     assert outcomes(hand_over(waiting.request())) == {"a": "sent"}
 
 
+def test_hand_over_without_its_own_file(waiting: Shop) -> None:
+    """A mailing that is due and cannot be read is reported, and keeps its approval; before its window it is not."""
+    approve(waiting, a=to(PHONES[0]))
+    text = (waiting.root / "sale.yaml").read_text()
+    waiting.write("sale.yaml", text + "  - [\n")
+    assert hand_over(waiting.request()).mailings == ()
+    _pass(waiting, HOUR)
+    result = hand_over(waiting.request())
+    assert (outcomes(result), result.exit_code) == ({"a": "skipped"}, ExitCode.FILES_INVALID)
+    waiting.write("sale.yaml", text)
+    assert outcomes(hand_over(waiting.request())) == {"a": "sent"}
+
+
 def test_lost_answer_of_a_hand_over_is_never_repeated(waiting: Shop) -> None:
     """Later runs look for it, and send nothing."""
     approve(waiting, a=to(PHONES[0]))
@@ -207,6 +220,22 @@ def test_changed_mailing_lapses_before_its_window(text: str, waiting: Shop) -> N
     assert state(waiting, "a") is EntryState.WITHDRAWN
     assert hand_over(waiting.request()).exit_code is ExitCode.DONE
     assert [name for name, _ in waiting.sms_by.calls[calls:]] == ["getSMSMessages"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("text: Hello", "text: 'Dear {{ missing }}'"), ("text: Hello", "text: Better, on_invalid: drop")],
+)
+def test_change_that_is_not_valid_takes_nothing_back(change: tuple[str, str], waiting: Shop) -> None:
+    """Before its window a mailing keeps its approval unless it is certain that another one is meant."""
+    good = "text: Hello, recipients: {file: list.csv}"
+    waiting.write("list.csv", f"phone\n{PHONES[0]}\n")
+    approve(waiting, a=good)
+    write_sale(waiting, a=good.replace(*change))
+    if "Better" in change[1]:
+        (waiting.root / "list.csv").unlink()
+    assert hand_over(waiting.request()).mailings == ()
+    assert state(waiting, "a") is EntryState.WAITING
 
 
 def test_setting_that_moved_changes_nothing(waiting: Shop) -> None:
