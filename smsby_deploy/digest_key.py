@@ -31,7 +31,7 @@ def _hmac(key: bytes, text: str) -> bytes:
 
 
 class DigestKey:
-    """Makes keyed digests of bare ones; without a secret they stay as they are.
+    """Makes keyed digests of unkeyed ones; without a secret they stay as they are.
 
     It remembers the digests that it made, so that what is recorded can be sealed. The secret is in no output.
     """
@@ -50,7 +50,7 @@ class DigestKey:
         return keyed
 
     def bare(self, digest: str) -> str:
-        """Return the bare digest of one that this object made; any other one as it is."""
+        """Return the unkeyed digest of one that this object made; any other one as it is."""
         return self._bare.get(digest, digest)
 
     def salt(self, purpose: str) -> bytes:
@@ -58,12 +58,12 @@ class DigestKey:
         return hmac.digest(self._mac, purpose.encode(), "sha256")
 
     def seal(self, digest: str) -> str | None:
-        """Return the bare digest of `digest`, sealed; None if this object did not make it."""
+        """Return the unkeyed digest of `digest`, sealed; None if this object did not make it."""
         bare = self._bare.get(digest)
         return None if bare is None else self._xor(digest, bytes.fromhex(bare)).hex()
 
     def open(self, digest: str, sealed: str | None) -> str:
-        """Return the bare digest that was sealed beside `digest`.
+        """Return the unkeyed digest that was sealed together with `digest`.
 
         Raises:
             ValueError: it was not sealed, or not with this key.

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class SmsbyDeployError(Exception):
-    """An error with one clear sentence, its place in a file, what to do next, and an exit code."""
+    """An error: one clear sentence, its place in a file, what to do next, and an exit code."""
 
     exit_code: ExitCode = ExitCode.FAILED  # of the class, unless a run that it ended has a worse one
 
@@ -117,7 +117,7 @@ class SmsbyUnavailable(SmsbyDeployError):
 
 
 class UnusableAnswer(SmsbyUnavailable):
-    """sms.by answered one question with a server error, or with what cannot be read.
+    """sms.by answered one query with a server error, or with an answer that cannot be read.
 
     It may answer others.
     """

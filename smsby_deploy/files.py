@@ -37,7 +37,7 @@ def may_be_file(path: Path) -> bool:
 
 
 def change_mark(path: Path) -> tuple[int, ...] | None:
-    """Return what changes whenever the file does; None if it is not there."""
+    """Return a value that changes whenever the file does; None if there is no file."""
     try:
         found = path.stat()
     except OSError:

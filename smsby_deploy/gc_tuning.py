@@ -19,7 +19,7 @@ def collect_seldom() -> None:
 
 
 def collect_as_usual() -> None:
-    """Run the collector now and then, and exempt what is loaded so far."""
+    """Run the collector now and then, and exempt everything loaded so far."""
     gc.freeze()
     gc.set_threshold(*_OFTEN_ENOUGH)
 

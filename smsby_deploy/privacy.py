@@ -43,7 +43,7 @@ _SHOWN_START, _SHOWN_END = 5, 2  # digits of a number that stay readable
 
 
 def mask_phone(phone: str) -> str:
-    """Return one phone number with only its prefix and its last two digits readable."""
+    """Return a phone number of which only the prefix and the last two digits are readable."""
     if len(phone) <= 8:
         return "*" * len(phone)
     return phone[:_SHOWN_START] + "*" * (len(phone) - _SHOWN_START - _SHOWN_END) + phone[-_SHOWN_END:]

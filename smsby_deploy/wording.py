@@ -23,7 +23,7 @@ _MOST_KNOWN = 100  # names that a mistyped one is compared with; a folder or a t
 
 
 class Sentence(str):
-    """A sentence in English that can be said in another language: it has its template."""
+    """A sentence in English that can be translated, because it keeps its template and values."""
 
     __slots__ = ("template", "values")
     template: str

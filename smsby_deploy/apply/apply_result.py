@@ -20,7 +20,7 @@ class MailingOutcome(StrEnum):
     ADOPTED = "adopted"
     CONFIRMED = "confirmed"
     PARTIAL = "partial"  # some recipients got it, and the rest certainly did not
-    SKIPPED = "skipped"  # nothing of it was sent
+    SKIPPED = "skipped"  # none of it was sent
     REJECTED = "rejected"
     UNKNOWN = "unknown"
 
@@ -79,7 +79,7 @@ class MailingResult:
 
     @property
     def is_done(self) -> bool:
-        """Whether sms.by has all of it, and nothing is to be said about it."""
+        """Whether sms.by has all of it and there is nothing to report."""
         return self.error is None and (self.outcome.was_sent_now or self.outcome is MailingOutcome.ADOPTED)
 
     @property
@@ -152,7 +152,7 @@ class ApplyResult:
     def orphans(self) -> Mapping[str, int | None]:
         """The recorded mailings that are no longer in the files, and how many recipients each has.
 
-        Those are left out about which something was found out.
+        Mailings about which something was found out are left out.
         """
         found = {mailing.address for mailing in self.mailings}
         return {one: count for one, count in self.plan.orphans.recipients.items() if one not in found}
@@ -164,7 +164,7 @@ class ApplyResult:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """The mailings of which nothing was sent for a reason, such as an expired one."""
+        """The mailings that were not sent, for a reason such as an expired time."""
         skipped = (one for one in self.mailings if one.outcome is MailingOutcome.SKIPPED)
         return tuple(one.address for one in skipped if one.error)
 

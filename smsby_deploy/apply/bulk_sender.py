@@ -54,12 +54,12 @@ class ChunkMessage:
 
     @property
     def recipients(self) -> int:
-        """How many get it."""
+        """How many recipients get it."""
         return self.mask.count(1)
 
     @property
     def left_out(self) -> str | None:
-        """Who does not, as `opt_out_positions` has them."""
+        """The recipients who do not, as `opt_out_positions` has them."""
         return opt_out_positions(self.mask)
 
     @property
@@ -72,7 +72,7 @@ class ChunkMessage:
         )
 
     def without(self, suppressed: PhoneSet) -> ChunkMessage:
-        """Return it without these, too; who was left out before stays so."""
+        """Return it without these recipients as well; those left out before stay out."""
         others = suppressed.mark_others(number_phones(phones_of(self.rows)))
         return replace(self, mask=bytearray(map(and_, self.mask, others)))
 
@@ -166,7 +166,7 @@ class BulkSender:
 
 
 def _note_recipients(context: ApplyContext, message: ChunkMessage) -> bool:
-    """Record who is left out of a chunk if that has changed; return whether anyone gets it."""
+    """Record which recipients a chunk leaves out, if that changed; return whether any is left."""
     recorder, record = context.recorder, context.recorder.chunk(message.ref)
     if message.recipients == 0:
         recorder.note(message.ref, ChunkState.SUPPRESSED, recipients=0, error=None)
@@ -191,7 +191,7 @@ def stream_messages(
 ) -> Iterator[ChunkMessage]:
     """Yield the chunks of `mailing` in order, each checked against the plan.
 
-    They come from `cache` if it holds them, else the files are read again. `now` decides whether a
+    They come from `cache` if it holds them, otherwise the files are read again. `now` decides whether a
     mailing that is late, and may be, is sent at once.
 
     Raises:
@@ -280,7 +280,7 @@ class _PlannedMessages:
         Args:
             index: of the chunk.
             rows: its recipients, a JSON value a line, as they were hashed.
-            mask: for each of them 0 if they opted out, else 1.
+            mask: for each of them 0 if they opted out, otherwise 1.
             text: what all of them get; None if each row contains its text.
         """
         address, chunks = self._mailing.address, self._action.chunks

@@ -76,7 +76,7 @@ class _Pending:
         self.lines: list[int] = []
 
     def cut(self, size: int) -> Iterator[ContactBatch]:
-        """Yield calls of `size` contacts; the rest stays."""
+        """Yield calls of `size` contacts; the remaining ones stay."""
         while len(self.rows) >= size:
             yield self._take(size)
 
@@ -148,7 +148,7 @@ class ContactReader:
     def _read(self, mailing: Mailing, suppressed: PhoneSet, left_out: Sequence[int]) -> Iterator[Batch]:
         """Yield the audience.
 
-        Those at the places `left_out` get nothing, also if their opt-outs are gone.
+        Those at the places `left_out` get nothing, even if their opt-outs are gone.
         """
         first = begin = 0
         for batch in read_audience(mailing.pinned(self._inputs), suppressed, AudienceReport()):

@@ -34,7 +34,7 @@ class Event:
     """`name` is stable, e.g. `request`; the wording of `line` is not.
 
     `addresses` are the mailings concerned, `recipients` how many the request has, and `outcome`
-    what became of it.
+    what happened to it.
     """
 
     name: str
@@ -131,7 +131,7 @@ class ApplyContext:
 
 
 class FilesChanged(Exception):
-    """The files of a mailing are not the planned ones: nothing more of it may be sent."""
+    """The files of a mailing are not the planned ones, so no more of it may be sent."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -144,7 +144,7 @@ class FilesChanged(Exception):
 
 
 def read_suppressed(project: Project, capped: PhoneSet | None) -> PhoneSet:
-    """Return the phones that get nothing: present opt-outs, and those over the contact cap.
+    """Return the phones that get nothing: current opt-outs, and those over the contact cap.
 
     Raises:
         FilesChanged: they cannot be read, and without them nothing may be sent.

@@ -159,9 +159,9 @@ class DeliveryLedger:
                     yield (address, index if one is entry else -1), chunk
 
     def _refused_before(self, message_id: int) -> str:
-        """Say that the message is not as reviewed; empty unless an earlier run found so.
+        """Say that the message is not as reviewed; empty unless an earlier run found that.
 
-        Only the answer that made it need have reported that.
+        Perhaps only the answer that created it reported that.
         """
         if all(chunk.refused_id != message_id for _, chunk in self._chunks()):
             return ""
@@ -308,5 +308,5 @@ class MessageFactory:
 
 
 def awaits_moderation(state: MessageState | None) -> bool:
-    """Whether sms.by says so; a message with an unknown status is tried."""
+    """Whether sms.by says that it awaits moderation; one with an unknown status is tried."""
     return state is not None and (state.status or "").strip().lower() == "new"

@@ -3,7 +3,7 @@
 The loop first handles an answer, if one has come, and records it. Otherwise it starts a request, if one may be sent,
 and writes its intent first. Otherwise it waits. Workers do HTTP and nothing else. So nothing is sent between an answer
 and its handling, and the limits on the rate and on requests in flight hold. One request is prepared ahead, so that
-sms.by does not wait for it; nothing of it is on disk until it is sent. Its intent and the accepted results before it
+sms.by does not wait for it; none of it is on disk until it is sent. Its intent and the accepted results before it
 share one fsync: all are on disk before it is sent, and each result before it is announced.
 
 Over https, connections are opened ahead as well. An intent is written only for a request whose connection is open; if
@@ -86,7 +86,7 @@ class Dispatcher:
             raise stop
 
     def run(self, call: Callable[[], Outcome]) -> Outcome:
-        """Make a call that reaches no recipient on a worker, so that signals are noticed meanwhile."""
+        """Make a call that reaches no recipient on a worker, so that signals are noticed."""
         return self._workers.run(call)
 
     def _dispatch(self, queue: _RequestQueue) -> StopSending | None:
@@ -117,7 +117,7 @@ class Dispatcher:
         """Start or prepare the next request.
 
         Returns:
-            None if it did; else for how many seconds to wait for an answer before trying again.
+            None if it did; otherwise for how many seconds to wait for an answer before trying again.
         """
         if self._shutdown.must_stop() and queue.has_next():
             self._shutdown.check()
@@ -233,7 +233,7 @@ class Dispatcher:
 
 
 def _last_of(request: SendRequest) -> int:
-    """Return how many chunks need no other request after `request`."""
+    """Return how many chunks are complete after `request`."""
     return len(request.chunks) if request.row is None and request.step in (None, "confirm") else 0
 
 

@@ -87,7 +87,7 @@ class DriftCheck:
         return sentence("{what} is not as reviewed: {values}; {ways}", what=what, values=values, ways=ways)
 
     def _warn(self, address: str, text: str) -> None:
-        """Say it once, as several answers may report the same."""
+        """Warn once, because several answers may report the same difference."""
         line = f"{address}: {text}"
         if line not in self._warned:
             self._warned.add(line)
@@ -98,7 +98,7 @@ class DriftCheck:
     ) -> IntendedValues:
         """Return what was reviewed.
 
-        If it is to be sent at once, or is late and may be, any time that has come will do.
+        If it is sent at once, or is late and may be late, any time that has come is right.
         """
         now = self._context.clock.now().astimezone(self._context.project.api.account_zone)
         is_as_written = all(answer.alphaname in (None, "", action.alphaname) for answer in answers)

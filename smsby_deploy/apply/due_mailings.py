@@ -22,7 +22,7 @@ from smsby_deploy.texts.template import is_personal
 
 
 def approved_mailings(request: ApplyRequest, lock: Lock) -> dict[str, Entry]:
-    """Return what was approved for later, and what has more waves; nothing that is complete."""
+    """Return the mailings approved for later or with more waves, if they are not complete."""
     unfinished = filter(selector(request.select), find(lock.mailings, lambda file: file.unfinished()))
     return {
         address: entry
@@ -36,7 +36,7 @@ def approved_mailings(request: ApplyRequest, lock: Lock) -> dict[str, Entry]:
 def next_opening(
     request: ApplyRequest, lock: Lock, now: datetime, mailings: Mapping[str, Mailing] | None = None
 ) -> datetime | None:
-    """Return when something is due, or is to be tried again; None if nothing waits.
+    """Return when a mailing is due or is tried again; None if none is waiting.
 
     Without `mailings` that is not known of waves: they are tried again.
     """

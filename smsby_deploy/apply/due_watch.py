@@ -26,7 +26,7 @@ _LONGEST_PAUSE = 60.0  # seconds: another run may approve something that is due 
 
 
 def watch_due(request: ApplyRequest) -> ApplyResult:
-    """Hand over what is due until nothing waits, or a signal ends the watch.
+    """Hand over due mailings until none is waiting, or a signal ends the watch.
 
     Return the last result of each mailing. A failure that may pass, such as a lock that another run holds, is reported and
     retried within a minute.

@@ -62,9 +62,9 @@ _STOPPED_BY = (Refused, SmsbyUnavailable, ApiError)
 
 
 def hand_over(request: ApplyRequest) -> ApplyResult:
-    """Hand over what is due now; record what is no longer in the files as withdrawn.
+    """Hand over the mailings that are due; record those no longer in the files as withdrawn.
 
-    What went wrong with one approved plan is part of the result and stops no other.
+    A failure of one approved plan is part of the result and does not stop the others.
 
     Raises:
         UsageError: a pattern of `select` matches nothing.
@@ -103,7 +103,7 @@ class _HandOver:
         self.recent = HandOverList(self.request, self.loaded.project)
 
     def run(self) -> ApplyResult:
-        """Do what is due; report it also if the store fails after a part of it."""
+        """Do what is due; report what was done even if the store fails in between."""
         found = sort_mailings(self.request, self.loaded, self.held.lock, self.request.clock.now())
         try:
             self._do(found)
@@ -321,7 +321,7 @@ class _HandOver:
 
     @contextmanager
     def _recording(self) -> Iterator[Recorder]:
-        """Record something about single mailings."""
+        """Return a context in which single mailings are recorded."""
         recorder = open_recorder(self.request, self.loaded, self.plan, self.held, is_handing_over=True)
         try:
             yield recorder
@@ -354,7 +354,7 @@ class _HandOver:
 
     @contextmanager
     def _failing(self, addresses: Iterable[str]) -> Iterator[None]:
-        """Report what stops these mailings: it stops no other."""
+        """Report what stops these mailings; others go on."""
         try:
             yield
         except _STOPPED_BY as error:

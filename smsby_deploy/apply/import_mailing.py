@@ -92,7 +92,7 @@ def import_mailing(
     """Record the wanted mailing as sent with the named messages.
 
     Its content is that of a plan made now. With `here`, the lock must belong there, which is recorded.
-    Returns what sms.by reports of them differently than the files.
+    Returns what sms.by reports of them and differs from the files.
 
     Raises:
         UsageError: there is no such mailing, or it is not clear which message is meant.
@@ -154,7 +154,7 @@ def find_messages(
 def check_messages(
     client: ReadClient, project: Project, mailing: Mailing, messages: Sequence[RemoteMessage], lock: Lock
 ) -> None:
-    """Refuse messages of another mailing, and messages that are only a part of a mailing.
+    """Refuse messages of another mailing, and messages that are only a part of this one.
 
     Raises:
         Refused: one of them is.
@@ -220,7 +220,7 @@ def imported_entry(
 
 
 def _imported_recipients(action: Action, messages: Sequence[RemoteMessage]) -> int | None:
-    """Return the planned number for a single message, else the sum that sms.by reports."""
+    """Return the planned number for a single message, otherwise the sum that sms.by reports."""
     reported = _reported_recipients(messages)
     if reported is None or (len(messages) == 1 and action.recipients is not None):
         return action.recipients

@@ -70,7 +70,7 @@ class ListFiller:
             raise StopSending(what, ExitCode.UNREACHABLE) from error
 
     def _exists(self, list_id: int, mailing: Mailing, contacts: Contacts) -> bool:
-        """Whether the recorded list still exists and is ours.
+        """Whether the recorded list still exists and belongs to us.
 
         It may have been deleted, or its id may belong to a list of another account.
         """
@@ -78,7 +78,7 @@ class ListFiller:
         return any(one.id == list_id and one.name.strip() == name for one in self.subscriber_lists())
 
     def _make_list(self, mailing: Mailing, contacts: Contacts, upload: UploadRecord) -> UploadRecord:
-        """Use the list with the right name if sms.by has it, else make one.
+        """Use the list with the right name if sms.by has it, otherwise make one.
 
         It is looked for before every try.
         """
@@ -181,7 +181,7 @@ class ContactsRequest(SendRequest):
 
 
 class _Progress:
-    """How far a list is.
+    """How far a list has been filled.
 
     Calls may be answered in any order, and are recorded in that of the contacts. So after a crash
     only calls are repeated that no record counts, and repeating one changes nothing.
@@ -214,7 +214,7 @@ class _Progress:
             self._context.say(_event(self._mailing, line, len(batch.rows)))
 
     def note(self, error: str | None) -> None:
-        """Record how far the list is, and why it is not further."""
+        """Record how far the list has been filled, and why not further."""
         self._context.recorder.note_upload(self.ref, self.upload, error=error)
 
     def warn(self, line: str) -> None:

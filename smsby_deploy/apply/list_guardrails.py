@@ -65,7 +65,7 @@ class ListGuardrails:
     def estimate_cost(
         self, mailing: Mailing, info: ListInfo, expected: ExpectedList | None
     ) -> Decimal | None:
-        """Return the cost that sms.by reports, else an estimate; None if unknown.
+        """Return the cost that sms.by reports, otherwise an estimate; None if unknown.
 
         The estimate multiplies the parts, or the recipients, by the project's price.
         """

@@ -40,7 +40,7 @@ class MailingRun:
         return self.is_reconciled or self.action.action is not ActionKind.ORPHAN
 
     def stop(self, reason: str, exit_code: ExitCode | None = None) -> None:
-        """Send nothing more of it. The first reason is the one that is reported."""
+        """Send no more of it; the first reason is reported."""
         if self.stop_reason is None:
             self.stop_reason = reason
         if exit_code is not None:
@@ -112,7 +112,7 @@ class MailingRun:
         return replace(result, was_begun=True, concerned=_count_concerned(entry, outcome, self.action.wave))
 
     def _judge(self, entry: Entry, reason: str | None) -> tuple[MailingOutcome, str | None]:
-        """Return the outcome of a mailing that this run began to send, and its error."""
+        """Return the outcome and the error of a mailing that this run began to send."""
         if entry.has_unknown:
             self.exit_codes.add(ExitCode.OUTCOME_UNKNOWN)
             return MailingOutcome.UNKNOWN, _with_share(entry, reason)

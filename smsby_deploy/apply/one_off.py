@@ -91,13 +91,13 @@ def prepare_test(
 
 
 def send_one(method: str, request: Callable[[], Outcome]) -> SmsReceipt:
-    """Send once, never again, and return what `method` of sms.by answered; raises as send_once."""
+    """Send once, without retries, and return the answer of `method`; raises as send_once."""
     with ShutdownSignal(SystemClock()) as shutdown:
         return read_receipt(send_once(method, request, shutdown).raw)
 
 
 def send_once(method: str, request: Callable[[], Outcome], shutdown: ShutdownSignal) -> Outcome:
-    """Send once, never again, and return the outcome of what sms.by accepted.
+    """Send once, without retries, and return the outcome if sms.by accepted it.
 
     `shutdown` counts the signals meanwhile.
 

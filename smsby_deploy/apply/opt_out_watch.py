@@ -32,7 +32,7 @@ class OptOutWatch:
         self._found: PhoneSet | None = None
 
     def later(self) -> PhoneSet | None:
-        """Return the present opt-outs; None if they are those that were read when the run began.
+        """Return the current opt-outs; None if they are those read when the run began.
 
         Raises:
             FilesChanged: they cannot be read any more.

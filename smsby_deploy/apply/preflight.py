@@ -211,7 +211,7 @@ def make_due_plan(
 
 
 def _connect(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> SendClient:
-    """Return the client, once it is sure that the lock belongs to this key and service."""
+    """Return the client, after checking that the lock belongs to this key and service."""
     check_digest_key(lock, loaded.project.digest_key)
     if request.here is not None:
         check_service(lock, request.here.service)
@@ -283,7 +283,7 @@ def _hold_back(then: Action, now: Action, progress: PlanProgress) -> Action:
 
 
 def _check_whole(project: Project, plan: Plan, client: SendClient) -> None:
-    """Refuse the whole apply for unknown names, a guardrail or the balance.
+    """Refuse the whole apply because of unknown names, a guardrail or the balance.
 
     Raises as make_ready_plan.
     """

@@ -185,7 +185,7 @@ class Recorder:
         self.write_entry(address, revision, replace(action, approval=approval), chunks)
 
     def lapse(self, address: str, reason: str) -> None:
-        """Record that a mailing is approved no longer: its files have changed, or were removed."""
+        """Record that a mailing is no longer approved, because its files changed or were removed."""
         self._write(EventKind.ENDING, address=address, ending=ending_document(self._lapsed(reason)))
 
     def _lapsed(self, reason: str) -> Ending:
@@ -262,7 +262,7 @@ class Recorder:
         self._write(EventKind.CHUNK, chunks=[list(ref)], **_place(row), changes=changes)
 
     def doubt(self, refs: Sequence[ChunkRef], error: str) -> None:
-        """Record that it is not known whether these chunks were sent, all of them or none."""
+        """Record that it is unknown whether these chunks were sent, all of them or none."""
         self._claim(address for address, _ in refs)
         changes = {"state": stored_state(ChunkState.UNKNOWN), "step": None, "error": error}
         self._write(EventKind.CHUNK, chunks=[list(ref) for ref in refs], changes=changes)

@@ -41,7 +41,7 @@ class RemoteCheck:
         self._verified: tuple[RemoteView, ListCheck] | None = None  # the last list that was compared
 
     def record_found(self) -> None:
-        """Adopt the mailings that the plan adopts, and look once more for unknown outcomes.
+        """Adopt the mailings that the plan adopts, and look again for unknown outcomes.
 
         Raises:
             StopSending: sms.by could not be asked.
@@ -72,7 +72,7 @@ class RemoteCheck:
             )
 
     def _is_news(self, address: str, before: Entry | None) -> bool:
-        """Whether a mailing was unknown, or was found; not so if only the list is doubted."""
+        """Whether a mailing was unknown or was found; False if only the list is doubted."""
         is_found = self._recorder.lock.mailings.get(address) != before
         return is_found or (before is not None and before.has_unknown)
 

@@ -17,7 +17,7 @@ from smsby_deploy.smsby.client import ReadClient
 
 
 class RecentList:
-    """The list that was read last, which is recent for half of `reconcile_seconds`."""
+    """The last list that was read; it is recent for half of `reconcile_seconds`."""
 
     def __init__(self, project: Project, clock: Clock) -> None:
         self._project = project
@@ -38,7 +38,7 @@ class RecentList:
         return remote if is_recent else None
 
     def forget(self) -> None:
-        """Let the next read ask sms.by: something was sent, or may have been."""
+        """Make the next read ask sms.by, because something was or may have been sent."""
         self._last = None
 
     def ask(self, client: ReadClient, lock: Lock, ids: Iterable[int] = ()) -> RemoteView:

@@ -65,7 +65,7 @@ __all__ = ["ApplyRequest", "apply_plan"]
 
 
 def apply_plan(request: ApplyRequest) -> ApplyResult:
-    """Apply the plan that was reviewed, or one that is made now and approved.
+    """Apply the reviewed plan, or one that is made now and approved.
 
     Raises:
         LockHeld, LockDamaged, FilesInvalid, PlanRefused, Refused, SmsbyUnavailable: before anything
@@ -229,7 +229,7 @@ class _ApplyRun:
         progress = recorded_progress(entry, mailing.waves.steps, self._context.clock.now(), mailing.zone)
         if not progress.is_next or result.error is not None:
             return result
-        is_over = run.was_sent or result.outcome is MailingOutcome.SENT  # also if all of its wave opted out
+        is_over = run.was_sent or result.outcome is MailingOutcome.SENT  # even if all of its wave opted out
         return replace(result, waits=why_waiting(progress) if is_over else run.action.reason)
 
     def _entry(self, run: MailingRun) -> Entry | None:

@@ -58,7 +58,7 @@ class _Observed:
 
 
 class SelfTest:
-    """Sends one SMS to `phone`, and tells `know` and `miss` what follows."""
+    """Sends one SMS to `phone`, and calls `know` and `miss` with what follows."""
 
     def __init__(
         self, project: Project, client: SendClient, clock: Clock, mark: str, *, know: Know, miss: Miss
@@ -127,7 +127,7 @@ class SelfTest:
         return outcome.uuid
 
     def _watch(self, seen: _Observed, uuid: str, phone: str) -> None:
-        """Look for it, its statuses and its callback until nothing more is to come of it."""
+        """Look for it, its statuses and its callback until nothing more can come."""
         callback = self._project.api.reports_to
         for _ in poll(_WAIT, clock=self._clock, pause=self._clock.sleep):
             with suppress(SmsbyUnavailable, ApiError):  # it was sent: what can still be seen of it counts
@@ -224,5 +224,5 @@ class SelfTest:
 
 
 def _is_word(status: str) -> bool:
-    """Return whether a status is a word that the facts may hold, and no sentence."""
+    """Return whether a status is a single word, which the facts may hold."""
     return status.isascii() and status.replace("_", "").replace(" ", "").isalpha() and len(status) <= 40

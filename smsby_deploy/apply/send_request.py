@@ -53,7 +53,7 @@ class SendRequest(ABC):
         """
 
     def objection_to_retry(self) -> str:
-        """Return why it must not be repeated, asked after the pause; empty if it may be."""
+        """Return why it must not be repeated; empty if it may be. Called after the pause."""
         return ""
 
     def record(self, outcome: Outcome) -> bool:

@@ -106,7 +106,7 @@ class SingleReconciler:
     def _compare(
         self, mailing: Mailing, chunk: Chunk, record: ChunkRecord, remote: RemoteView
     ) -> _Comparison:
-        """Compare the recorded states of a chunk's phones with its deliveries."""
+        """Compare the recorded states of the phones of a chunk with its deliveries."""
         before = recorded_states(record, chunk)
         counts = self._deliveries(chunk, record, remote)
         baseline = record.baseline or (0,) * len(before)

@@ -200,7 +200,7 @@ class SingleSender:
     def _stop_if_different(
         self, sending: _Sending, chunk: Chunk, message_id: int | None, answers: Sequence[ReportedValues]
     ) -> None:
-        """Stop the mailing if sms.by reports a message differently than it was reviewed."""
+        """Stop the mailing if what sms.by reports of a message differs from the review."""
         parts = measure_text(chunk.text).parts if chunk.text else None
         what = sentence("message {id}", id=message_id)
         objection = self._check.objection(what, sending.mailing, sending.action, answers, parts=parts)
@@ -251,7 +251,7 @@ class SingleSender:
         self._chunks.record(sending.mailing, chunk, states, message_id=outcome.message_id)
 
     def _without_suppressed(self, chunk: Chunk, states: PhoneStates) -> PhoneStates:
-        """Leave out the opt-outs, and who would get too many messages."""
+        """Leave out opt-outs and recipients who would get too many messages."""
         return PhoneStates(
             state if is_reached or state not in UNSENT else PhoneState.SUPPRESSED
             for is_reached, state in zip(chunk.not_suppressed, states, strict=True)
@@ -301,7 +301,7 @@ class SingleSender:
             raise StopSending(what, ExitCode.UNREACHABLE) from error
 
     def _reject(self, sending: _Sending, chunk: Chunk, states: PhoneStates, error: str) -> None:
-        """Record that the message of `chunk` cannot be made: nothing of it was sent."""
+        """Record that the message of `chunk` cannot be made: none of it was sent."""
         rejected = states.replacing(UNSENT, PhoneState.REJECTED)
         self._chunks.record(sending.mailing, chunk, rejected, error=error)
         sending.run.reject(error)

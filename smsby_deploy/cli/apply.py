@@ -187,7 +187,7 @@ class _Approval:
     is_needed: bool
     is_reviewed: bool
     progress: Progress | None = None
-    plan: Plan | None = None  # as it was when the lock was held, or else as it was reviewed
+    plan: Plan | None = None  # as it was when the lock was held, otherwise as it was reviewed
     has_begun: bool = False  # something may have been sent
 
     def read(self, path: Path) -> Plan:
@@ -233,7 +233,7 @@ class _Approval:
 
 
 def _runner(*, due: bool, watch: bool) -> Callable[[ApplyRequest], ApplyResult]:
-    """Return what does it; an apply of a plan does not load what judges waves."""
+    """Return the function that does it; applying a plan does not load the code for waves."""
     if watch:
         from smsby_deploy.apply.due_watch import watch_due as run
     elif due:

@@ -55,7 +55,7 @@ def command(context: Context, plan_path: Path, key: Path | None) -> ExitCode:
 
 
 def _find_signing_key(folder: Path, environ: Mapping[str, str]) -> Path:
-    """The SSH key that git signs with, or else the first in ~/.ssh.
+    """The SSH key that git signs with, otherwise the first in ~/.ssh.
 
     Raises:
         UsageError: there is none.

@@ -77,7 +77,7 @@ def _wait_for_final(folder: Path, environ: Mapping[str, str]) -> None:
 
 @contextmanager
 def _sandbox() -> Iterator[str]:
-    """Run a sandbox in a process of its own, on a free port; yields its URL."""
+    """Run a sandbox in its own process, on a free port; yields its URL."""
     arguments = _command_line(("sandbox", "--port", "0"))
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
         try:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @format_option("text", "json")
 @click.pass_obj
 def command(context: Context, ask: bool, to: str | None, form: str) -> ExitCode:
-    """Find out how sms.by behaves for this account, and keep it in smsby.facts.json.
+    """Find out how sms.by behaves for this account, and store the facts in smsby.facts.json.
 
     Commit the file: `plan` and `apply` use it. By default only free requests are made. Exits 4 if a fact contradicts a
     setting or a promise, and 6 if the outcome of the SMS of --to is unknown; it is never sent again.

@@ -38,7 +38,7 @@ def command(
 ) -> ExitCode:
     """Record the mailing ADDRESS as sent, because sms.by already has it. Sends nothing.
 
-    The lock records it with the content of the present files. Refused if sms.by does not know it, if it was not
+    The lock records it with the content of the current files. Refused if sms.by does not know it, if it was not
     sent, or if it is already recorded.
     """
     if bool(message_ids) == bool(uuids):

@@ -22,12 +22,12 @@ from smsby_deploy.privacy import find_tokens
 @host_option()
 @click.pass_obj
 def command(context: Context, port: int, host: str) -> ExitCode:
-    """Receive the callbacks of sms.by and store each one, beside the lock file.
+    """Receive the callbacks of sms.by and store each one, next to the lock file.
 
     Set `api.callback_url` in smsby.yaml to the https URL of a proxy that forwards to this port, and
-    SMSBY_CALLBACK_SECRET to the same value here and where `apply` runs: `apply` appends a path that is made of it, and
-    any other is answered 404. The file ends in .callbacks.jsonl and may contain phone numbers: do not commit it.
-    Ctrl-C stops the command.
+    SMSBY_CALLBACK_SECRET to the same value here and where `apply` runs: `apply` appends a path derived from it, and any
+    other path is answered with 404. The name of the file ends in .callbacks.jsonl, and it may contain phone numbers: do
+    not commit it. Ctrl-C stops the command.
     """
     from smsby_deploy.config.environments import CALLBACK_SECRET
     from smsby_deploy.status.callbacks import CallbackLog, callbacks_path, uuids_of

@@ -108,10 +108,10 @@ def show(context: Context, address: str) -> ExitCode:
 @reason_option()
 @click.pass_obj
 def archive(context: Context, select: tuple[str, ...], older_than: timedelta | None, reason: str) -> ExitCode:
-    """Move final mailings out of the lock, to the archive beside it.
+    """Move final mailings out of the lock, to the archive next to it.
 
-    A mailing is final if each of its messages has its last status: sms.by is asked about what is not known yet. What is
-    archived is never sent again. Commit the archive together with the lock.
+    A mailing is final if each of its messages has its last status; the command asks sms.by about statuses that are not
+    known yet. An archived mailing is never sent again. Commit the archive together with the lock.
     """
     from smsby_deploy.lock.archive import archive_path
 
@@ -188,7 +188,7 @@ def path(context: Context) -> ExitCode:
 @click.argument("file", type=NamedPath(dir_okay=False))
 @click.pass_obj
 def pull(context: Context, file: Path) -> ExitCode:
-    """Write the lock to FILE, but never over another or a newer one."""
+    """Write the lock to FILE, but never over a different or newer lock."""
     from smsby_deploy.lock.shared import copy_lock
 
     project = load(context).project
@@ -201,7 +201,7 @@ def pull(context: Context, file: Path) -> ExitCode:
 @click.argument("file", type=NamedPath(dir_okay=False))
 @click.pass_obj
 def push(context: Context, file: Path) -> ExitCode:
-    """Store the lock in FILE where smsby.yaml says, but never over another or a newer one.
+    """Store the lock in FILE where smsby.yaml says, but never over a different or newer lock.
 
     It moves a lock from a file to a shared store in one step.
     """

@@ -29,10 +29,11 @@ from smsby_deploy.wording import counted
 @reason_option()
 @click.pass_obj
 def withdraw(context: Context, address: str, anyway: bool, reason: str) -> ExitCode:
-    """Take back the mailing ADDRESS, which is approved for later or scheduled.
+    """Withdraw the mailing ADDRESS, which is approved for later or scheduled.
 
-    One that waits for its hand-over is no longer approved. One that sms.by has scheduled must have been deleted in the
-    account before: it is refused while the list of sms.by still shows it. It stays withdrawn until its revision is raised.
+    A mailing that waits for its hand-over is no longer approved. A mailing that sms.by has scheduled must first be deleted
+    in the account: the command refuses while the list of sms.by still shows it. The mailing stays withdrawn until its
+    revision is raised.
     """
     from smsby_deploy.plan.withdrawals import AccountList, withdraw_mailing
 
@@ -54,7 +55,7 @@ def withdraw(context: Context, address: str, anyway: bool, reason: str) -> ExitC
 @reason_option()
 @click.pass_obj
 def abandon(context: Context, address: str, reason: str) -> ExitCode:
-    """End the mailing ADDRESS: what was certainly not sent of it never will be.
+    """End the mailing ADDRESS: the part that was certainly not sent is never sent.
 
     It then counts as finished. What sms.by accepted stays sent; a raised revision is sent as usual.
     """
@@ -169,8 +170,8 @@ def move(context: Context, old: str, new: str, reason: str) -> ExitCode:
 def remove(context: Context, address: str, reason: str) -> ExitCode:
     """Remove the mailing ADDRESS from the lock.
 
-    What sms.by lists under the name that `apply` gave it is found again, and not sent. What was imported, or declared as
-    sent, is not found: the next apply sends it.
+    A mailing that sms.by lists under the name that `apply` gave it is found again and not sent. A mailing that was imported
+    or declared as sent is not found: the next apply sends it.
     """
     with change_lock(context, reason, f"lock remove {address}") as change:
         was_declared = any(chunk.declared for chunk in change.entry(address).chunks)
@@ -208,9 +209,9 @@ def bind(context: Context, reason: str) -> ExitCode:
 @reason_option()
 @click.pass_obj
 def rekey(context: Context, without_key: bool, reason: str) -> ExitCode:
-    """Make the digests of the lock with the key in SMSBY_DIGEST_KEY.
+    """Key the digests of the lock with SMSBY_DIGEST_KEY.
 
-    If they have a key already, it must be in SMSBY_DIGEST_KEY_OLD. Needs no recipients: the lock keeps what a rotation
+    If they already have a key, set SMSBY_DIGEST_KEY_OLD to it. Recipients are not needed: the lock keeps what a rotation
     needs, sealed with its key. Sends nothing. Plans that were made before are refused.
     """
     from smsby_deploy.digest_key import NO_KEY, OLD_DIGEST_KEY, read_digest_key

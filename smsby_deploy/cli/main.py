@@ -45,7 +45,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status", "Show how the sent mailings were delivered."),
     "pin": ("pin", "Write the digest of a list into its campaign."),
     "report": ("report", "Show what was sent and what it cost, by month, label or campaign."),
-    "recipients": ("recipients", "List who certainly got a mailing, or certainly did not."),
+    "recipients": ("recipients", "List the recipients who certainly got a mailing, or did not."),
     "lock": ("lock", "Show the lock file, or change it manually."),
     "import": ("import_", "Record a mailing that was made elsewhere."),
     "test-send": ("test_send", "Send one text of a mailing to a test phone."),

@@ -292,7 +292,7 @@ def _review(
     out: Path | None,
     page: Path | None,
 ) -> CommentContext:
-    """What the comment and the page show beside the plan."""
+    """What the comment and the page show besides the plan."""
     from smsby_deploy.output.plan_markdown import CommentContext
     from smsby_deploy.output.translation import translator
 
@@ -316,7 +316,7 @@ def _reviewed(result: PlanResult, review: CommentContext, form: str) -> str:
 
 
 def _report_use(context: Context, result: PlanResult, out: Path | None) -> None:
-    """Say on stderr what the saved plan is good for, and why apply will refuse it."""
+    """Print on stderr what the saved plan can be used for, and why apply will refuse it."""
     if out is not None:
         from smsby_deploy.output.plan_text import saved_plan_line
 

@@ -74,8 +74,8 @@ def command(
 ) -> ExitCode:
     """Run a local sms.by with alphanames, contact lists and a balance; any token is accepted.
 
-    It is as strict as sms.by documents its methods: verb, place and presence of each parameter. --lenient serves
-    clients that are not.
+    It checks calls as strictly as sms.by documents them: verb, place and presence of each parameter. --lenient is for
+    clients that do not follow the documentation to the letter.
 
     It prints its URL; open it in a browser to see what recipients would get.
     """

@@ -123,9 +123,9 @@ def open_lock(project: Project) -> LockStore:
 
 
 def note_running(context: Context, project: Project) -> None:
-    """Name the run that holds the lock, if one does: what it is sending looks unknown.
+    """Report the run that holds the lock, if there is one: what it is sending looks unknown.
 
-    A store that cannot be reached just now spoils no output.
+    A store that cannot be reached now does not spoil the output.
     """
     with suppress(SmsbyDeployError):
         if (running := open_lock(project).read_running()) is not None:
@@ -135,7 +135,7 @@ def note_running(context: Context, project: Project) -> None:
 
 
 def refuse_damaged_lock(project: Project) -> None:
-    """Refuse to run beside a damaged lock, in commands that do not read it otherwise.
+    """Refuse to run next to a damaged lock, in commands that do not read it otherwise.
 
     A lock in a shared store is not read, because these commands work offline.
 
@@ -169,7 +169,7 @@ def excuses_of(project: Project) -> Callable[[Mailing], bool]:
 
 
 def report_problems(context: Context, problems: Sequence[Problem]) -> None:
-    """Write `problems` to stderr, beside the data on stdout."""
+    """Write `problems` to stderr, next to the data on stdout."""
     from smsby_deploy.output.json_log import log_problems
     from smsby_deploy.output.problems_text import write_problems
 
@@ -237,7 +237,7 @@ def change_lock(context: Context, reason: str, command: str) -> Iterator[LockEdi
 
 
 def note_change(context: Context, said: str, why: str, then: str) -> None:
-    """Say what a manual change of the lock recorded, and which commands come next.
+    """Print what a manual change of the lock recorded, and the next commands.
 
     These are a commit with the message `why`, unless the lock is outside the repository, and `then`.
     """
@@ -252,7 +252,7 @@ def note_change(context: Context, said: str, why: str, then: str) -> None:
 
 
 def find_actor(environ: Mapping[str, str]) -> str:
-    """The user who started the pipeline, or else the user of this machine.
+    """Return the user who started the pipeline, otherwise the user of this machine.
 
     `unknown` if neither has a name.
     """

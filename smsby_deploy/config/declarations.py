@@ -87,7 +87,7 @@ class Expected(NamedTuple):
 class Pressure(NamedTuple):
     """How many messages a recipient may get within a span.
 
-    Where it would be more, recipients are left out if it `drops` them; else the mailing is blocked. Mailings
+    Where it would be more, recipients are left out if it `drops` them; otherwise the mailing is blocked. Mailings
     whose label `kind` is in `never_cap` are not judged.
     """
 
@@ -172,9 +172,9 @@ class Waves(NamedTuple):
 
 
 class ApprovalRule(NamedTuple):
-    """Which mailings need the signatures of `need` persons; None applies to all.
+    """Which mailings need the signatures of `need` signers; None applies to all.
 
-    With `is_without_author`, who wrote the last commit of the campaign's file does not count.
+    With `is_without_author`, the author of the last commit of the campaign's file does not count.
     """
 
     need: int
@@ -185,7 +185,7 @@ class ApprovalRule(NamedTuple):
 
 
 class ApprovalPolicy(NamedTuple):
-    """Who may sign, and how many of them a mailing needs.
+    """The signers, and how many of them a mailing needs.
 
     The signers are in a file in OpenSSH's format allowed_signers; `path` is absolute, `name` relative to the project folder.
     """

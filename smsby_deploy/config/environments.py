@@ -53,7 +53,7 @@ _URL = re.compile(
 
 
 class Environment(NamedTuple):
-    """An account to send to, with a lock of its own.
+    """An account to send to, with its own lock.
 
     `url` is as written in the files, at `url_location`. `token_env` names the variable with the token; None if any token
     will do, as in the sandbox.
@@ -206,7 +206,7 @@ def built_in(name: str) -> Environment:
 
 
 def service_url(environment: Environment, environ: Mapping[str, str]) -> str:
-    """Return the URL that gets requests and token: SMSBY_API_URL, or else that of the files.
+    """Return the URL that gets requests and token: SMSBY_API_URL, otherwise that of the files.
 
     Raises:
         UsageError: SMSBY_API_URL is not a URL, or the sandbox would not be on this machine.

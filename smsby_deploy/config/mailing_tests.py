@@ -21,7 +21,7 @@ _LONGEST_TITLE = 60  # characters of a row in a title
 
 
 class RowSubject(NamedTuple):
-    """A row that the author invented: its values, as those of an inline recipient."""
+    """A row that the author made up, with values like those of an inline recipient."""
 
     values: Mapping[str, str]
 
@@ -33,7 +33,7 @@ class LineSubject(NamedTuple):
 
 
 class AllSubject(NamedTuple):
-    """Every recipient who gets the mailing."""
+    """All recipients who get the mailing."""
 
 
 class AudienceSubject(NamedTuple):
@@ -46,7 +46,7 @@ class AudienceSubject(NamedTuple):
 
 
 class ClockSubject(NamedTuple):
-    """What a plan would do with the mailing at a time, had nothing been sent before."""
+    """What a plan made at a time would do with the mailing if nothing had been sent before."""
 
     at: datetime
     action: str | None
@@ -151,7 +151,7 @@ def _has_valid_pattern(node: YamlMap, file: str, log: ProblemLog) -> bool:
 
 
 def _title(node: YamlMap, subject: Subject) -> str:
-    """Return the name that the author gave a test, or else what it is about."""
+    """Return the name that the author gave a test, otherwise what it is about."""
     if "name" in node:
         return str(node["name"])
     match subject:

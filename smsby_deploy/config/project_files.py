@@ -45,7 +45,7 @@ def campaign_files(root: Path, patterns: YamlList | None, log: ProblemLog) -> li
         found = list(zip(patterns, places, strict=True))
     before = len(log)
     files = find_campaign_files(root, found, log)
-    if not files and patterns is None:  # with other campaigns beside it, a .yml may be anything
+    if not files and patterns is None:  # with other campaigns next to it, a .yml may be anything
         for name in find_unread(root):
             message = sentence(
                 "{name} is not read; rename it to .yaml, or add its pattern to `campaigns:` in smsby.yaml",
@@ -218,7 +218,7 @@ def resolve_inside(
 
 
 def is_impossible(path: str) -> bool:
-    """Whether no file can have this path: names have up to 255 bytes, and none is a NUL."""
+    """Whether no file can have this path: a name has at most 255 bytes and no NUL."""
     names = PurePath(path).parts
     is_long = len(path) > _LONGEST_PATH or any(
         len(name.encode(errors="replace")) > _LONGEST_NAME for name in names

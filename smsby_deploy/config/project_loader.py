@@ -54,7 +54,7 @@ from smsby_deploy.lock.places import PRODUCTION, SANDBOX, LockPlace, SharedPlace
 from smsby_deploy.problems import Location, Problem, ProblemLog, has_errors
 from smsby_deploy.wording import join_sentences, sentence
 
-_LONGEST_LOCK_SUFFIX = 32  # of the files beside a lock, whose names begin with its name
+_LONGEST_LOCK_SUFFIX = 32  # of the files next to a lock, whose names begin with its name
 ANY_ADDRESS = "*"  # what a problem concerns in a file whose campaign cannot be read
 PROJECT_SUBFOLDER = "campaigns"  # where a project may be that is a part of a repository
 

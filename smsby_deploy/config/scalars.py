@@ -103,7 +103,7 @@ def has_nested_repeats(pattern: str) -> bool:
 
 @cache
 def is_quick(pattern: str) -> bool:
-    """Whether a pattern repeats one character at most: no text makes it slow."""
+    """Whether a pattern repeats at most single characters, so that no text makes it slow."""
     return sum(map(_count_repeats, re_parser.parse(pattern))) <= 1
 
 

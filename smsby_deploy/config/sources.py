@@ -24,7 +24,7 @@ AS_WRITTEN = Rewrite()
 
 
 class FalseText(str):
-    """The text of a false value, such as `false`, `0` or `0.00`; it prints as any text."""
+    """The text of a false value, such as `false`, `0` or `0.00`; it prints like any text."""
 
     __slots__ = ()
 
@@ -190,7 +190,7 @@ class RecipientsFile(NamedTuple):
 
     @property
     def unset_variable(self) -> str | None:
-        """The variable without which it cannot be read here; None if it may be."""
+        """The variable that must be set before it can be read; None if it can be read."""
         if self.is_elsewhere:
             return self.folder_env
         return AGE_IDENTITY if self.is_encrypted and self.identity is None else None

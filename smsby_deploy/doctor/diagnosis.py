@@ -94,7 +94,7 @@ class DoctorReport:
 
 
 def run_doctor(request: DoctorRequest) -> DoctorReport:
-    """Learn the facts, free ones first, and save them, also if sms.by fails halfway.
+    """Learn the facts, free ones first, and save them, even if sms.by fails halfway.
 
     Raises:
         UsageError, Refused, FilesInvalid: `to` may not get a test; nothing was asked.

@@ -22,12 +22,12 @@ class _Sentences(NamedTuple):
 
 
 def asked(name: FactName) -> str:
-    """Return what was asked, as a noun phrase."""
+    """Return the question about a fact, as a noun phrase."""
     return _WORDS[name].asked
 
 
 def learned(fact: Fact) -> str:
-    """Return what was learned, or why nothing was."""
+    """Return what was learned about a fact, or why nothing was."""
     if fact.state is FactState.KNOWN:
         return _WORDS[fact.name].learned(fact.value)
     if fact.gap is None:
@@ -36,7 +36,7 @@ def learned(fact: Fact) -> str:
 
 
 def meaning(fact: Fact) -> str:
-    """Return what it means for a project whose settings it does not contradict."""
+    """Return what a fact means for a project whose settings it does not contradict."""
     if fact.state is FactState.KNOWN:
         return _WORDS[fact.name].meaning(fact.value)
     return sentence("what docs/api-facts.md assumes still applies")

@@ -146,7 +146,7 @@ def _ask_for_parts(look: Examination, text: str) -> None:
 
 
 def _ask_for_phone(look: Examination, lists: tuple[SubscriberList, ...]) -> None:
-    """Learn what becomes of a phone that is none, in a list that has no other contact."""
+    """Learn what happens to an invalid phone, in a list that has no other contact."""
     method = "importContacts"
     number = next((one.id for one in lists if one.name == _LIST), None)
     if number is None:

@@ -48,7 +48,7 @@ def _in_zone(at: str, zone: tzinfo) -> str:
 class EndingKind(StrEnum):
     """How a mailing was ended."""
 
-    WITHDRAWN = "withdrawn"  # nothing of it is sent: it waited, or was deleted at sms.by
+    WITHDRAWN = "withdrawn"  # none of it is sent: it waited, or was deleted at sms.by
     ABANDONED = "abandoned"  # what was not sent of it never will be
     LAPSED = "lapsed"  # withdrawn until it is approved again: its files changed while it waited
 
@@ -80,7 +80,7 @@ class Ending:
 
 
 class VerdictKind(StrEnum):
-    """What follows from a wave."""
+    """The verdict about a wave."""
 
     GO = "go"  # the next wave is sent
     STOP = "stop"  # nothing more is sent, unless a user decides otherwise
@@ -104,7 +104,7 @@ class WaveVerdict:
 
     @property
     def is_users_go(self) -> bool:
-        """Whether a user has let the next wave go."""
+        """Whether a user let the next wave be sent."""
         return self.kind is VerdictKind.GO and self.by is not None
 
     def in_zone(self, zone: tzinfo) -> WaveVerdict:

@@ -79,7 +79,7 @@ class LockEdit:
         return len(unknown)
 
     def go(self, address: str) -> int:
-        """Record that a user lets the next wave go, and return the number of the last one.
+        """Record that a user lets the next wave be sent; return the number of the last wave.
 
         Raises:
             UsageError: the mailing is not recorded, or no verdict about its last wave needs one of a user.

@@ -16,7 +16,7 @@
 | remove, move | address, to | a mailing is forgotten, or gets another address |
 | archive | addresses, archived | mailings were moved to the archive, which has so many lines now |
 | bind | environment, service, account | where the lock belongs |
-| key | digest_key, sealed | the key of its digests, and bare digests sealed with it |
+| key | digest_key, sealed | the key of its digests, and unkeyed digests sealed with it |
 | rekey | digest_key, digests, sealed | its digests, as another key makes them |
 | end | mailings, recipients | the apply is over |
 

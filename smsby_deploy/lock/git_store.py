@@ -26,7 +26,7 @@ from smsby_deploy.lock.lease import (
 _SAFE = (*SAFE_OPTIONS, "-c", "gc.auto=0", "-c", "protocol.ext.allow=never")
 _AUTHOR = {"NAME": "smsby-deploy", "EMAIL": "smsby-deploy@localhost"}
 _TIMEOUT = 60.0  # seconds
-_PUSH_TIMEOUT = 25.0  # a lease must outlive a push, and the question what became of it
+_PUSH_TIMEOUT = 25.0  # a lease must outlive a push, and the question what happened to it
 _TRIES = 4
 _KEPT = "refs/smsby-deploy"  # of the checkout; neither a branch nor a tag
 _CREDENTIALS = re.compile(r"//\S+@")  # a password may have an @ or a /
@@ -91,7 +91,7 @@ class GitStore:
         raise StoreFailed("other runs keep writing to the branch")
 
     def is_over(self, holder: Holder) -> bool:
-        """Never: git does not know which runs are alive."""
+        """Return False: git does not know which runs are alive."""
         return False
 
     def _fetch(self) -> str:

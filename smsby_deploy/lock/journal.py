@@ -50,7 +50,7 @@ class ResultNotSaved(Exception):
 
     @property
     def remedy(self) -> str:
-        """What a user does before the journal is written again."""
+        """What the user must do before the journal can be written again."""
         cause = self.__cause__
         return cause.remedy if isinstance(cause, StoreFailed) else "free disk space or fix permissions"
 

@@ -159,7 +159,7 @@ class Lease:
         for _ in range(_TRIES):
             assert self.stored.holder is not None
             now = self._clock.monotonic()
-            is_late = now - self._renewed_at > LEASE.total_seconds()  # also if the clock was set back
+            is_late = now - self._renewed_at > LEASE.total_seconds()  # even if the clock was set back
             if is_late or self.stored.holder.is_dead(self._clock.now()):
                 break
             holder = replace(self.stored.holder, renewed=iso_time(self._clock))

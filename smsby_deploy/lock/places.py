@@ -65,7 +65,7 @@ class LockPlace(NamedTuple):
 
 
 def journal_of(path: Path) -> Path:
-    """Return where the journal of a run is: beside the lock at `path`."""
+    """Return where the journal of a run is: next to the lock at `path`."""
     return path.with_name(f"{path.name}.journal")
 
 

@@ -165,7 +165,7 @@ class PostgresStore:
         return True
 
     def _transact(self, work: Callable[[Any], _Result]) -> _Result:
-        """Return what `work` returns for a cursor, in a transaction of its own; raises as `write`."""
+        """Return what `work` returns for a cursor, in its own transaction; raises as `write`."""
         try:
             if self._connection is None:
                 self._connection = psycopg.connect(self._url, connect_timeout=_TIMEOUT, **_ALIVE)

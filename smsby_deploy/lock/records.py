@@ -97,7 +97,7 @@ class ChunkRecord:
     phones: PhoneStates | None = None
     baseline: tuple[int, ...] | None = None
     foreign: int = 0
-    refused_id: int | None = None  # of a message that was made otherwise than reviewed: it is never sent
+    refused_id: int | None = None  # of a message that sms.by made differently from the review; never sent
     upload: UploadRecord | None = None  # of a mailing that is uploaded
     declared: bool = False  # it is a user's word that sms.by accepted it (lock resolve, import)
     schedule_time: str | None = None  # its own, of a mailing that is spread
@@ -108,7 +108,7 @@ class ChunkRecord:
 
     @property
     def was_sent(self) -> bool:
-        """Whether it certainly reached at least one recipient."""
+        """Whether sms.by certainly accepted it for at least one recipient."""
         if self.phones is not None and PhoneState.ACCEPTED in self.phones:
             return True
         return self.state in (ChunkState.ACCEPTED, ChunkState.PARTIAL)
@@ -133,7 +133,7 @@ class ChunkRecord:
     def with_state(self, state: ChunkState, **changes: Any) -> ChunkRecord:
         """Return this chunk after an event about all of it.
 
-        With single phones the event concerns the unknown ones if there are any, else those certainly not sent.
+        With single phones the event concerns the unknown ones if there are any, otherwise those certainly not sent.
         """
         if self.phones is None:
             return replace(self, state=state, **changes)
@@ -280,12 +280,12 @@ class Entry:
 
     @property
     def is_withdrawn(self) -> bool:
-        """Whether a user took it back: nothing of it is sent, whatever sms.by accepted."""
+        """Whether it was withdrawn: none of it is sent, whatever sms.by accepted."""
         return self.ending is not None and self.ending.kind is EndingKind.WITHDRAWN
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether a user decided that what was not sent of it never will be."""
+        """Whether a user decided that the rest of it is never sent."""
         return self.ending is not None and self.ending.kind is EndingKind.ABANDONED
 
     @property
@@ -368,7 +368,7 @@ class Lock:
     environment: str | None = None
     service: str | None = None
     account: str | None = None
-    # The id of the key that its digests over recipients are made with, None if they are bare. `sealed` has the bare ones,
+    # The id of the key of its digests over recipients; None without a key. `sealed` has the unkeyed digests,
     # sealed with that key. After a rotation chunks keep the fingerprints that sms.by knows.
     digest_key: str | None = None
     sealed: dict[str, str] = field(default_factory=dict)

@@ -92,7 +92,7 @@ class S3Store:
         return after._replace(version=str(following.number))
 
     def is_over(self, holder: Holder) -> bool:
-        """Never: S3 does not know which runs are alive."""
+        """Return False: S3 does not know which runs are alive."""
         return False
 
     @cached_property

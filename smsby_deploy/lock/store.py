@@ -44,7 +44,7 @@ class RunningApply(NamedTuple):
 class LockStore:
     """The lock of one environment of a project, stored at `path`.
 
-    The name of every file beside it starts with the name of the lock file.
+    The name of every file next to it starts with the name of the lock file.
     """
 
     def __init__(self, path: Path, project: str, environment: str = PRODUCTION) -> None:
@@ -277,7 +277,7 @@ class LockStore:
     def _alone(self, timeout: float, command: str) -> Iterator[None]:
         """Keep other runs out.
 
-        The operating system ends this when the process dies, in whatever way.
+        The operating system ends this when the process dies, however it dies.
         """
         import filelock
 

@@ -103,12 +103,12 @@ class StoredMailings(RecordedMailings):
 
     @property
     def file(self) -> MailingFile:
-        """Those of the file, whatever has changed since."""
+        """The mailings of the file, whatever has changed since."""
         return self._file
 
     @property
     def new(self) -> Mapping[str, Entry]:
-        """Those that are not in the file, or are otherwise there."""
+        """The mailings that are not in the file, or that have changed."""
         return self._new
 
     def runs(self) -> Iterator[Run]:
@@ -151,7 +151,7 @@ def _encode(documents: dict[str, Any]) -> Iterator[Run]:
 
 
 def new_mailings(mailings: Mailings) -> Mapping[str, Entry]:
-    """Return those that are not in the file they were read from, or are otherwise there."""
+    """Return the mailings that are not in the file they were read from, or that have changed."""
     return mailings.new if isinstance(mailings, StoredMailings) else mailings
 
 

@@ -298,7 +298,7 @@ def _mailing_pieces(result: ApplyResult, t: Translator) -> list[Piece]:
 
 
 def _unknown_lines(result: ApplyResult, t: Translator) -> str:
-    """How a person settles what may stay unknown."""
+    """How a user resolves an outcome that may stay unknown."""
     unknown = [one.address for one in result.mailings if one.outcome is MailingOutcome.UNKNOWN]
     if not unknown:
         return ""

@@ -33,7 +33,7 @@ _GITLAB_SEVERITIES = {Severity.ERROR: "blocker", Severity.WARNING: "major", Seve
 class Finding:
     """A problem as CI services take it.
 
-    `message` is masked and on one line. `fingerprint` stays the same while the problem does, also if its line moves.
+    `message` is masked and on one line. `fingerprint` stays the same while the problem does, even if its line moves.
     """
 
     severity: Severity
@@ -132,7 +132,7 @@ def ci_report(form: str, findings: Sequence[Finding], addresses: Sequence[str]) 
 
 
 def github_annotations(findings: Sequence[Finding]) -> str:
-    """Workflow commands, which GitHub shows beside the lines of a pull request, errors first.
+    """Workflow commands, which GitHub shows next to the lines of a pull request, errors first.
 
     If there are more than GitHub shows of a level, its last annotation says how many there are, and the first of those
     follow as plain lines.

@@ -42,7 +42,7 @@ _WAYS_OUT = {
 
 
 def apply_notification(result: ApplyResult, project: Project, *, is_due: bool) -> Notification | None:
-    """What an apply has done; None if nothing happened.
+    """The notification about an apply; None if nothing happened.
 
     A hand-over runs every few minutes, so it only reports what it sent or tried to send.
     """
@@ -117,7 +117,7 @@ def failed_apply_notification(
 
 
 def unsent_notification(result: PlanResult, project: Project) -> Notification | None:
-    """What was merged and is not sent, by a plan of the whole project.
+    """The notification about mailings that were merged but not sent, from a plan of all.
 
     None if there is nothing.
     """

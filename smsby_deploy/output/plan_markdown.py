@@ -98,7 +98,7 @@ _RANKS = {
 
 @dataclass(frozen=True, slots=True)
 class CommentContext:
-    """What the comment shows beside the plan.
+    """What the comment shows besides the plan.
 
     `reviews` maps addresses to what is known of their files. `out` is the plan file as `apply` needs it; `program` starts
     every command. `tests` are the results of the mailings' own tests. `has_page`: the plan is also written as a page, to

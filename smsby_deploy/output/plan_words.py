@@ -114,7 +114,7 @@ def text_diff(action: Action, base: Base, review: MailingReview | None) -> str:
 
 
 def changes_text(changes: BaseChanges | None) -> Sentence | str:
-    """`2 settings and 1 lock entry changed`; empty if nothing beside the mailings needs a look."""
+    """`2 settings and 1 lock entry changed`; empty if only the mailings need a look."""
     if changes is None:
         return ""
     settings, entries = len(changes.settings), changes.lock_changes

@@ -29,9 +29,9 @@ _FORMULA = r"""[\s"']*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r]"""
 
 
 class _Stdout(io.FileIO):
-    """The file under stdout.
+    """The raw file of stdout.
 
-    It names what fails here, so that no other full disk is taken for stdout.
+    It names what fails here, so that no other full disk is mistaken for stdout.
     """
 
     def write(self, content: Any, /) -> int:
@@ -47,7 +47,7 @@ class _Stdout(io.FileIO):
 
 
 class _Stderr(io.FileIO):
-    """The file under stderr.
+    """The raw file of stderr.
 
     A message that cannot be written is lost, and nothing else changes because of it.
     """

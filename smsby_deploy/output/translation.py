@@ -222,7 +222,7 @@ _PLURALS = {"ru": ("one", "few", "many", "other")}
 
 @cache
 def translator(language: str) -> Translator:
-    """Return what speaks `language`, `en` or one that has a catalog."""
+    """Return the translator for `language`, `en` or one that has a catalog."""
     if language == ENGLISH.language:
         return ENGLISH
 

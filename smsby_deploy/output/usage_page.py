@@ -138,7 +138,7 @@ def _share_text(row: UsageRow, t: Translator) -> str:
 
 
 def usage_notes(report: UsageReport) -> Iterator[Sentence]:
-    """What a reader of the figures must know."""
+    """Notes that a reader of the figures needs."""
     kinds = {grouping.kind for grouping in report.groupings}
     planned = sum(row.planned.missing for row in report.totals)
     billed = sum(row.billed.missing for row in report.totals)

@@ -31,7 +31,7 @@ class Known:
 
     @classmethod
     def of(cls, items: Iterable[Alphaname | SubscriberList]) -> Known:
-        """Index `items`. Names that a reader cannot tell apart are one name."""
+        """Index `items`; names that a reader cannot distinguish are one name."""
         ids: dict[str, dict[int, None]] = {}
         names: dict[int, str] = {}
         for item in items:

@@ -118,7 +118,7 @@ class ApprovalFile(NamedTuple):
 
 
 class Signatures(NamedTuple):
-    """Who signed a mailing, and what it lacks; `lack` is None if it lacks nothing."""
+    """The signers of a mailing, and what it lacks; `lack` is None if it lacks nothing."""
 
     names: tuple[str, ...]
     lack: str | None

@@ -47,7 +47,7 @@ class SettingChange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BaseChanges:
-    """What differs from `base` beside the mailings.
+    """What differs from `base` besides the mailings.
 
     `lock_changes` is the number of LOCK_CHANGED problems. `gaps` say what could not be compared, and why.
     """

@@ -187,7 +187,7 @@ def _difference(now: int | None, before: int | None) -> int:
 
 
 def _has_new_list(action: Action, before: BaseMailing) -> bool:
-    """Whether it is sent to another contact list, also if that has the same name.
+    """Whether it is sent to another contact list, even if that has the same name.
 
     A checkout of the base knows the name only.
     """
@@ -220,7 +220,7 @@ class AudienceSets:
     _overlaps: dict[str, _Overlap] = field(default_factory=dict)
 
     def collect(self, mailing: Mailing) -> OnBatch:
-        """Return what collects the recipients of a mailing of the base, batch by batch."""
+        """Return a function that collects the recipients of a mailing of the base, batch by batch."""
         phones = self._sets[mailing.address] = PhoneSet()
 
         def on_batch(batch: Batch, texts: Sequence[str]) -> None:

@@ -199,7 +199,7 @@ def stream_chunks(
         yield from _chunks_by_text(batches, text_of_chunk(mailing, template, None), hasher)
         return
     size = chunk_size(project.api, personal)
-    # Within a wave all chunks are sent at once, in whatever order.
+    # Within a wave all chunks are sent at once, in any order.
     groups = group_by_variant(batches, mailing, template, size if mailing.waves is None else BATCH_ROWS)
     if mailing.waves is not None:
         groups = group_by_wave(groups, mailing.waves, hash_text(mailing, template))
@@ -207,7 +207,7 @@ def stream_chunks(
 
 
 def chunk_content(content_digest: str, text: str | None, variant: str | None) -> str:
-    """Return what the digest of a chunk covers beside its rows."""
+    """Return what the digest of a chunk covers besides its rows."""
     content = content_digest if variant is None else f"{content_digest}\nvariant {variant}"
     return content if text is None else f"{content}\n{text}"
 

@@ -129,7 +129,7 @@ class FactCheck:
             yield Problem(Severity.NOTE, "FACTS_OLD", message, None, place)
 
     def _wrong_clock(self, mailing: Mailing) -> Iterator[Contradiction]:
-        """Yield the contradiction of the clock of the mailing's method, or else of the other."""
+        """Yield the contradiction of the clock of the mailing's method, otherwise of the other."""
         names = [FactName.SCHEDULE_CLOCK, FactName.CLOCK_IN]
         if mailing.via != "bulk":
             names.reverse()

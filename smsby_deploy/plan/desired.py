@@ -89,7 +89,7 @@ class Desired(NamedTuple):
     for lists; `parts` is None for lists kept at sms.by. `snapshot` is the digest of a query's result, `newest` what its
     `freshness` query found, `contacts` the digest of the contacts that would be uploaded. `former_content` is the content
     digest that earlier versions recorded, if it differs. `text_digest` covers what it says, `recipients_digest` its
-    recipients in whatever order: by them two mailings are compared. `phones` are the recipients, where they are kept.
+    recipients in any order: by them two mailings are compared. `phones` are the recipients, where they are kept.
     `opt_out_ages` are those of the opt-outs that were subtracted, where `freshness` limits them. `own` is what is the
     mailing's own, without what it shares with others. `languages` counts the recipients of each text, where there is one for
     each language, `prefixes` those with phones that begin alike. `opted_out` says which recipients have opted out, where

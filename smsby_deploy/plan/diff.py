@@ -137,7 +137,7 @@ RULES = (
     Rule(_R.CHANGED, lambda here: here.has_draft_for_other_list, reasons.draft_for_other_list),
     Rule(_A.CONFIRM, lambda here: here.has_draft, reasons.unconfirmed_draft),
     Rule(_A.RESUME, lambda here: here.is_begun, reasons.rest),
-    # Nothing of it was sent: it waits on our side until its window opens.
+    # None of it was sent: it waits on our side until its window opens.
     Rule(_A.WAITING, lambda here: here.is_approved and here.is_early, reasons.waiting),
     Rule(_A.DUE, lambda here: here.is_approved and not here.is_handing_over, reasons.due),
     Rule(_A.HOLD, lambda here: here.is_early, reasons.held),

@@ -303,7 +303,7 @@ class MailingPlanner:
 
 
 def _find_lateness(mailing: Mailing, times: Sequence[datetime | None], now: datetime) -> Iterable[Problem]:
-    """Warn that chunks with these times are sent late, which `max_late` allows."""
+    """Warn that chunks with these times are sent late, as `max_late` allows."""
     late = [time for time in times if time is not None and time <= now]
     if mailing.max_late is not None and late:
         passed, allowed = (int(one.total_seconds() // 60) for one in (now - min(late), mailing.max_late))

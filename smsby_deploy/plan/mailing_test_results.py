@@ -23,7 +23,7 @@ _THE_TEXT = sentence("the text")
 
 
 class TestOutcome(StrEnum):
-    """What became of a test; a skipped one needs something that is missing here."""
+    """What happened to a test; a skipped one needs something that is missing here."""
 
     __test__ = False  # pytest would take the class for a test
 

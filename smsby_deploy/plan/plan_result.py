@@ -54,7 +54,7 @@ class ScheduledSend:
 
 @dataclass(frozen=True, slots=True)
 class PlanResult:
-    """A plan and what a reviewer needs to know beside it.
+    """A plan and what a reviewer needs to know next to it.
 
     `refusal` is a guardrail that forbids the whole apply. `balance` is the account's money in the plan's currency, None
     if it is not known or nothing is to be paid for.
@@ -146,7 +146,7 @@ class PlanResult:
         return (*found, *self._changes(project.locations))
 
     def _changes(self, places: Mapping[str, Location]) -> Iterator[Problem]:
-        """What `--compare` found beside the mailings, as warnings."""
+        """What `--compare` found besides the mailings, as warnings."""
         changes = self.plan.changes
         for one in changes.settings if changes is not None else ():
             unset = sentence("not set")

@@ -27,7 +27,7 @@ WHOLE_LIST = sentence("only_to: a contact list kept at sms.by cannot be limited 
 
 
 def unknown_outcome(here: Situation) -> str:
-    """Say under which name to look for the unknown chunks, and how to record what was found."""
+    """Say which names to look for at sms.by, and how to record what was found."""
     entry, address = here.recorded_entry, here.desired.address
     count = len(here.recorded)
     names = [
@@ -127,7 +127,7 @@ def not_handed_over(window: Window) -> str:
 
 
 def held(here: Situation) -> str:
-    """Say what this apply approves, and until when that can be taken back."""
+    """Say what this apply approves, and until when it can be withdrawn."""
     assert here.next_window is not None
     wait = _wait(here.next_window)
     if here.has_old_approval:
@@ -312,7 +312,7 @@ def changed_shared(here: Situation) -> str:
 
 
 def sent_again(here: Situation) -> str:
-    """Say who got a lower revision, by the lock, else by the list; empty if there is none."""
+    """Say who got a lower revision, by the lock, otherwise by the list; empty if there is none."""
     revision, is_ahead = here.desired.revision, False
     if here.entry is not None:
         if here.sent_earlier is None:

@@ -46,7 +46,7 @@ class MissingMailing:
 
 @dataclass(frozen=True, slots=True)
 class ListCheck:
-    """How much the list shows of what the lock recorded.
+    """How much of what the lock recorded is in the list.
 
     expected: the recorded chunks that the list should show
     shown: how many of them it shows

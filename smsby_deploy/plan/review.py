@@ -148,7 +148,7 @@ def compare_plan(
     token: str,
     opted_out: PhoneSet | None = None,
 ) -> Plan:
-    """Return `plan`, made from `files`, with what differs from `base` beside the mailings.
+    """Return `plan`, made from `files`, with what differs from `base` besides the mailings.
 
     `opted_out` are the opt-outs of the base, if they were read before. `token` is shown nowhere. What a rehearsal leaves in
     the lock of a sandbox does not count.

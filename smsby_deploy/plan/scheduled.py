@@ -200,7 +200,7 @@ def count_opted_in(here: Situation, *, may_be_capped: bool) -> int:
 
     The lock of an earlier version has only numbers, so it is the least: another recipient may have opted out since. If
     recipients `may_be_capped` by contact pressure, numbers say nothing about opt-outs, but of requests of another size they
-    are all that is known of those who were left out for whatever reason.
+    are all that is known of those who were left out for any reason.
     """
     chunks = here.recorded_entry.chunks
     if _has_other_chunks(here):
@@ -215,7 +215,7 @@ def count_opted_in(here: Situation, *, may_be_capped: bool) -> int:
 
 
 def _has_other_chunks(here: Situation) -> bool:
-    """Whether the audience is divided otherwise than when the mailing was approved."""
+    """Whether the audience is divided differently from when the mailing was approved."""
     return here.recorded_entry.fingerprints != here.desired.fingerprints
 
 
@@ -244,7 +244,7 @@ def opted_in(here: Situation) -> str:
 def report_cancelled(
     scope: str, mailing: Mailing, entry: Entry | None, remote: RemoteView | None, now: datetime
 ) -> Problem:
-    """Say that a mailing is cancelled, and what of it is not."""
+    """Report that a mailing is cancelled, and what sms.by still has of it."""
     said = still_scheduled(scope, mailing.address, entry, remote, now, str(mailing.cancelled))
     if said:
         return Problem(Severity.WARNING, "NOT_CANCELLED", said, mailing.address, mailing.location)
@@ -254,7 +254,7 @@ def report_cancelled(
 
 
 def listed_and_taken_back(scope: str, address: str, entry: Entry, why: str, now: datetime) -> str:
-    """Say what sms.by has of a mailing that was approved, and is no longer because of `why`."""
+    """Say what sms.by has of a mailing whose approval ended because of `why`."""
     if entry.has_unknown:
         return sentence(
             "{why}; but sms.by lists it, and it is not known whether all of it was handed over: look there, then run "
@@ -286,7 +286,7 @@ def still_scheduled(
 
 
 def _what_became_of(entry: Entry | None) -> str:
-    """What was done of a cancelled mailing that is not scheduled; empty if that is nothing."""
+    """What was sent of a cancelled mailing that is not scheduled; empty if nothing."""
     state = None if entry is None else entry.state
     if (
         entry is not None

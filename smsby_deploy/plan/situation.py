@@ -57,7 +57,7 @@ class Situation:
 
     @property
     def has_unknown(self) -> bool:
-        """Whether the outcome of a recorded chunk is unknown, in whatever revision."""
+        """Whether the outcome of a recorded chunk is unknown, in any revision."""
         return ChunkState.UNKNOWN in self.recorded
 
     @property
@@ -103,7 +103,7 @@ class Situation:
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether a user decided that what was not sent of this revision never will be."""
+        """Whether a user decided that the rest of this revision is never sent."""
         return self.entry is not None and not self.is_raised and self.entry.is_abandoned
 
     @property

@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # most mailings have no tests
 
 
 def excuse_none(mailing: Mailing) -> bool:
-    """Need the files of every mailing."""
+    """Excuse no mailing: the files of all are needed."""
     return False
 
 

@@ -20,7 +20,7 @@ _LASTS = timedelta(days=1)  # longer than any quiet hours
 
 
 class Gate(Enum):
-    """What must happen before anything of a wave is sent."""
+    """What must happen before a wave is sent."""
 
     OPEN = auto()  # nothing: it is the first one, or the verdict about the one before is go
     EARLY = auto()  # the wave before was sent too recently to be judged
@@ -75,7 +75,7 @@ def find_progress(
     """Return how far a mailing has come.
 
     `waves` are those of its chunks, `states` their states, `steps` its waves in the files, () if it has none. `entry` is None
-    if nothing of it was sent. Times are shown in `zone`.
+    if none of it was sent. Times are shown in `zone`.
     """
     numbers = sorted({one for one in waves if one is not None}) if steps else []
     if entry is None or not numbers:

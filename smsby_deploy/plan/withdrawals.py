@@ -40,7 +40,7 @@ class AccountList:
 
 
 def withdraw_mailing(change: LockEdit, address: str, now: datetime, account: AccountList | None) -> Entry:
-    """Record that nothing of a mailing is sent, and return the revision that this concerns.
+    """Record that none of a mailing is sent, and return the revision that this concerns.
 
     What waits is no longer approved. What sms.by accepted for a later time must have been deleted in the account; without
     `account`, that is the user's word.
@@ -67,7 +67,7 @@ def abandon_mailing(change: LockEdit, address: str, now: datetime) -> Entry:
 
     Raises:
         UsageError: it is not recorded.
-        Refused: a chunk of it is unknown, or nothing of it remains to be sent.
+        Refused: a chunk of it is unknown, or none of it remains to be sent.
     """
     entry = change.entry(address)
     _check_known(address, entry)
@@ -98,7 +98,7 @@ def _check_known(address: str, entry: Entry) -> None:
 
 
 def _waits(entry: Entry) -> bool:
-    """Whether it was approved for later, and nothing of it was sent."""
+    """Whether it was approved for later, and none of it was sent."""
     is_lapsed = entry.state is EntryState.WITHDRAWN and not entry.is_withdrawn
     return entry.state is EntryState.WAITING or is_lapsed
 

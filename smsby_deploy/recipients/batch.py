@@ -20,7 +20,7 @@ class Batch(NamedTuple):
 
     Index `i` is the same recipient in every column.
     `texts` are the recipients' own texts (None: the mailing's text), `lines` their physical lines. `not_suppressed` holds
-    0 for a recipient who opted out, else 1. `values` are the columns `names` of the rows as written; where some of
+    0 for a recipient who opted out, otherwise 1. `values` are the columns `names` of the rows as written; where some of
     these rows were dropped, `selected` holds 1 for each row that is a recipient. If `is_typed`, values may be FalseText.
     """
 
@@ -37,7 +37,7 @@ class Batch(NamedTuple):
         """Each recipient's value of the template variable `name`, stripped.
 
         None if there is no such column.
-        A column is found by its name as written, else by its lower-case name, else by the name that a template can
+        A column is found by its name as written, otherwise by its lower-case name, otherwise by the name that a template can
         write for it (`_as_variable`). `phone` is always the normalized number.
         """
         if name == "phone":

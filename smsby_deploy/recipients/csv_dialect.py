@@ -36,7 +36,7 @@ class Dialect(NamedTuple):
     """How a recipients file is written.
 
     `kind` is csv, jsonl or txt (one phone per line); only a csv has a delimiter. `first_line` is the line at which
-    its header or rows begin: 2 below Excel's `sep=;`, else 1. Without `has_header`, its only column are phones.
+    its header or rows begin: 2 below Excel's `sep=;`, otherwise 1. Without `has_header`, its only column are phones.
     """
 
     kind: str
@@ -202,7 +202,7 @@ def detect_dialect(source: RecipientsFile) -> Dialect:
 
 
 def guess_encoding(source: RecipientsFile) -> str | None:
-    """Return the encoding with which `source` is read if it is a guess, else None."""
+    """Return the encoding with which `source` is read if it is a guess, otherwise None."""
     if source.encoding is not None:
         return None
     try:

@@ -144,14 +144,14 @@ def _read_url(query: RecipientsQuery) -> URL:
             variable=query.url_env,
         )
         raise RecipientsError(message, code="SQL") from None
-    # With an unescaped @ in the password, the rest of it is taken for the host or the database, which drivers show.
+    # With an unescaped @ in the password, the rest of it is mistaken for the host or the database, which drivers show.
     if url.get_backend_name() != "sqlite" and "@" in f"{url.host or ''}{url.database or ''}":
         message = sentence(
             '{variable}: unescaped "@" in the user name or password; encode it as %40', variable=query.url_env
         )
         raise RecipientsError(message, code="SQL")
     if url.drivername in ("postgres", "postgresql"):
-        # The driver of the extra `sql` also if neither is installed, so that the error names it.
+        # The driver of the extra `sql` even if neither is installed, so that the error names it.
         driver = "psycopg2" if find_spec("psycopg2") and not find_spec("psycopg") else "psycopg"
         return url.set(drivername=f"postgresql+{driver}")
     if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":", "file:")):

@@ -69,7 +69,7 @@ def _csv_blocks(lines: Lines, dialect: Dialect, size: int, source: RecipientsFil
     header_line, line = None, dialect.first_line
     if dialect.has_header:
         columns, header_line, line = _read_header(lines, delimiter, dialect.first_line)
-        if source.is_opt_outs:  # a first line that is no header is an opt-out, also if no row follows it
+        if source.is_opt_outs:  # a first line that is no header is an opt-out, even if no row follows it
             yield block_of_rows(columns, (), [], header_line=header_line)
     some: list[str] = []
     while text := lines.read_block(size * _ROW_CHARACTERS):

@@ -139,7 +139,7 @@ class PhoneSet:
         return self._has(number) or (self.only is not None and not self.only._has(number))
 
     def mark_others(self, numbers: Sequence[int]) -> bytearray:
-        """Return 1 for each of `numbers` that is not in the set, else 0."""
+        """Return 1 for each of `numbers` that is not in the set, otherwise 0."""
         marks = bytearray(b"\1") * len(numbers)
         bits = self._bits
         if bits is not None and _are_belarusian(numbers):

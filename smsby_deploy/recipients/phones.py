@@ -42,7 +42,7 @@ _LONGEST = 15  # digits, of any number (ITU-T E.164)
 
 
 class BadPhone(ValueError):
-    """A phone that cannot be sent to; the message says why and never contains the number."""
+    """A phone that cannot get an SMS; the message says why and never contains the number."""
 
 
 def normalize_phone(raw: str, countries: tuple[str, ...] = (HOME,)) -> str:

@@ -142,7 +142,7 @@ def opt_out_positions(not_suppressed: bytearray) -> str | None:
 
 
 def leave_out(not_suppressed: bytearray, opted_out: Iterable[int]) -> bytearray:
-    """Return the mask without the recipients at these places, also if their opt-outs are gone."""
+    """Return the mask without the recipients at these places, even if their opt-outs are gone."""
     for place in opted_out:
         not_suppressed[place] = 0
     return not_suppressed

@@ -273,7 +273,7 @@ def break_reply(fault: Fault, reply: Reply | None, pause: Callable[[float], None
 
 
 def _with_values(body: Any, values: Mapping[str, Any]) -> Any:
-    """Return an answer with other `values`: wherever it has such a key, else at the top."""
+    """Return an answer with other `values`: wherever it has such a key, otherwise at the top."""
     changed, found = _replace_values(body, values)
     missing = {key: value for key, value in values.items() if key not in found}
     return {**changed, **missing} if isinstance(changed, dict) else changed

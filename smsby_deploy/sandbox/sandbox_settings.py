@@ -177,7 +177,7 @@ class SandboxSettings:
     def price_of(self, phone: str) -> Decimal:
         """Return the price of one part to `phone`.
 
-        Its longest prefix in `prices` decides, else `price` applies.
+        Its longest prefix in `prices` decides, otherwise `price` applies.
         """
         prefixes = [prefix for prefix in self.prices if phone.startswith(prefix)]
         return self.prices[max(prefixes, key=len)] if prefixes else self.price

@@ -37,7 +37,7 @@ class LoggedCall:
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """What becomes of one call.
+    """What happens to one call.
 
     `reply` is None if the call was not executed; `fault`, if any, breaks the answer, waiting with `pause`.
     """
@@ -123,7 +123,7 @@ class Service:
                 self.account.store.cut_names_after(last_id, fault.chars)
 
     def _limit(self) -> Reply | None:
-        """Return the 429 for a call over the rate limit, else None."""
+        """Return the 429 for a call over the rate limit, otherwise None."""
         limit = self.account.settings.rate_limit
         if not limit:
             return None

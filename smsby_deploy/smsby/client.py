@@ -52,7 +52,7 @@ _PAGE = 1000
 
 
 class ReadClient:
-    """The methods that only ask, and so cannot send.
+    """The methods that only read, so nothing can be sent.
 
     They are repeated after a connection failure, 429, 5xx or a lost answer.
 
@@ -76,7 +76,7 @@ class ReadClient:
         return self._transport.clock_lead
 
     def get_sms_messages(self, *, keep: KeepMailing = keep_all) -> MailingList:
-        """Return the mailings of the account that `keep` wants.
+        """Return the mailings of the account that `keep` accepts.
 
         The list has every mailing of the account, so it is read as a stream, and only what is kept is held. Its count is 0
         only if sms.by says so in a documented form.
@@ -199,9 +199,9 @@ class ReadClient:
 
 
 class _Sieve:
-    """Chooses the rows of getSMSMessages that are held.
+    """Chooses the rows of getSMSMessages that are kept in memory.
 
-    They are those that `keep` wants, and the first one that read_mailings refuses.
+    These are the rows that `keep` accepts, and the first one that read_mailings refuses.
     """
 
     def __init__(self, keep: KeepMailing) -> None:
@@ -229,7 +229,7 @@ def _may_need_get(answer: Answer) -> bool:
 
 
 def _reports_deliveries(answer: Answer) -> bool:
-    """Return whether an answer to statusBulkSms has deliveries, perhaps beside an error."""
+    """Return whether an answer to statusBulkSms has deliveries, perhaps next to an error."""
     is_answer = (
         200 <= answer.status < 300 and answer.readable and not refuses_token(answer.error, answer.status)
     )

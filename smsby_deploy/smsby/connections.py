@@ -201,7 +201,7 @@ def open_connection(adapter: BoundedAdapter, url: str, timeout: float, proxies: 
         if is_of_proxy:
             raise requests.exceptions.ProxyError(ProxyError("cannot connect to the proxy", error)) from error
         raise
-    # As a new one, not out of the pool, where arriving session tickets would be taken for its end.
+    # As a new one, not out of the pool, where arriving session tickets would be mistaken for its end.
     adapter.opened = connection
     return connection.sock
 

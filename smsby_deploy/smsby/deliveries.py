@@ -103,7 +103,7 @@ def _listed_deliveries(entry: Mapping[str, Any], *, is_success: bool = False) ->
 def _bulk_delivery(row: Mapping[str, Any], key: str, *, is_success: bool) -> Delivery:
     """Read one delivery.
 
-    Its status is its own, else the text of its error, else the key of its list.
+    Its status is its own, otherwise the text of its error, otherwise the key of its list.
     """
     own = text_or_none(row.get("status"))
     return Delivery(

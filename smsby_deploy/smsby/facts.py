@@ -101,7 +101,7 @@ class PartTable(StrEnum):
 
 
 class RefusedPhone(StrEnum):
-    """What becomes of a phone in importContacts that is none."""
+    """What happens to an invalid phone in importContacts."""
 
     LOGGED = "logged"
     COUNTED = "counted"  # as invalid, without an entry in the log
@@ -240,7 +240,7 @@ class AccountFacts:
         return None if clock is None else AccountClock(clock["offset"], datetime.fromisoformat(clock["at"]))
 
     def deciding(self) -> dict[FactName, str]:
-        """Return the facts by which a plan or apply acts otherwise than without them, as text."""
+        """Return the facts that change what a plan or apply does, as text."""
         clocks = {name: self.clock(name) for name in (FactName.CLOCK_IN, FactName.SCHEDULE_CLOCK)}
         size, length = self.list_size, self.name_length
         found = {

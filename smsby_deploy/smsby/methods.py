@@ -30,7 +30,7 @@ _IMPORT_OVERHEAD = 40  # the names of the fields, and what else the body may hol
 
 
 class Effect(StrEnum):
-    """What a call does. SENDS reaches recipients or costs money, or prepares exactly that."""
+    """What a call does; SENDS reaches recipients, costs money, or prepares exactly that."""
 
     ASKS = "asks"
     CHANGES = "changes"

@@ -36,7 +36,7 @@ _NOT_STARTED = _FAILURES | {
 
 
 class OutcomeKind(StrEnum):
-    """What is known about a send; NOT_SENT and REJECTED are certain."""
+    """What is known about a send; only NOT_SENT and REJECTED certainly reached no recipient."""
 
     ACCEPTED = "accepted"
     NOT_SENT = "not sent"
@@ -47,7 +47,7 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one send.
+    """What happened to one send.
 
     error: why it was not accepted
     message_id: of the new message, or, with a rejection as a duplicate, of the existing one
@@ -139,7 +139,7 @@ def _names_a_send(answer: Answer, proof: Proof, *, only_prepares: bool) -> bool:
 
 
 def _proof_of(answer: Answer, proof: Proof) -> Outcome:
-    """Return ACCEPTED if the answer contains the proof and denies nothing, else UNKNOWN."""
+    """Return ACCEPTED if the answer contains the proof and denies nothing, otherwise UNKNOWN."""
     data = answer.data
     uuid = find_value(data, "uuid")
     message_id = _positive(find_value(data, "message_id"))

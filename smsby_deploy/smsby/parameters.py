@@ -47,7 +47,7 @@ class CallStyle(StrEnum):
         return Place.QUERY if self is CallStyle.GET else Place(self.value.removeprefix("post-"))
 
 
-# The methods that an account was seen to read otherwise than documented. Only a POST can be: a GET has only its query.
+# The methods that an account was seen not to read as documented. Only a POST can be: a GET has only its query.
 CallStyles = Mapping[str, CallStyle]
 
 

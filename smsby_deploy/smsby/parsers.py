@@ -154,7 +154,7 @@ def is_draft(status: str) -> bool:
 
 
 def read_mailings(data: Any, keep: KeepMailing = keep_all) -> MailingList:
-    """Return the mailings of getSMSMessages that `keep` wants.
+    """Return the mailings of getSMSMessages that `keep` accepts.
 
     Raises:
         ApiError: a mailing has no id; it may be the one that the caller is looking for.

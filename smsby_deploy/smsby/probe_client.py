@@ -18,9 +18,9 @@ WRONG_TOKEN = "bad"
 
 
 class ProbeClient:
-    """Questions, and with `may_write` calls that leave rows at sms.by; none sends an SMS.
+    """Read calls, and with `may_write` calls that leave rows at sms.by; none sends an SMS.
 
-    `wrong` is a transport with a token that is none. Questions are repeated if sms.by is busy or their answer was lost; calls
+    `wrong` is a transport with an invalid token. Questions are repeated if sms.by is busy or their answer was lost; calls
     that leave rows are not.
     """
 
@@ -55,7 +55,7 @@ class ProbeClient:
         return self._ask(lambda: self._transport.ask(METHODS["getSMSMessages"], params, keep))
 
     def ask_with_a_wrong_token(self) -> Answer:
-        """Ask for the balance with a token that is none. Call it once: sms.by may count such calls."""
+        """Ask for the balance with an invalid token. Call it once: sms.by may count such calls."""
         return self._wrong.ask(METHODS["getBalance"], {})
 
     def _ask(self, question: Any) -> Answer:

@@ -49,7 +49,7 @@ def callbacks_end(path: Path) -> int:
 
 
 def was_called_back(path: Path, uuid: str, start: int) -> bool:
-    """Return whether a callback mentions the request `uuid`, in whatever form.
+    """Return whether a callback mentions the request `uuid`, in any form.
 
     Only what the file has from `start` on is read: the file may be large.
     """

@@ -209,7 +209,7 @@ def count_deliveries(deliveries: Iterable[Delivery], *, list_missed: bool) -> De
 
 
 def prefix_of(phone: str) -> str:
-    """Return the prefix of a Belarusian mobile number (`375 29`), else `other`."""
+    """Return the prefix of a Belarusian mobile number (`375 29`), otherwise `other`."""
     return f"375 {phone[3:5]}" if len(phone) == 12 and phone.startswith("375") else "other"
 
 
@@ -313,7 +313,7 @@ def count_prefixes(report: StatusReport) -> list[PrefixCounts]:
 
 
 def count_reasons(report: StatusReport) -> list[tuple[str, int]]:
-    """The reasons why recipients did not get the SMS, the most frequent first.
+    """Count the reasons why recipients did not get the SMS, the most frequent first.
 
     They are status words and the keys of `other`.
     """

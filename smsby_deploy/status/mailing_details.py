@@ -103,7 +103,7 @@ class MissedRows(Collection[Missed]):
 class PartCounts:
     """The recipients of one variant or wave by kind; `missed` as in `Details`.
 
-    `later` of `other` are in later waves.
+    `later` is the part of `other` that is in later waves.
     """
 
     recipients: int = 0

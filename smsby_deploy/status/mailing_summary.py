@@ -346,7 +346,7 @@ def _billed(entry: Entry, reports: RemoteReports) -> tuple[int | None, Decimal |
 def _differences(
     intended: IntendedValues, entry: Entry, reports: RemoteReports, parts: int | None, cost: Decimal | None
 ) -> list[Difference]:
-    """Return the values that sms.by reports differently than recorded.
+    """Return the values that sms.by reports and that differ from the recorded ones.
 
     Each is returned once for the whole mailing.
     """

@@ -34,7 +34,7 @@ from smsby_deploy.wording import counted
 
 
 class RecipientOutcome(StrEnum):
-    """What became of one recipient; the values are the words of the list."""
+    """What happened to one recipient; the values are the words of the list."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"

@@ -32,7 +32,7 @@ ReadCallbacks = Callable[[str], "tuple[BulkMailingStatus, ...]"]
 
 @dataclass(frozen=True, slots=True)
 class _BulkReport:
-    """The deliveries of one mailing of a request."""
+    """The deliveries that statusBulkSms reports for one mailing of a request."""
 
     message_id: int | None
     fingerprint: str | None
@@ -93,7 +93,7 @@ class RemoteReports:
     def count_deliveries(self, chunk: ChunkRecord, *, is_overdue: bool = False) -> DeliveryCounts:
         """Return the reported deliveries of an accepted chunk, once.
 
-        They are found by its uuid, or else by its message_id. Callbacks add the phones that sms.by does not report. An
+        They are found by its uuid, otherwise by its message_id. Callbacks add the phones that sms.by does not report. An
         error of sms.by about this chunk is kept for `take_unread`, and does not hide the others. Of an overdue chunk no
         message is open.
         """

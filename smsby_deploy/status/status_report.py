@@ -83,12 +83,12 @@ class MailingStatus:
 
     @property
     def has_begun(self) -> bool:
-        """Whether sms.by has sent some of it."""
+        """Whether sms.by has sent at least a part of it."""
         return bool(self.delivered or self.undelivered or self.sent)
 
     @property
     def was_taken_back(self) -> bool:
-        """Whether it was withdrawn, and sms.by sends nothing of it."""
+        """Whether it was withdrawn, and sms.by sends none of it."""
         return self.state is State.WITHDRAWN and not self.has_begun and not self.waiting
 
     @property
@@ -98,7 +98,7 @@ class MailingStatus:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing of it changes without a user.
+        """Whether none of it changes without a user.
 
         Of an abandoned one, and of one that waits after a wave, a part may be on its way.
         """
@@ -114,7 +114,7 @@ class MailingStatus:
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing of it can change any more, neither at sms.by nor by another apply."""
+        """Whether none of it can change any more, neither at sms.by nor by another apply."""
         return not self.waiting and self.state not in _OPEN
 
     @property
@@ -124,7 +124,7 @@ class MailingStatus:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What every format says beside the counts; the texts may contain words of sms.by."""
+        """What every format says besides the counts; the texts may contain words of sms.by."""
         return (*self.decisions, *self.warnings)
 
     @property
@@ -206,7 +206,7 @@ class StatusTotals:
 class StatusReport:
     """The mailings asked about, by address.
 
-    `made_at` is ISO with an offset, or "" if it is not known. `running` names another run that is sending now, else "".
+    `made_at` is ISO with an offset, or "" if it is not known. `running` names another run that is sending now, otherwise "".
     """
 
     mailings: tuple[MailingStatus, ...]

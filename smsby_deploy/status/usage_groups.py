@@ -166,7 +166,7 @@ def _of_mailing(entry: Entry) -> _Whole:
 def _share_of(whole: _Whole, chunks: Sequence[ChunkRecord], deliveries_of: ChunkDeliveries) -> Share:
     """Return what `chunks` have of the whole.
 
-    Of one that is complete they may have everything; else recipients determine the share.
+    Of one that is complete they may have everything; otherwise recipients determine the share.
     """
     every = sum(chunk.was_sent for chunk in whole.chunks)
     recipients = _recipients(whole, chunks)

@@ -50,7 +50,7 @@ class TextAsNumber(TemplateRuntimeError):
 
 
 class TextAsTruth(TemplateRuntimeError):
-    """A template asks, by `test`, whether a text is true, false or none, which it never is."""
+    """A template tests with `test` whether a text is true, false or none, which it never is."""
 
     def __init__(self, test: str) -> None:
         super().__init__(

@@ -263,7 +263,7 @@ def _pairs(items: tuple[Any, ...]) -> dict[Any, Any]:
 
 
 def _as_decimals(left: Any, right: Any) -> tuple[Any, Any]:
-    """Make a float a decimal beside a decimal, which Python does not calculate with floats."""
+    """Make a float a decimal next to a decimal, which Python does not calculate with floats."""
     if isinstance(left, Decimal) and isinstance(right, float):
         return left, Decimal(repr(right))
     if isinstance(left, float) and isinstance(right, Decimal):

@@ -76,9 +76,9 @@ class _MarkingEnvironment(TextEnvironment):
 
 
 class _MarkInserter(NodeTransformer):
-    """Lets a template mark each printed value that a row decides.
+    """Makes a template mark each printed value that depends on a row.
 
-    Not marked are constants, variables that hold only constants, and what a macro prints: it was marked inside.
+    Constants, variables that hold only constants, and the output of macros, which was marked inside, are not marked.
     """
 
     def __init__(

@@ -95,7 +95,7 @@ def measure_gsm(text: str) -> TextSize:
     """Return the size of `text` by GSM 03.38.
 
     One part holds 160 septets or 70 UCS-2 units, several hold 153 or 67 each. The result may exceed 10 parts. It is
-    shown beside the billed size; no decision depends on it.
+    shown next to the billed size; no decision depends on it.
     """
     if re.search(_NOT_GSM, text) is None:
         units = len(text) + len(re.findall(_GSM_DOUBLED, text))
@@ -151,7 +151,7 @@ class BatchSize(NamedTuple):
         return max((parts for parts, count in enumerate(self.by_parts, 1) if count), default=0)
 
     def mark_texts_of(self, parts: int) -> bytearray:
-        """Return 1 for each text of so many parts, else 0."""
+        """Return 1 for each text of so many parts, otherwise 0."""
         return self.each.translate(_IS_PARTS[parts])
 
 
@@ -166,7 +166,7 @@ _UCS2_PARTS = bytes(_parts_by_length(UCS2_UNITS)).ljust(256, b"\0")
 
 
 def measure_batch(texts: Sequence[str]) -> BatchSize | None:
-    """Return the size of `texts` if only their lengths matter, else None.
+    """Return the size of `texts` if only their lengths matter, otherwise None.
 
     That is ten times as fast as measuring one by one.
     None if the texts must be measured one by one: a doubled character, over three parts, an empty text, or a text that is

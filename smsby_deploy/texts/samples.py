@@ -202,7 +202,7 @@ def _find_branches(mailing: Mailing, template: Template | None) -> MailingBranch
 
 
 def mask_samples(mailing: MailingSamples) -> MailingSamples:
-    """`mailing` without whole phone numbers, neither beside the texts nor in them."""
+    """`mailing` without whole phone numbers, neither next to the texts nor in them."""
     return replace(mailing, samples=tuple(map(mask_sample, mailing.samples)))
 
 

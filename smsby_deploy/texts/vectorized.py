@@ -329,7 +329,7 @@ def joined(pieces: list[ast.expr]) -> ast.expr:
 
 
 def choice(test: ast.expr, one: ast.expr, other: ast.expr) -> ast.expr:
-    """`one` where `test` is true, else `other`."""
+    """`one` where `test` is true, otherwise `other`."""
     return ast.IfExp(test, one, other, **_AT)
 
 
