@@ -234,4 +234,4 @@ def test_plan_without_ssh_keygen(sale: Shop, keys: Keys, tmp_path: Path) -> None
     _approve(sale, keys, "anna")
     planned = sale.run("plan", env={"PATH": str(tmp_path)})
     assert planned.code == 1
-    assert "ssh-keygen is missing" in planned.err
+    assert "ssh-keygen, which makes and verifies signatures, is not installed" in planned.err
