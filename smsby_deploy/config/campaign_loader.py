@@ -31,7 +31,7 @@ from smsby_deploy.config.text_sources import TextReader
 from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlLocator, YamlMap
 from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.privacy import mask_phones
-from smsby_deploy.problems import Location, Problem, ProblemLog, Severity
+from smsby_deploy.problems import Location, Problem, ProblemLog
 from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def load_campaign(context: CampaignContext, file: str, document: YamlMap) -> Loa
             )
         else:
             mailing = loader.load_mailing(node, mark)
-            errors = [one for one in context.log.since(count) if one.severity is Severity.ERROR]
+            errors = [one for one in context.log.since(count) if one.is_error]
             unreadable = tuple(one for one in errors if one.code in _UNREADABLE)
             is_valid = all(one.code == _MISSING for one in errors)
             (valid if is_valid else flawed).append(mailing._replace(unreadable=unreadable))

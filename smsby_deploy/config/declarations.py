@@ -24,6 +24,7 @@ from smsby_deploy.config.sources import (
     RecipientsFile,
     RecipientsQuery,
     Rewrite,
+    TextSource,
     Upload,
 )
 from smsby_deploy.digest_key import NO_KEY, DigestKey
@@ -257,6 +258,11 @@ class Mailing(NamedTuple):
     @property
     def address(self) -> str:
         return f"{self.campaign}/{self.name}"
+
+    @property
+    def text_sources(self) -> tuple[TextSource, ...]:
+        """All its texts, in the order of the file; () if each recipient has one."""
+        return self.text.sources if self.text else ()
 
     @property
     def text_location(self) -> Location:

@@ -172,8 +172,7 @@ def campaign_inputs(project: Project, mailing: Mailing) -> tuple[Path, ...]:
         names.append(mailing.audience.name)
     elif isinstance(mailing.audience, RecipientsParquet):
         names.extend(name for _, name in mailing.audience.files)
-    if mailing.text is not None:
-        names.extend(source.file for source in mailing.text.sources if source.file)
+    names.extend(source.file for source in mailing.text_sources if source.file)
     return tuple(project.root / name for name in dict.fromkeys(names))
 
 

@@ -19,7 +19,6 @@ from smsby_deploy.plan.base_changes import BaseChanges
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.plan_result import PlanResult, Verdict
 from smsby_deploy.privacy import mask_phones
-from smsby_deploy.problems import Severity
 from smsby_deploy.wording import Sentence, sentence
 
 if TYPE_CHECKING:  # a plan on a terminal is often compared with nothing, and shows no samples
@@ -149,7 +148,7 @@ def verdict_text(result: PlanResult, t: Translator) -> str:
     overdue = t.gettext(", {count:,} overdue", count=len(plan.overdue)) if plan.overdue else ""
     match result.verdict:
         case Verdict.INVALID:
-            errors = sum(problem.severity is Severity.ERROR for problem in plan.problems)
+            errors = sum(problem.is_error for problem in plan.problems)
             return t.gettext("Not valid: {errors:error|errors}, nothing will be sent", errors=errors)
         case Verdict.REFUSED:
             return t.gettext("Refused as a whole, nothing will be sent")

@@ -246,8 +246,8 @@ class ApprovalCheck:
 
         Whoever wrote the text must not count because another wrote the campaign file.
         """
-        texts = mailing.text.sources if mailing.text is not None else ()
-        written = (mailing.file, *(one.file for one in texts if one.file), *included_files(mailing.text))
+        own = (one.file for one in mailing.text_sources if one.file)
+        written = (mailing.file, *own, *included_files(mailing.text))
         authors = {file: self._author_of(file) for file in written}
         root = self.project.root
         inputs = (path for path in campaign_inputs(self.project, mailing) if path.is_relative_to(root))

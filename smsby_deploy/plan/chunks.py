@@ -128,7 +128,7 @@ def hash_content(
 
 def _written_texts(mailing: Mailing, template: Template | None) -> list[str]:
     included = template.inputs.values() if template is not None else ()
-    return [*(source.text for source in (mailing.text.sources if mailing.text else ())), *included]
+    return [*(source.text for source in mailing.text_sources), *included]
 
 
 def hash_former_content(mailing: Mailing, template: Template | None, *, personal: bool) -> str | None:

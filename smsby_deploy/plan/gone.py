@@ -60,8 +60,7 @@ def read_own_content(mailing: Mailing) -> OwnContent:
         mailing.alphaname,
         has_sender=own.alphaname is not None,
         has_time=(own.schedule_time, own.timezone, own.spread) != (None, None, None),
-        has_includes=text is not None
-        and any(has_markup(one.text) and may_include(one.text) for one in text.sources),
+        has_includes=any(has_markup(one.text) and may_include(one.text) for one in mailing.text_sources),
     )
 
 
@@ -111,8 +110,8 @@ def excuse_missing(loaded: LoadedProject, excuses: Callable[[Mailing], bool]) ->
 def excuse_errors(mailing: Mailing, problems: Iterable[Problem]) -> list[Problem]:
     """Return the problems of an excused mailing, with one note for all errors."""
     problems = list(problems)
-    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
-    others = [problem for problem in problems if problem.severity is not Severity.ERROR]
+    errors = [problem for problem in problems if problem.is_error]
+    others = [problem for problem in problems if not problem.is_error]
     return [*(_as_note(mailing, error, len(errors) - 1) for error in errors[:1]), *others]
 
 

@@ -234,9 +234,8 @@ class MailingPlanner:
             desired.opted_out,
         )
         approved = here.entry if self.is_handing_over or decision.action is ActionKind.DUE else None
-        if (
-            approved is not None and mailing.is_fresh
-        ):  # signed with the audience that it had when it was approved
+        if approved is not None and mailing.is_fresh:
+            # Signed with the audience that it had when it was approved.
             audience = approved.audience_digest
             signed = signed._replace(audience_digest=audience, recipients=None, opted_out=None)
         beside = None if approved is None else self._sizes_as_approved(mailing.address, approved)

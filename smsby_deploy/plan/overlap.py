@@ -112,4 +112,4 @@ def _has_rows(mailing: Mailing) -> bool:
 
 
 def _texts_of(mailing: Mailing) -> tuple[str, ...]:
-    return tuple(source.text.strip() for source in mailing.text.sources) if mailing.text else ()
+    return tuple(source.text.strip() for source in mailing.text_sources)

@@ -190,6 +190,11 @@ class MeasuredFiles:
         own = (problem for one in self.measured for problem in one.problems)
         return (*self.loaded.problems, *self.suppression_problems, *own, *self.flaws)
 
+    @property
+    def mailings(self) -> list[Mailing]:
+        """Those that were measured; a cancelled one is not."""
+        return [one.mailing for one in self.measured]
+
     @cached_property
     def _orphans(self) -> Orphans:
         return make_orphans(self.orphans, self.lock.mailings)
@@ -201,7 +206,7 @@ class MeasuredFiles:
     @cached_property
     def _inputs(self) -> dict[str, str]:
         """The digest of every file; `apply` makes two plans of them."""
-        return hash_inputs(self.loaded.project, [one.mailing for one in self.measured])
+        return hash_inputs(self.loaded.project, self.mailings)
 
     @contextmanager
     def errors_first(self) -> Iterator[None]:
@@ -244,7 +249,7 @@ class MeasuredFiles:
             Refused: the lock belongs to another service or account.
             SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked; FilesInvalid if the files are not valid.
         """
-        project, mailings = self.loaded.project, [one.mailing for one in self.measured]
+        project = self.loaded.project
         names, remote = self._ask(client, here, remote)
         if project.environment.is_sandbox and remote is not None and is_forgotten(self.lock, remote, here):
             return self._anew().plan(client=client, account=account, now=now, new_id=new_id, here=here)
@@ -267,7 +272,7 @@ class MeasuredFiles:
             actions=Actions(actions, self._orphans),
             problems=tuple(problems),
             currency=project.currency,
-            exempt=exempt_inputs(project, mailings) | finished_queries(actions, snapshots),
+            exempt=exempt_inputs(project, self.mailings) | finished_queries(actions, snapshots),
             binding=binding,
             digest_key=project.digest_key.id,
             names=names,
@@ -351,7 +356,7 @@ class MeasuredFiles:
         with self.errors_first():
             if here is not None and not project.environment.is_sandbox:
                 check_service(self.lock, here.service)
-            names = read_names(client, [one.mailing for one in self.measured])
+            names = read_names(client, self.mailings)
             if client is None:
                 return names, None
             if remote is None:

@@ -39,7 +39,7 @@ from smsby_deploy.plan.plan_file import read_plan
 from smsby_deploy.plan.planner import MeasuredFiles, measure_files
 from smsby_deploy.plan.selection import selector
 from smsby_deploy.plan.staleness import describe_keys
-from smsby_deploy.problems import Problem, Severity, has_errors
+from smsby_deploy.problems import Problem, has_errors
 from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
@@ -268,7 +268,7 @@ def measure_base(base: SavedBase | CheckoutBase, lock: Lock, clock: Clock, selec
     plan = files.plan(client=None, account=None, now=clock.now(), new_id="base")
     texts = {mailing.address: reviewed_text(mailing.text) for mailing in base.loaded.project.mailings}
     found = base_of_plan(_select(plan, select), base.label, texts)
-    flawed = {problem.address for problem in plan.problems if problem.severity is Severity.ERROR}
+    flawed = {problem.address for problem in plan.problems if problem.is_error}
     unread = {one.address for one in plan.decided if one.address in flawed and not one.audience.rows}
     audiences.forget(unread)
     return Baseline(found.without_counts(unread), audiences, files.suppressed)

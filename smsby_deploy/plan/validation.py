@@ -129,5 +129,4 @@ def run_mailing_tests(
             found = [replace(one, failures=(), skipped=why) if one.failures else one for one in found]
             problems = [one for one in problems if one.address != mailing.address]
         results += found
-    errors = (one for one in problems if one.severity is Severity.ERROR and one.code != "TEST")
-    return results, list(errors)
+    return results, [one for one in problems if one.is_error and one.code != "TEST"]

@@ -192,7 +192,7 @@ def _check_rows(mailing: Mailing, rows: Sequence[int], selector: SampleSelector)
 
 def _find_branches(mailing: Mailing, template: Template | None) -> MailingBranches | None:
     """Return what tells the combinations of a text apart; None if there is only one."""
-    sources = mailing.text.sources if mailing.text is not None else ()
+    sources = mailing.text_sources
     if len(sources) == 1 and not has_markup(sources[0].text):
         return None
     from smsby_deploy.texts.branches import MailingBranches
@@ -208,14 +208,15 @@ def mask_samples(mailing: MailingSamples) -> MailingSamples:
 
 def mask_sample(sample: Sample) -> Sample:
     """`sample` without whole phone numbers and without the recipient's values."""
-    masked = _cut(sample, mask_phone_in(sample.text, sample.phone))
-    return replace(masked, phone=sample.phone and mask_phone(sample.phone), values={})
+    return _masked_as(sample, mask_phone_in(sample.text, sample.phone))
 
 
-def _cut(sample: Sample, text: str) -> Sample:
-    """`sample` with another text of the same length, cut into pieces at the same places."""
+def _masked_as(sample: Sample, text: str) -> Sample:
+    """`sample` with its masked `text`, which is as long, cut into pieces at the same places."""
     borders = pairwise([0, *accumulate(map(len, sample.pieces))])
-    return replace(sample, text=text, pieces=tuple(text[start:end] for start, end in borders))
+    pieces = tuple(text[start:end] for start, end in borders)
+    phone = sample.phone and mask_phone(sample.phone)
+    return replace(sample, text=text, pieces=pieces, phone=phone, values={})
 
 
 def _render_all(
@@ -365,8 +366,7 @@ def _mask_recipient(mailing: Mailing, sample: Sample) -> Sample:
 
     The parts stay those of the real text: masking may change a text's encoding, but not its length.
     """
-    text = mask_text(mailing, sample.text, sample.values, sample.phone)
-    return replace(_cut(sample, text), phone=sample.phone and mask_phone(sample.phone), values={})
+    return _masked_as(sample, mask_text(mailing, sample.text, sample.values, sample.phone))
 
 
 def mask_text(mailing: Mailing, text: str, values: Mapping[str, str], phone: str | None) -> str:
