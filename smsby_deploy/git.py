@@ -10,12 +10,9 @@ from smsby_deploy.wording import sentence
 
 # Nothing that a checkout configures is run.
 SAFE_OPTIONS = (
-    "-c",
-    "core.hooksPath=/dev/null",
-    "-c",
-    "core.fsmonitor=false",
-    "-c",
-    "safe.bareRepository=explicit",
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "safe.bareRepository=explicit"),
 )
 _TIMEOUT = 10.0  # seconds
 _LITERALLY = "--literal-pathspecs"  # a file may be called `*.yaml`, or `:!other.yaml`

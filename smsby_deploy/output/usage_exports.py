@@ -16,25 +16,11 @@ if TYPE_CHECKING:
     from smsby_deploy.status.usage_report import UsageReport, UsageRow
 
 _COLUMNS = (  # of the CSV, after the groups
-    "mailings",
-    "recipients",
-    "parts",
-    "planned",
-    "billed",
-    "recipients_missing",
-    "parts_missing",
-    "planned_missing",
-    "billed_missing",
-    "delivered",
-    "undelivered",
-    "delivered_missing",
-    "undelivered_missing",
-    "percent_delivered",
-    "not_sent",
-    "parts_estimated",
-    "planned_estimated",
-    "billed_estimated",
-)
+    "mailings", "recipients", "parts", "planned", "billed",
+    "recipients_missing", "parts_missing", "planned_missing", "billed_missing",
+    "delivered", "undelivered", "delivered_missing", "undelivered_missing", "percent_delivered", "not_sent",
+    "parts_estimated", "planned_estimated", "billed_estimated",
+)  # fmt: skip
 _NOT_RECORDED, _NO_LABEL = "not recorded", "(none)"
 
 

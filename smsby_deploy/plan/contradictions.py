@@ -63,7 +63,7 @@ def find_contradictions(project: Project, facts: AccountFacts) -> Iterator[Contr
             most=_SURE_PARTS,
         )
         yield Contradiction(FactName.PART_TABLE, message)
-    if length is not None and length.listed < length.sent:
+    if length is not None and length.is_cut:
         message = sentence(
             "sms.by cuts names after {count:character|characters}: a mailing with a longer name is not recognized after a "
             "lost answer, so keep the names of campaigns and mailings short",

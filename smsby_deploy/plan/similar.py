@@ -280,23 +280,21 @@ def find_similar(
         if action.action in NEW_COMMITTING:
             mailing, desired = mailings[action.address]
             planned = Planned(desired, NamedId(action.alphaname, action.alphaname_id), action.contact_list)
-            most = _find_most_similar(action, planned, index, suppressed)
+            most = _find_most_similar(planned, index, suppressed)
             if most is not None:
                 warning = _warn(most, action.address, mailing.location, zone)
                 yield Similar(warning, most.other.address, most.common)
 
 
-def _find_most_similar(
-    action: Action, planned: Planned, index: _Index, suppressed: PhoneSet
-) -> _Likeness | None:
-    found = (other for other in index.find(planned) if other.address != action.address)
+def _find_most_similar(planned: Planned, index: _Index, suppressed: PhoneSet) -> _Likeness | None:
+    found = (other for other in index.find(planned) if other.address != planned.desired.address)
     others = islice(dict.fromkeys(islice(found, 2 * _MOST_COMPARED)), _MOST_COMPARED)
-    likenesses = [_compare(action, planned, other, suppressed) for other in others]
+    likenesses = [_compare(planned, other, suppressed) for other in others]
     real = [one for one in likenesses if one.has_same_text or one.has_same_recipients]
     return max(real, key=lambda one: one.rank, default=None)
 
 
-def _compare(action: Action, planned: Planned, other: Other, suppressed: PhoneSet) -> _Likeness:
+def _compare(planned: Planned, other: Other, suppressed: PhoneSet) -> _Likeness:
     has_same_recipients, phones, common = other.has_recipients_of(planned), planned.desired.phones, None
     if has_same_recipients:
         common = planned.desired.recipients

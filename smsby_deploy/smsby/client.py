@@ -168,7 +168,7 @@ class ReadClient:
         Raises:
             TokenRefused, ApiError, SmsbyUnavailable: every try failed, or another one is useless.
         """
-        method = METHODS[name] if style is None else METHODS[name].by(style)
+        method = METHODS[name].by(style)
         check_params(method, params)
         for tries in itertools.count(1):
             failure: SmsbyUnavailable

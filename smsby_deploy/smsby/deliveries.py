@@ -109,7 +109,7 @@ def _bulk_delivery(row: Mapping[str, Any], key: str, *, is_success: bool) -> Del
     return Delivery(
         text_or_none(row.get("phone")) or "",
         own or text_or_none(row.get("error")) or key,
-        text_or_none(row.get("status_time") or row.get("d_sent")),
+        _time_in(row),
         has_failed=not is_success and read_delivery_status(own or "") is None,
     )
 
@@ -120,5 +120,9 @@ def read_deliveries(data: Any) -> Iterator[Delivery]:
         yield Delivery(
             text_or_none(row.get("phone")) or "",
             text_or_none(row.get("status")) or "",
-            text_or_none(row.get("status_time") or row.get("d_sent")),
+            _time_in(row),
         )
+
+
+def _time_in(row: Mapping[str, Any]) -> str | None:
+    return text_or_none(row.get("status_time") or row.get("d_sent"))

@@ -161,6 +161,10 @@ class NameLength(NamedTuple):
     listed: int
     sent: int
 
+    @property
+    def is_cut(self) -> bool:
+        return self.listed < self.sent
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -249,9 +253,7 @@ class AccountFacts:
             FactName.LIST_SIZE: "capped" if size is not None and size.is_capped else "",
             FactName.EMPTY_LIST: self.empty_form if self.empty_form is not EmptyForm.DOCUMENTED else "",
             FactName.PART_TABLE: self.part_table if self.part_table is not PartTable.SDK else "",
-            FactName.NAME_LENGTH: str(length.listed)
-            if length is not None and length.listed < length.sent
-            else "",
+            FactName.NAME_LENGTH: str(length.listed) if length is not None and length.is_cut else "",
             FactName.LISTING_LAG: f"{self.listing_lag:g} s" if self.listing_lag else "",
             FactName.PRICE: str(self.price.per_part) if self.price is not None else "",
             **{name: clock.text for name, clock in clocks.items() if clock is not None},

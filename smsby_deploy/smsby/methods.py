@@ -76,8 +76,10 @@ class Method:
         head = name.split("[", 1)[0]
         return next((one.place for one in self.parameters if one.name == head), self.token)
 
-    def by(self, style: CallStyle) -> Method:
-        """Return this method as called in another style."""
+    def by(self, style: CallStyle | None) -> Method:
+        """Return this method as called in another style, None if as documented."""
+        if style is None:
+            return self
         moved = tuple(replace(one, place=style.place) for one in self.parameters)
         return replace(self, verb=style.verb, token=style.place, parameters=moved)
 

@@ -24,15 +24,8 @@ _SERVER_ERROR = 500
 _FAILURES = frozenset({"error", "fail", "failed", "failure", "false", "0"})
 # Of a list mailing that did not start; as the status of one SMS they would not deny that it was accepted.
 _NOT_STARTED = _FAILURES | {
-    "draft",
-    "rejected",
-    "refused",
-    "denied",
-    "declined",
-    "invalid",
-    "canceled",
-    "cancelled",
-}
+    "draft", "rejected", "refused", "denied", "declined", "invalid", "canceled", "cancelled",
+}  # fmt: skip
 
 
 class OutcomeKind(StrEnum):

@@ -38,7 +38,7 @@ class ProbeClient:
             SmsbyUnavailable: no answer arrived.
             PermissionError: it could reach a recipient, or would leave a row without leave.
         """
-        method, given = METHODS[name] if style is None else METHODS[name].by(style), params or {}
+        method, given = METHODS[name].by(style), params or {}
         sends = method.sends_with(given)
         if sends and not method.only_prepares:
             raise PermissionError(f"{name} may reach a recipient")

@@ -126,7 +126,7 @@ class ReadTransport:
             raise PermissionError(f"{method.name} does more than ask")
         request = self._prepare(method, params)
         self.pace.wait_turn()
-        return self._exchange(method, request, self._adapter, keep)
+        return self._exchange(request, self._adapter, keep)
 
     def _prepare(self, method: Method, params: Mapping[str, Any]) -> requests.PreparedRequest:
         """Return the request with its parameters and the token.
@@ -175,7 +175,6 @@ class ReadTransport:
 
     def _exchange(
         self,
-        method: Method,
         request: requests.PreparedRequest,
         adapter: HTTPAdapter,
         keep: KeepRow | None = None,
@@ -305,7 +304,7 @@ class SendTransport(ReadTransport):
         if connection is None or not connection.is_usable(self.clock.monotonic()):
             connection = self._connect()
         with closing(connection):
-            answer = self._exchange(method, request, connection.adapter, is_open=connection.is_open)
+            answer = self._exchange(request, connection.adapter, is_open=connection.is_open)
         fault_point(f"http.after:{method.name}")
         return answer
 

@@ -36,16 +36,9 @@ from smsby_deploy.wording import Sentence, closest, join_sentences, sentence
 
 # What a template can raise besides Jinja2's own errors: {{ 1 / 0 }}, {{ name + 1 }}; or compiling deep nesting.
 _OTHER_ERRORS = (
-    TypeError,
-    ValueError,
-    ArithmeticError,
-    LookupError,
-    AttributeError,
-    AssertionError,
-    RuntimeError,
-    MemoryError,
-    SyntaxError,
-)
+    TypeError, ValueError, ArithmeticError, LookupError, AttributeError, AssertionError,
+    RuntimeError, MemoryError, SyntaxError,
+)  # fmt: skip
 _UNDEFINED = re.compile(r"^'(\w+)' is undefined$|has no attribute '(\w+)'$")
 _WRONG_TYPE = sentence(
     "an operator, filter or test does not work on this kind of value: column values are text, so write `| "

@@ -59,24 +59,9 @@ _REST = (
 _OWN_TEXT = "text "  # a recipient's own text: unlike any column, whose names have no blanks at their ends
 _MARKUP = r"(?s)\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}"
 _QUOTED = r"'([^'\\]*)'|\"([^\"\\]*)\""
-_NEGATIVE = [
-    "0",
-    "0.0",
-    "0.00",
-    "0,0",
-    "0,00",
-    "false",
-    "no",
-    "n",
-    "off",
-    "нет",
-    "не",
-    "няма",
-    "ложь",
-    "-",
-    "–",
-    "—",
-]
+_NEGATIVE = (
+    "0", "0.0", "0.00", "0,0", "0,00", "false", "no", "n", "off", "нет", "не", "няма", "ложь", "-", "–", "—",
+)  # fmt: skip
 _LOOKS_FALSE = NOT_VALUES.union(*((word, word.upper(), word.capitalize()) for word in _NEGATIVE))
 
 
