@@ -310,7 +310,7 @@ class Recorder:
         return phones is not None and phones[row] is PhoneState.ACCEPTED
 
     def learn(self, address: str, recipients: int | None, parts: int | None, cost: Decimal | None) -> None:
-        """Record what only sms.by knows about a list mailing."""
+        """Record what only sms.by knows about a list mailing, or what another price changes."""
         self._claim([address])
         changes = {"recipients": recipients, "parts": parts, "cost": money_or_none(cost)}
         self._write(EventKind.FACTS, address=address, changes=changes)

@@ -12,6 +12,7 @@ from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState, Entry, EntryState
+from smsby_deploy.plan.budget import cost_with_rest
 from smsby_deploy.plan.collision_reasons import find_collision
 from smsby_deploy.plan.model import NEW_SENDING, Action, ActionKind, ReasonCode, with_code
 from smsby_deploy.plan.remote_list_check import ListCheck, check_list
@@ -186,12 +187,20 @@ class RemoteCheck:
             if entry is not None and entry.state is EntryState.WAITING:  # no request of it is known
                 record_listed(self._recorder, mailing.address, remote)
             self._note_found(mailing, action, remote)
+            self._record_cost(mailing.address, action)
         elif remote.has_any(marks) and not self._is_sent_again(entry):
             self._adopt(mailing, action, remote)
         else:
             upload = upload_of(entry, mailing)
             records = [record_of(chunk, upload=upload) for chunk in action.chunks]
             self._recorder.write_entry(mailing.address, mailing.revision, action, records)
+
+    def _record_cost(self, address: str, action: Action) -> None:
+        """Record what a mailing costs with its rest, if the price has risen since its first part."""
+        entry = self._recorder.lock.mailings[address]
+        cost = cost_with_rest(entry, action) if entry.currency == self._project.currency else None
+        if cost is not None:
+            self._recorder.learn(address, entry.recipients, entry.parts, cost)
 
     def _is_sent_again(self, entry: Entry | None) -> bool:
         """Whether another version of the mailing was rehearsed, whose chunks may be listed."""

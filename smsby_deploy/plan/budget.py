@@ -119,7 +119,31 @@ def _spent_on(entry: Entry, action: Action | None, now: datetime, zone: ZoneInfo
     goes_on = action.revision == entry.revision and (has_waves or _spent(entry, zone) > 0)
     if action.cost is None or not goes_on:
         return earlier + spent
-    return earlier + max(Decimal(0), whole - action.cost)
+    elsewhere = Decimal(entry.cost) - whole
+    return earlier + max(Decimal(0), whole - action.cost, _spent_at_first_price(entry, action) - elsewhere)
+
+
+def cost_with_rest(entry: Entry, action: Action) -> Decimal | None:
+    """Return what a mailing costs with its rest, if that is more than the lock records."""
+    if entry.cost is None or action.cost is None:
+        return None
+    cost = _spent_at_first_price(entry, action) + action.cost
+    return cost if cost > Decimal(entry.cost) else None
+
+
+def _spent_at_first_price(entry: Entry, action: Action) -> Decimal:
+    """Return what was spent before `action`, if the price has changed since; else 0."""
+    recorded = entry.prefixes or {}
+    now, then = Decimal(0), Decimal(0)
+    for prefix, one in (action.prefixes or {}).items():
+        before = recorded.get(prefix)
+        if before is not None and before.cost is not None and before.parts and one.cost is not None:
+            now += Decimal(one.cost)
+            then += Decimal(before.cost) * one.parts / before.parts
+    if now == then or not now or action.cost is None:
+        return Decimal(0)
+    whole = sum((Decimal(one.cost or 0) for one in recorded.values()), Decimal(0))
+    return (whole - action.cost * then / now).quantize(_SMALLEST, ROUND_UP)
 
 
 def _with_month(project: Project, lock: Lock, now: datetime) -> Lock:

@@ -134,6 +134,27 @@ def test_remote_check_settles_nothing_by_a_doubted_list(bulk: Shop) -> None:
     assert (errors["next/a"] or "").startswith("unknown: ")
 
 
+def test_remote_check_records_what_the_rest_costs(bulk: Shop) -> None:
+    """If the price rises before the rest is sent, the budget counts both parts at their prices."""
+    settings = (bulk.root / "smsby.yaml").read_text("utf-8")
+
+    def limit(price: str, budget: str) -> None:
+        rails = f"price: {{currency: BYN, per_part: {price}}}\nguardrails: {{budget: {budget}}}\n"
+        bulk.write("smsby.yaml", settings + rails)
+
+    limit("1", "4")
+    bulk.sms_by.script("sendBulkSms", ok({"uuid": "u", "success": "OK"}), error("no money"))
+    assert bulk.apply()[0].exit_code == ExitCode.OUTCOME_UNKNOWN
+    limit("3", "7.99")
+    assert "6.00 planned and 2.00 spent this month" in (bulk.apply()[1].error or "")
+    limit("3", "8")
+    bulk.sms_by.script("sendBulkSms", OFFLINE, ok({"uuid": "u", "success": "OK"}))
+    for _ in range(2):
+        bulk.apply()
+    assert (bulk.lock().mailings["sale/staff"].cost, bulk.chunk(1).state) == ("8.00", ChunkState.ACCEPTED)
+    assert len(bulk.sms_by.named("sendBulkSms")) == 4
+
+
 @pytest.fixture
 def removed(bulk: Shop) -> list[str]:
     """The fingerprints of a mailing whose first request was lost, and which was removed from the files."""

@@ -13,10 +13,17 @@ from smsby_deploy.config.declarations import Guardrails, Project
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.lock.archive import append_archive
+from smsby_deploy.lock.counts import PrefixCount
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
-from smsby_deploy.plan.budget import ask_balance, check_balance, check_budget, spent_beside
+from smsby_deploy.plan.budget import (
+    ask_balance,
+    check_balance,
+    check_budget,
+    cost_with_rest,
+    spent_beside,
+)
 from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
 from smsby_deploy.smsby.parsers import Balance
 from tests.output import examples
@@ -124,6 +131,32 @@ def test_approved_rest_counts_as_spent(project: Project) -> None:
     ]
     for entry, actions, spent in cases:
         assert spent_beside(project, actions, Lock("shop", mailings={"a/1": entry}), NOON) == spent
+
+
+def _by_prefix(count: int, cost: str) -> dict[str, PrefixCount]:
+    return {"37529": PrefixCount(count, count, cost)}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "rest", "now", "spent", "whole"),
+    [
+        ("10", "5", "10", "5", None),  # the same price
+        ("10", "10", "20", "5", "15"),
+        ("15", "10", "20", "5", None),  # an apply recorded that, and was stopped
+        ("15", "4", "20", "11", None),  # or it sent three of the five
+        ("10", "2.5", "5", "7.5", None),  # what was sent is not known exactly, but no less
+        ("10", "10", None, "0", None),
+    ],
+)
+def test_spent_before_the_price_rose(
+    recorded: str, rest: str, now: str | None, spent: str, whole: str | None, project: Project
+) -> None:
+    """The rest costs what is planned now; what was sent before cost what it did then."""
+    half = entry_of("2026-11-02T10:00:00+00:00", recorded, ChunkState.ACCEPTED, ChunkState.PENDING)
+    half = replace(half, prefixes=_by_prefix(10, "10.00"))
+    action = _resume("a/1", rest, prefixes=None if now is None else _by_prefix(10, now))
+    assert spent_beside(project, [action], Lock("shop", mailings={"a/1": half}), NOON) == Decimal(spent)
+    assert cost_with_rest(half, action) == (None if whole is None else Decimal(whole))
 
 
 def test_spent_counts_what_was_archived_this_month(project: Project, tmp_path: Path) -> None:
