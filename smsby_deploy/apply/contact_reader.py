@@ -36,6 +36,7 @@ class Contacts:
         batch_digests: the digest so far after each batch of the files.
         suppressed: the opt-outs that were subtracted.
         left_out: the places of those who had opted out when the mailing was planned.
+        list_name: the name of their list at sms.by.
     """
 
     count: int
@@ -43,6 +44,7 @@ class Contacts:
     batch_digests: tuple[str, ...]
     suppressed: PhoneSet
     left_out: tuple[int, ...]
+    list_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,10 @@ class ContactReader:
             batch_digests.append(digest.contacts)
         if [digest.chunk] != [chunk.digest for chunk in action.chunks]:
             raise FilesChanged(sentence("its files changed while it was being sent"))
-        return Contacts(digest.count, digest.contacts, tuple(batch_digests), suppressed, left_out)
+        scope, address, revision = self._project.scope, mailing.address, mailing.revision
+        mark = fingerprint(scope, address, revision, 0, digest.contacts)
+        name = remote_name(scope, address, revision, 0, 1, mark)
+        return Contacts(digest.count, digest.contacts, tuple(batch_digests), suppressed, left_out, name)
 
     def batches(self, mailing: Mailing, contacts: Contacts, done: int) -> Iterator[ContactBatch]:
         """Yield the contacts in order, without the first `done` of them.
@@ -162,15 +167,6 @@ class ContactReader:
         template = compile_texts(mailing.text)
         content = hash_content(mailing, template, personal=False)
         return UploadDigest(content, template.render_once(), self._project.digest_key)
-
-    def list_name(self, mailing: Mailing, contacts: Contacts) -> str:
-        """Return the name of the list at sms.by."""
-        mark = self.list_fingerprint(mailing, contacts)
-        return remote_name(self._project.scope, mailing.address, mailing.revision, 0, 1, mark)
-
-    def list_fingerprint(self, mailing: Mailing, contacts: Contacts) -> str:
-        """Return the fingerprint in the list's name."""
-        return fingerprint(self._project.scope, mailing.address, mailing.revision, 0, contacts.digest)
 
 
 def batch_size(api: ApiSettings, fields: int) -> int:

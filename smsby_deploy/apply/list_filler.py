@@ -57,7 +57,7 @@ class ListFiller:
             UploadRejected: sms.by rejected the list or a batch.
             StopSending: sms.by did not answer, or a signal asked to stop.
         """
-        if upload.list_id is None or not self._exists(upload.list_id, mailing, contacts):
+        if upload.list_id is None or not self._exists(upload.list_id, contacts):
             upload = self._make_list(mailing, contacts, upload)
         return self._upload_contacts(mailing, contacts, upload)
 
@@ -69,20 +69,20 @@ class ListFiller:
             what = sentence("not sent: the lists at sms.by could not be read: {why}", why=error.message)
             raise StopSending(what, ExitCode.UNREACHABLE) from error
 
-    def _exists(self, list_id: int, mailing: Mailing, contacts: Contacts) -> bool:
+    def _exists(self, list_id: int, contacts: Contacts) -> bool:
         """Whether the recorded list still exists and belongs to us.
 
         It may have been deleted, or its id may belong to a list of another account.
         """
-        name = self._reader.list_name(mailing, contacts)
-        return any(one.id == list_id and one.name.strip() == name for one in self.subscriber_lists())
+        lists = self.subscriber_lists()
+        return any(one.id == list_id and one.name.strip() == contacts.list_name for one in lists)
 
     def _make_list(self, mailing: Mailing, contacts: Contacts, upload: UploadRecord) -> UploadRecord:
         """Use the list with the right name if sms.by has it, otherwise make one.
 
         It is looked for before every try.
         """
-        name = self._reader.list_name(mailing, contacts)
+        name = contacts.list_name
         for tries in itertools.count(1):
             self._context.shutdown.check()
             found = next((one.id for one in self.subscriber_lists() if one.name.strip() == name), None)

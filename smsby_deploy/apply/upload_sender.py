@@ -163,7 +163,7 @@ class UploadSender:
         contacts = self._reader.measure(mailing, action)
         upload, objection = self._upload(mailing), ""
         if not upload.digest:
-            list_id = self._find_only_list(mailing, contacts)
+            list_id = self._find_only_list(contacts)
             if list_id is None:
                 objection = with_code(ReasonCode.UNKNOWN, _foreign_draft(mailing.revision))
             else:
@@ -175,18 +175,16 @@ class UploadSender:
         recipients = contacts.count - upload.invalid
         return ExpectedList(recipients, action.cost or Decimal(0), objection, must_be_counted=upload.found)
 
-    def _find_only_list(self, mailing: Mailing, contacts: Contacts) -> int | None:
+    def _find_only_list(self, contacts: Contacts) -> int | None:
         """Return the list of these contacts if it is the only one of this revision."""
+        wanted = read_remote_name(contacts.list_name)
+        assert wanted is not None  # it is a name that this program makes
         own: dict[str, int] = {}
         for one in self._filler.subscriber_lists():
             name = read_remote_name(one.name)
-            if name and (name.project, name.address, name.revision) == (
-                self._context.project.scope,
-                mailing.address,
-                mailing.revision,
-            ):
+            if name is not None and name._replace(fingerprint=wanted.fingerprint) == wanted:
                 own.setdefault(name.fingerprint, one.id)
-        return own.get(self._reader.list_fingerprint(mailing, contacts)) if len(own) == 1 else None
+        return own.get(wanted.fingerprint) if len(own) == 1 else None
 
 
 def _foreign_draft(revision: int) -> str:

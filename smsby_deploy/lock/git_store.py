@@ -165,7 +165,7 @@ class GitStore:
             _LOCK: stored.lock,
         }
         return self._make_tree(
-            f"100644 blob {self._git('hash-object', '-w', '--stdin', stdin=content).decode().strip()}\t{name}"
+            f"100644 blob {self._id('hash-object', '-w', '--stdin', stdin=content)}\t{name}"
             for name, content in contents.items()
             if content
         )
@@ -178,12 +178,10 @@ class GitStore:
         parent = () if head == _NONE else ("-p", head)
         by = "release" if after.holder is None else f"{after.holder.command} on {after.holder.host}"
         message = f"{self._key}: {by}"
-        return self._git("commit-tree", tree, *parent, stdin=message.encode()).decode().strip()
+        return self._id("commit-tree", tree, *parent, stdin=message.encode())
 
     def _make_tree(self, lines: Iterable[str]) -> str:
-        return (
-            self._git("mktree", "-z", stdin="".join(f"{line}\0" for line in lines).encode()).decode().strip()
-        )
+        return self._id("mktree", "-z", stdin="".join(f"{line}\0" for line in lines).encode())
 
     def _push(self, head: str, commit: str) -> bool:
         """Whether the branch is at `commit` now, and was at `head` before.
@@ -202,6 +200,10 @@ class GitStore:
         if now == head:
             raise StoreFailed(_why(pushed))
         return now == commit
+
+    def _id(self, *arguments: str, stdin: bytes) -> str:
+        """Return the id of what a git command makes of `stdin`; raises StoreFailed."""
+        return self._git(*arguments, stdin=stdin).decode().strip()
 
     def _git(self, *arguments: str, stdin: bytes = b"") -> bytes:
         """Return the output of a git command; raises StoreFailed."""

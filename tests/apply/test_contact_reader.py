@@ -110,8 +110,8 @@ def test_contact_batches_refuse_changed_files(staff: Shop) -> None:
 def test_list_name_differs_for_every_audience(staff: Shop) -> None:
     """An opt-out changes the name of the list, so a list with other contacts is never used."""
     reader, mailing, action = planned(staff)
-    before = reader.list_name(mailing, reader.measure(mailing, action))
+    before = reader.measure(mailing, action).list_name
     staff.write("out.csv", f"phone\n{FIVE_PHONES[2]}\n")
-    after = reader.list_name(mailing, reader.measure(mailing, action))
+    after = reader.measure(mailing, action).list_name
     assert before != after
     assert before.startswith("sale/staff shop#")
