@@ -109,7 +109,7 @@ def test_write_file_names_what_is_full() -> None:
 
 
 def test_write_file_to_standard_output(tmp_path: Path) -> None:
-    """`--out /dev/stdout` works, also if that is a file."""
+    """`--out /dev/stdout` works, even if that is a file."""
     program = "from pathlib import Path; from smsby_deploy.files import write_file; write_file(Path('/dev/stdout'), 'text')"
     with (tmp_path / "out").open("wb") as out:
         subprocess.run([sys.executable, "-c", program], check=True, stdout=out)

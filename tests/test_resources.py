@@ -26,7 +26,7 @@ def test_other_shipped_files_exist() -> None:
 
 
 def test_wheel_has_the_files_inside_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a checkout they are beside it."""
+    """In a checkout they are next to it."""
     package = tmp_path / "smsby_deploy"
     (package / "schema").mkdir(parents=True)
     monkeypatch.setattr(resources, "_PACKAGE", package)

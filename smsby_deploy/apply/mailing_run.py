@@ -21,8 +21,8 @@ class MailingRun:
     """
 
     action: Action
-    revision: int | None  # in the files; None if they have it no longer
-    fails_when_blocked: bool = True  # not so for an overdue mailing beside others
+    revision: int | None  # in the files; None if the files no longer have it
+    fails_when_blocked: bool = True  # False for an overdue mailing next to others
     is_begun: bool = False  # its entry was written or checked, directly before its first request if any
     is_reconciled: bool = False  # this plan does not send it, but sms.by was asked about it
     stop_reason: str | None = None

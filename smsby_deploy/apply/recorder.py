@@ -114,7 +114,7 @@ class Recorder:
         self.lock = held.lock
         self._held = held
         self._journal = held.open_journal()
-        self._applied = AppliedBy("", plan_id, commit, tool)  # at no time yet
+        self._applied = AppliedBy("", plan_id, commit, tool)  # no time yet
         self._body = body
         self._currency = currency
         self._by = by

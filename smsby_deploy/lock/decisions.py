@@ -49,7 +49,7 @@ class EndingKind(StrEnum):
     """How a mailing was ended."""
 
     WITHDRAWN = "withdrawn"  # none of it is sent: it waited, or was deleted at sms.by
-    ABANDONED = "abandoned"  # what was not sent of it never will be
+    ABANDONED = "abandoned"  # the rest of it is never sent
     LAPSED = "lapsed"  # withdrawn until it is approved again: its files changed while it waited
 
 

@@ -99,7 +99,7 @@ class ChunkRecord:
     foreign: int = 0
     refused_id: int | None = None  # of a message that sms.by made differently from the review; never sent
     upload: UploadRecord | None = None  # of a mailing that is uploaded
-    declared: bool = False  # it is a user's word that sms.by accepted it (lock resolve, import)
+    declared: bool = False  # a user said that sms.by accepted it (lock resolve, import)
     schedule_time: str | None = None  # its own, of a mailing that is spread
     variant: str | None = None  # of a mailing with variants
     wave: int | None = None  # of a mailing with waves, from 1

@@ -28,7 +28,7 @@ from smsby_deploy.lock.stored_mailings import Mailings, StoredMailings, runs
 FORMAT = "smsby-lock"
 _FORMAT_KEY = re.compile(rb'"format"\s*:\s*"smsby-lock"')
 VERSION = 1
-_BINDING = ("environment", "service", "account")  # absent from older locks, and from those bound to nothing
+_BINDING = ("environment", "service", "account")  # absent from older locks, and from those not bound yet
 # Absent from locks without a digest key, or without an archive.
 _OPTIONAL = ("digest_key", "sealed", "rekeyed", "archived")
 # A lock is indented JSON and escapes line breaks in values, so none of its lines begins like this.

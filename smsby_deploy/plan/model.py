@@ -66,7 +66,7 @@ class ReasonCode(StrEnum):
     SCHEDULED = "scheduled"  # an earlier revision is scheduled and not gone
     APPROVAL = "approval"  # something must happen first: a rehearsal, or signatures
     FROZEN = "frozen"  # smsby.yaml stops everything
-    WITHDRAWN = "withdrawn"  # a user took it back
+    WITHDRAWN = "withdrawn"  # a user withdrew it
     WAVE = "wave"  # the figures of its last wave do not allow the next one
     GUARDRAIL = "guardrail"  # a guardrail of smsby.yaml forbids it
     FACTS = "facts"  # what is known about the account contradicts a setting or a promise that it needs

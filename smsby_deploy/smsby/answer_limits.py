@@ -22,7 +22,7 @@ from smsby_deploy.clock import Clock
 LARGEST_ANSWER = 64 << 20  # bytes, after decompression
 LARGEST_LIST = 1 << 30  # of getSMSMessages, which has every mailing of the account and is read as a stream
 _LARGEST_HEADERS = 1 << 20
-_SLACK = 1 << 20  # for the sizes of chunks, beside what they hold
+_SLACK = 1 << 20  # for the sizes of chunks, in addition to their content
 _PROGRESS = 64 << 10  # bytes that arrive within _PATIENCE timeouts
 _PATIENCE = 2
 _PIECE = 64 << 10

@@ -369,7 +369,7 @@ def test_bulk_sender_stops_a_mailing_whose_opt_outs_vanish(bulk: Shop) -> None:
 
 
 def test_bulk_sender_stops_a_mailing_without_its_opt_outs(bulk: Shop) -> None:
-    """If they cannot be read any more, nothing of it is sent: exit code 5."""
+    """If they cannot be read any more, none of it is sent: exit code 5."""
 
     def remove(params: Mapping[str, Any]) -> Answer:
         (bulk.root / "out.txt").unlink(missing_ok=True)

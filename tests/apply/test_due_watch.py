@@ -227,7 +227,7 @@ def test_watch_ends_if_a_result_is_not_recorded(waiting: Shop, git_remote: Path)
 
 
 def test_watch_shows_what_it_sent_before_it_failed(waiting: Shop) -> None:
-    """What was handed over is part of the result, also if the watch ends with an error."""
+    """What was handed over is part of the result, even if the watch ends with an error."""
     waiting.sms_by.script("getSMSMessages", lambda params: listed(waiting))
     late = to(PHONES[1], more=", release: {before: 40m, at_latest: 30m}")
     approve(waiting, a=to(PHONES[0]), b=late)

@@ -87,7 +87,7 @@ def test_mailing_run_judges_what_it_began(
     ],
 )
 def test_mailing_run_says_what_follows_without_a_reason(states: tuple[ChunkState, ...], error: str) -> None:
-    """A mailing that is not complete always has an error, also if nothing stopped it."""
+    """A mailing that is not complete always has an error, even if nothing stopped it."""
     assert _run().result(_entry(*states), None).error == error
 
 

@@ -127,7 +127,7 @@ def test_plan_without_a_list_id_sends_to_no_list(shop: Shop) -> None:
 
 
 def test_plan_without_mailings_sends_none(shop: Shop) -> None:
-    """The files have one, and nothing of it was reviewed."""
+    """The files have one, and none of it was reviewed."""
     shop.mailing(GOOD)
     result = apply_plan(shop.request(replace(shop.plan(), actions=())))
     assert (result.mailings, shop.sms_by.changes(), shop.lock().mailings) == ((), [], {})

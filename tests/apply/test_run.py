@@ -92,7 +92,7 @@ def test_apply_plan_records_the_run_of_a_reviewed_plan(shop: Shop) -> None:
 
 
 def test_apply_plan_reports_drift_of_what_it_sent(shop: Shop) -> None:
-    """What sms.by reports differently than intended is a warning of the result."""
+    """What sms.by reports differently from intended is a warning of the result."""
     _campaign(shop, _bulk("a", PHONES[0], PHONES[1]))
     mark = shop.plan().actions[0].chunks[0].fingerprint
     listed = {"id": 7, "name": f"sale/a shop#{mark}", "status": "NEW", "count_phones": 1, "type": "API"}

@@ -1,7 +1,7 @@
 """A distance in one process: bytes to a local port, and back, arrive late.
 
 python -m tests.bench.relay PORT MILLISECONDS prints its port and relays until its input ends. The milliseconds are those of
-a round trip. A connection takes one round trip, too: nothing of it is relayed before.
+a round trip. A connection takes one round trip, too: none of it is relayed before.
 """
 
 from __future__ import annotations

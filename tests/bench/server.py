@@ -1,7 +1,7 @@
 """A minimal sms.by that accepts every mailing, so that the benchmark measures the client.
 
 No phone of a mailing is ever reached: statusBulkSms answers a thousand that are only sent. With a token like listed-1000000
-it lists so many mailings that are not ours, else none.
+it lists so many mailings that are not ours, otherwise none.
 
 python -m tests.bench.server MILLISECONDS [CERTIFICATE KEY] prints its port and serves until its input ends. With a
 certificate it speaks TLS. /counts answers how often each method was called.

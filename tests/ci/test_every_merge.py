@@ -264,7 +264,7 @@ def test_action_passes_a_cancellation_on(pipeline: Pipeline, number: int) -> Non
 
 
 def test_action_installs_what_its_commit_names(pipeline: Pipeline) -> None:
-    """pip takes only packages with the hashes that are beside the action."""
+    """pip takes only packages with the hashes that are besides the action."""
     _, pips = pipeline.fake_installation()
     action = pipeline.tool / ".github/actions/smsby-deploy"
     action.mkdir(parents=True)

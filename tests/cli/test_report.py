@@ -93,7 +93,7 @@ def test_report_reads_other_locks_only_by_environment(shop: Path, capsys: pytest
 def test_report_believes_no_deliveries_without_the_token(
     shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whoever writes the files of a pull request could write what `status` remembers, too."""
+    """The author of a pull request could write what `status` remembers, too."""
     from smsby_deploy.lock.records import ChunkState
     from smsby_deploy.lock.store import LockStore
     from smsby_deploy.smsby.deliveries import Delivery

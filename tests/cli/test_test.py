@@ -62,7 +62,7 @@ def test_test_junit_has_a_case_per_test(tested: Path, capsys: pytest.CaptureFixt
 
 
 def test_test_github_annotates_what_failed(tested: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One error beside the line of the test."""
+    """One error besides the line of the test."""
     assert run(["test", "--format", "github"]) == 3
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1

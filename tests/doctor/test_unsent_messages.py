@@ -139,7 +139,7 @@ def test_message_that_waits_for_approval(
 def test_unsent_message_in_the_list(
     answer: Answer, is_listed: object, look: Examination, transport: UsualTransport
 ) -> None:
-    """What is listed without being sent must not be taken for sent."""
+    """What is listed without being sent must not be mistaken for sent."""
     transport.script("getSMSMessages", answer)
     leave_rows(look, ())
     assert fact_found(look, FactName.UNSENT_LISTED) == is_listed

@@ -20,7 +20,7 @@ CAMPAIGN = (
 
 
 def test_callbacks_complete_the_status(shop: Shop) -> None:
-    """callback_url is passed on; reports are kept beside the lock and read by status."""
+    """callback_url is passed on; reports are kept next to the lock and read by status."""
     listener = subprocess.Popen(
         [sys.executable, "-m", "smsby_deploy", "listen", "--port", "0"],
         cwd=shop.root,

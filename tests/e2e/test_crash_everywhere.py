@@ -88,7 +88,7 @@ def test_crash_anywhere_sends_nothing_twice(shop: Shop, tmp_path: Path, case: Ca
         then = case if turns[name] % 2 else replace(case, plan_file=False)
         again = apply(shop, then, {})
         assert again.code in (0, 4, 5, 6), f"{where}\n{again.err}"
-        if again.code == 5:  # the plan was used: only if nothing of it is left
+        if again.code == 5:  # the plan was used: only if none of it is left
             assert received(shop, "crash") == expected, where
         _check_counts(shop, case, where)
         if again.code:

@@ -55,7 +55,7 @@ def test_full_disk_loses_no_result(shop: Shop, tmp_path: Path, case: Case) -> No
 
 
 def test_full_disk_within_a_mailing_is_a_6(shop: Shop) -> None:
-    """It was sent in part, also where no result is lost and the next apply goes on."""
+    """It was sent in part, even where no result is lost and the next apply goes on."""
     loses_nothing = 0
     for number, limit in enumerate(range(2300, 3500, 100)):
         project = f"full-{number}"

@@ -71,7 +71,7 @@ def test_plans_and_locks_match_their_schemas(shop: Shop) -> None:
 
 
 def test_schemas_allow_no_phone_and_no_text(shop: Shop) -> None:
-    """A phone number beside the counts, or a text, is not valid."""
+    """A phone number besides the counts, or a text, is not valid."""
     shop.write("staff.yaml", STAFF)
     assert shop.run("apply", "--auto-approve").code == 0
     lock = shop.lock()

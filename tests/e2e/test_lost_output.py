@@ -82,7 +82,7 @@ def test_apply_without_stdout_keeps_a_worse_exit_code(shop: Shop, lost: Lost, fo
 
 
 def test_apply_without_stdout_keeps_a_refusal(shop: Shop, lost: Lost) -> None:
-    """A guardrail is 4, also if the JSON that says so is lost."""
+    """A guardrail is 4, even if the JSON that says so is lost."""
     start(shop, TWO, "shop")
     project = (shop.root / "smsby.yaml").read_text(encoding="utf-8")
     shop.write("smsby.yaml", project + "guardrails: {max_recipients: 1}\n")

@@ -82,7 +82,7 @@ def test_mailings_of_one_campaign_share_a_request(shop: Shop) -> None:
 
 
 def test_plan_is_used_once(shop: Shop) -> None:
-    """A second apply of the same plan file is refused, also if the lock was empty before."""
+    """A second apply of the same plan file is refused, even if the lock was empty before."""
     _write(shop)
     assert shop.run("plan", "--out", "plan.json").code == 0
     assert shop.run("apply", "plan.json").code == 0

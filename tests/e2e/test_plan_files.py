@@ -74,7 +74,7 @@ STALE: dict[str, Callable[[Shop], object]] = {
 
 @pytest.mark.parametrize("change", STALE.values(), ids=STALE.keys())
 def test_stale_plan_is_refused(shop: Shop, change: Callable[[Shop], object]) -> None:
-    """Exit code 5, nothing is sent, and the hint is a new plan; also if the lock is empty."""
+    """Exit code 5, nothing is sent, and the hint is a new plan; even if the lock is empty."""
     _write(shop)
     assert shop.run("plan", "sale/*", "--out", "plan.json").code == 0
     change(shop)

@@ -179,7 +179,7 @@ def test_final_mailing_is_asked_about_once(sent: Shop) -> None:
     "damage", [lambda text: text.replace("A", "B"), lambda text: "smsby-contacts 1 forged\n"]
 )
 def test_forged_cache_is_not_believed(sent: Shop, damage: Any) -> None:
-    """Whoever writes the files of a pull request cannot have recipients called, or left out."""
+    """The author of a pull request cannot have recipients called, or left out."""
     _write(sent, _mailing("two", BORIS, VERA))
     sent.run("plan")
     kept = sent.root / ".smsby" / "smsby.lock.json.contacts"

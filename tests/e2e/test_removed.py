@@ -113,7 +113,7 @@ def test_older_lock_misses_nothing_after_the_window(shop: Shop, way: str, change
         shop.write("sale.yaml", "version: 1\ncampaign: [")
     done = shop.run("apply", "--due", "--format", "json", env=over)
     outcome = "unknown" if (way, change) == ("single", "broken") else "adopted"
-    code = 6 if outcome == "unknown" else 0  # also if it was unknown by the plan: it is settled now
+    code = 6 if outcome == "unknown" else 0  # even if it was unknown by the plan: it is settled now
     assert (done.code, done.json["mailings"][0]["outcome"]) == (code, outcome)
     (entry,) = shop.lock()["mailings"].values()
     assert (entry["state"], _sends(shop)) == ("unknown" if outcome == "unknown" else "complete", sent)
@@ -374,7 +374,7 @@ def test_file_that_cannot_be_read_removes_nothing(begun: Shop, broken: str) -> N
 
 
 def test_renamed_mailing_goes_on_after_its_record_is_moved(begun: Shop) -> None:
-    """Between two waves: each recipient gets it once, also if the lock is lost after that."""
+    """Between two waves: each recipient gets it once, even if the lock is lost after that."""
     begun.write("sale.yaml", _IN_WAVES.replace("name: vip", "name: best"))
     assert "lock move sale/vip sale/best" in _ahead(begun, "plan").out
     assert begun.run("lock", "move", "sale/vip", "sale/best").code == 0

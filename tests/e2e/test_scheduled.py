@@ -68,7 +68,7 @@ def test_overdue_mailing_fails_no_plan_of_others(shop: Shop) -> None:
 
 
 def test_status_shows_every_revision_that_is_not_final(shop: Shop) -> None:
-    """In every format, the first one beside the second as long as its deliveries are open."""
+    """In every format, the first one besides the second as long as its deliveries are open."""
     shop.settings(delay=3600)
     for revision, text in ((1, "Hi"), (2, "Hello")):
         shop.write(

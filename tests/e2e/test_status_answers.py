@@ -1,4 +1,4 @@
-"""`status` with odd answers of statusBulkSms, and beside a running apply."""
+"""`status` with odd answers of statusBulkSms, and besides a running apply."""
 
 from __future__ import annotations
 

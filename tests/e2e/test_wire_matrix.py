@@ -95,7 +95,7 @@ def test_broken_upload_reaches_each_recipient_once(shop: Shop, fault: Fault) -> 
 
 @pytest.mark.parametrize("mode", ["reset", "502", "429", "error"])
 def test_four_requests_in_flight_send_nothing_twice(shop: Shop, mode: str) -> None:
-    """With several requests in flight, each result is recorded, in whatever order the answers come."""
+    """With several requests in flight, each result is recorded, in any order the answers come."""
     case = Case("bulk", 12, plan_file=False)
     start(shop, case, "shop", concurrency=4)
     for nth in (2, 3, 7):

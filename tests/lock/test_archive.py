@@ -45,7 +45,7 @@ def _entry(letter: str = "a", revision: int = 1, **changes: Any) -> Entry:
 
 
 def _lock(folder: Path, **mailings: Entry) -> Lock:
-    """A lock beside its archive; the mailings are those of one campaign."""
+    """A lock next to its archive; the mailings are those of one campaign."""
     path = archive_path(folder / "smsby.lock.json")
     return Lock("shop", mailings={f"sale/{name}": entry for name, entry in mailings.items()}, archive=path)
 
@@ -240,7 +240,7 @@ def test_archive_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_rekey_replaces_the_digests_of_the_archive(tmp_path: Path) -> None:
-    """From bare digests to a key, to another key, and back; a second run changes nothing."""
+    """From unkeyed digests to a key, to another key, and back; a second run changes nothing."""
     one, two = DigestKey("first"), DigestKey("second")
     lock = _archived(_lock(tmp_path, vip=_entry()), "vip")
     assert lock.archive is not None

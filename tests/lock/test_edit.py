@@ -256,7 +256,7 @@ def _stopped(*states: ChunkState, kind: VerdictKind = VerdictKind.STOP) -> Entry
 
 
 def test_user_lets_the_next_wave_be_sent(desk: Desk) -> None:
-    """The figures stay beside the decision, and the decision has its author and reason."""
+    """The figures stay besides the decision, and the decision has its author and reason."""
     desk.record(x=_stopped(ACCEPTED, ChunkState.PENDING))
     assert desk.edit(lambda change: change.go("a/x")) == 1
     stop, go = desk.store.read().mailings["a/x"].verdicts

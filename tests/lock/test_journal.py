@@ -197,7 +197,7 @@ def _journal(folder: Path) -> list[bytes]:
         (0, b"x\n", {"a/b": [UNKNOWN], "c/d": [ACCEPTED, UNKNOWN]}),
         # The line after an unreadable one cannot be verified. No line names a/b any more: no request of it was sent.
         (1, b"x\n", {"c/d": [UNKNOWN, UNKNOWN]}),
-        (2, b"x\n", {"a/b": [UNKNOWN]}),  # c/d is named, but nothing of it is recorded
+        (2, b"x\n", {"a/b": [UNKNOWN]}),  # c/d is named, but none of it is recorded
         (3, b"x\n", {"a/b": [UNKNOWN], "c/d": [UNKNOWN, UNKNOWN]}),
         (4, b"x\n", {"a/b": [UNKNOWN], "c/d": [UNKNOWN, UNKNOWN]}),
         (4, b'{"event": "result", "chunks": [["e/f", 0]]}\n', {"a/b": [UNKNOWN], "c/d": [UNKNOWN, UNKNOWN]}),

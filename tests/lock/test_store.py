@@ -159,7 +159,7 @@ def test_one_change_encodes_one_entry_of_many(store: LockStore, recorded: int) -
 
 
 def test_store_read_notices_that_the_file_has_changed(store: LockStore) -> None:
-    """A lock in memory is never used for another file, and nothing of it is written into one."""
+    """A lock in memory is never used for another file, and none of it is written into one."""
     store.path.write_text(write_lock(Lock("shop", 1, "line", {"a/b": entry()})))
     with store.held() as held:
         other = write_lock(Lock("shop", 2, "line", {"c/d": entry()}))

@@ -95,7 +95,7 @@ def test_write_apply_calls_nothing_sent_that_is_scheduled() -> None:
     assert [line.split()[0] for line in lines[:2]] == ["scheduled", "sent"]
     assert lines[2].startswith("1 sent, 1 scheduled; 7 recipients")
     to_no_one = replace(both, mailings=tuple(replace(one, recipients=0) for one in both.mailings))
-    assert not replace(to_no_one, plan=scheduled.plan, ended=ended).scheduled  # sms.by has nothing of it
+    assert not replace(to_no_one, plan=scheduled.plan, ended=ended).scheduled  # sms.by has none of it
 
 
 def test_write_apply_counts_orphans_in_one_line() -> None:
@@ -311,7 +311,7 @@ def test_apply_markdown_of_success_needs_no_command() -> None:
 
 
 def test_apply_markdown_says_at_once_what_was_left_out() -> None:
-    """An expired mailing fails no apply of others, and nothing of it was sent."""
+    """An expired mailing fails no apply of others, and none of it was sent."""
     text = apply_markdown(
         result(
             MailingResult("sale/vip", MailingOutcome.SENT, 2),

@@ -99,7 +99,7 @@ def test_word_diff_masks_a_changed_number() -> None:
 def test_changes_text_counts_what_changed(
     settings: int, lock_changes: int, gaps: tuple[str, ...], text: str
 ) -> None:
-    """Empty only if nothing beside the mailings needs a look."""
+    """Empty only if nothing besides the mailings needs a look."""
     change = SettingChange("lock", None, "other.json")
     assert changes_text(BaseChanges("main", (change,) * settings, lock_changes, gaps)) == text
 

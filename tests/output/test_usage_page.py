@@ -141,7 +141,7 @@ def test_usage_page_is_in_the_language_of_the_project() -> None:
 
 
 def test_notes_explain_a_sum_that_lacks_deliveries() -> None:
-    """Whatever the groups are: `4+` is shown beside a share that is not known."""
+    """Whatever the groups are: `4+` is shown besides a share that is not known."""
     total = replace(USAGE.totals[0], delivered=Sum(Decimal(4), 3))
     said = "deliveries of a mailing are known once `smsby-deploy status` shows it as final"
     assert said in [*usage_notes(replace(USAGE, totals=(total,)))]

@@ -240,7 +240,7 @@ def test_capped_list_proves_nothing(
 
 
 def test_capped_list_knows_what_is_recorded() -> None:
-    """A listed mailing that the lock has, in whatever revision, does not make the lock older."""
+    """A listed mailing that the lock has, in any revision, does not make the lock older."""
     made = entry(ChunkState.ACCEPTED)
     name = f"sale/vip shop#{made.chunks[0].fingerprint}"
     for recorded in (made, replace(made, revision=2, chunks=(), earlier=(made,))):

@@ -174,7 +174,7 @@ def test_list_check_doubt_names_both_counts() -> None:
     ],
 )
 def test_shows_any_by_fingerprint_or_truncated_name(name: str, is_shown: bool) -> None:
-    """Whichever mailing of a long lock it is, and in whatever revision."""
+    """Whichever mailing of a long lock it is, and in any revision."""
     hour = timedelta(hours=1)
     old = replace(_accepted("2" * 10, hour), revision=2, earlier=(_accepted("0" * 10, hour),))
     others = {f"sale/m{number}": _accepted(f"{number:x}".zfill(10), hour) for number in range(2, 300)}

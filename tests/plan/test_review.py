@@ -1,4 +1,4 @@
-"""What reviewers see beside a plan is collected while the plan reads each audience once."""
+"""What reviewers see besides a plan is collected while the plan reads each audience once."""
 
 from __future__ import annotations
 

@@ -260,7 +260,7 @@ def test_rest_of_a_plan_is_judged_now(kind: ActionKind, is_stale: bool) -> None:
 
 
 def test_reviewed_addresses_of_a_used_plan() -> None:
-    """Nothing of it is left to apply."""
+    """None of it is left to apply."""
     lock = Lock("shop", mailings={"sale/vip": _DONE}, applies=(_RUN,))
     with pytest.raises(PlanRefused, match="already applied: everything in it is settled"):
         reviewed_addresses(_plan(_SEND), _loaded(["sale/vip"]), lock)

@@ -40,7 +40,7 @@ def test_batch_finds_columns_of_decomposed_letters() -> None:
 
 
 def test_batch_of_some_recipients_keeps_their_rows() -> None:
-    """Masks apply to recipients, also where a row was dropped before."""
+    """Masks apply to recipients, even where a row was dropped before."""
     phones = [f"37529000000{digit}" for digit in range(3)]
     rows = [["Anna", "dropped", "Vera", "Iya"]]
     selected = bytearray((1, 0, 1, 1))

@@ -238,7 +238,7 @@ def test_fault_answer_of_each_mode(
 
 
 def test_fault_other_values_replaces_what_the_answer_says(sms: Client) -> None:
-    """At any depth, else at the top; the call is carried out."""
+    """At any depth, otherwise at the top; the call is carried out."""
     _effect_fault(sms, mode="other-values", values={"success": "ERROR"})
     answer = sms.bulk()
     assert (answer.status_code, answer.json()["success"]) == (200, "ERROR")

@@ -76,7 +76,7 @@ def _is_about_lock(done: Result) -> bool:
 
 @pytest.mark.parametrize("name", FORGERIES)
 def test_forged_lock(sent: Shop, name: str) -> None:
-    """Every command refuses the lock (1), and repeats nothing of it."""
+    """Every command refuses the lock (1), and repeats none of it."""
     lock = sent.lock()
     del lock["seal"]
     FORGERIES[name](lock)
@@ -110,7 +110,7 @@ FORGED_EVENTS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", FORGED_EVENTS)
 def test_forged_journal(sent: Shop, name: str) -> None:
-    """A journal beside the lock is refused the same way; nothing of it reaches the lock."""
+    """A journal next to the lock is refused the same way; none of it reaches the lock."""
     before = sent.lock()
     begin = {
         "event": "begin",

@@ -91,7 +91,7 @@ _junk = st.recursive(
 
 @given(_junk, st.text(max_size=8).filter(lambda key: key not in ("success", "message_id", "name")))
 def test_read_bulk_status_is_not_hidden_by_junk(junk: Any, key: str) -> None:
-    """Whatever is beside a delivery, in its entry or in the answer, the delivery is read."""
+    """Whatever is besides a delivery, in its entry or in the answer, the delivery is read."""
     entry = {"message_id": 1, key: junk, "success": [{"phone": PHONE, "status": "SENT"}]}
     (mailing,) = (one for one in read_bulk_status([junk, entry]) if one.message_id == 1)
     assert Delivery(PHONE, "SENT", None) in mailing.deliveries

@@ -131,7 +131,7 @@ def test_json_stream_holds_no_row_that_is_not_kept() -> None:
     ],
 )
 def test_json_stream_holds_so_much(content: bytes) -> None:
-    """The limit is that of the rows that are kept, and of everything beside them."""
+    """The limit is that of the rows that are kept, and of everything next to them."""
     with pytest.raises(TooLarge):
         _read(content, limit=64)
 

@@ -213,7 +213,7 @@ def test_judge_send_of_a_mailing_that_did_not_start(word: str) -> None:
     ],
 )
 def test_judge_send_keeps_what_the_answer_says(status: int, data: Any, text: str) -> None:
-    """Whatever is under error, message or errors is in the outcome, also when that is unknown."""
+    """Whatever is under error, message or errors is in the outcome, even when that is unknown."""
     assert judge(status, data).error == text
 
 

@@ -183,7 +183,7 @@ def test_read_decimal_reads_what_can_be_written(value: Any, is_money: bool) -> N
     ],
 )
 def test_inner_value_is_a_list_or_map(data: Any, inner: Any) -> None:
-    """A word beside it, such as OK, is not the content."""
+    """A word next to it, such as OK, is not the content."""
     assert inner_value(data) == inner
 
 
@@ -191,7 +191,7 @@ def test_inner_value_is_a_list_or_map(data: Any, inner: Any) -> None:
     "data", [{}, {"status": "OK"}, {"result": "OK"}, "x", None, [1], {"7": {"id": 7}, "x": 1}]
 )
 def test_rows_of_what_is_no_list(data: Any) -> None:
-    """An answer that cannot be read is no empty list: absence would be taken for a fact."""
+    """An answer that cannot be read is no empty list: absence would be mistaken for a fact."""
     with pytest.raises(ApiError, match="expected a list") as caught:
         list(rows_of(data))
     assert caught.value.status == 200

@@ -307,7 +307,7 @@ def test_transport_hides_the_token_everywhere(
     reply: Reply,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """In errors, reprs and the log of urllib3, also if sms.by repeats it."""
+    """In errors, reprs and the log of urllib3, even if sms.by repeats it."""
     caplog.set_level(logging.DEBUG)
     sender = make_sender()
     wire.answers(*[reply] * 5)

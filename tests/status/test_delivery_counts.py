@@ -42,7 +42,7 @@ def test_count_deliveries_by_minute_prefix_and_word() -> None:
 
 @given(st.permutations(["DELIVERED", "UNDELIVERED", "SENT", "Odd", "NEW"]), st.integers(1, 5))
 def test_count_deliveries_counts_a_phone_once(words: list[str], kept: int) -> None:
-    """Of several reports about a phone the one that says most counts, in whatever order they come."""
+    """Of several reports about a phone the one that says most counts, in any order they come."""
     words = words[:kept]
     counts = count_deliveries(
         [Delivery("375291111111", word, "2026-12-01 10:00") for word in words], list_missed=True

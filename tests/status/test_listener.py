@@ -139,7 +139,7 @@ def test_listener_answers_500_if_it_cannot_store(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("expect", [True, False])
 def test_listener_answers_404_elsewhere(tmp_path: Path, target: str, expect: bool) -> None:
-    """Nothing is read, stored or noted, also if the sender asks before it sends the body."""
+    """Nothing is read, stored or noted, even if the sender asks before it sends the body."""
     path = tmp_path / "c.jsonl"
     with _listening(path) as (client, noted), socket.create_connection((client.host, client.port), 10) as raw:
         more = "Expect: 100-continue\r\n" if expect else ""

@@ -195,7 +195,7 @@ def test_recipient_list_refuses_other_chunks(change: Callable[[Book], None], whi
 
 
 def test_recipient_list_refuses_a_changed_upload(book: Book) -> None:
-    """Nothing of it is listed: it is one chunk."""
+    """None of it is listed: it is one chunk."""
     book.declare("upload: true, text: Hello")
     book.record(A)
     book.declare("upload: true, text: Hello", phones=PHONES[:5])

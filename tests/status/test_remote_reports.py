@@ -74,7 +74,7 @@ def test_remote_reports_ignore_names_of_other_projects() -> None:
 
 
 def test_remote_reports_find_the_mailing_that_was_sent() -> None:
-    """A draft that was made twice is listed twice under one fingerprint, in whatever order."""
+    """A draft that was made twice is listed twice under one fingerprint, in any order."""
     sent = listed("c/x", A, 5)
     draft = replace(sent, id=6, status="DRAFT")
     for order in ([sent, draft], [draft, sent]):

@@ -25,7 +25,7 @@ from tests.texts.rendering import make_batch, make_source, refusal, render_one
     ],
 )
 def test_renderer_locates_a_failed_text(text: str, place: tuple[int, int]) -> None:
-    """The location is the undefined name, or else the first word of its tag."""
+    """The location is the undefined name, otherwise the first word of its tag."""
     _, problems = render_one(text, name="Анна", city="")
     assert [(problem.location.line, problem.location.column) for problem in problems] == [place]
 

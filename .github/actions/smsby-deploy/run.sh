@@ -208,7 +208,7 @@ apply_plan() { # apply the plan of $1, which is for the pull requests $2
   if [ "$code" -eq 5 ]; then # a re-run finds plans that are settled
     mapfile -t addresses < <(jq -r '.actions[] | select(.action | IN("noop", "waiting", "due", "orphan") | not) | .address' "$plan_file")
     if is_settled "${addresses[@]}"; then
-      echo "::notice title=smsby-deploy::The plan of $1 is settled: nothing of it is left to send."
+      echo "::notice title=smsby-deploy::The plan of $1 is settled: nothing remains to be sent."
       return 0
     fi
   fi

@@ -13,7 +13,7 @@ from tests.sandbox.conftest import Client
 
 
 def test_bulk_request_is_accepted_completely_or_refused(sms: Client) -> None:
-    """One invalid phone refuses the whole request, and nothing of it is stored."""
+    """One invalid phone refuses the whole request, and none of it is stored."""
     assert sms.bulk("375291111111", "12").json() == {"error": "incorrect phone number"}
     assert sms.inbox() == {}
     assert sms.get("getBalance").json()["result"][0]["balance"] == "1000.00000"
