@@ -212,7 +212,7 @@ def _link(path: Path) -> None:
         (Path.unlink, "has 0 of the 2 mailings that the lock has moved there"),
         (_cut, "has 1 of the 2 mailings"),
         (_edit, ":2: the archive is damaged"),
-        (_merge, "of a merge conflict, keep the lines of both sides"),
+        (_merge, "in a merge conflict, keep the lines of both sides"),
         (_link, "this file is a link"),
     ],
     ids=["lost", "cut off", "edited", "merge conflict", "link"],
