@@ -22,6 +22,7 @@ from smsby_deploy.plan.budget import (
     check_balance,
     check_budget,
     cost_with_rest,
+    hold_budget,
     spent_beside,
 )
 from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
@@ -84,7 +85,9 @@ def test_spent_by_state_and_clock(project: Project) -> None:
     lock = Lock("shop", mailings=mailings)
     assert spent_beside(project, (), lock, NOON) == 5
     assert spent_beside(project, [_resume("a/3", "3")], lock, NOON) == 4, "1 of 4 was paid for"
-    assert spent_beside(project, [_resume("a/4", "8")], lock, NOON) == 5, "nothing of it was"
+    assert spent_beside(project, [_resume("a/4", "6")], lock, NOON) == 5, "nothing of it was"
+    unknown_cost = replace(_resume("a/3", "3"), cost=None)
+    assert spent_beside(project, [unknown_cost], lock, NOON) == 5
     assert spent_beside(_in_zone(project, "UTC"), (), lock, NOON) == 4
 
 
@@ -126,11 +129,14 @@ def test_approved_rest_counts_as_spent(project: Project) -> None:
         (_approved(half, "2026-12-24T10:00:00+03:00"), (), 5),
         (waves, (), 10),
         (replace(waves, ending=replace(_WITHDRAWN, kind=EndingKind.ABANDONED)), (), 5),
+        (replace(half, schedule_time="2026-11-24T10:00:00+03:00"), (), 5),  # a plan of its own is needed
         (waves, [_resume("a/1", "4")], 6),
         (waves, [replace(_resume("a/1", "4"), revision=2)], 5),
     ]
     for entry, actions, spent in cases:
         assert spent_beside(project, actions, Lock("shop", mailings={"a/1": entry}), NOON) == spent
+        raised = replace(entry, earlier=(entry_of("2026-11-01T10:00:00+00:00", "1", ChunkState.ACCEPTED),))
+        assert spent_beside(project, actions, Lock("shop", mailings={"a/1": raised}), NOON) == spent + 1
 
 
 def _by_prefix(count: int, cost: str) -> dict[str, PrefixCount]:
@@ -163,7 +169,7 @@ def test_spent_counts_what_was_archived_this_month(project: Project, tmp_path: P
     """Archiving frees no budget; what was archived of other months is not read."""
     path = tmp_path / "lock.archive.jsonl"
     mailings = {
-        "a/1": entry_of("2026-11-02T10:00:00+00:00", "2", ChunkState.ACCEPTED),
+        "a/1": entry_of("2026-10-31T21:00:00+00:00", "2", ChunkState.ACCEPTED),
         "a/2": entry_of("2026-10-02T10:00:00+00:00", "4", ChunkState.ACCEPTED),
     }
     mailings = {a: e.put_chunk(0, replace(e.chunks[0], fingerprint="f" * 10)) for a, e in mailings.items()}
@@ -222,6 +228,23 @@ def test_budget_blocks_after_a_currency_change(tmp_path: Path) -> None:
         tmp_path, "{budget: 5}", lock=Lock("shop", mailings={"old/one": unknown})
     ).blocked
     assert not make_example_plan(tmp_path, "{}", lock=Lock("shop", mailings={"old/one": spent})).blocked
+
+
+@pytest.mark.parametrize(("currency", "blocked"), [("BYN", ["a/1"]), ("USD", ["a/1", "a/3"])])
+def test_budget_blocks_what_costs_money(currency: str, blocked: list[str], project: Project) -> None:
+    """What sends nothing or is free goes on; a list of unknown cost only if no sum of the month can be made."""
+    actions = [
+        examples.action("a/1", ActionKind.CREATE, cost=Decimal(2)),
+        examples.action("a/2", ActionKind.ORPHAN, cost=Decimal(2)),
+        examples.action("a/3", ActionKind.CREATE, cost=None),
+        examples.action("a/4", ActionKind.CREATE, cost=Decimal(0)),
+    ]
+    spent = replace(entry_of("2026-11-02T10:00:00+00:00", "9", ChunkState.ACCEPTED), currency=currency)
+    held = hold_budget(project, actions, Lock("shop", mailings={"old/one": spent}), NOON)
+    assert [one.address for one in held if one.reason_code is ReasonCode.GUARDRAIL] == blocked
+    assert [one for one in held if one.address not in blocked] == [
+        one for one in actions if one.address not in blocked
+    ]
 
 
 def test_budget_counts_what_the_lock_records(tmp_path: Path) -> None:

@@ -16,6 +16,9 @@ from smsby_deploy.plan.guardrails import (
     check_apply,
     check_mailing,
     check_recipients,
+    find_closed_hours,
+    key_needing_cost,
+    key_needing_recipients,
 )
 from smsby_deploy.plan.model import Action, ActionKind
 from smsby_deploy.plan.text_counter import ContentPolicy
@@ -245,3 +248,39 @@ def test_every_chunk_keeps_the_guardrails_on_time() -> None:
     assert [one.message for one in late] == [
         "min_lead_minutes: a chunk is scheduled in 5 min, the minimum is 10 min"
     ]
+
+
+@pytest.mark.parametrize(
+    ("rails", "key"),
+    [
+        (Guardrails(quiet_hours=NIGHT), "quiet_hours"),
+        (Guardrails(blackout=(Blackout(date(2026, 11, 24), date(2026, 11, 24)),)), "blackout"),
+        (Guardrails(allowed_alphanames=("Other",), max_recipients=1, min_lead=timedelta(days=9)), None),
+    ],
+)
+def test_closed_hours_are_judged_at_the_moment(rails: Guardrails, key: str | None) -> None:
+    """Just before something is sent the time counts, whatever the mailing's own is; the rest was judged before."""
+    night = datetime.fromisoformat("2026-11-24T23:00:00+03:00")
+    mailing = _mailing(schedule_time=night.replace(hour=12) + timedelta(days=1))
+    breach = find_closed_hours(rails, mailing, night)
+    assert (breach and breach.key) == key
+    assert find_closed_hours(rails, mailing, night + timedelta(hours=12)) is None
+
+
+@pytest.mark.parametrize(
+    ("rails", "own", "recipients", "cost"),
+    [
+        (Guardrails(), None, None, None),
+        (Guardrails(max_recipients=1), None, "max_recipients", None),
+        (Guardrails(expect_recipients=Expected(1)), None, "expect_recipients", None),
+        (Guardrails(), Expected(1), "expect_recipients", None),
+        (Guardrails(max_cost=Decimal(1)), None, None, "max_cost"),
+        (Guardrails(budget=Decimal(1)), None, None, "budget"),
+    ],
+)
+def test_guardrails_that_need_a_figure(
+    rails: Guardrails, own: Expected | None, recipients: str | None, cost: str | None
+) -> None:
+    """A list whose size or cost sms.by does not report is refused in their name."""
+    assert key_needing_recipients(rails, _mailing(expect_recipients=own)) == recipients
+    assert key_needing_cost(rails) == cost
