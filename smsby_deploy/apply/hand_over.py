@@ -325,7 +325,6 @@ class _HandOver:
         recorder = open_recorder(self.request, self.loaded, self.plan, self.held, is_handing_over=True)
         try:
             yield recorder
-            recorder.end(0, 0)
         except ResultNotSaved as error:
             recorder.abandon()
             raise not_recorded(error, recorder.lock, self.request.store.path) from error

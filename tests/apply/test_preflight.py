@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from smsby_deploy.apply.hand_over import hand_over
 from smsby_deploy.apply.run import apply_plan
 from smsby_deploy.errors import (
     FilesInvalid,
@@ -23,12 +24,13 @@ from smsby_deploy.errors import (
 )
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.binding import Binding
-from smsby_deploy.lock.records import NamedId
+from smsby_deploy.lock.records import EntryState, NamedId
 from smsby_deploy.lock.store import LockStore
 from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode
 from smsby_deploy.smsby.response import Answer
 from smsby_deploy.smsby.send_client import SendClient
 from tests.apply.fake_smsby import OFFLINE, PHONES, PROJECT, Reply, Shop, error, ok
+from tests.apply.waiting_mailings import ACCEPTED, outcomes, state, to, write_sale
 
 GOOD = f"recipients: ['{PHONES[0]}', '{PHONES[1]}'], text: Hello"
 BAD = f"recipients: ['{PHONES[0]}'], text: 'Dear {{{{ missing }}}}'"
@@ -360,3 +362,20 @@ def test_preflight_lets_a_resumed_plan_be_resumed(shop: Shop) -> None:
     with pytest.raises(PlanRefused, match="the lock has a newer state of sale/staff"):
         apply_plan(shop.request(reviewed))
     assert [shop.chunk(n).uuid for n in range(4)] == [f"cc9c804{n}" for n in range(4)]
+
+
+def test_preflight_does_not_approve_again_what_lapsed(waiting: Shop) -> None:
+    """The same plan file goes on with what it could not send; what it approved is settled for it."""
+    held, sent = to(PHONES[0]), to(PHONES[1], more=", release: {before: 5h, at_latest: 30m}")
+    write_sale(waiting, a=held, b=sent)
+    reviewed = waiting.plan()
+    waiting.sms_by.script("sendBulkSms", OFFLINE)
+    assert outcomes(apply_plan(waiting.request(reviewed))) == {"a": "held", "b": "skipped"}
+    write_sale(waiting, a=to(PHONES[0], text="Changed"), b=sent)
+    assert outcomes(hand_over(replace(waiting.request(), select=("sale/a",)))) == {"a": "skipped"}
+    write_sale(waiting, a=held, b=sent)
+    waiting.sms_by.script("sendBulkSms", ACCEPTED)
+    result = apply_plan(waiting.request(reviewed))
+    assert (outcomes(result), result.exit_code) == ({"a": "skipped", "b": "sent"}, ExitCode.REFUSED)
+    assert "this plan has settled it already" in (result.mailings[0].error or "")
+    assert state(waiting, "a") is EntryState.WITHDRAWN
