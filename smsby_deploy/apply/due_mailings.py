@@ -92,6 +92,7 @@ class DueMailings:
 
 
 def sort_mailings(request: ApplyRequest, loaded: LoadedProject, lock: Lock, now: datetime) -> DueMailings:
+    """Sort the approved mailings by what they need at `now`; no recipients are read."""
     in_files = {one.address: one for one in loaded.project.mailings if one.cancelled is None}
     cancelled = {mailing.address for mailing in loaded.project.mailings} - in_files.keys()
     found, is_out_of_files = DueMailings(), removed_from(loaded)

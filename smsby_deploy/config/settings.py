@@ -72,6 +72,7 @@ def _require_price(key: str, place: Location, log: ProblemLog) -> None:
 
 
 def read_expected(expected: YamlMap, location: Location, log: ProblemLog) -> Expected:
+    """Read `expect_recipients`; `min` above `max` is an error."""
     found = Expected(expected.get("min"), expected.get("max"))
     if found.least is not None and found.most is not None and found.least > found.most:
         log.error("GUARDRAIL", sentence("expect_recipients: min is greater than max"), location)
@@ -79,6 +80,7 @@ def read_expected(expected: YamlMap, location: Location, log: ProblemLog) -> Exp
 
 
 def read_approval_rules(rules: YamlList, has_price: bool, log: ProblemLog) -> tuple[ApprovalRule, ...]:
+    """Read `approvals.rules`; `cost_over` without a price is an error."""
     found = []
     for rule in rules:
         when: YamlMap = rule.get("when") or YamlMap((1, 1))
@@ -97,6 +99,7 @@ def read_approval_rules(rules: YamlList, has_price: bool, log: ProblemLog) -> tu
 
 
 def read_release(release: YamlMap, location: Location, log: ProblemLog) -> Release:
+    """Read `release`; a window that is empty is an error."""
     found = Release(read_duration(release["before"]), read_duration(release["at_latest"]))
     if found.before <= found.at_latest:
         message = sentence("release: before must be longer than at_latest, or there is no window")
@@ -130,6 +133,7 @@ def read_spread(
 
 
 def read_waves(waves: YamlList, file: str, log: ProblemLog) -> tuple[Wave, ...]:
+    """Read `waves` in `file`; the list must end with `rest`, and shares must leave some for it."""
     places = [Location(file, *mark) for mark in waves.items_at]
     found = [
         Wave() if one == REST else _read_wave(one, place, log)
@@ -212,6 +216,7 @@ def _money(amount: Any) -> Decimal | None:
 
 
 def read_price(node: YamlMap) -> Price:
+    """Read `price`; prefixes come the longest first, so the first that matches applies."""
     prefixes = node.get("per_prefix") or {}
     longest_first = sorted(prefixes, key=lambda prefix: (-len(prefix), prefix))
     prices = tuple((prefix, Decimal(str(prefixes[prefix]))) for prefix in longest_first)

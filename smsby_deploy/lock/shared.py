@@ -74,6 +74,12 @@ class SharedLockStore(_Copy):
         self._lease: Lease | None = None
 
     def read(self) -> Lock:
+        """Return the lock as LockStore.read does, from the store unless this run holds it.
+
+        Raises:
+            LockDamaged: what the store has is damaged, or not the lock that this checkout used last.
+            StoreUnavailable: the store cannot be read.
+        """
         if self._lease is not None:
             return super().read()
         stored = self._read_shared()

@@ -19,6 +19,7 @@ _MOST_OPTIONS = 5  # messages of a collision that the suggested command names
 
 
 def listed_in_part(here: Situation) -> str:
+    """Say that sms.by lists only a part, so the rest becomes unknown."""
     listed = len(here.listed) - here.listed.count(ChunkState.UNKNOWN)
     whole = sentence(" as sent to all recipients") if here.desired.via == "single" else ""
     return sentence(

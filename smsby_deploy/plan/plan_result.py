@@ -99,6 +99,7 @@ class PlanResult:
 
     @property
     def verdict(self) -> Verdict:
+        """The first that applies of: invalid files, refused as a whole, blocked mailings, ready."""
         if self.plan.has_errors:
             return Verdict.INVALID
         if self.refusal is not None:
@@ -109,6 +110,7 @@ class PlanResult:
 
     @property
     def saved_plan_use(self) -> SavedPlanUse:
+        """What a saved plan can be used for: applying it, signing it, or only viewing it."""
         if self.plan.account is None or self.plan.has_errors:
             return SavedPlanUse.VIEW_ONLY
         if self.refusal is not None:

@@ -178,6 +178,7 @@ class TextCounter:
         return None if self._prefixes is None else self._prefixes.counts
 
     def count_audience(self, report: AudienceReport) -> AudienceCounts:
+        """Return the counts from rows to recipients, which add up to the rows of `report`."""
         return AudienceCounts(
             rows=report.rows,
             invalid=report.invalid,

@@ -74,6 +74,7 @@ class Batch(NamedTuple):
 
     @property
     def variables(self) -> list[dict[str, str]]:
+        """All template variables of each recipient, `phone` normalized and values stripped."""
         names, positions = self._variable_names(), _positions_of(self.names)
         columns = [
             self.phones if name == "phone" else self._cells(self.values[positions[name]]) for name in names

@@ -43,6 +43,7 @@ def read_source(source: RowSource, size: int, facts: SourceFacts) -> Iterator[Bl
 
 
 def warn_of_guess(source: Audience, address: str | None = None) -> list[Problem]:
+    """Return the warning that the encoding of a file is a guess, or nothing."""
     if not isinstance(source, RecipientsFile):
         return []
     from smsby_deploy.recipients.csv_dialect import guess_encoding

@@ -248,6 +248,7 @@ class PrefixCounts:
 
 
 def count_funnel(report: StatusReport) -> Funnel:
+    """Return how many recipients each step reached; `planned` is what the applies recorded."""
     mailings, totals = report.mailings, report.totals
     return Funnel(
         planned=sum(mailing.details.planned or mailing.recipients for mailing in mailings),
