@@ -374,5 +374,5 @@ def _write_result(
         lock=lock,
         program=context.program,
         plan=plan,
-        language=translator(project.language),
+        t=translator(project.language),
     )

@@ -62,7 +62,7 @@ def command(context: Context, ask: bool, to: str | None, form: str) -> ExitCode:
         if form == "json":
             write_text(json_text(doctor_document(report)), sys.stdout)
         else:
-            write_doctor(report, sys.stdout, color=context.color, language=language)
+            write_doctor(report, sys.stdout, color=context.color, t=language)
     if report.failure is not None:
         context.fail(report.failure.message, "error")
         context.note(f"hint: {report.failure.hint}")

@@ -120,7 +120,7 @@ def _writer(report: UsageReport, form: str, language: str, *, color: bool) -> Ca
         "json": lambda: json_text(usage_exports.usage_document(report)),
         "markdown": lambda: usage_page.usage_markdown(report, spoken),
         "csv": lambda: usage_exports.usage_csv(report),
-        "html": lambda: usage_page.usage_html(report, tool=f"smsby-deploy {__version__}", language=spoken),
+        "html": lambda: usage_page.usage_html(report, tool=f"smsby-deploy {__version__}", t=spoken),
         "openmetrics": lambda: usage_exports.usage_openmetrics(report),
     }
     return lambda stream: write_text(texts[form](), stream)

@@ -246,7 +246,7 @@ def _report_writer(context: Context, report: StatusReport, project: Project, out
     texts = {
         "json": lambda: json_text(status_document(report)),
         "markdown": lambda: status_markdown(report, currency, language),
-        "html": lambda: status_html(report, currency=currency, tool=tool, zone=zone, language=language),
+        "html": lambda: status_html(report, currency=currency, tool=tool, zone=zone, t=language),
         "junit": lambda: status_junit(report, output.fail_under),
     }
     if output.form == "csv":

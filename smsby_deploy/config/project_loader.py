@@ -93,9 +93,8 @@ def find_project(option: str | None, environ: Mapping[str, str]) -> Path:
     Raises:
         UsageError: no smsby.yaml there.
     """
-    if (
-        option == ""
-    ):  # a variable of a pipeline that is not set must not mean the project that happens to be here
+    if option == "":
+        # A variable of a pipeline that is not set must not mean the project that happens to be here.
         raise UsageError("-C: the name of the project folder is empty", hint="name a folder, or leave out -C")
     asked = option or environ.get("SMSBY_PROJECT")
     if asked and is_impossible(asked):

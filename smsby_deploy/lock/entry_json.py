@@ -21,9 +21,8 @@ from smsby_deploy.lock.records import (
 )
 
 DECLARED_UNSENT_ERROR = "said not to be sent"
-_NULLABLE = frozenset(
-    {"schedule_time", "recipients", "parts", "cost"}
-)  # other keys are absent if nothing is recorded
+# Other keys are absent if nothing is recorded.
+_NULLABLE = frozenset({"schedule_time", "recipients", "parts", "cost"})
 
 
 def entry_document(entry: Entry) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def write_apply(
     lock: str | None,
     program: str = "smsby-deploy",
     plan: str | None = None,
-    language: Translator = ENGLISH,
+    t: Translator = ENGLISH,
 ) -> None:
     """Write one line per mailing, the totals and the next commands.
 
@@ -92,7 +92,7 @@ def write_apply(
     """
     from rich.text import Text
 
-    console, t = make_console(stream, color=color), language
+    console = make_console(stream, color=color)
     orphans, held, scheduled = result.orphans, _hold_lines(result), result.scheduled
     words = {mailing.address: t.name(outcome_of(mailing, scheduled)) for mailing in result.mailings}
     width = max((_OUTCOME_WIDTH, *map(len, words.values())))
@@ -140,7 +140,7 @@ def next_step_lines(
     lock: str | None,
     program: str = "smsby-deploy",
     plan: str | None = None,
-    language: Translator = ENGLISH,
+    t: Translator = ENGLISH,
 ) -> list[str]:
     """The next steps as lines: hints, and commands to copy.
 
@@ -156,7 +156,7 @@ def next_step_lines(
     lines = []
     if NextStep.RESOLVE_UNKNOWN in result.next_steps:
         lines += [
-            language.gettext(
+            t.gettext(
                 "hint: wait a few minutes, then apply again: it looks for the unknown mailings at sms.by. "
                 "If one stays unknown, look in the account and record what you found:"
             ),
@@ -165,7 +165,7 @@ def next_step_lines(
     if lock is None:
         del commands[NextStep.COMMIT_LOCK]
     due = dict.fromkeys(commands[step] for step in result.next_steps if step in commands)
-    lead = language.gettext("next:")
+    lead = t.gettext("next:")
     return [*lines, *(f"{' ' * len(lead) if index else lead} {command}" for index, command in enumerate(due))]
 
 
@@ -187,9 +187,9 @@ def outcome_of(mailing: MailingResult, scheduled: Container[str]) -> StrEnum:
     return State.SCHEDULED if mailing.address in scheduled else mailing.outcome
 
 
-def summary_line(result: ApplyResult, language: Translator = ENGLISH) -> str:
+def summary_line(result: ApplyResult, t: Translator = ENGLISH) -> str:
     """`2 sent, 1 skipped; 40 recipients, 1.144 BYN`."""
-    scheduled, t = result.scheduled, language
+    scheduled = result.scheduled
     outcomes = Counter(outcome_of(mailing, scheduled) for mailing in result.mailings)
     outcomes[MailingOutcome.SKIPPED] += len(result.orphans)
     counts = ", ".join(t.count_of(outcomes[one], one) for one in _OUTCOMES if outcomes[one])
@@ -253,13 +253,13 @@ def _cells(run: Apply, zone: tzinfo) -> tuple[str, ...]:
     )
 
 
-def apply_markdown(outcome: ApplyResult | SmsbyDeployError, language: Translator = ENGLISH) -> str:
+def apply_markdown(outcome: ApplyResult | SmsbyDeployError, t: Translator = ENGLISH) -> str:
     """What was sent and, unless everything was, how to go on.
 
     A failure ends with a colon: only the pipeline knows the command that runs it again, and appends it.
     `outcome` is the error of an apply that ended without a result.
     """
-    t, exit_code = language, outcome.exit_code
+    exit_code = outcome.exit_code
     left_out = len(outcome.left_out) if isinstance(outcome, ApplyResult) else 0
     if exit_code == ExitCode.DONE and left_out:
         what = t.gettext(
@@ -278,7 +278,7 @@ def apply_markdown(outcome: ApplyResult | SmsbyDeployError, language: Translator
         then = _ALL_REFUSED if exit_code is ExitCode.REFUSED else then
     if exit_code not in (ExitCode.DONE, ExitCode.CHANGES_TO_APPLY):
         pieces.append(Piece(f"\n{t.sentence(then)}\n"))
-    return fit(pieces, rest=t.gettext("the log of the run shows everything"), language=t)
+    return fit(pieces, rest=t.gettext("the log of the run shows everything"), t=t)
 
 
 def _mailing_pieces(result: ApplyResult, t: Translator) -> list[Piece]:

@@ -26,7 +26,7 @@ def bars(
     *,
     colors: Sequence[str],
     stacked: bool = False,
-    language: Translator = ENGLISH,
+    t: Translator = ENGLISH,
 ) -> str:
     """Horizontal bars, the first label on top; at most 24 rows are drawn.
 
@@ -47,7 +47,7 @@ def bars(
     kind = pygal.HorizontalStackedBar if stacked else pygal.HorizontalBar
     # pygal reserves no room for a legend below the axis, nor for half of the last number on it.
     margins = {"margin_bottom": 8 + 10 * legend_rows, "margin_right": 24}
-    config = _config(height, colors, language, legend=legend_rows > 0)
+    config = _config(height, colors, t, legend=legend_rows > 0)
     chart = kind(**config | margins | {"legend_at_bottom_columns": legend_columns})
     if all(isinstance(value, int) for values in series.values() for value in values):
         chart.order_min = 0  # an axis of counts has no fractions
@@ -59,14 +59,12 @@ def bars(
 
 
 def columns(
-    name: str, labels: Sequence[str], values: Sequence[int], *, color: str, language: Translator = ENGLISH
+    name: str, labels: Sequence[str], values: Sequence[int], *, color: str, t: Translator = ENGLISH
 ) -> str:
     """Vertical bars along a time axis with about four labels."""
     import pygal
 
-    chart = pygal.Bar(
-        **_config(260, [color], language, legend=False), show_minor_x_labels=False, margin_bottom=10
-    )
+    chart = pygal.Bar(**_config(260, [color], t, legend=False), show_minor_x_labels=False, margin_bottom=10)
     chart.order_min = 0
     chart.x_labels = list(labels)
     every = max(1, -(-len(labels) // 4))
@@ -75,7 +73,7 @@ def columns(
     return _svg(chart, name)
 
 
-def _config(height: float, colors: Sequence[str], language: Translator, *, legend: bool) -> dict[str, Any]:
+def _config(height: float, colors: Sequence[str], t: Translator, *, legend: bool) -> dict[str, Any]:
     from pygal.style import Style
 
     ink = "var(--ink)"
@@ -103,10 +101,10 @@ def _config(height: float, colors: Sequence[str], language: Translator, *, legen
         "height": int(height),
         "show_legend": legend,
         "legend_at_bottom": True,
-        "value_formatter": lambda value: language.number(f"{value:,.10g}") if value is not None else "",
+        "value_formatter": lambda value: t.number(f"{value:,.10g}") if value is not None else "",
         "margin": 8,
         "max_scale": 5,
-        "no_data_text": language.gettext("nothing yet"),
+        "no_data_text": t.gettext("nothing yet"),
         "truncate_legend": -1,
         "truncate_label": -1,
     }

@@ -21,13 +21,11 @@ _MARKS = {FactState.KNOWN: "ok", FactState.NOT_LEARNABLE: "?", FactState.NOT_ASK
 _STYLES = {FactState.KNOWN: "green", FactState.NOT_LEARNABLE: "yellow", FactState.NOT_ASKED: "dim"}
 
 
-def write_doctor(
-    report: DoctorReport, stream: TextIO, *, color: bool, language: Translator = ENGLISH
-) -> None:
+def write_doctor(report: DoctorReport, stream: TextIO, *, color: bool, t: Translator = ENGLISH) -> None:
     """Write a line for what was asked and learned, and one below for what it means."""
     from rich.text import Text
 
-    console, t = make_console(stream, color=color), language
+    console = make_console(stream, color=color)
     for finding in report.findings:
         if (title := _PARTS.get(finding.fact.name)) is not None:
             lead = "" if finding.fact.name is FactName.TOKEN_REFUSAL else "\n"

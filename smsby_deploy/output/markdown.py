@@ -61,21 +61,21 @@ def printable_lines(text: str) -> str:
     return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 
 
-def message_html(text: str, language: Translator = ENGLISH) -> Markup:
-    """A message in `language`, for a template, which does not escape it once more.
+def message_html(text: str, t: Translator = ENGLISH) -> Markup:
+    """A message in the language of `t`, for a template, which does not escape it once more.
 
     Of a sentence only our own backticks make code: a value that a pull request chooses cannot pass for a command. A message
     that is no Sentence has lost its values, so whatever is between two backticks is code.
     """
     from markupsafe import Markup
 
-    said = safe_line(language.sentence(_without_backticks(text)))
+    said = safe_line(t.sentence(_without_backticks(text)))
     return Markup(code_html(said).replace(_BACKTICK, "`"))  # noqa: S704  # it is escaped
 
 
-def message_markdown(text: str, language: Translator = ENGLISH, *, is_clipped: bool = False) -> str:
+def message_markdown(text: str, t: Translator = ENGLISH, *, is_clipped: bool = False) -> str:
     """The same for a comment, on one line; `is_clipped` shortens it if it is very long."""
-    said = language.sentence(_without_backticks(text))
+    said = t.sentence(_without_backticks(text))
     said = escape(clip(said) if is_clipped else said)
     return re.sub(_ESCAPED_CODE, r"<code>\1</code>", said).replace(_BACKTICK, "\\`")
 
@@ -124,9 +124,7 @@ class Piece:
     name: str = ""
 
 
-def fit(
-    pieces: Sequence[Piece], *, limit: int = COMMENT_BYTES, rest: str, language: Translator = ENGLISH
-) -> str:
+def fit(pieces: Sequence[Piece], *, limit: int = COMMENT_BYTES, rest: str, t: Translator = ENGLISH) -> str:
     """Join the pieces to a text of at most `limit` bytes.
 
     What does not fit is left out piece by piece, of one rank the last first. A line at the end counts by name what is
@@ -145,6 +143,6 @@ def fit(
         total -= sizes[index]
         left_out[pieces[index].name] += 1
     kept = "".join(piece.text for index, piece in enumerate(pieces) if index not in dropped)
-    counts = ", ".join(f"{count} × {language.gettext(name)}" for name, count in left_out.items())
-    notice = language.gettext("Left out to fit into a comment: {counts}. {rest}", counts=counts, rest=rest)
+    counts = ", ".join(f"{count} × {t.gettext(name)}" for name, count in left_out.items())
+    notice = t.gettext("Left out to fit into a comment: {counts}. {rest}", counts=counts, rest=rest)
     return f"{kept}\n> {notice}\n"

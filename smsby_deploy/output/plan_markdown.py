@@ -152,23 +152,23 @@ def plan_markdown(result: PlanResult, context: CommentContext) -> str:
         render=_RENDER,
     )
     limit = COMMENT_BYTES - (_LINK_BYTES if context.has_page else 0)
-    return fit(pieces, limit=limit, rest=rest, language=t)
+    return fit(pieces, limit=limit, rest=rest, t=t)
 
 
-def no_plan_markdown(project: str, environment: str, message: str, language: Translator = ENGLISH) -> str:
+def no_plan_markdown(project: str, environment: str, message: str, t: Translator = ENGLISH) -> str:
     """The comment if no plan could be made; it replaces an earlier one, which is outdated."""
-    outdated = language.gettext("The plan that this comment showed before is outdated.")
-    text = f"{message_markdown(message, language)}\n\n> {outdated}"
-    verdict = language.gettext("No plan, nothing will be sent")
-    heading = f"### ❌ {verdict} · {_title(project, environment, language)}"
+    outdated = t.gettext("The plan that this comment showed before is outdated.")
+    text = f"{message_markdown(message, t)}\n\n> {outdated}"
+    verdict = t.gettext("No plan, nothing will be sent")
+    heading = f"### ❌ {verdict} · {_title(project, environment, t)}"
     return f"{marker(project, environment)}\n{heading}\n\n{text}\n"
 
 
-def _title(project: str, environment: str, language: Translator) -> str:
+def _title(project: str, environment: str, t: Translator) -> str:
     """The project, and its environment if that is not production."""
     if environment == PRODUCTION:
         return escape(project)
-    return f"{escape(project)} · {language.gettext('environment {name}', name=escape(environment))}"
+    return f"{escape(project)} · {t.gettext('environment {name}', name=escape(environment))}"
 
 
 def _piece(name: str, text: str) -> Piece:

@@ -206,9 +206,9 @@ def _closing_lines(result: PlanResult) -> Iterator[tuple[str, str | None]]:
         yield f"first scheduled mailing: {first.address}, {ENGLISH.span(first.wait)}", None
 
 
-def plan_totals_line(plan: Plan, language: Translator = ENGLISH) -> str:
+def plan_totals_line(plan: Plan, t: Translator = ENGLISH) -> str:
     """`3 create; to send: 40 recipients, 44 parts, 1.144 BYN`, and what is due or waits."""
-    t, due = language, due_text(plan, language)
+    due = due_text(plan, t)
     actions = counts_text(plan, t)
     if not plan.committed.mailings:
         rest = due or waiting_text(plan, t)

@@ -33,12 +33,11 @@ _WORD = r"\s+|\w+|[^\w\s]"
 _USUAL_SERVICE = "https://app.sms.by"
 
 
-def change_text(change: Change, currency: str | None, language: Translator = ENGLISH) -> str:
+def change_text(change: Change, currency: str | None, t: Translator = ENGLISH) -> str:
     """`new`, `same`, or every difference.
 
     For example `+412 -38 recipients, +380 parts, +9.88 BYN, time, text`.
     """
-    t = language
     if change.is_new:
         return t.gettext("new")
     parts = []

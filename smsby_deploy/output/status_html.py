@@ -49,10 +49,9 @@ class Section:
 
 
 def status_html(
-    report: StatusReport, *, currency: str | None, tool: str, zone: str, language: Translator = ENGLISH
+    report: StatusReport, *, currency: str | None, tool: str, zone: str, t: Translator = ENGLISH
 ) -> str:
     """The page. `zone` is the account's time zone, in which sms.by writes its times."""
-    t = language
     return page_template("status.html.j2").render(
         language=t.language,
         gettext=t.gettext,
@@ -123,7 +122,7 @@ def _funnel(report: StatusReport, t: Translator) -> Section:
         "funnel",
         t.gettext("From plan to phone"),
         t.gettext("Planned by us, accepted by sms.by, sent to the operator, delivered to the phone."),
-        bars("funnel", list(steps), {recipients: counts}, colors=["--accent"], language=t),
+        bars("funnel", list(steps), {recipients: counts}, colors=["--accent"], t=t),
         (t.gettext("step"), recipients, t.gettext("of planned")),
         tuple((name, t.count(count), t.share(count, funnel.planned)) for name, count in steps.items()),
     )
@@ -138,7 +137,7 @@ def _over_time(report: StatusReport, zone: str, t: Translator) -> Section:
         "time",
         t.gettext("Delivery over time"),
         t.gettext("When phones confirmed the delivery, in the time zone of the account ({zone}).", zone=zone),
-        columns("time", labels, delivered, color="--delivered", language=t) if steps else "",
+        columns("time", labels, delivered, color="--delivered", t=t) if steps else "",
         (t.gettext("from"), t.gettext("delivered"), t.gettext("so far")),
         tuple(
             (t.gettext("{time}", time=step.begins), t.count(step.delivered), t.count(step.delivered_so_far))
@@ -180,7 +179,7 @@ def _mailings(report: StatusReport, t: Translator) -> Section:
             percent,
             colors=[f"--{kind}" for kind in kinds],
             stacked=True,
-            language=t,
+            t=t,
         ),
         (*heads, *kinds.values(), t.gettext("delivery rate")),
         tuple(rows),
@@ -209,7 +208,7 @@ def _prefixes(report: StatusReport, t: Translator) -> Section:
             series,
             colors=["--delivered", "--undelivered", "--pending"],
             stacked=True,
-            language=t,
+            t=t,
         ),
         (t.gettext("prefix"), t.gettext("recipients"), delivered, undelivered, not_yet, t.gettext("rate")),
         tuple(
@@ -238,7 +237,7 @@ def _reasons(report: StatusReport, t: Translator) -> Section:
         "reasons",
         t.gettext("Why not delivered"),
         t.gettext("Status words of sms.by, and recipients about whom it reports nothing."),
-        bars("reasons", words, {recipients: counts}, colors=["--undelivered"], language=t),
+        bars("reasons", words, {recipients: counts}, colors=["--undelivered"], t=t),
         (t.gettext("status"), recipients, t.gettext("share")),
         tuple((word, t.count(count), t.share(count, total)) for word, count in reasons),
     )
@@ -271,7 +270,7 @@ def _costs(report: StatusReport, currency: str | None, t: Translator) -> Section
         "cost",
         t.gettext("Cost"),
         t.gettext("Planned with the project's price, and billed as sms.by reports it."),
-        bars("cost", [m.name for m in by_cost], series, colors=["--pending", "--accent"], language=t),
+        bars("cost", [m.name for m in by_cost], series, colors=["--pending", "--accent"], t=t),
         (*heads, f"{planned}{unit}", f"{billed}{unit}", t.gettext("difference")),
         tuple(rows),
     )

@@ -26,12 +26,11 @@ _OTHER = {
 }
 
 
-def status_markdown(report: StatusReport, currency: str | None = None, language: Translator = ENGLISH) -> str:
+def status_markdown(report: StatusReport, currency: str | None = None, t: Translator = ENGLISH) -> str:
     """The totals, a table and the differences, short enough for a comment.
 
     Texts from sms.by are escaped.
     """
-    t = language
     if not report.mailings:
         return f"{t.gettext('The lock records no mailings.')}\n"
     costs = t.aligned([mailing.cost for mailing in report.mailings])
@@ -58,7 +57,7 @@ def status_markdown(report: StatusReport, currency: str | None = None, language:
         differences.append(Piece(f"- {message_markdown(line, t)}\n"))
     if differences:
         pieces += [Piece("\n"), *differences]
-    return fit(pieces, rest=t.gettext("`status --format json` shows everything."), language=t)
+    return fit(pieces, rest=t.gettext("`status --format json` shows everything."), t=t)
 
 
 def _columns(t: Translator) -> list[str]:

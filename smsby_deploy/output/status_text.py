@@ -161,12 +161,12 @@ def _what_is_watched(report: StatusReport) -> str:
     return "message that was sent" if waits else "mailing"
 
 
-def status_totals_line(report: StatusReport, currency: str | None, language: Translator = ENGLISH) -> str:
+def status_totals_line(report: StatusReport, currency: str | None, t: Translator = ENGLISH) -> str:
     """`8 mailings: 2,753 of 3,054 recipients delivered (90.1%), 157.404 BYN`.
 
     The recipients are those who may have got it by now; `ahead_line` counts those of later mailings and waves.
     """
-    totals, t = report.totals, language
+    totals = report.totals
     cost = f", {t.money(totals.cost)} {currency or ''}".rstrip() if totals.cost is not None else ""
     delivered = t.gettext(
         "{count:,} of {recipients:recipient|recipients} delivered ({share})",
@@ -205,20 +205,20 @@ def counts_line(mailing: MailingStatus) -> str:
     return ", ".join([*known, *other]) or nothing
 
 
-def schedule_line(mailing: MailingStatus, report: StatusReport, language: Translator = ENGLISH) -> str:
+def schedule_line(mailing: MailingStatus, report: StatusReport, t: Translator = ENGLISH) -> str:
     """`Tue 1 Dec 2026 10:00 +03:00, 2 h ago`; `at once` without a schedule.
 
     The span is relative to the time of the report.
     """
     if mailing.schedule_time is None:
-        return language.gettext("at once")
+        return t.gettext("at once")
     moment = datetime.fromisoformat(mailing.schedule_time)
-    time = f"{language.day_and_time(moment)} {mailing.schedule_time[19:]}".strip()
+    time = f"{t.day_and_time(moment)} {mailing.schedule_time[19:]}".strip()
     if mailing.details.spread is not None:
-        time = language.gettext("{first} to {last}", first=time, last=mailing.details.spread.until)
+        time = t.gettext("{first} to {last}", first=time, last=mailing.details.spread.until)
     if not report.made_at:
         return time
-    return f"{time}, {language.span(moment - datetime.fromisoformat(report.made_at))}"
+    return f"{time}, {t.span(moment - datetime.fromisoformat(report.made_at))}"
 
 
 def resolve_line(report: StatusReport) -> str:

@@ -232,9 +232,9 @@ def _title(report: UsageReport, t: Translator) -> str:
 # --- Markdown --------------------------------------------------------------------------------------------------------
 
 
-def usage_markdown(report: UsageReport, language: Translator = ENGLISH) -> str:
+def usage_markdown(report: UsageReport, t: Translator = ENGLISH) -> str:
     """A table with a line for each group and for the totals, and what the figures lack."""
-    t, rows = language, [*report.rows, *report.totals]
+    rows = [*report.rows, *report.totals]
     columns, groups = _columns(report, rows, t), [*map(escape, _group_titles(report, t))]
     lines = [f"### {escape(_title(report, t))}\n\n"]
     if rows:
@@ -253,11 +253,10 @@ def usage_markdown(report: UsageReport, language: Translator = ENGLISH) -> str:
 # --- Web page --------------------------------------------------------------------------------------------------------
 
 
-def usage_html(report: UsageReport, *, tool: str, language: Translator = ENGLISH) -> str:
+def usage_html(report: UsageReport, *, tool: str, t: Translator = ENGLISH) -> str:
     """One page that loads nothing: totals, a chart of the cost, and the table."""
     from smsby_deploy.output.status_html import page_template
 
-    t = language
     return page_template("status.html.j2").render(
         language=t.language,
         gettext=t.gettext,
@@ -305,7 +304,7 @@ def _section(report: UsageReport, currency: str | None, name: str, t: Translator
     chart = ""
     if any(map(any, series.values())):
         names = [" · ".join(_names(report, row, t)) for row in rows]
-        chart = bars(name, names, series, colors=["--pending", "--accent"][-len(series) :], language=t)
+        chart = bars(name, names, series, colors=["--pending", "--accent"][-len(series) :], t=t)
     return Section(
         name,
         t.gettext("By {groups}", groups=", ".join(groups)) + _unit(currency),

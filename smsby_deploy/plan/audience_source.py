@@ -9,7 +9,7 @@ import hashlib
 from typing import Any, NamedTuple
 
 from smsby_deploy.config.declarations import Guardrails, Mailing, Project
-from smsby_deploy.config.sources import ContactList, InlineRecipients, OptOuts, RecipientsQuery
+from smsby_deploy.config.sources import ContactList, InlineRecipients, OptOuts, RecipientsQuery, RowSource
 from smsby_deploy.lock.records import Entry
 from smsby_deploy.plan.fingerprint import canonical_json
 
@@ -42,12 +42,7 @@ def fresh_source(mailing: Mailing, project: Project) -> AudienceSource | None:
 
 
 def _name_of(entry: OptOuts) -> str:
-    source = entry.source
-    if isinstance(source, RecipientsQuery):
-        fields = {"sql": source.sql.text, "url_env": source.url_env, "phone": source.phone}
-    else:
-        fields = {"file": source.name, "phone": source.phone}
-    return hashlib.sha256(canonical_json(fields)).hexdigest()[:_NAME_LENGTH]
+    return hashlib.sha256(canonical_json(_fields_of(entry.source))).hexdigest()[:_NAME_LENGTH]
 
 
 def hash_source(mailing: Mailing, rails: Guardrails) -> str:
@@ -56,11 +51,13 @@ def hash_source(mailing: Mailing, rails: Guardrails) -> str:
     That includes which of them are valid, and how many there may be.
     """
     audience = mailing.audience
-    source: dict[str, Any] = {}
-    if isinstance(audience, RecipientsQuery):
-        source = {"sql": audience.sql.text, "url_env": audience.url_env, "phone": audience.phone}
-    elif not isinstance(audience, InlineRecipients | ContactList):
-        source = {"file": audience.name, "phone": audience.phone}
+    source = {} if isinstance(audience, InlineRecipients | ContactList) else _fields_of(audience)
     expected = mailing.expect_recipients or rails.expect_recipients
     limits = {"on_invalid": mailing.on_invalid, "countries": mailing.countries, "expected": expected}
     return hashlib.sha256(canonical_json(source | limits)).hexdigest()
+
+
+def _fields_of(source: RowSource) -> dict[str, Any]:
+    if isinstance(source, RecipientsQuery):
+        return {"sql": source.sql.text, "url_env": source.url_env, "phone": source.phone}
+    return {"file": source.name, "phone": source.phone}

@@ -94,9 +94,8 @@ class FactCheck:
         if not self.facts.facts:
             return ""
         found = [self.doubt] if self.doubt and action in NEW_COMMITTING else []
-        has_time = (
-            mailing.via == "list" or mailing.schedule_time is not None
-        )  # a draft for a list always has one
+        # A draft for a list always has a time.
+        has_time = mailing.via == "list" or mailing.schedule_time is not None
         if action is not ActionKind.CONFIRM and has_time:
             found += [one.message for one in self._wrong_clock(mailing)]
         by_fact = {one.fact: one.message for one in find_contradictions(self.project, self.facts)}

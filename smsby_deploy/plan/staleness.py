@@ -178,9 +178,8 @@ def read_progress(reviewed: Plan, lock: Lock) -> PlanProgress:
         return NOT_APPLIED
     executed = {action.address for action in reviewed.decided if _is_executed(action)}
     recorded = {a: lock.mailings[a] for a in (one.address for one in reviewed.decided) if a in lock.mailings}
-    orphans = read_some(
-        lock.mailings, frozenset(reviewed.orphans.addresses)
-    )  # an unknown outcome is looked for
+    # An unknown outcome is looked for.
+    orphans = read_some(lock.mailings, frozenset(reviewed.orphans.addresses))
     changed = {a for a, entry in chain(recorded.items(), orphans) if _is_changed_by(reviewed.id, entry)}
     settled = {a for a in changed & recorded.keys() if _is_settled_by(reviewed.id, recorded[a])}
     return PlanProgress(

@@ -102,7 +102,7 @@ class ReadTransport:
         self._prepared: dict[tuple[str, str, tuple[tuple[str, str], ...]], requests.PreparedRequest] = {}
         self.clock = clock
         self.clock_lead: timedelta | None = None
-        self._adapter = BoundedAdapter(self._ssl_context, clock)
+        self._adapter = BoundedAdapter(lambda: self._ssl_context, clock)
         self.pace = Pace(requests_per_second, clock)
         _hide_tokens_in_logs()
 
@@ -237,7 +237,7 @@ class ReadTransport:
         return self._session.merge_environment_settings(self._url, {}, None, None, None)
 
     @cached_property
-    def _loaded_context(self) -> ssl.SSLContext:
+    def _ssl_context(self) -> ssl.SSLContext:
         """Loading the CA certificates takes 40 ms, so all connections share one context."""
         bundle = self._environment["verify"]
         path = DEFAULT_CA_BUNDLE_PATH if bundle is True else bundle
@@ -251,9 +251,6 @@ class ReadTransport:
             hint = "it is named by REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE; check that it is a readable PEM file"
             raise NotConnected(f"cannot read the CA certificates in {path}", hint=hint) from None
         return context
-
-    def _ssl_context(self) -> ssl.SSLContext:
-        return self._loaded_context
 
     def _not_connected(self, error: BaseException | None = None) -> NotConnected:
         message, hint = explain_not_connected(error, self._url)
@@ -319,7 +316,7 @@ class SendTransport(ReadTransport):
         Raises:
             NotConnected: it cannot be opened.
         """
-        adapter = BoundedAdapter(self._ssl_context, self.clock, pool_maxsize=1)
+        adapter = BoundedAdapter(lambda: self._ssl_context, self.clock, pool_maxsize=1)
         if not self._is_secure:
             return FreshConnection(adapter)
         try:

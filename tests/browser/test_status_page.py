@@ -53,9 +53,7 @@ def page(tmp_path: Path) -> str:
 def _write(folder: Path, language: str) -> str:
     path = folder / "status.html"
     shown = translator(language)
-    text = status_html(
-        examples.status(), currency="BYN", tool="smsby-deploy", zone="Europe/Minsk", language=shown
-    )
+    text = status_html(examples.status(), currency="BYN", tool="smsby-deploy", zone="Europe/Minsk", t=shown)
     path.write_text(text, encoding="utf-8")
     return path.as_uri()
 

@@ -36,7 +36,7 @@ _OUTCOMES = ("sent", "held", "adopted", "confirmed", "skipped", "rejected", "unk
 
 def text_of(outcome: ApplyResult, language: str = "en") -> str:
     stream = io.StringIO()
-    write_apply(outcome, stream, color=False, lock="smsby.lock.json", language=translator(language))
+    write_apply(outcome, stream, color=False, lock="smsby.lock.json", t=translator(language))
     return stream.getvalue()
 
 

@@ -133,7 +133,7 @@ def test_usage_page_is_in_the_language_of_the_project() -> None:
     assert "| рассылка | вариант | получатели | части | по плану |" in shown
     assert "| sale/vip | a | 1\u00a0000 | 1\u00a0000 | 1,00 | 953 | 3 | 95,3\u00a0% | 0 | BYN |" in shown
     assert "контрольным группам ничего не отправлялось" in shown
-    page = usage_html(USAGE, tool="x", language=russian)
+    page = usage_html(USAGE, tool="x", t=russian)
     assert all(text in page for text in ("По группам: месяц, owner, BYN", "не записано", 'lang="ru"'))
     states = replace(USAGE, groupings=read_groupings("state,label:owner"))
     rows = [replace(row, keys=("complete", "anna")) for row in USAGE.rows]

@@ -455,4 +455,4 @@ def test_https_proxy_is_checked_with_the_same_context(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     transport = make_sender(url="https://sms.example")._transport
     manager: Any = transport._adapter.proxy_manager_for("https://proxy.example")
-    assert manager.proxy_config.ssl_context is transport._ssl_context()
+    assert manager.proxy_config.ssl_context is transport._ssl_context
