@@ -166,7 +166,7 @@ def open_log(*, is_quiet: bool = False) -> JsonLog:
 def global_options(command: _Command) -> _Command:
     """Declare the global options; each is a field of GlobalOptions, except --version."""
     options = (
-        click.option("-C", "--project", metavar="DIR", help="Directory with smsby.yaml."),
+        click.option("-C", "--project", metavar="DIR", help="The project folder, which holds smsby.yaml."),
         click.option(
             "-e",
             "--env",

@@ -68,8 +68,10 @@ _REVIEWED = ("markdown", "html")
 @click.option(
     "--detailed-exitcode",
     is_flag=True,
-    help="Exit 2 if there is something to apply. `notify` then reports what was merged and not sent, unless SELECT, --out, "
-    "--page or --compare make it the plan of a pull request.",
+    help=(
+        "Exit 2 if there is something to apply. `notify` then reports what was merged but not sent, unless "
+        "SELECT, --out, --page or --compare make it the plan of a pull request."
+    ),
 )
 @click.option(
     "--compare",

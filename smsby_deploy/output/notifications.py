@@ -127,7 +127,7 @@ def unsent_notification(result: PlanResult, project: Project) -> Notification | 
         return None
     lines = (f"{action.address}: {t.name(action.action)}" for action in unsent)
     advice = t.gettext("Plan it, and have the plan approved.")
-    what = sentence("{count:mailing|mailings} merged and not sent", count=len(unsent))
+    what = sentence("{count:mailing|mailings} merged but not sent", count=len(unsent))
     body = "\n".join([plan_totals_line(plan, t), *_limited(lines, t), advice])
     return Notification(NotificationKind.WARNING, _title(project, what, t), body)
 

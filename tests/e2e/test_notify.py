@@ -74,7 +74,7 @@ def test_apply_and_what_was_not_sent_are_notified(shop: Shop, receiver: Receiver
     assert shop.run("plan", "--detailed-exitcode", "--out", "plan.json", env=env).code == 2
     assert receiver.titles == []  # the plan of a pull request
     assert shop.run("plan", "--detailed-exitcode", env=env).code == 2
-    assert receiver.titles == ["shop: 1 mailing merged and not sent"]
+    assert receiver.titles == ["shop: 1 mailing merged but not sent"]
     done = shop.run("apply", "plan.json", env=env)
     assert (done.code, done.err.count("warning")) == (0, 0)
     assert receiver.titles[1:] == ["shop: an apply has finished"]

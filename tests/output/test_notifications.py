@@ -127,7 +127,7 @@ def test_what_was_not_sent() -> None:
     """Also what is blocked; a plan without either is no news."""
     found = unsent_notification(PlanResult(examples.whole_plan()), _PROJECT)
     assert found is not None
-    assert "merged and not sent" in found.title
+    assert "merged but not sent" in found.title
     assert "37529" not in found.body
     assert unsent_notification(PlanResult(examples.plan()), _PROJECT) is None
 

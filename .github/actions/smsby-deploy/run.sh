@@ -103,7 +103,7 @@ plan() {
     fetch_base || fail "Cannot fetch the base $BASE, so a changed setting would not be seen."
     arguments+=(--compare "$work/base/$SMSBY_PROJECT")
   elif [ -n "${PR_NUMBER:-}" ]; then
-    echo "::warning title=smsby-deploy::Without the input base, the comment shows no change of settings or lock."
+    echo "::warning title=smsby-deploy::Without the input base, the comment shows no changes of the settings or the lock."
   fi
   rm -f "$plan_file" "$page_file"
   "$smsby" plan "${arguments[@]}" >"$work/plan.md" || code=$?
@@ -287,7 +287,7 @@ report() { # exit code $1 of an apply and its comment, for the summary and the p
     if [ -s "$comment_file" ]; then
       sed 's|/[^ ]*/\([^ ]*\.json\)|\1|g' "$comment_file" # without the folder of the runner
     else
-      printf '### ⛔ smsby-deploy apply: exit code %s\n\n%s\n' "$1" "${3:-The log of this run says why. When the cause is gone:}"
+      printf '### ⛔ smsby-deploy apply: exit code %s\n\n%s\n' "$1" "${3:-The log of this run says why. Fix the cause, then:}"
     fi
     again "$1"
     [ -z "${GITHUB_RUN_ID:-}" ] ||
@@ -367,12 +367,12 @@ unsent() { # what is on this branch and was not sent: a cancelled run, or one wi
   if [ "$code" -ne 0 ]; then
     cat "$work/unsent.md" >>"$summary"
     {
-      printf '\nThis was merged and is not sent. Either a run still waits for its approval, or it was cancelled or failed: then plan'
+      printf '\nThis was merged but not sent. Either a run is still waiting for its approval, or it was cancelled or failed; then plan'
       # shellcheck disable=SC2016  # for Markdown
       printf ' `%s`\nand have that approved:\n' "$branch"
       again 5
     } >>"$summary"
-    echo "::warning title=smsby-deploy::Something on $branch was merged and not sent (exit code $code). The summary says how to go on."
+    echo "::warning title=smsby-deploy::Something on $branch was merged but not sent (exit code $code). The summary says what to do next."
   fi
   finish "$(first_code "$before" "$code")"
 }
