@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from smsby_deploy.config.declarations import Mailing, Via
+from smsby_deploy.config.sources import InlineRecipients
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.account_names import AccountNames, Known
 from smsby_deploy.plan.drift import (
@@ -15,12 +17,14 @@ from smsby_deploy.plan.drift import (
     ReportedValues,
     compare_values,
     find_drift,
+    intended_by_files,
     intended_by_lock,
 )
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location
 from smsby_deploy.smsby.parsers import Alphaname, RemoteMailing
 
+_AT = Location("sale.yaml", 4, 5)
 _WHEN = datetime(2026, 12, 1, 10, tzinfo=ZoneInfo("Europe/Minsk"))
 _MEANT = IntendedValues("sale/vip", _WHEN, "MyShop", Location("sale.yaml", 4, 16))
 _LISTED = RemoteMailing(
@@ -125,10 +129,49 @@ def test_drift_of_a_sender_spelled_otherwise(recorded: str, number: int, reporte
     assert _messages(listed, meant) == []
 
 
-def test_drift_later_than_max_late() -> None:
-    """`max_late` excuses a later time only as far as it reaches."""
-    late = replace(_LISTED, d_schedule=int((_WHEN + timedelta(minutes=40)).astimezone(UTC).timestamp()))
-    assert len(_messages(late, replace(_MEANT, max_late=timedelta(minutes=30)))) == 1
+@pytest.mark.parametrize(("minutes", "differences"), [(-1, 1), (0, 0), (30, 0), (31, 1), (None, 0)])
+def test_drift_later_than_max_late(minutes: int | None, differences: int) -> None:
+    """`max_late` excuses a later time only as far as it reaches, and no time."""
+    time = 0 if minutes is None else int((_WHEN + timedelta(minutes=minutes)).astimezone(UTC).timestamp())
+    meant = replace(_MEANT, max_late=timedelta(minutes=30))
+    assert len(_messages(replace(_LISTED, d_schedule=time), meant)) == differences
+
+
+@pytest.mark.parametrize("via", ["bulk", "single", "list"])
+def test_intended_values_of_files_and_lock(via: Via) -> None:
+    """In the zone of the files, at the place of the time; messages of single phones may hold other recipients."""
+    place, late = Location("sale.yaml", 9, 5), timedelta(minutes=30)
+    mailing = Mailing(
+        "sale", "vip", "sale.yaml", _AT, via, InlineRecipients((), _AT), None, "MyShop", _AT, _WHEN, place,
+        "Europe/Minsk", 1, "fail", max_late=late,
+    )  # fmt: skip
+    meant = IntendedValues("sale/vip", _WHEN, "MyShop", place, late, via != "single")
+    assert intended_by_files(mailing) == meant
+    applied = AppliedBy("2026-11-30T10:00:00+03:00", "p", None, "0.1.0")
+    time = _WHEN.astimezone(UTC).isoformat()
+    entry = Entry(1, "c", "a", via, "MyShop", 7, time, 3, 3, None, (_CHUNK,), applied)
+    recorded = intended_by_lock("sale/vip", entry, mailing)
+    assert recorded == meant
+    assert recorded.schedule_time is not None and recorded.schedule_time.tzinfo == _WHEN.tzinfo
+    at_once = intended_by_lock("sale/vip", replace(entry, schedule_time=None), mailing)
+    assert at_once == replace(meant, schedule_time=None)
+    assert intended_by_lock("sale/vip", entry, None).location is None
+
+
+def test_intended_time_of_a_chunk() -> None:
+    """Its own, in the zone of the mailing; none of a later wave, nor where the mailing has none."""
+    own = "2026-12-01T08:00:00+00:00"
+    times = [
+        replace(_MEANT, schedule_time=time).of_chunk(replace(_CHUNK, **chunk)).schedule_time
+        for time, chunk in (
+            (_WHEN, {"schedule_time": own}),
+            (None, {"schedule_time": own}),
+            (_WHEN, {"wave": 1}),
+            (_WHEN, {"wave": 2}),
+        )
+    ]
+    assert times == [_WHEN + timedelta(hours=1), None, _WHEN, None]
+    assert str(times[0]) == "2026-12-01 11:00:00+03:00"
 
 
 @pytest.mark.parametrize(
@@ -183,3 +226,17 @@ def test_drift_of_chunks_with_times_of_their_own() -> None:
             + (f" (and {others} more chunk{'s' if others > 1 else ''})" if others else "")
             for meant, reported, others in expected
         ]
+
+
+def test_drift_of_other_values_in_chunks_with_times_of_their_own() -> None:
+    """Only times are off by a shift: another number of recipients is a difference of its own."""
+    times = [_WHEN + timedelta(minutes=10 * index) for index in range(3)]
+    chunks = [
+        replace(_CHUNK, fingerprint=str(n), schedule_time=time.isoformat()) for n, time in enumerate(times)
+    ]
+    listed = {
+        str(n): replace(_LISTED, d_schedule=int(time.timestamp()), count_phones=count)
+        for n, (time, count) in enumerate(zip(times, (3, 2, 4), strict=True))
+    }
+    found = [one.message for one in find_drift(_MEANT, chunks, RemoteView(listed, {}, {}, {}, {}))]
+    assert found == [f"count_phones: intended 3, sms.by reports {count}" for count in (2, 4)]

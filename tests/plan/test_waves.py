@@ -15,6 +15,7 @@ from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.waves import (
     Gate,
     WaveFigures,
+    count_unsent,
     describe_figures,
     has_later_wave,
     recorded_progress,
@@ -96,6 +97,55 @@ def test_progress(case: str) -> None:
     assert (found.number, found.gate, found.judged, found.is_begun) == expected
 
 
+@pytest.mark.parametrize(
+    ("case", "waits_from"),
+    [
+        ("first wave in part", 2),
+        ("to judge", 2),
+        ("go", 2),
+        ("stop", None),
+        ("second wave in part", 3),
+        ("second wave sent", 3),
+        ("without waves", None),
+    ],
+)
+def test_progress_says_from_which_wave_on_it_waits(case: str, waits_from: int | None) -> None:
+    """What was not sent of a begun wave does not wait; after a stop nothing does."""
+    assert recorded_progress(_CASES[case][0], _STEPS, _NOW, UTC).waits_from == waits_from
+
+
+def test_progress_of_more_waves_than_the_files_have() -> None:
+    """Nothing says how to judge the last one, so it is not judged."""
+    entry = _entry((1, A), (2, A), (3, P))
+    progress = recorded_progress(entry, _STEPS[:1], _NOW, UTC)
+    assert (progress.number, progress.judged, progress.window) == (3, None, None)
+    last = recorded_progress(entry, _STEPS[:2], _NOW, UTC)
+    assert (last.number, last.judged) == (3, 2)
+
+
+def test_count_unsent_of_waves() -> None:
+    """Those of the waves that are left; all if none was sent."""
+    assert count_unsent(_entry((1, A), (2, P), (3, R), (None, S))) == 4
+    assert count_unsent(_entry((1, P), (2, P), recipients=None)) is None
+    assert count_unsent(_entry((1, P), (2, P), recipients=7)) == 7
+    unsized = _entry((1, A), (2, P))
+    assert count_unsent(unsized.put_chunk(1, replace(unsized.chunks[1], recipients=None))) == 0
+
+
+@pytest.mark.parametrize(("by", "hours", "is_late"), [(None, 7, True), (None, 5, False), ("anna", 7, False)])
+def test_why_stopped_says_what_was_missing(by: str | None, hours: int, is_late: bool) -> None:
+    """A wave that had no verdict in time stops; figures that are bad, and a user, stop at any time."""
+    sent = _NOW - 2 * _HOUR
+    stop = replace(_verdict(1, VerdictKind.STOP), by=by, at=(sent + hours * _HOUR).isoformat())
+    progress = recorded_progress(_entry((1, A), (2, P), (3, P), verdicts=(stop,)), _STEPS, _NOW, UTC)
+    said = why_stopped(progress, "sale/vip")
+    assert said.startswith(
+        "stopped after 1 of 3 waves: 1 of 2 recipients delivered (50.0%), 1 undelivered, 0 open"
+    )
+    assert ("but it had no verdict until 2026-12-01 16:00 UTC" in said) == is_late
+    assert "`smsby-deploy lock resolve sale/vip --go`" in said and "within a day" not in said
+
+
 def test_later_waves() -> None:
     """Only what a hand-over continues: the first wave was sent completely, and another one remains."""
     assert has_later_wave(_entry((1, A), (2, P)))
@@ -166,6 +216,15 @@ def test_times_are_shown_in_the_zone_of_the_mailing() -> None:
 def test_removed_mailing_names_its_other_waves(waves: tuple[tuple[int, ChunkState], ...], says: str) -> None:
     """And how many recipients they have."""
     assert says in why_removed(_entry(*waves), "sale/vip")
+
+
+def test_removed_mailing_after_a_go_may_be_restored() -> None:
+    """What counts is the last verdict."""
+    verdicts = (_verdict(1, VerdictKind.STOP), _verdict(1, VerdictKind.GO))
+    said = why_removed(_entry((1, A), (2, P), (None, S), verdicts=verdicts), "sale/vip")
+    assert said.startswith(
+        "it was removed from the files while wave 2 of 2 waited, so 2 recipients do not get it"
+    )
 
 
 def test_removed_mailing_that_had_stopped_is_not_to_be_restored() -> None:
