@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from smsby_deploy.errors import Refused, UsageError
+from smsby_deploy.digest_key import NO_KEY, DigestKey
+from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
+from smsby_deploy.lock.archive import read_archive
+from smsby_deploy.lock.binding import Binding
+from smsby_deploy.lock.counts import Billed, Deliveries, Reported, VariantCount
 from smsby_deploy.lock.decisions import Ending, EndingKind, VerdictKind, WaveVerdict
 from smsby_deploy.lock.edit import LockEdit
+from smsby_deploy.lock.journal import Journal
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import ChunkState, Entry, EntryState, Lock
 from smsby_deploy.lock.serialization import write_lock
@@ -24,6 +29,13 @@ UNKNOWN, ACCEPTED, REJECTED, DRAFT = (
     ChunkState.REJECTED,
     ChunkState.DRAFT,
 )
+
+
+_HERE = Binding("production", "https://app.sms.by", "0123456789ab")
+
+
+def _no_space() -> None:
+    raise OSError(28, "No space left on device")
 
 
 class Desk:
@@ -72,6 +84,7 @@ def test_resolve_settles_only_the_unknown_chunks(
     assert desk.states("b") == [ACCEPTED, state, REJECTED]
     assert desk.store.read().mailings["a/b"].chunks[1].message_id == message_id
     (resolution,) = desk.store.read().resolutions
+    assert resolution.what == ("resolved as sent" if sent else "resolved as not sent")
     assert (resolution.address, resolution.by, resolution.at, resolution.reason) == (
         "a/b",
         "anna",
@@ -103,6 +116,8 @@ def test_move_keeps_the_record(desk: Desk) -> None:
     desk.record(b=entry(ACCEPTED), c=entry())
     with pytest.raises(UsageError, match="a/c is already recorded"):
         desk.edit(lambda change: change.move("a/b", "a/c"))
+    with pytest.raises(UsageError, match="the new name is not an address"):
+        desk.edit(lambda change: change.move("a/b", "d"))
     desk.edit(lambda change: change.move("a/b", "a/d"))
     assert set(desk.store.read().mailings) == {"a/c", "a/d"}
     assert desk.states("d") == [ACCEPTED]
@@ -157,15 +172,67 @@ def test_adopt_refuses_the_message_of_another_mailing(desk: Desk) -> None:
 def test_adopt_keeps_earlier_revisions(desk: Desk) -> None:
     """The imported revision goes on top of what was sent before; an unsent record of the same revision is replaced."""
     desk.record(b=entry(ACCEPTED), c=entry(REJECTED, revision=2))
-    for name in ("b", "c"):
-        desk.edit(
-            lambda change, name=name: change.adopt(f"a/{name}", entry(ACCEPTED, revision=2), "message 5")
-        )
+    for name, revision in (("b", 2), ("c", 2), ("b", 3)):
+        imported = entry(ACCEPTED, revision=revision)
+        desk.edit(lambda change, name=name, new=imported: change.adopt(f"a/{name}", new, "message 5"))
     mailings = desk.store.read().mailings
-    assert [old.revision for old in mailings["a/b"].earlier] == [1]
+    assert [old.revision for old in mailings["a/b"].earlier] == [2, 1]
+    assert all(old.earlier == () for old in mailings["a/b"].earlier)
     assert mailings["a/c"].earlier == ()
     assert {recorded.state for recorded in mailings.values()} == {EntryState.COMPLETE}
-    assert [resolution.what for resolution in desk.store.read().resolutions] == ["imported: message 5"] * 2
+    assert [resolution.what for resolution in desk.store.read().resolutions] == ["imported: message 5"] * 3
+
+
+def test_adopt_binds_and_seals(desk: Desk) -> None:
+    """An import into an empty lock records where it belongs, and what a rotation of the digest key needs."""
+    key = DigestKey("0123456789abcdef" * 2)
+    digest = key.apply("ab" * 32)
+    imported = replace(entry(ACCEPTED), audience_digest=digest)
+    desk.edit(lambda change: change.adopt("a/b", imported, "message 5", _HERE, key))
+    lock = desk.store.read()
+    assert (lock.environment, lock.service, lock.account) == astuple(_HERE)
+    assert (lock.digest_key, {*lock.sealed}) == (key.id, {digest})
+
+
+def test_bind_is_a_user_s_word(desk: Desk) -> None:
+    """It is recorded as a change of the whole lock."""
+    desk.record(b=entry(ACCEPTED))
+    desk.edit(lambda change: change.bind(_HERE))
+    lock = desk.store.read()
+    assert (lock.environment, lock.service, lock.account) == astuple(_HERE)
+    assert [(one.address, one.what) for one in lock.resolutions] == [("*", "bound to https://app.sms.by")]
+
+
+def test_rekey_replaces_the_digests_in_lock_and_archive(desk: Desk) -> None:
+    """Once; an empty lock needs no key, and what was archived is replaced with it."""
+    key = DigestKey("0123456789abcdef" * 2)
+    bare = "ab" * 32
+    desk.record()
+    assert not desk.edit(lambda change: change.rekey(NO_KEY, key))
+    recorded = entry(ACCEPTED)
+    recorded = replace(recorded, audience_digest=bare, chunks=(replace(recorded.chunks[0], digest=bare),))
+    desk.record(b=recorded, c=recorded)
+    desk.edit(lambda change: change.archive({"a/c": desk.store.read().mailings["a/c"]}))
+    assert desk.edit(lambda change: change.rekey(NO_KEY, key))
+    lock = desk.store.read()
+    assert lock.mailings["a/b"].audience_digest == key.apply(bare)
+    assert [line.entry().audience_digest for line in read_archive(lock)] == [key.apply(bare)]
+    assert lock.resolutions[-1].what == f"keyed with {key.id}"
+    assert not desk.edit(lambda change: change.rekey(NO_KEY, key))
+
+
+def test_edit_that_is_not_journaled_changes_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to do, and the journal is closed."""
+    desk.record(b=entry(UNKNOWN))
+    closed: list[Journal] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "_write_line", lambda journal, line: _no_space())
+        patched.setattr(Journal, "close", lambda journal: closed.append(journal))
+        with pytest.raises(SmsbyDeployError, match="cannot write the journal") as caught:
+            desk.edit(lambda change: change.resolve("a/b", sent=True))
+    assert closed
+    assert caught.value.hint == "free disk space or fix permissions, then run the command again"
+    assert desk.states("b") == [UNKNOWN]
 
 
 def _rescue_file(*results: tuple[int, str, dict[str, Any]], lineage: str = "line") -> dict[str, Any]:
@@ -204,6 +271,7 @@ def test_rescue_settles_only_an_unknown_phone(desk: Desk, row: int, settled: int
     [
         _rescue_file((0, "0000000000", {}), lineage="other"),
         _rescue_file((0, "9999999999", {})),
+        _rescue_file((1, "0000000001", {})),
         _rescue_file((4, "0000000004", {})),
     ],
 )
@@ -225,6 +293,26 @@ def test_archive_moves_only_what_is_still_recorded_like_that(desk: Desk) -> None
     assert [(one.address, one.what) for one in lock.resolutions] == [("archive", "archived 1 mailing")]
     assert desk.edit(lambda change: change.archive({})) == []
     assert desk.store.read().serial == 2
+
+
+def test_archive_has_what_sms_by_reported(desk: Desk) -> None:
+    """What it does not report stays as recorded; the mailing in the lock is not changed before it leaves."""
+    variants = {"a": VariantCount(2, 2, None), "b": VariantCount(2, 2, None)}
+    desk.record(
+        b=replace(entry(ACCEPTED), variants=variants), c=replace(entry(ACCEPTED), billed=Billed(2, "0.05"))
+    )
+    reported = {
+        "a/b": Reported(Billed(1, "0.03"), Deliveries(2, 0), {"a": Deliveries(1, 0)}),
+        "a/c": Reported(deliveries=Deliveries(1, 1)),
+    }
+    desk.edit(lambda change: change.archive(desk.store.read().mailings, reported))
+    found = {line.address: line.entry() for line in read_archive(desk.store.read())}
+    assert (found["a/b"].billed, found["a/b"].deliveries) == (Billed(1, "0.03"), Deliveries(2, 0))
+    assert found["a/b"].variants == {
+        "a": VariantCount(2, 2, None, deliveries=Deliveries(1, 0)),
+        "b": VariantCount(2, 2, None),
+    }
+    assert (found["a/c"].billed, found["a/c"].deliveries) == (Billed(2, "0.05"), Deliveries(1, 1))
 
 
 def test_archived_mailing_is_not_changed(desk: Desk) -> None:
@@ -262,6 +350,7 @@ def test_user_lets_the_next_wave_be_sent(desk: Desk) -> None:
     stop, go = desk.store.read().mailings["a/x"].verdicts
     assert (stop.kind, go.kind) == (VerdictKind.STOP, VerdictKind.GO)
     assert (go.recipients, go.delivered, go.by, go.reason) == (200, 150, "anna", "because")
+    assert go.at == "2026-11-24T07:00:00Z"
     (resolution,) = desk.store.read().resolutions
     assert (resolution.address, resolution.what) == ("a/x", "wave 1: go")
     with pytest.raises(UsageError, match="was not stopped after a wave"):

@@ -228,7 +228,7 @@ def test_drift_of_chunks_with_times_of_their_own() -> None:
         ]
 
 
-def test_drift_of_other_values_in_chunks_with_times_of_their_own() -> None:
+def test_drift_of_numbers_in_spread_chunks() -> None:
     """Only times are off by a shift: another number of recipients is a difference of its own."""
     times = [_WHEN + timedelta(minutes=10 * index) for index in range(3)]
     chunks = [
