@@ -19,7 +19,7 @@ DIGEST_KEY = "SMSBY_DIGEST_KEY"
 OLD_DIGEST_KEY = "SMSBY_DIGEST_KEY_OLD"
 MIN_LENGTH = 32  # characters
 _ID_DIGITS = 8
-_NOTHING = hashlib.sha256(b"").hexdigest()  # over no recipients: it hides nothing
+NO_ROWS = hashlib.sha256(b"").hexdigest()  # the digest of no recipients, which hides nothing
 
 
 def _derive(secret: str, purpose: str) -> bytes:
@@ -43,7 +43,7 @@ class DigestKey:
 
     def apply(self, digest: str) -> str:
         """Return `digest` as it may leave the program."""
-        if self.id is None or digest == _NOTHING:
+        if self.id is None or digest == NO_ROWS:
             return digest
         keyed = _hmac(self._mac, digest).hex()
         self._bare[keyed] = digest
@@ -68,7 +68,7 @@ class DigestKey:
         Raises:
             ValueError: it was not sealed, or not with this key.
         """
-        if self.id is None or digest == _NOTHING:
+        if self.id is None or digest == NO_ROWS:
             return digest
         bare = self._xor(digest, bytes.fromhex(sealed or "")).hex()
         if not hmac.compare_digest(_hmac(self._mac, bare).hex(), digest):

@@ -7,7 +7,6 @@ valid.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.git import Author, find_author
 from smsby_deploy.lock.document_checks import check_approval
 from smsby_deploy.plan.audience_source import hash_source
-from smsby_deploy.plan.fingerprint import canonical_json
+from smsby_deploy.plan.fingerprint import canonical_json, hash_json
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.suppression import count_gone_opt_outs
 from smsby_deploy.texts.reviewed_text import included_files
@@ -86,7 +85,7 @@ def hash_settings(mailing: Mailing, rails: Guardrails) -> str:
         "priority": mailing.priority,
         "labels": dict(mailing.labels),
     }
-    return hashlib.sha256(canonical_json(settings)).hexdigest()
+    return hash_json(settings)
 
 
 def _seconds(span: timedelta | None) -> float | None:

@@ -5,13 +5,12 @@ It is approved with the mailing if they may change until it is handed over.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, NamedTuple
 
 from smsby_deploy.config.declarations import Guardrails, Mailing, Project
 from smsby_deploy.config.sources import ContactList, InlineRecipients, OptOuts, RecipientsQuery, RowSource
 from smsby_deploy.lock.records import Entry
-from smsby_deploy.plan.fingerprint import canonical_json
+from smsby_deploy.plan.fingerprint import hash_json
 
 _NAME_LENGTH = 10  # hex digits
 
@@ -42,7 +41,7 @@ def fresh_source(mailing: Mailing, project: Project) -> AudienceSource | None:
 
 
 def _name_of(entry: OptOuts) -> str:
-    return hashlib.sha256(canonical_json(_fields_of(entry.source))).hexdigest()[:_NAME_LENGTH]
+    return hash_json(_fields_of(entry.source))[:_NAME_LENGTH]
 
 
 def hash_source(mailing: Mailing, rails: Guardrails) -> str:
@@ -54,7 +53,7 @@ def hash_source(mailing: Mailing, rails: Guardrails) -> str:
     source = {} if isinstance(audience, InlineRecipients | ContactList) else _fields_of(audience)
     expected = mailing.expect_recipients or rails.expect_recipients
     limits = {"on_invalid": mailing.on_invalid, "countries": mailing.countries, "expected": expected}
-    return hashlib.sha256(canonical_json(source | limits)).hexdigest()
+    return hash_json(source | limits)
 
 
 def _fields_of(source: RowSource) -> dict[str, Any]:

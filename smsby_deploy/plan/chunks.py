@@ -6,7 +6,6 @@ the planned one.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -28,10 +27,9 @@ from smsby_deploy.plan.chunk_groups import (
 from smsby_deploy.plan.fingerprint import (
     AudienceDigest,
     TextsDigest,
-    canonical_json,
     chunk_digest,
-    content_digest,
     fingerprint,
+    hash_json,
     hash_rows,
     row_lines,
 )
@@ -44,9 +42,8 @@ from smsby_deploy.texts.encoding_lint import Rewriter, is_composed
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, render_texts
 from smsby_deploy.wording import sentence
 
-MOST_SINGLE = (
-    10_000  # recipients of a mailing that is sent phone by phone: half an hour at 5 requests per second
-)
+# Recipients of a mailing that is sent phone by phone: half an hour at 5 requests per second.
+MOST_SINGLE = 10_000
 
 OnBatch = Callable[[Batch, Sequence[str]], None]  # there are no texts where all recipients get the same
 
@@ -106,13 +103,13 @@ def hash_content(
     """
     schedule = mailing.schedule_time
     rewrite = Rewriter(mailing.rewrite, composes=composes).apply
-    is_list = isinstance(mailing.audience, ContactList)
+    ref = mailing.audience.ref if isinstance(mailing.audience, ContactList) else None
     header: dict[str, Any] = {
         "alphaname": mailing.alphaname,
         "schedule_time": schedule.astimezone(UTC).isoformat() if schedule else None,
-        "kind": "list" if is_list else "personal" if personal else "bulk",
+        "kind": "list" if ref is not None else "personal" if personal else "bulk",
         "text": mailing.text.identity(rewrite) if mailing.text else None,
-        "list": mailing.audience.ref if isinstance(mailing.audience, ContactList) else None,
+        "list": ref,
     }
     if mailing.spread is not None:
         header["spread"] = mailing.spread.total_seconds()
@@ -123,7 +120,7 @@ def hash_content(
         header["timezone"] = mailing.timezone
     if template is not None and template.inputs:
         header["includes"] = {name: rewrite(text) for name, text in template.inputs.items()}
-    return content_digest(header)
+    return hash_json(header)
 
 
 def _written_texts(mailing: Mailing, template: Template | None) -> list[str]:
@@ -150,7 +147,7 @@ def hash_text(mailing: Mailing, template: Template | None, own_texts: str | None
         "includes": {name: rewrite(included[name]) for name in included},
         "own_texts": own_texts,
     }
-    return hashlib.sha256(canonical_json(text)).hexdigest()
+    return hash_json(text)
 
 
 def chunk_size(api: ApiSettings, personal: bool) -> int:

@@ -8,7 +8,7 @@ from itertools import compress
 
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.sources import ContactList, InlineRecipients
-from smsby_deploy.digest_key import DigestKey
+from smsby_deploy.digest_key import NO_ROWS, DigestKey
 from smsby_deploy.plan.chunks import OnBatch, hash_content, hash_former_content, hash_text
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import AudienceDigest, chunk_digest, fingerprint, hash_rows, row_lines
@@ -58,7 +58,7 @@ def measure_list(
         revision=mailing.revision,
         via="list",
         content_digest=content,
-        audience_digest=hashlib.sha256(b"").hexdigest(),
+        audience_digest=NO_ROWS,
         chunks=(ChunkPlan(mark, None, digest),),
         audience=AudienceCounts(),
         parts=None,

@@ -5,7 +5,6 @@ RULES is read from top to bottom; the first rule that applies decides. `make_act
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -22,7 +21,7 @@ from smsby_deploy.lock.stored_mailings import Mailings, read_some, recipients_of
 from smsby_deploy.plan import collision_reasons, reasons, scheduled
 from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
-from smsby_deploy.plan.fingerprint import canonical_json
+from smsby_deploy.plan.fingerprint import hash_json
 from smsby_deploy.plan.model import (
     NEW_COMMITTING,
     SENDING,
@@ -226,7 +225,7 @@ def make_action(
         alphaname_id=names.alphaname_id(mailing.alphaname),
         contact_list=_contact_list(mailing, decision.action, names, entry),
         schedule_time=schedule.isoformat() if schedule else None,
-        digest=_digest(desired.content_digest, desired.audience_digest),
+        digest=hash_json([desired.content_digest, desired.audience_digest]),
         content_digest=desired.content_digest,
         audience_digest=desired.audience_digest,
         chunks=desired.chunks,
@@ -291,7 +290,7 @@ def make_orphan(address: str, entry: Entry) -> Action:
         alphaname_id=entry.alphaname_id,
         contact_list=entry.contact_list,
         schedule_time=entry.schedule_time,
-        digest=_digest(entry.content_digest, entry.audience_digest),
+        digest=hash_json([entry.content_digest, entry.audience_digest]),
         content_digest=entry.content_digest,
         audience_digest=entry.audience_digest,
         chunks=tuple(
@@ -334,7 +333,3 @@ def _count_rest(action: Action, desired: Desired, unsent: tuple[int | None, ...]
         gsm7=sum(chunk.gsm7 for chunk in rest),
         ucs2=sum(chunk.ucs2 for chunk in rest),
     )
-
-
-def _digest(content: str, audience: str) -> str:
-    return hashlib.sha256(canonical_json([content, audience])).hexdigest()

@@ -43,9 +43,9 @@ class RemoteName(NamedTuple):
     fingerprint: str
 
 
-def content_digest(header: dict[str, Any]) -> str:
-    """Return the sha256 of a mailing's content without audience: sender, time, kind and text."""
-    return hashlib.sha256(canonical_json(header)).hexdigest()
+def hash_json(value: Any) -> str:
+    """Return the sha256 of `value` as canonical JSON, in 64 hex digits."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
 def row_lines(phones: Sequence[str], texts: Sequence[str] | None) -> bytes:

@@ -5,7 +5,6 @@ Only a change of their own entry or text makes them `changed`.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.config.sources import ContactList, InlineRecipients
-from smsby_deploy.plan.fingerprint import canonical_json
+from smsby_deploy.plan.fingerprint import hash_json
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.texts.analysis import has_markup, may_include
 from smsby_deploy.texts.encoding_lint import Rewriter
@@ -56,7 +55,7 @@ def read_own_content(mailing: Mailing) -> OwnContent:
         "own_texts": isinstance(audience, InlineRecipients) and any("text" in row for row in audience.rows),
     }
     return OwnContent(
-        hashlib.sha256(canonical_json(header)).hexdigest(),
+        hash_json(header),
         mailing.alphaname,
         has_sender=own.alphaname is not None,
         has_time=(own.schedule_time, own.timezone, own.spread) != (None, None, None),

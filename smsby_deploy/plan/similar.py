@@ -6,7 +6,6 @@ template with everything it includes, so two mailings whose rows have different 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.digest_key import NO_ROWS
 from smsby_deploy.lock.archive import find_archived
 from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.lock.stored_mailings import find
@@ -28,7 +28,6 @@ from smsby_deploy.wording import sentence
 
 _RECENT = timedelta(days=90)
 _MOST_COMPARED = 100  # mailings that one is compared with
-_NO_ROWS = hashlib.sha256(b"").hexdigest()  # the audience digest of every list kept at sms.by
 # Of others, the lock records what they send or sent.
 _BY_PLAN = NEW_COMMITTING | {ActionKind.ADOPT, ActionKind.BLOCKED}
 
@@ -103,7 +102,7 @@ class Other(NamedTuple):
         if self.recipients_digest is not None and desired.recipients_digest is not None:
             return self.recipients_digest == desired.recipients_digest
         # No rows mean a list kept at sms.by, which only the content names.
-        is_distinct = self.audience_digest != _NO_ROWS or desired.has_content(self.content_digest)
+        is_distinct = self.audience_digest != NO_ROWS or desired.has_content(self.content_digest)
         return self.audience_digest == desired.audience_digest and is_distinct
 
 

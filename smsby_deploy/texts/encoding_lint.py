@@ -40,9 +40,8 @@ _LETTERS = {
     "с": "s", "т": "t", "у": "u", "ў": "u", "ф": "f", "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "shch",
     "ъ": "", "ы": "y", "ь": "", "э": "e", "ю": "yu", "я": "ya",
 }  # fmt: skip
-_CYRILLIC = (
-    f"[{''.join(_LETTERS)}{''.join(_LETTERS).upper()}]"  # a string: `re` compiles it for the first text
-)
+# A string: `re` compiles it for the first text.
+_CYRILLIC = f"[{''.join(_LETTERS)}{''.join(_LETTERS).upper()}]"
 # Cyrillic letters and the Latin ones they look like; in a Latin text they are typing errors.
 _LOOKALIKES = str.maketrans("АВЕЅІЈКМНОРСТУХаеѕіјорсух", "ABESIJKMHOPCTYXaesijopcyx")
 # Signs that Unicode decomposes to nothing or to another meaning, with their usual replacements.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from smsby_deploy.config.declarations import ApiSettings, Guardrails, Mailing, Project
 from smsby_deploy.config.sources import InlineRecipients, TextSource
 from smsby_deploy.plan.chunks import ChunkReport, stream_chunks
-from smsby_deploy.plan.fingerprint import content_digest
+from smsby_deploy.plan.fingerprint import hash_json
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
@@ -80,7 +80,7 @@ def test_former_content_is_that_of_uncomposed_texts() -> None:
     header = {"alphaname": "0", "schedule_time": None, "kind": "bulk", "text": decomposed, "list": None}
     desired, _ = measure_mailing(_project(9), _mailing(["375291111111"], decomposed), PhoneSet())
     composed, _ = measure_mailing(_project(9), _mailing(["375291111111"], "Большой"), PhoneSet())
-    assert desired.former_content == content_digest(header)
+    assert desired.former_content == hash_json(header)
     assert desired.has_content(desired.former_content)
     assert composed.former_content is None
     assert composed.content_digest == desired.content_digest
