@@ -152,7 +152,7 @@ def first_of(names: Sequence[str], most: int = 1) -> str:
 
 
 def shorten(text: str, most: int) -> str:
-    """Return `text` with at most so many characters, the last one `…` if it is longer."""
+    """Return `text` cut to a number of characters, the last one `…` if it is longer."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

@@ -118,7 +118,7 @@ class ApplyResult:
     """The result of one apply.
 
     `mailings` are those of the files, and orphans whose unknown outcome was found out. `differences` are warnings about sent
-    mailings for which sms.by reports other values than intended. `ended` is when the run ended, None if it sent nothing.
+    mailings for which sms.by does not report the intended values. `ended` is when the run ended, None if it sent nothing.
     `was_stopped`: a signal stopped it. `next_opening` is when the next of the mailings that wait is due, after a hand-over.
     """
 

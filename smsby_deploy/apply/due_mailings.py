@@ -156,7 +156,7 @@ def _seems_changed(entry: Entry, mailing: Mailing) -> bool:
 def _has_approved_content(entry: Entry, mailing: Mailing) -> bool:
     """Whether its text and its waves are the approved ones; no recipients are read.
 
-    A verdict stays, so it must not follow from other percentages than the approved ones.
+    A verdict stays, so it must follow from the approved percentages only.
     """
     if mailing.unreadable or entry.revision != mailing.revision:
         return False

@@ -111,7 +111,7 @@ class ListGuardrails:
 
 
 def count_list_parts(mailing: Mailing, recipients: int | None) -> int | None:
-    """Return the parts of the text to so many recipients; None if their number is not known."""
+    """Return the parts of the text for this many recipients; None if the number is not known."""
     if recipients is None or mailing.text is None:
         return None
     return recipients * measure_text(compile_texts(mailing.text).render_once()).parts

@@ -129,7 +129,7 @@ def check_test_phone(project: Project, to: str) -> str:
     """Return the digits of a phone that may get a test of the whole project.
 
     Raises:
-        UsageError: it is no phone number.
+        UsageError: it is not a phone number.
         FilesInvalid: the opt-outs cannot be read.
         Refused: it is not in test_phones, or opted out.
     """

@@ -185,7 +185,7 @@ class SingleSender:
             )
             run.stop(why, ExitCode.FAILED)
         numbers = [number for number in ids.values() if number is not None]
-        # Of a message that an earlier run made, the answer is not known any more.
+        # The answer about a message that an earlier run made is no longer known.
         is_resumed = not sending.made.issuperset(numbers)
         remote = self._reconciler.read_before_sending(*numbers) if is_resumed else None
         for chunk in chunks:

@@ -70,7 +70,7 @@ class WaveJudge:
 def judge(figures: WaveFigures, step: Wave, window: Window, now: datetime) -> VerdictKind | None:
     """Return the verdict about a wave; None if there is none yet.
 
-    What sms.by does not report is no success. Once `window` is over there is no "go" any more: a runner that was down must
+    What sms.by does not report is not a success. Once `window` is over there is no "go" any more: a runner that was down must
     not send the rest days later.
     """
     sent, delivered, undelivered = figures

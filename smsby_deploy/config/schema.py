@@ -240,7 +240,7 @@ def _typed(value: Any, allowed: ScalarTypes) -> Any:
 
 
 def _is_huge(value: str) -> bool:
-    """Whether `value` is a number with so many digits that it counts nothing."""
+    """Whether `value` is a number with too many digits to count anything."""
     return len(value) > _MOST_DIGITS and _NUMBER.fullmatch(value) is not None
 
 

@@ -32,7 +32,7 @@ from smsby_deploy.smsby.response import (
 
 _NO_UUID, _NO_ID = "00000000-0000-0000-0000-000000000000", 999_999_999_999_999
 _CENT = Decimal("0.00001")  # sms.by reports money with five decimals
-# The sizes of pages that services like to have: a list of exactly so many rows may have been cut.
+# The sizes of pages that services like to have: a list of exactly this many rows may have been cut.
 _USUAL_LIMITS = frozenset(
     {10, 15, 20, 25, 30, 40, 50, 60, 75, 100, 150, 200, 250, 300, 400, 500, 1000, 1500, 2000, 2500, 3000}
     | {5000, 10_000, 20_000, 25_000, 50_000, 100_000}
@@ -214,7 +214,7 @@ def ask_for_mailings(look: Examination, before: ListSize | None = None) -> list[
 
 
 def count_mailings(answer: Answer) -> int | None:
-    """Return how many mailings an answer lists; None if it is no list."""
+    """Return how many mailings an answer lists; None if it is not a list."""
     if not answer.is_success or answer.status != 200:
         return None
     found = inner_value(answer.data)

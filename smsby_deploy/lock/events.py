@@ -14,7 +14,7 @@
 | verdict | address, verdict | how a wave went, by its figures or as a user decided |
 | resolve | resolution | a manual change, its author and reason |
 | remove, move | address, to | a mailing is forgotten, or gets another address |
-| archive | addresses, archived | mailings were moved to the archive, which has so many lines now |
+| archive | addresses, archived | mailings were moved to the archive, which now has this many lines |
 | bind | environment, service, account | where the lock belongs |
 | key | digest_key, sealed | the key of its digests, and unkeyed digests sealed with it |
 | rekey | digest_key, digests, sealed | its digests, as another key makes them |

@@ -128,7 +128,7 @@ class GitStore:
         other = next((name for name in names if name and name.rpartition("/")[2] not in _FILES), None)
         if other is not None:
             raise Refused(
-                f"{self.name} has other files than locks ({other})",
+                f"{self.name} has files other than locks ({other})",
                 hint="name a branch of its own in `lock: {git: …, ref: …}`, such as refs/heads/smsby-lock; it need not exist",
             )
         self._has_only_locks = True
@@ -139,7 +139,7 @@ class GitStore:
     def _fetch_objects(self) -> subprocess.CompletedProcess[bytes]:
         """Fetch the head of the branch, and in a checkout that is not shallow its history.
 
-        That has a commit for each request, so it grows long. A ref that is no branch keeps what is here, so only what is
+        That has a commit for each request, so it grows long. A ref that is not a branch keeps what is here, so only what is
         new is fetched the next time.
         """
         is_shallow = self._git("rev-parse", "--is-shallow-repository").strip() == b"true"

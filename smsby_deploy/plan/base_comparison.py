@@ -126,7 +126,7 @@ def compare_action(action: Action, base: Base, text: str | None = None) -> Chang
     if before is None:
         return Change(is_new=True)
     if action.action is ActionKind.NOOP:
-        # Of what was accepted nothing is sent again, so later opt-outs are no change of it.
+        # What was accepted is not sent again, so later opt-outs do not change it.
         before = replace(before.without_counts(), moved=(0, 0) if before.moved == (0, 0) else None)
     recipients = _difference(action.recipients, before.recipients) if before.moved is None else 0
     has_same_audience = action.audience_digest == before.audience_digest

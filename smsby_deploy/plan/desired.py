@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class AudienceCounts(NamedTuple):
     """rows = invalid + duplicate + suppressed + capped + final + held_out + control.
 
-    `held_out` are those who are no test phones, where only test phones are sent to; `capped` those who would get too many
+    `held_out` are those who are not test phones, if only test phones are sent to; `capped` those who would get too many
     messages; `control` those in a control group.
     """
 

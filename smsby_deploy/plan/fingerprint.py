@@ -99,7 +99,7 @@ class AudienceDigest:
         self._count = 0
 
     def add(self, rows: bytes, recipients: int, hashed: bytes) -> None:
-        """Add the `rows` of so many recipients; `hashed` is their hash_rows."""
+        """Add the `rows` of some recipients and their number; `hashed` is their hash_rows."""
         if recipients == _PIECE and not self._count:
             self._digest.update(hashed)
             return

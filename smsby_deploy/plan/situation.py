@@ -237,7 +237,7 @@ class Situation:
 
     @property
     def has_outdated_draft(self) -> bool:
-        """Whether its draft was made for other contacts than would be uploaded now."""
+        """Whether its draft was made for contacts other than those that would be uploaded now."""
         if self.entry is None or not (self.is_begun and self.has_draft):
             return False
         upload = self.entry.chunks[0].upload

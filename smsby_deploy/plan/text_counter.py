@@ -102,7 +102,7 @@ class PrefixCounter:
         return {**found, "other": self._sum(rest)} if rest else found
 
     def add(self, phones: Sequence[str], parts: int) -> None:
-        """Count `phones`, which all get a text of so many parts."""
+        """Count `phones`, which all get a text of this many parts."""
         for prefix, count in Counter(map(_prefix_of, phones)).items():
             self._recipients[prefix] += count
             self._parts[prefix] += count * parts

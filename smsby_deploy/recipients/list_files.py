@@ -30,7 +30,7 @@ from smsby_deploy.recipients.rows import (
 from smsby_deploy.wording import sentence
 
 _BLOCK_ROWS = 1000
-# Of a typical row. A block of a CSV has so many characters per row, and fits into the CPU cache.
+# Of a typical row. A block of a CSV has this many characters per row, and fits into the CPU cache.
 _ROW_CHARACTERS = 40
 _HEADER_LINES = 2000  # with blank ones before it
 _LARGEST_BLOCK = 100_000_000  # characters of rows with quotes that are held at a time

@@ -226,7 +226,7 @@ class _Reading:
                 yield Problem(Severity.ERROR, code, why, location=Location(self._source.name, line))
 
     def _find_phones(self, block: Block) -> int | None:
-        """Return the column of the phones. Of an entry that drops lines, it may be the only column."""
+        """Return the column of the phones. If the entry drops lines, it may be the only column."""
         column = find_column(block.columns, self._source.phone)
         is_only = self._is_lenient and len(block.columns) == 1 and isinstance(self._source, RecipientsFile)
         if column is not None or not is_only or block.header_line is None:

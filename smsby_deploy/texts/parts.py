@@ -151,7 +151,7 @@ class BatchSize(NamedTuple):
         return max((parts for parts, count in enumerate(self.by_parts, 1) if count), default=0)
 
     def mark_texts_of(self, parts: int) -> bytearray:
-        """Return 1 for each text of so many parts, otherwise 0."""
+        """Return 1 for each text of this many parts, otherwise 0."""
         return self.each.translate(_IS_PARTS[parts])
 
 

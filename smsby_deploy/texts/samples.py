@@ -123,7 +123,7 @@ def sample_mailing(
     """Return at most `limit` texts of a mailing.
 
     They are one of each combination of conditions, the first, the most expensive, the longest, then those that follow the
-    first. Without a limit they are at most eight, and at least three, if there are so many. A bulk mailing has one text.
+    first. Without a limit they are at most eight, and at least three, if there are that many. A bulk mailing has one text.
 
     `rows` selects recipients by number instead, suppressed ones included.
 

@@ -46,7 +46,7 @@ def test_git_store_refuses_a_branch_with_code(git_remote: Path, name: str) -> No
     _git(git_remote, "push", "-q", "origin", "HEAD:refs/heads/main")
     before = _git(git_remote, "ls-remote", "origin")
     store = GitStore(git_remote, "origin", "refs/heads/main", "shop.production", os.environ)
-    with pytest.raises(Refused, match=rf"main of origin has other files than locks \({name}\)"):
+    with pytest.raises(Refused, match=rf"main of origin has files other than locks \({name}\)"):
         store.read()
     assert _git(git_remote, "ls-remote", "origin") == before
 
