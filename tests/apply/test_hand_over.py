@@ -41,7 +41,7 @@ def test_hand_over_does_what_was_approved(waiting: Shop) -> None:
     assert (early.mailings, early.exit_code) == ((), ExitCode.DONE)
     assert early.next_opening is not None and early.next_opening.isoformat() == "2026-12-01T11:00:00+03:00"
     _pass(waiting, HOUR)
-    done = hand_over(waiting.request())
+    done = hand_over(replace(waiting.request(), approve=None))  # it was given before
     assert outcomes(done) == {"a": "sent", "b": "sent"}
     assert (done.exit_code, done.next_opening) == (ExitCode.DONE, None)
     assert waiting.sms_by.changes() == ["sendBulkSms"]
