@@ -172,8 +172,41 @@ def test_journal_full_disk_keeps_the_line_before(
             journal.append(EventKind.INTENT, chunks=[["a/b", 1]], step=None)
     intent = {"event": "intent", "chunks": [["a/b", 1]], "step": None}
     assert caught.value.events == ([intent] if is_kept else [result, intent])
+    with pytest.raises(ResultNotSaved) as caught:  # nothing follows, and what is saved is not lost again
+        journal.append(EventKind.INTENT, chunks=[["a/b", 1]], step=None)
+    assert caught.value.events == [intent]
     journal.close()
     assert store.journal_path.read_bytes() == (whole if is_kept else begun)
+
+
+def test_journal_of_a_run_is_a_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It never goes on with another run's, its name is on disk with its first line, and a lost first line leaves nothing."""
+    synced: list[Path] = []
+    monkeypatch.setattr("smsby_deploy.lock.journal.sync_folder", synced.append)
+    path = tmp_path / "journal"
+
+    def fail(file: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("smsby_deploy.lock.journal.os.fsync", fail)
+        with pytest.raises(ResultNotSaved):
+            Journal(path).append(EventKind.BEGIN, id="1")
+    assert (path.read_bytes(), synced) == (b"", [tmp_path])
+    with pytest.raises(ResultNotSaved, match="File exists"):
+        Journal(path).append(EventKind.BEGIN, id="2")
+    assert path.read_bytes() == b""
+
+
+def test_read_journal_refuses_what_no_run_writes(tmp_path: Path) -> None:
+    """Whatever its checksums: the error says how to go on."""
+    path = tmp_path / "journal"
+    journal = Journal(path)
+    journal.append(EventKind.REMOVE, address="no address")
+    journal.close()
+    with pytest.raises(LockDamaged, match="journal: the journal is damaged") as caught:
+        read_journal(path)
+    assert "smsby-deploy lock rescue" in caught.value.hint
 
 
 ACCEPTED, UNKNOWN = ChunkState.ACCEPTED, ChunkState.UNKNOWN
