@@ -271,16 +271,32 @@ def test_bulk_sender_records_late_opt_outs(bulk: Shop) -> None:
 
 
 def test_bulk_sender_records_opt_outs_after_an_approval(waiting: Shop) -> None:
-    """Who opts out while a mailing waits gets nothing, and the lock says who it was."""
+    """Who opts out within the hand-over of a mailing gets nothing, and the lock says who it was."""
     waiting.configure(suppress="[out.txt]", release="{before: 1h, at_latest: 30m}")
     waiting.write("out.txt", "")
     approve(waiting, a=to(*PHONES[:3]))
-    waiting.write("out.txt", f"{PHONES[1]}\n")
     waiting.clock.sleep(HOUR)
+
+    def opt_out(params: Mapping[str, Any]) -> Answer:
+        waiting.write("out.txt", f"{PHONES[1]}\n")
+        return EMPTY_LIST
+
+    waiting.sms_by.script("getSMSMessages", EMPTY_LIST, opt_out)
     hand_over(waiting.request())
     (chunk,) = waiting.lock().mailings["sale/a"].chunks
     assert (chunk.recipients, chunk.opted_out) == (2, "1")
     assert _lists(waiting) == [[PHONES[0], PHONES[2]]]
+
+
+def test_bulk_sender_leaves_out_who_opts_out_at_the_question(bulk: Shop) -> None:
+    """A user may take minutes to say yes to the plan."""
+
+    def say_yes(plan: Plan) -> bool:
+        bulk.write("out.txt", f"{PHONES[0]}\n{PHONES[6]}\n")
+        return True
+
+    assert apply_plan(replace(bulk.request(), approve=say_yes)).exit_code == ExitCode.DONE
+    assert _lists(bulk) == [[PHONES[1]], PHONES[2:4]]
 
 
 _WAVES = ", waves: [{people: 4, after: 1h, delivered: 90}, rest]"

@@ -282,6 +282,25 @@ def test_remote_check_stops_a_mailing_that_is_sent_elsewhere(bulk: Shop) -> None
     assert "this run did not send" in (mailing.error or "")
 
 
+def test_remote_check_keeps_what_was_found_of_late_opt_outs(bulk: Shop) -> None:
+    """They got it from another checkout before: that they opt out meanwhile does not make it unsent."""
+    bulk.write("smsby.yaml", (bulk.root / "smsby.yaml").read_text() + "suppress: [out.txt]\n")
+    bulk.write("out.txt", f"{PHONES[6]}\n")
+    _SlowService(bulk)
+    marks = fingerprints(bulk)
+
+    def opt_out(params: object) -> Answer:
+        bulk.write("out.txt", "".join(f"{phone}\n" for phone in PHONES[2:4]))
+        return listed(*marks[:2])
+
+    _SlowService(bulk, 2)
+    bulk.sms_by.script("getSMSMessages", EMPTY_LIST, EMPTY_LIST, opt_out)
+    bulk.apply()
+    assert (bulk.chunk(1).state, bulk.chunk(1).message_id) == (ChunkState.ACCEPTED, 61)
+    assert bulk.chunk(1).recipients == 2
+    assert len(bulk.sms_by.named("sendBulkSms")) == 1
+
+
 def test_remote_check_stops_within_a_mailing_without_the_list(bulk: Shop) -> None:
     """What was sent is recorded, and the rest is sent by the next apply."""
     service = _SlowService(bulk, 2, error("limit exceeded"))
