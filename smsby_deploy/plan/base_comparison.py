@@ -60,6 +60,18 @@ class BaseMailing:
             text=text,
         )
 
+    def as_capped(self, action: Action) -> BaseMailing:
+        """Return it without as much as contact pressure takes from `action` now."""
+        if action.uncapped is None:
+            return self
+        parts, cost = action.uncapped
+        return replace(
+            self,
+            recipients=None if self.recipients is None else self.recipients - action.audience.capped,
+            parts=None if self.parts is None else self.parts - parts + (action.parts or 0),
+            cost=None if self.cost is None else self.cost - (cost or 0) + (action.cost or 0),
+        )
+
     def without_counts(self) -> BaseMailing:
         return replace(self, recipients=None, parts=None, cost=None)
 

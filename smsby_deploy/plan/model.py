@@ -86,7 +86,8 @@ class Action:
     Counts and cost are None where only sms.by knows them (contact lists). `contact_list` is set for a list that is kept
     at sms.by; the list of an uploaded mailing is made by apply. `window` is when what is held or waits may be handed over.
     `languages` counts the recipients of each text, where there is one for each language.
-    `capped` are recipients who would get too many messages and are left out; a plan file has only their number.
+    `capped` are recipients who would get too many messages and are left out; a plan file has only their number. `uncapped`
+    are parts and cost with them.
     `revision` is None in plans of older versions. `wave` is the only one that this apply sends, None if it has none; the
     counts of a new mailing are those of all its waves.
     `text_digest`, `recipients_digest`, `own_digest`, `labels`, `prefixes`, `control`, the name of its control group,
@@ -129,6 +130,7 @@ class Action:
     control: str = ""
     wave: int | None = None
     capped: PhoneSet | None = field(default=None, repr=False, compare=False)
+    uncapped: tuple[int, Decimal | None] | None = field(default=None, repr=False, compare=False)
 
     @property
     def sends(self) -> bool:

@@ -147,13 +147,23 @@ class PressureCheck:
                 limit=limit,
             )
             return one.action.block(ReasonCode.GUARDRAIL, why)
+        action = self._leave_out(one, excess.phones)
+        if action.recipients == 0:
+            why = sentence(
+                "all of its recipients would get more than {limit}, and are left out ({count:,}); nothing is sent",
+                count=len(excess.phones),
+                limit=limit,
+            )
+            place = one.mailing.audience.location
+            self.problems.append(Problem(Severity.WARNING, "ALL_SUPPRESSED", why, action.address, place))
+            return replace(action, reason=why)
         why = sentence(
             "{count:recipient|recipients} would get more than {limit}, and {count:|is|are} left out",
             count=len(excess.phones),
             limit=limit,
         )
         self._note(one, "PRESSURE", why)
-        return self._leave_out(one, excess.phones)
+        return action
 
     def _leave_out(self, one: PlannedMailing, capped: PhoneSet) -> Action:
         """Return the action without `capped`; a resumed one keeps counts but those of its wave."""
@@ -185,6 +195,7 @@ class PressureCheck:
             chunks=chunks,
             audience=audience,
             capped=capped,
+            uncapped=(one.desired.parts or 0, one.desired.cost),
         )
 
     def _find_excess(self, one: PlannedMailing, before: Sequence[PlannedMailing]) -> Excess:

@@ -326,4 +326,7 @@ class PlanReviewer:
             else mailing
             for address, mailing in base.mailings.items()
         }
+        if self.opted_out is not None:  # a checkout, whose mailings were measured alone
+            capped = {action.address: action for action in plan.decided if action.uncapped is not None}
+            mailings |= {one: mailings[one].as_capped(capped[one]) for one in capped if one in mailings}
         return replace(base, mailings=mailings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -76,6 +77,42 @@ def test_capped_recipients_are_left_out_phone_by_phone(sent: Shop) -> None:
     assert applied.code == 0, applied.err
     assert {phone: len(texts) for phone, texts in _texts(sent).items()} == {ANNA: 1, BORIS: 1, VERA: 1}
     assert sent.run("plan").code == 0
+
+
+def test_mailing_whose_recipients_are_all_capped(sent: Shop) -> None:
+    """The plan warns that it reaches none of them, and says so as its reason, too."""
+    sent.write("stop.csv", f"phone\n{VERA}\n")
+    _write(sent, _mailing("one", ANNA, BORIS), _mailing("two", ANNA, BORIS, VERA))
+    sent.write("smsby.yaml", (sent.root / "smsby.yaml").read_text() + "suppress: [stop.csv]\n")
+    planned = sent.run("plan", "--format", "json")
+    two = _action(planned, "sale/two")
+    why = (
+        "all of its recipients would get more than 1 message within 7d, and are left out (2); nothing is sent"
+    )
+    assert (two["action"], two["recipients"], two["reason"]) == ("create", 0, why)
+    (warning,) = [one for one in planned.json["problems"] if one["code"] == "ALL_SUPPRESSED"]
+    assert (warning["severity"], warning["message"], warning["line"]) == ("warning", why, 5)
+    assert "PRESSURE" not in {one["code"] for one in planned.json["problems"]}
+
+
+def test_checkout_is_compared_without_what_is_capped(sent: Shop) -> None:
+    """A base is measured without contact pressure, so that is no change of the files."""
+    _write(sent, _mailing("one", ANNA, BORIS), _mailing("two", BORIS, VERA, OLGA), _mailing("zz", ANNA))
+    base = sent.root.parent / "base"
+    shutil.copytree(sent.root, base)
+
+    def changes() -> dict[str, str]:
+        compared = sent.run("plan", "--compare", str(base), "--format", "markdown").out
+        table = [line.split(" | ") for line in compared.splitlines() if line.startswith("| **sale/")]
+        cost = compared.partition("**Cost ")[2].partition("**")[0]
+        return {row[0].strip("| *"): row[-1].strip(" |") for row in table} | {"cost": cost}
+
+    same = dict.fromkeys(("sale/one", "sale/two", "sale/zz"), "same")
+    assert changes() == {**same, "cost": "0.052 BYN (+0.00 compared with the base)"}
+    more = _mailing("two", BORIS, VERA, *PHONES[3:6])
+    _write(sent, _mailing("one", ANNA, BORIS), more, _mailing("zz", ANNA))
+    cost = "0.104 BYN (+0.052 compared with the base)"
+    assert changes() == {**same, "sale/two": "+2 recipients, +2 parts, +0.052 BYN", "cost": cost}
 
 
 def test_excess_blocks(sent: Shop) -> None:

@@ -28,7 +28,7 @@ _GITHUB = (("plan", "--format", "github"),)  # in CI formats, what blocks a plan
 _CANCELLED = "    text: Hello\n    cancelled: 'wrong prices'\n"
 _SENT = ("apply", "--auto-approve")
 _PRESSURE = "guardrails: {{pressure: {{messages: 1, within: 7d, on_excess: {}}}}}\n"
-_TWO = _MAILING + "    text: Hi\n  - name: more\n    recipients: {file: list.csv}\n"
+_TWO = _MAILING + "    text: Hi\n  - name: more\n    recipients: ['375291111111']\n"
 
 
 @dataclass(frozen=True)
@@ -155,9 +155,7 @@ CASES: dict[str, Case] = {
         files={"out.csv": "phone\n375293333333\n"}, then=(("out.csv", "phone\n375291111111\n"),),
     ),
     "ORDER": Case(mailing=_sql(_QUERY, "order_by: city"), url=_DATABASE),
-    "OVERLAP": Case(
-        mailing=_MAILING + "    text: Hi\n  - name: more\n    recipients: ['375291111111']\n", commands=_PLAN
-    ),
+    "OVERLAP": Case(mailing=_TWO, commands=_PLAN),
     "PATH_HIDDEN": Case(mailing="  - name: vip\n    recipients: {file: .git/config}\n"),
     "PATH_OUTSIDE": Case(mailing="  - name: vip\n    recipients: {file: ../list.csv}\n"),
     "PATTERN": Case(project="campaigns: ['**.yaml']\n"),
