@@ -13,7 +13,7 @@ from smsby_deploy.apply.shutdown import StopSending
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.decisions import Approval
-from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkRecord, ChunkState
+from smsby_deploy.lock.records import ELSEWHERE, SURELY_NOT_SENT, ChunkRecord, ChunkState
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.remote_list_check import is_mailing_shown
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
@@ -82,7 +82,8 @@ class Reconciler:
                 state = ChunkState.DRAFT if listed.is_draft else ChunkState.ACCEPTED
             record = record_of(chunk, state)
             if listed is None:
-                record = replace(record, opted_out=_opted_out_in_doubt(record, action.approval))
+                opted_out = _opted_out_in_doubt(record, action.approval)
+                record = replace(record, opted_out=opted_out, step=ELSEWHERE)
             if listed is not None and state is ChunkState.ACCEPTED:
                 changes = _as_listed(record, listed, is_own=False)
                 record = replace(record, **changes, accepted_at=self._recorder.now())
@@ -159,12 +160,11 @@ def note_found(
     address: str,
     remote: RemoteView,
     skip: Container[ChunkState] = frozenset(),
-    others: Container[int] = (),
 ) -> None:
     """Record what `remote` proves about the recorded chunks of `address`.
 
-    Chunks in a state of `skip` stay as they are. `others` are the indexes of chunks that another run sent, if any did. What
-    is in doubt is recorded first: after a crash in between, the list still shows why.
+    Chunks in a state of `skip` stay as they are. What is in doubt is recorded first: after a crash in between, the list
+    still shows why.
     """
     entry = recorder.lock.mailings.get(address)
     if entry is None:
@@ -181,9 +181,9 @@ def note_found(
         if listed is None:
             error = "the lock is older than what sms.by lists for this mailing"
             opted_out = _opted_out_in_doubt(chunk, entry.approval)
-            recorder.note((address, index), state, opted_out=opted_out, error=error)
+            recorder.note((address, index), state, opted_out=opted_out, error=error, step=ELSEWHERE)
         else:
-            is_own = chunk.state is ChunkState.UNKNOWN and index not in others
+            is_own = chunk.state is ChunkState.UNKNOWN and chunk.step != ELSEWHERE
             if chunk.upload is not None and not (is_own and state is ChunkState.ACCEPTED):
                 # Only the answer of sendSmsList proves for which recipients a draft was made: the lock may be
                 # older than this draft, or the draft may be an earlier one that was declared not sent.
@@ -229,7 +229,7 @@ def record_listed(recorder: Recorder, address: str, remote: RemoteView) -> bool:
     error = "sms.by lists the mailing, but the lock had it as waiting"
     if unsent:
         recorder.doubt([(address, index) for index in unsent], error)
-    note_found(recorder, address, remote, others=unsent)
+    note_found(recorder, address, remote)
     return True
 
 

@@ -21,6 +21,7 @@ from smsby_deploy.lock.events import EventKind, fold, fold_event
 from smsby_deploy.lock.keyed_digests import digests_of, key_fields
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates, format_runs
 from smsby_deploy.lock.records import (
+    ELSEWHERE,
     SURELY_NOT_SENT,
     AppliedBy,
     ChunkRecord,
@@ -264,7 +265,7 @@ class Recorder:
     def doubt(self, refs: Sequence[ChunkRef], error: str) -> None:
         """Record that it is unknown whether these chunks were sent, all of them or none."""
         self._claim(address for address, _ in refs)
-        changes = {"state": stored_state(ChunkState.UNKNOWN), "step": None, "error": error}
+        changes = {"state": stored_state(ChunkState.UNKNOWN), "step": ELSEWHERE, "error": error}
         self._write(EventKind.CHUNK, chunks=[list(ref) for ref in refs], changes=changes)
 
     def note_phones(

@@ -34,7 +34,7 @@ from smsby_deploy.lock.entry_json import (
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.keyed_digests import digests_of, key_fields, rekey_fields
-from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.lock.records import ELSEWHERE, SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.wording import counted
 
@@ -380,6 +380,8 @@ def _settling_changes(chunk: ChunkRecord, sent: bool, message_id: int | None, at
     if sent and chunk.step == "draft" and message_id is not None:
         # The answer of sendSmsList was lost. A draft reaches no recipient before it is confirmed.
         return changes | {"state": ChunkState.DRAFT.value}
+    if sent and chunk.step == ELSEWHERE:
+        changes["opted_out"] = None  # only the other run knew
     if sent:
         return changes | {"state": ChunkState.ACCEPTED.value, "accepted_at": at, "declared": True}
     if chunk.step == "confirm":

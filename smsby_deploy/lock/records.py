@@ -32,6 +32,7 @@ class ChunkState(StrEnum):
 
 
 FIRST_WAVE = 1
+ELSEWHERE = "elsewhere"  # the step of an unknown chunk that another run sent, if any did
 SURELY_NOT_SENT = frozenset({ChunkState.PENDING, ChunkState.DECLARED_UNSENT, ChunkState.REJECTED})
 _NOT_TRIED = SURELY_NOT_SENT - {ChunkState.REJECTED}
 DONE = frozenset({ChunkState.ACCEPTED, ChunkState.SUPPRESSED})
@@ -91,7 +92,7 @@ class ChunkRecord:
     message_id: int | None = None
     accepted_at: str | None = None
     error: str | None = None
-    step: str | None = None  # of an unknown list mailing: "draft" or "confirm", whose result is missing
+    step: str | None = None  # of an unknown list mailing: "draft" or "confirm", unanswered; or ELSEWHERE
     # Only of a chunk that is sent one SMS at a time: the state of each phone, how many deliveries of the message each
     # had before this mailing, and how many earlier deliveries of the message the lock does not explain.
     phones: PhoneStates | None = None

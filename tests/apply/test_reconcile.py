@@ -259,6 +259,31 @@ def test_note_found_knows_opt_outs_of_its_own_requests_only(
     assert (chunk.state, chunk.recipients, chunk.opted_out) == (ChunkState.ACCEPTED, *recorded)
 
 
+@pytest.mark.parametrize("how", ["adopted", "doubted", "contradicted"])
+def test_note_found_knows_that_another_run_sent_it(how: str) -> None:
+    """Also if sms.by lists a chunk only after the run in which it came into doubt."""
+    world, sms_by, reconciler = _world()
+    world.recorder.result([REF], ChunkState.PENDING, recipients=9, opted_out="3", wave=2)
+    action = action_of("m/0", world.recorder.lock.mailings["m/0"])
+    chunks = (action.chunks[0]._replace(recipients=9, opted_out="3", wave=2), *action.chunks[1:])
+    if how == "doubted":
+        world.recorder.doubt([REF], "listed in part")
+    else:
+        sms_by.listed = lambda time: [_remote(world, 1)]
+        if how == "adopted":
+            reconciler.adopt("m/0", 1, replace(action, chunks=chunks), reconciler.read())
+        note_found(world.recorder, "m/0", reconciler.read())
+    chunk = world.recorder.chunk(REF)
+    assert (chunk.state, chunk.opted_out) == (
+        ChunkState.UNKNOWN,
+        "3",
+    )  # a hand-over of the rest leaves it out
+    sms_by.listed = lambda time: [_remote(world, phones=9)]
+    note_found(world.recorder, "m/0", reconciler.read())
+    chunk = world.recorder.chunk(REF)
+    assert (chunk.state, chunk.opted_out, chunk.step) == (ChunkState.ACCEPTED, None, None)
+
+
 @pytest.mark.parametrize(("state", "digest"), [(ChunkState.UNKNOWN, "d" * 64), (ChunkState.PENDING, "")])
 def test_note_found_knows_the_list_of_its_own_draft_only(state: ChunkState, digest: str) -> None:
     """An older lock may have the progress of another list than the one that was sent."""

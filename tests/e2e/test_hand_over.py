@@ -6,6 +6,7 @@ import re
 import shlex
 import signal
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -358,20 +359,52 @@ def _hold_fresh(shop: Shop, *phones: str) -> None:
     _apply(shop)
 
 
-def test_older_lock_does_not_know_who_had_opted_out(shop: Shop) -> None:
-    """It has the opt-outs of the approval; another run handed over a fresh audience with others."""
+def _older_after_other_opt_outs(shop: Shop) -> str:
+    """Hand over to another recipient than was approved, change the text, and return the lock from before."""
     _hold_fresh(shop, PHONES[0], PHONES[1])
     older = (shop.root / "smsby.lock.json").read_text("utf-8")
     shop.write("stop.csv", f"phone\n{PHONES[1]}\n")
     _later(shop, _OPEN, "apply", "--due")
-    shop.write("smsby.lock.json", older)
     campaign = (shop.root / "sale.yaml").read_text("utf-8")
     shop.write("sale.yaml", campaign.replace("Hello", "Hi"))
-    _later(shop, _OPEN, "apply", "--due", code=4)
-    shop.write("sale.yaml", campaign)
-    assert _state(shop) == "complete"
+    return older
+
+
+def _certain(shop: Shop) -> list[int]:
+    """How many recipients certainly got the approved mailing, and certainly did not."""
+    campaign = (shop.root / "sale.yaml").read_text("utf-8")
+    shop.write("sale.yaml", campaign.replace("Hi", "Hello"))
     lists = [shop.run("recipients", "sale/vip", which).out.splitlines() for which in ("--sent", "--not-sent")]
-    assert [len(lines) for lines in lists] == [1, 1], lists
+    shop.write("sale.yaml", campaign)
+    return [len(lines) - 1 for lines in lists]
+
+
+def test_older_lock_does_not_know_who_had_opted_out(shop: Shop) -> None:
+    """It has the opt-outs of the approval; another run handed over a fresh audience with others."""
+    older = _older_after_other_opt_outs(shop)
+    shop.write("smsby.lock.json", older)
+    _later(shop, _OPEN, "apply", "--due", code=4)
+    assert (_state(shop), _certain(shop)) == ("complete", [0, 0])
+
+
+def test_crash_while_an_older_lock_is_corrected(shop: Shop, tmp_path: Path) -> None:
+    """At each point of it, the next run records what sms.by lists, claims no more, and sends nothing."""
+    older = _older_after_other_opt_outs(shop)
+    sent, points = _sends(shop), tmp_path / "points"
+    shop.write("smsby.lock.json", older)
+    env = {CLOCK_AHEAD: str(_OPEN)}
+    shop.run("apply", "--due", env={**env, "SMSBY_FAULT": f"count:{points}"})
+    names = [line.split()[1] for line in points.read_text().splitlines()]
+    assert names.count("journal.before:chunk") == 2  # all of it is in doubt, then it is found
+    for number, name in enumerate(names, 1):
+        if not name.startswith(("journal", "lock")):
+            continue
+        shop.write("smsby.lock.json", older)
+        killed = shop.run("apply", "--due", env={**env, "SMSBY_FAULT": f"kill:{number}"})
+        assert killed.code == -signal.SIGKILL, (number, name)
+        shop.run("apply", "--due", env=env)
+        assert (_state(shop), _certain(shop)) == ("complete", [0, 0]), (number, name)
+        assert _sends(shop) == sent, (number, name)
 
 
 @pytest.mark.parametrize("is_same_audience", [True, False])

@@ -18,7 +18,7 @@ from smsby_deploy.lock.decisions import Ending, EndingKind, VerdictKind, WaveVer
 from smsby_deploy.lock.edit import LockEdit
 from smsby_deploy.lock.journal import Journal
 from smsby_deploy.lock.phone_states import PhoneStates
-from smsby_deploy.lock.records import ChunkState, Entry, EntryState, Lock
+from smsby_deploy.lock.records import ELSEWHERE, ChunkState, Entry, EntryState, Lock
 from smsby_deploy.lock.serialization import write_lock
 from smsby_deploy.lock.store import LockStore
 from tests.lock.examples import entry
@@ -91,6 +91,19 @@ def test_resolve_settles_only_the_unknown_chunks(
         "2026-11-24T07:00:00Z",
         "because",
     )
+
+
+@pytest.mark.parametrize(
+    ("step", "sent", "opted_out"), [(None, True, "3"), (ELSEWHERE, True, None), (ELSEWHERE, False, "3")]
+)
+def test_resolve_knows_no_opt_outs_of_another_run(
+    desk: Desk, step: str | None, sent: bool, opted_out: str | None
+) -> None:
+    """Whom a request left out is known only if this lock is of the run that sent it."""
+    unknown = entry(UNKNOWN, step=step)
+    desk.record(b=unknown.put_chunk(0, replace(unknown.chunks[0], opted_out="3")))
+    desk.edit(lambda change: change.resolve("a/b", sent=sent))
+    assert desk.store.read().mailings["a/b"].chunks[0].opted_out == opted_out
 
 
 @pytest.mark.parametrize("change", ["resolve", "move", "remove"])
