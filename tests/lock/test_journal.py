@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -286,3 +287,43 @@ def test_salvage_doubts_what_an_illegible_line_may_name(
     assert doubtful == ["a/b", "c/d", *(["s/half"] if is_doubted else [])]
     assert state.mailings["s/half"].has_unknown == is_doubted
     assert all(state.mailings[address] == before[address] for address in ("s/done", "s/ended"))
+
+
+def test_salvage_into_a_lock_without_a_lineage(tmp_path: Path) -> None:
+    """Its lineage and the id of the journal are in the first line; if that is damaged, they are new."""
+    lines = _journal(tmp_path)
+    path = tmp_path / "journal"
+    begin = json.loads(lines[0])
+    for first, lineage, folded in ((lines[0], begin["lineage"], begin["id"]), (b"x\n", None, "before")):
+        path.write_bytes(b"".join([first, *lines[1:4], b"x\n"]))
+        state, _ = salvage(Lock("shop", folded="before"), path)
+        assert state.folded == folded
+        assert state.lineage and (lineage is None or state.lineage == lineage)
+
+
+@pytest.mark.parametrize(
+    ("line", "doubtful"),
+    [
+        (b'{"event": "intent", "chunks": [5, [], ["s/half", 0]], "address": 7}', ["s/half"]),
+        (b'{"event": "mailing", "address": "s/half", "entry": {}}', ["s/half"]),
+        (b'{"event": "mailing", "address": "s/new", "entry": {}}', ["s/half", "s/other"]),
+        (b"[]", ["s/half", "s/other"]),
+    ],
+)
+def test_salvage_reads_what_a_damaged_line_names(tmp_path: Path, line: bytes, doubtful: list[str]) -> None:
+    """Whatever else is in it; a record in the lock is never replaced by a damaged one."""
+    path = tmp_path / "journal"
+    path.write_bytes(_journal(tmp_path)[0] + line + b"\n")
+    half = entry(ACCEPTED, ChunkState.PENDING)
+    state, found = salvage(Lock("shop", 1, "line", {"s/half": half, "s/other": half}), path)
+    assert found == doubtful
+    assert state.mailings["s/half"].chunks[0].state is ACCEPTED
+
+
+@pytest.mark.parametrize("line", ["x" * 40, '{"sum":"0123456789abcdef";"event":"end"}'])
+def test_read_journal_refuses_other_lines(tmp_path: Path, line: str) -> None:
+    """Also one that only looks like a line of a journal."""
+    path = tmp_path / "journal"
+    path.write_bytes(_journal(tmp_path)[0] + line.encode() + b"\n")
+    with pytest.raises(LockDamaged, match="journal:2: the journal is damaged"):
+        read_journal(path)

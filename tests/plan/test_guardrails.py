@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from smsby_deploy.config.declarations import Blackout, Expected, Guardrails, Mailing, QuietHours
-from smsby_deploy.config.sources import Freshness, InlineRecipients, TextSource
+from smsby_deploy.config.sources import Freshness, InlineRecipients, RecipientsQuery, TextSource
 from smsby_deploy.plan.desired import AudienceCounts, Desired
 from smsby_deploy.plan.guardrails import (
     check_apply,
@@ -94,6 +94,27 @@ def test_opt_outs_older_than_their_limit(hours: int, is_fresh: bool) -> None:
     when = f"{(NOON - timedelta(hours=25)).astimezone(ZoneInfo('Europe/Minsk')):%Y-%m-%d %H:%M}"
     expected = f"freshness: the newest opt-out of smsby.yaml:7:12 is from {when} Europe/Minsk, 25 h old; the limit is 24 h"
     assert messages == ([] if is_fresh else [expected])
+
+
+@pytest.mark.parametrize(("minutes", "age"), [(60, None), (61, "61 min"), (120, "2 h"), (None, None)])
+def test_data_of_a_query_older_than_its_limit(minutes: int | None, age: str | None) -> None:
+    """Its own data comes first; what no query reports is not judged."""
+    fresh = Freshness(TextSource("select 1", _AT), timedelta(hours=1), "UTC")
+    query = RecipientsQuery(
+        TextSource("select 1", _AT), "sql:sale/vip", "DB_URL", None, None, "phone", _AT, fresh
+    )
+    newest = None if minutes is None else NOON - timedelta(minutes=minutes)
+    old = DataAge(Location("smsby.yaml", 7, 12), NOON - timedelta(days=1), fresh)
+    desired = _desired()._replace(newest=newest, opt_out_ages=(old,))
+    found = [one.message for one in check_mailing(Guardrails(), _mailing(audience=query), desired, NOON)]
+    assert "the newest opt-out of smsby.yaml:7:12" in found[-1]
+    assert len(found) == (1 if age is None else 2)
+    assert age is None or (found[0].startswith("freshness: its newest data is from"), age in found[0]) == (
+        True,
+        True,
+    )
+    plain = _mailing(audience=query._replace(freshness=None))
+    assert len(check_mailing(Guardrails(), plain, desired, NOON)) == 1
 
 
 def test_max_parts_judges_the_longest_text() -> None:
