@@ -152,7 +152,7 @@ def _rescue_validator() -> Validator:
         "type": "object",
         "required": ["chunks", "changes"],
         "properties": {
-            "chunks": _chunk_refs(_chunk_schema()["properties"]["fingerprint"]),
+            "chunks": _chunk_refs(_chunk_keys()["fingerprint"]),
             "changes": _changes_schema(),
             "row": _POSITION,
         },
@@ -193,8 +193,13 @@ def _with_definitions(schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "$defs": load_schema("lock")["$defs"]}
 
 
-def _chunk_schema() -> Any:
-    return load_schema("lock")["$defs"]["entry"]["properties"]["chunks"]["items"]
+def _entry_keys() -> Any:
+    """The schema of each key of a mailing's entry."""
+    return load_schema("lock")["$defs"]["entry"]["properties"]
+
+
+def _chunk_keys() -> Any:
+    return _entry_keys()["chunks"]["items"]["properties"]
 
 
 def _address_schema() -> dict[str, Any]:
@@ -210,16 +215,15 @@ def _chunk_refs(*more: Any) -> dict[str, Any]:
 
 def _changes_schema() -> dict[str, Any]:
     """The changes of a chunk, or what sms.by knows about a list mailing."""
-    entry = load_schema("lock")["$defs"]["entry"]["properties"]
+    entry, chunk = _entry_keys(), _chunk_keys()
     facts = {key: entry[key] for key in ("recipients", "parts", "cost", "billed")}
-    chunk = _chunk_schema()["properties"]
     no_longer = {"opted_out": {**chunk["opted_out"], "type": ["string", "null"]}}  # none, or not known
     return {"type": "object", "additionalProperties": False, "properties": {**facts, **chunk, **no_longer}}
 
 
 def _event_schema() -> dict[str, Any]:
     """The keys of journal lines, as in the table of events.py."""
-    lock, chunk = load_schema("lock")["properties"], _chunk_schema()["properties"]
+    lock, entry, chunk = load_schema("lock")["properties"], _entry_keys(), _chunk_keys()
     apply = lock["applies"]["items"]["properties"]
     binding = {key: lock[key] for key in ("environment", "service", "account", "lineage")}
     text = apply["commit"]  # or null
@@ -241,11 +245,9 @@ def _event_schema() -> dict[str, Any]:
         "rows": chunk["rows"],
         "baseline": chunk["baseline"],
         "upload": chunk["upload"],
-        "revision": load_schema("lock")["$defs"]["entry"]["properties"]["revision"],
-        "ending": {
-            "anyOf": [{"type": "null"}, load_schema("lock")["$defs"]["entry"]["properties"]["ending"]]
-        },
-        "verdict": load_schema("lock")["$defs"]["entry"]["properties"]["verdicts"]["items"],
+        "revision": entry["revision"],
+        "ending": {"anyOf": [{"type": "null"}, entry["ending"]]},
+        "verdict": entry["verdicts"]["items"],
         "resolution": lock["resolutions"]["items"],
         "digest_key": {**lock["digest_key"], "type": ["string", "null"]},
         "sealed": lock["sealed"],
