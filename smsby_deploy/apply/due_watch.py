@@ -33,7 +33,7 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
 
     Raises as `hand_over`, if nothing was handed over and nothing is known to wait that could be retried.
     """
-    watched, waits = _Watched(), False
+    watched, waits = _Watched(request), False
     with suppress(StoreUnavailable):
         waits = _is_anything_waiting(request)
     with ShutdownSignal(request.clock) as shutdown:
@@ -49,7 +49,7 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
                 with suppress(StoreUnavailable):  # then what the last look found is all that is known
                     waits = _is_anything_waiting(request)
                 then = "; trying again" if waits else ""
-                watched.say(request, Event("waiting", f"{error.summary}{then}", is_warning=True))
+                watched.say(Event("waiting", f"{error.summary}{then}", is_warning=True))
                 if not waits:
                     return watched.merged()
             else:
@@ -59,7 +59,7 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
                 waits = True
                 wait = (result.next_opening - request.clock.now()).total_seconds()
                 pause = min(_LONGEST_PAUSE, wait) if wait > 0 else _LONGEST_PAUSE
-                watched.say(request, _why_waiting(result, is_open=wait <= 0))
+                watched.say(_why_waiting(result, is_open=wait <= 0))
             shutdown.pause(pause)
             if shutdown.is_requested:
                 return watched.merged()
@@ -88,15 +88,16 @@ def _why_waiting(result: ApplyResult, *, is_open: bool) -> Event:
 class _Watched:
     """The results of a watch; only the last one of each mailing counts."""
 
-    def __init__(self) -> None:
+    def __init__(self, request: ApplyRequest) -> None:
+        self._request = request
         self._results: list[ApplyResult] = []
         self._error: SmsbyDeployError | None = None
         self._said: Event | None = None
 
-    def say(self, request: ApplyRequest, event: Event) -> None:
+    def say(self, event: Event) -> None:
         """Report why the watch waits, unless it was the last thing reported."""
         if event != self._said:
-            request.say(event)
+            self._request.say(event)
         self._said = event
 
     def failed(self, error: SmsbyDeployError) -> None:

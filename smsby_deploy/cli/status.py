@@ -176,7 +176,7 @@ def _collector(
     def collect(**arguments: Any) -> StatusReport:
         options = StatusOptions(
             after,
-            project.mailings,
+            project.by_address,
             list_missed=list_missed,
             reconcile_seconds=reader.facts.reconcile_seconds(project.api.reconcile_seconds),
             here=account.binding(),

@@ -108,9 +108,9 @@ def serve(service: Service, host: str, port: int, on_ready: Callable[[str], None
 
 
 @contextmanager
-def serving(service: Service, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve in a thread during the `with` block; the value is the URL."""
-    server = _bind(service, host, port)
+def serving(service: Service) -> Iterator[str]:
+    """Serve on a free local port during the `with` block, in a thread; the value is the URL."""
+    server = _bind(service, "127.0.0.1", 0)
     # The argument is the poll interval, which delays the end of the block.
     thread = threading.Thread(target=server.serve_forever, args=(0.002,), name="sms.by sandbox", daemon=True)
     thread.start()

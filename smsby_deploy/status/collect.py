@@ -6,8 +6,8 @@ The mailings to report are selected by address, glob and time.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.records import ChunkState, Entry, EntryState, Lock
 from smsby_deploy.lock.store import RunningApply
-from smsby_deploy.plan.drift import IntendedValues, intended_by_lock
+from smsby_deploy.plan.drift import intended_by_lock
 from smsby_deploy.plan.remote_list_check import (
     MissingMailing,
     check_list,
@@ -58,7 +58,7 @@ def select_addresses(lock: Lock, patterns: tuple[str, ...], since: datetime | No
             hint="`smsby-deploy lock list` lists them, and those that are archived with `--archived`",
         )
     chosen = sorted(filter(selector(patterns), lock.mailings))
-    return [address for address in chosen if since is None or _is_since(lock.mailings[address], since)]
+    return [address for address in chosen if _is_since(lock.mailings[address], since)]
 
 
 def _is_since(entry: Entry, since: datetime | None) -> bool:
@@ -103,8 +103,8 @@ NO_PROGRESS = CollectProgress()
 class StatusOptions:
     """What a report covers, and in which detail.
 
-    `since` leaves out mailings scheduled or applied before it. `mailings` are those of the files: their `max_late` excuses a
-    later send time. `list_missed` lists the recipients without a delivery. What was accepted in the last
+    `since` leaves out mailings scheduled or applied before it. `mailings` are those of the files by address: their
+    `max_late` excuses a later send time. `list_missed` lists the recipients without a delivery. What was accepted in the last
     `reconcile_seconds` need not be listed yet. With `here`, the lock must belong there. A message without a final status
     `settle_after` its time counts as undelivered. `running` is another run that holds the lock. `final` remembers the
     chunks that need no further question, from one report to the next. With `may_start_anew`, a lock of which sms.by shows
@@ -113,7 +113,7 @@ class StatusOptions:
     """
 
     since: datetime | None = None
-    mailings: Sequence[Mailing] = ()
+    mailings: Mapping[str, Mailing] = field(default_factory=dict)
     list_missed: bool = False
     reconcile_seconds: float = 30.0
     here: Binding | None = None
@@ -168,14 +168,14 @@ def collect_status(
         return StatusReport((), lock.project, made_at, running)
     if options.here is not None:
         find_binding(lock, options.here, is_shown=shows_any(lock, reports.remote))
-    in_files = {mailing.address: mailing for mailing in options.mailings}
 
     def summarize(one: _Revision) -> MailingStatus:
         if one.waits and one.address not in begun:
             return _look_for(one, lock.scope, reports.remote, now)
-        mailing, is_running = in_files.get(one.address), one.address in begun and not one.is_earlier
-        intended, at = _intended(one.address, one.entry, mailing), moment._replace(is_running=is_running)
-        waves = _waves_of(one, mailing, options)
+        mailing, is_running = options.mailings.get(one.address), one.address in begun and not one.is_earlier
+        # The counts of recipients compare, because `find_listed` leaves out messages shared with others.
+        intended = replace(intended_by_lock(one.address, one.entry, mailing), counts_recipients=True)
+        at, waves = moment._replace(is_running=is_running), _waves_of(one, mailing, options)
         return summarize_mailing(intended, one.entry, reports, at, progress.advance, waves)
 
     statuses = [settled.get(one.key) or summarize(one) for one in revisions]
@@ -287,14 +287,6 @@ def _look_for(one: _Revision, scope: str, remote: RemoteView, now: datetime) -> 
     """Return the status of a mailing that waits; a note says so if sms.by lists it."""
     is_listed = is_mailing_shown(scope, one.address, one.entry, remote)
     return summarize_waiting(one.address, one.entry, now, is_listed=is_listed)
-
-
-def _intended(address: str, entry: Entry, mailing: Mailing | None) -> IntendedValues:
-    """Return the intended values, including the counts of recipients.
-
-    They compare because `find_listed` leaves out messages shared with others.
-    """
-    return replace(intended_by_lock(address, entry, mailing), counts_recipients=True)
 
 
 def watch_status(

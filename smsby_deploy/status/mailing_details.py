@@ -101,7 +101,7 @@ class MissedRows(Collection[Missed]):
 
 @dataclass(frozen=True, slots=True)
 class PartCounts:
-    """The recipients of one variant or wave by kind; `missed` as in `Details`.
+    """The recipients of a mailing, a variant or a wave by kind; `missed` as in `Details`.
 
     `later` is the part of `other` that is in later waves.
     """
@@ -200,9 +200,6 @@ class WavesInFiles(NamedTuple):
         return why_waiting(progress) if progress.gate is Gate.EARLY else why_due(progress)
 
 
-NO_WAVES = WavesInFiles()
-
-
 def summarize_wave(number: int, counts: PartCounts, entry: Entry, zone: tzinfo) -> WaveStatus:
     """Return the status of the wave `number` that `counts` are about, with its times in `zone`."""
     was_sent = any(chunk.was_sent for chunk in entry.chunks if chunk.wave == number)
@@ -257,12 +254,13 @@ NO_DETAILS = Details()
 
 def failures_of(entry: Entry) -> tuple[str, ...]:
     """Return why requests of a mailing failed, as sms.by or the network said: a few reasons."""
-    failed = (chunk for chunk in entry.chunks if chunk.error and chunk.state not in DONE)
+    if entry.is_withdrawn:
+        return ()
     reasons = (
         sentence("the outcome of a request is unknown: {why}", why=chunk.error)
         if chunk.state is ChunkState.UNKNOWN
         else sentence("a request was not accepted: {why}", why=chunk.error)
-        for chunk in failed
-        if not entry.is_withdrawn
+        for chunk in entry.chunks
+        if chunk.error and chunk.state not in DONE
     )
     return tuple(islice(dict.fromkeys(reasons), _MOST_FAILURES))

@@ -23,7 +23,6 @@ from smsby_deploy.plan.waves import (
 from smsby_deploy.smsby.deliveries import DeliveryStatus
 from smsby_deploy.status.delivery_counts import DeliveryCounts
 from smsby_deploy.status.mailing_details import (
-    NO_WAVES,
     Details,
     PartCounts,
     VariantStatus,
@@ -70,7 +69,7 @@ def summarize_mailing(
     reports: RemoteReports,
     moment: Moment,
     advance: Callable[[int], None],
-    waves: WavesInFiles = NO_WAVES,
+    waves: WavesInFiles,
 ) -> MailingStatus:
     """Return the status of one mailing.
 
@@ -88,18 +87,18 @@ def summarize_mailing(
             by_variant[chunk.variant].add(own)
         if chunk.wave is not None:
             by_wave[chunk.wave].add(own)
-    documented, other = counts.documented, counts.other
+    whole = counts.as_part()
     parts, cost = _billed(entry, reports)
     return MailingStatus(
         address=intended.address,
         state=_state(entry, counts, moment, progress),
         schedule_time=entry.schedule_time,
-        recipients=documented.total() + other.total(),
-        delivered=documented[DeliveryStatus.DELIVERED],
-        undelivered=documented[DeliveryStatus.UNDELIVERED],
-        sent=documented[DeliveryStatus.SENT],
-        pending=documented[DeliveryStatus.PENDING],
-        other={word: count for word, count in other.items() if count},
+        recipients=whole.recipients,
+        delivered=whole.delivered,
+        undelivered=whole.undelivered,
+        sent=whole.sent,
+        pending=whole.pending,
+        other={word: count for word, count in counts.other.items() if count},
         parts=parts,
         cost=cost,
         requests=tuple(dict.fromkeys(chunk.uuid for chunk in entry.chunks if chunk.uuid is not None)),
@@ -122,15 +121,16 @@ def summarize_waiting(address: str, entry: Entry, now: datetime, *, is_listed: b
     """Return the status of a mailing that waits; `is_listed`: sms.by has it all the same."""
     assert entry.approval is not None
     window = entry.approval.window
-    waits: str = sentence(
-        "approved; `apply --due` hands it over to sms.by between {opens} and {closes}",
-        opens=window.opens,
-        closes=window.closes,
-    )
     if is_listed:
         waits = LISTED_WHILE_WAITING
     elif window.is_over(now):
         waits = sentence("it was not handed over to sms.by until {time}, and is not sent", time=window.closes)
+    else:
+        waits = sentence(
+            "approved; `apply --due` hands it over to sms.by between {opens} and {closes}",
+            opens=window.opens,
+            closes=window.closes,
+        )
     return MailingStatus(
         address=address,
         state=State.WAITING,
@@ -170,7 +170,7 @@ class _RecipientCounts:
         self.has_silent_chunk = False  # an accepted chunk without a known size or any reported message
 
     def add(self, more: _RecipientCounts) -> None:
-        """Count one chunk and return its number of recipients, 0 if that is not known."""
+        """Add the recipients of one chunk."""
         self.documented += more.documented
         self.other += more.other
         self.deliveries.add(more.deliveries)
@@ -181,7 +181,7 @@ class _RecipientCounts:
         self.has_silent_chunk |= more.has_silent_chunk
 
     def as_part(self) -> PartCounts:
-        """Return them as those of one variant or wave."""
+        """Return how many there are of each kind."""
         documented, other = self.documented, self.other
         return PartCounts(
             documented.total() + other.total(),

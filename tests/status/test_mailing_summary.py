@@ -155,7 +155,7 @@ def test_summary_differences_honor_max_late(late: int, reported: str | None) -> 
         "fail", max_late=timedelta(minutes=30),
     )  # fmt: skip
     client = TableClient(listed=[listed("c/x", A, 1, when=sent)])
-    options = StatusOptions(mailings=[mailing])
+    options = StatusOptions(mailings={mailing.address: mailing})
     report = collect_status(lock, client, select=(), clock=FixedClock(), options=options)
     expected = [Difference(DriftField.TIME, planned.isoformat(), reported)] if reported else []
     assert list(report.mailings[0].details.differences) == expected
