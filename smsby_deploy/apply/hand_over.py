@@ -38,7 +38,6 @@ from smsby_deploy.plan.guardrails import find_closed_hours
 from smsby_deploy.plan.model import Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import measure_files
 from smsby_deploy.plan.reasons import CHANGED_SINCE_APPROVAL, not_handed_over
-from smsby_deploy.plan.remote_list_check import is_mailing_shown
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.removed import REMOVED, has_news
 from smsby_deploy.plan.scheduled import listed_and_taken_back
@@ -147,7 +146,7 @@ class _HandOver:
         lock = self.held.lock
         if not addresses or (remote := self._read_list()) is None:  # they were missed, as far as is known
             return [*addresses]
-        listed = [one for one in addresses if is_mailing_shown(lock.scope, one, lock.mailings[one], remote)]
+        listed = [one for one in addresses if remote.shows_mailing(one, lock.mailings[one])]
         removed = [one for one in listed if one not in self.in_files]
         doubted = [one for one in listed if one in removed or lock.mailings[one].transport == "single"]
         if doubted:

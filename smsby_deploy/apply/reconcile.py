@@ -15,7 +15,6 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.records import ELSEWHERE, SURELY_NOT_SENT, ChunkRecord, ChunkState
 from smsby_deploy.plan.model import Action
-from smsby_deploy.plan.remote_list_check import is_mailing_shown
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.smsby.parsers import RemoteMailing, is_draft
 from smsby_deploy.smsby.retry import poll
@@ -222,8 +221,8 @@ def record_listed(recorder: Recorder, address: str, remote: RemoteView) -> bool:
     All of it is unknown, until the list proves a chunk. So it is after a crash in between, or if sms.by lists only a part,
     another fingerprint, or a name that may belong to another mailing.
     """
-    scope, entry = recorder.lock.scope, recorder.lock.mailings[address]
-    if not is_mailing_shown(scope, address, entry, remote):
+    entry = recorder.lock.mailings[address]
+    if not remote.shows_mailing(address, entry):
         return False
     unsent = [index for index, chunk in enumerate(entry.chunks) if chunk.state in SURELY_NOT_SENT]
     error = "sms.by lists the mailing, but the lock had it as waiting"

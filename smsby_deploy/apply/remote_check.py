@@ -164,7 +164,7 @@ class RemoteCheck:
             run.stop(with_code(ReasonCode.UNKNOWN, check.doubt), ExitCode.REFUSED)
             return
         marks = run.action.fingerprints
-        collision = find_collision(self._project.scope, mailing.address, mailing.revision, marks, remote)
+        collision = find_collision(mailing.address, mailing.revision, marks, remote)
         if collision and not self._project.environment.is_rehearsal:
             run.stop(with_code(ReasonCode.COLLISION, collision), ExitCode.REFUSED)
 

@@ -136,9 +136,7 @@ class UploadSender:
         run = self._runs[mailing.address]
         # A mailing is too late once max_late has passed since its schedule_time.
         judged_at = self._context.clock.now() - (mailing.max_late or timedelta(0))
-        collision = find_collision(
-            self._context.project.scope, mailing.address, mailing.revision, marks, remote
-        )
+        collision = find_collision(mailing.address, mailing.revision, marks, remote)
         if self._context.project.environment.is_rehearsal:
             collision, marks = "", []  # an earlier version of it may be listed
         if any(mark in remote.by_fingerprint for mark in marks):

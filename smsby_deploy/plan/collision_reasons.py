@@ -36,11 +36,11 @@ def collision(here: Situation) -> str:
     if here.is_rehearsal:  # an earlier version of it was rehearsed
         return ""
     desired = here.desired
-    return find_collision(here.scope, desired.address, desired.revision, desired.fingerprints, here.remote)
+    return find_collision(desired.address, desired.revision, desired.fingerprints, here.remote)
 
 
 def find_collision(
-    scope: str, address: str, revision: int, fingerprints: Sequence[str], remote: RemoteView | None
+    address: str, revision: int, fingerprints: Sequence[str], remote: RemoteView | None
 ) -> str:
     """Say which other mailing sms.by lists under this address and revision; empty if none."""
     if remote is None:
@@ -59,9 +59,9 @@ def find_collision(
         return sentence(
             "sms.by has it under another fingerprint (#{mark}): {ways}", mark=others[0], ways=ways
         )
-    if (name := remote.truncated_name(scope, address, revision)) is None:
+    if (name := remote.truncated_name(address, revision)) is None:
         return ""
-    if may_be_truncated(name, scope, address, revision + 1):  # a raised one is a collision, too
+    if may_be_truncated(name, remote.scope, address, revision + 1):  # a raised one is a collision, too
         ways = sentence(
             "`smsby-deploy import {address} {options}` (then a raised `revision` sends it again), or restore the lock",
             address=address,
@@ -75,7 +75,7 @@ def listed_under_a_short_name(here: Situation) -> str:
     if here.remote is None or here.is_rehearsal:
         return ""
     address, revision = here.desired.address, here.desired.revision
-    name = here.remote.short_name(here.scope, address, revision)
+    name = here.remote.short_name(address, revision)
     if name is None:
         return ""
     return sentence(

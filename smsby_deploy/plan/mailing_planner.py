@@ -162,7 +162,7 @@ class MailingPlanner:
         marks, mailings = self.remote.by_fingerprint, self.lock.mailings
         listed = set(find(mailings, lambda file: file.with_chunk(marks, frozenset())))
         for address, entry in read_some(mailings, {one for one in listed if one in addresses}):
-            self.problems.extend(warn_of_scheduled(self.project.scope, address, entry, self.remote, self.now))
+            self.problems.extend(warn_of_scheduled(address, entry, self.remote, self.now))
             intended = intended_by_lock(address, entry, None)
             self.problems.extend(find_drift(intended, entry.chunks, self.remote))
 
@@ -182,11 +182,10 @@ class MailingPlanner:
             if sent_as := self.sent.find_renamed(planned):
                 return block(ReasonCode.COLLISION, collision_reasons.renamed(here, sent_as))
             if self.remote is not None:
-                scope = self.project.scope
                 # After `lock move` it is listed under its old address, with the fingerprints that were kept.
-                if not here.is_listed and (listed := self.sent.find_listed(scope, desired, self.remote)):
+                if not here.is_listed and (listed := self.sent.find_listed(desired, self.remote)):
                     return block(ReasonCode.COLLISION, collision_reasons.listed_as(here, listed))
-                if other := self.remote.find_in_other_project(desired, scope):
+                if other := self.remote.find_in_other_project(desired):
                     return block(ReasonCode.COLLISION, collision_reasons.listed_in_project(here, other))
         if self.project.only_to is not None and here.contact_list is not None and decision.action in SENDING:
             return block(ReasonCode.GUARDRAIL, reasons.WHOLE_LIST)

@@ -95,7 +95,7 @@ def check_list(lock: Lock, remote: RemoteView, *, now: datetime, reconcile_secon
         entry = lock.mailings[address]
         for one in entry.revisions:
             chunks = window.expected_chunks(address, one)
-            absent = [c for c in chunks if not is_shown(lock.scope, address, one, c, remote)]
+            absent = [c for c in chunks if not remote.shows_chunk(address, one, c)]
             listed = len(chunks) - len(absent)
             if one.transport == "single":
                 chunks = chunks[:listed]
@@ -146,7 +146,7 @@ class _Window:
 def shows_any(lock: Lock, remote: RemoteView) -> bool:
     """Whether the list shows a mailing of the lock, of whatever age and state."""
     return any(
-        is_shown(lock.scope, address, one, chunk, remote)
+        remote.shows_chunk(address, one, chunk)
         for address in _find_listed(lock, remote)
         for one in (lock.mailings[address], *lock.mailings[address].earlier)
         for chunk in one.chunks
@@ -166,21 +166,6 @@ def is_forgotten(lock: Lock, remote: RemoteView, here: Binding | None) -> bool:
         return True
     was_sent = any(lock.mailings[address].was_sent_in_part for address in lock.mailings)
     return was_sent and not shows_any(lock, remote)
-
-
-def is_shown(scope: str, address: str, entry: Entry, chunk: ChunkRecord, remote: RemoteView) -> bool:
-    """Whether the list shows a chunk, by its fingerprint, its id, or a truncated name."""
-    return (
-        chunk.fingerprint in remote.by_fingerprint
-        or chunk.message_id in remote.by_id
-        or remote.truncated_name(scope, address, entry.revision) is not None
-    )
-
-
-def is_mailing_shown(scope: str, address: str, entry: Entry, remote: RemoteView) -> bool:
-    """Whether the list shows something of a revision, whatever its content and recipients."""
-    is_own = (address, entry.revision) in remote.own
-    return is_own or any(is_shown(scope, address, entry, chunk, remote) for chunk in entry.chunks)
 
 
 def find_missing(

@@ -31,7 +31,7 @@ _AFTER_CAMPAIGN = "/"  # a shorter name that has it, and so a whole campaign, ma
 
 @dataclass(frozen=True, slots=True)
 class RemoteView:
-    """The remote list, indexed.
+    """The remote list as the project and environment of `scope` see it, indexed.
 
     `own` are the names with a fingerprint of this project, by address and revision. `unmarked` are the names without any
     fingerprint, by their first word. `by_id` holds the mailings that were kept, which are all if there is no filter; `ids`
@@ -40,6 +40,7 @@ class RemoteView:
     project, by address and revision.
     """
 
+    scope: str
     by_fingerprint: dict[str, RemoteMailing]
     own: dict[tuple[str, int], list[RemoteName]]
     unmarked: dict[str, list[str]]
@@ -68,6 +69,19 @@ class RemoteView:
         """The listed mailing of a chunk with a message of its own; None proves nothing."""
         return self.by_fingerprint.get(chunk.fingerprint) or self.by_id.get(chunk.message_id or 0)
 
+    def shows_chunk(self, address: str, entry: Entry, chunk: ChunkRecord) -> bool:
+        """Whether the list shows a chunk, by its fingerprint, its id, or a truncated name."""
+        return (
+            chunk.fingerprint in self.by_fingerprint
+            or chunk.message_id in self.by_id
+            or self.truncated_name(address, entry.revision) is not None
+        )
+
+    def shows_mailing(self, address: str, entry: Entry) -> bool:
+        """Whether the list shows something of a revision, whatever its content and recipients."""
+        is_own = (address, entry.revision) in self.own
+        return is_own or any(self.shows_chunk(address, entry, chunk) for chunk in entry.chunks)
+
     def other_fingerprints(self, address: str, revision: int, planned: frozenset[str]) -> list[str]:
         """The fingerprints of this address and revision that are not `planned`."""
         return [
@@ -76,9 +90,9 @@ class RemoteView:
             if name.fingerprint not in planned
         ]
 
-    def find_in_other_project(self, desired: Desired, scope: str) -> str | None:
+    def find_in_other_project(self, desired: Desired) -> str | None:
         """Return another project that has exactly this, in this environment of it, or None."""
-        own, _, environment = scope.partition("~")
+        own, _, environment = self.scope.partition("~")
         for name in self.foreign.get((desired.address, desired.revision), ()):
             other, _, its_environment = name.project.partition("~")
             is_other = other != own and its_environment == environment
@@ -96,24 +110,24 @@ class RemoteView:
                 return number, count
         return None
 
-    def truncated_name(self, scope: str, address: str, revision: int) -> str | None:
+    def truncated_name(self, address: str, revision: int) -> str | None:
         """A listed name without fingerprint that may be a truncated one of this mailing, or None."""
-        names = self._truncated_names(scope, address, revision)
+        names = self._truncated_names(address, revision)
         return next((name for name in names if len(name) >= _SHORTEST_TRUNCATED), None)
 
-    def short_name(self, scope: str, address: str, revision: int) -> str | None:
+    def short_name(self, address: str, revision: int) -> str | None:
         """A listed name that may be one, but is too short to be sure, or None.
 
         It has the whole name of the campaign, or ends inside it and no listed name is longer.
         """
-        names = self._truncated_names(scope, address, revision)
+        names = self._truncated_names(address, revision)
         return next((name for name in names if len(name) < _SHORTEST_TRUNCATED), None)
 
-    def _truncated_names(self, scope: str, address: str, revision: int) -> Iterator[str]:
+    def _truncated_names(self, address: str, revision: int) -> Iterator[str]:
         for first in _beginnings(address):
             for listed in self.unmarked.get(first, ()):
                 is_telling = _is_telling(listed) or len(listed) >= self.longest
-                if is_telling and may_be_truncated(listed, scope, address, revision):
+                if is_telling and may_be_truncated(listed, self.scope, address, revision):
                     yield listed
 
     def may_be_truncated(self, address: str) -> bool:
@@ -193,7 +207,7 @@ def view_remote(
     scope: str, mailings: MailingList | Iterable[RemoteMailing], wanted: ListFilter | None = None
 ) -> RemoteView:
     """Index the remote list for `scope`; it was read with the filter `wanted`."""
-    view = RemoteView({}, {}, {}, {}, {}, wanted)
+    view = RemoteView(scope, {}, {}, {}, {}, {}, wanted)
     for mailing in mailings:
         view.by_id[mailing.id] = mailing
         name = read_remote_name(mailing.name)

@@ -10,7 +10,6 @@ from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState, Entry, EntryS
 from smsby_deploy.lock.stored_mailings import find, read_some
 from smsby_deploy.plan.diff import make_orphan
 from smsby_deploy.plan.model import Action
-from smsby_deploy.plan.remote_list_check import is_mailing_shown
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.scheduled import listed_and_taken_back, still_scheduled
 from smsby_deploy.plan.waves import has_later_wave, why_removed
@@ -31,7 +30,7 @@ def find_removed(
         is_waiting = entry.state is EntryState.WAITING
         if not (is_waiting or (has_later_wave(entry) and entry.ending is None)):
             continue
-        if entry.has_unknown or (remote is not None and _is_outdated(lock.scope, address, entry, remote)):
+        if entry.has_unknown or (remote is not None and _is_outdated(address, entry, remote)):
             said = listed_and_taken_back(lock.scope, address, _as_listed(entry, remote), REMOVED, now)
             yield Problem(Severity.WARNING, "REMOVED", said, address)
         elif not is_waiting:
@@ -50,20 +49,18 @@ def _unfinished(lock: Lock, addresses: Container[str]) -> Iterator[tuple[str, En
     return read_some(lock.mailings, unfinished)
 
 
-def warn_of_scheduled(
-    scope: str, address: str, entry: Entry, remote: RemoteView, now: datetime
-) -> Iterator[Problem]:
+def warn_of_scheduled(address: str, entry: Entry, remote: RemoteView, now: datetime) -> Iterator[Problem]:
     """Warn if sms.by will still send a complete mailing that no file has."""
     if entry.state is EntryState.COMPLETE:
         why = sentence("it was removed from the files")
-        if said := still_scheduled(scope, address, entry, remote, now, why):
+        if said := still_scheduled(remote.scope, address, entry, remote, now, why):
             yield Problem(Severity.WARNING, "REMOVED", said, address)
 
 
-def _is_outdated(scope: str, address: str, entry: Entry, remote: RemoteView) -> bool:
+def _is_outdated(address: str, entry: Entry, remote: RemoteView) -> bool:
     """Whether sms.by lists something that the lock has as not sent, because the lock is older."""
     if entry.state is EntryState.WAITING:
-        return is_mailing_shown(scope, address, entry, remote)
+        return remote.shows_mailing(address, entry)
     return has_news(entry, remote)
 
 

@@ -153,7 +153,7 @@ class SentMailings:
                 return other
         return None
 
-    def find_listed(self, scope: str, desired: Desired, remote: RemoteView) -> RemoteName | None:
+    def find_listed(self, desired: Desired, remote: RemoteView) -> RemoteName | None:
         """Return the same mailing as sms.by lists it under another address, or None.
 
         The lock does not have that address, and the files have none or another mailing under it: it was renamed, and
@@ -164,7 +164,7 @@ class SentMailings:
         for address, revision, names in self._strangers[1]:
             if address == desired.address or revision < desired.revision:
                 continue
-            marks = desired.fingerprints_as(scope, address, revision)
+            marks = desired.fingerprints_as(remote.scope, address, revision)
             if found := next((name for name in names if name.fingerprint in marks), None):
                 return found
         return None

@@ -11,7 +11,7 @@ from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.decisions import EndingKind
 from smsby_deploy.lock.edit import LockEdit
 from smsby_deploy.lock.records import DONE, ChunkState, Entry, EntryState, Lock
-from smsby_deploy.plan.remote_list_check import check_list, is_shown, shows_any
+from smsby_deploy.plan.remote_list_check import check_list, shows_any
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.plan.scheduled import listed_names, sending_time
 from smsby_deploy.plan.situation import is_past, is_scheduled
@@ -153,7 +153,7 @@ def _check_deleted(lock: Lock, address: str, entry: Entry, account: AccountList,
             hint=f"wait {account.reconcile_seconds:g} s (api.reconcile_seconds), look there again, and run the command again",
         )
     remote = account.read_list(lock)
-    if any(is_shown(lock.scope, address, entry, chunk, remote) for chunk in entry.chunks):
+    if any(remote.shows_chunk(address, entry, chunk) for chunk in entry.chunks):
         names = listed_names(lock.scope, address, entry, remote)
         raise Refused(
             f"sms.by still lists {address}, and will send it {sending_time(entry, remote)}",

@@ -22,7 +22,6 @@ from smsby_deploy.plan.remote_list_check import (
     MissingMailing,
     check_list,
     is_forgotten,
-    is_mailing_shown,
     not_listed,
     shows_any,
 )
@@ -171,7 +170,7 @@ def collect_status(
 
     def summarize(one: _Revision) -> MailingStatus:
         if one.waits and one.address not in begun:
-            return _look_for(one, lock.scope, reports.remote, now)
+            return _look_for(one, reports.remote, now)
         mailing, is_running = options.mailings.get(one.address), one.address in begun and not one.is_earlier
         # The counts of recipients compare, because `find_listed` leaves out messages shared with others.
         intended = replace(intended_by_lock(one.address, one.entry, mailing), counts_recipients=True)
@@ -283,9 +282,9 @@ def _find_settled(
     }
 
 
-def _look_for(one: _Revision, scope: str, remote: RemoteView, now: datetime) -> MailingStatus:
+def _look_for(one: _Revision, remote: RemoteView, now: datetime) -> MailingStatus:
     """Return the status of a mailing that waits; a note says so if sms.by lists it."""
-    is_listed = is_mailing_shown(scope, one.address, one.entry, remote)
+    is_listed = remote.shows_mailing(one.address, one.entry)
     return summarize_waiting(one.address, one.entry, now, is_listed=is_listed)
 
 

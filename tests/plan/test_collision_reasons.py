@@ -23,7 +23,7 @@ def _view(*names: str) -> RemoteView:
 
 
 def _collision(remote: RemoteView | None) -> str:
-    return find_collision("shop", "sale/vip", 1, ["aaaaaaaaaa"], remote)
+    return find_collision("sale/vip", 1, ["aaaaaaaaaa"], remote)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ _CHUNK = ChunkRecord("f", 3, "d", ChunkState.ACCEPTED)
 def _messages(
     listed: RemoteMailing, meant: IntendedValues = _MEANT, chunk: ChunkRecord = _CHUNK
 ) -> list[str]:
-    view = RemoteView({"f": listed}, {}, {}, {}, {})
+    view = RemoteView("shop", {"f": listed}, {}, {}, {}, {})
     problems = list(find_drift(meant, [chunk, chunk], view))
     assert all(
         (p.code, p.severity, p.location.line, p.location.column) == ("REMOTE_DIFFERS", "warning", 4, 16)
@@ -220,7 +220,9 @@ def test_drift_of_chunks_with_times_of_their_own() -> None:
             str(n): replace(_LISTED, d_schedule=int((time + shift).timestamp()))
             for n, (time, shift) in enumerate(zip(times, shifts, strict=True))
         }
-        found = [one.message for one in find_drift(_MEANT, chunks, RemoteView(listed, {}, {}, {}, {}))]
+        found = [
+            one.message for one in find_drift(_MEANT, chunks, RemoteView("shop", listed, {}, {}, {}, {}))
+        ]
         assert found == [
             f"d_schedule: intended 2026-12-01T{meant}:00+03:00, sms.by reports 2026-12-01T{reported}:00+03:00"
             + (f" (and {others} more chunk{'s' if others > 1 else ''})" if others else "")
@@ -238,5 +240,5 @@ def test_drift_of_numbers_in_spread_chunks() -> None:
         str(n): replace(_LISTED, d_schedule=int(time.timestamp()), count_phones=count)
         for n, (time, count) in enumerate(zip(times, (3, 2, 4), strict=True))
     }
-    found = [one.message for one in find_drift(_MEANT, chunks, RemoteView(listed, {}, {}, {}, {}))]
+    found = [one.message for one in find_drift(_MEANT, chunks, RemoteView("shop", listed, {}, {}, {}, {}))]
     assert found == [f"count_phones: intended 3, sms.by reports {count}" for count in (2, 4)]

@@ -76,12 +76,12 @@ def test_other_fingerprints_of_an_address_and_revision() -> None:
 def test_truncated_name_begins_like_ours(name: str, may_be_ours: bool) -> None:
     """A name of 20 characters or more may be this mailing; a shorter one perhaps, or it proves nothing."""
     whole = "spring-sale/vip shop#"
-    assert view_remote("shop", [_mailing(1, whole)]).truncated_name("shop", "spring-sale/vip", 1) == whole
+    assert view_remote("shop", [_mailing(1, whole)]).truncated_name("spring-sale/vip", 1) == whole
     view = view_remote("shop", [_mailing(1, name)])
-    assert view.truncated_name("shop", "spring-sale/vip", 1) is None
-    assert view.short_name("shop", "spring-sale/vip", 1) == (name if may_be_ours else None)
+    assert view.truncated_name("spring-sale/vip", 1) is None
+    assert view.short_name("spring-sale/vip", 1) == (name if may_be_ours else None)
     view = view_remote("shop", [_mailing(1, OURS[:20]), _mailing(2, OURS[:19])])
-    assert view.truncated_name("shop", OURS, 1) == OURS[:20]
+    assert view.truncated_name(OURS, 1) == OURS[:20]
 
 
 @pytest.mark.parametrize("is_filtered", [False, True])
@@ -91,7 +91,7 @@ def test_name_cut_inside_a_campaign_is_as_long_as_any(is_filtered: bool) -> None
         wanted = ListFilter("shop", ["spring-sale/vip"], []) if is_filtered else None
         listed = [_mailing(1, "spring"), _mailing(2, other)]
         kept = [one for one in listed if wanted is None or wanted(one.id, one.name)]
-        assert view_remote("shop", kept, wanted).short_name("shop", "spring-sale/vip", 1) == found
+        assert view_remote("shop", kept, wanted).short_name("spring-sale/vip", 1) == found
 
 
 OURS = "a-very-long-campaign-name/vip"
@@ -146,10 +146,10 @@ def test_list_filter_loses_no_name_that_a_view_finds(
     )
     assert kept.by_fingerprint == whole.by_fingerprint
     for asked in (1, revision):
-        found = whole.truncated_name("shop", address, asked)
-        assert kept.truncated_name("shop", address, asked) == found
-        short = whole.short_name("shop", address, asked)
-        assert kept.short_name("shop", address, asked) == short
+        found = whole.truncated_name(address, asked)
+        assert kept.truncated_name(address, asked) == found
+        short = whole.short_name(address, asked)
+        assert kept.short_name(address, asked) == short
 
 
 def test_find_id_knows_only_what_was_asked_for() -> None:

@@ -63,7 +63,7 @@ def test_removed_mailing_with_waves_is_not_finished() -> None:
 def test_removed_mailing_that_sms_by_will_send(entry: Entry, time: str) -> None:
     """Removing its file does not stop it: the warning names it at sms.by, and its time."""
     entry = replace(entry, schedule_time=time)
-    found = list(warn_of_scheduled("shop", _ADDRESS, entry, make_list(0, 1), NOW))
+    found = list(warn_of_scheduled(_ADDRESS, entry, make_list(0, 1), NOW))
     is_ahead = datetime.fromisoformat(time) > NOW
     assert len(found) == (is_ahead and entry.state is EntryState.COMPLETE)
     for problem in found:
