@@ -58,6 +58,10 @@ _WORDS = {
     "people": "recipients; or users, readers",
     "journall(?:ed|ing)": "journaled, journaling",
     "(?:of|for|by|from|with) who": "name the role: of the user who",
+    "also (?:if|where|when)": "even if, even where",
+    "differently than": "differently from",
+    "nothing of it": "none of it",
+    "(?:in|out)side of": "inside, outside",
 }
 _ALLOWED = (
     "`people`",  # a field of --log-format json, and a column of `status --format csv`

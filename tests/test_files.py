@@ -23,7 +23,7 @@ _MEMORY = "/dev/shm"  # noqa: S108
 
 @pytest.fixture
 def victim(tmp_path: Path) -> Path:
-    """A file outside of the project."""
+    """A file outside the project."""
     path = tmp_path / "victim"
     path.write_text("mine\n", "utf-8")
     return path

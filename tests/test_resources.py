@@ -25,7 +25,7 @@ def test_other_shipped_files_exist() -> None:
     assert (sample_project() / "smsby.yaml").is_file()
 
 
-def test_wheel_has_the_files_inside_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wheel_has_the_files_inside_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a checkout they are next to it."""
     package = tmp_path / "smsby_deploy"
     (package / "schema").mkdir(parents=True)

@@ -20,7 +20,7 @@ def not_recorded(error: ResultNotSaved, lock: Lock, lock_path: Path) -> SmsbyDep
     if all(event["event"] != "result" for event in error.events):
         kind = StoreUnavailable if isinstance(error.__cause__, StoreFailed) else SmsbyDeployError
         return kind(
-            f"cannot write the journal beside the lock ({error}): stopped sending; nothing is lost",
+            f"cannot write the journal next to the lock ({error}): stopped sending; nothing is lost",
             hint=f"{error.remedy}, then run `smsby-deploy apply` again",
         )
     return write_rescue(error, lock, lock_path)
@@ -40,7 +40,7 @@ def write_rescue(error: ResultNotSaved, lock: Lock, lock_path: Path) -> OutcomeU
         where, source = "it could not be saved either", "FILE"
         first = f"save this line as FILE:\n{text}\nthen "
     return OutcomeUnknown(
-        f"cannot write the journal beside the lock ({error}): stopped sending. The last result was not recorded; {where}",
+        f"cannot write the journal next to the lock ({error}): stopped sending. The last result was not recorded; {where}",
         hint=f"{first}{error.remedy}, then run `smsby-deploy lock rescue {source}`, then `smsby-deploy apply`",
     )
 

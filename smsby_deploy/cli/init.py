@@ -23,7 +23,7 @@ from smsby_deploy.resources import sample_project, schema_file
 _SCHEMAS = ".schema"  # campaigns are not looked for in dot folders
 _GITIGNORE = """\
 # Callbacks contain phone numbers, and which process holds the lock concerns only this machine.
-# Commit every other file beside the lock.
+# Commit every other file next to the lock.
 *.callbacks.jsonl
 *.lock.json.lock
 *.lock.json.holder

@@ -302,7 +302,7 @@ class LockEdit:
             journal.append(EventKind.RESOLVE, resolution=resolution)
         except ResultNotSaved as error:
             raise SmsbyDeployError(
-                f"cannot write the journal beside the lock: {error}",
+                f"cannot write the journal next to the lock: {error}",
                 hint=f"{error.remedy}, then run the command again",
             ) from error
         finally:

@@ -87,7 +87,7 @@ def fold(lock: Lock, events: list[Event]) -> Lock:
         return lock
     if lock.lineage is not None and lock.lineage != begin["lineage"]:
         raise LockDamaged(
-            "the journal beside the lock belongs to another lock",
+            "the journal next to the lock belongs to another lock",
             hint="restore the lock file it was written with (git log shows it), then run the command again",
         )
     state = replace(lock, lineage=begin["lineage"], serial=lock.serial + 1, folded=begin["id"])

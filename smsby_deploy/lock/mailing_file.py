@@ -20,7 +20,7 @@ import orjson
 from smsby_deploy.files import append_with_room
 from smsby_deploy.lock.json_text import canonical
 
-_END = b"\n    }"  # of a mailing; no line inside of one begins like this
+_END = b"\n    }"  # of a mailing; no line inside one begins like this
 _SHORT = 1 << 18  # bytes that are kept in memory
 _DAY = 10  # characters of a time
 _NO_ID = -1

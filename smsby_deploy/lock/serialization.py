@@ -37,7 +37,7 @@ _MAILINGS = "mailings"
 _NO_MAILINGS = b'\n  "mailings": {}'
 _MAILINGS_BEGIN, _MAILINGS_END = b'\n  "mailings": {\n', b"\n  }"
 _LAST_END = b"\n    }"  # of the last mailing
-_MAILING_END = b"\n    },\n"  # of another one; no line inside of a mailing is like that
+_MAILING_END = b"\n    },\n"  # of another one; no line inside a mailing is like that
 _BATCH = 50_000  # bytes
 
 
@@ -101,7 +101,7 @@ def iter_lock(lock: Lock) -> Iterator[bytes]:
 def recovery_of(where: str, environment: str = PRODUCTION, *, is_private: bool = False) -> str:
     """Return what to do about a damaged lock, which is in git unless it `is_private`."""
     if environment == SANDBOX:
-        return f"delete {where} and the files beside it, and rehearse again: it records only what a sandbox received"
+        return f"delete {where} and the files next to it, and rehearse again: it records only what a sandbox received"
     if is_private:
         return (
             f"restore a backup of {where}, which is not in git; without one, move it away: {found_again('')}"

@@ -269,9 +269,9 @@ def _entry_message(entry: Entry | None, old: Entry | None, side: LockSide, *, is
         )
         return join_sentences([message, effect, _UNLESS_YOURS])
     message = sentence(
-        "recorded differently than in {base} ({then} there, {now} here)"
+        "recorded differently from {base} ({then} there, {now} here)"
         if old and old.state is not entry.state
-        else "recorded differently than in {base}",
+        else "recorded differently from {base}",
         base=base,
         then=old.state if old else None,
         now=entry.state,

@@ -133,7 +133,7 @@ def _not_withdrawable(address: str, entry: Entry) -> Refused:
     what = (
         "it is a draft that is not confirmed"
         if has_draft
-        else "nothing of it was approved for later, or accepted"
+        else "none of it was approved for later or accepted"
     )
     return Refused(
         f"{address} needs no withdrawal: {what}",

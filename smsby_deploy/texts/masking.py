@@ -1,7 +1,7 @@
 """Mask what came from a recipient in a text, by origin instead of by appearance.
 
 The template is rendered a second time with each printed value between two marks, whatever filters it went through. What is
-outside of the marks is the author's own text.
+outside the marks is the author's own text.
 """
 
 from __future__ import annotations

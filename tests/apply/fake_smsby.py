@@ -159,7 +159,7 @@ class Shop:
         self.write("smsby.yaml", PROJECT + "".join(f"{key}: {value}\n" for key, value in lines.items()))
 
     def mailing(self, text: str) -> None:
-        """Write sale.yaml with one mailing called `staff`; `text` is the inside of its YAML map."""
+        """Write sale.yaml with one mailing called `staff`; `text` is the content of its YAML map."""
         head = "version: 1\ncampaign: sale\nalphaname: MyShop\nmailings:\n"
         self.write("sale.yaml", f"{head}  - {{name: staff, {text}}}\n")
 

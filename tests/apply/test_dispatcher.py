@@ -76,7 +76,7 @@ def test_dispatcher_removes_stopped_chunks_when_prepared() -> None:
 
 
 def test_dispatcher_prepares_one_request_ahead() -> None:
-    """While two are in flight the third is prepared, not the fourth, and nothing of it is in the journal."""
+    """While two are in flight the third is prepared, not the fourth, and none of it is in the journal."""
     world = World(concurrency=2, chunks=4)
     seen: list[tuple[int, list[str]]] = []
     world.clock.at(1, lambda: seen.append((len(world.prepared), world.held.events)))
@@ -260,7 +260,7 @@ def test_dispatcher_stops_while_it_waits_for_a_connection() -> None:
 
 
 def test_dispatcher_writes_no_intent_before_the_turn() -> None:
-    """With room for two, the second waits for its turn of the pace; nothing of it is in the journal meanwhile."""
+    """With room for two, the second waits for its turn of the pace; none of it is in the journal meanwhile."""
     world = World(concurrency=2, interval=1.0)
     seen: list[list[str]] = []
     world.clock.at(0.5, lambda: seen.append(world.held.events))

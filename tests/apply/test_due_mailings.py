@@ -105,7 +105,7 @@ def test_due_mailings_belong_to_their_plan(loaded: LoadedProject, tmp_path: Path
 
 
 def test_mailing_out_of_the_files_is_not_continued(loaded: LoadedProject, tmp_path: Path) -> None:
-    """It is reported; one that is cancelled there, or outside of the selection, is not."""
+    """It is reported; one that is cancelled there, or outside the selection, is not."""
     lock = Lock("shop", mailings={"sale/gone": _with_verdict(_GO)})
     found = sort_mailings(_request(loaded, tmp_path), loaded, lock, _NOW)
     assert (found.cut_off, found.due, found.to_judge) == (["sale/gone"], {}, [])

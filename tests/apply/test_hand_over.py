@@ -279,7 +279,7 @@ def test_full_disk_stops_before_anything_is_sent(waiting: Shop, monkeypatch: pyt
 
     with monkeypatch.context() as full:
         full.setattr(journal, "os", SimpleNamespace(**{**vars(os), "fsync": fail}))
-        with pytest.raises(SmsbyDeployError, match="cannot write the journal beside the lock"):
+        with pytest.raises(SmsbyDeployError, match="cannot write the journal next to the lock"):
             hand_over(waiting.request())
     assert waiting.sms_by.changes() == []
     assert outcomes(hand_over(waiting.request())) == {"a": "skipped", "b": "sent"}

@@ -261,7 +261,7 @@ def test_note_found_knows_opt_outs_of_its_own_requests_only(
 
 @pytest.mark.parametrize("how", ["adopted", "doubted", "contradicted"])
 def test_note_found_knows_that_another_run_sent_it(how: str) -> None:
-    """Also if sms.by lists a chunk only after the run in which it came into doubt."""
+    """Even if sms.by lists a chunk only after the run in which it came into doubt."""
     world, sms_by, reconciler = _world()
     world.recorder.result([REF], ChunkState.PENDING, recipients=9, opted_out="3", wave=2)
     action = action_of("m/0", world.recorder.lock.mailings["m/0"])

@@ -126,7 +126,7 @@ def test_apply_plan_says_so_if_the_journal_cannot_be_started(
 
     failing = SimpleNamespace(**{**vars(os), "fsync": fail})
     monkeypatch.setattr(journal, "os", failing)
-    with pytest.raises(SmsbyDeployError, match="cannot write the journal beside the lock") as caught:
+    with pytest.raises(SmsbyDeployError, match="cannot write the journal next to the lock") as caught:
         apply_plan(shop.request())
     assert not isinstance(caught.value, OutcomeUnknown)
     assert shop.sms_by.changes() == []
@@ -160,7 +160,7 @@ def test_apply_decodes_no_recorded_mailing_that_is_gone(shop: Shop, monkeypatch:
 def test_apply_plan_keeps_out_who_had_opted_out(
     uploaded: Shop, more: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Opt-outs that are exchanged while the user is asked let no one in, also if the files are read again."""
+    """Opt-outs that are exchanged while the user is asked let no one in, even if the files are read again."""
     monkeypatch.setattr(ChunkCache, "keep", lambda cache, address, chunk: None)
     settings = (uploaded.root / "smsby.yaml").read_text()
     uploaded.write("smsby.yaml", settings + "suppress: [stop.csv]\n")

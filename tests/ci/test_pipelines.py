@@ -76,7 +76,7 @@ def test_action_comment_compares_with_the_base(pipeline: Pipeline) -> None:
 
 @pytest.mark.parametrize("is_valid", [True, False])
 def test_action_comment_shows_changed_settings(pipeline: Pipeline, *, is_valid: bool) -> None:
-    """Also where the campaigns of the base are not valid, a removed guardrail is in the verdict."""
+    """Even where the campaigns of the base are not valid, a removed guardrail is in the verdict."""
     settings = (pipeline.shop.root / "smsby.yaml").read_text("utf-8")
     pipeline.shop.write("smsby.yaml", f"{settings}guardrails: {{max_recipients: 100}}\n")
     pipeline.shop.write("sale.yaml", STAFF if is_valid else STAFF.replace("text:", "txt:"))

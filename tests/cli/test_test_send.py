@@ -35,7 +35,7 @@ def test_test_send_sends_the_text_of_a_recipient(
     [["sale/nope", "--to", _MINE], ["sale/vip", "--to", "12"], ["sale/vip", "--to", _MINE, "--row", "9"]],
 )
 def test_test_send_with_wrong_usage_sends_nothing(arguments: list[str], server: FakeServer) -> None:
-    """An unknown mailing, a phone that is none, and a row that does not exist."""
+    """An unknown mailing, an invalid phone, and a row that does not exist."""
     assert run(["test-send", *arguments, "--yes"]) == 64
     assert server.asked == []
 

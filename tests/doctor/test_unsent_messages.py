@@ -28,7 +28,7 @@ def transport() -> UsualTransport:
 
 
 def test_unsent_messages_of_an_ordinary_account(look: Examination, transport: UsualTransport) -> None:
-    """Every message names its maker; the only list is one of its own, with a phone that is none."""
+    """Every message names its maker; the only list is one of its own, with an invalid phone."""
     leave_rows(look, ())
     assert {name: fact_found(look, name) for name in look.facts if name is not FactName.CLOCK_IN} == {
         FactName.DUPLICATES: True,

@@ -150,7 +150,7 @@ def test_due_mailings_count_as_they_were_approved(sale: Shop, keys: Keys) -> Non
 
 
 def test_waves_count_as_they_were_approved(sale: Shop, keys: Keys) -> None:
-    """The next wave of a mailing needs the signature also where the others of its campaign are not selected."""
+    """The next wave of a mailing needs the signature even if the others of its campaign are not selected."""
     sale.settings(delay=0)
     waves = "waves: [{people: 2, after: 45m, delivered: 0}, rest]"
     rows = [", ".join(f'"3752912345{one}{two}"' for two in range(4)) for one in (1, 2)]

@@ -259,7 +259,7 @@ def test_invalid_word_rule_is_an_error_in_the_files(shop: Shop) -> None:
 
 @pytest.mark.parametrize("transport", ["", "    via: single\n", "    upload: true\n"])
 def test_unreadable_opt_out_sends_nothing(shop: Shop, transport: str) -> None:
-    """Also if it comes after the review: exit code 3 with the line, whatever the transport."""
+    """Even if it comes after the review: exit code 3 with the line, whatever the transport."""
     shop.write("lists/vip.csv", "phone\n375291111111\n375292222222\n")
     shop.write("sale.yaml", FROM_A_FILE.replace("{{ name }}, hello", "hello") + transport)
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.csv]\n")

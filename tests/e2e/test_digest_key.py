@@ -85,7 +85,7 @@ def test_plan_of_another_key_is_refused(
 
 @pytest.mark.parametrize("old", ["", _OLD], ids=["no-key", "old-key"])
 def test_rekeyed_lock_knows_its_mailings(shop: Shop, old: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was sent is unchanged, also if its recipients come back only later, and renamed it is a collision."""
+    """What was sent is unchanged, even if its recipients come back only later, and renamed it is a collision."""
     shop.write("sale.yaml", _SALE)
     shop.write("vip.csv", "phone\n375291234567\n375291234568\n375291234569\n")
     monkeypatch.setenv("SMSBY_DIGEST_KEY", old)

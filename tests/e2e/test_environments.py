@@ -322,7 +322,7 @@ def test_invalid_environment_is_a_fault_of_the_file(command: str, declared: str,
 
 
 def test_url_that_cannot_be_read_is_not_this_machine(sale: Shop) -> None:
-    """Also if a bracket in it is never closed."""
+    """Even if a bracket in it is never closed."""
     sale.write("smsby.yaml", PROJECT + "environments: {sandbox: {url: 'http://[::1'}}\n")
     assert sale.run("-e", "sandbox", "plan", env={"SMSBY_API_URL": ""}).code == 64
     assert "warning ENVIRONMENT" in sale.run("validate", env={"SMSBY_API_URL": ""}).out

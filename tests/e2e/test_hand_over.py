@@ -251,7 +251,7 @@ def _exchange_opt_outs(shop: Shop) -> Result:
 
 @pytest.mark.parametrize(("then", "now"), [(2, 3), (3, 2), (3, 1), (1, 3)])
 def test_opt_outs_that_are_gone_from_other_chunks(shop: Shop, then: int, now: int) -> None:
-    """Also if the requests have another size by now."""
+    """Even if the requests have another size by now."""
 
     def set_size(size: int) -> None:
         settings = PROJECT.replace("recipients_per_request: 2", f"recipients_per_request: {size}")

@@ -281,7 +281,7 @@ def test_renamed_mailing_without_a_lock_is_a_collision(shop: Shop, case: Case) -
 
 
 def test_renamed_mailing_of_which_a_chunk_is_listed(shop: Shop) -> None:
-    """Also if it was sent in part."""
+    """Even if it was sent in part."""
     _send_two_of_three(shop)
     lose_lock(shop)
     _edit(shop, "campaign: sale", "campaign: autumn")

@@ -1,4 +1,4 @@
-"""A service that answers differently than the sandbox: unlisted drafts, lost confirmations, missing figures."""
+"""A service that answers differently from the sandbox: unlisted drafts, lost confirmations, missing figures."""
 
 from __future__ import annotations
 

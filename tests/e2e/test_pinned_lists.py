@@ -15,7 +15,7 @@ pyrage = pytest.importorskip("pyrage")
 _PROJECT = "version: 1\nproject: shop\nlists_dir_env: SHOP_LISTS\n"
 
 
-def test_pinned_list_outside_of_the_project(shop: Shop, tmp_path: Path) -> None:
+def test_pinned_list_outside_the_project(shop: Shop, tmp_path: Path) -> None:
     """Sent as pinned; a changed list is refused until it is pinned again, and the comment counts who joined and left."""
     store = tmp_path / "store"
     (store / "lists").mkdir(parents=True)

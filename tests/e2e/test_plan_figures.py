@@ -28,7 +28,7 @@ def _send_first_chunk(shop: Shop) -> None:
 
 @pytest.mark.parametrize("change", ["body: form, ", "via"])
 def test_partly_sent_mailing_keeps_its_body_and_via(shop: Shop, change: str) -> None:
-    """Another `body` or `via` blocks it until the files are restored, also if the chunks are the same."""
+    """Another `body` or `via` blocks it until the files are restored, even if the chunks are the same."""
     _send_first_chunk(shop)
     if change == "via":
         shop.write("sale.yaml", _campaign() + "    via: single\n")

@@ -124,7 +124,7 @@ def test_withdrawn_opt_out_makes_a_plan_stale(shop: Shop) -> None:
 
 
 def test_exchanged_opt_outs_make_a_plan_stale(shop: Shop) -> None:
-    """Also if as many recipients have opted out as before: one of them was not reviewed."""
+    """Even if as many recipients have opted out as before: one of them was not reviewed."""
     _write(shop)
     _append(shop, "lists/stop.csv", "375291234561\n")
     assert shop.run("plan", "--out", "plan.json").code == 0
@@ -159,7 +159,7 @@ def test_plan_of_another_lock_is_refused(shop: Shop) -> None:
 
 
 def test_plan_does_not_send_what_it_shows_as_blocked(shop: Shop) -> None:
-    """A mailing that a guardrail blocked at review is not sent, also if it no longer does: exit code 4."""
+    """A mailing that a guardrail blocked at review is not sent, even if it no longer does: exit code 4."""
     _write(shop)
     _append(shop, "smsby.yaml", "guardrails: {max_recipients: 1}\n")
     assert shop.run("plan", "--out", "plan.json").code == 4

@@ -169,7 +169,7 @@ def _send_elsewhere(shop: Shop, phone: str) -> None:
 
 @pytest.mark.parametrize("waits", [False, True])
 def test_exchanged_capped_recipients_make_a_plan_stale(shop: Shop, waits: bool) -> None:
-    """One who was left out would get it, and another one in place of them is left out; also if it was approved meanwhile."""
+    """One who was left out would get it, and another one in place of them is left out; even if it was approved meanwhile."""
     time = datetime.now(UTC) + timedelta(hours=10)  # noqa: TID251
     scheduled = f", schedule_time: '{time:%Y-%m-%dT%H:%M}:00+00:00'"
     release = f"{scheduled}, release: {{before: 5h, at_latest: 20m}}" if waits else ""
@@ -274,7 +274,7 @@ def test_hand_over_reaches_only_who_was_reviewed(shop: Shop) -> None:
 
 @pytest.mark.parametrize(("on_excess", "code", "recipients"), [("drop", 0, 1), ("block", 4, 2)])
 def test_plan_shows_what_a_hand_over_would_do(on_excess: str, code: int, recipients: int, shop: Shop) -> None:
-    """Also if a recipient has got another message since it was approved; a new mailing comes after it."""
+    """Even if a recipient has got another message since it was approved; a new mailing comes after it."""
     time = datetime.now(UTC) + timedelta(hours=10)  # noqa: TID251
     limit = f"{{messages: 1, within: 7d, on_excess: {on_excess}}}"
     release = f", schedule_time: '{time:%Y-%m-%dT%H:%M}:00+00:00', release: {{before: 5h, at_latest: 20m}}"
@@ -297,7 +297,7 @@ def test_plan_shows_what_a_hand_over_would_do(on_excess: str, code: int, recipie
     ("others", "said"), [(5, "1 sent; 1 recipient, 0.026 BYN"), (6, "1 sent; 0 recipients, 0.00 BYN")]
 )
 def test_wave_costs_what_it_sends(shop: Shop, others: int, said: str) -> None:
-    """The recipients whom a later wave leaves out are not in its cost; nothing of it is found at sms.by."""
+    """The recipients whom a later wave leaves out are not in its cost; none of it is found at sms.by."""
     more = ", waves: [{people: 2, after: 45m, delivered: 80}, rest]"
     _write(shop, _mailing("two", *_SIX, more=more))
     shop.settings(delay=0, fates=dict.fromkeys(_SIX, "DELIVERED"))
@@ -330,7 +330,7 @@ def test_mailing_that_only_sms_by_knows_counts(sent: Shop, is_selected: bool) ->
 
 
 def test_resumed_mailing_is_no_message_beside_itself(sent: Shop) -> None:
-    """Also where the lock was lost after its first request: only the list knows that."""
+    """Even where the lock was lost after its first request: only the list knows that."""
     more = {"pressure": "{messages: 1, within: 7d}"}
     _write(sent, _mailing("two", VERA, OLGA, *PHONES[4:8]), **more)
     sent.fault(method="sendBulkSms", mode="429", times=100, nth=2)

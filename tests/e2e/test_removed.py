@@ -163,7 +163,7 @@ def test_older_lock_of_a_renamed_mailing_sends_nothing(shop: Shop) -> None:
 
 @pytest.mark.parametrize("change", ["none", "changed"])
 def test_unknown_mailing_is_looked_for_after_its_window(shop: Shop, change: str) -> None:
-    """A hand-over says that it is unknown, and records it once sms.by lists it, also if its file has changed."""
+    """A hand-over says that it is unknown, and records it once sms.by lists it, even if its file has changed."""
     shop.write("sale.yaml", _CAMPAIGN.format(_WAYS["single"].replace("single", "bulk")))
     assert shop.run("apply", "--auto-approve").code == 0
     shop.settings(list_lag=3600)
@@ -391,7 +391,7 @@ def test_renamed_mailing_goes_on_after_its_record_is_moved(begun: Shop) -> None:
 
 
 def test_rest_of_a_renamed_and_changed_mailing_is_sent(shop: Shop) -> None:
-    """Nothing of it was sent: a chunk that is the same keeps its fingerprint, and a changed one gets a new one."""
+    """None of it was sent: a chunk that is the same keeps its fingerprint, and a changed one gets a new one."""
     text = _IN_WAVES.replace(f", {_WAVES}", "")
     shop.write("sale.yaml", text)
     shop.fault(method="sendBulkSms", nth=1, mode="error", text="limit exceeded")

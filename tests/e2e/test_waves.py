@@ -150,7 +150,7 @@ def test_bad_wave_stops_the_mailing(shop: Shop) -> None:
 
 
 def test_silence_is_no_success(shop: Shop) -> None:
-    """Without delivery reports there is no verdict; after `give_up` the mailing stops, also if they come then."""
+    """Without delivery reports there is no verdict; after `give_up` the mailing stops, even if they come then."""
     shop.settings(delay=10**7, fates=_DELIVERED)
     _write(shop)
     assert shop.run("apply", "--auto-approve").code == 0

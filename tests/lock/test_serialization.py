@@ -106,7 +106,7 @@ def test_read_lock_refuses_an_edited_lock() -> None:
     ("environment", "is_private", "hint"),
     [
         ("production", False, "restore it from git (git checkout -- a.json)"),
-        ("sandbox", True, "delete a.json and the files beside it, and rehearse again"),
+        ("sandbox", True, "delete a.json and the files next to it, and rehearse again"),
         ("staging", True, "restore a backup of a.json, which is not in git"),
     ],
 )

@@ -111,7 +111,7 @@ def test_only_our_own_backticks_make_code(message: str, html: str) -> None:
     ],
 )
 def test_only_our_own_backticks_make_code_in_a_comment(message: str, markdown: str) -> None:
-    """Inline HTML, in which everything is escaped as outside of it; what is cut off is no code."""
+    """Inline HTML, in which everything is escaped as outside it; what is cut off is no code."""
     assert message_markdown(message, is_clipped=True) == markdown
 
 

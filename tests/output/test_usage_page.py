@@ -51,7 +51,7 @@ def test_usage_marks_estimates() -> None:
 
 
 def test_usage_rounds_estimates() -> None:
-    """They have as many decimals as the exact figures, at least two, also where all of a column are estimates."""
+    """They have as many decimals as the exact figures, at least two, even where all of a column are estimates."""
     exact = replace(USAGE.rows[0], planned=Sum(Decimal("0.026")), billed=Sum(Decimal("0.02600")))
     share = replace(exact, planned=Sum(Decimal("7.190296"), 0, 1))
     shown = usage_markdown(replace(USAGE, rows=(exact, share), totals=()))

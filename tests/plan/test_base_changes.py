@@ -1,4 +1,4 @@
-"""What differs from a base beside the mailings: nothing is passed over, and nothing secret is shown."""
+"""What differs from a base besides the mailings: nothing is passed over, and nothing secret is shown."""
 
 from __future__ import annotations
 
@@ -217,8 +217,8 @@ def test_compare_locks_names_each_entry() -> None:
     found = _found(before, after)
     assert [address for address, _ in found] == ["sale/a", "sale/b", "sale/c", "sale/d"]
     messages = [message for _, message in found]
-    assert messages[0].startswith("recorded differently than in main; restore that lock")
-    assert messages[1].startswith("recorded differently than in main (unknown there, complete here); ")
+    assert messages[0].startswith("recorded differently from main; restore that lock")
+    assert messages[1].startswith("recorded differently from main (unknown there, complete here); ")
     assert messages[2].startswith(
         "recorded as pending in main and not recorded here, so it may be sent again; "
     )
@@ -252,7 +252,7 @@ def test_compare_with_stamps_knows_only_what_is_selected() -> None:
     assert [*compare_with_stamps(stamps, _LOCK, _SIDE, {"sale/a"})] == []
     edited = _LOCK.with_entry("sale/a", entry(ChunkState.UNKNOWN))
     (problem,) = compare_with_stamps(stamps, edited, _SIDE, {"sale/a"})
-    assert problem.message.startswith("recorded differently than in main; ")
+    assert problem.message.startswith("recorded differently from main; ")
 
 
 def test_compare_facts_shows_each_that_differs() -> None:

@@ -85,7 +85,7 @@ def test_spent_by_state_and_clock(project: Project) -> None:
     lock = Lock("shop", mailings=mailings)
     assert spent_beside(project, (), lock, NOON) == 5
     assert spent_beside(project, [_resume("a/3", "3")], lock, NOON) == 4, "1 of 4 was paid for"
-    assert spent_beside(project, [_resume("a/4", "6")], lock, NOON) == 5, "nothing of it was"
+    assert spent_beside(project, [_resume("a/4", "6")], lock, NOON) == 5, "none of it was"
     unknown_cost = replace(_resume("a/3", "3"), cost=None)
     assert spent_beside(project, [unknown_cost], lock, NOON) == 5
     assert spent_beside(_in_zone(project, "UTC"), (), lock, NOON) == 4

@@ -82,7 +82,7 @@ def test_chunk_cache_returns_what_the_files_give(rows: list[str], out: set[str],
 
 
 def test_chunk_cache_honors_late_opt_outs(tmp_path: Path) -> None:
-    """A recipient who opts out after the plan gets nothing; the others get what was planned, also if the file changed."""
+    """A recipient who opts out after the plan gets nothing; the others get what was planned, even if the file changed."""
     loaded = _cached_project(tmp_path, "{{ name }}!", [f"37529000000{n},Анна" for n in range(5)])
     with closing(_keeping(loaded)) as kept:
         plan = _plan(loaded, kept)

@@ -671,7 +671,7 @@ def test_unknown_reason_names_what_to_look_for() -> None:
 def test_gone_mailing_changes_only_by_its_own(
     own_digest: str | None, has_includes: bool, codes: list[str], words: str
 ) -> None:
-    """What it shares is a note, also where an older lock leaves it open; a scheduled one changes by both."""
+    """What it shares is a note, even where an older lock leaves it open; a scheduled one changes by both."""
     own = OwnContent("own", "0", False, False, has_includes)
     desired = _desired(content_digest="new", audience_digest="more", own=own)
     decision = _diff(desired, make_entry(A, A, own_digest=own_digest), _remote())

@@ -110,7 +110,7 @@ def test_fresh_audience_may_change(approved: bool, declared: bool, tmp_path: Pat
 
 
 def test_lapsed_approval_can_be_given_again(tmp_path: Path) -> None:
-    """A mailing whose approval lapsed is offered like a new one, also if its files are as approved again."""
+    """A mailing whose approval lapsed is offered like a new one, even if its files are as approved again."""
     entry = recorded(_action(tmp_path, _HELD, NOON), fresh=False)
     lapsed = replace(entry, ending=Ending(EndingKind.LAPSED, NOON.isoformat(), "ci", "changed"))
     assert lapsed.state == "withdrawn"

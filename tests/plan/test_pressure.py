@@ -116,7 +116,7 @@ def test_pressure_blocks_unless_it_drops(desk: _Desk) -> None:
 
 
 def test_pressure_of_unknown_recipients_blocks(desk: _Desk) -> None:
-    """Also where recipients would be left out: it is not known which."""
+    """Even where recipients would be left out: it is not known which."""
     actions = desk.judge(_limit(1), [_sent(unknown=5)])
     assert {action.reason_code for action in actions} == {"guardrail"}
     assert "does not report yet who got old/one" in actions[0].reason

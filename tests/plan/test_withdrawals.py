@@ -145,7 +145,7 @@ def test_withdraw_refuses_what_may_still_go_out(
             r"is gone: it was sent at 2026-12-01 11:59 \+03,",
         ),
         (_entry(A, P), "is gone"),
-        (_entry(P, R), "needs no withdrawal: nothing of it was approved"),
+        (_entry(P, R), "needs no withdrawal: none of it was approved"),
         (_entry(D), "needs no withdrawal: it is a draft"),
         (_entry(S), "needs no withdrawal"),
         (

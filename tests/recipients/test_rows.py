@@ -89,7 +89,7 @@ def test_has_short_lines_looks_at_every_line(lengths: list[int], tail: int) -> N
 
 
 def test_limit_values_keeps_the_other_rows_with_all_they_have() -> None:
-    """Also if several rows are on one line."""
+    """Even if several rows are on one line."""
     texts, long = [None, "own", "last"], "x" * (blocks_of_rows.LONGEST_VALUE + 1)
     block = blocks_of_rows.Block(
         ("name", "phone"), [4, 4, 5], [["a", long, "c"], ["1", "2", "3"]], [], None, texts, [1, 9, 2]

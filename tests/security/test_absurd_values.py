@@ -157,7 +157,7 @@ def test_path_on_the_command_line_that_no_file_can_have(
 
 
 def test_names_of_almost_255_bytes_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The temporary file beside it has a shorter one; a lock must leave room for the files beside it."""
+    """The temporary file next to it has a shorter name; a lock must leave room for the files next to it."""
     assert _plan(tmp_path) == 0
     name = "Ж" * 127
     assert run(["-C", str(tmp_path), "plan", "--offline", "--out", str(tmp_path / name)]) == 0

@@ -189,7 +189,7 @@ def _edit_entry(lock: Lock) -> Lock:
             "sale/vip",
             "recorded as complete in the base and not recorded here, so it may be sent again",
         ),
-        (_edit_entry, "sale/vip", "recorded differently than in the base"),
+        (_edit_entry, "sale/vip", "recorded differently from the base"),
     ],
 )
 def test_edited_lock_is_in_the_verdict(

@@ -388,7 +388,7 @@ def test_get_sms_messages_starts_anew_after_a_lost_answer(wire: FakeServer, read
 
 
 def test_get_sms_messages_hides_a_token_anywhere(wire: FakeServer, reader: ReadClient) -> None:
-    """Also where a piece of the answer ends within it."""
+    """Even where a piece of the answer ends within it."""
     rows = [{"id": number, "name": f"{number * 'x'}{TOKEN}"} for number in range(500)]
     wire.answers(Reply(200, {"status": "success", "data": rows}))
     assert [one.name for one in reader.get_sms_messages()] == [f"{n * 'x'}<hidden>" for n in range(500)]

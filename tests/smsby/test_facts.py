@@ -159,7 +159,7 @@ def test_facts_make_the_search_for_a_lost_request_longer() -> None:
     ],
 )
 def test_facts_break_the_schema(tmp_path: Path, change: Any) -> None:
-    """Nothing of a file that breaks its schema is used; the message says what to do, and repeats nothing of it."""
+    """Nothing of a file that breaks its schema is used; the message says what to do, and repeats none of it."""
     path = tmp_path / "smsby.facts.json"
     write_facts(path, ALL, "https://app.sms.by")
     document = json.loads(path.read_text(encoding="utf-8"))

@@ -57,7 +57,7 @@ def _outcome(read: Any) -> str:
 def test_json_stream_reads_what_json_reads(
     document: Any, data: st.DataObject, ascii: bool, size: int
 ) -> None:
-    """Also where a character was inserted, or the rest is missing."""
+    """Even where a character was inserted, or the rest is missing."""
     text = json.dumps(document, ensure_ascii=ascii)
     at, end = (data.draw(st.integers(0, len(text)), label=label) for label in ("at", "end"))
     text = text[:at] + data.draw(_DAMAGE) + (text[at:] if data.draw(st.booleans()) else text[at:end])

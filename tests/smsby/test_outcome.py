@@ -109,7 +109,7 @@ def test_judge_send_of_a_bulk_request(status: int, data: Any, kind: OutcomeKind)
 
 @pytest.mark.parametrize("status", [200, 400, 429])
 def test_judge_send_of_a_draft_that_was_refused_and_made(status: int) -> None:
-    """An error beside the id of a draft is unknown; beside that of a message with the same text it is an answer."""
+    """An error next to the id of a draft is unknown; next to that of a message with the same text it is an answer."""
     answer = Answer(status, {"error": "no", "message_id": 5}, readable=True)
     assert judge_send(answer, proof="message_id").kind is UNKNOWN
     assert judge_send(answer, proof="message_id", only_prepares=True).kind is not UNKNOWN

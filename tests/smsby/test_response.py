@@ -113,7 +113,7 @@ def test_answer_error_hides_the_token(token: str, shown: str) -> None:
     ],
 )
 def test_answer_accepts_the_token(answer: Answer, is_success: bool, accepts_token: bool) -> None:
-    """By an answer with data, or one that says there is none; an error or an unreadable body says nothing of it."""
+    """By an answer with data, or one that says there is none; an error or an unreadable body does not say it."""
     assert (answer.is_success, answer.accepts_token) == (is_success, accepts_token)
 
 

@@ -1,4 +1,4 @@
-"""What `report --by` names, and what of a mailing belongs to each month and variant, also if it was sent in part."""
+"""What `report --by` names, and what of a mailing belongs to each month and variant, even if it was sent in part."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_locate_falls_back_to_the_start_of_the_text() -> None:
     ],
 )
 def test_find_placeholders_finds_each_once(text: str, found: list[str]) -> None:
-    """Placeholders are found from left to right; one inside of another is not found again."""
+    """Placeholders are found from left to right; one inside another is not found again."""
     assert [match.group() for match in find_placeholders(text)] == found
 
 

@@ -146,7 +146,7 @@ def _in_variants(a: str, b: str) -> TextsByVariant:
 
 
 def _batch(source: TextsByVariant) -> Batch:
-    """All phones outside of the control group, each second one Belarusian."""
+    """All phones outside the control group, each second one Belarusian."""
     pairs = zip(_PHONES, assign_variants(source, _PHONES), strict=True)
     phones = [phone for phone, name in pairs if name != "none"]
     values = [[f"N{phone[-1]}" for phone in phones], ["be" if int(p[-1]) % 2 else "ru" for p in phones]]

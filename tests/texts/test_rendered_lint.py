@@ -39,7 +39,7 @@ def test_double_space_is_placed_where_it_comes_from(tmp_path: Path, text: str, r
     "text", ["Hi {{ name }} you  ", "Hi{% if n %} {{ n }}{% endif %} you", "{% set x = 1  %}Hi"]
 )
 def test_double_space_that_is_not_sent_is_no_warning(tmp_path: Path, text: str) -> None:
-    """At the ends of a text, and inside of tags; nor is padding in a list."""
+    """At the ends of a text, and inside tags; nor is padding in a list."""
     assert _warnings(tmp_path, text, "375292222222,Anna   ,,2\n") == []
 
 
@@ -52,7 +52,7 @@ def test_double_space_that_is_not_sent_is_no_warning(tmp_path: Path, text: str) 
     ],
 )
 def test_two_links_are_found_in_one_text(tmp_path: Path, text: str, rows: str, place: str) -> None:
-    """Also where one of them comes from the data."""
+    """Even where one of them comes from the data."""
     assert _warnings(tmp_path, text, rows) == [("TWO_LINKS", place)]
 
 
