@@ -10,7 +10,9 @@ from smsby_deploy.apply.apply_result import MailingOutcome
 from smsby_deploy.apply.delivery_ledger import baseline_of
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.phone_states import NO_PROOF
-from tests.apply.fake_smsby import LOST, PHONES, Reply, Shop, busy, error, ok
+from smsby_deploy.lock.records import ChunkState
+from smsby_deploy.smsby.response import Answer
+from tests.apply.fake_smsby import LOST, OFFLINE, PHONES, Reply, Shop, busy, error, ok
 from tests.apply.single_mailing import Inbox, called, states, to
 
 EXISTS = error("The same message exists with ID=50", 400, message_id=50)
@@ -33,6 +35,17 @@ def test_existing_message_is_used(reused: Shop, inbox: Inbox) -> None:
     """A message without deliveries is sent as if it had just been made."""
     assert reused.apply()[0].exit_code == ExitCode.DONE
     assert (inbox, reused.chunk().message_id) == (Counter(PHONES[:3]), 50)
+    assert reused.chunk().error is None
+
+
+@pytest.mark.parametrize("answer", [OFFLINE, error("access denied")], ids=["offline", "refused"])
+def test_existing_message_is_not_used_unread(reused: Shop, answer: Reply) -> None:
+    """Without its deliveries it is not known whether this mailing was sent by it: the run stops."""
+    reused.sms_by.script("getSmsDeliveryList", answer)
+    result, mailing = reused.apply()
+    assert (result.exit_code, called(reused)) == (ExitCode.UNREACHABLE, [])
+    assert "message 50 could not be read" in (mailing.error or "")
+    assert (reused.chunk().state, reused.chunk().message_id) == (ChunkState.PENDING, None)
 
 
 def test_foreign_deliveries_are_the_baseline(reused: Shop, inbox: Inbox) -> None:
@@ -51,6 +64,17 @@ def test_unexplained_deliveries_are_in_doubt(reused: Shop, inbox: Inbox) -> None
     result, mailing = reused.apply()
     assert (result.exit_code, mailing.outcome) == (ExitCode.OUTCOME_UNKNOWN, MailingOutcome.UNKNOWN)
     assert (called(reused), states(reused)) == ([], "u:3")
+    for error_text in (mailing.error, reused.chunk().error):
+        assert "1 of its recipients already got this text (message 50)" in (error_text or "")
+
+
+def test_too_many_deliveries_prove_nothing(reused: Shop, inbox: Inbox) -> None:
+    """One more than the baseline can count is not distinguished from those before: the lost send is unknown."""
+    inbox[PHONES[0]] = NO_PROOF
+    list_message(reused)
+    reused.sms_by.script("sendSMS", inbox.take_and_lose)
+    assert reused.apply()[0].exit_code == ExitCode.OUTCOME_UNKNOWN
+    assert states(reused) == "u:1 p:2"
 
 
 def test_refused_message_is_never_sent(single: Shop) -> None:
@@ -71,7 +95,8 @@ def test_message_of_another_sender_is_refused(reused: Shop, sender: str) -> None
     assert (result.exit_code, mailing.outcome) == (ExitCode.FAILED, MailingOutcome.REJECTED)
     assert mailing.error is not None
     assert f"sender is {sender}" in mailing.error
-    assert called(reused) == []
+    assert (called(reused), states(reused)) == ([], "r:3")
+    assert (reused.chunk().message_id, reused.chunk().error) == (None, mailing.error)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +149,8 @@ def test_message_of_an_unknown_mailing_waits(reused: Shop, inbox: Inbox) -> None
     assert result.exit_code == ExitCode.OUTCOME_UNKNOWN
     assert len(called(reused)) == 1
     assert "sale/staff" in (result.mailings[1].error or "")
+    (chunk,) = reused.lock().mailings["sale/team"].chunks
+    assert (chunk.state, chunk.message_id) == (ChunkState.PENDING, None)
 
 
 def test_baseline_counts_up_to_no_proof() -> None:
@@ -162,10 +189,12 @@ def test_message_is_made_again_until_it_answers(
 ) -> None:
     """createSmsMessage is retried until it answers, but not after a Retry-After of more than a minute."""
     single.sms_by.script("createSmsMessage", answer)
-    result, _ = single.apply()
+    result, mailing = single.apply()
     assert result.exit_code == code
     assert len(single.sms_by.named("createSmsMessage")) == calls
     assert called(single) == []
+    if code is ExitCode.FAILED and isinstance(answer, Answer):
+        assert answer.data["error"] in (mailing.error or "")
 
 
 def test_retry_of_a_message_waits_as_asked(single: Shop) -> None:

@@ -12,7 +12,7 @@ from smsby_deploy.apply.apply_result import MailingOutcome
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.smsby.response import Answer
-from tests.apply.fake_smsby import LOST, PHONES, PROJECT, Shop, error, ok
+from tests.apply.fake_smsby import LOST, OFFLINE, PHONES, PROJECT, Reply, Shop, error, ok
 from tests.apply.single_mailing import THREE, Inbox, called, states, to
 
 
@@ -23,6 +23,8 @@ def test_single_sends_each_phone_once(single: Shop, inbox: Inbox) -> None:
     assert (inbox, states(single)) == (Counter(THREE), "a:3")
     (made,) = single.sms_by.named("createSmsMessage")
     assert (made["message"], made["alphaname_id"]) == ("Closed", 7)
+    assert single.lines[-1] == "sale/staff: 3 of 3 recipients accepted"
+    assert not any(": line " in line for line in single.lines)
     single.apply()
     assert called(single) == THREE
 
@@ -85,6 +87,26 @@ def test_single_stops_without_its_opt_outs_between_phones(single: Shop, inbox: I
     assert (called(single), states(single)) == ([PHONES[0], PHONES[2]], "a:1 s:1 a:1")
 
 
+def test_single_makes_no_message_for_opt_outs(single: Shop) -> None:
+    """If all opted out, the mailing is complete without a request."""
+    single.configure(suppress="[out.csv]")
+    single.write("out.csv", "phone\n" + "".join(f"{phone}\n" for phone in THREE))
+    assert single.apply()[0].exit_code == ExitCode.DONE
+    assert (single.sms_by.changes(), states(single)) == ([], "s:3")
+
+
+def test_single_keeps_what_it_sent_to_late_opt_outs(single: Shop, inbox: Inbox) -> None:
+    """Who got it and opts out then did get it; who opts out before the rest is sent does not."""
+    single.configure(suppress="[out.csv]")
+    single.write("out.csv", f"phone\n{PHONES[6]}\n")
+    single.sms_by.script("sendSMS", inbox.take, error("limit exceeded"), inbox.take)
+    single.apply()
+    single.write("out.csv", f"phone\n{PHONES[0]}\n{PHONES[2]}\n")
+    assert single.apply()[0].exit_code == ExitCode.DONE
+    assert (states(single), inbox) == ("a:2 s:1", Counter(THREE[:2]))
+    assert single.lines[-1] == "sale/staff: 2 of 2 recipients accepted"
+
+
 def test_wrong_phone_stops_no_other(single: Shop, inbox: Inbox) -> None:
     """A phone that sms.by rejects is reported by its line without its number; the others are sent to."""
     single.write("recipients.csv", "phone\n" + "".join(f"{phone}\n" for phone in THREE))
@@ -113,6 +135,24 @@ def test_lost_send_is_found_by_its_delivery(single: Shop, inbox: Inbox) -> None:
     single.sms_by.script("sendSMS", inbox.take, inbox.take_and_lose, inbox.take)
     assert single.apply()[0].exit_code == ExitCode.DONE
     assert (inbox, states(single)) == (Counter(THREE), "a:3")
+    asked = {params["message_id"] for params in single.sms_by.named("getSmsDeliveryList")}
+    assert asked == {50}
+
+
+@pytest.mark.parametrize("is_read_later", [True, False])
+@pytest.mark.parametrize("answer", [OFFLINE, error("access denied")], ids=["offline", "refused"])
+def test_lost_send_is_looked_for_again(
+    single: Shop, inbox: Inbox, answer: Reply, is_read_later: bool
+) -> None:
+    """That the deliveries cannot be read proves nothing; the search goes on for reconcile_seconds."""
+    single.sms_by.script("sendSMS", inbox.take_and_lose, inbox.take)
+    single.sms_by.script("getSmsDeliveryList", answer, inbox.read if is_read_later else answer)
+    code = single.apply()[0].exit_code
+    if is_read_later:
+        assert (code, inbox, states(single)) == (ExitCode.DONE, Counter(THREE), "a:3")
+    else:
+        assert (code, states(single)) == (ExitCode.OUTCOME_UNKNOWN, "u:1 p:2")
+        assert any("looking for the lost request: " in line for line in single.lines)
 
 
 def test_lost_send_without_delivery_is_unknown(single: Shop, inbox: Inbox) -> None:
