@@ -95,7 +95,7 @@ def command(
 ) -> ExitCode:
     """Send exactly what PLANFILE contains; without it, plan, show the plan and ask.
 
-    A plan file can be applied until all of it was sent, and only while all of its inputs are unchanged: if a run fails,
+    A plan file can be applied until all of it has been sent, and only while all of its inputs are unchanged: if a run fails,
     apply the same file again. Commit the lock file afterwards.
     """
     from smsby_deploy.config.project_loader import ProjectFlawed

@@ -43,7 +43,7 @@ for change in (resolve, rescue, move, remove, bind, rekey, withdraw, abandon):
 def list_entries(context: Context, archived: bool) -> ExitCode:
     """List the recorded mailings.
 
-    Each line has the state, address, revision, recipients and time of the apply, and the window of one that waits.
+    Each line has the state, address, revision, recipients and time of the apply, and for a waiting mailing its window.
     """
     from smsby_deploy.lock.archive import read_archive
     from smsby_deploy.lock.records import EntryState
@@ -169,7 +169,7 @@ def _find_archivable(
 @command.command("path", epilog=examples("smsby-deploy lock path"))
 @click.pass_obj
 def path(context: Context) -> ExitCode:
-    """Print the files that a pipeline has to commit after an apply, relative to here.
+    """Print the files that a pipeline has to commit after an apply, as relative paths.
 
     Nothing is printed if the lock is kept elsewhere.
     """
@@ -201,9 +201,9 @@ def pull(context: Context, file: Path) -> ExitCode:
 @click.argument("file", type=NamedPath(dir_okay=False))
 @click.pass_obj
 def push(context: Context, file: Path) -> ExitCode:
-    """Store the lock in FILE where smsby.yaml says, but never over a different or newer lock.
+    """Store the lock in FILE where smsby.yaml says; never replaces another.
 
-    It moves a lock from a file to a shared store in one step.
+    It never replaces a different or newer lock. It moves a lock from a file to a shared store in one step.
     """
     from tempfile import TemporaryDirectory
 

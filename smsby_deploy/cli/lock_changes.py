@@ -55,7 +55,7 @@ def withdraw(context: Context, address: str, anyway: bool, reason: str) -> ExitC
 @reason_option()
 @click.pass_obj
 def abandon(context: Context, address: str, reason: str) -> ExitCode:
-    """End the mailing ADDRESS: the part that was certainly not sent is never sent.
+    """End the mailing ADDRESS: what was certainly not sent is never sent.
 
     It then counts as finished. What sms.by accepted stays sent; a raised revision is sent as usual.
     """

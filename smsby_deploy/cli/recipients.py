@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("address")
-@click.option("--sent", is_flag=True, help="Only those for whom sms.by certainly accepted it.")
-@click.option("--not-sent", is_flag=True, help="Only those for whom sms.by certainly did not.")
+@click.option("--sent", is_flag=True, help="Only recipients for whom sms.by certainly accepted it.")
+@click.option("--not-sent", is_flag=True, help="Only recipients for whom sms.by certainly did not.")
 @file_option("--out")
 @click.option("--unmask", is_flag=True, help="Show whole phone numbers.")
 @click.pass_obj
