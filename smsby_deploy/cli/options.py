@@ -301,7 +301,13 @@ class NumberRange(click.FloatRange):
         return number
 
 
-class Duration(click.ParamType[timedelta]):
+if TYPE_CHECKING:
+    _DurationType = click.ParamType[timedelta]
+else:  # before click 8.4 it has no type parameter
+    _DurationType = click.ParamType
+
+
+class Duration(_DurationType):
     """A number and `s`, `m`, `h` or `d`, as a timedelta."""
 
     name = "duration"
