@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from smsby_deploy.clock import SystemClock
-from smsby_deploy.lock.lease import Holder, StoreFailed, holder_document, read_holder
+from smsby_deploy.lock.lease import (
+    Holder,
+    Lease,
+    Stored,
+    StoreFailed,
+    WrittenMeanwhile,
+    holder_document,
+    read_holder,
+)
 
 _AT = "2026-11-02T09:00:00+00:00"
 
@@ -30,3 +39,134 @@ def test_holder_is_dead_after_its_lease() -> None:
     holder = Holder("x", "apply", 1, "host", _AT, now.isoformat())
     assert not holder.is_dead(now + timedelta(seconds=60))
     assert holder.is_dead(now + timedelta(seconds=61))
+
+
+class _Clock(SystemClock):
+    """Two clocks: the wall clock may be set back."""
+
+    def __init__(self) -> None:
+        self.wall = self.steady = 0.0
+
+    def now(self) -> datetime:
+        return datetime.fromisoformat(_AT) + timedelta(seconds=self.wall)
+
+    def monotonic(self) -> float:
+        return self.steady
+
+    def sleep(self, seconds: float) -> None:
+        self.wall += seconds
+        self.steady += seconds
+
+
+class _Store:
+    """Takes every write, each of which lasts `seconds`, or answers `failure`."""
+
+    name = "memory"
+
+    def __init__(self, clock: _Clock) -> None:
+        self._clock = clock
+        self.seconds: list[float] = []
+        self.failure: Exception | None = None
+        self.found: Callable[[Stored, Stored], Stored] | None = None  # what it has after an answer was lost
+        self.writes = 0
+
+    def read(self) -> Stored:
+        if self.found is None:
+            raise StoreFailed("down")
+        return self._read
+
+    def write(self, before: Stored, after: Stored) -> Stored:
+        if self.found is not None and self.failure is not None:
+            self._read, failure, self.failure = self.found(before, after), self.failure, None
+            raise failure
+        if self.failure is not None:
+            raise self.failure
+        self.writes += 1
+        self._clock.sleep(self.seconds.pop(0) if self.seconds else 0.0)
+        return after._replace(version=str(self.writes))
+
+    def is_over(self, holder: Holder) -> bool:
+        return False
+
+
+@pytest.fixture
+def held() -> Iterator[tuple[Lease, _Store, _Clock]]:
+    clock = _Clock()
+    store = _Store(clock)
+    lease = Lease(store, Stored(), Holder("x", "apply", 1, "host", _AT, _AT), clock)
+    yield lease, store, clock
+    lease.release()
+
+
+@pytest.mark.parametrize("failure", [StoreFailed("down"), WrittenMeanwhile("other"), ValueError("odd")])
+def test_lease_that_failed_once_never_writes_again(
+    held: tuple[Lease, _Store, _Clock], failure: Exception
+) -> None:
+    """What the store has is not known then, even if it takes writes again."""
+    lease, store, _ = held
+    store.failure = failure
+    with pytest.raises(StoreFailed):
+        lease.write(journal=b"1")
+    store.failure = None
+    for _ in range(2):
+        with pytest.raises(StoreFailed):
+            lease.write(journal=b"2")
+    assert store.writes == 1
+
+
+@pytest.mark.parametrize(
+    ("wall", "steady", "is_lost"), [(60, 60, False), (61, 61, True), (0, 61, True), (61, 0, True)]
+)
+def test_lease_ends_by_either_clock(
+    held: tuple[Lease, _Store, _Clock], wall: float, steady: float, is_lost: bool
+) -> None:
+    """Another run may have taken the lock by then, whether the machine slept or its clock was set."""
+    lease, store, clock = held
+    clock.wall, clock.steady = wall, steady
+    if is_lost:
+        with pytest.raises(WrittenMeanwhile, match="did not renew its lease in time"):
+            lease.write()
+        assert store.writes == 1
+    else:
+        lease.write()
+        clock.sleep(60)
+        lease.write()
+        assert store.writes == 3
+
+
+@pytest.mark.parametrize(("seconds", "writes"), [([29.0], 1), ([30.0], 2), ([31.0, 31.0], 3)])
+def test_lease_is_renewed_after_a_slow_write(
+    held: tuple[Lease, _Store, _Clock], seconds: list[float], writes: int
+) -> None:
+    """Until most of its time is left, but not without end."""
+    lease, store, _ = held
+    store.seconds = seconds
+    lease.write(journal=b"1")
+    assert store.writes == 1 + writes
+    assert lease.stored.journal == b"1"
+    store.seconds = [31.0] * 3
+    with pytest.raises(WrittenMeanwhile):
+        lease.write()
+
+
+@pytest.mark.parametrize(
+    ("found", "writes"),
+    [
+        (lambda before, after: after._replace(version="new"), 1),  # it took the write
+        (lambda before, after: before, 2),  # it did not
+        (lambda before, after: before._replace(version="other"), None),
+    ],
+)
+def test_lease_reads_what_a_write_without_an_answer_did(
+    held: tuple[Lease, _Store, _Clock], found: Callable[[Stored, Stored], Stored], writes: int | None
+) -> None:
+    """It is written once more only if nothing has changed; if another run wrote, the lease is lost."""
+    lease, store, _ = held
+    store.failure, store.found = StoreFailed("no answer"), found
+    if writes is None:
+        with pytest.raises(StoreFailed, match="no answer"):
+            lease.write(journal=b"1")
+    else:
+        lease.write(journal=b"1")
+        assert lease.stored.journal == b"1"
+        assert store.writes == writes
