@@ -68,6 +68,19 @@ def test_unexplained_deliveries_are_in_doubt(reused: Shop, inbox: Inbox) -> None
         assert "1 of its recipients already got this text (message 50)" in (error_text or "")
 
 
+def test_baseline_is_kept(reused: Shop, inbox: Inbox) -> None:
+    """Whatever is recorded of the chunk later, what was delivered before it never proves a lost send."""
+    inbox[PHONES[0]] = 1
+    list_message(reused)
+    reused.sms_by.script("sendSMS", error("limit exceeded"))
+    reused.apply()
+    reused.configure(suppress="[out.csv]")
+    reused.write("out.csv", f"phone\n{PHONES[2]}\n")
+    reused.sms_by.script("sendSMS", LOST)
+    assert reused.apply()[0].exit_code == ExitCode.OUTCOME_UNKNOWN
+    assert (states(reused), reused.chunk().baseline) == ("u:1 p:1 s:1", (1, 0, 0))
+
+
 def test_too_many_deliveries_prove_nothing(reused: Shop, inbox: Inbox) -> None:
     """One more than the baseline can count is not distinguished from those before: the lost send is unknown."""
     inbox[PHONES[0]] = NO_PROOF

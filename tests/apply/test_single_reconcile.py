@@ -18,9 +18,11 @@ def test_older_lock_leaves_unsent_phones_unknown(single: Shop, inbox: Inbox) -> 
     """If deliveries show a phone that the lock calls unsent, the lock's other unsent phones are unknown."""
     single.sms_by.script("sendSMS", error("limit exceeded"))
     single.apply()
+    assert single.chunk().accepted_at is None
     inbox[PHONES[0]] += 1
     result, _ = single.apply()
     assert (result.exit_code, states(single)) == (ExitCode.OUTCOME_UNKNOWN, "a:1 u:2")
+    assert single.chunk().accepted_at is not None
     assert len(called(single)) == 1
 
 
