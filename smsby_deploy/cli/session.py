@@ -119,7 +119,9 @@ def open_lock(project: Project) -> LockStore:
     """The project's lock store; opening it reads and writes nothing."""
     from smsby_deploy.lock.opening import open_lock_at
 
-    return open_lock_at(project.lock_place, project.name, project.root)
+    store = open_lock_at(project.lock_place, project.name, project.root)
+    store.zone = project.zone
+    return store
 
 
 def note_running(context: Context, project: Project) -> None:

@@ -49,6 +49,7 @@ class LockEdit:
 
     def __init__(self, held: HeldLock, *, by: str, at: str, tool: str, reason: str) -> None:
         self._held = held
+        self.zone = held.store.zone  # in which errors show times
         self._by = by
         self._at = at
         self._tool = tool
@@ -88,7 +89,8 @@ class LockEdit:
         entry = self.entry(address)
         if entry.ending is not None:
             raise Refused(
-                f"{address} is already {entry.ending}", hint=f"see `smsby-deploy lock show {address}`"
+                f"{address} is already {entry.ending.in_zone(self.zone)}",
+                hint=f"see `smsby-deploy lock show {address}`",
             )
         last = entry.verdicts[-1] if entry.verdicts else None
         if last is None or last.is_users_go or entry.is_complete:

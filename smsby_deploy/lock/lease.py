@@ -10,7 +10,7 @@ import contextlib
 import json
 import threading
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, NamedTuple, Protocol
 
 from smsby_deploy.clock import Clock
@@ -33,8 +33,9 @@ class Holder:
     since: str
     renewed: str
 
-    def __str__(self) -> str:
-        since = time_text(datetime.fromisoformat(self.since), has_seconds=True)
+    def describe(self, zone: tzinfo) -> str:
+        """Return its command, process and host, and since when it holds the lock."""
+        since = time_text(datetime.fromisoformat(self.since).astimezone(zone), has_seconds=True)
         return f"{self.command}, process {self.pid} on {self.host}, since {since}"
 
     def is_dead(self, now: datetime) -> bool:

@@ -92,7 +92,7 @@ class SharedLockStore(_Copy):
             if stored.holder is None or self._is_dead(stored.holder):
                 return None
         before, after = self._read_stored(stored._replace(journal=b"")), self._read_stored(stored)
-        return RunningApply.between(before, after, str(stored.holder))
+        return RunningApply.between(before, after, stored.holder.describe(self.zone))
 
     def has_leftover(self) -> bool:
         stored = self._read_shared()
@@ -232,8 +232,11 @@ class SharedLockStore(_Copy):
                         ), is_mine
                 is_over = is_mine or stored.holder is None or self._is_dead(stored.holder)
             if now - started >= (max(timeout, _WATCHED) if is_over else timeout):
+                holder = (
+                    stored.holder.describe(self.zone) if stored.holder else "it has just taken or released it"
+                )
                 raise LockHeld(
-                    f"another run holds the lock: {stored.holder or 'it has just taken or released it'}",
+                    f"another run holds the lock: {holder}",
                     hint="wait until it has ended; `apply` waits for it with --lock-timeout SECONDS; a run that has died "
                     f"loses the lock after {LEASE.total_seconds():.0f} s",
                 )

@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -51,6 +51,7 @@ class LockStore:
         self.path = path
         self.project = project
         self.environment = environment
+        self.zone: tzinfo = UTC  # in which the times of other runs are shown
         self._known: tuple[bytes, Lock] | None = None  # the file as last read or written, by its sha256
 
     @property
@@ -316,7 +317,7 @@ class LockStore:
         """Return the command, process and host that hold the lock, and since when, if known."""
         try:
             about = json.loads(self.holder_path.read_text())
-            begun = datetime.fromtimestamp(int(self.holder_path.stat().st_mtime), UTC)
+            begun = datetime.fromtimestamp(int(self.holder_path.stat().st_mtime), self.zone)
             since = time_text(begun, has_seconds=True)
             return f"{about['command']}, process {about['pid']} on {about['host']}, since {since}"
         except (OSError, ValueError, KeyError, TypeError, RecursionError):

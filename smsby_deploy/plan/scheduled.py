@@ -100,7 +100,7 @@ def listed_is_scheduled(here: Situation) -> str:
     """Say which earlier revision only sms.by knows: the lock was lost."""
     listed = here.listed_before
     assert listed is not None  # the rule is about such mailings
-    time = datetime.fromtimestamp(listed.d_schedule or 0, UTC)
+    time = datetime.fromtimestamp(listed.d_schedule or 0, here.zone)
     return sentence(
         "sms.by lists `{name}` (id {id}), which the lock does not have; it will be sent at {time}, and recipients "
         "would get both; restore the lock, wait until then, or delete it in the account",

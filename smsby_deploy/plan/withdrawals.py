@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from smsby_deploy.errors import Refused
 from smsby_deploy.lock.binding import Binding, check_service, find_binding
@@ -53,7 +53,7 @@ def withdraw_mailing(change: LockEdit, address: str, now: datetime, account: Acc
     _check_known(address, entry)
     chosen = next((one for one in entry.revisions if _waits(one) or _is_ahead(one, now)), None)
     if chosen is None:
-        raise _not_withdrawable(address, entry)
+        raise _not_withdrawable(address, entry, change.zone)
     if chosen.last_time != chosen.send_time and not _waits(chosen):
         _check_not_begun(address, chosen, now)
     if account is not None and not _waits(chosen):
@@ -72,7 +72,7 @@ def abandon_mailing(change: LockEdit, address: str, now: datetime) -> Entry:
     entry = change.entry(address)
     _check_known(address, entry)
     if entry.is_withdrawn or entry.is_abandoned:
-        raise Refused(f"{address} is already {entry.ending}", hint=_show(address))
+        raise _already_ended(address, entry, change.zone)
     if all(chunk.state in DONE for chunk in entry.chunks):
         withdrawal = f"delete it in the account, then run `smsby-deploy lock withdraw {address}`"
         raise Refused(
@@ -118,10 +118,15 @@ def _check_not_begun(address: str, entry: Entry, now: datetime) -> None:
         )
 
 
-def _not_withdrawable(address: str, entry: Entry) -> Refused:
+def _already_ended(address: str, entry: Entry, zone: tzinfo) -> Refused:
+    assert entry.ending is not None
+    return Refused(f"{address} is already {entry.ending.in_zone(zone)}", hint=_show(address))
+
+
+def _not_withdrawable(address: str, entry: Entry, zone: tzinfo) -> Refused:
     """Return the error that says why a mailing cannot be withdrawn."""
     if entry.is_withdrawn:
-        return Refused(f"{address} is already {entry.ending}", hint=_show(address))
+        return _already_ended(address, entry, zone)
     if entry.was_sent_in_part:
         when = f" {sending_time(entry)}" if entry.schedule_time else ""
         rest = f"; to leave the rest of it unsent, use `smsby-deploy lock abandon {address}`"

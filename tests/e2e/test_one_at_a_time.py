@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 
 from tests.e2e.conftest import Shop
@@ -38,7 +39,7 @@ def test_second_apply_names_the_holder_of_the_lock(shop: Shop) -> None:
     pid = json.loads((shop.root / "smsby.lock.json.holder").read_text(encoding="utf-8"))["pid"]
     second = apply(shop, THREE, {})
     assert second.code == 8
-    assert f"apply, process {pid}" in second.err
+    assert re.search(rf"apply, process {pid} on \S+, since \S+ \S+ \+03\n", second.err)
     assert "--lock-timeout" in second.err
     assert shop.run("lock", "resolve", "sale/staff", "--sent").code == 8
     shop.clear_faults()

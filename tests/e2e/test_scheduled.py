@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tests.e2e.campaigns import SCHEDULED
@@ -45,6 +46,7 @@ def test_changed_mailing_that_is_not_gone_says_how_to_delete_it(shop: Shop) -> N
     assert (
         f"sms.by lists `sale/vip shop#{mark}` (id {number}), which the lock does not have" in lost["reason"]
     )
+    assert re.search(r"it will be sent at \S+ \S+ \+03, and", lost["reason"])
     assert shop.run("apply", "--auto-approve").code == 4
     assert len(shop.run("api", "getSMSMessages").json["data"]) == 1
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -43,6 +44,7 @@ class Desk:
 
     def __init__(self, path: Path) -> None:
         self.store = LockStore(path, "shop")
+        self.store.zone = ZoneInfo("Europe/Minsk")
 
     def record(self, **mailings: Entry) -> None:
         """Write a lock with a mailing a/NAME for each NAME."""
@@ -386,5 +388,6 @@ def test_nothing_to_go_on_with(desk: Desk, case: str) -> None:
         ),
     }[case]
     desk.record(x=recorded)
-    with pytest.raises((UsageError, Refused)):
+    why = r"already abandoned by anna on 2026-11-24 09:00 \+03" if case == "abandoned" else "was not stopped"
+    with pytest.raises((UsageError, Refused), match=why):
         desk.edit(lambda change: change.go("a/x"))

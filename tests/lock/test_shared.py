@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -221,7 +222,13 @@ def test_held_names_who_holds_the_lock(store: MemoryStore, tmp_path: Path) -> No
     """The second run learns which command holds it, on which host and since when."""
     other = _lock(store, tmp_path / "other")
     with _lock(store, tmp_path / "mine").held(command="apply") as held:
-        with pytest.raises(LockHeld, match=rf"apply, process \d+ on .*, since {_AT[:10]}"), other.held():
+        with (
+            pytest.raises(LockHeld, match=rf"apply, process \d+ on .*, since {_AT[:10]} .* UTC"),
+            other.held(),
+        ):
+            pass
+        other.zone = ZoneInfo("Europe/Minsk")
+        with pytest.raises(LockHeld, match=rf"since {_AT[:10]} .* \+03"), other.held():
             pass
         journal = _begin(held)
         journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
