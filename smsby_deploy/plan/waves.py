@@ -92,13 +92,18 @@ def find_progress(
         return WaveProgress(number, len(steps), is_begun=sent[number])
     start, step = when_sent(entry, before).astimezone(zone), steps[before - 1]
     window = Window(start + step.after, start + step.give_up)
-    verdict = next((one for one in reversed(entry.verdicts) if one.wave == before), None)
+    verdict = last_verdict(entry, before)
     if verdict is not None:
         is_open = sent[number] or _holds(verdict, now)
         gate = Gate.OPEN if verdict.kind is VerdictKind.GO and is_open else Gate.STOPPED
     else:
         gate = Gate.EARLY if now < window.opens else Gate.JUDGE
     return WaveProgress(number, len(steps), gate, before, window, verdict, is_begun=sent[number])
+
+
+def last_verdict(entry: Entry, wave: int) -> WaveVerdict | None:
+    """Return the verdict about `wave` that counts; None if there is none."""
+    return next((one for one in reversed(entry.verdicts) if one.wave == wave), None)
 
 
 def _holds(verdict: WaveVerdict, now: datetime) -> bool:

@@ -5,10 +5,11 @@ An answer that cannot be read is an ApiError and never an empty result, because 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from decimal import Decimal
+from itertools import starmap
 from typing import Any
 
 from smsby_deploy.smsby.response import (
@@ -208,10 +209,7 @@ def read_alphanames(data: Any) -> Iterator[Alphaname]:
         data = {str(index): name for index, name in enumerate(data)}
     if not isinstance(data, dict) or _has_no_ids(data):
         raise unreadable("no alphanames")
-    for key, name in data.items():
-        number, text = _named(key, name)
-        if number is not None and text is not None:
-            yield Alphaname(number, text)
+    yield from starmap(Alphaname, _all_named(data.items()))
 
 
 def read_lists(data: Any) -> Iterator[SubscriberList]:
@@ -222,10 +220,7 @@ def read_lists(data: Any) -> Iterator[SubscriberList]:
     if isinstance(found, dict) and _has_no_ids(found):
         raise unreadable("no contact lists")
     rows = found.items() if isinstance(found, dict) else ((None, row) for row in rows_of(data))
-    for key, row in rows:
-        number, text = _named(key, row)
-        if number is not None and text is not None:
-            yield SubscriberList(number, text)
+    yield from starmap(SubscriberList, _all_named(rows))
 
 
 def _has_no_ids(found: dict[Any, Any]) -> bool:
@@ -234,19 +229,21 @@ def _has_no_ids(found: dict[Any, Any]) -> bool:
     return bool(found) and not has_ids
 
 
-def _named(key: Any, value: Any) -> tuple[int | None, str | None]:
-    """Return id and name of one item: an object with both, or an id as the key of a name.
+def _all_named(items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[int, str]]:
+    """Yield id and name of each item that has both: an object, or an id as the key of a name.
 
     Raises:
         ApiError: an object has no id; it may be the one that the caller is looking for.
     """
-    number, name = read_int(key), value
-    if isinstance(value, dict):
-        own = read_int(value.get("list_id", value.get("id")))
-        number, name = number if own is None else own, value.get("name", value.get("title"))
-        if number is None:
-            raise unreadable("a name without an id")
-    return number, remove_controls(str(name)) if isinstance(name, str | int) else None
+    for key, value in items:
+        number, name = read_int(key), value
+        if isinstance(value, dict):
+            own = read_int(value.get("list_id", value.get("id")))
+            number, name = number if own is None else own, value.get("name", value.get("title"))
+            if number is None:
+                raise unreadable("a name without an id")
+        if number is not None and isinstance(name, str | int):
+            yield number, remove_controls(str(name))
 
 
 def read_balance(data: Any) -> Balance:

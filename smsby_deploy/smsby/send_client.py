@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,6 +26,8 @@ from smsby_deploy.smsby.transport import AnswerLost, NotConnected, SendTransport
 _UNKNOWN_HINT = (
     "it may have been sent: check at sms.by (getSMSMessages, getSmsDeliveryList) before you repeat it"
 )
+
+_Judge = Callable[[Answer | NotConnected | AnswerLost], Outcome]
 
 
 class PreparedSend(Protocol):
@@ -156,24 +158,19 @@ class SendClient(ReadClient):
         """
         method = METHODS["importContacts"]
         params = {"list_id": list_id, "field_names": list(field_names), "data": [list(row) for row in rows]}
-        check_params(method, params)
-        try:
-            request = self._transport.prepare(method, params)
-        except NotConnected as error:
-            outcome = _outcome_of(error)
-            return lambda connection=None: outcome
 
-        def send(connection: FreshConnection | None = None) -> Outcome:
+        def judge(answer: Answer | NotConnected | AnswerLost) -> Outcome:
+            if not isinstance(answer, Answer):
+                return _outcome_of(answer)
             try:
-                answer = _checked(method.name, request(connection))
-                report = read_import(answer.data)
+                report = read_import(_checked(method.name, answer).data)
                 if report.inserted is report.updated is report.invalid is None:
                     raise _without(method.name, "counts", answer)
             except SmsbyDeployError as error:
                 return _outcome_of(error)
             return Outcome(OutcomeKind.ACCEPTED, raw=report)
 
-        return send
+        return self._prepare_judged(method, params, judge)
 
     def _send(self, name: str, params: Mapping[str, Any]) -> Outcome:
         send = self._prepare(name, params)
@@ -182,7 +179,6 @@ class SendClient(ReadClient):
 
     def _prepare(self, name: str, params: Mapping[str, Any]) -> PreparedSend:
         method = METHODS[name]
-        check_params(method, params)
         proof = method.proof
         assert proof is not None
 
@@ -194,6 +190,10 @@ class SendClient(ReadClient):
                 refuses_at_500=self.facts.refuses_at_500,
             )
 
+        return self._prepare_judged(method, params, judge)
+
+    def _prepare_judged(self, method: Method, params: Mapping[str, Any], judge: _Judge) -> PreparedSend:
+        check_params(method, params)
         try:
             request = self._transport.prepare(method, params)
         except NotConnected as error:

@@ -22,6 +22,7 @@ from smsby_deploy.lock.records import DONE, ChunkState, Entry
 from smsby_deploy.plan.waves import (
     Gate,
     WaveProgress,
+    last_verdict,
     why_due,
     why_removed,
     why_stopped,
@@ -203,7 +204,7 @@ class WavesInFiles(NamedTuple):
 def summarize_wave(number: int, counts: PartCounts, entry: Entry, zone: tzinfo) -> WaveStatus:
     """Return the status of the wave `number` that `counts` are about, with its times in `zone`."""
     was_sent = any(chunk.was_sent for chunk in entry.chunks if chunk.wave == number)
-    verdict = next((one for one in reversed(entry.verdicts) if one.wave == number), None)
+    verdict = last_verdict(entry, number)
     verdict = None if verdict is None else verdict.in_zone(zone)
     return WaveStatus(number, counts.recipients, counts.delivered, counts.undelivered, was_sent, verdict)
 
