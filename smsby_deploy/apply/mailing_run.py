@@ -85,10 +85,8 @@ class MailingRun:
             return self._result(MailingOutcome.ADOPTED, None, entry)
         if self.action.action is ActionKind.ORPHAN:
             reason = sentence("its unknown outcome is resolved; it is no longer in the files")
-        elif entry.was_sent_in_part:
-            reason = sentence("its unknown outcome is resolved; the next apply sends it")
         else:
-            reason = sentence("its unknown outcome is resolved; the next apply sends the rest")
+            reason = sentence("its unknown outcome is resolved; the next apply sends it")
         if entry.was_sent_in_part:
             return self._partial_result(entry, reason)
         return self._result(MailingOutcome.SKIPPED, reason, entry)

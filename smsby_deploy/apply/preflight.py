@@ -129,8 +129,8 @@ def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, ke
         lock=lock,
         now=request.clock.now(),
         keep=keep,
-        runs_tests=reviewed
-        is None,  # else they passed when the plan was made; a late opt-out must not stop it
+        # Those of a reviewed plan passed when it was made; a late opt-out must not stop it.
+        runs_tests=reviewed is None,
     )
     now, new_id = request.clock.now(), reviewed.id if reviewed else uuid4().hex[:12]
     offline = files.plan(client=None, account=None, now=now, new_id=new_id)

@@ -213,6 +213,15 @@ def test_mailing_run_that_was_reconciled_reports_what_was_found(
     assert run.exit_codes == codes
 
 
+def test_mailing_run_that_was_reconciled_says_what_is_sent_next() -> None:
+    """Of a mailing that sms.by has nothing of, the next apply sends all."""
+    run = _run()
+    run.action, run.is_reconciled = run.action.block(ReasonCode.UNKNOWN, "its outcome is not known"), True
+    resolved = "its unknown outcome is resolved; the next apply sends it"
+    assert run.result(_entry(P, P), None).error == resolved
+    assert run.result(_entry(A, P), None).error == f"sent to 2 of 4 recipients; the rest: {resolved}"
+
+
 def _waves(first: str, second: str, rest: str) -> Entry:
     """A mailing in three waves; each letter is the state of a chunk of two."""
     states = {"a": A, "p": P, "u": U}
