@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -195,7 +196,7 @@ class LockEdit:
         self._write(address, "removed", [(EventKind.REMOVE, {"address": address})])
 
     def archive(
-        self, entries: Mapping[str, Entry], reported: Mapping[str, Reported] | None = None
+        self, entries: Mapping[str, Entry], reported: Mapping[str, Reported] = MappingProxyType({})
     ) -> list[str]:
         """Move final mailings to the archive, and return their addresses.
 
@@ -213,12 +214,9 @@ class LockEdit:
             address for address, entry in entries.items() if lock.mailings.get(address) == entry
         )
         if addresses:
-            final = {
-                address: _with_reported(lock.mailings[address], reported[address])
-                for address in addresses
-                if reported and address in reported
-            }
-            complete = replace(lock, mailings=lock.mailings | final) if final else lock
+            known = (address for address in addresses if address in reported)
+            final = {one: _with_reported(lock.mailings[one], reported[one]) for one in known}
+            complete = replace(lock, mailings=lock.mailings | final)
             lines = self._held.store.append_to_archive(complete, addresses, self._at)
             moved: dict[str, Any] = {"addresses": addresses, "archived": lines}
             what = f"archived {counted(len(addresses), 'mailing')}"
@@ -257,18 +255,23 @@ class LockEdit:
         return True
 
     def entry(self, address: str) -> Entry:
-        """Return what is recorded of a mailing; UsageError if nothing is."""
+        """Return what is recorded of a mailing.
+
+        Raises:
+            Refused: it is archived.
+            UsageError: nothing is recorded.
+        """
         entry = self._held.lock.mailings.get(address)
-        if entry is None and any(line.address == address for line in read_archive(self._held.lock)):
+        if entry is not None:
+            return entry
+        if any(line.address == address for line in read_archive(self._held.lock)):
             raise Refused(
                 f"{address} is archived, and its record stays as it is",
                 hint=f"`smsby-deploy lock show {address}` shows it; to send it again on purpose, raise its `revision`",
             )
-        if entry is None:
-            raise UsageError(
-                f"no mailing {address} in the lock", hint="`smsby-deploy lock list` shows all of them"
-            )
-        return entry
+        raise UsageError(
+            f"no mailing {address} in the lock", hint="`smsby-deploy lock list` shows all of them"
+        )
 
     def _chunk(self, address: str, index: int, fingerprint: str) -> ChunkRecord:
         chunks = self.entry(address).chunks
