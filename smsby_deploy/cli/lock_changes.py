@@ -129,8 +129,8 @@ def resolve(
 def rescue(context: Context, file: Path | None) -> ExitCode:
     """Record the results in FILE, or recover a damaged journal.
 
-    An apply writes FILE if the disk with the lock is full. Without FILE, the damaged journal is recovered, and what cannot be
-    read of it becomes unknown. Sends nothing.
+    An apply writes FILE if the disk with the lock is full. Without FILE, the damaged journal is recovered, and chunks that
+    are not certainly done become unknown. Sends nothing.
     """
     from smsby_deploy.apply.rescue import read_rescue
 

@@ -350,7 +350,7 @@ def copy_lock(source: LockStore, target: LockStore, command: str) -> Lock:
         if there.serial > lock.serial:
             raise Refused(
                 f"a newer version of this lock is there: serial {there.serial}, not {lock.serial}",
-                hint="copy it the other way round",
+                hint="copy it in the other direction",
             )
         if (there.serial == lock.serial and there != lock) or _records_more(there, lock):
             raise Refused(

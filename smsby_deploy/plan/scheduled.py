@@ -269,7 +269,7 @@ def listed_and_taken_back(scope: str, address: str, entry: Entry, why: str, now:
 def still_scheduled(
     scope: str, address: str, entry: Entry | None, remote: RemoteView | None, now: datetime, why: str
 ) -> str:
-    """Say what sms.by will send of a mailing that was taken back; empty if nothing."""
+    """Say what sms.by will send of a withdrawn mailing; empty if nothing."""
     recorded = () if entry is None else entry.revisions
     scheduled = [one for one in recorded if is_scheduled(one, merge_entry(one, remote), now)]
     if not scheduled:

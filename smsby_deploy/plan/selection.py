@@ -33,7 +33,7 @@ def select_mailings(
         FilesInvalid: it matches nothing, and files that could hold it are not valid.
     """
     if isinstance(select, str):  # from Python: its letters would be patterns, and "" all mailings
-        raise UsageError("select: expected patterns, got a text", hint=f"write select=({select!r},)")
+        raise UsageError("select: expected patterns, got a string", hint=f"write select=({select!r},)")
     mailings = loaded.project.by_address
     flawed = {mailing.address for mailing in loaded.flawed} - mailings.keys()
     in_files = flawed | mailings.keys()

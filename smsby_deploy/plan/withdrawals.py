@@ -113,7 +113,7 @@ def _check_not_begun(address: str, entry: Entry, now: datetime) -> None:
     gone = sum(chunk.was_sent and is_past(time, now) for chunk, time in pairs)
     if gone:
         raise Refused(
-            f"{gone} of the {len(entry.chunks)} chunks of {address} can no longer be taken back",
+            f"{gone} of the {len(entry.chunks)} chunks of {address} can no longer be withdrawn",
             hint="delete the others in the account: `smsby-deploy status` then counts their recipients as undelivered",
         )
 
@@ -131,7 +131,7 @@ def _not_withdrawable(address: str, entry: Entry, zone: tzinfo) -> Refused:
         when = f" {sending_time(entry)}" if entry.schedule_time else ""
         rest = f"; to leave the rest of it unsent, use `smsby-deploy lock abandon {address}`"
         return Refused(
-            f"{address} is gone: it was sent{when}, and cannot be taken back",
+            f"{address} is gone: it was sent{when} and cannot be withdrawn",
             hint=f"send a correction as another mailing{'' if entry.is_complete else rest}",
         )
     has_draft = any(chunk.state is ChunkState.DRAFT for chunk in entry.chunks)

@@ -175,7 +175,7 @@ class StatusTotals:
     """The sums over the mailings of a report.
 
     `waiting` recipients may still get a delivery report. `ahead` recipients are those of mailings whose time has not come
-    and that have not begun, `later` ones those of waves that wait, `withdrawn` ones those of mailings that were taken back:
+    and that have not begun, `later` ones those of waves that wait, `withdrawn` ones those of withdrawn mailings:
     the share of delivered recipients leaves out all of these. `cost` leaves out mailings whose cost is not known, and is
     None if that is all of them. `settled` counts mailings, `settled_recipients` those for whom nothing changes any more.
     """

@@ -85,7 +85,7 @@ def test_changed_spread_is_a_change(shop: Shop) -> None:
     assert "lock withdraw" in action["reason"]
     assert "lock withdraw" not in _action(shop, _MIDDLE)["reason"]
     refused = _at(shop, _MIDDLE, "lock", "withdraw", "sale/vip", "--anyway")
-    assert (refused.code, "2 of the 3 chunks of sale/vip can no longer be taken back" in refused.err) == (
+    assert (refused.code, "2 of the 3 chunks of sale/vip can no longer be withdrawn" in refused.err) == (
         4,
         True,
     )

@@ -59,7 +59,7 @@ def test_select_mailings_refuses_a_useless_pattern(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "*", "sale/vip"])
 def test_select_mailings_takes_no_text(text: str, tmp_path: Path) -> None:
     """From Python, an empty text would be all mailings."""
-    with pytest.raises(UsageError, match="expected patterns, got a text"):
+    with pytest.raises(UsageError, match="expected patterns, got a string"):
         select_mailings(_load(tmp_path), _LOCK, text)
 
 
