@@ -44,7 +44,13 @@ from smsby_deploy.config.project_files import (
 from smsby_deploy.config.recipient_sources import read_file_source, read_query_source
 from smsby_deploy.config.scalars import read_zone
 from smsby_deploy.config.schema import check_document, drop_invalid
-from smsby_deploy.config.settings import key_locations, read_approval_rules, read_guardrails, read_price
+from smsby_deploy.config.settings import (
+    check_project_name,
+    key_locations,
+    read_approval_rules,
+    read_guardrails,
+    read_price,
+)
 from smsby_deploy.config.sources import HOME_TIMEZONE, OptOuts, RecipientsFile, RecipientsParquet
 from smsby_deploy.config.yaml_nodes import YamlFiles, YamlMap, read_yaml
 from smsby_deploy.digest_key import read_digest_key
@@ -208,6 +214,7 @@ class _ProjectLoader:
     def load(self) -> LoadedProject:
         document = self._document
         api = self._api()
+        check_project_name(document["project"], self._locations["project"], self._log)
         self._check_facts(api)
         account_zone = self._account_zone(api)
         if account_zone is None:  # reported; code that only looks for more problems needs a valid one

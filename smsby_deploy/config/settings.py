@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -26,11 +27,25 @@ from smsby_deploy.config.scalars import check_pattern
 from smsby_deploy.config.sources import Rewrite
 from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
 from smsby_deploy.problems import Location, ProblemLog
+from smsby_deploy.resources import load_schema
 from smsby_deploy.wording import sentence
 
 _LONGEST_SPREAD = timedelta(days=7)
 _WAVE_GIVES_UP = timedelta(days=1)
 REST = "rest"  # the last wave
+
+
+def check_project_name(name: str, location: Location, log: ProblemLog) -> None:
+    """Report a phone number in the name of a project, as the schema does in that of a campaign.
+
+    It is no violation of the schema: in a lock of an earlier version with such a name, a user can still end mailings.
+    """
+    if re.match(load_schema("campaign")["properties"]["campaign"]["pattern"], name) is None:
+        message = sentence(
+            "project: it contains a phone number, which each lock and plan, and the names at sms.by, would show; choose "
+            "another name. In a lock with this one, `lock withdraw`, `lock abandon` and `lock resolve` still end mailings"
+        )
+        log.error("PROJECT_NAME", message, location)
 
 
 def read_guardrails(

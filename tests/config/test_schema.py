@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from smsby_deploy.config import schema as schema_module
 from smsby_deploy.config.schema import check_document, drop_invalid
+from smsby_deploy.config.settings import check_project_name
 from smsby_deploy.config.yaml_nodes import YamlList, YamlMap, read_yaml
 from smsby_deploy.output.translation import translator
+from smsby_deploy.problems import Location, ProblemLog
 from smsby_deploy.resources import sample_project
 
 _BROKEN = sorted((Path(__file__).resolve().parent / "broken").glob("*.yaml"))
@@ -253,12 +255,10 @@ def test_name_is_no_phone_number(name: str, is_valid: bool, tmp_path: Path) -> N
     campaign = campaign.replace(
         "    text: Hello\n    via: single", f"    variants: {variants}\n    via: single"
     )
-    project = _FULL["project"].replace("project: shop", f"project: {name!r}")
-    places = [
-        problem.message.partition(":")[0]
-        for kind, text in (("campaign", campaign), ("project", project))
-        for problem in check_document(kind, _read(tmp_path, text), "document.yaml")
-    ]
+    problems = check_document("campaign", _read(tmp_path, campaign), "document.yaml")
+    log = ProblemLog()
+    check_project_name(name, Location("smsby.yaml"), log)
+    places = [problem.message.partition(":")[0] for problem in (*problems, *log.distinct())]
     assert sorted(places) == (
         [] if is_valid else ["campaign", "mailings.0.name", "mailings.0.variants.0.name", "project"]
     )

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from smsby_deploy.lock.serialization import write_lock
+from smsby_deploy.lock.store import LockStore
 from tests.e2e.conftest import PROJECT, Shop
+from tests.e2e.forked import CLOCK_AHEAD
 
 _CAMPAIGN = """\
 version: 1
@@ -98,3 +104,27 @@ def test_offline_plan_shows_lists_as_written(shop: Shop) -> None:
     assert (plan.code, plan.json["actions"][0]["list"]) == (0, {"name": "Newsletter", "id": None})
     assert "contact list Newsletter (id unknown)" in shop.run("plan", "--offline").out
     assert shop.run("apply", "plan.json", "--auto-approve").code == 5
+
+
+def test_project_with_a_phone_as_its_name_can_be_ended(shop: Shop) -> None:
+    """A lock of an earlier version may have such a name: nothing is sent under it, and what waits can be taken back."""
+    time = datetime.now(UTC) + timedelta(days=2)  # noqa: TID251  # the commands use the real clock, or one that is ahead of it
+    head = f"version: 1\ncampaign: news\nschedule_time: {time:%Y-%m-%dT%H:%M:%S}Z\n"
+    mailing = (
+        "  - {name: one, recipients: ['375291234567'], text: Hi, release: {before: 12h, at_latest: 20m}}\n"
+    )
+    shop.write("smsby.yaml", PROJECT)
+    shop.write("news.yaml", f"{head}mailings:\n{mailing}")
+    assert shop.run("apply", "--auto-approve").code == 0
+    path, name = shop.root / "smsby.lock.json", "shop-291234567"
+    shop.write("smsby.lock.json", write_lock(replace(LockStore(path, "shop").read(), project=name)))
+    shop.write("smsby.yaml", PROJECT.replace("project: shop", f"project: {name}"))
+    is_open = {CLOCK_AHEAD: str(40 * 3600.0)}
+    for command in (("validate",), ("plan",), ("apply", "--auto-approve"), ("apply", "--due")):
+        refused = shop.run(*command, env=is_open)
+        assert refused.code == 3, (command, refused.out, refused.err)
+        assert "phone number" in refused.out + refused.err, command
+    for command in (("status",), ("lock", "list"), ("lock", "withdraw", "news/one")):
+        assert shop.run(*command).code == 0, command
+    assert shop.lock()["mailings"]["news/one"]["state"] == "withdrawn"
+    assert shop.inbox() == {}

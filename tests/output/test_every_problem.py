@@ -167,6 +167,7 @@ CASES: dict[str, Case] = {
     "PLACEHOLDER_LIKE": Case("    text: Hello [name]\n"),
     "PLACEHOLDER": Case("    text: Hello {name}\n"),
     "PRESSURE": Case(project=_PRESSURE.format("drop"), mailing=_TWO, commands=_PLAN),
+    "PROJECT_NAME": Case(files={"smsby.yaml": "version: 1\nproject: shop-291234567\n"}),
     "RECIPIENTS": Case(rows="tel,name\n375291111111,Anna\n"),
     "REFUSED": Case(
         project="price: {currency: BYN, per_part: 0.026}\nguardrails: {max_cost: 0.05}\n", commands=_GITHUB
