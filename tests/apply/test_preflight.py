@@ -263,6 +263,18 @@ def test_preflight_refuses_another_place(changes: dict[str, Any], message: str, 
     assert (shop.lock().serial, shop.sms_by.changes()) == (0, [])
 
 
+def test_preflight_asks_no_other_service(shop: Shop) -> None:
+    """A lock that another service filled is refused before the token goes anywhere."""
+    shop.mailing(GOOD)
+    shop.sms_by.script("sendBulkSms", ok({"uuid": "cc9c8043"}))
+    here = Binding("production", "https://app.sms.by", "account")
+    assert apply_plan(replace(shop.request(), here=here)).exit_code is ExitCode.DONE
+    elsewhere = replace(here, service="https://sms.example")
+    connect = _refuse(TokenRefused("it was connected"))
+    with pytest.raises(Refused, match="but this run uses https://sms.example"):
+        apply_plan(replace(shop.request(), here=elsewhere, connect=connect))
+
+
 def test_preflight_reports_late_opt_outs(shop: Shop) -> None:
     """A recipient who opts out after the review is left out, and the plan stays valid."""
     shop.configure(suppress="[out.txt]")
