@@ -124,7 +124,7 @@ def _sort_approved(
             found.unreadable.append(address)
         else:
             found.due.setdefault(entry.approval.plan, []).append(address)
-    elif not is_over and mailing is not None and _seems_changed(entry, mailing):
+    elif mailing is not None and _seems_changed(entry, mailing):
         found.suspect.append(address)
 
 

@@ -110,7 +110,8 @@ def test_mailing_out_of_the_files_is_not_continued(loaded: LoadedProject, tmp_pa
     found = sort_mailings(_request(loaded, tmp_path), loaded, lock, _NOW)
     assert (found.cut_off, found.due, found.to_judge) == (["sale/gone"], {}, [])
     unread = loaded._replace(is_whole=False)
-    assert sort_mailings(_request(unread, tmp_path), unread, lock, _NOW).cut_off == []
+    found = sort_mailings(_request(unread, tmp_path), unread, lock, _NOW)
+    assert (found.cut_off, found.unreadable) == ([], ["sale/gone"])
     assert next_opening(_request(loaded, tmp_path), lock, _NOW, loaded.project.by_address) is None
     (campaign,) = loaded.project.campaigns
     (mailing,) = campaign.mailings
@@ -119,6 +120,27 @@ def test_mailing_out_of_the_files_is_not_continued(loaded: LoadedProject, tmp_pa
     lock = Lock("shop", mailings={"sale/vip": _with_verdict(_GO)})
     assert sort_mailings(_request(other, tmp_path), other, lock, _NOW).is_empty
     assert approved_mailings(_request(loaded, tmp_path, "other/*"), lock) == {}
+
+
+@pytest.mark.parametrize(("states", "group"), [((P, U), "cut_off"), ((P, A), None), ((P, P), "removed")])
+def test_approved_mailing_out_of_the_files(
+    states: tuple[ChunkState, ...], group: str | None, loaded: LoadedProject, tmp_path: Path
+) -> None:
+    """It is taken back if nothing was sent of it, and looked for if that is not known."""
+    entry = _sent(*states, ago=_HOUR, approval=_APPROVAL)
+    lock = Lock("shop", mailings={"sale/gone": entry})
+    found = sort_mailings(_request(loaded, tmp_path), loaded, lock, _NOW)
+    named = {name for name in found.__dataclass_fields__ if getattr(found, name)}
+    assert named == ({group} if group else set())
+
+
+def test_mailing_of_another_revision_is_not_judged(loaded: LoadedProject, tmp_path: Path) -> None:
+    """The files say 2; what they say of percentages was not approved for what was sent."""
+    (mailing,) = loaded.project.mailings
+    digest = hash_content(mailing, None, personal=False)
+    lock = Lock("shop", mailings={"sale/vip": _sent(A, P, ago=2 * _HOUR, content_digest=digest, revision=2)})
+    found = sort_mailings(_request(loaded, tmp_path), loaded, lock, _NOW)
+    assert (found.to_judge, found.due) == ([], {"plan1": ["sale/vip"]})
 
 
 def test_changed_mailing_is_not_judged(loaded: LoadedProject, tmp_path: Path) -> None:

@@ -271,7 +271,7 @@ def test_preflight_asks_no_other_service(shop: Shop) -> None:
     assert apply_plan(replace(shop.request(), here=here)).exit_code is ExitCode.DONE
     elsewhere = replace(here, service="https://sms.example")
     connect = _refuse(TokenRefused("it was connected"))
-    with pytest.raises(Refused, match="but this run uses https://sms.example"):
+    with pytest.raises(Refused, match=r"but this run uses https://sms\.example"):
         apply_plan(replace(shop.request(), here=elsewhere, connect=connect))
 
 
