@@ -139,7 +139,7 @@ class UploadSender:
         collision = find_collision(mailing.address, mailing.revision, marks, remote)
         if self._context.project.environment.is_rehearsal:
             collision, marks = "", []  # an earlier version of it may be listed
-        if any(mark in remote.by_fingerprint for mark in marks):
+        if remote.has_any(marks):
             why = sentence(
                 "sms.by lists it meanwhile, and this run did not send it; the next apply records what it finds"
             )

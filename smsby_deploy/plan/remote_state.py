@@ -71,11 +71,7 @@ class RemoteView:
 
     def shows_chunk(self, address: str, entry: Entry, chunk: ChunkRecord) -> bool:
         """Whether the list shows a chunk, by its fingerprint, its id, or a truncated name."""
-        return (
-            chunk.fingerprint in self.by_fingerprint
-            or chunk.message_id in self.by_id
-            or self.truncated_name(address, entry.revision) is not None
-        )
+        return bool(self.find_sent(chunk) or self.truncated_name(address, entry.revision))
 
     def shows_mailing(self, address: str, entry: Entry) -> bool:
         """Whether the list shows something of a revision, whatever its content and recipients."""

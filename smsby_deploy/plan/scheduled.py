@@ -30,12 +30,8 @@ def listed_names(scope: str, address: str, entry: Entry, remote: RemoteView | No
     They are those of all accepted chunks if it shows none: it was not read, has truncated names, or they were deleted.
     """
     accepted = [index for index, state in enumerate(merge_entry(entry, remote)) if state in ACCEPTED]
-    listed = [] if remote is None else [i for i in accepted if _is_listed(entry.chunks[i], remote)]
+    listed = [] if remote is None else [i for i in accepted if remote.find_sent(entry.chunks[i])]
     return [_name(scope, address, entry, index, remote) for index in listed or accepted]
-
-
-def _is_listed(chunk: ChunkRecord, remote: RemoteView) -> bool:
-    return chunk.fingerprint in remote.by_fingerprint or chunk.message_id in remote.by_id
 
 
 def sending_time(entry: Entry, remote: RemoteView | None = None) -> str:
