@@ -265,9 +265,8 @@ class MailingPlanner:
         )
         if here.is_other_rehearsal:
             return replace(here, entry=None, remote=None)  # some of its chunks may be listed
-        is_recorded = entry is not None and entry.revision == desired.revision
         was_approved = here.is_handing_over or here.approval is not None or here.wave.is_next
-        if is_recorded and was_approved and not here.may_have_others:
+        if here.is_recorded and was_approved and not here.may_have_others:
             # With `pressure` the others are chosen anew when it is handed over.
             may_be_capped = self.project.guardrails.pressure is not None
             here = replace(here, opted_in=count_opted_in(here, may_be_capped=may_be_capped))

@@ -85,16 +85,19 @@ class Situation:
         return self.is_lowered or (self.is_begun and is_other)
 
     @property
+    def is_recorded(self) -> bool:
+        """Whether the lock has this revision as the last one."""
+        return self.entry is not None and self.entry.revision == self.desired.revision
+
+    @property
     def was_approved(self) -> bool:
         """Whether an apply took up this revision, whatever became of it."""
-        is_recorded = self.entry is not None and self.entry.revision == self.desired.revision
-        return is_recorded or bool(self.listed)
+        return self.is_recorded or bool(self.listed)
 
     @property
     def is_begun(self) -> bool:
         """Whether some of this revision was sent, or made at sms.by."""
-        is_same = self.entry is not None and self.entry.revision == self.desired.revision
-        return is_same and not all(state in SURELY_NOT_SENT for state in self.recorded)
+        return self.is_recorded and not all(state in SURELY_NOT_SENT for state in self.recorded)
 
     @property
     def is_taken_back(self) -> bool:
@@ -198,14 +201,11 @@ class Situation:
     @property
     def has_new_chunks(self) -> bool:
         """Whether its chunks, or the way they are sent, differ from what is recorded."""
-        if self.entry is None:
+        entry, desired = self.entry, self.desired
+        if entry is None:
             return False
-        is_sent_alike = self.entry.transport == self.desired.via
-        return (
-            self.entry.fingerprints != self.desired.fingerprints
-            or not is_sent_alike
-            or self.entry.body not in (None, self.desired.body)
-        )
+        is_sent_alike = entry.transport == desired.via and entry.body in (None, desired.body)
+        return entry.fingerprints != desired.fingerprints or not is_sent_alike
 
     @cached_property
     def listed(self) -> tuple[ChunkState, ...]:
