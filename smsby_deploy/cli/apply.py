@@ -201,17 +201,11 @@ class _Approval:
         self.plan = plan
 
     def is_given(self, plan: Plan) -> bool:
-        from smsby_deploy.output.plan_text import write_plan_text
-        from smsby_deploy.plan.plan_result import PlanResult
-
         assert self.progress is not None
-        if plan.to_do and not self.is_reviewed and not self.is_needed:
-            self._warn(plan, self.progress)
-        elif plan.to_do and not self.is_reviewed:
-            self.context.check_can_ask()
-            self.progress.pause()
-            write_plan_text(PlanResult(plan), sys.stderr, color=self.context.color)
-            if not self._is_confirmed(plan):
+        if plan.to_do and not self.is_reviewed:
+            if not self.is_needed:
+                self._warn(plan, self.progress)
+            elif not self._is_confirmed(plan, self.progress):
                 return False
         if plan.to_do:
             self.progress.step("sending", plan.totals.recipients)
@@ -220,13 +214,19 @@ class _Approval:
 
     def _warn(self, plan: Plan, progress: Progress) -> None:
         """Write the warnings of a plan that was not reviewed and is applied without a question."""
-
         warnings = [problem for problem in plan.problems if problem.severity is Severity.WARNING]
         if warnings:
             progress.pause()
             report_problems(self.context, warnings)
 
-    def _is_confirmed(self, plan: Plan) -> bool:
+    def _is_confirmed(self, plan: Plan, progress: Progress) -> bool:
+        """Show the plan and ask."""
+        from smsby_deploy.output.plan_text import write_plan_text
+        from smsby_deploy.plan.plan_result import PlanResult
+
+        self.context.check_can_ask()
+        progress.pause()
+        write_plan_text(PlanResult(plan), sys.stderr, color=self.context.color)
         if any(action.sends for action in plan.to_do):
             return self.context.confirms()
         return self.context.confirms(_HOLD_ONLY if plan.held.mailings else _RECORD_ONLY)
@@ -334,7 +334,6 @@ def _write_beside(
     """
     if path is None:
         return True
-
     try:
         write_file(path, lambda file: file.writelines(make_parts()))
     except OSError as error:

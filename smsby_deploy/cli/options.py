@@ -100,7 +100,6 @@ class Context(NamedTuple):
         Raises:
             UsageError: stderr is a JSON log.
         """
-
         self.check_can_ask()
         write_text(f'{question} Type "yes" to continue: ', sys.stderr)
         answer = sys.stdin.readline()

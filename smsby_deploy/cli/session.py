@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -243,9 +245,6 @@ def note_change(context: Context, said: str, why: str, then: str) -> None:
 
     These are a commit with the message `why`, unless the lock is outside the repository, and `then`.
     """
-    import os
-    import shlex
-
     project = load(context).project
     lock = shlex.quote(os.path.relpath(project.lock))
     commands = [f'git add {lock} && git commit -m "{why}"'] if project.is_lock_committed else []
