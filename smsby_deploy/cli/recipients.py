@@ -40,6 +40,7 @@ def command(
     Without an option all recipients are listed, each with the outcome: accepted, rejected, not sent (including recipients
     left out under contact pressure), opted out, held out (no test phone, under `only_to`), withdrawn, control (in a control
     group) or unknown. Those in a control group and those whose outcome is unknown are in neither --sent nor --not-sent.
+    What sms.by accepted stays accepted if it is deleted in the account, unless the whole mailing was withdrawn.
     Needs the files as they were when the mailing was sent. Works offline.
     """
     from smsby_deploy.status.recipient_list import NOT_SENT, SENT, RecipientOutcome

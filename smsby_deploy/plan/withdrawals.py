@@ -77,7 +77,9 @@ def abandon_mailing(change: LockEdit, address: str, now: datetime) -> Entry:
         withdrawal = f"delete it in the account, then run `smsby-deploy lock withdraw {address}`"
         raise Refused(
             f"nothing of {address} remains to be sent: sms.by accepted all of it",
-            hint=withdrawal if _is_ahead(entry, now) else _show(address),
+            hint=withdrawal
+            if _is_ahead(entry, now) and not is_past(entry.send_time, now)
+            else _show(address),
         )
     change.end(address, entry.revision, EndingKind.ABANDONED)
     return entry
@@ -114,7 +116,8 @@ def _check_not_begun(address: str, entry: Entry, now: datetime) -> None:
     if gone:
         raise Refused(
             f"{gone} of the {len(entry.chunks)} chunks of {address} can no longer be withdrawn",
-            hint="delete the others in the account: `smsby-deploy status` then counts their recipients as undelivered",
+            hint="delete the others in the account: `smsby-deploy status` then counts their recipients as undelivered, and "
+            "`smsby-deploy recipients` still as accepted",
         )
 
 

@@ -91,6 +91,21 @@ def test_changed_spread_is_a_change(shop: Shop) -> None:
     )
 
 
+def test_deleted_part_of_a_spread_mailing_stays_accepted(shop: Shop) -> None:
+    """The lock has no word for it: `status` counts its recipients as undelivered, and the list of recipients as accepted."""
+    _write(shop)
+    assert shop.run("apply", "--auto-approve").code == 0
+    shop.delete_all(but=2)
+    assert "does not list 1 of its 3 chunks" in _at(shop, _MIDDLE, "plan").out
+    refused = _at(shop, _MIDDLE, "lock", "withdraw", "sale/vip")
+    assert (refused.code, "`smsby-deploy recipients` still as accepted" in refused.err) == (4, True)
+    ended = _at(shop, _MIDDLE, "lock", "abandon", "sale/vip")
+    assert (ended.code, "lock withdraw" in ended.err) == (4, False)  # which would refuse it, too
+    counted = _at(shop, _TIME + timedelta(days=5), "status", "--format", "json").json["mailings"][0]
+    assert (counted["recipients"], counted["undelivered"]) == (6, 6)
+    assert shop.run("recipients", "sale/vip", "--sent").out.count(",accepted,") == 6
+
+
 @pytest.mark.parametrize("rail", ["quiet_hours: {from: '10:30', to: '12:00'}", "min_lead_minutes: 60"])
 def test_guardrails_hold_for_every_chunk(shop: Shop, rail: str) -> None:
     """The last chunk in quiet hours blocks the mailing as the first would; so does one with too short a lead."""
