@@ -114,20 +114,24 @@ def find_campaign_files(
 def expand(root: Path, pattern: str) -> Iterator[Path]:
     """Yield the paths below `root` that a relative glob pattern matches, in any order.
 
-    The folders are walked once, however many `**` it has: pathlib walks them once for each, within the others.
+    The folders are walked once, however many `**` it has: pathlib walks them once for each, within the others. A `**`
+    at the end matches folders only.
 
     Raises:
         ValueError: `**` is not a path component of its own.
     """
     parts: list[str] = []
     for part in PurePath(pattern).parts:
+        if _ANY_FOLDERS in part and part != _ANY_FOLDERS:
+            raise ValueError(pattern)  # which pathlib does before Python 3.13
         if part != _ANY_FOLDERS or parts[-1:] != [part]:
             parts.append(part)
     if parts.count(_ANY_FOLDERS) < 2:
-        yield from root.glob("/".join(parts))
+        is_for_folders = parts[-1:] == [
+            _ANY_FOLDERS
+        ]  # with the slash since Python 3.13, before without it, too
+        yield from root.glob("/".join(parts) + "/" * is_for_folders)
         return
-    if any(_ANY_FOLDERS in part and part != _ANY_FOLDERS for part in parts):
-        raise ValueError(pattern)
     start = parts.index(_ANY_FOLDERS)
     for path in root.glob("/".join((*parts[: start + 1], "*"))):
         if _matches(path.relative_to(root).parts, parts):
