@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -47,6 +48,7 @@ def _entry(letter: str = "a", revision: int = 1, **changes: Any) -> Entry:
 def _lock(folder: Path, **mailings: Entry) -> Lock:
     """A lock next to its archive; the mailings are those of one campaign."""
     path = archive_path(folder / "smsby.lock.json")
+    assert path == folder / "smsby.lock.json.archive.jsonl"
     return Lock("shop", mailings={f"sale/{name}": entry for name, entry in mailings.items()}, archive=path)
 
 
@@ -95,6 +97,20 @@ def test_with_archived_merges_revisions(tmp_path: Path) -> None:
     assert with_archived(found, addresses).lock.mailings["sale/vip"] is found.mailings["sale/vip"]
 
 
+def test_with_archived_leaves_what_the_lock_has(tmp_path: Path) -> None:
+    """By default every archived mailing is added; a revision that is in both is the one of the lock."""
+    vip = _entry(revision=3, earlier=(_entry("b", 1),))
+    lock = _archived(_lock(tmp_path, both=_entry("c"), vip=vip, old=_entry("d")), "both", "vip", "old")
+    lock = replace(lock, mailings={"sale/both": _entry("c"), "sale/vip": _entry("e", 4)})
+    found = with_archived(lock).lock.mailings
+    assert {address: entry.is_archived for address, entry in found.items()} == {
+        "sale/both": False,
+        "sale/vip": False,
+        "sale/old": True,
+    }
+    assert [(one.revision, one.earlier) for one in found["sale/vip"].earlier] == [(3, ()), (1, ())]
+
+
 def test_with_archived_takes_the_highest_revision(tmp_path: Path) -> None:
     """A mailing may have been archived several times; an older lock does not lower its revision."""
     lock = _archived(_lock(tmp_path, vip=_entry()), "vip")
@@ -110,7 +126,8 @@ def test_with_archived_takes_the_highest_revision(tmp_path: Path) -> None:
         ("a", "", LATER, True),
         ("", "a", datetime(2026, 11, 1, tzinfo=UTC), True),
         ("", "a", LATER, False),
-        ("b", "b", LATER, False),
+        ("", "a", datetime(2026, 11, 24, 7, tzinfo=UTC), True),  # its last time
+        ("b", "b", datetime(2026, 11, 1, tzinfo=UTC), False),
         ("", "", LATER, False),
     ],
 )
@@ -154,18 +171,49 @@ def test_with_newer_has_what_is_from_then_on(tmp_path: Path) -> None:
 
 def test_torn_line_is_no_line(tmp_path: Path) -> None:
     """It was written in part by a run that died: the lock still has its mailing, and the next run cuts it off."""
-    lock = _lock(tmp_path, vip=_entry(), staff=_entry("c"))
+    lock = _lock(tmp_path, vip=_entry(), staff=_entry("c"), all=_entry("d"))
     kept = _archived(lock, "vip")
     assert kept.archive is not None
+    before = _text(lock)
     _archived(lock, "staff")
-    for cut in range(1, len(_text(lock)) - len(_text(kept))):
-        if cut % 97 in (1, 2):
-            kept.archive.write_bytes(_text(lock)[:-cut])
-            assert [one.address for one in read_archive(kept)][:1] == ["sale/vip"]
-    again = _archived(lock, "staff", "vip")
-    assert sorted(one.address for one in read_archive(again)) == ["sale/staff", "sale/vip"]
-    kept.archive.write_bytes(_text(lock).rstrip(b"\n"))  # as an editor leaves it
+    after = _text(lock)
+    for length in range(len(before) + 1, len(after) - 1, 9):
+        kept.archive.write_bytes(after[:length])
+        assert [one.address for one in read_archive(kept)] == ["sale/vip"]
+        assert _archived(lock, "staff", "vip").archived == 2
+        assert _text(lock) == after
+    kept.archive.write_bytes(after.rstrip(b"\n"))  # as an editor leaves it
     assert _archived(lock, "staff", "vip").archived == 2
+    assert [one.address for one in read_archive(_archived(lock, "all"))] == [
+        "sale/vip",
+        "sale/staff",
+        "sale/all",
+    ]
+
+
+def test_append_that_fails_leaves_the_archive_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that takes a part of a line, or does not sync it, archives nothing; else it is on disk with its folder."""
+    lock = _lock(tmp_path, vip=_entry(), staff=_entry("c"))
+    _archived(lock, "vip")
+    before, write = _text(lock), os.write
+
+    def fail(handle: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    for name, broken in (("write", lambda handle, text: write(handle, text[:99])), ("fsync", fail)):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"smsby_deploy.lock.archive.os.{name}", broken)
+            with pytest.raises(SmsbyDeployError, match="cannot write") as caught:
+                _archived(lock, "staff")
+        assert "nothing was archived" in caught.value.hint
+        assert _text(lock) == before
+    synced: list[object] = []
+    monkeypatch.setattr("smsby_deploy.lock.archive.os.fsync", synced.append)
+    monkeypatch.setattr("smsby_deploy.lock.archive.sync_folder", synced.append)
+    _archived(lock, "staff")
+    assert (len(synced), synced[-1]) == (2, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -250,3 +298,8 @@ def test_rekey_replaces_the_digests_of_the_archive(tmp_path: Path) -> None:
             (line,) = read_archive(lock)
             assert line.entry().text_digest == new.apply("a" * 64)
             assert line.document()["digest_key"] == new.id
+    rekey_archive(lock, lock.archive, partial(rekey_fields, old=NO_KEY, new=one), one.id)
+    both = _archived(replace(lock, mailings={"sale/staff": _entry("c")}), "staff")  # as after a crash between
+    rekey_archive(both, lock.archive, partial(rekey_fields, old=NO_KEY, new=one), one.id)
+    digests = [line.entry().text_digest for line in read_archive(both)]
+    assert digests == [one.apply(letter * 64) for letter in "ac"]
