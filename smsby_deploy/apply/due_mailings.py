@@ -72,7 +72,7 @@ class DueMailings:
     unreadable: they are due, and are not valid, or may be in a file that is not
     suspect: they are not due yet, and seem to have changed in the files
     to_judge: they are sent in waves, and the last one has no verdict yet
-    stopped: why nothing more of them is sent, by the verdict about their last wave
+    stopped: why no more of them is sent, by the verdict about their last wave
     cut_off: they are removed or cancelled, and unknown, or removed before some of their waves were sent
     """
 

@@ -163,7 +163,7 @@ class ListSender:
             self._dispatcher.send(DraftRequest(self._context, mailing, action, list_id, message))
         elif action.action is ActionKind.CREATE and self._state(mailing) is ChunkState.DRAFT:
             # Another checkout made it, perhaps for another list of this name.
-            why = sentence("sms.by lists a draft of it meanwhile, and this run did not make it")
+            why = sentence("sms.by now lists a draft of it that this run did not make")
             run.stop(why, ExitCode.REFUSED)
         for _ in range(_MAX_CONFIRMATIONS):
             if run.is_stopped or self._state(mailing) is not ChunkState.DRAFT:

@@ -127,7 +127,7 @@ class FreezeWatch:
             except SmsbyDeployError as error:
                 if self._clock.monotonic() >= deadline:
                     return sentence(
-                        "{file} changed meanwhile, and is not valid: {why}",
+                        "{file} has changed and is no longer valid: {why}",
                         file=self._path.name,
                         why=error.summary,
                     )

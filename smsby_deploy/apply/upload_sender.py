@@ -141,7 +141,7 @@ class UploadSender:
             collision, marks = "", []  # an earlier version of it may be listed
         if remote.has_any(marks):
             why = sentence(
-                "sms.by lists it meanwhile, and this run did not send it; the next apply records what it finds"
+                "sms.by now lists it, although this run did not send it; the next apply records what it finds"
             )
             run.stop(why, ExitCode.REFUSED)
         elif collision:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )
 @click.argument("address")
 @click.option("--sent", is_flag=True, help="Only recipients for whom sms.by certainly accepted it.")
-@click.option("--not-sent", is_flag=True, help="Only recipients for whom sms.by certainly did not.")
+@click.option("--not-sent", is_flag=True, help="Only recipients for whom sms.by certainly did not accept it.")
 @file_option("--out")
 @click.option("--unmask", is_flag=True, help="Show whole phone numbers.")
 @click.pass_obj

@@ -120,7 +120,7 @@ class _CampaignLoader:
         for name, value in labels.items():
             if any(mask_phones(text) != text for text in (str(name), str(value))):
                 message = sentence(
-                    "labels.{name} looks like a phone number; the lock records labels, and no phones",
+                    "labels.{name} looks like a phone number; the lock records labels, but never phones",
                     name=name,
                 )
                 self._log.error("LABEL", message, self._at(labels.values_at[name]))

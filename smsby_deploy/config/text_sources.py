@@ -175,7 +175,7 @@ class TextReader:
             )
             self._log.error("SCHEMA", message, self._at(mark))
         elif "list" in node or not _may_have_own_texts(node["recipients"]):
-            message = sentence("missing key text (or text_file, or an own text for every recipient)")
+            message = sentence("missing key text (or text_file, or a text for each recipient)")
             self._log.error("SCHEMA", message, self._at(mark))
 
 
@@ -189,7 +189,7 @@ def _variant_problems(node: YamlMap) -> Iterator[str]:
     if isinstance(recipients, YamlList) and any(
         isinstance(row, YamlMap) and "text" in row for row in recipients
     ):
-        yield sentence("variants cannot be combined with own texts of recipients")
+        yield sentence("variants cannot be combined with recipients' own texts")
     if (total := sum(one["share"] for one in variants)) != _WHOLE:
         yield sentence(
             "the shares of the variants add up to {total}, expected {whole}", total=total, whole=_WHOLE

@@ -55,7 +55,7 @@ class EndingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The decision that nothing more of a mailing is sent, by whom and why."""
+    """The decision that no more of a mailing is sent, by whom and why."""
 
     kind: EndingKind
     at: str

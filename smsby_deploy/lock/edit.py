@@ -224,7 +224,7 @@ class LockEdit:
         return addresses
 
     def end(self, address: str, revision: int, kind: EndingKind) -> None:
-        """Record that nothing more of a recorded revision is sent."""
+        """Record that no more of a recorded revision is sent."""
         ending = Ending(kind, self._at, self._by, self._reason)
         fields = {"address": address, "revision": revision, "ending": ending_document(ending)}
         self._write(address, f"revision {revision} {kind}", [(EventKind.ENDING, fields)])

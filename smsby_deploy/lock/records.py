@@ -266,7 +266,7 @@ class Entry:
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing more of it is handed to sms.by: it is complete, or abandoned."""
+        """Whether no more of it is handed to sms.by: it is complete, or abandoned."""
         return self.state in (EntryState.COMPLETE, EntryState.ABANDONED)
 
     @property

@@ -183,7 +183,10 @@ class LockStore:
         except OSError as error:
             raise SmsbyDeployError(
                 f"cannot write the lock file: {error.strerror or error}",
-                hint="nothing is lost: the journal next to the lock has it all, and the next command folds it in",
+                hint=(
+                    "nothing is lost: the journal next to the lock has all of it, and the next command "
+                    "folds it in"
+                ),
             ) from error
         fault_point("lock.after-rename")
         self._known = (digest.digest(), lock)

@@ -24,7 +24,8 @@ def listed_in_part(here: Situation) -> str:
     whole = sentence(" as sent to all recipients") if here.desired.via == "single" else ""
     return sentence(
         "sms.by lists {listed} of its {total} chunks{whole}, the lock none; a chunk that is not listed may "
-        "have been sent: apply records it as unknown, then `smsby-deploy lock resolve {address}` settles it",
+        "have been sent: apply records it as unknown; then resolve it with `smsby-deploy lock resolve "
+        "{address}`",
         listed=listed,
         total=len(here.listed),
         whole=whole,

@@ -197,8 +197,8 @@ def find_wrong_clock(client: ReadClient | None, here: Binding | None) -> Iterato
     if lead is None or abs(lead) <= _RIGHT_ENOUGH or here is None or is_loopback(here.service):
         return
     message = sentence(
-        "the clock of this machine differs from that of sms.by by {minutes:minute|minutes}; it decides about send times, "
-        "windows and quiet hours, so set it before anything is sent",
+        "the clock of this machine differs from that of sms.by by {minutes:minute|minutes}; send times, "
+        "windows and quiet hours depend on it, so set it before anything is sent",
         minutes=round(abs(lead).total_seconds() / 60),
     )
     yield Problem(Severity.WARNING, "CLOCK", message)

@@ -116,9 +116,9 @@ def excuse_errors(mailing: Mailing, problems: Iterable[Problem]) -> list[Problem
 
 def _as_note(mailing: Mailing, error: Problem, more: int = 0) -> Problem:
     message = sentence(
-        "ignored, because nothing more of the mailing is sent: {error} (and {count:more error|more errors})"
+        "ignored, because no more of the mailing will be sent: {error} (and {count:more error|more errors})"
         if more
-        else "ignored, because nothing more of the mailing is sent: {error}",
+        else "ignored, because no more of the mailing will be sent: {error}",
         error=error.message,
         count=more,
     )

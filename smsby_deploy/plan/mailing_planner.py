@@ -111,7 +111,7 @@ class MailingPlanner:
         return found
 
     def _is_over(self, mailing: Mailing, entry: Entry | None) -> bool:
-        """Whether nothing more of it is sent: it is finished or withdrawn, or its time passed."""
+        """Whether no more of it is sent: it is finished or withdrawn, or its time passed."""
         if entry is not None and entry.revision == mailing.revision:
             if entry.is_finished or entry.is_withdrawn:
                 return True
@@ -305,14 +305,14 @@ def _find_lateness(mailing: Mailing, times: Sequence[datetime | None], now: date
     if mailing.max_late is not None and late:
         passed, allowed = (int(one.total_seconds() // 60) for one in (now - min(late), mailing.max_late))
         message = sentence(
-            "its time passed {passed} min ago; it is sent at once, max_late allows {allowed} min",
+            "its time passed {passed} min ago; it is sent at once (max_late allows {allowed} min)",
             passed=passed,
             allowed=allowed,
         )
         if mailing.spread is not None:
             message = sentence(
-                "the time of {count:chunk|chunks} passed {passed} min ago; {count:|it is|they are} sent at once, "
-                "max_late allows {allowed} min",
+                "the time of {count:chunk|chunks} passed {passed} min ago; {count:|it is|they are} sent at "
+                "once (max_late allows {allowed} min)",
                 count=len(late),
                 passed=passed,
                 allowed=allowed,

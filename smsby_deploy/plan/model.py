@@ -92,7 +92,7 @@ class Action:
     counts of a new mailing are those of all its waves.
     `text_digest`, `recipients_digest`, `own_digest`, `labels`, `prefixes`, `control`, the name of its control group,
     `approval`, the earlier one that it is sent under, and `signed_by`, who signed it, are for the lock; a plan file does not
-    have them, nor `is_overdue`, its time passed before it was approved, and `is_finished`: nothing more of it is handed to
+    have them, nor `is_overdue`, its time passed before it was approved, and `is_finished`: no more of it is handed to
     sms.by.
     """
 

@@ -150,7 +150,8 @@ class PressureCheck:
         action = self._leave_out(one, excess.phones)
         if action.recipients == 0:
             why = sentence(
-                "all of its recipients would get more than {limit}, and are left out ({count:,}); nothing is sent",
+                "all of its recipients ({count:,}) would get more than {limit} and are left out; nothing "
+                "is sent",
                 count=len(excess.phones),
                 limit=limit,
             )
@@ -158,7 +159,7 @@ class PressureCheck:
             self.problems.append(Problem(Severity.WARNING, "ALL_SUPPRESSED", why, action.address, place))
             return replace(action, reason=why)
         why = sentence(
-            "{count:recipient|recipients} would get more than {limit}, and {count:|is|are} left out",
+            "{count:recipient|recipients} would get more than {limit} and {count:|is|are} left out",
             count=len(excess.phones),
             limit=limit,
         )

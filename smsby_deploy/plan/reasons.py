@@ -22,7 +22,7 @@ CHANGED_SINCE_APPROVAL = sentence(
 LISTED_WHILE_WAITING = sentence(
     "sms.by lists it although the lock has it as waiting, so this lock is outdated; the next apply records what was sent"
 )
-UNREADABLE_AND_GONE = sentence("sent; its files cannot be read any more, and are not needed")
+UNREADABLE_AND_GONE = sentence("sent; its files can no longer be read, but are not needed")
 WHOLE_LIST = sentence("only_to: a contact list kept at sms.by cannot be limited to test phones")
 
 
@@ -121,7 +121,7 @@ def missed_window(here: Situation) -> str:
 
 def not_handed_over(window: Window) -> str:
     return sentence(
-        "it was to be handed over to sms.by until {time}, and was not; set a new schedule_time, or remove it",
+        "its window for the hand-over closed at {time}; set a new schedule_time, or remove it",
         time=window.closes,
     )
 
@@ -345,7 +345,7 @@ def sent_again(here: Situation) -> str:
 
 
 def cancelled(mailing: Mailing) -> str:
-    return sentence("cancelled: {why}; nothing more of it is sent", why=mailing.cancelled)
+    return sentence("cancelled: {why}; no more of it is sent", why=mailing.cancelled)
 
 
 def unknown_and_cancelled(address: str) -> str:

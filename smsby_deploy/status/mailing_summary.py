@@ -124,7 +124,9 @@ def summarize_waiting(address: str, entry: Entry, now: datetime, *, is_listed: b
     if is_listed:
         waits = LISTED_WHILE_WAITING
     elif window.is_over(now):
-        waits = sentence("it was not handed over to sms.by until {time}, and is not sent", time=window.closes)
+        waits = sentence(
+            "its window for the hand-over closed at {time}, so it is not sent", time=window.closes
+        )
     else:
         waits = sentence(
             "approved; `apply --due` hands it over to sms.by between {opens} and {closes}",

@@ -168,8 +168,8 @@ def _find(what: str, texts: Sequence[str]) -> int:
 def _explain_lack(name: str, where: str) -> str:
     if name == "sender":
         return sentence(
-            "advertising must name its sender, and this text does not{where}: add the name in quotes, with its legal form, "
-            "or as the alphaname says it",
+            "advertising must name its sender, and this text does not{where}: add the name in quotes, with "
+            "its legal form, or as the alphaname spells it",
             where=where,
         )
     return sentence(

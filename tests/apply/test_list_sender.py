@@ -109,7 +109,7 @@ def test_draft_of_another_run_is_not_confirmed(letter: Shop) -> None:
     letter.sms_by.script("getSMSMessages", EMPTY_LIST, listed)
     result, mailing = letter.apply()
     assert (result.exit_code, letter.chunk().state) == (ExitCode.REFUSED, ChunkState.DRAFT)
-    assert "this run did not make it" in (mailing.error or "")
+    assert "that this run did not make" in (mailing.error or "")
     assert letter.sms_by.changes() == ["sendSmsList", "confirm=0"]
     assert letter.lock().mailings["sale/staff"].contact_list is None
 

@@ -76,7 +76,7 @@ def test_freeze_watch_stops_at_a_broken_file(tmp_path: Path, content: str | None
         (tmp_path / "smsby.yaml").unlink()
     else:
         (tmp_path / "smsby.yaml").write_text(HEAD + content, "utf-8")
-    assert watch.why().startswith(f"frozen: smsby.yaml changed meanwhile, and is not valid: {why}")
+    assert watch.why().startswith(f"frozen: smsby.yaml has changed and is no longer valid: {why}")
     assert clock.time == pytest.approx(2, abs=0.2)
 
 

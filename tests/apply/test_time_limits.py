@@ -86,7 +86,7 @@ def test_time_limits_keep_the_window_of_a_hand_over(waiting: Shop) -> None:
 
     result = hand_over(replace(waiting.request(), approve=wait))
     assert (result.exit_code, waiting.sms_by.changes()) == (ExitCode.REFUSED, [])
-    assert (result.mailings[0].error or "").startswith("expired: it was to be handed over to sms.by until ")
+    assert (result.mailings[0].error or "").startswith("expired: its window for the hand-over closed at ")
     assert state(waiting, "vip") == "waiting"
 
 

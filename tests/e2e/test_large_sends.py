@@ -137,7 +137,7 @@ def test_rest_of_a_spread_mailing_is_sent_in_its_own_time(shop: Shop) -> None:
     assert [one["action"] for one in planned["actions"]] == ["resume"]
     (late,) = [one["message"] for one in planned["problems"] if one["code"] == "LATE"]
     assert re.fullmatch(
-        r"the time of 1 chunk passed 3\d min ago; it is sent at once, max_late allows 120 min", late
+        r"the time of 1 chunk passed 3\d min ago; it is sent at once \(max_late allows 120 min\)", late
     )
     assert _at(shop, _MIDDLE, "apply", "--auto-approve").code == 0
     bodies = [call["params"]["messages"] for call in shop.calls() if call["method"].lower() == "sendbulksms"]

@@ -87,7 +87,7 @@ def test_mailing_whose_recipients_are_all_capped(sent: Shop) -> None:
     planned = sent.run("plan", "--format", "json")
     two = _action(planned, "sale/two")
     why = (
-        "all of its recipients would get more than 1 message within 7d, and are left out (2); nothing is sent"
+        "all of its recipients (2) would get more than 1 message within 7d and are left out; nothing is sent"
     )
     assert (two["action"], two["recipients"], two["reason"]) == ("create", 0, why)
     (warning,) = [one for one in planned.json["problems"] if one["code"] == "ALL_SUPPRESSED"]

@@ -143,7 +143,7 @@ def test_draft_of_another_checkout_stays_the_only_one(sale: Shop) -> None:
     sale.clear_faults()
     done = started.finish()
     assert done.code == 4, done.err
-    assert "sms.by lists it meanwhile" in done.json["mailings"][0]["error"]
+    assert "sms.by now lists it" in done.json["mailings"][0]["error"]
     assert _calls(sale, "sendSmsList") == 1
     assert _got(sale) == dict.fromkeys(PHONES, 1)
     assert _action(sale)["action"] == "adopt"

@@ -156,4 +156,4 @@ def test_errors_of_an_excused_mailing_are_one_note(tmp_path: Path) -> None:
     note, rest = excuse_errors(mailing, [warning, *errors])
     assert rest == warning
     assert (note.severity, note.code, note.address) == ("note", "PHONE", "sale/vip")
-    assert note.message == "ignored, because nothing more of the mailing is sent: bad 0 (and 2 more errors)"
+    assert note.message == "ignored, because no more of the mailing will be sent: bad 0 (and 2 more errors)"

@@ -322,7 +322,7 @@ _LISTED = "sms.by lists it although the lock has it as waiting"
         (("2026-12-01T09:00", "2026-12-01T09:40"), [], [], "approved; `apply --due` hands it over"),
         (_DUE, [], _ASKED, "approved; `apply --due` hands it over"),
         (_DUE, [_OWN], _ASKED, _LISTED),
-        (_OVER, [], _ASKED, "not handed over to sms.by until 2026-11-30 09:40 +03, and is not sent"),
+        (_OVER, [], _ASKED, "its window for the hand-over closed at 2026-11-30 09:40 +03, so it is not sent"),
         (_OVER, [_OWN], _ASKED, _LISTED),
         (_OVER, [_OTHER], _ASKED, _LISTED),
     ],
