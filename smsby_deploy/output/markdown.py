@@ -28,6 +28,9 @@ _ACTIVE = r"(?i:(?<=@)|(?<=#)|(?=://)|(?<=w)(?=ww\.)|(?<=mailto:)|(?<=GH-)|(?<=[
 _QUICK_ACTION = r"(?m:^(?=/))"
 
 _CODE = r"`([^`]+)`"
+_DATE = r"\b\d{4}-\d\d-\d\d\b"
+_OPTION = r"--[a-z][a-z-]*"
+_CODE_HTML = r"<code>[^<]*</code>"
 _ESCAPED_CODE = r"\\`(.+?)\\`"
 _BACKTICK = "\u02cb"  # in place of a backtick of a value; it looks the same
 
@@ -70,7 +73,7 @@ def message_html(text: str, t: Translator = ENGLISH) -> Markup:
     from markupsafe import Markup
 
     said = safe_line(t.sentence(_without_backticks(text)))
-    return Markup(code_html(said).replace(_BACKTICK, "`"))  # noqa: S704  # it is escaped
+    return Markup(keep_whole(code_html(said)).replace(_BACKTICK, "`"))  # noqa: S704  # it is escaped
 
 
 def message_markdown(text: str, t: Translator = ENGLISH, *, is_clipped: bool = False) -> str:
@@ -83,6 +86,15 @@ def message_markdown(text: str, t: Translator = ENGLISH, *, is_clipped: bool = F
 def code_html(text: str) -> str:
     """A text of ours as HTML, with what it quotes in backticks as code."""
     return re.sub(_CODE, r"<code>\1</code>", _escape_html(text))
+
+
+def keep_whole(html: str) -> str:
+    """What `code_html` returns, with options and dates as elements of their own.
+
+    Browsers break lines after a hyphen; in these elements the style of our pages forbids it.
+    """
+    dated = re.sub(_DATE, r"<time>\g<0></time>", html)
+    return re.sub(_CODE_HTML, lambda code: re.sub(_OPTION, r"<span>\g<0></span>", code[0]), dated)
 
 
 def _without_backticks(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from smsby_deploy.lock.places import PRODUCTION
 from smsby_deploy.output.mailing_test_report import result_counts, result_rows
-from smsby_deploy.output.markdown import message_html, printable_lines
+from smsby_deploy.output.markdown import keep_whole, message_html, printable_lines
 from smsby_deploy.output.plan_text import archived_line, fold_plan, unscheduled_text
 from smsby_deploy.output.plan_words import (
     WITHOUT_REASON,
@@ -240,8 +240,8 @@ def _problem_points(problems: tuple[Problem, ...], t: Translator) -> Iterator[Po
             safe_line(problem.address or ""),
             safe_line(str(problem.location)) if problem.location else "",
             # English messages say themselves what the code means.
-            as_html(known.meaning) if known and t.language != "en" else "",
-            as_html(known.way_out) if known else "",
+            keep_whole(as_html(known.meaning)) if known and t.language != "en" else "",
+            keep_whole(as_html(known.way_out)) if known else "",
         )
 
 

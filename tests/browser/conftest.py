@@ -48,13 +48,19 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 
 def show(
-    chrome: Chrome, address: str, size: tuple[int, int], scheme: str = "light", *, is_phone: bool = False
+    chrome: Chrome,
+    address: str,
+    size: tuple[int, int],
+    scheme: str = "light",
+    *,
+    is_phone: bool = False,
+    media: str = "",
 ) -> None:
-    """Open a page on a screen of this size, in a color scheme of the system."""
+    """Open a page on a screen or, with the media `print`, on paper of this size, in a color scheme of the system."""
     width, height = size
     screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone}
     chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    emulated = {"media": media, "features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", emulated)
     chrome.get("about:blank")
     chrome.get(address)

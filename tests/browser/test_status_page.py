@@ -38,6 +38,15 @@ _TABLES = """
   return [hidden, narrow].map((those) => those.map((one) => one.innerText));
 """
 
+_WHOLE = """
+  const all = [...document.querySelectorAll("code span, time")];
+  return [all.length > 3, all.filter((one) => one.getClientRects().length > 1).map((one) => one.innerText)];
+"""
+_ON_PAPER = """
+  const right = (one) => one.getBoundingClientRect().right;
+  const over = [...document.querySelectorAll("table")].filter((one) => right(one) > right(one.closest("section")));
+  return [getComputedStyle(document.body).backgroundColor, over.map((one) => one.innerText)];
+"""
 _TILES = """
   const all = [...document.querySelectorAll(".tiles dd")];
   return [all[2].innerText, all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.innerText)];
@@ -63,6 +72,23 @@ def test_status_page_fits_the_screen_and_draws_charts(chrome: Chrome, page: str,
     """The page does not scroll sideways, chart labels are at least 8 pixels high, and bars are drawn."""
     show(chrome, page, (width, 3000))
     assert chrome.execute_script(_PROBE) == [width, 0, 0, True, 0]
+
+
+def test_status_page_tears_no_option_and_no_date(chrome: Chrome, page: str) -> None:
+    """A line never ends after the hyphens of `--not-sent`, on whatever phone."""
+    torn = []
+    for width in range(320, 440, 6):
+        show(chrome, page, (width, 900), is_phone=True)
+        has_some, found = chrome.execute_script(_WHOLE)
+        torn += found if has_some else ["nothing"]
+    assert torn == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_tables_of_a_status_page_fit_on_paper(chrome: Chrome, tmp_path: Path, scheme: str) -> None:
+    """All columns are within their card on A4, where nothing scrolls, and paper is white."""
+    show(chrome, _write(tmp_path, "ru"), (718, 1000), scheme, media="print")
+    assert chrome.execute_script(_ON_PAPER) == ["rgb(255, 255, 255)", []]
 
 
 def test_tables_of_a_russian_status_page_fit_a_screen(chrome: Chrome, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_plan_html_has_the_verdict_first() -> None:
     assert "Made offline" in page(replace(plan, account=None))
     due = examples.plan(examples.action("sale/vip", ActionKind.DUE))
     assert (
-        "<h1>Nothing to send by <code>apply</code>; 1 mailing is due for <code>apply --due</code></h1>"
+        "<h1>Nothing to send by <code>apply</code>; 1 mailing is due for <code>apply <span>--due</span></code></h1>"
         in page(due)
     )
 
