@@ -344,8 +344,10 @@ def _is_from_own_site() -> bool:
 
 def is_loopback(host: str | None) -> bool:
     """Return whether `host`, a name or an address, is this machine."""
-    if host is None or host == "localhost" or host.endswith(".localhost"):
-        return host is not None
+    if host is None:
+        return False
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
