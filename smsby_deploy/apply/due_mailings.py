@@ -45,8 +45,7 @@ def next_opening(
         if entry.has_unknown:
             continue
         if has_later_wave(entry):
-            mailing = None if mailings is None else mailings.get(address)
-            times += [now] if mailings is None else _next_verdict(entry, mailing, now)
+            times += [now] if mailings is None else _next_verdict(entry, mailings.get(address), now)
         elif entry.approval is not None and not entry.approval.window.is_over(now):
             times.append(entry.approval.window.opens)
     return min(times, default=None)

@@ -232,8 +232,9 @@ class _HandOver:
         (one,) = files.measured
         if entry.revision != one.mailing.revision:
             return True
-        is_valid = one.desired is not None and not has_errors(files.problems)
-        return is_valid and one.desired is not None and not one.desired.has_content(entry.content_digest)
+        if one.desired is None or has_errors(files.problems):
+            return False
+        return not one.desired.has_content(entry.content_digest)
 
     def _hand_over(self, addresses: list[str]) -> None:
         """Hand over the mailings of one approved plan.

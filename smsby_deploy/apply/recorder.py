@@ -216,8 +216,10 @@ class Recorder:
     def _earlier(self, address: str, revision: int) -> tuple[Entry, ...]:
         """Return the older revisions of a mailing; what waits of one is approved no longer."""
         before = self.lock.mailings.get(address)
-        if before is None or before.revision == revision:
-            return () if before is None else before.earlier
+        if before is None:
+            return ()
+        if before.revision == revision:
+            return before.earlier
         if before.state is EntryState.WAITING:
             before = replace(before, ending=self._lapsed(f"revision {revision} replaced it"))
         return (replace(before, earlier=()), *before.earlier)

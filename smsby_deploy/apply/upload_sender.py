@@ -36,8 +36,10 @@ def upload_of(entry: Entry | None, mailing: Mailing) -> UploadRecord | None:
 
     The record survives a change of the text while nothing was sent.
     """
-    is_same = entry is not None and entry.revision == mailing.revision and len(entry.chunks) == 1
-    return entry.chunks[0].upload if entry is not None and is_same and mailing.upload is not None else None
+    if entry is None or mailing.upload is None:
+        return None
+    is_same = entry.revision == mailing.revision and len(entry.chunks) == 1
+    return entry.chunks[0].upload if is_same else None
 
 
 class UploadSender:

@@ -198,9 +198,9 @@ def find_recipients(loaded: LoadedProject, lock: Lock, address: str) -> Recipien
             f"no mailing {address} in the lock", hint="`smsby-deploy lock list` shows what was sent"
         )
     mailing = loaded.project.by_address.get(address)
-    if mailing is None and not loaded.is_whole:
-        raise FilesInvalid(loaded.problems)
     if mailing is None:
+        if not loaded.is_whole:
+            raise FilesInvalid(loaded.problems)
         raise UsageError(
             f"{address} is not in the files: the lock has no phones, so its list is needed",
             hint="restore its campaign file and its list, for example from git",
