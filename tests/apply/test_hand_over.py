@@ -268,14 +268,21 @@ def test_frozen_project_hands_nothing_over(waiting: Shop) -> None:
     assert state(waiting, "a") is EntryState.WAITING
 
 
-def test_full_disk_stops_before_anything_is_sent(waiting: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("failures", [1, 99])
+def test_full_disk_stops_before_anything_is_sent(
+    failures: int, waiting: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What has changed cannot be recorded as withdrawn: an error, and the next run does it."""
     approve(waiting, a=to(PHONES[0]), b=to(PHONES[1]))
     write_sale(waiting, a=to(PHONES[0], text="Changed"), b=to(PHONES[1]))
     _pass(waiting, HOUR)
 
+    synced: list[int] = []
+
     def fail(handle: int) -> None:
-        raise OSError(28, "No space left on device")
+        synced.append(handle)
+        if len(synced) <= failures:
+            raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as full:
         full.setattr(journal, "os", SimpleNamespace(**{**vars(os), "fsync": fail}))
@@ -420,6 +427,7 @@ def test_missed_mailing_that_is_listed(via: str, is_readable: bool, waiting: Sho
     if via == "bulk":
         assert (outcomes(result), result.exit_code) == ({"a": "adopted"}, ExitCode.DONE)
         assert chunk.state is ChunkState.ACCEPTED
+        assert (result.mailings[0].error is None) is is_readable
     else:  # no delivery is reported yet, which proves nothing
         assert (outcomes(result), result.exit_code) == ({"a": "unknown"}, ExitCode.OUTCOME_UNKNOWN)
         assert chunk.state is ChunkState.UNKNOWN

@@ -90,6 +90,35 @@ def test_time_limits_keep_the_window_of_a_hand_over(waiting: Shop) -> None:
     assert state(waiting, "vip") == "waiting"
 
 
+def test_time_limits_let_the_rest_of_a_hand_over_go(waiting: Shop) -> None:
+    """The window is for what was not begun: the rest is sent after it, as long as the time of the mailing has not passed."""
+    waiting.write(
+        "smsby.yaml",
+        (waiting.root / "smsby.yaml").read_text().replace("{", "{recipients_per_request: 1, ", 1),
+    )
+    approve(waiting, vip=to(_ONE, _TWO))
+    waiting.clock.sleep(HOUR)
+    waiting.sms_by.script("sendBulkSms", ACCEPTED, busy(3600))
+    assert hand_over(waiting.request()).exit_code is ExitCode.OUTCOME_UNKNOWN  # it was sent in part
+    mark = waiting.lock().mailings["sale/vip"].chunks[0].fingerprint
+    accepted = [{"id": 1, "name": f"sale/vip [1/2] shop#{mark}", "status": "NEW"}]
+    waiting.clock.sleep(0.6 * HOUR)
+    waiting.sms_by.script("sendBulkSms", ACCEPTED)
+    waiting.sms_by.script("getSMSMessages", lambda params: ok(accepted))
+    assert apply_plan(waiting.request()).exit_code is ExitCode.DONE
+    assert state(waiting, "vip") == "complete"
+
+
+def test_time_limits_hold_for_a_first_wave(early: Shop) -> None:
+    """It has the time of its mailing."""
+    waves = "waves: [{people: 1, after: 1h, delivered: 90}, rest]"
+    early.configure(price="{currency: BYN, per_part: 1}")
+    early.mailing(f"schedule_time: 2026-12-01T11:00:00, {to(_ONE, _TWO)}, {waves}")
+    result = apply_after(early, 2 * HOUR)
+    assert (result.exit_code, early.sms_by.changes()) == (ExitCode.REFUSED, [])
+    assert (result.mailings[0].error or "").startswith("expired: ")
+
+
 @pytest.mark.parametrize(
     ("method", "mailing"),
     [

@@ -123,6 +123,19 @@ def test_progress_of_more_waves_than_the_files_have() -> None:
     assert (last.number, last.judged) == (3, 2)
 
 
+def test_progress_has_the_times_of_the_wave_to_judge() -> None:
+    """Each wave may have its own `after` and `give_up`; what a later run applied does not delay them."""
+    steps = (_STEP, _STEP._replace(after=3 * _HOUR, give_up=5 * _HOUR), Wave())
+    sent = _NOW - 2 * _HOUR
+    late = AppliedBy(_NOW.isoformat(), "p", None, "x")
+    for entry, after, give_up in (
+        (_entry((1, A), (2, P), (3, P), applied=late), 1, 6),
+        (_entry((1, A), (2, A), (3, P), applied=late), 3, 5),
+    ):
+        window = recorded_progress(entry, steps, _NOW).window
+        assert window == Window(sent + after * _HOUR, sent + give_up * _HOUR)
+
+
 def test_count_unsent_of_waves() -> None:
     """Those of the waves that are left; all if none was sent."""
     assert count_unsent(_entry((1, A), (2, P), (3, R), (None, S))) == 4
@@ -149,6 +162,7 @@ def test_why_stopped_says_what_was_missing(by: str | None, hours: int, is_late: 
 def test_later_waves() -> None:
     """Only what a hand-over continues: the first wave was sent completely, and another one remains."""
     assert has_later_wave(_entry((1, A), (2, P)))
+    assert not has_later_wave(_entry((1, A), (1, P), (2, P)))
     assert not has_later_wave(_entry((1, P), (2, A)))
     assert not has_later_wave(_entry((1, A), (2, A)))
     assert not has_later_wave(_entry((None, A), (None, P)))
