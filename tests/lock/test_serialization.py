@@ -22,6 +22,7 @@ from smsby_deploy.lock.records import (
     Lock,
 )
 from smsby_deploy.lock.serialization import read_lock, recovery_of, write_lock
+from tests.lock.examples import entry
 from tests.lock.generated import locks, long_lock
 
 
@@ -136,8 +137,8 @@ def test_read_lock_knows_the_canonical_form_of_each_mailing() -> None:
     lock = long_lock(300)
     read = read_lock(write_lock(lock), "lock")
     assert read == lock
-    for entry in read.mailings.values():
-        assert entry.stored == canonical(entry_document(entry))
+    for recorded in read.mailings.values():
+        assert recorded.stored == canonical(entry_document(recorded))
 
 
 def test_read_lock_refuses_phones_that_contradict_their_chunk() -> None:
@@ -151,3 +152,20 @@ def test_read_lock_refuses_phones_that_contradict_their_chunk() -> None:
     document["seal"] = sha256(canonical(sealed)).hexdigest()
     with pytest.raises(LockDamaged, match="the phone states of a chunk do not match its state"):
         read_lock(json.dumps(document, ensure_ascii=False, indent=2) + "\n", "lock")
+
+
+@pytest.mark.parametrize(
+    "mailings",
+    [
+        {"a/\u001b": entry()},
+        {"a/" + "b" * 99: entry()},
+        {"a/b": replace(entry(), transport="x\u0007")},
+        {"a/b": replace(entry(), schedule_time="9999-99-99T99:99:99Z")},
+        {"a/b": replace(entry(), revision=0)},
+        {"a/b": entry().put_chunk(0, replace(entry().chunks[0], fingerprint="<b>"))},
+    ],
+)
+def test_read_lock_checks_mailings_in_its_own_layout(mailings: dict[str, Entry]) -> None:
+    """A seal proves nothing: whoever writes the file can make one, and the layout of this program, too."""
+    with pytest.raises(LockDamaged, match="lock is damaged"):
+        read_lock(write_lock(Lock("shop", 1, "line", mailings)), "lock")

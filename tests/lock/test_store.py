@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import pytest
 
-from smsby_deploy.errors import LockDamaged, LockHeld, SmsbyDeployError, UsageError
+from smsby_deploy.errors import LockDamaged, LockHeld, Refused, SmsbyDeployError, UsageError
 from smsby_deploy.lock.entry_json import entry_document
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.records import ChunkState, Lock, NamedId
@@ -205,3 +205,48 @@ def test_salvage_refuses_an_intact_journal(store: LockStore) -> None:
     with pytest.raises(UsageError):
         store.salvage()
     assert store.read().mailings["a/b"] == entry()
+
+
+def test_store_knows_the_run_that_holds_it(store: LockStore) -> None:
+    """With what it has recorded so far; a journal is left over only if its run is over, and so is a holder's file."""
+    store.path.write_text(write_lock(Lock("shop", 1, "line", {"c/d": entry()})))
+    assert (store.read_running(), store.has_leftover()) == (None, False)
+    with store.held(command="apply"):
+        journal = begin_journal(store)
+        running = store.read_running()
+        assert running is not None and running.holder.startswith("apply, process ")
+        assert running.begun == {"a/b"}
+        assert not store.has_leftover()
+        left = store.holder_path.read_bytes()
+        journal.close()
+    assert not store.holder_path.exists()
+    store.holder_path.write_bytes(left)
+    assert (store.read_running(), store.has_leftover()) == (None, True)
+    with store.held(timeout=0):
+        assert not store.journal_path.exists()
+
+
+def test_store_of_another_environment_is_refused(tmp_path: Path) -> None:
+    """Its mailings would look like others; an empty lock belongs to none."""
+    path = tmp_path / "lock.json"
+    for recorded in (None, "staging"):
+        path.write_text(write_lock(Lock("shop", 1, "line", {"a/b": entry()}, environment=recorded)))
+        other = LockStore(path, "shop", "tests")
+        with pytest.raises(Refused, match=f"the environment {recorded or 'production'}, not of tests"):
+            other.read()
+        path.write_text(write_lock(Lock("shop", 1, "line", environment=recorded)))
+        assert other.read().environment == "tests"
+    path.write_text(write_lock(Lock("shop", 1, "line", {"a/b": entry()})))
+    assert LockStore(path, "shop", "production").read().mailings.keys() == {"a/b"}
+
+
+def test_clear_leaves_nothing_to_read(store: LockStore) -> None:
+    """The lock and its archive are gone, and may have been."""
+    store.path.write_text(write_lock(Lock("shop", 1, "line", {"a/b": entry()})))
+    store.put_archive(b"x\n")
+    assert store.archive_path.read_bytes() == b"x\n"
+    for _ in range(2):
+        store.clear()
+        assert not store.path.exists() and not store.archive_path.exists()
+    store.put_archive(b"")
+    assert not store.archive_path.exists()
