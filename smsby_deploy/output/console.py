@@ -91,13 +91,13 @@ def _wrap(console: Console, line: str) -> list[str]:
 class Column(NamedTuple):
     """A column of text, or of numbers, which are aligned right.
 
-    An `is_optional` column is left out if the table would be too wide. A cell of the `may_overflow` column that does not
-    fit gets a separate line; a table has at most one such column.
+    If the table would be too wide, the `optional` columns with 1 are left out, then those with 2, and so on. A cell of the
+    `may_overflow` column that does not fit even then gets a separate line; a table has at most one such column.
     """
 
     title: str
     is_number: bool = False
-    is_optional: bool = False
+    optional: int = 0
     may_overflow: bool = False
 
 
@@ -141,14 +141,18 @@ def _column_sizes(
 ) -> list[int]:
     """The width of each column; 0 for optional columns that do not fit."""
     wide = [max(len(row.cells[i]) for row in rows) for i in range(len(columns))]
-    narrow = [0 if column.is_optional else size for size, column in zip(wide, columns, strict=True)]
+    narrow = [0 if column.optional else size for size, column in zip(wide, columns, strict=True)]
     if flexible is not None:
         room = width - _total(narrow) + narrow[flexible]
         fitting = max(
             (len(row.cells[flexible]) for row in rows if len(row.cells[flexible]) <= room), default=0
         )
         wide[flexible] = narrow[flexible] = fitting
-    return wide if _total(wide) <= width else narrow
+    for left_out in range(max(column.optional for column in columns)):
+        sizes = [0 if 0 < one.optional <= left_out else size for size, one in zip(wide, columns, strict=True)]
+        if _total(sizes) <= width:
+            return sizes
+    return narrow
 
 
 def _total(sizes: Sequence[int]) -> int:

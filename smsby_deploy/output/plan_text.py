@@ -58,7 +58,7 @@ _COLUMNS = (
     Column("action"),
     Column("mailing", may_overflow=True),
     Column("when"),
-    Column("", is_optional=True),  # the time until it is sent
+    Column("", optional=1),  # the time until it is sent
     Column("recipients", is_number=True),
     Column("parts", is_number=True),
     Column("cost", is_number=True),

@@ -33,12 +33,12 @@ def write_usage(report: UsageReport, stream: TextIO, *, color: bool) -> None:
     else:
         rows = [*report.rows, *report.totals]
         figures = _columns(report, rows, ENGLISH)
-        optional = {"parts", "difference", "undelivered"} if "delivered" in figures else set()
-        if "not sent" in figures:
-            optional |= {"mailings"}
+        optional = {"mailings": 1} if "not sent" in figures else {}
+        if "delivered" in figures:
+            optional |= {"parts": 1, "difference": 1, "undelivered": 1, "delivered": 2, "not sent": 3}
         columns = (
-            *(Column(one.name) for one in report.groupings),
-            *(Column(name, is_number=True, is_optional=name in optional) for name in figures),
+            *(Column(one.name, may_overflow=one.kind is GroupKind.MAILING) for one in report.groupings),
+            *(Column(name, is_number=True, optional=optional.get(name, 0)) for name in figures),
             Column("currency"),
         )
         lines = (

@@ -67,7 +67,7 @@ def test_is_plain_unless_color_is_shown(monkeypatch: pytest.MonkeyPatch) -> None
 
 _COLUMNS = (
     Column("who", may_overflow=True),
-    Column("wait", is_optional=True),
+    Column("wait", optional=1),
     Column("count", is_number=True),
 )
 

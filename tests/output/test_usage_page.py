@@ -6,6 +6,8 @@ import io
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from smsby_deploy.output.translation import translator
 from smsby_deploy.output.usage_page import usage_html, usage_markdown, usage_notes, write_usage
 from smsby_deploy.status.usage_groups import read_groupings
@@ -98,6 +100,21 @@ def test_usage_by_campaign_fits_into_a_terminal() -> None:
     write_usage(by_campaign, out, color=False)
     head, *_ = lines = out.getvalue().splitlines()
     assert ("mailings" in head, "not sent" in head, len(lines[1]) <= 80) == (False, True, True)
+    assert len(head) <= 80
+
+
+@pytest.mark.parametrize("address", ["spring-sale/vip", f"{'a' * 40}/{'b' * 40}"])
+def test_usage_by_mailing_and_variant_fits_into_a_terminal(address: str) -> None:
+    """The rate stays, by which variants are compared; an address that is too long has a separate line."""
+    billed = Sum(Decimal("1234.567"), 1)
+    rows = [replace(row, keys=(address, row.keys[1]), billed=billed) for row in USAGE_BY_VARIANT.rows]
+    out = io.StringIO()
+    write_usage(replace(USAGE_BY_VARIANT, rows=tuple(rows)), out, color=False)
+    head, *lines = out.getvalue().split("\nnot recorded")[0].splitlines()
+    assert max(map(len, (head, *lines))) <= 80
+    assert {"mailing", "variant", "recipients", "planned", "billed", "share", "currency"} <= {*head.split()}
+    assert "95.3%" in "".join(lines)
+    assert ("".join(lines).replace(" ", "")).count(address) == 3
 
 
 def test_usage_compares_variants_before_deliveries_are_known() -> None:
