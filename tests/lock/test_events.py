@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from smsby_deploy.errors import LockDamaged
+from smsby_deploy.lock.counts import Billed
 from smsby_deploy.lock.decisions import Ending, EndingKind, Resolution
 from smsby_deploy.lock.entry_json import entry_document
 from smsby_deploy.lock.events import EventKind, fold, fold_event
@@ -180,15 +181,57 @@ def test_fold_move_keeps_what_a_user_settled() -> None:
     times = ("10:00", "11:00")
     chunks = tuple(replace(chunk, accepted_at=at) for chunk, at in zip(recorded.chunks, times, strict=True))
     settled = Resolution("a/b", "resolved as sent", "10:00", "anna", "")
-    lock = replace(_lock(replace(recorded, chunks=chunks)), resolutions=(settled,))
+    other = Resolution("a/c", "resolved as sent", "11:00", "anna", "")
+    recorded = replace(recorded, chunks=chunks)
+    both = replace(recorded, revision=2, earlier=(recorded,))
+    lock = replace(_lock(both), resolutions=(settled, other))
     moved = fold_event(lock, {"event": "move", "address": "a/b", "to": "c/d"}).mailings["c/d"]
-    assert [chunk.declared for chunk in moved.chunks] == [True, False]
+    declared = [[chunk.declared for chunk in one.chunks] for one in moved.revisions]
+    assert declared == [[True, False]] * 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "is_ended"),
+    [
+        (EndingKind.LAPSED, "accepted", False),
+        (EndingKind.LAPSED, "unknown", False),
+        (EndingKind.LAPSED, "rejected", True),
+        (EndingKind.WITHDRAWN, "accepted", True),
+        (EndingKind.ABANDONED, "unknown", True),
+    ],
+)
+def test_fold_chunk_takes_back_an_approval_that_lapsed(kind: EndingKind, state: str, is_ended: bool) -> None:
+    """It lapses only while nothing was sent, so it did not if sms.by has the mailing; a user's decision stays."""
+    ending = Ending(kind, "t", "anna", "changed")
+    changes = {"state": state, "error": None}
+    ended = _after(EventKind.CHUNK, replace(entry(), ending=ending), chunks=[["a/b", 0]], changes=changes)
+    assert (ended.mailings["a/b"].ending == ending) == is_ended
+
+
+def test_fold_key_adds_what_is_sealed() -> None:
+    """What was sealed before is needed by the next rotation, too."""
+    lock = replace(_lock(), sealed={"a": "1"})
+    keyed = fold_event(lock, {"event": "key", "digest_key": "k", "sealed": {"b": "2"}})
+    assert (keyed.digest_key, keyed.sealed) == ("k", {"a": "1", "b": "2"})
+
+
+def test_fold_facts_records_what_was_billed() -> None:
+    """As the record of that, not as JSON."""
+    changes = {"billed": {"parts": 2, "cost": "0.06"}}
+    assert _after(EventKind.FACTS, address="a/b", changes=changes).mailings["a/b"].billed == Billed(2, "0.06")
 
 
 def test_fold_end_completes_the_apply() -> None:
     """What the run sent is added to the apply that the journal began."""
     lock = fold(_lock(), [_BEGIN, {"event": "end", "mailings": 2, "recipients": 30}])
     assert lock.applies == (Apply("p1", "t", None, "x", 2, 30),)
+    # A hand-over of several plans is one run with several journals.
+    again = fold(lock, [{**_BEGIN, "id": "j2"}, {"event": "end", "mailings": 1, "recipients": 5}])
+    assert again.applies == (Apply("p1", "t", None, "x", 3, 35),)
+    other = fold(
+        again, [{**_BEGIN, "id": "j3", "at": "later"}, {"event": "end", "mailings": 1, "recipients": 5}]
+    )
+    assert other.applies == (*again.applies, Apply("p1", "later", None, "x", 1, 5))
 
 
 @pytest.mark.parametrize(

@@ -347,6 +347,18 @@ def test_held_gives_up_on_a_dead_run_that_cannot_be_replaced(store: MemoryStore,
         pass
 
 
+@pytest.mark.parametrize(("renewed", "waited"), [(-61, 20), (-11 * 60, 0), (None, 0)])
+def test_held_takes_the_lock_of_a_dead_run(
+    store: MemoryStore, tmp_path: Path, renewed: int | None, waited: float
+) -> None:
+    """It is watched first, as clocks differ, unless its lease is older than clocks differ, or was released."""
+    holder = None if renewed is None else _holder(timedelta(seconds=renewed))
+    store.write(Stored(), Stored(holder=holder))
+    started = SystemClock().monotonic()
+    with _lock(store, tmp_path).held():
+        assert waited <= SystemClock().monotonic() - started < waited + 2
+
+
 def test_held_spares_a_run_whose_clock_is_late(store: MemoryStore, tmp_path: Path) -> None:
     """It looks dead, but it renews its lease meanwhile; only one that does not is over."""
     clock = SystemClock()
