@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from smsby_deploy.errors import ApiError
-from smsby_deploy.smsby.parsers import read_alphanames, read_list_info, read_lists, read_message_state
+from smsby_deploy.smsby.parsers import (
+    read_alphanames,
+    read_import,
+    read_list_info,
+    read_lists,
+    read_message_state,
+)
 
 ONE = {"list_id": "7", "name": "News"}
 
@@ -82,7 +89,44 @@ def test_read_lists_never_skips_a_list(data: Any) -> None:
         list(read_lists(data))
 
 
-@pytest.mark.parametrize(("said", "status"), [(True, None), ("1", None), ("OK", None), ("Draft", "Draft")])
+@pytest.mark.parametrize("read", [read_alphanames, read_lists])
+def test_answer_with_names_may_have_more(read: Callable[[Any], Iterator[Any]]) -> None:
+    """What is no id, or no name, is none of them; a name may be a number."""
+    data = {"7": "News", "8": 2026, "status": "OK", "9": None, "10": ["x"]}
+    assert [(one.id, one.name) for one in read(data)] == [(7, "News"), (8, "2026")]
+
+
+@pytest.mark.parametrize(
+    ("said", "cost"),
+    [
+        ("0", "0"),
+        ("1.30", "1.30"),
+        (999_999_999, "999999999"),
+        (10**9, None),
+        ("-0.01", None),
+        ("0.000000001", "1E-9"),
+        ("0.0000000001", None),
+        ("free", None),
+    ],
+)
+def test_read_list_info_reads_a_cost_that_a_mailing_may_have(said: Any, cost: str | None) -> None:
+    """The lock could not hold another one."""
+    assert read_list_info({"cost": said}).cost == (None if cost is None else Decimal(cost))
+
+
+def test_read_import_reads_what_is_there() -> None:
+    """A count that is not reported is not known, and the log may have anything beside its rows."""
+    log = [{"index": "3", "error_message": "bad"}, "x", {"index": 4}, {"error_message": None}]
+    report = read_import({"inserted": "2", "invalid": -1, "log": log})
+    assert (report.inserted, report.updated, report.invalid) == (2, None, None)
+    assert report.log == ((3, "bad"), (4, ""), (None, ""))
+    assert read_import({"inserted": 2, "log": "none"}).log == ()
+
+
+_SUCCESS = [(said, None) for said in (True, "1", "OK", "success", "", None)]
+
+
+@pytest.mark.parametrize(("said", "status"), [*_SUCCESS, ("Draft", "Draft")])
 def test_read_list_info_ignores_a_success_status(said: Any, status: str | None) -> None:
     """A `status` that only means success is not the status of the mailing."""
     assert read_list_info({"status": said, "count": 3}).status == status
