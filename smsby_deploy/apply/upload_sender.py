@@ -7,7 +7,6 @@ written to.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 
 from smsby_deploy.apply.contact_reader import ContactReader, Contacts
@@ -24,8 +23,7 @@ from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState, Entry, Upload
 from smsby_deploy.plan.collision_reasons import find_collision
 from smsby_deploy.plan.fingerprint import read_remote_name
 from smsby_deploy.plan.model import Action, ReasonCode, with_code
-from smsby_deploy.plan.reasons import expired_since, opted_out_since_draft
-from smsby_deploy.plan.situation import is_past
+from smsby_deploy.plan.reasons import opted_out_since_draft
 from smsby_deploy.wording import sentence
 
 _MAX_LISTS = 3  # made in one run because recipients opt out while a list is filled
@@ -132,12 +130,13 @@ class UploadSender:
         return upload
 
     def _may_draft(self, mailing: Mailing, action: Action) -> bool:
-        """Whether it may still be drafted: filling the list may have taken long."""
+        """Whether it may still be drafted: filling the list may have taken long.
+
+        Whether it is too late by now is judged for every request (TimeLimits).
+        """
         marks = action.fingerprints
         remote = self._reconciler.read_before_sending()
         run = self._runs[mailing.address]
-        # A mailing is too late once max_late has passed since its schedule_time.
-        judged_at = self._context.clock.now() - (mailing.max_late or timedelta(0))
         collision = find_collision(mailing.address, mailing.revision, marks, remote)
         if self._context.project.environment.is_rehearsal:
             collision, marks = "", []  # an earlier version of it may be listed
@@ -148,8 +147,6 @@ class UploadSender:
             run.stop(why, ExitCode.REFUSED)
         elif collision:
             run.stop(with_code(ReasonCode.COLLISION, collision), ExitCode.REFUSED)
-        elif mailing.schedule_time is not None and is_past(mailing.schedule_time, judged_at):
-            run.stop(with_code(ReasonCode.EXPIRED, expired_since(mailing.schedule_time)), ExitCode.REFUSED)
         return not run.is_stopped
 
     # --- the draft -------------------------------------------------------------------------------------------------

@@ -179,20 +179,95 @@ def test_files_changed_during_the_upload_send_nothing(uploaded: Shop) -> None:
     assert "sendSmsList" not in uploaded.sms_by.changes()
 
 
-@pytest.mark.parametrize("has_other_list", [False, True])
-def test_found_draft_needs_the_only_list(uploaded: Shop, known: ListOf, has_other_list: bool) -> None:
+@pytest.mark.parametrize(
+    ("other", "is_known", "count", "is_confirmed"),
+    [
+        (None, True, 5, True),
+        (None, True, None, True),
+        (None, False, 5, True),
+        (None, False, None, False),  # it may hold other contacts
+        ("Newsletter", False, 5, True),
+        ("sale/other shop#0123456789", False, 5, True),
+        ("sale/staff shop#0123456789", True, 5, False),
+        ("sale/staff shop#0123456789", False, 5, False),
+    ],
+)
+def test_found_draft_needs_the_only_list(
+    uploaded: Shop, known: ListOf, other: str | None, is_known: bool, count: int | None, is_confirmed: bool
+) -> None:
     """A draft found at sms.by is confirmed only if this mailing's only list there has the present recipients."""
     uploaded.sms_by.script("sendSmsList", LOST)
     uploaded.apply()
     name = uploaded.sms_by.named("sendSmsList")[0]["name"]
-    row = {"id": 90, "name": name, "status": "DRAFT", "count_phones": 5}
+    row = {"id": 90, "name": name, "status": "DRAFT"}
     uploaded.sms_by.script("getSMSMessages", ok({"status": "success", "data": [row]}))
-    if has_other_list:
-        known[99] = known[70].partition("#")[0] + "#0123456789"
+    assert known[70].startswith("sale/staff ")
+    if other is not None:
+        known[99] = other
+    if not is_known:
+        (uploaded.root / "lock.json").unlink()
+    counted(uploaded, count)
     result, mailing = uploaded.apply()
-    assert result.exit_code == (ExitCode.REFUSED if has_other_list else ExitCode.DONE)
-    assert ("confirm=1" in uploaded.sms_by.changes()) is not has_other_list
-    assert (mailing.error is not None) is has_other_list
+    assert result.exit_code == (ExitCode.DONE if is_confirmed else ExitCode.REFUSED)
+    assert ("confirm=1" in uploaded.sms_by.changes()) is is_confirmed
+    assert (mailing.error is None) is is_confirmed
+
+
+@pytest.mark.parametrize("is_same", [True, False])
+def test_upload_is_not_drafted_if_it_is_listed_meanwhile(uploaded: Shop, is_same: bool) -> None:
+    """Filling the list may take long: another checkout may draft it then, or another mailing in its place."""
+    mark = uploaded.plan().actions[0].chunks[0].fingerprint if is_same else "0123456789"
+    rows = [{"id": 90, "name": f"sale/staff shop#{mark}", "status": "DRAFT"}]
+
+    def take_long(params: Mapping[str, Any]) -> Answer:
+        uploaded.sms_by.script("getSMSMessages", ok({"status": "success", "data": rows}))
+        uploaded.clock.sleep(60)
+        return taken(params)
+
+    uploaded.sms_by.script("importContacts", take_long)
+    result, mailing = uploaded.apply()
+    assert result.exit_code == ExitCode.REFUSED
+    assert ("sms.by now lists it" if is_same else "collision: ") in (mailing.error or "")
+    assert "sendSmsList" not in uploaded.sms_by.changes()
+
+
+def test_upload_of_late_opt_outs_only_makes_no_draft(uploaded: Shop) -> None:
+    """If all of them opt out while the list is filled, the mailing is complete."""
+    uploaded.write("out.csv", "phone\n")
+    uploaded.write("smsby.yaml", (uploaded.root / "smsby.yaml").read_text() + "suppress: [out.csv]\n")
+
+    def opt_out(params: Mapping[str, Any]) -> Answer:
+        uploaded.write("out.csv", "phone\n" + "".join(f"{phone}\n" for phone in RECIPIENTS))
+        return taken(params)
+
+    uploaded.sms_by.script("importContacts", opt_out)
+    assert uploaded.apply()[0].exit_code == ExitCode.DONE
+    assert "sendSmsList" not in uploaded.sms_by.changes()
+    assert (uploaded.chunk().state, uploaded.chunk().recipients) == (ChunkState.SUPPRESSED, 0)
+
+
+def test_upload_without_a_valid_contact_is_rejected(uploaded: Shop) -> None:
+    """Also with `on_invalid: drop`: a list of which nothing is left is not drafted."""
+    uploaded.mailing("upload: true, on_invalid: drop, recipients: {file: recipients.csv}, text: Closed")
+    everyone = [invalid((0, "bad phone"), (1, "bad phone"))] * 2
+    uploaded.sms_by.script("importContacts", *everyone, invalid((0, "bad phone")))
+    assert uploaded.apply()[0].exit_code == ExitCode.FAILED
+    assert "sendSmsList" not in uploaded.sms_by.changes()
+
+
+def test_upload_looks_for_its_list_after_a_rejected_draft(uploaded: Shop, known: ListOf) -> None:
+    """It is found by its name, so its contacts are counted; another revision has a list of its own."""
+    uploaded.sms_by.script("sendSmsList", error("incorrect arguments", 400))
+    uploaded.apply()
+    uploaded.sms_by.script("sendSmsList", ok({"result": {"message_id": 90}}))
+    assert uploaded.apply()[0].exit_code == ExitCode.DONE
+    upload = uploaded.chunk().upload
+    assert upload is not None
+    assert (upload.list_id, upload.found) == (70, True)
+    uploaded.mailing("upload: true, revision: 2, recipients: {file: recipients.csv}, text: Closed")
+    assert uploaded.apply()[0].exit_code == ExitCode.DONE
+    assert [params["list_id"] for params in uploaded.sms_by.named("sendSmsList")] == [70, 70, 71]
+    assert len(known) == 2
 
 
 def test_upload_makes_fills_and_sends_to_its_list(uploaded: Shop, known: ListOf) -> None:
