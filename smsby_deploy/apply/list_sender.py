@@ -279,5 +279,5 @@ class ListSender:
         figures = {"recipients": info.recipients, "parts": info.parts, "cost": info.cost}
         missing = [name for name, figure in figures.items() if figure is None]
         if missing:
-            line = f"{address}: sms.by does not report for its list: {', '.join(missing)}"
+            line = f"{address}: of its list, sms.by does not report: {', '.join(missing)}"
             self._context.say(Event("list", line, (address,), is_warning=True))

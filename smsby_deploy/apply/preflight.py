@@ -292,7 +292,8 @@ def _check_whole(project: Project, plan: Plan, client: SendClient) -> None:
     breach = check_apply(project.guardrails, plan.decided)
     if breach:
         raise Refused(
-            breach.message, hint=f"guardrails.{breach.key} in smsby.yaml sets it; change it there, in review"
+            breach.message,
+            hint=f"guardrails.{breach.key} in smsby.yaml sets it; change it there and have that reviewed",
         )
     cost = plan.totals.cost
     # Only sms.by knows what a list costs: it is asked once there is a draft.

@@ -109,12 +109,12 @@ class SelfTest:
         self._learn(seen, phone)
         if is_interrupted:
             raise SmsbyDeployError(
-                "interrupted: the SMS was sent, and not watched to its last status", hint=self._where
+                "interrupted: the SMS was sent, but not followed to its last status", hint=self._where
             )
 
     @property
     def _where(self) -> str:
-        return f"it is not repeated; look for {self._start.strip()} in the account, and at the phone"
+        return f"it is not repeated; look for {self._start.strip()} in the account and on the phone"
 
     def _send(self, request: Callable[[], Outcome], shutdown: ShutdownSignal) -> str:
         """Send it once, and return its uuid; raises as `run`."""

@@ -145,7 +145,7 @@ def _not_withdrawable(address: str, entry: Entry, zone: tzinfo) -> Refused:
     )
     return Refused(
         f"{address} needs no withdrawal: {what}",
-        hint=f"so that it is never sent: `smsby-deploy lock abandon {address}`, or take it out of the files",
+        hint=f"to make sure it is never sent: `smsby-deploy lock abandon {address}`, or remove it from the files",
     )
 
 

@@ -50,7 +50,7 @@ _NOTHING_FOUND = re.compile(
 
 
 PLACE_HINT = (
-    "this service may read the parameters of a POST elsewhere than sms.by documents; "
+    "this service may expect the parameters of a POST in another place than sms.by documents; "
     "`smsby-deploy doctor` finds out where"
 )
 LIST_KEYS = ("result", "data")  # under which a list may be
@@ -296,7 +296,7 @@ def token_refused(method: str, why: str, *, is_token_known: bool = False) -> Tok
     If a GET with the same token was accepted, the place of the parameters of a POST may be the reason.
     """
     if is_token_known:
-        message = f"{method}: sms.by refuses the token in a POST, and accepts it in a GET: {why}"
+        message = f"{method}: sms.by refuses the token in a POST, but accepts it in a GET: {why}"
         return TokenRefused(message, hint=PLACE_HINT)
     return TokenRefused(f"sms.by refuses the token: {why}", hint=CHECK_TOKEN)
 

@@ -137,7 +137,7 @@ def test_self_test_says_what_was_sent_when_interrupted(
         signal.signal(signal.SIGTERM, previous)
     assert (report.exit_code, len(account.named("sendBulkSms"))) == (1, 1)
     assert report.failure is not None
-    assert report.failure.message == "interrupted: the SMS was sent, and not watched to its last status"
+    assert report.failure.message == "interrupted: the SMS was sent, but not followed to its last status"
     states = {one.fact.name: one.fact.state for one in report.findings if one.fact.name in _OF_SMS}
     is_seen = method == "statusBulkSms"
     assert states[FactName.NAME_LENGTH] is (FactState.KNOWN if is_seen else FactState.NOT_ASKED)

@@ -256,12 +256,12 @@ def test_refused_post_after_an_accepted_get_doubts_the_place(
     wire.answers(Reply(200, {"balance": 5}), refusal, Reply(401, b""), refusal, refusal)
     sender.get_balance()
     for _ in range(2):
-        with pytest.raises(TokenRefused, match="in a POST, and accepts it in a GET") as caught:
+        with pytest.raises(TokenRefused, match="in a POST, but accepts it in a GET") as caught:
             sender.status_bulk_sms("u")
-        assert "elsewhere than sms.by documents" in caught.value.hint
+        assert "in another place than sms.by documents" in caught.value.hint
     outcome = sender.send_otp_telegram(code="1234", phone="375291111111")
     assert outcome.kind is OutcomeKind.TOKEN_REFUSED
-    assert "elsewhere than sms.by documents" in str(outcome.explanation)
+    assert "in another place than sms.by documents" in str(outcome.explanation)
     with pytest.raises(TokenRefused, match="refuses the token: "):
         sender.get_balance()
 
