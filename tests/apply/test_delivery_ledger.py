@@ -58,9 +58,12 @@ def test_foreign_deliveries_are_the_baseline(reused: Shop, inbox: Inbox) -> None
     assert (chunk.baseline, chunk.foreign, states(reused)) == ((1, 0, 0), 1, "u:1 p:2")
 
 
-def test_unexplained_deliveries_are_in_doubt(reused: Shop, inbox: Inbox) -> None:
-    """If no list names the message, its deliveries may be this mailing's: unknown, nothing is sent."""
+@pytest.mark.parametrize("name", [None, "sale/old shop#0123456789"])
+def test_unexplained_deliveries_are_in_doubt(reused: Shop, inbox: Inbox, name: str | None) -> None:
+    """If no list names the message, or it is of this project, its deliveries may be this mailing's: nothing is sent."""
     inbox[PHONES[0]] = 1
+    if name is not None:
+        list_message(reused, name)
     result, mailing = reused.apply()
     assert (result.exit_code, mailing.outcome) == (ExitCode.OUTCOME_UNKNOWN, MailingOutcome.UNKNOWN)
     assert (called(reused), states(reused)) == ([], "u:3")
@@ -136,6 +139,8 @@ def test_message_of_the_same_sender_is_used(reused: Shop, own: str, sender: str,
     [
         ("", None, True),
         ("", LATER + 7200, False),
+        ("", LATER - 7200, True),
+        ("", LATER + 30, True),
         ("2026-11-02T11:00:00+00:00", LATER + 7200, True),
         ("2026-11-02T11:00:00+00:00", LATER + 7260, False),
         ("2026-11-02T11:00:00+00:00", None, False),
@@ -152,11 +157,37 @@ def test_message_with_another_time_is_refused(
     assert bool(called(reused)) is is_used
 
 
-def test_message_of_an_unknown_mailing_waits(reused: Shop, inbox: Inbox) -> None:
-    """Two mailings with one text share a message: while one of them is unknown, the other is not sent."""
+def _share(reused: Shop) -> None:
+    """Let two mailings have one text, and so one message."""
     both = (reused.root / "sale.yaml").read_text()
     reused.write("sale.yaml", both + both.partition("mailings:\n")[2].replace("staff", "team"))
     reused.sms_by.script("createSmsMessage", ok({"message_id": 50}), EXISTS)
+
+
+def test_message_of_two_mailings_is_sent_by_both(reused: Shop, inbox: Inbox) -> None:
+    """The lock explains its deliveries by the first one."""
+    _share(reused)
+    assert reused.apply()[0].exit_code == ExitCode.DONE
+    assert inbox == Counter(PHONES[:3] * 2)
+    (chunk,) = reused.lock().mailings["sale/team"].chunks
+    assert (chunk.baseline, chunk.foreign) == ((1, 1, 1), 0)
+
+
+def test_delivery_of_a_shared_message_proves_nothing(reused: Shop, inbox: Inbox) -> None:
+    """It may be that of the other mailing, or of an older lock: the phones are unknown."""
+    _share(reused)
+    reused.sms_by.script("sendSMS", *[inbox.take] * 3, error("limit exceeded"))
+    assert reused.apply()[0].exit_code == ExitCode.FAILED
+    inbox[PHONES[0]] += 1
+    assert reused.apply()[0].exit_code == ExitCode.OUTCOME_UNKNOWN
+    (chunk,) = reused.lock().mailings["sale/team"].chunks
+    assert str(chunk.phones) == "u:3"
+    assert len(called(reused)) == 4
+
+
+def test_message_of_an_unknown_mailing_waits(reused: Shop, inbox: Inbox) -> None:
+    """Two mailings with one text share a message: while one of them is unknown, the other is not sent."""
+    _share(reused)
     reused.sms_by.script("sendSMS", LOST)
     result, _ = reused.apply()
     assert result.exit_code == ExitCode.OUTCOME_UNKNOWN
@@ -184,6 +215,16 @@ def test_single_mailing_waits_for_moderation(single: Shop) -> None:
     single.sms_by.script("checkSMSMessageStatus", ok({"status": "moderated"}))
     assert single.apply()[0].exit_code == ExitCode.DONE
     assert len(single.sms_by.named("createSmsMessage")) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [(OFFLINE, ExitCode.UNREACHABLE), (error("message not found"), ExitCode.DONE)]
+)
+def test_single_mailing_without_its_moderation(single: Shop, answer: Reply, code: ExitCode) -> None:
+    """An outage stops the run before the first send; a status that sms.by does not have is not waited for."""
+    single.sms_by.script("checkSMSMessageStatus", answer)
+    assert single.apply()[0].exit_code is code
+    assert len(called(single)) == (3 if code is ExitCode.DONE else 0)
 
 
 @pytest.mark.parametrize(

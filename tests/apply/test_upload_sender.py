@@ -12,7 +12,7 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.smsby.response import Answer
-from tests.apply.fake_smsby import LOST, PHONES, Shop, busy, error, ok
+from tests.apply.fake_smsby import LOST, OFFLINE, PHONES, Shop, busy, error, ok
 from tests.apply.uploaded_mailing import RECIPIENTS, ListOf, counted, invalid, taken
 
 
@@ -24,6 +24,25 @@ def test_invalid_contacts_reject_the_mailing(uploaded: Shop) -> None:
     assert any("line 5: " in line for line in uploaded.lines)
     assert not any(RECIPIENTS[3] in mask_phones(line) for line in uploaded.lines)
     assert "sendSmsList" not in uploaded.sms_by.changes()
+
+
+@pytest.mark.parametrize(
+    ("text", "revision", "lists"), [("Closed", 1, 1), ("Changed", 1, 1), ("Closed", 2, 2)]
+)
+def test_interrupted_upload_is_continued(
+    uploaded: Shop, known: ListOf, text: str, revision: int, lists: int
+) -> None:
+    """The list has no text; another revision gets a list of its own."""
+    uploaded.sms_by.script("importContacts", taken, OFFLINE)
+    assert uploaded.apply()[0].exit_code == ExitCode.UNREACHABLE
+    uploaded.sms_by.script("importContacts", taken)
+    begun = len(uploaded.sms_by.named("importContacts"))
+    more = f"revision: {revision}, recipients: {{file: recipients.csv}}, text: {text}"
+    uploaded.mailing(f"upload: true, {more}")
+    assert uploaded.apply()[0].exit_code == ExitCode.DONE
+    batches = uploaded.sms_by.named("importContacts")[begun:]
+    assert [row[0] for batch in batches for row in batch["data"]] == RECIPIENTS[2 if lists == 1 else 0 :]
+    assert len(known) == lists
 
 
 def test_invalid_contacts_can_be_dropped(uploaded: Shop) -> None:
