@@ -132,7 +132,7 @@ def cost_with_rest(entry: Entry, action: Action) -> Decimal | None:
 
 
 def _spent_at_first_price(entry: Entry, action: Action) -> Decimal:
-    """Return what was spent before `action`, if the price has changed since; else 0."""
+    """Return what was spent before `action`, if the price has changed since; otherwise 0."""
     recorded = entry.prefixes or {}
     now, then = Decimal(0), Decimal(0)
     for prefix, one in (action.prefixes or {}).items():
