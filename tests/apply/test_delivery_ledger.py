@@ -48,10 +48,11 @@ def test_existing_message_is_not_used_unread(reused: Shop, answer: Reply) -> Non
     assert (reused.chunk().state, reused.chunk().message_id) == (ChunkState.PENDING, None)
 
 
-def test_foreign_deliveries_are_the_baseline(reused: Shop, inbox: Inbox) -> None:
+@pytest.mark.parametrize("name", ["made elsewhere", "sale/staff other#0123456789"])
+def test_foreign_deliveries_are_the_baseline(reused: Shop, inbox: Inbox, name: str) -> None:
     """What another program sent before proves nothing: a lost sendSMS needs one delivery more than that."""
     inbox[PHONES[0]] = 1
-    list_message(reused)
+    list_message(reused, name)
     reused.sms_by.script("sendSMS", LOST)
     assert reused.apply()[0].exit_code == ExitCode.OUTCOME_UNKNOWN
     chunk = reused.chunk()
