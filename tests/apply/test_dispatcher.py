@@ -289,6 +289,24 @@ def test_dispatcher_waits_for_no_turn_once_it_stops() -> None:
     assert world.states() == ["pending"] * 3
 
 
+def test_dispatcher_handles_what_is_in_flight_when_it_stops() -> None:
+    """An unknown outcome stops its mailing as ever, and the first reason is the one that is reported."""
+    world = World(concurrency=3, mailings=3)
+    other = Outcome(OutcomeKind.TOKEN_REFUSED, error="token expired")
+    with pytest.raises(StopSending, match="not sent: incorrect token"):
+        world.dispatcher().send_all(
+            [
+                world.request(0, TOKEN_REFUSED, latency=1),
+                world.request(0, UNKNOWN, mailing=1, latency=2),
+                world.request(0, other, mailing=2, latency=3),
+                world.request(1, mailing=1, latency=1),
+            ]
+        )
+    assert [world.states(mailing)[0] for mailing in range(3)] == ["pending", "unknown", "pending"]
+    assert world.context.runs["m/1"].stop_reason == "unknown: lost"
+    assert len(world.sent) == 3
+
+
 # --- signals ---------------------------------------------------------------------------------------------------------
 
 
