@@ -44,6 +44,10 @@ def test_old_lock_is_bound_once_its_mailing_is_listed() -> None:
     assert find_binding(OLD, HERE, is_shown=False) is None
     assert find_binding(OLD, HERE, is_shown=True) == HERE
     assert find_binding(bind_lock(OLD, HERE), HERE, is_shown=True) is None
+    account_alone = replace(OLD, account=HERE.account)
+    assert find_binding(account_alone, HERE, is_shown=True) == HERE
+    with pytest.raises(Refused):
+        find_binding(account_alone, OTHER_ACCOUNT, is_shown=False)
 
 
 @pytest.mark.parametrize("is_shown", [True, False])

@@ -39,6 +39,7 @@ def test_phone_states_survive_being_stored(phones: PhoneStates) -> None:
     assert PhoneStates.parse(str(phones)) == phones
     assert str(_phones("aaap")) == "a:3 p:1"
     assert PhoneStates.parse("") == PhoneStates()
+    assert PhoneStates.parse("a:1 p:1") != PhoneStates.parse("p:1 a:1")
 
 
 @given(st.text("0129", max_size=20))
