@@ -64,6 +64,7 @@ def test_find_comment_behind_any_scalar(
     """Only a plain scalar is cut off; its comment is where its text and the blanks behind it end."""
     assume(style or not lines or lines[-1].strip())  # otherwise the comment is alone on a line
     written = _written(style, lines)
+    assume(style or not written.lstrip().startswith(("'", '"')))  # otherwise it is a quoted scalar
     content = f"a: 1\nb:\n{'  - {t: ' if in_row else '  t: '}{written}{blanks}#c\n{'    }' if in_row else ''}\nc: 1\n"
     path = tmp_path_factory.getbasetemp() / "comment.yaml"
     path.write_text(content, encoding="utf-8")
