@@ -70,6 +70,53 @@ def test_upload_continues_where_it_stopped(uploaded: Shop) -> None:
     assert uploaded.sms_by.changes().count("createSubscriberList") == 1
 
 
+@pytest.mark.parametrize("lists", [{}, {70: "Newsletter"}, {71: "Newsletter"}])
+def test_recorded_list_must_still_be_ours(uploaded: Shop, known: ListOf, lists: dict[int, str]) -> None:
+    """It may have been deleted, or its id be that of another list: all contacts go to a new one."""
+    uploaded.sms_by.script("importContacts", taken, OFFLINE)
+    uploaded.apply()
+    known.clear()
+    known.update(lists)
+    uploaded.sms_by.script("importContacts", taken)
+    begun = len(uploaded.sms_by.named("importContacts"))
+    assert uploaded.apply()[0].exit_code == ExitCode.DONE
+    batches = uploaded.sms_by.named("importContacts")[begun:]
+    assert [row[0] for batch in batches for row in batch["data"]] == RECIPIENTS
+    (draft,) = uploaded.sms_by.named("sendSmsList")
+    assert known[draft["list_id"]].startswith("sale/staff ")
+
+
+@pytest.mark.parametrize("answer", [OFFLINE, error("access denied")], ids=["offline", "refused"])
+def test_no_list_is_made_unless_the_others_are_known(uploaded: Shop, answer: Reply) -> None:
+    """It may be there already: exit code 7, nothing is made."""
+    uploaded.sms_by.script("getSubscriberLists", answer)
+    result, mailing = uploaded.apply()
+    assert (result.exit_code, uploaded.sms_by.changes()) == (ExitCode.UNREACHABLE, [])
+    assert "the lists at sms.by could not be read" in (mailing.error or "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "calls", "code"),
+    [
+        (error("incorrect arguments", 400), 1, ExitCode.FAILED),
+        (error("token is invalid", 403), 1, ExitCode.UNREACHABLE),
+        (busy(3600), 1, ExitCode.UNREACHABLE),
+        (OFFLINE, 5, ExitCode.UNREACHABLE),
+    ],
+    ids=["rejected", "token", "later", "offline"],
+)
+def test_list_that_cannot_be_made(uploaded: Shop, answer: Reply, calls: int, code: ExitCode) -> None:
+    """A lost or put off request is tried again; nothing is uploaded, and the next apply begins anew."""
+    make = uploaded.sms_by
+    make.script("createSubscriberList", answer)
+    assert uploaded.apply()[0].exit_code is code
+    assert make.changes() == ["createSubscriberList"] * calls
+    upload = uploaded.chunk().upload
+    assert upload is not None
+    assert upload.list_id is None
+    assert uploaded.chunk().error
+
+
 def test_invalid_contacts_without_a_line_are_counted(uploaded: Shop) -> None:
     """If sms.by does not say which contacts are invalid, the lines of the batch are named."""
     uploaded.sms_by.script("importContacts", taken, invalid(count=2), taken)
