@@ -96,6 +96,27 @@ def test_contact_batches_are_filled_across_reads(shop: Shop) -> None:
     assert [row[0] for row in rest.rows] == uploaded[1900:]
 
 
+def test_contacts_of_a_longer_file(shop: Shop) -> None:
+    """In each read, who had opted out when it was planned stays out; a file that ends after one is a changed one."""
+    phones = [f"37529{number:07}" for number in range(1, 2101)]
+    shop.write("smsby.yaml", "version: 1\nproject: shop\nsuppress: [out.csv]\n")
+    gone = [phones[place] for place in (0, 999, 1000, 1500, 2099)]
+    shop.write("out.csv", "phone\n" + "".join(f"{phone}\n" for phone in gone))
+    write_recipients(shop, phones)
+    shop.mailing("upload: true, recipients: {file: recipients.csv}, text: Closed")
+    reader, mailing, action = planned(shop)
+    shop.write("out.csv", f"phone\n{phones[1]}\n")
+    contacts = reader.measure(mailing, action)
+    batches = list(reader.batches(mailing, contacts, 0))
+    left_out = {*gone, phones[1]}
+    uploaded = [row[0] for batch in batches for row in batch.rows]
+    assert uploaded == [phone for phone in phones if phone not in left_out]
+    assert contacts.count == len(uploaded)
+    write_recipients(shop, phones[:2000])
+    with pytest.raises(FilesChanged, match="while its list was uploaded"):
+        list(reader.batches(mailing, contacts, 0))
+
+
 def test_contact_batches_refuse_changed_files(staff: Shop) -> None:
     """Recipients other than the planned or measured ones are never yielded."""
     reader, mailing, action = planned(staff)
