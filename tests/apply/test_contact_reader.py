@@ -9,6 +9,8 @@ from smsby_deploy.apply.context import FilesChanged
 from smsby_deploy.config.declarations import ApiSettings, Mailing
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.planner import make_plan
+from smsby_deploy.recipients.audience import AudienceReport, read_audience
+from smsby_deploy.recipients.phone_set import PhoneSet
 from tests.apply.fake_smsby import PHONES, Shop
 
 FIVE_PHONES = PHONES[:5]
@@ -98,12 +100,15 @@ def test_contact_batches_are_filled_across_reads(shop: Shop) -> None:
 
 def test_contacts_of_a_longer_file(shop: Shop) -> None:
     """In each read, who had opted out when it was planned stays out; a file that ends after one is a changed one."""
-    phones = [f"37529{number:07}" for number in range(1, 2101)]
+    phones = [f"37529{number:07}" for number in range(1, 7001)]
     shop.write("smsby.yaml", "version: 1\nproject: shop\nsuppress: [out.csv]\n")
-    gone = [phones[place] for place in (0, 999, 1000, 1500, 2099)]
-    shop.write("out.csv", "phone\n" + "".join(f"{phone}\n" for phone in gone))
     write_recipients(shop, phones)
     shop.mailing("upload: true, recipients: {file: recipients.csv}, text: Closed")
+    (mailing,) = shop.load().project.mailings
+    reads = [len(batch.phones) for batch in read_audience(mailing, PhoneSet(), AudienceReport())]
+    assert len(reads) > 2
+    gone = [phones[place] for place in (0, reads[0] - 1, reads[0], reads[0] + reads[1] + 7, 6999)]
+    shop.write("out.csv", "phone\n" + "".join(f"{phone}\n" for phone in gone))
     reader, mailing, action = planned(shop)
     shop.write("out.csv", f"phone\n{phones[1]}\n")
     contacts = reader.measure(mailing, action)
@@ -112,7 +117,7 @@ def test_contacts_of_a_longer_file(shop: Shop) -> None:
     uploaded = [row[0] for batch in batches for row in batch.rows]
     assert uploaded == [phone for phone in phones if phone not in left_out]
     assert contacts.count == len(uploaded)
-    write_recipients(shop, phones[:2000])
+    write_recipients(shop, phones[: -reads[-1]])
     with pytest.raises(FilesChanged, match="while its list was uploaded"):
         list(reader.batches(mailing, contacts, 0))
 
