@@ -282,9 +282,10 @@ def test_salvage_doubts_what_an_illegible_line_may_name(
     path.write_bytes(b"".join(lines))
     half = entry(ACCEPTED, ChunkState.PENDING)
     ended = replace(half, ending=Ending(EndingKind.ABANDONED, "t", "anna", ""))
-    before = {"s/done": entry(ACCEPTED), "s/half": half, "s/ended": ended}
+    lapsed = replace(entry(ChunkState.PENDING), ending=Ending(EndingKind.LAPSED, "t", None, "changed"))
+    before = {"s/done": entry(ACCEPTED), "s/half": half, "s/ended": ended, "s/lapsed": lapsed}
     state, doubtful = salvage(Lock("shop", 1, "line", before), path)
-    assert doubtful == ["a/b", "c/d", *(["s/half"] if is_doubted else [])]
+    assert doubtful == ["a/b", "c/d", *(["s/half", "s/lapsed"] if is_doubted else [])]
     assert state.mailings["s/half"].has_unknown == is_doubted
     assert all(state.mailings[address] == before[address] for address in ("s/done", "s/ended"))
 
