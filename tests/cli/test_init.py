@@ -80,6 +80,7 @@ def test_init_works_where_the_global_option_says(tmp_path: Path, capsys: pytest.
         ("My Shop!", "my-shop"),
         ("-a-", "a"),
         ("ж", "kvetka-shop"),
+        ("Мой магазин (1)", "kvetka-shop"),
         ("x" * 50, "x" * 40),
         ("for-375291234567", "kvetka-shop"),
     ],
