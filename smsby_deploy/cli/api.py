@@ -22,8 +22,8 @@ from smsby_deploy.problems import Location
     "api",
     epilog=examples(
         "smsby-deploy api getBalance",
-        "smsby-deploy api getSmsDeliveryList message_id=2604834 limit_offset=0 limit_rows=100",
-        "smsby-deploy api sendQuickSMS phone=375291234567 message=привет alphaname_id=0 show_cost=1 --yes",
+        "smsby-deploy api getSmsDeliveryList message_id=2604834 limit_rows=100",
+        "smsby-deploy api sendQuickSMS phone=375291234567 message=привет \\\n    alphaname_id=0 --yes",
         "smsby-deploy api sendBulkSms --input request.json --yes",
     ),
 )

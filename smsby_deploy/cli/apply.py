@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         "smsby-deploy plan --out reviewed.json",
         "smsby-deploy apply reviewed.json",
         "smsby-deploy apply --select spring-sale/vip",
-        "smsby-deploy apply reviewed.json --format json --report result.json --lock-timeout 600",
+        "smsby-deploy apply reviewed.json --report result.json --lock-timeout 600",
         "smsby-deploy apply --due",
     ),
 )

@@ -15,8 +15,8 @@ from smsby_deploy.exit_codes import ExitCode
     "import",
     epilog=examples(
         "smsby-deploy import spring-sale/vip --message-id 2604834",
-        "smsby-deploy import spring-sale/vip --uuid cc9c8043-8caf-11ef-b035-9e8f47954dec --reason 'sent manually'",
-        "smsby-deploy import spring-sale/vip --message-id 2604834 --message-id 2604835",
+        "smsby-deploy import old/vip --uuid cc9c8043-8caf-11ef-b035-9e8f47954dec",
+        "smsby-deploy import old/vip --message-id 2604834 --message-id 2604835",
     ),
 )
 @click.argument("address")

@@ -17,7 +17,12 @@ from smsby_deploy.privacy import find_tokens
 
 @click.command("listen", epilog=examples("smsby-deploy listen", "smsby-deploy listen --port 0"))
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8026, show_default=True, help="Port; 0 picks a free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8026,
+    show_default=True,
+    metavar="PORT",
+    help="Port; 0 picks a free one.",
 )
 @host_option()
 @click.pass_obj

@@ -13,7 +13,7 @@ import click
 
 from smsby_deploy.cli.clients import AccountAccess
 from smsby_deploy.cli.lock_changes import abandon, bind, move, rekey, remove, rescue, resolve, withdraw
-from smsby_deploy.cli.options import Context, Duration, NamedPath, examples, reason_option
+from smsby_deploy.cli.options import Context, Duration, FullHelpGroup, NamedPath, examples, reason_option
 from smsby_deploy.cli.session import asking_progress, change_lock, load, note_running, open_lock, progress_of
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import UsageError
@@ -28,7 +28,11 @@ if TYPE_CHECKING:
     from smsby_deploy.status.archivable import Archivable
 
 
-@click.group("lock", epilog=examples("smsby-deploy lock list", "smsby-deploy lock show spring-sale/vip"))
+@click.group(
+    "lock",
+    cls=FullHelpGroup,
+    epilog=examples("smsby-deploy lock list", "smsby-deploy lock show spring-sale/vip"),
+)
 def command() -> None:
     """Show the lock file, or change it manually."""
 
@@ -102,8 +106,8 @@ def show(context: Context, address: str) -> ExitCode:
 @click.option(
     "--older-than",
     type=Duration(),
-    metavar="30d",
-    help="Only what was sent at least this long ago; s, m, h or d.",
+    metavar="AGE",
+    help="Only what was sent at least this long ago, such as 30d or 12h.",
 )
 @reason_option()
 @click.pass_obj
@@ -201,9 +205,9 @@ def pull(context: Context, file: Path) -> ExitCode:
 @click.argument("file", type=NamedPath(dir_okay=False))
 @click.pass_obj
 def push(context: Context, file: Path) -> ExitCode:
-    """Store the lock in FILE where smsby.yaml says; never replaces another.
+    """Store the lock in FILE where smsby.yaml says, but never over a different or newer lock.
 
-    It never replaces a different or newer lock. It moves a lock from a file to a shared store in one step.
+    It moves a lock from a file to a shared store in one step.
     """
     from tempfile import TemporaryDirectory
 

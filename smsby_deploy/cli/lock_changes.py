@@ -19,7 +19,7 @@ from smsby_deploy.wording import counted
     "withdraw",
     epilog=examples(
         "smsby-deploy lock withdraw spring-sale/vip --reason 'wrong price'",
-        "smsby-deploy lock withdraw spring-sale/vip --anyway --reason 'support deleted it'",
+        "smsby-deploy lock withdraw spring-sale/vip --anyway --reason 'it is gone'",
     ),
 )
 @click.argument("address")
@@ -77,9 +77,9 @@ def abandon(context: Context, address: str, reason: str) -> ExitCode:
     "resolve",
     epilog=examples(
         "smsby-deploy lock resolve spring-sale/vip --sent --reason 'seen at sms.by'",
-        "smsby-deploy lock resolve spring-sale/vip --not-sent --reason 'support confirmed it never arrived'",
+        "smsby-deploy lock resolve spring-sale/vip --not-sent --reason 'not listed'",
         "smsby-deploy lock resolve newsletter/letter --sent --message-id 2604834",
-        "smsby-deploy lock resolve spring-sale/vip --go --reason 'the failures are all landlines'",
+        "smsby-deploy lock resolve spring-sale/vip --go --reason 'an outage'",
     ),
 )
 @click.argument("address")
@@ -202,7 +202,7 @@ def bind(context: Context, reason: str) -> ExitCode:
 @click.command(
     "rekey",
     epilog=examples(
-        "SMSBY_DIGEST_KEY_OLD=… SMSBY_DIGEST_KEY=… smsby-deploy lock rekey --reason 'yearly rotation'",
+        "SMSBY_DIGEST_KEY_OLD=… SMSBY_DIGEST_KEY=… smsby-deploy lock rekey",
     ),
 )
 @click.option("--without-key", is_flag=True, help="Remove the key: the lock then has digests without a key.")

@@ -260,8 +260,23 @@ def host_option() -> Callable[[_Command], _Command]:
         return value
 
     return click.option(
-        "--host", default="127.0.0.1", show_default=True, callback=refuse_empty, help="Address to listen on."
+        "--host",
+        default="127.0.0.1",
+        show_default=True,
+        metavar="ADDRESS",
+        callback=refuse_empty,
+        help="Address to listen on.",
     )
+
+
+class FullHelpGroup(click.Group):
+    """A group whose help shows the summaries of its commands in full: click cuts off what exceeds a line."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, self.commands[name].get_short_help_str(200)) for name in self.list_commands(ctx)]
+            )
 
 
 class NamedPath(click.Path):

@@ -56,7 +56,7 @@ _REVIEWED = ("markdown", "html")
     epilog=examples(
         "smsby-deploy plan",
         "smsby-deploy plan 'spring-sale/*' --out spring.plan.json",
-        "smsby-deploy plan --format markdown --out plan.json --compare ../base > comment.md",
+        "smsby-deploy plan --format markdown --compare ../base > comment.md",
         "smsby-deploy plan --format html > plan.html",
         "smsby-deploy plan --offline --format json",
     ),

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def command(
     context: Context, address: str, sent: bool, not_sent: bool, out: Path | None, unmask: bool
 ) -> ExitCode:
-    """List who certainly got the mailing ADDRESS, and who certainly did not, as CSV.
+    """List the recipients who certainly got the mailing ADDRESS, or did not, as CSV.
 
     Without an option all recipients are listed, each with the outcome: accepted, rejected, not sent (including recipients
     left out under contact pressure), opted out, held out (no test phone, under `only_to`), withdrawn, control (in a control

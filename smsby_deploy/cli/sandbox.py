@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     type=click.IntRange(0, 65535),
     default=8025,
     show_default=True,
+    metavar="PORT",
     help="Port; 0 picks a free one.",
 )
 @host_option()
@@ -41,13 +42,15 @@ if TYPE_CHECKING:
 @click.option(
     "--delay",
     type=NumberRange(0),
+    metavar="SECONDS",
     default=0.5,
     show_default=True,
-    help="Seconds until an SMS is delivered.",
+    help="Time until an SMS is delivered.",
 )
 @click.option(
     "--account-timezone",
     default="Europe/Minsk",
+    metavar="ZONE",
     show_default=True,
     help="Time zone in which it reads textual dates.",
 )

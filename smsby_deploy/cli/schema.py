@@ -21,7 +21,9 @@ def command(name: str) -> ExitCode:
     """Print the JSON Schema NAME.
 
     Refer to the saved schema in the first line of a YAML file, and editors complete and explain every key:
-    `# yaml-language-server: $schema=campaign.schema.json`.
+
+    \b
+      # yaml-language-server: $schema=campaign.schema.json
     """
     write_text(schema_file(name).read_text(encoding="utf-8"), sys.stdout)
     return ExitCode.DONE

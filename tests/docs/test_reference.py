@@ -103,10 +103,26 @@ def test_help_describes_command_and_options(context: click.Context) -> None:
 
 
 @pytest.mark.parametrize("context", COMMANDS, ids=_ids)
+def test_help_fits_a_terminal(context: click.Context) -> None:
+    """Each --help fits in 80 columns, cuts nothing off, and names every value by its meaning."""
+    narrow = click.Context(
+        context.command, info_name=context.info_name, parent=context.parent, terminal_width=80
+    )
+    shown = narrow.get_help()
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
+    assert "..." not in re.sub(r"\]\.\.\.|[A-Z]\.\.\.", "", shown)
+    assert " RANGE" not in shown
+
+
+@pytest.mark.parametrize("context", COMMANDS, ids=_ids)
 def test_help_examples_parse(context: click.Context) -> None:
     """Each example uses commands and options that exist, and at least one is of this command."""
-    parsed = [_parse(words) for line in (context.command.epilog or "").splitlines() for words in _words(line)]
+    parsed = [_parse(words) for line in _epilog_lines(context) for words in _words(line)]
     assert any(path.startswith(context.command_path) for path in parsed)
+
+
+def _epilog_lines(context: click.Context) -> list[str]:
+    return (context.command.epilog or "").replace("\\\n", "").splitlines()
 
 
 def _words(line: str) -> Iterator[list[str]]:
