@@ -270,7 +270,7 @@ def host_option() -> Callable[[_Command], _Command]:
 
 
 class FullHelpGroup(click.Group):
-    """A group whose help shows the summaries of its commands in full: click cuts off what exceeds a line."""
+    """A group whose help shows the summaries of its commands in full; click cuts them off."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

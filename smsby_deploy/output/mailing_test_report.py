@@ -36,7 +36,7 @@ def write_tests(results: Sequence[MailingTestResult], stream: TextIO, *, color: 
 
 def _line(result: MailingTestResult) -> str:
     test = result.test
-    return f"  {_WORDS[result.outcome]:7}  {test.number} {safe_line(test.title)} ({test.location})"
+    return f"  {_WORDS[result.outcome]:7}  test {test.number}: {safe_line(test.title)} ({test.location})"
 
 
 def _details(result: MailingTestResult) -> Iterator[str]:
@@ -106,7 +106,7 @@ def result_rows(results: Sequence[MailingTestResult], t: Translator) -> list[tup
     rows = []
     for result in results:
         skipped = f": {t.sentence(result.skipped)}" if result.skipped else ""
-        what = t.gettext("{number} {title}", number=result.test.number, title=result.test.title)
+        what = t.gettext("test {number}: {title}", number=result.test.number, title=result.test.title)
         rows.append((_ICONS[result.outcome], result.address, f"{what}{skipped}"))
     return rows
 

@@ -103,7 +103,7 @@ def listed_as(here: Situation, listed: RemoteName) -> str:
 def listed_in_project(here: Situation, project: str) -> str:
     """Say what to do about a mailing that sms.by lists under another project."""
     return sentence(
-        "sms.by lists exactly this mailing as one of the project {project}; if this project was renamed, restore its name; "
+        "sms.by lists exactly this mailing under the project {project}; if this project was renamed, restore its name; "
         "to send it again, raise `revision` to {revision}",
         project=project,
         revision=here.desired.revision + 1,

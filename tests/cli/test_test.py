@@ -33,11 +33,11 @@ def test_test_names_each_test(tested: Path, capsys: pytest.CaptureFixture[str]) 
     assert run(["test"]) == 3
     assert capsys.readouterr().out.splitlines() == [
         "sale/vip",
-        "  FAILED   1 row {name: Анна} (sale.yaml:8:9)",
+        "  FAILED   test 1: row {name: Анна} (sale.yaml:8:9)",
         "           expected: Hello Anna",
         "           got:      Hello Анна",
-        "  passed   2 line 5 (sale.yaml:9:9)",
-        "  passed   3 all recipients (sale.yaml:10:9)",
+        "  passed   test 2: line 5 (sale.yaml:9:9)",
+        "  passed   test 3: all recipients (sale.yaml:10:9)",
         "2 passed, 1 failed",
     ]
 
@@ -114,7 +114,7 @@ def test_plan_and_validate_fail_with_a_test(tested: Path, capsys: pytest.Capture
     assert run(["plan", "--offline", "--format", "markdown"]) == 3
     out = capsys.readouterr().out
     assert "<summary>Tests (2 passed, 1 failed)</summary>" in out
-    assert "- ✅ **sale/vip** 2 line 5" in out
+    assert "- ✅ **sale/vip** test 2: line 5" in out
 
 
 def test_no_format_shows_what_came_from_a_list(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

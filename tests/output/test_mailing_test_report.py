@@ -35,11 +35,11 @@ def test_text_has_a_line_per_reason() -> None:
     write_tests([_FAILED, _SKIPPED], stream, color=False)
     assert stream.getvalue().splitlines() == [
         "sale/vip",
-        "  FAILED   1 call +375 29 ***-**-67 (a.yaml:3:5)",
+        "  FAILED   test 1: call +375 29 ***-**-67 (a.yaml:3:5)",
         "           expected: 37529*****67⏎x",
         "           got:      37529*****67 y",
         "           got 2",
-        "  skipped  1 call +375 29 ***-**-67 (a.yaml:3:5)",
+        "  skipped  test 1: call +375 29 ***-**-67 (a.yaml:3:5)",
         "           CRM_URL is not set",
         "1 failed, 1 skipped",
     ]
@@ -69,5 +69,5 @@ def test_section_of_tests_is_inert() -> None:
     results = [MailingTestResult("sale/vip", test), MailingTestResult("sale/vip", test, ("no",))]
     section = results_section(results, ENGLISH)
     assert "<summary>Tests (1 passed, 1 failed)</summary>" in section
-    assert "- ✅ **sale/vip** 2 &lt;b&gt;@\u2060team 37529\\*\\*\\*\\*\\*67\n- ❌" in section
+    assert "- ✅ **sale/vip** test 2: &lt;b&gt;@\u2060team 37529\\*\\*\\*\\*\\*67\n- ❌" in section
     assert "<summary>Тесты (прошло 1, не прошло 1)</summary>" in results_section(results, translator("ru"))

@@ -125,7 +125,7 @@ def test_plan_html_lists_the_tests_of_mailings() -> None:
     results = (MailingTestResult("sale/vip", test), MailingTestResult("sale/vip", test, ("no",)))
     text = plan_html(PlanResult(examples.ready_plan()), replace(examples.context(), tests=results))
     assert "<summary>Tests (1 passed, 1 failed)</summary>" in text
-    assert "✅ <b>sale/<wbr>vip</b> 2 &lt;b&gt;37529*****67</li>" in text
+    assert "✅ <b>sale/<wbr>vip</b> test 2: &lt;b&gt;37529*****67</li>" in text
 
 
 def test_plan_html_names_what_the_base_had() -> None:
