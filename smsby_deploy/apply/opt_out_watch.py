@@ -28,6 +28,9 @@ class OptOutWatch:
         self._paths = [source.path for source in sources if isinstance(source, RecipientsFile)]
         self._has_query = len(self._paths) < len(sources)
         self._marks = self._mark()
+        self._given_up: list[tuple[int, ...] | None] | None = (
+            None  # the marks of files that stayed unreadable
+        )
         self._read_at = clock.monotonic()
         self._found: PhoneSet | None = None
 
@@ -54,7 +57,8 @@ class OptOutWatch:
             try:
                 found = read_suppressed(self._project, None)
             except FilesChanged:
-                if self._clock.monotonic() >= deadline:
+                if marks == self._given_up or self._clock.monotonic() >= deadline:
+                    self._given_up = marks
                     raise
                 self._clock.sleep(_PAUSE)
             else:

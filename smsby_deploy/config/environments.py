@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from smsby_deploy.config.project_files import project_file
 from smsby_deploy.config.schema import check_document
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable, TokenRefused, UsageError
@@ -132,7 +133,7 @@ def read_freeze(path: Path, environment: str) -> str:
         FilesInvalid: it cannot be read, or is not valid.
         UsageError: it does not have the environment.
     """
-    document = read_yaml(path, path.name)
+    document = read_yaml(project_file(path.parent), path.name)  # a pipe may never end
     if problems := check_document("project", document, path.name):
         raise FilesInvalid(problems)
     return freeze_in(settings_in(document, environment))

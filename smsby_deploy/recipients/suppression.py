@@ -96,11 +96,12 @@ def hash_opt_outs(entries: Iterable[OptOuts]) -> str:
     """Return a sha256 of the files; with a query, or an unreadable file, another each time."""
     digest = hashlib.sha256()
     for entry in entries:
+        source = entry.source
         try:
-            if isinstance(entry.source, RecipientsQuery):
+            if isinstance(source, RecipientsQuery) or not source.path.is_file():  # a pipe may never end
                 digest.update(os.urandom(32))
                 continue
-            with entry.source.path.open("rb") as file:
+            with source.path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         except OSError:
             digest.update(os.urandom(32))

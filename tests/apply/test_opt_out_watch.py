@@ -55,7 +55,7 @@ def test_opt_out_watch_forgets_no_opt_out(tmp_path: Path) -> None:
 
 
 def test_opt_out_watch_waits_for_a_file_being_written(tmp_path: Path) -> None:
-    """A line that is not whole yet is no error, unless it stays so; then each look is one."""
+    """A line that is not whole yet is no error, unless it stays so; then each look is one, at once."""
     clock = VirtualClock()
     watch = _watch(tmp_path, clock)
     _write(tmp_path, PHONES[0], PHONES[1][:5])
@@ -66,7 +66,7 @@ def test_opt_out_watch_waits_for_a_file_being_written(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(FilesChanged, match=r"cannot read the opt-outs: out\.txt:2"):
             watch.later()
-    assert clock.time == pytest.approx(5, abs=1)
+    assert clock.time == pytest.approx(3, abs=0.5)  # a run may have hundreds of mailings
     _write(tmp_path, *PHONES[:4])
     assert _found(watch) == PHONES[:4]
 

@@ -64,7 +64,8 @@ def test_freeze_watch_reads_the_file_only_after_a_change(
         ("freeze: wrong: price\n", "smsby.yaml:3:14: a second `: ` on this line"),
         ("freze: wrong price\n", "smsby.yaml:3:1: unknown key freze; did you mean freeze?"),
         ("freeze:\n", "smsby.yaml:3:8: freeze: expected text or true or false, got nothing"),
-        (None, "smsby.yaml:1:1: cannot read the file: No such file or directory"),
+        (None, "smsby.yaml: file smsby.yaml not found"),
+        ("a pipe", "smsby.yaml: smsby.yaml is a pipe or a device"),
     ],
 )
 def test_freeze_watch_stops_at_a_broken_file(tmp_path: Path, content: str | None, why: str) -> None:
@@ -72,8 +73,10 @@ def test_freeze_watch_stops_at_a_broken_file(tmp_path: Path, content: str | None
     clock = VirtualClock()
     watch = _watch(tmp_path, clock)
     assert watch.why() == ""
-    if content is None:
+    if content in (None, "a pipe"):
         (tmp_path / "smsby.yaml").unlink()
+        if content:
+            os.mkfifo(tmp_path / "smsby.yaml")
     else:
         (tmp_path / "smsby.yaml").write_text(HEAD + content, "utf-8")
     assert watch.why().startswith(f"frozen: smsby.yaml has changed and is no longer valid: {why}")

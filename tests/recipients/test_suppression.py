@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -80,6 +81,8 @@ def test_hash_opt_outs(tmp_path: Path) -> None:
     path.write_text("phone\n375292222222\n")
     assert hash_opt_outs([_source(path)]) != before
     path.unlink()
+    assert hash_opt_outs([_source(path)]) != hash_opt_outs([_source(path)])
+    os.mkfifo(path)  # reading it would never end
     assert hash_opt_outs([_source(path)]) != hash_opt_outs([_source(path)])
 
 
