@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.apply.context import ApplyRequest
 from smsby_deploy.apply.due_mailings import DueMailings, next_opening, sort_mailings
+from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.apply.preflight import empty_plan, make_due_plan
 from smsby_deploy.apply.reconcile import note_found, record_listed
 from smsby_deploy.apply.recorder import Recorder
@@ -253,6 +254,7 @@ class _HandOver:
 
     def _apply(self, addresses: list[str]) -> None:
         request, loaded = self.request, self.loaded
+        opt_outs = OptOutWatch(loaded.project, request.clock)
         with closing(ChunkCache(request.store.path.parent, hash_opt_outs(loaded.project.suppress))) as cache:
             ready = make_due_plan(
                 request, loaded, self.held.lock, tuple(addresses), cache.keep, self.plan, self.recent
@@ -265,7 +267,7 @@ class _HandOver:
             ]
             lapsed = self._lapse(changed, _CHANGED)
             listed = set(changed) - lapsed
-            part = run_plan(request, loaded, ready, self.held, cache)
+            part = run_plan(request, loaded, ready, self.held, cache, opt_outs)
         self.recent.forget()
         self.parts.append(part)
         for one in part.mailings:

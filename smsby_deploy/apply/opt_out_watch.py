@@ -15,7 +15,7 @@ _PAUSE = 0.1
 
 
 class OptOutWatch:
-    """Knows who has opted out since the run began.
+    """Knows who has opted out since it was made, before the plan of the run.
 
     Before each request the files are looked at, and all is read again if one has changed; with a query, also once a minute.
     An opt-out that was seen once stays for the whole run: the file may be cut off just now.
@@ -28,14 +28,13 @@ class OptOutWatch:
         self._paths = [source.path for source in sources if isinstance(source, RecipientsFile)]
         self._has_query = len(self._paths) < len(sources)
         self._marks = self._mark()
-        self._given_up: list[tuple[int, ...] | None] | None = (
-            None  # the marks of files that stayed unreadable
-        )
+        # The marks of files that stayed unreadable.
+        self._given_up: list[tuple[int, ...] | None] | None = None
         self._read_at = clock.monotonic()
         self._found: PhoneSet | None = None
 
     def later(self) -> PhoneSet | None:
-        """Return the current opt-outs; None if they are those read when the run began.
+        """Return the current opt-outs; None if they are those that the plan read.
 
         Raises:
             FilesChanged: they cannot be read any more.
@@ -62,5 +61,5 @@ class OptOutWatch:
                     raise
                 self._clock.sleep(_PAUSE)
             else:
-                self._marks = marks
+                self._marks, self._given_up = marks, None
                 return found

@@ -85,16 +85,24 @@ def _apply_held(request: ApplyRequest, held: HeldLock) -> ApplyResult:
     loaded = request.load()
     if loaded.project.environment.is_sandbox and held.lock.mailings:
         _start_anew(request, loaded.project.scope, held)
-    opt_outs = hash_opt_outs(loaded.project.suppress)
-    with closing(ChunkCache(request.store.path.parent, opt_outs)) as cache:
+    opt_outs = OptOutWatch(loaded.project, request.clock)
+    with closing(ChunkCache(request.store.path.parent, hash_opt_outs(loaded.project.suppress))) as cache:
         ready = make_ready_plan(request, loaded, held.lock, cache.keep)
-        return run_plan(request, loaded, ready, held, cache)
+        return run_plan(request, loaded, ready, held, cache, opt_outs)
 
 
 def run_plan(
-    request: ApplyRequest, loaded: LoadedProject, ready: ReadyPlan, held: HeldLock, cache: ChunkCache
+    request: ApplyRequest,
+    loaded: LoadedProject,
+    ready: ReadyPlan,
+    held: HeldLock,
+    cache: ChunkCache,
+    opt_outs: OptOutWatch,
 ) -> ApplyResult:
-    """Apply a plan that may be applied; raises as apply_plan, or Refused if the user says no."""
+    """Apply a plan that may be applied; raises as apply_plan, or Refused if the user says no.
+
+    `cache` and `opt_outs` were made before the plan.
+    """
     if request.approve is None:
         if request.reviewed is None and not ready.is_handing_over:
             raise Refused(
@@ -102,7 +110,7 @@ def run_plan(
             )
     elif not request.approve(ready.plan):
         raise Refused("not approved; nothing was sent", hint='type "yes" when asked, or use --auto-approve')
-    return _ApplyRun(request, loaded, ready, held, cache).run()
+    return _ApplyRun(request, loaded, ready, held, cache, opt_outs).run()
 
 
 def _start_anew(request: ApplyRequest, scope: str, held: HeldLock) -> None:
@@ -126,6 +134,7 @@ class _ApplyRun:
         ready: ReadyPlan,
         held: HeldLock,
         cache: ChunkCache,
+        opt_outs: OptOutWatch,
     ) -> None:
         self._plan = plan = ready.plan
         self._project = project = loaded.project
@@ -147,14 +156,13 @@ class _ApplyRun:
         )
         ready.client.pause = self._context.shutdown.pause  # a signal does not wait for a long Retry-After
         self._workers = WorkerPool(self._context.shutdown, self._announce_shutdown)
-        self._make_senders(held, cache)
+        self._make_senders(held, cache, opt_outs)
 
-    def _make_senders(self, held: HeldLock, cache: ChunkCache) -> None:
+    def _make_senders(self, held: HeldLock, cache: ChunkCache, opt_outs: OptOutWatch) -> None:
         context = self._context
         self._reconciler = Reconciler(context)
         dispatcher = Dispatcher(context, self._workers, AnswerHandler(context, self._reconciler))
         spent = spent_beside(self._project, self._plan.decided, held.lock, context.clock.now())
-        opt_outs = OptOutWatch(context.project, context.clock)
         ledger, chunks = DeliveryLedger(context.client, context.recorder), SingleChunks(context, opt_outs)
         self._singles = SingleSender(context, dispatcher, self._reconciler, chunks, ledger)
         guardrails = ListGuardrails(self._project, planned_cost=self._plan.committed.cost, spent=spent)

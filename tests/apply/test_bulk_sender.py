@@ -289,14 +289,16 @@ def test_bulk_sender_records_opt_outs_after_an_approval(waiting: Shop) -> None:
 
 
 def test_bulk_sender_leaves_out_who_opts_out_at_the_question(bulk: Shop) -> None:
-    """A user may take minutes to say yes to the plan."""
+    """A user may take minutes to say yes to the plan, and the opt-out stays for all mailings of the run."""
 
     def say_yes(plan: Plan) -> bool:
         bulk.write("out.txt", f"{PHONES[0]}\n{PHONES[6]}\n")
         return True
 
+    bulk.write("staff.yaml", (bulk.root / "sale.yaml").read_text("utf-8").replace("sale", "staff"))
+    _one_at_a_time(bulk, _opting_out(bulk, [], ACCEPTED), ACCEPTED, ACCEPTED, ACCEPTED)  # the file is cut off
     assert apply_plan(replace(bulk.request(), approve=say_yes)).exit_code == ExitCode.DONE
-    assert _lists(bulk) == [[PHONES[1]], PHONES[2:4]]
+    assert _lists(bulk) == [[PHONES[1]], PHONES[2:4]] * 2
 
 
 _WAVES = ", waves: [{people: 4, after: 1h, delivered: 90}, rest]"
