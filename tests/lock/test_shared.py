@@ -6,14 +6,17 @@ A copy never overwrites another lock, or a newer version of this one.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from smsby_deploy.apply.rescue import not_recorded, read_rescue, write_rescue
 from smsby_deploy.clock import SystemClock
+from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.errors import LockDamaged, LockHeld, Refused, SmsbyDeployError, UsageError
 from smsby_deploy.lock import lease as lease_module
 from smsby_deploy.lock.archive import read_archive
@@ -125,6 +128,27 @@ def test_archive_is_a_part_of_a_shared_lock(store: MemoryStore, tmp_path: Path) 
     assert [one.address for one in read_archive(lock)] == ["a/b"]
     with other.held() as held:
         assert [one.address for one in read_archive(held.lock)] == ["a/b"]
+
+
+def test_archive_is_rekeyed_in_the_store_and_copied_with_a_lock(store: MemoryStore, tmp_path: Path) -> None:
+    """Another machine reads the new digests, and a copy has every archived mailing."""
+    names = ("content_digest", "audience_digest", "text_digest", "recipients_digest")
+    digests: dict[str, Any] = dict.fromkeys(names, "a" * 64)
+    (chunk,) = entry(ChunkState.ACCEPTED).chunks
+    sent = replace(entry(), **digests, chunks=(replace(chunk, digest="a" * 64),))
+    source = LockStore(tmp_path / "smsby.lock.json", "shop")
+    source.replace(Lock("shop", 1, "line", {"a/b": sent}, archive=source.archive_path))
+    with source.held() as held:
+        LockEdit(held, by="anna", at=_AT, tool="x", reason="").archive(held.lock.mailings)
+    mine, other = _lock(store, tmp_path / "mine"), _lock(store, tmp_path / "other")
+    copy_lock(source, mine, "lock push")
+    key = DigestKey("secret")
+    with other.held() as held:
+        assert LockEdit(held, by="anna", at=_AT, tool="x", reason="").rekey(NO_KEY, key)
+    (line,) = read_archive(mine.read())
+    assert line.document()["digest_key"] == key.id
+    copy_lock(mine, source, "lock pull")
+    assert [line.text for line in read_archive(source.read())] == [line.text]
 
 
 @pytest.mark.parametrize("lineage", [None, "other"])
