@@ -247,7 +247,7 @@ def test_renamed_project_is_a_collision(shop: Shop, case: Case) -> None:
     assert "restore the project's name" in shop.run("plan").err
     shop.write("smsby.yaml", settings.replace("project: shop", "project: store\nlock: other.lock.json"))
     action, reason = planned_action(shop)
-    assert (action, "one of the project shop" in reason) == ("blocked", True)
+    assert (action, "under the project shop" in reason) == ("blocked", True)
     assert shop.run("apply", "--auto-approve").code == 4
     assert received(shop, "shop") == sent
     _edit(shop, "campaign: sale", "campaign: sale\nrevision: 2")
