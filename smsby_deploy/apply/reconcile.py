@@ -205,13 +205,14 @@ def _opted_out_in_doubt(chunk: ChunkRecord, approval: Approval | None) -> str | 
 def _as_listed(chunk: ChunkRecord, listed: RemoteMailing, *, is_own: bool) -> dict[str, Any]:
     """Return what the list says of the recipients of a chunk that sms.by has accepted.
 
-    Which of them had opted out is known only of a request of this lock that is listed with its number of recipients.
+    Which of them got it is known only of a request of this lock that is listed with its number of recipients.
     """
     count, planned = listed.count_phones, chunk.recipients
     if is_own and (planned is None or count in (None, planned)):
         return {}
     if count is None or planned is None or (is_own and count < planned):
-        return {"opted_out": None}  # `status` says how many sms.by did not take
+        # `status` says how many sms.by did not take. Which ones is not known, even if no recipient had opted out.
+        return {"opted_out": None, "step": ELSEWHERE}
     return {"recipients": count, "opted_out": None}
 
 

@@ -386,7 +386,7 @@ def _settling_changes(chunk: ChunkRecord, sent: bool, message_id: int | None, at
         # The answer of sendSmsList was lost. A draft reaches no recipient before it is confirmed.
         return changes | {"state": ChunkState.DRAFT.value}
     if sent and chunk.step == ELSEWHERE:
-        changes["opted_out"] = None  # only the other run knew
+        changes |= {"opted_out": None, "step": ELSEWHERE}  # only the other run knew
     if sent:
         return changes | {"state": ChunkState.ACCEPTED.value, "accepted_at": at, "declared": True}
     if chunk.step == "confirm":

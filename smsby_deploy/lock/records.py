@@ -32,7 +32,7 @@ class ChunkState(StrEnum):
 
 
 FIRST_WAVE = 1
-ELSEWHERE = "elsewhere"  # the step of an unknown chunk that another run sent, if any did
+ELSEWHERE = "elsewhere"  # the step of a chunk that another run may have sent, to whichever of its recipients
 SURELY_NOT_SENT = frozenset({ChunkState.PENDING, ChunkState.DECLARED_UNSENT, ChunkState.REJECTED})
 _NOT_TRIED = SURELY_NOT_SENT - {ChunkState.REJECTED}
 DONE = frozenset({ChunkState.ACCEPTED, ChunkState.SUPPRESSED})
@@ -92,7 +92,7 @@ class ChunkRecord:
     message_id: int | None = None
     accepted_at: str | None = None
     error: str | None = None
-    step: str | None = None  # of an unknown list mailing: "draft" or "confirm", unanswered; or ELSEWHERE
+    step: str | None = None  # of an unknown list mailing: "draft" or "confirm", unanswered; of any: ELSEWHERE
     # Only of a chunk that is sent one SMS at a time: the state of each phone, how many deliveries of the message each
     # had before this mailing, and how many earlier deliveries of the message the lock does not explain.
     phones: PhoneStates | None = None

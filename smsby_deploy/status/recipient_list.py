@@ -20,7 +20,7 @@ from smsby_deploy.errors import FilesInvalid, SmsbyDeployError, UsageError
 from smsby_deploy.lock.archive import find_recorded
 from smsby_deploy.lock.keyed_digests import check_digest_key
 from smsby_deploy.lock.phone_states import PhoneState
-from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.lock.records import ELSEWHERE, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.chunks import ChunkReport, hash_content, stream_chunks
 from smsby_deploy.plan.contact_lists import UploadDigest
 from smsby_deploy.problems import has_errors
@@ -231,11 +231,12 @@ _OF_CHUNK = {
 def _of_accepted(record: ChunkRecord, not_suppressed: bytearray) -> list[RecipientOutcome]:
     """Return the outcomes of a chunk that sms.by accepted.
 
-    They are unknown if it was sent to another number than those who had not opted out. One that was left out and has
-    not opted out by now was left out under contact pressure, or the opt-out was taken back.
+    They are unknown if another run may have sent it, or if it was sent to another number than those who had not opted
+    out. One that was left out and has not opted out by now was left out under contact pressure, or the opt-out was
+    taken back.
     """
     left_out = frozenset(opted_out_places(record.opted_out))
-    if record.recipients != len(not_suppressed) - len(left_out):
+    if record.step == ELSEWHERE or record.recipients != len(not_suppressed) - len(left_out):
         return [_O.UNKNOWN] * len(not_suppressed)
     return [
         (_O.NOT_SENT if is_kept else _O.OPTED_OUT) if place in left_out else _O.ACCEPTED
@@ -249,7 +250,7 @@ def _of_upload(record: ChunkRecord, digest: UploadDigest, total: int) -> _Outcom
     It is certain if all recipients are in it, or exactly those who have not opted out by now. Which contacts sms.by
     called invalid is not recorded.
     """
-    if record.upload is None or record.upload.invalid:
+    if record.upload is None or record.upload.invalid or record.step == ELSEWHERE:
         return _Outcomes(_O.UNKNOWN, _O.UNKNOWN)
     if record.recipients == total:
         return _Outcomes(_O.ACCEPTED, _O.ACCEPTED)

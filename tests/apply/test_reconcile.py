@@ -13,7 +13,7 @@ from smsby_deploy.apply.shutdown import StopSending
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.events import fold
-from smsby_deploy.lock.records import ChunkState, UploadRecord
+from smsby_deploy.lock.records import ELSEWHERE, ChunkState, UploadRecord
 from smsby_deploy.plan.remote_state import merge_entry
 from smsby_deploy.smsby.parsers import (
     KeepMailing,
@@ -238,17 +238,17 @@ def test_reconciler_adopts_who_had_opted_out(wave: int | None, opted_out: str | 
 @pytest.mark.parametrize(
     ("state", "listed", "recorded"),
     [
-        (ChunkState.UNKNOWN, 9, (9, "3")),  # its own request
-        (ChunkState.UNKNOWN, None, (9, "3")),
-        (ChunkState.UNKNOWN, 8, (9, None)),  # sms.by did not take one, or it was another run's
-        (ChunkState.UNKNOWN, 10, (10, None)),
-        (ChunkState.PENDING, 9, (9, None)),  # another run sent it: others may have opted out then
-        (ChunkState.PENDING, 8, (8, None)),
-        (ChunkState.PENDING, None, (9, None)),
+        (ChunkState.UNKNOWN, 9, (9, "3", None)),  # its own request
+        (ChunkState.UNKNOWN, None, (9, "3", None)),
+        (ChunkState.UNKNOWN, 8, (9, None, ELSEWHERE)),  # sms.by did not take one, or it was another run's
+        (ChunkState.UNKNOWN, 10, (10, None, None)),
+        (ChunkState.PENDING, 9, (9, None, None)),  # another run sent it: others may have opted out then
+        (ChunkState.PENDING, 8, (8, None, None)),
+        (ChunkState.PENDING, None, (9, None, ELSEWHERE)),
     ],
 )
 def test_note_found_knows_opt_outs_of_its_own_requests_only(
-    state: ChunkState, listed: int | None, recorded: tuple[int, str | None]
+    state: ChunkState, listed: int | None, recorded: tuple[int, str | None, str | None]
 ) -> None:
     """So `recipients` does not call certain what another run may have done."""
     world, sms_by, reconciler = _world()
@@ -256,7 +256,8 @@ def test_note_found_knows_opt_outs_of_its_own_requests_only(
     sms_by.listed = lambda time: [_remote(world, phones=listed)]
     note_found(world.recorder, "m/0", reconciler.read())
     chunk = world.recorder.chunk(REF)
-    assert (chunk.state, chunk.recipients, chunk.opted_out) == (ChunkState.ACCEPTED, *recorded)
+    assert chunk.state is ChunkState.ACCEPTED
+    assert (chunk.recipients, chunk.opted_out, chunk.step) == recorded
 
 
 @pytest.mark.parametrize("how", ["adopted", "doubted", "contradicted"])

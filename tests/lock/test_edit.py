@@ -96,16 +96,18 @@ def test_resolve_settles_only_the_unknown_chunks(
 
 
 @pytest.mark.parametrize(
-    ("step", "sent", "opted_out"), [(None, True, "3"), (ELSEWHERE, True, None), (ELSEWHERE, False, "3")]
+    ("step", "sent", "opted_out", "then"),
+    [(None, True, "3", None), (ELSEWHERE, True, None, ELSEWHERE), (ELSEWHERE, False, "3", None)],
 )
 def test_resolve_knows_no_opt_outs_of_another_run(
-    desk: Desk, step: str | None, sent: bool, opted_out: str | None
+    desk: Desk, step: str | None, sent: bool, opted_out: str | None, then: str | None
 ) -> None:
     """Whom a request left out is known only if this lock is of the run that sent it."""
     unknown = entry(UNKNOWN, step=step)
     desk.record(b=unknown.put_chunk(0, replace(unknown.chunks[0], opted_out="3")))
     desk.edit(lambda change: change.resolve("a/b", sent=sent))
-    assert desk.store.read().mailings["a/b"].chunks[0].opted_out == opted_out
+    chunk = desk.store.read().mailings["a/b"].chunks[0]
+    assert (chunk.opted_out, chunk.step) == (opted_out, then)
 
 
 @pytest.mark.parametrize("change", ["resolve", "move", "remove"])

@@ -12,7 +12,7 @@ from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.errors import FilesInvalid, SmsbyDeployError, UsageError
 from smsby_deploy.lock.decisions import Ending, EndingKind
 from smsby_deploy.lock.phone_states import PhoneStates
-from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock, UploadRecord
+from smsby_deploy.lock.records import ELSEWHERE, AppliedBy, ChunkRecord, ChunkState, Entry, Lock, UploadRecord
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.status.recipient_list import NOT_SENT, RecipientOutcome, find_recipients
@@ -133,6 +133,18 @@ def test_recipient_list_is_unknown_where_the_record_is(changes: dict[str, object
     book.record(A, A, A)
     book.change_chunk(**{"opted_out": None, **changes})
     assert book.outcomes() == [*["unknown"] * 2, *["accepted"] * 4]
+
+
+@pytest.mark.parametrize("keys", ["text: '{{ name }}'", "upload: true, text: Hello"])
+def test_recipient_list_is_unknown_of_a_chunk_from_elsewhere(keys: str, book: Book) -> None:
+    """Even if no recipient had opted out when it was planned: another run may have left out some."""
+    book.declare(keys)
+    digest = book.record(*[A] * (1 if "upload" in keys else 3))
+    if digest:
+        book.change_chunk(recipients=6, upload=UploadRecord(digest, 7, 6))
+    assert book.outcomes() == ["accepted"] * 6
+    book.change_chunk(step=ELSEWHERE)
+    assert book.outcomes()[:2] == ["unknown"] * 2
 
 
 def test_recipient_list_of_single_phones(book: Book) -> None:
