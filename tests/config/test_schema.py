@@ -112,6 +112,23 @@ def test_schema_explains_the_first_thousand_errors(tmp_path: Path) -> None:
     assert not drop_invalid("campaign", document)
 
 
+@pytest.mark.parametrize("name", ["project", "campaign"])
+@pytest.mark.parametrize(
+    "value",
+    ["нет", "\u0663", "\u0662\u0660\u0662\u0666-12-01T10:00", "x\u00a0y", "\ufeffx", "\u2028", "\u0130"],
+)
+def test_patterns_mean_the_same_in_every_editor(name: str, value: str, tmp_path: Path) -> None:
+    """In Python `\\w` and `\\d` have the letters and digits of every script, in jsonschema-rs and in editors only ASCII."""
+    places = _places(_read(tmp_path, _FULL[name]))
+    for number in range(len(places)):
+        document = _read(tmp_path, _FULL[name])
+        check_document(name, document, "document.yaml")
+        node, key = _places(document)[number]
+        node[key] = value
+        is_accepted = schema_module._is_surely_valid(name, document)
+        assert is_accepted is not bool(list(schema_module._errors(name, document))), key
+
+
 @settings(max_examples=4 * settings().max_examples)
 @given(st.data(), st.sampled_from(["project", "campaign"]))
 def test_both_validators_agree(
