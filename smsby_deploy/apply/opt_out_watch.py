@@ -46,6 +46,13 @@ class OptOutWatch:
             self._read_at = self._clock.monotonic()
         return self._found
 
+    def current(self) -> PhoneSet:
+        """Return the current opt-outs; raises as `later`."""
+        found = self.later()
+        if found is None:
+            found = self._found = self._read()
+        return found
+
     def _mark(self) -> list[tuple[int, ...] | None]:
         return [*map(change_mark, self._paths)]
 

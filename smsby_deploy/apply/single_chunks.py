@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
 
-from smsby_deploy.apply.context import ApplyContext, FilesChanged, read_suppressed
+from smsby_deploy.apply.context import ApplyContext, FilesChanged
 from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
 from smsby_deploy.plan.chunks import Chunk, ChunkReport, stream_chunks
 from smsby_deploy.plan.model import Action
-from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import leave_out, opted_out_places
 from smsby_deploy.texts.compiler import compile_mailing
 from smsby_deploy.wording import sentence
@@ -32,16 +30,6 @@ class SingleChunks:
         self._recorder = context.recorder
         self.watch = watch
 
-    @cached_property
-    def _first_opt_outs(self) -> PhoneSet:
-        return read_suppressed(self._project, None)
-
-    @property
-    def opt_outs(self) -> PhoneSet:
-        """The present opt-outs, read once for all mailings; FilesChanged if they cannot be read."""
-        later = self.watch.later()
-        return self._first_opt_outs if later is None else later
-
     def read(self, mailing: Mailing, action: Action) -> list[Chunk]:
         """Return the chunks as planned.
 
@@ -50,7 +38,9 @@ class SingleChunks:
         """
         template = compile_mailing(mailing)
         pinned = mailing.pinned(self._inputs)
-        suppressed = self.opt_outs if action.capped is None else action.capped.union(self.opt_outs)
+        suppressed = self.watch.current()
+        if action.capped is not None:
+            suppressed = action.capped.union(suppressed)
         chunks = list(stream_chunks(self._project, pinned, template, suppressed, ChunkReport()))
         if [chunk.digest for chunk in chunks] != [chunk.digest for chunk in action.chunks]:
             raise FilesChanged(sentence("its files changed while it was being sent"))

@@ -55,7 +55,7 @@ class SingleReconciler:
             SmsbyUnavailable, ApiError: sms.by could not be asked; nothing was recorded.
         """
         try:
-            chunks, opt_outs = self._chunks.read(mailing, action), self._chunks.opt_outs
+            chunks, opt_outs = self._chunks.read(mailing, action), self._chunks.watch.current()
         except FilesChanged:
             chunks, opt_outs = [], PhoneSet()  # without the phones all of it is unknown
         found = [self._ledger.deliveries(remote.ids.get(chunk.fingerprint, [])) for chunk in chunks]

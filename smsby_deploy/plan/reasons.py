@@ -121,7 +121,7 @@ def missed_window(here: Situation) -> str:
 
 def not_handed_over(window: Window) -> str:
     return sentence(
-        "its window for the hand-over closed at {time}; set a new schedule_time, or remove it",
+        "its window for the hand-over closed at {time}; set a new schedule_time, or remove the mailing",
         time=window.closes,
     )
 
