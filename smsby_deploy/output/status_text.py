@@ -99,7 +99,7 @@ def _write_mailing(
         line = Text(_INDENT).append_text(_bar(mailing, symbols))
         noun = "recipient " if mailing.recipients == 1 else "recipients"
         line.append(f" {ENGLISH.share(mailing.delivered, mailing.recipients):>6}")
-        line.append(f" {mailing.recipients:>9,} {noun}{price and f' {price:>14}'}")
+        line.append(f" {mailing.recipients:>9,} {noun}{price and f' {price:>14}'}".rstrip())
         console.print(line, soft_wrap=True)
     for counts in wrap(counts_line(mailing), _WIDTH - len(_INDENT)):
         console.print(f"{_INDENT}{counts}", soft_wrap=True)

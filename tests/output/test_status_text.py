@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -59,6 +60,8 @@ def test_write_status_agrees_in_number() -> None:
     report = StatusReport((examples.mailing("sale/vip", State.FINAL, (1, 0, 0, 0)),), "shop")
     assert "1 recipient  " in text_of(report)
     assert "1 recipients" not in text_of(report)
+    free = replace(report.mailings[0], cost=None)
+    assert not re.search(r" $", text_of(replace(report, mailings=(free,))), re.MULTILINE)
     assert status_totals_line(report, "BYN") == "1 mailing: 1 of 1 recipient delivered (100.0%), 0.026 BYN"
 
 
