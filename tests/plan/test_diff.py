@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -59,6 +59,7 @@ def _remote(*names: str, status: str = "NEW", when: datetime | None = None) -> R
 
 
 _BOTH = tuple(f"spring-sale/vip [{i}/2] shop#{mark}" for i, mark in enumerate(MARKS, 1))
+_OTHER = "spring-sale/vip shop#0123456789"  # another fingerprint
 _LIST = NamedId("Newsletter", 34)  # what the files mean now
 
 
@@ -83,398 +84,266 @@ _SCHEDULED = {"schedule_time": _LATER.isoformat()}
 _WITHDRAWN = Ending(EndingKind.WITHDRAWN, "2026-11-23T10:00:00+00:00", "anna", "typo")
 _ABANDONED = Ending(EndingKind.ABANDONED, "2026-11-23T10:00:00+00:00", "anna", "")
 _OTHER_CHUNKS = (ChunkPlan(MARKS[0], 2, ""), ChunkPlan("cccccccccc", 2, ""))
+
+
+class _Case(NamedTuple):
+    """A situation, the action it gets, and words of the reason."""
+
+    action: str
+    reason: str = ""
+    files: Desired = _desired()
+    lock: Entry | None = None
+    remote: RemoteView | None = _remote()
+
+
 _CASES = {
-    "new": (_desired(), None, _remote(), "create", "new"),
-    "all listed": (_desired(), None, _remote(*_BOTH), "adopt", ""),
-    "a part listed": (_desired(), None, _remote(_BOTH[0]), "blocked", "unknown"),
-    "another fingerprint": (
-        _desired(),
-        None,
-        _remote("spring-sale/vip shop#0123456789"),
-        "blocked",
-        "collision",
+    "new": _Case("create", "new"),
+    "all listed": _Case("adopt", remote=_remote(*_BOTH)),
+    "a part listed": _Case("blocked", "unknown", remote=_remote(_BOTH[0])),
+    "another fingerprint": _Case("blocked", "collision", remote=_remote(_OTHER)),
+    "another project": _Case("create", remote=_remote("spring-sale/vip other#0123456789")),
+    "another revision": _Case("create", files=_desired(revision=2), remote=_remote(_OTHER)),
+    "a truncated name": _Case("blocked", "collision", remote=_remote(_BOTH[0][:24])),
+    "a truncated name of another fingerprint": _Case(
+        "blocked", "collision", remote=_remote("spring-sale/vip [1/2] shop#0123")
     ),
-    "another project": (_desired(), None, _remote("spring-sale/vip other#0123456789"), "create", ""),
-    "another revision": (
-        _desired(revision=2),
-        None,
-        _remote("spring-sale/vip shop#0123456789"),
-        "create",
-        "",
+    "a truncated name of another size": _Case(
+        "blocked", "collision", remote=_remote("spring-sale/vip [1/31] sh")
     ),
-    "a truncated name": (_desired(), None, _remote(_BOTH[0][:24]), "blocked", "collision"),
-    "a truncated name of another fingerprint": (
-        _desired(),
-        None,
-        _remote("spring-sale/vip [1/2] shop#0123"),
-        "blocked",
-        "collision",
+    "a name truncated in its chunk number": _Case(
+        "blocked", "collision", remote=_remote("spring-sale/vip [1/31")
     ),
-    "a truncated name of another size": (
-        _desired(),
-        None,
-        _remote("spring-sale/vip [1/31] sh"),
-        "blocked",
-        "collision",
+    "a truncated name of 19 characters": _Case("create", remote=_remote("spring-sale/vip [1/")),
+    "a truncated name of another revision": _Case(
+        "create", remote=_remote("spring-sale/vip r2 [1/2] shop#0")
     ),
-    "a name truncated in its chunk number": (
-        _desired(),
-        None,
-        _remote("spring-sale/vip [1/31"),
-        "blocked",
-        "collision",
+    "a truncated name of another project": _Case("create", remote=_remote("spring-sale/vip shopping#0123")),
+    "a truncated name of a longer address": _Case("create", remote=_remote("spring-sale/vip-customers shop")),
+    "a short foreign name": _Case("create", remote=_remote("spring-sale/vip")),
+    "sent": _Case("noop", lock=make_entry(A, A)),
+    "sent, audience changed": _Case("noop", files=_desired(audience_digest="more"), lock=make_entry(A, A)),
+    "sent, text composed since": _Case(
+        "noop", files=_desired(content_digest="new", former_content="content"), lock=make_entry(A, A)
     ),
-    "a truncated name of 19 characters": (_desired(), None, _remote("spring-sale/vip [1/"), "create", ""),
-    "a truncated name of another revision": (
-        _desired(),
-        None,
-        _remote("spring-sale/vip r2 [1/2] shop#0"),
-        "create",
-        "",
+    "sent, text changed": _Case(
+        "blocked", "changed", files=_desired(content_digest="new"), lock=make_entry(A, A)
     ),
-    "a truncated name of another project": (
-        _desired(),
-        None,
-        _remote("spring-sale/vip shopping#0123"),
-        "create",
-        "",
-    ),
-    "a truncated name of a longer address": (
-        _desired(),
-        None,
-        _remote("spring-sale/vip-customers shop"),
-        "create",
-        "",
-    ),
-    "a short foreign name": (_desired(), None, _remote("spring-sale/vip"), "create", ""),
-    "sent": (_desired(), make_entry(A, A), _remote(), "noop", ""),
-    "sent, audience changed": (_desired(audience_digest="more"), make_entry(A, A), _remote(), "noop", ""),
-    "sent, text composed since": (
-        _desired(content_digest="new", former_content="content"),
-        make_entry(A, A),
-        _remote(),
-        "noop",
-        "",
-    ),
-    "sent, text changed": (_desired(content_digest="new"), make_entry(A, A), _remote(), "blocked", "changed"),
-    "withdrawn": (_desired(), make_entry(A, A, ending=_WITHDRAWN), _remote(), "blocked", "withdrawn"),
-    "withdrawn, still listed": (
-        _desired(),
-        make_entry(A, A, ending=_WITHDRAWN, **_SCHEDULED),
-        _remote(*_BOTH),
+    "withdrawn": _Case("blocked", "withdrawn", lock=make_entry(A, A, ending=_WITHDRAWN)),
+    "withdrawn, still listed": _Case(
         "blocked",
         "withdrawn: by anna on 2026-11-23 10:00 UTC (typo); but sms.by still lists it and will send it at 2026-11-24 12:00 "
         "UTC: delete `spring-sale/vip [1/2] shop#aaaaaaaaaa` (id 1) and 1 more",
+        lock=make_entry(A, A, ending=_WITHDRAWN, **_SCHEDULED),
+        remote=_remote(*_BOTH),
     ),
-    "withdrawn before it was sent": (
-        _desired(),
-        make_entry(P, P, ending=_WITHDRAWN),
-        _remote(),
-        "blocked",
-        "withdrawn",
-    ),
-    "withdrawn, changed": (
-        _desired(content_digest="new", audience_digest="more", chunks=_OTHER_CHUNKS),
-        make_entry(A, P, ending=_WITHDRAWN),
-        _remote(),
+    "withdrawn before it was sent": _Case("blocked", "withdrawn", lock=make_entry(P, P, ending=_WITHDRAWN)),
+    "withdrawn, changed": _Case(
         "blocked",
         "withdrawn: by anna on 2026-11-23 10:00 UTC (typo); to send it after all, raise `revision` to 2",
+        files=_desired(content_digest="new", audience_digest="more", chunks=_OTHER_CHUNKS),
+        lock=make_entry(A, P, ending=_WITHDRAWN),
     ),
-    "withdrawn while it was scheduled, changed": (
-        _desired(content_digest="new", schedule_time=_LATER),
-        make_entry(A, A, ending=_WITHDRAWN, **_SCHEDULED),
-        _remote(),
+    "withdrawn while it was scheduled, changed": _Case(
         "blocked",
         "withdrawn",
+        files=_desired(content_digest="new", schedule_time=_LATER),
+        lock=make_entry(A, A, ending=_WITHDRAWN, **_SCHEDULED),
     ),
-    "withdrawn, unknown": (_desired(), make_entry(A, U, ending=_WITHDRAWN), _remote(), "blocked", "unknown"),
-    "withdrawn, raised": (
-        _desired(revision=2),
-        make_entry(A, A, ending=_WITHDRAWN, **_SCHEDULED),
-        _remote(),
-        "create",
-        "",
+    "withdrawn, unknown": _Case("blocked", "unknown", lock=make_entry(A, U, ending=_WITHDRAWN)),
+    "withdrawn, raised": _Case(
+        "create", files=_desired(revision=2), lock=make_entry(A, A, ending=_WITHDRAWN, **_SCHEDULED)
     ),
-    "abandoned": (
-        _desired(),
-        make_entry(A, P, ending=_ABANDONED),
-        _remote(),
+    "abandoned": _Case(
+        "noop", "abandoned by anna on 2026-11-23 10:00 UTC", lock=make_entry(A, P, ending=_ABANDONED)
+    ),
+    "abandoned before it was sent": _Case(
+        "noop", "abandoned by anna", lock=make_entry(P, R, ending=_ABANDONED)
+    ),
+    "abandoned draft": _Case("noop", lock=make_entry(D, P, ending=_ABANDONED)),
+    "abandoned, changed": _Case(
+        "blocked", "changed", files=_desired(content_digest="new"), lock=make_entry(A, P, ending=_ABANDONED)
+    ),
+    "abandoned, other recipients": _Case(
         "noop",
-        "abandoned by anna on 2026-11-23 10:00 UTC",
+        files=_desired(audience_digest="more", chunks=_OTHER_CHUNKS),
+        lock=make_entry(A, P, ending=_ABANDONED),
     ),
-    "abandoned before it was sent": (
-        _desired(),
-        make_entry(P, R, ending=_ABANDONED),
-        _remote(),
-        "noop",
-        "abandoned by anna",
+    "abandoned, unknown": _Case("blocked", "unknown", lock=make_entry(A, U, ending=_ABANDONED)),
+    "abandoned, raised": _Case(
+        "create", "revision 2", files=_desired(revision=2), lock=make_entry(A, P, ending=_ABANDONED)
     ),
-    "abandoned draft": (_desired(), make_entry(D, P, ending=_ABANDONED), _remote(), "noop", ""),
-    "abandoned, changed": (
-        _desired(content_digest="new"),
-        make_entry(A, P, ending=_ABANDONED),
-        _remote(),
+    "sent in part": _Case("resume", "1 of 2", lock=make_entry(A, P), remote=_remote(_BOTH[0])),
+    "sent in part, rest rejected": _Case("resume", lock=make_entry(A, R)),
+    "sent in part, changed": _Case(
         "blocked",
         "changed",
+        files=_desired(chunks=_OTHER_CHUNKS),
+        lock=make_entry(A, P),
     ),
-    "abandoned, other recipients": (
-        _desired(audience_digest="more", chunks=_OTHER_CHUNKS),
-        make_entry(A, P, ending=_ABANDONED),
-        _remote(),
-        "noop",
-        "",
+    "sent in part, body changed": _Case(
+        "blocked", "changed", files=_desired(body="form"), lock=make_entry(A, P, body="json")
     ),
-    "abandoned, unknown": (_desired(), make_entry(A, U, ending=_ABANDONED), _remote(), "blocked", "unknown"),
-    "abandoned, raised": (
-        _desired(revision=2),
-        make_entry(A, P, ending=_ABANDONED),
-        _remote(),
+    "sent in part, body not recorded": _Case("resume", files=_desired(body="form"), lock=make_entry(A, P)),
+    "sent, body changed": _Case("noop", files=_desired(body="form"), lock=make_entry(A, A, body="json")),
+    "all rejected": _Case(
+        "create", files=_desired(content_digest="new", audience_digest="more"), lock=make_entry(R, R)
+    ),
+    "unknown": _Case("blocked", "unknown", lock=make_entry(A, U), remote=_remote(_BOTH[0])),
+    "unknown, revision raised": _Case(
+        "blocked", "unknown", files=_desired(revision=2), lock=make_entry(A, U)
+    ),
+    "unknown, revision lowered": _Case("blocked", "unknown", lock=make_entry(A, U, revision=2)),
+    "unknown, found": _Case("adopt", lock=make_entry(A, U), remote=_remote(*_BOTH)),
+    "resolved as not sent too early": _Case("adopt", lock=make_entry(P, P), remote=_remote(*_BOTH)),
+    "revision raised": _Case(
         "create",
         "revision 2",
+        files=_desired(revision=2),
+        lock=make_entry(A, A),
+        remote=_remote("spring-sale/vip shop#1111111111"),
     ),
-    "sent in part": (_desired(), make_entry(A, P), _remote(_BOTH[0]), "resume", "1 of 2"),
-    "sent in part, rest rejected": (_desired(), make_entry(A, R), _remote(), "resume", ""),
-    "sent in part, changed": (
-        _desired(chunks=(ChunkPlan(MARKS[0], 2, ""), ChunkPlan("cccccccccc", 2, ""))),
-        make_entry(A, P),
-        _remote(),
-        "blocked",
-        "changed",
-    ),
-    "sent in part, body changed": (
-        _desired(body="form"),
-        make_entry(A, P, body="json"),
-        _remote(),
-        "blocked",
-        "changed",
-    ),
-    "sent in part, body not recorded": (_desired(body="form"), make_entry(A, P), _remote(), "resume", ""),
-    "sent, body changed": (_desired(body="form"), make_entry(A, A, body="json"), _remote(), "noop", ""),
-    "all rejected": (
-        _desired(content_digest="new", audience_digest="more"),
-        make_entry(R, R),
-        _remote(),
-        "create",
-        "",
-    ),
-    "unknown": (_desired(), make_entry(A, U), _remote(_BOTH[0]), "blocked", "unknown"),
-    "unknown, revision raised": (_desired(revision=2), make_entry(A, U), _remote(), "blocked", "unknown"),
-    "unknown, revision lowered": (_desired(), make_entry(A, U, revision=2), _remote(), "blocked", "unknown"),
-    "unknown, found": (_desired(), make_entry(A, U), _remote(*_BOTH), "adopt", ""),
-    "resolved as not sent too early": (_desired(), make_entry(P, P), _remote(*_BOTH), "adopt", ""),
-    "revision raised": (
-        _desired(revision=2),
-        make_entry(A, A),
-        _remote("spring-sale/vip shop#1111111111"),
-        "create",
-        "revision 2",
-    ),
-    "gone, something shared changed": (
-        _desired(content_digest="new", own=OwnContent("own", "0", False, False, True)),
-        make_entry(A, A, own_digest="own"),
-        _remote(),
+    "gone, something shared changed": _Case(
         "noop",
         "sent, unchanged except for what it shares with other mailings",
+        files=_desired(content_digest="new", own=OwnContent("own", "0", False, False, True)),
+        lock=make_entry(A, A, own_digest="own"),
     ),
-    "scheduled": (
-        _desired(schedule_time=_LATER),
-        make_entry(A, A, **_SCHEDULED),
-        _remote(),
-        "noop",
-        "scheduled",
+    "scheduled": _Case(
+        "noop", "scheduled", files=_desired(schedule_time=_LATER), lock=make_entry(A, A, **_SCHEDULED)
     ),
-    "scheduled, text changed": (
-        _desired(content_digest="new", schedule_time=_LATER),
-        make_entry(A, A, **_SCHEDULED),
-        _remote(),
+    "scheduled, text changed": _Case(
         "blocked",
         "changed: its text, sender or time differs from what sms.by accepted, which is not gone",
+        files=_desired(content_digest="new", schedule_time=_LATER),
+        lock=make_entry(A, A, **_SCHEDULED),
     ),
-    "scheduled in part": (
-        _desired(schedule_time=_LATER),
-        make_entry(A, P, **_SCHEDULED),
-        _remote(_BOTH[0]),
+    "scheduled in part": _Case(
         "resume",
-        "",
+        files=_desired(schedule_time=_LATER),
+        lock=make_entry(A, P, **_SCHEDULED),
+        remote=_remote(_BOTH[0]),
     ),
-    "unknown, found, the rest not sent": (
-        _desired(),
-        make_entry(U, P),
-        _remote(_BOTH[0]),
+    "unknown, found, the rest not sent": _Case(
+        "resume", "1 of 2", lock=make_entry(U, P), remote=_remote(_BOTH[0])
+    ),
+    "sent in part, an earlier one that only sms.by has is scheduled": _Case(
         "resume",
-        "1 of 2",
+        files=_desired(revision=2),
+        lock=make_entry(A, P, revision=2),
+        remote=_remote(_OTHER, when=_LATER),
     ),
-    "sent in part, an earlier one that only sms.by has is scheduled": (
-        _desired(revision=2),
-        make_entry(A, P, revision=2),
-        _remote("spring-sale/vip shop#0123456789", when=_LATER),
-        "resume",
-        "",
-    ),
-    "scheduled in part, recipients changed": (
-        _desired(chunks=_OTHER_CHUNKS, schedule_time=_LATER),
-        make_entry(A, P, **_SCHEDULED),
-        _remote(),
+    "scheduled in part, recipients changed": _Case(
         "blocked",
         "changed: sms.by accepted a part of it",
+        files=_desired(chunks=_OTHER_CHUNKS, schedule_time=_LATER),
+        lock=make_entry(A, P, **_SCHEDULED),
     ),
-    "revision raised while the earlier one is scheduled": (
-        _desired(revision=2),
-        make_entry(A, R, **_SCHEDULED),
-        _remote(),
+    "revision raised while the earlier one is scheduled": _Case(
         "blocked",
         "scheduled: revision 1 is not gone: it will be sent at 2026-11-24 12:00",
+        files=_desired(revision=2),
+        lock=make_entry(A, R, **_SCHEDULED),
     ),
-    "revision raised while one before the last is scheduled": (
-        _desired(revision=3),
-        make_entry(R, R, revision=2, earlier=(make_entry(A, A, **_SCHEDULED),)),
-        _remote(),
+    "revision raised while one before the last is scheduled": _Case(
         "blocked",
         "scheduled: revision 1",
+        files=_desired(revision=3),
+        lock=make_entry(R, R, revision=2, earlier=(make_entry(A, A, **_SCHEDULED),)),
     ),
-    "revision raised, the lock lost, the earlier one listed": (
-        _desired(revision=2, chunks=_OTHER_CHUNKS[1:]),
-        None,
-        _remote("spring-sale/vip shop#0123456789", when=_LATER),
+    "revision raised, the lock lost, the earlier one listed": _Case(
         "blocked",
         "scheduled: sms.by lists `spring-sale/vip shop#0123456789` (id 1), which the lock does not have",
+        files=_desired(revision=2, chunks=_OTHER_CHUNKS[1:]),
+        remote=_remote(_OTHER, when=_LATER),
     ),
-    "revision raised, the lock lost, the earlier one gone": (
-        _desired(revision=2, chunks=_OTHER_CHUNKS[1:]),
-        None,
-        _remote("spring-sale/vip shop#0123456789", when=NOW),
+    "revision raised, the lock lost, the earlier one gone": _Case(
         "create",
-        "",
+        files=_desired(revision=2, chunks=_OTHER_CHUNKS[1:]),
+        remote=_remote(_OTHER, when=NOW),
     ),
-    "revision raised, the listed one withdrawn": (
-        _desired(revision=2, chunks=_OTHER_CHUNKS[1:]),
-        make_entry(A, A, **_SCHEDULED, ending=Ending(EndingKind.WITHDRAWN, "t", "anna", "a mistake")),
-        _remote(*_BOTH, when=_LATER),
+    "revision raised, the listed one withdrawn": _Case(
         "create",
-        "",
+        files=_desired(revision=2, chunks=_OTHER_CHUNKS[1:]),
+        lock=make_entry(A, A, **_SCHEDULED, ending=Ending(EndingKind.WITHDRAWN, "t", "anna", "a mistake")),
+        remote=_remote(*_BOTH, when=_LATER),
     ),
-    "revision raised, nothing of the scheduled one accepted": (
-        _desired(revision=2),
-        make_entry(P, R, **_SCHEDULED),
-        _remote(),
-        "create",
-        "",
+    "revision raised, nothing of the scheduled one accepted": _Case(
+        "create", files=_desired(revision=2), lock=make_entry(P, R, **_SCHEDULED)
     ),
-    "revision raised, the scheduled one gone": (
-        _desired(revision=2),
-        make_entry(A, A, schedule_time=NOW.isoformat()),
-        _remote(),
-        "create",
-        "",
+    "revision raised, the scheduled one gone": _Case(
+        "create", files=_desired(revision=2), lock=make_entry(A, A, schedule_time=NOW.isoformat())
     ),
-    "revision raised, the new one listed": (
-        _desired(revision=2),
-        make_entry(A, A),
-        _remote(*(name.replace("vip", "vip r2") for name in _BOTH)),
+    "revision raised, the new one listed": _Case(
         "adopt",
-        "",
+        files=_desired(revision=2),
+        lock=make_entry(A, A),
+        remote=_remote(*(name.replace("vip", "vip r2") for name in _BOTH)),
     ),
-    "revision lowered": (_desired(), make_entry(A, A, revision=2), _remote(), "blocked", "changed"),
-    "expired": (_desired(schedule_time=NOW - timedelta(1)), None, _remote(), "blocked", "expired"),
-    "expired in part": (
-        _desired(schedule_time=NOW - timedelta(1)),
-        make_entry(A, P),
-        _remote(),
-        "blocked",
-        "expired",
+    "revision lowered": _Case("blocked", "changed", lock=make_entry(A, A, revision=2)),
+    "expired": _Case("blocked", "expired", files=_desired(schedule_time=NOW - timedelta(1))),
+    "expired in part": _Case(
+        "blocked", "expired", files=_desired(schedule_time=NOW - timedelta(1)), lock=make_entry(A, P)
     ),
-    "sent, time passed": (
-        _desired(schedule_time=NOW - timedelta(1)),
-        make_entry(A, A),
-        _remote(),
-        "noop",
-        "",
+    "sent, time passed": _Case(
+        "noop", files=_desired(schedule_time=NOW - timedelta(1)), lock=make_entry(A, A)
     ),
-    "new, offline": (_desired(), None, None, "create", "new"),
-    "new, uploaded": (
-        _desired(contacts="who"),
-        None,
-        _remote(),
-        "upload",
-        "4 contacts will be uploaded to a list",
+    "new, offline": _Case("create", "new", remote=None),
+    "new, uploaded": _Case("upload", "4 contacts will be uploaded to a list", files=_desired(contacts="who")),
+    "upload begun": _Case(
+        "upload", "3 of 4 contacts", files=_desired(contacts="who", chunks=_ONE), lock=_uploading("who", 3)
     ),
-    "upload begun": (
-        _desired(contacts="who", chunks=_ONE),
-        _uploading("who", 3),
-        _remote(),
-        "upload",
-        "3 of 4 contacts",
-    ),
-    "upload begun for others": (
-        _desired(contacts="who", chunks=_ONE),
-        _uploading("others", 3),
-        _remote(),
+    "upload begun for others": _Case(
         "upload",
         "opt-outs changed: 4 contacts will be uploaded to a new list",
+        files=_desired(contacts="who", chunks=_ONE),
+        lock=_uploading("others", 3),
     ),
-    "draft": (_desired(chunks=_ONE), _draft(None), _remote(), "confirm", "not confirmed"),
-    "draft of the same contacts": (
-        _desired(contacts="who", chunks=_ONE),
-        _draft(UploadRecord("who", 7, 4)),
-        _remote(),
-        "confirm",
-        "",
+    "draft": _Case("confirm", "not confirmed", files=_desired(chunks=_ONE), lock=_draft(None)),
+    "draft of the same contacts": _Case(
+        "confirm", files=_desired(contacts="who", chunks=_ONE), lock=_draft(UploadRecord("who", 7, 4))
     ),
-    "draft of other contacts": (
-        _desired(contacts="who", chunks=_ONE),
-        _draft(UploadRecord("others", 7, 4)),
-        _remote(),
+    "draft of other contacts": _Case(
         "blocked",
         "changed: opt-outs changed since its draft was made",
+        files=_desired(contacts="who", chunks=_ONE),
+        lock=_draft(UploadRecord("others", 7, 4)),
     ),
-    "draft, expired": (
-        _desired(chunks=_ONE, schedule_time=NOW),
-        _draft(None),
-        _remote(),
-        "blocked",
-        "expired",
+    "draft, expired": _Case(
+        "blocked", "expired", files=_desired(chunks=_ONE, schedule_time=NOW), lock=_draft(None)
     ),
-    "draft, another one listed": (
-        _desired(chunks=_ONE),
-        _draft(None),
-        _remote("spring-sale/vip shop#0123456789"),
+    "draft, another one listed": _Case(
         "blocked",
         "collision",
+        files=_desired(chunks=_ONE),
+        lock=_draft(None),
+        remote=_remote(_OTHER),
     ),
-    "draft for the same list": (
-        _desired(chunks=_ONE),
-        replace(_draft(None), contact_list=NamedId("Letters", 34)),
-        _remote(),
+    "draft for the same list": _Case(
         "confirm",
-        "",
+        files=_desired(chunks=_ONE),
+        lock=replace(_draft(None), contact_list=NamedId("Letters", 34)),
     ),
-    "draft for another list": (
-        _desired(chunks=_ONE),
-        replace(_draft(None), contact_list=NamedId("Newsletter", 33)),
-        _remote(),
+    "draft for another list": _Case(
         "blocked",
         "changed: its draft at sms.by was made for the contact list Newsletter (id 33)",
+        files=_desired(chunks=_ONE),
+        lock=replace(_draft(None), contact_list=NamedId("Newsletter", 33)),
     ),
-    "listed draft, expired": (
-        _desired(chunks=_ONE, schedule_time=NOW),
-        None,
-        _remote(f"spring-sale/vip shop#{MARKS[0]}", status="draft"),
+    "listed draft, expired": _Case(
         "blocked",
         "expired",
+        files=_desired(chunks=_ONE, schedule_time=NOW),
+        remote=_remote(f"spring-sale/vip shop#{MARKS[0]}", status="draft"),
     ),
-    "singles, sent in part": (
-        _desired(via="single"),
-        make_entry(ChunkState.PARTIAL, A, transport="single"),
-        _remote(*_BOTH),
+    "singles, sent in part": _Case(
         "resume",
         "the rest will be sent",
+        files=_desired(via="single"),
+        lock=make_entry(ChunkState.PARTIAL, A, transport="single"),
+        remote=_remote(*_BOTH),
     ),
-    "singles, listed without all phones": (
-        _desired(via="single"),
-        None,
-        _remote(*_BOTH),
-        "blocked",
-        "unknown",
+    "singles, listed without all phones": _Case(
+        "blocked", "unknown", files=_desired(via="single"), remote=_remote(*_BOTH)
     ),
 }
 
@@ -489,7 +358,7 @@ _NOTES = {
 @pytest.mark.parametrize("case", _CASES)
 def test_diff_mailing(case: str) -> None:
     """Each situation has its action; the reason of a blocked mailing starts with its code."""
-    desired, entry, remote, action, reason = _CASES[case]
+    action, reason, desired, entry, remote = _CASES[case]
     decision = _diff(desired, entry, remote)
     assert decision.action == action
     assert reason in decision.reason
@@ -639,10 +508,7 @@ def test_diff_of_a_mailing_with_waves(case: str) -> None:
 def test_every_rule_decides_some_case() -> None:
     """No row of the table is dead: each of them is the first to apply in one of the cases."""
     situations = [
-        *(
-            Situation("shop", desired, entry, remote, NOW, _LIST)
-            for desired, entry, remote, *_ in _CASES.values()
-        ),
+        *(Situation("shop", one.files, one.lock, one.remote, NOW, _LIST) for one in _CASES.values()),
         *map(_waiting, _WAITING_CASES),
         *map(_wave_situation, _WAVE_CASES),
     ]
