@@ -54,8 +54,7 @@ def withdraw_mailing(change: LockEdit, address: str, now: datetime, account: Acc
     chosen = next((one for one in entry.revisions if _waits(one) or _is_ahead(one, now)), None)
     if chosen is None:
         raise _not_withdrawable(address, entry, change.zone)
-    if chosen.last_time != chosen.send_time and not _waits(chosen):
-        _check_not_begun(address, chosen, now)
+    _check_not_begun(address, chosen, now)
     if account is not None and not _waits(chosen):
         _check_deleted(change.lock, address, chosen, account, now)
     change.end(address, chosen.revision, EndingKind.WITHDRAWN)

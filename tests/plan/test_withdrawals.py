@@ -59,9 +59,9 @@ class _List:
         rows = [{"id": number, "name": name, "status": "NEW"} for number, name in enumerate(self.names, 1)]
         return tuple(read_mailings({"data": rows}))
 
-    def account(self) -> AccountList:
+    def account(self, here: Binding = HERE) -> AccountList:
         client: Any = self
-        return AccountList(lambda: HERE, lambda: client, reconcile_seconds=30)
+        return AccountList(lambda: here, lambda: client, reconcile_seconds=30)
 
 
 @pytest.fixture
@@ -83,10 +83,11 @@ def change(tmp_path: Path) -> Callable[..., Entry]:
     return make
 
 
-def test_withdraw_revokes_an_approval(change: Callable[..., Entry]) -> None:
-    """Nothing was sent, so sms.by is not asked."""
+@pytest.mark.parametrize("ending", [None, _ended(EndingKind.LAPSED)])
+def test_withdraw_revokes_an_approval(ending: Ending | None, change: Callable[..., Entry]) -> None:
+    """Nothing was sent, so sms.by is not asked; an approval that has lapsed could be renewed."""
     remote = _List()
-    waiting = _entry(P, approval=APPROVAL, schedule_time=LATER)
+    waiting = _entry(P, approval=APPROVAL, schedule_time=LATER, ending=ending)
     after = change(lambda edit: withdraw_mailing(edit, "a/b", NOW, remote.account()), b=waiting)
     assert after == replace(
         waiting, ending=Ending(EndingKind.WITHDRAWN, "2026-12-01T09:00:00Z", "anna", "typo")
@@ -132,6 +133,42 @@ def test_withdraw_refuses_what_may_still_go_out(
             lambda edit: withdraw_mailing(edit, "a/b", NOW, _List(*shown).account()), b=scheduled, **others
         )
     assert change(lambda edit: withdraw_mailing(edit, "a/b", NOW, None), b=scheduled).is_withdrawn
+
+
+@pytest.mark.parametrize(
+    ("here", "why", "reads"),
+    [
+        (replace(HERE, service="https://other.by"), "records what https://app.sms.by accepted", 0),
+        (
+            replace(HERE, account="fedcba987654"),
+            "what account 0123456789ab of https://app.sms.by accepted",
+            1,
+        ),
+    ],
+)
+def test_withdraw_believes_only_the_account_of_the_lock(
+    here: Binding, why: str, reads: int, change: Callable[..., Entry]
+) -> None:
+    """No other lists the mailing, which proves nothing; another service is not even asked."""
+    remote, scheduled = _List(), _entry(A, schedule_time=LATER)
+    with pytest.raises(Refused, match=why):
+        change(lambda edit: withdraw_mailing(edit, "a/b", NOW, remote.account(here)), b=scheduled)
+    assert remote.reads == reads
+
+
+@pytest.mark.parametrize(("states", "is_begun"), [((A, A), True), ((R, A), False)])
+def test_withdraw_refuses_a_spread_mailing_that_has_begun(
+    states: tuple[ChunkState, ...], is_begun: bool, change: Callable[..., Entry]
+) -> None:
+    """Withdrawn means that it reached no recipient, so none of its sent chunks may be gone."""
+    made = _entry(*states, schedule_time="2026-12-01T08:00:00+00:00")
+    times = zip(made.chunks, (made.schedule_time, "2026-12-01T10:00:00+00:00"), strict=True)
+    spread = replace(made, chunks=tuple(replace(chunk, schedule_time=time) for chunk, time in times))
+    if not is_begun:
+        assert change(lambda edit: withdraw_mailing(edit, "a/b", NOW, None), b=spread).is_withdrawn
+        return
+    with pytest.raises(Refused, match="1 of the 2 chunks of a/b can no longer be withdrawn"):
+        change(lambda edit: withdraw_mailing(edit, "a/b", NOW, None), b=spread)
 
 
 @pytest.mark.parametrize(
@@ -223,9 +260,11 @@ def test_withdraw_names_abandon_only_for_a_rest(
     assert str(refusal.value.hint).endswith(hint)
 
 
-@pytest.mark.parametrize(("time", "is_named"), [(LATER, True), ("2026-12-01T11:59:00+03:00", False)])
+@pytest.mark.parametrize(
+    ("time", "is_named"), [(LATER, True), ("2026-12-01T11:59:00+03:00", False), (None, False)]
+)
 def test_abandon_names_withdraw_only_before_the_time(
-    time: str, is_named: bool, change: Callable[..., Entry]
+    time: str | None, is_named: bool, change: Callable[..., Entry]
 ) -> None:
     """Once it is gone nothing takes it back."""
     with pytest.raises(Refused) as refusal:

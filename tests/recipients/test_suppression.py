@@ -22,7 +22,10 @@ from smsby_deploy.recipients.suppression import (
     check_without_databases,
     count_gone_opt_outs,
     hash_opt_outs,
+    leave_out,
     load_suppression,
+    opt_out_positions,
+    opted_out_places,
 )
 from tests.recipients.mailings import AT
 
@@ -58,6 +61,17 @@ def test_load_suppression_formats(tmp_path: Path) -> None:
         ("a.csv", 1),
         ("b.txt", 3),
     ]
+
+
+def test_only_to_holds_out_all_others(tmp_path: Path) -> None:
+    """Whoever is no test phone gets nothing, nor does a test phone that opted out."""
+    (tmp_path / "a.txt").write_text("375292222222\n")
+    suppressed, problems = load_suppression(
+        [_source(tmp_path / "a.txt")], ["80 29 111-11-11", "375292222222"]
+    )
+    held_out = [phone in suppressed for phone in ("375291111111", "375292222222", "375293333333")]
+    assert (held_out, problems) == ([False, True, True], [])
+    assert "375291111111" in load_suppression([], [])[0]
 
 
 @pytest.mark.parametrize(
@@ -130,6 +144,26 @@ def test_only_line_of_opt_outs_that_is_not_a_header(content: str, tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("out.jsonl", '{"phone": "none"}\n{"phone": "375291234567"}\n', 1),
+        ("out.txt", "phone;name\nnone;Anna\n375291234567;\n", 2),
+        ("out.txt", "375291234567\n" * 1000 + "none\n375291234568\n", 1001),
+    ],
+)
+def test_row_without_a_digit_that_is_no_header(name: str, content: str, line: int, tmp_path: Path) -> None:
+    """Only the first line of a bare list may be one; any other row is an opt-out that cannot be read."""
+    _, [problem] = _load(tmp_path, name, content)
+    assert (problem.code, problem.location and problem.location.line) == ("SUPPRESS_PHONE", line)
+
+
+def test_dropped_lines_of_other_columns(tmp_path: Path) -> None:
+    """Of several columns none is taken for the phones, not even where lines that are not phones are dropped."""
+    suppressed, [problem] = _load(tmp_path, "out.csv", "id,tel\n375291234567,375291234568\n", "drop")
+    assert (len(suppressed), problem.severity, problem.code) == (0, Severity.ERROR, "SUPPRESS_FILE")
+
+
+@pytest.mark.parametrize(
     ("content", "dropped", "phones"),
     [
         ("none\nxx\n", 1, 0),
@@ -174,10 +208,13 @@ def test_comments_keep_line_numbers(tmp_path: Path) -> None:
     assert problem.location is not None and problem.location.line == 6
 
 
-@pytest.mark.parametrize("content", ["", "\n", "# none yet\n", "phone\n", "# export\nphone,when\n\n"])
+@pytest.mark.parametrize(
+    "content", ["", "\n", "# none yet\n", "phone\n", "# export\nphone,when\n\n", "Phones of clients\n"]
+)
 def test_empty_opt_outs(content: str, tmp_path: Path) -> None:
     """A list without a phone is a warning: it may be the wrong file."""
-    _, (problem,) = _load(tmp_path, "out.csv", content)
+    name = "out.txt" if content.startswith("Phones") else "out.csv"  # any words are the header of a bare list
+    _, (problem,) = _load(tmp_path, name, content)
     assert (problem.severity, problem.code) == (Severity.WARNING, "SUPPRESS_EMPTY")
 
 
@@ -262,8 +299,9 @@ def test_opt_outs_of_a_query(tmp_path: Path) -> None:
 def test_opt_outs_of_a_failing_query(sql: str, url: str | None, tmp_path: Path) -> None:
     """It is an error: a recipient who opted out could be among its rows."""
     sqlite3.connect(tmp_path / "crm.db").close()
-    _, problems = load_suppression([_query(tmp_path, sql, url=url)])
-    assert [problem.severity for problem in problems] == [Severity.ERROR]
+    for on_invalid in ("fail", "drop"):
+        _, problems = load_suppression([_query(tmp_path, sql, url=url)._replace(on_invalid=on_invalid)])
+        assert [problem.severity for problem in problems] == [Severity.ERROR]
 
 
 def test_check_without_databases(tmp_path: Path) -> None:
@@ -300,6 +338,16 @@ def test_opt_out_positions_notice_who_is_missing(
     then, now = ([one[index] for one in audience] for index in (0, 1))
     is_kept = all(n for t, n in audience if t)
     assert (count_gone_opt_outs(_positions(then, before), _positions(now, after)) == 0) is is_kept
+
+
+@given(st.lists(st.booleans(), max_size=60), st.integers(1, 20))
+def test_opt_out_positions_name_the_places(audience: list[bool], blocks: int) -> None:
+    """Of an audience or of one chunk; whoever is at them is left out again, though the opt-out may be gone by then."""
+    mask = bytearray(not one for one in audience)
+    text = _positions(audience, blocks)
+    assert list(opted_out_places(text)) == [place for place, one in enumerate(audience) if one]
+    assert opt_out_positions(mask) == (text or None)
+    assert leave_out(bytearray(b"\1") * len(audience), opted_out_places(text)) == mask
 
 
 def test_opt_out_positions_are_distances() -> None:
