@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Dialect
 
 _CONNECT_SECONDS = 10
+_SLOW = 1.0  # seconds: a failure that takes longer is one of a database that does not answer
+_PAUSE = 60.0  # seconds in which such a database is not asked again: a run may have hundreds of mailings
 _FAILED_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)  # as PostgreSQL counts, from 1
 # Names of secrets in the query part of a URL.
 _SECRET = re.compile("pass|pwd|secret|token|key|connect", re.IGNORECASE)
@@ -47,6 +49,8 @@ _SETTINGS = {
     "mariadb": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION max_statement_time = {seconds}"),
     "sqlite": ("PRAGMA query_only = ON",),
 }
+# By URL, and statement if that took too long: until when an error is repeated.
+_unanswered: dict[tuple[str, ...], tuple[float, RecipientsError]] = {}
 # In a message of a database: a name or a value. The apostrophe of `can't` opens none.
 _QUOTED = re.compile(r"""(?<!\w)(["'`«])([^"'`»]*)(["'`»])""")
 
@@ -54,6 +58,8 @@ _QUOTED = re.compile(r"""(?<!\w)(["'`«])([^"'`»]*)(["'`»])""")
 @contextmanager
 def connect(query: RecipientsQuery) -> Iterator[Connection]:
     """Open a connection that is always rolled back, and read-only where that is supported.
+
+    A database that did not answer, or not in time, is not asked again for a minute: each mailing would wait as long.
 
     Raises:
         RecipientsError: SQLAlchemy or a driver is missing, the URL is not usable, or the database cannot be reached.
@@ -72,9 +78,10 @@ def connect(query: RecipientsQuery) -> Iterator[Connection]:
         )
         raise RecipientsError(message, code="EXTRA") from None
     url = _read_url(query)
-    with explained(query, query.sql):
+    key = (query.url, query.sql.text)
+    with _remembering(query, key[:1], _SLOW), explained(query, query.sql):
         opened = _open(url, query)
-    with opened as connection, explained(query, query.sql):
+    with opened as connection, _remembering(query, key, _STATEMENT_SECONDS), explained(query, query.sql):
         # Without parameters, a per cent sign in the query is literal.
         connection = connection.execution_options(no_parameters=True)
         if connection.dialect.name == "postgresql":
@@ -84,6 +91,23 @@ def connect(query: RecipientsQuery) -> Iterator[Connection]:
         for statement in _SETTINGS.get(kind_of(connection.dialect), ()):
             connection.exec_driver_sql(statement.format(seconds=_STATEMENT_SECONDS))
         yield connection
+
+
+@contextmanager
+def _remembering(query: RecipientsQuery, key: tuple[str, ...], patience: float) -> Iterator[None]:
+    """Raise the error that was remembered under `key` a short time ago; remember one after `patience` seconds."""
+    clock = SystemClock()
+    begun = clock.monotonic()
+    until, failure = _unanswered.get(key, (0.0, None))
+    if failure is not None and begun < until:
+        raise RecipientsError(failure.message, code=failure.code, location=query.sql.location)
+    try:
+        yield
+    except RecipientsError as error:
+        ended = clock.monotonic()
+        if ended - begun >= patience:
+            _unanswered[key] = (ended + _PAUSE, error)
+        raise
 
 
 def kind_of(dialect: Dialect) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from threading import Thread
+
 import pytest
 from sqlalchemy.engine import default
 from sqlalchemy.exc import DBAPIError
 
+from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.sources import HiddenText, RecipientsQuery, TextSource
 from smsby_deploy.problems import Location
-from smsby_deploy.recipients.database import explained, kind_of
+from smsby_deploy.recipients.database import connect, explained, kind_of
 from smsby_deploy.recipients.rows import RecipientsError
 
 _AT = Location("sale.yaml", 6, 12)
@@ -41,3 +47,52 @@ def test_mariadb_is_recognized_behind_a_url_of_mysql() -> None:
     assert kind_of(dialect) == "default"
     dialect.name, dialect.is_mariadb = "mysql", True  # type: ignore[attr-defined]
     assert kind_of(dialect) == "mariadb"
+
+
+@pytest.fixture
+def hung() -> Iterator[tuple[RecipientsQuery, list[Callable[[], object]]]]:
+    """A query of a server that ends each connection after the calls of the list, and adds one to it: `bool`."""
+    calls: list[Callable[[], object]] = []
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                for call in list(calls):
+                    call()
+                calls.append(bool)
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = Thread(target=serve)
+        thread.start()
+        port = server.getsockname()[1]
+        url = f"postgresql://127.0.0.1:{port}/crm?sslmode=disable&gssencmode=disable"
+        yield _QUERY._replace(url=HiddenText(url)), calls
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_database_that_does_not_answer_is_asked_once_a_minute(
+    hung: tuple[RecipientsQuery, list[Callable[[], object]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each mailing would wait for its timeout; one that refuses at once is asked by each."""
+    query, calls = hung
+    time = [1000.0]
+    monkeypatch.setattr(SystemClock, "monotonic", lambda self: time[0])
+
+    def ask(line: int) -> int:
+        """The number of connections so far, after another try."""
+        mailing = query._replace(sql=query.sql._replace(location=Location("sale.yaml", line)))
+        with pytest.raises(RecipientsError, match="database error: ") as caught, connect(mailing):
+            pass
+        assert caught.value.location == mailing.sql.location
+        return calls.count(bool)
+
+    assert [ask(1), ask(2)] == [1, 2]
+    calls.append(lambda: time.append(time.pop() + 10))
+    assert [ask(3), ask(4), ask(5)] == [3, 3, 3]
+    time[0] += 59
+    assert ask(6) == 3
+    time[0] += 1
+    assert ask(7) == 4

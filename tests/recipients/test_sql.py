@@ -334,6 +334,9 @@ def test_query_that_takes_too_long_ends(
     with pytest.raises(RecipientsError, match="took longer than 1 seconds") as caught:
         _rows(_query(database, tmp_path, endless))
     assert caught.value.code == "SQL"
+    monkeypatch.setattr(database_module, "_STATEMENT_SECONDS", 10**9)
+    with pytest.raises(RecipientsError, match="took longer than 1 seconds"):  # not run again for a minute
+        _rows(_query(database, tmp_path, endless))
 
 
 def test_query_whose_rows_never_end_is_ended(
