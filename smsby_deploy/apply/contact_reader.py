@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
-from smsby_deploy.apply.context import FilesChanged, read_suppressed
+from smsby_deploy.apply.context import FilesChanged
+from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
 from smsby_deploy.plan.chunks import hash_content
 from smsby_deploy.plan.contact_lists import UploadDigest, select_fields
@@ -19,7 +20,7 @@ from smsby_deploy.plan.fingerprint import fingerprint, remote_name
 from smsby_deploy.plan.model import Action
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.batch import Batch
-from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.suppression import leave_out, opted_out_places
 from smsby_deploy.smsby.methods import CONTACTS_PER_IMPORT, contacts_per_form
 from smsby_deploy.texts.compiler import compile_texts
@@ -100,9 +101,10 @@ class ContactReader:
     `inputs` are the hashes of the plan's input files.
     """
 
-    def __init__(self, project: Project, inputs: Mapping[str, str]) -> None:
+    def __init__(self, project: Project, inputs: Mapping[str, str], opt_outs: OptOutWatch) -> None:
         self._project = project
         self._inputs = inputs
+        self._opt_outs = opt_outs
 
     def measure(self, mailing: Mailing, action: Action) -> Contacts:
         """Return the contacts as of now: the planned audience without the present opt-outs.
@@ -110,7 +112,9 @@ class ContactReader:
         Raises:
             FilesChanged: the audience is not the planned one, or the opt-outs cannot be read.
         """
-        suppressed = read_suppressed(self._project, action.capped)
+        suppressed = self._opt_outs.current(between=0)
+        if action.capped is not None:
+            suppressed = action.capped.union(suppressed)
         left_out = tuple(place for chunk in action.chunks for place in opted_out_places(chunk.opted_out))
         digest, batch_digests = self._empty_digest(mailing), []
         for batch in self._read(mailing, suppressed, left_out):
@@ -149,6 +153,11 @@ class ContactReader:
         if digest.contacts != contacts.digest:
             raise FilesChanged(sentence("its files changed while its list was uploaded"))
         yield from pending.flush()
+
+    def has_late_opt_out(self, batch: ContactBatch) -> bool:
+        """Whether a contact of `batch` has opted out since it was measured; raises as `measure`."""
+        later = self._opt_outs.later()
+        return later is not None and 0 in later.mark_others(number_phones(row[0] for row in batch.rows))
 
     def _read(self, mailing: Mailing, suppressed: PhoneSet, left_out: Sequence[int]) -> Iterator[Batch]:
         """Yield the audience.

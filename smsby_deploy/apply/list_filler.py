@@ -47,7 +47,7 @@ class ListFiller:
     def fill(self, mailing: Mailing, contacts: Contacts, upload: UploadRecord) -> UploadRecord:
         """Make the list unless it exists, and upload the contacts that it lacks.
 
-        Return the record of the list afterwards.
+        Return the record of the list afterwards. It lacks some if one of those opted out meanwhile.
 
         Args:
             upload: what the lock records about the list of these contacts.
@@ -133,7 +133,9 @@ class ListFiller:
         self._context.advance(upload.uploaded)
         progress = _Progress(self._context, mailing, contacts.count, upload)
         batches = self._reader.batches(mailing, contacts, upload.uploaded)
-        self._dispatcher.send_all(ContactsRequest(self._context, progress, batch) for batch in batches)
+        self._dispatcher.send_all(
+            ContactsRequest(self._context, self._reader, progress, batch) for batch in batches
+        )
         return progress.upload
 
 
@@ -147,15 +149,21 @@ class ContactsRequest(SendRequest):
 
     is_repeatable = True
 
-    def __init__(self, context: ApplyContext, progress: _Progress, batch: ContactBatch) -> None:
+    def __init__(
+        self, context: ApplyContext, reader: ContactReader, progress: _Progress, batch: ContactBatch
+    ) -> None:
         super().__init__([progress.ref], step="contacts")
         self._client = context.client
+        self._reader = reader
         self._progress = progress
         self._batch = batch
 
-    def prepare(self) -> PreparedSend:
-        list_id, batch = self._progress.upload.list_id, self._batch
+    def prepare(self) -> PreparedSend | None:
+        list_id, batch, progress = self._progress.upload.list_id, self._batch, self._progress
         assert list_id is not None  # _make_list made it
+        progress.is_outdated = progress.is_outdated or self._reader.has_late_opt_out(batch)
+        if progress.is_outdated:
+            return None
         return self._client.prepare_import_contacts(list_id, batch.field_names, batch.rows)
 
     def record(self, outcome: Outcome) -> bool:
@@ -190,6 +198,7 @@ class _Progress:
     def __init__(self, context: ApplyContext, mailing: Mailing, count: int, upload: UploadRecord) -> None:
         self.ref = (mailing.address, 0)
         self.upload = upload
+        self.is_outdated = False  # whether a contact has opted out meanwhile: no more are uploaded
         self._context = context
         self._mailing = mailing
         self._count = count

@@ -33,22 +33,24 @@ class OptOutWatch:
         self._read_at = clock.monotonic()
         self._found: PhoneSet | None = None
 
-    def later(self) -> PhoneSet | None:
+    def later(self, *, between: float = _BETWEEN_QUERIES) -> PhoneSet | None:
         """Return the current opt-outs; None if they are those that the plan read.
+
+        A query is asked again if that was more than `between` seconds ago.
 
         Raises:
             FilesChanged: they cannot be read any more.
         """
-        is_due = self._has_query and self._clock.monotonic() - self._read_at >= _BETWEEN_QUERIES
+        is_due = self._has_query and self._clock.monotonic() - self._read_at >= between
         if is_due or self._mark() != self._marks:
             found = self._read()
             self._found = found if self._found is None else self._found.union(found)
             self._read_at = self._clock.monotonic()
         return self._found
 
-    def current(self) -> PhoneSet:
-        """Return the current opt-outs; raises as `later`."""
-        found = self.later()
+    def current(self, *, between: float = _BETWEEN_QUERIES) -> PhoneSet:
+        """Return the current opt-outs; takes the same and raises as `later`."""
+        found = self.later(between=between)
         if found is None:
             found = self._found = self._read()
         return found

@@ -167,7 +167,7 @@ class _ApplyRun:
         self._singles = SingleSender(context, dispatcher, self._reconciler, chunks, ledger)
         guardrails = ListGuardrails(self._project, planned_cost=self._plan.committed.cost, spent=spent)
         self._lists = ListSender(context, dispatcher, self._reconciler, guardrails)
-        self._uploads = UploadSender(context, dispatcher, self._reconciler, self._lists)
+        self._uploads = UploadSender(context, dispatcher, self._reconciler, self._lists, opt_outs)
         self._check = RemoteCheck(context, self._reconciler, SingleReconciler(context, chunks, ledger))
         self._bulk = BulkSender(context, dispatcher, self._check, cache, opt_outs)
 

@@ -95,7 +95,10 @@ def connect(query: RecipientsQuery) -> Iterator[Connection]:
 
 @contextmanager
 def _remembering(query: RecipientsQuery, key: tuple[str, ...], patience: float) -> Iterator[None]:
-    """Raise the error that was remembered under `key` a short time ago; remember one after `patience` seconds."""
+    """Raise the error that is remembered under `key`, if any.
+
+    One that comes after `patience` seconds is remembered for a minute.
+    """
     clock = SystemClock()
     begun = clock.monotonic()
     until, failure = _unanswered.get(key, (0.0, None))

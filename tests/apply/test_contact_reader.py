@@ -6,6 +6,7 @@ import pytest
 
 from smsby_deploy.apply.contact_reader import ContactReader, batch_size
 from smsby_deploy.apply.context import FilesChanged
+from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.config.declarations import ApiSettings, Mailing
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.planner import make_plan
@@ -53,7 +54,8 @@ def planned(shop: Shop) -> tuple[ContactReader, Mailing, Action]:
     plan = make_plan(
         loaded, select=(), client=None, account=None, lock=shop.lock(), clock=shop.clock, new_id="p"
     )
-    return ContactReader(loaded.project, plan.inputs), loaded.project.mailings[0], plan.actions[0]
+    watch = OptOutWatch(loaded.project, shop.clock)
+    return ContactReader(loaded.project, plan.inputs, watch), loaded.project.mailings[0], plan.actions[0]
 
 
 def test_contact_batches_leave_out_opt_outs(staff: Shop) -> None:

@@ -112,6 +112,49 @@ def test_opt_out_during_the_upload_makes_another_list(uploaded: Shop, known: Lis
     assert [row[0] for batch in last for row in batch["data"]] == RECIPIENTS[1:]
 
 
+def _suppress(shop: Shop) -> None:
+    """Let out.csv have the opt-outs, none yet, and one request be in flight at a time."""
+    shop.write("out.csv", "phone\n")
+    settings = "api: {reconcile_seconds: 2, recipients_per_request: 2, concurrency: 1}"
+    shop.write("smsby.yaml", f"version: 1\nproject: shop\n{settings}\nsuppress: [out.csv]\n")
+
+
+def test_contact_that_opts_out_is_not_uploaded(uploaded: Shop, known: ListOf) -> None:
+    """Nor is anything more of that list; a repeated call is looked at again."""
+    _suppress(uploaded)
+    counted(uploaded, 4)
+
+    def opt_out(params: Mapping[str, Any]) -> Answer:
+        uploaded.write("out.csv", f"phone\n{RECIPIENTS[2]}\n")
+        return busy(0.1)
+
+    uploaded.sms_by.script("importContacts", taken, opt_out, taken)
+    result, mailing = uploaded.apply()
+    assert (result.exit_code, mailing.recipients, len(known)) == (ExitCode.DONE, 4, 2)
+    calls = [[row[0] for row in batch["data"]] for batch in uploaded.sms_by.named("importContacts")]
+    first, second, third, fourth, fifth = RECIPIENTS
+    assert calls == [[first, second], [third, fourth], [first, second], [fourth, fifth]]
+    assert uploaded.sms_by.named("sendSmsList")[0]["list_id"] == 71
+
+
+def test_opt_out_during_the_upload_is_not_forgotten(uploaded: Shop, known: ListOf) -> None:
+    """Its file may be cut off when it is read the next time."""
+    _suppress(uploaded)
+    counted(uploaded, 4)
+    files = iter((f"phone\n{RECIPIENTS[4]}\n", "phone\n"))
+
+    def write(params: Mapping[str, Any]) -> Answer:
+        uploaded.write("out.csv", next(files, "phone\n"))
+        return taken(params)
+
+    uploaded.sms_by.script("importContacts", write)
+    result, mailing = uploaded.apply()
+    assert (result.exit_code, mailing.recipients) == (ExitCode.DONE, 4)
+    assert uploaded.sms_by.named("sendSmsList")[0]["list_id"] == max(known)
+    calls = uploaded.sms_by.named("importContacts")
+    assert RECIPIENTS[4] not in [row[0] for batch in calls for row in batch["data"]]
+
+
 def test_opt_outs_that_keep_changing_end_the_upload(uploaded: Shop, known: ListOf) -> None:
     """After three lists the mailing waits for the next apply: exit code 1, nothing is drafted."""
     uploaded.write("out.csv", "phone\n")
