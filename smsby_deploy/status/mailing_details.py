@@ -149,18 +149,27 @@ class VariantStatus:
 
 @dataclass(frozen=True, slots=True)
 class WaveStatus:
-    """The recipients of one wave, and the verdict about it, None if there is none."""
+    """The recipients of one wave, and the verdict about it, None if there is none.
+
+    `was_sent` is None if that is not known.
+    """
 
     number: int
     recipients: int
     delivered: int
     undelivered: int
-    was_sent: bool
+    was_sent: bool | None
     verdict: WaveVerdict | None = None
 
     @property
     def line(self) -> str:
         """`wave 1: 185 of 200 recipients delivered (92.5%), verdict go`."""
+        if self.was_sent is None:
+            return sentence(
+                "wave {number}: {count:recipient|recipients}, outcome unknown",
+                number=self.number,
+                count=self.recipients,
+            )
         if not self.was_sent:
             return sentence(
                 "wave {number}: {count:recipient|recipients}, not sent",
@@ -203,7 +212,10 @@ class WavesInFiles(NamedTuple):
 
 def summarize_wave(number: int, counts: PartCounts, entry: Entry, zone: tzinfo) -> WaveStatus:
     """Return the status of the wave `number` that `counts` are about, with its times in `zone`."""
-    was_sent = any(chunk.was_sent for chunk in entry.chunks if chunk.wave == number)
+    chunks = [chunk for chunk in entry.chunks if chunk.wave == number]
+    was_sent: bool | None = any(chunk.was_sent for chunk in chunks)
+    if not was_sent and any(chunk.state is ChunkState.UNKNOWN for chunk in chunks):
+        was_sent = None
     verdict = last_verdict(entry, number)
     verdict = None if verdict is None else verdict.in_zone(zone)
     return WaveStatus(number, counts.recipients, counts.delivered, counts.undelivered, was_sent, verdict)

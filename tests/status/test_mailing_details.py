@@ -57,6 +57,7 @@ _GO = WaveVerdict(1, VerdictKind.GO, "2026-11-30T10:00:00+00:00", 200, 185, 4)
             "wave 1: 0 of 200 recipients delivered (0.0%), verdict go by anna on 2026-11-30 10:00 UTC (an outage)",
         ),
         (WaveStatus(2, 1, 0, 0, False), "wave 2: 1 recipient, not sent"),
+        (WaveStatus(2, 9, 0, 0, None), "wave 2: 9 recipients, outcome unknown"),
         (WaveStatus(1, 0, 0, 0, True), "wave 1: 0 of 0 recipients delivered (0.0%)"),
         (VariantStatus("a", PartCounts(1080, 1050)), "variant a: 1,050 of 1,080 recipients delivered (97.2%)"),
         (VariantStatus("b", PartCounts()), "variant b: no recipients"),
@@ -133,6 +134,16 @@ def test_rest_may_be_sent_until_the_mailing_ends(
 ) -> None:
     """Until then its cost cannot be compared."""
     assert _summary(*states, ending=ending).details.has_unsent is has_unsent
+
+
+@pytest.mark.parametrize(
+    ("states", "sent"),
+    [((_A, _A, _U), [True, None]), ((_U, _P, _P), [None, False]), ((_A, _U, _P), [True, False])],
+)
+def test_wave_with_an_unknown_outcome_is_not_called_unsent(
+    states: tuple[ChunkState, ...], sent: list[bool | None]
+) -> None:
+    assert [wave.was_sent for wave in _summary(*states).details.waves] == sent
 
 
 def test_waves_and_variants_add_up() -> None:
