@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.sources import ContactList
+from smsby_deploy.lock.archive import with_archived
 from smsby_deploy.lock.opening import open_lock_at
 from smsby_deploy.lock.records import ChunkState, Entry, Lock, NamedId
 from smsby_deploy.lock.stored_mailings import find, read_some
@@ -331,11 +332,12 @@ def _find_lone_wave(mailing: Mailing, chunks: Sequence[ChunkPlan]) -> Iterable[P
 
 
 def _find_rehearsed(project: Project) -> frozenset[tuple[str, str]]:
-    """Return (address, content digest), the same in every environment, of what was rehearsed."""
+    """Return (address, content digest), the same in every environment, of what was rehearsed and perhaps archived."""
     rehearsal = project.rehearsed_in
     if rehearsal is None:
         return frozenset()
     lock = open_lock_at(rehearsal, project.name, project.root).read()
+    lock = with_archived(lock, {mailing.address for mailing in project.mailings}).lock
     return frozenset(
         (address, one.content_digest)
         for address, one in lock.revisions()

@@ -238,6 +238,15 @@ def test_mailing_must_be_rehearsed_first(sale: Shop) -> None:
     assert (changed["action"], changed["reason_code"]) == ("blocked", "approval")
 
 
+def test_archived_rehearsal_counts(sale: Shop) -> None:
+    """The same rehearsal could not be repeated: an archived mailing is not sent again."""
+    sale.write("smsby.yaml", PROJECT + "rehearsed_in: sandbox\n")
+    _rehearse(sale, "Hello")
+    assert sale.run("--env", "sandbox", "lock", "archive", env=WITHOUT_TOKEN).code == 0
+    assert sale.run("--env", "sandbox", "lock", "list", env=WITHOUT_TOKEN).out == ""
+    assert sale.run("apply", "--auto-approve").code == 0
+
+
 def test_rehearsal_in_an_unknown_environment_is_an_error(sale: Shop) -> None:
     """With its place."""
     sale.write("smsby.yaml", PROJECT + "rehearsed_in: stage\n")
