@@ -11,7 +11,7 @@ import hmac
 from array import array
 from base64 import b64decode, b64encode
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,9 +19,9 @@ from functools import partial
 from hashlib import blake2b, sha256
 from heapq import merge
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO, TypeVar
 
-from smsby_deploy.errors import ApiError
+from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.files import write_file
 from smsby_deploy.lock.archive import with_newer
 from smsby_deploy.lock.places import private_file
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _FORMAT = "smsby-contacts 1"
 _PURPOSE = "contacts"
 _HASH_BYTES = 8
+_Answer = TypeVar("_Answer")
 
 
 class SentMailing(NamedTuple):
@@ -45,7 +46,8 @@ class SentMailing(NamedTuple):
 
     `revision` is None for a mailing that is not this project's. `hashes` are those of the phones that sms.by reports,
     sorted. If it does not report all, `phones` are the recipients in the files instead, or `unknown` is the number of
-    recipients known from neither. `until` is when its last chunk is sent, if it is spread.
+    recipients known from neither. `until` is when its last chunk is sent, if it is spread. `is_unread`: sms.by gave no usable
+    answer about it.
     """
 
     name: str
@@ -55,6 +57,7 @@ class SentMailing(NamedTuple):
     phones: PhoneSet | None = None
     unknown: int = 0
     until: datetime | None = None
+    is_unread: bool = False
 
     @property
     def last(self) -> datetime:
@@ -105,7 +108,8 @@ class ContactLedger:
     _secret: bytes = field(init=False)
     _known: dict[str, array[int]] = field(init=False)
     _has_changed: bool = False
-    _reported: dict[str, list[_Reported]] = field(default_factory=dict)  # by uuid
+    _reported: dict[str, list[_Reported] | None] = field(default_factory=dict)  # by uuid
+    _is_silent: bool = False  # sms.by left a question unanswered, and is asked no more
 
     def __post_init__(self) -> None:
         self._secret = self.client.derive_secret(_PURPOSE)
@@ -116,7 +120,8 @@ class ContactLedger:
         """Return the mailings from `since` to `until`, the recorded ones first.
 
         Raises:
-            SmsbyUnavailable, TokenRefused: sms.by did not answer.
+            SmsbyUnavailable: sms.by did not list its mailings.
+            TokenRefused: it refuses the token.
         """
         lock = with_newer(lock, since)
         found = [*self._recorded(lock, since, until)]
@@ -135,44 +140,63 @@ class ContactLedger:
 
     def _recorded_mailing(self, address: str, entry: Entry, at: datetime) -> SentMailing:
         chunks = [chunk for chunk in entry.chunks if _may_have_reached(chunk)]
-        reported = [(chunk, self._hashes_of(chunk)) for chunk in chunks]
-        hashes = array("Q", merge(*(some for _, some in reported)))
-        missing = sum(max(0, (chunk.recipients or 1) - len(some)) for chunk, some in reported)
+        answers = [self._hashes_of(chunk) for chunk in chunks]
+        reported = [some for some in answers if some is not None]
+        if len(reported) < len(answers):
+            return SentMailing(address, entry.revision, at, array("Q"), is_unread=True)
+        hashes = array("Q", merge(*reported))
+        missing = sum(
+            max(0, (chunk.recipients or 1) - len(some)) for chunk, some in zip(chunks, reported, strict=True)
+        )
         phones = self.files.get((address, entry.revision)) if missing else None
         if phones is not None:
             return SentMailing(address, entry.revision, at, array("Q"), phones)
         return SentMailing(address, entry.revision, at, hashes, unknown=missing)
 
-    def _hashes_of(self, chunk: ChunkRecord) -> array[int]:
+    def _hashes_of(self, chunk: ChunkRecord) -> array[int] | None:
+        """Return the hashes of a chunk's reported phones; None if that cannot be read."""
         key = _key_of(chunk.fingerprint, chunk.uuid, chunk.message_id)
         if key in self._known:
             return self._known[key]
         hashes = self._ask_about(chunk)
-        if chunk.recipients is not None and len(hashes) >= chunk.recipients:
+        if hashes is not None and chunk.recipients is not None and len(hashes) >= chunk.recipients:
             self._keep(key, hashes)
         return hashes
 
-    def _ask_about(self, chunk: ChunkRecord) -> array[int]:
-        """Return the hashes of a chunk's reported phones; none if sms.by answers with an error."""
-        if chunk.uuid is not None:
-            if chunk.uuid not in self._reported:
-                self._reported[chunk.uuid] = self._ask_request(chunk.uuid)
-            found = (one.hashes for one in self._reported[chunk.uuid] if one.is_about(chunk))
-            return next(found, array("Q"))
-        return array("Q") if chunk.message_id is None else self._ask_message(chunk.message_id)
+    def _ask_about(self, chunk: ChunkRecord) -> array[int] | None:
+        if chunk.uuid is None:
+            return array("Q") if chunk.message_id is None else self._ask_message(chunk.message_id)
+        if chunk.uuid not in self._reported:
+            self._reported[chunk.uuid] = self._ask_request(chunk.uuid)
+        report = self._reported[chunk.uuid]
+        if report is None:
+            return None
+        return next((one.hashes for one in report if one.is_about(chunk)), array("Q"))
 
-    def _ask_request(self, uuid: str) -> list[_Reported]:
-        with suppress(ApiError):
-            return [
+    def _ask_request(self, uuid: str) -> list[_Reported] | None:
+        return self._ask(
+            lambda: [
                 _Reported(one.message_id, read_remote_name(one.name), self._hash_all(one.deliveries))
                 for one in self.client.status_bulk_sms(uuid)
             ]
-        return []
+        )
 
-    def _ask_message(self, number: int) -> array[int]:
-        with suppress(ApiError):
-            return self._hash_all(self.client.get_sms_delivery_list(number))
-        return array("Q")
+    def _ask_message(self, number: int) -> array[int] | None:
+        return self._ask(lambda: self._hash_all(self.client.get_sms_delivery_list(number)))
+
+    def _ask(self, question: Callable[[], _Answer]) -> _Answer | None:
+        """Return the answer to a question; None if it is an error, or there is none to it or to an earlier one."""
+        if self._is_silent:
+            return None
+        try:
+            return question()
+        except TokenRefused:
+            raise
+        except ApiError:
+            return None
+        except SmsbyUnavailable:
+            self._is_silent = True
+            return None
 
     def _others(self, lock: Lock, since: datetime, until: datetime) -> Iterator[SentMailing]:
         """Yield the mailings of the account that the lock does not record, also this project's own."""
@@ -193,12 +217,12 @@ class ContactLedger:
 
     def _other_mailing(self, mailing: RemoteMailing, at: datetime) -> SentMailing:
         key = _key_of("", None, mailing.id)
-        hashes = self._known.get(key)
+        hashes, count = self._known.get(key), mailing.count_phones
         if hashes is None:
-            hashes = self._ask_message(mailing.id)
-            if mailing.count_phones is not None and len(hashes) >= mailing.count_phones:
+            hashes = self._ask_message(mailing.id) or array("Q")
+            if count is not None and len(hashes) >= count:
                 self._keep(key, hashes)
-        missing = max(0, (mailing.count_phones or 0) - len(hashes))
+        missing = max(0, (1 if count is None else count) - len(hashes))
         found = SentMailing(f"mailing {mailing.id} of the account", None, at, hashes, unknown=missing)
         name = read_remote_name(mailing.name)
         if name is not None and name.project == self.scope:  # the lock was lost, or is older

@@ -122,6 +122,12 @@ class PressureCheck:
         if one.desired.phones is None:
             why = sentence("pressure: its recipients could not be read, so it is not known what they got")
             return one.action.block(ReasonCode.GUARDRAIL, why)
+        if unread := [sent.name for sent in self._near(one) if sent.is_unread]:
+            why = sentence(
+                "pressure: sms.by gave no usable answer about who got {names}; try again later",
+                names=", ".join(unread),
+            )
+            return one.action.block(ReasonCode.GUARDRAIL, why)
         excess, limit = self._find_excess(one, before), self._limit
         if excess.lately:
             others = sentence(
@@ -285,7 +291,8 @@ def limit_pressure(
     blocked, too, if it would reach recipients who were left out then.
 
     Raises:
-        SmsbyUnavailable, TokenRefused: sms.by did not answer.
+        SmsbyUnavailable: sms.by did not list its mailings.
+        TokenRefused: it refuses the token.
     """
     pressure, by_address = project.guardrails.pressure, {action.address: action for action in actions}
     planned = [

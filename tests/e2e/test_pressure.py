@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from smsby_deploy.smsby.retry import READ_RETRIES
 from tests.e2e.conftest import PROJECT, Result, Shop
 from tests.e2e.forked import CLOCK_AHEAD
 from tests.e2e.trial import PHONES
@@ -232,6 +233,32 @@ def test_unreported_recipients_block(sent: Shop) -> None:
     two = _action(planned, "sale/two")
     assert (two["action"], two["reason_code"]) == ("blocked", "guardrail")
     assert "sms.by does not report yet who got sale/one" in two["reason"]
+
+
+@pytest.mark.parametrize("limit", [1, 9])
+@pytest.mark.parametrize("mode", ["500", "error", "html", "reset"])
+def test_unreadable_report_blocks(sent: Shop, mode: str, limit: int) -> None:
+    """Who got what is then not known from sms.by, whatever the files say, so nothing more is sent."""
+    pressure = f"{{messages: {limit}, within: 7d, on_excess: drop}}"
+    _write(sent, _mailing("one", ANNA, BORIS), _mailing("two", BORIS, VERA), pressure=pressure)
+    sent.fault(method="statusBulkSms", mode=mode, times=100)
+    planned = sent.run("plan", "--format", "json")
+    two = _action(planned, "sale/two")
+    assert (planned.code, two["action"], two["reason_code"]) == (4, "blocked", "guardrail")
+    assert "no usable answer about who got sale/one" in two["reason"]
+    assert sent.run("apply", "--auto-approve").code == 4
+    assert VERA not in sent.inbox()
+
+
+def test_unanswered_question_is_the_last_one(sent: Shop) -> None:
+    """A service that does not answer is not asked about each request of a long lock."""
+    pressure = "{messages: 9, within: 7d}"
+    _write(sent, _mailing("one", ANNA, BORIS), _mailing("two", ANNA), pressure=pressure)
+    assert sent.run("apply", "--auto-approve").code == 0
+    (sent.root / ".smsby" / "smsby.lock.json.contacts").unlink()
+    _write(sent, _mailing("three", BORIS), pressure=pressure)
+    sent.fault(method="statusBulkSms", mode="reset", times=READ_RETRIES.tries)
+    assert _action(sent.run("plan", "--format", "json"), "sale/three")["reason_code"] == "guardrail"
 
 
 def test_files_say_who_is_not_reported(sent: Shop) -> None:

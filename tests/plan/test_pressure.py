@@ -126,6 +126,16 @@ def test_pressure_of_unknown_recipients_that_do_not_matter(desk: _Desk) -> None:
     assert [one.action for one in desk.judge(_limit(3), [_sent(unknown=5)])] == ["create", "create"]
 
 
+def test_pressure_without_an_answer_blocks(desk: _Desk) -> None:
+    """Whatever the limit is, unless it is about a mailing outside the span."""
+    silent = [_sent()._replace(is_unread=True), _sent(name="old/two")._replace(is_unread=True)]
+    actions = desk.judge(_limit(9), silent)
+    assert {action.reason_code for action in actions} == {"guardrail"}
+    assert "no usable answer about who got old/one, old/two" in actions[0].reason
+    past = [_sent(days=-8)._replace(is_unread=True)]
+    assert [one.action for one in desk.judge(_limit(9), past)] == ["create", "create"]
+
+
 def test_pressure_does_not_count_its_own_messages(desk: _Desk) -> None:
     own = _sent(ANNA, TEST, name="sale/vip")
     desk.planned = desk.planned[:1]
