@@ -185,7 +185,7 @@ class ContactLedger:
         return self._ask(lambda: self._hash_all(self.client.get_sms_delivery_list(number)))
 
     def _ask(self, question: Callable[[], _Answer]) -> _Answer | None:
-        """Return the answer to a question; None if it is an error, or there is none to it or to an earlier one."""
+        """Return the answer; None if it is an error, or if this or an earlier one was lost."""
         if self._is_silent:
             return None
         try:

@@ -332,7 +332,10 @@ def _find_lone_wave(mailing: Mailing, chunks: Sequence[ChunkPlan]) -> Iterable[P
 
 
 def _find_rehearsed(project: Project) -> frozenset[tuple[str, str]]:
-    """Return (address, content digest), the same in every environment, of what was rehearsed and perhaps archived."""
+    """Return (address, content digest), the same in every environment, of what was rehearsed.
+
+    That may have been archived.
+    """
     rehearsal = project.rehearsed_in
     if rehearsal is None:
         return frozenset()
