@@ -39,29 +39,29 @@ _MOST_REPEATS = 20_000  # repeats remembered for `find_differing`
 class Repeats:
     """The first 20,000 rows dropped as repeats.
 
-    Each has its phone as a number, its line, and a hash of its other values.
+    For each: its phone as a number, its line, and a hash of its other values.
     """
 
     numbers: array[int] = field(default_factory=lambda: array("q"))
     lines: array[int] = field(default_factory=lambda: array("q"))
     values: array[int] = field(default_factory=lambda: array("q"))
-    differing: list[int] | None = None  # what `find_differing` has found
+    differing: list[int] | None = None  # the result of `find_differing`
 
 
 @dataclass(slots=True)
 class AudienceReport:
-    """What reading an audience has found so far.
+    """Findings so far while an audience is read.
 
-    rows = invalid + duplicate + the recipients in the batches and the control group. Once all was read, `phones` is the set
-    of the recipients in the batches if it `keeps_phones`, and `recipients_digest`, if it `needs_digest`, is the digest of
-    that set, whatever their order.
+    `rows` = `invalid` + `duplicate` + the recipients in the batches and the control group. After the last row, `phones` is
+    the set of the recipients in the batches if `keeps_phones`, and `recipients_digest`, if `needs_digest`, is the digest
+    of that set, which does not depend on their order.
     """
 
     rows: int = 0
     invalid: int = 0
     duplicate: int = 0
-    held_out: int = 0  # recipients who are no test phones, where only those are sent to
-    control: int = 0  # recipients in the control group, opt-outs subtracted: they are in no batch
+    held_out: int = 0  # recipients that are not test phones, where only those may be sent to
+    control: int = 0  # in the control group and not opted out: these are in no batch
     control_opted_out: int = 0
     keeps_control: bool = False
     control_rows: list[tuple[str, int]] = field(default_factory=list)  # phones and lines, if kept
@@ -123,11 +123,10 @@ def read_audience(
 
 
 def find_differing(mailing: Mailing, report: AudienceReport) -> list[int]:
-    """Return the lines of dropped repeats that differ from the used row.
+    """Return the lines of dropped repeats that differ from the row that was used.
 
-    That is the first row with the same phone.
-    The values of the first rows are not kept in memory: the audience is read again, only as far as needed, and at
-    most about a thousand lines are returned.
+    The row used is the first with the same phone. First rows are not kept in memory: the audience is read again, only as
+    far as needed, and at most about a thousand lines are returned.
     """
     if report.repeats.differing is None:
         report.repeats.differing = _read_differing(mailing, report.repeats)
@@ -204,7 +203,7 @@ def _own_texts(mailing: Mailing, block: Block) -> Sequence[str | None]:
 
 
 def _row_problems(mailing: Mailing, file: str, block: Block, invalid: dict[int, str]) -> Iterator[Problem]:
-    """Yield what is wrong with the rows of `block`, in the order of their places."""
+    """Yield the problems of the rows of `block`, in file order."""
     if not (block.errors or invalid):
         return
     found = [(line, 1, "ROW", message) for line, message in block.errors]
@@ -228,7 +227,7 @@ class _FirstOccurrences:
     seen: PhoneSet = field(default_factory=PhoneSet)
 
     def select(self, block: Block, phones: list[str], invalid: Collection[int]) -> Batch:
-        """Return the recipients of `block`; `phones` are normalized, `invalid` the rows without."""
+        """Return the recipients of `block`; `phones` are normalized, `invalid` lack a valid one."""
         selected = bytearray(b"\1") * len(phones)
         for row in invalid:
             selected[row] = 0
@@ -281,7 +280,7 @@ def _hash_values(
 
 @dataclass(slots=True)
 class _ControlGroup:
-    """Leaves out the recipients whose variant has no text; `others` are all the others."""
+    """Leaves out recipients whose variant has no text; `others` holds the rest."""
 
     texts: TextsByVariant
     report: AudienceReport

@@ -19,9 +19,10 @@ class Batch(NamedTuple):
     """Consecutive recipients, column by column.
 
     Index `i` is the same recipient in every column.
+
     `texts` are the recipients' own texts (None: the mailing's text), `lines` their physical lines. `not_suppressed` holds
-    0 for a recipient who opted out, otherwise 1. `values` are the columns `names` of the rows as written; where some of
-    these rows were dropped, `selected` holds 1 for each row that is a recipient. If `is_typed`, values may be FalseText.
+    0 for a recipient who opted out, otherwise 1. `values` are the columns `names`, as written; if rows were dropped,
+    `selected` holds 1 for each row that is a recipient. If `is_typed`, values may be FalseText.
     """
 
     phones: list[str]
@@ -34,11 +35,12 @@ class Batch(NamedTuple):
     is_typed: bool = False
 
     def variable(self, name: str) -> list[str] | None:
-        """Each recipient's value of the template variable `name`, stripped.
+        """Return each recipient's value of the template variable `name`, stripped.
 
         None if there is no such column.
-        A column is found by its name as written, otherwise by its lower-case name, otherwise by the name that a template can
-        write for it (`_as_variable`). `phone` is always the normalized number.
+
+        A column is looked up by its name as written, then in lower case, then by the name a template can use for it
+        (`_as_variable`). `phone` is always the normalized number.
         """
         if name == "phone":
             return self.phones
@@ -68,7 +70,7 @@ class Batch(NamedTuple):
         )
 
     def column(self, name: str) -> Sequence[str] | None:
-        """The column that `variable` reads, as written and with the rows that were dropped."""
+        """Return the column that `variable` reads: as written, including dropped rows."""
         index = _positions_of(self.names).get(name)
         return None if index is None else self.values[index]
 
@@ -86,7 +88,7 @@ class Batch(NamedTuple):
         return list(self.texts).count(None) < len(self.texts)
 
     def variables_at(self, positions: Sequence[int]) -> Iterator[dict[str, str]]:
-        """Yield the variables of the recipients at `positions`; few are looked up one by one."""
+        """Yield the variables of the recipients at `positions`; a few are looked up individually."""
         rows = self.variables if len(positions) > _FEW_ROWS else None
         return (self.variables_of(one) if rows is None else rows[one] for one in positions)
 
@@ -103,7 +105,7 @@ class Batch(NamedTuple):
         return tuple(dict.fromkeys((*self.names, *lower, "phone", *aliases)))
 
 
-@lru_cache(maxsize=16)  # a mailing with a mistake asks for each row; a table may have thousands of columns
+@lru_cache(maxsize=16)  # a faulty mailing asks once per row, and a table can have thousands of columns
 def _positions_of(names: tuple[str, ...]) -> Mapping[str, int]:
     """Return the index of the column for each name under which a template finds it."""
     aliases = {alias: index for index, some in enumerate(_aliases_of(names)) for alias in some}
@@ -112,7 +114,7 @@ def _positions_of(names: tuple[str, ...]) -> Mapping[str, int]:
 
 
 def _aliases_of(names: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Per column, the further names by which a template finds it; no two columns share one."""
+    """Return each column's additional template names; no two columns share one."""
     aliases = [_as_variable(name) for name in names]
     taken = {*names, *map(str.lower, names), "phone"}
     counts = Counter(alias for some in aliases for alias in set(some))
@@ -123,9 +125,9 @@ _GAP = re.compile(r"[\s.\-\u2010-\u2015\u2212]")
 
 
 def _as_variable(name: str) -> tuple[str, ...]:
-    """The names `Сумма_покупок` and `сумма_покупок` of a column `Сумма покупок`.
+    """Return variable names for a column: `Сумма_покупок`, `сумма_покупок` of `Сумма покупок`.
 
-    A file of another system may have the й of its header as two characters. () if its name needs no other.
+    Empty if the name needs no other. Some systems write the й of a header as two characters, hence NFC.
     """
     written = normalize("NFC", _GAP.sub("_", name))
     return () if written == name else (written, written.lower())

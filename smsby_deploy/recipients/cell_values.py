@@ -13,7 +13,7 @@ from uuid import UUID
 from smsby_deploy.config.sources import FalseText
 
 _EXACT = 2**53  # a float represents every integer up to here
-_EXACT_SHORT = {"e": 2**11, "f": 2**24}  # and one of half or single precision up to here
+_EXACT_SHORT = {"e": 2**11, "f": 2**24}  # the same for half and single precision
 _KEPT_DIGITS = {"e": 3, "f": 6}
 _PACK = {"e": struct.Struct("e").pack, "f": struct.Struct("f").pack}
 
@@ -21,7 +21,7 @@ _PACK = {"e": struct.Struct("e").pack, "f": struct.Struct("f").pack}
 class UnsupportedValue(Exception):
     """A value of an unsupported type; the message names the type.
 
-    Supported are text, numbers, dates, times, booleans and null. `column` and `row` are where it is, from 0.
+    Supported are text, numbers, dates, times, booleans and null. `column` and `row` locate the value, from 0.
     """
 
     def __init__(self, kind: str, column: int = 0, row: int = 0) -> None:
@@ -58,12 +58,12 @@ def _first_unsupported(values: Sequence[Any], column: int) -> UnsupportedValue:
 
 
 def shorten_floats(values: Iterable[float | None], precision: Literal["e", "f"]) -> list[float | str | None]:
-    """Return the shortest decimals of floats of half (e) or single (f) precision.
+    """Return the shortest decimals for floats of half (e) or single (f) precision.
 
-    That is 19.99, not 19.989999771118164.
+    For example 19.99, not 19.989999771118164.
 
-    An integer that is too large for the precision may be another number than the one that was stored, such as the phone of
-    another subscriber. It becomes a text such as `3.75291249e+11`, which is neither a phone nor printable.
+    An integer too large for the precision may differ from the one that was stored, and be another subscriber's phone. It
+    becomes a text such as `3.75291249e+11`, which is neither a phone nor printable.
     """
     return [
         value if value is None or not math.isfinite(value) else _shorten(value, precision) for value in values
@@ -72,10 +72,10 @@ def shorten_floats(values: Iterable[float | None], precision: Literal["e", "f"])
 
 def _shorten(value: float, precision: Literal["e", "f"]) -> float | str:
     if abs(value) > _EXACT_SHORT[precision]:
-        return f"{value:.8e}"  # all digits that tell two of them apart
+        return f"{value:.8e}"  # enough digits to distinguish any two
     pack = _PACK[precision]
     stored = pack(value)
-    # So many digits are always kept; in fewer ones they end in zeros, which are not written.
+    # This many digits are always exact, so the search starts there; trailing zeros are not written.
     decimals = (float(f"{value:.{digits}g}") for digits in range(_KEPT_DIGITS[precision], 10))
     return next(decimal for decimal in decimals if pack(decimal) == stored)
 

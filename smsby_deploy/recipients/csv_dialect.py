@@ -27,7 +27,7 @@ _DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"?')
 _EXCEL_HINT = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # Excel's own first line: sep=;
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-_CERTAIN = frozenset({"utf-8", "utf-8-sig", "utf-16"})  # by their content, or a byte order mark
+_CERTAIN = frozenset({"utf-8", "utf-8-sig", "utf-16"})  # proven by the content or a byte order mark
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _JSON_LINES = frozenset({".jsonl", ".ndjson"})
 
@@ -35,8 +35,8 @@ _JSON_LINES = frozenset({".jsonl", ".ndjson"})
 class Dialect(NamedTuple):
     """How a recipients file is written.
 
-    `kind` is csv, jsonl or txt (one phone per line); only a csv has a delimiter. `first_line` is the line at which
-    its header or rows begin: 2 below Excel's `sep=;`, otherwise 1. Without `has_header`, its only column are phones.
+    `kind` is csv, jsonl or txt (one phone per line); only csv has a delimiter. `first_line` is the line of the header or
+    the first row: 2 below Excel's `sep=;`, otherwise 1. Without `has_header`, the only column is the phone.
     """
 
     kind: str
@@ -56,11 +56,11 @@ class _LongLine(Exception):
 
 
 class _ZeroByte(Exception):
-    """A line with a NUL, which no text may have."""
+    """A line with a NUL character, which text cannot contain."""
 
 
 class _TextLines(Protocol):
-    """The part of a text file that is needed here."""
+    """The methods of a text file that are used here."""
 
     def read(self, characters: int, /) -> str: ...
     def readline(self, characters: int, /) -> str: ...
@@ -70,7 +70,7 @@ def _read_line(file: _TextLines) -> str:
     """Return the next line, "" at the end.
 
     Raises:
-        _LongLine: it is too long; its end may be gigabytes away and is not read.
+        _LongLine: it is too long; the rest, possibly gigabytes, is not read.
     """
     line = file.readline(LONGEST_LINE + 1)
     if _is_too_long(line):
@@ -83,9 +83,9 @@ def _is_too_long(line: str) -> bool:
 
 
 class _Uncommented:
-    """A text file in which lines that begin with # are blank.
+    """A text file whose comment lines (#) are blanked out.
 
-    The other lines keep their numbers. A line within a quoted cell is never a comment, nor is one with an unpaired quote.
+    Line numbers do not change. A line within a quoted cell is never a comment, nor is one with an unpaired quote.
     """
 
     def __init__(self, file: TextIO) -> None:
@@ -93,7 +93,7 @@ class _Uncommented:
         self._is_quoted = False
 
     def read(self, characters: int) -> str:
-        # Whole lines, because only at its beginning can a comment be recognized.
+        # Whole lines: a comment is recognized only at the start of a line.
         return self._without_comments(self._file.read(characters) + _read_line(self._file))
 
     def readline(self, characters: int) -> str:
@@ -118,7 +118,7 @@ class Lines:
     """The rest of a text file, line by line or in blocks of whole lines; line breaks are kept."""
 
     def __init__(self, file: _TextLines, again: Sequence[str] = ()) -> None:
-        """`again` are lines that were read before and are returned first."""
+        """Start with `again`, lines that were already read."""
         self._file = file
         self._again = list(again)
 
@@ -134,7 +134,7 @@ class Lines:
         return _without_zero_byte(line)
 
     def read_block(self, characters: int) -> str:
-        """Return whole lines with about this many characters; "" at the end."""
+        """Return whole lines, about `characters` in total; "" at the end."""
         if self._again:
             return next(self)
         return _without_zero_byte(self._file.read(characters) + _read_line(self._file))
@@ -151,8 +151,7 @@ def open_recipients(source: RecipientsFile) -> Iterator[tuple[Dialect, Lines]]:
     """Open `source` and yield its dialect and its lines, from `first_line` on.
 
     Raises:
-        RecipientsError: it cannot be read, is not text or not in the encoding that the project names, or has a line
-            that is too long.
+        RecipientsError: it cannot be read, is not text, is not in the declared encoding, or has an overlong line.
     """
     path: Content = source.path
     encoding = source.encoding
@@ -192,7 +191,7 @@ def open_recipients(source: RecipientsFile) -> Iterator[tuple[Dialect, Lines]]:
 
 
 def detect_dialect(source: RecipientsFile) -> Dialect:
-    """Return how `source` is written; settings of the project take precedence over detection.
+    """Detect how `source` is written; project settings take precedence.
 
     Raises:
         RecipientsError: it cannot be read, or is not text.
@@ -202,7 +201,7 @@ def detect_dialect(source: RecipientsFile) -> Dialect:
 
 
 def guess_encoding(source: RecipientsFile) -> str | None:
-    """Return the encoding with which `source` is read if it is a guess, otherwise None."""
+    """Return the encoding of `source` if it had to be guessed, otherwise None."""
     if source.encoding is not None:
         return None
     try:
@@ -219,8 +218,8 @@ def _detect_encoding_of(content: Content) -> str:
 def detect_encoding(path: Content) -> str:
     """Return the encoding of the file at `path`.
 
-    A byte order mark decides; else it is UTF-8 if the file can be decoded as such, else cp1251, which Excel writes in
-    a Russian locale.
+    A byte order mark decides; otherwise it is UTF-8 if the file can be decoded as such, otherwise cp1251, which Excel
+    writes in a Russian locale.
 
     Raises:
         RecipientsError: a workbook, binary data, or UTF-8 in some lines only, which cp1251 would turn into nonsense.
@@ -258,13 +257,13 @@ def detect_encoding(path: Content) -> str:
     return marked
 
 
-_detect_encoding_once = once_per_version(detect_encoding)  # which may read a whole file
+_detect_encoding_once = once_per_version(detect_encoding)  # it may read the whole file
 
 
 def _is_utf16(sample: bytes) -> bool:
     """Whether the zero bytes of `sample` are halves of UTF-16 characters.
 
-    A phone alone has a dozen of them, all at even places or all at odd ones.
+    A single phone has a dozen, all at even or all at odd offsets.
     """
     zeros, even = sample.count(0), sample[::2].count(0)
     is_aligned = max(even, zeros - even) >= zeros * _ALIGNED
@@ -318,7 +317,7 @@ def _is_header(line: str, phone: str) -> bool:
 
 
 def _is_partly_utf8(path: Content) -> bool:
-    """Whether a line is UTF-8 and not ASCII, or most characters are; cp1251 never looks so."""
+    """Whether some line, or most characters, are non-ASCII UTF-8; cp1251 never is."""
     valid = damaged = 0
     with path.open(encoding="utf-8", errors="replace") as file:
         while text := file.read(_BLOCK) + file.readline(LONGEST_LINE):
@@ -331,7 +330,7 @@ def _is_partly_utf8(path: Content) -> bool:
 
 
 def _undecodable_line(path: Content, encoding: str) -> int:
-    """Return the first line that `encoding` cannot decode, 1 if that is not known."""
+    """Return the first line that `encoding` cannot decode, or 1 if unknown."""
     if encoding.lower().replace("_", "-").startswith("utf-16"):
         return 1
     number = 1
@@ -350,7 +349,7 @@ def _undecodable_line(path: Content, encoding: str) -> int:
 
 
 def _find_line(path: Content, encoding: str, is_wrong: Callable[[str], bool]) -> int:
-    """Return the number of the first line that `is_wrong`, as far as it may be read."""
+    """Return the first line that `is_wrong`; no more than LONGEST_LINE is read at a time."""
     with path.open(encoding=encoding, newline="") as file:
         pieces = iter(partial(file.readline, LONGEST_LINE + 1), "")
         return next(number for number, piece in enumerate(pieces, 1) if is_wrong(piece))

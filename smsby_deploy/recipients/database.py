@@ -2,7 +2,7 @@
 
 Requires the extra `sql`.
 
-Transactions are read-only, and statements limited in time, where the database supports it (PostgreSQL, MySQL, MariaDB,
+Transactions are read-only and statements have a time limit where the database supports it (PostgreSQL, MySQL, MariaDB,
 SQLite). Messages never contain the database's URL, its password, a value or a long number.
 """
 
@@ -37,21 +37,21 @@ _PAUSE = 60.0  # seconds in which such a database is not asked again: a run may 
 _FAILED_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)  # as PostgreSQL counts, from 1
 # Names of secrets in the query part of a URL.
 _SECRET = re.compile("pass|pwd|secret|token|key|connect", re.IGNORECASE)
-# Drivers that know the setting `connect_timeout`; others fail at it.
+# Drivers that accept `connect_timeout`; others reject it.
 _KNOWS_TIMEOUT = frozenset(
     {"psycopg", "psycopg2", "mysqldb", "pymysql", "mysqlconnector", "mariadbconnector"}
 )
-_STATEMENT_SECONDS = 600  # a query of a campaign that takes longer holds up every plan
-_SQLITE_STEPS = 100_000  # of SQLite's virtual machine between two looks at the clock
+_STATEMENT_SECONDS = 600  # a slower query would hold up every plan
+_SQLITE_STEPS = 100_000  # of SQLite's virtual machine between two checks of the clock
 _SETTINGS = {
     "postgresql": ("SET statement_timeout = '{seconds}s'",),
     "mysql": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION max_execution_time = {seconds}000"),
     "mariadb": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION max_statement_time = {seconds}"),
     "sqlite": ("PRAGMA query_only = ON",),
 }
-# By URL, and statement if that took too long: until when an error is repeated.
+# By URL, and by statement if that timed out: the error to repeat, and until when.
 _unanswered: dict[tuple[str, ...], tuple[float, RecipientsError]] = {}
-# In a message of a database: a name or a value. The apostrophe of `can't` opens none.
+# A quoted name or value in a database message. The apostrophe of `can't` does not open a quote.
 _QUOTED = re.compile(r"""(?<!\w)(["'`«])([^"'`»]*)(["'`»])""")
 
 
@@ -59,10 +59,10 @@ _QUOTED = re.compile(r"""(?<!\w)(["'`«])([^"'`»]*)(["'`»])""")
 def connect(query: RecipientsQuery) -> Iterator[Connection]:
     """Open a connection that is always rolled back, and read-only where that is supported.
 
-    A database that did not answer, or not in time, is not asked again for a minute: each mailing would wait as long.
+    A database that failed to answer in time is not asked again for a minute; otherwise each mailing would wait as long.
 
     Raises:
-        RecipientsError: SQLAlchemy or a driver is missing, the URL is not usable, or the database cannot be reached.
+        RecipientsError: SQLAlchemy or a driver is missing, the URL is unusable, or the database cannot be reached.
     """
     if query.url is None:
         message = sentence(
@@ -95,9 +95,9 @@ def connect(query: RecipientsQuery) -> Iterator[Connection]:
 
 @contextmanager
 def _remembering(query: RecipientsQuery, key: tuple[str, ...], patience: float) -> Iterator[None]:
-    """Raise the error that is remembered under `key`, if any.
+    """Raise the error remembered under `key`, if any.
 
-    One that comes after `patience` seconds is remembered for a minute.
+    An error that takes at least `patience` seconds to occur is remembered for a minute.
     """
     clock = SystemClock()
     begun = clock.monotonic()
@@ -114,12 +114,12 @@ def _remembering(query: RecipientsQuery, key: tuple[str, ...], patience: float) 
 
 
 def kind_of(dialect: Dialect) -> str:
-    """Return the name of a dialect: `mariadb` also behind a URL of MySQL, which is usual."""
+    """Return the dialect's name; MariaDB is recognized even behind a MySQL URL, as is common."""
     return "mariadb" if getattr(dialect, "is_mariadb", False) else dialect.name
 
 
 def _limit_sqlite(connection: Connection) -> None:
-    """Let SQLite end a query after its time, and attach no other file, which it might create."""
+    """Make SQLite abort a query at its deadline and refuse ATTACH, which could create a file."""
     driver: Any = connection.connection.driver_connection
     deadline = find_deadline()
     driver.set_progress_handler(lambda: SystemClock().monotonic() > deadline, _SQLITE_STEPS)
@@ -127,7 +127,7 @@ def _limit_sqlite(connection: Connection) -> None:
 
 
 def _open(url: URL, query: RecipientsQuery) -> Connection:
-    """Connect; a driver may raise any exception for a setting that it does not accept."""
+    """Connect; a driver may raise any exception for a setting it does not accept."""
     from sqlalchemy import create_engine
     from sqlalchemy.pool import NullPool
 
@@ -171,14 +171,14 @@ def _read_url(query: RecipientsQuery) -> URL:
             variable=query.url_env,
         )
         raise RecipientsError(message, code="SQL") from None
-    # With an unescaped @ in the password, the rest of it is mistaken for the host or the database, which drivers show.
+    # After an unescaped @ in a password, the rest is taken for the host or the database, which drivers print.
     if url.get_backend_name() != "sqlite" and "@" in f"{url.host or ''}{url.database or ''}":
         message = sentence(
             '{variable}: unescaped "@" in the user name or password; encode it as %40', variable=query.url_env
         )
         raise RecipientsError(message, code="SQL")
     if url.drivername in ("postgres", "postgresql"):
-        # The driver of the extra `sql` even if neither is installed, so that the error names it.
+        # If neither is installed, name the driver of the extra `sql`, so that the error does.
         driver = "psycopg2" if find_spec("psycopg2") and not find_spec("psycopg") else "psycopg"
         return url.set(drivername=f"postgresql+{driver}")
     if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":", "file:")):
@@ -195,7 +195,7 @@ def _read_url(query: RecipientsQuery) -> URL:
 def explained(query: RecipientsQuery, statement: TextSource) -> Iterator[None]:
     """Turn exceptions of SQLAlchemy and drivers into RecipientsError.
 
-    The error has its place in `statement` if that is known.
+    The error is located in `statement` where possible.
     """
     from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
@@ -233,7 +233,7 @@ def explained(query: RecipientsQuery, statement: TextSource) -> Iterator[None]:
 
 
 def _said(error: BaseException | None) -> str:
-    """Return the message of a driver's exception; those of MySQL have a number before it."""
+    """Return the message of a driver's exception, without MySQL's leading error number."""
     match error.args if error else ():
         case (int(), str(message)):
             return message
@@ -241,11 +241,11 @@ def _said(error: BaseException | None) -> str:
 
 
 def _place(statement: TextSource, line: int) -> Location:
-    """Return the place of line `line` of a statement, which is sent without surrounding blanks."""
+    """Locate line `line` of a statement in its file; it is sent without surrounding blanks."""
     blank = len(statement.text) - len(statement.text.lstrip())
     lines = statement.text.strip().split("\n")
     if not 0 < line <= len(lines):
-        return statement.location  # a line of the query around it
+        return statement.location  # a line of the wrapping query
     offset = blank + sum(len(before) + 1 for before in lines[: line - 1])
     mark = place_in_text(statement, offset + len(lines[line - 1]) - len(lines[line - 1].lstrip()))
     return Location(statement.location.file, *mark) if mark else statement.location
@@ -262,18 +262,18 @@ def _redact(text: str, query: RecipientsQuery) -> str:
     secrets += [url.password, quote(url.password or ""), url.render_as_string(hide_password=False)]
     authored = f"{query.sql.text}\n{query.order_by}\n{query.freshness.sql.text if query.freshness else ''}"
     line = _QUOTED.sub(lambda found: found[0] if found[2] in authored else f"{found[1]}…{found[3]}", line)
-    if line == "interrupted" or "statement timeout" in line:  # as SQLite and PostgreSQL say it
+    if line == "interrupted" or "statement timeout" in line:  # the wording of SQLite and PostgreSQL
         return too_slow()
     return hide_secrets(line, secrets)[:300]
 
 
 def find_deadline() -> float:
-    """Return when a query that begins now must have ended, by the monotonic clock."""
+    """Return the deadline, on the monotonic clock, of a query that starts now."""
     return SystemClock().monotonic() + _STATEMENT_SECONDS
 
 
 def too_slow() -> str:
-    """Return the message for a query that has not ended by then."""
+    """Return the message for a query that ran past its deadline."""
     return sentence(
         "the query took longer than {limit} seconds; make it faster, or query a table made for it",
         limit=_STATEMENT_SECONDS,

@@ -21,7 +21,7 @@ _LARGEST = 1 << 30  # bytes of an encrypted list: it is held in memory
 
 
 class DecryptedFile:
-    """A decrypted list, which is nowhere but in memory; it is opened as a Path is."""
+    """A decrypted list, held only in memory; it opens like a Path."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -33,10 +33,10 @@ class DecryptedFile:
 
 
 def find_content(source: RecipientsFile) -> Path | DecryptedFile:
-    """Return what to read for `source`.
+    """Return where to read the content of `source`.
 
     Raises:
-        RecipientsError: it is not what its pin says, it is not here, or it cannot be decrypted.
+        RecipientsError: it does not match its pin, is missing, or cannot be decrypted.
         OSError: it cannot be read.
     """
     if source.is_elsewhere:
@@ -53,7 +53,7 @@ def find_content(source: RecipientsFile) -> Path | DecryptedFile:
 
 
 def once_per_version(read: Callable[[Path], str]) -> Callable[[Path], str]:
-    """Let `read` read a file only after it was rewritten: an apply reads it up to four times."""
+    """Cache `read` per version of a file: an apply reads the same file up to four times."""
     cached = lru_cache(maxsize=64)(lambda path, *version: read(path))
 
     def read_once(path: Path) -> str:
@@ -65,7 +65,7 @@ def once_per_version(read: Callable[[Path], str]) -> Callable[[Path], str]:
 
 @once_per_version
 def hash_list(path: Path) -> str:
-    """Return the digest of a list, by which it is pinned; raises OSError."""
+    """Return the digest by which a list is pinned; raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -78,7 +78,7 @@ def _find_pinned(source: RecipientsFile) -> Path:
         return source.path
     if pin.copy is not None and pin.copy.is_file() and hash_list(pin.copy) == pin.sha256:
         return pin.copy
-    # Never the digest that it has: whoever writes the pin could find out what a file of this machine contains.
+    # Never show the actual digest: the author of a pin could use it to probe files on this machine.
     message = sentence(
         "{name} is not the list that was pinned: restore it, or, if the new list is meant, run `smsby-deploy pin {name}` "
         "and have the change reviewed",
@@ -120,7 +120,7 @@ def _decrypt(path: Path, source: RecipientsFile) -> DecryptedFile:
 
 
 def _identities(text: HiddenText) -> list[Any]:
-    """Return the identities in `text`, one a line, with comments, as age-keygen writes them."""
+    """Parse the identities in `text`: one per line, with comments, as age-keygen writes them."""
     import pyrage
 
     lines = [line.strip() for line in text.splitlines()]

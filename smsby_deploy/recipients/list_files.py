@@ -31,11 +31,12 @@ from smsby_deploy.wording import sentence
 
 _BLOCK_ROWS = 1000
 # Of a typical row. A block of a CSV has this many characters per row, and fits into the CPU cache.
+# Typical length of a row. Blocks of a CSV sized by it fit into the CPU cache.
 _ROW_CHARACTERS = 40
-_HEADER_LINES = 2000  # with blank ones before it
-_LARGEST_BLOCK = 100_000_000  # characters of rows with quotes that are held at a time
+_HEADER_LINES = 2000  # including blank lines before the header
+_LARGEST_BLOCK = 100_000_000  # characters of quoted rows held at a time
 _ROW_END = "\x7f"  # marks the end of a row; in Cyrillic text, searching for it is faster than for a NUL
-# Why a line of JSON cannot be read: one object each, as there may be millions of lines.
+# Reasons why a line of JSON cannot be read: shared objects, as there may be millions of lines.
 _NO_JSON = sentence("not valid JSON")
 _TWICE = sentence("a key occurs twice (also in another case); keep one of them")
 _NO_OBJECT = sentence("expected a JSON object without nested values")
@@ -44,10 +45,10 @@ _SURROGATE = sentence("contains half a character (a lone surrogate)")
 
 
 def read_list_file(source: RecipientsFile, size: int = _BLOCK_ROWS) -> Iterator[Block]:
-    """Yield the rows of `source`, without blank ones, about `size` per block.
+    """Yield the non-blank rows of `source`, about `size` per block.
 
     Raises:
-        RecipientsError: it is not text, or has no header, or one with duplicate names.
+        RecipientsError: it is not text, has no header, or has duplicate column names.
     """
     with open_recipients(source) as (dialect, lines):
         if dialect.kind == "jsonl":
@@ -69,7 +70,7 @@ def _csv_blocks(lines: Lines, dialect: Dialect, size: int, source: RecipientsFil
     header_line, line = None, dialect.first_line
     if dialect.has_header:
         columns, header_line, line = _read_header(lines, delimiter, dialect.first_line)
-        if source.is_opt_outs:  # a first line that is no header is an opt-out, even if no row follows it
+        if source.is_opt_outs:  # a first line that is not a header is an opt-out, even without rows below
             yield block_of_rows(columns, (), [], header_line=header_line)
     some: list[str] = []
     while text := lines.read_block(size * _ROW_CHARACTERS):
@@ -83,7 +84,7 @@ def _csv_blocks(lines: Lines, dialect: Dialect, size: int, source: RecipientsFil
         else:
             some = list(StringIO(text, newline=""))
             records = _unquoted(some, delimiter)
-            if records is None:  # from the first quote on, a row may have several lines
+            if records is None:  # from the first quote on, a row may span several lines
                 break
             places = range(line, line + len(some))
             yield _csv_block(columns, places, records, header_line)
@@ -114,10 +115,10 @@ def _read_header(lines: Lines, delimiter: str, first_line: int) -> tuple[tuple[s
 
 
 def _split(text: str, delimiter: str, width: int) -> list[list[str]] | None:
-    """Return the columns of lines without quotes, several times as fast as csv.reader.
+    """Split lines without quotes into columns, several times faster than csv.reader.
 
-    None if only csv.reader can decide: a quote, a row with another number of cells, a blank row, or a cell that may
-    exceed its limit.
+    None if only csv.reader can decide: a quote, a row with a different number of cells, a blank row, or a cell that may
+    exceed the limit.
     """
     if "\r" in text:
         text = text.replace("\r\n", "\n")
@@ -125,9 +126,9 @@ def _split(text: str, delimiter: str, width: int) -> list[list[str]] | None:
         return None
     if not text.endswith("\n"):
         text += "\n"
-    # Every row has `width` cells exactly if a mark at the end of each row follows every `width` cells.
+    # All rows have `width` cells if and only if an end mark follows every `width` cells.
     marked = text.replace("\n", f"{delimiter}{_ROW_END}{delimiter}")
-    rows = (len(marked) - len(text)) // 2  # two characters more for each
+    rows = (len(marked) - len(text)) // 2  # two extra characters per row
     cells = marked.split(delimiter)
     step = width + 1
     if len(cells) != rows * step + 1 or cells[width::step].count(_ROW_END) != rows:
@@ -139,7 +140,7 @@ def _split(text: str, delimiter: str, width: int) -> list[list[str]] | None:
 
 
 def _unquoted(lines: list[str], delimiter: str) -> list[list[str]] | None:
-    """Return the record of each line without quotes; None if they depend on later lines."""
+    """Return one record per line; None if quotes could continue a record on later lines."""
     if '"' in "".join(lines):
         return None
     try:
@@ -167,7 +168,7 @@ def _quoted_blocks(
             failed = error
         if not records and failed is None:
             return
-        # With as many lines as records, every record has one line.
+        # With as many lines as records, every record is on one line.
         plain = failed is None and reader.line_num - before == len(records)
         places = range(line, line + len(records)) if plain else _places(records, line)
         after = first + reader.line_num if failed is None else places.stop
@@ -191,10 +192,10 @@ def _why_not_csv(error: csv.Error) -> str:
 
 
 class _Pieces:
-    """Lines, in pieces that are counted: quotes may be open until the end of a large file."""
+    """Pieces of lines, with a size limit: unclosed quotes could swallow a large file."""
 
     def __init__(self, again: Sequence[str], lines: Lines) -> None:
-        """`again` are lines that were read before and are returned first."""
+        """Start with `again`, lines that were already read."""
         self._again = again
         self._lines = lines
         self._line = 1
@@ -239,7 +240,7 @@ _FORMULA = re.compile(r'="((?:[^"]|"")*)"')  # a quote in the text is doubled
 
 
 def _unwrap(cell: str) -> str:
-    """The value of a cell in which a spreadsheet keeps a text as it is: `="007"` or `'007`."""
+    """Return the text of a cell that a spreadsheet marks as text: `="007"` or `'007`."""
     written = cell.strip()
     if written[:1] == "'" and len(written) > 1 and written[-1] != "'":
         return written[1:]
@@ -256,7 +257,7 @@ def _csv_block(
 ) -> Block:
     width = len(columns)
     joined = "\n".join(chain.from_iterable(records))
-    # Only if no cell has several lines are the lines of `joined` the cells.
+    # The lines of `joined` are the cells only if no cell spans several lines.
     is_short = has_short_lines(joined) and joined.count("\n") < sum(map(len, records))
     if "'" in joined or '="' in joined:
         records = [_unwrap_all(record) for record in records]
@@ -284,7 +285,7 @@ def _csv_block(
 
 @lru_cache(maxsize=64)
 def _wrong_width(count: int, width: int) -> str:
-    """Why a row is wrong: one object for all alike, as there may be millions of rows."""
+    """Say why a row is wrong: one cached object, as there may be millions of such rows."""
     return sentence("{count:cell|cells}, but the header has {width}", count=count, width=width)
 
 
@@ -365,7 +366,7 @@ def _is_text(part: str) -> bool:
 
 
 class _RepeatedKey(Exception):
-    """An object with a key twice, perhaps in another case: either value could be the right one."""
+    """A key occurs twice, perhaps in another case: either value could be the intended one."""
 
 
 def _json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

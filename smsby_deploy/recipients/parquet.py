@@ -40,7 +40,7 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
         RecipientsError: pyarrow is missing, or a file cannot be read.
     """
     arrow = _arrow()
-    _row_counts.cache_clear()  # a program that runs for long may read the same files again, changed
+    _row_counts.cache_clear()  # a long-running process may read the same files again after a change
     first = 1
     for path, _ in source.files:
         try:
@@ -79,7 +79,7 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
 
 
 def find_row(source: RecipientsParquet, row: int) -> tuple[str, int]:
-    """Return the file that contains row `row` of all files, and its row number there."""
+    """Return the file that contains row `row`, counted across all files, and its row there."""
     name = source.name
     for (_, name), count in zip(source.files, _row_counts(source.files), strict=False):
         if row <= count:
@@ -133,10 +133,10 @@ def _open(path: Path, dictionaries: Sequence[str] = ()) -> Any:
 
 
 def _dictionaries(file: Any, path: Path, names: Collection[str]) -> list[str]:
-    """Return the text columns among `names` with long values in their dictionaries.
+    """Return the text columns among `names` whose dictionaries hold long values.
 
-    They are to be read as such: else pyarrow would write out a long value for each row that refers to it. Others would be
-    slower.
+    Reading these as dictionaries keeps pyarrow from copying a long value into every row that refers to it. For other
+    columns, that would be slower.
     """
     schema = file.schema_arrow
     coded = [name for name in schema.names if name in names and _is_text(schema.field(name).type)]
@@ -195,14 +195,14 @@ def _values(arrow: Any, column: Any) -> list[Any]:
 
 
 def _cut(column: Any) -> Any:
-    """Return texts without what exceeds the longest value by more than a character."""
+    """Truncate texts to one character more than the longest allowed value."""
     from pyarrow import compute
 
     return compute.utf8_slice_codeunits(column, 0, LONGEST_VALUE + 1) if _is_long(column) else column
 
 
 def _is_long(column: Any) -> bool:
-    """Whether a text of `column` may be too long: it has at least as many bytes as characters."""
+    """Whether a text in `column` may be too long, judged by bytes, not characters."""
     from pyarrow import compute
 
     if not _is_text(column.type):

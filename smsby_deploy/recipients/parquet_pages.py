@@ -1,7 +1,7 @@
-"""What a Parquet file unpacks to, by the headers of its pages.
+"""The unpacked size of a Parquet file, taken from its page headers.
 
-The metadata at the end of a file may say anything about its size: pyarrow allocates and unpacks what the header of each page
-says. The headers are therefore read first, in Thrift's compact protocol, from the places at which pyarrow reads them.
+The metadata at the end of a file can claim any size, but pyarrow allocates and unpacks what each page header says. So
+the headers are read first, in Thrift's compact protocol, at the offsets where pyarrow reads them.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ _COMMON_RATIO = 100  # of unpacked to packed bytes; more is suspicious above _SM
 _SMALL = 64 << 20
 _LARGEST_CHUNK = 1 << 30  # unpacked bytes of a column in a row group
 _MOST_ROWS = 1000  # per byte of a file; a phone in each row takes more than that
-_LARGEST_DELTAS = 1 << 20  # of DELTA_BYTE_ARRAY, in which each value may repeat all of the one before
-_MOST_VALUES = 1 << 24  # of a page; some encodings unpack their lengths at once
+_LARGEST_DELTAS = 1 << 20  # of DELTA_BYTE_ARRAY, where each value can repeat all of the previous one
+_MOST_VALUES = 1 << 24  # per page; some encodings unpack all lengths at once
 _MOST_PAGES = 200_000
 _PADDING = 100  # old writers left the header of the dictionary out of a chunk's size, so pyarrow reads on
 _TRAILER = 8  # bytes at the end of a file: the length of its metadata, and PAR1
-_SIGNATURE = 28  # bytes behind the metadata of a file with encrypted columns
+_SIGNATURE = 28  # bytes after the metadata of a file with encrypted columns
 _DELTA_BYTE_ARRAY = 7
 _DICTIONARY_PAGE = 2
 # The field of each kind of page with its own header, and the field of the encoding within it.
 _OWN_HEADERS = ((0, (5, 2)), (_DICTIONARY_PAGE, (7, 2)), (3, (8, 4)))
-# The types of the compact protocol that a page header has: i16, i32 and i64, and by their bytes true, false, byte and double.
+# Types of the compact protocol in page headers: i16, i32 and i64; and with their widths, true, false, byte and double.
 _INTEGERS, _BINARY, _STRUCT = (4, 5, 6), 8, 12
 _WIDTHS = {1: 0, 2: 0, 3: 1, 7: 8}
-_LAST_FIELD = 100  # of any struct; pyarrow would cut greater numbers off
+_LAST_FIELD = 100  # highest field number of any struct; pyarrow would truncate larger ones
 _DEEPEST = 8  # structs within structs; a page header has three
 
 
 class OversizedFile(Exception):
-    """A Parquet file that unpacks to more than it may, or of which that cannot be known."""
+    """A Parquet file whose unpacked size exceeds the limit or cannot be determined."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -52,7 +52,7 @@ class ColumnPages(NamedTuple):
 
 
 class _Header(NamedTuple):
-    """A page header: the fields that decide what a page unpacks to."""
+    """The fields of a page header that determine its unpacked size."""
 
     kind: int
     unpacked: int
@@ -67,7 +67,7 @@ def check_pages(metadata: Any, path: Path, names: Sequence[str]) -> frozenset[st
     Returns those with a dictionary.
 
     Raises:
-        OversizedFile: the file would unpack to far more than it is, or its pages cannot be found.
+        OversizedFile: the file would unpack to far more than its size, or its pages cannot be found.
     """
     size = path.stat().st_size
     if _is_encrypted(metadata, path):
@@ -97,7 +97,7 @@ def check_pages(metadata: Any, path: Path, names: Sequence[str]) -> frozenset[st
 
 
 def _is_encrypted(metadata: Any, path: Path) -> bool:
-    """Whether some columns are encrypted (a signature), at which pyarrow would end the process."""
+    """Whether columns are encrypted (there is a signature), which would crash pyarrow."""
     with path.open("rb") as file:
         file.seek(-_TRAILER, SEEK_END)
         length = int.from_bytes(file.read(4), "little")
@@ -105,7 +105,7 @@ def _is_encrypted(metadata: Any, path: Path) -> bool:
 
 
 def _chunks(metadata: Any, names: Sequence[str]) -> Iterator[Any]:
-    """Yield what the file says about each chunk of the columns `names`."""
+    """Yield the metadata of each chunk of the columns `names`."""
     wanted = set(names)
     for group in range(metadata.num_row_groups):
         chunks = metadata.row_group(group)
@@ -240,7 +240,7 @@ class _PageReader:
 
 
 def _header_of(fields: dict[int, Any]) -> _Header | None:
-    """Return the header in the fields of a PageHeader; None if it is not one."""
+    """Build the header from the fields of a PageHeader; None if they are not valid."""
     kind = fields.get(1)
     own_field, encoding_field = next((place for known, place in _OWN_HEADERS if known == kind), (0, 0))
     own = fields.get(own_field, {})

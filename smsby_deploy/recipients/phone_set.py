@@ -25,23 +25,20 @@ _LANDLINE_BYTES = [
     (before[1], after[0]) for before, after in pairwise([(0, 0), *_MOBILE_BYTES, (_BELARUSIAN // 8, 0)])
 ]
 _PAGE = 4096
-_LISTED = 20_000  # up to so many numbers the digest is that of the sorted numbers; at least _FEW
-_FEW = 20_000  # up to here a set is faster: touching the pages of a map takes longer
+_LISTED = 20_000  # up to this size, the digest covers the sorted numbers; at least _FEW
+_FEW = 20_000  # up to this size, a set is faster than touching the pages of a map
 
 
 def number_phones(phones: Iterable[str]) -> list[int]:
-    """Return normalized phones as the numbers that a PhoneSet contains.
-
-    A number is the distance from 375000000000.
-    """
-    # As one JSON array they are parsed in half the time.
+    """Return normalized phones as PhoneSet numbers: their distances from 375000000000."""
+    # Parsing them as one JSON array takes half the time.
     return [number - FIRST_NUMBER for number in orjson.loads(f"[{','.join(phones)}]")]
 
 
 class PhoneSet:
-    """An exact set.
+    """An exact set of phone numbers.
 
-    Its bits are in anonymous memory, where only touched pages count: about 5 MB per million numbers.
+    Its bits are in anonymous memory, of which only touched pages count: about 5 MB per million numbers.
     """
 
     def __init__(self) -> None:
@@ -54,8 +51,8 @@ class PhoneSet:
     def add_all(self, numbers: Sequence[int], other: PhoneSet | None = None) -> tuple[list[int], list[int]]:
         """Add `numbers`; return the positions of repeats, and of numbers in `other`.
 
-        A repeat was in the set before, or occurs earlier in `numbers`. Both lists come from one pass, because a long
-        list of recipients takes most of its time here.
+        A repeat was in the set before, or occurs earlier in `numbers`. Both lists come from one pass: reading a long list of
+        recipients spends most of its time here.
         """
         if not numbers:  # a block without a valid phone
             return [], []
@@ -87,7 +84,7 @@ class PhoneSet:
         return repeated, found
 
     def _add_any(self, numbers: Sequence[int], other: PhoneSet | None) -> tuple[list[int], list[int]]:
-        """Do what `add_all` does for numbers that may have no bit in one of the sets."""
+        """Do `add_all` for numbers that may have no bit in one of the sets."""
         bits = self._bits
         if bits is None:
             return self._add_few(numbers, other)
@@ -107,7 +104,7 @@ class PhoneSet:
         return repeated, found
 
     def _add_few(self, numbers: Sequence[int], other: PhoneSet | None) -> tuple[list[int], list[int]]:
-        """Do what `add_all` does while all numbers are in one set."""
+        """Do `add_all` while all numbers are in one Python set."""
         seen = self._others
         repeated: list[int] = []
         for position, number in enumerate(numbers):
@@ -135,7 +132,7 @@ class PhoneSet:
         yield from self._mapped()
 
     def has_number(self, number: int) -> bool:
-        """Whether the set has a number, or holds it out, as `in` does for a phone."""
+        """Whether the set contains a number or holds it out; `in` does the same for a phone."""
         return self._has(number) or (self.only is not None and not self.only._has(number))
 
     def mark_others(self, numbers: Sequence[int]) -> bytearray:
@@ -155,7 +152,7 @@ class PhoneSet:
         digest = hashlib.sha256(b"%d\n" % self._count)
         numbers = array("q", sorted(self._others))
         if self._bits is not None and self._count <= _LISTED:
-            # A smaller set of these numbers may have no map, so the map must not matter.
+            # A set of the same numbers may have no map, so the digest must not depend on it.
             numbers = array("q", sorted((*self._others, *self._mapped())))
         elif self._bits is not None:
             for offset, bits, _ in self._pages():
@@ -191,9 +188,9 @@ class PhoneSet:
                 yield from (index * 8 + bit for bit in range(8) if byte >> bit & 1)
 
     def _pages(self) -> Iterator[tuple[int, bytes, int]]:
-        """Yield the pages of the map that are not empty, in order: offset, bytes, and as a number."""
+        """Yield the non-empty pages of the map in a fixed order: offset, bytes, bytes as a number."""
         left = self._count - len(self._others)
-        # Recipients have mobile numbers. The rest of the map is read only if it holds any, because it is long.
+        # Nearly all numbers are mobile. The rest of the map is long, so it is read only if it holds any.
         for start, end in (*_MOBILE_BYTES, *_LANDLINE_BYTES):
             for offset in range(start, end, _PAGE):
                 if self._bits is None or not left:
@@ -229,7 +226,7 @@ def numbers_in_two(sets: Sequence[PhoneSet]) -> PhoneSet:
                 pages[offset] = pages.get(offset, 0) | again
             once_mapped[offset] = page | before
     mapped = [one for one in sets if one._bits is not None]
-    if mapped:  # what is in a small set may have its bit in another
+    if mapped:  # a number in a small set may have its bit in another
         few = filter(_is_belarusian, once)
         found |= {number for number in few if any(one._has(number) for one in mapped)}
     if sum(page.bit_count() for page in pages.values()) + len(found) <= _FEW:

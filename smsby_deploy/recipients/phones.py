@@ -29,7 +29,7 @@ _ROUNDED = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+")
 _DECIMAL = re.compile(r"\s*(\+?[0-9]{7,})[.,]([0-9]+)\s*")
 # Russian and Kazakh national spellings, 8 9XX … and 8 7XX …: no country code begins like this.
 _TRUNK_EIGHT = re.compile(r"8([79][0-9]{9})")
-# The common spellings without punctuation; everything else takes the slow path, which knows the reasons.
+# The common spellings without punctuation; everything else takes the slow path, which can say what is wrong.
 _SPELLINGS = re.compile(rf"(?:\+?375|00375|80|0)?({ANY_MOBILE_CODE}[0-9]{{7}})")
 # For many phones as one text, a phone per line: other spellings of the country code (bytes.replace takes twice as
 # long), and lines that are already a normalized number.
@@ -48,7 +48,7 @@ class BadPhone(ValueError):
 def normalize_phone(raw: str, countries: tuple[str, ...] = (HOME,)) -> str:
     """Return the number as sms.by expects it: digits only, country code first.
 
-    `countries` are the allowed ones, as ISO 3166 codes of two letters.
+    `countries` are the allowed ones, as two-letter ISO 3166 codes.
 
     Raises:
         BadPhone: not a mobile number of an allowed country.
@@ -92,8 +92,8 @@ def normalize_phone(raw: str, countries: tuple[str, ...] = (HOME,)) -> str:
 def normalize_opt_out(raw: str) -> str:
     """Return the number of a recipient who opted out, of any country.
 
-    An opt-out counts whatever `countries` a mailing allows, and landlines are accepted. The number is returned as
-    `normalize_phone` returns it, so a trunk prefix is left out: +375 (0)29 … is 37529…, and a Russian or Kazakh 8 is 7.
+    An opt-out counts whatever `countries` a mailing allows, and landlines are accepted. As with `normalize_phone`, the
+    result has no trunk prefix: +375 (0)29 … is 37529…, and a Russian or Kazakh 8 is 7.
 
     Raises:
         BadPhone: not a valid number of any country, so it would suppress no recipient.
@@ -121,7 +121,7 @@ def normalize_opt_out(raw: str) -> str:
 def normalize_all(
     raw: Sequence[str], countries: tuple[str, ...] = (HOME,)
 ) -> tuple[list[str], dict[int, str]]:
-    """Normalize phones; return them, and the position and the reason of each invalid one."""
+    """Normalize phones; return them, and a reason by position for each invalid one."""
     phones = _usual_ones(raw) if HOME in countries else [""] * len(raw)
     bad = _fill(phones, raw, lambda one: normalize_phone(one, countries))
     for position in bad:
@@ -130,7 +130,7 @@ def normalize_all(
 
 
 def normalize_opt_outs(raw: Sequence[str]) -> tuple[list[str], dict[int, str]]:
-    """Return the valid opt-outs as numbers, and for invalid ones their position and the reason."""
+    """Return the valid opt-outs, normalized, and a reason by position for each invalid one."""
     phones = _usual_ones(raw)
     bad = _fill(phones, raw, normalize_opt_out)
     return [phone for phone in phones if phone], bad
@@ -153,7 +153,7 @@ def _fill(phones: list[str], raw: Sequence[str], normalize: Callable[[str], str]
 def _usual_ones(raw: Sequence[str]) -> list[str]:
     """Normalize the common spellings; "" for every other phone.
 
-    A few passes over all phones as one text are several times faster than a look at each phone.
+    A few passes over all phones as one text are several times faster than inspecting each phone.
     """
     written = ("\n" + "\n".join(raw) + "\n").encode("ascii", "replace").translate(None, b" ()-")
     text = _OTHER_CODES.sub(b"\n375", written).decode()

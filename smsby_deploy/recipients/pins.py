@@ -18,7 +18,7 @@ from smsby_deploy.recipients.file_content import hash_list
 class PinnedList(NamedTuple):
     """A list whose digest was written, or could not be written, at `place`.
 
-    `before` is the digest that was there before.
+    `before` is the previous digest.
     """
 
     name: str
@@ -29,12 +29,12 @@ class PinnedList(NamedTuple):
 
 
 def pin_lists(loaded: LoadedProject, path: str | None) -> list[PinnedList]:
-    """Write the digests of lists, and return those that have changed.
+    """Write the digests of lists into campaign files, and return the lists that have changed.
 
-    `path` is a list or a campaign file, as the project names it; None means all lists that are pinned.
+    `path` is a list or a campaign file, named as in the project; None means all pinned lists.
 
     Raises:
-        UsageError: there is no such list, or its folder is not known.
+        UsageError: there is no such list, or its folder is unknown.
         SmsbyDeployError: a list cannot be read, or a campaign cannot be written.
         FilesInvalid: a campaign file is not valid.
     """
@@ -73,7 +73,7 @@ def _digest_of(source: RecipientsFile) -> str:
 def _pin_in(
     loaded: LoadedProject, file: str, digests: dict[str, str], *, only_pinned: bool
 ) -> Iterator[PinnedList]:
-    """Yield the lists of one campaign file whose pins have changed, from its end on."""
+    """Yield the lists in one campaign file whose pins have changed, last first."""
     path = loaded.project.root / file
     for node in _list_nodes(read_yaml(path, file)["mailings"]):
         name, before = node["file"], node.get("sha256")
@@ -95,9 +95,9 @@ def _pin_in(
 
 
 def _list_nodes(mailings: Iterable[YamlMap]) -> list[YamlMap]:
-    """Return the mappings that name a list, the last first, so no edit moves those to come.
+    """Return the mappings that name a list, last first, so that no edit moves the next ones.
 
-    A mapping that several mailings share by an alias is one.
+    A mapping that several mailings share through an alias counts once.
     """
     nodes = (node.get("recipients") for node in mailings)
     found = {node.mark: node for node in nodes if isinstance(node, YamlMap) and "file" in node}

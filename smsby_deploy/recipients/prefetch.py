@@ -88,7 +88,7 @@ def is_worthwhile(audience: Audience) -> bool:
 def _start_reader(
     mailing: Mailing, suppressed: PhoneSet | None, report: AudienceReport
 ) -> tuple[BaseProcess, Connection] | None:
-    """Fork the reader; None if the system allows no further process."""
+    """Fork the reader; None if the system refuses another process."""
     from multiprocessing import get_context  # 10 ms, and only long lists need it
 
     context = get_context("fork")
@@ -109,7 +109,7 @@ def _start_reader(
 
 
 def _widen(pipe: int) -> None:
-    """Let the pipe hold a dozen batches, where that can be set; usually it holds less than one."""
+    """Enlarge the pipe to hold a dozen batches, if possible; usually it holds less than one."""
     with suppress(ImportError, AttributeError, OSError):
         import fcntl
 
@@ -134,7 +134,7 @@ def _send_batches(
 
 
 def pack(batch: Batch) -> _Packed:
-    """Return `batch` with a string per column, which takes a third less time than short ones."""
+    """Pack `batch` with one string per column, a third faster than many short ones."""
     # Joined, typed cells would lose their type.
     values = [list(column) if batch.is_typed else _join(column) for column in batch.values]
     texts = batch.texts if batch.has_own_texts else None

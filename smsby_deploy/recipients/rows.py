@@ -1,4 +1,4 @@
-"""Rows of recipients: blocks of rows with the same columns, and the line of each."""
+"""Rows of recipients: blocks of rows with the same columns, and the line of each row."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from smsby_deploy.problems import Location
 from smsby_deploy.wording import sentence
 
 LONGEST_VALUE = 10_000  # characters
-LONGEST_LINE = 100_000  # of a text file; it ends a file that never ends a line
+LONGEST_LINE = 100_000  # of a text file; stops reading a file that never ends a line
 LIKE_A_PHONE = re.compile(r"(?:\d\W*){6}")
-_LONGEST_NAME = 100  # that a message names
+_LONGEST_NAME = 100  # shown in a message
 
 
 class RecipientsError(Exception):
     """Recipients that cannot be read as rows.
 
-    `line` is the line in their file, 0 for none, unless `location` names another place; `code` is the problem code.
+    `line` is a line of their file, 0 for none, unless `location` names another place; `code` is the problem code.
     """
 
     def __init__(
@@ -45,9 +45,9 @@ class EmptyFile(RecipientsError):
 
 @dataclass(slots=True)
 class SourceFacts:
-    """What reading a query finds besides its rows, complete after the last row.
+    """Findings of a query besides its rows, complete after the last row.
 
-    `snapshot` is the sha256 of its columns and rows, `newest` the time that the `freshness` query returned, in UTC.
+    `snapshot` is the sha256 of its columns and rows, `newest` the result of the `freshness` query, in UTC.
     """
 
     snapshot: str | None = None
@@ -55,7 +55,7 @@ class SourceFacts:
 
 
 class DataAge(NamedTuple):
-    """When the newest data of a query is from, and how old it may be."""
+    """The time of a query's newest data, and how old it may be."""
 
     place: Location
     newest: datetime
@@ -66,9 +66,10 @@ class Block(NamedTuple):
     """Consecutive rows with the same columns.
 
     `values[c][i]` is the cell of column `c` in the row at `lines[i]`.
-    `errors` are the rows between them that could not be read, as (line, reason). `header_line` is the line of a CSV
-    header. Inline recipients also have `texts`, their own texts, and `columns_at`, the columns at which they begin in
-    the campaign file. If `is_typed`, values may be FalseText.
+
+    `errors` are the unreadable rows among them, as (line, reason). `header_line` is the line of a CSV header. Inline
+    recipients also have `texts`, their own texts, and `columns_at`, the columns at which they begin in the campaign file.
+    If `is_typed`, values may be FalseText.
     """
 
     columns: tuple[str, ...]
@@ -100,7 +101,7 @@ def block_of_rows(
 
 
 def group_rows(rows: Sequence[tuple[int, Mapping[str, str]]]) -> Iterator[Block]:
-    """Yield (line, values) rows as blocks of the same columns, in order; usually it is one."""
+    """Group (line, values) rows into blocks with the same columns, in order; usually one block."""
     start = 0
     for columns, alike in groupby([tuple(row) for _, row in rows]):
         members = rows[start : start + len(list(alike))]
@@ -117,7 +118,7 @@ def inline_blocks(audience: InlineRecipients, size: int) -> Iterator[Block]:
         for names, count in _runs(shapes):
             rows, marks = audience.rows[start : start + count], audience.marks[start : start + count]
             start += count
-            # Column by column: a tuple per row would make the garbage collector run.
+            # Column by column: a tuple per row would trigger the garbage collector.
             lines, columns_at = zip(*marks, strict=True)
             columns = (*names, "phone")
             values = [list(map(itemgetter(name), rows)) for name in columns]
@@ -133,7 +134,7 @@ def find_inline(audience: InlineRecipients, line: int) -> int | None:
 
 
 def _runs(shapes: Sequence[tuple[str, ...]]) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Yield the variables of consecutive rows with the same ones, and how many rows they are."""
+    """Yield runs of rows with the same variables: the variables, and the number of rows."""
     variables = {shape: tuple(key for key in shape if key not in ("phone", "text")) for shape in set(shapes)}
     if len(variables) == 1:  # as nearly always
         yield variables[shapes[0]], len(shapes)
@@ -143,9 +144,9 @@ def _runs(shapes: Sequence[tuple[str, ...]]) -> Iterator[tuple[tuple[str, ...], 
 
 
 def has_short_lines(text: str) -> bool:
-    """Whether no line of `text` is longer than a value may be.
+    """Whether no line of `text` exceeds the longest value.
 
-    This is checked from line end to line end, which costs next to nothing.
+    The check jumps from line end to line end, which costs next to nothing.
     """
     place, end = 0, len(text)
     while end - place > LONGEST_VALUE:
@@ -154,7 +155,7 @@ def has_short_lines(text: str) -> bool:
 
 
 def limit_values(block: Block) -> Block:
-    """Return `block` without the rows that have an overlong value, which are errors."""
+    """Move the rows of `block` with an overlong value to its errors."""
     if not any(column and max(map(len, column)) > LONGEST_VALUE for column in block.values):
         return block
     errors = {
@@ -180,7 +181,7 @@ def limit_values(block: Block) -> Block:
 
 
 def short_name(columns: Sequence[str], index: int) -> str:
-    """Return what a message calls a column: its name, unless that may be a phone or is long."""
+    """Return a column's name for messages; its number if the name is long or may be a phone."""
     name = columns[index]
     if LIKE_A_PHONE.search(name) or len(name) > _LONGEST_NAME:
         return sentence("column {number}", number=index + 1)

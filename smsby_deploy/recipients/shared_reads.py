@@ -1,6 +1,6 @@
-"""Reads a list that several mailings of a plan share once.
+"""Reads a list that several mailings of a plan share only once.
 
-It is cleaned and de-duplicated once as well. Its batches are kept in an unnamed temporary file, so memory does not grow;
+It is also cleaned and de-duplicated only once. Its batches are kept in an unnamed temporary file, so memory does not grow;
 without space for that, the file is read again. Only a read without problems is kept, because problems name their
 mailing.
 """
@@ -25,7 +25,7 @@ _NOWHERE = Location("")
 
 @dataclass(frozen=True, slots=True)
 class _KeptRead:
-    """What one read has found; `stamp` is that of the file then."""
+    """The result of one read; `stamp` identifies the version of the file."""
 
     file: IO[bytes]
     report: AudienceReport
@@ -33,7 +33,7 @@ class _KeptRead:
     stamp: tuple[int, int]
 
     def serves(self, mailing: Mailing, suppressed: PhoneSet | None, report: AudienceReport) -> bool:
-        """Whether another read would find the same."""
+        """Whether another read would give the same result."""
         has_phones = self.report.phones is not None or not report.keeps_phones
         return self.suppressed is suppressed and has_phones and self.stamp == _stamp_of(mailing)
 
@@ -53,20 +53,20 @@ class _KeptRead:
 
 
 class SharedReads:
-    """The reads of the mailings of one plan, which come one after another."""
+    """The reads of one plan's mailings, which come one after another."""
 
     def __init__(self, mailings: Iterable[Mailing]) -> None:
         self._left = Counter(key for mailing in mailings if (key := _key_of(mailing)) is not None)
         self._kept: dict[Hashable, _KeptRead] = {}
 
     def close(self) -> None:
-        """Delete what was kept."""
+        """Delete the kept reads."""
         for kept in self._kept.values():
             kept.file.close()
         self._kept.clear()
 
     def sharing(self, read: ReadBatches) -> ReadBatches:
-        """Return `read`, which is only used for what was not read before."""
+        """Wrap `read` so that it is called only for audiences that were not read before."""
 
         def read_once(
             mailing: Mailing, suppressed: PhoneSet | None, report: AudienceReport
@@ -117,10 +117,10 @@ class SharedReads:
 
 
 def _key_of(mailing: Mailing) -> Hashable:
-    """Return what decides which recipients a mailing has; None if its audience is not shared."""
+    """Return the key that determines a mailing's recipients; None if it cannot be shared."""
     if not isinstance(mailing.audience, RecipientsFile) or mailing.upload is not None:
         return None
-    if isinstance(mailing.text, TextsByVariant):  # its control group is its own
+    if isinstance(mailing.text, TextsByVariant):  # each has its own control group
         return None
     audience = mailing.audience._replace(location=_NOWHERE)
     return audience, tuple(mailing.countries), mailing.on_invalid, mailing.text is None

@@ -18,8 +18,8 @@ from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.rows import Block, SourceFacts, find_inline, limit_values
 from smsby_deploy.wording import Sentence, sentence
 
-_NO_COLUMN = 1  # what a problem has that knows only its line; no recipient begins there
-# About recipients, and not about their texts.
+_NO_COLUMN = 1  # the column of a problem that knows only its line; no recipient begins there
+# Problems with recipients rather than with their texts.
 _ABOUT_ROWS = frozenset({"DUPLICATE", "DUPLICATE_DIFFERS", "PHONE", "RECIPIENTS", "ROW"})
 
 
@@ -43,7 +43,7 @@ def read_source(source: RowSource, size: int, facts: SourceFacts) -> Iterator[Bl
 
 
 def warn_of_guess(source: Audience, address: str | None = None) -> list[Problem]:
-    """Return the warning that the encoding of a file is a guess, or nothing."""
+    """Return a warning if the encoding of a file was guessed, otherwise nothing."""
     if not isinstance(source, RecipientsFile):
         return []
     from smsby_deploy.recipients.csv_dialect import guess_encoding
@@ -60,10 +60,10 @@ def warn_of_guess(source: Audience, address: str | None = None) -> list[Problem]
 
 
 def place_rows(audience: Audience, problem: Problem) -> Problem:
-    """Move a problem in the rows of a query or Parquet files to a place to open.
+    """Translate the location of a problem with a query or Parquet row to one a user can open.
 
-    Before, the location of `problem` counts such rows as if they were lines of one file. A problem of a recipient in the
-    campaign file, which has only the line of that recipient, is moved to the recipient's own text if it is about that.
+    Until then, it counts such rows as if they were lines of one file. The problem of a recipient in the campaign file, which
+    has only the line of that recipient, is moved to the recipient's own text if it is about that text.
     """
     place = problem.location
     if isinstance(audience, InlineRecipients):
@@ -93,7 +93,7 @@ def place_rows(audience: Audience, problem: Problem) -> Problem:
 
 
 def _rename(message: str, source: str, say: Callable[[int], str]) -> str:
-    """Return a sentence with what `say` returns for each row of `source` in it."""
+    """Replace each row of `source` in a sentence with the result of `say`."""
 
     def shown(value: object) -> object:
         if isinstance(value, Location) and value.file == source and value.line is not None:

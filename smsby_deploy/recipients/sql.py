@@ -34,7 +34,7 @@ from smsby_deploy.wording import sentence
 if TYPE_CHECKING:
     from sqlalchemy import Connection, CursorResult
 
-# The type codes of floats of single precision; other drivers do not tell.
+# Type codes of single-precision floats; other drivers do not report them.
 _SINGLE_FLOAT = {"postgresql": 700, "mysql": 4, "mariadb": 4}
 
 _NUMBERED = re.compile(r":\d+$")
@@ -48,7 +48,7 @@ def read_query(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iterato
     meanwhile.
 
     Raises:
-        RecipientsError: it cannot be read, its order has ties, or the result is not that of `query.snapshot`.
+        RecipientsError: it cannot be read, its order has ties, or the result does not match `query.snapshot`.
     """
     if query.snapshot is None:
         yield from _hash_blocks(query, size, facts)
@@ -76,7 +76,7 @@ def read_query(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iterato
 
 
 def _find_false(values: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
-    """The columns and rows of the values that are false, which JSON would turn into plain text."""
+    """Return the column and row of each false value, which JSON would turn into plain text."""
     return [
         (index, row)
         for index, column in enumerate(values)
@@ -102,7 +102,7 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
         if query.freshness is not None:
             facts.newest = _read_newest(connection, query, query.freshness)
         statement = query.sql.text.strip().rstrip(";")
-        # As a subquery it cannot be another statement, and may have an order and a limit of its own.
+        # A subquery cannot be another statement, and may have its own order and limit.
         wrapped = f"select * from (\n{statement}\n) smsby_rows"  # noqa: S608  # the project's own
         if query.order_by is not None:
             wrapped += f" order by {query.order_by}"
@@ -110,14 +110,14 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
             result = connection.exec_driver_sql(wrapped, execution_options={"yield_per": size})
         columns = tuple(result.keys())
         names = columns
-        if connection.dialect.name == "sqlite":  # which calls a second column `name:1`
+        if connection.dialect.name == "sqlite":  # it names a second column `name:1`
             names = tuple(_NUMBERED.sub("", name) for name in columns)
         if twice := repeated_names(names):
             raise RecipientsError(say_repeated(twice), code="SQL")
         order = OrderCheck(columns, None if query.may_tie else query.order_by)
         single = _single_floats(connection, result)
         first = 1
-        # PostgreSQL limits each fetch from a cursor by itself, so rows could come forever.
+        # PostgreSQL's limit applies to each fetch from a cursor, so rows could arrive forever.
         deadline = find_deadline()
         partitions = result.partitions(size)
         while True:
@@ -151,7 +151,7 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
 class OrderCheck:
     """Checks that `order_by` orders different rows without ties.
 
-    Tied rows could come in another order the next time, and then a partly sent mailing would not be recognized.
+    Tied rows could come in a different order next time, and a partly sent mailing would not be recognized.
     """
 
     def __init__(self, columns: tuple[str, ...], order_by: str | None) -> None:
@@ -162,7 +162,7 @@ class OrderCheck:
         self.last: list[str] | None = None
 
     def check(self, cells: list[list[str]], first: int) -> None:
-        """Check the rows from `first` on, none empty; raises RecipientsError if two may swap."""
+        """Check a non-empty block that starts at row `first`; raises RecipientsError if rows tie."""
         rows = cells if self.last is None else [self.last, *cells]
         before = first if self.last is None else first - 1
         self.last = cells[-1]
@@ -180,7 +180,7 @@ class OrderCheck:
 
 
 def _single_floats(connection: Connection, result: CursorResult[Any]) -> frozenset[int]:
-    """Return the columns of floats of single precision, where the driver tells."""
+    """Return the indexes of single-precision floats, if the driver reports types."""
     code = _SINGLE_FLOAT.get(kind_of(connection.dialect))
     described = result.cursor.description if code and result.cursor else ()
     return frozenset(index for index, column in enumerate(described) if column[1] == code)
@@ -188,9 +188,8 @@ def _single_floats(connection: Connection, result: CursorResult[Any]) -> frozens
 
 def _read_newest(connection: Connection, query: RecipientsQuery, freshness: Freshness) -> datetime:
     with explained(query, freshness.sql):
-        # A server-side cursor takes a single query: with a `commit` and a second statement, it could end the read-only
-        # transaction.
-        # As a subquery it cannot be another statement, such as one that creates a file.
+        # A server-side cursor takes a single query: a second statement after a `commit` could end the read-only transaction.
+        # A subquery cannot be another statement, such as one that creates a file.
         wrapped = f"select * from (\n{freshness.sql.text.strip().rstrip(';')}\n) smsby_freshness"  # noqa: S608
         result = connection.exec_driver_sql(wrapped, execution_options={"stream_results": True})
         row = result.fetchone()
@@ -206,7 +205,7 @@ def _read_newest(connection: Connection, query: RecipientsQuery, freshness: Fres
         if value.tzinfo is None:
             value = value.replace(tzinfo=ZoneInfo(freshness.timezone))
         return value.astimezone(UTC)
-    except (ValueError, OverflowError):  # such as the year 1 for never, which is another year in UTC
+    except (ValueError, OverflowError):  # such as the year 1 in place of "never", which overflows in UTC
         message = sentence(
             "freshness: expected one date or time from its query, got nothing"
             if value is None

@@ -93,7 +93,7 @@ def check_without_databases(entries: Sequence[OptOuts]) -> tuple[list[OptOuts], 
 
 
 def hash_opt_outs(entries: Iterable[OptOuts]) -> str:
-    """Return a sha256 of the files; with a query, or an unreadable file, another each time."""
+    """Return a sha256 of the files; with a query or an unreadable file, a new one each time."""
     digest = hashlib.sha256()
     for entry in entries:
         source = entry.source
@@ -109,9 +109,9 @@ def hash_opt_outs(entries: Iterable[OptOuts]) -> str:
 
 
 class OptOutPositions:
-    """Which recipients of an audience have opted out, as distances between their positions.
+    """The positions of the opted-out recipients of an audience, as distances between them.
 
-    Without the list, which a digest identifies, they say nothing about any phone. Nothing is kept unless they are needed.
+    Without the list, which a digest identifies, they reveal nothing about any phone. Nothing is kept unless `is_needed`.
     """
 
     def __init__(self, *, is_needed: bool = True) -> None:
@@ -120,7 +120,7 @@ class OptOutPositions:
         self._last = self._count = 0
 
     def add(self, not_suppressed: bytearray) -> None:
-        """Add the next recipients; those who have opted out are 0."""
+        """Add the next recipients; 0 marks an opt-out."""
         place = not_suppressed.find(0) if self._is_needed else -1
         while place >= 0:
             self._distances.append(self._count + place - self._last)
@@ -130,12 +130,12 @@ class OptOutPositions:
 
     @property
     def text(self) -> str | None:
-        """The distances as a signature covers them: `17 3 240`; None if they are not needed."""
+        """The distances in the form that is signed, `17 3 240`; None if they are not needed."""
         return " ".join(map(str, self._distances)) if self._is_needed else None
 
 
 def opt_out_positions(not_suppressed: bytearray) -> str | None:
-    """Return who of one chunk has opted out, as OptOutPositions does; None if none has."""
+    """Return the opt-outs of one chunk in the form of OptOutPositions; None without any."""
     if 0 not in not_suppressed:
         return None
     places = list(compress(count(), not_suppressed.translate(_OPTED_OUT)))
@@ -143,25 +143,25 @@ def opt_out_positions(not_suppressed: bytearray) -> str | None:
 
 
 def leave_out(not_suppressed: bytearray, opted_out: Iterable[int]) -> bytearray:
-    """Return the mask without the recipients at these places, even if their opt-outs are gone."""
+    """Mark the recipients at these positions as opted out, even if their opt-outs are gone."""
     for place in opted_out:
         not_suppressed[place] = 0
     return not_suppressed
 
 
 def opted_out_places(positions: str | None) -> Iterator[int]:
-    """Yield the places that a text of OptOutPositions means; none for None."""
+    """Yield the positions in a text of OptOutPositions; none for None."""
     return accumulate(map(int, (positions or "").split()))
 
 
 def count_gone_opt_outs(then: str, now: str) -> int:
-    """Return how many opted out `then` and not `now`; ValueError if not by OptOutPositions."""
+    """Count the opt-outs in `then` but not in `now`; ValueError if not by OptOutPositions."""
     before, after = (set(opted_out_places(text)) for text in (then, now))
     return len(before - after)
 
 
 class _Reading:
-    """Reads one entry, and counts its rows and those that are not phones."""
+    """Reads one entry, and counts its rows and its invalid phones."""
 
     def __init__(self, entry: OptOuts, suppressed: PhoneSet) -> None:
         self._source = entry.source
@@ -169,10 +169,10 @@ class _Reading:
         self._suppressed = suppressed
         self._rows = self._bad = 0
         self._has_column = False  # in any row
-        self._missing: str | None = None  # what is wrong if no row has it
+        self._missing: str | None = None  # the message if no row has it
 
     def read(self) -> Iterator[Problem]:
-        """Add the phones, and yield the problems; the line of one is the number of its row."""
+        """Add the phones and yield the problems, whose lines are row numbers."""
         source, facts = self._source, SourceFacts()
         try:
             for block in read_source(source, _BLOCK_ROWS, facts):
@@ -227,12 +227,12 @@ class _Reading:
                 yield Problem(Severity.ERROR, code, why, location=Location(self._source.name, line))
 
     def _find_phones(self, block: Block) -> int | None:
-        """Return the column of the phones. If the entry drops lines, it may be the only column."""
+        """Return the column of the phones; an entry that drops lines may use its only column."""
         column = find_column(block.columns, self._source.phone)
         is_only = self._is_lenient and len(block.columns) == 1 and isinstance(self._source, RecipientsFile)
         if column is not None or not is_only or block.header_line is None:
             return column
-        # The first block is only the header. If that has a digit, it is a line, which is dropped.
+        # The first block is only the header; if that contains a digit, it counts as a dropped line.
         if not block.lines and any(map(str.isdigit, block.columns[0])):
             self._rows += 1
             self._bad += 1

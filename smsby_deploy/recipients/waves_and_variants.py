@@ -33,7 +33,7 @@ def _hash(keyed: blake2b, phone: str) -> int:
 
 
 class Recipient(NamedTuple):
-    """One recipient; the text is None where all get one, the line where lines are not needed."""
+    """One recipient; `text` is None if all share one, `line` if lines are not needed."""
 
     phone: str
     is_kept: int  # 0: opted out
@@ -43,10 +43,10 @@ class Recipient(NamedTuple):
 
 
 class _Candidate(NamedTuple):
-    """A recipient who is in a wave with a size until others come who are before it.
+    """A recipient in a wave with a size, unless recipients that come earlier displace it.
 
-    `rank` is negative: in a heap, the last one is on top. `arrival` decides between equal ranks. `later` is the wave that the
-    recipient is in otherwise.
+    `rank` is negative: in a heap, the last one is on top. `arrival` breaks ties. `later` is the wave to which a displaced
+    recipient moves.
     """
 
     rank: int
@@ -57,10 +57,10 @@ class _Candidate(NamedTuple):
 
 @dataclass(slots=True)
 class WaveSorter:
-    """Sorts recipients into waves, which are numbered from 1.
+    """Sorts recipients into waves, numbered from 1.
 
-    A wave with a `size` has those who come first by their hash, so its recipients are only known once all have been placed.
-    A wave with a `share` has those whose second hash falls into its part, so its size is about that share.
+    A wave with a `size` takes the recipients that come first by their hash, so these are known only after all have been
+    placed. A wave with a `share` takes those whose second hash falls into its part, so its size is about that share.
     """
 
     waves: Waves
@@ -77,9 +77,9 @@ class WaveSorter:
         self._waves_of_shares = [*(number for number, _ in shares), len(steps)]
 
     def place(self, recipient: Recipient) -> tuple[int, Recipient] | None:
-        """Return a wave and a recipient who is certainly in it: this one or an earlier one.
+        """Place `recipient`; return a wave and a recipient who is now certain to be in it.
 
-        None if no further recipient is certain yet.
+        That may be an earlier recipient. None if no further one is certain yet.
         """
         digest = blake2b(recipient.phone.encode(), key=self.waves.key, digest_size=2 * _BITS // 8).digest()
         rank, chance = (int.from_bytes(part, "big") for part in (digest[: _BITS // 8], digest[_BITS // 8 :]))
