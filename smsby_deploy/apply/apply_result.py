@@ -19,14 +19,14 @@ class MailingOutcome(StrEnum):
     HELD = "held"  # approved, and handed over later
     ADOPTED = "adopted"
     CONFIRMED = "confirmed"
-    PARTIAL = "partial"  # some recipients got it, and the rest certainly did not
+    PARTIAL = "partial"  # some recipients got it; the rest certainly did not
     SKIPPED = "skipped"  # none of it was sent
     REJECTED = "rejected"
     UNKNOWN = "unknown"
 
     @property
     def json_word(self) -> str:
-        """The outcome in JSON, which has no word for a mailing that was sent in part."""
+        """The outcome in JSON, which has no word for a partial send."""
         return "skipped" if self is MailingOutcome.PARTIAL else self.value
 
     @property
@@ -49,7 +49,7 @@ class NextStep(Enum):
     COMMIT_LOCK = auto()
     CONTINUE = auto()  # apply the same plan again: it sends the rest
     PLAN_AGAIN = auto()
-    HAND_OVER = auto()  # what was approved earlier is due
+    HAND_OVER = auto()  # a mailing approved earlier is due
     WATCH_STATUS = auto()
 
 
@@ -57,7 +57,7 @@ class NextStep(Enum):
 class MailingResult:
     """One mailing's outcome. `error` says why it was not sent, or not completely.
 
-    `concerned` is how many of the recipients the outcome is about, if the others certainly got it or certainly did not.
+    `concerned` counts the recipients that the outcome applies to, if it is certain whether the others got the mailing.
     """
 
     address: str
@@ -66,7 +66,7 @@ class MailingResult:
     uuids: list[str] = field(default_factory=list)
     message_ids: list[int] = field(default_factory=list)
     error: str | None = None
-    has_lapsed: bool = False  # it was approved, and is no longer
+    has_lapsed: bool = False  # it is no longer approved
     waits: str = ""  # what must happen before its next wave is sent
     was_judged: bool = False  # a verdict about a wave was recorded
     was_begun: bool = False  # its entry was written, whatever came of it
@@ -74,17 +74,17 @@ class MailingResult:
 
     @property
     def counted(self) -> int | None:
-        """How many recipients its outcome is about."""
+        """How many recipients the outcome applies to."""
         return self.recipients if self.concerned is None else self.concerned
 
     @property
     def is_done(self) -> bool:
-        """Whether sms.by has all of it and there is nothing to report."""
+        """Whether sms.by has the whole mailing and there is nothing to report."""
         return self.error is None and (self.outcome.was_sent_now or self.outcome is MailingOutcome.ADOPTED)
 
     @property
     def is_partial(self) -> bool:
-        """Whether some recipients got it, and the rest certainly did not."""
+        """Whether some recipients got it and the rest certainly did not."""
         is_rejected_rest = self.outcome is MailingOutcome.REJECTED and self.concerned is not None
         return is_rejected_rest or self.outcome is MailingOutcome.PARTIAL
 
@@ -99,10 +99,10 @@ class MailingResult:
 class SentTotals:
     """Sums over the mailings that this run sent.
 
-    `recipients` counts whole mailings; `recipients_now` leaves out those who got a resumed mailing in an earlier run.
-    `uncounted_lists` are those whose size sms.by did not report, `partly_sent` other mailings of which the run may have sent
-    a part, which no sum contains. `cost` is the planned cost of this run, None without a
-    price; `unpriced_lists` are not part of it.
+    `recipients` counts whole mailings; `recipients_now` leaves out recipients who got a resumed mailing in an earlier run.
+    `uncounted_lists` is the number of lists whose size sms.by did not report. `partly_sent` counts other mailings that the
+    run may have sent in part; no sum includes them. `cost` is the planned cost of this run without `unpriced_lists`; None
+    without a price.
     """
 
     recipients: int
@@ -117,9 +117,9 @@ class SentTotals:
 class ApplyResult:
     """The result of one apply.
 
-    `mailings` are those of the files, and orphans whose unknown outcome was found out. `differences` are warnings about sent
-    mailings for which sms.by does not report the intended values. `ended` is when the run ended, None if it sent nothing.
-    `was_stopped`: a signal stopped it. `next_opening` is when the next of the mailings that wait is due, after a hand-over.
+    `mailings` holds the mailings in the files, and orphans whose unknown outcome was resolved. `differences` are warnings
+    about sent mailings whose values at sms.by are not the intended ones. `ended` is when the run ended, None if it sent
+    nothing. `was_stopped`: a signal stopped it. After a hand-over, `next_opening` is when the next waiting mailing is due.
     """
 
     plan: Plan
@@ -150,9 +150,9 @@ class ApplyResult:
 
     @property
     def orphans(self) -> Mapping[str, int | None]:
-        """The recorded mailings that are no longer in the files, and how many recipients each has.
+        """Recorded mailings that are no longer in the files, with their recipient counts.
 
-        Mailings about which something was found out are left out.
+        Those whose outcome was resolved are in `mailings` instead.
         """
         found = {mailing.address for mailing in self.mailings}
         return {one: count for one, count in self.plan.orphans.recipients.items() if one not in found}
@@ -164,13 +164,13 @@ class ApplyResult:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """The mailings that were not sent, for a reason such as an expired time."""
+        """Mailings that were not sent for a reason such as an expired time."""
         skipped = (one for one in self.mailings if one.outcome is MailingOutcome.SKIPPED)
         return tuple(one.address for one in skipped if one.error)
 
     @property
     def next_steps(self) -> tuple[NextStep, ...]:
-        """What the user should do now, in this order."""
+        """What the user should do next, most urgent first."""
         failed = {m.address for m in self.mailings if m.error and m.outcome != MailingOutcome.UNKNOWN}
         unsent = {action.address for action in self.plan.decided if action.commits}
         steps = {
@@ -205,7 +205,7 @@ class ApplyResult:
 
 
 def _of_this_run(action: Action) -> Action:
-    """Return the action with the counts of the wave that this run sends, if it sends one."""
+    """Return `action` with the counts of the wave that this run sends, if any."""
     one = next((one for one in action.waves if one.key == action.wave), None)
     return (
         action if one is None else replace(action, recipients=one.recipients, parts=one.parts, cost=one.cost)

@@ -37,8 +37,8 @@ from smsby_deploy.wording import sentence
 class ChunkMessage:
     """One chunk as one of the `messages` of a request.
 
-    `head` is the message as JSON up to its recipients, `rows` all recipients of the chunk, a JSON value a line, as they were
-    hashed. `mask` is 0 for those who opted out; there may be no others.
+    `head` is the JSON of the message up to its recipients. `rows` holds all recipients of the chunk as they were hashed,
+    one JSON value per line. `mask` is 0 for each recipient who opted out, which may be all of them.
     """
 
     address: str
@@ -54,25 +54,25 @@ class ChunkMessage:
 
     @property
     def recipients(self) -> int:
-        """How many recipients get it."""
+        """How many recipients get the message."""
         return self.mask.count(1)
 
     @property
     def left_out(self) -> str | None:
-        """The recipients who do not, as `opt_out_positions` has them."""
+        """The recipients left out, in the format of `opt_out_positions`."""
         return opt_out_positions(self.mask)
 
     @property
     def body(self) -> bytes:
         """The message as JSON."""
-        # The rows are JSON already, as they were hashed: parsing and writing them would cost more than all else.
+        # The rows are JSON already; parsing and re-encoding them would cost more than everything else.
         return b'%b, "delivery_list": [%b]}' % (
             self.head,
             b",".join(compress(self.rows.split(b"\n"), self.mask)),
         )
 
     def without(self, suppressed: PhoneSet) -> ChunkMessage:
-        """Return it without these recipients as well; those left out before stay out."""
+        """Return a copy that leaves out `suppressed` as well."""
         others = suppressed.mark_others(number_phones(phones_of(self.rows)))
         return replace(self, mask=bytearray(map(and_, self.mask, others)))
 
@@ -104,9 +104,9 @@ class BulkRequest(SendRequest):
         return self._context.client.prepare_bulk_sms(messages, self._context.project.api.reports_to)
 
     def _leave_out(self, ref: ChunkRef, later: PhoneSet) -> bool:
-        """Leave late opt-outs out of a chunk; return whether it is still to be sent."""
+        """Drop late opt-outs from a chunk; return whether to send the rest."""
         self._messages[ref] = self._messages[ref].without(later)
-        # What was found of a mailing that was stopped is recorded as it was found.
+        # Do not overwrite what `look_again` has recorded of a stopped mailing.
         is_stopped = self._context.runs[ref[0]].is_stopped
         return not is_stopped and _note_recipients(self._context, self._messages[ref])
 
@@ -115,7 +115,7 @@ class BulkRequest(SendRequest):
 
 
 class BulkSender:
-    """Sends mailings by sendBulkSms, several chunks in a request where they fit."""
+    """Sends mailings by sendBulkSms, packing chunks that fit together into one request."""
 
     def __init__(
         self,
@@ -132,7 +132,7 @@ class BulkSender:
         self._opt_outs = opt_outs
 
     def send(self, mailings: Sequence[Mailing]) -> None:
-        """Send the chunks of `mailings`, all of one campaign, that were certainly not sent.
+        """Send the certainly unsent chunks of `mailings`, which are of one campaign.
 
         Raises:
             StopSending, ResultNotSaved: as Dispatcher.send_all.
@@ -144,7 +144,7 @@ class BulkSender:
         )
 
     def _messages(self, mailing: Mailing) -> Iterator[ChunkMessage]:
-        """Yield the messages of `mailing` that are still to be sent.
+        """Yield the messages of `mailing` that have yet to be sent.
 
         A chunk whose recipients all opted out is recorded as complete.
         """
@@ -166,14 +166,14 @@ class BulkSender:
 
 
 def _note_recipients(context: ApplyContext, message: ChunkMessage) -> bool:
-    """Record which recipients a chunk leaves out, if that changed; return whether any is left."""
+    """Record whom a chunk leaves out, if that changed; return whether any recipient remains."""
     recorder, record = context.recorder, context.recorder.chunk(message.ref)
     if message.recipients == 0:
         recorder.note(message.ref, ChunkState.SUPPRESSED, recipients=0, error=None)
         return False
     action, left_out = context.runs[message.address].action, message.left_out
     if action.capped is not None and (action.approval is not None or record.wave is not None):
-        # With `pressure` a later run chooses anew whom to leave out.
+        # Under `pressure`, a later run chooses again whom to leave out.
         left_out = action.chunks[message.index].opted_out
     if (message.recipients, left_out) != (record.recipients, record.opted_out):
         recorder.note(
@@ -191,11 +191,11 @@ def stream_messages(
 ) -> Iterator[ChunkMessage]:
     """Yield the chunks of `mailing` in order, each checked against the plan.
 
-    They come from `cache` if it holds them, otherwise the files are read again. `now` decides whether a
-    mailing that is late, and may be, is sent at once.
+    They come from `cache` if it holds them, otherwise from the files. A mailing that is late at `now`, and allowed to be,
+    is sent at once.
 
     Raises:
-        FilesChanged: a chunk is not the planned one, or the opt-outs cannot be read.
+        FilesChanged: a chunk differs from the plan, or the opt-outs cannot be read.
     """
     planned, report, count = _PlannedMessages(project, mailing, action, now), ChunkReport(), 0
     kept = cache if cache is not None and cache.holds(mailing.address) else None
@@ -217,7 +217,7 @@ def stream_messages(
 
 
 def pack_requests(api: ApiSettings, messages: Iterable[ChunkMessage]) -> Iterator[list[ChunkMessage]]:
-    """Yield `messages` in order, as many in a request as fit."""
+    """Group `messages` into requests, in order, with as many in each as fit."""
     request: list[ChunkMessage] = []
     for message in messages:
         sizes = [(one.recipients, one.is_personal) for one in [*request, message]]
@@ -278,10 +278,10 @@ class _PlannedMessages:
         """Return the message of a chunk.
 
         Args:
-            index: of the chunk.
-            rows: its recipients, a JSON value a line, as they were hashed.
-            mask: for each of them 0 if they opted out, otherwise 1.
-            text: what all of them get; None if each row contains its text.
+            index: the index of the chunk.
+            rows: its recipients as they were hashed, one JSON value per line.
+            mask: for each recipient 0 if they opted out, otherwise 1.
+            text: the common text; None if each row contains its own.
         """
         address, chunks = self._mailing.address, self._action.chunks
         fields = {

@@ -29,14 +29,14 @@ from smsby_deploy.wording import sentence
 
 @dataclass(frozen=True, slots=True)
 class Contacts:
-    """The contacts that a mailing's list must have.
+    """The contacts that a mailing's list must contain.
 
     Attributes:
         count: how many there are.
         digest: their digest.
-        batch_digests: the digest so far after each batch of the files.
+        batch_digests: the running digest after each batch of the files.
         suppressed: the opt-outs that were subtracted.
-        left_out: the places of those who had opted out when the mailing was planned.
+        left_out: the positions of recipients who had opted out when the mailing was planned.
         list_name: the name of their list at sms.by.
     """
 
@@ -52,7 +52,7 @@ class Contacts:
 class ContactBatch:
     """The contacts of one importContacts call.
 
-    `first` is the number of the first of them in the list, from 0; `lines` are their physical lines.
+    `first` is the first contact's position in the list, from 0; `lines` are the contacts' physical lines.
     """
 
     first: int
@@ -67,9 +67,9 @@ class ContactBatch:
 
 
 class _Pending:
-    """The contacts that are not in a call yet.
+    """Contacts that are not part of a call yet.
 
-    `first` is the number of the first of them in the list, and `names` are their fields.
+    `first` is the first contact's position in the list; `names` are their fields.
     """
 
     def __init__(self, first: int, names: list[str]) -> None:
@@ -79,12 +79,12 @@ class _Pending:
         self.lines: list[int] = []
 
     def cut(self, size: int) -> Iterator[ContactBatch]:
-        """Yield calls of `size` contacts; the remaining ones stay."""
+        """Yield batches of `size` contacts; keep the remainder."""
         while len(self.rows) >= size:
             yield self._take(size)
 
     def flush(self) -> Iterator[ContactBatch]:
-        """Yield the rest in one call, if there is any."""
+        """Yield the remainder as one batch, if there is any."""
         if self.rows:
             yield self._take(len(self.rows))
 
@@ -107,10 +107,10 @@ class ContactReader:
         self._opt_outs = opt_outs
 
     def measure(self, mailing: Mailing, action: Action) -> Contacts:
-        """Return the contacts as of now: the planned audience without the present opt-outs.
+        """Return the current contacts: the planned audience minus the current opt-outs.
 
         Raises:
-            FilesChanged: the audience is not the planned one, or the opt-outs cannot be read.
+            FilesChanged: the audience differs from the plan, or the opt-outs cannot be read.
         """
         suppressed = self._opt_outs.current(between=0)
         if action.capped is not None:
@@ -128,10 +128,10 @@ class ContactReader:
         return Contacts(digest.count, digest.contacts, tuple(batch_digests), suppressed, left_out, name)
 
     def batches(self, mailing: Mailing, contacts: Contacts, done: int) -> Iterator[ContactBatch]:
-        """Yield the contacts in order, without the first `done` of them.
+        """Yield the contacts in order, skipping the first `done`.
 
         Raises:
-            FilesChanged: they are not those that were measured. Nothing of the changed batch was yielded.
+            FilesChanged: they differ from `contacts`; no contact of the changed batch was yielded.
         """
         digest = self._empty_digest(mailing)
         pending = _Pending(done, [])
@@ -162,7 +162,7 @@ class ContactReader:
     def _read(self, mailing: Mailing, suppressed: PhoneSet, left_out: Sequence[int]) -> Iterator[Batch]:
         """Yield the audience.
 
-        Those at the places `left_out` get nothing, even if their opt-outs are gone.
+        Recipients at the positions `left_out` get nothing, even if their opt-outs have been removed.
         """
         first = begin = 0
         for batch in read_audience(mailing.pinned(self._inputs), suppressed, AudienceReport()):
@@ -179,7 +179,7 @@ class ContactReader:
 
 
 def batch_size(api: ApiSettings, fields: int) -> int:
-    """Return how many contacts with this many custom fields one importContacts call may have.
+    """Return how many contacts with `fields` custom fields fit in one importContacts call.
 
     That is 500, or fewer if `recipients_per_request` is lower or a form cannot hold them.
     """
@@ -188,7 +188,7 @@ def batch_size(api: ApiSettings, fields: int) -> int:
 
 
 def _add(digest: UploadDigest, batch: Batch) -> list[int]:
-    """Add a batch to the digest, and return the positions in it of those who did not opt out."""
+    """Add a batch to the digest; return the positions of recipients who did not opt out."""
     kept = list(compress(range(len(batch.phones)), batch.not_suppressed))
     digest.add(batch.phones, [batch.phones[place] for place in kept])
     return kept

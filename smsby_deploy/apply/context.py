@@ -1,4 +1,4 @@
-"""What an apply works with: the request of the caller, and what all senders share.
+"""The caller's request for an apply, and the context that all senders share.
 
 Events describe the progress of a run, as a line for a terminal and as fields for a JSON log.
 """
@@ -31,10 +31,10 @@ _NAMED = 3  # addresses in a line
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`name` is stable, e.g. `request`; the wording of `line` is not.
+    """One step in the progress of a run.
 
-    `addresses` are the mailings concerned, `recipients` how many the request has, and `outcome`
-    what happened to it.
+    `name` is stable, e.g. `request`; the wording of `line` is not. `addresses` are the mailings concerned, `recipients` is
+    how many the request has, and `outcome` what happened to it.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Event:
 def request_event(outcome: str, chunks: Iterable[tuple[str, int, int]], recipients: int) -> Event:
     """Return the event of one answered request.
 
-    The line is like `accepted      1,000 recipients  sale/vip [2/3]`; it names three mailings at most.
+    The line looks like `accepted      1,000 recipients  sale/vip [2/3]` and names at most three mailings.
 
     Args:
         outcome: the word for its outcome.
@@ -90,11 +90,10 @@ def _ignore(value: object) -> None:
 class ApplyRequest:
     """What to apply, and what the run needs for it.
 
-    `load` reads the project once the lock is held, `reviewed` the plan to apply if there is one, and
-    `connect` opens the client of `account`, which is None if that is not known: each is called only
-    after everything before it was checked. `planned` gets the plan before it is refused as a whole;
-    `approve` is asked once, with the plan; without it, only a plan that was `reviewed` is applied.
-    `say` gets every event, and `advance` how many more recipients are done.
+    `load` reads the project once the lock is held, `reviewed` reads the plan to apply, if there is one, and `connect` opens
+    the client of `account` (None if unknown). Each is called only after all earlier checks have passed. `planned` receives
+    the plan before it can be refused as a whole. `approve` is asked once, with the plan; without it, only a `reviewed` plan
+    is applied. `say` receives every event, `advance` the number of further recipients done.
     """
 
     load: Callable[[], LoadedProject]
@@ -102,7 +101,7 @@ class ApplyRequest:
     connect: Callable[[], SendClient]
     account: str | None
     clock: Clock
-    here: Binding | None = None  # where the lock must belong; not checked if it is None
+    here: Binding | None = None  # where the lock must belong; None: not checked
     select: tuple[str, ...] = ()
     reviewed: Callable[[], Plan] | None = None
     planned: Callable[[Plan], object] = _ignore
@@ -116,7 +115,7 @@ class ApplyRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApplyContext:
-    """What the parts of one apply share. `runs` holds the mailings of the plan by address."""
+    """What the parts of one apply share; `runs` holds the mailings of the plan by address."""
 
     project: Project
     client: SendClient
@@ -131,14 +130,14 @@ class ApplyContext:
 
 
 class FilesChanged(Exception):
-    """The files of a mailing are not the planned ones, so no more of it may be sent."""
+    """A mailing's files differ from the plan, so no more of it may be sent."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
 
     def stop(self, run: MailingRun) -> None:
-        """Stop the mailing."""
+        """Stop the mailing of `run`."""
         said = join_sentences([self.message, sentence("what was sent of it is recorded")])
         run.stop(said, ExitCode.PLAN_REFUSED)
 
@@ -147,7 +146,7 @@ def read_suppressed(project: Project, capped: PhoneSet | None) -> PhoneSet:
     """Return the phones that get nothing: current opt-outs, and those over the contact cap.
 
     Raises:
-        FilesChanged: they cannot be read, and without them nothing may be sent.
+        FilesChanged: the opt-outs cannot be read; nothing may be sent without them.
     """
     suppressed, problems = load_suppression(project.suppress, project.only_to)
     if has_errors(problems):

@@ -1,9 +1,9 @@
 """The deliveries of createSmsMessage messages, and the reuse of existing messages.
 
-A message has one text and one sender for good, and its deliveries do not say for which mailing they were. So an earlier
-delivery never proves a new send: the deliveries from before a mailing uses a message are recorded first.
+The text and the sender of a message never change, and its deliveries do not say which mailing they belong to. So that an
+earlier delivery never passes for a new send, existing deliveries are recorded before a mailing uses a message.
 
-A MessageFactory makes the messages, one per text, and waits for their moderation.
+A MessageFactory creates the messages, one per text, and waits for their moderation.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _SYSTEM_NAMES = ("system", "sms.by")  # in the documented names of the sender 0,
 class MessageUse:
     """The intended use of an existing message.
 
-    It would be sent to `phones` of the chunk `ref`, at `time`, or at once if that is None.
+    It would be sent to `phones` of the chunk `ref` at `time`; None for at once.
     """
 
     project: str
@@ -57,9 +57,9 @@ class ReuseVerdict(Enum):
     """Whether an existing message may be used."""
 
     USABLE = auto()
-    REFUSED = auto()  # never, for its sender or its time
-    WAIT = auto()  # not before another mailing with this message is settled
-    IN_DOUBT = auto()  # it may have been sent for this mailing before
+    REFUSED = auto()  # never: its sender or its time is wrong
+    WAIT = auto()  # not until another mailing with this message is settled
+    IN_DOUBT = auto()  # it may already have been sent for this mailing
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Reuse:
     """The verdict on an existing message, and the reason unless it is usable.
 
     `counts` are its deliveries by phone, and `foreign` is how many of them the lock does not explain. Unless
-    `is_complete` the deliveries lag behind the lock, so a later one proves nothing.
+    `is_complete`, the deliveries lag behind the lock, so later ones prove nothing.
     """
 
     verdict: ReuseVerdict
@@ -85,7 +85,7 @@ class DeliveryLedger:
         self._recorder = recorder
 
     def deliveries(self, ids: Iterable[int]) -> Counter[str]:
-        """Return how many deliveries of these messages each phone has.
+        """Count the deliveries of these messages by phone.
 
         Raises:
             SmsbyUnavailable, ApiError: sms.by could not be asked.
@@ -97,11 +97,11 @@ class DeliveryLedger:
         return counts
 
     def is_shared(self, message_id: int | None, address: str) -> bool:
-        """Return whether the lock records this message for another mailing, too."""
+        """Return whether the lock also records this message for another mailing."""
         return any(owner != address for (owner, _), _ in self._uses(message_id))
 
     def check_reuse(self, remote: RemoteView, message_id: int, use: MessageUse, *, now: datetime) -> Reuse:
-        """Return whether an existing message may be used; sms.by says that it has the same text.
+        """Judge whether an existing message, which sms.by says has the same text, may be used.
 
         Raises:
             SmsbyUnavailable, ApiError: sms.by could not be asked.
@@ -129,7 +129,7 @@ class DeliveryLedger:
     def _compare_deliveries(
         self, listed: RemoteMailing | None, message_id: int, use: MessageUse, others: Sequence[ChunkRecord]
     ) -> Reuse:
-        """Compare the deliveries with those that the lock explains by the mailings in `others`."""
+        """Compare the deliveries with those that `others`, the other recorded chunks, explain."""
         counts = self.deliveries([message_id])
         recorded = sum(chunk.accepted_recipients for chunk in others)
         foreign = max((chunk.foreign for chunk in others), default=0)
@@ -147,7 +147,7 @@ class DeliveryLedger:
         return Reuse(ReuseVerdict.USABLE, "", counts, max(foreign, unexplained), is_complete=unexplained >= 0)
 
     def _uses(self, message_id: int | None) -> list[tuple[ChunkRef, ChunkRecord]]:
-        """Return the recorded chunks with this message; an earlier revision has the index -1."""
+        """Return the recorded chunks with this message; earlier revisions have index -1."""
         if message_id is None:
             return []
         return [(ref, chunk) for ref, chunk in self._chunks() if chunk.message_id == message_id]
@@ -159,9 +159,9 @@ class DeliveryLedger:
                     yield (address, index if one is entry else -1), chunk
 
     def _refused_before(self, message_id: int) -> str:
-        """Say that the message is not as reviewed; empty unless an earlier run found that.
+        """Return that an earlier run found the message not as reviewed; empty if none did.
 
-        Perhaps only the answer that created it reported that.
+        Possibly only the answer to its creation showed that.
         """
         if all(chunk.refused_id != message_id for _, chunk in self._chunks()):
             return ""
@@ -173,7 +173,7 @@ class DeliveryLedger:
     def _wrong_sender(self, message_id: int, alphaname: str) -> str:
         """Return how the message's sender differs from ours; empty if it does not.
 
-        It is also empty if sms.by does not report the sender.
+        Also empty if sms.by does not report the sender.
         """
         try:
             sender = self._client.check_sms_message_status(message_id).alphaname
@@ -193,9 +193,9 @@ class DeliveryLedger:
 
 
 def baseline_of(phones: Sequence[str], counts: Counter[str], *, is_complete: bool) -> tuple[int, ...]:
-    """Return how many deliveries each of `phones` had before.
+    """Return how many earlier deliveries each of `phones` has.
 
-    From NO_PROOF on, later deliveries prove nothing.
+    At NO_PROOF, later deliveries prove nothing.
     """
     if not is_complete:
         return (NO_PROOF,) * len(phones)
@@ -203,7 +203,7 @@ def baseline_of(phones: Sequence[str], counts: Counter[str], *, is_complete: boo
 
 
 def _is_foreign(listed: RemoteMailing | None, project: str) -> bool:
-    """Whether the remote list says that the message is not one of this project's."""
+    """Whether the remote list shows that the message is not from this project."""
     if listed is None:
         return False
     name = read_remote_name(listed.name)
@@ -229,7 +229,7 @@ def _wrong_time(message_id: int, listed: RemoteMailing | None, time: datetime | 
 
 
 class MessageFactory:
-    """Makes messages, and knows whether sms.by has approved them."""
+    """Creates messages and waits until sms.by has approved them."""
 
     def __init__(self, context: ApplyContext, dispatcher: Dispatcher) -> None:
         self._context = context
@@ -242,10 +242,10 @@ class MessageFactory:
         A rejection may name an existing message.
 
         Args:
-            time: when the message is to be sent, None for at once.
+            time: when the message is to be sent; None for at once.
 
         Raises:
-            StopSending: it did not answer, refused the token, or asked to wait longer than a minute.
+            StopSending: sms.by did not answer, refused the token, or asked to wait longer than a minute.
         """
         project, count = self._context.project, len(action.chunks)
         name = remote_name(
@@ -279,7 +279,7 @@ class MessageFactory:
         """Wait for up to `reconcile_seconds` until all messages are approved.
 
         Returns:
-            what sms.by reports about each message, None if it reports nothing.
+            what sms.by reports about each message; None if it reports nothing.
 
         Raises:
             StopSending: sms.by could not be asked, or a signal asked to stop.
@@ -308,5 +308,5 @@ class MessageFactory:
 
 
 def awaits_moderation(state: MessageState | None) -> bool:
-    """Whether sms.by says that it awaits moderation; one with an unknown status is tried."""
+    """Whether sms.by says that a message awaits moderation; an unknown status does not count."""
     return state is not None and (state.status or "").strip().lower() == "new"

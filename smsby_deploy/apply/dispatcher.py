@@ -1,10 +1,10 @@
-"""Sends requests, each between its intent and its result in the journal.
+"""Sends requests, writing an intent to the journal before each and its result after it.
 
-The loop first handles an answer, if one has come, and records it. Otherwise it starts a request, if one may be sent,
-and writes its intent first. Otherwise it waits. Workers do HTTP and nothing else. So nothing is sent between an answer
-and its handling, and the limits on the rate and on requests in flight hold. One request is prepared ahead, so that
-sms.by does not wait for it; none of it is on disk until it is sent. Its intent and the accepted results before it
-share one fsync: all are on disk before it is sent, and each result before it is announced.
+Each turn of the loop records an answer if one has arrived; otherwise it writes an intent and starts its request if one may
+be sent; otherwise it waits. Workers do HTTP and nothing else. So nothing is sent between an answer and its handling, and
+the limits on the rate and on requests in flight hold. One request is prepared ahead, so that sms.by does not wait for it;
+none of it is on disk until it is sent. Its intent and the accepted results before it share one fsync: all are on disk
+before it is sent, and each result before it is announced.
 
 Over https, connections are opened ahead as well. An intent is written only for a request whose connection is open; if
 the connection cannot be opened, the request was not sent.
@@ -33,7 +33,7 @@ from smsby_deploy.smsby.retry import SEND_RETRIES
 from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.wording import sentence
 
-_CALM = 10  # accepted requests before one more is allowed in flight again
+_CALM = 10  # accepted requests before the limit on requests in flight rises by one
 
 
 class Dispatcher:
@@ -49,11 +49,11 @@ class Dispatcher:
         self._workers = workers
         self._answers = answers
         self._limit = _FlightLimit(context.project.api.concurrency)
-        # A result and the next intent then share one write to the journal, which is slow in a shared store.
+        # This lets a result and the next intent share one journal write, which is slow in a shared store.
         self._prepares_ahead = self._limit.most > 1 or context.project.shared_lock is not None
         self._in_flight: dict[int, SendRequest] = {}
         self._accepted: list[tuple[SendRequest, Outcome]] = []  # recorded, not yet announced
-        self._resume_at = float("-inf")  # after a 429 or a failed connection nothing is sent until then
+        self._resume_at = float("-inf")  # nothing is sent before it, after a 429 or a failed connection
         self._connections = context.client.connections
         self._connections.on_change = workers.wake
         self._expected = sum(len(run.action.chunks) for run in context.runs.values() if run.action.sends)
@@ -67,11 +67,11 @@ class Dispatcher:
     def send_all(self, requests: Iterable[SendRequest]) -> None:
         """Send `requests` in order and record their results.
 
-        The chunks of stopped mailings are left out.
+        Chunks of stopped mailings are skipped.
 
         Raises:
-            StopSending: a request was certainly not sent, or a signal or a freeze asked to stop. What was in
-                flight is recorded.
+            StopSending: a request was certainly not sent, or a signal or a freeze asked to stop. The requests
+                in flight have been recorded.
             ResultNotSaved: the journal could not be written; the error holds every lost result.
         """
         queue = _RequestQueue(requests, self._runs, self._limits)
@@ -86,11 +86,11 @@ class Dispatcher:
             raise stop
 
     def run(self, call: Callable[[], Outcome]) -> Outcome:
-        """Make a call that reaches no recipient on a worker, so that signals are noticed."""
+        """Run `call`, which must reach no recipient, on a worker so that signals are noticed."""
         return self._workers.run(call)
 
     def _dispatch(self, queue: _RequestQueue) -> StopSending | None:
-        """Return why it stopped before `queue` was empty, once nothing is in flight."""
+        """Send `queue`; once nothing is in flight, return why it stopped early, if it did."""
         stop: StopSending | None = None
         while True:
             try:
@@ -117,7 +117,7 @@ class Dispatcher:
         """Start or prepare the next request.
 
         Returns:
-            None if it did; otherwise for how many seconds to wait for an answer before trying again.
+            None if it did; otherwise how many seconds to wait for an answer before trying again.
         """
         if self._shutdown.must_stop() and queue.has_next():
             self._shutdown.check()
@@ -127,7 +127,7 @@ class Dispatcher:
         if not self._has_room():
             wait = SLICE
         if wait > 0 or not queue.is_prepared:
-            self._announce_accepted()  # what comes now may take long
+            self._announce_accepted()  # the next step may take long
         if wait > 0:
             is_prepared = self._prepares_ahead and queue.prepare_next()
             return None if is_prepared else min(wait, SLICE)
@@ -148,16 +148,16 @@ class Dispatcher:
         return None
 
     def _connect_ahead(self, wait: float) -> None:
-        """Open the connections of the requests whose turns come soon; none during a pause.
+        """Open connections for the requests that are due soon; none during a pause.
 
-        Opening one takes about twice as long as a request. There are never more than requests were sent before, so that
-        few are closed unused. How many requests a chunk takes phone by phone, or an upload, is not known.
+        Opening one takes about twice as long as a request. At most one more is kept open than requests were sent so far, so
+        that few are closed unused. For phone-by-phone chunks and uploads, the number of requests ahead is unknown.
         """
         if wait <= AHEAD and self._resume_at <= self._clock.monotonic():
             most = min(2 * self._limit.width, self._started + 1)
             in_flight = self._in_flight.values()
             if not any(request.row is not None or request.is_repeatable for request in in_flight):
-                most = min(most, self._expected - sum(map(_last_of, in_flight)))
+                most = min(most, self._expected - sum(map(_count_completed, in_flight)))
             self._connections.keep(most)
 
     def _has_room(self) -> bool:
@@ -184,9 +184,9 @@ class Dispatcher:
         self._settle(request, outcome, queue)
 
     def _settle(self, request: SendRequest, outcome: Outcome, queue: _RequestQueue) -> None:
-        """Record `outcome`, or let the request be repeated if it was not sent."""
+        """Record `outcome`, or requeue the request if it was not sent and may be retried."""
         if outcome.kind not in (OutcomeKind.ACCEPTED, OutcomeKind.REJECTED):
-            self._connections.discard()  # what follows may take long
+            self._connections.discard()  # the next step may take long
         was_lost = outcome.kind is OutcomeKind.UNKNOWN and request.is_repeatable
         if outcome.kind is OutcomeKind.NOT_SENT or was_lost:
             pause = SEND_RETRIES.pause_after(request.tries, outcome.retry_after)
@@ -196,7 +196,7 @@ class Dispatcher:
                 self._limit.halve()
                 queue.put_back(request)
                 return
-        self._expected -= _last_of(request)
+        self._expected -= _count_completed(request)
         if outcome.kind is not OutcomeKind.ACCEPTED:
             self._answers.handle(request, outcome)
             return
@@ -232,13 +232,13 @@ class Dispatcher:
                 continue
 
 
-def _last_of(request: SendRequest) -> int:
-    """Return how many chunks are complete after `request`."""
+def _count_completed(request: SendRequest) -> int:
+    """Return how many chunks `request` completes."""
     return len(request.chunks) if request.row is None and request.step in (None, "confirm") else 0
 
 
 class _FlightLimit:
-    """Limits the requests in flight: half as many after a 429, slowly more afterwards.
+    """Limits the requests in flight: halved before each retry, then raised slowly.
 
     Ten accepted requests allow one more.
     """
@@ -264,7 +264,7 @@ class _Prepared:
 
 
 class _RequestQueue:
-    """The requests still to send, in order; one that was put back keeps its place.
+    """The requests still to send, in order; a requeued request keeps its place.
 
     The first may be prepared ahead.
     """
@@ -284,7 +284,7 @@ class _RequestQueue:
         return self._prepared is not None
 
     def has_next(self) -> bool:
-        """Return whether there is one more."""
+        """Return whether there is another request."""
         if self._prepared is not None or self._waiting:
             return True
         for order, request in self._coming:
@@ -294,7 +294,7 @@ class _RequestQueue:
         return False
 
     def put_back(self, request: SendRequest) -> None:
-        """Let `request` be sent again before all that come after it."""
+        """Requeue `request` ahead of those after it."""
         if self._prepared is not None:
             heapq.heappush(self._waiting, (self._prepared.request.order, self._prepared.request))
             self._prepared = None
@@ -303,7 +303,7 @@ class _RequestQueue:
     def prepare_next(self) -> bool:
         """Prepare the next request; return False if there is nothing to prepare.
 
-        A request that is repeated is not prepared ahead: objections are asked for after the pause.
+        A retry is not prepared ahead, because objections to it are checked after the pause.
         """
         if self._prepared is not None or not self.has_next() or self._waiting[0][1].tries:
             return False
@@ -311,7 +311,7 @@ class _RequestQueue:
         return True
 
     def keep(self, prepared: _Prepared) -> None:
-        """Let `prepared`, which was taken, be the next again."""
+        """Put `prepared` back at the head of the queue."""
         self._prepared = prepared
 
     def take(self) -> _Prepared | None:
@@ -324,11 +324,11 @@ class _RequestQueue:
             self._stop_if_late(prepared.request)
             if not any(self._runs[address].is_stopped for address in prepared.request.addresses):
                 return prepared
-            self.put_back(prepared.request)  # and build it again, without what was stopped meanwhile
+            self.put_back(prepared.request)  # to rebuild it without the mailings stopped meanwhile
         return None
 
     def _stop_if_late(self, request: SendRequest) -> None:
-        """Stop the mailings of `request` that must not be sent any more at this time."""
+        """Stop the mailings of `request` that must no longer be sent at this time."""
         if request.is_repeatable:
             return
         for ref in request.chunks:
@@ -336,9 +336,9 @@ class _RequestQueue:
                 self._runs[ref[0]].stop(objection, ExitCode.REFUSED)
 
     def _prepare_first(self) -> _Prepared | None:
-        """Return the first request without the chunks of stopped mailings.
+        """Prepare the first request, without the chunks of stopped mailings.
 
-        None if no chunk remains, or no recipient.
+        Return None if no chunk or no recipient remains.
         """
         _, request = heapq.heappop(self._waiting)
         if request.tries and (objection := request.objection_to_retry()):

@@ -1,4 +1,4 @@
-"""Compares what sms.by reports of a message or draft with the review, before it is sent.
+"""Compares a message or draft, as sms.by reports it, with the review before it is sent.
 
 A message is compared before its first sendSMS, a draft before its confirmation. Values that no answer reports are not
 compared.
@@ -20,7 +20,7 @@ from smsby_deploy.plan.drift import DriftField, IntendedValues, ReportedValues, 
 from smsby_deploy.plan.model import Action
 from smsby_deploy.wording import join_sentences, sentence
 
-CLOCK_DIFFERENCE = timedelta(minutes=5)  # by which sms.by's clock may be ahead of ours
+CLOCK_DIFFERENCE = timedelta(minutes=5)  # how far sms.by's clock may be ahead of ours
 
 
 class DriftCheck:
@@ -32,16 +32,16 @@ class DriftCheck:
 
     @cached_property
     def _names(self) -> AccountNames:
-        """The senders of the account, asked for once, and only if a name is to be resolved."""
+        """The account's senders, read once and only when a name must be resolved."""
         try:
             return AccountNames(Known.of(self._context.client.get_alphanames()))
         except (SmsbyUnavailable, ApiError) as error:
             raise not_asked(error) from error
 
     def sender_name(self, action: Action) -> str:
-        """Return the name of the sender, which the files may give by its id.
+        """Return the sender's name, which the files may give by its id.
 
-        For the system sender it is "0": its documented names differ.
+        For the system sender it is "0", because its documented names differ.
 
         Raises:
             StopSending: sms.by could not be asked.
@@ -62,12 +62,12 @@ class DriftCheck:
     ) -> str:
         """Return why `what`, a message or a draft, must not be sent; empty if it may be.
 
-        A difference that is harmless is a warning.
+        A harmless difference is only a warning.
 
         Args:
             answers: what each answer of sms.by reports about it.
-            parts: how many were reviewed, None if that is not known.
-            recipients: how many it must have, None if that is not known.
+            parts: the reviewed number of parts; None if unknown.
+            recipients: how many recipients it must have; None if unknown.
 
         Raises:
             StopSending: sms.by could not be asked.
@@ -87,7 +87,7 @@ class DriftCheck:
         return sentence("{what} is not as reviewed: {values}; {ways}", what=what, values=values, ways=ways)
 
     def _warn(self, address: str, text: str) -> None:
-        """Warn once, because several answers may report the same difference."""
+        """Warn once, even if several answers report the same difference."""
         line = f"{address}: {text}"
         if line not in self._warned:
             self._warned.add(line)
@@ -98,7 +98,7 @@ class DriftCheck:
     ) -> IntendedValues:
         """Return what was reviewed.
 
-        If it is sent at once, or is late and may be late, any time that has come is right.
+        For a mailing sent at once, or late if that is allowed, any time that is not in the future is right.
         """
         now = self._context.clock.now().astimezone(self._context.project.api.account_zone)
         is_as_written = all(answer.alphaname in (None, "", action.alphaname) for answer in answers)

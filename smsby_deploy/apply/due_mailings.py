@@ -1,4 +1,4 @@
-"""Which approved mailings need something now, and when the next one does."""
+"""Finds the approved mailings that need action now, and when the next one will."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from smsby_deploy.texts.template import is_personal
 
 
 def approved_mailings(request: ApplyRequest, lock: Lock) -> dict[str, Entry]:
-    """Return the mailings approved for later or with more waves, if they are not complete."""
+    """Return the incomplete mailings that are approved for later or have more waves."""
     unfinished = filter(selector(request.select), find(lock.mailings, lambda file: file.unfinished()))
     return {
         address: entry
@@ -36,9 +36,9 @@ def approved_mailings(request: ApplyRequest, lock: Lock) -> dict[str, Entry]:
 def next_opening(
     request: ApplyRequest, lock: Lock, now: datetime, mailings: Mapping[str, Mailing] | None = None
 ) -> datetime | None:
-    """Return when a mailing is due or is tried again; None if none is waiting.
+    """Return when the next mailing is due or retried; None if none is waiting.
 
-    Without `mailings` that is not known of waves: they are tried again.
+    Without `mailings`, the time of a wave is unknown, so it is retried now.
     """
     times = []
     for address, entry in approved_mailings(request, lock).items():
@@ -52,7 +52,7 @@ def next_opening(
 
 
 def _next_verdict(entry: Entry, mailing: Mailing | None, now: datetime) -> list[datetime]:
-    """Return when a wave may be judged or sent; nothing if that needs a user."""
+    """Return when a wave may be judged or sent; empty if a user must act first."""
     if mailing is None or mailing.waves is None or mailing.cancelled is not None:
         return []
     progress = recorded_progress(entry, mailing.waves.steps, now, mailing.zone)
@@ -63,16 +63,16 @@ def _next_verdict(entry: Entry, mailing: Mailing | None, now: datetime) -> list[
 
 @dataclass(frozen=True, slots=True)
 class DueMailings:
-    """The approved mailings that need something now, by what that is.
+    """The approved mailings that need action now, grouped by the action.
 
-    due: by the plan that approved them; also what is unknown after its window
-    missed: their windows are over, and nothing of them was handed over
-    removed: they are no longer in the files, or cancelled there
-    unreadable: they are due, and are not valid, or may be in a file that is not
-    suspect: they are not due yet, and seem to have changed in the files
-    to_judge: they are sent in waves, and the last one has no verdict yet
-    stopped: why no more of them is sent, by the verdict about their last wave
-    cut_off: they are removed or cancelled, and unknown, or removed before some of their waves were sent
+    due: to hand over, by the plan that approved them; includes unknown mailings after their window
+    missed: their window closed before any part was handed over
+    removed: no longer in the files, or cancelled there
+    unreadable: due, but not valid, or possibly in a file that is not valid
+    suspect: not due yet, but apparently changed in the files
+    to_judge: sent in waves, and the last wave has no verdict yet
+    stopped: why no more is sent, according to the verdict on the last wave
+    cut_off: removed or cancelled while unknown, or removed before all waves were sent
     """
 
     due: dict[str, list[str]] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class DueMailings:
 
 
 def sort_mailings(request: ApplyRequest, loaded: LoadedProject, lock: Lock, now: datetime) -> DueMailings:
-    """Sort the approved mailings by what they need at `now`; no recipients are read."""
+    """Group the approved mailings by the action they need at `now`; reads no recipients."""
     in_files = {one.address: one for one in loaded.project.mailings if one.cancelled is None}
     cancelled = {mailing.address for mailing in loaded.project.mailings} - in_files.keys()
     found, is_out_of_files = DueMailings(), removed_from(loaded)
@@ -118,7 +118,7 @@ def _sort_approved(
     is_over = window.is_over(now)
     if is_over and not entry.may_have_reached:
         found.missed.append(address)
-    elif window.is_open(now) or (is_over and entry.has_unknown):  # which is looked for until it is settled
+    elif window.is_open(now) or (is_over and entry.has_unknown):  # an unknown outcome is due until settled
         if mailing is None:
             found.unreadable.append(address)
         else:
@@ -130,7 +130,7 @@ def _sort_approved(
 def _sort_wave(
     found: DueMailings, address: str, entry: Entry, mailing: Mailing | None, now: datetime
 ) -> None:
-    """Sort a mailing whose first wave was sent; the plan blocks one that has changed."""
+    """Sort a mailing whose first wave was sent; if it has changed, the plan blocks it."""
     if mailing is None:
         found.unreadable.append(address)
         return
@@ -144,7 +144,7 @@ def _sort_wave(
 
 
 def _seems_changed(entry: Entry, mailing: Mailing) -> bool:
-    """Whether what is the mailing's own differs from what was approved; no recipients are read."""
+    """Whether the mailing's own content differs from the approved; reads no recipients."""
     if entry.may_have_reached:
         return False
     return entry.revision != mailing.revision or (
@@ -153,9 +153,9 @@ def _seems_changed(entry: Entry, mailing: Mailing) -> bool:
 
 
 def _has_approved_content(entry: Entry, mailing: Mailing) -> bool:
-    """Whether its text and its waves are the approved ones; no recipients are read.
+    """Whether the text and the waves are the approved ones; reads no recipients.
 
-    A verdict stays, so it must follow from the approved percentages only.
+    A verdict is final, so it must follow only from the approved percentages.
     """
     if mailing.unreadable or entry.revision != mailing.revision:
         return False

@@ -22,16 +22,16 @@ from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.texts.pattern_search import begin_run
 from smsby_deploy.wording import time_text
 
-_LONGEST_PAUSE = 60.0  # seconds: another run may approve something that is due earlier
+_LONGEST_PAUSE = 60.0  # seconds: another run may approve a mailing that is due earlier
 
 
 def watch_due(request: ApplyRequest) -> ApplyResult:
     """Hand over due mailings until none is waiting, or a signal ends the watch.
 
-    Return the last result of each mailing. A failure that may pass, such as a lock that another run holds, is reported and
-    retried within a minute.
+    Return the last result of each mailing. A temporary failure, such as a lock held by another run, is reported and retried
+    within a minute.
 
-    Raises as `hand_over`, if nothing was handed over and nothing is known to wait that could be retried.
+    Raises as `hand_over`, if nothing was handed over and no mailing is known to be waiting for a retry.
     """
     watched, waits = _Watched(request), False
     with suppress(StoreUnavailable):
@@ -44,9 +44,9 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
                 result = hand_over(request)
             except (LockHeld, FilesInvalid, SmsbyUnavailable, StoreUnavailable) as error:
                 if isinstance(error, StoreUnavailable) and error.has_sent:
-                    raise  # the result of the run that sent it is not known here
+                    raise  # the result of the run that sent is not available here
                 watched.failed(error)
-                with suppress(StoreUnavailable):  # then what the last look found is all that is known
+                with suppress(StoreUnavailable):  # then the last known answer stays
                     waits = _is_anything_waiting(request)
                 then = "; trying again" if waits else ""
                 watched.say(Event("waiting", f"{error.summary}{then}", is_warning=True))
@@ -70,7 +70,7 @@ def _is_anything_waiting(request: ApplyRequest) -> bool:
 
 
 def _why_waiting(result: ApplyResult, *, is_open: bool) -> Event:
-    """Return the event that says what a watch waits for: a window, a verdict, or another try."""
+    """Return the event that says what a watch waits for: a window, a verdict, or a retry."""
     if not is_open:
         assert result.next_opening is not None  # else the watch has ended
         return Event(
@@ -95,7 +95,7 @@ class _Watched:
         self._said: Event | None = None
 
     def say(self, event: Event) -> None:
-        """Report why the watch waits, unless it was the last thing reported."""
+        """Report why the watch waits, unless it is what was reported last."""
         if event != self._said:
             self._request.say(event)
         self._said = event
@@ -112,7 +112,7 @@ class _Watched:
     def merged(self) -> ApplyResult:
         """Return all results as one.
 
-        An error that came after the last of them adds its exit code, and is raised if no result has a mailing.
+        An error after the last result adds its exit code; it is raised instead if no result has a mailing.
         """
         if self._error is not None and not any(one.mailings for one in self._results):
             raise self._error
@@ -130,7 +130,7 @@ class _Watched:
 
 
 def _without(result: ApplyResult, addresses: set[str]) -> ApplyResult:
-    """Return `result` without these mailings, nor their exit code if the others are done."""
+    """Return `result` without these mailings; its exit code is DONE if all others are done."""
     mailings = tuple(mailing for mailing in result.mailings if mailing.address not in addresses)
     is_done = all(mailing.is_done for mailing in mailings)
     return replace(

@@ -1,6 +1,6 @@
 """Hands over mailings that were approved earlier, once their window is open.
 
-The lock says which. Neither the plan file nor the files of other mailings are needed.
+The lock records which mailings these are. Neither the plan file nor the files of other mailings are needed.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class _HandOver:
         self.recent = HandOverList(self.request, self.loaded.project)
 
     def run(self) -> ApplyResult:
-        """Do what is due; report what was done even if the store fails in between."""
+        """Process the due mailings; report what was done even if the store fails midway."""
         found = sort_mailings(self.request, self.loaded, self.held.lock, self.request.clock.now())
         try:
             self._do(found)
@@ -139,13 +139,13 @@ class _HandOver:
                 self._hand_over(addresses)
 
     def _adopt(self, addresses: Sequence[str]) -> list[str]:
-        """Record those that sms.by lists though this lock has them as waiting; return the others.
+        """Record waiting mailings that sms.by already lists; return the rest.
 
-        A plan finds out what it has of them, by their files. What it cannot prove is unknown: a listed message says of no
-        phone that it was sent to.
+        A plan made from the files finds out which parts sms.by has. What it cannot prove is unknown: a listed message does
+        not show which phones it was sent to.
         """
         lock = self.held.lock
-        if not addresses or (remote := self._read_list()) is None:  # they were missed, as far as is known
+        if not addresses or (remote := self._read_list()) is None:  # as far as is known, they were missed
             return [*addresses]
         listed = [one for one in addresses if remote.shows_mailing(one, lock.mailings[one])]
         removed = [one for one in listed if one not in self.in_files]
@@ -161,9 +161,9 @@ class _HandOver:
         return [one for one in addresses if one not in listed]
 
     def _catch_up(self, found: DueMailings) -> None:
-        """Let a plan record the waves that an older lock lacks.
+        """Record, through a plan, the waves that an outdated lock lacks.
 
-        A verdict about an earlier one decides nothing.
+        A verdict on an earlier wave is then ignored.
         """
         addresses = {one.mailing.address for one in found.to_judge} | found.stopped.keys()
         if not addresses or (remote := self._read_list()) is None:
@@ -193,7 +193,7 @@ class _HandOver:
                     self._report_listed(address, REMOVED)
 
     def _judge_waves(self, found: DueMailings) -> None:
-        """Judge the last waves; the next wave of a mailing whose verdict is "go" is due."""
+        """Judge the last waves; after the verdict "go", the mailing's next wave is due."""
         if not found.to_judge:
             return
         with self._failing([one.mailing.address for one in found.to_judge]):
@@ -215,7 +215,7 @@ class _HandOver:
                     self._skip(address, with_code(ReasonCode.WAVE, why), ExitCode.REFUSED, was_judged=True)
 
     def _leave_for_open_hours(self, found: DueMailings) -> None:
-        """Leave waves for later that would be sent in quiet hours: nothing in the files says when."""
+        """Postpone waves that would be sent in quiet hours, as the files set no time for them."""
         rails, now = self.loaded.project.guardrails, self.request.clock.now()
         for addresses in found.due.values():
             for address in list(addresses):
@@ -227,7 +227,7 @@ class _HandOver:
             del found.due[plan]
 
     def _has_changed(self, address: str) -> bool:
-        """Whether a mailing that is not due yet certainly is not the approved one."""
+        """Whether a mailing that is not due yet certainly differs from the approved one."""
         entry = self.held.lock.mailings[address]
         files = measure_files(self.loaded, select=(address,), lock=self.held.lock)
         (one,) = files.measured
@@ -240,7 +240,7 @@ class _HandOver:
     def _hand_over(self, addresses: list[str]) -> None:
         """Hand over the mailings of one approved plan.
 
-        If the files of one are not valid, each is handed over by itself.
+        If the files of one are not valid, hand over each mailing separately.
         """
         with self._failing(addresses):
             try:
@@ -278,7 +278,7 @@ class _HandOver:
         self.codes.add(part.exit_code)
 
     def _take_back(self, addresses: Sequence[str], reason: str, why: str, code: ExitCode | None) -> None:
-        """Record and report that these are no longer approved, or what sms.by has of them."""
+        """Let the approvals lapse, or record what sms.by has of these mailings; report either."""
         with self._failing(addresses):
             lapsed = self._lapse(addresses, reason)
             for address in addresses:
@@ -288,12 +288,13 @@ class _HandOver:
                     self._report_listed(address, reason)
 
     def _lapse(self, addresses: Sequence[str], reason: str) -> frozenset[str]:
-        """Record that these mailings are no longer approved; return those for which that is so.
+        """Record that these mailings are no longer approved; return those recorded so.
 
-        An outdated lock may have one as waiting that was handed over: what sms.by lists of it is recorded instead.
+        The lock may be outdated and show a mailing as waiting that was handed over; then what sms.by lists of it is recorded
+        instead.
 
         Raises:
-            Refused, SmsbyUnavailable, TokenRefused, ApiError: what sms.by has of them is not known.
+            Refused, SmsbyUnavailable, TokenRefused, ApiError: it is unknown what sms.by has of them.
         """
         if not addresses:
             return frozenset()
@@ -306,7 +307,7 @@ class _HandOver:
         return frozenset(lapsed)
 
     def _report_listed(self, address: str, reason: str) -> None:
-        """Report what was recorded of a mailing that sms.by lists."""
+        """Report what was recorded about a mailing that sms.by lists."""
         lock, entry, now = self.held.lock, self.held.lock.mailings[address], self.request.clock.now()
         why = listed_and_taken_back(lock.scope, address, entry, reason, now)
         outcome = MailingOutcome.UNKNOWN if entry.has_unknown else MailingOutcome.ADOPTED
@@ -315,7 +316,7 @@ class _HandOver:
             self.codes.add(ExitCode.OUTCOME_UNKNOWN)
 
     def _read_list(self) -> RemoteView | None:
-        """Return what sms.by lists; None if that is not known, so that only the lock counts."""
+        """Return what sms.by lists; None if it cannot be read, so that only the lock counts."""
         try:
             return self.recent.read(self.held.lock)
         except _STOPPED_BY:
@@ -323,7 +324,7 @@ class _HandOver:
 
     @contextmanager
     def _recording(self) -> Iterator[Recorder]:
-        """Return a context in which single mailings are recorded."""
+        """Open a journal in which individual mailings are recorded."""
         recorder = open_recorder(self.request, self.loaded, self.plan, self.held, is_handing_over=True)
         try:
             yield recorder
@@ -355,14 +356,14 @@ class _HandOver:
 
     @contextmanager
     def _failing(self, addresses: Iterable[str]) -> Iterator[None]:
-        """Report what stops these mailings; others go on."""
+        """Report an error that stops these mailings; the others continue."""
         try:
             yield
         except _STOPPED_BY as error:
             self._fail(addresses, error)
 
     def _fail(self, addresses: Iterable[str], error: SmsbyDeployError) -> None:
-        """Report what stopped these mailings."""
+        """Report the error that stopped these mailings."""
         for address in addresses:
             self._skip(address, error.summary, error.exit_code)
 

@@ -1,7 +1,7 @@
 """Records a mailing that was sent elsewhere as if it had been applied (`import`).
 
-Nothing is sent. The messages that the user names must be known to sms.by, must have been sent, and must not belong to
-another mailing.
+Nothing is sent. sms.by must know the messages that the user names; they must have been sent and must not belong to another
+mailing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _CHUNK_NUMBER = re.compile(r" \[(\d+)/(\d+)\] ")
 
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
-    """The mailing to import, and the user who does it.
+    """The mailing to import, its messages, and the user who imports it.
 
     Either `message_ids` or `uuids` name the messages.
     """
@@ -63,8 +63,8 @@ class ImportRequest:
 class RemoteMessage:
     """One message at sms.by.
 
-    `recipients` is the count that sms.by reports, None if it reports none; `listed` is the message's row in the remote
-    list, None if it is not listed.
+    `recipients` is the count that sms.by reports, if any; `listed` is the message's row in the remote list; None if it is
+    not listed.
     """
 
     message_id: int | None
@@ -75,7 +75,7 @@ class RemoteMessage:
 
     @property
     def remote_name(self) -> RemoteName | None:
-        """Its name, if it is one that this program makes."""
+        """The parsed name, if this program made it."""
         return read_remote_name(self.name)
 
 
@@ -89,10 +89,10 @@ def import_mailing(
     new_id: str,
     here: Binding | None = None,
 ) -> tuple[Difference, ...]:
-    """Record the wanted mailing as sent with the named messages.
+    """Record the mailing of `wanted` as sent by the messages it names.
 
-    Its content is that of a plan made now. With `here`, the lock must belong there, which is recorded.
-    Returns what sms.by reports of them and differs from the files.
+    Its content is taken from a plan made now. With `here`, the lock must belong there, and that is recorded.
+    Returns the values that sms.by reports and that differ from the files.
 
     Raises:
         UsageError: there is no such mailing, or it is not clear which message is meant.
@@ -126,9 +126,9 @@ def import_mailing(
 def find_messages(
     client: ReadClient, project: Project, mailing: Mailing, wanted: ImportRequest
 ) -> tuple[RemoteMessage, ...]:
-    """Return the messages with the wanted ids, or the wanted requests' messages.
+    """Return the messages that `wanted` names by id, or by the uuid of their request.
 
-    Of a request only the messages of `mailing` are returned.
+    Of a request's messages, only those of `mailing` are returned.
 
     Raises:
         UsageError: it is not clear which message of a request is meant.
@@ -157,7 +157,7 @@ def check_messages(
     """Refuse messages of another mailing, and messages that are only a part of this one.
 
     Raises:
-        Refused: one of them is.
+        Refused: a message belongs elsewhere, or some are missing.
         SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
     """
     owners = _Owners(lock)
@@ -211,8 +211,8 @@ def imported_entry(
 ) -> Entry:
     """Return the lock's entry: planned as of now, with the messages of sms.by.
 
-    A single message has all recipients, so it becomes the first chunk; of several, each becomes a chunk. A chunk
-    without a message of its own was sent with another one and is recorded as done, without recipients.
+    A single message covers all recipients, so it becomes the first chunk; several messages become one chunk each. A chunk
+    without its own message was sent as part of another one and is recorded as done, without recipients.
     """
     recipients = _imported_recipients(action, messages)
     chunks = [*_imported_chunks(action, messages, recipients, applied.at)]
@@ -242,7 +242,7 @@ def _imported_chunks(
         fingerprint = chunk.fingerprint if chunk else name.fingerprint if name else "0" * 10
         digest = chunk.digest if chunk else action.content_digest
         if message is None:
-            yield ChunkRecord(fingerprint, 0, digest, ChunkState.SUPPRESSED)  # without a time of its own
+            yield ChunkRecord(fingerprint, 0, digest, ChunkState.SUPPRESSED)  # has no time of its own
         else:
             yield ChunkRecord(
                 fingerprint,
@@ -291,7 +291,7 @@ def _find_by_id(client: ReadClient, listed: dict[int, RemoteMailing], number: in
 
 
 def _ask_about(client: ReadClient, uuid: str) -> tuple[BulkMailingStatus, ...]:
-    """Return what sms.by reports about one request; raises Refused if that is nothing."""
+    """Return what sms.by reports about one request; raises Refused if it reports nothing."""
     reported = client.status_bulk_sms(uuid)
     if not reported:
         raise Refused(
@@ -310,7 +310,7 @@ def _messages_of(
 ) -> list[RemoteMessage]:
     """Return the messages of one request that belong to `mailing`.
 
-    If the request has only one message, it is returned whatever its name.
+    The only message of a request is returned whatever its name is.
     """
     messages = []
     for status in reported:
@@ -333,7 +333,7 @@ def _messages_of(
 
 
 class _Owners:
-    """The mailings that the lock records as sent, by what identifies their messages."""
+    """The mailings that the lock records as sent, by the identifiers of their messages."""
 
     def __init__(self, lock: Lock) -> None:
         self.by_fingerprint: dict[str, str] = {}
@@ -347,7 +347,7 @@ class _Owners:
                     self._by_uuid[chunk.uuid] = address
 
     def of_unnamed(self, client: ReadClient, message: RemoteMessage) -> str | None:
-        """Return the recorded mailing to which an unnamed message belongs, or None."""
+        """Return the recorded mailing that an unnamed message belongs to, or None."""
         if message.uuid is not None and message.uuid in self._by_uuid:
             return self._by_uuid[message.uuid]
         for uuid, address in self._by_uuid.items():

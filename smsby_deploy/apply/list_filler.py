@@ -1,8 +1,8 @@
-"""Makes and fills the contact list of an uploaded mailing.
+"""Creates and fills the contact list of an uploaded mailing.
 
-createSubscriberList makes it, then importContacts fills it batch by batch. Neither call reaches a recipient, and
-repeating one changes nothing: the list is looked up by its name before it is made, and sms.by identifies a contact by
-its phone. So both are retried, which a send never is, and up to `concurrency` calls are in flight.
+createSubscriberList creates it, then importContacts fills it batch by batch. Neither call reaches a recipient, and
+repeating one changes nothing: the list is looked up by name before it is created, and sms.by identifies a contact by its
+phone. So, unlike a send, both are retried, and up to `concurrency` calls are in flight.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.smsby.transport import AnswerLost
 from smsby_deploy.wording import counted, sentence
 
-_MAX_LINES = 20  # of invalid contacts that are reported for a mailing
+_MAX_LINES = 20  # invalid contacts reported per mailing
 
 
 class UploadRejected(Exception):
@@ -35,7 +35,7 @@ class UploadRejected(Exception):
 
 
 class ListFiller:
-    """Makes and fills lists, and records after every call how far a list is."""
+    """Creates and fills lists, and records the progress after every call."""
 
     def __init__(self, context: ApplyContext, dispatcher: Dispatcher, reader: ContactReader) -> None:
         self._context = context
@@ -45,15 +45,15 @@ class ListFiller:
         self._reader = reader
 
     def fill(self, mailing: Mailing, contacts: Contacts, upload: UploadRecord) -> UploadRecord:
-        """Make the list unless it exists, and upload the contacts that it lacks.
+        """Create the list unless it exists, and upload the contacts that it lacks.
 
-        Return the record of the list afterwards. It lacks some if one of those opted out meanwhile.
+        Return its record. The list stays incomplete if a contact to be uploaded opts out meanwhile.
 
         Args:
             upload: what the lock records about the list of these contacts.
 
         Raises:
-            FilesChanged: the contacts are not those that were measured.
+            FilesChanged: the contacts differ from `contacts`.
             UploadRejected: sms.by rejected the list or a batch.
             StopSending: sms.by did not answer, or a signal asked to stop.
         """
@@ -78,9 +78,9 @@ class ListFiller:
         return any(one.id == list_id and one.name.strip() == contacts.list_name for one in lists)
 
     def _make_list(self, mailing: Mailing, contacts: Contacts, upload: UploadRecord) -> UploadRecord:
-        """Use the list with the right name if sms.by has it, otherwise make one.
+        """Use the list with the right name if sms.by has one, otherwise create it.
 
-        It is looked for before every try.
+        The list is looked up before every try.
         """
         name = contacts.list_name
         for tries in itertools.count(1):
@@ -97,7 +97,7 @@ class ListFiller:
     def _create_list(self, mailing: Mailing, name: str, upload: UploadRecord, tries: int) -> int | None:
         """Return the id of a new list; None, after a pause, if sms.by did not answer.
 
-        The try has its intent and its result in the journal.
+        The try writes its intent and its result to the journal.
         """
         ref = (mailing.address, 0)
         self._recorder.intent([ref], "list")
@@ -117,7 +117,7 @@ class ListFiller:
         return None
 
     def _ask_for_list(self, name: str) -> int | SmsbyDeployError:
-        """Return the id of a new list, or why there is none; signals are noticed meanwhile."""
+        """Create a list and return its id, or why it failed; signals are noticed meanwhile."""
 
         def create() -> Outcome:
             try:
@@ -145,7 +145,7 @@ def _event(mailing: Mailing, line: str, recipients: int | None = None, *, is_war
 
 
 class ContactsRequest(SendRequest):
-    """One importContacts: it is repeated until sms.by takes or rejects it."""
+    """One importContacts call, repeated until sms.by accepts or rejects it."""
 
     is_repeatable = True
 
@@ -171,7 +171,7 @@ class ContactsRequest(SendRequest):
 
         Raises:
             UploadRejected: sms.by rejected the contacts.
-            StopSending: no repetition got an answer.
+            StopSending: no try got an answer.
         """
         if outcome.kind is OutcomeKind.ACCEPTED:
             self._progress.accept(self._batch, outcome.raw)
@@ -191,23 +191,23 @@ class ContactsRequest(SendRequest):
 class _Progress:
     """How far a list has been filled.
 
-    Calls may be answered in any order, and are recorded in that of the contacts. So after a crash
-    only calls are repeated that no record counts, and repeating one changes nothing.
+    Calls can be answered in any order but are recorded in the order of the contacts. So after a crash, only unrecorded
+    calls are repeated, which changes nothing.
     """
 
     def __init__(self, context: ApplyContext, mailing: Mailing, count: int, upload: UploadRecord) -> None:
         self.ref = (mailing.address, 0)
         self.upload = upload
-        self.is_outdated = False  # whether a contact has opted out meanwhile: no more are uploaded
+        self.is_outdated = False  # a contact has opted out meanwhile, so no more are uploaded
         self._context = context
         self._mailing = mailing
         self._count = count
-        # By the number of its first contact.
+        # By the position of the batch's first contact.
         self._answered: dict[int, tuple[ContactBatch, ImportReport]] = {}
         self._invalid = _InvalidContacts(self.warn)
 
     def accept(self, batch: ContactBatch, report: ImportReport) -> None:
-        """Record a call that was answered, and those behind it that were answered before."""
+        """Record an answered call, and later ones that were answered before it."""
         self._answered[batch.first] = (batch, report)
         done = []
         while (answered := self._answered.pop(self.upload.uploaded, None)) is not None:
@@ -223,7 +223,7 @@ class _Progress:
             self._context.say(_event(self._mailing, line, len(batch.rows)))
 
     def note(self, error: str | None) -> None:
-        """Record how far the list has been filled, and why not further."""
+        """Record how far the list has been filled, and the error that stopped it, if any."""
         self._context.recorder.note_upload(self.ref, self.upload, error=error)
 
     def warn(self, line: str) -> None:

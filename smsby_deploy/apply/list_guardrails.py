@@ -28,7 +28,7 @@ class ExpectedList:
     Attributes:
         recipients: how many contacts it must have.
         cost: its planned cost.
-        objection: why its draft must not be confirmed any more; empty if it may be.
+        objection: why its draft must no longer be confirmed; empty if it may be.
         must_be_counted: whether only a count from sms.by proves that it has no other contacts.
     """
 
@@ -41,7 +41,7 @@ class ExpectedList:
 class ListGuardrails:
     """Checks drafts against the review and the guardrails.
 
-    It adds up the cost of the confirmed lists.
+    Keeps the sum of what the confirmed lists cost.
 
     Args:
         planned_cost: the planned cost of this apply, uploaded lists included.
@@ -81,7 +81,7 @@ class ListGuardrails:
         self._cost += _unplanned(cost or Decimal(0), expected)
 
     def _breach(self, mailing: Mailing, info: ListInfo, expected: ExpectedList | None) -> str:
-        """Return the guardrail that is broken, or that cannot be checked for lack of figures."""
+        """Return the guardrail that is breached, or cannot be checked for lack of figures."""
         if info.recipients == 0:
             return sentence(
                 "an empty audience never means all recipients: sms.by reports 0 recipients in the list, at "
@@ -111,17 +111,14 @@ class ListGuardrails:
 
 
 def count_list_parts(mailing: Mailing, recipients: int | None) -> int | None:
-    """Return the parts of the text for this many recipients; None if the number is not known."""
+    """Return the parts of the text for this many recipients; None if the number is unknown."""
     if recipients is None or mailing.text is None:
         return None
     return recipients * measure_text(compile_texts(mailing.text).render_once()).parts
 
 
 def _unplanned(cost: Decimal, expected: ExpectedList | None) -> Decimal:
-    """Return the part of `cost` that was not planned.
-
-    The cost of an uploaded list was planned.
-    """
+    """Return the part of `cost` that was not planned; that of an uploaded list was."""
     return cost if expected is None else cost - expected.cost
 
 

@@ -31,14 +31,14 @@ from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.texts.compiler import compile_texts
 from smsby_deploy.wording import join_sentences, sentence
 
-_MAX_CONFIRMATIONS = 3  # in one run, of a draft that was certainly not confirmed
+_MAX_CONFIRMATIONS = 3  # in one run, while the draft certainly stays unconfirmed
 
 
 Review = Callable[[], ExpectedList]
 
 
 class DraftRequest(SendRequest):
-    """sendSmsList: makes the draft of a mailing."""
+    """sendSmsList: creates the draft of a mailing."""
 
     def __init__(
         self, context: ApplyContext, mailing: Mailing, action: Action, list_id: int, message: str
@@ -66,7 +66,7 @@ class DraftRequest(SendRequest):
 
 
 def _planned_text(mailing: Mailing, action: Action) -> str:
-    """Return the text of a mailing; FilesChanged if what it includes is not as planned."""
+    """Return the text of a mailing; raises FilesChanged if it is not as planned."""
     assert mailing.text is not None  # the schema requires it
     template = compile_texts(mailing.text)
     if hash_content(mailing, template, personal=False) != action.content_digest:
@@ -84,9 +84,9 @@ def next_minute(moment: datetime) -> datetime:
 
 
 class ConfirmRequest(SendRequest):
-    """confirm=1: starts the draft `message_id`.
+    """confirm=1: sends the draft `message_id`.
 
-    After a pause an uploaded list is reviewed once more.
+    Before a retry, an uploaded list is reviewed again.
     """
 
     def __init__(self, context: ApplyContext, address: str, message_id: int, review: Review | None) -> None:
@@ -108,7 +108,7 @@ class ConfirmRequest(SendRequest):
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A draft as confirm=0 reports it, and as the remote list does, if it is listed."""
+    """A draft as confirm=0 and, if it is listed, the remote list report it."""
 
     id: int
     info: ListInfo
@@ -118,7 +118,7 @@ class _Draft:
 class ListSender:
     """Sends a mailing to a list, from whatever state the lock records.
 
-    Never makes a second draft.
+    Never creates a second draft.
     """
 
     def __init__(
@@ -138,17 +138,17 @@ class ListSender:
     def send(
         self, mailing: Mailing, action: Action, filled: int | None = None, review: Review | None = None
     ) -> None:
-        """Make the draft if there is none, and confirm it.
+        """Create the draft if there is none, and confirm it.
 
-        Only the planned list was reviewed, whatever has its name by now.
+        Only the planned list was reviewed, even if another list has its name by now.
 
         Args:
-            filled: the list of an uploaded mailing; not used if there is a draft already.
-            review: reads the recipients of an uploaded list again, directly before each confirmation; may
+            filled: the list of an uploaded mailing; ignored if there is a draft already.
+            review: reads the recipients of an uploaded list again, immediately before each confirmation; can
                 raise FilesChanged.
 
         Raises:
-            FilesChanged: its text is not the planned one.
+            FilesChanged: the text differs from the plan.
             StopSending, ResultNotSaved: as Dispatcher.send.
         """
         run = self._context.runs[mailing.address]
@@ -177,10 +177,9 @@ class ListSender:
         return self._recorder.chunk((mailing.address, 0)).state
 
     def _confirm(self, mailing: Mailing, review: Review | None, *, is_new: bool) -> None:
-        """Confirm the draft unless the review or a guardrail forbids it.
+        """Confirm the draft, or stop the mailing if the review or a guardrail forbids it.
 
-        In that case the mailing is stopped.
-        A draft that is `is_new` was made in this run, so no status of it can mean that it was confirmed.
+        If `is_new`, this run created the draft, so no status can mean that it was confirmed.
         """
         address, run = mailing.address, self._context.runs[mailing.address]
         message_id = self._recorder.chunk((address, 0)).message_id
@@ -207,10 +206,7 @@ class ListSender:
             self._guardrails.count_confirmed(cost, expected)
 
     def _read_draft(self, address: str, message_id: int) -> ListInfo | None:
-        """Return the figures of confirm=0, or stop the mailing and return None.
-
-        None means that sms.by does not report them.
-        """
+        """Return the figures of confirm=0; if there are none, stop the mailing and return None."""
         self._context.shutdown.check()
         try:
             return self._context.client.confirm_info(message_id)
@@ -234,7 +230,7 @@ class ListSender:
     def _difference(self, mailing: Mailing, draft: _Draft, expected: ExpectedList | None) -> str:
         """Return how the draft differs from what was reviewed; empty if it does not.
 
-        Its count and parts are in the answer of confirm=0, its sender and time in the list.
+        Its count and parts come from confirm=0, its sender and time from the list.
         """
         info, listed = draft.info, draft.listed
         answers = [ReportedValues(info.d_schedule, info.recipients, info.alphaname, info.parts)]
@@ -247,9 +243,9 @@ class ListSender:
         return self._check.objection(what, mailing, action, answers, parts=parts, recipients=recipients)
 
     def _listed_draft(self, address: str, message_id: int) -> RemoteMailing | None:
-        """Return the draft in the remote list, for which it looks for `reconcile_seconds`.
+        """Look for the draft in the remote list for up to `reconcile_seconds`.
 
-        A draft that is not listed is confirmed: what no answer reports is not compared.
+        An unlisted draft is confirmed all the same: values that no answer reports are not compared.
         """
         context = self._context
         seconds = context.project.api.reconcile_seconds
@@ -263,9 +259,9 @@ class ListSender:
         return None
 
     def _record_figures(self, address: str, info: ListInfo, cost: Decimal | None) -> None:
-        """Record what only sms.by knows, and warn of missing figures.
+        """Record the figures that only sms.by knows, and warn about missing ones.
 
-        A budget counts an estimated cost, too.
+        A budget also counts an estimated cost.
         """
         entry = self._recorder.lock.mailings[address]
         if cost is None and entry.cost:

@@ -14,16 +14,16 @@ from smsby_deploy.wording import sentence
 
 @dataclass(slots=True)
 class MailingRun:
-    """What happens to one mailing of the plan in this run.
+    """The progress of one mailing of the plan in this run.
 
     Nothing more of a stopped mailing is sent.
-    The result follows from these facts and from what the lock records, and from nothing else.
+    The result follows only from these facts and from what the lock records.
     """
 
     action: Action
     revision: int | None  # in the files; None if the files no longer have it
     fails_when_blocked: bool = True  # False for an overdue mailing next to others
-    is_begun: bool = False  # its entry was written or checked, directly before its first request if any
+    is_begun: bool = False  # its entry was written or checked, just before its first request, if any
     is_reconciled: bool = False  # this plan does not send it, but sms.by was asked about it
     stop_reason: str | None = None
     was_sent: bool = False  # a request was sent and not rejected
@@ -36,11 +36,11 @@ class MailingRun:
 
     @property
     def is_reported(self) -> bool:
-        """Whether it is in the files, or something was found out about it."""
+        """Whether it is in the files, or its outcome was looked up."""
         return self.is_reconciled or self.action.action is not ActionKind.ORPHAN
 
     def stop(self, reason: str, exit_code: ExitCode | None = None) -> None:
-        """Send no more of it; the first reason is reported."""
+        """Send no more of it; only the first reason is reported."""
         if self.stop_reason is None:
             self.stop_reason = reason
         if exit_code is not None:
@@ -69,9 +69,9 @@ class MailingRun:
         else:
             reason, rest = self.action.reason if is_blocked else None, None
             if entry is not None and entry.revision == self.revision and would_go_on(entry):
-                rest = count_unsent(entry)  # the waves before were sent
+                rest = count_unsent(entry)  # the earlier waves were sent
             result = self._result(MailingOutcome.SKIPPED, reason, recipients=rest)
-        # What is found at sms.by after all is not blocked any more.
+        # A mailing found at sms.by after all is no longer blocked.
         if is_blocked and self.fails_when_blocked and result.outcome is not MailingOutcome.ADOPTED:
             self.exit_codes.add(ExitCode.REFUSED)
         return result
@@ -101,7 +101,7 @@ class MailingRun:
         if entry is None or self.revision != entry.revision:
             return self._result(MailingOutcome.SKIPPED, reason)
         if not self.is_begun:
-            # An earlier run may have sent a part: then its recipients got it, whatever stopped this run.
+            # An earlier run may have sent a part; its recipients got it, whatever stopped this run.
             if _is_wave_begun(entry, self.action.wave) and not entry.is_complete and not entry.has_unknown:
                 return self._partial_result(entry, reason)
             return self._result(MailingOutcome.SKIPPED, reason)
@@ -154,7 +154,7 @@ class MailingRun:
 
 
 def _with_share(entry: Entry, reason: str | None) -> str | None:
-    """Return `reason`, preceded by how many recipients got, or perhaps got, a mailing."""
+    """Prefix `reason` with how many recipients got, or perhaps got, a mailing."""
     sent, total = entry.accepted_recipients, sum(chunk.recipients or 0 for chunk in entry.chunks)
     unknown = sum(chunk.recipients_in(ChunkState.UNKNOWN) for chunk in entry.chunks)
     if not entry.was_sent_in_part and unknown in (0, total):
@@ -171,7 +171,7 @@ def _with_share(entry: Entry, reason: str | None) -> str | None:
 
 
 def _count_concerned(entry: Entry, outcome: MailingOutcome, wave: int | None = None) -> int | None:
-    """Return how many of the recipients the outcome is about; None if it is about all of them."""
+    """Return how many recipients the outcome applies to; None if to all of them."""
     chunks = _chunks_of(entry, wave)
     total = sum(chunk.recipients or 0 for chunk in chunks)
     match outcome:
@@ -185,12 +185,12 @@ def _count_concerned(entry: Entry, outcome: MailingOutcome, wave: int | None = N
 
 
 def _is_wave_complete(entry: Entry, wave: int | None) -> bool:
-    """Whether all of the wave that this run sends was sent; not so without waves."""
+    """Whether the wave that this run sends was sent completely; False without waves."""
     return wave is not None and all(chunk.state in DONE for chunk in _chunks_of(entry, wave))
 
 
 def _is_wave_begun(entry: Entry, wave: int | None) -> bool:
-    """Whether a part of the wave that this run sends was sent; without waves, of the mailing."""
+    """Whether any part of this run's wave was sent; without waves, any part of the mailing."""
     return any(chunk.was_sent for chunk in _chunks_of(entry, wave))
 
 
@@ -200,5 +200,5 @@ def _recipients_of(entry: Entry, wave: int | None = None) -> int | None:
 
 
 def _chunks_of(entry: Entry, wave: int | None) -> list[ChunkRecord]:
-    """Return the chunks of a wave; all of a mailing without waves."""
+    """Return the chunks of a wave; all chunks if there are no waves."""
     return [chunk for chunk in entry.chunks if wave is None or chunk.wave == wave]

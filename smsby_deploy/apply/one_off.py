@@ -56,7 +56,7 @@ class OneOffMessage:
 def prepare_test(
     loaded: LoadedProject, address: str, *, to: str, row: int | None, open_client: Callable[[], ReadClient]
 ) -> OneOffMessage:
-    """Return the text of one recipient of `address` as a message to the phone `to`.
+    """Return one recipient's text from the mailing `address` as a message to the phone `to`.
 
     Args:
         row: the number of the recipient; None for the first one that can be sent to.
@@ -99,10 +99,10 @@ def send_one(method: str, request: Callable[[], Outcome]) -> SmsReceipt:
 def send_once(method: str, request: Callable[[], Outcome], shutdown: ShutdownSignal) -> Outcome:
     """Send once, without retries, and return the outcome if sms.by accepted it.
 
-    `shutdown` counts the signals meanwhile.
+    `shutdown` counts signals that arrive meanwhile.
 
     Raises:
-        OutcomeUnknown: the outcome is unknown, also after a second Ctrl-C.
+        OutcomeUnknown: the outcome is unknown, including after a second Ctrl-C.
         ApiError: sms.by rejected it.
         TokenRefused, SmsbyUnavailable: it was certainly not sent.
     """
@@ -126,7 +126,7 @@ def send_once(method: str, request: Callable[[], Outcome], shutdown: ShutdownSig
 
 
 def check_test_phone(project: Project, to: str) -> str:
-    """Return the digits of a phone that may get a test of the whole project.
+    """Return the digits of `to` if it may get a test of the whole project.
 
     Raises:
         UsageError: it is not a phone number.
@@ -179,7 +179,7 @@ def _check_allowed(project: Project, phone: str, suppressed: PhoneSet) -> None:
 def _alphaname_id(mailing: Mailing, open_client: Callable[[], ReadClient]) -> int:
     if NOT_ASKED.alphaname_id(mailing.alphaname) == SYSTEM_NAME:
         return SYSTEM_NAME
-    sender = mailing._replace(audience=InlineRecipients((), mailing.location))  # whatever list it has
+    sender = mailing._replace(audience=InlineRecipients((), mailing.location))  # no list to look up
     names = read_names(open_client(), [sender])
     number = names.alphaname_id(mailing.alphaname)
     if number is None:

@@ -15,10 +15,10 @@ _PAUSE = 0.1
 
 
 class OptOutWatch:
-    """Knows who has opted out since it was made, before the plan of the run.
+    """Tracks who has opted out since it was made, which is before the run is planned.
 
-    Before each request the files are looked at, and all is read again if one has changed; with a query, also once a minute.
-    An opt-out that was seen once stays for the whole run: the file may be cut off just now.
+    The files are checked before each request, and all sources are read again if one has changed; with a query, also once a
+    minute. An opt-out seen once counts for the whole run, because a file may be truncated while it is being written.
     """
 
     def __init__(self, project: Project, clock: Clock) -> None:
@@ -28,18 +28,18 @@ class OptOutWatch:
         self._paths = [source.path for source in sources if isinstance(source, RecipientsFile)]
         self._has_query = len(self._paths) < len(sources)
         self._marks = self._mark()
-        # The marks of files that stayed unreadable.
+        # The marks at which the files stayed unreadable.
         self._given_up: list[tuple[int, ...] | None] | None = None
         self._read_at = clock.monotonic()
         self._found: PhoneSet | None = None
 
     def later(self, *, between: float = _BETWEEN_QUERIES) -> PhoneSet | None:
-        """Return the current opt-outs; None if they are those that the plan read.
+        """Return the current opt-outs; None if they are still those that the plan read.
 
-        A query is asked again if that was more than `between` seconds ago.
+        A query is run again if its last run was more than `between` seconds ago.
 
         Raises:
-            FilesChanged: they cannot be read any more.
+            FilesChanged: they can no longer be read.
         """
         is_due = self._has_query and self._clock.monotonic() - self._read_at >= between
         if is_due or self._mark() != self._marks:
@@ -49,7 +49,7 @@ class OptOutWatch:
         return self._found
 
     def current(self, *, between: float = _BETWEEN_QUERIES) -> PhoneSet:
-        """Return the current opt-outs; takes the same and raises as `later`."""
+        """Return the current opt-outs; arguments and errors as in `later`."""
         found = self.later(between=between)
         if found is None:
             found = self._found = self._read()

@@ -1,7 +1,7 @@
-"""What is checked before anything is sent, in the order of the exit codes.
+"""The checks before anything is sent, in the order of precedence of their exit codes.
 
-Files (3), a held lock (8), the reviewed plan (5), sms.by (7), then guardrails and the balance (4). If several fail, the
-first one is reported, so each check runs before the next.
+Files (3), a held lock (8), the reviewed plan (5), sms.by (7), then guardrails and the balance (4). If several would fail,
+only the first is reported, so the checks run in this order.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _LONGEST_NAME = 10_000  # characters of a name that the lock records
 class ReadyPlan:
     """A plan that may be applied, and the client to send it with.
 
-    `is_handing_over`: it hands over what was approved earlier.
+    `is_handing_over`: it hands over mailings approved earlier.
     """
 
     plan: Plan
@@ -77,12 +77,12 @@ def check_files(request: ApplyRequest) -> None:
 
 
 def check_record(request: ApplyRequest, project: Project, plan: Plan, held: HeldLock) -> None:
-    """Check that the lock can be read once it has the run.
+    """Check that the lock will be readable once the run is recorded.
 
-    From Python, anything may have been passed.
+    Python callers can pass anything.
 
     Raises:
-        UsageError: the lock, or `here`, is of another project or environment; or a name is not one line of text.
+        UsageError: the lock or `here` is for another project or environment, or a name is not one line of text.
     """
     here, environment = request.here, project.environment.name
     if (held.store.project, held.store.environment) != (project.name, environment):
@@ -110,26 +110,26 @@ def check_record(request: ApplyRequest, project: Project, plan: Plan, held: Held
 def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, keep: Keep) -> ReadyPlan:
     """Return the plan as of now, limited to the reviewed plan if there is one.
 
-    It then has the id and the mailings of the reviewed plan.
-    `keep` gets its chunks. `request.planned` gets the plan before it is refused as a whole.
+    In that case it has the id and the mailings of the reviewed plan. `keep` receives its chunks. `request.planned` receives
+    the plan before it can be refused as a whole.
 
     Raises:
         UsageError: a pattern of `select` matches nothing.
         FilesInvalid: the files are not valid.
-        PlanRefused: the reviewed plan is unreadable, stale, or was used, or it has errors.
+        PlanRefused: the reviewed plan is unreadable, stale or already used, or it has errors.
         SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
         Refused: a guardrail or the balance forbids the whole apply.
     """
     reviewed, refusal = _read_reviewed(request, loaded, lock)
     select = request.select if reviewed is None else tuple(action.address for action in reviewed.actions)
-    lock = with_archived(lock, select).lock  # what was archived after the review is in the plan all the same
+    lock = with_archived(lock, select).lock  # the plan includes mailings archived after the review
     files = measure_files(
         loaded,
         select=select,
         lock=lock,
         now=request.clock.now(),
         keep=keep,
-        # Those of a reviewed plan passed when it was made; a late opt-out must not stop it.
+        # The tests of a reviewed plan passed when it was made; a late opt-out must not stop it.
         runs_tests=reviewed is None,
     )
     now, new_id = request.clock.now(), reviewed.id if reviewed else uuid4().hex[:12]
@@ -140,7 +140,7 @@ def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, ke
     if refusal is not None:
         raise refusal
     if reviewed is not None:
-        account = request.account or reviewed.account  # without a token the account is not known
+        account = request.account or reviewed.account  # without a token, the account is unknown
         progress = read_progress(reviewed, lock)
         outdated = find_outdated(reviewed, replace(offline, account=account), progress)
         if outdated:
@@ -182,9 +182,10 @@ def make_due_plan(
     run: Plan,
     recent: RecentList,
 ) -> ReadyPlan:
-    """Return the plan that hands over mailings which one apply approved earlier.
+    """Return the plan that hands over mailings approved by one earlier apply.
 
-    It is a part of the hand-over `run`, whose id and time it has, and uses the list that this has read, if that is recent.
+    It is part of the hand-over `run`, from which it takes its id and time, and uses the list of `recent` if that is still
+    recent.
 
     Raises:
         FilesInvalid: the files of one of them are not valid.
@@ -226,7 +227,7 @@ def _read_reviewed(
     The error is not raised yet: invalid files come first.
 
     Raises:
-        PlanRefused: it was made of invalid files.
+        PlanRefused: it was made from invalid files.
     """
     if request.reviewed is None:
         return None, None
@@ -264,10 +265,10 @@ def _as_reviewed(request: ApplyRequest, reviewed: Plan, plan: Plan, progress: Pl
 
 
 def _hold_back(then: Action, now: Action, progress: PlanProgress) -> Action:
-    """Block what would be sent or approved, and was not reviewed.
+    """Block a mailing that would be sent or approved without having been reviewed.
 
-    This plan has settled it; or it was blocked, and its obstacle may be gone; or the plan of an older version does not say
-    to which list it goes. What lacked only an approval when it was reviewed is sent.
+    That is the case if this plan has already settled it, if it was blocked and the obstacle may be gone, or if a plan of an
+    older version does not name its contact list. A mailing that lacked only an approval is sent.
     """
     if not now.commits:
         return now
@@ -296,7 +297,7 @@ def _check_whole(project: Project, plan: Plan, client: SendClient) -> None:
             hint=f"guardrails.{breach.key} in smsby.yaml sets it; change it there and have that reviewed",
         )
     cost = plan.totals.cost
-    # Only sms.by knows what a list costs: it is asked once there is a draft.
+    # Only sms.by knows what a list costs, and can be asked only once there is a draft.
     if cost or any(a.cost is None and a.via != "list" for a in plan.decided if a.sends):
         balance = client.get_balance()
         low = check_balance(cost, plan.currency, balance.amount, balance.currency)

@@ -1,4 +1,4 @@
-"""What sms.by already has: mailings listed under our fingerprints. Absence proves nothing."""
+"""Finds what sms.by already has under our fingerprints. Absence proves nothing."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from smsby_deploy.wording import sentence
 
 
 class Reconciler:
-    """Compares what is recorded with what sms.by lists, and records what it finds.
+    """Compares the lock with what sms.by lists, and records what it finds.
 
-    `recent` is the list that was read last.
+    `recent` is the list read last.
     """
 
     def __init__(self, context: ApplyContext) -> None:
@@ -39,7 +39,7 @@ class Reconciler:
     def read(self, *ids: int) -> RemoteView:
         """Return the remote list.
 
-        It can be searched for what the lock and the files have, and for these `ids`.
+        It can be searched for the mailings of the lock and the files, and for these `ids`.
 
         Raises:
             SmsbyUnavailable, TokenRefused, ApiError: it cannot be read.
@@ -47,9 +47,9 @@ class Reconciler:
         return self.recent.ask(self._client, self._recorder.lock, ids)
 
     def read_recent(self, least: float = 0.0) -> RemoteView:
-        """Return the remote list as it was less than half of `reconcile_seconds` ago, or now.
+        """Return a remote list less than half of `reconcile_seconds`, or `least` seconds, old.
 
-        It may also be up to `least` seconds old. So the reads of a run grow with its time, not with its mailings.
+        So the number of reads grows with the duration of a run, not with its mailings.
 
         Raises:
             StopSending: it cannot be read.
@@ -57,10 +57,10 @@ class Reconciler:
         return self.recent.kept(least) or self.read_before_sending()
 
     def read_before_sending(self, *ids: int) -> RemoteView:
-        """Return the remote list as `read` does; nothing is sent without it.
+        """Return the remote list like `read`; nothing may be sent without it.
 
         Raises:
-            StopSending: it cannot be read, perhaps because a signal did not leave the time.
+            StopSending: it cannot be read, possibly because a signal cut the attempt short.
         """
         try:
             return self.read(*ids)
@@ -90,11 +90,10 @@ class Reconciler:
         self._recorder.write_entry(address, revision, action, records)
 
     def look_for(self, chunks: Sequence[ChunkRef]) -> None:
-        """Look for unknown chunks for `reconcile_seconds`; those that are not found stay unknown.
+        """Look for unknown chunks for `reconcile_seconds`; if not found, they stay unknown.
 
-        A chunk is found in the remote list, or for a lost confirmation also in what confirm=0 says of
-        the draft. A lost confirmation counts as not confirmed only if the draft is still a DRAFT at
-        the end.
+        A chunk is found in the remote list; a lost confirmation also in what confirm=0 reports about the draft. A
+        lost confirmation counts as not confirmed only if the draft is still a DRAFT at the end.
         """
         drafts: list[ChunkRef] = []
         pause = self._shutdown.pause_until_urgent
@@ -124,10 +123,9 @@ class Reconciler:
             self.look_for(lost)
 
     def _unconfirmed_drafts(self, chunks: Sequence[ChunkRef], remote: RemoteView | None) -> list[ChunkRef]:
-        """Return the chunks with a lost confirmation that the list or confirm=0 calls a draft now.
+        """Return the chunks with a lost confirmation that the list or confirm=0 calls drafts.
 
-        If confirm=0 reports another status, the chunk is recorded as confirmed. Without any status it
-        is neither.
+        If confirm=0 reports another status, the chunk is recorded as confirmed. Without any status it is neither.
         """
         drafts = []
         for ref in chunks:
@@ -162,8 +160,8 @@ def note_found(
 ) -> None:
     """Record what `remote` proves about the recorded chunks of `address`.
 
-    Chunks in a state of `skip` stay as they are. What is in doubt is recorded first: after a crash in between, the list
-    still shows why.
+    Chunks in a state of `skip` stay as they are. Doubtful chunks are recorded first, so that after a crash in between, the
+    list still shows why.
     """
     entry = recorder.lock.mailings.get(address)
     if entry is None:
@@ -175,7 +173,7 @@ def note_found(
             or chunk.state in skip
             or (state is ChunkState.DRAFT and _is_confirm_lost(chunk))
         ):
-            continue  # a confirmed draft may be listed as a draft for a while: see look_for
+            continue  # a confirmed draft can still be listed as a draft for a while: see look_for
         listed = remote.by_fingerprint.get(chunk.fingerprint)
         if listed is None:
             error = "the lock is older than what sms.by lists for this mailing"
@@ -194,33 +192,32 @@ def note_found(
 
 
 def _opted_out_in_doubt(chunk: ChunkRecord, approval: Approval | None) -> str | None:
-    """Return who had opted out of a chunk that another run may have sent.
+    """Return who had opted out of a chunk that another run may have sent; None if unknown.
 
-    It is not known (None), because that run may have left out others. Only a hand-over must know whom its approval left
-    out.
+    It is unknown because that run may have left out others. Only a hand-over must keep whom its approval left out.
     """
     return None if approval is None and chunk.wave is None else chunk.opted_out
 
 
 def _as_listed(chunk: ChunkRecord, listed: RemoteMailing, *, is_own: bool) -> dict[str, Any]:
-    """Return what the list says of the recipients of a chunk that sms.by has accepted.
+    """Return what the list says about the recipients of a chunk that sms.by has accepted.
 
-    Which of them got it is known only of a request of this lock that is listed with its number of recipients.
+    Which of them got it is known only for a request of this lock that is listed with its number of recipients.
     """
     count, planned = listed.count_phones, chunk.recipients
     if is_own and (planned is None or count in (None, planned)):
         return {}
     if count is None or planned is None or (is_own and count < planned):
-        # `status` says how many sms.by did not take. Which ones is not known, even if no recipient had opted out.
+        # `status` reports how many sms.by did not accept; which ones is unknown even if no recipient opted out.
         return {"opted_out": None, "step": ELSEWHERE}
     return {"recipients": count, "opted_out": None}
 
 
 def record_listed(recorder: Recorder, address: str, remote: RemoteView) -> bool:
-    """Record what sms.by has of a mailing that waits; return whether it has anything.
+    """Record what sms.by has of a waiting mailing; return whether it has anything.
 
-    All of it is unknown, until the list proves a chunk. So it is after a crash in between, or if sms.by lists only a part,
-    another fingerprint, or a name that may belong to another mailing.
+    All chunks are recorded as unknown first, then those that the list proves as sent. So a crash in between leaves them
+    unknown, as does a list with only a part, another fingerprint, or a name that may belong to another mailing.
     """
     entry = recorder.lock.mailings[address]
     if not remote.shows_mailing(address, entry):
@@ -234,7 +231,7 @@ def record_listed(recorder: Recorder, address: str, remote: RemoteView) -> bool:
 
 
 def not_asked(error: SmsbyDeployError) -> StopSending:
-    """Return the stop that follows if sms.by could not be asked before sending."""
+    """Return the StopSending to raise if sms.by could not be asked before sending."""
     why = sentence("sms.by could not be asked before sending: {why}", why=error.message)
     return StopSending(why, ExitCode.UNREACHABLE)
 

@@ -64,7 +64,7 @@ def planned_entry(
     applied: AppliedBy,
     currency: str | None,
 ) -> Entry:
-    """Return the record of a mailing as it is planned now."""
+    """Return the lock entry of a mailing as planned now."""
     return Entry(
         revision=revision,
         content_digest=action.content_digest,
@@ -91,8 +91,7 @@ def planned_entry(
 class Recorder:
     """The journal of one apply, and the lock after each of its lines.
 
-    Every method that writes raises ResultNotSaved if the disk does not take the line; the lock in
-    memory then stays unchanged.
+    Every method that writes raises ResultNotSaved if the line cannot be written; the lock in memory then stays unchanged.
     """
 
     def __init__(
@@ -111,7 +110,7 @@ class Recorder:
         is_handing_over: bool = False,
         began: str | None = None,
     ) -> None:
-        """`began` is when the run began, if it has several journals; else the first line says it."""
+        """`began` is needed if the run has several journals; by default it begins with this one."""
         self.lock = held.lock
         self._held = held
         self._journal = held.open_journal()
@@ -134,7 +133,7 @@ class Recorder:
         return self.lock.mailings[address].chunks[index]
 
     def begin(self) -> None:
-        """Start the journal, which records the run; every other write does it first."""
+        """Start the journal and record the run; every other write does this first."""
         if self._begun:
             return
         begin = {
@@ -154,7 +153,7 @@ class Recorder:
     def note_account(self) -> bool:
         """Record the account of a replaced token, and return whether it was replaced.
 
-        It is recorded even if nothing else is: later, the list may show none of the mailings by which it is known.
+        It is recorded even if nothing else is, because the list may later show none of the mailings that identify it.
         """
         if self._binding is None or not self.lock.mailings:
             return False
@@ -171,10 +170,10 @@ class Recorder:
         upload: UploadRecord | None,
         source: AudienceSource | None,
     ) -> None:
-        """Record that a mailing is approved, to be handed over in its window.
+        """Record that a mailing is approved for hand-over in its window.
 
-        `upload` is its list at sms.by, if it has one. If its audience may change until then, `source` is where its
-        recipients come from.
+        `upload` is its list at sms.by, if it has one. `source` is where its recipients come from, if its audience may change
+        until then.
         """
         assert action.window is not None
         opens, closes = (time.isoformat(timespec="seconds") for time in action.window)
@@ -199,7 +198,7 @@ class Recorder:
     def write_entry(self, address: str, revision: int, action: Action, chunks: Sequence[ChunkRecord]) -> None:
         """Record a mailing before its first request, or one that was found at sms.by.
 
-        Of one that was found it is not known which contact list it was made for.
+        For the latter, it is unknown which contact list it was made for.
         """
         is_new = all(chunk.state in SURELY_NOT_SENT for chunk in chunks)
         entry = replace(
@@ -214,7 +213,7 @@ class Recorder:
         self._write(EventKind.MAILING, address=address, entry=entry_document(entry))
 
     def _earlier(self, address: str, revision: int) -> tuple[Entry, ...]:
-        """Return the older revisions of a mailing; what waits of one is approved no longer."""
+        """Return the older revisions of a mailing; the approval of a waiting one lapses."""
         before = self.lock.mailings.get(address)
         if before is None:
             return ()
@@ -228,7 +227,7 @@ class Recorder:
         """Record that a request with `chunks` is about to be sent.
 
         The chunks are unknown until a result is recorded.
-        With `row` this is about that phone of the one chunk only, as in result and note.
+        With `row`, only that phone of the single chunk is concerned, as in result and note.
         """
         self._claim(address for address, _ in chunks)
         place = {"chunks": [list(ref) for ref in chunks], **_place(row)}
@@ -244,9 +243,9 @@ class Recorder:
     def write_result(
         self, chunks: Sequence[ChunkRef], state: ChunkState, row: int | None = None, **changes: Any
     ) -> None:
-        """Do what result does, without waiting for the disk.
+        """Record a result like `result`, without waiting for the disk.
 
-        The next intent or sync waits for both lines.
+        The next intent or sync waits for this line, too.
         """
         self.begin()
         changes = {"state": stored_state(state), "step": None, **changes}
@@ -259,7 +258,7 @@ class Recorder:
         self._journal.sync()
 
     def note(self, ref: ChunkRef, state: ChunkState, row: int | None = None, **changes: Any) -> None:
-        """Record what is known without a request: found at sms.by, or all recipients opted out."""
+        """Record what is known without a request, e.g. found at sms.by, or all opted out."""
         self._claim([ref[0]])
         changes = {"state": stored_state(state), "step": None, **changes}
         self._write(EventKind.CHUNK, chunks=[list(ref)], **_place(row), changes=changes)
@@ -275,7 +274,7 @@ class Recorder:
     ) -> None:
         """Record the state of every phone of a chunk.
 
-        `baseline` is how often each phone had received the message before.
+        `baseline` is how often each phone had already received the message.
         """
         self._claim([ref[0]])
         counts = format_runs(map(str, baseline))
@@ -288,10 +287,10 @@ class Recorder:
         self._write(EventKind.UPLOAD, chunks=[list(ref)], upload=asdict(upload), changes=changes)
 
     def _claim(self, addresses: Iterable[str]) -> None:
-        """Record that this run changes mailings that another one has recorded.
+        """Record that this run changes mailings that another run recorded.
 
-        So it is known which plan brought them to their state, also after a crash. A hand-over of a later wave has no plan
-        that was reviewed: the one that approved all waves stays.
+        So even after a crash it is known which plan led to their state. A hand-over of a later wave has no reviewed plan, so
+        the plan that approved all waves stays.
         """
         for address in addresses:
             entry = self.lock.mailings[address]
@@ -304,7 +303,7 @@ class Recorder:
         return replace(self._applied, at=self.now())
 
     def _seal(self, digests: Iterable[str]) -> None:
-        """Record what a later rotation of the digest key needs, before `digests` are recorded."""
+        """Before `digests` are recorded, record what a later rotation of the key needs."""
         if (fields := key_fields(self.lock, self._digest_key, digests)) is not None:
             self._write(EventKind.KEY, **fields)
 
@@ -313,13 +312,13 @@ class Recorder:
         return phones is not None and phones[row] is PhoneState.ACCEPTED
 
     def learn(self, address: str, recipients: int | None, parts: int | None, cost: Decimal | None) -> None:
-        """Record what only sms.by knows about a list mailing, or what another price changes."""
+        """Record figures that only sms.by knows of a list mailing, or that a new price changes."""
         self._claim([address])
         changes = {"recipients": recipients, "parts": parts, "cost": money_or_none(cost)}
         self._write(EventKind.FACTS, address=address, changes=changes)
 
     def learn_billed(self, address: str, billed: Billed) -> None:
-        """Record what sms.by billed for a mailing; it stays that of the run that sent it."""
+        """Record what sms.by billed for a mailing, which still belongs to the run that sent it."""
         if self.lock.mailings[address].billed != billed:
             self._write(EventKind.FACTS, address=address, changes={"billed": billed._asdict()})
 
@@ -334,7 +333,7 @@ class Recorder:
         self._held.fold_in()
 
     def abandon(self) -> None:
-        """Close the journal without folding it in, as the disk is full; the next command does it."""
+        """Close the journal without folding it in, e.g. on a full disk; the next command folds."""
         self._journal.close()
 
     def _write(self, kind: EventKind, **fields: Any) -> None:

@@ -1,4 +1,4 @@
-"""What is checked at sms.by before the first request of a mailing in a run."""
+"""The checks at sms.by before the first request of a mailing in a run."""
 
 from __future__ import annotations
 
@@ -37,12 +37,14 @@ class RemoteCheck:
         self._reconciler = reconciler
         self._singles = singles
         self._clock = context.clock
-        self._seen: dict[str, float | None] = {}  # which read of the list each mailing was looked for in
-        self._lock_before = context.recorder.lock  # what this run sends may take a while to be listed
-        self._verified: tuple[RemoteView, ListCheck] | None = None  # the last list that was compared
+        self._seen: dict[
+            str, float | None
+        ] = {}  # when the list was read in which each mailing was looked up last
+        self._lock_before = context.recorder.lock  # mailings sent in this run may not be listed yet
+        self._verified: tuple[RemoteView, ListCheck] | None = None  # the list compared last
 
     def record_found(self) -> None:
-        """Adopt the mailings that the plan adopts, and look again for unknown outcomes.
+        """Record the mailings that the plan adopts, and look again for unknown outcomes.
 
         Raises:
             StopSending: sms.by could not be asked.
@@ -73,7 +75,7 @@ class RemoteCheck:
             )
 
     def _is_news(self, address: str, before: Entry | None) -> bool:
-        """Whether a mailing was unknown or was found; False if only the list is doubted."""
+        """Whether a mailing was unknown or was found; False if only the list is in doubt."""
         is_found = self._recorder.lock.mailings.get(address) != before
         return is_found or (before is not None and before.has_unknown)
 
@@ -84,7 +86,7 @@ class RemoteCheck:
         return is_not_sent and entry is not None and entry.has_unknown
 
     def begin(self, mailing: Mailing) -> bool:
-        """Look for the mailing at sms.by and record it, before its first request in this run.
+        """Look up the mailing at sms.by and record it, before its first request in this run.
 
         Returns:
             whether it may be sent.
@@ -114,29 +116,29 @@ class RemoteCheck:
     def look_again(self, address: str) -> None:
         """Look for the rest of a mailing that is being sent, if the last look was long ago.
 
-        Another checkout may send it, too. What is listed of it although this run has not sent it is recorded, and the
-        mailing stops.
+        Another checkout may be sending it, too. Chunks that are listed although this run has not sent them are recorded,
+        and the mailing is stopped.
 
         Raises:
             StopSending: sms.by could not be asked.
         """
         if self._project.environment.is_rehearsal:
-            return  # what was rehearsed before is listed
+            return  # earlier rehearsals are listed
         remote = self._reconciler.read_recent(_LEAST_BETWEEN)
         if self._seen.get(address) == self._reconciler.recent.asked_at:
             return
         self._seen[address] = self._reconciler.recent.asked_at
         self._stop_if_refused(self._mailings[address], remote)
         before = self._recorder.lock.mailings[address]
-        note_found(self._recorder, address, remote, skip={ChunkState.UNKNOWN})  # these are in flight
+        note_found(self._recorder, address, remote, skip={ChunkState.UNKNOWN})  # unknown: in flight
         if self._recorder.lock.mailings[address] is not before:
             self._runs[address].stop(_SENT_ELSEWHERE)
 
     def replace_waiting(self, mailing: Mailing) -> bool:
-        """Record what sms.by has of other content that waits, before this one replaces it.
+        """Record what sms.by has of a waiting earlier version before `mailing` replaces it.
 
         Returns:
-            whether this one may be approved or sent.
+            whether `mailing` may be approved or sent.
 
         Raises:
             StopSending: sms.by could not be asked.
@@ -158,7 +160,7 @@ class RemoteCheck:
         return False
 
     def _stop_if_refused(self, mailing: Mailing, remote: RemoteView) -> None:
-        """Stop the mailing if the list is not believed, or shows another one in its place."""
+        """Stop the mailing if the list is not credible, or shows another one in its place."""
         run, check = self._runs[mailing.address], self._verify(remote)
         if check.is_disproved:
             run.stop(with_code(ReasonCode.UNKNOWN, check.doubt), ExitCode.REFUSED)
@@ -169,7 +171,7 @@ class RemoteCheck:
             run.stop(with_code(ReasonCode.COLLISION, collision), ExitCode.REFUSED)
 
     def _verify(self, remote: RemoteView) -> ListCheck:
-        """Compare a list with the lock, once for all mailings that are looked up in it."""
+        """Check a list against the lock, once for all mailings that are looked up in it."""
         if self._verified is None or self._verified[0] is not remote:
             seconds, now = self._project.api.reconcile_seconds, self._clock.now()
             check = check_list(self._lock_before, remote, now=now, reconcile_seconds=seconds)
@@ -182,9 +184,9 @@ class RemoteCheck:
         marks = action.fingerprints
         is_new = action.action in NEW_SENDING or entry is None
         if is_recorded_singly(entry, mailing.revision, marks):
-            is_new = False  # its messages may have been made
+            is_new = False  # its messages may exist already
         if not is_new:
-            if entry is not None and entry.state is EntryState.WAITING:  # no request of it is known
+            if entry is not None and entry.state is EntryState.WAITING:  # the lock knows of no request
                 record_listed(self._recorder, mailing.address, remote)
             self._note_found(mailing, action, remote)
             self._record_cost(mailing.address, action)
@@ -196,14 +198,14 @@ class RemoteCheck:
             self._recorder.write_entry(mailing.address, mailing.revision, action, records)
 
     def _record_cost(self, address: str, action: Action) -> None:
-        """Record what a mailing costs with its rest, if the price has risen since its first part."""
+        """Record the cost of a mailing including its rest, if the price rose since its first part."""
         entry = self._recorder.lock.mailings[address]
         cost = cost_with_rest(entry, action) if entry.currency == self._project.currency else None
         if cost is not None:
             self._recorder.learn(address, entry.recipients, entry.parts, cost)
 
     def _is_sent_again(self, entry: Entry | None) -> bool:
-        """Whether another version of the mailing was rehearsed, whose chunks may be listed."""
+        """Whether another version was rehearsed, whose chunks may be listed."""
         return self._project.environment.is_rehearsal and entry is not None and entry.was_sent_in_part
 
     def _adopt(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
@@ -220,9 +222,9 @@ class RemoteCheck:
 
 
 def _was_replaced(entry: Entry, action: Action, remote: RemoteView) -> bool:
-    """Whether sms.by has the mailing as planned, and nothing of what the lock has instead.
+    """Whether sms.by has the mailing as planned, and nothing of what the lock records instead.
 
-    The lock is older: it has other content or recipients, which were not sent.
+    Then the lock is outdated: the other content or recipients that it records were not sent.
     """
     is_planned_listed = remote.has_any(action.fingerprints) and not remote.has_any(entry.fingerprints)
     return is_planned_listed and not entry.may_have_reached
@@ -231,7 +233,7 @@ def _was_replaced(entry: Entry, action: Action, remote: RemoteView) -> bool:
 def _is_adoptable(action: Action, remote: RemoteView) -> bool:
     """Whether sms.by has at least a part of a mailing.
 
-    A mailing that is blocked because of the whole list has none.
+    It has none of a mailing that is blocked only because the list as a whole is in doubt.
     """
     return action.action is ActionKind.ADOPT or remote.has_any(action.fingerprints)
 

@@ -17,7 +17,7 @@ from smsby_deploy.smsby.client import ReadClient
 
 
 class RecentList:
-    """The last list that was read; it is recent for half of `reconcile_seconds`."""
+    """The list read last, which counts as recent for half of `reconcile_seconds`."""
 
     def __init__(self, project: Project, clock: Clock) -> None:
         self._project = project
@@ -42,9 +42,9 @@ class RecentList:
         self._last = None
 
     def ask(self, client: ReadClient, lock: Lock, ids: Iterable[int] = ()) -> RemoteView:
-        """Return the list as it is now.
+        """Read the list now.
 
-        It can be searched for what `lock` and the files have, and for the messages `ids`.
+        It can be searched for the mailings of `lock` and the files, and for the messages `ids`.
 
         Raises:
             SmsbyUnavailable, TokenRefused, ApiError: it cannot be read.
@@ -57,14 +57,14 @@ class RecentList:
 
 
 class HandOverList(RecentList):
-    """The list in a hand-over: that of the account which the lock belongs to."""
+    """The list in a hand-over, checked to be that of the lock's account."""
 
     def __init__(self, request: ApplyRequest, project: Project) -> None:
         super().__init__(project, request.clock)
         self._request = request
 
     def read(self, lock: Lock) -> RemoteView:
-        """Return the list if it is recent, or as it is now.
+        """Return the recent list, or read it now.
 
         Raises:
             Refused: the lock belongs to another service or account.

@@ -16,7 +16,7 @@ FORMAT = "smsby-rescue"
 
 
 def not_recorded(error: ResultNotSaved, lock: Lock, lock_path: Path) -> SmsbyDeployError:
-    """Return the error for the user; a result that would be lost goes to a rescue file."""
+    """Return the error for the user; save a result that would be lost to a rescue file."""
     if all(event["event"] != "result" for event in error.events):
         kind = StoreUnavailable if isinstance(error.__cause__, StoreFailed) else SmsbyDeployError
         return kind(
@@ -27,7 +27,7 @@ def not_recorded(error: ResultNotSaved, lock: Lock, lock_path: Path) -> SmsbyDep
 
 
 def write_rescue(error: ResultNotSaved, lock: Lock, lock_path: Path) -> OutcomeUnknown:
-    """Save the results that `error` contains to a file, and return the error that names it.
+    """Save the results in `error` to a file, and return the error that names the file.
 
     If no disk takes the file, its content is part of the hint.
     """

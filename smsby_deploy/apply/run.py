@@ -1,7 +1,7 @@
 """Applies a plan while the lock is held.
 
-Nothing outside this folder reaches a sending method. For each request: the intent on disk, the request, its result on
-disk; dispatcher.py keeps that order.
+Nothing outside this folder reaches a sending method. For each request, the intent is on disk before it is sent, and the
+result after it; dispatcher.py keeps that order.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ __all__ = ["ApplyRequest", "apply_plan"]
 
 
 def apply_plan(request: ApplyRequest) -> ApplyResult:
-    """Apply the reviewed plan, or one that is made now and approved.
+    """Apply the reviewed plan, or make a plan now and apply it once approved.
 
     Raises:
         LockHeld, LockDamaged, FilesInvalid, PlanRefused, Refused, SmsbyUnavailable: before anything
@@ -99,7 +99,7 @@ def run_plan(
     cache: ChunkCache,
     opt_outs: OptOutWatch,
 ) -> ApplyResult:
-    """Apply a plan that may be applied; raises as apply_plan, or Refused if the user says no.
+    """Apply a ready plan; raises as apply_plan, or Refused if the user declines.
 
     `cache` and `opt_outs` were made before the plan.
     """
@@ -114,9 +114,9 @@ def run_plan(
 
 
 def _start_anew(request: ApplyRequest, scope: str, held: HeldLock) -> None:
-    """Empty the lock of a sandbox that does not know what it records.
+    """Empty the lock if its sandbox does not know the recorded mailings.
 
-    One that cannot be asked is reported later, in its turn.
+    A sandbox that cannot be asked is reported later, by the usual checks.
     """
     with suppress(SmsbyUnavailable, ApiError):
         remote = read_remote(request.connect(), scope, held.lock)
@@ -212,9 +212,9 @@ class _ApplyRun:
         return results, first_exit_code({code for run in runs for code in run.exit_codes})
 
     def _add_code(self, error: SmsbyDeployError) -> None:
-        """Let the error that ended the run hide no worse exit code, such as of a partial mailing.
+        """Add to the error that ended the run the exit codes of its mailings.
 
-        Nor that something was sent.
+        A StoreUnavailable also records whether anything was sent.
         """
         error.exit_code = first_exit_code([error.exit_code, self._judge(error.message)[1]])
         if isinstance(error, StoreUnavailable):
@@ -226,7 +226,7 @@ class _ApplyRun:
             self._context.say(Event("account", line))
 
     def _result(self, run: MailingRun, reason: str | None) -> MailingResult:
-        """Return the result of one mailing, with what its next wave waits for."""
+        """Return the result of one mailing, including what its next wave waits for."""
         entry = self._entry(run)
         result = run.result(entry, reason)
         mailing = self._mailings.get(run.action.address)
@@ -244,7 +244,7 @@ class _ApplyRun:
         return self._recorder.lock.mailings.get(run.action.address)
 
     def _send(self) -> StopSending | None:
-        """Return why not everything was sent, if a signal or sms.by stopped the whole run."""
+        """Send everything; return why the whole run stopped, if a signal or sms.by stopped it."""
         try:
             self._hold()
             self._check.record_found()
@@ -255,7 +255,7 @@ class _ApplyRun:
         return None
 
     def _hold(self) -> None:
-        """Record what this plan approves for later; no request is needed."""
+        """Record the mailings that this plan approves for later, without any request."""
         for address, run in self._context.runs.items():
             if run.action.action is ActionKind.HOLD and self._check.replace_waiting(self._mailings[address]):
                 mailing, entry = self._mailings[address], self._entry(run)
@@ -269,10 +269,7 @@ class _ApplyRun:
         return run is not None and run.action.sends
 
     def _send_campaign(self, mailings: list[Mailing]) -> None:
-        """Send the mailings of a campaign: bulk mailings first, then the others in order.
-
-        Bulk mailings share requests.
-        """
+        """Send the mailings of a campaign: bulk ones first, in shared requests, then the others."""
         self._bulk.send([mailing for mailing in mailings if mailing.via == "bulk"])
         for mailing in mailings:
             if mailing.via != "bulk" and self._check.begin(mailing):
@@ -300,7 +297,7 @@ class _ApplyRun:
         self._recorder.close()
 
     def _differences(self) -> Iterator[Problem]:
-        """Compare what sms.by reports about the mailings that were sent now with what was intended."""
+        """Yield how the mailings sent now, as sms.by reports them, differ from what was intended."""
         sent = sorted(address for address, run in self._context.runs.items() if run.was_sent)
         if not sent:
             return
@@ -313,7 +310,7 @@ class _ApplyRun:
         for address in sent:
             entry = self._recorder.lock.mailings[address]
             billed = read_billed(entry, remote.find_sent)
-            # Phone by phone, several mailings may share a message.
+            # Phone-by-phone mailings may share a message.
             if billed is not None and entry.transport != "single":
                 self._recorder.learn_billed(address, billed)
             intended = intended_by_lock(address, entry, self._mailings[address]).by(self._context.names)
@@ -321,7 +318,7 @@ class _ApplyRun:
 
 
 def _with_listing_lag(project: Project, client: SendClient) -> Project:
-    """Return `project` with `reconcile_seconds` raised to what this account was seen to need."""
+    """Return `project` with `reconcile_seconds` raised to what this account needed before."""
     seconds = client.facts.reconcile_seconds(project.api.reconcile_seconds)
     return project._replace(api=project.api._replace(reconcile_seconds=seconds))
 
@@ -334,12 +331,12 @@ def open_recorder(
     *,
     is_handing_over: bool = False,
 ) -> Recorder:
-    """Return the journal of a run that applies `plan`.
+    """Open the journal of a run that applies `plan`.
 
     A hand-over has several journals, all of which record when it began.
 
     Raises:
-        UsageError: what was sent could not be read from the lock afterwards.
+        UsageError: the lock would not be readable after the run.
     """
     check_record(request, loaded.project, plan, held)
     return Recorder(

@@ -1,6 +1,6 @@
-"""The one SMS of `doctor --to`, sent to the user's own phone, and what it shows.
+"""The one SMS of `doctor --to`, sent to the user's own phone, and what it reveals.
 
-The option is the consent. The request is sent once and never repeated; a lost answer is an unknown outcome.
+The option counts as consent. The request is sent once and never repeated; a lost answer is an unknown outcome.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from smsby_deploy.smsby.retry import poll
 from smsby_deploy.smsby.send_client import SendClient
 from smsby_deploy.status.callbacks import Callbacks, callbacks_end, callbacks_path, was_called_back
 
-_LEAD = timedelta(minutes=2)  # so that the clock of schedule_time shows, and the SMS still arrives soon
-_WAIT = 300.0  # seconds for a last status
+_LEAD = timedelta(minutes=2)  # enough to reveal the clock of schedule_time; the SMS still arrives soon
+_WAIT = 300.0  # seconds to wait for the last status
 _METHOD = "sendBulkSms"
-_STEP = 15 * 60  # seconds: the offset of every zone is a multiple
+_STEP = 15 * 60  # seconds: every UTC offset is a multiple of it
 
 Know = Callable[[FactName, Any, str], None]
 Miss = Callable[[FactName, Gap, str], None]
@@ -38,9 +38,9 @@ Miss = Callable[[FactName, Gap, str], None]
 
 @dataclass
 class _Observed:
-    """What was seen of the one mailing so far; its callbacks are those from `begins` on.
+    """What was seen of the mailing so far.
 
-    `size` is that of the list before the mailing.
+    Its callbacks start at `begins`; `size` is the size of the list before the mailing.
     """
 
     sent_at: float
@@ -58,7 +58,7 @@ class _Observed:
 
 
 class SelfTest:
-    """Sends one SMS to `phone`, and calls `know` and `miss` with what follows."""
+    """Sends one SMS, and calls `know` with each fact that it shows and `miss` for the others."""
 
     def __init__(
         self, project: Project, client: SendClient, clock: Clock, mark: str, *, know: Know, miss: Miss
@@ -74,11 +74,11 @@ class SelfTest:
         self._time = (clock.now() + _LEAD).replace(second=0, microsecond=0).astimezone(zone)
 
     def run(self, phone: str) -> None:
-        """Send it, and watch it for some minutes.
+        """Send the SMS to `phone`, and watch it for some minutes.
 
         Raises:
-            OutcomeUnknown: the answer was lost. It is not repeated.
-            SmsbyDeployError: a signal ended the watch; what was seen until then is learned.
+            OutcomeUnknown: the answer was lost; the request is not repeated.
+            SmsbyDeployError: a signal ended the watch; facts seen until then are kept.
             ApiError: sms.by rejected it.
             SmsbyUnavailable, TokenRefused: it was not sent.
         """
@@ -127,10 +127,10 @@ class SelfTest:
         return outcome.uuid
 
     def _watch(self, seen: _Observed, uuid: str, phone: str) -> None:
-        """Look for it, its statuses and its callback until nothing more can come."""
+        """Look for the mailing, its statuses and its callback until nothing more can come."""
         callback = self._project.api.reports_to
         for _ in poll(_WAIT, clock=self._clock, pause=self._clock.sleep):
-            with suppress(SmsbyUnavailable, ApiError):  # it was sent: what can still be seen of it counts
+            with suppress(SmsbyUnavailable, ApiError):  # it was sent: later looks may still show something
                 self._look(seen, uuid, phone)
             is_called_back = not callback or seen.callback is not None
             if seen.listed is not None and seen.is_final and is_called_back:
@@ -167,7 +167,7 @@ class SelfTest:
             self._know(FactName.LIST_SIZE, size.value, "getSMSMessages")
 
     def _is_ours(self, number: int, name: str) -> bool:
-        """Return whether a listed name begins like ours: it may be cut."""
+        """Return whether a listed name starts like ours; sms.by may have cut it."""
         return name.startswith(self._start.strip())
 
     def _learn(self, seen: _Observed, phone: str) -> None:

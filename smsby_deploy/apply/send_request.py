@@ -1,4 +1,4 @@
-"""One HTTP request that sends, and what its answer means for the lock and for its mailings.
+"""A sending HTTP request, and what its answer means for the lock and its mailings.
 
 The table of outcomes itself is in smsby/outcome.py.
 """
@@ -23,9 +23,9 @@ from smsby_deploy.wording import sentence
 class SendRequest(ABC):
     """A request with `chunks`; each sender has a subclass for its kind of request.
 
-    `step` is "draft" or "confirm" for a list mailing. With `row` only that phone of the one chunk
-    is sent to. The dispatcher sets `order`, counts `tries`, and removes the chunks of stopped
-    mailings. One that `is_repeatable` reaches no recipient, and repeating it changes nothing.
+    `step` is "draft" or "confirm" for a list mailing. With `row`, the request is sent only to that phone of its single
+    chunk. The dispatcher sets `order`, counts `tries`, and removes the chunks of stopped mailings. A request that
+    `is_repeatable` reaches no recipient, and repeating it changes nothing.
     """
 
     is_repeatable = False
@@ -46,18 +46,18 @@ class SendRequest(ABC):
 
     @abstractmethod
     def prepare(self) -> PreparedSend | None:
-        """Build the HTTP request with the present `chunks`; None if no recipient is left.
+        """Build the HTTP request with the current `chunks`; None if no recipient remains.
 
         Raises:
             FilesChanged: its mailings must be stopped.
         """
 
     def objection_to_retry(self) -> str:
-        """Return why it must not be repeated; empty if it may be. Called after the pause."""
+        """Return why the request must not be retried; empty if it may be. Called after the pause."""
         return ""
 
     def record(self, outcome: Outcome) -> bool:
-        """Record its final outcome; return False if it is to be recorded as that of a send.
+        """Record the final outcome; return False to have it recorded like that of a send.
 
         Raises:
             StopSending: nothing more can be sent in this run.
@@ -65,7 +65,7 @@ class SendRequest(ABC):
         return False
 
     def record_retry(self, outcome: Outcome, pause: float) -> bool:
-        """Record and report that it is repeated after `pause` seconds; False as in `record`."""
+        """Record and report a retry after `pause` seconds; return False as in `record`."""
         return False
 
     def concerns_one_phone(self, error: str) -> bool:
@@ -73,7 +73,7 @@ class SendRequest(ABC):
         return False
 
     def look_for_lost(self, reconciler: Reconciler) -> None:
-        """Find out whether sms.by took it after its answer was lost, and record what was found."""
+        """After a lost answer, find out whether sms.by accepted the request, and record it."""
         reconciler.look_for(self.chunks)
 
     def on_recorded(self) -> None:  # noqa: B027 - a hook that most need not fill
@@ -110,7 +110,7 @@ class AnswerHandler:
     def record(self, request: SendRequest, outcome: Outcome) -> None:
         """Record the final answer to `request` without announcing it. Raises as handle.
 
-        Only that it was accepted may not be on disk yet: the next intent or `Recorder.sync` sees to that.
+        Only an acceptance may not be on disk yet; the next intent or `Recorder.sync` writes it.
         """
         if request.record(outcome):
             return
@@ -126,7 +126,7 @@ class AnswerHandler:
                 self._record_unknown(request, outcome)
 
     def record_retry(self, request: SendRequest, outcome: Outcome, pause: float) -> None:
-        """Record that `request` was not sent and is repeated after `pause` seconds."""
+        """Record that `request` was not sent and is retried after `pause` seconds."""
         if request.record_retry(outcome, pause):
             return
         self._record_not_sent(request, outcome)
@@ -182,9 +182,9 @@ class AnswerHandler:
         self._say(Event(name, line, addresses, outcome=outcome.kind.value, is_warning=True))
 
     def _say_outcome(self, request: SendRequest, outcome: Outcome) -> None:
-        """Say what the outcome is; a request that was lost and then found at sms.by is accepted.
+        """Announce the outcome; a lost request that was found at sms.by is accepted.
 
-        Of requests with a single phone only failures are announced: the others may be thousands.
+        For requests to a single phone, only failures are announced, because there may be thousands.
         """
         if request.is_repeatable:
             return

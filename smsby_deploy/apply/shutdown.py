@@ -1,6 +1,6 @@
-"""What stops a run: a signal, or a freeze of smsby.yaml while it goes on.
+"""What stops a run: a signal, or a freeze added to smsby.yaml while it runs.
 
-A first signal, or a freeze, stops new calls; a second signal abandons those that are in flight.
+The first signal, or a freeze, stops new calls; a second signal abandons the calls in flight.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from smsby_deploy.plan.model import ReasonCode, with_code
 from smsby_deploy.plan.reasons import frozen
 from smsby_deploy.wording import sentence
 
-# Seconds: the longest wait before signals are looked at. A second signal may be delivered to another thread, and its
+# Seconds: the longest wait before signals are checked. A second signal may be delivered to another thread, and its
 # handler runs only when this one wakes up.
 SLICE = 0.1
 _PATIENCE = 2.0  # seconds: an editor or a checkout may be writing the file just now
@@ -29,7 +29,7 @@ _PAUSE = 0.1
 
 
 class StopSending(Exception):
-    """Nothing more may be sent in this run; what is in flight is still recorded."""
+    """Nothing more may be sent in this run; requests in flight are still recorded."""
 
     def __init__(self, error: str, exit_code: ExitCode) -> None:
         super().__init__(error)
@@ -40,8 +40,8 @@ class StopSending(Exception):
 class ShutdownSignal:
     """SIGINT, SIGTERM or a freeze during an apply; entering it installs the handlers.
 
-    The first signal asks to stop once the requests in flight are recorded, the second not to wait
-    for their answers. A freeze asks for the same as a first signal: `freeze` returns why, empty if nothing is frozen.
+    The first signal asks to stop once the requests in flight are recorded, the second not to wait for their answers. A
+    freeze acts like a first signal; `freeze` returns its reason, empty if nothing is frozen.
     """
 
     def __init__(self, clock: Clock, freeze: Callable[[], str] = lambda: "") -> None:
@@ -98,10 +98,10 @@ class ShutdownSignal:
 
 
 class FreezeWatch:
-    """Says why a running apply must stop: `freeze` was added to the file at `path`.
+    """Detects that `freeze` was added to the file at `path` during an apply.
 
-    The file is read only when it has changed. One that cannot be read any more, or is not valid, stops the apply as well:
-    someone in a hurry may have frozen it with a mistake, and what is not sent now the next apply sends.
+    The file is read only when it has changed. A file that can no longer be read or is no longer valid stops the apply as
+    well: a user in a hurry may have made a mistake while freezing it, and the next apply sends the rest.
     """
 
     def __init__(self, path: Path, environment: str, clock: Clock) -> None:
@@ -112,7 +112,7 @@ class FreezeWatch:
         self._why = ""
 
     def why(self) -> str:
-        """Return why nothing more may be sent; empty if it may."""
+        """Return why nothing more may be sent; empty if sending may continue."""
         has_changed = self._seen is None or change_mark(self._path) != self._seen
         if not self._why and has_changed and (why := self._read()):
             self._why = with_code(ReasonCode.FROZEN, frozen(why))

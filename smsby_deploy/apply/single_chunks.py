@@ -1,4 +1,4 @@
-"""The planned chunks of mailings with `via: single`, and what is recorded of their phones."""
+"""The planned chunks of mailings with `via: single`, and the states of their phones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SingleChunks:
         """Return the chunks as planned.
 
         Raises:
-            FilesChanged: they are not the planned ones, or the opt-outs cannot be read.
+            FilesChanged: they differ from the plan, or the opt-outs cannot be read.
         """
         template = compile_mailing(mailing)
         pinned = mailing.pinned(self._inputs)
@@ -64,7 +64,7 @@ class SingleChunks:
         baseline: tuple[int, ...] = (),
         **changes: str | int | None,
     ) -> None:
-        """Record the states of all phones of `chunk`, and other changes of its record."""
+        """Record the states of all phones of `chunk`, and other changes to its record."""
         record = self.record_of(mailing, chunk)
         if PhoneState.ACCEPTED in states and record.accepted_at is None:
             changes["accepted_at"] = self._recorder.now()
@@ -80,7 +80,7 @@ class SingleChunks:
 def recorded_states(record: ChunkRecord, chunk: Chunk) -> PhoneStates:
     """Return the state of each phone of `chunk`.
 
-    If only the state of the whole chunk is recorded, all phones have it.
+    If only the state of the whole chunk is recorded, it applies to all phones.
     """
     if record.phones is not None:
         return record.phones

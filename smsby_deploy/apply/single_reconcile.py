@@ -1,4 +1,4 @@
-"""What sms.by already has of a mailing with `via: single`: the deliveries of its messages.
+"""Finds what sms.by already has of a `via: single` mailing: the deliveries of its messages.
 
 Absence proves nothing.
 """
@@ -28,7 +28,7 @@ _OLDER_LOCK = "the lock is older than the deliveries that sms.by reports for thi
 class _Comparison:
     """The states of a chunk's phones before and after a look at the deliveries.
 
-    `shows_older_lock` if a phone has a delivery that the lock calls certainly unsent.
+    `shows_older_lock`: a phone that the lock calls certainly unsent has a delivery.
     """
 
     chunk: Chunk
@@ -57,7 +57,7 @@ class SingleReconciler:
         try:
             chunks, opt_outs = self._chunks.read(mailing, action), self._chunks.watch.current()
         except FilesChanged:
-            chunks, opt_outs = [], PhoneSet()  # without the phones all of it is unknown
+            chunks, opt_outs = [], PhoneSet()  # without the phones, all of it is unknown
         found = [self._ledger.deliveries(remote.ids.get(chunk.fingerprint, [])) for chunk in chunks]
         records = [replace(record_of(chunk, ChunkState.UNKNOWN), opted_out=None) for chunk in action.chunks]
         self._recorder.write_entry(mailing.address, mailing.revision, action, records)
@@ -71,14 +71,14 @@ class SingleReconciler:
     def look_again(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
         """Record what the deliveries prove about a recorded mailing.
 
-        If one contradicts the lock, the lock is older than what was sent, and whatever it calls unsent is unknown.
+        If one contradicts the lock, the lock is older than the send, and whatever it calls unsent is unknown.
 
         Raises:
             SmsbyUnavailable, ApiError: sms.by could not be asked.
         """
         entry = self._recorder.lock.mailings[mailing.address]
         if entry.fingerprints != action.fingerprints:
-            return  # the files changed, so the phones of the recorded chunks are not known
+            return  # the files changed, so the phones of the recorded chunks are unknown
         try:
             chunks = self._chunks.read(mailing, action)
         except FilesChanged:
@@ -89,7 +89,7 @@ class SingleReconciler:
             if record.state not in DONE
         ]
         is_older = any(comparison.shows_older_lock for comparison in comparisons)
-        # What is in doubt is recorded first: after a crash in between, the others still show why.
+        # Doubtful chunks are recorded first, so that after a crash in between, the others still show why.
         for comparison in sorted(comparisons, key=lambda one: one.shows_older_lock):
             self._record(mailing, comparison, is_older=is_older)
 
@@ -110,7 +110,7 @@ class SingleReconciler:
         before = recorded_states(record, chunk)
         counts = self._deliveries(chunk, record, remote)
         baseline = record.baseline or (0,) * len(before)
-        # The deliveries of a message that another mailing shares may be that mailing's.
+        # If another mailing shares the message, the deliveries may be that mailing's.
         is_shared = self._ledger.is_shared(record.message_id, mailing.address)
         after, shows_older_lock = list(before), False
         for place, (phone, state, known) in enumerate(zip(chunk.phones, before, baseline, strict=True)):

@@ -1,8 +1,8 @@
 """Sends mailings with `via: single`, phone by phone.
 
 createSmsMessage is called once for each text, then sendSMS once for each phone. createSmsMessage reaches no recipient
-and may be repeated; each sendSMS has its intent and its result on disk. A lost sendSMS is found by the deliveries of its
-message (delivery_ledger.py); what they do not prove stays unknown.
+and may be repeated; each sendSMS has its intent and its result on disk. A lost sendSMS is looked up in the deliveries of
+its message (delivery_ledger.py); what they do not prove stays unknown.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from smsby_deploy.wording import counted, sentence
 
 
 class PhoneRequest(SendRequest):
-    """sendSMS to one phone of a chunk whose message was made."""
+    """sendSMS to one phone of a chunk whose message exists."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class PhoneRequest(SendRequest):
 class _Sending:
     """A single mailing that is being sent; `time` is its send time, None for at once.
 
-    `made` are the messages that this run made and compared.
+    `made` are the messages that this run created and compared.
     """
 
     mailing: Mailing
@@ -128,7 +128,7 @@ class _Sending:
 
 
 class SingleSender:
-    """Sends single mailings, which the lock must have."""
+    """Sends single mailings, which must already be in the lock."""
 
     def __init__(
         self,
@@ -147,12 +147,12 @@ class SingleSender:
         self._check = DriftCheck(context)
 
     def send(self, mailing: Mailing, action: Action) -> None:
-        """Make the missing messages, wait for their approval, and send them.
+        """Create the missing messages, wait for their approval, and send them.
 
-        They are sent to the phones that are certainly unsent.
+        They are sent only to phones that certainly did not get them.
 
         Raises:
-            FilesChanged: the files are not the planned ones.
+            FilesChanged: the files differ from the plan.
             StopSending, ResultNotSaved: as Dispatcher.send_all.
         """
         run = self._context.runs[mailing.address]
@@ -173,7 +173,7 @@ class SingleSender:
         return [chunk for chunk in chunks if self._chunks.record_of(mailing, chunk).state not in DONE]
 
     def _may_be_sent(self, sending: _Sending, chunks: Sequence[Chunk]) -> bool:
-        """Whether all messages are approved, and as reviewed; if not, stop the mailing."""
+        """Whether all messages are approved and as reviewed; if not, stop the mailing."""
         mailing, run = sending.mailing, sending.run
         ids = {chunk.index: self._chunks.record_of(mailing, chunk).message_id for chunk in chunks}
         states = self._factory.wait_for_approval(mailing.address, ids.values())
@@ -185,7 +185,7 @@ class SingleSender:
             )
             run.stop(why, ExitCode.FAILED)
         numbers = [number for number in ids.values() if number is not None]
-        # The answer about a message that an earlier run made is no longer known.
+        # For a message from an earlier run, the answer to its creation is no longer known.
         is_resumed = not sending.made.issuperset(numbers)
         remote = self._reconciler.read_before_sending(*numbers) if is_resumed else None
         for chunk in chunks:
@@ -200,7 +200,7 @@ class SingleSender:
     def _stop_if_different(
         self, sending: _Sending, chunk: Chunk, message_id: int | None, answers: Sequence[ReportedValues]
     ) -> None:
-        """Stop the mailing if what sms.by reports of a message differs from the review."""
+        """Stop the mailing if a message, as sms.by reports it, differs from the review."""
         parts = measure_text(chunk.text).parts if chunk.text else None
         what = sentence("message {id}", id=message_id)
         objection = self._check.objection(what, sending.mailing, sending.action, answers, parts=parts)
@@ -219,7 +219,7 @@ class SingleSender:
     # --- messages --------------------------------------------------------------------------------------------------
 
     def _prepare(self, sending: _Sending, chunk: Chunk) -> None:
-        """Leave out the recipients who get nothing, and make the message.
+        """Leave out the recipients who get nothing, and create the message.
 
         If that fails, stop the mailing.
         """
@@ -239,7 +239,7 @@ class SingleSender:
             self._use_existing(sending, chunk, states, outcome.message_id)
 
     def _use_new(self, sending: _Sending, chunk: Chunk, states: PhoneStates, outcome: Outcome) -> None:
-        """Record a message that was made, unless it is not as reviewed: then no run sends it."""
+        """Record a new message; one that is not as reviewed is recorded so that no run sends it."""
         zone = self._context.project.api.account_zone
         made = read_message_state(outcome.raw, zone)
         reported = ReportedValues(made.time, None, made.alphaname, made.parts)
@@ -258,7 +258,7 @@ class SingleSender:
         )
 
     def _use_existing(self, sending: _Sending, chunk: Chunk, states: PhoneStates, message_id: int) -> None:
-        """Use the message that has this text already, unless it may not or must not be used."""
+        """Use the existing message with this text, if its reuse is allowed and safe."""
         reuse = self._check_reuse(sending, chunk, states, message_id)
         match reuse.verdict:
             case ReuseVerdict.REFUSED:
@@ -301,7 +301,7 @@ class SingleSender:
             raise StopSending(what, ExitCode.UNREACHABLE) from error
 
     def _reject(self, sending: _Sending, chunk: Chunk, states: PhoneStates, error: str) -> None:
-        """Record that the message of `chunk` cannot be made: none of it was sent."""
+        """Record that the message of `chunk` cannot be created, so none of it was sent."""
         rejected = states.replacing(UNSENT, PhoneState.REJECTED)
         self._chunks.record(sending.mailing, chunk, rejected, error=error)
         sending.run.reject(error)
@@ -309,7 +309,7 @@ class SingleSender:
     # --- the result ------------------------------------------------------------------------------------------------
 
     def _report(self, sending: _Sending, chunks: Sequence[Chunk]) -> None:
-        """Say how many phones were accepted; rejected phones are the mailing's error."""
+        """Report how many phones were accepted; rejected phones are the mailing's error."""
         address = sending.mailing.address
         records = [self._chunks.record_of(sending.mailing, chunk) for chunk in chunks]
         states = PhoneStates(state for record in records for state in record.phones or ())

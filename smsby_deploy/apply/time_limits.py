@@ -1,6 +1,6 @@
-"""Whether a chunk may still be sent, because a run may outlast what its plan allows.
+"""Checks whether a chunk may still be sent, because a run may outlast its plan's limits.
 
-The user may take long to approve, sms.by may ask for a pause, and the machine may have slept.
+The user may take long to approve, sms.by may ask for a pause, and the machine may sleep.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from smsby_deploy.plan.situation import is_past
 
 
 class TimeLimits:
-    """Judges chunks by the rules of the plan, at the moment when they are sent."""
+    """Applies the time rules of the plan to chunks at the moment they are sent."""
 
     def __init__(self, context: ApplyContext) -> None:
         self._mailings = context.project.by_address
@@ -45,7 +45,7 @@ class TimeLimits:
 
 
 def _time_of(mailing: Mailing, action: Action, index: int) -> datetime | None:
-    """Return when a chunk is to be sent; None if that is at once."""
+    """Return when a chunk is to be sent; None for at once."""
     chunk = action.chunks[index]
     if chunk.wave not in (None, FIRST_WAVE):
         return None

@@ -1,6 +1,6 @@
 """Sends mailings with `upload: true`: uploads the recipients as a list, then sends to it.
 
-The list must be ours and have exactly the reviewed recipients: its name contains their digest, and no other list is
+The list must be ours and have exactly the reviewed recipients, so its name contains their digest, and no other list is
 written to.
 """
 
@@ -27,13 +27,13 @@ from smsby_deploy.plan.model import Action, ReasonCode, with_code
 from smsby_deploy.plan.reasons import opted_out_since_draft
 from smsby_deploy.wording import sentence
 
-_MAX_LISTS = 3  # made in one run because recipients opt out while a list is filled
+_MAX_LISTS = 3  # created in one run if recipients opt out while a list is filled
 
 
 def upload_of(entry: Entry | None, mailing: Mailing) -> UploadRecord | None:
     """Return what is recorded about the list of this revision.
 
-    The record survives a change of the text while nothing was sent.
+    The record survives a change of the text as long as nothing was sent.
     """
     if entry is None or mailing.upload is None:
         return None
@@ -42,9 +42,9 @@ def upload_of(entry: Entry | None, mailing: Mailing) -> UploadRecord | None:
 
 
 class UploadSender:
-    """Makes and fills the list of a mailing, and sends to it.
+    """Creates and fills the list of a mailing, and sends to it.
 
-    It continues from whatever state the lock records.
+    Continues from whatever state the lock records.
     """
 
     def __init__(
@@ -64,10 +64,10 @@ class UploadSender:
         self._filler = ListFiller(context, dispatcher, self._reader)
 
     def send(self, mailing: Mailing, action: Action) -> None:
-        """Fill its list and draft it unless there is a draft, then confirm the draft.
+        """Fill the list and create a draft unless there is one, then confirm the draft.
 
         Raises:
-            FilesChanged: the files are not the planned ones.
+            FilesChanged: the files differ from the plan.
             StopSending, ResultNotSaved: as Dispatcher.send.
         """
         list_id = None  # not needed if there is a draft
@@ -89,7 +89,7 @@ class UploadSender:
         try:
             return self._fill_until_current(mailing, action)
         except UploadRejected as rejected:
-            # The record of the list may be the reason, so the next apply looks for the list or makes another.
+            # The recorded list may be the cause, so the next apply looks for the list again or creates another.
             upload = replace(self._upload(mailing), list_id=None, uploaded=0, invalid=0)
             self._recorder.note_upload(_ref(mailing), upload)
             self._recorder.result([_ref(mailing)], ChunkState.REJECTED, error=str(rejected))
@@ -136,9 +136,9 @@ class UploadSender:
         return upload
 
     def _may_draft(self, mailing: Mailing, action: Action) -> bool:
-        """Whether it may still be drafted: filling the list may have taken long.
+        """Whether the mailing may still be drafted, because filling the list may have taken long.
 
-        Whether it is too late by now is judged for every request (TimeLimits).
+        Whether it is too late by now is checked for every request (TimeLimits).
         """
         marks = action.fingerprints
         remote = self._reconciler.read_before_sending()
@@ -158,7 +158,7 @@ class UploadSender:
     # --- the draft -------------------------------------------------------------------------------------------------
 
     def _review(self, mailing: Mailing, action: Action) -> ExpectedList:
-        """Return the recipients that the draft must have, and why it must not be confirmed, if so.
+        """Return what the draft must have, and why it must not be confirmed, if that is so.
 
         Raises:
             FilesChanged: as ContactReader.measure.
@@ -199,5 +199,5 @@ def _foreign_draft(revision: int) -> str:
 
 
 def _ref(mailing: Mailing) -> ChunkRef:
-    """An uploaded mailing is one chunk."""
+    """Return the only chunk of an uploaded mailing."""
     return (mailing.address, 0)

@@ -1,6 +1,6 @@
-"""Decides about the next wave from what sms.by reports of the last one.
+"""Decides on the next wave by what sms.by reports about the last one.
 
-Callbacks are not read: they are only a file in the checkout, and a forged one must not send anything.
+Callbacks are ignored: they are only a file in the checkout, and a forged one must not cause a send.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class WaveJudge:
     def _count(self, entry: Entry, number: int) -> WaveFigures:
         """Add up the reports of a wave.
 
-        Messages without a report are neither delivered nor undelivered. If a chunk has reports of more
-        messages than recipients, some belong to other mailings, so all are ignored.
+        Messages without a report are neither delivered nor undelivered. If a chunk has reports on more messages than it
+        has recipients, some belong to other mailings, so all are ignored.
         """
         counts, recipients = DeliveryCounts(), 0
         for chunk in entry.chunks:
@@ -68,10 +68,10 @@ class WaveJudge:
 
 
 def judge(figures: WaveFigures, step: Wave, window: Window, now: datetime) -> VerdictKind | None:
-    """Return the verdict about a wave; None if there is none yet.
+    """Return the verdict on a wave; None if there is none yet.
 
-    What sms.by does not report is not a success. Once `window` is over there is no "go" any more: a runner that was down must
-    not send the rest days later.
+    Messages that sms.by does not report do not count as delivered. Once `window` is over, there is no "go" any more: a
+    runner that was down must not send the rest days later.
     """
     sent, delivered, undelivered = figures
     least = step.delivered if step.delivered is not None else 100 - (step.undelivered or 0)

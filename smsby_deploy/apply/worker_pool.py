@@ -12,15 +12,14 @@ from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 Call = Callable[[], Outcome]
 
 NO_THREADS = "the system allows no more threads"
-_WAKE = 0  # the number of no call
+_WAKE = 0  # not the number of any call
 _NOTHING = Outcome(OutcomeKind.NOT_SENT)
 
 
 class WorkerPool:
-    """Runs calls on threads that are started when they are needed.
+    """Runs calls on threads that are started on demand.
 
-    Only one thread may use a pool.
-    `announce_shutdown` is called once, while an answer is waited for after a first signal.
+    Only one thread may use a pool. `announce_shutdown` is called once, if a first signal arrives and an answer is awaited.
     """
 
     def __init__(
@@ -31,12 +30,12 @@ class WorkerPool:
         self._is_announced = False
         self._count = 0
         self._in_flight: list[int] = []
-        self._threads = 0  # those that take calls; one that hangs behind an abandoned call is not counted
+        self._threads = 0  # that take calls; excludes those stuck in an abandoned call
         self._calls: queue.SimpleQueue[tuple[int, Call] | None] = queue.SimpleQueue()
         self._outcomes: queue.SimpleQueue[tuple[int, Outcome]] = queue.SimpleQueue()
 
     def close(self) -> None:
-        """Let every idle thread end."""
+        """End every idle thread."""
         for _ in range(self._threads):
             self._calls.put(None)
 
@@ -51,14 +50,14 @@ class WorkerPool:
         return True
 
     def submit(self, call: Call) -> int:
-        """Start `call` on an idle thread and return the number under which its outcome comes back."""
+        """Start `call` on an idle thread and return the number by which to match its outcome."""
         self._count += 1
         self._in_flight.append(self._count)
         self._calls.put((self._count, call))
         return self._count
 
     def wake(self) -> None:
-        """End the present `wait` or `pause`; may be called on any thread."""
+        """End the current `wait` or `pause`; may be called from any thread."""
         self._outcomes.put((_WAKE, _NOTHING))
 
     def pause(self, seconds: float) -> None:
@@ -88,7 +87,7 @@ class WorkerPool:
             self._announce_shutdown()
         if not self._shutdown.is_urgent:
             return None
-        self._threads -= 1  # the abandoned thread keeps waiting, and must not hold up another call
+        self._threads -= 1  # the abandoned thread keeps waiting and must not hold up other calls
         return self._in_flight.pop(0), _unknown("stopped by a second signal before the answer came")
 
     def _next_outcome(self, seconds: float) -> tuple[int, Outcome] | None:
