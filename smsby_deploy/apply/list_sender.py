@@ -214,7 +214,7 @@ class ListSender:
             raise StopSending(error.message, ExitCode.UNREACHABLE) from error
         except (ApiError, SmsbyUnavailable) as error:
             why = sentence("its draft {id} is not confirmed: {why}", id=message_id, why=error.message)
-            self._context.runs[address].stop(why)
+            self._context.runs[address].stop(why, error.exit_code)
             return None
 
     def _objection(self, mailing: Mailing, draft: _Draft, expected: ExpectedList | None) -> str:

@@ -15,7 +15,7 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.records import ELSEWHERE, SURELY_NOT_SENT, ChunkRecord, ChunkState
 from smsby_deploy.plan.model import Action
-from smsby_deploy.plan.remote_state import RemoteView, merge_entry
+from smsby_deploy.plan.remote_state import RemoteView, listed_state, merge_entry
 from smsby_deploy.smsby.parsers import RemoteMailing, is_draft
 from smsby_deploy.smsby.retry import poll
 from smsby_deploy.wording import sentence
@@ -76,9 +76,7 @@ class Reconciler:
         records = []
         for chunk in action.chunks:
             listed = remote.by_fingerprint.get(chunk.fingerprint)
-            state = ChunkState.UNKNOWN
-            if listed is not None:
-                state = ChunkState.DRAFT if listed.is_draft else ChunkState.ACCEPTED
+            state = ChunkState.UNKNOWN if listed is None else listed_state(listed, action.via)
             record = record_of(chunk, state)
             if listed is None:
                 opted_out = _opted_out_in_doubt(record, action.approval)

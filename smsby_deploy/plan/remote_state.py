@@ -233,7 +233,7 @@ def merge_entry(entry: Entry, remote: RemoteView | None) -> tuple[ChunkState, ..
     """
     if entry.transport == "single":
         return tuple(chunk.state for chunk in entry.chunks)
-    states = [_merge_chunk(chunk, remote) for chunk in entry.chunks]
+    states = [_merge_chunk(chunk, entry.transport, remote) for chunk in entry.chunks]
     chunks = list(zip(entry.chunks, states, strict=True))
     if any(_is_certainly_unsent(chunk) and state is not chunk.state for chunk, state in chunks):
         states = [
@@ -243,11 +243,20 @@ def merge_entry(entry: Entry, remote: RemoteView | None) -> tuple[ChunkState, ..
     return tuple(states)
 
 
-def _merge_chunk(chunk: ChunkRecord, remote: RemoteView | None) -> ChunkState:
+def _merge_chunk(chunk: ChunkRecord, transport: str, remote: RemoteView | None) -> ChunkState:
     listed = remote.by_fingerprint.get(chunk.fingerprint) if remote else None
     if listed is None or chunk.state in DONE:
         return chunk.state
-    return ChunkState.DRAFT if listed.is_draft else ChunkState.ACCEPTED
+    state = listed_state(listed, transport)
+    is_silent = state is ChunkState.UNKNOWN and chunk.state is ChunkState.DRAFT
+    return chunk.state if is_silent else state
+
+
+def listed_state(listed: RemoteMailing, transport: str) -> ChunkState:
+    """Return what a listed chunk is; a list mailing without a status may be confirmed or not."""
+    if listed.is_draft:
+        return ChunkState.DRAFT
+    return ChunkState.ACCEPTED if listed.status or transport != "list" else ChunkState.UNKNOWN
 
 
 def _is_certainly_unsent(chunk: ChunkRecord) -> bool:

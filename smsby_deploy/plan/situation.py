@@ -17,7 +17,7 @@ from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, Entry, 
 from smsby_deploy.plan.audience_source import AudienceSource
 from smsby_deploy.plan.desired import ChunkPlan, Desired
 from smsby_deploy.plan.gone import OwnContent
-from smsby_deploy.plan.remote_state import LOOKED_BACK, RemoteView, merge_entry
+from smsby_deploy.plan.remote_state import LOOKED_BACK, RemoteView, listed_state, merge_entry
 from smsby_deploy.plan.waves import WaveProgress, find_progress
 from smsby_deploy.smsby.parsers import RemoteMailing
 
@@ -396,4 +396,4 @@ def _listed_state(listed: RemoteMailing | None, chunk: ChunkPlan, via: str) -> C
         return ChunkState.UNKNOWN
     if via == "single" and (listed.count_phones or 0) < (chunk.recipients or 0):
         return ChunkState.UNKNOWN
-    return ChunkState.DRAFT if listed.is_draft else ChunkState.ACCEPTED
+    return listed_state(listed, via)

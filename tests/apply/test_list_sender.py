@@ -21,6 +21,7 @@ from tests.apply.fake_smsby import EMPTY_LIST, LOST, Reply, Shop, busy, error, o
 
 DRAFTED = ok({"status": "OK", "result": {"message_id": 90}})
 CONFIRMED = ok({"status": "OK"})
+TOKEN_REFUSED = Answer(401, {"error": "bad token"}, readable=True)
 NOW = 1_793_610_000  # 2026-11-02 09:00 UTC, the time of the tests
 
 
@@ -213,6 +214,21 @@ def test_lost_confirmation_is_settled_by_the_next_apply(
     assert (result.exit_code, letter.sms_by.changes().count("confirm=1")) == (code, count)
 
 
+def test_lost_confirmation_listed_without_a_status_is_unknown(letter: Shop) -> None:
+    """That the list has the draft does not prove that it was confirmed."""
+
+    def listing(params: Mapping[str, Any]) -> Answer:
+        drafts = letter.sms_by.named("sendSmsList")
+        return listed(name=drafts[0]["name"], status=None) if drafts else EMPTY_LIST
+
+    letter.sms_by.script("getSMSMessages", listing)
+    answers(letter, before=[info(), info(None)], start=[LOST])
+    for _ in range(2):
+        result, mailing = letter.apply()
+        assert (result.exit_code, mailing.outcome) == (ExitCode.OUTCOME_UNKNOWN, MailingOutcome.UNKNOWN)
+    assert letter.sms_by.changes().count("confirm=1") == 1
+
+
 def test_lost_confirmation_stays_unknown(letter: Shop) -> None:
     """It was a draft in the list that the plan read; now neither the list nor the draft itself has a status."""
     answers(letter, before=[info(), info(None)], start=[LOST])
@@ -261,17 +277,19 @@ def test_draft_without_a_status_is_confirmed(letter: Shop) -> None:
     ("reply", "code"),
     [
         (error("unknown message", 400), ExitCode.FAILED),
-        (LOST, ExitCode.FAILED),
-        (Answer(401, {"error": "bad token"}, readable=True), ExitCode.UNREACHABLE),
+        (LOST, ExitCode.UNREACHABLE),
+        (Answer(500, None, readable=False), ExitCode.UNREACHABLE),
+        (busy(0), ExitCode.UNREACHABLE),
+        (TOKEN_REFUSED, ExitCode.UNREACHABLE),
     ],
-    ids=["rejected", "lost", "token refused"],
+    ids=["rejected", "lost", "unusable", "too many requests", "token refused"],
 )
 def test_draft_that_cannot_be_read_is_not_confirmed(letter: Shop, reply: Reply, code: ExitCode) -> None:
     """Its figures were not checked; the next apply continues with the same draft."""
     answers(letter, before=[reply])
     result, mailing = letter.apply()
     assert (result.exit_code, letter.chunk().state) == (code, ChunkState.DRAFT)
-    assert "its draft 90 is not confirmed: " in (mailing.error or "") or code is ExitCode.UNREACHABLE
+    assert "its draft 90 is not confirmed: " in (mailing.error or "") or reply is TOKEN_REFUSED
     assert "confirm=1" not in letter.sms_by.changes()
     answers(letter)
     assert letter.apply()[0].exit_code == ExitCode.DONE

@@ -229,6 +229,13 @@ def test_merge_entry_finds_drafts() -> None:
     assert merge_entry(_entry([U]), _listed(0, status="DRAFT")) == (D,)
 
 
+@pytest.mark.parametrize(("state", "merged"), [(U, U), (P, U), (R, U), (D, D), (A, A)])
+def test_merge_entry_guesses_nothing_of_a_list_mailing(state: ChunkState, merged: ChunkState) -> None:
+    """Listed without a status, it may or may not have been confirmed."""
+    assert merge_entry(_entry([state], "list"), _listed(0, status="")) == (merged,)
+    assert merge_entry(_entry([state]), _listed(0, status="")) == (A,)
+
+
 def test_merge_entry_keeps_single_sends() -> None:
     """A listed message proves nothing about a single phone."""
     assert merge_entry(_entry([U, P], "single"), _listed(0, 1)) == (U, P)
