@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Sequence
+import stat
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from fnmatch import fnmatchcase
+from fnmatch import fnmatch
 from os.path import lexists, normpath
 from pathlib import Path, PurePath
-from typing import NamedTuple
 
 from smsby_deploy.config.yaml_nodes import YamlList
 from smsby_deploy.errors import FilesInvalid
@@ -21,6 +23,7 @@ OWN_FOLDER = ".smsby"
 DEFAULT_PATTERN = "**/*.yaml"
 _SAMPLE = 65_536  # bytes
 _ANY_FOLDERS = "**"
+_SPECIAL = frozenset("*?[")
 _LONGEST_NAME = 255  # bytes
 _LONGEST_PATH = 1000  # characters, below the project folder
 IMPOSSIBLE_PATH = sentence(
@@ -31,9 +34,7 @@ IMPOSSIBLE_PATH = sentence(
 )
 
 
-class _Folder(NamedTuple):
-    has_campaigns: bool
-    is_inside: bool  # with links resolved
+_Unread = Callable[[Path, OSError], object]
 
 
 def campaign_files(root: Path, patterns: YamlList | None, log: ProblemLog) -> list[tuple[Path, str]]:
@@ -81,7 +82,7 @@ def find_campaign_files(
 
     Each comes with its path relative to `root`; each of the glob patterns has its place.
     Hidden folders, and folders with a smsby.yaml of their own, contain no campaigns of this project. A file outside
-    `root`, also through a link, is an error.
+    `root`, also through a link, is an error, and so is a folder that cannot be read: its campaigns may have been sent.
     """
     paths = {
         path
@@ -90,35 +91,42 @@ def find_campaign_files(
         if may_be_file(path) or _is_broken(path)
     }
     start = len(root.as_posix().rstrip("/")) + 1
-    folders: dict[Path, _Folder] = {}  # each is inspected once: it may contain thousands of files
+    inside: dict[Path, bool] = {}  # each folder is looked at once: it may contain thousands of files
     found = []
     for path in sorted(paths, key=lambda path: path.parts):
-        folder = folders.get(path.parent)
-        if folder is None:
-            folder = folders[path.parent] = _inspect_folder(root, path.parent)
-        if path.name == PROJECT_FILE or path.name.startswith(".") or not folder.has_campaigns:
+        if path.name == PROJECT_FILE or path.name.startswith("."):
             continue
+        if path.parent not in inside:
+            inside[path.parent] = real_path(path.parent).is_relative_to(root)
         name = path.as_posix()[start:]
         if not is_plain_name(name, log):
             continue
         if _is_broken(path):
             log.error("FILE_MISSING", why_missing(path, name), Location(name, 1, 1))
             continue
-        if real_path(path).is_relative_to(root) if path.is_symlink() else folder.is_inside:
+        if real_path(path).is_relative_to(root) if path.is_symlink() else inside[path.parent]:
             found.append((path, name))
         else:
             log.error("PATH_OUTSIDE", outside(name), Location(name, 1, 1))
     return found
 
 
-def expand(root: Path, pattern: str) -> Iterator[Path]:
+def expand(
+    root: Path, pattern: str, unread: _Unread, skips: Callable[[Path], bool] = lambda _: False
+) -> Iterator[Path]:
     """Yield the paths below `root` that a relative glob pattern matches, in any order.
 
-    The folders are walked once, however many `**` it has: pathlib walks them once for each, within the others. A `**`
-    at the end matches folders only.
+    Each folder is listed once, however many `**` there are: pathlib lists it for each, and passes over what it cannot
+    list. A `**` follows no links to folders, and at the end it matches no files.
+
+    Args:
+        root: a folder.
+        pattern: relative to it.
+        unread: gets each folder, or link to nothing in place of one, that may have matching files but cannot be read.
+        skips: whether nothing below a folder counts.
 
     Raises:
-        ValueError: `**` is not a path component of its own.
+        ValueError: the pattern is absolute or empty, or `**` is not a path component of its own.
     """
     parts: list[str] = []
     for part in PurePath(pattern).parts:
@@ -126,29 +134,62 @@ def expand(root: Path, pattern: str) -> Iterator[Path]:
             raise ValueError(pattern)  # which pathlib does before Python 3.13
         if part != _ANY_FOLDERS or parts[-1:] != [part]:
             parts.append(part)
-    if parts.count(_ANY_FOLDERS) < 2:
-        is_for_folders = parts[-1:] == [
-            _ANY_FOLDERS
-        ]  # with the slash since Python 3.13, before without it, too
-        yield from root.glob("/".join(parts) + "/" * is_for_folders)
-        return
-    start = parts.index(_ANY_FOLDERS)
-    for path in root.glob("/".join((*parts[: start + 1], "*"))):
-        if _matches(path.relative_to(root).parts, parts):
-            yield path
+    if not parts or PurePath(pattern).is_absolute():
+        raise ValueError(pattern)
+    folders = deque([(root, {0})])
+    while folders:
+        folder, reached = folders.popleft()
+        reached |= {index + 1 for index in reached if parts[index] == _ANY_FOLDERS}
+        kept = {index for index in reached if parts[index : index + 1] == [_ANY_FOLDERS]}
+        wanted = {index: parts[index] for index in reached - kept if index < len(parts)}
+        try:
+            names = _list_folder(folder, None if kept else wanted.values())
+        except OSError as error:
+            unread(folder, error)
+            continue
+        for name, is_folder in names:
+            after = {index + 1 for index, part in wanted.items() if fnmatch(name, part)}
+            if is_folder:
+                after |= kept
+            if not after:
+                continue
+            path = folder / name
+            if len(parts) in after:
+                yield path
+                after.remove(len(parts))
+            if after and (is_folder or _leads_to_folder(path, unread)) and not skips(path):
+                folders.append((path, after))
 
 
-def _matches(names: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a path matches, in steps that grow with the product of both lengths."""
-    reached = {0}  # the parts of the pattern that the next name may match
-    for name in names:
-        reached |= {index + 1 for index in reached if pattern[index : index + 1] == [_ANY_FOLDERS]}
-        reached = {
-            index if pattern[index] == _ANY_FOLDERS else index + 1
-            for index in reached
-            if index < len(pattern) and (pattern[index] == _ANY_FOLDERS or fnmatchcase(name, pattern[index]))
-        }
-    return len(pattern) in reached
+def _list_folder(folder: Path, wanted: Iterable[str] | None) -> list[tuple[str, bool]]:
+    """Return what is in a folder, and whether it is a folder, not a link to one.
+
+    If all of `wanted` are names, not patterns, the folder need not allow to be listed. One that was removed just now is
+    empty.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        if wanted is None or any(map(_SPECIAL.intersection, wanted)):
+            with os.scandir(folder) as entries:
+                return sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+        found = []
+        for name in wanted:
+            with suppress(FileNotFoundError):
+                found.append((name, stat.S_ISDIR((folder / name).lstat().st_mode)))
+        return found
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _leads_to_folder(path: Path, unread: _Unread) -> bool:
+    """Whether it is a link to a folder; a link to nothing may have been one."""
+    try:
+        return path.is_symlink() and stat.S_ISDIR(path.stat().st_mode)
+    except OSError as error:
+        unread(path, error)
+        return False
 
 
 def is_plain_name(name: str, log: ProblemLog, place: Location | None = None) -> bool:
@@ -177,16 +218,11 @@ def why_not_plain(name: str) -> str | None:
 def find_unread(root: Path) -> list[str]:
     """Return the project paths of files that end in .yml and look like campaigns."""
     found = []
-    for path in sorted(root.glob("**/*.yml")):
-        parts = path.relative_to(root).parts
-        if (
-            may_be_file(path)
-            and not path.name.startswith(".")
-            and _inspect_folder(root, path.parent).has_campaigns
-        ):
+    for path in sorted(expand(root, "**/*.yml", lambda *_: None, _has_no_campaigns)):
+        if may_be_file(path) and not path.name.startswith("."):
             with suppress(OSError), path.open("rb") as file:
                 if re.search(rb"^(mailings|campaign)\s*:", file.read(_SAMPLE), re.MULTILINE):
-                    found.append("/".join(parts))
+                    found.append(path.relative_to(root).as_posix())
     return found
 
 
@@ -276,10 +312,9 @@ def _is_broken(path: Path) -> bool:
     return path.is_symlink() and not path.exists()
 
 
-def _inspect_folder(root: Path, folder: Path) -> _Folder:
-    parts = folder.relative_to(root).parts
-    is_nested = any(lexists(root.joinpath(*parts[:i], PROJECT_FILE)) for i in range(1, len(parts) + 1))
-    return _Folder(not is_nested and not is_hidden(parts), real_path(folder).is_relative_to(root))
+def _has_no_campaigns(folder: Path) -> bool:
+    """Whether what is in a folder belongs to other programs, or to another project."""
+    return folder.name.startswith(".") or lexists(folder / PROJECT_FILE)
 
 
 def _glob(root: Path, pattern: str, place: Location, log: ProblemLog) -> Iterator[Path]:
@@ -301,8 +336,13 @@ def _glob(root: Path, pattern: str, place: Location, log: ProblemLog) -> Iterato
     if is_hidden(path.parts):
         log.error("PATH_HIDDEN", hidden(pattern), place)
         return
+
+    def unread(folder: Path, error: OSError) -> None:
+        message = sentence("cannot read the folder: {why}", why=error.strerror)
+        log.error("FILE_MISSING", message, Location(folder.relative_to(root).as_posix()))
+
     try:
-        yield from expand(root, pattern)
+        yield from expand(root, pattern, unread, _has_no_campaigns)
     except ValueError:
         message = sentence(
             "{pattern}: ** must be a path component of its own, as in {example}",

@@ -153,16 +153,23 @@ def read_parquet_source(root: Path, node: YamlMap, file: str, log: ProblemLog) -
     pattern, place = node["parquet"], Location(file, *node.values_at["parquet"])
     names = [pattern]
     if any(sign in pattern for sign in "*?["):
+        before = len(log)
+
+        def unread(folder: Path, error: OSError) -> None:
+            name = folder.relative_to(root).as_posix()
+            message = sentence("cannot read the folder {name}: {why}", name=name, why=error.strerror)
+            log.error("FILE_MISSING", message, place)
+
         try:
             if ".." in PurePosixPath(pattern).parts:
                 raise ValueError
-            found = filter(Path.is_file, expand(root, pattern))
+            found = filter(Path.is_file, expand(root, pattern, unread))
             names = sorted(path.relative_to(root).as_posix() for path in found)
-        except (NotImplementedError, ValueError):  # an absolute pattern, or one with ..
+        except ValueError:  # an absolute pattern, or one with ..
             log.error("PATH_OUTSIDE", outside(pattern), place)
             names = []
         else:
-            if not names:
+            if not names and len(log) == before:
                 log.error("FILE_MISSING", sentence("no file matches {pattern}", pattern=pattern), place)
     paths = [(resolve_inside(root, name, place, log), name) for name in names if is_plain_name(name, log)]
     files = tuple((path, name) for path, name in paths if path is not None)

@@ -27,6 +27,7 @@ from tests.apply.waiting_mailings import (
     to,
     write_sale,
 )
+from tests.permissions import ordinary_permissions
 
 
 def _pass(shop: Shop, seconds: float) -> None:
@@ -141,6 +142,22 @@ def test_campaign_that_is_a_broken_link_is_not_removed(waiting: Shop) -> None:
     assert state(waiting, "a") is EntryState.WAITING
     (waiting.root / "sale.yaml").unlink()
     (waiting.root / "sale.yaml").symlink_to("sale")
+    assert outcomes(hand_over(waiting.request())) == {"a": "sent"}
+
+
+def test_campaign_in_an_unreadable_folder_is_not_removed(waiting: Shop) -> None:
+    """Its approval is kept, and in its window it fails."""
+    approve(waiting, a=to(PHONES[0]))
+    folder = waiting.root / "campaigns"
+    folder.mkdir()
+    (waiting.root / "sale.yaml").rename(folder / "sale.yaml")
+    folder.chmod(0)
+    _pass(waiting, HOUR)
+    with ordinary_permissions():
+        result = hand_over(waiting.request())
+    folder.chmod(0o700)
+    assert (outcomes(result), result.exit_code) == ({"a": "skipped"}, ExitCode.FILES_INVALID)
+    assert result.mailings[0].error == "campaigns: cannot read the folder: Permission denied"
     assert outcomes(hand_over(waiting.request())) == {"a": "sent"}
 
 

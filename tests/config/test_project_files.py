@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from smsby_deploy.config.project_files import expand, find_campaign_files, find_unread, resolve_inside
 from smsby_deploy.problems import Location, ProblemLog
+from tests.permissions import ordinary_permissions
 
 _AT = Location("smsby.yaml", 3, 5)
 
@@ -55,6 +56,48 @@ def test_find_campaign_files_finds_each_once(tmp_path: Path) -> None:
     _write(tmp_path, "a.yaml")
     found = find_campaign_files(tmp_path.resolve(), [("*.yaml", _AT), ("a.*", _AT)], ProblemLog())
     assert [name for _, name in found] == ["a.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "unread"),
+    [
+        ("**/*.yaml", ["deep/er"]),
+        ("*/er/*.yaml", ["linked", "deep/er"]),
+        ("deep/er/b.yaml", ["deep/er"]),
+        ("linked/*.yaml", ["linked"]),
+        ("*/*.yaml", ["linked"]),
+        ("**/linked/b.yaml", ["linked", "deep/er"]),
+        ("*.yaml", []),
+        ("absent/*.yaml", []),
+        ("a.yaml/*.yaml", []),
+    ],
+)
+def test_find_campaign_files_reports_unreadable_folders(
+    pattern: str, unread: list[str], tmp_path: Path
+) -> None:
+    """Its campaigns would look removed from the files. What no pattern reaches, or is another project's, does not matter."""
+    _write(tmp_path, "a.yaml", "deep/er/b.yaml", ".cache/c.yaml", "other/smsby.yaml", "other/deep/d.yaml")
+    (tmp_path / "linked").symlink_to("nowhere")
+    folders = [tmp_path / name for name in ("deep/er", ".cache", "other/deep")]
+    log = ProblemLog()
+    for folder in folders:
+        folder.chmod(0)
+    with ordinary_permissions():
+        find_campaign_files(tmp_path.resolve(), [(pattern, _AT)], log)
+    for folder in folders:
+        folder.chmod(0o700)
+    assert [problem.location for problem in log.distinct()] == [Location(name) for name in unread]
+    assert all(problem.code == "FILE_MISSING" and problem.is_error for problem in log.distinct())
+
+
+def test_campaign_named_in_a_folder_that_only_lets_pass(tmp_path: Path) -> None:
+    """Its folder need not be listed."""
+    _write(tmp_path, "deep/b.yaml")
+    (tmp_path / "deep").chmod(0o100)
+    with ordinary_permissions():
+        assert _found(tmp_path, "deep/b.yaml") == (["deep/b.yaml"], [])
+        assert _found(tmp_path, "deep/*.yaml") == ([], ["FILE_MISSING"])
+    (tmp_path / "deep").chmod(0o700)
 
 
 @pytest.mark.parametrize("link", ["linked.yaml", "linked"])
@@ -131,4 +174,5 @@ def test_expand_finds_what_pathlib_finds(files: list[list[str]], pattern: list[s
             pattern[-1] == "**"
         )  # since Python 3.13 it would match files, too
         expected = {path for path in root.glob(written) if path.is_file()}
-        assert {path for path in expand(root, written) if path.is_file()} == expected
+        found = expand(root, written, lambda *failed: pytest.fail(str(failed)))
+        assert {path for path in found if path.is_file()} == expected

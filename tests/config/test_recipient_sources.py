@@ -11,6 +11,7 @@ from smsby_deploy.config.recipient_sources import ListPlaces, read_inline_recipi
 from smsby_deploy.config.sources import FalseText
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.problems import Location, ProblemLog
+from tests.permissions import ordinary_permissions
 
 _AT = Location("sale.yaml", 1, 1)
 _DIGEST = hashlib.sha256(b"phone\n").hexdigest()
@@ -93,3 +94,18 @@ def test_parquet_files_are_sorted_and_inside(
     source = read_parquet_source(tmp_path, _node(tmp_path, f"parquet: '{pattern}'\n"), "sale.yaml", log)
     assert [name for _, name in source.files] == names
     assert [one.code for one in log.distinct()] == ([] if code is None else [code])
+
+
+def test_parquet_files_of_an_unreadable_folder(tmp_path: Path) -> None:
+    """Some recipients would be missing."""
+    (tmp_path / "day").mkdir()
+    for name in ("a.parquet", "day/b.parquet"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "day").chmod(0)
+    log = ProblemLog()
+    with ordinary_permissions():
+        read_parquet_source(tmp_path, _node(tmp_path, "parquet: '**/*.parquet'\n"), "sale.yaml", log)
+    (tmp_path / "day").chmod(0o700)
+    (problem,) = log.distinct()
+    assert problem.code == "FILE_MISSING"
+    assert problem.message == "cannot read the folder day: Permission denied"
