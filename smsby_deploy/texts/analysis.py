@@ -38,12 +38,12 @@ _INCLUDE_TAG = re.compile(r"\b(?:include|import|extends)\b")
 
 
 def _has_mark(text: str) -> bool:
-    """Whether a placeholder is possible, found much faster than by the patterns."""
+    """Whether a placeholder is possible; much faster than trying the patterns."""
     return "{" in text or "%" in text or "[" in text or "*" in text
 
 
 def has_placeholder(text: str) -> bool:
-    """Whether a rendered text contains a placeholder, also one of Jinja2's."""
+    """Whether a rendered text contains a placeholder, including one of Jinja2's."""
     return _has_mark(text) and any(pattern.search(text) for pattern in _UNRENDERED)
 
 
@@ -77,7 +77,7 @@ class Literal(NamedTuple):
 
 
 class TemplateFault(NamedTuple):
-    """An error that concerns every recipient, placed like a `Literal`."""
+    """An error that affects every recipient, located like a `Literal`."""
 
     code: str
     template: str | None
@@ -95,8 +95,8 @@ class IncludedText(NamedTuple):
 class TextAnalysis(NamedTuple):
     """The result of analyzing a text.
 
-    `variables` come from the recipients' data. `included` has the included templates by the names that texts use.
-    `tested` has the variables whose truth decides, with the template and offset of the first such test.
+    `variables` come from the recipients' data. `included` maps the names that texts use to the included templates. `tested`
+    maps each variable that is tested for truth to the template and offset of the first such test.
     """
 
     variables: frozenset[str]
@@ -110,7 +110,7 @@ class TextAnalysis(NamedTuple):
 class RenderError(Exception):
     """A text could not be rendered.
 
-    If `is_final`, rendering the other texts would fail, too, after a long time. `code` is the problem code.
+    If `is_final`, the other texts would fail as well, after a long time. `code` is the problem code.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""Which branches of its conditions and defaults each text takes.
+"""Signatures of texts: which branches of its conditions and defaults each text takes.
 
-Reviewers then see one text of each combination. A signature has one character for each branch that was taken, in the
-order of the template. Where the texts are rendered together, so are their signatures; otherwise a text is rendered again
-by a template that records what it does, once for recipients whose values in conditions are the same.
+They let reviewers see one text of each combination. A signature has one character for each branch taken, in template
+order. Texts rendered together get their signatures together; otherwise a recording template renders the text again,
+once for all recipients with the same values in conditions.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from smsby_deploy.texts.vectorized import (
 )
 from smsby_deploy.wording import Sentence, sentence
 
-_FIRST_CODE = 0x10000  # beyond all characters that sort otherwise in UTF-8 and UTF-16
+_FIRST_CODE = 0x10000  # above all characters whose order differs between UTF-8 and UTF-16
 _FIRST_LANGUAGE = 0xE000
 _OWN = "\uf8ff"  # the signature of a recipient's own text
 _MOST_KEYS = 10_000  # combinations of values whose signatures are remembered
@@ -55,7 +55,7 @@ class _Decisions:
         self._codes: dict[tuple[str | None, int, str, int], str] = {}
 
     def sides_of(self, template: str | None, node: nodes.If | nodes.CondExpr) -> list[str]:
-        """The characters of the sides of a condition, that of `else` last."""
+        """Return the characters of the sides of a condition, `else` last."""
         tests = [node.test]
         if isinstance(node, nodes.If):
             tests += [branch.test for branch in node.elif_]
@@ -100,7 +100,7 @@ class TextBranches:
         self._columns = tuple(translator.variables)
 
     def signatures(self, batch: Batch, eligible: bytearray) -> list[str]:
-        """Return the signature of each text; "" where nothing was decided, or `eligible` is 0."""
+        """Return the signature of each text; "" if nothing was decided, or `eligible` is 0."""
         if not self.are_there:
             return [""] * len(batch.phones)
         columns = [batch.variable(name) for name in self._columns]
@@ -112,7 +112,7 @@ class TextBranches:
         return self._trace(batch, eligible)
 
     def names_of(self, signature: str) -> list[Sentence]:
-        """Return what the sides of a signature are called."""
+        """Return the names of the sides in a signature."""
         return [self._decisions.names[code] for code in signature]
 
     def _trace(self, batch: Batch, eligible: bytearray) -> list[str]:
@@ -149,7 +149,7 @@ def _decides(tree: nodes.Template) -> bool:
 
 
 def _deciding_names(tree: nodes.Template) -> frozenset[str]:
-    """The names that may decide something: all but those that are only printed."""
+    """Return the names that may decide something: all except those that are only printed."""
     printed = {id(node) for output in tree.find_all(nodes.Output) for node in output.nodes}
     return frozenset(node.name for node in tree.find_all(nodes.Name) if id(node) not in printed)
 
@@ -169,7 +169,7 @@ class MailingBranches:
 
     def __init__(self, mailing: Mailing, template: Template | None) -> None:
         self._texts = None if isinstance(mailing.text, TextSource) else mailing.text
-        # No two texts share a character, so that a signature says which text it is of.
+        # No two texts share a character, so a signature identifies its text.
         self._names = {} if self._texts is None else names_of_texts(self._texts)
         self._codes = {key: chr(_FIRST_LANGUAGE + index) for index, key in enumerate(self._names)}
         self._branches = [TextBranches(one) for one in (template.texts if template is not None else ())]
@@ -283,7 +283,7 @@ class _TracingEnvironment(TextEnvironment):
 
 
 class _TraceInserter(NodeTransformer):
-    """Lets a template call the environment on each side of its decisions."""
+    """Makes a template call the environment on each side of its decisions."""
 
     def __init__(self, environment: TextEnvironment, decisions: _Decisions, template: str | None) -> None:
         self._environment = environment
@@ -328,7 +328,7 @@ class _TraceInserter(NodeTransformer):
 
 
 def spell(node: nodes.Node) -> str:
-    """An expression as an author would write it; what is rare is `…`."""
+    """Spell an expression as an author would write it; rare parts become `…`."""
     match node:
         case nodes.Name(name=name):
             return name

@@ -1,6 +1,6 @@
 """Comparisons and tests of column values, which are text, in a template.
 
-Where the answer would depend on a number, a truth value or a null being text, it is an error, not a guess.
+If the result would depend on whether a number, a truth value or a null is text, it is an error, not a guess.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _KIND_TESTS = ("boolean", "false", "float", "integer", "none", "number", "true")
 
 
 class TextAsNumber(TemplateRuntimeError):
-    """A template calculates with a text, or compares one with a number; `sign` is as written."""
+    """A template calculates with a text, or compares one with a number, by the operator `sign`."""
 
     def __init__(self, sign: str) -> None:
         self.sign = sign
@@ -62,7 +62,7 @@ class TextAsTruth(TemplateRuntimeError):
 
 
 def compare(comparison: str, left: Any, right: Any) -> Any:
-    """Compare by Jinja2's name of an operator if a number being text makes no difference.
+    """Compare by Jinja2's operator name, unless the result depends on a number being text.
 
     Raises:
         TextAsNumber: texts are ordered, or a text is compared with a number.
@@ -89,7 +89,7 @@ def _check_truth_of(value: Any, test: str) -> None:
 
 
 def _check_kind(name: str, test: Callable[[Any], bool], value: Any) -> bool:
-    """Run a test such as `x is true`, which would be false in every row of a column."""
+    """Run a test such as `x is true`, which would be false for every value of a column."""
     if name in ("float", "integer", "number"):
         if isinstance(value, str):
             raise TextAsNumber(f"is {name}")
@@ -106,7 +106,7 @@ def _is_mixed(left: Any, right: Any) -> bool:
 
 
 def guarded_tests(tests: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
-    """Return the tests that refuse to guess about a text; `tests` are all of Jinja2."""
+    """Return the tests that refuse to guess about a text; `tests` are all of Jinja2's."""
     comparisons: dict[str, Callable[..., Any]] = {
         name: partial(compare, comparison) for comparison, names in _COMPARING_TESTS.items() for name in names
     }

@@ -25,12 +25,12 @@ from smsby_deploy.wording import sentence
 _Source = TypeVar("_Source")
 _Compiled = TypeVar("_Compiled")
 
-# Up to this length no template is nested so deeply that Jinja2 cannot compile what was vectorized.
+# Up to this length, no template that was vectorized is nested too deeply for Jinja2 to compile.
 _SURELY_COMPILES = 500  # characters
 
 
 def compile_mailing(mailing: Mailing) -> Template | None:
-    """Compile as `compile_texts`; None if each recipient has a text."""
+    """Compile the texts of a mailing; None if each recipient has their own."""
     return compile_texts(mailing.text) if mailing.text else None
 
 
@@ -38,7 +38,7 @@ def compile_texts(texts: MailingText) -> Template:
     """Compile the text of a mailing, or its texts.
 
     Raises:
-        FilesInvalid: as `compile_text`; it has the problems of all texts.
+        FilesInvalid: see `compile_text`; it has the problems of all texts.
     """
     if isinstance(texts, TextSource):
         return compile_text(texts)
@@ -69,8 +69,8 @@ def compile_text(source: TextSource) -> TextTemplate:
     """Compile `source`.
 
     Raises:
-        FilesInvalid: its syntax is wrong, it is empty or too long, it contains a placeholder of another tool, it includes
-            what cannot be included, or it has no variables and cannot be rendered.
+        FilesInvalid: it has wrong syntax, a placeholder of another tool or an impossible include, is empty or too long, or
+            has no variables and cannot be rendered.
     """
     if not source.text.strip():
         raise FilesInvalid([text_error(source, "TEXT", NO_TEXT)])
@@ -88,7 +88,7 @@ def compile_text(source: TextSource) -> TextTemplate:
     template = TextTemplate(source, analysis)
     if template.is_personal:
         if analysis.vectorized is None or len(source.text) > _SURELY_COMPILES:
-            _ = template.renderer  # report now that it cannot be compiled
+            _ = template.renderer  # fail now if it cannot be compiled
     else:
         _check_shared_text(template)
     return template

@@ -21,7 +21,7 @@ from smsby_deploy.texts.template import Template
 from smsby_deploy.wording import sentence
 
 _MOST_WARNINGS = 5  # for sets of expensive characters
-# Without these characters and outside 4 to 7 parts, GSM 03.38 counts as sms.by bills (docs/api-facts.md).
+# Without these characters and outside 4 to 7 parts, the GSM 03.38 count is what sms.by bills (docs/api-facts.md).
 _DIFFERENT_IN_GSM7 = re.compile(r"[~`\f\n]")
 _DIFFERENT_IN_UCS2 = re.compile("[\n\\[\\]\\\\^{}|\U00010000-\U0010ffff]")
 _CYRILLIC = re.compile("[\u0400-\u04ff]")

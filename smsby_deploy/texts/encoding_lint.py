@@ -33,7 +33,7 @@ SMART: dict[str, str] = {
 }
 _SMART_TABLE = str.maketrans(SMART)
 
-# Russian and Belarusian, similar to the spelling of passports and maps, without ь and ъ; and Ukrainian letters of names.
+# Russian and Belarusian, close to the spelling in passports and on maps, without ь and ъ; and Ukrainian letters of names.
 _LETTERS = {
     "а": "a", "б": "b", "в": "v", "г": "g", "ґ": "g", "д": "d", "е": "e", "ё": "yo", "є": "ye", "ж": "zh", "з": "z",
     "и": "i", "і": "i", "ї": "yi", "й": "y", "к": "k", "л": "l", "м": "m", "н": "n", "о": "o", "п": "p", "р": "r",
@@ -52,9 +52,9 @@ _SIGNS = {
 }  # fmt: skip
 _SIGN_TABLE = str.maketrans(_SIGNS)
 _MOST_SETS = 500  # of characters; further ones are counted with the cheapest
-# Characters that take room in a text and none on the screen: soft hyphens, accents over Cyrillic letters, zero-width and
-# bidirectional marks, selectors of a character's variant, which follow many emoji, separators of lines and paragraphs,
-# operators of formulas, and fillers of Hangul and Braille.
+# Characters that take space in a text but none on the screen: soft hyphens, accents over Cyrillic letters, zero-width and
+# bidirectional marks, variation selectors, which follow many emoji, line and paragraph separators, invisible operators,
+# and fillers of Hangul and Braille.
 INVISIBLE = (
     "\u00ad\u0300\u0301\u034f\u061c\u115f\u1160\u180e\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e"
     "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\u2800\u3164\ufe0e\ufe0f\ufeff\uffa0"
@@ -147,17 +147,17 @@ def name_character(character: str) -> str:
 
 
 def name_replacement(text: str) -> str:
-    """`text` as messages show it; nothing and a space by their names."""
+    """Return `text` as messages show it; the empty text and a space by name."""
     return {"": sentence("nothing"), " ": sentence("a space")}.get(text, text)
 
 
 def has_invisible(text: str) -> bool:
-    """Whether `text` has characters that take room and are not seen."""
+    """Whether `text` has characters that take space but are invisible."""
     return any(map(contains, repeat(text), INVISIBLE))  # much faster than a pattern
 
 
 def may_be_expensive(text: str) -> bool:
-    """Whether a UCS-2 text could be GSM-7, or shorter than it is, without a few characters."""
+    """Whether a UCS-2 text could be GSM-7, or shorter, without a few characters."""
     return CYRILLIC_WORD.search(text) is None or has_invisible(text)
 
 
@@ -165,7 +165,7 @@ def may_be_expensive(text: str) -> bool:
 class Expense:
     """What one set of characters adds for all its recipients; `row` is the first line with it.
 
-    `is_invisible`: the texts are UCS-2 without these characters, too.
+    `is_invisible`: the texts would be UCS-2 even without these characters.
     """
 
     recipients: int = 0
@@ -184,7 +184,7 @@ class ExpensiveCharacters:
     def count(self, text: str, size: TextSize, price: Decimal, *, recipients: int, row: int | None) -> None:
         """Count a UCS-2 text of `recipients`; `price` is the price of one part to all of them."""
         characters = frozenset(character for character in set(text) if not character.isascii())
-        # A text that is UCS-2 because of its language stays so; only what is not seen can be left out.
+        # A text that is UCS-2 because of its language stays so; only invisible characters can be left out.
         is_invisible = (
             CYRILLIC_WORD.search(text) is not None or sum(character.isalpha() for character in characters) > 1
         )

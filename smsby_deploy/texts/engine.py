@@ -1,4 +1,4 @@
-"""Texts as Jinja2 sees them: analyzed, rendered one at a time, and errors explained.
+"""Jinja2's part in texts: analysis, rendering one text at a time, and explaining errors.
 
 Importing Jinja2 takes three times as long as starting Python, so this module is imported only for texts with markup.
 """
@@ -47,7 +47,7 @@ _WRONG_TYPE = sentence(
 _BAD_CALCULATION = sentence(
     "this calculation has no result (a division by zero?): test the value with {{% if %}} first"
 )
-# The parts of what Jinja2 says about a wrong syntax, so that they can be translated; the first that matches is meant.
+# The parts of Jinja2's messages about wrong syntax, for translation; the first match applies.
 _SYNTAX_MESSAGES = (
     sentence("expected token '{wanted}', got '{found}'", wanted="", found=""),
     sentence("unexpected end of template, expected '{wanted}'", wanted=""),
@@ -65,7 +65,7 @@ _SYNTAX_MESSAGES = (
     sentence("missing end of comment tag"),
     sentence("tag name expected"),
 )
-# What it says in other words than an author needs, or than another part of it.
+# Jinja2's words, and those that an author knows or that another of its messages uses.
 _SYNTAX_WORDS = (
     ("end of print statement", "}}"),
     ("end of statement block", "%}"),
@@ -82,7 +82,7 @@ def analyze(source: TextSource) -> TextAnalysis:
     """Analyze `source` before it is rendered.
 
     Raises:
-        FilesInvalid: its syntax is wrong, or it includes what cannot be included.
+        FilesInvalid: its syntax is wrong, or an include is impossible.
     """
     templates = ParsedTemplates()
     try:
@@ -94,7 +94,7 @@ def analyze(source: TextSource) -> TextAnalysis:
 
 
 def find_included_files(source: TextSource) -> tuple[str, ...]:
-    """The project paths of the templates that a text includes, as far as they can be read."""
+    """Return the project paths of the templates that a text includes, if they can be read."""
     templates = ParsedTemplates()
     with contextlib.suppress(TemplateError, *_OTHER_ERRORS):
         templates.add(_parsing_environment(source.timezone), source.text, source.root)
@@ -103,7 +103,7 @@ def find_included_files(source: TextSource) -> tuple[str, ...]:
 
 @lru_cache(maxsize=16)
 def _parsing_environment(timezone: str) -> TextEnvironment:
-    """The environment that only parses: unlike rendering, it has no budget of its own."""
+    """Return a shared environment for parsing, which needs no budget, unlike rendering."""
     return TextEnvironment(timezone)
 
 
@@ -147,7 +147,7 @@ class Renderer:
             raise _refusal(source, included, error) from error
 
     def render(self, variables: Mapping[str, str]) -> str:
-        """Render one text, without white space at its ends; raises RenderError if it cannot be."""
+        """Render one text, without white space at its ends; raises RenderError if that fails."""
         self._environment.limits.start_text()
         try:
             context = self._template.new_context(dict(variables), shared=True)
@@ -159,7 +159,7 @@ class Renderer:
             raise RenderError(message, location, is_final=is_final, code=code) from error
 
     def _explain(self, error: Exception, variables: Mapping[str, str]) -> tuple[str, Location | None]:
-        """Why and where rendering failed. The message contains no values of the recipient."""
+        """Say why and where rendering failed, without any value of the recipient."""
         name = ""
         message: str
         if isinstance(error, RecursionError):
@@ -192,7 +192,7 @@ class Renderer:
 
 
 def _refusal(source: TextSource, included: Mapping[str, IncludedText], error: Exception) -> FilesInvalid:
-    """The error for a text that Jinja2 cannot parse or compile, where Jinja2 locates it."""
+    """Return the error for a text that Jinja2 cannot parse or compile, at Jinja2's location."""
     if isinstance(error, TemplateSyntaxError):
         code = "INCLUDE" if isinstance(error, IncludeError) else "TEMPLATE_SYNTAX"
         said = error.message or sentence("the syntax of the template is wrong")
@@ -204,7 +204,7 @@ def _refusal(source: TextSource, included: Mapping[str, IncludedText], error: Ex
 
 
 def syntax_message(message: str) -> str:
-    """A message of Jinja2 with the characters that an author writes, and no period."""
+    """Reword a message of Jinja2 with the characters that an author writes, without a period."""
     for words, written in _SYNTAX_WORDS:
         message = message.replace(words, written)
     return join_sentences(
@@ -213,7 +213,7 @@ def syntax_message(message: str) -> str:
 
 
 def _translatable(part: str) -> str:
-    """Return the sentence that `part` is, if it is a known one."""
+    """Return `part` as a translatable sentence if it is a known one."""
     for known in _SYNTAX_MESSAGES:
         pattern = known.with_values({name: f"(?P<{name}>.+)" for name in known.values})
         if found := re.fullmatch(pattern, part, re.DOTALL):
@@ -222,7 +222,7 @@ def _translatable(part: str) -> str:
 
 
 def _explain_subtraction(text: str, offset: int, name: str, variables: Mapping[str, str]) -> str | None:
-    """The message for `{{ first-name }}` where that is a column; `name` is what is undefined."""
+    """Explain `{{ first-name }}` if that is a column; `name` is the undefined variable."""
     start, end = _tag_at(text, offset)
     for found in _DASHED.finditer(text, max(start, 0), end):
         words = found.group().split("-")
@@ -261,7 +261,7 @@ def _sharpen(text: str, offset: int, name: str) -> int:
 
 
 def _tag_at(text: str, offset: int) -> tuple[int, int]:
-    """Where the tag that contains `offset` begins and ends; it begins at -1 if there is none."""
+    """Return the bounds of the tag that contains `offset`; the start is -1 if there is none."""
     start = max(text.rfind("{{", 0, offset + 1), text.rfind("{%", 0, offset + 1))
     ends = (text.find(mark, max(start, 0)) for mark in ("}}", "%}"))
     return start, min((found for found in ends if found >= 0), default=len(text))

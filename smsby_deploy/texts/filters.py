@@ -32,17 +32,17 @@ _DATE = "%-d %B %Y"
 _CODE = re.compile(r"%(-?.)")
 _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ T](.+))?")
 _AMOUNT = re.compile(r"-?\d{1,15}(?:\.\d{1,6})?")
-_AMBIGUOUS = re.compile(r"-?[1-9]\d{0,2},\d{3}")  # 1,234 is a thousand in English, and about one in Russian
+_AMBIGUOUS = re.compile(r"-?[1-9]\d{0,2},\d{3}")  # 1,234 is over a thousand in English, 1.234 in Russian
 _TOO_LARGE = Decimal(10**15)
 _GROUP_GAPS = str.maketrans("", "", " _'\u00a0\u202f\u2009")
 
 
 class AmbiguousNumberError(TemplateRuntimeError):
-    """A number that can be read in two ways: no default replaces it."""
+    """A number that can be read in two ways; no default replaces it."""
 
 
 def default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:
-    """`default_value` if undefined, or with `boolean` empty, but not for a typed false or 0."""
+    """Return `default_value` if undefined or (`boolean`) empty, but not for a typed false or 0."""
     if isinstance(value, Undefined) or (boolean and not value and not isinstance(value, FalseText)):
         return default_value
     return value
@@ -101,7 +101,7 @@ def date(value: Any, *how: str, timezone: str = HOME_TIMEZONE) -> str:
 def plural(value: Any, *forms: str) -> str:
     """The form of a word that agrees with a number: `балл`, `балла` or `баллов`.
 
-    With two forms it follows English. The forms may also be given as one text: `plural('балл, балла, баллов')`.
+    Two forms follow the English rule. The forms may also be given as one text: `plural('балл, балла, баллов')`.
     """
     words = [word.strip() for form in forms for word in form.split(",")]
     number = abs(_number("plural", value))
@@ -168,9 +168,9 @@ def _number(name: str, value: Any) -> Decimal:
 
 
 def _to_number(name: str, kind: Callable[[Any], Any], value: Any, *default: Any) -> Any:
-    """Convert a number to another kind; `default`, if given, replaces what is not a number.
+    """Convert a number to another type; `default`, if given, replaces a value that is not one.
 
-    Jinja2's own filters return 0 instead, so that an empty column would be sent as `0 points`.
+    Jinja2's own filters return 0 instead, so an empty column would be sent as `0 points`.
     """
     try:
         if isinstance(value, bool | int):

@@ -21,7 +21,7 @@ from smsby_deploy.wording import sentence
 FOLDER = "templates"
 _REFERENCES = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 _TESTS = (nodes.If, nodes.CondExpr, nodes.Not, nodes.And, nodes.Or)
-# Names that Jinja2 itself defines where they can be called.
+# Callable names that Jinja2 itself defines.
 _CALLABLE = frozenset(["caller", "loop", "self", "super"])
 
 
@@ -41,7 +41,7 @@ class ParsedTemplates:
     _found: dict[str | None, list[nodes.Node]] = field(default_factory=dict)
 
     def add(self, environment: TextEnvironment, text: str, root: Path | None) -> None:
-        """Parse `text` and all it includes, by paths in templates/, with or without that folder.
+        """Parse `text` and its includes, by paths in templates/, with or without that folder.
 
         Raises:
             IncludeError: a name is not a constant, leads out of templates/, names no file, or includes itself.
@@ -50,14 +50,14 @@ class ParsedTemplates:
         self._add(environment, None, text, root, ())
 
     def literals(self) -> Iterator[Literal]:
-        """Every run of literal text."""
+        """Yield every run of literal text."""
         for name, found in self._found.items():
             for node in found:
                 if isinstance(node, nodes.TemplateData):
                     yield Literal(name, node.lineno - 1, node.data)
 
     def unknown_calls(self) -> Iterator[TemplateFault]:
-        """Calls of names that nothing defines."""
+        """Yield the calls of undefined names."""
         for name, tree in self.trees.items():
             calls = [
                 node
@@ -75,7 +75,7 @@ class ParsedTemplates:
                     yield TemplateFault("TEMPLATE", name, call.node.lineno - 1, message)
 
     def tested_names(self) -> dict[str, tuple[str | None, int]]:
-        """Names whose truth decides, as in `{% if x %}`, with template and offset of the test."""
+        """Return the names tested for truth, as in `{% if x %}`, with template and offset."""
         tested: dict[str, tuple[str | None, int]] = {}
         for name, found in self._found.items():
             stated = _stated_names(found)
@@ -86,7 +86,7 @@ class ParsedTemplates:
         return tested
 
     def references(self, name: str | None) -> Iterator[tuple[str, int]]:
-        """The names of the templates that one template refers to, with offsets.
+        """Yield the names of the templates that one template refers to, with offsets.
 
         Raises:
             IncludeError: a name is not a constant.
@@ -111,7 +111,7 @@ class ParsedTemplates:
         including: tuple[str | None, ...],
     ) -> None:
         tree = self.trees[name] = environment.parse(text, name)
-        # One walk finds all that is needed: walking is a fifth of the analysis.
+        # One walk collects everything: walking takes a fifth of the analysis.
         self._found[name] = list(tree.find_all((nodes.TemplateData, nodes.Call, *_TESTS, *_REFERENCES)))
         for included, lineno in self.references(name):
             if included in (*including, name):
@@ -130,7 +130,7 @@ class ParsedTemplates:
 
 
 def _operands(node: nodes.Node) -> tuple[nodes.Node, ...]:
-    """What `node` tests for truth."""
+    """Return the operands that `node` tests for truth."""
     match node:
         case nodes.If() | nodes.CondExpr():
             return (node.test,)
@@ -142,9 +142,9 @@ def _operands(node: nodes.Node) -> tuple[nodes.Node, ...]:
 
 
 def _stated_names(found: Iterable[nodes.Node]) -> set[tuple[int, str]]:
-    """The parts of conditions, by id, and the names that the same condition compares, too.
+    """Return the parts of conditions, by id, with the names that the same condition compares.
 
-    `{% if x and x != '0' %}` says what is meant by a false `x`.
+    `{% if x and x != '0' %}` says what a false `x` means.
     """
     stated: set[tuple[int, str]] = set()
     for node in found:

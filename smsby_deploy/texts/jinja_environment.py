@@ -1,8 +1,8 @@
 """The Jinja2 environment of texts: a strict sandbox.
 
-In it a text always renders the same way, and rendering always ends. A template comes from a reviewed file, but it is
-not a program. Filters, methods and operators are allowed one by one; any other is an error. Nothing random or
-time-dependent is available. limits.py bounds what a template may do.
+A text always renders the same way, and rendering always ends. A template comes from a reviewed file, but it is not a
+program: only listed filters, methods and operators are allowed, and nothing random or time-dependent is available.
+limits.py bounds the work of a template.
 
 Every node carries its offset in the source in place of its line number, so that an error can name its column.
 """
@@ -77,7 +77,7 @@ class EmptyValue(UndefinedError):
 
 
 class NotAValue(TemplateRuntimeError):
-    """A value would be printed that a program writes where it has none."""
+    """A value that programs write for a missing one would be printed."""
 
     def __init__(self) -> None:
         super().__init__(EXPLANATION)
@@ -110,12 +110,12 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
 
         Raises:
             EmptyValue: it is empty.
-            NotAValue: it says that there is no value.
+            NotAValue: it denotes a missing value.
             TemplateRuntimeError: it is neither text nor a number.
             TemplateLimitExceeded: the template prints too much.
         """
         if self._is_compiling:
-            raise nodes.Impossible  # do not fold constants: an error in one must have its place
+            raise nodes.Impossible  # do not fold constants: an error in one must keep its location
         _check_printable(value)
         if isinstance(value, str):
             self.limits.consume(len(value))
@@ -141,7 +141,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         return value
 
     def iterate(self, items: Any, cost: int) -> Any:
-        """Return the items of a loop; every round's steps are consumed before the first round."""
+        """Return the items of a loop; the steps of all its rounds are consumed beforehand."""
         if isinstance(items, Undefined):
             return items
         if not hasattr(items, "__len__"):
@@ -152,8 +152,8 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
     def filter_input(self, value: Any, name: str = "") -> Any:
         """Check the input of the filter `name`, and return it.
 
-        Its size is consumed, so that no loop sorts ten thousand characters in each round. Filters for texts accept no
-        containers, which they would print.
+        Its size is consumed, so that no loop can sort ten thousand characters in each round. Text filters refuse containers,
+        which they would print.
         """
         if name in _TEXT_FILTERS_OF_JINJA and not isinstance(
             value, str | int | float | Decimal | Undefined | None
@@ -263,7 +263,7 @@ def _pairs(items: tuple[Any, ...]) -> dict[Any, Any]:
 
 
 def _as_decimals(left: Any, right: Any) -> tuple[Any, Any]:
-    """Make a float a decimal next to a decimal, which Python does not calculate with floats."""
+    """Convert a float next to a decimal to a decimal: Python does not calculate with both."""
     if isinstance(left, Decimal) and isinstance(right, float):
         return left, Decimal(repr(right))
     if isinstance(left, float) and isinstance(right, Decimal):
@@ -306,7 +306,7 @@ def _check_join(items: Any, separator: Any = "", *_: Any) -> None:
 
 
 def _check_order(items: Any, *_: Any) -> None:
-    """Refuse the largest or smallest of texts: of 9 and 10 it would be 9."""
+    """Refuse max and min of texts: the maximum of 9 and 10 would be 9."""
     if isinstance(items, str) or (
         isinstance(items, list | tuple) and any(isinstance(one, str) for one in items)
     ):
@@ -333,7 +333,7 @@ _CHECKS: dict[str, Callable[..., None]] = {
 
 
 def _checked(filter_: Callable[..., Any], check: Callable[..., None]) -> Callable[..., Any]:
-    """Wrap `filter_` so that `check` sees its arguments first, without what Jinja2 prepends."""
+    """Wrap `filter_` so that `check` sees its arguments first, except those Jinja2 prepends."""
     skipped = 1 if hasattr(filter_, "jinja_pass_arg") else 0
 
     @wraps(filter_)

@@ -1,6 +1,6 @@
 """Texts by language and by variant: which text each recipient of a mailing gets.
 
-A batch is split and each part rendered as a batch, so nothing is slower than with one text.
+A batch is split and each part is rendered as a batch, so this is as fast as a single text.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from smsby_deploy.texts.template import RenderedBatch, Template, TextTemplate
 from smsby_deploy.wording import Sentence, sentence
 
 _NONE = ""  # the language of a recipient for whom there is no text
-_OWN = " "  # that of a recipient with a text of their own
+_OWN = " "  # the language of a recipient with their own text
 TextKey = tuple[str, str]  # variant and language of a text, "" where it has none
 
 
 def languages_of(source: TextsByLanguage, batch: Batch) -> list[str]:
     """Return the language of each recipient's text, a key of the texts of `source`.
 
-    It is "" where there is none, and a blank for a recipient with their own text.
+    It is "" if there is none, and a blank for a recipient with their own text.
     """
     values = _values_of(source, batch)
     chosen = {value: _choose(source, value) for value in set(values)}
@@ -47,7 +47,7 @@ def _choose(source: TextsByLanguage, value: str) -> str:
 
 
 class _SeveralTexts(Template):
-    """Texts by name, in the order of the file, of which each recipient gets one."""
+    """Texts by name, in file order; each recipient gets one of them."""
 
     def __init__(self, templates: Mapping[str, Template]) -> None:
         self.variables = frozenset().union(*(one.variables for one in templates.values()))
@@ -69,11 +69,11 @@ class LanguageTemplates(_SeveralTexts):
     def __init__(self, source: TextsByLanguage, templates: Mapping[str, TextTemplate]) -> None:
         super().__init__(templates)
         self.languages = self._counts = Counter(dict.fromkeys(templates, 0))
-        self._defaulted = 0  # recipients who got the text of the default because theirs has none
+        self._defaulted = 0  # recipients who got the default text because their language has none
         self._source = source
         self._templates = templates
         self._has_column = False
-        self._is_reported = False  # that rows have no language at all
+        self._is_reported = False  # that the column is missing
         self._first_default: int | None = None
 
     def pick(self, values: Mapping[str, str]) -> TextTemplate | None:
@@ -98,7 +98,7 @@ class LanguageTemplates(_SeveralTexts):
                 rendered[language] = iter([""] * len(some.phones))
                 problems += self._unknown(some, rows_file, address)
                 continue
-            template = self._templates.get(language, self.texts[0])  # own texts need any of them
+            template = self._templates.get(language, self.texts[0])  # for own texts, any will do
             one = template.render_batch(some, rows_file=rows_file, address=address)
             rendered[language] = iter(one.texts)
             problems += one.problems
@@ -107,7 +107,7 @@ class LanguageTemplates(_SeveralTexts):
         return RenderedBatch([next(rendered[language]) for language in languages], problems, self.replaced)
 
     def find_problems(self, address: str, rows_file: str) -> Iterator[Problem]:
-        """Yield a note on recipients with the default's text; an error if none has the column."""
+        """Yield a note on recipients of the default text; an error if no row has the column."""
         default, source = self._source.default, self._source
         if default is None or self._first_default is None:
             return
@@ -140,7 +140,7 @@ class LanguageTemplates(_SeveralTexts):
             self._first_default = next(compress(batch.lines, mask), None)
 
     def _unknown(self, batch: Batch, rows_file: str, address: str) -> Iterator[Problem]:
-        """Yield an error for each recipient of `batch`, or one for all without the column."""
+        """Yield an error for each recipient of `batch`, or a single one if the column is missing."""
         source = self._source
         if batch.column(source.column) is None and len(batch.phones) > 1:
             if self._is_reported:
@@ -210,7 +210,7 @@ class VariantTemplates(_SeveralTexts):
 def names_of_texts(
     texts: TextsByLanguage | TextsByVariant, variant: str = ""
 ) -> dict[TextKey, list[Sentence]]:
-    """Return what each text is called, in the order of the template's texts."""
+    """Return the names of each text, in the order of the template's texts."""
     if isinstance(texts, TextsByLanguage):
         return {(variant, name): [sentence("language {name}", name=name)] for name in texts.texts}
     found: dict[TextKey, list[Sentence]] = {}
@@ -224,7 +224,7 @@ def names_of_texts(
 
 
 def keys_of_texts(texts: TextsByLanguage | TextsByVariant, batch: Batch) -> list[TextKey]:
-    """Return the (variant, language) of each recipient's text; "" for what `texts` do not have."""
+    """Return the (variant, language) of each recipient's text, "" for a part `texts` lack."""
     if isinstance(texts, TextsByLanguage):
         return [("", language) for language in languages_of(texts, batch)]
     keys = [(name, "") for name in assign_variants(texts, batch.phones)]

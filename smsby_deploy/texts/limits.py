@@ -17,12 +17,12 @@ from smsby_deploy.wording import sentence
 
 LONGEST_VALUE = 10_000  # characters of a value a template makes; items of a list
 # Steps are characters printed or repeated, nodes evaluated in loops and macros, and comparisons, filters and arithmetic
-# wherever they are. Every text adds to what remains of the budget, so that a long list cannot take hours either.
+# anywhere. Each text adds to the remaining budget, so that a long list cannot take hours either.
 _FIRST_STEPS = 1_000_000
 _STEPS_PER_TEXT = 20_000
 _STEPS_PER_NODE = 10
 _STEPS_PER_CALL = 30
-MOST_CALLS = 500  # comparisons and filters of short values that every text can pay for
+MOST_CALLS = 500  # comparisons and filters of short values within the allowance of every text
 
 
 class TemplateLimitExceeded(TemplateRuntimeError):
@@ -76,7 +76,7 @@ def check_length(size: int) -> None:
 
 
 def size_of(value: Any) -> int:
-    """The characters of a text; of a container its items and all they contain."""
+    """Return the length of a text, or the items of a container and everything in them."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):
@@ -89,7 +89,7 @@ def size_of(value: Any) -> int:
 class LimitInserter(NodeTransformer):
     """Makes a tree call the `TextEnvironment` wherever a limit applies.
 
-    These are loops, macros, `~`, containers, attributes, the input of filters and tests, arithmetic and comparisons.
+    This is at loops, macros, `~`, containers, attributes, the input of filters and tests, arithmetic and comparisons.
     """
 
     def __init__(self, environment: Environment, *, is_included: bool) -> None:
@@ -162,7 +162,7 @@ class LimitInserter(NodeTransformer):
         return self._build(node, [part for pair in node.items for part in (pair.key, pair.value)])
 
     def visit_Add(self, node: nodes.BinExpr) -> nodes.Node:
-        """Let the operands be checked: only texts that the author wrote may be repeated or joined."""
+        """Check the operands: only texts that the author wrote may be repeated or joined."""
         self.generic_visit(node)
         for side in ("left", "right"):
             operand = getattr(node, side)
@@ -185,7 +185,7 @@ class LimitInserter(NodeTransformer):
         return self._call("build_container", [nodes.Const(type(node).__name__), *visited], node)
 
     def _charge(self, node: Any) -> nodes.Node:
-        """Let each execution of `node.body` consume steps."""
+        """Make each execution of `node.body` consume steps."""
         cost = nodes.Const(_cost_of_round(node.body))
         self.generic_visit(node)
         call = self._call("limits.consume", [cost], node)
@@ -202,13 +202,13 @@ class LimitInserter(NodeTransformer):
 def environment_call(
     environment: Environment, method: str, arguments: list[nodes.Expr], at: nodes.Node
 ) -> nodes.Expr:
-    """Return a call of a method of `environment` in a template, at the place of another node."""
+    """Return a call of a method of `environment` in a template, at the position of `at`."""
     call = nodes.Call(nodes.EnvironmentAttribute(method), arguments, [], None, None)
     return call.set_lineno(at.lineno).set_environment(environment)  # type: ignore[return-value]
 
 
 def _cost_of_round(body: list[nodes.Node]) -> int:
-    """The steps of one execution of `body`: its literal characters, and its nodes."""
+    """Return the steps of one execution of `body`: its literal characters, and its nodes."""
     cost, waiting = _STEPS_PER_NODE, list(body)
     while waiting:
         node = waiting.pop()

@@ -1,7 +1,7 @@
-"""Mask what came from a recipient in a text, by origin instead of by appearance.
+"""Masking of a recipient's data in a text, by origin rather than by appearance.
 
-The template is rendered a second time with each printed value between two marks, whatever filters it went through. What is
-outside the marks is the author's own text.
+The template is rendered a second time with each printed value between two marks, whatever filters it went through.
+Everything outside the marks is the author's own text.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MASK = "*"
 
 
 def mask_data(template: TextTemplate, values: Mapping[str, str], text: str) -> str:
-    """Return `text` with everything masked that came from a recipient's `values`.
+    """Return `text` with everything that came from a recipient's `values` masked.
 
     It was rendered from `template` for that recipient. The length does not change. Where the origin of a character cannot
     be determined, the whole text is masked.
@@ -55,14 +55,14 @@ def _read_marks(marked: str) -> tuple[str, list[bool]]:
 
 
 class _MarkingEnvironment(TextEnvironment):
-    """Marks what a template prints of a row with the given `columns`."""
+    """Marks whatever a template prints from a row with the given `columns`."""
 
     def __init__(self, timezone: str, columns: frozenset[str]) -> None:
         super().__init__(timezone)
         self._columns = columns
 
     def mark(self, value: Any) -> Any:
-        """Return a printed value between marks; an empty or undefined one as it is."""
+        """Return a printed value between marks; an empty or undefined one unchanged."""
         if value is None or isinstance(value, Undefined) or (isinstance(value, str) and not str(value)):
             return value
         text = f"{_START}{self.check_printed(value)}{_END}"
@@ -113,7 +113,7 @@ class _MarkInserter(NodeTransformer):
 
 
 def _has_data(node: nodes.Node, authored: frozenset[str] | set[str], macros: set[str]) -> bool:
-    """Whether the value of `node` may contain some of a row; a choice of constants does not."""
+    """Whether the value of `node` may contain data of a row; a choice of constants does not."""
     match node:
         case nodes.Name(name=name):
             return name not in authored
@@ -133,7 +133,7 @@ def _has_data(node: nodes.Node, authored: frozenset[str] | set[str], macros: set
 def _find_authored(template: nodes.Template, columns: frozenset[str]) -> frozenset[str]:
     """Return the variables that can only hold what the author wrote.
 
-    A name that is also a column is not among them: it has the value of the column where the assignment was not executed.
+    A name that is also a column is excluded: where its assignment was not executed, it has the column's value.
     """
     assigned: dict[str, list[nodes.Node | None]] = {}
     for target, value in _assignments(template):

@@ -1,7 +1,6 @@
-"""Values that only mean that there is no value.
+"""Values that denote a missing value.
 
-They are errors of spreadsheets, the missing values of programs, and numbers that a spreadsheet has shortened, whose
-digits are lost.
+They are spreadsheet errors, the null values of programs, and numbers whose digits a spreadsheet has dropped.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ EXPLANATION = sentence(
     "the value is an error or a placeholder of a spreadsheet or program, such as #N/A, NULL or 1.2E+11: "
     "correct it in the data"
 )
-# Each of them has one of these.
+# Each of the values contains one of these.
 NOT_VALUE_MARKS = ("n", "N", "#", "[", "+", "E", "\u00ad", "\u200b", "\ufeff")
-# As spreadsheets shorten long numbers, and as Java and Spark write any number from ten million on.
+# Spreadsheets shorten long numbers this way; Java and Spark write any number from ten million up like this.
 _JAVA = re.compile(r"\d\.\d+E-?\d")
 EXPONENT = re.compile(r"[-+]?\d+(?:[.,]\d+)?[eE]\+\d{1,3}|-?\d\.\d+E-?\d{1,3}")
 
 
 def has_exponent(joined: str) -> bool:
-    """Whether one of many joined values may be a number as Java writes it."""
+    """Whether one of many joined values may be a number in Java's notation."""
     return "E" in joined and _JAVA.search(joined) is not None
 
 

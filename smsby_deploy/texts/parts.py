@@ -1,8 +1,8 @@
 """Encoding and billed parts of SMS texts, one by one and in batches.
 
 sms.by bills by its own table, which differs from GSM 03.38 at 4 to 6 parts; see docs/api-facts.md. The count reproduces
-sms.by's own SDKs to the byte, including their quirks: `€` makes a text UCS-2, and in a UCS-2 text a doubled character
-counts twice only among the first bytes, as many bytes as the text has characters.
+sms.by's own SDKs to the byte, including their quirks: `€` makes a text UCS-2, and in a UCS-2 text of n characters a
+doubled character counts twice only within the first n bytes.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.wording import sentence
 
-# The most units of 1, 2, … 10 parts.
+# The maximum units of 1, 2, … 10 parts.
 GSM7_UNITS = (160, 306, 459, 628, 785, 942, 1071, 1224, 1377, 1530)
 UCS2_UNITS = (70, 134, 201, 252, 315, 378, 469, 536, 603, 670)
 _DOUBLED_BYTES = b"\n[]\\^{}|"
 _DOUBLED = _DOUBLED_BYTES.decode()
 MAX_PARTS = 10
 
-# GSM 03.38: the default alphabet, and its extension, of which each character takes two septets. The patterns stay strings:
+# GSM 03.38: the default alphabet, and its extension, whose characters take two septets each. The patterns stay strings:
 # `re` compiles and caches them on first use, and most commands never use them.
 _GSM_BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
@@ -39,7 +39,7 @@ _GSM_DOUBLED = f"[{re.escape(_GSM_EXTENSION)}]"
 
 # Two adjacent Cyrillic letters: a text that needs UCS-2 because of its language, not because of a stray character.
 CYRILLIC_WORD = re.compile("[\u0400-\u04ff]{2}")
-# Without these characters every character is one unit, and up to three parts GSM 03.38 counts as sms.by bills.
+# Without these, every character is one unit, and up to three parts the GSM 03.38 count is what sms.by bills.
 _SPECIAL = (*_DOUBLED, "~", "`", "\f")
 
 
@@ -125,7 +125,7 @@ def split_parts(text: str, size: TextSize) -> list[str]:
     return [*pieces, text[start:]]
 
 
-# By the number of parts: a table by which bytes.translate marks the texts that have as many.
+# Per number of parts, a table for bytes.translate that marks the texts with that many.
 _IS_PARTS = [bytes(parts == one for one in range(256)) for parts in range(4)]
 
 
@@ -161,14 +161,15 @@ def _parts_by_length(table: tuple[int, ...]) -> list[int]:
 
 
 _GSM7_PARTS = _parts_by_length(GSM7_UNITS)
-# So few units that bytes.translate looks them up.
+# Few enough units for bytes.translate to look them up.
 _UCS2_PARTS = bytes(_parts_by_length(UCS2_UNITS)).ljust(256, b"\0")
 
 
 def measure_batch(texts: Sequence[str]) -> BatchSize | None:
     """Return the size of `texts` if only their lengths matter, otherwise None.
 
-    That is ten times as fast as measuring one by one.
+    This is ten times as fast as measuring one by one.
+
     None if the texts must be measured one by one: a doubled character, over three parts, an empty text, or a text that is
     UCS-2 only because of a stray character.
     """

@@ -1,4 +1,4 @@
-"""Searches with the regular expressions of a project, with a limit on their time.
+"""Searches with the regular expressions of a project, with a time limit.
 
 Patterns such as `(a|aa)+$` take time that doubles with each character of a text.
 """
@@ -30,7 +30,7 @@ class PatternTooSlow(Exception):
 
 
 def begin_run() -> None:
-    """Let searches have their time anew: a watch makes many runs in one process."""
+    """Reset the time that searches have used: a watch makes many runs in one process."""
     _spent.clear()
     _slow.clear()
 

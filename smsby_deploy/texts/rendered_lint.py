@@ -1,6 +1,6 @@
-"""Warnings about rendered texts: double spaces, two links, what advertising must say.
+"""Warnings about rendered texts: double spaces, two links, missing facts of advertising.
 
-Each is reported once, for the first text that has it. Texts are searched only where the template or a column may lead to
+Each is reported once, for the first text that has it. Texts are searched only if the template or a column could cause
 one.
 """
 
@@ -20,10 +20,10 @@ from smsby_deploy.texts.template import TextTemplate
 from smsby_deploy.wording import sentence
 
 BY_ADVERTISING = "by-advertising"
-_SERVICE = "service"  # the label `kind` of a campaign that is no advertising
+_SERVICE = "service"  # the label `kind` of a campaign that is not advertising
 _GAP = "  "
 _LINK = r"(?i)https?://|(?<![/\w.])www\."
-# Both are documented in docs/texts.md. A sender is named by its legal form, its payer's number or a name in quotes.
+# Both are documented in docs/texts.md. A sender is named by its legal form, its taxpayer number or a name in quotes.
 _SENDER = (
     r"(?i)\b(?:ООО|ОДО|ОАО|ЗАО|ПАО|АО|ЧТУП|ЧПУП|ЧУП|ЧП|УП|ИП|ТАА|АДТ|ААТ|ЗАТ|ПУП|LLC|JSC|Ltd)\b"
     r"|\bУН[ПН](?:\b|\d)|«[^»\n]{2,}»|“[^”\n]{2,}”|\"[^\"\n]{2,}\""
@@ -35,9 +35,9 @@ _REFUSAL = (
 
 
 class RenderedLint:
-    """Collects what is odd in the texts of one mailing while they stream by.
+    """Collects warnings about the rendered texts of one mailing as they stream by.
 
-    `has_gap` and `has_link`: a value may bring two spaces in a row, or a link.
+    `has_gap` and `has_link`: a text may have two spaces in a row, or two links.
     """
 
     def __init__(self, mailing: Mailing, texts: Sequence[TextTemplate], require: Sequence[str]) -> None:
@@ -56,9 +56,9 @@ class RenderedLint:
             self._lacks = {"sender": _SENDER + named, "refusal": _REFUSAL}
 
     def note_values(self, joined: str) -> None:
-        """Take the values of a column, joined."""
+        """Update `has_gap` and `has_link` from the joined values of a column."""
         self.has_gap = self.has_gap or _GAP in joined
-        # Single characters are found several times as fast, and rarely.
+        # Single characters are found several times faster, and are rare.
         self.has_link = (
             self.has_link or ("/" in joined and "://" in joined) or ("." in joined and "www." in joined)
         )
@@ -68,7 +68,7 @@ class RenderedLint:
         self._check(texts, batch, file)
 
     def find_problems(self) -> Iterator[Problem]:
-        """Yield the warnings, also about a text that all recipients get."""
+        """Yield the warnings, including those about a text that all recipients share."""
         if not self._is_read:
             for text in self._texts:
                 try:
@@ -103,7 +103,7 @@ class RenderedLint:
         self._found[key or code] = Problem(Severity.WARNING, code, message, self._mailing.address, place)
 
     def _place_gap(self, batch: Batch | None, index: int, text: str, file: str) -> tuple[Location, str]:
-        """Where two spaces in a row come from: a value, the template, or what a tag leaves."""
+        """Find the source of two spaces in a row: a value, the template, or an empty tag."""
         literal = next(filter(None, (one.find_literal(_GAP) for one in self._texts)), None)
         if batch is None:
             return literal or self._begin(), sentence("two spaces in a row: remove one")
@@ -124,7 +124,7 @@ class RenderedLint:
         return self._begin(), message
 
     def _place_link(self) -> Location:
-        """The second link that is written out, or where the text begins."""
+        """Return the place of the second literal link, or else of the text."""
         for text in self._texts:
             for name, source in text.sources.items():
                 links = list(re.finditer(_LINK, source))
@@ -140,7 +140,7 @@ class RenderedLint:
 
 
 def _may_have_gap(text: TextTemplate) -> bool:
-    """Whether a text may have two spaces in a row although no value has."""
+    """Whether a text may have two spaces in a row even if no value has."""
     if text.find_literal(_GAP):
         return True
     if not _has_conditions(text):
@@ -154,12 +154,12 @@ def _has_conditions(text: TextTemplate) -> bool:
 
 
 def _may_have_two(texts: Sequence[str]) -> bool:
-    """Whether a text may have two links, found much faster than by the pattern."""
+    """Whether a text may have two links; much faster than the pattern."""
     return max(map(str.count, texts, repeat("://")), default=0) > 1 or _find("www.", texts) >= 0
 
 
 def _find(what: str, texts: Sequence[str]) -> int:
-    """Return the index of the first text that contains `what`, or -1; it is rare."""
+    """Return the index of the first text that contains `what`, or -1, which is the usual case."""
     if not any(map(contains, texts, repeat(what))):
         return -1
     return next(i for i, text in enumerate(texts) if what in text)

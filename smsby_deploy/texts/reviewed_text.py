@@ -21,7 +21,7 @@ def included_files(source: MailingText | None) -> tuple[str, ...]:
 
 
 def reviewed_text(source: MailingText | None) -> str | None:
-    """Return the text of a mailing followed by what it includes, each under its name.
+    """Return the text of a mailing followed by its includes, each under its name.
 
     If there are several texts, each is under its language. None without a text.
     """

@@ -1,8 +1,8 @@
 """Selection of the texts a reviewer sees, made while the recipients stream by.
 
-Shown are one text of each combination (of the sides of conditions, of defaults and of languages), the first, the most
-expensive and the longest, or the rows that were asked for. Whole batches are compared first, so that most rows are
-never looked at one by one.
+It has one text of each combination (of the sides of conditions, of defaults and of languages), the first, the most
+expensive and the longest, or the requested rows. Whole batches are compared first, so that most rows are never examined
+one by one.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:  # it needs Jinja2, most texts do not
     from smsby_deploy.texts.branches import MailingBranches
 
 _MOST_SAMPLES = 8
-_MOST_COMBINATIONS = 1000  # that are counted
+_MOST_COMBINATIONS = 1000  # counted
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A text that may be shown; `row` counts recipients from 1, `line` is the physical line.
 
-    Once it is selected, `why` has the reasons, and `recipients` how many get the same combination, None if there is one.
+    Once selected, `why` has the reasons, and `recipients` the number who get the same combination; None if there is only one.
     """
 
     row: int
@@ -60,7 +60,7 @@ class _Combination:
 
 
 class Selection(NamedTuple):
-    """The samples in row order, and how many combinations are not among them."""
+    """The samples in row order, and the number of combinations without one."""
 
     samples: list[Candidate]
     further: int = 0
@@ -74,11 +74,10 @@ def _ignore(reason: str, line: int) -> None:
 class SampleSelector:
     """Selects samples from a stream; the selection is complete once the stream has ended.
 
-    `limit` is the most samples to show, None the usual eight. Where fewer have a reason, the first rows fill up to `fill`,
-    which is `limit` unless it is given. `rows` asks for recipients by number instead. `on_too_long` receives the reason and
-    the line of each text that is too long to send. `branches` tell combinations apart, where there are several.
-
-    `by_parts` counts the recipients whose text has 1, 2, and 3 or more parts.
+    `limit` is the maximum number of samples, None the usual eight. If fewer have a reason, the first rows fill up to `fill`,
+    which defaults to `limit`. `rows` selects recipients by number instead. `on_too_long` receives the reason and the line of
+    each text that is too long to send. `branches` distinguishes combinations, if there are several. `by_parts` counts the
+    recipients whose text has 1, 2, and 3 or more parts.
     """
 
     price: Price | None
@@ -93,7 +92,7 @@ class SampleSelector:
     count: int = 0
     suppressed: int = 0
     _combinations: dict[str, _Combination] = field(default_factory=dict)
-    _signatures: dict[int, str] = field(default_factory=dict)  # of the rows in the next three
+    _signatures: dict[int, str] = field(default_factory=dict)  # of the rows in the next three fields
     _head: list[Candidate] = field(default_factory=list)
     _most_expensive: Candidate | None = None
     _longest: Candidate | None = None
@@ -119,7 +118,7 @@ class SampleSelector:
             self._count_combinations(added, self.branches.signatures(batch, eligible), eligible)
 
     def selected(self) -> Selection:
-        """The samples to show, in row order, and how many combinations there are besides."""
+        """Return the samples to show, in row order, and the number of combinations without one."""
         if self.rows:
             return Selection([self.by_row[row] for row in sorted(self.by_row)])
         if self._most_expensive is None or self._longest is None:
@@ -134,7 +133,7 @@ class SampleSelector:
         shown: set[str] = set()
         found = self._choose_combinations(most) if most > 1 else ()  # one sample: the first
         for signature, combination in found:
-            # One text serves two purposes: that of the combination, and the most expensive or longest.
+            # One text can be the sample of its combination as well as the most expensive or longest.
             worst = (one for one, _ in (*marked[1:], marked[0]) if self._signatures[one.row] == signature)
             self._choose(next(worst, combination.first), signature, chosen, shown)
         for candidate, reason in marked:
@@ -154,7 +153,7 @@ class SampleSelector:
     def _choose(
         self, candidate: Candidate, signature: str | None, chosen: dict[int, Candidate], shown: set[str]
     ) -> None:
-        """Choose a text; the first one of a combination says what it is and how many get it."""
+        """Choose a text; the first of a combination gets its names and its number of recipients."""
         if candidate.row in chosen:
             return
         combination = self._combinations.get(signature) if signature is not None else None
@@ -170,12 +169,12 @@ class SampleSelector:
         return (self.limit or 0) if self.fill is None else self.fill
 
     def _choose_combinations(self, most: int) -> list[tuple[str, _Combination]]:
-        """The most frequent combinations, but first those with a side that no other chosen one has."""
+        """Return the most frequent combinations, but first those with a side not chosen yet."""
         by_count = sorted(self._combinations.items(), key=lambda one: -one[1].recipients)
         if len(by_count) <= most:
             return by_count
         chosen: dict[str, _Combination] = {}
-        if self._most_expensive is not None:  # what costs most is never left out
+        if self._most_expensive is not None:  # the most expensive is never left out
             signature = self._signatures[self._most_expensive.row]
             chosen = {signature: self._combinations[signature]} if signature in self._combinations else {}
         shown = set().union(*chosen)
@@ -205,7 +204,7 @@ class SampleSelector:
     def _measure(self, added: _AddedBatch) -> tuple[bytearray, int]:
         """Count parts; return a 1 for each eligible row, and the most parts among these rows."""
         texts, reached = added.texts, added.batch.not_suppressed
-        # If no text is too long, those of suppressed recipients included.
+        # The fast way, if no text is too long, including those of suppressed recipients.
         if max(added.lengths, default=0) <= UCS2_UNITS[-1]:
             size = measure_batch(list(compress(texts, reached)) if 0 in reached else texts)
             if size is not None:

@@ -53,9 +53,10 @@ class Sample:
 
     `row` counts the mailing's recipients from 1, after cleaning and before suppression; `line` is the recipient's line in
     `file`. A text that is the same for all recipients has no row and no phone, and `line` is that of the text.
-    `pieces` is the text cut where its billed parts end, `gsm_parts` the count by GSM 03.38. `why` lists the reasons the
-    sample was selected for, `values` the recipient's variables. `recipients` is how many get the same combination of
-    conditions; None where the text has only one.
+
+    `pieces` is the text cut where its billed parts end, `gsm_parts` the count by GSM 03.38. `why` lists the reasons for
+    selecting the sample, `values` the recipient's variables. `recipients` is the number who get the same combination of
+    conditions; None if the text has only one.
     """
 
     row: int | None
@@ -77,8 +78,8 @@ class Sample:
 class MailingSamples:
     """The samples of one mailing in row order.
 
-    `recipients` is None where the audience was not read. `further` is how many combinations have no sample.
-    `by_parts` counts the recipients whose text has 1, 2, and 3 or more parts; None where all have the same text.
+    `recipients` is None if the audience was not read. `further` is the number of combinations without a sample. `by_parts`
+    counts the recipients whose text has 1, 2, and 3 or more parts; None if all have the same text.
     """
 
     address: str
@@ -122,10 +123,9 @@ def sample_mailing(
 ) -> MailingSamples:
     """Return at most `limit` texts of a mailing.
 
-    They are one of each combination of conditions, the first, the most expensive, the longest, then those that follow the
-    first. Without a limit they are at most eight, and at least three, if there are that many. A bulk mailing has one text.
-
-    `rows` selects recipients by number instead, suppressed ones included.
+    These are one of each combination of conditions, the first, the most expensive, the longest, then those that follow the
+    first. Without a limit, there are at most eight, and at least three if the mailing has that many. A bulk mailing has one
+    text. `rows` selects recipients by number instead, including suppressed ones.
 
     Raises:
         FilesInvalid: the template cannot be compiled.
@@ -191,7 +191,7 @@ def _check_rows(mailing: Mailing, rows: Sequence[int], selector: SampleSelector)
 
 
 def _find_branches(mailing: Mailing, template: Template | None) -> MailingBranches | None:
-    """Return what tells the combinations of a text apart; None if there is only one."""
+    """Return an object that distinguishes a text's combinations; None if there is only one."""
     sources = mailing.text_sources
     if len(sources) == 1 and not has_markup(sources[0].text):
         return None
@@ -202,17 +202,17 @@ def _find_branches(mailing: Mailing, template: Template | None) -> MailingBranch
 
 
 def mask_samples(mailing: MailingSamples) -> MailingSamples:
-    """`mailing` without whole phone numbers, neither next to the texts nor in them."""
+    """Return `mailing` without whole phone numbers, in the texts or next to them."""
     return replace(mailing, samples=tuple(map(mask_sample, mailing.samples)))
 
 
 def mask_sample(sample: Sample) -> Sample:
-    """`sample` without whole phone numbers and without the recipient's values."""
+    """Return `sample` without whole phone numbers and without the recipient's values."""
     return _masked_as(sample, mask_phone_in(sample.text, sample.phone))
 
 
 def _masked_as(sample: Sample, text: str) -> Sample:
-    """`sample` with its masked `text`, which is as long, cut into pieces at the same places."""
+    """Return `sample` with its masked `text`, of the same length, cut at the same places."""
     borders = pairwise([0, *accumulate(map(len, sample.pieces))])
     pieces = tuple(text[start:end] for start, end in borders)
     phone = sample.phone and mask_phone(sample.phone)
@@ -297,11 +297,12 @@ def sample_shared_text(mailing: Mailing, price: Price | None) -> MailingSamples:
 
 @dataclass(frozen=True, slots=True)
 class MailingReview:
-    """The template of a mailing with what it includes, and masked samples.
+    """The template of a mailing with its includes, and masked samples.
 
     Phones and the recipients' values are masked in them.
-    `by_parts` counts the recipients whose text has 1, 2, and 3 or more parts; None where all have the same text. `further` is
-    how many combinations have no sample.
+
+    `by_parts` counts the recipients whose text has 1, 2, and 3 or more parts; None if all have the same text. `further` is
+    the number of combinations without a sample.
     """
 
     timezone: str
@@ -327,7 +328,7 @@ class ReviewCollector:
         def on_batch(batch: Batch, texts: Sequence[str]) -> None:
             if texts:
                 selector = self._selectors.get(mailing.address)
-                if selector is None:  # its text was compiled, or there were none
+                if selector is None:  # compiling cannot fail: the text was compiled before, or there is none
                     template = compile_mailing(mailing)
                     selector = SampleSelector(self.project.price, branches=_find_branches(mailing, template))
                     self._selectors[mailing.address] = selector
@@ -362,7 +363,7 @@ class ReviewCollector:
 
 
 def _mask_recipient(mailing: Mailing, sample: Sample) -> Sample:
-    """`sample` without the recipient's phone and all else that came from their row.
+    """Return `sample` without the recipient's phone and anything else from their row.
 
     The parts stay those of the real text: masking may change a text's encoding, but not its length.
     """
@@ -370,7 +371,7 @@ def _mask_recipient(mailing: Mailing, sample: Sample) -> Sample:
 
 
 def mask_text(mailing: Mailing, text: str, values: Mapping[str, str], phone: str | None) -> str:
-    """Return the `text` of one recipient without their `phone` and all else from their row.
+    """Return the `text` of one recipient without `phone` and anything else from their row.
 
     The length does not change.
     """

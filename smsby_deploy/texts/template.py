@@ -1,4 +1,4 @@
-"""Templates, as `compiler` makes them, rendered for batches of recipients.
+"""Compiled templates, rendered for batches of recipients; `compiler` makes them.
 
 A recipient's own text takes precedence.
 """
@@ -47,10 +47,10 @@ class RenderedBatch(NamedTuple):
 
 
 class Template(ABC):
-    """What a mailing says: one text, or several of which each recipient gets one.
+    """The text of a mailing, or several of which each recipient gets one.
 
-    `variables` are the columns that any of them needs, `inputs` maps the project paths of the templates they include to
-    their texts. Where there is a text for each language, `languages` counts its recipients so far, opt-outs subtracted.
+    `variables` are the columns that any of them needs, `inputs` maps the project paths of included templates to their texts.
+    If there is a text per language, `languages` counts its recipients so far, without opt-outs.
     """
 
     variables: frozenset[str]
@@ -60,7 +60,7 @@ class Template(ABC):
     @property
     @abstractmethod
     def is_personal(self) -> bool:
-        """Whether what a recipient gets depends on the recipient."""
+        """Whether the text that a recipient gets depends on the recipient."""
 
     @property
     @abstractmethod
@@ -83,7 +83,7 @@ class Template(ABC):
         """
 
     def find_problems(self, address: str, rows_file: str) -> Iterator[Problem]:
-        """Yield what rendering the texts of the mailing `address` has shown."""
+        """Yield the problems found while rendering the texts of the mailing `address`."""
         return iter(())
 
     @property
@@ -131,7 +131,7 @@ class TextTemplate(Template):
         return self.make_renderer()
 
     def make_renderer(self, environment: TextEnvironment | None = None) -> Renderer:
-        """Compile the template, in an environment other than the usual one if it is given.
+        """Compile the template, in `environment` if that is given.
 
         Raises:
             FilesInvalid: it cannot be compiled.
@@ -194,7 +194,7 @@ class TextTemplate(Template):
         return None
 
     def _render_known(self, batch: Batch) -> list[str | None] | None:
-        """The texts that can be rendered together; None for any other, or if there are none."""
+        """Return the texts that can be rendered together; None for each other text, or for all."""
         texts: list[str | None] | None
         if self._has_given_up:
             return None
@@ -305,7 +305,7 @@ class KeptProblems:
     def all_of(self, mailing: Mailing) -> list[Problem]:
         """Return the kept problems, preceded by the number of the others.
 
-        Of a long list only the beginning is shown.
+        Only the beginning of a long list is shown.
         """
         if not self.dropped:
             return self.kept

@@ -1,8 +1,8 @@
-"""Warnings about texts and values that probably do not say what was meant.
+"""Warnings about texts and values that probably do not mean what was intended.
 
 HTML entities and placeholders would be sent literally, a word in two alphabets hides a wrong letter or breaks a link, and
-a text such as `0` or `no` is true. Values are checked a column at a time; single values are looked at only where one is
-odd.
+a text such as `0` or `no` is true. Values are checked a column at a time, and individually only if the column may have
+an odd one.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from smsby_deploy.texts.rendered_lint import RenderedLint
 from smsby_deploy.texts.template import Template, rows_file
 from smsby_deploy.wording import sentence
 
-_MOST_ROWS = 100  # with an odd value, after which a column is not searched further
-_MOST_LETTERS = 5  # that a message names
+_MOST_ROWS = 100  # with an odd value; then the search of a column stops
+_MOST_LETTERS = 5  # named in a message
 # Patterns are strings, which `re` compiles at their first use: most texts need none of them.
 _ENTITY = r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});"
 _CYRILLIC = "\u0400-\u052f"
@@ -34,7 +34,7 @@ _URL = (
     rf"(?i)(?:https?://|www\.){_TO_BLANK}+"
     rf"|\b(?:[\w-]+\.)+(?:by|ru|com|net|org|me|info|shop)\b(?:/{_TO_BLANK}*)?"
 )
-# Both begin literally, which is fast.
+# Both start with a literal, which is fast.
 _CYRILLIC_URLS = tuple((mark, rf"{re.escape(mark)}{_TO_BLANK}*[{_CYRILLIC}]") for mark in ("://", "www."))
 _URL_START = r"(?i)(?:https?://)?(?:www\.)?"
 _IS_CYRILLIC, _IS_LATIN = f"[{_CYRILLIC}]", "[A-Za-z]"
@@ -43,7 +43,7 @@ _KINDS = bytes(
     int(chr(byte).isalpha()) if byte < 0x80 else 3 if byte < 0xC0 else 2 if 0xD0 <= byte <= 0xD4 else 4
     for byte in range(256)
 )
-# A tag that prints something is NULs here, which may be any part of a link.
+# A tag that prints something appears as NULs, which match any part of a link.
 _LINK = r"(?i)\bhttps?[:/][^\s\"'<>«»“”]+"
 _LINK_END = ".,;:!?)…"
 _VALID_LINK = (
@@ -51,7 +51,7 @@ _VALID_LINK = (
     r"(?:(?:[\w\0](?:[\w\0-]*[\w\0])?\.)+[\w\0-]+|[\w.\0-]*\0[\w.\0-]*)(?::\d{1,5})?(?:[/?#].*)?"
 )
 _USUAL_LINK = r"https?://[\w-]+(?:\.[\w-]+)+(?:[/?][^\s#%\"'<>«»“”]*)?(?=\s|\Z)"
-# What other tools leave, or authors who fill in later: [имя], <имя>, {имя клиента}, %id%. PLACEHOLDER has the others.
+# Left by other tools, or by authors to fill in later: [имя], <имя>, {имя клиента}, %id%. PLACEHOLDER has the others.
 _REST = (
     r"(?<!\[)\[[^\W\d_][^\[\]\n]{0,38}\](?!\])|</?[^\W\d_][^<>\n]{0,38}>"
     r"|(?<![{$])\{[^\W\d_][\w.]*[^\w.{}\n]+[^\s{}\n][^{}\n]{0,30}\}|%[^\W\d_]{2}%"
@@ -79,7 +79,7 @@ class Oddity(NamedTuple):
 
 
 def find_oddities(text: str) -> Iterator[Oddity]:
-    """Yield the HTML entities, rests of placeholders, wrong links and mixed words in `text`."""
+    """Yield the HTML entities, leftover placeholders, invalid links and mixed words in `text`."""
     if "&" in text:
         from html.entities import html5
 
@@ -145,7 +145,7 @@ def _may_be_odd(text: str, kinds: bytes) -> bool:
         return True
     if _may_have_rest(text) and re.search(_REST, text):
         return True
-    # Most links are usual ones, which are counted many times faster than each is checked.
+    # Most links have the usual form; counting these is many times faster than checking each link.
     if (
         "http" in text
         and len(re.findall(_USUAL_LINK, text)) < text.count("http")
@@ -168,9 +168,9 @@ class _Found(NamedTuple):
 
 
 class TextLint:
-    """Collects what is odd in the texts of one mailing, while its batches stream by.
+    """Collects warnings about the texts of one mailing as its batches stream by.
 
-    `has_invisible`: a text may have characters that take room and are not seen.
+    `has_invisible`: a text may have characters that take space but are invisible.
     """
 
     def __init__(self, mailing: Mailing, template: Template | None, require: Sequence[str] = ()) -> None:
@@ -180,10 +180,10 @@ class TextLint:
         self._tested = {name: text for text in reversed(self._texts) for name in text.tested}
         self._variables = sorted(template.variables - {"phone"}) if template is not None else []
         self._has_own_texts = template is None or isinstance(mailing.audience, InlineRecipients)
-        self._searched: set[str] = set()  # columns with so many odd values that no more are looked for
+        self._searched: set[str] = set()  # columns with enough odd values to stop searching
         self._found: dict[tuple[str, str], _Found] = {}
         self._rendered = RenderedLint(mailing, self._texts, require)
-        self._true: dict[str, int] = {}  # by variable: the first line with a true text that reads like no
+        self._true: dict[str, int] = {}  # by variable: the first line with a true text that reads like "no"
         self.has_invisible = any(has_invisible(one) for text in self._texts for one in text.sources.values())
 
     def check(self, batch: Batch, texts: Sequence[str]) -> None:
@@ -237,7 +237,7 @@ class TextLint:
                         self._searched.add(name)
 
     def _check_truth(self, name: str, column: Sequence[str], batch: Batch) -> None:
-        """Keep the first value that reads like no and is true, as every text is."""
+        """Keep the first value that reads like "no" but is true, as every text is."""
         if not _LOOKS_FALSE.isdisjoint(map(str.strip, set(column))):
             for cell, line in zip(batch.variable(name) or (), batch.lines, strict=True):
                 if type(cell) is not FalseText and cell in _LOOKS_FALSE:
@@ -249,9 +249,9 @@ class TextLint:
 
 
 def _readable(source: str) -> str:
-    """`source` without its tags, except what they have in quotes; no offset changes.
+    """Blank out the tags of `source`, except for what they quote; no offset changes.
 
-    A tag that prints something becomes NULs, any other blanks.
+    A tag that prints something becomes NULs, any other tag blanks.
     """
 
     def blank(tag: re.Match[str]) -> str:

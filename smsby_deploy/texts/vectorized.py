@@ -25,14 +25,14 @@ from smsby_deploy.texts.encoding_lint import is_composed
 from smsby_deploy.texts.limits import MOST_CALLS
 from smsby_deploy.texts.not_a_value import EXPONENT, NOT_VALUE_MARKS, NOT_VALUES, has_exponent, is_not_a_value
 
-# Marks a text that is not known. A text whose data contain it is rendered again, which does no harm.
+# Marks an unknown text. A text whose data contain this mark is rendered again, which does no harm.
 _UNKNOWN = "\uffff"
 # Up to this length a text consumes fewer steps than each text adds to the budget (limits.py).
 _LONGEST_TEXT = 20_000
 _EQUALITY: dict[str, ast.cmpop] = {"eq": ast.Eq(), "ne": ast.NotEq()}
 # Precedes each value: most combining marks at the beginning of a value compose with it, as they would with a text before it.
 _BETWEEN = "a"
-# Names to which Jinja2 gives a meaning of its own.
+# Names that have a special meaning in Jinja2.
 _RESERVED = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs"})
 # Filters that depend on their arguments only, and not on Jinja2's context.
 _FILTERS = frozenset({
@@ -57,7 +57,7 @@ class VectorizedTemplate(NamedTuple):
 
     `printed` are the indexes of the variables that are printed without a filter, `used` of those in other expressions.
     `is_composed`: its own texts are in NFC. `is_trimmed`: every text begins and ends with a literal that is not white
-    space, so that none is empty. `may_leave_gap`: a text may have two spaces in a row although no value has.
+    space, so that none is empty. `may_leave_gap`: a text may have two spaces in a row even if no value has.
     """
 
     variables: tuple[str, ...]
@@ -71,7 +71,7 @@ class VectorizedTemplate(NamedTuple):
     def render(self, batch: Batch) -> list[str | None] | None:
         """Return the text of each recipient, without white space at its ends.
 
-        A text is None, or the whole result is, where Jinja2 has to render it.
+        A text, or the whole result, is None if Jinja2 has to render it.
         """
         columns: list[list[str]] = []
         for name in self.variables:
@@ -79,7 +79,7 @@ class VectorizedTemplate(NamedTuple):
             if column is None:
                 return None
             columns.append(column)
-        if batch.is_typed:  # a false value that is only printed is a text as any other
+        if batch.is_typed:  # a false value that is only printed is text like any other
             for index in self.printed:
                 if index not in self.used:
                     columns[index] = list(map(str.strip, columns[index]))
@@ -89,7 +89,7 @@ class VectorizedTemplate(NamedTuple):
             return None
         values = [_BETWEEN + _BETWEEN.join(column) for column in columns]  # much faster to search than each
         if any(mark in joined for mark in NOT_VALUE_MARKS for joined in values):
-            texts = _without_rows_of_no_values(texts, [columns[index] for index in self.printed])
+            texts = _mark_missing_values(texts, [columns[index] for index in self.printed])
         if not (self.is_composed and all(joined.isascii() or is_composed(joined) for joined in values)):
             texts = [normalize("NFC", text) for text in texts]
         if not self.is_trimmed:
@@ -102,7 +102,10 @@ class VectorizedTemplate(NamedTuple):
 
 
 def vectorize(tree: nodes.Template, environment: Environment) -> VectorizedTemplate | None:
-    """Translate a template before limits are inserted; None without variables, or for Jinja2."""
+    """Translate a template; None if it has no variables, or if only Jinja2 can render it.
+
+    Call it before limits are inserted.
+    """
     translator = TemplateTranslator(environment)
     try:
         text = translator.text(tree.body)
@@ -124,8 +127,8 @@ def vectorize(tree: nodes.Template, environment: Environment) -> VectorizedTempl
     )
 
 
-def _without_rows_of_no_values(texts: list[str], columns: Sequence[Sequence[str]]) -> list[str]:
-    """`texts`, marked as unknown where a column has a written form of "no value"."""
+def _mark_missing_values(texts: list[str], columns: Sequence[Sequence[str]]) -> list[str]:
+    """Return `texts`, marked as unknown where a column has a written form of "no value"."""
     for column in columns:
         joined = "".join(column)
         if not NOT_VALUES.isdisjoint(column) or "+" in joined or has_exponent(joined):
@@ -141,8 +144,8 @@ def compile_columns(
 ) -> Callable[..., list[str]] | None:
     """Compile `lambda c0, c1: [text for v0, v1 in zip(c0, c1)]`.
 
-    None if `text` is nested too deeply. It has only names that this module chose, constants, and the allowed filters,
-    so that evaluating it is safe.
+    None if `text` is nested too deeply. It has only names that this module chose, constants and allowed filters, so
+    evaluating it is safe.
     """
     arguments = ast.arguments(
         [], [ast.arg(f"c{index}", **_AT) for index in range(count)], None, [], [], None, []
@@ -179,9 +182,9 @@ def _is_trimmed(body: Sequence[nodes.Node]) -> bool:
 
 
 def _ends_after(body: Sequence[nodes.Node], ends: set[str]) -> set[str] | None:
-    """The last characters that a text may have after `body`, where `ends` are those before it.
+    """Return the possible last characters of a text after `body`, given those before it.
 
-    "" is that of no text. None if it may have two spaces in a row by then: printed values have none at their ends.
+    "" means no text yet. None if it may have two spaces in a row by then; printed values have none at their ends.
     """
     for node in body:
         if isinstance(node, nodes.If):
@@ -204,7 +207,7 @@ def _ends_after(body: Sequence[nodes.Node], ends: set[str]) -> set[str] | None:
 
 
 def _printed(value: Any) -> str:
-    """What `{{ … }}` prints of a computed value."""
+    """Return what `{{ … }}` prints for a computed value."""
     if isinstance(value, str):
         return value if value.strip() and not is_not_a_value(value) else _UNKNOWN
     if type(value) is Decimal:
@@ -293,7 +296,7 @@ class TemplateTranslator:
 
     def _compare_two(self, operator: str, left: ast.expr, right: ast.expr) -> ast.expr:
         if operator in _EQUALITY and _is_text(left) and _is_text(right):
-            # A twentieth of the time of a call.
+            # Twenty times faster than a call.
             return ast.Compare(left, [_EQUALITY[operator]], [right], **_AT)
         self._count_call()
         return named_call("compare", [constant(operator), left, right])
@@ -301,7 +304,7 @@ class TemplateTranslator:
     def _count_call(self) -> None:
         self._calls += 1
         if self._calls > MOST_CALLS:
-            raise NotVectorizable  # Jinja2 counts those that are evaluated
+            raise NotVectorizable  # Jinja2 counts only evaluated ones
 
     def _filter(self, node: nodes.Filter, value: nodes.Expr) -> ast.expr:
         self._count_call()
@@ -324,7 +327,7 @@ def constant(value: str | float | None) -> ast.expr:
 
 
 def joined(pieces: list[ast.expr]) -> ast.expr:
-    """The pieces, constants and what `formatted` returns, as one text."""
+    """Join pieces, which are constants and results of `formatted`, into one text."""
     return ast.JoinedStr(pieces, **_AT)
 
 
