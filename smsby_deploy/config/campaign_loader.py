@@ -1,4 +1,4 @@
-"""A campaign file as typed mailings, with inherited settings."""
+"""Loads a campaign file as typed mailings, with inherited settings."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from smsby_deploy.wording import sentence
 if TYPE_CHECKING:
     from smsby_deploy.config.mailing_tests import MailingTest
 
-# Errors of files that cannot be read, so that their mailing cannot be searched for more problems.
+# Errors of unreadable files: their mailing cannot be checked for more problems.
 _MISSING = "FILE_MISSING"
 _UNREADABLE = frozenset({_MISSING, "PATH_OUTSIDE", "PATH_HIDDEN"})
 
@@ -63,9 +63,9 @@ class _Schedule(NamedTuple):
 
 
 class LoadedCampaign(NamedTuple):
-    """A campaign with its valid mailings, and the others.
+    """A campaign with its valid mailings, and its flawed ones.
 
-    Valid are also those that only lack files. `concerns` has the problems of single mailings, with their addresses.
+    Mailings that only lack files count as valid. `concerns` has the problems of single mailings, with their addresses.
     """
 
     campaign: Campaign
@@ -262,7 +262,7 @@ class _CampaignLoader:
     def _find_allowed(self, node: YamlMap, key: str, objection: str) -> tuple[Any, Location] | None:
         """Return a setting and its place; None, and an error, if there is an `objection` to it.
 
-        It is none in smsby.yaml, which decides only about mailings that can have the setting.
+        In smsby.yaml it is not an error: a setting there applies only to mailings that can have it.
         """
         found = self._find_setting(node, key)
         if found is not None and objection and found[1].file != PROJECT_FILE:
@@ -292,7 +292,7 @@ class _CampaignLoader:
     ) -> tuple[Any, Location] | None:
         """Return a setting and its place; None if there is none.
 
-        The mailing takes precedence over the campaign, and that over smsby.yaml: its top level, or what is `shared` in it.
+        The mailing takes precedence over the campaign, and the campaign over smsby.yaml: its top level, or `shared` in it.
         """
         project = self._context.project if shared is None else shared
         for holder, file in ((node, self._file), (self._document, self._file), (project, PROJECT_FILE)):
@@ -303,7 +303,7 @@ class _CampaignLoader:
     def _inherited(self, node: YamlMap, key: str, default: Any, mark: Mark) -> tuple[Any, Location]:
         """Return an inherited setting and its place; `default` if it is set nowhere.
 
-        The mailing takes precedence over the campaign, and that over `defaults` in smsby.yaml.
+        The mailing takes precedence over the campaign, and the campaign over `defaults` in smsby.yaml.
         """
         defaults: YamlMap = self._context.project.get("defaults") or YamlMap((1, 1))
         return self._find_setting(node, key, defaults) or (default, self._at(mark))

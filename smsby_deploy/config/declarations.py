@@ -57,7 +57,7 @@ class ApiSettings(NamedTuple):
 
     @property
     def reports_to(self) -> str:
-        """The address that sms.by gets: `callback_url` with the secret path, if there is one."""
+        """The callback address given to sms.by: `callback_url` with the secret path, if any."""
         if not self.callback_url or not self.callback_path:
             return self.callback_url
         place, mark, query = self.callback_url.partition("?")
@@ -88,8 +88,8 @@ class Expected(NamedTuple):
 class Pressure(NamedTuple):
     """How many messages a recipient may get within a span.
 
-    Where it would be more, recipients are left out if it `drops` them; otherwise the mailing is blocked. Mailings
-    whose label `kind` is in `never_cap` are not judged.
+    Recipients who would get more are left out if it `drops` them; otherwise the mailing is blocked. Mailings whose label
+    `kind` is in `never_cap` are exempt.
     """
 
     messages: int
@@ -117,7 +117,7 @@ class Guardrails(NamedTuple):
 
 
 class Price(NamedTuple):
-    """The price of a part, and by the first digits of the phone, the longest prefix first."""
+    """The price of a part: the usual one, and by phone prefix, the longest prefix first."""
 
     currency: str
     per_part: Decimal
@@ -137,9 +137,9 @@ class Release(NamedTuple):
 class Wave(NamedTuple):
     """A part of a mailing, and what sms.by must report of it before the next part is sent.
 
-    It has `size` recipients, or about `share` percent of all; the last wave, the rest, has neither. `after` and `give_up`
-    count from its time: it is judged between them. `delivered` is the least, `undelivered` the greatest percentage of its
-    messages; one that is None follows from the other.
+    It has `size` recipients, or about `share` percent of all; the last wave, the rest, has neither. It is judged between
+    `after` and `give_up`, which count from its time. `delivered` is the minimum, `undelivered` the maximum percentage of its
+    messages; if one is None, it follows from the other.
     """
 
     size: int | None = None
@@ -151,14 +151,14 @@ class Wave(NamedTuple):
 
 
 class Waves(NamedTuple):
-    """The waves of a mailing; `key` is that of the hash that decides who is in which."""
+    """The waves of a mailing; `key` is for the hash that assigns recipients to them."""
 
     steps: tuple[Wave, ...]
     key: bytes
 
     @property
     def identity(self) -> list[list[float | None]]:
-        """What a digest covers of them."""
+        """The properties that digests cover."""
         return [
             [
                 one.size,
@@ -173,7 +173,7 @@ class Waves(NamedTuple):
 
 
 class ApprovalRule(NamedTuple):
-    """Which mailings need the signatures of `need` signers; None applies to all.
+    """Which mailings need `need` signatures; a condition that is None applies to all.
 
     With `is_without_author`, the author of the last commit of the campaign's file does not count.
     """
@@ -188,7 +188,7 @@ class ApprovalRule(NamedTuple):
 class ApprovalPolicy(NamedTuple):
     """The signers, and how many of them a mailing needs.
 
-    The signers are in a file in OpenSSH's format allowed_signers; `path` is absolute, `name` relative to the project folder.
+    The signers are in a file in OpenSSH's allowed_signers format; `path` is absolute, `name` relative to the project folder.
     """
 
     path: Path
@@ -197,7 +197,7 @@ class ApprovalPolicy(NamedTuple):
 
 
 class OwnSettings(NamedTuple):
-    """What the entry of a mailing sets itself, as written; None where it inherits."""
+    """The settings in a mailing's own entry, as written; None if inherited."""
 
     alphaname: str | None = None
     schedule_time: str | None = None
@@ -210,10 +210,10 @@ class Mailing(NamedTuple):
     """The unit that is planned and sent, with the settings of campaign and project applied.
 
     `alphaname` is a name, or an id in digits ("0" is the system name). `schedule_time` is aware, in the campaign's
-    zone; None means sent on apply. `max_late` is how long after `schedule_time` the mailing may still be sent. With `release`
-    it waits until it is handed over; if it is `fresh`, its audience may change until then. With `spread` its chunks have
-    times of their own, the first `schedule_time`, the last less than `spread` after it. With `waves` only the first one is
-    sent at its time.
+    zone; None means sent on apply. `max_late` is how long after `schedule_time` the mailing may still be sent. With
+    `release`, it waits until it is handed over; if it is `fresh`, its audience may change until then. With `spread`, its
+    chunks have their own times: the first is `schedule_time`, the last less than `spread` later. With `waves`, only the first
+    wave is sent at its time.
     """
 
     campaign: str
@@ -234,23 +234,23 @@ class Mailing(NamedTuple):
     max_late: timedelta | None = None
     expect_recipients: Expected | None = None
     rewrite: Rewrite = AS_WRITTEN
-    upload: Upload | None = None  # with recipients, and via "list"
-    release: Release | None = None  # as `spread` below, only with a schedule_time
+    upload: Upload | None = None  # has recipients, and via is "list"
+    release: Release | None = None  # like `spread`, only with a schedule_time
     is_fresh: bool = False
     own: OwnSettings = OwnSettings()
     cancelled: str | None = None  # why it is not sent
-    priority: int = 0  # recipients whose pressure is limited get the highest first
+    priority: int = 0  # recipients under contact pressure get the highest first
     tests: tuple[MailingTest, ...] = ()
-    spread: timedelta | None = None  # only of a mailing that is sent in bulk
-    waves: Waves | None = None  # as `spread`
+    spread: timedelta | None = None  # only if it is sent in bulk
+    waves: Waves | None = None  # only if it is sent in bulk
     labels: Mapping[str, str] = MappingProxyType({})
-    # The errors of files it names; with any, neither text nor audience is read.
+    # The errors of files it names; if there are any, neither text nor audience is read.
     unreadable: tuple[Problem, ...] = ()
 
     def time_on_wire(self, now: datetime, of_chunk: datetime | None = None) -> datetime | None:
         """Return the schedule time to send to sms.by; None to send immediately.
 
-        That is the time `of_chunk` if the chunk has its own. What is late within `max_late` is sent immediately.
+        A chunk's own time, `of_chunk`, takes precedence. A mailing that is late within `max_late` is sent immediately.
         """
         time = of_chunk or self.schedule_time
         return None if time is None or (self.max_late is not None and time <= now) else time
@@ -276,7 +276,7 @@ class Mailing(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """The label by which rules for some kinds of mailings exempt it; empty without one."""
+        """The label `kind`, by which some rules exempt the mailing; empty without one."""
         return self.labels.get("kind", "")
 
     @property
@@ -291,7 +291,7 @@ class Mailing(NamedTuple):
 
     @property
     def window(self) -> Window | None:
-        """When it may be handed over to sms.by; None if the apply that approves it does that."""
+        """When it may be handed over to sms.by; None if the apply that approves it sends it."""
         if self.release is None or self.schedule_time is None:
             return None
         return Window.before(self.schedule_time, self.release.before, self.release.at_latest)
@@ -312,9 +312,9 @@ class Campaign(NamedTuple):
 class Project(NamedTuple):
     """A project. `root` is the folder with smsby.yaml; file names are relative to it, with `/`.
 
-    `test_phones` are as written; None if test-send may send to any phone. A message without a final status `settle_after` its
-    time counts as undelivered. `locations` places the keys of smsby.yaml by
-    their dotted names, e.g. `guardrails.max_cost`. `freeze` says why nothing may be sent; it is empty if it may.
+    `test_phones` are as written; None if test-send may send to any phone. A message without a final status `settle_after`
+    its time counts as undelivered. `locations` has the places of the keys of smsby.yaml by their dotted names, e.g.
+    `guardrails.max_cost`. `freeze` is the reason why nothing may be sent; empty if sending is allowed.
     """
 
     root: Path
@@ -358,7 +358,7 @@ class Project(NamedTuple):
 
     @property
     def scope(self) -> str:
-        """The project as fingerprints and remote names have it: `my-shop`, `my-shop~staging`."""
+        """The project's name in fingerprints and remote names: `my-shop`, `my-shop~staging`."""
         return scope_of(self.name, self.environment.name)
 
     @property
@@ -367,7 +367,7 @@ class Project(NamedTuple):
 
     @property
     def is_lock_committed(self) -> bool:
-        """Whether the lock is a file of the repository, not one of this machine only."""
+        """Whether the lock is a file in the repository, not one on this machine only."""
         return self.lock.parent.name != PRIVATE_FOLDER
 
     @property

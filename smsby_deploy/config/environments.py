@@ -2,8 +2,8 @@
 
 Production is the top level of smsby.yaml, `sandbox` is built in, and others are declared under `environments`.
 
-The author of a pull request writes smsby.yaml, and must not be able to read the pipeline's token. Only the environment
-variables of the process may therefore name a service that is not known.
+The author of a pull request writes smsby.yaml, and must not be able to read the pipeline's token. So only environment
+variables of the process may name an unknown service.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ API_URL = "SMSBY_API_URL"
 CALLBACK_SECRET = "SMSBY_CALLBACK_SECRET"
 KNOWN_SERVICES = ("https://app.sms.by", "https://app.startsend.ru")
 SANDBOX_URL = "http://127.0.0.1:8025"
-_MIN_CALLBACK_SECRET = 32  # characters, as of a digest key
+_MIN_CALLBACK_SECRET = 32  # characters, like a digest key
 _PATH_DIGITS = 32
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,9}")
 _SANDBOX_TOKEN = "sandbox"  # any token will do, so the real one stays where it is
@@ -46,7 +46,7 @@ _NOT_FROZEN = "false"  # the YAML reader leaves scalars as text
 _SANDBOX_LOCK = ".smsby/sandbox.lock.json"
 _FACTS = "smsby.facts.json"
 _SANDBOX_FACTS = ".smsby/sandbox.facts.json"  # nothing of a rehearsal is committed
-# Nothing that two parsers could read differently: `https://a\@b` is the host b for one, and a for another.
+# No URL that two parsers could read differently: the host of `https://a\@b` is b for one, and a for another.
 _URL = re.compile(
     r"https?://(?:[^\s/\\?#@\[\]]*@)?(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?(?:/[^\s\\?#]*)?",
     re.ASCII | re.IGNORECASE,
@@ -72,7 +72,7 @@ class Environment(NamedTuple):
 
     @property
     def is_rehearsal(self) -> bool:
-        """Whether what is sent here does not count, so that it may be sent again and again."""
+        """Whether sends here do not count, so that mailings may be sent again and again."""
         return self.is_sandbox or self.is_limited
 
 
@@ -95,7 +95,7 @@ def choose_environment(option: str | None, environ: Mapping[str, str]) -> str:
 
 
 def settings_in(document: YamlMap, name: str) -> YamlMap:
-    """Return smsby.yaml as the environment `name` has it; keys that it lacks are inherited.
+    """Return the settings of the environment `name`; keys that it lacks are inherited.
 
     Raises:
         UsageError: there is no such environment.
@@ -116,18 +116,18 @@ def settings_in(document: YamlMap, name: str) -> YamlMap:
         merged.update(source)
         merged.values_at.update(source.values_at)
     if name == SANDBOX and "lock" not in own:
-        merged.pop("lock", None)  # it is never that of another environment
+        merged.pop("lock", None)  # it never shares a lock with another environment
     return merged
 
 
 def freeze_in(settings: YamlMap) -> str:
-    """Return why nothing may be sent by these settings, on one line; empty if it may."""
+    """Return why these settings freeze sending, on one line; empty if they do not."""
     why: str = settings.get("freeze", _NOT_FROZEN)
     return "" if why == _NOT_FROZEN else " ".join(why.split())
 
 
 def read_freeze(path: Path, environment: str) -> str:
-    """Return why nothing may be sent by the smsby.yaml at `path` as it is now; empty if it may.
+    """Return why the current smsby.yaml at `path` freezes sending; empty if it does not.
 
     Raises:
         FilesInvalid: it cannot be read, or is not valid.
@@ -145,17 +145,17 @@ def default_lock(name: str) -> str:
 
 
 def facts_name(environment: Environment) -> str:
-    """Return the name of the facts file, from the project's folder."""
+    """Return the path of the facts file, relative to the project folder."""
     return _SANDBOX_FACTS if environment.is_sandbox else _FACTS
 
 
 def lock_in(document: YamlMap, name: str, environ: Mapping[str, str]) -> tuple[str, SharedPlace | None]:
-    """Return an environment's lock file, and what store it copies; raises as `settings_in`."""
+    """Return an environment's lock file and the store it copies; raises like `settings_in`."""
     return read_lock_place(settings_in(document, name), name, environ)
 
 
 def find_lock_places(root: Path, environ: Mapping[str, str]) -> list[LockPlace]:
-    """Return where the lock of each environment is, except that of the sandbox.
+    """Return where the lock of each environment is, except the sandbox's.
 
     `root` is the folder of a valid project.
     """
@@ -207,7 +207,7 @@ def built_in(name: str) -> Environment:
 
 
 def service_url(environment: Environment, environ: Mapping[str, str]) -> str:
-    """Return the URL that gets requests and token: SMSBY_API_URL, otherwise that of the files.
+    """Return the URL for requests and token: SMSBY_API_URL, otherwise the one in the files.
 
     Raises:
         UsageError: SMSBY_API_URL is not a URL, or the sandbox would not be on this machine.
@@ -256,7 +256,7 @@ def read_token(environment: Environment, environ: Mapping[str, str]) -> str:
 def read_callback_path(environ: Mapping[str, str], scope: str) -> str:
     """Return the last segment of the callback address, which only sms.by and `listen` know.
 
-    It is an HMAC of the project, with its environment; empty without a secret.
+    It is an HMAC of project and environment; empty without a secret.
 
     Raises:
         UsageError: the secret is too short to be one.
@@ -333,7 +333,7 @@ def _host(url: str) -> str:
 
 
 def _has_port(url: str) -> bool:
-    """Return whether the port of `url`, if it names one, exists."""
+    """Return whether the port in `url`, if any, is valid."""
     try:
         return urlsplit(url).port != 0
     except ValueError:

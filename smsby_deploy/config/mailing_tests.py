@@ -1,4 +1,4 @@
-"""The tests that a mailing has under `tests`, as typed declarations.
+"""The tests under `tests` of a mailing, as typed declarations.
 
 This module is imported only for mailings with tests.
 """
@@ -37,7 +37,7 @@ class AllSubject(NamedTuple):
 
 
 class AudienceSubject(NamedTuple):
-    """How many recipients there are, opt-outs subtracted, and who is or is not among them."""
+    """The number of recipients without opt-outs, and which phones are or are not among them."""
 
     least: int | None
     most: int | None
@@ -58,7 +58,7 @@ Subject = RowSubject | LineSubject | AllSubject | AudienceSubject | ClockSubject
 
 
 class TextExpectation(NamedTuple):
-    """What is expected of a text; None and () mean nothing. `matches` is a valid pattern."""
+    """The expectations of a text; None and () mean none. `matches` is a valid pattern."""
 
     text: str | None = None
     parts: int | None = None
@@ -151,7 +151,7 @@ def _has_valid_pattern(node: YamlMap, file: str, log: ProblemLog) -> bool:
 
 
 def _title(node: YamlMap, subject: Subject) -> str:
-    """Return the name that the author gave a test, otherwise what it is about."""
+    """Return the name that the author gave a test, otherwise its subject."""
     if "name" in node:
         return str(node["name"])
     match subject:

@@ -38,7 +38,7 @@ _Unread = Callable[[Path, OSError], object]
 
 
 def campaign_files(root: Path, patterns: YamlList | None, log: ProblemLog) -> list[tuple[Path, str]]:
-    """Return the campaign files that `campaigns` names, else all; to find none is a warning."""
+    """Return the campaign files named by `campaigns`, else all; warn if there are none."""
     if patterns is None:
         found = [(DEFAULT_PATTERN, Location(PROJECT_FILE, 1))]
     else:
@@ -46,7 +46,7 @@ def campaign_files(root: Path, patterns: YamlList | None, log: ProblemLog) -> li
         found = list(zip(patterns, places, strict=True))
     before = len(log)
     files = find_campaign_files(root, found, log)
-    if not files and patterns is None:  # with other campaigns next to it, a .yml may be anything
+    if not files and patterns is None:  # if there are other campaigns, a .yml may be anything
         for name in find_unread(root):
             message = sentence(
                 "{name} is not read; rename it to .yaml, or add its pattern to `campaigns:` in smsby.yaml",
@@ -63,7 +63,7 @@ def project_file(root: Path) -> Path:
     """Return the smsby.yaml of the project in `root`, which is resolved.
 
     Raises:
-        FilesInvalid: there is none, or it is a link out of the project, whose keys the messages would show.
+        FilesInvalid: there is none, or it is a link out of the project: messages would show the keys of that file.
     """
     path, log = root / PROJECT_FILE, ProblemLog()
     if not may_be_file(path):
@@ -131,7 +131,7 @@ def expand(
     parts: list[str] = []
     for part in PurePath(pattern).parts:
         if _ANY_FOLDERS in part and part != _ANY_FOLDERS:
-            raise ValueError(pattern)  # which pathlib does before Python 3.13
+            raise ValueError(pattern)  # as pathlib does before Python 3.13
         if part != _ANY_FOLDERS or parts[-1:] != [part]:
             parts.append(part)
     if not parts or PurePath(pattern).is_absolute():
@@ -162,10 +162,9 @@ def expand(
 
 
 def _list_folder(folder: Path, wanted: Iterable[str] | None) -> list[tuple[str, bool]]:
-    """Return what is in a folder, and whether it is a folder, not a link to one.
+    """Return the names in a folder, each with whether it is a folder, not a link to one.
 
-    If all of `wanted` are names, not patterns, the folder need not allow to be listed. One that was removed just now is
-    empty.
+    If all of `wanted` are names, not patterns, the folder need not be listable. One removed in the meantime is empty.
 
     Raises:
         OSError: it cannot be read.
@@ -184,7 +183,7 @@ def _list_folder(folder: Path, wanted: Iterable[str] | None) -> list[tuple[str, 
 
 
 def _leads_to_folder(path: Path, unread: _Unread) -> bool:
-    """Whether it is a link to a folder; a link to nothing may have been one."""
+    """Whether `path` is a link to a folder; a broken link may have been one."""
     try:
         return path.is_symlink() and stat.S_ISDIR(path.stat().st_mode)
     except OSError as error:
@@ -269,7 +268,7 @@ def is_impossible(path: str) -> bool:
 def is_hidden(parts: Sequence[str], *, is_lock: bool = False) -> bool:
     """Whether a path from the project folder has a name that begins with a dot, such as .git.
 
-    What is there belongs to other programs, and may be secret, or it is our own cache: only a lock may be in .smsby/.
+    Such files belong to other programs and may be secret, or are our own cache. Only a lock may be in .smsby/.
     """
     is_own = is_lock and parts[:1] == (OWN_FOLDER,)
     return not is_own and any(part.startswith(".") for part in parts)
@@ -288,7 +287,7 @@ def hidden(name: str) -> str:
 def why_missing(path: Path, name: str) -> str:
     """Say why there is no file at `path`, and which file may have been meant.
 
-    `name` is what the project calls it.
+    `name` is its name in the project.
     """
     if path.is_dir():
         return sentence("{name} is a directory, expected a file", name=name)
@@ -308,7 +307,7 @@ def why_missing(path: Path, name: str) -> str:
 
 
 def _is_broken(path: Path) -> bool:
-    """Whether it is a link to nothing."""
+    """Whether `path` is a link to nothing."""
     return path.is_symlink() and not path.exists()
 
 

@@ -60,18 +60,18 @@ from smsby_deploy.lock.places import PRODUCTION, SANDBOX, LockPlace, SharedPlace
 from smsby_deploy.problems import Location, Problem, ProblemLog, has_errors
 from smsby_deploy.wording import join_sentences, sentence
 
-_LONGEST_LOCK_SUFFIX = 32  # of the files next to a lock, whose names begin with its name
-ANY_ADDRESS = "*"  # what a problem concerns in a file whose campaign cannot be read
-PROJECT_SUBFOLDER = "campaigns"  # where a project may be that is a part of a repository
+_LONGEST_LOCK_SUFFIX = 32  # of the files next to a lock, which have its name and a suffix
+ANY_ADDRESS = "*"  # concerned by problems of a file whose campaign cannot be read
+PROJECT_SUBFOLDER = "campaigns"  # the usual place of a project in a larger repository
 
 
 class LoadedProject(NamedTuple):
     """The valid part of a project, and every problem of its files.
 
-    `flawed` are mailings that are not valid, or whose campaign is not. They are never planned, but their recipients and
-    texts are searched for problems, too. `is_whole` is False if there may be mailings in neither. `concerns` has the
-    problems that do not concern the whole project, with the addresses that they may concern: `sale/vip`, `sale/*`, or `*`
-    where a campaign's name cannot be read.
+    `flawed` are invalid mailings, and those of invalid campaigns. They are never planned, but their recipients and texts are
+    also checked for problems. `is_whole` is False if some mailings may be in neither. `concerns` maps each problem that does
+    not concern the whole project to the addresses it may concern: `sale/vip`, `sale/*`, or `*` if a campaign's name cannot
+    be read.
     """
 
     project: Project
@@ -94,13 +94,13 @@ class ProjectFlawed(FilesInvalid):
 
 
 def find_project(option: str | None, environ: Mapping[str, str]) -> Path:
-    """Return the project folder: `option`, SMSBY_PROJECT, or ./ or ./campaigns/ if one has it.
+    """Return the project folder: `option`, SMSBY_PROJECT, ./ or ./campaigns/, in that order.
 
     Raises:
         UsageError: no smsby.yaml there.
     """
     if option == "":
-        # A variable of a pipeline that is not set must not mean the project that happens to be here.
+        # An unset variable of a pipeline must not select the project that happens to be here.
         raise UsageError("-C: the name of the project folder is empty", hint="name a folder, or leave out -C")
     asked = option or environ.get("SMSBY_PROJECT")
     if asked and is_impossible(asked):
@@ -143,9 +143,9 @@ def check_environments(
     check_phones: Callable[[Sequence[Any], Location], Iterable[Problem]],
     only: str | None = None,
 ) -> tuple[Problem, ...]:
-    """Return the problems of the settings of all environments, or `only` one; no campaigns.
+    """Return the problems in the settings of all environments, or of `only` one; no campaigns.
 
-    `check_phones` returns those of its test phones. A smsby.yaml that breaks its schema has others: see `load_project`.
+    `check_phones` returns the problems of test phones. Violations of the schema are left to `load_project`.
     """
     document = read_yaml(folder / PROJECT_FILE, PROJECT_FILE)
     if check_document("project", document, PROJECT_FILE):
@@ -360,7 +360,7 @@ class _ProjectLoader:
         )
 
     def _timezone(self) -> str:
-        """Return the zone of times without one: that of mailings which set none."""
+        """Return the default time zone, that of mailings which set none."""
         name = (self._document.get("defaults") or {}).get("timezone", HOME_TIMEZONE)
         place = self._locations.get("defaults.timezone", Location(PROJECT_FILE))
         return HOME_TIMEZONE if read_zone(name, place, self._log) is None else name
@@ -381,7 +381,7 @@ class _ProjectLoader:
         return None if path is None else LockPlace(path, name, shared)
 
     def _approvals(self) -> ApprovalPolicy | None:
-        """Return which signatures mailings need; without the file of signers, none counts."""
+        """Return which signatures mailings need; without the file of signers, no signature counts."""
         if "approvals" not in self._document:
             return None
         settings, place = self._document["approvals"], self._locations["approvals.signers"]

@@ -1,4 +1,4 @@
-"""Recipients as declared: inline, or in a file, in Parquet files, in a database."""
+"""Recipients as declared: inline, in a file, in Parquet files or in a database."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _FALSE = re.compile(r"false|False|FALSE|[-+]?(?:0+(?:\.0*)?|\.0+)(?:[eE][-+]?\d+
 def read_inline_recipients(rows: YamlList, location: Location) -> InlineRecipients:
     """Return the recipients listed in a campaign file.
 
-    By its schema all their values are text or null; null is an empty value.
+    The schema allows only text and null as their values; null becomes empty.
     """
     for row in rows:
         if row.__class__ is not YamlMap:
             continue
         for name in row.untyped:
             scalar = row[name]
-            # Looking at one character is faster than the pattern, and than a call.
+            # Checking one character is faster than the pattern, and than a call.
             if scalar.__class__ is str and scalar[:1] in _FALSE_STARTS and name not in ("phone", "text"):
                 row[name] = FalseText(scalar) if _FALSE.fullmatch(scalar) else scalar
         if None in row.values():
@@ -67,7 +67,7 @@ def read_file_source(
 
 
 class ListPlaces(NamedTuple):
-    """Where lists are looked for: in the project, and pinned ones in another folder as well.
+    """Where lists are searched: in the project, and pinned ones in another folder as well.
 
     `folder_env` is the variable that names that folder; None if there is none.
     """
@@ -117,7 +117,7 @@ class ListPlaces(NamedTuple):
         return source._replace(path=path or in_project, pin=pin._replace(copy=copy))
 
     def _find_elsewhere(self, name: str, at: Location) -> Path | None:
-        """Return the list in the folder of pinned lists; None if it is not there, or outside."""
+        """Return the list in the folder of pinned lists; None if it is missing or outside."""
         folder = self.environ.get(self.folder_env or "", "").strip()
         if not folder:
             return None
@@ -149,7 +149,7 @@ def read_query_source(
 
 
 def read_parquet_source(root: Path, node: YamlMap, file: str, log: ProblemLog) -> RecipientsParquet:
-    """Return the Parquet files that a path or glob names, sorted; outside `root` is an error."""
+    """Return the Parquet files of a path or glob, sorted; one outside `root` is an error."""
     pattern, place = node["parquet"], Location(file, *node.values_at["parquet"])
     names = [pattern]
     if any(sign in pattern for sign in "*?["):

@@ -108,7 +108,7 @@ def is_quick(pattern: str) -> bool:
 
 
 def _count_repeats(parsed: Any) -> int:
-    """Count the repeats; that of more than one character counts as two."""
+    """Count the repeats; a repeat of more than one character counts as two."""
     if _is_repeat(parsed):
         _, most, repeated = parsed[1]
         is_single = len(repeated) == 1 and repeated[0][0] in (re_parser.LITERAL, re_parser.IN, re_parser.ANY)
@@ -123,7 +123,7 @@ def _is_repeat(parsed: Any) -> bool:
 
 
 def _repeats_nested(parsed: Any, *, is_inside: bool) -> bool:
-    """Search a tree of Python's own parser of patterns."""
+    """Search the tree of Python's own regular expression parser."""
     if _is_repeat(parsed):
         least, most, repeated = parsed[1]
         if is_inside and least != most > 1:

@@ -1,9 +1,9 @@
 """JSON Schema validation of YAML documents: jsonschema-rs decides, jsonschema explains.
 
-jsonschema gives the better explanations, but importing it takes several times as long as checking a usual project. It
-is imported only for documents that are not valid.
+jsonschema gives better explanations, but importing it takes several times as long as checking a typical project, so it
+is imported only for invalid documents.
 
-The YAML reader leaves all scalars as text. Unquoted ones are converted here to the types that the schema asks for, because
+The YAML reader leaves all scalars as text. Unquoted ones are converted here to the types that the schema requires, because
 only the schema knows whether `0123` or `22:00` is a number. Messages name the kind of a value, never the value: it could
 be a phone.
 """
@@ -69,7 +69,7 @@ def explain(error: Any, document: YamlMap, file: str) -> Iterator[Problem]:
 
 
 def _own_sentence(message: str) -> Sentence:
-    """What a schema says itself, with its braces as they are."""
+    """Return a schema's own message as a sentence, with its braces kept."""
     return Sentence(message, message.replace("{", "{{").replace("}", "}}"))
 
 
@@ -149,7 +149,7 @@ def _kind_of(value: Any) -> str:
 
 
 def _suggest_source(value: str) -> str:
-    """Return the hint for a path where recipients are expected; a phone is never repeated."""
+    """Return the hint for a path where recipients are expected; it never shows a phone."""
     if re.fullmatch(r"[^\s{}\[\]:,]+\.(csv|tsv|txt|jsonl|ndjson)", value, re.IGNORECASE):
         return sentence("for a file, write {{file: {value}}}", value=value)
     if value.lower().endswith(".parquet"):
@@ -166,7 +166,7 @@ def _unknown_key(key: str, known: Sequence[str]) -> str:
 
 
 def _with_suggestion(message: Sentence, word: str, known: Sequence[Any]) -> Sentence:
-    """Return `message` with the known word that is most like `word`, if one is."""
+    """Add the known word closest to `word` to `message`, if one is close."""
     near = closest(word, tuple(map(str, known)))
     return sentence("{message}; did you mean {near}?", message=message, near=near) if near else message
 
@@ -214,7 +214,7 @@ def type_scalars(node: YamlMap | YamlList, allowed: ScalarTypes) -> None:
             node[key] = _typed(node[key], find(key, other))
         return
     inner = allowed.items or _ANY_TEXT
-    if inner.is_text_only:  # as a list of recipients, which may be long
+    if inner.is_text_only:  # such as a list of recipients, which may be long
         return
     for index in node.untyped:
         node[index] = _typed(node[index], inner)
@@ -240,7 +240,7 @@ def _typed(value: Any, allowed: ScalarTypes) -> Any:
 
 
 def _is_huge(value: str) -> bool:
-    """Whether `value` is a number with too many digits to count anything."""
+    """Whether `value` is a number with absurdly many digits."""
     return len(value) > _MOST_DIGITS and _NUMBER.fullmatch(value) is not None
 
 
@@ -274,7 +274,7 @@ def _is_surely_valid(name: str, document: YamlMap) -> bool:
 
 
 def drop_invalid(name: str, document: YamlMap) -> bool:
-    """Remove from `document` what breaks the schema `name`; return whether the rest is usable.
+    """Remove what violates the schema `name`; return whether the rest is usable.
 
     Unknown keys, whole mailings or top-level keys are removed. The rest serves to find more problems.
     """

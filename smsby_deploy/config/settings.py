@@ -36,9 +36,9 @@ REST = "rest"  # the last wave
 
 
 def check_project_name(name: str, location: Location, log: ProblemLog) -> None:
-    """Report a phone number in the name of a project, as the schema does in that of a campaign.
+    """Report a phone number in a project's name, as the schema does for a campaign's.
 
-    It is no violation of the schema: in a lock of an earlier version with such a name, a user can still end mailings.
+    The schema of the project allows it, so that users of an earlier version can still end mailings in such a lock.
     """
     if re.match(load_schema("campaign")["properties"]["campaign"]["pattern"], name) is None:
         message = sentence(
@@ -125,7 +125,7 @@ def read_release(release: YamlMap, location: Location, log: ProblemLog) -> Relea
 def read_spread(
     over: str, start: datetime | None, account: ZoneInfo | None, location: Location, log: ProblemLog
 ) -> timedelta:
-    """Read `spread.over`: how long after `start` the last chunk is sent at the latest."""
+    """Read `spread.over`: the maximum time from `start` to the last chunk."""
     found = read_duration(over)
     if not timedelta(0) < found <= _LONGEST_SPREAD:
         message = sentence("spread: over must be at most {days}d, and more than 0", days=_LONGEST_SPREAD.days)
@@ -231,7 +231,7 @@ def _money(amount: Any) -> Decimal | None:
 
 
 def read_price(node: YamlMap) -> Price:
-    """Read `price`; prefixes come the longest first, so the first that matches applies."""
+    """Read `price`; prefixes are sorted longest first, so the first match applies."""
     prefixes = node.get("per_prefix") or {}
     longest_first = sorted(prefixes, key=lambda prefix: (-len(prefix), prefix))
     prices = tuple((prefix, Decimal(str(prefixes[prefix]))) for prefix in longest_first)
@@ -239,7 +239,7 @@ def read_price(node: YamlMap) -> Price:
 
 
 def read_rewrite(mailing: YamlMap) -> Rewrite:
-    """Read how the texts of a mailing are made cheaper."""
+    """Read the settings that make the texts of a mailing cheaper."""
     return Rewrite(mailing.get("smart_encoding", False), mailing.get("transliterate", False))
 
 

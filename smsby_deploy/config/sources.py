@@ -38,8 +38,8 @@ HOME_TIMEZONE = "Europe/Minsk"
 class TextSource(NamedTuple):
     """A text, template or query, and the place where it begins.
 
-    `content` is the whole campaign file that contains it, from which yaml_nodes.py finds the place of each
-    character. `root` is the project folder, from whose templates/ a text may include others.
+    `content` is the whole campaign file that contains it, in which yaml_places.py finds the place of each character.
+    `root` is the project folder, whose templates/ a text may include.
     """
 
     text: str
@@ -56,12 +56,12 @@ class TextSource(NamedTuple):
         return (self,)
 
     def identity(self, rewrite: Callable[[str], str]) -> str:
-        """Return what digests cover of the text, as `rewrite` would send it."""
+        """Return the text in the form that digests cover: stripped and rewritten by `rewrite`."""
         return rewrite(self.text.strip())
 
 
 class TextsByLanguage(NamedTuple):
-    """The texts of one mailing, of which each recipient gets the one in their language.
+    """The texts of one mailing by language; each recipient gets the one in their language.
 
     `column` has the language of each row, a key of `texts`. A row with another language, or none, gets the text of
     `default`, or is an error if that is None. `location` is that of the texts, `column_location` that of the column's name.
@@ -94,7 +94,7 @@ class Variant(NamedTuple):
 
 
 class TextsByVariant(NamedTuple):
-    """The texts of one mailing, of which a keyed hash of the phone decides who gets which.
+    """The texts of one mailing by variant; a keyed hash of the phone decides who gets which.
 
     `location` is that of the variants. `key` is the same for all mailings of a campaign.
     """
@@ -125,7 +125,7 @@ MailingText = TextSource | TextsByLanguage | TextsByVariant
 class InlineRecipients(NamedTuple):
     """Recipients written in the campaign file, exactly as written.
 
-    A row is the variables of one, with `phone` and, if it has one, its own `text`. `marks` are their lines and columns.
+    A row has the variables of one recipient, with `phone` and, if any, their own `text`. `marks` are the places of the rows.
     """
 
     rows: Sequence[Mapping[str, str]]
@@ -138,7 +138,7 @@ _ENCRYPTED = ".age"
 
 
 class HiddenText(str):
-    """A secret, which no repr shows."""
+    """A secret; its repr does not show it."""
 
     __slots__ = ()
 
@@ -160,9 +160,9 @@ class Pin(NamedTuple):
 class RecipientsFile(NamedTuple):
     """A CSV, JSONL or .txt file, perhaps encrypted with age.
 
-    `path` is absolute, `name` relative to the project folder. A pinned list that the project does not have is in the folder
-    that the variable `folder_env` names; if that is not set, it `is_elsewhere`. One that is there and not pinned is `to_pin`,
-    and never read as recipients. `identity` has the age identities that decrypt it.
+    `path` is absolute, `name` relative to the project folder. A pinned list missing from the project is in the folder that
+    the variable `folder_env` names; if that is not set, the list `is_elsewhere`. A list in that folder that is not pinned is
+    `to_pin`, and never read as recipients. `identity` has the age identities that decrypt it.
     """
 
     path: Path
@@ -171,7 +171,7 @@ class RecipientsFile(NamedTuple):
     location: Location
     encoding: str | None = None
     delimiter: str | None = None
-    is_opt_outs: bool = False  # it may have lines that begin with #, and phones without a header
+    is_opt_outs: bool = False  # may have comment lines (#), and phones without a header
     pin: Pin | None = None
     folder_env: str | None = None
     is_elsewhere: bool = False
@@ -197,7 +197,7 @@ class RecipientsFile(NamedTuple):
 
 
 class Freshness(NamedTuple):
-    """How old the newest data may be; `sql` returns its time, in `timezone` unless it has one."""
+    """How old the newest data may be; `sql` returns its time, in `timezone` by default."""
 
     sql: TextSource
     max_age: timedelta
@@ -207,9 +207,9 @@ class Freshness(NamedTuple):
 class RecipientsQuery(NamedTuple):
     """The rows of a query; `name`, e.g. `sql:sale/vip`, is its key in a plan's inputs.
 
-    `url` is the value of the environment variable `url_env`, None if it is not set. `order_by` is None where the order
-    does not matter; with `may_tie` it only numbers the rows. `snapshot` is the digest that the result must have, None if
-    any result is accepted.
+    `url` is the value of the environment variable `url_env`, None if it is not set. `order_by` is None if the order does not
+    matter; with `may_tie` it only numbers the rows. `snapshot` is the digest that the result must have, None if any result
+    is accepted.
     """
 
     sql: TextSource
@@ -257,7 +257,7 @@ Audience = InlineRecipients | RowSource | ContactList
 
 
 def unset_variable_of(audience: Audience) -> str | None:
-    """Return the variable that must be set to read the recipients; None if it is."""
+    """Return the variable that must be set to read the recipients; None if nothing is missing."""
     return audience.unset_variable if isinstance(audience, RecipientsFile | RecipientsQuery) else None
 
 

@@ -23,8 +23,8 @@ _NUMBER_OR_TRUTH = re.compile(r"true|false|[-+\d.,]+", re.IGNORECASE)
 class TextReader:
     """Reads the texts of the mailings in one campaign.
 
-    The campaign `file` has the text `content`. Problems go to `log`. `variant_key` decides with the phone who gets which
-    variant.
+    `content` is the text of the campaign `file`. Problems go to `log`. `variant_key` and the phone decide which variant a
+    recipient gets.
     """
 
     def __init__(self, root: Path, file: str, content: str, log: ProblemLog, variant_key: bytes) -> None:
@@ -38,7 +38,7 @@ class TextReader:
 
     @cached_property
     def _may_have_comments(self) -> bool:
-        # Looked for once: a file may have thousands of mailings.
+        # Checked once: a file may have thousands of mailings.
         return " #" in self._content or "\t#" in self._content
 
     def read(self, node: YamlMap, mark: Mark, timezone: str) -> MailingText | None:
@@ -77,7 +77,7 @@ class TextReader:
                     "a variant requires a text (or text_file), or send: false for a control group"
                 )
                 self._log.error("VARIANTS", message, self._at(mark))
-                is_sent = False  # the other variants are checked all the same
+                is_sent = False  # the other variants are checked anyway
             elif not is_sent and has_text:
                 message = sentence(
                     "a variant with send: false is a control group, so its text would not be sent"
@@ -93,7 +93,7 @@ class TextReader:
         return TextsByVariant(tuple(variants), self._variant_key, place)
 
     def warn_of_comments(self, node: YamlMap, address: str) -> None:
-        """Warn of texts without quotes that end where a comment begins."""
+        """Warn of unquoted texts that are cut off by a comment."""
         if not self._may_have_comments:
             return
         from smsby_deploy.config.yaml_places import find_comment, lines_near_comments
@@ -147,7 +147,7 @@ class TextReader:
     def _source(
         self, holder: YamlMap, name: str, mailing: YamlMap, timezone: str, key: str | None = None
     ) -> TextSource | None:
-        """Return the text under `name` of `holder`; `key` is that of the mailing, if another."""
+        """Return the text under `name` of `holder`; `key` is the mailing's key, if different."""
         written, place = str(holder[name]), self._at(holder.values_at[name])
         source = TextSource(written, place, root=self._root, rewrite=read_rewrite(mailing), timezone=timezone)
         if (key or name) != "text_file":
@@ -159,7 +159,7 @@ class TextReader:
             text = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError:
             self._log.error("ENCODING", sentence("not UTF-8; save the file as UTF-8"), Location(written, 1))
-            # The mailing has a text all the same, so the rest of it is checked.
+            # Use the text anyway, so that the rest of the mailing is checked.
             text = path.read_text(encoding="utf-8-sig", errors="replace")
         except OSError as error:
             message = sentence("cannot read the file: {why}", why=error.strerror)
@@ -180,7 +180,7 @@ class TextReader:
 
 
 def _variant_problems(node: YamlMap) -> Iterator[str]:
-    """Yield what is wrong with the variants of a mailing as a whole."""
+    """Yield the problems of the variants of a mailing as a whole."""
     variants, recipients = node["variants"], node.get("recipients")
     if "list" in node or node.get("upload", False) is not False or node.get("via") == "single":
         yield sentence("variants cannot be combined with list, upload or via: single")
@@ -201,7 +201,7 @@ def _variant_problems(node: YamlMap) -> Iterator[str]:
 
 
 def _plain_texts(node: YamlMap, near: Set[int]) -> Iterator[tuple[str, Mark]]:
-    """Yield what is unquoted in a mailing, and in recipients at a line in `near`, with places."""
+    """Yield the unquoted texts, with places, of a mailing and of recipients on `near` lines."""
     for holder in (node, *node.get("variants", ())):
         if "text" in holder.untyped:
             yield str(holder["text"]), holder.values_at["text"]
@@ -218,7 +218,7 @@ def _plain_texts(node: YamlMap, near: Set[int]) -> Iterator[tuple[str, Mark]]:
 
 
 def _rows_near(recipients: YamlList, near: Set[int]) -> Iterator[YamlMap]:
-    """Yield recipients with a line in `near`; a long list's places are looked for only there."""
+    """Yield recipients with a line in `near`; only theirs need places, which is fast."""
     lines = [line for line, _ in recipients.items_at]
     for row, first, next_row in zip_longest(recipients, lines, lines[1:]):
         is_near = next_row is None or not near.isdisjoint(range(first, next_row + 1))

@@ -1,6 +1,6 @@
 """Edits YAML files: replaces texts or adds a value, and changes nothing else.
 
-An edit is kept only if the file then reads as before apart from that value.
+An edit is kept only if the file then parses as before, apart from that value.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
 
 
 def rewrite_texts(path: Path, name: str, texts: Mapping[Mark, str]) -> list[Mark]:
-    """Write `texts` into the campaign file at `path`.
+    """Replace texts in the campaign file at `path`; `texts` has the new ones by place.
 
-    Each is given by the place of the text that it replaces.
     Return the places that cannot be rewritten, such as an alias, whose text is elsewhere.
 
     Raises:
@@ -32,7 +31,7 @@ def rewrite_texts(path: Path, name: str, texts: Mapping[Mark, str]) -> list[Mark
     """
     content, write = _open(path)
     refused = []
-    for mark in sorted(texts, reverse=True):  # what is above keeps its place
+    for mark in sorted(texts, reverse=True):  # from the end, so that no edit moves the next place
         changed = _replace(content, name, mark, texts[mark])
         if changed is None:
             refused.append(mark)
@@ -44,7 +43,7 @@ def rewrite_texts(path: Path, name: str, texts: Mapping[Mark, str]) -> list[Mark
 
 
 def add_value(path: Path, name: str, after: Mark, key: str, value: str) -> bool:
-    """Write `key: value` into a campaign file, behind the entry whose value is at `after`.
+    """Insert `key: value` into a campaign file, after the entry whose value is at `after`.
 
     `path` is the file, `name` its name in messages. Return whether that was possible; an alias, for example, has its
     entries elsewhere.
@@ -79,7 +78,7 @@ def _with_value(node: Any, after: Mark, key: str, value: str) -> Any:
 
 
 def _open(path: Path) -> tuple[str, Callable[[str], None]]:
-    """Return the content of a file, and the function that writes another one as it was written."""
+    """Return the content of a file, and a function that writes new content in the same format."""
     written = path.read_bytes().decode("utf-8")
     start = "\ufeff" if written.startswith("\ufeff") else ""
     line_end = "\r\n" if "\r\n" in written else "\n"
@@ -105,7 +104,7 @@ def _replace(content: str, name: str, mark: Mark, text: str) -> str | None:
 
 
 def _candidates(content: str, mark: Mark, text: str) -> Iterator[str]:
-    """Yield `content` with `text` in place of the scalar at `mark`, first in its style."""
+    """Yield `content` with `text` in place of the scalar at `mark`, first in the same style."""
     span = _find_scalar(content, mark)
     if span is None:
         return
@@ -129,7 +128,7 @@ def _candidates(content: str, mark: Mark, text: str) -> Iterator[str]:
 
 
 def _find_scalar(content: str, mark: Mark) -> tuple[int, int, str] | None:
-    """Return where the scalar at `mark` begins, behind its anchor, and ends, and its style."""
+    """Return the start of the scalar at `mark`, after its anchor, and its end and style."""
     starts = line_starts(content)
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(content)
     while (event := loader.get_event()).__class__ is not yaml.StreamEndEvent:

@@ -1,9 +1,8 @@
 """YAML with the line and column of every node, built from libyaml's events.
 
-All scalars are text, so `+375…`, `0123`, `22:00`, `NO` and `2026-01-01` are what the author wrote; schema.py
-converts those without quotes as the schema asks. Duplicate keys, tags, merge keys and several documents are errors.
-
-yaml_places.py finds the place of each character inside a scalar.
+All scalars are text, so `+375…`, `0123`, `22:00`, `NO` and `2026-01-01` stay as written; schema.py converts the
+unquoted ones as the schema requires. Duplicate keys, tags, merge keys and several documents are errors. yaml_places.py
+finds the place of each character inside a scalar.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from smsby_deploy.wording import sentence
 Mark = tuple[int, int]  # line and column, counted from 1
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 _NUL_ESCAPES = ("\\0", "\\x00", "\\u0000", "\\U00000000")
-_LONG_LIST = 100  # items after which mappings are rows, whose places are looked for only if needed
+_LONG_LIST = 100  # items after which mappings are rows, whose places are found only when needed
 _MAX_ALIASED = 10_000  # nodes that aliases may expand to: far more than any real file needs
-_MAX_NODES = 500_000  # of a file, about 1 GB and half a minute; lists of recipients have files of their own
+_MAX_NODES = 500_000  # of a file, about 1 GB and half a minute; long lists of recipients need their own files
 _MAX_IN_ALL = 1_000_000  # of all campaign files together
 
 
 class Marks(dict[str, Any]):
-    """Places by key. Holds libyaml's marks and converts one only when it is needed."""
+    """Places by key; libyaml's marks are converted only when needed."""
 
     __slots__ = ()
 
@@ -42,8 +41,8 @@ class YamlMap(dict[str, Any]):
     """A mapping with its own place and those of its values.
 
     `untyped` are the keys whose values are, or contain, scalars without quotes. The top-level mapping of a file also has
-    the file's `content`, with every line break as a newline. So have the rows of a long list: only problems need the
-    places of their values, which are then found in it. The top-level mapping alone has a `size`: the values of the file.
+    the file's `content`, with every line break as a newline. So do the rows of a long list, whose places are found in it only
+    when a problem needs them. Only the top-level mapping has a `size`, the number of values in the file.
     """
 
     __slots__ = ("_values_at", "content", "mark", "size", "untyped")
@@ -109,7 +108,7 @@ _NO_COLON = sentence(
 
 
 def read_yaml(path: Path, name: str) -> YamlMap:
-    """Read the mapping in the file at `path`; problems call the file `name`.
+    """Read the mapping in the file at `path`; `name` is the file's name in problems.
 
     Raises:
         FilesInvalid: it cannot be read, or is not UTF-8, not YAML, or not a mapping.
@@ -137,7 +136,7 @@ class YamlFiles:
         self._values = 0
 
     def read(self, path: Path, name: str) -> YamlMap:
-        """Read one more file; raises as `read_yaml`, and if they have too many values."""
+        """Read one more file; raises like `read_yaml`, and if there are too many values."""
         document = read_yaml(path, name) if self._values <= _MAX_IN_ALL else None
         self._values += document.size if document is not None else 0
         if document is None or self._values > _MAX_IN_ALL:
@@ -150,7 +149,7 @@ class YamlFiles:
 
 
 def parse_yaml(text: str, name: str) -> YamlMap:
-    """Read the mapping in `text`, whose line breaks are newlines; raises as `read_yaml`."""
+    """Read the mapping in `text`, whose line breaks are newlines; raises like `read_yaml`."""
     try:
         if any(written in text for written in _NUL_ESCAPES):
             _refuse_nul(text)
@@ -185,7 +184,7 @@ def _refuse_nul(text: str) -> None:
 
 @lru_cache(maxsize=1)
 def _places_in(content: str) -> dict[Mark, Marks]:
-    """Return the places of all values in `content`, by that of their mapping."""
+    """Return the places of all values in `content`, by the place of their mapping."""
     builder = _Builder(content, keeps_all=True)
     builder.build()
     return builder.places
@@ -208,7 +207,7 @@ def key_marks(content: str) -> dict[Mark, Mark]:
 
 
 class YamlLocator(NamedTuple):
-    """Finds the locations of what a YAML `file` with the text `content` says."""
+    """Locates nodes and keys in a YAML `file` with the text `content`."""
 
     file: str
     content: str
@@ -217,7 +216,7 @@ class YamlLocator(NamedTuple):
         return Location(self.file, *mark)
 
     def at_key(self, node: YamlMap, key: str) -> Location:
-        """Return the location of `key` itself; that of its value is at `node.values_at[key]`."""
+        """Return the location of `key` itself; `node.values_at[key]` has that of its value."""
         return self.at(key_marks(self.content)[node.values_at[key]])
 
 
@@ -239,8 +238,8 @@ _Node = tuple[Any, int, bool]
 class _Builder:
     """Builds nodes from events.
 
-    Scalars in mappings are handled inline: in a long file, calls would double the time. If it `keeps_all`, `places` has
-    those of the values in every mapping, by its own.
+    Scalars in mappings are handled inline: in a long file, calls would double the time. If it `keeps_all`, `places` maps the
+    place of every mapping to those of its values.
     """
 
     def __init__(self, text: str, *, keeps_all: bool = False) -> None:

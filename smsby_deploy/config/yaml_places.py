@@ -18,7 +18,7 @@ Run = tuple[int, int, int]
 _PROPERTIES = re.compile(r"(?:[&!]\S*[ \t]+)*")
 _BLOCK = re.compile(r"[|>]([+-]?)([1-9]?)([+-]?)[ \t]*(?:#.*)?$", re.MULTILINE)
 _COMMENT = re.compile(r"([ \t]+)#")
-_MOST_LINES = 20  # of a plain scalar that is searched for a comment behind it
+_MOST_LINES = 20  # of a plain scalar that are searched for a comment after it
 _BLANK = re.compile(r"[ \t\n]+")
 _ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 
@@ -58,9 +58,9 @@ def text_runs(content: str, mark: Mark, text: str) -> tuple[Run, ...]:
 
 
 def find_comment(content: str, mark: Mark, text: str) -> Mark | None:
-    """Return the place of the comment right behind the scalar `text` that begins at `mark`.
+    """Return the place of the comment right after the scalar `text` that begins at `mark`.
 
-    None if there is none, or if the scalar is not plain: only there may ` #` cut off what was meant as text.
+    None if there is none, or if the scalar is not plain: only in a plain one can ` #` cut off text.
     """
     runs = text_runs(content, mark, text)
     if not runs:
@@ -77,7 +77,7 @@ def find_comment(content: str, mark: Mark, text: str) -> Mark | None:
 
 @lru_cache(maxsize=1)
 def lines_near_comments(content: str) -> frozenset[int]:
-    """Return the lines of comments, and up to twenty above, on which their scalar may begin."""
+    """Return the lines of comments, and up to twenty above each, where its scalar may begin."""
     commented = (bisect_right(line_starts(content), found.start()) for found in _COMMENT.finditer(content))
     return frozenset(line - above for line in commented for above in range(_MOST_LINES))
 
@@ -89,7 +89,7 @@ def line_starts(content: str) -> tuple[int, ...]:
 
 
 def skip_properties(content: str, offset: int) -> int:
-    """Return where the scalar at `offset` begins, behind its anchor and tag if it has them."""
+    """Return where the scalar at `offset` begins, after its anchor and tag, if any."""
     found = _PROPERTIES.match(content, offset)
     return found.end() if found else offset
 
