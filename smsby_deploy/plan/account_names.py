@@ -1,4 +1,4 @@
-"""The alphanames and contact lists of the account, and references that are not clear."""
+"""The account's alphanames and contact lists, and unknown or ambiguous references to them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from smsby_deploy.smsby.parsers import Alphaname, SubscriberList
 
 SYSTEM_NAME = 0  # the id of the sender that every account has
-_MAX_DIGITS = 18  # of an id; a longer run of digits can only be a name
+_MAX_DIGITS = 18  # of an id; more digits can only be a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Known:
         return cls({name: tuple(found) for name, found in ids.items()}, names)
 
     def meant_by(self, ref: str) -> tuple[int, ...]:
-        """Return every id that `ref` may mean: as an id, then as a name."""
+        """Return every id that `ref` can mean: as an id, then as a name."""
         number = _as_id(ref)
         own = (number,) if number in self.names else ()
         return tuple(dict.fromkeys((*own, *self.ids.get(name_key(ref), ()))))
@@ -48,17 +48,17 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class AccountNames:
-    """What the account has, as far as it was asked for; None where it was not."""
+    """The account's alphanames and contact lists; None for what sms.by was not asked for."""
 
     alphanames: Known | None = None
     lists: Known | None = None
 
     def alphaname_id(self, ref: str) -> int | None:
-        """The id of an alphaname given by name or id; None if not known, or not the only one."""
+        """Return the id of an alphaname given by name or id; None if unknown or ambiguous."""
         return SYSTEM_NAME if _as_id(ref) == SYSTEM_NAME else _only_id(ref, self.alphanames)
 
     def sender_name(self, ref: str) -> str:
-        """Return the name at sms.by of an alphaname given by name or id; `ref` if it is not known.
+        """Return the name at sms.by of an alphaname given by name or id; `ref` if unknown.
 
         The system name is always "0", because sms.by has several names for it.
         """
@@ -69,10 +69,10 @@ class AccountNames:
         return ref if known is None else known
 
     def contact_list(self, ref: str) -> NamedId:
-        """Name and id of a list given by name or id.
+        """Return the name and id of a list given by name or id.
 
-        The name is `ref` where sms.by was not asked; the id is None if it is not known, or not the only one. The name is
-        masked, as it is saved in plans and locks.
+        The name is `ref` if sms.by was not asked; the id is None if unknown or ambiguous. The name is masked, because it is
+        saved in plans and locks.
         """
         number = _only_id(ref, self.lists)
         known = None if self.lists is None or number is None else self.lists.names.get(number)
@@ -85,7 +85,7 @@ NOT_ASKED = AccountNames()
 def read_names(client: ReadClient | None, mailings: Iterable[Mailing]) -> AccountNames:
     """Ask sms.by for the names and ids that `mailings` need, if any.
 
-    An id is looked up as well: it may be the name of another one. Offline nothing is asked.
+    An id is looked up as well, because it may be the name of another item. Offline, nothing is asked.
     """
     named = list(mailings)
     alphanames = lists = None
@@ -106,7 +106,7 @@ class _Use(NamedTuple):
 
 
 def find_name_problems(mailings: Iterable[Mailing], names: AccountNames) -> Iterator[Problem]:
-    """Yield an error for each sender or list that is not exactly one of the account's.
+    """Yield an error for each sender or list that does not match exactly one of the account's.
 
     Each place in the files is reported once.
     """
@@ -177,5 +177,5 @@ def _as_id(ref: str) -> int | None:
 
 
 def name_key(name: str) -> str:
-    """Return what two names that a reader cannot tell apart have in common."""
+    """Return a key that is equal for names that a reader cannot tell apart."""
     return unicodedata.normalize("NFC", name).strip()

@@ -1,8 +1,8 @@
-"""Approvals: the signatures that mailings need by the rules under `approvals`.
+"""Approvals: the signatures that the rules under `approvals` require.
 
 A signature covers environment, address, revision, content and audience digest, time, settings, and which recipients had
-opted out. Each is a separate file in approvals/, so pull requests with approvals never conflict. Later opt-outs keep it
-valid.
+opted out; it stays valid after later opt-outs. Each is a separate file in approvals/, so pull requests with approvals never
+conflict.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ _PATTERN = frozenset("*?!")  # a name with one of these is a pattern
 
 
 class SignedMailing(NamedTuple):
-    """What is signed of one mailing.
+    """The properties of one mailing that a signature covers.
 
     `schedule_time` is in ISO format with offset. If it is `fresh`, its audience may change until the hand-over.
-    `settings_digest` is that of `hash_settings`. `recipients` are those left after opt-outs; None if only sms.by knows.
-    `opted_out` says which recipients of the audience had opted out, as `OptOutPositions` does; None if only sms.by knows the
-    audience, or if it has changed since.
+    `settings_digest` comes from `hash_settings`. `recipients` is the number after opt-outs; None if only sms.by knows.
+    `opted_out` holds the positions of recipients who had opted out, in the format of `OptOutPositions`; None if only sms.by
+    knows the audience, or if it has changed since.
     """
 
     address: str
@@ -60,9 +60,9 @@ class SignedMailing(NamedTuple):
     opted_out: str | None
 
     def covers(self, now: SignedMailing) -> bool:
-        """Whether `now` is what was signed, for no other recipients.
+        """Whether `now` is what was signed, and goes to no further recipients.
 
-        Later opt-outs are subtracted; whoever had opted out then must not get it now.
+        Recipients may have opted out since, but those who had opted out then must not get it now.
         """
         then, current = (one._replace(recipients=None, opted_out=None) for one in (self, now))
         if then != current:
@@ -74,7 +74,7 @@ class SignedMailing(NamedTuple):
 
 
 def hash_settings(mailing: Mailing, rails: Guardrails) -> str:
-    """Return the digest of how and whether a mailing is sent; others cover text, time and rows."""
+    """Return a digest of how and whether a mailing is sent; others cover text, time and rows."""
     release = mailing.release
     settings = {
         "via": mailing.via,
@@ -93,7 +93,7 @@ def _seconds(span: timedelta | None) -> float | None:
 
 
 class Size(NamedTuple):
-    """How many recipients some mailings have together, and their cost; None if not known."""
+    """The total recipients and cost of some mailings; None if unknown."""
 
     recipients: int | None
     cost: Decimal | None
@@ -144,8 +144,8 @@ class ApprovalCheck:
     ) -> Signatures:
         """Return who signed `mailing`, and what the strictest unmet rule lacks.
 
-        The mailings of its campaign that are sent together count together, so that splitting one does not avoid a rule.
-        `sizes` has these mailings; None for all that the plan sends.
+        The mailings of a campaign that are sent together count together, so that splitting one does not avoid a rule.
+        `sizes` holds these mailings; None for all that the plan sends.
 
         Raises:
             SmsbyDeployError: ssh-keygen is missing.
@@ -169,7 +169,7 @@ class ApprovalCheck:
     def _find_lack(
         self, rule: ApprovalRule, mailing: Mailing, persons: Sequence[tuple[str, ...]], *, is_alone: bool
     ) -> str | None:
-        """Return what a rule lacks; `is_alone`: it applies to the mailing by itself."""
+        """Return which signatures a rule lacks; `is_alone`: it applies to the mailing alone."""
         counting = list(persons)
         aside = "" if is_alone else sentence("; the mailings of its campaign count together")
         if rule.is_without_author:
@@ -241,9 +241,9 @@ class ApprovalCheck:
         return self._read
 
     def _authors_of(self, mailing: Mailing) -> dict[str, Author]:
-        """Return the authors by file of its campaign, of each text, and of its list if git has it.
+        """Return the authors, by file, of its campaign, each text, and its list if git has it.
 
-        Whoever wrote the text must not count because another wrote the campaign file.
+        The author of a text must not count as a signer, even if another user wrote the campaign file.
         """
         own = (one.file for one in mailing.text_sources if one.file)
         written = (mailing.file, *own, *included_files(mailing.text))
@@ -261,7 +261,7 @@ class ApprovalCheck:
 
 
 def _applies(rule: ApprovalRule, mailing: Mailing, size: Size) -> bool:
-    """Whether a rule applies; a number that is not known counts as over the limit."""
+    """Whether a rule applies; an unknown number counts as over the limit."""
     if any(mailing.labels.get(key) != value for key, value in rule.labels.items()):
         return False
     if rule.people_over is not None and size.recipients is not None and size.recipients <= rule.people_over:
@@ -300,7 +300,7 @@ def sign(content: bytes, key: Path) -> str:
     `key` is a private key, or a public one whose private key an agent holds. ssh-keygen asks for a passphrase itself.
 
     Raises:
-        SmsbyDeployError: ssh-keygen is missing, or does not sign.
+        SmsbyDeployError: ssh-keygen is missing or fails.
     """
     done = _run("-Y", "sign", "-q", "-n", NAMESPACE, "-f", str(key), content=content, timeout=None)
     if done.returncode != 0:
@@ -313,8 +313,8 @@ def sign(content: bytes, key: Path) -> str:
 def find_signer(content: bytes, signature: str, signers: Path, now: datetime) -> tuple[str, ...]:
     """Return the names under which the file `signers` lists the key that signed `content`.
 
-    () if it does not list the key, if the key is not valid at `now`, or if the signature is not over `content`. Patterns
-    are not names.
+    Return () if it does not list the key, if the key is not valid at `now`, or if the signature is not over `content`.
+    Patterns are not names.
 
     Raises:
         SmsbyDeployError: ssh-keygen is missing.
@@ -338,7 +338,7 @@ def find_signer(content: bytes, signature: str, signers: Path, now: datetime) ->
 
 @contextmanager
 def _stored(signature: str) -> Iterator[str]:
-    """Put the signature into a temporary file, because ssh-keygen reads it from one."""
+    """Put the signature into a temporary file for ssh-keygen."""
     with TemporaryDirectory(prefix="smsby-deploy-") as folder:
         path = Path(folder) / "signature"
         path.write_text(signature, encoding="utf-8")

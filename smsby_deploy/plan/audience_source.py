@@ -1,6 +1,6 @@
 """Where the recipients of a mailing come from.
 
-It is approved with the mailing if they may change until it is handed over.
+The source is approved with the mailing if the recipients may change until the hand-over.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ class AudienceSource(NamedTuple):
     suppress: tuple[str, ...]
 
     def is_approved_in(self, entry: Entry | None) -> bool:
-        """Whether recipients may be others than those that were approved.
+        """Whether the recipients may differ from those that were approved.
 
-        They come from the same source, and no entry of `suppress` is missing; older locks do not have all of that.
+        They may if they come from the same source and no entry of `suppress` is missing; older locks do not record all of
+        that.
         """
         if entry is None or entry.approval is None:
             return False
@@ -45,9 +46,9 @@ def _name_of(entry: OptOuts) -> str:
 
 
 def hash_source(mailing: Mailing, rails: Guardrails) -> str:
-    """Return the digest of where the recipients of a mailing come from, whoever they are.
+    """Return a digest of where the recipients of a mailing come from.
 
-    That includes which of them are valid, and how many there may be.
+    It also covers which of them are valid and how many there may be, but not the recipients themselves.
     """
     audience = mailing.audience
     source = {} if isinstance(audience, InlineRecipients | ContactList) else _fields_of(audience)

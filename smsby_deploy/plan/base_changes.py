@@ -1,6 +1,6 @@
 """What differs from a base besides the mailings: smsby.yaml, and the record of sends.
 
-The author of a pull request can also edit those: without a guardrail too much is sent, and a mailing that the lock
+The author of a pull request can edit these, too: without a guardrail, too much may be sent, and a mailing that the lock
 records as sent is not sent at all.
 """
 
@@ -27,7 +27,7 @@ _FIRST = ("guardrails", "api", "suppress", "lock", "approvals", "freeze", "proje
 _LIKE_API = frozenset({"url", "token_env"})  # keys of an environment
 _MAX_VALUE = 200  # characters of a value
 _CONTEXT = 40  # characters shown before the first difference of long values
-_MAX_ITEMS = 10  # removed, and as many added, items of a list
+_MAX_ITEMS = 10  # shown of the removed items of a list, and of the added ones
 _SECRET_KEY = r"(?i)(token|password|secret|key)$"
 _URL = r"\w+://\S+"
 _UNLESS_YOURS = sentence("restore that lock unless one of your runs wrote this")
@@ -37,7 +37,7 @@ _BELONGING = ("lineage", "environment", "service", "account")
 class SettingChange(NamedTuple):
     """A key of smsby.yaml that differs from the base; None where it is not set.
 
-    An item of a list that was removed or added is a change of its own. Values are as they may be shown.
+    Each removed or added item of a list is a separate change. Values are safe to show.
     """
 
     key: str
@@ -59,7 +59,7 @@ class BaseChanges:
 
 
 def compare_settings(before: YamlMap, after: YamlMap, token: str = "") -> tuple[SettingChange, ...]:
-    """Return every key that differs, the most important first, without secrets and `token`."""
+    """Return all keys that differ, the most important first, with secrets and `token` hidden."""
     old, new = dict(_leaves(before)), dict(_leaves(after))
 
     changes = [
@@ -72,7 +72,7 @@ def compare_settings(before: YamlMap, after: YamlMap, token: str = "") -> tuple[
 
 
 def compare_signers(before: str, after: str) -> tuple[SettingChange, ...]:
-    """Return the signers that differ between two files: whoever adds a key can sign with it."""
+    """Return the signers that differ between two files, because an added key can sign."""
     old, new = (
         [line for one in text.splitlines() if (line := one.strip()) and not line.startswith("#")]
         for text in (before, after)
@@ -85,7 +85,7 @@ def compare_signers(before: str, after: str) -> tuple[SettingChange, ...]:
 def compare_facts(
     before: Mapping[str, AccountFacts], after: Mapping[str, AccountFacts]
 ) -> Iterator[SettingChange]:
-    """Yield the facts that differ and decide something, such as which answers are believed."""
+    """Yield the facts that differ and affect decisions, e.g. which answers are trusted."""
     for account in dict.fromkeys((*before, *after)):
         old, new = (one.get(account, NO_FACTS).deciding() for one in (before, after))
         for name in FactName:
@@ -95,9 +95,9 @@ def compare_facts(
 
 @dataclass(frozen=True, slots=True)
 class LockSide:
-    """Which lock is compared, and with what.
+    """The lock that is compared with a base.
 
-    `base` is the name of the base in messages, `effect` the consequence of an entry that was added.
+    `base` is the name of the base in messages, `effect` the consequence of an added entry.
     """
 
     file: str
@@ -123,7 +123,7 @@ def compare_locks(before: Lock, after: Lock, side: LockSide) -> Iterator[Problem
 def compare_with_stamps(
     stamps: Mapping[str, str], lock: Lock, side: LockSide, selected: Collection[str] | None = None
 ) -> Iterator[Problem]:
-    """Report every entry that differs from its stamp in a plan of the `selected`, None for all."""
+    """Report every entry that differs from its stamp in a plan of `selected`; None for all."""
     seen = lock = with_archived(lock, stamps.keys()).lock
     if selected is not None:
         seen = replace(lock, mailings={one: entry for one, entry in lock.mailings.items() if one in selected})
@@ -134,7 +134,7 @@ def compare_with_stamps(
 
 
 def _leaves(node: YamlMap, prefix: str = "") -> Iterator[tuple[str, str | list[str]]]:
-    """Yield the keys that have none below them, by dotted names, with values as written."""
+    """Yield the leaf keys, as dotted names, with their values as written."""
     for key, value in node.items():
         if isinstance(value, YamlMap) and value:
             yield from _leaves(value, f"{prefix}{key}.")
@@ -155,7 +155,7 @@ def _flow(value: object) -> str:
 def _compare_values(
     key: str, before: str | list[str] | None, after: str | list[str] | None, token: str = ""
 ) -> Iterator[SettingChange]:
-    """Yield the changes of one key; of a list those of its items."""
+    """Yield the changes to one key; for a list, the changes to its items."""
     if not isinstance(before, list) and not isinstance(after, list):
         yield _change(key, before, after, token)
         return
@@ -185,7 +185,7 @@ def _compare_values(
 
 
 def _change(key: str, before: str | None, after: str | None, token: str) -> SettingChange:
-    """Return a change as it may be shown; that something differs is always visible."""
+    """Return a change that is safe to show; the difference always stays visible."""
     old, new = (None if value is None else _shown(key, value, token) for value in (before, after))
     if old is None or new is None:
         return SettingChange(key, old and shorten(old, _MAX_VALUE), new and shorten(new, _MAX_VALUE))
@@ -208,7 +208,7 @@ def _shown(key: str, value: str, token: str) -> str:
 
 
 def _importance(change: SettingChange) -> tuple[int, int]:
-    """The place of a change, by its key, also in an environment; what is unset comes first."""
+    """Return the sort key of a change: its key, even in an environment; unset ones come first."""
     parts = change.key.split(".")
     name = parts[2] if parts[0] == "environments" and len(parts) > 2 else parts[0]
     name = "api" if name in _LIKE_API else name
@@ -241,7 +241,7 @@ def _digests(lock: Lock) -> dict[str, str]:
 def _compare_entries(
     before: Mapping[str, str], known: Mapping[str, Entry], after: Lock, side: LockSide
 ) -> Iterator[Problem]:
-    """Report entries whose digest differs from `before`; `known` are the base's, where known."""
+    """Report entries whose digest differs from `before`; `known` holds known base entries."""
     now = _digests(after)
     for address in sorted(before.keys() | now):
         if before.get(address) != now.get(address):

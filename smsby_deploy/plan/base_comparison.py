@@ -26,8 +26,8 @@ from smsby_deploy.wording import read_money, sentence
 class BaseMailing:
     """A mailing as it was in the base.
 
-    `text` is None if only its digest is known, `moved` has the numbers of recipients who joined and who left if only these
-    are known. Without `alphaname`, sender and time are not known.
+    `text` is None if only its digest is known; `moved` holds the numbers of recipients who joined and who left, if only
+    these are known. Without `alphaname`, sender and time are unknown.
     """
 
     recipients: int | None
@@ -61,7 +61,7 @@ class BaseMailing:
         )
 
     def as_capped(self, action: Action) -> BaseMailing:
-        """Return it without as much as contact pressure takes from `action` now."""
+        """Return a copy reduced by what contact pressure takes from `action` now."""
         if action.uncapped is None:
             return self
         parts, cost = action.uncapped
@@ -80,8 +80,8 @@ class BaseMailing:
 class Base:
     """What a plan is compared with; `label` names it in headings (`the lock`, `the base`).
 
-    If it `is_complete`, mailings that only it has were removed. The lock is not: its removed mailings are in the plan as
-    orphans.
+    If it `is_complete`, mailings missing from the plan were removed. The lock is not complete: its removed mailings are in
+    the plan as orphans.
     """
 
     label: str
@@ -89,7 +89,7 @@ class Base:
     is_complete: bool = True
 
     def without_counts(self, addresses: Collection[str]) -> Base:
-        """Return the same base; how many recipients the mailings at `addresses` have is not known."""
+        """Return the base with the recipients of the mailings at `addresses` unknown."""
         unknown = {
             address: replace(self.mailings[address].without_counts(), recipients_digest=None)
             for address in addresses
@@ -101,10 +101,10 @@ class Base:
 class Change:
     """How a mailing differs from its base; nothing is set if it does not.
 
-    `recipients`, `parts` and `cost` are the differences. `moved` replaces `recipients` where it is known who joined
-    and who left. `has_other_recipients`: as many, but they or their texts are not the same; `has_other_rows`: the same, but
-    their order or their texts are not. `has_new_text` is None where it may be hidden by another sender or time;
-    `has_new_content` if nothing else is known.
+    `recipients`, `parts` and `cost` are the differences. `moved` replaces `recipients` if it is known how many joined and
+    left. `has_other_recipients`: as many recipients, but other ones or other texts; `has_other_rows`: the same recipients,
+    but in another order or with other texts. `has_new_text` is None if a new sender or time may hide it; `has_new_content`:
+    the content differs, and nothing more is known.
     """
 
     is_new: bool = False
@@ -161,7 +161,7 @@ def compare_action(action: Action, base: Base, text: str | None = None) -> Chang
 
 
 def _compare_content(change: Change, action: Action, before: BaseMailing, text: str | None) -> Change:
-    """Return `change` with what is new in a content that differs."""
+    """Return `change` together with what differs in the content."""
     has_new_sender = action.alphaname != before.alphaname
     has_new_time = action.send_time != before.send_time or _has_new_spread(action.spread, before.spread)
     is_explained = has_new_sender or has_new_time or change.has_new_list
@@ -189,7 +189,7 @@ def cost_change(plan: Plan, base: Base) -> Decimal | None:
 
 
 def removed_since(plan: Plan, base: Base) -> list[str]:
-    """Return the addresses that the base has and the plan has not."""
+    """Return the addresses of the base that are missing from the plan."""
     present = {*(action.address for action in plan.decided), *plan.orphans.addresses}
     return [address for address in base.mailings if base.is_complete and address not in present]
 
@@ -199,9 +199,9 @@ def _difference(now: int | None, before: int | None) -> int:
 
 
 def _has_new_list(action: Action, before: BaseMailing) -> bool:
-    """Whether it is sent to another contact list, even if that has the same name.
+    """Whether it is sent to another contact list, even one of the same name.
 
-    A checkout of the base knows the name only.
+    A checkout of the base knows only the name.
     """
     now, then = action.contact_list, before.contact_list
     if now is None or then is None:
@@ -210,7 +210,7 @@ def _has_new_list(action: Action, before: BaseMailing) -> bool:
 
 
 def _has_new_spread(now: SendTimes | None, before: SendTimes | None) -> bool:
-    """Whether its span of time is another; of more chunks, the last may be later within it."""
+    """Whether its time span changed; another number of chunks moves only the last one."""
     if now is None or before is None:
         return now is not before
     return now.chunks == before.chunks and now.last - now.first != before.last - before.first
@@ -258,7 +258,7 @@ class AudienceSets:
         return on_batch
 
     def forget(self, addresses: Collection[str]) -> None:
-        """Leave out the mailings at `addresses`, whose recipients could not be read."""
+        """Drop the mailings at `addresses`, whose recipients could not be read."""
         for address in addresses:
             self._sets.pop(address, None)
 

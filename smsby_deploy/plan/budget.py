@@ -44,7 +44,7 @@ def check_budget(rails: Guardrails, planned: Decimal, spent: Decimal) -> Breach 
 
 
 def check_currency(rails: Guardrails, currency: str | None, others: Sequence[str]) -> Breach | None:
-    """Check that nothing was spent in other currencies this month: a sum could not be judged."""
+    """Check that nothing was spent in other currencies this month, which cannot be added up."""
     if rails.budget is None or not others:
         return None
     return Breach(
@@ -85,8 +85,8 @@ def hold_budget(project: Project, actions: Sequence[Action], lock: Lock, now: da
 def spent_beside(project: Project, actions: Sequence[Action], lock: Lock, now: datetime) -> Decimal:
     """Return what was spent this month apart from what `actions` commit to.
 
-    The account's clock decides. What was approved and goes on this month by itself counts as spent, and so does what has an
-    unknown outcome. It is 0 without a budget, which alone needs it.
+    The month is that of the account's time zone. Approved sends that will happen this month without another plan count as
+    spent, and so do unknown outcomes. Without a budget, it is always 0.
     """
     if project.guardrails.budget is None:
         return Decimal(0)
@@ -101,14 +101,14 @@ def spent_beside(project: Project, actions: Sequence[Action], lock: Lock, now: d
 def _spent_on(entry: Entry, action: Action | None, now: datetime, zone: ZoneInfo) -> Decimal:
     """Return what a mailing costs in the month of `now` apart from `action`.
 
-    That includes what goes on by itself.
+    That includes sends that will happen without another plan.
     """
     month = _month(now, zone)
     spent = _spent(entry, zone, month)
     earlier = sum((_spent(old, zone, month) for old in entry.earlier), Decimal(0))
     if entry.cost is None:
         return earlier
-    # Exact where all is sent this month: recipients need not have texts of the same length.
+    # Exact if everything is sent this month, even if texts differ in length.
     whole = Decimal(entry.cost) - (_spent(entry, zone) - spent)
     has_waves = would_go_on(entry)
     if action is None:
@@ -124,7 +124,7 @@ def _spent_on(entry: Entry, action: Action | None, now: datetime, zone: ZoneInfo
 
 
 def cost_with_rest(entry: Entry, action: Action) -> Decimal | None:
-    """Return what a mailing costs with its rest, if that is more than the lock records."""
+    """Return the cost of a mailing including its rest, if that is more than the lock records."""
     if entry.cost is None or action.cost is None:
         return None
     cost = _spent_at_first_price(entry, action) + action.cost
@@ -147,7 +147,7 @@ def _spent_at_first_price(entry: Entry, action: Action) -> Decimal:
 
 
 def _with_month(project: Project, lock: Lock, now: datetime) -> Lock:
-    """Return `lock` with what was archived this month."""
+    """Return `lock` with the mailings that were archived this month."""
     if not lock.archived:
         return lock
     local = now.astimezone(project.api.account_zone)
@@ -169,7 +169,7 @@ def other_currencies(lock: Lock, now: datetime, zone: ZoneInfo, currency: str) -
 def _spent(entry: Entry, zone: ZoneInfo, month: Month | None = None) -> Decimal:
     """Return the share of the entry's cost that was spent, in `month` if it is given.
 
-    Unless that is all of it, recipients determine the share.
+    Unless that is all of it, the share is proportional to the recipients.
     """
     if entry.cost is None or entry.is_withdrawn:
         return Decimal(0)
@@ -181,9 +181,9 @@ def _spent(entry: Entry, zone: ZoneInfo, month: Month | None = None) -> Decimal:
 
 
 def _weigh(chunk: ChunkRecord) -> tuple[int, int]:
-    """Return how many recipients of a chunk were or may have been sent to, and of how many.
+    """Return how many recipients of a chunk were or may have been sent to, and the total.
 
-    Neither has those who opted out.
+    Both exclude opt-outs.
     """
     if chunk.phones is not None:
         sent = chunk.phones.count(PhoneState.ACCEPTED, PhoneState.UNKNOWN)
@@ -202,9 +202,9 @@ def _month(at: datetime, zone: ZoneInfo) -> Month:
 
 
 def ask_balance(client: ReadClient | None, plan: Plan) -> Decimal | None:
-    """The account's balance, if something is sent or approved and the currency is the plan's.
+    """Return the balance if something is sent or approved and the currency is the plan's.
 
-    Offline or if sms.by does not answer it is None: a plan does not fail for it.
+    None offline, or if sms.by does not answer; a plan does not fail because of that.
     """
     if client is None or not plan.committed.mailings:
         return None
@@ -218,8 +218,7 @@ def ask_balance(client: ReadClient | None, plan: Plan) -> Decimal | None:
 def check_balance(cost: Decimal, currency: str | None, amount: Decimal, held_in: str | None) -> Breach | None:
     """Check that the balance of the account can pay for an apply.
 
-    The balance is `amount` in the currency `held_in`.
-    `cost` is 0 where it is not known.
+    The balance is `amount` in the currency `held_in`. `cost` is 0 if it is unknown.
     """
     if not cost:
         message = sentence("balance: the account has {amount}, which cannot pay for anything", amount=amount)
@@ -242,7 +241,7 @@ def check_balance(cost: Decimal, currency: str | None, amount: Decimal, held_in:
 
 
 def is_same_currency(ours: str | None, reported: str | None) -> bool:
-    """Whether sms.by reports our currency, RUB also as RUR; True where one is not known."""
+    """Whether sms.by reports our currency, where RUR means RUB; True if either is unknown."""
     if not ours or not reported:
         return True
     return ours.upper().replace("RUR", "RUB") == reported.upper().replace("RUR", "RUB")

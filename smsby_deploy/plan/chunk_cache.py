@@ -31,8 +31,7 @@ class _CachedChunk(NamedTuple):
 class ChunkCache:
     """Chunks by mailing, in a file in `folder`, as long as there is room for it.
 
-    Close it in the end.
-    `opt_outs` identifies the suppression files as they were before the plan (`hash_opt_outs`).
+    `opt_outs` identifies the suppression files as they were before the plan (`hash_opt_outs`). Close the cache after use.
     """
 
     folder: Path
@@ -44,7 +43,7 @@ class ChunkCache:
     _is_full: bool = False
 
     def keep(self, address: str, chunk: Chunk) -> None:
-        """Keep `chunk`; without room for it, everything is dropped and read again when it is sent."""
+        """Keep `chunk`; without room for it, drop everything, to be read again when it is sent."""
         if self._is_full:
             return
         if self._write(chunk.rows):
@@ -77,7 +76,7 @@ class ChunkCache:
             yield self._file.read(chunk.size), bytearray(chunk.not_suppressed)
 
     def _write(self, rows: bytes) -> bool:
-        """Append `rows` if enough space stays free; whether they were written."""
+        """Append `rows` if enough space stays free; return whether they were written."""
         try:
             if self._file is None:
                 # Imported late: it loads all compression modules, which `validate` never needs.

@@ -18,11 +18,11 @@ from smsby_deploy.recipients.batch import Batch
 from smsby_deploy.recipients.waves_and_variants import Recipient, WaveSorter, assign_variants
 from smsby_deploy.texts.template import Template, is_personal
 
-RenderedTexts = tuple[Batch, Sequence[str]]  # there are no texts where all recipients get the same
+RenderedTexts = tuple[Batch, Sequence[str]]  # no texts if all recipients get the same one
 
 
 class ChunkGroup(NamedTuple):
-    """What all recipients of a chunk have in common; None if the mailing has none of it."""
+    """The wave and variant of all recipients of a chunk; None if the mailing has none."""
 
     wave: int | None = None
     variant: str | None = None
@@ -33,7 +33,7 @@ EVERYONE = ChunkGroup()
 
 @dataclass(slots=True)
 class ChunkRecipients:
-    """Recipients side by side; `texts` is empty if they all get one text."""
+    """Recipients as parallel columns; `texts` is empty if they all get one text."""
 
     phones: list[str] = field(default_factory=list)
     not_suppressed: bytearray = field(default_factory=bytearray)
@@ -74,8 +74,8 @@ def group_by_variant(
 ) -> Iterator[GroupedRecipients]:
     """Yield recipients by variant, from `size` recipients of the audience at a time.
 
-    So chunks of all variants alternate, over the audience and over the time of a mailing with `spread`. Without variants,
-    each batch is yielded as it is.
+    So chunks of all variants alternate throughout the audience, and throughout the time of a mailing with `spread`. Without
+    variants, each batch is yielded as it is.
     """
     if not isinstance(mailing.text, TextsByVariant):
         for batch, texts in batches:
@@ -103,8 +103,8 @@ def group_by_wave(
 ) -> Iterator[GroupedRecipients]:
     """Yield the recipients of each group by wave; those of waves with `people` come last.
 
-    Who is in which wave depends on the digest `text` and not on the address: so each mailing begins with others, and one
-    that was renamed has the same chunks, by which sms.by lists it.
+    The wave of a recipient depends on the digest `text` and not on the address, so each mailing begins with different
+    recipients, and a renamed mailing keeps the chunks by which sms.by lists it.
     """
     sorter = WaveSorter(waves._replace(key=blake2b(text.encode(), key=waves.key).digest()))
     for group, some in groups:

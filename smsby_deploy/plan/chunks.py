@@ -1,7 +1,7 @@
 """The chunks of a mailing: a stream from its recipients to digests and requests.
 
-There is never a list of all recipients. The plan keeps counts and digests; apply sends each chunk once its digest equals
-the planned one.
+A list of all recipients never exists. The plan keeps counts and digests; apply sends a chunk only if its digest equals the
+planned one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from smsby_deploy.wording import sentence
 # Recipients of a mailing that is sent phone by phone: half an hour at 5 requests per second.
 MOST_SINGLE = 10_000
 
-OnBatch = Callable[[Batch, Sequence[str]], None]  # there are no texts where all recipients get the same
+OnBatch = Callable[[Batch, Sequence[str]], None]  # no texts if all recipients get the same one
 
 
 def ignore_batch(batch: Batch, texts: Sequence[str]) -> None:
@@ -56,9 +56,8 @@ def ignore_batch(batch: Batch, texts: Sequence[str]) -> None:
 class Chunk:
     """One chunk with its recipients before suppression.
 
-    `not_suppressed` is 0 for those who opted out.
-    Recipients get `text`, or each their own of `texts`. `rows` are the recipients as they are hashed and sent, one JSON
-    value per line. `lines` are their physical lines, where they are needed.
+    `not_suppressed` is 0 for recipients who opted out. Recipients get `text`, or each their own of `texts`. `rows` are the
+    recipients as they are hashed and sent, one JSON value per line. `lines` are their physical lines, if needed.
     """
 
     index: int
@@ -78,7 +77,7 @@ Keep = Callable[[str, Chunk], None]  # the mailing's address, and one of its chu
 
 @dataclass(slots=True)
 class ChunkReport:
-    """What streaming the chunks of a mailing has found; complete once the stream has ended.
+    """The findings of streaming a mailing's chunks; complete once the stream has ended.
 
     `own_texts` are the texts that recipients have instead of the mailing's.
     """
@@ -97,9 +96,9 @@ def hash_content(
 ) -> str:
     """Return the digest of what a mailing says and when, without its audience.
 
-    The time enters as an instant, the time zone only if it is not the default and a text may show dates, the text and its
-    includes as written, apart from composition (NFC), smart encoding and transliteration. Without `composes` it is the
-    digest of earlier versions, which did not compose texts.
+    It covers the time as an instant, the time zone only if it is not the default and a text may show dates, and the text
+    and its includes as written, apart from composition (NFC), smart encoding and transliteration. Without `composes`, it is
+    the digest of earlier versions, which did not compose texts.
     """
     schedule = mailing.schedule_time
     rewrite = Rewriter(mailing.rewrite, composes=composes).apply
@@ -129,14 +128,14 @@ def _written_texts(mailing: Mailing, template: Template | None) -> list[str]:
 
 
 def hash_former_content(mailing: Mailing, template: Template | None, *, personal: bool) -> str | None:
-    """Return the digest of versions that did not compose texts; None if it is the same."""
+    """Return the content digest of versions that did not compose texts; None if the same."""
     if all(map(is_composed, _written_texts(mailing, template))):
         return None
     return hash_content(mailing, template, personal=personal, composes=False)
 
 
 def hash_text(mailing: Mailing, template: Template | None, own_texts: str | None = None) -> str:
-    """Return the digest of what a mailing says, whoever sends it, how, when and to whom.
+    """Return the digest of a mailing's text, whatever its sender, transport, time and audience.
 
     It covers the template with everything it includes, and the texts that recipients have instead of it.
     """
@@ -151,7 +150,7 @@ def hash_text(mailing: Mailing, template: Template | None, own_texts: str | None
 
 
 def chunk_size(api: ApiSettings, personal: bool) -> int:
-    """Return the recipients of a chunk: `recipients_per_request`, or as many as a form holds."""
+    """Return the recipients per chunk: `recipients_per_request`, or as many as a form holds."""
     if api.body == "json":
         return api.recipients_per_request
     from smsby_deploy.smsby.methods import recipients_per_form
@@ -185,7 +184,7 @@ def stream_chunks(
 ) -> Iterator[Chunk]:
     """Yield the chunks of a mailing with recipients, in order, and fill `report`.
 
-    A mailing that is sent phone by phone has one chunk for each text, so that each text is one message.
+    A mailing that is sent phone by phone has one chunk per text, because each text is one message.
     """
     personal = is_personal(mailing, template)
     report.content_digest = hash_content(mailing, template, personal=personal)
@@ -196,7 +195,7 @@ def stream_chunks(
         yield from _chunks_by_text(batches, text_of_chunk(mailing, template, None), hasher)
         return
     size = chunk_size(project.api, personal)
-    # Within a wave all chunks are sent at once, in any order.
+    # All chunks of a wave are sent at once, in any order.
     groups = group_by_variant(batches, mailing, template, size if mailing.waves is None else BATCH_ROWS)
     if mailing.waves is not None:
         groups = group_by_wave(groups, mailing.waves, hash_text(mailing, template))
@@ -274,7 +273,7 @@ def render_batches(
 def _chunks_by_group(
     groups: Iterator[GroupedRecipients], template: Template | None, hasher: _ChunkHasher, size: int
 ) -> Iterator[Chunk]:
-    """Yield chunks of one group each, in the order in which they are full."""
+    """Yield chunks of one group each, in the order in which they fill up."""
     waiting: dict[ChunkGroup, ChunkRecipients] = {}
     texts: dict[str | None, str | None] = {}
     numbers = count()
@@ -303,7 +302,7 @@ def _chunks_by_text(
     everyone = ChunkRecipients()
     for batch, texts in batches:
         everyone.add(batch, texts)
-    if len(everyone.phones) > MOST_SINGLE:  # which was reported
+    if len(everyone.phones) > MOST_SINGLE:  # already reported
         return
     rows = row_lines(everyone.phones, everyone.texts or None)
     hasher.report.audience_digest.add(rows, len(everyone.phones), hash_rows(rows))

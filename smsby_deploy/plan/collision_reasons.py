@@ -1,7 +1,7 @@
 """The sentences about a collision.
 
-sms.by or the lock may have the mailing under another fingerprint or address. Each sentence says what is known, how to
-keep the record, and how to send the mailing again on purpose.
+In a collision, sms.by or the lock has the mailing under another fingerprint or address. Each sentence says what is known,
+how to keep the record, and how to send the mailing again on purpose.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def find_collision(
         )
     if (name := remote.truncated_name(address, revision)) is None:
         return ""
-    if may_be_truncated(name, remote.scope, address, revision + 1):  # a raised one is a collision, too
+    if may_be_truncated(name, remote.scope, address, revision + 1):  # a raised revision collides, too
         ways = sentence(
             "`smsby-deploy import {address} {options}` (then a raised `revision` sends it again), or restore the lock",
             address=address,

@@ -44,10 +44,9 @@ _Answer = TypeVar("_Answer")
 class SentMailing(NamedTuple):
     """One mailing that was sent, or that sms.by will send at its time.
 
-    `revision` is None for a mailing that is not this project's. `hashes` are those of the phones that sms.by reports,
-    sorted. If it does not report all, `phones` are the recipients in the files instead, or `unknown` is the number of
-    recipients known from neither. `until` is when its last chunk is sent, if it is spread. `is_unread`: sms.by gave no usable
-    answer about it.
+    `revision` is None for a mailing of another project. `hashes` are the sorted hashes of the phones that sms.by reports. If
+    it does not report all, `phones` are the recipients in the files instead, or `unknown` is the number of recipients known
+    from neither. `until` is when its last chunk is sent, if it is spread. `is_unread`: sms.by gave no usable answer about it.
     """
 
     name: str
@@ -77,7 +76,7 @@ class _Reported(NamedTuple):
 
 
 class PhoneHasher:
-    """Keyed hashes of phones: without the key, trying all phones finds none."""
+    """Hashes phones with a key; without it, trying all phones reveals nothing."""
 
     def __init__(self, secret: bytes) -> None:
         self._hash = partial(blake2b, key=secret, digest_size=_HASH_BYTES)
@@ -199,7 +198,7 @@ class ContactLedger:
             return None
 
     def _others(self, lock: Lock, since: datetime, until: datetime) -> Iterator[SentMailing]:
-        """Yield the mailings of the account that the lock does not record, also this project's own."""
+        """Yield the account's mailings that the lock does not record, including this project's."""
         entries = [entry for _, entry in lock.revisions()]
         recorded = {chunk.message_id for one in entries for chunk in one.chunks}
         marks = {chunk.fingerprint for one in entries for chunk in one.chunks if _may_have_reached(chunk)}
@@ -225,7 +224,7 @@ class ContactLedger:
         missing = max(0, (1 if count is None else count) - len(hashes))
         found = SentMailing(f"mailing {mailing.id} of the account", None, at, hashes, unknown=missing)
         name = read_remote_name(mailing.name)
-        if name is not None and name.project == self.scope:  # the lock was lost, or is older
+        if name is not None and name.project == self.scope:  # the lock was lost, or is outdated
             return found._replace(name=name.address, revision=name.revision)
         return found
 
@@ -268,7 +267,7 @@ def ledger_path(lock: Path) -> Path:
 
 
 def _read_cache(path: Path, secret: bytes) -> dict[str, array[int]]:
-    """Return the cached hashes; none if the file is missing, damaged, or of another token."""
+    """Return the cached hashes; empty if the file is missing, damaged, or of another token."""
     known: dict[str, array[int]] = {}
     with suppress(OSError, ValueError):
         if path.is_symlink() or path.parent.is_symlink():

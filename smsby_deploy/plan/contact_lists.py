@@ -145,7 +145,7 @@ def measure_upload(
 
 
 def select_fields(mailing: Mailing, columns: Iterable[str]) -> list[str]:
-    """Return those of `columns` that become fields of the contacts, in their order."""
+    """Return the `columns` that become fields of the contacts, in their order."""
     assert mailing.upload is not None
     keys = _KEYS
     if not isinstance(mailing.audience, InlineRecipients | ContactList):

@@ -1,6 +1,6 @@
 """What the facts about the account contradict, what that blocks, and how to fix it.
 
-The facts are those of smsby.facts.json. A wrong clock of this machine is one more.
+The facts come from smsby.facts.json; the clock of this machine is checked as well.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient  # an offline plan has none
 
 _RIGHT_ENOUGH = timedelta(minutes=2)  # an answer may take that long; times are in minutes
-_SURE_PARTS = 3  # up to so many parts every known table agrees
+_SURE_PARTS = 3  # all known tables agree up to this many parts
 _CLOCKS = (FactName.CLOCK_IN, FactName.SCHEDULE_CLOCK, FactName.CLOCK_OUT)
 _READERS = {FactName.CLOCK_IN: "createSmsMessage, sendSmsList", FactName.SCHEDULE_CLOCK: "sendBulkSms"}
 
@@ -42,7 +42,7 @@ class Contradiction(NamedTuple):
 
 
 def find_contradictions(project: Project, facts: AccountFacts) -> Iterator[Contradiction]:
-    """Yield what the facts contradict, whatever mailings there are."""
+    """Yield what the facts contradict, regardless of any mailing."""
     for name in _CLOCKS:
         yield from _compare_clock(project, facts, name)
     yield from _find_wrong_price(project, facts)
@@ -108,7 +108,7 @@ class FactCheck:
         return found[0] if len(found) == 1 else "; ".join(found)
 
     def problems(self) -> Iterator[Problem]:
-        """Yield what blocks nothing: contradictions as warnings, the age of facts as a note."""
+        """Yield what blocks nothing: contradictions as warnings, old facts as a note."""
         if not self.facts.facts:
             return
         says_more = {FactName.LISTING_LAG, FactName.CURRENCY, FactName.CLOCK_OUT, FactName.TOKEN_REFUSAL}
@@ -128,7 +128,7 @@ class FactCheck:
             yield Problem(Severity.NOTE, "FACTS_OLD", message, None, place)
 
     def _wrong_clock(self, mailing: Mailing) -> Iterator[Contradiction]:
-        """Yield the contradiction of the clock of the mailing's method, otherwise of the other."""
+        """Yield a contradiction of the clock of the mailing's method, or else of the other one."""
         names = [FactName.SCHEDULE_CLOCK, FactName.CLOCK_IN]
         if mailing.via != "bulk":
             names.reverse()
@@ -137,7 +137,7 @@ class FactCheck:
             yield from _compare_clock(self.project, self.facts, known)
 
     def _is_price_too_low(self) -> bool:
-        """Whether a guardrail counts with less than a part has cost."""
+        """Whether a guardrail calculates with less than a part has actually cost."""
         rails, known, price = self.project.guardrails, self.facts.price, self.project.price
         if known is None or price is None or (rails.max_cost is None and rails.budget is None):
             return False
@@ -157,7 +157,7 @@ class FactCheck:
 def find_doubt(facts: AccountFacts, lock: Lock, remote: RemoteView, archived: Collection[str] = ()) -> str:
     """Return why nothing shows what was sent; empty if the list or the lock does.
 
-    The lock knows it unless it never applied, or is older than what is listed. `lock bind` is a user's word that it does.
+    The lock does unless it has never applied or is older than what is listed. By `lock bind`, a user vouches for it.
     """
     if facts.list_size is None or not facts.list_size.is_capped:
         return ""
@@ -192,7 +192,7 @@ def _is_older(lock: Lock, remote: RemoteView, archived: Collection[str], bound: 
 
 
 def find_wrong_clock(client: ReadClient | None, here: Binding | None) -> Iterator[Problem]:
-    """Warn that sms.by has another time than this machine; a sandbox on it may have its own."""
+    """Warn that sms.by has another time than this machine; a local sandbox may set its own."""
     lead = None if client is None else client.clock_lead
     if lead is None or abs(lead) <= _RIGHT_ENOUGH or here is None or is_loopback(here.service):
         return

@@ -1,6 +1,6 @@
-"""The desired state of one mailing: its audience and chunks by the files.
+"""The desired state of one mailing: its audience and chunks according to the files.
 
-What was sent before does not matter here.
+What was sent before is irrelevant here.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class AudienceCounts(NamedTuple):
     """rows = invalid + duplicate + suppressed + capped + final + held_out + control.
 
-    `held_out` are those who are not test phones, if only test phones are sent to; `capped` those who would get too many
-    messages; `control` those in a control group.
+    `held_out` counts the recipients who are not test phones, if only test phones are sent to; `capped` those who would get
+    too many messages; `control` those in a control group.
     """
 
     rows: int = 0
@@ -43,11 +43,11 @@ class AudienceCounts(NamedTuple):
 class ChunkPlan(NamedTuple):
     """One chunk as planned.
 
-    Digest and fingerprint are taken before suppression, all counts after it.
-    `recipients` is None for a list kept at sms.by, `cost` without a price. `schedule_time` is its own, in ISO format, if its
-    mailing is spread, `wave` its number from 1. `opted_out` says which of its recipients have opted out, as
-    `opt_out_positions` does; None if none has. `left_out` are those together with others who would get too many messages,
-    if there are any. A plan file does not have parts, cost and encodings.
+    Digest and fingerprint are computed before suppression, all counts after it. `recipients` is None for a list kept at
+    sms.by, `cost` without a price. `schedule_time` is the chunk's own time in ISO format, if its mailing is spread; `wave`
+    counts from 1. `opted_out` holds the positions of recipients who opted out, in the format of `opt_out_positions`; None if
+    there are none. `left_out` adds the recipients who would get too many messages, if there are any. A plan file does not
+    contain parts, cost and encodings.
     """
 
     fingerprint: str
@@ -65,7 +65,7 @@ class ChunkPlan(NamedTuple):
 
     @property
     def gets_nothing(self) -> str:
-        """Which of its recipients get nothing, in the same form."""
+        """The positions of recipients who get nothing, in the same format."""
         return self.left_out or self.opted_out or ""
 
     def share(self, recipients: int) -> ChunkPlan:
@@ -85,15 +85,15 @@ class ChunkPlan(NamedTuple):
 class Desired(NamedTuple):
     """One mailing as the files ask for it.
 
-    `parts`, `gsm7` and `ucs2` are totals, `longest` the parts of its longest text. `cost` is None without a price and
-    for lists; `parts` is None for lists kept at sms.by. `snapshot` is the digest of a query's result, `newest` what its
-    `freshness` query found, `contacts` the digest of the contacts that would be uploaded. `former_content` is the content
-    digest that earlier versions recorded, if it differs. `text_digest` covers what it says, `recipients_digest` its
-    recipients in any order: by them two mailings are compared. `phones` are the recipients, where they are kept.
-    `opt_out_ages` are those of the opt-outs that were subtracted, where `freshness` limits them. `own` is what is the
-    mailing's own, without what it shares with others. `languages` counts the recipients of each text, where there is one for
-    each language, `prefixes` those with phones that begin alike. `opted_out` says which recipients have opted out, where
-    signatures may be needed.
+    `parts`, `gsm7` and `ucs2` are totals, `longest` is the number of parts of its longest text. `cost` is None without a
+    price and for lists; `parts` is None for lists kept at sms.by. `snapshot` is the digest of a query's result, `newest` the
+    result of its `freshness` query, `contacts` the digest of the contacts that would be uploaded. `former_content` is the
+    content digest that earlier versions recorded, if it differs. Mailings are compared by `text_digest`, which covers the
+    text, and `recipients_digest`, which covers the recipients in any order. `phones` are the recipients, if they are kept.
+    `opt_out_ages` are the ages of the subtracted opt-outs, if `freshness` limits them. `own` is the mailing's own content,
+    without what it shares with others. `languages` counts the recipients of each text, if there is one per language,
+    `prefixes` the recipients by the first digits of their phones. `opted_out` holds the positions of recipients who opted
+    out, if signatures may be needed.
     """
 
     address: str
@@ -125,7 +125,7 @@ class Desired(NamedTuple):
 
     @property
     def recipients(self) -> int | None:
-        """How many get it, opt-outs subtracted; None for a list kept at sms.by, which alone knows."""
+        """How many recipients get it, opt-outs subtracted; None for a list kept at sms.by."""
         return None if self.parts is None else self.audience.final
 
     @property
@@ -134,21 +134,21 @@ class Desired(NamedTuple):
 
     @property
     def send_times(self) -> tuple[datetime | None, ...]:
-        """When each chunk is sent; None if that is on apply."""
+        """When each chunk is sent; None for on apply."""
         if not any(chunk.schedule_time for chunk in self.chunks):
             return (self.schedule_time,) * len(self.chunks)
         times = (chunk.schedule_time for chunk in self.chunks)
         return tuple(datetime.fromisoformat(time) if time else self.schedule_time for time in times)
 
     def fingerprints_as(self, scope: str, address: str, revision: int) -> set[str]:
-        """The fingerprints that its chunks have in another project, or under another address."""
+        """Return the fingerprints that its chunks have in another project or under another address."""
         return {
             fingerprint(scope, address, revision, index, chunk.digest)
             for index, chunk in enumerate(self.chunks)
         }
 
     def has_content(self, digest: str) -> bool:
-        """Whether `digest` is its content digest, of this version or of an earlier one."""
+        """Whether `digest` is its content digest, as this version or an earlier one computes it."""
         return digest in (self.content_digest, self.former_content)
 
 
@@ -198,7 +198,7 @@ class SendTimes(NamedTuple):
 
     @property
     def until(self) -> str:
-        """The last time, with its day if that is not the first: `12:52`."""
+        """The last time, with its date if that is not the first day: `12:52`."""
         if self.last.date() == self.first.date():
             return f"{self.last:%H:%M}"
         return sentence("{time}", time=self.last)
@@ -250,7 +250,7 @@ _Key = TypeVar("_Key", str, int)
 
 
 class GroupTotals(NamedTuple, Generic[_Key]):
-    """What a variant or wave adds up to, without opt-outs; `cost` is None without a price."""
+    """The totals of a variant or wave, without opt-outs; `cost` is None without a price."""
 
     key: _Key
     recipients: int

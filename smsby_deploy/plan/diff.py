@@ -1,6 +1,7 @@
 """The decision table: files × lock × remote list give each mailing one action.
 
-RULES is read from top to bottom; the first rule that applies decides. `make_action` turns that into an action of the plan.
+RULES is read from top to bottom; the first rule that applies decides. `make_action` turns its decision into an action of
+the plan.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ class Note(NamedTuple):
 class Decision:
     """The action of one mailing and why.
 
-    `unsent` is set for a resumed mailing: how many recipients of each chunk get it now, None for all of them. An overdue
-    mailing has expired before it was approved.
+    `unsent` is set for a resumed mailing: how many recipients of each chunk get it now; None for all of them. An overdue
+    mailing expired before it was approved.
     """
 
     action: ActionKind
@@ -62,7 +63,7 @@ class Decision:
     unsent: tuple[int | None, ...] = ()
     is_overdue: bool = False
     window: Window | None = None  # of a mailing that is held or waits
-    approval: Approval | None = None  # the earlier one that still holds
+    approval: Approval | None = None  # an earlier one that still holds
     signed_by: tuple[str, ...] = ()  # whose signatures it is sent with
     wave: int | None = None  # the only one that is sent
 
@@ -76,19 +77,19 @@ class Rule(NamedTuple):
 
 
 def _was_handed_over(here: Situation) -> bool:
-    """Whether sms.by lists a mailing, sent phone by phone, that waits by the lock."""
+    """Whether sms.by lists a phone-by-phone mailing that is waiting according to the lock."""
     is_waiting = here.entry is not None and here.entry.state is EntryState.WAITING
     is_same = is_recorded_singly(here.entry, here.desired.revision, here.desired.fingerprints)
     return is_waiting and is_same and here.is_listed and not here.is_handing_over
 
 
 RULES = (
-    # An unknown chunk blocks every revision: it is not known whether its recipients got it.
+    # An unknown chunk blocks every revision, because its recipients may have got it.
     Rule(_R.UNKNOWN, lambda here: here.has_unknown, reasons.unknown_outcome),
     Rule(_R.CHANGED, lambda here: here.is_lowered, reasons.lowered_revision),
     Rule(_R.WITHDRAWN, lambda here: here.is_taken_back, scheduled.withdrawn),
-    # This revision was accepted completely, or the rest was abandoned. Until its time it can still be deleted in the
-    # account; later only a change of what is its own counts.
+    # This revision was accepted completely, or the rest was abandoned. Until its time, it can still be deleted in the
+    # account; after that, only a change to its own content counts.
     Rule(
         _R.CHANGED,
         lambda here: here.is_finished and here.has_new_content and here.is_scheduled,
@@ -104,7 +105,7 @@ RULES = (
         scheduled.part_changed_while_scheduled,
     ),
     Rule(_R.CHANGED, lambda here: here.is_begun and here.has_new_chunks, reasons.other_chunks),
-    # The lock does not have it, but sms.by lists it: absence of some chunks proves nothing.
+    # The lock does not have it, but sms.by lists it; the absence of some chunks proves nothing.
     Rule(_R.UNKNOWN, lambda here: ChunkState.UNKNOWN in here.listed, collision_reasons.listed_in_part),
     Rule(_A.ADOPT, lambda here: here.listed and not here.has_draft, reasons.ALREADY_SENT),
     # Something will be sent, unless recipients would get two revisions, sms.by has another mailing in its place, or its
@@ -112,7 +113,7 @@ RULES = (
     Rule(_R.SCHEDULED, lambda here: here.scheduled_before, scheduled.earlier_is_scheduled),
     Rule(_R.SCHEDULED, lambda here: not here.is_begun and here.listed_before, scheduled.listed_is_scheduled),
     Rule(_R.COLLISION, collision_reasons.collision, collision_reasons.collision),
-    # A part of it was sent, and how that went decides about the rest. First the lock must know about that part.
+    # A part of it was sent, and its figures decide about the rest. First the lock must have that part.
     Rule(_A.ADOPT, lambda here: here.wave.is_next and here.is_newly_found, reasons.ALREADY_SENT),
     Rule(
         _R.WAVE,
@@ -146,7 +147,7 @@ RULES = (
 
 
 def diff_mailing(here: Situation) -> Decision:
-    """Return the one action of a mailing; guardrails and renamed mailings are judged later."""
+    """Return the one action of a mailing; guardrails and renames are checked later."""
     outcome, _, reason = next(rule for rule in RULES if rule.when(here))
     why = reason if isinstance(reason, str) else reason(here)
     if isinstance(outcome, ReasonCode):
@@ -186,7 +187,7 @@ def _notes(here: Situation, action: ActionKind) -> Iterator[Note]:
 
 
 def _unsent(here: Situation) -> tuple[int | None, ...]:
-    """The recipients of each recorded chunk that surely got nothing, opt-outs subtracted."""
+    """Count the recipients of each recorded chunk who certainly got nothing, minus opt-outs."""
     assert here.entry is not None
     return tuple(
         0
@@ -206,7 +207,7 @@ def _count_unsent(phones: PhoneStates, opted_out: str | None) -> int:
 def make_action(
     mailing: Mailing, desired: Desired, decision: Decision, names: AccountNames, entry: Entry | None = None
 ) -> Action:
-    """Return the action of a mailing in the files; `entry` is what the lock records of it."""
+    """Return the action of a mailing in the files; `entry` is its record in the lock."""
     schedule = mailing.schedule_time
     action = Action(
         address=mailing.address,
@@ -249,10 +250,10 @@ def make_action(
 def _contact_list(
     mailing: Mailing, action: ActionKind, names: AccountNames, entry: Entry | None
 ) -> NamedId | None:
-    """Return the list that a mailing goes to.
+    """Return the list that a mailing is sent to.
 
-    A new draft is made for what its reference means now; of one that exists, and of a mailing that was sent, only the lock
-    knows the list.
+    A new draft is made for the list that the reference means now; for an existing draft and for a sent mailing, only the
+    lock knows the list.
     """
     if not isinstance(mailing.audience, ContactList):
         return None
@@ -314,13 +315,13 @@ def make_orphan(address: str, entry: Entry) -> Action:
 
 
 def make_recorded(address: str, entry: Entry, decision: Decision) -> Action:
-    """Return the action of a mailing whose files are not read, by what is recorded of it."""
+    """Return the action of a mailing whose files are not read, based on its record."""
     action = make_orphan(address, entry)
     return replace(action, action=decision.action, reason=decision.reason, reason_code=decision.code)
 
 
 def _count_rest(action: Action, desired: Desired, unsent: tuple[int | None, ...]) -> Action:
-    """Count only what was not sent so far: the rest was paid for before."""
+    """Count only what was not sent so far; what was sent is already paid for."""
     rest = [
         chunk if recipients is None else chunk.share(recipients)
         for chunk, recipients in zip(desired.chunks, unsent, strict=True)

@@ -1,4 +1,4 @@
-"""The only comparison of what was intended for a mailing with what sms.by reports of it."""
+"""The only comparison of a mailing's intended values with what sms.by reports about it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from smsby_deploy.wording import sentence
 class IntendedValues:
     """How a mailing was to be sent; times are shown in the zone of `schedule_time`.
 
-    A mailing may be sent up to `max_late` after its time; then sms.by gets no time. `counts_recipients` is False where
-    its messages may hold other recipients too, as with mailings sent phone by phone. `at_once_until` is the latest time
-    that still means "at once" for a mailing without a time, and `parts` their number; None if they are not compared.
+    A mailing may be sent up to `max_late` after its time; then sms.by gets no time. `counts_recipients` is False if its
+    messages may have other recipients too, as with mailings sent phone by phone. `at_once_until` is the latest time that
+    still means "at once" for a mailing without a time, and `parts` the number of parts; None if they are not compared.
     """
 
     address: str
@@ -47,12 +47,12 @@ class IntendedValues:
         return replace(self, schedule_time=time.astimezone(self.schedule_time.tzinfo))
 
     def by(self, names: AccountNames) -> IntendedValues:
-        """Return the same with the sender as sms.by reports it, where the files have its id."""
+        """Return the same with the sender as sms.by reports it, if the files have its id."""
         return replace(self, alphaname=names.sender_name(self.alphaname))
 
 
 class ReportedValues(NamedTuple):
-    """What sms.by reports of a message, None if nothing; `d_schedule` is unix time, 0 for none."""
+    """What sms.by reports about a message, if anything; `d_schedule` is unix time, 0 for none."""
 
     d_schedule: int | None
     count_phones: int | None
@@ -61,7 +61,7 @@ class ReportedValues(NamedTuple):
 
 
 class DriftField(StrEnum):
-    """What is compared, by the API's name for it where it has one."""
+    """The compared values, by the API's name if there is one."""
 
     TIME = "d_schedule"
     RECIPIENTS = "count_phones"
@@ -169,9 +169,9 @@ def compare_chunks(
     chunks: Sequence[tuple[ChunkRecord | ChunkPlan, ReportedValues]],
     recipients: Sequence[int | None],
 ) -> list[Difference]:
-    """Return each value that differs, however many chunks it differs for.
+    """Return each value that differs once, however many chunks have it.
 
-    `recipients` are the intended numbers. Of chunks with times of their own that differ by the same shift, the first counts.
+    `recipients` are the intended numbers. Chunks that differ from their own times by the same shift count as one difference.
     """
     found: dict[Difference | int, Difference] = {}
     for (chunk, reported), count in zip(chunks, recipients, strict=True):

@@ -1,7 +1,7 @@
 """Digests, fingerprints and remote names, by which a send is recognized.
 
-They are needed when the lock or an answer was lost. A fingerprint depends on every byte that recipients are sent, and on
-nothing else: not on the order of keys, the size of the request, or opt-outs after the review.
+They are needed when the lock or an answer was lost. A fingerprint depends on every byte sent to recipients and on nothing
+else: not on the order of keys, the size of the request, or opt-outs after the review.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 FINGERPRINT_DIGITS = 10
 NAME_LIMIT = 160
-_PIECE = 1000  # recipients, as many as a usual chunk has
+_PIECE = 1000  # recipients, like a usual chunk
 
 # Compiled on first use: `validate` reads no remote names.
 _NAME = (
@@ -141,7 +141,7 @@ def fingerprint(scope: str, address: str, revision: int, index: int, digest: str
 def remote_name(scope: str, address: str, revision: int, index: int, count: int, mark: str) -> str:
     """Return the name of a chunk at sms.by, at most 160 characters.
 
-    Its form is `campaign/mailing r2 [1/3] project#fingerprint`. Where that is too long, the chunk's number is left out.
+    Its form is `campaign/mailing r2 [1/3] project#fingerprint`. If that is too long, the chunk's number is left out.
     """
     shown_revision = f" r{revision}" if revision != 1 else ""
     place = f" [{index + 1}/{count}]" if count != 1 else ""
@@ -150,7 +150,7 @@ def remote_name(scope: str, address: str, revision: int, index: int, count: int,
 
 
 def read_remote_name(name: str) -> RemoteName | None:
-    """Return the parts of one of our names; None if it is not ours, or truncated."""
+    """Return the parts of a name that this program made; None for others and truncated ones."""
     found = re.fullmatch(_NAME, name.strip())
     if found is None:
         return None
@@ -158,7 +158,7 @@ def read_remote_name(name: str) -> RemoteName | None:
 
 
 def may_be_truncated(listed: str, scope: str, address: str, revision: int) -> bool:
-    """Whether `listed` may be this mailing's name cut off, whatever its chunk and fingerprint."""
+    """Whether `listed` may be this mailing's name, truncated, for any chunk and fingerprint."""
     bare = _CHUNK_NUMBER.sub("", listed, count=1).rstrip()
     whole = remote_name(scope, address, revision, 0, 1, "")
     return whole.startswith(bare) or (

@@ -1,6 +1,6 @@
 """Gone mailings: sms.by accepted them, and their time has come.
 
-Only a change of their own entry or text makes them `changed`.
+Only a change to their own entry or text makes them `changed`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class OwnContent(NamedTuple):
-    """What the entry of a mailing in the campaign file says itself, its `text_file` included.
+    """What a mailing's own entry in the campaign file sets, including its `text_file`.
 
-    `digest` covers all of it. The other fields serve to compare with older locks, which do not have it: the sender, whoever
-    set it, whether sender and time are its own, and whether its text includes others.
+    `digest` covers all of it. The other fields allow a comparison with older locks, which lack the digest: the sender,
+    wherever it is set, whether the entry itself sets sender and time, and whether its text includes others.
     """
 
     digest: str
@@ -38,9 +38,9 @@ class OwnContent(NamedTuple):
 
 
 def read_own_content(mailing: Mailing) -> OwnContent:
-    """Return what a mailing says itself.
+    """Return the mailing's own content.
 
-    That leaves out what it shares with others: `defaults`, keys of the campaign, and includes.
+    It excludes what the mailing shares with others: `defaults`, keys of the campaign, and includes.
     """
     text, own, audience = mailing.text, mailing.own, mailing.audience
     header = {
@@ -66,7 +66,7 @@ def read_own_content(mailing: Mailing) -> OwnContent:
 def is_excused(entry: Entry | None, mailing: Mailing, now: datetime) -> bool:
     """Whether the files of `mailing` may be missing or invalid.
 
-    They may if it is cancelled or gone, unless it was itself changed since: then what is wrong with it matters.
+    They may if it is cancelled or gone, unless the mailing itself was changed since; then its errors matter.
     """
     if mailing.cancelled is not None:
         return True
@@ -74,7 +74,7 @@ def is_excused(entry: Entry | None, mailing: Mailing, now: datetime) -> bool:
 
 
 def is_all_sent(entry: Entry | None, mailing: Mailing) -> bool:
-    """Whether all of this revision was sent, by what is recorded of it."""
+    """Whether all of this revision was sent, according to its record."""
     return entry is not None and entry.is_complete and entry.revision == mailing.revision
 
 
@@ -84,13 +84,13 @@ def _is_gone(entry: Entry, mailing: Mailing, now: datetime) -> bool:
 
 
 def _has_new_text(entry: Entry, mailing: Mailing) -> bool:
-    """Whether what is its own certainly differs from what was sent."""
+    """Whether the mailing's own content certainly differs from what was sent."""
     is_unknown = entry.own_digest is None or (mailing.text is None and mailing.unreadable)
     return not is_unknown and entry.own_digest != read_own_content(mailing).digest
 
 
 def excuse_missing(loaded: LoadedProject, excuses: Callable[[Mailing], bool]) -> LoadedProject:
-    """Return `loaded` with a note for each file that only mailings miss which are excused."""
+    """Return `loaded` with a note for each missing file that only excused mailings need."""
     mailings = [mailing for mailing in loaded.all_mailings if mailing.unreadable]
     excused = [mailing for mailing in mailings if excuses(mailing)]
     needed = {problem for one in mailings if one not in excused for problem in one.unreadable}
@@ -126,6 +126,6 @@ def _as_note(mailing: Mailing, error: Problem, more: int = 0) -> Problem:
 
 
 def _instant(written: str) -> str:
-    """Return a time in one spelling; without an offset it is that of a clock."""
+    """Return a time in canonical form; without an offset, it stays a local time."""
     time = datetime.fromisoformat(written)
     return (time.astimezone(UTC) if time.tzinfo else time).isoformat()

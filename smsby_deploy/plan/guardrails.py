@@ -41,8 +41,8 @@ def check_mailing(
 ) -> tuple[Breach, ...]:
     """Return every guardrail that a mailing violates.
 
-    The recipients of a list kept at sms.by are not known yet. `policy` has checked every text. `times` are those of the
-    chunks that are to be sent, None for all of them.
+    The recipients of a list kept at sms.by are not known yet. `policy` has checked every text. `times` are the times of the
+    chunks to send; None for all of them.
     """
     return (
         *check_recipients(rails, mailing, desired.recipients),

@@ -45,8 +45,8 @@ _SENT_SOON = COMMITTING | {ActionKind.DUE}  # by this plan, or by the next hand-
 class MeasuredMailing(NamedTuple):
     """A mailing as its files describe it.
 
-    `desired` is None if they cannot be read, or its template not be compiled; it need not if it `is_excused`. `tests` are
-    the results of its own tests.
+    `desired` is None if the files cannot be read or the template cannot be compiled, which is allowed if the mailing
+    `is_excused`. `tests` are the results of its own tests.
     """
 
     mailing: Mailing
@@ -85,7 +85,7 @@ class MailingPlanner:
             self.approvals = ApprovalCheck(self.project, policy, self.now, self.problems)
 
     def count_together(self, measured: Sequence[MeasuredMailing]) -> None:
-        """Note what is sent together, as rules of approvals count it: neither over nor expired."""
+        """Note which mailings approval rules count together: those neither over nor expired."""
         if self.approvals is None:
             return
         from smsby_deploy.plan.approvals import Size
@@ -98,7 +98,7 @@ class MailingPlanner:
         self.approvals.sizes = sizes
 
     def _sizes_as_approved(self, address: str, entry: Entry) -> dict[str, Size]:
-        """Return the sizes of those mailings of a campaign that were approved by the same plan."""
+        """Return the sizes of a campaign's mailings that the same plan approved."""
         from smsby_deploy.plan.approvals import Size
 
         assert self.approvals is not None
@@ -144,7 +144,7 @@ class MailingPlanner:
         return make_action(mailing, desired, decision, self.names, entry)
 
     def plan_cancelled(self, mailing: Mailing) -> Action | None:
-        """Return the action of a cancelled mailing: none, unless some of it may have been sent."""
+        """Return the action of a cancelled mailing; None unless a part may have been sent."""
         address, entry = mailing.address, self.lock.mailings.get(mailing.address)
         self.problems.append(report_cancelled(self.project.scope, mailing, entry, self.remote, self.now))
         if entry is None or not entry.may_have_reached:
@@ -168,7 +168,7 @@ class MailingPlanner:
             self.problems.extend(find_drift(intended, entry.chunks, self.remote))
 
     def _judge(self, mailing: Mailing, here: Situation, policy: ContentPolicy) -> Decision:
-        """Apply the decision table, then what may block a mailing that would be sent."""
+        """Apply the decision table, then the checks that can block a mailing to be sent."""
         desired, decision = here.desired, diff_mailing(here)
         self.problems.extend(find_late_opt_outs(mailing, here, self.check))
         if decision.action in _SENT_SOON and self.project.freeze:
@@ -190,7 +190,7 @@ class MailingPlanner:
                     return block(ReasonCode.COLLISION, collision_reasons.listed_in_project(here, other))
         if self.project.only_to is not None and here.contact_list is not None and decision.action in SENDING:
             return block(ReasonCode.GUARDRAIL, reasons.WHOLE_LIST)
-        # What is handed over was rehearsed before it was approved, maybe on another machine.
+        # A mailing to hand over was rehearsed before its approval, possibly on another machine.
         rehearsal = None if here.is_rehearsal or self.is_handing_over else self.project.rehearsed_in
         is_rehearsed = (mailing.address, desired.content_digest) in self.rehearsed
         if rehearsal is not None and decision.action in COMMITTING and not is_rehearsed:
@@ -235,7 +235,7 @@ class MailingPlanner:
         )
         approved = here.entry if self.is_handing_over or decision.action is ActionKind.DUE else None
         if approved is not None and mailing.is_fresh:
-            # Signed with the audience that it had when it was approved.
+            # The signature covers the audience at the time of the approval.
             audience = approved.audience_digest
             signed = signed._replace(audience_digest=audience, recipients=None, opted_out=None)
         beside = None if approved is None else self._sizes_as_approved(mailing.address, approved)
@@ -268,7 +268,7 @@ class MailingPlanner:
             return replace(here, entry=None, remote=None)  # some of its chunks may be listed
         was_approved = here.is_handing_over or here.approval is not None or here.wave.is_next
         if here.is_recorded and was_approved and not here.may_have_others:
-            # With `pressure` the others are chosen anew when it is handed over.
+            # Under `pressure`, the hand-over chooses again whom else to leave out.
             may_be_capped = self.project.guardrails.pressure is not None
             here = replace(here, opted_in=count_opted_in(here, may_be_capped=may_be_capped))
         return here
@@ -322,7 +322,7 @@ def _find_lateness(mailing: Mailing, times: Sequence[datetime | None], now: date
 
 
 def _find_lone_wave(mailing: Mailing, chunks: Sequence[ChunkPlan]) -> Iterable[Problem]:
-    """Note that all recipients are in one wave, so that nothing is left for a verdict to stop."""
+    """Note that all recipients are in one wave, so a verdict has nothing to stop."""
     waves = {chunk.wave for chunk in chunks if chunk.recipients}
     if len(waves) == 1 and None not in waves:
         message = sentence(
@@ -332,9 +332,9 @@ def _find_lone_wave(mailing: Mailing, chunks: Sequence[ChunkPlan]) -> Iterable[P
 
 
 def _find_rehearsed(project: Project) -> frozenset[tuple[str, str]]:
-    """Return (address, content digest), the same in every environment, of what was rehearsed.
+    """Return (address, content digest) of each rehearsed mailing, including archived ones.
 
-    That may have been archived.
+    The content digest is the same in every environment.
     """
     rehearsal = project.rehearsed_in
     if rehearsal is None:

@@ -1,4 +1,4 @@
-"""The results of the mailings' own tests: how a text differs from what is expected.
+"""The results of the mailings' own tests: how a text differs from the expected one.
 
 `test --accept` writes the actual texts into the tests.
 """
@@ -23,7 +23,7 @@ _THE_TEXT = sentence("the text")
 
 
 class TestOutcome(StrEnum):
-    """What happened to a test; a skipped one needs something that is missing here."""
+    """The outcome of a test; a skipped test needs something that is missing here."""
 
     __test__ = False  # pytest would take the class for a test
 
@@ -36,8 +36,9 @@ class TestOutcome(StrEnum):
 class MailingTestResult:
     """The outcome of one test.
 
-    `failures` are sentences; those of a recipient's text are masked by origin. `expected` and `actual` are set where the
-    whole text differs, `rendered` is then the text to accept. If it `is_echo`, another problem says why it failed.
+    `failures` are sentences, in which a recipient's text is masked by the origin of its values. `expected` and `actual` are
+    set if the whole text differs; `rendered` is then the text to accept. If it `is_echo`, another problem explains the
+    failure.
     """
 
     address: str
@@ -68,7 +69,7 @@ class MailingTestResult:
 
 
 def in_one_line(text: str) -> str:
-    """Return `text` with its line breaks visible, also in what a sentence quotes."""
+    """Return `text` with its line breaks visible, even in values that a sentence quotes."""
     if isinstance(text, Sentence):
         return text.map_values(lambda value: in_one_line(value) if isinstance(value, str) else value)
     return text.replace("\n", "⏎")
@@ -85,7 +86,7 @@ def accept_texts(
 ) -> tuple[list[MailingTest], list[MailingTest]]:
     """Write the actual texts into the tests that expect others, in the project at `root`.
 
-    Return the tests that were rewritten, and those that cannot be: their text is an alias, or other tests share it.
+    Return the rewritten tests, and those that cannot be rewritten because their text is an alias or shared with other tests.
     """
     files: dict[str, dict[Mark, list[MailingTestResult]]] = {}
     for result in results:
@@ -105,7 +106,7 @@ def accept_texts(
 def find_failures(expected: TextExpectation, text: str, parts: int, shown: str) -> list[str]:
     """Return how `text`, which is billed as `parts`, differs from what is expected.
 
-    `shown` is how the sentences quote it.
+    `shown` is the text as the sentences quote it.
     """
     composed = normalize("NFC", text)
     failures: list[str] = []
@@ -117,7 +118,7 @@ def find_failures(expected: TextExpectation, text: str, parts: int, shown: str) 
 
 
 def count_failures(expected: TextExpectation, rows: Sequence[tuple[str, int]]) -> tuple[int, int | None, str]:
-    """Return how many of the texts fail, with the line of the first and why it does.
+    """Return how many texts fail, and the line and the reason of the first failure.
 
     `rows` are texts with their lines; an empty text could not be rendered.
     """
@@ -158,7 +159,7 @@ def _part_failures(expected: TextExpectation, parts: int) -> Iterator[str]:
 
 
 def _lacks(expected: TextExpectation, text: str, quoted: str) -> Iterator[str]:
-    """Yield what `text`, called `quoted`, lacks."""
+    """Yield what `text` lacks; the sentences call it `quoted`."""
     for part in expected.contains:
         if part not in text:
             yield sentence("“{part}” is not in {text}", part=part, text=quoted)

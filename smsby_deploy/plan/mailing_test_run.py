@@ -1,7 +1,7 @@
-"""Tests that a mailing's author wrote under `tests`, run while its audience is read.
+"""Runs the tests that a mailing's author wrote under `tests`, while its audience is read.
 
-A row is rendered by the code that renders real recipients. A time is judged by the code that plans, with an empty lock, so
-that a test gives the same result before and after the mailing was sent.
+The code that renders real recipients renders the rows. The code that plans judges the times, with an empty lock, so that a
+test gives the same result before and after the mailing was sent.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from smsby_deploy.texts.samples import mask_text
 from smsby_deploy.texts.template import Template, render_texts, rows_file
 from smsby_deploy.wording import sentence
 
-_SOME_PHONE = 375290000000  # that of a row that has none; a template that reads it needs one in the row
+_SOME_PHONE = 375290000000  # for rows without a phone; if the template reads it, the row must have one
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +59,19 @@ class _Read:
 
 @dataclass(slots=True)
 class MailingTests:
-    """The tests of a mailing: collects what they need as the audience streams by, then judges."""
+    """Collects what a mailing's tests need as the audience streams by, then judges them."""
 
     project: Project
     mailing: Mailing
     _template: Template | None = None
     _shared_text: str = ""
     _lines: dict[int, _Read] = field(default_factory=dict)
-    _found: dict[str, bool] = field(default_factory=dict)  # phones asked for: whether they get the mailing
+    _found: dict[str, bool] = field(default_factory=dict)  # by phone asked for: whether it gets the mailing
     _recipients: int = 0
     _failures: dict[int, tuple[int, str]] = field(default_factory=dict)  # by number of the test: count, first
 
     def begin(self) -> None:
-        """Compile the text separately from the measured one, which keeps a record of its use.
+        """Compile the text separately from the measured one, which tracks its use.
 
         Raises:
             FilesInvalid: it cannot be compiled.
@@ -82,7 +82,7 @@ class MailingTests:
             self._shared_text = self._template.render_once()
 
     def on_batch(self, batch: Batch, texts: Sequence[str]) -> None:
-        """Take the next recipients; there are no texts where all recipients get the same."""
+        """Take the next recipients; `texts` is empty if all recipients get the same one."""
         all_texts = texts or [self._shared_text] * len(batch.phones)
         self._recipients += batch.not_suppressed.count(1)
         for test in self.mailing.tests:
@@ -108,8 +108,8 @@ class MailingTests:
     ) -> list[MailingTestResult]:
         """Return the results, once the audience was read.
 
-        `desired` and `policy` are what was measured. With `has_errors` the mailing has problems that may be the cause of a
-        failure. `unread` says why the audience could not be read here.
+        `desired` and `policy` are what was measured. With `has_errors`, the mailing has problems that may have caused a
+        failure. `unread` is why the audience could not be read here.
         """
         results = []
         for test in self.mailing.tests:
@@ -128,7 +128,7 @@ class MailingTests:
         return results
 
     def fail_all(self) -> list[MailingTestResult]:
-        """Return the results where text or audience cannot be read, which is a problem of its own."""
+        """Return the results if text or audience cannot be read, which is reported separately."""
         why = (sentence("not run: the mailing has errors"),)
         return [self._result(test, failures=why, is_echo=True) for test in self.mailing.tests]
 
@@ -160,7 +160,7 @@ class MailingTests:
             return self._judge_error(test, [("PHONE", failure)])
         if failure:
             return self._result(test, [failure])
-        # The row is the author's own text, as those in the campaign file are.
+        # The row is the author's own text, like the rows in the campaign file.
         no_rows = InlineRecipients((), test.location)
         rendered = render_texts(self.mailing._replace(audience=no_rows), self._template, batch)
         if rendered.problems:
@@ -176,7 +176,7 @@ class MailingTests:
         written = values.get("phone", values.get(column))
         template = self._template
         own_text = "text" in values and (template is None or isinstance(audience, InlineRecipients))
-        if own_text:  # read as recipients of the campaign file are
+        if own_text:  # read like recipients in the campaign file
             row, mark = {"phone": written or str(_SOME_PHONE), **values}, (test.location.line or 1, 1)
             inline = self.mailing._replace(audience=InlineRecipients([row], test.location, [mark]))
             for batch in read_audience(inline, None, AudienceReport()):
@@ -216,7 +216,7 @@ class MailingTests:
         return any(one.name == name and one.text is not None for one in texts.variants)
 
     def _needed_by(self, values: Mapping[str, str]) -> frozenset[str]:
-        """The variables that a row with `values` must have: those of its text, and its language."""
+        """Return the variables that a row with `values` must have, including its language."""
         if self._template is None:
             return frozenset()
         picked = self._template.pick(values)
@@ -326,7 +326,7 @@ class MailingTests:
                     yield sentence("{phone} gets the mailing", phone=mask_phone(phone))
 
     def _clock_failures(self, clock: ClockSubject, desired: Desired, policy: ContentPolicy) -> Iterator[str]:
-        # Neither a rehearsal nor a freeze of today says anything about that time.
+        # Today's rehearsals and freezes say nothing about that time.
         api = self.project.api._replace(environment=Environment())
         project = self.project._replace(api=api, freeze="", rehearsed_in=None, approvals=None)
         lock = Lock(project.name)

@@ -1,4 +1,4 @@
-"""Measure one mailing: count and hash recipients and texts, and find problems.
+"""Measures one mailing: counts and hashes recipients and texts, and finds problems.
 
 `validation.py` reports the same problems for every mailing of a project, without a server.
 """
@@ -52,8 +52,8 @@ _SHOWN_LINES = 10  # of repeated rows
 class ReadProgress(NamedTuple):
     """Callbacks that report the reading of audiences.
 
-    `begin` gets the address of each mailing, its number from 1 and the number of all; `advance` gets the number of
-    further recipients.
+    `begin` gets the address of each mailing, its number from 1 and the total number; `advance` gets the number of further
+    recipients.
     """
 
     begin: Callable[[str, int, int], None] = lambda address, number, count: None
@@ -72,9 +72,10 @@ NO_PROGRESS = ReadProgress()
 class Observers(NamedTuple):
     """What else receives recipients and texts while a mailing is measured.
 
-    `policy` checks every text that a recipient would get, `on_batch` gets every batch with its texts, `keep` every
-    chunk of a mailing that is sent in chunks. With `keeps_phones`, the recipients are kept as a set. `shared` has the
-    files that were read for other mailings. `tests` gets the results of the mailing's own tests; None runs none.
+    `policy` checks every text that a recipient would get, `on_batch` gets every batch with its texts, and `keep` every
+    chunk of a mailing that is sent in chunks. With `keeps_phones`, the recipients are kept as a set. `shared` holds the
+    files that were read for other mailings. `tests` collects the results of the mailing's own tests; with None, they are
+    not run.
     """
 
     policy: ContentPolicy | None = None
@@ -97,9 +98,9 @@ NO_OBSERVERS = Observers()
 def measure_mailing(
     project: Project, mailing: Mailing, suppressed: PhoneSet, observers: Observers = NO_OBSERVERS
 ) -> tuple[Desired | None, list[Problem]]:
-    """Return one mailing counted and hashed, and the problems of its recipients and texts.
+    """Count and hash one mailing; return it with the problems of its recipients and texts.
 
-    The mailing is None if its template cannot be compiled, or one of its files cannot be read.
+    The mailing is None if its template cannot be compiled or one of its files cannot be read.
     """
     if mailing.unreadable:
         return None, []
@@ -115,7 +116,7 @@ def _measure_tested(
     observers: Observers,
     results: list[MailingTestResult],
 ) -> tuple[Desired | None, list[Problem]]:
-    """Run the mailing's own tests on what is measured; those that fail are problems, too."""
+    """Run the mailing's own tests while measuring it; failed tests are problems, too."""
     from smsby_deploy.plan.mailing_test_run import MailingTests
 
     tests, also = MailingTests(project, mailing), observers.on_batch
@@ -208,7 +209,7 @@ def _problems_without_text(mailing: Mailing, error: FilesInvalid, suppressed: Ph
 
 
 def _placed(mailing: Mailing, problems: Sequence[Problem], audience: AudienceCounts) -> list[Problem]:
-    """Return `problems` at their places, and a warning if none of the recipients is left."""
+    """Return `problems` with their places, and a warning if no recipient remains."""
     found, code = [_locate(mailing, problem) for problem in problems], ""
     if audience.held_out and not audience.final:
         code = "NO_TEST_PHONE"
@@ -224,7 +225,7 @@ def _placed(mailing: Mailing, problems: Sequence[Problem], audience: AudienceCou
 
 
 def _keyed(desired: Desired, key: DigestKey) -> Desired:
-    """Return `desired` with keyed digests over all recipients; those of chunks have the key."""
+    """Return `desired` with keyed audience and text digests; those of chunks already are."""
     recipients, text = desired.recipients_digest, desired.text_digest
     return desired._replace(
         audience_digest=key.apply(desired.audience_digest),
@@ -284,7 +285,7 @@ def _measure_chunks(
     report, counter = check.report, check.counter
     read: ReadBatches = read_audience
     if observers.keep is not None and not observers.keeps_phones:
-        # Chunks are kept by apply, which holds the lock meanwhile: its check is sped up by a second process.
+        # Only apply keeps chunks, and it holds the lock meanwhile, so a second process speeds it up.
         from smsby_deploy.recipients.prefetch import prefetch_audience
 
         read = prefetch_audience
@@ -338,7 +339,7 @@ def _find_repeats(mailing: Mailing, report: AudienceReport) -> Iterator[Problem]
 
 
 def _locate(mailing: Mailing, problem: Problem) -> Problem:
-    """A problem without a location is about the mailing's text."""
+    """Locate a problem; one without a location is about the mailing's text."""
     if problem.location is None:
         problem = replace(problem, address=mailing.address, location=mailing.text_location)
     return place_rows(mailing.audience, problem)

@@ -44,12 +44,12 @@ class ActionKind(StrEnum):
     ORPHAN = "orphan"
 
 
-# Sent by this apply; and sent by it, or approved by it to be sent later. NEW_: nothing was sent so far.
+# SENDING: sent by this apply. COMMITTING: sent, or approved for later, by it. NEW_: nothing was sent so far.
 NEW_SENDING = frozenset({ActionKind.CREATE, ActionKind.UPLOAD})
 SENDING = NEW_SENDING | {ActionKind.RESUME, ActionKind.CONFIRM}
 NEW_COMMITTING = NEW_SENDING | {ActionKind.HOLD}
 COMMITTING = SENDING | {ActionKind.HOLD}
-# Together with what was approved before and a hand-over sends: what recipients get once all of the plan has happened.
+# Also the approved mailings that a hand-over sends: all that recipients get once the plan is carried out.
 GOING_OUT = COMMITTING | {ActionKind.WAITING, ActionKind.DUE}
 
 
@@ -61,7 +61,7 @@ class ReasonCode(StrEnum):
 
     CHANGED = "changed"  # it differs from what was sent
     EXPIRED = "expired"  # its schedule_time has passed
-    UNKNOWN = "unknown"  # the outcome of an earlier request is not known
+    UNKNOWN = "unknown"  # the outcome of an earlier request is unknown
     COLLISION = "collision"  # sms.by or the lock has it under another fingerprint or address
     SCHEDULED = "scheduled"  # an earlier revision is scheduled and not gone
     APPROVAL = "approval"  # something must happen first: a rehearsal, or signatures
@@ -69,11 +69,11 @@ class ReasonCode(StrEnum):
     WITHDRAWN = "withdrawn"  # a user withdrew it
     WAVE = "wave"  # the figures of its last wave do not allow the next one
     GUARDRAIL = "guardrail"  # a guardrail of smsby.yaml forbids it
-    FACTS = "facts"  # what is known about the account contradicts a setting or a promise that it needs
+    FACTS = "facts"  # a fact about the account contradicts a setting or a promise that it needs
 
 
 def with_code(code: ReasonCode, why: str) -> str:
-    """Return why a mailing is blocked, or was stopped, as users read it."""
+    """Return why a mailing is blocked or was stopped, as shown to users."""
     return sentence("{code}: {why}", code=code, why=why)
 
 
@@ -81,19 +81,18 @@ def with_code(code: ReasonCode, why: str) -> str:
 class Action:
     """What happens to one mailing, and why.
 
-    `reason` is a sentence for users, which is masked when it is written; programs use `reason_code`, which is set for
-    blocked mailings only.
-    Counts and cost are None where only sms.by knows them (contact lists). `contact_list` is set for a list that is kept
-    at sms.by; the list of an uploaded mailing is made by apply. `window` is when what is held or waits may be handed over.
-    `languages` counts the recipients of each text, where there is one for each language.
+    `reason` is a sentence for users, masked when it is written; programs use `reason_code`, set for blocked mailings only.
+    Counts and cost are None if only sms.by knows them (contact lists). `contact_list` is set for a list kept at sms.by;
+    apply creates the list of an uploaded mailing. `window` is when a held or waiting mailing may be handed over.
+    `languages` counts the recipients of each text, if there is one per language.
     `capped` are recipients who would get too many messages and are left out; a plan file has only their number. `uncapped`
     are parts and cost with them.
-    `revision` is None in plans of older versions. `wave` is the only one that this apply sends, None if it has none; the
-    counts of a new mailing are those of all its waves.
-    `text_digest`, `recipients_digest`, `own_digest`, `labels`, `prefixes`, `control`, the name of its control group,
-    `approval`, the earlier one that it is sent under, and `signed_by`, who signed it, are for the lock; a plan file does not
-    have them, nor `is_overdue`, its time passed before it was approved, and `is_finished`: no more of it is handed to
-    sms.by.
+    `revision` is None in plans of older versions. `wave` is the only wave that this apply sends; None if there are none.
+    The counts of a new mailing cover all its waves.
+    A plan file does not contain these. For the lock: `text_digest`, `recipients_digest`, `own_digest`, `labels`, `prefixes`,
+    `control` (the name of its control group), `approval` (the earlier one that it is sent under) and `signed_by` (its
+    signers). Also: `is_overdue` (its time passed before it was approved) and `is_finished` (no more of it is handed to
+    sms.by).
     """
 
     address: str
@@ -134,7 +133,7 @@ class Action:
 
     @property
     def sends(self) -> bool:
-        """Whether something is sent, or made at sms.by to be sent."""
+        """Whether something is sent, or created at sms.by to be sent."""
         return self.action in SENDING
 
     @property
@@ -144,12 +143,12 @@ class Action:
 
     @property
     def lacks_approval(self) -> bool:
-        """Whether a rehearsal or signatures must come first: the same plan may send it then."""
+        """Whether a rehearsal or signatures must come first; then the same plan may send it."""
         return self.action is ActionKind.BLOCKED and self.reason_code is ReasonCode.APPROVAL
 
     @property
     def fingerprints(self) -> list[str]:
-        """Those of its chunks, in order."""
+        """The fingerprints of its chunks, in order."""
         return [chunk.fingerprint for chunk in self.chunks]
 
     @property
@@ -159,35 +158,35 @@ class Action:
 
     @property
     def variants(self) -> tuple[GroupTotals[str], ...]:
-        """What its variants add up to, whenever they are sent; () if it has none."""
+        """The totals of its variants, whenever they are sent; () if it has none."""
         return totals_by(self.chunks, lambda chunk: chunk.variant)
 
     @property
     def variant_counts(self) -> dict[str, VariantCount] | None:
-        """The same as the lock records it, with the control group; None if it has no variants."""
+        """Its variants as the lock records them, with the control group; None if it has none."""
         return count_variants(self.variants, self.control, self.audience.control)
 
     @property
     def waves(self) -> tuple[GroupTotals[int], ...]:
-        """What its waves add up to, whenever they are sent; () if it has none."""
+        """The totals of its waves, whenever they are sent; () if it has none."""
         return totals_by(self.chunks, lambda chunk: chunk.wave)
 
     @property
     def send_time(self) -> datetime | None:
-        """When it is sent, or its first chunk; None if that is on apply."""
+        """When it, or its first chunk, is sent; None for on apply."""
         return None if self.schedule_time is None else datetime.fromisoformat(self.schedule_time)
 
     @property
     def last_time(self) -> datetime | None:
-        """When its last chunk is sent; None if that is on apply."""
+        """When its last chunk is sent; None for on apply."""
         return self.send_time if (spread := self.spread) is None else spread.last
 
     @property
     def sender_id(self) -> int:
-        """The id of the sender for a request; the system name never takes its place.
+        """The id of the sender for a request, never replaced by the system name.
 
         Raises:
-            ValueError: it is not known.
+            ValueError: the id is unknown.
         """
         if self.alphaname_id is None:
             raise ValueError(f"{self.address}: the id of the sender is not known")
@@ -201,9 +200,9 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What some actions add up to.
+    """The totals of some actions.
 
-    `uncounted` and `unpriced` are the mailings whose recipients or cost are not known: they add nothing.
+    `uncounted` and `unpriced` are the numbers of mailings whose recipients or cost are unknown; they add nothing.
     """
 
     mailings: int
@@ -220,7 +219,7 @@ class Totals:
 
 
 def total_of(actions: Iterable[Action], kinds: Collection[ActionKind] = SENDING) -> Totals:
-    """Add up those of `actions` that send, or that are of other `kinds`."""
+    """Add up the `actions` of these `kinds`; by default, those that send."""
     chosen = [action for action in actions if action.action in kinds]
     costs = [action.cost for action in chosen if action.cost is not None]
     return Totals(
@@ -237,8 +236,7 @@ def total_of(actions: Iterable[Action], kinds: Collection[ActionKind] = SENDING)
 class Orphans:
     """The recorded mailings that are no longer in the files.
 
-    There may be thousands, and an apply does nothing about them, so their recipients are counted, by address, and their
-    actions made when they are asked for.
+    There may be thousands, and an apply does nothing about them, so recipient counts and actions are computed on demand.
     """
 
     addresses: Sequence[str]
@@ -283,7 +281,7 @@ class LockStamp:
 
     serial: int
     lineage: str | None
-    stamps: Mapping[str, str] | Callable[[], Mapping[str, str]]  # the entries, or what makes them
+    stamps: Mapping[str, str] | Callable[[], Mapping[str, str]]  # the entries, or a function that makes them
 
     @cached_property
     def entries(self) -> Mapping[str, str]:
@@ -312,7 +310,7 @@ class Plan:
     currency: str | None
     exempt: frozenset[str] = frozenset()
     environment: str = PRODUCTION
-    binding: Binding | None = None  # what the lock records at the next write; in no plan file
+    binding: Binding | None = None  # recorded in the lock at the next write; in no plan file
     digest_key: str | None = None  # the id of the key of its digests
     names: AccountNames = NOT_ASKED  # of the account, as far as this plan needs them; in no plan file
     service: str | None = None  # scheme, host and port; None if it was made offline
@@ -396,5 +394,5 @@ class Plan:
 
     @property
     def overdue(self) -> tuple[Action, ...]:
-        """The blocked mailings for which the plan does not fail: too late before their approval."""
+        """The blocked mailings that do not fail the plan: too late before their approval."""
         return tuple(action for action in self.decided if action.is_overdue and len(self.actions) > 1)

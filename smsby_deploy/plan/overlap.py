@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from smsby_deploy.plan.similar import Similar
 
 _KEPT_NUMBERS = 600_000  # about 60 MB
-_MAPPED_NUMBERS = 60_000  # a set with a map takes as much memory as so many single numbers
+_MAPPED_NUMBERS = 60_000  # a set with a map takes as much memory as this many single numbers
 
 
 class KeptPhones:
-    """Decides whose recipients are kept as sets, so that those in two mailings can be counted.
+    """Decides which mailings' recipients are kept as sets, to count those in two mailings.
 
-    These are mailings whose text another one has, too, and, if the plan `finds_overlap`, those that are not finished; as long
-    as they are few enough. With contact pressure, all are kept.
+    Kept are mailings that share their text with another one and, if the plan `finds_overlap`, unfinished ones, up to a limit.
+    Under contact pressure, all are kept.
     """
 
     def __init__(self, mailings: Sequence[Mailing], guardrails: Guardrails, *, finds_overlap: bool) -> None:
@@ -39,7 +39,7 @@ class KeptPhones:
         self._seen: set[int] = set()
 
     def keeps(self, mailing: Mailing, entry: Entry | None) -> bool:
-        """Whether the recipients of `mailing` are kept; `entry` is what is recorded of it."""
+        """Whether the recipients of `mailing` are kept; `entry` is its record, if any."""
         if self._keeps_all:
             return True
         if self._left <= 0 or not _has_rows(mailing):
@@ -61,10 +61,10 @@ def find_overlap(
     suppressed: PhoneSet,
     similar: Sequence[Similar] = (),
 ) -> Iterator[Problem]:
-    """Yield a note for each mailing whose recipients get others of the plan, too.
+    """Yield a note for each mailing whose recipients get other mailings of the plan, too.
 
-    None if the recipients of one of them are not known, or if only test phones are sent to; nor of those in both of two
-    mailings whose warning in `similar` counts them.
+    There are no notes if the recipients of a mailing are unknown or only test phones are sent to, and none about recipients
+    that a warning in `similar` already counts.
     """
     sending = {action.address: action.capped for action in actions if action.action in GOING_OUT}
     sent = [

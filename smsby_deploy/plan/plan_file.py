@@ -33,7 +33,7 @@ def account_id(url: str, token: str) -> str:
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
-    """Return the plan as pipelines read it (schema/plan.schema.json), sealed by its digest."""
+    """Return the plan as a document (schema/plan.schema.json), sealed by its digest."""
     document: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -85,7 +85,7 @@ def _action_document(action: Action) -> dict[str, Any]:
         ),
         **({"waves": [_group_document("wave", one) for one in action.waves]} if action.waves else {}),
         "chunks": [_chunk_document(chunk) for chunk in action.chunks],
-        "audience": {  # some counts only where there are such recipients
+        "audience": {  # some counts only if they are not 0
             key: count
             for key, count in action.audience._asdict().items()
             if key not in _OPTIONAL_COUNTS or count
@@ -214,7 +214,7 @@ def _read_document(document: dict[str, Any]) -> Plan:
         actions=tuple(_read_action(action) for action in document["actions"]),
         problems=tuple(_read_problem(problem) for problem in document["problems"]),
         currency=document["summary"]["currency"],
-        service=document.get("service"),  # as the two below, absent from older plans
+        service=document.get("service"),  # absent from older plans, like the next two
         callback_url=document.get("callback_url"),
         archived=document["summary"].get("archived", 0),
         changes=_read_changes(document["changes"]) if "changes" in document else None,

@@ -1,4 +1,4 @@
-"""The result of `plan`: the plan, what speaks against applying it, and the exit code."""
+"""The result of `plan`: the plan, what prevents applying it, and the exit code."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class Verdict(Enum):
 
 
 class Funds(Enum):
-    """What the balance is enough for."""
+    """What the balance covers."""
 
     ALL = auto()
-    THIS_APPLY = auto()  # not for what this apply approves and a later one hands over
+    THIS_APPLY = auto()  # but not what this apply approves and a later one hands over
     TOO_LOW = auto()  # apply refuses the whole plan
 
 
 class SavedPlanUse(Enum):
-    """What a plan file is good for."""
+    """What a plan file can be used for."""
 
     APPLY = auto()
     NO_SEND = auto()  # nothing in it is to be sent, approved or recorded
@@ -56,8 +56,8 @@ class ScheduledSend:
 class PlanResult:
     """A plan and what a reviewer needs to know next to it.
 
-    `refusal` is a guardrail that forbids the whole apply. `balance` is the account's money in the plan's currency, None
-    if it is not known or nothing is to be paid for.
+    `refusal` is a guardrail that forbids the whole apply. `balance` is the account's money in the plan's currency; None if
+    it is unknown or nothing has to be paid.
     """
 
     plan: Plan
@@ -68,7 +68,7 @@ class PlanResult:
     def balance_after(self) -> Decimal | None:
         """The balance after everything that the apply sends or approves, contact lists excluded.
 
-        None if it is not known; negative if the balance is too low.
+        None if unknown; negative if the balance is too low.
         """
         totals = self.plan.committed
         if self.balance is None or self.plan.currency is None or not totals.mailings:
@@ -77,7 +77,7 @@ class PlanResult:
 
     @property
     def funds(self) -> Funds | None:
-        """What the balance is enough for; None if that is not known."""
+        """What the balance covers; None if unknown."""
         if self.balance_after is None:
             return None
         if self.balance_after >= 0:
@@ -155,7 +155,7 @@ class PlanResult:
             message = sentence(
                 "{key}: {before} → {after}", key=one.key, before=one.before or unset, after=one.after or unset
             )
-            place = places.get(one.key, Location(PROJECT_FILE))  # one that is not set any more has none
+            place = places.get(one.key, Location(PROJECT_FILE))  # a key that is no longer set has none
             yield Problem(Severity.WARNING, "SETTING_CHANGED", message, location=place)
         for gap in changes.gaps if changes is not None else ():
             yield Problem(Severity.WARNING, "NOT_READ", gap, location=Location(PROJECT_FILE))

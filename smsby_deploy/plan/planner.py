@@ -1,4 +1,4 @@
-"""Make a plan from files, lock and remote list: an action per mailing. Nothing here sends."""
+"""Makes a plan from files, lock and remote list: an action per mailing. Nothing here sends."""
 
 from __future__ import annotations
 
@@ -75,8 +75,9 @@ def make_plan(
 ) -> Plan:
     """Plan the mailings that match `select` (all if it is empty).
 
-    Without a client the plan is made offline: without remote list and ids. With `here`, the lock must belong there. `keep`
-    gets the chunks that may be sent by sendBulkSms; `observe` returns what gets the batches of a mailing with their texts.
+    Without a client, the plan is made offline: without remote list and ids. With `here`, the lock must belong there. `keep`
+    receives the chunks that may be sent by sendBulkSms; `observe` returns the function that receives a mailing's batches
+    with their texts.
 
     Raises:
         UsageError: a pattern matches nothing.
@@ -114,8 +115,8 @@ def measure_files(
     """Read the audiences and render the texts of the mailings in `select`.
 
     This is the part of a plan that needs no server. The files of mailings that are gone by `now` may be missing or
-    invalid; None excuses no mailing. With `runs_tests`, a failed test of a mailing is an error. With `finds_overlap`, the
-    plan counts recipients who are in several of its mailings.
+    invalid; with None, no mailing is excused. With `runs_tests`, a failed test of a mailing is an error. With
+    `finds_overlap`, the plan counts recipients who are in several of its mailings.
 
     Raises:
         UsageError: a pattern matches nothing.
@@ -165,7 +166,7 @@ def measure_files(
 class MeasuredFiles:
     """The selected mailings as the files describe them, before sms.by is asked about them.
 
-    `lock` has the mailings of the files, also archived ones; `archived` are the addresses of all archived ones.
+    `lock` includes archived mailings that are in the files; `archived` are the addresses of all archived ones.
     """
 
     loaded: LoadedProject
@@ -192,7 +193,7 @@ class MeasuredFiles:
 
     @property
     def mailings(self) -> list[Mailing]:
-        """Those that were measured; a cancelled one is not."""
+        """The measured mailings; cancelled ones are not measured."""
         return [one.mailing for one in self.measured]
 
     @cached_property
@@ -205,14 +206,14 @@ class MeasuredFiles:
 
     @cached_property
     def _inputs(self) -> dict[str, str]:
-        """The digest of every file; `apply` makes two plans of them."""
+        """The digest of every file, cached because `apply` makes two plans."""
         return hash_inputs(self.loaded.project, self.mailings)
 
     @contextmanager
     def errors_first(self) -> Iterator[None]:
         """Raise FilesInvalid instead of another error if the files are not valid.
 
-        That exit code takes precedence.
+        Its exit code takes precedence.
         """
         try:
             yield
@@ -240,9 +241,9 @@ class MeasuredFiles:
         is_handing_over: bool = False,
         remote: RemoteView | None = None,
     ) -> Plan:
-        """Decide what happens to each mailing, by the lock and by the remote list.
+        """Decide what happens to each mailing, based on the lock and the remote list.
 
-        With `here`, the lock must belong there. If it `is_handing_over`, only what was approved is sent. `remote` is the
+        With `here`, the lock must belong there. If it `is_handing_over`, only approved mailings are sent. `remote` is the
         list if it was read moments ago.
 
         Raises:
@@ -290,7 +291,7 @@ class MeasuredFiles:
         problems: list[Problem],
         is_handing_over: bool,
     ) -> tuple[list[Action], list[Problem], dict[str, str]]:
-        """Return the actions, `problems` and others, and the digests of the results of queries."""
+        """Return the actions, `problems` and new ones, and the digests of query results."""
         project, sent, check = self.loaded.project, self._find_sent(now), None
         facts = self._check_facts(client, remote, now)
         if remote is not None:
@@ -302,7 +303,7 @@ class MeasuredFiles:
         )
         planner.count_together(self.measured)
         first, planned = len(problems), [planner.plan_mailing(one) for one in self.measured]
-        # Sender and list of a finished mailing may be gone from the account.
+        # The sender and list of a finished mailing may no longer exist in the account.
         pairs = zip(self.measured, planned, strict=True)
         unfinished = (one.mailing for one, now in pairs if now is None or now.action is not ActionKind.NOOP)
         problems[first:first] = find_name_problems(unfinished, names)
@@ -343,7 +344,7 @@ class MeasuredFiles:
         return FactCheck(project, facts, now, doubt)
 
     def _anew(self) -> MeasuredFiles:
-        """Return the same files with an empty lock: a sandbox has forgotten what it records."""
+        """Return the same files with an empty lock, because the sandbox has forgotten its mailings."""
         project = self.loaded.project
         empty = Lock(project.name, environment=project.environment.name)
         return replace(self, lock=empty, archived=frozenset(), orphans=())
@@ -351,7 +352,7 @@ class MeasuredFiles:
     def _ask(
         self, client: ReadClient | None, here: Binding | None, remote: RemoteView | None
     ) -> tuple[AccountNames, RemoteView | None]:
-        """Return the account's names and list, None offline; raises as `plan`."""
+        """Return the account's names and its list of mailings (None offline); raises as `plan`."""
         project = self.loaded.project
         with self.errors_first():
             if here is not None and not project.environment.is_sandbox:
@@ -367,7 +368,7 @@ class MeasuredFiles:
     def _find_sent(self, now: datetime) -> SentMailings:
         in_files = (one.address for one in self.loaded.all_mailings)
         desired = [one.desired for one in self.measured if one.desired]
-        if now not in self._sent:  # an apply plans twice: offline, and with what sms.by lists
+        if now not in self._sent:  # an apply plans twice: offline, and with the list of sms.by
             self._sent[now] = SentMailings(self.lock, in_files, desired, archived=self.archived, now=now)
         return self._sent[now]
 
@@ -385,7 +386,7 @@ class MeasuredFiles:
 
 
 def _excuse(measured: MeasuredMailing, excuses: Callable[[Mailing], bool]) -> MeasuredMailing:
-    """Return `measured`, if it may have errors without what is wrong with it."""
+    """Return `measured`, with its errors reduced to a note if it is excused."""
     mailing, found = measured.mailing, measured.problems
     if not (mailing.unreadable or has_errors(found)) or not excuses(mailing):
         return measured

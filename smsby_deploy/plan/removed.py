@@ -1,4 +1,4 @@
-"""Mailings that were removed from the files before all of them was sent."""
+"""Mailings that were removed from the files before they were completely sent."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ REMOVED = sentence("it was removed from the files, or cancelled there, after it 
 def find_removed(
     lock: Lock, addresses: Container[str], remote: RemoteView | None, now: datetime
 ) -> Iterator[Problem]:
-    """Warn about removed mailings with waves left or in doubt, or that wait but are listed.
+    """Warn about removed mailings that have waves left or in doubt, or wait but are listed.
 
-    `addresses` are those of the mailings that no file has.
+    `addresses` are the recorded mailings that no file has.
     """
     for address, entry in _unfinished(lock, addresses):
         is_waiting = entry.state is EntryState.WAITING
@@ -38,7 +38,7 @@ def find_removed(
 
 
 def find_unknown(lock: Lock, addresses: Container[str]) -> Iterator[Action]:
-    """Yield those of `addresses`, which no file has, whose outcome is not known."""
+    """Yield the mailings at `addresses`, which no file has, whose outcome is unknown."""
     for address, entry in _unfinished(lock, addresses):
         if entry.has_unknown:
             yield make_orphan(address, entry)
@@ -58,19 +58,19 @@ def warn_of_scheduled(address: str, entry: Entry, remote: RemoteView, now: datet
 
 
 def _is_outdated(address: str, entry: Entry, remote: RemoteView) -> bool:
-    """Whether sms.by lists something that the lock has as not sent, because the lock is older."""
+    """Whether sms.by lists something that an outdated lock records as not sent."""
     if entry.state is EntryState.WAITING:
         return remote.shows_mailing(address, entry)
     return has_news(entry, remote)
 
 
 def has_news(entry: Entry, remote: RemoteView) -> bool:
-    """Whether the list says more of the chunks of a mailing than the lock."""
+    """Whether the list says more about a mailing's chunks than the lock."""
     return merge_entry(entry, remote) != tuple(chunk.state for chunk in entry.chunks)
 
 
 def _as_listed(entry: Entry, remote: RemoteView | None) -> Entry:
-    """Return a mailing with the states that `remote` proves; what waits unproven is unknown."""
+    """Return a mailing with the states that `remote` proves; other waiting chunks are unknown."""
     states = merge_entry(entry, remote)
     if entry.state is EntryState.WAITING:
         states = tuple(ChunkState.UNKNOWN if one in SURELY_NOT_SENT else one for one in states)
