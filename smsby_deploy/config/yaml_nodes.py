@@ -7,7 +7,7 @@ finds the place of each character inside a scalar.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +24,7 @@ _NUL_ESCAPES = ("\\0", "\\x00", "\\u0000", "\\U00000000")
 _LONG_LIST = 100  # items after which mappings are rows, whose places are found only when needed
 _MAX_ALIASED = 10_000  # nodes that aliases may expand to: far more than any real file needs
 _MAX_NODES = 500_000  # of a file, about 1 GB and half a minute; long lists of recipients need their own files
+_MAX_REPEATED = 100  # duplicate keys of a file, after which it is not read on
 _MAX_IN_ALL = 1_000_000  # of all campaign files together
 
 
@@ -150,13 +151,16 @@ class YamlFiles:
 
 def parse_yaml(text: str, name: str) -> YamlMap:
     """Read the mapping in `text`, whose line breaks are newlines; raises like `read_yaml`."""
+    repeated: list[_UnsupportedYaml] = []
     try:
         if any(written in text for written in _NUL_ESCAPES):
             _refuse_nul(text)
-        builder = _Builder(text)
+        builder = _Builder(text, repeated)
         root = builder.build()
+        if repeated:
+            raise repeated.pop()
     except _UnsupportedYaml as error:
-        raise _invalid(name, error.message, error.mark) from error
+        raise _invalid(name, error.message, error.mark, after=repeated) from error
     except yaml.MarkedYAMLError as error:
         mark, problem = error.problem_mark or error.context_mark, error.problem or sentence("not valid YAML")
         if "end of stream" in problem:  # noticed at the end; the mistake is where the quotes were opened
@@ -165,7 +169,7 @@ def parse_yaml(text: str, name: str) -> YamlMap:
         message = _MESSAGES.get(problem, problem)
         if "cannot start any token" in problem and "\t" in text.split("\n")[place[0] - 1]:
             message = _TAB
-        raise _invalid(name, message, place) from error
+        raise _invalid(name, message, place, after=repeated) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise _invalid(name, sentence("not valid YAML ({why})", why=type(error).__name__), (1, 1)) from error
     if not isinstance(root, YamlMap):
@@ -185,7 +189,7 @@ def _refuse_nul(text: str) -> None:
 @lru_cache(maxsize=1)
 def _places_in(content: str) -> dict[Mark, Marks]:
     """Return the places of all values in `content`, by the place of their mapping."""
-    builder = _Builder(content, keeps_all=True)
+    builder = _Builder(content, [], keeps_all=True)
     builder.build()
     return builder.places
 
@@ -226,8 +230,11 @@ def _event_reader(text: str) -> Callable[[], Any]:
     return read
 
 
-def _invalid(name: str, message: str, mark: Mark, code: str = "YAML") -> FilesInvalid:
-    return FilesInvalid([Problem(Severity.ERROR, code, message, location=Location(name, *mark))])
+def _invalid(
+    name: str, message: str, mark: Mark, code: str = "YAML", after: Sequence[_UnsupportedYaml] = ()
+) -> FilesInvalid:
+    found = [*((one.message, one.mark) for one in after), (message, mark)]
+    return FilesInvalid([Problem(Severity.ERROR, code, why, None, Location(name, *at)) for why, at in found])
 
 
 # A node's value, how many nodes it contains, and whether its scalars are still to be typed. A named tuple would take
@@ -238,11 +245,12 @@ _Node = tuple[Any, int, bool]
 class _Builder:
     """Builds nodes from events.
 
-    Scalars in mappings are handled inline: in a long file, calls would double the time. If it `keeps_all`, `places` maps the
-    place of every mapping to those of its values.
+    Scalars in mappings are handled inline: in a long file, calls would double the time. Duplicate keys are added to
+    `repeated`. If it `keeps_all`, `places` maps the place of every mapping to those of its values.
     """
 
-    def __init__(self, text: str, *, keeps_all: bool = False) -> None:
+    def __init__(self, text: str, repeated: list[_UnsupportedYaml], *, keeps_all: bool = False) -> None:
+        self._repeated = repeated
         self.places: dict[Mark, Marks] = {}
         self._keeps_all = keeps_all
         self._text = text
@@ -320,7 +328,10 @@ class _Builder:
                 if len(keys) > _MAX_NODES:  # only here: rows repeat their keys
                     raise _too_long(event)
             if key in made:
-                raise _UnsupportedYaml(sentence('duplicate key "{key}"', key=key), _mark(event))
+                fault = _UnsupportedYaml(sentence('duplicate key "{key}"', key=key), _mark(event))
+                if len(self._repeated) == _MAX_REPEATED:
+                    raise fault
+                self._repeated.append(fault)
             key_event, event = event, next_event()
             values_at[key] = event.start_mark
             if event.__class__ is scalar and event.tag is None and event.anchor is None:

@@ -75,6 +75,29 @@ def test_entry_without_a_colon_is_an_error(
     assert (problem.location.line, problem.location.column) == (1 + start.count("\n"), column)
 
 
+@pytest.mark.parametrize(
+    ("content", "places"),
+    [
+        ("a: 1\na: 2\nb: {c: 1, d: 2, c: {e: 3, e: 4}}\na: 3\n", [(2, 1), (3, 17), (3, 27), (4, 1)]),
+        ("a: 1\na: [1, {b: 2, b: 3}]\nc: !x 1\nc: 2\n", [(2, 1), (2, 15), (3, 4)]),
+        ("a: 1\na: 2\nb: [\n", [(2, 1), (4, 1)]),
+    ],
+)
+def test_every_duplicate_key_is_reported(content: str, places: list[tuple[int, int]], tmp_path: Path) -> None:
+    """Each at its place, with what stops the reading of the file, if anything does."""
+    with pytest.raises(FilesInvalid) as caught:
+        _read(tmp_path, content)
+    found = [problem.location for problem in caught.value.problems]
+    assert [(place.line, place.column) for place in found if place is not None] == places
+
+
+def test_duplicate_keys_are_bounded(tmp_path: Path) -> None:
+    """Those of a hostile file take no memory without end."""
+    with pytest.raises(FilesInvalid) as caught:
+        _read(tmp_path, "a: 1\n" * 10_000)
+    assert len(caught.value.problems) == 101
+
+
 def test_untyped_scalars(tmp_path: Path) -> None:
     """Only scalars without quotes, also through aliases, are to be typed; block texts and nulls are not."""
     root = _read(tmp_path, "a: &x 1\nb: '1'\nc: *x\nd: |\n  1\ne: [1, '2', ~]\nf:\ng: &y '1'\nh: *y\n")
