@@ -44,8 +44,8 @@ class PlannedMailing(NamedTuple):
 class Excess(NamedTuple):
     """The recipients who would get too many messages: `phones`.
 
-    `possible` counts them together with those who would if they were among the unknown recipients of other mailings.
-    `lately` counts the recipients who got other mailings within the span, whether too many or not.
+    `possible` also counts those who would if they are among the unknown recipients of other mailings. `lately` counts all
+    recipients who got other mailings within the span, too many or not.
     """
 
     phones: PhoneSet
@@ -53,8 +53,8 @@ class Excess(NamedTuple):
     lately: int
 
 
-class _Mate(NamedTuple):
-    """Another mailing of the plan, with those it leaves out and what was sent of it before."""
+class _Neighbor(NamedTuple):
+    """Another mailing of the plan, with the recipients it leaves out and its earlier sends."""
 
     name: str
     revision: int
@@ -63,7 +63,7 @@ class _Mate(NamedTuple):
     sent: list[SentMailing]
 
     def is_for(self, number: int, phone: int) -> bool:
-        """Whether it goes or went to the phone with this `number` and the hash `phone`."""
+        """Whether it is or was sent to the phone with this `number` and the hash `phone`."""
         if not self.phones.has_number(number):
             return False
         if not self.left_out.has_number(number):
@@ -74,7 +74,7 @@ class _Mate(NamedTuple):
 
 @dataclass(slots=True)
 class PressureCheck:
-    """Judges the mailings of one plan: by priority, then by time; what is never capped first."""
+    """Judges the mailings of one plan: never-capped ones first, then by priority and time."""
 
     pressure: Pressure
     earlier: Sequence[SentMailing]
@@ -82,13 +82,13 @@ class PressureCheck:
     suppressed: PhoneSet
     now: datetime
     remeasure: Remeasure
-    due: Container[str] = ()  # what the next hand-over sends from its beginning, by address
+    due: Container[str] = ()  # addresses of mailings that the next hand-over begins to send
     problems: list[Problem] = field(default_factory=list)
 
     def judge(self, planned: Sequence[PlannedMailing]) -> Mapping[str, Action]:
-        """Return the judged actions by address; some are blocked now, or leave recipients out.
+        """Return the judged actions by address; some are now blocked, or leave recipients out.
 
-        What is due is judged as a hand-over would judge it now, which sends nothing else.
+        A due mailing is judged as a hand-over would judge it now, which sends nothing else.
         """
         before: list[PlannedMailing] = []
         judged: dict[str, Action] = {}
@@ -106,9 +106,9 @@ class PressureCheck:
         return one.mailing.kind not in self.pressure.never_cap
 
     def _order(self, one: PlannedMailing) -> tuple[bool, int, datetime, str]:
-        """What is sent and never capped comes first.
+        """Return the sort key, with never-capped mailings that are sent now first.
 
-        What waits for its hand-over keeps its place: the hand-over of another mailing does not count it.
+        A mailing that waits for its hand-over keeps its place, because the hand-over of another mailing does not count it.
         """
         mailing, is_first = one.mailing, one.action.sends and not self._is_capped(one)
         return not is_first, -mailing.priority, _time_of(mailing, self.now), mailing.address
@@ -145,7 +145,7 @@ class PressureCheck:
             return one.action.block(ReasonCode.GUARDRAIL, why)
         if not len(excess.phones):
             return one.action
-        # A draft holds its list: without the same recipients it could not be confirmed after a crash.
+        # A draft is bound to its list: with other recipients, it could not be confirmed after a crash.
         if not self.pressure.drops or one.mailing.upload is not None:
             why = sentence(
                 "pressure: {count:recipient|recipients} would get more than {limit}",
@@ -173,7 +173,7 @@ class PressureCheck:
         return action
 
     def _leave_out(self, one: PlannedMailing, capped: PhoneSet) -> Action:
-        """Return the action without `capped`; a resumed one keeps counts but those of its wave."""
+        """Return the action without `capped`; a resumed one changes only the chunks of its wave."""
         is_resumed = one.action.action is ActionKind.RESUME
         if is_resumed and one.action.wave is None:
             return replace(one.action, capped=capped)
@@ -184,7 +184,7 @@ class PressureCheck:
         chunks = tuple(
             one._replace(opted_out=whole.opted_out, left_out=one.opted_out) for one, whole in pairs
         )
-        if is_resumed:  # what the other waves sent, or will send, stays as it is
+        if is_resumed:  # the other waves stay as they are
             others = zip(chunks, one.action.chunks, strict=True)
             now = tuple(chunk if chunk.wave == one.action.wave else other for chunk, other in others)
             return replace(one.action, chunks=now, capped=capped)
@@ -208,13 +208,13 @@ class PressureCheck:
     def _find_excess(self, one: PlannedMailing, before: Sequence[PlannedMailing]) -> Excess:
         assert one.desired.phones is not None
         period, limit = self._period_of(one), self.pressure.messages
-        mates = [
-            self._mate(other)
+        neighbors = [
+            self._neighbor(other)
             for other in before
             if other.desired.phones is not None and self._is_near(self._period_of(other), period)
         ]
-        # What a resumed mailing has sent before counts with the rest of it.
-        resumed = {(mate.name, mate.revision) for mate in mates}
+        # The earlier sends of a resumed mailing count together with its rest.
+        resumed = {(other.name, other.revision) for other in neighbors}
         near = [sent for sent in self._near(one) if (sent.name, sent.revision) not in resumed]
         reported = [sent.hashes for sent in near]
         known = [sent.phones for sent in near if sent.phones is not None]
@@ -225,7 +225,7 @@ class PressureCheck:
             if self.suppressed.has_number(number):
                 continue
             phone = self.hasher(str(number + FIRST_NUMBER))
-            planned = sum(mate.is_for(number, phone) for mate in mates)
+            planned = sum(other.is_for(number, phone) for other in neighbors)
             got = sum(phones.has_number(number) for phones in known) + count_messages(reported, phone)
             lately += got > 0
             possible += planned + got + unknown >= limit
@@ -235,11 +235,11 @@ class PressureCheck:
         phones.add_all(excess)
         return Excess(phones, possible, lately)
 
-    def _mate(self, other: PlannedMailing) -> _Mate:
+    def _neighbor(self, other: PlannedMailing) -> _Neighbor:
         key = other.mailing.address, other.mailing.revision
         sent = [one for one in self.earlier if (one.name, one.revision) == key]
         assert other.desired.phones is not None
-        return _Mate(*key, other.desired.phones, other.action.capped or PhoneSet(), sent)
+        return _Neighbor(*key, other.desired.phones, other.action.capped or PhoneSet(), sent)
 
     def _near(self, one: PlannedMailing) -> list[SentMailing]:
         """Return the mailings within the span around this one.
@@ -287,8 +287,8 @@ def limit_pressure(
 ) -> tuple[list[Action], list[Problem]]:
     """Return `actions` with `guardrails.pressure` applied, and notes about it.
 
-    An action whose recipients would get too many messages is blocked, or leaves these recipients out. What was approved is
-    blocked, too, if it would reach recipients who were left out then.
+    An action whose recipients would get too many messages is blocked, or leaves these recipients out. An approved mailing is
+    also blocked if it would reach recipients who were left out at its approval.
 
     Raises:
         SmsbyUnavailable: sms.by did not list its mailings.
@@ -325,15 +325,15 @@ def limit_pressure(
 
 
 def _time_of(mailing: Mailing, now: datetime) -> datetime:
-    """Return when a mailing is sent: at its time, or at once if that has passed."""
+    """Return when a mailing is sent: at its time, or now if that has passed."""
     return max(mailing.schedule_time or now, now)
 
 
 def _keep_to_approved(action: Action, lock: Lock) -> Action:
     """Return the action, blocked if it would reach recipients who were left out at approval.
 
-    A hand-over sends the first wave of what is due. What is resumed within a wave, or without waves, began with the
-    recipients of its first request.
+    A hand-over sends the first wave of a due mailing. A mailing that is resumed within a wave, or without waves, began with
+    the recipients of its first request.
     """
     entry, is_due = lock.mailings.get(action.address), action.action is ActionKind.DUE
     if entry is None or not (is_due or action.sends):
@@ -361,9 +361,9 @@ def _keep_to_approved(action: Action, lock: Lock) -> Action:
 
 
 def _count_let_in(then: ChunkRecord, now: ChunkPlan) -> int:
-    """Return how many were left out of a chunk at its approval, and would get it now.
+    """Return how many recipients left out of a chunk at its approval would get it now.
 
-    It is the least: earlier versions recorded only numbers.
+    This is a lower bound, because earlier versions recorded only numbers.
     """
     gone = 0 if then.left_out is None else count_gone_opt_outs(then.left_out, now.gets_nothing)
     more = 0 if then.recipients is None else (now.recipients or 0) - then.recipients
@@ -385,7 +385,7 @@ def _recorded_phones(lock: Lock, planned: Sequence[PlannedMailing]) -> dict[tupl
 
 
 def _span(span: timedelta) -> str:
-    """`7d`, `36h` or `90m`, as smsby.yaml has it."""
+    """Return `7d`, `36h` or `90m`, as in smsby.yaml."""
     minutes = int(span.total_seconds() // 60)
     if minutes % 1440 == 0:
         return sentence("{count}d", count=minutes // 1440)

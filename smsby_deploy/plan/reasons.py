@@ -197,7 +197,7 @@ def unconfirmed_draft(here: Situation) -> str:
 
 
 def _is_ahead(here: Situation) -> bool:
-    """Whether what sms.by accepted is scheduled: before its time a mailing is not called sent."""
+    """Whether its time is yet to come; until then a mailing is not called sent."""
     recorded = None if here.entry is None else here.entry.last_time
     time = recorded or max(filter(None, here.desired.send_times), default=None)
     return time is not None and not is_past(time, here.now)

@@ -1,8 +1,7 @@
 """Checks the list of sms.by against the lock.
 
-A list that shows none of the mailings that sms.by accepted is not believed. Whether messages of createSmsMessage are
-listed is not documented; so a mailing sent phone by phone counts where the list shows it, and its absence proves
-nothing.
+A list that shows none of the mailings that sms.by accepted is not trusted. It is not documented whether messages of
+createSmsMessage are listed, so a mailing sent phone by phone counts if the list shows it, and its absence proves nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from smsby_deploy.plan.situation import is_past
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.wording import sentence
 
-_EXPECTED_FOR = timedelta(days=30)  # how long sms.by lists a mailing is not documented
+_EXPECTED_FOR = timedelta(days=30)  # a guess: how long sms.by lists a mailing is not documented
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +45,12 @@ class MissingMailing:
 
 @dataclass(frozen=True, slots=True)
 class ListCheck:
-    """How much of what the lock recorded is in the list.
+    """How much of what the lock records the list shows.
 
-    expected: the recorded chunks that the list should show
+    expected: how many recorded chunks the list should show
     shown: how many of them it shows
     listed: how many mailings it has
-    unrecorded: how many mailings of this project it has if the lock is empty
+    unrecorded: how many mailings of this project it has, if the lock is empty
     """
 
     expected: int
@@ -69,14 +68,14 @@ class ListCheck:
         return self.expected > 0 and self.shown == 0
 
     def find_deleted(self, address: str) -> frozenset[str]:
-        """Return the fingerprints of chunks that sms.by should list and does not."""
+        """Return the fingerprints of chunks that sms.by should list but does not."""
         if self.is_disproved:
             return frozenset()
         return next((one.fingerprints for one in self.missing if one.address == address), frozenset())
 
     @property
     def doubt(self) -> str:
-        """Why the list is not believed, and what to do."""
+        """Why the list is not trusted, and what to do."""
         return sentence(
             "the lock has {expected:chunk|chunks} that sms.by accepted in the last 30 days, and its list of "
             "{listed:mailing|mailings} shows 0 of them; check the account and the list, then run "
@@ -112,9 +111,9 @@ def check_list(lock: Lock, remote: RemoteView, *, now: datetime, reconcile_secon
 
 
 class _Window:
-    """The chunks that the list should show.
+    """Selects the chunks that the list should show.
 
-    They were accepted in this span of time, and sms.by, not a user, confirmed that.
+    They were accepted within this span of time, as confirmed by sms.by and not by a user.
     """
 
     def __init__(self, lock: Lock, first: datetime, last: datetime) -> None:
@@ -127,7 +126,7 @@ class _Window:
 
     @property
     def first_day(self) -> str:
-        """The first day on which something may have been accepted in it, in any time zone."""
+        """The first day on which a chunk may have been accepted in this span, in any time zone."""
         return (self._first - timedelta(days=2)).date().isoformat()
 
     def expected_chunks(self, address: str, entry: Entry) -> list[ChunkRecord]:
@@ -144,7 +143,7 @@ class _Window:
 
 
 def shows_any(lock: Lock, remote: RemoteView) -> bool:
-    """Whether the list shows a mailing of the lock, of whatever age and state."""
+    """Whether the list shows any mailing of the lock, whatever its age and state."""
     return any(
         remote.shows_chunk(address, one, chunk)
         for address in _find_listed(lock, remote)
@@ -154,14 +153,14 @@ def shows_any(lock: Lock, remote: RemoteView) -> bool:
 
 
 def _find_listed(lock: Lock, remote: RemoteView) -> Iterator[str]:
-    """Yield the recorded mailings of which the list may show something, and perhaps others."""
+    """Yield the recorded mailings that the list may show in part, and perhaps others."""
     yield from find(lock.mailings, lambda file: file.with_chunk(remote.by_fingerprint, remote.by_id.keys()))
     if remote.unmarked:
         yield from filter(remote.may_be_truncated, lock.mailings)
 
 
 def is_forgotten(lock: Lock, remote: RemoteView, here: Binding | None) -> bool:
-    """Whether a sandbox does not know what its lock records: restarted, or another one."""
+    """Whether the sandbox was restarted or replaced, so it does not know what its lock records."""
     if here is not None and lock.mailings and lock.service not in (None, here.service):
         return True
     was_sent = any(lock.mailings[address].was_sent_in_part for address in lock.mailings)
@@ -173,8 +172,8 @@ def find_missing(
 ) -> Iterator[Problem]:
     """Yield the warnings about what the lock lacks and what the list lacks.
 
-    Mailings whose time is yet to come are first of these, then a list that is not believed.
-    Only the mailings at `addresses` are named; of a list that is not believed, only those whose time is yet to come.
+    Among the latter, mailings whose time is yet to come are first, and a list that is not trusted is last. Only mailings at
+    `addresses` are named; with a list that is not trusted, only those whose time is yet to come.
     """
     if check.unrecorded:
         lost = sentence(

@@ -1,6 +1,6 @@
-"""What getSMSMessages lists of this project's mailings.
+"""This project's mailings as getSMSMessages lists them.
 
-A mailing missing from the list may still have been sent. What the list has is merged into what the lock knows; what it
+A mailing missing from the list may still have been sent. What the list shows is merged into what the lock knows; what it
 lacks changes nothing.
 """
 
@@ -24,9 +24,9 @@ from smsby_deploy.wording import money
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient  # an offline plan does not load it
 
-LOOKED_BACK = 9  # revisions before that of the files that may be listed and not recorded
+LOOKED_BACK = 9  # how many earlier revisions may be listed without being recorded
 _SHORTEST_TRUNCATED = 20  # a listed name of this length or more may be one of ours, truncated by sms.by
-_AFTER_CAMPAIGN = "/"  # a shorter name that has it, and so a whole campaign, may be one, too
+_AFTER_CAMPAIGN = "/"  # a shorter name that contains it, and so a whole campaign, may be one, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class RemoteView:
 
     `own` are the names with a fingerprint of this project, by address and revision. `unmarked` are the names without any
     fingerprint, by their first word. `by_id` holds the mailings that were kept, which are all if there is no filter; `ids`
-    all message ids of a fingerprint, because a message that was never sent may have been made twice. `count` is how many
-    mailings are listed, `longest` the length of the longest name. `foreign` are the names with a fingerprint of another
+    holds all message ids of a fingerprint, because a message that was never sent may have been created twice. `count` is how
+    many mailings are listed, `longest` the length of the longest name. `foreign` are the names with a fingerprint of another
     project, by address and revision.
     """
 
@@ -55,7 +55,7 @@ class RemoteView:
         """Return the listed mailing with this id; None if it is not listed.
 
         Raises:
-            LookupError: it is not known whether it is listed.
+            LookupError: it is unknown whether it is listed.
         """
         if self.wanted is not None and not self.wanted.names(number):
             raise LookupError(f"the list was not read for mailing {number}")
@@ -66,7 +66,7 @@ class RemoteView:
         return any(mark in self.by_fingerprint for mark in fingerprints)
 
     def find_sent(self, chunk: ChunkRecord) -> RemoteMailing | None:
-        """The listed mailing of a chunk with a message of its own; None proves nothing."""
+        """Return the listed mailing of a chunk that has its own message; None proves nothing."""
         return self.by_fingerprint.get(chunk.fingerprint) or self.by_id.get(chunk.message_id or 0)
 
     def shows_chunk(self, address: str, entry: Entry, chunk: ChunkRecord) -> bool:
@@ -74,12 +74,12 @@ class RemoteView:
         return bool(self.find_sent(chunk) or self.truncated_name(address, entry.revision))
 
     def shows_mailing(self, address: str, entry: Entry) -> bool:
-        """Whether the list shows something of a revision, whatever its content and recipients."""
+        """Whether the list shows any part of a revision, whatever its content and recipients."""
         is_own = (address, entry.revision) in self.own
         return is_own or any(self.shows_chunk(address, entry, chunk) for chunk in entry.chunks)
 
     def other_fingerprints(self, address: str, revision: int, planned: frozenset[str]) -> list[str]:
-        """The fingerprints of this address and revision that are not `planned`."""
+        """Return the fingerprints of this address and revision that are not `planned`."""
         return [
             name.fingerprint
             for name in self.own.get((address, revision), ())
@@ -87,7 +87,7 @@ class RemoteView:
         ]
 
     def find_in_other_project(self, desired: Desired) -> str | None:
-        """Return another project that has exactly this, in this environment of it, or None."""
+        """Return another project that has exactly this mailing in the same environment, or None."""
         own, _, environment = self.scope.partition("~")
         for name in self.foreign.get((desired.address, desired.revision), ()):
             other, _, its_environment = name.project.partition("~")
@@ -98,7 +98,7 @@ class RemoteView:
         return None
 
     def find_earlier(self, address: str, revision: int) -> tuple[int, int] | None:
-        """The last revision below `revision` that is listed as sent, and to how many, or None."""
+        """Return the last revision below `revision` listed as sent, and its recipients, or None."""
         for number in range(revision - 1, max(0, revision - 1 - LOOKED_BACK), -1):
             names = self.own.get((address, number), ())
             listed = (self.by_fingerprint[name.fingerprint] for name in names)
@@ -107,14 +107,14 @@ class RemoteView:
         return None
 
     def truncated_name(self, address: str, revision: int) -> str | None:
-        """A listed name without fingerprint that may be a truncated one of this mailing, or None."""
+        """Return a listed name that may be this mailing's without its fingerprint, or None."""
         names = self._truncated_names(address, revision)
         return next((name for name in names if len(name) >= _SHORTEST_TRUNCATED), None)
 
     def short_name(self, address: str, revision: int) -> str | None:
-        """A listed name that may be one, but is too short to be sure, or None.
+        """Return a listed name that may be a truncated one, but is too short to be sure, or None.
 
-        It has the whole name of the campaign, or ends inside it and no listed name is longer.
+        It contains the whole name of the campaign, or ends inside it and no listed name is longer.
         """
         names = self._truncated_names(address, revision)
         return next((name for name in names if len(name) < _SHORTEST_TRUNCATED), None)
@@ -132,7 +132,7 @@ class RemoteView:
 
 
 def _beginnings(address: str) -> Iterator[str]:
-    """Yield what the first word of a truncated name of `address` may be."""
+    """Yield the possible first words of a truncated name of `address`."""
     yield from (address[:length] for length in range(1, len(address) + 1))
 
 
@@ -142,17 +142,17 @@ def _is_telling(name: str) -> bool:
 
 
 class ListFilter:
-    """Which mailings of the remote list are needed; the account may have a million others.
+    """Selects the mailings of the remote list that are needed, of perhaps a million.
 
-    They are those of the project, those with one of `ids`, and those whose name may be a truncated name of one of
-    `addresses`. `longest` is the length of the longest name that was listed.
+    They are the project's, those with one of `ids`, and those whose name may be a truncated name of one of `addresses`.
+    `longest` is the length of the longest listed name.
     """
 
     def __init__(self, scope: str, addresses: Iterable[str], ids: Iterable[int]) -> None:
         self._mark = f" {scope}#"
         self._addresses = sorted(addresses)
         self.longest = 0
-        self._ids = sorted(ids)  # a set of those of ten thousand mailings would take three times the memory
+        self._ids = sorted(ids)  # for ten thousand mailings, a set would take three times the memory
 
     def __call__(self, number: int, name: str) -> bool:
         """Return whether the mailing with this id and name is needed."""
@@ -210,7 +210,7 @@ def view_remote(
         if name is None:
             view.unmarked.setdefault(mailing.name.partition(" ")[0], []).append(mailing.name)
         elif name.project == scope:
-            # Of two mailings with one fingerprint the sent one counts, not the draft.
+            # If two mailings have the same fingerprint, the sent one counts, not the draft.
             known = view.by_fingerprint.get(name.fingerprint)
             if known is None or known.is_draft:
                 view.by_fingerprint[name.fingerprint] = mailing
@@ -224,10 +224,10 @@ def view_remote(
 
 
 def merge_entry(entry: Entry, remote: RemoteView | None) -> tuple[ChunkState, ...]:
-    """Return the state of each chunk of `entry`, by lock and remote list together.
+    """Return the state of each chunk of `entry`, combining lock and remote list.
 
     A listed chunk was accepted, whatever the lock says. If the lock calls a listed chunk certainly not sent, the lock is
-    outdated, and the other chunks that it calls so are unknown. A manual resolution is the exception: it casts no doubt on
+    outdated, and its other certainly unsent chunks are unknown. A manual resolution is the exception: it casts no doubt on
     other chunks. Mailings sent phone by phone keep their recorded states: a listed message proves nothing about a single
     phone, so apply asks for its deliveries.
     """

@@ -1,7 +1,7 @@
 """What reviewers see besides a plan: samples, and changes against a base.
 
 Both are collected while the plan reads the audiences. The base of a comparison is a saved plan or a checkout of the base
-branch. What cannot be read of the base is reported and is not an error: a pull request may be what makes it valid.
+branch. Parts of the base that cannot be read are reported, not errors, because the pull request may be what makes it valid.
 """
 
 from __future__ import annotations
@@ -61,8 +61,7 @@ class SavedBase:
 class CheckoutBase:
     """The project in another folder, as far as it can be read.
 
-    `settings` are the keys of its smsby.yaml, `lock` what it records in the same environment; None where they are not
-    known. `gaps` say why.
+    `settings` are the keys of its smsby.yaml, `lock` is its lock in the same environment; None if unknown. `gaps` say why.
     """
 
     settings: YamlMap | None
@@ -150,8 +149,8 @@ def compare_plan(
 ) -> Plan:
     """Return `plan`, made from `files`, with what differs from `base` besides the mailings.
 
-    `opted_out` are the opt-outs of the base, if they were read before. `token` is shown nowhere. What a rehearsal leaves in
-    the lock of a sandbox does not count.
+    `opted_out` are the opt-outs of the base, if they have already been read. `token` is never shown. Records that a rehearsal
+    leaves in the lock of a sandbox do not count.
     """
     project, lock = files.loaded.project, files.lock
     side = LockSide(project.lock.relative_to(project.root).as_posix(), base.label)
@@ -181,7 +180,7 @@ def compare_plan(
 def _compare_opt_outs(
     base: CheckoutBase, after: PhoneSet, before: PhoneSet | None
 ) -> Iterator[SettingChange]:
-    """Report that opt-outs of the base are no longer subtracted, whatever lost them."""
+    """Report opt-outs of the base that are no longer subtracted, for whatever reason."""
     if before is None:
         before = load_suppression(base.loaded.project.suppress)[0] if base.loaded is not None else PhoneSet()
     gone = len(before) - before.count_common(after, PhoneSet())
@@ -194,7 +193,7 @@ def _compare_opt_outs(
 
 
 def _compare_signers(base: CheckoutBase, project: Project) -> tuple[SettingChange, ...]:
-    """Report whose signatures count that did not count in the base, and the other way round."""
+    """Report signers added or removed since the base."""
     before = base.loaded.project.approvals if base.loaded is not None else None
     return compare_signers(*(_read_text(one.path) if one else "" for one in (before, project.approvals)))
 
@@ -222,7 +221,7 @@ def _read_text(path: Path) -> str:
 
 
 def _compare_rehearsals(base: CheckoutBase, project: Project) -> Iterator[Problem]:
-    """Report what else counts as rehearsed than in the base."""
+    """Report how the record of rehearsals differs from that of the base."""
     rehearsal = project.rehearsed_in
     if rehearsal is None or base.loaded is None:
         return
@@ -237,7 +236,7 @@ def _compare_rehearsals(base: CheckoutBase, project: Project) -> Iterator[Proble
 def _read_rehearsal(rehearsal: LockPlace, project: Project) -> Lock:
     try:
         return open_lock_at(rehearsal, project.name, project.root).read()
-    except SmsbyDeployError:  # of the base; that of this checkout was read for the plan
+    except SmsbyDeployError:  # only the base's lock: this checkout's was read for the plan
         return Lock(project.name)
 
 
@@ -245,7 +244,7 @@ def _read_rehearsal(rehearsal: LockPlace, project: Project) -> Lock:
 class Baseline:
     """A base, and the recipients and opt-outs of its mailings as far as they can be read.
 
-    For a saved plan `audiences` is empty, and `opted_out` is None.
+    For a saved plan, `audiences` is empty and `opted_out` is None.
     """
 
     base: Base
@@ -254,7 +253,7 @@ class Baseline:
 
 
 def measure_base(base: SavedBase | CheckoutBase, lock: Lock, clock: Clock, select: Sequence[str]) -> Baseline:
-    """Return the mailings of `base` that `select` matches, of a checkout with their recipients.
+    """Return the mailings of `base` that match `select`; for a checkout, with recipients.
 
     If its mailings cannot be read, those of `lock` take their place.
     """
@@ -275,7 +274,7 @@ def measure_base(base: SavedBase | CheckoutBase, lock: Lock, clock: Clock, selec
 
 
 def _select(plan: Plan, select: Sequence[str]) -> Plan:
-    """Leave out what the other plan leaves out on purpose: it was not removed."""
+    """Leave out mailings outside `select`, which would otherwise look removed."""
     is_selected = selector(select)
     return replace(plan, actions=tuple(action for action in plan.actions if is_selected(action.address)))
 
@@ -317,7 +316,7 @@ class PlanReviewer:
         }
 
     def base(self, plan: Plan) -> Base:
-        """Return the base, with the recipients who joined and left where an audience changed."""
+        """Return the base, with how many recipients joined and left if an audience changed."""
         base = self._baseline.base
         digests = {action.address: action.audience_digest for action in (*plan.to_do, *plan.blocked)}
         mailings = {
@@ -326,7 +325,7 @@ class PlanReviewer:
             else mailing
             for address, mailing in base.mailings.items()
         }
-        if self.opted_out is not None:  # a checkout, whose mailings were measured alone
+        if self.opted_out is not None:  # a checkout, measured without contact pressure
             capped = {action.address: action for action in plan.decided if action.uncapped is not None}
             mailings |= {one: mailings[one].as_capped(capped[one]) for one in capped if one in mailings}
         return replace(base, mailings=mailings)

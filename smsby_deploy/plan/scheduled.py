@@ -1,6 +1,6 @@
 """Mailings that sms.by accepted and has yet to send.
 
-Their names there, what to say if their files changed or a user withdrew them, and how many recipients opted out since.
+Their names at sms.by, what to say if their files changed or a user withdrew them, and how many recipients opted out since.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def listed_names(scope: str, address: str, entry: Entry, remote: RemoteView | None) -> list[str]:
     """Return the name and the id under which the list shows each accepted chunk of `entry`.
 
-    They are those of all accepted chunks if it shows none: it was not read, has truncated names, or they were deleted.
+    If it shows none (it was not read, has truncated names, or they were deleted), return those of all accepted chunks.
     """
     accepted = [index for index, state in enumerate(merge_entry(entry, remote)) if state in ACCEPTED]
     listed = [] if remote is None else [i for i in accepted if remote.find_sent(entry.chunks[i])]
@@ -37,8 +37,8 @@ def listed_names(scope: str, address: str, entry: Entry, remote: RemoteView | No
 def sending_time(entry: Entry, remote: RemoteView | None = None) -> str:
     """Say when sms.by will send `entry`, in the zone in which it was applied.
 
-    That is `at 2026-12-01 10:00 +03`, or `from 2026-12-01 10:00 +03 to 12:52` if it is spread. Where the list has another
-    time, the earliest in the list counts: after it nothing can be deleted any more.
+    That is `at 2026-12-01 10:00 +03`, or `from 2026-12-01 10:00 +03 to 12:52` if it is spread. If the list has other times,
+    its earliest counts, because nothing can be deleted after it.
     """
     assert entry.send_time is not None  # without a time it is not scheduled
     if remote is not None and (listed := _earliest_listed(entry, remote)) is not None:
@@ -50,7 +50,7 @@ def sending_time(entry: Entry, remote: RemoteView | None = None) -> str:
 
 
 def _earliest_listed(entry: Entry, remote: RemoteView) -> datetime | None:
-    """Return the earliest time in the list; None if it has the times of the lock."""
+    """Return the earliest time in the list; None if its times are those of the lock."""
     found = [
         (listed.d_schedule, time.timestamp())
         for chunk, time in zip(entry.chunks, entry.send_times, strict=True)
@@ -145,10 +145,9 @@ def find_late_opt_outs(
 ) -> Iterator[Problem]:
     """Warn that recipients opted out after sms.by accepted a mailing, and before it is gone.
 
-    They are counted by what was sent and what would be sent now, chunk by chunk, as long as its rows are the same. An
-    opt-out that was withdrawn since lowers that number, so it is the least. It is never more than those who are
-    opted out now: sms.by may report a greater number for another reason. What `check` found to be deleted in the
-    account is not sent.
+    The count compares what was sent with what would be sent now, chunk by chunk, where the rows are the same. It is a lower
+    bound, because an opt-out withdrawn since lowers it. It never exceeds the current opt-outs, because sms.by may report a
+    greater number for another reason. Chunks that `check` found deleted in the account are not sent.
     """
     if here.entry is None or not here.is_scheduled:
         return
@@ -178,9 +177,9 @@ def find_late_opt_outs(
 
 
 def _count_sent(here: Situation, chunk: ChunkRecord, state: ChunkState) -> int | None:
-    """Return to how many recipients sms.by will send a chunk; None if that is not known.
+    """Return how many recipients sms.by will send a chunk to; None if unknown.
 
-    Of a chunk that was found in the list, the lock has the number at that time, and the list may have a greater one.
+    For a chunk that was found in the list, the lock has the number at that time; the list may have a greater one.
     """
     if state is not ChunkState.ACCEPTED or chunk.recipients is None:
         return None
@@ -192,11 +191,11 @@ def _count_sent(here: Situation, chunk: ChunkRecord, state: ChunkState) -> int |
 
 
 def count_opted_in(here: Situation, *, may_be_capped: bool) -> int:
-    """Return how many who had opted out at the approval of a mailing would get it now, or may.
+    """Return how many recipients who had opted out at approval would, or might, get it now.
 
-    The lock of an earlier version has only numbers, so it is the least: another recipient may have opted out since. If
-    recipients `may_be_capped` by contact pressure, numbers say nothing about opt-outs, but of requests of another size they
-    are all that is known of those who were left out for any reason.
+    The lock of an earlier version has only numbers, so this is a lower bound: another recipient may have opted out since. If
+    recipients `may_be_capped` by contact pressure, numbers say nothing about opt-outs; but if the request size has changed,
+    they are all that is known about recipients left out for any reason.
     """
     chunks = here.recorded_entry.chunks
     if _has_other_chunks(here):
@@ -282,7 +281,7 @@ def still_scheduled(
 
 
 def _what_became_of(entry: Entry | None) -> str:
-    """What was sent of a cancelled mailing that is not scheduled; empty if nothing."""
+    """Say what became of a cancelled mailing that is not scheduled; empty if nothing did."""
     state = None if entry is None else entry.state
     if (
         entry is not None
@@ -303,7 +302,7 @@ def _name(scope: str, address: str, entry: Entry, index: int, remote: RemoteView
     chunk = entry.chunks[index]
     listed = remote.by_fingerprint.get(chunk.fingerprint) if remote is not None else None
     name = remote_name(scope, address, entry.revision, index, len(entry.chunks), chunk.fingerprint)
-    if listed is not None:  # perhaps under the address that it had before
+    if listed is not None:  # perhaps under its former address
         name = listed.name
     number = chunk.message_id if listed is None else listed.id
     if number is not None:

@@ -1,4 +1,4 @@
-"""Selection of mailings by address or glob, of the files and of the lock."""
+"""Selection of mailings of the files and the lock, by address or glob."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def select_mailings(
 ) -> tuple[list[Mailing], list[str]]:
     """Return the mailings and the orphans that match `select`; all if it is empty.
 
-    Orphans are recorded, but no longer in the files. A pattern may also match only `archived` addresses.
-    While a campaign file cannot be read there are no orphans: they may be in it. Mailings that are not valid are neither.
+    Orphans are recorded, but no longer in the files. A pattern may match nothing but `archived` addresses. While a campaign
+    file cannot be read, there are no orphans, because they may be in it. Invalid mailings are neither mailings nor orphans.
 
     Raises:
-        UsageError: a pattern matches nothing, or `select` is one text.
+        UsageError: a pattern matches nothing, or `select` is a single string.
         FilesInvalid: it matches nothing, and files that could hold it are not valid.
     """
     if isinstance(select, str):  # from Python: its letters would be patterns, and "" all mailings
@@ -54,7 +54,7 @@ def select_mailings(
 
 
 def removed_from(loaded: LoadedProject) -> Callable[[str], bool]:
-    """Return whether no readable file has an address; no while a file cannot be read."""
+    """Return a function: whether an address is in no file; False while a file is unreadable."""
     in_files = {mailing.address for mailing in loaded.all_mailings}
     return lambda address: loaded.is_whole and address not in in_files
 
@@ -82,7 +82,7 @@ def find_unmatched(select: Sequence[str], addresses: Collection[str]) -> str | N
 
 
 def problems_in(loaded: LoadedProject, select: Sequence[str]) -> tuple[Problem, ...]:
-    """Return the problems that concern the whole project, or may concern a mailing in `select`."""
+    """Return the problems that concern the whole project or may concern a mailing in `select`."""
     if not select:
         return loaded.problems
     campaigns = {campaign.name for campaign in loaded.project.campaigns}
@@ -109,7 +109,7 @@ def _may_concern(scope: str, pattern: str, campaigns: Set[str]) -> bool:
 
 
 def find_mailing(loaded: LoadedProject, address: str) -> Mailing:
-    """Return the one mailing `address` of the files.
+    """Return the mailing `address` of the files.
 
     Raises:
         FilesInvalid: there is none, and files that could hold it are not valid.

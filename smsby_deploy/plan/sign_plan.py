@@ -46,12 +46,12 @@ class SignedPlan:
 def sign_plan(loaded: LoadedProject, plan: Plan, key: Path, now: datetime) -> SignedPlan:
     """Sign what `plan` would send, and write the signature to approvals/.
 
-    A plan file could show figures that differ from what it has signed, so the mailings must be those of the files.
+    A plan file could show other figures than are signed, so its mailings must match the files.
 
     Raises:
         Refused: there are no rules, nothing would be sent, or a signature with `key` would not count.
-        PlanRefused: the plan is not of these files or of this environment, was made offline, or by an older version.
-        SmsbyDeployError: ssh-keygen is missing, or does not sign; or the file cannot be written.
+        PlanRefused: the plan is for other files or another environment, or was made offline or by an older version.
+        SmsbyDeployError: ssh-keygen is missing or fails, or the file cannot be written.
     """
     project = loaded.project
     policy = project.approvals
@@ -107,7 +107,7 @@ def _check_plan(project: Project, plan: Plan) -> None:
 
 
 def _check_files(loaded: LoadedProject, mailings: Sequence[Action]) -> Mapping[str, tuple[Mailing, Desired]]:
-    """Check that the mailings of a plan are those of the files, and return these."""
+    """Check that the mailings of a plan match the files, and return them as in the files."""
     in_files = {mailing.address for mailing in loaded.project.mailings}
     select = tuple(action.address for action in mailings if action.address in in_files)
     files = measure_files(loaded, select=select, lock=Lock(loaded.project.name)) if select else None
@@ -142,7 +142,7 @@ def _needs_signature(action: Action) -> bool:
 
 def _signed_mailing(action: Action, mailing: Mailing, desired: Desired, rails: Guardrails) -> SignedMailing:
     assert action.revision is not None
-    # Who is left out for now, under contact pressure, was reviewed as a recipient.
+    # Recipients left out for now under contact pressure were reviewed as recipients.
     recipients = None if action.recipients is None else action.recipients + action.audience.capped
     return SignedMailing(
         action.address,

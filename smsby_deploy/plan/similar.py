@@ -1,7 +1,7 @@
 """Mailings that resemble another one: renamed, copied, or sent to the same recipients.
 
 The same mailing means the same text and sender, to the same recipients in any order and spelling. The text is the
-template with everything it includes, so two mailings whose rows have different values are the same one.
+template with everything it includes, so two mailings that differ only in the values of their rows are the same.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.wording import sentence
 
 _RECENT = timedelta(days=90)
-_MOST_COMPARED = 100  # mailings that one is compared with
-# Of others, the lock records what they send or sent.
+_MOST_COMPARED = 100  # the most mailings that one mailing is compared with
+# For other actions, the lock records what is or was sent.
 _BY_PLAN = NEW_COMMITTING | {ActionKind.ADOPT, ActionKind.BLOCKED}
 
 
 class Planned(NamedTuple):
     """A mailing of the files that is compared with others.
 
-    It has what the files ask for, and what its sender and its list at sms.by mean now.
+    It has what the files ask for, and the current sender and list at sms.by.
     """
 
     desired: Desired
@@ -44,10 +44,10 @@ class Planned(NamedTuple):
 
 
 class Other(NamedTuple):
-    """A mailing that one of the plan may resemble.
+    """A mailing that a planned mailing may resemble.
 
-    `recorded_at` is None for one that is in the same plan; `phones` are its recipients, where they are kept. Unless
-    `was_sent`, a recorded one may have been sent, or is a draft.
+    `recorded_at` is None for a mailing of the same plan; `phones` are its recipients, if they are kept. Unless `was_sent`, a
+    recorded mailing may have been sent, or is a draft.
     """
 
     address: str
@@ -101,19 +101,19 @@ class Other(NamedTuple):
             return then.id == now.id
         if self.recipients_digest is not None and desired.recipients_digest is not None:
             return self.recipients_digest == desired.recipients_digest
-        # No rows mean a list kept at sms.by, which only the content names.
+        # No rows: a list kept at sms.by, which only the content identifies.
         is_distinct = self.audience_digest != NO_ROWS or desired.has_content(self.content_digest)
         return self.audience_digest == desired.audience_digest and is_distinct
 
 
-_Strangers = tuple[str, int, list[RemoteName]]  # address, revision, and the names under it
+_UnexplainedNames = tuple[str, int, list[RemoteName]]  # address, revision, and the names under it
 
 
 class SentMailings:
     """The recorded mailings that may have reached a recipient, in each of their revisions.
 
-    `in_files` are the addresses in the files, `desired` what those ask for that were read, `archived` the addresses in the
-    archive. Of recorded and archived mailings only those are read that may resemble one of `desired`.
+    `in_files` are the addresses in the files, `desired` the mailings of the files that were read, `archived` the addresses
+    in the archive. Only recorded and archived mailings that may resemble one of `desired` are read.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class SentMailings:
         self._in_files = frozenset(in_files)
         self._expected = {one.address: one.fingerprints for one in desired}
         self._lock, self._archived = lock, archived
-        self._strangers: tuple[RemoteView, list[_Strangers]] | None = None
+        self._unexplained: tuple[RemoteView, list[_UnexplainedNames]] | None = None
         digests = {digest for one in desired for digest in chain(*_digests_of(one))}
         alike = find(lock.mailings, lambda file: file.with_digest(digests))
         entries = ((address, lock.mailings[address]) for address in alike)
@@ -145,7 +145,7 @@ class SentMailings:
     def find_renamed(self, planned: Planned) -> Other | None:
         """Return the same mailing under an address that is no longer in the files, or None.
 
-        A higher revision sends it again on purpose, unless it is not known who got the old one.
+        A higher revision sends it again on purpose, unless it is unknown who got the old one.
         """
         for other in self._orphans.find(planned):
             is_same = other.has_text_of(planned) and other.has_recipients_of(planned)
@@ -156,12 +156,12 @@ class SentMailings:
     def find_listed(self, desired: Desired, remote: RemoteView) -> RemoteName | None:
         """Return the same mailing as sms.by lists it under another address, or None.
 
-        The lock does not have that address, and the files have none or another mailing under it: it was renamed, and
-        the lock was lost.
+        That address is not in the lock, and the files have no mailing or another one under it, so the mailing was renamed
+        and the lock was lost.
         """
-        if self._strangers is None or self._strangers[0] is not remote:
-            self._strangers = remote, list(self._find_strangers(remote))
-        for address, revision, names in self._strangers[1]:
+        if self._unexplained is None or self._unexplained[0] is not remote:
+            self._unexplained = remote, list(self._find_unexplained(remote))
+        for address, revision, names in self._unexplained[1]:
             if address == desired.address or revision < desired.revision:
                 continue
             marks = desired.fingerprints_as(remote.scope, address, revision)
@@ -169,7 +169,7 @@ class SentMailings:
                 return found
         return None
 
-    def _find_strangers(self, remote: RemoteView) -> Iterator[_Strangers]:
+    def _find_unexplained(self, remote: RemoteView) -> Iterator[_UnexplainedNames]:
         """Yield the listed names, by address and revision, that neither lock nor files explain."""
         for (address, revision), names in remote.own.items():
             is_unread = address in self._in_files and address not in self._expected
@@ -185,7 +185,7 @@ class SentMailings:
 
 
 def _digests_of(one: Desired) -> tuple[list[str], list[str]]:
-    """Return the digests by which others are found that have its text, or its recipients."""
+    """Return the digests that find mailings with the same text, and with the same recipients."""
     texts = filter(None, (one.text_digest, one.content_digest, one.former_content))
     return [*texts], [*filter(None, (one.recipients_digest, one.audience_digest))]
 
@@ -228,9 +228,9 @@ class _Index:
 
 
 class _Likeness(NamedTuple):
-    """What a mailing has in common with another one; the greater, the more.
+    """What a mailing has in common with another one; a higher `rank` means more.
 
-    `common` is the number of recipients in both, None if it cannot be determined.
+    `common` is the number of recipients in both; None if it cannot be determined.
     """
 
     has_same_text: bool
@@ -245,7 +245,7 @@ class _Likeness(NamedTuple):
 
 
 class Similar(NamedTuple):
-    """A warning that a mailing resembles `other`, with `common` recipients, None if not known."""
+    """A warning that a mailing resembles `other`, with `common` recipients; None if unknown."""
 
     warning: Problem
     other: str
@@ -261,10 +261,10 @@ def find_similar(
     now: datetime,
     zone: ZoneInfo,
 ) -> Iterator[Similar]:
-    """Warn of each mailing that would be sent for the first time and resembles another one.
+    """Warn about each mailing that would be sent for the first time and resembles another one.
 
-    That is another mailing of the plan, or one that was recorded in the last 90 days. Of several, the warning names the
-    one with which it has most in common; a blocked one, if there is no other. Times are shown in `zone`.
+    The other one is in the plan, or was recorded in the last 90 days. If there are several, the warning names the most
+    similar one; a blocked one only if there is no other. Times are shown in `zone`.
     """
     actions = list(actions)
     recorded = (_with_phones(other, mailings) for other in sent.since(now - _RECENT))

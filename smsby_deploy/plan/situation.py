@@ -28,20 +28,20 @@ ACCEPTED = frozenset({ChunkState.ACCEPTED, ChunkState.PARTIAL})
 class Situation:
     """Facts about one mailing.
 
-    `entry` is None if it is not recorded, `remote` is None offline, `contact_list` and `sender_id` are what list and sender
-    in the files mean now. A mailing expires `max_late` after its time. `window` is when the files let it be handed over,
-    None if that is left to the apply that approves it. `is_handing_over`: only what was approved earlier may be sent.
-    `opted_in` is how many who had opted out at its approval would get it now, or may.
+    `entry` is None if it is not recorded, `remote` is None offline; `contact_list` and `sender_id` are what list and sender
+    in the files mean now. A mailing expires `max_late` after its time. `window` is when the files allow a hand-over; None if
+    the apply that approves it sends it. `is_handing_over`: only mailings approved earlier may be sent. `opted_in` counts
+    recipients who had opted out at its approval and would, or might, get it now.
     """
 
-    scope: str  # of the project, as fingerprints and remote names have it
+    scope: str  # of the project, as used in fingerprints and remote names
     desired: Desired
     entry: Entry | None
     remote: RemoteView | None
     now: datetime
     contact_list: NamedId | None = None
     sender_id: int | None = None
-    is_rehearsal: bool = False  # what was sent may be sent again
+    is_rehearsal: bool = False  # a sent mailing may be sent again
     max_late: timedelta = timedelta(0)
     window: Window | None = None
     source: AudienceSource | None = None  # only if its audience may change while it waits
@@ -52,7 +52,7 @@ class Situation:
 
     @cached_property
     def recorded(self) -> tuple[ChunkState, ...]:
-        """The state of each recorded chunk, by lock and remote list together."""
+        """The state of each recorded chunk, combining lock and remote list."""
         return () if self.entry is None else merge_entry(self.entry, self.remote)
 
     @property
@@ -62,7 +62,7 @@ class Situation:
 
     @property
     def recorded_entry(self) -> Entry:
-        """Return what the lock records of it; only for a mailing that is recorded."""
+        """The record of a mailing that is known to be recorded."""
         assert self.entry is not None
         return self.entry
 
@@ -96,7 +96,7 @@ class Situation:
 
     @property
     def is_begun(self) -> bool:
-        """Whether some of this revision was sent, or made at sms.by."""
+        """Whether any part of this revision was sent, or created at sms.by."""
         return self.is_recorded and not all(state in SURELY_NOT_SENT for state in self.recorded)
 
     @property
@@ -116,12 +116,12 @@ class Situation:
 
     @property
     def is_scheduled(self) -> bool:
-        """Whether sms.by accepted some of the recorded revision and is still to send it."""
+        """Whether sms.by accepted a part of the recorded revision and has yet to send it."""
         return self.entry is not None and is_scheduled(self.entry, self.recorded, self.now)
 
     @cached_property
     def scheduled_before(self) -> tuple[Entry, ...]:
-        """The recorded revisions below that of the files which sms.by is still to send."""
+        """The recorded revisions below that of the files that sms.by has yet to send."""
         if self.entry is None or self.is_rehearsal:
             return ()
         older = (one for one in self.entry.revisions if one.revision < self.desired.revision)
@@ -129,7 +129,7 @@ class Situation:
 
     @cached_property
     def listed_before(self) -> RemoteMailing | None:
-        """A message of a revision before, listed but not recorded, which is still to be sent."""
+        """A listed but unrecorded message of an earlier revision that has yet to be sent."""
         if self.remote is None or self.is_rehearsal:
             return None
         last, entries = self.desired.revision, () if self.entry is None else self.entry.revisions
@@ -160,9 +160,9 @@ class Situation:
 
     @property
     def has_new_own_content(self) -> bool | None:
-        """Whether what the mailing says itself differs from what is recorded.
+        """Whether the mailing's own content differs from what is recorded.
 
-        None if that is not known, because older locks do not record it.
+        None if unknown, because older locks do not record it.
         """
         entry, own = self.entry, self.desired.own
         if entry is None or not self.has_new_content or own is None:
@@ -186,7 +186,7 @@ class Situation:
 
     @property
     def has_new_audience(self) -> bool:
-        """Whether its recipients differ from those recorded, whatever their order and values.
+        """Whether its recipients differ from those recorded, regardless of order and values.
 
         With an older lock: whether they may differ.
         """
@@ -209,7 +209,7 @@ class Situation:
 
     @cached_property
     def listed(self) -> tuple[ChunkState, ...]:
-        """The state of each planned chunk by the list of sms.by, UNKNOWN where it is missing.
+        """The state of each planned chunk in the list of sms.by; UNKNOWN if it is missing.
 
         Empty if no chunk is listed, or if the lock knows more than the list.
         """
@@ -245,7 +245,7 @@ class Situation:
 
     @property
     def has_draft_for_other_list(self) -> bool:
-        """Whether its draft was made for another list than the one that the files mean now."""
+        """Whether its draft was made for a list other than the one the files mean now."""
         if self.entry is None or not (self.is_begun and self.has_draft):
             return False
         then, now = self.entry.contact_list, self.contact_list
@@ -268,12 +268,12 @@ class Situation:
 
     @property
     def may_have_others(self) -> bool:
-        """Whether its recipients, and so the opt-outs, may be others than at its approval."""
+        """Whether its recipients, and so the opt-outs, may differ from those at its approval."""
         return self.source is not None and self.source.is_approved_in(self.entry)
 
     @property
     def goes_elsewhere(self) -> bool:
-        """Whether the name of its sender or list now means another one of the account."""
+        """Whether the name of its sender or list now means another one in the account."""
         if self.entry is None:
             return False
         then = self.entry.contact_list.id if self.entry.contact_list else None
@@ -305,7 +305,7 @@ class Situation:
 
     @property
     def has_missed_window(self) -> bool:
-        """Whether it was to be handed over earlier.
+        """Whether it should have been handed over earlier.
 
         A mailing that was begun may be resumed until its time, but only by a new plan.
         """
@@ -327,19 +327,19 @@ class Situation:
             return (None,)
         if not self.is_begun:
             return times
-        # Chunks that are not the recorded ones block the mailing for another reason.
+        # Chunks that differ from the recorded ones block the mailing for another reason.
         states = (*self.recorded[: len(times)], *[ChunkState.PENDING] * (len(times) - len(self.recorded)))
         return tuple(time for time, state in zip(times, states, strict=True) if state not in DONE)
 
     @property
     def is_expired(self) -> bool:
-        """Whether a send time has passed; `max_late` allows that, but not of what waited."""
+        """Whether a send time has passed; `max_late` allows that, but not if the mailing waited."""
         late = self.max_late if self.window is None or self.is_begun else timedelta(0)
         return any(is_past(time, self.now - late) for time in self.unsent_times)
 
     @property
     def sent_earlier(self) -> tuple[Entry, int] | None:
-        """The last lower revision in the lock that was sent, and to how many; None if none was."""
+        """The last lower revision in the lock that was sent, and its recipients; None if none was."""
         for entry in () if self.entry is None else self.entry.revisions:
             states = self.recorded if entry is self.entry else [chunk.state for chunk in entry.chunks]
             count = sum(
@@ -355,7 +355,7 @@ class Situation:
 def standing_entry(entry: Entry | None, revision: int) -> Entry | None:
     """Return the entry by which a mailing of `revision` is judged.
 
-    If the files went back from a revision that was approved and not handed over, that is the complete one before it.
+    If the files went back from a revision that was approved but not handed over, it is the complete one before that.
     """
     if entry is None or entry.revision <= revision or entry.approval is None or entry.may_have_reached:
         return entry
@@ -363,7 +363,7 @@ def standing_entry(entry: Entry | None, revision: int) -> Entry | None:
 
 
 def is_recorded_singly(entry: Entry | None, revision: int, fingerprints: Sequence[str]) -> bool:
-    """Whether the lock has this mailing as sent phone by phone: it knows more than the list."""
+    """Whether the lock records this mailing as sent phone by phone, so it outweighs the list."""
     return (
         entry is not None
         and entry.transport == "single"
@@ -378,7 +378,7 @@ def is_past(schedule_time: datetime | None, now: datetime) -> bool:
 
 
 def is_scheduled(entry: Entry, states: Sequence[ChunkState], now: datetime) -> bool:
-    """Whether sms.by accepted chunks of `entry`, in these `states`, and is still to send them."""
+    """Whether sms.by accepted chunks of `entry`, in these `states`, and has yet to send them."""
     if entry.send_time is None or entry.is_withdrawn or is_past(entry.last_time, now):
         return False
     return any(
@@ -390,7 +390,7 @@ def is_scheduled(entry: Entry, states: Sequence[ChunkState], now: datetime) -> b
 def _listed_state(listed: RemoteMailing | None, chunk: ChunkPlan, via: str) -> ChunkState:
     """Return the state of a chunk that only the list of sms.by knows.
 
-    A mailing sent phone by phone is listed before all phones were sent to, so its count decides.
+    A mailing sent phone by phone is listed before all phones have been sent to, so its count decides.
     """
     if listed is None:
         return ChunkState.UNKNOWN

@@ -1,4 +1,4 @@
-"""Whether a reviewed plan is still the one that would be made now; if not, it is refused.
+"""Checks that a reviewed plan is still the one that would be made now; if not, refuses it.
 
 The hashes of all inputs are among the compared values.
 """
@@ -51,7 +51,7 @@ def input_paths(project: Project, mailings: Iterable[Mailing]) -> set[Path]:
 def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]:
     """Return the digest of every file that `mailings` depend on, by project path.
 
-    Those of gone mailings may be missing. Suppression files are included. With a digest key, all of them are keyed.
+    Files of gone mailings may be missing. Suppression files are included. With a digest key, all digests are keyed.
     """
     key, mailings = project.digest_key, list(mailings)
     present = (path for path in sorted(input_paths(project, mailings)) if _is_readable(path))
@@ -60,7 +60,7 @@ def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]
 
 
 def _pinned_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]:
-    """Return the pinned lists outside the project; whoever reads one compares its digest."""
+    """Return the pinned lists outside the project, whose digests are verified on reading."""
     audiences = (mailing.audience for mailing in mailings)
     return {
         audience.name: project.digest_key.apply(audience.pin.sha256)
@@ -70,7 +70,7 @@ def _pinned_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, s
 
 
 def _is_readable(path: Path) -> bool:
-    """Whether a file can be hashed; one that cannot is an error of its own."""
+    """Whether a file can be hashed; if not, that is reported as a separate error."""
     try:
         return path.is_file() and os.access(path, os.R_OK)
     except OSError:
@@ -78,14 +78,14 @@ def _is_readable(path: Path) -> bool:
 
 
 def query_input(address: str) -> str:
-    """Return the name among the inputs of the query result of a mailing."""
+    """Return the input name of a mailing's query result."""
     return f"sql:{address}"
 
 
 def exempt_inputs(project: Project, mailings: Iterable[Mailing]) -> frozenset[str]:
-    """Return the suppression files, by path: later opt-outs do not make a plan stale.
+    """Return the suppression files, by path, because later opt-outs do not make a plan stale.
 
-    A file that also has the recipients of a mailing is not among them.
+    A file that also contains the recipients of a mailing is not among them.
     """
     recipients = {m.audience.path for m in mailings if isinstance(m.audience, RecipientsFile)}
     exempt = {source.path for source in project.suppression_files} - recipients
@@ -93,13 +93,13 @@ def exempt_inputs(project: Project, mailings: Iterable[Mailing]) -> frozenset[st
 
 
 def finished_queries(actions: Iterable[Action], snapshots: Iterable[str]) -> frozenset[str]:
-    """Return the queries of finished mailings: their databases go on changing."""
+    """Return the queries of finished mailings, whose databases keep changing."""
     finished = {query_input(action.address) for action in actions if action.action is ActionKind.NOOP}
     return frozenset(finished & set(snapshots))
 
 
 def stamp_lock(lock: Lock, actions: Iterable[Action], orphans: Callable[[], Mapping[str, str]]) -> LockStamp:
-    """Return what a plan of `actions` records of the lock that it is made against.
+    """Return what a plan of `actions` records about the lock it is made against.
 
     `orphans` makes the stamps of the recorded mailings that are no longer in the files.
     """
@@ -112,7 +112,7 @@ def stamp_lock(lock: Lock, actions: Iterable[Action], orphans: Callable[[], Mapp
 
 
 def stamp_entries(lock: Lock, addresses: Set[str]) -> dict[str, str]:
-    """Return the digests of those of these mailings that are recorded."""
+    """Return the digests of the mailings at `addresses` that are recorded."""
     found = {
         address: hashlib.sha256(stored).hexdigest()
         for address, stored in encoded(lock.mailings, addresses)
@@ -123,16 +123,16 @@ def stamp_entries(lock: Lock, addresses: Set[str]) -> dict[str, str]:
 
 
 def _stamp(entry: Entry) -> str:
-    """Return the digest of an entry, whether or not its approval has lapsed.
+    """Return the digest of an entry, ignoring whether its approval has lapsed.
 
-    A run of `apply --due` between a merge and its apply may record that of the mailing that the merge has changed.
+    Between a merge and its apply, a run of `apply --due` may record the lapse of a mailing that the merge has changed.
     """
     has_lapsed = entry.ending is not None and entry.ending.kind is EndingKind.LAPSED
     return entry_digest(replace(entry, ending=None) if has_lapsed else entry)
 
 
 def _hash_file(path: Path) -> str:
-    """Return the sha256 of a file; of a text, with LF line endings, as it is read.
+    """Return the sha256 of a file; a text is hashed with LF line endings, as it is read.
 
     So a checkout with CRLF does not make a plan stale.
     """
@@ -156,10 +156,10 @@ def _hash_file(path: Path) -> str:
 class PlanProgress:
     """What earlier runs of a reviewed plan have done, as the lock records it.
 
-    changed: the mailings whose record this plan made or changed, and no other plan since
-    settled: those of them of which this plan sends nothing more
+    changed: mailings whose record this plan created or changed last
+    settled: changed mailings of which this plan sends nothing more
     removed: mailings that were removed from the lock, or moved, since its first run
-    is_used: it was applied, and everything in it is settled
+    is_used: the plan was applied, and everything in it is settled
     """
 
     changed: frozenset[str] = frozenset()
@@ -172,13 +172,13 @@ NOT_APPLIED = PlanProgress()
 
 
 def read_progress(reviewed: Plan, lock: Lock) -> PlanProgress:
-    """Return what `lock` records of earlier runs of the plan `reviewed`."""
+    """Return what `lock` records about earlier runs of the plan `reviewed`."""
     runs = lock.runs_of(reviewed.id)
     if not runs:
         return NOT_APPLIED
     executed = {action.address for action in reviewed.decided if _is_executed(action)}
     recorded = {a: lock.mailings[a] for a in (one.address for one in reviewed.decided) if a in lock.mailings}
-    # An unknown outcome is looked for.
+    # An apply looks for the unknown outcomes of orphans, and so may change them.
     orphans = read_some(lock.mailings, frozenset(reviewed.orphans.addresses))
     changed = {a for a, entry in chain(recorded.items(), orphans) if _is_changed_by(reviewed.id, entry)}
     settled = {a for a in changed & recorded.keys() if _is_settled_by(reviewed.id, recorded[a])}
@@ -254,7 +254,7 @@ def find_staleness(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_A
 
     `current` is the same plan made now, `progress` what earlier runs of it did.
     Later opt-outs make no plan stale: suppression files may differ, and counts and cost may have fallen. Conditions that
-    depend on the time are judged by the current plan, and so is the rest of what an earlier run sent in part.
+    depend on the time are judged by the current plan, and so is the rest of a mailing that an earlier run sent in part.
     """
     outdated = find_outdated(reviewed, current, progress)
     if outdated:
@@ -309,7 +309,7 @@ def find_outdated(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_AP
 
 
 def describe_scope(plan: Plan, project: str, environment: str) -> str | None:
-    """Say that a plan is one of another project or environment; None if it is of these."""
+    """Say that a plan is for another project or environment; None if it is not."""
     if plan.project != project:
         return sentence("it is a plan of the project {name}", name=plan.project)
     if plan.environment != environment:
@@ -333,7 +333,7 @@ def describe_keys(then: str | None, now: str | None) -> str:
 
 
 def _compare_actions(then: Action, now: Action | None, is_begun: bool) -> str | None:
-    """Return how a mailing is not the reviewed one; `is_begun` if this plan sent a part of it."""
+    """Return how a mailing differs from the review; `is_begun`: this plan sent a part of it."""
     if now is None:
         return sentence("it is no longer in the files")
     is_rest = is_begun and _is_executed(then) and now.action is not ActionKind.ORPHAN
@@ -367,7 +367,7 @@ def _compare_actions(then: Action, now: Action | None, is_begun: bool) -> str | 
 
 
 def _compare_ids(then: Action, now: Action) -> str | None:
-    """Return how a sender or list is another one, though the files may name it as before."""
+    """Return how the sender or list changed, even if its name in the files is the same."""
     if then.alphaname == now.alphaname and then.alphaname_id != now.alphaname_id:
         before, after = (NamedId(one.alphaname, one.alphaname_id) for one in (then, now))
         return sentence("its sender was {then}, now it is {now}", then=_named(before), now=_named(after))

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ContentPolicy:
-    """Counts texts, one for each recipient, that violate a rule, by guardrail and pattern."""
+    """Counts the texts that violate a rule, one per recipient, by guardrail and pattern."""
 
     guardrails: Guardrails
     violations: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -78,8 +78,8 @@ class TextTotals:
     longest: int = 0
 
 
-_MOST_PREFIXES = 200  # kept apart; the phones of more are counted together
-_MOST_SEARCHED = 8  # prefixes up to which searching each of them is faster than cutting each phone
+_MOST_PREFIXES = 200  # counted separately; further ones are counted together
+_MOST_SEARCHED = 8  # prefixes; with more, searching for each is slower than slicing each phone
 _PREFIX_LENGTH = 5
 _prefix_of = itemgetter(slice(_PREFIX_LENGTH))  # 375 and two digits of the operator
 
@@ -124,7 +124,7 @@ class PrefixCounter:
                     self._parts[prefix] += count * (parts - usual)
 
     def _count(self, phones: Sequence[str]) -> Mapping[str, int]:
-        """Count `phones` by prefix; searching known ones is three times as fast as cutting each."""
+        """Count `phones` by prefix; searching for known ones is three times as fast as slicing."""
         if len(self._recipients) <= _MOST_SEARCHED:
             joined = "\n" + "\n".join(phones)
             known = [prefix for prefix in self._recipients if len(prefix) == _PREFIX_LENGTH]
@@ -147,8 +147,7 @@ class PrefixCounter:
 class TextCounter:
     """Counts texts.
 
-    `policy` checks each of them. Texts that cannot be sent are added to `problems` and
-    have no parts.
+    `policy` checks each of them. Texts that cannot be sent are added to `problems` and have no parts.
     """
 
     def __init__(
@@ -163,7 +162,7 @@ class TextCounter:
     ) -> None:
         self.totals = TextTotals()
         self.costs = CostReport(price)
-        self.has_invisible = False  # whether texts may have characters that take room and are not seen
+        self.has_invisible = False  # texts may contain invisible characters, which take up room
         self._mailing = mailing
         self._template = template
         self._is_personal = is_personal(mailing, template)
@@ -251,7 +250,7 @@ class TextCounter:
     def measure(self, text: str, row: int | None = None) -> TextSize | None:
         """Return the size of a text; `row` is the line of a single recipient.
 
-        None if it is empty, which was reported when it was rendered, or too long, which is reported here.
+        None if it is empty, which was reported when it was rendered, or if it is too long, which is reported here.
         """
         if not text:
             return None
@@ -270,7 +269,7 @@ class TextCounter:
             return None
 
     def _is_own_text(self, line: int) -> bool:
-        """Whether the text of the recipient on a line is not that of the mailing."""
+        """Whether the recipient on a line has their own text instead of the mailing's."""
         audience = self._mailing.audience
         if self._template is None or not isinstance(audience, InlineRecipients):
             return self._template is None

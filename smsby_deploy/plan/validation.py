@@ -1,4 +1,4 @@
-"""The work of `validate` and `test`: all problems of a project, and its tests.
+"""The work of `validate` and `test`: finds all problems of a project and runs its tests.
 
 No plan is made.
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # most mailings have no tests
 
 
 def excuse_none(mailing: Mailing) -> bool:
-    """Excuse no mailing: the files of all are needed."""
+    """Excuse no mailing, because the files of all are needed."""
     return False
 
 
@@ -44,7 +44,7 @@ def validate_project(
 ) -> tuple[Problem, ...]:
     """Return every problem of the files and audiences; every text is rendered.
 
-    Of cancelled mailings neither is read. `excuses` says of a mailing with errors whether it may have them.
+    Cancelled mailings are not read. `excuses` says whether a mailing may have errors.
     """
     loaded = excuse_missing(loaded, excuses)
     entries, notes = check_without_databases(loaded.project.suppress)
@@ -102,7 +102,7 @@ def run_mailing_tests(
 ) -> tuple[list[MailingTestResult], list[Problem]]:
     """Return the results of the tests of `mailings`, and the errors that may explain them.
 
-    Nothing is judged of a mailing that is not sent any more, as `excuses` says.
+    A failed test is skipped if its mailing will not be sent any more, as `excuses` says.
     """
     from smsby_deploy.plan.mailing_test_run import MailingTests
 

@@ -22,17 +22,17 @@ _LASTS = timedelta(days=1)  # longer than any quiet hours
 class Gate(Enum):
     """What must happen before a wave is sent."""
 
-    OPEN = auto()  # nothing: it is the first one, or the verdict about the one before is go
-    EARLY = auto()  # the wave before was sent too recently to be judged
-    JUDGE = auto()  # the wave before is to be judged
-    STOPPED = auto()  # a user must decide: the verdict about the wave before is stop, or too old
+    OPEN = auto()  # nothing: it is the first wave, or the verdict on the previous one is go
+    EARLY = auto()  # the previous wave was sent too recently to be judged
+    JUDGE = auto()  # the previous wave must be judged
+    STOPPED = auto()  # a user must decide: the verdict on the previous wave is stop, or too old
 
 
 class WaveProgress(NamedTuple):
-    """The wave that is sent next, or of which a part was sent.
+    """The wave that is sent next, or that was sent in part.
 
-    Its `number` is 0 if all is sent at once; there are `total` waves. `judged` is the wave before it, None if there is none,
-    and `window` when that can be judged. `verdict` is the last one about it. `is_begun`: a part of this wave was sent.
+    Its `number` is 0 if all is sent at once; there are `total` waves. `judged` is the previous wave, None if there is none,
+    `window` is when it can be judged, and `verdict` the last verdict on it. `is_begun`: a part of this wave was sent.
     """
 
     number: int
@@ -52,12 +52,12 @@ class WaveProgress(NamedTuple):
 
     @property
     def is_next(self) -> bool:
-        """Whether all of a wave was sent, and nothing of this one."""
+        """Whether the previous wave was sent completely, and nothing of this one."""
         return self.judged is not None and not self.is_begun
 
 
 class WaveFigures(NamedTuple):
-    """What sms.by reports of the messages of a wave."""
+    """What sms.by reports about the messages of a wave."""
 
     recipients: int
     delivered: int
@@ -74,8 +74,8 @@ def find_progress(
 ) -> WaveProgress:
     """Return how far a mailing has come.
 
-    `waves` are those of its chunks, `states` their states, `steps` its waves in the files, () if it has none. `entry` is None
-    if none of it was sent. Times are shown in `zone`.
+    `waves` and `states` are those of its chunks; `steps` are its waves in the files, () if it has none. `entry` is None if
+    none of it was sent. Times are shown in `zone`.
     """
     numbers = sorted({one for one in waves if one is not None}) if steps else []
     if entry is None or not numbers:
@@ -102,12 +102,12 @@ def find_progress(
 
 
 def last_verdict(entry: Entry, wave: int) -> WaveVerdict | None:
-    """Return the verdict about `wave` that counts; None if there is none."""
+    """Return the latest verdict on `wave`, which counts; None if there is none."""
     return next((one for one in reversed(entry.verdicts) if one.wave == wave), None)
 
 
 def _holds(verdict: WaveVerdict, now: datetime) -> bool:
-    """Whether a verdict is not too old: that of figures lasts a day, that of a user forever."""
+    """Whether a verdict still holds: a computed one lasts a day, a user's forever."""
     return verdict.by is not None or now < datetime.fromisoformat(verdict.at) + _LASTS
 
 
@@ -119,12 +119,12 @@ def has_later_wave(entry: Entry) -> bool:
 
 
 def would_go_on(entry: Entry) -> bool:
-    """Whether a recorded mailing has later waves, and neither an ending nor a doubt."""
+    """Whether a recorded mailing has later waves, no ending, and no unknown outcome."""
     return has_later_wave(entry) and entry.ending is None and not entry.has_unknown
 
 
 def recorded_progress(entry: Entry, steps: Sequence[Wave], now: datetime, zone: tzinfo = UTC) -> WaveProgress:
-    """Return how far a recorded mailing has come, by the lock alone."""
+    """Return how far a recorded mailing has come, according to the lock alone."""
     states = [chunk.state for chunk in entry.chunks]
     return find_progress([chunk.wave for chunk in entry.chunks], entry, states, steps, now, zone)
 
@@ -137,7 +137,7 @@ def count_unsent(entry: Entry) -> int | None:
 
 
 def plan_of(entry: Entry) -> str:
-    """Return the plan that approved a mailing; a hand-over has a plan of its own."""
+    """Return the plan that approved a mailing, not the plan of its hand-over."""
     return entry.applied.plan if entry.approval is None else entry.approval.plan
 
 
@@ -250,7 +250,7 @@ def why_due(progress: WaveProgress) -> str:
 
 
 def why_no_verdict(progress: WaveProgress, figures: WaveFigures) -> str:
-    """Say what a wave that cannot be judged yet has reached, and how long it may."""
+    """Say what a wave without a verdict has reached, and until when it can be judged."""
     assert progress.window is not None
     return sentence(
         "wave {number} of {count}: {figures}; no verdict yet, `apply --due` asks again until {time}",

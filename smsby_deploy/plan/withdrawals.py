@@ -1,4 +1,4 @@
-"""What must hold before a user withdraws a mailing or abandons the rest of it."""
+"""The checks before a user withdraws a mailing or abandons the rest of it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from smsby_deploy.wording import first_of
 class AccountList:
     """The list of the account in which a scheduled mailing was deleted.
 
-    A list read within `reconcile_seconds` of the acceptance may lack it although it is there.
+    A list read within `reconcile_seconds` of the acceptance may not show it yet.
     """
 
     binding_of: Callable[[], Binding]
@@ -40,10 +40,10 @@ class AccountList:
 
 
 def withdraw_mailing(change: LockEdit, address: str, now: datetime, account: AccountList | None) -> Entry:
-    """Record that none of a mailing is sent, and return the revision that this concerns.
+    """Record that none of a mailing will be sent, and return the revision concerned.
 
-    What waits is no longer approved. What sms.by accepted for a later time must have been deleted in the account; without
-    `account`, that is the user's word.
+    A waiting mailing is no longer approved. One that sms.by accepted for a later time must have been deleted in the account;
+    without `account`, the user's word counts.
 
     Raises:
         UsageError: it is not recorded.
@@ -62,7 +62,7 @@ def withdraw_mailing(change: LockEdit, address: str, now: datetime, account: Acc
 
 
 def abandon_mailing(change: LockEdit, address: str, now: datetime) -> Entry:
-    """Record that what was not sent of a mailing never will be, and return the mailing.
+    """Record that the unsent rest of a mailing will never be sent, and return the mailing.
 
     Raises:
         UsageError: it is not recorded.
@@ -85,7 +85,7 @@ def abandon_mailing(change: LockEdit, address: str, now: datetime) -> Entry:
 
 
 def drafts_of(entry: Entry) -> list[str]:
-    """Return the ids of its drafts at sms.by, "?" where the id is not known."""
+    """Return the ids of its drafts at sms.by; "?" for an unknown id."""
     drafts = (chunk for chunk in entry.chunks if chunk.state is ChunkState.DRAFT)
     return [str(draft.message_id or "?") for draft in drafts]
 
@@ -109,7 +109,7 @@ def _is_ahead(entry: Entry, now: datetime) -> bool:
 
 
 def _check_not_begun(address: str, entry: Entry, now: datetime) -> None:
-    """Check that no chunk of a spread mailing is gone: the withdrawn ones got nothing."""
+    """Check that no chunk of a spread mailing is gone; "withdrawn" means that none was sent."""
     pairs = zip(entry.chunks, entry.send_times, strict=True)
     gone = sum(chunk.was_sent and is_past(time, now) for chunk, time in pairs)
     if gone:
