@@ -7,7 +7,7 @@ on first use, so that the command line starts fast.
 from __future__ import annotations
 
 TYPE_CHECKING = (
-    False  # type checkers take it for True; importing it from typing would double the time of --version
+    False  # type checkers treat it as True; importing it from typing would double the time of --version
 )
 if TYPE_CHECKING:
     from typing import Any

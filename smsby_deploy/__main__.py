@@ -20,7 +20,7 @@ def main() -> None:
     collect_seldom()
     import signal
 
-    # SIGTERM ends a command as Ctrl-C does: the lock is released, and the exit code is ours.
+    # SIGTERM ends a command like Ctrl-C: the lock is released, and the exit code is ours.
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     from smsby_deploy.cli.main import run

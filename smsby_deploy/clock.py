@@ -85,10 +85,10 @@ _DURATION = re.compile(rf"([0-9]{{1,5}}) ?({'|'.join(_UNITS)})")
 
 
 def read_duration(text: str) -> timedelta:
-    """Return the duration that is written as a number and s, m, h or d.
+    """Parse a duration, written as a number and s, m, h or d.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a duration.
     """
     found = _DURATION.fullmatch(text.strip())
     if found is None:
@@ -107,7 +107,7 @@ _UTC_NAMES = frozenset({"UTC", "Etc/UTC"})
 def find_zone(name: str) -> zoneinfo.ZoneInfo | None:
     """Return the zone `name` of the tz database; None if it is neither UTC nor in an area.
 
-    The data of the package tzdata are used before those of the system, from the first call on: two machines must not
+    From the first call on, the data of the package tzdata take precedence over those of the system: two machines must not
     read the same time differently.
     """
     if name not in _zone_names():
@@ -131,6 +131,6 @@ def _zone_names() -> frozenset[str]:
 def full_minute(moment: datetime) -> datetime:
     """Return the first full minute at or after `moment`.
 
-    Messages show times without seconds, and what is due at a time must be due then.
+    Messages show times without seconds, and something due at a time shown must be due then.
     """
     return moment + timedelta(seconds=-(moment.second + moment.microsecond / 1e6) % 60)

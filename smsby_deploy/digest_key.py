@@ -1,10 +1,10 @@
 """The key of digests over recipients.
 
 A plain digest of a few recipients reveals them: a reader can try all numbers of a prefix. With a key, what leaves the
-program is an HMAC of the digest, so nothing can be tried without the key, and nothing more is hashed per recipient.
+program is an HMAC of the digest, so guessing is impossible without the key, and nothing more is hashed per recipient.
 
-Next to each digest the lock keeps the plain one, sealed with the key, so that a rotation needs neither the files nor the
-recipients of old mailings. Sealing is SIV: the HMAC is the nonce of the stream, and proves what was opened.
+Next to each digest, the lock keeps the plain one, sealed with the key, so that a rotation needs neither the files nor the
+recipients of old mailings. Sealing is SIV: the HMAC is the nonce of the stream, and authenticates what was opened.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def _hmac(key: bytes, text: str) -> bytes:
 
 
 class DigestKey:
-    """Makes keyed digests of unkeyed ones; without a secret they stay as they are.
+    """Turns plain digests into keyed ones; without a secret they stay unchanged.
 
-    It remembers the digests that it made, so that what is recorded can be sealed. The secret is in no output.
+    It remembers the digests that it made, so that recorded ones can be sealed. The secret is in no output.
     """
 
     def __init__(self, secret: str = "") -> None:
@@ -42,7 +42,7 @@ class DigestKey:
         self._bare: dict[str, str] = {}
 
     def apply(self, digest: str) -> str:
-        """Return `digest` as it may leave the program."""
+        """Return `digest` in the form that may leave the program."""
         if self.id is None or digest == NO_ROWS:
             return digest
         keyed = _hmac(self._mac, digest).hex()
@@ -50,7 +50,7 @@ class DigestKey:
         return keyed
 
     def bare(self, digest: str) -> str:
-        """Return the unkeyed digest of one that this object made; any other one as it is."""
+        """Return the plain digest of a keyed one that this object made; any other one unchanged."""
         return self._bare.get(digest, digest)
 
     def salt(self, purpose: str) -> bytes:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class SmsbyDeployError(Exception):
     """An error: one clear sentence, its place in a file, what to do next, and an exit code."""
 
-    exit_code: ExitCode = ExitCode.FAILED  # of the class, unless a run that it ended has a worse one
+    exit_code: ExitCode = ExitCode.FAILED  # of the class; an error that ends a run may have a worse one
 
     def __init__(self, message: str, *, hint: str = "", location: Location | None = None) -> None:
         super().__init__(message)
@@ -42,7 +42,7 @@ class SmsbyDeployError(Exception):
 
     @property
     def summary(self) -> str:
-        """What happened, in one sentence; of invalid files, the first error."""
+        """What happened, in one sentence; for invalid files, the first error."""
         return self.message
 
     def __str__(self) -> str:
@@ -109,7 +109,7 @@ class OutcomeUnknown(SmsbyDeployError):
 class SmsbyUnavailable(SmsbyDeployError):
     """sms.by cannot be reached, or did not answer a request that reaches no recipient.
 
-    `retry_after` are the seconds that sms.by asked to wait, None if it did not.
+    `retry_after` is the number of seconds that sms.by asked to wait, None if it did not.
     """
 
     exit_code = ExitCode.UNREACHABLE
@@ -134,7 +134,7 @@ class TokenRefused(SmsbyUnavailable):
 
 
 class Refused(SmsbyDeployError):
-    """A guardrail, the balance or a missing approval forbids it."""
+    """A guardrail, the balance or a missing approval forbids the command."""
 
     exit_code = ExitCode.REFUSED
 
@@ -152,7 +152,7 @@ class LockDamaged(SmsbyDeployError):
 class StoreUnavailable(SmsbyDeployError):
     """The store of a shared lock cannot be read or written; no result is lost.
 
-    `has_sent` if the run that it ended had sent something.
+    `has_sent`: the run that it ended had sent something.
     """
 
     has_sent = False

@@ -1,8 +1,8 @@
 """Fault points: places where a test can kill the real program.
 
-SMSBY_FAULT turns them on. `count:FILE` appends the name of every point that is passed to FILE; `kill:K` kills the process
-with SIGKILL at the K-th point, counted from 1, as if the machine were lost. `pause:FILE` appends the name as well, and
-then waits until a byte is written to the named pipe FILE.pipe.
+SMSBY_FAULT turns them on. `count:FILE` appends the name of every point that is passed to the file FILE; `kill:K` kills the
+process with SIGKILL at the K-th point, counted from 1, as if the machine were lost. `pause:FILE` appends the name as
+well, and then waits until a byte is written to the named pipe FILE.pipe.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from smsby_deploy.problems import Location
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows lacks it; links there need a privilege
 _BINARY = getattr(os, "O_BINARY", 0)
 _SHARED, _PRIVATE = 0o644, 0o600
-_NAME_BYTES = 220  # of the file's name in that of its temporary file; 255 are allowed in all
-_RESERVED = 64 << 20  # bytes left free on the disk: no other file may take the room of the journal
+_NAME_BYTES = 220  # of the file's name kept in that of its temporary file; the limit is 255 in all
+_RESERVED = 64 << 20  # bytes kept free on the disk, so that no other file takes the room of the journal
 _SYSTEM_FOLDERS = ("/dev/", "/proc/")
 _MEMORY = "/dev/shm/"  # noqa: S108  # unlike the rest of /dev, it has ordinary files
 
@@ -23,13 +23,13 @@ _MEMORY = "/dev/shm/"  # noqa: S108  # unlike the rest of /dev, it has ordinary 
 def real_path(path: Path | str) -> Path:
     """Return the absolute path with all links followed.
 
-    Unlike Path.resolve, it raises no error for links that lead in a circle: there is no file at such a path.
+    Unlike Path.resolve, it raises no error for circular links: there is no file at such a path.
     """
     return Path(os.path.realpath(path))
 
 
 def may_be_file(path: Path) -> bool:
-    """Whether there is a file, or its folder does not say: then reading it says why."""
+    """Whether there is a file, or its folder cannot be read; then reading the file says why."""
     try:
         return path.is_file()
     except OSError:
@@ -52,18 +52,18 @@ def write_file(
     is_private: bool = False,
     check: Callable[[Path], None] | None = None,
 ) -> None:
-    """Replace the content of `path`, or leave it: a new file, fsync, check, rename, fsync.
+    """Replace `path` atomically: new file, fsync, check, rename, fsync.
 
     A link is replaced, not followed. A device or pipe, such as /dev/stdout, is written to directly.
 
     Args:
         path: the file to write.
-        content: what to write as UTF-8, or what writes it.
-        is_private: whether only the owner may read it, because it contains phones or texts.
-        check: gets the new file before it replaces anything, and raises if that is wrong.
+            content: text to write as UTF-8, or a function that writes it.
+            is_private: whether only the owner may read it, because it contains phones or texts.
+            check: gets the new file before that replaces anything, and raises if it is wrong.
 
-    Raises:
-        OSError: it cannot be written; a full disk is named by it, too.
+        Raises:
+            OSError: it cannot be written; the error names the file even if the disk is full.
     """
     try:
         _write_or_replace(path, content, is_private=is_private, check=check)
@@ -105,7 +105,7 @@ def append_with_room(file: IO[bytes], content: bytes) -> bool:
     """Write `content` if that leaves room for the journal; return whether it was written.
 
     Raises:
-        OSError: the disk does not take it.
+            OSError: the disk refuses it.
     """
     disk = os.fstatvfs(file.fileno())
     is_roomy = disk.f_bavail * disk.f_frsize > len(content) + _RESERVED
@@ -122,7 +122,7 @@ def _write(content: str | Callable[[TextIO], None], file: TextIO) -> None:
 def refuse_link(path: Path) -> None:
     """Refuse a file of the lock, or its folder, if it is a link, a pipe or a device.
 
-    A link may lead anywhere on the machine, and reading the others may never end.
+    A link may lead anywhere on the machine, and reading a pipe or a device may never end.
 
     Raises:
         SmsbyDeployError: it is neither a file nor a folder.

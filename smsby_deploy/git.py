@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from smsby_deploy.wording import sentence
 
-# Nothing that a checkout configures is run.
+# Run nothing that a checkout configures.
 SAFE_OPTIONS = (
     *("-c", "core.hooksPath=/dev/null"),
     *("-c", "core.fsmonitor=false"),
@@ -41,7 +41,7 @@ def ask_git(folder: Path, *arguments: str) -> str | None:
 class Author(NamedTuple):
     """The author of the last commit of a file.
 
-    `email` is in lower case, and empty if `why_unknown` says why it is not known.
+    `email` is in lower case; if it is unknown, it is empty, and `why_unknown` says why.
     """
 
     email: str
@@ -51,7 +51,7 @@ class Author(NamedTuple):
 def find_author(root: Path, file: str) -> Author:
     """Return the author of the last commit of `file`.
 
-    It is not known if `file` has uncommitted changes, or if its history is not complete.
+    It is unknown if `file` has uncommitted changes or an incomplete history.
     """
     if ask_git(root, "rev-parse", "--is-inside-work-tree") != "true":
         return Author("", sentence("{file} is not in a git repository, so its author is unknown", file=file))

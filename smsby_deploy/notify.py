@@ -1,7 +1,7 @@
 """Notifications through Apprise, to chats, mail and web hooks.
 
 The URLs come from environment variables only: most of them contain a secret. A notification that fails is reported by the
-name of its variable, and fails nothing else.
+name of its variable, and affects nothing else.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import StrEnum
 from threading import Thread
 from typing import NamedTuple
 
-OFF_SWITCH = "SMSBY_NOTIFY"  # `off`: this run notifies of nothing
+OFF_SWITCH = "SMSBY_NOTIFY"  # `off`: this run sends no notifications
 _TIMEOUT = 30.0  # seconds for all URLs of one variable
 
 
@@ -35,9 +35,9 @@ class Notification(NamedTuple):
 def notify_all(
     notification: Notification, variables: Sequence[str], environ: Mapping[str, str]
 ) -> Iterator[str]:
-    """Send `notification` to the URLs in `variables`, and yield why one was not sent.
+    """Send `notification` to the URLs in `variables`, and yield the reason for each failure.
 
-    No URL is ever part of that.
+    No reason contains a URL.
     """
     if environ.get(OFF_SWITCH, "").strip().lower() == "off":
         return
@@ -49,7 +49,7 @@ def notify_all(
 
 
 def _send(notification: Notification, urls: str) -> str:
-    """Send to the URLs of one variable; return why that failed, empty if it did not."""
+    """Send to the URLs of one variable; return why that failed, empty on success."""
     try:
         import apprise
     except ImportError:
@@ -79,7 +79,7 @@ def _send(notification: Notification, urls: str) -> str:
 
 
 def _silence() -> None:
-    """Keep Apprise's own log, which has URLs, from stderr."""
+    """Keep Apprise's own log, which has URLs, off stderr."""
     logger = logging.getLogger("apprise")
     logger.addHandler(logging.NullHandler())
     logger.propagate = False

@@ -1,7 +1,7 @@
 """Masking of phone numbers and personal values, and hiding of the API token.
 
-This is the only place that does it. Every writer of a terminal, a file or a log calls it once, on the text it is about to
-write; what travels inside the program is not masked.
+This is the only place that does it. Every writer of a terminal, a file or a log calls it once, on its output; data inside
+the program are not masked.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _ONE_NUMBER = (
 _NUMBER = rf"(?<!\d)(?:{_ONE_NUMBER}(?!\d)|{_ONE_NUMBER}\d(?:{_GAP}\d)*)"
 _NINE_DIGITS = rf"\d(?:{_GAP}\d){{8}}"  # as every number has
 _FINGERPRINT = r"#[0-9a-f]{10}(?!\w)"  # of a mailing's name at sms.by; its digits may look like a number
-# Ids whose digits may look like a number. One of digits only, or with a Belarusian number in it, is masked.
+# Ids whose digits may look like a number. An id of digits only, or with a Belarusian number in it, is masked.
 _UUID = r"(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])"
 _HEX_ID = rf"(?<![\w#])(?=\d*[a-f])(?!\w{{0,3}}{ANY_MOBILE_CODE}\d{{7}})[0-9a-f]{{12}}(?!\w)"
 _UNIX_TIME = r"1[6-9]\d{8}"  # how sms.by writes times; no phone number starts like this
-_LONG_NUMBER = r"\d(?:[\s()+-]*\d){6,}"  # of a message that is not ours: phone number or not, it is hidden
+_LONG_NUMBER = r"\d(?:[\s()+-]*\d){6,}"  # in a foreign message: hidden, whether or not it is a phone number
 _SMALL_NUMBER = r"\d{1,3}"
 _TOKEN_PARAMETER = r"""(?i)(\btoken["']?\s*[=:]\s*["']?)[^&"'\s,}]+"""
 _QUERY = r"""(/\w*)\?[^\s"'<>]+"""  # of a URL
@@ -43,7 +43,7 @@ _SHOWN_START, _SHOWN_END = 5, 2  # digits of a number that stay readable
 
 
 def mask_phone(phone: str) -> str:
-    """Return a phone number of which only the prefix and the last two digits are readable."""
+    """Mask a phone number except for its prefix and its last two digits."""
     if len(phone) <= 8:
         return "*" * len(phone)
     return phone[:_SHOWN_START] + "*" * (len(phone) - _SHOWN_START - _SHOWN_END) + phone[-_SHOWN_END:]
@@ -52,7 +52,7 @@ def mask_phone(phone: str) -> str:
 def mask_phones(text: str) -> str:
     """Return `text` with everything that could be a phone number masked.
 
-    Fingerprints, which follow a `#`, stay, and so do ids that cannot be one. The length does not change.
+    Fingerprints, which follow a `#`, and ids that cannot be a number are kept. The length does not change.
     """
     if re.search(_NINE_DIGITS, text) is None:
         return text
@@ -72,9 +72,8 @@ def mask_phone_in(text: str, phone: str | None) -> str:
 
 
 def mask_values(text: str, values: Iterable[str]) -> str:
-    """Return `text` with a recipient's `values` masked after their first letter.
+    """Return `text` with a recipient's `values`, such as a name, masked but for a first letter.
 
-    A value is for example a name.
     A template may use only the first name, or another case, so the words of a value are masked as well, in any case. Numbers
     of up to three digits stay: a discount or an hour identifies no one. The length does not change.
     """
@@ -98,9 +97,9 @@ def hide_token(text: str, token: str) -> str:
 
 
 def find_tokens(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return every token in the environment: the variables of tokens end in `_TOKEN`.
+    """Return every token in the environment: the values of variables named `…_TOKEN`.
 
-    Which one a run uses is known only once its project was read. Those that may occur in any text are left out.
+    Which one a run uses is known only after its project was read. Tokens short enough to occur in any text are left out.
     """
     tokens = {value.strip() for name, value in environ.items() if name.endswith(_TOKEN_SUFFIX)}
     return tuple(sorted((token for token in tokens if len(token) >= MIN_SECRET), key=len, reverse=True))
@@ -116,13 +115,13 @@ def hide_tokens(text: str, tokens: Iterable[str]) -> str:
 def mask_message(text: str, environ: Mapping[str, str]) -> str:
     """Return an error for stderr without tokens and whole phone numbers, whatever it quotes.
 
-    Tokens come first: with a part of one masked as a number, the rest would be shown.
+    Tokens are hidden first: if part of one were masked as a number, the rest would be shown.
     """
     return mask_phones(hide_tokens(text, find_tokens(environ)))
 
 
 def hide_echo(content: bytes, token: str) -> bytes:
-    """Return an answer of sms.by without the token, in whatever value it is repeated.
+    """Return an answer of sms.by without the token, wherever it is echoed.
 
     A token of digits only, which no account has, could be part of a phone or an id.
     """
@@ -132,7 +131,7 @@ def hide_echo(content: bytes, token: str) -> bytes:
 
 
 def hide_echoes(pieces: Iterable[bytes], token: str) -> Iterator[bytes]:
-    """Yield an answer as hide_echo returns it, though the end of a piece may cut a token."""
+    """Yield an answer as `hide_echo` returns it, even if two pieces share a token."""
     last = len(token.encode("utf-8", "surrogatepass")) - 1
     held = b""
     for piece in pieces:
@@ -156,10 +155,7 @@ def hide_secrets(text: str, secrets: Iterable[str | None]) -> str:
 
 
 def shown_url(url: str) -> str:
-    """Return `url` with its host and path, and without what may be a secret.
-
-    That is a user and password, a query, and long segments of the path.
-    """
+    """Return `url` without possible secrets: user and password, query, long path segments."""
     found = re.fullmatch(r"(\w+://)([^/\\?#]*)([^?#]*)(.*)", url, re.DOTALL)
     if found is None:
         return url
@@ -178,7 +174,7 @@ def hide_queries(text: str) -> str:
 def filter_log_record(record: LogRecord) -> bool:
     """Hide the queries of URLs in a log record.
 
-    They have the token, phones and texts, and urllib3 logs URLs.
+    They contain the token, phones and texts, and urllib3 logs URLs.
     """
     text = record.getMessage()
     hidden = hide_queries(text)

@@ -66,7 +66,7 @@ class Problem:
 def printable(text: str) -> str:
     """Return `text` without control characters, and with ? for what UTF-8 cannot express.
 
-    The latter are the other bytes of a file name.
+    That is, bytes of a file name that are not UTF-8.
     """
     return remove_controls(text.encode("utf-8", "replace").decode())
 
@@ -113,5 +113,5 @@ class ProblemLog:
         return self._problems[count:]
 
     def distinct(self) -> tuple[Problem, ...]:
-        """Return every problem once: mailings that share a setting report it several times."""
+        """Return each problem once; mailings that share a setting report it several times."""
         return tuple(dict.fromkeys(self._problems))

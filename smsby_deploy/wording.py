@@ -39,7 +39,7 @@ class Sentence(str):
         return Sentence(fill(self.template, values, _show), self.template, values)
 
     def map_values(self, change: Callable[[object], object]) -> Sentence:
-        """The same sentence with each value changed, also those of sentences within it."""
+        """The same sentence with each value changed, including those of nested sentences."""
         if not self.template:
             return self
         return self.with_values(
@@ -51,10 +51,10 @@ class Sentence(str):
 
 
 def sentence(template: str, **values: object) -> Sentence:
-    """Return `template` with its values, `{name}` with `name`.
+    """Fill `template`, and keep it with its values for translation.
 
-    A placeholder is one of `str.format` with a name alone. With `|` it is a count and its noun, as many words as the language
-    has forms: `{count:part|parts}` is `1 part` or `2,000 parts`; a leading `|` leaves out the count. A value may be a
+    Placeholders are those of `str.format`, with plain names. With `|`, one is a count and its noun, in as many forms as the
+    language has: `{count:part|parts}` is `1 part` or `2,000 parts`; a leading `|` leaves out the count. A value may be a
     Sentence, a time, or money. tests/output/test_translation.py finds the templates that have no translation.
     """
     return Sentence(fill(template, values, _show), template, values)
@@ -105,12 +105,12 @@ def money(amount: Decimal) -> str:
 
 
 def money_or_none(amount: Decimal | None) -> str | None:
-    """An amount as locks and documents have it; None if it is not known."""
+    """Return an amount as written in locks and documents; None if it is unknown."""
     return None if amount is None else money(amount)
 
 
 def read_money(written: str | Decimal | None) -> Decimal | None:
-    """Return the amount that `money_or_none` has written."""
+    """Parse an amount written by `money_or_none`."""
     return None if written is None else Decimal(written)
 
 
@@ -120,9 +120,9 @@ def signed(amount: Decimal) -> str:
 
 
 def aligned(amounts: Sequence[Decimal | None], exact: Sequence[Decimal | None] | None = None) -> list[str]:
-    """`amounts` for a column of a table, with equally many decimals: `1,234.50`; None is `?`.
+    """Format `amounts` for a table column, with equal decimals: `1,234.50`; None is `?`.
 
-    If only some of them are `exact`, these have all their decimals, and the others are rounded.
+    With `exact`, those amounts decide the number of decimals, and the others are rounded.
     """
     decisive = amounts if exact is None else exact
     known = [money(amount) for amount in decisive if amount is not None]
@@ -133,7 +133,7 @@ def aligned(amounts: Sequence[Decimal | None], exact: Sequence[Decimal | None] |
 def time_text(moment: datetime, *, has_seconds: bool = False) -> str:
     """Return `2027-03-01 10:00 +03`, in the moment's own zone.
 
-    With `has_seconds` they are shown unless they are zero.
+    With `has_seconds`, seconds are shown unless they are zero.
     """
     text = moment.isoformat(sep=" ", timespec="seconds")
     clock, offset = text[:19].removesuffix(":00") if has_seconds else text[:16], text[19:]
@@ -159,7 +159,7 @@ def shorten(text: str, most: int) -> str:
 def escape_controls(text: str) -> str:
     """Return the name of a file with each control character or bidi mark escaped.
 
-    They become `\\u202e` or `\\x1b`, line breaks and bytes that are not UTF-8 as well.
+    They become `\\u202e` or `\\x1b`; so do line breaks and bytes that are not UTF-8.
     """
     return text if text.isprintable() else re.sub(rf"{_CONTROLS}|\n", _escape, text)
 
@@ -178,9 +178,9 @@ def remove_controls(text: str) -> str:
 
 @lru_cache(maxsize=1024)  # every row of a list has the same mistake
 def closest(word: str, known: tuple[str, ...]) -> str | None:
-    """Return which of the `known` names a mistyped `word` means, if any.
+    """Return the name among `known` that is closest to a mistyped `word`, if any is close.
 
-    Of many names, only those with its first character are compared.
+    If there are many names, only those with the same first character are compared.
     """
     from difflib import get_close_matches  # only mistakes need it
 

@@ -1,4 +1,4 @@
-"""Which mailings are final, and may be moved to the archive."""
+"""Finds the mailings that are final and may be moved to the archive."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from smsby_deploy.status.status_report import SETTLED, MailingStatus, State
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient
 
-# What may be final; an abandoned mailing was perhaps sent in part.
+# States that may be final; an abandoned mailing may have been sent in part.
 _FINISHED = frozenset({EntryState.COMPLETE, EntryState.WITHDRAWN, EntryState.ABANDONED})
 
 
 class Archivable(NamedTuple):
     """Which mailings may be moved to the archive.
 
-    addresses: those that are final: every message of them has its last status
-    reported: what sms.by reported of them
-    left: those that are not, each with its state
-    recent: how many are too recent
+    addresses: the final ones: each of their messages has its last status
+    reported: what sms.by reported about them
+    left: the mailings that are not final, each with its state
+    recent: the number of mailings that are too recent
     """
 
     addresses: tuple[str, ...]
@@ -55,9 +55,9 @@ def find_archivable(
 ) -> Archivable:
     """Return the selected mailings that are final, in each of their revisions.
 
-    sms.by is asked about what `options.final` does not know. With `sent_before`, later ones are too recent.
+    sms.by is queried about chunks that are not in `options.final`. With `sent_before`, later mailings are too recent.
 
-    Raises as `collect_status`.
+    Raises like `collect_status`.
     """
     chosen = {address: lock.mailings[address] for address in select_addresses(lock, select, None)}
     old = {a: e for a, e in chosen.items() if sent_before is None or sent_at(e) < sent_before}
@@ -83,7 +83,7 @@ def find_archivable(
 def _reported(status: MailingStatus) -> Reported:
     """Return what the archive records of a final mailing.
 
-    Of one that was withdrawn, or whose deliveries may be those of others, there are none to record.
+    Deliveries are left out if it was withdrawn, or if they may be those of another mailing.
     """
     billed = status.details.billed
     if status.state is State.WITHDRAWN or status.has_shared_deliveries or status.details.unread:
@@ -101,6 +101,6 @@ def _reported(status: MailingStatus) -> Reported:
 def _open_state(status: MailingStatus) -> str:
     """Return the state of a mailing that is not final.
 
-    A user may have ended one that sms.by goes on sending.
+    sms.by may still be sending a mailing that a user has ended.
     """
     return str(State.SENDING if status.waiting and status.state in SETTLED else status.state)

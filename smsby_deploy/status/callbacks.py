@@ -38,12 +38,12 @@ def callbacks_path(lock: Path) -> Path:
 
 
 def uuids_of(lock: Lock) -> frozenset[str]:
-    """Return the requests of all mailings in `lock`, also of earlier revisions."""
+    """Return the requests of all mailings in `lock`, including those of earlier revisions."""
     return frozenset(chunk.uuid for _, entry in lock.revisions() for chunk in entry.chunks if chunk.uuid)
 
 
 def callbacks_end(path: Path) -> int:
-    """Return where the next callback will be in the file."""
+    """Return the offset in the file at which the next callback will be."""
     refuse_link(path)
     return path.stat().st_size if path.is_file() else 0
 
@@ -51,7 +51,7 @@ def callbacks_end(path: Path) -> int:
 def was_called_back(path: Path, uuid: str, start: int) -> bool:
     """Return whether a callback mentions the request `uuid`, in any form.
 
-    Only what the file has from `start` on is read: the file may be large.
+    The file, which may be large, is read only from the offset `start` on.
     """
     if callbacks_end(path) <= start:
         return False
@@ -64,8 +64,8 @@ def was_called_back(path: Path, uuid: str, start: int) -> bool:
 class Quota:
     """How much a callback file may hold.
 
-    `other_lines` and `other_bytes` are for callbacks that name no request of the lock: whoever learns the address, or a
-    form of callbacks that is not known, must not displace the others.
+    `other_lines` and `other_bytes` are for callbacks that name no request of the lock: neither an attacker who learns the
+    address nor an unknown form of callbacks may displace the others.
     """
 
     file_bytes: int = 100 << 20
@@ -74,11 +74,11 @@ class Quota:
 
 
 class QuotaExceeded(Exception):
-    """A callback is not stored, because the file already holds what it may."""
+    """A callback is not stored, because the file is at its limit."""
 
 
 class Callbacks:
-    """Reads a callback file: once as a whole, and then what was appended since.
+    """Reads a callback file: once as a whole, and then only what was appended.
 
     The lines of each request are found by its uuid, so that a report on many requests does not read the file for each.
     """
@@ -86,9 +86,7 @@ class Callbacks:
     def __init__(self, path: Path, start: int = 0) -> None:
         """Read the file from `start` on."""
         self._path = path
-        self._lines: dict[
-            str, list[tuple[int, int]]
-        ] = {}  # of each uuid: where each line begins, and its length
+        self._lines: dict[str, list[tuple[int, int]]] = {}  # by uuid: the start and the length of each line
         self._end = start
 
     def read(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
@@ -128,7 +126,7 @@ class Callbacks:
     def _extend_index(self) -> None:
         """Index the complete lines that were appended since the last call.
 
-        All lines of a file that became shorter, and so is another one.
+        A file that became shorter is another one, and is indexed from its beginning.
         """
         size = callbacks_end(self._path)
         if size < self._end:
@@ -170,8 +168,8 @@ class CallbackLog:
     A line has `time` (ISO, UTC), `method`, `path` (with the query), `headers` (about the body and its sender), `body`,
     and `encoding`: utf-8, or base64 for a body that is not UTF-8. `secrets`, such as the token, are removed.
 
-    `read_uuids` returns the requests of the lock; it is asked again, at most once a second, about a uuid that is none of
-    them, because a callback may come before the lock has recorded its request.
+    `read_uuids` returns the requests of the lock; it is called again, at most once a second, for a uuid that is not among
+    them, because a callback may arrive before the lock has recorded its request.
     """
 
     def __init__(
@@ -227,7 +225,7 @@ class CallbackLog:
             )
 
     def _count_again(self, size: int) -> None:
-        """Count a file that was there before, or that someone else changed."""
+        """Count again if the file existed before, or was changed by another process."""
         if size == self._size:
             return
         self._size, self._other_lines, self._other_bytes = size, 0, 0
@@ -249,7 +247,7 @@ class CallbackLog:
         is_old = self._read_at is None or now - self._read_at >= _RELOAD_SECONDS
         if uuid not in self._uuids and is_old:
             self._read_at = now
-            # A lock that cannot be read now has no more than before.
+            # If the lock cannot be read now, it has no more requests than before.
             with suppress(SmsbyDeployError, OSError):
                 self._uuids = self._read_uuids()
         return uuid in self._uuids

@@ -102,12 +102,12 @@ NO_PROGRESS = CollectProgress()
 class StatusOptions:
     """What a report covers, and in which detail.
 
-    `since` leaves out mailings scheduled or applied before it. `mailings` are those of the files by address: their
-    `max_late` excuses a later send time. `list_missed` lists the recipients without a delivery. What was accepted in the last
-    `reconcile_seconds` need not be listed yet. With `here`, the lock must belong there. A message without a final status
-    `settle_after` its time counts as undelivered. `running` is another run that holds the lock. `final` remembers the
-    chunks that need no further question, from one report to the next. With `may_start_anew`, a lock of which sms.by shows
-    nothing, or that another service knows, counts as empty. `is_removed` says whether no file has the mailing of an address.
+    `since` leaves out mailings scheduled or applied before it. `mailings` are the declared ones by address: their
+    `max_late` excuses a later send time. `list_missed` lists the recipients without a delivery. A mailing accepted in the
+    last `reconcile_seconds` need not be listed yet. With `here`, the lock must belong there. A message without a final status
+    `settle_after` its time counts as undelivered. `running` is another run that holds the lock. `final` keeps, from one
+    report to the next, the chunks that need no further query. With `may_start_anew`, a lock counts as empty if sms.by shows
+    none of it, or if it belongs to another service. `is_removed` returns whether no file has the mailing of an address.
     The times of waves and decisions are shown in `zone`.
     """
 
@@ -140,9 +140,9 @@ def collect_status(
 ) -> StatusReport:
     """Return the status of the recorded mailings that `select` matches, by address.
 
-    An empty selection matches all. Before the last revision of a mailing are the earlier ones that are not final, or that
-    `previous` has. Mailings that are settled in `previous` are not asked about again. `read_callbacks` is used for
-    requests about which sms.by itself reports nothing.
+    An empty selection matches all. The last revision of a mailing comes after the earlier ones that are not final, or that
+    `previous` has. Mailings that are settled in `previous` are not queried again. `read_callbacks` is used for requests
+    about which sms.by itself reports nothing.
 
     Raises:
         UsageError: a pattern of `select` matches no recorded mailing.
@@ -172,7 +172,7 @@ def collect_status(
         if one.waits and one.address not in begun:
             return _look_for(one, reports.remote, now)
         mailing, is_running = options.mailings.get(one.address), one.address in begun and not one.is_earlier
-        # The counts of recipients compare, because `find_listed` leaves out messages shared with others.
+        # Counts of recipients can be compared, because `find_listed` leaves out messages shared with others.
         intended = replace(intended_by_lock(one.address, one.entry, mailing), counts_recipients=True)
         at, waves = moment._replace(is_running=is_running), _waves_of(one, mailing, options)
         return summarize_mailing(intended, one.entry, reports, at, progress.advance, waves)
@@ -190,7 +190,7 @@ def collect_status(
 
 
 class _Revision(NamedTuple):
-    """A revision of a mailing to report: the last one, or one before."""
+    """A revision of a mailing to report: the last one, or an earlier one."""
 
     address: str
     entry: Entry
@@ -202,12 +202,12 @@ class _Revision(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Its recipients, as far as the lock knows."""
+        """Its number of recipients in the lock; 0 if unknown."""
         return self.entry.recipients or 0
 
     @property
     def waits(self) -> bool:
-        """Whether it was approved, and not handed over as far as the lock knows."""
+        """Whether it was approved but, according to the lock, not handed over."""
         return self.entry.state is EntryState.WAITING
 
 
@@ -227,7 +227,7 @@ def _list_revisions(
 ) -> Iterator[_Revision]:
     """Yield the last revision of each mailing, after the earlier ones that may not be final.
 
-    One whose messages are all overdue is final; those in `shown` are yielded, too.
+    A revision whose messages are all overdue is final; revisions in `shown` are yielded anyway.
     """
     for address in select_addresses(lock, select, since):
         entry = lock.mailings[address]
@@ -253,7 +253,7 @@ def _finish(
 
 
 def _is_open(status: MailingStatus) -> bool:
-    """Whether an earlier revision is not final; what was not sent of it never will be."""
+    """Whether an earlier revision is not final; its unsent part will never be sent."""
     if status.state in (State.UNKNOWN, State.PARTIAL):
         return status.state is State.UNKNOWN or status.waiting > 0
     return not status.is_settled
@@ -265,9 +265,9 @@ def _find_settled(
     begun: Container[str],
     now: datetime,
 ) -> dict[tuple[str, int], MailingStatus]:
-    """Return the status of what sms.by need not be asked about.
+    """Return the status of the revisions about which sms.by need not be queried.
 
-    It was settled in the previous report, or its window is not open yet.
+    They were settled in the previous report, or their window is not open yet.
     """
     known = {
         key: one
@@ -283,7 +283,7 @@ def _find_settled(
 
 
 def _look_for(one: _Revision, remote: RemoteView, now: datetime) -> MailingStatus:
-    """Return the status of a mailing that waits; a note says so if sms.by lists it."""
+    """Return the status of a waiting mailing, with a note if sms.by lists it."""
     is_listed = remote.shows_mailing(one.address, one.entry)
     return summarize_waiting(one.address, one.entry, now, is_listed=is_listed)
 

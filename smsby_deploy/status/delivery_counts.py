@@ -36,7 +36,7 @@ class DeliveryCounts:
 
     Status words are verbatim; `failed` counts those of `words` that are final and not delivered, whatever their text.
     `overdue` messages had no final status for too long. `missed` lists the messages that were not delivered, if the caller
-    asked for them.
+    wants them.
     """
 
     words: Counter[str] = field(default_factory=Counter)
@@ -85,19 +85,19 @@ class DeliveryCounts:
 
     @property
     def is_final(self) -> bool:
-        """Whether no message of these may change its status any more."""
+        """Whether none of these messages can change its status any more."""
         return all(is_final_status(word) or n == self.failed[word] for word, n in self.words.items())
 
     @property
     def is_delivered(self) -> bool:
-        """Whether every message of these was delivered."""
+        """Whether each of these messages was delivered."""
         words = self.words
         return all(
             read_delivery_status(word) is DeliveryStatus.DELIVERED and not self.failed[word] for word in words
         )
 
     def settle(self) -> None:
-        """Count every message without a final status as undelivered: it had time enough."""
+        """Count every message without a final status as undelivered: it had enough time."""
         for word in list(self.words):
             if is_final_status(word):
                 continue
@@ -117,7 +117,7 @@ class DeliveryCounts:
 class DeliveryTally:
     """Counts deliveries one by one; each phone counts once.
 
-    A phone that is reported twice counts with the status that says most: a delivery before a failure, a final status
+    A phone that is reported twice counts with the most conclusive status: a delivery before a failure, a final status
     before any other. `list_missed` also lists those that were not delivered.
     """
 
@@ -134,7 +134,7 @@ class DeliveryTally:
         """Return what was counted, and forget the phones: there may be a million of them."""
         counts = self._counts
         if not self.is_finished:
-            counts.words, counts.failed = +counts.words, +counts.failed  # without what was taken back
+            counts.words, counts.failed = +counts.words, +counts.failed  # drops counts that are 0 again
             counts.missed = MissedRows(self._missed.values())
             self._missed, self._by_phone, self.is_finished = {}, {}, True
         return counts
@@ -225,7 +225,7 @@ class Funnel:
 
 @dataclass(frozen=True, slots=True)
 class TimeStep:
-    """Deliveries in one step of time, and until its end."""
+    """Deliveries in one step of time, and all until its end."""
 
     begins: datetime
     delivered: int
@@ -322,7 +322,7 @@ def count_reasons(report: StatusReport) -> list[tuple[str, int]]:
     for mailing in report.mailings:
         for word, count in mailing.details.words.items():
             status = read_delivery_status(word)
-            if status is DeliveryStatus.UNDELIVERED:  # its case depends on the method that was asked
+            if status is DeliveryStatus.UNDELIVERED:  # its case depends on the method that was called
                 reasons["UNDELIVERED"] += count
             elif status is None:
                 reasons[word] += count
@@ -335,7 +335,7 @@ def count_reasons(report: StatusReport) -> list[tuple[str, int]]:
 def count_unlisted(mailing: MailingStatus) -> list[tuple[str, int]]:
     """Recipients who did not get the SMS and are not in `missed`, by status word.
 
-    They were never sent to, are unknown, or were accepted only just now.
+    Nothing was sent to them, their outcome is unknown, or they were accepted only just now.
     """
     counts = Counter(mailing.other)
     counts.update(undelivered=mailing.undelivered, sent=mailing.sent, pending=mailing.pending)

@@ -1,8 +1,8 @@
-"""The counts of chunks that can no longer change, so `status` need not ask about them.
+"""The counts of chunks that can no longer change, so `status` need not query them.
 
-They are kept in a file in the folder `.smsby` next to the lock, with counts and status words and no phones. It is believed
-only with the token it was written with, because the author of a pull request could write it as well. Without it, or if
-it is damaged, everything is asked again.
+They are kept in a file in the folder `.smsby` next to the lock: counts and status words, but no phones. It is trusted
+only if it was written with the same token, because the author of a pull request could write it as well. If it is missing
+or damaged, everything is queried again.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class FinalChunks:
         self.has_changed = False
 
     def find(self, chunk: ChunkRecord, *, is_overdue: bool, needs_phones: bool) -> DeliveryCounts | None:
-        """Return the counts of a chunk; None if it must be asked about.
+        """Return the counts of a chunk; None if it must be queried.
 
-        That is so if they were only final because the chunk was overdue, and it no longer is, or if `needs_phones` and
-        some got nothing.
+        It must be if its counts were only final because the chunk was overdue, and it no longer is, or if `needs_phones` and
+        some recipients got nothing.
         """
         text = self._known.get(_key(chunk))
         if text is None:
@@ -60,7 +60,7 @@ class FinalChunks:
         return Deliveries(documented[DeliveryStatus.DELIVERED], documented[DeliveryStatus.UNDELIVERED])
 
     def add(self, chunk: ChunkRecord, counts: DeliveryCounts, *, is_overdue: bool) -> None:
-        """Keep `counts` if nothing that sms.by could report would change them."""
+        """Store `counts` if no report of sms.by could change them."""
         is_whole = chunk.recipients is not None and counts.total >= chunk.recipients
         if chunk.state is not ChunkState.ACCEPTED or not counts.total or not (is_whole or is_overdue):
             return
@@ -83,9 +83,9 @@ def final_path(lock: Path) -> Path:
 
 
 def read_final(path: Path, token: str) -> FinalChunks:
-    """Return what the file has.
+    """Return the content of the file.
 
-    That is nothing if it is missing, damaged, or was written with another token.
+    It is empty if the file is missing, damaged, or was written with another token.
     """
     with suppress(OSError, ValueError):
         if path.is_symlink() or path.parent.is_symlink():
@@ -97,9 +97,9 @@ def read_final(path: Path, token: str) -> FinalChunks:
 
 
 def write_final(path: Path, final: FinalChunks, token: str) -> None:
-    """Write what has changed.
+    """Write the file if something has changed.
 
-    A folder that cannot be written costs the next run its requests, nothing else.
+    If that fails, the next run only has to query again.
     """
     if not final.has_changed or path.parent.is_symlink():
         return

@@ -30,7 +30,7 @@ _TIMEOUT_SECONDS = 30
 
 
 class _BadBody(Exception):
-    """The body cannot be taken; `status` is what the sender is answered."""
+    """The body cannot be accepted; `status` is the HTTP status of the answer."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -58,12 +58,12 @@ class RateLimit:
 class CallbackServer(ThreadingHTTPServer):
     """Stores each GET and POST at the secret address and answers 200.
 
-    Any other address is answered 404, and nothing is read or stored. `note` gets one line per callback, without its content.
-    A callback that cannot be stored is answered 500 or, beyond the quota, 507, so that sms.by may repeat it; one of more than
-    REQUESTS_PER_SECOND 429; a body over MAX_BODY_BYTES 413.
+    Any other address gets 404, and nothing is read or stored. `note` gets one line per callback, without its content. A
+    callback that cannot be stored gets 500 or, over the quota, 507, so that sms.by may repeat it; one over
+    REQUESTS_PER_SECOND gets 429, a body over MAX_BODY_BYTES 413.
 
-    It serves a limited number of connections at a time; one more is closed at once. A request that takes longer than
-    _TIMEOUT_SECONDS in all is cut off, so that slow clients keep out no one else.
+    It serves a limited number of connections at a time and closes any other at once. A request that takes longer than
+    _TIMEOUT_SECONDS in total is cut off, so that slow clients do not keep out others.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class CallbackServer(ThreadingHTTPServer):
         self.note = note
 
     def is_secret(self, target: str) -> bool:
-        """Return whether a path ends in the secret segment; what is before it is up to a proxy."""
+        """Return whether a path ends in the secret segment; a proxy may put anything before it."""
         last = target.partition("?")[0].rstrip("/").rpartition("/")[2]
         return hmac.compare_digest(last.encode("utf-8", "replace"), self._secret)
 
@@ -116,9 +116,9 @@ class CallbackServer(ThreadingHTTPServer):
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say in a line what failed, instead of a traceback.
+        """Report what failed in one line, instead of a traceback.
 
-        Of a lost connection there is nothing to say.
+        A lost connection is not reported.
         """
         error = sys.exception()
         if not isinstance(error, OSError):

@@ -126,7 +126,7 @@ class VariantStatus:
 
     @property
     def line(self) -> str:
-        """`variant a: 1,050 of 1,080 recipients delivered (97.2%)`, of those whose wave has come."""
+        """`variant a: 1,050 of 1,080 recipients delivered (97.2%)`; later waves are not counted."""
         counts, name = self.counts, self.name
         due = counts.recipients - counts.later
         if not counts.recipients:
@@ -227,13 +227,14 @@ class Details:
 
     `planned…` were recorded by the apply. `accepted` counts the recipients that sms.by accepted. `words` counts its status
     words verbatim. `timeline` counts deliveries by minute, `YYYY-MM-DD HH:MM` in the time zone of the account. `prefixes`
-    maps a number prefix to (delivered, undelivered, all reported). `missed` is empty unless it was asked for. `open_other`
+    maps a number prefix to (delivered, undelivered, all reported). `missed` is empty unless the caller wants it. `open_other`
     counts the recipients of `other` whose status may not be the last. `overdue` of the undelivered recipients had no final
-    status within `status.settle_after`. `unread` holds errors of sms.by, masked, where it should have reported deliveries.
-    `missing` says that the remote list lacks the mailing.
-    `window` is when a waiting mailing may be handed over, which `waits` says to users.
-    `decision` says who withdrew or abandoned it, when and why. `spread` are the times of its chunks, None if all have one.
-    `billed` is what sms.by itself reports, None if it does not.
+    status within `status.settle_after`. `unread` holds masked errors of sms.by in place of deliveries. `missing` says that
+    the remote list lacks the mailing.
+
+    `window` is when a waiting mailing may be handed over; `waits` says so to users. `decision` says who withdrew or
+    abandoned it, when and why. `spread` has the times of its chunks, None if all have the same. `billed` is what sms.by
+    itself reports, None if it does not.
     `variants` and `waves` are () if it has none. `has_unsent`: a part of it was not sent, and still may be. `failures` say
     why requests were not accepted, or have an unknown outcome.
     """
@@ -266,7 +267,7 @@ NO_DETAILS = Details()
 
 
 def failures_of(entry: Entry) -> tuple[str, ...]:
-    """Return why requests of a mailing failed, as sms.by or the network said: a few reasons."""
+    """Return a few reasons, given by sms.by or the network, why requests of a mailing failed."""
     if entry.is_withdrawn:
         return ()
     reasons = (

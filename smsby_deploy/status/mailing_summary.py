@@ -58,7 +58,7 @@ class Moment(NamedTuple):
     zone: tzinfo = UTC
 
     def is_overdue(self, entry: Entry, chunk: ChunkRecord) -> bool:
-        """Return whether every message of an accepted chunk has had its time to become final."""
+        """Return whether every message of an accepted chunk had enough time to become final."""
         times = (chunk.accepted_at or entry.applied.at, chunk.schedule_time or entry.schedule_time)
         return self.now >= max(map(datetime.fromisoformat, filter(None, times))) + self.settle_after
 
@@ -118,7 +118,7 @@ def summarize_mailing(
 
 
 def summarize_waiting(address: str, entry: Entry, now: datetime, *, is_listed: bool = False) -> MailingStatus:
-    """Return the status of a mailing that waits; `is_listed`: sms.by has it all the same."""
+    """Return the status of a waiting mailing; `is_listed`: sms.by lists it nevertheless."""
     assert entry.approval is not None
     window = entry.approval.window
     if is_listed:
@@ -226,7 +226,7 @@ class _ChunkCounts(_RecipientCounts):
         elif chunk.state is ChunkState.ACCEPTED:
             deliveries, is_overdue = self._ask(chunk)
             seen = self._add_deliveries(deliveries)
-            # A recipient that sms.by does not count (a late opt-out, a number it dropped) will not become delivered.
+            # A recipient whom sms.by does not count (a late opt-out, a number it dropped) will never be delivered.
             taken = max(seen, min(size, reported) if reported else size)
             self._add_silent(taken - seen, is_overdue=is_overdue)
             self.other["not taken"] += max(0, size - taken)
@@ -277,12 +277,12 @@ class _ChunkCounts(_RecipientCounts):
             self.other["unknown"] += count
 
     def _add_silent(self, count: int, *, is_overdue: bool) -> None:
-        """Count accepted recipients of whom sms.by reports nothing."""
+        """Count accepted recipients about whom sms.by reports nothing."""
         self.documented[DeliveryStatus.UNDELIVERED if is_overdue else DeliveryStatus.PENDING] += count
         self.overdue += count if is_overdue else 0
 
     def _ask(self, chunk: ChunkRecord) -> tuple[DeliveryCounts, bool]:
-        """Return the deliveries of a chunk, and whether none of its messages may still be open."""
+        """Return the deliveries of a chunk, and whether it is overdue, so that none is still open."""
         is_overdue = self._moment.is_overdue(self._entry, chunk)
         deliveries = self._reports.count_deliveries(chunk, is_overdue=is_overdue)
         self.unread += self._reports.take_unread()
@@ -327,8 +327,8 @@ def _details(
 def _billed(entry: Entry, reports: RemoteReports) -> tuple[int | None, Decimal | None]:
     """Return the parts and cost of what was sent.
 
-    They are those of sms.by if it lists every accepted chunk, else the recorded ones of a complete mailing, else None. What
-    was withdrawn costs nothing, unless sms.by still lists it.
+    They come from sms.by if it lists every accepted chunk, otherwise from the lock if the mailing is complete, otherwise they
+    are None. A withdrawn mailing costs nothing, unless sms.by still lists it.
     """
     listed = [reports.find_listed(chunk) for chunk in entry.chunks if chunk.state is ChunkState.ACCEPTED]
     if entry.is_withdrawn and not any(listed):
@@ -348,7 +348,7 @@ def _billed(entry: Entry, reports: RemoteReports) -> tuple[int | None, Decimal |
 def _differences(
     intended: IntendedValues, entry: Entry, reports: RemoteReports, parts: int | None, cost: Decimal | None
 ) -> list[Difference]:
-    """Return the values that sms.by reports and that differ from the recorded ones.
+    """Return the values reported by sms.by that differ from the recorded ones.
 
     Each is returned once for the whole mailing.
     """
@@ -361,7 +361,7 @@ def _differences(
         return [Difference(DriftField.LISTED, "0", str(still)), *found] if still else []
     sizes = [chunk.recipients for chunk in accepted]
     if not entry.is_complete or (None not in sizes and sum(filter(None, sizes)) < (entry.recipients or 0)):
-        return found  # recipients who were left out between two runs, or waves, are no difference
+        return found  # recipients left out between two runs, or waves, are not a difference
     if None not in (entry.parts, parts) and entry.parts != parts:
         found.append(Difference(DriftField.PARTS, str(entry.parts), str(parts)))
     if entry.cost is not None and cost is not None and Decimal(entry.cost) != cost:

@@ -1,7 +1,7 @@
 """Which recipients certainly got a mailing, and which certainly did not.
 
 The lock holds no phones. So the audience is read again from its files, and a chunk counts only if its digest is the
-recorded one. The lock says by position which recipients had opted out, whatever opt-outs there are now.
+recorded one. The lock has the opt-outs at the time of the send by position, whatever the present ones are.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class RecipientList:
 
     `counts` is complete once the stream has ended. Reading it raises:
         FilesInvalid: the opt-outs, the recipients or the text cannot be read.
-        SmsbyDeployError: the recipients are not those that it was sent to, or only sms.by knows them.
+        SmsbyDeployError: the recipients differ from those it was sent to, or only sms.by knows them.
     """
 
     project: Project
@@ -113,7 +113,7 @@ class RecipientList:
         return isinstance(self.mailing.text, TextsByVariant)
 
     def _read_chunks(self, suppressed: PhoneSet) -> Iterator[_Block]:
-        """Yield the chunks that are as recorded, then refuse if there are others."""
+        """Yield the chunks that match the lock; then raise if others do not."""
         audience = AudienceReport(keeps_control=True)
         report, missing = ChunkReport(audience=audience), set(range(len(self.entry.chunks)))
         template = compile_mailing(self.mailing)
@@ -146,7 +146,7 @@ class RecipientList:
     def _read_upload(self, suppressed: PhoneSet) -> Iterator[_Block]:
         """Yield the recipients of an uploaded list, which are one chunk.
 
-        All of them are read before, to compare them.
+        All of them are read beforehand, to compare them with the lock.
         """
         (record,), text = self.entry.chunks, self.mailing.text
         assert text is not None  # the loader requires it of an upload
@@ -166,7 +166,7 @@ class RecipientList:
     def _unsent(self, record: ChunkRecord) -> _Outcomes:
         """Return the outcome of a chunk that was not accepted, or whose mailing was withdrawn."""
         if record.state is ChunkState.SUPPRESSED and any(chunk.declared for chunk in self.entry.chunks):
-            # Perhaps it was sent with the first chunk of an imported mailing.
+            # It may have been sent with the first chunk of an imported mailing.
             return _Outcomes(_O.UNKNOWN, _O.UNKNOWN)
         return _OF_CHUNK[record.state]
 
@@ -223,7 +223,7 @@ _OF_CHUNK = {
     ChunkState.DRAFT: _Outcomes(_O.NOT_SENT, _O.OPTED_OUT),
     ChunkState.SUPPRESSED: _Outcomes(_O.NOT_SENT, _O.OPTED_OUT),
     ChunkState.UNKNOWN: _Outcomes(_O.UNKNOWN, _O.UNKNOWN),
-    ChunkState.PARTIAL: _Outcomes(_O.UNKNOWN, _O.UNKNOWN),  # its phones say more
+    ChunkState.PARTIAL: _Outcomes(_O.UNKNOWN, _O.UNKNOWN),  # its phones have outcomes, if it is not withdrawn
     ChunkState.ACCEPTED: _Outcomes(_O.WITHDRAWN, _O.WITHDRAWN),
 }
 
@@ -231,9 +231,8 @@ _OF_CHUNK = {
 def _of_accepted(record: ChunkRecord, not_suppressed: bytearray) -> list[RecipientOutcome]:
     """Return the outcomes of a chunk that sms.by accepted.
 
-    They are unknown if another run may have sent it, or if it was sent to another number than those who had not opted
-    out. One that was left out and has not opted out by now was left out under contact pressure, or the opt-out was
-    taken back.
+    They are unknown if another run may have sent it, or if the number of recipients does not fit the recorded opt-outs. A
+    recipient who was left out and has no opt-out now was left out under contact pressure, or has revoked the opt-out.
     """
     left_out = frozenset(opted_out_places(record.opted_out))
     if record.step == ELSEWHERE or record.recipients != len(not_suppressed) - len(left_out):
@@ -247,8 +246,8 @@ def _of_accepted(record: ChunkRecord, not_suppressed: bytearray) -> list[Recipie
 def _of_upload(record: ChunkRecord, digest: UploadDigest, total: int) -> _Outcomes:
     """Return the outcome of a list that sms.by accepted.
 
-    It is certain if all recipients are in it, or exactly those who have not opted out by now. Which contacts sms.by
-    called invalid is not recorded.
+    It is certain if all recipients are in it, or exactly those without an opt-out now. Which contacts sms.by rejected as
+    invalid is not recorded.
     """
     if record.upload is None or record.upload.invalid or record.step == ELSEWHERE:
         return _Outcomes(_O.UNKNOWN, _O.UNKNOWN)
@@ -260,7 +259,7 @@ def _of_upload(record: ChunkRecord, digest: UploadDigest, total: int) -> _Outcom
 
 
 def _outcome_of_phone(state: PhoneState, is_kept: int) -> RecipientOutcome:
-    """Return the outcome of a phone that was sent to by itself, as `_of_accepted` does."""
+    """Return the outcome of a phone sent individually; opt-outs count as in `_of_accepted`."""
     return _O.NOT_SENT if state is PhoneState.SUPPRESSED and is_kept else _OF_PHONE[state]
 
 
@@ -271,7 +270,7 @@ def _by_opt_out(not_suppressed: bytearray, outcomes: _Outcomes) -> list[Recipien
 def _held_out(
     phones: Sequence[str], outcomes: list[RecipientOutcome], only: PhoneSet
 ) -> list[RecipientOutcome]:
-    """Return `outcomes` with those who are not in `only` as held out."""
+    """Return `outcomes` with recipients outside `only` as held out."""
     return [
         _O.HELD_OUT if outcome is _O.OPTED_OUT and phone not in only else outcome
         for phone, outcome in zip(phones, outcomes, strict=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from smsby_deploy.smsby.deliveries import BulkMailingStatus
     from smsby_deploy.smsby.parsers import RemoteMailing
 
-_MOST_FAILURES = 5  # in a row: then sms.by answers nothing, and each further question would take seconds
+_MOST_FAILURES = 5  # in a row; then sms.by seems to be down, and each further query would take seconds
 
 # Returns the mailings of the request with a uuid, as far as callbacks report them.
 ReadCallbacks = Callable[[str], "tuple[BulkMailingStatus, ...]"]
@@ -56,9 +56,9 @@ class RemoteReports:
         final: FinalChunks | None = None,
         remote: RemoteView | None = None,
     ) -> None:
-        """Read the list of mailings, unless `remote` is the list as it was read moments ago.
+        """Read the list of mailings, unless `remote` is the list as read just before.
 
-        `final` holds the chunks that were final in earlier reports: they are not asked about again. It is extended.
+        `final` holds the chunks that were final in earlier reports and are not queried again. It is extended.
 
         Raises:
             SmsbyUnavailable, TokenRefused, ApiError: sms.by did not answer.
@@ -91,10 +91,10 @@ class RemoteReports:
         return self.remote.find_sent(chunk) if self.has_own_message(chunk) else None
 
     def count_deliveries(self, chunk: ChunkRecord, *, is_overdue: bool = False) -> DeliveryCounts:
-        """Return the reported deliveries of an accepted chunk, once.
+        """Return the reported deliveries of an accepted chunk; call it once for each.
 
         They are found by its uuid, otherwise by its message_id. Callbacks add the phones that sms.by does not report. An
-        error of sms.by about this chunk is kept for `take_unread`, and does not hide the others. Of an overdue chunk no
+        error of sms.by about this chunk is kept for `take_unread`, and does not affect the others. In an overdue chunk, no
         message is open.
         """
         known = self._final.find(chunk, is_overdue=is_overdue, needs_phones=self._list_missed)
@@ -109,12 +109,12 @@ class RemoteReports:
         counts = tally.finish()
         if is_overdue:
             counts.settle()
-        if is_own and len(self._unread) == errors:  # callbacks are only a file in the checkout
+        if is_own and len(self._unread) == errors:  # callbacks come from a mere file in the checkout
             self._final.add(chunk, counts, is_overdue=is_overdue)
         return counts
 
     def require_answers(self, *, to_all: bool = False) -> None:
-        """Check that sms.by answered a question about deliveries, if any was asked.
+        """Check that sms.by answered some query about deliveries, if there was any.
 
         With `to_all`, it must have answered each.
 
@@ -125,7 +125,7 @@ class RemoteReports:
             raise self._failures[0]
 
     def take_unread(self) -> list[str]:
-        """Return the errors since the last call in place of deliveries, masked."""
+        """Return the masked errors received in place of deliveries since the last call."""
         unread, self._unread = self._unread, []
         return unread
 
@@ -145,7 +145,7 @@ class RemoteReports:
         return None
 
     def _only_report(self, reports: list[_BulkReport], chunk: ChunkRecord) -> list[_BulkReport]:
-        """Return the report whose name was cut, if the request is about one chunk only."""
+        """Return the report with a truncated name, if the request carried only one chunk."""
         if len(reports) != 1 or self._request_sizes[chunk.uuid] != 1:
             return []
         [report] = reports
@@ -176,8 +176,8 @@ class RemoteReports:
     def _add_callbacks(self, chunk: ChunkRecord, tally: DeliveryTally) -> bool:
         """Add the phones that callbacks report and sms.by does not; return whether there are any.
 
-        The lock holds no phones: if there are more than the recipients of the chunk, some belong to someone else, and
-        none is believed.
+        The lock holds no phones: if there would be more phones than recipients in the chunk, some belong to another mailing,
+        and none is added.
         """
         before = len(tally)
         if chunk.uuid is None or chunk.recipients is None or before >= chunk.recipients:
@@ -205,10 +205,10 @@ class RemoteReports:
         self._has_answer, self._failures_in_a_row = True, 0
 
     def _note_failure(self, error: ApiError | UnusableAnswer) -> str:
-        """Return the text of an error about one chunk, masked.
+        """Return the masked text of an error about one chunk.
 
         Raises:
-            UnusableAnswer: sms.by fails to answer again and again.
+            UnusableAnswer: sms.by has repeatedly failed to answer.
         """
         if isinstance(error, ApiError):
             self._note_answer()

@@ -18,7 +18,7 @@ INDISTINCT, LATER = "not told apart", "in later waves"  # keys of `other`
 
 
 class State(StrEnum):
-    """The state of one mailing, as reports name it."""
+    """The state of one mailing, as named in reports."""
 
     WAITING = "waiting"
     DRAFT = "draft"
@@ -40,7 +40,7 @@ class StatusStep(Enum):
     WATCH = auto()
 
 
-# sms.by changes none of these any more; some of them wait for a user.
+# The states that sms.by no longer changes; some require a user to act.
 SETTLED = frozenset(State) - {State.SCHEDULED, State.SENDING}
 _OPEN = frozenset({State.WAITING, State.DRAFT, State.SCHEDULED, State.SENDING, State.UNKNOWN})
 
@@ -52,7 +52,7 @@ class MailingStatus:
     `recipients` = delivered + undelivered + sent + pending + the sum of `other`.
     `other` counts undocumented status words verbatim, and recipients without a message: `unknown`, `rejected`, `not sent`,
     `withdrawn`, `in later waves`, `not taken` (in an accepted chunk, but missing in the count of sms.by), and
-    `not told apart`. `requests` are uuids. `parts` and `cost` are None where they are not known.
+    `not told apart`. `requests` are uuids. `parts` and `cost` are None if unknown.
     """
 
     address: str
@@ -78,7 +78,7 @@ class MailingStatus:
 
     @property
     def name(self) -> str:
-        """What reports call it: its address, and of an earlier revision which one it is."""
+        """Its name in reports: the address, and the revision if that is an earlier one."""
         return f"{self.address} r{self.revision}" if self.is_earlier else self.address
 
     @property
@@ -93,14 +93,14 @@ class MailingStatus:
 
     @property
     def has_failed(self) -> bool:
-        """Whether recipients certainly or perhaps got nothing, because requests failed."""
+        """Whether some recipients got nothing, or may have, because requests failed."""
         return self.state in (State.UNKNOWN, State.REJECTED, State.PARTIAL)
 
     @property
     def is_settled(self) -> bool:
-        """Whether none of it changes without a user.
+        """Whether only a user can change it.
 
-        Of an abandoned one, and of one that waits after a wave, a part may be on its way.
+        Part of an abandoned mailing, or of one that waits after a wave, may still be on its way.
         """
         was_sent_in_part = self.state is State.ABANDONED or (
             self.state is State.WAITING and bool(self.details.waves)
@@ -114,7 +114,7 @@ class MailingStatus:
 
     @property
     def is_final(self) -> bool:
-        """Whether none of it can change any more, neither at sms.by nor by another apply."""
+        """Whether nothing about it can change any more, neither at sms.by nor by another apply."""
         return not self.waiting and self.state not in _OPEN
 
     @property
@@ -124,7 +124,7 @@ class MailingStatus:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What every format says besides the counts; the texts may contain words of sms.by."""
+        """What every format says besides the counts; it may quote sms.by."""
         return (*self.decisions, *self.warnings)
 
     @property
@@ -157,7 +157,7 @@ class MailingStatus:
     def by_kind(self) -> dict[str, int]:
         """The recipients by kind, in the order of reports.
 
-        `later` are those of waves that wait, and `other` all the others in `MailingStatus.other`.
+        `later` are the recipients in waiting waves, and `other` the rest of `MailingStatus.other`.
         """
         later = self.other.get(LATER, 0)
         return {
@@ -174,10 +174,10 @@ class MailingStatus:
 class StatusTotals:
     """The sums over the mailings of a report.
 
-    `waiting` recipients may still get a delivery report. `ahead` recipients are those of mailings whose time has not come
-    and that have not begun, `later` ones those of waves that wait, `withdrawn` ones those of withdrawn mailings:
-    the share of delivered recipients leaves out all of these. `cost` leaves out mailings whose cost is not known, and is
-    None if that is all of them. `settled` counts mailings, `settled_recipients` those for whom nothing changes any more.
+    `waiting` recipients may still get a delivery report. `ahead` counts the recipients of mailings whose time has not come
+    and that have not begun, `later` those in waiting waves, `withdrawn` those of withdrawn mailings: the share of delivered
+    recipients leaves out all of these. `cost` leaves out mailings of unknown cost, and is None if that is all of them.
+    `settled` counts mailings, `settled_recipients` the recipients for whom nothing changes any more.
     """
 
     mailings: int
@@ -276,7 +276,7 @@ class StatusReport:
     def exit_code(self, fail_under: float | None = None) -> ExitCode:
         """Return the exit code of `status`.
 
-        `fail_under` is the least percentage of delivered recipients over all final mailings.
+        `fail_under` is the minimum percentage of delivered recipients over all final mailings.
         """
         states = {mailing.state for mailing in self.mailings}
         if states & {State.UNKNOWN, State.PARTIAL}:

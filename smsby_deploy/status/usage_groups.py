@@ -1,7 +1,7 @@
 """The groups that `report --by` can name, and the share of a mailing in each of them.
 
-A mailing that was sent in part, or in several months, counts in proportion to its recipients. What was not recorded is
-None, never 0.
+A mailing that was sent in part, or in several months, counts in proportion to its recipients. A value that was not
+recorded is None, never 0.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from smsby_deploy.wording import read_money
 
 _LABEL = "label:"
 _SMALLEST = Decimal("0.000001")  # of a share of a cost
-ChunkDeliveries = Callable[[ChunkRecord], Deliveries | None]  # of a chunk that is final, as far as known
+ChunkDeliveries = Callable[[ChunkRecord], Deliveries | None]  # of one chunk; None: not final or unknown
 
 
 class GroupKind(StrEnum):
@@ -50,10 +50,10 @@ class Grouping(NamedTuple):
 
 
 def read_groupings(text: str) -> tuple[Grouping, ...]:
-    """Return what `--by` names, e.g. `month,label:owner`.
+    """Parse `--by`, e.g. `month,label:owner`.
 
     Raises:
-        UsageError: it names something else, or the same twice.
+        UsageError: it has an unknown group, or names one twice.
     """
     names = [name.strip() for name in text.split(",")]
     kinds = {kind.value: kind for kind in GroupKind}
@@ -73,9 +73,9 @@ def read_groupings(text: str) -> tuple[Grouping, ...]:
 
 
 class Share(NamedTuple):
-    """What of a mailing was sent in one month, or to one prefix.
+    """The part of a mailing that was sent in one month, to one prefix or as one variant.
 
-    None where that is not recorded. The lock has no parts and no cost of a chunk: of some chunks they are estimates.
+    None means not recorded. The lock has no parts and no cost per chunk: for some of the chunks, they are estimates.
     """
 
     month: str
@@ -87,7 +87,7 @@ class Share(NamedTuple):
     deliveries: Deliveries | None = None
     variant: str = ""
     not_sent: int = 0
-    is_planned_estimate: bool = False  # its parts are, too
+    is_planned_estimate: bool = False  # and so are its parts
     is_billed_estimate: bool = False
 
 
@@ -111,7 +111,7 @@ def shares_of(
     zone: ZoneInfo,
     deliveries_of: ChunkDeliveries,
 ) -> Iterator[Share]:
-    """Yield what of a mailing belongs to each month, variant or prefix, as far as `kinds` ask."""
+    """Yield a mailing's share of each month, variant or prefix, as `kinds` require."""
     months: dict[str, list[ChunkRecord]] = {"": [*chunks]}
     if GroupKind.MONTH in kinds:
         months = {}
@@ -131,12 +131,12 @@ def shares_of(
 
 
 def whole_share(entry: Entry, chunks: Sequence[ChunkRecord], deliveries_of: ChunkDeliveries) -> Share:
-    """Return what `chunks` have of a mailing, undivided."""
+    """Return the share of `chunks` in a mailing, undivided."""
     return _share_of(_of_mailing(entry), chunks, deliveries_of)
 
 
 class _Whole(NamedTuple):
-    """What is recorded of a mailing, or of one variant of it, before it is divided."""
+    """The recorded figures of a mailing, or of one of its variants, before they are divided."""
 
     chunks: Sequence[ChunkRecord]
     recipients: int | None
@@ -164,9 +164,9 @@ def _of_mailing(entry: Entry) -> _Whole:
 
 
 def _share_of(whole: _Whole, chunks: Sequence[ChunkRecord], deliveries_of: ChunkDeliveries) -> Share:
-    """Return what `chunks` have of the whole.
+    """Return the share of `chunks` in the whole.
 
-    Of one that is complete they may have everything; otherwise recipients determine the share.
+    All chunks of a complete mailing have all of it; otherwise recipients determine the share.
     """
     every = sum(chunk.was_sent for chunk in whole.chunks)
     recipients = _recipients(whole, chunks)
@@ -251,7 +251,7 @@ def _by_variant(
 
 
 def _control_groups(entry: Entry) -> Iterator[Share]:
-    """Yield the recipients who were left out, of each control group: nothing was sent to them."""
+    """Yield a share for each control group, whose recipients were left out."""
     for name, one in (entry.variants or {}).items():
         if not one.is_sent:
             nothing = Share("", None, 0, 0, Decimal(0), Decimal(0), Deliveries(0, 0))

@@ -1,8 +1,8 @@
-"""What was sent, what it cost and how it was delivered, added up by groups.
+"""What was sent, what it cost and how it was delivered, summed by group.
 
 Groups are months, labels, mailings, variants and more. Only locks and archives are read, and the deliveries that `status`
-has stored. What an older version did not record is counted as missing, never as 0. Planned is the cost by the project's
-price, billed what sms.by reported.
+has stored. A value that an older version did not record counts as missing, never as 0. Planned is the cost by the
+project's price, billed what sms.by reported.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class UsageSource(NamedTuple):
 
 @dataclass(slots=True)
 class Sum:
-    """A sum, and how many mailings it lacks because nothing was recorded.
+    """A sum, and how many mailings are missing in it because nothing was recorded.
 
-    `total` is None if it lacks all. Of `estimated` mailings it has a share by recipients.
+    `total` is None if all are missing. Of `estimated` mailings, it has a share in proportion to recipients.
     """
 
     total: Decimal | None = None
@@ -57,11 +57,11 @@ class Sum:
 
     @property
     def whole(self) -> Decimal | None:
-        """The total; None if it lacks a mailing."""
+        """The total; None if a mailing is missing."""
         return None if self.missing else self.total
 
     def add(self, value: Decimal | int | None, *, is_estimate: bool = False) -> None:
-        """Add what one mailing has; None is missing."""
+        """Add the value of one mailing; None counts as missing."""
         if value is None:
             self.missing += 1
         else:
@@ -71,10 +71,10 @@ class Sum:
 
 @dataclass(slots=True)
 class UsageRow:
-    """What belongs to one group.
+    """The sums of one group.
 
     `keys` are its values, one for each grouping: None if not recorded, "" if a mailing lacks the label, has no variants or
-    needed no signature. `currency` is None without a price. `not_sent` are recipients in a control group.
+    needed no signature. `currency` is None without a price. `not_sent` counts recipients in a control group.
     """
 
     keys: tuple[str | None, ...]
@@ -96,7 +96,7 @@ class UsageRow:
 
     @property
     def difference(self) -> Decimal | None:
-        """Billed minus planned, only where both have all mailings."""
+        """Billed minus planned; None unless both have all mailings."""
         planned, billed = self.planned.whole, self.billed.whole
         return None if planned is None or billed is None else billed - planned
 
@@ -121,9 +121,9 @@ class UsageRow:
 class UsageReport:
     """Rows by group, and totals by currency.
 
-    `unknown` mailings have an outcome that is not known; only what was certainly accepted of them is counted. `opted_out` are
-    planned recipients who opted out before the send: rows by prefix, which are as planned, include them. `with_variants` and
-    `signed` count the mailings that have variants, and those that needed signatures.
+    `unknown` counts mailings with an unknown outcome; only what was certainly accepted of them is included. `opted_out`
+    counts planned recipients who opted out before the send: rows by prefix, which are as planned, include them.
+    `with_variants` and `signed` count the mailings that have variants, and those that needed signatures.
     """
 
     project: str
@@ -149,8 +149,8 @@ def make_usage_report(
 ) -> UsageReport:
     """Add up what was sent.
 
-    Months are those of `zone`, and `since` leaves out what was accepted before. A mailing that was sent in part, or in
-    several months, counts there by its recipients. What was withdrawn cost nothing and is left out.
+    Months are in `zone`, and `since` leaves out what was accepted before. A mailing that was sent in part, or in several
+    months, counts in proportion to its recipients. Withdrawn mailings cost nothing and are left out.
 
     Raises:
         LockDamaged: an archive is damaged.
