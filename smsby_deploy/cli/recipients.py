@@ -1,4 +1,4 @@
-"""`recipients`: who certainly got a mailing, and who certainly did not. Offline."""
+"""`recipients`: who certainly got a mailing, and who certainly did not."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from smsby_deploy.cli.clients import AccountAccess
 from smsby_deploy.cli.options import Context, check_output, examples, file_option
 from smsby_deploy.cli.session import load, open_lock, refuse_to_overwrite
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.errors import TokenRefused
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_parts
 from smsby_deploy.wording import counted
@@ -41,7 +44,11 @@ def command(
     left out under contact pressure), opted out, held out (no test phone, under `only_to`), withdrawn, control (in a control
     group) or unknown. Those in a control group and those whose outcome is unknown are in neither --sent nor --not-sent.
     What sms.by accepted stays accepted if it is deleted in the account, unless the whole mailing was withdrawn.
-    Needs the files as they were when the mailing was sent. Works offline.
+    Needs the files as they were when the mailing was sent.
+
+    The answer is that of the lock. Another checkout with a lock of its own may have sent more: with a token, sms.by is asked,
+    and the command refuses if it has more of the mailing than the lock. Without one, a warning says that it was not asked.
+    --sent, and a lock in a shared store, need no question.
     """
     from smsby_deploy.status.recipient_list import NOT_SENT, SENT, RecipientOutcome
 
@@ -49,7 +56,7 @@ def command(
         raise click.UsageError("--sent and --not-sent cannot be combined; without either, all are listed")
     check_output("the list", out)
     chosen = SENT if sent else NOT_SENT if not_sent else frozenset(RecipientOutcome)
-    found = _find(context, address, out)
+    found = _find(context, address, out, is_asking=chosen is not SENT)
     from smsby_deploy.output.status_csv import recipients_csv
 
     rows = (one for one in found if one.outcome in chosen)
@@ -59,12 +66,30 @@ def command(
     return ExitCode.DONE
 
 
-def _find(context: Context, address: str, out: Path | None) -> RecipientList:
-    from smsby_deploy.status.recipient_list import find_recipients
+def _find(context: Context, address: str, out: Path | None, *, is_asking: bool) -> RecipientList:
+    from smsby_deploy.plan.withdrawals import AccountList
+    from smsby_deploy.status.recipient_list import find_recipients, refuse_outdated
 
     loaded = load(context)
-    refuse_to_overwrite(loaded.project, out)
-    return find_recipients(loaded, open_lock(loaded.project).read(), address)
+    project = loaded.project
+    refuse_to_overwrite(project, out)
+    lock = open_lock(project).read()
+    found = find_recipients(loaded, lock, address)
+    if not is_asking or not found.may_be_outdated or project.shared_lock is not None:
+        return found
+    here = AccountAccess(project.api, context.environ)
+    try:
+        here.token()
+    except TokenRefused:
+        context.warn(
+            "this is what the lock says: without a token, sms.by was not asked whether another checkout has sent more of it",
+            "not-asked",
+            address=address,
+        )
+    else:
+        account = AccountList(here.binding, here.open_reader, here.listing_seconds())
+        refuse_outdated(found, lock, account, SystemClock().now())
+    return found
 
 
 def _report(context: Context, found: RecipientList) -> None:

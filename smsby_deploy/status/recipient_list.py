@@ -8,29 +8,40 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from itertools import compress, repeat
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.config.sources import ContactList, TextsByVariant
-from smsby_deploy.errors import FilesInvalid, SmsbyDeployError, UsageError
+from smsby_deploy.errors import FilesInvalid, Refused, SmsbyDeployError, UsageError
 from smsby_deploy.lock.archive import find_recorded
 from smsby_deploy.lock.keyed_digests import check_digest_key
 from smsby_deploy.lock.phone_states import PhoneState
-from smsby_deploy.lock.records import ELSEWHERE, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.lock.records import ELSEWHERE, ChunkRecord, ChunkState, Entry, EntryState, Lock
+from smsby_deploy.lock.stored_mailings import find
 from smsby_deploy.plan.chunks import ChunkReport, hash_content, stream_chunks
 from smsby_deploy.plan.contact_lists import UploadDigest
+from smsby_deploy.plan.remote_list_check import check_list
+from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.plan.removed import has_news
+from smsby_deploy.plan.withdrawals import AccountList
 from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.source_reader import place_rows
 from smsby_deploy.recipients.suppression import load_suppression, opted_out_places
 from smsby_deploy.recipients.waves_and_variants import assign_variants
+from smsby_deploy.smsby.response import NotFound
 from smsby_deploy.texts.compiler import compile_mailing, compile_texts
 from smsby_deploy.wording import counted
+
+if TYPE_CHECKING:
+    from smsby_deploy.smsby.client import ReadClient
 
 
 class RecipientOutcome(StrEnum):
@@ -106,6 +117,11 @@ class RecipientList:
                 outcomes = _held_out(phones, outcomes, suppressed.only)
             self.counts.update(outcomes)
             yield from map(ListedRecipient, phones, outcomes, lines, repeat(variant))
+
+    @property
+    def may_be_outdated(self) -> bool:
+        """Whether the lock calls a part of it not sent, which another checkout may have sent since."""
+        return any(chunk.state is not ChunkState.ACCEPTED for chunk in self.entry.chunks)
 
     @property
     def has_variants(self) -> bool:
@@ -207,6 +223,60 @@ def find_recipients(loaded: LoadedProject, lock: Lock, address: str) -> Recipien
         )
     check_digest_key(lock, loaded.project.digest_key)
     return RecipientList(loaded.project, mailing, entry)
+
+
+def refuse_outdated(found: RecipientList, lock: Lock, account: AccountList, now: datetime) -> None:
+    """Check that sms.by has no more of a mailing than the lock calls sent.
+
+    Another checkout, without this lock, may have sent the rest.
+
+    Raises:
+        Refused: it has, or its list cannot be that of the lock's account.
+        SmsbyUnavailable, TokenRefused, ApiError: it could not be asked.
+    """
+    address, entry, remote = found.mailing.address, found.entry, account.read_list(lock)
+    others: list[str] = []
+    if not found.project.environment.is_rehearsal:  # else an earlier version of it may be listed
+        check = check_list(lock, remote, now=now, reconcile_seconds=account.reconcile_seconds)
+        if check.is_disproved:
+            raise Refused(check.doubt)
+        others = remote.other_fingerprints(address, entry.revision, frozenset(entry.fingerprints))
+    empty = [chunk for chunk in entry.chunks if chunk.state is ChunkState.SUPPRESSED]
+    if (
+        others
+        or any(map(remote.find_sent, empty))
+        or has_news(entry, remote)
+        or (entry.state is EntryState.WAITING and remote.shows_mailing(address, entry))
+        or _has_more_deliveries(found, lock, remote, account.connect())
+    ):
+        raise Refused(
+            f"sms.by has more of {address} than the lock: another checkout may have sent it, and to whom is not known",
+            hint=f"run `smsby-deploy apply --select {address}`, which records what it finds, or use the lock of that "
+            "checkout",
+        )
+
+
+def _has_more_deliveries(found: RecipientList, lock: Lock, remote: RemoteView, client: ReadClient) -> bool:
+    """Whether a message to single phones has more deliveries than the lock explains."""
+    entry = found.entry
+    if entry.transport != "single":
+        return False
+    ids = {number for chunk in entry.chunks for number in remote.ids.get(chunk.fingerprint, ())}
+    ids |= {chunk.message_id for chunk in entry.chunks if chunk.message_id is not None}
+    sharing = {
+        address: lock.mailings[address]
+        for address in find(lock.mailings, lambda file: file.with_chunk((), ids))
+    }
+    recorded = (sharing | {found.mailing.address: entry}).values()
+    chunks = [chunk for one in recorded for revision in one.revisions for chunk in revision.chunks]
+    for number in ids:
+        uses = [chunk for chunk in chunks if chunk.message_id == number]
+        known = sum(one.accepted_recipients + one.recipients_in(ChunkState.UNKNOWN) for one in uses)
+        with suppress(NotFound):
+            reported = sum(1 for _ in client.get_sms_delivery_list(number))
+            if reported > known + max((one.foreign for one in uses), default=0):
+                return True
+    return False
 
 
 class _Outcomes(NamedTuple):

@@ -255,6 +255,81 @@ def test_recipients_says_what_it_cannot_list(shop: Shop) -> None:
     assert shop.run("recipients", "sale/staff", "--sent", "--not-sent").code == 64
 
 
+@pytest.mark.parametrize(
+    ("keys", "method"), [("", "sendBulkSms"), ("via: single, ", "sendSMS"), ("waits", "sendBulkSms")]
+)
+def test_recipients_asks_what_another_checkout_has_sent(keys: str, method: str, shop: Shop) -> None:
+    """Whom this lock calls unsent may have it from there; without a token, that sms.by was not asked is a warning."""
+    phones = ", ".join(f'"{phone}"' for phone in PHONES[:4])
+    more = (
+        keys
+        if keys != "waits"
+        else "schedule_time: 2036-12-01T10:00:00, release: {before: 1h, at_latest: 1m}, "
+    )
+    shop.write(
+        "sale.yaml",
+        f"version: 1\ncampaign: sale\nmailings:\n  - {{name: a, {more}recipients: [{phones}], text: Hi}}\n",
+    )
+    shop.write(
+        "smsby.yaml", "version: 1\nproject: shop\napi: {recipients_per_request: 2, reconcile_seconds: 0.3}\n"
+    )
+    shop.fault(method=method, nth=2, mode="error", when="before", text="Server is not available")
+    shop.run("apply", "--auto-approve")
+    shop.clear_faults()
+    path = shop.root / "smsby.lock.json"
+    older = path.read_bytes()
+    before = shop.run("recipients", "sale/a", "--not-sent")
+    assert (before.code, len(before.out.splitlines()) > 1) == (0, True), before.err
+    assert "warning" not in before.err
+
+    if keys == "waits":
+        shop.write(
+            "sale.yaml",
+            (shop.root / "sale.yaml").read_text().replace(", release: {before: 1h, at_latest: 1m}", ""),
+        )
+        path.unlink()
+    assert shop.run("apply", "--auto-approve").code == 0
+    path.write_bytes(older)
+    for option in ([], ["--not-sent"]):
+        refused = shop.run("recipients", "sale/a", *option, "--out", "list.csv")
+        assert (refused.code, refused.out) == (4, "")
+        assert "sms.by has more of sale/a than the lock: another checkout may have sent it" in refused.err
+        assert not (shop.root / "list.csv").exists()
+    assert shop.run("recipients", "sale/a", "--sent").code == 0
+    offline = shop.run("recipients", "sale/a", "--not-sent", env={"SMSBY_TOKEN": ""})
+    assert (offline.code, offline.out) == (0, before.out)
+    assert "without a token, sms.by was not asked whether another checkout has sent more" in offline.err
+    if keys != "waits":
+        shop.run("apply", "--auto-approve")
+        assert len(shop.run("recipients", "sale/a", "--not-sent").out.splitlines()) == 1
+
+
+def test_recipients_refuses_a_list_that_does_not_fit(shop: Shop) -> None:
+    """It has other chunks of the revision, made from other files; or nothing that sms.by certainly accepted."""
+    start(shop, Case("bulk", 3, plan_file=False), "shop")
+    shop.fault(method="sendBulkSms", mode="error", when="before", text="Server is not available")
+    assert shop.run("apply", "--auto-approve").code == 1
+    shop.clear_faults()
+    path, campaign = shop.root / "smsby.lock.json", (shop.root / "sale.yaml").read_text()
+    later = campaign.replace("mailings:", "schedule_time: 2036-12-01T10:00:00\nmailings:")
+    rejected = path.read_bytes()
+    assert shop.run("recipients", "sale/staff").code == 0
+    path.unlink()
+    shop.write("sale.yaml", later)
+    shop.fault(method="sendBulkSms", nth=2, mode="error", when="before", text="Server is not available")
+    assert shop.run("apply", "--auto-approve").code == 6
+    partial = path.read_bytes()
+    shop.write("sale.yaml", campaign)
+    path.write_bytes(rejected)
+    assert "sms.by has more of sale/staff than the lock" in shop.run("recipients", "sale/staff").err
+
+    shop.write("sale.yaml", later)
+    path.write_bytes(partial)
+    shop.delete_all()
+    shop.wait_until(lambda: shop.run("recipients", "sale/staff").code == 4)
+    assert "shows 0 of them; check the account" in shop.run("recipients", "sale/staff").err
+
+
 @pytest.mark.parametrize("keys", ["", "upload: true, "])
 def test_recipients_are_certain_whatever_opt_outs_there_are_now(keys: str, shop: Shop) -> None:
     """One was taken back and another added: numbers alone said that the wrong one of both got the mailing."""
