@@ -41,9 +41,9 @@ from smsby_deploy.problems import Location
 def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | None, yes: bool) -> ExitCode:
     """Call METHOD of sms.by once and print its answer as JSON.
 
-    The token is added. The method's name may be written in any case; docs/api.md lists the methods and their
-    parameters. Nothing is retried, and the lock does not record the call. If the answer of a method that sends is
-    lost, its outcome is unknown: exit 6.
+    The token is added. METHOD may be written in any case; docs/api.md lists the methods and their parameters. Nothing is
+    retried, and the call is not recorded in the lock. If the answer of a method that sends is lost, its outcome is
+    unknown: exit 6.
     """
     from smsby_deploy.smsby.methods import check_params, complete_params, find_method, unknown_params
     from smsby_deploy.smsby.send_client import call_raw
@@ -108,7 +108,7 @@ def _read_input(file: Path) -> dict[str, Any]:
     name = "stdin" if str(file) == "-" else str(file)
     try:
         with click.open_file(str(file), encoding="utf-8") as stream:
-            params = json.loads(stream.read().removeprefix("\ufeff"))  # which editors on Windows write
+            params = json.loads(stream.read().removeprefix("\ufeff"))  # written by editors on Windows
     except json.JSONDecodeError as error:
         place = Location(name, error.lineno, error.colno)
         raise UsageError(

@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 @click.option(
     "--due",
     is_flag=True,
-    help="Hand over what was approved earlier and is due now (`release`), without asking; takes no PLANFILE.",
+    help="Hand over mailings that were approved earlier and are due now (`release`), without asking; takes no PLANFILE.",
 )
 @click.option("--watch", is_flag=True, help="With --due: keep running until no approved mailing is waiting.")
 @click.option("--auto-approve", is_flag=True, help="Do not ask for confirmation.")
@@ -109,7 +109,7 @@ def command(
         project = load(context).project
     except ProjectFlawed as error:
         flawed, project = error, error.loaded.project
-    except FilesInvalid as error:  # which files must not be overwritten is not known
+    except FilesInvalid as error:  # it is unknown which files must not be overwritten
         _write_failure(approval, error, form, None)
         raise
     refuse_to_overwrite(project, report, comment, plan=plan_path)
@@ -162,7 +162,7 @@ def _notify_of_failure(
 ) -> None:
     """Notify of an apply that ended without a result.
 
-    Except if it sent nothing, and runs every few minutes, or at a terminal where the user sees the error.
+    An apply that sent nothing is left out if it runs every few minutes, or at a terminal where the user sees the error.
     """
     is_asked = approval.is_needed and not approval.is_reviewed
     if project.notify and (approval.has_begun or not (is_due or is_asked)):
@@ -180,14 +180,14 @@ _HOLD_ONLY = "Approve these mailings? Nothing is sent now; `apply --due` sends t
 class _Approval:
     """Shows the plan and asks for confirmation, unless the plan `is_reviewed`.
 
-    Where no confirmation `is_needed`, only the plan's warnings are shown. It keeps what a failure must report.
+    If no confirmation `is_needed`, only the plan's warnings are shown. It keeps what the report of a failure needs.
     """
 
     context: Context
     is_needed: bool
     is_reviewed: bool
     progress: Progress | None = None
-    plan: Plan | None = None  # as it was when the lock was held, otherwise as it was reviewed
+    plan: Plan | None = None  # as made while the lock was held, otherwise as reviewed
     has_begun: bool = False  # something may have been sent
 
     def read(self, path: Path) -> Plan:
@@ -213,7 +213,7 @@ class _Approval:
         return True
 
     def _warn(self, plan: Plan, progress: Progress) -> None:
-        """Write the warnings of a plan that was not reviewed and is applied without a question."""
+        """Write the warnings of a plan that is applied without a review or a question."""
         warnings = [problem for problem in plan.problems if problem.severity is Severity.WARNING]
         if warnings:
             progress.pause()
@@ -233,7 +233,7 @@ class _Approval:
 
 
 def _runner(*, due: bool, watch: bool) -> Callable[[ApplyRequest], ApplyResult]:
-    """Return the function that does it; applying a plan does not load the code for waves."""
+    """Return the function to run; applying a plan does not load the code for waves."""
     if watch:
         from smsby_deploy.apply.due_watch import watch_due as run
     elif due:
@@ -255,7 +255,7 @@ def _apply(
 
     context, account = approval.context, AccountAccess(project.api, approval.context.environ)
     here = None
-    with suppress(SmsbyUnavailable):  # reported once sms.by is to be asked
+    with suppress(SmsbyUnavailable):  # reported when sms.by is first queried
         here = account.binding()
     with progress_of(context) as progress:
         progress.step("planning")
@@ -282,7 +282,7 @@ def _apply(
 
 
 def _say(context: Context, progress: Progress, event: Event) -> None:
-    """Write the line of an event, and all of it to the JSON log if there is one."""
+    """Write the line of an event, and the whole event to the JSON log, if any."""
     if context.log is not None:
         from smsby_deploy.output.json_log import log_event
 
@@ -291,7 +291,7 @@ def _say(context: Context, progress: Progress, event: Event) -> None:
 
 
 def _write_failure(approval: _Approval, error: SmsbyDeployError, form: str, report: Path | None) -> None:
-    """Write the JSON of an apply without a result: to --report and, if asked for, to stdout."""
+    """Write the JSON of an apply without a result: to --report and, if requested, to stdout."""
     from smsby_deploy.output.json_documents import failed_apply_document, json_parts
 
     document = failed_apply_document(error, approval.plan, has_begun=approval.has_begun)
@@ -328,7 +328,7 @@ def _report_differences(context: Context, result: ApplyResult) -> None:
 def _write_beside(
     context: Context, what: str, path: Path | None, make_parts: Callable[[], Iterable[str]]
 ) -> bool:
-    """Write the report or the comment, if it was asked for, and return whether that worked.
+    """Write the report or the comment, if requested, and return whether that worked.
 
     A failure hides neither the result nor its exit code.
     """

@@ -20,7 +20,7 @@ _Transport = TypeVar("_Transport", bound="ReadTransport")
 
 
 class AccountAccess(NamedTuple):
-    """The account that the settings and the environment name, which are read when needed.
+    """The account given by the settings and the environment variables, read when needed.
 
     All but `listing_seconds` raise:
         TokenRefused: there is no token.
@@ -65,7 +65,7 @@ class AccountAccess(NamedTuple):
         return NO_FACTS if self.api.facts_file is None else read_facts(self.api.facts_file, self.id())
 
     def listing_seconds(self) -> float:
-        """How long the account may take to list a mailing, as far as that is known without a token.
+        """How long the account may take to list a mailing; without a token, as configured.
 
         Raises:
             FilesInvalid, UsageError: as above.

@@ -65,9 +65,9 @@ def copy_sample(folder: Path, today: date, name: str = _SAMPLE_NAME) -> list[Pat
 
 
 def project_name(folder: Path) -> str:
-    """Return the name of a project in `folder`: its own, as far as a name may contain it.
+    """Derive a project name from the name of `folder`.
 
-    Digits alone are not enough: `Мой магазин (1)` and `Лето (1)` would be one project.
+    Digits alone are not used: `Мой магазин (1)` and `Лето (1)` would be one project.
     """
     name = re.sub(r"[^a-z0-9]+", "-", real_path(folder).name.lower()).strip("-")[:40].rstrip("-")
     return name if re.search("[a-z]", name) and mask_phones(name) == name else _SAMPLE_NAME

@@ -42,7 +42,7 @@ for change in (resolve, rescue, move, remove, bind, rekey, withdraw, abandon):
 
 
 @command.command("list", epilog=examples("smsby-deploy lock list", "smsby-deploy lock list --archived"))
-@click.option("--archived", is_flag=True, help="List what was moved to the archive instead.")
+@click.option("--archived", is_flag=True, help="List the archived mailings instead.")
 @click.pass_obj
 def list_entries(context: Context, archived: bool) -> ExitCode:
     """List the recorded mailings.
@@ -107,15 +107,15 @@ def show(context: Context, address: str) -> ExitCode:
     "--older-than",
     type=Duration(),
     metavar="AGE",
-    help="Only what was sent at least this long ago, such as 30d or 12h.",
+    help="Only mailings sent at least this long ago, such as 30d or 12h.",
 )
 @reason_option()
 @click.pass_obj
 def archive(context: Context, select: tuple[str, ...], older_than: timedelta | None, reason: str) -> ExitCode:
     """Move final mailings out of the lock, to the archive next to it.
 
-    A mailing is final if each of its messages has its last status; the command asks sms.by about statuses that are not
-    known yet. An archived mailing is never sent again. Commit the archive together with the lock.
+    A mailing is final if each of its messages has its last status; the command queries sms.by for statuses that are still
+    unknown. An archived mailing is never sent again. Commit the archive together with the lock.
     """
     from smsby_deploy.lock.archive import archive_path
 
@@ -141,7 +141,7 @@ def archive(context: Context, select: tuple[str, ...], older_than: timedelta | N
 def _find_archivable(
     context: Context, project: Project, lock: Lock, select: tuple[str, ...], older_than: timedelta | None
 ) -> Archivable:
-    """Ask sms.by about what is not known to be final, and remember it as `status` does."""
+    """Query sms.by about mailings not known to be final, and store the answers like `status`."""
     from smsby_deploy.status.archivable import find_archivable
     from smsby_deploy.status.collect import StatusOptions
     from smsby_deploy.status.final_chunks import final_path, read_final, write_final
@@ -166,7 +166,7 @@ def _find_archivable(
                 options=options,
                 progress=asking_progress(progress),
             )
-    finally:  # an outage costs no answer twice
+    finally:  # keep the answers that came before an outage
         write_final(cache, final, account.secret())
 
 
@@ -217,7 +217,7 @@ def push(context: Context, file: Path) -> ExitCode:
     project = load(context).project
     with TemporaryDirectory(prefix="smsby-lock-") as folder:
         place = project.lock_place
-        if place.shared is not None:  # away from the copy, which FILE may be, or replace
+        if place.shared is not None:  # not next to the copy: FILE may be the copy, or replace it
             place = place._replace(path=Path(folder) / place.path.name)
         target = open_lock_at(place, project.name, project.root)
         lock = copy_lock(_lock_file(project, file, is_new=False), target, "lock push")
@@ -246,7 +246,7 @@ def _lock_file(project: Project, file: Path, *, is_new: bool) -> LockStore:
 def unlock(context: Context) -> ExitCode:
     """Check whether another run holds the lock.
 
-    There is nothing to break: the lock of a run that has died becomes free by itself, in a shared store within a minute.
+    A lock never has to be broken: it is released when its run has died, in a shared store within a minute.
     """
     with open_lock(load(context).project).held(command="lock unlock"):
         context.note("the lock is free")

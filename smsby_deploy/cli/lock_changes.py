@@ -24,16 +24,16 @@ from smsby_deploy.wording import counted
 )
 @click.argument("address")
 @click.option(
-    "--anyway", is_flag=True, help="You know that it was deleted at sms.by, whatever its list shows."
+    "--anyway", is_flag=True, help="Confirm that it was deleted at sms.by, whatever the list shows."
 )
 @reason_option()
 @click.pass_obj
 def withdraw(context: Context, address: str, anyway: bool, reason: str) -> ExitCode:
     """Withdraw the mailing ADDRESS, which is approved for later or scheduled.
 
-    A mailing that waits for its hand-over is no longer approved. A mailing that sms.by has scheduled must first be deleted
-    in the account: the command refuses while the list of sms.by still shows it. The mailing stays withdrawn until its
-    revision is raised.
+    A mailing that waits for its hand-over loses its approval. A mailing that sms.by has scheduled must first be deleted in
+    the account: the command refuses while the list of sms.by still shows it. The mailing stays withdrawn until its revision
+    is raised.
     """
     from smsby_deploy.plan.withdrawals import AccountList, withdraw_mailing
 
@@ -55,7 +55,7 @@ def withdraw(context: Context, address: str, anyway: bool, reason: str) -> ExitC
 @reason_option()
 @click.pass_obj
 def abandon(context: Context, address: str, reason: str) -> ExitCode:
-    """End the mailing ADDRESS: what was certainly not sent is never sent.
+    """End the mailing ADDRESS: parts that were certainly not sent are never sent.
 
     It then counts as finished. What sms.by accepted stays sent; a raised revision is sent as usual.
     """
@@ -108,7 +108,7 @@ def resolve(
     If the outcome of a send is unknown, say whether it was sent. If the mailing stopped after a wave, --go continues it: the
     next `apply --due` sends the next wave. This command sends nothing.
     """
-    if [sent, not_sent, go].count(True) != 1:  # of two, one would win, and recipients could get it twice
+    if [sent, not_sent, go].count(True) != 1:  # with two, one would win, and recipients could get it twice
         raise click.UsageError("say which one applies: --sent, --not-sent or --go")
     with change_lock(context, reason, f"lock resolve {address}") as change:
         if go:
@@ -155,7 +155,7 @@ def rescue(context: Context, file: Path | None) -> ExitCode:
 def move(context: Context, old: str, new: str, reason: str) -> ExitCode:
     """Change the recorded address of a mailing from OLD to NEW.
 
-    Do this after the mailing was renamed in the files.
+    Use this after renaming the mailing in the files.
     """
     with change_lock(context, reason, f"lock move {old}") as change:
         change.move(old, new)
@@ -170,8 +170,8 @@ def move(context: Context, old: str, new: str, reason: str) -> ExitCode:
 def remove(context: Context, address: str, reason: str) -> ExitCode:
     """Remove the mailing ADDRESS from the lock.
 
-    A mailing that sms.by lists under the name that `apply` gave it is found again and not sent. A mailing that was imported
-    or declared as sent is not found: the next apply sends it.
+    A mailing that sms.by lists under the name given by `apply` is found again and not sent. A mailing that was imported or
+    declared as sent is not found: the next apply sends it.
     """
     with change_lock(context, reason, f"lock remove {address}") as change:
         was_declared = any(chunk.declared for chunk in change.entry(address).chunks)
@@ -212,7 +212,7 @@ def rekey(context: Context, without_key: bool, reason: str) -> ExitCode:
     """Key the digests of the lock with SMSBY_DIGEST_KEY.
 
     If they already have a key, set SMSBY_DIGEST_KEY_OLD to it. Recipients are not needed: the lock keeps what a rotation
-    needs, sealed with its key. Sends nothing. Plans that were made before are refused.
+    needs, sealed with its key. Sends nothing. Plans made before are refused.
     """
     from smsby_deploy.digest_key import NO_KEY, OLD_DIGEST_KEY, read_digest_key
 

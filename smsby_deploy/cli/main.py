@@ -162,7 +162,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, but suggest the nearest command for one that does not exist."""
+        """Resolve as click does, but suggest the nearest command for an unknown one."""
         if args and args[0] not in _COMMANDS:
             from smsby_deploy.wording import closest
 
@@ -207,7 +207,7 @@ def _wants_json_log(arguments: Sequence[str]) -> bool:
 
 
 def _make_streams_robust() -> None:
-    """Replace characters that the terminal's encoding lacks by `?`.
+    """Replace characters that the terminal's encoding lacks with `?`.
 
     Output to a file or a pipe is UTF-8, which JSON and HTML documents promise.
     """

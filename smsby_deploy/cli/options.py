@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from smsby_deploy.output.json_log import Fact, JsonLog
 
-MAX_ID = 10**18 - 1  # of a message; a lock holds no greater one
+MAX_ID = 10**18 - 1  # the largest message_id that a lock may hold
 MACHINE_FORMATS = ("github", "sarif", "junit", "codeclimate")  # problems, as CI services read them
 _Command = TypeVar("_Command", bound=Callable[..., object])
-_BEHIND = "behind_"  # begins the names of global options behind a command
+_BEHIND = "behind_"  # prefix of the names of global options after a command
 
 
 class Context(NamedTuple):
@@ -131,7 +131,7 @@ class Context(NamedTuple):
 
 
 class GlobalOptions(NamedTuple):
-    """The global options of a command line, before and behind the command."""
+    """The global options of a command line, before and after the command."""
 
     project: str | None = None
     environment: str | None = None
@@ -141,10 +141,7 @@ class GlobalOptions(NamedTuple):
     log_format: str = "text"
 
     def and_also(self, name: str, value: Any) -> GlobalOptions:
-        """Return the options with one that is given again.
-
-        -v adds up; of any other, the last one counts.
-        """
+        """Return the options with one given again: -v adds up, of any other the last counts."""
         return self._replace(**{name: self.verbose + value if name == "verbose" else value})
 
     def context(self) -> Context:
@@ -191,7 +188,7 @@ def global_options(command: _Command) -> _Command:
 
 
 def accept_globals(command: click.Command, options: list[click.Parameter]) -> click.Command:
-    """Return `command` as one that accepts the global `options` behind its name as well."""
+    """Return a copy of `command` that accepts the global `options` after its name as well."""
     command = copy(command)
     command.params = [*command.params, *map(_behind_the_command, options)]
     if isinstance(command, click.Group):
@@ -216,7 +213,7 @@ def _add_global(ctx: click.Context, param: click.Parameter, value: object) -> No
 
 
 def set_globals(ctx: click.Context, options: GlobalOptions) -> None:
-    """Let the command of `ctx`, and the commands below it, run with these options."""
+    """Make the command of `ctx`, and the commands below it, run with these options."""
     ctx.meta[__name__] = options
     ctx.obj = options.context()
 
@@ -282,8 +279,8 @@ class FullHelpGroup(click.Group):
 class NamedPath(click.Path):
     """A path on the command line.
 
-    One that no file can have is wrong usage, and so is `-` where it does not mean a standard stream: it would be a file. An
-    empty one is a variable of a pipeline that is not set, not the directory in which the command runs.
+    A path that no file can have is wrong usage, and so is `-` where it does not mean a standard stream: it would be a file.
+    An empty path is an unset variable of a pipeline, not the current directory.
     """
 
     def __init__(self, *, file_okay: bool = True, dir_okay: bool = True, allow_dash: bool = False) -> None:

@@ -93,7 +93,7 @@ def _find(context: Context, address: str, out: Path | None, *, is_asking: bool) 
 
 
 def _report(context: Context, found: RecipientList) -> None:
-    """Say how many there are of each outcome."""
+    """Report the number of recipients by outcome."""
     counts: Counter[str] = Counter({outcome.value: count for outcome, count in found.counts.items()})
     by_kind = ", ".join(f"{count:,} {word}" for word, count in sorted(counts.items()))
     context.note(
@@ -102,6 +102,6 @@ def _report(context: Context, found: RecipientList) -> None:
     unknown = counts["unknown"]
     if unknown:
         context.warn(
-            f"it is not known whether {counted(unknown, 'recipient')} got it: they are neither in --sent nor in --not-sent",
+            f"unknown whether {counted(unknown, 'recipient')} got it: neither --sent nor --not-sent lists them",
             "unknown",
         )

@@ -28,7 +28,7 @@ from smsby_deploy.problems import has_errors
     default=None,
     metavar="N",
     help="At most N texts: one of each combination of conditions, the first, the most expensive, the longest, then "
-    "the next rows. Default: at most 8, the next rows only up to 3.",
+    "the next rows. Default: at most 8, with the next rows only up to 3.",
 )
 @click.option(
     "--row",

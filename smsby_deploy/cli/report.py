@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     default="month",
     show_default=True,
     metavar="GROUPS",
-    help="Groups to add up by, separated by commas: month, campaign, mailing, variant, prefix, environment, plan, signed_by, "
+    help="Groups to sum by, separated by commas: month, campaign, mailing, variant, prefix, environment, plan, signed_by, "
     "applied_by, state, label:KEY.",
 )
 @click.option(

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 @click.option(
     "--lenient",
     is_flag=True,
-    help="Read parameters from any place, by any verb, and require none.",
+    help="Accept parameters in any place, with any verb, and require none.",
 )
 @click.option(
     "--set",
@@ -100,7 +100,7 @@ def command(
     except BadSetting as error:
         raise click.UsageError(str(error)) from error
     service = make_service(settings, data)
-    service.change_settings(changes)  # a stored balance of an earlier run gives way, too
+    service.change_settings(changes)  # they also override a balance stored by an earlier run
     with suppress(KeyboardInterrupt):
         serve(service, host, port, _announce)
     return ExitCode.DONE

@@ -74,7 +74,7 @@ def load_api_settings(context: Context) -> ApiSettings:
 
 
 def refuse_to_overwrite(project: Project, *outputs: Path | None, plan: Path | None = None) -> None:
-    """Refuse to write over what decides or records what is sent, or over another output.
+    """Refuse to overwrite a file that decides or records what is sent, or another output.
 
     Raises:
         UsageError: one of `outputs` is such a file, or the file of the `plan` in use.
@@ -88,7 +88,7 @@ def refuse_to_overwrite(project: Project, *outputs: Path | None, plan: Path | No
     # Only its files are named here: a shared lock need not be reachable.
     store = LockStore(place.path, project.name, place.environment)
     record = {store.path, store.journal_path, store.archive_path}
-    taken = {real_path(path) for path in record}  # also before the first apply, which writes them
+    taken = {real_path(path) for path in record}  # even before the first apply, which writes them
     kept = record | _inputs(project) if any(path.exists() for path in written) else set()
     if plan is not None:
         kept.add(plan)  # a run that fails needs it again
@@ -127,9 +127,9 @@ def open_lock(project: Project) -> LockStore:
 
 
 def note_running(context: Context, project: Project) -> None:
-    """Report the run that holds the lock, if there is one: what it is sending looks unknown.
+    """Report the run that holds the lock, if any: what it is sending looks unknown.
 
-    A store that cannot be reached now does not spoil the output.
+    A store that cannot be reached is ignored.
     """
     with suppress(SmsbyDeployError):
         if (running := open_lock(project).read_running()) is not None:
@@ -139,7 +139,7 @@ def note_running(context: Context, project: Project) -> None:
 
 
 def refuse_damaged_lock(project: Project) -> None:
-    """Refuse to run next to a damaged lock, in commands that do not read it otherwise.
+    """Refuse to run with a damaged lock, in commands that do not read it otherwise.
 
     A lock in a shared store is not read, because these commands work offline.
 
@@ -152,7 +152,7 @@ def refuse_damaged_lock(project: Project) -> None:
 
 
 def excuses_of(project: Project) -> Callable[[Mailing], bool]:
-    """A function that says which mailings are gone; it reads the lock when it is first asked."""
+    """Return a check for mailings that are gone; it reads the lock on its first call."""
 
     @cache
     def read_lock() -> Lock:
@@ -208,7 +208,7 @@ def reading_progress(progress: Progress) -> ReadProgress:
 
 
 def asking_progress(progress: Progress) -> CollectProgress:
-    """Show the questions about deliveries as a step of `progress`."""
+    """Show the queries about deliveries as a step of `progress`."""
     from smsby_deploy.status.collect import CollectProgress
 
     def begin(recipients: int) -> None:
@@ -278,7 +278,7 @@ def find_commit(folder: Path) -> str | None:
 
 
 def notify(context: Context, project: Project, notification: Notification | None) -> None:
-    """Send a notification to the URLs of `notify`; what fails is only a warning."""
+    """Send a notification to the URLs of `notify`; a failure is only a warning."""
     if notification is None:
         return
     from smsby_deploy.notify import notify_all

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 def command(context: Context, select: tuple[str, ...], accept: bool, form: str) -> ExitCode:
     """Run the tests that mailings have under `tests`. Works offline, without a token.
 
-    SELECT is an address (campaign/mailing) or a glob on addresses. Exits 3 if a test fails. `validate` and `plan` run the
-    tests, too.
+    SELECT is an address (campaign/mailing) or a glob on addresses. Exits 3 if a test fails. `validate` and `plan` also run
+    the tests.
     """
     loaded = load(context)
     results, problems = _run(context, loaded, select)
