@@ -28,7 +28,7 @@ _ENTITY = r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});"
 _CYRILLIC = "\u0400-\u052f"
 _MIXED = f"[A-Za-z](?:(?<=[{_CYRILLIC}].)|(?=[{_CYRILLIC}]))"
 _WORD = r"[^\W_]+"
-_ACRONYM = f"[A-Z]{{2,}}[{_CYRILLIC}]+"  # SMSка: an acronym with an ending
+_ACRONYM = "[A-Z]{2,}[\u0430-\u045f]+"  # SMSка: an acronym with an ending, which is in small letters
 _TO_BLANK = r"[^\s\"'<>«»]"
 _URL = (
     rf"(?i)(?:https?://|www\.){_TO_BLANK}+"
