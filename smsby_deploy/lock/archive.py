@@ -1,8 +1,8 @@
 """The archive next to a lock: final mailings, one per line, append-only.
 
-A line begins with what a plan looks for: the address, the last time, and the beginnings of the digests. So a plan reads
-thousands of lines and decodes only those that concern it. Every line has a checksum. A last line that was only written
-in part never took effect: the lock still has its mailing, because that is removed afterwards.
+A line begins with the keys that a plan searches for: the address, the last time, and the beginnings of the digests. So a
+plan reads thousands of lines and decodes only those that concern it. Every line has a checksum. A partly written last line
+never took effect: the lock still has its mailing, which is removed only afterwards.
 
 The lock counts the lines, so a lost or truncated archive is noticed.
 """
@@ -48,7 +48,7 @@ def archive_path(lock: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedMailing:
-    """One line of an archive, with what can be said of it without decoding it.
+    """One line of an archive, with the values that can be read without decoding it.
 
     `last` is the last time in its record, in UTC; `digests` are the beginnings of its digests.
     """
@@ -63,7 +63,7 @@ class ArchivedMailing:
         """Return its record.
 
         Raises:
-            LockDamaged: it is not one that this program writes.
+            LockDamaged: this program cannot have written it.
         """
         return _read_document(self.document(), self)
 
@@ -77,7 +77,7 @@ class ArchivedMailing:
         return document
 
     def is_newer_than(self, start: datetime) -> bool:
-        """Whether something in its record is from `start` or later."""
+        """Whether any time in its record is `start` or later."""
         return self.last >= _utc(start)
 
 
@@ -141,7 +141,7 @@ def find_recorded(lock: Lock, address: str) -> Entry | None:
 
 
 def with_newer(lock: Lock, start: datetime) -> Lock:
-    """Return `lock` with what was archived and is from `start` or later.
+    """Return `lock` with the archived mailings that are from `start` or later.
 
     Raises as `read_archive`.
     """
@@ -152,9 +152,9 @@ def with_newer(lock: Lock, start: datetime) -> Lock:
 def find_archived(
     lock: Lock, texts: Iterable[str], recipients: Iterable[str], since: datetime
 ) -> Iterator[tuple[str, Entry]]:
-    """Yield the archived mailings that have one of some digests.
+    """Yield the archived mailings that match a digest.
 
-    Those of `texts` count at any time, those of `recipients` for mailings that are from `since` or later.
+    Digests in `texts` match mailings of any time, digests in `recipients` only mailings from `since` or later.
 
     Raises as `read_archive`.
     """
@@ -171,7 +171,7 @@ def _beginnings(digests: Iterable[str]) -> frozenset[bytes]:
 
 
 def _merge(lock: Lock, archived_mailings: Iterable[tuple[str, Entry]]) -> Lock:
-    """Return `lock` with archived mailings, and archived revisions of its own ones."""
+    """Return `lock` with archived mailings, and with archived revisions of its mailings."""
     found: dict[str, dict[int, Entry]] = {}
     for address, entry in archived_mailings:
         found.setdefault(address, {}).update({one.revision: one for one in (*entry.earlier, entry)})
@@ -195,7 +195,7 @@ def _merge(lock: Lock, archived_mailings: Iterable[tuple[str, Entry]]) -> Lock:
 def append_archive(lock: Lock, path: Path, addresses: Collection[str], at: str) -> int:
     """Append the mailings at `addresses`, and return how many lines the archive has then.
 
-    What is archived already, as after a crash, is not appended again.
+    Mailings that are already archived, as after a crash, are not appended again.
 
     Raises:
         LockDamaged: as `read_archive`.
@@ -220,9 +220,9 @@ def append_archive(lock: Lock, path: Path, addresses: Collection[str], at: str) 
 
 
 def rekey_archive(lock: Lock, path: Path, rekey: Rekey, key_id: str | None) -> None:
-    """Replace the digests in the archive by those that `rekey` makes of those of a lock.
+    """Replace the digests in the archive by those that `rekey` computes for a lock.
 
-    Lines that have the key `key_id` already, as after a crash, stay.
+    Lines that already have the key `key_id`, as after a crash, stay.
 
     Raises:
         LockDamaged, Refused: a line is damaged, or was not sealed with its key.
@@ -257,7 +257,7 @@ def _rekey_line(lock: Lock, line: ArchivedMailing, document: dict[str, Any], rek
 
 
 def _append(path: Path, text: bytes) -> None:
-    """Append whole lines durably; a torn line at the end is cut off before."""
+    """Append whole lines durably, after removing a torn line at the end."""
     if not text:
         return
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | NO_FOLLOW | _BINARY, 0o644)
@@ -295,7 +295,7 @@ def _last_line(handle: int, end: int) -> bytes:
 
 
 def _write_line(lock: Lock, address: str, at: str) -> bytes:
-    """Return the line of a mailing, which reads back the same.
+    """Return the line of a mailing, after checking that it reads back the same.
 
     Raises:
         LockDamaged: it does not.
@@ -356,7 +356,7 @@ def _checksum(body: bytes) -> bytes:
 
 
 def _is_torn(text: bytes) -> bool:
-    """Whether a line without an end is the beginning of one of ours; anything else is damage."""
+    """Whether an unterminated line is the beginning of one of ours; anything else is damage."""
     if not text or not text.startswith(_START[: len(text)]):
         return False
     found = _LINE.fullmatch(text)
@@ -364,7 +364,7 @@ def _is_torn(text: bytes) -> bool:
 
 
 def _index(entry: Entry) -> tuple[str, str]:
-    """Return what a line begins with: the last time, and the beginnings of the digests."""
+    """Return the keys that a line begins with: the last time and the beginnings of digests."""
     digests = dict.fromkeys(
         _beginning(digest)
         for one in entry.revisions
@@ -376,7 +376,7 @@ def _index(entry: Entry) -> tuple[str, str]:
 
 
 def _beginning(digest: str) -> str:
-    """Return the beginning of a digest; a lock may have anything in its place."""
+    """Return the beginning of a digest; a lock may have any text in its place."""
     if re.fullmatch("[0-9a-f]{64}", digest) is None:
         digest = hashlib.sha256(digest.encode()).hexdigest()
     return digest[:_BEGINNING]

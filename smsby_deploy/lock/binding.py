@@ -29,7 +29,7 @@ def service_of(url: str) -> str:
 
 
 def bind_lock(lock: Lock, binding: Binding) -> Lock:
-    """Return `lock` as one that belongs to `binding`."""
+    """Return `lock` bound to `binding`."""
     return replace(lock, environment=binding.environment, service=binding.service, account=binding.account)
 
 
@@ -50,7 +50,7 @@ def check_service(lock: Lock, service: str) -> None:
 
 
 def find_binding(lock: Lock, here: Binding, *, is_shown: bool) -> Binding | None:
-    """Return what the next write of `lock` records; None if it does not change.
+    """Return the binding that the next write of `lock` records; None if it does not change.
 
     `is_shown` says whether the list of the account shows a mailing of the lock.
 

@@ -1,4 +1,4 @@
-"""What the lock counts besides totals: by prefix, by variant, and as sms.by reported it."""
+"""What the lock counts besides totals: by prefix, by variant, and as reported by sms.by."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from smsby_deploy.wording import money_or_none
 
 
 class PrefixCount(NamedTuple):
-    """What was planned for phones that begin alike; `cost` is None without a price."""
+    """What was planned for phones with the same prefix; `cost` is None without a price."""
 
     recipients: int
     parts: int
@@ -25,7 +25,7 @@ class Billed(NamedTuple):
 
 
 class Deliveries(NamedTuple):
-    """How many recipients got it and how many did not, once all statuses are final."""
+    """How many recipients got a mailing and how many did not, once all statuses are final."""
 
     delivered: int
     undelivered: int
@@ -35,7 +35,7 @@ class Deliveries(NamedTuple):
 
 
 class VariantCount(NamedTuple):
-    """What was planned for one variant, or for a control group, to which nothing is sent.
+    """What was planned for one variant, or for a control group, which gets nothing.
 
     `cost` is None without a price, `deliveries` until they are recorded.
     """
@@ -48,7 +48,7 @@ class VariantCount(NamedTuple):
 
 
 class Reported(NamedTuple):
-    """What sms.by has reported of a final mailing, as far as it did.
+    """What sms.by has reported about a final mailing; None where it has not.
 
     `by_variant` are the deliveries of each variant.
     """
@@ -75,7 +75,7 @@ def count_variants(
 
 
 def variants_document(variants: Mapping[str, VariantCount]) -> dict[str, Any]:
-    """Return the figures by variant as the lock has them."""
+    """Return the figures by variant as the lock stores them."""
     return {
         name: {
             "recipients": one.recipients,

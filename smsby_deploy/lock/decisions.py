@@ -15,8 +15,8 @@ class Approval:
     """The apply that approved a mailing for later, and its window.
 
     It may be handed over to sms.by between `opens` and `closes`, times in ISO format with offset. If it is `fresh`, its
-    audience may have changed by then, while its recipients come from the same `source`, which older locks do not have, and
-    everything under `suppress` is still subtracted.
+    audience may have changed by then, as long as its recipients come from the same `source`, which older locks do not
+    record, and everything under `suppress` is still subtracted.
     """
 
     at: str
@@ -34,7 +34,7 @@ class Approval:
 
 
 def signature_of(by: str, at: str, reason: str) -> str:
-    """Say who decided something, when and why: `by anna on 2026-11-24 10:00 UTC (wrong price)`."""
+    """Say who made a decision, when and why: `by anna on 2026-11-24 10:00 UTC (wrong price)`."""
     time = datetime.fromisoformat(at)
     if reason:
         return sentence("by {by} on {time} ({why})", by=by, time=time, why=reason)
@@ -64,7 +64,7 @@ class Ending:
 
     @property
     def signature(self) -> str:
-        """Who decided it, when and why."""
+        """Who made the decision, when and why."""
         return signature_of(self.by, self.at, self.reason)
 
     def in_zone(self, zone: tzinfo) -> Ending:
@@ -80,7 +80,7 @@ class Ending:
 
 
 class VerdictKind(StrEnum):
-    """The verdict about a wave."""
+    """The verdict on a wave."""
 
     GO = "go"  # the next wave is sent
     STOP = "stop"  # nothing more is sent, unless a user decides otherwise
@@ -88,9 +88,9 @@ class VerdictKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WaveVerdict:
-    """The verdict about a wave: what sms.by reported of its messages, or what a user decided.
+    """The verdict on a wave: what sms.by reported about its messages, or what a user decided.
 
-    `by` is the user, None if the figures decided. `recipients` are those that the wave was sent to.
+    `by` is the user, None if the figures decided. `recipients` is how many the wave was sent to.
     """
 
     wave: int
@@ -104,7 +104,7 @@ class WaveVerdict:
 
     @property
     def is_users_go(self) -> bool:
-        """Whether a user let the next wave be sent."""
+        """Whether a user decided to send the next wave."""
         return self.kind is VerdictKind.GO and self.by is not None
 
     def in_zone(self, zone: tzinfo) -> WaveVerdict:
@@ -113,18 +113,19 @@ class WaveVerdict:
 
     @property
     def signature(self) -> str:
-        """Who decided it, when and why; empty if the figures did."""
+        """Who made the decision, when and why; empty if the figures did."""
         return "" if self.by is None else signature_of(self.by, self.at, self.reason)
 
 
-EVERY_MAILING = "*"  # the address of a manual change that concerns the whole lock: `lock bind`
-EVERY_DIGEST = "digests"  # ... of one that concerns all digests: `lock rekey`
-EVERY_FINAL = "archive"  # ... of one that moves mailings to the archive
+# The address of a manual change that concerns:
+EVERY_MAILING = "*"  # the whole lock (`lock bind`)
+EVERY_DIGEST = "digests"  # all digests (`lock rekey`)
+EVERY_FINAL = "archive"  # mailings moved to the archive
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """A manual change of the lock: what was changed, by whom and why."""
+    """A manual change to the lock: what was changed, by whom and why."""
 
     address: str
     what: str

@@ -1,6 +1,6 @@
 """Checks locks, journals, plans, approvals and rescue files before they are used.
 
-Only this program writes them, but the author of a pull request can write them as well. A message names keys of the
+Only this program should write them, but the author of a pull request can change them as well. A message names keys of the
 schema and positions, never a value or a key of the document.
 """
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 MAX_TEXT, MAX_PROSE = 10_000, 100_000  # characters, as in the schemas
 _PROSE = frozenset({"error", "reason", "what", "by"})
 _UNLIMITED = frozenset({"rows", "baseline", "address"})
-_KEYS = ("events", "results", "changes", "entry", "resolution")  # of journals and rescue files alone
+_KEYS = ("events", "results", "changes", "entry", "resolution")  # only of journals and rescue files
 _POSITION = {"type": "integer", "minimum": 0, "maximum": 10**9}
 
 
 def check_lock(document: Any) -> None:
-    """Check a lock; ValueError if it breaks its schema, as in the functions below."""
+    """Check a lock; ValueError if it violates its schema, as in the functions below."""
     _check(_lock_validator(), document)
     check_mailings(document["mailings"])
 
 
 def check_mailings(mailings: Any) -> None:
-    """Check some mailings of a lock."""
+    """Check mailings of a lock."""
     _check(_entries_validator(), {"mailings": mailings})
 
 
@@ -53,7 +53,7 @@ def check_rescue(document: Any) -> None:
 
 
 def is_event(event: Any) -> bool:
-    """Whether a line of a journal keeps the schema of its kind."""
+    """Whether a line of a journal is valid for its kind."""
     return _is_valid(_entries_validator(), {"events": [event]})
 
 
@@ -68,7 +68,7 @@ def is_address(text: str) -> bool:
 
 
 def storable(name: str, value: str) -> str:
-    """The text under the key `name` as the schemas allow it, without controls, and cut."""
+    """Return `value` as the schemas allow it under the key `name`: no controls, truncated."""
     if name in _UNLIMITED:
         return value
     cleaned = remove_controls(value)
@@ -95,14 +95,14 @@ def _is_valid(validator: Validator, document: Any) -> bool:
 
 
 def _explain(path: list[Any], rules: list[Any]) -> str:
-    """Say where the document breaks the schema, and by which rule."""
+    """Say where the document violates the schema, and which rule."""
     if "propertyNames" in rules:
         return f"{_place(path)} has a name that is not valid"
     return f"{_place(path)} is not allowed by the schema ({rules[-1]})"
 
 
 def _place(path: list[Any]) -> str:
-    """`mailings.?.chunks[0].state`: keys that are not the schema's own are not repeated."""
+    """Return a path like `mailings.?.chunks[0].state`, with keys foreign to the schema hidden."""
     known = {*_KEYS, *_keys_of(load_schema("lock")), *_keys_of(load_schema("plan"))}
     steps = (f"[{step}]" if isinstance(step, int) else f".{step}" if step in known else ".?" for step in path)
     return "".join(steps).removeprefix(".") or "the document"
@@ -129,16 +129,16 @@ def _validator(name: str) -> Validator:
 
 @cache
 def _lock_validator() -> Validator:
-    """The schema of a lock without that of its mailings."""
+    """Return the schema of a lock, without its mailings."""
     lock = load_schema("lock")
     return _compile({**lock, "properties": {**lock["properties"], "mailings": {"type": "object"}}})
 
 
 @cache
 def _entries_validator() -> Validator:
-    """Mailings of a lock and lines of a journal.
+    """Return the schema of the mailings of a lock and the lines of a journal.
 
-    Compiled together, what both contain takes half a megabyte less.
+    Compiled together, they share half a megabyte.
     """
     mailings = load_schema("lock")["properties"]["mailings"]
     properties = {"mailings": mailings, "events": {"type": "array", "items": _event_schema()}}
@@ -194,7 +194,7 @@ def _with_definitions(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _entry_keys() -> Any:
-    """The schema of each key of a mailing's entry."""
+    """Return the schema of each key of a mailing's entry."""
     return load_schema("lock")["$defs"]["entry"]["properties"]
 
 
@@ -207,22 +207,22 @@ def _address_schema() -> dict[str, Any]:
 
 
 def _chunk_refs(*more: Any) -> dict[str, Any]:
-    """A list of [address, index, …]."""
+    """Return the schema of a list of [address, index, …]."""
     ref = [_address_schema(), _POSITION, *more]
     item = {"type": "array", "prefixItems": ref, "items": False, "minItems": len(ref)}
     return {"type": "array", "items": item}
 
 
 def _changes_schema() -> dict[str, Any]:
-    """The changes of a chunk, or what sms.by knows about a list mailing."""
+    """Return the schema of changes to a chunk, and of what sms.by knows about a list mailing."""
     entry, chunk = _entry_keys(), _chunk_keys()
     facts = {key: entry[key] for key in ("recipients", "parts", "cost", "billed")}
-    no_longer = {"opted_out": {**chunk["opted_out"], "type": ["string", "null"]}}  # none, or not known
+    no_longer = {"opted_out": {**chunk["opted_out"], "type": ["string", "null"]}}  # none, or unknown
     return {"type": "object", "additionalProperties": False, "properties": {**facts, **chunk, **no_longer}}
 
 
 def _event_schema() -> dict[str, Any]:
-    """The keys of journal lines, as in the table of events.py."""
+    """Return the schema of a journal line; events.py has a table of the keys."""
     lock, entry, chunk = load_schema("lock")["properties"], _entry_keys(), _chunk_keys()
     apply = lock["applies"]["items"]["properties"]
     binding = {key: lock[key] for key in ("environment", "service", "account", "lineage")}

@@ -1,4 +1,4 @@
-"""Manual changes of the lock: resolve, rescue, import, move, withdraw, archive and others.
+"""Manual changes to the lock: resolve, rescue, import, move, withdraw, archive and others.
 
 Each is journaled and recorded; none sends.
 """
@@ -43,7 +43,7 @@ _Event = tuple[EventKind, dict[str, Any]]
 
 
 class LockEdit:
-    """One manual change of a lock that this run holds.
+    """One manual change to a lock that this run holds.
 
     `by`, `at` and `reason` are recorded with it.
     """
@@ -81,10 +81,10 @@ class LockEdit:
         return len(unknown)
 
     def go(self, address: str) -> int:
-        """Record that a user lets the next wave be sent; return the number of the last wave.
+        """Record that a user decided to send the next wave; return the number of the last one.
 
         Raises:
-            UsageError: the mailing is not recorded, or no verdict about its last wave needs one of a user.
+            UsageError: the mailing is not recorded, or its last wave has no verdict that a user must overrule.
             Refused: it was ended.
         """
         entry = self.entry(address)
@@ -151,7 +151,7 @@ class LockEdit:
     ) -> None:
         """Record a mailing that was sent by other means; `what` names its id at sms.by.
 
-        `binding` is where the lock belongs, if that is to be recorded too; `key` has made the digests of `entry`.
+        `binding` is where the lock belongs, if that is to be recorded too; `key` made the digests of `entry`.
 
         Raises as check_adoptable.
         """
@@ -171,7 +171,7 @@ class LockEdit:
         """Give the record of a renamed mailing its new address.
 
         Raises:
-            UsageError: `address` is not recorded, or `to` is, or it is not an address.
+            UsageError: `address` is not recorded, or `to` is already recorded or not an address.
         """
         self.entry(address)
         if not is_address(to):
@@ -183,7 +183,7 @@ class LockEdit:
         self._write(address, f"moved to {to}", [(EventKind.MOVE, {"address": address, "to": to})])
 
     def remove(self, address: str) -> None:
-        """Forget a mailing. Chunks that sms.by lists are still found there and not sent again.
+        """Forget a mailing; chunks that sms.by lists are still found there and not sent again.
 
         Raises:
             UsageError: the mailing is not recorded, or a chunk of it is unknown.
@@ -200,10 +200,9 @@ class LockEdit:
     ) -> list[str]:
         """Move final mailings to the archive, and return their addresses.
 
-        What sms.by has `reported` of them is recorded there.
+        What sms.by has `reported` about them is recorded there. Mailings whose record no longer matches `entries` stay.
 
-        Those that are not recorded like this any more stay. They are on disk in the archive before they leave the lock; a
-        crash in between leaves them in both, which changes nothing.
+        They are on disk in the archive before they leave the lock; a crash in between leaves them in both, which is harmless.
 
         Raises:
             LockDamaged: the archive is damaged.
@@ -230,16 +229,16 @@ class LockEdit:
         self._write(address, f"revision {revision} {kind}", [(EventKind.ENDING, fields)])
 
     def bind(self, here: Binding) -> None:
-        """Record that the lock belongs to `here` and that its list is right, whatever it lacks.
+        """Record that the lock belongs to `here`, and that the list there is right.
 
-        Nothing that was sent until now is expected in it any more.
+        Mailings sent before are no longer expected in the list.
         """
         self._write(EVERY_MAILING, f"bound to {here.service}", [(EventKind.BIND, asdict(here))])
 
     def rekey(self, old: DigestKey, new: DigestKey) -> bool:
-        """Replace the digests over recipients by those that `new` makes.
+        """Replace the digests over recipients by those made with `new`.
 
-        Return whether they had another key. Fingerprints stay, because they are in names at sms.by.
+        Return whether they had another key. Fingerprints stay, because they are part of names at sms.by.
 
         Raises:
             Refused: `old` is not the key of the lock.
@@ -255,11 +254,11 @@ class LockEdit:
         return True
 
     def entry(self, address: str) -> Entry:
-        """Return what is recorded of a mailing.
+        """Return the record of a mailing.
 
         Raises:
             Refused: it is archived.
-            UsageError: nothing is recorded.
+            UsageError: there is none.
         """
         entry = self._held.lock.mailings.get(address)
         if entry is not None:
@@ -316,7 +315,7 @@ class LockEdit:
 
 
 def _with_reported(entry: Entry, reported: Reported) -> Entry:
-    """Return `entry` with what sms.by has reported; all else stays as recorded."""
+    """Return `entry` with what sms.by has reported; everything else stays as recorded."""
     variants = entry.variants
     if variants is not None:
         deliveries = reported.by_variant
@@ -378,7 +377,7 @@ def _check_replaceable(address: str, entry: Entry, revision: int) -> None:
 
 
 def _settling_changes(chunk: ChunkRecord, sent: bool, message_id: int | None, at: str) -> dict[str, Any]:
-    """Return the stored changes of an unknown chunk that the user declared sent or not sent."""
+    """Return the stored changes to an unknown chunk that the user declared sent or not sent."""
     changes: dict[str, Any] = {"step": None, "error": None}
     if message_id is not None:
         changes["message_id"] = message_id

@@ -1,4 +1,4 @@
-"""One mailing of the lock as JSON and back, as the lock file and the journal have it."""
+"""Converts one mailing of the lock to JSON and back, for the lock file and the journal."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def entry_document(entry: Entry) -> dict[str, Any]:
 def read_entry(document: dict[str, Any]) -> Entry:
     """Return the entry that `entry_document` wrote.
 
-    KeyError, TypeError or ValueError if `document` is no such entry.
+    KeyError, TypeError or ValueError if `document` is not such an entry.
     """
     sender = document["alphaname"]
     return Entry(
@@ -117,7 +117,7 @@ def _read_prefixes(document: dict[str, Any] | None) -> dict[str, PrefixCount] | 
 
 @lru_cache(maxsize=64)
 def _applied_by(**fields: Any) -> AppliedBy:
-    """All mailings of one run share what is recorded of it."""
+    """Return the record of a run, shared by all of its mailings."""
     return AppliedBy(**fields)
 
 
@@ -144,7 +144,7 @@ def read_verdict(document: dict[str, Any]) -> WaveVerdict:
 def stored_state(state: ChunkState) -> str:
     """Return the word for `state` in the lock file and the journal.
 
-    The format has none for DECLARED_UNSENT: it is "pending" with the error DECLARED_UNSENT_ERROR.
+    The format has no word for DECLARED_UNSENT, which is "pending" with the error DECLARED_UNSENT_ERROR.
     """
     return (ChunkState.PENDING if state is ChunkState.DECLARED_UNSENT else state).value
 
@@ -166,12 +166,12 @@ def _applied_document(applied: AppliedBy) -> dict[str, Any]:
     return {"at": applied.at, "plan": applied.plan, "commit": applied.commit, "tool": applied.tool}
 
 
-# Only of chunks that have them.
+# Keys that only some chunks have.
 _OPTIONAL_OF_CHUNK = ("schedule_time", "variant", "wave", "opted_out", "left_out")
 
 
 def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
-    """Return one chunk as JSON, with the fields of phones and of an upload only if it has them."""
+    """Return one chunk as JSON; keys of phones and of an upload only if it has them."""
     document: dict[str, Any] = {
         "fingerprint": chunk.fingerprint,
         "recipients": chunk.recipients,

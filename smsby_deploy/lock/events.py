@@ -20,9 +20,9 @@
 | rekey | digest_key, digests, sealed | its digests, as another key makes them |
 | end | mailings, recipients | the apply is over |
 
-`row`, where present, limits an event to the phone at that position of the one chunk.
+`row`, if present, limits an event to the phone at that position of its only chunk.
 
-Reading checks these keys against `_event_schema` in documents.py; a key that is not in it is not checked.
+Reading checks these keys against `_event_schema` in document_checks.py; a key that is not in it is not checked.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ def _archive(lock: Lock, event: Event) -> Lock:
 
 def _move(lock: Lock, event: Event) -> Lock:
     address = event["address"]
-    # In locks older than `declared`, only the address and the time say that a user settled a chunk.
+    # In locks older than `declared`, only the address and the time show that a user settled a chunk.
     settled_at = {one.at for one in lock.resolutions if one.address == address}
     entry = _declared(lock.mailings[address], settled_at)
     moved = replace(entry, earlier=tuple(_declared(one, settled_at) for one in entry.earlier))
@@ -253,7 +253,7 @@ def _only_chunk(event: Event) -> tuple[str, int]:
 
 
 def _change_chunks(lock: Lock, event: Event, changes: dict[str, Any]) -> Lock:
-    """Return the lock after stored `changes` of the event's chunks.
+    """Return the lock after stored `changes` to the event's chunks.
 
     With a `row`, only the phone at that position changes.
     """
@@ -277,7 +277,7 @@ def _replace_chunk(
 ) -> Lock:
     """Return the lock with another record of a chunk.
 
-    An approval lapses only while nothing was sent: that was wrong if something turns out to be at sms.by.
+    An approval can lapse only while nothing was sent, so the lapse is undone if something turns out to be at sms.by.
     """
     entry = lock.mailings[address]
     entry = entry.put_chunk(index, change(entry.chunks[index]))

@@ -1,8 +1,8 @@
 """A shared lock in its own git branch.
 
-A write is a commit, which is pushed only if the branch still has the commit that this run knows. It needs nothing but git
-and the right to push to that branch. The checkout, its index and its other branches are not touched: commits are made of
-objects. Neither hooks nor a file system monitor of the checkout run.
+A write is a commit, which is pushed only if the branch is still at the commit that this run knows. It needs only git and the
+right to push to that branch. Commits are built from objects, so the checkout, its index and its other branches are not
+touched. No hooks and no file system monitor of the checkout run.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from smsby_deploy.lock.lease import (
 _SAFE = (*SAFE_OPTIONS, "-c", "gc.auto=0", "-c", "protocol.ext.allow=never")
 _AUTHOR = {"NAME": "smsby-deploy", "EMAIL": "smsby-deploy@localhost"}
 _TIMEOUT = 60.0  # seconds
-_PUSH_TIMEOUT = 25.0  # a lease must outlive a push, and the question what happened to it
+_PUSH_TIMEOUT = 25.0  # a lease must outlive a push and the check whether it succeeded
 _TRIES = 4
 _KEPT = "refs/smsby-deploy"  # of the checkout; neither a branch nor a tag
 _CREDENTIALS = re.compile(r"//\S+@")  # a password may have an @ or a /
-_REASONS = ("remote: ", "fatal: ", "error: ")  # what the server says comes first
-_NONE = "0" * 40  # what a branch is that does not exist
+_REASONS = ("remote: ", "fatal: ", "error: ")  # the server's reason is preferred
+_NONE = "0" * 40  # the head of a branch that does not exist
 _LOCK, _JOURNAL, _ARCHIVE, _HOLDER = "lock.json", "journal", "archive.jsonl", "holder.json"
 _FILES = frozenset({_LOCK, _JOURNAL, _ARCHIVE, _HOLDER})
 
@@ -48,7 +48,7 @@ class GitStore:
         self._remote = remote
         self._ref = ref
         self._key = key
-        self._has_only_locks = False  # whether the branch was looked at, and has nothing else
+        self._has_only_locks = False  # the branch was checked and has nothing else
         self._head: str | None = None  # the branch as last seen or written, _NONE if it does not exist
         roles = ("GIT_AUTHOR", "GIT_COMMITTER")
         self._environ = {
@@ -91,12 +91,12 @@ class GitStore:
         raise StoreFailed("other runs keep writing to the branch")
 
     def is_over(self, holder: Holder) -> bool:
-        """Return False: git does not know which runs are alive."""
+        """Return False, because git does not know which runs are alive."""
         return False
 
     def _fetch(self) -> str:
-        """Return the head of the branch, whose objects are then here; _NONE if there is no branch."""
-        self._git("remote", "get-url", self._remote)  # otherwise git takes a folder of that name for it
+        """Fetch the head of the branch with its objects, and return it; _NONE if there is none."""
+        self._git("remote", "get-url", self._remote)  # otherwise git would accept a folder of that name
         why = "other runs keep writing to the branch"
         for _ in range(_TRIES):
             self._head = self._ask_head()
@@ -105,14 +105,14 @@ class GitStore:
             fetched = self._fetch_objects()
             if self._has(self._head):
                 return self._head
-            if fetched.returncode != 0:  # perhaps as another process fetches, too
+            if fetched.returncode != 0:  # perhaps because another process is fetching, too
                 why = _why(fetched)
         raise StoreFailed(why)
 
     def _ask_head(self) -> str:
-        """Return what the server has as the head of the branch; _NONE if there is no branch."""
+        """Return the head of the branch on the server; _NONE if there is no branch."""
         listed = self._git("ls-remote", "--", self._remote, self._ref).decode().splitlines()
-        # A branch such as x/refs/heads/smsby-lock, which anyone may push, is listed as well.
+        # A branch such as x/refs/heads/smsby-lock, which anyone can push, is listed as well.
         return next(
             (head for head, _, name in (one.partition("\t") for one in listed) if name == self._ref), _NONE
         )
@@ -120,7 +120,7 @@ class GitStore:
     def _refuse_code(self, head: str) -> None:
         """Refuse a branch that has anything but locks, such as `main`.
 
-        Each request would be a commit on it, without a review, and its pipelines would run.
+        Each request would become a commit on it without review, and its pipelines would run.
         """
         if self._has_only_locks or head == _NONE:
             return
@@ -137,10 +137,10 @@ class GitStore:
         return self._run("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
 
     def _fetch_objects(self) -> subprocess.CompletedProcess[bytes]:
-        """Fetch the head of the branch, and in a checkout that is not shallow its history.
+        """Fetch the head of the branch and, unless the checkout is shallow, its history.
 
-        That has a commit for each request, so it grows long. A ref that is not a branch keeps what is here, so only what is
-        new is fetched the next time.
+        The history has a commit for each request, so it grows long. A ref that is not a branch keeps the fetched objects, so
+        the next fetch gets only new ones.
         """
         is_shallow = self._git("rev-parse", "--is-shallow-repository").strip() == b"true"
         depth = ["--depth=1"] if is_shallow else []
@@ -152,7 +152,7 @@ class GitStore:
         return self._list(head).get(self._key, "") if head != _NONE else ""
 
     def _list(self, tree: str) -> dict[str, str]:
-        """Return the names in a tree, each with its object."""
+        """Return the object of each name in a tree."""
         lines = self._git("ls-tree", "-z", tree).decode().split("\0")
         return {name: about.split()[2] for about, _, name in (line.partition("\t") for line in lines if line)}
 
@@ -184,10 +184,10 @@ class GitStore:
         return self._id("mktree", "-z", stdin="".join(f"{line}\0" for line in lines).encode())
 
     def _push(self, head: str, commit: str) -> bool:
-        """Whether the branch is at `commit` now, and was at `head` before.
+        """Push `commit` if the branch is at `head`; return whether the branch is at it now.
 
         Raises:
-            StoreFailed: it is not known.
+            StoreFailed: the branch did not change, or its state is unknown.
         """
         expected = "" if head == _NONE else head
         lease = f"--force-with-lease={self._ref}:{expected}"
@@ -195,14 +195,14 @@ class GitStore:
         pushed = self._run(*words, timeout=_PUSH_TIMEOUT)
         if pushed.returncode == 0:
             return True
-        # The answer may be lost, and an unknown outcome must not become a lost lock.
+        # The answer may have been lost; that must not count as a lost lock.
         now = self._ask_head()
         if now == head:
             raise StoreFailed(_why(pushed))
         return now == commit
 
     def _id(self, *arguments: str, stdin: bytes) -> str:
-        """Return the id of what a git command makes of `stdin`; raises StoreFailed."""
+        """Return the id of the object that a git command makes from `stdin`; raises StoreFailed."""
         return self._git(*arguments, stdin=stdin).decode().strip()
 
     def _git(self, *arguments: str, stdin: bytes = b"") -> bytes:
@@ -238,7 +238,7 @@ def _name_in(line: str) -> str:
 
 
 def _why(done: subprocess.CompletedProcess[bytes]) -> str:
-    """Return the line that says best why git failed, without a password in a URL."""
+    """Return the line that best explains why git failed, without a password in a URL."""
     lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [
         f"git failed with {done.returncode}"
     ]

@@ -1,13 +1,12 @@
 """The journal: an append-only file that records what is about to happen before it happens.
 
-One JSON object a line, each with a checksum over itself and the previous line, so that a last line that was only written in
-part can be distinguished from any other damage. Every line is on disk (fsync) before the program goes on, except an accepted
-result: the intent after it shares its fsync. A journal is folded into the lock at the end of its run, or by the next command
+Each line is a JSON object with a checksum over itself and the previous line, so that a partly written last line can be
+distinguished from any other damage. Every line is on disk (fsync) before the program continues, except an accepted result,
+which shares the fsync of the next intent. A journal is folded into the lock at the end of its run, or by the next command
 after a crash; see events.py for the meaning of its events.
 
 `lock rescue` keeps what can be read of a damaged journal. Nothing is guessed in favor of sending: in every mailing that a
-readable line names, the chunks that are not certainly done become unknown, and so they do in every mailing of the lock that
-an illegible line may have named.
+readable line names, or an illegible line may have named, chunks that are not certainly done become unknown.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _CHECKSUM_LENGTH = 16  # hex digits
 _HEAD = '{"sum":"'
 _PROSE = frozenset({"error", "reason", "by"})  # fields whose text comes from users or sms.by
 _ERROR = "the journal of the run that sent it was damaged"
-_MISMATCH = (KeyError, IndexError, ValueError, TypeError)  # an event that builds on a lost line
+_MISMATCH = (KeyError, IndexError, ValueError, TypeError)  # raised by an event that builds on a lost line
 
 
 class ResultNotSaved(Exception):
@@ -63,8 +62,8 @@ class Journal:
 
         Args:
             path: the file, which must not exist.
-            mirror: stores lines elsewhere, too, and raises OSError if that fails. It is slow, so it is called before a
-                request and where a result must be durable, with all lines since its last call.
+            mirror: stores lines elsewhere as well, and raises OSError if that fails. It is slow, so it is called only
+                before a request and when a result must be durable, with all lines since its last call.
         """
         self.path = path
         self._mirror = mirror
@@ -89,9 +88,9 @@ class Journal:
         return event
 
     def write(self, kind: EventKind, **fields: Any) -> Event:
-        """Do what append does, without waiting for the disk.
+        """Write one line like `append`, without waiting for the disk.
 
-        The next append or sync waits for both lines.
+        The next append or sync waits for this line, too.
         """
         event = self._write(kind, fields)
         fault_point(f"journal.after:{kind}")
@@ -118,7 +117,7 @@ class Journal:
         try:
             self._write_line(line)
         except OSError as error:
-            self._broken = True  # nothing may ever follow a line that may be torn
+            self._broken = True  # no line may ever follow one that may be torn
             lost = [event] if self._cut_off() else [*self._take_back_unsynced(), event]
             raise ResultNotSaved(error.strerror or str(error), *lost) from error
         self._previous = checksum
@@ -141,13 +140,13 @@ class Journal:
             raise OSError(f"only {written} of {len(line)} bytes were written")
 
     def _cut_off(self) -> bool:
-        """Remove a line that was written in part.
+        """Remove a partly written line.
+
+        An intent left there would make a request unknown that was never sent. A line that cannot be removed is torn, and is
+        read as such.
 
         Returns:
-            Whether the lines before it, and nothing else, are now on disk.
-
-        An intent that stayed would make unknown what was never sent. A line that cannot be removed is torn,
-        and is read as such.
+            Whether exactly the lines before it are now on disk.
         """
         if self._file is None:
             return False
@@ -167,7 +166,7 @@ class Journal:
         return events
 
     def close(self) -> None:
-        """Close the file; it stays on disk until it is folded into the lock."""
+        """Close the file, which stays on disk until it is folded into the lock."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -212,7 +211,7 @@ def open_line(line: bytes, previous: str) -> tuple[Event, str]:
     `previous` is the checksum of the line before.
 
     Raises:
-        ValueError: the line is not one of a journal, or its checksum does not match.
+        ValueError: it is not a line of a journal, or its checksum does not match.
     """
     text = line.decode("utf-8")
     start, end = len(_HEAD), len(_HEAD) + _CHECKSUM_LENGTH
@@ -240,11 +239,11 @@ def _checksum(body: str, previous: str) -> str:
 
 
 def _is_torn(line: bytes) -> bool:
-    """Return whether a line without an end is the beginning of a journal line.
+    """Return whether an unterminated line is the beginning of a journal line.
 
     Anything else is damage.
     """
-    text = line.decode("utf-8", "ignore")  # it may be cut within a character
+    text = line.decode("utf-8", "ignore")  # it may end within a character
     if not text.startswith(_HEAD[: len(text)]) or not text.isprintable():
         return False
     try:
@@ -255,10 +254,10 @@ def _is_torn(line: bytes) -> bool:
 
 
 def _mask_prose(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return `fields` as the journal may hold them.
+    """Return `fields` as the journal may contain them.
 
-    Phone numbers are masked in what users and sms.by wrote; ids and digests stay as they are. No text has a control
-    character or is overlong: what is written must be readable again.
+    Phone numbers are masked in texts by users and sms.by; ids and digests stay as they are. Control characters are removed
+    and long texts are cut, because every line must be readable again.
     """
     return {name: _mask_value(name, value) for name, value in fields.items()}
 
@@ -274,7 +273,7 @@ def _mask_value(name: str, value: Any) -> Any:
 
 
 def salvage(lock: Lock, journal: Path) -> tuple[Lock, list[str]]:
-    """Return the lock after a damaged journal, and the addresses that have unknown chunks now."""
+    """Return the lock after a damaged journal, and the addresses that now have unknown chunks."""
     intact, damaged, is_illegible = _read_lines(journal)
     begin = next((event for event in intact if event["event"] == EventKind.BEGIN), {})
     state = replace(
@@ -315,7 +314,7 @@ def _doubt(entry: Entry) -> Entry:
 def _add_missing_entry(lock: Lock, event: Event) -> Lock:
     """Return the lock with the entry of a damaged `mailing` event.
 
-    It is unchanged if the entry is illegible or recorded already.
+    It is unchanged if the entry is illegible or already recorded.
     """
     if not is_event(event) or event["event"] != EventKind.MAILING or event.get("address") in lock.mailings:
         return lock
@@ -326,7 +325,7 @@ def _add_missing_entry(lock: Lock, event: Event) -> Lock:
 
 
 def _read_lines(journal: Path) -> tuple[list[Event], list[Event], bool]:
-    """Return the events that are intact, those of other JSON lines, and whether there are more.
+    """Return the intact events, those of other JSON lines, and whether any line is illegible.
 
     A line is checked against the checksum that the previous line claims, so one bad line does not spoil those after it. A
     torn last line never took effect.
@@ -353,7 +352,7 @@ def _read_lines(journal: Path) -> tuple[list[Event], list[Event], bool]:
 
 
 def _addresses(event: dict[str, Any]) -> set[str]:
-    """Return the mailings that an event is about, as far as it can be read."""
+    """Return the mailings that an event names, as far as it can be read."""
     chunks = event.get("chunks")
     named = (
         {str(ref[0]) for ref in chunks if isinstance(ref, list) and ref}

@@ -1,4 +1,4 @@
-"""JSON as the lock file has it, as fast as orjson writes it."""
+"""JSON in the layout of the lock file, written with the speed of orjson."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BEFORE, _AFTER = b'{\n  "mailings": {\n', b"\n  }\n}"
 def indent(value: Any) -> bytes:
     """Return `value` as indented JSON in UTF-8.
 
-    It is what the json module writes, but twenty times as fast.
+    The output equals that of the json module, but takes a twentieth of the time.
     """
     try:
         return orjson.dumps(value, option=orjson.OPT_INDENT_2)
@@ -23,7 +23,7 @@ def indent(value: Any) -> bytes:
 
 
 def indent_text(value: Any) -> str:
-    """Return `value` as indented JSON, also with halves of surrogate pairs."""
+    """Return `value` as indented JSON, even if it contains halves of surrogate pairs."""
     try:
         return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
     except TypeError:
@@ -35,14 +35,14 @@ def _indent_anything(value: Any) -> str:
 
 
 def indent_mailings(mailings: dict[str, Any]) -> bytes:
-    """Return mailings as the lock file has them, one after the other."""
+    """Return mailings as the lock file writes them, one after the other."""
     return indent({"mailings": mailings})[len(_BEFORE) : -len(_AFTER)]
 
 
 def decode_mailings(text: bytes) -> dict[str, Any]:
     """Return the mailings that `indent_mailings` has written.
 
-    ValueError if `text` differs from that in any byte, so no key is in it twice.
+    ValueError if `text` differs from that in any byte, which also excludes duplicate keys.
     """
     mailings: dict[str, Any] = orjson.loads(b"{%b}" % text)
     if indent_mailings(mailings) != text:
@@ -51,7 +51,7 @@ def decode_mailings(text: bytes) -> dict[str, Any]:
 
 
 def canonical(document: Any) -> bytes:
-    """Return what digests and seals are taken over: sorted keys, no white space."""
+    """Return the JSON that digests and seals cover: sorted keys, no white space."""
     try:
         return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # a number that needs more than 64 bits, or half of a surrogate pair
@@ -72,10 +72,10 @@ decode = json.JSONDecoder(object_pairs_hook=_no_duplicates).decode
 
 
 class LockSeal:
-    """The sha256 of a lock in its canonical form; mailings are added by ascending addresses."""
+    """The sha256 of a lock in its canonical form; mailings are added in order of address."""
 
     def __init__(self, document: dict[str, Any]) -> None:
-        """`document` is the lock without its mailings and without its seal."""
+        """Begin with `document`, the lock without its mailings and its seal."""
         parts = {key: canonical(key) + b":" + canonical(document[key]) for key in sorted(document)}
         before = [part for key, part in parts.items() if key < "mailings"]
         self._after = [part for key, part in parts.items() if key > "mailings"]

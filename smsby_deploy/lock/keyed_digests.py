@@ -1,7 +1,7 @@
 """The digest key of a lock: which one it needs, what it keeps sealed, and its rotation.
 
-A lock that needs another key than the one at hand is refused. Its mailings would look like others, and a renamed one
-would be sent again.
+A lock that needs another key than the given one is refused, because its mailings would look like different ones, and a
+renamed one would be sent again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from smsby_deploy.lock.records import Entry, Lock
 
 
 def check_digest_key(lock: Lock, key: DigestKey) -> None:
-    """Check that the digests of `lock` can be compared with those that `key` makes.
+    """Check that the digests of `lock` can be compared with those made with `key`.
 
     A lock without mailings needs no key.
 
@@ -49,7 +49,7 @@ def digests_of(entry: Entry) -> Iterator[str]:
         yield one.audience_digest
         yield from filter(None, (one.text_digest, one.recipients_digest))
         for chunk in one.chunks:
-            if chunk.digest != one.content_digest:  # of an imported message that is in no chunk of the files
+            if chunk.digest != one.content_digest:  # else it is an imported message, in no chunk of the files
                 yield chunk.digest
             if chunk.upload is not None and chunk.upload.digest:
                 yield chunk.upload.digest
@@ -90,7 +90,7 @@ def key_fields(lock: Lock, key: DigestKey, digests: Iterable[str]) -> dict[str, 
 
 
 def rekey_fields(lock: Lock, old: DigestKey, new: DigestKey) -> dict[str, Any]:
-    """Return the fields of a `rekey` event: each digest of `lock` as `new` makes it.
+    """Return the fields of a `rekey` event: each digest of `lock` made with `new`.
 
     Raises:
         Refused: `old` is not the key of the lock, or a digest cannot be opened.
