@@ -1,7 +1,7 @@
 """The exclusive right of one run to write to a shared lock; the interface of stores.
 
-A store accepts a write only if it still has what the writer knows. A lease that could not be renewed in time, or whose
-write failed, is lost: nothing is ever written with it again.
+A store accepts a write only if it still has the version that the writer knows. A lease that was not renewed in time, or
+whose write failed, is lost: nothing is ever written with it again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The run that holds a shared lock; `id` is its own, `since` and `renewed` are ISO times."""
+    """The run that holds a shared lock; `id` is its id, `since` and `renewed` are ISO times."""
 
     id: str
     command: str
@@ -34,7 +34,7 @@ class Holder:
     renewed: str
 
     def describe(self, zone: tzinfo) -> str:
-        """Return its command, process and host, and since when it holds the lock."""
+        """Return its command, process and host, and since when it has held the lock."""
         since = time_text(datetime.fromisoformat(self.since).astimezone(zone), has_seconds=True)
         return f"{self.command}, process {self.pid} on {self.host}, since {since}"
 
@@ -44,10 +44,10 @@ class Holder:
 
 
 class Stored(NamedTuple):
-    """What a store has of one lock.
+    """The content of a store for one lock.
 
-    `version` is another one after every write; it is empty before the first. `lock` is None before the first apply.
-    `journal` and `archive` are lines.
+    `version` changes with every write and is empty before the first. `lock` is None before the first apply. `journal` and
+    `archive` are lines.
     """
 
     version: str = ""
@@ -58,7 +58,7 @@ class Stored(NamedTuple):
 
 
 class StoreFailed(OSError):
-    """A store did not take a write, or cannot be read; `remedy` is what a user does about it."""
+    """A store rejected a write, or cannot be read; `remedy` is what the user can do about it."""
 
     remedy = "check the network and the permissions of this run"
 
@@ -68,7 +68,7 @@ class StoreFailed(OSError):
 
 
 class WrittenMeanwhile(StoreFailed):
-    """Another run wrote to the lock since it was read, or may have."""
+    """Another run wrote, or may have written, to the lock since it was read."""
 
     remedy = "wait until no other run holds the lock"
 
@@ -79,7 +79,7 @@ class SharedStore(Protocol):
     name: str  # for users
 
     def read(self) -> Stored:
-        """Return what it has now.
+        """Return the current content.
 
         Raises:
             StoreFailed: it cannot be reached or read.
@@ -90,13 +90,13 @@ class SharedStore(Protocol):
         """Replace `before`, which it must still have, by `after`; return that with its version.
 
         Raises:
-            WrittenMeanwhile: it has another version than that of `before`.
-            StoreFailed: it is not certain that it took the write.
+            WrittenMeanwhile: its version is not that of `before`.
+            StoreFailed: it is uncertain whether the write succeeded.
         """
         ...
 
     def is_over(self, holder: Holder) -> bool:
-        """Whether it knows that the run of `holder` has ended without a release."""
+        """Whether it knows that the run of `holder` ended without a release."""
         ...
 
 
@@ -141,7 +141,7 @@ class Lease:
         """Write changed fields of `Stored`, which also renews the lease.
 
         Raises:
-            StoreFailed: it was not taken; the lease is lost then, and nothing is ever written again.
+            StoreFailed: the write failed; the lease is then lost, and nothing is ever written again.
         """
         with self._mutex:
             if self._lost is not None:
@@ -151,12 +151,12 @@ class Lease:
             except StoreFailed as error:
                 self._lost = error
                 raise
-            except Exception as error:  # of a library; what the store has is not known then
+            except Exception as error:  # from a library: the content of the store is now unknown
                 self._lost = StoreFailed(type(error).__name__)
                 raise self._lost from error
 
     def _write(self, changes: dict[str, Any]) -> None:
-        """Write, again and again until the lease has most of its time left."""
+        """Write, repeatedly if slow, until the lease has most of its time left."""
         for _ in range(_TRIES):
             assert self.stored.holder is not None
             now = self._clock.monotonic()
@@ -172,9 +172,9 @@ class Lease:
         raise WrittenMeanwhile("this run did not renew its lease in time")
 
     def release(self) -> None:
-        """Let other runs hold the lock.
+        """Let other runs take the lock.
 
-        A lease that was lost belongs to another run, or ends by itself.
+        A lost lease belongs to another run, or expires.
         """
         self._ended.set()
         self._renewing.join()
@@ -190,9 +190,9 @@ class Lease:
 
 
 def _write_surely(store: SharedStore, before: Stored, after: Stored) -> Stored:
-    """Write as the store does; if that fails, read what it has.
+    """Write to the store; if that fails, read it, because only the answer may have been lost.
 
-    Only the answer may be lost. If nothing has changed, write once more. Raises as the first write.
+    If nothing has changed, write once more. Raises as the first write.
     """
     try:
         return store.write(before, after)
@@ -209,5 +209,5 @@ def _write_surely(store: SharedStore, before: Stored, after: Stored) -> Stored:
 
 
 def iso_time(clock: Clock) -> str:
-    """Return the present time as a lease has it."""
+    """Return the current time in the format of a lease."""
     return clock.now().isoformat(timespec="seconds")

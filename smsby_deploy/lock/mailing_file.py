@@ -1,7 +1,7 @@
 """The mailings of a lock file as they were read, with an index that needs no decoding.
 
-They are kept as in the file and in their canonical form, in batches, and if the lock is long, outside memory: an apply
-needs few of them before it writes them all again.
+They are kept in batches, as in the file and in their canonical form, and outside memory if the lock is long: an apply needs
+few of them before it writes them all again.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _NO_ID = -1
 
 
 class StoredBatch(NamedTuple):
-    """Where successive mailings are kept: as the file has them, then in canonical form.
+    """Where successive mailings are kept: as in the file, then in canonical form.
 
-    `size` and `encoded` are the bytes that these take.
+    `size` and `encoded` are the lengths of these in bytes.
     """
 
     first: str  # address
@@ -39,17 +39,17 @@ class StoredBatch(NamedTuple):
 
 
 class MailingFile:
-    """The mailings of a lock file, by ascending addresses."""
+    """The mailings of a lock file, in order of address."""
 
     def __init__(self) -> None:
         self._spool = _Spool()
         self._batches: list[StoredBatch] = []
         self._numbers: dict[str, int] = {}  # of the batch of each address
         self._lookup = _Lookup()
-        self._recent: tuple[int, bytes] = -1, b""  # the number of the batch that was read last, and its text
+        self._recent: tuple[int, bytes] = -1, b""  # the number and the text of the batch read last
 
     def append(self, text: bytes, mailings: dict[str, Any]) -> bytes:
-        """Add the next mailings, which the file has as `text`.
+        """Add the next mailings; `text` is how the file writes them.
 
         Return them in their canonical form, without the braces around them.
         ValueError if their addresses do not ascend.
@@ -80,17 +80,17 @@ class MailingFile:
         return self._batches
 
     def batch_of(self, address: str) -> StoredBatch:
-        """Return the batch that has `address`, or to which it is added."""
+        """Return the batch that has `address`, or that it would be added to."""
         number = bisect_right(self._batches, address, key=lambda batch: batch.first)
         return self._batches[max(0, number - 1)]
 
     def batches_of(self, addresses: Iterable[str]) -> list[StoredBatch]:
-        """Return the batches that have some of `addresses`, in their order."""
+        """Return the batches that have any of `addresses`, in order."""
         numbers = {self._numbers[address] for address in addresses if address in self._numbers}
         return [self._batches[number] for number in sorted(numbers)]
 
     def text(self, batch: StoredBatch) -> bytes:
-        """Return the mailings of a batch as the file has them."""
+        """Return the mailings of a batch as in the file."""
         return self._spool.read(batch.place, batch.size)
 
     def encoded(self, batch: StoredBatch) -> bytes:
@@ -120,7 +120,7 @@ class MailingFile:
         return (number for number in self._lookup.ids if number != _NO_ID)
 
     def recipients(self) -> Iterator[tuple[str, int | None]]:
-        """Yield how many recipients each mailing has, None if that is not recorded."""
+        """Yield how many recipients each mailing has; None if not recorded."""
         counts = [None if count < 0 else count for count in self._lookup.recipients]
         return zip(self._numbers, counts, strict=True)
 
@@ -133,7 +133,7 @@ class MailingFile:
         return self._named(self._lookup.with_chunk(fingerprints, ids))
 
     def accepted_since(self, day: str) -> Iterator[str]:
-        """Yield the mailings of which something was accepted on `day` or later."""
+        """Yield the mailings with a chunk that was accepted on `day` or later."""
         return self._named(n for n, last in enumerate(self._lookup.days) if last >= day)
 
     def unfinished(self) -> Iterator[str]:
@@ -146,14 +146,14 @@ class MailingFile:
 
 
 class _Lookup:
-    """What is looked up in all mailings, by their numbers.
+    """An index of all mailings, by their numbers.
 
-    Digests are kept as hashes, which take a tenth of the memory. A lookup returns every mailing that has the digest, and very
-    rarely another one.
+    Digests are kept as hashes, which take a tenth of the memory. A lookup returns every mailing that has the digest, and in
+    very rare cases another one.
     """
 
     def __init__(self) -> None:
-        self.days: list[str] = []  # the last one on which something was accepted; "" if nothing was
+        self.days: list[str] = []  # the last one on which a chunk was accepted; "" if none was
         self.recipients = array("q")  # -1: not recorded
         self.unfinished = array("q")
         self.ids = array("q")  # of each chunk
@@ -163,7 +163,7 @@ class _Lookup:
         self._revisions = array("l")
 
     def add(self, documents: Iterable[dict[str, Any]]) -> None:
-        """Add the next mailings, which the schema allows."""
+        """Add the next mailings, already checked against the schema."""
         digests: list[str | None] = []
         marks: list[str] = []
         for number, document in enumerate(documents, len(self.days)):
@@ -201,10 +201,10 @@ class _Lookup:
 
 
 class _Spool:
-    """Bytes that are read again: many of them in a file that no other process can open."""
+    """Bytes to be read again; if there are many, in a file that no other process can open."""
 
     def __init__(self) -> None:
-        self._memory = bytearray()  # all of it, or what the file does not have
+        self._memory = bytearray()  # everything, unless there is a file
         self._file: IO[bytes] | None = None
         self._end = 0
         self._alone = Lock()
@@ -214,7 +214,7 @@ class _Spool:
             self._file.close()
 
     def append(self, content: bytes) -> int:
-        """Keep `content`, and return its place."""
+        """Store `content`, and return its place."""
         place = self._end
         if self._file is None and place <= _SHORT < place + len(content):
             self._leave_memory()

@@ -1,7 +1,7 @@
 """Opens a lock at its place: a file, a git branch, PostgreSQL or S3.
 
-Separate from `places`, so that code which only names a place does not load the lock. A store is imported when a lock is
-opened in it.
+This is separate from `places`, so that code that only names a place does not load the lock. A store is imported only when a
+lock is opened in it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def open_lock_at(place: LockPlace, project: str, root: Path) -> LockStore:
-    """Return the lock at `place` of a project; opening it reads and writes nothing.
+    """Return a project's lock at `place`; opening it reads and writes nothing.
 
     `root` is the folder of the project.
 
@@ -64,7 +64,7 @@ def _open_shared(place: SharedPlace, key: str, root: Path) -> SharedStore:
 
 @contextmanager
 def _extra(name: str, store: str) -> Iterator[None]:
-    """Name the extra of this package that has the library of a store, if its import fails."""
+    """If the import of a store's library fails, name the extra of this package that has it."""
     try:
         yield
     except ImportError as error:
@@ -77,7 +77,7 @@ def _postgres_url(place: PostgresPlace) -> str:
     from smsby_deploy.lock.postgres_store import URL_STARTS
 
     url = _value(place.url, place.url_env)
-    is_dsn = "://" not in url and "=" in url  # host=… dbname=…, as libpq takes it
+    is_dsn = "://" not in url and "=" in url  # host=… dbname=…, which libpq accepts
     if not (is_dsn or url.startswith(URL_STARTS)):
         raise SmsbyDeployError(
             f"{place.url_env} is not the URL of a PostgreSQL database, so the lock cannot be reached",

@@ -1,6 +1,6 @@
 """The state of each phone of a chunk that is sent one SMS at a time.
 
-A lock holds no phone numbers: a phone is identified by its position in its chunk. The lock file and the journal store the
+A lock contains no phone numbers: a phone is identified by its position in its chunk. The lock file and the journal store the
 states as counted letters, for example `a:120 u:1 p:29`.
 """
 
@@ -14,11 +14,11 @@ from itertools import groupby
 NO_PROOF = 9  # a count in a baseline that no later number of deliveries can exceed
 
 _RUNS = re.compile(r"([a-z0-9]:[1-9][0-9]*( [a-z0-9]:[1-9][0-9]*)*)?")
-_MAX_PHONES = 1_000_000  # of one chunk; a damaged count must not fill the memory
+_MAX_PHONES = 1_000_000  # per chunk; a damaged count must not fill the memory
 
 
 class PhoneState(StrEnum):
-    """What is known about one phone, named as in `ChunkState`.
+    """The known state of one phone, named as in `ChunkState`.
 
     The values are the letters of the lock file.
     """

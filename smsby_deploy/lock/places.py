@@ -1,4 +1,4 @@
-"""Where a lock is: in a file, or in a store that machines share.
+"""Where a lock is: in a file, or in a store that several machines share.
 
 The environment of a lock is part of names and digests, so this module is loaded long before any record.
 """
@@ -11,27 +11,27 @@ from typing import NamedTuple
 
 PRIVATE_FOLDER = ".smsby"  # of a lock that is not committed
 PRODUCTION = "production"
-SANDBOX = "sandbox"  # the environment that is built in
+SANDBOX = "sandbox"  # the built-in environment
 LOCK_BRANCH = "refs/heads/smsby-lock"
 
 
 def scope_of(project: str, environment: str | None) -> str:
-    """Return the project as fingerprints and remote names have it.
+    """Return the project as it appears in fingerprints and remote names.
 
-    Environments may share an account, so that of every other than production is part of it.
+    Environments may share an account, so any environment other than production is part of it.
     """
     return project if environment in (None, PRODUCTION) else f"{project}~{environment}"
 
 
 class GitPlace(NamedTuple):
-    """A branch of a remote that the checkout has."""
+    """A branch of a remote of the checkout."""
 
     remote: str
     ref: str = LOCK_BRANCH
 
 
 class PostgresPlace(NamedTuple):
-    """A database; `url` is the value of the variable `url_env`, None if it is not set."""
+    """A database; `url` is the value of the variable `url_env`; None if it is not set."""
 
     url_env: str
     url: str | None
@@ -52,7 +52,7 @@ SharedPlace = GitPlace | PostgresPlace | S3Place
 
 
 class LockPlace(NamedTuple):
-    """The lock of an environment: a file, or a copy of one in a store that machines share."""
+    """The lock of an environment: a file, or a copy of one in a shared store."""
 
     path: Path
     environment: str = PRODUCTION
@@ -65,16 +65,16 @@ class LockPlace(NamedTuple):
 
 
 def journal_of(path: Path) -> Path:
-    """Return where the journal of a run is: next to the lock at `path`."""
+    """Return the path of a run's journal, next to the lock at `path`."""
     return path.with_name(f"{path.name}.journal")
 
 
 def private_file(lock: Path, kind: str) -> Path:
-    """Return where this machine keeps what only it knows of the lock at `lock`."""
+    """Return the path of a file in which this machine keeps private data about a lock."""
     folder = lock.parent if lock.parent.name == PRIVATE_FOLDER else lock.parent / PRIVATE_FOLDER
     return folder / f"{lock.name}.{kind}"
 
 
 def copy_name(environment: str) -> str:
-    """Return where the copy of a shared lock is, as a path in the project."""
+    """Return the path of the copy of a shared lock, within the project."""
     return f"{PRIVATE_FOLDER}/{environment}.shared.lock.json"

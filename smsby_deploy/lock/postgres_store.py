@@ -1,7 +1,7 @@
 """A shared lock in PostgreSQL: one row for the lock, one for each write of its journal.
 
-An advisory lock makes it exclusive. That belongs to a session, so the server knows at once when a run has died. The first
-write creates the tables.
+An advisory lock makes it exclusive. The advisory lock belongs to a session, so the server knows at once when a run has died.
+The first write creates the tables.
 """
 
 from __future__ import annotations
@@ -52,18 +52,18 @@ _APPEND = (
 )
 _CLEAR = "delete from smsby_lock_journal where name = %s"
 _TAKE = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
-# Behind a pooler, other runs can get the session that took it; servers other than PostgreSQL only claim that it was taken.
+# Behind a pooler, other runs can get the session that took it; servers other than PostgreSQL may only claim to have it.
 _HAS_TAKEN = "select exists (select from pg_locks where locktype = 'advisory' and granted and pid = %s)"
 _LET_GO = "select pg_advisory_unlock(hashtextextended(%s, 0))"
-# A machine that is asleep or gone does not end its session: the server does, so that the advisory lock becomes free.
+# A machine that is asleep or gone does not end its session; the server must, so that the advisory lock becomes free.
 _END_SILENT = "select set_config('idle_session_timeout', '60s', false)"  # between two transactions
-_KNOWS_SILENT = 140000  # the first version of PostgreSQL that can
+_KNOWS_SILENT = 140000  # the first version of PostgreSQL that supports it
 _DRIVER = "postgresql+psycopg://"  # as SQLAlchemy writes it
 URL_STARTS = ("postgresql://", "postgres://", _DRIVER)
 _TIMEOUT = 30  # seconds
-_PATIENCE = 60.0  # seconds for a transaction: a server that hangs enforces no limit of its own
+_PATIENCE = 60.0  # seconds for a transaction: a server that hangs does not enforce its own limits
 _LIMITS = f"set statement_timeout = '{_TIMEOUT}s'; set idle_in_transaction_session_timeout = '60s'"
-# Of the connection: without them, one that is cut without a word holds up a run for a quarter of an hour.
+# Without these settings, a connection that is silently cut would hold up a run for a quarter of an hour.
 _ALIVE: dict[str, Any] = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -75,7 +75,7 @@ _Result = TypeVar("_Result")
 
 
 class PostgresStore:
-    """The lock `key` in the database at `url`, whose password is shown nowhere."""
+    """The lock `key` in the database at `url`, whose password is never shown."""
 
     def __init__(self, url: str, key: str) -> None:
         self.name = "the database"
@@ -94,14 +94,14 @@ class PostgresStore:
         try:
             self._transact(lambda cursor: self._write(cursor, before, written))
         except StoreFailed:
-            self._close()  # which ends the advisory lock, if this session got it
+            self._close()  # releases the advisory lock, if this session took it
             raise
         if written.holder is None:
-            self._close()  # which ends the advisory lock
+            self._close()  # releases the advisory lock
         return written
 
     def is_over(self, holder: Holder) -> bool:
-        """Whether no session has the advisory lock of `holder`; nor has this one, afterwards."""
+        """Whether no other session has the advisory lock of `holder`; does not keep it either."""
         return self._transact(self._is_over)
 
     def _is_over(self, cursor: Any) -> bool:
@@ -135,7 +135,7 @@ class PostgresStore:
             values = (after.version, holder, *document, *archive, self._key, before.version)
             cursor.execute(_UPDATE, values)
         else:
-            if not _has_table(cursor):  # asking to create it needs a right even if it exists
+            if not _has_table(cursor):  # `create table` needs the right to create even if it exists
                 cursor.execute(_TABLES)
             cursor.execute(_INSERT, (self._key, after.version, holder, after.lock, after.archive))
         if cursor.rowcount != 1:
@@ -165,7 +165,7 @@ class PostgresStore:
         return True
 
     def _transact(self, work: Callable[[Any], _Result]) -> _Result:
-        """Return what `work` returns for a cursor, in its own transaction; raises as `write`."""
+        """Run `work` with a cursor in its own transaction; returns its result, raises as `write`."""
         try:
             if self._connection is None:
                 self._connection = psycopg.connect(self._url, connect_timeout=_TIMEOUT, **_ALIVE)
@@ -202,18 +202,18 @@ def _limited(connection: Any) -> Iterator[None]:
 
 
 def _cut(connection: Any) -> None:
-    with suppress(Exception):  # it is closed
+    with suppress(Exception):  # the connection is already closed
         wire = socket.socket(fileno=connection.fileno())
         try:
             wire.shutdown(socket.SHUT_RDWR)
         finally:
-            wire.detach()  # it is the connection that closes it
+            wire.detach()  # the connection closes it
 
 
 def _why(error: Any) -> str:
-    """Say why psycopg failed: the server's answer to the login, else the kind of the failure.
+    """Say why psycopg failed: the server's answer to the login, or else the kind of failure.
 
-    Other texts may repeat a part of the URL.
+    Other texts are left out, because they may repeat a part of the URL.
     """
     kind = type(error).__name__
     if error.sqlstate:
@@ -223,9 +223,9 @@ def _why(error: Any) -> str:
 
 
 def _has_table(cursor: Any) -> bool:
-    """Whether the lock has its tables; StoreFailed if they are where this role does not look.
+    """Whether the tables exist; StoreFailed if this role cannot see them.
 
-    They would count as empty.
+    Such tables would otherwise count as empty.
     """
     is_seen, schema = cursor.execute(_FIND_TABLE).fetchone()
     if schema is not None and not is_seen:

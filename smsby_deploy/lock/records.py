@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 class ChunkState(StrEnum):
-    """What is known about one chunk."""
+    """The known state of one chunk."""
 
     PENDING = "pending"
     DECLARED_UNSENT = "declared_unsent"  # pending: the user declared that a lost request was not sent
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
-    DRAFT = "draft"  # a list mailing at sms.by that is not confirmed
+    DRAFT = "draft"  # an unconfirmed list mailing at sms.by
     SUPPRESSED = "suppressed"  # all of its recipients opted out: complete without a request
     PARTIAL = "partial"  # sent one SMS at a time: accepted for some phones, certainly not sent to the others
 
 
 FIRST_WAVE = 1
-ELSEWHERE = "elsewhere"  # the step of a chunk that another run may have sent, to whichever of its recipients
+ELSEWHERE = "elsewhere"  # the step of a chunk that another run may have sent, to unknown recipients
 SURELY_NOT_SENT = frozenset({ChunkState.PENDING, ChunkState.DECLARED_UNSENT, ChunkState.REJECTED})
 _NOT_TRIED = SURELY_NOT_SENT - {ChunkState.REJECTED}
 DONE = frozenset({ChunkState.ACCEPTED, ChunkState.SUPPRESSED})
@@ -53,7 +53,7 @@ def chunk_state_of(phones: PhoneStates) -> ChunkState:
 
 
 class NamedId(NamedTuple):
-    """A name of the account and its id at sms.by, None if that is not known."""
+    """A name in the account and its id at sms.by; None if unknown."""
 
     name: str
     id: int | None
@@ -61,13 +61,13 @@ class NamedId(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class UploadRecord:
-    """The contact list of an uploaded mailing, as far as it was made.
+    """The contact list of an uploaded mailing, and how far it has been filled.
 
-    digest: identifies the recipients it is made for; empty if a draft was found at sms.by, whose recipients are not known
+    digest: identifies the recipients it is for; empty if a draft was found at sms.by, whose recipients are unknown
     list_id: its id at sms.by
     uploaded: how many recipients sms.by accepted, in order
     invalid: how many of these sms.by called invalid
-    found: the list already existed under its name, so its other contacts are not known
+    found: the list already existed under its name, so its other contacts are unknown
     """
 
     digest: str
@@ -79,7 +79,7 @@ class UploadRecord:
 
 @dataclass(frozen=True, slots=True)
 class ChunkRecord:
-    """What is recorded of one chunk.
+    """The record of one chunk.
 
     `recipients` is None for a list mailing until sms.by reports it.
     """
@@ -93,19 +93,19 @@ class ChunkRecord:
     accepted_at: str | None = None
     error: str | None = None
     step: str | None = None  # of an unknown list mailing: "draft" or "confirm", unanswered; of any: ELSEWHERE
-    # Only of a chunk that is sent one SMS at a time: the state of each phone, how many deliveries of the message each
+    # Only for a chunk that is sent one SMS at a time: the state of each phone, how many deliveries of the message each
     # had before this mailing, and how many earlier deliveries of the message the lock does not explain.
     phones: PhoneStates | None = None
     baseline: tuple[int, ...] | None = None
     foreign: int = 0
-    refused_id: int | None = None  # of a message that sms.by made differently from the review; never sent
-    upload: UploadRecord | None = None  # of a mailing that is uploaded
-    declared: bool = False  # a user said that sms.by accepted it (lock resolve, import)
-    schedule_time: str | None = None  # its own, of a mailing that is spread
+    refused_id: int | None = None  # of a message that sms.by created differently from the review; never sent
+    upload: UploadRecord | None = None  # of an uploaded mailing
+    declared: bool = False  # a user declared that sms.by accepted it (lock resolve, import)
+    schedule_time: str | None = None  # the chunk's own, of a spread mailing
     variant: str | None = None  # of a mailing with variants
     wave: int | None = None  # of a mailing with waves, from 1
-    opted_out: str | None = None  # which recipients had when it was sent or approved, as OptOutPositions
-    left_out: str | None = None  # those and the capped ones, where a later run chooses the capped ones anew
+    opted_out: str | None = None  # who had opted out when it was sent or approved, as OptOutPositions
+    left_out: str | None = None  # those and the capped ones, if a later run chooses the capped ones again
 
     @property
     def was_sent(self) -> bool:
@@ -120,13 +120,13 @@ class ChunkRecord:
         return self.recipients_in(ChunkState.ACCEPTED)
 
     def recipients_in(self, state: ChunkState) -> int:
-        """Return how many recipients are in `state`, each by itself if the phones are known."""
+        """Return how many recipients are in `state`, counted by phone if the phones are known."""
         if self.phones is not None:
             return self.phones.count(PhoneState[state.name])
         return (self.recipients or 0) if self.state is state else 0
 
     def is_unknown(self, position: int | None = None) -> bool:
-        """Return whether its outcome is unknown, or that of its phone at `position`."""
+        """Return whether the outcome of the chunk, or of its phone at `position`, is unknown."""
         if position is None or self.phones is None:
             return self.state is ChunkState.UNKNOWN
         return position < len(self.phones) and self.phones[position] is PhoneState.UNKNOWN
@@ -134,7 +134,7 @@ class ChunkRecord:
     def with_state(self, state: ChunkState, **changes: Any) -> ChunkRecord:
         """Return this chunk after an event about all of it.
 
-        With single phones the event concerns the unknown ones if there are any, otherwise those certainly not sent.
+        If it has phone states, the event concerns the unknown phones, if any, otherwise those certainly not sent to.
         """
         if self.phones is None:
             return replace(self, state=state, **changes)
@@ -155,7 +155,7 @@ class ChunkRecord:
     def with_phones(self, phones: PhoneStates, **changes: Any) -> ChunkRecord:
         """Return this chunk with the state of every phone replaced.
 
-        An error stays until no phone is rejected or unknown: the next phone's success must not hide it.
+        An error stays until no phone is rejected or unknown, because the next phone's success must not hide it.
         """
         if changes.get("error", "") is None and phones.has_any({PhoneState.REJECTED, PhoneState.UNKNOWN}):
             del changes["error"]
@@ -164,7 +164,7 @@ class ChunkRecord:
 
 @dataclass(frozen=True, slots=True)
 class AppliedBy:
-    """The run that brought a mailing to its present state."""
+    """The run that brought a mailing to its current state."""
 
     at: str
     plan: str
@@ -173,9 +173,9 @@ class AppliedBy:
 
 
 class EntryState(StrEnum):
-    """What is known about a whole mailing."""
+    """The known state of a whole mailing."""
 
-    WAITING = "waiting"  # approved, and not handed over yet
+    WAITING = "waiting"  # approved, but not handed over yet
     WITHDRAWN = "withdrawn"
     ABANDONED = "abandoned"
     COMPLETE = "complete"
@@ -188,7 +188,7 @@ class EntryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One mailing as it was sent, or as far as it was sent."""
+    """The record of one mailing, sent completely or in part, or approved."""
 
     revision: int
     content_digest: str
@@ -207,17 +207,17 @@ class Entry:
     currency: str | None = None  # of `cost`; None without a price, or if not recorded
     # The list that its draft was made for; None for an uploaded list, a draft found at sms.by, or if not recorded.
     contact_list: NamedId | None = None
-    # Over what it says, over its recipients in any order, and over what its entry in the files says itself, without what it
-    # shares with others; None in older locks.
+    # Digests of its text, of its recipients in any order, and of its own entry in the files, without what it shares with
+    # others; None in older locks.
     text_digest: str | None = None
     recipients_digest: str | None = None
     own_digest: str | None = None
     approval: Approval | None = None  # kept after it was handed over
-    signed_by: tuple[str, ...] = ()  # whose signatures its plan required, as the file of signers names them
+    signed_by: tuple[str, ...] = ()  # whose signatures its plan required, named as in the file of signers
     ending: Ending | None = None
-    verdicts: tuple[WaveVerdict, ...] = ()  # about its waves; of each the last one counts
-    # Those of its campaign; its planned recipients by the first digits of their phones, and by variant; None in older locks,
-    # and where they are not known.
+    verdicts: tuple[WaveVerdict, ...] = ()  # on its waves; the last one on each wave counts
+    # The labels of its campaign; its planned recipients by the first digits of their phones, and by variant; None in older
+    # locks, and if unknown.
     labels: Mapping[str, str] | None = None
     prefixes: Mapping[str, PrefixCount] | None = None
     variants: Mapping[str, VariantCount] | None = None
@@ -234,28 +234,28 @@ class Entry:
 
     @property
     def fingerprints(self) -> list[str]:
-        """Those of its chunks, in order."""
+        """The fingerprints of its chunks, in order."""
         return [chunk.fingerprint for chunk in self.chunks]
 
     @property
     def send_time(self) -> datetime | None:
-        """When sms.by sends it; None if that is at once."""
+        """When sms.by sends it; None for at once."""
         return None if self.schedule_time is None else datetime.fromisoformat(self.schedule_time)
 
     @property
     def send_times(self) -> tuple[datetime | None, ...]:
-        """When sms.by sends each chunk; None if that is at once."""
+        """When sms.by sends each chunk; None for at once."""
         return tuple(map(self.time_of, self.chunks))
 
     def time_of(self, chunk: ChunkRecord) -> datetime | None:
-        """When sms.by sends a chunk; None if that is at once, as of the waves after the first."""
+        """Return when sms.by sends a chunk; None for at once, as in waves after the first."""
         if chunk.schedule_time:
             return datetime.fromisoformat(chunk.schedule_time)
         return self.send_time if chunk.wave in (None, FIRST_WAVE) else None
 
     @property
     def last_time(self) -> datetime | None:
-        """When sms.by sends the last chunk; None if that is at once."""
+        """When sms.by sends the last chunk; None for at once."""
         own = [chunk.schedule_time for chunk in self.chunks if chunk.schedule_time]
         return max(map(datetime.fromisoformat, own)) if own else self.send_time
 
@@ -286,7 +286,7 @@ class Entry:
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether a user decided that the rest of it is never sent."""
+        """Whether a user decided that the rest will never be sent."""
         return self.ending is not None and self.ending.kind is EndingKind.ABANDONED
 
     @property
@@ -345,7 +345,7 @@ class Apply:
 
 
 class RecordedMailings(Mapping[str, Entry]):
-    """The mailings of a lock by address; `|` returns them with others added or changed."""
+    """The mailings of a lock by address; `|` returns a copy with others added or changed."""
 
     @abstractmethod
     def __or__(self, new: Mapping[str, Entry]) -> RecordedMailings: ...
@@ -356,7 +356,7 @@ class Lock:
     """Everything that is recorded.
 
     `serial` counts its versions; `lineage` identifies it, and is None until it is written. `environment`, `service` and
-    `account` say where it belongs; None if that is not recorded. `archive` is the file of what was archived, or its lines.
+    `account` say where it belongs; None if not recorded. `archive` is the file of the archived mailings, or its lines.
     """
 
     project: str
@@ -370,7 +370,7 @@ class Lock:
     service: str | None = None
     account: str | None = None
     # The id of the key of its digests over recipients; None without a key. `sealed` has the unkeyed digests,
-    # sealed with that key. After a rotation chunks keep the fingerprints that sms.by knows.
+    # sealed with that key. After a rotation, chunks keep the fingerprints that sms.by knows.
     digest_key: str | None = None
     sealed: dict[str, str] = field(default_factory=dict)
     rekeyed: bool = False
@@ -379,12 +379,12 @@ class Lock:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it records nothing, and nothing was archived either."""
+        """Whether it records nothing and has no archived mailings."""
         return not self.mailings and not self.archived
 
     @property
     def scope(self) -> str:
-        """The project as fingerprints and remote names have it."""
+        """The project as it appears in fingerprints and remote names."""
         return scope_of(self.project, self.environment)
 
     def with_entry(self, address: str, entry: Entry) -> Lock:

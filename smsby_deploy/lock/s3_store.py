@@ -1,7 +1,7 @@
 """A shared lock in S3: numbered objects, each created only if it is absent.
 
-The object with the highest number says what the lock is now: its holder, and the objects with its content. Two runs that know
-the same number cannot both create the next one.
+The object with the highest number is the current version: it names the holder and the objects with the content. Two runs that
+know the same number cannot both create the next one.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from smsby_deploy.lock.lease import (
 )
 
 _DIGITS = 12
-_KEPT = timedelta(hours=1)  # much longer than a lease: a run that writes so late knows that it lost it
+_KEPT = timedelta(hours=1)  # much longer than a lease: a run that writes that late knows it has lost it
 _SCHEME = "s3://"
 _TRIES = 5
-_MOST_PIECES = 64  # of a journal: the next one has all of it, so that reading it needs few requests
+_MOST_PIECES = 64  # of a journal: the next piece has all of it, so that reading needs few requests
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")  # as S3 names an error
-_NO_ANSWER = "GenericError"  # of the library, which has no better one
+_NO_ANSWER = "GenericError"  # the library has no more specific error
 _PATIENCE = timedelta(seconds=15)
 
 
 class _Version(NamedTuple):
-    """What a numbered object says; `lock`, `journal` and `archive` are names of objects."""
+    """The content of a numbered object; `lock`, `journal` and `archive` are names of objects."""
 
     number: int = 0
     holder: str = ""
@@ -61,7 +61,7 @@ class S3Store:
         self._prefix = f"{prefix}/{key}" if prefix else key
         self._endpoint = endpoint
         self._known = _Version()
-        self._is_conditional = False  # whether the server was seen to refuse to replace an object
+        self._is_conditional = False  # the server has been seen to refuse to replace an object
 
     def read(self) -> Stored:
         """Return the lock as it is now; raises StoreFailed."""
@@ -92,12 +92,12 @@ class S3Store:
         return after._replace(version=str(following.number))
 
     def is_over(self, holder: Holder) -> bool:
-        """Return False: S3 does not know which runs are alive."""
+        """Return False, because S3 does not know which runs are alive."""
         return False
 
     @cached_property
     def _store(self) -> Bucket:
-        """The bucket; keys and region come from the variables of AWS."""
+        """The bucket; keys and region come from the AWS variables."""
         retries: Any = {"max_retries": 3, "retry_timeout": _PATIENCE}  # much shorter than a lease
         if self._endpoint is None:
             return Bucket(self._bucket, client_options={"timeout": _PATIENCE}, retry_config=retries)
@@ -112,7 +112,7 @@ class S3Store:
     def _find_version(self) -> _Version:
         """Return the newest version; one that is removed meanwhile is not the newest.
 
-        A server that answers whatever it is asked lists nothing, and would pass for an empty lock.
+        A server that answers any request the same way lists nothing, and would pass for an empty lock.
         """
         for _ in range(_TRIES):
             newest = max((number for number, _ in self._list()), default=0)
@@ -124,7 +124,7 @@ class S3Store:
         raise StoreFailed("it does not list the objects that it has")
 
     def _list(self, after: str | None = None) -> list[tuple[int, datetime]]:
-        """Return the numbers of the versions after an object, or of all, each with its time."""
+        """Return the number and time of each version after an object, or of all versions."""
         found = self._store.list(f"{self._prefix}/versions", offset=after).collect()
         named = [(one["path"].rpartition("/")[2], one["last_modified"]) for one in found]
         other = next((name for name, _ in named if not (name.isascii() and name.isdigit())), None)
@@ -140,7 +140,7 @@ class S3Store:
         try:
             self._store.put(name, content, mode="create")
         except AlreadyExistsError as error:
-            # A try whose answer was lost may have created it: every object has an id of its own.
+            # A try whose answer was lost may have created it; the id in every object shows that.
             if self._find(name) != content:
                 raise WrittenMeanwhile("another run has written to it") from error
         if self._list(after=name):
@@ -149,7 +149,7 @@ class S3Store:
             self._refuse_to_replace(name, content)
 
     def _refuse_to_replace(self, name: str, content: bytes) -> None:
-        """Refuse a server that replaces an object which was only to be created."""
+        """Refuse a server that replaces an existing object instead of only creating one."""
         with suppress(AlreadyExistsError):
             self._store.put(name, content, mode="create")
             raise SmsbyDeployError(
@@ -159,7 +159,7 @@ class S3Store:
         self._is_conditional = True
 
     def _extend(self, names: tuple[str, ...], before: bytes, after: bytes, kind: str) -> tuple[str, ...]:
-        """Return the objects of `after`: those of `before`, and one with what is new."""
+        """Return the objects of `after`: those of `before`, and one with the new lines."""
         if not after or after == before:
             return names if after else ()
         if not after.startswith(before) or len(names) >= _MOST_PIECES:
@@ -182,11 +182,11 @@ class S3Store:
         """Return an object; None if there is none."""
         try:
             return self._get(name)
-        except (FileNotFoundError, NotFoundError):  # by the version of the library
+        except (FileNotFoundError, NotFoundError):  # depends on the version of the library
             return None
 
     def _prune(self, after: _Version) -> None:
-        """Remove content that `after` replaces, once its versions are too old to be read."""
+        """Remove versions that are too old to be read, with the content that `after` replaces."""
         if after.holder:
             return
         listed = self._list()
@@ -204,7 +204,7 @@ class S3Store:
 
 @contextmanager
 def _failures() -> Iterator[None]:
-    """Turn the errors of the library into StoreFailed, which names no key."""
+    """Turn errors of the library into StoreFailed, which reveals no key."""
     try:
         yield
     except StoreFailed:
@@ -214,7 +214,7 @@ def _failures() -> Iterator[None]:
 
 
 def _why(error: BaseException) -> str:
-    """Say why a call of the library failed, without the URL and the key that its text contains."""
+    """Say why a library call failed, without the URL and the key that its text contains."""
     text, kind = str(error), type(error).__name__
     status = _STATUS.search(text)
     if status is None:

@@ -28,23 +28,23 @@ from smsby_deploy.lock.stored_mailings import Mailings, StoredMailings, runs
 FORMAT = "smsby-lock"
 _FORMAT_KEY = re.compile(rb'"format"\s*:\s*"smsby-lock"')
 VERSION = 1
-_BINDING = ("environment", "service", "account")  # absent from older locks, and from those not bound yet
+_BINDING = ("environment", "service", "account")  # absent from older locks and from locks not yet bound
 # Absent from locks without a digest key, or without an archive.
 _OPTIONAL = ("digest_key", "sealed", "rekeyed", "archived")
-# A lock is indented JSON and escapes line breaks in values, so none of its lines begins like this.
+# A lock is indented JSON with escaped line breaks in values, so none of its lines begins like this.
 _CONFLICT_MARKER = b"<<<<<<< "
 _MAILINGS = "mailings"
 _NO_MAILINGS = b'\n  "mailings": {}'
 _MAILINGS_BEGIN, _MAILINGS_END = b'\n  "mailings": {\n', b"\n  }"
 _LAST_END = b"\n    }"  # of the last mailing
-_MAILING_END = b"\n    },\n"  # of another one; no line inside a mailing is like that
+_MAILING_END = b"\n    },\n"  # of any other; no line inside a mailing looks like this
 _BATCH = 50_000  # bytes
 
 
 def entry_digest(entry: Entry) -> str:
     """Return the sha256 of one entry; a plan stores it to notice that the lock has changed.
 
-    How a mailing was delivered, which its archive records, changes nothing for a plan.
+    It excludes the deliveries, which the archive records, because they change nothing for a plan.
     """
     if entry.deliveries is not None:
         variants = entry.variants and {n: one._replace(deliveries=None) for n, one in entry.variants.items()}
@@ -71,7 +71,7 @@ def write_lock(lock: Lock) -> str:
 
 
 def iter_lock(lock: Lock) -> Iterator[bytes]:
-    """Yield the lock file piece by piece; of a lock of many years an apply changes little."""
+    """Yield the lock file piece by piece, because an apply changes little of a long lock."""
     document: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -99,7 +99,7 @@ def iter_lock(lock: Lock) -> Iterator[bytes]:
 
 
 def recovery_of(where: str, environment: str = PRODUCTION, *, is_private: bool = False) -> str:
-    """Return what to do about a damaged lock, which is in git unless it `is_private`."""
+    """Return how to recover a damaged lock, which is in git unless it `is_private`."""
     if environment == SANDBOX:
         return f"delete {where} and the files next to it, and rehearse again: it records only what a sandbox received"
     if is_private:
@@ -110,7 +110,7 @@ def recovery_of(where: str, environment: str = PRODUCTION, *, is_private: bool =
 
 
 def found_again(when: str) -> str:
-    """Say what an older lock lacks; `when` follows "what was sent"."""
+    """Say what to repeat after restoring an older lock; `when` follows "what was sent"."""
     return (
         f"what was sent{when} is found again at sms.by, but repeat each `lock withdraw` and `lock abandon` before the next "
         "apply"
@@ -132,7 +132,7 @@ def read_lock(content: bytes | str | BinaryIO, where: str, recovery: str | None 
     try:
         with suppress(KeyError, TypeError, ValueError):
             return _read_written(BytesIO(content) if isinstance(content, bytes) else content, where)
-        return _read_other_layout(content, where)  # another layout, or damage: it says what is wrong
+        return _read_other_layout(content, where)  # another layout, or damage, which it explains
     except json.JSONDecodeError as error:
         why = f"not JSON, or truncated (line {error.lineno})"
         raise LockDamaged(f"{where} is damaged: {why}", hint=recovery) from error
@@ -145,13 +145,13 @@ def read_lock(content: bytes | str | BinaryIO, where: str, recovery: str | None 
 
 
 def names_its_format(path: Path) -> bool:
-    """Whether a file says that it is a lock, damaged or not."""
+    """Whether a file claims to be a lock, damaged or not."""
     with path.open("rb") as file:
         return any(_FORMAT_KEY.search(line) for line in file)
 
 
 def _read_other_layout(content: bytes | BinaryIO, where: str) -> Lock:
-    """Return the lock of a file with another layout, or damage; raises as `read_lock`."""
+    """Return the lock of a file that has another layout or is damaged; raises as `read_lock`."""
     if not isinstance(content, bytes):
         content.seek(0)
         content = content.read()
@@ -183,10 +183,10 @@ def _conflict_line(content: bytes) -> int | None:
 def _read_written(file: BinaryIO, where: str) -> Lock:
     """Return the lock of a file as `iter_lock` writes it, read piece by piece.
 
-    A mailing becomes a record when it is asked for.
+    A mailing is decoded when it is asked for.
 
     Raises:
-        LockDamaged: its version is not known.
+        LockDamaged: its version is unknown.
         KeyError, TypeError, ValueError: it has another layout, or is damaged.
     """
     file.seek(0)
@@ -204,14 +204,14 @@ def _read_written(file: BinaryIO, where: str) -> Lock:
         check_mailings(batch)
         if b'"rows"' in piece or b'"partial"' in piece:
             for entry in batch.values():
-                read_entry(entry)  # these may contradict themselves
+                read_entry(entry)  # only these can contradict themselves
         seal.add(mailings.append(piece, batch))
     seal.check(document["seal"])
     return _read_document(document, StoredMailings(mailings))
 
 
 def _read_tail(file: BinaryIO) -> tuple[int, bytes]:
-    """Return where the last mailing ends, and what follows; ValueError if none ends."""
+    """Return where the last mailing ends, and what follows; ValueError if no end is found."""
     size, taken = file.seek(0, SEEK_END), 0
     while taken < size:
         taken = min(size, 4 * taken or _BATCH)
@@ -223,7 +223,7 @@ def _read_tail(file: BinaryIO) -> tuple[int, bytes]:
 
 
 def _split_mailings(file: BinaryIO, size: int) -> Iterator[bytes]:
-    """Yield the next `size` bytes, some mailings at a time."""
+    """Yield the next `size` bytes, a few mailings at a time."""
     rest = b""
     while size:
         block = file.read(min(_BATCH, size))
@@ -241,7 +241,7 @@ def _split_mailings(file: BinaryIO, size: int) -> Iterator[bytes]:
 def _read_any(text: str, where: str) -> Lock:
     """Return the lock of a file with any layout; raises as `_read_written`.
 
-    The seal is checked before the mailings, so that an edited file is called that.
+    The seal is checked before the mailings, so that an edited file is reported as edited.
     """
     document = decode(text)
     if not isinstance(document, dict):
@@ -262,11 +262,11 @@ def _read_any(text: str, where: str) -> Lock:
 
 
 def _begin_seal(document: Any, where: str) -> LockSeal:
-    """Return the seal of a lock whose mailings are to be added.
+    """Return the seal of a lock, to which its mailings must be added.
 
     Raises:
-        LockDamaged: its version is not known.
-        KeyError, ValueError: it is no lock.
+        LockDamaged: its version is unknown.
+        KeyError, ValueError: it is not a lock.
     """
     if document.get("format") != FORMAT:
         raise ValueError("not a lock file")
@@ -279,7 +279,7 @@ def _begin_seal(document: Any, where: str) -> LockSeal:
 
 
 def _read_document(document: dict[str, Any], mailings: Mailings) -> Lock:
-    """Return the lock of these; ValueError if the document breaks the schema."""
+    """Return the lock of `document`; ValueError if it violates the schema."""
     check_lock(document)
     return Lock(
         project=document["project"],

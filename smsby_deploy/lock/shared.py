@@ -1,9 +1,9 @@
-"""A lock that several machines share: the store has the truth, a run works on a copy.
+"""A lock that several machines share: the store is authoritative, a run works on a copy.
 
 The copy is a lock file in a private folder. Each line of its journal, and each new version of the lock, is in the store
-before the run goes on. A store accepts a write only if it still has what the writer knows, so a run that lost the lock
-can record nothing, and what cannot be recorded is not sent. `lock pull` and `lock push` copy a lock out of such a store
-and into it.
+before the run continues. A store accepts a write only if it still has the version that the writer knows, so a run that lost
+the lock can record nothing, and what cannot be recorded is not sent. `lock pull` and `lock push` copy a lock out of such a
+store and into it.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ from smsby_deploy.lock.store import LockStore, RunningApply
 
 _ASK_EVERY = 1.0  # seconds, while another run holds the lock
 _ASK_AGAIN = 0.2  # seconds, while a run that is over still looks alive
-_WATCHED = 20.0  # seconds without a renewal, by the clock of this machine, that prove a lease to be over
+_WATCHED = 20.0  # seconds without a renewal, by the clock of this machine, that prove that a lease is over
 _BROKEN_CLOCK = timedelta(minutes=10)  # clocks differ by less, so an older lease needs no proof
 
 
 class _Copy(LockStore):
-    """A copy of a shared lock in a file: if it is damaged, that is to be repaired in `shared`."""
+    """A copy of a shared lock in a file; damage to it must be repaired in `shared`."""
 
     def __init__(self, path: Path, project: str, environment: str, *, shared: SharedStore) -> None:
         super().__init__(path, project, environment)
@@ -64,7 +64,7 @@ class _Copy(LockStore):
 
 
 class SharedLockStore(_Copy):
-    """A lock in a shared store, whose copy at `path` is used while this run holds it."""
+    """A lock in a shared store; while this run holds it, the copy at `path` is used."""
 
     def __init__(
         self, path: Path, project: str, environment: str, *, shared: SharedStore, clock: Clock
@@ -77,7 +77,7 @@ class SharedLockStore(_Copy):
         """Return the lock as LockStore.read does, from the store unless this run holds it.
 
         Raises:
-            LockDamaged: what the store has is damaged, or not the lock that this checkout used last.
+            LockDamaged: the store has a damaged lock, or not the lock that this checkout used last.
             StoreUnavailable: the store cannot be read.
         """
         if self._lease is not None:
@@ -104,7 +104,7 @@ class SharedLockStore(_Copy):
         self._write(lock=None, journal=b"", archive=b"")
 
     def replace(self, lock: Lock) -> None:
-        """Write `lock` to the copy and to the store, where the journal goes with it."""
+        """Write `lock` to the copy and to the store, and remove the journal from the store."""
         super().replace(lock)
         fault_point("shared.before-write")
         self._write(lock=self.path.read_bytes(), journal=b"")
@@ -156,7 +156,7 @@ class SharedLockStore(_Copy):
 
     @contextlib.contextmanager
     def _explained(self, verb: str) -> Iterator[None]:
-        """Raise a failure of the store as an error for users."""
+        """Turn a failure of the store into an error for users."""
         try:
             yield
         except StoreFailed as error:
@@ -168,7 +168,7 @@ class SharedLockStore(_Copy):
     def _refuse_other_lock(self, stored: Stored) -> None:
         """Refuse a store that does not have the lock that this checkout used last.
 
-        It was deleted, and would pass for a project that has sent nothing. A copy that cannot be read proves nothing.
+        If that was deleted, the project would seem to have sent nothing. A copy that cannot be read proves nothing.
         """
         refuse_link(self.path)
         try:
@@ -188,7 +188,7 @@ class SharedLockStore(_Copy):
             )
 
     def _read_stored(self, stored: Stored) -> Lock:
-        """Return the lock with its journal folded in, as the file store reads them."""
+        """Return the lock with its journal folded in, read as from files."""
         with TemporaryDirectory(prefix="smsby-lock-") as folder:
             path = Path(folder) / self.path.name
             copy = _Copy(path, self.project, self.environment, shared=self._shared)
@@ -210,11 +210,11 @@ class SharedLockStore(_Copy):
     def _take(self, timeout: float, command: str) -> tuple[Lease, bool]:
         """Return the lease once no living run has it; raises as `held`.
 
-        Also whether the run before, which was not released, used the same copy.
+        Also return whether the previous run, which did not release it, used the same copy.
         """
         started = self._clock.monotonic()
         last = {_id_of(secret): secret for secret in self._last_secrets()}
-        seen, since = "", started  # the version that was read last, and when it was read first
+        seen, since = "", started  # the version read last, and when it was first read
         while True:
             with self._explained("take"):
                 stored, now = self._shared.read(), self._clock.monotonic()
@@ -245,7 +245,7 @@ class SharedLockStore(_Copy):
     def _is_free(self, holder: Holder | None, watched: float) -> bool:
         """Whether no living run holds the lock, which was not written for `watched` seconds.
 
-        The clock of the holder may be wrong: too late, and it looks dead; too early, and it never does.
+        The clock of the holder may be wrong: if it is slow, the holder looks dead; if it is fast, it never does.
         """
         if holder is None or watched > LEASE.total_seconds() or self._shared.is_over(holder):
             return True
@@ -259,7 +259,7 @@ class SharedLockStore(_Copy):
     def _last_secrets(self) -> list[str]:
         """Return the secrets of the runs that used this copy last; no other run uses it now.
 
-        The store has only their digests, so no file from a pull request passes for the copy of a run.
+        The store has only their digests, so no file from a pull request can pass for the copy of a run.
         """
         refuse_link(self._lease_path)
         try:
@@ -268,7 +268,7 @@ class SharedLockStore(_Copy):
             return []
 
     def _note_secrets(self, secret: str, before: str | None) -> None:
-        """Note the secret of this run, and that of the one before, which may keep the lock."""
+        """Note the secret of this run, and that of the previous one, which may keep the lock."""
         try:
             text = secret if before is None else f"{secret}\n{before}"
             write_file(self._lease_path, text, is_private=True)
@@ -291,7 +291,7 @@ def _id_of(secret: str) -> str:
 
 
 def _put(stored: Stored, copy: LockStore) -> None:
-    """Make the files of `copy` what is stored.
+    """Make the files of `copy` match `stored`.
 
     Raises:
         SmsbyDeployError: they cannot be written.
@@ -315,9 +315,9 @@ def _put(stored: Stored, copy: LockStore) -> None:
 
 
 def _with_longer_journal(stored: Stored, journal: Path) -> Stored:
-    """Return `stored` with the journal of the copy, if that is the same and has more lines.
+    """Return `stored` with the journal of the copy, if that continues the stored one.
 
-    The process died, or the network, before the store had them.
+    Then the process or the network died before the store had the further lines.
     """
     try:
         local = journal.read_bytes()
@@ -327,12 +327,12 @@ def _with_longer_journal(stored: Stored, journal: Path) -> Stored:
 
 
 def copy_lock(source: LockStore, target: LockStore, command: str) -> Lock:
-    """Make the lock at `target` that at `source`, and return it.
+    """Copy the lock at `source` to `target`, and return it.
 
     Raises:
         UsageError: `source` records nothing.
         LockHeld: another run uses one of them.
-        Refused: `target` has another lock, a newer version of this one, or records what this one lacks.
+        Refused: `target` has another lock or a newer version of this one, or records something that this one lacks.
     """
     running = source.read_running()
     if running is not None:
@@ -363,6 +363,6 @@ def copy_lock(source: LockStore, target: LockStore, command: str) -> Lock:
 
 
 def _records_more(there: Lock, lock: Lock) -> bool:
-    """Whether `there` has a run or a manual change that `lock` lacks, at whatever serials."""
+    """Whether `there` has a run or a manual change that `lock` lacks, whatever their serials."""
     histories = ((there.applies, lock.applies), (there.resolutions, lock.resolutions))
     return any(known != ours[: len(known)] for known, ours in histories)

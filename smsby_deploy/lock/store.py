@@ -27,14 +27,14 @@ from smsby_deploy.wording import time_text
 
 
 class RunningApply(NamedTuple):
-    """A run of another process that holds the lock; `begun` are the mailings it has begun."""
+    """Another process's run that holds the lock; `begun` are the mailings it has begun."""
 
     holder: str
     begun: frozenset[str]
 
     @classmethod
     def between(cls, before: Lock, after: Lock, holder: str) -> RunningApply:
-        """Return a run that has changed the lock `before`, which is `after` by its journal."""
+        """Return a run that has changed the lock from `before` to `after`, by its journal."""
         begun = (
             address for address, entry in after.mailings.items() if entry != before.mailings.get(address)
         )
@@ -44,7 +44,7 @@ class RunningApply(NamedTuple):
 class LockStore:
     """The lock of one environment of a project, stored at `path`.
 
-    The name of every file next to it starts with the name of the lock file.
+    The names of all files next to it start with the name of the lock file.
     """
 
     def __init__(self, path: Path, project: str, environment: str = PRODUCTION) -> None:
@@ -56,12 +56,12 @@ class LockStore:
 
     @property
     def journal_path(self) -> Path:
-        """The journal of a run that is going on or was interrupted."""
+        """The journal of a running or interrupted run."""
         return journal_of(self.path)
 
     @property
     def archive_path(self) -> Path:
-        """The mailings that were moved out of the lock; see archive.py."""
+        """The file of the mailings that were moved out of the lock; see archive.py."""
         return archive_path(self.path)
 
     @property
@@ -75,10 +75,9 @@ class LockStore:
         return recovery_of(self.path.name, self.environment, is_private=is_private)
 
     def read(self) -> Lock:
-        """Return the lock with any leftover journal folded in.
+        """Return the lock with any leftover journal folded in, without writing anything.
 
         It is empty if there is no file.
-        Write nothing.
 
         Raises:
             LockDamaged: one of the files is damaged, or they do not belong together.
@@ -103,7 +102,7 @@ class LockStore:
         return RunningApply.between(self._read_file(), self.read(), self.describe_holder())
 
     def has_leftover(self) -> bool:
-        """Return whether a run that is over left a journal, which is to be folded in."""
+        """Return whether a run that is over left a journal to be folded in."""
         return self.journal_path.exists() and not self._is_held()
 
     def _is_held(self) -> bool:
@@ -154,8 +153,8 @@ class LockStore:
     def replace(self, lock: Lock) -> None:
         """Write `lock`, and check that it reads back the same before it replaces the file.
 
-        The text on disk is compared with what was to be written; what has changed since the file was read is also read
-        back.
+        The text on disk is compared with the text to write; the mailings that have changed since the file was read are also
+        read back.
         """
         digest = sha256()
 
@@ -192,7 +191,7 @@ class LockStore:
         self._known = (digest.digest(), lock)
 
     def _in_environment(self, lock: Lock) -> Lock:
-        """Return `lock` as one of this environment; an empty lock belongs to none."""
+        """Return `lock` as that of this environment; an empty lock belongs to none."""
         recorded = lock.environment or PRODUCTION
         if not lock.is_empty and recorded != self.environment:
             raise Refused(
@@ -211,11 +210,11 @@ class LockStore:
         return append_archive(lock, self.archive_path, addresses, at)
 
     def rekey_archive(self, lock: Lock, rekey: Rekey, key_id: str | None) -> None:
-        """Replace the digests in the archive of `lock`; raises as the function of this name."""
+        """Replace the digests in the archive of `lock`; raises as `archive.rekey_archive`."""
         rekey_archive(lock, self.archive_path, rekey, key_id)
 
     def put_archive(self, content: bytes) -> None:
-        """Make `content` the archive, if there is any."""
+        """Replace the archive by `content`, unless that is empty."""
         if content:
             write_file(self.archive_path, content.decode())
 
@@ -281,7 +280,7 @@ class LockStore:
     def _alone(self, timeout: float, command: str) -> Iterator[None]:
         """Keep other runs out.
 
-        The operating system ends this when the process dies, however it dies.
+        The operating system releases the lock when the process dies, however it dies.
         """
         import filelock
 
@@ -330,7 +329,7 @@ class LockStore:
 def make_private_folder(folder: Path) -> None:
     """Create a folder that git ignores, by a file in it.
 
-    Without it, what needs it fails.
+    Errors are ignored; whatever needs the folder then fails.
     """
     with contextlib.suppress(OSError):
         folder.mkdir(exist_ok=True)
@@ -346,10 +345,7 @@ class HeldLock:
         self.lock = store.read()
 
     def fold_in(self) -> None:
-        """Fold a journal into the lock file and remove it.
-
-        The lock is on disk before the journal is removed.
-        """
+        """Fold any journal into the lock file, and remove it once the lock is on disk."""
         if not self.store.journal_path.exists():
             return
         self.lock = self.store.read()
@@ -361,7 +357,7 @@ class HeldLock:
         fault_point("lock.after-journal-removed")
 
     def start_anew(self) -> None:
-        """Delete the lock file: what a sandbox has forgotten need not be recorded."""
+        """Delete the lock, because mailings that a sandbox has forgotten need no record."""
         self.store.clear()
         self.lock = self.store.read()
 

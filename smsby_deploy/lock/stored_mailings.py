@@ -1,4 +1,4 @@
-"""The mailings of a lock file, of which most runs change few.
+"""The mailings of a lock file, few of which change in a run.
 
 Each is decoded when it is asked for, and is written as it was read unless it has changed.
 """
@@ -18,24 +18,24 @@ _RUN = 64  # mailings that are encoded at once
 
 
 class Run(NamedTuple):
-    """Successive mailings as a lock file has them, and in their canonical form."""
+    """Successive mailings as in a lock file, and in their canonical form."""
 
     text: bytes
     encoded: bytes
 
 
 class StoredMailings(RecordedMailings):
-    """The mailings of a lock file by address, with what was changed since.
+    """The mailings of a lock file by address, with the changes since it was read.
 
-    They ascend as in the file; new ones follow.
+    They are in the order of the file; new ones follow.
     """
 
     def __init__(self, file: MailingFile) -> None:
         self._file = file
-        self._decoded: dict[str, Entry] = {}  # as read, as far as asked for
+        self._decoded: dict[str, Entry] = {}  # entries of the file that were asked for
         self._new: dict[str, Entry] = {}  # or changed
-        self._gone: frozenset[str] = frozenset()  # of those in the file
-        self._all: dict[str, Entry] | None = None  # once they were asked for
+        self._gone: frozenset[str] = frozenset()  # addresses in the file that were removed
+        self._all: dict[str, Entry] | None = None  # once asked for
 
     def __getitem__(self, address: str) -> Entry:
         entry = self._new.get(address) or self._decoded.get(address)
@@ -75,7 +75,7 @@ class StoredMailings(RecordedMailings):
         return address not in self._new and address not in self._gone
 
     def documents(self, addresses: Set[str]) -> Iterator[tuple[str, Any]]:
-        """Yield those mailings at `addresses` that are as the file has them, as JSON."""
+        """Yield, as JSON, the mailings at `addresses` that are unchanged since the file was read."""
         for batch in self._file.batches_of(addresses):
             for address, document in self._file.documents(batch).items():
                 if address in addresses and self.is_as_read(address):
@@ -88,11 +88,11 @@ class StoredMailings(RecordedMailings):
         yield from ((address, entry) for address, entry in self._new.items() if address in addresses)
 
     def __or__(self, new: Mapping[str, Entry]) -> StoredMailings:
-        """Return these with `new` ones, which replace those at their addresses."""
+        """Return a copy with `new` mailings, which replace those at their addresses."""
         return self._changed({**self._new, **new}, self._gone - new.keys())
 
     def without(self, addresses: Collection[str]) -> StoredMailings:
-        """Return these without those at `addresses`."""
+        """Return a copy without the mailings at `addresses`."""
         new = {address: entry for address, entry in self._new.items() if address not in addresses}
         return self._changed(new, self._gone | {address for address in addresses if address in self._file})
 
@@ -112,7 +112,7 @@ class StoredMailings(RecordedMailings):
         return self._new
 
     def runs(self) -> Iterator[Run]:
-        """Yield all as a lock file has them, by ascending addresses.
+        """Yield all mailings as in a lock file, in order of address.
 
         Only new ones are encoded, with those around them.
         """
@@ -144,7 +144,7 @@ def _decode(document: Any) -> Entry:
 
 
 def _encode(documents: dict[str, Any]) -> Iterator[Run]:
-    """Yield mailings as a lock file has them."""
+    """Yield mailings as in a lock file."""
     rest = iter(documents.items())
     while some := dict(islice(rest, _RUN)):
         yield Run(indent_mailings(some), canonical(some)[1:-1])
@@ -163,7 +163,7 @@ def without(mailings: Mailings, addresses: Collection[str]) -> Mailings:
 
 
 def runs(mailings: Mailings) -> Iterator[Run]:
-    """Yield `mailings` as a lock file has them, by ascending addresses."""
+    """Yield `mailings` as in a lock file, in order of address."""
     if isinstance(mailings, StoredMailings):
         return mailings.runs()
     return _encode({address: entry_document(entry) for address, entry in sorted(mailings.items())})
@@ -172,7 +172,7 @@ def runs(mailings: Mailings) -> Iterator[Run]:
 def find(mailings: Mailings, search: Callable[[MailingFile], Iterable[str]]) -> list[str]:
     """Return the addresses that `search` finds in the file, and all that changed since.
 
-    So nothing is decoded. There may be too many of them, never too few: look at their entries to be sure.
+    Nothing is decoded. The result may include too many mailings, never too few; check their entries to be sure.
     """
     if not isinstance(mailings, StoredMailings):
         return list(mailings)
@@ -187,13 +187,13 @@ def read_some(mailings: Mailings, addresses: Set[str]) -> Iterator[tuple[str, En
 
 
 def encoded(mailings: Mailings, addresses: Set[str]) -> Iterator[tuple[str, bytes]]:
-    """Yield the canonical form of those mailings at `addresses` that are as the file has them."""
+    """Yield the canonical form of the mailings at `addresses` that are unchanged since read."""
     documents = mailings.documents(addresses) if isinstance(mailings, StoredMailings) else ()
     return ((address, canonical(document)) for address, document in documents)
 
 
 def message_ids(mailings: Mailings) -> Iterator[int]:
-    """Yield the ids at sms.by of all messages; perhaps of removed ones, too, or twice."""
+    """Yield the ids of all messages at sms.by, perhaps twice, and perhaps of removed ones, too."""
     if isinstance(mailings, StoredMailings):
         yield from mailings.file.message_ids()
     revisions = (one for entry in new_mailings(mailings).values() for one in entry.revisions)
@@ -201,7 +201,7 @@ def message_ids(mailings: Mailings) -> Iterator[int]:
 
 
 def recipients_of(mailings: Mailings, addresses: Iterable[str]) -> dict[str, int | None]:
-    """Return how many recipients these mailings have, None if that is not recorded."""
+    """Return how many recipients these mailings have; None if not recorded."""
     counts: dict[str, int | None] = dict.fromkeys(addresses)
     if isinstance(mailings, StoredMailings):
         counts.update(one for one in mailings.file.recipients() if one[0] in counts)
