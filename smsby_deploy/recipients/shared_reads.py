@@ -25,7 +25,7 @@ _NOWHERE = Location("")
 
 @dataclass(frozen=True, slots=True)
 class _KeptRead:
-    """The result of one read; `stamp` identifies the version of the file."""
+    """The result of one read; `stamp` identifies the version of the file before it."""
 
     file: IO[bytes]
     report: AudienceReport
@@ -47,7 +47,7 @@ class _KeptRead:
             except EOFError:
                 break
             yield unpack(packed)
-        for name in ("rows", "invalid", "duplicate", "held_out", "repeats", "facts", "recipients_digest"):
+        for name in ("rows", "invalid", "duplicate", "held_out", "repeats", "recipients_digest"):
             setattr(report, name, getattr(self.report, name))
         report.phones = self.report.phones if report.keeps_phones else None
 
@@ -76,7 +76,7 @@ class SharedReads:
             kept = self._kept.get(key)
             if kept is not None and kept.serves(mailing, suppressed, report):
                 yield from kept.replay(report)
-            elif kept is None and key is not None and self._left[key] > 0:
+            elif kept is None and self._left[key] > 0:
                 yield from self._record(key, mailing, suppressed, report, read)
             else:
                 yield from read(mailing, suppressed, report)
@@ -110,7 +110,7 @@ class SharedReads:
             except OSError:  # no space
                 is_kept = False
             yield batch
-        if is_kept and not report.problems and stamp == _stamp_of(mailing):
+        if is_kept and not report.problems:
             self._kept[key] = _KeptRead(file, replace(report), suppressed, stamp)
         else:
             file.close()

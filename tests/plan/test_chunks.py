@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.config.declarations import ApiSettings, Guardrails, Mailing, Project
-from smsby_deploy.config.sources import InlineRecipients, TextSource
-from smsby_deploy.plan.chunks import ChunkReport, stream_chunks
+from smsby_deploy.config.declarations import ApiSettings, Guardrails, Mailing, Project, Wave, Waves
+from smsby_deploy.config.sources import ContactList, InlineRecipients, TextSource
+from smsby_deploy.plan.chunks import ChunkReport, hash_content, stream_chunks
 from smsby_deploy.plan.fingerprint import hash_json
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.problems import Location
@@ -18,6 +19,7 @@ from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.texts.compiler import compile_text
 
 _AT = Location("sale.yaml", 1, 1)
+_TIME = datetime(2026, 12, 1, 10, tzinfo=UTC)
 _phones = st.lists(st.integers(0, 9_999_999).map(lambda n: f"37529{n:07d}"), min_size=1, max_size=40)
 
 
@@ -33,6 +35,12 @@ def _mailing(phones: list[str], text: str) -> Mailing:
 def _project(size: int) -> Project:
     api = ApiSettings(recipients_per_request=size)
     return Project(Path(), "shop", api, Guardrails(), None, (), Path("lock"), ())
+
+
+def _content(mailing: Mailing) -> str:
+    assert isinstance(mailing.text, TextSource)
+    template = compile_text(mailing.text)
+    return hash_content(mailing, template, personal=template.is_personal)
 
 
 @given(_phones, st.integers(1, 7), st.sampled_from(["Hello", "Hello {{ n }}"]))
@@ -72,6 +80,50 @@ def test_chunk_size_changes_no_content() -> None:
     large, _ = measure_mailing(_project(9), mailing, PhoneSet())
     assert (small.content_digest, small.audience_digest) == (large.content_digest, large.audience_digest)
     assert (len(small.chunks), len(large.chunks)) == (3, 1)
+
+
+def test_content_digest_covers_what_is_said_how_and_when() -> None:
+    """Each change of it makes another mailing; the same instant in another zone does not, nor a zone that shows nowhere."""
+    base = _mailing(["375291111111"], "Hello")._replace(schedule_time=_TIME)
+    dated = base._replace(text=TextSource("{{ day | date }}", _AT))
+    others = (
+        base._replace(alphaname="Shop"),
+        base._replace(schedule_time=_TIME + timedelta(minutes=1)),
+        base._replace(schedule_time=None),
+        base._replace(text=TextSource("Hello!", _AT)),
+        base._replace(text=TextSource("Hello {{ n }}", _AT)),
+        base._replace(audience=ContactList("Newsletter", _AT)),
+        base._replace(spread=timedelta(hours=1)),
+        base._replace(spread=timedelta(hours=2)),
+        base._replace(waves=Waves((Wave(size=9), Wave()), b"key")),
+        base._replace(waves=Waves((Wave(size=8), Wave()), b"key")),
+        dated,
+        dated._replace(timezone="Europe/Berlin"),
+    )
+    digests = {_content(one) for one in (base, *others)}
+    assert len(digests) == 1 + len(others)
+    for same in (
+        base._replace(schedule_time=_TIME.astimezone(timezone(timedelta(hours=3)))),
+        base._replace(timezone="Europe/Berlin"),
+        base._replace(text=TextSource("Hello", _AT), timezone="Asia/Tokyo"),
+    ):
+        assert _content(same) == _content(base)
+    for text in ("the date", "{{ n }}"):  # no date is shown
+        zoned = base._replace(text=TextSource(text, _AT))
+        assert _content(zoned._replace(timezone="Europe/Berlin")) == _content(zoned)
+
+
+def test_content_digest_covers_includes(tmp_path: Path) -> None:
+    """What a text includes is a part of it, and may show a date in the zone of the mailing."""
+    part = tmp_path / "templates" / "part.txt"
+    part.parent.mkdir()
+    text = TextSource("{% include 'part.txt' %}", _AT, root=tmp_path)
+    mailing = _mailing(["375291111111"], "")._replace(text=text, timezone="Europe/Berlin")
+    digests = set()
+    for written in ("Hello", "Hello!", "{{ day | date }}"):
+        part.write_text(written)
+        digests |= {_content(mailing), _content(mailing._replace(timezone="Europe/Minsk"))}
+    assert len(digests) == 4
 
 
 def test_former_content_is_that_of_uncomposed_texts() -> None:
