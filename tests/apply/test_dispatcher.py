@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsby_deploy.apply.context import Event
+from smsby_deploy.apply.context import Event, FilesChanged
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.apply.shutdown import StopSending
 from smsby_deploy.apply.worker_pool import WorkerPool
@@ -314,6 +314,7 @@ def test_dispatcher_handles_what_is_in_flight_when_it_stops() -> None:
     assert [world.states(mailing)[0] for mailing in range(3)] == ["pending", "unknown", "pending"]
     assert world.context.runs["m/1"].stop_reason == "unknown: lost"
     assert len(world.sent) == 3
+    assert {event.addresses for event in world.events} == {("m/0",), ("m/1",), ("m/2",)}
 
 
 # --- signals ---------------------------------------------------------------------------------------------------------
@@ -468,6 +469,22 @@ def test_dispatcher_writes_no_intent_if_preparing_fails() -> None:
         world.dispatcher().send_all(requests)
     assert world.held.events == ["begin", "intent", "result"]
     assert world.states() == ["accepted", "pending", "pending"]
+
+
+def test_dispatcher_stops_a_mailing_whose_files_changed() -> None:
+    """No more of it is prepared, and it ends as one that no longer is what was reviewed; the other mailing goes on."""
+    world = World(concurrency=2, mailings=2)
+
+    class Changed(FakeRequest):
+        def prepare(self) -> PreparedSend:
+            raise FilesChanged("its files changed")
+
+    requests = [Changed(world, ("m/0", 0), [ACCEPTED]), world.request(1), world.request(0, mailing=1)]
+    world.dispatcher().send_all(requests)
+    assert world.prepared == [("m/1", 0)]
+    run = world.context.runs["m/0"]
+    assert run.stop_reason == "its files changed; what was sent of it is recorded"
+    assert (run.exit_codes, world.states(1)[0]) == ({ExitCode.PLAN_REFUSED}, "accepted")
 
 
 def test_dispatcher_ends_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
