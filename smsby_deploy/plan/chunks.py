@@ -13,7 +13,7 @@ from itertools import compress, count
 from typing import Any, NamedTuple
 
 from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
-from smsby_deploy.config.sources import HOME_TIMEZONE, ContactList, InlineRecipients
+from smsby_deploy.config.sources import HOME_TIMEZONE, ContactList
 from smsby_deploy.plan.chunk_groups import (
     EVERYONE,
     ChunkGroup,
@@ -256,7 +256,7 @@ def render_batches(
             texts = rendered.texts
             if template is None:
                 report.own_texts.add(texts)
-            elif isinstance(mailing.audience, InlineRecipients) and batch.has_own_texts:
+            elif batch.has_own_texts:
                 report.own_texts.add(compress(texts, (own is not None for own in batch.texts)))
         on_batch(batch, texts)
         yield batch, texts

@@ -5,13 +5,16 @@ from __future__ import annotations
 import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Literal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import ApiSettings, Guardrails, Mailing, Project, Wave, Waves
 from smsby_deploy.config.sources import ContactList, InlineRecipients, TextSource
-from smsby_deploy.plan.chunks import ChunkReport, hash_content, stream_chunks
+from smsby_deploy.plan import chunks as chunks_module
+from smsby_deploy.plan.chunks import ChunkReport, chunk_content, chunk_size, hash_content, stream_chunks
 from smsby_deploy.plan.fingerprint import hash_json
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.problems import Location
@@ -73,6 +76,27 @@ def test_opt_out_changes_counts_but_no_fingerprint(phones: list[str], data: st.D
     assert counts.rows == counts.invalid + counts.duplicate + counts.suppressed + counts.final
 
 
+def test_chunk_digest_covers_content_text_and_variant() -> None:
+    """As existing locks have it; recipients with texts of their own have them in their rows."""
+    parts = [chunk_content("content", text, variant) for text in (None, "Hi") for variant in (None, "a")]
+    assert parts == ["content", "content\nvariant a", "content\nHi", "content\nvariant a\nHi"]
+
+
+def test_digests_tell_content_and_audience_apart() -> None:
+    """A change of one leaves the other as it is, and either makes other chunks."""
+    phones = ["375291111111", "375292222222"]
+    desired = [
+        measure_mailing(_project(9), _mailing(some, text), PhoneSet())[0]
+        for some, text in ((phones, "Hello"), (phones, "Bye"), (phones[::-1], "Hello"))
+    ]
+    contents, audiences, marks = zip(
+        *((d.content_digest, d.audience_digest, d.chunks[0].fingerprint) for d in desired if d), strict=True
+    )
+    assert [contents.count(one) for one in contents] == [2, 1, 2]
+    assert [audiences.count(one) for one in audiences] == [2, 2, 1]
+    assert len(set(marks)) == 3
+
+
 def test_chunk_size_changes_no_content() -> None:
     """Another chunk size gives other chunks with the same content and audience digests."""
     mailing = _mailing(["375291111111", "375292222222", "375293333333"], "Hello")
@@ -108,6 +132,8 @@ def test_content_digest_covers_what_is_said_how_and_when() -> None:
         base._replace(text=TextSource("Hello", _AT), timezone="Asia/Tokyo"),
     ):
         assert _content(same) == _content(base)
+    written = {"alphaname": "0", "schedule_time": _TIME.isoformat(), "kind": "personal", "list": None}
+    assert _content(dated) == hash_json(written | {"text": "{{ day | date }}"})  # as existing locks have it
     for text in ("the date", "{{ n }}"):  # no date is shown
         zoned = base._replace(text=TextSource(text, _AT))
         assert _content(zoned._replace(timezone="Europe/Berlin")) == _content(zoned)
@@ -124,6 +150,57 @@ def test_content_digest_covers_includes(tmp_path: Path) -> None:
         part.write_text(written)
         digests |= {_content(mailing), _content(mailing._replace(timezone="Europe/Minsk"))}
     assert len(digests) == 4
+
+
+@pytest.mark.parametrize(("body", "is_limited"), [("json", False), ("form", True)])
+def test_chunk_fits_the_body_of_a_request(body: Literal["json", "form"], is_limited: bool) -> None:
+    """A form holds fewer recipients than the limit allows, fewer still with texts of their own."""
+    api = ApiSettings(recipients_per_request=100_000, body=body)
+    sizes = [chunk_size(api, personal) for personal in (False, True)]
+    assert [size < 100_000 for size in sizes] == [is_limited] * 2
+    assert not is_limited or sizes[0] > sizes[1]
+
+
+@pytest.mark.parametrize(
+    ("via", "count", "is_error"), [("single", 3, False), ("single", 4, True), ("bulk", 4, False)]
+)
+def test_single_mailing_is_small(
+    via: Literal["single", "bulk"], count: int, is_error: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Phone by phone at most so many are sent to; a mailing with more has no chunk."""
+    monkeypatch.setattr(chunks_module, "MOST_SINGLE", 3)
+    mailing = _mailing([f"37529000000{number}" for number in range(count)], "Hello")._replace(via=via)
+    desired, problems = measure_mailing(_project(9), mailing, PhoneSet())
+    assert [problem.code for problem in problems] == ["SINGLE_SIZE"] * is_error
+    assert desired is not None
+    assert (len(desired.chunks) == 0) is is_error
+
+
+def test_text_digest_covers_texts_of_recipients() -> None:
+    """Whether all have one or only some; a recipient more with the same text changes none of it."""
+    plain, other = {"phone": "375291111111"}, {"phone": "375292222222"}
+    rows = (
+        [plain, other],
+        [{**plain, "text": "Hi"}, other],
+        [{**plain, "text": "Hi!"}, other],
+        [plain, {**other, "text": "Hi"}],
+    )
+    own = ([{**plain, "text": "Hi"}], [{**plain, "text": "Hi!"}])
+    digests = [_text_digest(some, "Hello {{ phone }}") for some in rows] + [
+        _text_digest(o, None) for o in own
+    ]
+    assert digests[1] == digests[3]
+    assert len(set(digests)) == 5
+
+
+def _text_digest(rows: list[dict[str, str]], text: str | None) -> str | None:
+    audience = InlineRecipients(rows, _AT, [(1, 1)] * len(rows))
+    source = None if text is None else TextSource(text, _AT)
+    desired, _ = measure_mailing(
+        _project(9), _mailing([], "")._replace(audience=audience, text=source), PhoneSet()
+    )
+    assert desired is not None
+    return desired.text_digest
 
 
 def test_former_content_is_that_of_uncomposed_texts() -> None:

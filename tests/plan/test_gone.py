@@ -11,11 +11,19 @@ import pytest
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.lock.decisions import Ending, EndingKind
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
-from smsby_deploy.plan.gone import OwnContent, excuse_errors, excuse_missing, is_excused, read_own_content
+from smsby_deploy.plan.gone import (
+    OwnContent,
+    excuse_errors,
+    excuse_missing,
+    is_all_sent,
+    is_excused,
+    read_own_content,
+)
 from smsby_deploy.problems import Problem, Severity
 
 _PROJECT = "version: 1\nproject: shop\ndefaults: {alphaname: MyShop}\n"
 _CAMPAIGN = "version: 1\ncampaign: sale\nschedule_time: 2036-12-01T10:00:00\nmailings:\n"
+_WAVES = "waves: [{people: 1, after: 45m, delivered: 90}, rest]"
 _VIP = "  - {name: vip, recipients: ['375291234567'], text: \"Hi {% include 'footer.j2' %}\"}\n"
 
 
@@ -37,7 +45,9 @@ def _own(folder: Path, project: str = _PROJECT, campaign: str = _CAMPAIGN, maili
         {"project": f"{_PROJECT}countries: [BY, PL]\n"},
         {"campaign": _CAMPAIGN.replace("2036", "2037")},
         {"campaign": _CAMPAIGN.replace("mailings:", "alphaname: Kvetka\nmailings:")},
+        {"campaign": _CAMPAIGN.replace("mailings:", f"{_WAVES}\nmailings:")},
         {"mailing": _VIP.replace("375291234567", "375291234568")},
+        {"mailing": _VIP.replace("['375291234567']", "[{phone: '375291234567', name: Anna}]")},
     ],
 )
 def test_own_content_leaves_out_what_is_shared(shared: dict[str, str], tmp_path: Path) -> None:
@@ -56,6 +66,8 @@ def test_own_content_leaves_out_what_is_shared(shared: dict[str, str], tmp_path:
         "schedule_time: 2037-12-01T10:00:00",
         "timezone: Europe/Warsaw",
         "transliterate: true",
+        "spread: {over: 2h}",
+        _WAVES,
     ],
 )
 def test_own_content_covers_the_entry(keys: str, tmp_path: Path) -> None:
@@ -63,7 +75,25 @@ def test_own_content_covers_the_entry(keys: str, tmp_path: Path) -> None:
     changed = _own(tmp_path, mailing=_VIP.replace("{name", f"{{{keys}, name"))
     assert changed.digest != _own(tmp_path).digest
     assert changed.has_sender == ("alphaname" in keys)
-    assert changed.has_time == ("time" in keys)
+    assert changed.has_time == ("time" in keys or "spread" in keys)
+
+
+def test_own_content_covers_texts_of_recipients(tmp_path: Path) -> None:
+    """A recipient with another text than the mailing's is no mere change of the recipients."""
+    own = _VIP.replace("['375291234567']", "[{phone: '375291234567', text: Hi}]")
+    assert _own(tmp_path, mailing=own).digest != _own(tmp_path).digest
+
+
+@pytest.mark.parametrize("text", ["the price may include a gift", "{{ name }}"])
+def test_own_text_without_an_include(text: str, tmp_path: Path) -> None:
+    """Neither the word nor another tag is one: such a text is all that an older lock has a digest of."""
+    mailing = f"  - {{name: vip, recipients: [{{phone: '375291234567', name: Anna}}], text: '{text}'}}\n"
+    assert not _own(tmp_path, mailing=mailing).has_includes
+
+
+def test_own_content_keeps_the_digests_of_existing_locks(tmp_path: Path) -> None:
+    """With another digest, each mailing that is gone would be called changed."""
+    assert _own(tmp_path).digest.startswith("b87217544ecb8c27")
 
 
 def test_own_content_is_the_text_wherever_it_is_written(tmp_path: Path) -> None:
@@ -129,6 +159,29 @@ def test_only_unchanged_gone_mailings_are_excused(
     if entry == _ENTRY:
         own = replace(_ENTRY, own_digest=read_own_content(mailing).digest)
         assert is_excused(own, mailing, _NOW)
+
+
+@pytest.mark.parametrize(("has_text", "is_unreadable"), [(True, True), (True, False), (False, False)])
+def test_own_text_is_compared_where_it_is_known(has_text: bool, is_unreadable: bool, tmp_path: Path) -> None:
+    """It is not if its file is missing, and then the mailing is excused; a missing list says nothing about the text."""
+    _own(tmp_path)
+    mailing = load_project(tmp_path).project.mailings[0]
+    error = Problem(Severity.ERROR, "FILE", "not found")
+    mailing = mailing._replace(unreadable=(error,) if is_unreadable else ())
+    if not has_text:
+        mailing = mailing._replace(text=None)
+    assert not is_excused(replace(_ENTRY, own_digest="other"), mailing, _NOW)
+    assert is_excused(
+        replace(_ENTRY, own_digest="other"), mailing._replace(text=None, unreadable=(error,)), _NOW
+    )
+
+
+def test_all_is_sent_of_the_revision_in_the_files(tmp_path: Path) -> None:
+    """Neither of another one nor while a chunk remains."""
+    _own(tmp_path)
+    mailing = load_project(tmp_path).project.mailings[0]
+    entries = (_ENTRY, replace(_ENTRY, revision=2), replace(_ENTRY, chunks=_PENDING), None)
+    assert [is_all_sent(entry, mailing) for entry in entries] == [True, False, False, False]
 
 
 def test_missing_file_is_an_error_while_one_mailing_needs_it(tmp_path: Path) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.decisions import EVERY_MAILING, Ending, EndingKind, Resolution
 from smsby_deploy.lock.records import ChunkState, Entry, Lock
 from smsby_deploy.lock.serialization import read_lock, write_lock
-from smsby_deploy.plan.remote_list_check import ListCheck, check_list, find_missing, shows_any
+from smsby_deploy.plan.remote_list_check import ListCheck, check_list, find_missing, is_forgotten, shows_any
 from smsby_deploy.plan.remote_state import view_remote
 from smsby_deploy.smsby.parsers import RemoteMailing, read_mailings
 from tests.lock.examples import entry
@@ -89,6 +91,7 @@ def test_check_list_believes_a_list_with_one_of_ours(name: str) -> None:
     )
     check = _check(lock, name)
     assert (check.expected, check.shown, check.is_disproved) == (2, 1, False)
+    assert [check.find_deleted(one) for one in (address, "sale/staff")] == [set(), {"1" * 10}]
     (problem,) = find_missing(check, [address, "sale/staff"], {}, NOW)
     assert (problem.code, problem.severity, problem.address) == ("REMOTE_MISSING", "warning", "sale/staff")
     assert not list(find_missing(check, [address], {}, NOW))
@@ -100,7 +103,7 @@ def test_find_missing_shows_scheduled_mailings_first() -> None:
     lock = Lock(
         "shop",
         mailings={
-            "sale/a": _accepted("0" * 10, hour),
+            "sale/a": _accepted("0" * 10, hour, schedule_time=(NOW - hour).isoformat()),
             "sale/b": _accepted("1" * 10, hour, schedule_time=(NOW + hour).isoformat()),
             "sale/c": _accepted("2" * 10, hour),
         },
@@ -108,6 +111,63 @@ def test_find_missing_shows_scheduled_mailings_first() -> None:
     found = list(find_missing(_check(lock, "sale/c shop#2222222222"), lock.mailings, {}, NOW))
     assert [problem.address for problem in found] == ["sale/b", "sale/a"]
     assert "smsby-deploy lock withdraw sale/b" in found[0].message
+
+
+def test_find_missing_counts_the_chunks_of_the_last_revision() -> None:
+    """Those before it were replaced; with some of its chunks listed the others may come, so none counts twice."""
+    one = _accepted("0" * 10, timedelta(hours=1))
+    chunks = tuple(replace(one.chunks[0], fingerprint=str(number) * 10) for number in range(3))
+    earlier = _accepted("9" * 10, timedelta(hours=1))
+    lock = Lock("shop", mailings={"sale/a": replace(one, revision=2, chunks=chunks, earlier=(earlier,))})
+    check = _check(lock, "sale/a r2 [1/3] shop#0000000000")
+    assert (check.expected, check.shown, [(m.missing, m.expected) for m in check.missing]) == (4, 1, [(2, 3)])
+    (problem,) = find_missing(check, ["sale/a"], {}, NOW)
+    assert problem.message.startswith("sms.by does not list 2 of its 3 chunks, although it was accepted")
+
+
+def test_find_missing_of_a_list_that_is_not_believed() -> None:
+    """It names only what is yet to be sent, and then what to check; so it does if the lock may be lost."""
+    hour = timedelta(hours=1)
+    mailings = {
+        "sale/a": _accepted("0" * 10, hour, schedule_time=(NOW + hour).isoformat()),
+        "sale/b": _accepted("1" * 10, hour),
+        "sale/c": _accepted("2" * 10, hour, schedule_time=(NOW + hour).isoformat()),
+    }
+    check = _check(Lock("shop", mailings=mailings))
+    found = list(find_missing(check, mailings, {}, NOW))
+    assert [one.address for one in found] == ["sale/a", "sale/c", None]
+    assert found[-1].message == check.doubt
+    assert not any(map(check.find_deleted, mailings))
+    (lost,) = find_missing(_check(Lock("shop"), "sale/a shop#0000000000"), ["sale/a"], {}, NOW)
+    assert (lost.severity, lost.code) == ("warning", "LOCK_EMPTY")
+
+
+_HERE = Binding("sandbox", "http://localhost:8025", None)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "name", "is_it"),
+    [
+        ({}, "", False),
+        ({"service": "http://localhost:8026"}, "", False),
+        (
+            {"mailing": ChunkState.ACCEPTED, "service": "http://localhost:8026"},
+            "sale/a shop#0000000000",
+            True,
+        ),
+        ({"mailing": ChunkState.ACCEPTED, "service": _HERE.service}, "sale/a shop#0000000000", False),
+        ({"mailing": ChunkState.ACCEPTED}, "sale/a shop#0000000000", False),
+        ({"mailing": ChunkState.ACCEPTED}, "", True),
+        ({"mailing": ChunkState.PENDING}, "", False),
+    ],
+)
+def test_sandbox_has_forgotten(recorded: dict[str, Any], name: str, is_it: bool) -> None:
+    """It is another one, or shows nothing of what it accepted; a lock without mailings has nothing to forget."""
+    mailings = {"sale/a": entry(recorded["mailing"])} if "mailing" in recorded else {}
+    lock = Lock("shop", mailings=mailings, service=recorded.get("service"))
+    remote = view_remote("shop", _listed(*filter(None, [name])))
+    assert is_forgotten(lock, remote, _HERE) is is_it
+    assert is_forgotten(replace(lock, service=None), remote, None) is (is_it and not name)
 
 
 @pytest.mark.parametrize(("minutes", "advice"), [(-1, "count as undelivered"), (1, "lock withdraw sale/a")])
@@ -134,12 +194,15 @@ def test_check_list_leaves_out_what_a_user_settled() -> None:
     assert _check(lock).is_disproved
     for resolution in (settled, bound):
         assert _check(replace(lock, resolutions=(resolution,))).expected == 0
+    other = Resolution("sale/other", "resolved as sent", NOW.isoformat(), "anna", "")
+    assert _check(replace(lock, resolutions=(other,))).expected == 1
 
 
-def test_check_list_leaves_out_declared_chunks() -> None:
-    """Whatever its address is by now: a settled chunk was perhaps never listed."""
+@pytest.mark.parametrize("change", [{"declared": True}, {"accepted_at": None}])
+def test_check_list_leaves_out_declared_chunks(change: dict[str, Any]) -> None:
+    """Whatever its address is by now: a settled chunk was perhaps never listed, and an old lock may not know when."""
     one = _accepted("0" * 10, timedelta(hours=1))
-    declared = replace(one, chunks=(replace(one.chunks[0], declared=True),))
+    declared = replace(one, chunks=(replace(one.chunks[0], **change),))
     assert _check(Lock("shop", mailings={"sale/new-name": declared})).expected == 0
 
 

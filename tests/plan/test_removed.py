@@ -7,11 +7,11 @@ from datetime import datetime
 
 import pytest
 
-from smsby_deploy.lock.decisions import Approval
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
 from smsby_deploy.lock.records import Entry, EntryState, Lock
 from smsby_deploy.plan.remote_state import RemoteView
-from smsby_deploy.plan.removed import find_removed, warn_of_scheduled
-from tests.plan.situations import NOW, A, P, make_entry, make_list
+from smsby_deploy.plan.removed import find_removed, find_unknown, warn_of_scheduled
+from tests.plan.situations import NOW, A, P, U, make_entry, make_list
 
 _APPROVAL = Approval(
     "2026-11-23T10:00:00+00:00", "p", None, "2026-12-01T08:00:00+00:00", "2026-12-01T09:00:00+00:00"
@@ -54,6 +54,20 @@ def test_removed_mailing_with_waves_is_not_finished() -> None:
     begun = replace(_WAITING, chunks=tuple(chunks))
     (message,) = _found(begun, None)
     assert "wave 2 of 2 waited, so 2 recipients do not get it" in message
+    ended = Ending(EndingKind.ABANDONED, "2026-11-23T10:00:00Z", "anna", "")
+    assert _found(replace(begun, ending=ended), None) == []
+    unknown = replace(begun, chunks=(chunks[0], replace(chunks[1], state=U)))
+    assert _found(unknown, None) != [message]
+
+
+def test_each_removed_mailing_is_looked_at() -> None:
+    """Of several, those that are no problem hide no other; of those with an unknown outcome each has an action."""
+    entries = {"a/new": make_entry(P, P), "a/vip": _WAITING, "b/vip": make_entry(A, U), "c/vip": _WAITING}
+    lock = Lock("shop", mailings=entries)
+    found = find_removed(lock, entries, make_list(0), NOW)
+    assert [one.address for one in found] == ["a/vip", "c/vip"]
+    assert [(one.address, one.action) for one in find_unknown(lock, entries)] == [("b/vip", "orphan")]
+    assert not list(find_unknown(lock, ["a/vip"]))
 
 
 @pytest.mark.parametrize("entry", [make_entry(A, A), make_entry(A, P)], ids=["complete", "partial"])
