@@ -110,14 +110,22 @@ class TextAnalysis(NamedTuple):
 class RenderError(Exception):
     """A text could not be rendered.
 
-    If `is_final`, the other texts would fail as well, after a long time. `code` is the problem code.
+    If `is_final`, the other texts would fail as well, after a long time. `code` is the problem code, `missing` the variable
+    that is undefined, if that is why.
     """
 
     def __init__(
-        self, message: str, location: Location | None, *, is_final: bool, code: str = "TEMPLATE"
+        self,
+        message: str,
+        location: Location | None,
+        *,
+        is_final: bool,
+        code: str = "TEMPLATE",
+        missing: str = "",
     ) -> None:
         super().__init__(message)
         self.code = code
+        self.missing = missing
         self.message = message
         self.location = location
         self.is_final = is_final

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from types import TracebackType
 
@@ -39,6 +39,7 @@ _OTHER_ERRORS = (
     TypeError, ValueError, ArithmeticError, LookupError, AttributeError, AssertionError,
     RuntimeError, MemoryError, SyntaxError,
 )  # fmt: skip
+_MOST_MISSING = 20  # variables of a text that are undefined; the others are found after these are corrected
 _UNDEFINED = re.compile(r"^'(\w+)' is undefined$|has no attribute '(\w+)'$")
 _WRONG_TYPE = sentence(
     "an operator, filter or test does not work on this kind of value: column values are text, so write `| "
@@ -146,21 +147,42 @@ class Renderer:
         except (TemplateError, *_OTHER_ERRORS) as error:
             raise _refusal(source, included, error) from error
 
-    def render(self, variables: Mapping[str, str]) -> str:
-        """Render one text, without white space at its ends; raises RenderError if that fails."""
+    def find_missing(self, variables: Mapping[str, str], first: RenderError) -> Iterator[RenderError]:
+        """Yield an error for each variable that is undefined besides that of `first`.
+
+        The last error may be another one, perhaps only because of the value that such a variable is given.
+        """
+        error, filled = first, list[str]()
+        while error.missing and error.missing not in filled and len(filled) < _MOST_MISSING:
+            filled.append(error.missing)
+            try:
+                self.render(variables, filled)
+            except RenderError as other:
+                error = other
+                yield error
+
+    def render(self, variables: Mapping[str, str], filled: Sequence[str] = ()) -> str:
+        """Render one text, without white space at its ends; raises RenderError if that fails.
+
+        Variables in `filled` are given a value, which is never sent.
+        """
         self._environment.limits.start_text()
         try:
-            context = self._template.new_context(dict(variables), shared=True)
+            values = {**variables, **dict.fromkeys(filled, "1")}
+            context = self._template.new_context(values, shared=True)
             return "".join(self._template.root_render_func(context)).strip()
         except (TemplateError, *_OTHER_ERRORS) as error:
-            message, location = self._explain(error, variables)
+            message, location, missing = self._explain(error, variables)
             is_final = isinstance(error, TemplateLimitExceeded | RecursionError)
             code = "NOT_A_VALUE" if isinstance(error, NotAValue) else "TEMPLATE"
-            raise RenderError(message, location, is_final=is_final, code=code) from error
+            raise RenderError(message, location, is_final=is_final, code=code, missing=missing) from error
 
-    def _explain(self, error: Exception, variables: Mapping[str, str]) -> tuple[str, Location | None]:
-        """Say why and where rendering failed, without any value of the recipient."""
-        name = ""
+    def _explain(self, error: Exception, variables: Mapping[str, str]) -> tuple[str, Location | None, str]:
+        """Say why and where rendering failed, without any value of the recipient.
+
+        Also return the variable that is undefined, or "".
+        """
+        name = missing = ""
         message: str
         if isinstance(error, RecursionError):
             message = sentence("a macro calls itself without end: add a condition that stops it")
@@ -176,7 +198,8 @@ class Renderer:
             message = sentence("the template cannot be rendered: {why}", why=type(error).__name__)
         if isinstance(error, UndefinedError):
             found = _UNDEFINED.search(message)
-            name = (found[1] or found[2]) if found else ""
+            missing = found[1] or "" if found else ""
+            name = missing or (found[2] if found else "")
             near = closest(name, tuple(variables)) if name else None
             if message == f"'{name}' is undefined":
                 message = sentence("'{name}' is undefined", name=name)
@@ -184,11 +207,13 @@ class Renderer:
                 message = sentence("{message}; did you mean {near}?", message=message, near=near)
         template, offset = _failed_at(error.__traceback__)
         if offset is None:
-            return message, None
+            return message, None, missing
         text, _ = template_text(self._source, self._included, template)
         if name or (isinstance(error, TextAsNumber) and error.sign == "-"):
-            message = _explain_subtraction(text, offset, name, variables) or message
-        return message, locate_in_text(self._source, self._included, template, _sharpen(text, offset, name))
+            difference = _explain_subtraction(text, offset, name, variables)
+            message, missing = (difference, "") if difference else (message, missing)
+        place = locate_in_text(self._source, self._included, template, _sharpen(text, offset, name))
+        return message, place, missing
 
 
 def _refusal(source: TextSource, included: Mapping[str, IncludedText], error: Exception) -> FilesInvalid:

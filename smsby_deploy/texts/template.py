@@ -109,6 +109,7 @@ class TextTemplate(Template):
         self._analysis = analysis
         self._shared_text: str | None = None
         self._has_given_up = False
+        self._missing: set[str] = set()  # of a batch: a row without it reported what else is undefined
 
     @property
     def is_personal(self) -> bool:
@@ -159,6 +160,7 @@ class TextTemplate(Template):
         """
         texts: list[str] = []
         problems: list[Problem] = []
+        self._missing.clear()
         known = self._render_known(batch)
         if known is None:
             rows = zip(batch.variables, batch.texts, batch.lines, strict=True)
@@ -221,19 +223,26 @@ class TextTemplate(Template):
         """Render one text; return "" and add to `problems` if that fails."""
         if self._has_given_up:  # reported once; trying every row would take hours
             return ""
-        text, message, code = "", NO_TEXT, "TEMPLATE"
-        location = None if own_text is None else recipient
+        text, failures = "", list[RenderError]()
         try:
             text = own_text.strip() if own_text is not None else self.renderer.render(variables)
             text = self.rewriter.apply(text)
         except RenderError as error:
-            message, location, self._has_given_up = error.message, error.location, error.is_final
-            code = error.code
-        if not text:
-            where = location or self.source.location
+            self._has_given_up = error.is_final
+            failures = [error]
+            if error.missing and error.missing not in self._missing:
+                others = list(self.renderer.find_missing(variables, error))
+                failures.extend(other for other in others if other.missing)
+                if len(failures) > len(others):  # no other error hides a variable
+                    self._missing.add(error.missing)
+        if not text and not failures:
+            location = None if own_text is None else recipient
+            failures = [RenderError(NO_TEXT, location, is_final=False)]
+        for failure in failures:
+            where, message = failure.location or self.source.location, failure.message
             if where != recipient:
                 message = sentence("{message} ({place})", message=message, place=recipient)
-            problems.append(Problem(Severity.ERROR, code, message, address, where))
+            problems.append(Problem(Severity.ERROR, failure.code, message, address, where))
         return text
 
 

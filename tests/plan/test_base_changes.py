@@ -162,7 +162,7 @@ def _as_yaml(document: dict[str, Any]) -> YamlMap:
     """The document as the reader of YAML returns it."""
     from smsby_deploy.config.yaml_nodes import _Builder
 
-    built = _Builder(json.dumps(document)).build()
+    built = _Builder(json.dumps(document), []).build()
     assert isinstance(built, YamlMap)
     return built
 

@@ -17,7 +17,7 @@ from smsby_deploy.problems import Location
 from smsby_deploy.texts.analysis import find_placeholders
 from smsby_deploy.texts.compiler import compile_text
 from smsby_deploy.texts.template import Template, is_personal, render_texts, rows_file
-from tests.texts.rendering import make_batch, render_one
+from tests.texts.rendering import make_batch, make_source, render_one
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,41 @@ def test_template_reports_a_failed_text_with_its_row(text: str, message: str) ->
     ]
     assert message in problems[0].message
     assert problems[0].message.endswith("(list.csv:3)")
+
+
+def test_every_undefined_variable_of_a_text_is_reported() -> None:
+    """Once for a list, by the first row in which nothing else stops the text."""
+    text = "{{ a }}\n{{ city }}\n{{ b }} {{ name }}\n{% if c %}{{ d }}{% endif %}{{ a }}"
+    rows = [{"name": "x", "city": city} for city in ("", "y", "z")]
+    template = compile_text(make_source(text))
+    rendered = template.render_batch(make_batch(rows), rows_file="list.csv", address="a/b")
+    found = [(one.message, one.location and one.location.line) for one in rendered.problems]
+    assert found == [
+        ("'a' is undefined (list.csv:3)", 1),
+        ("'a' is undefined (list.csv:4)", 1),
+        ("'b' is undefined (list.csv:4)", 3),
+        ("'c' is undefined (list.csv:4)", 4),
+        ("'d' is undefined (list.csv:4)", 4),
+        ("'a' is undefined (list.csv:5)", 1),
+    ]
+
+
+def test_value_given_to_an_undefined_variable_is_no_problem() -> None:
+    """It is not a date; the author must not look for it."""
+    (problem,) = render_one("{{ day | date }} {{ name }}", name="x")[1]
+    assert problem.message == "'day' is undefined (list.csv:3)"
+
+
+def test_undefined_variables_are_never_suggested_for_each_other() -> None:
+    """Only a column is, and the parts of a column with a hyphen are not variables."""
+    problems = render_one("{{ nmae }} {{ nmea }}", name="x")[1]
+    assert [problem.message for problem in problems] == [
+        "'nmae' is undefined; did you mean name? (list.csv:3)",
+        "'nmea' is undefined; did you mean name? (list.csv:3)",
+    ]
+    (problem,) = render_one("{{ first-name }}", **{"first-name": "x"})[1]
+    assert "undefined" not in problem.message
+    assert len(render_one("".join(f"{{{{ x{n} }}}}" for n in range(50)))[1]) == 21
 
 
 def test_empty_own_text_is_reported_at_its_recipient() -> None:
