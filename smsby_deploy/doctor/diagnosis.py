@@ -39,10 +39,10 @@ OpenSelfTest = Callable[[AccountFacts, Examination], SelfTest]
 
 @dataclass(frozen=True, slots=True)
 class DoctorRequest:
-    """What to ask, and what it takes.
+    """What to ask, and the means to ask it.
 
-    `facts` are those known before, `mark` is part of everything that is left at sms.by. `open_self_test` is called only with
-    a phone `to`, once all else was asked. `save` keeps the facts; `step` gets what is asked next.
+    `facts` are those already known, `mark` is part of everything that is left at sms.by. `open_self_test` is called only with
+    a phone `to`, after everything else was asked. `save` stores the facts; `step` gets the next question.
     """
 
     project: Project
@@ -74,7 +74,7 @@ class FactFinding:
 
 @dataclass(frozen=True, slots=True)
 class DoctorReport:
-    """All findings, one for each fact, and why not everything was asked, if so."""
+    """All findings, one for each fact, and the failure that kept some from being asked, if any."""
 
     account: str
     findings: tuple[FactFinding, ...]
@@ -178,7 +178,7 @@ def _find_unknown_names(
 
 
 def _find_odd_status(facts: AccountFacts) -> Iterator[Contradiction]:
-    """Yield the last status that `doctor` saw, if reports do not know it as one."""
+    """Yield the last status that `doctor` saw, if reports do not recognize it."""
     word = facts.value(FactName.LAST_STATUS)
     if word is not None and read_delivery_status(word) is None:
         message = sentence(

@@ -35,18 +35,18 @@ class Examination:
         self.zone = zone
         self.mark = mark  # part of every name and text that is left at sms.by
         self.facts: dict[FactName, Fact] = {}
-        # Of the methods that were tried; None is as documented.
+        # By method tried so far; None means as documented.
         self.call_styles: dict[str, CallStyle | None] = {}
         self._refusals: set[int] = set()  # HTTP statuses of errors with a known text
 
     def call(
         self, name: str, params: Mapping[str, Any] | None = None, style: CallStyle | None = None
     ) -> Answer:
-        """Return the answer to a call, by the style that was found for the method.
+        """Return the answer to a call, in the style that was found for the method.
 
         Raises:
-            SmsbyUnavailable: there is none.
-            TokenRefused: a GET refuses the token. A POST may only read it elsewhere.
+            SmsbyUnavailable: no answer arrived.
+            TokenRefused: a GET refuses the token. A POST may only expect it elsewhere.
         """
         style = style or self.call_styles.get(name)
         answer = self.client.call(name, params, style=style)

@@ -32,13 +32,13 @@ from smsby_deploy.smsby.response import (
 
 _NO_UUID, _NO_ID = "00000000-0000-0000-0000-000000000000", 999_999_999_999_999
 _CENT = Decimal("0.00001")  # sms.by reports money with five decimals
-# The sizes of pages that services like to have: a list of exactly this many rows may have been cut.
+# Common page sizes: a list of exactly this many rows may have been cut.
 _USUAL_LIMITS = frozenset(
     {10, 15, 20, 25, 30, 40, 50, 60, 75, 100, 150, 200, 250, 300, 400, 500, 1000, 1500, 2000, 2500, 3000}
     | {5000, 10_000, 20_000, 25_000, 50_000, 100_000}
 )
-_KEPT = 50  # rows of the list that are looked at
-# The methods of the same version and documented place that are called like one that can be tried with an impossible id.
+_KEPT = 50  # rows of the list that are examined
+# By method that can be tried with an impossible id: the methods of the same version and place, which are called alike.
 _LIKE = {
     "statusBulkSms": ("sendQuickSMS", "sendOtpTelegram", "sendOtpWhatsApp"),
     "confirmSendMessageByList": ("sendSmsList",),
@@ -186,7 +186,7 @@ class _Latest:
 def ask_for_mailings(look: Examination, before: ListSize | None = None) -> list[dict[str, Any]]:
     """Learn about the list of mailings; returns its latest rows.
 
-    A list that was known to be cut `before` is, while it has the same size.
+    A list that was capped `before` still counts as capped while it has the same size.
     """
     method, latest = "getSMSMessages", _Latest()
     api_and_web = (look.client.list_mailings(kind, lambda row: False) for kind in ("API", "WEB"))
@@ -222,10 +222,10 @@ def count_mailings(answer: Answer) -> int | None:
 
 
 def _form_of_none(forms: list[EmptyForm | None], counts: list[int | None]) -> EmptyForm | Gap:
-    """Return in which form the account says "no mailings", as far as that is certain.
+    """Return the form in which the account says "no mailings", if that is certain.
 
-    It is if all mailings are of one kind, and the other kind is asked for. Where there are no mailings at all, three equal
-    answers count, unless they are in other words: these may be about something else.
+    It is certain if all mailings are of one kind, and the other kind was requested. If there are no mailings at all, three
+    equal answers count, unless their wording is unknown: they may be about something else.
     """
     everything, api, web = counts
     if everything:
@@ -239,7 +239,7 @@ def _form_of_none(forms: list[EmptyForm | None], counts: list[int | None]) -> Em
 
 
 def ask_for_messages(look: Examination, mailings: list[dict[str, Any]]) -> None:
-    """Learn paging and the clock of dates in answers from what the account has."""
+    """Learn paging and the clock of dates in answers from the messages of the account."""
     method = "getMessagesList"
     first = look.call(method, {"limit_offset": 0, "limit_rows": 2})
     rows = look.rows(first)

@@ -26,11 +26,11 @@ from smsby_deploy.texts.parts import measure_gsm, measure_text
 _LIST = "smsby-deploy doctor"
 _CREATE, _PAGE = "createSmsMessage", 1000
 _NO_PHONE = "0"
-_CLOCK_SLACK = 300  # seconds that this machine's clock may be wrong
+_CLOCK_SLACK = 300  # seconds by which this machine's clock may be wrong
 
 
 def leave_rows(look: Examination, lists: tuple[SubscriberList, ...]) -> None:
-    """Learn what only rows of our own show.
+    """Learn the facts that only messages and lists made for this purpose show.
 
     Raises:
         SmsbyUnavailable: sms.by was not reached.
@@ -71,7 +71,7 @@ def _create(look: Examination, text: str, **more: Any) -> Answer:
 
 
 def _ask_for_time(look: Examination, text: str) -> int | None:
-    """Make a message for tomorrow, learn in which clock its time was read, and return its id."""
+    """Make a message for tomorrow, learn by which clock its time was read, and return its id."""
     local = (look.clock.now() + timedelta(days=1)).astimezone(look.zone).replace(second=0, microsecond=0)
     written = local.strftime("%Y-%m-%d %H:%M")
     answer = _create(look, text, time=written)

@@ -1,4 +1,4 @@
-"""What the headers of an answer say: when to try again, and what time it is at sms.by."""
+"""Reads the headers of an answer: when to try again, and the time at sms.by."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The limits of an answer: how slowly it may arrive, and how much it may hold.
 
-Without them a service, or anything between it and us, could block a run with a byte now and then, or fill its memory with
+Without them a service, or anything between it and us, could block a run with an occasional byte, or fill its memory with
 a small body that inflates.
 """
 
@@ -42,7 +42,7 @@ class BadEncoding(OSError):
 
 
 class BoundedResponse(HTTPResponse):
-    """An answer that must arrive at a certain rate, headers included."""
+    """An answer that must arrive at a minimum rate, headers included."""
 
     def __init__(self, sock: Any, *args: Any, clock: Clock, **options: Any) -> None:
         super().__init__(sock, *args, **options)
@@ -56,7 +56,7 @@ class BoundedResponse(HTTPResponse):
         self.limit(LARGEST_LIST)
 
     def limit(self, size: int) -> None:
-        """Let the rest of the answer have `size` bytes, compressed or not."""
+        """Allow the rest of the answer `size` bytes, compressed or not."""
         self._bytes.allow(size, _SLACK)
 
 
@@ -72,7 +72,7 @@ class _BoundedBytes(io.RawIOBase):
         self._begin_interval()
 
     def allow(self, limit: int, slack: int = 0) -> None:
-        """Let the rest have `limit` bytes, and some more that are not content."""
+        """Allow the rest `limit` bytes, and `slack` more that are not content."""
         self._limit, self._left = limit, limit + slack
 
     def readable(self) -> bool:
@@ -173,7 +173,7 @@ def read_pieces(response: requests.Response, limit: int) -> Iterator[bytes]:
 
 
 def _decompressed(received: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield pieces of a limited length, whatever they inflate to."""
+    """Yield pieces of a limited length, however much the data inflate."""
     inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
     for data in received:
         while data:

@@ -1,4 +1,4 @@
-"""The methods of sms.by that only ask, as typed functions."""
+"""The read-only methods of sms.by, as typed functions."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ _PAGE = 1000
 
 
 class ReadClient:
-    """The methods that only read, so nothing can be sent.
+    """The read-only methods, so nothing can be sent.
 
-    They are repeated after a connection failure, 429, 5xx or a lost answer.
+    They are retried after a connection failure, 429, 5xx or a lost answer.
 
     Every method raises TokenRefused, ApiError (sms.by answered with an error; response.py has its subclasses) or
-    SmsbyUnavailable. HTTP 406 and an empty body mean "nothing yet", except for getSMSMessages: an answer that was taken for
-    an empty list would send every mailing again. `pause` sleeps before a repetition; it may return early if it is in a hurry.
+    SmsbyUnavailable. HTTP 406 and an empty body mean "nothing yet", except for getSMSMessages: taking another answer for an
+    empty list would send every mailing again. `pause` sleeps before a retry; it may return early.
     """
 
     def __init__(self, transport: ReadTransport, facts: AccountFacts = NO_FACTS) -> None:
@@ -67,12 +67,12 @@ class ReadClient:
         self.pause: Callable[[float], None] = transport.clock.sleep
 
     def derive_secret(self, purpose: str) -> bytes:
-        """Return 32 bytes that only those can compute who have the token."""
+        """Return 32 bytes that can be computed only with the token."""
         return self._transport.derive_secret(purpose)
 
     @property
     def clock_lead(self) -> timedelta | None:
-        """How far the clock of this machine is ahead of that of sms.by; None if no answer said."""
+        """How far this machine's clock is ahead of that of sms.by; None if no answer shows it."""
         return self._transport.clock_lead
 
     def get_sms_messages(self, *, keep: KeepMailing = keep_all) -> MailingList:
@@ -82,7 +82,7 @@ class ReadClient:
         only if sms.by says so in a documented form.
 
         Raises:
-            SmsbyUnavailable, TokenRefused: anything else, also an error of sms.by.
+            SmsbyUnavailable, TokenRefused: anything else, including an error of sms.by.
         """
         try:
             answer = self._ask("getSMSMessages", {}, is_nothing=self._lists_none, keep=lambda: _Sieve(keep))
@@ -96,9 +96,9 @@ class ReadClient:
             ) from error
 
     def status_bulk_sms(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
-        """Return the mailings of one sendBulkSms request; empty for a while after it.
+        """Return the mailings of one sendBulkSms request; empty for a while after the send.
 
-        An error beside deliveries, in any entry, does not hide them.
+        An error next to deliveries, in any entry, does not hide them.
         """
         answer = self._ask("statusBulkSms", {"uuid": uuid}, is_usable=_reports_deliveries)
         return tuple(read_bulk_status(answer.data)) if answer.readable else ()
@@ -132,7 +132,7 @@ class ReadClient:
     def get_subscriber_lists(self) -> tuple[SubscriberList, ...]:
         """Return the contact lists of the account.
 
-        sms.by documents a POST; where it is refused, a GET is tried.
+        sms.by documents a POST; if that is refused, a GET is tried.
         """
         answer = self._ask("getSubscriberLists", {}, is_usable=_may_need_get)
         if not answer.is_success:
@@ -159,14 +159,14 @@ class ReadClient:
         keep: Callable[[], KeepRow] | None = None,
         style: CallStyle | None = None,
     ) -> Answer:
-        """Return the answer to a question; ask again if it was lost, or if sms.by is busy.
+        """Return the answer to a query; retry if it was lost, or if sms.by is busy.
 
         `is_nothing` recognizes an answer that means "nothing yet"; by default, says_nothing_yet. `is_usable` recognizes a
-        result despite an error in the answer. `keep` makes what chooses the rows of an answer that is read as a stream.
+        result despite an error in the answer. `keep` makes the filter for the rows of an answer that is read as a stream.
         `style` is how the method is called, if not as documented.
 
         Raises:
-            TokenRefused, ApiError, SmsbyUnavailable: every try failed, or another one is useless.
+            TokenRefused, ApiError, SmsbyUnavailable: every try failed, or a retry is pointless.
         """
         method = METHODS[name].by(style)
         check_params(method, params)
@@ -239,8 +239,8 @@ def _reports_deliveries(answer: Answer) -> bool:
 def lists_no_mailings(answer: Answer) -> bool:
     """Return whether an answer to getSMSMessages documents that there are no mailings.
 
-    HTTP 200 with `status: success` and an empty `data`; or HTTP 406 without a body, or with JSON that has no rows, and
-    whose error, if it has one, says that nothing was found.
+    HTTP 200 with `status: success` and an empty `data`; or HTTP 406 without a body, or with JSON that has no rows and
+    whose error, if any, says that nothing was found.
     """
     data = answer.data
     if answer.status == 200:
@@ -261,9 +261,7 @@ def lists_no_mailings(answer: Answer) -> bool:
 
 
 def empty_form_of(answer: Answer) -> EmptyForm | None:
-    """Return in which form an answer to getSMSMessages may say "no mailings".
-
-    None if it does not."""
+    """Return the form in which an answer to getSMSMessages may say "no mailings", or None."""
     if lists_no_mailings(answer):
         return EmptyForm.DOCUMENTED
     status, data = answer.status, answer.data
@@ -322,6 +320,6 @@ def failure_of(name: str, answer: Answer) -> SmsbyDeployError:
         hint = "check api.url (or SMSBY_API_URL): it is not the URL of the sms.by API"
         return SmsbyUnavailable(f"{name}: no such page (HTTP 404)", hint=hint)
     if 400 <= status < 500:
-        # Without `error` the text decides nothing, so it is no typed error.
+        # Without `error` the text decides nothing, so the error is not typed.
         return ApiError(f"{name}: HTTP {status}{': ' + text if text else ''}", status=status)
     return UnusableAnswer(f"{name}: {text or 'no usable answer'} (HTTP {status})", hint="try again later")

@@ -1,8 +1,8 @@
 """Connections that are opened before the request that needs them; each carries one send.
 
-Over https three round trips pass before an answer: two of them open the connection. So it is opened while the request
-waits. A connection that cannot be opened has sent nothing, whatever the reason, and its request has no intent yet. The
-error says why it could not be opened.
+Over https, three round trips pass before an answer, and two of them open the connection. So it is opened while the
+request waits. A connection that cannot be opened has sent nothing, whatever the reason, and its request has no intent
+yet. The error says why it could not be opened.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from smsby_deploy.smsby.answer_limits import BoundedAdapter
 
 # Seconds. Servers and proxies close connections that carry nothing, the strictest after five.
 OLDEST = 2.0
-AHEAD = 1.0  # seconds: a connection is opened at most so long before its turn
+AHEAD = 1.0  # seconds: a connection is opened at most this long before its turn
 NETWORK_HINT = "check api.url (or SMSBY_API_URL) and the network, then try again"
 _SANDBOX_HINT = (
     "start the sandbox with `smsby-deploy sandbox`, or check api.url (or SMSBY_API_URL), then try again"
@@ -64,11 +64,11 @@ class FreshConnection:
 
     @property
     def is_open(self) -> bool:
-        """Whether it was opened already, so that only the request remains to be sent."""
+        """Whether it is open already, so that only the request remains to be sent."""
         return self._sock is not None
 
     def is_usable(self, now: float) -> bool:
-        """Whether it is young, and nothing arrived on it: neither bytes nor its end."""
+        """Whether it is recent and silent: neither data nor its end has arrived."""
         return self._sock is None or (now - self._opened_at <= OLDEST and _is_silent(self._sock))
 
     def close(self) -> None:
@@ -90,12 +90,12 @@ class FreshConnections:
         self._mutex = threading.Lock()
         self._ready: deque[FreshConnection] = deque()
         self._failure: SmsbyUnavailable | None = None
-        self._opening = 0  # those that will be ready
-        self._round = 0  # what was being opened when this changed is closed
+        self._opening = 0  # connections that will be ready
+        self._round = 0  # connections that were started in an earlier round are closed
         self._busy = 0
         self._threads = 0
         self._jobs: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-        self.on_change: Callable[[], None] = lambda: None  # called on another thread: one is ready, or failed
+        self.on_change: Callable[[], None] = lambda: None  # on another thread: one is ready, or failed
 
     def keep(self, count: int) -> None:
         """Open connections until `count` are ready or being opened.
@@ -133,7 +133,7 @@ class FreshConnections:
             self._opening = 0
 
     def close(self) -> None:
-        """Discard what waits, and let the threads end."""
+        """Discard all connections, and end the threads."""
         self.discard()
         with self._mutex:
             for _ in range(self._threads):
@@ -141,7 +141,7 @@ class FreshConnections:
             self._threads = 0
 
     def _start(self) -> bool:
-        """Let a thread open one connection; return False if the system allows no more threads."""
+        """Have a thread open one connection; return False if the system allows no more threads."""
         if self._busy >= self._threads:
             try:
                 threading.Thread(target=self._work, daemon=True).start()
@@ -201,7 +201,7 @@ def open_connection(adapter: BoundedAdapter, url: str, timeout: float, proxies: 
         if is_of_proxy:
             raise requests.exceptions.ProxyError(ProxyError("cannot connect to the proxy", error)) from error
         raise
-    # As a new one, not out of the pool, where arriving session tickets would be mistaken for its end.
+    # As a new one, not from the pool, which would mistake arriving session tickets for its end.
     adapter.opened = connection
     return connection.sock
 
@@ -248,8 +248,8 @@ def _find_cause(error: BaseException, kind: type[_Error]) -> _Error | None:
 def explain_not_connected(error: BaseException | None, url: str) -> tuple[str, str]:
     """Return the message and the hint for a connection that was not made.
 
-    A proxy and a certificate are named where `error` shows that they are the reason. What a proxy answered is not shown,
-    except its status.
+    A proxy or a certificate is named if `error` shows that it is the reason. Of the answer of a proxy, only the status is
+    shown.
     """
     place = shown_place(url)
     reason = _reason(error)
@@ -262,7 +262,7 @@ def explain_not_connected(error: BaseException | None, url: str) -> tuple[str, s
         )
         answered = f" (the proxy answered {status[1]})" if status else ""
         return f"cannot reach sms.by at {place} through the proxy{answered}", hint
-    if isinstance(error, requests.exceptions.InvalidURL):  # that of sms.by was checked before
+    if isinstance(error, requests.exceptions.InvalidURL):  # the URL of sms.by was checked before
         return f"cannot reach sms.by at {place}: the URL of the proxy is not valid", _PROXY_HINT
     refused = None if error is None else _find_cause(error, ssl.SSLCertVerificationError)
     if refused is not None:

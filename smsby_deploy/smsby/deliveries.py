@@ -14,7 +14,7 @@ _ENTRY_KEYS = frozenset({"message_id", "success"})  # of one mailing in statusBu
 
 
 class DeliveryStatus(StrEnum):
-    """The statuses that sms.by documents, under the names of our reports."""
+    """The documented statuses of sms.by, by their names in our reports."""
 
     DELIVERED = "delivered"
     UNDELIVERED = "undelivered"
@@ -31,7 +31,7 @@ _BY_WORD = {
 
 
 def read_delivery_status(word: str) -> DeliveryStatus | None:
-    """Return the documented status that `word` is, in any case; None for an undocumented one."""
+    """Return the documented status for `word`, in any case; None if it is undocumented."""
     return _BY_WORD.get(word.strip().upper())
 
 
@@ -65,8 +65,8 @@ class BulkMailingStatus:
 def read_bulk_status(data: Any) -> Iterator[BulkMailingStatus]:
     """Yield the mailings of statusBulkSms.
 
-    An answer that is not a list means "nothing yet", as that is not documented. What is not an entry is left out: it must
-    not hide the others.
+    An answer that is not a list means "nothing yet", for which no form is documented. Anything that is not an entry is
+    skipped, so that it does not hide the others.
     """
     for row in _bulk_entries(data):
         yield BulkMailingStatus(

@@ -1,4 +1,4 @@
-"""What `doctor` has learned about an account, as smsby.facts.json keeps it.
+"""Facts that `doctor` has learned about an account, as stored in smsby.facts.json.
 
 Every fact is known, not learnable or not asked. The file is committed and keyed by account; it has no phone, no token and
 no text.
@@ -61,7 +61,7 @@ class FactName(StrEnum):
 
 
 class FactState(StrEnum):
-    """Whether a fact is known. A file has no entry for what was not asked."""
+    """Whether a fact is known. A file has no entry for a fact that was not asked."""
 
     KNOWN = "known"
     NOT_LEARNABLE = "not_learnable"
@@ -93,9 +93,9 @@ class EmptyForm(StrEnum):
 
 
 class PartTable(StrEnum):
-    """By which table sms.by counts parts."""
+    """The table by which sms.by counts parts."""
 
-    SDK = "sdk"  # that of its own SDKs, by which texts are counted here
+    SDK = "sdk"  # that of its own SDKs, by which texts are counted here, too
     GSM = "gsm"  # GSM 03.38
     OTHER = "other"
 
@@ -128,7 +128,7 @@ class AccountClock(NamedTuple):
 
 
 class KnownPrice(NamedTuple):
-    """What a part cost, and the key of `price.per_prefix` that the phone has; empty if none."""
+    """What a part cost, and the key of `price.per_prefix` for the phone; empty if none."""
 
     per_part: Decimal
     prefix: str
@@ -141,9 +141,9 @@ class ListSize(NamedTuple):
     is_capped: bool
 
     def judge_growth(self, count: int) -> ListSize | None:
-        """Return what a list of `count` shows once it has a new mailing; None if that was known.
+        """Judge a list that has one more mailing and a size of `count`; None if nothing is new.
 
-        A list that is cut is not longer than before; any other one is.
+        A capped list is not longer than before; any other one is.
         """
         if count <= self.length:
             return ListSize(count, True)
@@ -156,7 +156,7 @@ class ListSize(NamedTuple):
 
 
 class NameLength(NamedTuple):
-    """How many characters of a name were listed, of how many sent."""
+    """How many characters of a name were listed, and how many were sent."""
 
     listed: int
     sent: int
@@ -270,9 +270,9 @@ class AccountFacts:
         return [fact for fact in known if fact.learned_at is not None and now - fact.learned_at > OLD_AFTER]
 
     def updated(self, learned: Iterable[Fact]) -> AccountFacts:
-        """Return the facts with those that were `learned` now.
+        """Return the facts, updated with those that were `learned` now.
 
-        What is known stays if it was not learnable again.
+        A known fact is kept if it was not learnable this time.
         """
         facts = dict(self.facts)
         for fact in learned:
@@ -286,7 +286,7 @@ NO_FACTS = AccountFacts()
 
 
 def check_facts(path: Path) -> None:
-    """Check the file at `path`, which may be missing; raises as `read_facts`."""
+    """Check the file at `path`, which may be missing; raises like `read_facts`."""
     _read_document(path)
 
 
@@ -301,12 +301,12 @@ def read_facts(path: Path, account: str) -> AccountFacts:
 
 
 def read_accounts(path: Path) -> dict[str, AccountFacts]:
-    """Return the facts of every account in the file at `path`; raises as `read_facts`."""
+    """Return the facts of every account in the file at `path`; raises like `read_facts`."""
     return {account: read_facts(path, account) for account in _read_document(path)["accounts"]}
 
 
 def write_facts(path: Path, facts: AccountFacts, service: str) -> None:
-    """Write the facts of one account of `service` to `path`; those of others stay.
+    """Write the facts of one account of `service` to `path`; those of other accounts stay.
 
     Raises:
         FilesInvalid: what is there is not a facts file.

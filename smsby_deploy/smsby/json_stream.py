@@ -1,6 +1,6 @@
-"""A JSON document, read as it arrives: of a list that may be very long, some rows are kept.
+"""Reads a JSON document as it arrives, and keeps some rows of a list that may be very long.
 
-Each value is read by the json module, so it means what it means in any other answer.
+The json module reads each value, so it means the same as in any other answer.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _decode = json.JSONDecoder().raw_decode
 class JsonStream:
     """Reads a document from pieces of its bytes.
 
-    A list under `data` or `result` of the outermost object becomes Rows. Everything else, and the rows that are kept, may
-    have `limit` characters.
+    A list under `data` or `result` of the outermost object becomes Rows. Everything else, and the kept rows, may have
+    `limit` characters.
     """
 
     def __init__(self, pieces: Iterable[bytes], keep: KeepRow, limit: int) -> None:
@@ -34,7 +34,7 @@ class JsonStream:
         self._keep = keep
         self._limit = self._left = limit
         self._text = ""
-        self._at = 0  # where the text that was not read yet begins
+        self._at = 0  # where the unread text begins
         self.is_empty = False
 
     def read(self) -> Any:
@@ -42,7 +42,7 @@ class JsonStream:
 
         Raises:
             ValueError, RecursionError: it is not JSON.
-            TooLarge: it would hold too much.
+            TooLarge: it exceeds the limit.
         """
         first = self._peek()
         if not first:
@@ -105,8 +105,8 @@ class JsonStream:
                 if not self._fill():
                     raise
                 continue
-            length = end - self._at  # what was read before may be dropped now
-            # A number may go on in the next piece: "1" as "1.5", "1e" as "1e5".
+            length = end - self._at  # `_fill` may drop the text before the value
+            # A number may continue in the next piece: "1" as "1.5", "1e" as "1e5".
             if self._text[end : end + 1] in _AFTER_VALUE or not self._fill():
                 self._hold(length)
                 self._at += length
@@ -125,7 +125,7 @@ class JsonStream:
     def _fill(self) -> bool:
         """Drop what was read, and get at least as much as remains; False at the end.
 
-        So no value is read many times.
+        This way, no value is read many times.
         """
         parts = [self._text[self._at :]]
         missing = max(1, len(parts[0]))
@@ -144,7 +144,7 @@ class JsonStream:
 
 
 def _decoded(pieces: Iterable[bytes]) -> Iterator[str]:
-    """Yield the text of `pieces`, none of it empty, decoded as the json module does."""
+    """Yield the text of `pieces` in non-empty parts, decoded as the json module does."""
     head = b""
     decoder: codecs.IncrementalDecoder | None = None
     for piece in pieces:

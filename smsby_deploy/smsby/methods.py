@@ -1,6 +1,6 @@
 """Every method of sms.by that the tool knows: verb, path, parameters, what a call does.
 
-Requests are written only from this table (transport.py). Names, verbs and places are those of
+Requests are built only from this table (transport.py). Names, verbs and places are those of
 <https://sms.by/en/api-docs/sms-messages>; the /api/v2/ ones those of its page on mailing lists.
 """
 
@@ -55,7 +55,7 @@ class Method:
 
     @property
     def required(self) -> tuple[str, ...]:
-        """The names of the parameters that a caller must give."""
+        """The names of the parameters that a caller must pass."""
         return tuple(one.name for one in self.parameters if one.is_required and one.default is None)
 
     @property
@@ -77,7 +77,7 @@ class Method:
         return next((one.place for one in self.parameters if one.name == head), self.token)
 
     def by(self, style: CallStyle | None) -> Method:
-        """Return this method as called in another style, None if as documented."""
+        """Return this method in another call style; None means as documented."""
         if style is None:
             return self
         moved = tuple(replace(one, place=style.place) for one in self.parameters)
@@ -247,7 +247,7 @@ def fits_form(messages: Iterable[tuple[int, bool]]) -> bool:
     """Return whether PHP reads all of a form of sendBulkSms with these `messages`.
 
     Args:
-        messages: of each its number of recipients, and whether each recipient has a text of their own.
+        messages: for each, its number of recipients, and whether each recipient has their own text.
     """
     variables = (_MESSAGE_OVERHEAD + count * (2 if personal else 1) for count, personal in messages)
     return _REQUEST_OVERHEAD + sum(variables) <= _FORM_VARIABLES
@@ -273,7 +273,7 @@ def _parameters_of(method: Method) -> str:
 
 
 def _check_messages(messages: Any) -> None:
-    """Check the mailings of sendBulkSms that a user wrote; ours are bytes."""
+    """Check messages of sendBulkSms that a user wrote; those of the tool are bytes."""
     if not isinstance(messages, list) or not all(isinstance(one, Mapping) for one in messages):
         raise UsageError("sendBulkSms: messages must be a list of objects", hint="pass it with --input FILE")
     for number, message in enumerate(messages, 1):

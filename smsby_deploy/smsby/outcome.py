@@ -22,7 +22,7 @@ from smsby_deploy.smsby.transport import AnswerLost, NotConnected
 
 _SERVER_ERROR = 500
 _FAILURES = frozenset({"error", "fail", "failed", "failure", "false", "0"})
-# Of a list mailing that did not start; as the status of one SMS they would not deny that it was accepted.
+# For a list mailing that did not start; as the status of a single SMS, they would not deny that it was accepted.
 _NOT_STARTED = _FAILURES | {
     "draft", "rejected", "refused", "denied", "declined", "invalid", "canceled", "cancelled",
 }  # fmt: skip
@@ -59,7 +59,7 @@ class Outcome:
 
     @property
     def explanation(self) -> str | None:
-        """The error, and what may be its reason."""
+        """The error, and its possible reason."""
         return f"{self.error}; {PLACE_HINT}" if self.is_token_known else self.error
 
 
@@ -121,9 +121,9 @@ def _refused(answer: Answer, error: str) -> Outcome:
 
 
 def _names_a_send(answer: Answer, proof: Proof, *, only_prepares: bool) -> bool:
-    """Return whether an answer has the id of what was sent or drafted, at any depth.
+    """Return whether an answer has the id of something sent or drafted, at any depth.
 
-    What only prepares a message may name the one that has this text already.
+    A method that only prepares a message may name an existing one with the same text.
     """
     uuid = find_anywhere(answer.data, "uuid")
     keys = {"sms_id"} if only_prepares or proof != "message_id" else {"sms_id", "message_id"}

@@ -18,7 +18,7 @@ Verb = Literal["GET", "POST"]
 class Place(StrEnum):
     """Where a parameter goes.
 
-    BODY is the body as `api.body` says: JSON, or a form with PHP brackets.
+    BODY is the body in the form that `api.body` sets: JSON, or a form with PHP brackets.
     """
 
     QUERY = "query"
@@ -47,12 +47,12 @@ class CallStyle(StrEnum):
         return Place.QUERY if self is CallStyle.GET else Place(self.value.removeprefix("post-"))
 
 
-# The methods that an account was seen not to read as documented. Only a POST can be: a GET has only its query.
+# Methods that an account was seen to read otherwise than documented. Only POST methods: a GET has only its query.
 CallStyles = Mapping[str, CallStyle]
 
 
 class ValueForm(Enum):
-    """What the value of a parameter may be, and how a message puts it."""
+    """The values that a parameter may have, and how messages describe them."""
 
     TEXT = ""
     NUMBER = "a number"

@@ -29,7 +29,7 @@ from smsby_deploy.wording import remove_controls
 
 # Values of a `status` that describe the answer, not the mailing.
 _SAYS_SUCCESS = frozenset({"", "none", "ok", "success", "true", "1"})
-_TOO_MUCH, _COST_DIGITS = Decimal(10**9), 9  # what no mailing costs; digits after the point
+_TOO_MUCH, _COST_DIGITS = Decimal(10**9), 9  # more than any mailing costs; digits after the point
 _LIST_KEYS = frozenset({"list_id", "id", "name", "title"})
 
 
@@ -311,7 +311,7 @@ def read_import(data: Any) -> ImportReport:
 
 
 def _read_cost(value: Any) -> Decimal | None:
-    """Return what a lock can hold; None for less than nothing, and for what no mailing costs."""
+    """Return a cost that a lock can hold; None if it is negative or implausible."""
     cost = read_decimal(value)
     is_usual = cost is not None and 0 <= cost < _TOO_MUCH and round(cost, _COST_DIGITS) == cost
     return cost if is_usual else None

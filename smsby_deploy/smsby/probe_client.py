@@ -18,9 +18,9 @@ WRONG_TOKEN = "bad"
 
 
 class ProbeClient:
-    """Read calls, and with `may_write` calls that leave rows at sms.by; none sends an SMS.
+    """Makes read calls and, with `may_write`, calls that leave rows at sms.by; sends no SMS.
 
-    `wrong` is a transport with an invalid token. Questions are repeated if sms.by is busy or their answer was lost; calls
+    `wrong` is a transport with an invalid token. Queries are retried if sms.by is busy or their answer was lost; calls
     that leave rows are not.
     """
 
@@ -36,7 +36,7 @@ class ProbeClient:
 
         Raises:
             SmsbyUnavailable: no answer arrived.
-            PermissionError: it could reach a recipient, or would leave a row without leave.
+            PermissionError: it could reach a recipient, or would leave a row without permission.
         """
         method, given = METHODS[name].by(style), params or {}
         sends = method.sends_with(given)
@@ -50,7 +50,7 @@ class ProbeClient:
         return self._transport.send(method, given)
 
     def list_mailings(self, kind: str | None, keep: KeepRow) -> Answer:
-        """Ask for the mailings of the account, or of one kind; only rows to `keep` are held."""
+        """Ask for the account's mailings, or one kind; only rows that `keep` accepts are held."""
         params = {"type": kind} if kind else {}
         return self._ask(lambda: self._transport.ask(METHODS["getSMSMessages"], params, keep))
 

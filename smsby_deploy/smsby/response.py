@@ -14,8 +14,8 @@ ApiError                   1   sms.by answered with an error
 ├── WrongArguments         1   parameters that sms.by does not understand
 └── UndefinedError         1   a fault inside sms.by
 
-sms.by never sent a machine-readable code, so errors are recognized by their text. Its wording and its HTTP status have
-changed over the years (403, 404 and 500 in 2017, 400 in 2026).
+sms.by has never sent a machine-readable code, so errors are recognized by their text. Its wording and its HTTP status
+have changed over the years (403, 404 and 500 in 2017, 400 in 2026).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ LIST_KEYS = ("result", "data")  # under which a list may be
 
 @dataclass(slots=True)
 class Rows:
-    """A list of which only the rows that are needed were kept; `count` is how many it has."""
+    """A list reduced to the rows that are needed; `count` is its full length."""
 
     kept: list[Any] = field(default_factory=list)
     count: int = 0
@@ -93,7 +93,7 @@ class Answer:
 
     @property
     def accepts_token(self) -> bool:
-        """Whether only a request with a valid token is answered like this."""
+        """Whether only a request with a valid token gets such an answer."""
         is_nothing = self.status == 406 and not refuses_token(self.error, 406)
         return is_nothing or (self.is_success and self.readable)
 
@@ -101,13 +101,13 @@ class Answer:
     def error(self) -> str | None:
         """The text under `error`, on one line and without the token; None if there is none.
 
-        It decides what the answer means, and may contain phone numbers.
+        It decides the meaning of the answer, and may contain phone numbers.
         """
         return self._text_under("error")
 
     @property
     def explanation(self) -> str | None:
-        """The texts under `error`, `message` and `errors`, to be shown: they decide nothing."""
+        """The texts under `error`, `message` and `errors`, for display only."""
         return self._text_under("error", "message", "errors")
 
     def one_line(self, value: object) -> str:
@@ -116,7 +116,7 @@ class Answer:
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         if len(text) <= _LONGEST_ERROR:
             return text
-        # A phone number that is cut could not be recognized and masked, so it is left out.
+        # A phone number cut off in the middle could not be recognized and masked, so it is left out.
         return text[:_LONGEST_ERROR].rstrip("0123456789+-. ()") + "…"
 
     def _text_under(self, *keys: str) -> str | None:
@@ -131,7 +131,7 @@ class Answer:
 
 
 def _texts_in(value: Any, label: str = "", depth: int = 0) -> Iterator[str]:
-    """Yield the texts of an error that may be nested, each after the key that it is under.
+    """Yield the texts of an error that may be nested, each after its key.
 
     Laravel answers `{"message": "…", "errors": {"name": ["…", "…"]}}`.
     """
@@ -199,7 +199,7 @@ def read_count(value: Any) -> int | None:
 
 
 def read_moment(value: Any, zone: tzinfo) -> int | None:
-    """Return a time in Unix seconds; None if `value` is none that can be read.
+    """Return a time in Unix seconds; None if `value` cannot be read as one.
 
     A textual one without an offset is in `zone`.
     """
@@ -291,7 +291,7 @@ def refuses_token(text: str | None, status: int) -> bool:
 
 
 def token_refused(method: str, why: str, *, is_token_known: bool = False) -> TokenRefused:
-    """Return the error for a refused token, which `method` answered with `why`.
+    """Return the error for a refused token; `why` is what `method` answered.
 
     If a GET with the same token was accepted, the place of the parameters of a POST may be the reason.
     """
@@ -302,7 +302,7 @@ def token_refused(method: str, why: str, *, is_token_known: bool = False) -> Tok
 
 
 def _find_known(text: str) -> tuple[type[ApiError], str] | None:
-    """Return the error that `text` is known for, and its hint."""
+    """Return the known error with this `text`, and its hint."""
     known = ((kind, hint) for pattern, kind, hint in _KNOWN if re.search(pattern, text, re.IGNORECASE))
     return next(known, None)
 
@@ -318,7 +318,7 @@ def is_known(text: str) -> bool:
 def says_refused(text: str) -> bool:
     """Return whether `text` is a known error that says why nothing was done.
 
-    An undefined error, or a missing page, does not say it.
+    An undefined error, or a missing page, does not.
     """
     known = _find_known(text)
     return known is not None and known[0] not in (UndefinedError, NotFound)
@@ -347,9 +347,9 @@ def read_decimal(value: Any) -> Decimal | None:
 
 
 def inner_value(data: Any) -> Any:
-    """Return what is under result or data, of an answer that may be wrapped in a list.
+    """Return the value under result or data of an answer, otherwise the answer itself.
 
-    Else the answer itself.
+    The answer may be wrapped in a list.
     """
     top = unwrap(data)
     if isinstance(top, dict):
@@ -364,7 +364,7 @@ def inner_value(data: Any) -> Any:
 def rows_of(data: Any) -> Iterator[dict[str, Any]]:
     """Yield the objects of a list, at the top or under result or data.
 
-    PHP may write it as a map. Of Rows those that were kept are yielded.
+    PHP may write it as a map. Of Rows, the kept ones are yielded.
 
     Raises:
         ApiError: the answer contains no list.

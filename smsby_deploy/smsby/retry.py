@@ -1,4 +1,4 @@
-"""When to ask: the pace of requests, retries with backoff, and polling until a deadline."""
+"""The timing of requests: rate limit, retries with backoff, and polling until a deadline."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _LONGEST_POLL_PAUSE = 5.0
 class Pace:
     """The rate limit of one client; safe to share between threads.
 
-    A 429 doubles the interval between requests, and every other answer makes it a tenth shorter again.
+    A 429 doubles the interval between requests, and every other answer shortens it by a tenth.
     """
 
     def __init__(self, requests_per_second: float, clock: Clock) -> None:
         self._clock = clock
         self._interval = self._shortest = 1 / requests_per_second
         self._mutex = threading.Lock()
-        self._last = float("-inf")  # the turn that was taken last
+        self._last = float("-inf")  # the last turn that was taken
         self.slowdowns = 0  # how often sms.by asked to slow down
 
     def seconds_until_turn(self) -> float:
@@ -51,9 +51,9 @@ class Pace:
             self._clock.sleep(seconds)
 
     def adapt(self, slowdowns: int, *, is_too_fast: bool) -> None:
-        """Adapt to the answer of a request that was sent when there had been `slowdowns`.
+        """Adapt to the answer of a request; `slowdowns` is the count when it was sent.
 
-        Of several requests in flight only the first 429 counts.
+        Of several requests in flight, only the first 429 counts.
         """
         with self._mutex:
             if not is_too_fast:
@@ -85,15 +85,15 @@ class RetryPolicy:
 
 
 READ_RETRIES = RetryPolicy(tries=4)
-SLOW_RETRIES = RetryPolicy(tries=3)  # of a question whose answer made no progress
-SEND_RETRIES = RetryPolicy(tries=5)  # only for what was certainly not sent, or reaches no recipient
+SLOW_RETRIES = RetryPolicy(tries=3)  # for a query whose answer made no progress
+SEND_RETRIES = RetryPolicy(tries=5)  # only for requests that were certainly not sent, or reach no recipient
 
 
 def poll(seconds: float, *, clock: Clock, pause: Callable[[float], None]) -> Iterator[None]:
     """Yield at once, then after growing pauses, and once more when `seconds` have passed.
 
-    The caller looks in the loop's body and leaves it when it has found what it looks for; the
-    loop's `else` is the deadline. A signal may shorten `pause`, so check for it in the body.
+    The caller checks in the loop's body and breaks out once it has succeeded; the loop's `else` is the
+    deadline. A signal may shorten `pause`, so check for it in the body.
     """
     deadline = clock.monotonic() + seconds
     wait = _FIRST_POLL_PAUSE

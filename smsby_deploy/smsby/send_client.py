@@ -31,14 +31,14 @@ _Judge = Callable[[Answer | NotConnected | AnswerLost], Outcome]
 
 
 class PreparedSend(Protocol):
-    """A request that is built; call it once, after a turn was taken."""
+    """A request that is built; call it once, after taking a turn."""
 
     def __call__(self, connection: FreshConnection | None = None) -> Outcome:
         """Send it on `connection`, or on a new one, and return its outcome."""
 
 
 class SendClient(ReadClient):
-    """The methods that send or change something. None is repeated here.
+    """The methods that send or change something. None is retried here.
 
     The methods that send return an Outcome and raise only UsageError, before the request. A method `prepare_…` returns a
     function that sends the request.
@@ -56,7 +56,7 @@ class SendClient(ReadClient):
     def take_turn(self) -> float:
         """Reserve the next turn of the pace and return the seconds until it comes.
 
-        Prepared calls wait for none.
+        Prepared calls do not wait for a turn.
         """
         return self._transport.pace.take_turn()
 
@@ -89,7 +89,7 @@ class SendClient(ReadClient):
     def confirm_info(self, message_id: int) -> ListInfo:
         """Return what sms.by reports about a draft (confirm=0); starts nothing.
 
-        Raises as the methods of ReadClient.
+        Raises like the methods of ReadClient.
         """
         answer = self._ask("confirmSendMessageByList", {"message_id": message_id, "confirm": 0})
         return read_list_info(answer.data)
@@ -216,7 +216,7 @@ class SendClient(ReadClient):
 
 
 def _checked(name: str, answer: Answer) -> Answer:
-    """Return an answer that has a result, or raise the error that it is."""
+    """Return `answer` if it has a result, otherwise raise its error."""
     if answer.is_success and answer.readable:
         return answer
     raise failure_of(name, answer)

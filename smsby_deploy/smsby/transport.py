@@ -1,6 +1,6 @@
 """HTTP to sms.by: one request, one answer.
 
-Every parameter and the token go where methods.py says, unless the account was seen to read them elsewhere.
+Every parameter and the token go where methods.py says, unless the account is known to read them elsewhere.
 
 A ReadTransport refuses every method that sends or changes something; a SendTransport does not.
 """
@@ -63,7 +63,7 @@ class NotConnected(SmsbyUnavailable):
 
 
 class AnswerLost(SmsbyUnavailable):
-    """The request was sent, and its answer did not arrive completely."""
+    """The request was sent, but its answer did not arrive completely."""
 
 
 class AnswerTooSlow(AnswerLost):
@@ -71,14 +71,14 @@ class AnswerTooSlow(AnswerLost):
 
 
 class AnswerTooLarge(AnswerLost):
-    """The answer holds more than it may, and would again."""
+    """The answer exceeds the limit, and would again."""
 
 
 class ReadTransport:
-    """Paced questions to one service with one token; safe to share between threads.
+    """Rate-limited queries to one service with one token; safe to share between threads.
 
-    `body` is how a body is written whose place is BODY. `call_styles` has the methods that are not called as documented.
-    `clock_lead` is how far the clock of this machine is ahead of that of sms.by; None until an answer says.
+    `body` is the format of parameters whose place is BODY. `call_styles` has the methods that are not called as documented.
+    `clock_lead` is how far this machine's clock is ahead of that of sms.by; None until an answer shows it.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class ReadTransport:
         self._timeout = timeout
         self._body = Place(body)
         self._call_styles = call_styles or {}
-        self._is_accepted_by_get = False  # the token, by an answer to a GET
+        self._is_accepted_by_get = False  # whether an answer to a GET has shown that the token is valid
         self._session = _new_session()
         self._prepared: dict[tuple[str, str, tuple[tuple[str, str], ...]], requests.PreparedRequest] = {}
         self.clock = clock
@@ -110,11 +110,11 @@ class ReadTransport:
         return f"{type(self).__name__}({shown_place(self._url)!r}, token={HIDDEN})"
 
     def derive_secret(self, purpose: str) -> bytes:
-        """Return 32 bytes that only those can compute who have the token."""
+        """Return 32 bytes that can be computed only with the token."""
         return hmac.digest(self._token.encode(), purpose.encode(), "sha256")
 
     def ask(self, method: Method, params: Mapping[str, Any], keep: KeepRow | None = None) -> Answer:
-        """Call a method that only asks.
+        """Call a read-only method.
 
         With `keep`, the list of an answer with HTTP 200 is read as a stream, and may be long: see JsonStream.
 
@@ -182,10 +182,10 @@ class ReadTransport:
     ) -> Answer:
         """Send the request and wait for its answer; follow no redirect.
 
-        On a connection that `is_open` the first thing to happen is the request, so no failure means that it was not sent.
+        On a connection that `is_open`, the request comes first, so no failure proves that it was not sent.
 
         Raises:
-            NotConnected, AnswerLost: there is none.
+            NotConnected, AnswerLost: no answer arrived.
         """
         slowdowns = self.pace.slowdowns
         try:
@@ -212,7 +212,7 @@ class ReadTransport:
         return answer
 
     def _note_time(self, lead: timedelta | None) -> None:
-        """Keep the smallest lead: an answer that took long makes it larger."""
+        """Keep the smallest lead: a slow answer makes it larger."""
         if lead is not None and (self.clock_lead is None or abs(lead) < abs(self.clock_lead)):
             self.clock_lead = lead
 
@@ -258,12 +258,12 @@ class ReadTransport:
 
 
 class PreparedRequest(Protocol):
-    """A request that is built. Call it once, after a turn was taken."""
+    """A request that is built. Call it once, after taking a turn."""
 
     def __call__(self, connection: FreshConnection | None = None) -> Answer:
         """Send it on `connection`, or on a new one, and return the answer.
 
-        Raises as SendTransport.send.
+        Raises like SendTransport.send.
         """
 
 
@@ -311,7 +311,7 @@ class SendTransport(ReadTransport):
     def _connect(self) -> FreshConnection:
         """Return a connection that is open up to the end of its TLS handshake.
 
-        Without TLS it is opened when the request is sent: that saves only one round trip, of tests and sandboxes.
+        Without TLS, it is opened when the request is sent: opening it ahead would save tests and sandboxes one round trip.
 
         Raises:
             NotConnected: it cannot be opened.
