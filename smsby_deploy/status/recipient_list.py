@@ -251,8 +251,8 @@ def refuse_outdated(found: RecipientList, lock: Lock, account: AccountList, now:
     ):
         raise Refused(
             f"sms.by has more of {address} than the lock: another checkout may have sent it, and to whom is not known",
-            hint=f"run `smsby-deploy apply --select {address}`, which records what it finds, or use the lock of that "
-            "checkout",
+            hint=f"use the lock of that checkout, or see with `smsby-deploy plan {address}` what an apply would record and "
+            "send",
         )
 
 
