@@ -263,10 +263,6 @@ def call_raw(transport: SendTransport, method: Method, params: Mapping[str, Any]
         if not sends:
             raise
         return RawAnswer(None, _unknown(method, "interrupted before the answer arrived"))
-    if answer.status == 429:
-        wait = "" if answer.retry_after is None else f" in {answer.retry_after:.0f} s"
-        text = f"{method.name}: {answer.explanation or 'too many requests'} (HTTP 429); nothing was done"
-        return RawAnswer(None, ApiError(text, status=429, hint=f"try again{wait}"))
     return _of_send(method, answer) if sends else _of_question(method, answer)
 
 
@@ -278,6 +274,8 @@ def _of_send(method: Method, answer: Answer) -> RawAnswer:
             return RawAnswer(answer.data)
         case OutcomeKind.UNKNOWN:
             return RawAnswer(answer.data, _unknown(method, outcome.error or ""))
+        case OutcomeKind.NOT_SENT:
+            return RawAnswer(None, _busy(method, answer))
     return RawAnswer(
         None,
         error_for(
@@ -286,7 +284,15 @@ def _of_send(method: Method, answer: Answer) -> RawAnswer:
     )
 
 
+def _busy(method: Method, answer: Answer) -> SmsbyUnavailable:
+    wait = "" if answer.retry_after is None else f" in {answer.retry_after:.0f} s"
+    text = f"{method.name}: {answer.explanation or 'too many requests'} (HTTP 429); nothing was done"
+    return SmsbyUnavailable(text, hint=f"try again{wait}")
+
+
 def _of_question(method: Method, answer: Answer) -> RawAnswer:
+    if answer.status == 429:
+        return RawAnswer(None, _busy(method, answer))
     if says_nothing_yet(answer):
         return RawAnswer([])
     if answer.is_success:

@@ -133,6 +133,16 @@ def test_api_send_with_a_lost_answer_is_unknown(
     assert len(wire.asked) == 1
 
 
+def test_api_send_that_is_too_early(wire: FakeServer, api: Api) -> None:
+    """HTTP 429 means that nothing was done, unless the answer names what was sent."""
+    bulk = METHODS["sendBulkSms"]
+    wire.answers(Reply(429, {"error": "Request limit exceeded"}), Reply(429, ANSWERS))
+    busy, doubtful = (call_with_input(api, bulk, "--yes") for _ in range(2))
+    assert (busy.code, doubtful.code) == (7, 6)
+    assert "nothing was done" in busy.err and "unknown whether it was sent" in doubtful.err
+    assert len(wire.asked) == 2
+
+
 def test_api_interrupted_send_is_unknown(wire: FakeServer) -> None:
     """Ctrl-C after the request was sent and before its answer arrived."""
     wire.answers(Reply(break_off="silence"))
@@ -176,7 +186,8 @@ def test_api_prints_an_error_to_stderr(wire: FakeServer, api: Api, method: Metho
         (Reply(401, {"error": "Unauthenticated."}), 7, "SMSBY_TOKEN"),
         (Reply(500, {"error": "Server is not available"}), 1, "Server is not available"),
         (Reply(500, b""), 7, "HTTP 500"),
-        (Reply(429, b"", {"Retry-After": "7"}), 1, "try again in 7 s"),
+        (Reply(429, b"", {"Retry-After": "7"}), 7, "try again in 7 s"),
+        (Reply(429, {"error": "Request limit exceeded"}), 7, "nothing was done"),
         (Reply(404, b""), 7, "HTTP 404"),
         (Reply(302, b""), 7, "HTTP 302"),
         (Reply(200, b"<html>"), 7, "no usable answer"),
