@@ -110,6 +110,8 @@ def resolve(
     """
     if [sent, not_sent, go].count(True) != 1:  # with two, one would win, and recipients could get it twice
         raise click.UsageError("say which one applies: --sent, --not-sent or --go")
+    if message_id is not None and not sent:
+        raise click.UsageError("--message-id needs --sent")
     with change_lock(context, reason, f"lock resolve {address}") as change:
         if go:
             said, then = f"{address} continues after wave {change.go(address)}", "apply --due"

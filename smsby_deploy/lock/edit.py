@@ -65,9 +65,13 @@ class LockEdit:
         """Declare the unknown chunks of `address` sent or not sent; return how many there were.
 
         Raises:
-            UsageError: the mailing is not recorded, or no chunk of it is unknown.
+            UsageError: the mailing is not recorded, no chunk of it is unknown, or it can have no draft.
         """
         entry = self.entry(address)
+        if message_id is not None and entry.transport != "list":
+            raise UsageError(
+                f"{address} has no draft", hint="leave out --message-id: it is for list mailings"
+            )
         unknown = [i for i, chunk in enumerate(entry.chunks) if chunk.state is ChunkState.UNKNOWN]
         if not unknown:
             raise UsageError(

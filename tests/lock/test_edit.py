@@ -72,7 +72,6 @@ def desk(tmp_path: Path) -> Desk:
         ("draft", True, None, ACCEPTED),
         ("draft", True, 5, DRAFT),
         ("draft", False, None, ChunkState.DECLARED_UNSENT),
-        ("draft", False, 5, ChunkState.DECLARED_UNSENT),
         ("confirm", True, None, ACCEPTED),
         ("confirm", False, None, DRAFT),
     ],
@@ -81,7 +80,8 @@ def test_resolve_settles_only_the_unknown_chunks(
     desk: Desk, step: str | None, sent: bool, message_id: int | None, state: ChunkState
 ) -> None:
     """The new state depends on which request of a list mailing was lost; the change is recorded with its reason."""
-    desk.record(b=entry(ACCEPTED, UNKNOWN, REJECTED, step=step))
+    transport = "bulk" if step is None else "list"
+    desk.record(b=replace(entry(ACCEPTED, UNKNOWN, REJECTED, step=step), transport=transport))
     assert desk.edit(lambda change: change.resolve("a/b", sent=sent, message_id=message_id)) == 1
     assert desk.states("b") == [ACCEPTED, state, REJECTED]
     assert desk.store.read().mailings["a/b"].chunks[1].message_id == message_id
@@ -128,6 +128,15 @@ def test_resolve_refuses_a_mailing_without_unknown_chunks(desk: Desk) -> None:
         desk.edit(lambda change: change.resolve("a/b", sent=True))
 
 
+@pytest.mark.parametrize("transport", ["bulk", "single"])
+def test_resolve_refuses_an_id_that_is_of_no_draft(desk: Desk, transport: str) -> None:
+    """One id would be recorded for each unknown chunk of a bulk mailing."""
+    desk.record(b=replace(entry(UNKNOWN, UNKNOWN), transport=transport))
+    with pytest.raises(UsageError, match="a/b has no draft"):
+        desk.edit(lambda change: change.resolve("a/b", sent=True, message_id=5))
+    assert desk.states("b") == [UNKNOWN, UNKNOWN]
+
+
 def test_move_keeps_the_record(desk: Desk) -> None:
     """A mailing moves to a free address only."""
     desk.record(b=entry(ACCEPTED), c=entry())
@@ -142,7 +151,7 @@ def test_move_keeps_the_record(desk: Desk) -> None:
 
 def test_settled_chunk_is_declared_wherever_it_moves(desk: Desk) -> None:
     """That sms.by accepted it is a user's word, under its new address as well; a draft is not accepted."""
-    desk.record(b=entry(UNKNOWN, ACCEPTED), c=entry(UNKNOWN, step="draft"))
+    desk.record(b=entry(UNKNOWN, ACCEPTED), c=replace(entry(UNKNOWN, step="draft"), transport="list"))
     desk.edit(lambda change: change.resolve("a/b", sent=True))
     desk.edit(lambda change: change.resolve("a/c", sent=True, message_id=5))
     desk.edit(lambda change: change.move("a/b", "a/d"))
