@@ -91,7 +91,7 @@ class MovableClock:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a method works on.
+    """The state that a method works on.
 
     With `list_is_stale`, getSMSMessages shows only mailings that it showed before.
     """
@@ -111,8 +111,8 @@ class Account:
         """Return id and name of the sender; without `alphaname_id` it is the system name, 0.
 
         Raises:
-            Refusal: with the text `error`, if the account has no such id, or if a strict sandbox is not given one that is
-                required. A name is not accepted.
+            Refusal: with the text `error`, if the account has no such id (names are not accepted), or if a strict sandbox
+                gets no id although one is required.
         """
         settings = self.settings
         has_default = not (settings.require_alphaname or (is_required and settings.strict))
@@ -150,7 +150,7 @@ class Account:
         """Return the digits of a phone that this sms.by accepts.
 
         Raises:
-            Refusal: it is not a phone number, or one with a prefix that the setting `refuses` names.
+            Refusal: it is not a phone number, or has a prefix in the setting `refuses`.
         """
         number = phone_of(value)
         if number.startswith(self.settings.refuses):

@@ -1,6 +1,6 @@
 """The fault switch: which calls fail, and how. docs/sandbox.md describes the modes.
 
-The effects of a fault on the answer are here, too.
+This module also applies a fault to an answer.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Fault:
     values: Mapping[str, Any] | None = None
 
     def matches(self, method: str, params: Params) -> bool:
-        """Return whether a call counts."""
+        """Return whether the fault counts a call."""
         return self.method in (ANY, method) and all(
             str(params.get(name)) == value for name, value in (self.params or {}).items()
         )
@@ -273,14 +273,14 @@ def break_reply(fault: Fault, reply: Reply | None, pause: Callable[[float], None
 
 
 def _with_values(body: Any, values: Mapping[str, Any]) -> Any:
-    """Return an answer with other `values`: wherever it has such a key, otherwise at the top."""
+    """Replace `values` in an answer: wherever it has such a key, otherwise at the top."""
     changed, found = _replace_values(body, values)
     missing = {key: value for key, value in values.items() if key not in found}
     return {**changed, **missing} if isinstance(changed, dict) else changed
 
 
 def _replace_values(body: Any, values: Mapping[str, Any]) -> tuple[Any, set[str]]:
-    """Return an answer with the `values` that it has under any key, and which keys it has."""
+    """Replace `values` under any key of an answer; also return the keys that were found."""
     if isinstance(body, dict):
         found = set(body) & set(values)
         items = {}
@@ -318,10 +318,10 @@ def _incomplete(body: bytes) -> Response:
 
 
 def _drop_connection(*, with_reset: bool) -> Response:
-    """Send no answer; reset the connection or close it in order."""
+    """Send no answer: reset the connection, or close it gracefully."""
     connection: socket.socket = request.environ["werkzeug.socket"]
     if with_reset:
-        # With a linger time of 0, closing sends a reset; server.py then skips the orderly shutdown.
+        # With a linger time of 0, closing sends a reset; server.py then skips the graceful shutdown.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     else:
         connection.shutdown(socket.SHUT_RDWR)

@@ -1,6 +1,6 @@
 """Mailings and messages, as stored and as submitted. All times are unix seconds.
 
-What follows from a text or a phone alone is here, too: billed parts, the outcome, and the status at a time.
+It also has what depends on a text or a phone alone: billed parts, the outcome, and the status at a time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from smsby_deploy.sandbox.protocol import Refusal
 
-REFUSED = "refused"  # the channel of a message that was taken and not sent, because its phone is invalid
+REFUSED = "refused"  # the channel of a message that was accepted but not sent, because its phone is invalid
 NEW, SENT, DELIVERED, UNDELIVERED = "NEW", "SENT", "DELIVERED", "UNDELIVERED"
 # The table of the provider's SDKs. It is not shared with texts/parts.py on purpose: tests compare the two.
 _GSM7_SIZES = (160, 306, 459, 628, 785, 942, 1071, 1224, 1377, 1530)

@@ -32,8 +32,7 @@ class Reply:
 class Refusal(Exception):
     """The call is answered with `{"error": text}` and the keys of `more`.
 
-    `status` is the HTTP status where the setting `error_status` is 400; where it is 200, so is the status of the answer,
-    unless `keeps_status`.
+    `status` is the HTTP status if `keeps_status`, or if the setting `error_status` is 400; otherwise that setting is.
     """
 
     def __init__(self, text: str, status: int = 400, *, keeps_status: bool = False, **more: Any) -> None:
@@ -52,7 +51,7 @@ class EmptyAnswer(Exception):
 
 
 def incorrect_arguments() -> Refusal:
-    """Return the one error that sms.by has for any missing or malformed parameter."""
+    """Return the error that sms.by has for every missing or malformed parameter."""
     return Refusal("incorrect arguments")
 
 
@@ -80,7 +79,7 @@ def read_params(request: Request, max_variables: int = 0) -> dict[str, Params]:
 def read_json(request: Request) -> Any:
     """Return the JSON in a body of any content type; None if there is none.
 
-    PHP reads none with half of a UTF-16 pair either.
+    Like PHP, this reads none that contains half of a UTF-16 pair.
     """
     content = request.get_data()
     try:

@@ -1,4 +1,4 @@
-"""The routes of the sandbox besides the API: control, the page, the guard against sites.
+"""The routes of the sandbox besides the API: control, the page, the guard against other sites.
 
 Control routes are the request log, faults, settings, the clock and the stored state. The page may show phones and texts of
 real recipients, so requests from other sites are refused.
@@ -141,7 +141,7 @@ def _serve_state(app: Flask, service: Service) -> None:
         account = service.account
         mailing = _mailing_named(read_json(request), account)
         if mailing is None or (mailing.status != "DRAFT" and mailing.due <= account.now()):
-            return _error("`message_id` must be a number of getSMSMessages that is not gone yet", 404)
+            return _error("`message_id` must be that of a listed mailing that has not been sent yet", 404)
         account.store.delete(mailing)
         return _done()
 
@@ -196,7 +196,7 @@ def _error(text: str, status: int = 400) -> Response:
 def read_inbox(account: Account, phone: str | None = None) -> dict[str, list[dict[str, Any]]]:
     """Return the messages of each phone (or of one), the oldest first, without drafts."""
     messages = account.store.sent_sms(phone)
-    # Read after the messages, so that the mailing of each message is there although more are being sent.
+    # Read after the messages, so that the mailing of each message is there even while more are being sent.
     mailings = {mailing.id: mailing for mailing in account.store.mailings()}
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for sms in messages:
@@ -287,7 +287,7 @@ def _state(account: Account, mailing: SandboxMailing, finished: int) -> str:
 
 
 def serve_page(app: Flask, service: Service) -> None:
-    """Serve the page at /, its files and its data; guard every route, those of /api too."""
+    """Serve the page at /, its files and its data; guard every route, including those of /api."""
     _guard(app)
 
     @app.get("/")
@@ -327,7 +327,7 @@ def _is_from_own_site() -> bool:
     """Return whether the request comes from the sandbox's own page, or from no page.
 
     Scripts of other sites are refused, and so are public names of this machine (DNS rebinding). A name without a dot is
-    not public: it is what a pipeline calls its services.
+    not public: pipelines give their services such names.
     """
     origin = request.headers.get("Origin")
     is_from_elsewhere = request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 ANY_STYLE = "any"
-# How a method may be called instead of as documented; `any` merges all places and requires nothing.
+# Ways to call a method other than as documented; `any` merges all places and requires nothing.
 CALL_STYLES = ("get", "post-query", "post-form", "post-json", ANY_STYLE)
 
 # The real service used to answer these with a one-element list; old clients read `answer[0]`.
@@ -113,8 +113,8 @@ def _wrapped(value: Any) -> tuple[str, ...]:
 class SandboxSettings:
     """The behavior of this sms.by.
 
-    Durations are seconds, money is in `currency`; docs/sandbox.md describes each. Beside each type is what checks a value and
-    converts it.
+    Durations are seconds, money is in `currency`; docs/sandbox.md describes each. The function next to each type checks and
+    converts a value.
     """
 
     strict: Annotated[bool, _switch] = True

@@ -1,7 +1,7 @@
 """The sandbox as an HTTP server.
 
 sms.by is under /api, the control routes are under /_sandbox, the inbox page is at /.
-When a request is finished, its callback_url is called if it is one of the chosen ports of this machine.
+When a request is finished, its callback_url is called if it is on this machine and one of the chosen ports.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def send_callbacks(service: Service, ended: threading.Event) -> None:
 def is_callable_url(url: str, ports: Collection[int]) -> bool:
     """Return whether `url` is an HTTP address of this machine with one of `ports`.
 
-    Otherwise whoever can send a request to the sandbox could make it post to any local service.
+    Otherwise any client of the sandbox could make it post to any local service.
     """
     try:
         parts = urlsplit(url)
@@ -135,7 +135,7 @@ def _sending_callbacks(service: Service) -> Iterator[None]:
 
 @cache
 def shared_app() -> Flask:
-    """Return the Flask application that all services share, because making one takes long.
+    """Return the Flask application that all services share, because creating one is slow.
 
     The WSGI environ of a request says which service it is for.
     """
@@ -186,7 +186,7 @@ class _Server(ThreadedWSGIServer):
     clock: Clock
 
     def shutdown_request(self, request: Any) -> None:
-        """End a connection. One that a fault resets must not be shut down in order first."""
+        """End a connection. One that a fault resets must not be shut down gracefully first."""
         try:
             linger = request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
         except OSError:

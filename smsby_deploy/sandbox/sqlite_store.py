@@ -1,7 +1,7 @@
 """The state of the sandbox in SQLite, in a file or in memory.
 
 It has mailings, messages, contact lists and the balance.
-SQLite keeps each call whole and, with a file, on disk before it is answered, without rewriting the rest of the state.
+SQLite makes each call atomic and, with a file, durable before it is answered, without rewriting the rest of the state.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Store:
     def _fill(self) -> None:
         with self._lock, self._base:
             self.write("balance", str(self._opening_balance))
-            # The two lists keep their ids at every reset; the id of a later list is never used again.
+            # The two lists keep their ids at every reset; the ids of later lists are never used again.
             for number, name, first, count in ((3434, "Newsletter", 1, 25), (3435, "Regulars", 101, 8)):
                 self._base.execute("insert into list (id, name) values (?, ?)", (number, name))
                 phones = (f"37529{index:07d}" for index in range(first, first + count))
@@ -178,7 +178,7 @@ class Store:
             self._base.execute("update mailing set moderated_at = ? where id = ?", (at, number))
 
     def delete(self, mailing: SandboxMailing) -> None:
-        """Delete a mailing with its messages, and give back what was charged for it."""
+        """Delete a mailing with its messages, and refund its cost."""
         with self._lock, self._base:
             self._base.execute("delete from sms where mailing = ?", (mailing.id,))
             self._base.execute("delete from mailing where id = ?", (mailing.id,))

@@ -20,7 +20,7 @@ from smsby_deploy.sandbox.sandbox_settings import ANY_STYLE
 class ServedMethod:
     """One method with its documented verb, version, and places of each parameter.
 
-    A later place in `places` wins. `required` may be empty texts, but not left out.
+    A later place in `places` wins. The `required` parameters may be empty, but not missing.
     """
 
     run: Callable[[Account, Params], Any]
@@ -30,14 +30,14 @@ class ServedMethod:
     required: tuple[str, ...]
 
     def read(self, verb: str, path: str, sent: Mapping[str, Params], style: str | None) -> Params:
-        """Return the parameters of a call that are where they belong.
+        """Return the parameters that a call has in the right places.
 
         Args:
             sent: the parameters in the query, in the form and in the JSON.
             style: one of CALL_STYLES of settings.py; None is as documented.
 
         Raises:
-            Refusal: the verb or the version is another one.
+            Refusal: the verb or the version is wrong.
         """
         if style == ANY_STYLE:
             return merge_places(sent)
@@ -71,7 +71,7 @@ def _served(
 ) -> ServedMethod:
     """Return a method.
 
-    `?` marks an optional parameter, or one whose absence has an error of its own.
+    `?` marks an optional parameter, or one whose absence has its own error.
     """
     groups = ((query, ("query",)), (form, ("form",)), (anywhere, PLACES))
     words = [(word, places) for names, places in groups for word in names.split()]

@@ -56,7 +56,7 @@ def _mailing(account: Account, message: Any, request: str) -> NewMailing:
 def _new_sms(account: Account, phone: Any, text: str) -> NewSms:
     """Return a message.
 
-    A wrong phone is refused, or taken and reported later, as the setting `bad_phones` says.
+    An invalid phone is refused, or accepted and reported later, depending on the setting `bad_phones`.
     """
     if account.settings.bad_phones == "later":
         try:
@@ -95,7 +95,7 @@ def status_bulk_sms(account: Account, params: Params) -> Any:
 def _delivery(account: Account, sms: Sms, mailing: SandboxMailing) -> tuple[str, dict[str, Any]]:
     """Return one delivery, and the key of its list.
 
-    A phone that was taken although it is wrong, and the setting `failures`, move it from `success` to another list.
+    An invalid phone that was accepted, and the setting `failures`, move it from `success` to another list.
     """
     taken = f"errors: {sms.outcome}" if sms.channel == REFUSED else None
     failure = taken or account.settings.failures.get(sms.phone)

@@ -86,7 +86,7 @@ def flash_call(account: Account, params: Params) -> Any:
 
 
 def confirm_flash_call(account: Account, params: Params) -> Any:
-    """Check the code that a user entered, as often and as long as the call allows."""
+    """Check the code that a user entered, within the attempts and the time of the call."""
     phone, code = account.phone(params.get("phone")), text_of(params, "code")
     number = int_of(params, "fclid")
     call = _read(account, _CALLS).get(number)

@@ -50,7 +50,7 @@ def get_limit(account: Account, params: Params) -> Any:
 def get_sms_messages(account: Account, params: Params) -> Any:
     """Return the mailings that are listed by now, all of the type API.
 
-    The latest ones, if the setting `list_cap` says how many.
+    If the setting `list_cap` is a number, only that many of the latest ones.
     """
     kind = text_of(params, "type", "API").upper()
     if kind not in ("API", "WEB"):
@@ -69,7 +69,7 @@ def get_sms_messages(account: Account, params: Params) -> Any:
 
 
 def _no_mailings(form: str) -> Any:
-    """Return, or raise, the answer for no mailings that the setting `empty_list` names."""
+    """Return, or raise, the answer for no mailings in the form that `empty_list` sets."""
     if form in ("406", "404"):
         raise Refusal("Content not found", int(form), keeps_status=True)
     if form in ("406-empty", "empty"):
@@ -80,7 +80,7 @@ def _no_mailings(form: str) -> Any:
 def is_listed(account: Account, mailing: SandboxMailing) -> bool:
     """Return whether getSMSMessages shows a mailing by now.
 
-    A message is shown as `list_messages` says.
+    The setting `list_messages` decides whether a message is shown.
     """
     settings, now = account.settings, account.now()
     if account.list_is_stale and not mailing.was_listed:
