@@ -50,7 +50,7 @@ _COLUMNS = (
     Column("tool"),
 )
 _NOTHING = "nothing has been applied yet"
-# How to go on; a pipeline appends its command.
+# The next step; a pipeline appends its command.
 _RUN_AGAIN = sentence("Fix the cause, then run this again:")
 _ALL_REFUSED = sentence("This run sent nothing. Fix the cause, then run this again:")
 _NEXT_STEPS = {
@@ -87,8 +87,8 @@ def write_apply(
 
     Mailings with nothing to do share one line, and so do those that are no longer in the files.
 
-    `lock` is the lock file's path as a shell command needs it, None if it is not committed, and `plan` the plan file's, or
-    `--due`; `program` starts every command.
+    `lock` is the lock file's path, quoted for a shell, None if it is not committed, and `plan` the plan file's, or `--due`;
+    `program` starts every command.
     """
     from rich.text import Text
 
@@ -183,7 +183,7 @@ def _hold_lines(result: ApplyResult) -> dict[str, str]:
 
 
 def outcome_of(mailing: MailingResult, scheduled: Container[str]) -> StrEnum:
-    """The outcome; a mailing that sms.by keeps until its time is not called sent."""
+    """The outcome; a mailing that sms.by holds until its time is scheduled, not sent."""
     return State.SCHEDULED if mailing.address in scheduled else mailing.outcome
 
 
@@ -254,10 +254,10 @@ def _cells(run: Apply, zone: tzinfo) -> tuple[str, ...]:
 
 
 def apply_markdown(outcome: ApplyResult | SmsbyDeployError, t: Translator = ENGLISH) -> str:
-    """What was sent and, unless everything was, how to go on.
+    """What was sent and, unless everything was, what to do next.
 
     A failure ends with a colon: only the pipeline knows the command that runs it again, and appends it.
-    `outcome` is the error of an apply that ended without a result.
+    `outcome` is an error if the apply ended without a result.
     """
     exit_code = outcome.exit_code
     left_out = len(outcome.left_out) if isinstance(outcome, ApplyResult) else 0
@@ -282,7 +282,7 @@ def apply_markdown(outcome: ApplyResult | SmsbyDeployError, t: Translator = ENGL
 
 
 def _mailing_pieces(result: ApplyResult, t: Translator) -> list[Piece]:
-    """The totals, and a table of the mailings with which something happened or should have."""
+    """The totals, and a table of the mailings that something happened to, or should have."""
     scheduled, held, rows = result.scheduled, _hold_lines(result), []
     for one in result.mailings:
         why = one.error or one.waits or held.get(one.address, "")

@@ -16,7 +16,7 @@ _ROW = 34
 _MOST_ROWS = 24
 _LABEL_LETTERS = 24
 _LEGEND_COLUMNS = 2
-_LEGEND_LETTERS = 17  # of a word for which a column of the legend is wide enough
+_LEGEND_LETTERS = 17  # of the longest word that fits into a column of the legend
 
 
 def bars(

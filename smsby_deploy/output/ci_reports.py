@@ -22,16 +22,16 @@ from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.status_report import MailingStatus, State, StatusReport
 
-_ANNOTATIONS = 10  # GitHub shows so many of each level per step and silently drops the rest
+_ANNOTATIONS = 10  # GitHub shows this many of each level per step and silently drops the rest
 _ANNOTATION_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
-_SARIF_RESULTS = 5_000  # GitHub keeps so many of one run
+_SARIF_RESULTS = 5_000  # GitHub keeps this many of one run
 _LOG_LINES = 1_000  # plain lines of a level after the annotations
 _GITLAB_SEVERITIES = {Severity.ERROR: "blocker", Severity.WARNING: "major", Severity.NOTE: "info"}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem as CI services take it.
+    """A problem in the form that CI services take.
 
     `message` is masked and on one line. `fingerprint` stays the same while the problem does, even if its line moves.
     """
@@ -134,8 +134,8 @@ def ci_report(form: str, findings: Sequence[Finding], addresses: Sequence[str]) 
 def github_annotations(findings: Sequence[Finding]) -> str:
     """Workflow commands, which GitHub shows next to the lines of a pull request, errors first.
 
-    If there are more than GitHub shows of a level, its last annotation says how many there are, and the first of those
-    follow as plain lines.
+    If a level has more than GitHub shows, its last annotation says how many more there are, and the first of those follow
+    as plain lines.
     """
     lines: list[str] = []
     rest: list[str] = []

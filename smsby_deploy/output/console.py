@@ -40,7 +40,7 @@ def make_console(stream: TextIO, *, color: bool) -> Console:
 
 
 def _clean(shown: object) -> object:
-    """A line without control characters and commands; a table or a group as it is."""
+    """A line without control characters and commands; a table or a group unchanged."""
     from rich.text import Text
 
     if isinstance(shown, str):
@@ -89,7 +89,7 @@ def _wrap(console: Console, line: str) -> list[str]:
 
 
 class Column(NamedTuple):
-    """A column of text, or of numbers, which are aligned right.
+    """A column of text, or of numbers, which are right-aligned.
 
     If the table would be too wide, the `optional` columns with 1 are left out, then those with 2, and so on. A cell of the
     `may_overflow` column that does not fit even then gets a separate line; a table has at most one such column.

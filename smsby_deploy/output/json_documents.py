@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from smsby_deploy.texts.samples import MailingSamples, Sample
 
 _BLOCK = 10_000  # pieces of JSON that are joined before they are written
-_OBJECTS = 500  # that are written at once
+_OBJECTS = 500  # written at once
 _KINDS = ("delivered", "undelivered", "sent", "pending")
 
 
@@ -109,7 +109,7 @@ def _sample(sample: Sample) -> dict[str, Any]:
 def apply_document(result: ApplyResult) -> dict[str, Any]:
     """The document of `apply`; `plan` is the plan's id, `summary` counts mailings by outcome.
 
-    The outcomes are frozen, so a mailing that was sent in part is `skipped` here, or `rejected`, with `partial`: true.
+    The outcomes are frozen, so a mailing that was partly sent is `skipped` here, or `rejected`, with `partial`: true.
     `mailings` are made one by one, for `json_parts`. Orphans come last, as in the plan.
     """
     from smsby_deploy.apply.apply_result import MailingOutcome, MailingResult  # other commands do not need it

@@ -58,7 +58,7 @@ class JsonLog:
 
 
 def log_problems(problems: Iterable[Problem], log: JsonLog) -> None:
-    """Write each problem as an event of its own."""
+    """Write each problem as a separate event."""
     for problem in problems:
         file, line, column = problem.location or (None, None, None)
         log.write(

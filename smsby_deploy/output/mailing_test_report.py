@@ -94,7 +94,7 @@ def _case(result: MailingTestResult) -> Case:
 
 
 def results_section(results: Sequence[MailingTestResult], t: Translator) -> str:
-    """A line per test of the mailings' own; why one failed is among the errors of the comment."""
+    """A line per test; why one failed is among the errors of the comment."""
     lines = (
         f"- {sign} **{escape(address)}** {escape(what)}\n" for sign, address, what in result_rows(results, t)
     )

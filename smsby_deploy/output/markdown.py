@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 COMMENT_BYTES = 65_536  # GitHub's limit of a comment on a pull request
 _NOTICE_BYTES = 1_000  # kept free for the line that says what was left out
 _MAX_TEXT = 600  # characters of a reason or a message
-# Characters that mean something within a line; our texts never start one.
+# Characters with a meaning within a line; our texts never start one.
 _SPECIAL = r"([\\`*_\[\]|~$])"  # a string, which `re` compiles at its first use: a plan on a terminal has no Markdown
 _JOINER = "\u2060"  # invisible; it breaks up mentions, references, emoji names and URLs
-# The places for it. In a URL it comes before the part by which GitHub recognizes a link: after that part, GitHub would take
+# Where to insert it. In a URL it comes before the part by which GitHub recognizes a link: after that part, GitHub would take
 # it for a part of the host's name, and browsers would ignore it. `!` and `&` start GitLab's references.
 _ACTIVE = r"(?i:(?<=@)|(?<=#)|(?=://)|(?<=w)(?=ww\.)|(?<=mailto:)|(?<=GH-)|(?<=[!&])(?=\d)|(?<=:)(?=[a-z+-][\w+-]*:))"
-# GitLab executes `/merge` at the start of a line, also in <pre> if one backtick before it and one within make it inline code.
+# GitLab executes `/merge` at the start of a line, even in <pre> if a backtick before it and one within make it inline code.
 _QUICK_ACTION = r"(?m:^(?=/))"
 
 _CODE = r"`([^`]+)`"
@@ -52,7 +52,7 @@ def clip(text: str) -> str:
 def preformatted(text: str) -> str:
     """`text` for use inside <pre>, where only HTML has an effect; lines and blanks are kept.
 
-    Nothing is masked: a reviewed text has phones of its own, such as the shop's.
+    Nothing is masked: a reviewed text may have its own phones, such as the shop's.
     """
     kept = re.sub(_QUICK_ACTION, _JOINER, re.sub(_ACTIVE, _JOINER, printable_lines(text)))
     inert = _escape_html(kept)
@@ -65,10 +65,10 @@ def printable_lines(text: str) -> str:
 
 
 def message_html(text: str, t: Translator = ENGLISH) -> Markup:
-    """A message in the language of `t`, for a template, which does not escape it once more.
+    """A message in the language of `t`, for a template, which does not escape it again.
 
-    Of a sentence only our own backticks make code: a value that a pull request chooses cannot pass for a command. A message
-    that is no Sentence has lost its values, so whatever is between two backticks is code.
+    In a sentence, only our own backticks become code: a value that a pull request chooses cannot pass for a command. A
+    message that is not a Sentence has lost its values, so anything between two backticks becomes code.
     """
     from markupsafe import Markup
 
@@ -84,14 +84,14 @@ def message_markdown(text: str, t: Translator = ENGLISH, *, is_clipped: bool = F
 
 
 def code_html(text: str) -> str:
-    """A text of ours as HTML, with what it quotes in backticks as code."""
+    """One of our texts as HTML, with what it has in backticks as code."""
     return re.sub(_CODE, r"<code>\1</code>", _escape_html(text))
 
 
 def keep_whole(html: str) -> str:
-    """What `code_html` returns, with options and dates as elements of their own.
+    """The result of `code_html`, with options and dates in their own elements.
 
-    Browsers break lines after a hyphen; in these elements the style of our pages forbids it.
+    Browsers break lines after a hyphen; in these elements, the style of our pages forbids it.
     """
     dated = re.sub(_DATE, r"<time>\g<0></time>", html)
     return re.sub(_CODE_HTML, lambda code: re.sub(_OPTION, r"<span>\g<0></span>", code[0]), dated)
@@ -128,7 +128,7 @@ def details_section(summary: str, body: str) -> str:
 class Piece:
     """Whole lines of a comment.
 
-    Rank 0 is never left out; of the others the highest rank goes first, counted by `name`.
+    Rank 0 is never left out; of the others, the highest rank is left out first, and counted by `name`.
     """
 
     text: str
@@ -139,8 +139,8 @@ class Piece:
 def fit(pieces: Sequence[Piece], *, limit: int = COMMENT_BYTES, rest: str, t: Translator = ENGLISH) -> str:
     """Join the pieces to a text of at most `limit` bytes.
 
-    What does not fit is left out piece by piece, of one rank the last first. A line at the end counts by name what is
-    missing, followed by `rest` (escaped), which says where to find it.
+    Pieces that do not fit are left out one by one, of one rank the last first. A final line counts by name what is missing,
+    followed by `rest` (escaped), which says where to find it.
     """
     sizes = [len(piece.text.encode()) for piece in pieces]
     total = sum(sizes)

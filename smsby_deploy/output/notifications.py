@@ -1,6 +1,6 @@
-"""What is sent to chats: counts, addresses and outcomes, never a phone or a text.
+"""Notifications for chats: counts, addresses and outcomes, never a phone or a text.
 
-None of it comes from data or from sms.by. They are in the language of the project.
+Nothing in them comes from data or from sms.by. They are in the language of the project.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def apply_notification(result: ApplyResult, project: Project, *, is_due: bool) -
 def failed_apply_notification(
     error: SmsbyDeployError, project: Project, *, has_begun: bool = False
 ) -> Notification:
-    """An apply that ended without a result: it was refused, or could not record one.
+    """The notification about an apply that was refused, or could not record its result.
 
     Once it `has_begun`, something may have been sent.
     """
@@ -133,7 +133,7 @@ def unsent_notification(result: PlanResult, project: Project) -> Notification | 
 
 
 def status_notification(report: StatusReport, project: Project, least: float | None) -> Notification | None:
-    """Final mailings of which less than `least` percent were delivered; None if it is enough."""
+    """The notification that less than `least` percent was delivered; None if enough was."""
     if least is None or not report.is_under(least):
         return None
     t = translator(project.language)

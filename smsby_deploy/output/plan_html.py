@@ -209,7 +209,7 @@ def _tiles(result: PlanResult, context: CommentContext) -> Iterator[Tile]:
 
 
 def _points(result: PlanResult, t: Translator) -> Iterator[Point]:
-    """What speaks against the plan as a whole, and why mailings are blocked."""
+    """The objections to the plan as a whole, and why mailings are blocked."""
     plan = result.plan
     if result.refusal is not None:
         heading = message_html(t.gettext("Apply will refuse the whole plan:"))
@@ -239,7 +239,7 @@ def _problem_points(problems: tuple[Problem, ...], t: Translator) -> Iterator[Po
             problem.code,
             safe_line(problem.address or ""),
             safe_line(str(problem.location)) if problem.location else "",
-            # English messages say themselves what the code means.
+            # English messages themselves say what the code means.
             keep_whole(as_html(known.meaning)) if known and t.language != "en" else "",
             keep_whole(as_html(known.way_out)) if known else "",
         )
@@ -271,7 +271,7 @@ def _gone(result: PlanResult, context: CommentContext) -> str:
 
 
 def _departures(plan: Plan, ids: dict[str, str], t: Translator) -> Iterator[Departure]:
-    """What this apply sends at once, and what is sent at a later time, the earliest first."""
+    """The mailings that this apply sends at once, and those sent later, the earliest first."""
     for action in sorted(plan.decided, key=lambda one: one.schedule_time or ""):
         time = action.send_time
         day = time.date() if time is not None and time > plan.made_at else None
@@ -287,7 +287,7 @@ def _departures(plan: Plan, ids: dict[str, str], t: Translator) -> Iterator[Depa
 
 
 def _clock_text(time: datetime, spread: SendTimes | None, t: Translator) -> str:
-    """`10:00`, or from when to when a mailing is spread."""
+    """`10:00`, or the span over which a mailing is spread."""
     clock = f"{time:%H:%M}"
     if spread is None or spread.last == spread.first:
         return clock

@@ -78,7 +78,7 @@ _QUIET = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
 _MAX_GONE = 20
 _LINK_BYTES = 1_000  # for the link to the page that a pipeline adds
 _RENDER = "<code>smsby-deploy render</code>"
-# In which order pieces are left out when a comment is full: the highest rank first.
+# The order in which pieces are left out when a comment is full: the highest rank first.
 _RANKS = {
     "chunks": 90,
     "sample texts": 80,
@@ -100,9 +100,9 @@ _RANKS = {
 class CommentContext:
     """What the comment shows besides the plan.
 
-    `reviews` maps addresses to what is known of their files. `out` is the plan file as `apply` needs it; `program` starts
-    every command. `tests` are the results of the mailings' own tests. `has_page`: the plan is also written as a page, to
-    which a pipeline may make a link (see `_head`).
+    `reviews` maps addresses to the reviews of mailings. `out` is the plan file to pass to `apply`; `program` starts every
+    command. `tests` are the results of the mailings' own tests. `has_page`: the plan is also written as a page, to which a
+    pipeline may add a link (see `_head`).
     """
 
     base: Base
@@ -127,7 +127,7 @@ def marker(project: str, environment: str = PRODUCTION) -> str:
 def plan_markdown(result: PlanResult, context: CommentContext) -> str:
     """The plan as a comment of at most 65,536 bytes.
 
-    Nothing from a user's file has an effect in it.
+    Texts from a user's files have no effect in it.
     """
     plan, t = result.plan, context.language
     pieces = [Piece(_head(result, context))]
@@ -204,7 +204,7 @@ def _head(result: PlanResult, context: CommentContext) -> str:
 
 
 def _verdict(result: PlanResult, t: Translator) -> str:
-    """The answer in one line, with its sign; what else changed is part of it."""
+    """The verdict in one line, with its sign, and what else has changed."""
     changes, text = t.sentence(changes_text(result.plan.changes)), verdict_text(result, t)
     icon = {Verdict.INVALID: "❌", Verdict.REFUSED: "⛔", Verdict.BLOCKED: "⛔"}.get(result.verdict)
     if not changes:
@@ -321,7 +321,7 @@ def _gone(plan: Plan, base: Base, t: Translator) -> Iterator[Piece]:
 
 
 def _lists(plan: Plan, t: Translator) -> Iterator[Piece]:
-    """The contact lists that mailings are sent to, and how others are spread, or vary."""
+    """The contact lists of mailings, and how others are spread, or vary."""
     for action in plan.actions:
         for text in delivery_texts(action, t) if action.action not in _QUIET else ():
             yield _piece("reason", f"\n**{escape(action.address)}**: {escape(clip(text))}\n")
@@ -348,7 +348,7 @@ def _problems(plan: Plan, t: Translator) -> Iterator[Piece]:
             yield Piece(f"\n**{_SIGNS[severity]} {heading}** ({t.count(len(found))})\n\n")
         for problem, known in with_help(found, t.language):
             name = "lock entry" if problem.code == LOCK_CHANGED else severity.value
-            # English messages say themselves what is wrong and what to do.
+            # English messages themselves say what is wrong and what to do.
             more = help_line(known, t) if known and t is not ENGLISH else ""
             yield _piece(name, _problem_line(problem, t) + more)
 

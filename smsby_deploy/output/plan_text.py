@@ -95,7 +95,7 @@ def write_plan_text(
         write_sentence(console, line, SEVERITY_COLORS[severity])
     for line, style in _closing_lines(result):
         write_sentence(console, line, style)
-    # A plan that also has blocked mailings exits with 4, after which `&&` would not go on.
+    # A plan that also has blocked mailings exits with 4, and `&&` would stop there.
     separator = "\n      " if result.exit_code() else " && "
     if next_commands:
         console.print(f"next: {separator.join(next_commands)}", soft_wrap=True)
@@ -119,14 +119,15 @@ def _changes_lines(plan: Plan) -> Iterator[str]:
 
 
 def unscheduled_text(action: Action) -> str:
-    """When a mailing without a time is sent, or was sent: what is recorded is not sent again."""
+    """When a mailing without a time is sent, or was sent: a recorded one is not sent again."""
     return sentence("at once") if action.action in _NOT_SENT_AGAIN else sentence("on apply")
 
 
 def fold_plan(plan: Plan) -> tuple[Plan, list[str]]:
     """Return the plan without the mailings that are gone, and one line for each kind of these.
 
-    A single one of a kind stays. Of their notes with the same code the first stays, with the number of the others.
+    If there is only one of a kind, it stays. Of their notes with the same code, the first stays, with the number of the
+    others.
     """
     lines: list[str] = []
     folded: set[str] = set()
@@ -265,7 +266,7 @@ def audience_line(action: Action) -> str:
 
 
 def saved_plan_line(result: PlanResult, apply_command: str) -> str:
-    """What the saved plan file is good for."""
+    """What the saved plan file can be used for."""
     return {
         SavedPlanUse.APPLY: f"saved: apply exactly this plan with `{apply_command}`",
         SavedPlanUse.NO_SEND: "saved: it sends nothing",
@@ -279,7 +280,7 @@ def saved_plan_line(result: PlanResult, apply_command: str) -> str:
 def write_signed(signed: SignedPlan, stream: TextIO, *, file: str, plan: str, program: str) -> None:
     """Write what was signed, and the next commands.
 
-    `file` and `plan` are paths as a shell command needs them.
+    `file` and `plan` are paths, quoted for a shell.
     """
     count = counted(len(signed.mailings), "mailing")
     write_line(f"signed by {clean(signed.name)}: {count} of plan {signed.plan.id}", stream)

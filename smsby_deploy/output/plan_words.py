@@ -41,7 +41,7 @@ def change_text(change: Change, currency: str | None, t: Translator = ENGLISH) -
     if change.is_new:
         return t.gettext("new")
     parts = []
-    # The audience digest covers personal texts, so another template alone changes it, too.
+    # The audience digest covers personal texts, so a change of the template alone changes it as well.
     is_explained = change.has_new_text is not False or change.has_new_content
     if change.moved is not None:
         parts.append(_moved_text(*change.moved, t))
@@ -142,7 +142,7 @@ def is_foreign(service: str) -> bool:
 
 
 def verdict_text(result: PlanResult, t: Translator) -> str:
-    """`Ready: 2 mailings to send, 1 overdue`, without what else changed."""
+    """`Ready: 2 mailings to send, 1 overdue`, without other changes."""
     plan, ready, due = result.plan, result.plan.committed.mailings, due_text(result.plan, t)
     overdue = t.gettext(", {count:,} overdue", count=len(plan.overdue)) if plan.overdue else ""
     match result.verdict:
@@ -255,7 +255,7 @@ def parts_text(action: Action, review: MailingReview | None, t: Translator) -> s
     """The parts, and how many recipients have a text of 1, 2, and 3 or more."""
     by_parts: Sequence[int] | None = review.by_parts if review else None
     if by_parts is not None and sum(by_parts) != action.recipients:
-        by_parts = None  # of the whole audience, and not all of it is sent to, as under `pressure`
+        by_parts = None  # it counts the whole audience, not all of which is sent to, as under `pressure`
     if by_parts is None and action.recipients and action.parts is not None:
         each, rest = divmod(action.parts, action.recipients)
         if not rest:  # one text for all
@@ -310,7 +310,7 @@ def audience_rows(action: Action, t: Translator) -> list[tuple[str, str]]:
 def language_rows(
     action: Action, t: Translator, show: Callable[[str], str] = safe_line
 ) -> list[tuple[str, str]]:
-    """The recipients of each language of a mailing, whose name is written by `show`."""
+    """The recipients of each language of a mailing; `show` formats the language's name."""
     return [
         (t.gettext("language {name}", name=show(one)), t.count(recipients))
         for one, recipients in action.languages.items()
@@ -318,7 +318,7 @@ def language_rows(
 
 
 def balance_after_text(plan: Plan, after: Decimal, t: Translator) -> str:
-    """What remains of the balance, and when: what is held is paid for at its hand-over."""
+    """What remains of the balance, and when: held mailings are paid for at their hand-over."""
     if plan.held.mailings:
         return t.gettext("{after} once all that is approved is handed over", after=t.money(after))
     return t.gettext("{after} afterwards", after=t.money(after))

@@ -28,7 +28,7 @@ _LINK = re.compile(r"\[([^\]]+)\]\([^)]+\)")
 
 
 def problem_line(problem: Problem) -> str:
-    """`file:line:column: severity CODE address: message`, without the parts that are not known."""
+    """`file:line:column: severity CODE address: message`, without the parts that are unknown."""
     return _lead(problem, str(problem.location or "")) + safe_line(problem.message)
 
 

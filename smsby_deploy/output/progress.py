@@ -72,7 +72,7 @@ class _Estimate:
         self._samples = deque([(clock.monotonic(), 0)])  # (time, done), at least a second apart
 
     def seconds_left(self, done: int) -> float | None:
-        """Seconds until all are done, now that `done` are; None while it cannot be estimated."""
+        """Seconds until all are done, now that `done` are; None if that cannot be estimated yet."""
         now = self._clock.monotonic()
         samples = self._samples
         if now - samples[-1][0] >= 1:
@@ -101,7 +101,7 @@ def _done_text(done: int, total: int | None) -> str:
 
 
 class _Periodic(Progress, ABC):
-    """Counts what is done of a step, and reports it every ten seconds."""
+    """Counts the progress of a step, and reports it every ten seconds."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -143,7 +143,7 @@ class _Lines(_Periodic):
 class _Events(_Periodic):
     """Writes steps and progress as events.
 
-    Lines are left out: they repeat other events in words.
+    Lines are left out, because they repeat other events in words.
     """
 
     def __init__(self, log: JsonLog, clock: Clock) -> None:

@@ -53,7 +53,7 @@ def _csv_blocks(rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
 def _rows(report: StatusReport, unmask: bool) -> Iterator[tuple[str, ...]]:
     has_variants = any(mailing.details.variants for mailing in report.mailings)
     yield (*_COLUMNS, "variant") if has_variants else _COLUMNS
-    masked = lru_cache(_masked_cell)  # of a million rows most cells are the same, but for the phones
+    masked = lru_cache(_masked_cell)  # in a million rows, most cells except the phones are the same
     for mailing in report.mailings:
         address, state = _safe_cell(mailing.address), _safe_cell(mailing.state)
         revision = str(mailing.revision)

@@ -277,7 +277,7 @@ def _costs(report: StatusReport, currency: str | None, t: Translator) -> Section
 
 
 def _difference(mailing: MailingStatus, t: Translator) -> str:
-    """The billed cost minus the planned one; none yet while a part of it may still be sent."""
+    """The billed cost minus the planned one; none yet while part of it may still be sent."""
     billed, planned = mailing.cost, mailing.details.planned_cost
     if mailing.details.has_unsent:
         return t.gettext("not yet")

@@ -156,7 +156,7 @@ def _next_command(report: StatusReport, step: StatusStep, program: str) -> str:
 
 
 def _what_is_watched(report: StatusReport) -> str:
-    """What a watch waits for to be final; it waits for no hand-over and no verdict."""
+    """The noun for what a watch waits for; it does not wait for a hand-over or a verdict."""
     waits = any(mailing.state is State.WAITING for mailing in report.mailings)
     return "message that was sent" if waits else "mailing"
 

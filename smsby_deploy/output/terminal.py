@@ -1,7 +1,7 @@
 """Cleans texts before they reach a terminal, a log or a spreadsheet.
 
-Texts of files, of sms.by and of the environment pass here on their way out: no control character rewrites the screen, no
-bidi mark reorders a line, no line is a command to a CI service, and no cell is a formula.
+Texts from files, from sms.by and from the environment pass through here on their way out: no control character rewrites
+the screen, no bidi mark reorders a line, no line is a command to a CI service, and no cell is a formula.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from smsby_deploy.wording import BEYOND_C0, remove_controls
 _COMMAND = r"(?m)^([^\S\n]*):(?=:)|#(?=#\w*\[)"
 _UNSAFE_JSON = rf"[{BEYOND_C0}]|#(?=#\w*\[)"
 _NO_BREAK = "\u00a0"  # in Russian numbers and percentages
-# A spreadsheet looks behind quotes and blanks; some also take the full-width signs.
+# A spreadsheet ignores quotes and blanks before a formula; some also take the full-width signs.
 _FORMULA = r"""[\s"']*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r]"""
 
 
 class _Stdout(io.FileIO):
     """The raw file of stdout.
 
-    It names what fails here, so that no other full disk is mistaken for stdout.
+    Its failures have their own error, so that no other full disk is mistaken for stdout.
     """
 
     def write(self, content: Any, /) -> int:
         """Raises OutputLost; from then on everything is discarded."""
         if not len(content):
-            return 0  # click probes streams with an empty write, and ignores that it fails
+            return 0  # click probes streams with an empty write, and ignores a failure of it
         try:
             return super().write(content)
         except OSError as error:
-            # Otherwise Python would try to write the rest once more at exit, and end with a code of its own.
+            # Otherwise Python would try to write the rest once more at exit, and end with its own code.
             _discard(self.fileno())
             raise OutputLost(error.strerror or type(error).__name__) from None
 
@@ -49,7 +49,7 @@ class _Stdout(io.FileIO):
 class _Stderr(io.FileIO):
     """The raw file of stderr.
 
-    A message that cannot be written is lost, and nothing else changes because of it.
+    A message that cannot be written is lost, without any other effect.
     """
 
     def write(self, content: Any, /) -> int:
@@ -85,9 +85,9 @@ def _discard(descriptor: int) -> None:
 
 
 def _occupy(descriptor: int) -> None:
-    """Put a file that discards everything where a standard stream is closed.
+    """Occupy the descriptor of a closed standard stream with a file that discards everything.
 
-    The descriptor must not be free: the next file that is opened would get what belongs to the stream.
+    Otherwise the next file that is opened would get the descriptor, and what is written to the stream.
     """
     null = os.open(os.devnull, os.O_WRONLY)
     while null < descriptor:
@@ -99,8 +99,8 @@ def _occupy(descriptor: int) -> None:
 def prepare_streams() -> None:
     """Make a closed or full stdout raise OutputLost, and such a stderr discard messages.
 
-    A closed stdin is empty. A run that sends must not end because the disk of its log is full. A stream that is no plain
-    file or pipe, such as the console of Windows or that of a test, stays as it is.
+    A closed stdin is empty. A run that sends must not end because the disk of its log is full. A stream that is not a plain
+    file or pipe, such as the console of Windows or of a test, stays as it is.
     """
     if sys.stdin is None:
         _occupy(0)
@@ -118,7 +118,7 @@ def prepare_streams() -> None:
 
 
 def _put_under(old: TextIO, kind: type[io.FileIO]) -> TextIO:
-    """Return `old` with a file of this kind under it, or itself if it is no plain file."""
+    """Return `old` on a raw file of this kind, or `old` itself if it is not a plain file."""
     buffer: Any = getattr(old, "buffer", None)
     # PYTHONUNBUFFERED leaves out the buffer.
     if type(old) is not io.TextIOWrapper or type(getattr(buffer, "raw", buffer)) is not io.FileIO:
@@ -138,9 +138,9 @@ def _text_on(file: Any, **options: Any) -> TextIO:
 
 @contextmanager
 def output_of(exit_code: ExitCode, result: Callable[[], str] | str = "") -> Iterator[None]:
-    """Keep what the output reports, should it be lost.
+    """Keep the result of a command if its output is lost.
 
-    That is `result`, a line or what makes one, and an `exit_code` that is worse than 1.
+    That is `result`, a line or a function that returns one, and an `exit_code` that is worse than 1.
     """
     try:
         yield
@@ -152,7 +152,7 @@ def output_of(exit_code: ExitCode, result: Callable[[], str] | str = "") -> Iter
 def write_text(text: str, stream: TextIO, *, has_commands: bool = False) -> None:
     """Write `text` to `stream`, cleaned, and flush it.
 
-    With `has_commands` its workflow commands are ours, made by `github_annotations`.
+    With `has_commands`, its workflow commands are our own, from `github_annotations`.
     """
     cleaned = remove_controls(text)
     stream.write(cleaned if has_commands else break_commands(cleaned))
@@ -184,7 +184,7 @@ def safe_line(text: str) -> str:
 
 
 def break_commands(text: str, *, colon: str = ": ", hash_sign: str = "# ") -> str:
-    """`text` without a line that a CI service takes for a command.
+    """`text` without a line that a CI service would take for a command.
 
     `colon` and `hash_sign` replace the first character of one.
     """
@@ -194,7 +194,7 @@ def break_commands(text: str, *, colon: str = ": ", hash_sign: str = "# ") -> st
 
 
 def escape_json(document: str) -> str:
-    """JSON with the same content, and escapes for what other output loses or changes."""
+    """JSON with the same content, and escapes for characters that other output loses."""
     if document.isascii() and "#" not in document and "\x7f" not in document:
         return document
     return re.sub(_UNSAFE_JSON, lambda found: f"\\u{ord(found[0]):04x}", document)

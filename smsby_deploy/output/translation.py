@@ -43,19 +43,19 @@ class Translator:
         return str(sentence(template, **values))
 
     def sentence(self, text: str) -> str:
-        """Return a Sentence in this language; any other text is returned as it is."""
+        """Return a Sentence in this language; any other text is returned unchanged."""
         return text
 
     def name(self, value: StrEnum) -> str:
-        """Return the word for a member of an enum; the catalog has it under the name of the enum."""
+        """Return the word for a member of an enum; its context in the catalog is the enum's name."""
         return value.value
 
     def count_of(self, count: int, value: StrEnum) -> str:
-        """`2 sent`; the catalog has such words under the name of the enum and `counted`."""
+        """`2 sent`; the context of such words in the catalog is the enum's name and `counted`."""
         return f"{count:,} {value.value}"
 
     def count(self, value: int | None) -> str:
-        """`1,000`; `?` if it is not known."""
+        """`1,000`; `?` if it is unknown."""
         return "?" if value is None else f"{value:,}"
 
     def number(self, text: str) -> str:
@@ -76,7 +76,7 @@ class Translator:
         return aligned(amounts, exact)
 
     def share(self, part: int, whole: int) -> str:
-        """A percentage, rounded down, so that only all is 100.0%; `-` if `whole` is 0."""
+        """A percentage, rounded down, so that 100.0% means all; `-` if `whole` is 0."""
         if not whole:
             return "-"
         tenths = part * 1000 // whole
@@ -209,14 +209,14 @@ class _Catalog(Translator):
         return self.sentence(value) if isinstance(value, str) else format(value, form)
 
     def _noun(self, value: int, form: str) -> str:
-        """A count and its noun, in the form that the language's rule for plurals names."""
+        """A count and its noun, in the form that the language's plural rule selects."""
         forms = form.removeprefix("|").split("|")
         tags = _PLURALS[self.language]
         word = forms[min(tags.index(self.locale.plural_form(value)), len(forms) - 1)]
         return word if form.startswith("|") else f"{self.count(value)} {word}"
 
 
-# In which order a message has the forms of a noun, by the rules of Unicode.
+# The order of the forms of a noun in a message, by the rules of Unicode.
 _PLURALS = {"ru": ("one", "few", "many", "other")}
 
 

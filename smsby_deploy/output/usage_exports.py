@@ -25,7 +25,7 @@ _NOT_RECORDED, _NO_LABEL = "not recorded", "(none)"
 
 
 def usage_document(report: UsageReport) -> dict[str, Any]:
-    """The document of `--format json`; what was not recorded is null."""
+    """The document of `--format json`; a value that was not recorded is null."""
     return {
         "project": report.project,
         "made_at": report.made_at,
@@ -65,8 +65,8 @@ def _totals(row: UsageRow) -> dict[str, int | str | None]:
 def usage_csv(report: UsageReport) -> str:
     """One row per group.
 
-    An empty cell was not recorded; a column `…_missing` counts the mailings without it, and one `…_estimated` those of which
-    only a part was sent, or belongs to the group.
+    An empty cell was not recorded. A column `…_missing` counts the mailings without the value, and a column `…_estimated`
+    those of which only a part was sent, or belongs to the group.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -111,8 +111,8 @@ _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 def usage_openmetrics(report: UsageReport) -> str:
     """The rows as gauges.
 
-    What was not recorded has no sample; `smsby_missing` counts such mailings, and `smsby_estimated` those of which a figure
-    is a share by recipients.
+    A value that was not recorded has no sample; `smsby_missing` counts such mailings, and `smsby_estimated` those with a
+    figure estimated by recipients.
     """
     lines: list[str] = []
     for key, metric in _METRICS.items():

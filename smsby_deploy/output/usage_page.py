@@ -26,7 +26,7 @@ _COSTS = MONEY | {"difference"}
 
 
 def write_usage(report: UsageReport, stream: TextIO, *, color: bool) -> None:
-    """A table with a line for each group and for the totals, then what the figures lack."""
+    """Write a table with a line for each group and for the totals, then notes on the figures."""
     console = make_console(stream, color=color)
     if not report.rows:
         write_sentence(console, _nothing_sent(report), "dim")
@@ -79,10 +79,9 @@ def _names(report: UsageReport, row: UsageRow, t: Translator) -> Iterator[str]:
 def _columns(report: UsageReport, rows: list[UsageRow], t: Translator) -> dict[str, list[str]]:
     """The columns of numbers by name, as texts.
 
-    `?` was not recorded, `+` marks a sum that lacks mailings, and `~` an estimate, which is no more exact than the rest.
-
-    Those of deliveries and of control groups are left out if there are none, and the number of mailings where each has a
-    row. Variants are compared by their deliveries, even if none is known yet; sms.by does not report what one costs.
+    `?` means not recorded, `+` marks a sum with mailings missing, and `~` an estimate, which is no more exact than the rest.
+    Columns of deliveries and of control groups are left out if there are none, and the number of mailings if each has its own
+    row. Variants are compared by their deliveries, even if none is known yet; sms.by does not report the cost of one.
     """
     kinds = {grouping.kind for grouping in report.groupings}
     differences = [row.difference for row in rows]
@@ -233,7 +232,7 @@ def _title(report: UsageReport, t: Translator) -> str:
 
 
 def usage_markdown(report: UsageReport, t: Translator = ENGLISH) -> str:
-    """A table with a line for each group and for the totals, and what the figures lack."""
+    """A table with a line for each group and for the totals, and notes on the figures."""
     rows = [*report.rows, *report.totals]
     columns, groups = _columns(report, rows, t), [*map(escape, _group_titles(report, t))]
     lines = [f"### {escape(_title(report, t))}\n\n"]
@@ -283,7 +282,7 @@ def _unit(currency: str | None) -> str:
 
 
 def _sections(report: UsageReport, t: Translator) -> Iterator[Section]:
-    """One for each currency: amounts of two cannot be compared."""
+    """One for each currency: amounts in different currencies cannot be compared."""
     for number, currency in enumerate(dict.fromkeys(row.currency for row in report.rows)):
         yield _section(report, currency, f"cost{number}", t)
 
