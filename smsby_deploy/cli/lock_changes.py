@@ -141,6 +141,10 @@ def rescue(context: Context, file: Path | None) -> ExitCode:
         context.note("the damaged journal was renamed; what could be read of it is in the lock")
         for address in doubtful:
             context.note(f"now unknown: {address}; `smsby-deploy apply` looks for it at sms.by")
+        context.note(
+            "a new mailing that only a damaged line named is not in the lock: before the next apply, look in the account for "
+            "each mailing that `smsby-deploy plan` shows as `create`"
+        )
         return ExitCode.DONE
     document = read_rescue(file)
     with change_lock(context, f"from {file.name}", "lock rescue") as change:

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from smsby_deploy.errors import LockDamaged, SmsbyDeployError
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import NO_FOLLOW, refuse_link, sync_folder, write_file
-from smsby_deploy.lock.document_checks import check_archived
+from smsby_deploy.lock.document_checks import UnknownContent, check_archived
 from smsby_deploy.lock.entry_json import entry_document, read_entry
 from smsby_deploy.lock.keyed_digests import digests_of, replace_digests
 from smsby_deploy.lock.records import Entry, Lock
@@ -38,6 +38,7 @@ Rekey = Callable[[Lock], dict[str, Any]]  # makes the fields of a `rekey` event
 _START = b'{"sum":"'
 _BEGINNING = 16  # characters of a digest
 _BLOCK = 1 << 16  # bytes
+_RECOVERY = "restore it from git, or from a backup of the shared store; in a merge conflict, keep the lines of both sides"
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
@@ -72,6 +73,8 @@ class ArchivedMailing:
         try:
             document: dict[str, Any] = json.loads(self.text)
             check_archived(document)
+        except UnknownContent as error:
+            raise error.in_intact(self.where, _RECOVERY) from error
         except (ValueError, RecursionError) as error:
             raise _damaged(self.where, str(error)) from error
         return document
@@ -347,8 +350,7 @@ def _read_document(document: dict[str, Any], line: ArchivedMailing) -> Entry:
 
 
 def _damaged(where: str, why: str) -> LockDamaged:
-    hint = "restore it from git, or from a backup of the shared store; in a merge conflict, keep the lines of both sides"
-    return LockDamaged(f"{where}: the archive is damaged: {why}", hint=hint)
+    return LockDamaged(f"{where}: the archive is damaged: {why}", hint=_RECOVERY)
 
 
 def _checksum(body: bytes) -> bytes:

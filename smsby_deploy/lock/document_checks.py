@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from smsby_deploy.errors import LockDamaged
 from smsby_deploy.resources import load_schema
 from smsby_deploy.wording import remove_controls
 
@@ -20,8 +21,23 @@ if TYPE_CHECKING:
 MAX_TEXT, MAX_PROSE = 10_000, 100_000  # characters, as in the schemas
 _PROSE = frozenset({"error", "reason", "what", "by"})
 _UNLIMITED = frozenset({"rows", "baseline", "address"})
+_OPEN = frozenset({"additionalProperties", "enum"})  # rules that a newer version may extend
 _KEYS = ("events", "results", "changes", "entry", "resolution")  # only of journals and rescue files
 _POSITION = {"type": "integer", "minimum": 0, "maximum": 10**9}
+
+
+class UnknownContent(ValueError):
+    """A key or a word that the schema does not have, such as one of a newer version."""
+
+    def in_intact(self, where: str, recovery: str) -> LockDamaged:
+        """Return the error for a file whose seal or checksums match.
+
+        `recovery` is what to do if it is damaged after all.
+        """
+        return LockDamaged(
+            f"{where}: this version of smsby-deploy does not know all of it: {self}",
+            hint=f"use the version of smsby-deploy that wrote it, or a newer one; if it is this one, {recovery}",
+        )
 
 
 def check_lock(document: Any) -> None:
@@ -84,7 +100,9 @@ def _check(validator: Validator, document: Any) -> None:
         error = None
     if error is None:
         raise ValueError("a number is too large, or the nesting too deep")
-    raise ValueError(_explain(list(error.instance_path), list(error.schema_path)))
+    rules = list(error.schema_path)
+    kind = UnknownContent if rules[-1] in _OPEN else ValueError
+    raise kind(_explain(list(error.instance_path), rules))
 
 
 def _is_valid(validator: Validator, document: Any) -> bool:

@@ -23,7 +23,7 @@ from uuid import uuid4
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import NO_FOLLOW, sync_folder
-from smsby_deploy.lock.document_checks import check_events, is_event, storable
+from smsby_deploy.lock.document_checks import UnknownContent, check_events, is_event, storable
 from smsby_deploy.lock.entry_json import read_entry
 from smsby_deploy.lock.events import Event, EventKind, fold_event
 from smsby_deploy.lock.lease import StoreFailed
@@ -193,6 +193,8 @@ def read_journal(path: Path) -> list[Event]:
         events.append(event)
     try:
         check_events(events)
+    except UnknownContent as error:
+        raise error.in_intact(path.name, _recovery(path)) from error
     except ValueError as error:
         raise LockDamaged(f"{path.name}: the journal is damaged: {error}", hint=_recovery(path)) from error
     return events

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.decisions import Resolution
-from smsby_deploy.lock.document_checks import check_lock, check_mailings
+from smsby_deploy.lock.document_checks import UnknownContent, check_lock, check_mailings
 from smsby_deploy.lock.entry_json import entry_document, read_entry
 from smsby_deploy.lock.json_text import LockSeal, canonical, decode, decode_mailings, indent
 from smsby_deploy.lock.mailing_file import MailingFile
@@ -140,6 +140,8 @@ def read_lock(content: bytes | str | BinaryIO, where: str, recovery: str | None 
         raise LockDamaged(f"{where} is damaged: nested too deep", hint=recovery) from error
     except UnicodeDecodeError:
         raise
+    except UnknownContent as error:  # and the seal matches
+        raise error.in_intact(where, recovery) from error
     except (KeyError, TypeError, ValueError) as error:
         raise LockDamaged(f"{where} is damaged: {error}", hint=recovery) from error
 

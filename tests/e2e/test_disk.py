@@ -150,7 +150,12 @@ def test_damaged_journal_can_be_rescued(shop: Shop, damaged: int) -> None:
     refused = apply(shop, THREE, {})
     assert refused.code == 1
     assert "`smsby-deploy lock rescue`" in refused.err
-    assert shop.run("lock", "rescue").code == 0
+    rescued = shop.run("lock", "rescue")
+    assert rescued.code == 0
+    assert (
+        "a new mailing that only a damaged line named is not in the lock: before the next apply, look"
+        in rescued.err
+    )
     assert [p.name for p in shop.root.glob("*.damaged-*")]
     assert shop.run("lock", "rescue").code == 64  # nothing is damaged now
     assert apply(shop, THREE, {}).code in (0, 4, 6)

@@ -272,6 +272,15 @@ def test_forged_line_is_refused(tmp_path: Path, change: Callable[[dict[str, Any]
         with_archived(lock, {one.address for one in read_archive(lock)})
 
 
+def test_archive_of_a_newer_version(tmp_path: Path) -> None:
+    """It is called that, not damaged, and refused as well."""
+    lock = _archived(_lock(tmp_path, vip=_entry()), "vip")
+    _forge(lock, lambda line: line["entry"]["chunks"][0].update(step="beside"))
+    with pytest.raises(LockDamaged, match="this version of smsby-deploy does not know all of it") as caught:
+        with_archived(lock, {"sale/vip"})
+    assert "use the version of smsby-deploy that wrote it, or a newer one" in caught.value.hint
+
+
 def test_archive_of_another_checkout_may_have_other_line_ends(tmp_path: Path) -> None:
     """Git may change them; empty lines of a merge do no harm."""
     lock = _archived(_lock(tmp_path, vip=_entry(), staff=_entry("c")), "vip", "staff")

@@ -210,6 +210,19 @@ def test_read_journal_refuses_what_no_run_writes(tmp_path: Path) -> None:
     assert "smsby-deploy lock rescue" in caught.value.hint
 
 
+def test_read_journal_names_a_newer_version(tmp_path: Path) -> None:
+    """Its lines are intact: to rescue them would make unknown what that version knows."""
+    path = tmp_path / "journal"
+    journal = Journal(path)
+    journal.append(EventKind.RESULT, chunks=[["s/half", 0]], changes={"state": "accepted", "step": "beside"})
+    journal.close()
+    with pytest.raises(
+        LockDamaged, match="journal: this version of smsby-deploy does not know all of it"
+    ) as caught:
+        read_journal(path)
+    assert caught.value.hint.startswith("use the version of smsby-deploy that wrote it, or a newer one")
+
+
 ACCEPTED, UNKNOWN = ChunkState.ACCEPTED, ChunkState.UNKNOWN
 
 

@@ -169,3 +169,42 @@ def test_read_lock_checks_mailings_in_its_own_layout(mailings: dict[str, Entry])
     """A seal proves nothing: whoever writes the file can make one, and the layout of this program, too."""
     with pytest.raises(LockDamaged, match="lock is damaged"):
         read_lock(write_lock(Lock("shop", 1, "line", mailings)), "lock")
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "value", "rule"),
+    [
+        (
+            ("mailings", "sale/0000", "chunks", 0),
+            "step",
+            "beside",
+            "mailings.?.chunks[0].step is not allowed by the schema (enum)",
+        ),
+        (
+            ("mailings", "sale/0000"),
+            "mood",
+            "good",
+            "mailings.? is not allowed by the schema (additionalProperties)",
+        ),
+        ((), "mood", "good", "the document is not allowed by the schema (additionalProperties)"),
+    ],
+)
+def test_read_lock_names_a_newer_version(
+    place: tuple[str | int, ...], key: str, value: str, rule: str
+) -> None:
+    """An intact lock with an unknown key or word is refused all the same; one whose seal does not match is damaged."""
+    document = json.loads(write_lock(long_lock(1)))
+    part = document
+    for step in place:
+        part = part[step]
+    part[key] = value
+    with pytest.raises(LockDamaged, match="lock is damaged: the seal does not match"):
+        read_lock(json.dumps(document), "lock")
+    del document["seal"]
+    document["seal"] = sha256(canonical(document)).hexdigest()
+    with pytest.raises(LockDamaged) as caught:
+        read_lock(json.dumps(document, ensure_ascii=False, indent=2) + "\n", "lock")
+    assert caught.value.message == f"lock: this version of smsby-deploy does not know all of it: {rule}"
+    assert caught.value.hint.startswith(
+        "use the version of smsby-deploy that wrote it, or a newer one; if it is this one, restore"
+    )
