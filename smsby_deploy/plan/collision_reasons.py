@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from smsby_deploy.lock.records import ChunkState
+from smsby_deploy.lock.records import ChunkState, Entry
 from smsby_deploy.plan.fingerprint import RemoteName, may_be_truncated
+from smsby_deploy.plan.model import ReasonCode
 from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.plan.scheduled import only_listed, other_is_scheduled, sending_time, take_back
 from smsby_deploy.plan.similar import Other
 from smsby_deploy.plan.situation import Situation
 from smsby_deploy.wording import sentence
@@ -23,7 +25,7 @@ def listed_in_part(here: Situation) -> str:
     listed = len(here.listed) - here.listed.count(ChunkState.UNKNOWN)
     whole = sentence(" as sent to all recipients") if here.desired.via == "single" else ""
     return sentence(
-        "sms.by lists {listed} of its {total} chunks{whole}, the lock none; a chunk that is not listed may "
+        "sms.by lists {listed} of its {total:chunk|chunks}{whole}, the lock none; a chunk that is not listed may "
         "have been sent: apply records it as unknown; then resolve it with `smsby-deploy lock resolve "
         "{address}`",
         listed=listed,
@@ -87,10 +89,13 @@ def listed_under_a_short_name(here: Situation) -> str:
     )
 
 
-def listed_as(here: Situation, listed: RemoteName) -> str:
+def listed_as(here: Situation, listed: RemoteName) -> tuple[ReasonCode, str]:
     """Say what to do about a mailing that was renamed and whose record was lost."""
     old = listed.address
-    return sentence(
+    if listed.revision < here.desired.revision:
+        assert here.remote is not None  # it was found there
+        return ReasonCode.SCHEDULED, only_listed(here, here.remote.by_fingerprint[listed.fingerprint])
+    why = sentence(
         "sms.by lists {old}, with the same text and recipients, but neither the files nor the lock have it; if it was "
         "renamed, restore the lock, or name it {old} again, apply, rename it, and run "
         "`smsby-deploy lock move {old} {address}`; to send it again, raise `revision` to {revision}",
@@ -98,6 +103,7 @@ def listed_as(here: Situation, listed: RemoteName) -> str:
         address=here.desired.address,
         revision=listed.revision + 1,
     )
+    return ReasonCode.COLLISION, why
 
 
 def listed_in_project(here: Situation, project: str) -> str:
@@ -110,9 +116,9 @@ def listed_in_project(here: Situation, project: str) -> str:
     )
 
 
-def renamed(here: Situation, sent_as: Other) -> str:
-    """Say how to keep the record of a renamed mailing, and how to send it again on purpose."""
-    old = sent_as.address
+def renamed(here: Situation, sent_as: Other, entry: Entry | None) -> tuple[ReasonCode, str]:
+    """Say how to keep the record of a renamed mailing, and how to send it again."""
+    old, is_raised = sent_as.address, sent_as.revision < here.desired.revision
     outcome = sentence("has a draft")
     if sent_as.was_sent:
         outcome = sentence("was sent")
@@ -123,6 +129,16 @@ def renamed(here: Situation, sent_as: Other) -> str:
         again = sentence(
             "first resolve it with `smsby-deploy lock resolve {old} --sent` or `--not-sent`", old=old
         )
+    elif entry is not None and sent_as.is_scheduled(here.now):
+        if is_raised:
+            return ReasonCode.SCHEDULED, other_is_scheduled(here, old, entry)
+        outcome = sentence("is not gone: it will be sent {when}", when=sending_time(entry, here.remote))
+        again = sentence("to send this one instead, {take_back}", take_back=take_back(here, entry, old))
+    return ReasonCode.COLLISION, _renamed(here, sent_as, outcome, again)
+
+
+def _renamed(here: Situation, sent_as: Other, outcome: str, again: str) -> str:
+    old = sent_as.address
     if sent_as.is_archived:
         return sentence(
             "{old}, with the same text and recipients, {outcome} and is archived; remove it, or {again}",

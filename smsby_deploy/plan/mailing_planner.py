@@ -180,12 +180,12 @@ class MailingPlanner:
         if decision.action in NEW_COMMITTING and not here.is_rehearsal:
             sender = NamedId(mailing.alphaname, here.sender_id)
             planned = Planned(desired, sender, here.contact_list)
-            if sent_as := self.sent.find_renamed(planned):
-                return block(ReasonCode.COLLISION, collision_reasons.renamed(here, sent_as))
+            if sent_as := self.sent.find_renamed(planned, self.now):
+                return block(*collision_reasons.renamed(here, sent_as, self.sent.entry_of(sent_as)))
             if self.remote is not None:
                 # After `lock move` it is listed under its old address, with the fingerprints that were kept.
-                if not here.is_listed and (listed := self.sent.find_listed(desired, self.remote)):
-                    return block(ReasonCode.COLLISION, collision_reasons.listed_as(here, listed))
+                if not here.is_listed and (listed := self.sent.find_listed(desired, self.remote, self.now)):
+                    return block(*collision_reasons.listed_as(here, listed))
                 if other := self.remote.find_in_other_project(desired):
                     return block(ReasonCode.COLLISION, collision_reasons.listed_in_project(here, other))
         if self.project.only_to is not None and here.contact_list is not None and decision.action in SENDING:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -68,6 +69,11 @@ class RemoteView:
     def find_sent(self, chunk: ChunkRecord) -> RemoteMailing | None:
         """Return the listed mailing of a chunk that has its own message; None proves nothing."""
         return self.by_fingerprint.get(chunk.fingerprint) or self.by_id.get(chunk.message_id or 0)
+
+    def is_ahead(self, name: RemoteName, now: datetime) -> bool:
+        """Whether sms.by has yet to send the listed mailing with this name."""
+        listed = self.by_fingerprint[name.fingerprint]
+        return (listed.d_schedule or 0) > now.timestamp() and not listed.is_draft
 
     def shows_chunk(self, address: str, entry: Entry, chunk: ChunkRecord) -> bool:
         """Whether the list shows a chunk, by its fingerprint, its id, or a truncated name."""

@@ -18,6 +18,7 @@ from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.situation import ACCEPTED, Situation, is_past, is_scheduled
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.suppression import count_gone_opt_outs
+from smsby_deploy.smsby.parsers import RemoteMailing
 from smsby_deploy.wording import first_of, sentence
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def changed_while_scheduled(here: Situation) -> str:
         "its text, sender or time differs from what sms.by accepted, which is not gone: it will be sent "
         "{when}; restore the file, or, to send it as it is now, {take_back}",
         when=sending_time(entry, here.remote),
-        take_back=_take_back(here, entry),
+        take_back=take_back(here, entry),
     )
 
 
@@ -77,7 +78,7 @@ def part_changed_while_scheduled(here: Situation) -> str:
         "sms.by accepted a part of it, and its content, recipients, waves, chunk size, `via` or `body` has changed since; "
         "that part is not gone: it will be sent {when}; restore the files to send the rest, or {take_back}",
         when=sending_time(entry, here.remote),
-        take_back=_take_back(here, entry),
+        take_back=take_back(here, entry),
     )
 
 
@@ -88,14 +89,29 @@ def earlier_is_scheduled(here: Situation) -> str:
         "or {take_back}",
         revision=earlier.revision,
         when=sending_time(earlier, here.remote),
-        take_back=_take_back(here, earlier),
+        take_back=take_back(here, earlier),
+    )
+
+
+def other_is_scheduled(here: Situation, address: str, entry: Entry) -> str:
+    """Say that the same mailing under another address is not gone."""
+    return sentence(
+        "{old}, with the same text and recipients, is not gone: it will be sent {when}, and recipients would get both; "
+        "wait until then, or {take_back}",
+        old=address,
+        when=sending_time(entry, here.remote),
+        take_back=take_back(here, entry, address),
     )
 
 
 def listed_is_scheduled(here: Situation) -> str:
     """Say which earlier revision only sms.by knows: the lock was lost."""
-    listed = here.listed_before
-    assert listed is not None  # the rule is about such mailings
+    assert here.listed_before is not None  # the rule is about such mailings
+    return only_listed(here, here.listed_before)
+
+
+def only_listed(here: Situation, listed: RemoteMailing) -> str:
+    """Say that `listed`, which the lock does not have, is not gone."""
     time = datetime.fromtimestamp(listed.d_schedule or 0, here.zone)
     return sentence(
         "sms.by lists `{name}` (id {id}), which the lock does not have; it will be sent at {time}, and recipients "
@@ -106,8 +122,8 @@ def listed_is_scheduled(here: Situation) -> str:
     )
 
 
-def _take_back(here: Situation, entry: Entry) -> str:
-    """Say what to delete in the account, and how to record that."""
+def take_back(here: Situation, entry: Entry, address: str | None = None) -> str:
+    """Say what to delete in the account, and how to record that; of `address`, if given."""
     if entry.last_time is not None and is_past(entry.send_time, here.now):
         return sentence(
             "raise `revision` after {time} (a part of it is gone, so it cannot be withdrawn)",
@@ -115,13 +131,13 @@ def _take_back(here: Situation, entry: Entry) -> str:
         )
     return sentence(
         "{deletion} and run `smsby-deploy lock withdraw {address}`",
-        deletion=_deletion(here, entry),
-        address=here.desired.address,
+        deletion=_deletion(here, entry, address),
+        address=address or here.desired.address,
     )
 
 
-def _deletion(here: Situation, entry: Entry) -> str:
-    names = listed_names(here.scope, here.desired.address, entry, here.remote)
+def _deletion(here: Situation, entry: Entry, address: str | None = None) -> str:
+    names = listed_names(here.scope, address or here.desired.address, entry, here.remote)
     return sentence("delete {names} in the account at sms.by", names=first_of(names))
 
 

@@ -64,6 +64,11 @@ class Other(NamedTuple):
     was_sent: bool = False
     has_unknown: bool = False
     is_archived: bool = False
+    last_time: datetime | None = None
+
+    def is_scheduled(self, now: datetime) -> bool:
+        """Whether sms.by has accepted a part of it, and has yet to send the last one."""
+        return self.was_sent and self.last_time is not None and self.last_time > now
 
     @classmethod
     def of(cls, address: str, one: Entry | Action, revision: int, recorded_at: datetime | None) -> Other:
@@ -83,7 +88,10 @@ class Other(NamedTuple):
     @classmethod
     def recorded(cls, address: str, entry: Entry) -> Other:
         return cls.of(address, entry, entry.revision, datetime.fromisoformat(entry.applied.at))._replace(
-            was_sent=entry.was_sent_in_part, has_unknown=entry.has_unknown, is_archived=entry.is_archived
+            was_sent=entry.was_sent_in_part,
+            has_unknown=entry.has_unknown,
+            is_archived=entry.is_archived,
+            last_time=entry.last_time,
         )
 
     def has_text_of(self, planned: Planned) -> bool:
@@ -142,19 +150,28 @@ class SentMailings:
         ]
         self._orphans = _Index(other for other in self._others if other.address not in self._in_files)
 
-    def find_renamed(self, planned: Planned) -> Other | None:
+    def find_renamed(self, planned: Planned, now: datetime) -> Other | None:
         """Return the same mailing under an address that is no longer in the files, or None.
 
-        A higher revision sends it again on purpose, unless it is unknown who got the old one.
+        A higher revision sends it again on purpose, unless it is unknown who got the old one, or that is not gone.
         """
         for other in self._orphans.find(planned):
             is_same = other.has_text_of(planned) and other.has_recipients_of(planned)
-            if is_same and (other.has_unknown or other.revision >= planned.desired.revision):
+            is_open = other.has_unknown or other.is_scheduled(now)
+            if is_same and (is_open or other.revision >= planned.desired.revision):
                 return other
         return None
 
-    def find_listed(self, desired: Desired, remote: RemoteView) -> RemoteName | None:
+    def entry_of(self, other: Other) -> Entry | None:
+        """Return the record of `other`; None if it is in the archive."""
+        entry = self._lock.mailings.get(other.address)
+        revisions = () if entry is None else entry.revisions
+        return next((one for one in revisions if one.revision == other.revision), None)
+
+    def find_listed(self, desired: Desired, remote: RemoteView, now: datetime) -> RemoteName | None:
         """Return the same mailing as sms.by lists it under another address, or None.
+
+        A lower revision counts only as long as it is not gone.
 
         That address is not in the lock, and the files have no mailing or another one under it, so the mailing was renamed
         and the lock was lost.
@@ -162,7 +179,11 @@ class SentMailings:
         if self._unexplained is None or self._unexplained[0] is not remote:
             self._unexplained = remote, list(self._find_unexplained(remote))
         for address, revision, names in self._unexplained[1]:
-            if address == desired.address or revision < desired.revision:
+            if address == desired.address:
+                continue
+            if revision < desired.revision:
+                names = [name for name in names if remote.is_ahead(name, now)]
+            if not names:
                 continue
             marks = desired.fingerprints_as(remote.scope, address, revision)
             if found := next((name for name in names if name.fingerprint in marks), None):

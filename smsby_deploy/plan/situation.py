@@ -136,10 +136,8 @@ class Situation:
         recorded = {chunk.fingerprint for one in entries for chunk in one.chunks}
         for revision in range(max(1, last - LOOKED_BACK), last):
             for name in self.remote.own.get((self.desired.address, revision), ()):
-                listed = self.remote.by_fingerprint[name.fingerprint]
-                is_ahead = (listed.d_schedule or 0) > self.now.timestamp() and not listed.is_draft
-                if is_ahead and name.fingerprint not in recorded:
-                    return listed
+                if name.fingerprint not in recorded and self.remote.is_ahead(name, self.now):
+                    return self.remote.by_fingerprint[name.fingerprint]
         return None
 
     @property

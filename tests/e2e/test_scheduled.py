@@ -51,6 +51,35 @@ def test_changed_mailing_that_is_not_gone_says_how_to_delete_it(shop: Shop) -> N
     assert len(shop.run("api", "getSMSMessages").json["data"]) == 1
 
 
+def test_renamed_mailing_that_is_not_gone_is_not_sent_beside_it(shop: Shop) -> None:
+    """Under a raised revision neither, with its lock or without; once it was deleted, the new one is sent."""
+    _write(shop, "Hi")
+    assert shop.run("apply", "--auto-approve").code == 0
+    (number,) = [row["id"] for row in shop.run("api", "getSMSMessages").json["data"]]
+    lock = (shop.root / "smsby.lock.json").read_text("utf-8")
+    for revision, code in [(1, "collision"), (2, "scheduled")]:
+        shop.write("sale.yaml", SCHEDULED.format(text="Hi", revision=revision).replace("vip", "best"))
+        reason = {one["address"]: one for one in shop.run("plan", "--format", "json").json["actions"]}
+        assert reason["sale/best"]["reason_code"] == code
+        assert "is not gone: it will be sent at 2036-12-01 10:00" in reason["sale/best"]["reason"]
+        assert f"(id {number}) in the account" in reason["sale/best"]["reason"]
+        assert "lock withdraw sale/vip" in reason["sale/best"]["reason"]
+        assert "revision" not in reason["sale/best"]["reason"]
+        assert shop.run("apply", "--auto-approve").code == 4
+    (shop.root / "smsby.lock.json").unlink()
+    assert _plan(shop, 4)["reason_code"] == "scheduled"
+    assert shop.run("apply", "--auto-approve").code == 4
+    assert len(shop.run("api", "getSMSMessages").json["data"]) == 1
+
+    shop.write("smsby.lock.json", lock)
+    shop.delete_all()
+    assert shop.run("lock", "withdraw", "sale/vip").code == 0
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert [row["name"].partition(" shop#")[0] for row in shop.run("api", "getSMSMessages").json["data"]] == [
+        "sale/best r2"
+    ]
+
+
 def test_overdue_mailing_fails_no_plan_of_others(shop: Shop) -> None:
     """One that was forgotten is a warning in every plan and apply, and an error only where nothing else is asked for."""
     _write(shop, "Hi")

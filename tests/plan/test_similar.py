@@ -139,6 +139,18 @@ def test_renamed_mailing_with_an_unknown_outcome(tmp_path: Path) -> None:
     assert "raise" not in action.reason
 
 
+@pytest.mark.parametrize(("now", "code"), [(NOW, "scheduled"), (NOW + timedelta(days=8), None)])
+def test_renamed_mailing_that_is_scheduled(now: datetime, code: str | None, tmp_path: Path) -> None:
+    """No revision is sent beside it; once it is gone, a raised one is."""
+    lock = _record(_plan(tmp_path, {"old": (ROWS, BULK)}, more="schedule_time: 2026-12-01T10:00:00"))
+    action = _action(_plan(tmp_path, {"new": (ROWS, BULK)}, lock, more="revision: 2", now=now), "sale/new")
+    assert action.reason_code == code
+    again = _action(_plan(tmp_path, {"new": (ROWS, BULK)}, lock, now=now), "sale/new")
+    assert again.reason_code is ReasonCode.COLLISION
+    assert ("raise `revision` to 2" in again.reason) == (code is None)
+    assert ("sale/old, with the same text and recipients, is not gone" in again.reason) == (code is not None)
+
+
 def test_renamed_mailing_is_found_in_an_older_revision(tmp_path: Path) -> None:
     """What an older revision of the orphan said counts, too; a higher revision is sent on purpose, with a warning."""
     old = _record(_plan(tmp_path, {"old": (ROWS, BULK)})).mailings["sale/old"]
