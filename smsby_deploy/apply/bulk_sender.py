@@ -206,9 +206,9 @@ def stream_messages(
         reasons = [problem.message for problem in (*report.audience.problems, *report.texts.kept)]
         raise FilesChanged(
             sentence(
-                "its recipients ended before chunk {number} of {total}: {why}"
+                "it has no recipients left for chunk {number} of {total}: {why}"
                 if reasons
-                else "its recipients ended before chunk {number} of {total}",
+                else "it has no recipients left for chunk {number} of {total}",
                 number=count + 1,
                 total=len(action.chunks),
                 why=reasons[0] if reasons else "",

@@ -138,7 +138,7 @@ class FilesChanged(Exception):
 
     def stop(self, run: MailingRun) -> None:
         """Stop the mailing of `run`."""
-        said = join_sentences([self.message, sentence("what was sent of it is recorded")])
+        said = join_sentences([self.message, sentence("any part already sent is recorded")])
         run.stop(said, ExitCode.PLAN_REFUSED)
 
 

@@ -166,7 +166,7 @@ class DeliveryLedger:
         if all(chunk.refused_id != message_id for _, chunk in self._chunks()):
             return ""
         return sentence(
-            "the same text exists as message {id}, which was not made as reviewed: change the text",
+            "the same text exists as message {id}, which differs from the review: change the text",
             id=message_id,
         )
 
@@ -268,7 +268,7 @@ class MessageFactory:
             pause = SEND_RETRIES.pause_after(tries, outcome.retry_after)
             if outcome.kind is OutcomeKind.TOKEN_REFUSED or pause is None:
                 raise StopSending(f"not sent: createSmsMessage: {outcome.error}", ExitCode.UNREACHABLE)
-            line = f"the message was not made ({outcome.error}); trying again in {pause:.3g} s"
+            line = f"the message was not created ({outcome.error}); trying again in {pause:.3g} s"
             self._context.say(Event("retry", line, (mailing.address,), is_warning=True))
             self._context.shutdown.pause(pause)
         raise AssertionError("the policy ends the retries")

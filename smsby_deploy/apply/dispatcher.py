@@ -33,7 +33,7 @@ from smsby_deploy.smsby.retry import SEND_RETRIES
 from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.wording import sentence
 
-_CALM = 10  # accepted requests before the limit on requests in flight rises by one
+_RAISE_AFTER = 10  # accepted requests before the limit on requests in flight rises by one
 
 
 class Dispatcher:
@@ -253,7 +253,7 @@ class _FlightLimit:
 
     def count_accepted(self) -> None:
         self._accepted += 1
-        if self._accepted >= _CALM and self.width < self.most:
+        if self._accepted >= _RAISE_AFTER and self.width < self.most:
             self.width, self._accepted = self.width + 1, 0
 
 
@@ -356,6 +356,6 @@ class _RequestQueue:
                 error.stop(self._runs[address])
             return None
         except Exception as error:
-            what = sentence("not sent: {why} while the request was prepared", why=type(error).__name__)
+            what = sentence("not sent: {why} while preparing the request", why=type(error).__name__)
             raise StopSending(what, ExitCode.UNREACHABLE) from error
         return None if send is None else _Prepared(request, send)

@@ -133,7 +133,7 @@ class _HandOver:
             self._skip(address, with_code(ReasonCode.WAVE, why), ExitCode.REFUSED)
         self._report_cut_off(found.cut_off)
         self._judge_waves(found)
-        self._leave_for_open_hours(found)
+        self._postpone_in_quiet_hours(found)
         for addresses in found.due.values():
             if not any(part.was_stopped for part in self.parts):
                 self._hand_over(addresses)
@@ -214,7 +214,7 @@ class _HandOver:
                     why = why_stopped(one.progress._replace(verdict=verdict), address)
                     self._skip(address, with_code(ReasonCode.WAVE, why), ExitCode.REFUSED, was_judged=True)
 
-    def _leave_for_open_hours(self, found: DueMailings) -> None:
+    def _postpone_in_quiet_hours(self, found: DueMailings) -> None:
         """Postpone waves that would be sent in quiet hours, as the files set no time for them."""
         rails, now = self.loaded.project.guardrails, self.request.clock.now()
         for addresses in found.due.values():

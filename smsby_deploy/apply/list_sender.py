@@ -184,7 +184,7 @@ class ListSender:
         address, run = mailing.address, self._context.runs[mailing.address]
         message_id = self._recorder.chunk((address, 0)).message_id
         if message_id is None:
-            run.stop(sentence("the lock does not have the id of its draft"))
+            run.stop(sentence("the lock has no id for its draft"))
             return
         info = self._read_draft(address, message_id)
         if info is None:
@@ -275,5 +275,5 @@ class ListSender:
         figures = {"recipients": info.recipients, "parts": info.parts, "cost": info.cost}
         missing = [name for name, figure in figures.items() if figure is None]
         if missing:
-            line = f"{address}: of its list, sms.by does not report: {', '.join(missing)}"
+            line = f"{address}: sms.by does not report these figures of its list: {', '.join(missing)}"
             self._context.say(Event("list", line, (address,), is_warning=True))

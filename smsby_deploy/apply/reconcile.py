@@ -221,7 +221,7 @@ def record_listed(recorder: Recorder, address: str, remote: RemoteView) -> bool:
     if not remote.shows_mailing(address, entry):
         return False
     unsent = [index for index, chunk in enumerate(entry.chunks) if chunk.state in SURELY_NOT_SENT]
-    error = "sms.by lists the mailing, but the lock had it as waiting"
+    error = "sms.by lists the mailing, but the lock recorded it as waiting"
     if unsent:
         recorder.doubt([(address, index) for index in unsent], error)
     note_found(recorder, address, remote)

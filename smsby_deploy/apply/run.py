@@ -304,7 +304,7 @@ class _ApplyRun:
         try:
             remote = self._reconciler.read()
         except SmsbyDeployError as error:
-            line = f"what sms.by reports about it could not be compared: {error.message}"
+            line = f"could not compare the sent mailings with what sms.by reports: {error.message}"
             self._context.say(Event("not-compared", line, is_warning=True))
             return
         for address in sent:

@@ -120,7 +120,7 @@ class UploadSender:
             if self._reader.measure(mailing, action).digest == contacts.digest:
                 self._recorder.note(_ref(mailing), ChunkState.PENDING, recipients=recipients)
                 return upload.list_id
-            line = f"{mailing.address}: opt-outs have changed: making another list"
+            line = f"{mailing.address}: opt-outs have changed: creating another list"
             self._context.say(Event("upload", line, (mailing.address,), is_warning=True))
         why = sentence("opt-outs kept changing while its list was uploaded; the next apply continues")
         self._runs[mailing.address].stop(why, ExitCode.FAILED)

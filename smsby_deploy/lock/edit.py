@@ -194,7 +194,7 @@ class LockEdit:
         """
         if self.entry(address).has_unknown:
             raise UsageError(
-                f"cannot remove {address}: a chunk of it is unknown, and without the record it could be sent twice",
+                f"cannot remove {address}: it has an unknown chunk, and without the record it could be sent twice",
                 hint=f"resolve it first: `smsby-deploy lock resolve {address} --sent` or `--not-sent`",
             )
         self._write(address, "removed", [(EventKind.REMOVE, {"address": address})])
@@ -364,7 +364,7 @@ def _check_replaceable(address: str, entry: Entry, revision: int) -> None:
     """Raise Refused unless no chunk is unknown and no chunk of this revision was sent."""
     if entry.has_unknown:
         raise Refused(
-            f"cannot import {address}: a chunk of it is unknown",
+            f"cannot import {address}: it has an unknown chunk",
             hint=f"resolve it instead: `smsby-deploy lock resolve {address} --sent` or `--not-sent`",
         )
     if entry.revision > revision:

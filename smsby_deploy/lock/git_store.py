@@ -129,7 +129,7 @@ class GitStore:
         if other is not None:
             raise Refused(
                 f"{self.name} has files other than locks ({other})",
-                hint="name a branch of its own in `lock: {git: …, ref: …}`, such as refs/heads/smsby-lock; it need not exist",
+                hint="name a separate branch in `lock: {git: …, ref: …}`, such as refs/heads/smsby-lock; it need not exist",
             )
         self._has_only_locks = True
 
@@ -228,7 +228,7 @@ class GitStore:
                 start_new_session=True,  # Ctrl-C is for this program, which records what was sent
             )
         except subprocess.TimeoutExpired as error:
-            raise StoreFailed(f"git {arguments[0]} takes longer than {timeout:.0f} s") from error
+            raise StoreFailed(f"git {arguments[0]} took longer than {timeout:.0f} s") from error
         except OSError as error:
             raise StoreFailed(f"cannot run git: {error.strerror}") from error
 

@@ -119,7 +119,7 @@ def read_holder(text: str) -> Holder | None:
             if datetime.fromisoformat(time).tzinfo is None:
                 raise ValueError("a time without its zone")
     except (ValueError, TypeError, RecursionError) as error:
-        raise StoreFailed("its note on who holds the lock is damaged") from error
+        raise StoreFailed("its record of the lock holder is damaged") from error
     return holder
 
 

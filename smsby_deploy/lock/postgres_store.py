@@ -56,8 +56,8 @@ _TAKE = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
 _HAS_TAKEN = "select exists (select from pg_locks where locktype = 'advisory' and granted and pid = %s)"
 _LET_GO = "select pg_advisory_unlock(hashtextextended(%s, 0))"
 # A machine that is asleep or gone does not end its session; the server must, so that the advisory lock becomes free.
-_END_SILENT = "select set_config('idle_session_timeout', '60s', false)"  # between two transactions
-_KNOWS_SILENT = 140000  # the first version of PostgreSQL that supports it
+_SET_IDLE_TIMEOUT = "select set_config('idle_session_timeout', '60s', false)"  # between two transactions
+_HAS_IDLE_TIMEOUT = 140000  # the first version of PostgreSQL that supports it
 _DRIVER = "postgresql+psycopg://"  # as SQLAlchemy writes it
 URL_STARTS = ("postgresql://", "postgres://", _DRIVER)
 _TIMEOUT = 30  # seconds
@@ -159,8 +159,8 @@ class PostgresStore:
             raise StoreFailed(
                 "it does not tell sessions apart, as behind a pooler; the URL must name the PostgreSQL server itself"
             )
-        if server.server_version >= _KNOWS_SILENT:
-            cursor.execute(_END_SILENT)
+        if server.server_version >= _HAS_IDLE_TIMEOUT:
+            cursor.execute(_SET_IDLE_TIMEOUT)
         self._is_locked = True
         return True
 

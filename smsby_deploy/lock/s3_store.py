@@ -121,7 +121,7 @@ class S3Store:
                 return _parse(newest, content)
             if content is None and not newest:
                 return _Version()
-        raise StoreFailed("it does not list the objects that it has")
+        raise StoreFailed("it does not list its own objects")
 
     def _list(self, after: str | None = None) -> list[tuple[int, datetime]]:
         """Return the number and time of each version after an object, or of all versions."""
@@ -129,7 +129,7 @@ class S3Store:
         named = [(one["path"].rpartition("/")[2], one["last_modified"]) for one in found]
         other = next((name for name, _ in named if not (name.isascii() and name.isdigit())), None)
         if other is not None:
-            raise StoreFailed(f"it has an object in versions/ that is no version of a lock ({other})")
+            raise StoreFailed(f"it has an object in versions/ that is not a version of a lock ({other})")
         return [(int(name), time) for name, time in named]
 
     def _create(self, version: _Version) -> None:

@@ -233,7 +233,9 @@ class SharedLockStore(_Copy):
                 is_over = is_mine or stored.holder is None or self._is_dead(stored.holder)
             if now - started >= (max(timeout, _WATCHED) if is_over else timeout):
                 holder = (
-                    stored.holder.describe(self.zone) if stored.holder else "it has just taken or released it"
+                    stored.holder.describe(self.zone)
+                    if stored.holder
+                    else "one that has just taken or released it"
                 )
                 raise LockHeld(
                     f"another run holds the lock: {holder}",
@@ -344,17 +346,17 @@ def copy_lock(source: LockStore, target: LockStore, command: str) -> Lock:
         there = held.lock
         if there.lineage not in (None, lock.lineage):
             raise Refused(
-                "another lock is there, which records other sends",
+                "the target has another lock, which records other sends",
                 hint="choose another place; the two cannot be merged",
             )
         if there.serial > lock.serial:
             raise Refused(
-                f"a newer version of this lock is there: serial {there.serial}, not {lock.serial}",
+                f"the target has a newer version of this lock: serial {there.serial}, not {lock.serial}",
                 hint="copy it in the other direction",
             )
         if (there.serial == lock.serial and there != lock) or _records_more(there, lock):
             raise Refused(
-                f"the lock there (serial {there.serial}) records what this one (serial {lock.serial}) lacks",
+                f"the target (serial {there.serial}) records changes that this lock (serial {lock.serial}) lacks",
                 hint="both were used since they diverged; choose another place, they cannot be merged",
             )
         target.put_archive(b"".join(line.text + b"\n" for line in read_archive(lock)))

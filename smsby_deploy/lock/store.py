@@ -171,7 +171,7 @@ class LockStore:
                 is_written = file_digest(file, "sha256").digest() == digest.digest()
             if not is_written or read_lock(write_lock(part), self.path.name) != part:
                 raise LockDamaged(
-                    "the lock that was written does not read back as the same lock",
+                    "the written lock does not read back as the same lock",
                     hint="nothing was replaced; run the command again",
                 )
             fault_point("lock.before-rename")

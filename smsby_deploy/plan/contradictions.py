@@ -27,7 +27,7 @@ from smsby_deploy.wording import first_of, sentence
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient  # an offline plan has none
 
-_RIGHT_ENOUGH = timedelta(minutes=2)  # an answer may take that long; times are in minutes
+_CLOCK_TOLERANCE = timedelta(minutes=2)  # an answer may take that long; times are in minutes
 _SURE_PARTS = 3  # all known tables agree up to this many parts
 _CLOCKS = (FactName.CLOCK_IN, FactName.SCHEDULE_CLOCK, FactName.CLOCK_OUT)
 _READERS = {FactName.CLOCK_IN: "createSmsMessage, sendSmsList", FactName.SCHEDULE_CLOCK: "sendBulkSms"}
@@ -74,7 +74,7 @@ def find_contradictions(project: Project, facts: AccountFacts) -> Iterator[Contr
     if refusal is not None and not refusal["recognized"]:
         message = sentence(
             "how sms.by refuses a token (HTTP {status}) is not recognized: a token that expires during an apply looks like "
-            "rejected mailings, so check it with `smsby-deploy api getBalance` before each",
+            "rejected mailings, so check it with `smsby-deploy api getBalance` before each apply",
             status=refusal["status"],
         )
         yield Contradiction(FactName.TOKEN_REFUSAL, message)
@@ -194,7 +194,7 @@ def _is_older(lock: Lock, remote: RemoteView, archived: Collection[str], bound: 
 def find_wrong_clock(client: ReadClient | None, here: Binding | None) -> Iterator[Problem]:
     """Warn that sms.by has another time than this machine; a local sandbox may set its own."""
     lead = None if client is None else client.clock_lead
-    if lead is None or abs(lead) <= _RIGHT_ENOUGH or here is None or is_loopback(here.service):
+    if lead is None or abs(lead) <= _CLOCK_TOLERANCE or here is None or is_loopback(here.service):
         return
     message = sentence(
         "the clock of this machine differs from that of sms.by by {minutes:minute|minutes}; send times, "

@@ -116,11 +116,13 @@ class PressureCheck:
     def _judge(self, one: PlannedMailing, before: Sequence[PlannedMailing]) -> Action:
         if isinstance(one.mailing.audience, ContactList):
             why = sentence(
-                "pressure: the recipients of a list kept at sms.by are not known, nor what they got"
+                "pressure: it is unknown who is in a list kept at sms.by and what they already got"
             )
             return one.action.block(ReasonCode.GUARDRAIL, why)
         if one.desired.phones is None:
-            why = sentence("pressure: its recipients could not be read, so it is not known what they got")
+            why = sentence(
+                "pressure: its recipients could not be read, so it is unknown what they already got"
+            )
             return one.action.block(ReasonCode.GUARDRAIL, why)
         if unread := [sent.name for sent in self._near(one) if sent.is_unread]:
             why = sentence(

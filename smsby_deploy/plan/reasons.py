@@ -20,7 +20,7 @@ CHANGED_SINCE_APPROVAL = sentence(
     "it has changed since it was approved, so it is not sent; make and apply a new plan"
 )
 LISTED_WHILE_WAITING = sentence(
-    "sms.by lists it although the lock has it as waiting, so this lock is outdated; the next apply records what was sent"
+    "sms.by lists it although the lock records it as waiting, so this lock is outdated; the next apply records what was sent"
 )
 UNREADABLE_AND_GONE = sentence("sent; its files can no longer be read, but are not needed")
 WHOLE_LIST = sentence("only_to: a contact list kept at sms.by cannot be limited to test phones")

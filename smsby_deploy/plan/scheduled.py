@@ -268,7 +268,7 @@ def listed_and_taken_back(scope: str, address: str, entry: Entry, why: str, now:
     """Say what sms.by has of a mailing whose approval ended because of `why`."""
     if entry.has_unknown:
         return sentence(
-            "{why}; but sms.by lists it, and it is not known whether all of it was handed over: look there, then run "
+            "{why}; but sms.by lists it, and it is unknown whether all of it was handed over: look there, then run "
             "`smsby-deploy lock resolve {address} --sent` or `--not-sent`",
             why=why,
             address=address,

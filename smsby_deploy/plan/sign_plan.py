@@ -79,7 +79,7 @@ def sign_plan(loaded: LoadedProject, plan: Plan, key: Path, now: datetime) -> Si
     if not names:
         raise Refused(
             f"the signature of {key.name} would not count: {policy.name} does not list it as valid now",
-            hint=f"add its public key to {policy.name} in a pull request of its own",
+            hint=f"add its public key to {policy.name} in a separate pull request",
         )
     file = f"{FOLDER}/{_NOT_IN_NAMES.sub('_', plan.id)[:_LONGEST_ID]}-{_NOT_IN_NAMES.sub('_', names[0])}.json"
     path = project.root / file

@@ -331,7 +331,7 @@ def _warn(found: _Likeness, address: str, location: Location, zone: ZoneInfo) ->
             if found.has_same_recipients
             else sentence("text and sender")
         )
-    overlap = sentence("how many recipients are in both is not known")
+    overlap = sentence("it is unknown how many recipients are in both")
     if found.common is not None:
         overlap = (
             sentence("{count:recipient is|recipients are} in both", count=found.common)

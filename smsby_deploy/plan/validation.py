@@ -125,7 +125,7 @@ def run_mailing_tests(
             observers = Observers(progress=progress, tests=found)
             problems += measure_mailing(project, mailing, suppressed, observers)[1]
         if any(one.failures for one in found) and excuses(mailing):
-            why = sentence("nothing of the mailing will be sent any more")
+            why = sentence("no more of the mailing will be sent")
             found = [replace(one, failures=(), skipped=why) if one.failures else one for one in found]
             problems = [one for one in problems if one.address != mailing.address]
         results += found

@@ -16,7 +16,7 @@ from smsby_deploy.lock.decisions import VerdictKind, WaveVerdict
 from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, Entry
 from smsby_deploy.wording import sentence
 
-_LASTS = timedelta(days=1)  # longer than any quiet hours
+_VERDICT_LASTS = timedelta(days=1)  # longer than any quiet hours
 
 
 class Gate(Enum):
@@ -108,7 +108,7 @@ def last_verdict(entry: Entry, wave: int) -> WaveVerdict | None:
 
 def _holds(verdict: WaveVerdict, now: datetime) -> bool:
     """Whether a verdict still holds: a computed one lasts a day, a user's forever."""
-    return verdict.by is not None or now < datetime.fromisoformat(verdict.at) + _LASTS
+    return verdict.by is not None or now < datetime.fromisoformat(verdict.at) + _VERDICT_LASTS
 
 
 def has_later_wave(entry: Entry) -> bool:
@@ -178,8 +178,8 @@ def why_stopped(progress: WaveProgress, address: str) -> str:
             ", but wave {next} was not sent within a day of {time}", next=progress.number, time=at
         )
     return sentence(
-        "stopped after {number} of {count} waves: {figures}{late}, so nothing more is sent; to send wave {next} all the "
-        "same, run `smsby-deploy lock resolve {address} --go`; to end the mailing, run `smsby-deploy lock abandon {address}`",
+        "stopped after {number} of {count} waves: {figures}{late}, so nothing more is sent; to send wave {next} anyway, "
+        "run `smsby-deploy lock resolve {address} --go`; to end the mailing, run `smsby-deploy lock abandon {address}`",
         number=progress.judged,
         count=progress.total,
         figures=describe_figures(progress.verdict),

@@ -93,7 +93,7 @@ def drafts_of(entry: Entry) -> list[str]:
 def _check_known(address: str, entry: Entry) -> None:
     if any(one.has_unknown for one in entry.revisions):
         raise Refused(
-            f"it is not known whether {address} was sent: a chunk of it is unknown",
+            f"{address} may have been sent: it has an unknown chunk",
             hint=f"resolve it first: `smsby-deploy lock resolve {address} --sent` or `--not-sent`",
         )
 
@@ -137,11 +137,7 @@ def _not_withdrawable(address: str, entry: Entry, zone: tzinfo) -> Refused:
             hint=f"send a correction as another mailing{'' if entry.is_complete else rest}",
         )
     has_draft = any(chunk.state is ChunkState.DRAFT for chunk in entry.chunks)
-    what = (
-        "it is a draft that is not confirmed"
-        if has_draft
-        else "none of it was approved for later or accepted"
-    )
+    what = "it is an unconfirmed draft" if has_draft else "none of it was approved for later or accepted"
     return Refused(
         f"{address} needs no withdrawal: {what}",
         hint=f"to make sure it is never sent: `smsby-deploy lock abandon {address}`, or remove it from the files",
@@ -150,7 +146,7 @@ def _not_withdrawable(address: str, entry: Entry, zone: tzinfo) -> Refused:
 
 def _check_deleted(lock: Lock, address: str, entry: Entry, account: AccountList, now: datetime) -> None:
     """Check that the list of the account no longer shows a scheduled mailing."""
-    anyway = "if you know better than its list, use --anyway"
+    anyway = "to override its list, use --anyway"
     latest = max((chunk.accepted_at for chunk in entry.chunks if chunk.accepted_at), default=None)
     if latest is not None and now - datetime.fromisoformat(latest) < timedelta(
         seconds=account.reconcile_seconds

@@ -108,7 +108,7 @@ def test_stream_messages_of_changed_files(tmp_path: Path) -> None:
     with pytest.raises(FilesChanged, match="its files changed while it was being sent, at chunk 1"):
         _messages(changed, plan)
     shorter = _load(tmp_path, "text: Hi, recipients: ['375290000001', '375290000002']")
-    with pytest.raises(FilesChanged, match="its recipients ended before chunk 2 of 2"):
+    with pytest.raises(FilesChanged, match="it has no recipients left for chunk 2 of 2"):
         _messages(shorter, plan)
     with pytest.raises(FilesChanged, match="its files changed while it was being sent, at chunk 2"):
         _messages(loaded, _plan(shorter))

@@ -465,7 +465,7 @@ def test_dispatcher_writes_no_intent_if_preparing_fails() -> None:
             raise MemoryError
 
     requests = [world.request(0, latency=1), Broken(world, ("m/0", 1), [ACCEPTED])]
-    with pytest.raises(StopSending, match="not sent: MemoryError while the request was prepared"):
+    with pytest.raises(StopSending, match="not sent: MemoryError while preparing the request"):
         world.dispatcher().send_all(requests)
     assert world.held.events == ["begin", "intent", "result"]
     assert world.states() == ["accepted", "pending", "pending"]

@@ -343,7 +343,7 @@ def test_missing_figures_are_reported(letter: Shop, missing: list[str]) -> None:
     result, _ = letter.apply()
     assert result.exit_code == ExitCode.DONE
     named = ", ".join(missing).replace("count", "recipients")
-    assert f"sale/staff: of its list, sms.by does not report: {named}" in letter.lines
+    assert f"sale/staff: sms.by does not report these figures of its list: {named}" in letter.lines
 
 
 def listed(**values: object) -> Answer:

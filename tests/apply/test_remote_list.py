@@ -92,7 +92,7 @@ _CHANGES: dict[str, Callable[[Shop], object]] = {
 
 @pytest.mark.parametrize("change", _CHANGES)
 def test_what_was_sent_is_not_recorded_as_withdrawn(older: Shop, change: str) -> None:
-    """An older lock has it as waiting, and the files lack or changed it: it is recorded as sms.by has it."""
+    """An outdated lock records it as waiting, and the files lack or changed it: it is recorded as sms.by has it."""
     older.sms_by.script("getSMSMessages", _list(*_names(older)))
     _CHANGES[change](older)
     found = _due(older, ExitCode.REFUSED if change == "changed" else ExitCode.DONE)

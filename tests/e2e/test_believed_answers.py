@@ -107,7 +107,7 @@ def test_refused_message_is_not_sent_as_a_duplicate(shop: Shop, values: dict[str
     done = shop.run("apply", "--auto-approve", "--format", "json")
     assert (done.code, shop.inbox()) == (1, {}), done.err
     for mailing in done.json["mailings"]:
-        assert "was not made as reviewed: change the text" in mailing["error"]
+        assert "which differs from the review: change the text" in mailing["error"]
 
 
 def test_message_in_another_time_zone_is_not_sent(shop: Shop) -> None:

@@ -194,7 +194,7 @@ def test_unjudged_list_guardrail_refuses(odd: tuple[Service, Shop], rail: str) -
     configure(shop)
     result, mailing = _apply(shop)
     assert (result.code, mailing["outcome"], mailing["recipients"]) == (0, "confirmed", None), result.err
-    assert "of its list, sms.by does not report: recipients, parts, cost" in result.err
+    assert "sms.by does not report these figures of its list: recipients, parts, cost" in result.err
 
 
 def test_list_cost_is_estimated_without_a_report(odd: tuple[Service, Shop]) -> None:

@@ -126,7 +126,7 @@ def test_plan_and_status_notice_an_older_lock(shop: Shop, way: str, hours: float
     _older_lock(shop, _CAMPAIGN.format(_WAYS[way]))
     sent, later = _sends(shop), {CLOCK_AHEAD: str(hours * 3600)}
     said = shop.run("status", env=later).out
-    assert "sms.by lists it although the lock has it as waiting, so this lock is outdated" in said
+    assert "sms.by lists it although the lock records it as waiting, so this lock is outdated" in said
     assert "is not sent" not in said
     (action,) = shop.run("plan", "--format", "json", env=later).json["actions"]
     found = ("blocked", "unknown") if way == "single" else ("adopt", None)

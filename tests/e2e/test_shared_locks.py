@@ -231,7 +231,7 @@ def test_lock_moves_from_a_file_to_a_store(machines: Machines) -> None:
     assert machines.run_other("lock", "remove", "sale/staff").code == 0
     older = machines.run("lock", "push", "smsby.lock.json")
     assert older.code == 4
-    assert "a newer version of this lock is there" in older.err
+    assert "the target has a newer version of this lock" in older.err
     assert machines.run_other("lock", "pull", "copy.json").code == 0
 
 

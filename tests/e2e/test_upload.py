@@ -412,7 +412,7 @@ def test_opt_out_during_the_upload_is_honored(sale: Shop) -> None:
     sale.clear_faults()
     done = run.finish()
     assert done.code == 0, done.err
-    assert "opt-outs have changed: making another list" in done.err
+    assert "opt-outs have changed: creating another list" in done.err
     assert _got(sale) == dict.fromkeys(PHONES[1:], 1)
 
 

@@ -172,7 +172,7 @@ def test_remove_refuses_a_mailing_with_an_unknown_chunk(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("recorded", "message"),
     [
-        (entry(UNKNOWN), "a chunk of it is unknown"),
+        (entry(UNKNOWN), "it has an unknown chunk"),
         (entry(ACCEPTED), r"already recorded \(complete\)"),
         (entry(ACCEPTED, REJECTED), r"already recorded \(partial\)"),
         (entry(revision=3), "recorded with revision 3, but the file has 2"),

@@ -75,7 +75,7 @@ def test_s3_store_says_that_nothing_answers() -> None:
     [
         ("000000000002", b"{}", "its object versions/000000000002 is damaged"),
         ("000000000002", b"", "its object versions/000000000002 is damaged"),
-        ("notes.txt", b"mine", r"an object in versions/ that is no version of a lock \(notes.txt\)"),
+        ("notes.txt", b"mine", r"an object in versions/ that is not a version of a lock \(notes.txt\)"),
     ],
 )
 def test_s3_store_names_the_object_that_is_not_its_own(
@@ -95,7 +95,7 @@ def test_s3_store_takes_no_answer_to_anything_for_an_empty_lock(s3_server: str) 
     """It is a list without an object in it."""
     server = LimitedS3(s3_server)
     server.answer_to["GET"] = 200, b"<html>Welcome</html>"
-    with server.serving(), pytest.raises(StoreFailed, match="does not list the objects that it has"):
+    with server.serving(), pytest.raises(StoreFailed, match="does not list its own objects"):
         S3Store(f"s3://locks/{uuid4().hex}", server.url, "k").read()
 
 

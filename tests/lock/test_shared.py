@@ -590,7 +590,7 @@ def test_copy_lock_refuses_one_that_went_its_own_way(tmp_path: Path, further: in
                 edit.move("a/b" if number == 0 else address, address := f"{address}{number}")
     before = target.path.read_bytes()
     with pytest.raises(
-        Refused, match=rf"there \(serial 4\) records what this one \(serial {4 + further}\) lacks"
+        Refused, match=rf"target \(serial 4\) records changes that this lock \(serial {4 + further}\) lacks"
     ):
         copy_lock(source, target, "lock push")
     assert target.path.read_bytes() == before

@@ -168,7 +168,7 @@ def test_pressure_of_recipients_that_could_not_be_read(desk: _Desk) -> None:
     vip = desk.judge(_limit(5))[0]
     assert vip.reason_code == "guardrail"
     assert vip.reason == (
-        "guardrail: pressure: its recipients could not be read, so it is not known what they got"
+        "guardrail: pressure: its recipients could not be read, so it is unknown what they already got"
     )
 
 

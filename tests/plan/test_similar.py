@@ -172,7 +172,7 @@ def test_older_lock_is_compared_by_what_it_has(is_moved: bool, tmp_path: Path) -
         return
     ((code, _, message),) = _warnings(plan)
     assert (code, _action(plan, "sale/new").action) == ("SAME_TEXT", ActionKind.CREATE)
-    assert "how many recipients are in both is not known" in message
+    assert "it is unknown how many recipients are in both" in message
 
 
 @pytest.mark.parametrize("is_old", [False, True])

@@ -174,8 +174,8 @@ def test_withdraw_refuses_a_spread_mailing_that_has_begun(
 @pytest.mark.parametrize(
     ("recorded", "why"),
     [
-        (_entry(A, U, schedule_time=LATER), "it is not known whether"),
-        (_entry(P, U, approval=APPROVAL), "it is not known whether"),
+        (_entry(A, U, schedule_time=LATER), "may have been sent: it has an unknown chunk"),
+        (_entry(P, U, approval=APPROVAL), "may have been sent: it has an unknown chunk"),
         (_entry(A), "is gone: it was sent and"),
         (
             _entry(A, schedule_time="2026-12-01T11:59:00+03:00"),
@@ -183,7 +183,7 @@ def test_withdraw_refuses_a_spread_mailing_that_has_begun(
         ),
         (_entry(A, P), "is gone"),
         (_entry(P, R), "needs no withdrawal: none of it was approved"),
-        (_entry(D), "needs no withdrawal: it is a draft"),
+        (_entry(D), "needs no withdrawal: it is an unconfirmed draft"),
         (_entry(S), "needs no withdrawal"),
         (
             _entry(A, schedule_time=LATER, ending=_ended(EndingKind.WITHDRAWN)),
@@ -232,7 +232,7 @@ def test_abandon_ends_what_waits(change: Callable[..., Entry]) -> None:
 @pytest.mark.parametrize(
     ("recorded", "why"),
     [
-        (_entry(A, U, P), "it is not known whether"),
+        (_entry(A, U, P), "may have been sent: it has an unknown chunk"),
         (_entry(A, S), "nothing of a/b remains"),
         (_entry(A, P, ending=_ended(EndingKind.ABANDONED)), "is already abandoned by boris"),
         (_entry(A, P, ending=_ended(EndingKind.WITHDRAWN)), "is already withdrawn by boris"),

@@ -313,7 +313,7 @@ def test_collect_keeps_a_revision_that_it_has_shown() -> None:
 _ASKED = ["getSMSMessages"]
 _DUE, _OVER = ("2026-11-29T22:00", "2026-12-01T09:40"), ("2026-11-29T22:00", "2026-11-30T09:40")
 _OWN, _OTHER = "sale/vip shop#" + A, "sale/vip shop#" + "f" * 10
-_LISTED = "sms.by lists it although the lock has it as waiting"
+_LISTED = "sms.by lists it although the lock records it as waiting"
 
 
 @pytest.mark.parametrize(
