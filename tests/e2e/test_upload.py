@@ -89,7 +89,7 @@ def _action(shop: Shop) -> dict[str, Any]:
 def _die_before_the_confirmation(shop: Shop) -> None:
     """Crash an apply when the list and the draft exist, and the draft is not confirmed."""
     shop.fault(method="confirmSendMessageByList", mode="500", times=20, when="before")
-    assert _apply(shop)[0].code == 1
+    assert _apply(shop)[0].code == 7
     shop.clear_faults()
     assert shop.lock()["mailings"]["sale/staff"]["state"] == "draft"
 
