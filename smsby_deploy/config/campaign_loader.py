@@ -283,7 +283,7 @@ class _CampaignLoader:
             )
             self._log.error("RELEASE", message, self._at(holder.values_at["audience"]))
         if self._find_setting(node, "release") is None:
-            message = sentence("audience: fresh requires release: without it nothing waits")
+            message = sentence("audience: fresh requires release: without it, no mailing waits")
             self._log.error("RELEASE", message, self._at(holder.values_at["audience"]))
         return True
 

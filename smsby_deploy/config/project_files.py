@@ -27,7 +27,7 @@ _SPECIAL = frozenset("*?[")
 _LONGEST_NAME = 255  # bytes
 _LONGEST_PATH = 1000  # characters, below the project folder
 IMPOSSIBLE_PATH = sentence(
-    "no file can have this path: a name has more than {one} bytes, all have more than {all:,}, or there is a NUL; correct "
+    "no file can have this path: a name exceeds {one} bytes, the path exceeds {all:,} characters, or it has a NUL; correct "
     "it",
     one=_LONGEST_NAME,
     all=_LONGEST_PATH,

@@ -42,7 +42,7 @@ def check_project_name(name: str, location: Location, log: ProblemLog) -> None:
     """
     if re.match(load_schema("campaign")["properties"]["campaign"]["pattern"], name) is None:
         message = sentence(
-            "project: it contains a phone number, which each lock and plan, and the names at sms.by, would show; choose "
+            "project: contains a phone number, which would appear in locks, plans and names at sms.by; choose "
             "another name. In a lock with this one, `lock withdraw`, `lock abandon` and `lock resolve` still end mailings"
         )
         log.error("PROJECT_NAME", message, location)

@@ -185,7 +185,7 @@ def _variant_problems(node: YamlMap) -> Iterator[str]:
     if "list" in node or node.get("upload", False) is not False or node.get("via") == "single":
         yield sentence("variants cannot be combined with list, upload or via: single")
     if "text" in node or "text_file" in node:
-        yield sentence("variants have texts of their own: remove the text of the mailing")
+        yield sentence("variants have their own texts: remove the text of the mailing")
     if isinstance(recipients, YamlList) and any(
         isinstance(row, YamlMap) and "text" in row for row in recipients
     ):

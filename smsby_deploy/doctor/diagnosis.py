@@ -182,7 +182,7 @@ def _find_odd_status(facts: AccountFacts) -> Iterator[Contradiction]:
     word = facts.value(FactName.LAST_STATUS)
     if word is not None and read_delivery_status(word) is None:
         message = sentence(
-            "{word} is not known to be a last status: `status` counts it as undelivered after status.settle_after",
+            "{word} is not a known final status: `status` counts it as undelivered after status.settle_after",
             word=word,
         )
         yield Contradiction(FactName.LAST_STATUS, message)

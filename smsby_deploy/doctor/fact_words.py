@@ -55,7 +55,7 @@ def _either(yes: str, no: str) -> _Say:
 
 
 _GAPS = {
-    Gap.NO_ROWS: sentence("the account has nothing that shows it"),
+    Gap.NO_ROWS: sentence("nothing in the account shows it"),
     Gap.NO_VALUE: sentence("the answer has no such value"),
     Gap.REFUSED: sentence("sms.by answered with an error"),
     Gap.NO_ANSWER: sentence("no usable answer"),
@@ -69,7 +69,7 @@ _EMPTY = {
     "no_body": sentence("by an answer without a body"),
     "bare_list": sentence("by an empty list"),
     "null_data": sentence("by success without data"),
-    "other_406": sentence("by HTTP 406 in other words"),
+    "other_406": sentence("by HTTP 406 with another wording"),
     "not_found": sentence("by HTTP 404"),
 }
 _TABLES = {"sdk": sentence("as in sms.by's SDKs"), "gsm": sentence("as in GSM 03.38")}
@@ -130,7 +130,7 @@ _WORDS = {
         _always(sentence("the text of an error is always shown, a hint only for known ones")),
     ),
     FactName.REFUSAL_AT_500: _Sentences(
-        sentence("whether HTTP 500 refuses"),
+        sentence("whether HTTP 500 is a refusal"),
         _either(sentence("yes, with a known text"), sentence("no refusal was seen with HTTP 500")),
         _either(
             sentence("a send refused like that counts as rejected"),
@@ -185,7 +185,7 @@ _WORDS = {
         _always(sentence("both are handled: a listed message does not prove delivery")),
     ),
     FactName.PART_TABLE: _Sentences(
-        sentence("parts at 4 to 6 parts, and of ~ and €"),
+        sentence("how 4 to 6 parts, ~ and € are counted"),
         lambda value: _TABLES.get(value) or sentence("by neither table"),
         _always(sentence("parts and cost of a plan are what is billed")),
     ),

@@ -206,7 +206,7 @@ def summary_line(result: ApplyResult, t: Translator = ENGLISH) -> str:
     lists = t.sentence(uncounted_lists(sent.uncounted_lists))
     partly = sent.partly_sent
     rest = (
-        t.gettext("; without what was sent of {count:other mailing|other mailings}", count=partly)
+        t.gettext("; excluding the sent part of {count:other mailing|other mailings}", count=partly)
         if partly
         else ""
     )

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 20
 _NEWS = frozenset(MailingOutcome) - {MailingOutcome.SKIPPED}
-_LOG = sentence("The log of this run says more.")
+_LOG = sentence("See the log of this run for details.")
 _STOP = sentence("stopped after a wave")
 _AFTER_A_STOP = sentence(
-    "Look at it with `smsby-deploy status`; then `lock resolve ADDRESS --go` sends its next wave, "
+    "Check it with `smsby-deploy status`; then `lock resolve ADDRESS --go` sends its next wave, "
     "and `lock abandon ADDRESS` ends it."
 )
 _WAYS_OUT = {

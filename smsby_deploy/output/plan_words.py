@@ -320,7 +320,7 @@ def language_rows(
 def balance_after_text(plan: Plan, after: Decimal, t: Translator) -> str:
     """What remains of the balance, and when: held mailings are paid for at their hand-over."""
     if plan.held.mailings:
-        return t.gettext("{after} once all that is approved is handed over", after=t.money(after))
+        return t.gettext("{after} after all approved mailings are handed over", after=t.money(after))
     return t.gettext("{after} afterwards", after=t.money(after))
 
 

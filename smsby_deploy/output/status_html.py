@@ -200,7 +200,7 @@ def _prefixes(report: StatusReport, t: Translator) -> Section:
         "prefixes",
         t.gettext("By number prefix"),
         t.gettext(
-            "The operator that usually serves a code is a hint only: numbers are ported between operators."
+            "The operator that usually serves a code is only a hint: numbers are ported between operators."
         ),
         bars(
             "prefixes",

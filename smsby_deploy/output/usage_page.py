@@ -179,7 +179,8 @@ def usage_notes(report: UsageReport) -> Iterator[Sentence]:
         )
         if report.opted_out:
             yield sentence(
-                "{count:recipient|recipients} in it opted out before the send", count=report.opted_out
+                "this includes {count:recipient|recipients} who opted out before the send",
+                count=report.opted_out,
             )
 
 

@@ -80,7 +80,7 @@ def _find_pinned(source: RecipientsFile) -> Path:
         return pin.copy
     # Never show the actual digest: the author of a pin could use it to probe files on this machine.
     message = sentence(
-        "{name} is not the list that was pinned: restore it, or, if the new list is meant, run `smsby-deploy pin {name}` "
+        "{name} is not the pinned list: restore it, or, if the change is intended, run `smsby-deploy pin {name}` "
         "and have the change reviewed",
         name=source.name,
     )
@@ -95,7 +95,7 @@ def _decrypt(path: Path, source: RecipientsFile) -> DecryptedFile:
         raise RecipientsError(message, code="EXTRA", location=source.location) from None
     if source.identity is None:
         message = sentence(
-            "{name} is encrypted, and {variable} is not set: it has the identity that decrypts it",
+            "{name} is encrypted: set {variable} to the age identity that decrypts it",
             name=source.name,
             variable=AGE_IDENTITY,
         )

@@ -187,7 +187,7 @@ def _why_not_csv(error: csv.Error) -> str:
             "a cell has more than {limit:,} characters; close its quotes, or shorten it", limit=limit
         )
     if "expected after" in why:
-        return sentence("a quote within a cell in quotes; write it twice")
+        return sentence("a quote within a quoted cell; double it")
     return why
 
 

@@ -175,7 +175,7 @@ def _without_fraction(raw: str) -> str:
     if decimal is None:
         return raw
     if decimal[2].strip("0"):
-        raise BadPhone(sentence("a number with a fraction, which no phone has"))
+        raise BadPhone(sentence("a phone number cannot have a decimal fraction"))
     return decimal[1]
 
 

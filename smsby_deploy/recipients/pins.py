@@ -45,9 +45,9 @@ def pin_lists(loaded: LoadedProject, path: str | None) -> list[PinnedList]:
         (file, one) for file, one in lists if (path in (file, one.name) if path else one.pin is not None)
     ]
     if not chosen:
-        what = f"no mailing has the list {path}" if path else "no list is pinned"
+        what = f"no mailing uses the list {path}" if path else "no list is pinned"
         names = ", ".join(dict.fromkeys(one.name for _, one in lists)) or "none"
-        raise UsageError(what, hint=f"name a list as its campaign does; there are {names}")
+        raise UsageError(what, hint=f"name a list as its campaign does: {names}")
     digests = {one.name: _digest_of(one) for one in dict.fromkeys(one for _, one in chosen)}
     changed: list[PinnedList] = []
     for file in dict.fromkeys(file for file, _ in chosen):

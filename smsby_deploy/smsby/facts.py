@@ -350,7 +350,7 @@ def _check(path: Path, document: Any) -> None:
             return
     except (ValueError, RecursionError, OverflowError):  # what JSON cannot hold, such as 1e999
         pass
-    raise _invalid(path, sentence("not as schema/facts.schema.json says"))
+    raise _invalid(path, sentence("does not match schema/facts.schema.json"))
 
 
 def _invalid(path: Path, why: str) -> FilesInvalid:

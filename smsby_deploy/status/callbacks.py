@@ -221,7 +221,7 @@ class CallbackLog:
             self._other_lines >= quota.other_lines or self._other_bytes + len(line) > quota.other_bytes
         ):
             raise QuotaExceeded(
-                f"{self._path.name} holds too many callbacks of requests that the lock does not have"
+                f"{self._path.name} holds too many callbacks of requests that are not in the lock"
             )
 
     def _count_again(self, size: int) -> None:

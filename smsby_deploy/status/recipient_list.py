@@ -105,7 +105,7 @@ class RecipientList:
     def __iter__(self) -> Iterator[ListedRecipient]:
         if isinstance(self.mailing.audience, ContactList):
             raise SmsbyDeployError(
-                f"only sms.by knows the recipients of {self.mailing.address}: it goes to a contact list kept there",
+                f"only sms.by knows the recipients of {self.mailing.address}: it is sent to a contact list kept there",
                 hint="look at the list in the account",
             )
         suppressed, problems = load_suppression(self.project.suppress, self.project.only_to)
@@ -195,7 +195,7 @@ class RecipientList:
         then = f" (commit {commit[:12]})" if commit else ""
         raise SmsbyDeployError(
             f"{_numbers(missing)} of {counted(len(self.entry.chunks), 'chunk')} of {self.mailing.address} cannot be "
-            "listed: recipients, text, sender, time or chunk size are not those that were recorded",
+            "listed: recipients, text, sender, time or chunk size differ from the recorded ones",
             hint=f"restore its files as they were when it was applied{then}, and run the command again",
         )
 

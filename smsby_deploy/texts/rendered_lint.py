@@ -88,7 +88,7 @@ class RenderedLint:
             if index >= 0:
                 where = self._where(batch, index, file)
                 message = sentence(
-                    "two links in one text{where}: leave one, or recipients do not know which to open",
+                    "two links in one text{where}: keep one; recipients would not know which to open",
                     where=where,
                 )
                 self._warn("TWO_LINKS", message, self._place_link())
@@ -119,7 +119,7 @@ class RenderedLint:
         if literal is not None:
             return literal, sentence("two spaces in a row: remove one")
         message = sentence(
-            "two spaces in a row where a tag leaves nothing ({row}): put a space inside it", row=row
+            "two spaces in a row where a tag is empty ({row}): move one of them into the tag", row=row
         )
         return self._begin(), message
 
@@ -168,12 +168,12 @@ def _find(what: str, texts: Sequence[str]) -> int:
 def _explain_lack(name: str, where: str) -> str:
     if name == "sender":
         return sentence(
-            "advertising must name its sender, and this text does not{where}: add the name in quotes, with "
+            "advertising must name its sender, but this text does not{where}: add the name in quotes, with "
             "its legal form, or as the alphaname spells it",
             where=where,
         )
     return sentence(
-        "advertising must say how to refuse further messages, and this text does not{where}: add, for example, "
+        "advertising must say how to refuse further messages, but this text does not{where}: add, for example, "
         "«Отказ: СТОП на 1234»",
         where=where,
     )

@@ -282,7 +282,7 @@ def render_texts(mailing: Mailing, template: Template | None, batch: Batch) -> R
         return template.render_batch(batch, rows_file=file, address=mailing.address)
     rewriter = Rewriter(mailing.rewrite)
     texts = [rewriter.apply("" if text is None else text.strip()) for text in batch.texts]
-    message = sentence("this recipient has no text: fill it in, or set `text` in the mailing")
+    message = sentence("this recipient has no text: add one, or set `text` in the mailing")
     problems = [
         Problem(
             Severity.ERROR,

@@ -48,7 +48,7 @@ def test_pin_updates_what_is_pinned(pinned: Path, capsys: pytest.CaptureFixture[
     assert _DIGEST in (pinned / "sale.yaml").read_text("utf-8")
 
 
-@pytest.mark.parametrize(("path", "message"), [("other.csv", "no mailing has the list other.csv"), ("", "")])
+@pytest.mark.parametrize(("path", "message"), [("other.csv", "no mailing uses the list other.csv"), ("", "")])
 def test_pin_of_an_unknown_list(
     path: str, message: str, pinned: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -56,7 +56,7 @@ def test_pin_of_an_unknown_list(
     assert run(["-C", str(pinned), "pin", path or "vip"]) == 64
     found = capsys.readouterr().err
     assert message in found
-    assert "there are vip.csv" in found
+    assert "as its campaign does: vip.csv" in found
 
 
 def test_pin_that_cannot_be_written_says_what_to_write(

@@ -169,7 +169,7 @@ def test_summary_says_that_it_lacks_what_was_sent_in_part() -> None:
     lost = MailingResult("sale/lost", MailingOutcome.UNKNOWN, 4, error="why", was_begun=True, concerned=2)
     earlier = MailingResult("sale/old", MailingOutcome.PARTIAL, 4, error="why")
     whole = MailingResult("sale/vip", MailingOutcome.SENT, 2)
-    end = "; without what was sent of {}\n"
+    end = "; excluding the sent part of {}\n"
     assert end.format("1 other mailing") in text_of(result(whole, part, earlier))
     assert end.format("2 other mailings") in text_of(result(whole, part, lost))
     assert "не считая отправленной части 1 другой рассылки" in text_of(result(whole, part), "ru")

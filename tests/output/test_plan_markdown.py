@@ -156,7 +156,7 @@ def test_plan_markdown_shows_the_balance() -> None:
     """Before and after, without the cost of lists; if it is too low, it says that apply will refuse."""
     assert "Balance 20.50 BYN, 19.46 afterwards\n" in comment(examples.ready_plan(), balance="20.5")
     held = examples.plan(examples.action("sale/vip", ActionKind.HOLD))
-    later = "Balance 20.50 BYN, 19.98 once all that is approved is handed over\n"
+    later = "Balance 20.50 BYN, 19.98 after all approved mailings are handed over\n"
     assert later in comment(held, balance="20.5")
     lists = examples.plan(*examples.ready_plan().actions, LETTER)
     assert "afterwards, minus the cost of contact lists\n" in comment(lists, balance="20")

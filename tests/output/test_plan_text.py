@@ -147,7 +147,7 @@ def test_write_plan_text_shows_the_balance() -> None:
     assert balance_lines(examples.ready_plan(), "1") == [too_low]
     held = examples.plan(examples.action("sale/vip", ActionKind.HOLD))
     assert balance_lines(held, "20.5") == [
-        "balance 20.50 BYN, 19.98 once all that is approved is handed over"
+        "balance 20.50 BYN, 19.98 after all approved mailings are handed over"
     ]
     assert balance_lines(examples.plan(examples.action("sale/old", ActionKind.NOOP)), "20.5") == []
     assert balance_lines(examples.whole_plan(), "20.5") == []

@@ -102,7 +102,7 @@ def test_dialect_settings_take_precedence(tmp_path: Path) -> None:
         (b"375291234567,375291234567\n", {}, 1, "the first line is not a header"),
         (b'phone,name\n375291234567,x\n375291234568,"a\nb\n', {}, 3, "the quotes of a cell are never closed"),
         (b'phone,name\n375291234567,"' + b"x\n" * 70_000 + b'"\n', {}, 2, "more than 131,072 characters"),
-        (b'phone,name\n375291234567,x\n375291234568,"a" b\n', {}, 3, "not valid CSV: a quote within a cell in quotes"),
+        (b'phone,name\n375291234567,x\n375291234568,"a" b\n', {}, 3, "not valid CSV: a quote within a quoted cell"),
         (b"", {}, 1, "empty"),
         (b"\n\n", {}, 1, "empty"),
     ],

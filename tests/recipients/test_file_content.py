@@ -91,7 +91,11 @@ def test_list_that_cannot_be_decrypted(tmp_path: Path) -> None:
     path = tmp_path / "vip.csv.age"
     path.write_bytes(pyrage.encrypt(_LIST.encode(), [identity.to_public()]))
     other = str(pyrage.x25519.Identity.generate())
-    for secret, why in (("", "is not set"), (other, "not encrypted for"), ("not a key", "no age identity")):
+    for secret, why in (
+        ("", "set SMSBY_AGE"),
+        (other, "not encrypted for"),
+        ("not a key", "no age identity"),
+    ):
         error = _refusal(_source(path, identity=secret))
         assert (error.code, error.location) == ("AGE", _AT)
         assert why in str(error)

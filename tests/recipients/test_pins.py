@@ -91,7 +91,7 @@ def test_first_pin_of_a_list_elsewhere(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "why"), [(None, "no list is pinned"), ("gone.csv", "no mailing has the list")]
+    ("path", "why"), [(None, "no list is pinned"), ("gone.csv", "no mailing uses the list")]
 )
 def test_pin_of_nothing(path: str | None, why: str, folder: Path) -> None:
     """It names the lists that there are."""

@@ -170,7 +170,7 @@ def test_facts_break_the_schema(tmp_path: Path, change: Any) -> None:
     (problem,) = caught.value.problems
     assert problem.code == "FACTS"
     assert problem.message == (
-        "not as schema/facts.schema.json says; restore it from git, or delete it and run `smsby-deploy doctor`"
+        "does not match schema/facts.schema.json; restore it from git, or delete it and run `smsby-deploy doctor`"
     )
 
 

@@ -165,7 +165,7 @@ def test_callback_log_limits_requests_that_are_not_in_the_lock(tmp_path: Path) -
         for body in ({"uuid": "u2"}, ["no uuid"], {"uuid": 5}):
             if path.read_bytes().count(b"\n") < 8:
                 _append(log, body)
-        with pytest.raises(QuotaExceeded, match="requests that the lock does not have"):
+        with pytest.raises(QuotaExceeded, match="requests that are not in the lock"):
             _append(log, {"uuid": "u3"})
     assert path.read_bytes().count(b"\n") == 13
     other = tmp_path / "d.jsonl"
