@@ -362,6 +362,13 @@ def orphaned(address: str, entry: Entry) -> str:
             "approved, but no longer in the files: it is not sent, and the next `apply --due` records it as withdrawn, "
             "unless sms.by lists it"
         )
+    if entry.has_unknown and entry.transport == "single":
+        return sentence(
+            "no longer in the files, but an earlier SMS may or may not have been sent: the lock has no phones, so `apply` "
+            "cannot look for its delivery without them; restore its files, or look in the account and run `smsby-deploy lock "
+            "resolve {address} --sent` or `--not-sent`",
+            address=address,
+        )
     if entry.has_unknown:
         return sentence(
             "no longer in the files, but an earlier request may or may not have been accepted: `apply` looks for it at "

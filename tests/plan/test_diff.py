@@ -896,6 +896,17 @@ def test_make_orphan_shows_what_is_recorded() -> None:
     assert kept == orphan
 
 
+@pytest.mark.parametrize(("transport", "can_look"), [("bulk", True), ("list", True), ("single", False)])
+def test_orphan_says_whether_apply_can_look_for_it(transport: str, can_look: bool) -> None:
+    """Deliveries of single SMS are found by their phones, which the lock does not have."""
+    reason = make_orphan("sale/old", replace(make_entry(A, U), transport=transport)).reason
+    assert ("`apply` looks for it at sms.by" in reason) is can_look
+    assert (
+        "so `apply` cannot look for its delivery without them; restore its files" in reason
+    ) is not can_look
+    assert "`smsby-deploy lock resolve sale/old --sent` or `--not-sent`" in reason
+
+
 @pytest.mark.parametrize(
     ("state", "kind", "is_finished"),
     [
