@@ -171,10 +171,8 @@ class SentMailings:
     def find_listed(self, desired: Desired, remote: RemoteView, now: datetime) -> RemoteName | None:
         """Return the same mailing as sms.by lists it under another address, or None.
 
-        A lower revision counts only as long as it is not gone.
-
         That address is not in the lock, and the files have no mailing or another one under it, so the mailing was renamed
-        and the lock was lost.
+        and the lock was lost. A lower revision counts only as long as it is not gone.
         """
         if self._unexplained is None or self._unexplained[0] is not remote:
             self._unexplained = remote, list(self._find_unexplained(remote))
@@ -186,9 +184,18 @@ class SentMailings:
             if not names:
                 continue
             marks = desired.fingerprints_as(remote.scope, address, revision)
-            if found := next((name for name in names if name.fingerprint in marks), None):
+            found = next((name for name in names if name.fingerprint in marks), None)
+            if found is not None and not self._has_moved(found):
                 return found
         return None
+
+    def _has_moved(self, listed: RemoteName) -> bool:
+        """Whether the lock has the mailing with this listed name under another address."""
+        mark, mailings = listed.fingerprint, self._lock.mailings
+        for address in find(mailings, lambda file: file.with_chunk([mark], frozenset())):
+            if any(mark in one.fingerprints for one in mailings[address].revisions):
+                return True
+        return False
 
     def _find_unexplained(self, remote: RemoteView) -> Iterator[_UnexplainedNames]:
         """Yield the listed names, by address and revision, that neither lock nor files explain."""

@@ -283,6 +283,22 @@ def test_renamed_mailing_without_a_lock_is_a_collision(shop: Shop, case: Case) -
     assert received(shop, "shop") == sent
 
 
+def test_copy_of_a_moved_mailing_is_a_warning(shop: Shop) -> None:
+    """sms.by lists the mailing under its former name, but the lock has it: nothing is lost."""
+    text = "text: Hi shop, recipients: ['375291234567']"
+    campaign = "version: 1\ncampaign: sale\nmailings:\n  - {{name: {name}, {text}}}\n"
+    start(shop, THREE, "shop")
+    shop.write("sale.yaml", campaign.format(name="may", text=text))
+    assert apply(shop, THREE, {}).code == 0
+    assert shop.run("lock", "move", "sale/may", "sale/june").code == 0
+    for revision in (1, 2):
+        copy = f"  - {{name: july, revision: {revision}, {text}}}\n"
+        shop.write("sale.yaml", campaign.format(name="june", text=text) + copy)
+        planned = shop.run("plan", "--format", "json")
+        assert [one["action"] for one in planned.json["actions"]] == ["noop", "create"]
+        assert [one["code"] for one in planned.json["problems"]] == ["SAME_TEXT"]
+
+
 def test_renamed_mailing_of_which_a_chunk_is_listed(shop: Shop) -> None:
     """Even if it was sent in part."""
     _send_two_of_three(shop)
