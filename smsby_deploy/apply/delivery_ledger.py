@@ -101,7 +101,7 @@ class DeliveryLedger:
         return any(owner != address for (owner, _), _ in self._uses(message_id))
 
     def check_reuse(self, remote: RemoteView, message_id: int, use: MessageUse, *, now: datetime) -> Reuse:
-        """Judge whether an existing message, which sms.by says has the same text, may be used.
+        """Judge whether the message that sms.by named for the same text may be used.
 
         Raises:
             SmsbyUnavailable, ApiError: sms.by could not be asked.
@@ -159,7 +159,7 @@ class DeliveryLedger:
                     yield (address, index if one is entry else -1), chunk
 
     def _refused_before(self, message_id: int) -> str:
-        """Return that an earlier run found the message not as reviewed; empty if none did.
+        """Return an objection if an earlier run found the message not as reviewed; otherwise empty.
 
         Possibly only the answer to its creation showed that.
         """

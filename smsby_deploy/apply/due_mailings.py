@@ -144,7 +144,7 @@ def _sort_wave(
 
 
 def _seems_changed(entry: Entry, mailing: Mailing) -> bool:
-    """Whether the mailing's own content differs from the approved; reads no recipients."""
+    """Whether the mailing's own content differs from that approved; reads no recipients."""
     if entry.may_have_reached:
         return False
     return entry.revision != mailing.revision or (

@@ -278,7 +278,7 @@ class _HandOver:
         self.codes.add(part.exit_code)
 
     def _take_back(self, addresses: Sequence[str], reason: str, why: str, code: ExitCode | None) -> None:
-        """Let the approvals lapse, or record what sms.by has of these mailings; report either."""
+        """Let the approvals lapse, or record what sms.by has of these mailings; report which."""
         with self._failing(addresses):
             lapsed = self._lapse(addresses, reason)
             for address in addresses:
@@ -288,7 +288,7 @@ class _HandOver:
                     self._report_listed(address, reason)
 
     def _lapse(self, addresses: Sequence[str], reason: str) -> frozenset[str]:
-        """Record that these mailings are no longer approved; return those recorded so.
+        """Record that these mailings are no longer approved; return those actually recorded so.
 
         The lock may be outdated and show a mailing as waiting that was handed over; then what sms.by lists of it is recorded
         instead.

@@ -42,7 +42,7 @@ _CHUNK_NUMBER = re.compile(r" \[(\d+)/(\d+)\] ")
 class ImportRequest:
     """The mailing to import, its messages, and the user who imports it.
 
-    Either `message_ids` or `uuids` name the messages.
+    Either `message_ids` or `uuids` names the messages.
     """
 
     address: str

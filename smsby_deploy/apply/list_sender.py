@@ -1,6 +1,6 @@
 """Mailings to a list at sms.by: a draft, its figures, and its confirmation.
 
-sendSmsList makes the draft, confirm=0 reports its figures, confirm=1 sends it.
+sendSmsList creates the draft, confirm=0 reports its figures, confirm=1 sends it.
 """
 
 from __future__ import annotations

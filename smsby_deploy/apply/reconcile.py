@@ -192,7 +192,7 @@ def note_found(
 def _opted_out_in_doubt(chunk: ChunkRecord, approval: Approval | None) -> str | None:
     """Return who had opted out of a chunk that another run may have sent; None if unknown.
 
-    It is unknown because that run may have left out others. Only a hand-over must keep whom its approval left out.
+    It is unknown because that run may have left out others. Only a hand-over must remember whom its approval left out.
     """
     return None if approval is None and chunk.wave is None else chunk.opted_out
 

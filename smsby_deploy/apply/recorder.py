@@ -110,7 +110,7 @@ class Recorder:
         is_handing_over: bool = False,
         began: str | None = None,
     ) -> None:
-        """`began` is needed if the run has several journals; by default it begins with this one."""
+        """`began` is when the run began, if it has several journals; by default, now."""
         self.lock = held.lock
         self._held = held
         self._journal = held.open_journal()
@@ -192,7 +192,7 @@ class Recorder:
         return Ending(EndingKind.LAPSED, self.now(), self._by or "unknown", reason)
 
     def judge(self, address: str, verdict: WaveVerdict) -> None:
-        """Record the verdict about a wave."""
+        """Record the verdict on a wave."""
         self._write(EventKind.VERDICT, address=address, verdict=verdict_document(verdict))
 
     def write_entry(self, address: str, revision: int, action: Action, chunks: Sequence[ChunkRecord]) -> None:
@@ -303,7 +303,7 @@ class Recorder:
         return replace(self._applied, at=self.now())
 
     def _seal(self, digests: Iterable[str]) -> None:
-        """Before `digests` are recorded, record what a later rotation of the key needs."""
+        """Record what a later rotation of the key needs, before `digests` are recorded."""
         if (fields := key_fields(self.lock, self._digest_key, digests)) is not None:
             self._write(EventKind.KEY, **fields)
 
@@ -312,7 +312,7 @@ class Recorder:
         return phones is not None and phones[row] is PhoneState.ACCEPTED
 
     def learn(self, address: str, recipients: int | None, parts: int | None, cost: Decimal | None) -> None:
-        """Record figures that only sms.by knows of a list mailing, or that a new price changes."""
+        """Record figures of a list mailing that only sms.by knows, or that a new price changes."""
         self._claim([address])
         changes = {"recipients": recipients, "parts": parts, "cost": money_or_none(cost)}
         self._write(EventKind.FACTS, address=address, changes=changes)
@@ -333,7 +333,7 @@ class Recorder:
         self._held.fold_in()
 
     def abandon(self) -> None:
-        """Close the journal without folding it in, e.g. on a full disk; the next command folds."""
+        """Close the journal unfolded, e.g. on a full disk; the next command folds it in."""
         self._journal.close()
 
     def _write(self, kind: EventKind, **fields: Any) -> None:

@@ -79,7 +79,7 @@ class HandOverList(RecentList):
         return remote
 
     def read_proven(self, lock: Lock) -> RemoteView:
-        """Return the list if it shows some of what sms.by accepted.
+        """Return the list if it shows any mailing that sms.by accepted.
 
         Raises as `read`, and Refused if it shows none.
         """

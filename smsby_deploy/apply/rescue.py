@@ -29,7 +29,7 @@ def not_recorded(error: ResultNotSaved, lock: Lock, lock_path: Path) -> SmsbyDep
 def write_rescue(error: ResultNotSaved, lock: Lock, lock_path: Path) -> OutcomeUnknown:
     """Save the results in `error` to a file, and return the error that names the file.
 
-    If no disk takes the file, its content is part of the hint.
+    If it cannot be written anywhere, its content is part of the hint.
     """
     text = json.dumps(_rescue_document(error, lock), ensure_ascii=False)
     path = _save(text, lock_path)
@@ -63,7 +63,7 @@ def _rescue_document(error: ResultNotSaved, lock: Lock) -> dict[str, Any]:
 
 
 def _save(text: str, lock_path: Path) -> str | None:
-    """Write `text` to a new file and return its path; None if no disk takes it."""
+    """Write `text` to a new file and return its path; None if that fails everywhere."""
     import tempfile
 
     for folder in (lock_path.parent, Path(tempfile.gettempdir()), Path.home()):

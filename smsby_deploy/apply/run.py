@@ -212,9 +212,9 @@ class _ApplyRun:
         return results, first_exit_code({code for run in runs for code in run.exit_codes})
 
     def _add_code(self, error: SmsbyDeployError) -> None:
-        """Add to the error that ended the run the exit codes of its mailings.
+        """Give the error that ended the run the most severe exit code, mailings included.
 
-        A StoreUnavailable also records whether anything was sent.
+        So it does not hide a partial mailing, for example. A StoreUnavailable also records whether anything was sent.
         """
         error.exit_code = first_exit_code([error.exit_code, self._judge(error.message)[1]])
         if isinstance(error, StoreUnavailable):

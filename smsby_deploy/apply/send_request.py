@@ -110,7 +110,7 @@ class AnswerHandler:
     def record(self, request: SendRequest, outcome: Outcome) -> None:
         """Record the final answer to `request` without announcing it. Raises as handle.
 
-        Only an acceptance may not be on disk yet; the next intent or `Recorder.sync` writes it.
+        Only an acceptance may not be on disk yet; the next intent or `Recorder.sync` syncs it.
         """
         if request.record(outcome):
             return

@@ -158,7 +158,7 @@ class UploadSender:
     # --- the draft -------------------------------------------------------------------------------------------------
 
     def _review(self, mailing: Mailing, action: Action) -> ExpectedList:
-        """Return what the draft must have, and why it must not be confirmed, if that is so.
+        """Return the recipients that the draft must have, and any reason not to confirm it.
 
         Raises:
             FilesChanged: as ContactReader.measure.

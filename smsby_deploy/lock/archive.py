@@ -139,7 +139,7 @@ def with_archived(lock: Lock, addresses: Collection[str] | None = None) -> WithA
 
 
 def find_recorded(lock: Lock, address: str) -> Entry | None:
-    """Return the record of a mailing, in the archive as well; raises as `read_archive`."""
+    """Return the record of a mailing, archived or not; raises as `read_archive`."""
     return with_archived(lock, {address}).lock.mailings.get(address)
 
 

@@ -68,7 +68,7 @@ class Ending:
         return signature_of(self.by, self.at, self.reason)
 
     def in_zone(self, zone: tzinfo) -> Ending:
-        """The same with its time as `zone` shows it."""
+        """Return a copy with the time in `zone`."""
         return replace(self, at=_in_zone(self.at, zone))
 
     def __str__(self) -> str:
@@ -108,7 +108,7 @@ class WaveVerdict:
         return self.kind is VerdictKind.GO and self.by is not None
 
     def in_zone(self, zone: tzinfo) -> WaveVerdict:
-        """The same with its time as `zone` shows it."""
+        """Return a copy with the time in `zone`."""
         return replace(self, at=_in_zone(self.at, zone))
 
     @property

@@ -147,14 +147,14 @@ def _validator(name: str) -> Validator:
 
 @cache
 def _lock_validator() -> Validator:
-    """Return the schema of a lock, without its mailings."""
+    """Return the validator of a lock, without its mailings."""
     lock = load_schema("lock")
     return _compile({**lock, "properties": {**lock["properties"], "mailings": {"type": "object"}}})
 
 
 @cache
 def _entries_validator() -> Validator:
-    """Return the schema of the mailings of a lock and the lines of a journal.
+    """Return the validator of the mailings of a lock and the lines of a journal.
 
     Compiled together, they share half a megabyte.
     """

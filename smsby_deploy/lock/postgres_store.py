@@ -101,7 +101,7 @@ class PostgresStore:
         return written
 
     def is_over(self, holder: Holder) -> bool:
-        """Whether no other session has the advisory lock of `holder`; does not keep it either."""
+        """Whether no other session has the advisory lock of `holder`; this one does not keep it."""
         return self._transact(self._is_over)
 
     def _is_over(self, cursor: Any) -> bool:

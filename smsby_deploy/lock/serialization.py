@@ -71,7 +71,7 @@ def write_lock(lock: Lock) -> str:
 
 
 def iter_lock(lock: Lock) -> Iterator[bytes]:
-    """Yield the lock file piece by piece, because an apply changes little of a long lock."""
+    """Yield the lock file in pieces, most of them as read, since an apply changes few mailings."""
     document: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,

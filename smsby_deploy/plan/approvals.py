@@ -169,7 +169,7 @@ class ApprovalCheck:
     def _find_lack(
         self, rule: ApprovalRule, mailing: Mailing, persons: Sequence[tuple[str, ...]], *, is_alone: bool
     ) -> str | None:
-        """Return which signatures a rule lacks; `is_alone`: it applies to the mailing alone."""
+        """Return which signatures a rule lacks; `is_alone`: it applies even to this mailing alone."""
         counting = list(persons)
         aside = "" if is_alone else sentence("; the mailings of its campaign count together")
         if rule.is_without_author:

@@ -89,7 +89,7 @@ class Base:
     is_complete: bool = True
 
     def without_counts(self, addresses: Collection[str]) -> Base:
-        """Return the base with the recipients of the mailings at `addresses` unknown."""
+        """Return the base, with unknown recipient counts for the mailings at `addresses`."""
         unknown = {
             address: replace(self.mailings[address].without_counts(), recipients_digest=None)
             for address in addresses

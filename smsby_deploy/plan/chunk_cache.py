@@ -43,7 +43,7 @@ class ChunkCache:
     _is_full: bool = False
 
     def keep(self, address: str, chunk: Chunk) -> None:
-        """Keep `chunk`; without room for it, drop everything, to be read again when it is sent."""
+        """Keep `chunk`; if there is no room, drop all chunks, which are then read again to send."""
         if self._is_full:
             return
         if self._write(chunk.rows):

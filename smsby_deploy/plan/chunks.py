@@ -1,6 +1,6 @@
 """The chunks of a mailing: a stream from its recipients to digests and requests.
 
-A list of all recipients never exists. The plan keeps counts and digests; apply sends a chunk only if its digest equals the
+No list of all recipients is ever held. The plan keeps counts and digests; apply sends a chunk only if its digest equals the
 planned one.
 """
 

@@ -120,7 +120,7 @@ class ContactLedger:
 
         Raises:
             SmsbyUnavailable: sms.by did not list its mailings.
-            TokenRefused: it refuses the token.
+            TokenRefused: it refused the token.
         """
         lock = with_newer(lock, since)
         found = [*self._recorded(lock, since, until)]
@@ -153,7 +153,7 @@ class ContactLedger:
         return SentMailing(address, entry.revision, at, hashes, unknown=missing)
 
     def _hashes_of(self, chunk: ChunkRecord) -> array[int] | None:
-        """Return the hashes of a chunk's reported phones; None if that cannot be read."""
+        """Return the hashes of a chunk's reported phones; None if they cannot be read."""
         key = _key_of(chunk.fingerprint, chunk.uuid, chunk.message_id)
         if key in self._known:
             return self._known[key]

@@ -108,7 +108,7 @@ class FactCheck:
         return found[0] if len(found) == 1 else "; ".join(found)
 
     def problems(self) -> Iterator[Problem]:
-        """Yield what blocks nothing: contradictions as warnings, old facts as a note."""
+        """Yield problems that block nothing: contradictions as warnings, old facts as a note."""
         if not self.facts.facts:
             return
         says_more = {FactName.LISTING_LAG, FactName.CURRENCY, FactName.CLOCK_OUT, FactName.TOKEN_REFUSAL}

@@ -69,7 +69,7 @@ class ChunkPlan(NamedTuple):
         return self.left_out or self.opted_out or ""
 
     def share(self, recipients: int) -> ChunkPlan:
-        """Return the chunk for some of its recipients, who all get one text, at average cost."""
+        """Return the chunk reduced to some of its recipients, all with one text, at average cost."""
         whole = self.recipients or 0
         if recipients >= whole:
             return self
@@ -178,7 +178,7 @@ def keep_fingerprints(desired: Desired, entry: Entry | None) -> Desired:
 
 
 def spread_chunks(chunks: Sequence[ChunkPlan], start: datetime, over: timedelta) -> tuple[ChunkPlan, ...]:
-    """Return `chunks` with times in whole seconds, evenly over the span from `start` on."""
+    """Return `chunks` with times in whole seconds, evenly spaced over the span from `start`."""
     instant = start.astimezone(UTC)  # a zone's own clock may skip or repeat an hour
     seconds, count = int(over.total_seconds()), len(chunks)
     times = (instant + timedelta(seconds=seconds * index // count) for index in range(count))
@@ -261,7 +261,7 @@ class GroupTotals(NamedTuple, Generic[_Key]):
 def totals_by(
     chunks: Sequence[ChunkPlan], key_of: Callable[[ChunkPlan], _Key | None]
 ) -> tuple[GroupTotals[_Key], ...]:
-    """Return the totals of each variant or wave, sorted; () for a mailing without."""
+    """Return the totals of each variant or wave, sorted; () if the mailing has none."""
     groups: dict[_Key, list[ChunkPlan]] = {}
     for chunk in chunks:
         if (key := key_of(chunk)) is not None:

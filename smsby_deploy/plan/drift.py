@@ -38,7 +38,7 @@ class IntendedValues:
     parts: int | None = None
 
     def of_chunk(self, chunk: ChunkRecord | ChunkPlan) -> IntendedValues:
-        """Return the same with the time of one chunk; a later wave is sent at once."""
+        """Return a copy with the time of one chunk; a later wave is sent at once."""
         if chunk.wave not in (None, FIRST_WAVE):
             return replace(self, schedule_time=None)
         if chunk.schedule_time is None or self.schedule_time is None:
@@ -47,7 +47,7 @@ class IntendedValues:
         return replace(self, schedule_time=time.astimezone(self.schedule_time.tzinfo))
 
     def by(self, names: AccountNames) -> IntendedValues:
-        """Return the same with the sender as sms.by reports it, if the files have its id."""
+        """Return a copy with the sender as sms.by reports it, if the files have its id."""
         return replace(self, alphaname=names.sender_name(self.alphaname))
 
 

@@ -105,7 +105,7 @@ def key_needing_cost(rails: Guardrails) -> str | None:
 
 
 def check_apply(rails: Guardrails, actions: Iterable[Action]) -> Breach | None:
-    """Return the guardrail on the whole apply (`max_cost`) that it violates, or None."""
+    """Return the breach of the guardrail on a whole apply (`max_cost`), or None."""
     total = total_of(actions, COMMITTING).cost
     if rails.max_cost is not None and total > rails.max_cost:
         message = sentence(

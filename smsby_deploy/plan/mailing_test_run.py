@@ -1,6 +1,6 @@
 """Runs the tests that a mailing's author wrote under `tests`, while its audience is read.
 
-The code that renders real recipients renders the rows. The code that plans judges the times, with an empty lock, so that a
+Rows are rendered by the code for real recipients. Times are judged by the code that plans, with an empty lock, so that a
 test gives the same result before and after the mailing was sent.
 """
 

@@ -245,12 +245,12 @@ class Orphans:
 
     @cached_property
     def recipients(self) -> Mapping[str, int | None]:
-        """How many recipients each has, by address."""
+        """How many recipients each mailing has, by address."""
         return self.count()
 
     @cached_property
     def actions(self) -> tuple[Action, ...]:
-        """One for each mailing, in the order of `addresses`."""
+        """One action per mailing, in the order of `addresses`."""
         return tuple(self.make())
 
 

@@ -183,7 +183,7 @@ def read_plan(path: Path) -> Plan:
 
 
 def _read_sealed(text: str) -> dict[str, Any]:
-    """Return the document that `text` is, if it is a plan of this version and its seal matches.
+    """Return the document in `text`, if it is a plan of this version with a matching seal.
 
     Raises:
         ValueError, KeyError, RecursionError: it is not.

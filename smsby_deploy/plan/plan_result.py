@@ -170,5 +170,5 @@ class PlanResult:
 
 
 def review_plan(plan: Plan, project: Project) -> PlanResult:
-    """Check `plan` against the guardrails on a whole apply; the balance is not asked for."""
+    """Check `plan` against the guardrails on a whole apply, without the balance."""
     return PlanResult(plan, check_apply(project.guardrails, plan.decided))

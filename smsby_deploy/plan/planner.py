@@ -291,7 +291,7 @@ class MeasuredFiles:
         problems: list[Problem],
         is_handing_over: bool,
     ) -> tuple[list[Action], list[Problem], dict[str, str]]:
-        """Return the actions, `problems` and new ones, and the digests of query results."""
+        """Return the actions, `problems` with new ones added, and the digests of query results."""
         project, sent, check = self.loaded.project, self._find_sent(now), None
         facts = self._check_facts(client, remote, now)
         if remote is not None:

@@ -294,7 +294,7 @@ def limit_pressure(
 
     Raises:
         SmsbyUnavailable: sms.by did not list its mailings.
-        TokenRefused: it refuses the token.
+        TokenRefused: it refused the token.
     """
     pressure, by_address = project.guardrails.pressure, {action.address: action for action in actions}
     planned = [

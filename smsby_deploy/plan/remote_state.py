@@ -104,7 +104,7 @@ class RemoteView:
         return None
 
     def find_earlier(self, address: str, revision: int) -> tuple[int, int] | None:
-        """Return the last revision below `revision` listed as sent, and its recipients, or None."""
+        """Return the last lower revision that is listed as sent, and its recipient count, or None."""
         for number in range(revision - 1, max(0, revision - 1 - LOOKED_BACK), -1):
             names = self.own.get((address, number), ())
             listed = (self.by_fingerprint[name.fingerprint] for name in names)
@@ -113,7 +113,7 @@ class RemoteView:
         return None
 
     def truncated_name(self, address: str, revision: int) -> str | None:
-        """Return a listed name that may be this mailing's without its fingerprint, or None."""
+        """Return a listed name that may be this mailing's, truncated before its mark, or None."""
         names = self._truncated_names(address, revision)
         return next((name for name in names if len(name) >= _SHORTEST_TRUNCATED), None)
 

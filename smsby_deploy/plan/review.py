@@ -1,7 +1,8 @@
 """What reviewers see besides a plan: samples, and changes against a base.
 
 Both are collected while the plan reads the audiences. The base of a comparison is a saved plan or a checkout of the base
-branch. Parts of the base that cannot be read are reported, not errors, because the pull request may be what makes it valid.
+branch. Parts of the base that cannot be read are reported but are no errors, because the pull request may be what makes it
+valid.
 """
 
 from __future__ import annotations

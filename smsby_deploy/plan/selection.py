@@ -30,7 +30,7 @@ def select_mailings(
 
     Raises:
         UsageError: a pattern matches nothing, or `select` is a single string.
-        FilesInvalid: it matches nothing, and files that could hold it are not valid.
+        FilesInvalid: it matches nothing, and files that could contain it are not valid.
     """
     if isinstance(select, str):  # from Python: its letters would be patterns, and "" all mailings
         raise UsageError("select: expected patterns, got a string", hint=f"write select=({select!r},)")
@@ -54,7 +54,7 @@ def select_mailings(
 
 
 def removed_from(loaded: LoadedProject) -> Callable[[str], bool]:
-    """Return a function: whether an address is in no file; False while a file is unreadable."""
+    """Return a test for addresses that no file has; always False while a file is unreadable."""
     in_files = {mailing.address for mailing in loaded.all_mailings}
     return lambda address: loaded.is_whole and address not in in_files
 
@@ -112,7 +112,7 @@ def find_mailing(loaded: LoadedProject, address: str) -> Mailing:
     """Return the mailing `address` of the files.
 
     Raises:
-        FilesInvalid: there is none, and files that could hold it are not valid.
+        FilesInvalid: there is none, and files that could contain it are not valid.
         UsageError: there is none.
     """
     mailings = loaded.project.by_address

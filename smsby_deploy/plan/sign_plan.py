@@ -46,7 +46,7 @@ class SignedPlan:
 def sign_plan(loaded: LoadedProject, plan: Plan, key: Path, now: datetime) -> SignedPlan:
     """Sign what `plan` would send, and write the signature to approvals/.
 
-    A plan file could show other figures than are signed, so its mailings must match the files.
+    A plan file could show figures other than those signed, so its mailings must match the files.
 
     Raises:
         Refused: there are no rules, nothing would be sent, or a signature with `key` would not count.

@@ -153,7 +153,7 @@ class SentMailings:
     def find_renamed(self, planned: Planned, now: datetime) -> Other | None:
         """Return the same mailing under an address that is no longer in the files, or None.
 
-        A higher revision sends it again on purpose, unless it is unknown who got the old one, or that is not gone.
+        A higher revision sends it again on purpose, unless it is unknown who got the old one, or the old one is not gone.
         """
         for other in self._orphans.find(planned):
             is_same = other.has_text_of(planned) and other.has_recipients_of(planned)

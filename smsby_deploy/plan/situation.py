@@ -86,12 +86,12 @@ class Situation:
 
     @property
     def is_recorded(self) -> bool:
-        """Whether the lock has this revision as the last one."""
+        """Whether this revision is the last one in the lock."""
         return self.entry is not None and self.entry.revision == self.desired.revision
 
     @property
     def was_approved(self) -> bool:
-        """Whether an apply took up this revision, whatever became of it."""
+        """Whether an apply has ever handled this revision, whatever became of it."""
         return self.is_recorded or bool(self.listed)
 
     @property
@@ -142,7 +142,7 @@ class Situation:
 
     @property
     def is_newly_found(self) -> bool:
-        """Whether sms.by knows more of the recorded chunks than the lock does."""
+        """Whether sms.by knows more about the recorded chunks than the lock does."""
         old = () if self.entry is None else self.entry.chunks
         return self.recorded != tuple(chunk.state for chunk in old)
 
@@ -281,7 +281,7 @@ class Situation:
 
     @property
     def has_old_approval(self) -> bool:
-        """Whether something else was approved under this revision, and waits."""
+        """Whether other content was approved under this revision and is waiting."""
         return self.entry is not None and self.entry.state is EntryState.WAITING and self.approval is None
 
     @property
@@ -337,7 +337,7 @@ class Situation:
 
     @property
     def sent_earlier(self) -> tuple[Entry, int] | None:
-        """The last lower revision in the lock that was sent, and its recipients; None if none was."""
+        """The last lower revision in the lock that was sent, and its recipient count, or None."""
         for entry in () if self.entry is None else self.entry.revisions:
             states = self.recorded if entry is self.entry else [chunk.state for chunk in entry.chunks]
             count = sum(
@@ -361,7 +361,7 @@ def standing_entry(entry: Entry | None, revision: int) -> Entry | None:
 
 
 def is_recorded_singly(entry: Entry | None, revision: int, fingerprints: Sequence[str]) -> bool:
-    """Whether the lock records this mailing as sent phone by phone, so it outweighs the list."""
+    """Whether the lock records this mailing as sent phone by phone; it knows more than a list."""
     return (
         entry is not None
         and entry.transport == "single"

@@ -101,7 +101,7 @@ def finished_queries(actions: Iterable[Action], snapshots: Iterable[str]) -> fro
 def stamp_lock(lock: Lock, actions: Iterable[Action], orphans: Callable[[], Mapping[str, str]]) -> LockStamp:
     """Return what a plan of `actions` records about the lock it is made against.
 
-    `orphans` makes the stamps of the recorded mailings that are no longer in the files.
+    `orphans` computes the stamps of the recorded mailings that are no longer in the files.
     """
     planned = frozenset(action.address for action in actions)
 

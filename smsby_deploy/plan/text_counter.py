@@ -68,7 +68,7 @@ class ContentPolicy:
 
 @dataclass(slots=True)
 class TextTotals:
-    """What was counted so far, opt-outs subtracted; `longest` is the parts of the longest text."""
+    """The counts so far, opt-outs subtracted; `longest` is the parts of the longest text."""
 
     suppressed: int = 0
     recipients: int = 0
@@ -95,7 +95,7 @@ class PrefixCounter:
 
     @property
     def counts(self) -> dict[str, PrefixCount]:
-        """What was counted, the most frequent prefix first."""
+        """The counts by prefix, the most frequent prefix first."""
         ranked = [prefix for prefix, _ in self._recipients.most_common()]
         kept, rest = ranked[:_MOST_PREFIXES], ranked[_MOST_PREFIXES:]
         found = {prefix: self._sum([prefix]) for prefix in kept}
@@ -111,7 +111,7 @@ class PrefixCounter:
                 self._costs[_prefix_of(phone)] += parts * self._price.for_phone(phone)
 
     def add_each(self, phones: Sequence[str], size: BatchSize) -> None:
-        """Count `phones`; `size` is that of the texts, one for each of them."""
+        """Count `phones`; `size` measures their texts, one per phone."""
         usual = 1 + size.by_parts.index(max(size.by_parts))
         found = self._count(phones)
         self._recipients.update(found)
@@ -236,7 +236,7 @@ class TextCounter:
         )
 
     def count_batch(self, batch: Batch, texts: Sequence[str]) -> None:
-        """Count the texts of a batch; there are none if all recipients get the template's."""
+        """Count the texts of a batch; `texts` is empty if all recipients get the template's."""
         if self._is_personal or self._template is None:
             self._count_texts(texts, batch)
         else:
