@@ -68,8 +68,8 @@ class MailingResult:
     error: str | None = None
     has_lapsed: bool = False  # it is no longer approved
     waits: str = ""  # what must happen before its next wave is sent
-    was_judged: bool = False  # a verdict about a wave was recorded
-    was_begun: bool = False  # its entry was written, whatever came of it
+    was_judged: bool = False  # a verdict on a wave was recorded
+    was_begun: bool = False  # its entry was written, whatever the outcome
     concerned: int | None = None
 
     @property

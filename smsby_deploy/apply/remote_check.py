@@ -37,7 +37,7 @@ class RemoteCheck:
         self._reconciler = reconciler
         self._singles = singles
         self._clock = context.clock
-        self._seen: dict[str, float | None] = {}  # when the list each mailing was last looked up in was read
+        self._seen: dict[str, float | None] = {}  # read time of the list each mailing was last looked up in
         self._lock_before = context.recorder.lock  # mailings sent in this run may not be listed yet
         self._verified: tuple[RemoteView, ListCheck] | None = None  # the list compared last
 

@@ -108,7 +108,7 @@ def _check(validator: Validator, document: Any) -> None:
 def _is_valid(validator: Validator, document: Any) -> bool:
     try:
         return validator.is_valid(document)
-    except (ValueError, RecursionError, OverflowError):  # what JSON cannot hold, such as 1e999
+    except (ValueError, RecursionError, OverflowError):  # values that JSON cannot represent, such as 1e999
         return False
 
 

@@ -293,7 +293,7 @@ def salvage(lock: Lock, journal: Path) -> tuple[Lock, list[str]]:
         state = _add_missing_entry(state, event)
     named = {address for event in (*intact, *damaged) for address in _addresses(event)}
     if is_illegible or not named <= state.mailings.keys():
-        # A lapsed one may have been approved again by such a line.
+        # A lapsed mailing may have been approved again by such a line.
         is_open = (a for a, one in state.mailings.items() if not (one.is_withdrawn or one.is_abandoned))
         named.update(is_open)
     doubtful = []

@@ -52,7 +52,7 @@ _APPEND = (
 )
 _CLEAR = "delete from smsby_lock_journal where name = %s"
 _TAKE = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
-# Behind a pooler, other runs can get the session that took it; servers other than PostgreSQL may only claim to have it.
+# Behind a pooler, other runs can get the session that took it; servers other than PostgreSQL only claim that it was taken.
 _HAS_TAKEN = "select exists (select from pg_locks where locktype = 'advisory' and granted and pid = %s)"
 _LET_GO = "select pg_advisory_unlock(hashtextextended(%s, 0))"
 # A machine that is asleep or gone does not end its session; the server must, so that the advisory lock becomes free.

@@ -139,7 +139,7 @@ Mailings = dict[str, Entry] | RecordedMailings
 
 def _decode(document: Any) -> Entry:
     entry = read_entry(document)
-    object.__setattr__(entry, "stored", canonical(document))  # only of this object, never of a changed copy
+    object.__setattr__(entry, "stored", canonical(document))  # on this object only, never on a changed copy
     return entry
 
 

@@ -108,7 +108,7 @@ class ContactLedger:
     _known: dict[str, array[int]] = field(init=False)
     _has_changed: bool = False
     _reported: dict[str, list[_Reported] | None] = field(default_factory=dict)  # by uuid
-    _is_silent: bool = False  # sms.by left a question unanswered, and is asked no more
+    _is_silent: bool = False  # sms.by did not answer a question, so it is not asked again
 
     def __post_init__(self) -> None:
         self._secret = self.client.derive_secret(_PURPOSE)

@@ -113,7 +113,7 @@ RULES = (
     Rule(_R.SCHEDULED, lambda here: here.scheduled_before, scheduled.earlier_is_scheduled),
     Rule(_R.SCHEDULED, lambda here: not here.is_begun and here.listed_before, scheduled.listed_is_scheduled),
     Rule(_R.COLLISION, collision_reasons.collision, collision_reasons.collision),
-    # A part of it was sent, and its figures decide about the rest. First the lock must have that part.
+    # A part of it was sent, and its figures decide about the rest. First the lock must record that part.
     Rule(_A.ADOPT, lambda here: here.wave.is_next and here.is_newly_found, reasons.ALREADY_SENT),
     Rule(
         _R.WAVE,
