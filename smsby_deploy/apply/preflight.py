@@ -273,7 +273,7 @@ def _hold_back(then: Action, now: Action, progress: PlanProgress) -> Action:
     if not now.commits:
         return now
     if now.address in progress.settled:
-        return now.block(ReasonCode.CHANGED, sentence("this plan has settled it already: make a new plan"))
+        return now.block(ReasonCode.CHANGED, sentence("this plan has already settled it: make a new plan"))
     if then.action is ActionKind.BLOCKED and then.reason_code is not ReasonCode.APPROVAL:
         why = sentence("blocked in the reviewed plan; now {action}: make a new plan", action=now.action)
         return now.block(ReasonCode.CHANGED, why)

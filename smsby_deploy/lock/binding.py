@@ -44,7 +44,7 @@ def check_service(lock: Lock, service: str) -> None:
     if not lock.is_empty and lock.service not in (None, service):
         raise Refused(
             f"the lock records what {lock.service} accepted, but this run uses {service}",
-            hint="check SMSBY_API_URL and api.url, and rehearse with --env sandbox, which has a lock of its own; if the "
+            hint="check SMSBY_API_URL and api.url, and rehearse with --env sandbox, which has its own lock; if the "
             "service has moved, run `smsby-deploy lock bind`",
         )
 

@@ -164,7 +164,7 @@ def _read_other_layout(content: bytes | BinaryIO, where: str) -> Lock:
     if line := _conflict_line(content):
         raise LockDamaged(
             f"{where} has git conflict markers at line {line}",
-            hint=f"take one side whole: git checkout --theirs -- {where} (or --ours; the one with the higher serial),"
+            hint=f"take one side as a whole: git checkout --theirs -- {where} (or --ours; the one with the higher serial),"
             f" then git add {where}; {found_again(' by the other side')}",
         )
     return _read_any(content.decode(), where)

@@ -25,8 +25,8 @@ def listed_in_part(here: Situation) -> str:
     listed = len(here.listed) - here.listed.count(ChunkState.UNKNOWN)
     whole = sentence(" as sent to all recipients") if here.desired.via == "single" else ""
     return sentence(
-        "sms.by lists {listed} of its {total:chunk|chunks}{whole}, the lock none; a chunk that is not listed may "
-        "have been sent: apply records it as unknown; then resolve it with `smsby-deploy lock resolve "
+        "sms.by lists {listed} of its {total:chunk|chunks}{whole}, the lock has none of them; a chunk that is "
+        "not listed may have been sent, so apply records it as unknown; then resolve it with `smsby-deploy lock resolve "
         "{address}`",
         listed=listed,
         total=len(here.listed),

@@ -73,8 +73,8 @@ def find_contradictions(project: Project, facts: AccountFacts) -> Iterator[Contr
     refusal = facts.value(FactName.TOKEN_REFUSAL)
     if refusal is not None and not refusal["recognized"]:
         message = sentence(
-            "how sms.by refuses a token (HTTP {status}) is not recognized: a token that expires during an apply looks like "
-            "rejected mailings, so check it with `smsby-deploy api getBalance` before each apply",
+            "this tool does not recognize how sms.by refuses a token (HTTP {status}): a token that expires during an apply "
+            "looks like rejected mailings, so check it with `smsby-deploy api getBalance` before each apply",
             status=refusal["status"],
         )
         yield Contradiction(FactName.TOKEN_REFUSAL, message)
@@ -217,13 +217,13 @@ def _compare_clock(project: Project, facts: AccountFacts, name: FactName) -> Ite
     values = {"found": clock.text, "zone": zone, "expected": expected.text}
     if name is FactName.CLOCK_OUT:
         message = sentence(
-            "sms.by writes dates in answers in {found}, and api.account_timezone {zone} is {expected}: set it to a zone "
+            "sms.by writes dates in answers in {found}, but api.account_timezone {zone} is {expected}: set it to a zone "
             "with {found}",
             **values,
         )
     else:
         message = sentence(
-            "sms.by reads times of {methods} in {found}, and api.account_timezone {zone} is {expected}: set it to a zone "
+            "sms.by reads times of {methods} in {found}, but api.account_timezone {zone} is {expected}: set it to a zone "
             "with {found}",
             methods=_READERS[name],
             **values,
@@ -235,8 +235,8 @@ def _find_slow_list(project: Project, facts: AccountFacts) -> Iterator[Contradic
     lag, seconds = facts.listing_lag, project.api.reconcile_seconds
     if lag is not None and lag > seconds:
         message = sentence(
-            "sms.by listed a mailing after {lag:g} s, and api.reconcile_seconds is {setting:g}: apply looks for a lost "
-            "request for {seconds:g} s; set it to that",
+            "sms.by listed a mailing after {lag:g} s, but api.reconcile_seconds is {setting:g}: apply looks for a lost "
+            "request for {seconds:g} s; set it to {seconds:g}",
             lag=lag,
             setting=seconds,
             seconds=facts.reconcile_seconds(seconds),
@@ -248,7 +248,7 @@ def _find_wrong_price(project: Project, facts: AccountFacts) -> Iterator[Contrad
     known, price, currency = facts.price, project.price, facts.value(FactName.CURRENCY)
     if price is not None and currency not in (None, price.currency):
         message = sentence(
-            "the balance is in {currency}, and price.currency says {setting}: correct price",
+            "the balance is in {currency}, but price.currency is {setting}: correct it",
             currency=currency,
             setting=price.currency,
         )
@@ -260,7 +260,7 @@ def _find_wrong_price(project: Project, facts: AccountFacts) -> Iterator[Contrad
     if known.per_part != setting:
         key = f"price.per_prefix {known.prefix}" if known.prefix in own else "price.per_part"
         message = sentence(
-            "a part cost {cost:f}, and {key} is {setting:f}: correct it",
+            "a part cost {cost:f}, but {key} is {setting:f}: correct it",
             cost=known.per_part,
             key=key,
             setting=setting,

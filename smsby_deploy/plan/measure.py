@@ -213,7 +213,7 @@ def _placed(mailing: Mailing, problems: Sequence[Problem], audience: AudienceCou
     found, code = [_locate(mailing, problem) for problem in problems], ""
     if audience.held_out and not audience.final:
         code = "NO_TEST_PHONE"
-        message = sentence("only_to: no test phone that may get it is among its recipients; nothing is sent")
+        message = sentence("only_to: none of its recipients is a test phone that may get it; nothing is sent")
     elif audience.suppressed and not audience.final:
         code = "ALL_SUPPRESSED"
         message = sentence(

@@ -306,7 +306,7 @@ def _what_became_of(entry: Entry | None) -> str:
     ):
         if entry.is_complete:
             return sentence("it was sent before")
-        return sentence("a part of it was sent before, the rest is not sent")
+        return sentence("a part of it was already sent; the rest is not sent")
     if state is EntryState.WAITING:
         return sentence("its approval lapses with the next `apply --due`")
     if state is EntryState.DRAFT:

@@ -209,7 +209,7 @@ def why_removed(entry: Entry, address: str) -> str:
         )
     return sentence(
         "it was removed from the files while {waves:|wave|waves} {which} of {total} waited, so {count:recipient|recipients} "
-        "{count:|does|do} not get it; restore its file to go on, or end it with `smsby-deploy lock abandon {address}`",
+        "{count:|does|do} not get it; restore its file to continue, or end it with `smsby-deploy lock abandon {address}`",
         waves=len(unsent),
         which=which,
         total=max(numbers),
@@ -235,7 +235,7 @@ def why_due(progress: WaveProgress) -> str:
     assert progress.window is not None
     if progress.gate is Gate.OPEN:
         return sentence(
-            "the verdict about wave {number} of {count} is go; `apply --due` sends wave {next}",
+            "the verdict on wave {number} of {count} is go; `apply --due` sends wave {next}",
             number=progress.judged,
             count=progress.total,
             next=progress.number,

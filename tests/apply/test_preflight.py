@@ -389,5 +389,5 @@ def test_preflight_does_not_approve_again_what_lapsed(waiting: Shop) -> None:
     waiting.sms_by.script("sendBulkSms", ACCEPTED)
     result = apply_plan(waiting.request(reviewed))
     assert (outcomes(result), result.exit_code) == ({"a": "skipped", "b": "sent"}, ExitCode.REFUSED)
-    assert "this plan has settled it already" in (result.mailings[0].error or "")
+    assert "this plan has already settled it" in (result.mailings[0].error or "")
     assert state(waiting, "a") is EntryState.WITHDRAWN

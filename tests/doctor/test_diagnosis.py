@@ -190,7 +190,7 @@ def test_doctor_contradicts_the_files(tmp_path: Path) -> None:
     wrong = {one.fact.name: one.meaning for one in report.findings if one.contradicts}
     assert report.exit_code is ExitCode.REFUSED
     assert wrong == {
-        FactName.CURRENCY: "the balance is in BYN, and price.currency says RUB: correct price",
+        FactName.CURRENCY: "the balance is in BYN, but price.currency is RUB: correct it",
         FactName.SENDERS: "the account has no sender NoShop: correct alphaname, or register it at sms.by",
         FactName.LISTS: "the account has no contact list Regulars: correct `list`, or make it at sms.by",
     }

@@ -95,7 +95,7 @@ def _blocked(plan: Plan) -> dict[str, Action]:
             {FactName.SCHEDULE_CLOCK: _clock(0)},
             "",
             ["later", "one-by-one", "list"],
-            "sms.by reads times of sendBulkSms in UTC+00:00, and api.account_timezone Europe/Minsk is UTC+03:00: set it to a "
+            "sms.by reads times of sendBulkSms in UTC+00:00, but api.account_timezone Europe/Minsk is UTC+03:00: set it to a "
             "zone with UTC+00:00",
         ),
         ({FactName.SCHEDULE_CLOCK: _clock(0)}, "api: {account_timezone: UTC}\n", [], ""),
@@ -120,7 +120,7 @@ def _blocked(plan: Plan) -> dict[str, Action]:
             {FactName.PRICE: {"per_part": "0.030", "prefix": ""}},
             "guardrails: {budget: 100}\n",
             ["now", "later", "one-by-one", "long"],
-            "a part cost 0.030, and price.per_part is 0.026: correct it",
+            "a part cost 0.030, but price.per_part is 0.026: correct it",
         ),
         ({FactName.PRICE: {"per_part": "0.030", "prefix": "37525"}}, "guardrails: {budget: 100}\n", [], ""),
         ({FactName.PRICE: {"per_part": "0.020", "prefix": ""}}, "guardrails: {max_cost: 100}\n", [], ""),
@@ -144,20 +144,24 @@ def test_facts_block_what_depends_on_them(
         (
             {FactName.LISTING_LAG: 45.5},
             "",
-            "sms.by listed a mailing after 45.5 s, and api.reconcile_seconds is 30: apply looks for a lost request for 91 s; "
-            "set it to that",
+            "sms.by listed a mailing after 45.5 s, but api.reconcile_seconds is 30: apply looks for a lost request for 91 s; "
+            "set it to 91",
         ),
         ({FactName.LISTING_LAG: 45.5}, "api: {reconcile_seconds: 60}\n", None),
-        ({FactName.CURRENCY: "RUB"}, "", "the balance is in RUB, and price.currency says BYN: correct price"),
+        ({FactName.CURRENCY: "RUB"}, "", "the balance is in RUB, but price.currency is BYN: correct it"),
         ({FactName.CURRENCY: "BYN"}, "", None),
         ({FactName.CLOCK_OUT: _clock(0)}, "", "sms.by writes dates in answers in UTC+00:00"),
         (
             {FactName.PRICE: {"per_part": "0.02", "prefix": ""}},
             "",
-            "a part cost 0.02, and price.per_part is 0.026",
+            "a part cost 0.02, but price.per_part is 0.026",
         ),
         ({FactName.PRICE: {"per_part": "0.02600", "prefix": ""}}, "", None),
-        ({FactName.TOKEN_REFUSAL: {"status": 200, "recognized": False}}, "", "(HTTP 200) is not recognized"),
+        (
+            {FactName.TOKEN_REFUSAL: {"status": 200, "recognized": False}},
+            "",
+            "how sms.by refuses a token (HTTP 200)",
+        ),
         ({FactName.TOKEN_REFUSAL: {"status": 403, "recognized": True}}, "", None),
     ],
 )
