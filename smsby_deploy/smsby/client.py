@@ -39,7 +39,7 @@ from smsby_deploy.smsby.response import (
     token_refused,
     unwrap,
 )
-from smsby_deploy.smsby.retry import READ_RETRIES, SLOW_RETRIES
+from smsby_deploy.smsby.retry import READ_RETRIES, SLOW_RETRIES, with_wait
 from smsby_deploy.smsby.transport import (
     AnswerLost,
     AnswerTooLarge,
@@ -310,7 +310,8 @@ def failure_of(name: str, answer: Answer) -> SmsbyDeployError:
     if error and status != 429 and (is_final or is_known(error) or refuses_token(error, status)):
         return error_for(name, text or error, status=status, is_token_known=answer.is_token_known)
     if status == 429:
-        busy = SmsbyUnavailable(f"{name}: {text or 'too many requests'} (HTTP 429)", hint="try again later")
+        message = with_wait(f"{name}: {text or 'too many requests'} (HTTP 429)", answer.retry_after)
+        busy = SmsbyUnavailable(message, hint="try again later")
         busy.retry_after = answer.retry_after
         return busy
     if status in (401, 403):

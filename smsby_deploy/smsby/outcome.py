@@ -18,6 +18,7 @@ from smsby_deploy.smsby.response import (
     says_refused,
     unwrap,
 )
+from smsby_deploy.smsby.retry import with_wait
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected
 
 _SERVER_ERROR = 500
@@ -95,7 +96,7 @@ def judge_send(
     if answer.status == 429:
         return Outcome(
             OutcomeKind.NOT_SENT,
-            error=text or "too many requests",
+            error=with_wait(text or "too many requests", answer.retry_after),
             retry_after=answer.retry_after,
             raw=answer.data,
         )

@@ -11,7 +11,7 @@ from smsby_deploy.smsby.json_stream import KeepRow
 from smsby_deploy.smsby.methods import METHODS, Effect, check_params
 from smsby_deploy.smsby.parameters import CallStyle
 from smsby_deploy.smsby.response import Answer
-from smsby_deploy.smsby.retry import READ_RETRIES
+from smsby_deploy.smsby.retry import READ_RETRIES, with_wait
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected, ReadTransport, SendTransport
 
 WRONG_TOKEN = "bad"
@@ -71,7 +71,10 @@ class ProbeClient:
                 is_busy = answer.status == 429 or (answer.status >= 502 and not answer.error)
                 if not is_busy:
                     return answer
-                failure = SmsbyUnavailable(f"sms.by is busy (HTTP {answer.status})", hint="try again later")
+                failure = SmsbyUnavailable(
+                    with_wait(f"sms.by is busy (HTTP {answer.status})", answer.retry_after),
+                    hint="try again later",
+                )
                 retry_after = answer.retry_after
             pause = READ_RETRIES.pause_after(tries, retry_after)
             if pause is None:

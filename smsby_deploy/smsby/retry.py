@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import ceil
 
 from smsby_deploy.clock import Clock
 
@@ -12,6 +13,7 @@ _MAX_SLOWDOWN = 8  # times the configured interval between two requests
 _SPEEDUP = 0.9  # of the interval, after each answer that does not ask to slow down
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
+_DAY = 86_400  # seconds; a longer Retry-After is shown as no more than that
 _FIRST_POLL_PAUSE = 0.25
 _LONGEST_POLL_PAUSE = 5.0
 
@@ -82,6 +84,24 @@ class RetryPolicy:
         """
         pause = _FIRST_PAUSE * 2 ** (tries - 1) if retry_after is None else retry_after
         return None if tries >= self.tries or pause > _LONGEST_PAUSE else pause
+
+
+def when_to_retry(retry_after: float | None) -> str:
+    """Return when a user should try again by a Retry-After: `later`, or such as `in 2 h 5 min`."""
+    if retry_after is None:
+        return "later"
+    if retry_after > _DAY:
+        return "in more than a day"
+    if retry_after <= _LONGEST_PAUSE:
+        return f"in {retry_after:.0f} s"
+    hours, minutes = divmod(ceil(retry_after / 60), 60)
+    return "in " + " ".join(f"{count} {unit}" for count, unit in ((hours, "h"), (minutes, "min")) if count)
+
+
+def with_wait(error: str, retry_after: float | None) -> str:
+    """Return the text of a 429, with the Retry-After if no run waits that long."""
+    is_long = retry_after is not None and retry_after > _LONGEST_PAUSE
+    return f"{error}; sms.by says to try again {when_to_retry(retry_after)}" if is_long else error
 
 
 READ_RETRIES = RetryPolicy(tries=4)

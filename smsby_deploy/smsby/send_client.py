@@ -21,6 +21,7 @@ from smsby_deploy.smsby.methods import METHODS, Effect, Method, check_params
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind, judge_send
 from smsby_deploy.smsby.parsers import ListInfo, read_import, read_list_info
 from smsby_deploy.smsby.response import Answer, error_for, find_value, read_int
+from smsby_deploy.smsby.retry import when_to_retry
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected, SendTransport
 
 _UNKNOWN_HINT = (
@@ -285,9 +286,8 @@ def _of_send(method: Method, answer: Answer) -> RawAnswer:
 
 
 def _busy(method: Method, answer: Answer) -> SmsbyUnavailable:
-    wait = "" if answer.retry_after is None else f" in {answer.retry_after:.0f} s"
     text = f"{method.name}: {answer.explanation or 'too many requests'} (HTTP 429); nothing was done"
-    return SmsbyUnavailable(text, hint=f"try again{wait}")
+    return SmsbyUnavailable(text, hint=f"try again {when_to_retry(answer.retry_after)}")
 
 
 def _of_question(method: Method, answer: Answer) -> RawAnswer:

@@ -217,6 +217,14 @@ def test_judge_send_keeps_what_the_answer_says(status: int, data: Any, text: str
     assert judge(status, data).error == text
 
 
+def test_judge_send_says_how_long_to_wait() -> None:
+    """Only after a Retry-After that no run waits for."""
+    busy = Answer(429, {"error": "busy"}, readable=True, retry_after=7200)
+    assert judge_send(busy, proof="uuid").error == "busy; sms.by says to try again in 2 h"
+    soon = Answer(429, {"error": "busy"}, readable=True, retry_after=60)
+    assert judge_send(soon, proof="uuid").error == "busy"
+
+
 def test_judge_send_of_a_method_that_only_prepares() -> None:
     """createSmsMessage: an error text is an answer, a bare 5xx is not; the id of a duplicate is kept."""
     text = {"error": "The same message exists with ID=3", "message_id": 3}

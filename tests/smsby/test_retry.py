@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smsby_deploy.smsby.retry import READ_RETRIES, SEND_RETRIES, RetryPolicy, poll
+from smsby_deploy.smsby.retry import READ_RETRIES, SEND_RETRIES, RetryPolicy, poll, when_to_retry, with_wait
 from tests.smsby.conftest import FakeClock
 
 
@@ -39,3 +39,24 @@ def test_poll_of_no_time_looks_once() -> None:
     clock = FakeClock()
     assert sum(1 for _ in poll(0, clock=clock, pause=clock.sleep)) == 1
     assert not clock.slept
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "when", "is_long"),
+    [
+        (None, "later", False),
+        (0.0, "in 0 s", False),
+        (60.0, "in 60 s", False),
+        (60.5, "in 2 min", True),
+        (3600.0, "in 1 h", True),
+        (7501.0, "in 2 h 6 min", True),
+        (86_400.0, "in 24 h", True),
+        (86_401.0, "in more than a day", True),
+        (999_999_999.0, "in more than a day", True),
+    ],
+)
+def test_long_retry_after_is_named(retry_after: float | None, when: str, is_long: bool) -> None:
+    """Rounded up; only that it is long, if it cannot be meant."""
+    assert when_to_retry(retry_after) == when
+    said = f"busy; sms.by says to try again {when}" if is_long else "busy"
+    assert with_wait("busy", retry_after) == said
