@@ -11,12 +11,16 @@ import pytest
 
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.errors import FilesInvalid, Refused
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
-from smsby_deploy.plan.model import ActionKind, ReasonCode
+from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode
 from smsby_deploy.plan.plan_result import Verdict, review_plan
-from smsby_deploy.plan.planner import measure_files
-from tests.plan.examples import CAMPAIGN, NOON, make_example_plan
+from smsby_deploy.plan.planner import make_plan, measure_files
+from smsby_deploy.smsby.send_client import SendClient
+from tests.apply.fake_smsby import EMPTY_LIST, FakeTransport, ok
+from tests.plan.examples import CAMPAIGN, NOON, FixedClock, make_example_plan, recorded
 
 
 @pytest.mark.parametrize(
@@ -142,3 +146,128 @@ def test_planner_work_grows_with_its_mailings(tmp_path: Path, monkeypatch: pytes
     (few_addresses, few_entries), (many_addresses, many_entries) = counts
     assert many_addresses <= 12 * few_addresses
     assert many_entries <= 12 * few_entries
+
+
+# --- with sms.by -----------------------------------------------------------------------------------------------------
+
+_VIP = "version: 1\ncampaign: sale\nmailings:\n  - {name: vip, recipients: ['375291234567'], text: hello}\n"
+_INVALID = f"{_VIP}  - {{name: staff, recipients: ['12'], text: hi}}\n"
+_HERE = Binding("production", "https://app.sms.by", "0123456789ab")
+
+
+def _plan(
+    folder: Path,
+    *listed: str,
+    project: str = "",
+    campaign: str = _VIP,
+    environment: str = "production",
+    lock: Lock | None = None,
+    here: Binding | None = None,
+) -> Plan:
+    """Plan against an account that lists mailings with these names."""
+    (folder / "smsby.yaml").write_text(f"version: 1\n{project or 'project: shop'}\n", encoding="utf-8")
+    (folder / "sale.yaml").write_text(campaign, encoding="utf-8")
+    sms_by = FakeTransport(FixedClock())
+    rows = [{"id": number, "name": name, "status": "NEW"} for number, name in enumerate(listed, 1)]
+    sms_by.script("getSMSMessages", ok(rows) if rows else EMPTY_LIST)
+    return make_plan(
+        load_project(folder, {}, environment),
+        select=(),
+        client=SendClient(sms_by),
+        account="a",
+        lock=lock or Lock("shop"),
+        clock=FixedClock(),
+        new_id="p",
+        here=here,
+    )
+
+
+def _sent(folder: Path, name: str = "vip", **changes: Any) -> Lock:
+    """A lock with the only mailing under this name, accepted an hour ago."""
+    (action,) = _plan(folder, campaign=_VIP.replace("vip", name)).actions
+    entry = recorded(action, ChunkState.ACCEPTED)
+    (chunk,) = entry.chunks
+    at = (NOON - timedelta(hours=1)).isoformat()
+    entry = replace(entry, chunks=(replace(chunk, accepted_at=at),))
+    return Lock("shop", 1, "line", {action.address: entry}, **changes)
+
+
+def _decided(plan: Plan) -> list[tuple[str, str, str | None]]:
+    return [(one.address, one.action.value, one.reason_code) for one in plan.actions]
+
+
+def test_only_a_sandbox_starts_anew(tmp_path: Path) -> None:
+    """A list without any recorded mailing: a sandbox has forgotten them; elsewhere nothing is sent before that is clear."""
+    lock = _sent(tmp_path)
+    both = f"{_VIP}  - {{name: staff, recipients: ['375297654321'], text: hi}}\n"
+    anew = _plan(tmp_path, campaign=both, environment="sandbox", lock=replace(lock, environment="sandbox"))
+    assert _decided(anew) == [("sale/vip", "create", None), ("sale/staff", "create", None)]
+    doubted = _plan(tmp_path, campaign=both, lock=lock)
+    assert _decided(doubted) == [("sale/vip", "noop", None), ("sale/staff", "blocked", "unknown")]
+
+
+def test_plan_belongs_to_the_place_of_the_lock(tmp_path: Path) -> None:
+    """Neither another service nor an account that shows none of its mailings; but files that are not valid come first."""
+    lock = _sent(tmp_path, service=_HERE.service, account=_HERE.account)
+    assert _plan(tmp_path, lock=lock, here=_HERE).binding is None
+    assert _plan(tmp_path, here=_HERE).binding == _HERE
+    for here, why in (
+        (replace(_HERE, service="https://other.by"), "this run uses https://other.by"),
+        (replace(_HERE, account="fedcba987654"), "whose list shows none of its mailings"),
+    ):
+        with pytest.raises(Refused, match=why):
+            _plan(tmp_path, lock=lock, here=here)
+        with pytest.raises(FilesInvalid):
+            _plan(tmp_path, campaign=_INVALID, lock=lock, here=here)
+
+
+def test_plan_needs_the_digest_key_of_the_lock(tmp_path: Path) -> None:
+    """Without it, each mailing would look changed; but files that are not valid come first."""
+    lock = _sent(tmp_path, digest_key="12345678")
+    with pytest.raises(Refused, match="need the digest key with the id 12345678"):
+        _plan(tmp_path, lock=lock)
+    with pytest.raises(FilesInvalid):
+        _plan(tmp_path, campaign=_INVALID, lock=lock)
+
+
+def test_plan_runs_the_tests_of_its_mailings(tmp_path: Path) -> None:
+    """One that fails is an error of the files."""
+    tested = _VIP.replace(
+        "text: hello", "text: hello, tests: [{all: true, max_parts: 1}, {row: {}, text: bye}]"
+    )
+    plan = _plan(tmp_path, campaign=tested)
+    assert [(one.code, one.severity) for one in plan.problems] == [("TEST", "error")]
+
+
+@pytest.mark.parametrize(("project", "name"), [("shop", "sale/old"), ("kiosk", "sale/vip")])
+def test_mailing_that_is_listed_elsewhere_is_not_sent(project: str, name: str, tmp_path: Path) -> None:
+    """Under another address, or by another name of the project: it was renamed, and the lock was lost."""
+    campaign = _VIP.replace("vip", name.partition("/")[2])
+    (before,) = _plan(tmp_path, project=f"project: {project}", campaign=campaign).actions
+    listed = f"{name} {project}#{before.chunks[0].fingerprint}"
+    assert _decided(_plan(tmp_path, listed)) == [("sale/vip", "blocked", "collision")]
+    assert _decided(_plan(tmp_path, listed[:-1] + "x")) == [("sale/vip", "create", None)]
+
+
+def test_mailing_that_was_renamed_is_not_sent(tmp_path: Path) -> None:
+    """The lock has the same one under an address that no file has; another text is another mailing."""
+    lock = _sent(tmp_path, "old")
+    listed = f"sale/old shop#{lock.mailings['sale/old'].chunks[0].fingerprint}"
+    assert _decided(_plan(tmp_path, listed, lock=lock))[0] == ("sale/vip", "blocked", "collision")
+    other = _VIP.replace("hello", "bye")
+    assert _decided(_plan(tmp_path, listed, lock=lock, campaign=other))[0] == ("sale/vip", "create", None)
+
+
+def test_test_phones_get_no_whole_list(tmp_path: Path) -> None:
+    """A list at sms.by cannot be limited to them, so in their environment it is not sent to."""
+    project = "project: shop\ntest_phones: ['375291234567']\nenvironments: {staging: {only_to: test_phones, lock: s.json}}"
+    listed = _VIP.replace("recipients: ['375291234567']", "list: Newsletter")
+    for campaign, expected in ((listed, ("blocked", "guardrail")), (_VIP, ("create", None))):
+        plan = _plan(
+            tmp_path,
+            project=project,
+            campaign=campaign,
+            environment="staging",
+            lock=Lock("shop", environment="staging"),
+        )
+        assert _decided(plan) == [("sale/vip", *expected)]
