@@ -15,12 +15,13 @@ from smsby_deploy.errors import FilesInvalid, Refused
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.lock.serialization import write_lock
 from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode
 from smsby_deploy.plan.plan_result import Verdict, review_plan
 from smsby_deploy.plan.planner import make_plan, measure_files
 from smsby_deploy.smsby.send_client import SendClient
 from tests.apply.fake_smsby import EMPTY_LIST, FakeTransport, ok
-from tests.plan.examples import CAMPAIGN, NOON, FixedClock, make_example_plan, recorded
+from tests.plan.examples import CAMPAIGN, NOON, FixedClock, make_example_plan, plan_offline, recorded
 
 
 @pytest.mark.parametrize(
@@ -163,13 +164,15 @@ def _plan(
     environment: str = "production",
     lock: Lock | None = None,
     here: Binding | None = None,
+    senders: tuple[str, ...] = ("MyShop",),
 ) -> Plan:
-    """Plan against an account that lists mailings with these names."""
+    """Plan against an account that lists mailings with these names, and has these senders."""
     (folder / "smsby.yaml").write_text(f"version: 1\n{project or 'project: shop'}\n", encoding="utf-8")
     (folder / "sale.yaml").write_text(campaign, encoding="utf-8")
     sms_by = FakeTransport(FixedClock())
     rows = [{"id": number, "name": name, "status": "NEW"} for number, name in enumerate(listed, 1)]
     sms_by.script("getSMSMessages", ok(rows) if rows else EMPTY_LIST)
+    sms_by.script("getAlphanames", ok({str(number): name for number, name in enumerate(senders, 7)}))
     return make_plan(
         load_project(folder, {}, environment),
         select=(),
@@ -182,10 +185,16 @@ def _plan(
     )
 
 
-def _sent(folder: Path, name: str = "vip", **changes: Any) -> Lock:
+def _sent(
+    folder: Path,
+    name: str = "vip",
+    state: ChunkState = ChunkState.ACCEPTED,
+    campaign: str = _VIP,
+    **changes: Any,
+) -> Lock:
     """A lock with the only mailing under this name, accepted an hour ago."""
-    (action,) = _plan(folder, campaign=_VIP.replace("vip", name)).actions
-    entry = recorded(action, ChunkState.ACCEPTED)
+    (action,) = _plan(folder, campaign=campaign.replace("vip", name)).actions
+    entry = recorded(action, state)
     (chunk,) = entry.chunks
     at = (NOON - timedelta(hours=1)).isoformat()
     entry = replace(entry, chunks=(replace(chunk, accepted_at=at),))
@@ -271,3 +280,98 @@ def test_test_phones_get_no_whole_list(tmp_path: Path) -> None:
             lock=Lock("shop", environment="staging"),
         )
         assert _decided(plan) == [("sale/vip", *expected)]
+
+
+@pytest.mark.parametrize(
+    ("state", "decided"),
+    [
+        (ChunkState.PENDING, []),
+        (ChunkState.ACCEPTED, [("sale/vip", "noop", None)]),
+        (ChunkState.UNKNOWN, [("sale/vip", "blocked", "unknown")]),
+    ],
+)
+def test_cancelled_mailing_is_planned_if_it_may_have_been_sent(
+    state: ChunkState, decided: list[tuple[str, str, str | None]], tmp_path: Path
+) -> None:
+    """Else there is nothing to show but the note that it is cancelled."""
+    lock = _sent(tmp_path, state=state)
+    for one, expected in ((lock, decided), (Lock("shop"), [])):
+        plan = _plan(tmp_path, campaign=_VIP.replace("hello", "hello, cancelled: no stock"), lock=one)
+        assert _decided(plan) == expected
+        assert [problem.code for problem in plan.problems if problem.address] == ["CANCELLED"]
+
+
+def test_sent_mailing_is_compared_while_it_can_be_read(tmp_path: Path) -> None:
+    """A change of the text is one of a mailing that is gone; that its list is damaged by now matters no more."""
+    lock = _sent(tmp_path)
+    listed = f"sale/vip shop#{lock.mailings['sale/vip'].chunks[0].fingerprint}"
+    same = _plan(tmp_path, listed, lock=lock)
+    assert (same.actions[0].reason, same.problems) == ("sent, unchanged", ())
+    changed = _plan(tmp_path, listed, lock=lock, campaign=_VIP.replace("hello", "bye"))
+    assert _decided(changed) == [("sale/vip", "blocked", "changed")]
+    damaged = _VIP.replace("375291234567", "12")
+    excused = _plan(tmp_path, listed, lock=lock, campaign=damaged)
+    assert _decided(excused) == [("sale/vip", "noop", None)]
+    assert [one.severity for one in excused.problems] == ["note"]
+    assert _plan(tmp_path, lock=_sent(tmp_path, state=ChunkState.PENDING), campaign=damaged).has_errors
+
+
+def test_sender_is_needed_until_a_mailing_is_sent(tmp_path: Path) -> None:
+    """An account may lose a sender; mailings that were sent with it stay as they are."""
+    campaign = _VIP.replace("campaign: sale", "campaign: sale\nalphaname: MyShop")
+    lock = _sent(tmp_path, campaign=campaign)
+    listed = f"sale/vip shop#{lock.mailings['sale/vip'].chunks[0].fingerprint}"
+    assert not _plan(tmp_path, listed, campaign=campaign, lock=lock, senders=("Kvetka",)).problems
+    assert _plan(tmp_path, campaign=campaign, senders=("Kvetka",)).has_errors
+
+
+def test_mailing_that_is_removed_and_still_scheduled_is_named(tmp_path: Path) -> None:
+    """Only one that no file has, and that sms.by has not sent yet."""
+    timed = _VIP.replace("mailings:", "schedule_time: 2026-12-01T12:00:00\nmailings:")
+    locks = [_sent(tmp_path, name, campaign=timed) for name in ("vip", "old")]
+    mailings = {address: entry for lock in locks for address, entry in lock.mailings.items()}
+    listed = [f"{address} shop#{entry.chunks[0].fingerprint}" for address, entry in mailings.items()]
+    plan = _plan(tmp_path, *listed, campaign=timed, lock=replace(locks[0], mailings=mailings))
+    assert [(one.code, one.address) for one in plan.problems] == [("REMOVED", "sale/old")]
+
+
+def test_plan_without_an_account_is_of_no_place(tmp_path: Path) -> None:
+    """Nothing was asked, so it neither binds the lock nor decides that a sandbox has forgotten it."""
+    lock = _sent(tmp_path)
+    for environment in ("production", "sandbox"):
+        loaded = load_project(tmp_path, {}, environment)
+        mine = replace(lock, environment=environment)
+        plan = plan_offline(loaded, mine, here=replace(_HERE, environment=environment))
+        assert (_decided(plan), plan.binding) == ([("sale/vip", "noop", None)], None)
+
+
+def test_plan_shows_the_callback_url(tmp_path: Path) -> None:
+    """Reviewers see where reports are sent to."""
+    url = "https://shop.by/sms"
+    assert _plan(tmp_path).callback_url is None
+    assert _plan(tmp_path, project=f"project: shop\napi: {{callback_url: {url}}}").callback_url == url
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "is_rehearsed"),
+    [
+        ("hello", ChunkState.ACCEPTED, True),
+        ("hello", ChunkState.SUPPRESSED, False),
+        ("hello", ChunkState.PENDING, False),
+        ("bye", ChunkState.ACCEPTED, False),
+    ],
+)
+def test_mailing_must_have_been_rehearsed(
+    text: str, state: ChunkState, is_rehearsed: bool, tmp_path: Path
+) -> None:
+    """All of it, with this content, in the environment that `rehearsed_in` names; a rehearsal needs none."""
+    project = "project: shop\nrehearsed_in: sandbox"
+    lock = _sent(tmp_path, state=state, environment="sandbox")
+    (tmp_path / ".smsby").mkdir()
+    (tmp_path / ".smsby/sandbox.lock.json").write_text(write_lock(lock), encoding="utf-8")
+    campaign = _VIP.replace("hello", text)
+    assert _decided(_plan(tmp_path, project=project, campaign=campaign)) == [
+        ("sale/vip", "create", None) if is_rehearsed else ("sale/vip", "blocked", "approval")
+    ]
+    anew = _plan(tmp_path, project=project, environment="sandbox", lock=Lock("shop", environment="sandbox"))
+    assert _decided(anew) == [("sale/vip", "create", None)]
