@@ -246,7 +246,7 @@ def test_recipients_says_what_it_cannot_list(shop: Shop) -> None:
     assert shop.run("apply", "--auto-approve").code == 6
     both = [shop.run("recipients", "sale/staff", option) for option in ("--sent", "--not-sent")]
     assert [len(one.out.splitlines()) for one in both] == [3, 2]
-    assert "not known whether 2 recipients got it" in both[0].err
+    assert "unknown whether 2 recipients got it" in both[0].err
     shop.write("sale.yaml", (shop.root / "sale.yaml").read_text("utf-8").replace("Closed", "Open"))
     changed = shop.run("recipients", "sale/staff", "--out", "all.csv")
     assert changed.code == 1
