@@ -315,7 +315,7 @@ def test_rehearsal_that_reaches_no_one_says_so(sale: Shop) -> None:
     sale.write("sale.yaml", THREE)
     done = sale.run("-e", "staging", "apply", "--auto-approve")
     assert (done.code, sale.inbox()) == (0, {})
-    assert "warning NO_TEST_PHONE sale/vip: only_to: no test phone" in done.err
+    assert "warning NO_TEST_PHONE sale/vip: only_to: none of its recipients is a test phone" in done.err
     assert "ALL_SUPPRESSED" not in done.err
 
 
