@@ -117,7 +117,7 @@ class SentTotals:
 class ApplyResult:
     """The result of one apply.
 
-    `mailings` holds the mailings in the files, and orphans whose unknown outcome was resolved. `differences` are warnings
+    `mailings` holds the mailings in the files, and orphans about which something new was found. `differences` are warnings
     about sent mailings whose values at sms.by are not the intended ones. `ended` is when the run ended, None if it sent
     nothing. `was_stopped`: a signal stopped it. After a hand-over, `next_opening` is when the next waiting mailing is due.
     """
@@ -152,7 +152,7 @@ class ApplyResult:
     def orphans(self) -> Mapping[str, int | None]:
         """Recorded mailings that are no longer in the files, with their recipient counts.
 
-        Those whose outcome was resolved are in `mailings` instead.
+        Those about which something new was found are in `mailings` instead.
         """
         found = {mailing.address for mailing in self.mailings}
         return {one: count for one, count in self.plan.orphans.recipients.items() if one not in found}

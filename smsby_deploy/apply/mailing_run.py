@@ -36,7 +36,7 @@ class MailingRun:
 
     @property
     def is_reported(self) -> bool:
-        """Whether it is in the files, or its outcome was looked up."""
+        """Whether it is in the files, or something new was found about it."""
         return self.is_reconciled or self.action.action is not ActionKind.ORPHAN
 
     def stop(self, reason: str, exit_code: ExitCode | None = None) -> None:

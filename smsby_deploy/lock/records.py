@@ -188,7 +188,7 @@ class EntryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The record of one mailing, sent completely or in part, or approved."""
+    """The record of one mailing, as it was sent so far or approved for later."""
 
     revision: int
     content_digest: str
