@@ -68,7 +68,7 @@ class Context(NamedTuple):
         self._write("warning", text if self.log else f"warning: {self._masked(text)}", event, facts)
 
     def fail(self, text: str, event: str) -> None:
-        """Write `event: text` to stderr: the command goes on, but will exit with an error."""
+        """Write `event: text` to stderr: the command continues, but will exit with an error."""
         self._write("error", text if self.log else f"{event}: {self._masked(text)}", event, {})
 
     def _masked(self, text: str) -> str:

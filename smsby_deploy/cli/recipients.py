@@ -46,9 +46,9 @@ def command(
     What sms.by accepted stays accepted if it is deleted in the account, unless the whole mailing was withdrawn.
     Needs the files as they were when the mailing was sent.
 
-    The answer is that of the lock. Another checkout with a lock of its own may have sent more: with a token, sms.by is asked,
-    and the command refuses if it has more of the mailing than the lock. Without one, a warning says that it was not asked.
-    --sent, and a lock in a shared store, need no question.
+    The list reflects the lock. Another checkout with its own lock may have sent more: with a token, sms.by is asked, and the
+    command refuses if sms.by has more of the mailing than the lock. Without a token, a warning says that it was not asked.
+    With --sent, or with a lock in a shared store, sms.by is not asked.
     """
     from smsby_deploy.status.recipient_list import NOT_SENT, SENT, RecipientOutcome
 

@@ -80,9 +80,9 @@ def find_campaign_files(
 ) -> list[tuple[Path, str]]:
     """Return the campaign files of the project in `root`, which is resolved, sorted.
 
-    Each comes with its path relative to `root`; each of the glob patterns has its place.
-    Hidden folders, and folders with a smsby.yaml of their own, contain no campaigns of this project. A file outside
-    `root`, also through a link, is an error, and so is a folder that cannot be read: its campaigns may have been sent.
+    Each comes with its path relative to `root`; each glob pattern comes with its location.
+    Hidden folders, and folders with their own smsby.yaml, contain no campaigns of this project. A file outside `root`,
+    even through a link, is an error, and so is a folder that cannot be read: its campaigns may have been sent.
     """
     paths = {
         path
@@ -91,7 +91,7 @@ def find_campaign_files(
         if may_be_file(path) or _is_broken(path)
     }
     start = len(root.as_posix().rstrip("/")) + 1
-    inside: dict[Path, bool] = {}  # each folder is looked at once: it may contain thousands of files
+    inside: dict[Path, bool] = {}  # resolved once per folder: it may contain thousands of files
     found = []
     for path in sorted(paths, key=lambda path: path.parts):
         if path.name == PROJECT_FILE or path.name.startswith("."):
@@ -116,8 +116,8 @@ def expand(
 ) -> Iterator[Path]:
     """Yield the paths below `root` that a relative glob pattern matches, in any order.
 
-    Each folder is listed once, however many `**` there are: pathlib lists it for each, and passes over what it cannot
-    list. A `**` follows no links to folders, and at the end it matches no files.
+    Each folder is listed once, however many `**` there are: pathlib lists it for each, and skips what it cannot
+    list. A `**` follows no links to folders, and matches no files if it is last.
 
     Args:
         root: a folder.
@@ -126,7 +126,7 @@ def expand(
         skips: whether nothing below a folder counts.
 
     Raises:
-        ValueError: the pattern is absolute or empty, or `**` is not a path component of its own.
+        ValueError: the pattern is absolute or empty, or `**` is only part of a path component.
     """
     parts: list[str] = []
     for part in PurePath(pattern).parts:
@@ -312,7 +312,7 @@ def _is_broken(path: Path) -> bool:
 
 
 def _has_no_campaigns(folder: Path) -> bool:
-    """Whether what is in a folder belongs to other programs, or to another project."""
+    """Whether the contents of a folder belong to other programs, or to another project."""
     return folder.name.startswith(".") or lexists(folder / PROJECT_FILE)
 
 

@@ -26,7 +26,7 @@ _ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 def place_in_text(source: TextSource, offset: int) -> Mark | None:
     """Return the line and column of the character at `offset` of a text in a campaign file.
 
-    None if that is not known, as for an alias, whose text is elsewhere.
+    None if unknown, as for an alias, whose text is elsewhere.
     """
     at = source.location
     if source.content is None or at.line is None or at.column is None:

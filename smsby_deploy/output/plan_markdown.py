@@ -187,7 +187,7 @@ def _head(result: PlanResult, context: CommentContext) -> str:
     if plan.committed.mailings:
         lines += [_totals_line(result, context.base, t), *_balance_lines(result, t)]
     if plan.callback_url:
-        lines += ["", t.gettext("Callbacks of sms.by go to {url}", url=code(clip(plan.callback_url)))]
+        lines += ["", t.gettext("sms.by sends callbacks to {url}", url=code(clip(plan.callback_url)))]
     if plan.changes is not None:
         lines += [f"\n> ⚠️ {message_markdown(gap, t, is_clipped=True)}" for gap in plan.changes.gaps]
     lines += ["", counts_text(plan, t)]

@@ -104,7 +104,7 @@ def word_diff(before: str, after: str) -> str:
 
 
 def text_diff(action: Action, base: Base, review: MailingReview | None) -> str:
-    """The template with what was removed and added; empty if it did not change or is not known."""
+    """The template with what was removed and added; empty if it did not change or is unknown."""
     before, text = base.mailings.get(action.address), review.text if review else None
     if before is None or before.text is None or text is None or before.text == text:
         return ""

@@ -60,7 +60,7 @@ class AudienceReport:
     rows: int = 0
     invalid: int = 0
     duplicate: int = 0
-    held_out: int = 0  # recipients that are not test phones, where only those may be sent to
+    held_out: int = 0  # recipients that are not test phones, under `only_to`
     control: int = 0  # in the control group and not opted out: these are in no batch
     control_opted_out: int = 0
     keeps_control: bool = False

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Dialect
 
 _CONNECT_SECONDS = 10
-_SLOW = 1.0  # seconds: a failure that takes longer is one of a database that does not answer
-_PAUSE = 60.0  # seconds in which such a database is not asked again: a run may have hundreds of mailings
+_SLOW = 1.0  # seconds: a failure that takes longer means a database that does not answer
+_PAUSE = 60.0  # seconds before such a database is asked again: a run may have hundreds of mailings
 _FAILED_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)  # as PostgreSQL counts, from 1
 # Names of secrets in the query part of a URL.
 _SECRET = re.compile("pass|pwd|secret|token|key|connect", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""Lists in text files: CSV (as Excel writes it, too), JSONL, and one phone per line."""
+"""Lists in text files: CSV (including that of Excel), JSONL, and one phone per line."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _NOWHERE = Location("")
 
 @dataclass(frozen=True, slots=True)
 class _KeptRead:
-    """The result of one read; `stamp` identifies the version of the file before it."""
+    """The result of one read; `stamp` is the version of the file, taken before."""
 
     file: IO[bytes]
     report: AudienceReport

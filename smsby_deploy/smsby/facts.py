@@ -185,7 +185,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class AccountFacts:
-    """The facts of one account, with typed values; None or False where a fact is not known."""
+    """The facts of one account, with typed values; None or False where a fact is unknown."""
 
     account: str = ""
     facts: Mapping[FactName, Fact] = field(default_factory=dict)
@@ -194,7 +194,7 @@ class AccountFacts:
         return self.facts.get(name) or Fact(name, account=self.account)
 
     def value(self, name: FactName) -> Any:
-        """Return the value as in the file; None if it is not known."""
+        """Return the value as in the file; None if unknown."""
         return self.get(name).value
 
     @property

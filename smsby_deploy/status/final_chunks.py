@@ -52,7 +52,7 @@ class FinalChunks:
         return counts
 
     def deliveries(self, chunk: ChunkRecord, *, is_overdue: bool) -> Deliveries | None:
-        """Return how many recipients of a chunk got it; None if that is not known, or not final."""
+        """Return how many recipients of a chunk got it; None if unknown or not final."""
         counts = self.find(chunk, is_overdue=is_overdue, needs_phones=False)
         if counts is None:
             return None

@@ -149,9 +149,9 @@ class VariantStatus:
 
 @dataclass(frozen=True, slots=True)
 class WaveStatus:
-    """The recipients of one wave, and the verdict about it, None if there is none.
+    """The recipients of one wave, and its verdict, None if there is none.
 
-    `was_sent` is None if that is not known.
+    `was_sent` is None if unknown.
     """
 
     number: int

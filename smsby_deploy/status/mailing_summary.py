@@ -206,7 +206,7 @@ class _ChunkCounts(_RecipientCounts):
         self._waits_from = None if entry.ending is not None else waits_from  # the first wave that waits
 
     def count(self, chunk: ChunkRecord) -> int:
-        """Count the chunk and return its number of recipients, 0 if it is not known."""
+        """Count the chunk and return its number of recipients, 0 if unknown."""
         listed = self._reports.find_listed(chunk)
         reported = listed.count_phones if listed else None
         recipients = chunk.recipients if chunk.recipients is not None else reported

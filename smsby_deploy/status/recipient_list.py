@@ -231,8 +231,8 @@ def refuse_outdated(found: RecipientList, lock: Lock, account: AccountList, now:
     Another checkout, without this lock, may have sent the rest.
 
     Raises:
-        Refused: it has, or its list cannot be that of the lock's account.
-        SmsbyUnavailable, TokenRefused, ApiError: it could not be asked.
+        Refused: sms.by has more, or its list cannot belong to the account of the lock.
+        SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
     """
     address, entry, remote = found.mailing.address, found.entry, account.read_list(lock)
     others: list[str] = []

@@ -206,7 +206,7 @@ class StatusTotals:
 class StatusReport:
     """The mailings asked about, by address.
 
-    `made_at` is ISO with an offset, or "" if it is not known. `running` names another run that is sending now, otherwise "".
+    `made_at` is ISO with an offset, or "" if unknown. `running` names another run that is sending now, otherwise "".
     """
 
     mailings: tuple[MailingStatus, ...]

@@ -191,7 +191,7 @@ def _share_of(whole: _Whole, chunks: Sequence[ChunkRecord], deliveries_of: Chunk
 
 
 def _sum_deliveries(deliveries: Iterable[Deliveries | None]) -> Deliveries | None:
-    """Return the sum; None if one is not known."""
+    """Return the sum; None if one is unknown."""
     total = Deliveries(0, 0)
     for one in deliveries:
         if one is None:

@@ -66,7 +66,7 @@ _SYNTAX_MESSAGES = (
     sentence("missing end of comment tag"),
     sentence("tag name expected"),
 )
-# Jinja2's words, and those that an author knows or that another of its messages uses.
+# Jinja2's words, and those that authors know or that its other messages use.
 _SYNTAX_WORDS = (
     ("end of print statement", "}}"),
     ("end of statement block", "%}"),
@@ -148,9 +148,9 @@ class Renderer:
             raise _refusal(source, included, error) from error
 
     def find_missing(self, variables: Mapping[str, str], first: RenderError) -> Iterator[RenderError]:
-        """Yield an error for each variable that is undefined besides that of `first`.
+        """Yield an error for each further undefined variable, after that of `first`.
 
-        The last error may be another one, perhaps only because of the value that such a variable is given.
+        The last error may be of another kind, perhaps only because of the value inserted for such a variable.
         """
         error, filled = first, list[str]()
         while error.missing and error.missing not in filled and len(filled) < _MOST_MISSING:

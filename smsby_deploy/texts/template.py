@@ -109,7 +109,7 @@ class TextTemplate(Template):
         self._analysis = analysis
         self._shared_text: str | None = None
         self._has_given_up = False
-        self._missing: set[str] = set()  # of a batch: a row without it reported what else is undefined
+        self._missing: set[str] = set()  # in this batch: reported missing, with what else the row lacks
 
     @property
     def is_personal(self) -> bool:

@@ -41,7 +41,7 @@ function counted(number, one, many) {
   return `${number} ${number === 1 ? one : many}`;
 }
 
-// Updates the children of `list` to `items`, changing only what differs, so that focus and scrolling stay.
+// Updates the children of `list` to `items`, changing only what differs, to keep focus and scroll position.
 function show(list, items, keyOf, draw) {
   const known = new Map([...list.children].map((child) => [child.dataset.key, child]));
   items.forEach((item, index) => {
@@ -156,7 +156,7 @@ function showPhones(overview, search) {
   const rows = overview.phones.map((row) => ({ row, today }));
   show(byId("phones"), rows, (shown) => shown.row.phone, drawPhone);
   byId("phones-empty").hidden = overview.phones.length > 0;
-  byId("phones-empty").textContent = search ? "No phone has these digits." : "No messages yet. Messages sent here never leave this machine.";
+  byId("phones-empty").textContent = search ? "No phone number contains these digits." : "No messages yet. Messages sent here never leave this machine.";
   byId("phones-more").hidden = overview.phones.length < LISTED;
   byId("phones-more").textContent = `The latest ${LISTED} phones. Search for others.`;
   markSelected(place().phone);
