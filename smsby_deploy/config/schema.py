@@ -273,10 +273,20 @@ def _is_surely_valid(name: str, document: YamlMap) -> bool:
         return False
 
 
+# Keys of a mailing without which its recipients and its text are still what the author means.
+_SETTINGS = frozenset(
+    (
+        "alphaname", "cancelled", "max_late", "priority", "revision", "schedule_time", "smart_encoding", "tests",
+        "timezone", "transliterate", "via",
+    )
+)  # fmt: skip
+_TIMED = ("release", "spread")  # require a schedule_time
+
+
 def drop_invalid(name: str, document: YamlMap) -> bool:
     """Remove what violates the schema `name`; return whether the rest is usable.
 
-    Unknown keys, whole mailings or top-level keys are removed. The rest serves to find more problems.
+    Unknown keys, settings of mailings, whole mailings or top-level keys are removed. The rest serves to find more problems.
     """
     errors = list(islice(_errors(name, document), _MOST_PROBLEMS + 1))
     if len(errors) > _MOST_PROBLEMS:
@@ -289,7 +299,12 @@ def drop_invalid(name: str, document: YamlMap) -> bool:
         elif not path:
             return False
         elif path[0] == "mailings" and len(path) > 1:
-            document["mailings"][path[1]] = None
+            mailing = document["mailings"][path[1]]
+            if mailing is not None and len(path) > 2 and path[2] in _SETTINGS:
+                for key in (path[2], *(_TIMED if path[2] == "schedule_time" else ())):
+                    mailing.pop(key, None)
+            else:
+                document["mailings"][path[1]] = None
         else:
             document.pop(path[0], None)
     mailings = document.get("mailings")

@@ -112,6 +112,19 @@ def test_schema_explains_the_first_thousand_errors(tmp_path: Path) -> None:
     assert not drop_invalid("campaign", document)
 
 
+def test_invalid_settings_of_a_mailing_are_dropped_alone(tmp_path: Path) -> None:
+    """Its recipients and its text are still checked; a mailing without usable ones is dropped."""
+    text = (
+        "version: 1\ncampaign: sale\nmailings:\n"
+        "  - {name: a, recipients: [x], text: hi, revision: 0, via: fast, schedule_time: soon, spread: {over: 1h}}\n"
+        "  - {name: b, recipients: 5, text: hi, revision: 0}\n"
+    )
+    document = _read(tmp_path, text)
+    assert len(check_document("campaign", document, "document.yaml")) == 5
+    assert drop_invalid("campaign", document)
+    assert document["mailings"] == [{"name": "a", "recipients": ["x"], "text": "hi"}]
+
+
 @pytest.mark.parametrize("name", ["project", "campaign"])
 @pytest.mark.parametrize(
     "value",
