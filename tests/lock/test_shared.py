@@ -6,6 +6,7 @@ A copy never overwrites another lock, or a newer version of this one.
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -70,6 +71,7 @@ class MemoryStore:
 
 @pytest.fixture
 def store() -> MemoryStore:
+    SystemClock().sleep(3600)  # this machine has run for an hour, longer than any lease
     return MemoryStore()
 
 
@@ -265,7 +267,7 @@ def test_held_names_who_holds_the_lock(store: MemoryStore, tmp_path: Path) -> No
 
 def test_held_waits_until_the_holder_is_dead(store: MemoryStore, tmp_path: Path) -> None:
     """A run that died without a word loses the lock after its lease."""
-    dead = Holder("x", "apply", 1, "lost-runner", _AT, _AT)
+    dead = replace(_holder(), host="lost-runner")
     store.write(Stored(), Stored(holder=dead))
     lock = _lock(store, tmp_path)
     with pytest.raises(LockHeld, match="lost-runner"), lock.held(30.0):
@@ -287,6 +289,42 @@ def test_next_run_on_the_same_copy_needs_no_wait(store: MemoryStore, tmp_path: P
     lock.journal_path.write_bytes(crashed[1])
     with _lock(store, tmp_path).held() as held:
         assert held.lock.mailings["a/b"].is_complete
+
+
+@pytest.mark.parametrize(
+    "elsewhere", [b"", b'{"event":"begin","id":"j2"}\n'], ids=["folded", "of another run"]
+)
+def test_journal_of_the_copy_counts_only_if_it_goes_on(
+    elsewhere: bytes, store: MemoryStore, tmp_path: Path
+) -> None:
+    """After a crash on this copy, the store may have folded its journal in, or have another one: then that counts."""
+    lock = _lock(store, tmp_path)
+    with lock.held() as held:
+        _send(_begin(held))
+        crashed, journal = store.stored, lock.journal_path.read_bytes()
+    store.stored = crashed._replace(journal=elsewhere)
+    lock.journal_path.write_bytes(journal)
+    with pytest.raises(LockDamaged) if elsewhere else nullcontext(), lock.held() as held:
+        assert not held.lock.mailings
+    assert (lock.journal_path.read_bytes() if elsewhere else b"") == elsewhere
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("", "cannot write a copy of the lock"), (".lease", r"cannot write .*\.lease")]
+)
+def test_copy_that_cannot_be_written(name: str, what: str, store: MemoryStore, tmp_path: Path) -> None:
+    """Nothing is sent without it."""
+    lock = _lock(store, tmp_path)
+    lock.path.with_name(lock.path.name + name).mkdir(parents=True)
+    with pytest.raises(SmsbyDeployError, match=what), lock.held():
+        pass
+
+
+def test_secret_of_a_run_is_private(store: MemoryStore, tmp_path: Path) -> None:
+    """Whoever reads it can pass for the next run on the same copy."""
+    lock = _lock(store, tmp_path)
+    with lock.held():
+        assert lock.path.with_name(lock.path.name + ".lease").stat().st_mode & 0o077 == 0
 
 
 def test_held_replaces_the_copy_by_what_is_stored(store: MemoryStore, tmp_path: Path) -> None:
@@ -385,17 +423,15 @@ def test_held_takes_the_lock_of_a_dead_run(
 
 def test_held_spares_a_run_whose_clock_is_late(store: MemoryStore, tmp_path: Path) -> None:
     """It looks dead, but it renews its lease meanwhile; only one that does not is over."""
-    clock = SystemClock()
     store.write(Stored(), Stored(holder=_holder(-timedelta(seconds=90))))
 
     class Renewing(MemoryStore):
         def read(self) -> Stored:
-            store.write(store.stored, store.stored._replace(holder=_holder(-timedelta(seconds=90))))
-            return store.stored
+            return self.write(self.stored, Stored(holder=_holder(-timedelta(seconds=90))))
 
-    other = SharedLockStore(_lock(store, tmp_path).path, "shop", "production", shared=Renewing(), clock=clock)
-    with pytest.raises(LockHeld), other.held():
-        pass
+    for timeout in (0.0, 300.0):
+        with pytest.raises(LockHeld), _lock(Renewing(), tmp_path).held(timeout):
+            pass
     with _lock(store, tmp_path).held():
         pass
 
@@ -449,14 +485,27 @@ def test_leftover_of_a_lost_runner_is_seen_on_every_machine(store: MemoryStore, 
     assert not other.has_leftover()
 
 
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_dead_run_is_a_leftover_and_runs_no_more(has_ended: bool, store: MemoryStore, tmp_path: Path) -> None:
+    """Its lease ran out, or the store says that it has ended; until then its machine still sends."""
+    with _lock(store, tmp_path / "mine").held() as held:
+        _send(_begin(held))
+        taken = store.stored
+    store.stored, store.has_ended = taken, has_ended
+    other = _lock(store, tmp_path / "other")
+    assert (other.read_running() is None, other.has_leftover()) == (has_ended, has_ended)
+    SystemClock().sleep(LEASE.total_seconds() + 1)
+    assert (other.read_running(), other.has_leftover()) == (None, True)
+
+
 def test_start_anew_empties_the_store(store: MemoryStore, tmp_path: Path) -> None:
     """Otherwise the next journal would be folded into the old lock."""
     with _lock(store, tmp_path).held() as held:
+        held.store.put_archive(b"x\n")
         journal = _begin(held)
         journal.close()
         held.fold_in()
         assert held.lock.mailings
-        store.stored = store.stored._replace(archive=b"x\n")
         held.start_anew()
         assert held.lock.mailings == {}
     assert store.stored[2:] == (None, b"", b"")
@@ -594,6 +643,23 @@ def test_copy_lock_refuses_one_that_went_its_own_way(tmp_path: Path, further: in
     ):
         copy_lock(source, target, "lock push")
     assert target.path.read_bytes() == before
+
+
+def test_copy_lock_refuses_another_state_of_its_version(tmp_path: Path) -> None:
+    """With the same serial and the same runs, one of the two was edited."""
+    source, target = _lock_file(tmp_path, "source", 3), _lock_file(tmp_path, "target")
+    target.replace(Lock("shop", 3, "line", {"a/b": entry(ChunkState.ACCEPTED)}))
+    with pytest.raises(Refused, match=r"target \(serial 3\) records changes"):
+        copy_lock(source, target, "lock push")
+
+
+def test_copy_lock_leaves_a_lock_in_use(store: MemoryStore, tmp_path: Path) -> None:
+    """The copy would lack what the run is about to record."""
+    with _lock(store, tmp_path / "mine").held() as held:
+        _send(_begin(held))
+        with pytest.raises(LockHeld, match="another run holds the lock"):
+            copy_lock(_lock(store, tmp_path / "other"), _lock_file(tmp_path, "target"), "lock pull")
+    assert not (tmp_path / "target").exists()
 
 
 def test_copy_lock_needs_a_lock(tmp_path: Path) -> None:
