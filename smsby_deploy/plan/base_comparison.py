@@ -67,7 +67,7 @@ class BaseMailing:
         parts, cost = action.uncapped
         return replace(
             self,
-            recipients=None if self.recipients is None else self.recipients - action.audience.capped,
+            recipients=None if self.recipients is None else self.recipients - (action.audience.capped or 0),
             parts=None if self.parts is None else self.parts - parts + (action.parts or 0),
             cost=None if self.cost is None else self.cost - (cost or 0) + (action.cost or 0),
         )

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class AudienceCounts(NamedTuple):
     """rows = invalid + duplicate + suppressed + capped + final + held_out + control.
 
-    `held_out` counts the recipients who are not test phones, if only test phones are sent to; `capped` those who would get
-    too many messages; `control` those in a control group.
+    `held_out` counts the recipients who are not test phones, None unless only test phones are sent to; `capped` those who
+    would get too many messages, None if that was not counted; `control` those in a control group.
     """
 
     rows: int = 0
@@ -35,8 +35,8 @@ class AudienceCounts(NamedTuple):
     duplicate: int = 0
     suppressed: int = 0
     final: int = 0
-    held_out: int = 0
-    capped: int = 0
+    held_out: int | None = None
+    capped: int | None = None
     control: int = 0
 
 

@@ -24,7 +24,6 @@ from smsby_deploy.wording import Sentence, money, money_or_none, read_money, rem
 FORMAT = "smsby-plan"
 VERSION = 1
 NEW_PLAN = "make a new plan: smsby-deploy plan --out FILE"
-_OPTIONAL_COUNTS = frozenset({"held_out", "capped", "control"})
 
 
 def account_id(url: str, token: str) -> str:
@@ -85,10 +84,10 @@ def _action_document(action: Action) -> dict[str, Any]:
         ),
         **({"waves": [_group_document("wave", one) for one in action.waves]} if action.waves else {}),
         "chunks": [_chunk_document(chunk) for chunk in action.chunks],
-        "audience": {  # some counts only if they are not 0
+        "audience": {  # `control` only if there is such a group
             key: count
             for key, count in action.audience._asdict().items()
-            if key not in _OPTIONAL_COUNTS or count
+            if count is not None and (count or key != "control")
         },
         **({"languages": dict(action.languages)} if action.languages else {}),
     }

@@ -296,7 +296,11 @@ def limit_pressure(
         SmsbyUnavailable: sms.by did not list its mailings.
         TokenRefused: it refused the token.
     """
-    pressure, by_address = project.guardrails.pressure, {action.address: action for action in actions}
+    pressure = project.guardrails.pressure
+    if pressure is None or project.environment.is_rehearsal:
+        return list(actions), []
+    actions = [replace(one, audience=one.audience._replace(capped=0)) for one in actions]
+    by_address = {action.address: action for action in actions}
     planned = [
         PlannedMailing(one.mailing, one.desired, by_address[one.mailing.address])
         for one in measured
@@ -309,8 +313,8 @@ def limit_pressure(
     }
     judged_ones = (one for one in planned if one.action.commits or one.action.address in due)
     times = [_time_of(one.mailing, now) for one in judged_ones]
-    if pressure is None or project.environment.is_rehearsal or not times:
-        return list(actions), []
+    if not times:
+        return actions, []
     ledger = ContactLedger(client, project.scope, _recorded_phones(lock, planned), ledger_path(project.lock))
     longest = max((one.mailing.spread or timedelta(0) for one in planned), default=timedelta(0))
     earlier = ledger.read(lock, min(times) - pressure.within, max(times) + longest + pressure.within)

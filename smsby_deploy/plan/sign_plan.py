@@ -143,7 +143,7 @@ def _needs_signature(action: Action) -> bool:
 def _signed_mailing(action: Action, mailing: Mailing, desired: Desired, rails: Guardrails) -> SignedMailing:
     assert action.revision is not None
     # Recipients left out for now under contact pressure were reviewed as recipients.
-    recipients = None if action.recipients is None else action.recipients + action.audience.capped
+    recipients = None if action.recipients is None else action.recipients + (action.audience.capped or 0)
     return SignedMailing(
         action.address,
         action.revision,

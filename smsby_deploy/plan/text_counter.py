@@ -182,7 +182,7 @@ class TextCounter:
             rows=report.rows,
             invalid=report.invalid,
             duplicate=report.duplicate,
-            suppressed=self.totals.suppressed + report.control_opted_out - report.held_out,
+            suppressed=self.totals.suppressed + report.control_opted_out - (report.held_out or 0),
             final=self.totals.recipients,
             held_out=report.held_out,
             control=report.control,

@@ -60,7 +60,7 @@ class AudienceReport:
     rows: int = 0
     invalid: int = 0
     duplicate: int = 0
-    held_out: int = 0  # recipients that are not test phones, under `only_to`
+    held_out: int | None = None  # recipients that are not test phones, under `only_to`
     control: int = 0  # in the control group and not opted out: these are in no batch
     control_opted_out: int = 0
     keeps_control: bool = False
@@ -239,7 +239,8 @@ class _FirstOccurrences:
             not_suppressed[rows[index]] = 0
         if self.suppressed is not None and self.suppressed.only is not None:
             outside = self.suppressed.only.mark_others(numbers)
-            self.report.held_out += outside.count(1) - sum(outside[i] for i in (*repeated, *opted_out))
+            held_out = outside.count(1) - sum(outside[i] for i in (*repeated, *opted_out))
+            self.report.held_out = (self.report.held_out or 0) + held_out
             for row in compress(rows, outside):
                 not_suppressed[row] = 0
         texts = _own_texts(self.mailing, block)

@@ -262,6 +262,16 @@ environments: {staging: {only_to: test_phones, lock: .smsby/staging.lock.json}}
 """
 
 
+def test_plan_counts_who_is_held_out_even_if_no_recipient_is(sale: Shop) -> None:
+    """Where `only_to` is set, and nowhere else."""
+    sale.write("smsby.yaml", PROJECT + LIMITED)
+    sale.write("optouts.txt", "")
+    sale.write("sale.yaml", THREE.replace(', "375291234568", "375291234569"', ""))
+    for environment, held_out in (("staging", 0), ("production", None)):
+        (action,) = sale.run("-e", environment, "plan", "--format", "json").json["actions"]
+        assert action["audience"].get("held_out") == held_out, action["audience"]
+
+
 @pytest.mark.parametrize("via", ["bulk", "single", "bulk\n    upload: true"])
 def test_only_test_phones_are_sent_to(sale: Shop, via: str) -> None:
     """The others are counted as held out, opt-outs stay opt-outs, and a changed text is sent again."""

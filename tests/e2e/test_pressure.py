@@ -70,6 +70,14 @@ def test_capped_recipients_are_left_out(sent: Shop) -> None:
     }
 
 
+def test_plan_counts_capped_recipients_even_if_there_are_none(shop: Shop) -> None:
+    """Where `pressure` is set, so that a program need not ask whether the key is there."""
+    _write(shop, _mailing("one", ANNA, BORIS))
+    assert _action(shop.run("plan", "--format", "json"), "sale/one")["audience"]["capped"] == 0
+    shop.write("smsby.yaml", PROJECT)
+    assert "capped" not in _action(shop.run("plan", "--format", "json"), "sale/one")["audience"]
+
+
 def test_capped_recipients_are_left_out_phone_by_phone(sent: Shop) -> None:
     """Also by `via: single`, and by one whose recipients are all capped."""
     single = ", via: single"
