@@ -131,7 +131,7 @@ def hide_echo(content: bytes, token: str) -> bytes:
 
 
 def hide_echoes(pieces: Iterable[bytes], token: str) -> Iterator[bytes]:
-    """Yield an answer as `hide_echo` returns it, even if two pieces share a token."""
+    """Yield an answer as `hide_echo` returns it, even if a token spans two pieces."""
     last = len(token.encode("utf-8", "surrogatepass")) - 1
     held = b""
     for piece in pieces:

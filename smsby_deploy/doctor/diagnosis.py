@@ -87,7 +87,7 @@ class DoctorReport:
 
     @property
     def exit_code(self) -> ExitCode:
-        """REFUSED if a fact contradicts a setting or a promise, unless a failure comes first."""
+        """REFUSED if a fact contradicts a setting or a promise, unless a failure takes precedence."""
         codes = [ExitCode.DONE] if self.failure is None else [self.failure.exit_code]
         if any(one.contradicts for one in self.findings):
             codes.append(ExitCode.REFUSED)

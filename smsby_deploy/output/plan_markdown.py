@@ -321,7 +321,7 @@ def _gone(plan: Plan, base: Base, t: Translator) -> Iterator[Piece]:
 
 
 def _lists(plan: Plan, t: Translator) -> Iterator[Piece]:
-    """The contact lists of mailings, and how others are spread, or vary."""
+    """The contact lists, spread, waves and variants of mailings."""
     for action in plan.actions:
         for text in delivery_texts(action, t) if action.action not in _QUIET else ():
             yield _piece("reason", f"\n**{escape(action.address)}**: {escape(clip(text))}\n")

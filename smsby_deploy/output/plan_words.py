@@ -273,7 +273,7 @@ def encoding_text(action: Action, t: Translator) -> str:
 
 
 def audience_section(action: Action, t: Translator) -> str:
-    """From the rows of the list to the recipients; empty if no list was read."""
+    """How the rows of the list become recipients, as a table; empty if no list was read."""
     audience = action.audience
     if not audience.rows:
         return ""
@@ -290,7 +290,7 @@ def audience_section(action: Action, t: Translator) -> str:
 
 
 def audience_rows(action: Action, t: Translator) -> list[tuple[str, str]]:
-    """From the rows of the list to the recipients: names and counts; empty if no list was read."""
+    """The names and counts of the steps from rows to recipients; empty if no list was read."""
     audience = action.audience
     if not audience.rows:
         return []

@@ -77,7 +77,7 @@ def write_problems(problems: Sequence[Problem], stream: TextIO, *, color: bool) 
 
 
 class ProblemHelp(NamedTuple):
-    """Both in Markdown, without a period at the end; `meaning` begins a sentence."""
+    """The help on a problem code: Markdown without a final period; `meaning` begins a sentence."""
 
     meaning: str
     way_out: str

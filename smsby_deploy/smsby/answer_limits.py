@@ -30,7 +30,7 @@ _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
 
 class TooLarge(OSError):
-    """An answer holds more than the `limit` of bytes."""
+    """An answer exceeds the `limit` in bytes."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit)

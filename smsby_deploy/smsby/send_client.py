@@ -67,7 +67,7 @@ class SendClient(ReadClient):
         return self._transport.connections
 
     def prepare_bulk_sms(self, messages: Iterable[bytes], callback_url: str = "") -> PreparedSend:
-        """Prepare one sendBulkSms with `messages`, each a JSON object; accepted by its uuid."""
+        """Prepare one sendBulkSms with `messages`, each a JSON object; its uuid proves acceptance."""
         array = b"[%b]" % b", ".join(messages)
         return self._prepare("sendBulkSms", {"callback_url": callback_url, "messages": array})
 
@@ -102,24 +102,24 @@ class SendClient(ReadClient):
     def send_quick_sms(
         self, *, message: str, phone: str, alphaname_id: int, show_cost: bool = False
     ) -> Outcome:
-        """Send one SMS; accepted by its sms_id."""
+        """Send one SMS; its sms_id proves acceptance."""
         params: dict[str, Any] = {"message": message, "phone": phone, "alphaname_id": alphaname_id}
         if show_cost:
             params["show_cost"] = 1
         return self._send("sendQuickSMS", params)
 
     def send_otp_telegram(self, *, code: str, phone: str) -> Outcome:
-        """Send a code of 1 to 16 digits by Telegram; accepted by its sms_id."""
+        """Send a code of 1 to 16 digits by Telegram; its sms_id proves acceptance."""
         return self._send("sendOtpTelegram", {"message": code, "phone": phone})
 
     def send_otp_whatsapp(self, *, code: str, phone: str) -> Outcome:
-        """Send a code of 1 to 16 digits by WhatsApp; accepted by its sms_id."""
+        """Send a code of 1 to 16 digits by WhatsApp; its sms_id proves acceptance."""
         return self._send("sendOtpWhatsApp", {"message": code, "phone": phone})
 
     def create_sms_message(
         self, message: str, *, alphaname_id: int, name: str = "", time: str = ""
     ) -> Outcome:
-        """Make a message for sendSMS; accepted by its message_id.
+        """Create a message for sendSMS; its message_id proves acceptance.
 
         It reaches no recipient, so every error is an answer.
 
@@ -130,7 +130,7 @@ class SendClient(ReadClient):
         return self._send("createSmsMessage", params)
 
     def prepare_sms(self, message_id: int, phone: str) -> PreparedSend:
-        """Prepare the sendSMS of a message to one phone; accepted by its sms_id."""
+        """Prepare the sendSMS of a message to one phone; its sms_id proves acceptance."""
         return self._prepare("sendSMS", {"message_id": message_id, "phone": phone})
 
     def create_subscriber_list(self, name: str) -> int:

@@ -71,7 +71,7 @@ class AnswerTooSlow(AnswerLost):
 
 
 class AnswerTooLarge(AnswerLost):
-    """The answer exceeds the limit, and would again."""
+    """The answer exceeds the limit, and would do so again."""
 
 
 class ReadTransport:

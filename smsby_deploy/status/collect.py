@@ -265,7 +265,7 @@ def _find_settled(
     begun: Container[str],
     now: datetime,
 ) -> dict[tuple[str, int], MailingStatus]:
-    """Return the status of the revisions about which sms.by need not be queried.
+    """Return the status of the revisions that need no query to sms.by.
 
     They were settled in the previous report, or their window is not open yet.
     """

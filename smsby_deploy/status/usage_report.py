@@ -46,7 +46,7 @@ class UsageSource(NamedTuple):
 
 @dataclass(slots=True)
 class Sum:
-    """A sum, and how many mailings are missing in it because nothing was recorded.
+    """A sum, and how many mailings it lacks because nothing was recorded.
 
     `total` is None if all are missing. Of `estimated` mailings, it has a share in proportion to recipients.
     """
@@ -90,7 +90,7 @@ class UsageRow:
 
     @property
     def percent_delivered(self) -> Decimal | None:
-        """The percentage of recipients who got it, rounded down; None if some are not known."""
+        """The percentage of recipients who got it, rounded down; None if some are unknown."""
         delivered, recipients = self.delivered.whole, self.recipients.whole
         return delivered * 1000 // recipients / 10 if delivered is not None and recipients else None
 

@@ -224,7 +224,7 @@ def names_of_texts(
 
 
 def keys_of_texts(texts: TextsByLanguage | TextsByVariant, batch: Batch) -> list[TextKey]:
-    """Return the (variant, language) of each recipient's text, "" for a part `texts` lack."""
+    """Return the (variant, language) of each recipient's text, "" where `texts` has none."""
     if isinstance(texts, TextsByLanguage):
         return [("", language) for language in languages_of(texts, batch)]
     keys = [(name, "") for name in assign_variants(texts, batch.phones)]
