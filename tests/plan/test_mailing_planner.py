@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.lock.decisions import Ending, EndingKind
 from smsby_deploy.lock.records import ChunkState, Entry, Lock
 from smsby_deploy.plan.model import Action, Plan
+from smsby_deploy.plan.planner import measure_files
 from tests.plan.examples import CAMPAIGN, NOON, make_example_plan, recorded
 
 # Sent on 25 November at 12:00 in Minsk; handed over from midnight to 11:40.
@@ -24,8 +26,11 @@ _MORE = '{phone: "375297654321", name: Test}', '{phone: "375297654321", name: Te
 
 
 def _plan(folder: Path, campaign: str, at: datetime, entry: Entry | None = None, rails: str = "{}") -> Plan:
-    lock = Lock("shop", mailings={} if entry is None else {"sale/vip": entry})
-    return make_example_plan(folder, rails, campaign, lock, at)
+    return make_example_plan(folder, rails, campaign, _lock_of(entry), at)
+
+
+def _lock_of(entry: Entry | None) -> Lock:
+    return Lock("shop", mailings={} if entry is None else {"sale/vip": entry})
 
 
 def _action(folder: Path, campaign: str, at: datetime, entry: Entry | None = None) -> Action:
@@ -159,3 +164,35 @@ def test_budget_keeps_what_waits(tmp_path: Path) -> None:
         for budget in (2, 3)
     }
     assert by_budget == {2: ["waiting", "blocked"], 3: ["waiting", "hold"]}
+
+
+def test_guardrail_holds_for_what_is_due(tmp_path: Path) -> None:
+    """One that was added after the approval, too: the mailing would be sent in the quiet hours."""
+    entry = recorded(_action(tmp_path, _HELD, NOON), fresh=False)
+    for quiet, expected in (
+        ("{from: '11:00', to: '13:00'}", "blocked"),
+        ("{from: '13:00', to: '14:00'}", "due"),
+    ):
+        (found,) = _plan(tmp_path, _HELD, _OPENS, entry, f"{{quiet_hours: {quiet}}}").actions
+        assert (found.action, found.reason_code) == (expected, "guardrail" if expected == "blocked" else None)
+
+
+@pytest.mark.parametrize("campaign", [_HELD, _FRESH], ids=["held", "fresh"])
+def test_opt_out_that_is_taken_back_ends_an_approval(campaign: str, tmp_path: Path) -> None:
+    """Whoever had opted out was not approved: a plan asks for that, and no hand-over sends it; a fresh one may change."""
+    rails, opt_outs = "{}\nsuppress: [out.txt]", tmp_path / "out.txt"
+    opt_outs.write_text("375297654321\n")
+    (before,) = _plan(tmp_path, campaign, NOON, rails=rails).actions
+    assert before.recipients == 1
+    entry = recorded(before, fresh=campaign == _FRESH)
+    for phone, is_same in (("375297654321", True), ("375290000000", campaign == _FRESH)):
+        opt_outs.write_text(f"{phone}\n")
+        found = [_plan(tmp_path, campaign, at, entry, rails).actions[0].action for at in (NOON, _OPENS)]
+        assert found == (["waiting", "due"] if is_same else ["hold", "create"])
+        files = measure_files(load_project(tmp_path), select=(), lock=_lock_of(entry), now=_OPENS)
+        (handed,) = files.plan(
+            client=None, account=None, now=_OPENS, new_id="p", is_handing_over=True
+        ).actions
+        assert (handed.action, handed.reason_code) == (
+            ("create", None) if is_same else ("blocked", "changed")
+        )

@@ -373,5 +373,11 @@ def test_mailing_must_have_been_rehearsed(
     assert _decided(_plan(tmp_path, project=project, campaign=campaign)) == [
         ("sale/vip", "create", None) if is_rehearsed else ("sale/vip", "blocked", "approval")
     ]
+    half = replace(lock.mailings["sale/vip"].chunks[0], fingerprint="f" * 10, state=ChunkState.PENDING)
+    entry = replace(lock.mailings["sale/vip"], chunks=(*lock.mailings["sale/vip"].chunks, half))
+    (tmp_path / ".smsby/sandbox.lock.json").write_text(
+        write_lock(replace(lock, mailings={"sale/vip": entry}))
+    )
+    assert _plan(tmp_path, project=project, campaign=campaign).actions[0].reason_code == "approval"
     anew = _plan(tmp_path, project=project, environment="sandbox", lock=Lock("shop", environment="sandbox"))
     assert _decided(anew) == [("sale/vip", "create", None)]
