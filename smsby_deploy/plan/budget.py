@@ -70,7 +70,7 @@ def hold_budget(project: Project, actions: Sequence[Action], lock: Lock, now: da
     lock = _with_month(project, lock, now)
     others = other_currencies(lock, now, project.api.account_zone, price.currency)
     mixed = check_currency(guardrails, price.currency, others)
-    spent = spent_beside(project, actions, lock, now)
+    spent = _sum_beside(project, actions, lock, now)
     breach = mixed or check_budget(guardrails, total_of(actions, COMMITTING).cost, spent)
     if breach is None:
         return list(actions)
@@ -90,7 +90,12 @@ def spent_beside(project: Project, actions: Sequence[Action], lock: Lock, now: d
     """
     if project.guardrails.budget is None:
         return Decimal(0)
-    lock, zone = _with_month(project, lock, now), project.api.account_zone
+    return _sum_beside(project, actions, _with_month(project, lock, now), now)
+
+
+def _sum_beside(project: Project, actions: Sequence[Action], lock: Lock, now: datetime) -> Decimal:
+    """Return what `spent_beside` does; `lock` has the archived mailings of the month."""
+    zone = project.api.account_zone
     planned = {action.address: action for action in actions if action.commits}
     return sum(
         (_spent_on(entry, planned.get(address), now, zone) for address, entry in lock.mailings.items()),

@@ -12,11 +12,12 @@ import pytest
 from smsby_deploy.config.declarations import Guardrails, Project
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.errors import SmsbyUnavailable
-from smsby_deploy.lock.archive import append_archive
+from smsby_deploy.lock.archive import append_archive, with_newer
 from smsby_deploy.lock.counts import PrefixCount
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.plan import budget
 from smsby_deploy.plan.budget import (
     ask_balance,
     check_balance,
@@ -228,6 +229,23 @@ def test_budget_blocks_after_a_currency_change(tmp_path: Path) -> None:
         tmp_path, "{budget: 5}", lock=Lock("shop", mailings={"old/one": unknown})
     ).blocked
     assert not make_example_plan(tmp_path, "{}", lock=Lock("shop", mailings={"old/one": spent})).blocked
+
+
+def test_budget_reads_the_archive_once(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the mailings of many years, and what was archived this month is part of the sum."""
+    path = tmp_path / "lock.archive.jsonl"
+    spent = entry_of("2026-11-02T10:00:00+00:00", "9", ChunkState.ACCEPTED)
+    mailings = {"a/1": spent.put_chunk(0, replace(spent.chunks[0], fingerprint="f" * 10))}
+    count = append_archive(
+        Lock("shop", mailings=mailings, archive=path), path, mailings, "2026-11-03T10:00:00+00:00"
+    )
+    reads = []
+    monkeypatch.setattr(budget, "with_newer", lambda *args: reads.append(args) or with_newer(*args))
+    actions = [examples.action("b/1", ActionKind.CREATE, cost=Decimal(2))]
+    held = hold_budget(project, actions, Lock("shop", archive=path, archived=count), NOON)
+    assert ([one.reason_code for one in held], len(reads)) == ([ReasonCode.GUARDRAIL], 1)
 
 
 @pytest.mark.parametrize(("currency", "blocked"), [("BYN", ["a/1"]), ("USD", ["a/1", "a/3"])])
