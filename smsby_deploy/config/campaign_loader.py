@@ -93,6 +93,8 @@ def load_campaign(context: CampaignContext, file: str, document: YamlMap) -> Loa
             mailing = loader.load_mailing(node, mark)
             errors = [one for one in context.log.since(count) if one.is_error]
             unreadable = tuple(one for one in errors if one.code in _UNREADABLE)
+            if any(one.code == "ENCODING" for one in errors):  # its texts are not those that were tested
+                mailing = mailing._replace(tests=())
             is_valid = all(one.code == _MISSING for one in errors)
             (valid if is_valid else flawed).append(mailing._replace(unreadable=unreadable))
         names.add(node["name"])

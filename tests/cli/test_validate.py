@@ -24,10 +24,11 @@ def test_validate_exits_3_with_the_place(shop: Path, capsys: pytest.CaptureFixtu
 def test_validate_reports_a_text_file_that_is_not_utf8_once(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its mailing is not called one without a text as well."""
+    """Its mailing is not called one without a text as well, and its tests do not fail as well."""
+    changed = "    text_file: a.j2\n    tests: [{all: true, matches: Привет}]"
     campaign = shop / "sale.yaml"
     text = next(line for line in campaign.read_text("utf-8").splitlines() if "    text: " in line)
-    campaign.write_text(campaign.read_text("utf-8").replace(text, "    text_file: a.j2"), "utf-8")
+    campaign.write_text(campaign.read_text("utf-8").replace(text, changed), "utf-8")
     (shop / "a.j2").write_bytes("Привет".encode("cp1251"))
     assert run(["-C", str(shop), "validate"]) == 3
     lines = capsys.readouterr().out.splitlines()
