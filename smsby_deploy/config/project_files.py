@@ -46,7 +46,7 @@ def campaign_files(root: Path, patterns: YamlList | None, log: ProblemLog) -> li
         found = list(zip(patterns, places, strict=True))
     before = len(log)
     files = find_campaign_files(root, found, log)
-    if not files and patterns is None:  # if there are other campaigns, a .yml may be anything
+    if patterns is None:
         for name in find_unread(root):
             message = sentence(
                 "{name} is not read; rename it to .yaml, or add its pattern to `campaigns:` in smsby.yaml",
@@ -220,7 +220,8 @@ def find_unread(root: Path) -> list[str]:
     for path in sorted(expand(root, "**/*.yml", lambda *_: None, _has_no_campaigns)):
         if may_be_file(path) and not path.name.startswith("."):
             with suppress(OSError), path.open("rb") as file:
-                if re.search(rb"^(mailings|campaign)\s*:", file.read(_SAMPLE), re.MULTILINE):
+                keys = re.findall(rb"^(mailings|campaign)\s*:", file.read(_SAMPLE), re.MULTILINE)
+                if len({*keys}) == 2:  # as in every campaign; anything else may be in such a file
                     found.append(path.relative_to(root).as_posix())
     return found
 

@@ -21,7 +21,7 @@ def _write(root: Path, *names: str) -> None:
     for name in names:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("campaign: x\n", encoding="utf-8")
+        path.write_text("campaign: x\nmailings: []\n", encoding="utf-8")
 
 
 def _found(root: Path, pattern: str = "**/*.yaml") -> tuple[list[str], list[str]]:
@@ -132,6 +132,7 @@ def test_find_unread_reports_only_campaigns(tmp_path: Path) -> None:
     """A .yml file that has nothing to do with campaigns is none of our business."""
     _write(tmp_path, "sale.yml", ".github/workflows/ci.yml", "other/smsby.yaml", "other/x.yml")
     (tmp_path / "docker-compose.yml").write_text("services: {}\n", encoding="utf-8")
+    (tmp_path / "report.yml").write_text("campaign: sale\ncount: 7\n", encoding="utf-8")
     assert find_unread(tmp_path) == ["sale.yml"]
 
 

@@ -257,9 +257,12 @@ def test_patterns_that_match_nothing_are_a_warning(tmp_path: Path) -> None:
     assert not _load(tmp_path, project=HEAD + "campaigns: [sales/*.yaml, old/*.yaml]\n").problems
 
 
+@pytest.mark.parametrize("others", [[], ["other.yaml"]])
 @pytest.mark.parametrize("name", ["sale.yml", "more/sale.yml"])
-def test_yml_that_is_not_read(name: str, tmp_path: Path) -> None:
-    """With no other campaign, a campaign in a .yml file is a warning; named in `campaigns:`, it is read."""
+def test_yml_that_is_not_read(name: str, others: list[str], tmp_path: Path) -> None:
+    """A campaign in a .yml file is a warning, also beside others; named in `campaigns:`, it is read."""
+    for other in others:
+        (tmp_path / other).write_text(CAMPAIGN.replace("campaign: sale", "campaign: other"))
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(CAMPAIGN)
