@@ -2,9 +2,9 @@
 
 Each turn of the loop records an answer if one has arrived; otherwise it writes an intent and starts its request if one may
 be sent; otherwise it waits. Workers do HTTP and nothing else. So nothing is sent between an answer and its handling, and
-the limits on the rate and on requests in flight hold. One request is prepared ahead, so that sms.by does not wait for it;
-none of it is on disk until it is sent. Its intent and the accepted results before it share one fsync: all are on disk
-before it is sent, and each result before it is announced.
+the limits on the rate and on requests in flight hold. One request is prepared ahead, so that sms.by does not wait for it.
+Until it is sent, the journal may say which of its recipients have opted out, and nothing else of it. Its intent and the
+accepted results before it share one fsync: all are on disk before it is sent, and each result before it is announced.
 
 Over https, connections are opened ahead as well. An intent is written only for a request whose connection is open; if
 the connection cannot be opened, the request was not sent.

@@ -85,6 +85,13 @@ class DueMailings:
     cut_off: list[str] = field(default_factory=list)
 
     @property
+    def addresses(self) -> list[str]:
+        """Those that a run reports whatever it finds out, in the order in which it deals with them."""
+        due = (address for addresses in self.due.values() for address in addresses)
+        judged = (one.mailing.address for one in self.to_judge)
+        return [*self.removed, *self.missed, *self.unreadable, *self.stopped, *self.cut_off, *judged, *due]
+
+    @property
     def is_empty(self) -> bool:
         lists = (self.missed, self.removed, self.unreadable, self.suspect, self.to_judge, self.cut_off)
         return not (self.due or self.stopped or any(lists))

@@ -105,13 +105,14 @@ class _HandOver:
     def run(self) -> ApplyResult:
         """Process the due mailings; report what was done even if the store fails midway."""
         found = sort_mailings(self.request, self.loaded, self.held.lock, self.request.clock.now())
+        expected = found.addresses  # below, mailings move from one group to another
         try:
             self._do(found)
         except StoreUnavailable as error:
             done = {mailing.address for mailing in self.mailings}
             if error.has_sent or not done:
                 raise
-            self._fail([one for plan in found.due.values() for one in plan if one not in done], error)
+            self._fail([one for one in expected if one not in done], error)
             self.codes.add(error.exit_code)
         return self._result()
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from smsby_deploy.apply.context import ApplyRequest
 from smsby_deploy.apply.due_watch import watch_due
+from smsby_deploy.apply.hand_over import hand_over
 from smsby_deploy.apply.run import apply_plan
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import LockHeld, OutcomeUnknown, StoreUnavailable
@@ -26,6 +28,7 @@ from tests.apply.fake_smsby import EMPTY_LIST, OFFLINE, PHONES, Shop, ok
 from tests.apply.waiting_mailings import (
     ACCEPTED,
     HOUR,
+    Waves,
     approve,
     listed,
     outcomes,
@@ -127,12 +130,17 @@ def test_watch_waits_for_another_run(waiting: Shop) -> None:
         apply_plan(waiting.request())
 
 
-def _approved_in_git(shop: Shop, checkout: Path) -> ApplyRequest:
-    """What is asked of a watch whose lock is in a git branch, where a mailing waits for two more minutes."""
+def _in_git(shop: Shop, checkout: Path) -> ApplyRequest:
+    """What is asked of an apply whose lock is in a git branch."""
     git = GitStore(checkout, "origin", "refs/heads/smsby-lock", "shop.production", os.environ)
     path = shop.root / ".smsby" / "production.shared.lock.json"
     lock = SharedLockStore(path, "shop", "production", shared=git, clock=SystemClock())
-    request = replace(shop.request(), store=lock)
+    return replace(shop.request(), store=lock)
+
+
+def _approved_in_git(shop: Shop, checkout: Path) -> ApplyRequest:
+    """What is asked of a watch where a mailing waits for two more minutes."""
+    request = _in_git(shop, checkout)
     write_sale(shop, a=to(PHONES[0]))
     assert apply_plan(request).exit_code is ExitCode.DONE
     shop.clock.sleep(HOUR - 120)
@@ -194,6 +202,31 @@ def test_watch_keeps_what_it_sent_before_the_store_went_away(waiting: Shop, git_
     assert (outcomes(result), result.exit_code) == ({"a": "sent", "b": "sent"}, ExitCode.DONE)
     assert len(waiting.sms_by.named("sendBulkSms")) == 2
     assert any("cannot write the journal" in line for line in waiting.lines)
+
+
+def test_report_has_what_could_not_be_judged(waves: Waves, git_remote: Path) -> None:
+    """If the store fails after the first mailing was reported, the others are, too."""
+    shop, made = waves
+    request, campaign = _in_git(shop, git_remote), shop.root / "sale.yaml"
+    campaign.write_text(campaign.read_text().replace("    text:", "    revision: 2\n    text:"))
+    shop.write(
+        "late.yaml",
+        "version: 1\ncampaign: late\nschedule_time: 2026-12-01T12:00:00\nmailings:\n"
+        f"  - {{name: b, text: Hi, recipients: ['{PHONES[5]}'], release: {{before: 1h, at_latest: 30m}}}}\n",
+    )
+    assert apply_plan(request).exit_code is ExitCode.DONE
+    shop.clock.sleep(1.7 * HOUR)  # the window of late/b is over, and the wave may be judged
+
+    def fill_and_report(params: Mapping[str, Any]) -> Answer:
+        limit_remote(git_remote.parent / "remote.git", 0)
+        return made.report(params)
+
+    made.update(dict.fromkeys(made.names, "DELIVERED"))
+    shop.sms_by.script("statusBulkSms", fill_and_report)
+    result = hand_over(request)
+    assert outcomes(result) == {"late/b": "skipped", "vip": "skipped"}
+    assert "cannot write the lock" in (result.mailings[1].error or "")
+    assert len(made.names) == 4
 
 
 def test_watch_ends_if_the_store_goes_away_after_a_send(waiting: Shop, git_remote: Path) -> None:
