@@ -133,7 +133,7 @@ class TextReader:
             default = languages[0]
         if "language" not in mailing:
             message = sentence(
-                "{key} has several languages: add language: COLUMN, the column with that of each recipient",
+                "{key} has several languages: add language: COLUMN, the column with each recipient's language",
                 key=key,
             )
             self._log.error("LANGUAGE", message, place)
