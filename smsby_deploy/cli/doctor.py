@@ -65,7 +65,8 @@ def command(context: Context, ask: bool, to: str | None, form: str) -> ExitCode:
             write_doctor(report, sys.stdout, color=context.color, t=language)
     if report.failure is not None:
         context.fail(report.failure.message, "error")
-        context.note(f"hint: {report.failure.hint}")
+        if report.failure.hint:
+            context.note(f"hint: {report.failure.hint}")
     if report.has_learned and project.api.facts_file is not None and not project.environment.is_sandbox:
         file = shlex.quote(os.path.relpath(project.api.facts_file))
         lead = language.gettext("next:")

@@ -57,7 +57,7 @@ def ask_for_balance(look: Examination) -> None:
     if refuses_token(answer.error, answer.status) or answer.status in (401, 403):
         # Nothing is learned: facts are those of the account that the token belongs to.
         raise token_refused("getBalance", answer.explanation or f"HTTP {answer.status}")
-    if not answer.is_success:
+    if not (answer.is_success and answer.readable):
         raise SmsbyUnavailable(
             f"getBalance: {answer.explanation or 'no usable answer'} (HTTP {answer.status})",
             hint="check api.url (or SMSBY_API_URL), and try again later",

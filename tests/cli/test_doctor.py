@@ -328,3 +328,15 @@ def test_doctor_of_the_sandbox_leaves_nothing_to_commit(
     assert (tmp_path / ".smsby/.gitignore").read_text() == "*\n"
     assert not (tmp_path / "smsby.facts.json").exists()
     assert "git add" not in capsys.readouterr().err
+
+
+def test_doctor_gives_no_empty_hint(
+    tmp_path: Path, smsby_sandbox: SandboxHandle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An error of sms.by that is not known has no hint."""
+    (tmp_path / "smsby.yaml").write_text(_PROJECT, encoding="utf-8")
+    smsby_sandbox.fault("error", method="sendBulkSms", text="out of order")
+    assert run(["-C", str(tmp_path), "doctor", *_TO]) == 1
+    err = capsys.readouterr().err
+    assert "error: sendBulkSms: out of order\n" in err
+    assert "hint:" not in err

@@ -70,12 +70,15 @@ def test_refusal_of_a_wrong_token(
     assert fact_found(look, FactName.TOKEN_REFUSAL) == found
 
 
-def test_service_without_a_balance_is_not_reached(look: Examination, transport: UsualTransport) -> None:
-    """Nothing else is asked then, and the message says what to check."""
-    transport.script("getBalance", Answer(404))
+@pytest.mark.parametrize("status", [404, 200])
+def test_service_without_a_balance_is_not_reached(
+    look: Examination, transport: UsualTransport, status: int
+) -> None:
+    """Nothing else is asked then, so a page of a proxy teaches nothing; the message says what to check."""
+    transport.script("getBalance", Answer(status))
     with pytest.raises(SmsbyUnavailable) as caught:
         ask_for_balance(look)
-    assert caught.value.message == "getBalance: no usable answer (HTTP 404)"
+    assert caught.value.message == f"getBalance: no usable answer (HTTP {status})"
     assert "SMSBY_API_URL" in caught.value.hint
     assert not look.facts
 
