@@ -1,11 +1,14 @@
 """The checks before anything is sent, in the order of precedence of their exit codes.
 
 Files (3), a held lock (8), the reviewed plan (5), sms.by (7), then guardrails and the balance (4). If several would fail,
-only the first is reported, so the checks run in this order.
+only the first is reported, so the checks run in this order. If the outcome of an earlier send is unknown, sms.by, guardrails
+and the balance end the run with 6.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
@@ -14,7 +17,15 @@ from smsby_deploy.apply.context import ApplyRequest, Event
 from smsby_deploy.apply.remote_list import RecentList
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_loader import LoadedProject
-from smsby_deploy.errors import FilesInvalid, LockDamaged, PlanRefused, Refused, UsageError
+from smsby_deploy.errors import (
+    FilesInvalid,
+    LockDamaged,
+    PlanRefused,
+    Refused,
+    SmsbyDeployError,
+    UsageError,
+)
+from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.lock.archive import with_archived
 from smsby_deploy.lock.binding import check_service
 from smsby_deploy.lock.keyed_digests import check_digest_key
@@ -25,6 +36,8 @@ from smsby_deploy.plan.chunks import Keep
 from smsby_deploy.plan.guardrails import check_apply
 from smsby_deploy.plan.model import NEW_SENDING, Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.plan.planner import TOOL, measure_files
+from smsby_deploy.plan.removed import find_unknown
+from smsby_deploy.plan.selection import selector
 from smsby_deploy.plan.staleness import (
     PlanProgress,
     find_outdated,
@@ -145,13 +158,27 @@ def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, ke
         outdated = find_outdated(reviewed, replace(offline, account=account), progress)
         if outdated:
             raise stale_plan(outdated)
-    client = _connect(request, loaded, lock)
-    plan = files.plan(client=client, account=request.account, now=now, new_id=new_id, here=request.here)
+    selected = () if reviewed is not None and not select else filter(selector(select), lock.mailings)
+    with _unknown_first(lambda: any(find_unknown(lock, set(selected)))):
+        client = _connect(request, loaded, lock)
+        plan = files.plan(client=client, account=request.account, now=now, new_id=new_id, here=request.here)
     if reviewed is not None and not plan.has_errors:  # invalid files come first
         plan = _as_reviewed(request, reviewed, plan, read_progress(reviewed, lock))
     request.planned(plan)
-    _check_whole(loaded.project, plan, client)
+    with _unknown_first(lambda: any(one.reason_code is ReasonCode.UNKNOWN for one in plan.decided)):
+        _check_whole(loaded.project, plan, client)
     return ReadyPlan(plan, client)
+
+
+@contextmanager
+def _unknown_first(is_unknown: Callable[[], bool]) -> Iterator[None]:
+    """Let an error exit with 6 if an earlier outcome `is_unknown` and 6 precedes its code."""
+    try:
+        yield
+    except SmsbyDeployError as error:
+        if is_unknown():
+            error.exit_code = first_exit_code([error.exit_code, ExitCode.OUTCOME_UNKNOWN])
+        raise
 
 
 def empty_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> Plan:

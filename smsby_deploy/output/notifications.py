@@ -36,6 +36,7 @@ _WAYS_OUT = {
     ExitCode.FILES_INVALID: sentence("the files are not valid"),
     ExitCode.REFUSED: sentence("a guardrail, the balance or a blocked mailing"),
     ExitCode.PLAN_REFUSED: sentence("the plan is stale, used or unreadable: make a new one"),
+    ExitCode.OUTCOME_UNKNOWN: sentence("the outcome of an earlier send is unknown"),
     ExitCode.UNREACHABLE: sentence("sms.by cannot be reached, or refuses the token"),
     ExitCode.LOCK_HELD: sentence("another run holds the lock"),
 }

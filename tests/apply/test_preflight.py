@@ -29,7 +29,7 @@ from smsby_deploy.lock.store import LockStore
 from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode
 from smsby_deploy.smsby.response import Answer
 from smsby_deploy.smsby.send_client import SendClient
-from tests.apply.fake_smsby import OFFLINE, PHONES, PROJECT, Reply, Shop, error, ok
+from tests.apply.fake_smsby import LOST, OFFLINE, PHONES, PROJECT, Reply, Shop, error, ok
 from tests.apply.waiting_mailings import ACCEPTED, outcomes, state, to, write_sale
 
 GOOD = f"recipients: ['{PHONES[0]}', '{PHONES[1]}'], text: Hello"
@@ -81,6 +81,35 @@ def test_preflight_reports_the_first_of_several_reasons(
             apply_plan(request)
     assert type(caught.value) is expected
     assert shop.sms_by.changes() == []
+
+
+def test_preflight_puts_an_unknown_outcome_first(shop: Shop) -> None:
+    """An earlier send whose outcome is unknown (6) comes before sms.by (7) and the balance (4), if it is selected."""
+    shop.mailing(GOOD)
+    shop.sms_by.script("sendBulkSms", LOST)
+    assert shop.apply()[0].exit_code is ExitCode.OUTCOME_UNKNOWN
+    shop.configure(price="{currency: BYN, per_part: 0.026}")
+    shop.write("other.yaml", "version: 1\ncampaign: other\nmailings:\n  - {name: one, " + GOOD + " too}\n")
+    shop.sms_by.script("getBalance", ok({"balance": "0", "currency": "BYN"}))
+    for select, is_offline, code in (
+        ((), False, ExitCode.OUTCOME_UNKNOWN),
+        ((), True, ExitCode.OUTCOME_UNKNOWN),
+        (("other/*",), False, ExitCode.REFUSED),
+        (("other/*",), True, ExitCode.UNREACHABLE),
+    ):
+        request = replace(shop.request(), select=select)
+        if is_offline:
+            request = replace(request, connect=_refuse(TokenRefused("no token")))
+        with pytest.raises(TokenRefused if is_offline else Refused) as caught:
+            apply_plan(request)
+        assert caught.value.exit_code is code
+    mark = shop.store.read().mailings["sale/staff"].chunks[0].fingerprint
+    row = {"id": 7, "name": f"sale/staff shop#{mark}", "status": "NEW", "count_phones": 2}
+    shop.sms_by.script("getSMSMessages", ok([row]))
+    with pytest.raises(Refused) as found:  # sms.by lists it, so its outcome is no longer unknown
+        apply_plan(shop.request())
+    assert found.value.exit_code is ExitCode.REFUSED
+    assert shop.sms_by.changes() == ["sendBulkSms"]
 
 
 def test_preflight_does_not_connect_for_an_outdated_plan(shop: Shop) -> None:
