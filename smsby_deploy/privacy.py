@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from smsby_deploy.numbering_plan import ANY_MOBILE_CODE
@@ -92,8 +93,23 @@ def hide_token(text: str, token: str) -> str:
     """
     if not token:
         return text
-    pattern = re.escape(token)
-    return re.sub(pattern if len(token) >= MIN_SECRET else rf"(?<!\w){pattern}(?!\w)", HIDDEN, text)
+    pattern = "|".join(map(re.escape, _spellings(token)))
+    return re.sub(pattern if len(token) >= MIN_SECRET else rf"(?<!\w)(?:{pattern})(?!\w)", HIDDEN, text)
+
+
+@lru_cache(maxsize=8)
+def _spellings(token: str) -> tuple[str, ...]:
+    """Return a token as it is, as it looks in URLs, and as JSON writes it, the longest first."""
+    import json
+    from urllib.parse import quote
+
+    safe = "/", ""
+    in_urls = {quote(token, safe=one, errors="surrogatepass") for one in safe}
+    in_urls |= {re.sub(r"%\w\w", lambda code: code[0].lower(), one) for one in in_urls}
+    in_json = {json.dumps(token, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False)}
+    found = {token, *in_urls, *(one.replace("%20", "+") for one in in_urls), *in_json}
+    found |= {one.replace("/", r"\/") for one in found}  # as PHP writes a slash
+    return tuple(sorted(found, key=len, reverse=True))
 
 
 def find_tokens(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -127,12 +143,14 @@ def hide_echo(content: bytes, token: str) -> bytes:
     """
     if len(token) < MIN_SECRET or token.isdigit():
         return content
-    return content.replace(token.encode("utf-8", "surrogatepass"), HIDDEN.encode())
+    for spelling in _spellings(token):
+        content = content.replace(spelling.encode("utf-8", "surrogatepass"), HIDDEN.encode())
+    return content
 
 
 def hide_echoes(pieces: Iterable[bytes], token: str) -> Iterator[bytes]:
     """Yield an answer as `hide_echo` returns it, even if a token spans two pieces."""
-    last = len(token.encode("utf-8", "surrogatepass")) - 1
+    last = max(len(spelling.encode("utf-8", "surrogatepass")) for spelling in _spellings(token)) - 1
     held = b""
     for piece in pieces:
         held = hide_echo(held + piece, token)

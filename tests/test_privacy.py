@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -12,6 +16,7 @@ from smsby_deploy.privacy import (
     HIDDEN,
     filter_log_record,
     hide_echo,
+    hide_echoes,
     hide_secrets,
     hide_token,
     hide_token_parameters,
@@ -197,6 +202,28 @@ def test_shown_url_keeps_the_host(url: str, shown: str) -> None:
 def test_hide_echo_hides_a_token_in_any_value(token: str, shown: bytes) -> None:
     """Also within a word; a short token, or one of digits only, may occur by chance."""
     assert hide_echo(f'{{"status": "xx{token}{token}yy"}}'.encode(), token) == shown
+
+
+@pytest.mark.parametrize("token", ["eyJpdiI6/a+b==", "тайный ключ", "0123456789abcdef"])
+@pytest.mark.parametrize(
+    "spell",
+    [
+        str, quote, quote_plus, lambda token: quote(token, safe=""),
+        lambda token: re.sub("%..", lambda code: code[0].lower(), quote_plus(token)), json.dumps,
+        lambda token: json.dumps(token).replace("/", "\\/"),
+    ],
+    ids=["plain", "path", "form", "all", "lower", "json", "php"],
+)  # fmt: skip
+def test_token_is_hidden_in_every_spelling(token: str, spell: Callable[[str], str]) -> None:
+    """As in a URL and in JSON: sms.by may quote the address of a request, and anyone can decode it."""
+    written = spell(token).strip('"')
+    text = f"GET /getBalance?token={written}&x=1"
+    shown = f"GET /getBalance?token={HIDDEN}&x=1"
+    assert hide_token(text, token) == shown
+    content = text.encode()
+    assert hide_echo(content, token).decode() == shown
+    pieces = (content[place : place + 5] for place in range(0, len(content), 5))
+    assert b"".join(hide_echoes(pieces, token)) == hide_echo(content, token)
 
 
 @pytest.mark.parametrize("mark", ["1234567890", "a123456789", "123456789f", "0291234567"])
