@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from smsby_deploy.apply.apply_result import ApplyResult
+from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.apply.context import ApplyRequest, Event
 from smsby_deploy.apply.due_mailings import next_opening
 from smsby_deploy.apply.hand_over import hand_over
@@ -22,6 +22,7 @@ from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.texts.pattern_search import begin_run
 from smsby_deploy.wording import time_text
 
+_BEGUN = (MailingOutcome.SENT, MailingOutcome.PARTIAL)
 _LONGEST_PAUSE = 60.0  # seconds: another run may approve a mailing that is due earlier
 
 
@@ -86,7 +87,7 @@ def _why_waiting(result: ApplyResult, *, is_open: bool) -> Event:
 
 
 class _Watched:
-    """The results of a watch; only the last one of each mailing counts."""
+    """The results of a watch: the last one of each mailing, with what was sent before it."""
 
     def __init__(self, request: ApplyRequest) -> None:
         self._request = request
@@ -105,6 +106,13 @@ class _Watched:
 
     def add(self, result: ApplyResult) -> None:
         self._error = None
+        began = {one.address: one for done in self._results for one in done.mailings if one.outcome in _BEGUN}
+        skipped = [one for one in result.mailings if one.outcome is MailingOutcome.SKIPPED]
+        result = _without(result, {one.address for one in skipped if not one.error and one.address in began})
+        stopped = (
+            _stopped(began[one.address], one) if one.address in began else one for one in result.mailings
+        )
+        result = replace(result, mailings=tuple(stopped))
         again = {mailing.address for mailing in result.mailings}
         before = (_without(one, again) for one in self._results)
         self._results = [*(one for one in before if one.mailings), result]
@@ -127,6 +135,14 @@ class _Watched:
             differences=tuple(problem for one in self._results for problem in one.differences),
             exit_code=first_exit_code(codes),
         )
+
+
+def _stopped(before: MailingResult, now: MailingResult) -> MailingResult:
+    """Return the result of a mailing of which a wave was sent `before`, perhaps none `now`."""
+    if now.outcome is not MailingOutcome.SKIPPED:
+        return now
+    partial, ids = MailingOutcome.PARTIAL, before.message_ids
+    return replace(now, outcome=partial, uuids=before.uuids, message_ids=ids, was_begun=True)
 
 
 def _without(result: ApplyResult, addresses: set[str]) -> ApplyResult:

@@ -117,6 +117,21 @@ def test_watch_ends_with_what_it_missed(waiting: Shop) -> None:
     assert waiting.sms_by.changes() == []
 
 
+@pytest.mark.parametrize(
+    ("word", "outcome", "code"),
+    [("UNDELIVERED", "partial", ExitCode.REFUSED), ("SENT", "sent", ExitCode.DONE)],
+)
+def test_watch_reports_a_wave_before_a_stop(word: str, outcome: str, code: ExitCode, waves: Waves) -> None:
+    """What it sent is in its result, although the next wave was stopped, or there was no verdict yet."""
+    shop, made = waves
+    made |= {"u-0": "DELIVERED", "u-1": "DELIVERED", "u-2": word}
+    _at(shop, 2.5 * HOUR, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    result = watch_due(shop.request())
+    assert (outcomes(result), result.exit_code) == ({"vip": outcome}, code)
+    assert "u-2" in result.mailings[0].uuids
+    assert bool(result.mailings[0].error) is (outcome == "partial")
+
+
 def test_watch_waits_for_another_run(waiting: Shop) -> None:
     """A lock that is held is tried again; without anything that waits it would be an error."""
     approve(waiting, a=to(PHONES[0]))
