@@ -109,4 +109,5 @@ class AccountAccess(NamedTuple):
             body=self.api.body,
             clock=SystemClock(),
             call_styles={name: CallStyle(style) for name, style in facts.call_styles.items()},
+            callback_path=self.api.callback_path,
         )

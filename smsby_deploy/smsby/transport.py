@@ -78,6 +78,7 @@ class ReadTransport:
     """Rate-limited queries to one service with one token; safe to share between threads.
 
     `body` is the format of parameters whose place is BODY. `call_styles` has the methods that are not called as documented.
+    Neither the token nor the secret `callback_path` is left in an answer.
     `clock_lead` is how far this machine's clock is ahead of that of sms.by; None until an answer shows it.
     """
 
@@ -91,9 +92,11 @@ class ReadTransport:
         body: Literal["json", "form"],
         clock: Clock,
         call_styles: CallStyles | None = None,
+        callback_path: str = "",
     ) -> None:
         self._url = url.rstrip("/")
         self._token = token
+        self._callback_path = callback_path
         self._timeout = timeout
         self._body = Place(body)
         self._call_styles = call_styles or {}
@@ -223,7 +226,7 @@ class ReadTransport:
             if keep is not None:
                 stream = JsonStream(hide_echoes(pieces, self._token), keep, LARGEST_ANSWER)
                 return stream.read(), stream.is_empty
-            content = hide_echo(b"".join(pieces), self._token)
+            content = hide_echo(hide_echo(b"".join(pieces), self._token), self._callback_path)
             return (json.loads(content), False) if content.strip() else (None, True)
         except (ValueError, RecursionError):
             return None, False

@@ -61,6 +61,22 @@ def test_callbacks_complete_the_status(shop: Shop) -> None:
     assert (shown["delivered"], shown["pending"]) == (0, 1)
 
 
+def test_secret_path_in_an_answer_is_hidden(shop: Shop) -> None:
+    """Whoever reads the lock or a log could otherwise forge reports."""
+    shop.write("smsby.yaml", PROJECT.replace("api: {", 'api: {callback_url: "https://example.by/cb", '))
+    shop.write("sale.yaml", CAMPAIGN)
+    assert shop.run("apply", "--auto-approve", env=SECRET).code == 0
+    (call,) = [call for call in shop.calls() if call["method"] == "sendBulkSms"]
+    address = call["params"]["callback_url"]
+    shop.fault(method="sendBulkSms", mode="error", text=f"cannot call {address}")
+    shop.write("sale.yaml", CAMPAIGN.replace("text: Closed", "text: Open, revision: 2"))
+    refused = shop.run("-v", "apply", "--auto-approve", "--format", "json", env=SECRET)
+    (mailing,) = refused.json["mailings"]
+    assert mailing["error"] == "cannot call https://example.by/cb/<hidden>"
+    written = refused.out + refused.err + (shop.root / "smsby.lock.json").read_text(encoding="utf-8")
+    assert address.rpartition("/")[2] not in written
+
+
 def test_no_callback_url_means_no_callbacks(shop: Shop) -> None:
     """Without callback_url the request has none, and nothing is called."""
     shop.write("sale.yaml", CAMPAIGN)
