@@ -27,8 +27,7 @@ from smsby_deploy.lock.stored_mailings import find
 from smsby_deploy.plan.chunks import ChunkReport, hash_content, stream_chunks
 from smsby_deploy.plan.contact_lists import UploadDigest
 from smsby_deploy.plan.remote_list_check import check_list
-from smsby_deploy.plan.remote_state import RemoteView
-from smsby_deploy.plan.removed import has_news
+from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.withdrawals import AccountList
 from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
@@ -245,7 +244,7 @@ def refuse_outdated(found: RecipientList, lock: Lock, account: AccountList, now:
     if (
         others
         or any(map(remote.find_sent, empty))
-        or has_news(entry, remote)
+        or _has_news_of_what_is_known(entry, remote)
         or (entry.state is EntryState.WAITING and remote.shows_mailing(address, entry))
         or _has_more_deliveries(found, lock, remote, account.connect())
     ):
@@ -254,6 +253,12 @@ def refuse_outdated(found: RecipientList, lock: Lock, account: AccountList, now:
             hint=f"use the lock of that checkout, or see with `smsby-deploy plan {address}` what an apply would record and "
             "send",
         )
+
+
+def _has_news_of_what_is_known(entry: Entry, remote: RemoteView) -> bool:
+    """Whether the list contradicts the lock; that a lost request arrived does not."""
+    states = zip(entry.chunks, merge_entry(entry, remote), strict=True)
+    return any(chunk.state not in (state, ChunkState.UNKNOWN) for chunk, state in states)
 
 
 def _has_more_deliveries(found: RecipientList, lock: Lock, remote: RemoteView, client: ReadClient) -> bool:

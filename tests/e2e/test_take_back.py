@@ -304,6 +304,20 @@ def test_recipients_asks_what_another_checkout_has_sent(keys: str, method: str, 
         assert len(shop.run("recipients", "sale/a", "--not-sent").out.splitlines()) == 1
 
 
+def test_recipients_lists_what_is_certain_after_a_lost_answer(shop: Shop) -> None:
+    """That sms.by lists the lost request by now is no sign of another checkout."""
+    start(shop, Case("bulk", 3, plan_file=False), "shop")
+    shop.settings(list_lag=3600)
+    shop.fault(method="sendBulkSms", nth=2, mode="reset", when="after")
+    assert shop.run("apply", "--auto-approve").code == 6
+    shop.settings(list_lag=0)
+    counts = [
+        len(shop.run("recipients", "sale/staff", *option).out.splitlines()) - 1
+        for option in ([], ["--sent"], ["--not-sent"])
+    ]
+    assert counts == [5, 2, 1]
+
+
 def test_recipients_refuses_a_list_that_does_not_fit(shop: Shop) -> None:
     """It has other chunks of the revision, made from other files; or nothing that sms.by certainly accepted."""
     start(shop, Case("bulk", 3, plan_file=False), "shop")
