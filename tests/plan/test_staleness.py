@@ -14,13 +14,17 @@ from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.errors import PlanRefused
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind, Resolution
 from smsby_deploy.lock.records import AppliedBy, Apply, ChunkState, Entry, Lock, NamedId
+from smsby_deploy.lock.serialization import read_lock, write_lock
+from smsby_deploy.plan import staleness
 from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.diff import make_orphans
 from smsby_deploy.plan.measure import measure_mailing
-from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
+from smsby_deploy.plan.model import Action, ActionKind, Actions, LockStamp, Plan, ReasonCode
 from smsby_deploy.plan.staleness import (
     PlanProgress,
     find_outdated,
     find_staleness,
+    finished_queries,
     hash_inputs,
     read_progress,
     reviewed_addresses,
@@ -115,6 +119,59 @@ def test_another_list_makes_a_plan_stale(contact_list: NamedId | None, why: str)
     assert stale is not None and why in stale
 
 
+@pytest.mark.parametrize("first", ["query of a finished mailing", "settled", "orphan"])
+def test_each_mailing_of_a_plan_is_compared(first: str) -> None:
+    """Also those after one that may differ."""
+    then, now = replace(_SEND, address="sale/zoo"), replace(_SEND, address="sale/zoo", digest="e" * 64)
+    if first == "orphan":
+        recorded = {"sale/old": lock_entry(ChunkState.ACCEPTED)}
+        orphans = make_orphans(("sale/old",), recorded)
+        reviewed, current = (_plan(actions=Actions((one,), orphans)) for one in (then, now))
+        reviewed = replace(reviewed, actions=(*orphans.actions, then))
+    else:
+        kind = ActionKind.CREATE if first == "settled" else ActionKind.NOOP
+        reviewed = _plan(replace(_SEND, action=kind), then)
+        current = _plan(replace(_SEND, action=kind, digest="e" * 64), now, exempt=frozenset({"sql:sale/vip"}))
+    progress = PlanProgress(settled=frozenset({"sale/vip"} if first == "settled" else ()))
+    assert (find_staleness(reviewed, current, progress) or "").startswith("sale/zoo: its content")
+
+
+def test_query_of_an_unfinished_mailing_may_not_change() -> None:
+    """Its result is what was reviewed, even if it is exempt now."""
+    current = _plan(replace(_SEND, digest="e" * 64), exempt=frozenset({"sql:sale/vip"}))
+    assert find_staleness(_plan(_SEND), current) is not None
+    actions = [_SEND, replace(_SEND, address="sale/done", action=ActionKind.NOOP)]
+    assert finished_queries(actions, ["sql:sale/vip", "sql:sale/done"]) == {"sql:sale/done"}
+    assert not finished_queries(actions, ["sql:sale/vip"])
+
+
+@pytest.mark.parametrize("what", ["opted_out", "left_out"])
+def test_opt_out_taken_back_after_the_review(what: str) -> None:
+    """Also if another recipient opted out meanwhile, so that as many get it; but only of what is still sent."""
+    first, rest = _SEND.chunks
+    then, now = (replace(_SEND, chunks=(first._replace(**{what: place}), rest)) for place in ("3", "4"))
+    assert "1 of its recipients had opted out" in (find_staleness(_plan(then), _plan(now)) or "")
+    assert find_staleness(_plan(_SEND), _plan(now)) is None
+    done = PlanProgress(changed=frozenset({"sale/vip"}))
+    assert find_staleness(_plan(then), _plan(replace(now, action=ActionKind.NOOP)), done) is None
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "is_stale"),
+    [
+        (ActionKind.HOLD, ActionKind.CREATE, False),
+        (ActionKind.HOLD, ActionKind.UPLOAD, False),
+        (ActionKind.WAITING, ActionKind.DUE, False),
+        (ActionKind.CREATE, ActionKind.HOLD, True),
+        (ActionKind.DUE, ActionKind.CREATE, True),
+    ],
+)
+def test_window_that_opens_makes_no_plan_stale(then: ActionKind, now: ActionKind, is_stale: bool) -> None:
+    """A mailing that was to wait is sent at once if its time has come meanwhile."""
+    stale = find_staleness(_plan(replace(_SEND, action=then)), _plan(replace(_SEND, action=now)))
+    assert (stale is not None) is is_stale
+
+
 def test_missing_mailing_makes_a_plan_stale() -> None:
     """A mailing that no longer exists was reviewed and cannot be applied."""
     assert find_staleness(_plan(_SEND), _plan()) == "sale/vip: it is no longer in the files"
@@ -179,7 +236,9 @@ def test_reviewed_addresses_refuses(plan: Plan, addresses: list[str], why: str) 
 
 _RUN = Apply("7f3c9a", "2026-11-24T07:00:00+00:00", None, "x")
 _MINE = AppliedBy("2026-11-24T07:00:00+00:00", "7f3c9a", None, "x")
-_APPROVAL = Approval("2026-11-24T07:00:00+00:00", "7f3c9a", None, "2026-11-25T07:00Z", "2026-11-25T08:00Z")
+_APPROVAL = Approval(
+    "2026-11-24T07:00:00+00:00", "7f3c9a", None, "2026-11-25T07:00:00Z", "2026-11-25T08:00:00Z"
+)
 _ENDING = Ending(EndingKind.WITHDRAWN, "2026-11-24T07:00:00+00:00", "anna", "")
 _DONE = replace(lock_entry(ChunkState.ACCEPTED), applied=_MINE)
 _PART = replace(lock_entry(ChunkState.ACCEPTED, ChunkState.PENDING), applied=_MINE)
@@ -222,6 +281,7 @@ def test_plan_without_anything_to_apply_is_never_used() -> None:
     assert not _progress(_DONE, action=blocked).is_used
     assert not _progress(None, action=replace(blocked, reason_code=ReasonCode.APPROVAL)).is_used
     assert _progress(_DONE, action=replace(blocked, reason_code=ReasonCode.APPROVAL)).is_used
+    assert _progress(_DONE, action=replace(_SEND, action=ActionKind.ADOPT)).is_used
 
 
 @pytest.mark.parametrize(
@@ -270,8 +330,11 @@ def test_stamp_entries_ignores_that_an_approval_has_lapsed() -> None:
     """`apply --due` may record that between a merge and its apply; any other ending is a newer state."""
 
     def stamp(entry: Entry) -> str:
-        stamps = stamp_entries(Lock("shop", mailings={"sale/0": entry}), {"sale/0", "sale/1"})
-        return stamps["sale/0"] if [*stamps] == ["sale/0"] else ""
+        lock = Lock("shop", 1, "line", {"sale/0": entry})
+        read = read_lock(write_lock(lock), "lock")
+        (stamped,), again = (stamp_entries(one, {"sale/0", "sale/1"}).items() for one in (lock, read))
+        assert (stamped[0], again) == ("sale/0", {stamped})
+        return stamped[1]
 
     waiting = replace(lock_entry(), approval=_APPROVAL)
     assert stamp(replace(waiting, ending=replace(_ENDING, kind=EndingKind.LAPSED))) == stamp(waiting) != ""
@@ -347,6 +410,25 @@ def test_hash_inputs_with_crlf(rows: int, tmp_path: Path) -> None:
         found.append(hash_inputs(loaded.project, [])["smsby.yaml"])
     assert found[0] == found[1]
     assert len({*found}) == 3
+
+
+@pytest.mark.parametrize("size", [*range(1, 8), 1 << 20])
+def test_hash_inputs_block_by_block(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line ending is lost between two blocks, a lone CR is no line ending, and a binary file is hashed as it is."""
+    monkeypatch.setattr(staleness, "_BLOCK", size)
+    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n")
+    loaded = load_project(tmp_path)
+
+    def hash_of(content: bytes) -> str:
+        (tmp_path / "smsby.yaml").write_bytes(content)
+        return hash_inputs(loaded.project, [])["smsby.yaml"]
+
+    text = b"\r\n\r\n\rab\rc\r\nd\r\n"
+    if size > 1:  # the first block decides what the file is
+        assert hash_of(text) == hash_of(text.replace(b"\r\n", b"\n")) != hash_of(text.replace(b"\r", b""))
+        assert hash_of(text + b"\r") != hash_of(text)
+    binary = b"\0" + text
+    assert hash_of(binary) != hash_of(binary.replace(b"\r\n", b"\n"))
 
 
 def test_hash_inputs_leaves_out_a_file_that_may_not_be_read(
