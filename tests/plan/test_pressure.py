@@ -109,6 +109,13 @@ def test_pressure_ends_with_the_span(desk: _Desk, days: float, is_capped: bool) 
     assert (vip.audience.capped == 2) is is_capped  # Anna is in sale/staff, too
 
 
+@pytest.mark.parametrize(("days", "is_capped"), [(6.9, True), (7.0, False)])
+def test_pressure_of_two_mailings_ends_with_the_span(desk: _Desk, days: float, is_capped: bool) -> None:
+    desk.change(1, schedule_time=NOON + days * _DAY)
+    vip, staff = desk.judge(_limit(1))
+    assert (vip.recipients, staff.recipients) == (2, 0 if is_capped else 1)
+
+
 def test_pressure_blocks_unless_it_drops(desk: _Desk) -> None:
     vip, staff = desk.judge(_limit(1, drops=False))
     assert (vip.action, vip.reason_code, staff.action) == ("blocked", "guardrail", "create")
@@ -120,6 +127,14 @@ def test_pressure_of_unknown_recipients_blocks(desk: _Desk) -> None:
     actions = desk.judge(_limit(1), [_sent(unknown=5)])
     assert {action.reason_code for action in actions} == {"guardrail"}
     assert "does not report yet who got old/one" in actions[0].reason
+
+
+def test_pressure_of_unknown_recipients_beside_known_ones(desk: _Desk) -> None:
+    """It is possible that a recipient got an unknown one besides those that are known, or planned."""
+    vip, staff = desk.judge(_limit(2), [_sent(TEST), _sent(unknown=1, name="old/two")])
+    assert (vip.reason_code, staff.action) == ("guardrail", "create")
+    vip, staff = desk.judge(_limit(2), [_sent(unknown=1)])  # and Anna gets sale/staff
+    assert (vip.reason_code, staff.action) == ("guardrail", "create")
 
 
 def test_pressure_of_unknown_recipients_that_do_not_matter(desk: _Desk) -> None:
@@ -152,6 +167,9 @@ def test_pressure_ignores_opt_outs(desk: _Desk) -> None:
     """Who opted out gets nothing, and is no excess."""
     vip, staff = desk.judge(_limit(1), [_sent(ANNA)], _phones(ANNA))
     assert (vip.capped, staff.capped) == (None, None)
+    for phone in (ANNA, TEST):
+        vip, _ = desk.judge(_limit(1), [_sent(ANNA, TEST)], _phones(phone))
+        assert [one in (vip.capped or ()) for one in (ANNA, TEST)] == [phone != ANNA, phone != TEST]
 
 
 def test_pressure_of_a_contact_list(desk: _Desk) -> None:
@@ -218,6 +236,12 @@ def test_resumed_mailing_counts_for_whom_it_leaves_out(desk: _Desk) -> None:
     vip, staff_action = desk.judge(_limit(1), [_sent(ANNA, name="sale/staff", days=-0.1), _sent(ANNA)])
     assert len(staff_action.capped or ()) == 1
     assert (vip.recipients, vip.audience.capped) == (1, 1)
+    begun = _sent(name="sale/staff", days=-0.1)
+    for phone, count in ((ANNA, 1), (TEST, 2)):  # as its files say where sms.by does not
+        vip, _ = desk.judge(_limit(1), [begun._replace(phones=_phones(phone)), _sent(ANNA)])
+        assert vip.recipients == count
+    vip, _ = desk.judge(_limit(1), [begun, _sent(ANNA)])
+    assert vip.recipients == 2  # she got none of it
 
 
 def test_pressure_of_an_uploaded_list_blocks(desk: _Desk) -> None:

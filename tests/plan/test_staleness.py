@@ -147,7 +147,7 @@ def test_query_of_an_unfinished_mailing_may_not_change() -> None:
 
 @pytest.mark.parametrize("what", ["opted_out", "left_out"])
 def test_opt_out_taken_back_after_the_review(what: str) -> None:
-    """Also if another recipient opted out meanwhile, so that as many get it; but only of what is still sent."""
+    """Even if another recipient opted out meanwhile, so that as many get it; but only of what is still sent."""
     first, rest = _SEND.chunks
     then, now = (replace(_SEND, chunks=(first._replace(**{what: place}), rest)) for place in ("3", "4"))
     assert "1 of its recipients had opted out" in (find_staleness(_plan(then), _plan(now)) or "")
