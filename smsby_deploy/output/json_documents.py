@@ -167,7 +167,7 @@ def status_document(report: StatusReport) -> dict[str, Any]:
             **_facts(totals, "mailings", "recipients", *_KINDS, "other", "parts"),
             "cost": money_or_none(totals.cost),
             "states": dict(sorted(states.items())),
-            "scheduled": totals.ahead,
+            "scheduled": totals.scheduled,
             "running": report.running or None,
         },
         "mailings": [_mailing_status(mailing) for mailing in report.mailings],

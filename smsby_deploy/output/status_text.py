@@ -181,8 +181,10 @@ def status_totals_line(report: StatusReport, currency: str | None, t: Translator
 
 def ahead_line(report: StatusReport) -> str:
     """`12 recipients scheduled for later; 180 recipients in later waves`; empty without any."""
-    ahead, later = report.totals.ahead, report.totals.later
-    lines = [sentence("{count:recipient|recipients} scheduled for later", count=ahead)] if ahead else []
+    scheduled, later = report.totals.scheduled, report.totals.later
+    lines = []
+    if scheduled:
+        lines.append(sentence("{count:recipient|recipients} scheduled for later", count=scheduled))
     lines += [sentence("{count:recipient|recipients} in later waves", count=later)] if later else []
     return join_sentences(lines) if lines else ""
 

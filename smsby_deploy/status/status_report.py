@@ -15,6 +15,7 @@ from smsby_deploy.status.mailing_details import NO_DETAILS, Details
 from smsby_deploy.wording import sentence
 
 INDISTINCT, LATER = "not told apart", "in later waves"  # keys of `other`
+_NOT_SCHEDULED = ("unknown", "rejected", "not sent", "not taken")  # keys of `other`
 
 
 class State(StrEnum):
@@ -176,8 +177,9 @@ class StatusTotals:
 
     `waiting` recipients may still get a delivery report. `ahead` counts the recipients of mailings whose time has not come
     and that have not begun, `later` those in waiting waves, `withdrawn` those of withdrawn mailings: the share of delivered
-    recipients leaves out all of these. `cost` leaves out mailings of unknown cost, and is None if that is all of them.
-    `settled` counts mailings, `settled_recipients` the recipients for whom nothing changes any more.
+    recipients leaves out all of these. `scheduled` counts those `ahead` to whom it will be sent. `cost` leaves out mailings
+    of unknown cost, and is None if that is all of them. `settled` counts mailings, `settled_recipients` the recipients for
+    whom nothing changes any more.
     """
 
     mailings: int
@@ -193,6 +195,7 @@ class StatusTotals:
     settled_recipients: int
     waiting: int
     ahead: int
+    scheduled: int
     later: int
     withdrawn: int
 
@@ -221,6 +224,7 @@ class StatusReport:
         costs = [mailing.cost for mailing in mailings if mailing.cost is not None]
         open_mailings = [mailing for mailing in mailings if not mailing.is_settled]
         recipients = sum(mailing.recipients for mailing in mailings)
+        ahead = [mailing for mailing in mailings if self._is_ahead(mailing)]
         return StatusTotals(
             mailings=len(mailings),
             recipients=recipients,
@@ -234,7 +238,8 @@ class StatusReport:
             settled=len(mailings) - len(open_mailings),
             settled_recipients=recipients - sum(m.waiting for m in open_mailings),
             waiting=sum(mailing.waiting for mailing in mailings),
-            ahead=sum(mailing.recipients for mailing in mailings if self._is_ahead(mailing)),
+            ahead=sum(mailing.recipients for mailing in ahead),
+            scheduled=sum(self._count_scheduled(mailing) for mailing in ahead),
             later=sum(one.other.get(LATER, 0) for one in mailings if not self._is_ahead(one)),
             withdrawn=sum(mailing.recipients for mailing in mailings if mailing.was_taken_back),
         )
@@ -252,6 +257,10 @@ class StatusReport:
         if window is not None and window.is_over(now):
             return False  # it was not handed over in time, and is not sent
         return datetime.fromisoformat(mailing.schedule_time) > now
+
+    @staticmethod
+    def _count_scheduled(mailing: MailingStatus) -> int:
+        return mailing.recipients - sum(mailing.other.get(kind, 0) for kind in _NOT_SCHEDULED)
 
     @property
     def is_settled(self) -> bool:

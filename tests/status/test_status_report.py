@@ -54,6 +54,18 @@ def test_report_calls_no_missed_mailing_scheduled(closes: int, ahead: int) -> No
     assert StatusReport((waiting,), made_at="2026-12-01T10:30:00+00:00").totals.ahead == ahead
 
 
+def test_report_calls_only_certain_recipients_scheduled() -> None:
+    """Those without an outcome, and those to whom it is not sent, are not due either."""
+    one = replace(
+        examples.mailing("c/x", State.UNKNOWN, (0, 0, 0, 3)),
+        recipients=12,
+        other={"unknown": 4, "not sent": 5},
+        schedule_time="2026-12-01T12:00:00+00:00",
+    )
+    totals = StatusReport((one,), made_at="2026-12-01T10:30:00+00:00").totals
+    assert (totals.scheduled, totals.ahead, totals.due) == (3, 12, 0)
+
+
 def test_report_kinds_add_up_to_the_recipients() -> None:
     """Undocumented status words are one kind; the percentage of a mailing without recipients is 100."""
     mailing = examples.mailing("c/x", State.FINAL, (6, 2, 0, 0))
