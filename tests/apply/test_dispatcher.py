@@ -483,7 +483,7 @@ def test_dispatcher_stops_a_mailing_whose_files_changed() -> None:
     world.dispatcher().send_all(requests)
     assert world.prepared == [("m/1", 0)]
     run = world.context.runs["m/0"]
-    assert run.stop_reason == "its files changed; what was sent of it is recorded"
+    assert run.stop_reason == "its files changed; any part already sent is recorded"
     assert (run.exit_codes, world.states(1)[0]) == ({ExitCode.PLAN_REFUSED}, "accepted")
 
 
