@@ -1,4 +1,4 @@
-"""Every fault of the sandbox at a request, what it means, and what must hold after it."""
+"""Every fault of the sandbox by the request it breaks, its meaning, and what must hold after it."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ FAULTS = [
     Fault("429", "before", "sent", {"retry_after": ""}),
     Fault("error", "before", "rejected"),
     Fault("error", "before", "rejected", {"status": 200}),
-    # The error is wrong: a listed chunk is never sent again all the same.
+    # The error lies: a listed chunk is never sent again even so.
     Fault("error", "after", "rejected"),
     Fault("error", "before", "unknown", {"status": 500}),
     Fault("error", "after", "sent", {"status": 500}),
 ]
 CODES = {"sent": {0}, "unknown": {6}, "rejected": {1, 6}}  # 6: rejected after a part was sent
 _LAG = 1.5  # seconds
-# One for each outcome and way to it: lost, found, found late, repeated, refused, and refused although accepted.
+# One fault per outcome and path to it: lost, found, found late, repeated, refused, and refused although accepted.
 _EVERYWHERE = {
     "reset-before",
     "reset-after",
@@ -72,16 +72,16 @@ _EVERYWHERE = {
 
 
 def places(fault: Fault) -> tuple[int, ...]:
-    """Which of three requests fail, one in each run."""
+    """Return which of three requests fail, one in each run."""
     return (1, 2, 3) if str(fault) in _EVERYWHERE else (1 + FAULTS.index(fault) % 3,)
 
 
-# Modes that mean something else for each request: whether its answer has a proof, and what its error says.
+# Modes whose meaning depends on the request: whether its answer has a proof, and what its error says.
 _OWN_MEANING = ("no-proof", "incomplete", "error")
 
 
 def means_its_own(fault: Fault) -> bool:
-    """Whether no other fault means the same for every request."""
+    """Return whether no other fault means the same at every request."""
     return fault.mode in _OWN_MEANING or "also" in fault.more or str(fault) in _EVERYWHERE
 
 
@@ -103,12 +103,12 @@ def break_request(shop: Shop, fault: Fault, method: str, nth: int, **params: str
 
 
 def settle(shop: Shop, case: Case, project: str, done: Result, *, took: bool) -> None:
-    """No recipient has a message twice, and once everything is settled each has it exactly once.
+    """Check that no recipient ever has a message twice, and that each has it exactly once when all is settled.
 
     `done` is the apply that got the failing answer. If it settled everything, a plan says that no later apply sends.
     """
     assert all(count == 1 for count in received(shop, project).values())
-    if took and unknown(shop):  # an accepted request is found without a user's decision, once it is listed
+    if took and unknown(shop):  # an accepted request is found without a user's decision once it is listed
         requests.post(f"{shop.url}/_sandbox/clock", json={"advance": _LAG}, timeout=5).raise_for_status()
         apply(shop, case, {})
         assert not unknown(shop)

@@ -1,4 +1,4 @@
-"""Campaigns that several tests send."""
+"""Campaigns that several tests share."""
 
 STAFF = """\
 version: 1

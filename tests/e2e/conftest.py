@@ -1,4 +1,4 @@
-"""The real command, in its own process, against a sandbox in another."""
+"""The real command in its own process, against a sandbox in another process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import requests
 
 from tests.e2e.forked import Forked
 from tests.e2e.sandboxes import new_sandbox
-from tests.plan.ssh_keys import keys as keys  # a fixture of these tests, too
+from tests.plan.ssh_keys import keys as keys  # these tests use it as a fixture, too
 
 PROJECT = """\
 version: 1
@@ -25,7 +25,7 @@ api: {requests_per_second: 1000, recipients_per_request: 2, timeout_seconds: 5, 
 price: {currency: BYN, per_part: 0.026}
 """
 _HTTP = requests.Session()
-_HTTP.trust_env = False  # no search for a proxy and a netrc file, thousands of times
+_HTTP.trust_env = False  # saves looking for a proxy and a netrc file thousands of times
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Run:
         return self.forked.process.is_alive()
 
     def said(self) -> str:
-        """Its stderr so far."""
+        """Return its stderr so far."""
         return self.forked.said()
 
     def finish(self, timeout: float = 60) -> Result:
@@ -67,7 +67,7 @@ class Run:
 
 @dataclass
 class Shop:
-    """A project folder with a sandbox of its own."""
+    """A project folder with its own sandbox."""
 
     root: Path
     url: str
@@ -108,13 +108,13 @@ class Shop:
         return [row["id"] for row in self.run("api", "getSMSMessages").json.get("data", [])]
 
     def delete_all(self, *, but: int = 0) -> None:
-        """Delete every mailing in the account, as a user does, `but` the first ones."""
+        """Delete every mailing in the account, as a user would, except the first `but` ones."""
         for number in sorted(self.ids())[but:]:
             body = {"message_id": number}
             _HTTP.post(f"{self.url}/_sandbox/delete", json=body, timeout=5).raise_for_status()
 
     def fault(self, **fault: Any) -> None:
-        """Let a later call of a method fail."""
+        """Make a later call of a method fail."""
         _HTTP.post(f"{self.url}/_sandbox/faults", json=fault, timeout=5).raise_for_status()
 
     def clear_faults(self) -> None:
@@ -149,7 +149,7 @@ class Shop:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    """An empty project called shop, and a sandbox."""
+    """An empty project named shop, and a sandbox."""
     with new_sandbox() as url:
         root = tmp_path / "project"
         root.mkdir()
@@ -160,7 +160,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 @contextmanager
 def running_sandbox(folder: Path) -> Iterator[str]:
-    """Run `smsby-deploy sandbox`, the command itself, on a free port while the block runs; yields its URL."""
+    """Run the `smsby-deploy sandbox` command itself on a free port while the block runs; yields its URL."""
     forked = Forked(("sandbox", "--port", "0", "--delay", "0"), folder, os.environ)
     try:
         yield forked.first_line().rstrip("/")

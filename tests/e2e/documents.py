@@ -1,4 +1,4 @@
-"""Documents of the program against its own schemas."""
+"""Documents that the program writes, checked against its own schemas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real command in a process of its own, forked from one that has already imported the program.
+"""The real command in its own process, forked from one that has already imported the program.
 
 Without this, a test that runs the command a thousand times would mostly wait for imports. Everything else is real:
 arguments, folder, environment, files, network and the signal that ends the process. Only the backoff of retries starts at
@@ -30,11 +30,11 @@ SERVER.set_forkserver_preload(
 )
 _START_TRIES = 6000  # of 5 ms each
 _FIRST_PAUSE = 0.02  # seconds
-CLOCK_AHEAD = "TEST_CLOCK_AHEAD"  # a variable: by how many seconds the clock of a run is ahead
+CLOCK_AHEAD = "TEST_CLOCK_AHEAD"  # environment variable: how many seconds the clock of a run is ahead
 
 
 class Forked:
-    """One run of `smsby-deploy ARGUMENTS` in `folder`; it is running once the object exists."""
+    """One run of `smsby-deploy ARGUMENTS` in `folder`, running as soon as the object exists."""
 
     def __init__(
         self,
@@ -54,11 +54,11 @@ class Forked:
         self.process.start()
 
     def said(self) -> str:
-        """Its stderr so far."""
+        """Return its stderr so far."""
         return self._read("err")
 
     def first_line(self) -> str:
-        """The first line on its stdout, once it is complete."""
+        """Return the first line of its stdout once that line is complete."""
         pause = threading.Event()
         for _ in range(_START_TRIES):
             line, end, _ = self._read("out").partition("\n")
@@ -73,7 +73,7 @@ class Forked:
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
     def finish(self, timeout: float = 60) -> tuple[int, str, str]:
-        """Its exit code (-9 if SIGKILL ended it), stdout and stderr."""
+        """Wait for it to end; return its exit code (-9 after SIGKILL), stdout and stderr."""
         self.process.join(timeout)
         code = self.process.exitcode
         if code is None:
@@ -84,21 +84,21 @@ class Forked:
         return code, out, err
 
     def kill(self) -> None:
-        """End a command that runs until it is killed."""
+        """Kill a command that never ends by itself."""
         self.process.kill()
         self.process.join()
         self._files.cleanup()
 
 
 class ForkedProgram:
-    """A program for scripts that runs the command the same way, and has its arguments, folder, environment and streams.
+    """A command for scripts that forks the real one with its own arguments, folder, environment and streams.
 
-    It starts in 10 ms instead of 350, because it only asks this process.
+    It starts in 10 ms instead of 350, because it only sends a request to this process.
     """
 
     def __init__(self, path: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
-        self._folder = TemporaryDirectory()  # the path of a socket must be short
+        self._folder = TemporaryDirectory()  # a socket path must be short
         name = str(Path(self._folder.name, "wire"))
         self._socket.bind(name)
         self._socket.listen()
@@ -112,7 +112,7 @@ class ForkedProgram:
         self._folder.cleanup()
 
     def _serve(self) -> None:
-        with suppress(OSError):  # it was closed
+        with suppress(OSError):  # the script has closed it
             while True:
                 threading.Thread(target=self._answer, args=(self._socket.accept()[0],), daemon=True).start()
 
@@ -146,7 +146,7 @@ def program() -> Path:
     return path
 
 
-# It imports nothing but what an interpreter has by then, and so starts in half the time.
+# Importing only what the interpreter has loaded anyway halves the start-up time.
 _PROGRAM = """\
 #!{python} -IS
 import _socket, os, sys
@@ -204,7 +204,7 @@ def _run_here(arguments: Sequence[str], folder: str, environ: dict[str, str]) ->
 
 
 def _open_streams(encoding: str) -> None:
-    """Open the standard streams as an interpreter does that starts with them; it has none for one that is closed."""
+    """Open the standard streams as a starting interpreter does, which has no stream for one that is closed."""
     streams: list[TextIO | None] = [None] * 3
     for number, errors in enumerate(("strict", "strict", "backslashreplace")):
         with suppress(OSError):

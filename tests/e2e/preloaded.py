@@ -1,4 +1,4 @@
-"""What a run of the command or of the sandbox does sooner or later, done once for all forked runs.
+"""Work that every run of the command or the sandbox does sooner or later, done once for all forked runs.
 
 Everything is imported, and the commands run once on a small project: a fork inherits compiled patterns and validators,
 which are a good part of the work of a command on a small project.
@@ -85,7 +85,7 @@ def _run_everything() -> None:
 
 
 def _wait_for_threads() -> None:
-    """A fork has only the thread that made it, so no other may hold anything by then."""
+    """Wait until no other thread can hold a lock: a fork has only the thread that made it."""
     for thread in threading.enumerate():
         if thread is not threading.current_thread():
             thread.join(_THREAD_SECONDS)

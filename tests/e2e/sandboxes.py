@@ -1,6 +1,6 @@
-"""Sandboxes for tests, all in one other process: to start one for each would take longer than most tests.
+"""Sandboxes for tests, all in one other process: starting a process for each would take longer than most tests.
 
-Each has an account, a port and threads of its own. tests/docs run the command `sandbox`.
+Each has its own account, port and threads. tests/docs run the `sandbox` command itself.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.e2e.forked import SERVER
 
 @contextmanager
 def new_sandbox() -> Iterator[str]:
-    """Run an empty, strict sandbox that delivers at once while the block runs; yields its URL."""
+    """Run an empty, strict sandbox with immediate delivery while the block runs; yields its URL."""
     with Client(_server_address()) as wire:
         yield str(wire.recv())
 
@@ -52,4 +52,4 @@ def _accept(listener: Listener) -> None:
 def _run_one(wire: Connection) -> None:
     with wire, serving(make_service(SandboxSettings(delay=0))) as url:
         wire.send(url)
-        wire.poll(None)  # the other end is closed when the test has ended
+        wire.poll(None)  # the test closes the other end when it has finished

@@ -16,7 +16,7 @@ def _shown(shop: Shop) -> list[tuple[str, str, int, int]]:
 
 
 def test_one_problem_hides_no_other(shop: Shop) -> None:
-    """Wrong keys in smsby.yaml and in a campaign, a wrong time zone, and bad phones of the same mailings."""
+    """Wrong keys in smsby.yaml and in a campaign, a wrong time zone and bad phones are all reported in one run."""
     shop.write("smsby.yaml", PROJECT + "bogus: 1\n")
     shop.write(
         "sale.yaml",
@@ -40,7 +40,7 @@ def test_one_problem_hides_no_other(shop: Shop) -> None:
 
 
 def test_shared_wrong_time_zone_is_reported_once(shop: Shop) -> None:
-    """Every campaign that inherits it is left out of the plan."""
+    """A wrong time zone that several campaigns inherit is reported once, and the plan leaves those campaigns out."""
     shop.write("smsby.yaml", PROJECT + "defaults: {timezone: X/Y}\n")
     for name in ("a", "b"):
         text = f'version: 1\ncampaign: {name}\nmailings:\n  - {{name: m, recipients: ["37529123456{{n}}"], text: Hi}}\n'
@@ -60,26 +60,26 @@ def test_shared_wrong_time_zone_is_reported_once(shop: Shop) -> None:
     ],
 )
 def test_pattern_without_a_campaign_is_reported(shop: Shop, pattern: str, code: str) -> None:
-    """It is reported at its location, and not ignored."""
+    """A pattern that matches no campaign is reported at its location, not ignored."""
     shop.write("smsby.yaml", PROJECT + f"campaigns: ['{pattern}']\n")
     assert _shown(shop) == [(code, "smsby.yaml", 5, 13)]
 
 
 def test_empty_campaigns_key_means_no_campaign(shop: Shop) -> None:
-    """Only a missing key means every YAML file."""
+    """An empty `campaigns` key means no campaign; only a missing key means every YAML file."""
     shop.write("sale.yaml", _HEAD + '  - {name: one, recipients: ["375291234567"], text: Hi}\n')
     shop.write("smsby.yaml", PROJECT + "campaigns: []\n")
     assert shop.run("plan", "--format", "json").json["actions"] == []
 
 
 def test_name_with_a_line_break_is_invalid(shop: Shop) -> None:
-    """A line break at the end of a name does not match the pattern."""
+    """A name that ends with a line break is invalid."""
     shop.write("smsby.yaml", PROJECT.replace("project: shop", 'project: "shop\\n"'))
     assert _shown(shop) == [("SCHEMA", "smsby.yaml", 2, 10)]
 
 
 def test_unreadable_campaign_makes_no_orphan(shop: Shop) -> None:
-    """While a campaign is broken, its sent mailings are no orphans, and new ones no duplicates of them."""
+    """While a campaign cannot be read, its sent mailings are not orphans, and new mailings not duplicates of them."""
     mailing = '  - {name: one, recipients: ["375291234567"], text: Hi}\n'
     shop.write("sale.yaml", _HEAD + mailing)
     assert shop.run("apply", "--auto-approve").code == 0

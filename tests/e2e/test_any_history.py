@@ -61,13 +61,13 @@ _SENDS = (
 _NAMES = ["one", "two", "three", "four", "five", "six"]
 _KEYS = ["", "first-digest-key-" * 2, "second-digest-key-" * 2]
 _CODES = {0, 1, 4, 5, 6}
-_TESTER = PHONES[20]  # who gets rehearsals, and the first mailing
+_TESTER = PHONES[20]  # the first is the test phone of rehearsals, and the only recipient of the first mailing
 _JUDGED = 2 * 3600  # seconds after the first wave, when it can be judged
 
 
 def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
     class AnyHistory(RuleBasedStateMachine):
-        """One project with two mailings of up to three requests, and others.
+        """One project with mailings of every kind, two of them with up to three requests.
 
         One is sent phone by phone, one uploaded, one waits, one goes in waves, one to a list, and one needs a signature.
         """
@@ -90,12 +90,12 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
             }
             self.signed_text = 0
             self.signed: set[str] = set()  # the texts that were signed
-            self.was_lost = False  # whether a lock was ever lost, and with it the verdicts
+            self.was_lost = False  # whether a lock was ever lost, and the verdicts with it
             now = datetime.now(UTC)  # noqa: TID251  # the runs have the real clock, or are ahead of it
             self.time = (now + timedelta(days=2)).replace(microsecond=0, second=0)
-            self.out: dict[str, int] = {}  # by opted-out phone: the number of messages it had by then
-            self.over: dict[tuple[str, int], int] = {}  # by abandoned revision: its messages by then
-            self.withdrawn: set[int] = set()  # revisions of the one that waits
+            self.out: dict[str, int] = {}  # messages each opted-out phone had when it opted out
+            self.over: dict[tuple[str, int], int] = {}  # messages of each revision when it was abandoned
+            self.withdrawn: set[int] = set()  # revisions of the mailing that waits
             self.is_frozen = False
             self.size = 2
             self.key = ""
@@ -103,7 +103,7 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
             self.codes: list[int] = []
 
         def teardown(self) -> None:
-            """What was scheduled is sent now: it must not have been scheduled twice."""
+            """Send what was scheduled, to show that it was not scheduled twice."""
             for command in ({"advance": 3 * 86400}, {"reset": True}):
                 self._check_inbox()
                 self.nothing_of_a_withdrawn_revision_is_sent()
@@ -138,7 +138,7 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
                     continue
                 reached = [*recipients, _TESTER] if name == "one" else recipients
                 phones = ", ".join(f'"{phone}"' for phone in reached)
-                if name == "three":  # the first recipient has a text of their own
+                if name == "three":  # the first recipient has another text
                     own = f"three r{self.revision[name]} own v{self.text[name]}"
                     phones = phones.replace(
                         f'"{recipients[0]}"', f'{{phone: "{recipients[0]}", text: {own}}}'
@@ -251,12 +251,12 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
             assert self._received() == before, self.codes
 
         def _received(self) -> dict[str, list[int]]:
-            """The messages of each phone, without their status, which changes as time passes."""
+            """Return the messages of each phone without their status, which changes over time."""
             return {phone: [one["id"] for one in got] for phone, got in self.shop.inbox().items()}
 
         @rule(k=st.sampled_from([0, 0, 0, 6, 12, 24]))
         def rehearse(self, k: int) -> None:
-            """Rehearse with the same account, or die while doing so: no one but the test phone gets anything."""
+            """Rehearse with the same account, or die while doing so: only the test phone gets anything."""
             others, locks = self._received_by_others(), self._read_lock()
             env = {"SMSBY_STAGING_TOKEN": "secret-token"} | ({"SMSBY_FAULT": f"kill:{k}"} if k else {})
             code = self._run("--env", "staging", "apply", "--auto-approve", env=env)
@@ -279,7 +279,7 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
 
         @rule(is_open=st.booleans())
         def hand_over(self, is_open: bool) -> None:
-            """Some time passes for this run only; what it hands over stays at sms.by until the end of the history."""
+            """Run with a clock that is ahead; sms.by keeps what is handed over until the end of the history."""
             self._run("apply", "--due", env={CLOCK_AHEAD: str(IN_WINDOW if is_open else 0)})
 
         @rule(k=st.integers(1, 30))
@@ -290,7 +290,7 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
 
         @rule(k=st.sampled_from([0, 0, 1, 2, 3, 4, 5, 6, 7]))
         def archive(self, k: int) -> None:
-            """Archive what is over, or die at the k-th step of that."""
+            """Archive finished mailings, or die at the k-th step of doing so."""
             code = self._run("lock", "archive", env={"SMSBY_FAULT": f"kill:{k}"} if k else None)
             assert code == (-signal.SIGKILL if code < 0 else 0)
 
@@ -298,7 +298,7 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
 
         @rule(is_delivered=st.booleans(), k=st.sampled_from([0, 0, 0, 4, 8, 12, 16, 20]))
         def judge(self, is_delivered: bool, k: int) -> None:
-            """Hand over what is due two hours later, after everything was delivered, or nothing; or die while doing so."""
+            """Hand over what is due two hours later, with everything delivered or nothing; or die while doing so."""
             word = "DELIVERED" if is_delivered else "UNDELIVERED"
             self.shop.settings(fates=dict.fromkeys(PHONES, word))
             env = {CLOCK_AHEAD: str(_JUDGED)} | ({"SMSBY_FAULT": f"kill:{k}"} if k else {})
@@ -307,7 +307,7 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
 
         @rule()
         def go(self) -> None:
-            """Let the next wave be sent after a stop; refused otherwise."""
+            """Let the next wave be sent after a stop; refused in any other state."""
             assert self.shop.run("lock", "resolve", "sale/six", "--go").code in (0, 4, 64)
             self._remember()
 
@@ -340,12 +340,12 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
             more = {"retry_after": "0"} if mode == "429" else {}
             for method in _SENDS:
                 if mode == "no-proof" and method.startswith("confirm"):
-                    continue  # there any answer counts as a confirmation
+                    continue  # at this request any answer counts as a confirmation
                 self.shop.fault(method=method, nth=nth, mode=mode, when=when, **more)
 
         @rule(edited=st.sampled_from(["", *_NAMES]))
         def lose_lock(self, edited: str) -> None:
-            """Lose the lock with the runner's disk; the files may have changed before the next run."""
+            """Lose the lock with the runner's disk; the files may change before the next run."""
             self.was_lost = True
             self.over.clear()  # decisions are only in the lock
             self.withdrawn.clear()
@@ -367,7 +367,7 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
 
         @rule(key=st.sampled_from(_KEYS))
         def change_key(self, key: str) -> None:
-            """Change the secret; the lock keeps its key until it is rekeyed."""
+            """Change the secret; the lock keeps its key until `lock rekey`."""
             self.key = key
 
         @rule()
@@ -381,7 +381,7 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
 
         @rule()
         def resolve(self) -> None:
-            """Resolve as not sent, or as sent if all of it arrived, after another look; otherwise wait."""
+            """Resolve as not sent, or as sent if every phone has it, after looking again; otherwise wait."""
             self.shop.clear_faults()
             self.rekey()  # a lock of another key could not be compared with sms.by
             self._run("apply", "--auto-approve")
@@ -404,7 +404,7 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
 
         @rule(is_handed_over=st.booleans())
         def withdraw(self, is_handed_over: bool) -> None:
-            """Approve a mailing, perhaps hand it over and delete it in the account, and take it back."""
+            """Approve a mailing, perhaps hand it over and delete it in the account, then withdraw it."""
             self._run("apply", "--auto-approve")
             env = {"SMSBY_DIGEST_KEY": self.key}
             if is_handed_over:
@@ -414,7 +414,7 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
                 for row in self.shop.run("api", "getSMSMessages").json["data"]:
                     if row["name"].startswith("sale/five"):
                         requests.post(f"{url}/_sandbox/delete", json={"message_id": row["id"]}, timeout=5)
-                # A phone that opted out after the hand-over gets what was deleted no more.
+                # A phone that opted out after the hand-over does not get the deleted mailing.
                 self.out = {phone: min(before, self._count(phone)) for phone, before in self.out.items()}
             done = self.shop.run("lock", "withdraw", "sale/five", env=env)
             assert done.code in (0, 4, 64), done.err
@@ -427,7 +427,7 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
             return sum(str(m["text"]).startswith(f"{name} r{revision} ") for m in messages)
 
         def _is_on_phones(self, address: str) -> bool:
-            """Whether more phones got a single mailing than the lock knows of."""
+            """Return whether more phones got a single mailing than the lock knows."""
             entry = self.shop.run("lock", "show", address).json
             if entry["transport"] != "single":
                 return False
@@ -442,7 +442,7 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
 
         @invariant()
         def each_phone_got_what_it_may(self) -> None:
-            """No message twice, and none while the phone is opted out."""
+            """Check that no phone has a message twice, or one that was sent while it was opted out."""
             inbox = self._check_inbox()
             for phone, before in self.out.items():
                 assert len(inbox.get(phone, [])) == before, (phone, self.codes)
@@ -474,7 +474,7 @@ def _machine(url: str, keys: Keys | None) -> type[RuleBasedStateMachine]:
 
         @invariant()
         def later_waves_have_a_verdict(self) -> None:
-            """Each wave but the first is sent after a "go" about the one before, as long as no lock was lost."""
+            """Check that each wave but the first was sent after a "go" about the previous one, unless a lock was lost."""
             entry = LockStore(self.shop.root / "smsby.lock.json", "shop").read().mailings.get("sale/six")
             for one in () if entry is None or self.was_lost else (entry, *entry.earlier):
                 sent = any(chunk.wave == 2 and chunk.was_sent and not chunk.declared for chunk in one.chunks)

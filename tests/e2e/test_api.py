@@ -16,7 +16,7 @@ def api(shop: Shop, *arguments: str) -> Any:
 
 
 def test_api_sends_nothing_without_yes(shop: Shop) -> None:
-    """A method that sends needs --yes."""
+    """A method that sends requires --yes."""
     refused = shop.run("api", "sendQuickSMS", f"phone={PHONE}", "message=hi", "alphaname_id=0")
     assert refused.code == 64
     assert shop.inbox() == {}
@@ -30,7 +30,7 @@ def test_api_quick_sms_arrives_once(shop: Shop) -> None:
 
 
 def test_api_does_not_repeat_a_lost_quick_sms(shop: Shop) -> None:
-    """The message arrived, and the command says that the outcome is unknown."""
+    """After a lost answer the message has arrived, and the command reports an unknown outcome without repeating it."""
     shop.fault(method="sendQuickSMS", when="after", mode="reset")
     lost = shop.run("api", "sendQuickSMS", f"phone={PHONE}", "message=hi", "alphaname_id=0", "--yes")
     assert (lost.code, lost.out) == (6, "")
@@ -55,7 +55,7 @@ def test_api_makes_a_message_and_sends_it_to_phones(shop: Shop) -> None:
 
 
 def test_api_makes_fills_and_sends_to_a_list(shop: Shop) -> None:
-    """A list is made, filled with contacts, drafted and confirmed."""
+    """A list can be created, filled with contacts, drafted and confirmed."""
     list_id = api(shop, "createSubscriberList", "name=Friends")["result"]["list_id"]
     shop.write("in.json", f'{{"list_id": {list_id}, "field_names": ["phone"], "data": [["{PHONE}"]]}}')
     assert api(shop, "importContacts", "--input", "in.json")["result"]["inserted"] == 1

@@ -1,4 +1,4 @@
-"""Mailings that need signatures, from plan to lock."""
+"""Mailings that need signatures, from the plan to the lock."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def _approve(shop: Shop, keys: Keys, *names: str) -> None:
         assert signed.code == 0, signed.err
         assert f"signed by {name}@example.com: 1 mailing of plan" in signed.out
         assert "with all signatures: smsby-deploy apply plan.json" in signed.out
-        assert "at once" not in signed.out  # it is sent on apply, as the plan says, or later
+        assert "at once" not in signed.out  # sent by this apply, as the plan says, or later
 
 
 def test_reviewed_plan_is_sent_once_it_is_signed(sale: Shop, keys: Keys) -> None:
-    """The plan shows what it lacks; with its signatures the same file is applied."""
+    """The plan names the missing signatures; once they are added, the same file can be applied."""
     planned = sale.run("plan", "--out", "plan.json")
     assert planned.code == 4
     assert "approval: it needs 2 signatures and has 0" in planned.out
@@ -75,7 +75,7 @@ def entry_of_run(shop: Shop, plan: str) -> dict[str, str]:
 
 
 def test_signed_plan_is_stale_after_a_change(sale: Shop, keys: Keys) -> None:
-    """A signature is for what was reviewed, not for the mailing as it is now."""
+    """A signature covers the mailing that was reviewed: after a change the signed plan is stale."""
     sale.run("plan", "--out", "plan.json")
     _approve(sale, keys, "anna", "boris")
     sale.write("sale.yaml", THREE.replace("Hello", "Goodbye"))
@@ -91,7 +91,7 @@ def test_rehearsal_needs_no_signature(sale: Shop) -> None:
 
 
 def test_due_mailing_is_verified_again(sale: Shop, keys: Keys) -> None:
-    """A signer who was removed while it waited no longer counts at the hand-over."""
+    """A signer who was removed while an approved mailing waited no longer counts at the hand-over."""
     time = (datetime.now(UTC) + timedelta(days=2)).replace(microsecond=0, second=0)  # noqa: TID251
     sale.write(
         "sale.yaml", THREE.replace("mailings:", f"schedule_time: {time:%Y-%m-%dT%H:%M:%S}Z\nmailings:")
@@ -104,14 +104,14 @@ def test_due_mailing_is_verified_again(sale: Shop, keys: Keys) -> None:
     signers = (sale.root / "signers.txt").read_text("utf-8")
     sale.write("signers.txt", signers.splitlines(keepends=True)[0])
     in_window = {CLOCK_AHEAD: str(40 * 3600)}
-    for command in (("plan",), ("apply", "--due")):  # the plan shows what the hand-over does
+    for command in (("plan",), ("apply", "--due")):  # the plan shows what the hand-over will do
         refused = sale.run(*command, env=in_window)
         assert refused.code == 4, refused.out
         assert "needs 2 signatures and has 1" in refused.out
     sale.write("signers.txt", signers)
     campaign = (sale.root / "sale.yaml").read_text("utf-8")
     sale.write("sale.yaml", campaign.replace("mailings:", "max_late: 30m\nmailings:"))
-    for command in (("plan",), ("apply", "--due")):  # it was not signed with this
+    for command in (("plan",), ("apply", "--due")):  # signed for another mailing
         refused = sale.run(*command, env=in_window)
         assert refused.code == 4, refused.out
         assert "needs 2 signatures and has 0" in refused.out
@@ -125,7 +125,7 @@ def test_due_mailing_is_verified_again(sale: Shop, keys: Keys) -> None:
 
 
 def test_due_mailings_count_as_they_were_approved(sale: Shop, keys: Keys) -> None:
-    """Together, although each is handed over alone: the second one still needs the signer."""
+    """Mailings approved together count together even after one was handed over, so the other still needs the signer."""
     start = (datetime.now(UTC) + timedelta(days=2)).replace(microsecond=0, second=0)  # noqa: TID251
     rows = [f'recipients: ["37529123456{one}", "37529123457{one}"], text: Hello' for one in (1, 2)]
     times = [f"schedule_time: {start + timedelta(days=days):%Y-%m-%dT%H:%M:%S}Z" for days in (0, 2)]
@@ -150,7 +150,7 @@ def test_due_mailings_count_as_they_were_approved(sale: Shop, keys: Keys) -> Non
 
 
 def test_waves_count_as_they_were_approved(sale: Shop, keys: Keys) -> None:
-    """The next wave of a mailing needs the signature even if the others of its campaign are not selected."""
+    """Mailings of a campaign count together for their next wave even if only one of them is selected."""
     sale.settings(delay=0)
     waves = "waves: [{people: 2, after: 45m, delivered: 0}, rest]"
     rows = [", ".join(f'"3752912345{one}{two}"' for two in range(4)) for one in (1, 2)]
@@ -182,7 +182,7 @@ def test_waves_count_as_they_were_approved(sale: Shop, keys: Keys) -> None:
 
 
 def test_deleted_approval_blocks_the_next_wave(sale: Shop, keys: Keys) -> None:
-    """Between two waves: the plan shows what `apply --due` does."""
+    """If an approval is deleted between two waves, the next wave is blocked, and the plan shows the same."""
     waves = "waves: [{people: 2, after: 45m, delivered: 0}, rest]"
     sale.write("sale.yaml", THREE.replace("mailings:", f"{waves}\nmailings:"))
     sale.run("plan", "--out", "plan.json")
@@ -196,7 +196,7 @@ def test_deleted_approval_blocks_the_next_wave(sale: Shop, keys: Keys) -> None:
     assert (planned.code, action["reason_code"]) == (4, "approval")
     assert sale.run("apply", "--due", env=later).code == 4
     shutil.move(sale.root / "moved", sale.root / "approvals")
-    sale.write("more.yaml", THREE.replace("campaign: sale", "campaign: more"))  # that one needs signatures
+    sale.write("more.yaml", THREE.replace("campaign: sale", "campaign: more"))  # this one needs signatures
     actions = sale.run("plan", "--format", "json", env=later).json["actions"]
     assert {one["address"]: one["action"] for one in actions} == {"sale/vip": "due", "more/vip": "blocked"}
     assert sale.run("apply", "--due", env=later).code == 0
@@ -204,7 +204,7 @@ def test_deleted_approval_blocks_the_next_wave(sale: Shop, keys: Keys) -> None:
 
 
 def test_renamed_mailing_is_signed_again_for_its_next_wave(sale: Shop, keys: Keys) -> None:
-    """A signature is for an address; a new plan of what waits can be signed."""
+    """A signature is for one address: the next wave of a renamed mailing needs a new plan and a new signature."""
     waves = "waves: [{people: 2, after: 45m, delivered: 0}, rest]"
     sale.write("sale.yaml", THREE.replace("mailings:", f"{waves}\nmailings:"))
     sale.run("plan", "--out", "plan.json")
@@ -229,7 +229,7 @@ def test_key_that_is_no_signer_is_refused(sale: Shop, keys: Keys) -> None:
 
 
 def test_plan_without_ssh_keygen(sale: Shop, keys: Keys, tmp_path: Path) -> None:
-    """Whoever cannot verify a signature must not send."""
+    """Without ssh-keygen no signature can be verified, so nothing is sent."""
     sale.run("plan", "--out", "plan.json")
     _approve(sale, keys, "anna")
     planned = sale.run("plan", env={"PATH": str(tmp_path)})

@@ -1,4 +1,4 @@
-"""Mailings that are over, moved to the archive beside the lock: never sent again, and never in the way."""
+"""Finished mailings in the archive next to the lock: they are never sent again and never get in the way."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _plan(shop: Shop, *arguments: str) -> dict[str, dict[str, object]]:
 
 
 def test_archived_mailings_are_over(shop: Shop) -> None:
-    """They leave the lock, are noop while they are in the files, one line in a plan, and never asked about again."""
+    """Archived mailings leave the lock, stay noop in the files, take one line in a plan and are not asked about again."""
     _send(shop)
     done = shop.run("lock", "archive", "--older-than", "30d")
     assert (done.code, "2 mailings left" in done.err) == (0, True), done.err
@@ -68,13 +68,13 @@ def test_archived_mailings_are_over(shop: Shop) -> None:
     assert (summary["archived"], summary["orphan"], summary["noop"]) == (2, 0, 0)
     assert "2 mailings are archived" in shop.run("plan", "--format", "markdown").out
     assert set(received(shop, "shop").values()) == {1}
-    assert shop.run("lock", "archive").code == 0  # nothing is left
+    assert shop.run("lock", "archive").code == 0  # the lock is empty
     assert "sale/vip" in shop.run("lock", "list", "--archived").out
     assert shop.run("lock", "show", "sale/vip").json["archived"]
 
 
 def test_archived_mailing_is_not_sent_again(shop: Shop) -> None:
-    """Changed, renamed, with a lower revision, after a lost lock; a raised revision says who gets it twice."""
+    """An archived mailing is not sent again, changed, renamed or without a lock; a raised revision warns of a second send."""
     _send(shop)
     assert shop.run("lock", "archive").code == 0
     shop.write("sale.yaml", SALE.replace("Sale shop", "Big sale shop"))
@@ -105,7 +105,7 @@ def test_archived_mailing_is_not_sent_again(shop: Shop) -> None:
 
 
 def test_archived_mailing_needs_no_list(shop: Shop) -> None:
-    """Its recipients may be deleted, as those of any mailing that is gone."""
+    """The recipient file of an archived mailing may be deleted."""
     shop.write("vip.csv", "phone\n375291234561\n")
     shop.write(
         "sale.yaml",
@@ -119,7 +119,7 @@ def test_archived_mailing_needs_no_list(shop: Shop) -> None:
 
 
 def test_archive_is_copied_with_the_lock(shop: Shop) -> None:
-    """A copy without it would be refused; `lock path` names it for a pipeline."""
+    """`lock pull` copies the archive with the lock; `lock path` names both for pipelines."""
     _send(shop)
     assert shop.run("lock", "archive").code == 0
     assert shop.run("lock", "path").out.split() == [LOCK, ARCHIVE]
@@ -129,7 +129,7 @@ def test_archive_is_copied_with_the_lock(shop: Shop) -> None:
 
 
 def test_only_what_is_over_is_archived(shop: Shop) -> None:
-    """What sms.by still sends, what is unknown and what was sent in part stays, each with its state."""
+    """Only finished mailings are archived: scheduled, unknown and partly sent ones stay, each with its state."""
     shop.settings(delay=600)
     _send(shop, hours=0)
     left = shop.run("lock", "archive")
@@ -145,11 +145,11 @@ def test_only_what_is_over_is_archived(shop: Shop) -> None:
     done = shop.run("lock", "archive")
     assert "2 mailings moved" in done.err
     assert "more/vip left: unknown" in done.err
-    assert shop.run("lock", "archive", "sale/*").code == 64  # nothing in the lock matches
+    assert shop.run("lock", "archive", "sale/*").code == 64  # the pattern matches nothing in the lock
 
 
 def test_archived_mailing_stays_as_it_is(shop: Shop) -> None:
-    """No command of `lock` and no import changes it."""
+    """No `lock` command and no import changes an archived mailing."""
     _send(shop)
     number = shop.lock()["mailings"]["sale/vip"]["chunks"][0]["message_id"]
     assert shop.run("lock", "archive").code == 0
@@ -166,9 +166,9 @@ def test_archived_mailing_stays_as_it_is(shop: Shop) -> None:
 
 
 def test_plan_survives_archiving(shop: Shop) -> None:
-    """A plan that was reviewed before still applies: for it, an archived mailing is a finished one.
+    """A plan reviewed before the archiving can still be applied: to it, an archived mailing is a finished one.
 
-    Also one that is no longer in the files.
+    This includes a mailing that is no longer in the files.
     """
     gone = SALE.split("mailings:")[0].replace("campaign: sale", "campaign: gone")
     shop.write("gone.yaml", gone + "mailings: [{name: one, recipients: ['375291234568'], text: Gone shop}]\n")
@@ -218,7 +218,7 @@ def _link(path: Path) -> None:
     ids=["lost", "cut off", "edited", "merge conflict", "link"],
 )
 def test_damaged_archive_is_refused(shop: Shop, damage: object, why: str) -> None:
-    """Without it archived mailings could be sent again, so nothing is planned or sent."""
+    """A damaged archive stops plan and apply, since its mailings could otherwise be sent again."""
     _send(shop)
     assert shop.run("lock", "archive").code == 0
     assert callable(damage)
@@ -229,7 +229,7 @@ def test_damaged_archive_is_refused(shop: Shop, damage: object, why: str) -> Non
 
 
 def test_crash_while_archiving_loses_nothing(shop: Shop, tmp_path: Path) -> None:
-    """After a kill at any point and a second run, each mailing is archived once, and nothing is sent again."""
+    """After a kill at any point and a second run, each mailing is archived once and nothing is sent again."""
     _send(shop)
     before = {path.name: path.read_bytes() for path in shop.root.iterdir() if path.is_file()}
     points = tmp_path / "points"
@@ -251,7 +251,7 @@ def test_crash_while_archiving_loses_nothing(shop: Shop, tmp_path: Path) -> None
 
 
 def test_full_disk_archives_nothing(shop: Shop) -> None:
-    """The lock keeps its mailings, and the next run archives each of them once."""
+    """On a full disk the lock keeps its mailings, and the next run archives each of them once."""
     _send(shop)
     before = shop.lock()["mailings"]
     full = shop.run("lock", "archive", file_limit=1000)

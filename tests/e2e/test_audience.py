@@ -1,4 +1,4 @@
-"""Recipients, opt-outs and guardrails by the real command: realistic files, and what is refused."""
+"""Recipients, opt-outs and guardrails with the real command: realistic files, and what is refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _bytes(shop: Shop, name: str, content: bytes) -> None:
 
 
 def test_excel_list_is_sent_as_it_reads(shop: Shop) -> None:
-    """cp1251, semicolons, CRLF, blank lines and a header in capitals; validate -v reports how it was read."""
+    """A cp1251 file with semicolons, CRLF, blank lines and a header in capitals works; validate -v says how it was read."""
     text = "PHONE;Name;\r\n+375 (29) 111-11-11;Анна;\r\n8 033 222-22-22;Борис;\r\n;;\r\n\r\n"
     _bytes(shop, "lists/vip.csv", text.encode("cp1251"))
     shop.write("sale.yaml", FROM_A_FILE)
@@ -35,7 +35,7 @@ def test_excel_list_is_sent_as_it_reads(shop: Shop) -> None:
 
 
 def test_only_the_first_twenty_bad_rows_are_shown(shop: Shop) -> None:
-    """The others are counted, and JSON has all; with `drop` they appear in the audience counts."""
+    """The first twenty bad rows are shown and the rest counted; JSON has all, and with `drop` the plan counts them."""
     rows = "".join(f"{number},x\n" for number in range(30))
     shop.write("lists/vip.csv", f"phone,name\n{rows}375291111111,Anna\n80291111111,Olga\n")
     shop.write("sale.yaml", FROM_A_FILE)
@@ -61,7 +61,7 @@ def test_only_the_first_twenty_bad_rows_are_shown(shop: Shop) -> None:
 
 
 def test_late_opt_out_is_honored_and_reported(shop: Shop) -> None:
-    """An opt-out added after the plan gets no message, makes no plan stale, and is reported."""
+    """A recipient added to the opt-outs after the plan gets no message; the plan stays valid and the result reports it."""
     shop.write("lists/out.txt", "")
     settings = (shop.root / "smsby.yaml").read_text() + "suppress: [lists/out.txt]\n"
     shop.write("smsby.yaml", settings)
@@ -93,7 +93,7 @@ def test_late_opt_out_is_honored_and_reported(shop: Shop) -> None:
     "out", [["375291111111", "375291111112"], ["375291111111", "375291111112", "375291111113"]]
 )
 def test_chunk_of_late_opt_outs_is_done_without_a_request(shop: Shop, text: str, out: list[str]) -> None:
-    """With every transport the others get the mailing, and the lock counts only them."""
+    """A chunk of late opt-outs alone needs no request, by any transport; the lock counts only the other recipients."""
     everyone = ["375291111111", "375291111112", "375291111113"]
     shop.write("out.txt", "")
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.txt]\n")
@@ -121,7 +121,7 @@ def test_chunk_of_late_opt_outs_is_done_without_a_request(shop: Shop, text: str,
 
 
 def test_guardrail_refuses_with_key_figure_and_limit(shop: Shop) -> None:
-    """plan and apply exit with 4 and nothing is sent; with a raised limit the mailing is sent."""
+    """A broken guardrail stops plan and apply with exit code 4; once its limit is raised the mailing is sent."""
     base = (shop.root / "smsby.yaml").read_text()
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n375332222222,Boris\n")
     shop.write("sale.yaml", FROM_A_FILE)
@@ -152,7 +152,7 @@ def test_guardrail_refuses_with_key_figure_and_limit(shop: Shop) -> None:
 
 
 def test_suppression_files_are_inputs_that_may_change(shop: Shop) -> None:
-    """A later opt-out makes no plan stale, unless the file is also a source of recipients."""
+    """A changed opt-out file makes no plan stale, unless it is also a source of recipients."""
     shop.write("out.csv", "phone\n")
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [./out.csv]\n")
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
@@ -165,7 +165,7 @@ def test_suppression_files_are_inputs_that_may_change(shop: Shop) -> None:
 
 
 def test_late_mailing_is_sent_at_once(shop: Shop) -> None:
-    """With max_late the passed time is not sent to sms.by; the plan warns, and reports no difference."""
+    """With max_late a passed time is not sent to sms.by; the plan warns, and reports no difference."""
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
     now = datetime.now(ZoneInfo("Europe/Minsk"))  # noqa: TID251  # the command's own process has the real clock
     late = now - timedelta(minutes=10)
@@ -180,7 +180,7 @@ def test_late_mailing_is_sent_at_once(shop: Shop) -> None:
 
 
 def test_list_guardrails_apply_before_the_confirmation(shop: Shop) -> None:
-    """expect_recipients and budget stop a draft before it is confirmed: exit code 4, nothing is sent."""
+    """expect_recipients and budget stop a draft before it is confirmed: exit code 4, and nothing is sent."""
     base = (shop.root / "smsby.yaml").read_text()
     shop.write("news.yaml", TO_A_LIST)
     for rail, key in (
@@ -199,7 +199,7 @@ def test_list_guardrails_apply_before_the_confirmation(shop: Shop) -> None:
 
 
 def test_budget_starts_again_with_the_month(shop: Shop) -> None:
-    """This month's spending counts; the same record of last month does not."""
+    """The budget counts the spending of this month, and not that of the previous month."""
     settings = (shop.root / "smsby.yaml").read_text() + "guardrails: {budget: 0.05}\n"
     shop.write("smsby.yaml", settings)
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
@@ -215,7 +215,7 @@ def test_budget_starts_again_with_the_month(shop: Shop) -> None:
 
 
 def _last_month(shop: Shop) -> None:
-    """Let the lock say that everything was sent 32 days ago."""
+    """Change the lock so that everything was sent 32 days ago."""
     path = shop.root / "smsby.lock.json"
     lock = read_lock(path.read_text(encoding="utf-8"), path.name)
 
@@ -231,20 +231,20 @@ def _last_month(shop: Shop) -> None:
 
 
 def test_price_in_another_currency_refuses(shop: Shop) -> None:
-    """Ten BYN and ten USD are not comparable: nothing is sent, and the key to correct is named."""
+    """A budget in BYN and a price in USD cannot be compared: nothing is sent, and the key to correct is named."""
     shop.settings(currency="USD")
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
     shop.write("sale.yaml", FROM_A_FILE)
     refused = shop.run("apply", "--auto-approve", "--format", "json", "--report", "result.json")
     assert (refused.code, shop.inbox()) == (4, {})
     assert refused.json["summary"]["skipped"] == 1
-    assert (shop.root / "result.json").read_text("utf-8") == refused.out  # also of an apply that is refused
+    assert (shop.root / "result.json").read_text("utf-8") == refused.out  # a refused apply prints it, too
     assert "balance: cannot compare: this apply costs 0.026 BYN, the account has 1000.00 USD" in refused.err
     assert "hint: set price.currency in smsby.yaml" in refused.err
 
 
 def test_invalid_word_rule_is_an_error_in_the_files(shop: Shop) -> None:
-    """plan and apply report it as well, although the rest of the files can be read."""
+    """plan and apply report an invalid word rule as an error in the files, even if all other files can be read."""
     settings = (shop.root / "smsby.yaml").read_text() + "guardrails: {forbidden_words: ['(']}\n"
     shop.write("smsby.yaml", settings)
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
@@ -259,7 +259,7 @@ def test_invalid_word_rule_is_an_error_in_the_files(shop: Shop) -> None:
 
 @pytest.mark.parametrize("transport", ["", "    via: single\n", "    upload: true\n"])
 def test_unreadable_opt_out_sends_nothing(shop: Shop, transport: str) -> None:
-    """Even if it comes after the review: exit code 3 with the line, whatever the transport."""
+    """An unreadable opt-out stops the apply, even if added after the review, by any transport: exit code 3 with its line."""
     shop.write("lists/vip.csv", "phone\n375291111111\n375292222222\n")
     shop.write("sale.yaml", FROM_A_FILE.replace("{{ name }}, hello", "hello") + transport)
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.csv]\n")
@@ -280,7 +280,7 @@ def test_unreadable_opt_out_sends_nothing(shop: Shop, transport: str) -> None:
 
 
 def test_opt_outs_without_a_header_are_honored(shop: Shop) -> None:
-    """A plain column of phones in a .csv suppresses every one of them, the first included."""
+    """A .csv file that is a plain column of phones suppresses each of them, including the first."""
     shop.write("lists/vip.csv", "phone\n375291111111\n375292222222\n375293333333\n")
     shop.write("sale.yaml", FROM_A_FILE.replace("{{ name }}, hello", "hello"))
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.csv]\n")

@@ -1,4 +1,4 @@
-"""What an answer says beside its proof is believed, too: the real command against a sandbox that contradicts itself."""
+"""What an answer says besides its proof counts, too: the real command against a sandbox that contradicts itself."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _OTHER_MESSAGE = {
 
 
 def test_uuid_without_success_is_unknown(shop: Shop) -> None:
-    """If the list does not show the mailing, it stays unknown; if it does, it was accepted."""
+    """A uuid without success is accepted if the list shows the mailing, and unknown if not."""
     shop.write("sale.yaml", _SALE)
     shop.fault(
         method="sendBulkSms", mode="answer", body={"uuid": "cc9c8043", "success": "ERROR", "message": "no"}
@@ -49,7 +49,7 @@ def test_uuid_without_success_is_unknown(shop: Shop) -> None:
 
 
 def test_words_of_a_422_are_shown_and_recorded(shop: Shop) -> None:
-    """Laravel explains under message and errors; the outcome stays unknown, and phones are masked everywhere."""
+    """The message and errors of a 422 are shown and recorded; the outcome is unknown, and phones are masked everywhere."""
     shop.write("sale.yaml", _SALE)
     body = {
         "message": "The given data was invalid.",
@@ -66,7 +66,7 @@ def test_words_of_a_422_are_shown_and_recorded(shop: Shop) -> None:
 
 
 def test_quick_sms_with_a_wrong_parameter_is_not_sent(shop: Shop) -> None:
-    """The documentation rules it out, so it is not even called."""
+    """A quick SMS with a parameter that the documentation rules out is not sent."""
     done = shop.run(
         "api", "sendQuickSMS", "message=x", f"phone={_PHONES[0]}", "alphaname_id=0", "show_cost=yes", "--yes"
     )
@@ -74,7 +74,7 @@ def test_quick_sms_with_a_wrong_parameter_is_not_sent(shop: Shop) -> None:
 
 
 def _blocked(shop: Shop, *words: str) -> None:
-    """Apply twice: nothing is sent either time, and the reason is reported."""
+    """Apply twice: both times nothing is sent and the reason is reported."""
     for _ in range(2):
         done = shop.run("apply", "--auto-approve", "--format", "json")
         (mailing,) = done.json["mailings"]
@@ -87,7 +87,7 @@ def _blocked(shop: Shop, *words: str) -> None:
 
 @pytest.mark.parametrize(("values", "words"), _OTHER_MESSAGE.values(), ids=_OTHER_MESSAGE)
 def test_message_that_differs_is_not_sent(shop: Shop, values: dict[str, Any], words: str) -> None:
-    """Parts, sender and time of createSmsMessage are compared before the first sendSMS, in every run."""
+    """Every run compares parts, sender and time of createSmsMessage before its first sendSMS."""
     shop.write("sale.yaml", _SINGLE)
     shop.settings(duplicates=False)
     shop.fault(method="createSmsMessage", mode="other-values", values=values, times=9)
@@ -99,7 +99,7 @@ def test_message_that_differs_is_not_sent(shop: Shop, values: dict[str, Any], wo
 
 @pytest.mark.parametrize("values", [{"time": 2111032800}, {"parts": 3}], ids=["time", "parts"])
 def test_refused_message_is_not_sent_as_a_duplicate(shop: Shop, values: dict[str, Any]) -> None:
-    """sms.by names it again as an existing message, and nothing else reports what was wrong with it."""
+    """A rejected message is not sent even if sms.by then reports it as an existing one, without saying what was wrong."""
     shop.write("sale.yaml", _SINGLE)
     shop.fault(method="createSmsMessage", mode="other-values", values=values)
     assert shop.run("apply", "--auto-approve").code == 4
@@ -111,7 +111,7 @@ def test_refused_message_is_not_sent_as_a_duplicate(shop: Shop, values: dict[str
 
 
 def test_message_in_another_time_zone_is_not_sent(shop: Shop) -> None:
-    """createSmsMessage read the time on another clock: the phones would get it three hours late."""
+    """If createSmsMessage read the time on another clock, nothing is sent: phones would get it three hours late."""
     shop.write("sale.yaml", _SINGLE.replace("text:", "schedule_time: 2036-12-01T10:00:00, text:"))
     shop.settings(timezones={"time": "UTC"}, duplicates=False)
     _blocked(
@@ -122,14 +122,14 @@ def test_message_in_another_time_zone_is_not_sent(shop: Shop) -> None:
 
 
 def test_existing_message_with_more_parts_is_not_sent(shop: Shop) -> None:
-    """Whatever the status of a message reports is compared, too, also after a duplicate and on resume."""
+    """A message whose status reports more parts than planned is not sent, by the first apply or by the next."""
     shop.write("sale.yaml", _SINGLE)
     shop.fault(method="checkSMSMessageStatus", mode="other-values", values={"parts": 2}, times=9)
     _blocked(shop, "parts: intended 1, sms.by reports 2")
 
 
 def test_message_with_fewer_parts_is_sent_with_a_warning(shop: Shop) -> None:
-    """It costs less than was reviewed. The log has the event that every difference has."""
+    """A message with fewer parts costs less than reviewed, so it is sent, with a warning and a log event."""
     shop.write("sale.yaml", _SINGLE.replace("Closed", "x" * 161))
     shop.fault(method="createSmsMessage", mode="other-values", values={"parts": 1})
     done = shop.run("--log-format", "json", "apply", "--auto-approve")
@@ -140,7 +140,7 @@ def test_message_with_fewer_parts_is_sent_with_a_warning(shop: Shop) -> None:
 
 
 def test_system_name_may_be_reported_under_any_name(shop: Shop) -> None:
-    """The sender 0 has several documented names."""
+    """A message of the sender 0 may be reported under any of the system's documented names."""
     shop.write("sale.yaml", _SINGLE.replace("MyShop", "0"))
     shop.fault(method="createSmsMessage", mode="other-values", values={"alphaname": "SMS.by"})
     done = shop.run("apply", "--auto-approve")
@@ -162,7 +162,7 @@ def test_system_name_may_be_reported_under_any_name(shop: Shop) -> None:
 def test_draft_that_differs_is_not_confirmed(
     shop: Shop, method: str, values: dict[str, Any], words: str
 ) -> None:
-    """Parts, sender and time of a draft are compared before confirm=1; the draft stays, and is confirmed later."""
+    """Parts, sender and time of a draft are compared before confirm=1; a draft that differs stays for a later apply."""
     shop.write("sale.yaml", _LETTER)
     shop.fault(method=method, mode="other-values", values=values, times=99)
     _blocked(shop, words, "is not confirmed")
@@ -172,14 +172,14 @@ def test_draft_that_differs_is_not_confirmed(
 
 
 def test_draft_in_another_time_zone_is_not_confirmed(shop: Shop) -> None:
-    """sms.by read d_schedule on another clock."""
+    """If sms.by read d_schedule on another clock, the draft is not confirmed."""
     shop.write("sale.yaml", _LETTER)
     shop.settings(timezones={"d_schedule": "UTC"})
     _blocked(shop, "sms.by reports 2036-12-01T13:00:00+03:00", "account_timezone")
 
 
 def test_draft_without_a_time_is_due_in_the_next_minute(shop: Shop) -> None:
-    """d_schedule has no seconds: cut off, it would be in the past."""
+    """A draft without a time gets the next full minute: d_schedule has no seconds, and must not be in the past."""
     shop.write("sale.yaml", _LETTER.replace(", schedule_time: 2036-12-01T10:00:00", ""))
     assert shop.run("apply", "--auto-approve").code == 0
     (call,) = [call for call in shop.calls() if call["method"] == "sendSmsList"]

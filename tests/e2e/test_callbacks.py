@@ -1,4 +1,4 @@
-"""callback_url and `listen`: the sandbox calls back, and status uses what sms.by itself does not report."""
+"""callback_url and `listen`: the sandbox calls back, and status shows what sms.by itself does not report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CAMPAIGN = (
 
 
 def test_callbacks_complete_the_status(shop: Shop) -> None:
-    """callback_url is passed on; reports are kept next to the lock and read by status."""
+    """callback_url is passed on, and status reads the reports that `listen` keeps next to the lock."""
     listener = subprocess.Popen(
         [sys.executable, "-m", "smsby_deploy", "listen", "--port", "0"],
         cwd=shop.root,
@@ -78,7 +78,7 @@ def test_secret_path_in_an_answer_is_hidden(shop: Shop) -> None:
 
 
 def test_no_callback_url_means_no_callbacks(shop: Shop) -> None:
-    """Without callback_url the request has none, and nothing is called."""
+    """Without callback_url the request has none, and no callback is made."""
     shop.write("sale.yaml", CAMPAIGN)
     assert shop.run("apply", "--auto-approve").code == 0
     (call,) = [call for call in shop.calls() if call["method"] == "sendBulkSms"]
@@ -86,7 +86,7 @@ def test_no_callback_url_means_no_callbacks(shop: Shop) -> None:
 
 
 def test_callback_url_should_be_https(shop: Shop) -> None:
-    """Plain http is a warning, except for loopback, where the sandbox runs; anything else is an error."""
+    """callback_url must be a URL with https; http is a warning, except on loopback, where the sandbox runs."""
     shop.write("sale.yaml", CAMPAIGN)
     for url in ("ftp://example.by", "https://", "http:///cb", "https://a b"):
         shop.write("smsby.yaml", PROJECT.replace("api: {", f'api: {{callback_url: "{url}", '))
@@ -107,7 +107,7 @@ def test_callback_url_should_be_https(shop: Shop) -> None:
 
 
 def test_listen_reports_a_port_in_use(shop: Shop) -> None:
-    """A port in use is a clear error."""
+    """A port in use is reported as such."""
     port = shop.url.rsplit(":", 1)[1]
     taken = shop.run("listen", "--port", port, env=SECRET)
     assert (taken.code, "cannot listen" in taken.err) == (1, True)

@@ -1,4 +1,4 @@
-"""A project with the lock and the plan of version 0.1.0 works with the present commands."""
+"""A project with a lock and a plan of version 0.1.0 works with the present commands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROJECT = Path(__file__).parents[1] / "lock" / "fixtures" / "project"
 
 @pytest.fixture
 def old(shop: Shop) -> Shop:
-    """A shop whose folder was used with version 0.1.0; http://sms leads to its sandbox."""
+    """A shop whose folder was used with version 0.1.0; http://sms is its sandbox."""
     shutil.rmtree(shop.root)
     shutil.copytree(PROJECT, shop.root)
     return shop
@@ -26,7 +26,7 @@ def _env(shop: Shop) -> dict[str, str]:
 
 
 def test_old_lock_can_be_read_by_lock_list_and_lock_show(old: Shop) -> None:
-    """Every mailing is listed, and shown as it is stored; nothing on disk changes."""
+    """`lock list` and `lock show` read the lock of 0.1.0 without changing anything on disk."""
     before = (old.root / "smsby.lock.json").read_bytes()
     mailings = old.lock()["mailings"]
     listed = [line.split()[:2] for line in old.run("lock", "list").out.splitlines()]
@@ -37,7 +37,7 @@ def test_old_lock_can_be_read_by_lock_list_and_lock_show(old: Shop) -> None:
 
 
 def test_old_lock_gives_the_same_actions_offline(old: Shop) -> None:
-    """What was sent is not planned again, and what was not sent is."""
+    """With the lock of 0.1.0 a sent mailing is not planned again, and an unsent one is."""
     actions = {
         a["address"]: a["action"] for a in old.run("plan", "--offline", "--format", "json").json["actions"]
     }
@@ -69,11 +69,11 @@ def test_old_lock_gives_the_same_actions_offline(old: Shop) -> None:
 
 
 def test_old_plan_is_applied(old: Shop) -> None:
-    """A plan reviewed with 0.1.0 is not stale: what it covers is sent, once, and what it blocks is not.
+    """A plan reviewed with 0.1.0 is not stale: it sends once what it covers, and nothing that it blocks.
 
     It has the name of a contact list but not its id, so it does not say which list was reviewed.
 
-    The sandbox knows nothing of what the lock records, so `lock bind` says that its list is right.
+    The sandbox knows nothing of what the lock records, so `lock bind` confirms its list.
     """
     assert old.run("lock", "bind", env=_env(old)).code == 0
     done = old.run("apply", "plan.json", "--format", "json", env=_env(old))
@@ -93,9 +93,9 @@ def test_old_plan_is_applied(old: Shop) -> None:
     }
     assert "89" not in numbers  # opted out
     assert (numbers["72"], numbers["76"], numbers["62"]) == (1, 1, 2)
-    assert "70" not in numbers  # of the accepted chunk, and of the unknown one
+    assert "70" not in numbers  # one of the accepted chunk, one of the unknown chunk
     inbox = old.inbox()
     again = old.run("apply", "plan.json", "--format", "json", env=_env(old))
-    assert again.code == 6, again.err  # an outcome is not settled, so the plan is not used yet
+    assert again.code == 6, again.err  # one outcome is not settled, so the plan is not used up yet
     assert old.inbox() == inbox
     assert json.loads((old.root / "smsby.lock.json").read_text())["serial"] > 17

@@ -1,9 +1,9 @@
 """A crash at every fault point of an apply sends nothing twice and loses nothing.
 
 A first run of the real command pauses at each fault point, so a new one is covered without a change here. What a run does
-after a crash depends only on the files and on what sms.by has accepted. Many fault points leave the same: each state is made
-by a SIGKILL, and recovered from, once. With several requests in flight a pause does not show what a kill leaves, so there
-every point is killed.
+after a crash depends only on the files and on what sms.by has accepted. Many fault points leave the same state: each state is
+made by one SIGKILL and recovered from once. With several requests in flight a pause does not show what a kill leaves, so
+there every point is killed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ CASES.append(Case("bulk", 3, plan_file=False, concurrency=2))
 CASES.append(Case("single", 2, plan_file=False, concurrency=2))
 CASES.append(Case("variants", 3, plan_file=True))
 
-# What differs between two runs that did the same: times, checksums, process and random ids, and the ids that sms.by assigns.
+# What differs between two equal runs: times, checksums, process and random ids, and the ids that sms.by assigns.
 _PER_RUN = re.compile(
     r'"(?:sum|at|accepted_at|pid|id|lineage|plan|folded|uuid|message_id|list_id|d_schedule)": ?(?:"[^"]*"|\d+)'
 )
@@ -88,7 +88,7 @@ def test_crash_anywhere_sends_nothing_twice(shop: Shop, tmp_path: Path, case: Ca
         then = case if turns[name] % 2 else replace(case, plan_file=False)
         again = apply(shop, then, {})
         assert again.code in (0, 4, 5, 6), f"{where}\n{again.err}"
-        if again.code == 5:  # the plan was used: only if none of it is left
+        if again.code == 5:  # the plan is used up, so only if everything was sent
             assert received(shop, "crash") == expected, where
         _check_counts(shop, case, where)
         if again.code:
@@ -102,7 +102,7 @@ def test_crash_anywhere_sends_nothing_twice(shop: Shop, tmp_path: Path, case: Ca
 def test_crash_of_approval_or_hand_over_sends_nothing_twice(
     shop: Shop, tmp_path: Path, waits_for: str
 ) -> None:
-    """After a crash anywhere between the approval and sms.by, each recipient gets each message exactly once."""
+    """After a crash anywhere between approval and hand-over, each recipient gets each message exactly once."""
     case = Case("bulk", 1 if waits_for == "window" else 2, plan_file=False)
     start(shop, case, "crash", reconcile_seconds=0.05)
     if waits_for == "window":
@@ -155,7 +155,7 @@ def _files(shop: Shop) -> dict[str, bytes]:
 
 
 def _finish_hand_over(shop: Shop, where: str, later: str) -> None:
-    """Do what cron and a truthful user do, until nothing waits."""
+    """Act as cron and a truthful user until nothing waits."""
     for _ in range(6):
         assert shop.run("apply", "--auto-approve").code in (0, 6), where
         for address in unknown(shop):
@@ -168,7 +168,7 @@ def _finish_hand_over(shop: Shop, where: str, later: str) -> None:
 
 
 def _received_later(shop: Shop) -> Counter[str]:
-    """What each phone gets once the time has come."""
+    """Return what each phone gets when the scheduled time has come."""
     for command in ({"advance": 3 * 86400}, {"reset": True}):
         got = received(shop, "crash")
         requests.post(f"{shop.url}/_sandbox/clock", json=command, timeout=5).raise_for_status()
@@ -178,7 +178,7 @@ def _received_later(shop: Shop) -> Counter[str]:
 def _states_at_points(
     shop: Shop, prepare: Callable[[], object], arguments: Sequence[str], ahead: str = "0"
 ) -> list[str | None]:
-    """Return what a kill at each fault point leaves, by a run that waits at each."""
+    """Return the state that a kill at each fault point leaves, from a run that pauses at each."""
     prepare()
     passed = shop.root.with_name("passed")
     passed.unlink(missing_ok=True)
@@ -201,7 +201,7 @@ def _states_at_points(
 
 
 def _wait_for(condition: Callable[[], bool], run: Run) -> bool:
-    """Whether `condition` came to hold before the run ended."""
+    """Return whether `condition` came to hold before the run ended."""
     for _ in range(20_000):
         if condition():
             return True
@@ -212,7 +212,7 @@ def _wait_for(condition: Callable[[], bool], run: Run) -> bool:
 
 
 def _opens(pipe: str, writers: list[int]) -> bool:
-    """Open the pipe that the run reads at a fault point, once it reads."""
+    """Open the pipe of a fault point as soon as the run reads it."""
     try:
         writers.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
     except OSError:
@@ -221,7 +221,7 @@ def _opens(pipe: str, writers: list[int]) -> bool:
 
 
 def _restore(shop: Shop, project: dict[str, bytes]) -> None:
-    """Bring the sandbox and the project's files back to the state before the first apply."""
+    """Restore the sandbox and the project's files to the state before the first apply."""
     shop.reset()
     for path in shop.root.iterdir():
         path.unlink()
@@ -230,7 +230,7 @@ def _restore(shop: Shop, project: dict[str, bytes]) -> None:
 
 
 def _state_left(shop: Shop) -> str:
-    """Everything that the next run can depend on: the files, and the requests that sms.by accepted."""
+    """Return everything that the next run can depend on: the files, and the requests that sms.by accepted."""
     files = {path.name: path.read_text(encoding="utf-8") for path in shop.root.iterdir()}
     accepted = [[call["method"], call["params"]] for call in shop.calls() if call["accepted"]]
     changes = [call for call in accepted if not call[0].startswith("get")]
@@ -239,7 +239,7 @@ def _state_left(shop: Shop) -> str:
 
 
 def _check_counts(shop: Shop, case: Case, where: str) -> None:
-    """No recipient got a message twice; the lock's accepted ones were sent, and its unsent ones were not."""
+    """Check that no recipient got a message twice, and that the lock's accepted ones were sent and its unsent ones not."""
     got = received(shop, "crash")
     assert all(count == 1 for count in got.values()), where
     if not (shop.root / "smsby.lock.json").exists():
@@ -265,7 +265,7 @@ def _check_counts(shop: Shop, case: Case, where: str) -> None:
 
 
 def test_journal_left_by_a_crash_is_readable(shop: Shop) -> None:
-    """Read-only commands fold in a crashed run's journal in memory and leave it for the next apply."""
+    """Read-only commands fold in a crashed run's journal in memory, and leave it on disk for the next apply."""
     case = Case("bulk", 3, plan_file=False)
     start(shop, case, "left")
     assert apply(shop, case, {"SMSBY_FAULT": "kill:14"}).code == -signal.SIGKILL

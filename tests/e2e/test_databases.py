@@ -1,4 +1,4 @@
-"""Recipients from a database, by the real command: checked, planned, sent, and stale once the result changed."""
+"""Recipients from a database with the real command: checked, planned, sent, and stale after a changed result."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def crm(database: Database, shop: Shop) -> Database:
 
 
 def test_validate_without_database_reports_what_it_skips(shop: Shop, crm: Database) -> None:
-    """It stays offline and valid, and still checks the text's syntax; with the variable it reads the rows."""
+    """Without its variable validate stays offline and names what it skips; with the variable it reads the rows."""
     offline = shop.run("validate")
     assert offline.code == 0
     assert "sale.yaml:5:23: note NOT_READ sale/vip: CRM_URL is not set" in offline.out
@@ -44,7 +44,7 @@ def test_validate_without_database_reports_what_it_skips(shop: Shop, crm: Databa
 
 
 def test_plan_and_apply_require_the_database_variable(shop: Shop, crm: Database) -> None:
-    """The missing variable is named with its location, and nothing is sent."""
+    """plan and apply report a missing database variable with its location, and send nothing."""
     for command in (("plan",), ("plan", "--offline"), ("apply", "--auto-approve"), ("render", "sale/vip")):
         refused = shop.run(*command)
         assert refused.code == 3, command
@@ -56,7 +56,7 @@ def test_plan_and_apply_require_the_database_variable(shop: Shop, crm: Database)
 
 
 def test_changed_query_result_makes_a_plan_stale(shop: Shop, crm: Database) -> None:
-    """The plan has a digest of the result, in which a column that no text uses counts as well."""
+    """A changed query result makes a plan stale, even in a column that no text uses."""
     env = {"CRM_URL": crm.url}
     assert shop.run("plan", "--out", "plan.json", env=env).code == 0
     plan = (shop.root / "plan.json").read_text("utf-8")
@@ -78,7 +78,7 @@ def test_changed_query_result_makes_a_plan_stale(shop: Shop, crm: Database) -> N
 
 
 def test_database_of_a_sent_mailing_may_change(shop: Shop, crm: Database) -> None:
-    """Another mailing of the same plan is sent, and the finished one is not sent again."""
+    """After a database changed, its finished mailing is not sent again, and another mailing of the plan is sent."""
     env = {"CRM_URL": crm.url}
     assert shop.run("apply", "--auto-approve", env=env).code == 0
     shop.write("sale.yaml", f'{CAMPAIGN}  - {{name: staff, recipients: ["375297777777"], text: Closed}}\n')
@@ -91,7 +91,7 @@ def test_database_of_a_sent_mailing_may_change(shop: Shop, crm: Database) -> Non
 
 
 def test_old_data_and_an_unexpected_count_block(shop: Shop, crm: Database) -> None:
-    """Both name their key, the figure and the limit."""
+    """Old data and an unexpected count block a mailing, each with its key, the figure and the limit."""
     freshness = 'freshness: {sql: "select max(seen) from customers", max_age: 30d}'
     campaign = CAMPAIGN.replace("order_by: id", f"order_by: id, {freshness}")
     shop.write("sale.yaml", campaign)
@@ -121,7 +121,7 @@ suppress:
 
 @pytest.fixture
 def opt_outs(crm: Database, shop: Shop) -> Database:
-    """The opt-out of one of the three recipients, in the same database."""
+    """An opt-out of one of the three recipients, in the same database."""
     crm.run(
         "create table gone (phone text, reason text, seen text)",
         "insert into gone values ('+375 (33) 222-22-22', 'stop', '2999-01-01'), ('375331111111', 'stop', '2026-01-01')",
@@ -133,7 +133,7 @@ def opt_outs(crm: Database, shop: Shop) -> Database:
 
 @pytest.mark.parametrize("transport", ["", "    via: single\n", "    upload: true\n"])
 def test_opt_outs_of_a_database_get_nothing(shop: Shop, opt_outs: Database, transport: str) -> None:
-    """By each transport; one added after the review is honored, and makes no plan stale."""
+    """Opt-outs in a database get nothing by any transport; one added after the review makes no plan stale."""
     env = {"CRM_URL": opt_outs.url}
     shop.write("sale.yaml", CAMPAIGN.replace("{{ name }}, hello", "hello") + transport)
     planned = shop.run("plan", "--out", "plan.json", "--format", "json", env=env)
@@ -148,7 +148,7 @@ def test_opt_outs_of_a_database_get_nothing(shop: Shop, opt_outs: Database, tran
 
 
 def test_opt_out_of_a_database_that_is_no_phone(shop: Shop, opt_outs: Database) -> None:
-    """It stops the reviewed plan, exit code 3 with its row; `on_invalid: drop` counts it instead."""
+    """A database opt-out that is no phone stops the reviewed plan (3, with its row); `on_invalid: drop` counts it."""
     env = {"CRM_URL": opt_outs.url}
     assert shop.run("plan", "--out", "plan.json", env=env).code == 0
     opt_outs.run("insert into gone values ('ask Anna', 'zzz', '2999-01-02')")
@@ -165,7 +165,7 @@ def test_opt_out_of_a_database_that_is_no_phone(shop: Shop, opt_outs: Database) 
 
 
 def test_old_opt_outs_block_what_subtracts_them(shop: Shop, opt_outs: Database) -> None:
-    """The mailing to recipients is blocked, in a plan and in an apply; one to a list at sms.by is not."""
+    """Opt-outs that are too old block a mailing to recipients in plan and apply, but not one to a list at sms.by."""
     env = {"CRM_URL": opt_outs.url}
     shop.write("sale.yaml", f"{CAMPAIGN}  - {{name: letter, list: Newsletter, text: Hello}}\n")
     assert shop.run("plan", "--out", "plan.json", env=env).code == 0

@@ -1,4 +1,4 @@
-"""The first command of a new user."""
+"""`demo`, the first command of a new user."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def test_demo_runs_all_steps(tmp_path: Path) -> None:
-    """validate, plan, apply, status and a second plan that has nothing to do; exit code 0."""
+    """The demo validates, plans, applies, reports the status and plans again without anything to do; exit code 0."""
     done = subprocess.run(
         [sys.executable, "-m", "smsby_deploy", "demo"],
         cwd=tmp_path,

@@ -1,4 +1,4 @@
-"""Keyed digests by the real command: who needs which key, and a rotation at any moment sends nothing twice."""
+"""Keyed digests with the real command: which key a command needs, and key rotation without a second send."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SALE = "version: 1\ncampaign: sale\nmailings:\n  - {name: vip, recipients: {fil
 
 @pytest.fixture
 def keyed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """Three recipients who got a mailing that was recorded with the old key; their file is still there."""
+    """Three recipients of a mailing that was recorded with the old key; their file still exists."""
     shop.write("sale.yaml", _SALE)
     shop.write("vip.csv", "phone\n375291234567\n375291234568\n375291234569\n")
     monkeypatch.setenv("SMSBY_DIGEST_KEY", _OLD)
@@ -43,7 +43,7 @@ def _action(shop: Shop) -> tuple[str, str]:
 def test_lock_of_another_key_sends_nothing(
     shop: Shop, locked: str, here: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Plan, apply and import refuse with 4 and say which key it needs; no output shows a key."""
+    """plan, apply and import refuse a lock of another key with exit code 4 and name its id; no output shows a key."""
     shop.write("sale.yaml", _SALE)
     shop.write("vip.csv", "phone\n375291234567\n")
     monkeypatch.setenv("SMSBY_DIGEST_KEY", locked)
@@ -69,7 +69,7 @@ def test_lock_of_another_key_sends_nothing(
 def test_plan_of_another_key_is_refused(
     shop: Shop, then: str, now: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It names the ids of both keys, exits with 5, and sends nothing."""
+    """A plan of another key is refused with exit code 5 and the ids of both keys, and sends nothing."""
     shop.write("sale.yaml", _SALE)
     shop.write("vip.csv", "phone\n375291234567\n")
     monkeypatch.setenv("SMSBY_DIGEST_KEY", then)
@@ -85,7 +85,7 @@ def test_plan_of_another_key_is_refused(
 
 @pytest.mark.parametrize("old", ["", _OLD], ids=["no-key", "old-key"])
 def test_rekeyed_lock_knows_its_mailings(shop: Shop, old: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was sent is unchanged, even if its recipients come back only later, and renamed it is a collision."""
+    """After a rekey a sent mailing is unchanged, even if its file returns only later, and a renamed one is a collision."""
     shop.write("sale.yaml", _SALE)
     shop.write("vip.csv", "phone\n375291234567\n375291234568\n375291234569\n")
     monkeypatch.setenv("SMSBY_DIGEST_KEY", old)
@@ -108,7 +108,7 @@ def test_rekeyed_lock_knows_its_mailings(shop: Shop, old: str, monkeypatch: pyte
 def test_listed_mailing_of_the_old_key_is_not_sent_again(
     keyed: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the lock lost and the key changed, its name at sms.by is a collision."""
+    """If the lock is lost and the key changed, the name of a mailing at sms.by makes it a collision."""
     for path in keyed.root.glob("smsby.lock.json*"):
         path.unlink()
     monkeypatch.setenv("SMSBY_DIGEST_KEY", _NEW)
@@ -120,14 +120,14 @@ def test_listed_mailing_of_the_old_key_is_not_sent_again(
 def test_what_compares_no_digests_needs_no_key(
     keyed: Shop, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever only looks needs no secret."""
+    """A command that compares no digests needs no key."""
     monkeypatch.delenv("SMSBY_DIGEST_KEY")
     done = keyed.run(*command.split())
     assert done.code == 0, done.err
 
 
 def test_rekey_takes_the_key_away(keyed: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The lock is then one without a key; by mistake this does not happen."""
+    """`lock rekey` can take the key away from a lock, but not by mistake."""
     monkeypatch.delenv("SMSBY_DIGEST_KEY")
     assert keyed.run("lock", "rekey").code == 64
     monkeypatch.setenv("SMSBY_DIGEST_KEY", _OLD)
@@ -138,7 +138,7 @@ def test_rekey_takes_the_key_away(keyed: Shop, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_short_digest_key_is_refused(shop: Shop) -> None:
-    """It could be guessed. No output shows it."""
+    """A digest key that is short enough to guess is refused, and no output shows it."""
     refused = shop.run("plan", env={"SMSBY_DIGEST_KEY": "correct-horse"})
     assert refused.code == 64
     assert "at least 32 characters" in refused.err
@@ -150,9 +150,9 @@ def test_short_digest_key_is_refused(shop: Shop) -> None:
 def test_rotation_after_a_crash_sends_nothing_twice(
     shop: Shop, via: str, first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An interrupted mailing is continued with the new key under the names that sms.by knows.
+    """An interrupted mailing is continued with the new key, under the names that sms.by already has.
 
-    test_crash_everywhere.py has every moment of a crash; here each of some moments has one of the keys.
+    test_crash_everywhere.py covers every moment of a crash; this test adds the key to some of them.
     """
     case = Case(via, 3, plan_file=False)
     for kill in (9, 19, 25) if first else (14, 22, 29):

@@ -1,4 +1,4 @@
-"""A full disk or a damaged file: nothing recorded is lost, and nothing is guessed."""
+"""A full disk or a damaged file: no record is lost, and no outcome is guessed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FLYING = Case("bulk", 8, plan_file=False, concurrency=4)
 
 @pytest.mark.parametrize("case", [SIX, LIST, FLYING], ids=str)
 def test_full_disk_loses_no_result(shop: Shop, tmp_path: Path, case: Case) -> None:
-    """Wherever the journal stops growing, `lock rescue` restores the last answer, and each recipient gets it once."""
+    """Wherever the journal stops growing, `lock rescue` restores the last answer, and each recipient gets one message."""
     rescued = 0
     for number, limit in enumerate(range(2086, 9000, 310)):
         project = f"full-{number}"
@@ -31,7 +31,7 @@ def test_full_disk_loses_no_result(shop: Shop, tmp_path: Path, case: Case) -> No
         if full.code == 0:
             break
         assert "cannot write" in full.err
-        if full.code == 6:  # what was sent is known to the lock and the rescue file alone; 0 would be a guess
+        if full.code == 6:  # only the lock and the rescue file know what was sent; 0 would be a guess
             assert (full.json["summary"], full.json["mailings"]) == (None, [])
         before = received(shop, project)
         assert all(count == 1 for count in before.values())
@@ -55,7 +55,7 @@ def test_full_disk_loses_no_result(shop: Shop, tmp_path: Path, case: Case) -> No
 
 
 def test_full_disk_within_a_mailing_is_a_6(shop: Shop) -> None:
-    """It was sent in part, even where no result is lost and the next apply goes on."""
+    """If the disk fills up within a mailing, the exit code is 6, even if no result is lost and the next apply continues."""
     loses_nothing = 0
     for number, limit in enumerate(range(2300, 3500, 100)):
         project = f"full-{number}"
@@ -68,7 +68,7 @@ def test_full_disk_within_a_mailing_is_a_6(shop: Shop) -> None:
 
 
 def test_full_disk_ends_the_run_with_lost_answers(shop: Shop) -> None:
-    """If all answers are lost and the disk is full, the run ends, and what was sent is unknown."""
+    """If the disk fills up while all answers are lost, the run ends, and later each recipient gets the message once."""
     for number, limit in enumerate(range(3500, 5000, 150)):
         project = f"full-{number}"
         start(shop, FLYING, project)
@@ -97,7 +97,7 @@ def test_unwritable_lock_folder_sends_nothing(shop: Shop) -> None:
 
 @pytest.mark.parametrize("name", ["smsby.lock.json", "smsby.lock.json.journal"])
 def test_damaged_file_makes_every_command_refuse(shop: Shop, name: str) -> None:
-    """A damaged lock never counts as empty: exit code 1, with the way to recover; nothing on disk changes."""
+    """A damaged lock is never treated as empty: exit code 1 and the way to recover it; nothing on disk changes."""
     start(shop, THREE, "shop")
     kill = {"SMSBY_FAULT": "kill:13"} if name.endswith("journal") else {}
     apply(shop, THREE, kill)
@@ -140,7 +140,7 @@ def test_damaged_file_makes_every_command_refuse(shop: Shop, name: str) -> None:
 
 @pytest.mark.parametrize("damaged", range(6))
 def test_damaged_journal_can_be_rescued(shop: Shop, damaged: int) -> None:
-    """Whichever line is damaged, readable lines are kept, the rest is unknown, and nothing is sent twice."""
+    """Whichever journal line is damaged, the readable ones are kept, the rest is unknown, and nothing is sent twice."""
     start(shop, THREE, "shop")
     apply(shop, THREE, {"SMSBY_FAULT": "kill:17"})  # the second request is in flight
     path = shop.root / "smsby.lock.json.journal"
@@ -157,7 +157,7 @@ def test_damaged_journal_can_be_rescued(shop: Shop, damaged: int) -> None:
         in rescued.err
     )
     assert [p.name for p in shop.root.glob("*.damaged-*")]
-    assert shop.run("lock", "rescue").code == 64  # nothing is damaged now
+    assert shop.run("lock", "rescue").code == 64  # no damage remains
     assert apply(shop, THREE, {}).code in (0, 4, 6)
     assert all(count == 1 for count in received(shop, "shop").values())
     finish(shop, THREE, "rescued")
@@ -173,7 +173,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def test_insufficient_funds_leave_a_draft(shop: Shop) -> None:
-    """The draft is confirmed once there is money, and there is never a second one."""
+    """A draft that was too expensive is confirmed once there is money, and no second draft is made."""
     case = Case("list", 1, plan_file=False)
     start(shop, case, "shop")
     shop.settings(balance=0)

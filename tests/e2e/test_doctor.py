@@ -1,4 +1,4 @@
-"""What doctor learns is used by the next plan and apply: the real command against a sandbox that is unlike the document."""
+"""The next plan and apply use what doctor has learned: the real command against a sandbox that differs from the document."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _facts(shop: Shop) -> dict[str, Any]:
 
 
 def test_doctor_finds_the_call_styles_that_apply_then_uses(shop: Shop) -> None:
-    """A service that reads its forms only has contact lists and reports for a client that knows it."""
+    """If a service reads forms only, doctor finds that, and apply can then use contact lists and reports."""
     call_styles = {
         "getSubscriberLists": "post-query",
         "confirmSendMessageByList": "post-query",
@@ -46,7 +46,7 @@ def test_doctor_finds_the_call_styles_that_apply_then_uses(shop: Shop) -> None:
 
 
 def test_doctor_makes_500_a_rejection(shop: Shop) -> None:
-    """Before, a lost outcome; afterwards, a mailing that was certainly not sent."""
+    """A 500 is an unknown outcome until doctor has learned that it is a rejection."""
     shop.settings(error_status=500, refuses=[_PHONES[1]])
     shop.write("sale.yaml", _SALE)
     assert shop.run("doctor").code == 0
@@ -59,7 +59,7 @@ def test_doctor_makes_500_a_rejection(shop: Shop) -> None:
 
 
 def test_doctor_blocks_what_has_a_time(shop: Shop) -> None:
-    """The clock of requests is another one: what has a time is not sent until the setting is right."""
+    """If doctor finds requests on another clock, a mailing with a time is not sent until the setting is corrected."""
     shop.settings(account_timezone="UTC")
     shop.write("sale.yaml", _SALE)
     shop.write("later.yaml", _LATER.replace("sale", "later").replace("Closed", "Open"))
@@ -80,7 +80,7 @@ def test_doctor_blocks_what_has_a_time(shop: Shop) -> None:
 
 
 def test_doctor_believes_an_account_without_mailings(shop: Shop) -> None:
-    """Its own form of "no mailings" is learned, and only that form."""
+    """doctor learns a service's form of "no mailings", and only that form counts."""
     shop.settings(empty_list="null")
     shop.write("sale.yaml", _SALE)
     assert shop.run("plan").code == 7
@@ -90,8 +90,8 @@ def test_doctor_believes_an_account_without_mailings(shop: Shop) -> None:
     assert shop.run("plan").code == 7
 
 
-def test_doctor_of_a_capped_list_needs_a_bound_lock(shop: Shop) -> None:
-    """A lock that was lost proves nothing where the list is cut, until a user says so."""
+def test_capped_list_proves_nothing_without_a_lock(shop: Shop) -> None:
+    """If sms.by cuts its list and the lock is lost, mailings that the list lacks are blocked, not sent again."""
     shop.settings(list_cap=10)
     mailings = "".join(f"  - {{name: m{n}, recipients: ['{_PHONES[0]}'], text: hi {n}}}\n" for n in range(12))
     shop.write("sale.yaml", f"version: 1\ncampaign: sale\nmailings:\n{mailings}")
@@ -100,13 +100,13 @@ def test_doctor_of_a_capped_list_needs_a_bound_lock(shop: Shop) -> None:
     (shop.root / "smsby.lock.json").unlink()
     plan = shop.run("plan", "--format", "json")
     codes = [one["reason_code"] for one in plan.json["actions"] if one["action"] == "blocked"]
-    assert codes == ["facts", "facts"], plan.out  # the others are listed, and adopted
+    assert codes == ["facts", "facts"], plan.out  # the listed ones are adopted
     assert shop.run("apply", "--auto-approve").code == 4
     assert len(shop.inbox()[_PHONES[0]]) == 12
 
 
 def test_doctor_finds_a_slow_list_that_apply_then_waits_for(shop: Shop) -> None:
-    """The listing takes longer than reconcile_seconds: with the fact, a lost answer is found all the same."""
+    """If doctor finds that listing takes longer than reconcile_seconds, apply waits that long, and finds a lost answer."""
     shop.write("sale.yaml", _SALE)
     assert shop.run("doctor").code == 0
     path = shop.root / "smsby.facts.json"
@@ -128,7 +128,7 @@ def test_doctor_finds_a_slow_list_that_apply_then_waits_for(shop: Shop) -> None:
 
 
 def test_doctor_sends_one_sms_and_never_again(shop: Shop) -> None:
-    """A lost answer is exit code 6, with what to look for; the facts that were free are saved."""
+    """doctor sends at most one SMS: a lost answer exits with 6 and what to check, and the free findings are saved."""
     shop.fault(method="sendBulkSms", mode="reset", when="after")
     lost = shop.run("doctor", "--to", _PHONES[0])
     assert lost.code == 6, lost.out + lost.err

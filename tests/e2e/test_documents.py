@@ -1,4 +1,4 @@
-"""What the program writes matches its schemas, checked by our validator and by another one."""
+"""What the program writes matches its schemas, according to its own validator and another one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _actions(path: Path) -> dict[str, str]:
 
 
 def test_plans_and_locks_match_their_schemas(shop: Shop) -> None:
-    """Plans with every action and with problems, also offline; complete, unknown and settled locks."""
+    """Plans with every action or with problems, also offline, and complete, unknown and settled locks match their schemas."""
     plans = [shop.root / name for name in ("first.plan", "blocked.plan", "later.plan", "offline.plan")]
     locks = [shop.root / name for name in ("unknown.lock", "settled.lock")]
     shop.write("sale.yaml", CAMPAIGN)
@@ -71,7 +71,7 @@ def test_plans_and_locks_match_their_schemas(shop: Shop) -> None:
 
 
 def test_schemas_allow_no_phone_and_no_text(shop: Shop) -> None:
-    """A phone number besides the counts, or a text, is not valid."""
+    """A schema accepts a text nowhere, and no phone number among the counts."""
     shop.write("staff.yaml", STAFF)
     assert shop.run("apply", "--auto-approve").code == 0
     lock = shop.lock()

@@ -1,4 +1,4 @@
-"""One project, several environments: each with its own service, token, lock, fingerprints and names."""
+"""One project with several environments: each has its own service, token, lock, fingerprints and names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _names(shop: Shop) -> set[str]:
 
 
 def test_rehearsal_leaves_no_trace_in_production(sale: Shop) -> None:
-    """A mailing that was sent in the sandbox is still new in production: other lock, names and fingerprints."""
+    """A mailing that was sent in the sandbox is still new in production: lock, names and fingerprints differ."""
     rehearsed = sale.run("--env", "sandbox", "apply", "--auto-approve", env=WITHOUT_TOKEN)
     assert rehearsed.code == 0, rehearsed.err
     assert "git add" not in rehearsed.out
@@ -49,7 +49,7 @@ def test_rehearsal_leaves_no_trace_in_production(sale: Shop) -> None:
 
 
 def test_production_keeps_its_fingerprints(sale: Shop) -> None:
-    """Other environments do not change them: they are what locks and lists of today have."""
+    """Other environments do not change the fingerprints of production, which existing locks and lists have."""
     chunks = [
         sale.run("--env", name, "plan", "--offline", "--format", "json").json["actions"][0]["chunks"]
         for name in ("production", "sandbox", "staging")
@@ -60,7 +60,7 @@ def test_production_keeps_its_fingerprints(sale: Shop) -> None:
 
 
 def test_plan_of_another_environment_is_refused(sale: Shop) -> None:
-    """Exit 5, in both directions; nothing is sent."""
+    """A plan of another environment is refused with exit code 5 in both directions, and nothing is sent."""
     for made, used in (("production", "sandbox"), ("sandbox", "production")):
         assert sale.run("plan", "--env", made, "--out", "plan.json").code == 0
         done = sale.run("apply", "plan.json", "--env", used)
@@ -70,7 +70,7 @@ def test_plan_of_another_environment_is_refused(sale: Shop) -> None:
 
 
 def test_environment_has_its_own_token_and_settings(sale: Shop) -> None:
-    """The token comes from `token_env`, the guardrail from the environment, and the rest is inherited."""
+    """An environment has its own token (`token_env`) and guardrail, and inherits the rest."""
     missing = sale.run("-e", "staging", "plan")
     assert missing.code == 7
     assert "SMSBY_STAGING_TOKEN is not set" in missing.err
@@ -84,7 +84,7 @@ def test_environment_has_its_own_token_and_settings(sale: Shop) -> None:
 
 
 def test_comment_names_the_environment(sale: Shop) -> None:
-    """In its first line, by which a later run finds it, and in its heading; production has neither."""
+    """The comment names its environment in its first line, where a later run looks, and its heading; production has none."""
     arguments = ("plan", "--offline", "--format", "markdown")
     staging = sale.run(*arguments, "-e", "staging").out.split("\n")
     assert staging[0] == "<!-- smsby-deploy:plan project=shop environment=staging -->"
@@ -94,7 +94,7 @@ def test_comment_names_the_environment(sale: Shop) -> None:
 
 @pytest.mark.parametrize("command", ["plan", "apply", "status", "api"])
 def test_sandbox_refuses_another_machine(sale: Shop, command: str) -> None:
-    """A rehearsal is never a real send, whatever the pipeline sets: exit 64 before any request."""
+    """A rehearsal never sends for real, whatever the pipeline sets: another machine as its service is exit code 64."""
     arguments = {"apply": ("apply", "--auto-approve"), "api": ("api", "getBalance")}.get(command, (command,))
     done = sale.run("--env", "sandbox", *arguments, env={"SMSBY_API_URL": "https://app.sms.by"})
     assert done.code == 64
@@ -103,13 +103,13 @@ def test_sandbox_refuses_another_machine(sale: Shop, command: str) -> None:
 
 @pytest.mark.parametrize("name", ["other", "Staging", "a" * 11, "", "../x"])
 def test_unknown_environment_is_wrong_usage(sale: Shop, name: str) -> None:
-    """Also for a command that needs no project."""
+    """An unknown environment is wrong usage, even for a command that needs no project."""
     assert sale.run("--env", name, "validate").code == 64
     assert sale.run("api", "getBalance", "--env", name).code == 64
 
 
 def test_lock_of_another_environment_is_refused(sale: Shop) -> None:
-    """An environment that inherits the lock of production must not mix its mailings into it."""
+    """An environment that inherits the lock of production is refused, since their mailings would mix."""
     sale.write("smsby.yaml", PROJECT + "environments: {staging: {}}\n")
     assert sale.run("apply", "--auto-approve").code == 0
     before = sale.lock()
@@ -120,7 +120,7 @@ def test_lock_of_another_environment_is_refused(sale: Shop) -> None:
 
 
 def test_environment_that_is_not_valid_is_reported(sale: Shop) -> None:
-    """With the place of each mistake, whichever environment is in use."""
+    """Mistakes in an environment are reported with their locations, whichever environment is in use."""
     sale.write(
         "smsby.yaml",
         PROJECT
@@ -147,7 +147,7 @@ def _rehearse(sale: Shop, text: str, *arguments: str, campaign: str = THREE) -> 
 
 @pytest.mark.parametrize("via", ["bulk", "single"])
 def test_changed_mailing_is_rehearsed_again(sale: Shop, via: str) -> None:
-    """Without another revision, as often as it changes, and with a saved plan; unchanged it is not sent again."""
+    """A changed mailing is rehearsed again without a new revision, also with a saved plan; an unchanged one is not."""
     for text in ("Hello", f"Hi\n    via: {via}", f"Bye\n    via: {via}"):
         _rehearse(sale, text)
         assert "= noop" in sale.run("--env", "sandbox", "plan").out
@@ -161,7 +161,7 @@ def test_changed_mailing_is_rehearsed_again(sale: Shop, via: str) -> None:
 
 
 def test_every_difference_is_rehearsed_again(sale: Shop) -> None:
-    """Every difference counts: recipients, chunks and revision."""
+    """A change of recipients, chunks or revision makes a mailing new for a rehearsal."""
     _rehearse(sale, "Hello\n    revision: 3")
     _rehearse(sale, "Hello")
     _rehearse(sale, 'Hello\n  - name: other\n    recipients: ["375291234560"]\n    text: Other')
@@ -180,7 +180,7 @@ def test_every_difference_is_rehearsed_again(sale: Shop) -> None:
 
 @pytest.mark.parametrize("way", ["restarted", "planned after the restart"])
 def test_lock_of_a_forgetful_sandbox_starts_anew(sale: Shop, way: str) -> None:
-    """A sandbox keeps everything in memory; after a restart everything can be rehearsed again."""
+    """A sandbox forgets everything on a restart; after that everything can be rehearsed again."""
     _rehearse(sale, "Hello")
     lineage = json.loads((sale.root / ".smsby/sandbox.lock.json").read_text("utf-8"))["lineage"]
     sale.reset()
@@ -195,7 +195,7 @@ def test_lock_of_a_forgetful_sandbox_starts_anew(sale: Shop, way: str) -> None:
 
 
 def test_lock_of_another_sandbox_counts_as_empty(sale: Shop) -> None:
-    """`plan` and `status` show what the next apply starts from, rather than refuse."""
+    """`plan` and `status` treat the lock of another sandbox as empty, as the next apply will, instead of refusing it."""
     _rehearse(sale, "Hello")
     elsewhere = {"SMSBY_API_URL": sale.url.replace("127.0.0.1", "localhost")}
     assert sale.run("--env", "sandbox", "status", "--format", "json").json["summary"]["mailings"] == 1
@@ -212,7 +212,7 @@ def test_lock_of_another_sandbox_counts_as_empty(sale: Shop) -> None:
 
 
 def test_production_lock_never_starts_anew(sale: Shop) -> None:
-    """There a list that shows nothing is doubted, not the lock."""
+    """In production a list that shows nothing is doubted; the lock never starts anew."""
     assert sale.run("apply", "--auto-approve").code == 0
     sale.reset()
     before = sale.lock()
@@ -222,7 +222,7 @@ def test_production_lock_never_starts_anew(sale: Shop) -> None:
 
 
 def test_mailing_must_be_rehearsed_first(sale: Shop) -> None:
-    """It is blocked until that environment's lock has this content; its saved plan is good afterwards."""
+    """A mailing is blocked until the required environment's lock has its content; then its saved plan can be applied."""
     sale.write("smsby.yaml", PROJECT + "rehearsed_in: sandbox\n")
     plan = sale.run("plan", "--out", "plan.json", "--format", "json")
     assert plan.code == 4
@@ -239,7 +239,7 @@ def test_mailing_must_be_rehearsed_first(sale: Shop) -> None:
 
 
 def test_archived_rehearsal_counts(sale: Shop) -> None:
-    """The same rehearsal could not be repeated: an archived mailing is not sent again."""
+    """An archived rehearsal counts: it could not be repeated, since an archived mailing is not sent again."""
     sale.write("smsby.yaml", PROJECT + "rehearsed_in: sandbox\n")
     _rehearse(sale, "Hello")
     assert sale.run("--env", "sandbox", "lock", "archive", env=WITHOUT_TOKEN).code == 0
@@ -248,7 +248,7 @@ def test_archived_rehearsal_counts(sale: Shop) -> None:
 
 
 def test_rehearsal_in_an_unknown_environment_is_an_error(sale: Shop) -> None:
-    """With its place."""
+    """A required rehearsal in an unknown environment is an error with its location."""
     sale.write("smsby.yaml", PROJECT + "rehearsed_in: stage\n")
     done = sale.run("validate")
     assert done.code == 3
@@ -263,7 +263,7 @@ environments: {staging: {only_to: test_phones, lock: .smsby/staging.lock.json}}
 
 
 def test_plan_counts_who_is_held_out_even_if_no_recipient_is(sale: Shop) -> None:
-    """Where `only_to` is set, and nowhere else."""
+    """The plan has the count of held-out recipients wherever `only_to` is set, even if it is 0, and nowhere else."""
     sale.write("smsby.yaml", PROJECT + LIMITED)
     sale.write("optouts.txt", "")
     sale.write("sale.yaml", THREE.replace(', "375291234568", "375291234569"', ""))
@@ -274,7 +274,7 @@ def test_plan_counts_who_is_held_out_even_if_no_recipient_is(sale: Shop) -> None
 
 @pytest.mark.parametrize("via", ["bulk", "single", "bulk\n    upload: true"])
 def test_only_test_phones_are_sent_to(sale: Shop, via: str) -> None:
-    """The others are counted as held out, opt-outs stay opt-outs, and a changed text is sent again."""
+    """With `only_to`, only test phones are sent to; others count as held out, and a changed text is sent again."""
     sale.write("smsby.yaml", PROJECT + LIMITED)
     sale.write("optouts.txt", "375291234568\n")
     more = (
@@ -300,7 +300,7 @@ def test_only_test_phones_are_sent_to(sale: Shop, via: str) -> None:
 
 
 def test_contact_list_cannot_be_limited(sale: Shop) -> None:
-    """Only sms.by knows who is in it, so it is blocked; and without test phones the project is not valid."""
+    """A contact list cannot be limited to test phones, so it is blocked; without test phones the project is invalid."""
     sale.write("smsby.yaml", PROJECT + LIMITED.replace("suppress: [optouts.txt]\n", ""))
     sale.write(
         "sale.yaml", "version: 1\ncampaign: sale\nmailings:\n  - {name: a, list: Newsletter, text: Hi}\n"
@@ -319,7 +319,7 @@ def test_contact_list_cannot_be_limited(sale: Shop) -> None:
 
 
 def test_rehearsal_that_reaches_no_one_says_so(sale: Shop) -> None:
-    """Not that all of the recipients opted out, if most of them are only held out."""
+    """A rehearsal that reaches no recipient says that they are held out, not that all of them opted out."""
     sale.write("smsby.yaml", PROJECT + LIMITED.replace("375291234567", "375291234500"))
     sale.write("optouts.txt", "375291234568\n")
     sale.write("sale.yaml", THREE)
@@ -332,7 +332,7 @@ def test_rehearsal_that_reaches_no_one_says_so(sale: Shop) -> None:
 @pytest.mark.parametrize("declared", ["{staging: {url: not a url}}", "{staging: {colour: 1}}", "[staging]"])
 @pytest.mark.parametrize("command", ["validate", "plan", "status", "apply"])
 def test_invalid_environment_is_a_fault_of_the_file(command: str, declared: str, sale: Shop) -> None:
-    """Not wrong usage, as one that is not declared at all."""
+    """A declared but invalid environment is an error in the files, not wrong usage."""
     sale.write("smsby.yaml", PROJECT + f"environments: {declared}\n")
     done = sale.run("-e", "staging", command)
     assert (done.code, "smsby.yaml:5:" in done.out + done.err) == (3, True), done.err
@@ -341,7 +341,7 @@ def test_invalid_environment_is_a_fault_of_the_file(command: str, declared: str,
 
 
 def test_url_that_cannot_be_read_is_not_this_machine(sale: Shop) -> None:
-    """Even if a bracket in it is never closed."""
+    """A URL with an unclosed bracket is not taken for this machine."""
     sale.write("smsby.yaml", PROJECT + "environments: {sandbox: {url: 'http://[::1'}}\n")
     assert sale.run("-e", "sandbox", "plan", env={"SMSBY_API_URL": ""}).code == 64
     assert "warning ENVIRONMENT" in sale.run("validate", env={"SMSBY_API_URL": ""}).out

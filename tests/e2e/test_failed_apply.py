@@ -1,4 +1,4 @@
-"""An apply without a result still writes one JSON document, to stdout and to the report."""
+"""An apply without a result still writes one JSON document to stdout and to the report."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _document(shop: Shop, done: Result) -> dict[str, Any]:
 def test_apply_without_a_result_is_one_document(
     code: int, has_plan: bool, end: Callable[[Shop], Result], shop: Shop
 ) -> None:
-    """Nothing was sent: the mailings of the plan file, as far as it can be read, are skipped."""
+    """An apply that fails before sending lists the mailings of its plan file, if readable, as skipped."""
     shop.write("staff.yaml", STAFF)
     assert shop.run("plan", "--out", "plan.json").code == 0
     done = end(shop)
@@ -74,7 +74,7 @@ def test_apply_without_a_result_is_one_document(
 
 
 def test_apply_beside_another_run_is_one_document(shop: Shop) -> None:
-    """Exit code 8."""
+    """An apply during another run exits with 8 and still writes one document."""
     start(shop, Case("bulk", 3, plan_file=False), "shop", timeout_seconds=60)
     shop.fault(method="sendBulkSms", mode="slow", when="before", seconds=60)
     first = shop.start("apply", "--auto-approve")
@@ -87,7 +87,7 @@ def test_apply_beside_another_run_is_one_document(shop: Shop) -> None:
 
 
 def test_apply_that_is_interrupted_is_one_document(shop: Shop) -> None:
-    """Exit code 1: a pipeline that is cancelled leaves its report, too."""
+    """A pipeline that is cancelled still leaves its report: exit code 1."""
     start(shop, Case("bulk", 3, plan_file=False), "shop", timeout_seconds=60)
     shop.fault(method="getSMSMessages", mode="slow", when="after", seconds=60)
     run = shop.start(*ASK, "--auto-approve")
@@ -100,7 +100,7 @@ def test_apply_that_is_interrupted_is_one_document(shop: Shop) -> None:
 
 
 def test_apply_of_an_unreadable_project_writes_no_report(shop: Shop) -> None:
-    """Which files it must not write over is not known then."""
+    """An apply of an unreadable project writes no report, because it cannot know which files it must not overwrite."""
     shop.write("smsby.yaml", "version: [")
     done = shop.run(*ASK, "--auto-approve")
     assert (done.code, done.json["summary"]) == (3, NOTHING)

@@ -1,4 +1,4 @@
-"""`freeze` in smsby.yaml: nothing is sent any more, not even by an apply that is running."""
+"""`freeze` in smsby.yaml: nothing more is sent, not even by a running apply."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.e2e.trial import Case, finish, received, start
 
 
 def _freeze(shop: Shop, line: str = "freeze: wrong price\n") -> str:
-    """Freeze the project, and return its smsby.yaml of before."""
+    """Freeze the project, and return the smsby.yaml from before."""
     before = (shop.root / "smsby.yaml").read_text("utf-8")
     shop.write("smsby.yaml", before + line)
     return before
@@ -17,7 +17,7 @@ def _freeze(shop: Shop, line: str = "freeze: wrong price\n") -> str:
 
 @pytest.mark.parametrize("via", ["bulk", "single", "upload"])
 def test_running_apply_notices_a_freeze(shop: Shop, via: str) -> None:
-    """The request in flight is recorded, nothing more is sent, and the next apply after the freeze sends the rest."""
+    """A running apply that notices a freeze records the request in flight and stops; a later one sends the rest."""
     case = Case(via, 3, plan_file=False)
     start(shop, case, "shop", timeout_seconds=60)
     shop.fault(method=case.method, nth=2, mode="slow", when="after", seconds=60)
@@ -40,7 +40,7 @@ def test_running_apply_notices_a_freeze(shop: Shop, via: str) -> None:
 
 
 def test_freeze_blocks_what_would_be_sent(shop: Shop) -> None:
-    """A new mailing is blocked (4), in every environment that inherits it; what was sent stays `noop`."""
+    """A freeze blocks a new mailing (4) in every environment that inherits it; a sent one stays `noop`."""
     shop.write(
         "sale.yaml",
         'version: 1\ncampaign: sale\nmailings:\n  - {name: a, recipients: ["375291234567"], text: A}\n',
@@ -65,7 +65,7 @@ def test_freeze_blocks_what_would_be_sent(shop: Shop) -> None:
 
 
 def test_frozen_project_still_records_what_was_sent(shop: Shop) -> None:
-    """With the lock lost, `adopt` only records: a freeze does not stop that."""
+    """A freeze does not stop an apply that only records: with the lock lost, sent mailings are still adopted."""
     shop.write(
         "sale.yaml",
         'version: 1\ncampaign: sale\nmailings:\n  - {name: a, recipients: ["375291234567"], text: A}\n',
@@ -78,7 +78,7 @@ def test_frozen_project_still_records_what_was_sent(shop: Shop) -> None:
 
 
 def test_plan_of_before_a_freeze_is_stale(shop: Shop) -> None:
-    """Its smsby.yaml is another one (5); without the freeze the same plan is valid again."""
+    """A plan from before a freeze is stale (5) during the freeze, and valid again when smsby.yaml is restored."""
     case = Case("bulk", 1, plan_file=True)
     start(shop, case, "shop")
     before = _freeze(shop)

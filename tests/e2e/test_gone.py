@@ -1,4 +1,4 @@
-"""Gone mailings: what their files may become once they were sent."""
+"""Gone mailings: how their files may change after they were sent."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _send(shop: Shop) -> None:
 
 
 def _plan(shop: Shop, code: int = 0) -> tuple[dict[str, str], list[dict[str, Any]]]:
-    """The actions by address, and the problems."""
+    """Return the actions by address, and the problems."""
     result = shop.run("plan", "--format", "json")
     assert result.code == code, result.err
     actions = {one["address"]: one["reason_code"] or one["action"] for one in result.json["actions"]}
@@ -42,7 +42,7 @@ def _plan(shop: Shop, code: int = 0) -> tuple[dict[str, str], list[dict[str, Any
 
 
 def test_shared_files_make_no_gone_mailing_changed(shop: Shop) -> None:
-    """A footer and `defaults` are notes; its own text, in either file, is a change."""
+    """A changed footer or `defaults` is a note for a gone mailing; a change of its own text is a changed mailing."""
     _send(shop)
     shop.write("templates/footer.j2", "Our shop")
     shop.write("smsby.yaml", f"{PROJECT}defaults: {{alphaname: Kvetka}}\n")
@@ -65,7 +65,7 @@ def _remove(shop: Shop, *names: str) -> None:
 
 
 def test_files_of_a_gone_mailing_may_be_missing(shop: Shop) -> None:
-    """A deleted customer list, text or include is a note; validate and plan agree, and others are sent."""
+    """A missing list, text or include of a gone mailing is a note in validate and plan, and others can be sent."""
     _send(shop)
     _remove(shop, "lists/vip.csv", "texts/staff.j2")
     shop.write(
@@ -94,7 +94,7 @@ def test_files_of_a_gone_mailing_may_be_missing(shop: Shop) -> None:
 
 
 def test_changed_gone_mailing_needs_its_files(shop: Shop) -> None:
-    """Whoever edits its text learns what is wrong with it."""
+    """If the text of a gone mailing changed, its other files are required, and what is wrong with them is reported."""
     _send(shop)
     _remove(shop, "templates/footer.j2")
     assert shop.run("validate").code == 0
@@ -104,7 +104,7 @@ def test_changed_gone_mailing_needs_its_files(shop: Shop) -> None:
 
 
 def test_files_of_a_mailing_that_is_not_gone_are_needed(shop: Shop) -> None:
-    """Not sent yet, scheduled, or another revision than the one that was sent."""
+    """The files of a mailing are required if only another of its revisions was sent."""
     _send(shop)
     shop.write("sale.yaml", _SALE.replace("campaign: sale", "campaign: sale\nrevision: 2"))
     _remove(shop, "lists/vip.csv")
@@ -114,7 +114,7 @@ def test_files_of_a_mailing_that_is_not_gone_are_needed(shop: Shop) -> None:
 
 
 def test_problem_outside_select_stops_nothing_inside(shop: Shop) -> None:
-    """Neither in another file, nor in another mailing of the same one, for every command with a selection."""
+    """A problem outside the selection stops no command, whether in another file or in another mailing of the same file."""
     shop.write("broken.yaml", "version: [1\n")
     shop.write("other.yaml", "version: 1\ncampaign: other\nmailings: none\n")
     shop.write(
@@ -145,7 +145,7 @@ def _cancelled(text: str) -> str:
 
 
 def test_cancelled_mailing_is_not_sent(shop: Shop) -> None:
-    """It has no action, fails no plan, needs no files, and is sent once the word is taken back."""
+    """A cancelled mailing has no action, fails no plan, needs no files, and is sent once `cancelled` is removed."""
     shop.write("texts/staff.j2", "Closed")
     shop.write("sale.yaml", _cancelled(_SALE))
     actions, problems = _plan(shop)
@@ -169,7 +169,7 @@ def test_cancelled_mailing_is_not_sent(shop: Shop) -> None:
 
 
 def test_cancelled_mailing_that_is_scheduled_is_a_warning(shop: Shop) -> None:
-    """Nothing is cancelled at sms.by: its name, id and time are in the warning."""
+    """Cancelling a scheduled mailing only warns, with its name, id and time: nothing is cancelled at sms.by."""
     _write_files(shop)
     shop.write("sale.yaml", _LATER)
     assert shop.run("apply", "--auto-approve").code == 0
@@ -185,7 +185,7 @@ def test_cancelled_mailing_that_is_scheduled_is_a_warning(shop: Shop) -> None:
 
 
 def test_cancelled_mailing_that_was_sent_stays_recorded(shop: Shop) -> None:
-    """A note says that it was sent before; an unknown outcome is still to be settled."""
+    """For a cancelled mailing a note says that it was sent before; an unknown outcome must still be settled."""
     _send(shop)
     shop.write("sale.yaml", _cancelled(_SALE))
     actions, problems = _plan(shop)
@@ -200,7 +200,7 @@ def test_cancelled_mailing_that_was_sent_stays_recorded(shop: Shop) -> None:
 
 
 def test_finished_campaigns_take_one_line(shop: Shop) -> None:
-    """Forty that were sent, and as many that are no longer in the files; the JSON is complete."""
+    """Finished campaigns take one line in the plan, in the files or not; the JSON lists all of them."""
     for campaign in ("old", "sale"):
         rows = "".join(
             f"  - {{name: m{n}, recipients: ['37529{n:07}'], text: Hi {campaign} {n}}}\n" for n in range(40)

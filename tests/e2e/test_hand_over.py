@@ -1,4 +1,4 @@
-"""Approve now, hand over later: `release`, `apply --due`, and what takes an approval back."""
+"""Approve now, hand over later: `release`, `apply --due`, and what withdraws an approval."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _state(shop: Shop, address: str = "sale/vip") -> str:
 
 
 def test_approved_mailing_is_handed_over_in_its_window(shop: Shop) -> None:
-    """From the reviewed plan to sms.by: it is held, waits, is due, and is scheduled for its time."""
+    """An approved mailing is held, waits, becomes due, and is scheduled at sms.by for its time."""
     _write(shop, _mailing("vip", *PHONES[:3]))
     planned = shop.run("plan", "--out", "plan.json", "--format", "json")
     (action,) = planned.json["actions"]
@@ -86,12 +86,12 @@ def test_approved_mailing_is_handed_over_in_its_window(shop: Shop) -> None:
     assert {one["d_schedule"] for one in listed} == {_TIME.timestamp()}
     again = _later(shop, _OPEN + 60, "apply", "--due")
     assert "nothing to do" in again.out
-    assert len(_sends(shop)) == 2  # three recipients, two in a request
+    assert len(_sends(shop)) == 2  # three recipients, two per request
 
 
 @pytest.mark.parametrize("ahead", [0.0, _OPEN - 5 * _HOUR], ids=["now", "an hour before"])
 def test_nothing_due_asks_sms_by_nothing(shop: Shop, ahead: float) -> None:
-    """A runner that comes too early does no harm, and needs no network."""
+    """With nothing due, `apply --due` sends no request to sms.by and needs no network."""
     _write(shop, _mailing("vip", PHONES[0]))
     _apply(shop)
     before = len(shop.calls())
@@ -101,14 +101,14 @@ def test_nothing_due_asks_sms_by_nothing(shop: Shop, ahead: float) -> None:
 
 
 def test_window_that_is_open_needs_no_second_step(shop: Shop) -> None:
-    """The apply that approves it hands it over."""
+    """If the window is already open, the apply that approves a mailing also hands it over."""
     _write(shop, _mailing("vip", PHONES[0]))
     done = _later(shop, _OPEN, "apply", "--auto-approve", "--format", "json")
     assert _outcomes(done) == {"sale/vip": "sent"}
 
 
 def test_late_runner_sends_nothing(shop: Shop) -> None:
-    """Once the window is over the mailing is expired, for a plan and for a hand-over."""
+    """A mailing whose window is over is expired, for a plan and for a hand-over."""
     _write(shop, _mailing("vip", PHONES[0]))
     _apply(shop)
     late = _later(shop, _OVER, "apply", "--due", "--format", "json", code=4)
@@ -121,7 +121,7 @@ def test_late_runner_sends_nothing(shop: Shop) -> None:
 
 @pytest.mark.parametrize("more", ["", ", via: single"])
 def test_dates_in_another_zone_need_a_new_plan(shop: Shop, more: str) -> None:
-    """The zone may be that of the campaign or of the project: the text is another one, as it is read."""
+    """If the zone of the campaign or the project changes, the dates in the text do, so a new plan is needed."""
     text = '\'Until {{ "2026-12-01T10:00:00Z" | date("%H:%M") }}\''
     _write(shop, f"  - {{name: vip, recipients: ['{PHONES[0]}'], text: {text}{more}}}\n")
     _apply(shop)
@@ -133,7 +133,7 @@ def test_dates_in_another_zone_need_a_new_plan(shop: Shop, more: str) -> None:
 
 @pytest.mark.parametrize("change", ["text", "recipients"])
 def test_changed_mailing_is_withdrawn_until_approved_again(shop: Shop, change: str) -> None:
-    """Not even restoring the files brings it back: a new plan of it must be applied."""
+    """A changed mailing is withdrawn; even with its files restored it is sent only after a new plan is applied."""
     _write(shop, _mailing("vip", PHONES[0]))
     _apply(shop)
     phones, more = ((PHONES[0],), " changed") if change == "text" else (PHONES[:2], "")
@@ -152,7 +152,7 @@ def test_changed_mailing_is_withdrawn_until_approved_again(shop: Shop, change: s
 
 
 def test_removed_mailing_is_withdrawn(shop: Shop) -> None:
-    """Reverting the pull request takes it back: nothing is wrong, and nothing is sent."""
+    """Removing a mailing from the files, as by reverting a pull request, withdraws its approval without an error."""
     _write(shop, _mailing("vip", PHONES[0]))
     _apply(shop)
     (shop.root / "sale.yaml").unlink()
@@ -167,7 +167,7 @@ def test_removed_mailing_is_withdrawn(shop: Shop) -> None:
 
 
 def test_cancelled_mailing_is_withdrawn(shop: Shop) -> None:
-    """The decision in its file takes back what waits: the plan says so, and the next hand-over records it."""
+    """Cancelling a waiting mailing withdraws it: the plan says so, and the next hand-over records it."""
     _write(shop, _mailing("vip", *PHONES[:2]))
     _apply(shop)
     _write(shop, _mailing("vip", *PHONES[:2], more=", cancelled: wrong prices"))
@@ -180,7 +180,7 @@ def test_cancelled_mailing_is_withdrawn(shop: Shop) -> None:
 
 
 def test_files_of_other_mailings_stop_nothing(shop: Shop) -> None:
-    """Neither other campaigns nor other mailings that are due need to be valid."""
+    """A hand-over does not need other campaigns, or other due mailings, to be valid."""
     _write(shop, _mailing("vip", PHONES[0]))
     shop.write("west.csv", f"phone\n{PHONES[1]}\n")
     shop.write(
@@ -197,7 +197,7 @@ def test_files_of_other_mailings_stop_nothing(shop: Shop) -> None:
 
 
 def test_opt_outs_are_subtracted_again(shop: Shop) -> None:
-    """Whoever opts out while it waits gets nothing, and that changes nothing for the others."""
+    """A recipient who opts out while the mailing waits gets nothing; the others get it as planned."""
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [stop.csv]\n")
     shop.write("stop.csv", "phone\n")
     _write(shop, _mailing("vip", *PHONES[:2]))
@@ -210,7 +210,7 @@ def test_opt_outs_are_subtracted_again(shop: Shop) -> None:
 
 @pytest.mark.parametrize("instead", ["", f"{PHONES[0]}\n"])
 def test_opt_outs_that_are_gone_need_a_new_plan(shop: Shop, instead: str) -> None:
-    """Who had opted out when it was approved gets nothing until that was reviewed, whoever opted out instead."""
+    """A recipient who had opted out at the approval gets nothing without a new plan, whoever else opted out instead."""
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [stop.csv]\n")
     shop.write("stop.csv", f"phone\n{PHONES[1]}\n")
     _write(shop, _mailing("vip", *PHONES[:2]))
@@ -228,7 +228,7 @@ def test_opt_outs_that_are_gone_need_a_new_plan(shop: Shop, instead: str) -> Non
 
 @pytest.mark.parametrize(("seconds", "action"), [(0, "hold"), (_OPEN, "create")])
 def test_plan_approves_opt_outs_that_are_gone(seconds: float, action: str, shop: Shop) -> None:
-    """It does not say that a mailing waits, or is due, that a hand-over would refuse."""
+    """A plan approves the mailing anew if opt-outs are gone, instead of saying that it waits or is due."""
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [stop.csv]\n")
     shop.write("stop.csv", f"phone\n{PHONES[1]}\n")
     _write(shop, _mailing("vip", *PHONES[:2]))
@@ -242,7 +242,7 @@ def test_plan_approves_opt_outs_that_are_gone(seconds: float, action: str, shop:
 
 
 def _exchange_opt_outs(shop: Shop) -> Result:
-    """Let the third recipient opt in and the first opt out, and hand over: it must be refused."""
+    """Let the third recipient opt in and the first opt out, and hand over, which must be refused."""
     shop.write("stop.csv", f"phone\n{PHONES[0]}\n")
     refused = _later(shop, _OPEN, "apply", "--due", "--format", "json", code=4)
     assert not any(PHONES[2] in str(call["params"]) for call in _sends(shop))
@@ -251,7 +251,7 @@ def _exchange_opt_outs(shop: Shop) -> Result:
 
 @pytest.mark.parametrize(("then", "now"), [(2, 3), (3, 2), (3, 1), (1, 3)])
 def test_opt_outs_that_are_gone_from_other_chunks(shop: Shop, then: int, now: int) -> None:
-    """Even if the requests have another size by now."""
+    """Opt-outs that are gone are noticed even if the size of the requests has changed since the approval."""
 
     def set_size(size: int) -> None:
         settings = PROJECT.replace("recipients_per_request: 2", f"recipients_per_request: {size}")
@@ -267,7 +267,7 @@ def test_opt_outs_that_are_gone_from_other_chunks(shop: Shop, then: int, now: in
 
 
 def test_requests_of_another_size_hand_over_the_same_recipients(shop: Shop) -> None:
-    """Where none had opted out, the size of the requests decides nothing."""
+    """If no recipient had opted out, a changed request size does not hinder the hand-over."""
     shop.write("smsby.yaml", PROJECT + "suppress: [stop.csv]\n")
     shop.write("stop.csv", "phone\n")
     _write(shop, _mailing("vip", *PHONES[:3]))
@@ -279,7 +279,7 @@ def test_requests_of_another_size_hand_over_the_same_recipients(shop: Shop) -> N
 
 
 def test_opt_outs_that_are_gone_under_contact_pressure(shop: Shop) -> None:
-    """A cap leaves out more recipients at the hand-over, and lets none in who had opted out."""
+    """A contact-pressure cap may leave out more recipients at the hand-over, but lets no former opt-out in."""
     cap = "guardrails: {pressure: {messages: 1, within: 7d, on_excess: drop}}\n"
     shop.write("smsby.yaml", PROJECT + cap + "suppress: [stop.csv]\n")
     shop.write("stop.csv", f"phone\n{PHONES[2]}\n")
@@ -290,7 +290,7 @@ def test_opt_outs_that_are_gone_under_contact_pressure(shop: Shop) -> None:
 
 
 def test_opt_outs_that_are_gone_stop_the_rest_of_a_hand_over(shop: Shop) -> None:
-    """A hand-over that broke off knows who had opted out, too."""
+    """A hand-over that was interrupted still knows the opt-outs, so the rest is refused if they are gone."""
     shop.write("smsby.yaml", PROJECT + "suppress: [stop.csv]\n")
     shop.write("stop.csv", f"phone\n{PHONES[2]}\n")
     _write(shop, _mailing("vip", PHONES[0], PHONES[1], PHONES[3], PHONES[2]))
@@ -305,7 +305,7 @@ def test_opt_outs_that_are_gone_stop_the_rest_of_a_hand_over(shop: Shop) -> None
 
 
 def test_fresh_audience_is_the_one_of_the_hand_over(shop: Shop) -> None:
-    """Within `expect_recipients`; more block it."""
+    """A fresh audience is read at the hand-over, and may be as large as `expect_recipients` allows."""
     shop.write("vip.csv", f"phone\n{PHONES[0]}\n")
     more = "audience: fresh, expect_recipients: {max: 3}"
     _write(shop, f"  - {{name: vip, recipients: {{file: vip.csv}}, text: Hello, {more}}}\n")
@@ -334,7 +334,7 @@ _LIMIT = "expect_recipients: {max: 3}"
     ],
 )
 def test_fresh_audience_from_elsewhere_needs_a_new_plan(shop: Shop, before: str, after: str) -> None:
-    """Other recipients from the same source were approved, not another source or another limit."""
+    """A fresh audience may have other recipients from its approved source; another source or limit needs a new plan."""
     shop.write("vip.csv", f"phone,other\n{PHONES[0]},{PHONES[1]}\n")
     shop.write("all.csv", f"phone,other\n{PHONES[2]},{PHONES[1]}\n")
     mailing = f"  - {{name: vip, recipients: {{file: vip.csv}}, text: Hello, audience: fresh, {_LIMIT}}}\n"
@@ -360,7 +360,7 @@ def _hold_fresh(shop: Shop, *phones: str) -> None:
 
 
 def _older_after_other_opt_outs(shop: Shop) -> str:
-    """Hand over to another recipient than was approved, change the text, and return the lock from before."""
+    """Hand over to another recipient than was approved, change the text, and bring back the lock from before."""
     _hold_fresh(shop, PHONES[0], PHONES[1])
     older = (shop.root / "smsby.lock.json").read_text("utf-8")
     shop.write("stop.csv", f"phone\n{PHONES[1]}\n")
@@ -371,7 +371,7 @@ def _older_after_other_opt_outs(shop: Shop) -> str:
 
 
 def _certain(shop: Shop) -> list[int]:
-    """How many recipients certainly got the approved mailing, and certainly did not."""
+    """Return how many recipients certainly got the approved mailing, and how many certainly did not."""
     campaign = (shop.root / "sale.yaml").read_text("utf-8")
     shop.write("sale.yaml", campaign.replace("Hi", "Hello"))
     lists = [shop.run("recipients", "sale/vip", which).out.splitlines() for which in ("--sent", "--not-sent")]
@@ -380,7 +380,7 @@ def _certain(shop: Shop) -> list[int]:
 
 
 def test_older_lock_does_not_know_who_had_opted_out(shop: Shop) -> None:
-    """It has the opt-outs of the approval; another run handed over a fresh audience with others."""
+    """An older lock has the opt-outs of the approval, not those of the fresh audience that another run handed over."""
     older = _older_after_other_opt_outs(shop)
     shop.write("smsby.lock.json", older)
     _later(shop, _OPEN, "apply", "--due", code=4)
@@ -388,14 +388,14 @@ def test_older_lock_does_not_know_who_had_opted_out(shop: Shop) -> None:
 
 
 def test_crash_while_an_older_lock_is_corrected(shop: Shop, tmp_path: Path) -> None:
-    """At each point of it, the next run records what sms.by lists, claims no more, and sends nothing."""
+    """After a crash at any point of the correction, the next run records what sms.by lists, no more, and sends nothing."""
     older = _older_after_other_opt_outs(shop)
     sent, points = _sends(shop), tmp_path / "points"
     shop.write("smsby.lock.json", older)
     env = {CLOCK_AHEAD: str(_OPEN)}
     shop.run("apply", "--due", env={**env, "SMSBY_FAULT": f"count:{points}"})
     names = [line.split()[1] for line in points.read_text().splitlines()]
-    assert names.count("journal.before:chunk") == 2  # all of it is in doubt, then it is found
+    assert names.count("journal.before:chunk") == 2  # all of it is in doubt at first, then found
     for number, name in enumerate(names, 1):
         if not name.startswith(("journal", "lock")):
             continue
@@ -409,7 +409,7 @@ def test_crash_while_an_older_lock_is_corrected(shop: Shop, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("is_same_audience", [True, False])
 def test_fresh_audience_without_its_opt_outs_needs_a_new_plan(shop: Shop, is_same_audience: bool) -> None:
-    """All lists under `suppress` must still be subtracted; more of them may be."""
+    """A fresh audience needs a new plan if a `suppress` list is removed, but not if one is added."""
     settings = (shop.root / "smsby.yaml").read_text(encoding="utf-8")
     shop.write("more.csv", f"phone\n{PHONES[1]}\n")
     _hold_fresh(shop, *PHONES[:3])
@@ -427,7 +427,7 @@ def test_fresh_audience_without_its_opt_outs_needs_a_new_plan(shop: Shop, is_sam
 
 
 def test_rehearsal_knows_no_window(shop: Shop) -> None:
-    """In the sandbox environment what is to wait is sent at once."""
+    """In the sandbox environment a mailing with a release window is sent at once."""
     _write(shop, _mailing("vip", PHONES[0]))
     assert shop.run("--env", "sandbox", "plan", "--format", "json").json["actions"][0]["action"] == "create"
 
@@ -436,12 +436,12 @@ def test_rehearsal_knows_no_window(shop: Shop) -> None:
     "arguments", [("plan.json", "--due"), ("--watch",), ("plan.json", "--watch")], ids=" ".join
 )
 def test_options_that_do_not_go_together(shop: Shop, arguments: tuple[str, ...]) -> None:
-    """--due takes no plan file, and --watch waits for what is due."""
+    """--due takes no plan file, and --watch requires --due."""
     assert shop.run("apply", *arguments).code == 64
 
 
 def test_hand_overs_at_once_send_everything_once(shop: Shop) -> None:
-    """Eight runners are no worse than one: the others wait, and find nothing due."""
+    """Of eight hand-overs at once, one sends and the others wait, then find nothing due."""
     _write(shop, _mailing("vip", *PHONES[:3]))
     _apply(shop)
     arguments = ("apply", "--due", "--lock-timeout", "60", "--format", "json")
@@ -472,14 +472,14 @@ def test_full_disk_at_a_hand_over(shop: Shop) -> None:
             assert shop.run(*shlex.split(named[1])).code == 0
         assert shop.run("apply", "--due", env=ahead).code == 0
         sent = [call for call in _sends(shop) if call["status"] == 200]
-        assert len(sent) == 3  # six recipients, two in a request
+        assert len(sent) == 3  # six recipients, two per request
         assert _state(shop) == "complete"
     assert failed > 3
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_ends_a_watch(shop: Shop, number: int) -> None:
-    """At once, with exit code 0, and with nothing sent."""
+    """A signal ends a watch immediately, with exit code 0 and nothing sent."""
     _write(shop, _mailing("vip", PHONES[0]))
     _apply(shop)
     run = shop.start("apply", "--due", "--watch")
@@ -491,7 +491,7 @@ def test_signal_ends_a_watch(shop: Shop, number: int) -> None:
 
 
 def test_every_transport_is_handed_over(shop: Shop) -> None:
-    """Lists, uploads and single sends wait like bulk mailings: until then sms.by has neither list, draft nor message."""
+    """Lists, uploads and single sends wait like bulk mailings: before the hand-over sms.by has no list, draft or message."""
     phones = f'recipients: ["{PHONES[0]}", "{PHONES[1]}"]'
     _write(
         shop,
@@ -509,7 +509,7 @@ def test_every_transport_is_handed_over(shop: Shop) -> None:
 
 
 def test_watch_hands_over_when_the_window_opens(shop: Shop) -> None:
-    """It waits for it, hands over, and ends because nothing waits any more."""
+    """A watch waits for the window, hands over, and ends when nothing waits any more."""
     _write(shop, _mailing("vip", PHONES[0]))
     _apply(shop)
     now = datetime.now(UTC)  # noqa: TID251
@@ -520,7 +520,7 @@ def test_watch_hands_over_when_the_window_opens(shop: Shop) -> None:
 
 
 def test_freeze_keeps_what_is_due(shop: Shop) -> None:
-    """Nothing is handed over (4) and nothing is approved while it lasts; afterwards the old approval still holds."""
+    """During a freeze nothing is handed over (4) or approved; afterwards the earlier approval still holds."""
     _write(shop, _mailing("vip", PHONES[0]))
     _apply(shop)
     before = (shop.root / "smsby.yaml").read_text("utf-8")
@@ -540,7 +540,7 @@ def test_freeze_keeps_what_is_due(shop: Shop) -> None:
 
 
 def test_withdrawn_approval_is_not_handed_over(shop: Shop) -> None:
-    """`lock withdraw` needs no account; only a raised revision is approved again, whatever changes in the files."""
+    """After `lock withdraw`, which needs no account, only a raised revision can be approved, whatever else changes."""
     _write(shop, _mailing("vip", PHONES[0]))
     _apply(shop)
     before = len(shop.calls())
@@ -562,7 +562,7 @@ def test_withdrawn_approval_is_not_handed_over(shop: Shop) -> None:
 
 
 def test_lapsed_approval_can_be_withdrawn(shop: Shop) -> None:
-    """After the files took it back, a user's word keeps a new plan from approving it again."""
+    """An approval that lapsed can be withdrawn too, so that no new plan approves it again."""
     _write(shop, _mailing("vip", PHONES[0]))
     _apply(shop)
     _write(shop, _mailing("vip", PHONES[0], more=" changed"))
@@ -572,7 +572,7 @@ def test_lapsed_approval_can_be_withdrawn(shop: Shop) -> None:
 
 
 def test_plan_file_does_not_approve_again_what_was_withdrawn(shop: Shop) -> None:
-    """The same plan file sends what it could not send before; what it has approved is settled for it."""
+    """A plan file sends what it could not send before, but does not approve a withdrawn mailing again."""
     _write(shop, _mailing("vip", PHONES[0]))
     shop.write(
         "now.yaml",

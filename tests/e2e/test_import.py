@@ -1,4 +1,4 @@
-"""`import` by the real command: a mailing that was sent elsewhere is recorded, and never sent again."""
+"""`import` with the real command: a mailing that was sent elsewhere is recorded and never sent again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _write(shop: Shop, recipients: int = 2) -> None:
 
 
 def _send_elsewhere(shop: Shop, *names: str) -> tuple[str, list[int]]:
-    """Send one mailing to two recipients for each name, as another program: the request's uuid and message ids."""
+    """Send one mailing to two recipients for each name, as another program; return the request's uuid and message ids."""
     messages = [
         {
             "alphaname_id": "0",
@@ -56,7 +56,7 @@ def _import(shop: Shop, *options: str) -> Result:
 
 @pytest.mark.parametrize("by", ["--message-id", "--uuid"])
 def test_imported_mailing_is_not_sent(shop: Shop, by: str) -> None:
-    """It is recorded as planned, with the user, the time and the reason; the plan says noop, and status finds it."""
+    """An imported mailing is recorded as planned, with user, time and reason; the plan says noop, and status finds it."""
     _write(shop)
     uuid, (number,) = _send_elsewhere(shop, "manually")
     planned = _actions(shop)["sale/staff"]
@@ -83,7 +83,7 @@ def test_imported_mailing_is_not_sent(shop: Shop, by: str) -> None:
 
 
 def test_one_imported_message_covers_several_chunks(shop: Shop) -> None:
-    """Three planned chunks that were one message are all done, and the counts of status add up."""
+    """One imported message that covers three planned chunks completes all of them, and the counts of status add up."""
     _write(shop, recipients=5)
     _, (number,) = _send_elsewhere(shop, "manually")
     done = _import(shop, "--message-id", str(number))
@@ -96,7 +96,7 @@ def test_one_imported_message_covers_several_chunks(shop: Shop) -> None:
 
 
 def test_import_settles_a_collision(shop: Shop) -> None:
-    """After a lost lock and a changed text, all messages of the mailing are named; fewer are refused."""
+    """Importing a collision after a lost lock and a changed text requires all messages of the mailing."""
     _write(shop, recipients=3)
     assert shop.run("apply", "--auto-approve", "--select", "sale/staff").code == 0
     ours = [row["id"] for row in shop.run("api", "getSMSMessages").json["data"]]
@@ -128,7 +128,7 @@ def test_import_does_not_replace_a_sent_mailing(shop: Shop) -> None:
 
 
 def test_import_does_not_replace_an_unknown_mailing(shop: Shop) -> None:
-    """An unknown outcome has to be settled by `lock resolve`."""
+    """An unknown mailing cannot be imported: its outcome must be settled with `lock resolve`."""
     _write(shop)
     shop.fault(method="sendBulkSms", mode="reset", when="before")
     assert shop.run("apply", "--auto-approve", "--select", "sale/staff").code == 6
@@ -138,7 +138,7 @@ def test_import_does_not_replace_an_unknown_mailing(shop: Shop) -> None:
 
 
 def test_import_replaces_a_rejected_mailing(shop: Shop) -> None:
-    """A mailing that was rejected, and then sent manually, can be imported."""
+    """A mailing that was rejected and then sent manually can be imported."""
     _write(shop)
     shop.fault(method="sendBulkSms", mode="error", when="before")
     assert shop.run("apply", "--auto-approve", "--select", "sale/staff").code == 1
@@ -158,7 +158,7 @@ def test_import_needs_a_message_that_sms_by_knows(shop: Shop, by: list[str]) -> 
 @pytest.mark.parametrize("cut", [0, 5])
 @pytest.mark.parametrize("by", ["--message-id", "--uuid"])
 def test_import_refuses_a_message_of_another_mailing(shop: Shop, by: str, cut: int) -> None:
-    """It is recognized by the fingerprint in its name or, if sms.by cuts names, by the recorded request."""
+    """A message of another mailing is refused, recognized by the fingerprint in its name or the recorded request."""
     _write(shop)
     shop.settings(name_limit=cut)
     assert shop.run("apply", "--auto-approve", "--select", "sale/other").code == 0
@@ -170,7 +170,7 @@ def test_import_refuses_a_message_of_another_mailing(shop: Shop, by: str, cut: i
 
 
 def test_import_takes_a_message_once(shop: Shop) -> None:
-    """A message that is recorded for one mailing is refused for another."""
+    """A message recorded for one mailing is refused for another."""
     _write(shop)
     _, (number,) = _send_elsewhere(shop, "manually")
     assert shop.run("import", "sale/other", "--message-id", str(number)).code == 0
@@ -179,7 +179,7 @@ def test_import_takes_a_message_once(shop: Shop) -> None:
 
 
 def test_removal_of_an_imported_mailing_warns(shop: Shop) -> None:
-    """sms.by lists it under another name, so it is not found again; of one that `apply` sent there is no warning."""
+    """Removing an imported mailing warns that it cannot be found again, as sms.by has another name for it."""
     _write(shop)
     _, (number,) = _send_elsewhere(shop, "manually")
     assert _import(shop, "--message-id", str(number)).code == 0
@@ -193,7 +193,7 @@ def test_removal_of_an_imported_mailing_warns(shop: Shop) -> None:
 
 
 def test_import_does_not_guess_among_messages(shop: Shop) -> None:
-    """A request with several foreign messages is wrong usage; the message ids are named."""
+    """A request with several foreign messages is wrong usage, and the error lists their ids."""
     _write(shop)
     uuid, (first, second) = _send_elsewhere(shop, "manually", "another")
     unclear = _import(shop, "--uuid", uuid)
@@ -202,7 +202,7 @@ def test_import_does_not_guess_among_messages(shop: Shop) -> None:
 
 
 def test_imported_list_has_the_count_of_sms_by(shop: Shop) -> None:
-    """Only sms.by knows how many recipients a list has."""
+    """An imported list mailing gets the recipient count that sms.by reports."""
     shop.write(
         "sale.yaml",
         "version: 1\ncampaign: sale\nmailings:\n  - {name: staff, list: Newsletter, text: News}\n",
@@ -217,7 +217,7 @@ def test_imported_list_has_the_count_of_sms_by(shop: Shop) -> None:
 
 
 def test_import_of_a_later_revision_keeps_the_earlier(shop: Shop) -> None:
-    """The earlier revision stays on record, and its message is not accepted for the new one."""
+    """Importing a later revision keeps the record of the earlier one, whose message is not accepted again."""
     _write(shop)
     assert shop.run("apply", "--auto-approve", "--select", "sale/staff").code == 0
     first = shop.run("api", "getSMSMessages").json["data"][0]["id"]
@@ -250,7 +250,7 @@ def test_crash_leaves_an_import_done_or_not(shop: Shop) -> None:
 
 
 def test_import_refuses_a_draft(shop: Shop) -> None:
-    """Nothing of a draft was sent, and its text was not reviewed."""
+    """A draft cannot be imported: none of it was sent, and its text was not reviewed."""
     _write(shop)
     fields = ["name=x", "message=hi", "d_schedule=2030-01-01 10:00", "list_id=3434", "alphaname_id=0"]
     draft = shop.run("api", "sendSmsList", *fields, "--yes").json["result"]["message_id"]
@@ -259,7 +259,7 @@ def test_import_refuses_a_draft(shop: Shop) -> None:
 
 
 def test_import_finds_an_unlisted_message(shop: Shop) -> None:
-    """A message of createSmsMessage is found by its deliveries; one without any is refused."""
+    """A createSmsMessage message is found by its deliveries; one without deliveries is refused."""
     _write(shop)
     shop.settings(list_messages="never")
     made = shop.run("api", "createSmsMessage", "message=Closed", "alphaname_id=0", "--yes").json["message_id"]
@@ -269,7 +269,7 @@ def test_import_finds_an_unlisted_message(shop: Shop) -> None:
 
 
 def test_import_refuses_wrong_usage(shop: Shop) -> None:
-    """Missing, contradicting or misspelled arguments are wrong usage; invalid files come first."""
+    """Missing, contradictory or misspelled arguments are wrong usage, and invalid files are reported first."""
     _write(shop)
     assert shop.run("import", "sale/staff").code == 64
     assert shop.run("import", "sale/staff", "--message-id", "1", "--uuid", "u").code == 64
@@ -280,7 +280,7 @@ def test_import_refuses_wrong_usage(shop: Shop) -> None:
 
 
 def test_import_records_where_the_lock_belongs(shop: Shop, tmp_path: Path) -> None:
-    """The first import binds the lock, and a lock of another service is refused before anything is asked."""
+    """The first import binds the lock to its service, and a lock of another service is refused before any request."""
     _write(shop)
     _, numbers = _send_elsewhere(shop, "manually")
     assert _import(shop, "--message-id", str(numbers[0])).code == 0
@@ -297,7 +297,7 @@ def test_import_records_where_the_lock_belongs(shop: Shop, tmp_path: Path) -> No
 
 
 def test_import_refuses_another_account(shop: Shop) -> None:
-    """Another token whose list shows none of our mailings; the same account with a new token is recorded."""
+    """A token whose list shows none of our mailings is refused; a new token of the same account is recorded."""
     _write(shop)
     _, numbers = _send_elsewhere(shop, "manually", "again")
     assert _import(shop, "--message-id", str(numbers[0])).code == 0

@@ -1,4 +1,4 @@
-"""Several requests in flight: another one is sent only while all is well, and what was not sent is never unknown."""
+"""Several requests in flight: one problem stops further requests, and an unsent request is never called unknown."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def _states(shop: Shop) -> Counter[str]:
 
 
 def _sends(shop: Shop) -> list[float]:
-    """The times at which sms.by received each request that sends."""
+    """Return the times at which sms.by received each request that sends."""
     return sorted(call["at"] for call in shop.calls() if call["method"] == "sendBulkSms")
 
 
 @pytest.mark.parametrize(("mode", "state"), [("error", "rejected"), ("reset", "unknown"), ("502", "unknown")])
 def test_no_request_is_sent_after_a_bad_answer(shop: Shop, mode: str, state: str) -> None:
-    """Of a mailing that is rejected or unknown, only what was already in flight is sent."""
+    """After a rejected or unknown request, only requests of the mailing that were already in flight are sent."""
     start(shop, FOUR, "shop")
     shop.fault(method="sendBulkSms", nth=1, times=3, mode="slow", when="after", seconds=0.5)
     shop.fault(method="sendBulkSms", nth=4, mode=mode, when="before")
@@ -39,7 +39,7 @@ def test_no_request_is_sent_after_a_bad_answer(shop: Shop, mode: str, state: str
 
 
 def test_retry_after_pauses_all_requests(shop: Shop) -> None:
-    """After 429 requests in flight arrive, none is sent for as long as it asks, then all are sent."""
+    """After a 429 nothing is sent for as long as Retry-After says, then everything is."""
     start(shop, FOUR, "shop")
     shop.fault(method="sendBulkSms", nth=1, times=3, mode="slow", when="after", seconds=0.5)
     shop.fault(method="sendBulkSms", nth=4, mode="429", when="before", retry_after="2")
@@ -52,7 +52,7 @@ def test_retry_after_pauses_all_requests(shop: Shop) -> None:
 
 
 def test_retry_after_pauses_a_request_waiting_for_its_turn(shop: Shop) -> None:
-    """A request that waits for its turn is held back as well; then the pace is halved."""
+    """A Retry-After also holds back a request that waits for its rate-limit slot, and then halves the rate."""
     start(shop, FOUR, "shop", requests_per_second=5)
     shop.fault(method="sendBulkSms", nth=3, mode="429", when="before", retry_after="2")
     done = apply(shop, FOUR, {})
@@ -65,7 +65,7 @@ def test_retry_after_pauses_a_request_waiting_for_its_turn(shop: Shop) -> None:
 
 
 def test_refused_token_stops_waiting_requests(shop: Shop) -> None:
-    """Nothing more is sent, and the waiting requests are as unsent as before."""
+    """After a refused token nothing more is sent, and the waiting requests stay unsent."""
     start(shop, FOUR, "shop")
     shop.fault(method="sendBulkSms", nth=1, times=3, mode="slow", when="after", seconds=0.5)
     shop.fault(method="sendBulkSms", nth=4, mode="error", when="before", text="incorrect token")
@@ -77,7 +77,7 @@ def test_refused_token_stops_waiting_requests(shop: Shop) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_finishes_requests_in_flight(shop: Shop, number: int) -> None:
-    """All four are recorded, and the waiting one is not sent."""
+    """A signal lets the four requests in flight finish and be recorded; the waiting one is not sent."""
     start(shop, FOUR, "shop", timeout_seconds=60)
     shop.fault(method="sendBulkSms", nth=1, times=12, mode="slow", when="after", seconds=60)
     run = shop.start("apply", "--auto-approve")
@@ -92,7 +92,7 @@ def test_signal_finishes_requests_in_flight(shop: Shop, number: int) -> None:
 
 
 def test_second_signal_makes_only_sent_requests_unknown(shop: Shop) -> None:
-    """The four unanswered requests are unknown until they are found; the waiting one is certainly unsent."""
+    """A second signal makes the four unanswered requests unknown until they are found; the waiting one stays unsent."""
     start(shop, FOUR, "shop", timeout_seconds=60)
     shop.fault(method="sendBulkSms", nth=1, times=12, mode="slow", when="after", seconds=30)
     shop.fault(method="sendBulkSms", nth=1, times=12, mode="lag", when="after", calls=9)
@@ -107,7 +107,7 @@ def test_second_signal_makes_only_sent_requests_unknown(shop: Shop) -> None:
 
 
 def test_crash_makes_only_sent_requests_unknown(shop: Shop) -> None:
-    """Of the request that waited when the process was killed, the journal has no line."""
+    """A kill leaves no line in the journal for a request that was still waiting."""
     start(shop, FOUR, "shop")
     shop.fault(method="sendBulkSms", nth=1, times=12, mode="slow", when="after", seconds=30)
     run = shop.start("apply", "--auto-approve")
@@ -128,7 +128,7 @@ def test_crash_makes_only_sent_requests_unknown(shop: Shop) -> None:
 
 
 def test_request_waiting_for_its_turn_has_no_intent(shop: Shop) -> None:
-    """At one request per second, a kill after the first leaves only that one unknown."""
+    """At one request per second, a kill after the first request leaves only that one unknown."""
     start(shop, FOUR, "shop", requests_per_second=1)
     shop.fault(method="sendBulkSms", nth=1, times=12, mode="slow", when="after", seconds=30)
     run = shop.start("apply", "--auto-approve")
@@ -140,7 +140,7 @@ def test_request_waiting_for_its_turn_has_no_intent(shop: Shop) -> None:
 
 
 def test_request_waiting_for_its_turn_stops_after_a_rejection(shop: Shop) -> None:
-    """A request that waits for its turn is not sent once its mailing is rejected."""
+    """A request that waits for its rate-limit slot is not sent once its mailing is rejected."""
     start(shop, FOUR, "shop", requests_per_second=4)
     shop.fault(method="sendBulkSms", nth=1, mode="error", when="before")
     done = apply(shop, FOUR, {})

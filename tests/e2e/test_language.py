@@ -1,4 +1,4 @@
-"""`language: ru`: what reviewers read is in Russian, and what programs read is the same."""
+"""`language: ru` translates what reviewers read, and changes nothing that programs read."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def russian(shop: Shop) -> Shop:
 
 
 def test_reviewers_read_russian(russian: Shop) -> None:
-    """The comment, both pages, the status and the result of an apply, from one run to the next."""
+    """The comment, both pages, the status and the result of an apply are in Russian, from one run to the next."""
     comment = russian.run("plan", "--format", "markdown", "--page", "plan.html").out
-    assert (russian.root / "plan.html").stat().st_mode & 0o777 == 0o600  # it has texts
+    assert (russian.root / "plan.html").stat().st_mode & 0o777 == 0o600  # the page with the texts
     assert "⛔ Заблокировано: 1, готово: 1 · " in comment
     assert "ограничение: expect\\_recipients: 2 получателя, ожидается не больше 1" in comment
     page = (russian.root / "plan.html").read_text("utf-8")
@@ -57,7 +57,7 @@ def test_reviewers_read_russian(russian: Shop) -> None:
 
 
 def test_programs_read_the_same_in_every_language(russian: Shop) -> None:
-    """Machine formats, exit codes and the plan file do not depend on the language of the project."""
+    """The language of the project changes no machine format, exit code or plan file."""
     seen: dict[str, list[tuple[int, str]]] = {}
     english = (russian.root / "smsby.yaml").read_text("utf-8").replace("language: ru\n", "")
     for language in ("ru", "en"):
@@ -69,7 +69,7 @@ def test_programs_read_the_same_in_every_language(russian: Shop) -> None:
 
 
 def test_results_of_an_apply_are_the_same_in_every_language(russian: Shop) -> None:
-    """A program decides by the codes and outcomes of the JSON, whatever a person reads."""
+    """The codes and outcomes in the JSON of an apply are the same in every language."""
     result: dict[str, Any] = json.loads(russian.run("apply", "--auto-approve", "--format", "json").out)
     outcomes = {one["address"]: (one["outcome"], one["error"]) for one in result["mailings"]}
     reason = "guardrail: expect_recipients: 2 recipients, expected at most 1"
@@ -77,7 +77,7 @@ def test_results_of_an_apply_are_the_same_in_every_language(russian: Shop) -> No
 
 
 def test_comment_of_a_refused_plan_is_russian(russian: Shop) -> None:
-    """An apply without a result writes it, too: the plan is stale, or there is none."""
+    """The comment of an apply without a result is in Russian, too: the plan is stale, or there is none."""
     assert russian.run("plan", "sale/vip", "--out", "plan.json").code == 0
     russian.write("vip.csv", "phone,name\n375291111111,Anna\n")
     assert russian.run("apply", "plan.json", "--comment", "result.md").code == 5

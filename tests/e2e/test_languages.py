@@ -1,4 +1,4 @@
-"""Texts by language by the real command: one mailing, each recipient in their language."""
+"""Texts by language with the real command: one mailing, each recipient in their own language."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ mailings:
 
 
 def test_each_recipient_reads_their_language(shop: Shop) -> None:
-    """Planned, sampled and sent; an unknown language is an error at its row, and a changed text a changed mailing."""
+    """Each recipient gets their own language; an unknown one is an error at its row, and a changed text a changed mailing."""
     shop.write("ru.j2", "{{ name }}, скидка")
     shop.write("be.j2", "{{ name }}, зніжка")
     shop.write(

@@ -1,4 +1,4 @@
-"""What helps before a large send: `spread` and `variants`."""
+"""Features for large sends: `spread` and `variants`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _chunks(shop: Shop) -> list[dict[str, Any]]:
 
 
 def test_spread_mailing_has_a_time_for_each_chunk(shop: Shop) -> None:
-    """In plan, comment, requests, list, lock and status; it is gone only when its last chunk is."""
+    """Each chunk of a spread mailing has its own time everywhere; the mailing is gone only with its last chunk."""
     _write(shop)
     times = [_TIME + timedelta(hours=hours) for hours in range(3)]
     pace = f"{_TIME:%Y-%m-%d} 09:00 UTC to 11:00: 3 chunks, one every 60 min, about 2 recipients per hour"
@@ -75,7 +75,7 @@ def test_spread_mailing_has_a_time_for_each_chunk(shop: Shop) -> None:
 
 
 def test_changed_spread_is_a_change(shop: Shop) -> None:
-    """Of what is scheduled; the rest of a mailing that is partly gone cannot be withdrawn, so nothing says so."""
+    """A changed spread blocks a scheduled mailing; once a part is gone, no hint says that the rest can be withdrawn."""
     _write(shop)
     assert shop.run("apply", "--auto-approve").code == 0
     _write(shop, spread="4h")
@@ -92,7 +92,7 @@ def test_changed_spread_is_a_change(shop: Shop) -> None:
 
 
 def test_deleted_part_of_a_spread_mailing_stays_accepted(shop: Shop) -> None:
-    """The lock has no word for it: `status` counts its recipients as undelivered, and the list of recipients as accepted."""
+    """A chunk deleted in the account stays accepted; `status` counts it as undelivered, and `recipients` as accepted."""
     _write(shop)
     assert shop.run("apply", "--auto-approve").code == 0
     shop.delete_all(but=2)
@@ -100,7 +100,7 @@ def test_deleted_part_of_a_spread_mailing_stays_accepted(shop: Shop) -> None:
     refused = _at(shop, _MIDDLE, "lock", "withdraw", "sale/vip")
     assert (refused.code, "`smsby-deploy recipients` still as accepted" in refused.err) == (4, True)
     ended = _at(shop, _MIDDLE, "lock", "abandon", "sale/vip")
-    assert (ended.code, "lock withdraw" in ended.err) == (4, False)  # which would refuse it, too
+    assert (ended.code, "lock withdraw" in ended.err) == (4, False)  # which would refuse it as well
     counted = _at(shop, _TIME + timedelta(days=5), "status", "--format", "json").json["mailings"][0]
     assert (counted["recipients"], counted["undelivered"]) == (6, 6)
     assert shop.run("recipients", "sale/vip", "--sent").out.count(",accepted,") == 6
@@ -108,7 +108,7 @@ def test_deleted_part_of_a_spread_mailing_stays_accepted(shop: Shop) -> None:
 
 @pytest.mark.parametrize("rail", ["quiet_hours: {from: '10:30', to: '12:00'}", "min_lead_minutes: 60"])
 def test_guardrails_hold_for_every_chunk(shop: Shop, rail: str) -> None:
-    """The last chunk in quiet hours blocks the mailing as the first would; so does one with too short a lead."""
+    """Quiet hours and minimum lead apply to the last chunk of a spread mailing as they do to the first."""
     shop.write("smsby.yaml", f"{PROJECT}guardrails: {{{rail}}}\n")
     _write(shop)
     shop.fault(method="sendBulkSms", nth=2, mode="error", text="limit exceeded")
@@ -121,7 +121,7 @@ def test_guardrails_hold_for_every_chunk(shop: Shop, rail: str) -> None:
 
 
 def test_rest_of_a_spread_mailing_is_sent_in_its_own_time(shop: Shop) -> None:
-    """After the first chunk is gone the others still go at their times; one whose time has passed only with max_late."""
+    """An interrupted spread mailing continues at its planned times; a chunk whose time has passed needs max_late."""
     _write(shop)
     shop.fault(method="sendBulkSms", nth=2, mode="error", text="limit exceeded")
     assert shop.run("apply", "--auto-approve").code == 6
@@ -162,7 +162,7 @@ def _write_variants(
 
 
 def _rows(shop: Shop, *arguments: str) -> dict[str, tuple[str, str]]:
-    """The outcome and the variant of each recipient."""
+    """Return the outcome and the variant of each recipient."""
     listed = shop.run("recipients", "sale/vip", "--unmask", *arguments)
     assert listed.code == 0, listed.err
     return {row["phone"]: (row["outcome"], row["variant"]) for row in csv.DictReader(io.StringIO(listed.out))}
@@ -214,7 +214,7 @@ def test_variants_are_sent_as_planned(shop: Shop, key: str) -> None:
 
 
 def test_report_has_a_row_for_each_variant(shop: Shop) -> None:
-    """What was sent, billed parts, and deliveries, in every format, also once archived; the control group got nothing."""
+    """`report` has a row with sends, billed parts and deliveries for each variant, even once archived."""
     shop.settings(delay=0, fates=_FATES | {"375291234500": "UNDELIVERED"})
     shop.write("smsby.yaml", PROJECT.replace("request: 2", "request: 10"))
     _write_variants(shop, {"a": 40, "b": 40, "control": 20}, texts={"a": "Hello", "b": "Long" * 50})
@@ -254,7 +254,7 @@ def test_report_has_a_row_for_each_variant(shop: Shop) -> None:
 
 
 def test_variants_do_not_change_with_other_rows_or_texts(shop: Shop) -> None:
-    """A later mailing of the campaign has the same control group, in any order and with more rows."""
+    """A later mailing of the campaign has the same control group, whatever the order or number of rows."""
     _write_variants(shop, {"a": 40, "b": 40, "control": 20})
     assert shop.run("apply", "--auto-approve").code == 0
     before = {phone: variant for phone, (_, variant) in _rows(shop).items()}
@@ -270,7 +270,7 @@ def test_variants_do_not_change_with_other_rows_or_texts(shop: Shop) -> None:
 
 
 def test_changed_variant_blocks_the_rest(shop: Shop) -> None:
-    """Of a mailing that was sent in part; restored, the rest is sent, and no recipient gets two variants."""
+    """A changed variant blocks the rest of a partly sent mailing; once restored, each recipient gets one variant only."""
     _write_variants(shop, {"a": 50, "b": 50}, rows=12)
     shop.fault(method="sendBulkSms", nth=3, mode="error", text="limit exceeded")
     assert shop.run("apply", "--auto-approve").code == 6
@@ -285,7 +285,7 @@ def test_changed_variant_blocks_the_rest(shop: Shop) -> None:
 
 
 def test_csv_of_status_has_variants(shop: Shop) -> None:
-    """Of each recipient without a delivery."""
+    """The csv of status has the variant of each recipient without a delivery."""
     shop.settings(delay=0, fates=_FATES | {"375291234503": "UNDELIVERED"})
     _write_variants(shop, {"a": 50, "b": 50}, rows=12)
     assert shop.run("apply", "--auto-approve").code == 0

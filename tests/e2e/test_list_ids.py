@@ -1,4 +1,4 @@
-"""Mailings to contact lists by the real command: the list that was reviewed gets them, whatever has its name by now."""
+"""Mailings to contact lists with the real command: the reviewed list gets them, even if another has its name by now."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _draft_lists(service: Service) -> list[str]:
 
 
 def test_list_replaced_after_the_review_gets_nothing(odd: tuple[Service, Shop]) -> None:
-    """The reviewed list was renamed, and another one has its name: exit code 5, and the message names both ids."""
+    """If the reviewed list was renamed and another has its name, apply exits with 5 and names both ids."""
     service, shop = odd
     plan = shop.run("plan", "--out", "plan.json", "--format", "json")
     assert plan.json["actions"][0]["list"] == {"name": "News", "id": 7}
@@ -31,7 +31,7 @@ def test_list_replaced_after_the_review_gets_nothing(odd: tuple[Service, Shop]) 
 
 
 def test_list_is_resolved_once_for_an_apply(odd: tuple[Service, Shop]) -> None:
-    """The list that the plan showed is the one that is sent to, even if its name moves on before the send."""
+    """An apply sends to the list that its plan showed, even if the list's name moves to another before the send."""
     service, shop = odd
     answers = iter([{"7": "News"}])
     service.answers["getSubscriberLists"] = lambda params: (200, next(answers, {"8": "News"}))
@@ -49,7 +49,7 @@ def test_list_is_resolved_once_for_an_apply(odd: tuple[Service, Shop]) -> None:
 def test_list_that_became_unclear_is_an_error(
     odd: tuple[Service, Shop], lists: list[dict[str, Any]], code: str
 ) -> None:
-    """Errors come first, for a reviewed plan as well."""
+    """A list name that has become ambiguous is an error in the files, even for a reviewed plan."""
     service, shop = odd
     assert shop.run("plan", "--out", "plan.json").code == 0
     service.answers["getSubscriberLists"] = lambda params: (200, {"status": "OK", "result": lists})
@@ -60,7 +60,7 @@ def test_list_that_became_unclear_is_an_error(
 
 
 def test_draft_for_another_list_is_not_confirmed(odd: tuple[Service, Shop]) -> None:
-    """A draft is for the list that it was made for, whatever has the name of that list by now."""
+    """A draft is not confirmed if the name of its list belongs to another list by now."""
     service, shop = odd
     configure(shop, "guardrails: {max_recipients: 2}\n")
     assert shop.run("apply", "--auto-approve").code == 4
@@ -78,7 +78,7 @@ def test_draft_for_another_list_is_not_confirmed(odd: tuple[Service, Shop]) -> N
 
 
 def test_finished_list_mailing_needs_no_list(odd: tuple[Service, Shop]) -> None:
-    """Its list may be gone, or have a namesake: the plan is valid, and shows the list that it was sent to."""
+    """A finished list mailing stays valid if its list is gone or has a namesake, and shows the list it was sent to."""
     service, shop = odd
     assert shop.run("apply", "--auto-approve").code == 0
     service.listed.append({"id": 15, "name": service.calls[-1][1].get("name", "x"), "status": "NEW"})
@@ -93,7 +93,7 @@ def test_finished_list_mailing_needs_no_list(odd: tuple[Service, Shop]) -> None:
 
 
 def test_list_of_a_found_draft_is_unknown(odd: tuple[Service, Shop]) -> None:
-    """Without the lock no one knows which list a draft was made for, and the plan says so."""
+    """If the lock is lost, the plan says that the list of a draft is not known."""
     service, shop = odd
     configure(shop, "guardrails: {max_recipients: 2}\n")
     assert shop.run("apply", "--auto-approve").code == 4

@@ -1,4 +1,4 @@
-"""`--log-format json`: stderr for machines, stdout unchanged."""
+"""`--log-format json`: stderr is for machines, stdout is unchanged."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ mailings:
 
 
 def events(err: str) -> list[dict[str, Any]]:
-    """Every line of stderr is a whole object with the three keys that are always there."""
+    """Return each line of stderr, which must be an object with the three keys that are always present."""
     shown = [json.loads(line) for line in err.splitlines()]
     assert all(list(event)[:3] == ["time", "level", "event"] and event["time"][10] == "T" for event in shown)
     assert "375291234567" not in err
@@ -31,7 +31,7 @@ def events(err: str) -> list[dict[str, Any]]:
 
 
 def test_json_log_has_each_request_and_each_mailing(shop: Shop) -> None:
-    """The requests with address, recipients and outcome, then the mailings, then the end."""
+    """The log has the requests with address, recipients and outcome, then the mailings, then the end."""
     shop.write("sale.yaml", CAMPAIGN)
     done = shop.run("--log-format", "json", "apply", "--auto-approve", "--format", "json")
     shown = events(done.err)
@@ -44,7 +44,7 @@ def test_json_log_has_each_request_and_each_mailing(shop: Shop) -> None:
 
 
 def test_json_log_warns_of_a_lost_answer(shop: Shop) -> None:
-    """The warning has the mailing's address, so that monitoring can alert on it."""
+    """A lost answer is logged as a warning with the mailing's address, so that monitoring can alert on it."""
     shop.write("sale.yaml", CAMPAIGN)
     shop.fault(method="sendBulkSms", nth=1, mode="reset", when="before")
     done = shop.run("-q", "--log-format", "json", "apply", "--auto-approve")
@@ -67,8 +67,8 @@ def test_json_log_warns_of_a_lost_answer(shop: Shop) -> None:
     ],
 )
 def test_json_log_writes_errors_as_objects(shop: Shop, arguments: list[str], code: int) -> None:
-    """The last line has the exit code; problems in files come one by one with their location."""
-    # Invalid files come before a plan file that can't be read: that one needs valid files to be shown.
+    """Each problem in the files is its own line with its location, and the last line has the exit code."""
+    # Invalid files come before an unreadable plan file, which needs valid files to be shown.
     shop.write("sale.yaml", CAMPAIGN if code == 5 else CAMPAIGN.replace("text: Hello", "texxt: Hello", 1))
     done = shop.run("--log-format", "json", *arguments)
     assert done.code == code
@@ -76,7 +76,7 @@ def test_json_log_writes_errors_as_objects(shop: Shop, arguments: list[str], cod
 
 
 def test_json_log_never_asks(shop: Shop) -> None:
-    """Without approval it refuses before anything is sent."""
+    """With the JSON log apply never asks: without approval it refuses before anything is sent."""
     shop.write("sale.yaml", CAMPAIGN)
     refused = shop.run("--log-format", "json", "apply", stdin="yes\n")
     assert refused.code == 64

@@ -1,4 +1,4 @@
-"""The lock is lost or too old, or the files changed meanwhile: nothing is sent again without a user's decision."""
+"""If the lock is lost or outdated, or the files change meanwhile, nothing is sent again without a user's decision."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def _send_two_of_three(shop: Shop) -> None:
 
 @pytest.mark.parametrize("case", [THREE, LIST], ids=str)
 def test_listed_mailing_is_adopted_without_a_lock(shop: Shop, case: Case) -> None:
-    """If everything was sent and the lock is lost, the next apply records the mailing and sends nothing."""
+    """If the lock is lost after everything was sent, the next apply records the mailing and sends nothing."""
     adopt_after_losing_the_lock(shop, case)
     assert all(chunk["message_id"] for e in shop.lock()["mailings"].values() for chunk in e["chunks"])
 
 
 def test_question_before_an_adoption_says_nothing_is_sent(shop: Shop) -> None:
-    """Where an apply only records mailings, its question does not warn of sending."""
+    """If an apply only records mailings, its question does not warn of sending."""
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {}).code == 0
     lose_lock(shop)
@@ -60,12 +60,12 @@ def test_question_before_an_adoption_says_nothing_is_sent(shop: Shop) -> None:
 
 @pytest.mark.parametrize("word", ["--sent", "--not-sent"])
 def test_unlisted_chunk_is_unknown_without_a_lock(shop: Shop, word: str) -> None:
-    """Two of three chunks are listed and count as accepted; the third waits for the user's decision."""
+    """Without a lock the two listed chunks of three count as accepted, and the third waits for the user's decision."""
     _send_two_of_three(shop)
     lose_lock(shop)
     action, reason = planned_action(shop)
     assert (action, reason.split(":")[0]) == ("blocked", "unknown")
-    assert "apply records it as unknown" in reason  # there is nothing to resolve before
+    assert "apply records it as unknown" in reason  # nothing to resolve before that
     assert shop.run("plan").code == 4
     assert shop.run("lock", "resolve", "sale/staff", word).code == 64
     assert apply(shop, THREE, {}).code == 6
@@ -74,7 +74,7 @@ def test_unlisted_chunk_is_unknown_without_a_lock(shop: Shop, word: str) -> None
     ]
     assert sum(received(shop, "shop").values()) == 4
     before = shop.lock()
-    for said in ((), ("--sent", "--not-sent")):  # neither or both: nothing is settled
+    for said in ((), ("--sent", "--not-sent")):  # neither option, or both: nothing is settled
         refused = shop.run("lock", "resolve", "sale/staff", *said)
         assert (refused.code, "say which one applies" in refused.err, shop.lock() == before) == (
             64,
@@ -93,7 +93,7 @@ def test_unlisted_chunk_is_unknown_without_a_lock(shop: Shop, word: str) -> None
 
 
 def test_other_fingerprint_is_a_collision(shop: Shop) -> None:
-    """If the lock is lost and the text changed, the listed mailing is ours but not the one in the files."""
+    """If the lock is lost and the text changed, the listed mailing is a collision: it is ours, but differs from the files."""
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {}).code == 0
     lose_lock(shop)
@@ -108,7 +108,7 @@ def test_other_fingerprint_is_a_collision(shop: Shop) -> None:
 
 
 def test_other_checkout_adopts_what_was_sent(shop: Shop, tmp_path: Path) -> None:
-    """Of two checkouts that share no lock, the second adopts what the first sent."""
+    """Of two checkouts without a shared lock, the second adopts what the first sent."""
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {}).code == 0
     other = Shop(tmp_path / "other", shop.url)
@@ -119,7 +119,7 @@ def test_other_checkout_adopts_what_was_sent(shop: Shop, tmp_path: Path) -> None
 
 
 def test_older_lock_records_what_is_listed(shop: Shop) -> None:
-    """With an older lock, everything that is listed is recorded and not sent."""
+    """With an outdated lock, everything that is listed is recorded and not sent."""
     start(shop, THREE, "shop")
     shop.fault(method="sendBulkSms", nth=2, mode="error", when="before")
     assert apply(shop, THREE, {}).code == 6
@@ -132,7 +132,7 @@ def test_older_lock_records_what_is_listed(shop: Shop) -> None:
 
 
 def test_older_lock_makes_unlisted_chunks_unknown(shop: Shop) -> None:
-    """A lock that was wrong about one chunk is not trusted about a chunk that the lagging list lacks."""
+    """If the lock was wrong about one chunk, a chunk that the lagging list lacks is unknown."""
     start(shop, THREE, "shop")
     shop.fault(method="sendBulkSms", nth=2, mode="error", when="before")
     assert apply(shop, THREE, {}).code == 6
@@ -149,7 +149,7 @@ def test_older_lock_makes_unlisted_chunks_unknown(shop: Shop) -> None:
 
 
 def test_premature_not_sent_sends_nothing_twice(shop: Shop) -> None:
-    """After `--not-sent` while the list lagged, the list is read once more directly before the request."""
+    """After a premature `--not-sent`, the list is read again directly before the request, so nothing is sent twice."""
     start(shop, THREE, "shop")
     shop.fault(method="sendBulkSms", nth=2, mode="reset", when="after")
     shop.fault(method="sendBulkSms", nth=2, mode="lag", when="after", seconds=1)
@@ -162,7 +162,7 @@ def test_premature_not_sent_sends_nothing_twice(shop: Shop) -> None:
 
 
 def test_request_of_another_checkout_stops_the_mailing(shop: Shop) -> None:
-    """A chunk that is listed only directly before our request stops the mailing."""
+    """If the first chunk is listed only directly before our request, the mailing stops."""
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {"SMSBY_FAULT": "kill:13"}).code == -signal.SIGKILL
     lose_lock(shop)
@@ -185,7 +185,7 @@ def test_request_of_another_checkout_stops_the_mailing(shop: Shop) -> None:
     ids=lambda answer: "-".join(map(str, answer.values())),
 )
 def test_spoilt_list_makes_no_mailing_new(shop: Shop, answer: dict[str, Any]) -> None:
-    """After a lost lock, an answer that is not "no mailings" in a documented form stops plan and apply: nothing is sent."""
+    """After a lost lock, a list that is no documented form of "no mailings" stops plan and apply, and nothing is sent."""
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {}).code == 0
     lose_lock(shop)
@@ -196,7 +196,7 @@ def test_spoilt_list_makes_no_mailing_new(shop: Shop, answer: dict[str, Any]) ->
 
 
 def test_renamed_mailing_is_moved_and_not_sent(shop: Shop) -> None:
-    """The same text to the same recipients under a new name is a collision; `lock move` keeps the record."""
+    """A renamed mailing with the same text and recipients is a collision; `lock move` keeps its record."""
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {}).code == 0
     _edit(shop, "name: staff", "name: team")
@@ -212,7 +212,7 @@ def test_renamed_mailing_is_moved_and_not_sent(shop: Shop) -> None:
 
 
 def test_renamed_and_reordered_mailing_is_a_collision(shop: Shop) -> None:
-    """A rename together with another order and spelling of the rows is still the same mailing."""
+    """A renamed mailing is recognized even if its rows have another order and spelling."""
     text = "text: '{{ name }}, {{ discount }}% shop'"
     start(shop, THREE, "shop")
     shop.write("vip.csv", "phone,name,discount\n375291234567,Anna,10\n375291234568,Boris,15\n")
@@ -238,7 +238,7 @@ def test_renamed_and_reordered_mailing_is_a_collision(shop: Shop) -> None:
 
 @pytest.mark.parametrize("case", [THREE, LIST], ids=str)
 def test_renamed_project_is_a_collision(shop: Shop, case: Case) -> None:
-    """Its lock is refused; with another lock, the list shows exactly this mailing under the old name."""
+    """A renamed project is refused by its lock; with another lock, the list shows the mailing under its old name."""
     start(shop, case, "shop")
     assert apply(shop, case, {}).code == 0
     sent = received(shop, "shop")
@@ -256,7 +256,7 @@ def test_renamed_project_is_a_collision(shop: Shop, case: Case) -> None:
 
 @pytest.mark.parametrize("case", [THREE, LIST], ids=str)
 def test_renamed_mailing_without_a_lock_is_a_collision(shop: Shop, case: Case) -> None:
-    """Only the list knows the old name; under it the mailing is adopted, and then moved."""
+    """Without a lock a renamed mailing is a collision; it is adopted under its old name, and then moved."""
     start(shop, case, "shop")
     assert apply(shop, case, {}).code == 0
     sent = received(shop, "shop")
@@ -284,7 +284,7 @@ def test_renamed_mailing_without_a_lock_is_a_collision(shop: Shop, case: Case) -
 
 
 def test_copy_of_a_moved_mailing_is_a_warning(shop: Shop) -> None:
-    """sms.by lists the mailing under its former name, but the lock has it: nothing is lost."""
+    """A copy of a moved mailing is only a warning: sms.by has the original's former name, and the lock explains it."""
     text = "text: Hi shop, recipients: ['375291234567']"
     campaign = "version: 1\ncampaign: sale\nmailings:\n  - {{name: {name}, {text}}}\n"
     start(shop, THREE, "shop")
@@ -300,7 +300,7 @@ def test_copy_of_a_moved_mailing_is_a_warning(shop: Shop) -> None:
 
 
 def test_renamed_mailing_of_which_a_chunk_is_listed(shop: Shop) -> None:
-    """Even if it was sent in part."""
+    """Without a lock a renamed mailing is a collision even if only some of its chunks were sent."""
     _send_two_of_three(shop)
     lose_lock(shop)
     _edit(shop, "campaign: sale", "campaign: autumn")
@@ -310,7 +310,7 @@ def test_renamed_mailing_of_which_a_chunk_is_listed(shop: Shop) -> None:
 
 
 def test_copied_campaign_is_a_warning(shop: Shop) -> None:
-    """A copied file with a new name is warned of in the plan, with the recipients in both."""
+    """A copied campaign file with a new name is a warning in the plan, with the number of recipients in both."""
     start(shop, THREE, "shop")
     copy = (shop.root / "sale.yaml").read_text(encoding="utf-8").replace("campaign: sale", "campaign: copy")
     shop.write("sale (copy).yaml", copy)
@@ -331,7 +331,7 @@ def test_copied_campaign_is_a_warning(shop: Shop) -> None:
     [("apply --auto-approve", 2), ("apply --auto-approve -q --log-format json", 2), ("apply plan.json", 0)],
 )
 def test_warnings_of_a_plan_without_review(shop: Shop, words: str, count: int) -> None:
-    """An apply without a question shows them before it sends; a plan file was reviewed with them."""
+    """An apply without a question shows the plan's warnings before it sends; a reviewed plan file does not repeat them."""
     start(shop, THREE, "shop")
     copy = (shop.root / "sale.yaml").read_text(encoding="utf-8").replace("campaign: sale", "campaign: copy")
     shop.write("sale (copy).yaml", copy)
@@ -345,7 +345,7 @@ def test_warnings_of_a_plan_without_review(shop: Shop, words: str, count: int) -
 
 @pytest.mark.parametrize("limit", [19, 15, 10, 6, 5, 4, 1])
 def test_short_remote_name_is_a_warning(limit: int, shop: Shop) -> None:
-    """It may be this mailing, or be called so by anyone; the next apply of a known mailing needs no warning."""
+    """A short name at sms.by could be this mailing or any other: a warning, except for a mailing that is on record."""
     start(shop, THREE, "shop")
     shop.settings(name_limit=limit)
     assert apply(shop, THREE, {}).code == 0
@@ -365,7 +365,7 @@ def _listed(shop: Shop) -> list[dict[str, Any]]:
 
 
 def test_truncated_remote_name_is_a_collision(shop: Shop) -> None:
-    """A truncated name of ours has no fingerprint: it may be this mailing, so nothing is sent."""
+    """A truncated name has no fingerprint and could be this mailing, so nothing is sent."""
     start(shop, THREE, "shop")
     shop.settings(name_limit=20)
     assert apply(shop, THREE, {}).code == 0
@@ -388,7 +388,7 @@ def test_truncated_remote_name_is_a_collision(shop: Shop) -> None:
     ids=["chunk-size", "row-order", "recipient", "text", "body"],
 )
 def test_change_after_a_partial_send_blocks(shop: Shop, name: str, old: str, new: str) -> None:
-    """A mailing that was sent in part and changed is blocked until the files are restored; then the rest is sent."""
+    """A mailing that changed after it was partly sent is blocked; once its files are restored, the rest is sent."""
     start(shop, THREE, "shop")
     shop.fault(method="sendBulkSms", nth=2, mode="error", when="before")
     assert apply(shop, THREE, {}).code == 6
@@ -403,7 +403,7 @@ def test_change_after_a_partial_send_blocks(shop: Shop, name: str, old: str, new
 
 
 def test_unknown_mailing_cannot_be_removed(shop: Shop) -> None:
-    """`lock remove` of an unknown mailing would allow it to be sent twice."""
+    """An unknown mailing cannot be removed from the lock, since it could then be sent twice."""
     start(shop, THREE, "shop")
     shop.fault(method="sendBulkSms", nth=2, mode="reset", when="before")
     assert apply(shop, THREE, {}).code == 6
@@ -414,7 +414,7 @@ def test_unknown_mailing_cannot_be_removed(shop: Shop) -> None:
 
 
 def test_text_moved_to_another_mailing_without_a_lock(shop: Shop) -> None:
-    """The old address has a new text, and a new mailing the old one: its recipients already got that."""
+    """Without a lock, a text that moved to another mailing of the same recipients is not sent to them again."""
     campaign = """\
 version: 1
 campaign: sale
@@ -437,7 +437,7 @@ mailings:
 
 
 def test_copied_mailing_without_a_lock_is_no_rename(shop: Shop) -> None:
-    """The listed mailing is explained by the one in the files, so the copy is only a warning."""
+    """Without a lock a copy of a listed mailing is a warning, not a rename, as the original is still in the files."""
     campaign = (
         "version: 1\ncampaign: sale\nmailings:\n  - {name: vip, recipients: ['375291234567'], text: Hi}\n"
     )

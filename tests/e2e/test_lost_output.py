@@ -1,4 +1,4 @@
-"""Stdout or stderr that is closed or full: what was sent is said on stderr, and no exit code hides another."""
+"""If stdout or stderr is closed or full, the run still reports what it sent and keeps its exit code."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Lost = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def _run(shop: Shop, words: str, redirect: str) -> subprocess.CompletedProcess[str]:
-    # Without a stdout, Python itself starts in another way.
+    # Python itself starts differently without a stdout.
     is_real = "&-" in redirect and words.startswith("apply")
     command = '"$0" -m smsby_deploy' if is_real else f'"{program()}"'
     done = subprocess.run(
@@ -56,7 +56,7 @@ def lost(request: pytest.FixtureRequest) -> Lost:
 
 
 def test_apply_says_what_it_sent_without_stdout(shop: Shop, lost: Lost) -> None:
-    """Everything was sent once and recorded; only the summary is lost, so its counts go to stderr."""
+    """Without stdout an apply sends and records everything once, and reports its counts on stderr."""
     start(shop, TWO, "shop")
     done = lost(shop, "apply --auto-approve --report result.json")
     assert done.returncode == 1
@@ -72,7 +72,7 @@ def test_apply_says_what_it_sent_without_stdout(shop: Shop, lost: Lost) -> None:
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_apply_without_stdout_keeps_a_worse_exit_code(shop: Shop, lost: Lost, form: str) -> None:
-    """A mailing that was sent in part is 6, which a lost summary must not turn into 1."""
+    """A partly sent mailing is 6, even if the summary is lost, which alone would be 1."""
     start(shop, TWO, "shop")
     shop.fault(method="sendBulkSms", nth=2, mode="error", text="Server is not available")
     done = lost(shop, f"apply --auto-approve --format {form}")
@@ -82,7 +82,7 @@ def test_apply_without_stdout_keeps_a_worse_exit_code(shop: Shop, lost: Lost, fo
 
 
 def test_apply_without_stdout_keeps_a_refusal(shop: Shop, lost: Lost) -> None:
-    """A guardrail is 4, even if the JSON that says so is lost."""
+    """A broken guardrail is 4, even if the JSON result is lost."""
     start(shop, TWO, "shop")
     project = (shop.root / "smsby.yaml").read_text(encoding="utf-8")
     shop.write("smsby.yaml", project + "guardrails: {max_recipients: 1}\n")
@@ -94,14 +94,14 @@ def test_apply_without_stdout_keeps_a_refusal(shop: Shop, lost: Lost) -> None:
 
 @pytest.mark.parametrize("form", ["text", "json", "github"])
 def test_validate_without_stdout_keeps_its_exit_code(shop: Shop, lost: Lost, form: str) -> None:
-    """Files that are not valid are 3."""
+    """Invalid files are 3, even if the output is lost."""
     start(shop, TWO, "shop")
     shop.write("smsby.yaml", "version: 1\nproject: shop\ncolour: red\n")
     assert lost(shop, f"validate --format {form}").returncode == 3
 
 
 def test_command_without_stdout_says_so_in_every_format(shop: Shop, lost: Lost) -> None:
-    """One error and its hint, and exit code 1."""
+    """If its output is lost, a command reports one error with a hint in every format, and exits with 1."""
     start(shop, TWO, "shop")
     assert shop.run("apply", "--auto-approve").code == 0
     for words in _COMMANDS:
@@ -112,7 +112,7 @@ def test_command_without_stdout_says_so_in_every_format(shop: Shop, lost: Lost) 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_unwritable_report_hides_no_worse_exit_code(shop: Shop) -> None:
-    """Nor the result; without a worse one it is a failure."""
+    """A report that cannot be written is a failure, but hides neither the result nor a worse exit code."""
     start(shop, TWO, "shop", reconcile_seconds=0)
     shop.fault(method="sendBulkSms", nth=2, mode="error", status=503)
     done = shop.run("apply", "--auto-approve", "--report", "/dev/full")
@@ -125,7 +125,7 @@ def test_unwritable_report_hides_no_worse_exit_code(shop: Shop) -> None:
 
 
 def test_command_that_sends_nothing_says_nothing_of_sends(shop: Shop, lost: Lost) -> None:
-    """Its output is lost, and nothing else."""
+    """A command that sends nothing reports only its lost output."""
     start(shop, TWO, "shop")
     done = lost(shop, "plan")
     assert done.returncode == 1
@@ -143,7 +143,7 @@ def test_command_that_sends_nothing_says_nothing_of_sends(shop: Shop, lost: Lost
     ],
 )  # fmt: skip
 def test_no_output_replaces_a_file_of_the_project(shop: Shop, words: str) -> None:
-    """What a plan is made from, and the record, are never written over, also under another name."""
+    """No output may replace a project file or the lock, even under another name for the same file."""
     approvals = "approvals: {signers: signers.txt, rules: [{when: {people_over: 9}, need: 1}]}\n"
     shop.write("smsby.yaml", f"version: 1\nproject: shop\nsuppress: [stop.csv]\n{approvals}")
     shop.write("signers.txt", "anna@example.com ssh-ed25519 AAAA\n")
@@ -166,7 +166,7 @@ def test_no_output_replaces_a_file_of_the_project(shop: Shop, words: str) -> Non
 
 @pytest.mark.parametrize("name", ["smsby.lock.json", "lists/../smsby.lock.json.journal", "link.json"])
 def test_no_output_replaces_the_record_of_the_first_apply(shop: Shop, name: str) -> None:
-    """The lock is not there yet, and a report would be written over it once something was sent."""
+    """A report may not be written to the path of the lock, even before the first apply creates it."""
     start(shop, TWO, "shop")
     (shop.root / "link.json").symlink_to("smsby.lock.json")
     (shop.root / "lists").mkdir(exist_ok=True)
@@ -179,7 +179,7 @@ def test_no_output_replaces_the_record_of_the_first_apply(shop: Shop, name: str)
 
 
 def test_no_output_replaces_the_plan_or_another_output(shop: Shop) -> None:
-    """A run that fails needs its plan again, and a page in the place of a saved plan is no plan."""
+    """No output may replace the plan file, which a failed run needs again, or another output."""
     start(shop, TWO, "shop")
     assert shop.run("plan", "--out", "plan.json").code == 0
     over_plan = shop.run("apply", "plan.json", "--report", "./plan.json")
@@ -195,7 +195,7 @@ def test_no_output_replaces_the_plan_or_another_output(shop: Shop) -> None:
 
 @pytest.mark.parametrize("redirect", ["2>/dev/full", "2>&-", "0<&- 2>&-"])
 def test_apply_without_stderr_sends_and_records_everything(shop: Shop, redirect: str) -> None:
-    """A log on a full disk, or none, must not end a run between two mailings."""
+    """An apply whose log is on a full disk, or closed, still sends and records everything."""
     if "full" in redirect and not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
     start(shop, TWO, "shop")
@@ -208,11 +208,11 @@ def test_apply_without_stderr_sends_and_records_everything(shop: Shop, redirect:
 
 @pytest.mark.parametrize("redirect", [">/dev/full 2>&1", ">&- 2>&-"])
 def test_apply_without_any_output_keeps_its_exit_code(shop: Shop, redirect: str) -> None:
-    """What is unknown is 6, though no line says so."""
+    """Without any output an unknown outcome is still exit code 6."""
     if "full" in redirect and not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
     start(shop, TWO, "shop")
     shop.fault(method="sendBulkSms", nth=2, mode="error", text="Server is not available")
     assert _run(shop, "apply --auto-approve", redirect).returncode == 6
-    assert len(received(shop, "shop")) == 2  # of the first request; the lock knows
+    assert len(received(shop, "shop")) == 2  # of the first request; the lock has it
     assert shop.run("plan", "--detailed-exitcode").code == 2

@@ -1,4 +1,4 @@
-"""validate, plan, apply and status by the real command, against the sandbox in another process."""
+"""validate, plan, apply and status with the real command, against the sandbox in another process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _write(shop: Shop) -> None:
 
 
 def test_main_job_sends_each_recipient_once(shop: Shop) -> None:
-    """A mailing is reviewed, applied, recorded and reported; a second plan has nothing to do."""
+    """A mailing is reviewed, sent to each recipient once, recorded and reported; a second plan has nothing to do."""
     _write(shop)
     assert shop.run("validate").code == 0
     planned = shop.run("plan", "--out", "plan.json", "--format", "json", "--detailed-exitcode")
@@ -68,7 +68,7 @@ def test_main_job_sends_each_recipient_once(shop: Shop) -> None:
 
 
 def test_mailings_of_one_campaign_share_a_request(shop: Shop) -> None:
-    """The last chunk of a mailing and the next mailing share a request and its uuid if they fit."""
+    """The last chunk of a mailing and the next mailing share a request and its uuid if they fit into one."""
     shop.write(
         "smsby.yaml",
         (shop.root / "smsby.yaml")
@@ -82,7 +82,7 @@ def test_mailings_of_one_campaign_share_a_request(shop: Shop) -> None:
 
 
 def test_plan_is_used_once(shop: Shop) -> None:
-    """A second apply of the same plan file is refused, even if the lock was empty before."""
+    """A second apply of a plan file is refused, even if the lock was empty before."""
     _write(shop)
     assert shop.run("plan", "--out", "plan.json").code == 0
     assert shop.run("apply", "plan.json").code == 0
@@ -90,7 +90,7 @@ def test_plan_is_used_once(shop: Shop) -> None:
 
 
 def test_plan_goes_stale_with_its_inputs(shop: Shop) -> None:
-    """After one more byte in an input the plan is refused, and nothing is sent."""
+    """One more byte in an input makes the plan stale, and nothing is sent."""
     _write(shop)
     assert shop.run("plan", "--out", "plan.json").code == 0
     shop.write("lists/vip.csv", VIP + "\n")
@@ -111,7 +111,7 @@ def test_edited_plan_is_refused(shop: Shop) -> None:
 
 
 def test_list_is_drafted_and_confirmed(shop: Shop) -> None:
-    """sendSmsList, confirm=0, confirm=1: one draft, confirmed, with the figures that sms.by reports."""
+    """A list mailing makes one draft and confirms it, with the figures that sms.by reports."""
     shop.write("news.yaml", TO_A_LIST)
     applied = shop.run("apply", "--auto-approve", "--format", "json")
     assert applied.code == 0, applied.err
@@ -122,7 +122,7 @@ def test_list_is_drafted_and_confirmed(shop: Shop) -> None:
 
 
 def test_accepted_request_with_a_lost_answer_is_found(shop: Shop) -> None:
-    """The request is recognized by its remote name, and not repeated."""
+    """A request whose answer was lost is recognized by its name at sms.by, and not repeated."""
     _write(shop)
     shop.fault(method="sendBulkSms", nth=1, when="after", mode="reset")
     applied = shop.run("apply", "--auto-approve", "--format", "json")
@@ -132,7 +132,7 @@ def test_accepted_request_with_a_lost_answer_is_found(shop: Shop) -> None:
 
 
 def test_lost_request_is_unknown_until_resolved(shop: Shop) -> None:
-    """A request that did not arrive is unknown: exit code 6, blocked until resolved, then sent once."""
+    """A request that did not arrive is unknown: exit code 6, blocked until it is resolved, then sent once."""
     _write(shop)
     shop.fault(method="sendBulkSms", nth=1, when="before", mode="reset")
     applied = shop.run("apply", "--auto-approve", "--format", "json")
@@ -159,7 +159,7 @@ def test_lost_lock_is_adopted(shop: Shop) -> None:
 
 
 def test_late_opt_out_is_honored(shop: Shop) -> None:
-    """A phone that is suppressed after the review gets nothing, and the plan is not stale."""
+    """A phone that opts out after the review gets nothing, and the plan is not stale."""
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [lists/out.csv]\n")
     shop.write("lists/out.csv", "phone\n375299999999\n")
     _write(shop)

@@ -1,4 +1,4 @@
-"""Senders and lists that the account does not have are errors in the files, reported once for each place."""
+"""Senders and lists that the account does not have are errors in the files, reported once per location."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ mailings:
 
 
 def test_unknown_name_is_reported_once_with_a_suggestion(shop: Shop) -> None:
-    """Three mailings with a sender from one line give one error; the plan is printed and nothing is sent."""
+    """Three mailings with an unknown sender from one line give one error; the plan is printed and nothing is sent."""
     shop.write("news.yaml", _CAMPAIGN)
     plan = shop.run("plan", "--format", "json")
     assert plan.code == 3
@@ -48,7 +48,7 @@ def test_unknown_name_is_reported_once_with_a_suggestion(shop: Shop) -> None:
 
 
 def test_bad_phone_has_its_line_and_column(shop: Shop) -> None:
-    """Two phones on one line have their own columns; a row of a file has column 1."""
+    """A bad phone is reported with its line and column, also as one of two on a line; a row of a file has column 1."""
     shop.write("smsby.yaml", PROJECT)
     shop.write("list.csv", "phone\n375291234567\n12\n")
     shop.write(
@@ -75,7 +75,7 @@ mailings:
 
 
 def test_digits_never_mean_a_name_silently(shop: Shop) -> None:
-    """An id that is the name of another list or sender is an error; without such an id it is the name."""
+    """An id that is also the name of another list or sender is an error; an id that does not exist is read as a name."""
     shop.settings(alphanames={"0": "System name", "1363": "1364", "1364": "Kvetka", "9": "7777"})
     made = shop.run("api", "createSubscriberList", "name=3434").json["result"]["list_id"]
     other = shop.run("api", "createSubscriberList", "name=77").json["result"]["list_id"]
@@ -96,7 +96,7 @@ def test_digits_never_mean_a_name_silently(shop: Shop) -> None:
 
 
 def test_offline_plan_shows_lists_as_written(shop: Shop) -> None:
-    """No id is looked up, and the plan cannot be applied."""
+    """An offline plan shows lists as written, without their ids, and cannot be applied."""
     shop.write(
         "news.yaml", "version: 1\ncampaign: news\nmailings: [{name: one, list: Newsletter, text: Hi}]\n"
     )
@@ -107,7 +107,7 @@ def test_offline_plan_shows_lists_as_written(shop: Shop) -> None:
 
 
 def test_project_with_a_phone_as_its_name_can_be_ended(shop: Shop) -> None:
-    """A lock of an earlier version may have such a name: nothing is sent under it, and what waits can be taken back."""
+    """With a phone as the project's name nothing is sent, but mailings that wait in its lock can be withdrawn."""
     time = datetime.now(UTC) + timedelta(days=2)  # noqa: TID251  # the commands use the real clock, or one that is ahead of it
     head = f"version: 1\ncampaign: news\nschedule_time: {time:%Y-%m-%dT%H:%M:%S}Z\n"
     mailing = (

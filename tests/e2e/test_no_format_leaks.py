@@ -1,4 +1,4 @@
-"""Every command in every format, while sms.by writes the token and whole phone numbers into its answers."""
+"""No command leaks the token or a whole phone number in any format, even if sms.by repeats them in its answers."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def leaky(shop: Shop) -> Shop:
 
 
 def test_rejected_mailings_do_not_leak(leaky: Shop) -> None:
-    """The error of sms.by is shown and recorded without the token that it repeats."""
+    """An error of sms.by is shown and recorded without the token that it repeats."""
     leaky.fault(method="sendBulkSms", mode="error", status=400, text=ECHO, times=9)
     for form in ("text", "json"):
         _check(leaky, "apply", "--auto-approve", "--report", "r.json", form=form)
@@ -74,7 +74,7 @@ def test_rejected_mailings_do_not_leak(leaky: Shop) -> None:
 
 
 def test_delivery_states_do_not_leak(leaky: Shop) -> None:
-    """A delivery state is a word that sms.by chooses."""
+    """A delivery state is masked, since it can be any word that sms.by chooses."""
     leaky.settings(fates={PHONES[0]: f"<zz>|{PHONES[0]}", PHONES[1]: "UNDELIVERED"})
     _check(leaky, "plan", "--out", "x.plan", form="markdown")
     _check(leaky, "apply", "x.plan", form="text")
@@ -83,7 +83,7 @@ def test_delivery_states_do_not_leak(leaky: Shop) -> None:
 
 @pytest.mark.parametrize("method", ["getSMSMessages", "getAlphanames", "statusBulkSms", "getBalance"])
 def test_failed_questions_do_not_leak(leaky: Shop, method: str) -> None:
-    """The error is one sentence, whatever sms.by answers."""
+    """A failed query is one sentence without the token, whatever sms.by answers."""
     assert leaky.run("apply", "--auto-approve").code == 0
     for command in ("plan", "status", "apply --auto-approve"):
         for status in (400, 403):
@@ -116,7 +116,7 @@ mailings:
 def test_errors_of_the_other_transports_do_not_leak(
     leaky: Shop, methods: tuple[str, ...], status: int
 ) -> None:
-    """An error that repeats a number and the token is masked on the terminal, in logs, in the lock and in every format."""
+    """An error of any transport that repeats a number and the token is masked on screen, in logs and in the lock."""
     leaky.write("sale.yaml", OTHER_WAYS)
     for method in methods:
         leaky.fault(method=method, mode="error", status=status, text=ECHO, times=99)
@@ -128,7 +128,7 @@ def test_errors_of_the_other_transports_do_not_leak(
 
 
 def test_reasons_in_the_lock_do_not_leak(leaky: Shop) -> None:
-    """A number that a user writes into --reason is masked in the lock file."""
+    """A phone number in --reason is masked in the lock file."""
     leaky.fault(method="sendBulkSms", mode="reset", when="before", times=9)
     assert leaky.run("apply", "--auto-approve").code == 6
     reason = f"{PHONES[0]} and {PHONES[3]} got nothing"

@@ -1,4 +1,4 @@
-"""`notify` by the real command: what a real receiver of web hooks gets, and that a failure fails nothing else."""
+"""`notify` with the real command: what a web hook receives, and that its failure fails nothing else."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ mailings:
 
 @dataclass
 class Receiver:
-    """A server of web hooks, and what it got."""
+    """A web hook server, and what it received."""
 
     url: str
     received: list[dict[str, Any]] = field(default_factory=list)
@@ -51,7 +51,7 @@ def server() -> Iterator[Receiver]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Keep quiet."""
+            """Log nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as http:
         Thread(target=http.serve_forever, daemon=True).start()
@@ -69,7 +69,7 @@ def receiver(server: Receiver, shop: Shop) -> Receiver:
 
 
 def test_apply_and_what_was_not_sent_are_notified(shop: Shop, receiver: Receiver) -> None:
-    """Merged and not sent, then finished, then nothing; never a phone, a text or a value."""
+    """A merged but unsent mailing and a finished one are each notified once, without a phone, text or value."""
     env = {"SHOP_NOTIFY_URL": f"{receiver.url}/hook"}
     assert shop.run("plan", "--detailed-exitcode", "--out", "plan.json", env=env).code == 2
     assert receiver.titles == []  # the plan of a pull request
@@ -104,7 +104,7 @@ def test_apply_and_what_was_not_sent_are_notified(shop: Shop, receiver: Receiver
 def test_bad_outcome_is_notified(
     fault: dict[str, str], code: int, title: str, kind: str, shop: Shop, receiver: Receiver
 ) -> None:
-    """What sms.by says of it is not sent: it may have a phone or a text."""
+    """A bad outcome is notified without the error of sms.by, which could contain a phone or a text."""
     shop.settings(list_lag=60)
     shop.fault(method="sendBulkSms", **{k: int(v) if v.isdigit() else v for k, v in fault.items()})
     env = {"SHOP_NOTIFY_URL": receiver.url}
@@ -117,7 +117,7 @@ def test_bad_outcome_is_notified(
 
 
 def test_refused_apply_is_notified(shop: Shop, receiver: Receiver) -> None:
-    """Unless a person is asked, who sees it."""
+    """A refused apply is notified, unless its user was asked and declined."""
     shop.write("smsby.yaml", f"{_PROJECT}guardrails: {{max_recipients: 1}}\n")
     env = {"SHOP_NOTIFY_URL": receiver.url}
     assert shop.run("apply", "--auto-approve", env=env).code == 4
@@ -132,7 +132,7 @@ def test_refused_apply_is_notified(shop: Shop, receiver: Receiver) -> None:
 
 
 def test_low_delivery_is_notified(shop: Shop, receiver: Receiver) -> None:
-    """Of final mailings, below `--fail-under`; `SMSBY_NOTIFY=off` keeps a run quiet."""
+    """Delivery of final mailings below `--fail-under` is notified, unless `SMSBY_NOTIFY=off`."""
     env = {"SHOP_NOTIFY_URL": receiver.url}
     shop.settings(fates={"375291111111": "DELIVERED", "375292222222": "UNDELIVERED"})
     assert shop.run("apply", "--auto-approve", env={**env, "SMSBY_NOTIFY": "off"}).code == 0
@@ -156,7 +156,7 @@ def test_low_delivery_is_notified(shop: Shop, receiver: Receiver) -> None:
     ],
 )
 def test_failing_notification_fails_nothing(url: str, why: str, shop: Shop, receiver: Receiver) -> None:
-    """It is a warning that names the variable, never its value."""
+    """A notification that fails is a warning that names the variable, never its value."""
     env = {"SHOP_NOTIFY_URL": url.format(url=receiver.url)}
     done = shop.run("apply", "--auto-approve", env=env)
     assert done.code == 0

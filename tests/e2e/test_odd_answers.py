@@ -30,7 +30,7 @@ ONE = 'version: 1\ncampaign: sale\nmailings: [{name: a, recipients: ["3752911111
 
 @dataclass
 class Service:
-    """sms.by with one list and no memory of its mailings: what it lists is `listed`. `answers` take a method's place."""
+    """sms.by with one list and no memory: it lists what `listed` has, and `answers` replace those of a method."""
 
     answers: dict[str, Callable[[dict[str, Any]], Answer]] = field(default_factory=dict)
     listed: list[dict[str, Any]] = field(default_factory=list)
@@ -155,7 +155,7 @@ def test_draft_by_confirm_0_is_confirmed_again(odd: tuple[Service, Shop], status
 def test_unreported_confirmation_stays_unknown(
     odd: tuple[Service, Shop],
 ) -> None:
-    """Without any status the confirmation stays unknown until sms.by reports one."""
+    """Without a reported status the confirmation stays unknown until sms.by reports one."""
     service, shop = odd
     _lose_first_confirmation(service, None)
     for _ in range(2):
@@ -170,7 +170,7 @@ def test_unreported_confirmation_stays_unknown(
 
 @pytest.mark.parametrize("status", ["NEW", "moderated"])
 def test_new_draft_is_confirmed_whatever_its_status(odd: tuple[Service, Shop], status: str) -> None:
-    """This run's draft was not confirmed yet, so no status can mean that it was."""
+    """A draft that this run made is confirmed whatever its status: it cannot have been confirmed before."""
     service, shop = odd
     service.answers["confirmSendMessageByList"] = lambda params: (
         200,
@@ -183,7 +183,7 @@ def test_new_draft_is_confirmed_whatever_its_status(odd: tuple[Service, Shop], s
 
 @pytest.mark.parametrize("rail", ["max_recipients: 10", "max_cost: 10.0", "expect_recipients: {max: 9}"])
 def test_unjudged_list_guardrail_refuses(odd: tuple[Service, Shop], rail: str) -> None:
-    """If sms.by reports no figures, they are null; a guardrail that needs them refuses."""
+    """Figures that sms.by does not report are null, and a guardrail that needs them refuses."""
     service, shop = odd
     service.answers["confirmSendMessageByList"] = lambda params: (200, {"status": "OK"})
     configure(shop, f"guardrails: {{{rail}}}\n")
@@ -198,7 +198,7 @@ def test_unjudged_list_guardrail_refuses(odd: tuple[Service, Shop], rail: str) -
 
 
 def test_list_cost_is_estimated_without_a_report(odd: tuple[Service, Shop]) -> None:
-    """1,000 recipients of one part at 0.026 cost too much for a limit of 20, and not for 30."""
+    """An unreported list cost is estimated: 1,000 recipients at 0.026 exceed a limit of 20, and not one of 30."""
     service, shop = odd
     service.answers["confirmSendMessageByList"] = lambda params: (200, {"status": "OK", "count": "1000"})
     configure(shop, "guardrails: {max_cost: 20.0}\n")
@@ -209,7 +209,7 @@ def test_list_cost_is_estimated_without_a_report(odd: tuple[Service, Shop]) -> N
 
 
 def test_empty_list_is_not_confirmed(odd: tuple[Service, Shop]) -> None:
-    """An empty audience never means all recipients, also without a guardrail."""
+    """A list of 0 recipients is not confirmed, even without a guardrail."""
     service, shop = odd
     service.answers["confirmSendMessageByList"] = lambda params: (200, {"data": {"count": 0, "cost": "0"}})
     result, mailing = _apply(shop)
@@ -221,7 +221,7 @@ def test_empty_list_is_not_confirmed(odd: tuple[Service, Shop]) -> None:
 def test_estimated_list_cost_counts_for_the_budget(
     odd: tuple[Service, Shop],
 ) -> None:
-    """The estimate is compared with the budget, recorded, and counted by the next apply."""
+    """An estimated list cost counts toward the budget, is recorded, and counts in the next apply."""
     service, shop = odd
     service.answers["confirmSendMessageByList"] = lambda params: (200, {"data": {"count": 1000}})
     configure(shop, "guardrails: {budget: 26}\n")
@@ -231,7 +231,7 @@ def test_estimated_list_cost_counts_for_the_budget(
 
 
 def test_rejected_confirmation_leaves_a_draft(odd: tuple[Service, Shop]) -> None:
-    """After 400 without a reason the result says that the draft exists, and a later apply confirms it."""
+    """After a 400 without a reason the result says that the draft exists, and a later apply confirms it."""
     service, shop = odd
 
     def confirm(params: dict[str, Any]) -> Answer:
@@ -265,7 +265,7 @@ def test_apply_gives_up_after_a_long_retry_after(odd: tuple[Service, Shop]) -> N
 
 
 def test_status_of_an_unknown_request_hides_no_other(odd: tuple[Service, Shop]) -> None:
-    """`not found` for one uuid counts as pending, is reported, and the other requests are shown."""
+    """A uuid that is `not found` is reported and counts as pending, and the other requests are still shown."""
     service, shop = odd
     shop.write("sale.yaml", ONE)
     service.answers["getBalance"] = lambda params: (200, {"result": [{"balance": "9"}]})
@@ -284,7 +284,7 @@ def test_report_path_is_checked_before_sending(odd: tuple[Service, Shop]) -> Non
 
 
 def test_refused_apply_still_writes_one_json_document(odd: tuple[Service, Shop]) -> None:
-    """Every mailing is skipped, with the reason; stdout holds nothing else."""
+    """A refused apply writes one JSON document to stdout: every mailing is skipped, with the reason."""
     service, shop = odd
     shop.write("sale.yaml", ONE)
     configure(shop, "guardrails: {max_cost: 0.01}\n")
@@ -302,7 +302,7 @@ def test_refused_apply_still_writes_one_json_document(odd: tuple[Service, Shop])
 
 @pytest.mark.parametrize("was_there", [True, False])
 def test_found_list_needs_a_count_from_sms_by(odd: tuple[Service, Shop], was_there: bool) -> None:
-    """A list that this run did not make may hold other contacts, so it is only sent to if sms.by counts it."""
+    """A list with our name that this run did not make is sent to only if sms.by reports its number of contacts."""
     service, shop = odd
     shop.write("sale.yaml", ONE.replace("{name: a,", "{name: a, upload: true,"))
     lists: dict[str, str] = {}

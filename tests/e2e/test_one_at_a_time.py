@@ -1,4 +1,4 @@
-"""One apply at a time, whatever happens to the run that holds the lock."""
+"""Only one apply runs at a time, whatever happens to the run that holds the lock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _is_held(shop: Shop) -> bool:
 
 
 def test_eight_applies_at_once_send_everything_once(shop: Shop) -> None:
-    """The runs that waited find everything sent; each recipient gets it once."""
+    """Of eight applies at once, the waiting ones find everything sent; each recipient gets one message."""
     start(shop, THREE, "shop")
     runs = [
         shop.start("apply", "--auto-approve", "--lock-timeout", "60", "--format", "json") for _ in range(8)
@@ -49,14 +49,14 @@ def test_second_apply_names_the_holder_of_the_lock(shop: Shop) -> None:
 
 
 def test_killed_holder_frees_the_lock(shop: Shop) -> None:
-    """The system frees the lock, and the next run folds in the journal."""
+    """A killed run does not keep the lock: the system frees it, and the next run reads the journal."""
     start(shop, THREE, "shop")
     shop.fault(method="sendBulkSms", nth=2, mode="slow", when="after", seconds=30)
     first = shop.start("apply", "--auto-approve")
     shop.wait_until(lambda: sum(received(shop, "shop").values()) == 4)
     first.signal(signal.SIGKILL)
     assert first.finish().code == -signal.SIGKILL
-    assert _is_held(shop)  # its name is left, its lock is not
+    assert _is_held(shop)  # the holder's name remains in the file, but the lock is free
     assert shop.run("lock", "unlock").code == 0
     assert apply(shop, THREE, {}).code == 0
     assert set(received(shop, "shop").values()) == {1}

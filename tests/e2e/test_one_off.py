@@ -1,4 +1,4 @@
-"""`test-send` and `otp` by the real command: shown and confirmed before, never repeated, not recorded."""
+"""`test-send` and `otp` with the real command: shown, confirmed, never repeated and not recorded."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _texts(shop: Shop) -> dict[str, list[str]]:
 
 
 def test_test_send_shows_the_text_and_its_cost(shop: Shop) -> None:
-    """The first valid row's text is shown with its cost before it is sent; the phone is masked."""
+    """test-send shows the first valid row's text and cost before it sends; the phone is masked."""
     _write(shop)
     sent = shop.run(*SEND, stdin="yes\n")
     assert sent.code == 0, sent.err
@@ -53,14 +53,14 @@ def test_test_send_shows_the_text_and_its_cost(shop: Shop) -> None:
     ("options", "text"), [(["--row", "2"], "Ольга, скидка 20%"), ([], "Анна, скидка 10%")]
 )
 def test_test_send_row_is_chosen_by_number(shop: Shop, options: list[str], text: str) -> None:
-    """`--row` counts as `render` does; without it the first recipient is taken."""
+    """`--row` counts like that of `render`; without it the first recipient is used."""
     _write(shop)
     assert shop.run(*SEND, *options, "--yes").code == 0
     assert _texts(shop) == {MINE: [text]}
 
 
 def test_test_send_takes_the_text_of_a_list_mailing(shop: Shop) -> None:
-    """A list mailing has one text and no rows."""
+    """A list mailing can be sent as a test without rows, since it has one text."""
     _write(shop)
     assert shop.run("test-send", "sale/letter", "--to", MINE, "--yes").code == 0
     assert _texts(shop) == {MINE: ["Новая коллекция"]}
@@ -69,7 +69,7 @@ def test_test_send_takes_the_text_of_a_list_mailing(shop: Shop) -> None:
 
 @pytest.mark.parametrize("answer", ["", "y\n", "no\n", "YES\n"])
 def test_one_off_needs_a_yes(shop: Shop, answer: str) -> None:
-    """Any other answer refuses, and nothing is sent."""
+    """Any answer but yes refuses, and nothing is sent."""
     _write(shop)
     for words in (SEND, ("otp", "telegram", MINE, "0042")):
         refused = shop.run(*words, stdin=answer)
@@ -102,7 +102,7 @@ def test_test_send_refuses_an_opt_out(shop: Shop) -> None:
 @pytest.mark.parametrize("words", [SEND, ("otp", "whatsapp", MINE, "0042")], ids=["test-send", "otp"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_lost_one_off_is_not_repeated(shop: Shop, words: tuple[str, ...], when: str) -> None:
-    """After a lost answer the outcome is unknown: exit code 6, one request, no output."""
+    """A lost answer is an unknown outcome: exit code 6, one request, no output."""
     _write(shop)
     shop.fault(mode="reset", when=when, method="sendQuickSMS" if words is SEND else "sendOtpWhatsApp")
     lost = shop.run(*words, "--yes")
@@ -113,7 +113,7 @@ def test_lost_one_off_is_not_repeated(shop: Shop, words: tuple[str, ...], when: 
 
 
 def test_rejected_one_off_reports_the_error(shop: Shop) -> None:
-    """The error of sms.by is shown: exit code 1."""
+    """A rejected one-off send shows the error of sms.by, and exits with 1."""
     _write(shop)
     shop.settings(balance="0")
     for words in (SEND, ("otp", "telegram", MINE, "0042")):
@@ -123,7 +123,7 @@ def test_rejected_one_off_reports_the_error(shop: Shop) -> None:
 
 
 def test_one_off_that_was_not_sent_exits_with_7(shop: Shop) -> None:
-    """Without a connection or a token the request was certainly not sent."""
+    """Without a connection or a token nothing was sent, for certain: exit code 7."""
     _write(shop)
     no_service = {"SMSBY_API_URL": "http://127.0.0.1:9"}
     assert shop.run("otp", "telegram", MINE, "1", "--yes", env=no_service).code == 7
@@ -159,7 +159,7 @@ def test_test_send_needs_a_known_sender(shop: Shop) -> None:
 
 @pytest.mark.parametrize("channel", ["telegram", "whatsapp"])
 def test_otp_sends_a_code_by_messenger(shop: Shop, channel: str) -> None:
-    """The code reaches the phone and is not shown."""
+    """An otp code reaches the phone and is not shown."""
     sent = shop.run("otp", channel, "+375 29 111-11-11", "0042", stdin="yes\n")
     assert sent.code == 0, sent.err
     assert "0042" not in sent.err
@@ -168,5 +168,5 @@ def test_otp_sends_a_code_by_messenger(shop: Shop, channel: str) -> None:
 
 @pytest.mark.parametrize("code", ["", "12a4", "1 2", "12345678901234567", "٤٢"])
 def test_otp_refuses_a_malformed_code(shop: Shop, code: str) -> None:
-    """Anything but 1 to 16 ASCII digits is wrong usage, before any request."""
+    """An otp code other than 1 to 16 ASCII digits is wrong usage, and no request is made."""
     assert _wrong(shop, "otp", "telegram", MINE, code).code == 64

@@ -1,4 +1,4 @@
-"""Lists that are not in git, by the real command: pinned, reviewed, compared, sent; encrypted ones, too."""
+"""Lists outside git with the real command: pinned, reviewed, compared and sent, even encrypted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PROJECT = "version: 1\nproject: shop\nlists_dir_env: SHOP_LISTS\n"
 
 
 def test_pinned_list_outside_the_project(shop: Shop, tmp_path: Path) -> None:
-    """Sent as pinned; a changed list is refused until it is pinned again, and the comment counts who joined and left."""
+    """A list is sent as pinned; if it changed, it must be pinned again, and the comment counts who joined and left."""
     store = tmp_path / "store"
     (store / "lists").mkdir(parents=True)
     old = "phone,name\n375291111111,Anna\n375292222222,Bob\n"
@@ -37,7 +37,7 @@ def test_pinned_list_outside_the_project(shop: Shop, tmp_path: Path) -> None:
     assert shop.run("pin", "lists/vip.csv", env=env).code == 0
     unknown = shop.run("plan", "--format", "markdown", "--compare", str(base), env=env)
     assert "| recipients or their texts |" in unknown.out
-    (store / before).write_text(old)  # the older list, under its digest
+    (store / before).write_text(old)  # the older list, named by its digest
     comment = shop.run("plan", "--format", "markdown", "--compare", str(base), "--out", "plan.json", env=env)
     assert "+2 -1 recipients" in comment.out
     (store / "lists/vip.csv").write_text(old)
@@ -55,7 +55,7 @@ def _pinned(shop: Shop) -> str:
 
 
 def test_encrypted_list_is_sent(shop: Shop) -> None:
-    """The identity is in no output; without it nothing is sent, and `validate` says what it did not check."""
+    """An encrypted list is sent only with its identity, which no output shows; `validate` names what it did not check."""
     identity = pyrage.x25519.Identity.generate()
     path = shop.root / "lists/vip.csv.age"
     path.parent.mkdir()

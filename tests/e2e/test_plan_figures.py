@@ -1,4 +1,4 @@
-"""A plan's figures count what is sent now, and nothing that was sent before."""
+"""A plan's figures count what this apply sends, not what was sent before."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _campaign(text: str = "Hi", revision: int = 1) -> str:
 
 
 def _send_first_chunk(shop: Shop) -> None:
-    """Send to the first two of five recipients; then sms.by accepts no more."""
+    """Send to the first two of five recipients; after that sms.by accepts no more."""
     shop.write("sale.yaml", _campaign())
     shop.fault(method="sendBulkSms", mode="429", nth=2, times=100, retry_after="0")
     assert shop.run("apply", "--auto-approve").code == 6
@@ -28,7 +28,7 @@ def _send_first_chunk(shop: Shop) -> None:
 
 @pytest.mark.parametrize("change", ["body: form, ", "via"])
 def test_partly_sent_mailing_keeps_its_body_and_via(shop: Shop, change: str) -> None:
-    """Another `body` or `via` blocks it until the files are restored, even if the chunks are the same."""
+    """A partly sent mailing with another `body` or `via` is blocked until restored, even if the chunks are the same."""
     _send_first_chunk(shop)
     if change == "via":
         shop.write("sale.yaml", _campaign() + "    via: single\n")
@@ -42,7 +42,7 @@ def test_partly_sent_mailing_keeps_its_body_and_via(shop: Shop, change: str) -> 
 
 
 def test_plan_that_cannot_be_applied_suggests_no_apply(shop: Shop) -> None:
-    """A plan made offline, or of invalid files, is saved to be looked at."""
+    """A plan made offline or of invalid files can be saved for review, and suggests no apply."""
     shop.write("sale.yaml", _campaign())
     for more in (["--offline"], []):
         if not more:
@@ -55,7 +55,7 @@ def test_plan_that_cannot_be_applied_suggests_no_apply(shop: Shop) -> None:
 
 
 def test_abandoned_rest_leaves_the_budget(shop: Shop) -> None:
-    """Two of five were paid for; the other three never will be, so three more of another mailing keep the limit."""
+    """The unsent rest of an abandoned mailing does not count toward the budget."""
     shop.write("smsby.yaml", PROJECT + "guardrails: {budget: 0.13}\n")
     _send_first_chunk(shop)
     assert shop.run("lock", "abandon", "sale/vip").code == 0
@@ -66,7 +66,7 @@ def test_abandoned_rest_leaves_the_budget(shop: Shop) -> None:
 
 
 def test_resumed_mailing_counts_only_the_rest(shop: Shop) -> None:
-    """Two of five were paid for, so a limit that the rest keeps is no obstacle."""
+    """A resumed mailing counts only its rest, so it passes a limit that its total exceeds."""
     shop.write("smsby.yaml", PROJECT + "guardrails: {max_cost: 0.13, budget: 0.13}\n")
     _send_first_chunk(shop)
     shop.write("smsby.yaml", PROJECT + "guardrails: {max_cost: 0.08, budget: 0.13}\n")

@@ -1,4 +1,4 @@
-"""A plan file is what was reviewed: sent once, and refused once anything in it no longer holds."""
+"""A plan file is what was reviewed: it can be sent once, and is refused once any of it no longer holds."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ STALE: dict[str, Callable[[Shop], object]] = {
 
 @pytest.mark.parametrize("change", STALE.values(), ids=STALE.keys())
 def test_stale_plan_is_refused(shop: Shop, change: Callable[[Shop], object]) -> None:
-    """Exit code 5, nothing is sent, and the hint is a new plan; even if the lock is empty."""
+    """A stale plan exits with 5, even if the lock is empty; nothing is sent, and the hint is to make a new plan."""
     _write(shop)
     assert shop.run("plan", "sale/*", "--out", "plan.json").code == 0
     change(shop)
@@ -86,7 +86,7 @@ def test_stale_plan_is_refused(shop: Shop, change: Callable[[Shop], object]) -> 
 
 
 def test_plan_of_another_account_or_offline_is_refused(shop: Shop) -> None:
-    """A plan belongs to a token: another token is another account."""
+    """A plan that was made offline, or with the token of another account, is refused."""
     _write(shop)
     assert shop.run("plan", "--out", "plan.json").code == 0
     assert shop.run("apply", "plan.json", env={"SMSBY_TOKEN": "another-secret-token"}).code == 5
@@ -98,7 +98,7 @@ def test_plan_of_another_account_or_offline_is_refused(shop: Shop) -> None:
 
 
 def test_late_opt_out_does_not_make_a_plan_stale(shop: Shop) -> None:
-    """It is the one difference that a reviewed plan allows; it is reported, and nothing is sent to it."""
+    """A late opt-out is the one difference a reviewed plan allows: it is reported, and that phone gets nothing."""
     _write(shop)
     assert shop.run("plan", "--out", "plan.json").code == 0
     _append(shop, "lists/stop.csv", "375292222222\n375291234561\n375291234562\n")
@@ -113,7 +113,7 @@ def test_late_opt_out_does_not_make_a_plan_stale(shop: Shop) -> None:
 
 
 def test_withdrawn_opt_out_makes_a_plan_stale(shop: Shop) -> None:
-    """Otherwise more recipients would be reached than were reviewed."""
+    """A withdrawn opt-out makes a plan stale, since more recipients would be reached than were reviewed."""
     _write(shop)
     _append(shop, "lists/stop.csv", "375292222222\n")
     assert shop.run("plan", "--out", "plan.json").code == 0
@@ -124,7 +124,7 @@ def test_withdrawn_opt_out_makes_a_plan_stale(shop: Shop) -> None:
 
 
 def test_exchanged_opt_outs_make_a_plan_stale(shop: Shop) -> None:
-    """Even if as many recipients have opted out as before: one of them was not reviewed."""
+    """Exchanged opt-outs make a plan stale even if their number is the same: one recipient was not reviewed."""
     _write(shop)
     _append(shop, "lists/stop.csv", "375291234561\n")
     assert shop.run("plan", "--out", "plan.json").code == 0
@@ -136,7 +136,7 @@ def test_exchanged_opt_outs_make_a_plan_stale(shop: Shop) -> None:
 
 
 def test_plan_covers_only_its_own_addresses(shop: Shop) -> None:
-    """Another campaign may change or be sent without making the plan stale, and is not sent by it."""
+    """A campaign outside the plan can change or be sent without making the plan stale, and the plan does not send it."""
     _write(shop)
     assert shop.run("plan", "sale/*", "--out", "plan.json").code == 0
     shop.write("other.yaml", OTHER.replace("Other", "Another"))
@@ -147,7 +147,7 @@ def test_plan_covers_only_its_own_addresses(shop: Shop) -> None:
 
 
 def test_plan_of_another_lock_is_refused(shop: Shop) -> None:
-    """A lock that was deleted and started anew has another lineage."""
+    """A plan is refused if the lock was deleted and started anew, which gives it another lineage."""
     _write(shop)
     assert shop.run("apply", "--select", "other/one", "--auto-approve").code == 0
     assert shop.run("plan", "--out", "plan.json").code == 0
@@ -159,17 +159,17 @@ def test_plan_of_another_lock_is_refused(shop: Shop) -> None:
 
 
 def test_plan_does_not_send_what_it_shows_as_blocked(shop: Shop) -> None:
-    """A mailing that a guardrail blocked at review is not sent, even if it no longer does: exit code 4."""
+    """A mailing that was blocked in the reviewed plan is not sent, even if nothing blocks it any more: exit code 4."""
     _write(shop)
     _append(shop, "smsby.yaml", "guardrails: {max_recipients: 1}\n")
     assert shop.run("plan", "--out", "plan.json").code == 4
     assert shop.run("apply", "plan.json").code == 4
     assert sum(received(shop, "shop").values()) == 1  # the mailing to one recipient
-    assert shop.run("apply", "plan.json").code == 5  # used
+    assert shop.run("apply", "plan.json").code == 5  # the plan is used up
 
 
 def test_plan_is_applied_until_all_of_it_is_sent(shop: Shop) -> None:
-    """The same file goes on after exit 7, 6 and `lock resolve`; then it is used. Everything is sent once."""
+    """A plan file can be continued after exit 7, 6 and `lock resolve`, until all is sent once; then it is used up."""
     _write(shop)
     assert shop.run("plan", "--out", "plan.json").code == 0
     shop.fault(method="sendBulkSms", mode="429", when="before", times=9)
@@ -190,7 +190,7 @@ def test_plan_is_applied_until_all_of_it_is_sent(shop: Shop) -> None:
 
 
 def test_plan_is_checked_again_under_the_lock(shop: Shop) -> None:
-    """If the files change while it waits for another run, the changed files count."""
+    """If the files change while an apply waits for another run, the changed files count."""
     _write(shop)
     assert shop.run("plan", "--out", "plan.json").code == 0
     shop.fault(method="sendBulkSms", mode="slow", when="before", seconds=1.5)

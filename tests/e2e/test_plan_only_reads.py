@@ -1,4 +1,4 @@
-"""`plan` cannot send: what the sandbox sees of it."""
+"""`plan` cannot send, seen from the sandbox."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ mailings:
 
 
 def test_plan_only_asks(shop: Shop) -> None:
-    """With something to send, with a list whose size only a sending method reports, before and after an apply."""
+    """`plan` only reads, before and after an apply, even for a list whose size only a sending method reports."""
     shop.write("sale.yaml", CAMPAIGN)
     assert shop.run("plan").code == 0
     assert shop.run("apply", "--auto-approve").code == 0

@@ -1,4 +1,4 @@
-"""If several exit codes apply, the first in the documented order is used: 64, 3, 8, 5, 6, 7, 4, 1, 2."""
+"""If several exit codes apply, the first in the documented order wins: 64, 3, 8, 5, 6, 7, 4, 1, 2."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def _invalidate(shop: Shop) -> None:
 def test_invalid_files_precede_service_and_plan_file(
     shop: Shop, command: list[str], env: dict[str, str]
 ) -> None:
-    """The problems are reported, whatever else is wrong."""
+    """Invalid files are reported first, even if the service is unreachable and the plan file is bad."""
     _invalidate(shop)
     result = shop.run(*command, env=env)
     assert (result.code, "'missing' is undefined" in result.out + result.err) == (3, True), result.err
 
 
 def test_invalid_files_precede_a_stale_plan(shop: Shop) -> None:
-    """Files that are invalid and made the plan stale count as invalid."""
+    """Files that are invalid, and thereby make the plan stale, are reported as invalid."""
     shop.write("sale.yaml", SALE)
     assert shop.run("plan", "--out", "plan.json").code == 0
     _invalidate(shop)
@@ -53,7 +53,7 @@ def test_invalid_files_precede_a_stale_plan(shop: Shop) -> None:
 
 @pytest.mark.usefixtures("held")
 def test_invalid_files_precede_a_held_lock(shop: Shop) -> None:
-    """Invalid files are reported although another run holds the lock."""
+    """Invalid files are reported even while another run holds the lock."""
     _invalidate(shop)
     assert shop.run("apply", "--auto-approve").code == 3
 
@@ -64,7 +64,7 @@ def test_invalid_files_precede_a_held_lock(shop: Shop) -> None:
 def test_held_lock_precedes_plan_file_and_service(
     shop: Shop, command: list[str], env: dict[str, str]
 ) -> None:
-    """A held lock is reported although the plan is stale and sms.by is unreachable."""
+    """A held lock is reported even if the plan is stale and sms.by is unreachable."""
     shop.write("sale.yaml", SALE)
     assert shop.run(*command, env=env).code == 8
 
@@ -73,7 +73,7 @@ def test_held_lock_precedes_plan_file_and_service(
     "env", [NO_TOKEN, NOWHERE, {"SMSBY_TOKEN": "another", **NOWHERE}], ids=["no token", "no service", "other"]
 )
 def test_stale_plan_precedes_the_service(shop: Shop, env: dict[str, str]) -> None:
-    """Staleness is seen without asking sms.by; a plan that only cannot be applied now is not called stale."""
+    """Staleness is reported without asking sms.by; a plan that merely cannot be applied now is not called stale."""
     shop.write("sale.yaml", SALE)
     assert shop.run("plan", "--out", "plan.json").code == 0
     assert shop.run("apply", "plan.json", env=NO_TOKEN).code == 7
@@ -82,7 +82,7 @@ def test_stale_plan_precedes_the_service(shop: Shop, env: dict[str, str]) -> Non
 
 
 def test_pattern_without_a_match_precedes_everything(shop: Shop) -> None:
-    """Wrong usage comes before every other error."""
+    """A pattern without a match is wrong usage, which comes before every other error."""
     _invalidate(shop)
     assert shop.run("apply", "--select", "other/*", env=NO_TOKEN).code == 64
     assert shop.run("plan", "other/*", env=NO_TOKEN).code == 64

@@ -46,7 +46,7 @@ def sent(shop: Shop) -> Shop:
 
 
 def test_capped_recipients_are_left_out(sent: Shop) -> None:
-    """Who got a message gets no second one; the others do."""
+    """A recipient who already got a message does not get a second one; the others do."""
     _write(sent, _mailing("one", ANNA, BORIS), _mailing("two", BORIS, VERA, OLGA))
     planned = sent.run("plan", "--out", "plan.json", "--format", "json")
     two = _action(planned, "sale/two")
@@ -71,7 +71,7 @@ def test_capped_recipients_are_left_out(sent: Shop) -> None:
 
 
 def test_plan_counts_capped_recipients_even_if_there_are_none(shop: Shop) -> None:
-    """Where `pressure` is set, so that a program need not ask whether the key is there."""
+    """With `pressure` the plan has the count of capped recipients even if it is 0, so the key is always present."""
     _write(shop, _mailing("one", ANNA, BORIS))
     assert _action(shop.run("plan", "--format", "json"), "sale/one")["audience"]["capped"] == 0
     shop.write("smsby.yaml", PROJECT)
@@ -79,7 +79,7 @@ def test_plan_counts_capped_recipients_even_if_there_are_none(shop: Shop) -> Non
 
 
 def test_capped_recipients_are_left_out_phone_by_phone(sent: Shop) -> None:
-    """Also by `via: single`, and by one whose recipients are all capped."""
+    """Capped recipients of `via: single` are left out, and a mailing whose recipients are all capped sends nothing."""
     single = ", via: single"
     _write(sent, _mailing("two", BORIS, VERA, more=single), _mailing("zz", ANNA, BORIS, more=single))
     applied = sent.run("apply", "--auto-approve")
@@ -89,7 +89,7 @@ def test_capped_recipients_are_left_out_phone_by_phone(sent: Shop) -> None:
 
 
 def test_mailing_whose_recipients_are_all_capped(sent: Shop) -> None:
-    """The plan warns that it reaches none of them, and says so as its reason, too."""
+    """If all recipients are capped, the plan warns that the mailing reaches none of them, and gives that as its reason."""
     sent.write("stop.csv", f"phone\n{VERA}\n")
     _write(sent, _mailing("one", ANNA, BORIS), _mailing("two", ANNA, BORIS, VERA))
     sent.write("smsby.yaml", (sent.root / "smsby.yaml").read_text() + "suppress: [stop.csv]\n")
@@ -105,7 +105,7 @@ def test_mailing_whose_recipients_are_all_capped(sent: Shop) -> None:
 
 
 def test_checkout_is_compared_without_what_is_capped(sent: Shop) -> None:
-    """A base is measured without contact pressure, so that is no change of the files."""
+    """`--compare` measures both sides without contact pressure, so a cap is not reported as a change of the files."""
     _write(sent, _mailing("one", ANNA, BORIS), _mailing("two", BORIS, VERA, OLGA), _mailing("zz", ANNA))
     base = sent.root.parent / "base"
     shutil.copytree(sent.root, base)
@@ -142,11 +142,13 @@ def test_limit_is_counted(sent: Shop) -> None:
 
 
 def test_mailings_of_one_plan_count(shop: Shop) -> None:
-    """The earlier one reaches the recipients of both, or the one with the higher priority."""
+    """In one plan, a recipient of two mailings gets the first, or the one with the higher priority."""
     _write(shop, _mailing("a", ANNA, BORIS), _mailing("b", BORIS, VERA))
     planned = shop.run("plan", "--format", "json")
     assert [_action(planned, f"sale/{name}")["recipients"] for name in "ab"] == [2, 1]
-    assert [one["code"] for one in planned.json["problems"]] == ["PRESSURE"]  # no OVERLAP: it is left out
+    assert [one["code"] for one in planned.json["problems"]] == [
+        "PRESSURE"
+    ]  # no OVERLAP: the recipient of both is left out
     _write(shop, _mailing("a", ANNA, BORIS), _mailing("b", BORIS, VERA, more=", priority: 5"))
     planned = shop.run("plan", "--format", "json")
     assert [_action(planned, f"sale/{name}")["recipients"] for name in "ab"] == [1, 2]
@@ -155,7 +157,7 @@ def test_mailings_of_one_plan_count(shop: Shop) -> None:
 
 
 def test_warning_of_the_same_recipients_counts_them_alike(shop: Shop) -> None:
-    """Also of a mailing that leaves some of them out."""
+    """The warning about the same recipients counts all of them, even those left out under contact pressure."""
     _write(shop, _mailing("a", ANNA, BORIS), _mailing("b", BORIS, ANNA))
     problems = shop.run("plan", "--format", "json").json["problems"]
     warnings = [one["message"] for one in problems if one["code"] == "SAME_PEOPLE"]
@@ -178,7 +180,7 @@ def _send_elsewhere(shop: Shop, phone: str) -> None:
 
 @pytest.mark.parametrize("waits", [False, True])
 def test_exchanged_capped_recipients_make_a_plan_stale(shop: Shop, waits: bool) -> None:
-    """One who was left out would get it, and another one in place of them is left out; even if it was approved meanwhile."""
+    """A plan or an approval does not hold if a capped recipient would now get the mailing and another is capped instead."""
     time = datetime.now(UTC) + timedelta(hours=10)  # noqa: TID251
     scheduled = f", schedule_time: '{time:%Y-%m-%dT%H:%M}:00+00:00'"
     release = f"{scheduled}, release: {{before: 5h, at_latest: 20m}}" if waits else ""
@@ -189,7 +191,7 @@ def test_exchanged_capped_recipients_make_a_plan_stale(shop: Shop, waits: bool) 
     if waits:
         assert shop.run("apply", "plan.json").code == 0
     shop.delete_all()
-    # It is refused until a list that lacks the mailing proves that it was deleted.
+    # Withdrawing is refused until a list that lacks the mailing proves that it was deleted.
     shop.wait_until(lambda: shop.run("lock", "withdraw", "sale/a").code == 0)
     _send_elsewhere(shop, VERA)
     words, env = (("--due",), {CLOCK_AHEAD: "21600"}) if waits else (("plan.json",), {})
@@ -200,7 +202,7 @@ def test_exchanged_capped_recipients_make_a_plan_stale(shop: Shop, waits: bool) 
 
 
 def test_other_mailings_of_the_account_count(shop: Shop) -> None:
-    """Also what was sent without this project."""
+    """Messages that other programs sent from the account count as well."""
     _send_elsewhere(shop, ANNA)
     _write(shop, _mailing("two", ANNA, VERA))
     planned = shop.run("plan", "--format", "json")
@@ -208,7 +210,7 @@ def test_other_mailings_of_the_account_count(shop: Shop) -> None:
 
 
 def test_final_mailing_is_asked_about_once(sent: Shop) -> None:
-    """What is known is kept as keyed hashes: a second plan asks only for the list."""
+    """A final mailing is asked about once: its recipients are cached as keyed hashes for the next plan."""
     _write(sent, _mailing("two", BORIS, VERA))
     assert sent.run("plan").code == 0
     asked = sum(call["method"] == "statusBulkSms" for call in sent.calls())
@@ -225,7 +227,7 @@ def test_final_mailing_is_asked_about_once(sent: Shop) -> None:
     "damage", [lambda text: text.replace("A", "B"), lambda text: "smsby-contacts 1 forged\n"]
 )
 def test_forged_cache_is_not_believed(sent: Shop, damage: Any) -> None:
-    """The author of a pull request cannot have recipients called, or left out."""
+    """A forged cache cannot cap a recipient or lift a cap."""
     _write(sent, _mailing("two", BORIS, VERA))
     sent.run("plan")
     kept = sent.root / ".smsby" / "smsby.lock.json.contacts"
@@ -234,7 +236,7 @@ def test_forged_cache_is_not_believed(sent: Shop, damage: Any) -> None:
 
 
 def test_unreported_recipients_block(sent: Shop) -> None:
-    """It is not known who got it: the recipients of the files have changed since, and sms.by reports none."""
+    """The next mailing is blocked if the files changed and sms.by does not report yet who got the last one."""
     _write(sent, _mailing("one", ANNA, OLGA), _mailing("two", BORIS, VERA))
     sent.fault(method="statusBulkSms", mode="empty", times=10)
     planned = sent.run("plan", "--format", "json")
@@ -246,7 +248,7 @@ def test_unreported_recipients_block(sent: Shop) -> None:
 @pytest.mark.parametrize("limit", [1, 9])
 @pytest.mark.parametrize("mode", ["500", "error", "html", "reset"])
 def test_unreadable_report_blocks(sent: Shop, mode: str, limit: int) -> None:
-    """Who got what is then not known from sms.by, whatever the files say, so nothing more is sent."""
+    """If the report of a mailing is unreadable, its recipients are not known from sms.by, and no more is sent."""
     pressure = f"{{messages: {limit}, within: 7d, on_excess: drop}}"
     _write(sent, _mailing("one", ANNA, BORIS), _mailing("two", BORIS, VERA), pressure=pressure)
     sent.fault(method="statusBulkSms", mode=mode, times=100)
@@ -259,7 +261,7 @@ def test_unreadable_report_blocks(sent: Shop, mode: str, limit: int) -> None:
 
 
 def test_unanswered_question_is_the_last_one(sent: Shop) -> None:
-    """A service that does not answer is not asked about each request of a long lock."""
+    """If sms.by does not answer, it is not asked about the remaining requests of a long lock."""
     pressure = "{messages: 9, within: 7d}"
     _write(sent, _mailing("one", ANNA, BORIS), _mailing("two", ANNA), pressure=pressure)
     assert sent.run("apply", "--auto-approve").code == 0
@@ -270,14 +272,14 @@ def test_unanswered_question_is_the_last_one(sent: Shop) -> None:
 
 
 def test_files_say_who_is_not_reported(sent: Shop) -> None:
-    """A scheduled mailing is not reported before its time; its recipients are in the files."""
+    """The recipients of a mailing that sms.by does not report yet are taken from the unchanged files."""
     _write(sent, _mailing("one", ANNA, BORIS), _mailing("two", BORIS, VERA))
     sent.fault(method="statusBulkSms", mode="empty", times=10)
     assert _action(sent.run("plan", "--format", "json"), "sale/two")["recipients"] == 1
 
 
 def test_resumed_mailing_leaves_them_out_too(sent: Shop) -> None:
-    """A crash between two requests does not send the rest to capped recipients."""
+    """After a crash between two requests, the rest is not sent to recipients who are capped by now."""
     _write(sent, _mailing("two", VERA, OLGA, BORIS, PHONES[4]))
     sent.fault(method="sendBulkSms", mode="429", times=100, nth=2)
     assert sent.run("apply", "--auto-approve").code in (6, 7)
@@ -288,7 +290,7 @@ def test_resumed_mailing_leaves_them_out_too(sent: Shop) -> None:
 
 
 def test_hand_over_reaches_only_who_was_reviewed(shop: Shop) -> None:
-    """If the other mailing is withdrawn, those who were left out because of it were not reviewed."""
+    """A hand-over is refused if recipients who were capped at the approval would now get the mailing."""
     time = datetime.now(UTC) + timedelta(hours=10)  # noqa: TID251
     head = (
         f"\nschedule_time: {time:%Y-%m-%dT%H:%M}:00+00:00\nrelease: {{before: 5h, at_latest: 20m}}\nmailings:"
@@ -309,7 +311,7 @@ def test_hand_over_reaches_only_who_was_reviewed(shop: Shop) -> None:
 
 @pytest.mark.parametrize(("on_excess", "code", "recipients"), [("drop", 0, 1), ("block", 4, 2)])
 def test_plan_shows_what_a_hand_over_would_do(on_excess: str, code: int, recipients: int, shop: Shop) -> None:
-    """Even if a recipient has got another message since it was approved; a new mailing comes after it."""
+    """plan shows what a hand-over would do, even if a recipient got another message since the approval."""
     time = datetime.now(UTC) + timedelta(hours=10)  # noqa: TID251
     limit = f"{{messages: 1, within: 7d, on_excess: {on_excess}}}"
     release = f", schedule_time: '{time:%Y-%m-%dT%H:%M}:00+00:00', release: {{before: 5h, at_latest: 20m}}"
@@ -332,7 +334,7 @@ def test_plan_shows_what_a_hand_over_would_do(on_excess: str, code: int, recipie
     ("others", "said"), [(5, "1 sent; 1 recipient, 0.026 BYN"), (6, "1 sent; 0 recipients, 0.00 BYN")]
 )
 def test_wave_costs_what_it_sends(shop: Shop, others: int, said: str) -> None:
-    """The recipients whom a later wave leaves out are not in its cost; none of it is found at sms.by."""
+    """The budget counts only the recipients that a later wave reaches, not those it leaves out."""
     more = ", waves: [{people: 2, after: 45m, delivered: 80}, rest]"
     _write(shop, _mailing("two", *_SIX, more=more))
     shop.settings(delay=0, fates=dict.fromkeys(_SIX, "DELIVERED"))
@@ -355,7 +357,7 @@ def test_rehearsal_is_not_limited(sent: Shop) -> None:
 
 @pytest.mark.parametrize("is_selected", [False, True])
 def test_mailing_that_only_sms_by_knows_counts(sent: Shop, is_selected: bool) -> None:
-    """Without the lock, what was sent is adopted, and its recipients get no second message."""
+    """Without the lock, mailings found at sms.by are adopted, and their recipients get no second message."""
     for path in sent.root.glob("smsby.lock.json*"):
         path.unlink()
     _write(sent, _mailing("one", ANNA, BORIS), _mailing("two", BORIS, VERA))
@@ -365,7 +367,7 @@ def test_mailing_that_only_sms_by_knows_counts(sent: Shop, is_selected: bool) ->
 
 
 def test_resumed_mailing_is_no_message_beside_itself(sent: Shop) -> None:
-    """Even where the lock was lost after its first request: only the list knows that."""
+    """A resumed mailing does not count its own first request, even if the lock was lost and only the list has it."""
     more = {"pressure": "{messages: 1, within: 7d}"}
     _write(sent, _mailing("two", VERA, OLGA, *PHONES[4:8]), **more)
     sent.fault(method="sendBulkSms", mode="429", times=100, nth=2)
@@ -378,7 +380,7 @@ def test_resumed_mailing_is_no_message_beside_itself(sent: Shop) -> None:
 
 
 def test_draft_that_waits_for_its_confirmation_counts(sent: Shop) -> None:
-    """An uploaded list whose confirmation failed is sent by the next apply, so its recipients get it."""
+    """The recipients of an unconfirmed draft count, since the next apply confirms it."""
     upload = "  - {name: up, upload: true, recipients: {file: up.csv}, text: Hello from up}\n"
     sent.write("up.csv", f"phone\n{VERA}\n{OLGA}\n")
     _write(sent, upload)
@@ -392,7 +394,7 @@ def test_draft_that_waits_for_its_confirmation_counts(sent: Shop) -> None:
 
 
 def test_span_is_counted_from_the_last_chunk(shop: Shop) -> None:
-    """Of a mailing that is spread: its last recipients get it hours after the first."""
+    """The span of a spread mailing is counted from its last chunk, which is sent hours after the first."""
     now = datetime.now(UTC)  # noqa: TID251  # the run has the real clock
     one = (now + timedelta(days=2)).replace(microsecond=0)
     two = one + timedelta(hours=12)
@@ -412,7 +414,7 @@ def test_span_is_counted_from_the_last_chunk(shop: Shop) -> None:
 
 
 def test_recipients_names_who_got_the_rest_of_a_wave(shop: Shop) -> None:
-    """Opt-outs were exchanged before the rest was sent, and a recipient of another chunk is left out as capped."""
+    """`recipients` names who got the rest of a wave, even if opt-outs were exchanged and others capped before it was sent."""
     more = ", waves: [{people: 6, after: 45m, delivered: 80}, rest]"
 
     def write(opted_out: str) -> None:

@@ -1,4 +1,4 @@
-"""Progress of the real command is drawn on a terminal and nowhere else."""
+"""Progress of the real command is drawn only on a terminal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ESCAPE = "\x1b["
 
 @pytest.fixture
 def big(shop: Shop) -> Shop:
-    """A mailing of several thousand recipients, 1,000 in a request."""
+    """A mailing of several thousand recipients, 1,000 per request."""
     shop.write("smsby.yaml", "version: 1\nproject: shop\napi: {requests_per_second: 1000}\n")
     shop.write("sale.yaml", CAMPAIGN)
     rows = "".join(f"37529{number:07},Anna\n" for number in range(RECIPIENTS))
@@ -57,7 +57,7 @@ def _read_all(master: int) -> str:
     try:
         while part := os.read(master, 65536):
             parts.append(part)
-    except OSError:  # Linux tells the end of a terminal so
+    except OSError:  # how Linux reports the end of a terminal
         pass
     os.close(master)
     return b"".join(parts).decode()
@@ -79,19 +79,19 @@ def test_reading_and_sending_draw_a_progress_bar(big: Shop) -> None:
 
 @pytest.mark.parametrize("arguments", [["-q", "validate"], ["-q", "apply", "--auto-approve"]])
 def test_quiet_draws_no_progress(big: Shop, arguments: list[str]) -> None:
-    """With -q stderr stays empty, also on a terminal."""
+    """With -q stderr stays empty, even on a terminal."""
     assert _on_terminal(big, *arguments)[1] == ""
 
 
 def test_dumb_terminal_gets_plain_progress_lines(big: Shop) -> None:
-    """Lines without control characters."""
+    """A dumb terminal gets lines without control characters."""
     drawn = _on_terminal(big, "apply", "--auto-approve", term="dumb")[1]
     assert ESCAPE not in drawn
     assert drawn.count("accepted      1,000 recipients") == RECIPIENTS // 1000
 
 
 def test_progress_without_a_terminal_is_plain_lines(big: Shop) -> None:
-    """In a pipeline's log there is one line for each request, without control characters."""
+    """Without a terminal there is one line per request, without control characters."""
     applied = big.run("apply", "--auto-approve")
     assert applied.err.splitlines() == [
         f"accepted      1,000 recipients  sale/vip [{number}/3]" for number in (1, 2, 3)
@@ -100,7 +100,7 @@ def test_progress_without_a_terminal_is_plain_lines(big: Shop) -> None:
 
 
 def test_progress_bar_is_gone_before_the_question(big: Shop) -> None:
-    """Nothing is drawn while `yes` is asked for, and nothing is sent without it."""
+    """The progress bar is cleared before the question, and nothing is sent without a "yes"."""
     drawn = _on_terminal(big, "apply")[1]
     assert "sending" not in drawn
     assert not big.inbox()

@@ -1,4 +1,4 @@
-"""The Python API as docs/python.md shows it."""
+"""The Python API as described in docs/python.md."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_example_of_the_python_docs_runs(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Run as it is against a sandbox, it plans, sends and reports; the lock belongs to that service."""
+    """The example of the docs plans, sends and reports in a sandbox, and binds the lock to it."""
     shop.write("shop/smsby.yaml", "version: 1\nproject: shop\n")
     shop.write(
         "shop/sale.yaml",
@@ -42,7 +42,7 @@ def test_example_of_the_python_docs_runs(
 def test_each_run_of_a_program_has_its_own_time_for_patterns(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What an earlier plan or apply of the process spent does not make a later one fail."""
+    """The time that patterns took in an earlier plan or apply of the process does not count in a later one."""
     shop.write("shop/smsby.yaml", "version: 1\nproject: shop\nguardrails: {forbidden_words: ['(a|b)+x']}\n")
     campaign = (
         'version: 1\ncampaign: sale\nmailings:\n  - {name: a, recipients: ["375291234567"], text: abc}\n'
@@ -60,7 +60,7 @@ def test_each_run_of_a_program_has_its_own_time_for_patterns(
 
 
 def test_python_api_has_what_it_offers() -> None:
-    """Every name in __all__ exists, and no other attribute."""
+    """Every name in __all__ exists, and there is no other public attribute."""
     for name in smsby_deploy.__all__:
         assert callable(getattr(smsby_deploy, name))
     with pytest.raises(AttributeError):

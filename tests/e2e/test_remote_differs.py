@@ -1,4 +1,4 @@
-"""Values that sms.by reports and that differ from the intended ones, reported by apply and by every plan."""
+"""Values that sms.by reports differently from the intended ones, in the result of apply and in every plan."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _warnings(shop: Shop) -> list[dict[str, Any]]:
 
 
 def test_different_time_is_reported_by_every_plan(shop: Shop) -> None:
-    """Two chunks give one warning; the intended time is the applied one, even if the files change or go."""
+    """A different time is one warning even for two chunks, and is compared with the applied time, not with the files."""
     shop.settings(account_timezone="UTC")
     shop.write("sale.yaml", _campaign())
     message = "d_schedule: intended 2036-12-01T10:00:00+03:00, sms.by reports 2036-12-01T13:00:00+03:00"

@@ -1,4 +1,4 @@
-"""Mailings that are removed from the files after their approval, or between two waves, also with an older lock."""
+"""Mailings removed from the files after their approval or between two waves, including with an outdated lock."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _state(shop: Shop) -> str:
 @pytest.mark.parametrize("change", ["removed", "cancelled", "changed"])
 @pytest.mark.parametrize("way", _WAYS)
 def test_older_lock_withdraws_nothing_that_was_sent(shop: Shop, way: str, change: str) -> None:
-    """It has the mailing as waiting, but sms.by lists it: it is recorded, or unknown if the list does not prove all."""
+    """If an outdated lock has a sent mailing as waiting, it is recorded, or unknown if the list does not prove all of it."""
     shop.write("sale.yaml", _CAMPAIGN.format(_WAYS[way]))
     assert shop.run("apply", "--auto-approve").code == 0
     older = (shop.root / "smsby.lock.json").read_text()
@@ -73,7 +73,7 @@ _FRESH = "recipients: {file: vip.csv}, text: Hello, audience: fresh, expect_reci
 
 
 def _older_lock(shop: Shop, campaign: str) -> str:
-    """Approve and hand over a campaign, and put the lock from before the hand-over back."""
+    """Approve and hand over a campaign, and bring back the lock from before the hand-over."""
     shop.write("sale.yaml", campaign)
     assert shop.run("apply", "--auto-approve").code == 0
     older = (shop.root / "smsby.lock.json").read_text()
@@ -85,7 +85,7 @@ def _older_lock(shop: Shop, campaign: str) -> str:
 
 
 def test_older_lock_of_another_audience_withdraws_nothing(shop: Shop) -> None:
-    """With a fresh audience sms.by lists another fingerprint: it is recorded by the files, or unknown without them."""
+    """A fresh audience is listed under another fingerprint: the files prove that it was sent; without them it is unknown."""
     shop.write("vip.csv", f"phone\n{PHONES[0]}\n")
     older = _older_lock(shop, _CAMPAIGN.format(_FRESH))
     (shop.root / "sale.yaml").rename(shop.root / "kept")
@@ -103,7 +103,7 @@ def test_older_lock_of_another_audience_withdraws_nothing(shop: Shop) -> None:
 @pytest.mark.parametrize("change", ["none", "moved", "broken"])
 @pytest.mark.parametrize("way", _WAYS)
 def test_older_lock_misses_nothing_after_the_window(shop: Shop, way: str, change: str) -> None:
-    """It is not called expired, under whatever address sms.by lists it."""
+    """A sent mailing that an outdated lock has as waiting is not called expired, whatever name sms.by has for it."""
     _older_lock(shop, _CAMPAIGN.format(_WAYS[way]))
     sent, over = _sends(shop), {CLOCK_AHEAD: str(47.9 * 3600)}
     if change == "moved":
@@ -113,7 +113,7 @@ def test_older_lock_misses_nothing_after_the_window(shop: Shop, way: str, change
         shop.write("sale.yaml", "version: 1\ncampaign: [")
     done = shop.run("apply", "--due", "--format", "json", env=over)
     outcome = "unknown" if (way, change) == ("single", "broken") else "adopted"
-    code = 6 if outcome == "unknown" else 0  # even if it was unknown by the plan: it is settled now
+    code = 6 if outcome == "unknown" else 0  # even if the plan had it as unknown: it is settled now
     assert (done.code, done.json["mailings"][0]["outcome"]) == (code, outcome)
     (entry,) = shop.lock()["mailings"].values()
     assert (entry["state"], _sends(shop)) == ("unknown" if outcome == "unknown" else "complete", sent)
@@ -122,7 +122,7 @@ def test_older_lock_misses_nothing_after_the_window(shop: Shop, way: str, change
 @pytest.mark.parametrize("hours", [_OPEN / 3600, 47.9, 49])
 @pytest.mark.parametrize("way", _WAYS)
 def test_plan_and_status_notice_an_older_lock(shop: Shop, way: str, hours: float) -> None:
-    """What sms.by lists is neither due nor expired nor "not sent"; an apply records it."""
+    """plan and status call nothing that sms.by lists due, expired or "not sent", and an apply records it."""
     _older_lock(shop, _CAMPAIGN.format(_WAYS[way]))
     sent, later = _sends(shop), {CLOCK_AHEAD: str(hours * 3600)}
     said = shop.run("status", env=later).out
@@ -139,7 +139,7 @@ def test_plan_and_status_notice_an_older_lock(shop: Shop, way: str, hours: float
 
 @pytest.mark.parametrize("change", ["text: Other", "text: Hello, revision: 2"])
 def test_older_lock_of_a_renamed_mailing_replaces_nothing(shop: Shop, change: str) -> None:
-    """Sent phone by phone, under the former name: what sms.by lists by its fingerprint is not approved once more."""
+    """After lock move, a single mailing that sms.by lists under its former name is not approved again."""
     _older_lock(shop, _CAMPAIGN.format(_WAYS["single"]))
     sent = _sends(shop)
     shop.write(
@@ -152,7 +152,7 @@ def test_older_lock_of_a_renamed_mailing_replaces_nothing(shop: Shop, change: st
 
 
 def test_older_lock_of_a_renamed_mailing_sends_nothing(shop: Shop) -> None:
-    """Its deliveries say who got it, though sms.by lists it under the former name."""
+    """After lock move, the deliveries under the former name show who got the mailing, so nothing is sent."""
     _older_lock(shop, _CAMPAIGN.format(_WAYS["single"]))
     sent = _sends(shop)
     shop.write("sale.yaml", _CAMPAIGN.format(_WAYS["single"]).replace("vip", "best"))
@@ -163,7 +163,7 @@ def test_older_lock_of_a_renamed_mailing_sends_nothing(shop: Shop) -> None:
 
 @pytest.mark.parametrize("change", ["none", "changed"])
 def test_unknown_mailing_is_looked_for_after_its_window(shop: Shop, change: str) -> None:
-    """A hand-over says that it is unknown, and records it once sms.by lists it, even if its file has changed."""
+    """A hand-over reports an unknown mailing after its window, and records it once it is listed, even if its file changed."""
     shop.write("sale.yaml", _CAMPAIGN.format(_WAYS["single"].replace("single", "bulk")))
     assert shop.run("apply", "--auto-approve").code == 0
     shop.settings(list_lag=3600)
@@ -181,7 +181,7 @@ def test_unknown_mailing_is_looked_for_after_its_window(shop: Shop, change: str)
 
 @pytest.mark.parametrize("change", ["removed", "cancelled"])
 def test_removed_mailing_is_looked_for_while_it_is_unknown(shop: Shop, change: str) -> None:
-    """A hand-over says so until sms.by lists it, or a user has settled it."""
+    """Every hand-over reports a removed mailing as unknown until sms.by lists it or a user settles it."""
     shop.write("sale.yaml", _CAMPAIGN.format(_WAYS["bulk"]))
     assert shop.run("apply", "--auto-approve").code == 0
     shop.settings(list_lag=3600)
@@ -203,7 +203,7 @@ def test_removed_mailing_is_looked_for_while_it_is_unknown(shop: Shop, change: s
 
 
 def test_mailing_is_deleted_under_its_name_in_the_account(shop: Shop) -> None:
-    """After lock move, a message names it as sms.by lists it."""
+    """After lock move, messages use the mailing's name at sms.by, where the user must delete it."""
     _older_lock(shop, _CAMPAIGN.format(_WAYS["bulk"]))
     shop.write("sale.yaml", _CAMPAIGN.format(_WAYS["bulk"]).replace("vip", "best").replace("Hello", "Other"))
     assert shop.run("lock", "move", "sale/vip", "sale/best").code == 0
@@ -211,7 +211,7 @@ def test_mailing_is_deleted_under_its_name_in_the_account(shop: Shop) -> None:
 
 
 def test_unknown_approval_is_not_called_changed(shop: Shop) -> None:
-    """Neither the sentence nor the exit code says that only a new plan is needed."""
+    """An unknown approval must be resolved; neither its message nor its exit code suggests a new plan."""
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [stop.csv]\n")
     shop.write("stop.csv", f"phone\n{PHONES[2]}\n")
     _older_lock(shop, _CAMPAIGN.format(_WAYS["single"]))
@@ -223,7 +223,7 @@ def test_unknown_approval_is_not_called_changed(shop: Shop) -> None:
 
 @pytest.mark.parametrize("way", ["bulk", "single"])
 def test_lapse_ends_once_the_mailing_is_listed(shop: Shop, way: str) -> None:
-    """The list lagged when it was looked for: it is not called withdrawn any more once it is found."""
+    """A mailing that was called withdrawn while the list lagged is recorded as sent once the list has it."""
     shop.settings(list_lag=3600)
     _older_lock(shop, _CAMPAIGN.format(_WAYS[way]))
     sent = _sends(shop)
@@ -238,7 +238,7 @@ def test_lapse_ends_once_the_mailing_is_listed(shop: Shop, way: str) -> None:
 
 
 def test_crash_while_a_removed_mailing_is_recorded(shop: Shop) -> None:
-    """Wherever it dies, the next run goes on: nothing that sms.by lists stays unsent or withdrawn in the lock."""
+    """After a crash at any point, the next run leaves nothing that sms.by lists as unsent or withdrawn in the lock."""
     older = _older_lock(shop, _CAMPAIGN.format(_WAYS["bulk"]))
     (shop.root / "sale.yaml").unlink()
     for k in range(1, 60):
@@ -266,7 +266,7 @@ def _ahead(shop: Shop, *arguments: str) -> Result:
 
 @pytest.fixture
 def begun(shop: Shop) -> Shop:
-    """A mailing of which the first of three waves was sent and delivered."""
+    """A mailing whose first of three waves was sent and delivered."""
     shop.settings(delay=0, fates=dict.fromkeys(PHONES, "DELIVERED"))
     shop.write("sale.yaml", _IN_WAVES)
     assert shop.run("apply", "--auto-approve").code == 0
@@ -274,7 +274,7 @@ def begun(shop: Shop) -> Shop:
 
 
 def test_removed_mailing_says_which_waves_are_not_sent(begun: Shop) -> None:
-    """Plan, hand-over and status say so until a user restores the file or ends the mailing; nothing is sent."""
+    """plan, hand-over and status report the unsent waves of a removed mailing until it is restored or ended; none is sent."""
     (begun.root / "sale.yaml").unlink()
     why = "it was removed from the files while waves 2-3 of 3 waited, so 2 recipients do not get it"
     plan = _ahead(begun, "plan", "--format", "json")
@@ -295,7 +295,7 @@ def test_removed_mailing_says_which_waves_are_not_sent(begun: Shop) -> None:
 
 
 def test_removed_mailing_with_waves_is_ended_or_restored(begun: Shop) -> None:
-    """Both ways that the message names: `lock abandon`, and its file again."""
+    """A removed mailing can be ended with `lock abandon` or continued by restoring its file, as the message says."""
     (begun.root / "sale.yaml").unlink()
     assert _ahead(begun, "apply", "--due").code == 4
     lock = (begun.root / "smsby.lock.json").read_text()
@@ -310,7 +310,7 @@ def test_removed_mailing_with_waves_is_ended_or_restored(begun: Shop) -> None:
 
 
 def test_removed_mailing_with_an_older_lock_is_unknown(begun: Shop) -> None:
-    """A wave that was sent since then is listed and recorded; the last wave is unknown."""
+    """With an outdated lock, a wave that is listed is recorded, and the last wave of the removed mailing is unknown."""
     older = (begun.root / "smsby.lock.json").read_text()
     assert _ahead(begun, "apply", "--due").code == 0
     begun.write("smsby.lock.json", older)
@@ -324,13 +324,13 @@ def test_removed_mailing_with_an_older_lock_is_unknown(begun: Shop) -> None:
     approved = json.loads(older)["mailings"]["sale/vip"]["applied"]["plan"]
     assert (
         begun.lock()["mailings"]["sale/vip"]["applied"]["plan"] == approved
-    )  # no hand-over approves anything
+    )  # no hand-over approves a mailing
     assert begun.run("lock", "resolve", "sale/vip", "--not-sent").code == 0
     assert "while wave 3 of 3 waited, so 1 recipient does not get it" in _ahead(begun, "apply", "--due").out
 
 
 def test_removed_mailing_with_an_unknown_wave_is_reported(begun: Shop) -> None:
-    """As long as it is unknown, and then as one whose last wave waits."""
+    """A removed mailing is reported while a wave is unknown, and afterwards because its last wave waits."""
     begun.fault(method="sendBulkSms", mode="reset", when="before")
     assert _ahead(begun, "apply", "--due").code == 6
     (begun.root / "sale.yaml").unlink()
@@ -348,7 +348,7 @@ def test_removed_mailing_with_an_unknown_wave_is_reported(begun: Shop) -> None:
 
 @pytest.mark.parametrize("is_stopped", [False, True])
 def test_older_lock_stops_no_wave_that_was_sent(begun: Shop, *, is_stopped: bool) -> None:
-    """The second wave is listed: a verdict about the first one decides nothing, whether there is one or not."""
+    """A verdict about the first wave cannot stop the second one, if sms.by lists that as sent."""
     late = {CLOCK_AHEAD: str(7 * 3600)}
     if is_stopped:
         assert begun.run("apply", "--due", env=late).code == 4
@@ -366,7 +366,7 @@ def test_older_lock_stops_no_wave_that_was_sent(begun: Shop, *, is_stopped: bool
 
 @pytest.mark.parametrize("broken", ["version: 1\ncampaign: [", "nonsense"])
 def test_file_that_cannot_be_read_removes_nothing(begun: Shop, broken: str) -> None:
-    """The mailing may be in it: no user is asked to end it."""
+    """If a file cannot be read, its mailing does not count as removed, and no user is asked to end it."""
     begun.write("sale.yaml", broken)
     assert "removed" not in _ahead(begun, "status").out
     done = _ahead(begun, "apply", "--due")
@@ -374,7 +374,7 @@ def test_file_that_cannot_be_read_removes_nothing(begun: Shop, broken: str) -> N
 
 
 def test_renamed_mailing_goes_on_after_its_record_is_moved(begun: Shop) -> None:
-    """Between two waves: each recipient gets it once, even if the lock is lost after that."""
+    """A mailing moved between two waves continues: each recipient gets it once, even if the lock is lost afterwards."""
     begun.write("sale.yaml", _IN_WAVES.replace("name: vip", "name: best"))
     assert "lock move sale/vip sale/best" in _ahead(begun, "plan").out
     assert begun.run("lock", "move", "sale/vip", "sale/best").code == 0
@@ -391,7 +391,7 @@ def test_renamed_mailing_goes_on_after_its_record_is_moved(begun: Shop) -> None:
 
 
 def test_rest_of_a_renamed_and_changed_mailing_is_sent(shop: Shop) -> None:
-    """None of it was sent: a chunk that is the same keeps its fingerprint, and a changed one gets a new one."""
+    """The unsent chunks of a moved mailing are sent once each, even if some of them changed."""
     text = _IN_WAVES.replace(f", {_WAVES}", "")
     shop.write("sale.yaml", text)
     shop.fault(method="sendBulkSms", nth=1, mode="error", text="limit exceeded")
@@ -408,7 +408,7 @@ def test_rest_of_a_renamed_and_changed_mailing_is_sent(shop: Shop) -> None:
 
 @pytest.mark.parametrize("way", ["bulk", "single"])
 def test_rest_of_a_renamed_mailing_is_sent(shop: Shop, way: str) -> None:
-    """The plan knows the chunks by their recorded fingerprints, and the list shows which were sent."""
+    """The rest of a moved mailing is sent: recorded fingerprints identify its chunks, whatever they are called."""
     shop.write("sale.yaml", f"version: 1\ncampaign: sale\nmailings:\n  - {{name: vip, {_WAYS[way]}}}\n")
     method = "sendSMS" if way == "single" else "sendBulkSms"
     shop.fault(method=method, nth=2, mode="error", text="limit exceeded")

@@ -1,4 +1,4 @@
-"""`report` by the real command: from the lock and its archive, of all environments, offline."""
+"""`report` with the real command: from the lock and its archive, for all environments, offline."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ mailings:
 
 
 def test_report_adds_up_lock_and_archive(shop: Shop) -> None:
-    """Planned against billed, also once archived; without a token; the lock has no phones."""
+    """report compares planned with billed figures, archived or not, without a token; the lock has no phones."""
     shop.write("smsby.yaml", _PROJECT)
     shop.write("sale.yaml", _CAMPAIGN)
     assert shop.run("apply", "--auto-approve").code == 0
@@ -56,7 +56,7 @@ def test_report_adds_up_lock_and_archive(shop: Shop) -> None:
 
 
 def test_report_of_all_environments(shop: Shop) -> None:
-    """Only with `--by environment`; a lock that does not exist is an empty one."""
+    """`--by environment` is required for all environments, and a missing lock counts as empty."""
     shop.write("smsby.yaml", _PROJECT)
     shop.write("sale.yaml", _CAMPAIGN)
     assert shop.run("--env", "staging", "apply", "--auto-approve", "--select", "sale/vip").code == 0

@@ -1,4 +1,4 @@
-"""The report formats by the real command: exit codes stay the same, and documents are complete."""
+"""The report formats of the real command: every format keeps the exit code and is a complete document."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.e2e.forked import program
 
 @pytest.mark.parametrize("form", ["sarif", "junit", "codeclimate", "github"])
 def test_invalid_files_are_reported_in_every_format(shop: Shop, form: str) -> None:
-    """A bad phone exits with 3 and is in the document with its location, without the number."""
+    """A bad phone exits with 3 in every format, and the document has its location but not the number."""
     shop.write("sale.yaml", STAFF.replace("+375297654321", "+37529765432100"))
     shown = shop.run("validate", "--format", form)
     assert shown.code == 3
@@ -33,7 +33,7 @@ def test_invalid_files_are_reported_in_every_format(shop: Shop, form: str) -> No
 
 
 def test_report_paths_start_at_the_working_directory(shop: Shop) -> None:
-    """A project below the repository's root is annotated at the repository's paths."""
+    """If the project is below the repository's root, annotations use paths from the root."""
     shop.write("campaigns/smsby.yaml", "version: 1\nproject: shop\n")
     shop.write("campaigns/sale.yaml", STAFF.replace("+375297654321", "12"))
     (shop.root / "smsby.yaml").unlink()
@@ -41,7 +41,7 @@ def test_report_paths_start_at_the_working_directory(shop: Shop) -> None:
 
 
 def test_blocked_mailing_is_a_finding(shop: Shop) -> None:
-    """Exit code 4, and a failed case at the mailing's location."""
+    """A blocked mailing exits with 4, and is a failed case at its location."""
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "guardrails: {max_recipients: 1}\n")
     shop.write("sale.yaml", STAFF)
     shown = shop.run("plan", "--format", "github")
@@ -51,7 +51,7 @@ def test_blocked_mailing_is_a_finding(shop: Shop) -> None:
 
 
 def test_plan_is_compared_with_a_saved_one(shop: Shop) -> None:
-    """Recipients, parts and cost are compared; a plan has no text, so a changed text is only mentioned."""
+    """A plan is compared with a saved one by recipients, parts and cost; a changed text is only mentioned."""
     shop.write("sale.yaml", STAFF)
     assert shop.run("plan", "--offline", "--out", "base.json").code == 0
     shop.write("sale.yaml", STAFF.replace("noon", "two").replace(', "+375297654321"', ""))
@@ -61,7 +61,7 @@ def test_plan_is_compared_with_a_saved_one(shop: Shop) -> None:
 
 
 def test_base_folder_shows_added_and_removed_recipients(shop: Shop) -> None:
-    """An equal count can be other recipients; opt-outs count as removed; mailings of the base alone are named."""
+    """With an equal count, a base folder still shows added and removed recipients, and mailings that only the base has."""
     shop.write("sale.yaml", STAFF + "  - name: old\n    recipients: ['375291234567']\n    text: Bye\n")
     base = shop.root.parent / "base"
     shutil.copytree(shop.root, base)
@@ -78,7 +78,7 @@ def test_base_folder_shows_added_and_removed_recipients(shop: Shop) -> None:
 
 
 def test_status_is_the_same_in_every_format(shop: Shop) -> None:
-    """csv lists undelivered recipients, with full numbers only on request."""
+    """Every format of status reports the same; csv lists undelivered recipients, with full numbers only on request."""
     shop.write("sale.yaml", STAFF)
     assert shop.run("apply", "--auto-approve").code == 0
     assert shop.run("status", "--watch", "--campaign", "sale", "--since", "1d").code == 0
@@ -96,7 +96,7 @@ def test_status_is_the_same_in_every_format(shop: Shop) -> None:
 
 
 def test_history_shows_earlier_applies(shop: Shop) -> None:
-    """The plan's id and its recipients, without asking sms.by."""
+    """The history shows the plan and the recipients of earlier applies, without a request to sms.by."""
     shop.write("sale.yaml", STAFF)
     applied = shop.run("apply", "--auto-approve", "--format", "json").json
     shown = shop.run("status", "--history", "--format", "json", env={"SMSBY_TOKEN": ""}).json
@@ -106,7 +106,7 @@ def test_history_shows_earlier_applies(shop: Shop) -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1251"])
 def test_console_without_a_character_does_not_fail(shop: Shop, encoding: str) -> None:
-    """A Windows console without a check mark shows `?`, and the exit code is the plan's."""
+    """A Windows console without a check mark shows `?`, and the plan's exit code is unchanged."""
     shop.write("sale.yaml", STAFF.replace("Shop is", "Магазин –"))
     environ = {
         **os.environ,

@@ -1,4 +1,4 @@
-"""The sample request of sms.by's documentation: one personal and one bulk mailing."""
+"""The sample request in the documentation of sms.by: one personal and one bulk mailing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ mailings:
 
 
 def test_campaign_yields_the_documented_request(shop: Shop) -> None:
-    """Except for the remote names, the body equals the documented one."""
+    """A campaign sends the documented request body, except for the names of the mailings."""
     config = (
         (shop.root / "smsby.yaml")
         .read_text()

@@ -1,4 +1,4 @@
-"""What was accepted and is not gone yet: changing it, and the next revision."""
+"""Mailings that sms.by has accepted for later: a change, and the next revision."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _plan(shop: Shop, code: int) -> dict[str, Any]:
 
 
 def test_changed_mailing_that_is_not_gone_says_how_to_delete_it(shop: Shop) -> None:
-    """When it goes, and the name and id in the account; a raised revision does not send beside it."""
+    """A change or new revision of a scheduled mailing is not sent; the reason has its time, and its name and id at sms.by."""
     _write(shop, "Hi")
     assert shop.run("apply", "--auto-approve").code == 0
     mark = shop.lock()["mailings"]["sale/vip"]["chunks"][0]["fingerprint"]
@@ -52,7 +52,7 @@ def test_changed_mailing_that_is_not_gone_says_how_to_delete_it(shop: Shop) -> N
 
 
 def test_renamed_mailing_that_is_not_gone_is_not_sent_beside_it(shop: Shop) -> None:
-    """Under a raised revision neither, with its lock or without; once it was deleted, the new one is sent."""
+    """A scheduled mailing is not sent again after a rename and a raised revision, until it is deleted."""
     _write(shop, "Hi")
     assert shop.run("apply", "--auto-approve").code == 0
     (number,) = [row["id"] for row in shop.run("api", "getSMSMessages").json["data"]]
@@ -81,7 +81,7 @@ def test_renamed_mailing_that_is_not_gone_is_not_sent_beside_it(shop: Shop) -> N
 
 
 def test_overdue_mailing_fails_no_plan_of_others(shop: Shop) -> None:
-    """One that was forgotten is a warning in every plan and apply, and an error only where nothing else is asked for."""
+    """An overdue mailing is a warning in plan and apply, and an error only if it alone is selected."""
     _write(shop, "Hi")
     shop.write(
         "old.yaml", SCHEDULED.format(text="Old", revision=1).replace("sale", "old").replace("2036", "2020")
@@ -99,7 +99,7 @@ def test_overdue_mailing_fails_no_plan_of_others(shop: Shop) -> None:
 
 
 def test_status_shows_every_revision_that_is_not_final(shop: Shop) -> None:
-    """In every format, the first one besides the second as long as its deliveries are open."""
+    """status shows an earlier revision next to the latest one in every format, as long as its deliveries are open."""
     shop.settings(delay=3600)
     for revision, text in ((1, "Hi"), (2, "Hello")):
         shop.write(
@@ -121,7 +121,7 @@ def test_status_shows_every_revision_that_is_not_final(shop: Shop) -> None:
 
 
 def test_opt_out_after_acceptance_is_a_warning_until_it_is_gone(shop: Shop) -> None:
-    """How many, until when and where they can be removed; the comment calls it no change of the mailing."""
+    """A warning counts late opt-outs of a scheduled mailing with the deadline to remove them; the comment has no change."""
     shop.write("smsby.yaml", f"{PROJECT}suppress: [out.csv]\n")
     shop.write("out.csv", "phone\n375291234568\n")
     vip = SCHEDULED.replace("375291234568", '375291234568", "375291234569')

@@ -1,4 +1,4 @@
-"""A lock that machines share: the real command in two checkouts, against real stores."""
+"""A lock shared between machines: the real command in two checkouts, against real stores."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ mailings:
 
 @dataclass(frozen=True)
 class Machines:
-    """Checkouts of one project on two machines, which share nothing but the store of the lock."""
+    """Checkouts of one project on two machines, which share nothing except the store of the lock."""
 
     shop: Shop
     other: Path
     env: dict[str, str]
     knows_the_dead: bool  # whether the store notices at once that a run has died
-    limit: Callable[[int | None], object]  # lets the store take only so many more writes, any number if None
-    lose: Callable[[], object]  # deletes all that the store has
+    limit: Callable[[int | None], object]  # limits how many more writes the store accepts; no limit if None
+    lose: Callable[[], object]  # deletes everything in the store
 
     def run(self, *arguments: str, **env: str) -> Result:
         return self.shop.run(*arguments, env={**self.env, **env})
@@ -50,7 +50,7 @@ class Machines:
         return Shop(self.other, self.shop.url).run(*arguments, env={**self.env, **env})
 
     def received(self, text: str) -> set[int]:
-        """How often the phones got a text."""
+        """Return how many messages with a text each phone got, as a set of counts."""
         inbox = self.shop.inbox()
         return {sum(message["text"] == text for message in inbox.get(phone, [])) for phone in PHONES}
 
@@ -92,7 +92,7 @@ def machines(request: pytest.FixtureRequest, shop: Shop, tmp_path: Path) -> Iter
 
 
 def test_shared_lock_knows_what_another_machine_sent(machines: Machines) -> None:
-    """The second machine sends nothing, and reports what the first one sent."""
+    """The second machine sees what the first one sent, reports it, and sends nothing."""
     assert machines.run("plan", "--out", "plan.json").code == 0
     applied = machines.run("apply", "plan.json")
     assert applied.code == 0, applied.err
@@ -107,7 +107,7 @@ def test_shared_lock_knows_what_another_machine_sent(machines: Machines) -> None
     assert machines.run("apply", "plan-of-before.json").code == 5
 
 
-_A_DEAD_RUN = {CLOCK_AHEAD: "900"}  # seconds: on a machine that looks that much later no lease needs a proof
+_A_DEAD_RUN = {CLOCK_AHEAD: "900"}  # seconds: with a clock that far ahead no lease needs a proof
 
 
 def _send_in_two_requests(machines: Machines, revision: int) -> str:
@@ -123,7 +123,7 @@ def _send_in_two_requests(machines: Machines, revision: int) -> str:
 
 
 def _finish(run: Callable[..., Result], where: str) -> None:
-    """Do what a truthful user does until nothing is unknown: the list of sms.by has what it accepted."""
+    """Act as a truthful user until nothing is unknown: everything that sms.by accepted is in its list."""
     again = run("apply", "--auto-approve")
     for _ in range(3):
         if again.code != 6:
@@ -137,7 +137,7 @@ def _finish(run: Callable[..., Result], where: str) -> None:
 def test_killed_run_is_resumed_on_another_machine(
     machines: Machines, tmp_path: Path, is_elsewhere: bool
 ) -> None:
-    """A kill at any fault point leaves nothing that is sent twice or lost.
+    """After a kill at any fault point another machine resumes the run, and nothing is sent twice or lost.
 
     Another machine sees what is in the store and at sms.by: each such state is recovered from there. The machine itself also
     has what the store lacks: each of these is recovered from on it.
@@ -169,7 +169,7 @@ def test_killed_run_is_resumed_on_another_machine(
 
 
 def test_full_store_loses_no_result(machines: Machines) -> None:
-    """Whichever write the store refuses, no request leaves without its intent, and `lock rescue` has the last answer."""
+    """Whichever write the store refuses, no request is sent without its intent, and `lock rescue` has the last answer."""
     _send_in_two_requests(machines, 1)
     assert machines.run("apply", "--auto-approve").code == 0
     codes = []
@@ -194,9 +194,11 @@ def test_full_store_loses_no_result(machines: Machines) -> None:
 
 
 def test_full_disk_loses_no_result(machines: Machines) -> None:
-    """Where the copy cannot grow, nothing more is sent, and the last answer is in a rescue file."""
+    """If the local copy cannot grow, nothing more is sent, and the last answer is in a rescue file."""
     codes = []
-    for revision, limit in enumerate((1150, 1650, 1500, 1800), 2):  # bytes: before an intent, or at a result
+    for revision, limit in enumerate(
+        (1150, 1650, 1500, 1800), 2
+    ):  # bytes: full before an intent, or at a result
         text = _send_in_two_requests(machines, revision)
         full = machines.shop.run("apply", "--auto-approve", env=machines.env, file_limit=limit)
         codes.append(full.code)
@@ -214,7 +216,7 @@ def test_full_disk_loses_no_result(machines: Machines) -> None:
 
 
 def test_lock_moves_from_a_file_to_a_store(machines: Machines) -> None:
-    """One command takes along what was sent; the way back never overwrites another lock or a newer one."""
+    """`lock push` moves a file lock to a store, `lock pull` copies it back, and an older lock replaces no newer one."""
     settings = (machines.shop.root / "smsby.yaml").read_text(encoding="utf-8")
     machines.shop.write("smsby.yaml", settings.partition("lock:")[0])
     assert machines.run("apply", "--auto-approve").code == 0
@@ -236,7 +238,7 @@ def test_lock_moves_from_a_file_to_a_store(machines: Machines) -> None:
 
 
 def test_lost_lock_is_restored_from_the_copy_of_a_run(machines: Machines) -> None:
-    """Until then nothing is sent from there, also while sms.by does not list what was sent moments ago."""
+    """A lost shared lock stops every send until it is restored from a run's copy, even while the list of sms.by lags."""
     machines.shop.fault(method="sendBulkSms", mode="lag", when="after", seconds=600, times=9)
     assert machines.run("apply", "--auto-approve").code == 0
     machines.lose()
@@ -253,7 +255,7 @@ def test_lost_lock_is_restored_from_the_copy_of_a_run(machines: Machines) -> Non
 
 
 def test_eight_applies_on_two_machines_send_everything_once(machines: Machines) -> None:
-    """One of them has the lock, and the others wait for it or exit 8."""
+    """Of eight applies on two machines, one sends and the others wait; each recipient gets one message."""
     other = Shop(machines.other, machines.shop.url)
     words = ("apply", "--auto-approve", "--lock-timeout", "60")
     runs = [shop.start(*words, env=machines.env) for shop in (machines.shop, other) for _ in range(4)]

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM at any time: the request in flight is finished and recorded."""
+"""SIGINT and SIGTERM at any time: the request in flight finishes and is recorded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _states(shop: Shop) -> list[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_before_the_first_send_ends_the_run(shop: Shop, number: int) -> None:
-    """Nothing was sent, and the lock is free: exit code 1."""
+    """A signal before the first request ends the run: exit code 1, nothing sent, and the lock is free."""
     start(shop, THREE, "shop", timeout_seconds=60)
     shop.fault(method="getSMSMessages", mode="slow", when="after", seconds=60)
     run = shop.start("apply", "--auto-approve")
@@ -36,7 +36,7 @@ def test_signal_before_the_first_send_ends_the_run(shop: Shop, number: int) -> N
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_first_signal_finishes_the_request_in_flight(shop: Shop, number: int) -> None:
-    """It is recorded as accepted and nothing more is sent: exit code 6; the next apply continues."""
+    """A first signal lets the request in flight finish and be recorded: exit code 6, and the next apply continues."""
     start(shop, THREE, "shop", timeout_seconds=60)
     shop.fault(method="sendBulkSms", nth=2, mode="slow", when="after", seconds=60)
     run = shop.start("apply", "--auto-approve")
@@ -56,7 +56,7 @@ def test_first_signal_finishes_the_request_in_flight(shop: Shop, number: int) ->
 
 
 def test_second_signal_stops_waiting(shop: Shop) -> None:
-    """The outcome of the unanswered request is unknown, and the next run finds it in the list."""
+    """After a second signal the unanswered request is unknown, and the next run finds it in the list."""
     start(shop, THREE, "shop", timeout_seconds=60)
     shop.fault(method="sendBulkSms", nth=2, mode="slow", when="after", seconds=30)
     shop.fault(method="sendBulkSms", nth=2, mode="lag", when="after", calls=3)
@@ -75,7 +75,7 @@ def test_second_signal_stops_waiting(shop: Shop) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_ends_the_pause_before_a_retry(shop: Shop, number: int) -> None:
-    """During the pause of a Retry-After a signal stops the run at once, with the request certainly not sent."""
+    """A signal during the pause of a Retry-After stops the run at once, with the request certainly not sent."""
     start(shop, THREE, "shop")
     shop.fault(method="sendBulkSms", nth=1, mode="429", when="before", retry_after="50")
     run = shop.start("apply", "--auto-approve")
@@ -89,7 +89,7 @@ def test_signal_ends_the_pause_before_a_retry(shop: Shop, number: int) -> None:
 
 
 def test_signal_ends_the_pause_of_a_question(shop: Shop) -> None:
-    """Before it sends, a run asks for the list; a signal does not wait for the Retry-After of that question."""
+    """A signal before the first send does not wait for the Retry-After of the list query."""
     start(shop, THREE, "shop")
     shop.fault(method="getSMSMessages", nth=2, mode="429", when="before", retry_after="50")
     run = shop.start("apply", "--auto-approve")
@@ -103,7 +103,7 @@ def test_signal_ends_the_pause_of_a_question(shop: Shop) -> None:
 
 
 def test_signal_during_the_question_sends_nothing(shop: Shop) -> None:
-    """Ctrl-C at the question ends the run without a traceback."""
+    """Ctrl-C at the question ends the run without a traceback, and nothing is sent."""
     start(shop, THREE, "shop")
     shop.fault(method="getSMSMessages", mode="slow", when="before", seconds=1)
     run = shop.start("apply", "--auto-approve")

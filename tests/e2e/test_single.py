@@ -1,4 +1,4 @@
-"""Mailings with `via: single` by the real command: no phone gets a message twice, and no outcome is guessed."""
+"""Mailings with `via: single` with the real command: no phone gets a message twice, and no outcome is guessed."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from tests.e2e.trial import (
     unknown,
 )
 
-THREE = Case("single", 2, plan_file=False)  # three recipients; the second has a text of their own
+THREE = Case("single", 2, plan_file=False)  # three recipients; the second has another text
 
 
 def _phones(shop: Shop) -> str:
-    """The states of the mailing's phones as letters, in the order they are sent to."""
+    """Return the states of the mailing's phones as letters, in the order they are sent to."""
     chunks = shop.lock()["mailings"]["sale/staff"]["chunks"]
     runs = [run.split(":") for chunk in chunks for run in chunk.get("rows", "").split()]
     return "".join(letter * int(count) for letter, count in runs)
 
 
 def _call(shop: Shop, method: str, **params: Any) -> Any:
-    """Call a method as another program of the same account would."""
+    """Call a method as another program with the same account would."""
     answer = requests.get(f"{shop.url}/api/v1/{method}", params={"token": "other", **params}, timeout=5)
     return answer.json()
 
@@ -53,7 +53,7 @@ def _recipients(*texts: str, text: str = "Closed shop", more: str = "") -> str:
 
 
 def test_single_makes_one_message_for_each_text(shop: Shop) -> None:
-    """Recipients with equal texts share a message; the lock has its message_id, and no phone or sms_id."""
+    """Recipients with equal texts share a message; the lock has its message_id, but no phone or sms_id."""
     shop.write("sale.yaml", _recipients("A", "", "A", "", "A"))
     done = shop.run("apply", "--auto-approve", "--format", "json")
     assert done.code == 0, done.err
@@ -85,7 +85,7 @@ def test_single_message_has_the_schedule_time(shop: Shop) -> None:
 
 
 def test_single_leaves_out_opt_outs(shop: Shop) -> None:
-    """Opt-outs get nothing, also after the review; the mailing is complete without them."""
+    """Opt-outs get nothing, even if added after the review, and the mailing is complete without them."""
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.txt]\n")
     shop.write("out.txt", "phone\n")
     shop.write("sale.yaml", _recipients("", "", ""))
@@ -98,10 +98,10 @@ def test_single_leaves_out_opt_outs(shop: Shop) -> None:
     assert planned_action(shop)[0] == "noop"
 
 
-# A lagging list does not matter here: lost requests are looked for among the deliveries.
+# A lagging list does not matter here: lost requests are looked up among the deliveries.
 @pytest.mark.parametrize("fault", [f for f in FAULTS if "also" not in f.more], ids=str)
 def test_broken_send_to_one_phone_is_not_repeated(shop: Shop, fault: Fault) -> None:
-    """After one failed request of three, each phone's state follows the outcome table; in the end each got it once."""
+    """After one of three requests fails, each phone's state follows the outcome table; in the end each got one message."""
     for nth in places(fault):
         project = f"nth-{nth}"
         start(shop, THREE, project, **fault.api)
@@ -113,7 +113,7 @@ def test_broken_send_to_one_phone_is_not_repeated(shop: Shop, fault: Fault) -> N
             assert _phones(shop) == "aaa"
         else:
             assert _phones(shop) == "a" * (nth - 1) + this + "p" * (3 - nth)
-        # An error for a request that was accepted is noticed before anything more of the mailing is sent.
+        # An error for an accepted request is noticed before any more of the mailing is sent.
         if fault.means == "rejected" and fault.when == "after":
             apply(shop, THREE, {})
             assert all(count == 1 for count in received(shop, project).values())
@@ -134,7 +134,7 @@ def test_broken_send_to_one_phone_is_not_repeated(shop: Shop, fault: Fault) -> N
     ],
 )
 def test_four_phones_in_flight_send_nothing_twice(shop: Shop, mode: str, when: str) -> None:
-    """With several requests in flight each result goes to its own phone, in whatever order the answers come."""
+    """With several requests in flight each result is recorded for its own phone, in whatever order the answers come."""
     case = Case("single", 10, plan_file=False, concurrency=4)
     start(shop, case, "shop")
     more = {"retry_after": "0"} if mode == "429" else {}
@@ -150,7 +150,7 @@ def test_four_phones_in_flight_send_nothing_twice(shop: Shop, mode: str, when: s
     settle(shop, case, "shop", done, took=when == "after")
 
 
-# Those that mean the same are before or after the message is made, in turn.
+# Faults with the same meaning strike before or after the message is made, in turn.
 _OF_CREATE = [
     fault
     for number, fault in enumerate(FAULTS)
@@ -160,7 +160,7 @@ _OF_CREATE = [
 
 @pytest.mark.parametrize("fault", _OF_CREATE, ids=str)
 def test_broken_create_message_is_repeated(shop: Shop, fault: Fault) -> None:
-    """createSmsMessage reaches no recipient: it is retried, and a message that was made after all is used."""
+    """createSmsMessage sends nothing, so it is retried, and a message that was made despite the failure is used."""
     start(shop, THREE, "made", **fault.api)
     break_request(shop, fault, "createSmsMessage", 1)
     done = apply(shop, THREE, {})
@@ -175,7 +175,7 @@ def test_broken_create_message_is_repeated(shop: Shop, fault: Fault) -> None:
 
 
 def test_create_message_gives_up_after_a_long_retry_after(shop: Shop) -> None:
-    """After a Retry-After of an hour createSmsMessage is not repeated, nothing is sent, and the exit code is 7."""
+    """After a Retry-After of an hour createSmsMessage is not repeated and nothing is sent: exit code 7."""
     start(shop, THREE, "busy")
     shop.fault(method="createSmsMessage", mode="429", when="before", retry_after="3600", times=9)
     done = apply(shop, THREE, {})
@@ -188,7 +188,7 @@ def test_create_message_gives_up_after_a_long_retry_after(shop: Shop) -> None:
 
 
 def test_wrong_phone_does_not_stop_the_others(shop: Shop) -> None:
-    """It is reported by its line, without its number; the others are sent to, and opting it out completes the mailing."""
+    """A wrong phone is reported by line, without its number; the others get the message, and opting it out completes it."""
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.txt]\n")
     shop.write("out.txt", "phone\n")
     shop.write("sale.yaml", _recipients("", "", ""))
@@ -206,7 +206,7 @@ def test_wrong_phone_does_not_stop_the_others(shop: Shop) -> None:
 
 
 def test_single_waits_for_moderation(shop: Shop) -> None:
-    """While sms.by says `new`, nothing is sent after reconcile_seconds; the next apply uses the same message."""
+    """While sms.by reports a message as `new`, nothing is sent; the next apply uses the same message."""
     shop.settings(moderation=True, moderation_delay=0.1)
     shop.write("sale.yaml", _recipients("", ""))
     assert shop.run("apply", "--auto-approve").code == 0
@@ -236,7 +236,7 @@ def test_refused_moderation_stops_the_mailing(shop: Shop) -> None:
 
 
 def test_foreign_deliveries_of_a_message_prove_nothing(shop: Shop) -> None:
-    """Deliveries from before the mailing are recorded first, so a lost sendSMS to that phone stays unknown."""
+    """A message's earlier deliveries prove nothing, so a lost sendSMS to such a phone stays unknown."""
     made = _call(shop, "createSmsMessage", message="Closed shop", alphaname_id=1363)
     assert "sms_id" in _call(shop, "sendSMS", message_id=made["message_id"], phone=PHONES[0])
     shop.write("sale.yaml", _recipients("", ""))
@@ -255,7 +255,7 @@ def test_foreign_deliveries_of_a_message_prove_nothing(shop: Shop) -> None:
 
 
 def test_new_delivery_of_a_used_message_is_found(shop: Shop) -> None:
-    """One delivery more than before proves that the lost request arrived."""
+    """One more delivery than before proves that the lost request arrived."""
     made = _call(shop, "createSmsMessage", message="Closed shop", alphaname_id=1363)
     _call(shop, "sendSMS", message_id=made["message_id"], phone=PHONES[0])
     shop.write("sale.yaml", _recipients("", ""))
@@ -265,7 +265,7 @@ def test_new_delivery_of_a_used_message_is_found(shop: Shop) -> None:
 
 
 def test_message_of_another_sender_is_not_used(shop: Shop) -> None:
-    """sms.by may ignore the sender when it looks for duplicates; our sender must not change."""
+    """If sms.by answers with an existing message of another sender, that message is not used."""
     _call(shop, "createSmsMessage", message="Closed shop", alphaname_id=1364)
     # The account's alphanames are swapped, so the existing message has the other one.
     shop.settings(alphanames={"0": "System name (SMS.by)", "1363": "Kvetka", "1364": "MyShop"})
@@ -277,7 +277,7 @@ def test_message_of_another_sender_is_not_used(shop: Shop) -> None:
 
 
 def test_existing_message_keeps_its_own_time(shop: Shop) -> None:
-    """A scheduled mailing cannot use a message that is sent at once, nor the other way round."""
+    """A scheduled mailing does not use an existing message without a time."""
     _call(shop, "createSmsMessage", message="Closed shop", alphaname_id=1363)
     shop.write("sale.yaml", _recipients("", more=", schedule_time: 2027-03-01T10:00:00"))
     done = shop.run("apply", "--auto-approve", "--format", "json")
@@ -287,7 +287,7 @@ def test_existing_message_keeps_its_own_time(shop: Shop) -> None:
 
 
 def test_raised_single_revision_sends_once_more(shop: Shop) -> None:
-    """The same text is the same message; its deliveries so far are the baseline."""
+    """A raised revision uses the same message, and sends it once more, whatever its deliveries so far."""
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {}).code == 0
     text = (shop.root / "sale.yaml").read_text(encoding="utf-8")
@@ -302,13 +302,13 @@ def test_raised_single_revision_sends_once_more(shop: Shop) -> None:
 
 
 def test_lost_single_lock_is_adopted_from_deliveries(shop: Shop) -> None:
-    """If every phone has a delivery, the mailing is adopted and nothing is sent."""
+    """If the lock is lost and every phone has a delivery, the mailing is adopted and nothing is sent."""
     adopt_after_losing_the_lock(shop, THREE)
 
 
 @pytest.mark.parametrize("word", ["--sent", "--not-sent"])
 def test_phone_without_delivery_is_unknown_after_lost_lock(shop: Shop, word: str) -> None:
-    """Phones without a delivery wait for the user's decision, and are sent to at most once."""
+    """If the lock is lost, phones without a delivery wait for the user's decision, and get at most one message."""
     case = Case("single", 3, plan_file=False)
     start(shop, case, "shop")
     shop.fault(method="sendSMS", nth=3, mode="error", text="limit exceeded")
@@ -326,7 +326,7 @@ def test_phone_without_delivery_is_unknown_after_lost_lock(shop: Shop, word: str
 
 
 def test_unlisted_message_is_in_doubt_after_lost_lock(shop: Shop) -> None:
-    """If no list names the message, its deliveries may belong to this mailing, so nothing is sent."""
+    """If no list has the message's name, its deliveries may belong to this mailing, so nothing is sent."""
     shop.settings(list_messages="never")
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {}).code == 0
@@ -339,7 +339,7 @@ def test_unlisted_message_is_in_doubt_after_lost_lock(shop: Shop) -> None:
 
 
 def test_message_shared_with_an_unknown_mailing_waits(shop: Shop) -> None:
-    """Two mailings with one text share a message: while one is unknown, the other would hide its deliveries."""
+    """While a mailing is unknown, another one that shares its message waits, since it would hide the deliveries."""
     both = _recipients("", "") + _recipients("", "").split("mailings:\n")[1].replace("staff", "team")
     shop.write("sale.yaml", both)
     shop.fault(method="sendSMS", nth=1, mode="reset", when="before")
@@ -351,7 +351,7 @@ def test_message_shared_with_an_unknown_mailing_waits(shop: Shop) -> None:
 
 
 def test_older_single_lock_is_not_trusted(shop: Shop) -> None:
-    """If deliveries contradict an older lock, phones that it calls unsent become unknown."""
+    """If deliveries contradict an outdated lock, the phones that it calls unsent become unknown."""
     case = Case("single", 3, plan_file=False)
     start(shop, case, "shop")
     shop.fault(method="sendSMS", nth=2, mode="error", text="limit exceeded")
@@ -368,7 +368,7 @@ def test_older_single_lock_is_not_trusted(shop: Shop) -> None:
 
 
 def test_single_send_from_another_checkout_stops(shop: Shop) -> None:
-    """A checkout without the lock finds the first delivery and calls the other phones unknown."""
+    """A checkout without the lock stops at the first delivery of another one, and the other phones are unknown."""
     start(shop, THREE, "shop")
     points = shop.root / "points"
     assert apply(shop, THREE, {"SMSBY_FAULT": f"count:{points}"}).code == 0
@@ -383,7 +383,7 @@ def test_single_send_from_another_checkout_stops(shop: Shop) -> None:
 
 
 def test_single_mailing_has_a_size_limit(shop: Shop) -> None:
-    """More than 10,000 recipients with a request each are an error in the files, and nothing is sent."""
+    """A single mailing of more than 10,000 recipients is an error in the files, and nothing is sent."""
     shop.write("many.csv", "phone\n" + "".join(f"37529{n:07}\n" for n in range(10_001)))
     shop.write("sale.yaml", _recipients("").replace(f'["{PHONES[0]}"]', "{file: many.csv}"))
     done = shop.run("validate", "--format", "json")
@@ -391,7 +391,7 @@ def test_single_mailing_has_a_size_limit(shop: Shop) -> None:
 
 
 def test_single_lock_entry_stays_small(shop: Shop) -> None:
-    """One text is one chunk, however many recipients it has, and their states are stored as counted runs."""
+    """A text is one chunk in the lock, whose recipients' states are stored as run lengths."""
     shop.write("many.csv", "phone\n" + "".join(f"37529{n:07}\n" for n in range(300)))
     shop.write("sale.yaml", _recipients("").replace(f'["{PHONES[0]}"]', "{file: many.csv}"))
     assert shop.run("apply", "--auto-approve").code == 0
@@ -401,7 +401,7 @@ def test_single_lock_entry_stays_small(shop: Shop) -> None:
 
 
 def test_changing_via_does_not_send_again(shop: Shop) -> None:
-    """A bulk mailing that was sent is not sent as `via: single`, with or without the lock."""
+    """A bulk mailing that was sent is not sent again as `via: single`, with or without the lock."""
     shop.write("sale.yaml", _recipients("", "", "").replace("via: single, ", ""))
     assert shop.run("apply", "--auto-approve").code == 0
     shop.write("sale.yaml", _recipients("", "", ""))

@@ -1,4 +1,4 @@
-"""`status` with odd answers of statusBulkSms, and besides a running apply."""
+"""`status` with odd answers of statusBulkSms, and during an apply."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def _apply(shop: Shop, **settings: object) -> None:
 
 
 def _other_notes(shown: dict[str, Any]) -> list[str]:
-    """The notes beside the one that the list lacks the mailing, which appears after reconcile_seconds."""
+    """Return the notes except that the list lacks the mailing, which appears after reconcile_seconds."""
     return [note for note in shown["notes"] if note != _NOT_LISTED]
 
 
 def test_status_reads_lists_beside_success(shop: Shop) -> None:
-    """An `error` list of one entry neither fails the command nor keeps the mailing open."""
+    """An `error` list of one entry, besides success, neither fails the command nor keeps the mailing open."""
     _apply(shop, failures={B: "error: blocked"}, fates={A: "DELIVERED"}, doubled=True)
     result = shop.run("status", "--watch", "--format", "json")
     (shown,) = result.json["mailings"]
@@ -43,7 +43,7 @@ def test_status_reads_lists_beside_success(shop: Shop) -> None:
 
 
 def test_status_watch_ends_with_settle_after(shop: Shop) -> None:
-    """An unknown status is not final; after settle_after it counts as undelivered in every format."""
+    """An unknown delivery status is not final until settle_after, and then counts as undelivered in every format."""
     _apply(shop, fates={A: "DELIVERED", B: "Odd"})
     (shown,) = shop.run("status", "--format", "json").json["mailings"]
     assert (shown["state"], shown["other"], shown["overdue"]) == ("sending", {"Odd": 1}, 0)
@@ -67,14 +67,14 @@ def test_status_says_which_answer_was_an_error(shop: Shop) -> None:
 
 
 def test_status_despite_a_server_error_about_one(shop: Shop) -> None:
-    """A server error about one request is a note; if nothing is answered, it is exit code 7."""
+    """A server error about one request is a note; if all requests fail, the exit code is 7."""
     shop.write("also.yaml", CAMPAIGN.replace("campaign: sale", "campaign: also"))
     _apply(shop, fates={A: "DELIVERED", B: "DELIVERED"}, list_lag=100000)
     shop.fault(method="statusBulkSms", mode="500", times=99)
     assert shop.run("status", "--format", "json").code == 7
     shop.clear_faults()
-    shop.fault(method="statusBulkSms", mode="500", text="down", times=4)  # all tries of a question
-    for _ in range(2):  # the second mailing is known to be final then
+    shop.fault(method="statusBulkSms", mode="500", text="down", times=4)  # all tries of a query
+    for _ in range(2):  # in the second round the second mailing is known to be final
         result = shop.run("status", "--format", "json")
         first, second = result.json["mailings"]
         assert (result.code, first["pending"], second["state"], second["delivered"]) == (0, 2, "final", 2)
@@ -83,7 +83,7 @@ def test_status_despite_a_server_error_about_one(shop: Shop) -> None:
 
 
 def test_status_of_a_running_apply_is_in_progress(shop: Shop) -> None:
-    """While another process is sending, its mailing is `sending`; after it was killed, unknown."""
+    """During an apply its mailing is `sending`; after the process was killed it is unknown."""
     shop.write("smsby.yaml", PROJECT)
     shop.write("sale.yaml", CAMPAIGN)
     shop.fault(method="sendBulkSms", mode="timeout", seconds=60)
@@ -107,7 +107,7 @@ def test_status_of_a_running_apply_is_in_progress(shop: Shop) -> None:
 
 
 def test_status_asks_about_final_mailings_once(shop: Shop) -> None:
-    """The next process reads what was final; without the file, or with a damaged one, it asks once more."""
+    """A final mailing is not asked about again, unless the file that records it is missing or damaged."""
     _apply(shop, fates={A: "DELIVERED", B: "UNDELIVERED"})
     first = shop.run("status", "--format", "json")
     shop.fault(method="statusBulkSms", mode="error", text="no access", times=99)

@@ -1,4 +1,4 @@
-"""`lock withdraw` and `lock abandon`: what was not sent never is, until the revision is raised."""
+"""`lock withdraw` and `lock abandon`: what was not sent stays unsent until the revision is raised."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WITHDRAW = ("lock", "withdraw", "sale/vip", "--reason", "wrong price")
 
 @pytest.fixture
 def scheduled(shop: Shop) -> Shop:
-    """A shop with one mailing that sms.by has scheduled, longer than reconcile_seconds ago."""
+    """A shop with one mailing that sms.by scheduled longer than reconcile_seconds ago."""
     shop.write("sale.yaml", SCHEDULED.format(text="Hi", revision=1))
     assert shop.run("apply", "--auto-approve").code == 0
     shop.wait_until(lambda: "moments ago" not in shop.run(*_WITHDRAW).err)
@@ -24,7 +24,7 @@ def scheduled(shop: Shop) -> Shop:
 
 
 def test_scheduled_mailing_is_withdrawn_once_it_is_deleted(scheduled: Shop) -> None:
-    """Refused (4) while it is listed; then it stays withdrawn whatever the files say, and a raised revision is sent."""
+    """A scheduled mailing can be withdrawn once it is deleted; after that only a raised revision is sent."""
     shop = scheduled
     refused = shop.run(*_WITHDRAW)
     assert refused.code == 4
@@ -45,7 +45,10 @@ def test_scheduled_mailing_is_withdrawn_once_it_is_deleted(scheduled: Shop) -> N
     assert not [problem for problem in plan.json["problems"] if problem["code"] == "REMOTE_MISSING"]
     listed = shop.run("lock", "list").out
     assert "withdrawn sale/vip r1  2 recipients" in listed
-    assert (listed.count("+03"), listed.count("UTC")) == (2, 0)  # applied and ended, as `status` shows them
+    assert (listed.count("+03"), listed.count("UTC")) == (
+        2,
+        0,
+    )  # the times it was applied and ended, as `status` shows them
     assert shop.lock()["mailings"]["sale/vip"]["ending"]["reason"] == "wrong price"
     status = shop.run("status", "--format", "json")
     assert status.code == 0
@@ -70,7 +73,7 @@ def test_scheduled_mailing_is_withdrawn_once_it_is_deleted(scheduled: Shop) -> N
 
 
 def test_withdrawal_names_the_time_that_sms_by_has(shop: Shop) -> None:
-    """If sms.by will send it earlier than was meant, that is how long it can be deleted."""
+    """If sms.by will send a mailing earlier than intended, its time is the deadline to delete it."""
     shop.settings(timezones={"schedule_time": "Asia/Tokyo"})
     shop.write("sale.yaml", SCHEDULED.format(text="Hi", revision=1))
     assert shop.run("apply", "--auto-approve").code == 0
@@ -81,7 +84,7 @@ def test_withdrawal_names_the_time_that_sms_by_has(shop: Shop) -> None:
 
 
 def test_withdrawal_anyway_is_the_word_of_the_user(scheduled: Shop) -> None:
-    """With --anyway the list is not asked; as long as it shows the mailing, plan and status say so."""
+    """`lock withdraw --anyway` does not ask for the list; plan and status warn as long as the mailing is listed."""
     shop = scheduled
     before = sum(call["method"] == "getSMSMessages" for call in shop.calls())
     assert shop.run("lock", "withdraw", "sale/vip", "--anyway").code == 0
@@ -92,11 +95,13 @@ def test_withdrawal_anyway_is_the_word_of_the_user(scheduled: Shop) -> None:
     assert "messages in the list" in shop.run("status").out
     again = shop.run("lock", "withdraw", "sale/vip", "--anyway")
     assert again.code == 4
-    assert re.search(r"already withdrawn by \S+ on \S+ \S+ \+03\n", again.err)  # in the zone of the project
+    assert re.search(
+        r"already withdrawn by \S+ on \S+ \S+ \+03\n", again.err
+    )  # in the time zone of the project
 
 
 def test_withdrawn_record_can_be_moved_and_removed(scheduled: Shop) -> None:
-    """The decision goes with the record."""
+    """Moving or removing a withdrawn record keeps or drops the decision with it."""
     shop = scheduled
     shop.delete_all()
     assert shop.run(*_WITHDRAW).code == 0
@@ -113,7 +118,7 @@ def test_withdrawn_record_can_be_moved_and_removed(scheduled: Shop) -> None:
 
 @pytest.mark.parametrize("via", ["bulk", "single"])
 def test_abandoned_rest_is_never_sent(shop: Shop, via: str) -> None:
-    """A mailing that was sent in part is over: no apply resumes it, and a raised revision goes to everyone."""
+    """An abandoned mailing is over: no apply resumes it, and a raised revision is sent to all recipients."""
     case = Case(via, 3, plan_file=False)
     start(shop, case, "shop")
     shop.fault(method=case.method, nth=2, mode="429", when="before", retry_after="50")
@@ -150,7 +155,7 @@ def test_abandoned_rest_is_never_sent(shop: Shop, via: str) -> None:
 
 
 def test_abandoned_draft_says_what_to_delete(shop: Shop) -> None:
-    """The draft of a list mailing is still at sms.by, where someone could confirm it."""
+    """Abandoning a list mailing names its draft at sms.by, which could still be confirmed there."""
     start(shop, Case("list", 1, plan_file=False), "shop")
     shop.fault(
         method="confirmSendMessageByList", nth=2, mode="error", when="before", text="Insufficient funds"
@@ -167,7 +172,7 @@ def test_abandoned_draft_says_what_to_delete(shop: Shop) -> None:
 
 @pytest.mark.parametrize("command", ["withdraw", "abandon"])
 def test_unknown_outcome_is_never_taken_back(shop: Shop, command: str) -> None:
-    """It must be resolved first (4); a held lock is 8."""
+    """An unknown outcome must be resolved (4) before the mailing can be withdrawn or abandoned; a held lock is 8."""
     case = Case("bulk", 2, plan_file=False)
     start(shop, case, "shop")
     shop.fault(method="sendBulkSms", nth=2, mode="502", when="before")
@@ -180,7 +185,7 @@ def test_unknown_outcome_is_never_taken_back(shop: Shop, command: str) -> None:
 
 @pytest.mark.parametrize("command", ["withdraw", "abandon"])
 def test_decision_survives_a_crash_at_any_point(shop: Shop, command: str) -> None:
-    """A killed command has decided or not; afterwards the lock is readable, nothing is sent, and it can be repeated."""
+    """A killed command has recorded its decision or not; the lock stays readable, nothing is sent, and it can be repeated."""
     shop.write("sale.yaml", SCHEDULED.format(text="Hi", revision=1))
     if command == "withdraw":
         assert shop.run("apply", "--auto-approve").code == 0
@@ -204,13 +209,13 @@ def test_decision_survives_a_crash_at_any_point(shop: Shop, command: str) -> Non
         assert shop.run(*arguments).code == (4 if endings[-1] else 0), k
         assert shop.run("lock", "list").out.startswith(state)
     assert k > 3
-    assert endings == sorted(endings)  # once decided, it stays decided
+    assert endings == sorted(endings)  # a recorded decision stays
     assert endings[-1]
     assert len(shop.calls()) < 20
 
 
 def test_recipients_of_an_abandoned_mailing_can_be_sent_to(shop: Shop) -> None:
-    """Those who got the wrong text and those who did not are two lists, each usable as recipients."""
+    """The recipients who got an abandoned mailing and those who did not are two files, each usable as recipients."""
     case = Case("bulk", 3, plan_file=False)
     start(shop, case, "shop")
     shop.fault(method="sendBulkSms", nth=2, mode="error", when="before", text="Server is not available")
@@ -240,7 +245,7 @@ def test_recipients_of_an_abandoned_mailing_can_be_sent_to(shop: Shop) -> None:
 
 
 def test_recipients_says_what_it_cannot_list(shop: Shop) -> None:
-    """Unknown ones are in neither list; a changed text is an error (1) that leaves no file; both options are none (64)."""
+    """Unknown recipients are in neither list; a changed text is an error (1) without a file, and both options are 64."""
     start(shop, Case("bulk", 3, plan_file=False), "shop")
     shop.fault(method="sendBulkSms", nth=2, mode="502", when="before")
     assert shop.run("apply", "--auto-approve").code == 6
@@ -259,7 +264,7 @@ def test_recipients_says_what_it_cannot_list(shop: Shop) -> None:
     ("keys", "method"), [("", "sendBulkSms"), ("via: single, ", "sendSMS"), ("waits", "sendBulkSms")]
 )
 def test_recipients_asks_what_another_checkout_has_sent(keys: str, method: str, shop: Shop) -> None:
-    """Whom this lock calls unsent may have it from there; without a token, that sms.by was not asked is a warning."""
+    """`recipients` refuses to list as unsent what another checkout sent; without a token it warns that it did not ask."""
     phones = ", ".join(f'"{phone}"' for phone in PHONES[:4])
     more = (
         keys
@@ -319,7 +324,7 @@ def test_recipients_lists_what_is_certain_after_a_lost_answer(shop: Shop) -> Non
 
 
 def test_recipients_refuses_a_list_that_does_not_fit(shop: Shop) -> None:
-    """It has other chunks of the revision, made from other files; or nothing that sms.by certainly accepted."""
+    """`recipients` refuses if sms.by lists other chunks of the mailing than the lock, or none of the accepted ones."""
     start(shop, Case("bulk", 3, plan_file=False), "shop")
     shop.fault(method="sendBulkSms", mode="error", when="before", text="Server is not available")
     assert shop.run("apply", "--auto-approve").code == 1
@@ -346,7 +351,7 @@ def test_recipients_refuses_a_list_that_does_not_fit(shop: Shop) -> None:
 
 @pytest.mark.parametrize("keys", ["", "upload: true, "])
 def test_recipients_are_certain_whatever_opt_outs_there_are_now(keys: str, shop: Shop) -> None:
-    """One was taken back and another added: numbers alone said that the wrong one of both got the mailing."""
+    """Exchanged opt-outs never make `recipients` list a phone as certain that is not."""
     phones = ", ".join(f'"{phone}"' for phone in PHONES[:2])
     shop.write(
         "sale.yaml",
@@ -361,6 +366,6 @@ def test_recipients_are_certain_whatever_opt_outs_there_are_now(keys: str, shop:
     assert whole == (["unknown", "unknown"] if keys else ["not sent", "accepted"])
 
     lose_lock(shop)
-    assert shop.run("apply", "--auto-approve").code == 0  # adopted: who had opted out is not known any more
+    assert shop.run("apply", "--auto-approve").code == 0  # adopted: who had opted out is no longer known
     both = [shop.run("recipients", "sale/a", option).out.splitlines() for option in ("--sent", "--not-sent")]
     assert [len(lines) for lines in both] == [1, 1]

@@ -1,4 +1,4 @@
-"""The real command on a terminal of 80 columns: no wider line, no broken word, colors only where supported."""
+"""The real command on a terminal of 80 columns: no longer line, no broken word, colors only if supported."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def at_terminal(shop: Shop, *arguments: str, typed: str = "", **env: str) -> str
         try:
             while part := os.read(leader, 65536):
                 sent += part
-        except OSError:  # Linux tells the end of a terminal so
+        except OSError:  # how Linux reports the end of a terminal
             pass
     os.close(leader)
     shown = sent.decode()
@@ -63,27 +63,29 @@ def at_terminal(shop: Shop, *arguments: str, typed: str = "", **env: str) -> str
 
 
 def lines_of(shown: str) -> list[str]:
-    """Return the lines that stay on the screen; a line that is redrawn counts as drawn last."""
+    """Return the lines that stay on the screen; a redrawn line counts as it was drawn last."""
     return [_CODES.sub("", line.split("\r")[-1]).rstrip() for line in shown.replace("\r\n", "\n").split("\n")]
 
 
 def test_plan_apply_and_status_fit_a_terminal(shop: Shop) -> None:
-    """The terminal wraps no line, although the project's names have the greatest allowed length."""
+    """No line wraps, even if the project's names have the greatest allowed length."""
     shop.write("sale.yaml", CAMPAIGN)
     for arguments in (["validate"], ["plan"], ["apply", "--auto-approve"], ["status", "--watch"], ["status"]):
         lines = lines_of(at_terminal(shop, *arguments))
         assert lines, arguments
         for line in lines:
-            is_command = line.startswith(("next:", "      smsby-deploy"))  # to be copied: it has one line
+            is_command = line.startswith(
+                ("next:", "      smsby-deploy")
+            )  # a command to copy: it stays on one line
             assert len(line) <= 80 or is_command, (arguments, line)
     plan = lines_of(at_terminal(shop, "plan"))
     assert any("EXPENSIVE_CHARACTER" in line for line in plan)
-    # A sentence is broken between words, and what goes on is set in.
+    # A sentence is broken between words, and its next line is indented.
     assert sum(line.startswith("  ") for line in plan) >= 2
 
 
 def test_terminal_shows_each_request_when_answered(shop: Shop) -> None:
-    """Above the bar with its chunk; then each mailing, the total, and the next commands for this project."""
+    """The terminal shows each answered request above the bar, then each mailing, the total, and the next commands."""
     shop.write("sale.yaml", CAMPAIGN)
     (shop.root.parent / "elsewhere").mkdir()
     shown = lines_of(at_terminal(shop, "-C", str(shop.root), "apply", typed="yes\n"))
@@ -102,14 +104,14 @@ def test_terminal_shows_each_request_when_answered(shop: Shop) -> None:
         ((), {}, True),
         (("--no-color",), {}, False),
         ((), {"NO_COLOR": "1"}, False),
-        ((), {"NO_COLOR": ""}, True),  # no-color.org: only when it is not empty
+        ((), {"NO_COLOR": ""}, True),  # no-color.org: only if it is not empty
         ((), {"TERM": "dumb"}, False),
     ],
 )
 def test_colors_can_be_turned_off(
     shop: Shop, arguments: tuple[str, ...], env: dict[str, str], has_color: bool
 ) -> None:
-    """In every report; a dumb terminal gets plain text."""
+    """Colors can be turned off in every report, and a dumb terminal gets plain text."""
     shop.write("sale.yaml", CAMPAIGN)
     shown = at_terminal(shop, *arguments, "plan", **env)
     shown += at_terminal(shop, *arguments, "apply", "--auto-approve", **env)
@@ -120,7 +122,7 @@ def test_colors_can_be_turned_off(
 
 
 def test_ctrl_c_ends_a_watch_with_a_report(shop: Shop) -> None:
-    """A phone may never confirm: the user still gets the report, and a failing exit code."""
+    """After Ctrl-C a watch still prints its report, and exits with a failure."""
     shop.settings(fates={"375291234567": "SENT"})
     shop.write("sale.yaml", CAMPAIGN)
     assert shop.run("apply", "--auto-approve", "--select", "*/short").code == 0

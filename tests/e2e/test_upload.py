@@ -1,4 +1,4 @@
-"""Mailings with `upload: true` by the real command: a list of exactly the reviewed recipients, and one mailing to it."""
+"""Mailings with `upload: true` with the real command: a list of exactly the reviewed recipients, and one mailing to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PHONES = [f"3752911111{n:02}" for n in range(5)]
 
 @pytest.fixture
 def sale(shop: Shop) -> Shop:
-    """Five recipients to upload, two in a request; stop.csv holds the opt-outs, none yet."""
+    """Five recipients to upload, two per request; stop.csv has no opt-outs yet."""
     _configure(shop)
     _campaign(shop)
     shop.write("recipients.csv", ROWS)
@@ -45,7 +45,7 @@ def _campaign(shop: Shop, more: str = "", text: str = "Closed", upload: str = "t
 
 
 def _lists(shop: Shop) -> dict[str, list[str]]:
-    """The phones in each list of ours, by its name."""
+    """Return the phones in each of our lists, by its name."""
     shown = requests.get(f"{shop.url}/_sandbox/lists", timeout=5).json()
     return {
         one["name"]: [contact["phone"] for contact in one["contacts"]]
@@ -87,7 +87,7 @@ def _action(shop: Shop) -> dict[str, Any]:
 
 
 def _die_before_the_confirmation(shop: Shop) -> None:
-    """Crash an apply when the list and the draft exist, and the draft is not confirmed."""
+    """Crash an apply after the list and the draft are made, and before the draft is confirmed."""
     shop.fault(method="confirmSendMessageByList", mode="500", times=20, when="before")
     assert _apply(shop)[0].code == 7
     shop.clear_faults()
@@ -95,7 +95,7 @@ def _die_before_the_confirmation(shop: Shop) -> None:
 
 
 def test_csv_is_uploaded_and_sent_to_as_a_list(sale: Shop) -> None:
-    """The plan has the recipients and the cost, the list has their columns, and the lock has no phone."""
+    """The plan has the recipients and the cost, the list their columns, and the lock no phone."""
     plan = sale.run("plan", "--format", "json", "--detailed-exitcode")
     (action,) = plan.json["actions"]
     assert (plan.code, action["action"], action["via"]) == (2, "upload", "list")
@@ -119,7 +119,7 @@ def test_csv_is_uploaded_and_sent_to_as_a_list(sale: Shop) -> None:
 
 
 def test_plan_of_an_upload_only_reads_and_is_used_once(sale: Shop) -> None:
-    """Planning changes nothing at sms.by, and a plan file is applied once."""
+    """Planning an upload changes nothing at sms.by, and its plan file is applied once."""
     assert sale.run("plan", "--out", "plan.json").code == 0
     assert _calls(sale, "createSubscriberList") == _calls(sale, "importContacts") == 0
     assert _apply(sale, "plan.json")[0].code == 0
@@ -128,7 +128,7 @@ def test_plan_of_an_upload_only_reads_and_is_used_once(sale: Shop) -> None:
 
 
 def test_interrupted_upload_continues_where_it_stopped(sale: Shop) -> None:
-    """After two of three batches the plan says so, and the next apply sends only the third."""
+    """An upload that stopped after two of three batches is planned as such, and the next apply sends only the third."""
     sale.fault(method="importContacts", mode="error", nth=3, times=1, when="before", status=503, text="down")
     sale.fault(method="importContacts", mode="429", nth=4, times=9, when="before", retry_after="3600")
     result, mailing = _apply(sale)
@@ -147,7 +147,7 @@ def test_interrupted_upload_continues_where_it_stopped(sale: Shop) -> None:
 
 
 def test_foreign_list_is_never_written_to(sale: Shop) -> None:
-    """A list with the mailing's name but another fingerprint is never used."""
+    """A list with the mailing's name but another fingerprint is not written to."""
     for name in ("sale/staff", "sale/staff shop#0123456789", "staff"):
         made = _call(sale, "createSubscriberList", name=name)["result"]["list_id"]
         _call(sale, "importContacts", list_id=made, field_names=["phone"], data=[["375299999999"]])
@@ -163,7 +163,7 @@ def _call(shop: Shop, method: str, **params: Any) -> Any:
 
 
 def test_list_with_other_contacts_is_not_confirmed(sale: Shop) -> None:
-    """If sms.by counts six contacts and five were reviewed, the draft stays unconfirmed and nothing is sent."""
+    """If sms.by counts another number of contacts than reviewed, the draft stays unconfirmed and nothing is sent."""
     sale.fault(method="sendSmsList", mode="429", times=9, when="before", retry_after="3600")
     assert _apply(sale)[0].code == 7
     sale.clear_faults()
@@ -194,7 +194,7 @@ def test_upload_of_only_opt_outs_makes_no_list(sale: Shop) -> None:
 
 
 def test_opt_out_after_the_review_is_not_uploaded(sale: Shop) -> None:
-    """The plan stays valid and the list is smaller."""
+    """An opt-out after the review is not uploaded, and the plan stays valid."""
     assert sale.run("plan", "--out", "plan.json").code == 0
     sale.write("stop.csv", f"phone\n{PHONES[2]}\n")
     result, mailing = _apply(sale, "plan.json")
@@ -203,7 +203,7 @@ def test_opt_out_after_the_review_is_not_uploaded(sale: Shop) -> None:
 
 
 def test_opt_out_after_the_upload_makes_another_list(sale: Shop) -> None:
-    """Contacts cannot be removed from a list, so another one is made and the first is never sent to."""
+    """After an opt-out in an uploaded list a new one is made, as contacts cannot be removed; the first is never sent to."""
     sale.fault(method="sendSmsList", mode="429", times=9, when="before", retry_after="3600")
     assert _apply(sale)[0].code == 7
     sale.clear_faults()
@@ -215,7 +215,7 @@ def test_opt_out_after_the_upload_makes_another_list(sale: Shop) -> None:
 
 
 def test_opt_out_after_the_draft_blocks_it(sale: Shop) -> None:
-    """A draft cannot be changed: it is not confirmed, and a raised revision goes to the others."""
+    """After an opt-out a draft is not confirmed, since it cannot be changed; a raised revision is sent to the others."""
     _die_before_the_confirmation(sale)
     assert sale.run("plan", "--out", "plan.json").code == 0
     sale.write("stop.csv", f"phone\n{PHONES[0]}\n")
@@ -232,7 +232,7 @@ def test_opt_out_after_the_draft_blocks_it(sale: Shop) -> None:
 
 
 def test_existing_draft_is_confirmed(sale: Shop) -> None:
-    """A draft left by a crashed run is confirmed by the next apply, and no second one is made."""
+    """The draft of a crashed run is confirmed by the next apply, and no second one is made."""
     _die_before_the_confirmation(sale)
     assert _action(sale)["action"] == "confirm"
     result, mailing = _apply(sale)
@@ -243,7 +243,7 @@ def test_existing_draft_is_confirmed(sale: Shop) -> None:
 
 @pytest.mark.parametrize("out", [[], [0], [1]])
 def test_draft_without_a_lock_needs_the_same_recipients(sale: Shop, out: list[int]) -> None:
-    """After a lost lock only the list's name says for whom the draft is; an equal count proves nothing."""
+    """After a lost lock only the list's name proves for whom a draft is: an equal count is not enough."""
     sale.write("stop.csv", f"phone\n{PHONES[0]}\n")
     _die_before_the_confirmation(sale)
     for path in sale.root.glob("smsby.lock.json*"):
@@ -271,7 +271,7 @@ def test_lost_upload_lock_is_adopted(sale: Shop) -> None:
 
 
 def test_changed_upload_after_a_lost_lock_is_a_collision(sale: Shop) -> None:
-    """If the text changed and the lock was lost, the mailing is blocked as a collision."""
+    """If the lock is lost and the text changed, the uploaded mailing is blocked as a collision."""
     assert _apply(sale)[0].code == 0
     for path in sale.root.glob("smsby.lock.json*"):
         path.unlink()
@@ -280,7 +280,7 @@ def test_changed_upload_after_a_lost_lock_is_a_collision(sale: Shop) -> None:
 
 
 def test_removing_upload_does_not_send_again(sale: Shop) -> None:
-    """Without `upload` a sent mailing is complete; after a lost lock it is a collision."""
+    """Without `upload` a sent mailing stays complete; after a lost lock it is a collision."""
     assert _apply(sale)[0].code == 0
     _campaign(sale, upload="false")
     assert _action(sale)["action"] == "noop"
@@ -292,7 +292,7 @@ def test_removing_upload_does_not_send_again(sale: Shop) -> None:
 
 @pytest.mark.parametrize("size", [2, 1000])
 def test_draft_blocks_another_transport(sale: Shop, size: int) -> None:
-    """While a draft could still be confirmed manually, its mailing is not sent in any other way."""
+    """While a draft could still be confirmed manually, its mailing is not sent by another transport."""
     _configure(sale, recipients_per_request=size)
     _die_before_the_confirmation(sale)
     _campaign(sale, upload="false")
@@ -303,7 +303,7 @@ def test_draft_blocks_another_transport(sale: Shop, size: int) -> None:
 
 
 def test_lost_upload_draft_waits_for_the_user(sale: Shop) -> None:
-    """A lost sendSmsList leaves the mailing unknown; a draft that is declared not made is made."""
+    """A lost sendSmsList makes the mailing unknown; after `--not-sent` the draft is made from the same list."""
     sale.fault(method="sendSmsList", mode="reset", when="before")
     result, mailing = _apply(sale)
     assert (result.code, mailing["outcome"]) == (6, "unknown"), result.err
@@ -317,7 +317,7 @@ def test_lost_upload_draft_waits_for_the_user(sale: Shop) -> None:
 
 @pytest.mark.parametrize("on_invalid", ["fail", "drop"])
 def test_invalid_contacts_are_reported_by_line(shop: Shop, on_invalid: str) -> None:
-    """With `fail` nothing is sent; with `drop` the others get it, and the lock has their number."""
+    """Invalid contacts stop the send with `fail`; with `drop` the others get it, and the lock counts them."""
     _configure(shop)
     shop.write("stop.csv", "phone\n")
     shop.write("recipients.csv", ROWS + "33612345678,Zoé\n")
@@ -353,14 +353,14 @@ def test_guardrails_are_checked_before_the_upload(sale: Shop, rail: str, says: s
 
 
 def test_cost_of_an_upload_is_counted_once(sale: Shop) -> None:
-    """The planned cost and the cost reported on confirm=0 are the same money, so a limit of just that holds."""
+    """The planned cost and the cost reported by confirm=0 are not added up, so a limit of exactly that cost holds."""
     _configure(sale, "guardrails: {max_cost: 0.13, budget: 0.13}\n")
     assert _apply(sale)[0].code == 0
 
 
 @pytest.mark.parametrize("fields", ["{fields: [name]}", "{fields: []}", "true"])
 def test_upload_fields_can_be_named(sale: Shop, fields: str) -> None:
-    """`fields` chooses the columns; `email` is never one, since contacts that share it would be merged."""
+    """`fields` chooses the uploaded columns, but never `email`: contacts with the same one would be merged."""
     sale.write(
         "recipients.csv",
         "Phone,name,city,email\n375291111100,Anna,Minsk,a@b.by\n375291111101,Olga,Brest,a@b.by\n",
@@ -374,7 +374,7 @@ def test_upload_fields_can_be_named(sale: Shop, fields: str) -> None:
 
 @pytest.mark.parametrize("body", ["json", "form"])
 def test_import_contacts_takes_as_many_as_fit(sale: Shop, body: str) -> None:
-    """A call has 500 contacts, or as many as PHP reads of a form of 1,000 variables."""
+    """A call has 500 contacts, or fewer if PHP would read no more than 1,000 variables of the form."""
     _configure(sale, recipients_per_request=1000, body=body)
     sale.write("recipients.csv", "phone\n" + "".join(f"37529{n:07}\n" for n in range(1201)))
     assert _apply(sale)[0].code == 0
@@ -389,7 +389,7 @@ def test_import_contacts_takes_as_many_as_fit(sale: Shop, body: str) -> None:
 
 
 def test_files_changed_during_the_upload_send_nothing(sale: Shop) -> None:
-    """None of the new recipients gets into the list; once the files are restored, the upload continues."""
+    """If the files change during an upload nothing is sent; once they are restored, the upload continues."""
     sale.fault(method="createSubscriberList", mode="slow", when="after", seconds=20)
     run = sale.start("apply", "--auto-approve")
     sale.wait_until(lambda: sale.has_been_called("createSubscriberList"))
@@ -404,7 +404,7 @@ def test_files_changed_during_the_upload_send_nothing(sale: Shop) -> None:
 
 
 def test_opt_out_during_the_upload_is_honored(sale: Shop) -> None:
-    """An opt-out while the list is filled gets nothing."""
+    """A recipient who opts out while the list is filled gets nothing."""
     sale.fault(method="importContacts", mode="slow", nth=3, when="after", seconds=20)
     run = sale.start("apply", "--auto-approve")
     sale.wait_until(lambda: _calls(sale, "importContacts") == 3)
@@ -417,7 +417,7 @@ def test_opt_out_during_the_upload_is_honored(sale: Shop) -> None:
 
 
 def test_opt_out_before_the_confirmation_is_honored(sale: Shop) -> None:
-    """An opt-out between the draft and its confirmation gets nothing."""
+    """A recipient who opts out between the draft and its confirmation gets nothing."""
     sale.fault(
         method="confirmSendMessageByList", params={"confirm": "0"}, mode="slow", when="after", seconds=20
     )
@@ -431,7 +431,7 @@ def test_opt_out_before_the_confirmation_is_honored(sale: Shop) -> None:
 
 
 def test_signal_stops_an_upload_after_the_batch(sale: Shop) -> None:
-    """The batch in flight is recorded, nothing more is uploaded, and the next apply continues."""
+    """A signal lets the batch in flight finish and be recorded; the next apply uploads the rest."""
     sale.fault(method="importContacts", mode="slow", nth=1, when="after", seconds=20)
     run = sale.start("apply", "--auto-approve")
     sale.wait_until(lambda: sale.has_been_called("importContacts"))
@@ -475,7 +475,7 @@ def test_signal_stops_an_upload_after_the_batch(sale: Shop) -> None:
     ],
 )
 def test_validate_reports_what_cannot_be_uploaded(sale: Shop, mailing: str, says: str) -> None:
-    """A text or a field that an upload cannot have is an error in the files."""
+    """A text or field that cannot be uploaded is an error in the files."""
     sale.write("sale.yaml", f"version: 1\ncampaign: sale\nmailings:\n  - {{name: staff, {mailing}}}\n")
     columns = ",".join(f"c{n}" for n in range(31))
     sale.write("wide.csv", f"phone,{columns}\n375291111111{',x' * 31}\n")
@@ -518,7 +518,7 @@ def test_upload_documents_match_their_schemas(sale: Shop) -> None:
 
 
 def test_upload_made_elsewhere_can_be_imported(sale: Shop) -> None:
-    """A list mailing that was made manually is recorded as sent; nothing is uploaded or sent any more."""
+    """A list mailing that was made manually can be imported, and nothing is uploaded or sent any more."""
     made = _call(sale, "createSubscriberList", name="manually")["result"]["list_id"]
     _call(sale, "importContacts", list_id=made, field_names=["phone"], data=[[phone] for phone in PHONES])
     when = {"d_schedule": "2026-12-01 10:00"}

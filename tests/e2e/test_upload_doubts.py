@@ -1,4 +1,4 @@
-"""Uploaded mailings where the lock, the lists or the drafts at sms.by are not what this checkout expects."""
+"""Uploaded mailings if the lock, or the lists or drafts at sms.by, are not what this checkout expects."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LATER = {"retry_after": "3600", "mode": "429", "times": 9, "when": "before"}
 
 @pytest.fixture
 def sale(shop: Shop) -> Shop:
-    """Five recipients to upload, two in a request; no opt-outs yet."""
+    """Five recipients to upload, two per request; no opt-outs yet."""
     _configure(shop)
     _campaign(shop)
     shop.write("recipients.csv", ROWS)
@@ -49,7 +49,7 @@ def _drafts(shop: Shop) -> list[int]:
 
 
 def test_manually_confirmed_draft_warns_of_a_second_send(sale: Shop) -> None:
-    """If the list says that the lock's draft was sent, a raised revision reports who gets it a second time."""
+    """If the lock's draft was confirmed manually, a raised revision warns who gets the mailing a second time."""
     _die_before_the_confirmation(sale)
     (draft,) = _drafts(sale)
     requests.post(
@@ -63,7 +63,7 @@ def test_manually_confirmed_draft_warns_of_a_second_send(sale: Shop) -> None:
 
 
 def test_list_id_of_another_account_is_not_used(sale: Shop, tmp_path: Path) -> None:
-    """The recorded list id belongs to a foreign list in the account that is used now: it is not touched."""
+    """A recorded list id that belongs to another list in the present account is not used."""
     sale.fault(method="importContacts", nth=2, **LATER)
     assert _apply(sale)[0].code == 7
     recorded = sale.lock()["mailings"]["sale/staff"]["chunks"][0]["upload"]["list_id"]
@@ -72,7 +72,7 @@ def test_list_id_of_another_account_is_not_used(sale: Shop, tmp_path: Path) -> N
         theirs = _call(other, "createSubscriberList", name="theirs")["result"]["list_id"]
         assert theirs == recorded
         _call(other, "importContacts", list_id=theirs, field_names=["phone"], data=[["375299999999"]])
-        assert other.run("apply", "--auto-approve").code == 4  # the lock is bound to the first service
+        assert other.run("apply", "--auto-approve").code == 4  # the lock is bound to the first account
         assert other.run("lock", "bind", "--reason", "the account moved").code == 0
         result, mailing = _apply(other)
         assert (result.code, mailing["outcome"]) == (0, "sent"), result.err
@@ -91,7 +91,7 @@ def test_deleted_list_is_made_again(sale: Shop) -> None:
 
 
 def test_draft_newer_than_the_lock_is_not_confirmed(sale: Shop) -> None:
-    """An older lock names a list of equal size; a draft for other recipients is not taken for it."""
+    """With an outdated lock, a draft for other recipients is not confirmed, even if its list has the same size."""
     _opt_out(sale, 0)
     sale.fault(method="sendSmsList", **LATER)
     assert _apply(sale)[0].code == 7
@@ -112,7 +112,7 @@ def test_draft_newer_than_the_lock_is_not_confirmed(sale: Shop) -> None:
 
 
 def test_draft_wrongly_declared_unsent_is_not_confirmed(sale: Shop) -> None:
-    """If two drafts were lost, the one that is found may be the earlier one, which has other recipients."""
+    """After two lost drafts, the one that is found is not confirmed if it may be the earlier one, for other recipients."""
     _opt_out(sale, 1)
     sale.fault(method="sendSmsList", mode="reset", when="after")
     sale.fault(method="sendSmsList", mode="lag", when="after", seconds=3600)
@@ -150,7 +150,7 @@ def test_draft_of_another_checkout_stays_the_only_one(sale: Shop) -> None:
 
 
 def test_new_batch_size_counts_invalid_contacts_once(sale: Shop) -> None:
-    """After three of five contacts with one invalid, batches of four continue with the fourth contact."""
+    """If the batch size changes after three of five contacts, one of them invalid, the upload continues with the fourth."""
     _configure(sale, "countries: [BY, FR]\n", recipients_per_request=3)
     sale.write("recipients.csv", ROWS.replace(PHONES[2], "33612345678"))
     _campaign(sale, ", on_invalid: drop")

@@ -1,4 +1,4 @@
-"""Mailings in waves: what is sent after which verdict, and that nothing is sent twice or without one."""
+"""Mailings in waves: each is sent after a verdict on the one before, and nothing is sent twice."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _action(shop: Shop, seconds: float = 0.0) -> dict[str, Any]:
 
 
 def _sent(shop: Shop) -> set[str]:
-    """The phones that got the message; none got it twice."""
+    """Return the phones that got the message, none of them twice."""
     inbox = shop.inbox()
     assert {len(messages) for messages in inbox.values()} <= {1}
     return set(inbox)
@@ -63,7 +63,7 @@ def _verdicts(shop: Shop) -> list[tuple[int, str, str | None]]:
 
 @pytest.fixture
 def begun(shop: Shop) -> Shop:
-    """A project whose first wave of six was sent, all of which is delivered."""
+    """A project whose first wave of six recipients was sent and delivered."""
     shop.settings(delay=0, fates=_DELIVERED)
     _write(shop)
     assert shop.run("apply", "--auto-approve").code == 0
@@ -71,7 +71,7 @@ def begun(shop: Shop) -> Shop:
 
 
 def test_each_wave_is_sent_after_a_verdict(shop: Shop) -> None:
-    """The plan shows all of them; one apply approves them, and `apply --due` sends one after the other."""
+    """The plan shows all waves; one apply approves them, and `apply --due` sends one after another."""
     shop.settings(delay=0, fates=_DELIVERED)
     _write(shop)
     planned = shop.run("plan", "--out", "plan.json", "--format", "json").json["actions"][0]
@@ -97,7 +97,7 @@ def test_each_wave_is_sent_after_a_verdict(shop: Shop) -> None:
     assert "1 due; nothing to send by `apply`; 1 mailing is due for `apply --due`\n" in said
     assert said.endswith("next: smsby-deploy apply --due --select sale/vip\n")
     assert _at(shop, _AFTER, "apply", "--auto-approve").code == 0
-    assert _sent(shop) == first  # only a hand-over judges
+    assert _sent(shop) == first  # only a hand-over records verdicts
     second = _due(shop, _AFTER)
     assert (second["outcome"], second["recipients"]) == ("sent", sizes[2])
     assert len(_sent(shop)) == 6 + sizes[2]
@@ -111,12 +111,12 @@ def test_each_wave_is_sent_after_a_verdict(shop: Shop) -> None:
 
 
 def test_first_wave_does_not_follow_the_file(begun: Shop) -> None:
-    """Who is in a wave is decided by a hash, and the sandbox got no wave in the order of the rows."""
+    """Waves are chosen by a hash of the recipient, not by the order of the rows."""
     assert _sent(begun) != set(_PHONES[:6])
 
 
 def test_bad_wave_stops_the_mailing(shop: Shop) -> None:
-    """More undelivered than allowed: nothing more is sent, every format says why, and a user may go on."""
+    """If more messages than allowed are undelivered, no more waves are sent, every format says why, and a user may go on."""
     shop.settings(delay=0, fates=dict.fromkeys(_PHONES, "UNDELIVERED"))
     _write(shop)
     assert shop.run("apply", "--auto-approve").code == 0
@@ -129,7 +129,10 @@ def test_bad_wave_stops_the_mailing(shop: Shop) -> None:
     assert "lock resolve sale/vip --go" in action["reason"]
     assert _due(shop, _AFTER + 60, code=4)["error"] == stopped["error"]
     applied = _at(shop, _AFTER, "apply", "--auto-approve", "--format", "json", code=4).json["mailings"][0]
-    assert (applied["error"], applied["recipients"]) == (stopped["error"], 14)  # not those of the first wave
+    assert (applied["error"], applied["recipients"]) == (
+        stopped["error"],
+        14,
+    )  # not the phones of the first wave
     status = _at(shop, _AFTER, "status", code=6)
     assert "wave 1: 0 of 6 recipients delivered (0.0%), verdict stop" in status.out
     assert len(_sent(shop)) == 6
@@ -146,11 +149,11 @@ def test_bad_wave_stops_the_mailing(shop: Shop) -> None:
     assert shop.run("lock", "abandon", "sale/vip").code == 0
     assert re.search(
         r"abandoned by .* \+03\n", _at(shop, _AFTER, "status").out
-    )  # not the zone of the campaign, nor UTC
+    )  # in neither the time zone of the campaign nor UTC
 
 
 def test_silence_is_no_success(shop: Shop) -> None:
-    """Without delivery reports there is no verdict; after `give_up` the mailing stops, even if they come then."""
+    """Without delivery reports there is no verdict; after `give_up` the mailing stops, even if reports come then."""
     shop.settings(delay=10**7, fates=_DELIVERED)
     _write(shop)
     assert shop.run("apply", "--auto-approve").code == 0
@@ -176,7 +179,7 @@ def test_silence_is_no_success(shop: Shop) -> None:
 
 @pytest.mark.parametrize("mode", ["error", "reset"])
 def test_unreadable_reports_are_no_verdict(begun: Shop, mode: str) -> None:
-    """Neither an error of statusBulkSms nor a lost connection sends or stops anything."""
+    """An error of statusBulkSms or a lost connection neither sends a wave nor stops the mailing."""
     begun.fault(method="statusBulkSms", mode=mode, times=9)
     begun.fault(method="getSmsDeliveryList", mode="error", times=9)
     done = _at(begun, _AFTER, "apply", "--due", code=None)
@@ -185,7 +188,7 @@ def test_unreadable_reports_are_no_verdict(begun: Shop, mode: str) -> None:
 
 
 def test_interrupted_wave_stays_where_it_is(begun: Shop) -> None:
-    """A wave of which a part was sent is continued by the next hand-over, without another verdict."""
+    """A partly sent wave is continued by the next hand-over, without another verdict."""
     begun.fault(method="sendBulkSms", nth=2, mode="error", text="limit exceeded")
     assert _due(begun, _AFTER, code=6)["outcome"] in ("skipped", "rejected")
     action = _action(begun, _AFTER)
@@ -199,7 +202,7 @@ def test_interrupted_wave_stays_where_it_is(begun: Shop) -> None:
 
 
 def test_interrupted_first_wave_is_sent_by_its_plan(shop: Shop) -> None:
-    """What a user approved and was interrupted is resumed by an apply, not by a hand-over; no later wave goes along."""
+    """An interrupted first wave is resumed by an apply, not by a hand-over, and no later wave is sent with it."""
     shop.settings(delay=0, fates=_DELIVERED)
     _write(shop)
     shop.fault(method="sendBulkSms", nth=2, mode="error", text="limit exceeded")
@@ -210,7 +213,7 @@ def test_interrupted_first_wave_is_sent_by_its_plan(shop: Shop) -> None:
 
 
 def test_lost_answer_in_a_wave_is_unknown(begun: Shop) -> None:
-    """The waves after it wait until a user has settled it."""
+    """After a lost answer in a wave, later waves wait until a user has settled it."""
     begun.fault(method="sendBulkSms", mode="reset", when="before")
     begun.settings(list_messages="never")
     assert _at(begun, _AFTER, "apply", "--due", code=6)
@@ -224,7 +227,7 @@ def test_lost_answer_in_a_wave_is_unknown(begun: Shop) -> None:
 
 @pytest.mark.parametrize("change", ["text", "waves", "list"])
 def test_changed_mailing_is_not_continued(begun: Shop, change: str) -> None:
-    """All waves are those that were approved; restored, the mailing goes on."""
+    """A changed mailing gets no further wave; once its files are restored it continues."""
     waves = f"[{_FIRST}, {_SECOND.replace('80', '10')}, rest]" if change == "waves" else None
     _write(begun, text="Other" if change == "text" else "Hello", **({"waves": waves} if waves else {}))
     if change == "list":
@@ -237,7 +240,7 @@ def test_changed_mailing_is_not_continued(begun: Shop, change: str) -> None:
 
 
 def test_changed_percentages_reach_no_verdict(shop: Shop) -> None:
-    """A verdict stays: it follows from the percentages that were approved, not from those of a change that is reverted."""
+    """Verdicts use the approved percentages: while changed ones are in the files, no verdict is reached."""
     shop.settings(delay=0, fates=dict.fromkeys(_PHONES, "UNDELIVERED"))
     _write(shop)
     assert shop.run("apply", "--auto-approve").code == 0
@@ -250,7 +253,7 @@ def test_changed_percentages_reach_no_verdict(shop: Shop) -> None:
 
 
 def test_removed_or_abandoned_mailing_is_not_continued(begun: Shop) -> None:
-    """What is out of the files, cancelled there or abandoned gets no further wave."""
+    """A mailing that is removed, cancelled or abandoned gets no further wave."""
     text = (begun.root / "sale.yaml").read_text()
     begun.write("sale.yaml", f"{text}    cancelled: wrong price\n")
     assert "nothing to do" in _at(begun, _AFTER, "apply", "--due").out
@@ -267,7 +270,7 @@ def test_removed_or_abandoned_mailing_is_not_continued(begun: Shop) -> None:
 
 @pytest.mark.parametrize("more", ["    cancelled: wrong price\n", "    revision: 2\n"])
 def test_status_promises_no_wave_that_is_not_sent(begun: Shop, more: str) -> None:
-    """What remains of a cancelled mailing, or of an earlier revision, waits for nothing."""
+    """status does not announce the later waves of a cancelled mailing or an earlier revision."""
     begun.settings(delay=10**7)
     _write(begun, more=more)
     if "revision" in more:
@@ -278,7 +281,7 @@ def test_status_promises_no_wave_that_is_not_sent(begun: Shop, more: str) -> Non
 
 
 def test_later_wave_waits_for_open_hours(begun: Shop) -> None:
-    """A verdict at night is recorded, and the wave is sent in the morning: no user chose that time."""
+    """A verdict at night is recorded, and the wave is sent in the morning, within the open hours."""
     now = datetime.now(UTC)  # noqa: TID251  # the runs are ahead of the real clock
     begin = now + timedelta(seconds=_AFTER) - timedelta(minutes=10)
     hours = f"{{from: '{begin:%H:%M}', to: '{begin + timedelta(hours=1):%H:%M}'}}"
@@ -291,7 +294,7 @@ def test_later_wave_waits_for_open_hours(begun: Shop) -> None:
 
 
 def test_late_opt_out_is_honored_in_later_waves(begun: Shop) -> None:
-    """Of a recipient who opted out between two waves, who gets nothing."""
+    """A recipient who opts out between two waves gets nothing."""
     begun.write("smsby.yaml", f"{PROJECT}suppress: [out.csv]\n")
     (waiting,) = {one for one in _PHONES if one not in _sent(begun)} - set(
         sorted(set(_PHONES) - _sent(begun))[1:]
@@ -305,7 +308,7 @@ def test_late_opt_out_is_honored_in_later_waves(begun: Shop) -> None:
 
 
 def test_wave_of_late_opt_outs_reaches_no_verdict(shop: Shop) -> None:
-    """Without a message nothing is delivered, so a wave that all have left stops the mailing."""
+    """If all recipients of a wave have opted out, there is nothing to judge, and the mailing stops."""
     shop.settings(delay=0, fates=_DELIVERED)
     _write(shop)
     shop.run("apply", "--auto-approve")
@@ -321,7 +324,7 @@ def test_wave_of_late_opt_outs_reaches_no_verdict(shop: Shop) -> None:
 
 
 def test_opt_outs_that_are_gone_stop_later_waves(shop: Shop) -> None:
-    """Who had opted out when all waves were approved is in none of them."""
+    """A recipient who had opted out when the waves were approved is not in a later wave without a new approval."""
     shop.settings(delay=0, fates=_DELIVERED)
     shop.write("smsby.yaml", f"{PROJECT}suppress: [out.csv]\n")
     out = "phone\n" + "".join(f"{phone}\n" for phone in _PHONES[::2])
@@ -338,7 +341,7 @@ def test_opt_outs_that_are_gone_stop_later_waves(shop: Shop) -> None:
 
 
 def test_lost_lock_sends_no_wave(begun: Shop) -> None:
-    """Without a record it is not known which waves were sent: a user must say so."""
+    """If the lock is lost, no wave is sent until a user says whether the unlisted ones were."""
     (begun.root / "smsby.lock.json").unlink()
     assert _action(begun, _AFTER)["reason_code"] == "unknown"
     assert _at(begun, _AFTER, "apply", "--auto-approve", code=6)
@@ -346,13 +349,13 @@ def test_lost_lock_sends_no_wave(begun: Shop) -> None:
     assert begun.run("lock", "resolve", "sale/vip", "--not-sent").code == 0
     assert (
         _action(begun, _AFTER)["action"] == "waiting"
-    )  # when it was sent is not known: it counts from now on
+    )  # the time it was sent is not known, so it counts from now
     assert _due(begun, _AFTER * 2 + 60)["outcome"] == "sent"
     _sent(begun)
 
 
 def test_renamed_mailing_is_found_without_the_lock(begun: Shop) -> None:
-    """sms.by lists the first wave under the old name, so none of its recipients is in a first wave again."""
+    """After a rename and a lost lock, the first wave is found under its old name, and none of its recipients gets another."""
     (begun.root / "smsby.lock.json").unlink()
     begun.write("sale.yaml", (begun.root / "sale.yaml").read_text().replace("name: vip", "name: best"))
     assert _action(begun)["reason_code"] == "collision"
@@ -361,7 +364,7 @@ def test_renamed_mailing_is_found_without_the_lock(begun: Shop) -> None:
 
 
 def test_waves_with_variants_and_a_window(shop: Shop) -> None:
-    """The first wave is handed over in its window; each chunk has one wave and one variant, and all get one text."""
+    """In a mailing with waves and variants each chunk has one wave and one variant, and each recipient gets one text."""
     shop.settings(delay=0, fates=_DELIVERED)
     time = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)  # noqa: TID251
     _write(shop, waves=f"[{_FIRST}, {_SECOND.replace('share: 30', 'people: 6')}, rest]")
@@ -382,7 +385,7 @@ def test_waves_with_variants_and_a_window(shop: Shop) -> None:
     shares = re.findall(
         r"variant [ab]: (\d+) of (\d+) recipients? delivered \(100.0%\), \d+ recipients? in later", said
     )
-    assert sum(int(size) for _, size in shares) == 6, said  # only of those whose wave has come
+    assert sum(int(size) for _, size in shares) == 6, said  # only recipients whose wave has come
     ahead = 48 * 3600.0 + _AFTER
     second = _due(shop, ahead)
     assert second["outcome"] == "sent", second
@@ -394,7 +397,7 @@ def test_waves_with_variants_and_a_window(shop: Shop) -> None:
 
 
 def test_rehearsal_has_no_waves(shop: Shop) -> None:
-    """In a sandbox everything is sent at once, so that a rehearsal needs no hours."""
+    """In a sandbox a rehearsal sends all waves at once."""
     shop.settings(delay=0, fates=_DELIVERED)
     _write(shop)
     assert "ONE_WAVE" not in shop.run("--env", "sandbox", "plan").out
@@ -404,7 +407,7 @@ def test_rehearsal_has_no_waves(shop: Shop) -> None:
 
 
 def test_go_of_the_figures_holds_for_a_day(begun: Shop) -> None:
-    """What was held up for longer, here by a freeze, needs a user: figures of last week must not send anything."""
+    """The go-ahead by delivery figures is valid for a day: a wave that was held up longer needs a user."""
     begun.write("smsby.yaml", f"{PROJECT}freeze: the shop is closed\n")
     assert _due(begun, _AFTER, code=4)["error"].startswith("frozen: ")
     assert [kind for _, kind, _ in _verdicts(begun)] == ["go"]

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_wheel_contains_all_it_needs(tmp_path: Path) -> None:
-    """Unpacked outside the repository, it prints a schema and creates a project that validates."""
+    """Unpacked outside the repository, the wheel prints a schema and creates a project that validates."""
     build = [
         sys.executable,
         "-m",
@@ -24,7 +24,7 @@ def test_wheel_contains_all_it_needs(tmp_path: Path) -> None:
         str(tmp_path),
         str(ROOT),
     ]
-    # The one thing that may reach out: pip fetches the build backend.
+    # The only network access: pip fetches the build backend.
     unguarded = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     subprocess.run(build, env=unguarded, check=True, timeout=300)
     (wheel,) = tmp_path.glob("*.whl")

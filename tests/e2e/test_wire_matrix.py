@@ -1,8 +1,8 @@
-"""Whatever happens to a request: no recipient gets a message twice, and an unknown outcome is called unknown.
+"""Whatever happens to a request, no recipient gets a message twice, and an unknown outcome is called unknown.
 
 Covers every fault of the sandbox, before and after it takes the request. What follows depends only on the outcome, so every
 outcome is covered at the first, a middle and the last request, and a fault that means the same as another at one of them;
-tests/smsby/test_outcome.py has what each means, and tests/apply/test_dispatcher.py has any outcomes in any order.
+tests/smsby/test_outcome.py has the meaning of each, and tests/apply/test_dispatcher.py has any outcomes in any order.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.e2e.trial import Case, apply, received, start
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_broken_request_sends_nothing_twice(shop: Shop, fault: Fault) -> None:
-    """After one failed request of three, the lock follows the outcome table; in the end each recipient got it once."""
+    """After one of three requests fails, the lock follows the outcome table; in the end each recipient got one message."""
     case = Case("bulk", 3, plan_file=False)
     for nth in places(fault):
         project = f"nth-{nth}"
@@ -32,7 +32,7 @@ def test_broken_request_sends_nothing_twice(shop: Shop, fault: Fault) -> None:
 
 
 def steps(fault: Fault, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The requests of a list mailing that fail in turn; only one if the fault means the same as another."""
+    """Return which requests of a list mailing fail in turn: one if the fault means the same as another."""
     # A confirmation has no proof except the answer, and changes a mailing that is already listed, so nothing can lag.
     if fault.mode == "no-proof" or "also" in fault.more:
         names = tuple(name for name in names if name != "confirm")
@@ -44,7 +44,7 @@ LIST_CASES = [(fault, step) for fault in FAULTS for step in steps(fault, ("draft
 
 @pytest.mark.parametrize(("fault", "step"), LIST_CASES, ids=str)
 def test_broken_list_mailing_is_sent_once(shop: Shop, fault: Fault, step: str) -> None:
-    """A lost answer makes no second draft; a lost confirmation is settled by the draft's status."""
+    """A lost answer leads to no second draft, and a lost confirmation is settled by the draft's status."""
     case = Case("list", 1, plan_file=False)
     start(shop, case, "lists", **fault.api)
     params = {"confirm": "1"} if step == "confirm" else {}
@@ -72,7 +72,7 @@ UPLOAD_STEPS = {
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_broken_upload_reaches_each_recipient_once(shop: Shop, fault: Fault) -> None:
-    """Whichever of its four requests fails; those that fill the list reach no recipient and are repeated."""
+    """Whichever of its four requests fails, an upload reaches each recipient once; failed imports are repeated."""
     case = Case("upload", 2, plan_file=False)
     for step in steps(fault, tuple(UPLOAD_STEPS)):
         method, params = UPLOAD_STEPS[step]
@@ -95,7 +95,7 @@ def test_broken_upload_reaches_each_recipient_once(shop: Shop, fault: Fault) -> 
 
 @pytest.mark.parametrize("mode", ["reset", "502", "429", "error"])
 def test_four_requests_in_flight_send_nothing_twice(shop: Shop, mode: str) -> None:
-    """With several requests in flight, each result is recorded, in any order the answers come."""
+    """With several requests in flight, each result is recorded, in whatever order the answers come."""
     case = Case("bulk", 12, plan_file=False)
     start(shop, case, "shop", concurrency=4)
     for nth in (2, 3, 7):

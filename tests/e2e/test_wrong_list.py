@@ -1,4 +1,4 @@
-"""The list of sms.by shows nothing of what the lock recorded: another account, or an incomplete answer."""
+"""The list of sms.by shows nothing that the lock recorded: another account, or an incomplete answer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _is_missing(shop: Shop) -> bool:
 
 
 def _send_and_forget(shop: Shop) -> None:
-    """Apply; then the list is empty, as in another account."""
+    """Apply; after that the list is empty, as in another account."""
     shop.write("sale.yaml", CAMPAIGN)
     assert shop.run("apply", "--auto-approve").code == 0
     shop.reset()
@@ -37,7 +37,7 @@ def _send_and_forget(shop: Shop) -> None:
 
 
 def test_list_without_recorded_mailings_blocks_sends(shop: Shop) -> None:
-    """With nothing to send it is a warning; what would be sent is blocked until `lock bind`."""
+    """A list without any recorded mailing blocks sends until `lock bind`; with nothing to send it is a warning."""
     _send_and_forget(shop)
     assert shop.run("plan").code == 0
     assert "sms.by does not list it, although it was accepted" in " ".join(shop.run("status").out.split())
@@ -59,7 +59,7 @@ def test_list_without_recorded_mailings_blocks_sends(shop: Shop) -> None:
 
 
 def test_rehearsed_lock_is_refused_elsewhere(shop: Shop, tmp_path: Path) -> None:
-    """README's path: rehearse in one service with the real lock, then use another. Nothing says noop."""
+    """A lock that was used in one service (a rehearsal) is refused in another, instead of reporting noop."""
     shop.write("sale.yaml", CAMPAIGN)
     assert shop.run("apply", "--auto-approve").code == 0
     assert shop.lock()["service"] == shop.url
@@ -77,7 +77,7 @@ def test_rehearsed_lock_is_refused_elsewhere(shop: Shop, tmp_path: Path) -> None
 
 
 def test_other_token_is_refused_unless_it_lists_ours(shop: Shop) -> None:
-    """A replaced token of the same account is recorded, even if nothing is sent; another account is refused."""
+    """A new token is recorded if the list proves the same account, even if nothing is sent; another account is refused."""
     shop.write("sale.yaml", CAMPAIGN)
     assert shop.run("apply", "--auto-approve").code == 0
     account = shop.lock()["account"]

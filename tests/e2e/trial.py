@@ -1,4 +1,4 @@
-"""One campaign, sent by the real command: what the tests of crashes and lost answers share."""
+"""One campaign, sent by the real command, for the tests of crashes and lost answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PHONES = [f"3752912345{n:02}" for n in range(60, 90)]
 
 @dataclass(frozen=True)
 class Case:
-    """A campaign with `requests` requests to send, with or without a saved plan.
+    """A campaign that takes `requests` requests to send, with or without a saved plan.
 
     Bulk: requests of two recipients each. List: one list mailing each. Single: as many recipients as bulk, of whom the
     second has a text of their own. Upload: as many requests that fill the list. Variants: bulk, with about as many requests.
@@ -32,7 +32,7 @@ class Case:
 
     @property
     def recipients(self) -> int:
-        """The number of recipients: the last chunk has one."""
+        """Return the number of recipients: the last chunk has one."""
         return 2 * self.requests - 1
 
     @property
@@ -67,7 +67,7 @@ class Case:
 
 
 def start(shop: Shop, case: Case, project: str, **api: object) -> None:
-    """Write the campaign as a new project at the same sandbox; every text ends with the project's name."""
+    """Write the campaign as a new project of the same sandbox; every text ends with the project's name."""
     for old in shop.root.iterdir():
         old.unlink()
     settings: dict[str, object] = {
@@ -88,13 +88,11 @@ def start(shop: Shop, case: Case, project: str, **api: object) -> None:
         assert shop.run("plan", "--out", "plan.json").code == 0
 
 
-IN_WINDOW = (
-    40 * 3600.0
-)  # by how many seconds the clock of a run must be ahead for the window of `release_later`
+IN_WINDOW = 40 * 3600.0  # how many seconds the clock of a run must be ahead for the window of `release_later`
 
 
 def release_later(shop: Shop) -> None:
-    """Let the campaign be sent in two days, and wait for its window until then."""
+    """Schedule the campaign in two days, with a release window."""
     now = datetime.now(UTC)  # noqa: TID251  # the runs have the real clock, or are ahead of it
     time = (now + timedelta(days=2)).replace(microsecond=0, second=0)
     campaign = (shop.root / "sale.yaml").read_text(encoding="utf-8")
@@ -102,11 +100,11 @@ def release_later(shop: Shop) -> None:
     shop.write("sale.yaml", campaign.replace("mailings:\n", lines))
 
 
-JUDGED = 2 * 3600.0  # so far ahead it must be for the verdict of `send_in_waves`
+JUDGED = 2 * 3600.0  # how many seconds ahead the verdict of `send_in_waves` is reached
 
 
 def send_in_waves(shop: Shop) -> None:
-    """Let the campaign have a first wave of one recipient, who gets the message."""
+    """Give the campaign a first wave of one recipient, who gets the message."""
     campaign = (shop.root / "sale.yaml").read_text(encoding="utf-8")
     lines = "waves: [{people: 1, after: 1h, delivered: 100}, rest]\nmailings:\n"
     shop.write("sale.yaml", campaign.replace("mailings:\n", lines))
@@ -129,13 +127,13 @@ def received(shop: Shop, project: str) -> Counter[str]:
 
 
 def finish(shop: Shop, case: Case, where: str) -> None:
-    """Do what a user does: resolve unknown outcomes, and apply until everything is sent.
+    """Act as a user: resolve unknown outcomes, and apply until everything is sent.
 
     A plan file stays the same one until it is used.
     """
     for _ in range(2 * case.requests + 1):
         for address in unknown(shop):
-            # The sandbox's list does not lag: what it lacks was not sent.
+            # The sandbox's list does not lag: a request it lacks was not sent.
             assert shop.run("lock", "resolve", address, "--not-sent", "--reason", "looked").code == 0, where
         done = apply(shop, case, {})
         if done.code == 0 or (case.plan_file and "everything in it is settled" in done.err):
@@ -157,13 +155,13 @@ def lose_lock(shop: Shop) -> None:
 
 
 def planned_action(shop: Shop) -> tuple[str, str]:
-    """What is planned for the only mailing, and why."""
+    """Return the planned action for the only mailing, and its reason."""
     (action,) = shop.run("plan", "--format", "json").json["actions"]
     return action["action"], action["reason"]
 
 
 def adopt_after_losing_the_lock(shop: Shop, case: Case) -> None:
-    """Send everything and lose the lock: the next apply records the mailing and sends nothing."""
+    """Send everything and lose the lock; check that the next apply records the mailing and sends nothing."""
     start(shop, case, "shop")
     assert apply(shop, case, {}).code == 0
     lose_lock(shop)
