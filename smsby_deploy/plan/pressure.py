@@ -44,13 +44,14 @@ class PlannedMailing(NamedTuple):
 class Excess(NamedTuple):
     """The recipients who would get too many messages: `phones`.
 
-    `possible` also counts those who would if they are among the unknown recipients of other mailings. `lately` counts all
-    recipients who got other mailings within the span, too many or not.
+    `possible` also counts those who would if they are among the recipients of other mailings, the `unknown` ones. `lately`
+    counts all recipients who got other mailings within the span, too many or not.
     """
 
     phones: PhoneSet
     possible: int
     lately: int
+    unknown: list[str]
 
 
 class _Neighbor(NamedTuple):
@@ -140,8 +141,8 @@ class PressureCheck:
             self._note(one, "OVERLAP", others)
         if excess.possible > len(excess.phones):
             why = sentence(
-                "pressure: sms.by does not report yet who got {names}; more than {limit} are possible",
-                names=", ".join(sent.name for sent in self._near(one) if sent.unknown),
+                "pressure: sms.by does not report yet who got or gets {names}; more than {limit} are possible",
+                names=", ".join(excess.unknown),
                 limit=limit,
             )
             return one.action.block(ReasonCode.GUARDRAIL, why)
@@ -210,17 +211,15 @@ class PressureCheck:
     def _find_excess(self, one: PlannedMailing, before: Sequence[PlannedMailing]) -> Excess:
         assert one.desired.phones is not None
         period, limit = self._period_of(one), self.pressure.messages
-        neighbors = [
-            self._neighbor(other)
-            for other in before
-            if other.desired.phones is not None and self._is_near(self._period_of(other), period)
-        ]
+        beside = [other for other in before if self._is_near(self._period_of(other), period)]
+        neighbors = [self._neighbor(other) for other in beside if other.desired.phones is not None]
         # The earlier sends of a resumed mailing count together with its rest.
-        resumed = {(other.name, other.revision) for other in neighbors}
+        resumed = {(other.mailing.address, other.mailing.revision) for other in beside}
         near = [sent for sent in self._near(one) if (sent.name, sent.revision) not in resumed]
         reported = [sent.hashes for sent in near]
         known = [sent.phones for sent in near if sent.phones is not None]
-        unknown = sum(bool(sent.unknown) for sent in near)
+        lists = [other.mailing.address for other in beside if other.desired.phones is None]
+        unknown = [*(sent.name for sent in near if sent.unknown), *lists]
         excess: list[int] = []
         possible = lately = 0
         for number in one.desired.phones.numbers():
@@ -230,12 +229,12 @@ class PressureCheck:
             planned = sum(other.is_for(number, phone) for other in neighbors)
             got = sum(phones.has_number(number) for phones in known) + count_messages(reported, phone)
             lately += got > 0
-            possible += planned + got + unknown >= limit
+            possible += planned + got + len(unknown) >= limit
             if planned + got >= limit:
                 excess.append(number)
         phones = PhoneSet()
         phones.add_all(excess)
-        return Excess(phones, possible, lately)
+        return Excess(phones, possible, lately, unknown)
 
     def _neighbor(self, other: PlannedMailing) -> _Neighbor:
         key = other.mailing.address, other.mailing.revision
