@@ -118,7 +118,8 @@ def command(
     if project.notify:
         from smsby_deploy.output.notifications import status_notification
 
-        notify(context, project, status_notification(report, project, fail_under))
+        was_watched = watch and is_complete
+        notify(context, project, status_notification(report, project, fail_under, was_watched=was_watched))
     if fail_under is not None and report.is_under(fail_under):
         context.fail(f"less than {fail_under:g}% of the recipients of final mailings got the SMS", "error")
     if not is_complete:

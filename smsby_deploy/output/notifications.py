@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 20
 _NEWS = frozenset(MailingOutcome) - {MailingOutcome.SKIPPED}
+_FAILED = (MailingOutcome.PARTIAL, MailingOutcome.REJECTED)
 _LOG = sentence("See the log of this run for details.")
 _STOP = sentence("stopped after a wave")
 _AFTER_A_STOP = sentence(
@@ -62,7 +63,7 @@ def apply_notification(result: ApplyResult, project: Project, *, is_due: bool) -
         what = sentence("an apply has finished, {count:mailing was|mailings were} not sent", count=count)
     elif result.exit_code == ExitCode.DONE:
         kind, what = NotificationKind.SUCCESS, sentence("an apply has finished")
-    elif outcomes & {MailingOutcome.PARTIAL, MailingOutcome.REJECTED}:
+    elif any(one.outcome in _FAILED and one.address not in stops for one in news):
         kind, what = NotificationKind.FAILURE, sentence("an apply did not send everything")
     elif result.exit_code == ExitCode.REFUSED and stops:
         kind = NotificationKind.WARNING
@@ -133,14 +134,21 @@ def unsent_notification(result: PlanResult, project: Project) -> Notification | 
     return Notification(NotificationKind.WARNING, _title(project, what, t), body)
 
 
-def status_notification(report: StatusReport, project: Project, least: float | None) -> Notification | None:
-    """The notification that less than `least` percent was delivered; None if enough was."""
-    if least is None or not report.is_under(least):
+def status_notification(
+    report: StatusReport, project: Project, least: float | None, *, was_watched: bool = False
+) -> Notification | None:
+    """The notification about low delivery, or the end of a watch; None without either."""
+    final = [mailing for mailing in report.mailings if mailing.is_counted]
+    is_low = least is not None and report.is_under(least)
+    if not is_low and not (was_watched and final):
         return None
     t = translator(project.language)
-    final = [mailing for mailing in report.mailings if mailing.is_counted]
     delivered, recipients = (sum(getattr(one, name) for one in final) for name in ("delivered", "recipients"))
-    under = (one for one in final if one.delivered * 100 < least * one.recipients)
+    kind, what = NotificationKind.SUCCESS, sentence("{count:mailing is|mailings are} final", count=len(final))
+    if is_low and least is not None:
+        share, kind = delivered * 100 / recipients, NotificationKind.WARNING
+        what = sentence("{share:.1f}% delivered, less than {least:g}%", share=share, least=float(least))
+        final = [one for one in final if one.delivered * 100 < least * one.recipients]
     lines = (
         t.gettext(
             "{name}: {delivered:,} of {recipients:recipient|recipients}",
@@ -148,19 +156,14 @@ def status_notification(report: StatusReport, project: Project, least: float | N
             delivered=one.delivered,
             recipients=one.recipients,
         )
-        for one in under
-    )
-    what = sentence(
-        "{share:.1f}% delivered, less than {least:g}%", share=delivered * 100 / recipients, least=float(least)
+        for one in final
     )
     body = t.gettext(
         "{delivered:,} of {recipients:recipient|recipients} of final mailings got the SMS.",
         delivered=delivered,
         recipients=recipients,
     )
-    return Notification(
-        NotificationKind.WARNING, _title(project, what, t), "\n".join([body, *_limited(lines, t)])
-    )
+    return Notification(kind, _title(project, what, t), "\n".join([body, *_limited(lines, t)]))
 
 
 def _title(project: Project, what: Sentence, t: Translator) -> str:

@@ -146,6 +146,21 @@ def test_low_delivery_is_notified(shop: Shop, receiver: Receiver) -> None:
     assert "sale/vip: 1 of 2 recipients" in receiver.received[0]["message"]
 
 
+def test_end_of_a_watch_is_notified(shop: Shop, receiver: Receiver) -> None:
+    """Once every mailing is final; a status without --watch, which may be run every hour, reports nothing."""
+    env = {"SHOP_NOTIFY_URL": receiver.url}
+    shop.settings(fates={"375291111111": "DELIVERED", "375292222222": "UNDELIVERED"})
+    assert shop.run("apply", "--auto-approve", env={**env, "SMSBY_NOTIFY": "off"}).code == 0
+    requests.post(f"{shop.url}/_sandbox/clock", json={"advance": 3600}, timeout=5).raise_for_status()
+    assert shop.run("status", env=env).code == 0
+    assert receiver.titles == []
+    assert shop.run("status", "--watch", env=env).code == 0
+    assert receiver.titles == ["shop: 1 mailing is final"]
+    assert "sale/vip: 1 of 2 recipients" in receiver.received[0]["message"]
+    assert receiver.received[0]["type"] == "success"
+    assert "37529" not in receiver.received[0]["message"]
+
+
 @pytest.mark.parametrize(
     ("url", "why"),
     [

@@ -21,6 +21,7 @@ from smsby_deploy.output.notifications import (
     unsent_notification,
 )
 from smsby_deploy.plan.plan_result import PlanResult
+from smsby_deploy.status.status_report import State, StatusReport
 from tests.output import examples
 
 _PROJECT = Project(Path(), "shop", ApiSettings(), Guardrails(), None, (), Path("lock"), ())
@@ -100,6 +101,10 @@ def test_stop_after_a_wave_asks_for_a_decision() -> None:
     assert "sale/vip: stopped after a wave\n" in found.body
     assert "`lock resolve ADDRESS --go`" in found.body
     assert "Hello" not in found.body
+    part = replace(stop, outcome=MailingOutcome.PARTIAL)  # a watch had sent an earlier wave
+    watched = apply_notification(replace(result, mailings=(part,)), _PROJECT, is_due=True)
+    assert watched is not None
+    assert (watched.kind, watched.title) == (found.kind, found.title)
 
 
 def test_apply_without_a_result() -> None:
@@ -140,6 +145,19 @@ def test_low_delivery_of_final_mailings() -> None:
     assert found.title.endswith("% delivered, less than 100%")
     assert status_notification(report, _PROJECT, 0) is None
     assert status_notification(report, _PROJECT, None) is None
+
+
+def test_end_of_a_watch_is_reported() -> None:
+    """With what each final mailing came to; too few deliveries come first."""
+    report = examples.status()
+    found = status_notification(report, _PROJECT, None, was_watched=True)
+    assert found is not None
+    (final,) = (one for one in report.mailings if one.state is State.FINAL)
+    assert (found.kind, found.title) == (NotificationKind.SUCCESS, "shop: 1 mailing is final")
+    assert f"{final.name}: {final.delivered:,} of" in found.body
+    assert status_notification(StatusReport(()), _PROJECT, None, was_watched=True) is None
+    low = status_notification(report, _PROJECT, 100, was_watched=True)
+    assert low == status_notification(report, _PROJECT, 100)
 
 
 def test_notifications_are_in_the_language_of_the_project() -> None:
