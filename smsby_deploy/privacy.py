@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 HIDDEN = "<hidden>"
 MIN_SECRET = 8  # characters; a shorter token, which only a sandbox accepts, may occur in any text by chance
+_QUOTED = 12  # characters; fewer in common may be chance
 _TOKEN_SUFFIX = "_TOKEN"
 
 _GAP = r"[\s().\-\u2010-\u2015\u00a0]*"
@@ -158,6 +159,21 @@ def hide_echoes(pieces: Iterable[bytes], token: str) -> Iterator[bytes]:
         yield held[:cut]
         held = held[cut:]
     yield held
+
+
+def hide_quotes(message: str, texts: Iterable[str]) -> str:
+    """Return an error without what it quotes of `texts`.
+
+    That is every run of _QUOTED characters or more that one of them contains.
+    """
+    source = "\n".join(" ".join(text.split()) for text in texts)
+    runs = [at for at in range(len(message) - _QUOTED + 1) if message[at : at + _QUOTED] in source]
+    shown, end = "", 0
+    for at in runs:
+        if at > end or not end:
+            shown += message[end:at] + HIDDEN
+        end = at + _QUOTED
+    return shown + message[end:]
 
 
 def hide_token_parameters(text: str) -> str:

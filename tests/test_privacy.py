@@ -17,6 +17,7 @@ from smsby_deploy.privacy import (
     filter_log_record,
     hide_echo,
     hide_echoes,
+    hide_quotes,
     hide_secrets,
     hide_token,
     hide_token_parameters,
@@ -202,6 +203,23 @@ def test_shown_url_keeps_the_host(url: str, shown: str) -> None:
 def test_hide_echo_hides_a_token_in_any_value(token: str, shown: bytes) -> None:
     """Also within a word; a short token, or one of digits only, may occur by chance."""
     assert hide_echo(f'{{"status": "xx{token}{token}yy"}}'.encode(), token) == shown
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("Anna, your order is ready", HIDDEN),
+        ("bad: Anna, your order is ready!", f"bad: {HIDDEN}!"),
+        ("bad: Anna, your or and order is ready", f"bad: {HIDDEN} and{HIDDEN}"),
+        ("bad: your order", "bad: your order"),  # perhaps by chance
+        ("limit exceeded", "limit exceeded"),
+        ("", ""),
+    ],
+)
+def test_hide_quotes_hides_what_is_quoted(message: str, shown: str) -> None:
+    """Also a part of a text, whatever its white space."""
+    assert hide_quotes(message, ["x", "Anna,  your\norder is ready"]) == shown
+    assert hide_quotes(message, []) == message
 
 
 @pytest.mark.parametrize("token", ["eyJpdiI6/a+b==", "тайный ключ", "0123456789abcdef"])

@@ -64,7 +64,7 @@ class PhoneRequest(SendRequest):
         self._ledger = ledger
         self._opt_outs = opt_outs
         self._place = place
-        self._phone = chunk.phones[place]
+        self._phone, self._text = chunk.phones[place], chunk.text or ""
         self._line = chunk.lines[place]
 
     def prepare(self) -> PreparedSend | None:
@@ -76,7 +76,7 @@ class PhoneRequest(SendRequest):
             return None
         message_id = record.message_id
         assert message_id is not None  # SingleSender made it
-        return self._context.client.prepare_sms(message_id, self._phone)
+        return self._context.client.prepare_sms(message_id, self._phone, self._text)
 
     def concerns_one_phone(self, error: str) -> bool:
         return isinstance(error_for("sendSMS", error, status=200), WrongPhone)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from smsby_deploy.errors import (
@@ -14,6 +15,7 @@ from smsby_deploy.errors import (
     TokenRefused,
     UnusableAnswer,
 )
+from smsby_deploy.privacy import hide_quotes
 from smsby_deploy.smsby.client import ReadClient, failure_of, says_nothing_yet
 from smsby_deploy.smsby.connections import FreshConnection, FreshConnections
 from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts
@@ -129,9 +131,12 @@ class SendClient(ReadClient):
         params |= {key: value for key, value in (("name", name), ("time", time)) if value}
         return self._send("createSmsMessage", params)
 
-    def prepare_sms(self, message_id: int, phone: str) -> PreparedSend:
-        """Prepare the sendSMS of a message to one phone; its sms_id proves acceptance."""
-        return self._prepare("sendSMS", {"message_id": message_id, "phone": phone})
+    def prepare_sms(self, message_id: int, phone: str, text: str = "") -> PreparedSend:
+        """Prepare the sendSMS of a message to one phone; its sms_id proves acceptance.
+
+        No error quotes `text`, the text of the message.
+        """
+        return self._prepare("sendSMS", {"message_id": message_id, "phone": phone}, text)
 
     def create_subscriber_list(self, name: str) -> int:
         """Make a contact list and return its id.
@@ -178,18 +183,22 @@ class SendClient(ReadClient):
         self._transport.pace.wait_turn()
         return send()
 
-    def _prepare(self, name: str, params: Mapping[str, Any]) -> PreparedSend:
+    def _prepare(self, name: str, params: Mapping[str, Any], text: str = "") -> PreparedSend:
         method = METHODS[name]
         proof = method.proof
         assert proof is not None
 
         def judge(answer: Answer | NotConnected | AnswerLost) -> Outcome:
-            return judge_send(
+            outcome = judge_send(
                 answer,
                 proof=proof,
                 only_prepares=method.only_prepares,
                 refuses_at_500=self.facts.refuses_at_500,
             )
+            # Errors are recorded in the lock, which has no texts.
+            if not outcome.error:
+                return outcome
+            return replace(outcome, error=hide_quotes(outcome.error, [text, *_texts_of(params)]))
 
         return self._prepare_judged(method, params, judge)
 
@@ -214,6 +223,15 @@ class SendClient(ReadClient):
         assert method.effect is Effect.CHANGES
         check_params(method, params)
         return _checked(name, self._transport.send(method, params))
+
+
+def _texts_of(params: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the texts that a request sends."""
+    if "message" in params:
+        yield params["message"]
+    for message in json.loads(params.get("messages", "[]")):
+        yield message.get("text", "")
+        yield from (one["text"] for one in message["delivery_list"] if isinstance(one, dict))
 
 
 def _checked(name: str, answer: Answer) -> Answer:

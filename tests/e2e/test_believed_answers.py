@@ -65,6 +65,32 @@ def test_words_of_a_422_are_shown_and_recorded(shop: Shop) -> None:
     assert shop.inbox() == {}
 
 
+@pytest.mark.parametrize(
+    ("via", "method", "mode"),
+    [
+        ("bulk", "sendBulkSms", "error"),
+        ("bulk", "sendBulkSms", "500"),
+        ("single", "createSmsMessage", "error"),
+        ("single", "sendSMS", "error"),
+        ("single", "sendSMS", "500"),
+    ],
+)
+def test_text_that_an_error_quotes_is_hidden(shop: Shop, via: str, method: str, mode: str) -> None:
+    """The lock and the log have no texts, whole or in part."""
+    rows = [{"phone": phone, "name": "Annushka"} for phone in _PHONES]
+    text = "'{{ name }}, your order is ready'"
+    mailing = f"{{name: m, via: {via}, recipients: {json.dumps(rows)}, text: {text}}}"
+    shop.write("sale.yaml", f"version: 1\ncampaign: sale\nmailings:\n  - {mailing}\n")
+    quoted = 'not allowed: "Annushka, your order is ready", "Annushka, your ord…"'
+    shop.fault(method=method, mode=mode, text=quoted)
+    done = shop.run("apply", "--auto-approve", "--format", "json")
+    assert done.code in (1, 6), done.err
+    shown = 'not allowed: "<hidden>", "<hidden>…"'
+    assert shown in done.json["mailings"][0]["error"]
+    assert shown in shop.lock()["mailings"]["sale/m"]["chunks"][0]["error"]
+    assert "Annushka" not in done.out + done.err + (shop.root / "smsby.lock.json").read_text("utf-8")
+
+
 def test_quick_sms_with_a_wrong_parameter_is_not_sent(shop: Shop) -> None:
     """A quick SMS with a parameter that the documentation rules out is not sent."""
     done = shop.run(
