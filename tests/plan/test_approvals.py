@@ -15,6 +15,7 @@ import pytest
 
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.errors import SmsbyDeployError
+from smsby_deploy.lock.decisions import Ending, EndingKind
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.approvals import SignedMailing, Size, find_signer, sign
 from smsby_deploy.plan.model import Action
@@ -333,17 +334,35 @@ def test_finished_mailing_does_not_count_any_more(desk: Desk) -> None:
     """What was sent was signed; the next mailing of the campaign counts by itself."""
     desk.rules("{when: {people_over: 3}, need: 1}")
     (desk.root / "sale.yaml").write_text(_TWO.format(campaign="sale"), "utf-8")
+    sent, ending = _sent(desk), Ending(EndingKind.WITHDRAWN, "2026-11-01T10:00:00+00:00", "anna", "")
+    pending = replace(sent, chunks=(replace(sent.chunks[0], state=ChunkState.PENDING),))
+    for entry, code in ((sent, None), (pending, "approval"), (replace(pending, ending=ending), None)):
+        assert desk.plan(Lock("shop", mailings={"sale/a": entry})).actions[1].reason_code == code
+    raised = _TWO.format(campaign="sale").replace("name: a,", "name: a, revision: 2,")
+    (desk.root / "sale.yaml").write_text(raised, "utf-8")
+    assert desk.plan(Lock("shop", mailings={"sale/a": sent})).actions[1].reason_code == "approval"
+
+
+@pytest.mark.parametrize(("more", "code"), [("", None), (", max_late: 20m", "approval")])
+def test_late_mailing_counts_while_it_may_be_sent(desk: Desk, more: str, code: str | None) -> None:
+    """Within `max_late`, or because a part of it was sent already."""
+    desk.rules("{when: {people_over: 3}, need: 1}")
+    late = f"name: a, schedule_time: 2026-11-24T11:50:00{more},"  # ten minutes ago
+    (desk.root / "sale.yaml").write_text(_TWO.format(campaign="sale").replace("name: a,", late), "utf-8")
+    assert desk.plan().actions[1].reason_code == code
+    sent = _sent(desk)
+    part = replace(sent, chunks=(*sent.chunks, replace(sent.chunks[0], state=ChunkState.PENDING)))
+    assert desk.plan(Lock("shop", mailings={"sale/a": part})).actions[1].reason_code == "approval"
+
+
+def _sent(desk: Desk) -> Entry:
+    """The first mailing as it is recorded once it was sent."""
     sent = desk.plan().actions[0]
     chunks = tuple(ChunkRecord(one.fingerprint, 2, one.digest, ChunkState.ACCEPTED) for one in sent.chunks)
-    entry = Entry(
+    return Entry(
         1, sent.content_digest, sent.audience_digest, "bulk", "Shop", 7, None, 2, 2, None, chunks,
         AppliedBy("2026-11-01T10:00:00+00:00", "p", None, "x"),
     )  # fmt: skip
-    lock = Lock("shop", mailings={"sale/a": entry})
-    assert [action.reason_code for action in desk.plan(lock).actions] == [None, None]
-    pending = replace(entry, chunks=(replace(chunks[0], state=ChunkState.PENDING),))
-    codes = [action.reason_code for action in desk.plan(replace(lock, mailings={"sale/a": pending})).actions]
-    assert codes == ["approval", "approval"]
 
 
 def test_fresh_audience_needs_a_signature_of_its_own(desk: Desk) -> None:
