@@ -16,5 +16,5 @@ __all__ = ["inbox", "known", "shop", "single", "uploaded", "waiting", "waves"]
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
-    """An empty project called shop, and a fake sms.by."""
+    """An empty project named shop, and a fake sms.by."""
     return Shop(tmp_path)

@@ -1,4 +1,4 @@
-"""A dispatcher on virtual time: answers come after the latencies that the test chooses, and nothing is written to disk."""
+"""A dispatcher on virtual time: answers arrive after latencies that the test chooses, and nothing is written to disk."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ TOKEN_REFUSED = Outcome(OutcomeKind.TOKEN_REFUSED, error="incorrect token")
 
 
 def busy(retry_after: float | None = None) -> Outcome:
-    """429, with a Retry-After of that many seconds."""
+    """Return a 429 with a Retry-After of that many seconds."""
     return Outcome(OutcomeKind.NOT_SENT, error="too many requests", retry_after=retry_after)
 
 
 class VirtualClock:
-    """Moves only when a test or the program waits; `at` runs a function when its time has come."""
+    """A clock that moves only when a test or the program waits; `at` runs a function at its time."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -64,7 +64,7 @@ class VirtualClock:
 
 @dataclass
 class FakeHeldLock:
-    """A lock in memory, and the lines of its journal, `synced` of them on disk; `is_full` is a full disk."""
+    """A lock in memory with the lines of its journal, `synced` of them on disk; `is_full` simulates a full disk."""
 
     lock: Lock
     lines: list[dict[str, Any]] = field(default_factory=list)
@@ -97,7 +97,7 @@ class FakeHeldLock:
 
 
 class FakeWorkers(WorkerPool):
-    """Makes a call when it is submitted; its outcome arrives after the request's latency."""
+    """Workers that make a call when it is submitted; its outcome arrives after the request's latency."""
 
     def __init__(self, shutdown: ShutdownSignal, clock: VirtualClock, announce: Callable[[], None]) -> None:
         super().__init__(shutdown, announce)
@@ -119,7 +119,7 @@ class FakeWorkers(WorkerPool):
 
     @property
     def arrived(self) -> list[Outcome]:
-        """The outcomes that wait to be taken."""
+        """Return the outcomes that wait to be taken."""
         return [outcome for time, outcome in self.arrivals.values() if time <= self._clock.time]
 
     def _next_outcome(self, seconds: float) -> tuple[int, Outcome] | None:
@@ -135,13 +135,13 @@ class FakeWorkers(WorkerPool):
 
 
 class FakeConnections:
-    """Connections that open after `latency` on the virtual clock; each of `failures` is what became of one."""
+    """Connections that open after `latency` on the virtual clock; `failures` says of each, in turn, whether it fails."""
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
         self.latency = 0.0
         self.failures: list[bool] = []
-        self.opened: list[float] = []  # when each was asked for
+        self.opened: list[float] = []  # when each was requested
         self._coming: list[tuple[float, bool]] = []
         self.on_change: Callable[[], None] = lambda: None
 
@@ -183,7 +183,7 @@ class FakeClient:
 
 
 class FakeRequest(SendRequest):
-    """A request of one chunk that gets `outcomes` one after the other, the last of them again and again."""
+    """A request of one chunk that gets `outcomes` in turn, and the last of them from then on."""
 
     def __init__(
         self, world: World, ref: ChunkRef, outcomes: Sequence[Outcome], latency: float = 0.0

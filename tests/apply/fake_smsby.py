@@ -1,4 +1,4 @@
-"""sms.by as a script: every answer is chosen by the test, every request is kept, and nothing reaches the network."""
+"""A scripted sms.by: the test chooses every answer, every request is kept, and nothing reaches the network."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def error(text: str, status: int = 200, **more: object) -> Answer:
 
 
 def busy(retry_after: float | None = None) -> Answer:
-    """429, with a Retry-After of that many seconds."""
+    """Return a 429 with a Retry-After of that many seconds."""
     return Answer(429, {"error": "too many"}, readable=True, retry_after=retry_after)
 
 
-EMPTY_LIST = Answer(406, is_empty=True)  # what getSMSMessages answers without any mailing
+EMPTY_LIST = Answer(406, is_empty=True)  # what getSMSMessages answers if there are no mailings
 LOST = AnswerLost("the answer was lost")
 OFFLINE = NotConnected("cannot connect")
 
@@ -64,7 +64,7 @@ def _default_answers() -> dict[str, Reply]:
 
 
 class _NoPace:
-    """Requests are not paced."""
+    """A rate limit that never waits."""
 
     def seconds_until_turn(self) -> float:
         return 0.0
@@ -77,7 +77,7 @@ class _NoPace:
 
 
 class FakeTransport(SendTransport):
-    """Answers each method from its script, then with its last or default answer."""
+    """A transport that answers each method from its script, then with the last answer or a default."""
 
     def __init__(self, clock: Clock) -> None:
         self._token = "token"
@@ -94,7 +94,7 @@ class FakeTransport(SendTransport):
         return f"FakeTransport({self.changes()})"
 
     def script(self, method: str, *replies: Reply) -> None:
-        """Let `method` give `replies` one after the other, and the last of them from then on."""
+        """Make `method` give `replies` in turn, and the last of them from then on."""
         self._scripts[method] = deque(replies)
         self._defaults[method] = replies[-1]
 
@@ -116,11 +116,11 @@ class FakeTransport(SendTransport):
         return reply(params) if callable(reply) else reply
 
     def named(self, *methods: str) -> list[dict[str, Any]]:
-        """The parameters of every call of these methods, in order."""
+        """Return the parameters of every call of these methods, in order."""
         return [params for name, params in self.calls if name in methods]
 
     def changes(self) -> list[str]:
-        """The names of the calls that change something or send, in order; confirm=0 and confirm=1 have names of their own."""
+        """Return the names of the calls that change something or send, in order, confirm=0 and confirm=1 among them."""
         names = []
         for name, params in self.calls:
             if name == "confirmSendMessageByList":
@@ -159,7 +159,7 @@ class Shop:
         self.write("smsby.yaml", PROJECT + "".join(f"{key}: {value}\n" for key, value in lines.items()))
 
     def mailing(self, text: str) -> None:
-        """Write sale.yaml with one mailing called `staff`; `text` is the content of its YAML map."""
+        """Write sale.yaml with one mailing named `staff`; `text` is the content of its YAML map."""
         head = "version: 1\ncampaign: sale\nalphaname: MyShop\nmailings:\n"
         self.write("sale.yaml", f"{head}  - {{name: staff, {text}}}\n")
 
@@ -167,12 +167,12 @@ class Shop:
         return load_project(self.root, {})
 
     def apply(self) -> tuple[ApplyResult, MailingResult]:
-        """Plan and apply the project; the result, and that of its first mailing."""
+        """Plan and apply the project; return the result, and that of its first mailing."""
         result = apply_plan(self.request())
         return result, result.mailings[0]
 
     def request(self, reviewed: Plan | None = None) -> ApplyRequest:
-        """What is asked of an apply of this project, with the plan that was reviewed if there is one."""
+        """Return the request to apply this project, with the reviewed plan if there is one."""
         return ApplyRequest(
             self.load,
             self.store,

@@ -1,4 +1,4 @@
-"""A mailing with `via: single`, and an sms.by that takes it; conftest.py makes the fixtures known."""
+"""A mailing with `via: single`, and an sms.by that accepts it; conftest.py exports the fixtures."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Inbox(Counter[str]):
 
 @pytest.fixture
 def inbox() -> Inbox:
-    """What reached whom."""
+    """The deliveries of all messages."""
     return Inbox()
 
 
 @pytest.fixture
 def single(shop: Shop, inbox: Inbox) -> Shop:
-    """A mailing to three phones, and an sms.by that takes it."""
+    """A mailing to three phones, and an sms.by that accepts it."""
     to(shop, *THREE)
     shop.sms_by.script("createSmsMessage", ok({"status": "new", "message_id": 50}))
     shop.sms_by.script("sendSMS", inbox.take)
@@ -57,5 +57,5 @@ def states(shop: Shop) -> str:
 
 
 def called(shop: Shop) -> list[str]:
-    """The phones of every sendSMS, in order."""
+    """Return the phones of every sendSMS, in order."""
     return [params["phone"] for params in shop.sms_by.named("sendSMS")]

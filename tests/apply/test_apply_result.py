@@ -1,4 +1,4 @@
-"""The result of an apply: totals, next steps and the refused result."""
+"""The result of an apply: totals, next steps, and the result of a refused apply."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from tests.output.examples import apply_result as result
 
 
 def test_next_steps_after_a_good_run() -> None:
-    """Commit the lock first, then watch the delivery."""
+    """After a good run the next steps are to commit the lock and then watch the delivery."""
     steps = result(MailingResult("sale/vip", MailingOutcome.SENT, 2)).next_steps
     assert steps == (NextStep.COMMIT_LOCK, NextStep.WATCH_STATUS)
 
 
 def test_next_steps_are_none_if_nothing_happened() -> None:
-    """A mailing that was complete before asks for nothing."""
+    """A mailing that was already complete has no next steps."""
     assert result(MailingResult("sale/old", MailingOutcome.SKIPPED, 3)).next_steps == ()
 
 
 def test_next_steps_put_an_unknown_outcome_first() -> None:
-    """It is resolved before anything is planned again; its own error asks for no new plan."""
+    """The first next step is to resolve an unknown outcome, before any new plan."""
     lost = result(MailingResult("sale/lost", MailingOutcome.UNKNOWN, 5, error="timed out"))
     assert lost.next_steps == (NextStep.RESOLVE_UNKNOWN, NextStep.COMMIT_LOCK)
     assert lost.first_unknown == "sale/lost"
 
 
 def test_next_steps_commit_a_partly_sent_mailing() -> None:
-    """Only the lock knows who got it."""
+    """After a partly sent mailing the next step is to commit the lock, which alone has the recipients who got it."""
     part = MailingResult("sale/vip", MailingOutcome.PARTIAL, 4, ["uuid"], error="sent to 1 of 4 recipients")
     assert result(part).next_steps == (NextStep.COMMIT_LOCK, NextStep.CONTINUE)
 
 
 def test_sent_totals_of_a_resumed_mailing() -> None:
-    """Recipients count the whole mailing; `recipients_now` and the cost are those of this run."""
+    """`recipients` counts the whole mailing; `recipients_now` and the cost are those of this run."""
     whole = result(MailingResult("sale/vip", MailingOutcome.SENT, 4))
     resumed = examples.action("sale/vip", ActionKind.RESUME, recipients=3)
     sent = replace(whole, plan=examples.plan(resumed)).sent
@@ -52,7 +52,7 @@ def test_sent_totals_of_a_resumed_mailing() -> None:
 
 
 def test_sent_totals_after_a_late_opt_out() -> None:
-    """Fewer recipients than planned are all counted as sent now."""
+    """After a late opt-out, all recipients of the smaller mailing count as sent now."""
     whole = result(MailingResult("sale/vip", MailingOutcome.SENT, 4))
     planned = examples.action("sale/vip", ActionKind.CREATE, recipients=5)
     sent = replace(whole, plan=examples.plan(planned)).sent
@@ -61,7 +61,7 @@ def test_sent_totals_after_a_late_opt_out() -> None:
 
 
 def test_sent_totals_count_unpriced_lists() -> None:
-    """Only sms.by knows the cost of a contact list."""
+    """The cost of a contact list is counted as unpriced, since only sms.by knows it."""
     sent = result(
         MailingResult("sale/vip", MailingOutcome.SENT, 4),
         MailingResult("news/letter", MailingOutcome.CONFIRMED, None),
@@ -72,7 +72,7 @@ def test_sent_totals_count_unpriced_lists() -> None:
 
 
 def test_refused_result_gives_each_mailing_a_reason() -> None:
-    """A blocked mailing keeps its own reason, one that would be sent gets the refusal, a noop gets none."""
+    """In a refused result a blocked mailing keeps its reason, one to be sent gets the refusal, and a noop has no reason."""
     plan = examples.plan(
         examples.action("sale/vip", ActionKind.CREATE),
         examples.action("sale/stuck", ActionKind.BLOCKED, "changed: the text differs"),

@@ -1,4 +1,4 @@
-"""Messages of sendBulkSms: what is in one, what fits into a request, and what is not sent."""
+"""Messages of sendBulkSms: what each contains, how many fit into a request, and what is not sent."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _bodies(loaded: LoadedProject) -> list[dict[str, Any]]:
 
 
 def test_stream_messages_of_one_text(tmp_path: Path) -> None:
-    """All recipients share `text`; the name identifies the chunk, the time is in the clock of the account."""
+    """With one text for all, a message has `text`, a name with the fingerprint, and the time on the account's clock."""
     mailing = "text: Привет, recipients: ['375290000001', '375290000002', '375290000003']"
     loaded = _load(tmp_path, f"{mailing}, schedule_time: 2026-12-01T10:00:00+00:00")
     first, second = _bodies(loaded)
@@ -79,7 +79,7 @@ def test_stream_messages_of_one_text(tmp_path: Path) -> None:
 
 
 def test_stream_messages_of_personal_texts(tmp_path: Path) -> None:
-    """Each recipient has a personal text, and the message has none."""
+    """With personal texts each recipient has a text, and the message has none."""
     loaded = _load(tmp_path, "text: '{{ n }}!', recipients: [{phone: '375290000001', n: Анна}]")
     (message,) = _messages(loaded, _plan(loaded))
     body = json.loads(message.body)
@@ -89,7 +89,7 @@ def test_stream_messages_of_personal_texts(tmp_path: Path) -> None:
 
 
 def test_stream_messages_without_recipients_left(tmp_path: Path) -> None:
-    """A chunk whose recipients all opted out has none, and is yielded so that it is recorded as complete."""
+    """A chunk whose recipients all opted out has no recipients, and is yielded only to be recorded as complete."""
     loaded = _load(
         tmp_path,
         "text: Hi, recipients: ['375290000001', '375290000002', '375290000003']",
@@ -101,7 +101,7 @@ def test_stream_messages_without_recipients_left(tmp_path: Path) -> None:
 
 
 def test_stream_messages_of_changed_files(tmp_path: Path) -> None:
-    """Nothing is yielded of a chunk that differs from the plan, and a missing chunk is an error."""
+    """A chunk that differs from the plan yields nothing, and a missing chunk is an error."""
     loaded = _load(tmp_path, "text: Hi, recipients: ['375290000001', '375290000002', '375290000003']")
     plan = _plan(loaded)
     changed = _load(tmp_path, "text: Hi, recipients: ['375290000001', '375290000004']")
@@ -115,7 +115,7 @@ def test_stream_messages_of_changed_files(tmp_path: Path) -> None:
 
 
 def test_stream_messages_of_waves(tmp_path: Path) -> None:
-    """The first wave goes at the mailing's time, a later one when its verdict allows it."""
+    """The first wave is sent at the mailing's time, a later one when its verdict allows it."""
     mailing = "text: Hi, recipients: ['375290000001', '375290000002', '375290000003']"
     waves = "waves: [{people: 1, after: 1h, delivered: 90}, rest]"
     loaded = _load(tmp_path, f"{mailing}, schedule_time: 2026-12-01T10:00:00+00:00, {waves}")
@@ -125,7 +125,7 @@ def test_stream_messages_of_waves(tmp_path: Path) -> None:
 
 
 def _cached(loaded: LoadedProject, damage: bytes = b"") -> tuple[Plan, ChunkCache]:
-    """The plan and its chunks as an apply keeps them, of which the disk returns some with `damage`."""
+    """Return a plan and its chunks as an apply caches them; the disk returns some of them with `damage`."""
     project = loaded.project
     cache = ChunkCache(project.root, hash_opt_outs(project.suppress))
 
@@ -147,7 +147,7 @@ def _from_cache(loaded: LoadedProject, plan: Plan, cache: ChunkCache, **changes:
 
 
 def test_stream_messages_without_capped_recipients(tmp_path: Path) -> None:
-    """The chunks were kept before it was known who would get too many messages."""
+    """Capped recipients are left out even of chunks that were cached before the caps were known."""
     loaded = _load(tmp_path, "text: Hi, recipients: ['375290000001', '375290000002']")
     capped = PhoneSet()
     capped.add_all(number_phones(["375290000001"]))
@@ -156,7 +156,7 @@ def test_stream_messages_without_capped_recipients(tmp_path: Path) -> None:
 
 
 def test_stream_messages_of_variants(tmp_path: Path) -> None:
-    """Each chunk has the text of its variant, whether it was kept or is read again."""
+    """Each chunk has the text of its variant, whether it was cached or is read again."""
     phones = ", ".join(f"'37529000000{n}'" for n in range(10))
     loaded = _load(
         tmp_path,
@@ -173,7 +173,7 @@ def test_stream_messages_of_variants(tmp_path: Path) -> None:
 
 
 def test_stream_messages_of_damaged_chunks(tmp_path: Path) -> None:
-    """What the disk returns is sent only if it is what was planned."""
+    """A chunk that the disk returns damaged is not sent."""
     loaded = _load(tmp_path, "text: Hi, recipients: ['375290000001', '375290000002', '375290000003']")
     with pytest.raises(FilesChanged, match="the planned chunk 2 was damaged on disk"):
         _from_cache(loaded, *_cached(loaded, damage=b"0003"))
@@ -194,7 +194,7 @@ def _message(recipients: int) -> ChunkMessage:
     ],
 )
 def test_pack_requests_fills_each_request(body: Any, counts: list[int], packed: list[list[int]]) -> None:
-    """In order, as many as fit: by recipients, and in a form by PHP's limit of variables, too."""
+    """A request is filled in order, up to its limit of recipients and, in a form, PHP's limit of variables."""
     api = ApiSettings(body=body, recipients_per_request=1000)
     requests = pack_requests(api, map(_message, counts))
     assert [[message.recipients for message in request] for request in requests] == packed
@@ -205,7 +205,7 @@ ACCEPTED = ok({"uuid": "u-1", "success": "OK"})
 
 @pytest.fixture
 def bulk(shop: Shop) -> Shop:
-    """A mailing of two chunks, and an sms.by that takes it."""
+    """A mailing of two chunks, and an sms.by that accepts it."""
     shop.write(
         "smsby.yaml",
         "version: 1\nproject: shop\nsuppress: [{file: out.txt}]\n"
@@ -218,7 +218,7 @@ def bulk(shop: Shop) -> Shop:
 
 
 def _lists(shop: Shop) -> list[list[str]]:
-    """The recipients of each message that was sent, in order."""
+    """Return the recipients of each message that was sent, in order."""
     return [
         message["delivery_list"]
         for params in shop.sms_by.named("sendBulkSms")
@@ -227,7 +227,7 @@ def _lists(shop: Shop) -> list[list[str]]:
 
 
 def test_bulk_sender_sends_each_chunk_once(bulk: Shop) -> None:
-    """The lock has the uuid of each; a second apply sends nothing."""
+    """Each chunk is sent once, and the lock has its uuid; a second apply sends nothing."""
     for _ in range(2):
         assert bulk.apply()[0].exit_code == ExitCode.DONE
     assert _lists(bulk) == [PHONES[:2], PHONES[2:4]]
@@ -235,7 +235,7 @@ def test_bulk_sender_sends_each_chunk_once(bulk: Shop) -> None:
 
 
 def test_bulk_sender_shares_a_request_within_a_campaign(bulk: Shop) -> None:
-    """Chunks of several mailings of a campaign fit into one request, those of another one do not."""
+    """Chunks of several mailings share a request within one campaign, but not across campaigns."""
     inner = "mailings: [{name: a, recipients: ['%s'], text: A}, {name: b, recipients: ['%s'], text: B}]\n"
     (bulk.root / "sale.yaml").unlink()
     bulk.write("x.yaml", "version: 1\ncampaign: x\n" + inner % (PHONES[0], PHONES[1]))
@@ -246,7 +246,7 @@ def test_bulk_sender_shares_a_request_within_a_campaign(bulk: Shop) -> None:
 
 
 def test_bulk_sender_resumes_with_what_was_not_sent(bulk: Shop) -> None:
-    """A chunk that was accepted is skipped."""
+    """A resumed mailing skips the chunks that were accepted."""
     bulk.sms_by.script("sendBulkSms", ACCEPTED, error("limit exceeded"))
     assert bulk.apply()[0].exit_code == ExitCode.OUTCOME_UNKNOWN
     bulk.sms_by.script("sendBulkSms", ACCEPTED)
@@ -255,7 +255,7 @@ def test_bulk_sender_resumes_with_what_was_not_sent(bulk: Shop) -> None:
 
 
 def test_bulk_sender_records_late_opt_outs(bulk: Shop) -> None:
-    """A smaller chunk has its new size, and one without recipients is complete without a request."""
+    """A chunk is recorded at its size without late opt-outs; without any recipient it is complete without a request."""
 
     def opt_out(params: Mapping[str, Any]) -> Answer:
         bulk.write("out.txt", "\n".join(PHONES[:3]))
@@ -271,7 +271,7 @@ def test_bulk_sender_records_late_opt_outs(bulk: Shop) -> None:
 
 
 def test_bulk_sender_records_opt_outs_after_an_approval(waiting: Shop) -> None:
-    """Who opts out within the hand-over of a mailing gets nothing, and the lock says who it was."""
+    """A recipient who opts out before the hand-over gets nothing, and the lock records who it was."""
     waiting.configure(suppress="[out.txt]", release="{before: 1h, at_latest: 30m}")
     waiting.write("out.txt", "")
     approve(waiting, a=to(*PHONES[:3]))
@@ -289,14 +289,16 @@ def test_bulk_sender_records_opt_outs_after_an_approval(waiting: Shop) -> None:
 
 
 def test_bulk_sender_leaves_out_who_opts_out_at_the_question(bulk: Shop) -> None:
-    """A user may take minutes to say yes to the plan, and the opt-out stays for all mailings of the run."""
+    """An opt-out added while the user is asked counts for all mailings of the run."""
 
     def say_yes(plan: Plan) -> bool:
         bulk.write("out.txt", f"{PHONES[0]}\n{PHONES[6]}\n")
         return True
 
     bulk.write("staff.yaml", (bulk.root / "sale.yaml").read_text("utf-8").replace("sale", "staff"))
-    _one_at_a_time(bulk, _opting_out(bulk, [], ACCEPTED), ACCEPTED, ACCEPTED, ACCEPTED)  # the file is cut off
+    _one_at_a_time(
+        bulk, _opting_out(bulk, [], ACCEPTED), ACCEPTED, ACCEPTED, ACCEPTED
+    )  # the file is truncated
     assert apply_plan(replace(bulk.request(), approve=say_yes)).exit_code == ExitCode.DONE
     assert _lists(bulk) == [[PHONES[1]], PHONES[2:4]] * 2
 
@@ -310,7 +312,7 @@ _WAVES = ", waves: [{people: 4, after: 1h, delivered: 90}, rest]"
 def test_bulk_sender_records_capped_recipients(
     waiting: Shop, release: str, more: str, is_distinguished: bool
 ) -> None:
-    """Not as opted out where a later run chooses anew whom to leave out: at a hand-over, and between waves."""
+    """Capped recipients are not recorded as opted out at a hand-over or between waves, where a later run caps anew."""
     release = f"{{before: {release}, at_latest: 30m}}"
     waiting.configure(guardrails="{pressure: {messages: 1, within: 7d, on_excess: drop}}", release=release)
     write_sale(waiting, a=to(*PHONES[:5]), b=to(*PHONES, more=more))
@@ -324,14 +326,14 @@ def test_bulk_sender_records_capped_recipients(
 
 
 def _one_at_a_time(shop: Shop, *replies: Reply) -> None:
-    """Let the next request be prepared once the last one has its reply."""
+    """Prepare each request only after the last one has its reply."""
     settings = (shop.root / "smsby.yaml").read_text("utf-8")
     shop.write("smsby.yaml", settings.replace("{reconcile", "{concurrency: 1, reconcile"))
     shop.sms_by.script("sendBulkSms", *replies)
 
 
 def _opting_out(shop: Shop, phones: Sequence[str], reply: Answer) -> Reply:
-    """Let these opt out while sms.by answers."""
+    """Return a reply that adds these opt-outs before it answers."""
 
     def answer(params: Mapping[str, Any]) -> Answer:
         shop.write("out.txt", "".join(f"{phone}\n" for phone in [PHONES[6], *phones]))
@@ -341,7 +343,7 @@ def _opting_out(shop: Shop, phones: Sequence[str], reply: Answer) -> Reply:
 
 
 def test_bulk_sender_honors_opt_outs_between_requests(bulk: Shop) -> None:
-    """A mailing may take long: who opts out before a request is not in it, and the lock knows who that was."""
+    """A recipient who opts out before a request of the mailing is not in it, and the lock records who it was."""
     bulk.mailing(f"recipients: [{', '.join(PHONES[:6])}], text: Closed")
     late = [PHONES[0], PHONES[2], PHONES[4], PHONES[5]]
     _one_at_a_time(bulk, _opting_out(bulk, late, ACCEPTED), ACCEPTED)
@@ -357,7 +359,7 @@ def test_bulk_sender_honors_opt_outs_between_requests(bulk: Shop) -> None:
 
 
 def test_bulk_sender_honors_opt_outs_before_a_repetition(bulk: Shop) -> None:
-    """A request that was not sent is built anew; one without recipients is not repeated."""
+    """An unsent request is rebuilt without new opt-outs before it is repeated, and not repeated if it is empty."""
     _one_at_a_time(bulk, _opting_out(bulk, [PHONES[0]], busy()), ACCEPTED)
     assert bulk.apply()[0].exit_code == ExitCode.DONE
     assert _lists(bulk) == [PHONES[:2], [PHONES[1]], PHONES[2:4]]
@@ -370,7 +372,7 @@ def test_bulk_sender_honors_opt_outs_before_a_repetition(bulk: Shop) -> None:
 
 
 def test_bulk_sender_stops_a_mailing_whose_opt_outs_vanish(bulk: Shop) -> None:
-    """Nothing more of it is sent once they cannot be read any more; the next apply sends the rest."""
+    """If the opt-outs become unreadable, no more of the mailing is sent; the next apply sends the rest."""
 
     def vanish(params: Mapping[str, Any]) -> Answer:
         (bulk.root / "out.txt").unlink()
@@ -387,7 +389,7 @@ def test_bulk_sender_stops_a_mailing_whose_opt_outs_vanish(bulk: Shop) -> None:
 
 
 def test_bulk_sender_stops_a_mailing_without_its_opt_outs(bulk: Shop) -> None:
-    """If they cannot be read any more, none of it is sent: exit code 5."""
+    """If the opt-outs can no longer be read, none of the mailing is sent: exit code 5."""
 
     def remove(params: Mapping[str, Any]) -> Answer:
         (bulk.root / "out.txt").unlink(missing_ok=True)
@@ -399,7 +401,7 @@ def test_bulk_sender_stops_a_mailing_without_its_opt_outs(bulk: Shop) -> None:
 
 
 def test_bulk_sender_stops_after_a_rejection(bulk: Shop) -> None:
-    """The chunks after it would be rejected as well; other mailings are sent."""
+    """After a rejection the mailing's other chunks are not tried; other mailings are sent."""
     bulk.write(
         "z.yaml",
         f"version: 1\ncampaign: z\nmailings: [{{name: a, recipients: ['{PHONES[5]}'], text: A}}]\n",

@@ -1,4 +1,4 @@
-"""The contacts of a list: the reviewed ones without opt-outs, in order, as many in a call as it takes."""
+"""The contacts of a list: the reviewed ones without opt-outs, in order, batched to fit into a call."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ FIVE_PHONES = PHONES[:5]
     ],
 )
 def test_batch_size_respects_every_limit(api: ApiSettings, fields: int, size: int) -> None:
-    """A batch has 500 contacts, or fewer by the project's setting and by what PHP reads of a form."""
+    """A batch has 500 contacts, or fewer by the project's setting or PHP's limit on form variables."""
     assert batch_size(api, fields) == size
 
 
 @pytest.fixture
 def staff(shop: Shop) -> Shop:
-    """An uploaded mailing to five recipients of whom the second opted out, two contacts in each batch."""
+    """An uploaded mailing to five recipients, the second of whom opted out, with two contacts per batch."""
     shop.write(
         "smsby.yaml", "version: 1\nproject: shop\napi: {recipients_per_request: 2}\nsuppress: [out.csv]\n"
     )
@@ -59,7 +59,7 @@ def planned(shop: Shop) -> tuple[ContactReader, Mailing, Action]:
 
 
 def test_contact_batches_leave_out_opt_outs(staff: Shop) -> None:
-    """The batches have everyone but the opt-out, in order, with the lines of the file."""
+    """The batches have all contacts except the opt-out, in order, with their lines in the file."""
     reader, mailing, action = planned(staff)
     contacts = reader.measure(mailing, action)
     batches = list(reader.batches(mailing, contacts, 0))
@@ -71,14 +71,14 @@ def test_contact_batches_leave_out_opt_outs(staff: Shop) -> None:
 
 
 def test_contact_batches_skip_what_is_uploaded(staff: Shop) -> None:
-    """After an interruption the batches begin behind the contacts that are already in the list."""
+    """After an interruption the batches start after the contacts that are already in the list."""
     reader, mailing, action = planned(staff)
     (batch,) = reader.batches(mailing, reader.measure(mailing, action), 3)
     assert (batch.first, [row[0] for row in batch.rows]) == (3, [FIVE_PHONES[4]])
 
 
 def test_contact_batches_are_filled_across_reads(shop: Shop) -> None:
-    """Files are read a thousand rows at a time; opt-outs leave no call but the last one short."""
+    """Only the last batch is short, even though files are read a thousand rows at a time and opt-outs leave gaps."""
     phones = [f"37529{number:07}" for number in range(1, 2401)]
     shop.write("smsby.yaml", "version: 1\nproject: shop\nsuppress: [out.csv]\n")
     shop.write("out.csv", "phone\n" + "".join(f"{phone}\n" for phone in phones[::10]))
@@ -101,7 +101,7 @@ def test_contact_batches_are_filled_across_reads(shop: Shop) -> None:
 
 
 def test_contacts_of_a_longer_file(shop: Shop) -> None:
-    """In each read, who had opted out when it was planned stays out; a file that ends after one is a changed one."""
+    """In every block of a longer file, planned opt-outs stay out, and a file that ends at a block is a changed one."""
     phones = [f"37529{number:07}" for number in range(1, 7001)]
     shop.write("smsby.yaml", "version: 1\nproject: shop\nsuppress: [out.csv]\n")
     write_recipients(shop, phones)
@@ -125,7 +125,7 @@ def test_contacts_of_a_longer_file(shop: Shop) -> None:
 
 
 def test_contact_batches_refuse_changed_files(staff: Shop) -> None:
-    """Recipients other than the planned or measured ones are never yielded."""
+    """Recipients that differ from the planned or measured ones are never yielded."""
     reader, mailing, action = planned(staff)
     contacts = reader.measure(mailing, action)
     write_recipients(staff, [PHONES[6], *FIVE_PHONES[1:]])

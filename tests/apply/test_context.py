@@ -6,7 +6,7 @@ from smsby_deploy.apply.context import request_event
 
 
 def test_request_event_names_the_chunks_of_a_mailing() -> None:
-    """Chunk numbers as in the remote name; a whole mailing needs none; of many mailings three are named."""
+    """An event has chunk numbers as in the remote names, none for a whole mailing, and names at most three mailings."""
     parts = [("sale/vip", 1, 4), ("sale/vip", 2, 4), ("sale/b", 0, 1)]
     line = request_event("accepted", parts, 2500).line
     assert line.startswith("accepted      2,500 ")

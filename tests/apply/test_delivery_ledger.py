@@ -1,4 +1,4 @@
-"""A message of createSmsMessage that exists already: when a mailing may use it, and what its deliveries prove."""
+"""An existing message of createSmsMessage: when a mailing may use it, and what its deliveries prove."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LATER = 1_793_610_000  # 2026-11-02 09:00 UTC, the time of the tests
 
 @pytest.fixture
 def reused(single: Shop) -> Shop:
-    """The text of the mailing is the message 50 already."""
+    """A mailing whose text already has message 50."""
     single.sms_by.script("createSmsMessage", EXISTS)
     return single
 
@@ -32,7 +32,7 @@ def list_message(shop: Shop, name: str = "made elsewhere", **more: object) -> No
 
 
 def test_existing_message_is_used(reused: Shop, inbox: Inbox) -> None:
-    """A message without deliveries is sent as if it had just been made."""
+    """An existing message without deliveries is sent like a new one."""
     assert reused.apply()[0].exit_code == ExitCode.DONE
     assert (inbox, reused.chunk().message_id) == (Counter(PHONES[:3]), 50)
     assert reused.chunk().error is None
@@ -40,7 +40,7 @@ def test_existing_message_is_used(reused: Shop, inbox: Inbox) -> None:
 
 @pytest.mark.parametrize("answer", [OFFLINE, error("access denied")], ids=["offline", "refused"])
 def test_existing_message_is_not_used_unread(reused: Shop, answer: Reply) -> None:
-    """Without its deliveries it is not known whether this mailing was sent by it: the run stops."""
+    """If the deliveries of an existing message cannot be read, the run stops: they could be of this mailing."""
     reused.sms_by.script("getSmsDeliveryList", answer)
     result, mailing = reused.apply()
     assert (result.exit_code, called(reused)) == (ExitCode.UNREACHABLE, [])
@@ -50,7 +50,7 @@ def test_existing_message_is_not_used_unread(reused: Shop, answer: Reply) -> Non
 
 @pytest.mark.parametrize("name", ["made elsewhere", "sale/staff other#0123456789"])
 def test_foreign_deliveries_are_the_baseline(reused: Shop, inbox: Inbox, name: str) -> None:
-    """What another program sent before proves nothing: a lost sendSMS needs one delivery more than that."""
+    """Earlier deliveries of another program are the baseline: a lost sendSMS is proved only by one more than that."""
     inbox[PHONES[0]] = 1
     list_message(reused, name)
     reused.sms_by.script("sendSMS", LOST)
@@ -61,7 +61,7 @@ def test_foreign_deliveries_are_the_baseline(reused: Shop, inbox: Inbox, name: s
 
 @pytest.mark.parametrize("name", [None, "sale/old shop#0123456789"])
 def test_unexplained_deliveries_are_in_doubt(reused: Shop, inbox: Inbox, name: str | None) -> None:
-    """If no list names the message, or it is of this project, its deliveries may be this mailing's: nothing is sent."""
+    """If a message is unlisted, or has a name of this project, its deliveries may be of this mailing: nothing is sent."""
     inbox[PHONES[0]] = 1
     if name is not None:
         list_message(reused, name)
@@ -73,7 +73,7 @@ def test_unexplained_deliveries_are_in_doubt(reused: Shop, inbox: Inbox, name: s
 
 
 def test_baseline_is_kept(reused: Shop, inbox: Inbox) -> None:
-    """Whatever is recorded of the chunk later, what was delivered before it never proves a lost send."""
+    """A chunk keeps its baseline whatever is recorded later, so an earlier delivery never proves a lost send."""
     inbox[PHONES[0]] = 1
     list_message(reused)
     reused.sms_by.script("sendSMS", error("limit exceeded"))
@@ -86,7 +86,7 @@ def test_baseline_is_kept(reused: Shop, inbox: Inbox) -> None:
 
 
 def test_too_many_deliveries_prove_nothing(reused: Shop, inbox: Inbox) -> None:
-    """One more than the baseline can count is not distinguished from those before: the lost send is unknown."""
+    """With more deliveries than a baseline can count, one more is not recognized: the lost send is unknown."""
     inbox[PHONES[0]] = NO_PROOF
     list_message(reused)
     reused.sms_by.script("sendSMS", inbox.take_and_lose)
@@ -95,7 +95,7 @@ def test_too_many_deliveries_prove_nothing(reused: Shop, inbox: Inbox) -> None:
 
 
 def test_refused_message_is_never_sent(single: Shop) -> None:
-    """Only the answer that made it said that its text takes more parts; the next one names it as a duplicate."""
+    """A message with too many parts stays refused, although only its first answer reported the parts."""
     single.sms_by.script("createSmsMessage", ok({"message_id": 50, "parts": 9}), EXISTS)
     result, mailing = single.apply()
     assert (result.exit_code, single.chunk().message_id) == (ExitCode.REFUSED, None)
@@ -106,7 +106,7 @@ def test_refused_message_is_never_sent(single: Shop) -> None:
 
 @pytest.mark.parametrize("sender", ["Kvetka", "System name (SMS.by)"])
 def test_message_of_another_sender_is_refused(reused: Shop, sender: str) -> None:
-    """A message has one sender for good: the text has to change."""
+    """A message of another sender is refused: it cannot change, so the text has to."""
     reused.sms_by.script("checkSMSMessageStatus", ok({"status": "moderated", "alphaname": sender}))
     result, mailing = reused.apply()
     assert (result.exit_code, mailing.outcome) == (ExitCode.FAILED, MailingOutcome.REJECTED)
@@ -128,7 +128,7 @@ def test_message_of_another_sender_is_refused(reused: Shop, sender: str) -> None
     ],
 )
 def test_message_of_the_same_sender_is_used(reused: Shop, own: str, sender: str, is_used: bool) -> None:
-    """The files may give the sender by its id, and the system sender has several documented names."""
+    """A message of the same sender is used, even if given by its id or, for the system sender, by another of its names."""
     reused.write("sale.yaml", (reused.root / "sale.yaml").read_text().replace("MyShop", own))
     reused.sms_by.script("checkSMSMessageStatus", ok({"status": "moderated", "alphaname": sender}))
     assert (reused.apply()[0].exit_code == ExitCode.DONE) is is_used
@@ -150,7 +150,7 @@ def test_message_of_the_same_sender_is_used(reused: Shop, own: str, sender: str,
 def test_message_with_another_time_is_refused(
     reused: Shop, schedule: str, listed: int | None, is_used: bool
 ) -> None:
-    """A message keeps its own send time, so it must be the mailing's, to the minute."""
+    """A message with another send time, to the minute, is refused."""
     to(reused, *PHONES[:3], more=f", schedule_time: '{schedule}'" if schedule else "")
     list_message(reused, d_schedule=listed)
     result, _ = reused.apply()
@@ -159,14 +159,14 @@ def test_message_with_another_time_is_refused(
 
 
 def _share(reused: Shop) -> None:
-    """Let two mailings have one text, and so one message."""
+    """Give two mailings one text, and so one message."""
     both = (reused.root / "sale.yaml").read_text()
     reused.write("sale.yaml", both + both.partition("mailings:\n")[2].replace("staff", "team"))
     reused.sms_by.script("createSmsMessage", ok({"message_id": 50}), EXISTS)
 
 
 def test_message_of_two_mailings_is_sent_by_both(reused: Shop, inbox: Inbox) -> None:
-    """The lock explains its deliveries by the first one."""
+    """Two mailings share a message: the lock explains the deliveries by the first one, so both are sent."""
     _share(reused)
     assert reused.apply()[0].exit_code == ExitCode.DONE
     assert inbox == Counter(PHONES[:3] * 2)
@@ -175,7 +175,7 @@ def test_message_of_two_mailings_is_sent_by_both(reused: Shop, inbox: Inbox) -> 
 
 
 def test_delivery_of_a_shared_message_proves_nothing(reused: Shop, inbox: Inbox) -> None:
-    """It may be that of the other mailing, or of an older lock: the phones are unknown."""
+    """A delivery that could be of another mailing, or of an outdated lock, proves nothing: the phones are unknown."""
     _share(reused)
     reused.sms_by.script("sendSMS", *[inbox.take] * 3, error("limit exceeded"))
     assert reused.apply()[0].exit_code == ExitCode.FAILED
@@ -187,7 +187,7 @@ def test_delivery_of_a_shared_message_proves_nothing(reused: Shop, inbox: Inbox)
 
 
 def test_message_of_an_unknown_mailing_waits(reused: Shop, inbox: Inbox) -> None:
-    """Two mailings with one text share a message: while one of them is unknown, the other is not sent."""
+    """While one of two mailings that share a message is unknown, the other is not sent."""
     _share(reused)
     reused.sms_by.script("sendSMS", LOST)
     result, _ = reused.apply()
@@ -199,14 +199,14 @@ def test_message_of_an_unknown_mailing_waits(reused: Shop, inbox: Inbox) -> None
 
 
 def test_baseline_counts_up_to_no_proof() -> None:
-    """A baseline counts earlier deliveries of each phone; at NO_PROOF and above nothing can be proved."""
+    """A baseline counts each phone's earlier deliveries up to NO_PROOF, from which on nothing can be proved."""
     counts = Counter({"1": 2, "2": NO_PROOF + 5})
     assert baseline_of(["1", "2", "3"], counts, is_complete=True) == (2, NO_PROOF, 0)
     assert baseline_of(["1", "2"], counts, is_complete=False) == (NO_PROOF, NO_PROOF)
 
 
 def test_single_mailing_waits_for_moderation(single: Shop) -> None:
-    """Nothing is sent while sms.by says `new`; the next apply uses the same message."""
+    """While sms.by reports the message as `new` nothing is sent; the next apply uses the same message."""
     single.sms_by.script("checkSMSMessageStatus", ok({"status": "new"}))
     result, mailing = single.apply()
     assert (result.exit_code, called(single), states(single)) == (ExitCode.FAILED, [], "p:3")
@@ -222,7 +222,7 @@ def test_single_mailing_waits_for_moderation(single: Shop) -> None:
     ("answer", "code"), [(OFFLINE, ExitCode.UNREACHABLE), (error("message not found"), ExitCode.DONE)]
 )
 def test_single_mailing_without_its_moderation(single: Shop, answer: Reply, code: ExitCode) -> None:
-    """An outage stops the run before the first send; a status that sms.by does not have is not waited for."""
+    """An outage during moderation stops the run before the first send; an undocumented status does not delay it."""
     single.sms_by.script("checkSMSMessageStatus", answer)
     assert single.apply()[0].exit_code is code
     assert len(called(single)) == (3 if code is ExitCode.DONE else 0)
@@ -242,7 +242,7 @@ def test_single_mailing_without_its_moderation(single: Shop, answer: Reply, code
 def test_message_is_made_again_until_it_answers(
     single: Shop, answer: Reply, calls: int, code: ExitCode
 ) -> None:
-    """createSmsMessage is retried until it answers, but not after a Retry-After of more than a minute."""
+    """createSmsMessage is retried until it answers, but not after a Retry-After of over a minute."""
     single.sms_by.script("createSmsMessage", answer)
     result, mailing = single.apply()
     assert result.exit_code == code
@@ -253,7 +253,7 @@ def test_message_is_made_again_until_it_answers(
 
 
 def test_retry_of_a_message_waits_as_asked(single: Shop) -> None:
-    """A Retry-After of up to a minute is honored, and the mailing is sent."""
+    """createSmsMessage waits for a Retry-After of up to a minute, and then the mailing is sent."""
     single.sms_by.script("createSmsMessage", busy(40), ok({"message_id": 50}))
     assert single.apply()[0].exit_code == ExitCode.DONE
     assert single.clock.monotonic() >= 40

@@ -1,4 +1,4 @@
-"""The dispatcher: what leaves, when, in which order with the journal, and what is recorded whatever breaks."""
+"""The dispatcher: what is sent and when, its order with the journal, and what is recorded whatever breaks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.apply.fake_dispatch import (
 
 
 def test_dispatcher_writes_intent_before_and_result_after() -> None:
-    """The intent is in the journal when the request leaves, and its result when `send` returns."""
+    """The intent is in the journal before the request is sent, and its result when `send` returns."""
     world = World()
     request = world.request(0)
     events_when_sent: list[list[str]] = []
@@ -50,7 +50,7 @@ def test_dispatcher_writes_intent_before_and_result_after() -> None:
 def test_dispatcher_stops_a_mailing_after_a_bad_answer(
     outcome: Outcome, state: str, stop_reason: str
 ) -> None:
-    """Nothing more of a rejected or unknown mailing is sent; the other mailing goes on."""
+    """No more of a rejected or unknown mailing is sent; the other mailing goes on."""
     world = World(concurrency=1, mailings=2)
     requests = [world.request(0, outcome), world.request(1), world.request(0, mailing=1)]
     world.dispatcher().send_all(requests)
@@ -60,7 +60,7 @@ def test_dispatcher_stops_a_mailing_after_a_bad_answer(
 
 
 def test_dispatcher_removes_stopped_chunks_when_prepared() -> None:
-    """A request with chunks of two mailings, prepared before one of them was stopped, is built again without it."""
+    """A prepared request with chunks of two mailings is rebuilt without the mailing that was stopped meanwhile."""
     world = World(concurrency=2, mailings=2)
     bad = world.request(0, REJECTED, latency=1)
     slow = world.request(0, mailing=1, latency=2)
@@ -76,7 +76,7 @@ def test_dispatcher_removes_stopped_chunks_when_prepared() -> None:
 
 
 def test_dispatcher_prepares_one_request_ahead() -> None:
-    """While two are in flight the third is prepared, not the fourth, and none of it is in the journal."""
+    """While two requests are in flight the third is prepared, but not the fourth, and the journal has neither."""
     world = World(concurrency=2, chunks=4)
     seen: list[tuple[int, list[str]]] = []
     world.clock.at(1, lambda: seen.append((len(world.prepared), world.held.events)))
@@ -86,7 +86,7 @@ def test_dispatcher_prepares_one_request_ahead() -> None:
 
 
 def test_dispatcher_syncs_a_result_with_the_next_intent() -> None:
-    """A result waits for the disk together with the intent of the request that was prepared, else on its own."""
+    """A result is synced together with the intent of the prepared request, or alone if there is none."""
     world = World(concurrency=2, chunks=4)
     world.dispatcher().send_all(world.request(index, latency=1 + index / 4) for index in range(4))
     results_and_intents = 2
@@ -97,7 +97,7 @@ def test_dispatcher_syncs_a_result_with_the_next_intent() -> None:
 
 @pytest.mark.parametrize(("shared_lock", "shared"), [(None, 0), ("git", 3)])
 def test_dispatcher_saves_writes_to_a_shared_lock(shared_lock: object, shared: int) -> None:
-    """There a result and the next intent share one write, also with one request in flight: a push takes long."""
+    """With a shared lock a result and the next intent share one write, even with one request in flight: a push is slow."""
     world = World(concurrency=1, chunks=4, shared_lock=shared_lock)
     world.dispatcher().send_all(world.request(index, latency=1) for index in range(4))
     assert world.held.events == ["begin", *["intent", "result"] * 4]
@@ -105,7 +105,7 @@ def test_dispatcher_saves_writes_to_a_shared_lock(shared_lock: object, shared: i
 
 
 def test_dispatcher_announces_what_is_on_disk() -> None:
-    """While the last of two requests is in flight, the answer of the first is on disk and announced."""
+    """An answer is on disk before it is announced, even while another request is in flight."""
     world = World(concurrency=2)
     seen: list[tuple[bool, int]] = []
     world.clock.at(1.5, lambda: seen.append((world.held.synced == len(world.held.lines), len(world.events))))
@@ -114,7 +114,7 @@ def test_dispatcher_announces_what_is_on_disk() -> None:
 
 
 def test_dispatcher_slows_down_after_429() -> None:
-    """Nothing leaves for as long as Retry-After says; then half as many are in flight, the repeated one first."""
+    """After a 429 nothing is sent until Retry-After ends; then half as many are in flight, the repeated one first."""
     world = World(concurrency=4, chunks=8)
     first = [world.request(0, busy(2), ACCEPTED, latency=0.5)]
     others = [world.request(index, latency=0.6) for index in range(1, 8)]
@@ -128,7 +128,7 @@ def test_dispatcher_slows_down_after_429() -> None:
 
 
 def test_dispatcher_allows_more_in_flight_after_ten_accepted() -> None:
-    """After a 429 one was allowed; ten accepted requests later it is two again, and never more."""
+    """After a 429 the number in flight grows again after ten accepted requests, up to the configured one."""
     world = World(concurrency=2, chunks=40)
     requests = [world.request(0, busy(0), ACCEPTED, latency=1)]
     requests += [world.request(index, latency=1) for index in range(1, 40)]
@@ -140,7 +140,7 @@ def test_dispatcher_allows_more_in_flight_after_ten_accepted() -> None:
 
 
 def test_dispatcher_waits_for_a_thread_while_one_is_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The system allows no second thread: the next request is not in the journal before the first has its answer."""
+    """If the system allows no second thread, the next request is not in the journal before the first has its answer."""
     world = World(concurrency=2)
     monkeypatch.setattr(world.workers, "has_idle_thread", lambda: not world.workers.arrivals)
     world.dispatcher().send_all(world.request(index, latency=1) for index in range(3))
@@ -149,7 +149,7 @@ def test_dispatcher_waits_for_a_thread_while_one_is_in_flight(monkeypatch: pytes
 
 
 def test_dispatcher_gives_up_after_the_last_retry() -> None:
-    """Five tries with growing pauses, then the run stops with exit code 7; the chunk is as unsent as before."""
+    """After five unsent tries with growing pauses, the run stops with exit code 7, and the chunk stays unsent."""
     world = World()
     with pytest.raises(StopSending, match="not sent: too many requests") as caught:
         world.dispatcher().send(world.request(0, busy()))
@@ -167,7 +167,7 @@ def test_dispatcher_leaves_a_long_retry_after_to_the_next_apply() -> None:
 
 
 def test_dispatcher_asks_for_objections_after_the_pause() -> None:
-    """A request that may not be repeated any more stops its mailing; it was not asked before the pause."""
+    """After the pause, and not before it, a request may object to being repeated, which stops its mailing."""
     world = World()
     asked: list[float] = []
 
@@ -186,7 +186,7 @@ def test_dispatcher_asks_for_objections_after_the_pause() -> None:
 
 
 def test_dispatcher_writes_no_intent_before_the_connection() -> None:
-    """The intent is written when the connection is open, and the request leaves at once."""
+    """The intent is written when the connection is open, and the request is sent immediately after it."""
     world = World()
     world.connections.latency = 1.0
     seen: list[list[str]] = []
@@ -199,7 +199,7 @@ def test_dispatcher_writes_no_intent_before_the_connection() -> None:
 
 @pytest.mark.parametrize("concurrency", [1, 2])
 def test_dispatcher_opens_connections_ahead(concurrency: int) -> None:
-    """While a request is in flight the next one's connection opens; none is opened for a request that never comes."""
+    """While a request is in flight, a connection opens for the next one, and none for a request that does not exist."""
     world = World(concurrency=concurrency, chunks=6)
     world.connections.latency = 0.5
     world.dispatcher().send_all(world.request(index, latency=1) for index in range(6))
@@ -209,7 +209,7 @@ def test_dispatcher_opens_connections_ahead(concurrency: int) -> None:
 
 
 def test_dispatcher_opens_connections_ahead_of_an_upload() -> None:
-    """It is one chunk, and takes many requests."""
+    """Connections are opened ahead for an upload, which is one chunk but takes many requests."""
 
     class Part(FakeRequest):
         is_repeatable = True
@@ -226,14 +226,14 @@ def test_dispatcher_opens_connections_ahead_of_an_upload() -> None:
 
 
 def test_dispatcher_opens_no_connection_long_before_its_turn() -> None:
-    """It would be too old, or closed by then."""
+    """A connection is not opened long before its request, since it could be closed by then."""
     world = World(concurrency=2, chunks=2, interval=10.0)
     world.dispatcher().send_all(world.request(index) for index in range(2))
     assert world.connections.opened == pytest.approx([0, 9], abs=0.11)
 
 
 def test_dispatcher_repeats_what_had_no_connection() -> None:
-    """It was not sent and has no intent; the pauses grow, and nothing is opened meanwhile."""
+    """A request without a connection has no intent and is repeated, with growing pauses and no connection meanwhile."""
     world = World(concurrency=2, chunks=1)
     world.connections.failures = [True, True]
     world.dispatcher().send(world.request(0))
@@ -244,7 +244,7 @@ def test_dispatcher_repeats_what_had_no_connection() -> None:
 
 
 def test_dispatcher_gives_up_without_a_connection() -> None:
-    """As after five requests that were not sent: exit code 7, and no intent was ever written."""
+    """After five tries without a connection, the run stops with exit code 7, and no intent was written."""
     world = World()
     world.connections.failures = [True] * 9
     with pytest.raises(StopSending, match=OFFLINE.message.replace(".", r"\.")) as caught:
@@ -255,7 +255,7 @@ def test_dispatcher_gives_up_without_a_connection() -> None:
 
 
 def test_dispatcher_stops_while_it_waits_for_a_connection() -> None:
-    """A signal ends the wait; nothing was sent."""
+    """A signal ends the wait for a connection, and nothing is sent."""
     world = World()
     world.connections.latency = 60.0
     _signal(world, 1.0)
@@ -269,7 +269,7 @@ def test_dispatcher_stops_while_it_waits_for_a_connection() -> None:
 
 
 def test_dispatcher_writes_no_intent_before_the_turn() -> None:
-    """With room for two, the second waits for its turn of the pace; none of it is in the journal meanwhile."""
+    """A request that waits for its rate-limit slot is not in the journal."""
     world = World(concurrency=2, interval=1.0)
     seen: list[list[str]] = []
     world.clock.at(0.5, lambda: seen.append(world.held.events))
@@ -279,7 +279,7 @@ def test_dispatcher_writes_no_intent_before_the_turn() -> None:
 
 
 def test_dispatcher_wastes_no_turn_after_a_pause() -> None:
-    """After a 429 the requests leave one interval apart, not several at once."""
+    """After a 429 the requests are sent one interval apart, not several at once."""
     world = World(concurrency=2, interval=1.0, chunks=4)
     requests = [world.request(0, busy(3), ACCEPTED, latency=0.1)]
     requests += [world.request(index, latency=0.1) for index in range(1, 4)]
@@ -289,7 +289,7 @@ def test_dispatcher_wastes_no_turn_after_a_pause() -> None:
 
 
 def test_dispatcher_waits_for_no_turn_once_it_stops() -> None:
-    """The token is refused while the next turn is a hundred seconds away: the run ends at once."""
+    """If the token is refused, the run ends at once, even if the next slot is a hundred seconds away."""
     world = World(concurrency=2, interval=100.0)
     with pytest.raises(StopSending, match="not sent: incorrect token") as caught:
         world.dispatcher().send_all([world.request(0, TOKEN_REFUSED, latency=1), world.request(1)])
@@ -299,7 +299,7 @@ def test_dispatcher_waits_for_no_turn_once_it_stops() -> None:
 
 
 def test_dispatcher_handles_what_is_in_flight_when_it_stops() -> None:
-    """An unknown outcome stops its mailing as ever, and the first reason is the one that is reported."""
+    """While the run stops, an unknown outcome still stops its mailing, and the first reason is the one reported."""
     world = World(concurrency=3, mailings=3)
     other = Outcome(OutcomeKind.TOKEN_REFUSED, error="token expired")
     with pytest.raises(StopSending, match="not sent: incorrect token"):
@@ -329,7 +329,7 @@ def _signal(world: World, *times: float) -> None:
 
 
 def test_dispatcher_records_what_is_in_flight_after_a_signal() -> None:
-    """Both answers are recorded; the third request stays here."""
+    """After a signal both answers in flight are recorded, and the third request is not sent."""
     world = World(concurrency=2)
     _signal(world, 0.5)
     with pytest.raises(StopSending, match="stopped by a signal before it was sent"):
@@ -338,7 +338,7 @@ def test_dispatcher_records_what_is_in_flight_after_a_signal() -> None:
 
 
 def test_dispatcher_ignores_a_signal_after_the_last_request() -> None:
-    """Nothing was kept from being sent, so the run is not called stopped."""
+    """A signal after the last request does not make the run stopped, since nothing was kept from being sent."""
     world = World(concurrency=2)
     _signal(world, 0.5)
     world.dispatcher().send_all(world.request(index, latency=1) for index in range(2))
@@ -346,7 +346,7 @@ def test_dispatcher_ignores_a_signal_after_the_last_request() -> None:
 
 
 def test_dispatcher_ends_the_pause_of_a_slow_pace_on_a_signal() -> None:
-    """With one request in 50 seconds a signal between two of them stops the run at once."""
+    """A signal between two requests, 50 seconds apart, stops the run at once."""
     world = World(concurrency=1, interval=50)
     _signal(world, 2)
     with pytest.raises(StopSending, match="stopped by a signal"):
@@ -357,7 +357,7 @@ def test_dispatcher_ends_the_pause_of_a_slow_pace_on_a_signal() -> None:
 
 @pytest.mark.parametrize("concurrency", [1, 2])
 def test_dispatcher_stops_when_frozen(concurrency: int) -> None:
-    """What is in flight is recorded, and nothing more is sent."""
+    """After a freeze the answers in flight are recorded, and nothing more is sent."""
     world = World(concurrency=concurrency, chunks=4)
     why: list[str] = []
     world.shutdown.freeze = lambda: "".join(why)
@@ -369,7 +369,7 @@ def test_dispatcher_stops_when_frozen(concurrency: int) -> None:
 
 
 def test_dispatcher_ends_the_pause_before_a_retry_when_frozen() -> None:
-    """A freeze during a Retry-After of 50 seconds stops the run at once; the request is certainly not sent."""
+    """A freeze during a Retry-After of 50 seconds stops the run at once, with the request certainly not sent."""
     world = World(concurrency=1)
     world.shutdown.freeze = lambda: "frozen" if world.clock.time > 2 else ""
     with pytest.raises(StopSending, match="frozen"):
@@ -379,7 +379,7 @@ def test_dispatcher_ends_the_pause_before_a_retry_when_frozen() -> None:
 
 
 def test_dispatcher_stops_when_frozen_while_it_prepares() -> None:
-    """A request whose preparation took long is not sent if the project was frozen meanwhile."""
+    """A request is not sent if the project was frozen while it was prepared."""
     world = World(concurrency=1)
     world.shutdown.freeze = lambda: "frozen" if world.prepared else ""
     with pytest.raises(StopSending, match="frozen"):
@@ -399,7 +399,7 @@ def test_dispatcher_ends_the_pause_before_a_retry_on_a_signal() -> None:
 
 
 def test_dispatcher_abandons_requests_after_a_second_signal() -> None:
-    """What is in flight becomes unknown, and what had not left is as unsent as before."""
+    """After a second signal the requests in flight are unknown, and the others stay unsent."""
     world = World(concurrency=2)
     _signal(world, 0.5, 0.6)
     with pytest.raises(StopSending):
@@ -412,7 +412,7 @@ def test_dispatcher_abandons_requests_after_a_second_signal() -> None:
 
 
 def test_dispatcher_sends_nothing_after_a_failure() -> None:
-    """The next request cannot be read: what is in flight is recorded, and nothing more leaves."""
+    """If the next request cannot be read, the answers in flight are recorded, and nothing more is sent."""
     world = World(concurrency=2)
 
     def requests() -> Iterator[SendRequest]:
@@ -426,7 +426,7 @@ def test_dispatcher_sends_nothing_after_a_failure() -> None:
 
 
 def test_dispatcher_records_answers_if_output_is_closed() -> None:
-    """The first answer cannot be announced; those of the two requests in flight then are recorded all the same."""
+    """If an answer cannot be announced, those of the requests in flight are still recorded."""
     world = World(concurrency=2, chunks=4)
 
     def say(event: Event) -> None:
@@ -439,7 +439,7 @@ def test_dispatcher_records_answers_if_output_is_closed() -> None:
 
 
 def test_dispatcher_records_answers_if_a_signal_is_not_shown() -> None:
-    """Neither the first answer nor the shutdown can be announced; the answers in flight are recorded."""
+    """If neither an answer nor the shutdown can be announced, the answers in flight are still recorded."""
     world = World(concurrency=2, chunks=4)
 
     def announce() -> None:
@@ -457,7 +457,7 @@ def test_dispatcher_records_answers_if_a_signal_is_not_shown() -> None:
 
 
 def test_dispatcher_writes_no_intent_if_preparing_fails() -> None:
-    """It was certainly not sent and is not repeated; what is in flight is recorded."""
+    """A request that cannot be prepared writes no intent and is not repeated; the answers in flight are recorded."""
     world = World(concurrency=2)
 
     class Broken(FakeRequest):
@@ -472,7 +472,7 @@ def test_dispatcher_writes_no_intent_if_preparing_fails() -> None:
 
 
 def test_dispatcher_stops_a_mailing_whose_files_changed() -> None:
-    """No more of it is prepared, and it ends as one that no longer is what was reviewed; the other mailing goes on."""
+    """A mailing whose files changed is stopped as no longer the reviewed one; the other mailing goes on."""
     world = World(concurrency=2, mailings=2)
 
     class Changed(FakeRequest):
@@ -488,7 +488,7 @@ def test_dispatcher_stops_a_mailing_whose_files_changed() -> None:
 
 
 def test_dispatcher_ends_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The system allows no thread: certainly not sent, without an intent, and not tried again and again."""
+    """If the system allows no thread, the request has no intent, is certainly not sent, and is not retried forever."""
 
     def start(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -501,7 +501,7 @@ def test_dispatcher_ends_without_threads(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_dispatcher_prefers_a_lost_result_to_a_lost_message() -> None:
-    """The disk is full, and the output goes to it, too: the error that holds the results is the one raised."""
+    """If the disk is full and the output fails as well, the raised error is the one that holds the results."""
     world = World(concurrency=2)
 
     def fill_disk() -> None:
@@ -518,7 +518,7 @@ def test_dispatcher_prefers_a_lost_result_to_a_lost_message() -> None:
 
 
 def test_dispatcher_reports_results_lost_after_another_error() -> None:
-    """The output is closed, and only then the disk fills: the later result is in the error that is raised."""
+    """If the disk fills up after the output was closed, the raised error holds the later results."""
     world = World(concurrency=2)
 
     def say(event: Event) -> None:
@@ -532,7 +532,7 @@ def test_dispatcher_reports_results_lost_after_another_error() -> None:
 
 
 def test_dispatcher_sends_nothing_if_an_intent_is_not_saved() -> None:
-    """An intent that the disk does not take keeps its request here."""
+    """If the disk does not accept an intent, its request is not sent."""
     world = World()
     world.held.is_full = True
     with pytest.raises(ResultNotSaved):
@@ -568,7 +568,7 @@ def test_dispatcher_keeps_its_promises_in_any_course(
     failures: list[bool],
     shared_lock: object,
 ) -> None:
-    """Random answers, latencies, connections and signals: the promises of the module's docstring hold at every request."""
+    """With random answers, latencies, connections and signals, every promise of the module's docstring holds."""
     world = World(
         concurrency=concurrency,
         mailings=3,
@@ -600,7 +600,7 @@ def test_dispatcher_keeps_its_promises_in_any_course(
 
 
 class _Checks:
-    """Looks at every request when it leaves, and at the journal afterwards."""
+    """Checks on every request as it is sent, and on the journal afterwards."""
 
     def __init__(self, world: World, interval: float) -> None:
         self._world = world
@@ -629,7 +629,7 @@ class _Checks:
         assert self._world.held.synced == len(self._world.held.lines)
 
     def check_journal(self) -> None:
-        """Each request has an intent and then its result, and none is sent twice unless it was not sent.
+        """Check that each request has an intent and then its result, and is sent again only if it was not sent.
 
         Without a connection there is no intent.
         """

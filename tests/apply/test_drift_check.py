@@ -1,4 +1,4 @@
-"""What sms.by reports of a message or draft: which differences forbid to send it."""
+"""Differences in what sms.by reports about a message or draft, and which of them forbid sending it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOTHING = ReportedValues(None, None, None)
 
 
 def _check(shop: Shop, mailing: str = "") -> tuple[DriftCheck, World]:
-    """A check on the virtual clock, for the mailing of `shop`."""
+    """Return a check on the virtual clock, for the mailing of `shop`."""
     shop.mailing(f"recipients: ['375290000001'], text: Hi{mailing}")
     world = World()
     context = replace(world.context, project=shop.load().project, client=shop.client)
@@ -37,13 +37,13 @@ def _objection(
 
 
 def test_drift_check_of_what_is_not_reported(shop: Shop) -> None:
-    """Nothing is compared, and nothing objected to."""
+    """A value that sms.by does not report is not compared."""
     assert _objection(shop) == _objection(shop, _NOTHING) == ""
     assert shop.sms_by.calls == []
 
 
 def test_drift_check_names_values_and_ways_out(shop: Shop) -> None:
-    """Each difference once, whatever number of answers report it."""
+    """A difference is reported once with both values and a way out, however many answers have it."""
     answer = ReportedValues(None, None, "Kvetka", 3)
     assert _objection(shop, answer, answer, alphaname="MyShop") == (
         "message 5 is not as reviewed: alphaname: intended MyShop, sms.by reports Kvetka; "
@@ -53,7 +53,7 @@ def test_drift_check_names_values_and_ways_out(shop: Shop) -> None:
 
 
 def test_drift_check_warns_once_of_fewer_parts(shop: Shop) -> None:
-    """They are no objection."""
+    """Fewer parts are one warning, and no objection."""
     check, world = _check(shop)
     (run,), (mailing,) = world.context.runs.values(), world.context.project.mailings
     fewer = ReportedValues(None, None, None, 1)
@@ -68,7 +68,7 @@ def test_drift_check_warns_once_of_fewer_parts(shop: Shop) -> None:
     ("later", "is_objected"), [(timedelta(0), False), (CLOCK_DIFFERENCE, False), (timedelta(hours=3), True)]
 )
 def test_drift_check_of_a_mailing_that_goes_at_once(shop: Shop, later: timedelta, is_objected: bool) -> None:
-    """A time in the past, and one that a wrong clock explains, are at once; three hours later is another zone."""
+    """For a mailing without a time, a past time or a clock slightly off counts as "at once", but not three hours later."""
     time = int((World().clock.now() + later).timestamp())
     assert bool(_objection(shop, ReportedValues(time, None, None))) is is_objected
 
@@ -77,7 +77,7 @@ def test_drift_check_of_a_mailing_that_goes_at_once(shop: Shop, later: timedelta
     ("reported", "is_objected"), [(1796108400, False), (1796119200, True), (0, True), (1796108460, True)]
 )
 def test_drift_check_of_a_scheduled_mailing(shop: Shop, reported: int, is_objected: bool) -> None:
-    """Its time is compared to the minute; no time means that it would be sent at once."""
+    """A schedule time is compared to the minute, and no time means that the message would be sent at once."""
     scheduled = ", schedule_time: '2026-12-01T10:00:00+03:00'"
     assert World().clock.now().timestamp() == 1796108400  # 07:00 UTC
     assert bool(_objection(shop, ReportedValues(reported, None, None), mailing=scheduled)) is is_objected
@@ -99,7 +99,7 @@ def test_drift_check_of_a_scheduled_mailing(shop: Shop, reported: int, is_object
 def test_drift_check_of_a_sender(
     shop: Shop, sender: dict[str, Any], reported: str, is_objected: bool
 ) -> None:
-    """The files may give it by its id; the names of the system sender differ."""
+    """The sender is compared by name even if the files have its id, except for the system sender."""
     assert bool(_objection(shop, ReportedValues(None, None, reported), **sender)) is is_objected
 
 

@@ -1,4 +1,4 @@
-"""Which approved mailings need something now, and when the next one does."""
+"""Which approved mailings need something now, and when the next one will."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _with_verdict(kind: VerdictKind) -> Entry:
 
 
 _APPROVAL = Approval("t", "plan0", None, (_NOW - _HOUR).isoformat(), (_NOW + _HOUR).isoformat())
-# Entry, the name of the group it is in, and when the next one opens, in hours from now.
+# Entry, the name of its group, and when the next one opens, in hours from now.
 _CASES = {
     "too early": (_sent(A, P, ago=_HOUR / 2), None, 0.5),
     "to judge": (_sent(A, P, ago=2 * _HOUR), "to_judge", -1),
@@ -82,7 +82,7 @@ _CASES = {
 
 @pytest.mark.parametrize("case", _CASES)
 def test_mailings_are_sorted(case: str, loaded: LoadedProject, tmp_path: Path) -> None:
-    """By what they need now; what needs a user is not waited for."""
+    """Mailings are grouped by what they need now; one that needs a user is not waited for."""
     entry, group, hours = _CASES[case]
     (mailing,) = loaded.project.mailings
     entry = replace(entry, content_digest=hash_content(mailing, None, personal=False))
@@ -96,7 +96,7 @@ def test_mailings_are_sorted(case: str, loaded: LoadedProject, tmp_path: Path) -
 
 
 def test_due_mailings_belong_to_their_plan(loaded: LoadedProject, tmp_path: Path) -> None:
-    """The one that approved them, or, without an approval, the one that sent the first wave."""
+    """A due mailing belongs to the plan that approved it or, without an approval, that sent its first wave."""
     lock = Lock("shop", mailings={"sale/vip": _with_verdict(_GO)})
     assert sort_mailings(_request(loaded, tmp_path), loaded, lock, _NOW).due == {"plan1": ["sale/vip"]}
     approved = replace(_with_verdict(_GO), approval=_APPROVAL)
@@ -105,7 +105,7 @@ def test_due_mailings_belong_to_their_plan(loaded: LoadedProject, tmp_path: Path
 
 
 def test_mailing_out_of_the_files_is_not_continued(loaded: LoadedProject, tmp_path: Path) -> None:
-    """It is reported; one that is cancelled there, or outside the selection, is not."""
+    """A mailing missing from the files is reported, but not if it is cancelled there or outside the selection."""
     lock = Lock("shop", mailings={"sale/gone": _with_verdict(_GO)})
     found = sort_mailings(_request(loaded, tmp_path), loaded, lock, _NOW)
     assert (found.cut_off, found.due, found.to_judge) == (["sale/gone"], {}, [])
@@ -126,7 +126,7 @@ def test_mailing_out_of_the_files_is_not_continued(loaded: LoadedProject, tmp_pa
 def test_approved_mailing_out_of_the_files(
     states: tuple[ChunkState, ...], group: str | None, loaded: LoadedProject, tmp_path: Path
 ) -> None:
-    """It is taken back if nothing was sent of it, and looked for if that is not known."""
+    """An approved mailing missing from the files is withdrawn if it is unsent, and looked for if that is not known."""
     entry = _sent(*states, ago=_HOUR, approval=_APPROVAL)
     lock = Lock("shop", mailings={"sale/gone": entry})
     found = sort_mailings(_request(loaded, tmp_path), loaded, lock, _NOW)
@@ -135,7 +135,7 @@ def test_approved_mailing_out_of_the_files(
 
 
 def test_mailing_of_another_revision_is_not_judged(loaded: LoadedProject, tmp_path: Path) -> None:
-    """The files say 2; what they say of percentages was not approved for what was sent."""
+    """Waves are not judged if the files have another revision, whose percentages were not approved for this one."""
     (mailing,) = loaded.project.mailings
     digest = hash_content(mailing, None, personal=False)
     lock = Lock("shop", mailings={"sale/vip": _sent(A, P, ago=2 * _HOUR, content_digest=digest, revision=2)})
@@ -144,7 +144,7 @@ def test_mailing_of_another_revision_is_not_judged(loaded: LoadedProject, tmp_pa
 
 
 def test_changed_mailing_is_not_judged(loaded: LoadedProject, tmp_path: Path) -> None:
-    """A verdict stays, so it must not follow from other percentages than the approved ones: a plan blocks it."""
+    """Waves of a changed mailing are not judged: a verdict stays, so it must follow from the approved percentages."""
     lock = Lock("shop", mailings={"sale/vip": _sent(A, P, ago=2 * _HOUR)})
     found = sort_mailings(_request(loaded, tmp_path), loaded, lock, _NOW)
     assert (found.to_judge, found.due) == ([], {"plan1": ["sale/vip"]})

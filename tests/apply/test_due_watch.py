@@ -1,4 +1,4 @@
-"""due_watch: what waits is handed over when its window opens, and an outage is waited out."""
+"""due_watch hands over what waits when its window opens, and waits for outages to end."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _at(shop: Shop, seconds: float, what: Callable[[], object]) -> None:
 
 
 def test_watch_waits_for_every_window(waiting: Shop) -> None:
-    """It hands over what is due now and later, also what is approved meanwhile, and ends when nothing waits."""
+    """A watch hands over what is due now, later or approved meanwhile, and ends when nothing waits."""
     waiting.sms_by.script("getSMSMessages", lambda params: listed(waiting))
     first, second = to(PHONES[0]), to(PHONES[1], more=", release: {before: 40m, at_latest: 30m}")
     approve(waiting, a=first, b=second)
@@ -58,7 +58,7 @@ def test_watch_waits_for_every_window(waiting: Shop) -> None:
 
 
 def test_watch_counts_no_searches_of_earlier_runs(waiting: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A watch of many days is one process, and the time of patterns is limited for one run."""
+    """A pattern's time in an earlier run does not count in a later run of the same watch."""
     monkeypatch.setattr(pattern_search, "_spent", {})
     monkeypatch.setattr(pattern_search, "_slow", {})
     waiting.configure(release="{before: 1h, at_latest: 30m}", guardrails="{required_words: ['(H|He)+llo']}")
@@ -68,7 +68,7 @@ def test_watch_counts_no_searches_of_earlier_runs(waiting: Shop, monkeypatch: py
 
 
 def test_watch_ends_by_a_signal(waiting: Shop) -> None:
-    """The result is what was done; what waits is left to the next run."""
+    """After a signal the result has what was done, and what waits is left to the next run."""
     approve(waiting, a=to(PHONES[0]))
     _at(waiting, 600, lambda: os.kill(os.getpid(), signal.SIGTERM))
     result = watch_due(waiting.request())
@@ -78,7 +78,7 @@ def test_watch_ends_by_a_signal(waiting: Shop) -> None:
 
 
 def test_watch_ends_by_a_signal_within_a_hand_over(waiting: Shop) -> None:
-    """The request that is on its way is recorded; the mailing of the next plan is left to the next run."""
+    """A signal lets the request in flight be recorded; the mailing of the next plan is left to the next run."""
 
     def take(params: object) -> Answer:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -96,7 +96,7 @@ def test_watch_ends_by_a_signal_within_a_hand_over(waiting: Shop) -> None:
 
 @pytest.mark.parametrize("method", ["getSMSMessages", "sendBulkSms"])
 def test_watch_tries_again_until_the_window_is_over(method: str, waiting: Shop) -> None:
-    """An outage of a few minutes does no harm; only the last result of a mailing counts."""
+    """After a short outage the hand-over is tried again, and only a mailing's last result counts."""
     approve(waiting, a=to(PHONES[0]))
     good = EMPTY_LIST if method == "getSMSMessages" else ACCEPTED
     waiting.sms_by.script(method, OFFLINE)
@@ -108,7 +108,7 @@ def test_watch_tries_again_until_the_window_is_over(method: str, waiting: Shop) 
 
 
 def test_watch_ends_with_what_it_missed(waiting: Shop) -> None:
-    """An outage that lasts as long as the window."""
+    """After an outage as long as the window, the watch ends and reports the missed mailing."""
     approve(waiting, a=to(PHONES[0]))
     waiting.sms_by.script("getSMSMessages", OFFLINE)
     result = watch_due(waiting.request())
@@ -133,7 +133,7 @@ def test_watch_reports_a_wave_before_a_stop(word: str, outcome: str, code: ExitC
 
 
 def test_watch_waits_for_another_run(waiting: Shop) -> None:
-    """A lock that is held is tried again; without anything that waits it would be an error."""
+    """A held lock is tried again while a mailing waits; if none does, it is an error."""
     approve(waiting, a=to(PHONES[0]))
     other = waiting.store.held()
     _at(waiting, 60, other.__enter__)
@@ -146,7 +146,7 @@ def test_watch_waits_for_another_run(waiting: Shop) -> None:
 
 
 def _in_git(shop: Shop, checkout: Path) -> ApplyRequest:
-    """What is asked of an apply whose lock is in a git branch."""
+    """Return the request for an apply whose lock is in a git branch."""
     git = GitStore(checkout, "origin", "refs/heads/smsby-lock", "shop.production", os.environ)
     path = shop.root / ".smsby" / "production.shared.lock.json"
     lock = SharedLockStore(path, "shop", "production", shared=git, clock=SystemClock())
@@ -154,7 +154,7 @@ def _in_git(shop: Shop, checkout: Path) -> ApplyRequest:
 
 
 def _approved_in_git(shop: Shop, checkout: Path) -> ApplyRequest:
-    """What is asked of a watch where a mailing waits for two more minutes."""
+    """Return the request for a watch in which a mailing waits for two more minutes."""
     request = _in_git(shop, checkout)
     write_sale(shop, a=to(PHONES[0]))
     assert apply_plan(request).exit_code is ExitCode.DONE
@@ -163,7 +163,7 @@ def _approved_in_git(shop: Shop, checkout: Path) -> ApplyRequest:
 
 
 def test_watch_waits_for_a_store_that_is_away(waiting: Shop, git_remote: Path) -> None:
-    """A shared lock that cannot be read is read again, unless it is not known that anything waits."""
+    """A shared lock that cannot be read is read again, unless it is not known whether any mailing waits."""
     request = _approved_in_git(waiting, git_remote)
     remote, away = git_remote.parent / "remote.git", git_remote.parent / "away.git"
     _at(waiting, HOUR - 60, lambda: remote.rename(away))
@@ -178,7 +178,7 @@ def test_watch_waits_for_a_store_that_is_away(waiting: Shop, git_remote: Path) -
 
 
 def test_watch_waits_for_a_store_that_goes_away_later(waiting: Shop, git_remote: Path) -> None:
-    """Also in its first look: nothing was sent before the first intent."""
+    """If the store fails before the first intent, nothing was sent, so the watch waits for it."""
     request = _approved_in_git(waiting, git_remote)
     remote, away = git_remote.parent / "remote.git", git_remote.parent / "away.git"
     waiting.clock.sleep(120)
@@ -198,7 +198,7 @@ def test_watch_waits_for_a_store_that_goes_away_later(waiting: Shop, git_remote:
 
 
 def test_watch_keeps_what_it_sent_before_the_store_went_away(waiting: Shop, git_remote: Path) -> None:
-    """Mailings of two plans: one was handed over in the look that failed."""
+    """A hand-over before the store failed stays in the result, and the mailing of the other plan is tried again."""
     request = _approved_in_git(waiting, git_remote)
     write_sale(waiting, a=to(PHONES[0]), b=to(PHONES[1]))
     assert apply_plan(request).exit_code is ExitCode.DONE
@@ -220,7 +220,7 @@ def test_watch_keeps_what_it_sent_before_the_store_went_away(waiting: Shop, git_
 
 
 def test_report_has_what_could_not_be_judged(waves: Waves, git_remote: Path) -> None:
-    """If the store fails after the first mailing was reported, the others are, too."""
+    """If the store fails after one mailing was reported, the remaining ones are reported, too."""
     shop, made = waves
     request, campaign = _in_git(shop, git_remote), shop.root / "sale.yaml"
     campaign.write_text(campaign.read_text().replace("    text:", "    revision: 2\n    text:"))
@@ -245,7 +245,7 @@ def test_report_has_what_could_not_be_judged(waves: Waves, git_remote: Path) -> 
 
 
 def test_watch_ends_if_the_store_goes_away_after_a_send(waiting: Shop, git_remote: Path) -> None:
-    """What was sent is in the journal there, and no result of the watch would show it."""
+    """If the store fails after a send the watch ends, since no later result would show what was sent."""
     request = _approved_in_git(waiting, git_remote)
 
     def list_and_fill(params: object) -> Answer:
@@ -260,7 +260,7 @@ def test_watch_ends_if_the_store_goes_away_after_a_send(waiting: Shop, git_remot
 
 
 def test_watch_ends_if_a_result_is_not_recorded(waiting: Shop, git_remote: Path) -> None:
-    """A user must settle that: the next look would know less than the rescue file."""
+    """If a result cannot be recorded the watch ends: a user must settle it, and the next look would not know it."""
     request = _approved_in_git(waiting, git_remote)
     remote = git_remote.parent / "remote.git"
 
@@ -275,7 +275,7 @@ def test_watch_ends_if_a_result_is_not_recorded(waiting: Shop, git_remote: Path)
 
 
 def test_watch_shows_what_it_sent_before_it_failed(waiting: Shop) -> None:
-    """What was handed over is part of the result, even if the watch ends with an error."""
+    """What was handed over is in the result even if the watch ends with an error."""
     waiting.sms_by.script("getSMSMessages", lambda params: listed(waiting))
     late = to(PHONES[1], more=", release: {before: 40m, at_latest: 30m}")
     approve(waiting, a=to(PHONES[0]), b=late)

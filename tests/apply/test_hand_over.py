@@ -1,4 +1,4 @@
-"""hand_over: what was approved is handed over in its window, and what goes wrong with one stops no other."""
+"""hand_over sends approved mailings within their windows, and a problem with one does not stop others."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def _pass(shop: Shop, seconds: float) -> None:
 
 
 def test_hand_over_does_what_was_approved(waiting: Shop) -> None:
-    """Nothing before the window; in it one request for all; the approval stays in the lock."""
+    """Nothing is sent before the window; within it one request sends all, and the lock keeps the approval."""
     approve(waiting, a=to(PHONES[0]), b=to(PHONES[1]))
     approved = {address: entry.approval for address, entry in waiting.lock().mailings.items()}
     early = hand_over(waiting.request())
     assert (early.mailings, early.exit_code) == ((), ExitCode.DONE)
     assert early.next_opening is not None and early.next_opening.isoformat() == "2026-12-01T11:00:00+03:00"
     _pass(waiting, HOUR)
-    done = hand_over(replace(waiting.request(), approve=None))  # it was given before
+    done = hand_over(replace(waiting.request(), approve=None))  # it existed before
     assert outcomes(done) == {"a": "sent", "b": "sent"}
     assert (done.exit_code, done.next_opening) == (ExitCode.DONE, None)
     assert waiting.sms_by.changes() == ["sendBulkSms"]
@@ -54,7 +54,7 @@ def test_hand_over_does_what_was_approved(waiting: Shop) -> None:
 
 
 def test_hand_over_selects(waiting: Shop) -> None:
-    """Only what SELECT matches; a pattern that matches nothing is a mistake."""
+    """Only mailings that SELECT matches are handed over; a pattern without a match is an error."""
     approve(waiting, a=to(PHONES[0]), b=to(PHONES[1]))
     _pass(waiting, HOUR)
     request = replace(waiting.request(), select=("sale/b",))
@@ -64,7 +64,7 @@ def test_hand_over_selects(waiting: Shop) -> None:
 
 
 def test_hand_over_of_each_plan_is_judged_by_itself(waiting: Shop) -> None:
-    """Together they may cost more than `max_cost` allows one apply."""
+    """`max_cost` applies to each approved plan separately, not to all mailings of a hand-over."""
     waiting.configure(
         price="{currency: BYN, per_part: 1}",
         release="{before: 1h, at_latest: 30m}",
@@ -77,7 +77,7 @@ def test_hand_over_of_each_plan_is_judged_by_itself(waiting: Shop) -> None:
 
 
 def test_hand_over_is_one_run_in_the_history(waiting: Shop) -> None:
-    """However many plans it hands over, and whatever else it records; the clock goes on meanwhile."""
+    """The history has one run per hand-over, however many plans it covers and whatever time passes."""
     first, second = to(PHONES[0]), to(PHONES[1])
     approve(waiting, a=first)
     approve(waiting, a=first, b=second)
@@ -101,7 +101,7 @@ def test_hand_over_is_one_run_in_the_history(waiting: Shop) -> None:
     ids=["balance", "list", "send", "rejected"],
 )
 def test_hand_over_is_tried_again(spoil: Callable[[Shop], None], code: str, waiting: Shop) -> None:
-    """What failed and was certainly not sent is handed over by a later run, as long as the window is open."""
+    """A hand-over that failed and was certainly not sent is repeated by a later run while the window is open."""
     approve(waiting, a=to(PHONES[0]))
     _pass(waiting, HOUR)
     spoil(waiting)
@@ -119,7 +119,7 @@ def test_hand_over_is_tried_again(spoil: Callable[[Shop], None], code: str, wait
 
 
 def test_hand_over_without_the_files_of_another(waiting: Shop) -> None:
-    """Of two mailings of one approved plan, the one whose sender is gone waits; the other is handed over."""
+    """Of two mailings of one approved plan, the one whose sender is gone waits, and the other is handed over."""
     waiting.sms_by.script("getAlphanames", ok({"7": "MyShop", "8": "Other"}))
     approve(waiting, a=to(PHONES[0], more=", alphaname: Other"), b=to(PHONES[1], more=", alphaname: MyShop"))
     waiting.sms_by.script("getAlphanames", ok({"7": "MyShop"}))
@@ -131,7 +131,7 @@ def test_hand_over_without_the_files_of_another(waiting: Shop) -> None:
 
 
 def test_campaign_that_is_a_broken_link_is_not_removed(waiting: Shop) -> None:
-    """What is approved waits until the link leads somewhere again; in its window it fails."""
+    """A campaign file that is a broken link keeps its approval, fails in its window, and is sent once the link works."""
     approve(waiting, a=to(PHONES[0]))
     (waiting.root / "sale.yaml").rename(waiting.root / "sale")
     (waiting.root / "sale.yaml").symlink_to("nothing")
@@ -146,7 +146,7 @@ def test_campaign_that_is_a_broken_link_is_not_removed(waiting: Shop) -> None:
 
 
 def test_campaign_in_an_unreadable_folder_is_not_removed(waiting: Shop) -> None:
-    """Its approval is kept, and in its window it fails."""
+    """A campaign in an unreadable folder keeps its approval, and fails in its window."""
     approve(waiting, a=to(PHONES[0]))
     folder = waiting.root / "campaigns"
     folder.mkdir()
@@ -162,7 +162,7 @@ def test_campaign_in_an_unreadable_folder_is_not_removed(waiting: Shop) -> None:
 
 
 def test_hand_over_without_its_own_file(waiting: Shop) -> None:
-    """A mailing that is due and cannot be read is reported, and keeps its approval; before its window it is not."""
+    """A mailing whose file cannot be read is reported in its window, not before, and keeps its approval."""
     approve(waiting, a=to(PHONES[0]))
     text = (waiting.root / "sale.yaml").read_text()
     waiting.write("sale.yaml", text + "  - [\n")
@@ -175,7 +175,7 @@ def test_hand_over_without_its_own_file(waiting: Shop) -> None:
 
 
 def test_lost_answer_of_a_hand_over_is_never_repeated(waiting: Shop) -> None:
-    """Later runs look for it, and send nothing."""
+    """After a lost answer, later runs look for the mailing and send nothing."""
     approve(waiting, a=to(PHONES[0]))
     mark = waiting.lock().mailings["sale/a"].chunks[0].fingerprint
     _pass(waiting, HOUR)
@@ -191,7 +191,7 @@ def test_lost_answer_of_a_hand_over_is_never_repeated(waiting: Shop) -> None:
 
 
 def test_older_lock_hands_nothing_over_twice(waiting: Shop) -> None:
-    """A lock from before the hand-over still says that it waits; the list of sms.by says that it was sent."""
+    """With a lock from before the hand-over, the list of sms.by shows that the mailing was sent, so it is not sent again."""
     approve(waiting, a=to(PHONES[0]))
     older = waiting.store.path.read_bytes()
     mark = waiting.lock().mailings["sale/a"].chunks[0].fingerprint
@@ -205,7 +205,7 @@ def test_older_lock_hands_nothing_over_twice(waiting: Shop) -> None:
 
 
 def test_raised_revision_replaces_what_waits(waiting: Shop) -> None:
-    """The older revision is recorded as withdrawn, and only the new one is handed over."""
+    """A raised revision makes the waiting one withdrawn, and only the new one is handed over."""
     approve(waiting, a=to(PHONES[0]))
     approve(waiting, a=to(PHONES[0], text="Better", more=", revision: 2"))
     (older,) = waiting.lock().mailings["sale/a"].earlier
@@ -228,7 +228,7 @@ def test_revision_that_is_taken_back_lapses(waiting: Shop) -> None:
 
 @pytest.mark.parametrize("text", ["text: Better", "text: Hello, revision: 2"])
 def test_changed_mailing_lapses_before_its_window(text: str, waiting: Shop) -> None:
-    """What is its own needs no recipients to be read; sms.by is only asked what it lists."""
+    """A changed mailing lapses before its window; its recipients are not read, and sms.by is only asked for the list."""
     approve(waiting, a=to(PHONES[0]))
     write_sale(waiting, a=to(PHONES[0]).replace("text: Hello", text))
     calls = len(waiting.sms_by.calls)
@@ -244,7 +244,7 @@ def test_changed_mailing_lapses_before_its_window(text: str, waiting: Shop) -> N
     [("text: Hello", "text: 'Dear {{ missing }}'"), ("text: Hello", "text: Better, on_invalid: drop")],
 )
 def test_change_that_is_not_valid_takes_nothing_back(change: tuple[str, str], waiting: Shop) -> None:
-    """Before its window a mailing keeps its approval unless it is certain that another one is meant."""
+    """Before its window an invalid change withdraws nothing: it is not certain what mailing is meant."""
     good = "text: Hello, recipients: {file: list.csv}"
     waiting.write("list.csv", f"phone\n{PHONES[0]}\n")
     approve(waiting, a=good)
@@ -256,7 +256,7 @@ def test_change_that_is_not_valid_takes_nothing_back(change: tuple[str, str], wa
 
 
 def test_setting_that_moved_changes_nothing(waiting: Shop) -> None:
-    """The mailing says for itself what its campaign said before: it is still the approved one."""
+    """Moving a setting from the campaign to the mailing does not change the approved mailing."""
     approve(waiting, a=to(PHONES[0]))
     write_sale(waiting, a=to(PHONES[0], more=", schedule_time: 2026-12-01T12:00:00"))
     assert hand_over(waiting.request()).mailings == ()
@@ -264,7 +264,7 @@ def test_setting_that_moved_changes_nothing(waiting: Shop) -> None:
 
 
 def test_lapsed_approval_makes_no_plan_stale(waiting: Shop) -> None:
-    """A run of cron between the merge of a change and its apply does not spoil the reviewed plan."""
+    """A hand-over between the merge of a change and its apply does not make the reviewed plan stale."""
     approve(waiting, a=to(PHONES[0]))
     write_sale(waiting, a=to(PHONES[0], text="Better"))
     reviewed = waiting.plan()
@@ -275,7 +275,7 @@ def test_lapsed_approval_makes_no_plan_stale(waiting: Shop) -> None:
 
 
 def test_frozen_project_hands_nothing_over(waiting: Shop) -> None:
-    """`freeze` stops what was approved before; it waits on."""
+    """In a frozen project an approved mailing is not handed over, and keeps waiting."""
     approve(waiting, a=to(PHONES[0]))
     waiting.configure(freeze="'wrong price'", release="{before: 1h, at_latest: 30m}")
     _pass(waiting, HOUR)
@@ -289,7 +289,7 @@ def test_frozen_project_hands_nothing_over(waiting: Shop) -> None:
 def test_full_disk_stops_before_anything_is_sent(
     failures: int, waiting: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What has changed cannot be recorded as withdrawn: an error, and the next run does it."""
+    """If a withdrawal cannot be recorded, it is an error before anything is sent, and the next run records it."""
     approve(waiting, a=to(PHONES[0]), b=to(PHONES[1]))
     write_sale(waiting, a=to(PHONES[0], text="Changed"), b=to(PHONES[1]))
     _pass(waiting, HOUR)
@@ -311,7 +311,7 @@ def test_full_disk_stops_before_anything_is_sent(
 
 
 def test_hand_over_by_an_older_lock_records_what_is_listed(waiting: Shop) -> None:
-    """It is not sent and not called expired; what sms.by does not list was missed."""
+    """With an outdated lock a listed mailing is recorded, not sent or called expired; an unlisted one was missed."""
     waiting.sms_by.script("getSMSMessages", lambda params: listed(waiting))
     more = ", release: {before: 1h, at_latest: 58m}"
     approve(waiting, a=to(PHONES[0], more=more), b=to(PHONES[1]))
@@ -329,7 +329,7 @@ def test_hand_over_by_an_older_lock_records_what_is_listed(waiting: Shop) -> Non
 
 
 def test_older_lock_sends_nothing_to_a_phone_without_a_delivery(waiting: Shop) -> None:
-    """Its message is listed, so it was handed over; that no delivery is reported yet proves nothing."""
+    """With an outdated lock a listed message is recorded as handed over, even if no delivery is reported yet."""
     waiting.sms_by.script("createSmsMessage", ok({"status": "new", "message_id": 50}))
     waiting.sms_by.script("sendSMS", ok({"sms_id": 1, "status": "NEW"}))
     waiting.sms_by.script("getSmsDeliveryList", ok({"result": []}))
@@ -347,7 +347,7 @@ def test_older_lock_sends_nothing_to_a_phone_without_a_delivery(waiting: Shop) -
 
 @pytest.mark.parametrize("word", ["SENT", "UNDELIVERED"])
 def test_older_lock_reaches_no_verdict_again(word: str, waves: Waves) -> None:
-    """The wave after it is listed, and recorded, whether the older lock waits for a verdict or has another one.
+    """With an outdated lock a listed wave is recorded, whatever verdict that lock has or waits for.
 
     Whether the last wave was sent is not known.
     """
@@ -372,7 +372,7 @@ def test_older_lock_reaches_no_verdict_again(word: str, waves: Waves) -> None:
 
 @pytest.mark.parametrize("is_older", [False, True])
 def test_removed_mailing_gets_no_further_wave(is_older: bool, waves: Waves) -> None:
-    """It is reported what is not sent; what an older lock lacks is recorded."""
+    """A removed mailing gets no further wave: the unsent ones are reported, and a listed one is recorded."""
     shop, made = waves
     older = shop.store.path.read_bytes()
     if is_older:
@@ -386,7 +386,7 @@ def test_removed_mailing_gets_no_further_wave(is_older: bool, waves: Waves) -> N
     shop.sms_by.script("getSMSMessages", lambda params: listed(shop))
     result = hand_over(shop.request())
     entry = shop.lock().mailings["sale/vip"]
-    if is_older:  # whether the last wave was sent, too, is not known
+    if is_older:  # whether the last wave was sent as well is not known
         assert (outcomes(result), result.exit_code) == ({"vip": "unknown"}, ExitCode.OUTCOME_UNKNOWN)
         assert sorted(chunk.state.value for chunk in entry.chunks) == [*["accepted"] * 3, "unknown"]
     else:
@@ -396,7 +396,7 @@ def test_removed_mailing_gets_no_further_wave(is_older: bool, waves: Waves) -> N
 
 
 def test_quiet_hours_put_off_a_wave(waves: Waves) -> None:
-    """Nothing in the files says when it is sent; the verdict about the one before it stays."""
+    """Quiet hours delay a wave that has no set time; the verdict on the wave before it is kept."""
     shop, made = waves
     made.update({"u-0": "DELIVERED", "u-1": "DELIVERED"})
     project = (shop.root / "smsby.yaml").read_text()
@@ -412,7 +412,7 @@ def test_quiet_hours_put_off_a_wave(waves: Waves) -> None:
 
 
 def test_quiet_hours_put_off_no_scheduled_mailing(waiting: Shop) -> None:
-    """It is handed over while they last, for a time after them."""
+    """A scheduled mailing is handed over even during quiet hours, if its time is after them."""
     waiting.configure(
         release="{before: 1h, at_latest: 30m}", guardrails="{quiet_hours: {from: '10:30', to: '11:30'}}"
     )
@@ -424,7 +424,7 @@ def test_quiet_hours_put_off_no_scheduled_mailing(waiting: Shop) -> None:
 @pytest.mark.parametrize("via", ["bulk", "single"])
 @pytest.mark.parametrize("is_readable", [False, True])
 def test_missed_mailing_that_is_listed(via: str, is_readable: bool, waiting: Shop) -> None:
-    """By an older lock it was missed: what sms.by has of it is recorded, even without its file."""
+    """A mailing that an outdated lock calls missed is recorded as sms.by lists it, even without its file."""
     waiting.sms_by.script("createSmsMessage", ok({"status": "new", "message_id": 50}))
     waiting.sms_by.script("sendSMS", ok({"sms_id": 1, "status": "NEW"}))
     waiting.sms_by.script("getSmsDeliveryList", ok({"result": []}))

@@ -1,4 +1,4 @@
-"""Import: which messages at sms.by may be recorded as a mailing of the files, and what the lock then holds."""
+"""Import: which messages at sms.by can be recorded as a mailing, and what the lock then holds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UUID = "cc9c8043-8caf-11ef-b035-9e8f47954dec"
 
 @pytest.fixture
 def staff(shop: Shop) -> Shop:
-    """A mailing to two recipients that the lock does not know."""
+    """A mailing to two recipients that the lock does not have."""
     to(shop, *PHONES[:2])
     return shop
 
@@ -38,14 +38,14 @@ def list_messages(shop: Shop, *rows: dict[str, Any]) -> None:
 
 
 def status_of(shop: Shop, *messages: tuple[int, str]) -> None:
-    """Let statusBulkSms report a request with these messages."""
+    """Make statusBulkSms report a request with these messages."""
     success = [{"phone": PHONES[0], "status": "Delivered"}]
     data = [{"message_id": number, "name": name, "success": success} for number, name in messages]
     shop.sms_by.script("statusBulkSms", ok(data))
 
 
 def imported(shop: Shop, *ids: int, uuids: tuple[str, ...] = (), address: str = "sale/staff") -> list[str]:
-    """Import and return the differences in words."""
+    """Import, and return the differences as text."""
     wanted = ImportRequest(address, ids, uuids, by="Ann", reason="sent manually")
     with shop.store.held() as held:
         found: tuple[Difference, ...] = import_mailing(
@@ -55,7 +55,7 @@ def imported(shop: Shop, *ids: int, uuids: tuple[str, ...] = (), address: str = 
 
 
 def planned_names(shop: Shop) -> list[str]:
-    """The remote names of the mailing's chunks, as an apply would send them."""
+    """Return the remote names of the mailing's chunks, as an apply would send them."""
     plan = make_plan(
         shop.load(), select=(), client=None, account=None, lock=shop.lock(), clock=shop.clock, new_id="p"
     )
@@ -67,7 +67,7 @@ def planned_names(shop: Shop) -> list[str]:
 
 
 def test_import_records_a_message_by_its_id(staff: Shop) -> None:
-    """The lock has the planned content and chunk, the message's id, and who imported it and why."""
+    """The lock gets the planned content and chunk, the message's id, the user and the reason."""
     list_messages(staff, row(7))
     assert imported(staff, 7) == []
     chunk = staff.chunk()
@@ -79,7 +79,7 @@ def test_import_records_a_message_by_its_id(staff: Shop) -> None:
 
 
 def test_import_records_a_message_by_its_request(staff: Shop) -> None:
-    """The only message of a request is taken, whatever its name."""
+    """The only message of a request is imported, whatever its name."""
     list_messages(staff, row(7))
     status_of(staff, (7, "sent manually"))
     imported(staff, uuids=(UUID,))
@@ -87,7 +87,7 @@ def test_import_records_a_message_by_its_request(staff: Shop) -> None:
 
 
 def test_import_does_not_guess_between_messages(staff: Shop) -> None:
-    """A request with several foreign messages is wrong usage, and the ids to choose from are named."""
+    """A request with several foreign messages is wrong usage, and the error lists their ids."""
     status_of(staff, (7, "one"), (8, "two"))
     with pytest.raises(UsageError) as refused:
         imported(staff, uuids=(UUID,))
@@ -95,7 +95,7 @@ def test_import_does_not_guess_between_messages(staff: Shop) -> None:
 
 
 def test_import_finds_an_unlisted_message_by_its_deliveries(staff: Shop) -> None:
-    """A message that is not listed counts if it has deliveries."""
+    """A message that is not listed is imported if it has deliveries."""
     with pytest.raises(Refused, match="no delivery of message 7"):
         imported(staff, 7)
     delivered = ok({"result": [{"phone": phone, "status": "Delivered"} for phone in PHONES[:2]]})
@@ -122,14 +122,14 @@ def test_import_refuses_what_sms_by_does_not_know(
 
 
 def test_import_refuses_a_draft(staff: Shop) -> None:
-    """An unconfirmed draft was not sent."""
+    """An unconfirmed draft is refused, as it was not sent."""
     list_messages(staff, row(7, status="Draft"))
     with pytest.raises(Refused, match="unconfirmed draft"):
         imported(staff, 7)
 
 
 def test_import_refuses_a_part_of_a_mailing(staff: Shop) -> None:
-    """If the names say that there are more messages, all of them have to be named."""
+    """If the names show that there are more messages, all of them must be given."""
     staff.write("smsby.yaml", "version: 1\nproject: shop\napi: {recipients_per_request: 1}\n")
     first, second = planned_names(staff)
     list_messages(staff, row(7, first), row(8, second))
@@ -147,7 +147,7 @@ def test_import_refuses_a_part_of_a_mailing(staff: Shop) -> None:
     ],
 )
 def test_import_refuses_another_mailing_by_name(staff: Shop, name: str, text: str) -> None:
-    """A name of ours that says another known mailing, or another revision, is believed."""
+    """A name that identifies another known mailing, or another revision, is refused."""
     more = (staff.root / "sale.yaml").read_text().partition("mailings:\n")[2].replace("staff", "other")
     staff.write("sale.yaml", (staff.root / "sale.yaml").read_text() + more.replace("Closed", "Open"))
     list_messages(staff, row(7, name))
@@ -156,7 +156,7 @@ def test_import_refuses_another_mailing_by_name(staff: Shop, name: str, text: st
 
 
 def test_import_records_a_message_once(staff: Shop) -> None:
-    """A message that is recorded for one mailing is refused for another."""
+    """A message recorded for one mailing is refused for another."""
     more = (staff.root / "sale.yaml").read_text().partition("mailings:\n")[2].replace("staff", "other")
     staff.write("sale.yaml", (staff.root / "sale.yaml").read_text() + more.replace("Closed", "Open"))
     list_messages(staff, row(7))
@@ -166,7 +166,7 @@ def test_import_records_a_message_once(staff: Shop) -> None:
 
 
 def test_import_recognizes_a_recorded_request(staff: Shop) -> None:
-    """A message whose name was cut is known by the recorded request that carried it."""
+    """A message whose name was truncated is recognized by the recorded request that it belongs to."""
     staff.sms_by.script("sendBulkSms", ok({"uuid": UUID, "success": "OK"}))
     staff.apply()
     staff.mailing("recipients: ['375291111111'], text: Open")
@@ -179,7 +179,7 @@ def test_import_recognizes_a_recorded_request(staff: Shop) -> None:
 
 
 def test_import_reports_differences_from_the_files(staff: Shop) -> None:
-    """Another number of recipients, sender or time is reported, and recorded all the same."""
+    """Another number of recipients, sender or time is reported, and recorded nevertheless."""
     list_messages(staff, row(7, count_phones=3, alphaname="Kvetka"))
     assert imported(staff, 7) == [
         "count_phones: intended 2, sms.by reports 3",
@@ -189,7 +189,7 @@ def test_import_reports_differences_from_the_files(staff: Shop) -> None:
 
 
 def test_one_imported_message_covers_all_chunks(staff: Shop) -> None:
-    """One message for a mailing of several chunks has all recipients; the other chunks are done without any."""
+    """One message for a mailing of several chunks counts for all recipients, and completes the other chunks."""
     staff.write("smsby.yaml", "version: 1\nproject: shop\napi: {recipients_per_request: 2}\n")
     to(staff, *PHONES[:5])
     list_messages(staff, row(7, count_phones=5))
@@ -203,7 +203,7 @@ def test_one_imported_message_covers_all_chunks(staff: Shop) -> None:
 
 
 def test_import_records_counts_by_variant(staff: Shop) -> None:
-    """As an apply does, so that `report` adds up both."""
+    """An import records the recipients of each variant, as an apply does, so that `report` adds both."""
     variants = "[{name: a, share: 99, text: Hello}, {name: none, share: 1, send: false}]"
     staff.mailing(f"recipients: [{', '.join(PHONES[:2])}], variants: {variants}")
     list_messages(staff, row(7))

@@ -24,7 +24,7 @@ api: {reconcile_seconds: 2, recipients_per_request: 2, concurrency: 3}
 
 
 def test_upload_uses_the_list_of_its_name(uploaded: Shop, known: ListOf) -> None:
-    """A list whose answer was lost is found by its name, and no second one is made."""
+    """If the answer of createSubscriberList is lost, the list is found by its name, and no second one is made."""
 
     def make_and_lose(params: Mapping[str, Any]) -> Answer:
         known.create(params)
@@ -40,7 +40,7 @@ def test_upload_uses_the_list_of_its_name(uploaded: Shop, known: ListOf) -> None
 
 
 def test_lost_batch_is_uploaded_again(uploaded: Shop) -> None:
-    """importContacts reaches no recipient, so a lost answer is asked for again."""
+    """A lost importContacts is repeated, since it sends nothing to any recipient."""
     uploaded.sms_by.script("importContacts", taken, LOST, OFFLINE, taken)
     result, _ = uploaded.apply()
     assert result.exit_code == ExitCode.DONE
@@ -49,7 +49,7 @@ def test_lost_batch_is_uploaded_again(uploaded: Shop) -> None:
 
 @pytest.mark.parametrize(("answer", "calls"), [(LOST, 5), (busy(3600), 1), (busy(60), 5)])
 def test_upload_gives_up_after_its_retries(uploaded: Shop, answer: Reply, calls: int) -> None:
-    """Five tries, but a Retry-After longer than a minute ends them at once: exit code 7, nothing is drafted."""
+    """After five tries, or a Retry-After of over a minute, the upload stops: exit code 7, and nothing is drafted."""
     uploaded.sms_by.script("importContacts", answer)
     result, mailing = uploaded.apply()
     assert (result.exit_code, mailing.outcome) == (ExitCode.UNREACHABLE, MailingOutcome.SKIPPED)
@@ -72,7 +72,7 @@ def test_upload_continues_where_it_stopped(uploaded: Shop) -> None:
 
 @pytest.mark.parametrize("lists", [{}, {70: "Newsletter"}, {71: "Newsletter"}, {71: ""}])
 def test_recorded_list_must_still_be_ours(uploaded: Shop, known: ListOf, lists: dict[int, str]) -> None:
-    """It may have been deleted, or its id be that of another list: all contacts go to one with its name."""
+    """If the recorded list was deleted, or its id is another list's, all contacts go to a list of the right name."""
     uploaded.sms_by.script("importContacts", taken, OFFLINE)
     uploaded.apply()
     name = known.pop(70)
@@ -88,7 +88,7 @@ def test_recorded_list_must_still_be_ours(uploaded: Shop, known: ListOf, lists: 
 
 @pytest.mark.parametrize("answer", [OFFLINE, error("access denied")], ids=["offline", "refused"])
 def test_no_list_is_made_unless_the_others_are_known(uploaded: Shop, answer: Reply) -> None:
-    """It may be there already: exit code 7, nothing is made."""
+    """If the lists cannot be read no list is made, as it could exist already: exit code 7."""
     uploaded.sms_by.script("getSubscriberLists", answer)
     result, mailing = uploaded.apply()
     assert (result.exit_code, uploaded.sms_by.changes()) == (ExitCode.UNREACHABLE, [])
@@ -106,7 +106,7 @@ def test_no_list_is_made_unless_the_others_are_known(uploaded: Shop, answer: Rep
     ids=["rejected", "token", "later", "offline"],
 )
 def test_list_that_cannot_be_made(uploaded: Shop, answer: Reply, calls: int, code: ExitCode) -> None:
-    """A lost or put off request is tried again; nothing is uploaded, and the next apply begins anew."""
+    """A lost or postponed createSubscriberList is repeated; without a list nothing is uploaded until the next apply."""
     make = uploaded.sms_by
     make.script("createSubscriberList", answer)
     assert uploaded.apply()[0].exit_code is code
@@ -118,7 +118,7 @@ def test_list_that_cannot_be_made(uploaded: Shop, answer: Reply, calls: int, cod
 
 
 def test_invalid_contacts_without_a_line_are_counted(uploaded: Shop) -> None:
-    """If sms.by does not say which contacts are invalid, the lines of the batch are named."""
+    """If sms.by does not say which contacts are invalid, the lines of the batch are given."""
     uploaded.sms_by.script("importContacts", taken, invalid(count=2), taken)
     uploaded.apply()
     assert any("lines 4 to 5" in line and "2" in line for line in uploaded.lines)
@@ -127,7 +127,7 @@ def test_invalid_contacts_without_a_line_are_counted(uploaded: Shop) -> None:
 def test_calls_at_once_are_recorded_in_order(
     uploaded: Shop, known: ListOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first call is answered last: until then no record counts the others, and a crash repeats all three."""
+    """Simultaneous calls are recorded in order: while the first is unanswered, a crash repeats all three."""
     uploaded.write("smsby.yaml", PROJECT_OF_THREE)
     others = threading.Semaphore(0)
     recorded: list[int] = []
@@ -157,7 +157,7 @@ def test_calls_at_once_are_recorded_in_order(
 
 
 def test_rejected_call_stops_the_others(uploaded: Shop) -> None:
-    """What is in flight is still recorded; nothing is drafted."""
+    """After a rejected call the calls in flight are recorded, and nothing is drafted."""
     uploaded.write("smsby.yaml", PROJECT_OF_THREE)
     uploaded.sms_by.script("importContacts", taken, error("no such list", 400), taken)
     _, mailing = uploaded.apply()

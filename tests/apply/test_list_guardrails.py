@@ -1,4 +1,4 @@
-"""The guardrails of a list, on the figures that sms.by reports about a draft."""
+"""The guardrails of a list, on the figures that sms.by reports about its draft."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def draft_info(recipients: int | None = 40, parts: int | None = 40, cost: str | 
     ],
 )
 def test_list_guardrails_name_the_broken_key(shop: Shop, rails: str, figures: ListInfo, key: str) -> None:
-    """A guardrail that is broken, or that the figures do not allow to check, is named."""
+    """The error names the guardrail that is broken, or that the figures do not allow to be checked."""
     check, mailing = guardrails(shop, rails)
     objection = check.objection(mailing, figures, None)
     assert objection.startswith(key)
@@ -56,7 +56,7 @@ def test_list_guardrails_name_the_broken_key(shop: Shop, rails: str, figures: Li
 def test_list_guardrails_compare_the_count(
     shop: Shop, recipients: int | None, must_be_counted: bool, text: str
 ) -> None:
-    """An uploaded list has exactly the reviewed recipients, and must be counted if this run did not make it."""
+    """An uploaded list must have exactly the reviewed number of contacts, and a count unless this run made it."""
     check, mailing = guardrails(shop)
     expected = ExpectedList(40, Decimal("1.04"), "", must_be_counted)
     objection = check.objection(mailing, draft_info(recipients), expected)
@@ -78,13 +78,13 @@ def test_list_guardrails_compare_the_count(
 def test_list_guardrails_estimate_the_cost(
     shop: Shop, figures: ListInfo, expected: ExpectedList | None, cost: str | None
 ) -> None:
-    """The reported cost comes first, then the planned one of the same recipients, then parts or recipients."""
+    """The cost is the reported one or, without it, the planned one, then an estimate by parts or recipients."""
     check, mailing = guardrails(shop)
     assert check.estimate_cost(mailing, figures, expected) == (None if cost is None else Decimal(cost))
 
 
 def test_list_guardrails_can_be_said_in_russian(shop: Shop) -> None:
-    """The reason reaches the comment in the language of the project."""
+    """In a project with `language: ru` the reason is in Russian."""
     check, mailing = guardrails(shop, "{max_cost: 1}")
     said = check.objection(mailing, draft_info(), None)
     assert (
@@ -94,7 +94,7 @@ def test_list_guardrails_can_be_said_in_russian(shop: Shop) -> None:
 
 
 def test_list_guardrails_add_up_confirmed_lists(shop: Shop) -> None:
-    """Each confirmed list counts for the next one; the planned cost of an uploaded list is counted once."""
+    """Each confirmed list counts toward the limit of the next one, and an uploaded list only once."""
     check, mailing = guardrails(shop, "{max_cost: 3}", planned="1.04")
     assert not check.objection(mailing, draft_info(), UPLOADED)
     check.count_confirmed(Decimal("1.04"), UPLOADED)

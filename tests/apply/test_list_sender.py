@@ -26,14 +26,14 @@ NOW = 1_793_610_000  # 2026-11-02 09:00 UTC, the time of the tests
 
 
 def info(status: str | None = "DRAFT", **figures: object) -> Answer:
-    """The answer of confirm=0."""
+    """Return the answer of confirm=0."""
     return ok(
         {"result": {"message_id": 90, "count": 40, "parts": 40, "cost": "1.04", **figures, "status": status}}
     )
 
 
 def confirmations(*, before: list[Reply], start: list[Reply]) -> Reply:
-    """Answer confirm=0 from `before` and confirm=1 from `start`, the last of each from then on."""
+    """Answer confirm=0 from `before` and confirm=1 from `start`, in turn, and with the last one from then on."""
 
     def reply(params: Mapping[str, Any]) -> Answer:
         script = start if params["confirm"] == 1 else before
@@ -48,7 +48,7 @@ def confirmations(*, before: list[Reply], start: list[Reply]) -> Reply:
 
 @pytest.fixture
 def letter(shop: Shop) -> Shop:
-    """A mailing to the list Newsletter, and an sms.by that takes it."""
+    """A mailing to the list Newsletter, and an sms.by that accepts it."""
     shop.mailing("list: Newsletter, text: News")
     shop.sms_by.script("sendSmsList", DRAFTED)
     answers(shop)
@@ -61,7 +61,7 @@ def answers(shop: Shop, *, before: list[Reply] | None = None, start: list[Reply]
 
 
 def test_list_is_drafted_looked_at_and_confirmed(letter: Shop) -> None:
-    """The steps come in the documented order, and the lock has sms.by's figures."""
+    """A list mailing is drafted, checked and confirmed in the documented order, and the lock has the figures of sms.by."""
     result, mailing = letter.apply()
     assert (result.exit_code, mailing.outcome) == (ExitCode.DONE, MailingOutcome.SENT)
     assert letter.sms_by.changes() == ["sendSmsList", "confirm=0", "confirm=1"]
@@ -72,7 +72,7 @@ def test_list_is_drafted_looked_at_and_confirmed(letter: Shop) -> None:
 
 
 def test_draft_id_is_recorded_before_confirm_0(letter: Shop) -> None:
-    """When sms.by is asked about the draft, the journal on disk already has its message_id."""
+    """The draft's message_id is in the journal on disk before confirm=0."""
     recorded: list[object] = []
 
     def look(params: Mapping[str, Any]) -> Answer:
@@ -86,7 +86,7 @@ def test_draft_id_is_recorded_before_confirm_0(letter: Shop) -> None:
 
 
 def test_draft_has_list_sender_name_and_account_time(letter: Shop) -> None:
-    """A scheduled draft has its time on the account's clock, and a remote name with the fingerprint."""
+    """A draft has its list, sender, a remote name with the fingerprint, and its time on the account's clock."""
     letter.mailing("list: Newsletter, text: News, schedule_time: 2026-12-01T10:00:00, timezone: UTC")
     letter.apply()
     (draft,) = letter.sms_by.named("sendSmsList")
@@ -100,7 +100,7 @@ def test_draft_has_list_sender_name_and_account_time(letter: Shop) -> None:
 
 
 def test_draft_of_another_run_is_not_confirmed(letter: Shop) -> None:
-    """A draft that appeared after the plan may be for another list of this name: recorded, and left to a new plan."""
+    """A draft that appeared after the plan may be for another list: it is recorded, and not confirmed without a new plan."""
     letter.configure(guardrails="{max_recipients: 1}")
     letter.apply()
     draft = letter.sms_by.named("sendSmsList")[0]
@@ -116,7 +116,7 @@ def test_draft_of_another_run_is_not_confirmed(letter: Shop) -> None:
 
 
 def test_list_that_was_sent_elsewhere_is_recorded(letter: Shop) -> None:
-    """After the plan another checkout made the draft and confirmed it: nothing is wrong, and nothing is sent."""
+    """If another checkout drafted and confirmed the mailing after the plan, it is recorded, and nothing is sent."""
     letter.configure(guardrails="{max_recipients: 1}")
     letter.apply()
     draft = letter.sms_by.named("sendSmsList")[0]
@@ -141,7 +141,7 @@ def test_list_that_was_sent_elsewhere_is_recorded(letter: Shop) -> None:
 def test_list_guardrails_stop_the_confirmation(
     letter: Shop, guardrails: str, figures: dict[str, object], key: str
 ) -> None:
-    """A broken guardrail, or one that cannot be checked, leaves the draft unconfirmed: exit code 4."""
+    """A guardrail that is broken, or cannot be checked, leaves the draft unconfirmed: exit code 4."""
     letter.configure(guardrails=guardrails, price="{currency: BYN, per_part: 0.026}")
     answers(letter, before=[info(**figures)])
     result, mailing = letter.apply()
@@ -153,7 +153,7 @@ def test_list_guardrails_stop_the_confirmation(
 
 
 def test_unconfirmed_draft_is_confirmed_by_the_next_apply(letter: Shop) -> None:
-    """ "Insufficient funds" leaves a draft; the next apply confirms it and makes no second one."""
+    """After "Insufficient funds" the next apply confirms the same draft."""
     answers(letter, start=[error("Insufficient funds", 403), CONFIRMED])
     result, mailing = letter.apply()
     assert (result.exit_code, mailing.outcome) == (ExitCode.FAILED, MailingOutcome.REJECTED)
@@ -164,7 +164,7 @@ def test_unconfirmed_draft_is_confirmed_by_the_next_apply(letter: Shop) -> None:
 
 
 def test_lost_confirmation_is_repeated_while_it_is_a_draft(letter: Shop) -> None:
-    """A draft that is still DRAFT after reconcile_seconds was not confirmed, so it is confirmed again."""
+    """A lost confirmation is repeated if the draft is still DRAFT after reconcile_seconds."""
     answers(letter, start=[LOST, CONFIRMED])
     result, _ = letter.apply()
     assert result.exit_code == ExitCode.DONE
@@ -181,7 +181,7 @@ def test_lost_confirmations_end_after_three_tries(letter: Shop) -> None:
 
 
 def test_lost_confirmation_with_another_status_is_accepted(letter: Shop) -> None:
-    """Any status other than DRAFT means that the confirmation arrived."""
+    """After a lost confirmation any status except DRAFT means that it arrived."""
     answers(letter, before=[info(), info("SENDING")], start=[LOST])
     result, _ = letter.apply()
     assert result.exit_code == ExitCode.DONE
@@ -190,7 +190,7 @@ def test_lost_confirmation_with_another_status_is_accepted(letter: Shop) -> None
 
 
 def test_lost_confirmation_without_a_status_is_unknown(letter: Shop) -> None:
-    """If sms.by reports no status, the outcome is unknown and nothing is repeated."""
+    """Without a status the outcome of a lost confirmation is unknown, and it is not repeated."""
     answers(letter, before=[info(), info(None)], start=[LOST])
     result, mailing = letter.apply()
     assert (result.exit_code, mailing.outcome) == (ExitCode.OUTCOME_UNKNOWN, MailingOutcome.UNKNOWN)
@@ -204,7 +204,7 @@ def test_lost_confirmation_without_a_status_is_unknown(letter: Shop) -> None:
 def test_lost_confirmation_is_settled_by_the_next_apply(
     letter: Shop, status: str | None, count: int, code: ExitCode
 ) -> None:
-    """What is still a draft is confirmed again, what has another status was; without a status it stays unknown."""
+    """The next apply confirms a draft again, or accepts one of another status; without a status it stays unknown."""
     answers(letter, before=[info(), info(None)], start=[LOST])
     letter.apply()
     answers(letter, before=[info(status)])
@@ -215,7 +215,7 @@ def test_lost_confirmation_is_settled_by_the_next_apply(
 
 
 def test_lost_confirmation_listed_without_a_status_is_unknown(letter: Shop) -> None:
-    """That the list has the draft does not prove that it was confirmed."""
+    """That the list has the draft, without a status, does not prove that it was confirmed."""
 
     def listing(params: Mapping[str, Any]) -> Answer:
         drafts = letter.sms_by.named("sendSmsList")
@@ -230,7 +230,7 @@ def test_lost_confirmation_listed_without_a_status_is_unknown(letter: Shop) -> N
 
 
 def test_lost_confirmation_stays_unknown(letter: Shop) -> None:
-    """It was a draft in the list that the plan read; now neither the list nor the draft itself has a status."""
+    """If a draft no longer has a status, its lost confirmation stays unknown, even if the plan's list said DRAFT."""
     answers(letter, before=[info(), info(None)], start=[LOST])
     letter.apply()
     (draft,) = letter.sms_by.named("sendSmsList")
@@ -242,7 +242,7 @@ def test_lost_confirmation_stays_unknown(letter: Shop) -> None:
 
 
 def test_text_that_changes_before_the_draft_is_not_sent(letter: Shop) -> None:
-    """What it includes is read once more: exit code 5, no draft."""
+    """If an included text changes before the draft, no draft is made: exit code 5."""
     (letter.root / "templates").mkdir()
     letter.write("templates/sign.j2", "Shop")
     letter.mailing("list: Newsletter, text: 'News {% include \"sign.j2\" %}'")
@@ -258,14 +258,14 @@ def test_text_that_changes_before_the_draft_is_not_sent(letter: Shop) -> None:
 
 @pytest.mark.parametrize("status", ["NEW", None])
 def test_new_draft_of_any_status_is_confirmed(letter: Shop, status: str | None) -> None:
-    """This run made it, so no status can mean that it was confirmed."""
+    """A draft that this run made is confirmed whatever its status."""
     answers(letter, before=[info(status)])
     assert letter.apply()[0].exit_code == ExitCode.DONE
     assert letter.sms_by.changes() == ["sendSmsList", "confirm=0", "confirm=1"]
 
 
 def test_draft_without_a_status_is_confirmed(letter: Shop) -> None:
-    """Also by a later run: that sms.by reports no status is no proof that it was confirmed."""
+    """A draft without a status is confirmed, even by a later run: no status does not mean confirmed."""
     answers(letter, start=[error("Insufficient funds", 403)])
     letter.apply()
     answers(letter, before=[info(None)])
@@ -285,7 +285,7 @@ def test_draft_without_a_status_is_confirmed(letter: Shop) -> None:
     ids=["rejected", "lost", "unusable", "too many requests", "token refused"],
 )
 def test_draft_that_cannot_be_read_is_not_confirmed(letter: Shop, reply: Reply, code: ExitCode) -> None:
-    """Its figures were not checked; the next apply continues with the same draft."""
+    """A draft whose figures cannot be read is not confirmed; the next apply continues with it."""
     answers(letter, before=[reply])
     result, mailing = letter.apply()
     assert (result.exit_code, letter.chunk().state) == (code, ChunkState.DRAFT)
@@ -297,7 +297,7 @@ def test_draft_that_cannot_be_read_is_not_confirmed(letter: Shop, reply: Reply, 
 
 
 def test_lists_share_the_limit_of_an_apply(letter: Shop) -> None:
-    """Each costs less than max_cost; what the first one costs counts when the second one is checked."""
+    """The cost of the first list counts toward max_cost when the second one is checked."""
     letter.configure(guardrails="{max_cost: 2}", price="{currency: BYN, per_part: 0.026}")
     inner = "".join(f"  - {{name: {name}, list: Newsletter, text: {name}}}\n" for name in ("one", "two"))
     letter.write("sale.yaml", f"version: 1\ncampaign: sale\nalphaname: MyShop\nmailings:\n{inner}")
@@ -309,7 +309,7 @@ def test_lists_share_the_limit_of_an_apply(letter: Shop) -> None:
 
 
 def test_draft_confirmed_elsewhere_is_recorded(letter: Shop) -> None:
-    """A draft that was confirmed in the account meanwhile is accepted without another confirmation."""
+    """A draft that was confirmed in the account is accepted without another confirmation."""
     answers(letter, start=[error("Insufficient funds", 403)])
     letter.apply()
     answers(letter, before=[info("SENDING")])
@@ -320,7 +320,7 @@ def test_draft_confirmed_elsewhere_is_recorded(letter: Shop) -> None:
 
 
 def test_lost_draft_is_never_repeated(letter: Shop) -> None:
-    """A lost answer of sendSmsList leaves the mailing unknown: a second draft is never made."""
+    """After a lost sendSmsList the mailing is unknown, and a second draft is never made."""
     letter.sms_by.script("sendSmsList", LOST)
     for _ in range(2):
         result, mailing = letter.apply()
@@ -329,7 +329,7 @@ def test_lost_draft_is_never_repeated(letter: Shop) -> None:
 
 
 def test_draft_is_retried_after_429(letter: Shop) -> None:
-    """429 means that the draft was not made: it is tried again after Retry-After."""
+    """After a 429, which proves that no draft was made, sendSmsList is repeated after Retry-After."""
     letter.sms_by.script("sendSmsList", busy(3), DRAFTED)
     result, _ = letter.apply()
     assert result.exit_code == ExitCode.DONE
@@ -347,7 +347,7 @@ def test_missing_figures_are_reported(letter: Shop, missing: list[str]) -> None:
 
 
 def listed(**values: object) -> Answer:
-    """A list of mailings with the draft."""
+    """Return a list of mailings with the draft."""
     row = {"id": 90, "name": "sale/staff", "status": "DRAFT", "alphaname": "MyShop", **values}
     return ok({"status": "success", "data": [row]})
 
@@ -368,7 +368,7 @@ def listed(**values: object) -> Answer:
 def test_draft_is_compared_before_it_is_confirmed(
     letter: Shop, figures: dict[str, object], row: dict[str, object], text: str
 ) -> None:
-    """Count and parts as confirm=0 reports them, sender and time wherever they are reported."""
+    """Count and parts of a draft are compared with confirm=0, sender and time wherever they are reported."""
     answers(letter, before=[info(**figures)])
     letter.sms_by.script("getSMSMessages", EMPTY_LIST, EMPTY_LIST, listed(**row))
     result, mailing = letter.apply()
@@ -378,7 +378,7 @@ def test_draft_is_compared_before_it_is_confirmed(
 
 
 def test_draft_is_compared_again_by_each_apply(letter: Shop) -> None:
-    """A draft that an earlier run made, and could not confirm, is compared before this one confirms it."""
+    """An unconfirmed draft of an earlier run is compared again before it is confirmed."""
     answers(letter, start=[error("Insufficient funds", 403), CONFIRMED])
     letter.apply()
     letter.sms_by.script("getSMSMessages", listed(alphaname="Kvetka"))
@@ -389,13 +389,13 @@ def test_draft_is_compared_again_by_each_apply(letter: Shop) -> None:
 
 
 def test_draft_that_is_listed_late_is_waited_for(letter: Shop) -> None:
-    """The list may lag: it is read for reconcile_seconds before the draft is confirmed without it."""
+    """A draft that the list lacks is waited for until reconcile_seconds, then confirmed."""
     letter.sms_by.script("getSMSMessages", *[EMPTY_LIST] * 4, listed(alphaname="Kvetka"))
     assert letter.apply()[0].exit_code == ExitCode.REFUSED
 
 
 def test_draft_that_is_not_listed_is_confirmed(letter: Shop) -> None:
-    """What no answer reports is not compared, and that is said."""
+    """A value of a draft that no answer reports is not compared, and the result says so."""
     assert letter.apply()[0].exit_code == ExitCode.DONE
     assert any("does not list its draft 90" in line for line in letter.lines)
     assert letter.clock.monotonic() >= 2
@@ -403,7 +403,7 @@ def test_draft_that_is_not_listed_is_confirmed(letter: Shop) -> None:
 
 @given(st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1)))
 def test_next_minute_has_not_passed(moment: datetime) -> None:
-    """It is a full minute, and the first one that has not passed."""
+    """The time of a draft is the first full minute that has not passed."""
     minute = next_minute(moment)
     assert (minute.second, minute.microsecond) == (0, 0)
     assert timedelta(0) <= minute - moment < timedelta(minutes=1)

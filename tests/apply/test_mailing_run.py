@@ -1,4 +1,4 @@
-"""The outcome of one mailing: what happened to it in the run, and what the lock records."""
+"""The outcome of one mailing: what happened in the run, and what the lock records."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_mailing_run_judges_what_it_began(
     error: str | None,
     code: ExitCode | None,
 ) -> None:
-    """The recorded states decide; a mailing that was sent in part says to how many, and exits with 6."""
+    """The recorded states decide the outcome; a partly sent mailing has its count and exits with 6."""
     run = _run()
     run.was_sent, run.was_rejected = True, was_rejected
     run.stop("why")
@@ -87,12 +87,12 @@ def test_mailing_run_judges_what_it_began(
     ],
 )
 def test_mailing_run_says_what_follows_without_a_reason(states: tuple[ChunkState, ...], error: str) -> None:
-    """A mailing that is not complete always has an error, even if nothing stopped it."""
+    """An incomplete mailing always has an error, even if nothing stopped it."""
     assert _run().result(_entry(*states), None).error == error
 
 
 def test_mailing_run_counts_single_phones() -> None:
-    """Of a mailing that is sent one SMS at a time the phones count, not the chunk."""
+    """A single mailing is counted by phones, not by its chunk."""
     states = PhoneStates([PhoneState.ACCEPTED, PhoneState.UNKNOWN])
     entry = _entry(P)
     entry = replace(entry, chunks=(entry.chunks[0].with_phones(states),))
@@ -113,7 +113,7 @@ def test_mailing_run_counts_single_phones() -> None:
 def test_mailing_run_counts_those_whom_its_outcome_is_about(
     states: tuple[ChunkState, ...], concerned: int | None, is_partial: bool
 ) -> None:
-    """Of a mailing of which one chunk is unknown, not all recipients are unknown; nor is all of it rejected."""
+    """The count of an unknown or rejected outcome has only the recipients of the chunks with that outcome."""
     run = _run()
     run.was_rejected = R in states
     result = run.result(_entry(*states), "why")
@@ -132,14 +132,14 @@ def test_mailing_run_counts_those_whom_its_outcome_is_about(
 def test_mailing_run_names_how_it_was_completed(
     kind: ActionKind, was_sent: bool, outcome: MailingOutcome
 ) -> None:
-    """Sent or confirmed now, or only found to have been sent."""
+    """A complete mailing is sent or confirmed now, or only found to have been sent."""
     run = _run(kind)
     run.was_sent = was_sent
     assert run.result(_entry(A, A), None).outcome is outcome
 
 
 def test_mailing_run_that_did_not_begin_is_skipped() -> None:
-    """It says why the run was stopped; what an earlier run recorded is not its result."""
+    """A mailing that did not begin is skipped with the reason that stopped the run, whatever an earlier run recorded."""
     run = _run()
     run.is_begun = False
     result = run.result(_entry(A, A), "stopped by a signal before it was sent")
@@ -151,7 +151,7 @@ def test_mailing_run_that_did_not_begin_is_skipped() -> None:
 
 
 def test_mailing_run_that_did_not_resume_is_partial() -> None:
-    """An earlier run sent a part: whatever stopped this one, it is not called skipped."""
+    """If an earlier run sent a part, the mailing is partial, not skipped, whatever stopped this run."""
     run = _run(ActionKind.RESUME)
     run.is_begun = False
     result = run.result(_entry(A, P), "stopped by a signal")
@@ -163,14 +163,14 @@ def test_mailing_run_that_did_not_resume_is_partial() -> None:
 
 
 def test_mailing_run_of_an_older_revision_is_skipped() -> None:
-    """The lock records revision 1, the files say 2, and nothing of 2 was recorded."""
+    """A mailing whose lock entry is an earlier revision is skipped."""
     run = _run()
     run.revision = 2
     assert run.result(_entry(A, A), None).outcome is MailingOutcome.SKIPPED
 
 
 def test_mailing_run_keeps_the_first_reason() -> None:
-    """A later reason does not replace it, but its exit code counts."""
+    """The first reason stays, but the exit code of a later one counts as well."""
     run = _run()
     run.stop("first")
     run.stop("second", ExitCode.REFUSED)
@@ -181,7 +181,7 @@ def test_mailing_run_keeps_the_first_reason() -> None:
 
 
 def test_mailing_run_that_is_blocked_is_refused() -> None:
-    """It is skipped with the plan's reason and exits with 4."""
+    """A blocked mailing is skipped with the plan's reason, and exits with 4."""
     run = _run()
     run.action = run.action.block(ReasonCode.CHANGED, "its text differs")
     result = run.result(None, None)
@@ -201,7 +201,7 @@ def test_mailing_run_that_is_blocked_is_refused() -> None:
 def test_mailing_run_that_was_reconciled_reports_what_was_found(
     states: tuple[ChunkState, ...], outcome: MailingOutcome, codes: set[ExitCode]
 ) -> None:
-    """A blocked mailing with an unknown outcome was looked for at sms.by: what the lock says now is the result.
+    """The result of a blocked mailing whose unknown outcome was looked for at sms.by is what was found.
 
     Only one that was found completely is not refused.
     """
@@ -214,7 +214,7 @@ def test_mailing_run_that_was_reconciled_reports_what_was_found(
 
 
 def test_mailing_run_that_was_reconciled_says_what_is_sent_next() -> None:
-    """Of a mailing that sms.by has nothing of, the next apply sends all."""
+    """If sms.by has nothing of a mailing that was looked for, the result says that the next apply sends it."""
     run = _run()
     run.action, run.is_reconciled = run.action.block(ReasonCode.UNKNOWN, "its outcome is not known"), True
     resolved = "its unknown outcome is resolved; the next apply sends it"
@@ -223,7 +223,7 @@ def test_mailing_run_that_was_reconciled_says_what_is_sent_next() -> None:
 
 
 def _waves(first: str, second: str, rest: str) -> Entry:
-    """A mailing in three waves; each letter is the state of a chunk of two."""
+    """Return a mailing in three waves; each letter is the state of a chunk of two recipients."""
     states = {"a": A, "p": P, "u": U}
     parts = [(states[letter], wave) for wave, part in enumerate((first, second, rest), 1) for letter in part]
     entry = _entry(*(state for state, _ in parts))
@@ -245,7 +245,7 @@ def _waves(first: str, second: str, rest: str) -> Entry:
 def test_mailing_run_judges_one_wave(
     waves: tuple[str, str, str], wave: int, outcome: MailingOutcome, figures: tuple[int, int | None]
 ) -> None:
-    """The one that it sends: the others were sent before, or are sent later."""
+    """The outcome of a mailing in waves is that of the wave being sent."""
     run = _run()
     run.action, run.was_sent = replace(run.action, wave=wave), True
     result = run.result(_waves(*waves), "why")
@@ -257,14 +257,14 @@ def test_mailing_run_judges_one_wave(
     [("pp", MailingOutcome.SKIPPED), ("ap", MailingOutcome.PARTIAL), ("aa", MailingOutcome.PARTIAL)],
 )
 def test_mailing_run_that_did_not_begin_a_wave(second: str, outcome: MailingOutcome) -> None:
-    """It is partial if an earlier run sent a part of this wave, not for the wave before it."""
+    """A wave is partial if an earlier run sent a part of it, not because an earlier wave was sent."""
     run = _run()
     run.action, run.is_begun = replace(run.action, wave=2), False
     assert run.result(_waves("a", second, "p"), "stopped by a signal").outcome is outcome
 
 
 def test_mailing_run_finds_a_wave() -> None:
-    """What is listed of a wave that was in doubt is adopted; the next one is sent later."""
+    """A doubtful wave that is listed is adopted, and the next one is sent later."""
     run = _run()
     run.action = run.action.block(ReasonCode.UNKNOWN, "its outcome is not known")
     run.is_reconciled = True
@@ -273,7 +273,7 @@ def test_mailing_run_finds_a_wave() -> None:
 
 
 def test_mailing_run_that_holds() -> None:
-    """It is held once that is recorded; otherwise it says what stopped it, or the whole run."""
+    """A mailing is held once that is recorded; otherwise its reason is what stopped it or the run."""
     run = _run(ActionKind.HOLD)
     run.stop("in doubt")
     result = run.result(_entry(P), "no network")
@@ -287,7 +287,7 @@ def test_mailing_run_that_holds() -> None:
 
 
 def test_mailing_run_that_is_overdue_beside_others() -> None:
-    """It is blocked, and does not change the exit code; it may have no record."""
+    """An overdue mailing is blocked, even without a record, and does not change the exit code of the others."""
     run = _run()
     run.action = run.action.block(ReasonCode.EXPIRED, "too late")
     run.fails_when_blocked, run.is_reconciled = False, True
@@ -296,7 +296,7 @@ def test_mailing_run_that_is_overdue_beside_others() -> None:
 
 
 def test_mailing_run_names_its_ids_once() -> None:
-    """In the order of the chunks; some have none."""
+    """The ids of a mailing are listed once each, in the order of the chunks."""
     entry = _entry(A, A, A)
     ids: list[dict[str, Any]] = [{"uuid": "u"}, {"uuid": "u", "message_id": 7}, {"message_id": 8}]
     chunks = tuple(replace(chunk, **one) for chunk, one in zip(entry.chunks, ids, strict=True))

@@ -25,7 +25,7 @@ MINE = "375291111111"
 
 @pytest.fixture
 def vip(shop: Shop) -> Shop:
-    """A mailing with a text for each of two recipients; the first row cannot be sent to."""
+    """A mailing with a text for each of two recipients; the first row is invalid."""
     shop.write("vip.csv", f"phone,name\nnone,No\n{PHONES[0]},Anna\n{PHONES[1]},Olga\n")
     shop.mailing("on_invalid: drop, recipients: {file: vip.csv}, text: 'Hi {{ name }}'")
     return shop
@@ -37,13 +37,13 @@ def prepared(shop: Shop, *, to: str = MINE, row: int | None = None) -> OneOffMes
 
 @pytest.mark.parametrize(("row", "text"), [(None, "Hi Anna"), (2, "Hi Olga")])
 def test_one_off_text_is_that_of_a_row(vip: Shop, row: int | None, text: str) -> None:
-    """The text is that of the first recipient who can be sent to, or of the chosen row; the sender is looked up."""
+    """The text is that of the first valid recipient, or of the chosen row; the sender is looked up."""
     message = prepared(vip, row=row)
     assert (message.sample.text, message.phone, message.alphaname_id) == (text, MINE, 7)
 
 
 def test_one_off_cost_needs_a_price(vip: Shop) -> None:
-    """The cost is that of the text's parts, and None without a price."""
+    """The cost is that of the text's parts, or None without a price."""
     assert prepared(vip).cost is None
     vip.configure(price="{currency: BYN, per_part: 0.026}")
     message = prepared(vip)
@@ -58,7 +58,7 @@ def test_one_off_with_a_numeric_sender_asks_nothing(vip: Shop) -> None:
 
 
 def test_one_off_sender_must_be_the_only_one(vip: Shop) -> None:
-    """A numeric sender is looked up as well: it may be the name of another one."""
+    """A numeric sender that is also the name of another one is an error."""
     vip.write("sale.yaml", (vip.root / "sale.yaml").read_text().replace("MyShop", '"7"'))
     assert prepared(vip).alphaname_id == 7
     vip.sms_by.script("getAlphanames", ok({"0": "System name", "7": "MyShop", "8": "7"}))
@@ -80,7 +80,7 @@ def test_one_off_sender_must_be_the_only_one(vip: Shop) -> None:
 def test_one_off_phone_must_be_allowed(
     vip: Shop, settings: dict[str, str], to: str, kind: type[SmsbyDeployError]
 ) -> None:
-    """A phone that opted out, is not in test_phones, or is not a phone gets nothing."""
+    """A phone that opted out, is not in test_phones, or is invalid, gets nothing."""
     vip.write("out.csv", f"phone\n{MINE}\n")
     vip.configure(**settings)
     with pytest.raises(kind):
@@ -88,7 +88,7 @@ def test_one_off_phone_must_be_allowed(
 
 
 def test_one_off_phone_may_be_written_in_any_way(vip: Shop) -> None:
-    """test_phones are compared as normalized numbers."""
+    """A phone matches test_phones however it is written."""
     vip.configure(test_phones="['+375 29 111-11-11']")
     assert prepared(vip).phone == MINE
 
@@ -121,7 +121,7 @@ def test_one_off_row_must_exist(vip: Shop) -> None:
     ],
 )
 def test_send_one_never_repeats(kind: OutcomeKind, error: type[SmsbyDeployError]) -> None:
-    """Each outcome other than accepted is its own error, after exactly one request."""
+    """Any outcome but accepted is its own error, after exactly one request."""
     calls = []
 
     def request() -> Outcome:
@@ -134,7 +134,7 @@ def test_send_one_never_repeats(kind: OutcomeKind, error: type[SmsbyDeployError]
 
 
 def test_send_one_returns_the_receipt() -> None:
-    """An accepted message has a receipt with its id and parts."""
+    """An accepted message returns a receipt with its id and parts."""
     answer = {"sms_id": "12", "status": "NEW", "parts": 1}
     receipt = send_one("sendQuickSMS", lambda: Outcome(OutcomeKind.ACCEPTED, raw=answer))
     assert (receipt.sms_id, receipt.parts) == (12, 1)

@@ -1,4 +1,4 @@
-"""OptOutWatch: a running apply notices new opt-outs, and opt-outs that it cannot read any more."""
+"""OptOutWatch: a running apply notices new opt-outs, and opt-outs that became unreadable."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _found(watch: OptOutWatch) -> list[str] | None:
 def test_opt_out_watch_reads_a_file_only_after_a_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before a request a file that did not change is not read."""
+    """A file that did not change is not read before each request."""
     watch = _watch(tmp_path, VirtualClock())
     assert watch.later() is None
     _write(tmp_path, *PHONES[:2])
@@ -46,7 +46,7 @@ def test_opt_out_watch_reads_a_file_only_after_a_change(
 
 
 def test_opt_out_watch_forgets_no_opt_out(tmp_path: Path) -> None:
-    """A file that is cut off, or being written, takes back no opt-out of this run."""
+    """A file that is truncated, or being written, removes no opt-out of this run."""
     watch = _watch(tmp_path, VirtualClock())
     _write(tmp_path, *PHONES[:2])
     assert _found(watch) == PHONES[:2]
@@ -55,7 +55,7 @@ def test_opt_out_watch_forgets_no_opt_out(tmp_path: Path) -> None:
 
 
 def test_opt_out_watch_waits_for_a_file_being_written(tmp_path: Path) -> None:
-    """A line that is not whole yet is no error, unless it stays so; then each look is one, at once."""
+    """An incomplete line is an error only if it stays incomplete; after that every look is an error at once."""
     clock = VirtualClock()
     watch = _watch(tmp_path, clock)
     _write(tmp_path, PHONES[0], PHONES[1][:5])
@@ -72,7 +72,7 @@ def test_opt_out_watch_waits_for_a_file_being_written(tmp_path: Path) -> None:
 
 
 def test_opt_out_watch_asks_a_database_once_a_minute(tmp_path: Path) -> None:
-    """Not before each request: a query may take long."""
+    """A database is asked for opt-outs once a minute, not before each request."""
     database = Database("sqlite", f"sqlite:///{tmp_path / 'crm.db'}")
     database.run("create table gone (phone text)", "insert into gone values ('375290000002')")
     clock = VirtualClock()

@@ -65,7 +65,7 @@ def _unreadable() -> Plan:
 def test_preflight_reports_the_first_of_several_reasons(
     shop: Shop, reasons: set[str], expected: type[SmsbyDeployError]
 ) -> None:
-    """In the documented order of exit codes: 64, 3, 8, 5, 7."""
+    """The reported reason is the first in the documented order of exit codes: 64, 3, 8, 5, 7."""
     shop.mailing(BAD if "files" in reasons else GOOD)
     request = shop.request()
     if "plan" in reasons:
@@ -113,7 +113,7 @@ def test_preflight_puts_an_unknown_outcome_first(shop: Shop) -> None:
 
 
 def test_preflight_does_not_connect_for_an_outdated_plan(shop: Shop) -> None:
-    """What makes it stale is in the files, so sms.by is not even connected to."""
+    """A plan that is stale by its files is refused without a connection to sms.by."""
     shop.mailing(GOOD)
     reviewed = shop.plan()
     shop.mailing(f"{GOOD} you")
@@ -123,7 +123,7 @@ def test_preflight_does_not_connect_for_an_outdated_plan(shop: Shop) -> None:
 
 
 def test_preflight_does_not_know_the_account_without_a_token(shop: Shop) -> None:
-    """A plan is not called one of another account if the account is not known: the token is what is missing."""
+    """Without a token the error is the missing token, not a plan of another account."""
     shop.mailing(GOOD)
     request = replace(shop.request(shop.plan()), account=None, connect=_refuse(TokenRefused("no token")))
     with pytest.raises(TokenRefused):
@@ -131,7 +131,7 @@ def test_preflight_does_not_know_the_account_without_a_token(shop: Shop) -> None
 
 
 def test_preflight_refuses_a_plan_that_sms_by_made_stale(shop: Shop) -> None:
-    """Since the review another checkout sent the mailing: found only by asking, and refused all the same."""
+    """If another checkout sent the mailing since the review, the plan is refused, although only sms.by shows it."""
     shop.mailing(GOOD)
     reviewed = shop.plan()
     mark = reviewed.actions[0].chunks[0].fingerprint
@@ -143,7 +143,7 @@ def test_preflight_refuses_a_plan_that_sms_by_made_stale(shop: Shop) -> None:
 
 
 def test_plan_without_a_list_id_sends_to_no_list(shop: Shop) -> None:
-    """A plan of an older version has only the name, which may mean another list by now: the mailing is held back."""
+    """A plan of an older version has only the list's name, which may now mean another list, so nothing is sent."""
     shop.mailing("list: Newsletter, text: News")
     reviewed = shop.plan()
     (action,) = reviewed.actions
@@ -158,14 +158,14 @@ def test_plan_without_a_list_id_sends_to_no_list(shop: Shop) -> None:
 
 
 def test_plan_without_mailings_sends_none(shop: Shop) -> None:
-    """The files have one, and none of it was reviewed."""
+    """A reviewed plan without mailings sends none, even if the files have some."""
     shop.mailing(GOOD)
     result = apply_plan(shop.request(replace(shop.plan(), actions=())))
     assert (result.mailings, shop.sms_by.changes(), shop.lock().mailings) == ((), [], {})
 
 
 def test_sender_that_is_gone_is_an_error_of_the_files(shop: Shop) -> None:
-    """Also of a reviewed plan: 3 comes before 5."""
+    """A sender that is gone is an error in the files (3), even with a reviewed plan (5)."""
     shop.mailing(GOOD)
     reviewed = shop.plan()
     shop.sms_by.script("getAlphanames", ok({"8": "Other"}))
@@ -174,7 +174,7 @@ def test_sender_that_is_gone_is_an_error_of_the_files(shop: Shop) -> None:
 
 
 def test_preflight_offers_an_invalid_plan_for_output(shop: Shop) -> None:
-    """The plan with its problems goes to `planned`, so that it can be printed before it is refused."""
+    """An invalid plan is passed to `planned`, so that its problems can be printed before it is refused."""
     shop.mailing(BAD)
     plans: list[Plan] = []
     with pytest.raises(FilesInvalid):
@@ -192,7 +192,7 @@ def test_preflight_offers_an_invalid_plan_for_output(shop: Shop) -> None:
 def test_preflight_refuses_what_costs_too_much(
     shop: Shop, guardrails: str, balance: str, message: str, hint: str
 ) -> None:
-    """Over max_cost, or over the balance: refused as a whole before anything is sent."""
+    """A plan over max_cost or over the balance is refused as a whole before anything is sent."""
     shop.configure(price="{currency: BYN, per_part: 0.026}", guardrails=guardrails)
     shop.sms_by.script("getBalance", ok({"balance": balance, "currency": "BYN"}))
     shop.mailing(GOOD)
@@ -214,7 +214,7 @@ def test_preflight_refuses_what_costs_too_much(
 def test_preflight_needs_a_balance_without_a_price(
     mailings: tuple[str, ...], is_refused: bool, shop: Shop
 ) -> None:
-    """What it costs is not known, but nothing is paid with nothing; a list is asked about once it has a draft."""
+    """Without a price an empty balance refuses the apply, but not if it only drafts lists."""
     rows = "".join(f"  - {{name: m{number}, {text}}}\n" for number, text in enumerate(mailings))
     shop.write("sale.yaml", f"version: 1\ncampaign: sale\nalphaname: MyShop\nmailings:\n{rows}")
     shop.sms_by.script("getBalance", ok({"balance": "0", "currency": "BYN"}))
@@ -228,7 +228,7 @@ def test_preflight_needs_a_balance_without_a_price(
 
 
 def test_preflight_refuses_what_is_not_approved(shop: Shop) -> None:
-    """Without approval nothing is sent and nothing is recorded."""
+    """Without approval nothing is sent or recorded."""
     shop.mailing(GOOD)
     with pytest.raises(Refused, match="not approved; nothing was sent"):
         apply_plan(replace(shop.request(), approve=lambda plan: False))
@@ -236,7 +236,7 @@ def test_preflight_refuses_what_is_not_approved(shop: Shop) -> None:
 
 
 def test_preflight_refuses_what_was_never_shown(shop: Shop) -> None:
-    """From Python, a plan that is neither reviewed nor approved is not sent."""
+    """In the Python API, a plan that is neither reviewed nor approved is not sent."""
     shop.mailing(GOOD)
     with pytest.raises(Refused, match="no reviewed plan; nothing was sent"):
         apply_plan(replace(shop.request(), approve=None))
@@ -250,7 +250,7 @@ def test_preflight_refuses_what_was_never_shown(shop: Shop) -> None:
     [{"commit": "be0d220\n"}, {"commit": b"be0d220"}, {"by": "Anna\x1b"}, {"by": 7}, {"by": "x" * 10_001}],
 )
 def test_preflight_refuses_what_the_lock_cannot_record(changes: dict[str, Any], shop: Shop) -> None:
-    """From Python, such as the output of git with its line break: the lock could not be read after the send."""
+    """In the Python API, a value with a line break is refused, since the lock could not be read after the send."""
     shop.mailing(GOOD)
     with pytest.raises(UsageError, match="expected one line of text"):
         apply_plan(replace(shop.request(), **changes))
@@ -264,7 +264,7 @@ def test_preflight_refuses_what_the_lock_cannot_record(changes: dict[str, Any], 
 def test_preflight_refuses_a_clock_without_a_zone(
     zone: timezone | None, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A time without an offset in whole minutes in the record could not be read afterwards."""
+    """A clock without an offset in full minutes is refused: its times could not be read from the record."""
     shop.mailing(GOOD)
     request, now = shop.request(), shop.clock.now().replace(tzinfo=zone)
     monkeypatch.setattr(shop.clock, "now", lambda: now)
@@ -282,7 +282,7 @@ def test_preflight_refuses_a_clock_without_a_zone(
     ],
 )
 def test_preflight_refuses_another_place(changes: dict[str, Any], message: str, shop: Shop) -> None:
-    """From Python, the lock of another project or environment would record what nothing can read."""
+    """In the Python API, the lock of another project or environment is refused."""
     shop.mailing(GOOD)
     with pytest.raises(UsageError, match=message):
         apply_plan(replace(shop.request(), **changes))
@@ -293,7 +293,7 @@ def test_preflight_refuses_another_place(changes: dict[str, Any], message: str, 
 
 
 def test_preflight_asks_no_other_service(shop: Shop) -> None:
-    """A lock that another service filled is refused before the token goes anywhere."""
+    """A lock of another service is refused before a connection, so the token is not sent anywhere."""
     shop.mailing(GOOD)
     shop.sms_by.script("sendBulkSms", ok({"uuid": "cc9c8043"}))
     here = Binding("production", "https://app.sms.by", "account")
@@ -318,7 +318,7 @@ def test_preflight_reports_late_opt_outs(shop: Shop) -> None:
 
 
 def test_reviewed_mailing_is_not_tested_again(shop: Shop) -> None:
-    """A late opt-out would break a promise about the audience; without a review it refuses the apply."""
+    """The tests of a reviewed mailing are not repeated, so a late opt-out cannot fail them; without a review it does."""
     shop.configure(suppress="[out.txt]")
     shop.write("out.txt", "")
     shop.mailing(f"{GOOD}, tests: [{{audience: {{min: 2}}}}]")
@@ -331,7 +331,7 @@ def test_reviewed_mailing_is_not_tested_again(shop: Shop) -> None:
 
 
 def test_preflight_holds_back_what_the_plan_shows_as_blocked(shop: Shop) -> None:
-    """A mailing that was blocked in the reviewed plan is not sent by it, even if nothing blocks it now."""
+    """A mailing that was blocked in the reviewed plan is not sent, even if nothing blocks it now."""
     shop.mailing(GOOD)
     plan = shop.plan()
     blocked = replace(plan, actions=(plan.actions[0].block(ReasonCode.GUARDRAIL, "quiet hours"),))
@@ -342,7 +342,7 @@ def test_preflight_holds_back_what_the_plan_shows_as_blocked(shop: Shop) -> None
 
 
 def test_preflight_approves_nothing_shown_as_blocked(shop: Shop) -> None:
-    """Nor is it recorded for later."""
+    """A mailing that was blocked in the reviewed plan is not approved for a later hand-over."""
     shop.mailing(f"{GOOD}, schedule_time: '2099-01-01T12:00:00', release: {{before: 1h, at_latest: 20m}}")
     plan = shop.plan()
     assert plan.actions[0].action is ActionKind.HOLD
@@ -372,7 +372,7 @@ def test_preflight_uses_a_plan_once(shop: Shop) -> None:
     ids=["offline", "rejected", "token refused"],
 )
 def test_preflight_lets_a_plan_that_sent_nothing_be_used(shop: Shop, reply: Reply, code: ExitCode) -> None:
-    """After exit 7 or 1 the same plan is applied once the cause is gone, and then it is used."""
+    """After exit 7 or 1 the same plan is applied once the cause is gone, and is then used up."""
     shop.mailing(GOOD)
     shop.sms_by.script("sendBulkSms", reply)
     reviewed = shop.plan()
@@ -384,7 +384,7 @@ def test_preflight_lets_a_plan_that_sent_nothing_be_used(shop: Shop, reply: Repl
 
 
 def test_preflight_lets_a_resumed_plan_be_resumed(shop: Shop) -> None:
-    """What a plan changed of a mailing that another plan began does not make it stale; what another one did, does."""
+    """A plan is not stale by its own changes to a mailing that another plan began, but by those of another run."""
     shop.write("smsby.yaml", PROJECT.replace("seconds: 2", "seconds: 600, recipients_per_request: 1"))
     shop.mailing(f"recipients: {PHONES[:4]}, text: Hello")
     accepted = [ok({"uuid": f"cc9c804{n}"}) for n in range(4)]
@@ -406,7 +406,7 @@ def test_preflight_lets_a_resumed_plan_be_resumed(shop: Shop) -> None:
 
 
 def test_preflight_does_not_approve_again_what_lapsed(waiting: Shop) -> None:
-    """The same plan file goes on with what it could not send; what it approved is settled for it."""
+    """A plan file sends what it could not send before, but does not approve a lapsed mailing again."""
     held, sent = to(PHONES[0]), to(PHONES[1], more=", release: {before: 5h, at_latest: 30m}")
     write_sale(waiting, a=held, b=sent)
     reviewed = waiting.plan()

@@ -1,4 +1,4 @@
-"""Reconciler: what is found at sms.by is recorded, and what is not found proves nothing."""
+"""Reconciler: what is found at sms.by is recorded, and absence proves nothing."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ REF = ("m/0", 0)
 
 
 class _SmsBy:
-    """The list and the drafts that sms.by reports, each by the time of the virtual clock."""
+    """The list and the drafts that sms.by reports at each time of the virtual clock."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.listed: Callable[[float], list[RemoteMailing]] = lambda time: []
         self.draft_status: Callable[[float], str | None] = lambda time: None
-        self.asked: list[int] = []  # the drafts that confirm=0 was sent for
+        self.asked: list[int] = []  # the drafts that confirm=0 was called for
 
     def get_sms_messages(self, *, keep: KeepMailing) -> MailingList:
         listed = self.listed(self._world.clock.time)
@@ -71,7 +71,7 @@ def _lose(world: World, *, step: str | None = None, message_id: int | None = Non
 
 
 def test_reconciler_finds_a_lost_request_that_is_listed_late() -> None:
-    """It goes on looking until the request is listed, records its id, and stops looking at once."""
+    """The search continues until a lost request is listed, records its id, and then stops at once."""
     world, sms_by, reconciler = _world()
     _lose(world)
     sms_by.listed = lambda time: [_remote(world)] if time >= 3 else []
@@ -82,7 +82,7 @@ def test_reconciler_finds_a_lost_request_that_is_listed_late() -> None:
 
 
 def test_reconciler_leaves_unknown_what_is_not_listed() -> None:
-    """After `reconcile_seconds` it gives up; absence proves nothing."""
+    """After `reconcile_seconds` without a result the outcome stays unknown, as absence proves nothing."""
     world, _, reconciler = _world(seconds=10)
     _lose(world)
     reconciler.look_for([REF])
@@ -91,7 +91,7 @@ def test_reconciler_leaves_unknown_what_is_not_listed() -> None:
 
 
 def test_reconciler_stops_looking_after_a_second_signal() -> None:
-    """The first signal does not end the search, the second does."""
+    """A first signal does not end the search; a second one does."""
     world, _, reconciler = _world(seconds=60)
     _lose(world)
     world.clock.at(1, lambda: setattr(world.shutdown, "count", 1))
@@ -102,7 +102,7 @@ def test_reconciler_stops_looking_after_a_second_signal() -> None:
 
 
 def test_reconciler_goes_on_if_sms_by_cannot_be_asked() -> None:
-    """A failed question is announced and asked again."""
+    """A query that fails is announced and repeated."""
     world, sms_by, reconciler = _world()
     _lose(world)
 
@@ -124,7 +124,7 @@ def test_reconciler_goes_on_if_sms_by_cannot_be_asked() -> None:
 def test_reconciler_settles_a_lost_confirmation(
     status: str | None, state: ChunkState, seconds: float
 ) -> None:
-    """Another status means confirmed; DRAFT counts only at the end; without a status it stays unknown."""
+    """After a lost confirmation another status means confirmed; DRAFT counts only at the end; no status stays unknown."""
     world, sms_by, reconciler = _world(seconds=10)
     _lose(world, step="confirm", message_id=7)
     sms_by.draft_status = lambda time: status
@@ -140,7 +140,7 @@ def test_reconciler_settles_a_lost_confirmation(
 def test_reconciler_settles_confirmations_of_an_earlier_run(
     status: str | None, state: ChunkState, seconds: float
 ) -> None:
-    """Only a draft is worth a search; a lost send without a draft is not asked about."""
+    """A search is made for a draft of an earlier run, but not for a lost send without a draft."""
     world, sms_by, reconciler = _world(seconds=10)
     _lose(world, step="confirm", message_id=7)
     world.recorder.result([("m/0", 1)], ChunkState.UNKNOWN, message_id=8)
@@ -153,18 +153,18 @@ def test_reconciler_settles_confirmations_of_an_earlier_run(
 
 
 def test_reconciler_takes_the_word_of_the_list_for_a_draft() -> None:
-    """Confirm=0 may report no status; what the list calls DRAFT was not confirmed."""
+    """If confirm=0 reports no status, a draft that the list calls DRAFT was not confirmed."""
     world, sms_by, reconciler = _world(seconds=10)
     _lose(world, step="confirm", message_id=7)
     sms_by.listed = lambda time: [_remote(world, status="DRAFT")]
     note_found(world.recorder, "m/0", reconciler.read())
-    assert world.recorder.chunk(REF).is_unknown()  # it may be listed as a draft for a while
+    assert world.recorder.chunk(REF).is_unknown()  # it can be listed as a draft for a while
     reconciler.look_for([REF])
     assert world.recorder.chunk(REF).state is ChunkState.DRAFT
 
 
 def test_reconciler_guesses_nothing_of_a_draft() -> None:
-    """The confirmation stays unknown, and a line says why."""
+    """A draft without a usable status leaves the confirmation unknown, and the output says why."""
     world, sms_by, reconciler = _world(seconds=10)
     _lose(world, step="confirm", message_id=7)
 
@@ -178,7 +178,7 @@ def test_reconciler_guesses_nothing_of_a_draft() -> None:
 
 
 def test_reconciler_keeps_a_draft_unknown_after_a_second_signal() -> None:
-    """The draft may still be confirmed: only a full search proves that it was not."""
+    """After a second signal a draft stays unknown: only a full search proves that it was not confirmed."""
     world, sms_by, reconciler = _world(seconds=60)
     _lose(world, step="confirm", message_id=7)
     sms_by.draft_status = lambda time: "DRAFT"
@@ -188,7 +188,7 @@ def test_reconciler_keeps_a_draft_unknown_after_a_second_signal() -> None:
 
 
 def test_reconciler_doubts_other_chunks_if_the_lock_was_wrong() -> None:
-    """A chunk that the lock calls pending is listed: the others are unknown, and who had opted out of them."""
+    """If a chunk that the lock calls pending is listed, the other chunks and their opt-outs are in doubt."""
     world, sms_by, reconciler = _world()
     world.recorder.result([REF], ChunkState.PENDING, opted_out="3")
     sms_by.listed = lambda time: [_remote(world, 1)]
@@ -199,7 +199,7 @@ def test_reconciler_doubts_other_chunks_if_the_lock_was_wrong() -> None:
 
 @pytest.mark.parametrize("is_removed", [False, True])
 def test_crash_at_an_older_lock_leaves_chunks_unknown(*, is_removed: bool) -> None:
-    """After each line of the journal, the next look at the list finds the same as without the crash."""
+    """After a crash at any line of the journal, the next look at the list finds the same as without it."""
     world, sms_by, reconciler = _world()
     sms_by.listed = lambda time: [_remote(world)]
     remote, before = reconciler.read(), world.recorder.lock
@@ -211,7 +211,7 @@ def test_crash_at_an_older_lock_leaves_chunks_unknown(*, is_removed: bool) -> No
 
 
 def test_reconciler_adopts_a_mailing_that_is_listed_in_part() -> None:
-    """The listed chunks are recorded as sms.by has them, the others as unknown."""
+    """If a mailing is listed in part, the listed chunks are recorded as sms.by has them, and the others as unknown."""
     world, sms_by, reconciler = _world()
     sms_by.listed = lambda time: [_remote(world), _remote(world, 1, status="DRAFT", number=8)]
     reconciler.adopt("m/0", 1, action_of("m/0", entry_of(0, 3)), reconciler.read())
@@ -223,7 +223,7 @@ def test_reconciler_adopts_a_mailing_that_is_listed_in_part() -> None:
 
 @pytest.mark.parametrize(("wave", "opted_out"), [(None, None), (2, "3")])
 def test_reconciler_adopts_who_had_opted_out(wave: int | None, opted_out: str | None) -> None:
-    """What a hand-over sends of it later leaves out the same recipients; whom another run left out is not known."""
+    """A later hand-over leaves out the opt-outs of an adopted chunk; those of another run's request are unknown."""
     world, sms_by, reconciler = _world()
     action = action_of("m/0", entry_of(0, 1))
     chunks = (action.chunks[0]._replace(opted_out="3", wave=wave),)
@@ -238,11 +238,11 @@ def test_reconciler_adopts_who_had_opted_out(wave: int | None, opted_out: str | 
 @pytest.mark.parametrize(
     ("state", "listed", "recorded"),
     [
-        (ChunkState.UNKNOWN, 9, (9, "3", None)),  # its own request
+        (ChunkState.UNKNOWN, 9, (9, "3", None)),  # our own request
         (ChunkState.UNKNOWN, None, (9, "3", None)),
-        (ChunkState.UNKNOWN, 8, (9, None, ELSEWHERE)),  # sms.by did not take one, or it was another run's
+        (ChunkState.UNKNOWN, 8, (9, None, ELSEWHERE)),  # sms.by did not accept it, or another run sent it
         (ChunkState.UNKNOWN, 10, (10, None, None)),
-        (ChunkState.PENDING, 9, (9, None, None)),  # another run sent it: others may have opted out then
+        (ChunkState.PENDING, 9, (9, None, None)),  # another run sent it, perhaps without other opt-outs
         (ChunkState.PENDING, 8, (8, None, None)),
         (ChunkState.PENDING, None, (9, None, ELSEWHERE)),
     ],
@@ -250,7 +250,7 @@ def test_reconciler_adopts_who_had_opted_out(wave: int | None, opted_out: str | 
 def test_note_found_knows_opt_outs_of_its_own_requests_only(
     state: ChunkState, listed: int | None, recorded: tuple[int, str | None, str | None]
 ) -> None:
-    """So `recipients` does not call certain what another run may have done."""
+    """Opt-outs are recorded as known only for our own requests, so that `recipients` claims nothing about another run's."""
     world, sms_by, reconciler = _world()
     world.recorder.result([REF], state, recipients=9, opted_out="3")
     sms_by.listed = lambda time: [_remote(world, phones=listed)]
@@ -262,7 +262,7 @@ def test_note_found_knows_opt_outs_of_its_own_requests_only(
 
 @pytest.mark.parametrize("how", ["adopted", "doubted", "contradicted"])
 def test_note_found_knows_that_another_run_sent_it(how: str) -> None:
-    """Even if sms.by lists a chunk only after the run in which it came into doubt."""
+    """A chunk that is listed only after the run that doubted it still counts as another run's."""
     world, sms_by, reconciler = _world()
     world.recorder.result([REF], ChunkState.PENDING, recipients=9, opted_out="3", wave=2)
     action = action_of("m/0", world.recorder.lock.mailings["m/0"])
@@ -278,7 +278,7 @@ def test_note_found_knows_that_another_run_sent_it(how: str) -> None:
     assert (chunk.state, chunk.opted_out) == (
         ChunkState.UNKNOWN,
         "3",
-    )  # a hand-over of the rest leaves it out
+    )  # a hand-over of the rest leaves out this phone
     sms_by.listed = lambda time: [_remote(world, phones=9)]
     note_found(world.recorder, "m/0", reconciler.read())
     chunk = world.recorder.chunk(REF)
@@ -287,7 +287,7 @@ def test_note_found_knows_that_another_run_sent_it(how: str) -> None:
 
 @pytest.mark.parametrize(("state", "digest"), [(ChunkState.UNKNOWN, "d" * 64), (ChunkState.PENDING, "")])
 def test_note_found_knows_the_list_of_its_own_draft_only(state: ChunkState, digest: str) -> None:
-    """An older lock may have the progress of another list than the one that was sent."""
+    """The list of a draft is known only if it is our own draft: an outdated lock may have another list's progress."""
     world, sms_by, reconciler = _world()
     world.recorder.note_upload(REF, UploadRecord("d" * 64, 5, 2))
     world.recorder.result([REF], state)
@@ -299,7 +299,7 @@ def test_note_found_knows_the_list_of_its_own_draft_only(state: ChunkState, dige
 
 
 def test_note_found_ignores_a_mailing_that_the_lock_lacks() -> None:
-    """`adopt` records it as a whole."""
+    """note_found ignores a mailing that the lock lacks, which `adopt` records as a whole."""
     world, sms_by, reconciler = _world()
     sms_by.listed = lambda time: [_remote(world)]
     note_found(world.recorder, "m/other", reconciler.read())
@@ -307,7 +307,7 @@ def test_note_found_ignores_a_mailing_that_the_lock_lacks() -> None:
 
 
 def test_reconciler_stops_the_run_without_a_list() -> None:
-    """Nothing is sent before the remote list was read: exit code 7."""
+    """If the remote list cannot be read, nothing is sent: exit code 7."""
     world, sms_by, reconciler = _world()
 
     def listed(time: float) -> list[RemoteMailing]:
@@ -321,7 +321,7 @@ def test_reconciler_stops_the_run_without_a_list() -> None:
 
 
 def test_reconciler_stops_for_a_signal_during_the_question() -> None:
-    """It was not sms.by that could not be reached."""
+    """A signal during the query is reported as the reason, not as an unreachable sms.by."""
     world, sms_by, reconciler = _world()
 
     def listed(time: float) -> list[RemoteMailing]:
@@ -335,7 +335,7 @@ def test_reconciler_stops_for_a_signal_during_the_question() -> None:
 
 
 def test_reconciler_reuses_a_list_until_a_request_is_lost() -> None:
-    """It is as old as half of reconcile_seconds at most, and no look uses one from before a lost request."""
+    """A list is reused for at most half of reconcile_seconds, and never after a later lost request."""
     world, sms_by, reconciler = _world(10)
     reads: list[float] = []
 

@@ -1,4 +1,4 @@
-"""The recorder: the journal first, then the lock in memory, and nothing if the disk refuses."""
+"""The recorder writes the journal first, then the lock in memory, and neither if the disk refuses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ AT = datetime(2026, 12, 1, 7, 0, 0, 250, tzinfo=UTC)
 
 
 def test_recorder_begins_the_journal_once() -> None:
-    """The first write begins it, which records the run of the plan; `begin` itself does so, too."""
+    """The first write, or `begin`, starts the journal and records the run of the plan."""
     world = World()
     world.recorder.note(REF, ChunkState.SUPPRESSED, recipients=0)
     world.recorder.begin()
@@ -50,7 +50,7 @@ def test_recorder_ends_only_what_it_began() -> None:
 
 
 def test_recorder_makes_an_intent_unknown_until_its_result() -> None:
-    """Between intent and result the chunk is unknown, with the step that was tried."""
+    """Between its intent and its result a chunk is unknown, with the step that was tried."""
     world = World()
     world.recorder.intent([REF], "confirm")
     assert world.held.synced == len(world.held.lines)
@@ -63,7 +63,7 @@ def test_recorder_makes_an_intent_unknown_until_its_result() -> None:
 
 
 def test_recorder_records_one_phone_of_a_chunk() -> None:
-    """With `row`, intent and result concern that phone only."""
+    """With `row`, intent and result concern only that phone."""
     world = World()
     world.recorder.intent([REF], None)
     assert (world.recorder.chunk(REF).is_unknown(1), world.recorder.was_accepted(REF, 1)) == (True, False)
@@ -95,7 +95,7 @@ def test_recorder_records_one_phone_of_a_chunk() -> None:
     ],
 )
 def test_recorder_claims_what_another_plan_recorded(change: Callable[[Recorder], None]) -> None:
-    """Whatever it changes is then recorded as changed by this plan; nothing more is written for its own."""
+    """An entry of another plan that is changed becomes this plan's; an own entry needs no extra line."""
     world = World()
     other = entry_of(0, 3)
     other = replace(other, applied=replace(other.applied, plan="other"))
@@ -117,7 +117,7 @@ def test_recorder_claims_what_another_plan_recorded(change: Callable[[Recorder],
 def test_recorder_leaves_a_later_wave_to_its_plan(
     is_handing_over: bool, approval: Approval | None, plan: str
 ) -> None:
-    """The plan that approved all waves stays; a hand-over of what waited is recorded as such."""
+    """A later wave keeps the plan that approved it, and a hand-over is recorded under the approving plan."""
     world = World()
     other = entry_of(0, 3)
     other = replace(other, applied=replace(other.applied, plan="other"), approval=approval)
@@ -128,7 +128,7 @@ def test_recorder_leaves_a_later_wave_to_its_plan(
 
 
 def test_recorder_keeps_the_lock_if_the_disk_is_full() -> None:
-    """A line that is not saved does not change the lock in memory, and the error contains it."""
+    """A line that cannot be written does not change the lock in memory, and is in the error."""
     world = World()
     world.recorder.begin()
     before = world.recorder.lock
@@ -146,7 +146,7 @@ def _written(world: World, revision: int) -> Entry:
 
 
 def test_recorder_keeps_earlier_revisions() -> None:
-    """A new revision puts the old one behind it; the same revision replaces it."""
+    """A new revision is added before the previous one; the same revision replaces it."""
     world = World()
     assert _written(world, 1).earlier == ()
     second = _written(world, 2)
@@ -157,7 +157,7 @@ def test_recorder_keeps_earlier_revisions() -> None:
 
 
 def test_recorder_writes_who_applied_what() -> None:
-    """The entry has the plan, the tool and the time of the apply, and how its requests are written."""
+    """An entry has the plan, the tool, the time of the apply, and how its requests are written."""
     entry = _written(World(), 1)
     assert (entry.applied.plan, entry.applied.tool) == ("p", "x")
     assert entry.applied.at == "2026-12-01T07:00:00+00:00"
@@ -165,7 +165,7 @@ def test_recorder_writes_who_applied_what() -> None:
 
 
 def test_recorder_learns_what_only_sms_by_knows() -> None:
-    """Counts and cost of a list mailing, the cost as a decimal number in text."""
+    """The count and cost of a list mailing are recorded as sms.by reports them, the cost as a decimal string."""
     world = World()
     world.recorder.learn("m/0", 25, 50, Decimal("1.30"))
     entry = world.recorder.lock.mailings["m/0"]
@@ -173,7 +173,7 @@ def test_recorder_learns_what_only_sms_by_knows() -> None:
 
 
 def test_recorder_learns_what_was_billed() -> None:
-    """It is written if it is new, and the mailing stays that of the plan that sent it."""
+    """A new billed amount is recorded, and the mailing stays that of the plan that sent it."""
     world = World()
     other = entry_of(0, 3)
     other = replace(other, applied=replace(other.applied, plan="other"))
@@ -186,7 +186,7 @@ def test_recorder_learns_what_was_billed() -> None:
 
 
 def test_recorder_notes_the_progress_of_a_list() -> None:
-    """The upload and its changes are on the chunk; an intent to fill a list makes nothing unknown."""
+    """The upload of a list and its progress are recorded on the chunk; an intent to fill a list makes nothing unknown."""
     world = World()
     upload = UploadRecord("digest", list_id=34, uploaded=500)
     world.recorder.intent([REF], "contacts")
@@ -201,7 +201,7 @@ def _recorder(world: World, **changes: Any) -> Recorder:
 
 
 def test_recorder_records_all_of_a_plan() -> None:
-    """What the plan has of a mailing and its chunks is in the entry: for later plans, waves and reports."""
+    """The entry has what the plan says of a mailing and its chunks, for later plans, waves and reports."""
     planned = ChunkPlan(
         *("0123456789", 2, "d", 2),
         schedule_time="2026-12-01T10:00:00+03:00",
@@ -232,20 +232,18 @@ def test_recorder_records_all_of_a_plan() -> None:
     assert (entry.signed_by, entry.approval) == (("boris",), _APPROVAL)
     assert entry.contact_list == NamedId("News", 7)
     recorder.write_entry("m/0", 1, action, [record_of(planned, ChunkState.ACCEPTED)])
-    assert (
-        recorder.lock.mailings["m/0"].contact_list is None
-    )  # found at sms.by: which list it has is not known
+    assert recorder.lock.mailings["m/0"].contact_list is None  # found at sms.by: its list is not known
     whole, wave = entry.chunks
     assert (whole.schedule_time, whole.variant, whole.opted_out) == (planned.schedule_time, "a", "3")
     assert (whole.left_out, wave.left_out, wave.wave) == (
         None,
         "3,5",
         2,
-    )  # a later run chooses only those of waves
+    )  # a later run caps anew only for waves
 
 
 def test_recorder_holds_what_is_approved() -> None:
-    """The window, the plan, and where fresh recipients may come from."""
+    """An approval is recorded with its window, its plan and the source of fresh recipients."""
     world = World()
     action = replace(action_of("m/0", entry_of(0, 1)), window=(AT, AT + timedelta(hours=2)))
     capped = action.chunks[0]._replace(left_out="0")
@@ -261,7 +259,7 @@ def test_recorder_holds_what_is_approved() -> None:
 
 
 def test_recorder_says_when_a_run_of_several_journals_began() -> None:
-    """A hand-over writes one journal after the other, and is one run."""
+    """A hand-over that writes several journals is recorded as one run."""
     recorder = _recorder(World(), began="2026-12-01T06:00:00+00:00")
     recorder.begin()
     assert [run.at for run in recorder.lock.applies] == ["2026-12-01T06:00:00+00:00"]
@@ -272,7 +270,7 @@ def test_recorder_says_when_a_run_of_several_journals_began() -> None:
     [("old", True, True), ("new", True, False), (None, True, False), ("old", False, False)],
 )
 def test_recorder_notes_a_replaced_token(account: str | None, has_mailings: bool, is_replaced: bool) -> None:
-    """The account of a lock with mailings is recorded even if nothing else is."""
+    """A new account of a lock with mailings is recorded, even if nothing else is."""
     world = World(mailings=int(has_mailings))
     world.held.lock = replace(world.held.lock, account=account)
     recorder = _recorder(world, binding=Binding("production", "https://app.sms.by", "new"))
@@ -284,7 +282,7 @@ def test_recorder_notes_a_replaced_token(account: str | None, has_mailings: bool
 
 @pytest.mark.parametrize(("by", "shown"), [("anna", "anna"), (None, "unknown")])
 def test_recorder_ends_an_approval_that_a_revision_replaces(by: str | None, shown: str) -> None:
-    """What waits of the older revision is not sent; what was sent of it needs no ending."""
+    """If a raised revision replaces a waiting one, its approval ends; one that was sent needs no end."""
     world = World()
     action = replace(action_of("m/0", entry_of(0, 1)), window=(AT, AT + timedelta(hours=2)))
     recorder = _recorder(world, by=by)
@@ -297,7 +295,7 @@ def test_recorder_ends_an_approval_that_a_revision_replaces(by: str | None, show
 
 
 def test_recorder_seals_digests() -> None:
-    """What a rotation of the digest key needs is recorded with each mailing and each list."""
+    """The seal that a key rotation needs is recorded with each mailing and each list."""
     key = DigestKey("0123456789abcdef" * 2)
     digest, upload = key.apply("ab" * 32), key.apply("cd" * 32)
     recorder = _recorder(World(), digest_key=key)

@@ -31,7 +31,7 @@ BROKEN = Answer(200, None, is_empty=True)
 
 @pytest.fixture
 def bulk(shop: Shop) -> Shop:
-    """A mailing of two chunks, and an sms.by that takes it."""
+    """A mailing of two chunks, and an sms.by that accepts it."""
     shop.write(
         "smsby.yaml",
         "version: 1\nproject: shop\napi: {reconcile_seconds: 2, recipients_per_request: 2}\n",
@@ -42,7 +42,7 @@ def bulk(shop: Shop) -> Shop:
 
 
 def fingerprints(shop: Shop) -> list[str]:
-    """Those of the mailing's chunks; what was sent to learn them is forgotten."""
+    """Return the fingerprints of the mailing's chunks; the sends made to learn them are forgotten."""
     shop.apply()
     marks = [chunk.fingerprint for chunk in shop.lock().mailings["sale/staff"].chunks]
     for path in shop.root.glob("lock.json*"):
@@ -52,7 +52,7 @@ def fingerprints(shop: Shop) -> list[str]:
 
 
 def listed(*marks: str, address: str = "sale/staff") -> Answer:
-    """The list with the chunks that have these fingerprints."""
+    """Return a list with the chunks that have these fingerprints."""
     rows = [
         {"id": 60 + index, "name": f"{address} [{index + 1}/2] shop#{mark}", "status": "NEW"}
         for index, mark in enumerate(marks)
@@ -61,12 +61,12 @@ def listed(*marks: str, address: str = "sale/staff") -> Answer:
 
 
 def then(shop: Shop, answer: Answer) -> None:
-    """Let the plan see an empty list, and everything after it `answer`."""
+    """Give an empty list to the plan, and `answer` to every later request."""
     shop.sms_by.script("getSMSMessages", EMPTY_LIST, answer)
 
 
 def test_remote_check_records_what_is_listed_meanwhile(bulk: Shop) -> None:
-    """Another checkout sent all of it after the plan was made: it is recorded, and nothing is sent."""
+    """If another checkout sent the mailing after the plan, it is recorded, and nothing is sent."""
     then(bulk, listed(*fingerprints(bulk)))
     result, mailing = bulk.apply()
     assert (result.exit_code, mailing.outcome) == (ExitCode.DONE, MailingOutcome.ADOPTED)
@@ -75,7 +75,7 @@ def test_remote_check_records_what_is_listed_meanwhile(bulk: Shop) -> None:
 
 
 def test_remote_check_takes_no_part_for_the_whole(bulk: Shop) -> None:
-    """Only one chunk is listed: the other one is unknown, as absence proves nothing."""
+    """If only one chunk is listed, the other is unknown, as absence proves nothing."""
     then(bulk, listed(fingerprints(bulk)[0]))
     result, mailing = bulk.apply()
     assert (result.exit_code, mailing.outcome) == (ExitCode.OUTCOME_UNKNOWN, MailingOutcome.UNKNOWN)
@@ -85,7 +85,7 @@ def test_remote_check_takes_no_part_for_the_whole(bulk: Shop) -> None:
 
 
 def test_remote_check_finds_a_collision(bulk: Shop) -> None:
-    """The mailing is listed with another content: it is refused, and not recorded."""
+    """A mailing that is listed with other content is refused, and not recorded."""
     then(bulk, listed("0123456789"))
     result, mailing = bulk.apply()
     assert (result.exit_code, mailing.outcome) == (ExitCode.REFUSED, MailingOutcome.SKIPPED)
@@ -96,7 +96,7 @@ def test_remote_check_finds_a_collision(bulk: Shop) -> None:
 
 @pytest.mark.parametrize("answer", [BROKEN, error("limit exceeded"), error("token is invalid", 403)])
 def test_remote_check_sends_nothing_without_the_list(bulk: Shop, answer: Answer) -> None:
-    """An answer that is not the list stops the run before the first request."""
+    """An answer that is not a list stops the run before the first request."""
     then(bulk, answer)
     result, _ = bulk.apply()
     assert result.exit_code == ExitCode.UNREACHABLE
@@ -104,7 +104,7 @@ def test_remote_check_sends_nothing_without_the_list(bulk: Shop, answer: Answer)
 
 
 def test_remote_check_disbelieves_a_list_that_lost_everything(bulk: Shop) -> None:
-    """The plan's list shows what the lock has, the one before the send does not: blocked."""
+    """If the list before the send lacks everything that the plan's list had, the mailing is blocked."""
     bulk.apply()
     marks = [bulk.chunk(index).fingerprint for index in (0, 1)]
     bulk.clock.sleep(60)
@@ -120,7 +120,7 @@ def test_remote_check_disbelieves_a_list_that_lost_everything(bulk: Shop) -> Non
 
 
 def test_remote_check_settles_nothing_by_a_doubted_list(bulk: Shop) -> None:
-    """A rejected mailing that is blocked by such a list was not unknown before."""
+    """If a doubted list blocks a rejected mailing, the apply is refused (4), since no outcome was unknown before."""
     bulk.apply()
     other = f"version: 1\ncampaign: next\nmailings: [{{name: a, recipients: [{PHONES[5]}], text: New}}]\n"
     bulk.write("next.yaml", other)
@@ -135,7 +135,7 @@ def test_remote_check_settles_nothing_by_a_doubted_list(bulk: Shop) -> None:
 
 
 def test_remote_check_records_what_the_rest_costs(bulk: Shop) -> None:
-    """If the price rises before the rest is sent, the budget counts both parts at their prices."""
+    """If the price rises before the rest is sent, the budget counts each part at its own price."""
     settings = (bulk.root / "smsby.yaml").read_text("utf-8")
 
     def limit(price: str, budget: str) -> None:
@@ -157,7 +157,7 @@ def test_remote_check_records_what_the_rest_costs(bulk: Shop) -> None:
 
 @pytest.fixture
 def removed(bulk: Shop) -> list[str]:
-    """The fingerprints of a mailing whose first request was lost, and which was removed from the files."""
+    """The fingerprints of a mailing whose first request was lost, and which was then removed from the files."""
     bulk.sms_by.script("sendBulkSms", LOST)
     assert bulk.apply()[0].exit_code == ExitCode.OUTCOME_UNKNOWN
     marks = [bulk.chunk(index).fingerprint for index in (0, 1)]
@@ -172,7 +172,7 @@ def _outcomes(result: ApplyResult) -> dict[str, MailingOutcome]:
 
 
 def test_remote_check_looks_for_a_removed_unknown_mailing(bulk: Shop, removed: list[str]) -> None:
-    """Until sms.by lists it, nothing happens to it; then it is recorded, and what was certainly not sent stays unsent."""
+    """A removed, unknown mailing stays as it is until sms.by lists it; then it is recorded, and unsent chunks stay unsent."""
     result, _ = bulk.apply()
     assert (result.exit_code, bulk.chunk().state) == (ExitCode.DONE, ChunkState.UNKNOWN)
     assert _outcomes(result) == dict.fromkeys(["more/m4", "more/m5"], MailingOutcome.SENT)
@@ -193,16 +193,16 @@ def test_remote_check_looks_for_a_removed_unknown_mailing(bulk: Shop, removed: l
 
 
 def test_remote_check_adopts_a_removed_unknown_mailing(bulk: Shop, removed: list[str]) -> None:
-    """All of it is listed."""
+    """A removed mailing whose chunks are all listed is adopted."""
     bulk.sms_by.script("getSMSMessages", listed(*removed))
     result, _ = bulk.apply()
     assert (result.exit_code, _outcomes(result)["sale/staff"]) == (ExitCode.DONE, MailingOutcome.ADOPTED)
     assert [bulk.chunk(index).message_id for index in (0, 1)] == [60, 61]
-    assert len(bulk.sms_by.named("sendBulkSms")) == 2  # the lost one, and that of the others
+    assert len(bulk.sms_by.named("sendBulkSms")) == 2  # the lost request, and that of the other mailings
 
 
 def test_remote_check_of_removed_makes_no_plan_stale(bulk: Shop, removed: list[str]) -> None:
-    """A saved plan that found it and was stopped goes on."""
+    """A saved plan whose run recorded such a mailing, and was stopped, can be continued."""
     plan = bulk.plan()
     bulk.sms_by.script("getSMSMessages", listed(*removed))
     bulk.sms_by.script("sendBulkSms", OFFLINE)
@@ -215,14 +215,14 @@ def test_remote_check_of_removed_makes_no_plan_stale(bulk: Shop, removed: list[s
 
 
 def test_remote_check_looks_once_for_each_mailing(bulk: Shop) -> None:
-    """Once before its first request, however many requests it has; the plan and the end look, too."""
+    """The list is read once before a mailing's first request, however many it has, besides the plan and the end."""
     bulk.apply()
     calls = [name for name, _ in bulk.sms_by.calls if name in ("getSMSMessages", "sendBulkSms")]
     assert calls == ["getSMSMessages", "getSMSMessages", "sendBulkSms", "sendBulkSms", "getSMSMessages"]
 
 
 def test_remote_check_compares_a_list_once(bulk: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the whole lock, however many mailings are looked for in it."""
+    """The whole lock is compared with a list once, however many mailings are looked up in it."""
     compared = []
 
     def compare(lock: Lock, remote: RemoteView, **times: Any) -> ListCheck:
@@ -241,7 +241,7 @@ def _entry(number: int) -> str:
 
 
 class _SlowService:
-    """Takes each request in 20 seconds, and lists what a test wants from the `when`-th answer on."""
+    """An sms.by that takes 20 seconds per request, and lists what a test wants from the `when`-th answer on."""
 
     def __init__(self, bulk: Shop, when: int = 99, answer: Answer = EMPTY_LIST) -> None:
         bulk.clock = bulk.sms_by.clock = self.clock = VirtualClock()
@@ -255,13 +255,13 @@ class _SlowService:
         return ok({"uuid": "u", "success": "OK"})
 
     def names(self) -> str:
-        """The reads of the list and the sends: `l` and `s`."""
+        """Return the reads of the list and the sends as letters: `l` and `s`."""
         letters = {"getSMSMessages": "l", "sendBulkSms": "s"}
         return "".join(letters.get(name, "") for name, _ in self.calls)
 
 
 def test_remote_check_looks_again_within_a_long_mailing(bulk: Shop) -> None:
-    """When the list that was read last is old."""
+    """Within a long mailing the list is read again when the last one is old."""
     service = _SlowService(bulk)
     result, mailing = bulk.apply()
     assert (result.exit_code, mailing.outcome) == (ExitCode.DONE, MailingOutcome.SENT)
@@ -269,7 +269,7 @@ def test_remote_check_looks_again_within_a_long_mailing(bulk: Shop) -> None:
 
 
 def test_remote_check_stops_a_mailing_that_is_sent_elsewhere(bulk: Shop) -> None:
-    """Another checkout sent its second chunk while the first was on its way: no recipient gets it twice."""
+    """If another checkout sends the second chunk during the first, the mailing stops, and no recipient gets it twice."""
     _SlowService(bulk)
     marks = fingerprints(bulk)
     service = _SlowService(bulk, 2, listed(*marks[:2]))
@@ -283,7 +283,7 @@ def test_remote_check_stops_a_mailing_that_is_sent_elsewhere(bulk: Shop) -> None
 
 
 def test_remote_check_keeps_what_was_found_of_late_opt_outs(bulk: Shop) -> None:
-    """They got it from another checkout before: that they opt out meanwhile does not make it unsent."""
+    """A recipient who got the mailing from another checkout does not become unsent by a late opt-out."""
     bulk.write("smsby.yaml", (bulk.root / "smsby.yaml").read_text() + "suppress: [out.txt]\n")
     bulk.write("out.txt", f"{PHONES[6]}\n")
     _SlowService(bulk)
@@ -302,17 +302,17 @@ def test_remote_check_keeps_what_was_found_of_late_opt_outs(bulk: Shop) -> None:
 
 
 def test_remote_check_stops_within_a_mailing_without_the_list(bulk: Shop) -> None:
-    """What was sent is recorded, and the rest is sent by the next apply."""
+    """If the list cannot be read within a mailing, what was sent is recorded, and the next apply sends the rest."""
     service = _SlowService(bulk, 2, error("limit exceeded"))
     result, _ = bulk.apply()
     assert service.names().startswith("llsl")
     assert service.names().count("s") == 1
-    assert result.exit_code == ExitCode.OUTCOME_UNKNOWN  # it was sent in part
+    assert result.exit_code == ExitCode.OUTCOME_UNKNOWN  # partly sent
     assert [bulk.chunk(index).state for index in (0, 1)] == [ChunkState.ACCEPTED, ChunkState.PENDING]
 
 
 def test_remote_check_looks_for_an_unknown_chunk(bulk: Shop) -> None:
-    """What the plan calls unknown is found in the list, recorded, and not sent again."""
+    """A chunk that the plan calls unknown is found in the list, recorded, and not sent again."""
     marks = fingerprints(bulk)
     bulk.sms_by.script("sendBulkSms", Answer(502))
     assert bulk.apply()[0].exit_code == ExitCode.OUTCOME_UNKNOWN
@@ -325,7 +325,7 @@ def test_remote_check_looks_for_an_unknown_chunk(bulk: Shop) -> None:
 
 
 def _checked(bulk: Shop) -> tuple[RemoteCheck, World, Any]:
-    """A check on the virtual clock, for the mailing of `bulk`."""
+    """Return a check on the virtual clock, for the mailing of `bulk`."""
     world = World()
     project = bulk.load().project
     (mailing,) = project.mailings
@@ -337,7 +337,7 @@ def _checked(bulk: Shop) -> tuple[RemoteCheck, World, Any]:
 
 
 def test_remote_check_begins_a_mailing_once(bulk: Shop) -> None:
-    """A mailing that was begun is not looked for again; a stopped one may not be sent."""
+    """A mailing that has begun is not looked up again, and a stopped one is not sent."""
     check, world, mailing = _checked(bulk)
     assert check.begin(mailing)
     reads = len(bulk.sms_by.calls)
@@ -348,7 +348,7 @@ def test_remote_check_begins_a_mailing_once(bulk: Shop) -> None:
 
 
 def test_remote_check_begins_nothing_after_a_signal(bulk: Shop) -> None:
-    """The signal is noticed before sms.by is asked."""
+    """After a signal sms.by is not asked, and no mailing begins."""
     check, world, mailing = _checked(bulk)
     world.shutdown.count = 1
     with pytest.raises(StopSending):
@@ -357,14 +357,14 @@ def test_remote_check_begins_nothing_after_a_signal(bulk: Shop) -> None:
 
 
 def test_remote_check_asks_only_if_there_is_something_to_find(bulk: Shop) -> None:
-    """A plan that adopts nothing and has no unknown outcome needs no list for it."""
+    """The list is not read if the plan adopts nothing and has no unknown outcome."""
     check, _, _ = _checked(bulk)
     check.record_found()
     assert bulk.sms_by.calls == []
 
 
 def test_remote_check_reads_the_list_once_for_many_mailings(shop: Shop) -> None:
-    """Reads grow with the time of a run: the plan reads the list, the first mailing, and the comparison at the end."""
+    """The number of reads depends on the time of the run, not on the number of mailings."""
     shop.write("smsby.yaml", "version: 1\nproject: shop\n")
     mailings = "".join(
         f'  - {{name: m{number}, recipients: ["{PHONES[0]}"], text: Closed on day {number}}}\n'
@@ -379,7 +379,7 @@ def test_remote_check_reads_the_list_once_for_many_mailings(shop: Shop) -> None:
 
 
 def test_remote_check_disbelieves_a_later_list(bulk: Shop) -> None:
-    """Within a long mailing, too, if it has lost what was sent before."""
+    """A list that no longer has what was sent before is not believed, even within a long mailing."""
     bulk.apply()
     seen = listed_sent(bulk)
     bulk.clock.sleep(60)
@@ -390,13 +390,13 @@ def test_remote_check_disbelieves_a_later_list(bulk: Shop) -> None:
     bulk.sms_by.calls.clear()
     result, mailing = bulk.apply()
     assert service.names() == "llsll"
-    assert result.exit_code == ExitCode.OUTCOME_UNKNOWN  # it was sent in part
+    assert result.exit_code == ExitCode.OUTCOME_UNKNOWN  # partly sent
     assert "shows 0 of them" in (mailing.error or "")
 
 
 @pytest.mark.parametrize("is_planned", [False, True])
 def test_remote_check_adopts_a_raised_revision(bulk: Shop, is_planned: bool) -> None:
-    """Another checkout sent it, before the plan or after it: it is not sent again, whatever the lock has of the first one."""
+    """A raised revision that another checkout sent, before or after the plan, is not sent again."""
     inner = f"recipients: [{', '.join(PHONES[:4])}], text: Closed"
     bulk.apply()
     older, first = bulk.store.path.read_bytes(), listed_sent(bulk)
@@ -414,7 +414,7 @@ def test_remote_check_adopts_a_raised_revision(bulk: Shop, is_planned: bool) -> 
 
 
 def test_remote_check_looks_for_an_earlier_revision(bulk: Shop) -> None:
-    """What is unknown of it is settled first, and nothing of the next one is sent meanwhile."""
+    """An unknown outcome of an earlier revision is settled first, and the next revision is not sent meanwhile."""
     bulk.sms_by.script("sendBulkSms", Answer(502))
     bulk.apply()
     bulk.mailing(f"recipients: [{', '.join(PHONES[:4])}], text: Closed, revision: 2")
@@ -430,7 +430,7 @@ def test_remote_check_looks_for_an_earlier_revision(bulk: Shop) -> None:
 
 @pytest.mark.parametrize("is_planned", [False, True])
 def test_remote_check_looks_for_what_is_blocked(bulk: Shop, is_planned: bool) -> None:
-    """An unknown outcome is settled whatever else keeps the mailing from being sent, and whoever finds it."""
+    """An unknown outcome is looked for even if the mailing is blocked for another reason."""
     bulk.sms_by.script("sendBulkSms", Answer(502))
     bulk.apply()
     bulk.write("smsby.yaml", (bulk.root / "smsby.yaml").read_text() + "freeze: wrong price\n")
@@ -440,7 +440,7 @@ def test_remote_check_looks_for_what_is_blocked(bulk: Shop, is_planned: bool) ->
 
 
 def test_remote_check_replaces_what_was_not_sent(bulk: Shop) -> None:
-    """The lock has a rejected text; another checkout sent the corrected one, which is recorded in its place."""
+    """If another checkout sent the corrected text of a rejected mailing, that is recorded in its place."""
     bulk.sms_by.script("sendBulkSms", error("bad text", 400))
     bulk.apply()
     older = bulk.store.path.read_bytes()
@@ -459,20 +459,20 @@ def test_remote_check_replaces_what_was_not_sent(bulk: Shop) -> None:
 
 @pytest.mark.parametrize("answer", [OFFLINE, error("access denied")], ids=["offline", "refused"])
 def test_remote_check_sends_nothing_without_deliveries(single: Shop, inbox: Inbox, answer: Reply) -> None:
-    """They may show that an older lock calls phones unsent that were sent to."""
+    """If deliveries cannot be read nothing is sent, since an outdated lock may call sent phones unsent."""
     single.sms_by.script("sendSMS", inbox.take, error("limit exceeded"), inbox.take)
     single.apply()
     single.sms_by.script("getSmsDeliveryList", answer)
     before = single.sms_by.changes()
     result, mailing = single.apply()
-    assert result.exit_code is ExitCode.OUTCOME_UNKNOWN  # it was sent in part
+    assert result.exit_code is ExitCode.OUTCOME_UNKNOWN  # partly sent
     assert "could not be asked before sending" in (mailing.error or "")
     assert single.sms_by.changes() == before
 
 
 @pytest.mark.parametrize("revision", [1, 2])
 def test_remote_check_replaces_nothing_that_was_handed_over(waiting: Shop, revision: int) -> None:
-    """By an older lock it waits; found after the plan, another text is approved only as a new revision."""
+    """If a waiting mailing is found to be sent only after the plan, another text is approved only as a new revision."""
     approve(waiting, a=to(PHONES[0]))
     older = waiting.store.path.read_bytes()
     waiting.clock.sleep(HOUR)

@@ -1,4 +1,4 @@
-"""remote_list: how long a list is used, and what it proves of a mailing that an older lock has as waiting."""
+"""remote_list: how long a list is used, and what it proves about mailings that an outdated lock has as waiting."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HEAD = "version: 1\ncampaign: sale\nschedule_time: 2026-12-01T12:00:00\n"
 
 @pytest.fixture
 def older(tmp_path: Path) -> Shop:
-    """A shop with a lock from before the mailing was handed over, in two chunks."""
+    """A shop with a lock from before its mailing was handed over, in two chunks."""
     shop = Shop(tmp_path, clock=VirtualClock())
     shop.write(
         "smsby.yaml",
@@ -53,7 +53,7 @@ def _state(shop: Shop) -> EntryState:
 
 
 def _names(shop: Shop) -> list[str]:
-    """The names under which its chunks were sent."""
+    """Return the names under which its chunks were sent."""
     return [one["name"] for call in shop.sms_by.named("sendBulkSms") for one in json.loads(call["messages"])]
 
 
@@ -65,12 +65,12 @@ def _due(shop: Shop, code: ExitCode) -> MailingResult:
     result = hand_over(shop.request())
     assert result.exit_code is code, result.mailings
     (mailing,) = result.mailings
-    assert len(shop.sms_by.changes()) == 2  # two chunks, once
+    assert len(shop.sms_by.changes()) == 2  # two chunks, sent once
     return mailing
 
 
 def test_list_is_kept_while_it_is_recent(older: Shop) -> None:
-    """For half of the 2 `reconcile_seconds`, or as long as a caller allows."""
+    """A list is kept for half of `reconcile_seconds` (2), or as long as a caller allows."""
     request = older.request()
     recent = RecentList(request.load().project, older.clock)
     assert (recent.kept(), recent.asked_at) == (None, None)
@@ -92,7 +92,7 @@ _CHANGES: dict[str, Callable[[Shop], object]] = {
 
 @pytest.mark.parametrize("change", _CHANGES)
 def test_what_was_sent_is_not_recorded_as_withdrawn(older: Shop, change: str) -> None:
-    """An outdated lock records it as waiting, and the files lack or changed it: it is recorded as sms.by has it."""
+    """A mailing that an outdated lock has as waiting, and that was removed or changed, is recorded as sms.by has it."""
     older.sms_by.script("getSMSMessages", _list(*_names(older)))
     _CHANGES[change](older)
     found = _due(older, ExitCode.REFUSED if change == "changed" else ExitCode.DONE)
@@ -104,7 +104,7 @@ def test_what_was_sent_is_not_recorded_as_withdrawn(older: Shop, change: str) ->
 
 @pytest.mark.parametrize("change", _CHANGES)
 def test_what_is_listed_in_part_is_unknown(older: Shop, change: str) -> None:
-    """The chunk that is not listed may have been sent as well: a user must look."""
+    """If a mailing is listed in part, its other chunk is unknown, and a user must look."""
     older.sms_by.script("getSMSMessages", _list(_names(older)[0]))
     _CHANGES[change](older)
     found = _due(older, ExitCode.OUTCOME_UNKNOWN)
@@ -114,7 +114,7 @@ def test_what_is_listed_in_part_is_unknown(older: Shop, change: str) -> None:
 
 
 def test_truncated_name_makes_it_unknown(older: Shop) -> None:
-    """A name without a fingerprint may be that of the mailing."""
+    """A listed name without a fingerprint makes the mailing unknown, since it could be its name."""
     older.sms_by.script("getSMSMessages", _list("sale/vip [1/2] shop#1"))
     _CHANGES["removed"](older)
     assert _due(older, ExitCode.OUTCOME_UNKNOWN).outcome == "unknown"
@@ -123,7 +123,7 @@ def test_truncated_name_makes_it_unknown(older: Shop) -> None:
 
 @pytest.mark.parametrize("change", ["removed", "cancelled"])
 def test_approval_does_not_lapse_without_the_list(older: Shop, change: str) -> None:
-    """What sms.by has of it is not known, so it is not called withdrawn; the next run tries again."""
+    """Without the list an approval does not lapse, and the next run tries again."""
     _CHANGES[change](older)
     older.sms_by.script("getSMSMessages", OFFLINE)
     assert _due(older, ExitCode.UNREACHABLE).outcome == "skipped"
@@ -134,7 +134,7 @@ def test_approval_does_not_lapse_without_the_list(older: Shop, change: str) -> N
 
 
 def test_list_that_shows_nothing_is_not_believed(older: Shop) -> None:
-    """It may be incomplete, or of another account: what it lacks may have been sent."""
+    """A list that shows nothing recorded is not believed: it may be incomplete, or another account's."""
     other = f"  - {{name: staff, text: Closed, recipients: ['{PHONES[4]}']}}\n"
     older.write("now.yaml", f"version: 1\ncampaign: now\nmailings:\n{other}")
     assert apply_plan(older.request()).exit_code is ExitCode.DONE
@@ -147,7 +147,7 @@ def test_list_that_shows_nothing_is_not_believed(older: Shop) -> None:
 
 @pytest.mark.parametrize("time", ["2026-12-01T18:00:00", "2026-12-01T12:40:00"], ids=["held", "sent"])
 def test_replaced_revision_that_was_sent_is_not_withdrawn(older: Shop, time: str) -> None:
-    """The raised one is approved or sent, and the record says that its recipients got the earlier one."""
+    """A replaced revision that was sent is recorded as sent, and the raised one is approved or sent."""
     older.sms_by.script("getSMSMessages", _list(*_names(older)))
     older.clock.sleep(1.1 * _HOUR)
     release = ", release: {before: 1h, at_latest: 5m}"
@@ -159,7 +159,7 @@ def test_replaced_revision_that_was_sent_is_not_withdrawn(older: Shop, time: str
 
 @pytest.mark.parametrize("time", ["2026-12-01T18:00:00", "2026-12-01T12:40:00"], ids=["held", "sent"])
 def test_revision_replaces_nothing_that_is_unknown(older: Shop, time: str) -> None:
-    """It was listed in part after the plan was made: nothing is approved or sent until a user has looked."""
+    """A revision that was listed in part after the plan is unknown, so the next one is neither approved nor sent."""
     older.clock.sleep(1.1 * _HOUR)
     release = ", release: {before: 1h, at_latest: 5m}"
     _write(older, text="Better", more=f", revision: 2, schedule_time: {time}{release}")

@@ -1,4 +1,4 @@
-"""The rescue file: what it has, and which files are none."""
+"""The rescue file: its content, and which files are refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EVENT: dict[str, Any] = {
 
 
 def test_write_rescue_saves_the_result_beside_the_lock(tmp_path: Path) -> None:
-    """The error names the file, and the file contains the chunk's fingerprint and what became of it."""
+    """The error names the rescue file, which has the chunk's fingerprint and its outcome."""
     error = write_rescue(ResultNotSaved("No space left", _EVENT), _LOCK, tmp_path / "smsby.lock.json")
     (file,) = tmp_path.iterdir()
     assert str(file) in error.message
@@ -34,7 +34,7 @@ def test_write_rescue_saves_the_result_beside_the_lock(tmp_path: Path) -> None:
 
 
 def test_write_rescue_prints_what_no_disk_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hint contains the file's content unmasked: a masked digest could not be rescued."""
+    """If no disk accepts the file, the hint has its content unmasked: a masked digest could not be rescued."""
 
     def refuse(*args: object, **options: object) -> None:
         raise OSError("No space left")

@@ -40,7 +40,7 @@ def _bulk(name: str, *phones: str) -> str:
 
 
 def test_apply_plan_sends_mailings_of_a_campaign_together(shop: Shop) -> None:
-    """Bulk mailings share a request, before the mailings that go another way."""
+    """Bulk mailings of a campaign share a request, and are sent before mailings with another transport."""
     _campaign(
         shop,
         f"name: one, via: single, text: Hi, recipients: ['{PHONES[2]}']",
@@ -60,7 +60,7 @@ def test_apply_plan_sends_mailings_of_a_campaign_together(shop: Shop) -> None:
 
 
 def test_apply_plan_goes_on_after_a_rejection(shop: Shop) -> None:
-    """The rejected campaign is reported; the next campaign is sent."""
+    """After a rejected campaign the next campaign is still sent."""
     _campaign(shop, _bulk("a", PHONES[0]))
     shop.write("west.yaml", f"version: 1\ncampaign: west\nmailings:\n  - {{{_bulk('b', PHONES[1])}}}\n")
     shop.sms_by.script("sendBulkSms", error("No such alphaname", 400), ACCEPTED)
@@ -71,7 +71,7 @@ def test_apply_plan_goes_on_after_a_rejection(shop: Shop) -> None:
 
 
 def test_apply_plan_stops_if_sms_by_cannot_be_reached(tmp_path: Path) -> None:
-    """The first mailing was certainly not sent after every retry: nothing else is tried, exit code 7."""
+    """If sms.by cannot be reached for the first mailing, no other is tried: exit code 7, certainly not sent."""
     shop = Shop(tmp_path, clock=VirtualClock())
     _campaign(shop, _bulk("a", PHONES[0]))
     shop.write("west.yaml", f"version: 1\ncampaign: west\nmailings:\n  - {{{_bulk('b', PHONES[1])}}}\n")
@@ -84,7 +84,7 @@ def test_apply_plan_stops_if_sms_by_cannot_be_reached(tmp_path: Path) -> None:
 
 
 def test_apply_plan_records_the_run_of_a_reviewed_plan(shop: Shop) -> None:
-    """Even if sms.by refused all of it."""
+    """The run of a reviewed plan is recorded even if sms.by refused all of it."""
     _campaign(shop, _bulk("a", PHONES[0]))
     shop.sms_by.script("sendBulkSms", error("No such alphaname", 400))
     apply_plan(shop.request(shop.plan()))
@@ -92,7 +92,7 @@ def test_apply_plan_records_the_run_of_a_reviewed_plan(shop: Shop) -> None:
 
 
 def test_apply_plan_reports_drift_of_what_it_sent(shop: Shop) -> None:
-    """What sms.by reports differently from intended is a warning of the result."""
+    """A value that sms.by reports differently from the intended one is a warning of the result."""
     _campaign(shop, _bulk("a", PHONES[0], PHONES[1]))
     mark = shop.plan().actions[0].chunks[0].fingerprint
     listed = {"id": 7, "name": f"sale/a shop#{mark}", "status": "NEW", "count_phones": 1, "type": "API"}
@@ -105,7 +105,7 @@ def test_apply_plan_reports_drift_of_what_it_sent(shop: Shop) -> None:
 
 
 def test_apply_plan_compares_a_sender_written_as_an_id(shop: Shop) -> None:
-    """By the name that the account gives to the id."""
+    """A sender written as an id is compared by the name that the account has for it."""
     _campaign(shop, _bulk("a", PHONES[0]) + ", alphaname: 7")
     mark = shop.plan().actions[0].chunks[0].fingerprint
     listed = {"id": 7, "name": f"sale/a shop#{mark}", "status": "NEW", "alphaname": "Kvetka"}
@@ -118,7 +118,7 @@ def test_apply_plan_compares_a_sender_written_as_an_id(shop: Shop) -> None:
 def test_apply_plan_says_so_if_the_journal_cannot_be_started(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The disk takes no line: nothing is sent and nothing is lost."""
+    """If the disk does not accept the first line of the journal, nothing is sent and nothing is lost."""
     _campaign(shop, _bulk("a", PHONES[0]))
 
     def fail(handle: int) -> None:
@@ -133,7 +133,7 @@ def test_apply_plan_says_so_if_the_journal_cannot_be_started(
 
 
 def test_apply_decodes_no_recorded_mailing_that_is_gone(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thousand of them are skipped, with their recipients, and are written as they were."""
+    """Gone mailings in the lock are not decoded, and written back as they were."""
     old = {f"old/m{number:03}": entry(ChunkState.ACCEPTED) for number in range(1000)}
     shop.store.path.write_text(write_lock(Lock("shop", 1, "line", old)), "utf-8")
     decoded = []
@@ -147,7 +147,7 @@ def test_apply_decodes_no_recorded_mailing_that_is_gone(shop: Shop, monkeypatch:
     shop.sms_by.script("sendBulkSms", ACCEPTED)
     result = apply_plan(shop.request())
     document = json.loads("".join(json_parts(apply_document(result))))
-    assert len(decoded) == 1  # what was sent is read back before it is recorded
+    assert len(decoded) == 1  # a sent mailing is read back before it is recorded
     assert result.exit_code is ExitCode.DONE
     assert (document["summary"]["sent"], document["summary"]["skipped"]) == (1, 1000)
     assert {one["recipients"] for one in document["mailings"][1:]} == {old["old/m000"].recipients}
@@ -160,7 +160,7 @@ def test_apply_decodes_no_recorded_mailing_that_is_gone(shop: Shop, monkeypatch:
 def test_apply_plan_keeps_out_who_had_opted_out(
     uploaded: Shop, more: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Opt-outs that are exchanged while the user is asked let no one in, even if the files are read again."""
+    """Opt-outs that are exchanged while the user is asked add no recipient, even if the files are read again."""
     monkeypatch.setattr(ChunkCache, "keep", lambda cache, address, chunk: None)
     settings = (uploaded.root / "smsby.yaml").read_text()
     uploaded.write("smsby.yaml", settings + "suppress: [stop.csv]\n")
@@ -183,7 +183,7 @@ def test_apply_plan_keeps_out_who_had_opted_out(
 
 @pytest.mark.parametrize("more", ["list: News", "upload: true, recipients: {file: recipients.csv}"])
 def test_apply_plan_drafts_the_planned_text(uploaded: Shop, more: str) -> None:
-    """A text that includes a file which changes while the user is asked is not drafted."""
+    """If an included file changes while the user is asked, its text is not drafted."""
     (uploaded.root / "templates").mkdir()
     uploaded.write("templates/offer.j2", "Reviewed")
     uploaded.mailing(f"{more}, text: '{{% include \"offer.j2\" %}}'")

@@ -37,7 +37,7 @@ _OF_SMS = (
 
 
 class _Account(UsualTransport):
-    """Lists the SMS after some looks, under a name of at most `longest` characters, in the clock of `zone`.
+    """An account that lists the SMS after some looks, its name cut to `longest` characters, on the clock of `zone`.
 
     `sizes` are those of its list before and after the SMS; None is an error.
     """
@@ -94,7 +94,7 @@ def _facts(folder: Path, account: UsualTransport, more: str = "") -> tuple[int, 
 
 
 def test_self_test_learns_all_from_one_sms(tmp_path: Path) -> None:
-    """One request with one recipient, and nothing else that sends."""
+    """Everything is learned from one request with one recipient, and nothing else is sent."""
     account = _Account(looks=4, words="NEW NEW SENT DELIVERED")
     code, facts = _facts(
         tmp_path, account, "price: {currency: BYN, per_part: 0.026, per_prefix: {'37529': 0.026}}\n"
@@ -120,7 +120,7 @@ def test_self_test_learns_all_from_one_sms(tmp_path: Path) -> None:
 def test_self_test_says_what_was_sent_when_interrupted(
     method: str, number: signal.Signals, tmp_path: Path
 ) -> None:
-    """While its answer is waited for, and later; what was seen until then is learned, and nothing else."""
+    """An interruption reports what was sent, and only what was seen until then is learned."""
     account = _Account(looks=0)
 
     def interrupted(params: Mapping[str, Any]) -> Answer:
@@ -158,7 +158,7 @@ def test_self_test_says_what_was_sent_when_interrupted(
 def test_self_test_shows_whether_a_list_is_capped(
     before: int | None, known: bool | None, after: int, found: bool | None, tmp_path: Path
 ) -> None:
-    """A list that shows the SMS and is not longer than before is cut; one that is longer is not."""
+    """A list that shows the SMS and has not grown is capped; one that has grown is not."""
     size = Fact(FactName.LIST_SIZE, FactState.KNOWN, {"count": 10, "capped": known})
     account, clock = _Account(looks=0, words="DELIVERED", sizes=(before, after)), SystemClock()
     (tmp_path / "smsby.yaml").write_text(PROJECT)
@@ -178,7 +178,7 @@ def test_self_test_shows_whether_a_list_is_capped(
 
 
 def test_self_test_contradicts_settings(tmp_path: Path) -> None:
-    """A short name, another clock and another price are found, and are exit code 4."""
+    """A shortened name, another clock or another price contradicts the settings: exit code 4."""
     account = _Account(longest=40, zone="UTC", words="UNDELIVERED")
     code, facts = _facts(tmp_path, account, "price: {currency: BYN, per_part: 0.02}\n")
     assert code == 4
@@ -188,7 +188,7 @@ def test_self_test_contradicts_settings(tmp_path: Path) -> None:
 
 
 def test_self_test_waits_and_ends(tmp_path: Path) -> None:
-    """What did not happen within some minutes is not learnable; the SMS is not sent again."""
+    """What did not happen within some minutes is reported as not learned, and the SMS is not sent again."""
     account = _Account(looks=10**6, words="NEW")
     code, facts = _facts(tmp_path, account, "api: {callback_url: https://shop.by/x}\n")
     assert code == 0
@@ -203,7 +203,7 @@ def test_self_test_waits_and_ends(tmp_path: Path) -> None:
 
 
 def test_self_test_with_an_unknown_last_status(tmp_path: Path) -> None:
-    """A word that no report takes for a last one contradicts what `status` promises; a sentence is no word."""
+    """A last status that no report counts as final is a contradiction; a sentence is not a status."""
     code, facts = _facts(tmp_path, _Account(words="NEW EXPIRED"))
     assert (code, facts.value(FactName.LAST_STATUS)) == (4, "EXPIRED")
     (tmp_path / "other").mkdir()
@@ -225,7 +225,7 @@ def test_self_test_with_an_unknown_last_status(tmp_path: Path) -> None:
     ],
 )
 def test_self_test_is_never_repeated(answer: Any, code: int, tmp_path: Path) -> None:
-    """A lost answer is 6; nothing about the SMS is learned, and all else is saved."""
+    """A lost answer is 6: the SMS is not repeated, nothing is learned from it, and all else is saved."""
     account = _Account()
     account.script("sendBulkSms", answer)
     found, facts = _facts(tmp_path, account)
@@ -249,7 +249,7 @@ def test_self_test_is_never_repeated(answer: Any, code: int, tmp_path: Path) -> 
     ],
 )
 def test_self_test_reads_its_callback(body: dict[str, Any], form: str, tmp_path: Path) -> None:
-    """In the form of a report, or in any other that names the request."""
+    """A callback is read as a report, or in any other form that names the request."""
     lock = tmp_path / "smsby.lock.json"
     path, account = callbacks_path(lock), _Account(words="DELIVERED")
     path.write_text("x" * 100 + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A request: its mailings, what a subclass need not say, what each answer records, and what users read about it."""
+"""A request: its mailings, the defaults of a subclass, what each answer records, and what users read about it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _with_chunks(chunks: list[ChunkRef]) -> FakeRequest:
 
 @given(REFS)
 def test_send_request_names_each_mailing_once(chunks: list[ChunkRef]) -> None:
-    """In the order of its chunks; what the dispatcher removes is gone from both."""
+    """A request names each of its mailings once, in the order of its chunks, and drops those the dispatcher removes."""
     request = _with_chunks(chunks)
     assert sorted(request.addresses) == sorted({address for address, _ in chunks})
     assert [chunks[0][0]] == list(request.addresses[:1]) if chunks else not request.addresses
@@ -39,7 +39,7 @@ def test_send_request_names_each_mailing_once(chunks: list[ChunkRef]) -> None:
 
 
 def test_send_request_keeps_its_own_list_of_chunks() -> None:
-    """The dispatcher removes chunks of a request, not those of its caller."""
+    """Removing chunks from a request does not change the caller's list."""
     given_chunks = [("m/0", 0), ("m/0", 1)]
     request = FakeRequest(World(), given_chunks[0], [ACCEPTED])
     request.chunks.clear()
@@ -47,7 +47,7 @@ def test_send_request_keeps_its_own_list_of_chunks() -> None:
 
 
 def test_send_request_may_be_repeated_by_default() -> None:
-    """A subclass says otherwise: a phone of its own to blame, or a reason not to repeat it."""
+    """By default a request can be repeated, and blames no phone."""
     request = _with_chunks([("m/0", 0)])
     assert (request.tries, request.step, request.row) == (0, None, None)
     assert request.objection_to_retry() == ""
@@ -55,7 +55,7 @@ def test_send_request_may_be_repeated_by_default() -> None:
 
 
 def test_send_request_looks_for_its_present_chunks() -> None:
-    """Chunks that were left out of the request are not looked for."""
+    """Chunks that were removed from the request are not looked for."""
     looked: list[list[ChunkRef]] = []
 
     class Reconciler:
@@ -100,7 +100,7 @@ def _request(world: World, step: str | None = None) -> FakeRequest:
 def test_answer_handler_records_and_announces(
     step: str | None, outcome: Outcome, state: str, line: str
 ) -> None:
-    """A rejected confirmation leaves the draft as it was; a draft that is made is not yet sent."""
+    """Each answer is recorded and announced; a rejected confirmation leaves the draft, and a new draft is not sent yet."""
     world = World()
     _handle(world, _request(world, step), outcome)
     assert world.states()[0] == state
@@ -113,7 +113,7 @@ def test_answer_handler_records_and_announces(
 def test_answer_handler_stops_the_run_if_nothing_was_sent(
     outcome: Outcome, step: str | None, state: str
 ) -> None:
-    """What was certainly not sent is as it was before, and no other request is tried: exit code 7."""
+    """If nothing was sent the chunk is recorded as before, and the run stops: exit code 7."""
     world = World()
     request = _request(world, step)
     with pytest.raises(StopSending) as caught:
@@ -124,7 +124,7 @@ def test_answer_handler_stops_the_run_if_nothing_was_sent(
 
 
 def test_answer_handler_records_the_ids_of_an_accepted_request() -> None:
-    """The uuid and the message_id identify it at sms.by; an accepted chunk has a time and no error."""
+    """An accepted chunk has the uuid and message_id that identify it at sms.by, a time, and no error."""
     world = World()
     _handle(world, _request(world), Outcome(OutcomeKind.ACCEPTED, uuid="u-1", message_id=7))
     chunk = world.recorder.chunk(("m/0", 0))
@@ -133,7 +133,7 @@ def test_answer_handler_records_the_ids_of_an_accepted_request() -> None:
 
 
 def test_answer_handler_rejects_one_phone_only() -> None:
-    """A rejection that concerns one phone does not stop its mailing, which counts as rejected all the same."""
+    """A rejection of one phone does not stop the mailing, which still counts as rejected."""
     world = World()
 
     class OnePhone(FakeRequest):
@@ -147,7 +147,7 @@ def test_answer_handler_rejects_one_phone_only() -> None:
 
 
 def test_answer_handler_continues_with_what_was_found() -> None:
-    """A lost request that is found at sms.by counts as accepted, and its mailing is not stopped."""
+    """A lost request that is found at sms.by counts as accepted, and its mailing goes on."""
     world = World()
 
     class Found(FakeRequest):
@@ -165,7 +165,7 @@ def test_answer_handler_continues_with_what_was_found() -> None:
 
 
 def test_answer_handler_finds_a_part_of_a_request() -> None:
-    """Of two chunks in it only one is listed; the result is on disk before sms.by is asked."""
+    """A result is on disk before sms.by is asked, and one of two chunks can be found."""
     world = World()
     seen: list[object] = []
 
@@ -187,7 +187,7 @@ def test_answer_handler_finds_a_part_of_a_request() -> None:
     ("outcome", "lines"), [(ACCEPTED, []), (REJECTED, ["rejected          1 recipient   m/0 [1/3]"])]
 )
 def test_answer_handler_announces_single_phones_that_failed(outcome: Outcome, lines: list[str]) -> None:
-    """The others may be thousands."""
+    """Only failed phones of a single mailing are announced, since the others may be thousands."""
     world = World()
     ref = ("m/0", 0)
     world.recorder.note_phones(ref, PhoneStates.uniform(PhoneState.PENDING, 2), (0, 0), message_id=5)
@@ -200,7 +200,7 @@ def test_answer_handler_announces_single_phones_that_failed(outcome: Outcome, li
 
 
 def test_answer_handler_warns_of_a_retry() -> None:
-    """It was not sent, and is as it was before."""
+    """An unsent request that is retried is a warning, and its chunk is as before."""
     world = World()
     AnswerHandler(world.context, Reconciler(world.context)).record_retry(_request(world), busy(), 2.5)
     assert world.states()[0] == "pending"
@@ -210,7 +210,7 @@ def test_answer_handler_warns_of_a_retry() -> None:
 
 
 def test_answer_handler_forgets_a_list_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list that was read before a request was lost is not looked at any more, not even to find that request."""
+    """A list that was read before a request was lost is discarded, and not used to look for it."""
     world = World()
     order: list[str] = []
     monkeypatch.setattr(RecentList, "forget", lambda self: order.append("forget"))

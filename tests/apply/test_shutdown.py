@@ -1,4 +1,4 @@
-"""shutdown: the two signals, and a freeze that a running apply notices, or a file that it cannot read any more."""
+"""shutdown: the two signals, and a freeze or an unreadable file that a running apply notices."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _watch(folder: Path, clock: VirtualClock, environment: str = "production") -
 
 
 def test_freeze_watch_notices_a_freeze(tmp_path: Path) -> None:
-    """From the change on it says why, also after the freeze is lifted: the run is stopping."""
+    """Once a freeze is noticed it stays the reason for stopping, even if it is lifted."""
     watch = _watch(tmp_path, VirtualClock())
     assert watch.why() == ""
     (tmp_path / "smsby.yaml").write_text(HEAD + "freeze: wrong\n  price\n", "utf-8")
@@ -32,7 +32,7 @@ def test_freeze_watch_notices_a_freeze(tmp_path: Path) -> None:
 
 
 def test_freeze_watch_obeys_its_environment(tmp_path: Path) -> None:
-    """An environment inherits the freeze, unless it has a `freeze` of its own."""
+    """An environment inherits the freeze, unless it has its own `freeze`."""
     environments = "environments: {staging: {}, stage: {freeze: false}}\n"
     (tmp_path / "smsby.yaml").write_text(f"{HEAD}freeze: wrong price\n{environments}", "utf-8")
     reasons = [
@@ -45,7 +45,7 @@ def test_freeze_watch_obeys_its_environment(tmp_path: Path) -> None:
 def test_freeze_watch_reads_the_file_only_after_a_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between requests a file that did not change is not read."""
+    """A file that did not change is not read between requests."""
     reads: list[Path] = []
     monkeypatch.setattr(
         "smsby_deploy.apply.shutdown.read_freeze", lambda path, environment: reads.append(path) or ""
@@ -69,7 +69,7 @@ def test_freeze_watch_reads_the_file_only_after_a_change(
     ],
 )
 def test_freeze_watch_stops_at_a_broken_file(tmp_path: Path, content: str | None, why: str) -> None:
-    """A freeze with a mistake in it stops the run as well, after a moment in which the file may be written."""
+    """A freeze that cannot be read stops the run as well, after a moment in which the file may be being written."""
     clock = VirtualClock()
     watch = _watch(tmp_path, clock)
     assert watch.why() == ""
@@ -84,7 +84,7 @@ def test_freeze_watch_stops_at_a_broken_file(tmp_path: Path, content: str | None
 
 
 def test_freeze_watch_waits_for_a_file_being_written(tmp_path: Path) -> None:
-    """A checkout replaces the file: for a moment it is not there, and the run goes on."""
+    """A file that is missing for a moment, while a checkout replaces it, does not stop the run."""
     clock = VirtualClock()
     watch = _watch(tmp_path, clock)
     assert watch.why() == ""
@@ -98,7 +98,7 @@ def test_freeze_watch_waits_for_a_file_being_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_shutdown_signal_counts_signals_only_inside(number: signal.Signals) -> None:
-    """Its handlers are installed for the `with` block, and the earlier ones come back."""
+    """The handlers are installed for the `with` block, and the earlier ones are restored."""
     before = signal.getsignal(number)
     with ShutdownSignal(SystemClock()) as shutdown:
         os.kill(os.getpid(), number)
@@ -109,7 +109,7 @@ def test_shutdown_signal_counts_signals_only_inside(number: signal.Signals) -> N
 
 
 def test_shutdown_signal_check_raises_after_the_first() -> None:
-    """`check` stops the run with exit code 1 once a signal came."""
+    """`check` stops the run with exit code 1 after a signal."""
     shutdown = ShutdownSignal(SystemClock())
     shutdown.check()
     shutdown.count = 1
@@ -119,7 +119,7 @@ def test_shutdown_signal_check_raises_after_the_first() -> None:
 
 
 def test_shutdown_signal_ends_pauses() -> None:
-    """The first signal ends `pause`, only the second ends `pause_until_urgent`."""
+    """The first signal ends `pause`, and only the second one ends `pause_until_urgent`."""
     clock = VirtualClock()
     shutdown = ShutdownSignal(clock)
     clock.at(1, lambda: setattr(shutdown, "count", 1))

@@ -1,4 +1,4 @@
-"""The chunks of single mailings: they are the planned ones, without the opt-outs, or nothing is sent."""
+"""The chunks of single mailings: the planned ones without opt-outs, or nothing is sent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.apply.single_mailing import THREE, called
 
 
 def test_files_changed_before_single_send(single: Shop) -> None:
-    """Recipients that are not the planned ones end the mailing with exit code 5 before its first request."""
+    """Recipients that differ from the plan end the mailing with exit code 5 before its first request."""
     single.write("recipients.csv", "phone\n" + "".join(f"{phone}\n" for phone in THREE))
     single.mailing("via: single, recipients: {file: recipients.csv}, text: Closed")
 
@@ -26,7 +26,7 @@ def test_files_changed_before_single_send(single: Shop) -> None:
 
 
 def test_unreadable_opt_outs_stop_a_single_mailing(single: Shop) -> None:
-    """If the suppression file cannot be read any more, no phone is sent to: exit code 5."""
+    """If the suppression file can no longer be read, no phone gets the mailing: exit code 5."""
     single.configure(suppress="[out.csv]")
     single.write("out.csv", f"phone\n{PHONES[1]}\n")
 

@@ -1,4 +1,4 @@
-"""What deliveries prove about a single mailing without a lock, or with an older one."""
+"""What deliveries prove about a single mailing if its lock is lost or outdated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.apply.single_mailing import Inbox, called, states, to
 
 
 def test_older_lock_leaves_unsent_phones_unknown(single: Shop, inbox: Inbox) -> None:
-    """If deliveries show a phone that the lock calls unsent, the lock's other unsent phones are unknown."""
+    """If a phone that the lock calls unsent has a delivery, its other unsent phones are unknown."""
     single.sms_by.script("sendSMS", error("limit exceeded"))
     single.apply()
     assert single.chunk().accepted_at is None
@@ -27,7 +27,7 @@ def test_older_lock_leaves_unsent_phones_unknown(single: Shop, inbox: Inbox) -> 
 
 
 def test_lost_lock_adopts_what_was_delivered(single: Shop, inbox: Inbox) -> None:
-    """Without a lock, phones with a delivery are accepted and the others unknown; nothing is sent."""
+    """If the lock is lost, phones with a delivery are accepted and the others unknown, and nothing is sent."""
     single.sms_by.script("sendSMS", inbox.take, error("limit exceeded"))
     single.apply()
     name = single.sms_by.named("createSmsMessage")[0]["name"]
@@ -40,7 +40,7 @@ def test_lost_lock_adopts_what_was_delivered(single: Shop, inbox: Inbox) -> None
 
 
 def test_lost_lock_adopts_the_last_message(single: Shop, inbox: Inbox) -> None:
-    """Two were made under the name of the chunk: what was delivered of both counts, and the rest is sent by the last."""
+    """If two messages have the name of the chunk, deliveries of both count, and the last one is used for the rest."""
     single.sms_by.script("sendSMS", inbox.take, error("limit exceeded"))
     single.apply()
     name = single.sms_by.named("createSmsMessage")[0]["name"]
@@ -59,7 +59,7 @@ def test_lost_lock_adopts_the_last_message(single: Shop, inbox: Inbox) -> None:
 def test_lost_send_is_found_by_the_next_apply(
     single: Shop, inbox: Inbox, before: int, after: int, found: bool
 ) -> None:
-    """By one delivery more than the message had before, if so many can be distinguished; the rest waits for a new plan."""
+    """A lost send is found by one delivery more than before, up to the countable number; the rest needs a new plan."""
     inbox[PHONES[0]] = before
     single.sms_by.script("createSmsMessage", error("The same message exists with ID=50", 400, message_id=50))
     listed = ok({"status": "success", "data": [{"id": 50, "name": "made elsewhere", "status": "SENT"}]})
@@ -73,7 +73,7 @@ def test_lost_send_is_found_by_the_next_apply(
 
 
 def test_lost_send_is_not_found_by_the_deliveries_of_others(single: Shop, inbox: Inbox) -> None:
-    """The files have other recipients by now, so it is not known which phone the recorded one is."""
+    """If the files have other recipients by now, a lost send is not found, since its phone is not known."""
     single.sms_by.script("sendSMS", LOST)
     single.apply()
     to(single, *PHONES[3:6])
@@ -83,7 +83,7 @@ def test_lost_send_is_not_found_by_the_deliveries_of_others(single: Shop, inbox:
 
 
 def test_delivery_after_not_sent_doubts_no_other(single: Shop, inbox: Inbox) -> None:
-    """A user was wrong about one phone: it is accepted, and the lock is right about the others."""
+    """A delivery after `--not-sent` makes that phone accepted, and casts no doubt on other phones."""
     single.sms_by.script("sendSMS", LOST)
     single.apply()
     with single.store.held() as held:
@@ -97,7 +97,7 @@ def test_delivery_after_not_sent_doubts_no_other(single: Shop, inbox: Inbox) -> 
 
 
 def test_message_that_is_not_found_proves_nothing(single: Shop, inbox: Inbox) -> None:
-    """Neither that a phone was sent to nor that it was not: what the lock says counts."""
+    """A message that is not found proves nothing about any phone, so what the lock says counts."""
     single.sms_by.script("sendSMS", inbox.take, LOST)
     single.apply()
     single.sms_by.script("getSmsDeliveryList", error("message not found", 404))
@@ -112,7 +112,7 @@ class _Killed(BaseException):
 def test_crash_at_an_older_lock_leaves_phones_unknown(
     single: Shop, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A chunk whose own deliveries do not show it is recorded first, as after a crash nothing else would doubt it."""
+    """A chunk without own deliveries is recorded as unknown first, so that a crash cannot lose the doubt."""
     to(single, *PHONES[:2], f"{{phone: '{PHONES[2]}', text: Own}}")
     single.sms_by.script("sendSMS", error("limit exceeded"))
     single.apply()

@@ -30,7 +30,7 @@ def test_single_sends_each_phone_once(single: Shop, inbox: Inbox) -> None:
 
 
 def test_single_makes_one_message_for_each_text(single: Shop, inbox: Inbox) -> None:
-    """A recipient with a text of their own gets a message of their own; the others share one."""
+    """A recipient with another text gets another message; the others share one."""
     to(single, PHONES[0], f"{{phone: '{PHONES[1]}', text: Own}}", PHONES[2])
     single.sms_by.script("createSmsMessage", ok({"message_id": 50}), ok({"message_id": 51}))
     assert single.apply()[0].exit_code == ExitCode.DONE
@@ -40,7 +40,7 @@ def test_single_makes_one_message_for_each_text(single: Shop, inbox: Inbox) -> N
 
 
 def test_single_skips_opt_outs(single: Shop) -> None:
-    """A recipient who opted out is not sent to, and the mailing is complete without them."""
+    """A recipient who opted out gets nothing, and the mailing is complete without them."""
     single.configure(suppress="[out.csv]")
     single.write("out.csv", f"phone\n{PHONES[1]}\n")
     result, mailing = single.apply()
@@ -49,14 +49,14 @@ def test_single_skips_opt_outs(single: Shop) -> None:
 
 
 def _watch_opt_outs(single: Shop) -> None:
-    """Set `suppress`, and let the next phone wait for the answer about the last one."""
+    """Set `suppress`, and let each phone wait for the answer about the last one."""
     settings = PROJECT.replace("{reconcile", "{concurrency: 1, reconcile")
     single.write("smsby.yaml", f"{settings}suppress: [out.csv]\n")
     single.write("out.csv", f"phone\n{PHONES[6]}\n")
 
 
 def test_single_honors_opt_outs_between_phones(single: Shop, inbox: Inbox) -> None:
-    """Who opts out while a mailing is sent phone by phone is not sent to, and it is complete without them."""
+    """A recipient who opts out during the mailing gets nothing, and it is complete without them."""
     _watch_opt_outs(single)
 
     def opt_out(params: Mapping[str, Any]) -> Answer:
@@ -71,7 +71,7 @@ def test_single_honors_opt_outs_between_phones(single: Shop, inbox: Inbox) -> No
 
 
 def test_single_stops_without_its_opt_outs_between_phones(single: Shop, inbox: Inbox) -> None:
-    """Once they cannot be read any more, no phone is sent to; the next apply sends the rest."""
+    """Once the opt-outs can no longer be read, no phone gets the mailing; the next apply sends the rest."""
     _watch_opt_outs(single)
 
     def remove(params: Mapping[str, Any]) -> Answer:
@@ -88,7 +88,7 @@ def test_single_stops_without_its_opt_outs_between_phones(single: Shop, inbox: I
 
 
 def test_single_makes_no_message_for_opt_outs(single: Shop) -> None:
-    """If all opted out, the mailing is complete without a request."""
+    """If all recipients opted out, the mailing is complete without a request."""
     single.configure(suppress="[out.csv]")
     single.write("out.csv", "phone\n" + "".join(f"{phone}\n" for phone in THREE))
     assert single.apply()[0].exit_code == ExitCode.DONE
@@ -96,7 +96,7 @@ def test_single_makes_no_message_for_opt_outs(single: Shop) -> None:
 
 
 def test_single_keeps_what_it_sent_to_late_opt_outs(single: Shop, inbox: Inbox) -> None:
-    """Who got it and opts out then did get it; who opts out before the rest is sent does not."""
+    """A recipient who opts out after getting the mailing stays accepted; one who opts out before the rest gets nothing."""
     single.configure(suppress="[out.csv]")
     single.write("out.csv", f"phone\n{PHONES[6]}\n")
     single.sms_by.script("sendSMS", inbox.take, error("limit exceeded"), inbox.take)
@@ -108,7 +108,7 @@ def test_single_keeps_what_it_sent_to_late_opt_outs(single: Shop, inbox: Inbox) 
 
 
 def test_wrong_phone_stops_no_other(single: Shop, inbox: Inbox) -> None:
-    """A phone that sms.by rejects is reported by its line without its number; the others are sent to."""
+    """A phone that sms.by rejects is reported by line, without its number, and the others get the mailing."""
     single.write("recipients.csv", "phone\n" + "".join(f"{phone}\n" for phone in THREE))
     single.mailing("via: single, recipients: {file: recipients.csv}, text: Closed")
     single.sms_by.script("sendSMS", inbox.take, error("incorrect phone number"), inbox.take)
@@ -123,7 +123,7 @@ def test_wrong_phone_stops_no_other(single: Shop, inbox: Inbox) -> None:
 
 @pytest.mark.parametrize("text", ["access denied", "limit exceeded", "something new"])
 def test_other_rejection_stops_the_single_mailing(single: Shop, text: str) -> None:
-    """Any rejection that is not about the phone would hit the next one as well, so nothing more is sent."""
+    """A rejection that is not about the phone stops the mailing, since it would hit the next phone as well."""
     single.sms_by.script("sendSMS", error(text))
     result, mailing = single.apply()
     assert (result.exit_code, mailing.outcome) == (ExitCode.FAILED, MailingOutcome.REJECTED)
@@ -131,7 +131,7 @@ def test_other_rejection_stops_the_single_mailing(single: Shop, text: str) -> No
 
 
 def test_lost_send_is_found_by_its_delivery(single: Shop, inbox: Inbox) -> None:
-    """A lost answer is accepted if the message has one delivery more for that phone."""
+    """A lost sendSMS is accepted if the message has one delivery more for that phone."""
     single.sms_by.script("sendSMS", inbox.take, inbox.take_and_lose, inbox.take)
     assert single.apply()[0].exit_code == ExitCode.DONE
     assert (inbox, states(single)) == (Counter(THREE), "a:3")
@@ -144,7 +144,7 @@ def test_lost_send_is_found_by_its_delivery(single: Shop, inbox: Inbox) -> None:
 def test_lost_send_is_looked_for_again(
     single: Shop, inbox: Inbox, answer: Reply, is_read_later: bool
 ) -> None:
-    """That the deliveries cannot be read proves nothing; the search goes on for reconcile_seconds."""
+    """If the deliveries cannot be read, the search continues for reconcile_seconds."""
     single.sms_by.script("sendSMS", inbox.take_and_lose, inbox.take)
     single.sms_by.script("getSmsDeliveryList", answer, inbox.read if is_read_later else answer)
     code = single.apply()[0].exit_code
@@ -156,7 +156,7 @@ def test_lost_send_is_looked_for_again(
 
 
 def test_lost_send_without_delivery_is_unknown(single: Shop, inbox: Inbox) -> None:
-    """If no delivery proves a lost send within reconcile_seconds, it is unknown, and nothing more is sent."""
+    """Without a delivery within reconcile_seconds a lost send is unknown, and nothing more is sent."""
     single.sms_by.script("sendSMS", inbox.take, LOST, inbox.take)
     result, mailing = single.apply()
     assert (result.exit_code, mailing.outcome) == (ExitCode.OUTCOME_UNKNOWN, MailingOutcome.UNKNOWN)
@@ -187,7 +187,7 @@ TIME = 1_793_610_000 + 7200  # of SCHEDULED
 def test_new_message_is_compared_before_the_first_send(
     single: Shop, made: dict[str, object], text: str
 ) -> None:
-    """Another time, more parts or another sender stop the mailing, and its message is not recorded."""
+    """If a new message has another time, more parts or another sender, nothing is sent, and it is not recorded."""
     to(single, *THREE, more=SCHEDULED)
     single.sms_by.script("createSmsMessage", ok({"message_id": 50, **made}))
     result, mailing = single.apply()
@@ -198,7 +198,7 @@ def test_new_message_is_compared_before_the_first_send(
 
 
 def test_second_text_that_differs_stops_the_first(single: Shop) -> None:
-    """All messages of a mailing are compared before anything of it is sent."""
+    """All messages of a mailing are compared before any of it is sent."""
     to(single, PHONES[0], f"{{phone: '{PHONES[1]}', text: Own}}")
     single.sms_by.script("createSmsMessage", ok({"message_id": 50}), ok({"message_id": 51, "parts": 2}))
     assert single.apply()[0].exit_code == ExitCode.REFUSED
@@ -218,7 +218,7 @@ def test_second_text_that_differs_stops_the_first(single: Shop) -> None:
 def test_single_is_compared_again_on_resume(
     single: Shop, inbox: Inbox, status: dict[str, object], row: dict[str, object], text: str
 ) -> None:
-    """The status of a message and the list report it, too; count and parts of the list are those of all sends."""
+    """On resume the message is compared with its status and the list, except the list's count and parts, which add up."""
     to(single, *THREE, more=SCHEDULED)
     single.sms_by.script("sendSMS", inbox.take, error("limit exceeded"), inbox.take)
     single.apply()
@@ -226,13 +226,13 @@ def test_single_is_compared_again_on_resume(
     listed = {"id": 50, "name": "sale/staff", "status": "NEW", **row}
     single.sms_by.script("getSMSMessages", ok({"status": "success", "data": [listed]}))
     result, mailing = single.apply()
-    assert result.exit_code == (ExitCode.OUTCOME_UNKNOWN if text else ExitCode.DONE)  # sent in part
+    assert result.exit_code == (ExitCode.OUTCOME_UNKNOWN if text else ExitCode.DONE)  # partly sent
     assert text in (mailing.error or "")
     assert len(called(single)) == (2 if text else 4)
 
 
 def test_system_sender_has_many_names(single: Shop) -> None:
-    """Its documented names differ, so it is not compared."""
+    """The system sender is not compared, since it has several documented names."""
     single.write("sale.yaml", (single.root / "sale.yaml").read_text().replace("MyShop", "0"))
     single.sms_by.script("createSmsMessage", ok({"message_id": 50, "alphaname": "system"}))
     single.sms_by.script("checkSMSMessageStatus", ok({"status": "moderated", "alphaname": "SMS.by"}))

@@ -1,4 +1,4 @@
-"""What must not be sent any more: its time has passed while the run waited, after its plan was made."""
+"""Mailings whose time passes while the run waits, after the plan was made, are not sent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DRAFT = ok({"status": "OK", "result": {"message_id": 9, "status": "DRAFT", "cou
 
 @pytest.fixture
 def early(tmp_path: Path) -> Shop:
-    """A shop at 10:00 in Minsk, and an sms.by that takes everything."""
+    """A shop at 10:00 in Minsk, and an sms.by that accepts everything."""
     shop = Shop(tmp_path, clock=VirtualClock())
     shop.sms_by.script("sendBulkSms", ACCEPTED)
     shop.sms_by.script("createSmsMessage", ok({"status": "new", "message_id": 50}))
@@ -36,7 +36,7 @@ def early(tmp_path: Path) -> Shop:
 
 
 def apply_after(shop: Shop, seconds: float) -> ApplyResult:
-    """Apply; the user takes so long to say yes."""
+    """Apply, with a user who takes so long to say yes."""
 
     def approve_late(plan: Plan) -> bool:
         shop.clock.sleep(seconds)
@@ -46,7 +46,7 @@ def apply_after(shop: Shop, seconds: float) -> ApplyResult:
 
 
 def test_time_limits_send_nothing_after_its_time(early: Shop) -> None:
-    """Nor would sms.by send it in time: a mailing for 11:00 that is confirmed at noon is expired."""
+    """A mailing for 11:00 that is confirmed at noon is expired and not sent."""
     early.mailing(f"schedule_time: 2026-12-01T11:00:00, {to(_ONE, _TWO)}")
     result = apply_after(early, 2 * HOUR)
     (mailing,) = result.mailings
@@ -63,7 +63,7 @@ def test_time_limits_allow_max_late(early: Shop) -> None:
 
 @pytest.mark.parametrize("more", ["", "schedule_time: 2026-12-01T11:00:00, max_late: 3h, "])
 def test_time_limits_keep_quiet_hours(early: Shop, more: str) -> None:
-    """What is sent at once is not sent in quiet hours that have begun since; what has a later time is."""
+    """A mailing without a time is not sent in quiet hours that began since the plan; a scheduled one is."""
     early.configure(guardrails='{quiet_hours: {from: "12:00", to: "13:00"}}')
     early.mailing(f"{more}{to(_ONE, _TWO)}")
     result = apply_after(early, 2 * HOUR)
@@ -76,7 +76,7 @@ def test_time_limits_keep_quiet_hours(early: Shop, more: str) -> None:
 
 
 def test_time_limits_keep_the_window_of_a_hand_over(waiting: Shop) -> None:
-    """A hand-over that took until after the window hands over nothing."""
+    """If the window closes during a hand-over, nothing is handed over."""
     approve(waiting, vip=to(_ONE))
     waiting.clock.sleep(1.1 * HOUR)
 
@@ -91,7 +91,7 @@ def test_time_limits_keep_the_window_of_a_hand_over(waiting: Shop) -> None:
 
 
 def test_time_limits_let_the_rest_of_a_hand_over_go(waiting: Shop) -> None:
-    """The window is for what was not begun: the rest is sent after it, as long as the time of the mailing has not passed."""
+    """The rest of a hand-over that has begun is sent after the window, until the mailing's own time."""
     waiting.write(
         "smsby.yaml",
         (waiting.root / "smsby.yaml").read_text().replace("{", "{recipients_per_request: 1, ", 1),
@@ -99,7 +99,7 @@ def test_time_limits_let_the_rest_of_a_hand_over_go(waiting: Shop) -> None:
     approve(waiting, vip=to(_ONE, _TWO))
     waiting.clock.sleep(HOUR)
     waiting.sms_by.script("sendBulkSms", ACCEPTED, busy(3600))
-    assert hand_over(waiting.request()).exit_code is ExitCode.OUTCOME_UNKNOWN  # it was sent in part
+    assert hand_over(waiting.request()).exit_code is ExitCode.OUTCOME_UNKNOWN  # partly sent
     mark = waiting.lock().mailings["sale/vip"].chunks[0].fingerprint
     accepted = [{"id": 1, "name": f"sale/vip [1/2] shop#{mark}", "status": "NEW"}]
     waiting.clock.sleep(0.6 * HOUR)
@@ -110,7 +110,7 @@ def test_time_limits_let_the_rest_of_a_hand_over_go(waiting: Shop) -> None:
 
 
 def test_time_limits_hold_for_a_first_wave(early: Shop) -> None:
-    """It has the time of its mailing."""
+    """A first wave has the time limits of its mailing."""
     waves = "waves: [{people: 1, after: 1h, delivered: 90}, rest]"
     early.configure(price="{currency: BYN, per_part: 1}")
     early.mailing(f"schedule_time: 2026-12-01T11:00:00, {to(_ONE, _TWO)}, {waves}")
@@ -128,7 +128,7 @@ def test_time_limits_hold_for_a_first_wave(early: Shop) -> None:
     ],
 )
 def test_time_limits_hold_after_a_pause(early: Shop, method: str, mailing: str) -> None:
-    """After a 429 sms.by asks for pauses of 59 seconds; after the second one the time of the mailing has passed."""
+    """If the time of the mailing passes during the pauses after a 429, it is not sent."""
     answers: list[Answer] = [busy(59), busy(59)]
     early.sms_by.script(method, *answers, ok({"uuid": "u", "success": "OK", "sms_id": 1, "message_id": 9}))
     early.mailing(f"schedule_time: 2026-12-01T10:01:00, {mailing}")

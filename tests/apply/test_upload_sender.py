@@ -1,4 +1,4 @@
-"""Uploaded mailings: make the list, fill it, check it, then send to it as to any list."""
+"""Uploaded mailings: make the list, fill it, check it, then send to it like any list."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.apply.uploaded_mailing import RECIPIENTS, ListOf, counted, invalid, t
 
 
 def test_invalid_contacts_reject_the_mailing(uploaded: Shop) -> None:
-    """With `on_invalid: fail` each invalid contact is reported by line, which the writers can mask; nothing is drafted."""
+    """With `on_invalid: fail` each invalid contact is reported by line, which can be masked, and nothing is drafted."""
     uploaded.sms_by.script("importContacts", taken, invalid((1, f"bad phone {RECIPIENTS[3]}")), taken)
     result, mailing = uploaded.apply()
     assert (result.exit_code, mailing.outcome) == (ExitCode.FAILED, MailingOutcome.REJECTED)
@@ -30,7 +30,7 @@ def test_invalid_contacts_reject_the_mailing(uploaded: Shop) -> None:
 def test_interrupted_upload_is_continued(
     uploaded: Shop, known: ListOf, text: str, revision: int, lists: int
 ) -> None:
-    """The list has no text; another revision gets a list of its own."""
+    """An interrupted upload is continued even with another text, and another revision gets its own list."""
     uploaded.sms_by.script("importContacts", taken, OFFLINE)
     assert uploaded.apply()[0].exit_code == ExitCode.UNREACHABLE
     uploaded.sms_by.script("importContacts", taken)
@@ -44,7 +44,7 @@ def test_interrupted_upload_is_continued(
 
 
 def test_invalid_contacts_can_be_dropped(uploaded: Shop) -> None:
-    """With `on_invalid: drop` the mailing goes to the others, and the count is checked without them."""
+    """With `on_invalid: drop` the valid contacts get the mailing, and the count is checked without the others."""
     uploaded.mailing("upload: true, on_invalid: drop, recipients: {file: recipients.csv}, text: Closed")
     uploaded.sms_by.script("importContacts", taken, invalid((1, "bad phone")), taken)
     counted(uploaded, 4)
@@ -53,7 +53,7 @@ def test_invalid_contacts_can_be_dropped(uploaded: Shop) -> None:
 
 
 def test_rejected_contacts_reject_the_mailing(uploaded: Shop) -> None:
-    """An error of importContacts is recorded as the mailing's; the next apply fills a list again."""
+    """An error of importContacts rejects the mailing, and the next apply fills a list again."""
     uploaded.sms_by.script("importContacts", error("incorrect arguments", 400))
     result, mailing = uploaded.apply()
     assert (result.exit_code, mailing.outcome) == (ExitCode.FAILED, MailingOutcome.REJECTED)
@@ -67,7 +67,7 @@ def test_rejected_contacts_reject_the_mailing(uploaded: Shop) -> None:
 
 @pytest.mark.parametrize("recipients", [4, 6])
 def test_upload_with_another_count_is_not_confirmed(uploaded: Shop, recipients: int) -> None:
-    """If sms.by counts other recipients in the list than were reviewed, the draft stays unconfirmed."""
+    """If sms.by counts another number of contacts than reviewed, the draft stays unconfirmed."""
     counted(uploaded, recipients)
     result, mailing = uploaded.apply()
     assert result.exit_code == ExitCode.REFUSED
@@ -79,7 +79,7 @@ def test_upload_with_another_count_is_not_confirmed(uploaded: Shop, recipients: 
 
 @pytest.mark.parametrize("is_found", [False, True])
 def test_uncounted_upload_needs_a_list_of_its_own(uploaded: Shop, known: ListOf, is_found: bool) -> None:
-    """Without a count from sms.by, only a list that this run made is sure to hold no other contacts."""
+    """Without a count from sms.by, only a list that this run made is sure to have no other contacts."""
     counted(uploaded, None)
     if is_found:
 
@@ -94,7 +94,7 @@ def test_uncounted_upload_needs_a_list_of_its_own(uploaded: Shop, known: ListOf,
 
 
 def test_opt_out_during_the_upload_makes_another_list(uploaded: Shop, known: ListOf) -> None:
-    """An opt-out that arrives while the list is filled gets nothing: a new list is made without it."""
+    """A recipient who opts out while the list is filled gets nothing: a new list is made."""
     uploaded.write("out.csv", "phone\n")
     uploaded.write("smsby.yaml", (uploaded.root / "smsby.yaml").read_text() + "suppress: [out.csv]\n")
     counted(uploaded, 4)
@@ -113,14 +113,14 @@ def test_opt_out_during_the_upload_makes_another_list(uploaded: Shop, known: Lis
 
 
 def _suppress(shop: Shop) -> None:
-    """Let out.csv have the opt-outs, none yet, and one request be in flight at a time."""
+    """Write out.csv without opt-outs, and allow one request in flight."""
     shop.write("out.csv", "phone\n")
     settings = "api: {reconcile_seconds: 2, recipients_per_request: 2, concurrency: 1}"
     shop.write("smsby.yaml", f"version: 1\nproject: shop\n{settings}\nsuppress: [out.csv]\n")
 
 
 def test_contact_that_opts_out_is_not_uploaded(uploaded: Shop, known: ListOf) -> None:
-    """Nor is anything more of that list; a repeated call is looked at again."""
+    """After an opt-out no more contacts go to that list, even by a repeated call."""
     _suppress(uploaded)
     counted(uploaded, 4)
 
@@ -138,7 +138,7 @@ def test_contact_that_opts_out_is_not_uploaded(uploaded: Shop, known: ListOf) ->
 
 
 def test_opt_out_during_the_upload_is_not_forgotten(uploaded: Shop, known: ListOf) -> None:
-    """Its file may be cut off when it is read the next time."""
+    """An opt-out during the upload is kept, even if its file is truncated when it is read again."""
     _suppress(uploaded)
     counted(uploaded, 4)
     files = iter((f"phone\n{RECIPIENTS[4]}\n", "phone\n"))
@@ -156,7 +156,7 @@ def test_opt_out_during_the_upload_is_not_forgotten(uploaded: Shop, known: ListO
 
 
 def test_opt_outs_that_keep_changing_end_the_upload(uploaded: Shop, known: ListOf) -> None:
-    """After three lists the mailing waits for the next apply: exit code 1, nothing is drafted."""
+    """After three lists with new opt-outs the mailing is left to the next apply: exit code 1, and nothing is drafted."""
     uploaded.write("out.csv", "phone\n")
     uploaded.write("smsby.yaml", (uploaded.root / "smsby.yaml").read_text() + "suppress: [out.csv]\n")
 
@@ -173,7 +173,7 @@ def test_opt_outs_that_keep_changing_end_the_upload(uploaded: Shop, known: ListO
 
 @pytest.mark.parametrize(("reported", "recorded"), [("0.25", "0.25"), (None, "0.13")])
 def test_upload_costs_what_sms_by_reports(uploaded: Shop, reported: str | None, recorded: str) -> None:
-    """Where it reports neither cost nor count, the lock keeps what was planned."""
+    """If sms.by reports neither cost nor count, the lock keeps the planned ones."""
     project = (uploaded.root / "smsby.yaml").read_text()
     uploaded.write("smsby.yaml", project + "price: {currency: BYN, per_part: 0.026}\n")
 
@@ -189,7 +189,7 @@ def test_upload_costs_what_sms_by_reports(uploaded: Shop, reported: str | None, 
 
 @pytest.mark.parametrize("opts_out", [False, True])
 def test_opt_out_during_a_pause_stops_the_confirmation(uploaded: Shop, opts_out: bool) -> None:
-    """A confirmation that sms.by put off is repeated only if the list is still the one that would be made."""
+    """A postponed confirmation is repeated only if no recipient of the list has opted out meanwhile."""
     uploaded.write("out.csv", "phone\n")
     uploaded.write("smsby.yaml", (uploaded.root / "smsby.yaml").read_text() + "suppress: [out.csv]\n")
     started: list[int] = []
@@ -211,7 +211,7 @@ def test_opt_out_during_a_pause_stops_the_confirmation(uploaded: Shop, opts_out:
 
 
 def test_upload_is_not_drafted_after_its_time(uploaded: Shop) -> None:
-    """Filling the list may take longer than the schedule allows: exit code 4, nothing is drafted."""
+    """If filling the list takes longer than the schedule allows, nothing is drafted: exit code 4."""
     uploaded.mailing(
         "upload: true, recipients: {file: recipients.csv}, text: Closed, schedule_time: '2026-11-02T09:30:00+00:00'"
     )
@@ -227,7 +227,7 @@ def test_upload_is_not_drafted_after_its_time(uploaded: Shop) -> None:
 
 
 def test_files_changed_during_the_upload_send_nothing(uploaded: Shop) -> None:
-    """Recipients that are not the planned ones end the mailing with exit code 5."""
+    """If the recipients change during the upload, the mailing ends with exit code 5."""
 
     def change(params: Mapping[str, Any]) -> Answer:
         uploaded.write("recipients.csv", f"phone,name\n{PHONES[6]},Eve\n")
@@ -245,7 +245,7 @@ def test_files_changed_during_the_upload_send_nothing(uploaded: Shop) -> None:
         (None, True, 5, True),
         (None, True, None, True),
         (None, False, 5, True),
-        (None, False, None, False),  # it may hold other contacts
+        (None, False, None, False),  # it could have other contacts
         ("Newsletter", False, 5, True),
         ("sale/other shop#0123456789", False, 5, True),
         ("sale/staff shop#0123456789", True, 5, False),
@@ -255,7 +255,7 @@ def test_files_changed_during_the_upload_send_nothing(uploaded: Shop) -> None:
 def test_found_draft_needs_the_only_list(
     uploaded: Shop, known: ListOf, other: str | None, is_known: bool, count: int | None, is_confirmed: bool
 ) -> None:
-    """A draft found at sms.by is confirmed only if this mailing's only list there has the present recipients."""
+    """A draft found at sms.by is confirmed only if the mailing has one list there, with the present recipients."""
     uploaded.sms_by.script("sendSmsList", LOST)
     uploaded.apply()
     name = uploaded.sms_by.named("sendSmsList")[0]["name"]
@@ -275,7 +275,7 @@ def test_found_draft_needs_the_only_list(
 
 @pytest.mark.parametrize("is_same", [True, False])
 def test_upload_is_not_drafted_if_it_is_listed_meanwhile(uploaded: Shop, is_same: bool) -> None:
-    """Filling the list may take long: another checkout may draft it then, or another mailing in its place."""
+    """A mailing, or another in its place, that is listed while its list is filled is not drafted again."""
     mark = uploaded.plan().actions[0].chunks[0].fingerprint if is_same else "0123456789"
     rows = [{"id": 90, "name": f"sale/staff shop#{mark}", "status": "DRAFT"}]
 
@@ -292,7 +292,7 @@ def test_upload_is_not_drafted_if_it_is_listed_meanwhile(uploaded: Shop, is_same
 
 
 def test_upload_of_late_opt_outs_only_makes_no_draft(uploaded: Shop) -> None:
-    """If all of them opt out while the list is filled, the mailing is complete."""
+    """If all recipients opt out while the list is filled, the mailing is complete without a draft."""
     uploaded.write("out.csv", "phone\n")
     uploaded.write("smsby.yaml", (uploaded.root / "smsby.yaml").read_text() + "suppress: [out.csv]\n")
 
@@ -307,7 +307,7 @@ def test_upload_of_late_opt_outs_only_makes_no_draft(uploaded: Shop) -> None:
 
 
 def test_upload_without_a_valid_contact_is_rejected(uploaded: Shop) -> None:
-    """Also with `on_invalid: drop`: a list of which nothing is left is not drafted."""
+    """A list without any valid contact is not drafted, even with `on_invalid: drop`."""
     uploaded.mailing("upload: true, on_invalid: drop, recipients: {file: recipients.csv}, text: Closed")
     everyone = [invalid((0, "bad phone"), (1, "bad phone"))] * 2
     uploaded.sms_by.script("importContacts", *everyone, invalid((0, "bad phone")))
@@ -316,7 +316,7 @@ def test_upload_without_a_valid_contact_is_rejected(uploaded: Shop) -> None:
 
 
 def test_upload_looks_for_its_list_after_a_rejected_draft(uploaded: Shop, known: ListOf) -> None:
-    """It is found by its name, so its contacts are counted; another revision has a list of its own."""
+    """After a rejected draft the list is found by its name and its contacts counted; another revision gets its own."""
     uploaded.sms_by.script("sendSmsList", error("incorrect arguments", 400))
     uploaded.apply()
     uploaded.sms_by.script("sendSmsList", ok({"result": {"message_id": 90}}))

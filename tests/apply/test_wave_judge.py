@@ -1,4 +1,4 @@
-"""Judging a wave by what sms.by reports."""
+"""Verdicts on a wave by what sms.by reports."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.apply.waiting_mailings import Waves
 
 @pytest.fixture
 def begun(tmp_path: Path) -> Shop:
-    """A shop whose first wave of two was sent under the uuid cc9c8043, and is listed."""
+    """A shop whose first wave of two was sent with the uuid cc9c8043, and is listed."""
     shop = Shop(tmp_path, clock=VirtualClock())
     shop.sms_by.script("sendBulkSms", ok({"uuid": "cc9c8043", "success": "OK"}))
     rows = ", ".join(f"'{phone}'" for phone in PHONES[:4])
@@ -46,7 +46,7 @@ def _entry(shop: Shop) -> Entry:
 
 
 def _name(shop: Shop) -> str:
-    """The name of the chunk of the first wave."""
+    """Return the name of the chunk of the first wave."""
     chunks = _entry(shop).chunks
     (index,) = (index for index, chunk in enumerate(chunks) if chunk.wave == 1)
     return f"sale/vip [{index + 1}/{len(chunks)}] shop#{chunks[index].fingerprint}"
@@ -63,7 +63,7 @@ def _due(shop: Shop, seconds: float = 3600.0) -> ApplyResult:
 
 
 def test_verdict_does_not_follow_from_messages_of_others(begun: Shop) -> None:
-    """If sms.by reports more messages than the wave has recipients, it is not known which are those of the wave."""
+    """If sms.by reports more messages than the wave has recipients, there is no verdict, as any could be another's."""
     _report(begun, "DELIVERED", "SENT", "SENT")
     result = _due(begun)
     assert _entry(begun).verdicts == ()
@@ -84,7 +84,7 @@ def test_verdict_does_not_follow_from_messages_of_others(begun: Shop) -> None:
 def test_verdict_follows_from_reports(
     begun: Shop, words: tuple[str, ...], kinds: list[str], sends: int
 ) -> None:
-    """Go, stop, or none yet; only a "go" sends."""
+    """The reports decide between go, stop and no verdict yet, and only a "go" sends the next wave."""
     _report(begun, *words)
     result = _due(begun)
     assert [one.kind for one in _entry(begun).verdicts] == kinds
@@ -96,7 +96,7 @@ def test_verdict_follows_from_reports(
 
 
 def test_failures_under_another_key_are_undelivered(begun: Shop) -> None:
-    """What statusBulkSms lists beside `success` is final and not delivered."""
+    """An entry of statusBulkSms outside `success` is final and undelivered."""
     failed = [{"phone": PHONES[0], "error": "blocked"}]
     begun.sms_by.script("statusBulkSms", ok([{"message_id": 7, "name": _name(begun), "rejected": failed}]))
     assert _due(begun).exit_code is ExitCode.REFUSED
@@ -105,7 +105,7 @@ def test_failures_under_another_key_are_undelivered(begun: Shop) -> None:
 
 
 def test_wave_is_not_judged_without_an_answer(begun: Shop) -> None:
-    """An error of sms.by is no verdict, and an outage has its own exit code."""
+    """An error of sms.by is not a verdict, and an outage has its own exit code."""
     begun.sms_by.script("statusBulkSms", error("internal"))
     result = _due(begun)
     assert (result.exit_code, _entry(begun).verdicts) == (ExitCode.DONE, ())
@@ -116,7 +116,7 @@ def test_wave_is_not_judged_without_an_answer(begun: Shop) -> None:
 
 
 def test_wave_is_judged_by_its_own_messages(waves: Waves) -> None:
-    """All of the first wave was delivered; nothing of the second one was, so the rest is not sent."""
+    """A wave is judged by its own messages: after a delivered first wave, an undelivered second one stops the rest."""
     shop, made = waves
     made.update({"u-0": "DELIVERED", "u-1": "DELIVERED", "u-2": "UNDELIVERED"})
     assert _due(shop).exit_code is ExitCode.DONE
@@ -128,7 +128,7 @@ def test_wave_is_judged_by_its_own_messages(waves: Waves) -> None:
 
 @pytest.mark.parametrize("unread", [["u-0"], ["u-0", "u-1"]])
 def test_wave_with_an_unread_report_is_not_judged(unread: list[str], waves: Waves) -> None:
-    """Nor stopped once its time is over: what was not read decides nothing."""
+    """A wave with an unreadable report is neither judged nor, when its time is over, stopped."""
     shop, made = waves
     made.update({"u-1": "DELIVERED"} | dict.fromkeys(unread, "unusable"))
     for seconds in (3600.0, 10_000.0):
@@ -138,7 +138,7 @@ def test_wave_with_an_unread_report_is_not_judged(unread: list[str], waves: Wave
 
 
 def test_nothing_is_asked_before_a_wave_can_be_judged(begun: Shop) -> None:
-    """A runner that comes every minute costs no request."""
+    """Before a wave can be judged, no request is made, so a run every minute costs nothing."""
     asked = len(begun.sms_by.calls)
     result = _due(begun, 3000.0)
     assert (len(begun.sms_by.calls), result.mailings) == (asked, ())
@@ -146,7 +146,7 @@ def test_nothing_is_asked_before_a_wave_can_be_judged(begun: Shop) -> None:
 
 
 def test_reports_of_another_mailing_do_not_count(begun: Shop) -> None:
-    """A request may hold several: only those under the name or id of the chunk are of this wave."""
+    """Only messages with the name or id of the chunk count for its wave, though a request may have several mailings."""
     phones = [{"phone": phone, "status": "DELIVERED"} for phone in PHONES[:2]]
     begun.sms_by.script(
         "statusBulkSms", ok([{"message_id": 8, "name": "sale/other shop#0123456789", "success": phones}])
@@ -157,7 +157,7 @@ def test_reports_of_another_mailing_do_not_count(begun: Shop) -> None:
 
 @pytest.mark.parametrize(("seconds", "reads"), [(0.0, 3), (1.5, 4)], ids=["at once", "slow answer"])
 def test_plan_uses_the_list_of_the_verdict(begun: Shop, seconds: float, reads: int) -> None:
-    """For half of `reconcile_seconds`; before the wave is sent, and after that, the list is read anew."""
+    """The plan uses the list of the verdict for half of `reconcile_seconds`; before a wave is sent it is read anew."""
     phones = [{"phone": PHONES[0], "status": "DELIVERED"}]
     answer = ok([{"message_id": 7, "name": _name(begun), "success": phones}])
     begun.sms_by.script("statusBulkSms", lambda params: [begun.clock.sleep(seconds), answer][1])
@@ -167,7 +167,7 @@ def test_plan_uses_the_list_of_the_verdict(begun: Shop, seconds: float, reads: i
 
 
 def test_watch_sends_all_waves(begun: Shop) -> None:
-    """It asks again until there is a verdict, and ends with the last wave."""
+    """A watch asks again until there is a verdict, and ends with the last wave."""
     phones = [{"phone": PHONES[0], "status": "DELIVERED"}]
     answers = [ok([])] * 3 + [ok([{"message_id": 7, "name": _name(begun), "success": phones}])]
     begun.sms_by.script("statusBulkSms", *answers)
@@ -187,15 +187,15 @@ _OPEN = Window(_NOW - _HOUR, _NOW + _HOUR)
     ("figures", "step", "verdict"),
     [
         ((100, 90, 5), _STEP, "go"),
-        ((100, 89, 5), _STEP, None),  # the last ones may still be delivered
+        ((100, 89, 5), _STEP, None),  # the last ones can still be delivered
         ((100, 90, 6), _STEP, "stop"),
         ((99, 94, 5), _STEP, "stop"),  # 5.05 are more than 5
         ((100, 0, 0), _STEP, None),
         ((0, 0, 0), _STEP, "stop"),  # no recipient got it, so nothing is known
         ((100, 89, 10), Wave(delivered=90), None),
-        ((100, 89, 11), Wave(delivered=90), "stop"),  # 90 cannot be reached any more
+        ((100, 89, 11), Wave(delivered=90), "stop"),  # 90 can no longer be reached
         ((100, 90, 10), Wave(delivered=90), "go"),
-        ((100, 0, 5), Wave(undelivered=5), None),  # silence is no success
+        ((100, 0, 5), Wave(undelivered=5), None),  # no reports are not a success
         ((100, 94, 5), Wave(undelivered=5), None),
         ((100, 95, 5), Wave(undelivered=5), "go"),
         ((100, 95, 6), Wave(undelivered=5), "stop"),
@@ -205,13 +205,13 @@ _OPEN = Window(_NOW - _HOUR, _NOW + _HOUR)
     ],
 )
 def test_judge(figures: tuple[int, int, int], step: Wave, verdict: str | None) -> None:
-    """Go, stop, or no verdict yet."""
+    """A wave is judged as go, stop, or no verdict yet."""
     assert judge(WaveFigures(*figures), step, _OPEN, _NOW) == verdict
 
 
 @given(st.integers(0, 50), st.integers(0, 50), st.integers(1, 50))
 def test_no_verdict_after_the_last_moment_is_go(delivered: int, undelivered: int, open_: int) -> None:
-    """Once the window is over, the mailing stops, whatever the figures say."""
+    """At the last moment a wave without a "go" stops the mailing, whatever the figures are."""
     figures = WaveFigures(delivered + undelivered + open_, delivered, undelivered)
     assert judge(figures, _STEP, _OPEN, _OPEN.closes) is VerdictKind.STOP
 
@@ -220,7 +220,7 @@ def test_no_verdict_after_the_last_moment_is_go(delivered: int, undelivered: int
 def test_more_reports_never_reverse_a_verdict(
     sent: int, delivered: int, undelivered: int, least: int, most: int
 ) -> None:
-    """A stop by its figures stays one when the open messages are delivered; so a verdict need not wait for them."""
+    """A stop by figures is never reversed by further deliveries, so a verdict can be given early."""
     delivered = min(delivered, sent)
     undelivered = min(undelivered, sent - delivered)
     step = Wave(delivered=least, undelivered=most)

@@ -1,4 +1,4 @@
-"""The worker pool: each outcome under its own number, nothing behind a call that hangs, none lost."""
+"""The worker pool: each outcome has its own number, a hanging call delays no other, and none is lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _waits(for_it: threading.Event, uuid: str) -> Outcome:
 
 
 def _wait(pool: WorkerPool) -> tuple[int, Outcome]:
-    """The next outcome, however long it takes."""
+    """Return the next outcome, however long it takes."""
     for _ in range(300):
         if (answer := pool.wait(0.1)) is not None:
             return answer
@@ -38,7 +38,7 @@ def _submit(pool: WorkerPool, call: Callable[[], Outcome]) -> int:
 
 @pytest.fixture
 def gate() -> Iterator[threading.Event]:
-    """Open at the end, so that no thread stays behind it."""
+    """A gate that is opened at the end, so that no thread is left waiting."""
     opened = threading.Event()
     yield opened
     opened.set()
@@ -57,7 +57,7 @@ def pool(shutdown: ShutdownSignal) -> Iterator[WorkerPool]:
 
 
 def test_worker_pool_returns_each_outcome_under_its_number(pool: WorkerPool) -> None:
-    """Three in flight at a time, three hundred in all: three threads, and every answer is that of its call."""
+    """With three threads for three hundred calls, every outcome has the number of its call."""
     before = threading.active_count()
     waiting: dict[int, str] = {}
     for number in range(300):
@@ -72,7 +72,7 @@ def test_worker_pool_returns_each_outcome_under_its_number(pool: WorkerPool) -> 
 
 
 def test_worker_pool_wakes_without_losing_an_answer(pool: WorkerPool) -> None:
-    """A wake ends a wait early, and hides no outcome from a look that does not wait."""
+    """A wake ends a wait early, and no outcome is lost by it."""
     pool.wake()
     pool.pause(30)
     pool.wake()
@@ -91,7 +91,7 @@ def test_worker_pool_wakes_without_losing_an_answer(pool: WorkerPool) -> None:
 
 
 def test_worker_pool_returns_the_first_answer_first(pool: WorkerPool, gate: threading.Event) -> None:
-    """Two calls are in flight together; the one that answers first comes back first, whichever was submitted first."""
+    """Of two calls in flight, the outcome of the one that ends first is returned first."""
     slow = _submit(pool, partial(_waits, gate, "slow"))
     quick = _submit(pool, partial(_accepted, "quick"))
     assert _wait(pool) == (quick, _accepted("quick"))
@@ -103,7 +103,7 @@ def test_worker_pool_returns_the_first_answer_first(pool: WorkerPool, gate: thre
 def test_worker_pool_waits_behind_no_abandoned_call(
     pool: WorkerPool, shutdown: ShutdownSignal, gate: threading.Event
 ) -> None:
-    """A second signal abandons a call that hangs: unknown. The next call does not wait behind it, and the late
+    """A call that a second signal abandons is unknown, and delays no later call; its late answer is dropped.
     answer is not taken for another's."""
     hanging = _submit(pool, partial(_waits, gate, "late"))
     shutdown.count = 2
@@ -133,7 +133,7 @@ def test_worker_pool_returns_received_answers_after_signals(
 
 
 def test_worker_pool_announces_a_shutdown_once(shutdown: ShutdownSignal, gate: threading.Event) -> None:
-    """Only after the first signal, and only while an answer is waited for."""
+    """A shutdown is announced once, after the first signal, while an answer is awaited."""
     announced: list[str] = []
 
     def announce() -> None:
@@ -154,7 +154,7 @@ def test_worker_pool_announces_a_shutdown_once(shutdown: ShutdownSignal, gate: t
 
 
 def test_worker_pool_calls_unknown_what_breaks(pool: WorkerPool) -> None:
-    """A call that raises may have sent its request; its thread takes the next one."""
+    """A call that raises is unknown, since it may have sent its request, and its thread takes the next one."""
 
     def breaks() -> Outcome:
         raise ZeroDivisionError
@@ -164,7 +164,7 @@ def test_worker_pool_calls_unknown_what_breaks(pool: WorkerPool) -> None:
 
 
 def test_worker_pool_without_threads_sends_nothing(pool: WorkerPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the system allows no thread nothing is sent; where it allows one, there is room for one call."""
+    """If the system allows no thread nothing is sent; if it allows one, there is room for one call."""
     start: Callable[[threading.Thread], None] = threading.Thread.start
     allowed = [False, True, False]
 

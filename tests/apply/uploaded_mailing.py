@@ -1,4 +1,4 @@
-"""A mailing with `upload: true`, and an sms.by that takes it; conftest.py makes the fixtures known."""
+"""A mailing with `upload: true`, and an sms.by that accepts it; conftest.py exports the fixtures."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ RECIPIENTS = PHONES[:5]
 
 
 def taken(params: Mapping[str, Any]) -> Answer:
-    """The answer of importContacts: every contact was inserted."""
+    """Return the answer of importContacts that inserted every contact."""
     return ok({"result": {"inserted": len(params["data"]), "updated": 0, "invalid": 0}})
 
 
 def invalid(*errors: tuple[int, str], count: int | None = None) -> Reply:
-    """The answer of importContacts that calls some contacts invalid."""
+    """Return the answer of importContacts that calls some contacts invalid."""
     log = [{"index": index, "error_message": text} for index, text in errors]
     return ok({"result": {"inserted": 0, "updated": 0, "invalid": count or len(log), "log": log}})
 
@@ -29,7 +29,7 @@ def lists(*named: tuple[int, str]) -> Answer:
 
 
 class ListOf(dict[int, str]):
-    """The lists at sms.by by id; createSubscriberList adds one."""
+    """The lists at sms.by by id, to which createSubscriberList adds one."""
 
     def create(self, params: Mapping[str, Any]) -> Answer:
         self[70 + len(self)] = params["name"]
@@ -47,7 +47,7 @@ def known() -> ListOf:
 
 @pytest.fixture
 def uploaded(shop: Shop, known: ListOf) -> Shop:
-    """An uploaded mailing to five recipients, two in each importContacts, and an sms.by that takes it."""
+    """An uploaded mailing to five recipients, two in each importContacts, and an sms.by that accepts it."""
     shop.write(
         "smsby.yaml", "version: 1\nproject: shop\napi: {reconcile_seconds: 2, recipients_per_request: 2}\n"
     )
@@ -62,7 +62,7 @@ def uploaded(shop: Shop, known: ListOf) -> Shop:
 
 
 def counted(shop: Shop, recipients: int | None) -> None:
-    """Let confirm=0 report that many recipients, and confirm=1 succeed."""
+    """Make confirm=0 report that many recipients, and confirm=1 succeed."""
 
     def reply(params: Mapping[str, Any]) -> Answer:
         if params["confirm"] == 1:

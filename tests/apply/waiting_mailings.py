@@ -1,4 +1,4 @@
-"""Mailings that wait for their windows, or for verdicts: approved at 10:00 in Minsk, to be sent at 12:00 or in waves."""
+"""Mailings that wait for their windows or verdicts: approved at 10:00 in Minsk, to be sent at 12:00 or in waves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.apply.fake_dispatch import VirtualClock
 from tests.apply.fake_smsby import EMPTY_LIST, PHONES, PROJECT, Shop, ok
 
 ACCEPTED = ok({"uuid": "cc9c8043", "success": "OK"})
-HOUR = 3600.0  # the clock begins at 10:00 in Minsk; windows open an hour later, and close half an hour after that
+HOUR = 3600.0  # the clock starts at 10:00 in Minsk; windows open an hour later, and close half an hour after that
 
 
 def write_sale(shop: Shop, **mailings: str) -> None:
@@ -56,14 +56,14 @@ def waiting(tmp_path: Path) -> Shop:
 
 
 def listed(shop: Shop) -> Answer:
-    """What sms.by lists of everything that was sent."""
+    """Return what sms.by lists of everything that was sent."""
     sent = [m for call in shop.sms_by.named("sendBulkSms") for m in json.loads(call["messages"])]
     rows = [{"id": n, "name": one["name"], "status": "NEW"} for n, one in enumerate(sent, 1)]
     return ok(rows) if rows else EMPTY_LIST
 
 
 class Requests(dict[str, str]):
-    """The word that statusBulkSms reports for the one recipient of each request, by its uuid."""
+    """The status that statusBulkSms reports for the one recipient of each request, by its uuid."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ Waves = tuple[Shop, Requests]
 
 @pytest.fixture
 def waves(tmp_path: Path) -> Waves:
-    """A shop that sends each recipient in a request of its own; of three waves the first one, of two, was sent."""
+    """A shop that sends each recipient in a separate request; the first of three waves, of two recipients, was sent."""
     shop, made = Shop(tmp_path, clock=VirtualClock()), Requests()
     shop.sms_by.script("sendBulkSms", made.take)
     shop.sms_by.script("statusBulkSms", made.report)
