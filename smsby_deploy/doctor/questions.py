@@ -26,6 +26,7 @@ from smsby_deploy.smsby.response import (
     inner_value,
     is_known,
     read_int,
+    read_unix,
     refuses_token,
     token_refused,
 )
@@ -249,7 +250,7 @@ def ask_for_messages(look: Examination, mailings: list[dict[str, Any]]) -> None:
         second = look.rows(look.call(method, {"limit_offset": 1, "limit_rows": 1}))
         follows_offset = bool(second) and second[0] == rows[1]
         look.know(FactName.PAGING, {"limit": len(second) == 1, "offset": follows_offset}, method)
-    created = {mailing_id(row): read_int(row.get("d_create")) for row in mailings}
+    created = {mailing_id(row): read_unix(row.get("d_create")) for row in mailings}
     for row in rows:
         moment = created.get(mailing_id(row))
         if moment and isinstance(row.get("d_create"), str):
@@ -261,9 +262,9 @@ def ask_for_messages(look: Examination, mailings: list[dict[str, Any]]) -> None:
 def _ask_for_deliveries(look: Examination, mailings: list[dict[str, Any]]) -> None:
     """Compare the time of a delivery with the time of its mailing: it is sent a little later."""
     method, now = "getSmsDeliveryList", look.clock.now().timestamp()
-    past = [row for row in mailings if 0 < (read_int(row.get("d_schedule")) or 0) < now - 3600]
+    past = [row for row in mailings if 0 < (read_unix(row.get("d_schedule")) or 0) < now - 3600]
     for row in past[-3:]:
-        moment = read_int(row.get("d_schedule")) or 0
+        moment = read_unix(row.get("d_schedule")) or 0
         found = look.call(method, {"message_id": mailing_id(row), "limit_offset": 0, "limit_rows": 20})
         times = sorted(str(one["d_sent"]) for one in look.rows(found, "d_sent") if one["d_sent"])
         if times:

@@ -20,7 +20,7 @@ from smsby_deploy.smsby.parsers import (
     read_message_state,
 )
 from smsby_deploy.smsby.probe_client import says_none
-from smsby_deploy.smsby.response import Answer, DuplicateMessage, error_for, find_value, read_int
+from smsby_deploy.smsby.response import Answer, DuplicateMessage, error_for, find_value, read_int, read_unix
 from smsby_deploy.texts.parts import measure_gsm, measure_text
 
 _LIST = "smsby-deploy doctor"
@@ -78,7 +78,7 @@ def _ask_for_time(look: Examination, text: str) -> int | None:
     if answer.error:
         look.miss(FactName.CLOCK_IN, Gap.REFUSED, _CREATE)
         return None
-    moment = read_int(find_value(answer.data, "time"))
+    moment = read_unix(find_value(answer.data, "time"))
     if moment:
         look.know_clock(FactName.CLOCK_IN, written, moment, _CREATE)
     else:

@@ -21,6 +21,7 @@ from smsby_deploy.smsby.response import (
     read_decimal,
     read_int,
     read_moment,
+    read_unix,
     rows_of,
     unreadable,
     unwrap,
@@ -186,8 +187,8 @@ def _read_mailing(number: int, name: str, row: dict[str, Any]) -> RemoteMailing:
     return RemoteMailing(
         id=number,
         name=name,
-        d_create=read_int(row.get("d_create")),
-        d_schedule=read_int(row.get("d_schedule")),
+        d_create=read_unix(row.get("d_create")),
+        d_schedule=read_unix(row.get("d_schedule")),
         parts=read_count(row.get("parts")),
         count_phones=read_count(row.get("count_phones")),
         status=text_or_none(row.get("status")) or "",
@@ -271,7 +272,7 @@ def read_list_info(data: Any) -> ListInfo:
         parts=read_count(find_anywhere(data, "parts")),
         cost=_read_cost(find_anywhere(data, "cost")),
         status=None if str(status).strip().lower() in _SAYS_SUCCESS else str(status),
-        d_schedule=read_int(find_anywhere(data, "d_schedule")),
+        d_schedule=read_unix(find_anywhere(data, "d_schedule")),
         alphaname=sender if isinstance(sender := find_anywhere(data, "alphaname"), str) else None,
     )
 

@@ -32,6 +32,7 @@ from smsby_deploy.privacy import hide_token
 
 _LONGEST_ERROR = 300
 _MOST_DIGITS = 30  # of an amount, before and after the point
+_YEAR_3000 = 32_503_680_000  # milliseconds would be far beyond it
 _DEEPEST_ERROR = 4  # levels of lists and maps that are taken apart
 _TOKEN = re.compile(
     r"\btoken\b.{0,30}\b(invalid|incorrect|wrong|expired|missing|required|not found)"
@@ -198,12 +199,18 @@ def read_count(value: Any) -> int | None:
     return number if number is not None and number >= 0 else None
 
 
+def read_unix(value: Any) -> int | None:
+    """Return a time in Unix seconds; None if `value` is not one before the year 3000."""
+    number = read_int(value)
+    return number if number is not None and 0 <= number < _YEAR_3000 else None
+
+
 def read_moment(value: Any, zone: tzinfo) -> int | None:
     """Return a time in Unix seconds; None if `value` cannot be read as one.
 
     A textual one without an offset is in `zone`.
     """
-    number = read_int(value)
+    number = read_unix(value)
     if number is not None or not isinstance(value, str):
         return number
     try:

@@ -15,6 +15,7 @@ from smsby_deploy.smsby.parsers import (
     read_import,
     read_list_info,
     read_lists,
+    read_mailings,
     read_message_state,
 )
 
@@ -137,6 +138,16 @@ def test_read_list_info_finds_time_and_sender() -> None:
     info = read_list_info({"result": {"mailing": {"d_schedule": "1645612020", "alphaname": "MyShop"}}})
     assert (info.d_schedule, info.alphaname) == (1645612020, "MyShop")
     assert read_list_info({"alphaname": {"id": 7}}).alphaname is None
+
+
+@pytest.mark.parametrize("written", [1796108400000, "1796108400000", 10**17, -5, 1e30, "soon", None])
+def test_time_that_no_calendar_has_is_not_read(written: object) -> None:
+    """Such as milliseconds: the value is unknown, and nothing that is computed with it may fail."""
+    row = {"id": 1, "name": "x", "d_create": written, "d_schedule": written}
+    (mailing,) = read_mailings({"status": "success", "data": [row]})
+    state = read_message_state({"time": written})
+    assert (mailing.d_create, mailing.d_schedule, state.time) == (None, None, None)
+    assert read_list_info({"d_schedule": written}).d_schedule is None
 
 
 @pytest.mark.parametrize(
