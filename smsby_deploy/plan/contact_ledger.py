@@ -29,6 +29,7 @@ from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.store import make_private_folder
 from smsby_deploy.plan.fingerprint import RemoteName, read_remote_name
 from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.smsby.response import NotFound
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient
@@ -173,24 +174,33 @@ class ContactLedger:
         return next((one.hashes for one in report if one.is_about(chunk)), array("Q"))
 
     def _ask_request(self, uuid: str) -> list[_Reported] | None:
-        return self._ask(
-            lambda: [
+        def ask() -> list[_Reported]:
+            return [
                 _Reported(one.message_id, read_remote_name(one.name), self._hash_all(one.deliveries))
                 for one in self.client.status_bulk_sms(uuid)
             ]
-        )
+
+        nothing: list[_Reported] = []
+        return self._ask(ask, nothing)
 
     def _ask_message(self, number: int) -> array[int] | None:
-        return self._ask(lambda: self._hash_all(self.client.get_sms_delivery_list(number)))
+        return self._ask(
+            lambda: self._hash_all(self.client.get_sms_delivery_list(number)), nothing=array("Q")
+        )
 
-    def _ask(self, question: Callable[[], _Answer]) -> _Answer | None:
-        """Return the answer; None if it is an error, or if this or an earlier one was lost."""
+    def _ask(self, question: Callable[[], _Answer], nothing: _Answer) -> _Answer | None:
+        """Return the answer, `nothing` if sms.by does not know (yet) what it is asked about.
+
+        None if the answer is another error, or if this or an earlier one was lost.
+        """
         if self._is_silent:
             return None
         try:
             return question()
         except TokenRefused:
             raise
+        except NotFound:
+            return nothing
         except ApiError:
             return None
         except SmsbyUnavailable:

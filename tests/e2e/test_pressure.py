@@ -271,10 +271,11 @@ def test_unanswered_question_is_the_last_one(sent: Shop) -> None:
     assert _action(sent.run("plan", "--format", "json"), "sale/three")["reason_code"] == "guardrail"
 
 
-def test_files_say_who_is_not_reported(sent: Shop) -> None:
+@pytest.mark.parametrize("fault", [{"mode": "empty"}, {"mode": "error", "text": "not found"}])
+def test_files_say_who_is_not_reported(sent: Shop, fault: dict[str, str]) -> None:
     """The recipients of a mailing that sms.by does not report yet are taken from the unchanged files."""
     _write(sent, _mailing("one", ANNA, BORIS), _mailing("two", BORIS, VERA))
-    sent.fault(method="statusBulkSms", mode="empty", times=10)
+    sent.fault(method="statusBulkSms", times=10, **fault)
     assert _action(sent.run("plan", "--format", "json"), "sale/two")["recipients"] == 1
 
 
