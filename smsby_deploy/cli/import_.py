@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from smsby_deploy.cli.clients import AccountAccess
-from smsby_deploy.cli.options import MAX_ID, Context, examples, reason_option
+from smsby_deploy.cli.options import Context, MessageId, examples, reason_option
 from smsby_deploy.cli.session import find_actor, find_commit, load, note_change, open_lock
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.exit_codes import ExitCode
@@ -23,7 +23,7 @@ from smsby_deploy.exit_codes import ExitCode
 @click.option(
     "--message-id",
     "message_ids",
-    type=click.IntRange(1, MAX_ID),
+    type=MessageId(),
     multiple=True,
     metavar="N",
     help="Its message_id at sms.by; repeatable.",

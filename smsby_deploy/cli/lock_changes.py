@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from smsby_deploy.cli.clients import AccountAccess
-from smsby_deploy.cli.options import MAX_ID, Context, NamedPath, examples, reason_option
+from smsby_deploy.cli.options import Context, MessageId, NamedPath, examples, reason_option
 from smsby_deploy.cli.session import change_lock, load, note_change, open_lock
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import UsageError
@@ -94,7 +94,7 @@ def abandon(context: Context, address: str, reason: str) -> ExitCode:
 )
 @click.option(
     "--message-id",
-    type=click.IntRange(1, MAX_ID),
+    type=MessageId(),
     metavar="N",
     help="The draft's message_id at sms.by (list mailings).",
 )

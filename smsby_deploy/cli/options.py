@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from smsby_deploy.output.json_log import Fact, JsonLog
 
-MAX_ID = 10**18 - 1  # the largest message_id that a lock may hold
+_MAX_ID = 10**18 - 1  # the largest message_id that a lock may hold
 MACHINE_FORMATS = ("github", "sarif", "junit", "codeclimate")  # problems, as CI services read them
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _BEHIND = "behind_"  # prefix of the names of global options after a command
@@ -310,6 +310,19 @@ class NumberRange(click.FloatRange):
         if math.isnan(number):
             self.fail(f"{value!r} is not a number.", param, ctx)
         return number
+
+
+class MessageId(click.IntRange):
+    """A message_id; click's own error has a limit that is masked like a phone number."""
+
+    def __init__(self) -> None:
+        super().__init__(1, _MAX_ID)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail("expected a number from 1 up, of at most 18 digits.", param, ctx)
 
 
 if TYPE_CHECKING:
