@@ -328,6 +328,9 @@ def test_mailing_that_is_over_does_not_count(desk: Desk) -> None:
     expired = _TWO.format(campaign="sale").replace("name: a,", "name: a, schedule_time: 2026-01-01T10:00:00,")
     (desk.root / "sale.yaml").write_text(expired, "utf-8")
     assert [action.reason_code for action in desk.plan().actions] == ["expired", None]
+    more = '  - {name: c, recipients: ["375291234561", "375291234562"], text: hello}\n'
+    (desk.root / "sale.yaml").write_text(expired + more, "utf-8")
+    assert [action.reason_code for action in desk.plan().actions] == ["expired", "approval", "approval"]
 
 
 def test_finished_mailing_does_not_count_any_more(desk: Desk) -> None:
