@@ -68,7 +68,7 @@ def test_drift_check_warns_once_of_fewer_parts(shop: Shop) -> None:
     ("later", "is_objected"), [(timedelta(0), False), (CLOCK_DIFFERENCE, False), (timedelta(hours=3), True)]
 )
 def test_drift_check_of_a_mailing_that_goes_at_once(shop: Shop, later: timedelta, is_objected: bool) -> None:
-    """For a mailing without a time, a past time or a clock slightly off counts as "at once", but not three hours later."""
+    """Without a schedule time a reported time may be ahead by a clock difference, but not by three hours."""
     time = int((World().clock.now() + later).timestamp())
     assert bool(_objection(shop, ReportedValues(time, None, None))) is is_objected
 

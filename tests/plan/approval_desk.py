@@ -50,7 +50,7 @@ class Desk:
         return [action.reason for action in self.plan().actions]
 
     def judge(self, recipients: int | None, cost: str | None) -> Signatures:
-        """Judge the first mailing as if it had so many recipients and this cost."""
+        """Judge the first mailing as if it had that many recipients and that cost."""
         project = load_project(self.root).project
         action, mailing = self.plan().actions[0], project.mailings[0]
         signed = SignedMailing(
@@ -70,7 +70,7 @@ class Desk:
 
 
 def online(plan: Plan) -> Plan:
-    """An offline plan cannot be applied, so it is not signed."""
+    """Set the account, since an offline plan cannot be applied and is not signed."""
     return replace(plan, account="a" * 12)
 
 

@@ -35,7 +35,7 @@ class FixedClock:
 
 
 def row_line(phone: str, text: str | None) -> bytes:
-    """One recipient as the bytes that are hashed, written the plain way."""
+    """Return one recipient as the bytes that are hashed, in the plain way."""
     return canonical_json(phone if text is None else {"phone": phone, "text": text}) + b"\n"
 
 
@@ -67,7 +67,7 @@ def make_example_plan(
 def plan_offline(
     loaded: LoadedProject, lock: Lock | None = None, at: datetime = NOON, *, new_id: str = "p", **more: Any
 ) -> Plan:
-    """Plan all of a project without an account; `more` is as `make_plan` takes it."""
+    """Plan a whole project without an account; `more` are arguments of `make_plan`."""
     return make_plan(
         loaded,
         select=(),

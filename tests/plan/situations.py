@@ -1,4 +1,4 @@
-"""A mailing of two chunks as the files, the lock and the remote list have it, together a Situation."""
+"""A Situation: a mailing of two chunks as the files, the lock and the remote list have it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def make_entry(*states: ChunkState, **changes: Any) -> Entry:
 
 
 def make_list(*indexes: int, status: str = "NEW", count: int | None = None) -> RemoteView:
-    """The remote list with the chunks at `indexes`."""
+    """Return the remote list with the chunks at `indexes`."""
     return view_remote(
         "shop",
         [

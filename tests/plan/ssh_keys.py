@@ -1,4 +1,4 @@
-"""SSH keys for tests: two persons and a stranger."""
+"""SSH keys for tests: two signers and a stranger."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 @dataclass(frozen=True)
 class Keys:
-    """Private keys of anna, boris and eve, and the file of signers, which knows anna and boris."""
+    """Private keys of anna, boris and eve, and the file of signers, which has anna and boris."""
 
     folder: Path
     signers: Path
@@ -35,6 +35,6 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
 
 
 def signer_line(key: Path, options: str = 'namespaces="smsby-deploy"', name: str = "") -> str:
-    """The line of a key in the file of signers."""
+    """Return the line of a key in the file of signers."""
     public = " ".join(key.with_suffix(".pub").read_text("utf-8").split()[:2])
     return f"{name or f'{key.name}@example.com'} {options} {public}\n"

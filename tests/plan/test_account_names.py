@@ -1,4 +1,4 @@
-"""Sender names and lists of the account: which are asked for, resolved, unknown, and ambiguous."""
+"""Sender names and lists of the account: which are looked up, resolved, unknown or ambiguous."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _account(
 
 
 class _Client:
-    """Counts what it is asked for."""
+    """A client that counts its queries."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -62,7 +62,7 @@ def _named_mailing(name: str = "vip", alphaname: str = "0", contact_list: str | 
     ],
 )
 def test_read_names_asks_only_for_what_is_needed(mailing: Mailing, asked: list[str]) -> None:
-    """An id is looked up as a name is; only the system name needs no question."""
+    """An id is looked up like a name; only the system name needs no query."""
     client: Any = _Client()
     read_names(client, [mailing])
     assert client.asked == asked
@@ -70,7 +70,7 @@ def test_read_names_asks_only_for_what_is_needed(mailing: Mailing, asked: list[s
 
 
 def test_account_names_resolve_names_and_ids() -> None:
-    """A name and an id mean the same list and sender; offline only what is written is known."""
+    """A name and its id resolve to the same list or sender; offline, only what the files say is known."""
     account = _account()
     assert [account.alphaname_id(ref) for ref in ("MyShop", "7", "0", "8", "Other")] == [7, 7, 0, None, None]
     assert [account.sender_name(ref) for ref in ("MyShop", "7", "0", "Other")] == ["MyShop"] * 2 + [
@@ -86,19 +86,19 @@ def test_account_names_resolve_names_and_ids() -> None:
 
 
 def test_contact_list_name_is_masked() -> None:
-    """It is saved in plans and locks, where no phone number is whole."""
+    """The name of a contact list is masked, since plans and locks have no whole phone number."""
     assert "375291234567" not in _account([(9, "Anna 375291234567")]).contact_list("9").name
 
 
 @pytest.mark.parametrize("name", ["77", " 77 ", "007"])
 def test_digits_may_be_a_name(name: str) -> None:
-    """A list that is named like a number is found by it where no list has that id."""
+    """A list whose name is a number is found by it if no list has that id."""
     assert _account([(80, name)]).contact_list(name.strip()).id == 80
 
 
 @pytest.mark.parametrize("ref", ["²", "٧", "9" * 5000])
 def test_odd_digits_are_no_id(ref: str) -> None:
-    """What int() refuses, or reads as other digits, is unknown and breaks nothing."""
+    """Digits that int() refuses, or reads as others, are unknown names and cause no crash."""
     (problem,) = find_name_problems([_named_mailing(contact_list=ref)], _account([(7, "News")]))
     assert problem.code == "UNKNOWN_LIST"
 
@@ -117,7 +117,7 @@ _SAME_NAME = [(34, "Newsletter"), (77, "Newsletter")]
     ids=["same name", "blanks", "decomposed", "name and id"],
 )
 def test_ambiguous_names_are_errors(lists: list[tuple[int, str]], ref: str, way_out: str) -> None:
-    """Two lists or senders of one name, or a name that is another one's id: the error names both ids."""
+    """Two lists or senders of one name, or a name that is another one's id, are an error with both ids."""
     account = _account(lists, lists)
     mailing = _named_mailing(alphaname=ref, contact_list=ref)
     alphaname, contact_list = find_name_problems([mailing], account)
@@ -132,7 +132,7 @@ def test_ambiguous_names_are_errors(lists: list[tuple[int, str]], ref: str, way_
     ("lists", "ref"), [(_SAME_NAME, "77"), ([(77, "77")], "77"), (_SAME_NAME[1:] * 2, "77")]
 )
 def test_id_of_one_list_is_not_ambiguous(lists: list[tuple[int, str]], ref: str) -> None:
-    """An id means one list, however many have its name; a list named like its own id is one list."""
+    """An id means one list, however many share its name, and even if the list is named like its own id."""
     account = _account(lists)
     assert account.contact_list(ref).id == 77
     assert not list(find_name_problems([_named_mailing(contact_list=ref)], account))
@@ -143,7 +143,7 @@ def test_id_of_one_list_is_not_ambiguous(lists: list[tuple[int, str]], ref: str)
     st.sampled_from("123456789ab"),
 )
 def test_resolved_id_is_the_only_meaning(lists: list[tuple[int, str]], ref: str) -> None:
-    """An id is resolved exactly if one list has it as id or name; everything else is an error."""
+    """An id is resolved exactly if only one list has it as id or name; anything else is an error."""
     known = Known.of([SubscriberList(*one) for one in lists])
     account = AccountNames(None, known)
     meanings = {number for number, name in lists if name == ref or str(number) == ref}
@@ -156,7 +156,7 @@ def test_resolved_id_is_the_only_meaning(lists: list[tuple[int, str]], ref: str)
 
 
 def test_find_name_problems_reports_each_place_once() -> None:
-    """A name shared by several mailings is one error without an address; a similar name is suggested."""
+    """A wrong name that several mailings share is one error without an address, and a similar name is suggested."""
     mailings = [
         _named_mailing("a", "MyShap"),
         _named_mailing("b", "MyShap"),

@@ -1,4 +1,4 @@
-"""Which signatures a mailing needs, and whose count."""
+"""Which signatures a mailing needs, and which of them count."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_signed_mailing_is_created(desk: Desk) -> None:
     [
         ("{people_over: 10}", 10, "1", False),
         ("{people_over: 10}", 11, "1", True),
-        ("{people_over: 10}", None, "1", True),  # only sms.by knows how many a list has
+        ("{people_over: 10}", None, "1", True),  # only sms.by knows the size of a list
         ("{cost_over: 5}", 10, "5", False),
         ("{cost_over: 5}", 10, "5.01", True),
         ("{cost_over: 5}", 10, None, True),
@@ -113,7 +113,7 @@ def test_two_signatures_of_two_persons(desk: Desk) -> None:
 
 @pytest.mark.parametrize("names", ["boss@example.com,anna@example.com", "Anna@Example.com"])
 def test_two_keys_of_one_person_are_one(desk: Desk, names: str) -> None:
-    """Whatever else the second key is called, and in any case, as `not_author` compares them."""
+    """Two keys of one person count once, also under another name or case, as in `not_author`."""
     desk.rules("{need: 2}")
     second = signer_line(desk.keys["boris"], name=names)
     (desk.root / "signers.txt").write_text(signer_line(desk.keys["anna"]) + second, "utf-8")
@@ -161,7 +161,7 @@ _FRESH = "release: {before: 12h, at_latest: 20m}\n    audience: fresh\n    expec
     ],
 )
 def test_change_of_a_setting_invalidates_a_signature(desk: Desk, before: str, after: str) -> None:
-    """What is sent stays the same, but how, when or whether it is sent was not signed."""
+    """A change of how, when or whether a mailing is sent needs a new signature, even if its text is the same."""
 
     def plan_with(settings: str) -> Action:
         time = f"- name: vip\n    schedule_time: 2027-01-01T10:00:00\n    {settings}\n"
@@ -177,7 +177,7 @@ def test_change_of_a_setting_invalidates_a_signature(desk: Desk, before: str, af
 
 
 def test_change_of_labels_invalidates_a_signature(desk: Desk) -> None:
-    """Rules for some kinds of mailings exempt a mailing by its labels."""
+    """A change of labels needs a new signature, since rules exempt mailings by their labels."""
     desk.sign("anna")
     labeled = CAMPAIGN.replace("mailings:", "labels: {kind: service}\nmailings:")
     (desk.root / "sale.yaml").write_text(labeled, "utf-8")
@@ -185,7 +185,7 @@ def test_change_of_labels_invalidates_a_signature(desk: Desk) -> None:
 
 
 def test_approval_of_an_older_version_does_not_count(desk: Desk) -> None:
-    """It does not say under which settings the mailings were signed."""
+    """An approval of an older version does not count, as it does not cover the settings."""
     desk.sign("anna")
     [path] = (desk.root / "approvals").iterdir()
     document = json.loads(path.read_text("utf-8"))
@@ -238,7 +238,7 @@ def test_edited_approval_does_not_count(
 
 
 def test_approval_for_another_environment_is_not_replayed(desk: Desk) -> None:
-    """A signature names its environment: edited to another one it does not verify."""
+    """A signature names its environment, so an approval edited for another one does not verify."""
     desk.sign("anna")
     [path] = (desk.root / "approvals").iterdir()
     document = json.loads(path.read_text("utf-8")) | {"environment": "staging"}
@@ -253,7 +253,7 @@ def test_approval_for_another_environment_is_not_replayed(desk: Desk) -> None:
 
 
 def test_opt_outs_that_are_taken_back_need_new_signatures(desk: Desk) -> None:
-    """Later ones are subtracted; without them it would be sent to recipients that were not signed for."""
+    """If opt-outs are taken back, new signatures are needed, as more recipients would get the mailing than were signed."""
     smsby, opt_outs = desk.root / "smsby.yaml", desk.root / "opt-outs.txt"
     smsby.write_text(smsby.read_text("utf-8") + "suppress: [opt-outs.txt]\n", "utf-8")
     opt_outs.write_text("375297654321\n", "utf-8")
@@ -269,7 +269,7 @@ def test_opt_outs_that_are_taken_back_need_new_signatures(desk: Desk) -> None:
 
 @pytest.mark.parametrize("vip", ["", "upload: true, schedule_time: 2026-12-10T10:00:00, "])
 def test_opt_outs_that_are_exchanged_need_new_signatures(desk: Desk, vip: str) -> None:
-    """As many recipients as were signed, but other ones: whoever had opted out must not get it."""
+    """If opt-outs are exchanged, new signatures are needed, even for as many recipients: who opted out must not get it."""
     smsby, opt_outs = desk.root / "smsby.yaml", desk.root / "opt-outs.txt"
     smsby.write_text(smsby.read_text("utf-8") + "suppress: [opt-outs.txt]\n", "utf-8")
     (desk.root / "sale.yaml").write_text(
@@ -288,7 +288,7 @@ def test_opt_outs_that_are_exchanged_need_new_signatures(desk: Desk, vip: str) -
 
 
 def test_opt_outs_that_are_no_recipients_may_go(desk: Desk) -> None:
-    """They change nothing about who gets it; those of other mailings neither."""
+    """Removing opt-outs of no recipient, or of another mailing's, keeps the signatures."""
     smsby, opt_outs = desk.root / "smsby.yaml", desk.root / "opt-outs.txt"
     smsby.write_text(smsby.read_text("utf-8") + "suppress: [opt-outs.txt]\n", "utf-8")
     opt_outs.write_text("375297654321\n375290000000\n", "utf-8")
@@ -310,7 +310,7 @@ mailings:
     ("when", "is_needed"), [("people_over: 3", True), ("cost_over: 3", True), ("people_over: 4", False)]
 )
 def test_mailings_of_a_campaign_count_together(desk: Desk, when: str, is_needed: bool) -> None:
-    """A mailing that is divided needs the same signatures; another campaign counts by itself."""
+    """Mailings of one campaign count together, so a divided mailing needs the same signatures; each campaign is separate."""
     desk.rules(f"{{when: {{{when}}}, need: 1}}")
     (desk.root / "sale.yaml").write_text(_TWO.format(campaign="sale"), "utf-8")
     (desk.root / "more.yaml").write_text(
@@ -323,7 +323,7 @@ def test_mailings_of_a_campaign_count_together(desk: Desk, when: str, is_needed:
 
 
 def test_mailing_that_is_over_does_not_count(desk: Desk) -> None:
-    """One whose time has passed is not sent, with whatever signatures."""
+    """A mailing whose time has passed is not counted, whatever its signatures."""
     desk.rules("{when: {people_over: 3}, need: 1}")
     expired = _TWO.format(campaign="sale").replace("name: a,", "name: a, schedule_time: 2026-01-01T10:00:00,")
     (desk.root / "sale.yaml").write_text(expired, "utf-8")
@@ -334,7 +334,7 @@ def test_mailing_that_is_over_does_not_count(desk: Desk) -> None:
 
 
 def test_finished_mailing_does_not_count_any_more(desk: Desk) -> None:
-    """What was sent was signed; the next mailing of the campaign counts by itself."""
+    """A sent mailing is not counted, so the next mailing of its campaign counts alone."""
     desk.rules("{when: {people_over: 3}, need: 1}")
     (desk.root / "sale.yaml").write_text(_TWO.format(campaign="sale"), "utf-8")
     sent, ending = _sent(desk), Ending(EndingKind.WITHDRAWN, "2026-11-01T10:00:00+00:00", "anna", "")
@@ -348,7 +348,7 @@ def test_finished_mailing_does_not_count_any_more(desk: Desk) -> None:
 
 @pytest.mark.parametrize(("more", "code"), [("", None), (", max_late: 20m", "approval")])
 def test_late_mailing_counts_while_it_may_be_sent(desk: Desk, more: str, code: str | None) -> None:
-    """Within `max_late`, or because a part of it was sent already."""
+    """A late mailing counts within `max_late`, or if a part of it was sent."""
     desk.rules("{when: {people_over: 3}, need: 1}")
     late = f"name: a, schedule_time: 2026-11-24T11:50:00{more},"  # ten minutes ago
     (desk.root / "sale.yaml").write_text(_TWO.format(campaign="sale").replace("name: a,", late), "utf-8")
@@ -359,7 +359,7 @@ def test_late_mailing_counts_while_it_may_be_sent(desk: Desk, more: str, code: s
 
 
 def _sent(desk: Desk) -> Entry:
-    """The first mailing as it is recorded once it was sent."""
+    """Return the record of the first mailing after it was sent."""
     sent = desk.plan().actions[0]
     chunks = tuple(ChunkRecord(one.fingerprint, 2, one.digest, ChunkState.ACCEPTED) for one in sent.chunks)
     return Entry(
@@ -369,7 +369,7 @@ def _sent(desk: Desk) -> Entry:
 
 
 def test_fresh_audience_needs_a_signature_of_its_own(desk: Desk) -> None:
-    """Who signed for these recipients did not sign that they may change until the hand-over."""
+    """A fresh audience needs its own signature: a signature for certain recipients does not cover later changes."""
     campaign = CAMPAIGN.replace("campaign: sale", "campaign: sale\nschedule_time: 2026-12-10T10:00:00")
     (desk.root / "sale.yaml").write_text(campaign, "utf-8")
     smsby = desk.root / "smsby.yaml"
@@ -397,7 +397,7 @@ def test_linked_approval_is_not_read(desk: Desk, tmp_path: Path) -> None:
 
 
 def test_every_rule_must_be_met(desk: Desk) -> None:
-    """Two signatures satisfy the first rule; one of them is the author's, whom the second does not count."""
+    """Every rule must be met: two signatures satisfy the first one, but the second does not count the author's."""
     desk.rules("{need: 2}", "{need: 2, not_author: true}")
     commit(desk.root)
     desk.sign("anna", "boris")
@@ -415,7 +415,7 @@ def test_author_does_not_count(desk: Desk) -> None:
 
 @pytest.mark.parametrize("file", ["text.txt", "templates/footer.j2", "list.csv"])
 def test_author_of_a_text_or_list_does_not_count(desk: Desk, file: str) -> None:
-    """Another person committed the campaign file, so that its own author would count."""
+    """The author of a text or list file does not count either, even if another user committed the campaign file."""
     (desk.root / "sale.yaml").write_text(
         "version: 1\ncampaign: sale\nmailings:\n"
         "  - {name: vip, recipients: {file: list.csv}, text_file: text.txt}\n",
@@ -490,7 +490,7 @@ def test_find_signer_of_no_signature(keys: Keys, signature: str) -> None:
     ],
 )
 def test_find_signer_by_the_options(keys: Keys, tmp_path: Path, options: str, names: tuple[str, ...]) -> None:
-    """A key counts while it is valid, and only for mailings."""
+    """A key counts only while it is valid, and only for mailings."""
     signers = tmp_path / "signers.txt"
     signers.write_text(signer_line(keys["anna"], options), "utf-8")
     assert find_signer(_TEXT, sign(_TEXT, keys["anna"]), signers, _NOW) == names
@@ -503,7 +503,7 @@ def test_find_signer_whose_key_was_removed(keys: Keys, tmp_path: Path) -> None:
 
 
 def test_pattern_is_no_name(keys: Keys, tmp_path: Path) -> None:
-    """By a pattern any user could be the author, or none."""
+    """A pattern in the file of signers is not accepted, since it would match any author or none."""
     signers = tmp_path / "signers.txt"
     signers.write_text(signer_line(keys["anna"], name="*@example.com"), "utf-8")
     assert find_signer(_TEXT, sign(_TEXT, keys["anna"]), signers, _NOW) == ()

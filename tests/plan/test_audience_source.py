@@ -1,4 +1,4 @@
-"""Whether the recipients of a waiting mailing may be others than those that were approved."""
+"""Whether the recipients of a waiting mailing may differ from the approved ones."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _source(folder: Path, suppress: str, more: str = ", audience: fresh") -> Aud
     ],
 )
 def test_fresh_source_is_the_approved_one(tmp_path: Path, suppress: str, more: str, may_change: bool) -> None:
-    """No entry of `suppress` may be missing, in whatever order; an older lock does not say which there were."""
+    """A fresh source must have every approved `suppress` entry, in any order, which an older lock does not record."""
     then = _source(tmp_path, f"a.csv, {_QUERY}")
     assert then is not None
     approval = Approval(_AT, "plan", None, _AT, _AT, True, *then)
@@ -54,5 +54,5 @@ def test_fresh_source_is_the_approved_one(tmp_path: Path, suppress: str, more: s
 
 
 def test_fresh_source_is_only_that_of_a_fresh_audience(tmp_path: Path) -> None:
-    """All others must be the approved one."""
+    """Only a fresh audience may differ; any other must be the approved one."""
     assert _source(tmp_path, "a.csv", "") is None

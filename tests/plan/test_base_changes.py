@@ -1,4 +1,4 @@
-"""What differs from a base besides the mailings: nothing is passed over, and nothing secret is shown."""
+"""Differences from a base besides the mailings: none is omitted, and no secret is shown."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def _changes(folder: Path, before: str, after: str, token: str = "") -> list[tup
 def test_compare_settings_finds_each_difference(
     before: str, after: str, changes: list[tuple[str | None, ...]], tmp_path: Path
 ) -> None:
-    """Keys by their dotted names, lists by their items; how a value is written makes no difference."""
+    """Keys are compared by dotted names and lists by items; the spelling of a value makes no difference."""
     assert _changes(tmp_path, before, after) == changes
 
 
 def test_compare_settings_puts_the_important_first(tmp_path: Path) -> None:
-    """Guardrails, api, suppress, lock, approvals, whatever the environment; what was removed comes before the rest."""
+    """Guardrails, api, suppress, lock and approvals come first, in any environment, and removed keys before the rest."""
     before = "status: {settle_after: 1d}\nguardrails: {max_parts: 3, max_cost: 1}\nlock: a\n"
     after = (
         "price: {currency: BYN}\napprovals: 1\nlock: b\nsuppress: [x]\napi: {body: form}\nguardrails: {max_parts: 4, "
@@ -120,12 +120,12 @@ _TOKEN = "0123456789abcdef"
 def test_compare_settings_shows_no_secret(
     before: str, after: str, changes: list[tuple[str | None, ...]], tmp_path: Path
 ) -> None:
-    """The token, passwords, queries and phones are hidden; that something hidden differs is said."""
+    """Tokens, passwords, queries and phones are hidden, and a difference in a hidden value is still reported."""
     assert _changes(tmp_path, before, after, _TOKEN) == changes
 
 
 def test_compare_settings_cuts_around_the_difference(tmp_path: Path) -> None:
-    """However long two values are, what differs is within what is shown."""
+    """However long two values are, the shown part contains their difference."""
     long = "select phone from customers where " + "x" * 500
     (change,) = _changes(tmp_path, f"a: {long} = 1", f"a: {long} = 2")
     assert change == ("a", f"…{'x' * 37} = 1", f"…{'x' * 37} = 2")
@@ -135,7 +135,7 @@ def test_compare_settings_cuts_around_the_difference(tmp_path: Path) -> None:
 
 
 def test_compare_settings_counts_many_items(tmp_path: Path) -> None:
-    """Ten of each, and how many more."""
+    """Ten items of each kind are shown, and the rest is counted."""
     items = ", ".join(f"w{number}" for number in range(13))
     changes = _changes(tmp_path, f"a: [{items}]", "a: [y, z]")
     assert len(changes) == 13
@@ -152,14 +152,14 @@ _DOCUMENTS = st.dictionaries(st.sampled_from("abcd"), _VALUES, max_size=4)
 
 @given(_DOCUMENTS, _DOCUMENTS)
 def test_compare_settings_passes_nothing_over(before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Two documents have no difference exactly if they are equal."""
+    """Two documents have no reported difference exactly if they are equal."""
     changes = compare_settings(*(_as_yaml(one) for one in (before, after)))
     assert bool(changes) is (json.dumps(before, sort_keys=True) != json.dumps(after, sort_keys=True))
     assert all(change.before != change.after for change in changes)
 
 
 def _as_yaml(document: dict[str, Any]) -> YamlMap:
-    """The document as the reader of YAML returns it."""
+    """Return the document as the YAML reader returns it."""
     from smsby_deploy.config.yaml_nodes import _Builder
 
     built = _Builder(json.dumps(document), []).build()
@@ -179,7 +179,7 @@ def _found(before: Lock, after: Lock) -> list[tuple[str | None, str]]:
 
 
 def test_compare_locks_finds_no_difference_in_a_copy() -> None:
-    """Versions of the file and the id of a folded journal say nothing about what was sent."""
+    """Locks that differ only in file version or folded journal have no difference."""
     assert _found(_LOCK, replace(_LOCK, serial=9, folded="f")) == []
 
 
@@ -192,7 +192,7 @@ def _archive(lock: Lock, folder: Path, *addresses: str) -> Lock:
 
 
 def test_compare_locks_looks_into_the_archive(tmp_path: Path) -> None:
-    """An archived entry is the same entry; one that only one archive has is reported as one of the lock."""
+    """An archived entry equals the same one in the lock, and an entry that only one archive has is reported."""
     archived = _archive(_LOCK, tmp_path / "a", "sale/a")
     assert _found(_LOCK, archived) == _found(archived, _LOCK) == []
     forged = _archive(
@@ -208,7 +208,7 @@ def test_compare_locks_looks_into_the_archive(tmp_path: Path) -> None:
 
 
 def test_compare_locks_names_each_entry() -> None:
-    """Added, removed and edited entries, with their states and what they lead to."""
+    """Added, removed and edited entries are named with their states and consequences."""
     before = _LOCK.with_entry("sale/c", entry(ChunkState.PENDING))
     after = replace(_LOCK.with_entry("sale/d", entry(ChunkState.ACCEPTED)), lineage="line")
     after = after.with_entry("sale/b", entry(ChunkState.ACCEPTED)).with_entry(
@@ -236,7 +236,7 @@ def test_compare_locks_names_each_entry() -> None:
     ],
 )
 def test_compare_locks_finds_where_it_belongs(changes: dict[str, Any], words: str) -> None:
-    """Another account, or the record that a plan was used, matters without a changed entry."""
+    """Another account, or the record that a plan was used, is reported even if no entry changed."""
     applies = (Apply("p", "2026-11-28T21:00:00+00:00", None, "x"),)
     before = replace(_LOCK, service="https://app.sms.by", account="0" * 12, applies=applies)
     ((address, message),) = _found(before, replace(before, **changes))
@@ -245,7 +245,7 @@ def test_compare_locks_finds_where_it_belongs(changes: dict[str, Any], words: st
 
 
 def test_compare_with_stamps_knows_only_what_is_selected() -> None:
-    """Entries of mailings that a saved plan leaves out on purpose are no difference."""
+    """Entries that a saved plan leaves out by its selection are not differences."""
     stamps = {"sale/a": entry_digest(_LOCK.mailings["sale/a"])}
     found = [one.address for one in compare_with_stamps(stamps, _LOCK, _SIDE)]
     assert found == ["sale/b"]
@@ -256,7 +256,7 @@ def test_compare_with_stamps_knows_only_what_is_selected() -> None:
 
 
 def test_compare_facts_shows_each_that_differs() -> None:
-    """What is known about an account decides which answers are believed, and anyone can edit the file."""
+    """Changed facts about an account are shown: they decide which answers are believed, and anyone can edit their file."""
     refusal = Fact(FactName.REFUSAL_AT_500, FactState.KNOWN, True)
     size = Fact(FactName.LIST_SIZE, FactState.KNOWN, {"count": 9, "capped": True})
     unknown = Fact(FactName.PRICE, FactState.NOT_LEARNABLE, gap=Gap.REFUSED)

@@ -1,4 +1,4 @@
-"""How a mailing differs from its base."""
+"""The differences between a mailing and its base."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ _OTHER = replace(_SAME, content_digest="0" * 64)
     ],
 )
 def test_compare_action_finds_each_difference(before: BaseMailing, change: Change) -> None:
-    """Every value is compared; a text that may have changed is never passed over."""
+    """Every value is compared, and a text that may have changed is always mentioned."""
     now = replace(_NOW, recipients_digest="p")
     assert compare_action(now, Base("main", {"sale/vip": before}), "Hi") == change
 
 
 def test_compare_action_finds_another_list() -> None:
-    """A list is another one if its id is, whatever its name; then the text need not have changed."""
+    """A list with another id is another list, whatever its name, and then the text need not have changed."""
     lists = [NamedId("Newsletter", 34), NamedId("Newsletter", 77), NamedId("VIP", 9)]
     now = replace(_NOW, contact_list=lists[0])
     for contact_list in lists:
@@ -80,7 +80,7 @@ def test_compare_action_finds_another_list() -> None:
 
 
 def test_compare_action_knows_a_list_by_name_without_its_id() -> None:
-    """A checkout of the base is read offline, so no id of its lists is known."""
+    """A list without an id is compared by name, since a checkout of the base is read offline."""
     now = replace(_NOW, contact_list=NamedId("Newsletter", 34))
     for name, is_new in (("Newsletter", False), ("VIP", True)):
         before = replace(_SAME, contact_list=NamedId(name, None))
@@ -93,14 +93,14 @@ def test_compare_action_of_a_new_mailing() -> None:
 
 
 def test_removed_since_leaves_out_the_lock() -> None:
-    """A complete base names its removed mailings; those of the lock are in the plan as orphans."""
+    """A complete base names its removed mailings; those of the lock are orphans of the plan."""
     base = base_of_plan(examples.plan(_NOW, examples.action("sale/old", ActionKind.CREATE)), "main")
     assert removed_since(examples.plan(_NOW), base) == ["sale/old"]
     assert removed_since(examples.plan(_NOW), replace(base, is_complete=False)) == []
 
 
 def test_cost_change_compares_only_what_is_sent() -> None:
-    """A mailing without a known cost in the base adds its whole cost; without any there is no comparison."""
+    """A mailing whose base has no cost adds its whole cost, and without any base cost nothing is compared."""
     idle = examples.action("sale/old", ActionKind.NOOP)
     new = examples.action("sale/new", ActionKind.CREATE)
     base = Base("main", {"sale/vip": replace(_SAME, cost=Decimal("0.4")), "sale/old": _SAME})

@@ -1,4 +1,4 @@
-"""The budget of a month: what counts as spent, and what is blocked. The balance of the account."""
+"""The monthly budget: what counts as spent, and what is blocked. Also the balance of the account."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.plan.examples import NOON, make_example_plan
     ("planned", "spent", "refused"), [("1", "9", False), ("1.01", "9", True), ("0", "99", False)]
 )
 def test_budget_is_exceeded_by_the_sum(planned: str, spent: str, refused: bool) -> None:
-    """Planned and spent costs are added; an apply that costs nothing is never refused."""
+    """Planned and spent costs are added, and an apply that costs nothing is never refused."""
     breach = check_budget(Guardrails(budget=Decimal(10)), Decimal(planned), Decimal(spent))
     assert (breach is not None) == refused
     if breach is not None:
@@ -72,7 +72,7 @@ def _resume(address: str, cost: str, **changes: object) -> Action:
 
 
 def test_spent_by_state_and_clock(project: Project) -> None:
-    """By the account's clock; rejected and withdrawn mailings, and other months, do not count."""
+    """The month is that of the account's clock; rejected, withdrawn and other months' mailings do not count."""
     last = entry_of("2026-10-31T20:59:59+00:00", "100", ChunkState.ACCEPTED)
     mailings = {
         "a/1": entry_of("2026-10-31T21:00:00+00:00", "1", ChunkState.ACCEPTED, earlier=(last,)),
@@ -110,7 +110,7 @@ def _phones(states: str) -> ChunkRecord:
 def test_spent_on_a_mailing_sent_in_part(
     chunks: list[ChunkState | ChunkRecord], spent: str, ending: Ending | None, project: Project
 ) -> None:
-    """It is the share of the recipients who got it or may have: the rest costs what a later apply plans."""
+    """A partly sent mailing counts by the share of recipients who got it or may have; the plan costs the rest."""
     records = [one if isinstance(one, ChunkRecord) else ChunkRecord("f", 1, "d", one) for one in chunks]
     entry = replace(entry_of("2026-11-02T10:00:00+00:00", "10"), chunks=tuple(records), ending=ending)
     assert spent_beside(project, (), Lock("shop", mailings={"a/1": entry}), NOON) == Decimal(spent)
@@ -122,7 +122,7 @@ def _approved(entry: Entry, opens: str) -> Entry:
 
 
 def test_approved_rest_counts_as_spent(project: Project) -> None:
-    """A hand-over that broke off, and later waves, go on without another review."""
+    """The rest of an interrupted hand-over and later waves count as spent, as they continue without another review."""
     half = entry_of("2026-11-02T10:00:00+00:00", "10", ChunkState.ACCEPTED, ChunkState.PENDING)
     waves = replace(half, chunks=tuple(replace(one, wave=n) for n, one in enumerate(half.chunks, 1)))
     cases = [
@@ -130,7 +130,7 @@ def test_approved_rest_counts_as_spent(project: Project) -> None:
         (_approved(half, "2026-12-24T10:00:00+03:00"), (), 5),
         (waves, (), 10),
         (replace(waves, ending=replace(_WITHDRAWN, kind=EndingKind.ABANDONED)), (), 5),
-        (replace(half, schedule_time="2026-11-24T10:00:00+03:00"), (), 5),  # a plan of its own is needed
+        (replace(half, schedule_time="2026-11-24T10:00:00+03:00"), (), 5),  # it needs a new plan
         (waves, [_resume("a/1", "4")], 6),
         (waves, [replace(_resume("a/1", "4"), revision=2)], 5),
     ]
@@ -151,14 +151,14 @@ def _by_prefix(count: int, cost: str) -> dict[str, PrefixCount]:
         ("10", "10", "20", "5", "15"),
         ("15", "10", "20", "5", None),  # an apply recorded that, and was stopped
         ("15", "4", "20", "11", None),  # or it sent three of the five
-        ("10", "2.5", "5", "7.5", None),  # what was sent is not known exactly, but no less
+        ("10", "2.5", "5", "7.5", None),  # what was sent is not known exactly, but is no less
         ("10", "10", None, "0", None),
     ],
 )
 def test_spent_before_the_price_rose(
     recorded: str, rest: str, now: str | None, spent: str, whole: str | None, project: Project
 ) -> None:
-    """The rest costs what is planned now; what was sent before cost what it did then."""
+    """After a price rise, sent recipients count at the old price and the rest at the new one."""
     half = entry_of("2026-11-02T10:00:00+00:00", recorded, ChunkState.ACCEPTED, ChunkState.PENDING)
     half = replace(half, prefixes=_by_prefix(10, "10.00"))
     action = _resume("a/1", rest, prefixes=None if now is None else _by_prefix(10, now))
@@ -167,7 +167,7 @@ def test_spent_before_the_price_rose(
 
 
 def test_spent_counts_what_was_archived_this_month(project: Project, tmp_path: Path) -> None:
-    """Archiving frees no budget; what was archived of other months is not read."""
+    """A mailing archived this month still counts as spent, and archives of other months are not read."""
     path = tmp_path / "lock.archive.jsonl"
     mailings = {
         "a/1": entry_of("2026-10-31T21:00:00+00:00", "2", ChunkState.ACCEPTED),
@@ -182,7 +182,7 @@ def test_spent_counts_what_was_archived_this_month(project: Project, tmp_path: P
 
 
 def _sent(entry: Entry, *accepted_at: str | None, count: int = 1) -> Entry:
-    """`entry` with chunks of `count` recipients that were accepted then; None is not sent yet."""
+    """Return `entry` with chunks of `count` recipients accepted at these times; None is not sent yet."""
     chunks = tuple(
         replace(chunk, accepted_at=at, recipients=count)
         for chunk, at in zip(entry.chunks, accepted_at, strict=True)
@@ -191,7 +191,7 @@ def _sent(entry: Entry, *accepted_at: str | None, count: int = 1) -> Entry:
 
 
 def test_spent_of_a_mailing_sent_in_two_months(project: Project) -> None:
-    """A mailing begun in October and resumed in November costs each month its share by recipients, rounded up."""
+    """A mailing that was sent in two months counts in each by its share of recipients, rounded up."""
     october, november = "2026-10-31T20:59:00+00:00", "2026-10-31T21:01:00+00:00"
     accepted, pending = ChunkState.ACCEPTED, ChunkState.PENDING
     done = _sent(entry_of(october, "10", accepted, accepted, accepted), october, october, november)
@@ -214,7 +214,7 @@ def test_spent_of_a_mailing_sent_in_two_months(project: Project) -> None:
 
 
 def test_budget_blocks_after_a_currency_change(tmp_path: Path) -> None:
-    """Expenses in another currency cannot be added: everything that costs money is blocked, with the reason."""
+    """If earlier spending is in another currency, everything that costs money is blocked, with the reason."""
     spent = replace(entry_of("2026-11-01T10:00:00+00:00", "2.00", ChunkState.ACCEPTED), currency="USD")
     plan = make_example_plan(tmp_path, "{budget: 5}", lock=Lock("shop", mailings={"old/one": spent}))
     assert {action.reason for action in plan.blocked} == {
@@ -234,7 +234,7 @@ def test_budget_blocks_after_a_currency_change(tmp_path: Path) -> None:
 def test_budget_reads_the_archive_once(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has the mailings of many years, and what was archived this month is part of the sum."""
+    """The archive is read once per plan, though this month's archived mailings are part of the sum."""
     path = tmp_path / "lock.archive.jsonl"
     spent = entry_of("2026-11-02T10:00:00+00:00", "9", ChunkState.ACCEPTED)
     mailings = {"a/1": spent.put_chunk(0, replace(spent.chunks[0], fingerprint="f" * 10))}
@@ -250,7 +250,7 @@ def test_budget_reads_the_archive_once(
 
 @pytest.mark.parametrize(("currency", "blocked"), [("BYN", ["a/1"]), ("USD", ["a/1", "a/3"])])
 def test_budget_blocks_what_costs_money(currency: str, blocked: list[str], project: Project) -> None:
-    """What sends nothing or is free goes on; a list of unknown cost only if no sum of the month can be made."""
+    """Over budget only mailings that cost money are blocked, and a list of unknown cost only if the sum is not known."""
     actions = [
         examples.action("a/1", ActionKind.CREATE, cost=Decimal(2)),
         examples.action("a/2", ActionKind.ORPHAN, cost=Decimal(2)),
@@ -266,7 +266,7 @@ def test_budget_blocks_what_costs_money(currency: str, blocked: list[str], proje
 
 
 def test_budget_counts_what_the_lock_records(tmp_path: Path) -> None:
-    """With two spent this month and three planned, a budget of five is enough and one below it is not."""
+    """With two spent this month and three planned, a budget of five is enough and a smaller one is not."""
     lock = Lock(
         "shop", mailings={"old/one": entry_of("2026-11-01T10:00:00+00:00", "2.00", ChunkState.ACCEPTED)}
     )
@@ -289,14 +289,14 @@ def test_budget_counts_what_the_lock_records(tmp_path: Path) -> None:
 def test_check_balance_in_its_own_currency(
     currency: str, amount: str, held_in: str | None, key: str | None
 ) -> None:
-    """Amounts are compared to the last digit; amounts in two currencies are not compared."""
+    """The balance is compared to the last digit, and not with an amount in another currency."""
     breach = check_balance(Decimal("1.5"), currency, Decimal(amount), held_in)
     assert (breach and breach.key) == key
     assert breach is None or "costs 1.50" in breach.message
 
 
 def test_check_balance_of_an_empty_account() -> None:
-    """Without a price, an account without money is still refused."""
+    """An empty account is refused even if no price is known."""
     for amount, is_enough in (("0", False), ("-0.5", False), ("0.01", True)):
         breach = check_balance(Decimal(0), None, Decimal(amount), "BYN")
         assert (breach is None) == is_enough
@@ -308,7 +308,7 @@ _IDLE = examples.plan(examples.action("sale/old", ActionKind.NOOP))
 
 
 class _Account:
-    """Answers getBalance."""
+    """An account that answers getBalance."""
 
     def __init__(self, currency: str | None) -> None:
         self.currency = currency
@@ -333,7 +333,7 @@ class _Account:
 def test_ask_balance_is_optional(
     plan: Plan, currency: str | None, balance: Decimal | None, asked: int
 ) -> None:
-    """It is asked only if something is sent, and a plan does not fail without it."""
+    """The balance is asked for only if something is sent, and a plan does not fail without it."""
     account = _Account(currency)
     assert ask_balance(account, plan) == balance  # type: ignore[arg-type]
     assert account.asked == asked

@@ -1,4 +1,4 @@
-"""What an apply keeps of its plan is what it sends, however the files change."""
+"""An apply sends the chunks that it cached from its plan, whatever happens to the files."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _sent(loaded: LoadedProject, plan: Plan, kept: ChunkCache | None) -> list[by
     st.sampled_from(["Hi", "{{ name }}!", '{{ name }} "{{ phone }}"']),
 )
 def test_chunk_cache_returns_what_the_files_give(rows: list[str], out: set[str], text: str) -> None:
-    """Cached chunks give byte for byte the requests of the files, opt-outs subtracted, for bulk and personal texts."""
+    """Cached chunks give the same bytes as the files without opt-outs, for bulk and personal texts."""
     with TemporaryDirectory() as name:
         loaded = _cached_project(Path(name), text, rows, sorted(out))
         with closing(_keeping(loaded)) as kept:
@@ -77,12 +77,12 @@ def test_chunk_cache_returns_what_the_files_give(rows: list[str], out: set[str],
             assert as_planned == anew
             (Path(name) / "out.txt").write_text(
                 "\n".join(sorted(out)) + "\n\n"
-            )  # other bytes, no other recipient
+            )  # other bytes, the same recipients
             assert _sent(loaded, plan, kept) == anew
 
 
 def test_chunk_cache_honors_late_opt_outs(tmp_path: Path) -> None:
-    """A recipient who opts out after the plan gets nothing; the others get what was planned, even if the file changed."""
+    """A late opt-out is subtracted from cached chunks; the others get what was planned, even if the file changed."""
     loaded = _cached_project(tmp_path, "{{ name }}!", [f"37529000000{n},Анна" for n in range(5)])
     with closing(_keeping(loaded)) as kept:
         plan = _plan(loaded, kept)
@@ -100,7 +100,7 @@ def test_chunk_cache_honors_late_opt_outs(tmp_path: Path) -> None:
 def test_unreadable_opt_outs_stop_cached_chunks(
     tmp_path: Path, spoil: Callable[[Path], object], is_kept: bool
 ) -> None:
-    """If the opt-outs cannot be read any more, nothing is sent, cached or not."""
+    """If the opt-outs can no longer be read nothing is sent, cached or not."""
     loaded = _cached_project(tmp_path, "Hi", ["375290000001,Анна", "375290000002,Ольга"], ["375290000001"])
     with closing(_keeping(loaded)) as kept:
         plan = _plan(loaded, kept)
@@ -111,7 +111,7 @@ def test_unreadable_opt_outs_stop_cached_chunks(
 
 
 def test_chunk_cache_keeps_withdrawn_opt_outs(tmp_path: Path) -> None:
-    """A recipient left out of the approved plan does not get it by that plan."""
+    """A recipient who was left out of the plan as an opt-out does not get it, even if the opt-out is withdrawn."""
     lines = [f"37529000000{n},Анна" for n in range(5)]
     loaded = _cached_project(tmp_path, "{{ name }}!", lines, ["375290000003"])
     with closing(_keeping(loaded)) as kept:
@@ -122,7 +122,7 @@ def test_chunk_cache_keeps_withdrawn_opt_outs(tmp_path: Path) -> None:
 
 
 def test_chunk_cache_file_has_no_name(tmp_path: Path) -> None:
-    """The folder shows no file, and the content is gone once the cache is closed."""
+    """The cache has no visible file, and its content is gone once it is closed."""
     loaded = _cached_project(tmp_path, "Hi", ["375290000001,Анна"])
     names = sorted(tmp_path.iterdir())
     kept = _keeping(loaded)
@@ -135,7 +135,7 @@ def test_chunk_cache_file_has_no_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["{{ name }}!", "Hi"])
 def test_damaged_chunk_cache_is_not_sent(tmp_path: Path, text: str) -> None:
-    """A chunk that differs from its hash in any byte is not sent: a changed phone could hide an opt-out."""
+    """A cached chunk with any changed byte is not sent: a changed phone could hide an opt-out."""
     loaded = _cached_project(tmp_path, text, ["375290000001,Анна"], out=["375291111111"])
     with closing(_keeping(loaded)) as kept:
         plan = _plan(loaded, kept)
@@ -155,7 +155,7 @@ def test_damaged_chunk_cache_is_not_sent(tmp_path: Path, text: str) -> None:
 
 
 def test_full_disk_disables_the_chunk_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Space for the journal stays free; one chunk too many, and the files are read again."""
+    """If the cache would use space reserved for the journal, it is disabled, and the files are read again."""
     loaded = _cached_project(tmp_path, "{{ name }}!", [f"37529000000{n},Анна" for n in range(5)])
     rooms = iter([10**9, 10])
     monkeypatch.setattr(os, "fstatvfs", lambda handle: SimpleNamespace(f_bavail=next(rooms), f_frsize=1))
@@ -166,7 +166,7 @@ def test_full_disk_disables_the_chunk_cache(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_chunk_cache_skips_finished_mailings(tmp_path: Path) -> None:
-    """Nothing of a finished mailing will be sent, so nothing is written."""
+    """Finished mailings are not cached, since none of them is sent."""
     loaded = _cached_project(tmp_path, "Hi", ["375290000001,Анна"])
     (mailing,) = loaded.project.mailings
     with closing(_keeping(loaded)) as kept:

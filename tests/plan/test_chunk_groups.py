@@ -61,7 +61,7 @@ def _chunks(
 def test_every_recipient_is_in_one_chunk(
     phones: list[str], size: int, in_variants: bool, is_personal: bool
 ) -> None:
-    """With their own text; chunks are full except for the last one of each group, and the first wave has its size."""
+    """Each recipient is in one chunk with their text; only the last chunk of a group is not full."""
     chunks = _chunks(phones, _text(in_variants=in_variants, is_personal=is_personal), size)
     assert Counter(phone for chunk in chunks for phone in chunk.phones) == Counter(phones)
     assert [chunk.index for chunk in chunks] == list(range(len(chunks)))
@@ -77,7 +77,7 @@ def test_every_recipient_is_in_one_chunk(
 
 @pytest.mark.parametrize(("share", "size"), [(50, 10), (80, 10), (50, 200)])
 def test_chunks_of_variants_alternate(share: int, size: int) -> None:
-    """So a mailing that is spread sends each variant from its first hour to its last."""
+    """Chunks of variants alternate, so a spread mailing sends each variant from first hour to last."""
     a, b = TextSource("A", _AT), TextSource("B", _AT)
     text = TextsByVariant((Variant("a", share, a), Variant("b", 100 - share, b)), b"v" * 32, _AT)
     chunks = _chunks([f"37529{number:07d}" for number in range(2000)], text, size, waves=None)
@@ -88,7 +88,7 @@ def test_chunks_of_variants_alternate(share: int, size: int) -> None:
 
 @given(_phones)
 def test_opt_outs_change_no_wave(phones: list[str]) -> None:
-    """They are subtracted from a chunk afterwards: a late one must not look like another mailing."""
+    """An opt-out is subtracted after the waves are chosen, so a late one does not make another mailing."""
     text = _text(in_variants=False, is_personal=False)
     before, after = (_chunks(phones, text, 4, out) for out in ((), tuple(phones[:3])))
     assert [chunk.fingerprint for chunk in before] == [chunk.fingerprint for chunk in after]
@@ -97,7 +97,7 @@ def test_opt_outs_change_no_wave(phones: list[str]) -> None:
 
 @pytest.mark.parametrize("size", [1, 3, 1000])
 def test_chunks_of_waves_are_the_same_each_time(size: int) -> None:
-    """Plan and apply compute them one after the other."""
+    """Waves and variants are the same each time, since plan and apply both compute them."""
     phones = [f"37529{number:07d}" for number in range(100)]
     text = _text(in_variants=True, is_personal=True)
     first, second = (_chunks(phones, text, size) for _ in range(2))

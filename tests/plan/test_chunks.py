@@ -48,7 +48,7 @@ def _content(mailing: Mailing) -> str:
 
 @given(_phones, st.integers(1, 7), st.sampled_from(["Hello", "Hello {{ n }}"]))
 def test_chunks_hold_each_recipient_once(phones: list[str], size: int, text: str) -> None:
-    """Joined, the chunks are the audience without repeats, in order; all but the last are full."""
+    """Joined, the chunks are the audience in order and without repeats, and all but the last are full."""
     mailing = _mailing(phones, text)
     template = compile_text(mailing.text) if mailing.text else None
     chunks = list(stream_chunks(_project(size), mailing, template, PhoneSet(), ChunkReport()))
@@ -61,7 +61,7 @@ def test_chunks_hold_each_recipient_once(phones: list[str], size: int, text: str
 
 @given(_phones, st.data())
 def test_opt_out_changes_counts_but_no_fingerprint(phones: list[str], data: st.DataObject) -> None:
-    """Suppression is subtracted from every count; digests and fingerprints stay the same."""
+    """Opt-outs are subtracted from every count; digests and fingerprints stay the same."""
     mailing = _mailing(phones, "Hello {{ n }}")
     out = data.draw(st.sets(st.sampled_from(phones)))
     suppressed = PhoneSet()
@@ -77,13 +77,13 @@ def test_opt_out_changes_counts_but_no_fingerprint(phones: list[str], data: st.D
 
 
 def test_chunk_digest_covers_content_text_and_variant() -> None:
-    """As existing locks have it; recipients with texts of their own have them in their rows."""
+    """The digest of a chunk is the one in existing locks; its rows include recipients' texts."""
     parts = [chunk_content("content", text, variant) for text in (None, "Hi") for variant in (None, "a")]
     assert parts == ["content", "content\nvariant a", "content\nHi", "content\nvariant a\nHi"]
 
 
 def test_digests_tell_content_and_audience_apart() -> None:
-    """A change of one leaves the other as it is, and either makes other chunks."""
+    """Content and audience have separate digests, and a change of either makes other chunks."""
     phones = ["375291111111", "375292222222"]
     desired = [
         measure_mailing(_project(9), _mailing(some, text), PhoneSet())[0]
@@ -98,7 +98,7 @@ def test_digests_tell_content_and_audience_apart() -> None:
 
 
 def test_chunk_size_changes_no_content() -> None:
-    """Another chunk size gives other chunks with the same content and audience digests."""
+    """Another chunk size makes other chunks with the same content and audience digests."""
     mailing = _mailing(["375291111111", "375292222222", "375293333333"], "Hello")
     small, _ = measure_mailing(_project(1), mailing, PhoneSet())
     large, _ = measure_mailing(_project(9), mailing, PhoneSet())
@@ -107,7 +107,7 @@ def test_chunk_size_changes_no_content() -> None:
 
 
 def test_content_digest_covers_what_is_said_how_and_when() -> None:
-    """Each change of it makes another mailing; the same instant in another zone does not, nor a zone that shows nowhere."""
+    """The content digest covers text, sender and time; another zone matters only if the text shows it."""
     base = _mailing(["375291111111"], "Hello")._replace(schedule_time=_TIME)
     dated = base._replace(text=TextSource("{{ day | date }}", _AT))
     others = (
@@ -134,13 +134,13 @@ def test_content_digest_covers_what_is_said_how_and_when() -> None:
         assert _content(same) == _content(base)
     written = {"alphaname": "0", "schedule_time": _TIME.isoformat(), "kind": "personal", "list": None}
     assert _content(dated) == hash_json(written | {"text": "{{ day | date }}"})  # as existing locks have it
-    for text in ("the date", "{{ n }}"):  # no date is shown
+    for text in ("the date", "{{ n }}"):  # the text shows no date
         zoned = base._replace(text=TextSource(text, _AT))
         assert _content(zoned._replace(timezone="Europe/Berlin")) == _content(zoned)
 
 
 def test_content_digest_covers_includes(tmp_path: Path) -> None:
-    """What a text includes is a part of it, and may show a date in the zone of the mailing."""
+    """An included text is part of the content, and may show a date in the zone of the mailing."""
     part = tmp_path / "templates" / "part.txt"
     part.parent.mkdir()
     text = TextSource("{% include 'part.txt' %}", _AT, root=tmp_path)
@@ -154,7 +154,7 @@ def test_content_digest_covers_includes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("body", "is_limited"), [("json", False), ("form", True)])
 def test_chunk_fits_the_body_of_a_request(body: Literal["json", "form"], is_limited: bool) -> None:
-    """A form holds fewer recipients than the limit allows, fewer still with texts of their own."""
+    """A chunk has fewer recipients than the limit if a form cannot hold more, and fewer still with personal texts."""
     api = ApiSettings(recipients_per_request=100_000, body=body)
     sizes = [chunk_size(api, personal) for personal in (False, True)]
     assert [size < 100_000 for size in sizes] == [is_limited] * 2
@@ -167,7 +167,7 @@ def test_chunk_fits_the_body_of_a_request(body: Literal["json", "form"], is_limi
 def test_single_mailing_is_small(
     via: Literal["single", "bulk"], count: int, is_error: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Phone by phone at most so many are sent to; a mailing with more has no chunk."""
+    """A single mailing has a maximum number of recipients; a larger one has no chunk."""
     monkeypatch.setattr(chunks_module, "MOST_SINGLE", 3)
     mailing = _mailing([f"37529000000{number}" for number in range(count)], "Hello")._replace(via=via)
     desired, problems = measure_mailing(_project(9), mailing, PhoneSet())
@@ -177,7 +177,7 @@ def test_single_mailing_is_small(
 
 
 def test_text_digest_covers_texts_of_recipients() -> None:
-    """Whether all have one or only some; a recipient more with the same text changes none of it."""
+    """The text digest covers recipients' texts, and does not change with one more recipient of the same text."""
     plain, other = {"phone": "375291111111"}, {"phone": "375292222222"}
     rows = (
         [plain, other],
@@ -204,7 +204,7 @@ def _text_digest(rows: list[dict[str, str]], text: str | None) -> str | None:
 
 
 def test_former_content_is_that_of_uncomposed_texts() -> None:
-    """Earlier versions hashed texts as written; only where that makes a difference is it kept."""
+    """The digest of an earlier version, which hashed texts as written, is kept only where it differs."""
     decomposed = unicodedata.normalize("NFD", "Большой")
     header = {"alphaname": "0", "schedule_time": None, "kind": "bulk", "text": decomposed, "list": None}
     desired, _ = measure_mailing(_project(9), _mailing(["375291111111"], decomposed), PhoneSet())

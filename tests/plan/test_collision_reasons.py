@@ -1,4 +1,4 @@
-"""The sentences of a collision: which other mailing there is, and the command that records it."""
+"""The sentence of a collision names the other mailing and the command that records it."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def _collision(remote: RemoteView | None) -> str:
     "names", [(), ("sale/vip shop#aaaaaaaaaa",), ("sale/vip shop~2#cccccccccc",), ("news",)]
 )
 def test_find_collision_is_empty_without_another_mailing(names: tuple[str, ...]) -> None:
-    """The planned fingerprint, another revision and a foreign mailing are none; offline nothing is known."""
+    """The planned fingerprint, another revision or a foreign mailing is no collision; offline none is known."""
     assert _collision(_view(*names)) == ""
     assert _collision(None) == ""
 
 
 def test_find_collision_names_the_ids_to_import() -> None:
-    """The command can be copied as it is."""
+    """The import command has all ids and can be copied."""
     message = _collision(_view("sale/vip shop#bbbbbbbbbb", "sale/vip shop#cccccccccc"))
     assert "another fingerprint (#bbbbbbbbbb)" in message
     assert "`smsby-deploy import sale/vip --message-id 11 --message-id 12`" in message
 
 
 def test_find_collision_of_many_gives_a_placeholder() -> None:
-    """More than five ids would make an endless line."""
+    """More than five ids are replaced by a placeholder."""
     message = _collision(_view(*(f"sale/vip shop#{index:010x}" for index in range(6))))
     assert "import sale/vip --message-id N`" in message

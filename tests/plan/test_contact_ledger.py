@@ -1,4 +1,4 @@
-"""The ledger of contacts: hashes, and the file that keeps them."""
+"""The ledger of contacts: hashes, and the file that stores them."""
 
 from __future__ import annotations
 

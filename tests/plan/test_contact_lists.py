@@ -35,7 +35,7 @@ def _load(folder: Path, mailing: str, *, text: str, opt_outs: str = "", fields: 
 
 
 def _measure(folder: Path, mailing: str, **options: str) -> tuple[Desired, list[str]]:
-    """The desired state and the codes of the problems."""
+    """Return the desired state and the codes of the problems."""
     loaded = _load(folder, mailing, **options)  # type: ignore[arg-type]
     project = load_project(folder).project
     suppressed: PhoneSet = load_suppression(project.suppress)[0]
@@ -44,7 +44,7 @@ def _measure(folder: Path, mailing: str, **options: str) -> tuple[Desired, list[
 
 
 def test_measure_list_counts_one_text(tmp_path: Path) -> None:
-    """How many get it is known to sms.by alone, and opt-outs cannot be subtracted."""
+    """The recipients of a list are not counted and opt-outs not subtracted, since only sms.by knows them."""
     desired, codes = _measure(tmp_path, _KEPT, text="я" * 71)
     assert (desired.longest, desired.ucs2, desired.parts, desired.cost) == (2, 1, None, None)
     assert [chunk.recipients for chunk in desired.chunks] == [None]
@@ -53,12 +53,12 @@ def test_measure_list_counts_one_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mailing", [_KEPT, _UPLOADED])
 def test_list_mailing_has_one_text(mailing: str, tmp_path: Path) -> None:
-    """A text with a variable is an error for either kind of list."""
+    """A text with a variable is an error for both kinds of list, which have one text."""
     assert "LIST_TEXT" in _measure(tmp_path, mailing, text="Hi {{ name }}")[1]
 
 
 def test_measure_upload_subtracts_opt_outs(tmp_path: Path) -> None:
-    """An opt-out changes who is uploaded, not which mailing it is."""
+    """An opt-out is not uploaded, and does not make another mailing."""
     before, _ = _measure(tmp_path, _UPLOADED, text="Hi")
     after, _ = _measure(tmp_path, _UPLOADED, text="Hi", opt_outs="375291234567\n")
     assert (before.audience.final, after.audience.final, after.audience.suppressed) == (2, 1, 1)
@@ -72,12 +72,12 @@ def test_measure_upload_subtracts_opt_outs(tmp_path: Path) -> None:
     [("{fields: [name]}", None), ("{fields: [age]}", "UPLOAD"), ("{fields: [phone]}", "UPLOAD")],
 )
 def test_measure_upload_checks_fields(fields: str, code: str | None, tmp_path: Path) -> None:
-    """A field is a column of the recipients, other than the phone."""
+    """A field must be a column of the recipients other than the phone."""
     assert _measure(tmp_path, _UPLOADED, text="Hi", fields=fields)[1] == ([code] if code else [])
 
 
 def test_select_fields_keeps_the_order_of_columns(tmp_path: Path) -> None:
-    """All columns but those that identify a contact, unless some are chosen."""
+    """The fields are all columns except those that identify a contact, unless some are chosen, in order."""
     columns = ["city", "Phone", "EMAIL", "name", " "]
     every = _load(tmp_path, _UPLOADED, text="Hi")
     assert select_fields(every, columns) == ["city", "name"]
@@ -86,7 +86,7 @@ def test_select_fields_keeps_the_order_of_columns(tmp_path: Path) -> None:
 
 
 def test_upload_digest_does_not_depend_on_batches() -> None:
-    """Recipients come in batches of any size; their order counts."""
+    """The upload digest depends on the order of recipients, but not on the size of the batches."""
     phones = ["375291234567", "375297654321", "375331234567"]
     whole, parts, turned = (UploadDigest("content", "text", NO_KEY) for _ in range(3))
     whole.add(phones, phones[1:])

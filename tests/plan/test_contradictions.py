@@ -1,4 +1,4 @@
-"""What is known about the account blocks exactly what depends on it, and says how to fix it."""
+"""A fact about the account blocks exactly what depends on it, and says how to fix it."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _blocked(plan: Plan) -> dict[str, Action]:
 def test_facts_block_what_depends_on_them(
     values: dict[FactName, Any], settings: str, blocked: list[str], why: str, tmp_path: Path
 ) -> None:
-    """And nothing else; each with the sentence that says how to fix it."""
+    """Each fact blocks what depends on it and nothing else, with a sentence that says how to fix it."""
     found = _blocked(_plan(tmp_path, facts_of(values), settings))
     # `sale/now shop#0123456789` has 24 characters, and every other name more.
     assert list(found) == blocked
@@ -168,7 +168,7 @@ def test_facts_block_what_depends_on_them(
 def test_facts_that_block_nothing_are_warnings(
     values: dict[FactName, Any], settings: str, message: str | None, tmp_path: Path
 ) -> None:
-    """They are said once, with the place of the setting where the files have it."""
+    """A fact that blocks nothing is a warning, reported once at its setting if the files have it."""
     plan = _plan(tmp_path, facts_of(values), settings)
     found = [problem for problem in plan.problems if problem.code == "FACT_DIFFERS"]
     assert not plan.blocked
@@ -177,7 +177,7 @@ def test_facts_that_block_nothing_are_warnings(
 
 
 def test_old_facts_are_a_note(tmp_path: Path) -> None:
-    """After 90 days, one note that names them."""
+    """Facts older than 90 days are one note that names them."""
     values = {FactName.CURRENCY: "BYN", FactName.PART_TABLE: "sdk"}
     fresh, old = (_plan(tmp_path, facts_of(values, NOON - timedelta(days=days))) for days in (89, 91))
     assert not [problem for problem in fresh.problems if problem.code == "FACTS_OLD"]
@@ -230,7 +230,7 @@ def _listed(*names: str) -> Any:
 def test_capped_list_proves_nothing(
     lock: Lock, names: tuple[str, ...], archived: tuple[str, ...], why: str
 ) -> None:
-    """A lock that never applied, or is older than the list, needs a user's word, and only with a capped list."""
+    """With a capped list, a lock that never applied or is older than the list blocks sends until the user confirms it."""
     remote = _listed(*names)
     doubt = find_doubt(_CAPPED, lock, remote, archived)
     assert doubt == (
@@ -244,7 +244,7 @@ def test_capped_list_proves_nothing(
 
 
 def test_capped_list_knows_what_is_recorded() -> None:
-    """A listed mailing that the lock has, in any revision, does not make the lock older."""
+    """A listed mailing that the lock has in any revision does not make the lock older."""
     made = entry(ChunkState.ACCEPTED)
     name = f"sale/vip shop#{made.chunks[0].fingerprint}"
     for recorded in (made, replace(made, revision=2, chunks=(), earlier=(made,))):
@@ -253,7 +253,7 @@ def test_capped_list_knows_what_is_recorded() -> None:
 
 
 def test_capped_list_blocks_a_project_that_never_applied(tmp_path: Path) -> None:
-    """Everything that would be created, until `lock bind`."""
+    """In a project that never applied, a capped list blocks everything new until `lock bind`."""
     assert list(_blocked(_plan(tmp_path, _CAPPED, lock=Lock("shop")))) == _ALL
     bound = Lock("shop", resolutions=(Resolution("*", "bound", _AT, "anna", ""),))
     assert not _plan(tmp_path, _CAPPED, lock=bound).blocked
@@ -284,7 +284,7 @@ def test_contradictions_of_a_clock_are_of_its_moment(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_clock_is_reported(lead: timedelta | None, service: str, said: str) -> None:
-    """Beyond two minutes; a sandbox on this machine may have any time."""
+    """A clock that is off by more than two minutes is reported, except in a sandbox on this machine."""
     transport = FakeTransport(FixedClock())
     transport.clock_lead = lead
     found = [

@@ -16,7 +16,7 @@ _START = datetime(2026, 12, 1, 10, tzinfo=ZoneInfo("Europe/Minsk"))
 
 @given(count=st.integers(1, 400), seconds=st.integers(1, 7 * 86_400))
 def test_spread_chunks_are_evenly_in_the_window(count: int, seconds: int) -> None:
-    """The first is at the start, the last before the end, and no pause is a second longer than another."""
+    """The first chunk is at the start, the last before the end, and all pauses are equal to a second."""
     chunks = spread_chunks([ChunkPlan("f", 10, "d")] * count, _START, timedelta(seconds=seconds))
     times = [datetime.fromisoformat(chunk.schedule_time or "") for chunk in chunks]
     assert times[0] == _START
@@ -28,7 +28,7 @@ def test_spread_chunks_are_evenly_in_the_window(count: int, seconds: int) -> Non
 
 
 def test_spread_chunks_follow_time_not_the_clock() -> None:
-    """An hour that a zone's clock skips is no gap."""
+    """An hour that the clock of a zone skips leaves no gap between chunks."""
     start = datetime(2026, 3, 29, 1, tzinfo=ZoneInfo("Europe/Warsaw"))
     chunks = spread_chunks([ChunkPlan("f", 10, "d")] * 3, start, timedelta(hours=3))
     assert [chunk.schedule_time for chunk in chunks] == [
@@ -37,7 +37,7 @@ def test_spread_chunks_follow_time_not_the_clock() -> None:
 
 
 def test_pace_of_a_spread_mailing() -> None:
-    """How often a chunk is sent, and to how many recipients in an hour; one chunk is no spread."""
+    """A spread has its interval and its recipients per hour; one chunk is no spread."""
     chunks = [ChunkPlan("f", 1000, "d")] * 24
     assert times_of(chunks) is None
     times = times_of(spread_chunks(chunks, _START, timedelta(hours=3)))

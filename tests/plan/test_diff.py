@@ -1,4 +1,4 @@
-"""The decision table: each situation gets one action, and a blocked one its reason code."""
+"""The decision table: each situation leads to one action, and a blocked one has a reason code."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _remote(*names: str, status: str = "NEW", when: datetime | None = None) -> R
 
 _BOTH = tuple(f"spring-sale/vip [{i}/2] shop#{mark}" for i, mark in enumerate(MARKS, 1))
 _OTHER = "spring-sale/vip shop#0123456789"  # another fingerprint
-_LIST = NamedId("Newsletter", 34)  # what the files mean now
+_LIST = NamedId("Newsletter", 34)  # the present meaning of the files
 
 
 def _diff(desired: Desired, entry: Entry | None, remote: RemoteView | None) -> Decision:
@@ -87,7 +87,7 @@ _OTHER_CHUNKS = (ChunkPlan(MARKS[0], 2, ""), ChunkPlan("cccccccccc", 2, ""))
 
 
 class _Case(NamedTuple):
-    """A situation, the action it gets, and words of the reason."""
+    """A situation, its action, and words of the reason."""
 
     action: str
     reason: str = ""
@@ -357,7 +357,7 @@ _NOTES = {
 
 @pytest.mark.parametrize("case", _CASES)
 def test_diff_mailing(case: str) -> None:
-    """Each situation has its action; the reason of a blocked mailing starts with its code."""
+    """Each situation leads to its action, and the reason of a blocked mailing starts with its code."""
     action, reason, desired, entry, remote = _CASES[case]
     decision = _diff(desired, entry, remote)
     assert decision.action == action
@@ -382,7 +382,7 @@ def _approved(window: Window, state: ChunkState = P, **changes: object) -> Entry
     return make_entry(state, state, **{"approval": approval, "contact_list": _LIST, **changes})
 
 
-# Entry, window of the files, whether it is handed over now, action and code.
+# Entry, window in the files, whether this is a hand-over, action and code.
 _WAITING_CASES = {
     "not approved, early": (None, _EARLY, False, "hold", None),
     "not approved, open": (None, _OPEN, False, "create", None),
@@ -430,7 +430,7 @@ def _waiting(case: str) -> Situation:
 
 @pytest.mark.parametrize("case", _WAITING_CASES)
 def test_diff_of_what_may_wait(case: str) -> None:
-    """What is approved waits for its window; only what is unchanged is handed over, and only in the window."""
+    """An approved mailing waits for its window, and is handed over only within it and unchanged."""
     decision = diff_mailing(_waiting(case))
     assert (decision.action, decision.code) == _WAITING_CASES[case][3:]
     has_window = decision.action in ("hold", "waiting", "due")
@@ -438,13 +438,13 @@ def test_diff_of_what_may_wait(case: str) -> None:
     if decision.action == "resume":
         entry = _WAITING_CASES[case][0]
         assert entry is not None
-        assert decision.approval == entry.approval  # a plan for the rest is none of its own
+        assert decision.approval == entry.approval  # the rest needs no plan
 
 
 def _in_waves(
     *states: ChunkState, ago: timedelta, verdict: VerdictKind | None = None, **changes: object
 ) -> Entry:
-    """A mailing of two waves with one chunk each, whose first one was accepted so long ago."""
+    """Return a mailing of two waves with one chunk each, the first accepted that long ago."""
     at = (NOW - ago).isoformat()
     entry = make_entry(*states, **{"contact_list": _LIST, **changes})
     chunks = [replace(one, wave=number, accepted_at=at) for number, one in enumerate(entry.chunks, 1)]
@@ -457,7 +457,7 @@ _STEPS = (Wave(size=2, after=45 * _MINUTE, give_up=_HOUR, delivered=90), Wave())
 _GO, _STOP = VerdictKind.GO, VerdictKind.STOP
 _OTHER_LIST = NamedId("Newsletter", 35)
 _SENT = {"ago": _HOUR, "verdict": _GO}
-# Entry, whether it is handed over now, action, code and the wave that is sent.
+# Entry, whether this is a hand-over, action, code and the wave to send.
 _WAVE_CASES = {
     "new": (None, False, "create", None, 1),
     "early": (_in_waves(A, P, ago=44 * _MINUTE), False, "waiting", None, None),
@@ -496,7 +496,7 @@ def _wave_situation(case: str) -> Situation:
 
 @pytest.mark.parametrize("case", _WAVE_CASES)
 def test_diff_of_a_mailing_with_waves(case: str) -> None:
-    """A wave is sent after the verdict about the one before, and only by a hand-over."""
+    """A wave is sent after a verdict on the previous one, and only by a hand-over."""
     decision = diff_mailing(_wave_situation(case))
     assert (decision.action, decision.code, decision.wave) == _WAVE_CASES[case][2:]
     if decision.action == "resume":
@@ -506,7 +506,7 @@ def test_diff_of_a_mailing_with_waves(case: str) -> None:
 
 
 def test_every_rule_decides_some_case() -> None:
-    """No row of the table is dead: each of them is the first to apply in one of the cases."""
+    """Each rule of the table is the first to apply in at least one case."""
     situations = [
         *(Situation("shop", one.files, one.lock, one.remote, NOW, _LIST) for one in _CASES.values()),
         *map(_waiting, _WAITING_CASES),
@@ -517,7 +517,7 @@ def test_every_rule_decides_some_case() -> None:
 
 
 def test_unknown_reason_names_what_to_look_for() -> None:
-    """The name that sms.by would list, at the revision that was sent; of several the first."""
+    """The reason of an unknown outcome has the name to look for at sms.by, the first of several, with the sent revision."""
     for states, named in (((A, U), f"`{_BOTH[1]}`, then"), ((U, U), f"`{_BOTH[0]}` and 1 more, then")):
         decision = _diff(_desired(revision=2), make_entry(*states), _remote())
         assert decision.code is ReasonCode.UNKNOWN
@@ -537,7 +537,7 @@ def test_unknown_reason_names_what_to_look_for() -> None:
 def test_gone_mailing_changes_only_by_its_own(
     own_digest: str | None, has_includes: bool, codes: list[str], words: str
 ) -> None:
-    """What it shares is a note, even where an older lock leaves it open; a scheduled one changes by both."""
+    """A gone mailing is changed only by its own content; shared content is a note. A scheduled one is changed by both."""
     own = OwnContent("own", "0", False, False, has_includes)
     desired = _desired(content_digest="new", audience_digest="more", own=own)
     decision = _diff(desired, make_entry(A, A, own_digest=own_digest), _remote())
@@ -563,7 +563,7 @@ def test_gone_mailing_changes_only_by_its_own(
 def test_scheduled_mailing_says_how_to_delete_it(
     desired: Desired, chunk: dict[str, Any], names: tuple[str, ...], found: str
 ) -> None:
-    """The name and the id under which sms.by still lists it, and the command that records its deletion."""
+    """A changed scheduled mailing has the name and id that sms.by lists, and the command to record its deletion."""
     entry = make_entry(A, A, **_SCHEDULED)
     entry = replace(entry, chunks=(replace(entry.chunks[0], **chunk), entry.chunks[1]))
     reason = _diff(desired, entry, _remote(*names)).reason
@@ -574,14 +574,14 @@ def test_scheduled_mailing_says_how_to_delete_it(
 
 
 def test_withdrawn_revision_is_no_longer_scheduled() -> None:
-    """Once a user recorded that it was deleted, the next revision is not held up."""
+    """A withdrawn revision does not hold up the next one."""
     ending = Ending(EndingKind.WITHDRAWN, "t", "anna", "a mistake")
     decision = _diff(_desired(revision=2), make_entry(A, A, **_SCHEDULED, ending=ending), _remote())
     assert decision.action is ActionKind.CREATE
 
 
 def test_rehearsal_is_sent_beside_a_scheduled_revision() -> None:
-    """In a sandbox and under only_to, a rehearsal can be repeated."""
+    """In a sandbox, or with only_to, a rehearsal can be repeated beside a scheduled revision."""
     here = Situation(
         "shop", _desired(revision=2), make_entry(A, A, **_SCHEDULED), _remote(), NOW, is_rehearsal=True
     )
@@ -599,14 +599,14 @@ def test_rehearsal_is_sent_beside_a_scheduled_revision() -> None:
     ids=["new", "not-sent", "sent-in-part", "revision-raised"],
 )
 def test_expired_mailing_is_overdue_before_its_approval(entry: Entry | None, is_overdue: bool) -> None:
-    """A mailing that an apply took up was approved, whatever became of it."""
+    """A mailing that an apply began is overdue, not unapproved, when its time has passed."""
     decision = _diff(_desired(schedule_time=NOW), entry, _remote())
     assert decision.code is ReasonCode.EXPIRED
     assert decision.is_overdue == is_overdue
 
 
 def test_listed_draft_is_confirmed_not_adopted() -> None:
-    """A draft at sms.by was not sent, so it has to be confirmed."""
+    """A draft at sms.by is confirmed, not adopted, since it was not sent."""
     one = _desired(chunks=(ChunkPlan(MARKS[0], None, ""),), via="list")
     listed = _remote(f"spring-sale/vip shop#{MARKS[0]}", status="draft")
     assert _diff(one, None, listed).action is ActionKind.CONFIRM
@@ -614,18 +614,18 @@ def test_listed_draft_is_confirmed_not_adopted() -> None:
         RemoteMailing(number, f"spring-sale/vip shop#{mark}", None, None, None, None, status, None, None)
         for number, mark, status in ((1, MARKS[0], "DRAFT"), (2, "0123456789", "NEW"))
     ]
-    beside = _diff(one, None, view_remote("shop", both))  # it was sent from another checkout: never twice
+    beside = _diff(one, None, view_remote("shop", both))  # another checkout sent it: never twice
     assert (beside.action, beside.code) == (ActionKind.BLOCKED, ReasonCode.COLLISION)
 
 
 def test_changed_audience_of_a_finished_mailing_is_a_note() -> None:
-    """Nothing is sent to rows that were added after the send."""
+    """Rows added to a finished mailing are a note, and nothing is sent to them."""
     decision = _diff(_desired(audience_digest="more"), make_entry(A, A), _remote())
     assert [note.code for note in decision.notes] == ["AUDIENCE_CHANGED"]
 
 
 def test_abandoned_mailing_says_what_was_sent() -> None:
-    """A changed audience is no news there: the rest gets nothing either way."""
+    """The reason of an abandoned mailing says what was sent, and no note mentions a changed audience."""
     decision = _diff(
         _desired(audience_digest="more", chunks=_OTHER_CHUNKS), make_entry(A, P, ending=_ABANDONED), _remote()
     )
@@ -656,7 +656,7 @@ def test_abandoned_mailing_says_what_was_sent() -> None:
     ids=["reordered", "others", "older-lock", "composed-since"],
 )
 def test_reordered_audience_has_not_changed(desired: Desired, entry: Entry, is_noted: bool) -> None:
-    """The same recipients in another order are no change; of an older lock that is not known."""
+    """The same recipients in another order are no change; with an older lock that is not known."""
     assert bool(_diff(desired, entry, _remote()).notes) == is_noted
 
 
@@ -669,7 +669,7 @@ def test_reordered_audience_has_not_changed(desired: Desired, entry: Entry, is_n
     ],
 )
 def test_raised_revision_notes_who_gets_it_again(states: tuple[ChunkState, ...], note: str | None) -> None:
-    """The note counts the recipients of the chunks that were accepted, and is left out if there are none."""
+    """A raised revision notes how many recipients got the previous one, if any."""
     decision = _diff(_desired(revision=2), make_entry(*states), _remote())
     assert decision.action is ActionKind.CREATE
     assert [one.code for one in decision.notes] == (["SENT_AGAIN"] if note else [])
@@ -677,7 +677,7 @@ def test_raised_revision_notes_who_gets_it_again(states: tuple[ChunkState, ...],
 
 
 def test_unrecorded_revision_is_counted_by_the_list() -> None:
-    """After the lock was lost: the last revision that is listed as sent, not drafts and not other mailings."""
+    """If the lock is lost, the note counts the last revision that is listed as sent, ignoring drafts and other mailings."""
     one = RemoteMailing(1, "", None, None, None, 3, "NEW", None, None)
     names = [
         "spring-sale/vip shop#00000000a1",
@@ -706,7 +706,7 @@ def test_unrecorded_revision_is_counted_by_the_list() -> None:
 
 
 def test_rejected_revision_notes_who_gets_it_again() -> None:
-    """Every plan of a revision says who got an earlier one, whether its first try was rejected or it was held."""
+    """Every plan of a raised revision notes who got an earlier one, even after a rejection or an approval."""
     words = "to up to 4 recipients who already got revision 1"
     for changes in ({}, {"approval": _approved(_EARLY).approval}):
         entry = make_entry(R, R, revision=2, earlier=(make_entry(A, A),), **changes)
@@ -721,7 +721,7 @@ def test_rejected_revision_notes_who_gets_it_again() -> None:
 
 
 def test_rehearsal_notes_whose_revision_is_scheduled() -> None:
-    """Until its time they have not got it."""
+    """While the earlier revision is only scheduled, a rehearsal does not say that its recipients already got it."""
     entry = make_entry(R, R, revision=2, earlier=(make_entry(A, A, **_SCHEDULED),))
     here = Situation("shop", _desired(revision=3), entry, _remote(), NOW, is_rehearsal=True)
     (note,) = diff_mailing(here).notes
@@ -729,7 +729,7 @@ def test_rehearsal_notes_whose_revision_is_scheduled() -> None:
 
 
 def test_resumed_mailing_knows_who_is_unsent() -> None:
-    """None of an accepted chunk, all of a pending one, and of single phones those that got nothing."""
+    """The unsent recipients are none of an accepted chunk, all of a pending one, and the unsent phones of a single one."""
     assert _diff(_desired(), make_entry(A, P), _remote()).unsent == (0, None)
     single = make_entry(ChunkState.PARTIAL, A, transport="single")
     single = replace(
@@ -739,11 +739,11 @@ def test_resumed_mailing_knows_who_is_unsent() -> None:
     assert _diff(desired, single, _remote()).unsent == (2, 0)
     first, second = desired.chunks
     left = desired._replace(chunks=(first._replace(opted_out="0 2"), second))
-    assert _diff(left, single, _remote()).unsent == (1, 0)  # the first got it, the third opted out since
+    assert _diff(left, single, _remote()).unsent == (1, 0)  # the first got it; the third opted out since then
 
 
 def test_resumed_wave_leaves_the_others() -> None:
-    """What was not sent of an earlier wave, or waits for its verdict, is no part of the rest."""
+    """The rest of a resumed wave has no part of an earlier or later wave."""
     entry, desired = _in_waves(A, P, **_SENT), _desired()
     states, waves = (A, R, P, P), (1, 1, 1, 2)
     chunks = [
@@ -761,7 +761,7 @@ def test_resumed_wave_leaves_the_others() -> None:
     )
     decision = diff_mailing(here)
     assert (decision.action, decision.wave, decision.unsent) == ("resume", 1, (0, None, None, 0))
-    plain = replace(here, steps=())  # its files have no waves any more
+    plain = replace(here, steps=())  # its files no longer have waves
     assert diff_mailing(plain).unsent in ((), (0, None, None, None))
 
 
@@ -797,7 +797,7 @@ def test_make_action_counts_everything_that_is_created() -> None:
 
 
 def test_make_action_has_what_the_lock_records() -> None:
-    """The digests by which mailings are compared, the window and wave, and the figures of reports."""
+    """An action has what the lock records: the digests to compare, window and wave, and the figures of reports."""
     desired = _DESIRED._replace(
         text_digest="text",
         recipients_digest="recipients",
@@ -819,7 +819,7 @@ def test_make_action_has_what_the_lock_records() -> None:
 
 
 def test_make_action_counts_the_rest_of_a_resumed_mailing() -> None:
-    """Sent chunks are left out; a chunk with some unsent phones counts by their share."""
+    """A resumed mailing counts only its unsent chunks; a partly sent single chunk counts by its share of phones."""
     decision = Decision(ActionKind.RESUME, "the rest", unsent=(0, None, 2))
     action = make_action(_MAILING, _DESIRED, decision, _NAMES)
     assert (action.recipients, action.parts, action.cost) == (12, 12, Decimal("1.2"))
@@ -827,7 +827,7 @@ def test_make_action_counts_the_rest_of_a_resumed_mailing() -> None:
 
 
 def test_make_action_keeps_the_code_of_a_blocked_mailing() -> None:
-    """The code is in the action, the sentence starts with it."""
+    """A blocked mailing keeps its reason code, with which its sentence starts."""
     action = make_action(_MAILING, _DESIRED, block(ReasonCode.EXPIRED, "too late"), _NAMES)
     assert (action.action, action.reason_code, action.reason) == (
         ActionKind.BLOCKED,
@@ -837,7 +837,7 @@ def test_make_action_keeps_the_code_of_a_blocked_mailing() -> None:
 
 
 def test_make_action_does_not_count_a_list_at_sms_by() -> None:
-    """Only sms.by knows the contacts of a list that it keeps."""
+    """Contacts of a list at sms.by are not counted."""
     desired = _DESIRED._replace(via="list", parts=None, cost=None)
     mailing = _mailing(ContactList("Newsletter", _AT))
     action = make_action(mailing, desired, Decision(ActionKind.CREATE, "new"), _NAMES)
@@ -863,13 +863,13 @@ def test_make_action_does_not_count_a_list_at_sms_by() -> None:
 def test_make_action_names_the_list_of_a_draft(
     action: ActionKind, entry: Entry | None, expected: NamedId
 ) -> None:
-    """A new draft is made for the list that the files mean now; of an old one only the lock knows it."""
+    """A new draft has the list that the files name; only the lock knows that of an existing draft."""
     mailing = _mailing(ContactList("Newsletter", _AT))
     assert make_action(mailing, _DESIRED, Decision(action, ""), _NAMES, entry).contact_list == expected
 
 
 def test_make_orphan_shows_what_is_recorded() -> None:
-    """An orphan sends nothing and keeps what is recorded; a decision about it changes only the action."""
+    """An orphan sends nothing and keeps its record; a decision about it changes only the action."""
     chunks = (ChunkRecord("a" * 10, 3, "d", A, schedule_time=_LATER.isoformat(), variant="a", wave=2),)
     entry = make_entry(
         A,
@@ -898,7 +898,7 @@ def test_make_orphan_shows_what_is_recorded() -> None:
 
 @pytest.mark.parametrize(("transport", "can_look"), [("bulk", True), ("list", True), ("single", False)])
 def test_orphan_says_whether_apply_can_look_for_it(transport: str, can_look: bool) -> None:
-    """Deliveries of single SMS are found by their phones, which the lock does not have."""
+    """apply cannot look for an unknown orphan with `via: single`: the lock does not have its phones."""
     reason = make_orphan("sale/old", replace(make_entry(A, U), transport=transport)).reason
     assert ("`apply` looks for it at sms.by" in reason) is can_look
     assert (
@@ -921,6 +921,6 @@ def test_orphan_says_whether_apply_can_look_for_it(transport: str, can_look: boo
 def test_make_orphan_is_finished_by_a_decision(
     state: ChunkState, kind: EndingKind | None, is_finished: bool
 ) -> None:
-    """What still needs a look keeps its row in a plan."""
+    """An orphan is finished by a decision; one that still needs a look keeps its row in the plan."""
     ending = None if kind is None else Ending(kind, "2026-11-30T10:00:00Z", "anna", "")
     assert make_orphan("sale/old", make_entry(A, state, ending=ending)).is_finished is is_finished

@@ -1,4 +1,4 @@
-"""The comparison of intended and reported values: each field, and what cannot be compared."""
+"""Intended and reported values are compared field by field, as far as they can be."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_equal_values_give_no_drift() -> None:
 
 
 def test_drift_names_each_field_once_with_both_values() -> None:
-    """Two chunks with the same difference give one warning."""
+    """The same difference in two chunks is one warning, with both values."""
     other = replace(_LISTED, d_schedule=_LISTED.d_schedule or 0, count_phones=2, alphaname="Kvetka")
     later = replace(other, d_schedule=int((_WHEN + timedelta(hours=3)).timestamp()))
     assert _messages(later) == [
@@ -63,7 +63,7 @@ def test_drift_names_each_field_once_with_both_values() -> None:
 
 
 def test_drift_of_a_time_that_sms_by_does_not_have() -> None:
-    """A scheduled mailing that sms.by lists without a time was sent at once."""
+    """A scheduled mailing that sms.by lists without a time was sent at once, and is a warning."""
     assert _messages(replace(_LISTED, d_schedule=0)) == [
         "d_schedule: intended 2026-12-01T10:00:00+03:00, sms.by reports none"
     ]
@@ -81,7 +81,7 @@ def test_drift_of_a_time_that_sms_by_does_not_have() -> None:
             replace(_LISTED, count_phones=9),
             replace(_MEANT, counts_recipients=False),
             _CHUNK,
-        ),  # holds other recipients too
+        ),  # has other recipients, too
         (replace(_LISTED, count_phones=2), _MEANT, replace(_CHUNK, state=ChunkState.UNKNOWN)),
         (
             replace(_LISTED, alphaname="MyShop"),
@@ -99,12 +99,12 @@ def test_drift_of_a_time_that_sms_by_does_not_have() -> None:
 def test_drift_skips_what_cannot_be_compared(
     listed: RemoteMailing, meant: IntendedValues, chunk: ChunkRecord
 ) -> None:
-    """A value that sms.by does not report, or that means something else there, is no difference."""
+    """A value that sms.by does not report, or gives another meaning, is not compared."""
     assert _messages(listed, meant, chunk) == []
 
 
 def test_drift_of_a_sender_written_as_an_id() -> None:
-    """Its name at sms.by is what is compared; of the system name, which has several, nothing is."""
+    """A sender id is compared by its name at sms.by; the system sender, which has several, is not compared."""
     names = AccountNames(Known.of([Alphaname(0, "System name"), Alphaname(1363, "MyShop")]))
     other = replace(_LISTED, alphaname="Kvetka")
     by_id, system = (replace(_MEANT, alphaname=ref).by(names) for ref in ("1363", "System name"))
@@ -121,7 +121,7 @@ def test_drift_of_a_sender_written_as_an_id() -> None:
     ],
 )
 def test_drift_of_a_sender_spelled_otherwise(recorded: str, number: int, reported: str) -> None:
-    """A name that means the sender in the files is no difference from the account's spelling."""
+    """A sender's spelling in the files may differ from that of the account."""
     applied = AppliedBy("2026-11-30T10:00:00+03:00", "p", None, "0.1.0")
     entry = Entry(1, "c", "a", "bulk", recorded, number, None, 3, 3, None, (_CHUNK,), applied)
     meant = replace(intended_by_lock("sale/vip", entry, None), location=_MEANT.location)
@@ -131,7 +131,7 @@ def test_drift_of_a_sender_spelled_otherwise(recorded: str, number: int, reporte
 
 @pytest.mark.parametrize(("minutes", "differences"), [(-1, 1), (0, 0), (30, 0), (31, 1), (None, 0)])
 def test_drift_later_than_max_late(minutes: int | None, differences: int) -> None:
-    """`max_late` excuses a later time only as far as it reaches, and no time."""
+    """A later time is excused up to `max_late`; a missing time is not."""
     time = 0 if minutes is None else int((_WHEN + timedelta(minutes=minutes)).astimezone(UTC).timestamp())
     meant = replace(_MEANT, max_late=timedelta(minutes=30))
     assert len(_messages(replace(_LISTED, d_schedule=time), meant)) == differences
@@ -139,7 +139,7 @@ def test_drift_later_than_max_late(minutes: int | None, differences: int) -> Non
 
 @pytest.mark.parametrize("via", ["bulk", "single", "list"])
 def test_intended_values_of_files_and_lock(via: Via) -> None:
-    """In the zone of the files, at the place of the time; messages of single phones may hold other recipients."""
+    """Times are in the zone of the files; a single message, which may have other recipients, is not counted."""
     place, late = Location("sale.yaml", 9, 5), timedelta(minutes=30)
     mailing = Mailing(
         "sale", "vip", "sale.yaml", _AT, via, InlineRecipients((), _AT), None, "MyShop", _AT, _WHEN, place,
@@ -159,7 +159,7 @@ def test_intended_values_of_files_and_lock(via: Via) -> None:
 
 
 def test_intended_time_of_a_chunk() -> None:
-    """Its own, in the zone of the mailing; none of a later wave, nor where the mailing has none."""
+    """A chunk has its own time in the mailing's zone, and a later wave or a mailing without a time has none."""
     own = "2026-12-01T08:00:00+00:00"
     times = [
         replace(_MEANT, schedule_time=time).of_chunk(replace(_CHUNK, **chunk)).schedule_time
@@ -184,7 +184,7 @@ def test_intended_time_of_a_chunk() -> None:
     ],
 )
 def test_compare_values_of_parts(parts: int | None, texts: list[str], is_harmless: bool) -> None:
-    """More parts cost more than was reviewed; fewer are harmless."""
+    """More parts than reviewed are a difference, as they cost more; fewer are harmless."""
     reported = ReportedValues(None, None, None, parts)
     found = list(compare_values(replace(_MEANT, parts=2), None, reported))
     assert [difference.text for difference in found] == texts
@@ -193,7 +193,7 @@ def test_compare_values_of_parts(parts: int | None, texts: list[str], is_harmles
 
 
 def test_compare_values_of_a_mailing_that_goes_at_once() -> None:
-    """Any time that has come means at once, a later one does not."""
+    """For a mailing sent at once, any past time is as intended, and a later time is not."""
     meant = replace(_MEANT, schedule_time=None, at_once_until=_WHEN)
     come = [0, 1, int(_WHEN.timestamp())]
     assert not any(list(compare_values(meant, None, ReportedValues(time, None, None))) for time in come)
@@ -205,7 +205,7 @@ def test_compare_values_of_a_mailing_that_goes_at_once() -> None:
 
 
 def test_drift_of_chunks_with_times_of_their_own() -> None:
-    """Each is compared with its own time; those that are off by as much are one warning, with their number."""
+    """Each spread chunk is compared with its own time, and equal differences are one warning with their number."""
     times = [_WHEN + timedelta(minutes=10 * index) for index in range(4)]
     chunks = [
         replace(_CHUNK, fingerprint=str(n), schedule_time=time.isoformat()) for n, time in enumerate(times)
@@ -231,7 +231,7 @@ def test_drift_of_chunks_with_times_of_their_own() -> None:
 
 
 def test_drift_of_numbers_in_spread_chunks() -> None:
-    """Only times are off by a shift: another number of recipients is a difference of its own."""
+    """Only equal time shifts are merged; another number of recipients is a separate difference."""
     times = [_WHEN + timedelta(minutes=10 * index) for index in range(3)]
     chunks = [
         replace(_CHUNK, fingerprint=str(n), schedule_time=time.isoformat()) for n, time in enumerate(times)

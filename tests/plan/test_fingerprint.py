@@ -29,13 +29,13 @@ _phone = st.from_regex(r"37529[0-9]{7}", fullmatch=True)
 
 @given(st.dictionaries(_text, _text, max_size=5))
 def test_content_digest_ignores_the_order_of_keys(header: dict[str, str]) -> None:
-    """The same header in another order has the same digest."""
+    """The same header with its keys in another order has the same digest."""
     assert hash_json(header) == hash_json(dict(reversed(header.items())))
 
 
 @given(st.lists(st.tuples(_phone, _text), min_size=1, max_size=4), st.data())
 def test_fingerprint_depends_on_every_byte(rows: list[tuple[str, str]], data: st.DataObject) -> None:
-    """Another phone, text or order, or a missing row, gives another fingerprint."""
+    """Another phone, text or order, or a missing row, makes another fingerprint."""
 
     def mark(some: list[tuple[str, str]]) -> str:
         digest = chunk_digest("content", hash_rows(b"".join(row_line(phone, text) for phone, text in some)))
@@ -61,7 +61,7 @@ _any_text = st.text(
     st.lists(st.tuples(st.from_regex(r"[0-9]{7,15}", fullmatch=True), _any_text), max_size=5), st.booleans()
 )
 def test_row_lines_are_joined_row_line(rows: list[tuple[str, str]], is_personal: bool) -> None:
-    """Rows give the same bytes together and one by one, and their phones can be read back."""
+    """Joined rows have the same bytes as single ones, and their phones can be read back."""
     phones = [phone for phone, _ in rows]
     texts = [text for _, text in rows] if is_personal else None
     each = [row_line(phone, text if is_personal else None) for phone, text in rows]
@@ -84,7 +84,7 @@ def test_row_lines_are_joined_row_line(rows: list[tuple[str, str]], is_personal:
 def test_remote_name_fits_and_reads_back(
     project: str, environment: str | None, campaign: str, name: str, revision: int, index: int, count: int
 ) -> None:
-    """Every name is at most 160 characters and gives back address, revision, project and fingerprint."""
+    """Every name has at most 160 characters, and gives back address, revision, project and fingerprint."""
     address, project = f"{campaign}/{name}", scope_of(project, environment)
     mark = fingerprint(project, address, revision, index, "d")
     given_name = remote_name(project, address, revision, index, count, mark)
@@ -95,13 +95,13 @@ def test_remote_name_fits_and_reads_back(
 
 
 def test_remote_name_omits_defaults() -> None:
-    """Revision 1 and the number of a single chunk are left out."""
+    """Revision 1 and the number of an only chunk are left out."""
     assert remote_name("shop", "a/b", 1, 0, 1, "0" * 10) == "a/b shop#0000000000"
     assert remote_name("shop", "a/b", 2, 1, 3, "0" * 10) == "a/b r2 [2/3] shop#0000000000"
 
 
 def test_remote_name_leaves_out_a_number_too_long() -> None:
-    """With the longest project, address and environment there is no room for the number of the chunk."""
+    """The number of the chunk is left out where the longest names leave no room for it."""
     project, address = scope_of("p" * 40, "e" * 10), f"{'c' * 40}/{'m' * 40}"
     assert remote_name(project, address, 9999, 998, 1000, "0" * 10) == f"{address} r9999 {project}#0000000000"
     assert " [998/999] " in remote_name(project, address, 99, 997, 999, "0" * 10)
@@ -109,7 +109,7 @@ def test_remote_name_leaves_out_a_number_too_long() -> None:
 
 @given(st.lists(st.integers(1, 2500), max_size=5), st.lists(st.integers(1, 2500), max_size=5))
 def test_audience_digest_is_independent_of_chunks(cuts: list[int], others: list[int]) -> None:
-    """The same recipients in other chunks have the same digest; another row or order has another one."""
+    """The audience digest depends on rows and their order, but not on chunks."""
     total = min(sum(cuts), sum(others))
     rows = [b'"%d"\n' % number for number in range(total)]
 
@@ -129,7 +129,7 @@ def test_audience_digest_is_independent_of_chunks(cuts: list[int], others: list[
 
 
 def test_row_lines_keep_the_digests_of_existing_locks() -> None:
-    """Existing locks contain digests of these bytes."""
+    """Row lines have the bytes whose digests existing locks contain."""
     lines = row_lines(["375291234567", "375331234567"], ['Анна, "код" \\ 5', "Hi\n"])
     digest = "1388d4608a8d9fef7ee3acd7e72ab037303cea435724c8b1c683e4f070b8ba42"
     assert hashlib.sha256(lines).hexdigest() == digest

@@ -1,4 +1,4 @@
-"""Gone mailings: what is their own, and what they share."""
+"""Gone mailings: their own content, and shared content."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _own(folder: Path, project: str = _PROJECT, campaign: str = _CAMPAIGN, maili
     ],
 )
 def test_own_content_leaves_out_what_is_shared(shared: dict[str, str], tmp_path: Path) -> None:
-    """Neither the project's settings nor the campaign's keys nor the recipients are in its digest."""
+    """The own content has no project settings, campaign keys or recipients."""
     own = _own(tmp_path)
     assert not own.has_sender
     assert not own.has_time
@@ -71,7 +71,7 @@ def test_own_content_leaves_out_what_is_shared(shared: dict[str, str], tmp_path:
     ],
 )
 def test_own_content_covers_the_entry(keys: str, tmp_path: Path) -> None:
-    """Each key of the entry that makes other messages of it makes another digest."""
+    """The own content covers each key of the mailing that changes its messages."""
     changed = _own(tmp_path, mailing=_VIP.replace("{name", f"{{{keys}, name"))
     assert changed.digest != _own(tmp_path).digest
     assert changed.has_sender == ("alphaname" in keys)
@@ -79,25 +79,25 @@ def test_own_content_covers_the_entry(keys: str, tmp_path: Path) -> None:
 
 
 def test_own_content_covers_texts_of_recipients(tmp_path: Path) -> None:
-    """A recipient with another text than the mailing's is no mere change of the recipients."""
+    """Another text for one recipient is a change of the own content, not only of the recipients."""
     own = _VIP.replace("['375291234567']", "[{phone: '375291234567', text: Hi}]")
     assert _own(tmp_path, mailing=own).digest != _own(tmp_path).digest
 
 
 @pytest.mark.parametrize("text", ["the price may include a gift", "{{ name }}"])
 def test_own_text_without_an_include(text: str, tmp_path: Path) -> None:
-    """Neither the word nor another tag is one: such a text is all that an older lock has a digest of."""
+    """The word "include", or another tag, is not an include, so an older lock has a digest of the whole text."""
     mailing = f"  - {{name: vip, recipients: [{{phone: '375291234567', name: Anna}}], text: '{text}'}}\n"
     assert not _own(tmp_path, mailing=mailing).has_includes
 
 
 def test_own_content_keeps_the_digests_of_existing_locks(tmp_path: Path) -> None:
-    """With another digest, each mailing that is gone would be called changed."""
+    """The digests are those of existing locks; others would call each gone mailing changed."""
     assert _own(tmp_path).digest.startswith("b87217544ecb8c27")
 
 
 def test_own_content_is_the_text_wherever_it_is_written(tmp_path: Path) -> None:
-    """In the campaign file or in a text_file; and another text is another digest."""
+    """The own content is the same in the campaign file and in a text_file, and differs for another text."""
     inline = _own(tmp_path, mailing="  - {name: vip, recipients: ['375291234567'], text: Hello}\n")
     file = _own(tmp_path, mailing="  - {name: vip, recipients: ['375291234567'], text_file: text.j2}\n")
     other = _own(tmp_path, mailing="  - {name: vip, recipients: ['375291234567'], text: Hallo}\n")
@@ -107,7 +107,7 @@ def test_own_content_is_the_text_wherever_it_is_written(tmp_path: Path) -> None:
 
 
 def test_own_time_in_another_spelling_is_the_same(tmp_path: Path) -> None:
-    """Seconds may be left out, and an offset may be written as Z."""
+    """A time without seconds, or with Z as its offset, is the same time."""
     digests = {
         _own(tmp_path, mailing=_VIP.replace("{name", f"{{schedule_time: {time}, name")).digest
         for time in ("2037-12-01T10:00:00Z", "2037-12-01T10:00Z", "2037-12-01T13:00:00+03:00")
@@ -152,7 +152,7 @@ _ENDING = Ending(EndingKind.ABANDONED, "t", "anna", "")
 def test_only_unchanged_gone_mailings_are_excused(
     entry: Entry | None, expected: bool, tmp_path: Path
 ) -> None:
-    """The files of all others are needed."""
+    """Only the files of unchanged gone mailings may be missing."""
     _own(tmp_path)
     mailing = load_project(tmp_path).project.mailings[0]
     assert is_excused(entry, mailing, _NOW) == expected
@@ -163,7 +163,7 @@ def test_only_unchanged_gone_mailings_are_excused(
 
 @pytest.mark.parametrize(("has_text", "is_unreadable"), [(True, True), (True, False), (False, False)])
 def test_own_text_is_compared_where_it_is_known(has_text: bool, is_unreadable: bool, tmp_path: Path) -> None:
-    """It is not if its file is missing, and then the mailing is excused; a missing list says nothing about the text."""
+    """If a text file is missing the mailing is excused; a missing list does not prevent comparing the text."""
     _own(tmp_path)
     mailing = load_project(tmp_path).project.mailings[0]
     error = Problem(Severity.ERROR, "FILE", "not found")
@@ -177,7 +177,7 @@ def test_own_text_is_compared_where_it_is_known(has_text: bool, is_unreadable: b
 
 
 def test_all_is_sent_of_the_revision_in_the_files(tmp_path: Path) -> None:
-    """Neither of another one nor while a chunk remains."""
+    """A mailing is gone only if all chunks of the revision in the files were sent."""
     _own(tmp_path)
     mailing = load_project(tmp_path).project.mailings[0]
     entries = (_ENTRY, replace(_ENTRY, revision=2), replace(_ENTRY, chunks=_PENDING), None)
@@ -185,7 +185,7 @@ def test_all_is_sent_of_the_revision_in_the_files(tmp_path: Path) -> None:
 
 
 def test_missing_file_is_an_error_while_one_mailing_needs_it(tmp_path: Path) -> None:
-    """Two mailings that name it at one place, through an alias, get a note only if both are gone."""
+    """A missing file that an alias gives to two mailings is a note only if both are gone."""
     rows = "  - {name: vip, recipients: &list {file: no.csv}, text: Hi}\n  - {name: all, recipients: *list, text: Hi}\n"
     (tmp_path / "smsby.yaml").write_text(_PROJECT, "utf-8")
     (tmp_path / "sale.yaml").write_text(_CAMPAIGN + rows, "utf-8")
@@ -201,7 +201,7 @@ def test_missing_file_is_an_error_while_one_mailing_needs_it(tmp_path: Path) -> 
 
 
 def test_errors_of_an_excused_mailing_are_one_note(tmp_path: Path) -> None:
-    """Its first error, with the number of the others; warnings stay as they are."""
+    """The errors of an excused mailing are one note: the first, and how many others; warnings are unchanged."""
     _own(tmp_path)
     mailing = load_project(tmp_path).project.mailings[0]
     errors = [Problem(Severity.ERROR, "PHONE", f"bad {n}") for n in range(3)]

@@ -1,4 +1,4 @@
-"""Guardrails: each refuses what exceeds it and nothing else, and names its key, the figure and the limit."""
+"""Guardrails: each refuses exactly what exceeds it, and names its key, the figure and the limit."""
 
 from __future__ import annotations
 
@@ -66,18 +66,18 @@ def _broken(rails: Guardrails, mailing: Mailing | None = None, **changes: Any) -
     ],
 )  # fmt: skip
 def test_check_recipients_at_the_limits(rails: Guardrails, recipients: int, message: str | None) -> None:
-    """max_recipients and expect_recipients allow their limits and refuse one beyond."""
+    """max_recipients and expect_recipients allow their limits, and refuse one more or less."""
     assert _broken(rails, recipients=recipients) == ([message] if message else [])
 
 
 def test_expect_recipients_of_a_mailing_wins() -> None:
-    """`expect_recipients` of the mailing replaces that of the project."""
+    """`expect_recipients` of a mailing replaces that of the project."""
     rails = Guardrails(expect_recipients=Expected(100, 200))
     assert _broken(rails, _mailing(expect_recipients=Expected(5, 10)), recipients=7) == []
 
 
 def test_list_is_judged_once_its_size_is_known() -> None:
-    """A plan does not know the size of a list at sms.by, and does not judge 0 recipients."""
+    """The unknown size of a list at sms.by is not judged as 0 recipients."""
     rails = Guardrails(max_recipients=10, expect_recipients=Expected(least=5))
     mailing = _mailing(via="list")
     assert check_mailing(rails, mailing, _desired(0)._replace(parts=None), NOON) == ()
@@ -86,7 +86,7 @@ def test_list_is_judged_once_its_size_is_known() -> None:
 
 @pytest.mark.parametrize(("hours", "is_fresh"), [(24, True), (25, False)])
 def test_opt_outs_older_than_their_limit(hours: int, is_fresh: bool) -> None:
-    """They block the mailing, in its time zone; as old as allowed is allowed."""
+    """Opt-outs older than their limit block the mailing, in its time zone; the limit itself is allowed."""
     fresh = Freshness(TextSource("select 1", _AT), timedelta(days=1), "UTC")
     age = DataAge(Location("smsby.yaml", 7, 12), NOON - timedelta(hours=hours), fresh)
     desired = _desired()._replace(opt_out_ages=(age,))
@@ -98,7 +98,7 @@ def test_opt_outs_older_than_their_limit(hours: int, is_fresh: bool) -> None:
 
 @pytest.mark.parametrize(("minutes", "age"), [(60, None), (61, "61 min"), (120, "2 h"), (None, None)])
 def test_data_of_a_query_older_than_its_limit(minutes: int | None, age: str | None) -> None:
-    """Its own data comes first; what no query reports is not judged."""
+    """The age of the mailing's own data comes first, and data without a date is not judged."""
     fresh = Freshness(TextSource("select 1", _AT), timedelta(hours=1), "UTC")
     query = RecipientsQuery(
         TextSource("select 1", _AT), "sql:sale/vip", "DB_URL", None, None, "phone", _AT, fresh
@@ -118,14 +118,14 @@ def test_data_of_a_query_older_than_its_limit(minutes: int | None, age: str | No
 
 
 def test_max_parts_judges_the_longest_text() -> None:
-    """max_parts limits a single text, not their sum."""
+    """max_parts limits each text, not their sum."""
     rails = Guardrails(max_parts=3)
     assert _broken(rails, longest=3) == []
     assert _broken(rails, longest=4) == ["max_parts: the longest text takes 4 parts, the limit is 3"]
 
 
 def test_allowed_alphanames() -> None:
-    """A name or id that is not in allowed_alphanames is refused, also the system name 0."""
+    """A name or id outside allowed_alphanames is refused, including the system name 0."""
     rails = Guardrails(allowed_alphanames=("MyShop", "77"))
     assert _broken(rails) == _broken(rails, _mailing(alphaname="77")) == []
     message = "allowed_alphanames: the sender is 0, allowed are MyShop, 77"
@@ -133,7 +133,7 @@ def test_allowed_alphanames() -> None:
 
 
 def test_required_and_forbidden_words() -> None:
-    """Regular expressions, case-insensitive; the texts that violate them are counted."""
+    """Word rules are case-insensitive regular expressions, and the texts that violate them are counted."""
     rails = Guardrails(required_words=(r"stop \d{4}",), forbidden_words=("lorem", "ТЕСТ"))
     policy = ContentPolicy(rails)
     policy.check("Sale! STOP 1234")
@@ -152,7 +152,7 @@ def test_required_and_forbidden_words() -> None:
 )
 @pytest.mark.parametrize("is_scheduled", [True, False])
 def test_quiet_hours_over_midnight(local: str, quiet: bool, is_scheduled: bool) -> None:
-    """In the campaign's time zone, the start included and the end not, for a scheduled mailing and for one sent on apply."""
+    """Quiet hours include their start but not their end, in the campaign's zone, scheduled or sent on apply."""
     at = datetime.fromisoformat(f"2026-11-24T{local}:00+03:00")
     mailing = _mailing(schedule_time=at) if is_scheduled else _mailing()
     found = _broken(
@@ -163,7 +163,7 @@ def test_quiet_hours_over_midnight(local: str, quiet: bool, is_scheduled: bool) 
 
 
 def test_quiet_hours_use_the_campaign_s_zone() -> None:
-    """Noon in Minsk is night in Los Angeles, and quiet hours at noon do not cover the night."""
+    """Quiet hours are those of the campaign's zone: noon in Minsk is night in Los Angeles."""
     rails = Guardrails(quiet_hours=NIGHT)
     assert _broken(rails, _mailing(timezone="America/Los_Angeles"))
     assert not _broken(rails)
@@ -175,7 +175,7 @@ def test_quiet_hours_use_the_campaign_s_zone() -> None:
     [("2026-12-30T23:59", False), ("2026-12-31T00:00", True), ("2027-01-02T23:59", True), ("2027-01-03T00:00", False)],
 )  # fmt: skip
 def test_blackout_dates(local: str, refused: bool) -> None:
-    """Both ends are included, in the campaign's time zone, also for a mailing sent on apply."""
+    """Blackout dates include both ends, in the campaign's zone, also for a mailing sent on apply."""
     rails = Guardrails(blackout=(Blackout(date(2026, 12, 31), date(2027, 1, 2)),))
     at = datetime.fromisoformat(f"{local}:00+03:00")
     day = local[:10]
@@ -185,7 +185,7 @@ def test_blackout_dates(local: str, refused: bool) -> None:
 
 
 def test_min_lead_minutes() -> None:
-    """The time between now and the schedule; a mailing sent on apply has no lead."""
+    """The lead is the time from now to the schedule; a mailing sent on apply has no lead."""
     rails = Guardrails(min_lead=timedelta(minutes=10))
     assert _broken(rails) == []
     assert _broken(rails, _mailing(schedule_time=NOON + timedelta(minutes=10))) == []
@@ -194,7 +194,7 @@ def test_min_lead_minutes() -> None:
 
 
 def test_late_mailing_is_judged_by_the_present_hour() -> None:
-    """Scheduled for 20:50, allowed to be late, and applied at 21:10, it would be sent in quiet hours."""
+    """A late mailing is judged by the present time: scheduled for 20:50 and sent at 21:10, it is in quiet hours."""
     at = datetime.fromisoformat("2026-11-24T20:50:00+03:00")
     mailing = _mailing(schedule_time=at, max_late=timedelta(hours=1))
     rails = Guardrails(quiet_hours=NIGHT, min_lead=timedelta(minutes=10))
@@ -205,7 +205,7 @@ def test_late_mailing_is_judged_by_the_present_hour() -> None:
 
 
 def test_check_mailing_returns_all_breaches() -> None:
-    """A reviewer can fix all of them at once."""
+    """All breaches of a mailing are reported together."""
     rails = Guardrails(
         max_recipients=1, max_parts=1, allowed_alphanames=("x",), quiet_hours=QuietHours(time(11), time(14))
     )
@@ -237,7 +237,7 @@ def _action(cost: str | None, kind: ActionKind = ActionKind.CREATE) -> Action:
 
 
 def test_max_cost_of_one_apply() -> None:
-    """Only sending actions are summed; the sum may reach the limit."""
+    """max_cost limits the sum of the sending actions, and allows the limit itself."""
     rails = Guardrails(max_cost=Decimal("1.5"))
     noop = _action("9", ActionKind.NOOP)
     assert check_apply(rails, [_action("1"), _action("0.5"), _action(None), noop]) is None
@@ -247,7 +247,7 @@ def test_max_cost_of_one_apply() -> None:
 
 
 def test_every_chunk_keeps_the_guardrails_on_time() -> None:
-    """The last chunk in quiet hours, or on a blackout, blocks; each guardrail is named once."""
+    """A spread whose last chunk is in quiet hours or on a blackout date is blocked, with each guardrail named once."""
     start = datetime(2026, 12, 1, 18, tzinfo=ZoneInfo("Europe/Minsk"))
     rails = Guardrails(quiet_hours=NIGHT, blackout=(Blackout(date(2026, 12, 2), date(2026, 12, 2)),))
     mailing = _mailing(schedule_time=start, spread=timedelta(hours=9))
@@ -280,7 +280,7 @@ def test_every_chunk_keeps_the_guardrails_on_time() -> None:
     ],
 )
 def test_closed_hours_are_judged_at_the_moment(rails: Guardrails, key: str | None) -> None:
-    """Just before something is sent the time counts, whatever the mailing's own is; the rest was judged before."""
+    """Just before a send, closed hours are judged by the present time, and other guardrails are not repeated."""
     night = datetime.fromisoformat("2026-11-24T23:00:00+03:00")
     mailing = _mailing(schedule_time=night.replace(hour=12) + timedelta(days=1))
     breach = find_closed_hours(rails, mailing, night)
@@ -302,6 +302,6 @@ def test_closed_hours_are_judged_at_the_moment(rails: Guardrails, key: str | Non
 def test_guardrails_that_need_a_figure(
     rails: Guardrails, own: Expected | None, recipients: str | None, cost: str | None
 ) -> None:
-    """A list whose size or cost sms.by does not report is refused in their name."""
+    """A list without a reported size or cost is refused in the name of the guardrail that needs it."""
     assert key_needing_recipients(rails, _mailing(expect_recipients=own)) == recipients
     assert key_needing_cost(rails) == cost

@@ -1,4 +1,4 @@
-"""mailing_planner: what is approved for later, waits, is due, has changed meanwhile, or came too late."""
+"""mailing_planner: a mailing that is approved for later, waits, is due, changed meanwhile, or came too late."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _action(folder: Path, campaign: str, at: datetime, entry: Entry | None = Non
 def test_mailing_is_held_until_its_window(
     at: datetime, action: str, code: str | None, tmp_path: Path
 ) -> None:
-    """It is approved for later before its window, sent by the same apply in it, and expired after it."""
+    """A mailing is held before its window, sent by the same apply within it, and expired after it."""
     found = _action(tmp_path, _HELD, at)
     assert (found.action, found.reason_code) == (action, code)
     assert (found.window is not None) == (action == "hold")
@@ -71,7 +71,7 @@ def test_mailing_is_held_until_its_window(
     ],
 )
 def test_approved_mailing_waits(at: datetime, action: str, code: str | None, tmp_path: Path) -> None:
-    """What is approved waits for its window, and is then due; it sends nothing and costs nothing again."""
+    """An approved mailing waits and is then due; until then it sends nothing, and it adds no cost."""
     entry = recorded(_action(tmp_path, _HELD, NOON), fresh=False)
     plan = _plan(tmp_path, _HELD, at, entry)
     (found,) = plan.actions
@@ -93,7 +93,7 @@ def test_approved_mailing_waits(at: datetime, action: str, code: str | None, tmp
     ids=["text", "recipients", "time", "window", "revision"],
 )
 def test_changed_mailing_is_approved_again(before: str, after: str, tmp_path: Path) -> None:
-    """Whatever is changed while it waits, a new plan of it offers to approve it."""
+    """A new plan offers to approve a waiting mailing again, whatever was changed."""
     campaign = _HELD.replace("mailings:", "revision: 1\nmailings:")
     entry = recorded(_action(tmp_path, campaign, NOON), fresh=False)
     found = _action(tmp_path, campaign.replace(before, after), NOON, entry)
@@ -106,7 +106,7 @@ def test_changed_mailing_is_approved_again(before: str, after: str, tmp_path: Pa
     ("approved", "declared"), [(True, True), (True, False), (False, True), (False, False)]
 )
 def test_fresh_audience_may_change(approved: bool, declared: bool, tmp_path: Path) -> None:
-    """The audience may change only if that was approved and is still declared; the text never may."""
+    """A fresh audience may change if that was approved and is still declared, but its text may not."""
     campaign = _FRESH if declared else _HELD
     entry = recorded(_action(tmp_path, _HELD, NOON), fresh=approved)
     found = _action(tmp_path, campaign.replace(*_MORE), NOON, entry)
@@ -115,7 +115,7 @@ def test_fresh_audience_may_change(approved: bool, declared: bool, tmp_path: Pat
 
 
 def test_lapsed_approval_can_be_given_again(tmp_path: Path) -> None:
-    """A mailing whose approval lapsed is offered like a new one, even if its files are as approved again."""
+    """A lapsed mailing is offered for approval like a new one, even if its files are as approved again."""
     entry = recorded(_action(tmp_path, _HELD, NOON), fresh=False)
     lapsed = replace(entry, ending=Ending(EndingKind.LAPSED, NOON.isoformat(), "ci", "changed"))
     assert lapsed.state == "withdrawn"
@@ -123,7 +123,7 @@ def test_lapsed_approval_can_be_given_again(tmp_path: Path) -> None:
 
 
 def test_sender_of_another_id_needs_a_new_approval(tmp_path: Path) -> None:
-    """The name of the sender may mean another one of the account since it was approved."""
+    """If the sender's name now means another id, a new approval is needed."""
     campaign = _HELD.replace("mailings:", "alphaname: 7\nmailings:")
     entry = recorded(_action(tmp_path, campaign, NOON), fresh=False)
     assert entry.alphaname_id == 7
@@ -132,7 +132,7 @@ def test_sender_of_another_id_needs_a_new_approval(tmp_path: Path) -> None:
 
 
 def test_revision_that_was_only_approved_is_no_obstacle(tmp_path: Path) -> None:
-    """If the files go back to the revision that was sent, it is unchanged; what waits of the next one is not sent."""
+    """If the files go back to the sent revision it is unchanged, and the approved next one is not sent."""
     before = _HELD.replace("11-25", "11-23")
     sent = recorded(_action(tmp_path, before, NOON), ChunkState.ACCEPTED)
     raised = _HELD.replace("mailings:", "revision: 2\nmailings:").replace("hello", "hi")
@@ -142,7 +142,7 @@ def test_revision_that_was_only_approved_is_no_obstacle(tmp_path: Path) -> None:
 
 
 def test_held_mailing_obeys_the_guardrails(tmp_path: Path) -> None:
-    """What is approved for later is judged, and paid for, like what is sent now."""
+    """Guardrails and budget apply to a mailing held for later as to one sent now."""
     assert not _plan(tmp_path, _HELD, NOON, rails="{max_cost: 2, budget: 2}").blocked
     for rails in ("{max_recipients: 1}", "{budget: 1}", '{quiet_hours: {from: "11:00", to: "13:00"}}'):
         assert _action_with(tmp_path, rails) == ("blocked", "guardrail")
@@ -156,7 +156,7 @@ def _action_with(folder: Path, rails: str) -> tuple[str, str | None]:
 
 
 def test_budget_keeps_what_waits(tmp_path: Path) -> None:
-    """What waits for a time in this month counts in the budget of another mailing."""
+    """A mailing that waits for a time in this month counts in the budget of others."""
     entry = recorded(_action(tmp_path, _HELD, NOON), fresh=False)
     both = _HELD + '  - {name: staff, recipients: ["375291234567"], text: hello}\n'
     by_budget = {
@@ -167,7 +167,7 @@ def test_budget_keeps_what_waits(tmp_path: Path) -> None:
 
 
 def test_guardrail_holds_for_what_is_due(tmp_path: Path) -> None:
-    """One that was added after the approval, too: the mailing would be sent in the quiet hours."""
+    """A guardrail added after the approval applies to a due mailing."""
     entry = recorded(_action(tmp_path, _HELD, NOON), fresh=False)
     for quiet, expected in (
         ("{from: '11:00', to: '13:00'}", "blocked"),
@@ -179,7 +179,7 @@ def test_guardrail_holds_for_what_is_due(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("campaign", [_HELD, _FRESH], ids=["held", "fresh"])
 def test_opt_out_that_is_taken_back_ends_an_approval(campaign: str, tmp_path: Path) -> None:
-    """Whoever had opted out was not approved: a plan asks for that, and no hand-over sends it; a fresh one may change."""
+    """An opt-out that is taken back needs a new approval before any hand-over, unless the audience is fresh."""
     rails, opt_outs = "{}\nsuppress: [out.txt]", tmp_path / "out.txt"
     opt_outs.write_text("375297654321\n")
     (before,) = _plan(tmp_path, campaign, NOON, rails=rails).actions

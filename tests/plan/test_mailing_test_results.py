@@ -1,4 +1,4 @@
-"""The results of tests: how a text differs, also in Russian, and which actual texts can be accepted."""
+"""The results of tests: differences of a text, also in Russian, and which actual texts can be accepted."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.plan.tested_mailing import run_tests
 
 
 def test_outcomes_are_counted(tmp_path: Path) -> None:
-    """Each is in the count, also with none."""
+    """Each outcome is in the count, even if it is 0."""
     results = run_tests(tmp_path, "{line: 2, parts: 1}\n{line: 3, parts: 2}\n{line: 4, parts: 2}")
     assert count_outcomes(results) == {TestOutcome.PASSED: 1, TestOutcome.FAILED: 2, TestOutcome.SKIPPED: 0}
 
 
 def test_accept_writes_only_whole_texts(tmp_path: Path) -> None:
-    """A test that expects other parts still fails: they are what the author asked for."""
+    """A test with other expected parts still fails after its text is accepted, as the author asked for those parts."""
     tests = "{row: {name: Анна, city: ''}, text: x, parts: 2}  # why\n{line: 2, text: x}\n{line: 2, parts: 2}"
     results = run_tests(tmp_path, tests)
     accepted, refused = accept_texts(tmp_path, results)
@@ -42,7 +42,7 @@ def test_accept_writes_only_whole_texts(tmp_path: Path) -> None:
 
 
 def test_accept_refuses_a_text_that_tests_share(tmp_path: Path) -> None:
-    """What is right for one of them may be wrong for the other."""
+    """A text that several tests share is not accepted, as it may be right for one and wrong for another."""
     tests = "&one {row: {name: Анна, city: ''}, text: x}\n*one"
     accepted, refused = accept_texts(tmp_path, run_tests(tmp_path, tests))
     assert (accepted, [one.number for one in refused]) == ([], [1, 2])
@@ -66,7 +66,7 @@ def test_accept_refuses_a_text_that_tests_share(tmp_path: Path) -> None:
     ],
 )
 def test_find_failures_says_what_differs(expected: TextExpectation, english: str, russian: str) -> None:
-    """One sentence for each difference; there is none if all is as expected."""
+    """There is one sentence for each difference, and none if all is as expected."""
     (failure,) = find_failures(expected, "Анна", 1, "Анна")
     assert failure == english
     assert translator("ru").sentence(failure) == russian
@@ -74,7 +74,7 @@ def test_find_failures_says_what_differs(expected: TextExpectation, english: str
 
 
 def test_count_failures_keeps_the_first() -> None:
-    """With its line; it quotes no text, which may have values of a recipient."""
+    """The first failure is shown with its line and without its text, which may have values of a recipient."""
     rows = [("Анна, привет", 2), ("Олег", 3), ("Пётр", 4)]
     assert count_failures(TextExpectation(contains=("привет",)), rows) == (
         2,

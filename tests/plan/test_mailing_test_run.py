@@ -1,4 +1,4 @@
-"""The tests of a mailing: what passes, what fails, and what failures show."""
+"""The tests of a mailing: what passes, what fails, and what a failure shows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.plan.tested_mailing import run_tests
 
 
 def why(results: list[MailingTestResult]) -> str:
-    """Why the only test failed; empty if it passed."""
+    """Return why the only test failed, or an empty text if it passed."""
     (result,) = results
     return "; ".join(result.failures)
 
@@ -43,13 +43,13 @@ def why(results: list[MailingTestResult]) -> str:
     ],
 )
 def test_row_is_rendered_and_compared(tmp_path: Path, test: str, failure: str) -> None:
-    """Texts without white space at their ends; nothing about the row is masked."""
+    """A row's text is compared without outer white space, and nothing of the row is masked."""
     assert why(run_tests(tmp_path, test)) == failure
 
 
 @pytest.mark.parametrize("rest", ["text: 'Анна, привет'", "error: TEMPLATE"])
 def test_row_must_have_every_variable(tmp_path: Path, rest: str) -> None:
-    """A misspelled name in a row never makes a test pass, not even one that expects an error."""
+    """A row with a misspelled name never passes, even if it expects an error."""
     failure = why(run_tests(tmp_path, f"{{row: {{name: Анна, ctiy: Минск}}, {rest}}}"))
     assert failure == 'the row has no city: add it; an empty value is written as city: ""'
     failure = why(run_tests(tmp_path, "{row: {}, parts: 1}", text="{{ phone }} {{ phone | default(1) }}"))
@@ -57,13 +57,13 @@ def test_row_must_have_every_variable(tmp_path: Path, rest: str) -> None:
 
 
 def test_row_is_typed_as_recipients_are(tmp_path: Path) -> None:
-    """A bare false or 0 is false; a column is found by the name that a template uses."""
+    """A bare false or 0 in a row is false, and columns have the names that templates use."""
     text = "{% if vip %}VIP{% else %}нет{% endif %} {{ first_name }}"
     assert why(run_tests(tmp_path, "{row: {vip: false, first name: Анна}, text: нет Анна}", text=text)) == ""
 
 
 def test_own_text_in_a_row_takes_precedence(tmp_path: Path) -> None:
-    """As for recipients in the campaign file; for a list, `text` is a variable."""
+    """A row's own text takes precedence, as for recipients in the campaign file; for a list `text` is a variable."""
     inline = "recipients: [{phone: '375291111111', name: Анна}]"
     test = "{row: {name: Анна, text: свой}, text: свой}"
     assert why(run_tests(tmp_path, test, text="{{ name }}", source=inline)) == ""
@@ -74,7 +74,7 @@ def test_own_text_in_a_row_takes_precedence(tmp_path: Path) -> None:
 
 
 def test_row_gets_the_text_in_its_language(tmp_path: Path) -> None:
-    """It needs the variables of that text only, and a language; one that has no text is an error."""
+    """A row with a language gets its text and needs only its variables; a language without a text is an error."""
     more = "    text: {ru: 'Привет, {{ name }}', be: 'Вітаем, {{ city }}'}\n    language: lang\n"
     source = "recipients: [{phone: '375291111111', name: Анна, city: Мінск, lang: be}]"
     tests = (
@@ -90,7 +90,7 @@ def test_row_gets_the_text_in_its_language(tmp_path: Path) -> None:
 
 
 def test_row_of_a_control_group_gets_no_text(tmp_path: Path) -> None:
-    """A phone of it fails the test; a row without a phone, or written otherwise, has the text of its variant."""
+    """A row whose phone is in the control group fails; any other gets the text of its variant."""
     more = (
         "    variants: [{name: none, share: 98, send: false}, {name: a, share: 1, text: '{{ name }}'}, "
         "{name: b, share: 1, text: B}]\n"
@@ -108,7 +108,7 @@ def test_row_of_a_control_group_gets_no_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("code", ["NOT_A_VALUE", "PLACEHOLDER", "LANGUAGE", "TOO_LONG"])
 def test_line_may_expect_any_error_of_its_text(code: str, tmp_path: Path) -> None:
-    """As a row may."""
+    """A test by line can expect any error of its text, as a row can."""
     name = {"NOT_A_VALUE": "'#N/A'", "PLACEHOLDER": "'{name}'", "TOO_LONG": "я" * 671}.get(code, "Анна")
     language = "pl" if code == "LANGUAGE" else "ru"
     source = f"recipients: [{{phone: '375291111111', name: {name}, lang: {language}}}]"
@@ -118,7 +118,7 @@ def test_line_may_expect_any_error_of_its_text(code: str, tmp_path: Path) -> Non
 
 
 def test_line_names_a_recipient_and_is_masked(tmp_path: Path) -> None:
-    """A CSV header is line 1; a failure shows nothing that came from the list."""
+    """Line 1 of a CSV file is its header, and a failure shows nothing from the list."""
     assert why(run_tests(tmp_path, "{line: 2, contains: [Анна, Минск]}")) == ""
     failure = why(run_tests(tmp_path, "{line: 4, text: что-то}"))
     assert failure == "expected “что-то”, got “**** из города *****, привет”"
@@ -126,7 +126,7 @@ def test_line_names_a_recipient_and_is_masked(tmp_path: Path) -> None:
 
 
 def test_all_recipients_are_counted(tmp_path: Path) -> None:
-    """The failure says how many fail, and where the first is; opt-outs do not count."""
+    """A failure says how many recipients fail and where the first is; opt-outs do not count."""
     assert why(run_tests(tmp_path, "{all: true, max_parts: 1, matches: привет}")) == ""
     failure = why(run_tests(tmp_path, "{all: true, contains: [города]}"))
     assert failure == "1 of 3 texts fails: “города” is not in the text (list.csv:3)"
@@ -137,7 +137,7 @@ def test_all_recipients_are_counted(tmp_path: Path) -> None:
 
 
 def test_audience_counts_opt_outs_off(tmp_path: Path) -> None:
-    """Phones may be written in any way, and are masked in failures."""
+    """The audience is counted without opt-outs; phones may be written in any way, and failures mask them."""
     (tmp_path / "out.txt").write_text("375292222222\n", "utf-8")
     good = "audience: {min: 2, max: 2, includes: ['8 029 111-11-11'], excludes: ['375292222222', '375290000000']}"
     project = "suppress: [out.txt]\n"
@@ -170,12 +170,12 @@ _QUIET = "guardrails: {quiet_hours: {from: '21:00', to: '09:00'}}\n"
     ],
 )
 def test_time_is_judged_as_by_a_plan(tmp_path: Path, test: str, project: str, failure: str) -> None:
-    """Guardrails and the release window count; what was sent, rehearsed or frozen does not."""
+    """A test of the time applies guardrails and the release window, but not what was sent, rehearsed or frozen."""
     assert why(run_tests(tmp_path, test, project=project, top=_TOP)) == failure
 
 
 def test_environment_with_test_phones_skips_counts(tmp_path: Path) -> None:
-    """Its audience says nothing about the real one; times are judged as in production."""
+    """In an environment with test phones, tests of the audience are skipped, and times are judged as in production."""
     project = "test_phones: ['375291111111']\nenvironments: {staging: {only_to: test_phones, lock: a.json}}\n"
     tests = "{audience: {min: 3}}\n{at: 2026-12-01T09:00, action: hold}\n{row: {name: a, city: ''}, parts: 1}"
     results = run_tests(tmp_path, tests, project=project, top=_TOP, environment="staging")
@@ -185,7 +185,7 @@ def test_environment_with_test_phones_skips_counts(tmp_path: Path) -> None:
 
 
 def test_query_without_a_database_runs_rows_only(tmp_path: Path) -> None:
-    """As `validate` checks what it can."""
+    """Without its database a test runs its rows only, as `validate` does."""
     source = "recipients: {sql: select 1, url_env: CRM_URL, order_by: id}"
     tests = "{row: {name: a, city: ''}, parts: 2}\n{all: true, parts: 1}"
     results = run_tests(tmp_path, tests, source=source)
@@ -196,7 +196,7 @@ def test_query_without_a_database_runs_rows_only(tmp_path: Path) -> None:
 
 
 def test_list_at_smsby_has_rows_and_times(tmp_path: Path) -> None:
-    """Its one text is checked; only sms.by knows its recipients."""
+    """A list at sms.by has tests of rows and times, but not of recipients, which only sms.by knows."""
     tests = "{row: {}, text: Привет}\n{all: true, max_parts: 1}\n{at: 2026-12-01T09:00, action: create}"
     results = run_tests(tmp_path, tests, text="Привет", source="list: Newsletter")
     assert {one.outcome for one in results} == {TestOutcome.PASSED}
@@ -208,7 +208,7 @@ def test_list_at_smsby_has_rows_and_times(tmp_path: Path) -> None:
 
 
 def test_failure_with_a_known_cause_is_no_problem(tmp_path: Path) -> None:
-    """A template that fails is reported once, and the tests count as failed."""
+    """A template that fails is reported once, and its tests count as failed."""
     results = run_tests(tmp_path, "{row: {}, parts: 1}\n{all: true, parts: 1}", text="{{ name | nope }}")
     assert {one.outcome for one in results} == {TestOutcome.FAILED}
     assert [one.code for one in validate_project(load_project(tmp_path))] == ["TEMPLATE_SYNTAX"]
@@ -217,7 +217,7 @@ def test_failure_with_a_known_cause_is_no_problem(tmp_path: Path) -> None:
 
 
 def test_failed_test_is_an_error_of_a_plan(tmp_path: Path) -> None:
-    """Nothing is sent then; a plan that runs no tests has no results."""
+    """A failed test is an error of the plan, which then sends nothing; without tests there are no results."""
     run_tests(tmp_path, "{line: 2, parts: 2}")
     loaded = load_project(tmp_path)
     files = measure_files(loaded, select=(), lock=Lock("shop"), now=NOON, runs_tests=True)
@@ -227,7 +227,7 @@ def test_failed_test_is_an_error_of_a_plan(tmp_path: Path) -> None:
 
 
 def test_tests_change_nothing_that_identifies_a_send(tmp_path: Path) -> None:
-    """A mailing has the same digests and fingerprints with tests as without."""
+    """Tests do not change the digests or fingerprints of a mailing."""
     run_tests(tmp_path, "{line: 2, parts: 1}")
     with_tests = measure_files(load_project(tmp_path), select=(), lock=Lock("shop"), runs_tests=True)
     campaign = tmp_path / "sale.yaml"

@@ -1,4 +1,4 @@
-"""What is wrong with texts, and what they cost, as a reviewer reads it: every code at its place, word for word."""
+"""Problems of texts, and their cost, as a reviewer reads them: every code at its place, word for word."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_measure_problems_word_for_word(tmp_path: Path, body: str, lines: list[s
 
 
 def test_expensive_character_from_data_names_its_row(tmp_path: Path) -> None:
-    """A character from the data is located by its row, not in the template."""
+    """A character from the data that costs more is located by its row, not in the template."""
     _write(
         tmp_path,
         f'    text: "{{{{ name }}}} {_LONG}"\n',
@@ -166,14 +166,14 @@ def test_expensive_character_from_data_names_its_row(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["Скидка — 5%", "Тэкст «так»", "Hi —", "Hi"])
 def test_no_encoding_warning_without_a_saving(tmp_path: Path, text: str) -> None:
-    """A Cyrillic text needs UCS-2 anyway, and a short text takes one part in either encoding."""
+    """No encoding is suggested for a Cyrillic text, which needs UCS-2 anyway, or a text of one part in either."""
     _write(tmp_path, f"    text: {text}\n")
     assert not validate_project(load_project(tmp_path))
 
 
 @pytest.mark.parametrize("text", ["Hi {{ name }}", "{{ name | default('x' * 1531, true) }}"])
 def test_unsendable_text_has_no_parts(tmp_path: Path, text: str) -> None:
-    """A text that fails or is too long has no parts; its recipient is counted."""
+    """A text that fails or is too long has no parts, but its recipient is counted."""
     found = _desired(tmp_path, f'    text: "{text}"\n')
     assert (found.audience.final, found.parts, found.gsm7 + found.ucs2) == (3, 2, 2)
     assert found.cost == Decimal("0.052")
@@ -198,7 +198,7 @@ def test_rewriting_nothing_changes_no_content(tmp_path: Path) -> None:
 
 
 def test_texts_of_recipients_are_rewritten(tmp_path: Path) -> None:
-    """Rewriting applies to a mailing's texts wherever they come from."""
+    """Rewriting applies to all texts of a mailing, wherever they come from."""
     rows = "phone,text\n375291111111,Hi — Anna\n375292222222,Привет\n"
     after = _desired(tmp_path, "    smart_encoding: true\n", rows=rows)
     assert (after.gsm7, after.ucs2) == (1, 1)
@@ -206,7 +206,7 @@ def test_texts_of_recipients_are_rewritten(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["Hi", '"Hi {{ phone }}"'])
 def test_cost_by_prefix(tmp_path: Path, text: str) -> None:
-    """The longest prefix wins, and money is never a float."""
+    """The longest prefix decides the price, and money is never a float."""
     project = _PROJECT.replace("0.026", '0.1, per_prefix: {"375": 0.2, "37533": "0.3"}')
     assert _desired(tmp_path, f"    text: {text}\n", project).cost == Decimal("0.7")
     assert _desired(tmp_path, f"    text: {text}\n").cost == Decimal("0.078")
@@ -214,7 +214,7 @@ def test_cost_by_prefix(tmp_path: Path, text: str) -> None:
 
 
 def test_measure_keeps_a_thousand_problems(tmp_path: Path) -> None:
-    """A missing column in a long list does not fill the memory: further problems are only counted."""
+    """After a thousand problems, as from a missing column in a long list, more are only counted."""
     rows = "phone,name\n" + "".join(f"37529{n:07d},x\n" for n in range(1200))
     _write(tmp_path, "    text: Hi {{ nope }}\n", rows=rows)
     problems = validate_project(load_project(tmp_path))
@@ -224,7 +224,7 @@ def test_measure_keeps_a_thousand_problems(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("mark", "parts"), [("", 20), ("\u200b", 21), ("\ufe0f", 21)])
 def test_measure_counts_invisible_characters_of_values(tmp_path: Path, mark: str, parts: int) -> None:
-    """A value with one is counted for itself among thousands that are counted together."""
+    """A value with an invisible character is reported for itself, even among thousands counted together."""
     rows = "".join(f"37529{1000000 + row},{'я' * 69}\n" for row in range(19))
     text = '    recipients: {file: r.csv}\n    text: "{{ name }}!"\n'
     _write(tmp_path, text.removeprefix("    "))
@@ -242,7 +242,7 @@ def test_measure_counts_invisible_characters_of_values(tmp_path: Path, mark: str
 
 
 def test_measure_warns_of_what_texts_say(tmp_path: Path) -> None:
-    """The same warnings for recipients, a list and an upload."""
+    """Warnings about texts are the same for recipients, a list and an upload."""
     row = 'recipients: ["375291234567"]'
     (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n", encoding="utf-8")
     mailings = "".join(
@@ -260,7 +260,7 @@ def test_measure_warns_of_what_texts_say(tmp_path: Path) -> None:
 
 
 def test_read_progress_reports_each_mailing_as_it_begins(tmp_path: Path) -> None:
-    """With its number and the number of all, before it is yielded."""
+    """Each mailing is reported with its number and the total before it is yielded."""
     second = "\n".join(CAMPAIGN.splitlines()[3:]).replace("vip", "gold")
     mailings = load_one(tmp_path, campaign=f"{CAMPAIGN}{second}\n").project.mailings
     begun: list[tuple[str, int, int]] = []
@@ -273,6 +273,6 @@ def test_read_progress_reports_each_mailing_as_it_begins(tmp_path: Path) -> None
 
 
 def test_no_observers_keep_nothing() -> None:
-    """A mailing can be measured for its own sake."""
+    """A mailing can be measured without any observers."""
     assert NO_OBSERVERS.keep is None
     assert NO_OBSERVERS.progress is NO_PROGRESS

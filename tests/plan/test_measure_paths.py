@@ -1,4 +1,4 @@
-"""From a file to the digests of a plan: the fast paths for long lists give what the plain ones give."""
+"""From a file to the digests of a plan, the fast paths for long lists give the same as the plain ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from tests.plan.examples import row_line
 
-# As they come, and odd ones: repeated, of other countries, too short, none at all.
+# Phones as they come, and odd ones: repeated, foreign, too short, missing.
 _PHONES = st.builds(
     str.format,
     st.sampled_from([
@@ -88,7 +88,7 @@ def _load(folder: Path, out: list[str]) -> tuple[Project, Mailing, PhoneSet]:
 def test_measure_fast_and_plain_paths_agree(
     rows: list[tuple[str, str, str]], text: str, on_invalid: str, rewritten: bool, many: bool
 ) -> None:
-    """The same recipients, texts, parts, problems with places, chunks and digests; validate finds these problems, too."""
+    """Fast and plain paths give the same recipients, texts, parts, located problems, chunks and digests as validate."""
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr("smsby_deploy.recipients.phone_set._FEW", 0 if many else 5000)
         folder = Path(name)
@@ -112,5 +112,5 @@ def test_measure_fast_and_plain_paths_agree(
 
 
 def _cell(text: str) -> str:
-    """As a CSV holds it: in quotes only where it must be, which ends the fastest way of reading."""
+    """Return a value as CSV has it, quoted only if necessary, which ends the fastest way of reading."""
     return '"' + text.replace('"', '""') + '"' if set(text) & set('",\n\r') else text

@@ -14,7 +14,7 @@ from tests.output import examples
 
 
 def test_totals_count_only_what_is_sent() -> None:
-    """Recipients, parts and costs of sending actions are summed; what only sms.by knows is counted apart."""
+    """Totals are the sums over sending actions; what only sms.by knows is counted separately."""
     totals = examples.whole_plan().totals
     assert totals == Totals(
         mailings=3, recipients=24, parts=40, cost=Decimal("1.040"), uncounted=1, unpriced=1
@@ -23,7 +23,7 @@ def test_totals_count_only_what_is_sent() -> None:
 
 
 def test_totals_of_nothing() -> None:
-    """A plan that sends nothing, or whose costs are all unknown, has no cost."""
+    """A plan that sends nothing, or has only unknown costs, has no cost."""
     noop = examples.action("sale/old", ActionKind.NOOP)
     assert total_of([noop]) == Totals(0, 0, 0, Decimal(0), 0, 0)
     assert not total_of([noop]).has_cost
@@ -31,7 +31,7 @@ def test_totals_of_nothing() -> None:
 
 
 def test_blocked_action_has_code_and_sentence() -> None:
-    """`block` keeps everything else of the action; the sentence starts with the code."""
+    """`block` changes only the action, code and reason, and the sentence starts with the code."""
     action = examples.action("sale/vip", ActionKind.CREATE).block(ReasonCode.GUARDRAIL, "max_parts: 4")
     assert (action.action, action.reason_code) == (ActionKind.BLOCKED, ReasonCode.GUARDRAIL)
     assert action.reason == "guardrail: max_parts: 4"
@@ -39,21 +39,21 @@ def test_blocked_action_has_code_and_sentence() -> None:
 
 
 def test_unknown_sender_is_never_the_system_name() -> None:
-    """0 is the system name; a sender that is not resolved has no id to send with."""
+    """A sender that is not resolved has no id, and never the id 0 of the system name."""
     assert examples.action("sale/vip", ActionKind.CREATE, alphaname_id=0).sender_id == 0
     with pytest.raises(ValueError, match="not known"):
         _ = examples.action("sale/vip", ActionKind.CREATE, alphaname_id=None).sender_id
 
 
 def test_schema_lists_every_reason_code() -> None:
-    """The schema allows null and at least the codes that this version writes."""
+    """The schema allows null and every code that this version writes."""
     schema = json.loads(Path("schema/plan.schema.json").read_text(encoding="utf-8"))
     codes = schema["properties"]["actions"]["items"]["properties"]["reason_code"]["enum"]
     assert {None, *ReasonCode} <= set(codes)
 
 
 def test_orphans_become_actions_when_they_are_shown() -> None:
-    """What counts, adds up or replaces the other actions does not make them."""
+    """Orphans become actions only when shown, not when the plan is counted, summed or changed."""
     made = []
 
     def count() -> dict[str, int | None]:
@@ -76,7 +76,7 @@ def test_orphans_become_actions_when_they_are_shown() -> None:
 
 
 def test_orphans_of_a_plan_file_are_apart() -> None:
-    """There each has an action, as they were written."""
+    """Orphans of a plan file are read as separate actions, as they were written."""
     new, old = examples.action("sale/vip", ActionKind.CREATE), examples.action("old/a", ActionKind.ORPHAN)
     plan = replace(examples.plan(), actions=(new, old))
     assert (plan.decided, plan.orphans.recipients, plan.orphans.actions) == ((new,), {"old/a": 12}, (old,))

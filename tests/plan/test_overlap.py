@@ -1,4 +1,4 @@
-"""overlap: how many recipients of a mailing get others of its plan, too."""
+"""overlap: how many recipients of a mailing also get others of the same plan."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _notes(plan: Plan) -> dict[str, str]:
 
 
 def test_recipients_of_two_mailings_are_noted(tmp_path: Path) -> None:
-    """Of each mailing; a mailing that shares no recipient has no note."""
+    """Each mailing that shares recipients with another has a note, and others have none."""
     plan = make_example_plan(tmp_path, "{}", _campaign(a=_to(A, B, C), b=_to(C, B), c=_to(C), d=_to(D)))
     assert "SAME_PEOPLE" not in {one.code for one in plan.problems}
     another = "another mailing of this plan"
@@ -39,7 +39,7 @@ def test_recipients_of_two_mailings_are_noted(tmp_path: Path) -> None:
 
 
 def test_opt_outs_and_other_mailings_do_not_count(tmp_path: Path) -> None:
-    """Nothing is sent to them, nor by a cancelled, blocked or unknown one."""
+    """Opt-outs, and mailings that are cancelled, blocked or unknown, do not count."""
     (tmp_path / "stop.csv").write_text(f"phone\n{A}\n", "utf-8")
     campaign = _campaign(
         a=_to(A, B),
@@ -53,7 +53,7 @@ def test_opt_outs_and_other_mailings_do_not_count(tmp_path: Path) -> None:
 
 
 def test_mailings_to_one_list_share_its_recipients(tmp_path: Path) -> None:
-    """The list is read once, and all of it gets both, without those who opted out."""
+    """If two mailings use one list, it is read once, and all its recipients except opt-outs get both."""
     (tmp_path / "list.csv").write_text("\n".join(["phone", A, B, C]), "utf-8")
     (tmp_path / "stop.csv").write_text(f"phone\n{A}\n", "utf-8")
     to_list = "recipients: {file: list.csv}"
@@ -71,8 +71,8 @@ def test_mailings_to_one_list_share_its_recipients(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "noted"),
     [
-        ({}, set()),  # SAME_PEOPLE says it of both
-        ({"c": _to(A)}, {"sale/c"}),  # of a and b it says all there is to say
+        ({}, set()),  # SAME_PEOPLE covers both
+        ({"c": _to(A)}, {"sale/c"}),  # it says everything about a and b
         ({"c": _to(A, B, C)}, set()),
         ({"c": _to(A, B, D)}, {"sale/c"}),
     ],
@@ -80,13 +80,13 @@ def test_mailings_to_one_list_share_its_recipients(tmp_path: Path) -> None:
 def test_what_a_warning_says_is_not_noted_again(
     more: dict[str, str], noted: set[str], tmp_path: Path
 ) -> None:
-    """Two mailings to the same recipients are one message, which names the other one."""
+    """For two mailings to the same recipients only the warning is shown, which names both."""
     plan = make_example_plan(tmp_path, "{}", _campaign(a=_to(A, B, C), b=_to(C, B, A), **more))
     assert _notes(plan).keys() == noted
 
 
 def test_more_than_a_warning_says_is_noted(tmp_path: Path) -> None:
-    """The warning is about another copy of the text, and counts fewer recipients."""
+    """A note is added to a warning about a copied text if it counts more recipients."""
     (tmp_path / "stop.csv").write_text(f"phone\n{D}\n", "utf-8")
     campaign = _campaign(a=_to(A, B), b=_to(A, C), c=_to(B)).replace("Hello b", "Hello a")
     plan = make_example_plan(tmp_path, "{}", campaign)
@@ -99,7 +99,7 @@ def test_more_than_a_warning_says_is_noted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("keeps", [True, False])
 def test_apply_does_not_look_for_an_overlap(keeps: bool, tmp_path: Path) -> None:
-    """It keeps chunks, and reads a long list with a second process instead."""
+    """An apply does not look for overlaps, so that it can cache chunks and read a long list with a second process."""
     make_example_plan(tmp_path, "{}", _campaign(a=_to(A, B), b=_to(B)))
     more = {"keep": lambda address, chunk: None} if keeps else {}
     plan = plan_offline(load_project(tmp_path), **more)
@@ -107,7 +107,7 @@ def test_apply_does_not_look_for_an_overlap(keeps: bool, tmp_path: Path) -> None
 
 
 def test_too_many_recipients_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then there is no note, because it would count too few."""
+    """With too many recipients to remember there is no note, as its count would be too low."""
     monkeypatch.setattr("smsby_deploy.plan.overlap._KEPT_NUMBERS", 2)
     plan = make_example_plan(tmp_path, "{}", _campaign(a=_to(A, B), b=_to(A, B), c=_to(A, B)))
     assert _notes(plan) == {}

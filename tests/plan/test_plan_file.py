@@ -32,7 +32,7 @@ from tests.output import examples
     ],
 )
 def test_read_plan_explains_what_is_wrong(tmp_path: Path, content: bytes, why: str) -> None:
-    """Any file may be named by mistake: the message says why it is not a plan, the hint how to make one."""
+    """Any file given by mistake is explained: why it is not a plan, and how to make one."""
     path = tmp_path / "plan.json"
     path.write_bytes(content)
     with pytest.raises(PlanRefused) as caught:
@@ -42,14 +42,14 @@ def test_read_plan_explains_what_is_wrong(tmp_path: Path, content: bytes, why: s
 
 
 def test_read_plan_suggests_select_for_a_missing_file(tmp_path: Path) -> None:
-    """An address in place of a file name is a likely mistake: the hint names the option that takes it."""
+    """If an address is given instead of a file name, the hint names the option that takes addresses."""
     with pytest.raises(PlanRefused, match="there is no plan file") as caught:
         read_plan(tmp_path / "staff" / "shifts")
     assert "--select" in caught.value.hint
 
 
 def test_written_plan_is_read_back(tmp_path: Path) -> None:
-    """Every field that a plan file holds survives, reason codes included; phone numbers in reasons are masked."""
+    """Every field of a plan file is read back, and phone numbers in reasons are masked."""
     plan = replace(examples.whole_plan(), problems=())
     masked = tuple(replace(action, reason=mask_phones(action.reason)) for action in plan.actions)
     assert masked != plan.actions
@@ -60,14 +60,14 @@ def test_written_plan_is_read_back(tmp_path: Path) -> None:
 
 
 def test_schema_has_every_key_of_an_action() -> None:
-    """So each value is checked before it is used."""
+    """The schema has every key of an action, so each value is checked before it is used."""
     known = load_schema("plan")["properties"]["actions"]["items"]["properties"]
     written = {key for action in plan_document(examples.whole_plan())["actions"] for key in action}
     assert written <= known.keys()
 
 
 def test_plan_without_reason_codes_is_read(tmp_path: Path) -> None:
-    """A plan written before `reason_code` existed is read, with null for every action."""
+    """A plan from before `reason_code` is read, with null for every action."""
     document = plan_document(examples.whole_plan())
     del document["digest"]
     for action in document["actions"]:

@@ -47,7 +47,7 @@ def _only_blocked(code: ReasonCode) -> Plan:
 def test_verdict_and_exit_code(
     result: PlanResult, verdict: Verdict, code: ExitCode, detailed: ExitCode
 ) -> None:
-    """Invalid files come before a refusal, a refusal before a blocked mailing."""
+    """Invalid files take precedence over a refusal, and a refusal over a blocked mailing."""
     assert result.verdict is verdict
     assert result.exit_code() is code
     assert result.exit_code(is_detailed=True) is detailed
@@ -67,12 +67,12 @@ def test_verdict_and_exit_code(
     ],
 )
 def test_saved_plan_use(plan: Plan, refusal: Breach | None, use: SavedPlanUse) -> None:
-    """Blocked mailings do not keep the others from being applied, and one that is approved later is applied then."""
+    """A saved plan can be applied despite blocked mailings, and one approved for later is approved then."""
     assert PlanResult(plan, refusal).saved_plan_use is use
 
 
 def test_balance_after_leaves_out_contact_lists() -> None:
-    """It is None if the balance or the price is not known, or nothing is sent."""
+    """The balance after the plan is None if balance or price is unknown, or nothing is sent."""
     letter = examples.action("news/letter", ActionKind.CREATE, recipients=None, parts=None, cost=None)
     both = examples.plan(*READY.actions, letter)
     assert PlanResult(both, balance=Decimal(2)).balance_after == Decimal("0.96")
@@ -86,7 +86,7 @@ def test_balance_after_leaves_out_contact_lists() -> None:
     [("1.56", Funds.ALL), ("1.55", Funds.THIS_APPLY), ("1.04", Funds.THIS_APPLY), ("1.03", Funds.TOO_LOW)],
 )
 def test_funds_may_be_needed_later(balance: str, funds: Funds) -> None:
-    """What is approved for later is not paid for now."""
+    """A mailing approved for later does not need its funds now."""
     held = examples.action("sale/later", ActionKind.HOLD)
     plan = examples.plan(*READY.actions, held)
     assert PlanResult(plan, balance=Decimal(balance)).funds is funds
@@ -94,7 +94,7 @@ def test_funds_may_be_needed_later(balance: str, funds: Funds) -> None:
 
 
 def test_is_worth_applying_needs_money_and_something_to_do() -> None:
-    """The next command is suggested only if it would succeed."""
+    """The next command is suggested only if it would succeed and has something to do."""
     assert PlanResult(READY, balance=Decimal(2)).is_worth_applying
     assert PlanResult(READY).is_worth_applying
     assert not PlanResult(READY, balance=Decimal(1)).is_worth_applying
@@ -103,7 +103,7 @@ def test_is_worth_applying_needs_money_and_something_to_do() -> None:
 
 
 def test_scheduled_leaves_out_times_that_have_passed() -> None:
-    """A late mailing is sent on apply, like one without a time; the earliest is first."""
+    """The schedule has the earliest time first, and not a late mailing, which is sent on apply."""
     late = examples.action("sale/late", ActionKind.CREATE, schedule_time="2026-11-28T23:50:00+03:00")
     soon = examples.action("sale/soon", ActionKind.CREATE, schedule_time="2026-11-29T01:00:00+03:00")
     sent = examples.action("sale/sent", ActionKind.NOOP)
@@ -115,7 +115,7 @@ def test_scheduled_leaves_out_times_that_have_passed() -> None:
 
 
 def test_plan_result_problems_include_what_blocks_it() -> None:
-    """A blocked mailing and a refused apply make a report red, as they make the exit code."""
+    """Blocked mailings and a refused apply are problems in reports, as they are in the exit code."""
     project = Project(
         root=Path("/p"),
         name="shop",

@@ -39,7 +39,7 @@ from tests.plan.examples import CAMPAIGN, NOON, FixedClock, make_example_plan, p
     ],
 )  # fmt: skip
 def test_planner_blocks_for_guardrails(guardrails: str, blocked: dict[str, str], tmp_path: Path) -> None:
-    """A mailing that violates a guardrail is blocked, with a sentence that names it; the others are sent."""
+    """A mailing that violates a guardrail is blocked and names it, and the others are sent."""
     plan = make_example_plan(tmp_path, guardrails)
     assert {action.address for action in plan.blocked} == set(blocked)
     for action in plan.blocked:
@@ -48,7 +48,7 @@ def test_planner_blocks_for_guardrails(guardrails: str, blocked: dict[str, str],
 
 
 def test_measured_files_are_hashed_once(tmp_path: Path) -> None:
-    """A plan without sms.by and one with it name the files that were measured, even if one changes in between."""
+    """Plans with and without sms.by have the inputs that were measured, even if one changes in between."""
     make_example_plan(tmp_path, "{}")
     files = measure_files(load_project(tmp_path), select=(), lock=Lock("shop"), now=NOON)
     first = files.plan(client=None, account=None, now=NOON, new_id="p")
@@ -58,7 +58,7 @@ def test_measured_files_are_hashed_once(tmp_path: Path) -> None:
 
 
 def test_planner_blocks_everything_when_frozen(tmp_path: Path) -> None:
-    """A freeze comes before guardrails, and does not hide that a mailing has expired."""
+    """A freeze takes precedence over guardrails, but not over an expired mailing."""
     timed = CAMPAIGN.replace("  - name: vip", "  - name: vip\n    schedule_time: 2026-11-24T11:45:00")
     plan = make_example_plan(tmp_path, "{max_recipients: 1}\nfreeze: wrong price", timed)
     codes = {action.address: action.reason_code for action in plan.blocked}
@@ -82,7 +82,7 @@ def test_planner_blocks_expired_unless_max_late(tmp_path: Path) -> None:
 
 
 def test_overdue_mailing_fails_no_plan_of_others(tmp_path: Path) -> None:
-    """It stays blocked, with a warning at its time; a plan of nothing else fails."""
+    """An overdue mailing is blocked with a warning at its time, and fails only a plan without other mailings."""
     timed = CAMPAIGN.replace("  - name: staff\n", "  - name: staff\n    schedule_time: 2026-11-24T11:45:00\n")
     plan = make_example_plan(tmp_path, "{}", timed)
     assert [(action.address, action.reason_code) for action in plan.blocked] == [("sale/staff", "expired")]
@@ -114,7 +114,7 @@ ENTRY = Entry(
 
 
 def _count_reads(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> list[None]:
-    """A list that grows whenever the property `name` of `owner` is read."""
+    """Return a list that grows whenever the property `name` of `owner` is read."""
     reads: list[None] = []
     original = getattr(owner, name)
 
@@ -127,7 +127,7 @@ def _count_reads(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> lis
 
 
 def test_planner_work_grows_with_its_mailings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten times as many new mailings, beside as many recorded ones, take about ten times the work."""
+    """Ten times as many new and recorded mailings take about ten times the work."""
     addresses = _count_reads(monkeypatch, Mailing, "address")
     entries = _count_reads(monkeypatch, Entry, "may_have_reached")
     counts = []
@@ -192,7 +192,7 @@ def _sent(
     campaign: str = _VIP,
     **changes: Any,
 ) -> Lock:
-    """A lock with the only mailing under this name, accepted an hour ago."""
+    """Return a lock with the only mailing under this name, accepted an hour ago."""
     (action,) = _plan(folder, campaign=campaign.replace("vip", name)).actions
     entry = recorded(action, state)
     (chunk,) = entry.chunks
@@ -206,7 +206,7 @@ def _decided(plan: Plan) -> list[tuple[str, str, str | None]]:
 
 
 def test_only_a_sandbox_starts_anew(tmp_path: Path) -> None:
-    """A list without any recorded mailing: a sandbox has forgotten them; elsewhere nothing is sent before that is clear."""
+    """If the list has no recorded mailing, a sandbox has forgotten them; elsewhere sends are blocked."""
     lock = _sent(tmp_path)
     both = f"{_VIP}  - {{name: staff, recipients: ['375297654321'], text: hi}}\n"
     anew = _plan(tmp_path, campaign=both, environment="sandbox", lock=replace(lock, environment="sandbox"))
@@ -216,7 +216,7 @@ def test_only_a_sandbox_starts_anew(tmp_path: Path) -> None:
 
 
 def test_plan_belongs_to_the_place_of_the_lock(tmp_path: Path) -> None:
-    """Neither another service nor an account that shows none of its mailings; but files that are not valid come first."""
+    """A plan refuses another service, or an account without the lock's mailings, but reports invalid files first."""
     lock = _sent(tmp_path, service=_HERE.service, account=_HERE.account)
     assert _plan(tmp_path, lock=lock, here=_HERE).binding is None
     assert _plan(tmp_path, here=_HERE).binding == _HERE
@@ -231,7 +231,7 @@ def test_plan_belongs_to_the_place_of_the_lock(tmp_path: Path) -> None:
 
 
 def test_plan_needs_the_digest_key_of_the_lock(tmp_path: Path) -> None:
-    """Without it, each mailing would look changed; but files that are not valid come first."""
+    """A plan refuses to run without the lock's digest key, but reports invalid files first."""
     lock = _sent(tmp_path, digest_key="12345678")
     with pytest.raises(Refused, match="need the digest key with the id 12345678"):
         _plan(tmp_path, lock=lock)
@@ -240,7 +240,7 @@ def test_plan_needs_the_digest_key_of_the_lock(tmp_path: Path) -> None:
 
 
 def test_plan_runs_the_tests_of_its_mailings(tmp_path: Path) -> None:
-    """One that fails is an error of the files."""
+    """A failed test is an error in the files."""
     tested = _VIP.replace(
         "text: hello", "text: hello, tests: [{all: true, max_parts: 1}, {row: {}, text: bye}]"
     )
@@ -250,7 +250,7 @@ def test_plan_runs_the_tests_of_its_mailings(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("project", "name"), [("shop", "sale/old"), ("kiosk", "sale/vip")])
 def test_mailing_that_is_listed_elsewhere_is_not_sent(project: str, name: str, tmp_path: Path) -> None:
-    """Under another address, or by another name of the project: it was renamed, and the lock was lost."""
+    """A mailing that is listed under another address or project name is not sent: it was renamed and the lock lost."""
     campaign = _VIP.replace("vip", name.partition("/")[2])
     (before,) = _plan(tmp_path, project=f"project: {project}", campaign=campaign).actions
     listed = f"{name} {project}#{before.chunks[0].fingerprint}"
@@ -259,7 +259,7 @@ def test_mailing_that_is_listed_elsewhere_is_not_sent(project: str, name: str, t
 
 
 def test_mailing_that_was_renamed_is_not_sent(tmp_path: Path) -> None:
-    """The lock has the same one under an address that no file has; another text is another mailing."""
+    """A mailing recorded under an address that no file has is not sent under a new name, unless its text differs."""
     lock = _sent(tmp_path, "old")
     listed = f"sale/old shop#{lock.mailings['sale/old'].chunks[0].fingerprint}"
     assert _decided(_plan(tmp_path, listed, lock=lock))[0] == ("sale/vip", "blocked", "collision")
@@ -268,7 +268,7 @@ def test_mailing_that_was_renamed_is_not_sent(tmp_path: Path) -> None:
 
 
 def test_test_phones_get_no_whole_list(tmp_path: Path) -> None:
-    """A list at sms.by cannot be limited to them, so in their environment it is not sent to."""
+    """A list at sms.by cannot be limited to test phones, so it is not sent to in their environment."""
     project = "project: shop\ntest_phones: ['375291234567']\nenvironments: {staging: {only_to: test_phones, lock: s.json}}"
     listed = _VIP.replace("recipients: ['375291234567']", "list: Newsletter")
     for campaign, expected in ((listed, ("blocked", "guardrail")), (_VIP, ("create", None))):
@@ -293,7 +293,7 @@ def test_test_phones_get_no_whole_list(tmp_path: Path) -> None:
 def test_cancelled_mailing_is_planned_if_it_may_have_been_sent(
     state: ChunkState, decided: list[tuple[str, str, str | None]], tmp_path: Path
 ) -> None:
-    """Else there is nothing to show but the note that it is cancelled."""
+    """A cancelled mailing has an action only if it may have been sent, and otherwise only a note."""
     lock = _sent(tmp_path, state=state)
     for one, expected in ((lock, decided), (Lock("shop"), [])):
         plan = _plan(tmp_path, campaign=_VIP.replace("hello", "hello, cancelled: no stock"), lock=one)
@@ -302,7 +302,7 @@ def test_cancelled_mailing_is_planned_if_it_may_have_been_sent(
 
 
 def test_sent_mailing_is_compared_while_it_can_be_read(tmp_path: Path) -> None:
-    """A change of the text is one of a mailing that is gone; that its list is damaged by now matters no more."""
+    """A sent mailing is compared while its text can be read, even if its list is damaged."""
     lock = _sent(tmp_path)
     listed = f"sale/vip shop#{lock.mailings['sale/vip'].chunks[0].fingerprint}"
     same = _plan(tmp_path, listed, lock=lock)
@@ -317,7 +317,7 @@ def test_sent_mailing_is_compared_while_it_can_be_read(tmp_path: Path) -> None:
 
 
 def test_sender_is_needed_until_a_mailing_is_sent(tmp_path: Path) -> None:
-    """An account may lose a sender; mailings that were sent with it stay as they are."""
+    """A sender that the account lost matters only to mailings that are not sent yet."""
     campaign = _VIP.replace("campaign: sale", "campaign: sale\nalphaname: MyShop")
     lock = _sent(tmp_path, campaign=campaign)
     listed = f"sale/vip shop#{lock.mailings['sale/vip'].chunks[0].fingerprint}"
@@ -326,7 +326,7 @@ def test_sender_is_needed_until_a_mailing_is_sent(tmp_path: Path) -> None:
 
 
 def test_mailing_that_is_removed_and_still_scheduled_is_named(tmp_path: Path) -> None:
-    """Only one that no file has, and that sms.by has not sent yet."""
+    """A removed mailing that sms.by has not sent yet is named."""
     timed = _VIP.replace("mailings:", "schedule_time: 2026-12-01T12:00:00\nmailings:")
     locks = [_sent(tmp_path, name, campaign=timed) for name in ("vip", "old")]
     mailings = {address: entry for lock in locks for address, entry in lock.mailings.items()}
@@ -336,7 +336,7 @@ def test_mailing_that_is_removed_and_still_scheduled_is_named(tmp_path: Path) ->
 
 
 def test_plan_without_an_account_is_of_no_place(tmp_path: Path) -> None:
-    """Nothing was asked, so it neither binds the lock nor decides that a sandbox has forgotten it."""
+    """A plan made without an account neither binds the lock nor decides that a sandbox has forgotten it."""
     lock = _sent(tmp_path)
     for environment in ("production", "sandbox"):
         loaded = load_project(tmp_path, {}, environment)
@@ -346,7 +346,7 @@ def test_plan_without_an_account_is_of_no_place(tmp_path: Path) -> None:
 
 
 def test_plan_shows_the_callback_url(tmp_path: Path) -> None:
-    """Reviewers see where reports are sent to."""
+    """The plan shows the callback URL to reviewers."""
     url = "https://shop.by/sms"
     assert _plan(tmp_path).callback_url is None
     assert _plan(tmp_path, project=f"project: shop\napi: {{callback_url: {url}}}").callback_url == url
@@ -364,7 +364,7 @@ def test_plan_shows_the_callback_url(tmp_path: Path) -> None:
 def test_mailing_must_have_been_rehearsed(
     text: str, state: ChunkState, is_rehearsed: bool, tmp_path: Path
 ) -> None:
-    """All of it, with this content, in the environment that `rehearsed_in` names; a rehearsal needs none."""
+    """All of a mailing must have been rehearsed with this content where `rehearsed_in` says, except for a rehearsal."""
     project = "project: shop\nrehearsed_in: sandbox"
     lock = _sent(tmp_path, state=state, environment="sandbox")
     (tmp_path / ".smsby").mkdir()

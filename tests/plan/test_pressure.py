@@ -1,4 +1,4 @@
-"""Which recipients get too many messages, and what happens to their mailing."""
+"""Contact pressure: which recipients get too many messages, and what happens to their mailing."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _limit(messages: int, *, drops: bool = True, never_cap: tuple[str, ...] = ()
 
 
 def test_pressure_within_a_plan(desk: _Desk) -> None:
-    """Of two mailings at one time the address decides: sale/staff is first, so sale/vip loses Anna."""
+    """Of two mailings at the same time, the first by address keeps Anna and the other leaves her out."""
     vip, staff = desk.judge(_limit(1))
     assert (staff.action, staff.recipients, staff.capped) == ("create", 1, None)
     assert (vip.action, vip.recipients, vip.audience.capped) == ("create", 1, 1)
@@ -127,14 +127,14 @@ def test_pressure_blocks_unless_it_drops(desk: _Desk) -> None:
 
 
 def test_pressure_of_unknown_recipients_blocks(desk: _Desk) -> None:
-    """Even where recipients would be left out: it is not known which."""
+    """If recipients of a sent mailing are unknown, the next is blocked even with `drop`, as no one can be left out."""
     actions = desk.judge(_limit(1), [_sent(unknown=5)])
     assert {action.reason_code for action in actions} == {"guardrail"}
     assert "does not report yet who got or gets old/one" in actions[0].reason
 
 
 def test_pressure_of_unknown_recipients_beside_known_ones(desk: _Desk) -> None:
-    """It is possible that a recipient got an unknown one besides those that are known, or planned."""
+    """An unknown mailing may have reached a recipient in addition to known or planned ones, and so blocks."""
     vip, staff = desk.judge(_limit(2), [_sent(TEST), _sent(unknown=1, name="old/two")])
     assert (vip.reason_code, staff.action) == ("guardrail", "create")
     vip, staff = desk.judge(_limit(2), [_sent(unknown=1)])  # and Anna gets sale/staff
@@ -146,7 +146,7 @@ def test_pressure_of_unknown_recipients_that_do_not_matter(desk: _Desk) -> None:
 
 
 def test_pressure_without_an_answer_blocks(desk: _Desk) -> None:
-    """Whatever the limit is, unless it is about a mailing outside the span."""
+    """Without an answer about a mailing in the span the next is blocked, whatever the limit."""
     silent = [_sent()._replace(is_unread=True), _sent(name="old/two")._replace(is_unread=True)]
     actions = desk.judge(_limit(9), silent)
     assert {action.reason_code for action in actions} == {"guardrail"}
@@ -168,7 +168,7 @@ def test_pressure_by_the_files(desk: _Desk) -> None:
 
 
 def test_pressure_ignores_opt_outs(desk: _Desk) -> None:
-    """Who opted out gets nothing, and is no excess."""
+    """A recipient who opted out gets nothing and is not an excess."""
     vip, staff = desk.judge(_limit(1), [_sent(ANNA)], _phones(ANNA))
     assert (vip.capped, staff.capped) == (None, None)
     for phone in (ANNA, TEST):
@@ -187,7 +187,7 @@ def test_pressure_of_a_contact_list(desk: _Desk) -> None:
 def test_pressure_beside_a_list_whose_members_are_unknown(
     desk: _Desk, limit: int, reason: str | None
 ) -> None:
-    """An exempt mailing to a list counts like one that was sent to recipients that sms.by does not report yet."""
+    """An exempt mailing to a list counts like a sent one whose recipients sms.by does not report yet."""
     staff = desk.planned[1]
     desk.planned[1] = staff._replace(desired=staff.desired._replace(phones=None))
     desk.change(1, labels={"kind": "service"}, audience=ContactList("Letters", staff.mailing.location))
@@ -203,7 +203,7 @@ def test_pressure_beside_a_list_whose_members_are_unknown(
 
 
 def test_due_mailing_is_judged_as_by_its_hand_over(desk: _Desk) -> None:
-    """That sends no other mailing; one that is not due yet is not judged at all."""
+    """A due mailing is judged without other new mailings, as by its hand-over, and not before it is due."""
     staff = desk.planned[1]
     desk.planned[1] = staff._replace(action=replace(staff.action, action=ActionKind.WAITING))
     desk.change(0, priority=1)
@@ -214,7 +214,7 @@ def test_due_mailing_is_judged_as_by_its_hand_over(desk: _Desk) -> None:
 
 
 def test_pressure_counts_opt_outs_apart(desk: _Desk) -> None:
-    """Whoever opted out is not left out as well."""
+    """A recipient who opted out is not counted as capped as well."""
     one, out = desk.planned[0], _phones(TEST)
     desk.planned[0] = one._replace(desired=desk.measure(one.mailing, out))
     vip, _ = desk.judge(_limit(1), [_sent(ANNA)], out)
@@ -222,7 +222,7 @@ def test_pressure_counts_opt_outs_apart(desk: _Desk) -> None:
 
 
 def test_pressure_of_recipients_that_could_not_be_read(desk: _Desk) -> None:
-    """Because of an error in their list, which the plan shows: they are in no list at sms.by."""
+    """If its recipients could not be read because of an error in their file, a mailing is blocked, and the reason says so."""
     one = desk.planned[0]
     desk.planned[0] = one._replace(desired=one.desired._replace(phones=None))
     vip = desk.judge(_limit(5))[0]
@@ -233,14 +233,14 @@ def test_pressure_of_recipients_that_could_not_be_read(desk: _Desk) -> None:
 
 
 def test_pressure_never_caps_a_label(desk: _Desk) -> None:
-    """An exempt mailing is not limited, and counts for the others."""
+    """A mailing with an exempt label is not limited, but counts for others."""
     desk.change(1, labels={"kind": "service"})
     vip, staff = desk.judge(_limit(1, never_cap=("service",)), [_sent(ANNA)])
     assert (staff.recipients, vip.audience.capped) == (1, 1)
 
 
 def test_pressure_counts_exempt_mailings_first(desk: _Desk) -> None:
-    """They are sent in any case, so they count for others that come before them by priority and time."""
+    """Exempt mailings count first, even for mailings before them by priority and time."""
     desk.change(0, priority=1)
     desk.change(1, labels={"kind": "service"}, schedule_time=NOON + _DAY)
     vip, staff = desk.judge(_limit(1, never_cap=("service",)))
@@ -253,14 +253,14 @@ def test_pressure_counts_exempt_mailings_first(desk: _Desk) -> None:
 
 
 def test_pressure_exempts_by_the_label_kind_alone(desk: _Desk) -> None:
-    """The same label that says that a text does not advertise."""
+    """Only the label `kind` exempts a mailing."""
     desk.change(1, labels={"owner": "service"})
     vip, staff = desk.judge(_limit(1, never_cap=("service",)), [_sent(ANNA)])
     assert (staff.recipients, vip.audience.capped) == (0, 1)
 
 
 def test_resumed_mailing_counts_once_for_others(desk: _Desk) -> None:
-    """What was sent of it, and what will be: Anna got it, so sale/vip is only her second message."""
+    """A resumed mailing counts once, so sale/vip is only Anna's second message."""
     staff = desk.planned[1]
     desk.planned[1] = staff._replace(action=replace(staff.action, action=ActionKind.RESUME))
     sent = _sent(ANNA, name="sale/staff")
@@ -271,7 +271,7 @@ def test_resumed_mailing_counts_once_for_others(desk: _Desk) -> None:
 
 
 def test_resumed_mailing_counts_for_whom_it_leaves_out(desk: _Desk) -> None:
-    """Anna has got it already; that she is left out of its rest changes nothing about that."""
+    """A recipient who is left out of the rest of a mailing still counts as having got it."""
     staff = desk.planned[1]
     desk.planned[1] = staff._replace(action=replace(staff.action, action=ActionKind.RESUME))
     desk.change(0, schedule_time=NOON + 6.5 * _DAY)  # when the older message is a week ago, sale/staff is not
@@ -292,7 +292,7 @@ def test_pressure_of_an_uploaded_list_blocks(desk: _Desk) -> None:
 
 
 def test_resumed_mailing_keeps_its_counts(desk: _Desk) -> None:
-    """Its chunks are those of the first run; the recipients are left out all the same."""
+    """A resumed mailing keeps the chunks of its first run, and still leaves out capped recipients."""
     one = desk.planned[0]
     desk.planned[0] = one._replace(action=replace(one.action, action=ActionKind.RESUME))
     vip, _ = desk.judge(_limit(1))
@@ -304,7 +304,7 @@ def test_resumed_mailing_keeps_its_counts(desk: _Desk) -> None:
     messages=st.integers(1, 4),
 )
 def test_no_recipient_gets_more_than_the_limit(folder: Path, sent: list[set[str]], messages: int) -> None:
-    """Whatever was sent before: what this plan adds never exceeds the limit, and it leaves out no other recipient."""
+    """Whatever was sent before, a plan never exceeds the limit, and caps no recipient below it."""
     desk = _Desk(folder)
     actions = desk.judge(_limit(messages), [_sent(*one) for one in sent])
     got = {phone: sum(phone in one for one in sent) for phone in (ANNA, TEST)}

@@ -21,13 +21,13 @@ from tests.plan.situations import NOW, A, P, R, U, make_desired, make_entry, mak
 
 @pytest.mark.parametrize(("state", "words"), [(A, "2 was sent"), (R, "2 is recorded"), (U, "2 is recorded")])
 def test_lowered_revision_says_what_is_certain(state: ChunkState, words: str) -> None:
-    """A rejected revision was not sent, and of an unknown one that is not known."""
+    """A lowered revision is called sent only if that is certain: not if it was rejected or is unknown."""
     here = make_situation(make_entry(state, state, revision=2))
     assert lowered_revision(here).startswith(f"revision {words}, the file says 1;")
 
 
 def test_reasons_say_what_to_do() -> None:
-    """Each has the fact and the way out."""
+    """Each reason has the fact and a way out."""
     assert expired_since(datetime(2026, 3, 1, 10, tzinfo=UTC)).startswith(
         "its schedule_time 2026-03-01 10:00 UTC has passed"
     )
@@ -45,7 +45,7 @@ def test_reasons_say_what_to_do() -> None:
     ],
 )
 def test_unchanged_is_not_called_sent_before_its_time(ahead: timedelta | None, word: str) -> None:
-    """sms.by accepted it and keeps it until the recorded time."""
+    """A scheduled mailing is called accepted, not sent, before its recorded time."""
     time = None if ahead is None else (NOW + ahead).isoformat()
     here = make_situation(make_entry(A, A, schedule_time=time))
     assert unchanged(here) == f"{word}, unchanged"
@@ -61,7 +61,7 @@ def test_unchanged_is_not_called_sent_before_its_time(ahead: timedelta | None, w
     ],
 )
 def test_sent_again_of_what_is_only_scheduled(recorded: str | None, words: str) -> None:
-    """A mailing whose time has not come was not received by anyone; the time of the new revision says nothing."""
+    """While the earlier revision is only scheduled, its recipients are not said to have got it."""
     desired = make_desired(revision=2, schedule_time=NOW + timedelta(days=2))
     here = make_situation(make_entry(A, A, schedule_time=recorded), desired=desired)
     assert words in sent_again(here)

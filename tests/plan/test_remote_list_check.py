@@ -1,4 +1,4 @@
-"""The remote list is verified by what the lock recorded as accepted."""
+"""The remote list is checked against what the lock recorded as accepted."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def _check(lock: Lock, *names: str) -> ListCheck:
     ],
 )
 def test_check_list_expects_recent_chunks(ago: timedelta, is_expected: bool) -> None:
-    """Accepted longer than reconcile_seconds ago, and within 30 days."""
+    """Chunks accepted between 30 days and reconcile_seconds ago are expected in the list."""
     lock = Lock("shop", mailings={"sale/vip": _accepted("0" * 10, ago)})
     assert _check(lock).is_disproved is is_expected
     assert _check(lock, "another mailing").is_disproved is is_expected
 
 
 def test_check_list_counts_what_an_empty_lock_lacks() -> None:
-    """A lock that never recorded anything may be lost; one whose mailings were removed is not, nor is one that was bound."""
+    """A lock that never recorded anything may be lost; one whose mailings were removed, or that was bound, is not."""
     names = (
         "sale/a [1/2] shop#0000000000",
         "sale/a [2/2] shop#0000000001",
@@ -70,7 +70,7 @@ def test_check_list_counts_what_an_empty_lock_lacks() -> None:
 
 
 def test_check_list_sets_aside_what_was_withdrawn() -> None:
-    """It was deleted in the account, so that the list lacks it proves nothing."""
+    """A withdrawn mailing was deleted in the account, so its absence proves nothing."""
     ending = Ending(EndingKind.WITHDRAWN, NOW.isoformat(), "anna", "")
     entry = _accepted("0" * 10, timedelta(hours=1), schedule_time="2026-12-02T10:00:00+03:00")
     assert _check(Lock("shop", mailings={"sale/vip": entry})).missing
@@ -83,7 +83,7 @@ def test_check_list_sets_aside_what_was_withdrawn() -> None:
     "name", ["sale/vip shop#0000000000", "a-long-campaign/vip sho"], ids=["fingerprint", "truncated"]
 )
 def test_check_list_believes_a_list_with_one_of_ours(name: str) -> None:
-    """A fingerprint or a truncated name of ours is enough; what is not listed is only a warning."""
+    """One listed fingerprint, or truncated name, of ours proves the list; other missing mailings are only a warning."""
     hour = timedelta(hours=1)
     address = name.split()[0]
     lock = Lock(
@@ -98,7 +98,7 @@ def test_check_list_believes_a_list_with_one_of_ours(name: str) -> None:
 
 
 def test_find_missing_shows_scheduled_mailings_first() -> None:
-    """A mailing whose time is yet to come was probably deleted, and will not be sent."""
+    """A scheduled mailing that is missing was probably deleted, so it is named first."""
     hour = timedelta(hours=1)
     lock = Lock(
         "shop",
@@ -114,7 +114,7 @@ def test_find_missing_shows_scheduled_mailings_first() -> None:
 
 
 def test_find_missing_counts_the_chunks_of_the_last_revision() -> None:
-    """Those before it were replaced; with some of its chunks listed the others may come, so none counts twice."""
+    """Only the last revision's chunks can be missing, and if some are listed, each of the others counts once."""
     one = _accepted("0" * 10, timedelta(hours=1))
     chunks = tuple(replace(one.chunks[0], fingerprint=str(number) * 10) for number in range(3))
     earlier = _accepted("9" * 10, timedelta(hours=1))
@@ -126,7 +126,7 @@ def test_find_missing_counts_the_chunks_of_the_last_revision() -> None:
 
 
 def test_find_missing_of_a_list_that_is_not_believed() -> None:
-    """It names only what is yet to be sent, and then what to check; so it does if the lock may be lost."""
+    """If the list is not believed, or the lock may be lost, scheduled mailings and what to check are named."""
     hour = timedelta(hours=1)
     mailings = {
         "sale/a": _accepted("0" * 10, hour, schedule_time=(NOW + hour).isoformat()),
@@ -162,7 +162,7 @@ _HERE = Binding("sandbox", "http://localhost:8025", None)
     ],
 )
 def test_sandbox_has_forgotten(recorded: dict[str, Any], name: str, is_it: bool) -> None:
-    """It is another one, or shows nothing of what it accepted; a lock without mailings has nothing to forget."""
+    """Another sandbox, or one that shows nothing it accepted, has forgotten the lock, unless that has no mailings."""
     mailings = {"sale/a": entry(recorded["mailing"])} if "mailing" in recorded else {}
     lock = Lock("shop", mailings=mailings, service=recorded.get("service"))
     remote = view_remote("shop", _listed(*filter(None, [name])))
@@ -172,7 +172,7 @@ def test_sandbox_has_forgotten(recorded: dict[str, Any], name: str, is_it: bool)
 
 @pytest.mark.parametrize(("minutes", "advice"), [(-1, "count as undelivered"), (1, "lock withdraw sale/a")])
 def test_find_missing_advises_on_a_spread_mailing(minutes: int, advice: str) -> None:
-    """After its first chunk it cannot be withdrawn any more."""
+    """Once the first chunk of a spread mailing is gone, `lock withdraw` is not suggested."""
     one = _accepted("0" * 10, timedelta(hours=1))
     times = [(NOW + timedelta(minutes=count)).isoformat() for count in (minutes, 60)]
     chunks = tuple(
@@ -185,7 +185,7 @@ def test_find_missing_advises_on_a_spread_mailing(minutes: int, advice: str) -> 
 
 
 def test_check_list_leaves_out_what_a_user_settled() -> None:
-    """A chunk settled by `lock resolve` was perhaps never listed, and `lock bind` confirms the list until then."""
+    """A chunk settled by `lock resolve` may never have been listed, and `lock bind` confirms the list up to then."""
     one = _accepted("0" * 10, timedelta(hours=1))
     at = one.chunks[0].accepted_at or ""
     lock = Lock("shop", mailings={"sale/vip": one})
@@ -200,7 +200,7 @@ def test_check_list_leaves_out_what_a_user_settled() -> None:
 
 @pytest.mark.parametrize("change", [{"declared": True}, {"accepted_at": None}])
 def test_check_list_leaves_out_declared_chunks(change: dict[str, Any]) -> None:
-    """Whatever its address is by now: a settled chunk was perhaps never listed, and an old lock may not know when."""
+    """A settled chunk is left out whatever its address, even if an old lock does not know when it was settled."""
     one = _accepted("0" * 10, timedelta(hours=1))
     declared = replace(one, chunks=(replace(one.chunks[0], **change),))
     assert _check(Lock("shop", mailings={"sale/new-name": declared})).expected == 0
@@ -208,7 +208,7 @@ def test_check_list_leaves_out_declared_chunks(change: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("is_listed", "is_disproved"), [(True, False), (False, True)])
 def test_single_messages_count_where_listed(is_listed: bool, is_disproved: bool) -> None:
-    """A listed one shows that the list is of this account; whether they are listed at all is not documented."""
+    """A listed single message proves the account; an unlisted one proves nothing, since listing is undocumented."""
     hour = timedelta(hours=1)
     single = _accepted("0" * 10, hour, transport="single")
     lock = Lock("shop", mailings={"sale/single": single, "sale/bulk": _accepted("1" * 10, hour)})
@@ -220,7 +220,7 @@ def test_single_messages_count_where_listed(is_listed: bool, is_disproved: bool)
 
 
 def test_list_check_doubt_names_both_counts() -> None:
-    """How many chunks are recorded, and how many mailings are listed."""
+    """The doubt has the number of recorded chunks and of listed mailings."""
     lock = Lock("shop", mailings={"sale/vip": _accepted("0" * 10, timedelta(hours=1))})
     doubt = _check(lock, "x", "y").doubt
     assert "1 chunk " in doubt and "2 mailings shows 0" in doubt and "lock bind" in doubt
@@ -237,7 +237,7 @@ def test_list_check_doubt_names_both_counts() -> None:
     ],
 )
 def test_shows_any_by_fingerprint_or_truncated_name(name: str, is_shown: bool) -> None:
-    """Whichever mailing of a long lock it is, and in any revision."""
+    """A lock is recognized by any fingerprint or truncated name, in any mailing and revision."""
     hour = timedelta(hours=1)
     old = replace(_accepted("2" * 10, hour), revision=2, earlier=(_accepted("0" * 10, hour),))
     others = {f"sale/m{number}": _accepted(f"{number:x}".zfill(10), hour) for number in range(2, 300)}

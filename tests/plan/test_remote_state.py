@@ -20,7 +20,7 @@ def _mailing(number: int, name: str, status: str = "SENT") -> RemoteMailing:
 
 
 def test_view_remote_indexes_own_mailings() -> None:
-    """Mailings of other projects are found by id only; names without a fingerprint by their first word."""
+    """Mailings of other projects are found by id only, and names without a fingerprint by their first word."""
     view = view_remote(
         "shop",
         [
@@ -35,7 +35,7 @@ def test_view_remote_indexes_own_mailings() -> None:
 
 
 def test_view_remote_prefers_sent_mailings_to_drafts() -> None:
-    """Of two mailings with one fingerprint the sent one counts; both ids are known."""
+    """Of two mailings with one fingerprint the sent one counts, and both ids are known."""
     name = "sale/vip shop#aaaaaaaaaa"
     for order in ((1, 2), (2, 1)):
         view = view_remote("shop", [_mailing(n, name, "DRAFT" if n == 1 else "SENT") for n in order])
@@ -74,7 +74,7 @@ def test_other_fingerprints_of_an_address_and_revision() -> None:
     ],
 )
 def test_truncated_name_begins_like_ours(name: str, may_be_ours: bool) -> None:
-    """A name of 20 characters or more may be this mailing; a shorter one perhaps, or it proves nothing."""
+    """A truncated name of 20 characters or more is taken for this mailing; a shorter one at most may be."""
     whole = "spring-sale/vip shop#"
     assert view_remote("shop", [_mailing(1, whole)]).truncated_name("spring-sale/vip", 1) == whole
     view = view_remote("shop", [_mailing(1, name)])
@@ -86,7 +86,7 @@ def test_truncated_name_begins_like_ours(name: str, may_be_ours: bool) -> None:
 
 @pytest.mark.parametrize("is_filtered", [False, True])
 def test_name_cut_inside_a_campaign_is_as_long_as_any(is_filtered: bool) -> None:
-    """An account that lists longer names did not cut this one off: anything may be called so."""
+    """If the account lists longer names, a short name was not truncated and may be any mailing's."""
     for other, found in (("Newsle", "spring"), ("Newsletter", None)):
         wanted = ListFilter("shop", ["spring-sale/vip"], []) if is_filtered else None
         listed = [_mailing(1, "spring"), _mailing(2, other)]
@@ -105,7 +105,7 @@ OURS = "a-very-long-campaign-name/vip"
         ("sale/staff other#aaaaaaaaaa", False),
         ("sale/staff other-shop#aaaaaaaaaa", False),
         (f"{OURS} [12/34] sh", True),
-        (f"{OURS} other#12", True),  # a campaign of this name, and the comparison decides
+        (f"{OURS} other#12", True),  # a campaign of this name; the comparison decides
         (OURS[:20], True),
         (OURS[:19], True),
         (f"{OURS}x and more", False),
@@ -120,7 +120,7 @@ OURS = "a-very-long-campaign-name/vip"
     ],
 )
 def test_list_filter_wants_names_like_ours(name: str, is_needed: bool) -> None:
-    """Full names of the project, and what may be a truncated name of a known address."""
+    """The filter keeps full names of the project, and names that may be a truncated one of a known address."""
     wanted = ListFilter("shop", ["sale/vip", OURS, "z/z"], [])
     assert wanted(7, name) is is_needed
 
@@ -137,7 +137,7 @@ NAMES = st.sampled_from(["sale/vip", "sale/vip-2", "a/b", OURS, f"{OURS}-2", "sp
 def test_list_filter_loses_no_name_that_a_view_finds(
     address: str, revision: int, end: int, more: str
 ) -> None:
-    """Whatever a view of the whole list finds, a view of what was kept finds, too."""
+    """The filter keeps every name that a view of the whole list would find."""
     name = remote_name("shop", address, revision, 0, 2, "0123456789")[:end] + more
     wanted = ListFilter("shop", [address, "b/b"], [])
     whole, kept = (
@@ -153,7 +153,7 @@ def test_list_filter_loses_no_name_that_a_view_finds(
 
 
 def test_find_id_knows_only_what_was_asked_for() -> None:
-    """A mailing that was not kept is not taken for one that is not listed."""
+    """Looking up an id that the filter was not asked to keep is an error, not "not listed"."""
     view = view_remote("shop", [_mailing(1, "Newsletter")], ListFilter("shop", [], [1, 2]))
     assert [one and one.id for one in (view.find_id(1), view.find_id(2))] == [1, None]
     with pytest.raises(LookupError):
@@ -161,7 +161,7 @@ def test_find_id_knows_only_what_was_asked_for() -> None:
 
 
 class _Account(ReadClient):
-    """Lists what it has."""
+    """An account that lists what it has."""
 
     def __init__(self, *names: str) -> None:
         self._names = names
@@ -172,7 +172,7 @@ class _Account(ReadClient):
 
 
 def test_read_remote_keeps_what_lock_and_files_need() -> None:
-    """Messages of the lock, also of earlier revisions, and its mailings under truncated names."""
+    """Messages in the lock, even of earlier revisions or with truncated names, are kept from the list."""
     entry = _entry([ChunkState.ACCEPTED])
     chunks = [(replace(entry.chunks[0], message_id=number),) for number in (1, 2)]
     entry = replace(entry, chunks=chunks[0], earlier=(replace(entry, chunks=chunks[1]),))
@@ -220,7 +220,7 @@ def _listed(*chunks: int, status: str = "SENT") -> RemoteView:
     ],
 )
 def test_merge_entry(states: list[ChunkState], listed: tuple[int, ...], merged: list[ChunkState]) -> None:
-    """A listed chunk was accepted, and a listed chunk that the lock calls unsent makes the others unknown."""
+    """A listed chunk was accepted; if the lock calls it unsent, the other chunks are unknown."""
     assert list(merge_entry(_entry(states), _listed(*listed))) == merged
 
 
@@ -231,7 +231,7 @@ def test_merge_entry_finds_drafts() -> None:
 
 @pytest.mark.parametrize(("state", "merged"), [(U, U), (P, U), (R, U), (D, D), (A, A)])
 def test_merge_entry_guesses_nothing_of_a_list_mailing(state: ChunkState, merged: ChunkState) -> None:
-    """Listed without a status, it may or may not have been confirmed."""
+    """A list mailing without a status may or may not have been confirmed."""
     assert merge_entry(_entry([state], "list"), _listed(0, status="")) == (merged,)
     assert merge_entry(_entry([state]), _listed(0, status="")) == (A,)
 
@@ -242,5 +242,5 @@ def test_merge_entry_keeps_single_sends() -> None:
 
 
 def test_merge_entry_offline_keeps_the_lock() -> None:
-    """Without a remote list the lock is all that is known."""
+    """Without a remote list the entry of the lock is unchanged."""
     assert merge_entry(_entry([U, P]), None) == (U, P)

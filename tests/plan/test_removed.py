@@ -1,4 +1,4 @@
-"""removed: which mailings without a file had waves left, or were sent although they wait by the lock."""
+"""removed: mailings without a file that had waves left, or were sent though the lock has them as waiting."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def _found(entry: Entry, remote: RemoteView | None, *addresses: str) -> list[str
     ids=["waits, offline", "waits, not listed", "was sent", "does not wait"],
 )
 def test_removed_mailing_is_no_problem(entry: Entry, remote: RemoteView | None) -> None:
-    """A user removes a mailing that waits so that it is not sent."""
+    """Removing a waiting mailing is no problem: its user does not want it sent."""
     assert _found(entry, remote) == []
 
 
 def test_removed_mailing_that_is_listed_was_handed_over() -> None:
-    """So the lock is older; mailings that the files still have are left to their actions."""
+    """A removed mailing that is listed was handed over, so the lock is older; one with a file has an action instead."""
     (message,) = _found(_WAITING, make_list(0))
     assert "removed from the files" in message
     assert "sale/vip" in message
@@ -49,7 +49,7 @@ def test_removed_mailing_that_is_listed_was_handed_over() -> None:
 
 
 def test_removed_mailing_with_waves_is_not_finished() -> None:
-    """Its first wave was sent, the others never will be."""
+    """A removed mailing whose first wave was sent is reported, since its other waves never will be."""
     chunks = [replace(one, wave=number) for number, one in enumerate(make_entry(A, P).chunks, 1)]
     begun = replace(_WAITING, chunks=tuple(chunks))
     (message,) = _found(begun, None)
@@ -61,7 +61,7 @@ def test_removed_mailing_with_waves_is_not_finished() -> None:
 
 
 def test_each_removed_mailing_is_looked_at() -> None:
-    """Of several, those that are no problem hide no other; of those with an unknown outcome each has an action."""
+    """A removed mailing without a problem hides no other, and each unknown one has an action."""
     entries = {"a/new": make_entry(P, P), "a/vip": _WAITING, "b/vip": make_entry(A, U), "c/vip": _WAITING}
     lock = Lock("shop", mailings=entries)
     found = find_removed(lock, entries, make_list(0), NOW)
@@ -75,7 +75,7 @@ def test_each_removed_mailing_is_looked_at() -> None:
     "time", ["2026-11-20T10:00:00+03:00", "2026-12-20T10:00:00+03:00"], ids=["gone", "ahead"]
 )
 def test_removed_mailing_that_sms_by_will_send(entry: Entry, time: str) -> None:
-    """Removing its file does not stop it: the warning names it at sms.by, and its time."""
+    """A scheduled mailing is sent though its file is removed: the warning has its name at sms.by, and its time."""
     entry = replace(entry, schedule_time=time)
     found = list(warn_of_scheduled(_ADDRESS, entry, make_list(0, 1), NOW))
     is_ahead = datetime.fromisoformat(time) > NOW

@@ -1,4 +1,4 @@
-"""What reviewers see besides a plan is collected while the plan reads each audience once."""
+"""What reviewers see besides the plan, collected while each audience is read once."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_plan_reads_each_audience_once(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """In every format two mailings share the read of a list, one is uploaded, and opt-outs are read once per project.
+    """In every format, mailings share the read of a list, one is uploaded, and opt-outs are read once per project.
 
     Of a base it is not counted who is in two mailings, so only those with one text keep their phones.
     """
@@ -100,7 +100,7 @@ def test_plan_reads_each_audience_once(
 
 
 def test_reviews_have_samples_of_what_is_sent(tmp_path: Path) -> None:
-    """Personal texts are sampled from the stream, a shared text once; a list that is uploaded has its one text."""
+    """Personal texts are sampled as they are read, and a text shared by all appears once."""
     plan, reviewer = _review(_write_project(tmp_path / "head", _ROWS), Baseline(base_of_lock(Lock("shop"))))
     reviews = reviewer.reviews(plan)
     assert list(reviews) == ["sale/vip", "sale/all", "sale/upload"]
@@ -111,7 +111,7 @@ def test_reviews_have_samples_of_what_is_sent(tmp_path: Path) -> None:
 
 
 def test_reviews_leave_out_a_broken_template(tmp_path: Path) -> None:
-    """The plan reports the error and has no action for the mailing; the others are reviewed."""
+    """A broken template is an error in the plan, without an action; the other mailings are reviewed."""
     head = _write_project(tmp_path / "head", _ROWS, text="Hello, {{ name")
     plan, reviewer = _review(head, Baseline(Base("main")))
     assert plan.has_errors
@@ -119,7 +119,7 @@ def test_reviews_leave_out_a_broken_template(tmp_path: Path) -> None:
 
 
 def test_base_counts_who_joined_and_left(tmp_path: Path) -> None:
-    """Recipients are compared after opt-outs on both sides; equal audiences have no movement."""
+    """Recipients are compared after opt-outs on both sides, and equal audiences have no movement."""
     before = _write_project(tmp_path / "base", _ROWS[:8], stop="375291234500\n")
     head = _write_project(tmp_path / "head", _ROWS[3:], stop="375291234509\n")
     plan, reviewer = _review(head, _read_base(before))
@@ -129,7 +129,7 @@ def test_base_counts_who_joined_and_left(tmp_path: Path) -> None:
 
 
 def test_plan_is_compared_only_with_what_a_saved_one_selects(tmp_path: Path) -> None:
-    """Mailings of the lock that the saved plan leaves out are no difference."""
+    """Mailings of the lock that a saved plan leaves out are not differences."""
     folder = _write_project(tmp_path / "shop", _ROWS)
     loaded = load_project(folder, {})
     lock = Lock("shop", mailings={one: entry(ChunkState.ACCEPTED) for one in ("sale/vip", "sale/all")})
@@ -144,7 +144,7 @@ def test_plan_is_compared_only_with_what_a_saved_one_selects(tmp_path: Path) -> 
 
 
 def test_base_without_a_mailing_of_the_plan(tmp_path: Path) -> None:
-    """A mailing that the base does not have has nothing to be compared with."""
+    """A mailing that the base does not have is compared with nothing."""
     before = _write_project(tmp_path / "base", _ROWS)
     (before / "sale.yaml").write_text(
         (before / "sale.yaml").read_text("utf-8").replace("name: vip", "name: old"), "utf-8"
@@ -157,7 +157,7 @@ def test_base_without_a_mailing_of_the_plan(tmp_path: Path) -> None:
 
 
 def test_base_may_be_the_folder_of_a_repository(tmp_path: Path) -> None:
-    """As without -C, the project may be in campaigns/."""
+    """The base may be the root of a repository with the project in campaigns/."""
     _write_project(tmp_path / "campaigns", _ROWS)
     base = read_base(tmp_path, {})
     assert isinstance(base, CheckoutBase)
@@ -167,7 +167,7 @@ def test_base_may_be_the_folder_of_a_repository(tmp_path: Path) -> None:
 
 
 def test_base_without_the_environment_is_read_as_production(tmp_path: Path) -> None:
-    """Its lock is that of production, so nothing is recorded in the new environment."""
+    """A base without the environment is read as production, whose lock says nothing of the environment."""
     folder = _write_project(tmp_path / "base", _ROWS)
     (folder / "smsby.lock.json").write_text(write_lock(Lock("shop", mailings={"sale/vip": entry()})), "utf-8")
     new, same = read_base(folder, {}, "staging"), read_base(folder, {})
@@ -179,7 +179,7 @@ def test_base_without_the_environment_is_read_as_production(tmp_path: Path) -> N
 
 
 def test_base_that_cannot_be_read_is_replaced_by_the_lock(tmp_path: Path) -> None:
-    """Mailings are still compared with something, and what is missing is said."""
+    """If the base cannot be read, the lock replaces it, and the review says what is missing."""
     folder = _write_project(tmp_path / "base", _ROWS)
     (folder / "smsby.yaml").write_text("version: [", "utf-8")
     base = read_base(folder, {})
@@ -189,7 +189,7 @@ def test_base_that_cannot_be_read_is_replaced_by_the_lock(tmp_path: Path) -> Non
 
 
 def test_included_texts_are_compared(tmp_path: Path) -> None:
-    """A text is followed by what it includes, under its name."""
+    """The review shows a text and then each text that it includes, by its name."""
     head = _write_project(tmp_path / "head", _ROWS, text='{% include "foot.j2" %}')
     (head / "templates").mkdir()
     (head / "templates/foot.j2").write_text("Bye", "utf-8")

@@ -1,4 +1,4 @@
-"""What sms.by is still to send: who opted out since it was accepted."""
+"""Scheduled mailings: who opted out since they were accepted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _find(
     audience: AudienceCounts = _OPTED_OUT,
     **changes: Any,
 ) -> list[Problem]:
-    """The warnings if both chunks were sent to 2 recipients, changed by `changes`, and `now` are not opted out now."""
+    """Return the warnings if both chunks went to 2 recipients, changed by `changes`, and `now` have not opted out."""
     entry = make_entry(A, A, **_TIME)
     first = replace(entry.chunks[0], **changes)
     entry = replace(entry, chunks=(first, entry.chunks[1]))
@@ -62,7 +62,7 @@ def _find(
 def test_late_opt_outs_are_counted_by_chunk(
     now: tuple[int, int], changes: dict[str, Any], count: str | None, tmp_path: Path
 ) -> None:
-    """What was sent less what would be sent now; nothing is added up with a chunk that has grown."""
+    """Late opt-outs are counted by chunk, as sent minus present recipients, and a chunk that grew does not offset others."""
     found = _find(tmp_path, now, **changes)
     assert [(problem.severity, problem.code) for problem in found] == [("warning", "OPTED_OUT_LATE")] * bool(
         count
@@ -76,19 +76,19 @@ def test_late_opt_outs_are_counted_by_chunk(
 
 
 def test_late_opt_outs_of_other_rows_are_not_counted(tmp_path: Path) -> None:
-    """After a change of its list the numbers say nothing about opt-outs."""
+    """After a change of the list the numbers say nothing about opt-outs."""
     assert not _find(tmp_path, (1, 1), digest="other")
 
 
 def test_late_opt_outs_of_an_adopted_chunk(tmp_path: Path) -> None:
-    """It was found at sms.by after an opt-out, so the lock has the smaller number."""
+    """An adopted chunk found at sms.by after an opt-out has the smaller number."""
     (found,) = _find(tmp_path, (1, 2), make_list(0, 1, count=2), recipients=1)
     assert "at least 1 recipient opted" in found.message
     assert "(id 1)" in found.message
 
 
 def test_late_opt_outs_are_no_more_than_the_opt_outs(tmp_path: Path) -> None:
-    """If sms.by reports more recipients than were sent to, that is no opt-out."""
+    """If sms.by reports more recipients than were sent to, the difference is not counted as opt-outs."""
     listed = make_list(0, 1, count=9)
     (found,) = _find(tmp_path, (1, 2), listed, audience=AudienceCounts(4, suppressed=1, final=3))
     assert "at least 1 recipient opted" in found.message
@@ -97,7 +97,7 @@ def test_late_opt_outs_are_no_more_than_the_opt_outs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("shown", "count"), [(1, 1), (0, 2)])
 def test_deleted_messages_have_no_late_opt_outs(shown: int, count: int, tmp_path: Path) -> None:
-    """No recipient gets what was deleted in the account; a list that shows nothing at all proves nothing."""
+    """Messages deleted in the account have no late opt-outs; a list that shows nothing proves no deletion."""
     here = make_situation(
         make_entry(A, A, **_TIME),
         None,
@@ -111,7 +111,7 @@ def test_deleted_messages_have_no_late_opt_outs(shown: int, count: int, tmp_path
 
 
 def test_gone_mailing_has_no_late_opt_outs(tmp_path: Path) -> None:
-    """Nothing can be done about them any more."""
+    """A gone mailing has no warning, since nothing can be done any more."""
     mailing = load_one(tmp_path).project.mailings[0]
     desired = make_desired(chunks=tuple(ChunkPlan(mark, 1, mark) for mark in MARKS))
     for time in (None, NOW.isoformat()):
@@ -120,7 +120,7 @@ def test_gone_mailing_has_no_late_opt_outs(tmp_path: Path) -> None:
 
 
 def test_numbers_count_in_requests_of_another_size() -> None:
-    """As of a lock without positions: it let in who had been left out under contact pressure."""
+    """If the request size changed, chunks are compared by numbers, as in a lock without positions."""
     entry = make_entry(P, P)
     entry = replace(entry, chunks=(replace(entry.chunks[0], recipients=1), entry.chunks[1]))
     here = make_situation(entry, None, make_desired(chunks=(ChunkPlan("cccccccccc", 4, "cccccccccc"),)))

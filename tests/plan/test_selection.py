@@ -58,7 +58,7 @@ def test_select_mailings_refuses_a_useless_pattern(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "*", "sale/vip"])
 def test_select_mailings_takes_no_text(text: str, tmp_path: Path) -> None:
-    """From Python, an empty text would be all mailings."""
+    """In the Python API a plain string is refused, since an empty one would select all mailings."""
     with pytest.raises(UsageError, match="expected patterns, got a string"):
         select_mailings(_load(tmp_path), _LOCK, text)
 
@@ -87,7 +87,7 @@ def test_select_mailings_of_an_incomplete_project(tmp_path: Path) -> None:
     ],
 )
 def test_problems_in_a_selection(select: tuple[str, ...], files: set[str], tmp_path: Path) -> None:
-    """Those of smsby.yaml, of the mailings that it matches, and of files that may hold one of them."""
+    """A selection has the problems of smsby.yaml, its mailings, and files that could contain one of them."""
     _load(tmp_path, broken=True)
     (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\nsuppress: [gone.csv]\n", "utf-8")
     (tmp_path / "flawed.yaml").write_text(
@@ -100,7 +100,7 @@ def test_problems_in_a_selection(select: tuple[str, ...], files: set[str], tmp_p
 
 
 def test_problem_of_a_whole_campaign_concerns_all_of_it(tmp_path: Path) -> None:
-    """Whatever its file is like, its name is known."""
+    """A problem of a whole file belongs to its campaign, whatever else is wrong with it."""
     _load(tmp_path)
     (tmp_path / "news.yaml").write_text("version: 1\ncampaign: news\nbogus: 1\nmailings: []\n", "utf-8")
     loaded = load_project(tmp_path)
@@ -109,7 +109,7 @@ def test_problem_of_a_whole_campaign_concerns_all_of_it(tmp_path: Path) -> None:
 
 
 def test_flawed_mailing_is_no_orphan(tmp_path: Path) -> None:
-    """It is in the files, although it cannot be planned; a selection may name it."""
+    """A mailing that cannot be planned is still in the files: it is no orphan, and can be selected."""
     _load(tmp_path)
     (tmp_path / "sale.yaml").write_text(
         CAMPAIGN.replace("name: vip", "name: vip\n    timezone: X/Y"), "utf-8"
@@ -119,7 +119,7 @@ def test_flawed_mailing_is_no_orphan(tmp_path: Path) -> None:
 
 
 def test_find_mailing_takes_whole_addresses(tmp_path: Path) -> None:
-    """A glob names no single mailing."""
+    """A glob does not name a single mailing."""
     loaded = _load(tmp_path)
     assert find_mailing(loaded, "sale/vip").address == "sale/vip"
     with pytest.raises(UsageError, match="the files have no mailing 'sale/\\*'"):
@@ -134,7 +134,7 @@ def test_is_selected_by_any_pattern() -> None:
 
 
 def test_many_addresses_are_not_compared_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plan file selects by address each of thousands of mailings, and only globs are compared with all of them."""
+    """Thousands of addresses are looked up directly, and only globs are compared with each mailing."""
     compared = []
 
     def compare(address: str, pattern: str) -> bool:

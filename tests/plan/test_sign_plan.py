@@ -1,4 +1,4 @@
-"""sign_plan: it signs only what the files say, and writes only to approvals/."""
+"""sign_plan signs only what the files say, and writes only to approvals/."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="need
 
 
 def test_signature_stays_in_the_project(desk: Desk) -> None:
-    """The id of a plan is whatever its file says."""
+    """The signature stays in the project, whatever id the plan file has."""
     plan = replace(desk.plan(), id="../../outside/" + "x" * 300)
     signed = sign_plan(load_project(desk.root), plan, desk.keys["anna"], NOON)
     assert [path.name for path in (desk.root / "approvals").iterdir()] == [Path(signed.file).name]
@@ -53,7 +53,7 @@ def test_approvals_that_are_no_folder(
     ids=str,
 )
 def test_sign_plan_refuses_what_is_not_in_the_files(desk: Desk, forged: dict[str, Any]) -> None:
-    """A plan file may show one thing and have another one signed."""
+    """A plan that shows something other than the files is refused."""
     plan = desk.plan()
     actions = (replace(plan.actions[0], **forged), *plan.actions[1:])
     with pytest.raises(PlanRefused, match="sale/vip does not match the mailing in these files"):

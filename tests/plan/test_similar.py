@@ -1,4 +1,4 @@
-"""similar: a renamed mailing is a collision, a copied one a warning, whatever the order of its rows."""
+"""similar: a renamed mailing is a collision and a copied one a warning, whatever the order of their rows."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _warnings(plan: Plan) -> list[tuple[str, str | None, str]]:
     ids=["same", "reordered", "respelled", "row-twice", "other-values", "other-time"],
 )
 def test_renamed_mailing_is_a_collision(text: str, rows: list[str], more: str, tmp_path: Path) -> None:
-    """The same text and sender to the same recipients as an orphan are never created again."""
+    """A mailing with the text, sender and recipients of a sent orphan is never created."""
     lock = _record(_plan(tmp_path, {"old": (ROWS, text)}))
     plan = _plan(tmp_path, {"new": (rows, text)}, lock, more=more)
     action = _action(plan, "sale/new")
@@ -112,7 +112,7 @@ def test_renamed_mailing_is_a_collision(text: str, rows: list[str], more: str, t
     ],
 )
 def test_renamed_mailing_that_was_not_sent(state: ChunkState, kind: ActionKind, tmp_path: Path) -> None:
-    """Only what was sent, or may have been, is not created again."""
+    """An orphan is a collision only if it was sent or may have been."""
     lock = _record(_plan(tmp_path, {"old": (ROWS, BULK)}), state)
     plan = _plan(tmp_path, {"new": (ROWS[::-1], BULK)}, lock)
     assert _action(plan, "sale/new").action is kind
@@ -120,7 +120,7 @@ def test_renamed_mailing_that_was_not_sent(state: ChunkState, kind: ActionKind, 
 
 
 def test_renamed_mailing_that_was_withdrawn(tmp_path: Path) -> None:
-    """What was deleted at sms.by reached no recipient, and may be sent under another name."""
+    """A withdrawn orphan reached no recipient, so its mailing may be sent under another name."""
     lock = _record(_plan(tmp_path, {"old": (ROWS, BULK)}))
     ending = Ending(EndingKind.WITHDRAWN, NOW.isoformat(), "anna", "")
     lock = lock.with_entry("sale/old", replace(lock.mailings["sale/old"], ending=ending))
@@ -130,7 +130,7 @@ def test_renamed_mailing_that_was_withdrawn(tmp_path: Path) -> None:
 
 
 def test_renamed_mailing_with_an_unknown_outcome(tmp_path: Path) -> None:
-    """While it is not known who got the old one, no revision is sent; the reason does not call it sent."""
+    """While an orphan is unknown no revision is sent under a new name, and the reason does not call it sent."""
     lock = _record(_plan(tmp_path, {"old": (ROWS, BULK)}), ChunkState.UNKNOWN)
     action = _action(_plan(tmp_path, {"new": (ROWS, BULK)}, lock, more="revision: 2"), "sale/new")
     assert action.reason_code is ReasonCode.COLLISION
@@ -141,7 +141,7 @@ def test_renamed_mailing_with_an_unknown_outcome(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("now", "code"), [(NOW, "scheduled"), (NOW + timedelta(days=8), None)])
 def test_renamed_mailing_that_is_scheduled(now: datetime, code: str | None, tmp_path: Path) -> None:
-    """No revision is sent beside it; once it is gone, a raised one is."""
+    """A renamed mailing is not sent beside its scheduled orphan; once that is gone, a raised revision is."""
     lock = _record(_plan(tmp_path, {"old": (ROWS, BULK)}, more="schedule_time: 2026-12-01T10:00:00"))
     action = _action(_plan(tmp_path, {"new": (ROWS, BULK)}, lock, more="revision: 2", now=now), "sale/new")
     assert action.reason_code == code
@@ -152,7 +152,7 @@ def test_renamed_mailing_that_is_scheduled(now: datetime, code: str | None, tmp_
 
 
 def test_renamed_mailing_is_found_in_an_older_revision(tmp_path: Path) -> None:
-    """What an older revision of the orphan said counts, too; a higher revision is sent on purpose, with a warning."""
+    """An orphan's older revisions are compared, too; a higher revision is sent on purpose, with a warning."""
     old = _record(_plan(tmp_path, {"old": (ROWS, BULK)})).mailings["sale/old"]
     last = _record(_plan(tmp_path, {"old": (ROWS, TEXT)})).mailings["sale/old"]
     lock = Lock("shop", mailings={"sale/old": replace(last, revision=2, earlier=(old,))})
@@ -164,7 +164,7 @@ def test_renamed_mailing_is_found_in_an_older_revision(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("is_moved", [False, True])
 def test_older_lock_is_compared_by_what_it_has(is_moved: bool, tmp_path: Path) -> None:
-    """Without the digests only the very same rows are recognized; nothing is guessed."""
+    """With an older lock without digests, only the same rows are recognized, and nothing is guessed."""
     lock = _record(_plan(tmp_path, {"old": (ROWS, BULK)}), is_old=True)
     plan = _plan(tmp_path, {"new": (ROWS[::-1] if is_moved else ROWS, BULK)}, lock)
     if not is_moved:
@@ -177,7 +177,7 @@ def test_older_lock_is_compared_by_what_it_has(is_moved: bool, tmp_path: Path) -
 
 @pytest.mark.parametrize("is_old", [False, True])
 def test_renamed_list_mailing_is_a_collision(is_old: bool, tmp_path: Path) -> None:
-    """The recipients of a list kept at sms.by are those of its name."""
+    """A list at sms.by with the same name has the same recipients."""
     (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n", encoding="utf-8")
 
     def plan(name: str, ref: str, lock: Lock | None = None) -> Plan:
@@ -196,7 +196,7 @@ def test_renamed_list_mailing_is_a_collision(is_old: bool, tmp_path: Path) -> No
 
 
 def test_list_is_the_same_by_its_id() -> None:
-    """A list is compared by its id where both are known: names change."""
+    """Lists are compared by id if both are known, since names change."""
     desired = Desired("a/b", 1, "list", "c", "e", (), AudienceCounts(), None, 1, 0, 1, None)
     sender = NamedId("MyShop", 7)
 
@@ -226,7 +226,7 @@ def test_list_is_the_same_by_its_id() -> None:
 def test_copied_mailing_is_a_warning(
     rows: list[str], text: str, code: str | None, common: str, tmp_path: Path
 ) -> None:
-    """Each of two mailings of a plan gets one warning, which names the other and counts who is in both."""
+    """Each of two equal mailings in a plan has one warning, with the other's name and the number of shared recipients."""
     plan = _plan(tmp_path, {"one": (ROWS, TEXT), "two": (rows, text)})
     assert [action.action for action in plan.actions] == [ActionKind.CREATE] * 2
     found = _warnings(plan)
@@ -238,7 +238,7 @@ def test_copied_mailing_is_a_warning(
 
 
 def test_copy_is_compared_with_what_is_sent(tmp_path: Path) -> None:
-    """The blocked one is named only if there is no other."""
+    """A copy's warning names a mailing that is sent, and a blocked one only if there is no other."""
     _plan(tmp_path, {"one": (ROWS, TEXT), "two": (ROWS, TEXT), "zwei": (ROWS, TEXT)})
     sale = tmp_path / "sale.yaml"
     sale.write_text(
@@ -251,14 +251,14 @@ def test_copy_is_compared_with_what_is_sent(tmp_path: Path) -> None:
 
 
 def test_copied_mailing_counts_without_opt_outs(tmp_path: Path) -> None:
-    """Recipients who opted out get neither mailing, so they are not counted."""
+    """Recipients who opted out are not counted as shared, since they get neither mailing."""
     mailings = {"one": (ROWS, TEXT), "two": (ROWS[:2], TEXT)}
     found = _warnings(_plan(tmp_path, mailings, out=["375291234567"]))
     assert all("1 recipient is in both" in message for _, _, message in found)
 
 
 def test_other_sender_is_another_text(tmp_path: Path) -> None:
-    """The same text from another sender is only a mailing to the same recipients."""
+    """The same text from another sender counts only as a mailing to the same recipients."""
     lock = _record(_plan(tmp_path, {"old": (ROWS, TEXT)}))
     plan = _plan(tmp_path, {"new": (ROWS, TEXT)}, lock, more="alphaname: 7")
     assert [code for code, *_ in _warnings(plan)] == ["SAME_PEOPLE"]
@@ -266,7 +266,7 @@ def test_other_sender_is_another_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("days", "is_warned"), [(0, True), (89, True), (91, False)])
 def test_recorded_mailing_is_compared_for_90_days(days: int, is_warned: bool, tmp_path: Path) -> None:
-    """A recorded mailing that is still in the files is named with its time and the recipients in both."""
+    """A recorded mailing that is still in the files is compared for 90 days, with its time and shared recipients."""
     mailings = {"old": (ROWS, TEXT)}
     lock = _record(_plan(tmp_path, mailings), at=NOW - timedelta(days=days))
     plan = _plan(tmp_path, {**mailings, "new": ([*ROWS[:2], "375291234570,Alla,1"], TEXT)}, lock)
@@ -280,7 +280,7 @@ def test_recorded_mailing_is_compared_for_90_days(days: int, is_warned: bool, tm
 
 
 def _archive(lock: Lock, folder: Path) -> Lock:
-    """The lock once all of its mailings are archived."""
+    """Return the lock after all its mailings were archived."""
     path = folder / "lock.archive.jsonl"
     return replace(
         lock, mailings={}, archive=path, archived=append_archive(lock, path, lock.mailings, NOW.isoformat())
@@ -289,7 +289,7 @@ def _archive(lock: Lock, folder: Path) -> Lock:
 
 @pytest.mark.parametrize("days", [0, 400])
 def test_renamed_archived_mailing_is_a_collision(days: int, tmp_path: Path) -> None:
-    """However long ago it was sent; it cannot be moved, so the way out is another one."""
+    """An archived mailing under a new name is a collision for ever, and since it cannot be moved, has another way out."""
     lock = _archive(_record(_plan(tmp_path, {"old": (ROWS, TEXT)}), at=NOW - timedelta(days=days)), tmp_path)
     plan = _plan(tmp_path, {"new": (ROWS[::-1], TEXT)}, lock)
     (action,) = plan.actions
@@ -302,14 +302,14 @@ def test_renamed_archived_mailing_is_a_collision(days: int, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("days", "is_warned"), [(89, True), (91, False)])
 def test_archived_mailing_is_compared_for_90_days(days: int, is_warned: bool, tmp_path: Path) -> None:
-    """As one in the lock."""
+    """An archived mailing is compared for 90 days, as one in the lock is."""
     lock = _archive(_record(_plan(tmp_path, {"old": (ROWS, TEXT)}), at=NOW - timedelta(days=days)), tmp_path)
     plan = _plan(tmp_path, {"new": (ROWS, "Other")}, lock)
     assert [code for code, *_ in _warnings(plan)] == ["SAME_PEOPLE"] * is_warned
 
 
 def test_archived_mailing_in_the_files_is_a_noop(tmp_path: Path) -> None:
-    """A changed one is blocked, a raised one is sent again and says so."""
+    """An archived mailing in the files is a noop; a changed one is blocked, and a raised one is sent again with a note."""
     mailings = {"old": (ROWS, TEXT)}
     lock = _archive(_record(_plan(tmp_path, mailings)), tmp_path)
     plan = _plan(tmp_path, mailings, lock)
@@ -328,7 +328,7 @@ def test_archived_mailing_in_the_files_is_a_noop(tmp_path: Path) -> None:
 def test_plan_reads_only_recorded_mailings_that_resemble_one(
     is_archived: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a thousand, whether in the lock or archived, and their actions are made when they are asked for."""
+    """Of a thousand recorded or archived mailings, only those that resemble one in the files are decoded."""
     (like,) = _record(_plan(tmp_path, {"old": (ROWS, TEXT)})).mailings.values()
     names = ("content_digest", "audience_digest", "text_digest", "recipients_digest")
     others = {
@@ -356,7 +356,7 @@ def test_plan_reads_only_recorded_mailings_that_resemble_one(
 
 
 def test_own_texts_are_compared_in_any_order(tmp_path: Path) -> None:
-    """Without a template the texts of all recipients are the text."""
+    """Without a template, the recipients' own texts are compared, in any order."""
     folder = tmp_path
     (folder / "smsby.yaml").write_text("version: 1\nproject: shop\n", encoding="utf-8")
 
@@ -379,7 +379,7 @@ def test_own_texts_are_compared_in_any_order(tmp_path: Path) -> None:
 
 
 def test_many_mailings_with_one_text_have_one_warning_each(tmp_path: Path) -> None:
-    """However many resemble each other, each mailing has one warning."""
+    """However many mailings have the same text, each has one warning."""
     plan = _plan(tmp_path, {f"m{n}": (ROWS, TEXT) for n in range(120)})
     assert sorted(address or "" for _, address, _ in _warnings(plan)) == sorted(
         one.address for one in plan.actions

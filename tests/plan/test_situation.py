@@ -1,4 +1,4 @@
-"""The facts about one mailing: by its files, its lock entry and the remote list together."""
+"""The facts about one mailing, from its files, its lock entry and the remote list."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.plan.situations import (
 
 
 def test_situation_of_a_new_mailing() -> None:
-    """Nothing is recorded, so nothing is begun, changed or unknown."""
+    """If nothing is recorded, nothing is begun, changed or unknown."""
     here = make_situation()
     assert here.recorded == here.listed == ()
     assert not (
@@ -68,7 +68,7 @@ _OTHER_TIME = {"schedule_time": "2026-11-01T10:00:00+03:00"}
 def test_what_is_new_is_its_own_or_shared(
     recorded: dict[str, str], own: dict[str, bool], expected: bool | None
 ) -> None:
-    """By the recorded digest; an older lock tells it as far as it can, and None where it cannot."""
+    """A change is the mailing's own or shared by the recorded digest; an older lock may not say, which is None."""
     content = OwnContent("own", "0", **{"has_sender": False, "has_time": False, "has_includes": False, **own})
     desired = make_desired(own=content, text_digest="t")
     entry = make_entry(A, A, **{"content_digest": "old", **recorded})
@@ -91,13 +91,13 @@ def test_what_is_new_is_its_own_or_shared(
 def test_situation_by_recorded_states(
     states: tuple[ChunkState, ...], is_begun: bool, is_finished: bool, has_unknown: bool
 ) -> None:
-    """What was certainly not sent does not begin a mailing; an unknown outcome does."""
+    """An unknown outcome begins a mailing, and one that was certainly not sent does not."""
     here = make_situation(make_entry(*states))
     assert (here.is_begun, here.is_finished, here.has_unknown) == (is_begun, is_finished, has_unknown)
 
 
 def test_situation_of_another_revision_is_not_begun() -> None:
-    """What was sent of a revision says nothing about the next, except that an unknown outcome stays unknown."""
+    """A sent revision does not begin the next, but an unknown one keeps it unknown."""
     raised = make_situation(make_entry(U, A), desired=make_desired(revision=2))
     assert raised.is_raised
     assert not (raised.is_begun or raised.is_lowered)
@@ -123,19 +123,19 @@ def test_remote_list_completes_the_lock() -> None:
     ],
 )
 def test_situation_finds_what_changed(entry: dict[str, Any], changed: str) -> None:
-    """Exactly one fact changes with each."""
+    """Each change of the mailing changes exactly one fact."""
     here = make_situation(make_entry(A, A, **entry))
     facts = ("has_new_content", "has_new_audience", "has_new_chunks")
     assert [name for name in facts if getattr(here, name)] == [changed]
 
 
 def test_unrecorded_body_is_no_change() -> None:
-    """Locks of early versions do not record it."""
+    """A body that locks of early versions do not record is no change."""
     assert not make_situation(make_entry(A, A, body=None), desired=make_desired(body="form")).has_new_chunks
 
 
 def test_listed_gives_the_planned_chunks() -> None:
-    """Without a record the list is all there is: a chunk that it lacks may have been sent."""
+    """Without a record, a chunk that the list lacks may still have been sent."""
     assert make_situation(None, make_list(1)).listed == (U, A)
     assert make_situation(None, make_list(0, 1, status="DRAFT")).listed == (D, D)
     assert make_situation(None, make_list()).listed == ()
@@ -143,7 +143,7 @@ def test_listed_gives_the_planned_chunks() -> None:
 
 @pytest.mark.parametrize(("count", "state"), [(2, A), (1, U), (None, U)])
 def test_listed_single_mailing_counts_its_phones(count: int | None, state: ChunkState) -> None:
-    """It is listed before all phones were sent to."""
+    """A single mailing is listed before all of its phones were sent to."""
     assert make_situation(None, make_list(0, 1, count=count), make_desired(via="single")).listed == (
         state,
         state,
@@ -151,7 +151,7 @@ def test_listed_single_mailing_counts_its_phones(count: int | None, state: Chunk
 
 
 def test_listed_is_empty_where_the_lock_knows_more() -> None:
-    """A mailing that is begun, or recorded phone by phone, is judged by the lock."""
+    """A mailing that is begun, or recorded by phone, is judged by the lock, not by the list."""
     assert make_situation(make_entry(A, P), make_list(0)).listed == ()
     assert make_situation(make_entry(P, P, transport="single"), make_list(0, 1, count=2)).listed == ()
     assert is_recorded_singly(make_entry(P, P, transport="single"), 1, MARKS)
@@ -159,7 +159,7 @@ def test_listed_is_empty_where_the_lock_knows_more() -> None:
 
 
 def test_draft_is_outdated_if_other_contacts_would_be_uploaded() -> None:
-    """A draft that was found at sms.by has no digest, and is not judged."""
+    """A draft is outdated if its contacts would be others; one found at sms.by has no digest and is not judged."""
     entry = make_entry(D, D)
 
     def with_upload(digest: str) -> Entry:
@@ -174,11 +174,11 @@ def test_draft_is_outdated_if_other_contacts_would_be_uploaded() -> None:
 
 
 def test_sent_earlier_counts_only_what_was_sent() -> None:
-    """Chunks by their recipients; one in part counts as a whole, because it may have reached any of them."""
+    """Only sent chunks count; a partly sent one counts with all recipients, since any of them may have got it."""
     second = make_desired(revision=2)
     entry = make_entry(A, P)
     assert make_situation(entry, desired=second).sent_earlier == (entry, 2)
-    assert make_situation(entry).sent_earlier is None  # this is no lower revision
+    assert make_situation(entry).sent_earlier is None  # not a lower revision
     in_part = entry.put_chunk(
         1, ChunkRecord(MARKS[1], 2, "d", ChunkState.PARTIAL, phones=PhoneStates.parse("a:1 p:1"))
     )
@@ -189,7 +189,7 @@ def test_sent_earlier_counts_only_what_was_sent() -> None:
 
 
 def test_sent_earlier_looks_behind_what_was_not_sent() -> None:
-    """The last revision that reached its recipients, not one that was rejected or taken back."""
+    """The last revision that reached recipients counts, not a rejected or withdrawn one after it."""
     first, taken_back = make_entry(A, A), make_entry(A, A, revision=2, ending=_WITHDRAWN)
     rejected = make_entry(R, R, revision=3, earlier=(taken_back, first))
     for revision in (3, 4):
@@ -200,6 +200,6 @@ def test_sent_earlier_looks_behind_what_was_not_sent() -> None:
 
 @pytest.mark.parametrize(("ahead", "past"), [(timedelta(seconds=1), False), (timedelta(0), True)])
 def test_is_past_at_the_very_moment(ahead: timedelta, past: bool) -> None:
-    """A mailing without a time is never late."""
+    """A time is past from its very moment, and a mailing without a time is never late."""
     assert is_past(NOW + ahead, NOW) is past
     assert not is_past(None, NOW)

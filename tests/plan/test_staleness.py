@@ -1,4 +1,4 @@
-"""Whether a reviewed plan may still be applied: what makes it stale, and what may change."""
+"""Staleness: whether a reviewed plan can still be applied, and what may change."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _now(code: ReasonCode | None, kind: ActionKind = ActionKind.BLOCKED, **chang
 
 
 def test_unchanged_plan_is_not_stale() -> None:
-    """A plan that would be made again just like that may be applied."""
+    """A plan that would be made the same again is not stale."""
     assert find_staleness(_plan(_SEND), _plan(_SEND)) is None
 
 
@@ -73,7 +73,7 @@ def test_find_outdated_names_what_changed(then: dict[str, Any], now: dict[str, A
 
 
 def test_find_outdated_allows_what_may_change() -> None:
-    """A lock that was not written yet, and inputs that the current plan exempts."""
+    """A new lock file, and inputs that the present plan exempts, do not make a plan stale."""
     reviewed = _plan(_SEND, lock=LockStamp(0, None, {}), inputs={"out.csv": "1"})
     now = _plan(_SEND, lock=LockStamp(4, "a", {}), inputs={"out.csv": "2"}, exempt=frozenset({"out.csv"}))
     assert find_outdated(reviewed, now) is None
@@ -96,7 +96,7 @@ def test_find_outdated_allows_what_may_change() -> None:
     ],
 )
 def test_changed_action_makes_a_plan_stale(change: dict[str, Any], why: str) -> None:
-    """Every value that was reviewed is compared; the reason names the mailing."""
+    """Every reviewed value is compared, and the reason names the mailing."""
     stale = find_staleness(_plan(_SEND), _plan(replace(_SEND, **change)))
     assert stale is not None
     assert stale.startswith("sale/vip: ")
@@ -113,7 +113,7 @@ def test_changed_action_makes_a_plan_stale(change: dict[str, Any], why: str) -> 
     ],
 )
 def test_another_list_makes_a_plan_stale(contact_list: NamedId | None, why: str) -> None:
-    """The reviewed list is one of the values that are compared, by name and id."""
+    """Another list, by name or id, makes a plan stale."""
     reviewed = replace(_SEND, contact_list=NamedId("Newsletter", 34))
     stale = find_staleness(_plan(reviewed), _plan(replace(_SEND, contact_list=contact_list)))
     assert stale is not None and why in stale
@@ -121,7 +121,7 @@ def test_another_list_makes_a_plan_stale(contact_list: NamedId | None, why: str)
 
 @pytest.mark.parametrize("first", ["query of a finished mailing", "settled", "orphan"])
 def test_each_mailing_of_a_plan_is_compared(first: str) -> None:
-    """Also those after one that may differ."""
+    """Mailings after one that may differ are compared as well."""
     then, now = replace(_SEND, address="sale/zoo"), replace(_SEND, address="sale/zoo", digest="e" * 64)
     if first == "orphan":
         recorded = {"sale/old": lock_entry(ChunkState.ACCEPTED)}
@@ -137,7 +137,7 @@ def test_each_mailing_of_a_plan_is_compared(first: str) -> None:
 
 
 def test_query_of_an_unfinished_mailing_may_not_change() -> None:
-    """Its result is what was reviewed, even if it is exempt now."""
+    """A changed query result makes the plan stale while its mailing is unfinished, even if it is exempt now."""
     current = _plan(replace(_SEND, digest="e" * 64), exempt=frozenset({"sql:sale/vip"}))
     assert find_staleness(_plan(_SEND), current) is not None
     actions = [_SEND, replace(_SEND, address="sale/done", action=ActionKind.NOOP)]
@@ -167,18 +167,18 @@ def test_opt_out_taken_back_after_the_review(what: str) -> None:
     ],
 )
 def test_window_that_opens_makes_no_plan_stale(then: ActionKind, now: ActionKind, is_stale: bool) -> None:
-    """A mailing that was to wait is sent at once if its time has come meanwhile."""
+    """A mailing that was to wait is sent at once if its window has opened since the review."""
     stale = find_staleness(_plan(replace(_SEND, action=then)), _plan(replace(_SEND, action=now)))
     assert (stale is not None) is is_stale
 
 
 def test_missing_mailing_makes_a_plan_stale() -> None:
-    """A mailing that no longer exists was reviewed and cannot be applied."""
+    """A reviewed mailing that no longer exists makes the plan stale."""
     assert find_staleness(_plan(_SEND), _plan()) == "sale/vip: it is no longer in the files"
 
 
 def test_fewer_recipients_do_not_make_a_plan_stale() -> None:
-    """Late opt-outs only lower recipients and cost."""
+    """Late opt-outs, which only lower recipients and cost, do not make a plan stale."""
     assert find_staleness(_plan(_SEND), _plan(replace(_SEND, recipients=11, cost=Decimal("0.5")))) is None
 
 
@@ -196,26 +196,26 @@ def test_fewer_recipients_do_not_make_a_plan_stale() -> None:
     ],
 )
 def test_blocked_mailing_is_judged_by_its_code(then: ActionKind, code: ReasonCode, is_stale: bool) -> None:
-    """What depends on the hour blocks the mailing without making the plan stale."""
+    """A mailing blocked for the hour of the day does not make the plan stale."""
     reviewed = _plan(replace(_SEND, action=then))
     assert (find_staleness(reviewed, _now(code)) is not None) == is_stale
 
 
 def test_outdated_draft_is_stale_once_its_content_changed() -> None:
-    """Only the code is excused: another digest is another mailing."""
+    """An outdated draft does not excuse a changed content digest: the plan is stale."""
     reviewed = _plan(replace(_SEND, action=ActionKind.CONFIRM))
     assert find_staleness(reviewed, _now(ReasonCode.CHANGED, digest="e" * 64)) is not None
 
 
 def test_reason_code_is_not_compared() -> None:
-    """A plan that was written without codes is not stale because of that."""
+    """A plan without reason codes is not stale because of that."""
     blocked = replace(_SEND, action=ActionKind.BLOCKED)
     now = _plan(replace(blocked, reason_code=ReasonCode.COLLISION))
     assert find_staleness(_plan(blocked), now) is None
 
 
 def test_query_of_a_finished_mailing_may_change() -> None:
-    """A database goes on changing after its mailing was sent."""
+    """A changed query result of a finished mailing does not make the plan stale."""
     done = replace(_SEND, action=ActionKind.NOOP)
     now = _plan(replace(done, digest="e" * 64), exempt=frozenset({"sql:sale/vip"}))
     assert find_staleness(_plan(done), now) is None
@@ -229,7 +229,7 @@ def test_query_of_a_finished_mailing_may_change() -> None:
     ],
 )
 def test_reviewed_addresses_refuses(plan: Plan, addresses: list[str], why: str) -> None:
-    """A plan with errors and a plan of a mailing that no longer exists are refused."""
+    """A plan with errors, or of a mailing that no longer exists, is refused."""
     with pytest.raises(PlanRefused, match=why):
         reviewed_addresses(plan, _loaded(addresses), Lock("shop"))
 
@@ -245,7 +245,7 @@ _PART = replace(lock_entry(ChunkState.ACCEPTED, ChunkState.PENDING), applied=_MI
 
 
 def _progress(*entries: Entry | None, action: Action = _SEND, **changes: Any) -> PlanProgress:
-    """The progress of a plan of sale/0, sale/1, … as a lock with these entries has it."""
+    """Return the progress of a plan of sale/0, sale/1, … with a lock that has these entries."""
     addresses = [f"sale/{number}" for number in range(len(entries))]
     mailings = {a: entry for a, entry in zip(addresses, entries, strict=True) if entry is not None}
     lock = Lock("shop", mailings=mailings, **{"applies": (_RUN,), **changes})
@@ -268,14 +268,14 @@ def _progress(*entries: Entry | None, action: Action = _SEND, **changes: Any) ->
     ],
 )
 def test_plan_is_used_once_all_of_it_is_settled(entry: Entry | None, is_settled: bool) -> None:
-    """A mailing is settled if it was sent, approved for later or ended; by this plan, not by another one."""
+    """A plan is used up when it has sent, approved for later or ended all of its mailings, and no other plan did."""
     assert _progress(entry, _DONE).is_used == is_settled
     assert not _progress(entry, _DONE, applies=()).is_used
     assert ("sale/0" in _progress(entry, _DONE).settled) == is_settled
 
 
 def test_plan_without_anything_to_apply_is_never_used() -> None:
-    """A mailing that it shows as blocked is not among what it applies, unless it lacks only an approval."""
+    """Blocked mailings are not applied, unless they only lack a signature, so such a plan is never used up."""
     assert not _progress(_DONE, action=replace(_SEND, action=ActionKind.NOOP)).is_used
     blocked = replace(_SEND, action=ActionKind.BLOCKED, reason_code=ReasonCode.GUARDRAIL)
     assert not _progress(_DONE, action=blocked).is_used
@@ -288,7 +288,7 @@ def test_plan_without_anything_to_apply_is_never_used() -> None:
     ("at", "is_removed"), [("2026-11-24T11:00:00+03:00", True), ("2026-11-24T06:00:00Z", False)]
 )
 def test_mailing_removed_after_the_plan_was_applied(at: str, is_removed: bool) -> None:
-    """The plan sent it, perhaps, so it does not send it again."""
+    """A removed mailing that the plan may have sent is not sent again."""
     removal = Resolution("sale/0", "removed", at, "anna", "")
     progress = _progress(None, _DONE, resolutions=(removal,))
     assert progress.removed == ({"sale/0"} if is_removed else set())
@@ -306,7 +306,7 @@ def test_mailing_removed_after_the_plan_was_applied(at: str, is_removed: bool) -
     ],
 )
 def test_rest_of_a_plan_is_judged_now(kind: ActionKind, is_stale: bool) -> None:
-    """Of a mailing that it began, only the reviewed content counts; of a settled one, nothing."""
+    """Of a mailing that the plan began only the reviewed content is compared, and of a settled one nothing."""
     progress = PlanProgress(changed=frozenset({"sale/vip"}))
     lock = LockStamp(2, "lineage", {"sale/vip": "2"})
     now = _plan(replace(_SEND, action=kind), lock=lock)
@@ -320,7 +320,7 @@ def test_rest_of_a_plan_is_judged_now(kind: ActionKind, is_stale: bool) -> None:
 
 
 def test_reviewed_addresses_of_a_used_plan() -> None:
-    """None of it is left to apply."""
+    """A plan that is used up has no addresses to apply."""
     lock = Lock("shop", mailings={"sale/vip": _DONE}, applies=(_RUN,))
     with pytest.raises(PlanRefused, match="already applied: everything in it is settled"):
         reviewed_addresses(_plan(_SEND), _loaded(["sale/vip"]), lock)
@@ -342,7 +342,7 @@ def test_stamp_entries_ignores_that_an_approval_has_lapsed() -> None:
 
 
 def test_reviewed_addresses_of_a_removed_mailing() -> None:
-    """The plan is refused, naming the mailing."""
+    """A plan of a removed mailing is refused, with its address."""
     removal = Resolution("sale/vip", "removed", "2026-11-24T08:00:00Z", "anna", "")
     lock = Lock("shop", applies=(_RUN,), resolutions=(removal,))
     with pytest.raises(PlanRefused, match="sale/vip was removed from the lock after this plan was applied"):
@@ -350,7 +350,7 @@ def test_reviewed_addresses_of_a_removed_mailing() -> None:
 
 
 def test_reviewed_addresses_are_those_of_the_plan() -> None:
-    """Mailings that the plan does not have are not applied by it."""
+    """Mailings outside the plan are not applied by it."""
     assert reviewed_addresses(_plan(_SEND), _loaded(["sale/vip", "sale/more"]), Lock("shop")) == ("sale/vip",)
 
 
@@ -384,7 +384,7 @@ def _desired(folder: Path, text: str, footer: str) -> tuple[Desired, dict[str, s
 
 @pytest.mark.parametrize("text", ["Hi", "Hi {{ n }}"])
 def test_included_file_changes_content_and_inputs(tmp_path: Path, text: str) -> None:
-    """Digest, fingerprint and input change with an included file, for bulk and personal texts."""
+    """A changed include changes digest, fingerprint and inputs, for bulk and personal texts."""
     before, inputs = _desired(tmp_path, text, " Stop: 1")
     after, inputs_after = _desired(tmp_path, text, " Stop: 2")
     assert before.content_digest != after.content_digest
@@ -395,7 +395,7 @@ def test_included_file_changes_content_and_inputs(tmp_path: Path, text: str) -> 
 
 @pytest.mark.parametrize("rows", [1, 100_000])
 def test_hash_inputs_with_crlf(rows: int, tmp_path: Path) -> None:
-    """A checkout with CRLF has the hashes of one with LF; any other change has not."""
+    """A checkout with CRLF has the hashes of one with LF, and any other change has not."""
     (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n")
     loaded = load_project(tmp_path)
     content = b"version: 1\nproject: shop\n" + b"# a comment of no use\n" * rows
@@ -414,7 +414,7 @@ def test_hash_inputs_with_crlf(rows: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [*range(1, 8), 1 << 20])
 def test_hash_inputs_block_by_block(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No line ending is lost between two blocks, a lone CR is no line ending, and a binary file is hashed as it is."""
+    """Line endings between two blocks are found, a lone CR is none, and a binary file is hashed unchanged."""
     monkeypatch.setattr(staleness, "_BLOCK", size)
     (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n")
     loaded = load_project(tmp_path)
@@ -434,7 +434,7 @@ def test_hash_inputs_block_by_block(size: int, tmp_path: Path, monkeypatch: pyte
 def test_hash_inputs_leaves_out_a_file_that_may_not_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The problem that it is goes into the plan, which is printed with it."""
+    """A file that may not be read has no hash, and is a problem in the plan."""
     (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n")
     loaded = load_project(tmp_path)
     monkeypatch.setattr("os.access", lambda *_: False)

@@ -38,7 +38,7 @@ def _chunk(texts: list[str] | None, text: str | None, reached: bytes = b"\1\1\1"
 
 
 def test_count_chunk_returns_its_share() -> None:
-    """Suppressed recipients are left out; the shares of the chunks add up to the totals."""
+    """Suppressed recipients are left out, and the shares of the chunks add up to the totals."""
     counter = _counter("{{ name }}", KeptProblems())
     first = counter.count_chunk(_chunk(["Hi", "Привет", "a" * 200], None))
     second = counter.count_chunk(_chunk(["Hi", "Hi", "Hi"], None, b"\1\0\1"))
@@ -54,14 +54,14 @@ def test_count_chunk_returns_its_share() -> None:
 
 
 def test_count_chunk_of_one_text() -> None:
-    """A text for all is measured once and counted for each recipient who did not opt out."""
+    """A text for all is measured once, and counted for each recipient who did not opt out."""
     counter = _counter("Привет", KeptProblems())
     assert counter.count_chunk(_chunk(None, "Привет", b"\0\1\1")).recipients == 2
     assert (counter.totals, counter.costs.cost) == (TextTotals(1, 2, 2, 0, 2, 1), Decimal("0.2"))
 
 
 def test_too_long_texts_are_reported() -> None:
-    """A personal text is reported by its line, a text for all once; neither has parts."""
+    """A personal text that is too long is reported by line, a text for all once, and neither has parts."""
     problems, long = KeptProblems(), "a" * 2000
     personal = _counter("{{ name }}", problems)
     personal.count_chunk(_chunk(["Hi", long, "Hi"], None))
@@ -77,7 +77,7 @@ def test_too_long_texts_are_reported() -> None:
 
 
 def test_text_counter_checks_the_policy_per_recipient() -> None:
-    """A text for all counts once for each recipient; a suppressed recipient gets no text."""
+    """A text for all counts once per recipient against the policy, and a suppressed recipient does not count."""
     policy = ContentPolicy(Guardrails(forbidden_words=("hello",), required_words=("stop",)))
     _counter("Hello", KeptProblems(), policy).count_chunk(_chunk(None, "Hello", b"\0\1\1"))
     _counter("{{ x }}", KeptProblems(), policy).count_chunk(_chunk(["Hello stop", "Hi", "Hi"], None))
@@ -85,7 +85,7 @@ def test_text_counter_checks_the_policy_per_recipient() -> None:
 
 
 def test_slow_pattern_is_an_error_at_its_guardrail(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As any other problem of smsby.yaml."""
+    """A pattern that is too slow is an error at its guardrail in smsby.yaml."""
     slow = "(a|aa)+$"
     monkeypatch.setattr(pattern_search, "_slow", {slow: "takes too long"})
     place = Location("smsby.yaml", 7, 20)
@@ -111,7 +111,7 @@ _texts = st.sampled_from(["Hi", "Привет", "Привет, " * 12, "a" * 200
 
 @given(st.lists(st.tuples(_phones, _texts), min_size=1, max_size=30), st.sampled_from([None, "37529"]))
 def test_prefixes_add_up_one_by_one(rows: list[tuple[str, str]], dear: str | None) -> None:
-    """However texts are measured, each prefix has its recipients, parts and cost."""
+    """Each prefix has its recipients, parts and cost, however the texts are measured."""
     per_prefix = ((dear, Decimal("0.5")),) if dear else ()
     price = Price("BYN", Decimal("0.1"), per_prefix)
     counter, recipients, parts = PrefixCounter(price), Counter[str](), Counter[str]()
@@ -135,7 +135,7 @@ def test_prefixes_add_up_one_by_one(rows: list[tuple[str, str]], dear: str | Non
 
 @pytest.mark.parametrize("count", [200, 205])
 def test_rare_prefixes_are_joined(count: int) -> None:
-    """The lock does not grow with the prefixes of the world."""
+    """Rare prefixes are joined, so that the lock stays small."""
     counter = PrefixCounter(None)
     counter.add(["37529"] * 2 + [f"{number:05}1234" for number in range(10_000, 10_000 + count - 1)], 1)
     counts = counter.counts

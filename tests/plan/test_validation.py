@@ -30,7 +30,7 @@ mailings:
 
 
 def test_mailings_that_are_not_sent_any_more_fail_no_test(tmp_path: Path) -> None:
-    """Their failed tests are skipped; those without tests, and cancelled ones, are not read."""
+    """Failed tests of finished mailings are skipped, and cancelled ones or those without tests are not read."""
     (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n", "utf-8")
     (tmp_path / "list.csv").write_text("phone,name\n375291111111,Anna\n", "utf-8")
     (tmp_path / "sale.yaml").write_text(_CAMPAIGN, "utf-8")
@@ -42,7 +42,7 @@ def test_mailings_that_are_not_sent_any_more_fail_no_test(tmp_path: Path) -> Non
 
 
 def test_missing_files_fail_all_tests(tmp_path: Path) -> None:
-    """The missing file is a problem of its own."""
+    """A missing file is one problem, and all tests that need it fail."""
     (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n", "utf-8")
     (tmp_path / "sale.yaml").write_text(_CAMPAIGN, "utf-8")
     loaded = load_project(tmp_path)
@@ -52,7 +52,7 @@ def test_missing_files_fail_all_tests(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("more", ["", "    upload: true\n", "    tests: [{all: true, max_parts: 1}]\n"])
 def test_a_text_that_cannot_be_compiled_hides_no_bad_recipient(more: str, tmp_path: Path) -> None:
-    """All problems are shown together, not one after the other is fixed."""
+    """A broken text and a bad recipient are reported together."""
     (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n", "utf-8")
     (tmp_path / "list.csv").write_text("phone,name\n375291111111,Anna\n12,Boris\n80291111111,Olga\n", "utf-8")
     mailing = f"  - name: vip\n    recipients: {{file: list.csv}}\n    text: 'Hello {{{{ name | upcase }}}}'\n{more}"

@@ -1,4 +1,4 @@
-"""Waves: which one is next, and what it waits for; figures that add up, and times in one zone."""
+"""Waves: which is next, what it waits for, figures that add up, and times in one zone."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ _CASES = {
 
 @pytest.mark.parametrize("case", _CASES)
 def test_progress(case: str) -> None:
-    """The next wave, what must happen before it, the wave to judge, and whether a part of it was sent."""
+    """Progress has the next wave, what it waits for, the wave to judge, and whether a part was sent."""
     entry, expected = _CASES[case]
     found = recorded_progress(entry, _STEPS, _NOW)
     assert (found.number, found.gate, found.judged, found.is_begun) == expected
@@ -110,12 +110,12 @@ def test_progress(case: str) -> None:
     ],
 )
 def test_progress_says_from_which_wave_on_it_waits(case: str, waits_from: int | None) -> None:
-    """What was not sent of a begun wave does not wait; after a stop nothing does."""
+    """The unsent part of a begun wave does not wait, and after a stop no wave does."""
     assert recorded_progress(_CASES[case][0], _STEPS, _NOW, UTC).waits_from == waits_from
 
 
 def test_progress_of_more_waves_than_the_files_have() -> None:
-    """Nothing says how to judge the last one, so it is not judged."""
+    """A last wave that the files no longer have is not judged."""
     entry = _entry((1, A), (2, A), (3, P))
     progress = recorded_progress(entry, _STEPS[:1], _NOW, UTC)
     assert (progress.number, progress.judged, progress.window) == (3, None, None)
@@ -124,7 +124,7 @@ def test_progress_of_more_waves_than_the_files_have() -> None:
 
 
 def test_progress_has_the_times_of_the_wave_to_judge() -> None:
-    """Each wave may have its own `after` and `give_up`; what a later run applied does not delay them."""
+    """Each wave has its own `after` and `give_up`, and a later apply does not delay them."""
     steps = (_STEP, _STEP._replace(after=3 * _HOUR, give_up=5 * _HOUR), Wave())
     sent = _NOW - 2 * _HOUR
     late = AppliedBy(_NOW.isoformat(), "p", None, "x")
@@ -137,7 +137,7 @@ def test_progress_has_the_times_of_the_wave_to_judge() -> None:
 
 
 def test_count_unsent_of_waves() -> None:
-    """Those of the waves that are left; all if none was sent."""
+    """The unsent recipients are those of the remaining waves, or all if none was sent."""
     assert count_unsent(_entry((1, A), (2, P), (3, R), (None, S))) == 4
     assert count_unsent(_entry((1, P), (2, P), recipients=None)) is None
     assert count_unsent(_entry((1, P), (2, P), recipients=7)) == 7
@@ -147,7 +147,7 @@ def test_count_unsent_of_waves() -> None:
 
 @pytest.mark.parametrize(("by", "hours", "is_late"), [(None, 7, True), (None, 5, False), ("anna", 7, False)])
 def test_why_stopped_says_what_was_missing(by: str | None, hours: int, is_late: bool) -> None:
-    """A wave that had no verdict in time stops; figures that are bad, and a user, stop at any time."""
+    """A wave stops without a verdict in time, and at any time by bad figures or a user."""
     sent = _NOW - 2 * _HOUR
     stop = replace(_verdict(1, VerdictKind.STOP), by=by, at=(sent + hours * _HOUR).isoformat())
     progress = recorded_progress(_entry((1, A), (2, P), (3, P), verdicts=(stop,)), _STEPS, _NOW, UTC)
@@ -160,7 +160,7 @@ def test_why_stopped_says_what_was_missing(by: str | None, hours: int, is_late: 
 
 
 def test_later_waves() -> None:
-    """Only what a hand-over continues: the first wave was sent completely, and another one remains."""
+    """A hand-over continues only if the first wave was sent completely and another remains."""
     assert has_later_wave(_entry((1, A), (2, P)))
     assert not has_later_wave(_entry((1, A), (1, P), (2, P)))
     assert not has_later_wave(_entry((1, P), (2, A)))
@@ -169,7 +169,7 @@ def test_later_waves() -> None:
 
 
 def test_time_of_a_wave() -> None:
-    """The last acceptance; of the first wave of a scheduled mailing its time; else when it was applied."""
+    """The time of a wave is its last acceptance, or the schedule of the first wave, or else when it was applied."""
     entry = _entry((1, A), (2, P))
     assert when_sent(entry, 1) == _NOW - 2 * _HOUR
     scheduled = replace(entry, schedule_time=(_NOW + _HOUR).isoformat())
@@ -180,7 +180,7 @@ def test_time_of_a_wave() -> None:
 
 
 def test_only_a_mailing_with_waves_left_would_go_on() -> None:
-    """And only if it was not ended, and no outcome is unknown."""
+    """A mailing continues only with waves left, no ending and no unknown outcome."""
     entry = _entry((1, A), (2, P), (3, P))
     assert would_go_on(entry)
     assert not would_go_on(replace(entry, ending=Ending(EndingKind.ABANDONED, _NOW.isoformat(), "anna", "")))
@@ -190,7 +190,7 @@ def test_only_a_mailing_with_waves_left_would_go_on() -> None:
 
 @pytest.mark.parametrize("seconds", [0, 0.25, 27, 59.5, 60])
 def test_wave_is_judged_once_it_is_old_enough(seconds: float) -> None:
-    """Messages show no seconds, so they name the first full minute at which it is."""
+    """The time of a verdict is the first full minute at which the wave can be judged, as messages show no seconds."""
     ago = timedelta(seconds=seconds)
     progress = recorded_progress(_entry((1, A), (2, P), ago=ago), _STEPS, _NOW)
     opens = _NOW - ago + _STEPS[0].after
@@ -202,13 +202,13 @@ def test_wave_is_judged_once_it_is_old_enough(seconds: float) -> None:
 
 
 def test_figures_add_up() -> None:
-    """In the sentence, too."""
+    """The figures in a sentence add up."""
     said = describe_figures(WaveFigures(1200, 1140, 12))
     assert said == "1,140 of 1,200 recipients delivered (95.0%), 12 undelivered, 48 open"
 
 
 def test_times_are_shown_in_the_zone_of_the_mailing() -> None:
-    """Not in UTC: when the verdict is due, until when it is asked for, and when it expired."""
+    """The due, last and expired times of a verdict are shown in the mailing's zone, not in UTC."""
     zone = ZoneInfo("Europe/Minsk")
     entry = _entry((1, A), (2, P), ago=_HOUR / 2)
     early = recorded_progress(entry, _STEPS, _NOW, zone)
@@ -228,12 +228,12 @@ def test_times_are_shown_in_the_zone_of_the_mailing() -> None:
     ],
 )
 def test_removed_mailing_names_its_other_waves(waves: tuple[tuple[int, ChunkState], ...], says: str) -> None:
-    """And how many recipients they have."""
+    """A removed mailing is reported with its unsent waves and their recipients."""
     assert says in why_removed(_entry(*waves), "sale/vip")
 
 
 def test_removed_mailing_after_a_go_may_be_restored() -> None:
-    """What counts is the last verdict."""
+    """A removed mailing whose last verdict is a go can be restored."""
     verdicts = (_verdict(1, VerdictKind.STOP), _verdict(1, VerdictKind.GO))
     said = why_removed(_entry((1, A), (2, P), (None, S), verdicts=verdicts), "sale/vip")
     assert said.startswith(
@@ -242,7 +242,7 @@ def test_removed_mailing_after_a_go_may_be_restored() -> None:
 
 
 def test_removed_mailing_that_had_stopped_is_not_to_be_restored() -> None:
-    """Its file would not make it go on."""
+    """A removed mailing that had stopped is not said to continue by restoring its file."""
     stop = replace(_old_go(), kind=VerdictKind.STOP)
     said = why_removed(_entry((1, A), (2, P), (3, P), verdicts=(stop,)), "sale/vip")
     assert said.startswith(

@@ -1,4 +1,4 @@
-"""Withdrawing and abandoning: what they allow, and what they refuse."""
+"""Withdrawing and abandoning: what each allows, and what it refuses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ APPROVAL = Approval("2026-11-30T10:00:00Z", "p", "anna", "2026-12-01T10:00:00Z",
 
 
 def _entry(*states: ChunkState, ago: int = 3600, **changes: Any) -> Entry:
-    """A mailing whose accepted chunks were accepted `ago` seconds ago."""
+    """Return a mailing whose accepted chunks were accepted `ago` seconds ago."""
     made = entry(*states)
     at = (NOW - timedelta(seconds=ago)).isoformat()
     chunks = tuple(replace(one, accepted_at=at) if one.state is A else one for one in made.chunks)
@@ -66,7 +66,7 @@ class _List:
 
 @pytest.fixture
 def change(tmp_path: Path) -> Callable[..., Entry]:
-    """A function that records mailings, makes a change, and returns what is recorded of a/b afterwards."""
+    """A function that records mailings, makes a change, and returns the record of a/b afterwards."""
 
     def make(do: Callable[[LockEdit], Any], **mailings: Entry) -> Entry:
         store = LockStore(tmp_path / "lock.json", "shop")
@@ -85,7 +85,7 @@ def change(tmp_path: Path) -> Callable[..., Entry]:
 
 @pytest.mark.parametrize("ending", [None, _ended(EndingKind.LAPSED)])
 def test_withdraw_revokes_an_approval(ending: Ending | None, change: Callable[..., Entry]) -> None:
-    """Nothing was sent, so sms.by is not asked; an approval that has lapsed could be renewed."""
+    """An approval can be withdrawn without asking sms.by, even if it has lapsed, since it could be renewed."""
     remote = _List()
     waiting = _entry(P, approval=APPROVAL, schedule_time=LATER, ending=ending)
     after = change(lambda edit: withdraw_mailing(edit, "a/b", NOW, remote.account()), b=waiting)
@@ -100,7 +100,7 @@ def test_withdraw_revokes_an_approval(ending: Ending | None, change: Callable[..
 def test_withdraw_believes_that_a_scheduled_mailing_was_deleted(
     states: tuple[ChunkState, ...], change: Callable[..., Entry]
 ) -> None:
-    """The list lacks it, and shows another mailing of the lock."""
+    """A scheduled mailing counts as deleted if the list lacks it and shows another mailing of the lock."""
     other = _entry(A)
     remote = _List(f"a/c shop#{other.chunks[0].fingerprint}")
     scheduled = _entry(*states, schedule_time=LATER)
@@ -123,7 +123,7 @@ def test_withdraw_believes_that_a_scheduled_mailing_was_deleted(
 def test_withdraw_refuses_what_may_still_go_out(
     shown: tuple[str, ...], ago: int, why: str, change: Callable[..., Entry]
 ) -> None:
-    """It is listed, or the list may lag; or it shows nothing of what was accepted."""
+    """A mailing that is listed, may be listed late, or whose list shows nothing we sent, cannot be withdrawn."""
     scheduled, others = _entry(A, ago=ago, schedule_time=LATER), {}
     if shown == ("foreign",):
         other = _entry(A)
@@ -149,7 +149,7 @@ def test_withdraw_refuses_what_may_still_go_out(
 def test_withdraw_believes_only_the_account_of_the_lock(
     here: Binding, why: str, reads: int, change: Callable[..., Entry]
 ) -> None:
-    """No other lists the mailing, which proves nothing; another service is not even asked."""
+    """Only the lock's account proves a deletion, and another service is not asked."""
     remote, scheduled = _List(), _entry(A, schedule_time=LATER)
     with pytest.raises(Refused, match=why):
         change(lambda edit: withdraw_mailing(edit, "a/b", NOW, remote.account(here)), b=scheduled)
@@ -160,7 +160,7 @@ def test_withdraw_believes_only_the_account_of_the_lock(
 def test_withdraw_refuses_a_spread_mailing_that_has_begun(
     states: tuple[ChunkState, ...], is_begun: bool, change: Callable[..., Entry]
 ) -> None:
-    """Withdrawn means that it reached no recipient, so none of its sent chunks may be gone."""
+    """A spread mailing cannot be withdrawn once a chunk is gone, as withdrawn means that no recipient got it."""
     made = _entry(*states, schedule_time="2026-12-01T08:00:00+00:00")
     times = zip(made.chunks, (made.schedule_time, "2026-12-01T10:00:00+00:00"), strict=True)
     spread = replace(made, chunks=tuple(replace(chunk, schedule_time=time) for chunk, time in times))
@@ -192,13 +192,13 @@ def test_withdraw_refuses_a_spread_mailing_that_has_begun(
     ],
 )
 def test_withdraw_refuses_what_is_not_ahead(recorded: Entry, why: str, change: Callable[..., Entry]) -> None:
-    """With the reason, whatever the user knows of the account."""
+    """A mailing that is not scheduled cannot be withdrawn, whatever the user knows, and the reason is given."""
     with pytest.raises(Refused, match=why):
         change(lambda edit: withdraw_mailing(edit, "a/b", NOW, None), b=recorded)
 
 
 def test_withdraw_takes_an_earlier_revision_that_is_scheduled(change: Callable[..., Entry]) -> None:
-    """The present one was not sent; the one before is still to go out."""
+    """An earlier revision that is still scheduled can be withdrawn if the present one was not sent."""
     earlier = _entry(A, schedule_time=LATER)
     after = change(
         lambda edit: withdraw_mailing(edit, "a/b", NOW, _List().account()),
@@ -212,7 +212,7 @@ def test_withdraw_takes_an_earlier_revision_that_is_scheduled(change: Callable[.
 def test_abandon_ends_what_was_certainly_not_sent(
     states: tuple[ChunkState, ...], change: Callable[..., Entry]
 ) -> None:
-    """The record keeps what was sent, and says who decided it."""
+    """Abandoning keeps the record of what was sent, with the user who decided."""
     before = _entry(*states)
     after = change(lambda edit: abandon_mailing(edit, "a/b", NOW), b=before)
     assert after == replace(
@@ -222,7 +222,7 @@ def test_abandon_ends_what_was_certainly_not_sent(
 
 
 def test_abandon_ends_what_waits(change: Callable[..., Entry]) -> None:
-    """It was approved for later: it never will be handed over."""
+    """An approved mailing that is abandoned is never handed over."""
     after = change(
         lambda edit: abandon_mailing(edit, "a/b", NOW), b=_entry(P, approval=APPROVAL, schedule_time=LATER)
     )
@@ -239,7 +239,7 @@ def test_abandon_ends_what_waits(change: Callable[..., Entry]) -> None:
     ],
 )
 def test_abandon_refuses_what_has_no_rest(recorded: Entry, why: str, change: Callable[..., Entry]) -> None:
-    """An unknown chunk must be resolved first: whether it was sent is no decision."""
+    """A mailing with an unknown chunk cannot be abandoned until it is resolved."""
     with pytest.raises(Refused, match=why):
         change(lambda edit: abandon_mailing(edit, "a/b", NOW), b=recorded)
 
@@ -254,7 +254,7 @@ def test_abandon_refuses_what_has_no_rest(recorded: Entry, why: str, change: Cal
 def test_withdraw_names_abandon_only_for_a_rest(
     recorded: Entry, hint: str, change: Callable[..., Entry]
 ) -> None:
-    """Else the two commands would refer to each other."""
+    """`lock withdraw` suggests `lock abandon` only if there is an unsent rest, so they do not refer to each other."""
     with pytest.raises(Refused) as refusal:
         change(lambda edit: withdraw_mailing(edit, "a/b", NOW, None), b=recorded)
     assert str(refusal.value.hint).endswith(hint)
@@ -266,14 +266,14 @@ def test_withdraw_names_abandon_only_for_a_rest(
 def test_abandon_names_withdraw_only_before_the_time(
     time: str | None, is_named: bool, change: Callable[..., Entry]
 ) -> None:
-    """Once it is gone nothing takes it back."""
+    """`lock abandon` suggests `lock withdraw` only before the scheduled time."""
     with pytest.raises(Refused) as refusal:
         change(lambda edit: abandon_mailing(edit, "a/b", NOW), b=_entry(A, schedule_time=time))
     assert ("lock withdraw a/b" in str(refusal.value.hint)) is is_named
 
 
 def test_withdraw_names_only_what_is_still_listed(change: Callable[..., Entry]) -> None:
-    """Of two requests one was deleted already."""
+    """Of two requests, one already deleted, `lock withdraw` names only the listed one."""
     scheduled = _entry(A, A, schedule_time=LATER)
     kept = scheduled.chunks[1].fingerprint
     with pytest.raises(Refused) as refusal:
@@ -285,7 +285,7 @@ def test_withdraw_names_only_what_is_still_listed(change: Callable[..., Entry]) 
 
 
 def test_take_back_needs_a_record(change: Callable[..., Entry]) -> None:
-    """A mailing that is not recorded is wrong usage."""
+    """A mailing without a record is wrong usage."""
     for act in (
         lambda edit: abandon_mailing(edit, "a/x", NOW),
         lambda edit: withdraw_mailing(edit, "a/x", NOW, None),
@@ -295,7 +295,7 @@ def test_take_back_needs_a_record(change: Callable[..., Entry]) -> None:
 
 
 def test_drafts_of_names_the_drafts_that_exist() -> None:
-    """Someone may still confirm them in the account."""
+    """Existing drafts are named, since they can still be confirmed in the account."""
     made = _entry(D, A, D)
     chunks = (replace(made.chunks[0], message_id=7), *made.chunks[1:])
     assert drafts_of(replace(made, chunks=chunks)) == ["7", "?"]

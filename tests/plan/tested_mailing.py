@@ -1,4 +1,4 @@
-"""A mailing with tests of its own, and their results."""
+"""A mailing with its own tests, and their results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def run_tests(
     more: str = "",
     environment: str = "production",
 ) -> list[MailingTestResult]:
-    """The results of `tests`, the lines under `tests:`, in the only mailing of a project."""
+    """Return the results of `tests`, the lines under `tests:`, in the only mailing of a project."""
     entries = "".join(f"      - {line}\n" for line in tests.splitlines())
     said = f"    text: '{text}'\n" if text else ""
     campaign = f"version: 1\ncampaign: sale\n{top}mailings:\n  - name: vip\n    {source}\n{said}{more}    tests:\n{entries}"
