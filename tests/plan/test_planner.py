@@ -211,6 +211,11 @@ def test_only_a_sandbox_starts_anew(tmp_path: Path) -> None:
     both = f"{_VIP}  - {{name: staff, recipients: ['375297654321'], text: hi}}\n"
     anew = _plan(tmp_path, campaign=both, environment="sandbox", lock=replace(lock, environment="sandbox"))
     assert _decided(anew) == [("sale/vip", "create", None), ("sale/staff", "create", None)]
+    other = replace(lock, environment="sandbox", service="http://localhost:8026")
+    here = Binding("sandbox", "http://localhost:8025", None)
+    assert _decided(_plan(tmp_path, environment="sandbox", lock=other, here=here)) == [
+        ("sale/vip", "create", None)
+    ]
     doubted = _plan(tmp_path, campaign=both, lock=lock)
     assert _decided(doubted) == [("sale/vip", "noop", None), ("sale/staff", "blocked", "unknown")]
 
@@ -309,11 +314,12 @@ def test_sent_mailing_is_compared_while_it_can_be_read(tmp_path: Path) -> None:
     assert (same.actions[0].reason, same.problems) == ("sent, unchanged", ())
     changed = _plan(tmp_path, listed, lock=lock, campaign=_VIP.replace("hello", "bye"))
     assert _decided(changed) == [("sale/vip", "blocked", "changed")]
-    damaged = _VIP.replace("375291234567", "12")
-    excused = _plan(tmp_path, listed, lock=lock, campaign=damaged)
-    assert _decided(excused) == [("sale/vip", "noop", None)]
-    assert [one.severity for one in excused.problems] == ["note"]
-    assert _plan(tmp_path, lock=_sent(tmp_path, state=ChunkState.PENDING), campaign=damaged).has_errors
+    for recipients in ("['12']", "{file: no.csv}"):
+        damaged = _VIP.replace("['375291234567']", recipients)
+        excused = _plan(tmp_path, listed, lock=lock, campaign=damaged)
+        assert _decided(excused) == [("sale/vip", "noop", None)]
+        assert [one.severity for one in excused.problems] == ["note"]
+        assert _plan(tmp_path, lock=_sent(tmp_path, state=ChunkState.PENDING), campaign=damaged).has_errors
 
 
 def test_sender_is_needed_until_a_mailing_is_sent(tmp_path: Path) -> None:
