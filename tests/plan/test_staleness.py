@@ -115,8 +115,13 @@ def test_changed_action_makes_a_plan_stale(change: dict[str, Any], why: str) -> 
 def test_another_list_makes_a_plan_stale(contact_list: NamedId | None, why: str) -> None:
     """Another list, by name or id, makes a plan stale."""
     reviewed = replace(_SEND, contact_list=NamedId("Newsletter", 34))
-    stale = find_staleness(_plan(reviewed), _plan(replace(_SEND, contact_list=contact_list)))
+    now = replace(_SEND, contact_list=contact_list)
+    stale = find_staleness(_plan(reviewed), _plan(now))
     assert stale is not None and why in stale
+    assert find_staleness(_plan(reviewed), _plan(reviewed)) is None
+    assert find_staleness(_plan(_SEND), _plan(now)) is None  # it had none yet
+    done = [replace(one, action=ActionKind.NOOP) for one in (reviewed, now)]
+    assert find_staleness(_plan(done[0]), _plan(done[1])) is None
 
 
 @pytest.mark.parametrize("first", ["query of a finished mailing", "settled", "orphan"])
@@ -199,6 +204,13 @@ def test_blocked_mailing_is_judged_by_its_code(then: ActionKind, code: ReasonCod
     """A mailing blocked for the hour of the day does not make the plan stale."""
     reviewed = _plan(replace(_SEND, action=then))
     assert (find_staleness(reviewed, _now(code)) is not None) == is_stale
+
+
+def test_what_was_blocked_is_judged_now() -> None:
+    """The plan stays usable for its other mailings; an apply holds back what it shows as blocked."""
+    blocked = replace(_SEND, action=ActionKind.BLOCKED, reason_code=ReasonCode.GUARDRAIL)
+    assert find_staleness(_plan(blocked), _plan(_SEND)) is None
+    assert find_staleness(_plan(blocked), _plan(replace(_SEND, digest="e" * 64))) is not None
 
 
 def test_outdated_draft_is_stale_once_its_content_changed() -> None:
