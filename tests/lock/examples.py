@@ -10,7 +10,7 @@ from smsby_deploy.lock.store import LockStore
 
 
 def entry(*states: ChunkState, revision: int = 1, step: str | None = None) -> Entry:
-    """A mailing with one chunk of two recipients in each of `states`; its only chunk is pending by default."""
+    """Return a mailing with one chunk of two recipients in each of `states`; by default one pending chunk."""
     chunks = tuple(
         ChunkRecord(f"{number:010}", 2, "d", state, step=step)
         for number, state in enumerate(states or (ChunkState.PENDING,))
@@ -32,7 +32,7 @@ def entry(*states: ChunkState, revision: int = 1, step: str | None = None) -> En
 
 
 def begin_journal(store: LockStore, plan: str | None = "p1") -> Journal:
-    """A journal of one apply that has recorded the mailing a/b."""
+    """Begin the journal of an apply that has recorded the mailing a/b."""
     journal = Journal(store.journal_path)
     journal.append(
         EventKind.BEGIN,

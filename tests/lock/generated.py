@@ -1,4 +1,4 @@
-"""Generated locks, with everything that a lock can have."""
+"""Generated locks, with everything that a lock can contain."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ locks = st.builds(
 
 
 def long_lock(mailings: int) -> Lock:
-    """A lock whose errors look like the beginning of the next mailing."""
+    """Return a lock whose errors look like the beginning of the next mailing."""
     applied = AppliedBy("2026-12-01T07:00:00+00:00", "p", None, "0.1.0")
     recorded = {}
     for number in range(mailings):

@@ -1,4 +1,4 @@
-"""The archive: what is appended can be read, whatever else is refused, and damage is never taken for nothing."""
+"""The archive: what is appended can be read, and a damaged archive is never taken for an empty one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LATER = datetime(2026, 11, 25, tzinfo=UTC)
 
 
 def _entry(letter: str = "a", revision: int = 1, **changes: Any) -> Entry:
-    """A mailing that was sent, with digests made of one letter."""
+    """Return a sent mailing whose digests repeat one letter."""
     digests = dict.fromkeys(
         ("content_digest", "audience_digest", "text_digest", "recipients_digest"), letter * 64
     )
@@ -46,14 +46,14 @@ def _entry(letter: str = "a", revision: int = 1, **changes: Any) -> Entry:
 
 
 def _lock(folder: Path, **mailings: Entry) -> Lock:
-    """A lock next to its archive; the mailings are those of one campaign."""
+    """Return a lock next to its archive, with mailings of one campaign."""
     path = archive_path(folder / "smsby.lock.json")
     assert path == folder / "smsby.lock.json.archive.jsonl"
     return Lock("shop", mailings={f"sale/{name}": entry for name, entry in mailings.items()}, archive=path)
 
 
 def _archived(lock: Lock, *names: str) -> Lock:
-    """The lock once these mailings are archived."""
+    """Return the lock after these mailings were archived."""
     assert lock.archive is not None
     addresses = {f"sale/{name}" for name in names}
     count = append_archive(lock, lock.archive, addresses, AT)
@@ -67,7 +67,7 @@ def _text(lock: Lock) -> bytes:
 
 
 def test_archive_reads_what_was_appended(tmp_path: Path) -> None:
-    """Each line is one mailing with all of its revisions, the same as in the lock."""
+    """Each line of the archive is one mailing with all its revisions, as in the lock."""
     vip = _entry(revision=3, earlier=(_entry("b", 1),))
     lock = _archived(_lock(tmp_path, vip=vip, staff=_entry("c")), "vip")
     assert [(one.address, one.entry()) for one in read_archive(lock)] == [("sale/vip", vip)]
@@ -78,14 +78,14 @@ def test_archive_reads_what_was_appended(tmp_path: Path) -> None:
 
 
 def test_archive_does_not_append_a_mailing_twice(tmp_path: Path) -> None:
-    """A crash before it left the lock leaves it in both."""
+    """A mailing that a crash left in both the lock and the archive is not appended twice."""
     before = _lock(tmp_path, vip=_entry(), staff=_entry("c"))
     _archived(before, "vip")
     assert _archived(before, "vip", "staff").archived == 2
 
 
 def test_with_archived_merges_revisions(tmp_path: Path) -> None:
-    """Only the mailings asked for are read; of one with a newer revision in the lock, the older ones are added."""
+    """Only the requested mailings are read, and their older revisions are added to a newer one in the lock."""
     lock = _archived(_lock(tmp_path, vip=_entry(), old=_entry("b"), both=_entry("c")), "vip", "old", "both")
     lock = replace(lock, mailings={"sale/both": _entry("d", 2)})
     found, addresses = with_archived(lock, {"sale/vip", "sale/both", "sale/new"})
@@ -98,7 +98,7 @@ def test_with_archived_merges_revisions(tmp_path: Path) -> None:
 
 
 def test_with_archived_leaves_what_the_lock_has(tmp_path: Path) -> None:
-    """By default every archived mailing is added; a revision that is in both is the one of the lock."""
+    """By default every archived mailing is added, and a revision that is in both is taken from the lock."""
     vip = _entry(revision=3, earlier=(_entry("b", 1),))
     lock = _archived(_lock(tmp_path, both=_entry("c"), vip=vip, old=_entry("d")), "both", "vip", "old")
     lock = replace(lock, mailings={"sale/both": _entry("c"), "sale/vip": _entry("e", 4)})
@@ -112,7 +112,7 @@ def test_with_archived_leaves_what_the_lock_has(tmp_path: Path) -> None:
 
 
 def test_with_archived_takes_the_highest_revision(tmp_path: Path) -> None:
-    """A mailing may have been archived several times; an older lock does not lower its revision."""
+    """If a mailing was archived several times, its highest revision counts, even if the lock has a lower one."""
     lock = _archived(_lock(tmp_path, vip=_entry()), "vip")
     lock = _archived(replace(lock, mailings={"sale/vip": _entry("b", 2)}), "vip")
     for mailings in ({}, {"sale/vip": _entry()}):
@@ -134,7 +134,7 @@ def test_with_archived_takes_the_highest_revision(tmp_path: Path) -> None:
 def test_find_archived_by_digest(
     tmp_path: Path, texts: str, recipients: str, since: datetime, is_found: bool
 ) -> None:
-    """The same text of any time, or the same recipients of late."""
+    """A mailing is found by its text at any time, or by its recipients for a limited time."""
     lock = _archived(_lock(tmp_path, vip=_entry()), "vip")
     found = list(
         find_archived(lock, [texts * 64] if texts else [], [recipients * 64] if recipients else [], since)
@@ -143,7 +143,7 @@ def test_find_archived_by_digest(
 
 
 def test_archive_decodes_only_what_concerns_a_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a thousand archived mailings, the one in the files is decoded, and the one with the same text."""
+    """Of a thousand archived mailings, only the one in the files and the one with the same text are decoded."""
     texts = [sha256(b"%d" % n).hexdigest() for n in range(1000)]
     mailings = {
         f"m{n}": _entry("ab"[n % 2], content_digest=text, text_digest=text) for n, text in enumerate(texts)
@@ -162,7 +162,7 @@ def test_archive_decodes_only_what_concerns_a_plan(tmp_path: Path, monkeypatch: 
 
 
 def test_with_newer_has_what_is_from_then_on(tmp_path: Path) -> None:
-    """The time of a mailing is the last one in its record."""
+    """The mailings archived since a time are selected by the last time in their records."""
     late = _entry("b", schedule_time="2026-11-26T10:00:00+03:00")
     lock = _archived(_lock(tmp_path, early=_entry(), late=late), "early", "late")
     assert with_newer(lock, LATER).mailings.keys() == {"sale/late"}
@@ -170,7 +170,7 @@ def test_with_newer_has_what_is_from_then_on(tmp_path: Path) -> None:
 
 
 def test_torn_line_is_no_line(tmp_path: Path) -> None:
-    """It was written in part by a run that died: the lock still has its mailing, and the next run cuts it off."""
+    """A torn last line is ignored: the lock still has its mailing, and the next run removes the line."""
     lock = _lock(tmp_path, vip=_entry(), staff=_entry("c"), all=_entry("d"))
     kept = _archived(lock, "vip")
     assert kept.archive is not None
@@ -182,7 +182,7 @@ def test_torn_line_is_no_line(tmp_path: Path) -> None:
         assert [one.address for one in read_archive(kept)] == ["sale/vip"]
         assert _archived(lock, "staff", "vip").archived == 2
         assert _text(lock) == after
-    kept.archive.write_bytes(after.rstrip(b"\n"))  # as an editor leaves it
+    kept.archive.write_bytes(after.rstrip(b"\n"))  # as an editor would leave it
     assert _archived(lock, "staff", "vip").archived == 2
     assert [one.address for one in read_archive(_archived(lock, "all"))] == [
         "sale/vip",
@@ -194,7 +194,7 @@ def test_torn_line_is_no_line(tmp_path: Path) -> None:
 def test_append_that_fails_leaves_the_archive_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A disk that takes a part of a line, or does not sync it, archives nothing; else it is on disk with its folder."""
+    """If a line cannot be written completely or synced nothing is archived; otherwise file and folder are on disk."""
     lock = _lock(tmp_path, vip=_entry(), staff=_entry("c"))
     _archived(lock, "vip")
     before, write = _text(lock), os.write
@@ -230,7 +230,7 @@ def test_append_that_fails_leaves_the_archive_as_it_was(
     ],
 )
 def test_damaged_archive_is_never_empty(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
-    """Any other damage is refused, whichever way the archive is read."""
+    """Any other damage to the archive is refused, however it is read."""
     lock = _archived(_lock(tmp_path, vip=_entry()), "vip")
     assert lock.archive is not None
     lock.archive.write_bytes(damage(_text(lock)))
@@ -239,7 +239,7 @@ def test_damaged_archive_is_never_empty(tmp_path: Path, damage: Callable[[bytes]
 
 
 def _forge(lock: Lock, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change the one line of the archive, and give it the right checksum."""
+    """Change the one line of the archive, and give it a matching checksum."""
     assert lock.archive is not None
     document = json.loads(_text(lock))
     change(document)
@@ -263,7 +263,7 @@ def _forge(lock: Lock, change: Callable[[dict[str, Any]], object]) -> None:
     ],
 )
 def test_forged_line_is_refused(tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Whoever writes the files of a pull request can make a checksum; the content is checked as that of a lock."""
+    """The content of a line is checked even if its checksum matches, as the author of a pull request can make one."""
     lock = _archived(_lock(tmp_path, vip=_entry()), "vip")
     _forge(lock, lambda line: None)
     assert [one.entry() for one in read_archive(lock)] == [_entry()]
@@ -273,7 +273,7 @@ def test_forged_line_is_refused(tmp_path: Path, change: Callable[[dict[str, Any]
 
 
 def test_archive_of_a_newer_version(tmp_path: Path) -> None:
-    """It is called that, not damaged, and refused as well."""
+    """An archive of a newer version is refused as such, not as damaged."""
     lock = _archived(_lock(tmp_path, vip=_entry()), "vip")
     _forge(lock, lambda line: line["entry"]["chunks"][0].update(step="beside"))
     with pytest.raises(LockDamaged, match="this version of smsby-deploy does not know all of it") as caught:
@@ -282,7 +282,7 @@ def test_archive_of_a_newer_version(tmp_path: Path) -> None:
 
 
 def test_archive_of_another_checkout_may_have_other_line_ends(tmp_path: Path) -> None:
-    """Git may change them; empty lines of a merge do no harm."""
+    """Line endings changed by git, and empty lines from a merge, are accepted."""
     lock = _archived(_lock(tmp_path, vip=_entry(), staff=_entry("c")), "vip", "staff")
     assert lock.archive is not None
     lock.archive.write_bytes(_text(lock).replace(b"\n", b"\r\n\r\n"))
@@ -290,14 +290,14 @@ def test_archive_of_another_checkout_may_have_other_line_ends(tmp_path: Path) ->
 
 
 def test_archive_that_cannot_be_written(tmp_path: Path) -> None:
-    """Nothing is archived, and the message names the file."""
+    """If the archive cannot be written, nothing is archived, and the error names the file."""
     lock = _lock(tmp_path, vip=_entry())
     with pytest.raises(SmsbyDeployError, match=r"cannot write nowhere\.jsonl"):
         append_archive(lock, tmp_path / "missing" / "nowhere.jsonl", {"sale/vip"}, AT)
 
 
 def test_rekey_replaces_the_digests_of_the_archive(tmp_path: Path) -> None:
-    """From unkeyed digests to a key, to another key, and back; a second run changes nothing."""
+    """A rekey replaces the archive's digests: to a key, to another key and back; a second run changes nothing."""
     one, two = DigestKey("first"), DigestKey("second")
     lock = _archived(_lock(tmp_path, vip=_entry()), "vip")
     assert lock.archive is not None
@@ -308,7 +308,9 @@ def test_rekey_replaces_the_digests_of_the_archive(tmp_path: Path) -> None:
             assert line.entry().text_digest == new.apply("a" * 64)
             assert line.document()["digest_key"] == new.id
     rekey_archive(lock, lock.archive, partial(rekey_fields, old=NO_KEY, new=one), one.id)
-    both = _archived(replace(lock, mailings={"sale/staff": _entry("c")}), "staff")  # as after a crash between
+    both = _archived(
+        replace(lock, mailings={"sale/staff": _entry("c")}), "staff"
+    )  # as after a crash between the two
     rekey_archive(both, lock.archive, partial(rekey_fields, old=NO_KEY, new=one), one.id)
     digests = [line.entry().text_digest for line in read_archive(both)]
     assert digests == [one.apply(letter * 64) for letter in "ac"]

@@ -29,18 +29,18 @@ OLD = replace(EMPTY, mailings={"a/b": entry(ChunkState.ACCEPTED)})
     ],
 )
 def test_service_of_is_scheme_host_and_port(url: str, service: str) -> None:
-    """Paths, the case of the host and the default port make no difference."""
+    """Path, case of the host and default port do not change a service."""
     assert service_of(url) == service
 
 
 def test_lock_without_mailings_is_bound_to_nothing() -> None:
-    """It records where it is used next, even if it was used elsewhere before."""
+    """A lock without mailings is bound to its next service, even if it was used elsewhere before."""
     assert find_binding(EMPTY, HERE, is_shown=False) == HERE
     assert find_binding(bind_lock(EMPTY, SANDBOX), HERE, is_shown=False) == HERE
 
 
 def test_old_lock_is_bound_once_its_mailing_is_listed() -> None:
-    """A lock from before records nothing until the list shows one of its mailings."""
+    """A lock of an older version is bound once the list shows one of its mailings."""
     assert find_binding(OLD, HERE, is_shown=False) is None
     assert find_binding(OLD, HERE, is_shown=True) == HERE
     assert find_binding(bind_lock(OLD, HERE), HERE, is_shown=True) is None
@@ -52,7 +52,7 @@ def test_old_lock_is_bound_once_its_mailing_is_listed() -> None:
 
 @pytest.mark.parametrize("is_shown", [True, False])
 def test_other_service_is_refused(is_shown: bool) -> None:
-    """The refusal names both, whatever is listed there: ids of different services may be equal."""
+    """Another service is refused, whatever is listed there, since ids of two services may be equal; the error names both."""
     lock = bind_lock(OLD, SANDBOX)
     with pytest.raises(Refused, match=r"127\.0\.0\.1:8080 .*https://app\.sms\.by") as caught:
         find_binding(lock, HERE, is_shown=is_shown)
@@ -62,7 +62,7 @@ def test_other_service_is_refused(is_shown: bool) -> None:
 
 
 def test_other_token_is_the_same_account_if_it_lists_ours() -> None:
-    """Then the lock records the new account; otherwise both are named."""
+    """Another token is the same account if its list shows a mailing of the lock; if not, the error names both accounts."""
     lock = bind_lock(OLD, HERE)
     assert find_binding(lock, OTHER_ACCOUNT, is_shown=True) == OTHER_ACCOUNT
     with pytest.raises(Refused, match=r"0123456789ab .*ba9876543210"):
@@ -70,7 +70,7 @@ def test_other_token_is_the_same_account_if_it_lists_ours() -> None:
 
 
 def test_binding_is_written_and_read_back() -> None:
-    """A lock that is bound to nothing is written as before."""
+    """A binding is read back as written, and an unbound lock is written as before."""
     lock = bind_lock(EMPTY, HERE)
     assert read_lock(write_lock(lock), "lock") == lock
     assert '"service"' not in write_lock(EMPTY)

@@ -1,4 +1,4 @@
-"""Locks, journals, plans and rescue files that version 0.1.0 wrote are read with the same meaning."""
+"""Locks, journals, plans and rescue files of version 0.1.0 are read with the same meaning."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ LOCK = (PROJECT / "smsby.lock.json").read_text(encoding="utf-8")
 
 
 def test_read_lock_keeps_every_byte_of_an_old_lock() -> None:
-    """A lock of 0.1.0 is written again exactly as it was, so a plan made from it is not stale."""
+    """A lock of 0.1.0 is written back byte for byte, so a plan made from it is not stale."""
     assert write_lock(read_lock(LOCK, "lock")) == LOCK
 
 
 def test_read_lock_understands_an_old_lock() -> None:
-    """Each mailing's state, and the state of each chunk and each phone, is what 0.1.0 meant."""
+    """The state of each mailing, chunk and phone is the one that 0.1.0 meant."""
     lock = read_lock(LOCK, "lock")
     found = {
         address: (
@@ -63,7 +63,7 @@ def test_read_lock_understands_an_old_lock() -> None:
 
 
 def test_fold_understands_the_journals_of_an_old_history() -> None:
-    """Seventeen runs, folded one after another, lead to the lock that 0.1.0 wrote after them."""
+    """Seventeen journals, folded one after another, give the lock that 0.1.0 wrote after them."""
     lock = Lock("shop")
     for path in sorted((FIXTURES / "history").iterdir()):
         lock = fold(lock, read_journal(path))
@@ -72,7 +72,7 @@ def test_fold_understands_the_journals_of_an_old_history() -> None:
 
 @pytest.mark.parametrize("name", ["bulk", "single", "list", "draft", "upload"])
 def test_store_understands_an_interrupted_old_apply(tmp_path: Path, name: str) -> None:
-    """A killed apply leaves an intent without a result; what becomes unknown by it is the same as for 0.1.0."""
+    """The intent that a killed apply left without a result makes the same chunks unknown as in 0.1.0."""
     folder = FIXTURES / "interrupted"
     shutil.copy(folder / f"{name}.journal", tmp_path / "smsby.lock.json.journal")
     lock = LockStore(tmp_path / "smsby.lock.json", "shop").read()
@@ -80,7 +80,7 @@ def test_store_understands_an_interrupted_old_apply(tmp_path: Path, name: str) -
 
 
 def test_rescue_takes_an_old_rescue_file(tmp_path: Path) -> None:
-    """The result in the file settles the chunk whose result the journal lacks."""
+    """The result in a rescue file settles the chunk whose result the journal lacks."""
     folder = FIXTURES / "rescue"
     shutil.copy(folder / "smsby.lock.json.journal", tmp_path)
     after = read_lock((folder / "after.lock.json").read_text(encoding="utf-8"), "lock")
@@ -93,7 +93,7 @@ def test_rescue_takes_an_old_rescue_file(tmp_path: Path) -> None:
 
 
 def test_read_plan_understands_an_old_plan() -> None:
-    """The plan's seal holds, and its actions and what it remembers of the lock are the same."""
+    """The seal of an old plan is valid, and its actions and its record of the lock are the same."""
     plan = read_plan(PROJECT / "plan.json")
     assert {action.address: action.action for action in plan.actions} == {
         "next/bulk": ActionKind.CREATE,

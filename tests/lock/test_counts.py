@@ -1,4 +1,4 @@
-"""figures: what the lock records of variants reads back the same, and older locks have none."""
+"""Figures of variants in the lock are read back the same, and older locks have none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.lock import examples
 
 
 def test_variants_read_back_the_same() -> None:
-    """With a control group, without a price, and with deliveries."""
+    """Variants are read back the same with a control group, without a price, and with deliveries."""
     variants = {
         "a": VariantCount(450, 900, "23.40", deliveries=Deliveries(440, 5)),
         "b": VariantCount(450, 450, None),
@@ -33,7 +33,7 @@ def test_variants_read_back_the_same() -> None:
 
 
 def test_mailing_without_variants_records_none() -> None:
-    """Its record stays as it was."""
+    """The record of a mailing without variants does not change."""
     assert count_variants((), "", 0) is None
     assert count_variants([("a", 2, 2, Decimal("0.052"))], "control", 1) == {
         "a": VariantCount(2, 2, "0.052"),
@@ -42,7 +42,7 @@ def test_mailing_without_variants_records_none() -> None:
 
 
 def test_deliveries_make_no_plan_stale() -> None:
-    """A plan knows the digests of lock entries; the archive records how a mailing was delivered."""
+    """Deliveries that the archive records make no plan stale, although a plan has digests of lock entries."""
     planned = {"a": VariantCount(2, 2, "0.052")}
     entry = replace(examples.entry(ChunkState.ACCEPTED), variants=planned)
     delivered = {"a": planned["a"]._replace(deliveries=Deliveries(2, 0))}

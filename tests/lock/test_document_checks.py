@@ -1,4 +1,4 @@
-"""Documents are refused for what they hold, and what we write ourselves is never refused."""
+"""Documents with forbidden content are refused, and what the program writes never is."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _refusal(document: Any) -> str:
     ["../x", "a/b/c", "A/b", "a/", "a/b\n", "a/b\x00", "a/b\u202e", f"a/{EVIL}", "a/" + "b" * 41, "::a/b"],
 )
 def test_lock_with_a_wrong_address(address: str) -> None:
-    """Only what a campaign file can name is an address."""
+    """Only an address that a campaign file can have is accepted."""
     document = _lock()
     document["mailings"][address] = _entry(document)
     assert _refusal(document) == "mailings has a name that is not valid"
@@ -72,7 +72,7 @@ def test_lock_with_a_wrong_value(value: object) -> None:
 
 @pytest.mark.parametrize("value", [-1, 10**18, 10**4000, 1e999, "1", 0.5])
 def test_lock_with_a_wrong_number(value: object) -> None:
-    """So are numbers that no count or id has."""
+    """A number that no count or id can have is refused."""
     document = _lock()
     _entry(document)["recipients"] = value
     _refusal(document)
@@ -80,21 +80,21 @@ def test_lock_with_a_wrong_number(value: object) -> None:
 
 @pytest.mark.parametrize("moment", ["tomorrow", "2027-02-30T10:00:00Z", "2027-01-01T10:00:00", EVIL])
 def test_lock_with_a_wrong_time(moment: str) -> None:
-    """A time is one that exists, with its offset."""
+    """A time must exist and have an offset."""
     document = _lock()
     _entry(document)["schedule_time"] = moment
     _refusal(document)
 
 
 def test_lock_names_no_key_of_the_document() -> None:
-    """The place of the violation is named by keys of the schema alone."""
+    """A violation is located by keys of the schema, not of the document."""
     document = _lock()
     _entry(document)[EVIL] = 1
     assert _refusal(document) == "mailings.? is not allowed by the schema (additionalProperties)"
 
 
 def test_plan_and_rescue_are_checked() -> None:
-    """Fixtures of 0.1.0 are valid; one other address is not."""
+    """Plans and rescue files of 0.1.0 are accepted, and refused with an invalid address."""
     plan = json.loads((_FIXTURES / "project/plan.json").read_text("utf-8"))
     check_plan(plan)
     plan["actions"][0]["address"] = EVIL
@@ -125,13 +125,13 @@ def test_plan_and_rescue_are_checked() -> None:
     ],
 )
 def test_journal_line_that_is_no_event(fields: object) -> None:
-    """Every key of a line is checked."""
+    """Every key of a journal line is checked."""
     assert not is_event(fields)
 
 
 @given(st.text(), st.text(), st.text())
 def test_journal_reads_whatever_it_wrote(error: str, uuid: str, reason: str) -> None:
-    """No answer of sms.by, and no reason of a user, makes a journal that is refused."""
+    """No answer of sms.by and no reason of a user leads to a journal that is refused."""
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(Path(folder) / "journal")
         journal.append(EventKind.MAILING, address="a/b", entry=entry_document(entry()))
@@ -150,14 +150,14 @@ def test_journal_reads_whatever_it_wrote(error: str, uuid: str, reason: str) -> 
 
 
 def test_storable_cuts_what_the_schemas_refuse() -> None:
-    """The limits are those of the schemas; counted states have none."""
+    """Values are cut to the limits of the schemas; counted states have none."""
     assert storable("uuid", "a\x00" * 9_000) == "a " * 5_000
     assert len(storable("error", "x" * 200_000)) == 100_000
     assert storable("rows", "a:1 " * 9_000) == "a:1 " * 9_000
 
 
 def test_salvage_takes_nothing_from_a_forged_line(tmp_path: Path) -> None:
-    """A line that breaks the schema only casts doubt on the mailings that it names."""
+    """A line that violates the schema only casts doubt on the mailings that it names."""
     path = tmp_path / "journal"
     forged = [
         {"event": "mailing", "address": f"a/{EVIL}", "entry": entry_document(entry())},
@@ -174,7 +174,7 @@ def test_salvage_takes_nothing_from_a_forged_line(tmp_path: Path) -> None:
 
 
 def test_check_of_a_large_lock_is_fast() -> None:
-    """10,000 mailings take a fraction of the time that reading their JSON does."""
+    """Checking 10,000 mailings takes a fraction of the time of reading their JSON."""
     document = _lock()
     one = _entry(document)
     document["mailings"] = {f"campaign-{i // 10}/mailing-{i % 10}": one for i in range(10_000)}

@@ -1,4 +1,4 @@
-"""Manual changes of the lock: what they allow, and what they record."""
+"""Manual changes of the lock: what is allowed, and what is recorded."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _no_space() -> None:
 
 
 class Desk:
-    """A lock on disk, and manual changes of it."""
+    """A lock on disk, and manual changes to it."""
 
     def __init__(self, path: Path) -> None:
         self.store = LockStore(path, "shop")
@@ -79,7 +79,7 @@ def desk(tmp_path: Path) -> Desk:
 def test_resolve_settles_only_the_unknown_chunks(
     desk: Desk, step: str | None, sent: bool, message_id: int | None, state: ChunkState
 ) -> None:
-    """The new state depends on which request of a list mailing was lost; the change is recorded with its reason."""
+    """Resolving settles only unknown chunks, by the request that was lost, and records the reason."""
     transport = "bulk" if step is None else "list"
     desk.record(b=replace(entry(ACCEPTED, UNKNOWN, REJECTED, step=step), transport=transport))
     assert desk.edit(lambda change: change.resolve("a/b", sent=sent, message_id=message_id)) == 1
@@ -102,7 +102,7 @@ def test_resolve_settles_only_the_unknown_chunks(
 def test_resolve_knows_no_opt_outs_of_another_run(
     desk: Desk, step: str | None, sent: bool, opted_out: str | None, then: str | None
 ) -> None:
-    """Whom a request left out is known only if this lock is of the run that sent it."""
+    """The opt-outs of a resolved request are known only if this lock's run sent it."""
     unknown = entry(UNKNOWN, step=step)
     desk.record(b=unknown.put_chunk(0, replace(unknown.chunks[0], opted_out="3")))
     desk.edit(lambda change: change.resolve("a/b", sent=sent))
@@ -112,7 +112,7 @@ def test_resolve_knows_no_opt_outs_of_another_run(
 
 @pytest.mark.parametrize("change", ["resolve", "move", "remove"])
 def test_edit_refuses_a_mailing_that_is_not_recorded(desk: Desk, change: str) -> None:
-    """The error names the address and how to list the recorded ones; nothing is written."""
+    """A mailing that is not recorded is an error that says how to list the recorded ones, and nothing is written."""
     desk.record(b=entry())
     before = desk.store.path.read_bytes()
     arguments: dict[str, Any] = {"resolve": {"sent": True}, "move": {"to": "a/d"}, "remove": {}}[change]
@@ -122,7 +122,7 @@ def test_edit_refuses_a_mailing_that_is_not_recorded(desk: Desk, change: str) ->
 
 
 def test_resolve_refuses_a_mailing_without_unknown_chunks(desk: Desk) -> None:
-    """What is known is not changed by a declaration."""
+    """A mailing without unknown chunks cannot be resolved."""
     desk.record(b=entry(REJECTED))
     with pytest.raises(UsageError, match="no unknown chunk"):
         desk.edit(lambda change: change.resolve("a/b", sent=True))
@@ -130,7 +130,7 @@ def test_resolve_refuses_a_mailing_without_unknown_chunks(desk: Desk) -> None:
 
 @pytest.mark.parametrize("transport", ["bulk", "single"])
 def test_resolve_refuses_an_id_that_is_of_no_draft(desk: Desk, transport: str) -> None:
-    """One id would be recorded for each unknown chunk of a bulk mailing."""
+    """A message id is refused for a mailing without a draft, as it would be recorded for each unknown chunk."""
     desk.record(b=replace(entry(UNKNOWN, UNKNOWN), transport=transport))
     with pytest.raises(UsageError, match="a/b has no draft"):
         desk.edit(lambda change: change.resolve("a/b", sent=True, message_id=5))
@@ -138,7 +138,7 @@ def test_resolve_refuses_an_id_that_is_of_no_draft(desk: Desk, transport: str) -
 
 
 def test_move_keeps_the_record(desk: Desk) -> None:
-    """A mailing moves to a free address only."""
+    """A mailing can be moved only to a free address."""
     desk.record(b=entry(ACCEPTED), c=entry())
     with pytest.raises(UsageError, match="a/c is already recorded"):
         desk.edit(lambda change: change.move("a/b", "a/c"))
@@ -150,7 +150,7 @@ def test_move_keeps_the_record(desk: Desk) -> None:
 
 
 def test_settled_chunk_is_declared_wherever_it_moves(desk: Desk) -> None:
-    """That sms.by accepted it is a user's word, under its new address as well; a draft is not accepted."""
+    """A chunk settled by a user stays declared after a move, and a draft does not count as accepted."""
     desk.record(b=entry(UNKNOWN, ACCEPTED), c=replace(entry(UNKNOWN, step="draft"), transport="list"))
     desk.edit(lambda change: change.resolve("a/b", sent=True))
     desk.edit(lambda change: change.resolve("a/c", sent=True, message_id=5))
@@ -161,7 +161,7 @@ def test_settled_chunk_is_declared_wherever_it_moves(desk: Desk) -> None:
 
 
 def test_remove_refuses_a_mailing_with_an_unknown_chunk(desk: Desk) -> None:
-    """Without its record an unknown chunk could be sent twice."""
+    """A mailing with an unknown chunk cannot be removed, since it could then be sent twice."""
     desk.record(b=entry(UNKNOWN), c=entry(ACCEPTED))
     with pytest.raises(UsageError, match="could be sent twice"):
         desk.edit(lambda change: change.remove("a/b"))
@@ -179,14 +179,14 @@ def test_remove_refuses_a_mailing_with_an_unknown_chunk(desk: Desk) -> None:
     ],
 )
 def test_adopt_refuses_what_was_sent_or_is_unknown(desk: Desk, recorded: Entry, message: str) -> None:
-    """An import never replaces the record of a send."""
+    """An import does not replace a mailing that was sent or is unknown."""
     desk.record(b=replace(recorded, revision=max(recorded.revision, 2)))
     with pytest.raises(Refused, match=message):
         desk.edit(lambda change: change.adopt("a/b", entry(ACCEPTED, revision=2), "message 5"))
 
 
 def test_adopt_refuses_the_message_of_another_mailing(desk: Desk) -> None:
-    """One message cannot be the send of two mailings, older revisions included."""
+    """A message of another mailing, in any revision, is refused."""
     sent = entry(ACCEPTED)
     owner = replace(entry(revision=2), earlier=(sent.put_chunk(0, replace(sent.chunks[0], message_id=5)),))
     desk.record(b=owner)
@@ -196,7 +196,7 @@ def test_adopt_refuses_the_message_of_another_mailing(desk: Desk) -> None:
 
 
 def test_adopt_keeps_earlier_revisions(desk: Desk) -> None:
-    """The imported revision goes on top of what was sent before; an unsent record of the same revision is replaced."""
+    """An imported revision is added before earlier ones, and replaces an unsent record of the same revision."""
     desk.record(b=entry(ACCEPTED), c=entry(REJECTED, revision=2))
     for name, revision in (("b", 2), ("c", 2), ("b", 3)):
         imported = entry(ACCEPTED, revision=revision)
@@ -210,7 +210,7 @@ def test_adopt_keeps_earlier_revisions(desk: Desk) -> None:
 
 
 def test_adopt_binds_and_seals(desk: Desk) -> None:
-    """An import into an empty lock records where it belongs, and what a rotation of the digest key needs."""
+    """An import into an empty lock records the service and account, and the seal for a key rotation."""
     key = DigestKey("0123456789abcdef" * 2)
     digest = key.apply("ab" * 32)
     imported = replace(entry(ACCEPTED), audience_digest=digest)
@@ -221,7 +221,7 @@ def test_adopt_binds_and_seals(desk: Desk) -> None:
 
 
 def test_bind_is_a_user_s_word(desk: Desk) -> None:
-    """It is recorded as a change of the whole lock."""
+    """`lock bind` is recorded as a user's change of the whole lock."""
     desk.record(b=entry(ACCEPTED))
     desk.edit(lambda change: change.bind(_HERE))
     lock = desk.store.read()
@@ -230,7 +230,7 @@ def test_bind_is_a_user_s_word(desk: Desk) -> None:
 
 
 def test_rekey_replaces_the_digests_in_lock_and_archive(desk: Desk) -> None:
-    """Once; an empty lock needs no key, and what was archived is replaced with it."""
+    """A rekey replaces all digests, archived ones included, once; an empty lock needs no key."""
     key = DigestKey("0123456789abcdef" * 2)
     bare = "ab" * 32
     desk.record()
@@ -248,7 +248,7 @@ def test_rekey_replaces_the_digests_in_lock_and_archive(desk: Desk) -> None:
 
 
 def test_edit_that_is_not_journaled_changes_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error says what to do, and the journal is closed."""
+    """A change that the journal does not accept is not made; the error says what to do, and the journal is closed."""
     desk.record(b=entry(UNKNOWN))
     closed: list[Journal] = []
     with monkeypatch.context() as patched:
@@ -273,7 +273,7 @@ def _rescue_file(*results: tuple[int, str, dict[str, Any]], lineage: str = "line
 
 
 def test_rescue_settles_only_unknown_chunks(desk: Desk) -> None:
-    """A rescued result counts where the lock knows no better; taking the file again changes nothing."""
+    """A rescued result settles only what is unknown, and a second rescue changes nothing."""
     desk.record(b=entry(UNKNOWN, REJECTED))
     document = _rescue_file((0, "0000000000", {}), (1, "0000000001", {}))
     assert desk.edit(lambda change: change.rescue(document)) == 1
@@ -283,7 +283,7 @@ def test_rescue_settles_only_unknown_chunks(desk: Desk) -> None:
 
 @pytest.mark.parametrize(("row", "settled"), [(0, 0), (1, 1), (7, 0)])
 def test_rescue_settles_only_an_unknown_phone(desk: Desk, row: int, settled: int) -> None:
-    """With `row` the result is about one phone of the chunk, which must be there and unknown."""
+    """With `row` a result settles only that phone, which must exist and be unknown."""
     recorded = entry(UNKNOWN)
     chunk = recorded.chunks[0].with_phones(PhoneStates.parse("r:1 u:1"))
     desk.record(b=recorded.put_chunk(0, chunk))
@@ -302,7 +302,7 @@ def test_rescue_settles_only_an_unknown_phone(desk: Desk, row: int, settled: int
     ],
 )
 def test_rescue_refuses_a_file_of_another_lock(desk: Desk, document: dict[str, Any]) -> None:
-    """A file whose lineage or chunks are not those of the lock is wrong usage, and nothing is written."""
+    """A rescue file of another lineage, or with other chunks, is wrong usage, and nothing is written."""
     desk.record(b=entry(UNKNOWN))
     with pytest.raises(UsageError):
         desk.edit(lambda change: change.rescue(document))
@@ -310,7 +310,7 @@ def test_rescue_refuses_a_file_of_another_lock(desk: Desk, document: dict[str, A
 
 
 def test_archive_moves_only_what_is_still_recorded_like_that(desk: Desk) -> None:
-    """Between asking sms.by and holding the lock, another run may have changed a mailing."""
+    """A mailing that another run changed between the query and the lock is not archived."""
     desk.record(b=entry(ACCEPTED), c=entry(ACCEPTED))
     seen = {**desk.store.read().mailings, "a/c": entry(UNKNOWN), "a/gone": entry(ACCEPTED)}
     assert desk.edit(lambda change: change.archive(seen)) == ["a/b"]
@@ -322,7 +322,7 @@ def test_archive_moves_only_what_is_still_recorded_like_that(desk: Desk) -> None
 
 
 def test_archive_has_what_sms_by_reported(desk: Desk) -> None:
-    """What it does not report stays as recorded; the mailing in the lock is not changed before it leaves."""
+    """The archived record has what sms.by reported, and otherwise what was recorded; the lock's mailing is unchanged."""
     variants = {"a": VariantCount(2, 2, None), "b": VariantCount(2, 2, None)}
     desk.record(
         b=replace(entry(ACCEPTED), variants=variants), c=replace(entry(ACCEPTED), billed=Billed(2, "0.05"))
@@ -342,7 +342,7 @@ def test_archive_has_what_sms_by_reported(desk: Desk) -> None:
 
 
 def test_archived_mailing_is_not_changed(desk: Desk) -> None:
-    """Nor does another mailing get its address, or its message."""
+    """An archived mailing is not changed, and no other mailing gets its address or message."""
     recorded = entry(ACCEPTED)
     desk.record(b=recorded.put_chunk(0, replace(recorded.chunks[0], message_id=7)), c=entry(ACCEPTED))
     desk.edit(lambda change: change.archive({"a/b": desk.store.read().mailings["a/b"]}))
@@ -370,7 +370,7 @@ def _stopped(*states: ChunkState, kind: VerdictKind = VerdictKind.STOP) -> Entry
 
 
 def test_user_lets_the_next_wave_be_sent(desk: Desk) -> None:
-    """The figures stay besides the decision, and the decision has its author and reason."""
+    """`--go` keeps the figures, and records the decision with its author and reason."""
     desk.record(x=_stopped(ACCEPTED, ChunkState.PENDING))
     assert desk.edit(lambda change: change.go("a/x")) == 1
     stop, go = desk.store.read().mailings["a/x"].verdicts
@@ -385,7 +385,7 @@ def test_user_lets_the_next_wave_be_sent(desk: Desk) -> None:
 
 @pytest.mark.parametrize("case", ["no waves", "go already", "complete", "abandoned"])
 def test_nothing_to_go_on_with(desk: Desk, case: str) -> None:
-    """Only what was stopped, and not ended."""
+    """`--go` is refused unless a mailing has stopped and was not ended."""
     recorded = {
         "no waves": entry(ACCEPTED, ChunkState.PENDING),
         "go already": replace(

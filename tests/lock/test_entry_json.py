@@ -16,7 +16,7 @@ _AT = "2026-12-01T10:00:00+03:00"
 
 
 def test_declared_unsent_is_stored_as_pending_with_an_error() -> None:
-    """Locks of earlier versions mark it so, and these versions read what is written now."""
+    """A chunk declared unsent is stored as pending with an error, as earlier versions store and read it."""
     one = entry()
     chunk = replace(one.chunks[0], state=ChunkState.DECLARED_UNSENT, error=DECLARED_UNSENT_ERROR)
     document = entry_document(one.put_chunk(0, chunk))
@@ -37,7 +37,7 @@ def test_declared_unsent_is_stored_as_pending_with_an_error() -> None:
     ],
 )
 def test_approval_and_ending_are_kept_and_valid(ended: Entry, state: str) -> None:
-    """They keep the schema of the lock, and mailings without them do not have their keys."""
+    """Approval and ending match the schema, and mailings without them do not have their keys."""
     document = entry_document(ended)
     check_mailings({"a/b": {**document, "content_digest": "c", "audience_digest": "a"}})
     assert document["state"] == state
@@ -46,7 +46,7 @@ def test_approval_and_ending_are_kept_and_valid(ended: Entry, state: str) -> Non
 
 
 def test_waves_and_verdicts_are_kept_and_valid() -> None:
-    """Those of the chunks, and who decided what about a wave; mailings without them do not have their keys."""
+    """Waves and verdicts match the schema, and mailings without them do not have their keys."""
     verdicts = (
         WaveVerdict(1, VerdictKind.STOP, _AT, 200, 150, 40),
         WaveVerdict(1, VerdictKind.GO, _AT, 200, 150, 40, "anna", "an outage"),

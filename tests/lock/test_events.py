@@ -46,7 +46,7 @@ def _single(letters: str) -> Entry:
 
 
 def test_event_kinds_never_change() -> None:
-    """The words are part of the journal's format."""
+    """The words of the events, which are part of the journal's format, do not change."""
     assert [kind.value for kind in EventKind] == [
         "begin", "mailing", "intent", "result", "chunk", "rows", "upload", "facts", "ending", "verdict",
             "resolve", "remove",
@@ -55,7 +55,7 @@ def test_event_kinds_never_change() -> None:
 
 
 def test_fold_counts_a_journal_once() -> None:
-    """The serial rises by one for a journal, and folding it again changes nothing."""
+    """The serial grows by one for a journal, and folding it again changes nothing."""
     lock = fold(Lock("shop"), [_BEGIN])
     assert (lock.serial, lock.lineage, lock.folded) == (1, "line", "j1")
     assert fold(lock, [_BEGIN]) == lock
@@ -63,25 +63,25 @@ def test_fold_counts_a_journal_once() -> None:
 
 
 def test_fold_refuses_the_journal_of_another_lock() -> None:
-    """A journal of another lineage would record sends that this lock knows nothing about."""
+    """A journal of another lineage is refused, since it would record sends of another lock."""
     with pytest.raises(LockDamaged):
         fold(Lock("shop", 1, "other"), [_BEGIN])
 
 
 def test_fold_event_refuses_an_unknown_kind() -> None:
-    """An event of a newer version is never skipped."""
+    """An unknown event, as of a newer version, is an error and not skipped."""
     with pytest.raises(LockDamaged, match="unknown kind: rename"):
         fold_event(_lock(), {"event": "rename"})
 
 
 def test_fold_begin_records_the_apply_of_a_plan() -> None:
-    """A manual change has no plan, and is not an apply."""
+    """`begin` records an apply with its plan, but not a manual change."""
     assert fold_event(_lock(), _BEGIN).applies == (Apply("p1", "t", None, "x"),)
     assert fold_event(_lock(), {**_BEGIN, "plan": None}).applies == ()
 
 
 def test_fold_ending_sets_and_takes_back_a_decision() -> None:
-    """The mailing is over until the decision is taken back."""
+    """An ending makes the mailing over until the decision is taken back."""
     ending = {"kind": "withdrawn", "at": "t", "by": "me", "reason": "typo"}
     ended = _after(EventKind.ENDING, address="a/b", ending=ending).mailings["a/b"]
     assert ended.ending == Ending(EndingKind.WITHDRAWN, "t", "me", "typo")
@@ -89,7 +89,7 @@ def test_fold_ending_sets_and_takes_back_a_decision() -> None:
 
 
 def test_fold_ending_concerns_one_revision() -> None:
-    """An earlier revision that sms.by has scheduled may be withdrawn; the others stay as they are."""
+    """An ending is for one revision: an earlier, scheduled one can be withdrawn without changing the others."""
     ending = {"kind": "withdrawn", "at": "t", "by": "me", "reason": ""}
     both = replace(entry(revision=3), earlier=(entry(revision=2), entry()))
     after = _after(EventKind.ENDING, both, address="a/b", revision=2, ending=ending).mailings["a/b"]
@@ -104,20 +104,20 @@ def test_fold_mailing_replaces_the_entry() -> None:
 
 
 def test_fold_intent_makes_chunks_unknown() -> None:
-    """Until a result follows, the request may have been sent; of a list mailing the step is kept."""
+    """An intent makes its chunks unknown until a result follows, and keeps the step of a list mailing."""
     chunk = _chunk_after(EventKind.INTENT, step="confirm")
     assert (chunk.state, chunk.step) == (ChunkState.UNKNOWN, "confirm")
 
 
 @pytest.mark.parametrize("step", ["list", "contacts"])
 def test_fold_intent_of_an_upload_changes_nothing(step: str) -> None:
-    """Making and filling a contact list reaches no recipient and may be repeated."""
+    """The intent to make or fill a contact list changes nothing, since no recipient gets a message by it."""
     assert _after(EventKind.INTENT, chunks=[["a/b", 0]], step=step) == _lock()
 
 
 @pytest.mark.parametrize("kind", [EventKind.RESULT, EventKind.CHUNK])
 def test_fold_result_applies_the_changes(kind: EventKind) -> None:
-    """The state and the other changes are taken over."""
+    """A result changes the state and the other recorded values."""
     chunk = _chunk_after(kind, changes={"state": "accepted", "uuid": "u", "message_id": 5})
     assert (chunk.state, chunk.uuid, chunk.message_id) == (ChunkState.ACCEPTED, "u", 5)
 
@@ -140,35 +140,35 @@ def test_fold_result_of_one_phone_leaves_the_others() -> None:
     ],
 )
 def test_fold_chunk_reads_a_declaration_of_the_user(changes: dict[str, Any], state: ChunkState) -> None:
-    """Journals mark a chunk that was declared unsent with a fixed error, with single phones as well."""
+    """A chunk with the fixed error of a declaration counts as declared unsent, also for single phones."""
     assert _chunk_after(EventKind.CHUNK, entry(ChunkState.UNKNOWN), changes=changes).state is state
     chunk = _chunk_after(EventKind.CHUNK, _single("ua"), changes=changes)
     assert str(chunk.phones) == ("n:1 a:1" if state is ChunkState.DECLARED_UNSENT else "p:1 a:1")
 
 
 def test_fold_rows_records_every_phone() -> None:
-    """The states and the baseline of all phones are replaced together."""
+    """`rows` replaces the states and the baseline of all phones."""
     chunk = _chunk_after(EventKind.PHONES, rows="a:1 u:1", baseline="0:1 9:1", changes={"message_id": 5})
     assert (str(chunk.phones), chunk.baseline, chunk.message_id) == ("a:1 u:1", (0, 9), 5)
     assert chunk.state is ChunkState.UNKNOWN
 
 
 def test_fold_upload_records_the_contact_list() -> None:
-    """The progress of the list does not change the chunk's state."""
+    """`upload` records the progress of a list without changing the chunk's state."""
     upload = {"digest": "d", "list_id": 7, "uploaded": 2, "invalid": 0, "found": False}
     chunk = _chunk_after(EventKind.UPLOAD, upload=upload, changes={"recipients": 2})
     assert (chunk.upload, chunk.state) == (UploadRecord("d", 7, 2), ChunkState.PENDING)
 
 
 def test_fold_facts_records_what_sms_by_knows() -> None:
-    """Recipients, parts and cost of a list mailing are only known at its confirmation."""
+    """`facts` records the recipients, parts and cost of a list mailing."""
     changes = {"recipients": 25, "parts": 25, "cost": "0.65"}
     recorded = _after(EventKind.FACTS, address="a/b", changes=changes).mailings["a/b"]
     assert (recorded.recipients, recorded.parts, recorded.cost) == (25, 25, "0.65")
 
 
 def test_fold_resolve_move_and_remove_record_manual_changes() -> None:
-    """A manual change is recorded with its reason; a moved mailing keeps its entry, a removed one is gone."""
+    """A manual change is recorded with its reason; a moved mailing keeps its entry, and a removed one is gone."""
     resolution = {"address": "a/b", "what": "moved to c/d", "at": "t", "by": "anna", "reason": "renamed"}
     assert _after(EventKind.RESOLVE, resolution=resolution).resolutions == (Resolution(**resolution),)
     assert _after(EventKind.MOVE, address="a/b", to="c/d").mailings == {"c/d": entry()}
@@ -176,7 +176,7 @@ def test_fold_resolve_move_and_remove_record_manual_changes() -> None:
 
 
 def test_fold_move_keeps_what_a_user_settled() -> None:
-    """A lock of before `declared` has only the address and the time of the resolution, which the move would lose."""
+    """Moving a mailing keeps its resolution, even in a lock from before `declared`."""
     recorded = entry(ChunkState.ACCEPTED, ChunkState.ACCEPTED)
     times = ("10:00", "11:00")
     chunks = tuple(replace(chunk, accepted_at=at) for chunk, at in zip(recorded.chunks, times, strict=True))
@@ -201,7 +201,7 @@ def test_fold_move_keeps_what_a_user_settled() -> None:
     ],
 )
 def test_fold_chunk_takes_back_an_approval_that_lapsed(kind: EndingKind, state: str, is_ended: bool) -> None:
-    """It lapses only while nothing was sent, so it did not if sms.by has the mailing; a user's decision stays."""
+    """If sms.by has a mailing, its approval did not lapse; a user's decision stays."""
     ending = Ending(kind, "t", "anna", "changed")
     changes = {"state": state, "error": None}
     ended = _after(EventKind.CHUNK, replace(entry(), ending=ending), chunks=[["a/b", 0]], changes=changes)
@@ -209,20 +209,20 @@ def test_fold_chunk_takes_back_an_approval_that_lapsed(kind: EndingKind, state: 
 
 
 def test_fold_key_adds_what_is_sealed() -> None:
-    """What was sealed before is needed by the next rotation, too."""
+    """`key` adds a seal to earlier ones, which the next rotation needs as well."""
     lock = replace(_lock(), sealed={"a": "1"})
     keyed = fold_event(lock, {"event": "key", "digest_key": "k", "sealed": {"b": "2"}})
     assert (keyed.digest_key, keyed.sealed) == ("k", {"a": "1", "b": "2"})
 
 
 def test_fold_facts_records_what_was_billed() -> None:
-    """As the record of that, not as JSON."""
+    """`facts` with a billed amount records it as an object, not as JSON."""
     changes = {"billed": {"parts": 2, "cost": "0.06"}}
     assert _after(EventKind.FACTS, address="a/b", changes=changes).mailings["a/b"].billed == Billed(2, "0.06")
 
 
 def test_fold_end_completes_the_apply() -> None:
-    """What the run sent is added to the apply that the journal began."""
+    """`end` adds what the run sent to the apply that `begin` recorded."""
     lock = fold(_lock(), [_BEGIN, {"event": "end", "mailings": 2, "recipients": 30}])
     assert lock.applies == (Apply("p1", "t", None, "x", 2, 30),)
     # A hand-over of several plans is one run with several journals.
@@ -248,6 +248,6 @@ def test_fold_end_completes_the_apply() -> None:
     ],
 )
 def test_fold_event_refuses_what_does_not_match(event: dict[str, Any], error: type[Exception]) -> None:
-    """An event about a chunk or phone that is not recorded is an error; LockStore reports it as damage."""
+    """An event about a chunk or phone that is not recorded is an error, which LockStore reports as damage."""
     with pytest.raises(error):
         fold_event(_lock(), event)

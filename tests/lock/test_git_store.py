@@ -1,4 +1,4 @@
-"""A lock in a git branch: what it touches, and whom it trusts. test_shared_stores.py has what all stores guarantee."""
+"""A lock in a git branch: what it touches, and what it trusts. test_shared_stores.py has what all stores guarantee."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _open(checkout: Path, remote: str = "origin", key: str = "shop.production") 
 
 
 def test_git_store_touches_only_its_branch(git_remote: Path) -> None:
-    """The checkout, its index and its branches stay as they are."""
+    """The checkout, its index and its other branches stay unchanged."""
     (git_remote / "sale.yaml").write_text("version: 1\n")
     _git(git_remote, "add", "sale.yaml")
     before = _git(git_remote, "status", "--porcelain=v2", "--branch")
@@ -37,7 +37,7 @@ def test_git_store_touches_only_its_branch(git_remote: Path) -> None:
 
 @pytest.mark.parametrize("name", ["smsby.yaml", "shop/sale.yaml"])
 def test_git_store_refuses_a_branch_with_code(git_remote: Path, name: str) -> None:
-    """Nothing is pushed to main, where each request would be a commit."""
+    """A branch with code is refused, so that main does not get a commit for each request."""
     path = git_remote / name
     path.parent.mkdir(exist_ok=True)
     path.write_text("version: 1\n")
@@ -52,7 +52,7 @@ def test_git_store_refuses_a_branch_with_code(git_remote: Path, name: str) -> No
 
 
 def test_git_store_takes_no_branch_with_a_longer_name(git_remote: Path) -> None:
-    """Whoever may push a branch of their own must not decide what was sent."""
+    """A branch whose name merely ends like the lock's is not used: other users may push such branches."""
     longer = GitStore(git_remote, "origin", f"refs/heads/a/{_REF}", "shop.production", os.environ)
     longer.write(Stored(), Stored(lock=b"forged"))
     assert _open(git_remote).read() == Stored()
@@ -61,7 +61,7 @@ def test_git_store_takes_no_branch_with_a_longer_name(git_remote: Path) -> None:
 
 
 def test_git_store_keeps_a_history(git_remote: Path) -> None:
-    """Every write is a commit on top of the last one, so an older lock can be restored."""
+    """Every write is a commit on top of the last, so an older lock can be restored."""
     store = _open(git_remote)
     first = store.write(Stored(), Stored(lock=b"1"))
     store.write(first, first._replace(lock=b"2"))
@@ -71,7 +71,7 @@ def test_git_store_keeps_a_history(git_remote: Path) -> None:
 
 @pytest.mark.parametrize(("depth", "commits"), [(["--depth=1"], 1), ([], 5)])
 def test_git_store_fetches_little(git_remote: Path, depth: list[str], commits: int) -> None:
-    """A branch of many years has many commits: a shallow checkout gets one, another one each only once."""
+    """A shallow checkout fetches one commit, and any other fetches each commit only once."""
     store = _open(git_remote)
     stored = Stored()
     for number in range(5):
@@ -94,7 +94,7 @@ def test_git_store_fetches_little(git_remote: Path, depth: list[str], commits: i
 
 
 def test_git_store_runs_no_hook_of_the_checkout(git_remote: Path) -> None:
-    """A file that something left in .git/hooks is not a part of an apply."""
+    """Hooks of the checkout are not run."""
     hook = git_remote / ".git" / "hooks" / "pre-push"
     hook.write_text("#!/bin/sh\ntouch pwned\nexit 1\n")
     hook.chmod(0o755)
@@ -103,14 +103,14 @@ def test_git_store_runs_no_hook_of_the_checkout(git_remote: Path) -> None:
 
 
 def test_git_store_takes_no_folder_for_a_remote(git_remote: Path) -> None:
-    """A repository in the checkout, which a pull request can add, is not where the lock is."""
+    """A path is not accepted as a remote, since a pull request could add a repository to the checkout."""
     subprocess.run(["git", "init", "-q", "--bare", git_remote / "backup"], check=True)
     with pytest.raises(StoreFailed, match="No such remote 'backup'"):
         _open(git_remote, "backup").read()
 
 
 def test_git_store_shows_no_password(git_remote: Path) -> None:
-    """The URL of a remote may have one."""
+    """A password in the URL of the remote is not shown."""
     _git(git_remote, "remote", "set-url", "origin", "http://user:geheim@127.0.0.1:1/lock.git")
     with pytest.raises(StoreFailed) as caught:
         _open(git_remote).read()
@@ -120,14 +120,14 @@ def test_git_store_shows_no_password(git_remote: Path) -> None:
 
 @pytest.mark.parametrize("password", ["ge@heim", "ge/heim"])
 def test_git_store_shows_no_odd_password(password: str) -> None:
-    """A URL that git repeats as it is written."""
+    """A password is not shown even in a URL that git repeats as written."""
     text = f"fatal: unable to access 'https://anna:{password}@host.example/lock.git': no route"
     why = _why(subprocess.CompletedProcess([], 128, b"", text.encode()))
     assert why == "fatal: unable to access 'https://***@host.example/lock.git': no route"
 
 
 def test_git_store_is_not_ended_by_ctrl_c(git_remote: Path) -> None:
-    """A terminal sends it to the whole group: a push that has begun ends, so what was sent is recorded."""
+    """Ctrl-C, which a terminal sends to the whole process group, does not end a push that has begun."""
     hook = git_remote.parent / "remote.git" / "hooks" / "pre-receive"
     hook.write_text("#!/bin/sh\ncut -d' ' -f6 /proc/$$/stat >session\n")
     hook.chmod(0o755)
@@ -137,7 +137,7 @@ def test_git_store_is_not_ended_by_ctrl_c(git_remote: Path) -> None:
 
 
 def test_git_store_refused_by_the_server(git_remote: Path) -> None:
-    """A branch that the run may not push to is an error that says so, and no lost lock."""
+    """A branch that the run may not push to is an error that says so, not a lost lock."""
     hook = git_remote.parent / "remote.git" / "hooks" / "pre-receive"
     hook.write_text("#!/bin/sh\necho 'protected branch' >&2\nexit 1\n")
     hook.chmod(0o755)

@@ -35,7 +35,7 @@ def _entry_with(error: str) -> dict[str, Any]:
 
 
 def test_journal_append_masks_phones_in_prose(tmp_path: Path) -> None:
-    """What users and sms.by wrote is masked on disk and in the returned event; ids that look like numbers are not."""
+    """Phones in texts of users and sms.by are masked on disk and in the returned event; ids are not."""
     journal = Journal(tmp_path / "journal")
     written = [
         journal.append(EventKind.BEGIN, id="1234567890", by=f"user {PHONE}"),
@@ -55,7 +55,7 @@ def test_journal_append_masks_phones_in_prose(tmp_path: Path) -> None:
 
 
 def test_read_journal_with_damage_at_every_byte(tmp_path: Path) -> None:
-    """Cut at any offset, the complete lines are read; with any byte changed, it is refused or still means the same."""
+    """A journal cut at any offset gives its complete lines; with any byte changed it is refused or means the same."""
     store = LockStore(tmp_path / "lock.json", "shop")
     journal = begin_journal(store)
     journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
@@ -68,7 +68,7 @@ def test_read_journal_with_damage_at_every_byte(tmp_path: Path) -> None:
     for offset in range(len(content)):
         store.journal_path.write_bytes(content[:offset])
         lines = content[:offset].count(b"\n")
-        # A last line that lacks only its line break was written; to count it is the safe choice.
+        # A last line that lacks only its line break was written; counting it is the safe choice.
         complete = lines + (content[offset : offset + 1] == b"\n")
         assert read_journal(store.journal_path) == whole[:complete], offset
         for other in b"\x00x9\n":
@@ -85,7 +85,7 @@ def test_read_journal_with_damage_at_every_byte(tmp_path: Path) -> None:
 
 
 def test_journal_append_takes_back_a_torn_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the disk takes only a part of a line, the part is removed, the event is in the error, and nothing may follow."""
+    """If the disk accepts only part of a line, the part is removed, the event is in the error, and nothing can follow."""
     store = LockStore(tmp_path / "lock.json", "shop")
     journal = begin_journal(store)
     before = store.journal_path.read_bytes()
@@ -103,12 +103,12 @@ def test_journal_append_takes_back_a_torn_line(tmp_path: Path, monkeypatch: pyte
 
 
 def _write_result(journal: Journal) -> Event:
-    """Write a result without waiting for the disk."""
+    """Write a result without syncing it."""
     return journal.write(EventKind.RESULT, chunks=[["a/b", 0]], changes={"state": "accepted"})
 
 
 def test_journal_append_syncs_the_lines_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line that was only written waits for the disk together with the next one, and is there to be read."""
+    """An unsynced line is synced together with the next one, and can be read before that."""
     store = LockStore(tmp_path / "lock.json", "shop")
     journal = begin_journal(store)
     synced: list[bytes] = []
@@ -129,7 +129,7 @@ def test_journal_append_syncs_the_lines_before_it(tmp_path: Path, monkeypatch: p
 
 
 def test_journal_sync_failure_names_every_lost_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The disk keeps neither a result nor the intent after it: both are named once, and neither stays in the file."""
+    """If neither a result nor the next intent can be synced, both are named once and removed from the file."""
     store = LockStore(tmp_path / "lock.json", "shop")
     journal = begin_journal(store)
     before = store.journal_path.read_bytes()
@@ -155,7 +155,7 @@ def test_journal_sync_failure_names_every_lost_line(tmp_path: Path, monkeypatch:
 def test_journal_full_disk_keeps_the_line_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_kept: bool
 ) -> None:
-    """An intent that does not fit is the only lost line if the result before it can be synced, else one of two."""
+    """If an intent does not fit, only it is lost if the result before it can be synced, and otherwise both."""
     store = LockStore(tmp_path / "lock.json", "shop")
     journal = begin_journal(store)
     begun = store.journal_path.read_bytes()
@@ -173,7 +173,9 @@ def test_journal_full_disk_keeps_the_line_before(
             journal.append(EventKind.INTENT, chunks=[["a/b", 1]], step=None)
     intent = {"event": "intent", "chunks": [["a/b", 1]], "step": None}
     assert caught.value.events == ([intent] if is_kept else [result, intent])
-    with pytest.raises(ResultNotSaved) as caught:  # nothing follows, and what is saved is not lost again
+    with pytest.raises(
+        ResultNotSaved
+    ) as caught:  # nothing follows, and a saved line is not reported as lost again
         journal.append(EventKind.INTENT, chunks=[["a/b", 1]], step=None)
     assert caught.value.events == [intent]
     journal.close()
@@ -181,7 +183,7 @@ def test_journal_full_disk_keeps_the_line_before(
 
 
 def test_journal_of_a_run_is_a_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It never goes on with another run's, its name is on disk with its first line, and a lost first line leaves nothing."""
+    """Each run has a new journal file, whose name is on disk with its first line; without that line no file is left."""
     synced: list[Path] = []
     monkeypatch.setattr("smsby_deploy.lock.journal.sync_folder", synced.append)
     path = tmp_path / "journal"
@@ -200,7 +202,7 @@ def test_journal_of_a_run_is_a_new_file(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_read_journal_refuses_what_no_run_writes(tmp_path: Path) -> None:
-    """Whatever its checksums: the error says how to go on."""
+    """Lines that no run writes are refused, whatever their checksums, and the error says how to go on."""
     path = tmp_path / "journal"
     journal = Journal(path)
     journal.append(EventKind.REMOVE, address="no address")
@@ -211,7 +213,7 @@ def test_read_journal_refuses_what_no_run_writes(tmp_path: Path) -> None:
 
 
 def test_read_journal_names_a_newer_version(tmp_path: Path) -> None:
-    """Its lines are intact: to rescue them would make unknown what that version knows."""
+    """A journal of a newer version is refused as such: a rescue would make unknown what that version knows."""
     path = tmp_path / "journal"
     journal = Journal(path)
     journal.append(EventKind.RESULT, chunks=[["s/half", 0]], changes={"state": "accepted", "step": "beside"})
@@ -227,7 +229,7 @@ ACCEPTED, UNKNOWN = ChunkState.ACCEPTED, ChunkState.UNKNOWN
 
 
 def _journal(folder: Path) -> list[bytes]:
-    """The lines: begin, mailing a/b, mailing c/d with two chunks, the intent and the result of c/d's first chunk."""
+    """Return the lines: begin, mailing a/b, mailing c/d with two chunks, the intent and the result of c/d's first chunk."""
     store = LockStore(folder / "lock.json", "shop")
     journal = begin_journal(store)
     two = entry(ChunkState.PENDING, ChunkState.PENDING)
@@ -253,7 +255,7 @@ def _journal(folder: Path) -> list[bytes]:
 def test_salvage_doubts_what_is_not_done(
     tmp_path: Path, damaged: int, replacement: bytes, states: dict[str, list[ChunkState]]
 ) -> None:
-    """Verified results count; every other chunk of a mailing that is named becomes unknown."""
+    """Verified results count, and every other chunk of a named mailing becomes unknown."""
     lines = _journal(tmp_path)
     lines[damaged] = replacement
     path = tmp_path / "journal"
@@ -265,7 +267,7 @@ def test_salvage_doubts_what_is_not_done(
 
 
 def test_salvage_reads_an_entry_with_a_wrong_checksum(tmp_path: Path) -> None:
-    """A mailing line that is still JSON is recorded, as unknown."""
+    """A mailing line with a wrong checksum that is still JSON is recorded as unknown."""
     lines = _journal(tmp_path)
     lines[2] = lines[2].replace(b'"sum":"', b'"sum":"0', 1)
     path = tmp_path / "journal"
@@ -281,14 +283,14 @@ def test_salvage_reads_an_entry_with_a_wrong_checksum(tmp_path: Path) -> None:
         (3, b"x\n", True),
         (3, b'{"event": "intent", "chunks": [["s/x", 0]]}\n', True),  # a damaged name
         (3, b'{"event": "intent", "chunks": [["c/d", 0]]}\n', False),
-        (4, b'{"sum":"0123', False),  # torn: it never took effect
+        (4, b'{"sum":"0123', False),  # torn: it took no effect
         (4, b"\0\0\0\0", True),
     ],
 )
 def test_salvage_doubts_what_an_illegible_line_may_name(
     tmp_path: Path, damaged: int, replacement: bytes, is_doubted: bool
 ) -> None:
-    """It may be the intent of any mailing in the lock, except of one that a user has ended."""
+    """An illegible line may be the intent of any mailing in the lock, except one that a user has ended."""
     lines = _journal(tmp_path)
     lines[damaged] = replacement
     path = tmp_path / "journal"
@@ -304,7 +306,7 @@ def test_salvage_doubts_what_an_illegible_line_may_name(
 
 
 def test_salvage_into_a_lock_without_a_lineage(tmp_path: Path) -> None:
-    """Its lineage and the id of the journal are in the first line; if that is damaged, they are new."""
+    """The lineage and journal id come from the first line, or are new if that is damaged."""
     lines = _journal(tmp_path)
     path = tmp_path / "journal"
     begin = json.loads(lines[0])
@@ -325,7 +327,7 @@ def test_salvage_into_a_lock_without_a_lineage(tmp_path: Path) -> None:
     ],
 )
 def test_salvage_reads_what_a_damaged_line_names(tmp_path: Path, line: bytes, doubtful: list[str]) -> None:
-    """Whatever else is in it; a record in the lock is never replaced by a damaged one."""
+    """A damaged line that names a mailing makes it unknown, and never replaces its record in the lock."""
     path = tmp_path / "journal"
     path.write_bytes(_journal(tmp_path)[0] + line + b"\n")
     half = entry(ACCEPTED, ChunkState.PENDING)
@@ -336,7 +338,7 @@ def test_salvage_reads_what_a_damaged_line_names(tmp_path: Path, line: bytes, do
 
 @pytest.mark.parametrize("line", ["x" * 40, '{"sum":"0123456789abcdef";"event":"end"}'])
 def test_read_journal_refuses_other_lines(tmp_path: Path, line: str) -> None:
-    """Also one that only looks like a line of a journal."""
+    """A line of another format is refused, even if it looks like a journal's."""
     path = tmp_path / "journal"
     path.write_bytes(_journal(tmp_path)[0] + line.encode() + b"\n")
     with pytest.raises(LockDamaged, match="journal:2: the journal is damaged"):

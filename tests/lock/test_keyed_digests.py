@@ -1,4 +1,4 @@
-"""The digest key of a lock: another one is refused, and a rotation loses nothing."""
+"""The digest key of a lock: another key is refused, and a rotation loses nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BARE = {
 
 
 def _entry(key: DigestKey, revision: int = 1) -> Entry:
-    """A mailing whose digests were made with `key`."""
+    """Return a mailing whose digests were made with `key`."""
     one = entry(ChunkState.ACCEPTED, revision=revision)
     chunk = replace(
         one.chunks[0], digest=key.apply(_BARE["chunk"]), upload=UploadRecord(key.apply(_BARE["upload"]))
@@ -49,7 +49,7 @@ def _rekeyed(lock: Lock, old: DigestKey, new: DigestKey) -> Lock:
 @pytest.mark.parametrize("old", ["", _OLD], ids=["no-key", "old-key"])
 @pytest.mark.parametrize("new", ["", _NEW])
 def test_rekey_gives_the_digests_of_the_new_key(old: str, new: str) -> None:
-    """Those of earlier revisions and uploads, too; nothing but the lock is needed, and fingerprints stay."""
+    """A rekey gives the new key's digests, of earlier revisions and uploads too, from the lock alone; fingerprints stay."""
     lock = _lock(DigestKey(old))
     rekeyed = _rekeyed(lock, DigestKey(old), DigestKey(new))
     assert rekeyed.mailings == _lock(DigestKey(new)).mailings
@@ -61,13 +61,13 @@ def test_rekey_gives_the_digests_of_the_new_key(old: str, new: str) -> None:
 
 
 def test_rekey_needs_the_old_key() -> None:
-    """It names the id of the key that is needed."""
+    """Without the old key a rekey is refused, and names the id of the key."""
     with pytest.raises(Refused, match=str(DigestKey(_OLD).id)):
         rekey_fields(_lock(DigestKey(_OLD)), NO_KEY, DigestKey(_NEW))
 
 
 def test_rekey_leaves_no_digest_behind() -> None:
-    """A digest that cannot be opened refuses the rotation: half of it would hide a mailing that was sent."""
+    """If any digest cannot be opened, the rekey is refused: half a rotation would hide a sent mailing."""
     lock = _lock(DigestKey(_OLD))
     with pytest.raises(Refused, match="a/b"):
         rekey_fields(replace(lock, sealed={}), DigestKey(_OLD), DigestKey(_NEW))
@@ -75,7 +75,7 @@ def test_rekey_leaves_no_digest_behind() -> None:
 
 @pytest.mark.parametrize(("locked", "here"), [("", _NEW), (_OLD, ""), (_OLD, _NEW)])
 def test_lock_of_another_key_is_refused(locked: str, here: str) -> None:
-    """The message names the id that it needs; an empty lock needs none."""
+    """A lock of another key is refused with its id, and an empty lock needs no key."""
     lock = _lock(DigestKey(locked))
     with pytest.raises(Refused) as refused:
         check_digest_key(lock, DigestKey(here))
@@ -85,7 +85,7 @@ def test_lock_of_another_key_is_refused(locked: str, here: str) -> None:
 
 
 def test_seals_go_with_their_mailing() -> None:
-    """The lock keeps no sealed digest of a mailing that it no longer has."""
+    """The seal of a mailing leaves the lock with it."""
     lock = _lock(DigestKey(_OLD))
     begin = {"event": "begin", "id": "j", "lineage": "line", "plan": None}
     assert fold(lock, [begin]).sealed == lock.sealed != {}
@@ -93,7 +93,7 @@ def test_seals_go_with_their_mailing() -> None:
 
 
 def test_lock_without_a_key_is_written_as_before() -> None:
-    """No byte of it shows that there are keys."""
+    """A lock without a key is written as before there were keys."""
     text = write_lock(_lock(NO_KEY))
     assert not any(word in text for word in ("digest_key", "sealed", "rekeyed"))
     assert key_fields(_lock(NO_KEY), NO_KEY, ["ab" * 32]) is None

@@ -23,7 +23,7 @@ _AT = "2026-11-02T09:00:00+00:00"
 
 
 def test_read_holder_refuses_damage() -> None:
-    """A note that cannot be read says nothing about who holds the lock, so no run may take it."""
+    """If the holder's note cannot be read, no run can take the lock."""
     holder = Holder("x", "apply", 1, "host", _AT, _AT)
     assert read_holder(holder_document(holder)) == holder
     assert read_holder(holder_document(None)) is None
@@ -34,7 +34,7 @@ def test_read_holder_refuses_damage() -> None:
 
 
 def test_holder_is_dead_after_its_lease() -> None:
-    """Until then it may be slow."""
+    """A holder counts as dead only after its lease."""
     now = SystemClock().now()
     holder = Holder("x", "apply", 1, "host", _AT, now.isoformat())
     assert not holder.is_dead(now + timedelta(seconds=60))
@@ -42,7 +42,7 @@ def test_holder_is_dead_after_its_lease() -> None:
 
 
 class _Clock(SystemClock):
-    """Two clocks: the wall clock may be set back."""
+    """Two clocks, of which the wall clock can be set back."""
 
     def __init__(self) -> None:
         self.wall = self.steady = 0.0
@@ -59,7 +59,7 @@ class _Clock(SystemClock):
 
 
 class _Store:
-    """Takes every write, each of which lasts `seconds`, or answers `failure`."""
+    """A store that accepts every write, each of which lasts `seconds`, or answers `failure`."""
 
     name = "memory"
 
@@ -67,7 +67,7 @@ class _Store:
         self._clock = clock
         self.seconds: list[float] = []
         self.failure: Exception | None = None
-        self.found: Callable[[Stored, Stored], Stored] | None = None  # what it has after an answer was lost
+        self.found: Callable[[Stored, Stored], Stored] | None = None  # its content after an answer was lost
         self.writes = 0
 
     def read(self) -> Stored:
@@ -102,7 +102,7 @@ def held() -> Iterator[tuple[Lease, _Store, _Clock]]:
 def test_lease_that_failed_once_never_writes_again(
     held: tuple[Lease, _Store, _Clock], failure: Exception
 ) -> None:
-    """What the store has is not known then, even if it takes writes again."""
+    """A lease that failed once never writes again, even if the store accepts writes: its content is not known."""
     lease, store, _ = held
     store.failure = failure
     with pytest.raises(StoreFailed):
@@ -120,7 +120,7 @@ def test_lease_that_failed_once_never_writes_again(
 def test_lease_ends_by_either_clock(
     held: tuple[Lease, _Store, _Clock], wall: float, steady: float, is_lost: bool
 ) -> None:
-    """Another run may have taken the lock by then, whether the machine slept or its clock was set."""
+    """A lease ends by either clock, whether the machine slept or its clock was set, as another run may have the lock."""
     lease, store, clock = held
     clock.wall, clock.steady = wall, steady
     if is_lost:
@@ -138,7 +138,7 @@ def test_lease_ends_by_either_clock(
 def test_lease_is_renewed_after_a_slow_write(
     held: tuple[Lease, _Store, _Clock], seconds: list[float], writes: int
 ) -> None:
-    """Until most of its time is left, but not without end."""
+    """After a slow write the lease is renewed until most of its time remains, but not without end."""
     lease, store, _ = held
     store.seconds = seconds
     lease.write(journal=b"1")
@@ -152,7 +152,7 @@ def test_lease_is_renewed_after_a_slow_write(
 @pytest.mark.parametrize(
     ("found", "writes"),
     [
-        (lambda before, after: after._replace(version="new"), 1),  # it took the write
+        (lambda before, after: after._replace(version="new"), 1),  # it accepted the write
         (lambda before, after: before, 2),  # it did not
         (lambda before, after: before._replace(version="other"), None),
     ],
@@ -160,7 +160,7 @@ def test_lease_is_renewed_after_a_slow_write(
 def test_lease_reads_what_a_write_without_an_answer_did(
     held: tuple[Lease, _Store, _Clock], found: Callable[[Stored, Stored], Stored], writes: int | None
 ) -> None:
-    """It is written once more only if nothing has changed; if another run wrote, the lease is lost."""
+    """After a lost answer the lease is read, and written once more if unchanged; another run's means it is lost."""
     lease, store, _ = held
     store.failure, store.found = StoreFailed("no answer"), found
     if writes is None:

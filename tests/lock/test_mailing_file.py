@@ -1,4 +1,4 @@
-"""The mailings of a lock file as they were read, on the disk or in memory."""
+"""The mailings of a lock file as they were read, on disk or in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.lock.generated import long_lock
 
 @pytest.mark.parametrize("writes", [0, 5, 1000], ids=["none", "some", "all"])
 def test_read_lock_of_many_mailings_is_the_same(writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long lock is kept on the disk, or in memory once the disk has no room for it."""
+    """A long lock is read the same from disk or, if the disk has no room, from memory."""
     room = iter(range(writes))
 
     def find_room(handle: int) -> SimpleNamespace:

@@ -1,4 +1,4 @@
-"""opening: it asks no store, and names the variable that is missing."""
+"""opening: it connects to no store, and names a missing variable."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from smsby_deploy.lock.shared import SharedLockStore
     "shared", [GitPlace("origin"), PostgresPlace("A_URL", "postgresql://x"), S3Place("s3://b/p")]
 )
 def test_open_lock_at_asks_no_store(tmp_path: Path, shared: GitPlace | PostgresPlace | S3Place) -> None:
-    """Commands that need no lock start without a connection."""
+    """Opening a lock makes no connection, so that commands without a lock start without one."""
     place = LockPlace(tmp_path / "lock", "production", shared)
     assert isinstance(open_lock_at(place, "shop", tmp_path), SharedLockStore)
 
 
 @pytest.mark.parametrize("shared", [PostgresPlace("A_URL", None), S3Place("s3://b/p", "A_URL", None)])
 def test_open_lock_at_needs_its_variable(tmp_path: Path, shared: PostgresPlace | S3Place) -> None:
-    """The message names the variable."""
+    """A missing variable is named."""
     with pytest.raises(SmsbyDeployError, match="A_URL is not set"):
         open_lock_at(LockPlace(tmp_path / "lock", "production", shared), "shop", tmp_path)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://user:password@host/x", ""])
 def test_open_lock_at_needs_a_url_of_postgresql(tmp_path: Path, url: str) -> None:
-    """Another URL is named by its variable, and not shown."""
+    """A URL that is not of PostgreSQL is named by its variable and not shown."""
     place = LockPlace(tmp_path / "lock", "production", PostgresPlace("A_URL", url))
     with pytest.raises(SmsbyDeployError, match="A_URL is not the URL of a PostgreSQL database") as caught:
         open_lock_at(place, "shop", tmp_path)
@@ -40,7 +40,7 @@ def test_open_lock_at_needs_a_url_of_postgresql(tmp_path: Path, url: str) -> Non
 
 @pytest.mark.parametrize("url", ["secret-of-the-pipeline", "http://", "ftp://host", "http://a b"])
 def test_open_lock_at_needs_a_url_of_s3(tmp_path: Path, url: str) -> None:
-    """Whatever else the variable contains is not shown, and does not get to the library, which fails badly."""
+    """An invalid S3 URL is named by its variable, not shown, and not passed to the library."""
     place = LockPlace(tmp_path / "lock", "production", S3Place("s3://b/p", "A_URL", url))
     with pytest.raises(SmsbyDeployError, match="A_URL is not the URL of an S3 server") as caught:
         open_lock_at(place, "shop", tmp_path)
@@ -51,7 +51,7 @@ def test_open_lock_at_needs_a_url_of_s3(tmp_path: Path, url: str) -> None:
     "url", ["postgres://h/d", "postgresql://h/d", "postgresql+psycopg://h/d", "host=h dbname=d"]
 )
 def test_open_lock_at_takes_every_url_of_postgresql(tmp_path: Path, url: str) -> None:
-    """Also as SQLAlchemy and libpq write it."""
+    """A URL of PostgreSQL is accepted in the forms of SQLAlchemy and libpq."""
     place = LockPlace(tmp_path / "lock", "production", PostgresPlace("A_URL", url))
     assert isinstance(open_lock_at(place, "shop", tmp_path), SharedLockStore)
 
@@ -71,7 +71,7 @@ def test_open_lock_at_names_the_package_that_is_missing(
     store: str,
     extra: str,
 ) -> None:
-    """No command fails with an ImportError, neither before it reads the lock nor when it does."""
+    """A missing package is named when a lock is opened or read, instead of an ImportError."""
     for library in libraries:
         monkeypatch.setitem(sys.modules, library, None)
     monkeypatch.delitem(sys.modules, f"smsby_deploy.lock.{store}", raising=False)

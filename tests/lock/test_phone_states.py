@@ -21,7 +21,7 @@ def _chunk(phones: PhoneStates) -> ChunkRecord:
 
 
 def test_phone_state_letters_never_change() -> None:
-    """The letters are part of the lock file's format."""
+    """The letters, which are part of the lock's format, do not change."""
     letters = {state.name: state.value for state in PhoneState}
     assert letters == {
         "PENDING": "p",
@@ -35,7 +35,7 @@ def test_phone_state_letters_never_change() -> None:
 
 @given(_states)
 def test_phone_states_survive_being_stored(phones: PhoneStates) -> None:
-    """The stored form is as short as its runs and is read back as the same states."""
+    """States are stored as run lengths and read back the same."""
     assert PhoneStates.parse(str(phones)) == phones
     assert str(_phones("aaap")) == "a:3 p:1"
     assert PhoneStates.parse("") == PhoneStates()
@@ -44,7 +44,7 @@ def test_phone_states_survive_being_stored(phones: PhoneStates) -> None:
 
 @given(st.text("0129", max_size=20))
 def test_format_runs_and_parse_runs_are_inverse(symbols: str) -> None:
-    """A baseline, whose symbols are digits, survives as well."""
+    """Runs of any symbols, as the digits of a baseline, are read back as formatted."""
     assert parse_runs(format_runs(symbols)) == symbols
 
 
@@ -52,7 +52,7 @@ def test_format_runs_and_parse_runs_are_inverse(symbols: str) -> None:
     "text", ["a", "a:0", "a:1  p:1", "a:-1", "aa:1", "a:1 ", "a:999999999999", "А:1", "x:1"]
 )
 def test_phone_states_parse_refuses_other_text(text: str) -> None:
-    """Text that is not counted states is refused, and so is a count that would fill the memory."""
+    """Text that is not counted states is refused, as is a count that would fill the memory."""
     with pytest.raises(ValueError, match=r"phone|PhoneState"):
         PhoneStates.parse(text)
 
@@ -85,7 +85,7 @@ def test_phone_states_act_as_a_sequence(phones: PhoneStates, data: st.DataObject
     ],
 )
 def test_chunk_state_of_phone_states(letters: str, state: ChunkState) -> None:
-    """One unknown phone makes the chunk unknown; it is unsent only if it certainly reached no recipient."""
+    """One unknown phone makes the chunk unknown, and it is unsent only if it certainly reached no recipient."""
     assert chunk_state_of(_phones(letters)) is state
 
 
@@ -100,13 +100,13 @@ def test_with_phone_state_changes_only_that_phone(phones: PhoneStates, data: st.
 
 @pytest.mark.parametrize("position", [-1, 2])
 def test_with_phone_state_refuses_an_unknown_position(position: int) -> None:
-    """A position outside the chunk means that the journal does not belong to the lock."""
+    """A position outside the chunk is an error, since the journal does not match the lock."""
     with pytest.raises(IndexError):
         _chunk(_phones("pp")).with_phone_state(position, ChunkState.ACCEPTED)
 
 
 def test_with_state_settles_only_the_unknown_phones() -> None:
-    """A phone declared unsent stays distinguishable from one that was never tried."""
+    """Settling unknown phones as unsent keeps them distinct from those never tried."""
     unknown = _chunk(_phones("aupr"))
     assert unknown.with_state(ChunkState.ACCEPTED).phones == _phones("aapr")
     assert unknown.with_state(ChunkState.DECLARED_UNSENT).phones == _phones("anpr")
@@ -122,7 +122,7 @@ def test_with_state_unknown_trusts_only_completed_phones(phones: PhoneStates) ->
 
 
 def test_with_phones_keeps_an_error_until_all_are_done() -> None:
-    """The next phone's success does not hide that one was rejected."""
+    """An error of one phone stays until all phones are done."""
     chunk = _chunk(_phones("pp")).with_phone_state(0, ChunkState.REJECTED, error="incorrect phone number")
     chunk = chunk.with_phone_state(1, ChunkState.ACCEPTED, error=None)
     assert chunk.error == "incorrect phone number"

@@ -8,7 +8,7 @@ from smsby_deploy.lock.places import LockPlace, journal_of, scope_of
 
 
 def test_scope_of_leaves_production_out() -> None:
-    """Names and fingerprints of production are those of before there were environments."""
+    """Production has no scope, so its names and fingerprints are those from before there were environments."""
     assert [scope_of("shop", name) for name in (None, "production", "staging")] == [
         "shop",
         "shop",
@@ -17,7 +17,7 @@ def test_scope_of_leaves_production_out() -> None:
 
 
 def test_place_has_files_if_a_run_was_there(tmp_path: Path) -> None:
-    """Also a journal alone, of a first run that was killed, and a link to nothing, which is refused."""
+    """A place counts as used if it has only a journal of a killed first run, or a link to nothing, which is refused."""
     lock = tmp_path / "smsby.lock.json"
     assert not LockPlace(lock).has_files
     journal_of(lock).write_bytes(b"")

@@ -19,7 +19,7 @@ _HOLDER = Holder("a", "apply", 1, "ci", _AT, _AT)
 
 
 def test_postgres_store_knows_that_a_session_has_ended(postgres: Database) -> None:
-    """A run that died frees the lock at once, and one that is alive keeps it."""
+    """A dead run's session frees the lock at once, and a living run's keeps it."""
     mine, other = PostgresStore(postgres.url, "k"), PostgresStore(postgres.url, "k")
     held = mine.write(Stored(), Stored(holder=_HOLDER))
     assert not other.is_over(_HOLDER)
@@ -37,13 +37,13 @@ def test_postgres_store_knows_that_a_session_has_ended(postgres: Database) -> No
 
 
 def test_postgres_store_reads_without_the_right_to_create(postgres: Database) -> None:
-    """A role that only reads finds an empty lock where there are no tables."""
+    """A role that can only read finds an empty lock if there are no tables."""
     assert PostgresStore(postgres.url, "k").read() == Stored()
     assert postgres.one("select to_regclass('smsby_lock')") is None
 
 
 def test_postgres_store_shows_no_password(postgres: Database) -> None:
-    """Neither that of the URL nor a text of the server, which may repeat it."""
+    """Neither the password in the URL nor a server message, which may repeat it, is shown."""
     wrong = postgres.url.replace(PASSWORD, "geheim")
     with pytest.raises(StoreFailed, match="password authentication failed") as caught:
         PostgresStore(wrong, "k").read()
@@ -51,7 +51,7 @@ def test_postgres_store_shows_no_password(postgres: Database) -> None:
 
 
 def test_postgres_store_keeps_nothing_after_a_question(postgres: Database) -> None:
-    """`status --watch` sees that a run is over, and the next run can have the lock."""
+    """A query leaves no session behind, so that `status --watch` sees the end of a run and the next one gets the lock."""
     mine, watching = PostgresStore(postgres.url, "k"), PostgresStore(postgres.url, "k")
     held = mine.write(Stored(), Stored(holder=_HOLDER))
     mine._close()
@@ -61,7 +61,7 @@ def test_postgres_store_keeps_nothing_after_a_question(postgres: Database) -> No
 
 
 def test_postgres_store_lets_a_silent_session_end(postgres: Database) -> None:
-    """A machine that is asleep or gone must not keep the advisory lock, also within a transaction."""
+    """The server ends a silent session, even within a transaction, so a sleeping machine does not keep the lock."""
     store = PostgresStore(postgres.url, "k")
     store.write(Stored(), Stored(holder=_HOLDER))
     for name in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
@@ -70,7 +70,7 @@ def test_postgres_store_lets_a_silent_session_end(postgres: Database) -> None:
 
 
 def test_postgres_store_refuses_a_pooler(pooled: str) -> None:
-    """The next run could get the session that holds the lock, and take it from a run that is alive."""
+    """A connection pooler is refused: the next run could get the session that holds the lock."""
     with pytest.raises(StoreFailed, match="does not tell sessions apart"):
         PostgresStore(pooled, "k").write(Stored(), Stored(holder=_HOLDER))
     assert PostgresStore(pooled, "k").read() == Stored()
@@ -79,7 +79,7 @@ def test_postgres_store_refuses_a_pooler(pooled: str) -> None:
 def test_postgres_store_waits_for_no_server_that_hangs(
     postgres: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its machine may still acknowledge what is sent to it, so the connection looks alive."""
+    """A server that hangs is not waited for, even if its machine still acknowledges packets."""
     monkeypatch.setattr(postgres_store, "_PATIENCE", 0.2)
     store = PostgresStore(postgres.url, "k")
     held = store.write(Stored(), Stored(holder=_HOLDER))
@@ -93,7 +93,7 @@ def test_postgres_store_waits_for_no_server_that_hangs(
 
 
 def test_postgres_store_needs_no_right_to_create(postgres: Database) -> None:
-    """The role of docs/locks.md writes a lock."""
+    """The role described in docs/locks.md can write a lock."""
     PostgresStore(postgres.url, "other").write(Stored(), Stored(lock=b"{}"))
     postgres.run("create role smsby login password 'x'", "grant usage on schema public to smsby")
     postgres.run("grant select, insert, update on smsby_lock to smsby")
@@ -106,7 +106,7 @@ def test_postgres_store_needs_no_right_to_create(postgres: Database) -> None:
 
 
 def test_postgres_store_is_not_empty_without_a_right(postgres: Database) -> None:
-    """Everything that was sent would be planned again."""
+    """If the role may not read the tables it is an error, not an empty lock, which would send everything again."""
     PostgresStore(postgres.url, "k").write(Stored(), Stored(lock=b"{}"))
     postgres.run("alter role shop set search_path = elsewhere")
     try:
@@ -117,7 +117,7 @@ def test_postgres_store_is_not_empty_without_a_right(postgres: Database) -> None
 
 
 def test_postgres_store_is_created_by_many_at_once(postgres: Database) -> None:
-    """The first applies of several projects create the tables once."""
+    """Simultaneous first applies of several projects create the tables once."""
     start = Barrier(4)
 
     def write(key: str) -> Stored:

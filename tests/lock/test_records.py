@@ -31,7 +31,7 @@ def _entry(*states: ChunkState) -> Entry:
 
 
 def test_no_chunk_state_is_both_done_and_not_sent() -> None:
-    """A chunk in both sets would be counted as sent and sent again."""
+    """No state is both done and unsent, since such a chunk would be counted as sent and sent again."""
     assert not DONE & SURELY_NOT_SENT
     assert U not in DONE | SURELY_NOT_SENT
 
@@ -50,7 +50,7 @@ def test_no_chunk_state_is_both_done_and_not_sent() -> None:
     ],
 )
 def test_entry_state_follows_from_its_chunks(states: tuple[ChunkState, ...], state: EntryState) -> None:
-    """An unknown chunk outweighs all others; what was sent outweighs a draft and a rejection."""
+    """An unknown chunk decides the state of the mailing, and a sent one outweighs a draft or a rejection."""
     assert _entry(*states).state is state
 
 
@@ -58,7 +58,7 @@ def test_entry_state_follows_from_its_chunks(states: tuple[ChunkState, ...], sta
     ("states", "was_sent"), [((P, R), False), ((S,), False), ((U,), False), ((P, A), True)]
 )
 def test_entry_was_sent_in_part_only_if_certain(states: tuple[ChunkState, ...], was_sent: bool) -> None:
-    """An unknown outcome is not a certain one."""
+    """A mailing with an unknown chunk is not called partly sent."""
     assert _entry(*states).was_sent_in_part is was_sent
 
 
@@ -82,7 +82,7 @@ _APPROVAL = Approval("t", "p", None, "t1", "t2")
 def test_entry_state_of_an_approved_mailing(
     states: tuple[ChunkState, ...], ending: EndingKind | None, state: EntryState
 ) -> None:
-    """It waits until something of it was sent; a user's decision hides no unknown outcome."""
+    """An approved mailing waits until a part is sent, and a user's decision hides no unknown outcome."""
     ended = None if ending is None else Ending(ending, "t", "me", "why")
     assert replace(_entry(*states), approval=_APPROVAL, ending=ended).state is state
 
@@ -96,7 +96,7 @@ def test_put_chunk_leaves_the_others() -> None:
 
 
 def test_chunk_with_phone_states_needs_phones() -> None:
-    """A chunk that is sent as a whole has no single phones."""
+    """A chunk without phone states has no single phones."""
     with pytest.raises(IndexError):
         ChunkRecord("mark", 2, "digest").with_phone_state(0, A)
 
@@ -115,7 +115,7 @@ def test_chunk_with_phone_states_needs_phones() -> None:
 def test_chunk_was_sent_if_one_phone_got_it(
     state: ChunkState, phones: str | None, was_sent: bool, recipients: int
 ) -> None:
-    """Even while the outcome of another phone is unknown."""
+    """A chunk was sent if one phone got it, even while another is unknown."""
     states = None if phones is None else PhoneStates.parse(phones)
     chunk = ChunkRecord("mark", 2, "digest", state, phones=states)
     assert (chunk.was_sent, chunk.accepted_recipients) == (was_sent, recipients)
@@ -126,13 +126,13 @@ def test_chunk_was_sent_if_one_phone_got_it(
     ("before", "row", "error"), [("u:1 a:1 p:1", 2, "lost"), ("r:1 p:1 a:1", 1, "lost"), ("p:1 a:2", 0, None)]
 )
 def test_chunk_keeps_the_error_of_another_phone(before: str, row: int, error: str | None) -> None:
-    """The success of the next phone does not hide it."""
+    """The error of one phone stays when the next one succeeds."""
     chunk = ChunkRecord("mark", 3, "digest", P, error="lost", phones=PhoneStates.parse(before))
     assert chunk.with_phone_state(row, A, error=None).error == error
 
 
 def test_entry_time_of_a_chunk() -> None:
-    """Its own in a spread mailing; that of the mailing for the first wave; later waves are sent at once."""
+    """A spread chunk has its own time, a first wave that of the mailing, and a later wave none."""
     own, whole = "2026-12-01T10:00:00+03:00", "2026-12-02T10:00:00+03:00"
     entry = replace(_entry(P), schedule_time=whole)
     chunk = entry.chunks[0]
@@ -145,18 +145,18 @@ def test_entry_time_of_a_chunk() -> None:
     ("states", "may_have"), [((P, R, S), False), ((P, A), True), ((P, U), True), ((P, D), True)]
 )
 def test_entry_may_have_reached_a_recipient(states: tuple[ChunkState, ...], may_have: bool) -> None:
-    """Unless all of it was certainly not sent."""
+    """A mailing may have reached a recipient unless all of it was certainly not sent."""
     assert _entry(*states).may_have_reached is may_have
 
 
 def test_lock_is_empty_without_archived_mailings() -> None:
-    """What was archived was sent by it, too."""
+    """A lock with archived mailings is not empty."""
     assert Lock("shop").is_empty
     assert not Lock("shop", archived=1).is_empty
     assert not Lock("shop", mailings={"sale/vip": _entry(P)}).is_empty
 
 
 def test_lock_runs_of_a_plan() -> None:
-    """A plan that was sent in part has several."""
+    """The lock has every run of a plan, of which a partly sent one has several."""
     lock = Lock("shop", applies=tuple(Apply(plan, "t", None, "x") for plan in ("p1", "p2", "p1")))
     assert [len(lock.runs_of(plan)) for plan in ("p1", "p2", "p3")] == [2, 1, 0]

@@ -26,7 +26,7 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_s3_store_removes_what_is_old(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What no run can still be writing is removed when a run ends; the lock and its archive stay."""
+    """The end of a run removes objects that no run can still be writing; the lock and its archive stay."""
     prefix = uuid4().hex
     store = S3Store(f"s3://locks/{prefix}", s3_server, "k")
     monkeypatch.setattr(s3_store, "_KEPT", timedelta(seconds=-1))
@@ -44,7 +44,7 @@ def test_s3_store_removes_what_is_old(s3_server: str, monkeypatch: pytest.Monkey
 
 
 def test_s3_store_joins_the_pieces_of_a_long_journal(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each request adds a piece; what has to be read does not grow with them."""
+    """The pieces of a long journal, one per request, are joined, so that reading does not grow with them."""
     monkeypatch.setattr(s3_store, "_MOST_PIECES", 2)
     prefix = uuid4().hex
     store = S3Store(f"s3://locks/{prefix}", s3_server, "k")
@@ -57,7 +57,7 @@ def test_s3_store_joins_the_pieces_of_a_long_journal(s3_server: str, monkeypatch
 
 
 def test_s3_store_shows_no_key(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library's errors contain requests, which have the id of the key."""
+    """The key id in the library's errors is not shown."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA-GEHEIM")
     with pytest.raises(StoreFailed) as caught:
         S3Store("s3://no-such-bucket/x", s3_server, "k").write(Stored(), Stored(lock=b"{}"))
@@ -65,7 +65,7 @@ def test_s3_store_shows_no_key(s3_server: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_s3_store_says_that_nothing_answers() -> None:
-    """Its URL is not shown."""
+    """A server that does not answer is reported without its URL."""
     with pytest.raises(StoreFailed, match=r"^no connection \(GenericError\)$"):
         S3Store("s3://locks/x", "http://127.0.0.1:1", "k").read()
 
@@ -81,7 +81,7 @@ def test_s3_store_says_that_nothing_answers() -> None:
 def test_s3_store_names_the_object_that_is_not_its_own(
     s3_server: str, name: str, content: bytes, why: str
 ) -> None:
-    """A foreign, empty or truncated one."""
+    """A foreign, empty or truncated object is named."""
     prefix = uuid4().hex
     store = S3Store(f"s3://locks/{prefix}", s3_server, "k")
     store.write(Stored(), Stored(lock=b"{}"))
@@ -92,7 +92,7 @@ def test_s3_store_names_the_object_that_is_not_its_own(
 
 
 def test_s3_store_takes_no_answer_to_anything_for_an_empty_lock(s3_server: str) -> None:
-    """It is a list without an object in it."""
+    """An empty lock is a list without an object, and no other answer."""
     server = LimitedS3(s3_server)
     server.answer_to["GET"] = 200, b"<html>Welcome</html>"
     with server.serving(), pytest.raises(StoreFailed, match="does not list its own objects"):
@@ -100,7 +100,7 @@ def test_s3_store_takes_no_answer_to_anything_for_an_empty_lock(s3_server: str) 
 
 
 def test_s3_store_leaves_the_lock_to_a_write_in_progress(s3_server: str) -> None:
-    """Amazon answers with a conflict then, and the object is not there yet."""
+    """During another write, when Amazon answers with a conflict and the object is missing, the lock is left to that write."""
     server = LimitedS3(s3_server)
     with server.serving():
         store = S3Store(f"s3://locks/{uuid4().hex}", server.url, "k")
@@ -111,7 +111,7 @@ def test_s3_store_leaves_the_lock_to_a_write_in_progress(s3_server: str) -> None
 
 
 def test_s3_store_survives_a_lost_answer(s3_server: str) -> None:
-    """The library tries again, and finds what its first try has created."""
+    """After a lost answer the library's second try finds the object that its first one created."""
     server = LimitedS3(s3_server)
     with server.serving():
         store = S3Store(f"s3://locks/{uuid4().hex}", server.url, "k")
@@ -123,7 +123,7 @@ def test_s3_store_survives_a_lost_answer(s3_server: str) -> None:
 
 
 def test_s3_store_refuses_a_server_that_replaces_objects(s3_server: str) -> None:
-    """Each of two runs would take the lock there."""
+    """A server that replaces existing objects is refused, since two runs could both take the lock."""
     careless = LimitedS3(s3_server, is_conditional=False)
     with careless.serving():
         store = S3Store(f"s3://locks/{uuid4().hex}", careless.url, "k")

@@ -1,4 +1,4 @@
-"""The lock file: identity, damage."""
+"""The lock file: round trips and damage."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def test_write_lock_and_read_lock_are_inverse(lock: Lock) -> None:
 
 @given(locks, st.sampled_from([None, 0, 1, 4]))
 def test_read_lock_understands_any_layout(lock: Lock, width: int | None) -> None:
-    """A formatter may have changed white space and the order of the keys."""
+    """A lock is read in any layout, as a formatter may have changed white space and the order of keys."""
     document = json.loads(write_lock(lock))
     assert read_lock(json.dumps(document, indent=width, sort_keys=width == 1), "lock") == lock
 
 
 def test_read_lock_refuses_an_address_twice() -> None:
-    """Also in the layout of `write_lock`, and if both entries are the same."""
+    """A duplicate address is refused in any layout, even if both entries are the same."""
     text = _small()
     begin, end = text.index('    "a/b"'), text.index("\n  },\n")
     twice = text[:end] + ",\n" + text[begin:end] + text[end:]
@@ -70,7 +70,7 @@ def _small() -> str:
 
 
 def test_read_lock_with_damage_at_every_byte() -> None:
-    """Cut or overwritten at any offset, the file is refused or still means exactly the same."""
+    """A file that is cut or overwritten at any offset is refused or means exactly the same."""
     text = _small()
     original = read_lock(text, "lock")
     for offset in range(len(text) - 2):
@@ -87,7 +87,7 @@ def test_read_lock_with_damage_at_every_byte() -> None:
 
 
 def test_write_lock_adds_no_author_to_an_old_lock() -> None:
-    """Locks without `by` are read, and nothing is added to them."""
+    """A lock without `by` is read and written back without it."""
     run = Apply("7f3c9a", "2026-11-24T07:00:00Z", None, "x", 1, 2)
     text = write_lock(Lock("shop", 1, "line", {}, (run,)))
     assert "by" not in json.loads(text)["applies"][0]
@@ -112,14 +112,14 @@ def test_read_lock_refuses_an_edited_lock() -> None:
     ],
 )
 def test_recovery_of_depends_on_where_the_lock_is(environment: str, is_private: bool, hint: str) -> None:
-    """What is in .smsby/ is not in git; decisions that an older lock lacks must be repeated, or the rest is sent."""
+    """The way to recover depends on the lock's place: .smsby/ is not in git, and an older lock lacks decisions."""
     recovery = recovery_of("a.json", environment, is_private=is_private)
     assert hint in recovery
     assert ("repeat each `lock withdraw` and `lock abandon`" in recovery) == (environment != "sandbox")
 
 
 def test_read_lock_recognizes_conflict_markers() -> None:
-    """Conflict markers are named with their line, and the command works in a conflicted checkout."""
+    """Conflict markers are reported with their line, and with a command that works in a conflicted checkout."""
     text = write_lock(Lock("shop"))
     conflicted = text.replace(
         '  "serial": 0,\n', '<<<<<<< HEAD\n  "serial": 0,\n=======\n  "serial": 1,\n>>>>>>> other\n'
@@ -133,7 +133,7 @@ def test_read_lock_recognizes_conflict_markers() -> None:
 
 
 def test_read_lock_knows_the_canonical_form_of_each_mailing() -> None:
-    """They are encoded many at once, and nothing in a text ends one early."""
+    """Mailings are encoded many at once, and no text in one can end it early."""
     lock = long_lock(300)
     read = read_lock(write_lock(lock), "lock")
     assert read == lock
@@ -142,7 +142,7 @@ def test_read_lock_knows_the_canonical_form_of_each_mailing() -> None:
 
 
 def test_read_lock_refuses_phones_that_contradict_their_chunk() -> None:
-    """The schema cannot say so, so these are read at once."""
+    """Phones that contradict their chunk are refused when the lock is read, which the schema cannot express."""
     chunk = ChunkRecord("0" * 10, 2, "d", phones=PhoneStates.parse("p:2"), baseline=(0, 0))
     lock = long_lock(1)
     entry = replace(lock.mailings["sale/0000"], chunks=(chunk,))
@@ -166,7 +166,7 @@ def test_read_lock_refuses_phones_that_contradict_their_chunk() -> None:
     ],
 )
 def test_read_lock_checks_mailings_in_its_own_layout(mailings: dict[str, Entry]) -> None:
-    """A seal proves nothing: whoever writes the file can make one, and the layout of this program, too."""
+    """Mailings are checked in the program's own layout, too, since the author of a file can seal it."""
     with pytest.raises(LockDamaged, match="lock is damaged"):
         read_lock(write_lock(Lock("shop", 1, "line", mailings)), "lock")
 
@@ -192,7 +192,7 @@ def test_read_lock_checks_mailings_in_its_own_layout(mailings: dict[str, Entry])
 def test_read_lock_names_a_newer_version(
     place: tuple[str | int, ...], key: str, value: str, rule: str
 ) -> None:
-    """An intact lock with an unknown key or word is refused all the same; one whose seal does not match is damaged."""
+    """A sealed lock with an unknown key or word is refused as of a newer version, and one without a valid seal as damaged."""
     document = json.loads(write_lock(long_lock(1)))
     part = document
     for step in place:

@@ -96,7 +96,7 @@ def _send(journal: Journal) -> None:
 
 
 def test_intent_is_stored_before_its_request(store: MemoryStore, tmp_path: Path) -> None:
-    """Another machine sees the mailing as unknown as soon as its request may leave, and as accepted afterwards."""
+    """Another machine sees the mailing as unknown before its request is sent, and as accepted after the answer."""
     mine, other = _lock(store, tmp_path / "mine"), _lock(store, tmp_path / "other")
     with mine.held() as held:
         journal = _begin(held)
@@ -116,7 +116,7 @@ def test_intent_is_stored_before_its_request(store: MemoryStore, tmp_path: Path)
 
 
 def test_archive_is_a_part_of_a_shared_lock(store: MemoryStore, tmp_path: Path) -> None:
-    """It is stored before its mailings leave the lock, and another machine reads it with the lock."""
+    """Archived mailings are stored before they leave the lock, and another machine reads both."""
     mine, other = _lock(store, tmp_path / "mine"), _lock(store, tmp_path / "other")
     with mine.held() as held:
         journal = _begin(held)
@@ -133,7 +133,7 @@ def test_archive_is_a_part_of_a_shared_lock(store: MemoryStore, tmp_path: Path) 
 
 
 def test_archive_is_rekeyed_in_the_store_and_copied_with_a_lock(store: MemoryStore, tmp_path: Path) -> None:
-    """Another machine reads the new digests, and a copy has every archived mailing."""
+    """Another machine reads the archive's new digests, and a copy of the lock has every archived mailing."""
     names = ("content_digest", "audience_digest", "text_digest", "recipients_digest")
     digests: dict[str, Any] = dict.fromkeys(names, "a" * 64)
     (chunk,) = entry(ChunkState.ACCEPTED).chunks
@@ -155,7 +155,7 @@ def test_archive_is_rekeyed_in_the_store_and_copied_with_a_lock(store: MemorySto
 
 @pytest.mark.parametrize("lineage", [None, "other"])
 def test_lost_lock_is_no_new_one(store: MemoryStore, tmp_path: Path, lineage: str | None) -> None:
-    """A checkout that used the lock refuses a store that lost it, or has another one, until a user decides."""
+    """A checkout that used the lock refuses a store that lost or replaced it, until a user decides."""
     mine, other = _lock(store, tmp_path / "mine"), _lock(store, tmp_path / "other")
     with mine.held() as held:
         journal = _begin(held)
@@ -180,7 +180,7 @@ def test_lost_lock_is_no_new_one(store: MemoryStore, tmp_path: Path, lineage: st
 
 
 def test_lost_runner_leaves_its_request_unknown(store: MemoryStore, tmp_path: Path) -> None:
-    """Whoever holds the lock next folds in the journal that is in the store."""
+    """The next holder of the lock folds in the journal that a lost machine left in the store."""
     with _lock(store, tmp_path / "mine").held() as held:
         _begin(held).append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
     with _lock(store, tmp_path / "other").held() as held:
@@ -189,7 +189,7 @@ def test_lost_runner_leaves_its_request_unknown(store: MemoryStore, tmp_path: Pa
 
 
 def test_failed_store_stops_before_the_request(store: MemoryStore, tmp_path: Path) -> None:
-    """Without its intent in the store a request must not leave, and the result before it is returned for the rescue."""
+    """If an intent cannot be stored its request is not sent, and the previous result is returned for a rescue."""
     with _lock(store, tmp_path).held() as held:
         journal = _begin(held)
         _send(journal)
@@ -205,9 +205,9 @@ def test_failed_store_stops_before_the_request(store: MemoryStore, tmp_path: Pat
 
 
 def test_run_that_lost_the_lock_records_nothing(store: MemoryStore, tmp_path: Path) -> None:
-    """Another run took it over: the first one can neither record nor send, and does not end the other's lease.
+    """A run whose lock was taken over can neither record nor send, and does not end the new lease.
 
-    The user is sent to the other run, not to the disk.
+    The error sends the user to the other run, not to the disk.
     """
     with _lock(store, tmp_path / "mine").held() as held:
         journal = _begin(held)
@@ -224,7 +224,7 @@ def test_run_that_lost_the_lock_records_nothing(store: MemoryStore, tmp_path: Pa
 
 
 def test_run_that_was_asleep_does_not_write(store: MemoryStore, tmp_path: Path) -> None:
-    """A lease that was not renewed in time is over, whether or not another run has noticed."""
+    """A run whose lease has expired does not write, whether or not another run has noticed."""
     with _lock(store, tmp_path).held() as held:
         journal = _begin(held)
         SystemClock().sleep(LEASE.total_seconds() + 1)
@@ -245,7 +245,7 @@ def test_lease_is_renewed_while_nothing_is_sent(
 
 
 def test_held_names_who_holds_the_lock(store: MemoryStore, tmp_path: Path) -> None:
-    """The second run learns which command holds it, on which host and since when."""
+    """A second run reports which command holds the lock, on which host and since when."""
     other = _lock(store, tmp_path / "other")
     with _lock(store, tmp_path / "mine").held(command="apply") as held:
         with (
@@ -266,7 +266,7 @@ def test_held_names_who_holds_the_lock(store: MemoryStore, tmp_path: Path) -> No
 
 
 def test_held_waits_until_the_holder_is_dead(store: MemoryStore, tmp_path: Path) -> None:
-    """A run that died without a word loses the lock after its lease."""
+    """A run that died silently loses the lock after its lease."""
     dead = replace(_holder(), host="lost-runner")
     store.write(Stored(), Stored(holder=dead))
     lock = _lock(store, tmp_path)
@@ -277,7 +277,7 @@ def test_held_waits_until_the_holder_is_dead(store: MemoryStore, tmp_path: Path)
 
 
 def test_next_run_on_the_same_copy_needs_no_wait(store: MemoryStore, tmp_path: Path) -> None:
-    """The copy is used by one process at a time, so the run before it has ended, and its longer journal is kept."""
+    """The next run on the same copy need not wait for the lease of the previous one, and keeps its longer journal."""
     lock = _lock(store, tmp_path)
     with lock.held() as held:
         journal = _begin(held)
@@ -297,7 +297,7 @@ def test_next_run_on_the_same_copy_needs_no_wait(store: MemoryStore, tmp_path: P
 def test_journal_of_the_copy_counts_only_if_it_goes_on(
     elsewhere: bytes, store: MemoryStore, tmp_path: Path
 ) -> None:
-    """After a crash on this copy, the store may have folded its journal in, or have another one: then that counts."""
+    """After a crash, the copy's journal counts only if the store has not folded it in or started another."""
     lock = _lock(store, tmp_path)
     with lock.held() as held:
         _send(_begin(held))
@@ -313,7 +313,7 @@ def test_journal_of_the_copy_counts_only_if_it_goes_on(
     ("name", "what"), [("", "cannot write a copy of the lock"), (".lease", r"cannot write .*\.lease")]
 )
 def test_copy_that_cannot_be_written(name: str, what: str, store: MemoryStore, tmp_path: Path) -> None:
-    """Nothing is sent without it."""
+    """If the local copy cannot be written, nothing is sent."""
     lock = _lock(store, tmp_path)
     lock.path.with_name(lock.path.name + name).mkdir(parents=True)
     with pytest.raises(SmsbyDeployError, match=what), lock.held():
@@ -321,14 +321,14 @@ def test_copy_that_cannot_be_written(name: str, what: str, store: MemoryStore, t
 
 
 def test_secret_of_a_run_is_private(store: MemoryStore, tmp_path: Path) -> None:
-    """Whoever reads it can pass for the next run on the same copy."""
+    """The secret of a run can be read only by its owner: with it any process could pass for the next run."""
     lock = _lock(store, tmp_path)
     with lock.held():
         assert lock.path.with_name(lock.path.name + ".lease").stat().st_mode & 0o077 == 0
 
 
 def test_held_replaces_the_copy_by_what_is_stored(store: MemoryStore, tmp_path: Path) -> None:
-    """What another machine wrote since counts, not what this one knew."""
+    """What another machine wrote meanwhile replaces the local copy."""
     mine, other = _lock(store, tmp_path / "mine"), _lock(store, tmp_path / "other")
     for lock in (mine, other):
         with lock.held() as held:
@@ -349,7 +349,7 @@ def test_held_replaces_the_copy_by_what_is_stored(store: MemoryStore, tmp_path: 
 
 
 def test_unreachable_store_is_an_error_for_the_user(store: MemoryStore, tmp_path: Path) -> None:
-    """It names the store and the reason."""
+    """An unreachable store is an error with its name and the reason."""
     store.failure = StoreFailed("no route to host")
     lock = _lock(store, tmp_path)
     with pytest.raises(SmsbyDeployError, match="cannot read the lock in memory: no route to host"):
@@ -361,7 +361,7 @@ def test_unreachable_store_is_an_error_for_the_user(store: MemoryStore, tmp_path
 def test_copy_of_a_killed_run_survives_a_lost_write(
     store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only the copy has it: the run after the failed one still knows that the copy is its own."""
+    """After a killed run and a failed one, a result that only the local copy has is kept."""
     lock = _lock(store, tmp_path)
     with lock.held() as held:
         journal = _begin(held)
@@ -383,7 +383,7 @@ def test_copy_of_a_killed_run_survives_a_lost_write(
 
 
 def test_store_that_fails_at_the_end_keeps_the_journal(store: MemoryStore, tmp_path: Path) -> None:
-    """The next command folds it in."""
+    """If the store fails at the end of a run, its journal stays, and the next command folds it in."""
     with _lock(store, tmp_path / "mine").held() as held:
         journal = _begin(held)
         _send(journal)
@@ -402,7 +402,7 @@ def _holder(renewed: timedelta = timedelta()) -> Holder:
 
 
 def test_held_gives_up_on_a_dead_run_that_cannot_be_replaced(store: MemoryStore, tmp_path: Path) -> None:
-    """Its session at the server is still open: the command ends with exit 8, and does not ask forever."""
+    """If a dead run's session at the server stays open, the command ends with exit code 8 instead of waiting forever."""
     store.write(Stored(), Stored(holder=_holder(-timedelta(hours=1))))
     store.refuses_holders = True
     with pytest.raises(LockHeld, match="on other"), _lock(store, tmp_path).held():
@@ -413,7 +413,7 @@ def test_held_gives_up_on_a_dead_run_that_cannot_be_replaced(store: MemoryStore,
 def test_held_takes_the_lock_of_a_dead_run(
     store: MemoryStore, tmp_path: Path, renewed: int | None, waited: float
 ) -> None:
-    """It is watched first, as clocks differ, unless its lease is older than clocks differ, or was released."""
+    """An expired lease is watched before it is taken over, unless it was released or is older than any clock difference."""
     holder = None if renewed is None else _holder(timedelta(seconds=renewed))
     store.write(Stored(), Stored(holder=holder))
     started = SystemClock().monotonic()
@@ -422,7 +422,7 @@ def test_held_takes_the_lock_of_a_dead_run(
 
 
 def test_held_spares_a_run_whose_clock_is_late(store: MemoryStore, tmp_path: Path) -> None:
-    """It looks dead, but it renews its lease meanwhile; only one that does not is over."""
+    """A run with a slow clock, which seems dead but renews its lease, keeps the lock."""
     store.write(Stored(), Stored(holder=_holder(-timedelta(seconds=90))))
 
     class Renewing(MemoryStore):
@@ -437,7 +437,7 @@ def test_held_spares_a_run_whose_clock_is_late(store: MemoryStore, tmp_path: Pat
 
 
 def test_held_outlives_a_dead_run_whose_clock_was_early(store: MemoryStore, tmp_path: Path) -> None:
-    """By its own time its lease would hold for a year."""
+    """A dead run with a fast clock, whose lease would last a year, loses the lock after it was watched."""
     store.write(Stored(), Stored(holder=_holder(timedelta(days=365))))
     lock = _lock(store, tmp_path)
     with pytest.raises(LockHeld), lock.held(30.0):
@@ -447,7 +447,7 @@ def test_held_outlives_a_dead_run_whose_clock_was_early(store: MemoryStore, tmp_
 
 
 def test_slow_write_renews_the_lease_once_more(store: MemoryStore, tmp_path: Path) -> None:
-    """After it the lease has most of its time left, or nothing is sent."""
+    """If a write is so slow that the lease cannot be renewed in time, nothing is sent."""
     with _lock(store, tmp_path).held() as held:
         journal = _begin(held)
         store.pause = 40.0
@@ -459,7 +459,7 @@ def test_slow_write_renews_the_lease_once_more(store: MemoryStore, tmp_path: Pat
 def test_any_error_of_a_store_stops_before_the_request(
     store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Libraries raise more than they document."""
+    """Any exception of a store stops before the request, since libraries raise more than they document."""
     with _lock(store, tmp_path).held() as held:
         journal = _begin(held)
 
@@ -473,7 +473,7 @@ def test_any_error_of_a_store_stops_before_the_request(
 
 
 def test_leftover_of_a_lost_runner_is_seen_on_every_machine(store: MemoryStore, tmp_path: Path) -> None:
-    """`apply --due` folds it in; what the copy of this machine has does not matter."""
+    """Every machine sees the journal of a lost one, whatever its own copy has, and `apply --due` folds it in."""
     other = _lock(store, tmp_path / "other")
     assert not other.has_leftover()
     with _lock(store, tmp_path / "mine").held() as held:
@@ -487,7 +487,7 @@ def test_leftover_of_a_lost_runner_is_seen_on_every_machine(store: MemoryStore, 
 
 @pytest.mark.parametrize("has_ended", [False, True])
 def test_dead_run_is_a_leftover_and_runs_no_more(has_ended: bool, store: MemoryStore, tmp_path: Path) -> None:
-    """Its lease ran out, or the store says that it has ended; until then its machine still sends."""
+    """A run counts as running until its lease expires or the store says that it has ended, and then as a leftover."""
     with _lock(store, tmp_path / "mine").held() as held:
         _send(_begin(held))
         taken = store.stored
@@ -499,7 +499,7 @@ def test_dead_run_is_a_leftover_and_runs_no_more(has_ended: bool, store: MemoryS
 
 
 def test_start_anew_empties_the_store(store: MemoryStore, tmp_path: Path) -> None:
-    """Otherwise the next journal would be folded into the old lock."""
+    """Starting anew empties the store, so that the next journal is not folded into the old lock."""
     with _lock(store, tmp_path).held() as held:
         held.store.put_archive(b"x\n")
         journal = _begin(held)
@@ -512,7 +512,7 @@ def test_start_anew_empties_the_store(store: MemoryStore, tmp_path: Path) -> Non
 
 
 def test_files_of_a_pull_request_do_not_pass_for_a_copy(store: MemoryStore, tmp_path: Path) -> None:
-    """Who can read the store knows its journal and the holder: neither frees the lock nor adds a result."""
+    """A copy forged by a reader of the store neither frees the lock nor adds a result."""
     with _lock(store, tmp_path / "mine").held() as held:
         journal = _begin(held)
         journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
@@ -534,7 +534,7 @@ def test_files_of_a_pull_request_do_not_pass_for_a_copy(store: MemoryStore, tmp_
 
 
 def test_result_that_was_not_stored_comes_back_by_rescue(store: MemoryStore, tmp_path: Path) -> None:
-    """The store had the intent only; the rescue file has the result, and settles what is unknown."""
+    """If the store has only the intent, the result in the rescue file settles the unknown chunk."""
     with _lock(store, tmp_path / "mine").held() as held:
         journal = _begin(held)
         journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
@@ -556,7 +556,7 @@ def test_result_that_was_not_stored_comes_back_by_rescue(store: MemoryStore, tmp
 
 
 def test_push_that_outlived_its_run_costs_no_minute(store: MemoryStore, tmp_path: Path) -> None:
-    """It lands while the next run on the same copy takes the lock, which then takes it once more."""
+    """If a late write of a dead run arrives while the next one on the same copy takes the lock, that takes it again."""
     lock = _lock(store, tmp_path)
     with lock.held():
         killed = store.stored
@@ -578,7 +578,7 @@ def test_push_that_outlived_its_run_costs_no_minute(store: MemoryStore, tmp_path
 
 
 def test_note_on_the_last_run_is_no_link(store: MemoryStore, tmp_path: Path) -> None:
-    """A pull request can add a link to a device that never ends."""
+    """A link in place of the note on the last run is not followed: a pull request could add one to an endless device."""
     lock = _lock(store, tmp_path)
     lock.path.parent.mkdir()
     lock.path.with_name(lock.path.name + ".lease").symlink_to("/dev/zero")
@@ -587,7 +587,7 @@ def test_note_on_the_last_run_is_no_link(store: MemoryStore, tmp_path: Path) -> 
 
 
 def test_damaged_journal_in_the_store_is_rescued(store: MemoryStore, tmp_path: Path) -> None:
-    """The lock in the store has what could be read, and the journal is gone there."""
+    """A rescue folds the readable part of a damaged journal into the stored lock, and removes the journal there."""
     with _lock(store, tmp_path / "mine").held() as held:
         _begin(held).append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
     store.stored = store.stored._replace(journal=store.stored.journal.replace(b"intent", b"intend"))
@@ -607,7 +607,7 @@ def _lock_file(folder: Path, name: str, serial: int = 0, lineage: str = "line") 
 
 
 def test_copy_lock_to_a_new_place_and_over_an_older_version(tmp_path: Path) -> None:
-    """The copy is byte for byte the same."""
+    """A lock is copied byte for byte to a new place, or over an older version of it."""
     source = _lock_file(tmp_path, "source", 3)
     for target in (
         _lock_file(tmp_path, "new"),
@@ -620,7 +620,7 @@ def test_copy_lock_to_a_new_place_and_over_an_older_version(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("serial", "lineage"), [(4, "line"), (1, "other")])
 def test_copy_lock_refuses_to_lose_a_record(tmp_path: Path, serial: int, lineage: str) -> None:
-    """A newer version of the lock, and another lock, stay."""
+    """A copy never replaces another lock, or a newer version of this one."""
     source, target = _lock_file(tmp_path, "source", 3), _lock_file(tmp_path, "target", serial, lineage)
     before = target.path.read_bytes()
     with pytest.raises(Refused):
@@ -630,7 +630,7 @@ def test_copy_lock_refuses_to_lose_a_record(tmp_path: Path, serial: int, lineage
 
 @pytest.mark.parametrize("further", [0, 2])
 def test_copy_lock_refuses_one_that_went_its_own_way(tmp_path: Path, further: int) -> None:
-    """Both were used since they were one, however often: each has what the other lacks."""
+    """Two copies that were both used since they were equal do not replace each other: each has what the other lacks."""
     source, target = _lock_file(tmp_path, "source", 3), _lock_file(tmp_path, "target", 3)
     for one, address, times in ((source, "a/b", 1 + further), (target, "a/c", 1)):
         for number in range(times):
@@ -646,7 +646,7 @@ def test_copy_lock_refuses_one_that_went_its_own_way(tmp_path: Path, further: in
 
 
 def test_copy_lock_refuses_another_state_of_its_version(tmp_path: Path) -> None:
-    """With the same serial and the same runs, one of the two was edited."""
+    """Two different locks with the same serial and runs do not replace each other: one of them was edited."""
     source, target = _lock_file(tmp_path, "source", 3), _lock_file(tmp_path, "target")
     target.replace(Lock("shop", 3, "line", {"a/b": entry(ChunkState.ACCEPTED)}))
     with pytest.raises(Refused, match=r"target \(serial 3\) records changes"):
@@ -654,7 +654,7 @@ def test_copy_lock_refuses_another_state_of_its_version(tmp_path: Path) -> None:
 
 
 def test_copy_lock_leaves_a_lock_in_use(store: MemoryStore, tmp_path: Path) -> None:
-    """The copy would lack what the run is about to record."""
+    """A lock that a run holds is not copied, since the copy would lack what the run is about to record."""
     with _lock(store, tmp_path / "mine").held() as held:
         _send(_begin(held))
         with pytest.raises(LockHeld, match="another run holds the lock"):

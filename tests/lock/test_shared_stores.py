@@ -1,4 +1,4 @@
-"""What every store of shared locks guarantees, tried against real servers."""
+"""What every store of shared locks guarantees, tested against real servers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_store_is_empty_before_the_first_write(open_store: OpenStore) -> None:
 
 
 def test_store_gives_back_what_was_written(open_store: OpenStore) -> None:
-    """The journal grows and is cleared, the archive grows and may be rewritten, and a lock is replaced."""
+    """A store returns what was written: the journal grows and is cleared, the archive is rewritten, the lock is replaced."""
     store = open_store()
     held = store.write(Stored(), Stored(holder=_holder("a")))
     begun = store.write(held, held._replace(journal=b"1\n"))
@@ -58,7 +58,7 @@ def test_store_gives_back_what_was_written(open_store: OpenStore) -> None:
 
 
 def test_store_refuses_a_write_on_an_older_version(open_store: OpenStore) -> None:
-    """A run that lost the lock can write neither a line of its journal nor the lock."""
+    """A run that lost the lock can write neither its journal nor the lock."""
     first, second = open_store(), open_store()
     one = first.write(Stored(), Stored(lock=b"{}"))
     other = second.read()
@@ -70,7 +70,7 @@ def test_store_refuses_a_write_on_an_older_version(open_store: OpenStore) -> Non
 
 
 class _NoAnswer:
-    """A connection to a store on which the answer to every write is lost, or every other write."""
+    """A connection to a store on which the answer to every write, or every other write, is lost."""
 
     name = "far away"
 
@@ -92,7 +92,7 @@ class _NoAnswer:
 
 @pytest.mark.parametrize("is_taken", [True, False])
 def test_lease_reads_back_a_write_without_an_answer(open_store: OpenStore, is_taken: bool) -> None:
-    """It goes on if the store took it, and writes once more if it did not: otherwise a request would be unknown."""
+    """After a write without an answer the lease continues if the store has it, or writes once more, so nothing is unknown."""
     now = SystemClock().now().isoformat()
     holder = Holder("a", "apply", 1, "ci", now, now)
     lease = Lease(_NoAnswer(open_store(), is_taken=is_taken), Stored(), holder, SystemClock())
@@ -105,7 +105,7 @@ def test_lease_reads_back_a_write_without_an_answer(open_store: OpenStore, is_ta
 
 
 def test_store_keeps_the_locks_of_projects_apart(open_store: OpenStore) -> None:
-    """A write to one lock neither changes another nor makes it look changed."""
+    """A write to the lock of one project neither changes another's nor makes it seem changed."""
     shop, bank = open_store(), open_store("bank.production")
     mine = shop.write(Stored(), Stored(lock=b"shop"))
     bank.write(Stored(), Stored(lock=b"bank"))
@@ -115,7 +115,7 @@ def test_store_keeps_the_locks_of_projects_apart(open_store: OpenStore) -> None:
 
 
 def test_store_lets_one_of_many_win(open_store: OpenStore) -> None:
-    """Of eight runs that take the lock at the same moment, one has it."""
+    """Of eight runs that take the lock at the same moment, one gets it."""
     start = Barrier(8)
 
     def take(number: int) -> bool:
@@ -165,7 +165,7 @@ def _record(lock: SharedLockStore) -> None:
 
 @pytest.mark.parametrize("part", ["lock", "journal", "archive"])
 def test_damage_in_a_store_is_refused(open_store: OpenStore, tmp_path: Path, part: str) -> None:
-    """It never counts as empty, neither for a command that reads nor for one that writes, and nothing is changed."""
+    """Damage in a store is refused by reading and writing commands, never treated as empty, and nothing is changed."""
     _record(_lock(open_store, tmp_path / "mine"))
     raw, other = open_store(), _lock(open_store, tmp_path / "other")
     intact = raw.read()
@@ -176,10 +176,10 @@ def test_damage_in_a_store_is_refused(open_store: OpenStore, tmp_path: Path, par
             list(read_archive(other.read()))
         with pytest.raises(LockDamaged) as holding, other.held() as held:
             list(read_archive(held.lock))
-        if part == "lock":  # its copy is to be repaired in the store, not in git
+        if part == "lock":  # its copy must be repaired in the store, not in git
             assert reading.value.hint == holding.value.hint
             assert "restore shop.production in " in reading.value.hint
-        if part == "archive":  # the journal is folded in: the archive matters to none of that
+        if part == "archive":  # the journal is folded in, for which the archive does not matter
             break
         left = raw.read()._replace(version="", holder=None)
         assert left == stored._replace(**{part: getattr(left, part)}, version="", holder=None)
@@ -193,7 +193,7 @@ def test_damage_in_a_store_is_refused(open_store: OpenStore, tmp_path: Path, par
 
 
 def test_damaged_journal_of_a_store_is_rescued(open_store: OpenStore, tmp_path: Path) -> None:
-    """What can be read is recorded, the rest is unknown, and the journal is gone."""
+    """A rescue records the readable part of a damaged journal, makes the rest unknown, and removes the journal."""
     _record(_lock(open_store, tmp_path / "mine"))
     raw, other = open_store(), _lock(open_store, tmp_path / "other")
     stored = raw.read()

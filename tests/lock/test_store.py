@@ -30,7 +30,7 @@ def store(tmp_path: Path) -> LockStore:
 
 
 def test_store_read_marks_an_intent_without_a_result_unknown(store: LockStore) -> None:
-    """A run that died between intent and result leaves its chunk unknown and its plan used; reading writes nothing."""
+    """A run that died between intent and result leaves the chunk unknown and its plan used, and reading writes nothing."""
     journal = begin_journal(store)
     journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
     journal.close()
@@ -41,7 +41,7 @@ def test_store_read_marks_an_intent_without_a_result_unknown(store: LockStore) -
 
 
 def test_fold_in_writes_the_lock_and_removes_the_journal(store: LockStore) -> None:
-    """The next run that holds the lock records what the interrupted run left; reading before and after agree."""
+    """The next holder of the lock records what an interrupted run left, and reading before and after gives the same."""
     journal = begin_journal(store)
     journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
     journal.append(EventKind.RESULT, chunks=[["a/b", 0]], changes={"state": "accepted", "uuid": "u"})
@@ -82,7 +82,7 @@ def test_store_refuses_a_journal_that_does_not_match(store: LockStore) -> None:
     [(b"\xff\xfe", "not UTF-8"), (write_lock(Lock("other", 1, "line")).encode(), "belongs to project other")],
 )
 def test_store_refuses_a_file_that_is_not_its_lock(store: LockStore, content: bytes, message: str) -> None:
-    """The file is never treated as missing, and the hint says how to recover."""
+    """A file that is not this lock is never treated as missing, and the hint says how to recover."""
     store.path.write_bytes(content)
     with pytest.raises(LockDamaged, match=message) as caught:
         store.read()
@@ -135,7 +135,7 @@ def test_fold_in_leaves_the_old_lock_if_the_disk_is_full(
 
 @pytest.mark.parametrize("recorded", [1, 200])
 def test_one_change_encodes_one_entry_of_many(store: LockStore, recorded: int) -> None:
-    """The file is read once, and what has not changed is neither encoded nor read again."""
+    """One changed entry is encoded alone: the file is read once, and unchanged entries are not encoded or read again."""
     store.path.write_text(
         write_lock(Lock("shop", 1, "line", {f"old/{i:03}": entry() for i in range(recorded)}))
     )
@@ -159,7 +159,7 @@ def test_one_change_encodes_one_entry_of_many(store: LockStore, recorded: int) -
 
 
 def test_store_read_notices_that_the_file_has_changed(store: LockStore) -> None:
-    """A lock in memory is never used for another file, and none of it is written into one."""
+    """A lock in memory is neither used for a file that has changed nor written into it."""
     store.path.write_text(write_lock(Lock("shop", 1, "line", {"a/b": entry()})))
     with store.held() as held:
         other = write_lock(Lock("shop", 2, "line", {"c/d": entry()}))
@@ -172,7 +172,7 @@ def test_store_read_notices_that_the_file_has_changed(store: LockStore) -> None:
 
 
 def test_replace_refuses_a_lock_that_reads_back_differently(store: LockStore) -> None:
-    """An entry that cannot be stored as it is replaces nothing."""
+    """A lock that would be read back differently does not replace the file."""
     store.path.write_text(write_lock(Lock("shop", 1, "line", {"a/b": entry()})))
     before = store.path.read_bytes()
     lock = store.read()
@@ -208,7 +208,7 @@ def test_salvage_refuses_an_intact_journal(store: LockStore) -> None:
 
 
 def test_store_knows_the_run_that_holds_it(store: LockStore) -> None:
-    """With what it has recorded so far; a journal is left over only if its run is over, and so is a holder's file."""
+    """The store names the run that holds it, with its record so far; a journal is a leftover only after its run has ended."""
     store.path.write_text(write_lock(Lock("shop", 1, "line", {"c/d": entry()})))
     assert (store.read_running(), store.has_leftover()) == (None, False)
     with store.held(command="apply"):
@@ -227,7 +227,7 @@ def test_store_knows_the_run_that_holds_it(store: LockStore) -> None:
 
 
 def test_store_of_another_environment_is_refused(tmp_path: Path) -> None:
-    """Its mailings would look like others; an empty lock belongs to none."""
+    """A lock of another environment is refused, and an empty lock belongs to none."""
     path = tmp_path / "lock.json"
     for recorded in (None, "staging"):
         path.write_text(write_lock(Lock("shop", 1, "line", {"a/b": entry()}, environment=recorded)))
@@ -241,7 +241,7 @@ def test_store_of_another_environment_is_refused(tmp_path: Path) -> None:
 
 
 def test_clear_leaves_nothing_to_read(store: LockStore) -> None:
-    """The lock and its archive are gone, and may have been."""
+    """`clear` removes the lock and its archive, which need not exist."""
     store.path.write_text(write_lock(Lock("shop", 1, "line", {"a/b": entry()})))
     store.put_archive(b"x\n")
     assert store.archive_path.read_bytes() == b"x\n"

@@ -1,4 +1,4 @@
-"""The mailings of a lock file: like a dict, and decoded only when they are asked for."""
+"""The mailings of a lock file act like a dict, and are decoded only when accessed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.lock.generated import entries, locks, long_lock, texts
 
 @given(locks, st.data())
 def test_stored_mailings_are_a_dict_that_is_written_the_same(lock: Lock, data: st.DataObject) -> None:
-    """Whichever mailings were added, changed, renamed or removed, and whatever was asked for before."""
+    """After any changes and reads, the mailings equal a plain dict and are written the same."""
     read = read_lock(write_lock(lock), "lock")
     mailings, model = read.mailings, dict(lock.mailings)
     assert isinstance(mailings, StoredMailings) or not model
@@ -50,7 +50,7 @@ def test_stored_mailings_are_a_dict_that_is_written_the_same(lock: Lock, data: s
 
 
 def test_iter_lock_encodes_only_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the mailings that were read, their text is written; those beside a new one are encoded with it."""
+    """Mailings are written back as their text was read, and only those next to a new one are encoded."""
     lock = read_lock(write_lock(long_lock(300)), "lock")
     after = lock.with_entry("sale/0123a", replace(lock.mailings["sale/0007"], revision=2))
     encoded: list[str] = []
@@ -67,7 +67,7 @@ def test_iter_lock_encodes_only_what_is_new(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_find_decodes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is looked up in a lock is found in the file, and among what has changed since."""
+    """A lookup searches the text of the file and the changed mailings, and decodes nothing."""
     lock = read_lock(write_lock(long_lock(300)), "lock")
     monkeypatch.setattr("smsby_deploy.lock.stored_mailings.read_entry", None)
     assert find(lock.mailings, lambda file: file.with_chunk(["0000000007"], frozenset())) == ["sale/0007"]
@@ -83,7 +83,7 @@ def test_find_decodes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @given(locks)
 def test_find_misses_nothing(lock: Lock) -> None:
-    """Each mailing is found by what any of its revisions has."""
+    """Each mailing is found by the values of any of its revisions."""
     mailings = read_lock(write_lock(lock), "lock").mailings
     assert set(message_ids(mailings)) == set(message_ids(lock.mailings))
     assert recipients_of(mailings, list(mailings)) == recipients_of(lock.mailings, list(lock.mailings))
@@ -106,7 +106,7 @@ def test_find_misses_nothing(lock: Lock) -> None:
 
 
 def test_read_lock_decodes_what_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And only once."""
+    """A mailing is decoded when it is accessed, and only once."""
     lock = read_lock(write_lock(long_lock(300)), "lock")
     decoded: list[dict[str, object]] = []
 

@@ -1,4 +1,4 @@
-"""Mailings as tests of this room need them: an audience, and settings that do not matter."""
+"""Mailings for these tests: an audience, and settings that do not matter."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AT = Location("sale.yaml", 5, 17)
 
 
 def make_mailing(audience: Audience, **changes: Any) -> Mailing:
-    """A mailing `a/b` of the campaign file sale.yaml with its own text."""
+    """Return a mailing `a/b` of the campaign file sale.yaml with its own text."""
     return Mailing(
         campaign="a",
         name="b",

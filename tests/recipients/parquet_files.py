@@ -1,4 +1,4 @@
-"""Parquet files whose metadata lies."""
+"""Parquet files with false metadata."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def lying_about(content: bytes, number: int, lie: int) -> bytes:
 
 
 def _varint(number: int, length: int = 0) -> bytes:
-    """Return a number of Thrift's compact protocol, filled up to `length` bytes."""
+    """Return a number in Thrift's compact protocol, padded to `length` bytes."""
     parts = []
     while number > 127 or len(parts) + 1 < length:
         parts.append(number & 127 | 128)

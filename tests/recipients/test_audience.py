@@ -28,7 +28,7 @@ def _read(
 
 
 def test_audience_problems_have_physical_lines(tmp_path: Path) -> None:
-    """A quoted line break does not shift the lines below; repeats are counted, and the first row is used."""
+    """A quoted line break does not shift later lines; repeats are counted, and the first row is used."""
     path = tmp_path / "list.csv"
     path.write_text('phone,note\n375291234567,"two\nlines"\n123,x\n80291234567,again\n375292222222\n')
     rows, report = _read(_source(path))
@@ -41,7 +41,7 @@ def test_audience_problems_have_physical_lines(tmp_path: Path) -> None:
 
 
 def test_audience_from_jsonl(tmp_path: Path) -> None:
-    """Objects without nested values; a bad line is a problem at its line."""
+    """JSONL rows are objects without nested values, and a bad line is a problem at its line."""
     path = tmp_path / "list.jsonl"
     path.write_text('{"phone": 375291234567, "n": 1.5}\n\n[1]\n{broken\n')
     rows, report = _read(_source(path))
@@ -50,7 +50,7 @@ def test_audience_from_jsonl(tmp_path: Path) -> None:
 
 
 def test_jsonl_numbers_stay_as_written(tmp_path: Path) -> None:
-    """1.50 stays 1.50, true is a word, null is empty; half a character and deep nesting are invalid rows."""
+    """1.50 stays 1.50, true is a word and null is empty; a lone surrogate or deep nesting is an invalid row."""
     path = tmp_path / "list.jsonl"
     good = '{"phone": "375291234567", "price": 1.50, "big": 12345678901234567890, "vip": true, "city": null}'
     bad = ['{"phone": "375291234568", "name": "\\ud800"}', "[" * 90_000, '{"phone": NaN}', "{}"]
@@ -70,7 +70,7 @@ def test_jsonl_numbers_stay_as_written(tmp_path: Path) -> None:
 
 
 def test_audience_columns_ignore_case(tmp_path: Path) -> None:
-    """PHONE is the phone column, and a template may use Name as Name or name."""
+    """PHONE is the phone column, and a template can use Name as Name or name."""
     path = tmp_path / "list.csv"
     path.write_text("PHONE,Name\n375291234567, Анна \n")
     ((phone, variables, _),), report = _read(_source(path))
@@ -80,7 +80,7 @@ def test_audience_columns_ignore_case(tmp_path: Path) -> None:
 
 
 def test_missing_phone_column_names_the_others(tmp_path: Path) -> None:
-    """The problem is at the header's line and lists the columns that exist."""
+    """A missing phone column is a problem at the header's line that lists the existing columns."""
     path = tmp_path / "list.csv"
     path.write_text("\ntel,name\n375291234567,x\n")
     _, report = _read(_source(path))
@@ -90,7 +90,7 @@ def test_missing_phone_column_names_the_others(tmp_path: Path) -> None:
 
 
 def test_missing_header_shows_no_recipient(tmp_path: Path) -> None:
-    """The first line is a recipient: neither the number nor the name is shown."""
+    """If the first line is a recipient instead of a header, its number and name are not shown."""
     path = tmp_path / "list.csv"
     for line in ("375291234567,Anna", "Anna,+375 (29) 123-45-67", "375291234567,375291234567"):
         path.write_text(f"{line}\n{line}\n")
@@ -102,7 +102,7 @@ def test_missing_header_shows_no_recipient(tmp_path: Path) -> None:
 
 
 def test_dropped_rows_are_counted_not_reported(tmp_path: Path) -> None:
-    """With on_invalid: drop, invalid rows are only counted; a file with no other rows is empty."""
+    """With on_invalid: drop, invalid rows are only counted, and a file with no other rows is empty."""
     path = tmp_path / "list.csv"
     path.write_text("phone\n123\n375291234567\n")
     rows, report = _read(_source(path), on_invalid="drop")
@@ -113,7 +113,7 @@ def test_dropped_rows_are_counted_not_reported(tmp_path: Path) -> None:
 
 
 def test_find_differing_repeats(tmp_path: Path) -> None:
-    """The first row is used; dropped rows with other values are found, whatever the spelling of the phone."""
+    """A dropped repeat whose values differ from the first row is found, whatever the spelling of its phone."""
     path = tmp_path / "list.csv"
     path.write_text(
         "phone,name\n375291234567,Анна\n80291234567, Анна \n375291234567,Ольга\n375331234567,Вера\n291234567,Ия\n"
@@ -125,7 +125,7 @@ def test_find_differing_repeats(tmp_path: Path) -> None:
 
 
 def test_find_differing_inline_recipients() -> None:
-    """Another variable or its own text makes an inline recipient differ."""
+    """An inline recipient differs by another variable or its own text."""
     rows = [
         {"phone": "+375 29 123-45-67", "name": "Анна"},
         {"phone": "375291234567", "name": "Анна"},
@@ -141,7 +141,7 @@ def test_find_differing_inline_recipients() -> None:
 
 
 def test_invalid_inline_phone_has_its_column() -> None:
-    """Several may be on one line."""
+    """Each of several invalid phones on one line has its column."""
     at = Location("sale.yaml", 5, 17)
     rows = [{"phone": phone} for phone in ("375291111111", "1", "375171111111")]
     recipients = InlineRecipients(rows, at, [(5, 18), (5, 34), (5, 39)])
@@ -152,7 +152,7 @@ def test_invalid_inline_phone_has_its_column() -> None:
 
 
 def test_audience_countries(tmp_path: Path) -> None:
-    """The same file: an error by default, recipients with `countries`."""
+    """Foreign phones are errors by default, and recipients with `countries`."""
     path = tmp_path / "list.csv"
     path.write_text("phone\n+7 916 123-45-67\n")
     assert [problem.code for problem in _read(_source(path))[1].problems] == ["PHONE"]
@@ -161,7 +161,7 @@ def test_audience_countries(tmp_path: Path) -> None:
 
 
 def test_empty_audience_is_an_error(tmp_path: Path) -> None:
-    """A header without rows never means all recipients."""
+    """A header without rows is an error, and never means all recipients."""
     path = tmp_path / "list.csv"
     path.write_text("phone\n")
     assert [problem.code for problem in _read(_source(path))[1].problems] == ["EMPTY_AUDIENCE"]

@@ -1,4 +1,4 @@
-"""batch: which column a template variable reads, and batches of some of the recipients."""
+"""batch: which column a template variable reads, and batches of some recipients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from smsby_deploy.recipients.batch import Batch
 
 
 def test_batch_finds_columns_with_gaps_by_underscores() -> None:
-    """Spaces, dashes and dots may be written as _, unless another column has that name or both would."""
+    """A template may write a space, dash or dot in a column's name as _, unless that is ambiguous."""
     names = ("Сумма покупок", "first-name", "a.b", "a b", "c d", "c_d", "phone")
     columns = [[name] for name in names]
     batch = Batch(["375291234567"], names, columns, [None], [2], bytearray(1))
@@ -29,7 +29,7 @@ def test_batch_finds_columns_with_gaps_by_underscores() -> None:
 
 
 def test_batch_finds_columns_of_decomposed_letters() -> None:
-    """A header from another system may have й as two characters; templates have it as one."""
+    """A decomposed letter in a header, as й from another system, matches the composed one in a template."""
     name = unicodedata.normalize("NFD", "Счёт й")
     batch = Batch(["375291234567"], (name,), [["7"]], [None], [2], bytearray(1))
     assert (batch.variable("Счёт_й"), batch.variable("счёт_й"), batch.variable("Счет_й")) == (
@@ -40,7 +40,7 @@ def test_batch_finds_columns_of_decomposed_letters() -> None:
 
 
 def test_batch_of_some_recipients_keeps_their_rows() -> None:
-    """Masks apply to recipients, even where a row was dropped before."""
+    """A batch of some recipients keeps their rows, even after a dropped row."""
     phones = [f"37529000000{digit}" for digit in range(3)]
     rows = [["Anna", "dropped", "Vera", "Iya"]]
     selected = bytearray((1, 0, 1, 1))
@@ -52,7 +52,7 @@ def test_batch_of_some_recipients_keeps_their_rows() -> None:
 
 
 def test_batch_reads_the_same_by_name_and_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table may have thousands of columns: to look for each among all of them takes the square of that."""
+    """Reading all columns in one pass, which is not quadratic for thousands, gives the same as by name."""
     names = ("Name", "name", "NAME", "Дата визита", "Total.sum", "total_sum", "phone", "City", "CITY")
     batch = Batch(["375291234567"], names, [[f" {name}!"] for name in names], [None], [1], bytearray([1]))
     by_name = {name: (batch.variable(name) or [""])[0] for name in batch._variable_names()}

@@ -62,27 +62,27 @@ def test_rows_of_values(value: Any, text: str) -> None:
     ],
 )
 def test_short_floats_print_what_was_stored(precision: Literal["e", "f"], written: float, text: str) -> None:
-    """They print what was stored, and one that may have lost digits, such as a phone, is no number any more."""
+    """A float prints as it was stored; one that may have lost digits, such as a phone, is no number any more."""
     (stored,) = struct.unpack(precision, struct.pack(precision, written))
     assert text_rows([shorten_floats([stored, None], precision)]) == [[text], [""]]
 
 
 @given(st.floats(width=32, min_value=-(2.0**24), max_value=2.0**24))
 def test_short_decimals_are_the_number_that_was_stored(value: float) -> None:
-    """Only the digits that single precision does not have are dropped."""
+    """A shortened decimal is still the single-precision number that was stored."""
     (short,) = shorten_floats([value], "f")
     assert struct.pack("f", short) == struct.pack("f", value)
 
 
 @pytest.mark.parametrize("value", [b"bytes", [1], {"a": 1}, object()])
 def test_rows_of_unsupported_values(value: object) -> None:
-    """The error names the type and never shows the value."""
+    """A value of an unsupported type is an error that names the type and not the value."""
     with pytest.raises(UnsupportedValue, match=f"^{type(value).__name__}$"):
         text_rows([[value]])
 
 
 @pytest.mark.parametrize("values", [["a", "b\0"], [None, "\0"], [1, "\0"]])
 def test_rows_of_a_text_with_a_nul(values: list[object]) -> None:
-    """No text may have one."""
+    """A text with a NUL is an error."""
     with pytest.raises(UnsupportedValue, match="NUL"):
         text_rows([values])

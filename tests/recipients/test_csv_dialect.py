@@ -1,4 +1,4 @@
-"""csv_dialect: format, encoding and delimiter of files as users have them, and problems of files without any."""
+"""csv_dialect: format, encoding and delimiter of real users' files, and their problems."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _read(source: RecipientsFile) -> tuple[list[tuple[str, dict[str, str], int]]
     ],
 )
 def test_dialect_is_detected(content: bytes, expected: str, tmp_path: Path) -> None:
-    """Byte order marks, encodings, delimiters, line breaks, blank rows, empty columns: the row is the same."""
+    """A row is the same with any byte order mark, encoding, delimiter, line break, blank rows or empty columns."""
     path = tmp_path / "list.csv"
     path.write_bytes(content)
     rows, report = _read(_source(path))
@@ -68,7 +68,7 @@ def test_dialect_is_detected(content: bytes, expected: str, tmp_path: Path) -> N
 
 
 def test_dialect_settings_take_precedence(tmp_path: Path) -> None:
-    """`encoding` and `delimiter` are used as given; only a byte order mark is skipped."""
+    """`encoding` and `delimiter` are used as given, and only a byte order mark is skipped."""
     path = tmp_path / "list.csv"
     path.write_bytes("\ufeffphone,x;name\n375291234567;Анна\n".encode())
     rows, report = _read(_source(path, encoding="utf-8", delimiter=";", phone="phone,x"))
@@ -110,7 +110,7 @@ def test_dialect_settings_take_precedence(tmp_path: Path) -> None:
 def test_unreadable_file_is_reported_at_its_line(
     content: bytes, changes: dict[str, str], line: int, why: str, tmp_path: Path
 ) -> None:
-    """One problem with the physical line and the reason; never a guess that would send wrong letters."""
+    """An unreadable file is one problem with the physical line and the reason, never a guess with wrong letters."""
     path = tmp_path / "list.csv"
     path.write_bytes(content)
     _, report = _read(_source(path, **changes))
@@ -120,14 +120,14 @@ def test_unreadable_file_is_reported_at_its_line(
 
 
 def test_missing_file_is_a_problem(tmp_path: Path) -> None:
-    """A directory in its place is a problem, too."""
+    """A missing file, or a directory in its place, is a problem."""
     for path in (tmp_path / "gone.csv", tmp_path):
         _, report = _read(_source(path))
         assert [problem.code for problem in report.problems] == ["FILE_MISSING"]
 
 
 def test_dialect_of_a_txt(tmp_path: Path) -> None:
-    """A .txt whose first line names the phone column is a table saved by Excel; else it has one phone per line."""
+    """A .txt whose first line has the phone column is a table saved by Excel, and otherwise has one phone per line."""
     path = tmp_path / "list.txt"
     path.write_text("375291234567\n\n375297654321\n")
     assert [line for *_, line in _read(_source(path))[0]] == [1, 3]
@@ -137,7 +137,7 @@ def test_dialect_of_a_txt(tmp_path: Path) -> None:
 
 
 def test_rows_before_a_broken_line_are_read(tmp_path: Path) -> None:
-    """Rows before the damage are read and checked; the damage is reported at its own line."""
+    """Rows before a broken line are read and checked, and the damage is reported at its line."""
     path = tmp_path / "list.csv"
     path.write_text('phone,note\n375291234567,"a\r\nb\rc\nd"\n12345678,x\n375297654321,"open\n')
     rows, report = _read(_source(path))
@@ -160,7 +160,7 @@ _cells = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size
     st.sampled_from(["\n", "\r\n"]),
 )
 def test_csv_round_trip(recipients: list[tuple[int, str]], delimiter: str, encoding: str, end: str) -> None:
-    """Any quoted text arrives whole, apart from marks of a spreadsheet, and every row has its physical line."""
+    """Any quoted text is read unchanged, except for a spreadsheet's mark, and every row has its physical line."""
     lines, text, line = [], f"phone{delimiter}name{end}", 2
     for number, name in recipients:
         row = f'37529{number:07d}{delimiter}"{name.replace(chr(34), chr(34) * 2)}"{end}'
@@ -179,7 +179,7 @@ def test_csv_round_trip(recipients: list[tuple[int, str]], delimiter: str, encod
 
 
 def _without_mark(cell: str) -> str:
-    """`cell` without the mark of a spreadsheet, `'007` or `="007"`."""
+    """Return `cell` without the mark of a spreadsheet, `'007` or `="007"`."""
     if len(cell) > 1 and cell.startswith("'") and not cell.endswith("'"):
         return cell[1:].strip()
     inner = cell[2:-1]  # with each quote doubled
@@ -200,7 +200,7 @@ def _without_mark(cell: str) -> str:
 def test_encoding_is_detected_beyond_the_sample(
     early: str, late: bytes, expected: list[tuple[str, int]], tmp_path: Path
 ) -> None:
-    """An encoding that shows only after the first 64 KB is found; damage is reported at its line, never decoded."""
+    """An encoding that shows only after the first 64 KB is found, and damage is reported at its line, never decoded."""
     path = tmp_path / "list.csv"
     rows = "".join(f"37529{n:07d},{early}\n" for n in range(5000))
     path.write_bytes(f"phone,name\n{rows}375291234567,".encode() + late + b"\n")
@@ -217,12 +217,12 @@ _letters = st.lists(
 
 @given(_letters, st.sampled_from([b"", b"\xef\xbb\xbf"]), st.integers(4, 9), st.integers(1, 9))
 def test_utf8_is_never_decoded_as_cp1251(content: bytes, mark: bytes, sample: int, block: int) -> None:
-    """Wherever samples and blocks end: UTF-8 is read as UTF-8, and nothing else is."""
+    """UTF-8 is read as UTF-8 and nothing else is, wherever samples and blocks end."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv_dialect, "_SAMPLE", sample)
         patch.setattr(csv_dialect, "_BLOCK", block)
         path = Path(folder, "list.csv")
-        path.write_bytes(mark + b"a" + content)  # no mark of UTF-16 begins it
+        path.write_bytes(mark + b"a" + content)  # no UTF-16 mark is at its start
         try:
             text = (mark + b"a" + content).decode("utf-8-sig")
         except UnicodeDecodeError:
@@ -257,7 +257,7 @@ def _sources(path: Path) -> Iterator[RecipientsFile]:
 @settings(max_examples=2 * settings().max_examples)
 @given(_bytes, st.sampled_from([".csv", ".jsonl", ".txt"]))
 def test_any_bytes_give_rows_or_a_problem(content: bytes, suffix: str) -> None:
-    """Never an exception; counts add up; a problem has an existing line and shows no number; texts can be encoded."""
+    """Any bytes give rows or a problem without an exception: counts add up, and a problem's line exists and has no number."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "list" + suffix)
         path.write_bytes(content)
@@ -282,5 +282,5 @@ def test_any_bytes_give_rows_or_a_problem(content: bytes, suffix: str) -> None:
 
 @given(st.text(max_size=60))
 def test_a_delimiter_is_always_one_of_the_known(header: str) -> None:
-    """Whatever the header holds."""
+    """The delimiter is always one of the known ones, whatever the header has."""
     assert detect_delimiter(header) in ",;\t|"

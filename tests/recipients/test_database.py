@@ -1,4 +1,4 @@
-"""Connections to databases: what their errors show, and which settings they get. test_sql.py has real ones."""
+"""Connections to databases: what errors show, and which settings apply. test_sql.py has real databases."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _QUERY = RecipientsQuery(_SQL, "sql:sale/vip", "CRM_URL", _URL, "id", "phone", _
     ],
 )
 def test_error_of_mysql_shows_no_host(said: str, shown: str) -> None:
-    """Its drivers put a number before the message, in which an apostrophe begins no name."""
+    """A MySQL error is shown without its host, though drivers put a number and an apostrophe into the message."""
     with pytest.raises(RecipientsError) as caught, explained(_QUERY, _QUERY.sql):
         raise DBAPIError("", None, Exception(2003, said))
     assert str(caught.value).startswith(f"database error: {shown}")
 
 
 def test_mariadb_is_recognized_behind_a_url_of_mysql() -> None:
-    """Its time limit has another name, at which every query would fail."""
+    """MariaDB is recognized behind a MySQL URL: its time limit has another name, and every query would fail."""
     dialect = default.DefaultDialect()
     assert kind_of(dialect) == "default"
     dialect.name, dialect.is_mariadb = "mysql", True  # type: ignore[attr-defined]
@@ -51,7 +51,7 @@ def test_mariadb_is_recognized_behind_a_url_of_mysql() -> None:
 
 @pytest.fixture
 def hung() -> Iterator[tuple[RecipientsQuery, list[Callable[[], object]]]]:
-    """A query of a server that ends each connection after the calls of the list, and adds one to it: `bool`."""
+    """A query of a server that makes the calls in a list and then ends each connection; each adds a call to `bool`."""
     calls: list[Callable[[], object]] = []
 
     def serve() -> None:
@@ -76,13 +76,13 @@ def hung() -> Iterator[tuple[RecipientsQuery, list[Callable[[], object]]]]:
 def test_database_that_does_not_answer_is_asked_once_a_minute(
     hung: tuple[RecipientsQuery, list[Callable[[], object]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each mailing would wait for its timeout; one that refuses at once is asked by each."""
+    """A database that does not answer is asked once a minute, not by each mailing; one that refuses is asked by each."""
     query, calls = hung
     time = [1000.0]
     monkeypatch.setattr(SystemClock, "monotonic", lambda self: time[0])
 
     def ask(line: int) -> int:
-        """The number of connections so far, after another try."""
+        """Try again, and return the number of connections so far."""
         mailing = query._replace(sql=query.sql._replace(location=Location("sale.yaml", line)))
         with pytest.raises(RecipientsError, match="database error: ") as caught, connect(mailing):
             pass

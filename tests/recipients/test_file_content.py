@@ -1,4 +1,4 @@
-"""file_content: pinned lists are what was reviewed, and encrypted ones are decrypted in memory only."""
+"""file_content: pinned lists are the reviewed ones, and encrypted ones are decrypted in memory only."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _refusal(source: RecipientsFile) -> RecipientsError:
 
 
 def test_pinned_list_is_the_reviewed_one(tmp_path: Path) -> None:
-    """Another content is an error at the pin, which does not say what the digest is."""
+    """Changed content is an error at the pin, which does not show the new digest."""
     path = tmp_path / "vip.csv"
     path.write_text(_LIST, encoding="utf-8")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -52,7 +52,7 @@ def test_pinned_list_is_the_reviewed_one(tmp_path: Path) -> None:
 
 
 def test_older_list_is_found_by_its_digest(tmp_path: Path) -> None:
-    """A comparison with the base reads what the base had pinned."""
+    """A comparison with the base reads the older list by the digest that the base pinned."""
     old, new = _LIST.encode(), f"{_LIST}375292222222,Bob\n".encode()
     digest = hashlib.sha256(old).hexdigest()
     path, copy = tmp_path / "vip.csv", tmp_path / digest
@@ -74,7 +74,7 @@ def test_older_list_is_found_by_its_digest(tmp_path: Path) -> None:
 def test_encrypted_list_is_read_by_its_inner_name(
     name: str, content: bytes, rows: list[list[str]], tmp_path: Path
 ) -> None:
-    """With the identity as age-keygen writes it; encodings are guessed as in other files, and no file appears."""
+    """An encrypted list is read by its inner name with an age identity; encodings are guessed, and no file is written."""
     identity, other = (pyrage.x25519.Identity.generate() for _ in range(2))
     path = tmp_path / name
     path.write_bytes(pyrage.encrypt(content, [identity.to_public()]))
@@ -86,7 +86,7 @@ def test_encrypted_list_is_read_by_its_inner_name(
 
 
 def test_list_that_cannot_be_decrypted(tmp_path: Path) -> None:
-    """Without an identity, with another one, with something else, and damaged: each is said, and no secret with it."""
+    """A missing, wrong or unusable identity and a damaged list are each reported, without any secret."""
     identity = pyrage.x25519.Identity.generate()
     path = tmp_path / "vip.csv.age"
     path.write_bytes(pyrage.encrypt(_LIST.encode(), [identity.to_public()]))
@@ -105,7 +105,7 @@ def test_list_that_cannot_be_decrypted(tmp_path: Path) -> None:
 
 
 def test_list_that_is_elsewhere(tmp_path: Path) -> None:
-    """The variable with its folder is named."""
+    """If a list is in another folder, the variable with that folder is named."""
     source = _source(tmp_path / "vip.csv", "0" * 64)._replace(is_elsewhere=True, folder_env="LISTS")
     with pytest.raises(RecipientsError, match="LISTS is not set") as caught:
         find_content(source)

@@ -1,4 +1,4 @@
-"""list_files: the fast reading of a CSV file equals a simple one, whatever its bytes and wherever its blocks end."""
+"""list_files: fast reading of a CSV file equals simple reading, whatever its bytes and wherever its blocks end."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ _HEADERS = st.sampled_from(
     batch_rows=st.integers(1, 5),
     row_characters=st.integers(1, 5),
 )
-@example(  # the character that marks row ends is in a cell, just where a row would end
+@example(  # the character that marks row ends is in a cell, exactly where a row would end
     "phone|name", [("375291111111", ["x", "\x7f"], "\n"), "z\n"], ",", "utf-8", False, 5, 5
 )
 @example("phone|name", [("375291111111", ['"Анна\rАнна"'], "\n")], ",", "utf-8", False, 1, 1)
@@ -171,7 +171,7 @@ def test_text_file_blocks_may_end_anywhere(
     batch_rows: int,
     row_characters: int,
 ) -> None:
-    """Recipients, variables, lines, problems, repeats and opt-outs are always those of a simple reading."""
+    """Recipients, variables, lines, problems, repeats and opt-outs are those of a simple reading, wherever blocks end."""
     written = [one if isinstance(one, str) else delimiter.join((one[0], *one[1])) + one[2] for one in lines]
     text = header.replace("|", delimiter) + "\n" + "".join(written)
     with TemporaryDirectory() as folder:
@@ -211,7 +211,7 @@ def _stream(
 
 
 def test_spreadsheet_marks_are_removed_from_every_cell(tmp_path: Path) -> None:
-    """="007" and '007 are 007 with and without quotes in the file; other apostrophes and equals signs stay."""
+    """="007" and '007 are read as 007, with or without quotes; other apostrophes and equals signs stay."""
     for rows in (
         "375291234567,'007,O'Neil\n375291234568,a=b,'x'\n",
         '"375291234567",="007",O\'Neil\n375291234568,a=b,\'x\'\n',
@@ -229,7 +229,7 @@ def test_spreadsheet_marks_are_removed_from_every_cell(tmp_path: Path) -> None:
     [('="ООО ""Ромашка"""', 'ООО "Ромашка"'), ('=""""', '"'), ('="a"&"b"', '="a"&"b"'), ('="a"b"', '="a"b"')],
 )
 def test_quotes_within_a_spreadsheet_mark_are_not_doubled(cell: str, expected: str, tmp_path: Path) -> None:
-    """A text with quotes is kept by a mark as well; another formula stays as it is."""
+    """A marked text with quotes is kept, and another formula stays as it is."""
     path = tmp_path / "r.csv"
     quoted = cell.replace('"', '""')
     path.write_text(f'phone,code\n375291234567,"{quoted}"\n', encoding="utf-8")
@@ -246,7 +246,7 @@ def _read_file(path: Path) -> tuple[list[dict[str, str]], AudienceReport]:
 
 @given(st.lists(st.text("ab\n,;'", min_size=1), min_size=1, max_size=5), st.sampled_from(["\r\n", "\r"]))
 def test_line_breaks_in_cells(cells: list[str], line_break: str) -> None:
-    """A file gives the same values with every kind of line break, in quoted cells too."""
+    """Values are the same with every kind of line break, even in quoted cells."""
     rows = "".join(f'37529{index:07},"{cell}"\n' for index, cell in enumerate(cells))
     content = f"phone,note\n{rows}"
     with TemporaryDirectory() as folder:
@@ -267,7 +267,7 @@ def test_line_breaks_in_cells(cells: list[str], line_break: str) -> None:
     ],
 )
 def test_name_that_occurs_twice(name: str, content: str, code: str, tmp_path: Path) -> None:
-    """A key or column twice, also in another case, is an error: either value could be the right one."""
+    """A duplicate key or column, even in another case, is an error, since either value could be right."""
     (tmp_path / name).write_text(content)
     recipients, report = _read_file(tmp_path / name)
     assert not recipients
@@ -276,7 +276,7 @@ def test_name_that_occurs_twice(name: str, content: str, code: str, tmp_path: Pa
 
 @pytest.mark.parametrize("row", ['"name": "A\\u0000"', '"A\\u0000": "name"'])
 def test_json_line_with_a_nul(row: str, tmp_path: Path) -> None:
-    """No text may have one."""
+    """A text with a NUL is an error."""
     (tmp_path / "a.jsonl").write_text(f'{{"phone": "375291234567", {row}}}')
     recipients, report = _read_file(tmp_path / "a.jsonl")
     assert not recipients
@@ -286,7 +286,7 @@ def test_json_line_with_a_nul(row: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["cp1251", "cp1250", "cp1257", "cp866", "koi8-r", "utf-16-le"])
 def test_guessed_encoding_is_reported(encoding: str, tmp_path: Path) -> None:
-    """No encoding but UTF-8, or one with a byte order mark, passes silently unless the project names it."""
+    """An encoding that was guessed is reported, unless it is UTF-8 or marked or named in the project."""
     name = {"cp1250": "Łukasz Żółć", "cp1257": "Žydrūnas Šarūnas"}.get(encoding, "Анна Петровна")
     path = tmp_path / "a.csv"
     path.write_bytes(f"phone,name\n375291234567,{name}\n".encode(encoding))

@@ -1,4 +1,4 @@
-"""Recipients in Parquet files: their values as text, all files of a glob in order, problems at the row of the file."""
+"""Recipients in Parquet files: values as text, all files of a glob in order, problems at their row."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _problems(folder: Path, campaign: str = CAMPAIGN) -> list[Problem]:
 
 
 def test_parquet_glob_reads_files_by_name(tmp_path: Path) -> None:
-    """In batches, also with different columns; every file is an input of the plan."""
+    """The files of a glob are read by name and in batches, even with different columns, and each is an input of the plan."""
     _write(tmp_path, "lists/b.parquet", name=["Вера"], phone=["375293333333"])
     _write(
         tmp_path, "lists/a.parquet", phone=[375291111111, 375292222222, 375294444444], name=["A", "B", None]
@@ -79,7 +79,7 @@ def test_parquet_glob_reads_files_by_name(tmp_path: Path) -> None:
 
 
 def test_parquet_values(tmp_path: Path) -> None:
-    """As data frames write them: an integral float has no point, a gap is empty, times have microseconds."""
+    """An integral float has no point, a gap is empty, and times have microseconds, as data frames write them."""
     when = pa.array([datetime(2026, 12, 1, 10, tzinfo=UTC)], pa.timestamp("ns", "UTC"))
     _write(
         tmp_path, "lists/a.parquet", phone=[375291111111.0], gap=[float("nan")], price=[Decimal("12.50")],
@@ -109,7 +109,7 @@ def test_parquet_floats_print_what_was_stored(tmp_path: Path) -> None:
 
 
 def test_parquet_problem_names_file_and_row(tmp_path: Path) -> None:
-    """An invalid phone, and a text that cannot be rendered, in the second file."""
+    """An invalid phone or a text that cannot be rendered is placed at its row, even in the second file."""
     _write(tmp_path, "lists/a.parquet", phone=["375291111111", "375292222222"], name=["A", "B"])
     _write(tmp_path, "lists/b.parquet", phone=["375293333333", "12"], name=[None, "D"])
     phone, text = _problems(tmp_path)
@@ -132,7 +132,7 @@ def test_parquet_problem_names_file_and_row(tmp_path: Path) -> None:
     ],
 )
 def test_parquet_row_within_a_message_is_that_of_its_file(value: str, code: str, tmp_path: Path) -> None:
-    """Whatever the message says about it."""
+    """A row within a message is replaced by that of its file, whatever else the message says."""
     _write(tmp_path, "lists/a.parquet", phone=["375291111111", "375292222222"], name=["A", "B"])
     _write(tmp_path, "lists/b.parquet", phone=["375293333333"], name=[value])
     campaign = CAMPAIGN.replace("{{ name }}", "{% if name %}{{ name }}{% endif %}")
@@ -142,7 +142,7 @@ def test_parquet_row_within_a_message_is_that_of_its_file(value: str, code: str,
 
 
 def test_parquet_sample_problems_are_placed(tmp_path: Path) -> None:
-    """`render` shows what it can and reports the rest."""
+    """`render` shows the rows that it can, and reports the rest."""
     _write(tmp_path, "lists/a.parquet", phone=["375291111111", "12"], name=["A", "B"])
     project = _project(tmp_path)
     found = sample_mailing(project, project.mailings[0], PhoneSet())
@@ -153,7 +153,7 @@ def test_parquet_sample_problems_are_placed(tmp_path: Path) -> None:
 
 
 def test_parquet_unreadable_files(tmp_path: Path) -> None:
-    """Text, a truncated file, one without the phone column, one without usable columns, duplicate names."""
+    """Text, a truncated file, a missing phone column, no usable columns and duplicate names are errors."""
     _write(tmp_path, "lists/a.parquet", phone=["375291111111"], name=["A"])
     good = (tmp_path / "lists/a.parquet").read_bytes()
     for content in (b"phone,name\n", b"", good[:-9], good[:40] + bytes(len(good) - 52) + good[-12:]):
@@ -175,7 +175,7 @@ def test_parquet_unreadable_files(tmp_path: Path) -> None:
 
 
 def test_parquet_error_of_a_value_names_row_and_column(tmp_path: Path) -> None:
-    """The error names its row and its column; columns without a name are left out."""
+    """An unreadable value is an error with its row and column, and columns without a name are left out."""
     names = ["phone", "name", "", ""]
     table = pa.table([["375291111111", "375292222222"], ["A", "B\0"], ["x", "x"], ["y", "y"]], names=names)
     (tmp_path / "lists").mkdir()
@@ -186,7 +186,7 @@ def test_parquet_error_of_a_value_names_row_and_column(tmp_path: Path) -> None:
 
 
 def test_parquet_with_encrypted_columns_is_refused(tmp_path: Path) -> None:
-    """With readable metadata, pyarrow would end the whole process at that of an encrypted column."""
+    """A file with encrypted columns is refused, since pyarrow would end the whole process at one."""
     factory = CryptoFactory(lambda _: _OpenKeys())
     config = EncryptionConfiguration(footer_key="f", column_keys={"c": ["name"]}, plaintext_footer=True)
     properties = factory.file_encryption_properties(KmsConnectionConfig(), config)
@@ -208,7 +208,7 @@ class _OpenKeys(KmsClient):  # type: ignore[misc]  # pyarrow has no types
 
 
 def test_parquet_paths_outside_the_project(tmp_path: Path) -> None:
-    """A glob without a match, one that leaves the project, and a link that does."""
+    """A glob without a match, one that leaves the project, and a link out of it are errors."""
     root = tmp_path / "shop"
     root.mkdir()
 
@@ -233,7 +233,7 @@ def test_parquet_paths_outside_the_project(tmp_path: Path) -> None:
 
 
 def test_parquet_directory_is_an_error(tmp_path: Path) -> None:
-    """Spark writes directories that are named like files."""
+    """A directory named like a Parquet file, as Spark writes it, is an error."""
     (tmp_path / "lists/a.parquet").mkdir(parents=True)
     (problem,) = _load(tmp_path, CAMPAIGN.replace("*", "a")).problems
     assert (problem.code, problem.message) == (
@@ -243,7 +243,7 @@ def test_parquet_directory_is_an_error(tmp_path: Path) -> None:
 
 
 def test_parquet_names_the_missing_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the command that installs it."""
+    """If pyarrow is missing, the error has the command that installs it."""
     _write(tmp_path, "lists/a.parquet", phone=["375291111111"], name=["A"])
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (problem,) = _problems(tmp_path)
@@ -253,7 +253,7 @@ def test_parquet_names_the_missing_package(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.slow
 def test_parquet_memory_does_not_grow(tmp_path: Path) -> None:
-    """Ten times the rows in one row group take hardly more memory: a few pages are read at a time."""
+    """Ten times the rows in one row group take hardly more memory, as a few pages are read at a time."""
     found = []
     for count in (20_000, 200_000):
         folder = tmp_path / str(count)

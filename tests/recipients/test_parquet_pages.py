@@ -36,7 +36,7 @@ def _check(path: Path, names: tuple[str, ...] = ("phone", "city", "amount")) -> 
 def test_check_pages_accepts_whatever_pyarrow_writes(
     tmp_path: Path, codec: str, version: str, is_coded: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pages add up to what an honest file says, which also counts their headers."""
+    """Files that pyarrow writes are accepted, whose metadata also counts the headers."""
     path = tmp_path / "vip.parquet"
     options: dict[str, Any] = {"compression": codec, "data_page_version": version, "use_dictionary": is_coded}
     write_table(TABLE, path, row_group_size=200, data_page_size=256, write_batch_size=16, **options)
@@ -56,7 +56,7 @@ def test_check_pages_accepts_whatever_pyarrow_writes(
 
 
 def test_check_pages_believes_no_metadata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The metadata says 1 kB, the page 4 MB."""
+    """A page of 4 MB is refused even if the metadata says 1 kB."""
     monkeypatch.setattr(parquet_pages, "_SMALL", 1 << 20)
     path = tmp_path / "vip.parquet"
     table = pa.table({"about": ["x" * (4 << 20)]})
@@ -69,7 +69,7 @@ def test_check_pages_believes_no_metadata(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_check_pages_adds_up_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each is small, and a file of kilobytes has any number of them."""
+    """The sizes of all row groups are added up, since a file of kilobytes can have any number of small ones."""
     path = tmp_path / "vip.parquet"
     write_table(pa.table({"about": ["x" * 10_000] * 100}), path, row_group_size=1, use_dictionary=False)
     monkeypatch.setattr(parquet_pages, "_LARGEST_CHUNK", 500_000)
@@ -79,7 +79,7 @@ def test_check_pages_adds_up_row_groups(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_check_pages_sees_deltas_that_the_metadata_hides(tmp_path: Path) -> None:
-    """Each value may repeat the one before, so 2 MB become any size."""
+    """Delta encoding is refused even if the metadata hides it: by repeats, 2 MB could become any size."""
     path = tmp_path / "vip.parquet"
     table = pa.table({"about": [f"{row}{'x' * (1 << 20)}" for row in range(2)]})
     write_table(table, path, use_dictionary=False, column_encoding={"about": "DELTA_BYTE_ARRAY"})
@@ -106,7 +106,7 @@ def test_check_pages_limits_pages_and_their_values(tmp_path: Path, monkeypatch: 
 
 
 def test_check_pages_survives_any_damage(tmp_path: Path) -> None:
-    """Whatever the bytes of a header are, it is read or refused; of the fields only known ones count."""
+    """A header with any bytes is read or refused, and only its known fields count."""
     path = tmp_path / "vip.parquet"
     write_table(TABLE.slice(0, 20), path)
     content = path.read_bytes()

@@ -13,7 +13,7 @@ from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones, numbers_in_two
 from tests.recipients.mailings import AT, make_mailing
 
-# Near the ends of the map, of its mobile ranges and of its pages, and abroad.
+# Near the ends of the map, of its mobile ranges and pages, and abroad.
 _numbers = (
     st.sampled_from(
         [-1, 0, 7, 250_000_000, 299_999_999, 330_032_767, 330_032_768, 999_999_999, 10**9, 10**14]
@@ -31,7 +31,7 @@ def _set_of(numbers: list[int], block: int = 1000) -> PhoneSet:
 
 
 def test_phone_set_add_nothing() -> None:
-    """All phones of a block may be invalid, also in a large set."""
+    """Adding no phones, as from a block of invalid ones, changes nothing, even in a large set."""
     ours, theirs = PhoneSet(), PhoneSet()
     numbers = number_phones(f"37529{n:07d}" for n in range(25_000))
     ours.add_all(numbers)
@@ -48,7 +48,7 @@ def test_phone_set_add_nothing() -> None:
     st.sampled_from([0, 3, 4000]),
 )
 def test_phone_set_equals_a_set(phones: list[str], few: int) -> None:
-    """One number at a time and all at once, in a small set and in a large one."""
+    """Adding numbers one by one or all at once equals a plain set, small or large."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("smsby_deploy.recipients.phone_set._FEW", few)
         _compare_with_a_set(phones)
@@ -79,7 +79,7 @@ def _compare_with_a_set(phones: list[str]) -> None:
 def test_phone_set_digest_depends_on_its_numbers_only(
     some: list[int], others: list[int], few: int, listed: int
 ) -> None:
-    """Order, repeats, blocks and a map do not matter; every number does."""
+    """The digest depends on every number, and not on order, repeats, blocks or a map."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("smsby_deploy.recipients.phone_set._LISTED", max(few, listed))
         plain = _set_of(some)
@@ -95,7 +95,7 @@ _spellings = st.sampled_from(["375{}", "+375 {}", "80{}", "8 (0{})", "{}", "0037
 
 @given(st.lists(st.tuples(st.integers(291234560, 291234569), _spellings), min_size=1), st.randoms())
 def test_recipients_digest_ignores_order_and_spelling(rows: list[tuple[int, str]], random: object) -> None:
-    """The digest of an audience is that of its recipients: the same in another order, and in other spellings."""
+    """The digest of an audience is the same in another order and in other spellings."""
     shuffled = [*rows]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     respelled = [(number, "375{}") for number, _ in shuffled]
@@ -120,7 +120,7 @@ def _digest(phones: list[str]) -> str | None:
 def test_phone_set_count_common_equals_a_set(
     ours: list[int], theirs: list[int], without: list[int], few: list[int]
 ) -> None:
-    """The numbers in both and not in the third, whichever of them have a map."""
+    """The count of numbers in both sets and not in the third is right whichever of them have a map."""
     with pytest.MonkeyPatch.context() as patch:
         sets = []
         for numbers, most in zip((ours, theirs, without), few, strict=False):
@@ -130,7 +130,7 @@ def test_phone_set_count_common_equals_a_set(
 
 
 def test_phone_set_digest_of_many_numbers() -> None:
-    """A map of more than 20,000 numbers is hashed as a map, and one number more makes another digest."""
+    """A map of over 20,000 numbers is hashed as a map, and one number more makes another digest."""
     numbers = list(range(290_000_000, 290_090_000, 3))
     assert _set_of(numbers).digest() == _set_of(numbers[::-1], 777).digest()
     assert len({_set_of([*numbers, more]).digest() for more in (290_000_001, 170_000_000, 10**9)}) == 3
@@ -138,7 +138,7 @@ def test_phone_set_digest_of_many_numbers() -> None:
 
 @given(st.lists(st.lists(_numbers, max_size=12), max_size=5), st.sampled_from([0, 4, 4000]))
 def test_numbers_in_two_equals_plain_sets(sets: list[list[int]], few: int) -> None:
-    """Small sets, maps and both, and what is in the common set can be counted in each of them."""
+    """Numbers in two of several sets or maps equal plain sets, and can be counted in each."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("smsby_deploy.recipients.phone_set._FEW", few)
         ours, empty = list(map(_set_of, sets)), PhoneSet()

@@ -30,7 +30,7 @@ def test_normalize_phone_spellings(written: str) -> None:
 
 @pytest.mark.parametrize("code", ["25", "29", "33", "44"])
 def test_normalize_phone_mobile_codes(code: str) -> None:
-    """All four codes, in national and in international spelling."""
+    """All four mobile codes are accepted in national and international spelling."""
     assert normalize_phone(f"8 0{code} 1234567") == f"375{code}1234567"
 
 
@@ -78,7 +78,7 @@ def test_normalize_phone_rejects_other_numbers(written: str, why: str) -> None:
     ],
 )
 def test_normalize_phone_allowed_countries(written: str, number: str) -> None:
-    """A foreign number needs its country code; a Belarusian spelling stays Belarusian."""
+    """A foreign number needs its country code, and a Belarusian spelling stays Belarusian."""
     assert normalize_phone(written, (*ABROAD, "LT", "DE", "GB", "UA", "GE", "KZ")) == number
 
 
@@ -96,14 +96,14 @@ def test_normalize_phone_allowed_countries(written: str, number: str) -> None:
     ],
 )
 def test_normalize_phone_rejects_countries(written: str, countries: tuple[str, ...], why: str) -> None:
-    """Not allowed, not mobile, not valid, or ambiguous with a Belarusian number without its +."""
+    """A number is rejected if its country is not allowed, or it is not mobile, not valid, or Belarusian without its +."""
     with pytest.raises(BadPhone, match=why):
         normalize_phone(written, countries)
 
 
 @given(_written | st.text(max_size=20), st.sampled_from([("BY",), ABROAD, ("RU",)]))
 def test_normalize_phone_is_idempotent(text: str, countries: tuple[str, ...]) -> None:
-    """A result normalizes to itself, and no exception but BadPhone is raised."""
+    """A result normalizes to itself, and BadPhone is the only exception."""
     try:
         phone = normalize_phone(text, countries)
     except BadPhone:
@@ -115,7 +115,7 @@ def test_normalize_phone_is_idempotent(text: str, countries: tuple[str, ...]) ->
 
 @given(_written, st.sampled_from([("BY",), ABROAD]))
 def test_normalize_opt_out_equals_normalize_phone(text: str, countries: tuple[str, ...]) -> None:
-    """Whatever an audience accepts is the same number in a suppression file."""
+    """A number that an audience accepts is the same number in a suppression file."""
     try:
         phone = normalize_phone(text, countries)
     except BadPhone:
@@ -133,7 +133,7 @@ def test_normalize_opt_out_equals_normalize_phone(text: str, countries: tuple[st
     ],
 )
 def test_normalize_opt_out_national_spellings(written: str, number: str) -> None:
-    """Russian and Kazakh spellings are recognized; as written they would suppress no recipient."""
+    """Russian and Kazakh national spellings are recognized, as they would suppress no recipient as written."""
     assert normalize_opt_out(written) == number
 
 
@@ -141,14 +141,14 @@ def test_normalize_opt_out_national_spellings(written: str, number: str) -> None
     "written", ["9161234567", "512345678", "01234567", "7 916 123 45", "+8 916 123 45 67"]
 )
 def test_normalize_opt_out_rejects_non_numbers(written: str) -> None:
-    """What is not a number of any country would suppress no recipient: it is reported."""
+    """An opt-out that is not a number of any country is reported, since it would suppress no recipient."""
     with pytest.raises(BadPhone):
         normalize_opt_out(written)
 
 
 @given(st.lists(_written, max_size=8))
 def test_normalize_all_equals_one_by_one(written: list[str]) -> None:
-    """A block gives what each phone alone gives."""
+    """A block gives the same as each of its phones alone."""
     phones, bad = normalize_all(written)
     for position, raw in enumerate(written):
         try:

@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_pin_keeps_comments_and_layout(folder: Path) -> None:
-    """In flow and block style; a second run changes nothing, and a changed list only its digest."""
+    """Comments and layout stay in flow and block style; a second run changes nothing, a changed list only its digest."""
     digest = hashlib.sha256((folder / "vip.csv").read_bytes()).hexdigest()
     assert [one.is_written for one in _pin(folder, "vip.csv")] == [True, True]
     expected = _CAMPAIGN.replace("{file: vip.csv,", f"{{file: vip.csv, sha256: {digest},")
@@ -58,14 +58,14 @@ def test_pin_keeps_comments_and_layout(folder: Path) -> None:
 
 
 def test_pin_of_a_campaign_file(folder: Path) -> None:
-    """All of its lists."""
+    """Pinning a campaign file pins all its lists."""
     assert {one.name for one in _pin(folder, "sale.yaml")} == {"vip.csv", "staff.csv"}
     assert "{file: 'staff.csv', sha256: " in (folder / "sale.yaml").read_text()
     assert not load_project(folder).problems
 
 
 def test_pin_of_a_list_elsewhere(folder: Path) -> None:
-    """The list of the folder counts, not an older copy of it; without the folder it is wrong usage."""
+    """A list in another folder is pinned from there, not from an older copy; without the folder it is wrong usage."""
     _pin(folder, "staff.csv")
     before = hashlib.sha256((folder / "staff.csv").read_bytes()).hexdigest()
     elsewhere = folder / "elsewhere"
@@ -79,7 +79,7 @@ def test_pin_of_a_list_elsewhere(folder: Path) -> None:
 
 
 def test_first_pin_of_a_list_elsewhere(folder: Path) -> None:
-    """A list that is only in the folder can be pinned; until then it is not read, and the error says what to do."""
+    """A list that exists only in the folder can be pinned; until then it is an error that says what to do."""
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
     (folder / "staff.csv").rename(elsewhere / "staff.csv")
@@ -94,7 +94,7 @@ def test_first_pin_of_a_list_elsewhere(folder: Path) -> None:
     ("path", "why"), [(None, "no list is pinned"), ("gone.csv", "no mailing uses the list")]
 )
 def test_pin_of_nothing(path: str | None, why: str, folder: Path) -> None:
-    """It names the lists that there are."""
+    """If nothing matches, the error names the existing lists."""
     with pytest.raises(UsageError) as caught:
         _pin(folder, path)
     assert why in caught.value.message
@@ -102,14 +102,14 @@ def test_pin_of_nothing(path: str | None, why: str, folder: Path) -> None:
 
 
 def test_pin_behind_an_alias_is_not_written(folder: Path) -> None:
-    """The digest would belong to other lists as well; the user learns where it goes."""
+    """A list behind an alias is not pinned, as the digest would apply to others, too; the error says where it belongs."""
     text = _CAMPAIGN.replace("{file: vip.csv,", "{file: &vip vip.csv,").replace('"vip.csv"', "*vip")
     (folder / "sale.yaml").write_text(text)
     assert sorted(one.is_written for one in _pin(folder, "vip.csv")) == [False, True]
 
 
 def test_pin_of_a_mapping_behind_an_alias_is_written_once(folder: Path) -> None:
-    """Both mailings have it then, and nothing is left to write."""
+    """A mapping that two mailings share by an alias is pinned once for both."""
     shared = _CAMPAIGN.replace("{file: vip.csv, phone: phone}", "&vip {file: vip.csv}")
     i, j = shared.index("    recipients:\n"), shared.index("      phone: phone\n")
     shared = shared[:i] + "    recipients: *vip\n" + shared[j + len("      phone: phone\n") :]

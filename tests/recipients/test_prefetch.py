@@ -1,4 +1,4 @@
-"""prefetch: the same batches and report as a direct read, and no process left behind."""
+"""prefetch: the same batches and report as a direct read, and no process is left behind."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def _children() -> list[str]:
 
 @pytest.fixture(autouse=True)
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use the second process for short lists, too."""
+    """Use the second process even for short lists."""
     monkeypatch.setattr(prefetch, "is_worthwhile", lambda audience: True)
 
 
 @pytest.mark.parametrize("has_text", [True, False])
 def test_prefetch_equals_direct_read(has_text: bool, tmp_path: Path) -> None:
-    """Recipients, variables, own texts, lines, opt-outs, problems, counts and repeats are the same."""
+    """A prefetch and a direct read give the same recipients, variables, texts, lines, opt-outs, problems and counts."""
     mailing = _make_list(tmp_path, 5000)
     if not has_text:
         path = tmp_path / "list.csv"
@@ -71,7 +71,7 @@ def test_prefetch_equals_direct_read(has_text: bool, tmp_path: Path) -> None:
 
 
 def test_prefetch_reports_unreadable_files(tmp_path: Path) -> None:
-    """A problem found by the second process reaches the report of the first."""
+    """A problem found by the second process is in the report of the first."""
     mailing = _make_list(tmp_path, 10)
     (tmp_path / "list.csv").write_text("phone,phone\n1,2\n")
     report = AudienceReport()
@@ -91,7 +91,7 @@ def test_abandoned_prefetch_leaves_no_process(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the size of a pipe is fixed")
 def test_prefetch_widens_its_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that the reader does not wait for its parent after each batch."""
+    """The pipe is widened so that the reader need not wait for its parent after each batch."""
     import fcntl
 
     asked = []
@@ -102,7 +102,7 @@ def test_prefetch_widens_its_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("rows", [10, 50_000])
 def test_killed_reader_is_an_error(rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Part of a list never passes for the whole list, wherever the reader was cut off."""
+    """If the reader is killed it is an error, wherever it stopped: part of a list never passes for the whole."""
 
     def read(mailing: Mailing, suppressed: PhoneSet | None, report: AudienceReport) -> Iterator[Batch]:
         yield from read_audience(mailing, suppressed, report)
@@ -114,7 +114,7 @@ def test_killed_reader_is_an_error(rows: int, tmp_path: Path, monkeypatch: pytes
 
 
 def test_reader_killed_within_a_message_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch that arrived in part is never used."""
+    """A batch that arrived only in part is never used."""
 
     def send(*arguments: object) -> None:
         connection = arguments[-1]
@@ -127,7 +127,7 @@ def test_reader_killed_within_a_message_is_an_error(tmp_path: Path, monkeypatch:
 
 
 def test_prefetch_with_ignored_sigchld(tmp_path: Path) -> None:
-    """Some launchers leave SIGCHLD ignored: then the system reaps the reader before anyone waits for it."""
+    """A launcher that ignores SIGCHLD, so that the system reaps the reader first, does not break the read."""
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
         report = AudienceReport()
@@ -139,7 +139,7 @@ def test_prefetch_with_ignored_sigchld(tmp_path: Path) -> None:
 
 
 def test_prefetch_without_a_second_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the system allows no further process, the list is read directly."""
+    """If the system allows no second process, the list is read directly."""
 
     def fork() -> int:
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
@@ -151,7 +151,7 @@ def test_prefetch_without_a_second_process(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_reader_ignores_signals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C reaches every process of a terminal: the reader continues until its parent ends it.
+    """Ctrl-C, which reaches every process of a terminal, does not end the reader; its parent does.
 
     The parent's own signal mask is unchanged.
     """
@@ -170,7 +170,7 @@ def test_reader_ignores_signals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_reader_error_is_raised_in_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fault of the program is not lost with the process it occurred in."""
+    """An error in the reader is raised in its parent."""
 
     def read(mailing: Mailing, suppressed: PhoneSet | None, report: AudienceReport) -> Iterator[Batch]:
         raise ZeroDivisionError("there")
@@ -182,7 +182,7 @@ def test_reader_error_is_raised_in_parent(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_is_worthwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only for a long file, and only with a second core: for a short one, starting the process takes longer."""
+    """A second process is used only for a long file and with a second core, as starting it takes time."""
     audience = _make_list(tmp_path, 100).audience
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
     assert not is_worthwhile(audience)

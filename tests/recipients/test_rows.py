@@ -26,7 +26,7 @@ _AT = Location("sale.yaml", 5, 5)
 
 
 def test_block_of_rows_is_stored_by_column() -> None:
-    """`cells` gives the rows back; no rows give empty columns."""
+    """`cells` returns the rows of a block, and a block without rows has empty columns."""
     block = block_of_rows(("phone", "name"), [2, 3], [["1", "A"], ["2", "B"]])
     assert block.values == [("1", "2"), ("A", "B")]
     assert block.cells == [["1", "A"], ["2", "B"]]
@@ -48,7 +48,7 @@ def test_group_rows_keeps_order_and_lines(shapes: list[tuple[str, ...]]) -> None
 
 
 def test_inline_blocks_put_the_phone_last() -> None:
-    """A recipient's own text is no column, and no block is longer than `size`."""
+    """A recipient's own text is not a column, and no block is longer than `size`."""
     written = [
         {"phone": "1", "name": "A"},
         {"phone": "2", "name": "B", "text": "Hi"},
@@ -64,13 +64,13 @@ def test_inline_blocks_put_the_phone_last() -> None:
 
 @pytest.mark.parametrize(("name", "index"), [("Phone", 1), ("phone", 0), ("PHONE", 0), ("mail", None)])
 def test_find_column_prefers_the_exact_name(name: str, index: int | None) -> None:
-    """Else the first that differs only in case, or in how its letters are composed."""
+    """A column is found by its exact name, or else the first that differs only in case or composition."""
     assert find_column(["phone", "Phone"], name) == index
     assert find_column(["id", normalize("NFD", "Мобильный")], "мобильный") == 1
 
 
 def test_repeated_names_ignores_case_and_gaps() -> None:
-    """Columns without a name are no repetition."""
+    """A name is repeated in any case and with any gaps, but columns without a name are not repeated."""
     assert repeated_names(["", "Phone", "phone", "", "name"]) == ["Phone", "phone"]
 
 
@@ -82,14 +82,14 @@ def test_name_columns_shows_no_recipient() -> None:
 
 @given(lengths=st.lists(st.integers(0, 25), max_size=12), tail=st.integers(0, 25))
 def test_has_short_lines_looks_at_every_line(lengths: list[int], tail: int) -> None:
-    """Whatever precedes a long line, and whether or not the last one ends."""
+    """A long line is found whatever precedes it, and whether or not the last one ends."""
     text = "".join("x" * length + "\n" for length in lengths) + "x" * tail
     with patch.object(blocks_of_rows, "LONGEST_VALUE", 10):
         assert blocks_of_rows.has_short_lines(text) == all(len(line) <= 10 for line in text.split("\n"))
 
 
 def test_limit_values_keeps_the_other_rows_with_all_they_have() -> None:
-    """Even if several rows are on one line."""
+    """Rows without overlong values are kept complete, even if several are on one line."""
     texts, long = [None, "own", "last"], "x" * (blocks_of_rows.LONGEST_VALUE + 1)
     block = blocks_of_rows.Block(
         ("name", "phone"), [4, 4, 5], [["a", long, "c"], ["1", "2", "3"]], [], None, texts, [1, 9, 2]

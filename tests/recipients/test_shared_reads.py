@@ -1,4 +1,4 @@
-"""Files that several mailings share: what is read once, and what is read again."""
+"""Files that several mailings share: when a file is read once, and when again."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _read(
     suppressed: PhoneSet | None = None,
     read: ReadBatches = read_audience,
 ) -> tuple[Any, ...]:
-    """Everything that a read yields and reports."""
+    """Return everything that a read yields and reports."""
     report = AudienceReport(needs_digest=True, keeps_phones=True)
     batches = list(shared.sharing(read)(mailing, suppressed, report))
     return [_content(batch) for batch in batches], _facts(report)
@@ -55,7 +55,7 @@ def _content(batch: Batch) -> tuple[Any, ...]:
 
 
 def _facts(report: AudienceReport) -> dict[str, Any]:
-    """All fields of a report, with the phones as a digest."""
+    """Return all fields of a report, with the phones as a digest."""
     found = {one.name: getattr(report, one.name) for one in fields(report)}
     return found | {"phones": None if report.phones is None else report.phones.digest()}
 
@@ -64,7 +64,7 @@ def _facts(report: AudienceReport) -> dict[str, Any]:
 def test_shared_read_finds_what_a_read_finds(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
 ) -> None:
-    """Recipients, lines, values and counts are the same for every mailing, whoever reads first."""
+    """Recipients, lines, values and counts are the same for every mailing, whichever reads first."""
     text = "".join(f"{phone},{name}\n" for phone, name in rows)
     mailings = _make(tmp_path_factory.mktemp("shop"), text, "", "", "")
     suppressed, _ = load_suppression([], ["375291111111"])
@@ -75,7 +75,7 @@ def test_shared_read_finds_what_a_read_finds(
 
 
 def test_plan_reads_a_shared_file_once(tmp_path: Path) -> None:
-    """Of five mailings to one list the first reads it; another column of phones is another list."""
+    """Of five mailings with one file the first reads it; with another phone column it is read again."""
     _make(tmp_path, "375291111111,375292222222\n80291111111,\n", *[""] * 5, ", phone: name")
     reads: list[str] = []
 
@@ -104,7 +104,7 @@ def test_plan_reads_a_shared_file_once(tmp_path: Path) -> None:
     ],
 )
 def test_shared_file_is_read_again(tmp_path: Path, change: str) -> None:
-    """A file that has changed, other opt-outs, no space, or a problem that names its mailing."""
+    """A file is read again if it or the opt-outs changed, space is short, or a problem names its mailing."""
     mailings, path = _make(tmp_path, "375291111111,Anna\n", "", "", ""), tmp_path / "list.csv"
     if change == "problem":
         mailings = tuple(one._replace(on_invalid="fail") for one in mailings)

@@ -29,7 +29,7 @@ def _query(folder: Path) -> RecipientsQuery:
 
 
 def test_read_source_gives_the_same_rows_from_any_source(tmp_path: Path) -> None:
-    """A file and a query with the same content have the same columns and cells."""
+    """A file and a query with the same content give the same columns and cells."""
     file = _file(tmp_path, b"name,phone\nAnna,375291234567\n")
     blocks = [next(read_source(source, 10, SourceFacts())) for source in (file, _query(tmp_path))]
     assert [(block.columns, block.cells) for block in blocks] == [
@@ -38,7 +38,7 @@ def test_read_source_gives_the_same_rows_from_any_source(tmp_path: Path) -> None
 
 
 def test_warn_of_guess_only_if_the_encoding_is_a_guess(tmp_path: Path) -> None:
-    """UTF-8 is known, and so is a named encoding; a query has none."""
+    """A guessed encoding is a warning; UTF-8, a named encoding and a query are not guesses."""
     cyrillic = "phone,name\n375291234567,Анна\n"
     (problem,) = warn_of_guess(_file(tmp_path, cyrillic.encode("cp1251")), "sale/vip")
     assert (problem.code, problem.severity, problem.address) == (
@@ -53,7 +53,7 @@ def test_warn_of_guess_only_if_the_encoding_is_a_guess(tmp_path: Path) -> None:
 
 
 def test_place_rows_of_a_query_is_where_it_is_written(tmp_path: Path) -> None:
-    """The rows of a query have no file; they are counted in the message."""
+    """A row of a query is placed at the query, with its number in the message."""
     see = sentence("not a phone; see {place}", place=Location("sql:sale/vip", 2))
     problem = Problem(Severity.ERROR, "PHONE", see, location=Location("sql:sale/vip", 7))
     placed = place_rows(_query(tmp_path), problem)
@@ -62,7 +62,7 @@ def test_place_rows_of_a_query_is_where_it_is_written(tmp_path: Path) -> None:
 
 
 def test_place_rows_keeps_what_can_be_translated(tmp_path: Path) -> None:
-    """A row that a sentence names, and one before it, are said in the language of the project."""
+    """Rows that a sentence names are translated to the language of the project."""
     query = _query(tmp_path)
     said = sentence(
         "the text of this recipient contains a placeholder ({place}): fill it in or remove it",
@@ -79,6 +79,6 @@ def test_place_rows_keeps_what_can_be_translated(tmp_path: Path) -> None:
 
 
 def test_place_rows_leaves_a_text_file_alone(tmp_path: Path) -> None:
-    """Its lines can be opened as they are."""
+    """A row of a text file stays at its own line, which can be opened."""
     problem = Problem(Severity.ERROR, "PHONE", "not a phone", location=Location("buyers.csv", 7))
     assert place_rows(_file(tmp_path, b"phone\n"), problem) == problem

@@ -1,4 +1,4 @@
-"""Recipients in a database: exact text of its values, the same order every time, and nothing written or given away."""
+"""Recipients in a database: exact texts, the same order every time, and nothing written or disclosed."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _problems(loaded: LoadedProject) -> list[Problem]:
 
 
 def test_query_rows_are_text_in_order(database: Database, tmp_path: Path) -> None:
-    """Null is empty, and `order_by` decides whatever order the query has."""
+    """Null is empty, and `order_by` decides the order, whatever order the query has."""
     database.run(*CLIENTS)
     query = _query(database, tmp_path, order_by="id desc")
     assert _rows(query, 2) == [
@@ -95,7 +95,7 @@ def test_query_rows_are_text_in_order(database: Database, tmp_path: Path) -> Non
 
 
 def test_query_values_of_postgresql(postgres: Database, tmp_path: Path) -> None:
-    """Decimals keep their digits, booleans are words, an integral float has no point, times are ISO 8601."""
+    """Decimals keep their digits, booleans are words, an integral float has no point, and times are ISO 8601."""
     sql = """select 1 as id, 375291111111::bigint as a, 12.50::numeric(8,2) as b, true as c, 375291111111::float8 as d,
       0.1::float8 as e, date '2026-12-01' as f, timestamp '2026-12-01 10:00' as g,
       '0dfe1c7a-3a3f-4a43-9f4c-0123456789ab'::uuid as h, '50%: a:b' as i,
@@ -113,7 +113,7 @@ def test_query_values_of_postgresql(postgres: Database, tmp_path: Path) -> None:
 
 
 def test_query_phone_of_single_precision_is_an_error(postgres: Database, tmp_path: Path) -> None:
-    """A `real` has seven digits of a phone: the others would be those of another subscriber."""
+    """A phone in a `real` column is an error: its seven digits would be completed to another subscriber's."""
     sql = """select 1 as id, 19.99::real as a, 375291234567::real as phone, '-infinity'::real as b, 0::real as c
       union all select 2, null, null, null, null"""
     assert _rows(_query(postgres, tmp_path, sql)) == [
@@ -123,14 +123,14 @@ def test_query_phone_of_single_precision_is_an_error(postgres: Database, tmp_pat
 
 
 def test_query_text_runs_as_written(database: Database, tmp_path: Path) -> None:
-    """An order, a limit and a semicolon of its own are allowed; per cent signs and colons are not parameters."""
+    """An order, a limit and a semicolon in the query are allowed; percent signs and colons are not parameters."""
     database.run(*CLIENTS)
     sql = "with p as (select * from clients)\nselect id, ':x' as x from p where phone like '%1%' order by name limit 1; "
     assert _rows(_query(database, tmp_path, sql)) == [["1", ":x"]]
 
 
 def test_query_snapshot_covers_the_result_only(database: Database, tmp_path: Path) -> None:
-    """It is independent of blocks; one changed value, an added row or a renamed column changes it."""
+    """The snapshot changes with a value, a row or a column name, but not with the blocks."""
     database.run(*CLIENTS)
     query = _query(database, tmp_path)
     first = _snapshot(query)
@@ -147,7 +147,7 @@ def test_query_snapshot_covers_the_result_only(database: Database, tmp_path: Pat
 
 
 def test_query_with_its_snapshot_keeps_the_truth_of_values(database: Database, tmp_path: Path) -> None:
-    """An apply of a plan renders `{% if vip %}` as the plan did, though it reads the result back from a file."""
+    """An apply renders `{% if vip %}` as the plan did, though it reads the result from a file."""
     database.run(*CLIENTS)
     query = _query(database, tmp_path, "select id, phone, id - 2 as vip from clients")
     pinned = query._replace(snapshot=_snapshot(query))
@@ -159,7 +159,7 @@ def test_query_with_its_snapshot_keeps_the_truth_of_values(database: Database, t
 
 
 def test_query_with_another_snapshot_gives_no_row(database: Database, tmp_path: Path) -> None:
-    """With the snapshot of a plan, the same result is returned in full, and another result not at all."""
+    """With a plan's snapshot the same result is returned in full, and another result not at all."""
     database.run(*CLIENTS)
     query = _query(database, tmp_path)
     pinned = query._replace(snapshot=_snapshot(query))
@@ -171,7 +171,7 @@ def test_query_with_another_snapshot_gives_no_row(database: Database, tmp_path: 
 
 
 def test_query_changed_after_the_plan_sends_nothing(database: Database, tmp_path: Path) -> None:
-    """Not even the first chunk, which is as planned."""
+    """If the result changed after the plan, nothing is sent, not even a first chunk that is as planned."""
     database.run(*CLIENTS)
     loaded = _project(tmp_path / "shop", database.url)
     lock = Lock("shop")
@@ -188,7 +188,7 @@ def test_query_changed_after_the_plan_sends_nothing(database: Database, tmp_path
 
 
 def test_query_order_with_ties_is_an_error(database: Database, tmp_path: Path) -> None:
-    """Also across blocks; rows that are equal in every column may be tied."""
+    """Rows with equal order are an error, even across blocks, unless they are equal in every column."""
     database.run(*CLIENTS)
     same = "select 1 as g, 'a' as name union all select 1, 'a'"
     assert len(_rows(_query(database, tmp_path, same, order_by="g"))) == 2
@@ -199,7 +199,7 @@ def test_query_order_with_ties_is_an_error(database: Database, tmp_path: Path) -
 
 
 def test_query_cannot_write(database: Database, tmp_path: Path) -> None:
-    """Neither as a statement, nor through a function that the query calls."""
+    """A query cannot write, neither as a statement nor through a function that it calls."""
     database.run(*CLIENTS)
     attempts = ["delete from clients", "select 1 as id) x; delete from clients; --"]
     if database.kind == "postgresql":
@@ -222,7 +222,7 @@ def test_query_cannot_write(database: Database, tmp_path: Path) -> None:
 
 
 def test_query_does_not_create_a_sqlite_database(tmp_path: Path) -> None:
-    """SQLite itself would create an empty one."""
+    """A missing SQLite database is not created, as SQLite itself would do."""
     missing = tmp_path / "none.db"
     with pytest.raises(RecipientsError, match="named by CRM_URL does not exist"):
         _rows(_query(Database("sqlite", f"sqlite:///{missing}"), tmp_path))
@@ -230,7 +230,7 @@ def test_query_does_not_create_a_sqlite_database(tmp_path: Path) -> None:
 
 
 def test_query_error_has_its_line(postgres: Database, sqlite: Database, tmp_path: Path) -> None:
-    """PostgreSQL reports the line; for other databases it is the start of the query. The database message is shown."""
+    """An error has the line that PostgreSQL reports, or the start of the query, and the database's message."""
     broken = CAMPAIGN.replace("phone, name", "phone,\n          nme")
     for database, line in ((postgres, 8), (sqlite, 6)):
         database.run(*CLIENTS)
@@ -243,7 +243,7 @@ def test_query_error_has_its_line(postgres: Database, sqlite: Database, tmp_path
 
 
 def test_query_row_problem_names_the_row(database: Database, tmp_path: Path) -> None:
-    """It is placed at the query, which a user can open, and does not show the phone."""
+    """A problem of a row is placed at the query, which a user can open, and does not show the phone."""
     database.run(*CLIENTS, "insert into clients values (4, '1234567890123', 'x')")
     campaign = CAMPAIGN.replace("default('Hi', true)", "upper")
     problems = _problems(_project(tmp_path / "shop", database.url, campaign))
@@ -257,7 +257,7 @@ def test_query_row_problem_names_the_row(database: Database, tmp_path: Path) -> 
 
 
 def test_query_column_problems(database: Database, tmp_path: Path) -> None:
-    """A missing phone column lists the columns that exist; a duplicate name is an error."""
+    """A missing phone column lists the existing columns, and a duplicate name is an error."""
     database.run(*CLIENTS)
     (problem,) = _problems(_project(tmp_path / "a", database.url, CAMPAIGN.replace("phone, name", "name")))
     assert (problem.location.line, problem.message) == (6, "no column 'phone'; columns: id, name")
@@ -267,7 +267,7 @@ def test_query_column_problems(database: Database, tmp_path: Path) -> None:
 
 
 def test_query_without_rows_is_an_empty_audience(database: Database, tmp_path: Path) -> None:
-    """An empty result never means all recipients."""
+    """An empty result is an error, and never means all recipients."""
     database.run(CLIENTS[0])
     (problem,) = _problems(_project(tmp_path / "shop", database.url))
     assert (problem.code, problem.location.line) == ("EMPTY_AUDIENCE", 6)
@@ -289,7 +289,7 @@ def test_query_without_rows_is_an_empty_audience(database: Database, tmp_path: P
     ],
 )
 def test_connection_errors_show_no_url_or_password(url: str, tmp_path: Path) -> None:
-    """Whatever is wrong with the URL: the variable is named, or the message of the driver is shown."""
+    """An error of the URL names the variable or has the driver's message, but shows no URL or password."""
     address = url.format(password=PASSWORD)
     (problem,) = _problems(_project(tmp_path, address))
     assert problem.code in ("SQL", "EXTRA")
@@ -299,14 +299,14 @@ def test_connection_errors_show_no_url_or_password(url: str, tmp_path: Path) -> 
 
 
 def test_connection_setting_the_driver_rejects(sqlite: Database, tmp_path: Path) -> None:
-    """A driver may raise any exception for it."""
+    """Any exception of a driver that rejects a setting is reported as a connection error."""
     (problem,) = _problems(_project(tmp_path, f"{sqlite.url}?timeout=long"))
     assert (problem.code, problem.location.line) == ("SQL", 6)
     assert "the driver does not accept the URL in CRM_URL" in problem.message
 
 
 def test_connection_error_hides_a_wrong_password(postgres: Database, tmp_path: Path) -> None:
-    """The server rejects it, and its message is shown without the password."""
+    """The server's message about a wrong password is shown without the password."""
     wrong = postgres.url.replace(PASSWORD, "another-word")
     (problem,) = _problems(_project(tmp_path, wrong))
     assert "password authentication failed" in problem.message
@@ -315,7 +315,7 @@ def test_connection_error_hides_a_wrong_password(postgres: Database, tmp_path: P
 
 @pytest.mark.parametrize("column", ["phone", "name"])
 def test_query_error_shows_no_value(column: str, postgres: Database, tmp_path: Path) -> None:
-    """PostgreSQL quotes the value that it could not convert; a name of the query stays readable."""
+    """A value that PostgreSQL could not convert is hidden in its message, and a name of the query stays readable."""
     postgres.run(*CLIENTS)
     with pytest.raises(RecipientsError, match="integer") as caught:
         _rows(_query(postgres, tmp_path, "select id, COLUMN::integer from clients".replace("COLUMN", column)))
@@ -326,7 +326,7 @@ def test_query_error_shows_no_value(column: str, postgres: Database, tmp_path: P
 def test_query_that_takes_too_long_ends(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A campaign file cannot hold up a plan for hours."""
+    """A query that takes too long is ended, so that a campaign file cannot hold up a plan for hours."""
     monkeypatch.setattr(database_module, "_STATEMENT_SECONDS", 1)
     seconds = itertools.count()
     monkeypatch.setattr(SystemClock, "monotonic", lambda self: next(seconds))
@@ -342,7 +342,7 @@ def test_query_that_takes_too_long_ends(
 def test_query_whose_rows_never_end_is_ended(
     postgres: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PostgreSQL limits each fetch by itself, so all of them together are limited as well."""
+    """A query whose rows never end is ended, although PostgreSQL limits each fetch separately."""
     monkeypatch.setattr(database_module, "_STATEMENT_SECONDS", 60)
     seconds = itertools.count()
     monkeypatch.setattr(SystemClock, "monotonic", lambda self: next(seconds))
@@ -362,7 +362,7 @@ def test_query_whose_rows_never_end_is_ended(
     ],
 )
 def test_freshness_creates_no_file(statement: str, sqlite: Database, tmp_path: Path) -> None:
-    """It is a query as the other one, and SQLite attaches no file."""
+    """The query for freshness is limited like the other one: SQLite attaches no file."""
     sqlite.run(*CLIENTS)
     made = tmp_path / "made.db"
     query = _query(sqlite, tmp_path)
@@ -373,7 +373,7 @@ def test_freshness_creates_no_file(statement: str, sqlite: Database, tmp_path: P
 
 
 def test_connection_names_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment variable or a package, with what to do."""
+    """A missing environment variable or package is named, with what to do."""
     (problem,) = _problems(_project(tmp_path, None))
     assert (problem.code, problem.location.file, problem.location.line) == ("SQL", "sale.yaml", 6)
     assert "CRM_URL is not set" in problem.message
@@ -414,7 +414,7 @@ def test_freshness_accepts_dates_and_times(database: Database, tmp_path: Path) -
 
 @pytest.mark.slow
 def test_query_memory_does_not_grow(database: Database, tmp_path: Path) -> None:
-    """Ten times the rows take hardly more memory: rows come through a cursor, and none is kept."""
+    """Ten times the rows take hardly more memory, as rows come through a cursor and none is kept."""
     numbers = {
         "postgresql": "select 375290000000 + g as phone, repeat('x', 200) as name from generate_series(1, {}) g",
         "sqlite": "with recursive n(g) as (select 1 union all select g + 1 from n where g < {}) "
@@ -437,7 +437,7 @@ def test_query_memory_does_not_grow(database: Database, tmp_path: Path) -> None:
 
 
 def test_documented_database_campaigns_load(tmp_path: Path) -> None:
-    """Each example in docs/databases.md loads; the Parquet one only lacks its files."""
+    """Each example in docs/databases.md loads, except that the Parquet one lacks its files."""
     page = (Path(__file__).parents[2] / "docs/databases.md").read_text("utf-8")
     query, opt_outs, parquet = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     _project(tmp_path, None, query, opt_outs)
@@ -447,7 +447,7 @@ def test_documented_database_campaigns_load(tmp_path: Path) -> None:
 
 
 def test_order_check_finds_a_tie_between_batches() -> None:
-    """It has the number of the earlier row."""
+    """A tie between two batches has the number of the earlier row."""
     check = OrderCheck(("city", "name"), "city")
     check.check([["Брест", "Анна"], ["Минск", "Олег"]], 1)
     with pytest.raises(RecipientsError, match="tied with the next row in `order_by: city`") as found:
@@ -457,10 +457,10 @@ def test_order_check_finds_a_tie_between_batches() -> None:
 
 @pytest.mark.parametrize("order_by", [None, "city desc, name", "id"])
 def test_order_check_accepts_what_is_ordered_or_not_known(order_by: str | None) -> None:
-    """Without an order, with all columns, or by one that is not among them."""
+    """Rows are accepted without an order, ordered by all columns, or by a column that is not among them."""
     OrderCheck(("city", "name"), order_by).check([["Минск", "Олег"], ["Минск", "Пётр"]], 1)
 
 
 def test_order_check_accepts_equal_rows() -> None:
-    """Their order makes no difference."""
+    """Equal rows are accepted in any order, since it makes no difference."""
     OrderCheck(("city", "name"), "city").check([["Минск", "Олег"], ["Минск", "Олег"]], 1)

@@ -40,7 +40,7 @@ def _load(folder: Path, name: str, content: str, on_invalid: Any = "fail") -> tu
 
 
 def test_load_suppression_formats(tmp_path: Path) -> None:
-    """CSV as Excel writes it, with its own settings, JSONL and .txt; any country; every spelling."""
+    """CSV as Excel writes it or with its settings, JSONL and .txt are read, with phones of any country and spelling."""
     (tmp_path / "a.csv").write_bytes("Phone;Имя\r\n+375 29 111-11-11;Анна\r\n\r\n".encode("cp1251"))
     (tmp_path / "b.txt").write_text(
         "\ufeff375292222222\r\n\r\nno number\r\n+7 916 123-45-67\r\n", encoding="utf-16"
@@ -64,7 +64,7 @@ def test_load_suppression_formats(tmp_path: Path) -> None:
 
 
 def test_only_to_holds_out_all_others(tmp_path: Path) -> None:
-    """Whoever is no test phone gets nothing, nor does a test phone that opted out."""
+    """Under only_to all others are held out, and a test phone that opted out gets nothing either."""
     (tmp_path / "a.txt").write_text("375292222222\n")
     suppressed, problems = load_suppression(
         [_source(tmp_path / "a.txt")], ["80 29 111-11-11", "375292222222"]
@@ -80,14 +80,14 @@ def test_only_to_holds_out_all_others(tmp_path: Path) -> None:
      ("a.csv", b"PK\x03\x04", 1)],
 )  # fmt: skip
 def test_load_suppression_unreadable_file(name: str, content: bytes, line: int, tmp_path: Path) -> None:
-    """A recipient who opted out could be in it: it is never skipped."""
+    """A file that cannot be read is an error, since a recipient who opted out could be in it."""
     (tmp_path / name).write_bytes(content)
     _, problems = load_suppression([_source(tmp_path / name)])
     assert [(p.severity, p.code, p.location.line) for p in problems][-1] == ("error", "SUPPRESS_FILE", line)
 
 
 def test_hash_opt_outs(tmp_path: Path) -> None:
-    """The hash changes with the content of a file, and each time if a file cannot be read."""
+    """The hash changes with the content of a file, and every time if the file cannot be read."""
     path = tmp_path / "a.csv"
     path.write_text("phone\n375291111111\n")
     before = hash_opt_outs([_source(path)])
@@ -107,7 +107,7 @@ def test_hash_opt_outs(tmp_path: Path) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["out.csv", "bare.csv", "out.txt"])
 def test_opt_out_that_is_not_a_phone(name: str, line: str, tmp_path: Path) -> None:
-    """It is an error with its position, because that recipient would get the SMS; `drop` counts it instead."""
+    """An opt-out that is not a phone is an error at its place, as that recipient would get the SMS; `drop` counts it."""
     content = f"375291234567\n{line}\n"
     if name == "bare.csv" and line.startswith(","):
         content = "375291234567\nnone\n"  # a blank cell is a blank line there
@@ -123,7 +123,7 @@ def test_opt_out_that_is_not_a_phone(name: str, line: str, tmp_path: Path) -> No
 
 
 def test_unreadable_first_line_of_opt_outs_without_a_header(tmp_path: Path) -> None:
-    """It is an opt-out that cannot be read, never taken for a header; more columns need a header."""
+    """An unreadable first line is an error, not a header; several columns need a header."""
     _, [problem] = _load(tmp_path, "out.csv", "375291234567 (Anna)\n375291234568\n")
     assert (problem.code, problem.location and problem.location.line) == ("SUPPRESS_PHONE", 1)
     _, [problem] = _load(tmp_path, "out.csv", "375291234567,2026-11-01\n375291234568,2026-11-02\n")
@@ -136,7 +136,7 @@ def test_unreadable_first_line_of_opt_outs_without_a_header(tmp_path: Path) -> N
     ["375291234567,375291234568\n", "375291234567;Anna", "tel\n", "# old\n12345\n", "not a phone\n"],
 )
 def test_only_line_of_opt_outs_that_is_not_a_header(content: str, tmp_path: Path) -> None:
-    """It is an opt-out that cannot be read, so the list is not just empty."""
+    """The only line of a list is an opt-out that cannot be read, not the header of an empty list."""
     _, [problem] = _load(tmp_path, "out.csv", content)
     assert (problem.severity, problem.code) == (Severity.ERROR, "SUPPRESS_FILE")
     assert problem.location is not None and problem.location.line == content.count("\n", 0, -1) + 1
@@ -152,13 +152,13 @@ def test_only_line_of_opt_outs_that_is_not_a_header(content: str, tmp_path: Path
     ],
 )
 def test_row_without_a_digit_that_is_no_header(name: str, content: str, line: int, tmp_path: Path) -> None:
-    """Only the first line of a bare list may be one; any other row is an opt-out that cannot be read."""
+    """Only the first line of a bare list can be a header; any other without a digit is an unreadable opt-out."""
     _, [problem] = _load(tmp_path, name, content)
     assert (problem.code, problem.location and problem.location.line) == ("SUPPRESS_PHONE", line)
 
 
 def test_dropped_lines_of_other_columns(tmp_path: Path) -> None:
-    """Of several columns none is taken for the phones, not even where lines that are not phones are dropped."""
+    """With several columns none is taken for the phones, even if lines that are not phones are dropped."""
     suppressed, [problem] = _load(tmp_path, "out.csv", "id,tel\n375291234567,375291234568\n", "drop")
     assert (len(suppressed), problem.severity, problem.code) == (0, Severity.ERROR, "SUPPRESS_FILE")
 
@@ -173,7 +173,7 @@ def test_dropped_lines_of_other_columns(tmp_path: Path) -> None:
     ],
 )
 def test_dropped_first_line_of_opt_outs(content: str, dropped: int, phones: int, tmp_path: Path) -> None:
-    """Where lines that are not phones are dropped, so is the first one of a single column, unless it is a header."""
+    """With `drop` the first line of a single column is dropped and counted, unless it is a header."""
     suppressed, problems = _load(tmp_path, "out.csv", content, "drop")
     assert len(suppressed) == phones
     assert {problem.severity for problem in problems} <= {Severity.WARNING}
@@ -196,14 +196,14 @@ def test_dropped_first_line_of_opt_outs(content: str, dropped: int, phones: int,
     ],
 )
 def test_opt_outs_with_comments(name: str, content: str, tmp_path: Path) -> None:
-    """Comments, blank lines and a header are allowed and suppress no recipient."""
+    """Comments, blank lines and a header are allowed, and suppress no recipient."""
     suppressed, problems = _load(tmp_path, name, content)
     assert problems == []
     assert "375291234567" in suppressed and "375291234568" in suppressed and len(suppressed) == 2
 
 
 def test_comments_keep_line_numbers(tmp_path: Path) -> None:
-    """A position is the physical line, below comments and cells of several lines."""
+    """A problem has its physical line, even below comments and cells of several lines."""
     _, (problem,) = _load(tmp_path, "out.csv", '#\nphone,note\n375291234567,"a\n# b"\n#\nunknown,\n')
     assert problem.location is not None and problem.location.line == 6
 
@@ -212,14 +212,16 @@ def test_comments_keep_line_numbers(tmp_path: Path) -> None:
     "content", ["", "\n", "# none yet\n", "phone\n", "# export\nphone,when\n\n", "Phones of clients\n"]
 )
 def test_empty_opt_outs(content: str, tmp_path: Path) -> None:
-    """A list without a phone is a warning: it may be the wrong file."""
-    name = "out.txt" if content.startswith("Phones") else "out.csv"  # any words are the header of a bare list
+    """A list without a phone is a warning, since it may be the wrong file."""
+    name = (
+        "out.txt" if content.startswith("Phones") else "out.csv"
+    )  # any words can be the header of a bare list
     _, (problem,) = _load(tmp_path, name, content)
     assert (problem.severity, problem.code) == (Severity.WARNING, "SUPPRESS_EMPTY")
 
 
 def test_opt_outs_all_dropped(tmp_path: Path) -> None:
-    """A list of which nothing is left is a warning, besides the count of dropped lines."""
+    """A list whose lines were all dropped is a warning, in addition to the number of dropped lines."""
     _, problems = _load(tmp_path, "out.txt", "1\n2\n", "drop")
     assert [(p.severity, p.code) for p in problems] == [
         (Severity.WARNING, "SUPPRESS_PHONE"),
@@ -228,7 +230,7 @@ def test_opt_outs_all_dropped(tmp_path: Path) -> None:
 
 
 def test_dropped_opt_outs_without_the_column_are_an_error(tmp_path: Path) -> None:
-    """A name that no row has is wrong, and drops no list as a whole; a row without it is dropped."""
+    """A phone column that no row has is an error and drops nothing; a row without it is dropped."""
     _, [problem] = _load(tmp_path, "out.jsonl", '{"tel": "375291234567"}\n' * 2, "drop")
     assert (problem.severity, problem.code) == (Severity.ERROR, "SUPPRESS_FILE")
     assert "no column 'phone'; columns: tel" in problem.message
@@ -238,7 +240,7 @@ def test_dropped_opt_outs_without_the_column_are_an_error(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(("header", "column"), [("name,Tel,x", "Tel"), ("id", "id")])
 def test_opt_outs_with_another_column(header: str, column: str, tmp_path: Path) -> None:
-    """The message shows how to name the column."""
+    """If the phone column has another name, the message shows how to set it."""
     _, (problem,) = _load(
         tmp_path, "out.csv", f"{header}\n{',' * header.count(',')}\n1{',' * header.count(',')}\n"
     )
@@ -251,13 +253,13 @@ def test_opt_outs_with_another_column(header: str, column: str, tmp_path: Path) 
      ("+49 (0)171 2345678", "491712345678"), ("+49 30 901820", "4930901820"), ("8 916 123-45-67", "79161234567")],
 )  # fmt: skip
 def test_normalize_opt_out_of_any_kind(raw: str, phone: str) -> None:
-    """Landlines and numbers of other countries are phones; a trunk prefix is left out."""
+    """Landlines and foreign numbers are phones, and a trunk prefix is left out."""
     assert normalize_opt_out(raw) == phone
 
 
 @given(st.sampled_from(sorted(phonenumbers.SUPPORTED_REGIONS)), st.booleans())
 def test_normalize_opt_out_of_every_country(region: str, is_landline: bool) -> None:
-    """Every example number of every country is a phone, in each international spelling the same one."""
+    """Every country's example number is a phone, and the same one in each international spelling."""
     kinds = phonenumbers.PhoneNumberType
     kind = kinds.FIXED_LINE if is_landline else kinds.MOBILE
     number = phonenumbers.example_number_for_type(region, kind)
@@ -277,7 +279,7 @@ def _query(folder: Path, sql: str, *, url: str | None = "") -> OptOuts:
 
 
 def test_opt_outs_of_a_query(tmp_path: Path) -> None:
-    """Its rows are opt-outs, without an order; a row that is not a phone is an error that names the row."""
+    """The rows of a query are opt-outs in any order, and a row that is not a phone is an error with its number."""
     with closing(sqlite3.connect(tmp_path / "crm.db")) as database:
         database.execute("create table gone (phone)")
         database.executemany("insert into gone values (?)", [("375291234567",), (375291234568,)])
@@ -297,7 +299,7 @@ def test_opt_outs_of_a_query(tmp_path: Path) -> None:
     ("sql", "url"), [("select phone from missing", ""), ("select 1 as phone", None), ("select 1 as tel", "")]
 )
 def test_opt_outs_of_a_failing_query(sql: str, url: str | None, tmp_path: Path) -> None:
-    """It is an error: a recipient who opted out could be among its rows."""
+    """A query that fails is an error, since a recipient who opted out could be among its rows."""
     sqlite3.connect(tmp_path / "crm.db").close()
     for on_invalid in ("fail", "drop"):
         _, problems = load_suppression([_query(tmp_path, sql, url=url)._replace(on_invalid=on_invalid)])
@@ -305,7 +307,7 @@ def test_opt_outs_of_a_failing_query(sql: str, url: str | None, tmp_path: Path) 
 
 
 def test_check_without_databases(tmp_path: Path) -> None:
-    """Without the database's URL, `validate` leaves the query out and says so in a note."""
+    """Without the database's URL, `validate` leaves the query out with a note."""
     entry = _query(tmp_path, "select 1", url=None)
     readable, (note,) = check_without_databases([entry, _source(tmp_path / "a.csv")])
     assert readable == [_source(tmp_path / "a.csv")]
@@ -313,13 +315,13 @@ def test_check_without_databases(tmp_path: Path) -> None:
 
 
 def test_hash_opt_outs_of_a_query(tmp_path: Path) -> None:
-    """A query may return something else each time, so it is always read again before a send."""
+    """The hash of a query differs every time, so that it is always read again before a send."""
     entry = _query(tmp_path, "select 1 as phone")
     assert hash_opt_outs([entry]) != hash_opt_outs([entry])
 
 
 def _positions(audience: list[bool], blocks: int) -> str:
-    """The positions of those who have opted out, read in several blocks."""
+    """Return the positions of those who have opted out, read in several blocks."""
     positions = OptOutPositions()
     for start in range(0, len(audience), blocks):
         positions.add(bytearray(not one for one in audience[start : start + blocks]))
@@ -334,7 +336,7 @@ _opted_out = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60)
 def test_opt_out_positions_notice_who_is_missing(
     audience: list[tuple[bool, bool]], before: int, after: int
 ) -> None:
-    """Whatever blocks they are read in: later opt-outs do not matter, and none may go, also for another one."""
+    """A missing opt-out is noticed, even if another was added, whatever the blocks; later opt-outs do not matter."""
     then, now = ([one[index] for one in audience] for index in (0, 1))
     is_kept = all(n for t, n in audience if t)
     assert (count_gone_opt_outs(_positions(then, before), _positions(now, after)) == 0) is is_kept
@@ -342,7 +344,7 @@ def test_opt_out_positions_notice_who_is_missing(
 
 @given(st.lists(st.booleans(), max_size=60), st.integers(1, 20))
 def test_opt_out_positions_name_the_places(audience: list[bool], blocks: int) -> None:
-    """Of an audience or of one chunk; whoever is at them is left out again, though the opt-out may be gone by then."""
+    """Recipients at recorded positions are left out again, even if their opt-outs are gone by now."""
     mask = bytearray(not one for one in audience)
     text = _positions(audience, blocks)
     assert list(opted_out_places(text)) == [place for place, one in enumerate(audience) if one]
@@ -351,7 +353,7 @@ def test_opt_out_positions_name_the_places(audience: list[bool], blocks: int) ->
 
 
 def test_opt_out_positions_are_distances() -> None:
-    """Short to write down, and only where they are needed."""
+    """Positions are stored as distances, which are short, and only where they are needed."""
     assert _positions([False, True, True, False, False, True], 4) == "1 1 3"
     unneeded = OptOutPositions(is_needed=False)
     unneeded.add(bytearray(3))

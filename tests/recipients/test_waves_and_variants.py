@@ -1,4 +1,4 @@
-"""Who is in which variant and wave: as many as asked for, and by nothing but key and phone."""
+"""Each recipient's variant and wave follow from key and phone alone, in the requested sizes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _chi_square(counts: Counter[str], shares: dict[str, int]) -> float:
 
 @pytest.mark.parametrize("key", [b"key", b"another key", b""])
 def test_variants_have_their_shares(key: bytes) -> None:
-    """Of consecutive numbers as well: chi-square with 2 degrees of freedom is below its 99.9 percentile."""
+    """Consecutive numbers are divided by the shares: chi-square with 2 degrees of freedom is below its 99.9 percentile."""
     assert _chi_square(Counter(assign_variants(_variants(key), _PHONES)), _SHARES) < 13.8
 
 
@@ -48,7 +48,7 @@ def test_variants_do_not_follow_the_digits(digit: int) -> None:
 
 
 def test_variants_are_stable() -> None:
-    """In any order, with more recipients, and whatever the texts say, each recipient keeps the variant."""
+    """Each recipient keeps the variant in any order, with more recipients, and whatever the texts are."""
     before = dict(zip(_PHONES, assign_variants(_variants(), _PHONES), strict=True))
     shuffled: Sequence[str] = random.Random(7).sample(_PHONES, len(_PHONES))
     more = [*shuffled[:100], "375331112233", *shuffled[100:]]
@@ -57,7 +57,7 @@ def test_variants_are_stable() -> None:
 
 
 def test_another_key_divides_independently() -> None:
-    """The control group of one campaign is no better or worse represented in the next one."""
+    """With another campaign's key, the recipients of one control group are divided like all others."""
     pairs = Counter(
         zip(assign_variants(_variants(), _PHONES), assign_variants(_variants(b"next"), _PHONES), strict=True)
     )
@@ -95,7 +95,7 @@ _STEPS = st.lists(
 
 @given(st.integers(0, 120), _STEPS, st.randoms(use_true_random=False))
 def test_waves_do_not_depend_on_the_order(count: int, steps: list[Wave], chance: random.Random) -> None:
-    """Every recipient is in exactly one wave, the same in every order of the rows."""
+    """Every recipient is in exactly one wave, whatever the order of the rows."""
     phones = _phones(count)
     found = _sort(phones, *steps)
     assert sorted(phone for some in found.values() for phone in some) == phones
@@ -107,21 +107,21 @@ def test_waves_do_not_depend_on_the_order(count: int, steps: list[Wave], chance:
 
 @given(st.integers(1, 200), st.integers(1, 50), st.integers(1, 50))
 def test_waves_of_a_size_are_exact(count: int, first: int, second: int) -> None:
-    """As long as there are recipients."""
+    """A wave has exactly its size, as long as there are recipients."""
     found = _sort(_phones(count), _wave(size=first), _wave(size=second))
     assert len(found[1]) == min(first, count)
     assert len(found.get(2, ())) == max(0, min(second, count - first))
 
 
 def test_first_wave_stays_with_new_rows() -> None:
-    """A new recipient takes the place of at most one."""
+    """A new recipient replaces at most one in the first wave."""
     before = set(_sort(_phones(500), _wave(size=50))[1])
     after = set(_sort([*_phones(500), "375447777777"], _wave(size=50))[1])
     assert len(before - after) <= 1
 
 
 def test_shares_are_about_what_was_asked_for() -> None:
-    """Of 20,000 recipients, within four standard deviations; recipients in an early wave are not counted."""
+    """Of 20,000 recipients, shares are met within four standard deviations, not counting earlier waves."""
     found = _sort(_phones(20_000), _wave(size=100), _wave(share=20), _wave(share=30))
     assert len(found[1]) == 100
     for number, share in ((2, 0.2), (3, 0.3), (4, 0.5)):
@@ -130,7 +130,7 @@ def test_shares_are_about_what_was_asked_for() -> None:
 
 
 def test_first_wave_is_spread_over_the_file() -> None:
-    """Of 2,000 first ones of 20,000, each tenth of the file has about a tenth."""
+    """Of a first wave of 2,000 of 20,000 recipients, about a tenth comes from each tenth of the file."""
     phones = _phones(20_000)
     first = set(_sort(phones, _wave(size=2000))[1])
     tenths = [
@@ -140,6 +140,6 @@ def test_first_wave_is_spread_over_the_file() -> None:
 
 
 def test_another_key_chooses_others() -> None:
-    """Without the key, the repository does not say who is first."""
+    """Another key chooses other recipients, so that the repository alone does not show who is first."""
     phones = _phones(2000)
     assert set(_sort(phones, _wave(size=100))[1]) != set(_sort(phones, _wave(size=100), key=b"k" * 32)[1])
