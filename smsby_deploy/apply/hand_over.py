@@ -364,9 +364,17 @@ class _HandOver:
             self._fail(addresses, error)
 
     def _fail(self, addresses: Iterable[str], error: SmsbyDeployError) -> None:
-        """Report the error that stopped these mailings."""
+        """Report the error that stopped these mailings; an earlier outcome stays unknown."""
         for address in addresses:
-            self._skip(address, error.summary, error.exit_code)
+            entry = self.held.lock.mailings[address]
+            if entry.has_unknown:
+                unknown = MailingResult(
+                    address, MailingOutcome.UNKNOWN, entry.recipients, error=error.summary
+                )
+                self.mailings.append(unknown)
+                self.codes |= {error.exit_code, ExitCode.OUTCOME_UNKNOWN}
+            else:
+                self._skip(address, error.summary, error.exit_code)
 
     def _result(self) -> ApplyResult:
         request, lock, now = self.request, self.held.lock, self.request.clock.now()

@@ -118,6 +118,18 @@ def test_hand_over_is_tried_again(spoil: Callable[[Shop], None], code: str, wait
     assert outcomes(hand_over(waiting.request())) == {"a": "sent"}
 
 
+def test_unreachable_service_leaves_a_lost_hand_over_unknown(waiting: Shop) -> None:
+    """Its outcome is still unknown (6), which comes before sms.by (7)."""
+    approve(waiting, a=to(PHONES[0]))
+    _pass(waiting, HOUR)
+    waiting.sms_by.script("sendBulkSms", LOST)
+    assert outcomes(hand_over(waiting.request())) == {"a": "unknown"}
+    waiting.sms_by.script("getSMSMessages", OFFLINE)
+    result = hand_over(waiting.request())
+    assert (outcomes(result), result.exit_code) == ({"a": "unknown"}, ExitCode.OUTCOME_UNKNOWN)
+    assert waiting.sms_by.changes() == ["sendBulkSms"]
+
+
 def test_hand_over_without_the_files_of_another(waiting: Shop) -> None:
     """Of two mailings of one approved plan, the one whose sender is gone waits, and the other is handed over."""
     waiting.sms_by.script("getAlphanames", ok({"7": "MyShop", "8": "Other"}))
