@@ -21,7 +21,7 @@ mailings:
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the project; there is no token and no URL in the environment."""
+    """The folder of a valid project; there is no token and no URL in the environment."""
     monkeypatch.delenv("SMSBY_TOKEN", raising=False)
     monkeypatch.delenv("SMSBY_API_URL", raising=False)
     (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n", "utf-8")
@@ -31,7 +31,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def server(wire: FakeServer, shop: Path, monkeypatch: pytest.MonkeyPatch) -> FakeServer:
-    """The fake server as the account of the project, in whose folder the commands run."""
+    """The fake server as the project's account; commands run in the project's folder."""
     monkeypatch.chdir(shop)
     monkeypatch.setenv("SMSBY_API_URL", wire.url)
     monkeypatch.setenv("SMSBY_TOKEN", TOKEN)

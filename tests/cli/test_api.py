@@ -1,4 +1,4 @@
-"""Raw calls by `smsby-deploy api`: any method, once, and the exit code that follows from its answer."""
+"""Raw calls with `smsby-deploy api`: any method, once, and the exit code for its answer."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ VALUES: dict[str, Any] = {
 
 
 def params_of(method: Method) -> dict[str, Any]:
-    """Parameters that the method takes."""
+    """Return parameters that the method accepts."""
     return {name: VALUES.get(name, "7") for name in method.required}
 
 
@@ -49,7 +49,7 @@ def params_of(method: Method) -> dict[str, Any]:
 def api(
     wire: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Api:
-    """Runs `smsby-deploy api …` in an empty directory, against the fake server."""
+    """Run `smsby-deploy api …` in an empty directory, against the fake server."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SMSBY_API_URL", wire.url)
     monkeypatch.setenv("SMSBY_TOKEN", TOKEN)
@@ -96,7 +96,7 @@ def test_api_needs_yes_for_a_send(wire: FakeServer, api: Api, method: Method) ->
 
 
 def test_api_confirm_0_needs_no_yes(wire: FakeServer, api: Api) -> None:
-    """confirm=1 spends money; confirm=0 only reports what it would cost."""
+    """confirm=0 needs no --yes, since only confirm=1 spends money."""
     wire.answers(Reply(200, {"status": "OK", "result": {"status": "DRAFT"}}))
     assert api("confirmSendMessageByList", message_id=5, confirm=0).code == 0
     for confirm in ("1", "2", "00", "no"):
@@ -122,11 +122,11 @@ def test_api_confirm_0_needs_no_yes(wire: FakeServer, api: Api) -> None:
 def test_api_send_with_a_lost_answer_is_unknown(
     wire: FakeServer, api: Api, method: Method, reply: Reply
 ) -> None:
-    """Exit code 6, also for a GET that sends, and no retry."""
+    """A send with a lost answer is exit code 6, even by GET, and is not repeated."""
     wire.answers(reply, Reply(200, ANSWERS))
     said = call_with_input(api, method, "--yes")
     if method.only_prepares and reply.status == 500:
-        assert said.code == 1  # it reaches no recipient by itself, so its errors are answers
+        assert said.code == 1  # it reaches no recipient, so its errors are answers
     else:
         assert said.code == 6
         assert "unknown whether it was sent" in said.err and "hint: it may have been sent" in said.err
@@ -134,7 +134,7 @@ def test_api_send_with_a_lost_answer_is_unknown(
 
 
 def test_api_send_that_is_too_early(wire: FakeServer, api: Api) -> None:
-    """HTTP 429 means that nothing was done, unless the answer names what was sent."""
+    """A 429 means that nothing was done, unless the answer names what was sent."""
     bulk = METHODS["sendBulkSms"]
     wire.answers(Reply(429, {"error": "Request limit exceeded"}), Reply(429, ANSWERS))
     busy, doubtful = (call_with_input(api, bulk, "--yes") for _ in range(2))
@@ -144,7 +144,7 @@ def test_api_send_that_is_too_early(wire: FakeServer, api: Api) -> None:
 
 
 def test_api_interrupted_send_is_unknown(wire: FakeServer) -> None:
-    """Ctrl-C after the request was sent and before its answer arrived."""
+    """Ctrl-C between request and answer makes the outcome unknown."""
     wire.answers(Reply(break_off="silence"))
     process = subprocess.Popen(
         [
@@ -215,7 +215,7 @@ def test_api_prints_an_empty_list_for_nothing_yet(wire: FakeServer, api: Api, re
 
 @pytest.mark.parametrize("name", ["sendQuickSMS", "getBalance", "createSubscriberList"])
 def test_api_cannot_reach_sms_by(api: Api, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """The request was certainly not sent, so the exit code is 7 and not 6."""
+    """If sms.by cannot be reached the request was certainly not sent: exit code 7, not 6."""
     monkeypatch.setenv("SMSBY_API_URL", "http://127.0.0.1:1")
     assert call_with_input(api, METHODS[name], "--yes").code == 7
 
@@ -273,7 +273,7 @@ def test_api_wrong_usage_makes_no_request(
 def test_api_refuses_input_that_is_not_an_object(
     wire: FakeServer, api: Api, content: bytes, words: str
 ) -> None:
-    """A file that is not a JSON object is wrong usage."""
+    """An input that is not a JSON object is wrong usage."""
     Path("request.json").write_bytes(content)
     said = api("checkSMS", "--input", "request.json")
     assert said.code == 64
@@ -300,7 +300,7 @@ def test_api_key_value_overrides_the_input(
 
 
 def test_api_notes_an_undocumented_parameter(wire: FakeServer, api: Api) -> None:
-    """sms.by silently ignores a misspelled parameter; a method may be written in any case."""
+    """An undocumented parameter is noted, since sms.by ignores it silently; a method may be in any case."""
     wire.answers(Reply(200, {"id": 7}))
     said = api("getAlphaNameId", name="MyShop", nmae="x")
     assert (said.code, wire.asked[0].path) == (0, "/api/v1/getAlphanameId")
@@ -308,7 +308,7 @@ def test_api_notes_an_undocumented_parameter(wire: FakeServer, api: Api) -> None
 
 
 def test_api_uses_the_body_format_of_the_project(wire: FakeServer, api: Api) -> None:
-    """`api.body` of smsby.yaml decides how the body of a POST is written."""
+    """`api.body` in smsby.yaml decides how the body of a POST is written."""
     Path("smsby.yaml").write_text(f"version: 1\nproject: shop\napi: {{body: form, url: '{wire.url}'}}\n")
     wire.answers(Reply(200, []))
     assert call_with_input(api, METHODS["sendBulkSms"], "--yes").code == 6

@@ -27,12 +27,12 @@ _PLAN = {"select", "--out", "--format", "--detailed-exitcode", "--compare", "--o
 
 @pytest.mark.parametrize(("command", "options"), [(apply_command, _APPLY), (plan_command, _PLAN)])
 def test_no_option_of_plan_or_apply_lifts_a_guardrail(command: click.Command, options: set[str]) -> None:
-    """Guardrails are changed in the file, in review: these options exist and no others."""
+    """No option of plan or apply lifts a guardrail: these options exist and no others."""
     assert {option for parameter in command.params for option in parameter.opts} == options
 
 
 def test_apply_refuses_select_with_a_plan_file(capsys: pytest.CaptureFixture[str]) -> None:
-    """A plan file names its mailings itself."""
+    """--select is refused with a plan file, which names its mailings."""
     assert run(["apply", "plan.json", "--select", "sale/*"]) == 64
     assert "--select cannot be combined with a plan file" in capsys.readouterr().err
 
@@ -55,7 +55,7 @@ def test_apply_checks_the_folder_of_the_report(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_plan_checks_its_file_before_it_plans(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A folder that does not exist is wrong usage, not a crash after minutes of planning."""
+    """A folder that does not exist is wrong usage before any planning."""
     assert run(["-C", str(shop), "plan", "--offline", "--out", str(shop / "none/plan.json")]) == 64
     shown = capsys.readouterr()
     assert f"cannot write the plan: {shop / 'none'} is not a directory" in shown.err

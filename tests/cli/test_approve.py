@@ -1,4 +1,4 @@
-"""`approve`: which key signs, and what is refused before anything is signed."""
+"""`approve`: which key signs, and what is refused before it does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from smsby_deploy.errors import UsageError
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder with two keys, and a repository that git configures from there alone."""
+    """A home folder with two keys, and a repository that uses only that folder's git configuration."""
     folder = tmp_path / "home"
     (folder / ".ssh").mkdir(parents=True)
     for kind in ("rsa", "ed25519"):
@@ -31,7 +31,7 @@ def _find(home: Path) -> Path:
 
 
 def test_key_of_git_comes_first(home: Path) -> None:
-    """Else the first kind that ssh-keygen makes by default; a key that does not exist is none."""
+    """The key configured in git comes first, else the first kind that ssh-keygen makes, if it exists."""
     assert _find(home) == home / ".ssh" / "id_ed25519"
     mine = home / "mine"
     mine.write_text("", "utf-8")
@@ -53,7 +53,7 @@ def test_no_key_is_wrong_usage(home: Path) -> None:
 def test_plan_that_cannot_be_read_is_not_signed(
     shop: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The plan is read before a key is looked for."""
+    """A plan that cannot be read is refused before any key is looked for."""
     assert run(["-C", str(shop), "approve", str(shop / "missing.json")]) == 5
     (shop / "plan.json").write_text("{}", "utf-8")
     assert run(["-C", str(shop), "approve", str(shop / "plan.json")]) == 5

@@ -18,7 +18,7 @@ _ENVIRON = {"SMSBY_API_URL": "https://sms.example/api", "SMSBY_TOKEN": "secret"}
 
 
 def test_account_depends_on_url_and_token() -> None:
-    """Two tokens are two accounts; without one there is none."""
+    """Two tokens are two accounts, and without a token there is none."""
     known = AccountAccess(_API, _ENVIRON).id()
     assert AccountAccess(_API, _ENVIRON).binding() == Binding("production", "https://sms.example", known)
     assert AccountAccess(_API, _ENVIRON | {"SMSBY_TOKEN": "other"}).id() != known
@@ -27,12 +27,12 @@ def test_account_depends_on_url_and_token() -> None:
 
 
 def test_account_outside_a_project_has_no_facts() -> None:
-    """Outside a project there is no facts file."""
+    """Outside a project there are no facts."""
     assert AccountAccess(_API, _ENVIRON).facts() is NO_FACTS
 
 
 def test_listing_seconds_needs_no_token(tmp_path: Path) -> None:
-    """Which account the facts are of is not known without one; the setting counts."""
+    """Without a token the account of the facts is not known, so the setting counts."""
     api = _API._replace(facts_file=tmp_path / "smsby.facts.json", reconcile_seconds=12)
     with pytest.raises(TokenRefused):
         AccountAccess(api, {}).facts()

@@ -1,4 +1,4 @@
-"""`demo`: what it does if a step fails. tests/e2e/test_demo.py runs all of it."""
+"""`demo` with a failing step. tests/e2e/test_demo.py runs all of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _replace_command(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
 def test_demo_without_the_sandbox_extra(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A sandbox that prints no URL did not start; the error names the extra to install."""
+    """If the sandbox prints no URL it did not start, and the error names the extra to install."""
     _replace_command(monkeypatch, "print('no server here')")
     assert run(["demo"]) == 1
     error = capsys.readouterr().err
@@ -29,7 +29,7 @@ def test_demo_without_the_sandbox_extra(
 def test_demo_stops_at_the_first_failed_step(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The failed step is named with its exit code, later steps do not run."""
+    """The failed step is named with its exit code, and later steps do not run."""
     program = (
         "import sys\nif 'sandbox' in sys.argv:\n"
         " print('http://127.0.0.1:1/', flush=True); sys.stdin.read()\nsys.exit(3)"

@@ -21,14 +21,14 @@ _MINSK, _UTC = 180, 0
 
 @pytest.fixture
 def smsby_sandbox_switches() -> Mapping[str, Any]:
-    """As strict as sms.by documents itself."""
+    """A sandbox as strict as the documentation of sms.by."""
     return {"strict": True}
 
 
 def _doctor(
     folder: Path, capsys: pytest.CaptureFixture[str], *options: str, project: str = _PROJECT
 ) -> tuple[int, dict[str, Any]]:
-    """Run doctor; its exit code, and each fact as its value, or as the reason why it has none."""
+    """Run doctor; return its exit code, and each fact as its value or the reason why it has none."""
     (folder / "smsby.yaml").write_text(project, encoding="utf-8")
     capsys.readouterr()
     code = run(["-C", str(folder), "doctor", *options, "--format", "json"])
@@ -41,7 +41,7 @@ def _doctor(
 def test_doctor_finds_every_fact(
     tmp_path: Path, smsby_sandbox: SandboxHandle, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of a service that is as documented; only a callback needs a setting."""
+    """With a service as documented every fact is found, except that a callback needs a setting."""
     code, facts = _doctor(tmp_path, capsys, *_ASK, *_TO)
     clocks = {name: facts.pop(name)["offset"] for name in ("clock_in", "clock_out", "schedule_clock")}
     assert clocks == dict.fromkeys(clocks, _MINSK)
@@ -186,7 +186,7 @@ def test_doctor_finds_what_a_switch_does(
     smsby_sandbox: SandboxHandle,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """And says whether it contradicts a setting or a promise."""
+    """doctor finds what each switch does, and whether it contradicts a setting or a promise."""
     smsby_sandbox.set(**switches)
     found, facts = _doctor(tmp_path, capsys, *options)
     assert set(facts) == {str(name) for name in FactName}
@@ -210,7 +210,7 @@ def test_doctor_finds_a_capped_list(
     smsby_sandbox: SandboxHandle,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A list of exactly so many mailings as a page usually has looks capped; any other number does not."""
+    """A list with as many mailings as a usual page seems capped, and one of another size does not."""
     smsby_sandbox.set(list_cap=cap)
     (tmp_path / "sale.yaml").write_text(
         "version: 1\ncampaign: sale\nmailings:\n"
@@ -228,7 +228,7 @@ def test_doctor_finds_a_capped_list(
 def test_doctor_finds_a_list_that_is_cut_at_an_unusual_size(
     tmp_path: Path, smsby_sandbox: SandboxHandle, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With --to: the list shows the SMS and is not longer. Free questions keep that in mind."""
+    """With --to, a list that shows the SMS and has not grown is cut; later free queries remember that."""
     smsby_sandbox.set(list_cap=5)
     mailings = "".join(f"  - {{name: m{n}, recipients: ['{_PHONE}'], text: hi {n}}}\n" for n in range(7))
     (tmp_path / "sale.yaml").write_text(f"version: 1\ncampaign: sale\nmailings:\n{mailings}")
@@ -244,7 +244,7 @@ def test_doctor_finds_a_list_that_is_cut_at_an_unusual_size(
 def test_doctor_in_russian(
     tmp_path: Path, smsby_sandbox: SandboxHandle, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With `language: ru`: what was asked, learned and follows; JSON stays as it is."""
+    """With `language: ru` queries, facts and consequences are in Russian, and JSON is unchanged."""
     (tmp_path / "smsby.yaml").write_text(f"language: ru\n{_PROJECT.replace('BYN', 'RUB')}", encoding="utf-8")
     assert run(["-C", str(tmp_path), "doctor", "--ask"]) == 4
     captured = capsys.readouterr()
@@ -265,7 +265,7 @@ def test_doctor_in_russian(
 def test_doctor_reads_the_clock_of_old_deliveries(
     tmp_path: Path, smsby_sandbox: SandboxHandle, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Free of charge, from what was sent long ago."""
+    """The clock is found without cost from old deliveries."""
     smsby_sandbox.set(timezones={"d_sent": "UTC"}, fates={_PHONE: "DELIVERED"})
     (tmp_path / "sale.yaml").write_text(
         f"version: 1\ncampaign: sale\nmailings:\n  - {{name: a, recipients: ['{_PHONE}'], text: hi}}\n"
@@ -282,7 +282,7 @@ def test_doctor_reads_the_clock_of_old_deliveries(
 def test_doctor_in_plain_words(
     tmp_path: Path, smsby_sandbox: SandboxHandle, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A line for what was asked and learned, one for what it means; then what to commit."""
+    """The text has a line for each query and its result, one for its meaning, and then what to commit."""
     (tmp_path / "smsby.yaml").write_text(_PROJECT, encoding="utf-8")
     assert run(["-C", str(tmp_path), "doctor"]) == 0
     captured = capsys.readouterr()
@@ -299,7 +299,7 @@ def test_doctor_in_plain_words(
 
 
 def test_doctor_without_a_token_or_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is asked, and no file is written."""
+    """Without a token or a project nothing is asked and no file is written."""
     assert run(["-C", str(tmp_path), "doctor"]) == 64
     (tmp_path / "smsby.yaml").write_text(_PROJECT, encoding="utf-8")
     assert run(["-C", str(tmp_path), "doctor"]) == 7
@@ -309,7 +309,7 @@ def test_doctor_without_a_token_or_a_project(tmp_path: Path, monkeypatch: pytest
 def test_doctor_that_learned_nothing_leaves_nothing_to_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """There is no file to add."""
+    """If nothing was learned, no file is to be committed."""
     (tmp_path / "smsby.yaml").write_text(_PROJECT, encoding="utf-8")
     monkeypatch.setenv("SMSBY_API_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("SMSBY_TOKEN", "0" * 32)
@@ -321,7 +321,7 @@ def test_doctor_that_learned_nothing_leaves_nothing_to_commit(
 def test_doctor_of_the_sandbox_leaves_nothing_to_commit(
     tmp_path: Path, smsby_sandbox: SandboxHandle, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is learned of a rehearsal stays in .smsby/."""
+    """Facts about a rehearsal's sandbox stay in .smsby/."""
     (tmp_path / "smsby.yaml").write_text(_PROJECT, encoding="utf-8")
     assert run(["-C", str(tmp_path), "--env", "sandbox", "doctor"]) == 0
     assert (tmp_path / ".smsby/sandbox.facts.json").is_file()
@@ -333,7 +333,7 @@ def test_doctor_of_the_sandbox_leaves_nothing_to_commit(
 def test_doctor_gives_no_empty_hint(
     tmp_path: Path, smsby_sandbox: SandboxHandle, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An error of sms.by that is not known has no hint."""
+    """An unknown error of sms.by has no hint."""
     (tmp_path / "smsby.yaml").write_text(_PROJECT, encoding="utf-8")
     smsby_sandbox.fault("error", method="sendBulkSms", text="out of order")
     assert run(["-C", str(tmp_path), "doctor", *_TO]) == 1

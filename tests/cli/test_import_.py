@@ -13,6 +13,6 @@ from smsby_deploy.cli.main import run
 def test_import_needs_one_kind_of_id(
     options: tuple[str, ...], shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Either the message_id or the uuid, before anything is asked."""
+    """Either a message_id or a uuid is required, before anything is asked."""
     assert run(["-C", str(shop), "import", "sale/vip", *options]) == 64
     assert "either --message-id N or --uuid U" in capsys.readouterr().err

@@ -23,12 +23,12 @@ from smsby_deploy.config.project_loader import load_project
     ],
 )
 def test_next_first_of_march_is_two_days_off(today: date, day: date) -> None:
-    """It is in the future in every time zone."""
+    """The next 1 March is in the future in every time zone."""
     assert next_first_of_march(today) == day
 
 
 def test_copy_sample_is_not_expired_years_from_now(tmp_path: Path) -> None:
-    """Every scheduled mailing of the copy is in the future on the day of the copy."""
+    """Every scheduled mailing of the sample is in the future on the day it is copied."""
     made = datetime.fromisoformat("2034-06-01T00:00:00+00:00")
     copy_sample(tmp_path, made.date())
     loaded = load_project(tmp_path)
@@ -38,7 +38,7 @@ def test_copy_sample_is_not_expired_years_from_now(tmp_path: Path) -> None:
 
 
 def test_copy_sample_keeps_callbacks_out_of_git(tmp_path: Path) -> None:
-    """They may contain phone numbers. An existing .gitignore is kept."""
+    """Callbacks, which may contain phone numbers, are ignored by git, and an existing .gitignore is kept."""
     copy_sample(tmp_path / "new", date(2026, 11, 24))
     assert "*.callbacks.jsonl" in (tmp_path / "new/.gitignore").read_text(encoding="utf-8").splitlines()
     kept = tmp_path / "old/.gitignore"
@@ -64,7 +64,7 @@ def test_init_works_where_the_variable_says(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_init_works_where_the_global_option_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """As every command does; with DIR besides it is not clear which one is meant."""
+    """`init -C DIR` works like every command, and DIR given twice is wrong usage."""
     assert run(["-C", str(tmp_path / "new"), "init"]) == 0
     assert f"cd {tmp_path / 'new'} &&" in capsys.readouterr().err
     assert run(["-C", str(tmp_path / "new"), "validate"]) == 0
@@ -86,14 +86,14 @@ def test_init_works_where_the_global_option_says(tmp_path: Path, capsys: pytest.
     ],
 )
 def test_project_name(folder: str, name: str, tmp_path: Path) -> None:
-    """The name of a new project is that of its folder, as far as a name may contain it."""
+    """A new project is named after its folder, as far as a name allows."""
     assert project_name(tmp_path / folder) == name
     assert run(["init", str(tmp_path / folder)]) == 0
     assert load_project(tmp_path / folder).project.name == name
 
 
 def test_init_writes_gitattributes(tmp_path: Path) -> None:
-    """Line endings are the same in every checkout; existing settings are kept."""
+    """.gitattributes gives every checkout the same line endings, and keeps existing settings."""
     copy_sample(tmp_path / "new", date(2026, 11, 24))
     assert "* text=auto eol=lf" in (tmp_path / "new/.gitattributes").read_text(encoding="utf-8").splitlines()
     (tmp_path / "old").mkdir()

@@ -20,7 +20,7 @@ SECRET = "0123456789abcdef" * 2
 
 
 def test_listen_needs_a_secret(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without one anyone could send callbacks. The port has a default, so only the secret is missing."""
+    """Without a secret, which has no default, any client could send callbacks."""
     assert run(["-C", str(shop), "listen"]) == 64
     assert "SMSBY_CALLBACK_SECRET is not set" in capsys.readouterr().err
 
@@ -28,7 +28,7 @@ def test_listen_needs_a_secret(shop: Path, capsys: pytest.CaptureFixture[str]) -
 def test_listen_refuses_a_short_secret(
     shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Here and in every other command: the address that apply passes on is made of it."""
+    """A short secret is refused by every command, since apply passes on an address made from it."""
     monkeypatch.setenv("SMSBY_CALLBACK_SECRET", "short")
     for command in (["listen", "--port", "0"], ["validate"]):
         assert run(["-C", str(shop), *command]) == 64
@@ -38,7 +38,7 @@ def test_listen_refuses_a_short_secret(
 def test_listen_on_a_used_port_is_an_error(
     shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It names the address and suggests another port."""
+    """A used port is an error with its address and another port to try."""
     monkeypatch.setenv("SMSBY_CALLBACK_SECRET", SECRET)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -49,7 +49,7 @@ def test_listen_on_a_used_port_is_an_error(
 
 
 def test_listen_stores_callbacks_until_it_is_interrupted(shop: Path) -> None:
-    """The URL is on stdout; SIGINT ends it with exit code 0; the callback is in the file beside the lock."""
+    """`listen` prints its URL on stdout, stores callbacks next to the lock, and exits with 0 on SIGINT."""
     secret_path = read_callback_path({"SMSBY_CALLBACK_SECRET": SECRET}, "shop")
     environ = {**os.environ, "SMSBY_CALLBACK_SECRET": SECRET}
     arguments = [sys.executable, "-m", "smsby_deploy", "-C", str(shop), "listen", "--port", "0"]

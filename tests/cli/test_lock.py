@@ -26,7 +26,7 @@ from smsby_deploy.status.collect import StatusOptions
 def test_lock_of_a_new_project(
     words: tuple[str, ...], code: int, message: str, shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """There is nothing to show and nothing to copy."""
+    """An empty lock has nothing to show or to copy."""
     assert run(["-C", str(shop), "lock", *words]) == code
     captured = capsys.readouterr()
     assert message in captured.err
@@ -46,7 +46,7 @@ def test_lock_of_a_new_project(
 def test_lock_push_and_pull_refuse_another_file(
     verb: str, content: bytes | None, message: str, shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A file of another kind is not a damaged lock, and is left as it is."""
+    """A file of another kind is refused, not called a damaged lock, and left unchanged."""
     file = shop / "copy.json"
     if content is not None:
         file.write_bytes(content)
@@ -56,14 +56,14 @@ def test_lock_push_and_pull_refuse_another_file(
 
 
 def test_lock_push_calls_a_damaged_lock_damaged(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Also one that was cut off."""
+    """A damaged lock is called damaged, even if it is truncated."""
     (shop / "copy.json").write_text('{\n  "format": "smsby-lock",\n  "version": 1,\n', "utf-8")
     assert run(["-C", str(shop), "lock", "push", str(shop / "copy.json")]) == 1
     assert "copy.json is damaged: not JSON, or truncated" in capsys.readouterr().err
 
 
 def test_lock_archive_waits_as_long_as_the_account_lists(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `doctor` learned about the lag of the list counts here, as in `status`."""
+    """`lock archive` waits for as long as doctor found the list to lag, as `status` does."""
     seen: list[StatusOptions] = []
 
     def find(*arguments: object, options: StatusOptions, **more: object) -> archivable.Archivable:

@@ -1,4 +1,4 @@
-"""The manual changes of the lock: wrong usage, and an empty lock."""
+"""Manual changes of the lock: wrong usage, and an empty lock."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from smsby_deploy.cli.main import run
 def test_lock_changes_refuse_what_is_not_recorded(
     words: tuple[str, ...], message: str, shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """There is nothing to settle or take back; two answers at once are no answer."""
+    """An empty lock has nothing to resolve or withdraw, and two decisions at once are wrong usage."""
     assert run(["-C", str(shop), "lock", *words]) == 64
     assert message in capsys.readouterr().err
     assert not (shop / "smsby.lock.json").exists()

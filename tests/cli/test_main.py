@@ -37,7 +37,7 @@ sys.exit(code)
 """
 
 
-# What `validate` of inline recipients does not use. Together they took a tenth of its start.
+# Modules that `validate` of inline recipients does not use. Together they took a tenth of its start.
 _UNUSED = {
     "importlib.resources", "smsby_deploy.config.yaml_places", "smsby_deploy.lock.records", "smsby_deploy.plan.model",
     "smsby_deploy.recipients.prefetch", "smsby_deploy.recipients.list_files", "smsby_deploy.smsby.methods",
@@ -49,13 +49,13 @@ _UNUSED_BY_PLAN = {
 
 
 def _modules(*words: str) -> set[str]:
-    """All modules that a command loads."""
+    """Return all modules that a command loads."""
     done = subprocess.run([sys.executable, "-c", _CODE, *words], capture_output=True, text=True, check=True)
     return set(done.stderr.split())
 
 
 def _loaded(*words: str) -> set[str]:
-    """The packages that a command loads, of those that are slow to load."""
+    """Return the packages that a command loads, of those that are slow to load."""
     return _HEAVY & {name.partition(".")[0] for name in _modules(*words)}
 
 
@@ -70,7 +70,7 @@ def _project(folder: Path, text: str) -> str:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    """`--help` stays instant."""
+    """`--help` loads nothing heavy."""
     assert _loaded("--help") == set()
 
 
@@ -83,12 +83,12 @@ def test_help_loads_nothing_heavy() -> None:
     ],
 )
 def test_validate_loads_only_what_the_project_needs(text: str, expected: set[str], tmp_path: Path) -> None:
-    """For a valid project: Jinja2 only for texts with markup, no jsonschema, nothing for the network or a terminal."""
+    """validate loads Jinja2 only for texts with markup, and nothing for explaining errors, the network or a terminal."""
     assert _loaded("-q", "-C", _project(tmp_path, text), "validate") == expected
 
 
 def test_plan_loads_no_unused_module(tmp_path: Path) -> None:
-    """Neither other formats, nor samples and the comparison of a review, nor what statuses need, nor temporary files."""
+    """plan loads no other format, samples or comparison, nothing for statuses, and no temporary files."""
     loaded = _modules(
         "-q", "-C", _project(tmp_path, "{{ name }}, привет"), "plan", "--offline", "--format", "json"
     )
@@ -97,7 +97,7 @@ def test_plan_loads_no_unused_module(tmp_path: Path) -> None:
 
 
 def test_validate_loads_no_unused_module(tmp_path: Path) -> None:
-    """Neither readers of files, nor what plan and apply add."""
+    """validate loads no reader of files, and nothing that only plan and apply use."""
     assert all(find_spec(name) for name in _UNUSED)
     loaded = _modules("-q", "-C", _project(tmp_path, "{{ name }}, привет"), "validate")
     assert loaded & _UNUSED == set()
@@ -105,12 +105,12 @@ def test_validate_loads_no_unused_module(tmp_path: Path) -> None:
 
 
 def test_validate_loads_jinja_for_a_filter(tmp_path: Path) -> None:
-    """Otherwise the tests above would prove nothing."""
+    """A filter makes validate load Jinja2, without which the tests above would prove nothing."""
     assert "jinja2" in _loaded("-C", _project(tmp_path, "{{ name | upper }}"), "validate")
 
 
 def test_an_offline_plan_loads_no_http_library(tmp_path: Path) -> None:
-    """Nor Jinja2, to find that a text without markup includes nothing."""
+    """An offline plan loads no HTTP library, and no Jinja2 for texts without markup."""
     words = ("-q", "-C", _project(tmp_path, "Магазин закрыт."), "plan", "--offline", "--format", "json")
     assert _loaded(*words) & {"jinja2", "jsonschema", "requests", "urllib3"} == set()
 
@@ -119,7 +119,7 @@ def test_an_offline_plan_loads_no_http_library(tmp_path: Path) -> None:
     "arguments", [[], ["nonsense"], ["--nonsense"], ["--log-format", "json"], ["schema", "nonsense"]]
 )
 def test_wrong_usage_is_64(arguments: list[str]) -> None:
-    """click's own exit code 2 has another meaning here."""
+    """Wrong usage is 64, since click's own exit code 2 has another meaning here."""
     assert run(arguments) == 64
 
 
@@ -127,7 +127,7 @@ def test_wrong_usage_is_64(arguments: list[str]) -> None:
     ("typed", "offered"), [("pl", "plan"), ("status --fo", "--format"), ("lock res", "resolve")]
 )
 def test_the_shell_completes_commands_and_options(typed: str, offered: str) -> None:
-    """What bash asks when Tab is pressed, as set up in docs/ci.md."""
+    """Commands and options are completed when bash asks, as set up in docs/ci.md."""
     words = f"smsby-deploy {typed}"
     asked = {
         "_SMSBY_DEPLOY_COMPLETE": "bash_complete",
@@ -164,7 +164,7 @@ def test_a_command_without_a_project_suggests_init(
 def test_an_invalid_api_url_is_wrong_usage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The message names the variable, before anything is asked."""
+    """An invalid API URL is reported by its variable before anything is asked."""
     assert run(["init", str(tmp_path)]) == 0
     monkeypatch.setenv("SMSBY_API_URL", "localhost:8025")
     monkeypatch.setenv("SMSBY_TOKEN", "any")
@@ -176,7 +176,7 @@ PROBLEM = Problem(Severity.ERROR, "PHONE", "not a phone number", "sale/vip", Loc
 
 
 def test_report_error_writes_message_place_and_hint(capsys: pytest.CaptureFixture[str]) -> None:
-    """Three lines on stderr, and the exit code of the error's class."""
+    """An error is three lines on stderr, with the exit code of its class."""
     error = LockHeld("another run holds the lock", hint="wait for it", location=Location("smsby.lock.json"))
     assert report_error(error, verbose=False) == 8
     assert capsys.readouterr().err == (
@@ -185,7 +185,7 @@ def test_report_error_writes_message_place_and_hint(capsys: pytest.CaptureFixtur
 
 
 def test_report_error_lists_the_problems_first(capsys: pytest.CaptureFixture[str]) -> None:
-    """Invalid files exit 3; the summary follows what it sums up."""
+    """Invalid files exit with 3, and their problems precede the summary."""
     assert report_error(FilesInvalid([PROBLEM]), verbose=False) == 3
     assert capsys.readouterr().err == (
         "list.csv:3:1: error PHONE sale/vip: not a phone number\nerror: 1 problem in the project's files\n"
@@ -205,7 +205,7 @@ def test_report_error_lists_the_problems_first(capsys: pytest.CaptureFixture[str
 def test_report_error_knows_the_errors_of_others(
     error: BaseException, code: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """click's, the operating system's and a signal's errors get a message, too."""
+    """Errors of click, the operating system and signals have messages, too."""
     assert report_error(error, verbose=False) == code
     assert message in capsys.readouterr().err
 
@@ -213,7 +213,7 @@ def test_report_error_knows_the_errors_of_others(
 def test_report_error_hides_an_internal_error(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only -v shows its text, in a traceback, which is to be reported: it has no phone, token or query either."""
+    """The text of an internal error is shown only with -v, in a traceback without phone, token or query."""
     token = "4c6f7665206973204e6f74"
     monkeypatch.setenv("SMSBY_TOKEN", token)
     error = ValueError(f"375291234567 in /api/v1/sendQuickSMS?message=Hi {token}")
@@ -228,7 +228,7 @@ def test_report_error_hides_an_internal_error(
 def test_report_error_hides_what_the_user_typed(
     error: type[Exception], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A phone in the wrong place; of a token, digits that look like a number were masked, and the rest was shown."""
+    """A phone in the wrong place, or a token that partly looks like a number, is not repeated."""
     monkeypatch.setenv("SMSBY_TOKEN", "4c6f7665206973204e6f74")
     report_error(error("'375291234567' and '4c6f7665206973204e6f74'"), verbose=False)
     assert "'37529*****67' and '<hidden>'\n" in capsys.readouterr().err
@@ -267,7 +267,7 @@ def _run_with_stdout(stdout: int, *words: str) -> subprocess.CompletedProcess[st
     ],
 )
 def test_run_with_full_stdout_is_no_internal_error(tmp_path: Path, words: tuple[str, ...]) -> None:
-    """Output that cannot be written is named; where nothing can have been sent, there is no hint at what was."""
+    """Output that cannot be written is named, without a hint about sends where none can have happened."""
     run(["init", str(tmp_path / "shop")])
     with Path("/dev/full").open("w") as full:
         result = _run_with_stdout(full.fileno(), "-C", str(tmp_path / "shop"), *words)
@@ -278,7 +278,7 @@ def test_run_with_full_stdout_is_no_internal_error(tmp_path: Path, words: tuple[
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_version_into_a_full_stdout_is_no_traceback() -> None:
-    """It is answered before anything is imported, and fails like everything else."""
+    """`--version` into a full stdout fails without a traceback, though it is answered before anything is imported."""
     with Path("/dev/full").open("w") as full:
         result = _run_with_stdout(full.fileno(), "--version")
     assert result.returncode == 1
@@ -288,7 +288,7 @@ def test_version_into_a_full_stdout_is_no_traceback() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="closes a pipe the POSIX way")
 @pytest.mark.parametrize("form", ["text", "json", "markdown"])
 def test_run_with_closed_stdout_says_so(tmp_path: Path, form: str) -> None:
-    """A reader that ended early, such as `head`, is no silent failure and no traceback."""
+    """A reader that ends early, such as `head`, is an error without a traceback."""
     run(["init", str(tmp_path / "shop")])
     reader, writer = os.pipe()
     os.close(reader)
@@ -303,7 +303,7 @@ def test_run_with_closed_stdout_says_so(tmp_path: Path, form: str) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="closes stdin the POSIX way")
 def test_run_with_closed_stdin_confirms_nothing(tmp_path: Path) -> None:
-    """`<&-` answers no question: nothing is sent, and that is no internal error."""
+    """A closed stdin confirms nothing: nothing is sent, and it is no internal error."""
     command = [sys.executable, "-m", "smsby_deploy", "otp", "telegram", "375291111111", "0042"]
     done = subprocess.run(
         ["/bin/sh", "-c", 'exec "$@" <&-', "sh", *command],
@@ -320,7 +320,7 @@ def test_run_with_closed_stdin_confirms_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="names of files are Unicode")
 def test_run_names_a_locale_that_lacks_letters_of_a_file(tmp_path: Path) -> None:
-    """What is missing is a setting of the machine, not a correction of this program."""
+    """If the locale lacks letters of a file name, the message suggests a setting of the machine."""
     (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n")
     campaign = (
         "version: 1\ncampaign: sale\nmailings: [{name: vip, recipients: {file: список.csv}, text: Hi}]\n"
@@ -343,7 +343,7 @@ def test_run_names_a_locale_that_lacks_letters_of_a_file(tmp_path: Path) -> None
 
 
 def test_report_error_of_a_full_disk_is_not_about_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    """A disk that is full elsewhere does not mean that the output was lost."""
+    """A full disk elsewhere is not reported as a lost output."""
     assert report_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), verbose=False) == 1
     said = capsys.readouterr().err
     assert said.startswith("error: cannot write a file: ")
@@ -355,7 +355,7 @@ def test_report_error_of_a_full_disk_is_not_about_stdout(capsys: pytest.CaptureF
 
 
 def _commands(command: click.Command, path: str = "") -> Iterator[tuple[str, click.Command]]:
-    """Every command of the program that is no group, with its path."""
+    """Yield every command that is no group, with its path."""
     if not isinstance(command, click.Group):
         yield path, command
         return
@@ -372,7 +372,7 @@ _GLOBAL = {name for option in group.params for name in option.opts}
 
 @pytest.mark.parametrize("path", COMMANDS)
 def test_command_accepts_each_global_option_once(path: str) -> None:
-    """Behind every command, with its meaning; no command has an option of that name, and its --help shows none."""
+    """Each global option is accepted after every command, and no command has an option of the same name."""
     names = [name for option in COMMANDS[path].params for name in option.opts if name in _GLOBAL]
     assert sorted(names) == sorted(_GLOBAL)
     shown = COMMANDS[path].get_help(click.Context(COMMANDS[path])).partition("Examples:")[0]
@@ -381,7 +381,7 @@ def test_command_accepts_each_global_option_once(path: str) -> None:
 
 @pytest.fixture
 def context_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Context]:
-    """The context that a command line gives its command."""
+    """Return the context that a command line gives its command."""
     seen: list[Context] = []
     of_groups = click.Command.invoke
 
@@ -419,7 +419,7 @@ def _comparable(context: Context) -> tuple[Context, bool]:
 def test_global_option_behind_means_the_same(
     context_of: Callable[..., Context], command: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
-    """Before the command, behind it, and between the words of a command of two."""
+    """A global option means the same before the command, after it, and between the words of a two-word command."""
     before = _comparable(context_of(*words, *command))
     assert before != _comparable(context_of(*command))
     assert before == _comparable(context_of(*command, *words))
@@ -427,7 +427,7 @@ def test_global_option_behind_means_the_same(
 
 
 def test_global_options_on_both_sides_add_up(context_of: Callable[..., Context]) -> None:
-    """-v is counted; of a value, the last one counts; one that is given before stays."""
+    """-v on both sides is counted, and of any other option the last value counts."""
     context = context_of("-v", "-q", "-C", "a", "plan", "-v", "-C", "b", "--log-format", "json")
     assert (context.verbosity, context.quiet, context.project) == (2, True, "b")
     assert context.log is not None
@@ -437,7 +437,7 @@ def test_global_options_on_both_sides_add_up(context_of: Callable[..., Context])
 def test_quiet_behind_silences_the_json_log(
     context_of: Callable[..., Context], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In whatever order the two are given."""
+    """-q silences the JSON log, in whatever order the two are given."""
     for words in (("-q", "--log-format=json"), ("--log-format=json", "-q")):
         context_of("plan", *words).announce("hello", "note")
         assert capsys.readouterr().err == ""
@@ -454,12 +454,12 @@ def test_quiet_behind_silences_the_json_log(
 def test_last_log_format_is_the_one_of_errors(
     words: list[str], is_json: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also for a command line that cannot be parsed."""
+    """The last --log-format applies to errors, even of a command line that cannot be parsed."""
     assert run(words) == 64
     assert capsys.readouterr().err.startswith("{") is is_json
 
 
 def test_version_behind_a_command_only_shows_it(capsys: pytest.CaptureFixture[str]) -> None:
-    """Like --help, it runs nothing."""
+    """--version after a command only prints the version, like --help."""
     assert run(["apply", "--auto-approve", "--version"]) == 0
     assert capsys.readouterr().out.startswith("smsby-deploy ")

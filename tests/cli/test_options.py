@@ -23,14 +23,14 @@ PLAIN = Context(None, 0, False, False, {})
 def test_confirms_accepts_only_yes(
     answer: str, confirms: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Any other answer, and none, does not confirm."""
+    """Any answer but yes, and none, does not confirm."""
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
     assert PLAIN.confirms() is confirms
     assert 'Send now? This cannot be undone. Type "yes" to continue: ' in capsys.readouterr().err
 
 
 def test_require_confirmation_refuses_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An option can give it; otherwise the user is asked."""
+    """An option can confirm, and otherwise the user is asked."""
     PLAIN.require_confirmation(given=True)
     monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
     with pytest.raises(Refused, match="not approved; nothing was sent"):
@@ -38,7 +38,7 @@ def test_require_confirmation_refuses_without_it(monkeypatch: pytest.MonkeyPatch
 
 
 def test_confirms_never_asks_into_a_json_log() -> None:
-    """A question between JSON lines would break whoever reads them."""
+    """With a JSON log nothing is asked, since a question would break its lines."""
     context = PLAIN._replace(log=JsonLog(io.StringIO(), SystemClock()))
     with pytest.raises(UsageError, match="cannot ask for confirmation"):
         context.confirms()
@@ -48,7 +48,7 @@ def test_confirms_never_asks_into_a_json_log() -> None:
     "words", [["apply", "--lock-timeout"], ["status", "--fail-under"], ["sandbox", "--delay"]]
 )
 def test_nan_is_in_no_range(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Every comparison with it is false."""
+    """NaN is in no range, since every comparison with it is false."""
     assert run([*words, "nan"]) == 64
     assert "'nan' is not a number" in capsys.readouterr().err
     assert run([*words, "ten"]) == 64
@@ -57,7 +57,7 @@ def test_nan_is_in_no_range(words: list[str], capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize("words", [["plan", "--compare"], ["plan", "--out"], ["init"], ["lock", "pull"]])
 def test_an_empty_name_is_not_this_directory(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """A base whose variable is not set would be the project itself, and no change would be seen."""
+    """An empty base, as from an unset variable, is refused, since it would be the project itself."""
     assert run([*words, ""]) == 64
     assert "the name is empty" in capsys.readouterr().err
 
@@ -66,7 +66,7 @@ def test_an_empty_name_is_not_this_directory(words: list[str], capsys: pytest.Ca
 def test_an_empty_project_folder_is_not_this_one(
     words: list[str], shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Otherwise an apply would send the mailings of another project."""
+    """An empty project folder is refused, since an apply could send another project's mailings."""
     monkeypatch.chdir(shop)
     assert run(["-C", "", *words]) == 64
     assert "-C: the name of the project folder is empty" in capsys.readouterr().err
@@ -74,13 +74,13 @@ def test_an_empty_project_folder_is_not_this_one(
 
 @pytest.mark.parametrize("command", ["listen", "sandbox"])
 def test_an_empty_host_is_not_every_address(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A variable that is not set must not open a port to the network."""
+    """An empty host is refused, since an unset variable must not open a port to the network."""
     assert run([command, "--port", "0", "--host", ""]) == 64
     assert "the address is empty" in capsys.readouterr().err
 
 
 def test_note_is_silent_with_quiet_and_warn_is_not(capsys: pytest.CaptureFixture[str]) -> None:
-    """-q hides what is merely useful to know."""
+    """-q hides notes but not warnings."""
     quiet = PLAIN._replace(quiet=True)
     quiet.note("saved")
     quiet.warn("interrupted", "interrupted")
@@ -89,7 +89,7 @@ def test_note_is_silent_with_quiet_and_warn_is_not(capsys: pytest.CaptureFixture
 
 
 def test_warn_writes_an_event_to_a_json_log() -> None:
-    """The event's name and facts are for programs, its text is the same."""
+    """In the JSON log a warning has a name and facts for programs, and the same text."""
     stream = io.StringIO()
     PLAIN._replace(log=JsonLog(stream, SystemClock())).warn("late", "LATE", address="sale/vip")
     event = json.loads(stream.getvalue())
@@ -102,5 +102,5 @@ def test_warn_writes_an_event_to_a_json_log() -> None:
 
 
 def test_program_names_the_project() -> None:
-    """A suggested command works as it is copied."""
+    """A suggested command names the project and works as copied."""
     assert PLAIN._replace(project="my shop").program == "smsby-deploy -C 'my shop'"

@@ -16,7 +16,7 @@ _PHONE = "375291234567"
 def test_otp_calls_the_method_of_its_channel(
     channel: str, method: str, server: FakeServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One request with the phone in digits; the output masks the phone and never shows the code."""
+    """One request has the phone in digits, and the output masks the phone and never shows the code."""
     server.answers(Reply(200, {"sms_id": 7}))
     assert run(["otp", channel, "+375 (29) 123-45-67", "0042", "--yes"]) == 0
     (asked,) = server.asked
@@ -32,7 +32,7 @@ def test_otp_calls_the_method_of_its_channel(
 def test_otp_refuses_a_phone_before_any_request(
     server: FakeServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is not a phone number is wrong usage, with an example."""
+    """An invalid phone is wrong usage, with an example, before any request."""
     assert run(["otp", "telegram", "12", "0042", "--yes"]) == 64
     assert server.asked == []
     assert "for example 375291234567" in capsys.readouterr().err

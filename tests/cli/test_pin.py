@@ -1,4 +1,4 @@
-"""`pin`: what is written, what is said, and what cannot be written."""
+"""`pin`: what it writes and prints, and what it cannot write."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DIGEST = hashlib.sha256(_LIST).hexdigest()
 
 @pytest.fixture
 def pinned(shop: Path) -> Path:
-    """A project with one list, which is not pinned yet."""
+    """A project with one list that is not pinned yet."""
     (shop / "vip.csv").write_bytes(_LIST)
     _declare(shop, "{file: vip.csv}")
     return shop
@@ -30,7 +30,7 @@ def _declare(shop: Path, recipients: str) -> None:
 
 
 def test_pin_writes_the_digest_beside_the_list(pinned: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """By the name of the list or of the campaign file; then everything is up to date."""
+    """A list is pinned by its own name or that of the campaign file, and then all is up to date."""
     assert run(["-C", str(pinned), "pin", "vip.csv"]) == 0
     assert f"sale.yaml:5:24: pinned vip.csv to {_DIGEST[:12]}" in capsys.readouterr().err
     assert f"{{file: vip.csv, sha256: {_DIGEST}}}  # ours" in (pinned / "sale.yaml").read_text("utf-8")
@@ -40,7 +40,7 @@ def test_pin_writes_the_digest_beside_the_list(pinned: Path, capsys: pytest.Capt
 
 
 def test_pin_updates_what_is_pinned(pinned: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without PATH only that: a list that is not pinned stays so."""
+    """Without PATH only pinned lists are updated."""
     assert run(["-C", str(pinned), "pin"]) == 64
     assert "no list is pinned" in capsys.readouterr().err
     _declare(pinned, "{file: vip.csv, sha256: " + "0" * 64 + "}")
@@ -52,7 +52,7 @@ def test_pin_updates_what_is_pinned(pinned: Path, capsys: pytest.CaptureFixture[
 def test_pin_of_an_unknown_list(
     path: str, message: str, pinned: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is wrong usage, and the lists are named."""
+    """An unknown list is wrong usage, and the known ones are named."""
     assert run(["-C", str(pinned), "pin", path or "vip"]) == 64
     found = capsys.readouterr().err
     assert message in found
@@ -62,7 +62,7 @@ def test_pin_of_an_unknown_list(
 def test_pin_that_cannot_be_written_says_what_to_write(
     pinned: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The digest of an alias is elsewhere; the exit code says that it is not done."""
+    """A pin behind an alias cannot be written: the digest is printed, and the exit code says that it is not done."""
     (pinned / "sale.yaml").write_text(
         "version: 1\ncampaign: sale\nmailings:\n"
         "  - {name: a, text: Hello, recipients: &list {file: vip.csv, sha256: &pin " + "0" * 64 + "}}\n"

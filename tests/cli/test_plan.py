@@ -15,13 +15,13 @@ def _plan(shop: Path, *options: str) -> int:
 
 
 def test_plan_exits_2_only_if_asked_for(shop: Path) -> None:
-    """--detailed-exitcode tells a plan with changes from one without."""
+    """Only --detailed-exitcode gives a plan with changes another exit code."""
     assert _plan(shop, "--offline") == 0
     assert _plan(shop, "--offline", "--detailed-exitcode") == 2
 
 
 def test_plan_prints_invalid_and_blocked_plans(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit 4 if a mailing is blocked, 3 if the files are not valid; the plan is on stdout in both cases."""
+    """A blocked plan exits with 4 and an invalid one with 3, and both are printed on stdout."""
     limit = "guardrails: {max_recipients: 1}\n"
     (shop / "smsby.yaml").write_text(f"version: 1\nproject: shop\n{limit}", "utf-8")
     campaign = shop / "sale.yaml"
@@ -35,19 +35,19 @@ def test_plan_prints_invalid_and_blocked_plans(shop: Path, capsys: pytest.Captur
 
 
 def test_plan_json_is_one_document(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing else is on stdout."""
+    """stdout has the document and nothing else."""
     assert _plan(shop, "--offline", "--format", "json") == 0
     assert json.loads(capsys.readouterr().out)["format"] == "smsby-plan"
 
 
 def test_plan_out_says_what_the_file_is_good_for(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A plan made offline can be viewed, not applied."""
+    """A plan made offline is described as one to view, not to apply."""
     assert _plan(shop, "--offline", "--out", str(shop / "plan.json")) == 0
     assert "saved for viewing only" in capsys.readouterr().err
 
 
 def test_plan_markdown_replaces_an_outdated_comment(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """If no plan can be made, the comment says so; the reason is on stderr, too."""
+    """If no plan can be made, the comment says so, and the reason is on stderr as well."""
     assert _plan(shop, "--format", "markdown") == 7
     captured = capsys.readouterr()
     assert "### ❌ No plan, nothing will be sent" in captured.out
@@ -55,7 +55,7 @@ def test_plan_markdown_replaces_an_outdated_comment(shop: Path, capsys: pytest.C
 
 
 def test_plan_is_printed_if_smsby_yaml_is_flawed(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With all problems, and without asking sms.by by such settings."""
+    """With a flawed smsby.yaml the plan is printed with all problems, without asking sms.by."""
     (shop / "smsby.yaml").write_text("version: 1\nproject: shop\ncolour: red\n", "utf-8")
     campaign = shop / "sale.yaml"
     campaign.write_text(campaign.read_text("utf-8").replace("{{ name }}", "{{ nmae }}"), "utf-8")
@@ -66,7 +66,7 @@ def test_plan_is_printed_if_smsby_yaml_is_flawed(shop: Path, capsys: pytest.Capt
 
 
 def test_plan_is_printed_if_the_facts_are_flawed(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nor is sms.by asked then: what is known about the account decides how."""
+    """With flawed facts the plan is printed without asking sms.by, since they decide how to ask."""
     (shop / "smsby.facts.json").write_text("{", "utf-8")
     assert _plan(shop) == 3
     said = capsys.readouterr()
@@ -77,7 +77,7 @@ def test_plan_is_printed_if_the_facts_are_flawed(shop: Path, capsys: pytest.Capt
 def test_plan_of_a_flawed_smsby_yaml_beside_a_damaged_lock(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit 3 comes before the 1 of the lock: the settings may name another lock than was meant."""
+    """A flawed smsby.yaml (3) takes precedence over a damaged lock (1), since it may name another lock than was meant."""
     (shop / "smsby.yaml").write_text("version: 1\nproject: shop\ncolour: red\n", "utf-8")
     (shop / "smsby.lock.json").write_text("{}", "utf-8")
     assert run(["-C", str(shop), "plan", "--format", "json"]) == 3

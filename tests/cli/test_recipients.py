@@ -21,7 +21,7 @@ from smsby_deploy.cli.main import run
 def test_recipients_refuses_wrong_usage(
     words: tuple[str, ...], message: str, shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before anything is written."""
+    """Wrong usage is refused before anything is written."""
     assert run(["-C", str(shop), "recipients", *words]) == 64
     captured = capsys.readouterr()
     assert message in captured.err

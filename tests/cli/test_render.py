@@ -30,7 +30,7 @@ def project(tmp_path: Path) -> str:
 
 
 def test_render_masks_phones_unless_asked(project: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Beside a text and in it; --unmask shows them in full."""
+    """Phones are masked next to a text and in it, and shown in full with --unmask."""
     assert run(["-C", project, "render", "sale/vip"]) == 0
     out = capsys.readouterr().out
     assert "Анна, ваш номер 37529*****67" in out
@@ -40,14 +40,14 @@ def test_render_masks_phones_unless_asked(project: str, capsys: pytest.CaptureFi
 
 
 def test_render_json_is_one_document(project: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing but the document is written to stdout."""
+    """stdout has the document and nothing else."""
     assert run(["-C", project, "render", "sale/vip", "--row", "2", "--format", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert [text["row"] for text in document["mailings"][0]["texts"]] == [2]
 
 
 def test_render_reports_a_text_that_fails(project: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit 3; the problem goes to stderr with its place, the other texts to stdout."""
+    """A text that fails is exit code 3, with its problem and place on stderr and the other texts on stdout."""
     assert run(["-C", project, "render", "sale/*"]) == 3
     captured = capsys.readouterr()
     assert "sale/vip" in captured.out
@@ -56,14 +56,14 @@ def test_render_reports_a_text_that_fails(project: str, capsys: pytest.CaptureFi
 
 
 def test_render_refuses_what_does_not_exist(project: str) -> None:
-    """A mailing or row that does not exist, and no selection at all, are wrong usage."""
+    """A missing mailing or row, and no selection at all, are wrong usage."""
     assert run(["-C", project, "render", "sale/nope"]) == 64
     assert run(["-C", project, "render", "sale/vip", "--row", "3"]) == 64
     assert run(["-C", project, "render"]) == 64
 
 
 def test_render_has_the_warnings_about_texts(project: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whoever looks at texts sees what looks right and is not."""
+    """`render` prints the warnings about texts."""
     campaign = Path(project) / "sale.yaml"
     text = "{% if n %}&nbsp;{% endif %}\u0421at"
     content = _CAMPAIGN.replace("{{ n }}, ваш номер", text).replace("n: Анна", 'n: "no"')

@@ -32,7 +32,7 @@ def test_report_refuses_wrong_options(
 
 
 def test_report_of_a_new_project_needs_no_token(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In every format it says that nothing was sent; --out writes it to a file."""
+    """For a new project every format says that nothing was sent, without a token; --out writes it to a file."""
     assert run(["-C", str(shop), "report", "--since", "2026-01-01"]) == 0
     assert capsys.readouterr().out == "nothing was sent since 2026-01-01 00:00 +03\n"
     for form, shown in (
@@ -49,7 +49,7 @@ def test_report_of_a_new_project_needs_no_token(shop: Path, capsys: pytest.Captu
 
 
 def _lock(shop: Path, name: str, address: str, environment: str = "production") -> None:
-    """A lock that records one mailing of two recipients."""
+    """Return a lock that records one mailing of two recipients."""
     digest = "0" * 64
     chunk = {
         "fingerprint": "0123456789",
@@ -74,7 +74,7 @@ def _lock(shop: Path, name: str, address: str, environment: str = "production") 
 
 
 def test_report_reads_other_locks_only_by_environment(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Otherwise only that of the chosen environment."""
+    """`report` reads the locks of other environments only with `--by environment`."""
     (shop / "smsby.yaml").write_text(
         "version: 1\nproject: shop\nenvironments: {staging: {lock: staging.lock.json}}\n", "utf-8"
     )
@@ -93,7 +93,7 @@ def test_report_reads_other_locks_only_by_environment(shop: Path, capsys: pytest
 def test_report_believes_no_deliveries_without_the_token(
     shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The author of a pull request could write what `status` remembers, too."""
+    """Without the token, deliveries remembered by `status` are not trusted: a pull request could contain them."""
     from smsby_deploy.lock.records import ChunkState
     from smsby_deploy.lock.store import LockStore
     from smsby_deploy.smsby.deliveries import Delivery

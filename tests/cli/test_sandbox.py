@@ -24,12 +24,12 @@ from smsby_deploy.sandbox.sandbox_settings import SandboxSettings
     ],
 )
 def test_read_switch_parses_json_or_text(text: str, value: Any) -> None:
-    """Numbers and lists need no quotes, words neither."""
+    """Numbers and lists are read as JSON, and words need no quotes."""
     assert _read_switch(text, SandboxSettings())[1] == value
 
 
 def test_sandbox_refuses_a_bad_switch(capsys: pytest.CaptureFixture[str]) -> None:
-    """Wrong usage, before a server is started."""
+    """A bad switch is wrong usage before a server is started."""
     with pytest.raises(click.UsageError, match="expected NAME=VALUE"):
         _read_switch("balance", SandboxSettings())
     assert run(["sandbox", "--set", "no_such_switch=1"]) == 64

@@ -13,7 +13,7 @@ from smsby_deploy.lock.store import LockStore
 
 
 def test_find_actor_prefers_who_started_the_pipeline() -> None:
-    """Not the user of the runner; on one line, without a phone number, of limited length."""
+    """The actor is who started the pipeline, not the runner's user, on one short line without a phone number."""
     assert find_actor({"GITHUB_ACTOR": "anna", "USER": "runner"}) == "anna"
     assert find_actor({"GITLAB_USER_LOGIN": "a\x1b[2J\nb"}) == "a [2J b"
     assert find_actor({"BUILD_USER_ID": "375291234567"}) == "37529*****67"
@@ -21,12 +21,12 @@ def test_find_actor_prefers_who_started_the_pipeline() -> None:
 
 
 def test_find_commit_outside_a_repository_is_none(tmp_path: Path) -> None:
-    """A project need not be in git."""
+    """Outside a repository there is no commit, which a project does not need."""
     assert find_commit(tmp_path) is None
 
 
 def test_note_on_another_run_spoils_no_output(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The store of the lock is asked once more for it, and may be gone by then."""
+    """If the lock's store fails when asked about another run, the output is still complete."""
 
     def fail(store: LockStore) -> None:
         raise StoreUnavailable("gone")

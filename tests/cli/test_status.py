@@ -1,4 +1,4 @@
-"""`status`: options that do not go together, and the history."""
+"""`status`: options that exclude each other, and the history."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_status_refuses_options_early(
 
 
 def test_status_history_needs_no_token(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is read from the lock; --out writes it to a file."""
+    """The history is read from the lock without a token, and --out writes it to a file."""
     assert run(["-C", str(shop), "status", "--history"]) == 0
     assert capsys.readouterr().out == "nothing has been applied yet\n"
     file = shop / "history.md"

@@ -29,7 +29,7 @@ def tested(shop: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_test_names_each_test(tested: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit 3 if one fails; the expected and the actual text are below each other."""
+    """A failed test is exit code 3, with the expected and the actual text one below the other."""
     assert run(["test"]) == 3
     assert capsys.readouterr().out.splitlines() == [
         "sale/vip",
@@ -43,7 +43,7 @@ def test_test_names_each_test(tested: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_test_json_is_one_document(tested: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Programs get the outcome of each test, and its place."""
+    """The document has the outcome and place of each test."""
     assert run(["test", "sale/*", "--format", "json"]) == 3
     document = json.loads(capsys.readouterr().out)
     assert document["summary"] == {"passed": 2, "failed": 1, "skipped": 0}
@@ -53,7 +53,7 @@ def test_test_json_is_one_document(tested: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_test_junit_has_a_case_per_test(tested: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """CI services show and count them one by one."""
+    """JUnit has a case for each test, which CI services count."""
     assert run(["test", "--format", "junit"]) == 3
     report = JUnitXml.fromstring(capsys.readouterr().out.encode())
     assert (report.tests, report.failures) == (3, 1)
@@ -62,7 +62,7 @@ def test_test_junit_has_a_case_per_test(tested: Path, capsys: pytest.CaptureFixt
 
 
 def test_test_github_annotates_what_failed(tested: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One error besides the line of the test."""
+    """Each failed test is one annotation at its line."""
     assert run(["test", "--format", "github"]) == 3
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1
@@ -70,7 +70,7 @@ def test_test_github_annotates_what_failed(tested: Path, capsys: pytest.CaptureF
 
 
 def test_test_accepts_actual_texts(tested: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The file keeps its comments and layout; a second run changes nothing."""
+    """Accepting texts keeps the file's comments and layout, and a second run changes nothing."""
     before = (tested / "sale.yaml").read_text("utf-8")
     assert run(["test", "--accept"]) == 0
     captured = capsys.readouterr()
@@ -83,7 +83,7 @@ def test_test_accepts_actual_texts(tested: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_test_says_what_it_cannot_rewrite(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """An alias has its text elsewhere."""
+    """An actual text behind an alias cannot be written, and the output says so."""
     with (shop / "sale.yaml").open("a", encoding="utf-8") as file:
         file.write("    tests:\n      - {row: {name: &a A}, text: *a}\n")
     assert run(["-C", str(shop), "test", "--accept"]) == 3
@@ -91,14 +91,14 @@ def test_test_says_what_it_cannot_rewrite(shop: Path, capsys: pytest.CaptureFixt
 
 
 def test_test_runs_nothing_where_there_is_none(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit 0; a selection that matches nothing is wrong usage."""
+    """Without tests the exit code is 0, and a selection that matches nothing is wrong usage."""
     assert run(["-C", str(shop), "test"]) == 0
     assert capsys.readouterr().out == "no tests\n"
     assert run(["-C", str(shop), "test", "sale/nope"]) == 64
 
 
 def test_test_reports_what_keeps_tests_from_running(tested: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The cause is on stderr with its place; the tests fail."""
+    """A cause that prevents tests from running is on stderr with its place, and the tests fail."""
     broken = (tested / "sale.yaml").read_text("utf-8").replace("{{ name }}", "{{ name | nope }}")
     (tested / "sale.yaml").write_text(broken, "utf-8")
     assert run(["test"]) == 3
@@ -108,7 +108,7 @@ def test_test_reports_what_keeps_tests_from_running(tested: Path, capsys: pytest
 
 
 def test_plan_and_validate_fail_with_a_test(tested: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The check of a pull request needs no command of its own, and the comment lists all tests."""
+    """plan and validate run the tests, so that a pull request needs no further command, and the comment lists them."""
     assert run(["validate"]) == 3
     assert "sale.yaml:8:9: error TEST sale/vip: test 1" in capsys.readouterr().out
     assert run(["plan", "--offline", "--format", "markdown"]) == 3
@@ -118,7 +118,7 @@ def test_plan_and_validate_fail_with_a_test(tested: Path, capsys: pytest.Capture
 
 
 def test_no_format_shows_what_came_from_a_list(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever is expected of a recipient's text, and wherever the failure is shown."""
+    """A failure of a recipient's text never shows the text, whatever is expected and wherever it is reported."""
     (shop / "list.csv").write_text("phone,name\n375291234567,Аполлинария\n375297654321,\n", "utf-8")
     (shop / "sale.yaml").write_text(
         """\
@@ -166,7 +166,7 @@ mailings:
 def test_apply_without_a_plan_sends_nothing_if_a_test_fails(
     shop: Path, smsby_sandbox: SandboxHandle, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It makes the plan itself; --due and a reviewed plan do not ask again."""
+    """An apply without a plan file runs the tests, but --due and a reviewed plan do not repeat them."""
     (shop / "sale.yaml").write_text(_COUNTED.replace("min: 2", "min: 3"), "utf-8")
     assert run(["-C", str(shop), "apply", "--auto-approve"]) == 3
     assert "TEST sale/vip: test 1 (audience): expected at least 3" in capsys.readouterr().err
@@ -174,7 +174,7 @@ def test_apply_without_a_plan_sends_nothing_if_a_test_fails(
 
 
 def test_late_opt_out_does_not_stop_a_reviewed_plan(shop: Path, smsby_sandbox: SandboxHandle) -> None:
-    """The tests passed when the plan was made; opt-outs are always honored."""
+    """A late opt-out does not fail the tests of a reviewed plan, and is honored."""
     (shop / "smsby.yaml").write_text("version: 1\nproject: shop\nsuppress: [out.txt]\n", "utf-8")
     (shop / "out.txt").write_text("375293333333\n", "utf-8")
     (shop / "sale.yaml").write_text(_COUNTED, "utf-8")

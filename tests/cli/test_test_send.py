@@ -15,7 +15,7 @@ _MINE = "375291111111"
 def test_test_send_sends_the_text_of_a_recipient(
     server: FakeServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The rendered text goes to the phone of --to, not to the recipient's, and the lock stays unwritten."""
+    """The rendered text is sent to the phone of --to, not to the recipient's, and no lock is written."""
     server.answers(Reply(200, {"sms_id": 7, "parts": 1}))
     assert run(["test-send", "sale/vip", "--to", _MINE, "--yes"]) == 0
     (asked,) = server.asked
@@ -35,7 +35,7 @@ def test_test_send_sends_the_text_of_a_recipient(
     [["sale/nope", "--to", _MINE], ["sale/vip", "--to", "12"], ["sale/vip", "--to", _MINE, "--row", "9"]],
 )
 def test_test_send_with_wrong_usage_sends_nothing(arguments: list[str], server: FakeServer) -> None:
-    """An unknown mailing, an invalid phone, and a row that does not exist."""
+    """An unknown mailing, an invalid phone or a missing row is wrong usage, and nothing is sent."""
     assert run(["test-send", *arguments, "--yes"]) == 64
     assert server.asked == []
 

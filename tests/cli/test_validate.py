@@ -12,7 +12,7 @@ from tests.permissions import ordinary_permissions
 
 
 def test_validate_exits_3_with_the_place(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every problem is one line on stdout, then the counts."""
+    """Every problem is one line on stdout, followed by the counts."""
     campaign = shop / "sale.yaml"
     campaign.write_text(campaign.read_text("utf-8").replace("{{ name }}", "{{ nmae }}"), "utf-8")
     assert run(["-C", str(shop), "validate"]) == 3
@@ -24,7 +24,7 @@ def test_validate_exits_3_with_the_place(shop: Path, capsys: pytest.CaptureFixtu
 def test_validate_reports_a_text_file_that_is_not_utf8_once(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its mailing is not called one without a text as well, and its tests do not fail as well."""
+    """A text file that is not UTF-8 is one problem, without another for the missing text or its tests."""
     changed = "    text_file: a.j2\n    tests: [{all: true, matches: Привет}]"
     campaign = shop / "sale.yaml"
     text = next(line for line in campaign.read_text("utf-8").splitlines() if "    text: " in line)
@@ -50,7 +50,7 @@ def test_validate_reports_a_text_file_that_is_not_utf8_once(
 def test_validate_names_a_file_that_it_may_not_read(
     closed: str, places: list[str], shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The files are not valid then, whatever permission is missing."""
+    """A file that may not be read makes the files invalid, whatever permission is missing."""
     campaign = shop / "sale.yaml"
     text = next(line for line in campaign.read_text("utf-8").splitlines() if "    text: " in line)
     campaign.write_text(campaign.read_text("utf-8").replace(text, "    text_file: texts/a.j2"), "utf-8")
@@ -73,7 +73,7 @@ def test_validate_names_a_file_that_it_may_not_read(
 
 
 def test_validate_reports_links_and_folders_as_files(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A campaign that is a link to nothing would pass for one that was removed."""
+    """A link or folder in place of a file is reported, since a broken link would look like a removed campaign."""
     (shop / "next.yaml").symlink_to("gone.yaml")
     assert run(["-C", str(shop), "validate"]) == 3
     message = "next.yaml is a link to a file that does not exist"
@@ -88,7 +88,7 @@ def test_validate_reports_links_and_folders_as_files(shop: Path, capsys: pytest.
 def test_validate_reports_a_variant_without_a_text_once(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Not once more for each recipient."""
+    """A variant without a text is reported once, not for each recipient."""
     phones = [f"'3752912345{number}'" for number in range(10, 40)]
     variants = "[{name: a, share: 50, text: Hi}, {name: b, share: 50}]"
     mailing = f"{{name: vip, recipients: [{', '.join(phones)}], variants: {variants}}}"
@@ -99,7 +99,7 @@ def test_validate_reports_a_variant_without_a_text_once(
 
 
 def test_validate_reports_all_files_together(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """An unknown key in smsby.yaml does not hide what is wrong with a text."""
+    """An unknown key in smsby.yaml does not hide a problem in a text."""
     (shop / "smsby.yaml").write_text("version: 1\nproject: shop\ncolour: red\n", "utf-8")
     campaign = shop / "sale.yaml"
     campaign.write_text(campaign.read_text("utf-8").replace("{{ name }}", "{{ nmae }}"), "utf-8")
@@ -111,7 +111,7 @@ def test_validate_reports_all_files_together(shop: Path, capsys: pytest.CaptureF
 def test_validate_names_files_from_the_working_directory(
     shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """CI annotations refer to files by their path in the repository."""
+    """Files are named by their path from the working directory, as CI annotations expect."""
     (shop / "sale.yaml").write_text("version: 1\n", "utf-8")
     monkeypatch.chdir(shop.parent)
     assert run(["-C", shop.name, "validate", "--format", "github"]) == 3
@@ -119,7 +119,7 @@ def test_validate_names_files_from_the_working_directory(
 
 
 def test_validate_verbose_names_the_dialect(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """-v says how a file with phone numbers was read, before or after the command's name."""
+    """-v, before or after the command's name, shows how a file with phone numbers was read."""
     (shop / "list.csv").write_text("phone;name\n375291234567;Anna\n", "utf-8")
     campaign = shop / "sale.yaml"
     inline = '[{phone: "375291234567", name: Anna}]'
@@ -144,7 +144,7 @@ environments:
 def test_validate_checks_every_environment(
     shop: Path, chosen: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Unless one is chosen; a problem that several inherit is reported once."""
+    """Every environment is checked unless one is chosen, and a problem that several inherit is reported once."""
     monkeypatch.delenv("SMSBY_ENV", raising=False)
     (shop / "smsby.yaml").write_text(_ENVIRONMENTS, "utf-8")
     arguments = ["-C", str(shop), "validate", "--format", "json"]
@@ -163,7 +163,7 @@ def test_validate_checks_every_environment(
     ]
     assert found == (expected if chosen is None else [])
     run([*arguments, "--env", "staging"])
-    assert "the token is not sent" in capsys.readouterr().out  # also of the chosen one
+    assert "the token is not sent" in capsys.readouterr().out  # of the chosen one as well
     monkeypatch.setenv("SMSBY_API_URL", "https://elsewhere.example")
     run(arguments)
     assert "the token is not sent" not in capsys.readouterr().out
@@ -182,7 +182,7 @@ environments:
 def test_test_phone_that_is_no_phone_is_an_error(
     command: str, shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also in an environment that was not chosen."""
+    """An invalid test phone is an error even in an environment that was not chosen."""
     (shop / "smsby.yaml").write_text(_TEST_PHONES, "utf-8")
     codes = [run(["-C", str(shop), *command.split(), "-e", name]) for name in ("production", "staging")]
     assert codes == [0 if command == "validate" else 2, 3]
@@ -219,7 +219,7 @@ mailings:
 
 
 def test_problem_of_an_own_text_is_at_that_text(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One of the recipient is where the recipient begins."""
+    """A problem of a recipient's text is located at the text, and one of the recipient at its beginning."""
     (shop / "sale.yaml").write_text(OWN_TEXTS.replace("LONG", "x" * 1531), "utf-8")
     assert run(["-C", str(shop), "validate"]) == 3
     words = [line.split(" ") for line in capsys.readouterr().out.splitlines()[:-1]]

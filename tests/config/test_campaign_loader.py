@@ -14,7 +14,7 @@ from tests.config.one_campaign import CAMPAIGN, load_one
 
 
 def test_mailing_inherits_max_late(tmp_path: Path) -> None:
-    """max_late: mailing, else campaign, else defaults; expect_recipients is not inherited."""
+    """max_late comes from the mailing, else the campaign, else defaults; expect_recipients is not inherited."""
     campaign = CAMPAIGN.replace(
         "text: Hello", "text: Hello\n    max_late: 2h\n    expect_recipients: {max: 5}"
     )
@@ -27,7 +27,7 @@ def test_mailing_inherits_max_late(tmp_path: Path) -> None:
 
 
 def test_mailing_inherits_countries(tmp_path: Path) -> None:
-    """Mailing, else campaign, else smsby.yaml, else Belarus; in capitals; NO is Norway."""
+    """Countries come from the mailing, else the campaign, else smsby.yaml, else Belarus; in capitals, and NO is Norway."""
     assert load_one(tmp_path).project.mailings[0].countries == ("BY",)
     assert load_one(tmp_path, "countries: [BY, pl, NO, BY]\n").project.mailings[0].countries == (
         "BY",
@@ -43,7 +43,7 @@ def test_mailing_inherits_countries(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("way", "code"), [("single", "WHOLE_MINUTES"), ("bulk", "")])
 def test_single_mailing_has_no_seconds(way: str, code: str, tmp_path: Path) -> None:
-    """The API method takes hours and minutes only: seconds would be lost silently."""
+    """A single mailing's time must have no seconds, which the API method cannot express."""
     changed = f"text: Hello\n    via: {way}\n    schedule_time: 2030-01-01T10:00:30"
     problems = load_one(tmp_path, campaign=CAMPAIGN.replace("text: Hello", changed)).problems
     assert [problem.code for problem in problems] == ([code] if code else [])
@@ -53,7 +53,7 @@ def test_single_mailing_has_no_seconds(way: str, code: str, tmp_path: Path) -> N
     "name", ["CRM", "CI_CRM_URL", "GITHUB_HEAD_REF_URL", "GITLAB_USER_URL", "CHANGE_URL", "HOME", "X_URL_"]
 )
 def test_url_env_is_not_set_by_a_pipeline(name: str, tmp_path: Path) -> None:
-    """Strangers fill variables of a pipeline, such as the name of a branch."""
+    """url_env may not be a variable that a pipeline fills from strangers' input, such as the name of a branch."""
     recipients = f"{{sql: select 1 as id, url_env: {name}, order_by: id}}"
     loaded = load_one(tmp_path, campaign=CAMPAIGN.replace('["375291234567"]', recipients))
     (problem,) = loaded.problems
@@ -69,7 +69,7 @@ def test_url_env_is_not_set_by_a_pipeline(name: str, tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_comment_cuts_off_a_text(text: str, place: str, tmp_path: Path) -> None:
-    """A text without quotes ends before ` #`; a text in quotes, or in a block, does not."""
+    """A text without quotes is cut at ` #`, which is a problem; a quoted or block text is not."""
     problems = load_one(tmp_path, campaign=CAMPAIGN.replace("text: Hello", f"text: {text}")).problems
     assert [(one.code, one.address, str(one.location)) for one in problems] == (
         [("COMMENT_IN_TEXT", "sale/vip", f"sale.yaml:{place}")] if place else []
@@ -85,7 +85,7 @@ def test_comment_cuts_off_a_text(text: str, place: str, tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_comment_cuts_off_a_value(row: str, place: str, tmp_path: Path) -> None:
-    """So does a value of a recipient; comments behind phones, numbers and whole rows are usual."""
+    """A recipient's value is cut as well, but comments after phones, numbers and whole rows are accepted."""
     problems = load_one(tmp_path, campaign=CAMPAIGN.replace('"375291234567"', row)).problems
     assert [(one.code, str(one.location)) for one in problems] == (
         [("COMMENT_IN_TEXT", f"sale.yaml:{place}")] if place else []
@@ -93,7 +93,7 @@ def test_comment_cuts_off_a_value(row: str, place: str, tmp_path: Path) -> None:
 
 
 def test_comment_cuts_off_a_value_far_down_a_long_list(tmp_path: Path) -> None:
-    """Also in a row that keeps no places: its own lines and the last ones are looked at."""
+    """A cut value is found far down a long list, whose rows keep no places."""
     rows = [f"{{phone: '{375291000000 + i}', room: Room {i}}}" for i in range(130)]
     rows[120] = "{phone: '375291234567',\n      room: Room #2\n      }"
     rows[129] = "{phone: '375291234568',\n      room: Room #3\n      }"
@@ -105,7 +105,7 @@ def test_comment_cuts_off_a_value_far_down_a_long_list(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("null", ["null", "~", ""])
 def test_null_of_a_recipient_is_empty(null: str, tmp_path: Path) -> None:
-    """It is false and there is nothing to print, as in JSONL; a phone must not be null."""
+    """A null of a recipient is false and prints nothing, as in JSONL, and is an error for a phone."""
     campaign = CAMPAIGN.replace('"375291234567"', f"{{phone: '375291234567', debt: {null}}}")
     loaded = load_one(tmp_path, campaign=campaign)
     assert not loaded.problems
@@ -122,7 +122,7 @@ _SPREAD = "spread: {over: 3h}\n"
 
 
 def test_mailing_inherits_release(tmp_path: Path) -> None:
-    """Mailing, else campaign, else smsby.yaml, which decides only about mailings with a time."""
+    """release comes from the mailing, else the campaign, else smsby.yaml, which applies only to mailings with a time."""
     (mailing,) = load_one(tmp_path, _RELEASE, CAMPAIGN + _TIME).project.mailings
     assert mailing.release == Release(timedelta(hours=12), timedelta(minutes=20))
     assert mailing.window is not None
@@ -137,7 +137,7 @@ def test_mailing_inherits_release(tmp_path: Path) -> None:
 
 
 def test_environment_inherits_release(tmp_path: Path) -> None:
-    """An environment may have a window of its own."""
+    """An environment may have its own window."""
     own = "environments: {staging: {release: {before: 2h, at_latest: 1m}}, other: {}}\n"
     load_one(tmp_path, _RELEASE + own, CAMPAIGN + _TIME)
     releases = [load_project(tmp_path, {}, name).project.mailings[0].release for name in ("staging", "other")]
@@ -166,13 +166,13 @@ def test_environment_inherits_release(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_release_or_spread_that_cannot_be_kept(lines: str, place: str, message: str, tmp_path: Path) -> None:
-    """Each is an error at its place."""
+    """A release or spread that cannot be kept is an error at its place."""
     problems = load_one(tmp_path, campaign=CAMPAIGN + lines).problems
     assert [(str(one.location), message in one.message) for one in problems] == [(place, True)]
 
 
 def test_mailing_inherits_spread(tmp_path: Path) -> None:
-    """Mailing, else campaign, else smsby.yaml, which decides only about mailings that can be spread."""
+    """spread comes from the mailing, else the campaign, else smsby.yaml, which applies only where a spread is possible."""
     (mailing,) = load_one(tmp_path, _SPREAD, CAMPAIGN + _TIME).project.mailings
     assert (mailing.spread, mailing.own.spread) == (timedelta(hours=3), None)
     for more in ("", f"{_TIME}    via: single\n"):
@@ -186,7 +186,7 @@ def test_mailing_inherits_spread(tmp_path: Path) -> None:
 
 
 def test_spread_over_a_change_of_the_clocks(tmp_path: Path) -> None:
-    """sms.by would read the times of some chunks as those of the other hour with the same name."""
+    """A spread over a change of the clocks is an error: sms.by would read some times as the other hour of that name."""
     project = "api: {account_timezone: Europe/Warsaw}\n"
     lines = f"    schedule_time: 2026-10-24T23:00:00+00:00\n    {_SPREAD}"
     assert [one.code for one in load_one(tmp_path, project, CAMPAIGN + lines).problems] == ["DST"]
@@ -195,7 +195,7 @@ def test_spread_over_a_change_of_the_clocks(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("expected", ["    expect_recipients: {max: 5}\n", ""])
 def test_fresh_audience_needs_a_limit(expected: str, tmp_path: Path) -> None:
-    """It is the mailing's own, or that of the guardrails; a campaign may set `audience` for all of its mailings."""
+    """The limit of a fresh audience may be its own or the guardrails', and a campaign may set `audience` for all mailings."""
     rails = "" if expected else "guardrails: {expect_recipients: {min: 1}}\n"
     campaign = (CAMPAIGN + _TIME + expected).replace("mailings:", "audience: fresh\nmailings:")
     loaded = load_one(tmp_path, _RELEASE + rails, campaign)
@@ -210,7 +210,7 @@ _WAVES = f"waves: [{_WAVE}, {{share: 20, after: 2h, give_up: 3h, undelivered: 5}
 
 
 def test_mailing_inherits_waves(tmp_path: Path) -> None:
-    """Mailing, else campaign, else smsby.yaml, which decides only about mailings that can have some."""
+    """waves come from the mailing, else the campaign, else smsby.yaml, which applies only where waves are possible."""
     (mailing,) = load_one(tmp_path, _WAVES, CAMPAIGN).project.mailings
     minutes, hours = timedelta(minutes=1), timedelta(hours=1)
     assert mailing.waves is not None
@@ -228,7 +228,7 @@ def test_mailing_inherits_waves(tmp_path: Path) -> None:
 
 
 def test_spread_takes_no_waves_without_a_time(tmp_path: Path) -> None:
-    """Without a time nothing is spread, so the mailing has its waves."""
+    """A spread without a time has no effect, so the mailing keeps its waves."""
     both = f"spread: {{over: 3h}}\n{_WAVES}"
     for project, lines in ((both, ""), ("spread: {over: 3h}\n", f"    {_WAVES}")):
         loaded = load_one(tmp_path, project, CAMPAIGN + lines)
@@ -237,7 +237,7 @@ def test_spread_takes_no_waves_without_a_time(tmp_path: Path) -> None:
 
 
 def test_time_that_the_account_cannot_show_is_an_error(tmp_path: Path) -> None:
-    """The last hours of the calendar are over in the account's zone before they are in the mailing's."""
+    """A time at the end of the calendar is an error if it is over in the account's zone."""
     time = "    timezone: Europe/Berlin\n    schedule_time: 9999-12-31T23:59:59\n"
     (problem,) = load_one(tmp_path, campaign=CAMPAIGN + time).problems
     assert (problem.code, problem.message) == ("TIME", "no such time: 9999-12-31T23:59:59+01:00")
@@ -269,13 +269,13 @@ def test_time_that_the_account_cannot_show_is_an_error(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_waves_that_are_not_valid(lines: str, message: str, tmp_path: Path) -> None:
-    """Each is one error, that says what is missing."""
+    """Each mistake in waves is one error that says what is missing."""
     (problem,) = load_one(tmp_path, campaign=CAMPAIGN + lines).problems
     assert message in problem.message
 
 
 def test_shares_of_waves_leave_a_rest(tmp_path: Path) -> None:
-    """100 percent before `rest` are a mistake."""
+    """Shares that reach 100 percent before `rest` are an error."""
     wave = "{share: 50, after: 1h, delivered: 90}"
     (problem,) = load_one(tmp_path, campaign=f"{CAMPAIGN}    waves: [{wave}, {wave}, rest]\n").problems
     assert (problem.code, "nothing is left for `rest`" in problem.message) == ("WAVES", True)
@@ -291,6 +291,6 @@ def test_shares_of_waves_leave_a_rest(tmp_path: Path) -> None:
     ],
 )
 def test_label_is_no_phone_number(label: str, codes: list[str], tmp_path: Path) -> None:
-    """Neither its name nor its value: the lock has both."""
+    """Neither the name nor the value of a label may be a phone number, since the lock has both."""
     campaign = CAMPAIGN.replace("mailings:", f"labels: {{{label}}}\nmailings:")
     assert [problem.code for problem in load_one(tmp_path, campaign=campaign).problems] == codes

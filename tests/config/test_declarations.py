@@ -1,4 +1,4 @@
-"""What declarations decide by themselves: prices, times and the files with phones."""
+"""Declarations: prices, times and the files with phones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _mailing(folder: Path) -> Mailing:
 
 
 def test_price_for_phone_takes_the_longest_prefix() -> None:
-    """The loader orders prefixes by length, so the first that matches is the longest."""
+    """The longest prefix that matches decides the price, since the loader sorts prefixes by length."""
     price = Price("BYN", Decimal(1), (("37529", Decimal(3)), ("375", Decimal(2))))
     assert [price.for_phone(phone) for phone in ("375291234567", "375331234567", "79161234567")] == [3, 2, 1]
 
@@ -39,14 +39,14 @@ def test_price_for_phone_takes_the_longest_prefix() -> None:
 def test_time_on_wire_of_a_late_mailing(
     late: timedelta, max_late: timedelta | None, is_sent_at_once: bool, tmp_path: Path
 ) -> None:
-    """Only a mailing with `max_late` is sent immediately once its time has come."""
+    """A passed time is sent to sms.by as it is, unless the mailing has `max_late` and is sent at once."""
     when = _NOON - late
     mailing = _mailing(tmp_path)._replace(schedule_time=when, max_late=max_late)
     assert mailing.time_on_wire(_NOON) == (None if is_sent_at_once else when)
 
 
 def test_pinned_limits_a_query_to_its_result(tmp_path: Path) -> None:
-    """Recipients of another kind have nothing to pin."""
+    """Only recipients of a query are pinned to its result."""
     mailing, place = _mailing(tmp_path), Location("sale.yaml", 5, 5)
     query = RecipientsQuery(
         TextSource("select 1", place), "sql:sale/vip", "DB_URL", None, None, "phone", place
@@ -58,7 +58,7 @@ def test_pinned_limits_a_query_to_its_result(tmp_path: Path) -> None:
 
 
 def test_phone_files_names_each_file_once(tmp_path: Path) -> None:
-    """Recipients and opt-outs together: these files contain phones."""
+    """Each file with phones, of recipients or opt-outs, is named once."""
     (tmp_path / "buyers.csv").write_text("phone\n375291234567\n", encoding="utf-8")
     (tmp_path / "stop.txt").write_text("375297654321\n", encoding="utf-8")
     campaign = CAMPAIGN.replace('["375291234567"]', "{file: buyers.csv}")
@@ -79,11 +79,11 @@ def test_phone_files_names_each_file_once(tmp_path: Path) -> None:
     ],
 )
 def test_api_settings_append_the_secret_path(url: str, path: str, expected: str) -> None:
-    """Before a query; without a secret or an address nothing is appended."""
+    """The secret path is appended before the query of the callback URL, if there are both a secret and a URL."""
     assert ApiSettings(callback_url=url, callback_path=path).reports_to == expected
 
 
 def test_false_text_prints_as_written() -> None:
-    """It is false in a condition, and text everywhere else."""
+    """A false text is false in a condition, and text everywhere else."""
     assert not FalseText("0.00")
     assert f"{FalseText('0.00')}" == "0.00"

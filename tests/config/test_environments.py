@@ -1,4 +1,4 @@
-"""Which URLs get the token."""
+"""Which URLs may get the token."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _url(written: str, **environ: str) -> str:
     ],
 )
 def test_service_url_accepts_known_services(url: str) -> None:
-    """sms.by, its sister service and this machine."""
+    """sms.by, its sister service and this machine are accepted."""
     assert _url(url) == url.rstrip("/")
 
 
@@ -70,7 +70,7 @@ def test_service_url_accepts_known_services(url: str) -> None:
     ],
 )
 def test_service_url_refuses_unknown_services(url: str) -> None:
-    """The error says where the URL is, and how the runner can allow it."""
+    """An unknown service is refused, and the error says where the URL is and how the runner can allow it."""
     with pytest.raises(SmsbyUnavailable) as refused:
         _url(url)
     assert refused.value.location == PLACE
@@ -96,7 +96,7 @@ def test_accepted_urls_lead_where_they_were_checked(scheme: str, rest: str) -> N
 
 
 def test_service_url_prefers_the_environment() -> None:
-    """SMSBY_API_URL wins, also over a URL that would be refused; an empty one counts as not set."""
+    """SMSBY_API_URL takes precedence, even over a URL that would be refused; an empty one counts as unset."""
     assert (
         _url("https://elsewhere.example", SMSBY_API_URL=" https://sms.example/v/ ") == "https://sms.example/v"
     )
@@ -107,7 +107,7 @@ def test_service_url_prefers_the_environment() -> None:
     "url", ["http://sandbox", "http://sandbox:8025", "http://localhost", "http://127.0.0.1"]
 )
 def test_plain_http_is_allowed_to_near_hosts(url: str) -> None:
-    """A CI service has a host name without a dot."""
+    """Plain http is allowed to a host without a dot, such as a CI service."""
     assert _url("https://app.sms.by", SMSBY_API_URL=url) == url
 
 
@@ -115,7 +115,7 @@ def test_plain_http_is_allowed_to_near_hosts(url: str) -> None:
     "url", ["http://sms.example", "http://10.0.0.5:8025", "http://[fd00::1]", "HTTP://sms.example"]
 )
 def test_plain_http_is_refused_to_others(url: str) -> None:
-    """The token would be readable on the way."""
+    """Plain http to other hosts is refused, since the token could be read in transit."""
     with pytest.raises(SmsbyUnavailable, match="plain http"):
         _url("https://app.sms.by", SMSBY_API_URL=url)
 
@@ -124,19 +124,19 @@ def test_plain_http_is_refused_to_others(url: str) -> None:
     "url", ["localhost:8025", "ftp://a", "https://", "https://a\\@b", "https://a:0", "https://a b"]
 )
 def test_service_url_reports_a_bad_variable(url: str) -> None:
-    """A value that is not a URL is wrong usage."""
+    """A variable that is not a URL is wrong usage."""
     with pytest.raises(UsageError, match="SMSBY_API_URL"):
         _url("https://app.sms.by", SMSBY_API_URL=url)
 
 
 def test_is_loopback_means_this_machine() -> None:
-    """By name or by address."""
+    """A loopback host is recognized by name or by address."""
     assert all(map(is_loopback, ["http://localhost", "http://127.1.2.3:1", "http://[::1]"]))
     assert not any(map(is_loopback, ["http://localhost.example", "http://10.0.0.1", "http://sandbox"]))
 
 
 def test_read_callback_path_differs_by_secret_and_project() -> None:
-    """It is an HMAC of the project with its environment: nothing of the secret is in it."""
+    """The callback path is an HMAC of project and environment, and reveals none of the secret."""
     secrets = {"SMSBY_CALLBACK_SECRET": "a" * 32}, {"SMSBY_CALLBACK_SECRET": f" {'b' * 32}\n"}
     paths = {read_callback_path(one, scope) for one in secrets for scope in ("shop", "shop~staging", "other")}
     assert len(paths) == 6
@@ -148,7 +148,7 @@ def test_read_callback_path_differs_by_secret_and_project() -> None:
 
 
 def test_environments_may_replace_every_key() -> None:
-    """The schema lists each key of the top level under `environments`, except those that are the same everywhere."""
+    """The schema allows every top-level key under `environments`, except those that are the same everywhere."""
     keys = load_schema("project")["properties"]
     own = keys["environments"]["additionalProperties"]["properties"].keys()
     assert keys.keys() - own == {"version", "project", "environments"}
@@ -164,6 +164,6 @@ def test_environments_may_replace_every_key() -> None:
     ],
 )
 def test_read_freeze_returns_why(tmp_path: Path, line: str, why: str) -> None:
-    """The reason on one line; empty without a freeze."""
+    """The reason of a freeze is on one line, and empty without a freeze."""
     (tmp_path / "smsby.yaml").write_text(f"version: 1\nproject: shop\n{line}", "utf-8")
     assert read_freeze(tmp_path / "smsby.yaml", "production") == why

@@ -1,4 +1,4 @@
-"""Entries of `tests`: what is accepted, and what is said about the others."""
+"""Entries of `tests`: what is accepted, and why others are refused."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_entry_says_what_it_is_about_and_expects(tmp_path: Path, entry: str, mes
 
 
 def test_expectation_of_another_subject_is_refused(tmp_path: Path) -> None:
-    """A test that would check nothing is an error."""
+    """An expectation that does not match the subject is an error, since it would check nothing."""
     code, message = _problem(tmp_path, "{audience: {min: 1}, parts: 1}")
     assert (code, message.partition(": ")[2] or message) == ("SCHEMA", "with audience, only name is allowed")
 
@@ -47,14 +47,14 @@ def test_expectation_of_another_subject_is_refused(tmp_path: Path) -> None:
     [("'(a'", "missing ), unterminated subpattern at position 0"), ("'(a+)+'", "it nests unlimited repeats")],
 )
 def test_pattern_is_checked_like_those_of_guardrails(tmp_path: Path, pattern: str, message: str) -> None:
-    """One that does not compile, or that may take forever, is an error with its place."""
+    """A pattern that does not compile, or may take forever, is an error with its place."""
     code, said = _problem(tmp_path, f"{{all: true, matches: {pattern}}}")
     assert code == "TEST"
     assert f"matches: not a valid regular expression: {message}" in said
 
 
 def test_times_are_read_in_the_zone_of_the_mailing(tmp_path: Path) -> None:
-    """With an offset they are instants; a time that does not exist is an error."""
+    """Times are in the mailing's zone or have an offset, and a time that does not exist is an error."""
     tests = "    tests: [{at: 2026-12-01T10:00, action: create}, {at: 2026-12-01T10:00Z, action: create}]\n"
     (mailing,) = load_one(tmp_path, campaign=CAMPAIGN + tests).project.mailings
     found = [str(one.subject.at) for one in mailing.tests if isinstance(one.subject, ClockSubject)]
@@ -63,7 +63,7 @@ def test_times_are_read_in_the_zone_of_the_mailing(tmp_path: Path) -> None:
 
 
 def test_titles_name_the_subject(tmp_path: Path) -> None:
-    """A long row is cut; a name replaces all of it. Values stay as written."""
+    """A title is the subject, with a long row truncated and values as written, or the test's name."""
     row = "{row: {phone: +375291234567, time: 10:30, no: NO}, parts: 1}"
     entries = f"[{row}, {{name: my test, line: 3, parts: 1}}, {{row: {{a: {'x' * 90}}}, parts: 1}}]"
     (mailing,) = load_one(tmp_path, campaign=f"{CAMPAIGN}    tests: {entries}\n").project.mailings

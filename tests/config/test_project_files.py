@@ -25,20 +25,20 @@ def _write(root: Path, *names: str) -> None:
 
 
 def _found(root: Path, pattern: str = "**/*.yaml") -> tuple[list[str], list[str]]:
-    """The project paths that `pattern` finds, and the codes of the problems."""
+    """Return the project paths that `pattern` finds, and the codes of the problems."""
     log = ProblemLog()
     names = [name for _, name in find_campaign_files(root.resolve(), [(pattern, _AT)], log)]
     return names, [problem.code for problem in log.distinct()]
 
 
 def test_find_campaign_files_is_sorted_and_recursive(tmp_path: Path) -> None:
-    """The project file is none of them; the paths are relative."""
+    """Campaign files are found recursively, as sorted relative paths without the project file."""
     _write(tmp_path, "smsby.yaml", "b.yaml", "a/z.yaml", "a/c.yaml")
     assert _found(tmp_path) == (["a/c.yaml", "a/z.yaml", "b.yaml"], [])
 
 
 def test_find_campaign_files_skips_hidden_and_nested_projects(tmp_path: Path) -> None:
-    """A folder with a project file of its own is another project."""
+    """Hidden folders and folders with their own project file are skipped."""
     _write(
         tmp_path,
         "a.yaml",
@@ -52,7 +52,7 @@ def test_find_campaign_files_skips_hidden_and_nested_projects(tmp_path: Path) ->
 
 
 def test_find_campaign_files_finds_each_once(tmp_path: Path) -> None:
-    """Patterns may overlap."""
+    """A file that several patterns match is found once."""
     _write(tmp_path, "a.yaml")
     found = find_campaign_files(tmp_path.resolve(), [("*.yaml", _AT), ("a.*", _AT)], ProblemLog())
     assert [name for _, name in found] == ["a.yaml"]
@@ -75,7 +75,7 @@ def test_find_campaign_files_finds_each_once(tmp_path: Path) -> None:
 def test_find_campaign_files_reports_unreadable_folders(
     pattern: str, unread: list[str], tmp_path: Path
 ) -> None:
-    """Its campaigns would look removed from the files. What no pattern reaches, or is another project's, does not matter."""
+    """An unreadable folder that a pattern reaches is reported, since its campaigns would seem removed from the files."""
     _write(tmp_path, "a.yaml", "deep/er/b.yaml", ".cache/c.yaml", "other/smsby.yaml", "other/deep/d.yaml")
     (tmp_path / "linked").symlink_to("nowhere")
     folders = [tmp_path / name for name in ("deep/er", ".cache", "other/deep")]
@@ -91,7 +91,7 @@ def test_find_campaign_files_reports_unreadable_folders(
 
 
 def test_campaign_named_in_a_folder_that_only_lets_pass(tmp_path: Path) -> None:
-    """Its folder need not be listed."""
+    """A campaign that is named by its path is found in a folder that may not be listed."""
     _write(tmp_path, "deep/b.yaml")
     (tmp_path / "deep").chmod(0o100)
     with ordinary_permissions():
@@ -121,7 +121,7 @@ def test_find_campaign_files_refuses_links_outside(link: str, tmp_path: Path) ->
     ],
 )
 def test_find_campaign_files_refuses_the_pattern(pattern: str, code: str, tmp_path: Path) -> None:
-    """The error is at the pattern's own place."""
+    """An error in a pattern is at the pattern's own place."""
     log = ProblemLog()
     assert find_campaign_files(tmp_path.resolve(), [(pattern, _AT)], log) == []
     (problem,) = log.distinct()
@@ -129,7 +129,7 @@ def test_find_campaign_files_refuses_the_pattern(pattern: str, code: str, tmp_pa
 
 
 def test_find_unread_reports_only_campaigns(tmp_path: Path) -> None:
-    """A .yml file that has nothing to do with campaigns is none of our business."""
+    """A .yml file is reported only if it is a campaign."""
     _write(tmp_path, "sale.yml", ".github/workflows/ci.yml", "other/smsby.yaml", "other/x.yml")
     (tmp_path / "docker-compose.yml").write_text("services: {}\n", encoding="utf-8")
     (tmp_path / "report.yml").write_text("campaign: sale\ncount: 7\n", encoding="utf-8")
@@ -147,7 +147,7 @@ def test_find_unread_reports_only_campaigns(tmp_path: Path) -> None:
     ],
 )
 def test_resolve_inside_refuses(name: str, code: str, message: str, tmp_path: Path) -> None:
-    """It is reported where the path is written."""
+    """A refused path is reported at the place where it is written."""
     _write(tmp_path, "shop/lists/vip.csv", "secret.csv")
     (tmp_path / "shop/lists/circle.csv").symlink_to("circle.csv")
     os.mkfifo(tmp_path / "shop/lists/pipe.csv")
@@ -164,7 +164,7 @@ def test_resolve_inside_refuses(name: str, code: str, message: str, tmp_path: Pa
 )
 @settings(max_examples=3 * settings().max_examples)
 def test_expand_finds_what_pathlib_finds(files: list[list[str]], pattern: list[str]) -> None:
-    """However many `**` a pattern has, also consecutive ones."""
+    """A pattern with any number of `**`, even consecutive ones, finds what pathlib finds."""
     with TemporaryDirectory() as name:
         root = Path(name)
         for *folders, leaf in files:

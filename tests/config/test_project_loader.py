@@ -37,7 +37,7 @@ def _only(loaded: LoadedProject) -> Problem:
 
 @pytest.mark.parametrize("pattern", ["sale.yaml", "./sale.yaml", "'sale.yaml'", '"*.yaml"', "s*.yaml"])
 def test_campaign_pattern_without_quotes(pattern: str, tmp_path: Path) -> None:
-    """Also a pattern that is just a file name."""
+    """A pattern without quotes is accepted, even one that is only a file name."""
     loaded = _load(tmp_path, project=HEAD + f"campaigns: [{pattern}]\n")
     assert [campaign.name for campaign in loaded.project.campaigns] == ["sale"]
 
@@ -60,7 +60,7 @@ def rejected() -> set[Path]:
 
 @pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
 def test_broken_campaign_fails_in_two_validators(path: Path, tmp_path: Path, rejected: set[Path]) -> None:
-    """The loader reports a line and column, and check-jsonschema rejects the file with the same schema."""
+    """The loader reports a broken file with line and column, and check-jsonschema rejects it with the same schema."""
     loaded = _load(tmp_path, path.read_text(encoding="utf-8"))
     assert loaded.problems
     assert all(
@@ -72,7 +72,7 @@ def test_broken_campaign_fails_in_two_validators(path: Path, tmp_path: Path, rej
 
 
 def test_broken_campaigns_are_there() -> None:
-    """The directory of broken files does not silently become empty."""
+    """There are enough broken files, so that the tests of them cannot become empty unnoticed."""
     assert len(BROKEN) >= 15
 
 
@@ -92,7 +92,7 @@ def test_sample_project_passes_two_validators() -> None:
     "written", ["+375291234567", "0291234567", "375291234567", '"375291234567"', "80291234567"]
 )
 def test_inline_phone_stays_as_written(written: str, tmp_path: Path) -> None:
-    """No digit, plus sign or zero is lost in YAML."""
+    """An unquoted inline phone keeps its digits, plus sign and zeros."""
     loaded = _load(tmp_path, CAMPAIGN.replace('"375291234567"', written))
     audience = loaded.project.mailings[0].audience
     assert isinstance(audience, InlineRecipients)
@@ -101,7 +101,7 @@ def test_inline_phone_stays_as_written(written: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("written", ["22:00", "NO", "2026-01-01", "0123", "1e3", "0x1F", "yes", "1_000"])
 def test_scalar_stays_text(written: str, tmp_path: Path) -> None:
-    """Where text is expected, the value is what the author wrote."""
+    """A scalar is read as the author wrote it wherever text is expected."""
     loaded = _load(
         tmp_path,
         CAMPAIGN.replace('["375291234567"]', f"[{{phone: 375291234567, code: {written}}}]").replace(
@@ -137,7 +137,7 @@ def test_scalar_stays_text(written: str, tmp_path: Path) -> None:
 def test_yaml_and_schema_problems_have_places(
     text: str, line: int, column: int, says: str, tmp_path: Path
 ) -> None:
-    """The line and column are those of the mistake, and the message names it."""
+    """A problem has the line and column of the mistake, and its message names it."""
     problems = _load(tmp_path, text).problems
     assert any(
         (p.location.line, p.location.column) == (line, column) and says in p.message for p in problems
@@ -151,7 +151,7 @@ def test_exploding_aliases_are_an_error(tmp_path: Path) -> None:
 
 
 def test_campaign_in_cp1251_is_an_error(tmp_path: Path) -> None:
-    """It is reported at the first byte that is not UTF-8."""
+    """A campaign in cp1251 is an error at the first byte that is not UTF-8."""
     (tmp_path / "smsby.yaml").write_text(HEAD, encoding="utf-8")
     (tmp_path / "sale.yaml").write_bytes(CAMPAIGN.replace("Hello", "Привет").encode("cp1251"))
     problem = _only(load_project(tmp_path))
@@ -188,18 +188,18 @@ def test_campaign_in_cp1251_is_an_error(tmp_path: Path) -> None:
     ],
 )
 def test_loader_checks_beyond_the_schema(change: tuple[str, str], code: str, tmp_path: Path) -> None:
-    """Times, time zones, paths and combinations of keys are checked; the problem's code is stable."""
+    """Times, time zones, paths and combinations of keys are checked, and their problems have stable codes."""
     assert code in {problem.code for problem in _load(tmp_path, CAMPAIGN.replace(*change)).problems}
 
 
 def test_all_schema_problems_are_reported(tmp_path: Path) -> None:
-    """Three mistakes, three problems."""
+    """Three mistakes are three problems."""
     text = CAMPAIGN.replace("version: 1", "version: 2") + "color: red\nrevision: 0\n"
     assert len(_load(tmp_path, text).problems) == 3
 
 
 def test_invalid_project_file_is_an_error(tmp_path: Path) -> None:
-    """Without a valid smsby.yaml there is no project."""
+    """Without a valid smsby.yaml the project cannot be loaded."""
     with pytest.raises(FilesInvalid) as caught:
         _load(tmp_path, project=HEAD + "guardrail: {}\n")
     assert caught.value.problems[0].message == "unknown key guardrail; did you mean guardrails?"
@@ -207,14 +207,14 @@ def test_invalid_project_file_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("setting", ["timeout_seconds: 99999999999999999999", "requests_per_second: 1e-30"])
 def test_api_durations_are_bounded(setting: str, tmp_path: Path) -> None:
-    """A rate or timeout beyond all bounds is a mistake in the file, not an overflow while sending."""
+    """A rate or timeout beyond all bounds is an error in the file, not an overflow while sending."""
     with pytest.raises(FilesInvalid) as caught:
         _load(tmp_path, project=HEAD + f"api: {{{setting}}}\n")
     assert [(problem.code, problem.location.line) for problem in caught.value.problems] == [("SCHEMA", 3)]
 
 
 def test_quotes_are_suggested_only_for_text(tmp_path: Path) -> None:
-    """`mailings:` without a value needs a list; an empty text may have been meant as the word null."""
+    """Quotes are suggested for an empty text, which may have meant the word null, but not for an empty list."""
     assert _only(_load(tmp_path, CAMPAIGN.split("  - name")[0])).message == (
         "mailings: expected a list, got nothing"
     )
@@ -222,7 +222,7 @@ def test_quotes_are_suggested_only_for_text(tmp_path: Path) -> None:
 
 
 def test_missing_file_suggests_a_similar_one(tmp_path: Path) -> None:
-    """Only in the same directory; if no name is similar, nothing is suggested."""
+    """A similar name in the same directory is suggested for a missing file, if there is one."""
     (tmp_path / "lists").mkdir()
     (tmp_path / "lists/vip.csv").write_text("phone\n")
     text = CAMPAIGN.replace('["375291234567"]', "{file: lists/vp.csv}")
@@ -233,7 +233,7 @@ def test_missing_file_suggests_a_similar_one(tmp_path: Path) -> None:
 
 
 def test_suppression_file_settings(tmp_path: Path) -> None:
-    """A path, or a mapping that says how to read the file; a missing file is an error at its place."""
+    """A suppression file is a path, or a mapping with how to read it, and a missing one is an error at its place."""
     for name in ("a.csv", "b.txt"):
         (tmp_path / name).write_text("phone\n")
     text = "suppress: [a.csv, {file: b.txt, phone: tel, encoding: cp1251, delimiter: ';'}]\n"
@@ -247,7 +247,7 @@ def test_suppression_file_settings(tmp_path: Path) -> None:
 
 
 def test_patterns_that_match_nothing_are_a_warning(tmp_path: Path) -> None:
-    """One for all of them: as long as there is a campaign, a pattern may be meant for later ones."""
+    """Patterns that match nothing are one warning, and none while there is a campaign, as they may be for later ones."""
     found = _load(tmp_path, project=HEAD + "campaigns: [sales/*.yaml, old/*.yaml]\n").problems
     assert [(one.severity, one.code, one.location) for one in found] == [
         (Severity.WARNING, "PATTERN", Location("smsby.yaml", 3, 13))
@@ -285,14 +285,14 @@ def test_yml_that_is_not_read(name: str, others: list[str], tmp_path: Path) -> N
     ],
 )
 def test_recipients_that_are_a_path(value: str, hint: str, tmp_path: Path) -> None:
-    """The message shows how to name a file, and never a phone."""
+    """A path in place of recipients is an error that shows how to name a file, and never a phone."""
     (problem,) = _load(tmp_path, CAMPAIGN.replace('["375291234567"]', f'"{value}"')).problems
     assert hint in problem.message
     assert "375291234567" not in problem.message
 
 
 def test_opt_outs_from_a_query(tmp_path: Path) -> None:
-    """Without order_by; a key of a file beside sql is an error."""
+    """Opt-outs from a query need no order_by, and a file's key beside sql is an error."""
     text = "suppress: [{sql: select phone from gone, url_env: CRM_URL, on_invalid: drop}]\n"
     loaded = _load(tmp_path, project=HEAD + text)
     assert not loaded.problems
@@ -321,7 +321,7 @@ def test_opt_outs_from_a_query(tmp_path: Path) -> None:
     ],
 )
 def test_opt_outs_have_the_options_of_recipients(defaults: str, zone: str | None, tmp_path: Path) -> None:
-    """`freshness`, in the zone of mailings that set none, and `order_by`, which may tie."""
+    """Opt-outs may have `freshness`, in the zone of mailings without one, and `order_by`, even with ties."""
     entry = "{sql: select phone from gone, url_env: CRM_URL, phone: tel, order_by: id, "
     entry += "freshness: {sql: select max(at) from gone, max_age: 2d}}"
     loaded = _load(tmp_path, project=f"{HEAD}{defaults}suppress: [{entry}]\n")
@@ -338,7 +338,7 @@ def test_opt_outs_have_the_options_of_recipients(defaults: str, zone: str | None
 @pytest.mark.skipif(sys.platform == "darwin", reason="its file names are always UTF-8")
 @pytest.mark.parametrize("form", ["text", "json", "github", "sarif", "junit", "codeclimate"])
 def test_file_name_that_is_not_utf8(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is an error that every format can show, never a crash."""
+    """A file name that is not UTF-8 is an error that every format can show."""
     (tmp_path / "smsby.yaml").write_text(HEAD)
     (tmp_path / os.fsdecode(b"sale\xff.yaml")).write_text(CAMPAIGN)
     assert run(["-C", str(tmp_path), "validate", "--format", form]) == 3

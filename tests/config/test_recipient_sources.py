@@ -1,4 +1,4 @@
-"""recipient_sources: inline rows as written, and lists that are where they should be."""
+"""recipient_sources: inline rows as written, and where lists may be."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _node(folder: Path, text: str) -> YamlMap:
 
 
 def test_inline_rows_are_as_written_and_as_true(tmp_path: Path) -> None:
-    """`no` and quoted values are text; `false` and 0 are false; null is empty; a phone alone is a row."""
+    """`no` and quoted values are text, `false` and 0 are false, null is empty, and a phone alone is a row."""
     node = _node(
         tmp_path,
         "rows:\n  - {phone: 0, a: false, b: 0.0, c: 'false', d: no, e: , f: 0x00, text: 0}\n  - '0291234567'\n",
@@ -51,7 +51,7 @@ def test_inline_rows_are_as_written_and_as_true(tmp_path: Path) -> None:
 def test_pinned_list_may_be_in_another_folder(
     there: str, environ: dict[str, str], place: str, is_elsewhere: bool, codes: list[str], tmp_path: Path
 ) -> None:
-    """Its digest says that it is the list that was reviewed, wherever it is."""
+    """A pinned list may be in another folder, since its digest identifies the reviewed list."""
     for folder in ("shop", "lists"):
         (tmp_path / folder).mkdir()
     (tmp_path / there).write_text("phone\n", "utf-8")
@@ -66,7 +66,7 @@ def test_pinned_list_may_be_in_another_folder(
 
 
 def test_list_without_a_pin_is_in_the_project_only(tmp_path: Path) -> None:
-    """Nothing would notice that the list of the other folder is another one."""
+    """A list without a pin must be in the project, since a change in another folder would not be noticed."""
     (tmp_path / "vip.csv").write_text("phone\n", "utf-8")
     (tmp_path / "shop").mkdir()
     places = ListPlaces(tmp_path / "shop", "LISTS", {"LISTS": str(tmp_path)}, log := ProblemLog())
@@ -87,7 +87,7 @@ def test_list_without_a_pin_is_in_the_project_only(tmp_path: Path) -> None:
 def test_parquet_files_are_sorted_and_inside(
     pattern: str, names: list[str], code: str | None, tmp_path: Path
 ) -> None:
-    """The order of recipients does not depend on the disk."""
+    """Parquet files are sorted, so that the order of recipients does not depend on the disk."""
     for name in ("b.parquet", "a.parquet"):
         (tmp_path / name).write_bytes(b"")
     log = ProblemLog()
@@ -97,7 +97,7 @@ def test_parquet_files_are_sorted_and_inside(
 
 
 def test_parquet_files_of_an_unreadable_folder(tmp_path: Path) -> None:
-    """Some recipients would be missing."""
+    """An unreadable folder of Parquet files is an error, since recipients would be missing."""
     (tmp_path / "day").mkdir()
     for name in ("a.parquet", "day/b.parquet"):
         (tmp_path / name).write_bytes(b"")

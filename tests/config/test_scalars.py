@@ -25,7 +25,7 @@ from tests.config.one_campaign import CAMPAIGN, load_one
     ],
 )
 def test_schedule_time_exists_once(when: str, zone: str, code: str | None, tmp_path: Path) -> None:
-    """A time that clocks skip, show twice or never show is an error at its place; a UTC offset resolves it."""
+    """A time that the clocks skip or repeat is an error at its place, unless it has a UTC offset."""
     campaign = CAMPAIGN.replace("mailings:", f"schedule_time: {when}\ntimezone: {zone}\nmailings:")
     problems = load_one(tmp_path, campaign=campaign).problems
     assert [(p.code, p.location.line, p.location.column) for p in problems] == (
@@ -35,7 +35,7 @@ def test_schedule_time_exists_once(when: str, zone: str, code: str | None, tmp_p
 
 @pytest.mark.parametrize("when", ["2026-10-25T03:30:00", "2026-10-25T04:30:00"])
 def test_schedule_time_in_the_account_zone(when: str, tmp_path: Path) -> None:
-    """sms.by gets dates as text: one that is ambiguous in the account's time zone could mean two instants."""
+    """A time that is ambiguous in the account's zone is an error, as sms.by gets it as text without an offset."""
     campaign = CAMPAIGN.replace("mailings:", f"schedule_time: {when}\nmailings:")
     problems = load_one(tmp_path, "api: {account_timezone: Europe/Warsaw}\n", campaign).problems
     assert [(p.code, p.location.line) for p in problems] == [("DST", 3)]
@@ -44,7 +44,7 @@ def test_schedule_time_in_the_account_zone(when: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("when", ["2026-03-29T02:30:00", "2026-10-25T02:30:00"])
 def test_invalid_schedule_time_is_reported_once(when: str, tmp_path: Path) -> None:
-    """Not again for the account's time zone, and not for each mailing that inherits it."""
+    """An invalid time is reported once, not again for the account's zone or each mailing that inherits it."""
     campaign = CAMPAIGN.replace("mailings:", f"schedule_time: {when}\ntimezone: Europe/Warsaw\nmailings:")
     campaign += campaign[campaign.index("  - name") :].replace("vip", "staff")
     (problem,) = load_one(tmp_path, "api: {account_timezone: Europe/Warsaw}\n", campaign).problems

@@ -81,21 +81,21 @@ def _read(folder: Path, text: str) -> YamlMap:
 
 
 def _places(node: Any) -> list[tuple[Any, Any]]:
-    """Every (container, key) of a document."""
+    """Yield every (container, key) of a document."""
     keys = list(node) if isinstance(node, dict) else list(range(len(node))) if isinstance(node, list) else []
     return [place for key in keys for place in ((node, key), *_places(node[key]))]
 
 
 @pytest.mark.parametrize("name", ["project", "campaign"])
 def test_schema_accepts_every_key(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A document with every key is valid, and jsonschema is not needed to know it."""
+    """A document with every key is valid, and jsonschema is not needed to check it."""
     monkeypatch.setattr(schema_module, "_errors", None)
     assert check_document(name, _read(tmp_path, _FULL[name]), "document.yaml") == []
 
 
 @pytest.mark.parametrize("path", [*_BROKEN, *_SAMPLES], ids=lambda path: path.stem)
 def test_schema_judges_files(path: Path) -> None:
-    """The sample project is valid; every broken file has a problem with a line and a column."""
+    """The sample project is valid, and every broken file has a problem with a line and a column."""
     name = "project" if path.name == "smsby.yaml" else "campaign"
     problems = check_document(name, read_yaml(path, path.name), path.name)
     assert bool(problems) is (path in _BROKEN)
@@ -103,7 +103,7 @@ def test_schema_judges_files(path: Path) -> None:
 
 
 def test_schema_explains_the_first_thousand_errors(tmp_path: Path) -> None:
-    """A file that breaks it half a million times takes neither minutes nor gigabytes, and is not read any further."""
+    """A file with half a million violations is explained quickly in little memory, and not read any further."""
     text = "version: 1\ncampaign: sale\nmailings: [" + "[]," * 3000 + "]\n"
     document = _read(tmp_path, text)
     problems = check_document("campaign", document, "document.yaml")
@@ -113,7 +113,7 @@ def test_schema_explains_the_first_thousand_errors(tmp_path: Path) -> None:
 
 
 def test_invalid_settings_of_a_mailing_are_dropped_alone(tmp_path: Path) -> None:
-    """Its recipients and its text are still checked; a mailing without usable ones is dropped."""
+    """An invalid setting does not hide problems in the recipients and the text, unless the mailing has no usable ones."""
     text = (
         "version: 1\ncampaign: sale\nmailings:\n"
         "  - {name: a, recipients: [x], text: hi, revision: 0, via: fast, schedule_time: soon, spread: {over: 1h}}\n"
@@ -131,7 +131,7 @@ def test_invalid_settings_of_a_mailing_are_dropped_alone(tmp_path: Path) -> None
     ["нет", "\u0663", "\u0662\u0660\u0662\u0666-12-01T10:00", "x\u00a0y", "\ufeffx", "\u2028", "\u0130"],
 )
 def test_patterns_mean_the_same_in_every_editor(name: str, value: str, tmp_path: Path) -> None:
-    """In Python `\\w` and `\\d` have the letters and digits of every script, in jsonschema-rs and in editors only ASCII."""
+    r"""Letters and digits of other scripts, which `\w` and `\d` match only in Python, get the same verdict everywhere."""
     places = _places(_read(tmp_path, _FULL[name]))
     for number in range(len(places)):
         document = _read(tmp_path, _FULL[name])
@@ -216,7 +216,7 @@ def test_both_validators_agree(
 def test_schema_problem_messages(
     changes: dict[str, str], line: int, column: int, message: str, tmp_path: Path
 ) -> None:
-    """A message names the key, what is expected and the kind of what is there, at its line and column."""
+    """A message names the key, what is expected and the kind of the value, at its line and column."""
     text = _FULL["campaign"]
     for old, new in changes.items():
         assert old in text
@@ -249,7 +249,7 @@ def test_schema_problem_messages(
     ],
 )
 def test_violations_can_be_said_in_russian(written: str, said: str, tmp_path: Path) -> None:
-    """What a schema says itself, what was found instead, and the nearest word."""
+    """The schema's own sentences, the value found instead and the nearest word are translated."""
     key = written.partition(":")[0]
     lines = {"name": "name: vip", "recipients": "recipients: []", "text": "text: Hi", key: written}
     mailing = [line for name, line in lines.items() if name not in ("revision", "revison")]
@@ -275,7 +275,7 @@ def test_violations_can_be_said_in_russian(written: str, said: str, tmp_path: Pa
     ],
 )
 def test_name_is_no_phone_number(name: str, is_valid: bool, tmp_path: Path) -> None:
-    """The lock has the names of projects, campaigns, mailings and variants, and never a phone."""
+    """The name of a project, campaign, mailing or variant, which the lock has, may not be a phone number."""
     variants = f"[{{name: {name!r}, share: 50, text: a}}, {{name: b, share: 50, text: b}}]"
     campaign = (
         _FULL["campaign"]

@@ -14,7 +14,7 @@ from tests.config.one_campaign import CAMPAIGN, load_one
 
 
 def test_guardrails_are_typed(tmp_path: Path) -> None:
-    """Money is Decimal, times and dates have their types, names are text with or without quotes."""
+    """Money is Decimal, times and dates have their types, and names are text with or without quotes."""
     loaded = load_one(
         tmp_path,
         """\
@@ -66,7 +66,7 @@ guardrails:
     ],
 )
 def test_invalid_guardrail_is_an_error(rails: str, code: str, column: int, tmp_path: Path) -> None:
-    """It is never taken as off: it is an error in smsby.yaml, at its place."""
+    """An invalid guardrail is an error at its place, and never taken as off."""
     (problem,) = load_one(tmp_path, f"guardrails: {rails}\n").problems
     assert (problem.code, problem.location) == (code, ("smsby.yaml", 3, column))
 
@@ -84,7 +84,7 @@ def test_invalid_guardrail_is_an_error(rails: str, code: str, column: int, tmp_p
     ],
 )
 def test_place_of_a_lock_has_its_full_name(place: str, is_one: bool, tmp_path: Path) -> None:
-    """That of a branch, and that of objects, which no library shortens or refuses."""
+    """The place of a lock is the full name of a branch or objects, which no library shortens or refuses."""
     project = f"lock: {{{place}}}\n"
     if is_one:
         assert not load_one(tmp_path, project).problems
@@ -94,7 +94,7 @@ def test_place_of_a_lock_has_its_full_name(place: str, is_one: bool, tmp_path: P
 
 
 def test_pressure_within_no_time_is_an_error(tmp_path: Path) -> None:
-    """It would limit nothing."""
+    """`pressure` within no time is an error, as it would limit nothing."""
     with pytest.raises(ProjectFlawed) as caught:
         load_one(tmp_path, "guardrails: {pressure: {messages: 1, within: 0d}}\n")
     assert "more than 0" in caught.value.problems[0].message
@@ -102,7 +102,7 @@ def test_pressure_within_no_time_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("written", ["30", "30 min", "-5m", "1.5h", "99999m", "m"])
 def test_duration_is_a_number_and_a_unit(written: str, tmp_path: Path) -> None:
-    """Anything else is an error that shows the form."""
+    """A duration is a number and a unit, and anything else is an error that shows the form."""
     (problem,) = load_one(tmp_path, campaign=CAMPAIGN + f"max_late: '{written}'\n").problems
     assert problem.code == "SCHEMA"
     assert "30m" in problem.message

@@ -1,4 +1,4 @@
-"""sources: what digests cover of texts, and how a list of recipients is read."""
+"""sources: what digests of texts cover, and how a list of recipients is read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _file(name: str, **changes: object) -> RecipientsFile:
 
 
 def test_identity_covers_who_gets_which_text() -> None:
-    """Column, default and shares count as much as the texts, which are compared as they are sent."""
+    """The identity of texts covers column, default and shares, and the texts as they are sent."""
     assert TextSource(" Hi ", _AT).identity(str.upper) == "HI"
     by_language = {"language": "lang", "default": "ru", "texts": {"ru": "A", "be": "B"}}
     assert _by_language().identity(str) == by_language
@@ -53,12 +53,12 @@ def test_identity_covers_who_gets_which_text() -> None:
     [("vip.csv", ".csv", False), ("VIP.CSV.AGE", ".csv", True), ("a.jsonl.age", ".jsonl", True), ("a.age", "", True)],
 )  # fmt: skip
 def test_suffix_of_an_encrypted_list_is_that_inside(name: str, suffix: str, is_encrypted: bool) -> None:
-    """`.age` says that it is encrypted, not what format it has."""
+    """The suffix of an encrypted list is the one before `.age`, which says nothing about its format."""
     assert (_file(name).suffix, _file(name).is_encrypted) == (suffix, is_encrypted)
 
 
 def test_unset_variable_is_what_a_list_needs_here() -> None:
-    """The folder of pinned lists first: without it there is nothing to decrypt."""
+    """An unset folder of pinned lists is reported before an unset identity, since without it there is nothing to decrypt."""
     query = RecipientsQuery(TextSource("select 1", _AT), "sql:sale/vip", "DB", None, None, "phone", _AT)
     encrypted = _file("vip.csv.age")
     found = [
@@ -75,7 +75,7 @@ def test_unset_variable_is_what_a_list_needs_here() -> None:
 
 
 def test_secrets_of_a_source_are_in_no_repr() -> None:
-    """A traceback or a debugger would show them."""
+    """The secrets of a source are not in its repr, which tracebacks and debuggers show."""
     source = _file("a.age", identity=HiddenText("AGE-SECRET-KEY-1"))
     url = HiddenText("postgresql://u:pass@h/d")
     query = RecipientsQuery(TextSource("", _AT), "sql:a/b", "DB", url, None, "phone", _AT)
@@ -84,6 +84,6 @@ def test_secrets_of_a_source_are_in_no_repr() -> None:
 
 
 def test_false_text_is_false_and_prints_as_text() -> None:
-    """So `{% if bonus %}` has the truth that the value had in its own type."""
+    """A false text prints as text and is false in a condition, as in its own type."""
     assert not FalseText("0.00")
     assert f"{FalseText('0.00')}" == "0.00"

@@ -1,4 +1,4 @@
-"""text_sources: one text, a text for each language, and what cannot be meant."""
+"""text_sources: one text, texts by language, and invalid combinations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _with_text(text: str) -> str:
 
 
 def test_texts_by_language_are_read(tmp_path: Path) -> None:
-    """In the order of the file, each at its place; `no` is Norwegian, and a number is a text."""
+    """Texts keep the order and places of the file, `no` is Norwegian, and a number is a text."""
     text = "language: lang\n    text: {ru: Привет, no: 5, default: ru}"
     loaded = load_one(tmp_path, campaign=_with_text(text))
     texts = loaded.project.mailings[0].text
@@ -30,7 +30,7 @@ def test_texts_by_language_are_read(tmp_path: Path) -> None:
 
 
 def test_text_files_by_language_are_inputs(tmp_path: Path) -> None:
-    """Each file is read, and a changed one makes the plan stale; a missing one is named."""
+    """Each file of a text is an input whose change makes the plan stale, and a missing one is named."""
     (tmp_path / "a.j2").write_text("A", encoding="utf-8")
     campaign = _with_text("language: lang\n    text_file: {ru: a.j2, be: b.j2}")
     (problem,) = load_one(tmp_path, campaign=campaign).problems
@@ -62,6 +62,6 @@ def test_text_files_by_language_are_inputs(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_meant(text: str, codes: str, tmp_path: Path) -> None:
-    """Each is one problem, at its place."""
+    """Each invalid combination is one problem at its place."""
     problems = load_one(tmp_path, campaign=_with_text(text)).problems
     assert [f"{one.location} {one.code}" for one in problems] == [codes]

@@ -41,7 +41,7 @@ def rewrite(path: Path, content: str, text: str) -> tuple[str, list[Mark]]:
     ],
 )  # fmt: skip
 def test_text_is_replaced_and_nothing_else(tmp_path: Path, before: str, text: str, after: str) -> None:
-    """Comments, quotes and blank lines stay; the style changes where the text needs it."""
+    """Comments, quotes and blank lines stay, and the style changes only if the text requires it."""
     if "|2" in before:  # an indentation that is part of the text cannot be kept
         assert rewrite(tmp_path / "a.yaml", before, text)[1] == []
     else:
@@ -50,7 +50,7 @@ def test_text_is_replaced_and_nothing_else(tmp_path: Path, before: str, text: st
 
 @pytest.mark.parametrize("content", ["b: &x old\ntext: *x\n", "text: &x old\nb: *x\n"])
 def test_shared_text_is_refused(tmp_path: Path, content: str) -> None:
-    """Changing it would change another value."""
+    """A text that several places share is not replaced."""
     assert rewrite(tmp_path / "a.yaml", content, "new")[0] == content
     assert len(rewrite(tmp_path / "a.yaml", content, "new")[1]) == 1
 
@@ -65,7 +65,7 @@ _STYLES = ("{}", "'{}'", '"{}"', "|-\n    {}", ">\n    {}\n")
     st.sampled_from(_STYLES),
 )
 def test_any_text_is_read_as_written(text: str, style: str) -> None:
-    """Whatever the text and the style before: the file reads as it did, with the new text."""
+    """Whatever the text and its style before, the file then reads the same except for the new text."""
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory() as folder:

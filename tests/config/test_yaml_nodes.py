@@ -1,4 +1,4 @@
-"""yaml_nodes: places of keys and values, and which scalars are still to be typed."""
+"""yaml_nodes: places of keys and values, and scalars without a type yet."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _read(folder: Path, content: str) -> YamlMap:
 
 @pytest.mark.parametrize("is_windows", [False, True])
 def test_key_marks(is_windows: bool, tmp_path: Path) -> None:
-    """Every key of block, flow and nested mappings is found by the place of its value."""
+    """Every key of block, flow and nested mappings has the place of its value."""
     content = _CONTENT.replace("\n", "\r\n") if is_windows else _CONTENT
     root = _read(tmp_path, content)
     lines = _CONTENT.split("\n")
@@ -62,7 +62,7 @@ def test_key_marks(is_windows: bool, tmp_path: Path) -> None:
 def test_entry_without_a_colon_is_an_error(
     start: str, entries: str, column: int | None, tmp_path: Path
 ) -> None:
-    """`{sum: 1,234}` would be a sum of 1; a key with a colon and no value is null."""
+    """An entry without a colon is an error, as in `{sum: 1,234}`, which would be 1; a key with a colon alone is null."""
     content = f"{start}x: {{ {entries} }}\n"
     if column is None:
         assert _read(tmp_path, content)["x"]["a"] is None
@@ -84,7 +84,7 @@ def test_entry_without_a_colon_is_an_error(
     ],
 )
 def test_every_duplicate_key_is_reported(content: str, places: list[tuple[int, int]], tmp_path: Path) -> None:
-    """Each at its place, with what stops the reading of the file, if anything does."""
+    """Each duplicate key is reported at its place, together with an error that stops the reading."""
     with pytest.raises(FilesInvalid) as caught:
         _read(tmp_path, content)
     found = [problem.location for problem in caught.value.problems]
@@ -92,14 +92,14 @@ def test_every_duplicate_key_is_reported(content: str, places: list[tuple[int, i
 
 
 def test_duplicate_keys_are_bounded(tmp_path: Path) -> None:
-    """Those of a hostile file take no memory without end."""
+    """The reported duplicate keys of a hostile file are limited."""
     with pytest.raises(FilesInvalid) as caught:
         _read(tmp_path, "a: 1\n" * 10_000)
     assert len(caught.value.problems) == 101
 
 
 def test_untyped_scalars(tmp_path: Path) -> None:
-    """Only scalars without quotes, also through aliases, are to be typed; block texts and nulls are not."""
+    """Only scalars without quotes, even through aliases, are to be typed, not block texts or nulls."""
     root = _read(tmp_path, "a: &x 1\nb: '1'\nc: *x\nd: |\n  1\ne: [1, '2', ~]\nf:\ng: &y '1'\nh: *y\n")
     assert root.untyped == ["a", "c", "e"]
     assert root["e"].untyped == [0]
@@ -116,7 +116,7 @@ def _recipients(count: int) -> str:
 
 
 def test_values_at_of_rows_of_a_long_list(tmp_path: Path) -> None:
-    """Rows far down a long list keep no places, and find the same ones when they are asked."""
+    """Rows far down a long list keep no places, and get the right ones on request."""
     root = _read(tmp_path, _rows(150))
     lines = _rows(150).split("\n")
     for mailing in root["mailings"]:

@@ -21,7 +21,7 @@ _style = st.sampled_from(["|", ">", "|-", ">-", "|+", ">+", "|  # why", '"', "'"
 
 
 def _written(style: str, lines: list[str]) -> str:
-    """Write the text as the value of a key that is indented by four."""
+    """Return the text as the value of a key that is indented by four."""
     if style[:1] in ("|", ">") and style:
         return f"{style}\n" + textwrap.indent("\n".join(lines), " " * 6)
     joined = f"\n{' ' * 8}".join(lines)
@@ -41,7 +41,7 @@ def test_text_positions_of_any_character(
     below: list[str],
     crlf: bool,
 ) -> None:
-    """Block, folded, quoted and plain texts; with escapes, blank lines, indented lines, and non-BMP characters."""
+    """Each character is located in block, folded, quoted and plain texts with escapes, blank or indented lines and emoji."""
     lines = [*above, f"{before} {_MARK} {after}", *below]
     content = f"a:\n  - name: one\n    text: {_written(style, lines)}\n    last: 1\n"
     path = tmp_path_factory.getbasetemp() / "text-places.yaml"
@@ -61,7 +61,7 @@ def test_text_positions_of_any_character(
 def test_find_comment_behind_any_scalar(
     tmp_path_factory: pytest.TempPathFactory, style: str, lines: list[str], blanks: str, in_row: bool
 ) -> None:
-    """Only a plain scalar is cut off; its comment is where its text and the blanks behind it end."""
+    """A comment is found only after a plain scalar, where its text and the blanks after it end."""
     assume(style or not lines or lines[-1].strip())  # otherwise the comment is alone on a line
     written = _written(style, lines)
     assume(style or not written.lstrip().startswith(("'", '"')))  # otherwise it is a quoted scalar

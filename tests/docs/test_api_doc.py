@@ -18,7 +18,7 @@ ROWS = [
 
 
 def _parameters_of(method: Method) -> str:
-    """As the table has them: by place, the query first and without its name; optional ones in italics."""
+    """Return parameters as in the table: by place, the query first and without its name, optional ones in italics."""
     groups: dict[str, list[str]] = {str(method.token): []}
     for one in method.parameters:
         name = one.name if one.name in method.required else f"*{one.name}*"
@@ -32,7 +32,7 @@ def _parameters_of(method: Method) -> str:
 
 
 def test_the_table_lists_every_method_as_it_is_called() -> None:
-    """In the same order, with the verb, the path, all parameters in their places and what it does."""
+    """Methods are in the same order, with verb, path, parameters in their places and what they do."""
     expected = [
         [
             f"`{method.name}`",
@@ -46,14 +46,14 @@ def test_the_table_lists_every_method_as_it_is_called() -> None:
 
 
 def test_every_error_in_the_table_is_known_to_the_code() -> None:
-    """The quoted error texts of sms.by are recognized by smsby/response.py."""
+    """The error texts of sms.by quoted in the table are recognized by smsby/response.py."""
     texts = [text for row in ROWS for text in re.findall(r"`([^`]+)`", row[5])]
     assert len(texts) > 10
     assert [text for text in texts if not is_known(text)] == []
 
 
 def test_every_command_in_the_table_exists() -> None:
-    """Each method names the command that calls it."""
+    """Each method names an existing command that calls it."""
     commands = [name for row in ROWS for name in re.findall(r"`([^`]+)`", row[6])]
     assert len(commands) >= len(METHODS)
     for name in commands:

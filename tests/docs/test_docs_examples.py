@@ -1,6 +1,6 @@
 """Every command of docs/runbook.md, recipes.md, tests.md and ru/start.md is run against a sandbox in another process.
 
-Each `## ` section is one test, in a sample project of its own. A `yaml` block is saved under the name in its first
+Each `## ` section is one test, in its own sample project. A `yaml` block is saved under the name in its first
 line; a `sh` block is run and must succeed, or end with the code that a comment `<!-- exit: N -->` before it names. What
 a reader has but the page does not show, e.g. a mailing whose answer was lost, is arranged by a comment
 `<!-- setup … -->`; `sandbox PATH JSON` in it posts to the sandbox's own switches, and a `message_id` that it sets is used
@@ -36,7 +36,7 @@ _STEP = re.compile(
     r"|^(?: *<!-- exit: (?P<exit>\d+) -->\n)?^ *```(?P<kind>sh|yaml)\n(?P<text>.*?)^ *```\n",
     re.MULTILINE | re.DOTALL,
 )
-# In bash where possible, as an interpreter with an HTTP client starts longer than most commands run.
+# In bash where possible, since an interpreter with an HTTP client starts more slowly than most commands run.
 _PRELUDE = r"""
 ask() { # method, path and body
   local place="${SMSBY_API_URL#http://}" status line LC_ALL=C
@@ -62,7 +62,7 @@ assert len(inbox.get(sys.argv[1], [])) == int(sys.argv[2]), inbox' "$1" "$2"
 
 @dataclass(frozen=True)
 class Section:
-    """The steps of one section: shell text, and the exit code it must end with; None where any will do."""
+    """The steps of one section: shell text, and the exit code it must end with, or None if any is accepted."""
 
     page: str
     title: str
@@ -102,7 +102,7 @@ def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def program_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with the program; it starts a hundred times."""
+    """A folder with the program, which the tests start a hundred times."""
     folder = tmp_path_factory.mktemp("bin")
     program = ForkedProgram(folder / "smsby-deploy")
     yield folder
@@ -111,7 +111,7 @@ def program_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def shell_environment(sandbox_url: str, program_folder: Path) -> dict[str, str]:
-    """The variables of a reader's shell: the sandbox with nothing sent, a token, and git's author."""
+    """The variables of a reader's shell: a sandbox with nothing sent, a token, and git's author."""
     environment = os.environ | {
         "SMSBY_API_URL": sandbox_url,
         "SMSBY_TOKEN": "anything",
@@ -143,7 +143,7 @@ def test_docs_section_runs(section: Section, tmp_path: Path, shell_environment: 
 
 
 def test_docs_examples_are_found() -> None:
-    """Each page has sections with commands: a changed layout cannot make the tests above vanish."""
+    """Each page has sections with commands, so a changed layout cannot make the tests above empty."""
     commands = [text for section in SECTIONS for text, code in section.steps if code is not None]
     assert {section.page for section in SECTIONS} == set(_PAGES)
     assert len(SECTIONS) > 20

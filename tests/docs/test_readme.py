@@ -64,8 +64,8 @@ def sandbox(tmp_path: Path) -> Iterator[str]:
 
 
 def test_readme_examples_run_and_print_what_is_shown(checkout: Path, sandbox: str) -> None:
-    """All commands run in order, as a newcomer would type them, with the exit codes shown."""
-    account = {"SMSBY_API_URL": sandbox, "SMSBY_TOKEN": "anything"}  # production is the sandbox, too
+    """All commands run in order, as a new user would type them, with the exit codes shown."""
+    account = {"SMSBY_API_URL": sandbox, "SMSBY_TOKEN": "anything"}  # the sandbox serves as production, too
     environ = (
         os.environ
         | account
@@ -101,7 +101,7 @@ def test_readme_examples_run_and_print_what_is_shown(checkout: Path, sandbox: st
 
 
 def _steps(folder: Path) -> Iterator[tuple[int, str]]:
-    """Yield the steps, including what the README describes only in words: saving a file, a git checkout."""
+    """Yield the steps, including those that the README describes only in words: saving a file, a git checkout."""
     for number, block in enumerate(BLOCKS):
         if block.kind == "yaml":
             name = block.text.splitlines()[0].removeprefix("# ")
@@ -137,7 +137,7 @@ def _same_year(text: str) -> str:
 
 
 def test_readme_examples_cover_the_main_commands() -> None:
-    """There are shell, campaign and output blocks, and no block of another kind escapes the test."""
+    """There are shell, campaign and output blocks, and no block of another kind that the test would skip."""
     assert {block.kind for block in BLOCKS} == {"sh", "yaml", "text"}
     assert _SERVER in "".join(block.text for block in BLOCKS)
     commands = set(re.findall(r"^smsby-deploy (\w+)", "".join(b.text for b in BLOCKS), re.MULTILINE))
@@ -179,6 +179,6 @@ def test_readme_links_lead_to_files(link: str) -> None:
 
 
 def test_readme_links_every_page_of_the_docs() -> None:
-    """Every page of the docs can be found from the README."""
+    """The README links every page of the docs."""
     pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")}
     assert pages <= set(re.findall(r"\]\(([^)#]+)\)", README))

@@ -76,7 +76,7 @@ def test_guarantees_name_tests_that_exist() -> None:
 
 
 def test_docs_refer_to_nothing_outside_the_project() -> None:
-    """A reader of the project has every file it mentions."""
+    """Every file that the docs mention is in the project."""
     for path in [*ROOT.glob("docs/*.md"), ROOT / "README.md", *(ROOT / "smsby_deploy").rglob("*.py")]:
         assert "/".join(("..", "shared")) not in path.read_text("utf-8"), path
 
@@ -104,7 +104,7 @@ def test_help_describes_command_and_options(context: click.Context) -> None:
 
 @pytest.mark.parametrize("context", COMMANDS, ids=_ids)
 def test_help_fits_a_terminal(context: click.Context) -> None:
-    """Each --help fits in 80 columns, cuts nothing off, and names every value by its meaning."""
+    """Each --help fits into 80 columns, truncates nothing, and names every value by its meaning."""
     narrow = click.Context(
         context.command, info_name=context.info_name, parent=context.parent, terminal_width=80
     )

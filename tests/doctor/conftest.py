@@ -1,4 +1,4 @@
-"""An examination of an ordinary account."""
+"""An examination of an ordinary account, as a fixture."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ ACCOUNT = "0123456789ab"
 
 
 class UsualTransport(FakeTransport):
-    """Answers every question of doctor as an ordinary account would; the token is refused at the second getBalance."""
+    """Answers every query of doctor like an ordinary account, except that the second getBalance refuses the token."""
 
     def __init__(self) -> None:
         super().__init__(SystemClock())
@@ -65,7 +65,7 @@ def examine(
     facts: AccountFacts = AccountFacts(ACCOUNT),  # noqa: B008  # it is immutable
     save: Callable[[AccountFacts], object] = lambda facts: None,
 ) -> DoctorReport:
-    """Run doctor in the project in `folder`; what it may send goes through `transport`, too."""
+    """Run doctor in the project in `folder`; `transport` also gets what it may send."""
     clock = SystemClock()
     project = load_project(folder).project
 
@@ -91,6 +91,6 @@ def examine(
 
 
 def fact_found(look: Examination, name: FactName) -> Any:
-    """The value of a fact, or why there is none."""
+    """Return the value of a fact, or why it has none."""
     fact = look.facts[name]
     return fact.value if fact.state is FactState.KNOWN else fact.gap

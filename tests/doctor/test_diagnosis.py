@@ -23,7 +23,7 @@ from tests.smsby.any_json import ANY_JSON
 
 _PHONE = "375291111111"
 _MOMENT = int(SystemClock().now().timestamp())
-# What is likely to lead far: lists with rows, ids, times, and refusals of every kind.
+# Answers that are likely to lead far: lists with rows, ids, times, and refusals of every kind.
 _LIKELY = [
     {"status": "OK", "currency": "BYN", "result": [{"balance": "100"}]},
     {"limit": 100},
@@ -57,7 +57,7 @@ _ANSWERS = st.one_of(
 
 
 class _Anything(UsualTransport):
-    """Answers each call with what is drawn for it: often as usual."""
+    """Answers each call with a drawn answer, often the usual one."""
 
     def __init__(self, draw: Any) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class _Anything(UsualTransport):
 @given(data=st.data(), leaves_rows=st.booleans())
 @settings(max_examples=2 * settings().max_examples)
 def test_doctor_sends_nothing_without_a_phone(data: st.DataObject, leaves_rows: bool) -> None:
-    """No sequence of answers makes it call what could reach a recipient, or leave rows without --ask.
+    """Without --to no sequence of answers leads to a call that could reach a recipient, or leaves rows without --ask.
 
     Whatever it learns can be written and read again.
     """
@@ -105,7 +105,7 @@ def _folder(tmp_path: Path, more: str = "") -> Path:
 
 @pytest.mark.parametrize("answer", [error("token is invalid", 403), error("token is invalid"), Answer(401)])
 def test_doctor_stops_at_a_refused_token(tmp_path: Path, answer: Answer) -> None:
-    """After one question; nothing is kept, as the token belongs to no account."""
+    """After a refused token nothing more is asked or saved, as the token belongs to no account."""
     transport = UsualTransport()
     transport.script("getBalance", answer)
     saved: list[AccountFacts] = []
@@ -118,17 +118,19 @@ def test_doctor_stops_at_a_refused_token(tmp_path: Path, answer: Answer) -> None
 
 @pytest.mark.parametrize("method", ["getLimit", "getAlphanames", "checkSMSMessageStatus", "getSMSMessages"])
 def test_doctor_stops_at_a_token_that_is_revoked(tmp_path: Path, method: str) -> None:
-    """Nothing is asked after the first question whose answer refuses the token."""
+    """After a token was revoked nothing more is asked."""
     transport = UsualTransport()
     transport.script(method, error("token is invalid", 403))
     report = examine(_folder(tmp_path), transport, leaves_rows=True)
     assert report.exit_code is ExitCode.UNREACHABLE
-    assert len(transport.named(method)) == (3 if method == "getSMSMessages" else 1)  # of the three kinds
+    assert len(transport.named(method)) == (
+        3 if method == "getSMSMessages" else 1
+    )  # one of each of the three kinds
     assert transport.calls[-1][0] == method
 
 
 def test_doctor_tries_another_style_for_a_post(tmp_path: Path) -> None:
-    """Each style once: a POST that refuses a token which a GET accepts may read it elsewhere."""
+    """If a POST refuses a token that a GET accepts, each other call style is tried once, as it may read it elsewhere."""
     transport = UsualTransport()
     for method in ("statusBulkSms", "confirmSendMessageByList", "getSubscriberLists"):
         transport.script(method, error("token is invalid", 403))
@@ -141,7 +143,7 @@ def test_doctor_tries_another_style_for_a_post(tmp_path: Path) -> None:
 
 
 def test_doctor_asks_with_a_wrong_token_once(tmp_path: Path) -> None:
-    """It is the second question, and the last one with that token."""
+    """A wrong token is used only for the second query."""
     transport = UsualTransport()
     transport.script("statusBulkSms", error("token is invalid", 403))
     examine(_folder(tmp_path), transport, leaves_rows=True)
@@ -149,7 +151,7 @@ def test_doctor_asks_with_a_wrong_token_once(tmp_path: Path) -> None:
 
 
 def test_doctor_keeps_what_it_learned_before_sms_by_failed(tmp_path: Path) -> None:
-    """The facts are saved, and the exit code says that not everything was asked."""
+    """The facts learned before sms.by failed are saved, and the exit code says that not everything was asked."""
     transport = UsualTransport()
     transport.script("getAlphanames", OFFLINE)
     saved: list[AccountFacts] = []
@@ -171,7 +173,7 @@ def test_doctor_keeps_what_it_learned_before_sms_by_failed(tmp_path: Path) -> No
 def test_doctor_asks_nothing_if_the_phone_may_not_get_it(
     to: str, more: str, failure: type[Exception], tmp_path: Path
 ) -> None:
-    """The limits of test-send apply."""
+    """If test-send would refuse the phone, doctor asks nothing."""
     (tmp_path / "out.csv").write_text(f"{_PHONE}\n")
     transport = UsualTransport()
     with pytest.raises(failure):
@@ -180,7 +182,7 @@ def test_doctor_asks_nothing_if_the_phone_may_not_get_it(
 
 
 def test_doctor_contradicts_the_files(tmp_path: Path) -> None:
-    """Senders and lists that the account lacks, and a price in another currency, are exit code 4."""
+    """Unknown senders and lists in the files, and a price in another currency, are exit code 4."""
     (tmp_path / "sale.yaml").write_text(
         "version: 1\ncampaign: sale\nalphaname: NoShop\nmailings:\n"
         "  - {name: a, recipients: ['375291234567'], text: hi}\n  - {name: b, list: Regulars, text: hi}\n"

@@ -18,7 +18,7 @@ _NOON = 1_780_000_000.0  # 2026-05-28 20:26:40 UTC
 
 
 def test_get_with_a_refused_token_ends_it(look: Examination, transport: UsualTransport) -> None:
-    """A POST that refuses it does not: it may read the token elsewhere."""
+    """A GET with a refused token ends the examination; a POST does not, as it may read the token elsewhere."""
     transport.script("statusBulkSms", error("token is invalid", 403))
     assert look.call("statusBulkSms", {"uuid": "u"}).error
     transport.script("getLimit", error("token is invalid", 403))
@@ -43,7 +43,7 @@ def test_get_with_a_refused_token_ends_it(look: Examination, transport: UsualTra
 def test_know_clock_is_sure_or_silent(
     local: str, slack: int, offset: int | Gap | None, look: Examination
 ) -> None:
-    """A date with an offset of its own, or one that fits no zone, says nothing about the account's clock."""
+    """A date with its own offset, or one that fits no zone, proves nothing about the account's clock."""
     look.know_clock(FactName.CLOCK_OUT, local, _NOON, "m", slack=slack)
     fact = look.facts[FactName.CLOCK_OUT]
     if isinstance(offset, int):
@@ -58,7 +58,7 @@ def test_know_clock_of_an_impossible_moment(look: Examination) -> None:
 
 
 def test_what_is_known_is_not_missed_later(look: Examination) -> None:
-    """The order is that of learning; a second way that shows nothing takes nothing away."""
+    """A fact that is known stays known if a second way shows nothing."""
     look.miss(FactName.CURRENCY, Gap.NO_VALUE, "a")
     look.know(FactName.SENDERS, 2, "b")
     look.know(FactName.CURRENCY, "BYN", "c")
@@ -84,7 +84,7 @@ def test_what_is_known_is_not_missed_later(look: Examination) -> None:
 def test_refusals_are_judged_by_known_texts(
     answers: list[Answer], value: bool | None, look: Examination
 ) -> None:
-    """Only then it is certain that nothing was done."""
+    """A refusal counts only with a known text, which alone makes it certain that nothing was done."""
     for answer in answers:
         look.note_error(answer)
     look.judge_refusals()
@@ -92,7 +92,7 @@ def test_refusals_are_judged_by_known_texts(
 
 
 def test_token_that_is_refused_is_no_refusal() -> None:
-    """Whether a request was done says the token's own error, not how errors look."""
+    """A refused token says nothing about how the service reports errors."""
     assert not is_refusal(error("token is invalid", 403))
     assert is_refusal(error("limit exceeded", 400))
 
@@ -114,12 +114,12 @@ def test_gap_of_an_answer(answer: Answer, gap: Gap) -> None:
     [({"result": [{"a": 1}, {"b": 2}]}, 1), ({"result": [{"a": 1}, 3]}, 0), ("odd", 0), (None, 0)],
 )
 def test_rows_are_those_with_all_keys(data: Any, count: int, look: Examination) -> None:
-    """An answer of another shape has none."""
+    """An answer without the expected keys has no rows."""
     assert len(look.rows(ok(data), "a")) == count
 
 
 def test_call_uses_the_style_that_was_found(look: Examination, transport: UsualTransport) -> None:
-    """A call with a style of its own uses that one."""
+    """A call uses its own style if it has one, and otherwise the style that was found."""
     seen = []
     transport.ask = lambda method, params, keep=None: [seen.append(method), ok([])][1]  # type: ignore[method-assign, func-returns-value, assignment]
     look.call_styles["statusBulkSms"] = CallStyle.GET

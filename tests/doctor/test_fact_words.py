@@ -14,7 +14,7 @@ _FACTS = _SCHEMA["properties"]["accounts"]["additionalProperties"]["properties"]
 
 
 def _values(name: FactName) -> list[object]:
-    """An example of a fact, and every other value that its schema names."""
+    """Yield an example of a fact, and every other value that its schema names."""
     value = _FACTS[name]["allOf"][1]["properties"]["value"]
     more = [True, False] if value.get("type") == "boolean" else value.get("enum", [])
     return [FACT_VALUES[name], *more]
@@ -22,7 +22,7 @@ def _values(name: FactName) -> list[object]:
 
 @pytest.mark.parametrize("name", FactName)
 def test_every_fact_has_sentences(name: FactName) -> None:
-    """One line each, whatever was learned, or why nothing was."""
+    """Each fact has one line for every value, and for the reason why it has none."""
     for value in _values(name):
         fact = Fact(name, FactState.KNOWN, value)
         assert asked(name).isprintable()

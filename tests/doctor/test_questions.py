@@ -1,4 +1,4 @@
-"""The free questions: which answers prove a fact, and which leave it open."""
+"""The free queries: which answers prove a fact, and which leave it open."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_prices_by_balance_and_limit(
     look: Examination,
     transport: UsualTransport,
 ) -> None:
-    """What an SMS costs is an estimate: the balance divided by how many it is good for."""
+    """The price of an SMS is estimated as the balance divided by the number of SMS it buys."""
     transport.script("getBalance", ok(balance), error("token is invalid", 403))
     transport.script("getLimit", limit)
     ask_for_balance(look)
@@ -64,7 +64,7 @@ def test_prices_by_balance_and_limit(
 def test_refusal_of_a_wrong_token(
     wrong: Reply, found: object, look: Examination, transport: UsualTransport
 ) -> None:
-    """It is how a token that is revoked later will be recognized."""
+    """The answer to a wrong token shows how a revoked token will be recognized."""
     transport.script("getBalance", ok({"balance": "26", "currency": "BYN"}), wrong)
     ask_for_balance(look)
     assert fact_found(look, FactName.TOKEN_REFUSAL) == found
@@ -74,7 +74,7 @@ def test_refusal_of_a_wrong_token(
 def test_service_without_a_balance_is_not_reached(
     look: Examination, transport: UsualTransport, status: int
 ) -> None:
-    """Nothing else is asked then, so a page of a proxy teaches nothing; the message says what to check."""
+    """Without a readable balance nothing more is asked, so a proxy's page teaches nothing; the message says what to check."""
     transport.script("getBalance", Answer(status))
     with pytest.raises(SmsbyUnavailable) as caught:
         ask_for_balance(look)
@@ -84,7 +84,7 @@ def test_service_without_a_balance_is_not_reached(
 
 
 def test_names_are_learned_each_by_itself(look: Examination, transport: UsualTransport) -> None:
-    """Senders that are not readable do not hide the lists."""
+    """Unreadable senders do not prevent learning the lists."""
     transport.script("getAlphanames", error("no"))
     senders, lists = ask_for_names(look)
     assert (senders, [one.name for one in lists]) == ({}, ["Newsletter"])
@@ -105,7 +105,7 @@ def test_names_are_learned_each_by_itself(look: Examination, transport: UsualTra
 def test_call_style_of_a_post(
     works_in: int, deviations: Any, look: Examination, transport: UsualTransport
 ) -> None:
-    """The first that works counts, also for the methods that are called alike and cannot be tried."""
+    """The first call style that works counts, also for similar methods that cannot be tried."""
 
     def answer(params: Mapping[str, Any]) -> Answer:
         is_read = len(transport.named("statusBulkSms")) >= works_in
@@ -157,7 +157,7 @@ def _list(count: int) -> Answer:
 def test_list_that_may_have_been_cut(
     every: int, api: int, web: int, is_capped: bool, look: Examination, transport: UsualTransport
 ) -> None:
-    """A list that is cut must never prove that something was not sent."""
+    """A list that may have been cut is never used as proof that something was not sent."""
     transport.script("getSMSMessages", *map(_list, (every, api, web)))
     latest = ask_for_mailings(look)
     assert fact_found(look, FactName.LIST_SIZE) == {"count": every, "capped": is_capped}
@@ -168,7 +168,7 @@ def test_list_that_may_have_been_cut(
 def test_list_known_to_be_cut_stays_so_at_the_same_size(
     count: int, is_capped: bool, look: Examination, transport: UsualTransport
 ) -> None:
-    """While it has the same size it is: 5 mailings alone do not look like a limit."""
+    """A list known to be cut stays so while its size is the same, even if that is no usual limit."""
     transport.script("getSMSMessages", *map(_list, (count, count, count)))
     ask_for_mailings(look, ListSize(5, is_capped=True))
     assert fact_found(look, FactName.LIST_SIZE) == {"count": count, "capped": is_capped}
@@ -188,7 +188,7 @@ def test_list_known_to_be_cut_stays_so_at_the_same_size(
 def test_form_of_no_mailings(
     answers: list[Answer], form: object, look: Examination, transport: UsualTransport
 ) -> None:
-    """A form is believed only where something else proves that there are none."""
+    """A form counts as "no mailings" only if something else proves that there are none."""
     transport.script("getSMSMessages", *answers)
     ask_for_mailings(look)
     assert fact_found(look, FactName.EMPTY_LIST) == form
@@ -209,7 +209,7 @@ def _message(number: int, created: str) -> dict[str, Any]:
 def test_paging_and_clock_of_messages(
     second: list[dict[str, Any]], paging: object, look: Examination, transport: UsualTransport
 ) -> None:
-    """The same message has its time in seconds in one list and as text in the other."""
+    """The zone of messages is found from one message whose time is a number in one list and text in another."""
     first = [_message(1, "2026-05-28 23:26:40"), _message(2, "2026-05-28 23:26:40")]
     transport.script("getMessagesList", ok({"result": first}), ok({"result": second}))
     ask_for_messages(look, [{"id": 1, "d_create": 1_780_000_000}])
@@ -218,7 +218,7 @@ def test_paging_and_clock_of_messages(
 
 
 def test_clock_by_a_delivery(look: Examination, transport: UsualTransport) -> None:
-    """It is a little later than its mailing; only mailings that are gone are looked at."""
+    """The zone is found from a delivery shortly after its mailing, looking only at gone mailings."""
     transport.script(
         "getSmsDeliveryList",
         ok({"result": [{"phone": "1", "status": "SENT", "d_sent": "2026-05-28 23:29:00"}]}),

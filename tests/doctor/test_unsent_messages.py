@@ -28,7 +28,7 @@ def transport() -> UsualTransport:
 
 
 def test_unsent_messages_of_an_ordinary_account(look: Examination, transport: UsualTransport) -> None:
-    """Every message names its maker; the only list is one of its own, with an invalid phone."""
+    """Every message names its maker, and the only list is doctor's own, with an invalid phone."""
     leave_rows(look, ())
     assert {name: fact_found(look, name) for name in look.facts if name is not FactName.CLOCK_IN} == {
         FactName.DUPLICATES: True,
@@ -50,14 +50,14 @@ def test_unsent_messages_of_an_ordinary_account(look: Examination, transport: Us
 
 
 def test_existing_list_of_its_own_is_used_again(look: Examination, transport: UsualTransport) -> None:
-    """A list of the shop never is."""
+    """doctor reuses its own list, and never a list of the shop."""
     leave_rows(look, (SubscriberList(3, "Newsletter"), SubscriberList(5, _OURS)))
     assert not transport.named("createSubscriberList")
     assert [one["list_id"] for one in transport.named("importContacts")] == [5]
 
 
 def test_message_that_is_refused_leaves_its_facts_open(look: Examination, transport: UsualTransport) -> None:
-    """Nothing is asked about a message that does not exist."""
+    """If no message can be created, its facts stay open, and nothing is asked about it."""
     transport.script("createSmsMessage", error("access denied", 403))
     leave_rows(look, ())
     for name in (FactName.CLOCK_IN, FactName.MODERATION, FactName.UNSENT_LISTED, FactName.PART_TABLE):
@@ -81,7 +81,7 @@ def _create(parts: Callable[[str], int | None]) -> Callable[[Mapping[str, Any]],
 def test_part_table_by_disputed_texts(
     parts: Callable[[str], int | None], table: object, look: Examination, transport: UsualTransport
 ) -> None:
-    """Only texts on which the tables differ decide."""
+    """The billing table is found by texts on which the tables differ."""
     transport.script("createSmsMessage", _create(parts))
     leave_rows(look, ())
     assert fact_found(look, FactName.PART_TABLE) == table
@@ -102,14 +102,14 @@ def test_part_table_by_disputed_texts(
 def test_phone_that_is_none(
     answer: object, found: object, look: Examination, transport: UsualTransport
 ) -> None:
-    """Whether an upload can be trusted to name what it refuses."""
+    """An invalid phone shows whether an upload names what it refuses."""
     transport.script("importContacts", error("limit exceeded") if answer is None else ok({"result": answer}))
     leave_rows(look, ())
     assert fact_found(look, FactName.REFUSED_PHONE) == found
 
 
 def test_list_that_cannot_be_made(look: Examination, transport: UsualTransport) -> None:
-    """Nothing is imported into another one."""
+    """If no list can be created, no contacts are imported."""
     transport.script("createSubscriberList", error("limit exceeded"))
     leave_rows(look, (SubscriberList(3, "Newsletter"),))
     assert fact_found(look, FactName.REFUSED_PHONE) is Gap.REFUSED
@@ -139,7 +139,7 @@ def test_message_that_waits_for_approval(
 def test_unsent_message_in_the_list(
     answer: Answer, is_listed: object, look: Examination, transport: UsualTransport
 ) -> None:
-    """What is listed without being sent must not be mistaken for sent."""
+    """A message that is listed without being sent must not be mistaken for a sent one."""
     transport.script("getSMSMessages", answer)
     leave_rows(look, ())
     assert fact_found(look, FactName.UNSENT_LISTED) == is_listed
@@ -151,7 +151,7 @@ def test_unsent_message_in_the_list(
 def test_list_with_a_new_message_that_is_not_longer_is_cut(
     before: int, is_capped: bool, found: tuple[int, bool], look: Examination, transport: UsualTransport
 ) -> None:
-    """It is cut, whatever its size; one that became longer is not."""
+    """A list that has a new message and has not grown is cut, whatever its size."""
     look.know(FactName.LIST_SIZE, {"count": before, "capped": is_capped}, "getSMSMessages")
     transport.script("getSMSMessages", ok({"status": "success", "data": [{"id": 9, "name": "x"}]}))
     leave_rows(look, ())

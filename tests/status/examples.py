@@ -1,4 +1,4 @@
-"""Lock entries, and a client that answers from tables, for the tests of status."""
+"""Lock entries, and a client with tables of answers, for the tests of status."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ A, B = "a" * 10, "b" * 10  # fingerprints
 
 
 class FixedClock:
-    """Midnight of 2026-12-01 UTC, always."""
+    """A clock that always shows midnight of 2026-12-01 UTC."""
 
     def now(self) -> datetime:
         return datetime(2026, 12, 1, tzinfo=UTC)
@@ -29,7 +29,7 @@ class FixedClock:
 
 
 class TableClient(ReadClient):
-    """Answers from tables and records the requests in `asked`; it has no transport."""
+    """A client that answers from tables and records the requests in `asked`; it has no transport."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class TableClient(ReadClient):
 
 
 def entry(*chunks: ChunkRecord, schedule_time: str | None = None, via: str = "bulk") -> Entry:
-    """A recorded mailing of these chunks, applied on 2026-11-29; it cost 1."""
+    """Return a recorded mailing of these chunks, applied on 2026-11-29 at a cost of 1."""
     recipients = sum(chunk.recipients or 0 for chunk in chunks) if via == "bulk" else None
     applied = AppliedBy("2026-11-29T00:00:00+00:00", "p1", None, "0.1.0")
     return Entry(
@@ -63,20 +63,20 @@ def entry(*chunks: ChunkRecord, schedule_time: str | None = None, via: str = "bu
 
 
 def chunk(fingerprint: str, recipients: int | None, state: ChunkState = ChunkState.ACCEPTED) -> ChunkRecord:
-    """A chunk; an accepted one was sent in request `u1`."""
+    """Return a chunk; an accepted one was sent in request `u1`."""
     uuid = "u1" if state is ChunkState.ACCEPTED else None
     return ChunkRecord(fingerprint, recipients, "d", state, uuid=uuid)
 
 
 def deliveries(*statuses: str) -> tuple[Delivery, ...]:
-    """One delivery for each status, to 375290000000, 375290000001 and so on."""
+    """Return one delivery for each status, to 375290000000, 375290000001 and so on."""
     return tuple(
         Delivery(f"37529{index:07}", status, "2026-12-01 10:00:42.5") for index, status in enumerate(statuses)
     )
 
 
 def answer(address: str, fingerprint: str, *statuses: str, message_id: int = 1) -> BulkMailingStatus:
-    """One mailing in the answer of statusBulkSms."""
+    """Return one mailing in the answer of statusBulkSms."""
     name = f"{address} shop#{fingerprint}"
     return BulkMailingStatus(message_id, name, deliveries(*statuses))
 
@@ -84,17 +84,17 @@ def answer(address: str, fingerprint: str, *statuses: str, message_id: int = 1) 
 def listed(
     address: str, fingerprint: str, count: int | None, *, cost: str = "1", when: int = 0
 ) -> RemoteMailing:
-    """One mailing in the answer of getSMSMessages, with id 7."""
+    """Return one mailing in the answer of getSMSMessages, with id 7."""
     name, price = f"{address} shop#{fingerprint}", Decimal(cost)
     return RemoteMailing(7, name, 0, when, count, count, "NEW", price, "MyShop")
 
 
 def collect(lock: Lock, client: ReadClient, *select: str) -> StatusReport:
-    """The status report with the default options."""
+    """Return the status report with the default options."""
     return collect_status(lock, client, select=select, clock=FixedClock())
 
 
 def total(mailing: MailingStatus) -> int:
-    """The sum of all counts of a mailing."""
+    """Return the sum of all counts of a mailing."""
     documented = mailing.delivered + mailing.undelivered + mailing.sent + mailing.pending
     return documented + sum(mailing.other.values())

@@ -1,4 +1,4 @@
-"""Which mailings `lock archive` takes."""
+"""Which mailings `lock archive` archives."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.status.examples import A, B, FixedClock, TableClient, answer, chunk, 
 
 
 def test_find_archivable_takes_final_mailings() -> None:
-    """Final, with every revision; what is open, unknown, sent in part or too recent is left, and said."""
+    """Mailings with only final revisions are archived; open, unknown, partly sent or recent ones stay, with the reason."""
     withdrawn = Ending(EndingKind.WITHDRAWN, "2026-12-01T10:00:00Z", "anna", "")
     final = chunk(A, 1)
     lock = Lock(
@@ -42,7 +42,7 @@ def test_find_archivable_takes_final_mailings() -> None:
 
 
 def test_find_archivable_asks_nothing_if_nothing_may_be_final() -> None:
-    """Not even for a client."""
+    """If no mailing can be final, nothing is asked, and no client is opened."""
     lock = Lock("shop", mailings={"c/part": entry(chunk(A, 1), ChunkRecord(B, 1, "d"))})
     options = StatusOptions()
     found = find_archivable(

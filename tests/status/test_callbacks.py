@@ -1,4 +1,4 @@
-"""The callback file: what is appended, and what is read from it."""
+"""The callback file: what is appended to it, and what is read from it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _store(path: Path, *bodies: object) -> None:
 
 
 def test_read_callbacks_keeps_the_latest_status_of_a_phone(tmp_path: Path) -> None:
-    """Callbacks of one request are merged; those of other requests are ignored."""
+    """The callbacks of one request are merged, and those of other requests are ignored."""
     path = tmp_path / "c.jsonl"
     _store(
         path,
@@ -56,7 +56,7 @@ def test_read_callbacks_keeps_the_latest_status_of_a_phone(tmp_path: Path) -> No
 
 
 def test_read_callbacks_skips_unreadable_lines(tmp_path: Path) -> None:
-    """Bodies without JSON, other shapes and truncated lines do not hide the callbacks around them."""
+    """Bodies without JSON, of other shapes or truncated do not hide the callbacks around them."""
     path = tmp_path / "c.jsonl"
     assert Callbacks(path).read("u1") == ()
     odd: list[object] = [
@@ -109,7 +109,7 @@ def test_callback_log_starts_a_new_line_after_a_torn_one(tmp_path: Path) -> None
 
 
 def test_callbacks_read_the_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For any number of requests, and again only what was appended since; a file that is shorter is another one."""
+    """The file is read once for all requests, then only its new part; a shorter file is read as a new one."""
     path = tmp_path / "c.jsonl"
     _store(path, *({"uuid": f"u{number}", "result": _rows(p1="SENT")} for number in range(50)))
     read: list[int] = []
@@ -129,7 +129,7 @@ def test_callbacks_read_the_file_once(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_callbacks_read_a_torn_line_once_it_is_complete(tmp_path: Path) -> None:
-    """`listen` may be writing it."""
+    """A torn line, which `listen` may be writing, is read when it is complete."""
     path = tmp_path / "c.jsonl"
     _store(path, {"uuid": "u1", "result": _rows(p1="SENT")})
     whole = path.read_bytes()
@@ -155,7 +155,7 @@ def _append(log: CallbackLog, body: object) -> None:
 
 
 def test_callback_log_limits_requests_that_are_not_in_the_lock(tmp_path: Path) -> None:
-    """By lines and by bytes, also those of an earlier run; requests of the lock have no such limit."""
+    """Callbacks of requests outside the lock are limited by lines and bytes, over all runs; those of the lock are not."""
     path = tmp_path / "c.jsonl"
     quota = Quota(other_lines=3, other_bytes=2000)
     for _ in range(2):
@@ -176,7 +176,7 @@ def test_callback_log_limits_requests_that_are_not_in_the_lock(tmp_path: Path) -
 
 
 def test_callback_log_limits_the_whole_file(tmp_path: Path) -> None:
-    """A file that someone empties takes callbacks again."""
+    """A full file accepts callbacks again after a user empties it."""
     path = tmp_path / "c.jsonl"
     log = CallbackLog(path, FixedClock(), read_uuids=lambda: {"u1"}, quota=Quota(file_bytes=1000))
     with pytest.raises(QuotaExceeded, match="holds"):
@@ -188,7 +188,7 @@ def test_callback_log_limits_the_whole_file(tmp_path: Path) -> None:
 
 
 def test_callback_log_asks_for_the_requests_of_the_lock_again(tmp_path: Path) -> None:
-    """A callback may come before its request is recorded; the lock is read at most once a second."""
+    """The lock is read at most once a second for new requests, since a callback may come before its request is recorded."""
     clock, asked = _Seconds(), []
     known: set[str] = set()
 
@@ -210,7 +210,7 @@ def test_callback_log_asks_for_the_requests_of_the_lock_again(tmp_path: Path) ->
 
 
 def test_uuids_of_a_lock_are_those_of_all_revisions() -> None:
-    """Chunks without a request have none."""
+    """The requests of a lock are those of all revisions, without chunks that have none."""
     earlier = entry(replace(chunk(A, 2), uuid="u0"))
     later = replace(entry(chunk(A, 2), replace(chunk(B, 1), uuid=None)), earlier=[earlier])
     lock = Lock("shop", mailings={"c/x": later})
@@ -218,7 +218,7 @@ def test_uuids_of_a_lock_are_those_of_all_revisions() -> None:
 
 
 def test_was_called_back_reads_only_what_is_new(tmp_path: Path) -> None:
-    """A file of years is not searched for the request of a moment ago; a callback of any form counts."""
+    """Only the new part of a large file is searched for the request, and a callback of any form counts."""
     path = tmp_path / "c.jsonl"
     assert callbacks_end(path) == 0
     assert not was_called_back(path, "u1", 0)

@@ -37,7 +37,7 @@ from tests.status.examples import (
 
 
 class CountingClock:
-    """Records sleeps instead of sleeping."""
+    """A clock that records sleeps instead of sleeping."""
 
     def __init__(self) -> None:
         self.slept: list[float] = []
@@ -58,7 +58,7 @@ def _report(pending: int) -> StatusReport:
 
 
 def test_collect_reports_progress_in_recipients() -> None:
-    """`begin` gets all recipients, `advance` those of each chunk, also of a chunk that was not sent."""
+    """`begin` gets all recipients, and `advance` those of each chunk, even of one that was not sent."""
     lock = Lock("shop", mailings={"c/x": entry(chunk(A, 2), ChunkRecord(B, 1, "d"))})
     client = TableClient({"u1": [answer("c/x", A, "DELIVERED")]})
     heard: list[int] = []
@@ -68,7 +68,7 @@ def test_collect_reports_progress_in_recipients() -> None:
 
 
 def test_collect_does_not_ask_about_settled_mailings() -> None:
-    """Only mailings that can still change are asked about; if none can, no request is made."""
+    """Only mailings that can still change are asked about, and if none can, no request is made."""
     lock = Lock("shop", mailings={"c/x": entry(chunk(A, 1)), "c/y": entry(ChunkRecord(B, 1, "d", uuid="u2"))})
     lock = lock.with_entry(
         "c/y", lock.mailings["c/y"].put_chunk(0, ChunkRecord(B, 1, "d", ChunkState.ACCEPTED, "u2"))
@@ -87,7 +87,7 @@ def test_collect_does_not_ask_about_settled_mailings() -> None:
 
 
 def test_collect_since_leaves_older_mailings_out() -> None:
-    """`since` compares the schedule, or the time of the apply if there is no schedule."""
+    """`since` compares the schedule, or the time of the apply if there is none."""
     lock = Lock("shop", mailings={"c/x": entry(), "c/y": entry(schedule_time="2026-12-02T10:00:00+03:00")})
     report = collect_status(
         lock,
@@ -100,7 +100,7 @@ def test_collect_since_leaves_older_mailings_out() -> None:
 
 
 def test_collect_of_an_unknown_address_is_wrong_usage() -> None:
-    """A mistyped address must not look like an empty status."""
+    """An unknown address is wrong usage, not an empty status."""
     with pytest.raises(UsageError, match="no recorded mailing matches c/z"):
         collect(Lock("shop"), TableClient(), "c/z")
 
@@ -142,13 +142,13 @@ NOW = datetime(2026, 12, 8, 12, tzinfo=UTC)
     ],
 )
 def test_select_addresses_by_pattern(patterns: tuple[str, ...], expected: list[str]) -> None:
-    """Any pattern may match, none selects all, and the result is sorted."""
+    """An address is selected if any pattern matches, or if there is no pattern; the result is sorted."""
     lock = Lock("shop", mailings={address: entry() for address in ("b/x", "a/y", "a/x")})
     assert select_addresses(lock, patterns, None) == expected
 
 
 def test_select_addresses_refuses_a_pattern_without_match() -> None:
-    """One wrong pattern among several is an error, not an incomplete report."""
+    """One pattern without a match among several is an error, not an incomplete report."""
     lock = Lock("shop", mailings={"a/x": entry()})
     with pytest.raises(UsageError, match=r"no recorded mailing matches b/\*"):
         select_addresses(lock, ("a/x", "b/*"), None)
@@ -172,7 +172,7 @@ def test_read_since_accepts_dates_times_and_durations(text: str, moment: str) ->
 
 @pytest.mark.parametrize("text", ["yesterday", "7", "2026-13-01", ""])
 def test_read_since_refuses_anything_else(text: str) -> None:
-    """Nothing is guessed."""
+    """Anything but a date, time or duration is refused, not guessed."""
     with pytest.raises(UsageError, match="expected a date, a time or a duration"):
         read_since(text, now=NOW, zone="Europe/Minsk")
 
@@ -196,7 +196,7 @@ def test_collect_asks_only_about_open_chunks() -> None:
 
 @pytest.mark.parametrize("list_missed", [False, True])
 def test_collect_never_asks_about_what_is_final(list_missed: bool) -> None:
-    """Of 100 final mailings the next report asks nothing; with phones, only about those that missed some."""
+    """After 100 final mailings the next report asks nothing; with phones, only about those with missed recipients."""
     lock, client = Lock("shop"), TableClient()
     for number in range(100):
         address, fingerprint, uuid = f"c/x{number}", f"{number:010}", f"u{number}"
@@ -215,7 +215,7 @@ def test_collect_never_asks_about_what_is_final(list_missed: bool) -> None:
 
 
 def test_collect_asks_about_the_one_that_is_not_final() -> None:
-    """Of 100 mailings, one still waits: one request, and none once it is final as well."""
+    """If one of 100 mailings is not final, one request is made, and none once it is final as well."""
     lock, client, options = Lock("shop"), TableClient(), StatusOptions(final=FinalChunks())
     for number in range(100):
         record = ChunkRecord(f"{number:010}", 1, "d", ChunkState.ACCEPTED, f"u{number}")
@@ -240,7 +240,7 @@ _WITHDRAWN = Ending(EndingKind.WITHDRAWN, "2026-11-30T00:00:00+00:00", "anna", "
 
 
 def _revised(earlier: Entry) -> Lock:
-    """A lock with a second revision, which is final, and `earlier` before it."""
+    """Return a lock with a final second revision, and `earlier` before it."""
     last = replace(
         entry(ChunkRecord(B, 1, "d", ChunkState.ACCEPTED, uuid="u2")), revision=2, earlier=(earlier,)
     )
@@ -273,7 +273,7 @@ def _revised(earlier: Entry) -> Lock:
 def test_collect_lists_every_revision_that_is_not_final(
     earlier: Entry, status: str, shown: State | None
 ) -> None:
-    """Before the last revision, which is always there."""
+    """An earlier revision that is not final is listed before the last one, which is always listed."""
     client = TableClient(
         {"u1": [answer("c/x", A, status)], "u2": [answer("c/x r2", B, "DELIVERED", message_id=2)]}
     )
@@ -286,14 +286,14 @@ def test_collect_lists_every_revision_that_is_not_final(
 
 
 def test_collect_asks_nothing_about_long_gone_revisions() -> None:
-    """After status.settle_after nothing of them is open, so no request is made for them."""
+    """After status.settle_after earlier revisions are settled, so no request is made for them."""
     client = TableClient({"u2": [answer("c/x r2", B, "DELIVERED", message_id=2)]})
     assert [one.revision for one in collect(_revised(entry(_GONE_LONG_AGO)), client).mailings] == [2]
     assert client.asked == ["getSMSMessages", "u2"]
 
 
 def test_collect_keeps_a_revision_that_it_has_shown() -> None:
-    """While a report is watched, an earlier revision that becomes final stays in it."""
+    """A revision that becomes final during a watch stays in the report."""
     lock = _revised(entry(chunk(A, 1)))
     client = TableClient(
         {"u1": [answer("c/x", A, "SENT")], "u2": [answer("c/x r2", B, "DELIVERED", message_id=2)]}
@@ -330,7 +330,7 @@ _LISTED = "sms.by lists it although the lock records it as waiting"
 def test_collect_asks_once_about_what_may_have_been_handed_over(
     window: tuple[str, str], names: list[str], asked: list[str], note: str
 ) -> None:
-    """Before its window nothing was; then the lock may be older, so the list of sms.by decides what is said."""
+    """After its window a waiting mailing may have been handed over by another run, so sms.by is asked once."""
     opens, closes = window
     approval = Approval("2026-11-29T00:00:00+00:00", "p1", "anna", f"{opens}:00+03:00", f"{closes}:00+03:00")
     held = replace(

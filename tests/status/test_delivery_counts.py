@@ -26,7 +26,7 @@ from tests.status.examples import deliveries
 
 
 def test_count_deliveries_by_minute_prefix_and_word() -> None:
-    """Every message is counted once in each of them."""
+    """Every message is counted once by minute, by prefix and by status word."""
     counts = count_deliveries(deliveries("DELIVERED", "DELIVERED", "undelivered", "Odd"), list_missed=False)
     assert counts.total == 4
     assert counts.words == {"DELIVERED": 2, "undelivered": 1, "Odd": 1}
@@ -42,7 +42,7 @@ def test_count_deliveries_by_minute_prefix_and_word() -> None:
 
 @given(st.permutations(["DELIVERED", "UNDELIVERED", "SENT", "Odd", "NEW"]), st.integers(1, 5))
 def test_count_deliveries_counts_a_phone_once(words: list[str], kept: int) -> None:
-    """Of several reports about a phone the one that says most counts, in any order they come."""
+    """Several reports about a phone count once, by the one that says most, in any order."""
     words = words[:kept]
     counts = count_deliveries(
         [Delivery("375291111111", word, "2026-12-01 10:00") for word in words], list_missed=True
@@ -55,7 +55,7 @@ def test_count_deliveries_counts_a_phone_once(words: list[str], kept: int) -> No
 
 
 def test_delivery_counts_settle() -> None:
-    """What is not final becomes undelivered; failures and final statuses stay."""
+    """Settling makes open messages undelivered; failures and final statuses stay."""
     rows = [
         Delivery(str(n), word, None) for n, word in enumerate(["DELIVERED", "SENT", "Odd", "undelivered"])
     ]
@@ -77,7 +77,7 @@ def test_count_deliveries_lists_missed_on_request() -> None:
     ("phone", "prefix"), [("375441234567", "375 44"), ("79161234567", "other"), ("", "other")]
 )
 def test_prefix_of_a_phone(phone: str, prefix: str) -> None:
-    """Belarusian numbers are grouped by operator code, all others together."""
+    """Belarusian numbers are grouped by operator code, and all others together."""
     assert prefix_of(phone) == prefix
 
 
@@ -92,13 +92,13 @@ def _report(*details: Details) -> StatusReport:
 
 
 def test_count_funnel_counts_recipients_without_a_plan() -> None:
-    """An imported mailing has no planned number: its recipients count as planned."""
+    """The recipients of an imported mailing, which has no planned number, count as planned."""
     report = _report(Details(planned=10, accepted=8), Details(accepted=6))
     assert count_funnel(report) == Funnel(planned=16, accepted=14, sent=12, delivered=6)
 
 
 def test_count_deliveries_over_time_has_equal_steps() -> None:
-    """Empty steps are included, and every step knows the sum so far."""
+    """Empty steps are included, and every step has the sum so far."""
     steps = count_deliveries_over_time(
         _report(
             Details(timeline={"2026-12-01 10:00": 5, "2026-12-01 10:03": 1}),
@@ -114,7 +114,7 @@ def test_count_deliveries_over_time_has_equal_steps() -> None:
 
 
 def test_count_deliveries_over_time_is_bounded() -> None:
-    """A day takes steps of half an hour; one absurd date does not make millions of steps."""
+    """A day has steps of half an hour, and one absurd date does not make millions of steps."""
     day = count_deliveries_over_time(
         _report(Details(timeline={"2026-12-01 00:00": 1, "2026-12-01 23:00": 1}))
     )
@@ -125,7 +125,7 @@ def test_count_deliveries_over_time_is_bounded() -> None:
 
 
 def test_count_prefixes_puts_the_most_frequent_first() -> None:
-    """Prefixes are added up over the mailings."""
+    """Prefixes are added up over the mailings, and the most frequent comes first."""
     report = _report(
         Details(prefixes={"375 29": (1, 1, 3), "375 33": (2, 0, 4)}), Details(prefixes={"375 29": (2, 0, 2)})
     )
@@ -135,13 +135,13 @@ def test_count_prefixes_puts_the_most_frequent_first() -> None:
 
 
 def test_count_reasons_leaves_out_waves_that_wait() -> None:
-    """Their turn has not come: nothing has failed."""
+    """Waves that wait are not a reason for missing deliveries."""
     reasons = count_reasons(StatusReport((examples.in_waves(),), "shop"))
     assert reasons == [("UNDELIVERED", 1)]
 
 
 def test_count_reasons_leaves_out_deliveries() -> None:
-    """Undocumented words and recipients without a message count; "undelivered" in any case is one reason."""
+    """Undelivered in any case is one reason, besides undocumented words and recipients without a message."""
     details = Details(words={"DELIVERED": 9, "UNDELIVERED": 3, "undelivered": 2, "SENT": 1, "Odd": 4})
     mailing = examples.mailing(
         "sale/vip", State.FINAL, (9, 5, 1, 0), other={"Odd": 4, "rejected": 6}, details=details

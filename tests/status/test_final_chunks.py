@@ -1,4 +1,4 @@
-"""The record of final chunks: what is kept, when it is used, and when its file is believed."""
+"""The record of final chunks: what is kept, when it is used, and when its file is trusted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _find(final: FinalChunks, record: ChunkRecord, *, phones: bool = False) -> D
 
 @pytest.mark.parametrize("counts", [DELIVERED, MIXED])
 def test_final_chunks_keep_every_count(tmp_path: Path, counts: DeliveryCounts) -> None:
-    """What is read is what was counted, without the phones."""
+    """Every count is read back as it was written, without the phones."""
     final, path = FinalChunks(), final_path(tmp_path / "lock.json")
     final.add(chunk(A, 2), counts, is_overdue=False)
     write_final(path, final, "secret")
@@ -44,7 +44,7 @@ def test_final_chunks_keep_every_count(tmp_path: Path, counts: DeliveryCounts) -
     ],
 )
 def test_final_chunks_of_another_send_are_not_used(other: ChunkRecord) -> None:
-    """Fingerprint, ids and size must all be the same."""
+    """A record is used only if fingerprint, ids and size are the same."""
     final = FinalChunks()
     final.add(chunk(A, 2), DELIVERED, is_overdue=False)
     assert _find(final, other) is None
@@ -62,7 +62,7 @@ def test_final_chunks_of_another_send_are_not_used(other: ChunkRecord) -> None:
     ],
 )
 def test_final_chunks_keep_nothing_that_may_change(record: ChunkRecord, statuses: tuple[str, ...]) -> None:
-    """Another status, or another recipient, may still be reported."""
+    """A chunk that may still get another status or recipient is not recorded."""
     final = FinalChunks()
     final.add(record, count_deliveries(deliveries(*statuses), list_missed=False), is_overdue=False)
     assert _find(final, record) is None
@@ -70,7 +70,7 @@ def test_final_chunks_keep_nothing_that_may_change(record: ChunkRecord, statuses
 
 
 def test_final_chunks_keep_no_phone() -> None:
-    """A status word is the text of sms.by, and so is the time of a delivery."""
+    """Phones in status words and times, which are texts of sms.by, are not kept."""
     final = FinalChunks()
     final.add(
         chunk(A, 1),
@@ -88,7 +88,7 @@ def test_final_chunks_keep_no_phone() -> None:
 
 
 def test_final_chunks_are_asked_again_for_phones() -> None:
-    """The file has no phones, so who got nothing is asked for, and nothing else."""
+    """For phones, final chunks with missed recipients are asked about again, since the file has none, and no others."""
     final = FinalChunks()
     final.add(chunk(A, 2), DELIVERED, is_overdue=False)
     final.add(chunk(B, 2), MIXED, is_overdue=False)
@@ -98,7 +98,7 @@ def test_final_chunks_are_asked_again_for_phones() -> None:
 
 
 def test_final_chunks_that_were_overdue_may_be_open_again() -> None:
-    """With a longer `settle_after` their messages have time again."""
+    """With a longer `settle_after`, messages that were overdue may be open again."""
     final = FinalChunks()
     counts = count_deliveries(deliveries("DELIVERED", "SENT"), list_missed=False)
     counts.settle()
@@ -108,7 +108,7 @@ def test_final_chunks_that_were_overdue_may_be_open_again() -> None:
 
 
 def test_read_final_believes_no_damaged_file(tmp_path: Path) -> None:
-    """Changed at any byte, cut anywhere, or written with another token, it is as if there were none."""
+    """A file that is changed at any byte, cut off, or written with another token counts as missing."""
     final, path = FinalChunks(), final_path(tmp_path / "lock.json")
     assert read_final(path, "secret").find(chunk(A, 2), is_overdue=True, needs_phones=False) is None
     final.add(chunk(A, 2), MIXED, is_overdue=False)
@@ -122,7 +122,7 @@ def test_read_final_believes_no_damaged_file(tmp_path: Path) -> None:
 
 
 def test_write_final_needs_no_folder_that_can_be_written(tmp_path: Path) -> None:
-    """A report does not fail because it cannot be remembered."""
+    """A report does not fail if the record cannot be written."""
     (tmp_path / ".smsby").write_text("a file")
     final, path = FinalChunks(), final_path(tmp_path / "lock.json")
     final.add(chunk(A, 2), DELIVERED, is_overdue=False)
@@ -131,7 +131,7 @@ def test_write_final_needs_no_folder_that_can_be_written(tmp_path: Path) -> None
 
 
 def test_write_final_follows_no_link(tmp_path: Path) -> None:
-    """Neither the folder nor the file of a checkout leads it elsewhere."""
+    """A link in place of the file or its folder is not followed."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (tmp_path / ".smsby").symlink_to(elsewhere)

@@ -1,4 +1,4 @@
-"""The server of `listen`: what it stores, and what it refuses before it stores anything."""
+"""The server of `listen`: what it stores, and what it refuses to store."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _stored(path: Path) -> list[dict[str, Any]]:
 
 
 def test_listener_stores_callbacks_verbatim(tmp_path: Path) -> None:
-    """GET and POST with any bytes are stored; the notes have no content, and only the owner may read the file."""
+    """GET and POST with any bytes are stored in a file that only its owner may read, and notes have no content."""
     path = callbacks_path(tmp_path / "smsby.lock.json")
     with _listening(path) as (client, noted):
         client.request(
@@ -77,7 +77,7 @@ def test_listener_stores_callbacks_verbatim(tmp_path: Path) -> None:
 
 
 def test_listener_does_not_store_the_token(tmp_path: Path) -> None:
-    """Neither the token nor the value of any `token` parameter is in the file."""
+    """Neither the token nor the value of any `token` parameter is stored."""
     path = tmp_path / "c.jsonl"
     with _listening(path, "secret-token") as (client, _):
         client.request(
@@ -114,7 +114,7 @@ def test_listener_refuses_bodies_of_unusable_length(
 
 
 def test_listener_answers_500_if_it_cannot_store(tmp_path: Path) -> None:
-    """sms.by gets an error and may repeat the callback."""
+    """If a callback cannot be stored, sms.by gets a 500 and may repeat it."""
     path = tmp_path / "gone" / "c.jsonl"
     with _listening(path) as (client, noted):
         client.request("POST", CB, b"{}")
@@ -139,7 +139,7 @@ def test_listener_answers_500_if_it_cannot_store(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("expect", [True, False])
 def test_listener_answers_404_elsewhere(tmp_path: Path, target: str, expect: bool) -> None:
-    """Nothing is read, stored or noted, even if the sender asks before it sends the body."""
+    """At any other address nothing is read, stored or noted, even if the sender asks before it sends the body."""
     path = tmp_path / "c.jsonl"
     with _listening(path) as (client, noted), socket.create_connection((client.host, client.port), 10) as raw:
         more = "Expect: 100-continue\r\n" if expect else ""
@@ -149,7 +149,7 @@ def test_listener_answers_404_elsewhere(tmp_path: Path, target: str, expect: boo
 
 
 def test_listener_invites_a_body_at_the_secret_address(tmp_path: Path) -> None:
-    """curl asks before it sends more than a kilobyte, and waits for a second if it gets no answer."""
+    """At the secret address, a client that asks before it sends a body, as curl does, is answered at once."""
     path = tmp_path / "c.jsonl"
     with _listening(path) as (client, _), socket.create_connection((client.host, client.port), 10) as raw:
         raw.sendall(
@@ -182,7 +182,7 @@ def _send_chunks(path: Path, *pieces: bytes) -> int:
     ],
 )
 def test_listener_reads_chunked_bodies(tmp_path: Path, pieces: list[bytes]) -> None:
-    """With extensions and trailers."""
+    """A chunked body is read, with extensions and trailers."""
     path = tmp_path / "c.jsonl"
     assert _send_chunks(path, *pieces) == 200
     assert _stored(path)[0]["body"] == '{"a": 1}'
@@ -203,14 +203,14 @@ def test_listener_reads_chunked_bodies(tmp_path: Path, pieces: list[bytes]) -> N
     ],
 )
 def test_listener_refuses_broken_chunks(tmp_path: Path, pieces: list[bytes], status: int) -> None:
-    """Nothing of them is stored."""
+    """A body with broken chunks is not stored."""
     path = tmp_path / "c.jsonl"
     assert _send_chunks(path, *pieces) == status
     assert not path.exists()
 
 
 def test_listener_answers_507_beyond_the_quota(tmp_path: Path) -> None:
-    """And says so once for each."""
+    """A callback beyond a quota gets a 507, which is noted once per quota."""
     path = tmp_path / "c.jsonl"
     with _listening(path, quota=Quota(other_lines=1)) as (client, noted):
         for status in (200, 507):
@@ -221,7 +221,7 @@ def test_listener_answers_507_beyond_the_quota(tmp_path: Path) -> None:
 
 
 def test_listener_answers_429_at_more_than_its_rate(tmp_path: Path) -> None:
-    """A wrong address does not use it up."""
+    """Callbacks above the rate get a 429, and those to a wrong address do not count."""
     path = tmp_path / "c.jsonl"
     with _listening(path) as (client, _):
         seen = []
@@ -241,7 +241,7 @@ class _Seconds(FixedClock):
 
 
 def test_listener_cuts_off_slow_clients(tmp_path: Path) -> None:
-    """A client that sends a header now and then does not hold a connection forever: there are only 64."""
+    """A slow client is cut off, since it would hold one of only 64 connections."""
     path, clock = tmp_path / "c.jsonl", _Seconds()
     with (
         _listening(path, clock=clock) as (client, _),
@@ -259,7 +259,7 @@ def test_listener_cuts_off_slow_clients(tmp_path: Path) -> None:
 def test_listener_is_silent_about_lost_connections(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], sent: bytes
 ) -> None:
-    """Any client can reset a connection; that is no traceback on the terminal of whoever listens."""
+    """A connection that a client resets is no traceback on the terminal."""
     noted: list[str] = []
     log = CallbackLog(
         callbacks_path(tmp_path / "smsby.lock.json"), FixedClock(), (SECRET,), read_uuids=frozenset
@@ -277,7 +277,7 @@ def test_listener_is_silent_about_lost_connections(
 
 
 def test_rate_limit_looks_at_the_last_second() -> None:
-    """A refused call does not count."""
+    """The rate counts the last second, without refused calls."""
     clock = _Seconds()
     rate = RateLimit(2, clock)
     allowed = []

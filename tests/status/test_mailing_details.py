@@ -1,4 +1,4 @@
-"""Rows of recipients without a delivery, and the variants and waves of a mailing in a status report."""
+"""Recipients without a delivery, and the variants and waves of a mailing, in a status report."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.status.examples import A, B, FixedClock, TableClient, answer, chunk, 
     )
 )
 def test_missed_rows_keep_every_row(rows: list[Missed]) -> None:
-    """In their order; longer ones are in several blocks."""
+    """Rows keep their order, in several blocks if there are many."""
     kept = MissedRows(rows * 500)
     assert (list(kept), len(kept)) == (rows * 500, len(rows) * 500)
     kept.extend(MissedRows(rows))
@@ -64,7 +64,7 @@ _GO = WaveVerdict(1, VerdictKind.GO, "2026-11-30T10:00:00+00:00", 200, 185, 4)
     ],
 )  # fmt: skip
 def test_line_of_a_part(status: WaveStatus | VariantStatus, line: str) -> None:
-    """The figures, rounded down, and who decided about a wave."""
+    """The line of a variant or wave has its figures, rounded down, and who decided about a wave."""
     assert status.line == line
 
 
@@ -108,7 +108,7 @@ _A, _P, _U = ChunkState.ACCEPTED, ChunkState.PENDING, ChunkState.UNKNOWN
 def test_state_between_two_waves(
     states: tuple[ChunkState, ...], verdicts: tuple[WaveVerdict, ...], state: str, says: str
 ) -> None:
-    """It waits for a verdict, and a stop needs a user."""
+    """Between two waves a mailing waits for a verdict, and after a stop for a user."""
     found = _summary(*states, verdicts=verdicts)
     assert found.state == state
     assert says in found.details.waits
@@ -116,7 +116,7 @@ def test_state_between_two_waves(
 
 
 def test_all_times_of_a_mailing_are_in_one_zone() -> None:
-    """Those of verdicts, of what it waits for, and of its ending."""
+    """The times of verdicts, of the wait and of the ending are all in one time zone."""
     own = replace(_GO, at="2026-12-01T09:00:00+00:00", by="anna", reason="an outage")
     assert _summary(_A, _A, _P, verdicts=(own,), ending=_ENDING).notes[:2] == (
         "abandoned by anna on 2026-12-01 12:00 +03",
@@ -132,7 +132,7 @@ def test_all_times_of_a_mailing_are_in_one_zone() -> None:
 def test_rest_may_be_sent_until_the_mailing_ends(
     states: tuple[ChunkState, ...], ending: Ending | None, has_unsent: bool
 ) -> None:
-    """Until then its cost cannot be compared."""
+    """The cost of a mailing is not compared while its rest may be sent."""
     assert _summary(*states, ending=ending).details.has_unsent is has_unsent
 
 
@@ -147,7 +147,7 @@ def test_wave_with_an_unknown_outcome_is_not_called_unsent(
 
 
 def test_waves_and_variants_add_up() -> None:
-    """Each part has its own figures, and the mailing has those of all."""
+    """Each wave and variant has its own figures, which add up to those of the mailing."""
     found = _summary(_A, _A, _P)
     waves = [(one.number, one.recipients, one.delivered, one.undelivered) for one in found.details.waves]
     assert waves == [(1, 4, 3, 1), (2, 2, 0, 0)]

@@ -38,7 +38,7 @@ from tests.status.examples import (
 
 
 def test_summary_counts_two_mailings_of_one_request() -> None:
-    """They are distinguished by fingerprint, the request is asked about once, and every recipient is counted."""
+    """Two mailings of one request are distinguished by fingerprint and asked about once, and every recipient is counted."""
     lock = Lock("shop", mailings={"c/x": entry(chunk(A, 4)), "c/y": entry(chunk(B, 1))})
     client = TableClient(
         {"u1": [answer("c/x", A, "DELIVERED", "Sent", "Odd"), answer("c/y", B, "delivered")]}
@@ -95,7 +95,7 @@ def test_summary_state_of_accepted_mailings(words: tuple[str, ...], time: str | 
 
 
 def test_summary_uses_the_delivery_list_without_uuid() -> None:
-    """Adopted mailings and lists have no uuid; getSmsDeliveryList reports their statuses in lower case."""
+    """Without a uuid, as after an adoption, getSmsDeliveryList is used, which has statuses in lower case."""
     found = ChunkRecord(A, 3, "d", ChunkState.ACCEPTED, message_id=7)
     client = TableClient(lists={7: list(deliveries("delivered", "sent", "undelivered"))})
     (mailing,) = collect(Lock("shop", mailings={"c/x": entry(found)}), client).mailings
@@ -104,14 +104,14 @@ def test_summary_uses_the_delivery_list_without_uuid() -> None:
 
 
 def test_summary_uses_the_list_if_the_request_is_silent() -> None:
-    """statusBulkSms may be empty for a while; a mailing listed under our fingerprint is asked about by its id."""
+    """If statusBulkSms is still empty, a mailing listed under our fingerprint is asked about by its id."""
     client = TableClient(lists={7: list(deliveries("delivered"))}, listed=[listed("c/x", A, 1)])
     (mailing,) = collect(Lock("shop", mailings={"c/x": entry(chunk(A, 1))}), client).mailings
     assert (mailing.delivered, mailing.state) == (1, "final")
 
 
 def test_summary_does_not_wait_for_late_opt_outs() -> None:
-    """A recipient that sms.by does not count is reported as not taken, instead of pending forever."""
+    """A recipient whom sms.by does not count is reported as not taken, not as pending forever."""
     client = TableClient({"u1": [answer("c/x", A, "DELIVERED", "DELIVERED")]}, listed=[listed("c/x", A, 2)])
     (mailing,) = collect(Lock("shop", mailings={"c/x": entry(chunk(A, 3))}), client).mailings
     assert (mailing.delivered, mailing.pending, mailing.other) == (2, 0, {"not taken": 1})
@@ -120,14 +120,14 @@ def test_summary_does_not_wait_for_late_opt_outs() -> None:
 
 
 def test_summary_of_a_silent_list_is_not_final() -> None:
-    """The size of a list is unknown until sms.by reports it, so zero pending messages do not mean done."""
+    """While sms.by has not reported the size of a list, zero pending messages do not make it final."""
     record = ChunkRecord(A, None, "d", ChunkState.ACCEPTED, message_id=7)
     (mailing,) = collect(Lock("shop", mailings={"c/x": entry(record, via="list")}), TableClient()).mailings
     assert (mailing.state, mailing.recipients) == ("sending", 0)
 
 
 def test_summary_lists_differences() -> None:
-    """A schedule read in another time zone and a different cost are listed with both values."""
+    """A schedule in another time zone and a different cost are listed with both values."""
     lock = Lock("shop", mailings={"c/x": entry(chunk(A, 1), schedule_time="2026-12-02T10:00:00+03:00")})
     when = int(datetime(2026, 12, 2, 10, tzinfo=UTC).timestamp())
     client = TableClient(listed=[listed("c/x", A, 1, cost="2.50000", when=when)])
@@ -145,7 +145,7 @@ def test_summary_lists_differences() -> None:
     [(20, None), (40, "2026-12-02T10:40:00+03:00"), (-180, "2026-12-02T07:00:00+03:00")],
 )
 def test_summary_differences_honor_max_late(late: int, reported: str | None) -> None:
-    """A send time up to `max_late` after the planned one was intended; later or earlier ones are differences."""
+    """A send time up to `max_late` after the planned one is no difference."""
     planned = datetime.fromisoformat("2026-12-02T10:00:00+03:00")
     lock = Lock("shop", mailings={"c/x": entry(chunk(A, 1), schedule_time=planned.isoformat())})
     sent = int((planned + timedelta(minutes=late)).timestamp())
@@ -165,7 +165,7 @@ def test_summary_differences_honor_max_late(late: int, reported: str | None) -> 
 
 @pytest.mark.parametrize("state", ["rejected", "unknown", "draft", "pending"])
 def test_summary_of_an_unsent_mailing_has_no_cost(state: str) -> None:
-    """The planned cost is not reported as the cost of a mailing that was not sent."""
+    """The planned cost of an unsent mailing is not reported as its cost."""
     lock = Lock("shop", mailings={"c/x": entry(chunk(A, 3, ChunkState(state)))})
     (mailing,) = collect(lock, TableClient()).mailings
     assert (mailing.parts, mailing.cost) == (None, None)
@@ -173,7 +173,7 @@ def test_summary_of_an_unsent_mailing_has_no_cost(state: str) -> None:
 
 
 def test_summary_details_and_missed_recipients() -> None:
-    """Deliveries are counted by minute, prefix and status word; recipients are listed only on request."""
+    """Deliveries are counted by minute, prefix and status word, and recipients are listed only on request."""
     lock = Lock("shop", mailings={"c/x": entry(chunk(A, 3))})
     client = TableClient({"u1": [answer("c/x", A, "DELIVERED", "DELIVERED", "Odd")]})
     details = collect(lock, client).mailings[0].details
@@ -200,7 +200,7 @@ def test_summary_details_and_missed_recipients() -> None:
 def test_summary_of_single_sends(
     phones: str, statuses: tuple[str, ...], counts: tuple[int, int], other: dict[str, int]
 ) -> None:
-    """Each phone counts by its state in the lock; a delivery settles an unknown one; too many prove nothing."""
+    """A phone counts by its state in the lock, and a delivery settles an unknown one unless there are too many."""
     states = PhoneStates.parse(phones)
     record = ChunkRecord(A, len(states), "d", ChunkState.ACCEPTED, message_id=7, phones=states)
     client = TableClient(lists={7: list(deliveries(*statuses))})
@@ -210,7 +210,7 @@ def test_summary_of_single_sends(
 
 
 def test_summary_does_not_split_a_shared_message() -> None:
-    """If two mailings sent the same message, its deliveries belong to neither of them alone."""
+    """The deliveries of a message that two mailings share are not split between them."""
     record = ChunkRecord(A, 1, "d", ChunkState.ACCEPTED, message_id=7, phones=PhoneStates.parse("a:1"))
     other = replace(record, fingerprint=B)
     lock = Lock("shop", mailings={"c/x": entry(record), "c/y": entry(other)})
@@ -256,7 +256,7 @@ def test_summary_counts_every_recipient_once(
 
 
 def _at(hours: float) -> FixedClock:
-    """A clock that many hours after the apply of `entry`."""
+    """Return a clock that many hours after the apply of `entry`."""
 
     class Later(FixedClock):
         def now(self) -> datetime:
@@ -272,7 +272,7 @@ def _at(hours: float) -> FixedClock:
     (97, "2026-11-30T00:00:00+00:00", True),
 ])  # fmt: skip
 def test_summary_settles_after_a_while(hours: float, time: str | None, is_over: bool) -> None:
-    """What is not final 72 h after its time counts as undelivered, also what sms.by does not mention."""
+    """Whatever is not final 72 h after its time counts as undelivered, even if sms.by does not mention it."""
     lock = Lock("shop", mailings={"c/x": entry(chunk(A, 5), schedule_time=time)})
     client = TableClient({"u1": [answer("c/x", A, "DELIVERED", "SENT", "NEW", "Odd")]})
     (mailing,) = collect_status(lock, client, select=(), clock=_at(hours)).mailings
@@ -284,14 +284,14 @@ def test_summary_settles_after_a_while(hours: float, time: str | None, is_over: 
 
 
 def test_summary_settles_a_silent_list() -> None:
-    """--watch must end, even if sms.by never reports the size of a list."""
+    """A list whose size sms.by never reports settles, so that --watch ends."""
     record = ChunkRecord(A, None, "d", ChunkState.ACCEPTED, message_id=7)
     lock = Lock("shop", mailings={"c/x": entry(record, via="list")})
     assert collect_status(lock, TableClient(), select=(), clock=_at(73)).mailings[0].state == "final"
 
 
 def test_summary_of_failures_is_final() -> None:
-    """Recipients listed as failures are final under their words, and not delivered."""
+    """Recipients listed as failures are final under their words, and undelivered."""
     lock = Lock("shop", mailings={"c/x": entry(chunk(A, 2))})
     failed = tuple(Delivery(f"37529000000{n}", "blocked", None, has_failed=True) for n in (1, 2))
     client = TableClient({"u1": [replace(answer("c/x", A), deliveries=failed)]})
@@ -300,7 +300,7 @@ def test_summary_of_failures_is_final() -> None:
 
 
 def test_summary_says_why_requests_failed() -> None:
-    """Each reason once, and nothing of what was accepted after all or of a request that another run is sending."""
+    """Each reason for a failed request is given once, except for accepted chunks and those that another run is sending."""
     failed = [
         replace(chunk(mark, 1, ChunkState(state)), error=error)
         for mark, state, error in (
@@ -322,7 +322,7 @@ def test_summary_says_why_requests_failed() -> None:
 
 
 def test_summary_of_a_running_apply_is_sending() -> None:
-    """What another run has begun is in progress; what it has not begun keeps its state."""
+    """The chunks that a running apply has begun are in progress, and the others keep their state."""
     unsent = [chunk(A, 3, ChunkState.UNKNOWN), chunk(B, 2, ChunkState.PENDING)]
     lock = Lock("shop", mailings={"c/x": entry(*unsent), "c/y": entry(*unsent)})
     options = StatusOptions(running=RunningApply("apply, process 7 on host", frozenset({"c/x"})))
@@ -337,7 +337,7 @@ _LATER = "2026-12-02T10:00:00+03:00"
 
 
 def test_summary_counts_a_withdrawn_mailing() -> None:
-    """No recipient gets it and it costs nothing; if sms.by still lists it, what it reports is counted, and said."""
+    """A withdrawn mailing has no recipients or cost, but what sms.by still lists is counted and noted."""
     ending = Ending(EndingKind.WITHDRAWN, "2026-11-30T10:00:00+00:00", "anna", "typo")
     withdrawn = replace(entry(chunk(A, 4), schedule_time=_LATER), ending=ending)
     lock = Lock("shop", mailings={"c/x": withdrawn})
@@ -358,7 +358,7 @@ def test_summary_counts_a_withdrawn_mailing() -> None:
 
 
 def test_summary_counts_an_abandoned_mailing() -> None:
-    """It is not an error that a part was not sent; while the other part is on its way, it is not settled."""
+    """An abandoned mailing is no error, but is not settled while its sent part is in transit."""
     ending = Ending(EndingKind.ABANDONED, "2026-11-30T10:00:00+00:00", "anna", "")
     lock = Lock(
         "shop", mailings={"c/x": replace(entry(chunk(A, 2), chunk(B, 3, ChunkState.PENDING)), ending=ending)}

@@ -30,7 +30,7 @@ BULK = "text: Hello"
 
 
 class Book:
-    """A project with one mailing to six recipients, two in a chunk, and the lock of its apply."""
+    """A project with one mailing to six recipients, two per chunk, and the lock of its apply."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -55,7 +55,7 @@ class Book:
         )
 
     def record(self, *states: ChunkState, **changes: object) -> str:
-        """Record what an apply of now left: each chunk in one of `states`. Returns the digest of an upload."""
+        """Record an apply as of now, with each chunk in one of `states`; return the digest of an upload."""
         loaded = load_project(self.folder)
         (mailing,) = loaded.project.mailings
         desired, _ = measure_mailing(loaded.project, mailing, load_suppression(loaded.project.suppress)[0])
@@ -75,7 +75,7 @@ class Book:
         self.lock = self.lock.with_entry("sale/vip", entry.put_chunk(0, chunk))
 
     def outcomes(self) -> list[str]:
-        """The outcome of each recipient in the list's order."""
+        """Return the outcome of each recipient in the list's order."""
         found = {
             row.phone: row.outcome.value
             for row in find_recipients(load_project(self.folder), self.lock, "sale/vip")
@@ -89,7 +89,7 @@ def book(tmp_path: Path) -> Book:
 
 
 def test_recipient_list_follows_the_chunks(book: Book) -> None:
-    """Each recipient has the outcome of its chunk; one who had opted out got nothing."""
+    """A recipient has the outcome of its chunk, and one who had opted out got nothing."""
     book.opt_out(PHONES[3])
     book.declare()
     book.record(A, A, P)
@@ -109,13 +109,13 @@ def test_recipient_list_follows_the_chunks(book: Book) -> None:
         (PHONES[:1], PHONES[:1], ["opted out", "accepted"]),
         (PHONES[:1], PHONES[:2], ["opted out", "accepted"]),
         (PHONES[:1], [], ["not sent", "accepted"]),  # the opt-out was taken back
-        (PHONES[:1], PHONES[1:2], ["not sent", "accepted"]),  # and another recipient opted out instead
+        (PHONES[:1], PHONES[1:2], ["not sent", "accepted"]),  # and another recipient opted out
     ],
 )
 def test_recipient_list_is_certain_of_opt_outs(
     then: list[str], now: list[str], first: list[str], book: Book
 ) -> None:
-    """Whatever opt-outs there are now: the lock says who had opted out, by position."""
+    """Opt-outs at the time of the send are known by position from the lock, whatever opt-outs there are now."""
     book.opt_out(*then)
     book.declare()
     book.record(A, A, A)
@@ -127,7 +127,7 @@ def test_recipient_list_is_certain_of_opt_outs(
     "changes", [{"recipients": 1}, {"recipients": 1, "opted_out": "0 1"}, {"recipients": None}]
 )
 def test_recipient_list_is_unknown_where_the_record_is(changes: dict[str, object], book: Book) -> None:
-    """As of a chunk that another run sent: sms.by lists a number, but not who had opted out."""
+    """If another run sent a chunk its recipients are unknown: sms.by lists their number, but not the opt-outs."""
     book.opt_out(PHONES[0])
     book.declare()
     book.record(A, A, A)
@@ -137,7 +137,7 @@ def test_recipient_list_is_unknown_where_the_record_is(changes: dict[str, object
 
 @pytest.mark.parametrize("keys", ["text: '{{ name }}'", "upload: true, text: Hello"])
 def test_recipient_list_is_unknown_of_a_chunk_from_elsewhere(keys: str, book: Book) -> None:
-    """Even if no recipient had opted out when it was planned: another run may have left out some."""
+    """A chunk of another run is unknown even if no recipient had opted out at the plan: that run may have left out some."""
     book.declare(keys)
     digest = book.record(*[A] * (1 if "upload" in keys else 3))
     if digest:
@@ -148,7 +148,7 @@ def test_recipient_list_is_unknown_of_a_chunk_from_elsewhere(keys: str, book: Bo
 
 
 def test_recipient_list_of_single_phones(book: Book) -> None:
-    """Each phone has its own state; one that was left out, under pressure, opted out only if it is an opt-out."""
+    """Each phone has its own state, and one that was left out is called opted out only if it is an opt-out."""
     book.declare("via: single, text: Hello")
     book.record(ChunkState.PARTIAL)
     book.change_chunk(phones=PhoneStates.parse("a:2 u:1 r:1 s:1 n:1"))
@@ -169,7 +169,7 @@ def test_recipient_list_of_single_phones(book: Book) -> None:
 def test_recipient_list_of_an_upload(
     state: ChunkState, invalid: int, now: list[str], first: list[str], book: Book
 ) -> None:
-    """It is one chunk; which contacts sms.by called invalid is not recorded."""
+    """An upload is one chunk, and which contacts sms.by called invalid is not recorded."""
     book.opt_out(PHONES[1])
     book.declare("upload: true, text: Hello")
     digest = book.record(state)
@@ -179,7 +179,7 @@ def test_recipient_list_of_an_upload(
 
 
 def test_recipient_list_of_a_withdrawn_mailing(book: Book) -> None:
-    """It was deleted at sms.by before its time: no recipient got it."""
+    """No recipient got a mailing that was withdrawn, since it was deleted before its time."""
     book.declare()
     ending = Ending(EndingKind.WITHDRAWN, "2026-11-24T07:00:00Z", "anna", "")
     book.record(A, A, P, ending=ending)
@@ -197,7 +197,7 @@ def test_recipient_list_of_a_withdrawn_mailing(book: Book) -> None:
     ids=["another-recipient", "fewer", "another-order", "another-text"],
 )
 def test_recipient_list_refuses_other_chunks(change: Callable[[Book], None], which: str, book: Book) -> None:
-    """The chunks that are as recorded are listed; the error names the others, and the commit to go back to."""
+    """Chunks that differ from the record are not listed; the error names them and the commit to go back to."""
     book.declare()
     book.record(A, A, A)
     change(book)
@@ -207,7 +207,7 @@ def test_recipient_list_refuses_other_chunks(change: Callable[[Book], None], whi
 
 
 def test_recipient_list_refuses_a_changed_upload(book: Book) -> None:
-    """None of it is listed: it is one chunk."""
+    """If an upload changed none of it is listed, since it is one chunk."""
     book.declare("upload: true, text: Hello")
     book.record(A)
     book.declare("upload: true, text: Hello", phones=PHONES[:5])
@@ -219,7 +219,7 @@ def test_recipient_list_refuses_a_changed_upload(book: Book) -> None:
 
 
 def test_recipient_list_ignores_rows_that_were_added(book: Book) -> None:
-    """A chunk behind the recorded ones was never sent, and is not part of the mailing."""
+    """Rows added after the recorded chunks were never sent, and are not listed."""
     book.declare()
     book.record(A, A, A)
     book.declare(phones=[*PHONES, "375299999999"])
@@ -227,7 +227,7 @@ def test_recipient_list_ignores_rows_that_were_added(book: Book) -> None:
 
 
 def test_recipient_list_counts_what_it_lists(book: Book) -> None:
-    """The counts are those of all recipients, whichever are shown."""
+    """The counts include all recipients, whichever are shown."""
     book.declare()
     book.record(A, U, P)
     listing = find_recipients(load_project(book.folder), book.lock, "sale/vip")
@@ -240,7 +240,7 @@ def test_recipient_list_counts_what_it_lists(book: Book) -> None:
 
 
 def test_recipient_list_tells_held_out_from_opted_out(book: Book) -> None:
-    """Under `only_to`, those who are no test phones did not opt out."""
+    """Under `only_to`, recipients who are not test phones are called held out, not opted out."""
     book.declare()
     book.opt_out(PHONES[1])
     settings = book.folder / "smsby.yaml"
@@ -257,7 +257,7 @@ def test_recipient_list_tells_held_out_from_opted_out(book: Book) -> None:
 
 
 def test_recipient_list_needs_record_and_files(book: Book) -> None:
-    """A mailing that is not recorded or not in the files is wrong usage; opt-outs that cannot be read are an error."""
+    """A mailing without a record or outside the files is wrong usage, and unreadable opt-outs are an error."""
     book.declare()
     book.record(A, A, A)
     loaded = load_project(book.folder)
@@ -277,7 +277,7 @@ def test_recipient_list_needs_record_and_files(book: Book) -> None:
 
 
 def test_recipient_list_of_a_list_at_sms_by_is_not_known(book: Book) -> None:
-    """Only sms.by has its contacts."""
+    """The recipients of a list at sms.by are not known."""
     book.declare()
     book.record(A, A, A)
     book.write(

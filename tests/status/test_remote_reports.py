@@ -1,4 +1,4 @@
-"""What is asked of sms.by about a chunk, and how its answers are assigned to chunks."""
+"""Queries about a chunk, and how the answers of sms.by are assigned to chunks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.status.examples import A, B, TableClient, answer, chunk, deliveries, 
 
 
 class ForgetfulClient(TableClient):
-    """Knows no request and no message."""
+    """A client that knows no request and no message."""
 
     def status_bulk_sms(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
         raise NotFound("statusBulkSms: not found", status=404)
@@ -49,7 +49,7 @@ def test_remote_reports_assign_by_message_id_first() -> None:
 
 @pytest.mark.parametrize(("count", "others", "expected"), [(2, 0, 2), (1, 0, 1), (3, 0, 0), (2, 1, 0)])
 def test_remote_reports_assign_the_only_one_of_a_request(count: int, others: int, expected: int) -> None:
-    """A name that was cut is no obstacle if the request and its report are about one chunk, and it is not larger."""
+    """A truncated name is accepted if request and report are about one chunk, and the report is not larger."""
     unnamed = BulkMailingStatus(7, "c/x", deliveries(*["DELIVERED"] * count))
     record = chunk(A, 2)
     reports = _reports(TableClient({"u1": [unnamed]}), record, *[chunk(B, 2)] * others)
@@ -67,14 +67,14 @@ def test_remote_reports_tell_chunks_with_one_message_id_apart() -> None:
 
 
 def test_remote_reports_ignore_names_of_other_projects() -> None:
-    """A listed mailing with our fingerprint but another project is not ours."""
+    """A listed mailing with our fingerprint but another project is ignored."""
     foreign = replace(listed("c/x", A, 5), name=f"c/x other#{A}")
     reports = _reports(TableClient(listed=[foreign]), chunk(A, 1))
     assert reports.find_listed(chunk(A, 1)) is None
 
 
 def test_remote_reports_find_the_mailing_that_was_sent() -> None:
-    """A draft that was made twice is listed twice under one fingerprint, in any order."""
+    """Of a sent mailing and a draft with one fingerprint the sent one counts, in any order."""
     sent = listed("c/x", A, 5)
     draft = replace(sent, id=6, status="DRAFT")
     for order in ([sent, draft], [draft, sent]):
@@ -83,7 +83,7 @@ def test_remote_reports_find_the_mailing_that_was_sent() -> None:
 
 @pytest.mark.parametrize("message_id", [None, 7])
 def test_remote_reports_of_unknown_messages_are_empty(message_id: int | None) -> None:
-    """A request or message that sms.by does not know reports nothing and raises nothing."""
+    """A request or message that sms.by does not know reports nothing, without an error."""
     record = replace(chunk(A, 1), message_id=message_id)
     assert _reports(ForgetfulClient(), record).count_deliveries(record).total == 0
 
@@ -92,7 +92,7 @@ def test_remote_reports_of_unknown_messages_are_empty(message_id: int | None) ->
     ("other_message", "foreign", "expected"), [(8, 0, True), (7, 0, False), (8, 2, False)]
 )
 def test_remote_reports_know_shared_messages(other_message: int, foreign: int, expected: bool) -> None:
-    """A single-send chunk owns its message if no other chunk uses it and all its deliveries are explained."""
+    """A single chunk owns its message if no other chunk uses it and all its deliveries are explained."""
     state, phones = ChunkState.ACCEPTED, PhoneStates.parse("a:1")
     record = ChunkRecord(A, 1, "d", state, message_id=7, phones=phones, foreign=foreign)
     other = replace(record, fingerprint=B, message_id=other_message)
@@ -101,7 +101,7 @@ def test_remote_reports_know_shared_messages(other_message: int, foreign: int, e
 
 
 class FailingClient(TableClient):
-    """Answers with an error about request u1 and message 7."""
+    """A client that answers about request u1 and message 7 with an error."""
 
     def status_bulk_sms(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
         if uuid == "u1":
@@ -114,7 +114,7 @@ class FailingClient(TableClient):
 
 
 def test_remote_reports_of_an_error_hide_nothing() -> None:
-    """An error about one chunk is a note without phones; the others, and what came before it, are counted."""
+    """An error about one chunk is a note without phones, and everything else is counted."""
     other, listed_only = replace(chunk(B, 1), uuid="u2"), replace(chunk("c" * 10, 2), uuid=None, message_id=7)
     client = FailingClient({"u2": [answer("c/x", B, "DELIVERED")]})
     reports = _reports(client, chunk(A, 1), other, listed_only)
@@ -127,7 +127,7 @@ def test_remote_reports_of_an_error_hide_nothing() -> None:
 
 
 class SilentClient(TableClient):
-    """Fails to answer about requests that its tables lack."""
+    """A client that fails to answer about requests outside its tables."""
 
     def status_bulk_sms(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
         if uuid not in self.bulk:
@@ -137,7 +137,7 @@ class SilentClient(TableClient):
 
 
 def test_remote_reports_of_a_server_error_hide_nothing() -> None:
-    """A server error about one chunk is a note; but a verdict needs all answers, and a report at least one."""
+    """A server error about one chunk is a note, but a verdict needs all answers, and a report at least one."""
     client = SilentClient({"u2": [answer("c/x", B, "DELIVERED")]})
     reports = _reports(client, chunk(A, 1), replace(chunk(B, 1), uuid="u2"))
     assert reports.count_deliveries(chunk(A, 1)).total == 0
@@ -151,7 +151,7 @@ def test_remote_reports_of_a_server_error_hide_nothing() -> None:
 
 
 def test_remote_reports_end_if_nothing_is_answered() -> None:
-    """After five server errors in a row no further question is asked."""
+    """After five server errors in a row nothing more is asked."""
     client = SilentClient()
     chunks = [replace(chunk(str(number) * 10, 1), uuid=f"v{number}") for number in range(9)]
     reports = _reports(client, *chunks)
@@ -178,7 +178,7 @@ def _called_back(**statuses: str) -> BulkMailingStatus:
 def test_remote_reports_add_callbacks(
     called_back: BulkMailingStatus, expected: dict[str, int], has_bulk_status: bool
 ) -> None:
-    """Callbacks change no status of sms.by; more phones than recipients belong to someone else."""
+    """Callbacks change no status of sms.by, and more phones than recipients belong to other mailings."""
     record = replace(chunk(A, 2), message_id=1)
     client = TableClient(
         {"u1": [answer("c/x", A, "SENT")]} if has_bulk_status else {}, lists={1: list(deliveries("SENT"))}

@@ -25,14 +25,14 @@ from tests.output import examples
     ],
 )
 def test_report_exit_code_by_state(states: tuple[State, ...], code: ExitCode) -> None:
-    """An unknown or partly sent mailing comes before a rejected one; a waiting mailing is no failure."""
+    """An unknown or partly sent mailing decides the exit code before a rejected one, and a waiting one is no failure."""
     mailings = tuple(examples.mailing(f"c/{n}", state, (1, 0, 0, 0)) for n, state in enumerate(states))
     assert StatusReport(mailings).exit_code() is code
 
 
 @pytest.mark.parametrize(("percent", "code"), [(None, 0), (50, 0), (50.1, 1)])
 def test_report_fail_under_judges_final_mailings(percent: float | None, code: int) -> None:
-    """Recipients of a mailing that is still sending do not count."""
+    """Recipients of a mailing that is still sending do not count for `--fail-under`."""
     report = StatusReport(
         (
             examples.mailing("c/x", State.FINAL, (5, 5, 0, 0)),
@@ -44,7 +44,7 @@ def test_report_fail_under_judges_final_mailings(percent: float | None, code: in
 
 @pytest.mark.parametrize(("closes", "ahead"), [(11, 3), (10, 0)])
 def test_report_calls_no_missed_mailing_scheduled(closes: int, ahead: int) -> None:
-    """One whose hand-over is over is not sent, although its time is still to come."""
+    """A mailing whose window is over is not sent, and not called scheduled even if its time is still to come."""
     window = Window(datetime(2026, 12, 1, 8, tzinfo=UTC), datetime(2026, 12, 1, closes, tzinfo=UTC))
     waiting = replace(
         examples.mailing("c/x", State.WAITING, (0, 0, 0, 3)),
@@ -55,7 +55,7 @@ def test_report_calls_no_missed_mailing_scheduled(closes: int, ahead: int) -> No
 
 
 def test_report_calls_only_certain_recipients_scheduled() -> None:
-    """Those without an outcome, and those to whom it is not sent, are not due either."""
+    """Recipients without a certain outcome, or to whom nothing is sent, are not called scheduled."""
     one = replace(
         examples.mailing("c/x", State.UNKNOWN, (0, 0, 0, 3)),
         recipients=12,
@@ -67,7 +67,7 @@ def test_report_calls_only_certain_recipients_scheduled() -> None:
 
 
 def test_report_kinds_add_up_to_the_recipients() -> None:
-    """Undocumented status words are one kind; the percentage of a mailing without recipients is 100."""
+    """Undocumented status words are one kind, and a mailing without recipients is 100 percent delivered."""
     mailing = examples.mailing("c/x", State.FINAL, (6, 2, 0, 0))
     assert sum(mailing.by_kind.values()) == mailing.recipients == 8
     assert (mailing.percent_delivered, mailing.has_failed) == (75.0, False)

@@ -1,4 +1,4 @@
-"""What `report --by` names, and what of a mailing belongs to each month and variant, even if it was sent in part."""
+"""The groups of `report --by`, and what of a mailing belongs to each month and variant, even if partly sent."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from smsby_deploy.status.usage_groups import (
 
 @pytest.mark.parametrize("by", ["", "week", "label:", "month,month", "label"])
 def test_groupings_that_do_not_exist(by: str) -> None:
-    """Each is wrong usage, with what there is."""
+    """A grouping that does not exist is wrong usage, with the existing ones."""
     with pytest.raises(UsageError) as caught:
         read_groupings(by)
     assert ", environment, plan, signed_by, applied_by, state, label:KEY" in (caught.value.hint or "")
 
 
 def test_prefix_and_variant_do_not_go_together() -> None:
-    """The lock has no prefixes of a variant."""
+    """Prefix and variant cannot be combined, since the lock has no prefixes of a variant."""
     with pytest.raises(UsageError, match="prefix and variant cannot be combined"):
         read_groupings("prefix,variant")
 
@@ -74,7 +74,7 @@ def _figures(share: Share) -> tuple[object, ...]:
 
 
 def test_each_variant_has_its_own_parts_and_cost() -> None:
-    """And the control group is a row of recipients that nothing was sent to."""
+    """Each variant has its own parts and cost, and the control group is a row of recipients that got nothing."""
     found = [_figures(one) for one in _shares(_entry(*_WHOLE), GroupKind.VARIANT)]
     assert found == [
         ("a", 4, 4, Decimal("0.4"), None, 0),
@@ -84,7 +84,7 @@ def test_each_variant_has_its_own_parts_and_cost() -> None:
 
 
 def test_variant_sent_in_part_counts_by_recipients() -> None:
-    """Of what was planned for it, not of what was planned for the mailing."""
+    """A partly sent variant counts by its recipients, of what was planned for the variant."""
     part = _entry(_chunk("a"), _chunk("b"), _chunk("a"), _chunk("b", state=ChunkState.PENDING))
     a, b, _ = _shares(part, GroupKind.VARIANT)
     assert _figures(a) == ("a", 4, 4, Decimal("0.4"), None, 0)
@@ -92,7 +92,7 @@ def test_variant_sent_in_part_counts_by_recipients() -> None:
 
 
 def test_control_group_counts_once() -> None:
-    """Also of a mailing that was sent in two months, and where variants are not told apart."""
+    """The control group counts once, even for a mailing sent in two months or without a grouping by variant."""
     late = _chunk("b", accepted_at="2026-12-01T07:00:00+00:00")
     two = _entry(_chunk("a"), _chunk("b"), _chunk("a"), late)
     for kinds in ((GroupKind.MONTH, GroupKind.VARIANT), (GroupKind.MONTH,), ()):
@@ -104,7 +104,7 @@ def test_control_group_counts_once() -> None:
 
 
 def test_deliveries_are_known_of_all_or_none() -> None:
-    """A mailing of which one chunk is not final has none yet; what the archive records comes first."""
+    """Deliveries are known only if all chunks are final, and those in the archive take precedence."""
     assert [one.deliveries for one in _shares(_entry(*_WHOLE), known=_WHOLE)] == [Deliveries(4, 4)]
     assert [one.deliveries for one in _shares(_entry(*_WHOLE), known=_WHOLE[:3])] == [None]
     a, b, _ = _shares(_entry(*_WHOLE), GroupKind.VARIANT, known=_WHOLE[:3])
@@ -117,7 +117,7 @@ def test_deliveries_are_known_of_all_or_none() -> None:
 
 
 def test_variants_of_older_locks_lack_parts_and_cost() -> None:
-    """Nothing is divided by guess."""
+    """Variants of older locks have no parts or cost, rather than a guessed share."""
     a, b = _shares(_entry(*_WHOLE, variants=None), GroupKind.VARIANT)
     assert [_figures(one) for one in (a, b)] == [("a", 4, None, None, None, 0), ("b", 4, None, None, None, 0)]
 
@@ -128,7 +128,7 @@ def test_what_was_accepted_before_is_left_out() -> None:
 
 
 def test_late_opt_outs_are_counted_by_prefix() -> None:
-    """They were planned, and not sent to."""
+    """Late opt-outs are counted by prefix: planned, but not sent to."""
     entry = replace(_entry(*_WHOLE), prefixes={"37529": PrefixCount(9, 9, None)})
     (whole,) = _shares(entry)
     assert count_left_out(entry, whole) == 1

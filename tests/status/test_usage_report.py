@@ -1,4 +1,4 @@
-"""usage: what was sent and what it cost, never guessed where nothing was recorded."""
+"""usage: what was sent and what it cost, without guessing what was not recorded."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def _figures(row: UsageRow) -> tuple[object, ...]:
 
 
 def test_complete_mailing_counts_as_recorded() -> None:
-    """Planned against billed, by what was recorded at the time."""
+    """A complete mailing compares planned with billed figures, as recorded at the time."""
     (row,) = _report("campaign,label:owner,environment", _entry()).rows
     assert _figures(row) == ("sale", "anna", "production", 4, 5, Decimal("0.5"), Decimal("0.6"))
     assert row.currency == "BYN"
 
 
 def test_older_entries_are_missing_not_zero() -> None:
-    """Each figure says how many mailings it lacks; a label that was not recorded is none that is empty."""
+    """A figure that older entries lack is counted as missing, not 0, and a missing label is not an empty one."""
     old = _entry(labels=None, prefixes=None, billed=None, cost=None, currency=None)
     report = _report("label:owner", old, _entry(), _entry(labels={}))
     assert [row.keys for row in report.rows] == [("",), ("anna",), (None,)]
@@ -83,7 +83,7 @@ def test_mailing_in_two_months_counts_by_recipients() -> None:
 
 
 def test_share_by_recipients_is_an_estimate() -> None:
-    """The lock has parts and cost of whole mailings only: of a part of one they are not exact, and not called so."""
+    """The parts and cost of a part of a mailing are marked as estimates, since the lock has only those of the whole."""
     part = _entry(_chunk(), _chunk(state=ChunkState.PENDING))
     (row,) = _report("campaign", part, _entry()).rows
     assert [one.estimated for one in (row.recipients, row.parts, row.planned, row.billed)] == [0, 1, 1, 0]
@@ -93,7 +93,7 @@ def test_share_by_recipients_is_an_estimate() -> None:
 
 
 def test_only_what_was_accepted_counts() -> None:
-    """Not what waits, was rejected or withdrawn; an unknown outcome is said."""
+    """Only accepted recipients count, not waiting, rejected or withdrawn ones; an unknown outcome is noted."""
     rest = _chunk(state=ChunkState.UNKNOWN, accepted_at=None)
     withdrawn = Ending(EndingKind.WITHDRAWN, "2026-11-30T20:30:00+00:00", "ann", "")
     report = _report("month", _entry(_chunk(), rest, billed=None), _entry(ending=withdrawn))
@@ -104,13 +104,13 @@ def test_only_what_was_accepted_counts() -> None:
 
 
 def test_earlier_revisions_count() -> None:
-    """They were sent, and paid for."""
+    """Earlier revisions count, as they were sent and paid for."""
     (row,) = _report("campaign", _entry(revision=2, earlier=(_entry(),))).rows
     assert (row.mailings, row.recipients.total) == (2, 8)
 
 
 def test_prefixes_are_as_planned() -> None:
-    """They have no billed cost; late opt-outs are counted, and a mailing sent in part has no prefixes."""
+    """Prefixes have planned figures without a billed cost; a partly sent mailing has none."""
     late = _entry(_chunk(), _chunk(recipients=1))
     report = _report("prefix", late)
     assert [_figures(row)[:4] for row in report.rows] == [
@@ -141,7 +141,7 @@ _entries = st.lists(
 
 @given(_entries, st.sampled_from(["campaign", "environment", "label:owner", "month", "month,label:owner"]))
 def test_rows_add_up_to_totals(entries: list[Entry], by: str) -> None:
-    """Whatever they are grouped by."""
+    """The rows of any grouping add up to the totals."""
     report = _report(by, *entries)
     recipients = sum(row.recipients.total or 0 for row in report.rows)
     assert recipients == sum(row.recipients.total or 0 for row in report.totals)
@@ -151,7 +151,7 @@ def test_rows_add_up_to_totals(entries: list[Entry], by: str) -> None:
 
 
 def test_chain_from_plan_to_state() -> None:
-    """A hand-over has a plan of its own; the one that was reviewed and signed counts."""
+    """For a hand-over, the plan that was reviewed and signed counts."""
     lock = Lock("shop", applies=(Apply("p", "2026-11-24T07:00:00+00:00", None, "x", by="ann"),))
     approval = Approval("2026-11-20T07:00:00+00:00", "reviewed", "ben", "", "")
     signed = _entry(signed_by=("eva", "ira"), revision=2)

@@ -1,4 +1,4 @@
-"""Rendering for tests: batches built from each recipient's variables, and single texts."""
+"""Rendering for tests: batches of each recipient's variables, and single texts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from smsby_deploy.texts.compiler import compile_text
 def make_batch(
     rows: Sequence[Mapping[str, str]], own: str | None = None, phone: str = "375291234567"
 ) -> Batch:
-    """A batch of `rows`, which have the same names, starting at line 3."""
+    """Return a batch of `rows`, which have the same names, starting at line 3."""
     names = tuple(name for name in rows[0] if name != "phone")
     values = [[row[name] for row in rows] for name in names]
     not_suppressed = bytearray(b"\1") * len(rows)
@@ -26,12 +26,12 @@ def make_batch(
 
 
 def make_source(text: str) -> TextSource:
-    """A template that is the file text.j2."""
+    """Return a template in the file text.j2."""
     return TextSource(text, Location("text.j2", 1, 1), file="text.j2")
 
 
 def render_one(text: str, own: str | None = None, **variables: str) -> tuple[str, list[Problem]]:
-    """The text of one recipient, whose line is 3, and its problems."""
+    """Return the text of one recipient, at line 3, and its problems."""
     rendered = compile_text(make_source(text)).render_batch(
         make_batch([variables], own), rows_file="list.csv", address="a/b"
     )
@@ -39,7 +39,7 @@ def render_one(text: str, own: str | None = None, **variables: str) -> tuple[str
 
 
 def refusal(source: TextSource) -> Problem:
-    """The first problem for which `source` is refused."""
+    """Return the first problem for which `source` is refused."""
     with pytest.raises(FilesInvalid) as caught:
         compile_text(source)
     return caught.value.problems[0]

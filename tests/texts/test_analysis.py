@@ -1,4 +1,4 @@
-"""Analysis of texts: what needs no template engine, and where offsets are."""
+"""Analysis of texts: which need no template engine, and where offsets are."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def test_has_markup_is_true_where_jinja2_changes_a_text(text: str) -> None:
 
 
 def test_analyze_literal_finds_placeholders() -> None:
-    """A text without markup has no variables, but may contain placeholders."""
+    """A text without markup has no variables, but can have placeholders."""
     analysis = analyze_literal("Hi {name}")
     assert (analysis.variables, analysis.literals[0].text) == (frozenset(), "Hi {name}")
     assert [(fault.code, fault.offset) for fault in analysis.faults] == [("PLACEHOLDER", 3)]
 
 
 def test_locate_counts_lines_and_columns_of_a_file() -> None:
-    """In a file of its own a text starts at line 1; an included template is located in its own file."""
+    """A text in a separate file starts at line 1, and an included template is located in its own file."""
     source = TextSource("ab\ncd", _AT, file="text.j2")
     included = {"footer.j2": IncludedText("x\n\nyz", "templates/footer.j2")}
     assert locate_in_text(source, included, None, 0) == ("text.j2", 1, 1)
@@ -46,7 +46,7 @@ def test_locate_counts_lines_and_columns_of_a_file() -> None:
 
 
 def test_locate_falls_back_to_the_start_of_the_text() -> None:
-    """Without the campaign file's content the place of the text is known, but not the offset in it."""
+    """Without the campaign file's content, only the place of the text is known, not the offset in it."""
     assert locate_in_text(TextSource("abc", _AT), {}, None, 2) == _AT
 
 
@@ -61,18 +61,18 @@ def test_locate_falls_back_to_the_start_of_the_text() -> None:
     ],
 )
 def test_find_placeholders_finds_each_once(text: str, found: list[str]) -> None:
-    """Placeholders are found from left to right; one inside another is not found again."""
+    """Placeholders are found from left to right, and one inside another is not found again."""
     assert [match.group() for match in find_placeholders(text)] == found
 
 
 def test_has_placeholder_finds_tags_in_rendered_texts() -> None:
-    """A Jinja2 tag in a rendered text is a placeholder; in a template it is not."""
+    """A Jinja2 tag is a placeholder in a rendered text, but not in a template."""
     text = "Hi {{ name + 1 }}"
     assert has_placeholder(text)
     assert list(find_placeholders(text)) == []
 
 
 def test_rows_with_placeholders_names_the_rows() -> None:
-    """Only texts with a placeholder are named, and never two neighbors for one that spans them."""
+    """Only texts with a placeholder are named, and no two neighbors for one that spans them."""
     assert list(rows_with_placeholders(["a", "{name}", "50%", "{% x %}"])) == [1, 3]
     assert list(rows_with_placeholders(["[[a", "b]]", "*|A", "B|*"])) == []

@@ -1,4 +1,4 @@
-"""Combinations of conditions: which sides of its conditions and defaults each recipient's text takes."""
+"""Combinations of conditions: which sides of its conditions and defaults each text takes."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def test_sides_are_named_as_the_author_wrote_them(traced: bool) -> None:
 
 
 def test_loops_sets_and_undefined_defaults_are_traced() -> None:
-    """What only Jinja2 can render is counted as well; a side taken twice is one side."""
+    """Loops, sets and undefined defaults, which only Jinja2 renders, are traced, and a side taken twice is one side."""
     text = "{% set x = n %}{% for i in [1, 2] %}{% if x %}y{% else %}z{% endif %}{% endfor %}{{ u | default('q') }}"
     assert _combinations(text, {"n": ["1", ""]}) == [["if x", "default of u"], ["if not x", "default of u"]]
 
 
 def test_typed_false_is_another_combination_than_its_text() -> None:
-    """As it is in the text."""
+    """A typed false and the text "false" are different combinations, as in the text."""
     text = "{% for i in [1] %}{% if a %}y{% else %}z{% endif %}{% endfor %}"
     values: list[str] = ["0", FalseText("0")]
     assert _combinations(text, {"a": values}, is_typed=True) == [["if a"], ["if not a"]]
@@ -78,7 +78,7 @@ _VALUES = st.sampled_from(["", "1", "7", "no", "Анна"])
 
 @given(st.lists(st.tuples(_VALUES, _VALUES, _VALUES), min_size=1, max_size=8), st.data())
 def test_both_ways_find_the_same_combinations(rows: list[tuple[str, str, str]], data: st.DataObject) -> None:
-    """Rendering together and one by one take the same sides, whatever the template and the values."""
+    """Rendering together and one by one find the same sides, whatever the template and the values."""
     names = st.sampled_from("abc")
 
     def spell_test() -> str:
@@ -130,7 +130,7 @@ def _sample(folder: Path, text: str, rows: str, more: str = "", limit: int | Non
 
 
 def test_each_combination_has_a_sample_with_its_recipients(tmp_path: Path) -> None:
-    """Opt-outs do not count; a combination that only they would get has none."""
+    """Each combination has a sample, and its recipients are counted without opt-outs."""
     rows = "phone,vip\n375291111111,yes\n375292222222,\n375293333333,yes\n375299999999,gone\n"
     text = "\"{% if vip == 'yes' %}VIP{% elif vip %}?{% else %}Hi{% endif %} {{ vip | default('-', true) }}\""
     found = _sample(tmp_path, text, rows)
@@ -143,7 +143,7 @@ def test_each_combination_has_a_sample_with_its_recipients(tmp_path: Path) -> No
 
 
 def test_at_most_eight_samples_show_every_side(tmp_path: Path) -> None:
-    """Of many combinations the most frequent are shown, but a side that few get is not left out."""
+    """Of many combinations the eight most frequent are shown, but a rare side is not left out."""
     columns = "abcd"
     rows = [f"37529{number:07},{number % 2},{number // 2 % 2},{number // 4 % 2}," for number in range(32)]
     rows[-1] = rows[-1] + "1"
@@ -160,7 +160,7 @@ def test_at_most_eight_samples_show_every_side(tmp_path: Path) -> None:
 
 
 def test_languages_are_combinations(tmp_path: Path) -> None:
-    """Each with the sides of its own text."""
+    """Each language is a combination with the sides of its own text."""
     text = "{ru: 'Привет{% if n %}, {{ n }}{% endif %}!', be: 'Вітаем!'}"
     rows = "phone,lang,n\n375291111111,be,a\n375292222222,ru,b\n375293333333,ru,\n"
     found = _sample(tmp_path, text, rows, "    language: lang\n")
@@ -172,7 +172,7 @@ def test_languages_are_combinations(tmp_path: Path) -> None:
 
 
 def test_text_without_decisions_has_no_combinations(tmp_path: Path) -> None:
-    """Nothing is counted then."""
+    """A text without conditions has no combinations, and nothing is counted."""
     found = _sample(tmp_path, '"Hi {{ n }}"', "phone,n\n375291111111,a\n375292222222,b\n")
     assert [(one.recipients, one.why) for one in found.samples] == [
         (None, ("first", "most expensive", "longest")),

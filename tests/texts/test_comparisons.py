@@ -1,4 +1,4 @@
-"""Arithmetic and comparison on values of columns, which are text."""
+"""Arithmetic and comparison with values of columns, which are text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.texts.rendering import render_one
      "[a, b] | max", "[a, b] | min", "a | max", "a is number", "a is integer", "a is float"],
 )  # fmt: skip
 def test_arithmetic_on_text_is_an_error(expression: str) -> None:
-    """The sum of 9 and 10 never becomes 910; the message names the filters that make a number."""
+    """Arithmetic on texts is an error, so 9 and 10 never become 910; the message names the filters that make a number."""
     for text in (f"{{{{ {expression} }}}}", f"{{% if {expression} %}}x{{% else %}}y{{% endif %}}"):
         rendered, [problem] = render_one(text, a="9", b="10")
         assert rendered == ""
@@ -34,7 +34,7 @@ def test_arithmetic_on_text_is_an_error(expression: str) -> None:
     ],
 )  # fmt: skip
 def test_arithmetic_on_numbers_is_exact(expression: str, expected: str) -> None:
-    """`decimal` keeps the digits as written; texts may be compared with texts, joined with ~ and repeated."""
+    """`decimal` keeps the digits as written, and texts can be compared, joined with ~ and repeated."""
     assert render_one(f"{{{{ {expression} }}}}", a="9", b="10", p="9.90") == (expected, [])
 
 
@@ -44,7 +44,7 @@ def test_arithmetic_on_numbers_is_exact(expression: str, expected: str) -> None:
      "none != empty"],
 )  # fmt: skip
 def test_question_that_no_text_answers_is_an_error(expression: str) -> None:
-    """`vip is true` would be false in every row, whatever the type of the value: all would get the wrong branch."""
+    """`vip is true`, which no text would satisfy, is an error, since all recipients would get the wrong branch."""
     for value in ("true", FalseText("false")):
         text, [problem] = render_one(f"{{% if {expression} %}}a{{% else %}}b{{% endif %}}", x=value, empty="")
         assert text == ""
@@ -52,7 +52,7 @@ def test_question_that_no_text_answers_is_an_error(expression: str) -> None:
 
 
 def test_identity_of_values_cannot_be_asked() -> None:
-    """No value of a row is the same object as `true`, so all would get the wrong branch."""
+    """A comparison by identity, such as with `true`, is an error, since no value of a row would match."""
     text, [problem] = render_one("{% if x is sameas true %}a{% endif %}b", x="true")
     assert (text, problem.code) == ("", "TEMPLATE")
     assert problem.message.startswith("no test named 'sameas' (")
@@ -70,7 +70,7 @@ def test_question_about_what_a_template_sets_has_its_answer(expression: str) -> 
 
 @pytest.mark.parametrize("columns", [{"first-name": "A"}, {"first-name": "A", "first": "B"}])
 def test_dash_in_a_name_is_read_as_subtraction(columns: dict[str, str]) -> None:
-    """The message names the variable that works, whether or not a part of the name is a column."""
+    """A name with a dash is an error that names the variable that works, even if a part of it is a column."""
     text, [problem] = render_one("hi {{ first-name }}", **columns)
     assert text == ""
     assert problem.message.startswith("first-name is read as a subtraction; write {{ first_name }}")

@@ -1,4 +1,4 @@
-"""compiler: placeholders and faults of a text are refused at their places."""
+"""compiler: placeholders and mistakes in a text are refused at their places."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.texts.rendering import make_source, refusal, render_one
     ],
 )  # fmt: skip
 def test_template_refuses_placeholders_of_other_tools(text: str) -> None:
-    """No merge tag of another tool is sent, whether in the template, in an own text or in a value."""
+    """A merge tag of another tool is refused in the template, in a recipient's text and in a value."""
     assert refusal(make_source(text)).code == "PLACEHOLDER"
     for problems in (render_one("Hi {{ phone }}", own=text)[1], render_one("Hi {{ name }}", name=text)[1]):
         assert [(problem.code, problem.location.line) for problem in problems] == [("PLACEHOLDER", 3)]
 
 
 def test_compile_text_locates_every_placeholder() -> None:
-    """All placeholders are reported together, none of them twice."""
+    """All placeholders are reported together, each once."""
     text = "Hi *|FNAME|*, ${name} of {city}\n{{ name }}: %NAME% *|A:{b}|*"
     with pytest.raises(FilesInvalid) as caught:
         compile_text(make_source(text))
@@ -36,7 +36,7 @@ def test_compile_text_locates_every_placeholder() -> None:
 
 @pytest.mark.parametrize("text", ["10% и 20% скидки", "10%или20%", "[ок]", "50%-я", "a {b c}", "x | y *|*"])
 def test_template_allows_percent_signs_and_brackets(text: str) -> None:
-    """Percent signs and brackets outside placeholders are sent."""
+    """Percent signs and brackets outside placeholders are accepted."""
     assert render_one(text) == (text, [])
 
 
@@ -50,7 +50,7 @@ _SCRAPS = st.sampled_from(
 @settings(max_examples=7 * settings().max_examples)
 @given(st.lists(_SCRAPS, min_size=1, max_size=14))
 def test_template_reports_every_fault_as_a_problem(scraps: list[str]) -> None:
-    """Every fault is a problem at a place in the text, and rendering twice gives the same text."""
+    """Every mistake is a problem at a place in the text, and rendering twice gives the same text."""
     text = "{{ name }}" + " ".join(scraps)
     try:
         first, second = render_one(text, name="x"), render_one(text, name="x")
@@ -67,6 +67,6 @@ def test_template_reports_every_fault_as_a_problem(scraps: list[str]) -> None:
 
 
 def test_compile_text_refuses_an_empty_text() -> None:
-    """Whether it is written empty or rendered empty."""
+    """A text that is written or rendered empty is refused."""
     assert refusal(make_source("  \n ")).code == "TEXT"
     assert refusal(make_source("{% if false %}x{% endif %}")).code == "TEXT"

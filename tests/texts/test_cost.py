@@ -1,4 +1,4 @@
-"""Cost reports: totals, prices by prefix, and what a reviewer is warned of."""
+"""Cost reports: totals, prices by prefix, and warnings for reviewers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _problems(report: CostReport, text: str = "Hi {{ name }}") -> list[Problem]:
     [(None, None), (Price("BYN", Decimal("0.026")), Decimal("0.104")), (_BY_PREFIX, Decimal("0.8"))],
 )
 def test_cost_report_adds_parts_and_cost(price: Price | None, cost: Decimal | None) -> None:
-    """Every phone pays for every part, by its prefix where prices depend on it."""
+    """Every phone costs every part, at the price of its prefix if prices differ."""
     report = CostReport(price)
     report.count("я" * 71, measure_text("я" * 71), _PHONES)
     assert (report.parts, report.gsm_parts, report.cost) == (4, 4, cost)
@@ -44,7 +44,7 @@ def test_cost_report_adds_parts_and_cost(price: Price | None, cost: Decimal | No
 
 
 def test_cost_report_warns_of_at_most_five_sets() -> None:
-    """The sets of characters that add most are named, with their line if they come from the data."""
+    """The five most expensive sets of characters are named, with their line if they come from the data."""
     report = CostReport(Price("BYN", Decimal(1)))
     for row, character in enumerate("—“”…•×", 2):
         text = character + "x" * (150 + 60 * row)

@@ -1,4 +1,4 @@
-"""Expensive characters: what they add to a text that could be GSM-7, over all of its recipients."""
+"""Characters that make a text more expensive than GSM-7, and what they add over all its recipients."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _describe(text: str, recipients: int = 10) -> list[str]:
         ("— " + "x" * 300, "1 character (U+2014 —) adds 30 parts (0.78 BYN): write - instead, or set `smart_encoding: true`"),
         ("5 € " + "x" * 153, "1 character (U+20AC €) adds 20 parts (0.52 BYN): write EUR instead"),
         ("Hell\u043e " + "x" * 150, "1 character (U+043E \u043e) adds 20 parts (0.52 BYN): write o instead"),
-        # Texts that are UCS-2 in any case, and of 70 characters without what is not seen.
+        # Texts that are UCS-2 in any case, 70 characters long without the invisible ones.
         *((f"{mark}{'я' * 70}", f"1 character ({code}) adds 10 parts (0.26 BYN): leave it out") for mark, code in (
             ("\u200b", "U+200B"), ("\u00ad", "U+00AD"), ("\u200e", "U+200E"), ("\ufeff", "U+FEFF"),
             ("\u2028", "U+2028"), ("\u2029", "U+2029"), ("\u180e", "U+180E"), ("\u034f", "U+034F"), ("\u2063", "U+2063"),
@@ -49,7 +49,7 @@ def _describe(text: str, recipients: int = 10) -> list[str]:
     ],
 )  # fmt: skip
 def test_describe_expense_names_parts_cost_and_remedy(text: str, message: str) -> None:
-    """The parts and the cost over all recipients, and what to write instead."""
+    """A finding has the parts and the cost over all recipients, and what to write instead."""
     assert _describe(text) == [message]
 
 
@@ -60,7 +60,7 @@ def test_expensive_characters_ignore_free_characters(text: str) -> None:
 
 
 def test_expensive_characters_group_equal_sets() -> None:
-    """A set of characters is one finding for all its texts; the most expensive set comes first."""
+    """A set of characters is one finding for all its texts, and the most expensive set comes first."""
     found = ExpensiveCharacters()
     for row, text in enumerate(["— " + "x" * 155, "“" + "x" * 305, "— " + "y" * 155], 2):
         found.count(text, measure_text(text), _PRICE, recipients=1, row=row)
@@ -87,7 +87,7 @@ _cyrillic = st.text(
     ],
 )
 def test_smart_encode_applies_where_it_gives_gsm7(text: str, plain: str) -> None:
-    """Letters are never changed; a text that would stay UCS-2 is left alone."""
+    """Letters are never changed, and a text that would stay UCS-2 is left alone."""
     assert smart_encode(text) == plain
 
 
@@ -133,7 +133,7 @@ def test_transliterate_keeps_other_characters(text: str) -> None:
 
 
 def test_rewriter_transliterates_before_smart_encoding() -> None:
-    """Quotes and dashes of a Russian text are replaced once its letters are Latin."""
+    """Quotes and dashes of a Russian text are replaced after its letters were made Latin."""
     rewriter = Rewriter(Rewrite(smart_encoding=True, transliterate=True))
     assert rewriter.apply("«Кветка» — ждём") == '"Kvetka" - zhdyom'
     assert rewriter.replaced == {"«", "»", "—"}
@@ -148,7 +148,7 @@ def test_rewriter_changes_nothing_by_default() -> None:
     "text", ["{{ name }}!", "{{ name | trim }}!", "и\u0306 {{ name }}!", "{% set y = 1 %}{{ name }}!"]
 )
 def test_texts_are_composed_whatever_they_come_from(text: str) -> None:
-    """Letters written as two characters are one in the text, from the template, the data or an own text."""
+    """Decomposed letters are composed, in the template, the data or a recipient's text."""
     for name in ("и\u0306", "\u0306x", "Ё"):
         rendered, problems = render_one(text, name=name)
         assert problems == []
@@ -158,6 +158,6 @@ def test_texts_are_composed_whatever_they_come_from(text: str) -> None:
 
 
 def test_belarusian_apostrophes_are_rewritten() -> None:
-    """U+02BC and U+2019 become ' in Latin letters, also without smart_encoding."""
+    """U+02BC and U+2019 become ' in Latin letters, even without smart_encoding."""
     assert transliterate("сям\u02bcя, аб\u2019ём") == "syam'ya, ab'yom"
     assert smart_encode("O\u02bcNeil \u2019") == "O'Neil '"

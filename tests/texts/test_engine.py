@@ -25,7 +25,7 @@ from tests.texts.rendering import make_batch, make_source, refusal, render_one
     ],
 )
 def test_renderer_locates_a_failed_text(text: str, place: tuple[int, int]) -> None:
-    """The location is the undefined name, otherwise the first word of its tag."""
+    """An error is located at the undefined name, or else at the first word of its tag."""
     _, problems = render_one(text, name="Анна", city="")
     assert [(problem.location.line, problem.location.column) for problem in problems] == [place]
 
@@ -40,7 +40,7 @@ def test_renderer_locates_a_failed_text(text: str, place: tuple[int, int]) -> No
     ],
 )
 def test_analyze_locates_a_syntax_error(text: str, place: tuple[int, int]) -> None:
-    """The location is where parsing failed."""
+    """A syntax error is located where parsing failed."""
     problem = refusal(make_source(text))
     assert (problem.code, problem.location.line, problem.location.column) == ("TEMPLATE_SYNTAX", *place)
 
@@ -62,7 +62,7 @@ _YAML = [
 
 @pytest.mark.parametrize(("content", "text", "place"), _YAML)
 def test_renderer_locates_errors_in_the_campaign(content: str, text: str, place: tuple[int, int]) -> None:
-    """Plain, quoted, literal and folded scalars, also after escapes and on later lines."""
+    """Errors are located in plain, quoted, literal and folded scalars, even after escapes and on later lines."""
     source = TextSource(text, Location("sale.yaml", 1, 11), content)
     batch = make_batch([{"name": "x"}])
     problem = compile_text(source).render_batch(batch, rows_file="list.csv", address="a/b").problems[0]
@@ -84,7 +84,7 @@ def test_renderer_locates_errors_in_the_campaign(content: str, text: str, place:
     ],
 )
 def test_syntax_error_names_what_the_author_writes(text: str, message: str) -> None:
-    """Without Jinja2's names for the brackets, and without a period."""
+    """A syntax error uses the author's brackets, not Jinja2's names for them, and has no period."""
     assert refusal(make_source(text)).message == message
 
 
@@ -113,7 +113,7 @@ def test_syntax_error_names_what_the_author_writes(text: str, message: str) -> N
     ],
 )
 def test_syntax_message_of_a_template(text: str, english: str, russian: str) -> None:
-    """Each part of it, with what it quotes."""
+    """Each part of a syntax message is translated, with what it quotes."""
     with pytest.raises(FilesInvalid) as found:
         compile_text(TextSource(text, Location("sale.yaml", 1, 1)))
     (problem,) = found.value.problems
@@ -122,5 +122,5 @@ def test_syntax_message_of_a_template(text: str, english: str, russian: str) -> 
 
 
 def test_syntax_message_of_an_unknown_form() -> None:
-    """A later Jinja2 may say something else: it is shown as it is."""
+    """A message that a later Jinja2 may add is shown unchanged."""
     assert syntax_message("Something new. And more.") == "something new; and more"

@@ -14,7 +14,7 @@ from tests.texts.rendering import make_batch
 
 
 def _render(expression: str, value: str) -> tuple[str, str]:
-    """The text, and the message if there is none."""
+    """Return the text, and the message if there is one."""
     template = compile_text(TextSource(f"{{{{ x | {expression} }}}}", Location("t.j2", 1, 1), file="t.j2"))
     batch = make_batch([{"x": value}])
     rendered = template.render_batch(batch, rows_file="list.csv", address="a/b")
@@ -29,14 +29,14 @@ def _render(expression: str, value: str) -> tuple[str, str]:
     ],
 )  # fmt: skip
 def test_int_and_float_read_numbers(expression: str, value: str, expected: str) -> None:
-    """Numbers are read as usually written; a default applies only if it is given."""
+    """Numbers are read in their usual spellings, and a default applies only if it is given."""
     assert _render(expression, value) == (expected, "")
 
 
 @pytest.mark.parametrize("expression", ["int", "float", "int > 5"])
 @pytest.mark.parametrize("value", ["", "many", "9" * 9999])
 def test_int_and_float_do_not_default_to_zero(expression: str, value: str) -> None:
-    """Jinja2's own filters return 0 for such a value, which could be sent unnoticed."""
+    """A value that is no number is an error, not 0 as in Jinja2's own filters, which could be sent unnoticed."""
     text, message = _render(expression, value)
     assert text == ""
     assert message.startswith(expression.partition(" ")[0])
@@ -55,7 +55,7 @@ def test_int_and_float_do_not_default_to_zero(expression: str, value: str) -> No
     ],
 )  # fmt: skip
 def test_filters_format_values(expression: str, value: str, expected: str) -> None:
-    """The language is Russian unless another one is given."""
+    """Values are formatted in Russian, unless another language is given."""
     assert _render(expression, value) == (expected, "")
 
 
@@ -73,7 +73,7 @@ def test_filters_format_values(expression: str, value: str, expected: str) -> No
     ],
 )  # fmt: skip
 def test_filters_refuse_other_values_without_showing_them(expression: str, value: str, message: str) -> None:
-    """Nothing is guessed, and the message contains nothing of the recipient's data."""
+    """Any other value is refused without guessing, and the message has none of the recipient's data."""
     text, shown = _render(expression, value)
     assert text == ""
     assert message in shown
@@ -82,7 +82,7 @@ def test_filters_refuse_other_values_without_showing_them(expression: str, value
 @pytest.mark.parametrize("value", ["1,234", "-12,345", "123,456"])
 @pytest.mark.parametrize("expression", ["money", "int(0)", "decimal", "float(1)", "plural('a', 'b')"])
 def test_filters_do_not_guess_what_a_comma_separates(expression: str, value: str) -> None:
-    """Three digits behind a comma are thousands to some and decimals to others; no default hides that."""
+    """Three digits after a comma are refused even with a default: they can be thousands or decimals."""
     text, message = _render(expression, value)
     assert text == ""
     assert message.startswith(
@@ -111,7 +111,7 @@ def test_decimal_reads_a_comma_that_has_one_meaning(value: str, expected: str) -
      ("2026-12-01T10:00:00+03:00", "01.12 10:00"), ("01.12.2026 07:00Z", "01.12 10:00")],
 )  # fmt: skip
 def test_date_converts_offsets_to_the_mailings_zone(value: str, expected: str) -> None:
-    """A time without an offset is already in that zone; another zone gives another text."""
+    """A time without an offset is already in the mailing's zone, and another zone gives another text."""
     assert _render("date('%d.%m %H:%M')", value) == (expected, "")
     for source_text in ("{{ x | date('%H:%M') }}", "{{ x | date('%H:%M') }}{% set y = 1 %}"):
         source = TextSource(source_text, Location("t.j2", 1, 1), file="t.j2", timezone="Asia/Tokyo")
@@ -125,18 +125,18 @@ def test_date_converts_offsets_to_the_mailings_zone(value: str, expected: str) -
      ("111", "баллов"), ("122", "балла"), ("1,5", "балла"), ("-1", "балл")],
 )  # fmt: skip
 def test_plural_agrees_with_the_number(value: str, word: str) -> None:
-    """1 балл, 2 балла, 5 баллов."""
+    """The form agrees with the number: 1 балл, 2 балла, 5 баллов."""
     assert _render("plural('балл', 'балла', 'баллов')", value) == (word, "")
     assert _render("plural('балл, балла, баллов')", value) == (word, "")
 
 
 def test_plural_with_two_forms_is_english() -> None:
-    """1 point, 2 points."""
+    """Two forms follow English rules: 1 point, 2 points."""
     assert [plural(n, "point", "points") for n in (1, 2, "1.5")] == ["point", "points", "points"]
 
 
 @given(st.integers(0, 10**9))
 def test_plural_depends_on_the_last_two_digits(number: int) -> None:
-    """Higher digits do not matter."""
+    """The plural form depends on the last two digits only."""
     forms = ("балл", "балла", "баллов")
     assert plural(number, *forms) == plural(number % 100 + 100, *forms)

@@ -38,7 +38,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def _compile(root: Path, text: str) -> Template:
-    content = "\n" * 5 + " " * 10 + text  # as a campaign holds it at _AT
+    content = "\n" * 5 + " " * 10 + text  # as a campaign has it at _AT
     return compile_text(TextSource(text, _AT, content, root=root))
 
 
@@ -60,14 +60,14 @@ def _refused(root: Path, text: str) -> Problem:
     ],
 )
 def test_includes_render_templates_of_the_project(root: Path, text: str, expected: str) -> None:
-    """Templates are named by their path in templates/; without a variable the text stays a bulk text."""
+    """Templates are named by their path in templates/, and without a variable the text stays a bulk text."""
     template = _compile(root, text)
     assert not template.is_personal
     assert template.render_once() == expected
 
 
 def test_includes_with_a_variable_make_a_text_personal(root: Path) -> None:
-    """The variable is taken from the row, and a problem is located in the included file."""
+    """An include's variable is taken from the row and makes the text personal; its problem is in the included file."""
     template = _compile(root, "Привет {% include 'city.j2' %}")
     assert template.variables == {"city"}
     batch = make_batch([{"city": "Минск"}, {"city": ""}])
@@ -79,7 +79,7 @@ def test_includes_with_a_variable_make_a_text_personal(root: Path) -> None:
 
 
 def test_includes_are_inputs(root: Path) -> None:
-    """Nested includes are inputs, too."""
+    """Included files, even nested ones, are inputs."""
     assert set(_compile(root, "Hi{% include 'parts/deep.j2' %}").inputs) == {
         "templates/parts/deep.j2",
         "templates/footer.j2",
@@ -100,7 +100,7 @@ def test_includes_are_inputs(root: Path) -> None:
     ],
 )
 def test_includes_refuse_other_files_at_their_place(root: Path, name: str) -> None:
-    """Missing files, files outside templates/ even through a link, and templates that include themselves."""
+    """Missing files, files outside templates/ (even through a link) and recursive includes are refused at their place."""
     problem = _refused(root, f"Hi {{% include '{name}' %}}")
     assert problem.code == "INCLUDE"
     if name not in ("self.j2", "one.j2"):
@@ -109,7 +109,7 @@ def test_includes_refuse_other_files_at_their_place(root: Path, name: str) -> No
 
 @pytest.mark.parametrize("name", ["name", "['footer.j2', 'x']", "'footer' ~ '.j2'"])
 def test_includes_refuse_computed_names(root: Path, name: str) -> None:
-    """A reviewer could not see what the data select."""
+    """A computed name is refused, since a reviewer could not see what the data select."""
     assert _refused(root, f"{{% include {name} %}}").code == "INCLUDE"
 
 
@@ -119,7 +119,7 @@ def test_includes_refuse_computed_names(root: Path, name: str) -> None:
 def test_includes_locate_errors_in_their_file(
     root: Path, name: str, code: str, place: tuple[int, int]
 ) -> None:
-    """An error is located where its author can fix it."""
+    """An error in an include is located in its file, where its author can fix it."""
     problem = _refused(root, f"{{% include '{name}' %}}")
     assert (problem.code, problem.location) == (code, (f"templates/{name}", *place))
 
@@ -143,7 +143,7 @@ def test_includes_see_variables_set_before_them(root: Path, text: str, variables
 
 
 def test_unknown_calls_are_located() -> None:
-    """Its place and name are reported before anything is rendered."""
+    """An unknown call is reported by place and name before anything is rendered."""
     problem = refusal(make_source("Hi {{ range(9) }}"))
     assert (problem.location.line, problem.location.column) == (1, 7)
     assert "unknown function range" in problem.message

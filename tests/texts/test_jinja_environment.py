@@ -1,4 +1,4 @@
-"""The environment of texts: only what is allowed can be reached."""
+"""The environment of texts: only what is allowed can be used."""
 
 from __future__ import annotations
 

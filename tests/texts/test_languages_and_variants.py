@@ -1,4 +1,4 @@
-"""Each recipient gets the text in their language or of their variant, as if it were the only text; all problems are found."""
+"""Each recipient gets the text of their language or variant as if it were the only one, and all problems are found."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _rows = st.builds(_row, st.sampled_from(["ru", "RU ", "be", "en", "de", ""]), _v
 
 @given(st.lists(_rows, min_size=1, max_size=12), st.sampled_from([None, "ru"]))
 def test_split_batch_reads_as_row_by_row(rows: list[dict[str, str]], default: str | None) -> None:
-    """Splitting a batch changes no text, no problem and no place, compared with each text on its own."""
+    """Splitting a batch changes no text, problem or place, compared with each text alone."""
     template = compile_texts(_source(default))
     rendered = _render(template, rows)
     for index, row in enumerate(rows):
@@ -75,7 +75,7 @@ def test_split_batch_reads_as_row_by_row(rows: list[dict[str, str]], default: st
 
 
 def test_own_text_needs_no_language() -> None:
-    """It takes precedence, and is the text of no language."""
+    """A recipient's own text takes precedence over all languages."""
     template = compile_texts(_source())
     rendered = _render(template, [_row("de")], own=" Own ")
     assert (rendered.texts, list(rendered.problems)) == (["Own"], [])
@@ -83,7 +83,7 @@ def test_own_text_needs_no_language() -> None:
 
 
 def test_default_language_is_noted() -> None:
-    """A note counts the recipients who get it and names the first; without such recipients there is none."""
+    """A note counts the recipients who get the default language and names the first, if there are any."""
     template = compile_texts(_source("ru"))
     rendered = _render(template, [_row("be"), _row(""), _row("de", "Kim")])
     assert rendered.texts == ["Ann, зніжка 5%", "Ann, скидка 5%", "Kim, скидка 5%"]
@@ -98,7 +98,7 @@ def test_default_language_is_noted() -> None:
 
 
 def test_column_that_does_not_exist() -> None:
-    """It is one error, also with a default: not all recipients get the default because of a typo."""
+    """A missing column is one error even with a default, so that a typo does not send all recipients the default."""
     template = compile_texts(_source())
     rows = [{"name": "Ann", "sum": "5"}] * 3
     problems = [*_render(template, rows).problems, *_render(template, rows).problems]
@@ -110,7 +110,7 @@ def test_column_that_does_not_exist() -> None:
 
 
 def test_each_text_is_compiled() -> None:
-    """What is wrong with any of them is reported, and their inputs and variables are joined."""
+    """Problems of every text are reported, and their inputs and variables are joined."""
     texts = {"ru": "{{ a }} {% if", "be": "{{ b }", "en": "{{ c }}"}
     with pytest.raises(FilesInvalid) as caught:
         compile_texts(_source(texts=texts))
@@ -123,7 +123,7 @@ def test_each_text_is_compiled() -> None:
 
 @pytest.mark.parametrize(("language", "text"), [("be", "be"), ("BE", "be"), ("de", "ru"), ("", "ru")])
 def test_pick_returns_the_text_of_a_row(language: str, text: str) -> None:
-    """A row has the text that a batch with it would get."""
+    """`pick` returns the text that a batch with the row would get."""
     picked = compile_texts(_source("ru")).pick({"lang": language})
     assert isinstance(picked, type(compile_text(TextSource("x", _AT))))
     assert picked.source.text == _TEXTS[text]
@@ -146,7 +146,7 @@ def _in_variants(a: str, b: str) -> TextsByVariant:
 
 
 def _batch(source: TextsByVariant) -> Batch:
-    """All phones outside the control group, each second one Belarusian."""
+    """Return phones outside the control group, every second one with Belarusian."""
     pairs = zip(_PHONES, assign_variants(source, _PHONES), strict=True)
     phones = [phone for phone, name in pairs if name != "none"]
     values = [[f"N{phone[-1]}" for phone in phones], ["be" if int(p[-1]) % 2 else "ru" for p in phones]]
@@ -161,7 +161,7 @@ def _batch(source: TextsByVariant) -> Batch:
 
 
 def test_variant_templates_render_each_recipient() -> None:
-    """Also a variant with a text for each language; `pick` finds the same text."""
+    """Each recipient gets the text of their variant, even one with languages, and `pick` finds the same text."""
     source = _in_variants("A {{ name }}", "B {{ name }}")
     template, batch = compile_texts(source), _batch(source)
     rendered = template.render_batch(batch, rows_file="list.csv", address="sale/vip")
@@ -181,7 +181,7 @@ def test_variant_templates_render_each_recipient() -> None:
 
 
 def test_variant_templates_report_all_that_do_not_compile() -> None:
-    """Not only those of the first."""
+    """Problems of all variants are reported, not only those of the first."""
     with pytest.raises(FilesInvalid) as error:
         compile_texts(_in_variants("A {{ name", "B {% if %}"))
     assert len(error.value.problems) == 3

@@ -50,7 +50,7 @@ _MACRO = "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% else %}a{% en
     ],
 )  # fmt: skip
 def test_limits_stop_a_runaway_template(text: str) -> None:
-    """It is refused when compiled or when rendered, and needs little memory until then."""
+    """A runaway template is refused when it is compiled or rendered, and needs little memory before that."""
     tracemalloc.start()
     try:
         batch = make_batch([{"name": "x", "a": "b"}])
@@ -69,7 +69,7 @@ def test_limits_stop_a_runaway_template(text: str) -> None:
 
 
 def test_limits_allow_a_template_of_many_variables() -> None:
-    """A template as long as allowed is rendered at once; searching it for each variable would take minutes."""
+    """A template of the maximum length is rendered at once, though searching it for each variable would take minutes."""
     text = "{{ name }}" * 9_000
     template = compile_text(TextSource(text, _AT, file="text.j2"))
     batch = make_batch([{"name": "x"}])
@@ -77,7 +77,7 @@ def test_limits_allow_a_template_of_many_variables() -> None:
 
 
 def test_limits_ignore_the_length_of_data() -> None:
-    """Only values that a template makes are limited; a long value is a matter of parts."""
+    """Only values that a template makes are limited, since a long value of the data only costs parts."""
     batch = make_batch([{"name": "x" * 20_000}])
     template = compile_text(TextSource("{{ name }}", _AT, file="text.j2"))
     assert not template.render_batch(batch, rows_file="list.csv", address="a/b").problems
@@ -114,7 +114,7 @@ def test_limits_report_a_runaway_once(text: str, rows: int) -> None:
 def test_limits_count_conditions_of_a_long_text(
     piece: str, share: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two thousand for each of twenty thousand recipients would take minutes; a few hundred are no obstacle.
+    """Two thousand conditions for each of twenty thousand recipients are refused, and a few hundred are accepted.
 
     A tenth of them with a tenth of the budget is compiled in a tenth of the time.
     """
@@ -132,7 +132,7 @@ def test_limits_count_conditions_of_a_long_text(
 
 
 def test_limits_leave_comparisons_of_texts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thousands of them are cheap: they take no call each."""
+    """Thousands of comparisons of texts are cheap and accepted."""
     monkeypatch.setattr(vectorized, "compare", None)
     text = "".join(f"{{% if name == '{n}' %}}{n}{{% elif name != name %}}x{{% endif %}}" for n in range(600))
     template = compile_text(TextSource(text, _AT, file="text.j2"))
@@ -148,7 +148,7 @@ def test_limits_leave_comparisons_of_texts(monkeypatch: pytest.MonkeyPatch) -> N
     ],
 )  # fmt: skip
 def test_limits_charge_for_the_length_of_values(work: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A short loop over ten thousand characters, each round with ten thousand more, would take minutes."""
+    """A loop over long values is refused by their length: ten thousand times ten thousand characters would take minutes."""
     rounds = []
     check_printed = TextEnvironment.check_printed
 
@@ -168,7 +168,7 @@ def test_limits_charge_for_the_length_of_values(work: str, monkeypatch: pytest.M
 
 
 def test_limits_allow_an_ordinary_loop_in_every_text() -> None:
-    """Each text adds enough steps for a loop, however long the list."""
+    """However long the list, each text adds enough steps for a loop."""
     text = "{% for word in name.split(',') %}{{ loop.index }}. {{ word }}\n{% endfor %}"
     batch = make_batch([{"name": "a,b,c,d,e"}] * 5000)
     template = compile_text(TextSource(text, _AT, file="text.j2"))

@@ -1,4 +1,4 @@
-"""Masking by origin: what a row decided is masked, what the author wrote is not."""
+"""Masking by origin: what comes from a row is masked, what the author wrote is not."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _masked(text: str, values: Mapping[str, str], **rewrite: bool) -> str:
     ],
 )  # fmt: skip
 def test_mask_data_masks_by_origin(text: str, masked: str) -> None:
-    """Whatever filter, slice, method, loop or macro a value went through."""
+    """A value of a row is masked whatever filter, slice, method, loop or macro it passes through."""
     values = {
         "name": "Anna", "debt": "-1234.50", "born": "1984-02-29", "phone": "375291234567", "points": "5", "sex": "f",
         "empty": "",
@@ -67,18 +67,18 @@ def test_mask_data_masks_by_origin(text: str, masked: str) -> None:
 
 
 def test_mask_data_keeps_a_false_value_false() -> None:
-    """A value that is masked takes the branch that it takes in the real text."""
+    """A masked false value takes the same branch as in the real text."""
     assert _masked("{{ paid or 'no' }}!", {"paid": FalseText("0")}) == "no!"
 
 
 def test_mask_data_of_a_cut_block_shows_nothing() -> None:
-    """Marks in a block that is cut change where it is cut, so the origin is not known."""
+    """If a block is truncated, none of it is shown, since the marks change where it is cut."""
     text = "{% set who %}Dear {{ name }}{% endset %}{{ who | truncate(8, true, '', 0) }}"
     assert _masked(text, {"name": "Anna"}) == "*" * len("Dear Ann")
 
 
 def test_mask_data_of_a_compared_block_shows_nothing() -> None:
-    """Marks in a block that is compared may choose another branch than the real text has."""
+    """If a block is compared, none of it is shown, since the marks may change the branch."""
     text = (
         "{% set x %}{{ name }}{% endset %}{% if x == 'Anna' %}Hello you{% else %}Hello {{ nick }}{% endif %}"
     )
@@ -86,13 +86,13 @@ def test_mask_data_of_a_compared_block_shows_nothing() -> None:
 
 
 def test_mask_data_of_a_column_named_like_a_variable(tmp_path: Path) -> None:
-    """Where the assignment is not executed, the name holds the column's value."""
+    """If an assignment is not executed, the name has the column's value, which is masked."""
     text = "{% if vip %}{% set name = 'friend' %}{% endif %}{{ name }}!"
     assert _masked(text, {"name": "Anna", "vip": ""}) == "****!"
 
 
 def test_mask_data_in_included_templates(tmp_path: Path) -> None:
-    """What an included template prints of a row is masked, too."""
+    """A row's value in an included template is masked, too."""
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates/hi.txt").write_text("Hello {{ name }}, ", "utf-8")
     template = _template("{% include 'hi.txt' %}bye {{ name }}", root=tmp_path)
@@ -108,7 +108,7 @@ def test_mask_data_in_included_templates(tmp_path: Path) -> None:
     ],
 )
 def test_mask_data_has_the_length_of_the_rewritten_text(rewrite: dict[str, bool], masked: str) -> None:
-    """The masked sample is cut into parts where the real text is."""
+    """A masked sample is cut into parts where the real text is."""
     assert _masked("Привет, {{ name }}", {"name": "Жанна"}, **rewrite) == masked
 
 
@@ -128,7 +128,7 @@ _word = st.text(st.characters(min_codepoint=97, max_codepoint=109), min_size=3, 
 
 @given(st.sampled_from(_TEMPLATES), st.data())
 def test_mask_data_depends_only_on_length_and_branch(text: str, data: st.DataObject) -> None:
-    """Two recipients whose values differ, but not in length, have the same masked text."""
+    """Recipients whose values differ only in content, not in length, have the same masked text."""
     first = {name: data.draw(_word, name) for name in ("a", "b")}
     second = {name: data.draw(_word.filter(lambda word: len(word) >= 3), name) for name in ("a", "b")}
     second = {name: (word * 6)[: len(first[name])] for name, word in second.items()}

@@ -36,7 +36,7 @@ _texts = st.text(st.sampled_from("aя[\n€—😀 é"), max_size=700)
     ],
 )  # fmt: skip
 def test_measure_text_uses_the_billing_table(text: str, parts: int) -> None:
-    """The test vectors of sms.by's own SDKs."""
+    """The test vectors of sms.by's own SDKs are met."""
     assert measure_text(text).parts == parts
 
 
@@ -48,7 +48,7 @@ def test_measure_text_uses_the_billing_table(text: str, parts: int) -> None:
     ],
 )
 def test_measure_text_at_every_border_of_the_table(letter: str, row: tuple[int, ...]) -> None:
-    """The last unit of each row and the first of the next, by the table of the SDK."""
+    """The last unit of each row of the SDK's table, and the first of the next, are counted as there."""
     for parts, most in enumerate(row, 1):
         assert measure_text(letter * most).parts == parts
         if parts < len(row):
@@ -57,7 +57,7 @@ def test_measure_text_at_every_border_of_the_table(letter: str, row: tuple[int, 
 
 @pytest.mark.parametrize("text", ["a" * 1531, "я" * 671])
 def test_measure_text_refuses_over_ten_parts(text: str) -> None:
-    """A text that sms.by would reject is an error."""
+    """A text of over ten parts, which sms.by would reject, is an error."""
     with pytest.raises(TextTooLong):
         measure_text(text)
 
@@ -73,7 +73,7 @@ def test_measure_text_grows_with_the_text(text: str, more: str) -> None:
     ("text", "encoding"), [("Hello", Encoding.GSM7), ("Hello —", Encoding.UCS2), ("5 €", Encoding.UCS2)]
 )
 def test_measure_text_treats_non_ascii_as_ucs2(text: str, encoding: Encoding) -> None:
-    """sms.by bills only ASCII as GSM-7; € makes a text UCS-2."""
+    """Only ASCII is billed as GSM-7, so € makes a text UCS-2."""
     assert measure_text(text).encoding is encoding
 
 
@@ -86,7 +86,7 @@ def test_measure_text_treats_non_ascii_as_ucs2(text: str, encoding: Encoding) ->
     ],
 )  # fmt: skip
 def test_measure_gsm_differs_where_documented(text: str, billed: int, gsm: int) -> None:
-    """At four to six parts, and with accents, tilde, emoji, line breaks and the backtick."""
+    """The counts differ at four to six parts, and with accents, tilde, emoji, line breaks and the backtick."""
     assert (measure_text(text).parts, measure_gsm(text).parts) == (billed, gsm)
 
 
@@ -104,13 +104,13 @@ def test_split_parts_keeps_the_text(text: str) -> None:
 
 
 def test_split_parts_does_not_cut_a_doubled_character() -> None:
-    """A part has 153 units: a bracket that would start at the last one moves to the next part."""
+    """A bracket takes two of the 153 units, and moves to the next part rather than being split."""
     text = "a" * 152 + "[" + "b" * 20
     assert split_parts(text, measure_text(text)) == ["a" * 152, "[" + "b" * 20]
 
 
 def test_text_size_knows_its_capacity() -> None:
-    """A reviewer sees how many units still fit."""
+    """The capacity shows a reviewer how many units still fit."""
     assert measure_text("a" * 200) == TextSize(Encoding.GSM7, 200, 2)
     assert measure_text("a" * 200).capacity == 306
 
@@ -133,7 +133,7 @@ def test_measure_text_equals_the_sandbox(text: str) -> None:
     )
 )
 def test_measure_batch_is_the_sum_of_its_texts(texts: list[str]) -> None:
-    """A batch is measured only if no text of it is expensive or counted differently by GSM 03.38."""
+    """A batch is measured at once only if none of its texts is expensive or counted differently by GSM 03.38."""
     together = measure_batch(texts)
     if together is None:
         return
@@ -149,7 +149,7 @@ def test_measure_batch_is_the_sum_of_its_texts(texts: list[str]) -> None:
 
 @pytest.mark.parametrize(("letter", "others"), list(product("aЯ", [["Анна", "Ян Яя"], ["Anna"], []])))
 def test_measure_batch_covers_every_length(letter: str, others: list[str]) -> None:
-    """Up to three parts, at every length, a batch agrees with single texts."""
+    """A batch agrees with single texts at every length up to three parts."""
     for length in range(2, 700):
         text = letter * length
         try:

@@ -1,4 +1,4 @@
-"""Searches with patterns of a project."""
+"""Searches with a project's patterns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from smsby_deploy.texts.pattern_search import PatternTooSlow, is_found
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tenth of a second is long enough for the tests."""
+    """Allow a tenth of a second, which is enough for the tests."""
     monkeypatch.setattr(pattern_search, "MOST_SECONDS", 0.1)
     monkeypatch.setattr(pattern_search, "MOST_IN_ALL", 0.6)
     monkeypatch.setattr(pattern_search, "_slow", {})
@@ -23,7 +23,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("pattern", ["(a|aa)+$", "(aa?)+$", "a*a*a*a*a*a*a*a*a*a*b", "(?:a?){60}a{60}$"])
 def test_endless_search_is_interrupted(pattern: str) -> None:
-    """Once is enough: the next text is not tried."""
+    """An endless search is interrupted once, and the next text is not tried."""
     text = "a" * 59 + "!"
     for _ in range(2):
         with pytest.raises(PatternTooSlow, match="processor time"):
@@ -33,9 +33,9 @@ def test_endless_search_is_interrupted(pattern: str) -> None:
 
 
 def test_search_of_many_texts_is_interrupted() -> None:
-    """Although none of them takes long; afterwards no further text is tried."""
+    """A search of many quick texts is interrupted as well, and no further text is tried."""
     pattern, length = "(a|aa)+$", 12
-    while pattern_search._spent.get(pattern, 0) < 0.005:  # on whatever machine
+    while pattern_search._spent.get(pattern, 0) < 0.005:  # on any machine
         length += 1
         is_found(pattern, "a" * length + "!")
     with pytest.raises(PatternTooSlow, match="1 s of processor time for all texts"):
@@ -49,7 +49,7 @@ def test_search_of_many_texts_is_interrupted() -> None:
 
 
 def test_next_run_searches_anew() -> None:
-    """What an earlier run of the process spent, or found too slow, is not counted."""
+    """The time that an earlier run of the process spent, or a pattern it found too slow, does not count."""
     pattern_search._spent["(a|b)+x"] = 100.0
     pattern_search._slow["(a|aa)+$"] = "is slow"
     pattern_search.begin_run()
@@ -67,7 +67,7 @@ def test_next_run_searches_anew() -> None:
     ],
 )
 def test_ordinary_search_has_its_result(pattern: str, found: bool) -> None:
-    """With and without a timer, in the main thread and in another."""
+    """An ordinary search gives its result with and without a timer, in any thread."""
     text = "Скидка 10% до 5 мая"
     results = [is_found(pattern, text, re.IGNORECASE)]
     thread = threading.Thread(target=lambda: results.append(is_found(pattern, text, re.IGNORECASE)))

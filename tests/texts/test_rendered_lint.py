@@ -13,7 +13,7 @@ from smsby_deploy.plan.validation import validate_project
 def _warnings(
     folder: Path, text: str, rows: str = "", project: str = "", top: str = ""
 ) -> list[tuple[str, str]]:
-    """The code and place of each warning about a mailing with `text`."""
+    """Return the code and place of each warning about a mailing with `text`."""
     (folder / "smsby.yaml").write_text(f"version: 1\nproject: shop\n{project}", "utf-8")
     (folder / "list.csv").write_text(f"phone,name,link,n\n375291111111,Anna,a,1\n{rows}", "utf-8")
     mailing = f"  - name: vip\n    recipients: {{file: list.csv}}\n    text: '{text}'\n"
@@ -31,7 +31,7 @@ def _warnings(
     ],
 )
 def test_double_space_is_placed_where_it_comes_from(tmp_path: Path, text: str, rows: str, place: str) -> None:
-    """The text, a value, or a condition that leaves nothing between two spaces."""
+    """A double space is placed at the text, the value, or the condition that causes it."""
     assert _warnings(tmp_path, text, rows) == [("DOUBLE_SPACE", place)]
 
 
@@ -39,7 +39,7 @@ def test_double_space_is_placed_where_it_comes_from(tmp_path: Path, text: str, r
     "text", ["Hi {{ name }} you  ", "Hi{% if n %} {{ n }}{% endif %} you", "{% set x = 1  %}Hi"]
 )
 def test_double_space_that_is_not_sent_is_no_warning(tmp_path: Path, text: str) -> None:
-    """At the ends of a text, and inside tags; nor is padding in a list."""
+    """Spaces at the ends of a text, inside tags or as padding in a list are no warning."""
     assert _warnings(tmp_path, text, "375292222222,Anna   ,,2\n") == []
 
 
@@ -52,7 +52,7 @@ def test_double_space_that_is_not_sent_is_no_warning(tmp_path: Path, text: str) 
     ],
 )
 def test_two_links_are_found_in_one_text(tmp_path: Path, text: str, rows: str, place: str) -> None:
-    """Even where one of them comes from the data."""
+    """Two links in one text are a warning, even if one comes from the data."""
     assert _warnings(tmp_path, text, rows) == [("TWO_LINKS", place)]
 
 
@@ -65,7 +65,7 @@ def test_two_links_are_found_in_one_text(tmp_path: Path, text: str, rows: str, p
     ],
 )
 def test_one_link_in_each_text_is_no_warning(tmp_path: Path, text: str) -> None:
-    """Two sides of a condition are never in one text."""
+    """Two links on different sides of a condition are no warning."""
     assert _warnings(tmp_path, text) == []
 
 
@@ -86,7 +86,7 @@ _REQUIRE = "guardrails: {require: [by-advertising]}\n"
     ],
 )
 def test_advertising_names_sender_and_refusal(tmp_path: Path, text: str, missing: int) -> None:
-    """Each is a warning of its own; without the rule, and in a campaign of another kind, nothing is asked for."""
+    """A missing sender and a missing opt-out are separate warnings, only with the rule and in advertising campaigns."""
     top = "alphaname: Kvetka\n"
     assert [code for code, _ in _warnings(tmp_path, text, project=_REQUIRE, top=top)] == [
         "ADVERTISING"
@@ -96,7 +96,7 @@ def test_advertising_names_sender_and_refusal(tmp_path: Path, text: str, missing
 
 
 def test_advertising_looks_at_every_text(tmp_path: Path) -> None:
-    """A side of a condition without the words is found."""
+    """A side of a condition without the required words is found."""
     text = "«Кветка»{% if n %}, отказ: СТОП{% endif %}"
     assert _warnings(tmp_path, text, project=_REQUIRE) == []
     assert _warnings(tmp_path, text, "375292222222,B,,\n", _REQUIRE) == [("ADVERTISING", "sale.yaml:6:11")]

@@ -12,7 +12,7 @@ _AT = Location("sale.yaml", 4, 5)
 
 
 def test_reviewed_text_names_variants() -> None:
-    """Reviewers see shares and texts, so a changed share is a changed text."""
+    """The reviewed text has shares and texts of variants, so a changed share is a changed text."""
     languages = {"ru": TextSource("B", _AT), "be": TextSource("B be", _AT)}
     by_language = TextsByLanguage("language", languages, "ru", _AT, _AT)
     variants = (
@@ -26,7 +26,7 @@ def test_reviewed_text_names_variants() -> None:
 
 
 def test_reviewed_text_has_what_it_includes(tmp_path: Path) -> None:
-    """Also what an included template includes, each under its name; what cannot be read is left out."""
+    """Includes, even nested ones, are shown by name, and unreadable ones are left out."""
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "a.j2").write_text("{% include 'b.j2' %} A", "utf-8")
     (tmp_path / "templates" / "b.j2").write_text("B", "utf-8")

@@ -1,4 +1,4 @@
-"""Sample selection: comparing whole batches selects what a row-by-row comparison would."""
+"""Sample selection by batches selects what a row-by-row comparison would."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _ROWS = st.lists(
 
 
 class _ByName:
-    """Two combinations: of recipients with a name, and of those without."""
+    """Two combinations: recipients with a name, and those without."""
 
     def signatures(self, batch: Batch, eligible: bytearray) -> list[str]:
         return ["n" if name else "" for name in batch.variable("name") or ()]

@@ -58,7 +58,7 @@ _PERSONAL = _mailing("Hi {{ n }}", {"n": "a"}, {"n": "b"}, {"n": "я" * 80}, {"n
 
 
 def test_sample_mailing_shows_first_dearest_longest() -> None:
-    """Samples are in row order, each with the reason it was selected for."""
+    """Samples are in row order, each with the reason for its selection."""
     shown = _sample(_PERSONAL).samples
     assert [(sample.row, sample.why) for sample in shown] == [
         (1, ("first",)),
@@ -69,7 +69,7 @@ def test_sample_mailing_shows_first_dearest_longest() -> None:
 
 
 def test_sample_mailing_keeps_and_fills_the_limit() -> None:
-    """Never more samples than the limit; free places go to the first recipients."""
+    """There are never more samples than the limit, and free places go to the first recipients."""
     assert [sample.row for sample in _sample(_PERSONAL, limit=1).samples] == [1]
     assert [sample.row for sample in _sample(_PERSONAL, limit=4).samples] == [1, 2, 3, 4]
     assert len(_sample(_PERSONAL, limit=99).samples) == 5
@@ -81,7 +81,7 @@ def test_sample_mailing_counts_recipients_by_parts() -> None:
 
 
 def test_sample_mailing_shows_each_applied_default_once() -> None:
-    """The first recipient of a default is the sample; an unused default has none."""
+    """A default is shown by its first recipient, and an unused one not at all."""
     text = "{{ a | default('x', true) }} {{ b|d('y', true) }} {{ c | default('z', true) }}"
     rows = ({"a": "1", "b": "1", "c": "1"}, {"a": "", "b": "", "c": "1"}, {"a": "1", "b": " ", "c": "1"})
     shown = _sample(_mailing(text, *rows), limit=9, out="375291111111")
@@ -92,14 +92,14 @@ def test_sample_mailing_shows_each_applied_default_once() -> None:
 
 
 def test_sample_mailing_selects_rows_by_number() -> None:
-    """Only these rows are shown; a missing row is a usage error."""
+    """Only the requested rows are shown, and a missing row is wrong usage."""
     assert [sample.row for sample in _sample(_PERSONAL, rows=(5, 2)).samples] == [2, 5]
     with pytest.raises(UsageError, match="no row 6"):
         _sample(_PERSONAL, rows=(6,))
 
 
 def test_sample_mailing_skips_suppressed_recipients() -> None:
-    """They are neither counted nor selected, but can be requested by row number."""
+    """Suppressed recipients are neither counted nor selected, but can be requested by row number."""
     shown = _sample(_PERSONAL, out="375291111110")
     assert shown.recipients == 4
     assert shown.samples[0].row == 2
@@ -107,12 +107,12 @@ def test_sample_mailing_skips_suppressed_recipients() -> None:
 
 
 def test_sample_mailing_shows_a_bulk_text_once() -> None:
-    """All recipients of a bulk mailing read the same text."""
+    """The one text of a bulk mailing is shown once."""
     assert len(_sample(_mailing("Hi", {}, {}, {})).samples) == 1
 
 
 def test_sample_mailing_of_a_contact_list() -> None:
-    """One text and no count of recipients: only sms.by knows the contacts."""
+    """A contact list has one text and no count of recipients, whom only sms.by knows."""
     mailing = _mailing("Hi", {})
     listed = Mailing(
         "sale", "vip", "sale.yaml", _AT, "list", ContactList("News", _AT), mailing.text, "0", _AT, None, None,
@@ -124,7 +124,7 @@ def test_sample_mailing_of_a_contact_list() -> None:
 
 
 def test_sample_mailing_reports_texts_it_cannot_render() -> None:
-    """A text that cannot be sent is a problem; the other texts are shown."""
+    """A text that cannot be sent is a problem, and the other texts are shown."""
     shown = _sample(_mailing("Hi {{ n }}", {"n": "a"}, {"n": ""}, {"n": "я" * 700}))
     assert [sample.row for sample in shown.samples] == [1]
     assert shown.recipients == 3
@@ -132,7 +132,7 @@ def test_sample_mailing_reports_texts_it_cannot_render() -> None:
 
 
 def test_sample_mailing_keeps_a_thousand_problems() -> None:
-    """Further problems are only counted, and the first message gives their number."""
+    """Problems after a thousand are only counted, and the first message gives their number."""
     recipients = _recipients({"phone": f"37529{i:07}"} for i in range(1200))
     found = _sample(_PERSONAL._replace(audience=recipients))
     assert len(found.problems) == 1001
@@ -141,7 +141,7 @@ def test_sample_mailing_keeps_a_thousand_problems() -> None:
 
 
 def test_mask_samples_hides_numbers_in_every_field() -> None:
-    """No phone number remains unmasked beside the text, in it, or in its pieces, even across a part's border."""
+    """A phone number is masked next to the text, in it and in its pieces, even across the border of a part."""
     text = "Hi " + "a" * 145 + " 375291111110 or +375 33 765-43-21"
     size = measure_text(text)
     sample = Sample(
@@ -176,7 +176,7 @@ phone,name,gift
 
 
 def _reviews(folder: Path, *, with_samples: bool = True) -> dict[str, MailingReview]:
-    """The reviews of all mailings, as an offline plan collects them."""
+    """Return the reviews of all mailings, as an offline plan collects them."""
     loaded = load_project(folder)
     collector = ReviewCollector(loaded.project)
     lock = Lock(loaded.project.name)
@@ -198,7 +198,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_review_merges_reasons_of_one_recipient(folder: Path) -> None:
-    """A recipient selected for several reasons is shown once; suppressed recipients are neither shown nor counted."""
+    """A recipient selected for several reasons is shown once, and suppressed ones are neither shown nor counted."""
     vip = _reviews(folder)["vip"]
     assert [(sample.why, sample.line) for sample in vip.samples] == [
         (("first",), 2),
@@ -210,7 +210,7 @@ def test_review_merges_reasons_of_one_recipient(folder: Path) -> None:
 
 
 def test_review_masks_personal_values(folder: Path) -> None:
-    """A sample shows the author's text, with the shop's number, and nothing of the row; it is as long as the real text."""
+    """A sample shows the author's text with the shop's number, nothing of the row, and is as long as the real text."""
     first, default, long = _reviews(folder)["vip"].samples
     assert "".join(first.pieces) == "***, *** waits. Call +375 29 123-45-67"
     assert "".join(default.pieces).startswith("***********, a surprise waits.")
@@ -220,7 +220,7 @@ def test_review_masks_personal_values(folder: Path) -> None:
 
 
 def test_review_masks_a_transliterated_name(folder: Path) -> None:
-    """Its mask has the length of the transliterated spelling."""
+    """The mask of a name has the length of its transliterated spelling."""
     (folder / "smsby.yaml").write_text("version: 1\nproject: shop\n")
     (folder / "sale.yaml").write_text(
         "version: 1\ncampaign: sale\nmailings:\n  - name: vip\n    transliterate: true\n"
@@ -232,20 +232,20 @@ def test_review_masks_a_transliterated_name(folder: Path) -> None:
 
 
 def test_review_shows_a_shared_text_once(folder: Path) -> None:
-    """A text that is the same for all recipients names no phone."""
+    """A text that is the same for all recipients has no phone."""
     (sample,) = _reviews(folder)["all"].samples
     shown = (sample.why, sample.phone, sample.file, sample.line, sample.pieces)
     assert shown == (("all recipients",), None, "sale.yaml", 10, ("One text for everyone",))
 
 
 def test_review_can_leave_out_samples(folder: Path) -> None:
-    """Without samples the time zone is still known."""
+    """Without samples the review still has the time zone."""
     vip = _reviews(folder, with_samples=False)["vip"]
     assert (vip.timezone, vip.samples, vip.by_parts) == ("Europe/Minsk", (), None)
 
 
 def test_review_reads_no_audience_of_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One plan with reviews reads each audience once."""
+    """A plan with reviews reads each audience once."""
     read: list[str] = []
     read_source = audience.read_source
 
@@ -259,7 +259,7 @@ def test_review_reads_no_audience_of_its_own(folder: Path, monkeypatch: pytest.M
 
 
 def test_review_of_an_invalid_template_has_no_samples(folder: Path) -> None:
-    """The plan reports the error; the review still shows the template."""
+    """An invalid template is an error in the plan, and the review still shows the template."""
     (folder / "sale.yaml").write_text(_CAMPAIGN.replace("{{ name }}", "{{ name"))
     vip = _reviews(folder)["vip"]
     assert vip.samples == ()

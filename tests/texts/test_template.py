@@ -41,7 +41,7 @@ from tests.texts.rendering import make_batch, make_source, render_one
     ],
 )
 def test_template_renders_texts(text: str, variables: dict[str, str], expected: str) -> None:
-    """Variables, tests, defaults, loops and macros work; white space at the ends is not sent."""
+    """Variables, tests, defaults, loops and macros work, and outer white space is not sent."""
     assert render_one(text, **variables) == (expected, [])
 
 
@@ -70,7 +70,7 @@ def test_template_renders_texts(text: str, variables: dict[str, str], expected: 
     ],
 )
 def test_template_reports_a_failed_text_with_its_row(text: str, message: str) -> None:
-    """No text is rendered; the problem is located in the template and names the recipient's line."""
+    """A failed text is not rendered, and its problem has the place in the template and the recipient's line."""
     rendered, problems = render_one(text, name="Анна", city="")
     assert rendered == ""
     assert [(problem.code, problem.location.file, problem.location.line) for problem in problems] == [
@@ -81,7 +81,7 @@ def test_template_reports_a_failed_text_with_its_row(text: str, message: str) ->
 
 
 def test_every_undefined_variable_of_a_text_is_reported() -> None:
-    """Once for a list, by the first row in which nothing else stops the text."""
+    """Each undefined variable is reported once for a list, by the first row in which nothing else fails."""
     text = "{{ a }}\n{{ city }}\n{{ b }} {{ name }}\n{% if c %}{{ d }}{% endif %}{{ a }}"
     rows = [{"name": "x", "city": city} for city in ("", "y", "z")]
     template = compile_text(make_source(text))
@@ -98,13 +98,13 @@ def test_every_undefined_variable_of_a_text_is_reported() -> None:
 
 
 def test_value_given_to_an_undefined_variable_is_no_problem() -> None:
-    """It is not a date; the author must not look for it."""
+    """A value derived from an undefined variable is not reported as an invalid date."""
     (problem,) = render_one("{{ day | date }} {{ name }}", name="x")[1]
     assert problem.message == "'day' is undefined (list.csv:3)"
 
 
 def test_undefined_variables_are_never_suggested_for_each_other() -> None:
-    """Only a column is, and the parts of a column with a hyphen are not variables."""
+    """Only a column is suggested for an undefined variable, and the parts of a column with a hyphen are not variables."""
     problems = render_one("{{ nmae }} {{ nmea }}", name="x")[1]
     assert [problem.message for problem in problems] == [
         "'nmae' is undefined; did you mean name? (list.csv:3)",
@@ -116,13 +116,13 @@ def test_undefined_variables_are_never_suggested_for_each_other() -> None:
 
 
 def test_empty_own_text_is_reported_at_its_recipient() -> None:
-    """Not at the text of the mailing, which has nothing to do with it."""
+    """An empty text of a recipient is reported at that recipient, not at the mailing's text."""
     (problem,) = render_one("Hi", own=" ")[1]
     assert (problem.message, problem.location) == ("the text is empty", Location("list.csv", 3, 1))
 
 
 def test_template_refuses_tags_in_an_own_text() -> None:
-    """A recipient's own text is literal, so that its braces would be sent."""
+    """Tags in a recipient's text are refused, since the text is literal and its braces would be sent."""
     assert [problem.code for problem in render_one("Hi", own="Hi {{ name }}")[1]] == ["PLACEHOLDER"]
 
 
@@ -163,20 +163,20 @@ def _template(mailing: Mailing) -> Template | None:
     [("Hi", None, False), ("Hi {{ phone }}", None, True), ("Hi", "own", True), (None, None, True)],
 )
 def test_is_personal_if_texts_may_differ(text: str | None, own_text: str | None, expected: bool) -> None:
-    """Variables, own texts and a column of texts make a mailing personal."""
+    """Variables, recipients' texts and a column of texts make a mailing personal."""
     mailing = _mailing(text, own_text)
     assert is_personal(mailing, _template(mailing)) is expected
 
 
 def test_rows_file_of_recipients_in_a_campaign() -> None:
-    """Inline recipients and contact lists are declared in the campaign file."""
+    """Inline recipients and contact lists are in the campaign file."""
     mailing = _mailing("Hi")
     assert rows_file(mailing) == "sale.yaml"
     assert rows_file(mailing._replace(audience=ContactList("News", _AT))) == "sale.yaml"
 
 
 def test_render_texts_without_a_template_uses_own_texts() -> None:
-    """Own texts are literal, trimmed and rewritten; a missing one is a problem at the recipient's line."""
+    """Recipients' texts are literal, trimmed and rewritten, and a missing one is a problem at its line."""
     mailing = _mailing(None)._replace(rewrite=Rewrite(smart_encoding=True))
     batch = make_batch([{"name": "a"}, {"name": "b"}])._replace(texts=[" Hi — Anna ", None])
     rendered = render_texts(mailing, None, batch)
@@ -187,7 +187,7 @@ def test_render_texts_without_a_template_uses_own_texts() -> None:
 
 @pytest.mark.parametrize("text", ["nan", " None ", "#N/A", "NULL", "inf", "1.2E+11"])
 def test_render_texts_refuses_what_means_no_text(text: str) -> None:
-    """A data frame writes it where a recipient has no text, and it would be the whole message."""
+    """A word that means "no text", as a data frame writes it, is refused, as it would be the whole message."""
     batch = make_batch([{"name": "a"}, {"name": "b"}])._replace(texts=["Hi", text])
     rendered = render_texts(_mailing(None), None, batch)
     assert [(one.code, one.location) for one in rendered.problems] == [("NOT_A_VALUE", ("sale.yaml", 4, 1))]

@@ -1,4 +1,4 @@
-"""Warnings about templates and values that say something else than was meant."""
+"""Warnings about templates and values that do not say what their author meant."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.texts.rendering import make_source
 def _lint(
     text: str | None, names: tuple[str, ...] = (), *columns: Sequence[str], typed: bool = False
 ) -> list[Problem]:
-    """The problems of a template whose rows begin at line 2 of r.csv; without one, the column is the text."""
+    """Return the problems of a template whose rows begin at line 2 of r.csv; without one, the column is the text."""
     count = len(columns[0]) if columns else 1
     own = list(columns[0]) if text is None else [None] * count
     batch = Batch(
@@ -75,7 +75,7 @@ def _found(problems: Sequence[Problem]) -> list[tuple[str, str]]:
     ],
 )
 def test_find_oddities(text: str, code: str, found: str) -> None:
-    """Entities, and words and URLs in two alphabets, wherever they are in the text."""
+    """Entities, and words and URLs with letters of two alphabets, are found anywhere in the text."""
     oddity = next(find_oddities(text))
     assert (oddity.code, oddity.found) == (code, found)
     assert text[oddity.offset :].startswith(found)
@@ -89,13 +89,13 @@ def test_find_oddities(text: str, code: str, found: str) -> None:
     ],
 )  # fmt: skip
 def test_find_oddities_in_plain_texts(text: str) -> None:
-    """Two alphabets beside each other, and ampersands, are usual."""
+    """Two alphabets next to each other, and ampersands, are usual and no warning."""
     assert not list(find_oddities(text))
 
 
 @given(st.text(st.sampled_from("aBяЖё 1-«»—é😀&;"), max_size=12))
 def test_find_oddities_finds_each_mixed_word(text: str) -> None:
-    """A fast check comes before the exact one, and never hides a word."""
+    """The fast check before the exact one never hides a mixed word."""
     words = re.findall(r"[^\W_]+", text)
     mixed = [word for word in words if re.search("[aB][яЖё]|[яЖё][aB]", word)]
     found = [oddity.found for oddity in find_oddities(text) if oddity.code == "MIXED_ALPHABETS"]
@@ -103,7 +103,7 @@ def test_find_oddities_finds_each_mixed_word(text: str) -> None:
 
 
 def test_lint_places_oddities_of_the_template() -> None:
-    """They have their place, also in the quotes of a tag; comments and names of variables are not read."""
+    """An oddity is located even in the quotes of a tag, but comments and names of variables are not checked."""
     text = "{# Aкция #}{{ имя_a | default('дрyг', true) }},\nСкидкa&nbsp;5"
     problems = _lint(text, ("имя_a",), ["Анна"])
     assert _found(problems) == [
@@ -125,13 +125,13 @@ def test_lint_places_oddities_of_values() -> None:
 
 
 def test_lint_stops_searching_after_many_rows() -> None:
-    """A column that is odd throughout costs no more than its first rows."""
+    """A column that is odd throughout is searched only in its first rows."""
     [problem] = _lint("{{ name }}", ("name",), ["Aнна"] * 300)
     assert "or more rows)" in problem.message
 
 
 def test_lint_checks_own_texts() -> None:
-    """A text that a recipient has of its own is checked as it is."""
+    """A recipient's own text is checked as it is."""
     [problem] = _lint(None, ("text",), ["Скидка", "Скидкa"])
     assert (problem.code, str(problem.location)) == ("MIXED_ALPHABETS", "r.csv:3:1")
     assert "the recipient's text" in problem.message
@@ -149,7 +149,7 @@ def test_lint_checks_own_texts() -> None:
     ],
 )  # fmt: skip
 def test_truth_warns_of_a_text_that_reads_like_no(value: str, text: str, place: str) -> None:
-    """A bare test of a column with such a text is named with its row, and the ways to state the intent."""
+    """A bare test of a column with a text like "no" is a warning with its row and ways to state the intent."""
     problems = [one for one in _lint(text, ("x", "y"), ["да", value], ["да", "да"]) if "x" in one.message[:2]]
     assert _found(problems) == [("TRUTH", place)]
     assert "(r.csv:3)" in problems[0].message
@@ -166,12 +166,12 @@ def test_truth_warns_of_a_text_that_reads_like_no(value: str, text: str, place: 
     ],
 )  # fmt: skip
 def test_truth_accepts_a_stated_intent(text: str) -> None:
-    """Comparisons, filters and printing say what is meant; an empty cell is false in any case."""
+    """Comparisons, filters and printing state the intent, and an empty cell is always false."""
     assert not _lint(text, ("x", "y"), ["0", "5"], ["", "да"])
 
 
 def test_truth_of_typed_values_needs_no_warning() -> None:
-    """A false value of a typed source is false; its text is true there, too."""
+    """A false value of a typed source needs no warning, as its text is true there, too."""
     text = "a{% if x %}b{% endif %}"
     assert not _lint(text, ("x",), [FalseText("0"), FalseText("false"), "5"], typed=True)
     [problem] = _lint(text, ("x",), [FalseText("0"), "no"], typed=True)
@@ -180,7 +180,7 @@ def test_truth_of_typed_values_needs_no_warning() -> None:
 
 
 def test_lint_notices_invisible_characters() -> None:
-    """Such characters in the template or in a value make each text be measured for itself."""
+    """An invisible character in the template or a value makes each text be measured separately."""
     mailing = make_mailing(InlineRecipients((), AT))
     assert TextLint(mailing, compile_text(make_source("Скид\u00adка"))).has_invisible
     lint = TextLint(mailing, compile_text(make_source("{{ name }}, «Скидка» — 5")))
@@ -201,12 +201,12 @@ def test_lint_notices_invisible_characters() -> None:
     ],
 )
 def test_usual_links_and_signs_are_not_odd(text: str) -> None:
-    """No warning about what is meant."""
+    """Usual links and signs cause no warning."""
     assert [one.code for one in find_oddities(text) if one.code in ("LINK", "PLACEHOLDER_LIKE")] == []
 
 
 def test_link_with_a_variable_is_read_as_whole() -> None:
-    """A tag may be any part of it; what is around it is checked."""
+    """Any part of a link may be a tag, and the rest is checked."""
     assert (
         _found(_lint("https://{{ host }}/{{ id }}?x={{ id }} {{ id }}", ("host", "id"), ["a"], ["b"])) == []
     )
@@ -218,7 +218,7 @@ def test_link_with_a_variable_is_read_as_whole() -> None:
 
 
 def test_links_and_rests_in_values_are_not_shown() -> None:
-    """The column, the first row, and how many; usual links of a whole column are fine."""
+    """For values only the column, the first row and the number are shown; a column of usual links is no warning."""
     good, bad = "https://a.by/x?y=1", "http//a.by/secret"
     problems = _lint("{{ link }} {{ name }}", ("link", "name"), [good, bad, bad], ["[имя]", "b", "c"])
     assert _found(problems) == [("LINK", "r.csv:3:1"), ("PLACEHOLDER_LIKE", "r.csv:2:1")]
@@ -228,6 +228,6 @@ def test_links_and_rests_in_values_are_not_shown() -> None:
 
 
 def test_placeholder_that_is_an_error_is_no_warning() -> None:
-    """One cause is reported once."""
+    """A placeholder that is an error is not reported as a warning as well."""
     errors = ("{name}", "{ имя }", "%NAME%", "[[name]]", "${name}", "*|FNAME|*", "{name }")
     assert [one.code for text in errors for one in find_oddities(f"Hi {text}")] == []

@@ -1,4 +1,4 @@
-"""Truth of values: of their own type where they have one, of their text elsewhere."""
+"""Truth of values: by their type if they have one, and otherwise by their text."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _render(text: str, cells: list[str]) -> list[str]:
 
 @given(st.lists(_TYPED, min_size=1, max_size=5), st.sampled_from(_TESTS))
 def test_truth_of_database_values_is_pythons(values: list[Any], text: str) -> None:
-    """Whatever a query or a Parquet file returns is as true as it is in Python."""
+    """A value of a query or a Parquet file is as true as in Python."""
     cells = [row[0] for row in text_rows([values])]
     assert _render(text, cells) == ["T" if value else "F" for value in values]
 
@@ -51,7 +51,7 @@ def test_truth_of_database_values_is_pythons(values: list[Any], text: str) -> No
 def test_truth_of_json_values_is_pythons(
     tmp_path_factory: pytest.TempPathFactory, value: Any, text: str
 ) -> None:
-    """Numbers and booleans of JSONL keep their truth; text in quotes is true unless it is empty."""
+    """Numbers and booleans of JSONL keep their truth, and quoted text is true unless it is empty."""
     path = tmp_path_factory.getbasetemp() / "r.jsonl"
     path.write_text(json.dumps({"x": value}) + "\n", encoding="utf-8")
     [block] = read_list_file(RecipientsFile(path, "r.jsonl", "phone", Location("c.yaml", 1)))
@@ -60,7 +60,7 @@ def test_truth_of_json_values_is_pythons(
 
 @pytest.mark.parametrize("text", _TESTS)
 def test_truth_of_yaml_values_is_that_of_their_type(tmp_path: Path, text: str) -> None:
-    """Without quotes, false and zero are false; NO and everything in quotes is text."""
+    """Unquoted false and zero are false in YAML; NO and everything quoted is text."""
     written = {
         "false": "F",
         "0": "F",
@@ -86,6 +86,6 @@ def test_truth_of_yaml_values_is_that_of_their_type(tmp_path: Path, text: str) -
     "text", ["a {{ x }}", "a {% if x or 1 %}{{ x }}{% endif %}", "{{ 'a ' ~ x }}", "{% set y = x %}a {{ y }}"]
 )
 def test_false_values_are_printed_as_written(text: str) -> None:
-    """They are not empty, also beside values that are true, and `default` does not replace them."""
+    """False values are printed as written, are not empty, and are not replaced by `default`."""
     assert _render(text, [FalseText("0.00"), "5", FalseText("false")]) == ["a 0.00", "a 5", "a false"]
     assert _render("{{ x | default('-', true) }}", [FalseText("0"), "", "5"]) == ["0", "-", "5"]

@@ -1,4 +1,4 @@
-"""Vectorized rendering against Jinja2 one text at a time: the same texts, errors and places."""
+"""Vectorized rendering and Jinja2, one text at a time, give the same texts, errors and places."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _compile(text: str, rewrite: Rewrite, *, vectorized: bool) -> Template:
 def _outcome(
     text: str, rows: Sequence[Mapping[str, str]], own: str | None, rewrite: Rewrite, *, vectorized: bool
 ) -> object:
-    """The texts, variables, problems and replaced characters of two batches, or why the text is refused."""
+    """Return texts, variables, problems and replaced characters of two batches, or why the text is refused."""
     try:
         template = _compile(text, rewrite, vectorized=vectorized)
     except FilesInvalid as error:
@@ -118,7 +118,7 @@ def _outcome(
 def test_vectorized_equals_row_by_row_rendering(
     text: str, rows: list[dict[str, str]], own: str | None, is_rewritten: bool
 ) -> None:
-    """Texts, variables, and problems with their places are the same for every template and every row."""
+    """Texts, variables and located problems are the same for every template and every row."""
     rewrite = Rewrite(smart_encoding=is_rewritten, transliterate=is_rewritten)
     row_by_row = _outcome(text, rows, own, rewrite, vectorized=False)
     assert _outcome(text, rows, own, rewrite, vectorized=True) == row_by_row
@@ -160,7 +160,7 @@ def test_vectorized_equals_stock_jinja2(text: str, rows: list[dict[str, str]]) -
     ],
 )  # fmt: skip
 def test_vectorized_covers_usual_templates(text: str, variables: tuple[str, ...]) -> None:
-    """If these needed Jinja2, the comparisons above would compare it with itself."""
+    """Usual templates are vectorized; otherwise the comparisons above would compare Jinja2 with itself."""
     template = compile_text(TextSource(text, _AT, file="text.j2"))
     assert template.vectorized is not None
     assert template.vectorized.variables == variables
@@ -181,7 +181,7 @@ def test_vectorized_covers_usual_templates(text: str, variables: tuple[str, ...]
     ],
 )
 def test_vectorized_knows_where_tags_leave_gaps(text: str, may_leave_gap: bool) -> None:
-    """Every side of a condition is looked at; what a filter returns is not known."""
+    """Every side of a condition is checked for gaps, and the result of a filter is not known."""
     template = compile_text(TextSource(text, _AT, file="text.j2"))
     assert template.vectorized is not None
     assert template.vectorized.may_leave_gap is may_leave_gap
@@ -199,7 +199,7 @@ _spaced = st.recursive(
 
 @given(_spaced)
 def test_vectorized_text_has_a_gap_only_if_known(text: str) -> None:
-    """Where no gap may be left, no text of any values has one."""
+    """If a text is said to have no gap, no values produce one."""
     vectorized = compile_text(TextSource(f"{text}{{{{ name }}}}", _AT, file="text.j2")).vectorized
     assert vectorized is not None
     rows = [{"name": name, "code": code} for name in ("a", "b c") for code in ("", "1")]
@@ -211,12 +211,12 @@ def test_vectorized_text_has_a_gap_only_if_known(text: str) -> None:
     "text", ["{{ name.upper() }}", "{% set name = 'x' %}{{ name }}{{ code }}", "{{ name ~ code }}"]
 )
 def test_vectorized_leaves_the_rest_to_jinja2(text: str) -> None:
-    """Methods, assignments and concatenation need Jinja2's sandbox and the limits."""
+    """Methods, assignments and concatenation are left to Jinja2, with its sandbox and limits."""
     assert compile_text(TextSource(text, _AT, file="text.j2")).vectorized is None
 
 
 def test_vectorized_consumes_steps_for_long_texts() -> None:
-    """Long values exhaust the budget as they do without vectorization."""
+    """Long values use up the budget as without vectorization."""
     rows = [{"name": "x" * 200_000}] * 9
     row_by_row, vectorized = (
         _outcome("{{ name }}" * 3, rows, None, Rewrite(), vectorized=vectorized)
