@@ -30,6 +30,25 @@ def _set_of(numbers: list[int], block: int = 1000) -> PhoneSet:
     return found
 
 
+def test_union_holds_out_whom_the_other_holds_out() -> None:
+    """Whoever is left out of a mailing is added to the opt-outs, and test phones remain the only ones that get it."""
+    left_out, opted_out = _set_of([1]), _set_of([2])
+    opted_out.only = _set_of([1, 2, 3])
+    assert [left_out.union(opted_out).has_number(number) for number in range(1, 5)] == [
+        True,
+        True,
+        False,
+        True,
+    ]
+    opted_out.only = None
+    assert [left_out.union(opted_out).has_number(number) for number in range(1, 5)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
 def test_phone_set_add_nothing() -> None:
     """Adding no phones, as from a block of invalid ones, changes nothing, even in a large set."""
     ours, theirs = PhoneSet(), PhoneSet()
