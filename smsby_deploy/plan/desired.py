@@ -152,20 +152,10 @@ class Desired(NamedTuple):
         return digest in (self.content_digest, self.former_content)
 
 
-def was_moved(scope: str, address: str, entry: Entry | None) -> bool:
-    """Whether a chunk was recorded under another address, which is in its fingerprint."""
-    if entry is None:
-        return False
-    return any(
-        fingerprint(scope, address, entry.revision, index, chunk.digest) != chunk.fingerprint
-        for index, chunk in enumerate(entry.chunks)
-    )
-
-
 def keep_fingerprints(desired: Desired, entry: Entry | None) -> Desired:
     """Return `desired` with the fingerprints that the lock has recorded for its chunks.
 
-    After a rotation of the digest key, sms.by knows the chunks by these.
+    After a rotation of the digest key, or under another address, sms.by knows the chunks by these.
     """
     if entry is None or entry.revision != desired.revision:
         return desired

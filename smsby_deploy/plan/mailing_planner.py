@@ -17,7 +17,7 @@ from smsby_deploy.plan import collision_reasons, reasons
 from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.audience_source import fresh_source
 from smsby_deploy.plan.contradictions import FactCheck
-from smsby_deploy.plan.desired import ChunkPlan, Desired, keep_fingerprints, was_moved
+from smsby_deploy.plan.desired import ChunkPlan, Desired, keep_fingerprints
 from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_recorded
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import CLOSED_HOURS, Breach, check_mailing
@@ -133,8 +133,7 @@ class MailingPlanner:
             )
         if desired is None:
             return None
-        if self.lock.rekeyed or was_moved(self.project.scope, mailing.address, entry):
-            desired = keep_fingerprints(desired, entry)
+        desired = keep_fingerprints(desired, entry)
         here = self._situation(mailing, desired, entry)
         decision = self._judge(mailing, here, policy)
         self._note(mailing, decision, here)

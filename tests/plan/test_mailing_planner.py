@@ -196,3 +196,19 @@ def test_opt_out_that_is_taken_back_ends_an_approval(campaign: str, tmp_path: Pa
         assert (handed.action, handed.reason_code) == (
             ("create", None) if is_same else ("blocked", "changed")
         )
+
+
+def test_chunk_keeps_its_recorded_fingerprint(tmp_path: Path) -> None:
+    """By it sms.by lists what was sent under another address, or with another digest key; other chunks have their own."""
+    action = _action(tmp_path, _HELD, _OPENS)
+    entry = recorded(action, ChunkState.ACCEPTED)
+    (chunk,) = entry.chunks
+    for changes, marks in (({}, ["f" * 10]), ({"digest": "other"}, list(action.fingerprints))):
+        moved = replace(entry, chunks=(replace(chunk, fingerprint="f" * 10, **changes),))
+        assert list(_action(tmp_path, _HELD, _OPENS, moved).fingerprints) == marks
+    assert (
+        _action(
+            tmp_path, _HELD, _OPENS, replace(entry, chunks=(replace(chunk, fingerprint="f" * 10),))
+        ).action
+        == "noop"
+    )
