@@ -1,4 +1,4 @@
-"""One fixed plan and one fixed status that contain everything that could break a report."""
+"""One fixed plan and one fixed status with everything that could break a report."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PHONES = ("375291234567", "+375 (33) 765-43-21", "80291112233")
 
 
 def action(address: str, kind: ActionKind, reason: str = "", **changes: object) -> Action:
-    """An action with 12 recipients and 20 parts, except for `changes`."""
+    """Return an action with 12 recipients and 20 parts, except for `changes`."""
     fields: dict[str, object] = {
         "address": address,
         "action": kind,
@@ -61,7 +61,7 @@ def action(address: str, kind: ActionKind, reason: str = "", **changes: object) 
 
 
 def problems() -> tuple[Problem, ...]:
-    """One of each severity, notes first, one without a place."""
+    """Return one problem of each severity, notes first, and one without a place."""
     return (
         Problem(
             Severity.NOTE,
@@ -92,7 +92,7 @@ def plan(*actions: Action, found: tuple[Problem, ...] = (), account: str | None 
 
 
 def whole_plan() -> Plan:
-    """Every kind of action, a problem of each severity, another service, and changes of every kind."""
+    """Return a plan with every kind of action, a problem of each severity, another service, and changes of every kind."""
     settings = (
         SettingChange("guardrails.max_cost", "500.00", None),
         SettingChange("api.callback_url", "https://shop.example/cb", "https://evil.example/cb"),
@@ -151,14 +151,14 @@ def _whole_plan() -> Plan:
 
 
 def ready_plan() -> Plan:
-    """A plan without problems."""
+    """Return a plan without problems."""
     return plan(
         action("sale/vip", ActionKind.CREATE), action("sale/now", ActionKind.CREATE, schedule_time=None)
     )
 
 
 def apply_result(*mailings: MailingResult) -> ApplyResult:
-    """An apply of a plan that creates each of `mailings`, at once.
+    """Return the result of an apply that creates all of `mailings` at once.
 
     A contact list has neither recipients nor a cost.
     """
@@ -173,14 +173,14 @@ def apply_result(*mailings: MailingResult) -> ApplyResult:
 
 
 def sample(*pieces: str, why: tuple[str, ...] = ("first",)) -> Sample:
-    """A masked text of as many parts as there are pieces."""
+    """Return a masked text of as many parts as there are pieces."""
     size = TextSize(Encoding.UCS2, sum(map(len, pieces)), len(pieces))
     cost = Decimal("0.026") * len(pieces)
     return Sample(1, "l/v.csv", 2, "37529*****67", "".join(pieces), size, len(pieces), pieces, cost, why=why)
 
 
 def review() -> MailingReview:
-    """Texts that try to end their block, mention a team and show a number."""
+    """Return texts that try to end their block, mention a team and show a number."""
     text = f"Hello {NASTY} call {PHONES[0]}"
     why = (sentence("if {condition}", condition="name == '<b>'"), sentence("first"), sentence("longest"))
     shown = replace(sample("А*** <b>", f"`x` {PHONES[1]}", why=why), recipients=8)
@@ -188,7 +188,7 @@ def review() -> MailingReview:
 
 
 def context(**changes: object) -> CommentContext:
-    """Compared with a base in which sale/vip had other recipients, parts, costs and another text."""
+    """Return a comparison with a base in which sale/vip had other recipients, parts, costs and another text."""
     before = BaseMailing(
         10, 18, Decimal("0.468"), "0" * 64, "0" * 64, "MyShop", text=f"Hello <i>you</i>, call {PHONES[0]} now"
     )
@@ -205,7 +205,7 @@ def context(**changes: object) -> CommentContext:
 def mailing(
     address: str, state: State, counts: tuple[int, int, int, int], **changes: object
 ) -> MailingStatus:
-    """A mailing with (delivered, undelivered, sent, pending)."""
+    """Return a mailing with (delivered, undelivered, sent, pending)."""
     other: dict[str, int] = changes.pop("other", {})  # type: ignore[assignment]
     recipients = sum(counts) + sum(other.values())
     known = Details(
@@ -238,7 +238,7 @@ def mailing(
 
 
 def in_waves() -> MailingStatus:
-    """A mailing of 200 recipients of which 20 are in the first wave, which is to be judged."""
+    """Return a mailing of 200 recipients, 20 of them in a first wave that is to be judged."""
     window = Window.parse("2026-12-01T11:00:00+03:00", "2026-12-01T16:00:00+03:00")
     details = Details(
         planned=200,
@@ -265,7 +265,7 @@ def in_waves() -> MailingStatus:
 
 
 def status() -> StatusReport:
-    """Every state, a status word that is markup, differences, waves, and recipients without a delivery."""
+    """Return a status with every state, a status word that is markup, differences, waves, and undelivered recipients."""
     vip = Details(
         planned=1200,
         planned_parts=1800,

@@ -1,4 +1,4 @@
-"""What a browser makes of a page, and GitHub of a comment."""
+"""How a browser reads a page, and GitHub a comment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cmarkgfm.cmark import Options
 
 
 class PageReader(HTMLParser):
-    """Tags with their attributes, and the text of headings."""
+    """Collects tags with their attributes, and the text of headings."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,5 +27,5 @@ class PageReader(HTMLParser):
 
 
 def render_markdown(text: str) -> str:
-    """Render as GitHub's own renderer does, without its later filter, to see that our escaping alone suffices."""
+    """Render like GitHub's own renderer, without its later filter, to see that our escaping alone suffices."""
     return cmarkgfm.github_flavored_markdown_to_html(text, options=Options.CMARK_OPT_UNSAFE)

@@ -1,4 +1,4 @@
-"""The result of an apply, and past applies, as text and Markdown."""
+"""The result of an apply, and earlier applies, as text and Markdown."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _every_outcome() -> ApplyResult:
 
 
 def test_write_apply_shows_every_outcome() -> None:
-    """Counts stay in their column whatever the addresses; errors follow their mailing; no control character."""
+    """Counts stay in their column whatever the addresses, errors follow their mailing, and there is no control character."""
     text = text_of(_every_outcome())
     check_golden("apply.txt", text)
     assert len({line.index(" recipient") for line in text.splitlines() if " recipient" in line[:32]}) == 1
@@ -64,7 +64,7 @@ def test_write_apply_shows_every_outcome() -> None:
 
 
 def test_write_apply_is_in_russian_if_the_project_is() -> None:
-    """The columns are as wide as the words need."""
+    """In a Russian project the text is Russian, with columns as wide as its words need."""
     text = text_of(_every_outcome(), "ru")
     check_golden("apply.ru.txt", text)
     lines = [line for line in text.splitlines() if " получател" in line[:36]]
@@ -82,7 +82,7 @@ def test_write_apply_agrees_in_number() -> None:
 
 
 def test_write_apply_calls_nothing_sent_that_is_scheduled() -> None:
-    """Neither the line of the mailing nor the summary; a time that passed before the run ended means sent."""
+    """A mailing that is only scheduled is not called sent, but one whose time passed before the run ended is."""
     both = result(
         MailingResult("sale/vip", MailingOutcome.SENT, 4), MailingResult("sale/now", MailingOutcome.SENT, 3)
     )
@@ -99,7 +99,7 @@ def test_write_apply_calls_nothing_sent_that_is_scheduled() -> None:
 
 
 def test_write_apply_counts_orphans_in_one_line() -> None:
-    """After years there are thousands."""
+    """Orphans, which may be thousands after years, are counted in one line."""
     sent = result(MailingResult("sale/vip", MailingOutcome.SENT, 4))
     (vip,) = sent.plan.actions
     orphans = (replace(vip, action=ActionKind.ORPHAN, address=f"old/{number}") for number in range(1200))
@@ -122,7 +122,7 @@ def test_write_apply_counts_orphans_in_one_line() -> None:
 
 
 def test_write_apply_counts_idle_mailings_in_one_line() -> None:
-    """An apply of forty finished campaigns is not forty lines."""
+    """Forty mailings without anything to do are counted in one line."""
     idle = [MailingResult(f"sale/{n}", MailingOutcome.SKIPPED, 3) for n in range(40)]
     text = text_of(result(*idle, MailingResult("sale/new", MailingOutcome.SENT, 1)))
     assert "skipped          40 mailings    nothing to do" in text
@@ -130,7 +130,7 @@ def test_write_apply_counts_idle_mailings_in_one_line() -> None:
 
 
 def test_write_apply_indents_what_a_narrow_terminal_wraps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line that goes on never looks like the next mailing, and no line ends with a blank."""
+    """A wrapped line never looks like the next mailing, and no line ends with a blank."""
     monkeypatch.setenv("COLUMNS", "40")
     idle = [MailingResult(f"sale/{n}", MailingOutcome.SKIPPED, 3) for n in range(2)]
     stream = io.StringIO()
@@ -140,7 +140,7 @@ def test_write_apply_indents_what_a_narrow_terminal_wraps(monkeypatch: pytest.Mo
 
 
 def test_write_apply_looks_for_scheduled_ones_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not for each mailing: of ten thousand that took forty seconds."""
+    """Scheduled mailings are looked for once, not for each of ten thousand mailings, which took forty seconds."""
     looked = []
 
     def scheduled(result: ApplyResult) -> frozenset[str]:
@@ -153,7 +153,7 @@ def test_write_apply_looks_for_scheduled_ones_once(monkeypatch: pytest.MonkeyPat
 
 
 def test_apply_of_a_partly_sent_mailing_names_it() -> None:
-    """The text calls it partial; the JSON, whose outcomes are frozen, skipped with `partial`."""
+    """A partly sent mailing is partial in the text and, since outcomes are frozen, skipped with `partial` in JSON."""
     why = "sent to 1 of 4 recipients; the rest: stopped by a signal before it was sent"
     part = result(MailingResult("sale/vip", MailingOutcome.PARTIAL, 4, ["uuid"], error=why))
     assert text_of(part).startswith("partial           4 recipients  sale/vip\n")
@@ -164,7 +164,7 @@ def test_apply_of_a_partly_sent_mailing_names_it() -> None:
 
 
 def test_summary_says_that_it_lacks_what_was_sent_in_part() -> None:
-    """The cost of a part is not known, and without a word the sum would look like that of the run."""
+    """The summary says that its cost lacks partly sent mailings, since the cost of a part is not known."""
     part = MailingResult("sale/part", MailingOutcome.PARTIAL, 4, error="why", was_begun=True)
     lost = MailingResult("sale/lost", MailingOutcome.UNKNOWN, 4, error="why", was_begun=True, concerned=2)
     earlier = MailingResult("sale/old", MailingOutcome.PARTIAL, 4, error="why")
@@ -173,11 +173,11 @@ def test_summary_says_that_it_lacks_what_was_sent_in_part() -> None:
     assert end.format("1 other mailing") in text_of(result(whole, part, earlier))
     assert end.format("2 other mailings") in text_of(result(whole, part, lost))
     assert "не считая отправленной части 1 другой рассылки" in text_of(result(whole, part), "ru")
-    assert "without what" not in text_of(result(part, lost))  # there is no sum
+    assert "without what" not in text_of(result(part, lost))  # there is no cost to show
 
 
 def test_apply_of_a_rejected_rest_is_partial_in_json() -> None:
-    """The line counts whom the outcome is about; the JSON has the whole mailing, and `partial`."""
+    """The line counts the rejected recipients, and the JSON the whole mailing, with `partial`."""
     rest = result(MailingResult("sale/vip", MailingOutcome.REJECTED, 4, error="the rest: why", concerned=3))
     assert text_of(rest).startswith("rejected          3 recipients  sale/vip\n")
     assert "| rejected | sale/vip | 3 | the rest: why |" in apply_markdown(rest)
@@ -186,7 +186,7 @@ def test_apply_of_a_rejected_rest_is_partial_in_json() -> None:
 
 
 def test_apply_document_counts_every_mailing() -> None:
-    """The JSON for pipelines: mailings counted by outcome, each with the ids that sms.by gave it."""
+    """The JSON counts mailings by outcome, each with the ids that sms.by gave it."""
     text = "".join(json_parts(apply_document(_every_outcome())))
     check_golden("apply.json", text)
     document = json.loads(text)
@@ -194,7 +194,7 @@ def test_apply_document_counts_every_mailing() -> None:
 
 
 def test_next_step_lines_name_the_lock_file() -> None:
-    """Commands to copy, in their order."""
+    """The next commands are in order and can be copied."""
     assert next_step_lines(
         result(MailingResult("sale/vip", MailingOutcome.SENT, 2)), "shop/smsby.lock.json"
     ) == [
@@ -210,7 +210,7 @@ def test_write_apply_ends_after_the_summary_if_done() -> None:
 
 
 def test_write_apply_tells_a_resumed_mailing_apart() -> None:
-    """The recipients are those of the whole mailing, the cost is that of the rest."""
+    """A resumed mailing shows the recipients of the whole mailing and the cost of the rest."""
     whole = result(
         MailingResult("sale/vip", MailingOutcome.SENT, 4),
         MailingResult("news/letter", MailingOutcome.CONFIRMED, None),
@@ -233,7 +233,7 @@ _MINSK = timezone(timedelta(hours=3))
 
 
 def test_history_is_latest_first() -> None:
-    """When, in the zone of the project, by whom, by which plan and commit, how many."""
+    """The history has the time in the project's zone, user, plan, commit and counts, the latest apply first."""
     stream = io.StringIO()
     write_history(LOCK, _MINSK, stream, color=False)
     check_golden("history.txt", stream.getvalue())
@@ -243,7 +243,7 @@ def test_history_is_latest_first() -> None:
 
 
 def test_history_of_a_new_project_is_a_sentence() -> None:
-    """No empty table."""
+    """The history of a new project is a sentence, not an empty table."""
     stream = io.StringIO()
     write_history(Lock("shop"), UTC, stream, color=False)
     assert stream.getvalue() == "nothing has been applied yet\n"
@@ -252,7 +252,7 @@ def test_history_of_a_new_project_is_a_sentence() -> None:
 
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_apply_markdown_is_what_was_reviewed(language: str) -> None:
-    """Every outcome, why, and how to settle what is unknown; the last line awaits a command."""
+    """The comment has every outcome, its reason, and how to settle what is unknown, and ends with a command."""
     blocked = sentence("max_cost: this apply costs {cost}, the limit is {limit}", cost=9, limit=5)
     outcome = replace(
         result(
@@ -286,7 +286,7 @@ def test_apply_markdown_is_what_was_reviewed(language: str) -> None:
     ],
 )
 def test_apply_markdown_of_an_apply_without_result(error: SmsbyDeployError, said: str) -> None:
-    """It says what was refused and how to go on, and of earlier runs of the same plan nothing."""
+    """Without a result the comment says what was refused and how to go on, but nothing of earlier runs of the plan."""
     text = apply_markdown(error, translator("ru"))
     assert text.startswith(f"### ⛔ smsby-deploy apply: код завершения {int(error.exit_code)}\n")
     assert said in text
@@ -294,7 +294,7 @@ def test_apply_markdown_of_an_apply_without_result(error: SmsbyDeployError, said
 
 @pytest.mark.parametrize("show", [text_of, apply_markdown])
 def test_held_mailing_says_when_it_is_handed_over(show: Callable[[ApplyResult], str]) -> None:
-    """On the terminal, and in the comment that reviewers read."""
+    """A held mailing shows when it will be handed over, on the terminal and in the comment."""
     window = Window.parse("2026-12-01T11:00:00+03:00", "2026-12-01T16:00:00+03:00")
     held = result(MailingResult("sale/vip", MailingOutcome.HELD, 2))
     (vip,) = held.plan.actions
@@ -304,14 +304,14 @@ def test_held_mailing_says_when_it_is_handed_over(show: Callable[[ApplyResult], 
 
 
 def test_apply_markdown_of_success_needs_no_command() -> None:
-    """Nothing has to be run again."""
+    """After a successful apply the comment has no command."""
     text = apply_markdown(result(MailingResult("sale/vip", MailingOutcome.SENT, 2)))
     assert text.startswith("### ✅ smsby-deploy apply: done\n")
     assert not text.endswith(":\n")
 
 
 def test_apply_markdown_says_at_once_what_was_left_out() -> None:
-    """An expired mailing fails no apply of others, and none of it was sent."""
+    """The comment begins with what was left out, though an expired mailing fails no apply of others."""
     text = apply_markdown(
         result(
             MailingResult("sale/vip", MailingOutcome.SENT, 2),
@@ -324,7 +324,7 @@ def test_apply_markdown_says_at_once_what_was_left_out() -> None:
 
 
 def test_apply_markdown_shows_commands_as_code() -> None:
-    """In a reason, as elsewhere in a comment, only what it quotes is code; sms.by's own words have no effect."""
+    """In a reason only quoted commands are code, and the words of sms.by have no markup."""
     waits = sentence("wave {number} of {count} was sent; run `apply --due`", number=1, count=3)
     text = apply_markdown(
         result(
@@ -337,7 +337,7 @@ def test_apply_markdown_shows_commands_as_code() -> None:
 
 
 def test_apply_markdown_fits_into_a_comment() -> None:
-    """Rows are left out, counted; the next step stays."""
+    """Rows that do not fit into a comment are left out and counted, and the next step stays."""
     many = (
         MailingResult(f"sale/n{number}", MailingOutcome.REJECTED, 4, error="no " * 20)
         for number in range(2_000)

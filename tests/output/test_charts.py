@@ -13,7 +13,7 @@ _FRACTION = re.compile(r">0\.\d+<")
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_axis_of_a_few_recipients_has_no_fractions(count: int) -> None:
-    """Recipients are counted: no axis is labeled 0.4."""
+    """An axis of recipients has no fractions such as 0.4."""
     assert not _FRACTION.search(
         bars("reasons", ["UNDELIVERED"], {"recipients": [count]}, colors=["--accent"])
     )
@@ -27,7 +27,7 @@ def test_axis_of_money_has_fractions() -> None:
 
 @pytest.mark.parametrize(("longest", "legend_columns"), [("in later waves", 2), ("в следующих волнах", 1)])
 def test_legend_has_room_for_long_words(longest: str, legend_columns: int) -> None:
-    """A word that is too long for half of the width does not run into the next one."""
+    """A word that is too long for half of the width does not overlap the next one."""
     chart = bars(
         "mailings",
         ["a"],

@@ -38,7 +38,7 @@ _COMMAND = re.compile(r"::(?P<command>[^ :]+) (?P<properties>.*?)::(?P<data>.*)"
 
 
 def test_sarif_document_is_valid() -> None:
-    """The models of SARIF 2.1.0 read it; rule ids are the codes, and URIs are escaped."""
+    """The models of SARIF 2.1.0 read the document; rule ids are the codes, and URIs are escaped."""
     text = inert_json_text(sarif_document(FINDINGS))
     check_golden("problems.sarif", text)
     (run,) = Sarif.model_validate_json(text).runs
@@ -60,13 +60,13 @@ def test_sarif_document_is_valid() -> None:
 
 
 def _gitlab_issue(issue: dict[str, Any]) -> dict[str, Any]:
-    """The part that GitLab types, with one of its severities; ours are checked separately."""
+    """Return the part that GitLab types, with one of its severities; ours are checked separately."""
     wanted = ("description", "check_name", "fingerprint", "location")
     return {key: issue[key] for key in wanted} | {"severity": GitlabSeverity.major}
 
 
 def test_codeclimate_document_suits_gitlab() -> None:
-    """It has the types, severities and paths that GitLab accepts."""
+    """The document has the types, severities and paths that GitLab accepts."""
     document = codeclimate_document(FINDINGS)
     check_golden("problems.codeclimate.json", inert_json_text(document))
     assert len({issue["fingerprint"] for issue in document}) == len(document)
@@ -81,7 +81,7 @@ def test_codeclimate_document_suits_gitlab() -> None:
 
 
 def test_github_annotations_put_errors_first() -> None:
-    """One command per line; nothing in a name or message ends or starts a command."""
+    """Errors come first, one command per line, and nothing in a name or message ends or starts a command."""
     text = github_annotations(FINDINGS)
     check_golden("problems.github.txt", text)
     commands = [_COMMAND.fullmatch(line) for line in text.splitlines()]
@@ -94,7 +94,7 @@ def test_github_annotations_put_errors_first() -> None:
 def test_github_annotations_escape_as_its_toolkit(
     text: str, file: str, line: int, severity: Severity
 ) -> None:
-    """Paths and messages are escaped as @actions/core does it."""
+    """Paths and messages are escaped like in @actions/core."""
     finding = Finding(severity, "TEMPLATE", text, None, file, line, 7, "f")
     level = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}[severity]
     properties = {"file": file, "line": line, "col": 7, "title": "TEMPLATE"}
@@ -102,7 +102,7 @@ def test_github_annotations_escape_as_its_toolkit(
 
 
 def test_github_annotations_stop_at_ten() -> None:
-    """The tenth says how many more there are; those follow as plain lines, none of them a command."""
+    """The tenth annotation says how many more there are, and those follow as plain lines without commands."""
     many = [
         Problem(Severity.ERROR, "PHONE", f"row {i} ##[error]", "c/x", Location("::error::l.csv", i))
         for i in range(25)
@@ -122,7 +122,7 @@ def test_github_annotations_escape_line_breaks() -> None:
 
 
 def test_ci_report_has_every_format() -> None:
-    """Each format is written; an unknown one is an error."""
+    """Each format is written, and an unknown one is an error."""
     addresses = ["sale/vip"]
     assert ci_report("github", FINDINGS, addresses) == github_annotations(FINDINGS)
     assert json.loads(ci_report("sarif", FINDINGS, addresses)) == sarif_document(FINDINGS)
@@ -133,7 +133,7 @@ def test_ci_report_has_every_format() -> None:
 
 
 def test_fingerprint_stays_when_a_line_moves() -> None:
-    """A line added above makes no new problem; two equal problems have two fingerprints."""
+    """A line added above a problem does not change its fingerprint, and two equal problems have two."""
     problem = Problem(Severity.ERROR, "PHONE", "bad", "c/x", Location("l.csv", 3))
     moved = Problem(Severity.ERROR, "PHONE", "bad", "c/x", Location("l.csv", 4))
     (first,), (second,) = list_findings([problem]), list_findings([moved])
@@ -142,7 +142,7 @@ def test_fingerprint_stays_when_a_line_moves() -> None:
 
 
 def test_list_findings_puts_errors_first() -> None:
-    """A problem without a place gets the first line of smsby.yaml; files are named with their folder."""
+    """Errors come first, a problem without a place is at the first line of smsby.yaml, and files have their folder."""
     findings = list_findings(examples.problems(), folder="campaigns")
     assert [finding.severity for finding in findings] == [
         Severity.ERROR,
@@ -155,7 +155,7 @@ def test_list_findings_puts_errors_first() -> None:
 
 
 def test_group_by_mailing_keeps_mailings_without_findings() -> None:
-    """Findings that concern no listed mailing are grouped by file."""
+    """Mailings without findings are kept, and other findings are grouped by file."""
     groups = dict(group_by_mailing(list_findings(examples.problems()), ["sale/vip", "sale/now"]))
     assert [len(found) for found in groups.values()] == [1, 0, 1, 1, 1]
     assert list(groups)[2:] == [
@@ -169,7 +169,7 @@ FAILURES = list_findings(examples.problems(), folder="campaigns")
 
 
 def test_problems_junit_has_a_case_per_mailing() -> None:
-    """Also for mailings without problems; errors fail their case, and markup in a message stays text."""
+    """Every mailing is a case, errors fail it, and markup in a message stays text."""
     text = problems_junit(FAILURES, ["sale/vip", "sale/old", "news/letter"])
     check_golden("problems.junit.xml", text)
     report = JUnitXml.fromstring(text.encode())
@@ -187,7 +187,7 @@ def test_problems_junit_has_a_case_per_mailing() -> None:
 
 
 def test_status_junit_fails_and_skips() -> None:
-    """Unknown, rejected and partly sent fail; final ones fail under the limit; the rest is skipped."""
+    """Unknown, rejected and partly sent mailings fail, final ones below the limit too, and the rest is skipped."""
     text = status_junit(examples.status(), 95)
     check_golden("status.junit.xml", text)
     outcome = {

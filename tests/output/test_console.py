@@ -17,7 +17,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal of 40 columns that does not force colors."""
+    """Return a terminal of 40 columns that does not force colors."""
     monkeypatch.setenv("COLUMNS", "40")
     for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
         monkeypatch.delenv(name, raising=False)
@@ -27,7 +27,7 @@ SENTENCE = "sale/vip: changed: the text differs from the one that was sent"
 
 
 def test_write_sentence_wraps_at_a_terminal() -> None:
-    """Between words, with an indent; no line is longer than the terminal."""
+    """A sentence wraps between words with an indent, and no line is longer than the terminal."""
     stream = Terminal()
     write_sentence(make_console(stream, color=False), SENTENCE)
     lines = stream.getvalue().splitlines()
@@ -37,7 +37,7 @@ def test_write_sentence_wraps_at_a_terminal() -> None:
 
 
 def test_write_sentence_stays_whole_elsewhere() -> None:
-    """grep finds a sentence only on one line."""
+    """Outside a terminal a sentence stays on one line, where grep finds it."""
     stream = io.StringIO()
     write_sentence(make_console(stream, color=False), SENTENCE, "red", lead=Text("> "))
     assert stream.getvalue() == f"> {SENTENCE}\n"
@@ -51,13 +51,13 @@ def test_make_console_prints_literally() -> None:
 
 
 def test_make_console_has_80_columns_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A report does not depend on the terminal of the user who wrote it."""
+    """A file gets 80 columns, whatever the terminal of its user."""
     monkeypatch.setenv("COLUMNS", "200")
     assert make_console(io.StringIO(), color=False).width == 80
 
 
 def test_is_plain_unless_color_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At a terminal, and where an environment variable forces colors."""
+    """Colors are shown at a terminal, or if an environment variable forces them."""
     assert is_plain(io.StringIO(), color=True)
     assert is_plain(Terminal(), color=False)
     assert not is_plain(Terminal(), color=True)
@@ -86,17 +86,17 @@ def test_table_lines_align_text_left_and_numbers_right() -> None:
 
 
 def test_table_lines_leave_out_optional_columns_if_narrow() -> None:
-    """Before anything is cut or wrapped."""
+    """Optional columns are left out before anything is truncated or wrapped."""
     assert _lines(16, ("sale/vip", "2 d", "1,000")) == ["who       count", "sale/vip  1,000"]
 
 
 def test_table_lines_give_a_long_cell_its_own_line() -> None:
-    """The numbers of all rows stay in their columns."""
+    """A long cell gets its own line, so that the numbers of all rows stay in their columns."""
     lines = _lines(20, ("campaign/mailing", "2 d", "1,000"), ("a/b", "1 d", "7"))
     assert lines == ["who  wait  count", "campaign/mailing", "     2 d   1,000", "a/b  1 d       7"]
 
 
 def test_table_lines_break_a_cell_wider_than_the_terminal() -> None:
-    """At its slash, so that both halves can still be read."""
+    """A cell wider than the terminal is broken at its slash, so that both halves can be read."""
     long = f"{'a' * 15}/{'b' * 15}"
     assert _lines(20, (long, "2 d", "1"))[1:3] == [f"{'a' * 15}/", "b" * 15]

@@ -1,4 +1,4 @@
-"""What doctor found, as text and as JSON."""
+"""The findings of doctor as text and as JSON."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _REPORT = DoctorReport(
 
 
 def test_doctor_as_text() -> None:
-    """A mark and a line for each fact; the parts have headings, and what was learned earlier its date."""
+    """Each fact has a mark and a line, parts have headings, and earlier facts their date."""
     stream = io.StringIO()
     write_doctor(_REPORT, stream, color=False)
     assert stream.getvalue() == (
@@ -75,7 +75,7 @@ def test_doctor_as_text() -> None:
 
 
 def test_doctor_as_json() -> None:
-    """All of it, with the reason why a fact has no value, and why not everything was asked."""
+    """The JSON has every fact, with the reason for a missing value, and why not everything was asked."""
     document = json.loads(json.dumps(doctor_document(_REPORT)))
     assert document["account"] == "0123456789ab"
     assert document["error"] == "connection lost"

@@ -1,4 +1,4 @@
-"""Every problem of docs/problems.md: a project that has it, and what the command reports."""
+"""Every problem in docs/problems.md: a project that has it, and what the command reports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OTHER = "version: 1\ncampaign: other\nmailings:\n"
 _LONG = "x" * 150
 _VALIDATE = (("validate",),)
 _PLAN = (("plan",),)
-_GITHUB = (("plan", "--format", "github"),)  # in CI formats, what blocks a plan is a problem, too
+_GITHUB = (("plan", "--format", "github"),)  # CI formats count what blocks a plan as a problem, too
 _CANCELLED = "    text: Hello\n    cancelled: 'wrong prices'\n"
 _SENT = ("apply", "--auto-approve")
 _PRESSURE = "guardrails: {{pressure: {{messages: 1, within: 7d, on_excess: {}}}}}\n"
@@ -42,11 +42,11 @@ class Case:
     rows: str = _LIST
     files: Mapping[str, str | bytes] = field(default_factory=dict)
     commands: tuple[tuple[str, ...], ...] = _VALIDATE
-    then: tuple[tuple[str, str], ...] = ()  # a file, and what is written to it
+    then: tuple[tuple[str, str], ...] = ()  # a file and its content
     needs: str = ""  # a time zone of the sandbox
     list_lag: int = 0  # seconds until the sandbox lists a mailing
     url: str = ""  # the URL of the database
-    clock: int = 0  # seconds by which the sandbox is ahead; its host is not called loopback then
+    clock: int = 0  # seconds by which the sandbox is ahead; its host does not count as loopback then
     refuses: tuple[str, ...] = ()  # phones that sms.by rejects
     alphanames: Mapping[str, str] = field(default_factory=dict)  # of the account, by id
     known: Mapping[str, object] = field(default_factory=dict)  # facts of the account
@@ -231,7 +231,7 @@ CASES: dict[str, Case] = {
 
 
 def test_every_problem_code_has_a_case() -> None:
-    """Each code of docs/problems.md, with its meaning and its fix, has a case and a reviewed golden file."""
+    """Each code in docs/problems.md, with its meaning and fix, has a case and a reviewed golden file."""
     rows = re.findall(r"^\| `([A-Z_]+)` \| [^|]+ \| [^|]+ \|$", _DOCS.read_text("utf-8"), re.MULTILINE)
     assert sorted(rows) == sorted(CASES)
     assert sorted(path.stem for path in _GOLDEN.glob("*.txt")) == sorted(CASES)
@@ -245,7 +245,7 @@ def test_problem_is_reported_word_for_word(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Severity, place, sentence and hint."""
+    """Each problem has its severity, place, sentence and hint."""
     case = CASES[code]
     folder = _write_project(case, tmp_path / "shop", monkeypatch)
     if case.needs:

@@ -26,7 +26,7 @@ PROBLEM = Problem(Severity.ERROR, "PHONE", "bad\n100%", "c/x", Location("lists/a
 
 
 def test_plan_document_matches_its_schema() -> None:
-    """The schema is the shipped one, the validator an independent one."""
+    """The plan document is valid by the shipped schema, according to an independent validator."""
     document = plan_document(examples.whole_plan())
     check_golden("plan.json", json_text(document))
     schema = json.loads((Path(__file__).parents[2] / "schema/plan.schema.json").read_text("utf-8"))
@@ -47,10 +47,10 @@ def test_validate_document_counts_absent_severities() -> None:
 
 
 def test_write_json_converts_problems_one_by_one() -> None:
-    """Ten thousand problems (2.7 MB as documents) take little memory, and all of them are written."""
+    """Ten thousand problems (2.7 MB as documents) are all written, with little memory."""
 
     class Lengths(io.StringIO):
-        """Counts what is written without keeping it."""
+        """Counts the characters written without keeping them."""
 
         length = 0
 
@@ -72,13 +72,13 @@ def test_write_json_converts_problems_one_by_one() -> None:
 
 
 def test_status_document_is_the_contracts() -> None:
-    """Every state, an undocumented status word, and the sums."""
+    """The status document has every state, an undocumented status word, and the sums, as the contract says."""
     check_golden("status.json", json_text(status_document(examples.status())))
 
 
 @pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 1200])
 def test_json_parts_are_the_whole_text(count: int) -> None:
-    """Objects are converted some at a time, and each part ends with a line, whatever is in it."""
+    """Objects are converted in parts, each of which ends with a line, whatever it contains."""
     objects = [{"number": number, "text": "Скидка ##[error]\u202e", "none": []} for number in range(count)]
     parts = list(json_parts({"plan": "p", "summary": {"a": 1}, "mailings": iter(objects)}))
     assert "".join(parts) == json_text({"plan": "p", "summary": {"a": 1}, "mailings": objects})

@@ -19,7 +19,7 @@ from tests.output import examples
 
 @given(st.text())
 def test_write_is_one_line_that_parses(text: str) -> None:
-    """Line breaks, control characters and lone surrogates stay inside their string."""
+    """An event is one line, whose line breaks, control characters and lone surrogates stay inside strings."""
     stream = io.StringIO()
     JsonLog(stream, SystemClock()).write("info", "note", message=text)
     (line,) = stream.getvalue().encode("ascii").splitlines()
@@ -27,7 +27,7 @@ def test_write_is_one_line_that_parses(text: str) -> None:
 
 
 def test_write_masks_phones_and_hides_the_token() -> None:
-    """In prose; an id keeps its digits, and a fact that is None is left out."""
+    """Phones and the token are hidden in prose; an id keeps its digits, and a fact that is None is left out."""
     stream = io.StringIO()
     log = JsonLog(stream, SystemClock(), secrets=("secret-token",))
     log.write("error", "failed", message="375291234567: secret-token", plan="c605057909123", hint=None)
@@ -40,7 +40,7 @@ def test_write_masks_phones_and_hides_the_token() -> None:
 def test_log_hides_the_token_of_every_environment(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also of the one that `token_env` names, before the project is read."""
+    """Even before the project is read, the token that `token_env` names is hidden."""
     tokens = {"SMSBY_TOKEN": "first-token", "SMSBY_STAGING_TOKEN": "first-token-of-staging", "A_TOKEN": "abc"}
     for name, token in tokens.items():
         monkeypatch.setenv(name, token)
@@ -49,7 +49,7 @@ def test_log_hides_the_token_of_every_environment(
 
 
 def test_quiet_log_has_only_warnings_and_errors() -> None:
-    """-q means the same in both formats of stderr."""
+    """With -q the log has only warnings and errors, like the text."""
     stream = io.StringIO()
     log = JsonLog(stream, SystemClock(), is_quiet=True)
     for level in ("info", "warning", "error"):
@@ -58,7 +58,7 @@ def test_quiet_log_has_only_warnings_and_errors() -> None:
 
 
 def test_log_apply_ends_with_the_exit_code() -> None:
-    """An event per mailing; one with an error is a warning."""
+    """Each mailing is an event, a warning if it has an error, and the last event has the exit code."""
     stream = io.StringIO()
     result = examples.apply_result(
         MailingResult("sale/vip", MailingOutcome.SENT, 4),
@@ -72,11 +72,11 @@ def test_log_apply_ends_with_the_exit_code() -> None:
         ("info", None),
     ]
     assert events[-1]["exit_code"] == 0
-    assert [event["people"] for event in events[:-1]] == [4, 3]  # whom the outcome is about
+    assert [event["people"] for event in events[:-1]] == [4, 3]  # the recipients with this outcome
 
 
 def test_log_event_names_one_or_all_addresses() -> None:
-    """`address` of a request for one mailing, `addresses` for several."""
+    """A request has `address` for one mailing, and `addresses` for several."""
     stream = io.StringIO()
     log = JsonLog(stream, SystemClock())
     log_event(log, Event("request", "accepted   2 recipients", ("sale/a",), 2, "accepted"))

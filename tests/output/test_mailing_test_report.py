@@ -1,4 +1,4 @@
-"""Results of tests as reports: no phone is shown whole, and no line is broken."""
+"""Reports of test results: no phone is shown whole, and no line is broken."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SKIPPED = MailingTestResult("sale/vip", _TEST, skipped="CRM_URL is not set")
 
 
 def test_text_has_a_line_per_reason() -> None:
-    """A line break of a text becomes a sign, so that it begins no line of the report."""
+    """A reason is one line, with a sign for a line break of the text."""
     stream = io.StringIO()
     write_tests([_FAILED, _SKIPPED], stream, color=False)
     assert stream.getvalue().splitlines() == [
@@ -49,14 +49,14 @@ def test_text_has_a_line_per_reason() -> None:
 
 
 def test_machine_formats_mask_phones() -> None:
-    """Everywhere a text or a title is quoted."""
+    """Phones are masked wherever a text or a title is quoted."""
     document = json.dumps(results_document([_FAILED], [])) + results_junit([_FAILED])
     assert "1234567" not in document
     assert "123-45-67" not in document
 
 
 def test_junit_counts_skipped_tests() -> None:
-    """With the reason."""
+    """A skipped test is counted with its reason."""
     text = results_junit([_FAILED, _SKIPPED])
     report = JUnitXml.fromstring(text.encode())
     assert (report.tests, report.failures, report.skipped) == (2, 1, 1)
@@ -64,7 +64,7 @@ def test_junit_counts_skipped_tests() -> None:
 
 
 def test_section_of_tests_is_inert() -> None:
-    """A title from a file has no effect in the comment, and shows no phone."""
+    """A title from a file has no effect in the comment and shows no phone."""
     test = MailingTest(2, "<b>@team 375291234567", Location("a.yaml", 3), AllSubject(), TextExpectation())
     results = [MailingTestResult("sale/vip", test), MailingTestResult("sale/vip", test, ("no",))]
     section = results_section(results, ENGLISH)

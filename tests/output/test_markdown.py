@@ -17,7 +17,7 @@ _INERT = "`x` &lt;img src=x onerror=alert(1)&gt; `y`"
 
 
 def test_fit_leaves_out_nothing_that_fits() -> None:
-    """Exactly the limit fits."""
+    """A text of exactly the limit fits."""
     pieces = [Piece("a" * 50), Piece("b" * 50, 5, "bees")]
     assert fit(pieces, limit=100, rest="") == "a" * 50 + "b" * 50
     assert "1 × bees" in fit(pieces, limit=99, rest="")
@@ -49,7 +49,7 @@ def test_fit_leaves_out_nothing_that_fits() -> None:
     ],
 )
 def test_escape_makes_a_name_plain_text(name: str) -> None:
-    """A hostile name renders as itself: no tag, no link, no table cell."""
+    """A hostile name renders as itself, without a tag, link or table cell."""
     html = render_markdown(f"| a | b |\n|---|---|\n| {escape(name)} | x |\n\n- {escape(name)}\n")
     ours = "table|thead|tbody|tr|th|td|ul|li"
     assert re.findall(rf"<(?!/?(?:{ours})\b)[^>]*>", html) == []
@@ -58,7 +58,7 @@ def test_escape_makes_a_name_plain_text(name: str) -> None:
 
 
 def test_escape_breaks_mentions_and_references() -> None:
-    """GitHub and GitLab look for them in the rendered text: an invisible character is in the way."""
+    """An invisible character keeps GitHub and GitLab from finding mentions and references in the rendered text."""
     assert escape("@team #12 GH-12 !12 :smile: &1") == (
         "@\u2060team #\u206012 GH-\u206012 !\u206012 :\u2060smile: &amp;\u20601"
     )
@@ -66,7 +66,7 @@ def test_escape_breaks_mentions_and_references() -> None:
 
 
 def test_preformatted_has_no_quick_action() -> None:
-    """GitLab executes `/approve` at the start of a line; a backtick in front of <pre> may have hidden the block from it."""
+    """No line starts with `/approve`, which GitLab executes, even if a backtick before <pre> hid the block from it."""
     assert preformatted("/a\n/approve\nand/or") == "\u2060/a\n\u2060/approve\nand/or"
 
 
@@ -94,7 +94,7 @@ def test_preformatted_cannot_end_its_block() -> None:
     ],
 )
 def test_only_our_own_backticks_make_code(message: str, html: str) -> None:
-    """Everything is escaped and masked, and what a value contains is shown as it is."""
+    """Only our backticks make code, and a value is escaped, masked and shown as it is."""
     assert message_html(message) == html
 
 
@@ -111,12 +111,12 @@ def test_only_our_own_backticks_make_code(message: str, html: str) -> None:
     ],
 )
 def test_only_our_own_backticks_make_code_in_a_comment(message: str, markdown: str) -> None:
-    """Inline HTML, in which everything is escaped as outside it; what is cut off is no code."""
+    """In inline HTML only our backticks make code, everything else is escaped, and a cut-off one is no code."""
     assert message_markdown(message, is_clipped=True) == markdown
 
 
 def test_code_is_kept_in_translations() -> None:
-    """A nested sentence is translated, too."""
+    """Code stays code in a translation, even in a nested sentence."""
     message = sentence(
         "{key}: `{pattern}` is missing from {count:text|texts}, the limit is 0",
         key=sentence("stopped after a wave"),

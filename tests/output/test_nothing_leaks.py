@@ -1,4 +1,4 @@
-"""Whatever users and sms.by write: no report contains a whole phone number, and no markup a live `<`."""
+"""Whatever users and sms.by write, no report has a whole phone number or a live `<`."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _every_plan(first: str, second: str, third: str) -> tuple[PlanResult, Commen
 @given(hostile, hostile, hostile)
 @settings(max_examples=30)
 def test_no_plan_format_leaks(first: str, second: str, third: str) -> None:
-    """Reasons, problems, texts, names and labels of a plan may all be hostile."""
+    """Hostile reasons, problems, texts, names and labels leak from no format of a plan."""
     result, context = _every_plan(first, second, third)
     plan, problem = result.plan, result.plan.problems[0]
     comment = plan_markdown(result, context)
@@ -140,7 +140,7 @@ def test_no_plan_format_leaks(first: str, second: str, third: str) -> None:
 
 
 def test_no_cut_phone_leaks() -> None:
-    """Where the comment on a pull request cuts a long message, no part of a phone number is left unmasked."""
+    """No part of a phone number is left unmasked where the comment truncates a long message."""
     for length in range(575, 605):
         text = "x" * length + " 375 29 123-45-67"
         (result, context) = _every_plan(text, text, "")
@@ -151,7 +151,7 @@ def test_no_cut_phone_leaks() -> None:
 @given(hostile, hostile)
 @settings(max_examples=25)
 def test_no_status_format_leaks(word: str, value: str) -> None:
-    """Status words, differences and times of sms.by may all be hostile."""
+    """Hostile status words, differences and times of sms.by leak from no format of a status."""
     details = Details(
         planned=7,
         accepted=7,
@@ -177,7 +177,7 @@ def test_no_status_format_leaks(word: str, value: str) -> None:
 @given(hostile, hostile)
 @settings(max_examples=25)
 def test_no_apply_history_or_log_leaks(error: str, actor: str) -> None:
-    """Errors of sms.by and the name of the user may be hostile; the log hides the token wherever it occurs."""
+    """Hostile errors of sms.by and user names leak from no history or log, which hides the token wherever it occurs."""
     plan = _every_plan("", "", "")[0].plan
     result = ApplyResult(
         plan, (MailingResult("sale/vip", MailingOutcome.REJECTED, 4, error=error),), (), ExitCode.FAILED
@@ -203,7 +203,7 @@ def test_no_apply_history_or_log_leaks(error: str, actor: str) -> None:
 @given(hostile, hostile)
 @settings(max_examples=25)
 def test_no_sample_text_leaks(before: str, after: str) -> None:
-    """The recipient's phone is masked however the text groups it; so are both sides of a text change."""
+    """The recipient's phone is masked however the text groups it, and so are both sides of a text change."""
     phone = "375291234567"
     text = f"{before} {phone} +375 (29) 123-45-67 {after}"
     whole = replace(examples.sample(text), phone=phone, values={"name": "Maximilian"})

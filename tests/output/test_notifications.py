@@ -1,4 +1,4 @@
-"""notifications: which results are news, and that nothing but counts and addresses is in them."""
+"""notifications: which results are notified, and that they contain nothing but counts and addresses."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _result(*outcomes: MailingOutcome, code: ExitCode = ExitCode.DONE) -> ApplyR
 def test_apply_notification_by_outcome(
     outcome: MailingOutcome, code: ExitCode, kind: NotificationKind, title: str
 ) -> None:
-    """Errors are left out: sms.by and values of rows have a say in them."""
+    """The notification has counts by outcome, and no errors, which can contain words of sms.by and values of rows."""
     found = apply_notification(_result(outcome, code=code), _PROJECT, is_due=False)
     assert found is not None
     assert (found.kind, found.title) == (kind, f"shop: {title}")
@@ -74,7 +74,7 @@ def test_apply_notification_by_outcome(
 
 
 def test_apply_notification_says_that_a_mailing_was_left_out() -> None:
-    """Although the apply has exit code 0, as with one that has expired since it was planned."""
+    """A mailing that was left out, such as an expired one, is notified although the exit code is 0."""
     found = apply_notification(_result(MailingOutcome.SENT, MailingOutcome.SKIPPED), _PROJECT, is_due=False)
     assert found is not None
     title = "shop: an apply has finished, 1 mailing was not sent"
@@ -82,7 +82,7 @@ def test_apply_notification_says_that_a_mailing_was_left_out() -> None:
 
 
 def test_nothing_is_no_news() -> None:
-    """Of a hand-over, neither what was skipped; a run that was stopped is."""
+    """Nothing to do is not notified, nor what a hand-over skipped, but a stopped run is."""
     assert apply_notification(_result(MailingOutcome.SKIPPED), _PROJECT, is_due=False) is None
     refused = _result(MailingOutcome.SKIPPED, code=ExitCode.REFUSED)
     assert apply_notification(refused, _PROJECT, is_due=True) is None
@@ -92,7 +92,7 @@ def test_nothing_is_no_news() -> None:
 
 
 def test_stop_after_a_wave_asks_for_a_decision() -> None:
-    """Of a hand-over, too: the rest waits until a user has decided."""
+    """A stop after a wave is notified, also from a hand-over, since the rest waits for a user's decision."""
     stop = MailingResult("sale/vip", MailingOutcome.SKIPPED, 12, error=_ERROR, was_judged=True)
     result = replace(examples.apply_result(stop), exit_code=ExitCode.REFUSED)
     found = apply_notification(result, _PROJECT, is_due=True)
@@ -108,7 +108,7 @@ def test_stop_after_a_wave_asks_for_a_decision() -> None:
 
 
 def test_apply_without_a_result() -> None:
-    """Its message is left out, its exit code says enough; the environment is named."""
+    """Without a result the notification has the exit code and the environment, but not the error's message."""
     staging = _PROJECT._replace(api=ApiSettings(environment=Environment("staging")))
     found = failed_apply_notification(LockHeld(_ERROR, hint=""), staging)
     assert found.title == "shop (staging): an apply was refused"
@@ -122,14 +122,14 @@ def test_apply_without_a_result() -> None:
 
 
 def test_long_list_is_cut() -> None:
-    """A chat is no log."""
+    """A long list is truncated."""
     found = apply_notification(_result(*[MailingOutcome.SENT] * 25), _PROJECT, is_due=False)
     assert found is not None
     assert found.body.endswith("and 5 more mailings")
 
 
 def test_what_was_not_sent() -> None:
-    """Also what is blocked; a plan without either is no news."""
+    """Unsent and blocked mailings of a plan are notified, and a plan without either is not."""
     found = unsent_notification(PlanResult(examples.whole_plan()), _PROJECT)
     assert found is not None
     assert "merged but not sent" in found.title
@@ -138,7 +138,7 @@ def test_what_was_not_sent() -> None:
 
 
 def test_low_delivery_of_final_mailings() -> None:
-    """Below the threshold only, with the mailings that are."""
+    """Only final mailings below the threshold are notified, with their addresses."""
     report = examples.status()
     found = status_notification(report, _PROJECT, 100)
     assert found is not None
@@ -148,7 +148,7 @@ def test_low_delivery_of_final_mailings() -> None:
 
 
 def test_end_of_a_watch_is_reported() -> None:
-    """With what each final mailing came to; too few deliveries come first."""
+    """The end of a watch is notified with each final mailing's delivery, those with too few first."""
     report = examples.status()
     found = status_notification(report, _PROJECT, None, was_watched=True)
     assert found is not None
@@ -161,7 +161,7 @@ def test_end_of_a_watch_is_reported() -> None:
 
 
 def test_notifications_are_in_the_language_of_the_project() -> None:
-    """Titles, outcomes, actions, plurals and numbers; a name stays as it is."""
+    """Titles, outcomes, actions, plurals and numbers are in the project's language, and names are unchanged."""
     project = _PROJECT._replace(language="ru")
     outcomes = [MailingOutcome.UNKNOWN, *[MailingOutcome.SENT] * 25]
     sent = apply_notification(_result(*outcomes, code=ExitCode.OUTCOME_UNKNOWN), project, is_due=False)

@@ -31,12 +31,12 @@ def page(plan: Plan, *, language: str = "en", refusal: Breach | None = None, bal
 
 @pytest.mark.parametrize(("language", "name"), [("en", "plan.html"), ("ru", "plan.ru.html")])
 def test_plan_html_is_what_was_reviewed(language: str, name: str) -> None:
-    """Every kind of action, problem and change, in both languages."""
+    """The page has every kind of action, problem and change, in both languages."""
     check_golden(name, page(examples.whole_plan(), language=language))
 
 
 def test_plan_html_has_a_line_for_each_wave() -> None:
-    """Each with its size and cost; so has each variant."""
+    """Each wave and variant has a line with its size and cost."""
     first = ChunkPlan("a" * 10, 40, "d", parts=40, cost=Decimal("1.04"), wave=1, variant="b")
     chunks = (first, first._replace(fingerprint="b" * 10, recipients=90, wave=2, variant="c"))
     read = page(examples.plan(examples.action("sale/vip", ActionKind.CREATE, chunks=chunks)))
@@ -46,7 +46,7 @@ def test_plan_html_has_a_line_for_each_wave() -> None:
 
 
 def test_plan_html_counts_the_recipients_of_each_language() -> None:
-    """Also of an audience of which nothing was left out."""
+    """The recipients of each language are counted, even if none was left out."""
     counted = AudienceCounts(rows=1200, invalid=0, duplicate=0, suppressed=0, final=1200)
     languages = {"ru": 1100, "b<e": 100}
     action = examples.action("sale/vip", ActionKind.CREATE, audience=counted, languages=languages)
@@ -57,7 +57,7 @@ def test_plan_html_counts_the_recipients_of_each_language() -> None:
 
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_plan_html_loads_nothing_and_runs_nothing(language: str) -> None:
-    """No script, link, image, font or handler, and a policy that forbids them: it works offline."""
+    """The page works offline, without scripts, links, images, fonts or handlers, which its policy forbids."""
     read = PageReader()
     read.feed(page(examples.whole_plan(), language=language))
     names = {tag for tag, _ in read.tags}
@@ -70,7 +70,7 @@ def test_plan_html_loads_nothing_and_runs_nothing(language: str) -> None:
 
 
 def test_plan_html_links_lead_to_mailings_of_the_page() -> None:
-    """Each entry of the calendar names a mailing below it, and no id occurs twice."""
+    """Each entry of the calendar links to a mailing below it, and no id occurs twice."""
     read = PageReader()
     read.feed(page(examples.whole_plan()))
     ids = [attrs["id"] for _, attrs in read.tags if "id" in attrs]
@@ -80,7 +80,7 @@ def test_plan_html_links_lead_to_mailings_of_the_page() -> None:
 
 
 def test_plan_html_has_the_verdict_first() -> None:
-    """A refusal, a low balance and a plan made offline are points to check."""
+    """A refusal, a low balance and a plan made offline are points to check at the top."""
     plan = examples.ready_plan()
     assert page(plan).index("Ready: 2 mailings to send") < page(plan).index("Cost")
     assert "Points to check" not in page(plan)
@@ -97,7 +97,7 @@ def test_plan_html_has_the_verdict_first() -> None:
 
 
 def test_plan_html_puts_mailings_on_their_days() -> None:
-    """By their own clock, in whole weeks; what is blocked or over is on none."""
+    """Mailings are on the days of their own time zone, in whole weeks, except blocked and finished ones."""
     made = "2026-11-28T21:00:00+00:00"
     plan = replace(
         examples.plan(
@@ -120,7 +120,7 @@ def test_plan_html_puts_mailings_on_their_days() -> None:
 
 
 def test_plan_html_lists_the_tests_of_mailings() -> None:
-    """A title from a file has no effect, and shows no phone."""
+    """A title from a file has no effect and shows no phone."""
     test = MailingTest(2, "<b>375291234567", Location("a.yaml", 3), AllSubject(), TextExpectation())
     results = (MailingTestResult("sale/vip", test), MailingTestResult("sale/vip", test, ("no",)))
     text = plan_html(PlanResult(examples.ready_plan()), replace(examples.context(), tests=results))
@@ -129,7 +129,7 @@ def test_plan_html_lists_the_tests_of_mailings() -> None:
 
 
 def test_plan_html_names_what_the_base_had() -> None:
-    """A mailing that was removed would otherwise not be seen."""
+    """A removed mailing is listed, which would otherwise not be seen."""
     context = replace(examples.context(), base=Base("main", examples.context().base.mailings))
     assert "No longer here, but in main: sale/old" in plan_html(PlanResult(examples.ready_plan()), context)
 
@@ -138,7 +138,7 @@ def test_plan_html_names_what_the_base_had() -> None:
     ("minutes", "shown"), [(150, "<b>10:00–12:30</b>"), (1_500, "<b>10:00 – сб 2 окт. 11:00</b>")]
 )
 def test_plan_html_shows_until_when_a_mailing_is_spread(minutes: int, shown: str) -> None:
-    """In the calendar, and in Russian among the facts, which do not repeat their names."""
+    """The end of a spread is shown in the calendar and, in Russian, among the facts without repeating their names."""
     first = datetime(2027, 10, 1, 10, tzinfo=timezone(timedelta(hours=3)))
     times = (first, first + timedelta(minutes=minutes))
     chunks = tuple(ChunkPlan("0123456789", 10, "e" * 64, schedule_time=one.isoformat()) for one in times)
@@ -149,7 +149,7 @@ def test_plan_html_shows_until_when_a_mailing_is_spread(minutes: int, shown: str
 
 
 def test_plan_html_splits_no_parts_that_are_not_sent() -> None:
-    """Under `pressure` the sizes are known of the whole audience only."""
+    """With `pressure` parts are not split, since only the sizes of the whole audience are known."""
     one = examples.action("sale/vip", ActionKind.CREATE)
     assert one.recipients is not None
     t = translator("en")

@@ -32,26 +32,26 @@ def comment(plan: Plan, *, refusal: Breach | None = None, balance: str | None = 
 
 
 def test_plan_markdown_shows_every_action_and_problem() -> None:
-    """The whole comment is what was reviewed."""
+    """The comment shows every action and problem, as in the reviewed file."""
     check_golden("plan.md", comment(examples.whole_plan()))
 
 
 def test_plan_markdown_is_in_russian_if_the_project_is() -> None:
-    """Nothing of ours stays English but codes, commands and names."""
+    """In a Russian project only codes, commands and names stay English."""
     context = replace(examples.context(), language=translator("ru"))
     check_golden("plan.ru.md", plan_markdown(PlanResult(examples.whole_plan()), context))
     check_golden("plan-ready.ru.md", plan_markdown(PlanResult(examples.ready_plan()), context))
 
 
 def test_plan_markdown_ends_with_the_apply_command() -> None:
-    """The one command that applies exactly this plan."""
+    """The comment ends with the one command that applies exactly this plan."""
     text = comment(examples.ready_plan())
     check_golden("plan-ready.md", text)
     assert "<code>smsby-deploy apply plan.json</code>" in text
 
 
 def test_plan_markdown_starts_with_its_marker() -> None:
-    """A later run finds its comment by the first line, whatever the plan contains."""
+    """The first line identifies the comment for a later run, whatever the plan contains."""
     texts = [
         comment(examples.whole_plan()),
         comment(examples.ready_plan()),
@@ -96,12 +96,12 @@ def test_plan_markdown_starts_with_its_marker() -> None:
     ],
 )
 def test_plan_markdown_has_the_verdict_first(plan: Plan, verdict: str) -> None:
-    """One line says whether the pull request may be merged."""
+    """One line at the top says whether the pull request can be merged."""
     assert comment(plan).split("\n")[1] == f"### {verdict} · shop"
 
 
 def _changed(plan: Plan, changes: BaseChanges) -> str:
-    """The verdict of a plan that was compared with a base."""
+    """Return the verdict of a plan that was compared with a base."""
     return comment(replace(plan, changes=changes)).split("\n")[1]
 
 
@@ -114,7 +114,7 @@ def _changed(plan: Plan, changes: BaseChanges) -> str:
     ],
 )
 def test_plan_markdown_has_no_check_mark_beside_changes(changes: BaseChanges, words: str) -> None:
-    """Whatever the plan is, what else changed is in its first visible line, which then warns."""
+    """If anything besides the mailings changed, the first visible line says so, and warns, whatever the plan is."""
     create = examples.action("sale/vip", ActionKind.CREATE)
     blocked = replace(create, action=ActionKind.BLOCKED)
     nothing = replace(create, action=ActionKind.NOOP)
@@ -134,7 +134,7 @@ def test_plan_markdown_has_no_check_mark_beside_changes(changes: BaseChanges, wo
 
 
 def test_plan_markdown_keeps_settings_when_it_is_full() -> None:
-    """Everything but the errors is left out before a changed setting is."""
+    """If the comment is full, everything except errors is left out before a changed setting."""
     warnings = [Problem(Severity.WARNING, "ROW", "x" * 500, None, Location("a.csv", n)) for n in range(300)]
     create = examples.action("sale/vip", ActionKind.CREATE)
     settings = tuple(SettingChange(f"guardrails.{n}", "y" * 200, None) for n in range(100))
@@ -146,14 +146,14 @@ def test_plan_markdown_keeps_settings_when_it_is_full() -> None:
 
 
 def test_plan_markdown_shows_a_refusal_as_the_verdict() -> None:
-    """A plan over max_cost has good mailings, but none of them will be sent."""
+    """For a plan over max_cost the verdict is the refusal, since none of its mailings will be sent."""
     text = comment(examples.ready_plan(), refusal=Breach("max_cost", "max_cost: 9 > 5"))
     assert text.split("\n")[1].startswith("### ⛔ Refused as a whole")
     assert "max\\_cost: 9 &gt; 5" in text
 
 
 def test_plan_markdown_shows_the_balance() -> None:
-    """Before and after, without the cost of lists; if it is too low, it says that apply will refuse."""
+    """The balance is shown before and after, without the cost of lists; if too low, apply will refuse."""
     assert "Balance 20.50 BYN, 19.46 afterwards\n" in comment(examples.ready_plan(), balance="20.5")
     held = examples.plan(examples.action("sale/vip", ActionKind.HOLD))
     later = "Balance 20.50 BYN, 19.98 after all approved mailings are handed over\n"
@@ -165,7 +165,7 @@ def test_plan_markdown_shows_the_balance() -> None:
 
 
 def test_plan_markdown_says_when_the_first_is_sent() -> None:
-    """On apply, if any mailing has no later time; a time that has passed is no later time."""
+    """The first send is on apply if any mailing has no time, or one that has passed."""
     later = examples.action("sale/vip", ActionKind.CREATE)
     late = examples.action("sale/late", ActionKind.CREATE, schedule_time="2026-11-28T23:50:00+03:00")
     assert "· first send in 2 d 10 h\n" in comment(examples.plan(later))
@@ -174,14 +174,14 @@ def test_plan_markdown_says_when_the_first_is_sent() -> None:
 
 
 def test_plan_markdown_of_an_offline_plan_has_no_command() -> None:
-    """It cannot be applied."""
+    """A plan made offline has no command, since it cannot be applied."""
     text = comment(replace(examples.ready_plan(), account=None))
     assert "smsby-deploy apply" not in text
     assert "Made offline" in text
 
 
 def test_plan_markdown_never_exceeds_the_limit() -> None:
-    """Folds are left out first, chunks before samples; then quiet lines; errors stay longest, the footer always."""
+    """Over the limit folds are left out first, chunks before samples, then quiet lines, errors last, and the footer never."""
     many = [examples.action(f"sale/m{i}", ActionKind.CREATE) for i in range(400)]
     found = [
         Problem(Severity.ERROR, "PHONE", "я" * 5000, f"sale/m{i}", Location("l.csv", i)) for i in range(30)
@@ -197,7 +197,7 @@ def test_plan_markdown_never_exceeds_the_limit() -> None:
 
 
 def test_plan_markdown_has_no_tags_but_ours() -> None:
-    """Whatever a text contains; none of them is a link."""
+    """Whatever a text contains, the comment has only our own tags, and no links."""
     html = render_markdown(comment(examples.whole_plan()))
     tags = set(re.findall(r"<(/?[a-zA-Z][a-zA-Z0-9]*)", html))
     ours = "details summary pre code table thead tbody tr th td br sub strong p ul li h3 ins del blockquote"
@@ -207,7 +207,7 @@ def test_plan_markdown_has_no_tags_but_ours() -> None:
 
 
 def test_plan_markdown_leaves_out_zero_counts() -> None:
-    """An audience from which nothing was subtracted shows only its rows and its recipients."""
+    """An audience from which nothing was subtracted shows only its rows and recipients."""
     plan = examples.ready_plan()
     clean = tuple(
         replace(action, audience=action.audience._replace(invalid=0, duplicate=0, suppressed=0))

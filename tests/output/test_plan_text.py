@@ -41,12 +41,12 @@ def text_of(plan: Plan, balance: str | None = None) -> str:
 
 
 def test_write_plan_text_shows_everything() -> None:
-    """Every action, its reason, the problems, the totals and the next command are what was reviewed."""
+    """The text shows every action with its reason, the problems, totals and next command, as in the reviewed file."""
     check_golden("plan.txt", text_of(examples.whole_plan()))
 
 
 def test_write_plan_text_fits_80_columns() -> None:
-    """Large numbers stay in their columns."""
+    """The text fits into 80 columns, and large numbers stay in their columns."""
     plan = examples.plan(
         examples.action("spring-sale/vip", ActionKind.CREATE, recipients=1_000_000, parts=2_000_000),
         examples.action("spring-sale/cities", ActionKind.NOOP, "sent, unchanged"),
@@ -60,7 +60,7 @@ def test_write_plan_text_fits_80_columns() -> None:
 
 
 def test_plan_table_puts_a_long_address_on_its_own_line() -> None:
-    """Forty letters on both sides of the slash: never cut, and the columns are those of the other mailings."""
+    """An address with forty letters on both sides is on its own line, never truncated, and the columns stay."""
     long = "a" * 40 + "/" + "b" * 40
     text = text_of(
         examples.plan(
@@ -82,7 +82,7 @@ class _Tty(io.StringIO):
 def test_plan_table_shows_the_wait_on_a_wide_terminal(
     monkeypatch: pytest.MonkeyPatch, width: int, shows_wait: bool
 ) -> None:
-    """On a narrow one only the line below the table says how far away the first mailing is."""
+    """A wide terminal shows the time until each mailing, and a narrow one only that until the first, below the table."""
     monkeypatch.setenv("COLUMNS", str(width))
     stream = _Tty()
     plan = examples.plan(examples.action("sale/vip", ActionKind.CREATE))
@@ -93,7 +93,7 @@ def test_plan_table_shows_the_wait_on_a_wide_terminal(
 
 
 def test_write_plan_text_names_the_first_scheduled_mailing() -> None:
-    """Only of those that are sent at a later time: one whose time has passed is sent on apply."""
+    """The first scheduled mailing is one with a later time, since one whose time has passed is sent on apply."""
     late = examples.action("sale/late", ActionKind.CREATE, schedule_time="2026-11-28T23:50:00+03:00")
     vip = examples.action("sale/vip", ActionKind.CREATE)
     assert "\nfirst scheduled mailing: sale/vip, in 2 d 10 h\n" in text_of(examples.plan(late, vip))
@@ -107,7 +107,7 @@ def test_totals_line_agrees_in_number() -> None:
 
 
 def test_totals_line_says_what_only_a_hand_over_sends() -> None:
-    """No plan sends it, yet it is sent: "nothing to send" alone would be wrong."""
+    """The totals say what only a hand-over will send, since "nothing to send" alone would be wrong."""
     create, due, waiting = (
         examples.action(f"sale/{kind}", kind)
         for kind in (ActionKind.CREATE, ActionKind.DUE, ActionKind.WAITING)
@@ -122,12 +122,12 @@ def test_totals_line_says_what_only_a_hand_over_sends() -> None:
 
 
 def test_totals_line_counts_lists_of_unknown_size() -> None:
-    """Only sms.by can count a contact list: its recipients are not silently 0."""
+    """A contact list, whose size only sms.by knows, is not counted as 0 recipients."""
     assert plan_totals_line(examples.plan(LETTER)).endswith(", and 1 contact list of unknown size")
 
 
 def test_audience_line_leaves_out_steps_without_effect() -> None:
-    """What is zero is no news."""
+    """Steps that left out no recipient are not shown."""
     action = replace(
         examples.action("sale/vip", ActionKind.CREATE), audience=AudienceCounts(1420, 12, 0, 96, 1312)
     )
@@ -137,7 +137,7 @@ def test_audience_line_leaves_out_steps_without_effect() -> None:
 
 
 def test_write_plan_text_shows_the_balance() -> None:
-    """Or that it is too low; nothing if nothing is sent or the files are not valid."""
+    """The balance, or that it is too low, is shown only if something is sent and the files are valid."""
 
     def balance_lines(plan: Plan, balance: str) -> list[str]:
         return [line for line in text_of(plan, balance).splitlines() if line.startswith("balance")]
@@ -157,7 +157,7 @@ def test_write_plan_text_shows_the_balance() -> None:
 
 
 def test_saved_plan_line_says_what_the_file_is_good_for() -> None:
-    """An apply command only where apply would accept the plan."""
+    """An apply command is suggested only if apply would accept the plan."""
     ready, breach = PlanResult(examples.ready_plan()), Breach("max_cost", "max_cost: 9 > 5")
     assert saved_plan_line(ready, "apply it") == "saved: apply exactly this plan with `apply it`"
     idle = PlanResult(examples.plan(examples.action("sale/old", ActionKind.NOOP)))
@@ -181,7 +181,7 @@ def test_saved_plan_line_says_what_the_file_is_good_for() -> None:
     ],
 )
 def test_unscheduled_text_of_what_was_sent(kind: ActionKind, text: str) -> None:
-    """A mailing that apply does not send never says "on apply": also one whose next wave needs a verdict."""
+    """A mailing that apply does not send never says "on apply", even if its next wave needs a verdict."""
     assert unscheduled_text(examples.action("sale/vip", kind, schedule_time=None)) == text
 
 
@@ -191,7 +191,7 @@ def _gone(count: int, kind: ActionKind, name: str) -> list[Action]:
 
 
 def test_fold_plan_has_one_line_for_gone_mailings() -> None:
-    """Forty finished mailings and their notes do not hide the one that is sent."""
+    """Forty finished mailings and their notes are one line, so that they do not hide the one that is sent."""
     new, ahead = (
         examples.action("new/a", ActionKind.CREATE),
         examples.action("old/m", ActionKind.NOOP, is_finished=True),
@@ -219,6 +219,6 @@ def test_fold_plan_has_one_line_for_gone_mailings() -> None:
 
 
 def test_fold_plan_shows_a_single_mailing_as_it_is() -> None:
-    """Its row is one line, too."""
+    """A single finished mailing is shown with its own row."""
     plan = examples.plan(*_gone(1, ActionKind.NOOP, "sale"), *_gone(1, ActionKind.ORPHAN, "gone"))
     assert fold_plan(plan) == (plan, [])

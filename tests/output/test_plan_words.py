@@ -49,12 +49,12 @@ from tests.output.examples import action
     ],
 )
 def test_change_text_names_each_difference(change: Change, text: str) -> None:
-    """Numbers are signed and agree with their nouns; a text that may have changed is named, too."""
+    """Numbers are signed and agree with their nouns, and a text that may have changed is mentioned."""
     assert change_text(change, "BYN") == text
 
 
 def test_change_text_has_one_minus() -> None:
-    """Counts have the minus of the language, as money has."""
+    """Counts have the minus sign of the language, like money."""
     change = Change(recipients=-100, parts=-100, cost=Decimal("-2.6"))
     said = change_text(change, "BYN", translator("ru"))
     assert said == "−100 получателей, −100 частей, −2,60 BYN"
@@ -75,7 +75,7 @@ def test_word_diff_ignores_common_blanks() -> None:
 
 
 def test_word_diff_of_a_long_text_is_quick() -> None:
-    """Of two texts of 100,000 characters each word is compared with each, again and again: that would take days."""
+    """Two texts of 100,000 characters are compared quickly, not each word with each other, which would take days."""
     before, after = (" ".join(words * 25_000) for words in ("ab", "ba"))
     assert word_diff(before, after) == f"<del>{before}</del>\n<ins>{after}</ins>"
 
@@ -99,26 +99,26 @@ def test_word_diff_masks_a_changed_number() -> None:
 def test_changes_text_counts_what_changed(
     settings: int, lock_changes: int, gaps: tuple[str, ...], text: str
 ) -> None:
-    """Empty only if nothing besides the mailings needs a look."""
+    """The text of other changes is empty only if nothing besides the mailings needs a look."""
     change = SettingChange("lock", None, "other.json")
     assert changes_text(BaseChanges("main", (change,) * settings, lock_changes, gaps)) == text
 
 
 def test_settings_lines_are_inert() -> None:
-    """A value has no effect on a terminal, and phones are masked."""
+    """A changed setting has no effect on a terminal, and its phones are masked."""
     change = SettingChange("suppress", "a\x1b[2J.csv", "375291234567")
     assert [*settings_lines(BaseChanges("main", (change,)))] == ["  suppress: a [2J.csv → 37529*****67"]
 
 
 def test_only_the_usual_service_is_not_named() -> None:
-    """Another host, port or scheme is another service."""
+    """A service with another host, port or scheme than the usual one is named."""
     assert not is_foreign("https://app.sms.by")
     for service in ("https://app.startsend.ru", "http://app.sms.by", "https://app.sms.by:8443"):
         assert is_foreign(service)
 
 
 def test_section_of_chunks_has_waves_and_variants() -> None:
-    """Each in a column of its own, where the mailing has some."""
+    """The waves and variants of chunks have their own columns, if the mailing has any."""
     chunks = (ChunkPlan("aaaaaaaaaa", 2, "d", wave=1, variant="b"), ChunkPlan("bbbbbbbbbb", 10, "d", wave=2))
     shown = chunks_section(action("sale/vip", ActionKind.CREATE, chunks=chunks), ENGLISH)
     assert "| chunk | fingerprint | recipients | wave | variant |" in shown
@@ -130,7 +130,7 @@ def test_section_of_chunks_has_waves_and_variants() -> None:
 
 
 def test_local_and_utc_name_the_day_if_it_differs() -> None:
-    """The zone's name replaces the offset where it is known."""
+    """A local time has the zone's name if known, else its offset; a UTC time on another day has its date."""
     assert local_and_utc(datetime.fromisoformat("2027-03-01T10:00:00+03:00"), "Europe/Minsk", ENGLISH) == (
         "Mon 1 Mar 2027 10:00 Europe/Minsk",
         "07:00 UTC",

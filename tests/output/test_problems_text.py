@@ -40,7 +40,7 @@ _WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
     st.booleans(),
 )
 def test_write_problems_is_the_same_without_rich(problems: list[Problem], color: bool) -> None:
-    """Where no color is shown rich is not loaded, and the output is the same."""
+    """Without colors rich is not loaded, and the output is the same."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
             patch.delenv(name, raising=False)
@@ -52,7 +52,7 @@ def test_write_problems_is_the_same_without_rich(problems: list[Problem], color:
 
 
 def test_write_problems_uses_color_if_forced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """CI services show colors in their logs."""
+    """A CI service that forces colors gets them in its logs."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.delenv("NO_COLOR", raising=False)
     stream = StringIO()
@@ -61,7 +61,7 @@ def test_write_problems_uses_color_if_forced(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_problem_lines_stop_at_twenty_alike() -> None:
-    """A list with a thousand bad phones does not hide the other problems; a last line counts the rest."""
+    """Twenty problems of a kind are shown and the rest counted, so that a list of bad phones hides no other problem."""
     many = [Problem(Severity.ERROR, "PHONE", f"bad {n}", "c/x", Location("l.csv", n)) for n in range(1, 1026)]
     lines = [line for _, line in problem_lines([*many, PROBLEM])]
     assert len(lines) == 22
@@ -78,14 +78,14 @@ def test_count_line_agrees_in_number() -> None:
 
 @pytest.mark.parametrize("language", ["ru"])
 def test_every_code_has_help_in_every_language(language: str) -> None:
-    """A code that is new in docs/problems.md is new in its translations, too, in the same order."""
+    """Every code of docs/problems.md is in its translations, in the same order."""
     assert list(problem_help(language)) == list(problem_help("en"))
     assert len(problem_help("en")) > 70
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_help_has_no_severity_and_ends_open(language: str) -> None:
-    """The severity is shown anyway, and the caller writes the period."""
+    """The help does not repeat the severity, and the caller adds the period."""
     for code, known in problem_help(language).items():
         assert not known.meaning.startswith(("warning", "note", "предупреждение", "замечание")), code
         assert known.meaning and known.way_out, code
@@ -93,7 +93,7 @@ def test_help_has_no_severity_and_ends_open(language: str) -> None:
 
 
 def test_as_html_keeps_code_and_drops_links() -> None:
-    """The cell of a table in Markdown, where nothing but code is marked."""
+    """A table cell becomes HTML with code marked and links removed."""
     assert as_html("see [files.md](files.md), write `{{ <x> }}`") == (
         "see files.md, write <code>{{ &lt;x&gt; }}</code>"
     )

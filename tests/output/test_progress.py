@@ -16,7 +16,7 @@ class Terminal(io.StringIO):
 
 
 def test_progress_is_a_bar_at_a_terminal() -> None:
-    """The bar shows what is done and the time left; a line written meanwhile stays whole."""
+    """The bar shows progress and the time left, and a line written meanwhile stays whole."""
     stream, clock = Terminal(), SystemClock()
     with open_progress(stream, color=False, quiet=False, clock=clock) as progress:
         progress.step("sending", 2000)
@@ -34,7 +34,7 @@ def test_progress_is_a_bar_at_a_terminal() -> None:
 
 
 def test_progress_is_a_line_every_ten_seconds() -> None:
-    """Elsewhere: no escape sequence, no line too early, the count of the step so far."""
+    """Outside a terminal there is a line every ten seconds with the step's count, without escape sequences."""
     stream, clock = io.StringIO(), SystemClock()
     with open_progress(stream, color=True, quiet=False, clock=clock) as progress:
         progress.step("reading sale/vip")
@@ -53,7 +53,7 @@ def test_progress_is_a_line_every_ten_seconds() -> None:
 
 
 def test_progress_estimates_by_the_last_minute() -> None:
-    """A step that is slowed down takes longer, whatever its pace was before."""
+    """The time left is estimated from the last minute, whatever the pace before."""
     lines, clock = io.StringIO(), SystemClock()
     with open_progress(lines, color=False, quiet=False, clock=clock) as progress:
         progress.step("sending", 10_000)
@@ -66,7 +66,7 @@ def test_progress_estimates_by_the_last_minute() -> None:
 
 
 def test_progress_events_have_the_seconds_left() -> None:
-    """A number, left out while it cannot be estimated."""
+    """The seconds left are a number, which is left out while it cannot be estimated."""
     stream, clock = io.StringIO(), SystemClock()
     log = JsonLog(stream, clock)
     with open_progress(stream, color=False, quiet=False, clock=clock, log=log) as progress:
@@ -88,7 +88,7 @@ def test_progress_is_lines_at_a_dumb_terminal() -> None:
 
 
 def test_progress_is_silent_with_quiet() -> None:
-    """-q: neither a bar nor lines, terminal or not."""
+    """With -q there is neither a bar nor a line, at a terminal or elsewhere."""
     stream = Terminal()
     with open_progress(stream, color=True, quiet=True, clock=SystemClock()) as progress:
         progress.step("sending", 10)
@@ -98,7 +98,7 @@ def test_progress_is_silent_with_quiet() -> None:
 
 
 def test_progress_lines_have_no_control_characters() -> None:
-    """Those of a file's content are replaced by blanks."""
+    """Control characters from a file are replaced by blanks."""
     stream = Terminal()
     with open_progress(stream, color=False, quiet=False, clock=SystemClock(), terminal="dumb") as progress:
         progress.tell("a\x1b[2Jb")

@@ -30,7 +30,7 @@ def _written(text: str) -> str:
 
 
 def test_write_samples_numbers_the_parts() -> None:
-    """A sample shows its recipient, its numbered parts, and its size against the capacity of these parts."""
+    """A sample shows its recipient, its numbered parts, and its size against their capacity."""
     assert _written("я" * 80) == (
         "sale/vip: 7 recipients\n\n"
         "row 2 (lists/vip.csv:3), 37529*****01, first\n"
@@ -40,7 +40,7 @@ def test_write_samples_numbers_the_parts() -> None:
 
 
 def test_write_samples_counts_the_recipients_of_combinations() -> None:
-    """Before what makes it a combination; the last line counts those that are not shown."""
+    """The recipients of a combination come before its conditions, and the last line counts those not shown."""
     (sample,) = _samples("Hi").samples
     found = replace(_samples("Hi"), samples=(replace(sample, recipients=1200, why=("if vip",)),), further=1)
     stream = StringIO()
@@ -52,24 +52,24 @@ def test_write_samples_counts_the_recipients_of_combinations() -> None:
 
 
 def test_write_samples_shows_a_different_gsm_count() -> None:
-    """The count by GSM 03.38 is shown where it differs from what sms.by bills."""
+    """The count by GSM 03.38 is shown if it differs from what sms.by bills."""
     assert "4 parts, GSM-7, 620 of 628, 0.104 BYN; GSM 03.38 counts 5\n" in _written("a" * 620)
 
 
 def test_write_samples_drops_control_characters() -> None:
-    """A second line is indented under its part; an escape sequence is not printed."""
+    """A second line is indented under its part, and an escape sequence is not printed."""
     written = _written("one\ntwo\x1b[2J")
     assert "   1| one\n    | two [2J\n" in written
 
 
 def test_samples_document_has_sizes_and_costs() -> None:
-    """Counts are numbers, costs are strings."""
+    """Counts are numbers, and costs are strings."""
     text = samples_document([_samples("Hi")])["mailings"][0]["texts"][0]
     assert (text["parts"], text["cost"], text["pieces"], text["gsm_parts"]) == (1, "0.026", ["Hi"], 1)
 
 
 def test_receipt_line_has_what_sms_by_reports() -> None:
-    """The id always, parts and cost where they are known."""
+    """A receipt always has the id, and parts and cost if they are known."""
     receipt = SmsReceipt(7, 1, Decimal("0.026"))
     assert receipt_line(receipt, "37529*****67", currency="BYN") == (
         "sent to 37529*****67: sms_id 7, 1 part, 0.026 BYN"
@@ -79,7 +79,7 @@ def test_receipt_line_has_what_sms_by_reports() -> None:
 
 
 def test_outgoing_lines_mask_the_text() -> None:
-    """They say whose text goes where, from whom and at what cost, without a whole phone number."""
+    """The lines say whose text is sent where, from which sender and at what cost, without a whole phone number."""
     sample = _samples("Call +375 (29) 123-45-01", "375291234501").samples[0]
     message = OneOffMessage("sale/vip", "375291234567", sample, None, None, "MyShop", 1363)
     lines = list(outgoing_lines(message, "37529*****67"))

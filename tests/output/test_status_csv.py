@@ -36,7 +36,7 @@ print(sum(part.count("\\n") for part in status_csv(report, unmask=True)) - 1)
 
 
 def test_status_csv_lists_every_missed_recipient() -> None:
-    """`people` adds up to all without a delivery; phones are masked, formulas are text."""
+    """`people` adds up to all undelivered recipients, phones are masked, and formulas are text."""
     report = examples.status()
     text = "".join(status_csv(report, unmask=False))
     check_golden("status.csv", text)
@@ -52,7 +52,7 @@ def test_status_csv_lists_every_missed_recipient() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory in /proc")
 @pytest.mark.slow
 def test_status_csv_streams() -> None:
-    """A hundred times as many recipients without a delivery take a few megabytes more, and no row is lost."""
+    """A hundred times as many undelivered recipients take a few more megabytes, and no row is lost."""
     (few, small), (many, large) = run_peak(_WRITE, "1"), run_peak(_WRITE, "100")
     assert (few, many) == (1000, 100_000)
     assert large - small < 6_000

@@ -20,19 +20,19 @@ def page(report: StatusReport, language: Translator = ENGLISH) -> str:
 
 
 def test_status_html_is_what_was_reviewed() -> None:
-    """The page without its charts, which the charting library draws."""
+    """The page without its charts, which the charting library draws, is the reviewed file."""
     text = page(examples.status())
     check_golden("status.html", re.sub(r"<svg .*?</svg>", "<svg/>", text, flags=re.DOTALL))
 
 
 def test_status_html_is_in_russian_if_the_project_is() -> None:
-    """Headings, tables and notes, and the language that the page declares."""
+    """In a Russian project headings, tables, notes and the declared language are Russian."""
     text = page(examples.status(), translator("ru"))
     check_golden("status.ru.html", re.sub(r"<svg .*?</svg>", "<svg/>", text, flags=re.DOTALL))
 
 
 def test_status_html_loads_nothing() -> None:
-    """No script, link, image or font, and no URL but an XML namespace: it works offline."""
+    """The page works offline: it has no script, link, image or font, and no URL but an XML namespace."""
     text = page(examples.status())
     read = PageReader()
     read.feed(text)
@@ -46,7 +46,7 @@ def test_status_html_loads_nothing() -> None:
 
 
 def test_status_html_has_a_table_behind_each_chart() -> None:
-    """Charts are hidden from screen readers; each has a heading and a table with a caption and scoped headings."""
+    """Charts are hidden from screen readers, and each has a heading and a table with a caption and scoped headings."""
     read = PageReader()
     read.feed(page(examples.status()))
     assert read.headings == [
@@ -72,7 +72,7 @@ def test_status_html_has_a_table_behind_each_chart() -> None:
 
 
 def test_status_html_charts_are_labelled_and_inert() -> None:
-    """The SVG is well-formed and has the labels of the table rows, markup among them as text."""
+    """The SVG is well-formed and has the labels of the table rows, with markup as text."""
     charts = re.findall(r"<svg .*?</svg>", page(examples.status()), flags=re.DOTALL)
     texts = [
         [node.text for node in ElementTree.fromstring(svg).iter() if node.text]  # noqa: S314  # our own
@@ -85,7 +85,7 @@ def test_status_html_charts_are_labelled_and_inert() -> None:
 
 
 def _luminance(color: str) -> float:
-    """Relative luminance by WCAG 2.2."""
+    """Return the relative luminance by WCAG 2.2."""
     parts = [int(color[index : index + 2], 16) / 255 for index in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
@@ -97,7 +97,7 @@ def _contrast(one: str, other: str) -> float:
 
 
 def test_status_html_has_contrast_in_every_theme() -> None:
-    """By WCAG AA: 4.5 for text, 3 for what a chart draws; in light, dark and print."""
+    """Contrast meets WCAG AA, 4.5 for text and 3 for charts, in light, dark and print."""
     themes = re.findall(r":root \{(.*?)\}", page(examples.status()), flags=re.DOTALL)
     assert len(themes) == 3
     for theme in themes:
@@ -111,7 +111,7 @@ def test_status_html_has_contrast_in_every_theme() -> None:
 
 
 def test_status_html_merges_the_case_of_undelivered() -> None:
-    """Its case depends on the method that was asked; undocumented words are verbatim."""
+    """ "Undelivered" counts as one in any case, which depends on the method, and undocumented words are verbatim."""
     details = Details(planned=9, accepted=9, words={"UNDELIVERED": 3, "undelivered": 2, "Odd": 1, "odd": 3})
     mailing = examples.mailing(
         "sale/vip", State.FINAL, (0, 5, 0, 0), other={"Odd": 1, "odd": 3}, details=details
@@ -126,7 +126,7 @@ def test_status_html_merges_the_case_of_undelivered() -> None:
 
 
 def test_status_html_has_no_failure_of_a_wave_that_waits() -> None:
-    """Its recipients are not due, no reason names them, and its cost is no difference."""
+    """A wave that waits has no failures, no reason for its recipients, and no difference in cost."""
     waves = examples.in_waves()
     text = page(StatusReport((waves,), "shop", "2026-12-01T09:00:00+00:00"))
     assert "<dt>delivered</dt><dd>90.0%</dd>" in text
@@ -138,7 +138,7 @@ def test_status_html_has_no_failure_of_a_wave_that_waits() -> None:
 
 
 def test_status_html_of_no_and_of_many_mailings() -> None:
-    """None is a sentence; of three hundred all are in the table."""
+    """Without mailings the page has a sentence, and with three hundred a table of all."""
     assert "records no mailings" in page(StatusReport(()))
     many = StatusReport(
         tuple(examples.mailing(f"sale/m{i}", State.FINAL, (i, 1, 0, 0)) for i in range(300)), "shop"

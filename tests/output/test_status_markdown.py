@@ -11,22 +11,22 @@ from tests.output.golden import check_golden
 
 
 def test_status_markdown_escapes_status_words() -> None:
-    """A table and the differences; a status word that is markup stays text."""
+    """A status word that is markup stays text, in the table and the differences."""
     check_golden("status.md", status_markdown(examples.status()))
 
 
 def test_status_markdown_is_in_russian_if_the_project_is() -> None:
-    """Status words of sms.by stay as they are."""
+    """In a Russian project the status words of sms.by stay unchanged."""
     check_golden("status.ru.md", status_markdown(examples.status(), "BYN", translator("ru")))
 
 
 def test_status_markdown_says_that_it_is_empty() -> None:
-    """Without mailings it is a sentence."""
+    """Without mailings the report is a sentence."""
     assert status_markdown(StatusReport(())) == "The lock records no mailings.\n"
 
 
 def test_status_markdown_warns_only_of_what_is_wrong() -> None:
-    """A decision of a user is no warning; recipients without a final status are one."""
+    """A user's decision is no warning, and recipients without a final status are one."""
     details = Details(decision="withdrawn by anna", overdue=2)
     withdrawn = examples.mailing("c/x", State.WITHDRAWN, (0, 2, 0, 0), details=details)
     text = status_markdown(StatusReport((withdrawn,)))

@@ -29,7 +29,7 @@ def text_of(report: StatusReport, encoding: str = "utf-8") -> str:
 
 
 def test_write_status_fits_80_columns() -> None:
-    """State, time, a bar and aligned numbers for each mailing, without color codes."""
+    """Each mailing has a state, time, bar and aligned numbers in 80 columns, without color codes."""
     report = examples.status()
     text = text_of(report)
     check_golden("status.txt", text)
@@ -51,12 +51,12 @@ def test_write_status_draws_letters_without_blocks() -> None:
 
 
 def test_write_status_says_that_it_is_empty() -> None:
-    """Without mailings it is a sentence, not an empty screen."""
+    """Without mailings there is a sentence, not an empty screen."""
     assert text_of(StatusReport(())) == "no mailings: the lock records none that match\n"
 
 
 def test_write_status_agrees_in_number() -> None:
-    """One recipient is a recipient, and the columns stay."""
+    """A single recipient is "1 recipient", and the columns stay."""
     report = StatusReport((examples.mailing("sale/vip", State.FINAL, (1, 0, 0, 0)),), "shop")
     assert "1 recipient  " in text_of(report)
     assert "1 recipients" not in text_of(report)
@@ -66,13 +66,13 @@ def test_write_status_agrees_in_number() -> None:
 
 
 def test_totals_line_before_anything_is_delivered() -> None:
-    """It does not call them due: that is what a plan calls a mailing that `apply --due` hands over."""
+    """Before any delivery recipients are not called due, which means a mailing that `apply --due` hands over."""
     report = StatusReport((examples.mailing("sale/vip", State.SCHEDULED, (0, 0, 0, 2)),), "shop")
     assert status_totals_line(report, "BYN") == "1 mailing: nothing to deliver yet, 0.052 BYN"
 
 
 def test_counts_line_leaves_out_zeros() -> None:
-    """Undocumented status words are verbatim; a mailing without recipients says so."""
+    """Zeros are left out, undocumented words are verbatim, and a mailing without recipients says so."""
     mailing = examples.mailing("sale/vip", State.FINAL, (1100, 80, 0, 0), other={"Odd": 15})
     assert counts_line(mailing) == "1,100 delivered, 80 undelivered, 15 Odd"
     assert counts_line(examples.mailing("a/b", State.DRAFT, (0, 0, 0, 0))) == "no recipients yet"
@@ -102,7 +102,7 @@ def test_display_redraws_in_place_at_a_terminal(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_display_writes_lines_to_a_dumb_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is redrawn where the cursor cannot move."""
+    """A dumb terminal gets lines, since its cursor cannot move."""
     monkeypatch.setenv("TERM", "dumb")
     stream, notes = _Tty(), list[str]()
     with StatusDisplay(stream, color=True, currency=None, note=notes.append) as display:
@@ -111,7 +111,7 @@ def test_display_writes_lines_to_a_dumb_terminal(monkeypatch: pytest.MonkeyPatch
 
 
 def test_display_logs_only_what_changed() -> None:
-    """Without a terminal a line is written once, and nothing is drawn."""
+    """Without a terminal a changed line is written once, and nothing is drawn."""
     notes: list[str] = []
     with StatusDisplay(io.StringIO(), color=False, currency=None, note=notes.append) as display:
         display.show(examples.status())

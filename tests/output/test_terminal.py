@@ -1,4 +1,4 @@
-"""What is written keeps its meaning, and has no power over a terminal, a CI log or a spreadsheet."""
+"""Written text keeps its meaning, and cannot control a terminal, a CI log or a spreadsheet."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _odd = st.text(st.sampled_from("a :#[]=\n\t\r\x00\x1b\x7f\x85\x9b\u061c\u200e\u2
 
 @given(_odd)
 def test_written_text_has_no_power(text: str) -> None:
-    """Neither a control character nor a workflow command is left; lines stay lines."""
+    """No control character or workflow command is left, and lines stay lines."""
     stream = io.StringIO()
     write_text(text, stream)
     assert not CONTROLS.search(stream.getvalue())
@@ -42,7 +42,7 @@ def test_written_text_has_no_power(text: str) -> None:
 
 @given(_odd)
 def test_rich_consoles_write_the_same_way(text: str) -> None:
-    """A style adds no way around the cleaner."""
+    """A style of rich does not bypass the cleaner."""
     stream = io.StringIO()
     console = make_console(stream, color=False)
     console.print(text, style="bold", soft_wrap=True)
@@ -52,7 +52,7 @@ def test_rich_consoles_write_the_same_way(text: str) -> None:
 
 @given(_odd)
 def test_json_keeps_its_content(text: str) -> None:
-    """What JSON escapes is read back, half surrogate pairs included."""
+    """JSON is read back with everything that was escaped, including half surrogate pairs."""
     written = escape_json(json.dumps({text: [text]}, ensure_ascii=False))
     assert json.loads(written) == {text: [text]}
     assert not CONTROLS.search(written)
@@ -70,7 +70,7 @@ def test_json_keeps_its_content(text: str) -> None:
     ],
 )
 def test_commands_of_ci_services_are_broken(line: str, shown: str) -> None:
-    """GitHub trims a line before it looks for `::`."""
+    """Workflow commands are broken, even after white space, which GitHub trims before it looks for `::`."""
     stream = io.StringIO()
     write_line(line, stream)
     assert stream.getvalue() == f"{shown}\n"
@@ -79,24 +79,24 @@ def test_commands_of_ci_services_are_broken(line: str, shown: str) -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r1", '"=', "' +", "\uff1d"])
 def test_formulas_are_quoted(start: str) -> None:
-    """A spreadsheet takes the cell as text, also behind quotes and blanks."""
+    """A spreadsheet takes a formula as text, even after quotes and blanks."""
     assert inert_cell(f"{start}1+1") == f"'{start}1+1"
 
 
 @pytest.mark.parametrize("cell", ["", "375291234567", "a=b", "sale/vip", "2027-03-01"])
 def test_other_cells_stay(cell: str) -> None:
-    """Nothing but a formula gets a quote."""
+    """A cell that is no formula gets no quote."""
     assert inert_cell(cell) == cell
 
 
 def test_letters_of_every_alphabet_stay() -> None:
-    """Joiners of emoji and of Indic scripts are not marks of direction."""
+    """Joiners of emoji and Indic scripts stay, as they are not marks of direction."""
     text = "Прывітанне, ¡hola! שלום 👩\u200d👧"
     assert remove_controls(text) == text
 
 
 def test_no_writer_goes_around_the_cleaner() -> None:
-    """Commands write with this module or with a rich console of ours."""
+    """Commands write only with this module or with our rich consoles."""
     direct = re.compile(r"click\.s?echo\(|\bprint\(|sys\.std(out|err)\.write")
     around = [
         f"{path.relative_to(_PACKAGE)}: {line.strip()}"
@@ -109,7 +109,7 @@ def test_no_writer_goes_around_the_cleaner() -> None:
 
 
 def test_safe_line_removes_control_characters_and_phones() -> None:
-    """An escape sequence cannot rewrite the terminal, a line break cannot fake a line."""
+    """An escape sequence or a line break in a text cannot rewrite the terminal or fake a line."""
     assert clean("a\x1b[2J\nb") == "a [2J b"
     assert safe_line("of\n375291234567") == "of 37529*****67"
     assert safe_line("1\u00a0234 of 375291234567\u2028") == "1\u00a0234 of 37529*****67 "

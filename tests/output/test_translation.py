@@ -1,4 +1,4 @@
-"""Catalogs of other languages: complete, and with the same placeholders as the English messages."""
+"""Catalogs of other languages are complete, and have the placeholders of the English messages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LANGUAGES = sorted(path.name for path in (_PACKAGE / "locale").iterdir())
 
 
 def _texts(node: ast.expr) -> Iterator[str | None]:
-    """The templates that an argument may be; None for anything but literals."""
+    """Return the templates that an argument can be, or None if it is not made of literals."""
     if isinstance(node, ast.IfExp):
         yield from _texts(node.body)
         yield from _texts(node.orelse)
@@ -61,7 +61,7 @@ def _messages_in_code(path: Path) -> list[tuple[int, str | None]]:
 
 
 def _messages_in_schema(node: object) -> Iterator[str]:
-    """What a schema says about a value that it refuses, as `explain` makes a sentence of it."""
+    """Yield what a schema says about a value that it refuses, as `explain` puts it into a sentence."""
     children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
     for child in children:
         yield from _messages_in_schema(child)
@@ -70,7 +70,7 @@ def _messages_in_schema(node: object) -> Iterator[str]:
 
 
 def _used_messages() -> set[tuple[str | None, str]]:
-    """Every message that the program can say, by context and English."""
+    """Return every message of the program, by context and English text."""
     found = {(kind.__name__, member.value) for kind in _ENUMS for member in kind}
     found |= {
         (f"{kind.__name__} counted", one.value) for kind in (ActionKind, MailingOutcome) for one in kind
@@ -94,7 +94,7 @@ def _catalog(language: str) -> Catalog:
 
 
 def test_every_message_is_a_literal() -> None:
-    """A template that is not in the call could not be found, and would stay English."""
+    """Every message is a literal in its call, without which it would not be found, and stay English."""
     calls = [
         f"{path.relative_to(_PACKAGE)}:{line}"
         for path in sorted(_PACKAGE.rglob("*.py"))
@@ -105,7 +105,7 @@ def test_every_message_is_a_literal() -> None:
     assert calls == []
 
 
-# What makes a problem of the text that is its first argument, or its second after a code.
+# What makes a problem of the text in its first argument, or its second after a code.
 _REPORTS = ("Problem", "text_error", "problem_at_text", "_invalid", "_problem", "error", "warning")
 _RAISED = ("RecipientsError", "IncludeError", "EmptyFile", "_UnsupportedYaml", "OversizedFile", "PlanRefused")
 _RAISED_BY_JINJA = (
@@ -117,7 +117,7 @@ _RAISED_BY_JINJA = (
 
 
 def _is_plain(node: ast.expr) -> bool:
-    """Whether it is a text of several words that no catalog has."""
+    """Return whether it is a text of several words that no catalog has."""
     if isinstance(node, ast.JoinedStr):
         return any(isinstance(part, ast.Constant) and " " in str(part.value) for part in node.values)
     if isinstance(node, ast.IfExp):
@@ -126,7 +126,7 @@ def _is_plain(node: ast.expr) -> bool:
 
 
 def _plain_texts(tree: ast.AST) -> Iterator[int]:
-    """The lines at which a problem, or a variable `message`, gets such a text."""
+    """Yield the lines at which a problem, or a variable `message`, gets such a text."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
@@ -142,7 +142,7 @@ def _plain_texts(tree: ast.AST) -> Iterator[int]:
 
 @pytest.mark.parametrize("folder", ["config", "recipients", "texts", "plan"])
 def test_every_problem_can_be_translated(folder: str) -> None:
-    """Authors act on problems: each is a sentence, not a text that stays English in every language."""
+    """Each problem is a translatable sentence, since authors act on problems."""
     plain = [
         f"{path.relative_to(_PACKAGE)}:{line}"
         for path in sorted((_PACKAGE / folder).rglob("*.py"))
@@ -153,7 +153,7 @@ def test_every_problem_can_be_translated(folder: str) -> None:
 
 @pytest.mark.parametrize("language", _LANGUAGES)
 def test_catalog_has_every_message_and_no_other(language: str) -> None:
-    """What the program can say has a translation, and nothing is left of what it no longer says."""
+    """A catalog has a translation of every message of the program, and no other message."""
     known = {(one.context, str(one.id)) for one in _catalog(language) if one.id and one.string}
     used = _used_messages()
     assert sorted(map(str, used - known)) == [], "not translated"
@@ -162,7 +162,7 @@ def test_catalog_has_every_message_and_no_other(language: str) -> None:
 
 @pytest.mark.parametrize("language", _LANGUAGES)
 def test_translations_have_the_same_placeholders(language: str) -> None:
-    """Each value is shown, and each noun has as many forms as the language."""
+    """A translation has each value of its message, and each noun as many forms as the language."""
     forms = len({Locale.parse(language).plural_form(count) for count in range(1000)})
     for message in _catalog(language):
         if not message.id:
@@ -180,12 +180,12 @@ def test_translations_have_the_same_placeholders(language: str) -> None:
     [(1, "1 часть"), (2, "2 части"), (5, "5 частей"), (21, "21 часть"), (1000, "1\u00a0000 частей")],
 )
 def test_gettext_inflects_nouns(count: int, text: str) -> None:
-    """By the rules of the language, not those of English."""
+    """Nouns are inflected by the rules of the language, not those of English."""
     assert translator("ru").gettext("{count:part|parts}", count=count) == text
 
 
 def test_sentence_is_english_and_can_be_translated() -> None:
-    """It is a string that machine formats write as it is."""
+    """A sentence is an English string, which machine formats write as it is."""
     said = sentence(
         "{what}: {count:mailing|mailings} ({names})", what=sentence("on apply"), count=2, names="a, b"
     )
@@ -196,7 +196,7 @@ def test_sentence_is_english_and_can_be_translated() -> None:
 
 
 def test_sentence_keeps_times_and_money_for_the_translation() -> None:
-    """They are written as each language does; a time has its offset in both."""
+    """Times and money in a sentence are written as each language does, a time with its offset."""
     zone = timezone(timedelta(hours=3))
     said = join_sentences(
         [
@@ -220,7 +220,7 @@ def test_sentence_keeps_times_and_money_for_the_translation() -> None:
 
 
 def test_shares_of_variants_have_the_separator_of_the_language() -> None:
-    """The line of a variant is a sentence whose share is a number."""
+    """The share of a variant has the decimal separator of the language."""
     said = VariantStatus("a", PartCounts(1080, 1050, 30)).line
     assert said == "variant a: 1,050 of 1,080 recipients delivered (97.2%)"
     assert (
@@ -243,13 +243,13 @@ def test_whom_a_mailing_was_sent_to_is_in_the_dative() -> None:
 
 
 def test_values_do_not_count_as_templates() -> None:
-    """Braces in the data of users are no placeholders."""
+    """Braces in users' data are not placeholders."""
     assert sentence("service {url}", url="{x.__class__}") == "service {x.__class__}"
     assert translator("ru").gettext("service {url}", url="{x.__class__}") == "сервис {x.__class__}"
 
 
 def test_russian_numbers_money_and_times() -> None:
-    """As Unicode's data have them."""
+    """Numbers, money and times follow Unicode's data."""
     t = translator("ru")
     assert (t.count(12345), t.count(None)) == ("12\u00a0345", "?")
     assert (t.money(Decimal("1234.5")), t.signed(Decimal("-0.364"))) == ("1\u00a0234,50", "−0,364")
@@ -267,12 +267,12 @@ def test_russian_numbers_money_and_times() -> None:
     ("part", "whole", "text"), [(999_999, 10**6, "99.9%"), (0, 0, "-"), (1, 3, "33.3%"), (7, 7, "100.0%")]
 )
 def test_share_never_rounds_up_to_all(part: int, whole: int, text: str) -> None:
-    """100.0% means every recipient."""
+    """100.0% is shown only for every recipient, and never by rounding up."""
     assert ENGLISH.share(part, whole) == text
 
 
 def test_count_of_an_unknown_count() -> None:
-    """Only sms.by knows the size of a contact list."""
+    """The size of a contact list, which only sms.by knows, is shown as unknown."""
     assert (ENGLISH.count(1_000_000), ENGLISH.count(0), ENGLISH.count(None)) == ("1,000,000", "0", "?")
 
 
@@ -288,5 +288,5 @@ def test_count_of_an_unknown_count() -> None:
     ],
 )
 def test_span_has_two_units(span: timedelta, text: str) -> None:
-    """The largest two, without one that is zero."""
+    """A span has its two largest units, without one that is zero."""
     assert ENGLISH.span(span) == text

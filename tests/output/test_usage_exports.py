@@ -15,7 +15,7 @@ from tests.output.usage_examples import USAGE, USAGE_BY_VARIANT
 
 
 def test_usage_json_has_null() -> None:
-    """Money is a string; null was not recorded."""
+    """Money is a string, and null means that it was not recorded."""
     document = usage_document(USAGE)
     assert document["rows"][0]["planned"] == "31.20"
     assert document["rows"][1]["billed"] is None
@@ -24,7 +24,7 @@ def test_usage_json_has_null() -> None:
 
 
 def test_usage_csv_has_no_formula() -> None:
-    """It opens in a spreadsheet; an empty cell was not recorded."""
+    """CSV has no formulas, and an empty cell means that it was not recorded."""
     rows = list(csv.DictReader(io.StringIO(usage_csv(USAGE))))
     assert [row["billed"] for row in rows] == ["31.25", "", "2.00"]
     assert rows[1]["label:owner"].startswith("'")
@@ -32,7 +32,7 @@ def test_usage_csv_has_no_formula() -> None:
 
 
 def test_usage_counts_estimates() -> None:
-    """For each figure, in every format: a program cannot see a mark."""
+    """Every format counts the estimates in each figure, since a program cannot see a mark."""
     row = replace(USAGE.rows[0], parts=Sum(Decimal(8), 0, 2), planned=Sum(Decimal("0.4"), 0, 1))
     report = replace(USAGE, rows=(row,))
     assert usage_document(report)["rows"][0]["estimated"] == {"parts": 2, "planned": 1}
@@ -42,7 +42,7 @@ def test_usage_counts_estimates() -> None:
 
 
 def test_usage_openmetrics_parses() -> None:
-    """By the parser of the Prometheus client; labels are as they were, and nothing missing has a sample."""
+    """The Prometheus client reads the metrics, with unchanged labels and no sample for a missing figure."""
     parser = pytest.importorskip("prometheus_client.openmetrics.parser")
     families = {
         one.name: one.samples for one in parser.text_string_to_metric_families(usage_openmetrics(USAGE))
@@ -54,7 +54,7 @@ def test_usage_openmetrics_parses() -> None:
 
 
 def test_usage_has_deliveries_of_variants() -> None:
-    """In every format; a control group has recipients that were not sent to."""
+    """Every format has the deliveries of variants, and the recipients of a control group, who got nothing."""
     assert [row["percent_delivered"] for row in usage_document(USAGE_BY_VARIANT)["rows"]] == [
         95.3,
         None,

@@ -1,4 +1,4 @@
-"""usage_page: figures for readers, and what they lack; in the language of the project."""
+"""usage_page: figures for readers, and what they lack, in the language of the project."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.output.usage_examples import USAGE, USAGE_BY_VARIANT
 
 
 def test_usage_text_marks_what_is_missing() -> None:
-    """`?` has nothing, `+` lacks something, and a line says so."""
+    """`?` marks a figure without data and `+` an incomplete one, and a line explains them."""
     out = io.StringIO()
     write_usage(USAGE, out, color=False)
     lines = out.getvalue().splitlines()
@@ -40,7 +40,7 @@ def test_usage_text_marks_what_is_missing() -> None:
 
 
 def test_usage_marks_estimates() -> None:
-    """In the cell, and by a line, also in Russian: they look like the exact figures beside them."""
+    """An estimate is marked in its cell and explained in a line, in Russian too, as it looks like an exact figure."""
     row = replace(USAGE.rows[0], parts=Sum(Decimal(8), 0, 1), planned=Sum(Decimal("0.4"), 1, 1))
     report = replace(USAGE, rows=(row,))
     shown = usage_markdown(report)
@@ -53,7 +53,7 @@ def test_usage_marks_estimates() -> None:
 
 
 def test_usage_rounds_estimates() -> None:
-    """They have as many decimals as the exact figures, at least two, even where all of a column are estimates."""
+    """Estimates have as many decimals as exact figures, at least two, even if the whole column is estimated."""
     exact = replace(USAGE.rows[0], planned=Sum(Decimal("0.026")), billed=Sum(Decimal("0.02600")))
     share = replace(exact, planned=Sum(Decimal("7.190296"), 0, 1))
     shown = usage_markdown(replace(USAGE, rows=(exact, share), totals=()))
@@ -63,7 +63,7 @@ def test_usage_rounds_estimates() -> None:
 
 
 def test_usage_html_shows_values_as_text() -> None:
-    """No label is markup."""
+    """A label with markup is shown as text."""
     page = usage_html(USAGE, tool="x")
     assert "<b>" not in page
     assert "31.25" in page
@@ -71,7 +71,7 @@ def test_usage_html_shows_values_as_text() -> None:
 
 
 def test_usage_shows_deliveries_of_variants() -> None:
-    """Their share, `?` while it is not known, and a control group as recipients that were not sent to."""
+    """The share delivered is `?` while unknown, and a control group has recipients that got nothing."""
     out = io.StringIO()
     write_usage(USAGE_BY_VARIANT, out, color=False)
     head, a, b, control, *_ = (line.split() for line in out.getvalue().splitlines())
@@ -92,7 +92,7 @@ def test_usage_shows_deliveries_of_variants() -> None:
 
 
 def test_usage_by_campaign_fits_into_a_terminal() -> None:
-    """The number of mailings is left out if there are deliveries and control groups, too."""
+    """The number of mailings is left out if deliveries and control groups need the room."""
     amounts = {"planned": Sum(Decimal("1234.567"), 0, 1), "billed": Sum(Decimal("1234.567"), 1)}
     row = replace(USAGE_BY_VARIANT.rows[0], keys=("spring",), not_sent=10, **amounts)
     by_campaign = replace(USAGE_BY_VARIANT, groupings=read_groupings("campaign"), rows=(row,), totals=())
@@ -105,7 +105,7 @@ def test_usage_by_campaign_fits_into_a_terminal() -> None:
 
 @pytest.mark.parametrize("address", ["spring-sale/vip", f"{'a' * 40}/{'b' * 40}"])
 def test_usage_by_mailing_and_variant_fits_into_a_terminal(address: str) -> None:
-    """The rate stays, by which variants are compared; an address that is too long has a separate line."""
+    """The rate by which variants are compared stays, and an address that is too long has its own line."""
     billed = Sum(Decimal("1234.567"), 1)
     rows = [replace(row, keys=(address, row.keys[1]), billed=billed) for row in USAGE_BY_VARIANT.rows]
     out = io.StringIO()
@@ -118,7 +118,7 @@ def test_usage_by_mailing_and_variant_fits_into_a_terminal(address: str) -> None
 
 
 def test_usage_compares_variants_before_deliveries_are_known() -> None:
-    """The columns are there, with `?`; other groupings have none then."""
+    """Before deliveries are known their columns have `?`; other groupings do not have these columns."""
     rows = tuple(
         replace(row, delivered=Sum(None, 1), undelivered=Sum(None, 1)) for row in USAGE_BY_VARIANT.rows[:2]
     )
@@ -128,14 +128,14 @@ def test_usage_compares_variants_before_deliveries_are_known() -> None:
 
 
 def test_usage_markdown_has_no_markup_of_labels() -> None:
-    """A label is text, also in a table."""
+    """A label with markup stays text, even in a table."""
     shown = usage_markdown(USAGE)
     assert "<b>" not in shown
     assert all(line.count(" | ") == 8 for line in shown.splitlines() if line.startswith("| "))
 
 
 def test_usage_names_what_it_does_not_show() -> None:
-    """Variants and signatures, with the option that shows them."""
+    """The page names variants and signatures that it does not show, with the option that does."""
     report = replace(USAGE, with_variants=2, signed=1)
     notes = [*usage_notes(report)]
     assert "2 mailings with variants: `--by mailing,variant` compares them" in notes
@@ -143,7 +143,7 @@ def test_usage_names_what_it_does_not_show() -> None:
 
 
 def test_usage_page_is_in_the_language_of_the_project() -> None:
-    """Titles, states, notes and numbers; what a user has named stays as it is."""
+    """Titles, states, notes and numbers are in the project's language, and users' names are unchanged."""
     russian = translator("ru")
     shown = usage_markdown(USAGE_BY_VARIANT, russian)
     assert "### Отправленные SMS и их стоимость: shop" in shown
@@ -158,7 +158,7 @@ def test_usage_page_is_in_the_language_of_the_project() -> None:
 
 
 def test_notes_explain_a_sum_that_lacks_deliveries() -> None:
-    """Whatever the groups are: `4+` is shown besides a share that is not known."""
+    """A note explains a sum such as `4+` next to an unknown share, whatever the groups are."""
     total = replace(USAGE.totals[0], delivered=Sum(Decimal(4), 3))
     said = "deliveries of a mailing are known once `smsby-deploy status` shows it as final"
     assert said in [*usage_notes(replace(USAGE, totals=(total,)))]

@@ -1,4 +1,4 @@
-"""What was sent: by month and owner, and by variant."""
+"""Usage by month and owner, and by variant."""
 
 from __future__ import annotations
 

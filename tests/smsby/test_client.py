@@ -333,7 +333,7 @@ def test_get_sms_messages_refuses_any_other_answer(
         (Reply(500, {"error": "Content not found"}), None),
     ],
 )
-def test_get_sms_messages_of_an_account_with_a_form_of_its_(
+def test_get_sms_messages_of_an_account_with_another_form(
     wire: FakeServer, reader: ReadClient, reply: Reply, form: str | None
 ) -> None:
     """Only the form that this account was seen to use means "no mailings", beside the documented ones."""
