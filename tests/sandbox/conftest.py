@@ -1,4 +1,4 @@
-"""A sandbox in this process, on a socket of its own and with a clock that does not move."""
+"""A sandbox in this process, with its own socket and a clock that does not move."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PHONES = ("375291111111", "375292222222")
 
 
 class Stopped(SystemClock):
-    """Always noon of 2026-12-01 UTC; sleeping takes no time (tests/conftest.py)."""
+    """A clock that always shows noon of 2026-12-01 UTC, and never sleeps (tests/conftest.py)."""
 
     def now(self) -> datetime:
         return NOON
@@ -34,7 +34,7 @@ class Client:
     service: Service
     session: requests.Session = field(
         default_factory=requests.Session
-    )  # one for all calls: it takes time to make one
+    )  # one session for all calls, since making one takes time
 
     def __post_init__(self) -> None:
         self.session.trust_env = False  # no search for proxies and passwords before each call
@@ -98,6 +98,6 @@ def sms() -> Iterator[Client]:
 
 @pytest.fixture
 def strict(sms: Client) -> Client:
-    """The same as strict as it is by default."""
+    """The same sandbox with its default strictness."""
     sms.control("settings", {"strict": True})
     return sms

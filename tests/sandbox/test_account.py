@@ -79,7 +79,7 @@ class _Ticking(SystemClock):
 
 
 def test_clock_keeps_running_after_a_move() -> None:
-    """It keeps its distance to the base clock."""
+    """A clock that was moved keeps its distance to the base clock."""
     base = _Ticking()
     clock = MovableClock(base)
     clock.advance(3600)

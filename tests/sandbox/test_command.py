@@ -26,7 +26,7 @@ def _running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def test_sandbox_command_prints_its_url() -> None:
-    """The URL is all of stdout and serves API and page; Ctrl-C ends the command normally."""
+    """The URL is all of stdout and serves API and page, and Ctrl-C ends the command normally."""
     with _running() as (process, url):
         assert requests.get(f"{url}/api/v1/getLimit?token=t", timeout=5).json() == {"limit": 38461}
         assert "<title>sms.by sandbox</title>" in requests.get(url, timeout=5).text
@@ -37,7 +37,7 @@ def test_sandbox_command_prints_its_url() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_sandbox_command_ends_at_once(number: signal.Signals) -> None:
-    """Also before its first call: being stopped is how it ends, not an error."""
+    """The command ends at once when stopped, even before its first call, and without an error."""
     with _running() as (process, _):
         process.send_signal(number)
         out, err = process.communicate(timeout=10)
@@ -45,7 +45,7 @@ def test_sandbox_command_ends_at_once(number: signal.Signals) -> None:
 
 
 def test_sandbox_command_data_survives_a_kill(tmp_path: Path) -> None:
-    """With --data, a call is on disk before it is answered."""
+    """With --data a call is on disk before it is answered."""
     data = str(tmp_path / "sandbox.sqlite")
     query = {"token": "t", "phone": "375291111111", "message": "x"}
     with _running("--data", data, "--lenient") as (process, url):
@@ -85,7 +85,7 @@ def test_sandbox_command_sets_settings(tmp_path: Path) -> None:
 def test_sandbox_command_reports_errors_in_one_sentence(
     tmp_path: Path, arguments: list[str], code: int, expected: str
 ) -> None:
-    """There is no traceback, and the exit code is a documented one."""
+    """An error is one sentence without a traceback, and a documented exit code."""
     (tmp_path / "notes.txt").write_text("not a database " * 100)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -18,14 +18,14 @@ def _fault(sms: Client, **fault: Any) -> None:
 
 
 def test_fault_nth_and_times_count_calls(sms: Client) -> None:
-    """`nth` counts from the creation of the fault; `times` is the number of calls in a row."""
+    """`nth` counts from the creation of the fault, and `times` is the number of calls in a row."""
     sms.bulk()
     _fault(sms, mode="502", nth=2, times=2)
     assert [sms.bulk().status_code for _ in range(5)] == [200, 502, 502, 200, 200]
 
 
 def test_fault_applies_to_its_method_only(sms: Client) -> None:
-    """The case of the method is ignored; `*` is any method."""
+    """A fault applies to its method in any case, or to all with `*`."""
     _fault(sms, method="GETBALANCE", mode="503")
     assert sms.bulk().status_code == 200
     assert sms.get("getBalance").status_code == 503
@@ -34,7 +34,7 @@ def test_fault_applies_to_its_method_only(sms: Client) -> None:
 
 
 def test_fault_can_select_calls_by_parameters(sms: Client) -> None:
-    """Calls with confirm=0 and confirm=1 have the same method."""
+    """Calls of one method can be selected by parameters, such as confirm=0 and confirm=1."""
     message = sms.ok("sendSmsList", list_id=3434, message="Hi", alphaname_id=0, name="n")["result"][
         "message_id"
     ]
@@ -44,7 +44,7 @@ def test_fault_can_select_calls_by_parameters(sms: Client) -> None:
 
 
 def test_faults_of_one_call_occur_one_after_another(sms: Client) -> None:
-    """No fault is lost; waiting ones can be listed and removed."""
+    """Several faults of one call happen one after another, and waiting ones can be listed and removed."""
     _fault(sms, mode="502")
     _fault(sms, mode="503")
     assert sms.bulk().status_code == 502
@@ -66,7 +66,7 @@ def test_faults_can_be_added_as_a_list(sms: Client) -> None:
 
 
 def test_fault_lag_hides_mailings_for_some_calls(sms: Client) -> None:
-    """Mailings of that send are missing in the next two lists; others are listed."""
+    """Mailings of the affected send are missing from the next two lists, and others are listed."""
     _fault(sms, mode="lag", calls=2, nth=2)
     sms.bulk(name="one")
     sms.bulk(name="two")
@@ -74,7 +74,7 @@ def test_fault_lag_hides_mailings_for_some_calls(sms: Client) -> None:
 
 
 def test_fault_lag_hides_mailings_for_some_seconds(sms: Client) -> None:
-    """The clock of the sandbox decides."""
+    """The mailings are hidden for seconds of the sandbox's clock."""
     _fault(sms, mode="lag", seconds=30)
     sms.bulk()
     assert sms.names() == []
@@ -92,7 +92,7 @@ def test_fault_lag_of_the_list_itself(sms: Client) -> None:
 
 
 def test_fault_lag_combines_with_a_lost_answer(sms: Client) -> None:
-    """A silent fault and another one apply to the same call."""
+    """A lag, which the answer does not show, and a lost answer apply to the same call."""
     _fault(sms, mode="lag", calls=1)
     _fault(sms, mode="reset", when="after")
     with pytest.raises(requests.ConnectionError):
@@ -101,7 +101,7 @@ def test_fault_lag_combines_with_a_lost_answer(sms: Client) -> None:
 
 
 def test_fault_cut_truncates_names(sms: Client) -> None:
-    """Only the mailings of that send have truncated names."""
+    """Only the mailings of the affected send have truncated names."""
     _fault(sms, mode="cut", chars=8)
     sms.bulk(name="campaign/mailing shop#0123456789")
     sms.bulk(name="campaign/mailing whole")
@@ -132,7 +132,7 @@ def test_fault_cut_truncates_names(sms: Client) -> None:
     ],
 )
 def test_fault_with_invalid_fields_is_refused(sms: Client, fault: Any, expected: str) -> None:
-    """A mistyped fault must not look like a test without faults."""
+    """A mistyped fault is refused, since a test would otherwise run without it unnoticed."""
     answer = requests.post(f"{sms.url}/_sandbox/faults", json.dumps(fault), timeout=5)
     assert answer.status_code == 400
     assert expected in answer.json()["error"]
@@ -140,7 +140,7 @@ def test_fault_with_invalid_fields_is_refused(sms: Client, fault: Any, expected:
 
 
 def test_fault_pause_ends_when_faults_are_cleared() -> None:
-    """A slow call of an hour is answered once the faults are cleared."""
+    """A slow call of an hour is answered when the faults are cleared."""
     faults = FaultSwitch()
 
     class ClearingClock(SystemClock):
@@ -183,7 +183,7 @@ def _json_or_nothing(answer: requests.Response) -> Any:
 @pytest.mark.parametrize("mode", [mode for mode in MODES if mode not in (*SILENT, *ALWAYS_CARRIED_OUT)])
 @pytest.mark.parametrize(("when", "reached"), [("before", 0), ("after", 2)])
 def test_fault_before_or_after_execution(sms: Client, mode: str, when: str, reached: int) -> None:
-    """The client cannot see the difference, the inbox can; the next call succeeds."""
+    """Whether a fault is before or after the execution shows only in the inbox, and the next call succeeds."""
     _effect_fault(sms, mode=mode, when=when)
     try:
         # A 307 to the same address would be followed into a second send.
@@ -226,7 +226,7 @@ def test_fault_before_or_after_execution(sms: Client, mode: str, when: str, reac
 def test_fault_answer_of_each_mode(
     sms: Client, fault: dict[str, Any], status: int, body: str | None, headers: dict[str, str]
 ) -> None:
-    """Status, body and headers are those of the mode."""
+    """Each mode has its status, body and headers."""
     _effect_fault(sms, **fault)
     answer = requests.post(
         f"{sms.url}/api/v1/sendBulkSms", json=_two_phones(), timeout=5, allow_redirects=False
@@ -238,7 +238,7 @@ def test_fault_answer_of_each_mode(
 
 
 def test_fault_other_values_replaces_what_the_answer_says(sms: Client) -> None:
-    """At any depth, otherwise at the top; the call is carried out."""
+    """The values of the answer are replaced at any depth, or added at the top, and the call is executed."""
     _effect_fault(sms, mode="other-values", values={"success": "ERROR"})
     answer = sms.bulk()
     assert (answer.status_code, answer.json()["success"]) == (200, "ERROR")
@@ -250,14 +250,14 @@ def test_fault_other_values_replaces_what_the_answer_says(sms: Client) -> None:
 
 
 def test_fault_reset_resets_the_connection(sms: Client) -> None:
-    """The client sees a reset instead of an orderly end."""
+    """The client sees a reset instead of an orderly close."""
     _effect_fault(sms, mode="reset")
     with pytest.raises(requests.ConnectionError, match="reset by peer"):
         sms.bulk()
 
 
 def test_fault_truncated_sends_half_of_the_answer(sms: Client) -> None:
-    """The JSON is truncated; with `incomplete`, so is the response."""
+    """The JSON is truncated and, with `incomplete`, the response as well."""
     _effect_fault(sms, mode="truncated", when="after")
     assert 20 < len(sms.bulk().text) < 60
     _effect_fault(sms, mode="incomplete", when="after")
@@ -266,7 +266,7 @@ def test_fault_truncated_sends_half_of_the_answer(sms: Client) -> None:
 
 
 def test_fault_redirect_makes_a_following_client_send_twice(sms: Client) -> None:
-    """A 307 to the same address makes the mistake visible in the inbox."""
+    """A client that follows a 307 to the same address sends twice, which shows in the inbox."""
     _effect_fault(sms, mode="redirect", when="after")
     sms.bulk()
     assert {len(messages) for messages in sms.inbox().values()} == {2}
@@ -274,7 +274,7 @@ def test_fault_redirect_makes_a_following_client_send_twice(sms: Client) -> None
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_fault_slow_delays_the_complete_answer(sms: Client, when: str) -> None:
-    """The answer arrives, although the client may have given up by then."""
+    """The answer arrives, though the client may have given up by then."""
     _effect_fault(sms, mode="slow", when=when)
     assert "uuid" in sms.bulk().json()
     assert len(sms.inbox()) == 2

@@ -10,7 +10,7 @@ from tests.sandbox.conftest import Client
 
 
 def test_default_outcome_is_repeatable(sms: Client) -> None:
-    """Every run has the same outcomes, about nine of ten delivered; a phone can get another one."""
+    """Outcomes are the same in every run, about nine of ten delivered, and a phone can be given another."""
     fates = [default_outcome(f"37529{n:07}") for n in range(1000)]
     assert fates == [default_outcome(f"37529{n:07}") for n in range(1000)]
     assert 860 < fates.count("DELIVERED") < 940
@@ -48,12 +48,12 @@ def test_default_outcome_is_repeatable(sms: Client) -> None:
     ],
 )
 def test_count_parts_follows_the_table_of_the_provider(text: str, parts: int) -> None:
-    """These are the test vectors of the provider's own counter."""
+    """The test vectors of the provider's own counter are met."""
     assert count_parts(text) == parts
 
 
 @pytest.mark.parametrize("text", ["a" * 1531, "я" * 671])
 def test_count_parts_refuses_more_than_ten(text: str) -> None:
-    """The error has the words of the provider."""
+    """More than ten parts are an error in the words of the provider."""
     with pytest.raises(Refusal, match="Message is too long"):
         count_parts(text)

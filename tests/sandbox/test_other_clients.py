@@ -30,7 +30,7 @@ def _php_get(sms: Client, command: str, **params: Any) -> Any:
 
 
 def test_other_clients_vendor_sdks_post_in_the_query(sms: Client) -> None:
-    """Methods that are documented as GET are accepted as POST."""
+    """Methods documented as GET are accepted as POST."""
     balance = _query_post(sms, "getBalance")
     assert (balance["status"], balance["currency"]) == ("OK", "BYN")
     assert float(balance["result"][0]["balance"]) == 1000
@@ -43,19 +43,19 @@ def test_other_clients_vendor_sdks_post_in_the_query(sms: Client) -> None:
 
 
 def test_other_clients_vendor_python_sends_a_plus(sms: Client) -> None:
-    """Its examples put a plus sign before the phone, which is ignored."""
+    """A plus sign before the phone, as in the Python SDK's examples, is ignored."""
     assert "sms_id" in _query_post(sms, "sendQuickSMS", message="x", phone="+79061234567")
     assert list(sms.inbox()) == ["79061234567"]
 
 
 def test_other_clients_vendor_java_spells_methods_differently(sms: Client) -> None:
-    """It calls getAlphaNameId instead of the documented getAlphanameId."""
+    """The Java SDK's getAlphaNameId is accepted for the documented getAlphanameId."""
     assert _query_post(sms, "getAlphaNameId", name="MyShop") == {"id": 1363}
     assert _query_post(sms, "getAlphanames")["0"] == "System name (SMS.by)"
 
 
 def test_other_clients_vendor_php_gets_without_sender(sms: Client) -> None:
-    """It sends without alphaname_id, and reads only `error`."""
+    """The PHP SDK sends without alphaname_id, and reads only `error`."""
     answer = _php_get(sms, "sendQuickSms", message="Код: 12 & 34", phone="375291111111")
     assert not answer.get("error")
     assert answer["sms_id"]
@@ -74,7 +74,7 @@ def test_other_clients_vendor_sdks_read_error_from_the_body(sms: Client, style: 
 
 
 def test_other_clients_vendor_node_posts_json(sms: Client) -> None:
-    """It sends application/json, and reads only the HTTP status."""
+    """The Node SDK sends application/json, and reads only the HTTP status."""
     body = json.dumps({"token": TOKEN, "message": "Hi", "phone": "375291111111"})
     headers = {"Content-Type": "application/json"}
     answer = requests.post(f"{sms.url}/api/v1/sendQuickSMS", body, headers=headers, timeout=5)
@@ -83,7 +83,7 @@ def test_other_clients_vendor_node_posts_json(sms: Client) -> None:
 
 
 def test_other_clients_old_ones_read_a_list(sms: Client) -> None:
-    """For clients that read `$res[0]->message_id`, a setting restores the old shape."""
+    """A setting restores the old shape for clients that read `$res[0]->message_id`."""
     sms.control("settings", {"wrap": True})
     created = _php_get(sms, "createSMSMessage", message="x")
     sent = _php_get(sms, "sendSMS", message_id=created[0]["message_id"], phone="375291111111")
@@ -91,7 +91,7 @@ def test_other_clients_old_ones_read_a_list(sms: Client) -> None:
 
 
 def test_other_clients_java_reuses_a_moderated_message(sms: Client) -> None:
-    """It reads the id from the duplicate error, and sends only `moderated` messages."""
+    """The Java client reads the id from the duplicate error, and sends only `moderated` messages."""
     sms.control("settings", {"moderation": True, "moderation_delay": 30})
     first = _php_get(sms, "createSMSMessage", message="x")["message_id"]
     again = _php_get(sms, "createSMSMessage", message="x")
@@ -105,7 +105,7 @@ def test_other_clients_java_reuses_a_moderated_message(sms: Client) -> None:
 
 
 def test_other_clients_php_reads_times_as_integers(sms: Client) -> None:
-    """It passes `sent` and `delivered` to int arguments, so they are never missing."""
+    """`sent` and `delivered` are never missing, since the PHP client passes them to int arguments."""
     answer = _php_get(sms, "sendQuickSMS", message="x", phone="375291111111", alphaname_id=0)
     check = _php_get(sms, "checkSMS", sms_id=answer["sms_id"])
     assert isinstance(check["sent"], int)
@@ -114,14 +114,14 @@ def test_other_clients_php_reads_times_as_integers(sms: Client) -> None:
 
 
 def test_other_clients_php_sends_forwarding_in_the_query(sms: Client) -> None:
-    """The documentation has these parameters as form data."""
+    """Forwarding parameters are accepted in the query, though documented as form data."""
     params = {"forwarding_message": 1, "forwarding_time": 30, "vibername_id": 12, "show_cost": 1}
     answer = _query_post(sms, "sendQuickSMS", message="x", phone="375291111111", alphaname_id=0, **params)
     assert answer["cost"] == "0.02600"
 
 
 def test_other_clients_may_mistype_parameters(sms: Client) -> None:
-    """`alfaname_id`, `sender` and `alphaname` are ignored instead of refused."""
+    """The mistyped `alfaname_id`, `sender` and `alphaname` are ignored, not refused."""
     for name in ("alfaname_id", "sender", "alphaname"):
         assert "sms_id" in _php_get(
             sms, "sendQuickSms", message="x", phone="375291111111", **{name: "MyShop"}
@@ -129,7 +129,7 @@ def test_other_clients_may_mistype_parameters(sms: Client) -> None:
 
 
 def test_other_clients_get_404_for_a_wrong_path(sms: Client) -> None:
-    """The body of the answer need not be JSON."""
+    """A wrong path is a 404 whose body need not be JSON."""
     for path in ("/api/v1/send", "/v1/send", "/api/v1/sendBulkSms/now"):
         assert requests.post(f"{sms.url}{path}", timeout=5).status_code == 404
 

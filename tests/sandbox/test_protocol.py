@@ -15,7 +15,7 @@ from tests.sandbox.conftest import Client
 @pytest.mark.parametrize("verb", ["GET", "POST"])
 @pytest.mark.parametrize("place", ["query", "form", "json"])
 def test_params_are_accepted_in_query_form_and_json(sms: Client, verb: str, place: str) -> None:
-    """A lenient sandbox ignores verb and place."""
+    """A lenient sandbox accepts parameters by any verb and in any place."""
     params = {"token": "t", "message": "Привет & пока", "phone": "375291111111"}
     given = {"query": "params", "form": "data", "json": "json"}[place]
     answer = requests.request(verb, f"{sms.url}/api/v1/sendQuickSMS", timeout=5, **{given: params})  # type: ignore[arg-type]
@@ -24,7 +24,7 @@ def test_params_are_accepted_in_query_form_and_json(sms: Client, verb: str, plac
 
 
 def test_params_of_the_body_override_the_query(sms: Client) -> None:
-    """A token in the query and the rest in the body are merged."""
+    """A token in the query and other parameters in the body are merged, and the body takes precedence."""
     url = f"{sms.url}/api/v1/sendQuickSMS?token=t&phone=375291111111&message=query"
     assert requests.post(url, data={"message": "form"}, timeout=5).status_code == 200
     assert requests.post(url, json={"message": "json"}, timeout=5).status_code == 200
@@ -32,7 +32,7 @@ def test_params_of_the_body_override_the_query(sms: Client) -> None:
 
 
 def test_params_with_brackets_are_lists_and_maps(sms: Client) -> None:
-    """A form makes the same mailing as JSON."""
+    """Brackets in a form make the same mailing as JSON."""
     form = {
         "token": "t",
         "messages[0][alphaname_id]": "1363",
@@ -51,7 +51,7 @@ def test_params_with_brackets_are_lists_and_maps(sms: Client) -> None:
 
 
 def test_params_in_json_need_no_content_type(sms: Client) -> None:
-    """Some clients post JSON as text/plain."""
+    """JSON is accepted without its content type, since some clients post it as text/plain."""
     body = json.dumps({"token": "t", "message": "x", "phone": "375291111111"})
     answer = requests.post(
         f"{sms.url}/api/v1/sendQuickSMS", body, headers={"Content-Type": "text/plain"}, timeout=5
@@ -60,7 +60,7 @@ def test_params_in_json_need_no_content_type(sms: Client) -> None:
 
 
 def test_params_with_unknown_names_are_ignored(sms: Client) -> None:
-    """Clients with mistyped parameters still work."""
+    """Unknown parameters are ignored, so that clients with mistyped ones work."""
     assert sms.ok("getBalance", alfaname_id="x", sender="y")["status"] == "OK"
 
 
@@ -75,14 +75,14 @@ def test_params_with_unknown_names_are_ignored(sms: Client) -> None:
     ],
 )
 def test_params_that_php_does_not_read(sms: Client, body: bytes) -> None:
-    """Endless nesting, half of a character: the call has no parameters, and the log can still be read."""
+    """A call with endless nesting, or half of a character, has no parameters, and the log stays readable."""
     answer = requests.post(f"{sms.url}/api/v1/createSmsMessage", body, timeout=5)
     assert (answer.status_code, answer.json()) == (403, {"error": "token is invalid"})
     assert [call["params"] for call in sms.view("requests")] == [{}]
 
 
 def test_params_with_endless_brackets_are_ignored(sms: Client) -> None:
-    """As PHP ignores them; the others are read."""
+    """Parameters with endless brackets are ignored, as by PHP, and the others are read."""
     form = {"token": "t", "message" + "[a]" * 3000: "x"}
     answer = requests.post(f"{sms.url}/api/v1/getBalance", form, timeout=5)
     assert answer.json()["status"] == "OK"
@@ -102,7 +102,7 @@ def test_params_of_any_kind_break_no_method(sms: Client, method: str) -> None:
 
 
 def test_params_of_a_form_are_limited_as_in_php(sms: Client) -> None:
-    """Only the first 1,000 variables of a form are read; JSON has no limit."""
+    """Only the first 1,000 variables of a form are read, and JSON has no limit."""
     form = {"token": "t", "messages[0][alphaname_id]": "0", "messages[0][text]": "x"}
     form |= {f"messages[0][delivery_list][{n}]": f"37529{n:07}" for n in range(1500)}
     url = f"{sms.url}/api/v1/sendBulkSms"
@@ -116,7 +116,7 @@ def test_params_of_a_form_are_limited_as_in_php(sms: Client) -> None:
 
 
 def test_params_of_a_form_may_be_long(sms: Client) -> None:
-    """Three hundred personal texts of ten parts are more than a megabyte."""
+    """A form of three hundred personal texts of ten parts, over a megabyte, is read."""
     form = {"token": "t", "messages[0][alphaname_id]": "0", "messages[0][message_type]": "personal"}
     for n in range(300):
         form[f"messages[0][delivery_list][{n}][phone]"] = f"37529{n:07}"

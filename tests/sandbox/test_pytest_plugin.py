@@ -1,4 +1,4 @@
-"""The fixture for other projects, used as they use it: in a separate pytest."""
+"""The fixture for other projects, used as they would: in a separate pytest."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class TestSettings:
 
 
 def test_plugin_needs_only_an_installation(tmp_path: Path) -> None:
-    """Other projects need no import and no conftest, because the entry point is enough."""
+    """Other projects need no import and no conftest, since the entry point is enough."""
     (tmp_path / "test_other.py").write_text(OTHER_PROJECT)
     command = [
         sys.executable,
@@ -67,7 +67,7 @@ def test_plugin_needs_only_an_installation(tmp_path: Path) -> None:
 
 
 def test_plugin_imports_nothing_until_it_is_used() -> None:
-    """pytest loads the plugin in every project, so it must not import Flask, requests or YAML."""
+    """The plugin, which pytest loads in every project, does not import Flask, requests or YAML."""
     code = (
         "import sys, smsby_deploy.sandbox.pytest_plugin; "
         "print([name for name in ('flask', 'werkzeug', 'requests', 'yaml', 'jinja2') if name in sys.modules])"

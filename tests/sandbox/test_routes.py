@@ -14,7 +14,7 @@ from tests.sandbox.conftest import NOON, PHONES, Client
 
 
 def test_control_route_sets_the_clock(sms: Client) -> None:
-    """The time has an offset; the answer is the new reading."""
+    """The time needs an offset, and the answer is the new reading."""
     reading = sms.control("clock", {"stop": True, "set": "2027-01-01T00:00:00+03:00", "advance": 60})
     assert reading == {
         "now": "2026-12-31T21:01:00+00:00",
@@ -31,7 +31,7 @@ def test_control_route_sets_the_clock(sms: Client) -> None:
     + [{"set": f"{year}-12-31T23:59:59-12:00"} for year in ("0001", "9999")],
 )
 def test_control_route_refuses_invalid_clock_commands(sms: Client, given: Any) -> None:
-    """The answer says why, and the clock does not move."""
+    """An invalid command is explained, and the clock does not move."""
     answer = requests.post(f"{sms.url}/_sandbox/clock", json=given, timeout=5)
     assert answer.status_code == 400
     assert answer.json()["error"]
@@ -39,7 +39,7 @@ def test_control_route_refuses_invalid_clock_commands(sms: Client, given: Any) -
 
 
 def test_control_route_deletes_what_is_not_gone(sms: Client) -> None:
-    """As a person does in the account: it is neither listed nor sent, and costs nothing; what is gone stays."""
+    """A deleted mailing is neither listed nor sent and costs nothing, and a gone one stays."""
     balance = float(sms.view("settings")["balance"])
     sms.bulk(schedule_time="2036-12-01T10:00:00")
     (number,) = [row["id"] for row in sms.get("getSMSMessages").json()["data"]]
@@ -102,13 +102,13 @@ def test_control_route_refuses_invalid_settings(sms: Client, given: Any) -> None
 )
 @pytest.mark.parametrize("path", ["/", "/_sandbox/inbox", "/_sandbox/overview", "/api/v1/getLimit?token=t"])
 def test_routes_refuse_other_sites(sms: Client, path: str, headers: dict[str, str], status: int) -> None:
-    """Neither a script of another site nor its name pointed at this machine gets data."""
+    """Neither a script of another site nor a host name pointed at this machine gets data."""
     assert requests.get(sms.url + path, headers=headers, timeout=5).status_code == status
 
 
 @pytest.mark.parametrize(("path", "status"), [("/", 200), ("/api/v1/getLimit?token=t", 403)])
 def test_routes_accept_a_link_to_the_page(sms: Client, path: str, status: int) -> None:
-    """A link of another site opens the page, and calls no method."""
+    """A link on another site opens the page, but calls no method."""
     headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
     assert requests.get(sms.url + path, headers=headers, timeout=5).status_code == status
 
@@ -121,14 +121,14 @@ def test_routes_accept_their_own_origin(sms: Client) -> None:
 
 
 def test_routes_of_the_api_accept_any_host_name(sms: Client) -> None:
-    """A client in a container calls the sandbox by another name."""
+    """A client in a container can call the API by another host name."""
     answer = requests.get(f"{sms.url}/api/v1/getLimit?token=t", headers={"Host": "sandbox"}, timeout=5)
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("name", ["inbox.css", "inbox.js", "icon.svg", "index.html"])
 def test_routes_serve_only_the_files_of_the_page(sms: Client, name: str) -> None:
-    """They have their content types, and no other file is served."""
+    """Only the files of the page are served, with their content types."""
     answer = requests.get(f"{sms.url}/_sandbox/page/{name}", timeout=5)
     assert answer.status_code == 200
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -136,7 +136,7 @@ def test_routes_serve_only_the_files_of_the_page(sms: Client, name: str) -> None
 
 
 def test_inbox_of_one_phone(sms: Client) -> None:
-    """A large inbox need not be read completely."""
+    """The inbox of one phone is returned without the rest."""
     sms.bulk()
     answer = requests.get(f"{sms.url}/_sandbox/inbox", {"phone": PHONES[0]}, timeout=5).json()
     assert list(answer) == [PHONES[0]]
@@ -155,7 +155,7 @@ def test_inbox_of_one_phone(sms: Client) -> None:
 
 
 def test_inbox_can_be_read_during_sends(sms: Client) -> None:
-    """Every answer is complete, and the last one has all messages."""
+    """Every answer during sends is complete, and the last one has all messages."""
 
     def send(n: int) -> int:
         return sms.bulk(f"3752911111{n:02}").status_code

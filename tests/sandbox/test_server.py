@@ -51,7 +51,7 @@ def test_answers_have_the_time_of_the_sandbox() -> None:
 
 
 def test_callbacks_are_sent_once_per_request(sms: Client, listener: tuple[str, Queue[Any]]) -> None:
-    """Once all messages have their outcome, the callback has the answer of statusBulkSms."""
+    """Once all messages have their outcome, one callback has the answer of statusBulkSms."""
     url, heard = listener
     sms.control("settings", {"callback_ports": [int(url.split(":")[2].split("/")[0])]})
     message = {"alphaname_id": "0", "text": "x", "delivery_list": list(PHONES)}
@@ -88,5 +88,5 @@ def test_callbacks_are_sent_once_per_request(sms: Client, listener: tuple[str, Q
     ],
 )
 def test_callbacks_only_go_to_this_machine(url: str, expected: bool) -> None:
-    """The sandbox calls no other machine, and no port that was not chosen."""
+    """The sandbox calls back only this machine, and only chosen ports."""
     assert is_callable_url(url, (80, 8026)) is expected

@@ -1,4 +1,4 @@
-"""What holds for every call: log, rate limit, errors, reset."""
+"""What applies to every call: log, rate limit, errors, reset."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.sandbox.conftest import Client
 
 
 def test_service_reset_removes_everything_but_settings(sms: Client) -> None:
-    """There are no mailings, calls or faults; the balance is the opening one."""
+    """After a reset there are no mailings, calls or faults, and the balance is the opening one."""
     sms.bulk()
     sms.control("faults", {"mode": "502", "method": "getLimit"})
     sms.control("settings", {"error_status": 200})
@@ -36,7 +36,7 @@ def test_service_executes_calls_one_by_one(sms: Client) -> None:
 
 @pytest.mark.parametrize("spelling", ["getBalance", "getbalance", "GETBALANCE", "GetBalance"])
 def test_service_ignores_the_case_of_a_method(sms: Client, spelling: str) -> None:
-    """Clients spell methods in several ways."""
+    """A method is found in any case, since clients spell it in several ways."""
     assert sms.get(spelling).json()["result"][0]["balance"] == "1000.00000"
 
 
@@ -67,14 +67,14 @@ def test_service_has_two_error_styles(sms: Client, style: int, expected: tuple[i
 
 
 def test_service_unknown_method_is_404_in_both_styles(sms: Client) -> None:
-    """There is no such page."""
+    """An unknown method is a 404 in both styles."""
     for style in (400, 200):
         sms.control("settings", {"error_status": style})
         assert sms.get("sendPigeon").status_code == 404
 
 
 def test_service_can_wrap_answers_in_a_list(sms: Client) -> None:
-    """The setting restores the one-element lists of old answers, also for errors."""
+    """A setting wraps answers, and errors, in one-element lists as in old versions."""
     sms.control("settings", {"wrap": True})
     made = sms.ok("createSmsMessage", message="Hi")
     assert made[0]["status"] == "ok"
@@ -97,7 +97,7 @@ def test_service_logs_calls_without_their_token(sms: Client) -> None:
 
 
 def test_service_log_drops_the_oldest_calls(sms: Client) -> None:
-    """A sandbox that keeps running does not grow forever."""
+    """The log drops the oldest calls, so that a sandbox does not grow forever."""
     sms.control("settings", {"keep_requests": 2})
     for method in ("getBalance", "getLimit", "getAlphanames"):
         sms.get(method)

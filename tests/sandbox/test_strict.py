@@ -1,4 +1,4 @@
-"""A strict sandbox: each method as it is documented, and not otherwise; a refused call sends nothing."""
+"""A strict sandbox accepts each method only as documented, and a refused call sends nothing."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _call(sms: Client, name: str, **sent: dict[str, Any]) -> requests.Response:
 
 
 def _places(name: str, params: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The parameters by their documented places; JSON where any place will do."""
+    """Return the parameters by their documented places, with JSON if any place is allowed."""
     sent: dict[str, dict[str, Any]] = {}
     for key, value in params.items():
         sent.setdefault(METHODS[name].places[key][-1], {})[key] = value
@@ -60,7 +60,7 @@ def _places(name: str, params: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _params(sms: Client, name: str) -> dict[str, Any]:
-    """Values of all parameters that make a call succeed."""
+    """Return values of all parameters that make a call succeed."""
     made: dict[str, Any] = {"token": "t"}
     if name in ("sendSMS", "checkSMSMessageStatus", "getSmsDeliveryList", "confirmSendMessageByList"):
         method = "sendSmsList" if name.startswith("confirm") else "createSmsMessage"
@@ -82,7 +82,7 @@ def _params(sms: Client, name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("row", DOCUMENT, ids=lambda row: f"{row.method}-{row.name}")
 def test_strict_method_reads_a_parameter_from_its_place_only(row: Documented, place: str) -> None:
-    """sendBulkSms reads its own from any: documented as query, they are shown as one nested object."""
+    """A parameter is read only from its place, except in sendBulkSms, which is documented as one nested object."""
     method = METHODS[row.method]
     sent = {one: {row.name: "x"} if one == place else {} for one in PLACES}
     read = method.read(row.verb, f"/api/v1/{row.method}", sent, None)
@@ -91,7 +91,7 @@ def test_strict_method_reads_a_parameter_from_its_place_only(row: Documented, pl
 
 @pytest.mark.parametrize("name", dict.fromkeys(row.method for row in DOCUMENT))
 def test_strict_method_wants_its_verb_and_required_parameters(strict: Client, name: str) -> None:
-    """Each of the 14: complete it is accepted; by another verb, or without one of them, it is refused."""
+    """Each of the 14 methods is accepted when complete, and refused by another verb or without a required parameter."""
     params = _params(strict, name)
     path = f"/api/v1/{name}"
     with pytest.raises(Refusal, match="not supported"):
@@ -110,7 +110,7 @@ def test_strict_method_wants_its_verb_and_required_parameters(strict: Client, na
 @pytest.mark.parametrize("body", ["json", "form"])
 @pytest.mark.parametrize("name", CALLED)
 def test_strict_method_accepts_the_calls_of_the_client(strict: Client, name: str, body: Any) -> None:
-    """The client writes requests from its own table, which agrees with this one."""
+    """The client's requests, written from its own table, are accepted by this one."""
     transport = SendTransport(
         strict.url, "t", timeout=5, requests_per_second=1e6, body=body, clock=SystemClock()
     )
@@ -140,7 +140,7 @@ _BAD_VALUES = {
 @pytest.mark.parametrize("status", [200, 400, 500])
 @pytest.mark.parametrize("name", _SENDS)
 def test_refused_call_sends_nothing(strict: Client, name: str, status: int) -> None:
-    """Whatever is wrong with it, and however sms.by says so: nothing is delivered or charged."""
+    """Whatever is wrong with a call, and however sms.by says so, nothing is delivered or charged."""
     strict.control("settings", {"error_status": status})
     params = _params(strict, name)
     before = strict.inbox(), strict.view("settings")["balance"]
@@ -159,7 +159,7 @@ def test_refused_call_sends_nothing(strict: Client, name: str, status: int) -> N
 
 @pytest.mark.parametrize("style", CALL_STYLES)
 def test_call_styles_change_one_method(strict: Client, style: str) -> None:
-    """A service that reads parameters elsewhere: from that place alone, or from any."""
+    """A service that reads parameters elsewhere accepts them from that place alone, or from any."""
     strict.control("settings", {"call_styles": {"statusBulkSms": style}})
     verbs = {"get": "GET"}
     accepted = []
@@ -173,7 +173,7 @@ def test_call_styles_change_one_method(strict: Client, style: str) -> None:
 
 
 def test_phones_that_fail_later_are_not_charged(strict: Client) -> None:
-    """A partly bad list is taken; statusBulkSms reports the wrong phones under `errors`."""
+    """A partly bad list is accepted, and statusBulkSms reports the wrong phones under `errors`."""
     strict.control("settings", {"bad_phones": "later"})
     message = _MESSAGE | {"delivery_list": [PHONE, "12", "abc"]}
     uuid = _call(
@@ -194,7 +194,7 @@ def test_phones_that_fail_later_are_not_charged(strict: Client) -> None:
 
 
 def test_list_cap_shows_the_latest(strict: Client) -> None:
-    """A capped list hides the oldest mailings; whether the real list has a cap is not known."""
+    """A capped list hides the oldest mailings; whether the real list is capped is not known."""
     strict.control("settings", {"list_cap": 2})
     for name in ("one", "two", "three"):
         message = _MESSAGE | {"name": name}
@@ -215,7 +215,7 @@ def test_list_cap_shows_the_latest(strict: Client) -> None:
     ],
 )
 def test_empty_list_has_several_forms(strict: Client, form: str, status: int, body: Any) -> None:
-    """The body of the documented 406 is not known."""
+    """The body of the documented 406 is not known, so it has several forms."""
     strict.control("settings", {"empty_list": form})
     answer = strict.get("getSMSMessages")
     assert (answer.status_code, answer.json() if answer.content else None) == (status, body)
@@ -230,7 +230,7 @@ def test_empty_list_has_several_forms(strict: Client, form: str, status: int, bo
     ],
 )  # fmt: skip
 def test_part_table_of_the_sdks_or_of_the_standard(strict: Client, text: str, sdk: int, gsm: int) -> None:
-    """They differ at 4 to 6 parts and in some characters."""
+    """The tables differ at 4 to 6 parts and in some characters."""
     strict.control("settings", {"duplicates": False})
     counts = []
     for table in ("sdk", "gsm"):
@@ -240,7 +240,7 @@ def test_part_table_of_the_sdks_or_of_the_standard(strict: Client, text: str, sd
 
 
 def test_error_status_may_be_500(strict: Client) -> None:
-    """In 2017 sms.by answered refusals like that; a wrong verb or path stays what it is."""
+    """Rejections can be HTTP 500 as in 2017, and a wrong verb or path is unchanged."""
     strict.control("settings", {"error_status": 500})
     refused = strict.get("checkSMS", sms_id=1)
     assert (refused.status_code, refused.json()) == (500, {"error": "not found"})

@@ -1,4 +1,4 @@
-"""Whatever JSON sms.by may answer, often with the keys that its answers have."""
+"""Any JSON that sms.by could answer, often with the keys that its answers have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback: it answers what a test scripts, also brokenly, and records the requests."""
+"""A real HTTP server on loopback: it gives the answers that a test scripts, even broken ones, and records requests."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Asked:
 
     @property
     def places(self) -> dict[str, dict[str, Any]]:
-        """The parameters in the query, in the form and in the JSON, with their values."""
+        """Return the parameters in the query, in the form and in the JSON, with their values."""
         kind = self.headers.get("content-type", "")
         form = self.form if kind == "application/x-www-form-urlencoded" else {}
         return {
@@ -72,7 +72,7 @@ class Asked:
 
 
 class FakeServer:
-    """The server's script and memory. Without a script it answers an empty 200."""
+    """The server's script and record. Without a script it answers an empty 200."""
 
     def __init__(self) -> None:
         self.replies: deque[Reply] = deque()
@@ -102,7 +102,9 @@ class _Drip(io.RawIOBase):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else the body waits up to 40 ms for the client to confirm the headers
+    disable_nagle_algorithm = (
+        True  # otherwise the body waits up to 40 ms for the client to confirm the headers
+    )
     wire: FakeServer
 
     def do_GET(self) -> None:
@@ -112,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing on stderr."""
+        """Log nothing."""
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -162,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
-    """A server to talk to, and no proxy on the way."""
+    """A server on loopback, without a proxy in between."""
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -214,7 +216,7 @@ MakeSender = Callable[..., SendClient]
 
 @pytest.fixture
 def reader(wire: FakeServer, clock: FakeClock) -> ReadClient:
-    """A client that can't send, paced so that pacing is not seen."""
+    """A client that cannot send, with a rate so high that it never waits."""
     return ReadClient(
         ReadTransport(wire.url, TOKEN, timeout=5, requests_per_second=1e6, body="json", clock=clock)
     )
@@ -222,7 +224,7 @@ def reader(wire: FakeServer, clock: FakeClock) -> ReadClient:
 
 @pytest.fixture
 def make_sender(wire: FakeServer, clock: FakeClock) -> MakeSender:
-    """Makes a client that can send; the arguments win over the defaults."""
+    """Return a function that makes a client that can send; its arguments replace the defaults."""
 
     def make(**changes: Any) -> SendClient:
         settings: dict[str, Any] = {"timeout": 5, "requests_per_second": 1e6, "body": "json"}
@@ -241,7 +243,7 @@ def sender(make_sender: MakeSender) -> SendClient:
 
 @pytest.fixture
 def certificate(wire: FakeServer, tmp_path: Path) -> Path:
-    """The certificate of `wire`, which speaks TLS from now on, as does its URL."""
+    """The certificate of `wire`, which from now on speaks TLS and has an https URL."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl makes the certificate")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
@@ -257,7 +259,7 @@ def certificate(wire: FakeServer, tmp_path: Path) -> Path:
 
 @contextmanager
 def hang_up(size: int) -> Iterator[tuple[int, list[bytes]]]:
-    """The port of a server that takes `size` bytes of each connection and ends it, and what it took."""
+    """The port of a server that reads `size` bytes of each connection and closes it, and what it read."""
     taken: list[bytes] = []
     server = socket.create_server(("127.0.0.1", 0))
 

@@ -1,4 +1,4 @@
-"""A value of each fact of an account."""
+"""One value of each fact of an account."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from smsby_deploy.smsby.facts import FactName
 
 AT = {"at": "2026-11-02T09:00:00+00:00"}
-# One value of each fact, as in the file.
+# one value of each fact, as in the file
 FACT_VALUES: dict[FactName, Any] = {
     FactName.TOKEN_REFUSAL: {"status": 403, "recognized": True},
     FactName.CURRENCY: "BYN",

@@ -1,4 +1,4 @@
-"""How slowly an answer may arrive, and how much it may hold."""
+"""How slowly an answer may arrive, and how large it may be."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GZIP = {"Content-Encoding": "gzip"}
 
 
 class _Socket:
-    """A socket on which each read takes `seconds` and gets `count` bytes."""
+    """A socket on which each read takes `seconds` and returns `count` bytes."""
 
     def __init__(self, clock: FakeClock, seconds: float, count: int) -> None:
         self.clock = clock
@@ -43,7 +43,7 @@ class _Socket:
     [(29, 1, False), (29, 1 << 16, True), (0.9, 1024, True), (1, 1023, False)],
 )
 def test_an_answer_makes_progress(clock: FakeClock, seconds: float, count: int, is_fast_enough: bool) -> None:
-    """64 KB arrive within twice the timeout, however they are divided."""
+    """64 KB must arrive within twice the timeout, however they are divided."""
     socket: Any = _Socket(clock, seconds, count)
     received = answer_limits._BoundedBytes(socket, socket, clock)
     received.allow(1 << 30)
@@ -87,14 +87,14 @@ def test_an_answer_may_be_compressed(
 def test_an_answer_that_cannot_be_decompressed_is_lost(
     wire: FakeServer, reader: ReadClient, body: bytes, encoding: str
 ) -> None:
-    """Such as one in an encoding that was not asked for, which might inflate without limits."""
+    """An answer in an encoding that was not requested, which might inflate without limits, counts as lost."""
     wire.answers(*[Reply(200, body, {"Content-Encoding": encoding})] * 4)
     with pytest.raises(AnswerLost, match="decompressed"):
         reader.get_balance()
 
 
 def test_a_question_with_a_large_answer_is_asked_once(wire: FakeServer, reader: ReadClient) -> None:
-    """It would inflate again."""
+    """A query with an answer that is too large is not repeated, since it would be too large again."""
     wire.answers(Reply(200, gzip.compress(b" " * LARGEST_ANSWER + BALANCE, 1, mtime=0), _GZIP))
     with pytest.raises(AnswerTooLarge, match="64 MB"):
         reader.get_balance()
@@ -102,7 +102,7 @@ def test_a_question_with_a_large_answer_is_asked_once(wire: FakeServer, reader: 
 
 
 def test_the_list_of_mailings_may_be_longer(wire: FakeServer, reader: ReadClient) -> None:
-    """It has every mailing of the account."""
+    """The list of mailings may be longer than other answers, as it has every mailing of the account."""
     listed = b'{"status": "success", "data": []}'
     wire.answers(Reply(200, gzip.compress(b" " * LARGEST_ANSWER + listed, 1, mtime=0), _GZIP))
     assert reader.get_sms_messages().count == 0

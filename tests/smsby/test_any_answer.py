@@ -1,4 +1,4 @@
-"""Properties of all answers: nothing fails, and nothing is concluded that the answer does not prove."""
+"""Properties of all answers: nothing crashes, and nothing is concluded that the answer does not prove."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PROOFS: list[Proof] = ["uuid", "message_id", "sms_id", "confirmed"]
 
 @given(st.integers(200, 599), ANY_JSON, st.sampled_from(PROOFS), st.booleans())
 def test_judge_send_accepts_only_proof(status: int, data: Any, proof: Proof, only_prepares: bool) -> None:
-    """Of all answers only a proof is accepted, and only a 429 allows the request to be sent again."""
+    """Only a proof is accepted, and only a 429 allows the request to be sent again, whatever the answer."""
     answer = Answer(status, data, readable=data is not None)
     outcome = judge_send(answer, proof=proof, only_prepares=only_prepares)
     assert (outcome.kind is OutcomeKind.NOT_SENT) == (status == 429)
@@ -74,7 +74,7 @@ LIST_ANSWERS = st.builds(
 @settings(max_examples=5 * settings().max_examples)
 @given(LIST_ANSWERS)
 def test_only_documented_answers_list_no_mailings(answer: Answer) -> None:
-    """Neither plan nor apply can take a mailing for new because of an answer that does not say so."""
+    """Only an answer in a documented form lists no mailings, so that plan and apply take no mailing for new by mistake."""
     transport = SimpleNamespace(
         ask=lambda method, params, keep: answer, clock=SimpleNamespace(sleep=lambda _: None)
     )
@@ -114,7 +114,7 @@ def _all(read: Callable[[Any], Iterable[Any]]) -> Callable[[Any], Any]:
 @settings(max_examples=40)
 @given(ANY_JSON)
 def test_parsers_read_an_answer_or_raise_api_error(read: Callable[[Any], Any], data: Any) -> None:
-    """No answer makes a parser fail in another way."""
+    """Whatever the answer, a parser reads it or raises ApiError."""
     try:
         read(data)
     except ApiError as error:
@@ -134,7 +134,7 @@ NESTED = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(["messages", "name", "data"]), NESTED))
 def test_brackets_of_a_form_lose_nothing(params: dict[str, Any]) -> None:
-    """PHP, as the sandbox imitates it, reads from the form what was written into it."""
+    """PHP, as the sandbox imitates it, reads from a form what was written into it."""
     pairs = list(_brackets(params))
     assert len(dict(pairs)) == len(pairs)
     builder = EnvironBuilder(method="POST", data=dict(pairs))

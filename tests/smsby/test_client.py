@@ -1,4 +1,4 @@
-"""The client that only asks: its questions, how it reads answers, and when it repeats a question."""
+"""The read-only client: its queries, how it reads answers, and when it repeats a query."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ MAILING = {
 def test_read_client_repeats_a_question(
     wire: FakeServer, reader: ReadClient, clock: FakeClock, reply: Reply
 ) -> None:
-    """A question reaches no recipient, so it may be repeated."""
+    """A query, which reaches no recipient, is repeated."""
     wire.answers(reply, reply, Reply(200, {"balance": 5}))
     assert reader.get_balance().amount == 5
     assert [pause for pause in clock.slept if pause > 0.1] == [0.5, 1.0]
@@ -71,7 +71,7 @@ def test_read_client_repeats_a_question(
 
 @pytest.mark.parametrize("reply", [Reply(500, b""), Reply(429, b""), Reply(200, b"<html>"), Reply(302, b"")])
 def test_read_client_gives_up_after_four_tries(wire: FakeServer, reader: ReadClient, reply: Reply) -> None:
-    """Then sms.by is unavailable."""
+    """After four tries sms.by is unavailable."""
     wire.answers(*[reply] * 5)
     with pytest.raises(SmsbyUnavailable, match="getBalance") as caught:
         reader.get_balance()
@@ -94,7 +94,7 @@ def test_read_client_honors_retry_after(wire: FakeServer, reader: ReadClient, cl
 def test_read_client_gives_up_on_a_long_retry_after(
     wire: FakeServer, reader: ReadClient, clock: FakeClock
 ) -> None:
-    """A Retry-After longer than a minute is neither waited for nor ignored."""
+    """A Retry-After of over a minute is neither waited for nor ignored."""
     wire.answers(Reply(429, b"", {"Retry-After": "86400"}))
     with pytest.raises(SmsbyUnavailable, match=r"getBalance: .*; sms\.by says to try again in 24 h"):
         reader.get_balance()
@@ -106,7 +106,7 @@ def test_read_client_gives_up_on_a_long_retry_after(
 def test_read_client_raises_an_error_at_once(
     wire: FakeServer, reader: ReadClient, status: int, style: str
 ) -> None:
-    """An error text is an answer, with HTTP 200 and 4xx alike."""
+    """An error text is an answer with HTTP 200 and 4xx alike, and raised at once."""
     wire.answers(Reply(status, {"error": "something odd"}))
     with pytest.raises(ApiError, match="getBalance: something odd") as caught:
         reader.get_balance()
@@ -136,7 +136,7 @@ def test_read_client_shows_message_and_errors(
 
 
 def test_read_client_takes_no_message_for_a_known_error(wire: FakeServer, reader: ReadClient) -> None:
-    """Only the text under `error` is classified: a page that is not found is no name that is not found."""
+    """Only the text under `error` is classified, so a page that is not found is not an unknown name."""
     wire.answers(Reply(404, {"message": "Not found"}))
     with pytest.raises(ApiError) as caught:
         reader.check_sms_message_status(5)
@@ -144,7 +144,7 @@ def test_read_client_takes_no_message_for_a_known_error(wire: FakeServer, reader
 
 
 def test_read_client_explains_a_wrong_url(wire: FakeServer, reader: ReadClient) -> None:
-    """sms.by answers 404 with an error text, another web server with a page: then api.url is wrong."""
+    """A 404 without an error text of sms.by comes from another web server, so api.url is wrong."""
     wire.answers(*[Reply(404, b"<html>not here</html>")] * 5)
     with pytest.raises(SmsbyUnavailable, match="HTTP 404") as caught:
         reader.get_balance()
@@ -167,7 +167,7 @@ def test_read_client_takes_a_bare_401_as_refused_token(
 def test_read_client_raises_a_refused_token_at_once(
     wire: FakeServer, reader: ReadClient, status: int
 ) -> None:
-    """With any HTTP status: it was different in 2017, 2021 and 2026."""
+    """A refused token is raised at once with any HTTP status, which differed in 2017, 2021 and 2026."""
     wire.answers(Reply(status, {"error": "token is invalid"}))
     with pytest.raises(TokenRefused) as caught:
         reader.get_sms_messages()
@@ -210,7 +210,7 @@ def test_error_for_knows_every_error_text(text: str, kind: type[Exception]) -> N
 
 
 def test_read_client_takes_a_known_error_with_500(wire: FakeServer, reader: ReadClient) -> None:
-    """In 2017 sms.by sent most errors with HTTP 500; to ask again would not help."""
+    """A known error with HTTP 500, as sms.by sent most errors in 2017, is not repeated."""
     wire.answers(Reply(500, {"error": "not found"}))
     with pytest.raises(NotFound):
         reader.check_sms_message_status(5)
@@ -218,7 +218,7 @@ def test_read_client_takes_a_known_error_with_500(wire: FakeServer, reader: Read
 
 
 def test_get_sms_messages_reads_numbers_as_text(wire: FakeServer, reader: ReadClient) -> None:
-    """sms.by writes numbers as text."""
+    """Numbers that sms.by writes as text are read as numbers."""
     wire.answers(Reply(200, {"status": "success", "data": [MAILING, {"id": "7", "status": "SOMETHING_NEW"}]}))
     first, second = reader.get_sms_messages()
     assert (first.id, first.parts, first.count_phones) == (1173020, 27631, 27631)
@@ -249,7 +249,7 @@ def test_get_sms_messages_reads_numbers_as_text(wire: FakeServer, reader: ReadCl
     ],
 )
 def test_get_sms_messages_without_mailings(wire: FakeServer, reader: ReadClient, reply: Reply) -> None:
-    """Only the documented forms mean that there are none."""
+    """Only the documented forms mean that there are no mailings."""
     wire.answers(reply)
     assert reader.get_sms_messages() == MailingList((), 0)
     assert len(wire.asked) == 1
@@ -305,7 +305,7 @@ def test_get_sms_messages_without_mailings(wire: FakeServer, reader: ReadClient,
 def test_get_sms_messages_refuses_any_other_answer(
     wire: FakeServer, reader: ReadClient, reply: Reply
 ) -> None:
-    """An empty list would mean "not sent yet", and everything would be sent again."""
+    """Any other answer is an error: an empty list would mean "not sent yet", and everything would be sent again."""
     wire.answers(*[reply] * 20)
     with pytest.raises(SmsbyUnavailable) as caught:
         reader.get_sms_messages()
@@ -336,7 +336,7 @@ def test_get_sms_messages_refuses_any_other_answer(
 def test_get_sms_messages_of_an_account_with_another_form(
     wire: FakeServer, reader: ReadClient, reply: Reply, form: str | None
 ) -> None:
-    """Only the form that this account was seen to use means "no mailings", beside the documented ones."""
+    """Besides the documented forms, only the form that this account was seen to use means "no mailings"."""
     for known in EmptyForm:
         fact = Fact(FactName.EMPTY_LIST, FactState.KNOWN, str(known))
         reader.facts = AccountFacts("a", {FactName.EMPTY_LIST: fact})
@@ -367,7 +367,7 @@ def test_get_sms_messages_of_an_account_with_another_form(
     ],
 )
 def test_get_sms_messages_keeps_what_is_needed(wire: FakeServer, reader: ReadClient, listed: Any) -> None:
-    """Of any form of the list; the others are counted."""
+    """From any form of the list the needed mailings are kept, and the others are counted."""
     content = json.dumps(listed).encode()
     wire.answers(
         Reply(200, content), Reply(200, gzip.compress(content, mtime=0), {"Content-Encoding": "gzip"})
@@ -379,7 +379,7 @@ def test_get_sms_messages_keeps_what_is_needed(wire: FakeServer, reader: ReadCli
 
 
 def test_get_sms_messages_starts_anew_after_a_lost_answer(wire: FakeServer, reader: ReadClient) -> None:
-    """What was read of it is not counted."""
+    """After a lost answer the list is read anew, without what was already read."""
     listed = {"status": "success", "data": [MAILING] * 3}
     wire.answers(
         Reply(200, {"status": "success", "data": [MAILING, 7]}, break_off="truncated"), Reply(200, listed)
@@ -388,7 +388,7 @@ def test_get_sms_messages_starts_anew_after_a_lost_answer(wire: FakeServer, read
 
 
 def test_get_sms_messages_hides_a_token_anywhere(wire: FakeServer, reader: ReadClient) -> None:
-    """Even where a piece of the answer ends within it."""
+    """A token in the list is hidden even if a piece of the answer ends within it."""
     rows = [{"id": number, "name": f"{number * 'x'}{TOKEN}"} for number in range(500)]
     wire.answers(Reply(200, {"status": "success", "data": rows}))
     assert [one.name for one in reader.get_sms_messages()] == [f"{n * 'x'}<hidden>" for n in range(500)]
@@ -411,7 +411,7 @@ def test_status_bulk_sms_reads_one_mailing(wire: FakeServer, reader: ReadClient,
     "reply", [Reply(200, []), Reply(406, b""), Reply(200, b""), Reply(200, {"status": "wait"})]
 )
 def test_status_bulk_sms_may_be_empty(wire: FakeServer, reader: ReadClient, reply: Reply) -> None:
-    """sms.by may report nothing for a while after the request."""
+    """An empty answer of statusBulkSms, as some time after the request, is not an error."""
     wire.answers(reply)
     assert reader.status_bulk_sms("cc9c8043") == ()
 
@@ -422,7 +422,7 @@ def _page(*phones: int) -> Reply:
 
 
 def test_get_sms_delivery_list_reads_all_pages(wire: FakeServer, reader: ReadClient) -> None:
-    """The largest page size is not documented, so a short page is not the last one."""
+    """All pages are read even after a short one, since the largest page size is not documented."""
     wire.answers(_page(1, 2), _page(3, 4), _page(5), _page())
     assert [delivery.phone for delivery in reader.get_sms_delivery_list(9)] == ["1", "2", "3", "4", "5"]
     assert [asked.query["limit_offset"] for asked in wire.asked] == [["0"], ["2"], ["4"], ["5"]]
@@ -460,7 +460,7 @@ def test_get_sms_delivery_list_keeps_repeated_phones(wire: FakeServer, reader: R
 def test_get_alphanames_reads_a_map_or_a_list(
     wire: FakeServer, reader: ReadClient, data: Any, names: list[tuple[int, str]]
 ) -> None:
-    """PHP writes a map whose only key is 0 as a list."""
+    """Alphanames are read from a map or a list, as which PHP writes a map whose only key is 0."""
     wire.answers(Reply(200, data))
     assert reader.get_alphanames() == tuple(Alphaname(*name) for name in names)
 
@@ -500,7 +500,7 @@ _REFUSED = Reply(403, {"error": "token is invalid"})
     ],
 )
 def test_get_subscriber_lists_falls_back_to_get(wire: FakeServer, reader: ReadClient, reply: Reply) -> None:
-    """The page of sms.by has a POST, which no client is known to have tried. Here another GET was accepted before."""
+    """If the documented POST refuses a token that a GET accepted, the contact lists are read by GET."""
     wire.answers(Reply(200, {"balance": 5}), reply, _LISTS, reply, Reply(400, {"error": "not this either"}))
     reader.get_balance()
     assert reader.get_subscriber_lists() == (SubscriberList(3434, "Newsletter"),)
@@ -512,7 +512,7 @@ def test_get_subscriber_lists_falls_back_to_get(wire: FakeServer, reader: ReadCl
 
 
 def test_get_subscriber_lists_shows_a_refused_token_once(wire: FakeServer, reader: ReadClient) -> None:
-    """A token that no GET was accepted with is refused, whatever its place."""
+    """If no GET has accepted the token, a POST that refuses it is raised at once."""
     wire.answers(_REFUSED, _LISTS)
     with pytest.raises(TokenRefused):
         reader.get_subscriber_lists()
@@ -557,7 +557,7 @@ _ONLY_FOR_API = {
     "getalphanameid",
     "getlimit",
     "getmessageslist",
-}  # the command `api` calls them by name
+}  # `api` calls them by name
 
 
 def _public(kind: type) -> set[str]:
@@ -565,7 +565,7 @@ def _public(kind: type) -> set[str]:
 
 
 def test_read_client_has_no_sending_method(reader: ReadClient) -> None:
-    """Each of its methods is one of sms.by that only asks, and its transport cannot send."""
+    """Each method of the read client only reads, and its transport cannot send."""
 
     def plain(name: str) -> str:
         return name.replace("_", "").lower()

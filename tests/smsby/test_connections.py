@@ -1,6 +1,6 @@
-"""Connections that wait for their request: young, silent, used once, and never a request that may have been sent.
+"""Connections that are opened ahead of their request: fresh, silent, and used once.
 
-Of one that was not made, why: nothing of what a proxy says is shown.
+The reason of a failed one is shown without anything that a proxy says.
 """
 
 from __future__ import annotations
@@ -75,20 +75,20 @@ def _refused(message: str) -> requests.ConnectionError:
     ],
 )
 def test_explain_not_connected(error: Exception | None, message: str, hint: str) -> None:
-    """The reason is named where it is known, with its own hint, and the request was not sent."""
+    """A known reason for a failed connection is named with its own hint, and the request was not sent."""
     said, advice = explain_not_connected(error, _PLACE)
     assert (said, advice.startswith(hint)) == (message, True)
     assert error is None or never_connected(error)
 
 
 def test_explain_not_connected_to_a_sandbox() -> None:
-    """The first thing that a new user meets is a sandbox that does not run."""
+    """For a sandbox that does not run, which is the first error of many new users, the hint says how to start it."""
     _, advice = explain_not_connected(None, "http://127.0.0.1:8025/api/v1/getBalance")
     assert advice.startswith("start the sandbox with `smsby-deploy sandbox`")
 
 
 def test_never_connected_is_not_sure_of_a_proxy_that_hung_up() -> None:
-    """It may have passed the request on."""
+    """If a proxy hung up it may have passed on the request, so the failure does not count as never connected."""
     assert not never_connected(_gave_up(ProxyError("x", ConnectionResetError("reset"))))
 
 
@@ -97,13 +97,13 @@ MESSAGE = json.dumps({"name": "n", "alphaname_id": "7", "delivery_list": ["37529
 
 @pytest.fixture
 def secure(certificate: Path, make_sender: MakeSender, monkeypatch: pytest.MonkeyPatch) -> SendClient:
-    """A client of a server that speaks TLS, and that it trusts."""
+    """A client of a TLS server that it trusts."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     return make_sender()
 
 
 def _take(connections: FreshConnections) -> FreshConnection | SmsbyUnavailable:
-    """Take a connection, as the dispatcher does: again whenever something changed."""
+    """Take a connection like the dispatcher: again whenever something changed."""
     changed = threading.Event()
     connections.on_change = changed.set
     while (taken := connections.take()) is None:
@@ -123,7 +123,7 @@ def _opened(connections: FreshConnections) -> FreshConnection:
 
 
 def test_request_is_sent_on_the_connection_that_waited(wire: FakeServer, secure: SendClient) -> None:
-    """Each carries one request; session tickets of TLS, which arrive after the handshake, do not count as its end."""
+    """Each open connection carries one request, and a TLS session ticket after the handshake does not end it."""
     wire.answers(*[Reply(200, {"uuid": f"u-{number}"}) for number in range(2)])
     secure.connections.keep(1)
     waited = [_opened(secure.connections) for _ in range(2)]
@@ -138,7 +138,7 @@ def test_request_is_sent_on_the_connection_that_waited(wire: FakeServer, secure:
 
 
 def test_no_connection_waits_without_tls(sender: SendClient, wire: FakeServer) -> None:
-    """It is opened when the request is sent, so nothing else can have gone over it."""
+    """Without TLS no connection is opened ahead, so that nothing else can have been sent on it."""
     sender.connections.keep(5)
     wire.answers(Reply(200, {"uuid": "u"}))
     connection = _opened(sender.connections)
@@ -173,7 +173,7 @@ def pair() -> Iterator[tuple[FreshConnection, socket.socket]]:
 def test_connection_is_usable_while_nothing_arrived(
     pair: tuple[FreshConnection, socket.socket], happens: Callable[[socket.socket], None], is_usable: bool
 ) -> None:
-    """A server that no longer waits closes it, or says so first."""
+    """A connection is not used after anything arrived: a server that gives up closes it, or says so first."""
     connection, far = pair
     happens(far)
     assert connection.is_usable(OLDEST) is is_usable
@@ -181,12 +181,12 @@ def test_connection_is_usable_while_nothing_arrived(
 
 
 def test_old_connection_is_not_usable(pair: tuple[FreshConnection, socket.socket]) -> None:
-    """Its end may be on the way already."""
+    """An old connection is not used, since its end may be in transit."""
     assert not pair[0].is_usable(OLDEST + 0.01)
 
 
 def test_old_connections_are_replaced(wire: FakeServer, secure: SendClient, clock: FakeClock) -> None:
-    """After a pause another one is opened, and only that one carries the request."""
+    """After a pause a fresh connection replaces the old one and alone carries the request."""
     first = _opened(secure.connections)
     clock.seconds += OLDEST + 1
     secure.connections._ready.append(first)
@@ -205,7 +205,7 @@ def hangs_up() -> Iterator[str]:
 
 
 def test_unfinished_handshake_means_not_sent(hangs_up: str, make_sender: MakeSender) -> None:
-    """No byte of a request can be read before the handshake is over."""
+    """After an unfinished handshake the request was certainly not sent, as no byte of it can be read before."""
     client = make_sender(url=hangs_up)
     assert _send(client).kind is OutcomeKind.NOT_SENT
     assert isinstance(_take(client.connections), SmsbyUnavailable)
@@ -215,7 +215,7 @@ def test_unfinished_handshake_means_not_sent(hangs_up: str, make_sender: MakeSen
 def test_tunnel_that_is_refused_means_not_sent(
     make_sender: MakeSender, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    """What the proxy answered to CONNECT is named, and it never saw the request."""
+    """If a proxy refuses CONNECT its answer is named, and the request, which it never saw, was not sent."""
     taken: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as proxy:
 
@@ -240,7 +240,7 @@ def test_tunnel_that_is_refused_means_not_sent(
 def test_failure_on_an_open_connection_is_unknown(
     secure: SendClient, wire: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also one that looks like a connection that was never made."""
+    """A failure on an open connection is unknown, even if it looks like one that was never made."""
     secure.connections.keep(1)
     connection = _opened(secure.connections)
 
@@ -254,7 +254,7 @@ def test_failure_on_an_open_connection_is_unknown(
 def test_tunnel_that_breaks_after_the_request_is_unknown(
     wire: FakeServer, secure: SendClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """urllib3 reports an error of the proxy, as it does before a connection."""
+    """A tunnel that breaks after the request is unknown, though urllib3 reports the same error before a connection."""
     reached = urlsplit(wire.url)
     with socket.create_server(("127.0.0.1", 0)) as proxy:
 
@@ -280,7 +280,7 @@ def test_tunnel_that_breaks_after_the_request_is_unknown(
 
 
 class _Opener:
-    """Opens connections when the test lets it."""
+    """Opens connections when the test allows it."""
 
     def __init__(self) -> None:
         self.gate = threading.Semaphore(0)
@@ -300,7 +300,7 @@ class _Opener:
 
 
 def test_fresh_connections_opens_no_more_than_the_pace_uses() -> None:
-    """Not as many as asked for, but as many as may leave soon."""
+    """Only as many connections are opened as the rate limit can use soon, not as many as requested."""
     opener = _Opener()
     connections = FreshConnections(opener, lambda: 3, FakeClock())
     for _ in range(2):
@@ -311,7 +311,7 @@ def test_fresh_connections_opens_no_more_than_the_pace_uses() -> None:
 
 
 def test_fresh_connections_reports_a_failure_once() -> None:
-    """Nothing is opened until it was reported, because a pause follows."""
+    """After a failure nothing is opened until it was reported, since a pause follows."""
     opener = _Opener()
     opener.error = SmsbyUnavailable("cannot reach sms.by")
     connections = FreshConnections(opener, lambda: 1, FakeClock())
@@ -329,7 +329,7 @@ def test_fresh_connections_reports_a_failure_once() -> None:
 
 
 def test_fresh_connections_closes_what_is_discarded() -> None:
-    """Also a connection that was being opened."""
+    """Discarding closes all connections, even one that is being opened."""
     opener = _Opener()
     connections = FreshConnections(opener, lambda: 2, FakeClock())
     opened = threading.Semaphore(0)
@@ -347,7 +347,7 @@ def test_fresh_connections_closes_what_is_discarded() -> None:
 
 
 def test_fresh_connections_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing waits for a connection that no thread opens."""
+    """If the system allows no thread, it is an error instead of an endless wait."""
 
     def start(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -364,5 +364,5 @@ def test_fresh_connections_without_threads(monkeypatch: pytest.MonkeyPatch) -> N
      ("http://[::1", "the configured URL")],
 )  # fmt: skip
 def test_shown_place_is_scheme_host_and_port(url: str, place: str) -> None:
-    """An IPv6 address keeps its brackets; user, password and path are left out."""
+    """A place is scheme, host and port, with the brackets of an IPv6 address, and without user, password or path."""
     assert shown_place(url) == place

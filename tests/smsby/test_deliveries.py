@@ -1,4 +1,4 @@
-"""Deliveries of statusBulkSms: under any key, with any status, beside anything else."""
+"""Deliveries of statusBulkSms: under any key, with any status, next to anything else."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PHONE = "375291111111"
     ],
 )
 def test_read_delivery_status_ignores_case(word: str, status: DeliveryStatus | None) -> None:
-    """sms.by writes a status in capitals or not, depending on the method; other words stay undocumented."""
+    """A status is read in any case, which depends on the method, and other words stay undocumented."""
     assert read_delivery_status(word) is status
 
 
@@ -70,13 +70,13 @@ def test_read_delivery_status_ignores_case(word: str, status: DeliveryStatus | N
     ],
 )
 def test_read_bulk_status_reads_every_list(entry: dict[str, Any], expected: Delivery) -> None:
-    """The status is the own one, else the error, else the key; only a known own status may change a failure."""
+    """The status is the delivery's own, else its error, else its key; only a known own status changes a failure."""
     (mailing,) = read_bulk_status([{"message_id": 1, **entry}])
     assert mailing.deliveries == (expected,)
 
 
 def test_read_deliveries_reads_what_is_there() -> None:
-    """A phone may be a number, and what is missing is empty."""
+    """A phone may be a number, and missing values are empty."""
     rows = [{"phone": 375291111111, "status": "sent", "d_sent": "10:00"}, {"status": "NEW"}, {"phone": PHONE}]
     expected = [Delivery(PHONE, "sent", "10:00"), Delivery("", "NEW", None), Delivery(PHONE, "", None)]
     assert list(read_deliveries({"result": rows})) == expected
@@ -91,7 +91,7 @@ _junk = st.recursive(
 
 @given(_junk, st.text(max_size=8).filter(lambda key: key not in ("success", "message_id", "name")))
 def test_read_bulk_status_is_not_hidden_by_junk(junk: Any, key: str) -> None:
-    """Whatever is besides a delivery, in its entry or in the answer, the delivery is read."""
+    """A delivery is read whatever else is in its entry or in the answer."""
     entry = {"message_id": 1, key: junk, "success": [{"phone": PHONE, "status": "SENT"}]}
     (mailing,) = (one for one in read_bulk_status([junk, entry]) if one.message_id == 1)
     assert Delivery(PHONE, "SENT", None) in mailing.deliveries

@@ -1,4 +1,4 @@
-"""What is learned about an account, and the file that keeps it."""
+"""Facts about an account, and the file that keeps them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ALL = AccountFacts(_ACCOUNT, {name: _known(name) for name in FactName})
 
 
 def test_facts_are_read_as_they_were_written(tmp_path: Path) -> None:
-    """Every fact, known or not learnable, comes back with its time, method and account."""
+    """Every fact, known or not learnable, is read back with its time, method and account."""
     path = tmp_path / "smsby.facts.json"
     for facts in (ALL, AccountFacts(_ACCOUNT, {name: _gap(name) for name in FactName})):
         write_facts(path, facts, "https://app.sms.by")
@@ -55,7 +55,7 @@ def test_facts_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 
 def test_facts_have_typed_values() -> None:
-    """The values that decide something have types of their own."""
+    """Values that decide something are typed."""
     assert ALL.call_styles == {"statusBulkSms": "post-form", "getSubscriberLists": "get"}
     assert (ALL.refuses_at_500, ALL.listing_lag, ALL.part_table) == (True, 41.5, PartTable.GSM)
     assert ALL.list_size == ListSize(100, True)
@@ -70,7 +70,7 @@ def test_facts_have_typed_values() -> None:
 
 
 def test_facts_decide_only_where_they_differ_from_the_document() -> None:
-    """What is as documented changes nothing."""
+    """Only a fact that differs from the documentation changes anything."""
     usual = {FactName.CALL_STYLES: {}, FactName.EMPTY_LIST: "documented", FactName.PART_TABLE: "sdk"}
     facts = {name: replace(_known(name), value=value) for name, value in usual.items()}
     assert AccountFacts(_ACCOUNT, facts).deciding() == NO_FACTS.deciding() == {}
@@ -106,7 +106,7 @@ def test_facts_that_are_not_known_decide_nothing() -> None:
 
 
 def test_facts_of_another_account_are_not_used(tmp_path: Path) -> None:
-    """They stay in the file, and no one else gets them."""
+    """Facts of another account stay in the file and are not used."""
     path = tmp_path / "smsby.facts.json"
     write_facts(path, ALL, "https://app.sms.by")
     assert read_facts(path, _OTHER) == AccountFacts(_OTHER)
@@ -118,7 +118,7 @@ def test_facts_of_another_account_are_not_used(tmp_path: Path) -> None:
 
 
 def test_facts_that_are_known_are_not_lost() -> None:
-    """A fact that cannot be learned again stays; a new value replaces the old one."""
+    """A known fact stays if it cannot be learned again, and a new value replaces the old one."""
     later = replace(_known(FactName.PRICE), learned_at=_NOW + timedelta(days=1))
     facts = ALL.updated([_gap(FactName.CLOCK_IN), later, Fact(FactName.CALLBACK)])
     assert facts.get(FactName.CLOCK_IN) == _known(FactName.CLOCK_IN)
@@ -128,7 +128,7 @@ def test_facts_that_are_known_are_not_lost() -> None:
 
 
 def test_facts_are_old_after_90_days() -> None:
-    """To the second; what was not learnable does not age."""
+    """Facts are old after 90 days, to the second, unless they were not learnable."""
     facts = AccountFacts(
         _ACCOUNT, {FactName.PRICE: _known(FactName.PRICE), FactName.LISTS: _gap(FactName.LISTS)}
     )
@@ -137,7 +137,7 @@ def test_facts_are_old_after_90_days() -> None:
 
 
 def test_facts_make_the_search_for_a_lost_request_longer() -> None:
-    """Twice as long as a listing took, and never shorter than the setting."""
+    """A lost request is looked for twice as long as a listing took, and no shorter than the setting."""
     assert ALL.reconcile_seconds(30) == 83
     assert ALL.reconcile_seconds(600) == 600
 
@@ -159,7 +159,7 @@ def test_facts_make_the_search_for_a_lost_request_longer() -> None:
     ],
 )
 def test_facts_break_the_schema(tmp_path: Path, change: Any) -> None:
-    """Nothing of a file that breaks its schema is used; the message says what to do, and repeats none of it."""
+    """A facts file that violates its schema is not used, and the error says what to do without repeating its content."""
     path = tmp_path / "smsby.facts.json"
     write_facts(path, ALL, "https://app.sms.by")
     document = json.loads(path.read_text(encoding="utf-8"))
@@ -178,7 +178,7 @@ def test_facts_break_the_schema(tmp_path: Path, change: Any) -> None:
     "content", ["", "[]", "{}", "null", "[" * 100_000, '{"format": "smsby-lock"}', "\udcff"]
 )
 def test_facts_that_are_no_facts_file(tmp_path: Path, content: str) -> None:
-    """A damaged file is an error of the files, and never read as an empty one."""
+    """A damaged facts file is an error in the files, and never treated as empty."""
     path = tmp_path / "smsby.facts.json"
     path.write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(FilesInvalid):

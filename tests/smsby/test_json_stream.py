@@ -1,4 +1,4 @@
-"""A document read as it arrives is what the json module reads, whatever its pieces are."""
+"""A document read as it arrives equals that of the json module, whatever its pieces are."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _plain(document: Any) -> Any:
 
 
 def _outcome(read: Any) -> str:
-    """The value, or that there is none; NaN equals itself in this form."""
+    """Return the value, or that there is none; NaN equals itself in this form."""
     try:
         return repr(read())
     except (ValueError, RecursionError):
@@ -57,7 +57,7 @@ def _outcome(read: Any) -> str:
 def test_json_stream_reads_what_json_reads(
     document: Any, data: st.DataObject, ascii: bool, size: int
 ) -> None:
-    """Even where a character was inserted, or the rest is missing."""
+    """The stream reads what the json module reads, even after a character was inserted or the rest removed."""
     text = json.dumps(document, ensure_ascii=ascii)
     at, end = (data.draw(st.integers(0, len(text)), label=label) for label in ("at", "end"))
     text = text[:at] + data.draw(_DAMAGE) + (text[at:] if data.draw(st.booleans()) else text[at:end])
@@ -74,13 +74,13 @@ def test_json_stream_reads_any_encoding_of_json(encoding: str) -> None:
 
 @pytest.mark.parametrize("number", ["1.5", "1e5", "-1.5E+5", "12345", "-0", "NaN", "-Infinity"])
 def test_json_stream_reads_a_number_in_pieces(number: str) -> None:
-    """Its first digits are a number, too."""
+    """A number that arrives in pieces is read completely, though its first digits are a number, too."""
     content = f'{{"data": [{number}, {number}]}}'.encode()
     assert repr(_read(content, size=1)["data"].kept) == repr(json.loads(content)["data"])
 
 
 def test_json_stream_skips_nothing_at_the_end() -> None:
-    """All of a short answer was read when the end of a value is looked for."""
+    """Looking for the end of a value skips nothing at the end of a short answer."""
     with pytest.raises(ValueError):
         _read(b'{"status"": null}', size=17)
 
@@ -93,7 +93,7 @@ def test_json_stream_of_nothing(content: bytes) -> None:
 
 
 def test_json_stream_keeps_rows_and_everything_else() -> None:
-    """The status, or an error, may come after the list."""
+    """Everything next to the rows is kept, even a status or an error after the list."""
     content = b'{"a": [1, 2], "data": [1, {"b": 2}, 3], "status": "success"}'
     found = _read(content, keep=lambda row: row == 3)
     assert found == {"a": [1, 2], "data": Rows([3], 3), "status": "success"}
@@ -108,7 +108,7 @@ def _long_list(rows: int) -> Iterator[bytes]:
 
 
 def test_json_stream_holds_no_row_that_is_not_kept() -> None:
-    """2 MB pass by, and a tenth of it is held at most."""
+    """Of 2 MB of rows that are not kept, at most a tenth is in memory at any time."""
     tracemalloc.start()
     try:
         found = JsonStream(_long_list(10_000), lambda row: row["id"] == 7, _LIMIT).read()
@@ -131,7 +131,7 @@ def test_json_stream_holds_no_row_that_is_not_kept() -> None:
     ],
 )
 def test_json_stream_holds_so_much(content: bytes) -> None:
-    """The limit is that of the rows that are kept, and of everything next to them."""
+    """The limit is on the rows that are kept, together with everything next to them."""
     with pytest.raises(TooLarge):
         _read(content, limit=64)
 

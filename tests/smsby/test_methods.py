@@ -29,7 +29,7 @@ _IMPORT = {"list_id": 7, "field_names": ["phone"], "data": [["375291234567"]]}
 
 @pytest.mark.parametrize("row", DOCUMENT, ids=lambda row: f"{row.method}-{row.name}")
 def test_methods_have_each_parameter_where_the_document_has_it(row: Documented) -> None:
-    """Verb, place, whether it is required, and numbers where it has integers."""
+    """Verb, places, required parameters and integers are as documented."""
     method = METHODS[row.method]
     assert (method.verb, method.path) == (row.verb, f"/api/v1/{row.method}")
     assert method.place_of(row.name) == row.place
@@ -42,7 +42,7 @@ def test_methods_have_each_parameter_where_the_document_has_it(row: Documented) 
 
 
 def test_methods_have_no_parameter_that_the_document_lacks() -> None:
-    """The same for those 14 methods as a whole."""
+    """The 14 documented methods have no other parameters."""
     documented = {(row.method, row.name) for row in DOCUMENT if row.name != "token"}
     methods = [METHODS[name] for name in dict.fromkeys(row.method for row in DOCUMENT)]
     assert len(methods) == 14
@@ -51,14 +51,14 @@ def test_methods_have_no_parameter_that_the_document_lacks() -> None:
 
 @pytest.mark.parametrize("style", CallStyle)
 def test_method_called_in_another_style_has_all_in_one_place(style: CallStyle) -> None:
-    """A GET has only its query; what is not documented goes where the token does."""
+    """A GET in another style has all parameters in its query, and undocumented ones go where the token does."""
     moved = METHODS["sendQuickSMS"].by(style)
     assert moved.verb == ("GET" if style is CallStyle.GET else "POST")
     assert {moved.place_of(name) for name in ("token", "phone", "forwarding_time", "other")} == {style.place}
 
 
 def test_methods_that_send_are_the_documented_ones() -> None:
-    """Every other method can be called without a confirmation, so none may be missing here."""
+    """The list of methods that send is complete, since any other can be called without a confirmation."""
     assert {name for name, method in METHODS.items() if method.sends} == {
         "sendBulkSms", "sendQuickSMS", "sendOtpTelegram", "sendOtpWhatsApp", "createSmsMessage", "sendSMS", "sendSmsList",
         "confirmSendMessageByList",
@@ -69,18 +69,18 @@ def test_methods_that_send_are_the_documented_ones() -> None:
     ("confirm", "sends"), [("0", False), (0, False), (" 0 ", False), ("1", True), (1, True), (None, True)]
 )
 def test_sends_with_knows_that_confirm_0_only_asks(confirm: object, sends: bool) -> None:
-    """A confirmation with any other value, or with none, sends."""
+    """A confirmation with any value but 0, or without one, sends."""
     params = {} if confirm is None else {"confirm": confirm}
     assert METHODS["confirmSendMessageByList"].sends_with(params) is sends
 
 
 def test_find_method_ignores_case() -> None:
-    """As sms.by does."""
+    """A method is found in any case, as by sms.by."""
     assert find_method("GETBALANCE").name == "getBalance"
 
 
 def test_find_method_suggests_a_similar_name() -> None:
-    """The hint has the likely method and all the others."""
+    """An unknown method suggests a similar name, and lists all others."""
     with pytest.raises(UsageError, match="unknown method 'getBalanse'") as caught:
         find_method("getBalanse")
     assert caught.value.hint.startswith("did you mean getBalance?")
@@ -119,7 +119,7 @@ def test_find_method_suggests_a_similar_name() -> None:
     ],
 )  # fmt: skip
 def test_check_params_refuses(name: str, params: dict[str, Any], message: str) -> None:
-    """A call that sms.by's documentation rules out is wrong usage."""
+    """A call that the documentation rules out is wrong usage."""
     with pytest.raises(UsageError, match=message):
         check_params(METHODS[name], params)
 
@@ -145,31 +145,31 @@ def test_check_params_refuses(name: str, params: dict[str, Any], message: str) -
     ],
 )
 def test_check_params_accepts_the_limits(name: str, params: dict[str, Any]) -> None:
-    """The last values inside each documented range."""
+    """The last values inside each documented range are accepted."""
     check_params(METHODS[name], params)
 
 
 def test_complete_params_adds_what_is_required_and_may_be_empty() -> None:
-    """The document requires callback_url of sendBulkSms, and its sample leaves it empty."""
+    """callback_url of sendBulkSms, which the document requires and its sample leaves empty, is added."""
     assert complete_params(METHODS["sendBulkSms"], {"messages": []}) == {"messages": [], "callback_url": ""}
     assert complete_params(METHODS["sendBulkSms"], {"callback_url": "u"}) == {"callback_url": "u"}
     assert complete_params(METHODS["getSMSMessages"], {}) == {}
 
 
 def test_unknown_params_ignores_the_index_of_an_array() -> None:
-    """A form writes an array as name[0][key]."""
+    """The index of an array, as in name[0][key], is ignored when looking for unknown parameters."""
     assert unknown_params(METHODS["sendBulkSms"], {"messages[0][name]": 1, "massages": 1}) == ["massages"]
 
 
 @pytest.mark.parametrize("is_personal", [False, True])
 def test_recipients_per_form_fit_one_form(is_personal: bool) -> None:
-    """The largest chunk fits; twice as many do not: PHP would drop some of them."""
+    """The largest chunk fits into a form, and twice as many recipients do not: PHP would drop some."""
     most = recipients_per_form(personal=is_personal)
     assert fits_form([(most, is_personal)])
     assert not fits_form([(2 * most, is_personal)])
 
 
 def test_contacts_per_form_counts_the_fields() -> None:
-    """A contact takes one variable, and one for each custom field."""
+    """A contact takes one variable of a form, and one more for each custom field."""
     assert contacts_per_form(0) == 960
     assert contacts_per_form(1) == 480

@@ -33,7 +33,7 @@ def judge(status: int, data: Any = None, proof: Proof = "uuid", **more: Any) -> 
     ],
 )
 def test_judge_send_where_500_refuses(status: int, text: str, kind: OutcomeKind) -> None:
-    """Only the text of a refusal, only with 500, and only where this account was seen to refuse like that."""
+    """A 500 is a rejection only with the text of a refusal, and only if this account was seen to refuse that way."""
     answer = Answer(status, {"error": text}, readable=True)
     assert judge_send(answer, proof="uuid", refuses_at_500=True).kind is kind
     assert judge_send(answer, proof="uuid").kind is UNKNOWN
@@ -103,13 +103,13 @@ def test_judge_send_where_500_refuses(status: int, text: str, kind: OutcomeKind)
     ],
 )
 def test_judge_send_of_a_bulk_request(status: int, data: Any, kind: OutcomeKind) -> None:
-    """Only proof is accepted, only an error text is rejected, everything else is unknown."""
+    """A bulk request is accepted only by proof and rejected only by an error text; everything else is unknown."""
     assert judge(status, data).kind is kind
 
 
 @pytest.mark.parametrize("status", [200, 400, 429])
 def test_judge_send_of_a_draft_that_was_refused_and_made(status: int) -> None:
-    """An error next to the id of a draft is unknown; next to that of a message with the same text it is an answer."""
+    """An error next to a draft's id is unknown, and next to the id of a message with the same text a rejection."""
     answer = Answer(status, {"error": "no", "message_id": 5}, readable=True)
     assert judge_send(answer, proof="message_id").kind is UNKNOWN
     assert judge_send(answer, proof="message_id", only_prepares=True).kind is not UNKNOWN
@@ -117,7 +117,7 @@ def test_judge_send_of_a_draft_that_was_refused_and_made(status: int) -> None:
 
 
 def test_judge_send_without_an_answer() -> None:
-    """Without a connection it was not sent; with a lost answer it is unknown."""
+    """Without a connection the request was not sent, and with a lost answer it is unknown."""
     assert judge_send(NotConnected("no route"), proof="uuid").kind is NOT_SENT
     assert judge_send(AnswerLost("reset"), proof="uuid").kind is UNKNOWN
 
@@ -145,7 +145,7 @@ def test_judge_send_without_an_answer() -> None:
 def test_judge_send_finds_the_proving_number(
     proof: Proof, data: Any, kind: OutcomeKind, number: int | None
 ) -> None:
-    """At the top, under result or data, as a number or as text."""
+    """The proving number is found at the top, under result or data, as a number or as text."""
     outcome = judge(200, data, proof)
     assert (outcome.kind, outcome.message_id) == (kind, number)
 
@@ -169,13 +169,13 @@ def test_judge_send_finds_the_proving_number(
     ],
 )
 def test_judge_send_of_a_confirmation(data: Any, kind: OutcomeKind) -> None:
-    """A confirmation spends money: only a sign of success proves it."""
+    """A confirmation, which spends money, is proved only by a sign of success."""
     assert judge(200, data, "confirmed").kind is kind
 
 
 @pytest.mark.parametrize("word", ["error", "Fail", "failed", "FAILURE", "false", False, "0", 0])
 def test_judge_send_of_a_word_of_failure(word: Any) -> None:
-    """Beside any proof it makes the outcome unknown."""
+    """A word of failure makes the outcome unknown, whatever proof is next to it."""
     answers = {
         "uuid": {"uuid": "u"},
         "message_id": {"message_id": 5},
@@ -190,7 +190,7 @@ def test_judge_send_of_a_word_of_failure(word: Any) -> None:
     "word", ["draft", "Rejected", "refused", "denied", "declined", "invalid", "canceled", "CANCELLED"]
 )
 def test_judge_send_of_a_mailing_that_did_not_start(word: str) -> None:
-    """As the status of a confirmed mailing it denies the confirmation; as that of one SMS it does not."""
+    """A failed start denies the confirmation of a mailing, but not the send of one SMS."""
     assert judge(200, {"message_id": 5, "status": word}, "confirmed").kind is UNKNOWN
     assert judge(200, {"sms_id": 5, "status": word}, "sms_id").kind is ACCEPTED
 
@@ -213,12 +213,12 @@ def test_judge_send_of_a_mailing_that_did_not_start(word: str) -> None:
     ],
 )
 def test_judge_send_keeps_what_the_answer_says(status: int, data: Any, text: str) -> None:
-    """Whatever is under error, message or errors is in the outcome, even when that is unknown."""
+    """What is under error, message or errors is in the outcome, even an unknown one."""
     assert judge(status, data).error == text
 
 
 def test_judge_send_says_how_long_to_wait() -> None:
-    """Only after a Retry-After that no run waits for."""
+    """The outcome says how long to wait only after a Retry-After that no run waits for."""
     busy = Answer(429, {"error": "busy"}, readable=True, retry_after=7200)
     assert judge_send(busy, proof="uuid").error == "busy; sms.by says to try again in 2 h"
     soon = Answer(429, {"error": "busy"}, readable=True, retry_after=60)
@@ -226,7 +226,7 @@ def test_judge_send_says_how_long_to_wait() -> None:
 
 
 def test_judge_send_of_a_method_that_only_prepares() -> None:
-    """createSmsMessage: an error text is an answer, a bare 5xx is not; the id of a duplicate is kept."""
+    """For createSmsMessage an error text is an answer, a bare 5xx is not, and a duplicate keeps its id."""
     text = {"error": "The same message exists with ID=3", "message_id": 3}
     outcome = judge_send(Answer(500, text, readable=True), proof="message_id", only_prepares=True)
     assert (outcome.kind, outcome.message_id) == (REJECTED, 3)

@@ -1,4 +1,4 @@
-"""The values that sms.by's documentation allows, and the styles in which a method may be called."""
+"""The values that sms.by documents, and the styles in which a method can be called."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_value_form_allows_what_is_documented(form: ValueForm) -> None:
 
 
 def test_way_is_a_verb_and_a_place() -> None:
-    """Only a POST has more than one place."""
+    """A style is a verb and a place, and only a POST has several places."""
     assert {style: (style.verb, style.place) for style in CallStyle} == {
         CallStyle.POST_QUERY: ("POST", Place.QUERY),
         CallStyle.POST_FORM: ("POST", Place.FORM),

@@ -33,7 +33,7 @@ ONE = {"list_id": "7", "name": "News"}
     ],
 )
 def test_read_alphanames_in_any_shape(data: Any) -> None:
-    """Each shape that was seen, or that PHP makes of it, has the same names."""
+    """Every shape that was seen, or that PHP makes of it, gives the same names."""
     assert {name.id: name.name for name in read_alphanames(data)} == {0: "System", 1363: "MyShop"}
 
 
@@ -41,21 +41,21 @@ def test_read_alphanames_in_any_shape(data: Any) -> None:
     "data", [[{"id": 1363, "name": "MyShop"}], {"result": [{"id": 1363, "name": "MyShop"}]}]
 )
 def test_read_alphanames_of_one_object(data: Any) -> None:
-    """A list with one object is no wrapper around a map."""
+    """A list with one object is not taken for a wrapper around a map."""
     assert [(name.id, name.name) for name in read_alphanames(data)] == [(1363, "MyShop")]
 
 
 @pytest.mark.parametrize("data", [{"status": "error"}, {"status": "OK", "message": "x"}])
 @pytest.mark.parametrize("read", [read_alphanames, read_lists])
 def test_answer_without_names_cannot_be_read(read: Callable[[Any], Iterator[Any]], data: Any) -> None:
-    """It does not say that the account has none, which would be an error in the files."""
+    """An answer without names is unreadable, not an account without any, which would be an error in the files."""
     with pytest.raises(ApiError, match="cannot read the answer") as caught:
         list(read(data))
     assert "smsby-deploy api" in caught.value.hint
 
 
 def test_read_alphanames_of_a_bare_list() -> None:
-    """PHP writes a map whose only key is 0 as a list."""
+    """A bare list is read like the map whose only key is 0, as PHP writes it."""
     assert [(name.id, name.name) for name in read_alphanames(["System"])] == [(0, "System")]
 
 
@@ -73,7 +73,7 @@ def test_read_alphanames_of_a_bare_list() -> None:
     ],
 )
 def test_read_lists_in_any_shape(data: Any) -> None:
-    """Each shape has the same contact lists."""
+    """Every shape gives the same contact lists."""
     assert [(one.id, one.name) for one in read_lists(data)] == [(7, "News")]
 
 
@@ -85,14 +85,14 @@ def test_read_lists_of_an_empty_answer(data: Any) -> None:
 
 @pytest.mark.parametrize("data", [[ONE, {"name": "News"}], {"7": "News", "x": {"name": "News"}}])
 def test_read_lists_never_skips_a_list(data: Any) -> None:
-    """A list without an id may have the name that the caller is looking for."""
+    """A contact list without an id is an error, since it may have the name that the caller looks for."""
     with pytest.raises(ApiError, match="without an id"):
         list(read_lists(data))
 
 
 @pytest.mark.parametrize("read", [read_alphanames, read_lists])
 def test_answer_with_names_may_have_more(read: Callable[[Any], Iterator[Any]]) -> None:
-    """What is no id, or no name, is none of them; a name may be a number."""
+    """Anything that is not an id or name is ignored, and a name may be a number."""
     data = {"7": "News", "8": 2026, "status": "OK", "9": None, "10": ["x"]}
     assert [(one.id, one.name) for one in read(data)] == [(7, "News"), (8, "2026")]
 
@@ -111,12 +111,12 @@ def test_answer_with_names_may_have_more(read: Callable[[Any], Iterator[Any]]) -
     ],
 )
 def test_read_list_info_reads_a_cost_that_a_mailing_may_have(said: Any, cost: str | None) -> None:
-    """The lock could not hold another one."""
+    """A cost is read only if a mailing can have it, since the lock could not store another."""
     assert read_list_info({"cost": said}).cost == (None if cost is None else Decimal(cost))
 
 
 def test_read_import_reads_what_is_there() -> None:
-    """A count that is not reported is not known, and the log may have anything beside its rows."""
+    """An unreported count is unknown, and anything next to the rows of the log is ignored."""
     log = [{"index": "3", "error_message": "bad"}, "x", {"index": 4}, {"error_message": None}]
     report = read_import({"inserted": "2", "invalid": -1, "log": log})
     assert (report.inserted, report.updated, report.invalid) == (2, None, None)
@@ -134,7 +134,7 @@ def test_read_list_info_ignores_a_success_status(said: Any, status: str | None) 
 
 
 def test_read_list_info_finds_time_and_sender() -> None:
-    """If confirm=0 reports them, wherever it does."""
+    """Time and sender are read wherever confirm=0 reports them."""
     info = read_list_info({"result": {"mailing": {"d_schedule": "1645612020", "alphaname": "MyShop"}}})
     assert (info.d_schedule, info.alphaname) == (1645612020, "MyShop")
     assert read_list_info({"alphaname": {"id": 7}}).alphaname is None
@@ -142,7 +142,7 @@ def test_read_list_info_finds_time_and_sender() -> None:
 
 @pytest.mark.parametrize("written", [1796108400000, "1796108400000", 10**17, -5, 1e30, "soon", None])
 def test_time_that_no_calendar_has_is_not_read(written: object) -> None:
-    """Such as milliseconds: the value is unknown, and nothing that is computed with it may fail."""
+    """A time outside the calendar, such as one in milliseconds, is unknown, so that no calculation fails."""
     row = {"id": 1, "name": "x", "d_create": written, "d_schedule": written}
     (mailing,) = read_mailings({"status": "success", "data": [row]})
     state = read_message_state({"time": written})
@@ -167,7 +167,7 @@ def test_time_that_no_calendar_has_is_not_read(written: object) -> None:
     ],
 )
 def test_read_message_state_reads_a_time(time: object, expected: int | None) -> None:
-    """Unix seconds, or text on the account's clock; what cannot be read is not reported."""
+    """A time is read as Unix seconds or as text on the account's clock, and is otherwise not reported."""
     data = {"status": "ok", "parts": "2", "message_id": "5", "alphaname": "MyShop", "time": time}
     made = read_message_state([data], ZoneInfo("Europe/Minsk"))
     assert (made.status, made.parts, made.alphaname, made.time) == ("ok", 2, "MyShop", expected)

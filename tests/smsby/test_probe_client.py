@@ -1,4 +1,4 @@
-"""The client of doctor refuses, by itself, whatever could reach a recipient."""
+"""The client of doctor itself refuses whatever could reach a recipient."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _client(*, may_write: bool) -> tuple[FakeTransport, ProbeClient]:
     "name", [name for name, one in METHODS.items() if one.sends and not one.only_prepares]
 )
 def test_probe_client_sends_nothing(name: str, style: CallStyle | None, may_write: bool) -> None:
-    """In no call style, and with no parameters, confirm=1 included."""
+    """The probe client sends nothing, in any call style and with any parameters, confirm=1 included."""
     transport, client = _client(may_write=may_write)
     params = dict.fromkeys(METHODS[name].required, 1)
     with pytest.raises(PermissionError):
@@ -40,7 +40,7 @@ def test_probe_client_sends_nothing(name: str, style: CallStyle | None, may_writ
 
 @pytest.mark.parametrize("name", ["createSmsMessage", "createSubscriberList", "importContacts"])
 def test_probe_client_leaves_rows_only_with_leave(name: str) -> None:
-    """And then once, whatever the answer is."""
+    """A call that leaves rows needs `leave`, and is made once, whatever the answer."""
     params = {"message": "a", "name": "a", "list_id": 1, "field_names": ["phone"], "data": [["0"]]}
     transport, client = _client(may_write=False)
     with pytest.raises(PermissionError):
@@ -56,7 +56,7 @@ def test_probe_client_leaves_rows_only_with_leave(name: str) -> None:
 
 
 def test_probe_client_asks_again_if_sms_by_is_busy() -> None:
-    """A question is repeated after 429, a proxy's error and a lost answer; any other answer is taken as it is."""
+    """A query is repeated after a 429, a proxy's error or a lost answer, and after no other answer."""
     transport, client = _client(may_write=False)
     transport.script("getBalance", busy(), Answer(502), LOST, Answer(500, {"error": "x"}, readable=True))
     assert client.call("getBalance").status == 500
@@ -67,7 +67,7 @@ def test_probe_client_asks_again_if_sms_by_is_busy() -> None:
 
 
 def test_probe_client_may_ask_about_a_draft() -> None:
-    """confirm=0 asks; every method that only asks may be called."""
+    """confirm=0, and every method that only reads, can be called."""
     transport, client = _client(may_write=False)
     client.call("confirmSendMessageByList", {"message_id": 1, "confirm": 0})
     for name, method in METHODS.items():

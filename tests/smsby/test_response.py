@@ -24,7 +24,7 @@ from smsby_deploy.smsby.response import (
 
 
 def test_answer_error_is_one_short_line_without_the_token() -> None:
-    """It goes into the lock and onto terminals, whose writers mask the phone numbers in it."""
+    """The error text, which goes into locks and onto terminals, is one short line without the token."""
     data = {"error": "token s3cret: no\n\x1b[31m+375 (29) 123-45-67, 375291234567, 8 (029) 123 45 67, "}
     data["error"] += "ID=2604834 of 2026-12-01 10:00:00 " + "x" * 900
     error = Answer(400, data, readable=True, token="s3cret").error
@@ -60,19 +60,19 @@ def test_answer_error_is_one_short_line_without_the_token() -> None:
 def test_answer_explanation_is_under_three_keys(
     data: object, error: str | None, explanation: str | None
 ) -> None:
-    """The keys `message` and `errors`, as Laravel writes them, explain an answer; only `error` decides."""
+    """`message` and `errors`, as Laravel writes them, explain an answer, but only `error` decides."""
     answer = Answer(422, data, readable=True)
     assert (answer.error, answer.explanation) == (error, explanation)
 
 
 def test_answer_explanation_hides_the_token() -> None:
-    """Like the text under `error`."""
+    """The explanation hides the token, like the text under `error`."""
     answer = Answer(422, {"errors": {"token": ["t0ken-of-mine is unknown"]}}, token="t0ken-of-mine")
     assert answer.explanation == "token: <hidden> is unknown"
 
 
 def test_answer_error_never_ends_in_half_a_phone_number() -> None:
-    """A number that the cut would shorten can no longer be recognized, so no digit of it is left."""
+    """A phone number that truncation would cut is left out, since its part could not be recognized and masked."""
     for length in range(270, 305):
         error = Answer(400, {"error": "x" * length + " 375 29 123-45-67 refused"}, readable=True).error
         assert error is not None
@@ -80,7 +80,7 @@ def test_answer_error_never_ends_in_half_a_phone_number() -> None:
 
 
 def test_answer_repr_shows_no_content() -> None:
-    """Neither the data nor the token is in the repr of an answer."""
+    """The repr of an answer has neither its data nor the token."""
     assert repr(Answer(200, {"phone": "375291234567"}, token="s3cret")).count("3752") == 0
     assert "s3cret" not in repr(Answer(200, {}, token="s3cret"))
 
@@ -94,7 +94,7 @@ def test_answer_repr_shows_no_content() -> None:
     ],
 )
 def test_answer_error_hides_the_token(token: str, shown: str) -> None:
-    """A text by which an error is known stays recognizable with a short token."""
+    """The text of a known error stays recognizable even with a short token."""
     answer = Answer(400, {"error": "the same message exists, x"}, readable=True, token=token)
     assert answer.error == shown
 
@@ -113,12 +113,12 @@ def test_answer_error_hides_the_token(token: str, shown: str) -> None:
     ],
 )
 def test_answer_accepts_the_token(answer: Answer, is_success: bool, accepts_token: bool) -> None:
-    """By an answer with data, or one that says there is none; an error or an unreadable body does not say it."""
+    """An answer with data, or saying that there is none, accepts the token; an error or unreadable body does not."""
     assert (answer.is_success, answer.accepts_token) == (is_success, accepts_token)
 
 
 def test_token_is_refused_by_its_status_or_text() -> None:
-    """Only with a text; that another method accepted it points to the place of the parameters."""
+    """Only an answer with a text refuses the token, and if another method accepted it, its place may be wrong."""
     assert refuses_token("no", 401) and refuses_token("token not found", 404)
     assert not refuses_token(None, 401) and not refuses_token("", 401) and not refuses_token("no", 403)
     hints = [error_for("m", "no", status=401, **known).hint for known in ({}, {"is_token_known": True})]
@@ -141,7 +141,7 @@ def test_token_is_refused_by_its_status_or_text() -> None:
     ],
 )
 def test_read_int_reads_only_integers(value: Any, number: int | None) -> None:
-    """Text or a number; a count is none below 0."""
+    """An integer is read from text or a number, and a count is not below 0."""
     assert read_int(value) == number
     assert read_count(value) == (None if number == -7 else number)
     assert read_count(0) == 0
@@ -165,7 +165,7 @@ def test_read_int_reads_only_integers(value: Any, number: int | None) -> None:
     ],
 )
 def test_read_decimal_reads_what_can_be_written(value: Any, is_money: bool) -> None:
-    """A short text may be a number with a hundred million digits."""
+    """A short text can be a number with a hundred million digits, which is not read."""
     assert read_decimal(value) == (Decimal(str(value)) if is_money else None)
 
 
@@ -183,7 +183,7 @@ def test_read_decimal_reads_what_can_be_written(value: Any, is_money: bool) -> N
     ],
 )
 def test_inner_value_is_a_list_or_map(data: Any, inner: Any) -> None:
-    """A word next to it, such as OK, is not the content."""
+    """A list or map is the content of an answer, not a word next to it such as OK."""
     assert inner_value(data) == inner
 
 
@@ -191,7 +191,7 @@ def test_inner_value_is_a_list_or_map(data: Any, inner: Any) -> None:
     "data", [{}, {"status": "OK"}, {"result": "OK"}, "x", None, [1], {"7": {"id": 7}, "x": 1}]
 )
 def test_rows_of_what_is_no_list(data: Any) -> None:
-    """An answer that cannot be read is no empty list: absence would be mistaken for a fact."""
+    """An unreadable answer is not an empty list, since absence would be taken for a fact."""
     with pytest.raises(ApiError, match="expected a list") as caught:
         list(rows_of(data))
     assert caught.value.status == 200

@@ -9,7 +9,7 @@ from tests.smsby.conftest import FakeClock
 
 
 def test_retry_policy_doubles_the_pause() -> None:
-    """Half a second first, then twice as long each time, until the tries are used up."""
+    """Pauses start at half a second and double until the tries are used up."""
     pauses = [RetryPolicy(tries=5).pause_after(tries, None) for tries in range(1, 6)]
     assert pauses == [0.5, 1.0, 2.0, 4.0, None]
 
@@ -18,14 +18,14 @@ def test_retry_policy_doubles_the_pause() -> None:
     ("asked", "pause"), [(0.0, 0.0), (7.0, 7.0), (60.0, 60.0), (61.0, None), (3600.0, None)]
 )
 def test_retry_policy_honors_retry_after(asked: float, pause: float | None) -> None:
-    """Retry-After replaces the backoff; more than a minute ends the retries."""
+    """Retry-After replaces the backoff, and over a minute ends the retries."""
     for policy in (READ_RETRIES, SEND_RETRIES):
         assert policy.pause_after(1, asked) == pause
         assert policy.pause_after(policy.tries, asked) is None
 
 
 def test_poll_looks_at_once_and_at_the_deadline() -> None:
-    """The pauses grow up to five seconds, and the last look is exactly at the deadline."""
+    """Pauses grow up to five seconds, and the last look is exactly at the deadline."""
     clock = FakeClock()
     looks = []
     for _ in poll(20, clock=clock, pause=clock.sleep):
@@ -56,7 +56,7 @@ def test_poll_of_no_time_looks_once() -> None:
     ],
 )
 def test_long_retry_after_is_named(retry_after: float | None, when: str, is_long: bool) -> None:
-    """Rounded up; only that it is long, if it cannot be meant."""
+    """A long Retry-After is rounded up, and an absurd one is only called long."""
     assert when_to_retry(retry_after) == when
     said = f"busy; sms.by says to try again {when}" if is_long else "busy"
     assert with_wait("busy", retry_after) == said

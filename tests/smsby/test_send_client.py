@@ -69,7 +69,7 @@ _SENDS: dict[str, tuple[Callable[[SendClient], Any], dict[str, Any], dict[str, A
 
 @pytest.mark.parametrize("name", _SENDS)
 def test_send_client_sends_as_documented_and_once(wire: FakeServer, sender: SendClient, name: str) -> None:
-    """Accepted by its proof; a lost answer is unknown and is not repeated, also of a GET."""
+    """A send is accepted by its proof, and a lost answer is unknown and not repeated, even by GET."""
     call, params, answer = _SENDS[name]
     wire.answers(Reply(200, answer), Reply(break_off="reset"), Reply(500), Reply(200, {"error": "no"}))
     assert [call(sender).kind for _ in range(4)] == [
@@ -98,7 +98,7 @@ def test_send_client_sends_as_documented_and_once(wire: FakeServer, sender: Send
 def test_read_receipt_finds_the_cost(
     wire: FakeServer, sender: SendClient, data: Any, cost: Decimal | None
 ) -> None:
-    """What show_cost adds is not documented: a cost is read at any depth and never guessed."""
+    """The undocumented cost of show_cost is read at any depth, and never guessed."""
     wire.answers(Reply(200, data))
     outcome = sender.send_quick_sms(message="hi", phone="375291111111", alphaname_id=0, show_cost=True)
     receipt = read_receipt(outcome.raw)
@@ -114,7 +114,7 @@ def test_create_sms_message_reports_a_duplicate(wire: FakeServer, sender: SendCl
 
 @pytest.mark.parametrize("code", ["", "12a4", "1" * 17, "１２", "12 34"])
 def test_send_otp_refuses_other_codes(wire: FakeServer, sender: SendClient, code: str) -> None:
-    """A code that is not 1 to 16 digits is refused without a request."""
+    """A code other than 1 to 16 digits is refused without a request."""
     for send in (sender.send_otp_telegram, sender.send_otp_whatsapp):
         with pytest.raises(UsageError):
             send(code=code, phone="375291111111")
@@ -142,7 +142,7 @@ def test_confirm_info_reads_values_at_any_depth(
     cost: Decimal | None,
     status: str | None,
 ) -> None:
-    """A missing value is None. It is a question, so it is repeated if the answer is lost."""
+    """Values of confirm=0 are read at any depth, a missing one is None, and the query is repeated if it is lost."""
     wire.answers(Reply(break_off="close"), Reply(200, data))
     info = sender.confirm_info(5)
     assert (info.recipients, info.parts, info.cost, info.status) == (recipients, parts, cost, status)
@@ -169,7 +169,7 @@ def test_contact_list_is_created_and_filled(wire: FakeServer, make_sender: MakeS
 
 
 def test_contact_list_changes_are_made_once(wire: FakeServer, make_sender: MakeSender) -> None:
-    """A change that was certainly not made is distinguished from one that perhaps was."""
+    """A change of a list that was certainly not made is distinguished from one that may have been."""
     wire.answers(Reply(break_off="reset"))
     with pytest.raises(AnswerLost):
         make_sender().create_subscriber_list("Newsletter")
@@ -183,7 +183,7 @@ def test_contact_list_changes_are_made_once(wire: FakeServer, make_sender: MakeS
 
 
 def test_import_contacts_without_counts_is_lost(wire: FakeServer, make_sender: MakeSender) -> None:
-    """HTTP 200 alone proves nothing: the contacts may not be in the list."""
+    """HTTP 200 without counts proves nothing, as the contacts may not be in the list."""
     wire.answers(Reply(200, {"status": "OK"}), Reply(429, {}, headers={"Retry-After": "7"}))
     lost, busy = (make_sender().prepare_import_contacts(1, ["phone"], [["375291111111"]])() for _ in range(2))
     assert (lost.kind, lost.retry_after) == (OutcomeKind.UNKNOWN, None)
@@ -202,13 +202,13 @@ def test_import_contacts_without_counts_is_lost(wire: FakeServer, make_sender: M
 def test_import_contacts_has_an_outcome(
     wire: FakeServer, sender: SendClient, reply: Reply, kind: OutcomeKind
 ) -> None:
-    """What sms.by did not reject may be repeated."""
+    """A rejected import is not repeated, and any other may be."""
     wire.answers(reply)
     assert sender.prepare_import_contacts(1, ["phone"], [["375291111111"]])().kind is kind
 
 
 def test_lost_change_of_a_list_says_what_sms_by_said(wire: FakeServer, make_sender: MakeSender) -> None:
-    """The words of an answer without a result are part of the error."""
+    """The error of a lost change has the words of the answer."""
     said = {"status": "error", "message": "The given data was invalid."}
     wire.answers(Reply(200, said), Reply(200, said))
     with pytest.raises(AnswerLost, match=r"contains no list_id: The given data was invalid\.$"):
@@ -224,7 +224,7 @@ def test_lost_change_of_a_list_says_what_sms_by_said(wire: FakeServer, make_send
 def test_import_contacts_refuses_too_much(
     wire: FakeServer, sender: SendClient, fields: list[str], rows: int
 ) -> None:
-    """More than the documented limits is refused without a request."""
+    """More contacts or fields than documented are refused without a request."""
     with pytest.raises(UsageError, match="importContacts"):
         sender.prepare_import_contacts(1, fields, [["375291111111"]] * rows)
     assert wire.asked == []
@@ -235,7 +235,7 @@ def _public(kind: type) -> set[str]:
 
 
 def test_send_client_has_all_other_methods() -> None:
-    """Every method of sms.by that sends or changes something has one."""
+    """The send client has every method of sms.by that sends or changes something."""
     names = {name.replace("prepare_", "send_") for name in _public(SendClient) - _public(ReadClient)}
     more = {name.replace("_", "").replace("sendimport", "import") for name in names}
     others = {name.lower() for name, method in METHODS.items() if method.effect is not Effect.ASKS}

@@ -1,4 +1,4 @@
-"""The transport: where parameters and the token go, what a broken connection means, and the pace."""
+"""The transport: where parameters and the token go, what a broken connection means, and the rate limit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MESSAGE = {"name": "n", "alphaname_id": "7", "delivery_list": ["375291111111", "
 
 
 def _send(sender: SendClient, *messages: Mapping[str, Any]) -> Outcome:
-    """As an apply does: made, then sent in its turn."""
+    """Make a request and send it in its turn, like an apply."""
     leave = sender.prepare_bulk_sms(json.dumps(message).encode() for message in messages)
     sender._transport.pace.wait_turn()
     return leave()
@@ -61,14 +61,14 @@ def _send(sender: SendClient, *messages: Mapping[str, Any]) -> Outcome:
 def test_send_transport_sends_once(
     wire: FakeServer, sender: SendClient, reply: Reply, kind: OutcomeKind
 ) -> None:
-    """Whatever the answer, there is one request: no retry, and no redirect is followed."""
+    """Whatever the answer there is one request, without a retry or a redirect."""
     wire.answers(reply, ACCEPTED)
     assert _send(sender, MESSAGE).kind is kind
     assert len(wire.asked) == 1
 
 
 def test_send_transport_timeout_is_unknown(wire: FakeServer, make_sender: MakeSender) -> None:
-    """If the answer never arrives, the outcome is unknown."""
+    """If the answer never arrives the outcome is unknown."""
     wire.answers(Reply(break_off="silence"))
     outcome = _send(make_sender(timeout=0.2), MESSAGE)
     assert outcome.kind is OutcomeKind.UNKNOWN
@@ -80,7 +80,7 @@ def test_send_transport_timeout_is_unknown(wire: FakeServer, make_sender: MakeSe
     ["http://127.0.0.1:1", "https://127.0.0.1:1", "app.sms.by", "ftp://app.sms.by", "http://", "http://[::1"],
 )
 def test_send_transport_without_connection_is_not_sent(make_sender: MakeSender, url: str) -> None:
-    """Also with a URL that is not valid."""
+    """Without a connection nothing was sent, even with an invalid URL."""
     assert _send(make_sender(url=url), MESSAGE).kind is OutcomeKind.NOT_SENT
 
 
@@ -95,7 +95,7 @@ def test_send_transport_refuses_broken_text(make_sender: MakeSender) -> None:
 
 @pytest.fixture
 def hanging_proxy(wire: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
-    """A proxy that takes a request and hangs up; what it took."""
+    """A proxy that reads a request and hangs up, and what it read."""
     with hang_up(65536) as (port, taken):
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
         monkeypatch.delenv("no_proxy", raising=False)
@@ -106,7 +106,7 @@ def hanging_proxy(wire: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Iterator
 def test_send_transport_proxy_that_hangs_up_is_unknown(
     hanging_proxy: list[bytes], make_sender: MakeSender
 ) -> None:
-    """urllib3 raises ProxyError, as for an unreachable proxy; only the latter means "not sent"."""
+    """A proxy that hangs up makes the outcome unknown, though urllib3 raises ProxyError as for an unreachable one."""
     outcome = _send(make_sender(url="http://sms.example"), MESSAGE)
     assert hanging_proxy[0].startswith(b"POST http://sms.example/api/v1/sendBulkSms")
     assert outcome.kind is OutcomeKind.UNKNOWN
@@ -116,7 +116,7 @@ def test_send_transport_proxy_that_hangs_up_is_unknown(
 def test_send_transport_unreachable_proxy_is_not_sent(
     make_sender: MakeSender, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
-    """The same holds for a proxy whose password cannot be written into a header."""
+    """An unreachable proxy, or one whose password fits into no header, means that nothing was sent."""
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", proxy)
@@ -127,7 +127,7 @@ def test_send_transport_unreachable_proxy_is_not_sent(
 def test_unreachable_proxy_is_named(
     make_sender: MakeSender, monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
-    """Not its address, which may hold a password."""
+    """An unreachable proxy is named without its address, which may contain a password."""
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(f"{scheme}_proxy", "http://anna:secret@127.0.0.1:1")
@@ -154,13 +154,13 @@ def test_unreachable_proxy_is_named(
 def test_retry_after_is_seconds_or_a_date(
     wire: FakeServer, sender: SendClient, header: str, seconds: float | None
 ) -> None:
-    """At 07:00:00 on 1 December; a header that cannot be read is ignored."""
+    """Retry-After is seconds or a date (at 07:00:00 on 1 December), and an unreadable one is ignored."""
     wire.answers(Reply(429, b"", {"Retry-After": header}))
     assert _send(sender, MESSAGE).retry_after == seconds
 
 
 def test_json_body_contains_parameters_and_token(wire: FakeServer, sender: SendClient) -> None:
-    """The token is one of the parameters."""
+    """A JSON body has the token as one of the parameters."""
     wire.answers(ACCEPTED)
     _send(sender, MESSAGE | {"text": "Привет"})
     (asked,) = wire.asked
@@ -170,7 +170,7 @@ def test_json_body_contains_parameters_and_token(wire: FakeServer, sender: SendC
 
 
 def test_json_requests_have_bodies_of_their_own(wire: FakeServer, sender: SendClient) -> None:
-    """Requests that are prepared before one is sent share all but their body and its length."""
+    """Requests that are prepared together differ only in their body and its length."""
     texts = ("Привет", "Привет, Анна", "")
     wire.answers(*[ACCEPTED] * len(texts))
     prepared = [sender.prepare_bulk_sms([json.dumps(MESSAGE | {"text": text}).encode()]) for text in texts]
@@ -181,7 +181,7 @@ def test_json_requests_have_bodies_of_their_own(wire: FakeServer, sender: SendCl
 
 
 def test_form_body_has_php_brackets(wire: FakeServer, make_sender: MakeSender) -> None:
-    """Lists are written as PHP reads them."""
+    """A form has lists as PHP reads them."""
     wire.answers(ACCEPTED)
     personal = {"name": "n&m", "delivery_list": [{"phone": "375291111111", "text": "a=б"}], "on": True}
     _send(make_sender(body="form"), MESSAGE, personal)
@@ -207,7 +207,7 @@ def test_form_body_has_php_brackets(wire: FakeServer, make_sender: MakeSender) -
 def test_request_has_each_parameter_in_its_place(
     wire: FakeServer, make_sender: MakeSender, method: Method, body: str
 ) -> None:
-    """And nowhere else, the token included; a parameter called token does not replace it."""
+    """Each parameter and the token are in their places and nowhere else, even next to a parameter named token."""
     wire.answers(Reply(200, {"status": "OK"}))
     params = {one.name: f"v-{one.name}" for one in method.parameters}
     make_sender(body=body)._transport.send(method, {"token": "mine", **params})
@@ -225,7 +225,7 @@ def test_request_has_each_parameter_in_its_place(
 def test_request_follows_what_the_account_was_seen_to_read(
     wire: FakeServer, make_sender: MakeSender, style: CallStyle
 ) -> None:
-    """Every parameter of that method, and none of another."""
+    """Parameters follow the style that the account was seen to read, for that method alone."""
     wire.answers(*[Reply(200, {"sms_id": 1})] * 2)
     sender = make_sender(call_styles={"sendQuickSMS": style})
     params = {"message": "hi", "phone": "375291111111", "alphaname_id": 0, "forwarding_message": 1}
@@ -243,7 +243,7 @@ def test_request_follows_what_the_account_was_seen_to_read(
 def test_refused_post_after_an_accepted_get_doubts_the_place(
     wire: FakeServer, make_sender: MakeSender
 ) -> None:
-    """The token may be right, and its place wrong: the message says so, and a send says it, too."""
+    """If a POST refuses a token that a GET accepted, the error says that its place may be wrong, for sends as well."""
     refusal = Reply(403, {"error": "token is invalid"})
     sender = make_sender()
     wire.answers(refusal)
@@ -269,7 +269,7 @@ def test_refused_post_after_an_accepted_get_doubts_the_place(
 def test_transport_ignores_netrc(
     wire: FakeServer, sender: SendClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    """No password of the user is sent to sms.by."""
+    """A password in netrc is not sent to sms.by."""
     netrc = tmp_path / "netrc"
     netrc.write_text("default login me password mine\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -278,7 +278,7 @@ def test_transport_ignores_netrc(
 
 
 def test_transport_ignores_cookies(wire: FakeServer, sender: SendClient) -> None:
-    """Requests share nothing but the token."""
+    """Requests share no cookies."""
     cookie = {"Set-Cookie": "PHPSESSID=1; Path=/"}
     wire.answers(*(Reply(200, {"balance": "1", "currency": "BYN", "uuid": "u"}, cookie) for _ in range(4)))
     sender.get_balance()
@@ -307,7 +307,7 @@ def test_transport_hides_the_token_everywhere(
     reply: Reply,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """In errors, reprs and the log of urllib3, even if sms.by repeats it."""
+    """The token is hidden in errors, reprs and urllib3's log, even if sms.by repeats it."""
     caplog.set_level(logging.DEBUG)
     sender = make_sender()
     wire.answers(*[reply] * 5)
@@ -327,7 +327,7 @@ def test_transport_names_a_url_without_its_secrets(make_sender: MakeSender) -> N
 
 
 def test_send_transport_uses_a_new_connection(wire: FakeServer, sender: SendClient) -> None:
-    """A pooled connection that went stale would make the outcome unknown."""
+    """Each send uses a new connection, since a stale pooled one would make its outcome unknown."""
     wire.answers(Reply(200, {"balance": 1}), Reply(200, {"balance": 1}), ACCEPTED, Reply(200, {"sms_id": 1}))
     sender.get_balance()
     sender.get_balance()
@@ -339,7 +339,7 @@ def test_send_transport_uses_a_new_connection(wire: FakeServer, sender: SendClie
 
 
 def test_pace_spaces_requests_evenly(wire: FakeServer, make_sender: MakeSender, clock: FakeClock) -> None:
-    """At 4 a second, each request waits a quarter of a second after the previous one."""
+    """At 4 requests a second, each waits a quarter of a second after the previous one."""
     sender = make_sender(requests_per_second=4)
     wire.answers(Reply(200, {"balance": 1}), ACCEPTED, Reply(200, {"balance": 1}), Reply(200, {"balance": 1}))
     sender.get_balance()
@@ -354,7 +354,7 @@ def test_pace_spaces_requests_evenly(wire: FakeServer, make_sender: MakeSender, 
 def test_pace_halves_after_429_and_recovers(
     wire: FakeServer, make_sender: MakeSender, clock: FakeClock
 ) -> None:
-    """Never below an eighth, and in the end it is what it was."""
+    """After a 429 the rate is halved, down to an eighth, and later recovers."""
     sender = make_sender(requests_per_second=4)
     many = Reply(429, b"", {"Retry-After": "0"})
     wire.answers(*[many] * 5, *[ACCEPTED] * 25)
@@ -368,7 +368,7 @@ def test_pace_halves_after_429_and_recovers(
 
 
 def test_read_transport_refuses_what_sends(wire: FakeServer, clock: FakeClock) -> None:
-    """It refuses methods that send or change something, before any request."""
+    """The read transport refuses methods that send or change something, before any request."""
     transport = ReadTransport(wire.url, TOKEN, timeout=5, requests_per_second=1e6, body="json", clock=clock)
     refused = []
     for method in METHODS.values():
@@ -394,7 +394,7 @@ def test_read_transport_refuses_what_sends(wire: FakeServer, clock: FakeClock) -
 def test_untrusted_certificate_means_not_sent(
     wire: FakeServer, make_sender: MakeSender, certificate: Path
 ) -> None:
-    """The handshake fails, so the request was certainly not sent."""
+    """An untrusted certificate fails the handshake, so the request was certainly not sent."""
     outcome = _send(make_sender(), MESSAGE)
     assert outcome.kind is OutcomeKind.NOT_SENT
     assert outcome.error == f"the certificate of {wire.url} is not trusted: self-signed certificate"
@@ -404,7 +404,7 @@ def test_untrusted_certificate_means_not_sent(
 def test_connections_share_one_ssl_context(
     wire: FakeServer, make_sender: MakeSender, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Loading the CA certificates takes 40 ms, and each send has a connection of its own."""
+    """Connections share an SSL context, since loading the CA certificates takes 40 ms per send."""
     loaded: list[Any] = []
     load = ssl.SSLContext.load_verify_locations
 
@@ -426,7 +426,7 @@ def test_connections_share_one_ssl_context(
 def test_certificates_of_a_folder_are_trusted(
     wire: FakeServer, make_sender: MakeSender, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OpenSSL finds a certificate in a folder by the hash of its subject."""
+    """A certificate in a folder is trusted by the hash of its subject, as OpenSSL looks for it."""
     command = ["openssl", "x509", "-noout", "-subject_hash", "-in", str(certificate)]
     name = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     (certificate.parent / f"{name}.0").write_bytes(certificate.read_bytes())
@@ -451,7 +451,7 @@ def test_unreadable_certificates_mean_not_sent(
 def test_https_proxy_is_checked_with_the_same_context(
     make_sender: MakeSender, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As requests does: the certificates of REQUESTS_CA_BUNDLE count for the proxy, too."""
+    """The certificates of REQUESTS_CA_BUNDLE apply to an https proxy, as with requests."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     transport = make_sender(url="https://sms.example")._transport
     manager: Any = transport._adapter.proxy_manager_for("https://proxy.example")

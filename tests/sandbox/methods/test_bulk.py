@@ -52,7 +52,7 @@ def test_bulk_status_is_empty_then_new_sent_and_final(sms: Client) -> None:
 
 @pytest.mark.parametrize(("zone", "hour"), [("Europe/Minsk", 7), ("UTC", 10)])
 def test_bulk_schedule_is_in_the_zone_of_the_account(sms: Client, zone: str, hour: int) -> None:
-    """Ten o'clock in Minsk is seven o'clock UTC, and no message is delivered before."""
+    """Ten o'clock in Minsk is seven o'clock UTC, and no message is delivered before it."""
     sms.control("settings", {"account_timezone": zone})
     sms.bulk("375291111111", schedule_time="2026-12-02T10:00:00")
     (row,) = sms.get("getSMSMessages").json()["data"]
@@ -68,11 +68,11 @@ def test_bulk_schedule_is_in_the_zone_of_the_account(sms: Client, zone: str, hou
     ["2026-12-02 10:00", "2026-12-02T10:00:00+03:00", "2026-12-02T10:00", "2026-02-30T10:00:00", "soon"],
 )
 def test_bulk_refuses_an_undocumented_date_format(sms: Client, when: str) -> None:
-    """A date with an offset, for example, would otherwise be misread silently."""
+    """An undocumented date format, such as one with an offset, is refused instead of misread."""
     assert sms.bulk(schedule_time=when).json() == {"error": "incorrect arguments"}
 
 
 def test_bulk_refuses_the_name_of_a_sender(sms: Client) -> None:
-    """The name instead of the id is the most common mistake of clients."""
+    """The name of a sender instead of its id, the most common mistake of clients, is refused."""
     assert "Wrong alphaname" in sms.bulk(alphaname_id="MyShop").json()["error"]
     assert sms.bulk(alphaname_id="0").status_code == 200

@@ -11,7 +11,7 @@ PHONE = "375291111111"
 
 
 def test_password_objects_are_made_changed_and_deleted(strict: Client) -> None:
-    """With the answers that the SDKs of sms.by quote."""
+    """The answers are those that the SDKs of sms.by quote."""
     made = strict.get("createPasswordObject", type_id="both", len=10).json()
     assert made == {"result": {"password_object_id": 243}}
     assert (
@@ -35,12 +35,12 @@ def test_password_objects_are_made_changed_and_deleted(strict: Client) -> None:
     ],
 )
 def test_password_object_refuses_other_forms(strict: Client, kind: str, length: int, error: str) -> None:
-    """Letters, numbers or both, 1 to 16 of them."""
+    """A password object may have letters, numbers or both, 1 to 16 of them."""
     assert error in strict.get("createPasswordObject", type_id=kind, len=length).json()["error"]
 
 
 def test_code_is_sent_in_a_text(strict: Client) -> None:
-    """The answer has the code that the recipient gets."""
+    """The answer has the code that the recipient gets in the text."""
     number = strict.get("createPasswordObject", type_id="numbers", len=5).json()["result"][
         "password_object_id"
     ]
@@ -58,7 +58,7 @@ def _flash_call(sms: Client, method: str, **params: object) -> tuple[int, dict[s
 
 
 def test_flash_call_is_confirmed_by_its_code(strict: Client) -> None:
-    """As often as it has attempts, and while it is valid."""
+    """A flash call can be confirmed while it is valid and has attempts left."""
     _, made = _flash_call(strict, "flashCall", phone=PHONE, code="5575", attempt=2)
     assert made == {
         "status": "success",
@@ -74,7 +74,7 @@ def test_flash_call_is_confirmed_by_its_code(strict: Client) -> None:
 
 
 def test_flash_call_expires(strict: Client) -> None:
-    """A code that was made by the sandbox has six digits; after `time_valid` it is refused."""
+    """A generated code has six digits, and is refused after `time_valid`."""
     _, made = _flash_call(strict, "flashCall", phone=PHONE, time_valid=30)
     call = made["data"]
     assert isinstance(call, dict) and len(call["code"]) == 6

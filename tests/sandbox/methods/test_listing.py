@@ -15,7 +15,7 @@ def _create(sms: Client, **fields: Any) -> int:
 
 
 def test_listing_shows_a_mailing_as_documented(sms: Client) -> None:
-    """Every field is there, with numbers as text where the documentation has them so."""
+    """Every documented field is present, with numbers as text where the documentation has them so."""
     sms.bulk(name="Notification")
     (row,) = sms.get("getSMSMessages").json()["data"]
     assert row == {
@@ -35,7 +35,7 @@ def test_listing_shows_a_mailing_as_documented(sms: Client) -> None:
 
 @pytest.mark.parametrize("style", [200, 400])
 def test_listing_without_mailings_is_http_406(sms: Client, style: int) -> None:
-    """The status is documented; mailings of another type do not count."""
+    """Without mailings of a type the list is the documented HTTP 406."""
     sms.control("settings", {"error_status": style})
     assert sms.get("getSMSMessages").status_code == 406
     sms.bulk()
@@ -54,14 +54,14 @@ def test_listing_can_lag_and_truncate_names(sms: Client) -> None:
 
 @pytest.mark.parametrize(("when", "names"), [("created", ["n"]), ("never", [])])
 def test_listing_of_single_messages_is_a_setting(sms: Client, when: str, names: list[str]) -> None:
-    """It is not documented; by default, only messages sent to a phone are listed."""
+    """A mailing can be listed late and with a truncated name."""
     sms.control("settings", {"list_messages": when})
     _create(sms, name="n")
     assert sms.names() == names
 
 
 def test_listing_pages_have_all_rows(sms: Client) -> None:
-    """Offset and limit select rows; a setting returns fewer rows than requested."""
+    """Offset and limit select rows, and a setting makes pages shorter than requested."""
     phones = [f"37529{n:07}" for n in range(7)]
     sms.bulk(*phones)
     found: list[int] = []

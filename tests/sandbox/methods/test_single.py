@@ -40,7 +40,7 @@ def test_single_message_is_sent_by_send_sms_only(sms: Client) -> None:
 
 
 def test_single_duplicate_is_refused_with_its_id(sms: Client) -> None:
-    """Another sender, or the setting, makes it another message."""
+    """The same text and sender is refused with the existing id, unless the sender or a setting differs."""
     number = _create(sms)
     again = sms.get("createSmsMessage", message="Hi")
     assert again.status_code == 400
@@ -51,7 +51,7 @@ def test_single_duplicate_is_refused_with_its_id(sms: Client) -> None:
 
 
 def test_single_message_can_be_scheduled(sms: Client) -> None:
-    """`time` is YYYY-MM-DD HH:MM in the zone of the account, and is answered in unix seconds."""
+    """`time` is YYYY-MM-DD HH:MM in the zone of the account, and is returned in Unix seconds."""
     made = sms.get("createSmsMessage", message="Hi", time="2026-12-01 16:00").json()
     assert made["time"] == NOON.timestamp() + 3600
     sms.get("sendSMS", message_id=made["message_id"], phone="375291111111")
@@ -59,7 +59,7 @@ def test_single_message_can_be_scheduled(sms: Client) -> None:
 
 
 def test_single_message_is_not_sent_before_moderation(sms: Client) -> None:
-    """The answers are `new` and `access denied` until the moderation is over."""
+    """Until the moderation is over the answers are `new` and `access denied`."""
     sms.control("settings", {"moderation": True, "moderation_delay": 60})
     number = _create(sms)
     assert sms.get("checkSMSMessageStatus", message_id=number).json() == {
@@ -86,7 +86,7 @@ def test_single_message_can_be_approved_manually(sms: Client) -> None:
 
 
 def test_single_check_sms_reports_times(sms: Client) -> None:
-    """checkSMS has 0 for an event that has not happened, then unix seconds."""
+    """checkSMS has 0 for an event that has not happened, and then Unix seconds."""
     sms.control("settings", {"fates": {"375291111111": "DELIVERED"}})
     number = sms.ok("sendQuickSMS", message="x", phone="375291111111")["sms_id"]
     seen = []
@@ -139,7 +139,7 @@ def test_single_quick_sms_that_is_refused_sends_nothing(sms: Client, wrong: dict
 
 
 def test_single_quick_sms_refuses_a_wrong_sender(sms: Client) -> None:
-    """The error has the words of the real service; a missing sender is wrong if one is required."""
+    """The error has the words of the real service, and a missing sender is wrong if one is required."""
     wrong = sms.post("sendQuickSMS", message="x", phone="375291111111", alphaname_id="MyShop")
     assert (wrong.status_code, wrong.json()) == (400, {"error": "ошибка в буквенном имени"})
     sms.control("settings", {"require_alphaname": True})
@@ -148,14 +148,14 @@ def test_single_quick_sms_refuses_a_wrong_sender(sms: Client) -> None:
 
 @pytest.mark.parametrize(("minutes", "status"), [(4, 400), (5, 200), (60, 200), (61, 400)])
 def test_single_forwarding_takes_5_to_60_minutes(sms: Client, minutes: int, status: int) -> None:
-    """These are the documented bounds."""
+    """Forwarding takes 5 to 60 minutes, as documented."""
     params = {"message": "x", "phone": "375291111111", "forwarding_message": 1, "forwarding_time": minutes}
     assert sms.post("sendQuickSMS", **params, vibername_id=7).status_code == status
 
 
 @pytest.mark.parametrize("method", ["sendOtpTelegram", "sendOtpWhatsApp"])
 def test_single_code_has_1_to_16_digits(sms: Client, method: str) -> None:
-    """Any other code is refused."""
+    """A code of other than 1 to 16 digits is refused."""
     assert sms.ok(method, message="1234567890123456", phone="375291111111")["status"] == "NEW"
     assert sms.inbox()["375291111111"][0]["channel"] == method.removeprefix("sendOtp").lower()
     for code in ("12345678901234567", "12a", "", "١٢٣٤"):
