@@ -102,3 +102,18 @@ def test_chunks_of_waves_are_the_same_each_time(size: int) -> None:
     text = _text(in_variants=True, is_personal=True)
     first, second = (_chunks(phones, text, size) for _ in range(2))
     assert [(one.fingerprint, one.group) for one in first] == [(one.fingerprint, one.group) for one in second]
+
+
+def test_chunks_keep_the_order_of_existing_locks() -> None:
+    """Their place is in their fingerprints, so that in another order each would look like another one."""
+    phones = [f"37529{number:07d}" for number in range(24)]
+    text = _text(in_variants=True, is_personal=False)
+    for waves, expected in (
+        (None, "a4 b4 a4 b4 a4 a1 b3"),
+        (_WAVES, "3a4 3b4 2a4 1b4 1a3 2b1 3a2 3b2"),
+    ):
+        groups = (
+            (one.group.wave or "", one.group.variant, len(one.phones))
+            for one in _chunks(phones, text, 4, waves=waves)
+        )
+        assert " ".join(f"{wave}{variant}{count}" for wave, variant, count in groups) == expected
