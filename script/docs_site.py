@@ -1,4 +1,4 @@
-"""MkDocs hooks: the README is the front page, in both languages; links out of docs/ lead to the repository."""
+"""MkDocs hooks: the README, in both languages, is the front page; links out of docs/ lead to the repository."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def _take_all(folder: Path, url: str, chromium: str) -> None:
 
 
 def _draw_comment(folder: Path, shop: Path, environ: Mapping[str, str], chromium: str) -> None:
-    """What a reviewer gets to see of a change to the sample project."""
+    """Draw the comment that a reviewer sees of a change to the sample project."""
     changed = folder / "changed"
     shutil.copytree(shop, changed)
     for name, old, new in (
@@ -133,8 +133,10 @@ def _draw_comment(folder: Path, shop: Path, environ: Mapping[str, str], chromium
 
 
 def _at_terminal(words: list[str], folder: Path, environ: Mapping[str, str]) -> str:
-    """What is printed and said, a plan before where it was saved, an apply's requests before its end. Only stdout is the
-    terminal, so that no moving bar is in the picture."""
+    """Return stdout and stderr in reading order: a plan before where it was saved, an apply's requests before its end.
+
+    Only stdout is the terminal, so that no moving bar is in the picture.
+    """
     leader, terminal = pty.openpty()
     with subprocess.Popen(
         [*COMMAND, *words], cwd=folder, env=environ, stdout=terminal, stderr=subprocess.PIPE
@@ -144,7 +146,7 @@ def _at_terminal(words: list[str], folder: Path, environ: Mapping[str, str]) -> 
         try:
             while part := os.read(leader, 65536):
                 printed += part
-        except OSError:  # Linux tells the end of a terminal so
+        except OSError:  # how Linux reports the end of a terminal
             pass
         os.close(leader)
         assert process.stderr is not None
@@ -161,7 +163,7 @@ def _draw(name: str, words: list[str], text: str) -> None:
         console.print(Text("$ smsby-deploy " + " ".join(words), style="bold"))
         console.print(Text.from_ansi(text.rstrip()))
         svg = console.export_svg(title="smsby-deploy", theme=MONOKAI, unique_id=name)
-    # Fonts from elsewhere would be fetched by whoever looks at it.
+    # Fonts from other hosts would be fetched by every viewer.
     svg = re.sub(r"@font-face \{.*?\}\n", "", svg, flags=re.DOTALL)
     (IMAGES / f"{name}.svg").write_text(re.sub(r"[ \t]+$", "", svg, flags=re.MULTILINE), encoding="utf-8")
 
@@ -183,7 +185,7 @@ def _photograph(chromium: str, address: str, path: Path, size: str) -> None:
         capture_output=True,
         timeout=120,
     )
-    # A page of a few colours: a palette makes it half as large.
+    # A page of a few colors: a palette halves its size.
     with Image.open(path) as picture:
         picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 

@@ -1,4 +1,4 @@
-"""Commits of a test."""
+"""Git commits for tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def git(folder: Path, *arguments: str) -> None:
 
 
 def commit(folder: Path, *files: str, author: str = "Anna <Anna@Example.com>") -> None:
-    """Commit `files`, or sale.yaml, in a repository that is made if there is none."""
+    """Commit `files`, or sale.yaml, in a repository that is created if necessary."""
     if not (folder / ".git").exists():
         git(folder, "init", "-q", "-b", "main")
     git(folder, "--literal-pathspecs", "add", *(files or ("sale.yaml",)))

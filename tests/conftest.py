@@ -23,7 +23,7 @@ pytest_plugins = ["tests.databases", "tests.shared_stores"]
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Collecting thousands of tests leaves hardly any garbage, and a search for it would visit them all.
+# Collecting thousands of tests leaves hardly any garbage, and looking for it would visit them all.
 gc.set_threshold(20_000, 20, 100)
 
 GUARD = Path(__file__).resolve().parent / "guard"
@@ -43,7 +43,7 @@ _SERVERS = {"git_remote", "open_store", "postgres", "s3_server"}  # fixtures tha
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs a real git remote, PostgreSQL or S3 is no unit test."""
+    """Mark tests that need a real git remote, PostgreSQL or S3 as no unit tests."""
     for item in items:
         if isinstance(item, pytest.Function) and _SERVERS & set(item.fixturenames):
             item.add_marker("slow")
@@ -54,7 +54,7 @@ _passed = [0.0]  # seconds by which the simulated clock is ahead of NOW
 
 @pytest.fixture(scope="session", autouse=True)
 def _isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """HOME is empty, no SMSBY_* variable is set, and child processes have the same guards."""
+    """Give each test an empty HOME and no SMSBY_* variables, and child processes the same guards."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(("SMSBY_", "XDG_", "GIT_")) or name.lower().endswith("_proxy"):
@@ -68,7 +68,7 @@ def _isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="session", autouse=True)
 def _simulated_clock() -> Iterator[None]:
-    """In this process the time is NOW plus all sleeps of a test, and a sleep returns immediately.
+    """Simulate the clock of this process: the time is NOW plus all sleeps of a test, and a sleep returns immediately.
 
     ruff ensures that the package reads no other clock (banned-api in pyproject.toml).
     """
@@ -85,7 +85,7 @@ def _simulated_clock() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _fresh_home_and_clock(_isolated_environment: Path) -> Iterator[None]:
-    """Each test starts with an empty home and a clock that shows NOW."""
+    """Give each test an empty home and a clock that shows NOW."""
     _passed[0] = 0.0
     yield
     for left in _isolated_environment.iterdir():

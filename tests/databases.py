@@ -92,7 +92,7 @@ def postgres(postgres_server: str) -> Iterator[Database]:
 def pooled(postgres: Database, tmp_path: Path) -> Iterator[str]:
     """The URL of `postgres` behind PgBouncer.
 
-    After each transaction a client can get the session of another one.
+    After each transaction a client may get the session of another one.
     """
     program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
     if program is None:

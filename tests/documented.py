@@ -1,6 +1,6 @@
-"""What <https://sms.by/en/api-docs/sms-messages> says: 14 methods, with place, type and presence of each parameter.
+"""What <https://sms.by/en/api-docs/sms-messages> documents: 14 methods, with place, type and presence of each parameter.
 
-Copied from the page, apart from both tables of the package: that of the client and that of the sandbox.
+Copied from the page, independently of both tables of the package: the client's and the sandbox's.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ GET getSMSMessages: token query string Yes; type query string No
 
 
 class Documented(NamedTuple):
-    """One row of the page. `place` is query or form; sendBulkSms alone is shown as one nested object instead."""
+    """One row of the page. `place` is query or form; only sendBulkSms is shown as one nested object instead."""
 
     method: str
     verb: str

@@ -25,13 +25,13 @@ print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 
 
 def measure_peak(folder: Path, url: str = "") -> tuple[int, int]:
-    """Return the number of recipients of the only mailing in `folder`, and kilobytes; `url` is its database."""
+    """Return the number of recipients of the only mailing in `folder`, and the peak kilobytes; `url` is its database."""
     recipients, kilobytes = run_peak(_READ, str(folder), url)
     return recipients, kilobytes
 
 
 def run_peak(code: str, *arguments: str) -> list[int]:
-    """Return the numbers that `code` prints, and the kilobytes that its process has taken."""
+    """Return the numbers that `code` prints, and the peak kilobytes of its process."""
     command = [sys.executable, "-c", code + _PEAK, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [int(word) for word in done.stdout.split()]

@@ -1,4 +1,4 @@
-"""Permissions of files, also for root, which reads every file."""
+"""File permissions that apply even to root, who can otherwise read every file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def ordinary_permissions() -> Iterator[None]:
         return
     libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(_VERSION_3, 0)
-    before = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable, each of them in two halves
+    before = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable, each in two halves
     assert libc.capget(header, before) == 0
     assert libc.capset(header, (ctypes.c_uint32 * 6)(before[0] & ~_OVERRIDES, *before[1:])) == 0
     try:

@@ -34,7 +34,7 @@ _TRIES = 600
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of which the one 10,000 above is free as well: the server uses that, too."""
+    """Return ports whose number plus 10,000 is free as well: the server uses that, too."""
     with ExitStack() as stack:
         ports: list[int] = []
         while len(ports) < count:
@@ -95,7 +95,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _create_bucket(url: str) -> None:
-    """Create a bucket as soon as the server can."""
+    """Create a bucket as soon as the server accepts requests."""
     pause = threading.Event()
     for _ in range(_TRIES):
         with suppress(requests.ConnectionError):
@@ -122,7 +122,7 @@ end $$"""
 
 
 def limit_remote(remote: Path, writes: int | None) -> None:
-    """Let a bare repository take only so many more pushes, any number if None."""
+    """Limit how many more pushes a bare repository accepts; no limit if None."""
     hook, left = remote / "hooks" / "pre-receive", remote / "writes-left"
     hook.write_text(_FULL_REMOTE)
     hook.chmod(0o755)
@@ -132,7 +132,7 @@ def limit_remote(remote: Path, writes: int | None) -> None:
 
 
 def limit_database(database: Database, writes: int | None) -> None:
-    """Let the table of locks, which must exist, take only so many more writes, any number if None."""
+    """Limit how many more writes the table of locks, which must exist, accepts; no limit if None."""
     number = 1_000_000 if writes is None else writes
     database.run(
         "create table if not exists writes_left (number int)", "delete from writes_left",
@@ -154,16 +154,18 @@ def empty_bucket(url: str, prefix: str) -> None:
 
 
 class LimitedS3:
-    """A proxy of an S3 server that takes only so many more objects, any number if None.
+    """A proxy of an S3 server that accepts a limited number of further objects; no limit if None.
 
-    Unless it `is_conditional`, it replaces objects that are only to be created.
+    Unless it `is_conditional`, it replaces objects that should only be created.
     """
 
     def __init__(self, url: str, *, is_conditional: bool = True) -> None:
         self.target = url
         self.writes_left: int | None = None
-        self.answers_to_lose = 0  # of the next writes
-        self.answer_to: dict[str, tuple[int, bytes]] = {}  # by HTTP method, instead of that of the server
+        self.answers_to_lose = 0  # how many of the next writes get no answer
+        self.answer_to: dict[
+            str, tuple[int, bytes]
+        ] = {}  # status by HTTP method, instead of the server's answer
         limited = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -199,7 +201,7 @@ class LimitedS3:
                 self.wfile.write(b"" if self.command == "HEAD" else body)
 
             def log_message(self, format: str, *arguments: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
@@ -235,7 +237,7 @@ def git_remote(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["git", "postgres", "s3"])
 def open_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> OpenStore:
-    """A function that opens one more connection to the same empty store, for a key."""
+    """A function that opens another connection to the same empty store, for a key."""
     if request.param == "git":
         checkout: Path = request.getfixturevalue("git_remote")
         return lambda key="shop.production": GitStore(

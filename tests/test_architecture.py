@@ -1,4 +1,4 @@
-"""Rules of the architecture that import-linter cannot express: sending names, sizes, names and docstrings."""
+"""Architecture rules that import-linter cannot express: sending names, sizes, names and docstrings."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Definition(NamedTuple):
 
 
 class _Source(NamedTuple):
-    """What the rules need to know of a file; it is parsed once, which takes most of the time."""
+    """What the rules need to know about a file, which is parsed once, as that takes most of the time."""
 
     used: frozenset[str]  # names that are imported, or looked up in an object
     imported: frozenset[str]  # modules, or names in them
@@ -68,7 +68,7 @@ def _definitions(folder: Path) -> Iterator[tuple[str, _Definition]]:
 
 
 def test_architecture_only_apply_reaches_a_sending_client() -> None:
-    """No other room can send by mistake, because it has no name for a client that sends."""
+    """Only apply, and the place that opens a client for it, use a name of a client that can send."""
     users = {
         path.relative_to(_PACKAGE).as_posix()
         for path in _PACKAGE.rglob("*.py")
@@ -93,7 +93,7 @@ def _find_cycles(folder: Path) -> list[str]:
 
 
 def test_architecture_has_no_cycle_in_a_folder() -> None:
-    """A file can be read after those that it imports."""
+    """No files of a folder import each other, so each can be read after those that it imports."""
     folders = [path for path in _PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"]
     assert {folder.name: found for folder in folders if (found := _find_cycles(folder))} == {}
 
@@ -108,7 +108,7 @@ def test_architecture_keeps_files_and_functions_short() -> None:
 
 
 def test_architecture_has_one_meaning_for_a_name() -> None:
-    """No class has the name of another, and no public function that of another, except the commands."""
+    """No two classes, and no two public functions except the commands, have the same name."""
     sandbox = "sandbox/"  # it shares no code with its client
     names = Counter(
         one.name
@@ -125,14 +125,14 @@ def test_architecture_docstrings_begin_with_a_short_line() -> None:
 
 
 def test_architecture_test_names_are_short() -> None:
-    """The name of a test has under 60 characters."""
+    """A test's name has fewer than 60 characters."""
     names = [name for path in _TESTS.rglob("*.py") for name in _TEST_NAME.findall(path.read_text("utf-8"))]
     assert len(names) > 1000
     assert [name for name in names if len(name) > _MAX_TEST_NAME] == []
 
 
 def test_architecture_has_tests_of_each_file() -> None:
-    """They are where a reader looks for them; `__main__` is tested in other processes."""
+    """Each file has tests of the same name in the same folder, except `__main__`, which other processes test."""
     files = [path.relative_to(_PACKAGE) for path in _PACKAGE.rglob("*.py") if path.name != "__init__.py"]
     lacking = [
         file.as_posix() for file in files if not (_TESTS / file.parent / f"test_{file.name}").is_file()

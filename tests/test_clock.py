@@ -31,12 +31,12 @@ def test_find_zone_with_an_area(name: str) -> None:
      "posix/Europe/Minsk", "right/Europe/Minsk", "europe/minsk", "Europe/", "Europe", "Europe/Nowhere", "../UTC", "+03:00"],
 )  # fmt: skip
 def test_find_zone_without_an_area(name: str) -> None:
-    """Names that depend on the machine, say the reverse of what they mean, or are abbreviations are none."""
+    """A name that depends on the machine, means the reverse of what it says, or is an abbreviation is no time zone."""
     assert find_zone(name) is None
 
 
 def test_find_zone_prefers_the_package(tmp_path: Path) -> None:
-    """The data of the package tzdata are used even if the system has other ones."""
+    """The tzdata package is used even if the system has other data."""
     (tmp_path / "Europe").mkdir()
     with (
         (files("tzdata") / "zoneinfo/Asia/Tokyo").open("rb") as other,
@@ -62,19 +62,19 @@ _SPRING = datetime(2027, 3, 28, 10, tzinfo=_ZONE)  # the clocks were set forward
     ("text", "seconds"), [("20s", 20), ("90m", 5400), ("12h", 43_200), ("30d", 2_592_000), (" 2 h ", 7200)]
 )
 def test_read_duration_of_a_number_and_its_unit(text: str, seconds: int) -> None:
-    """The same wherever a duration is written: in the files and on the command line."""
+    """A duration has the same form wherever it is written: in the files and on the command line."""
     assert read_duration(text) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("text", ["", "30", "d", "-1d", "1.5h", "1y", "٣d", "100000d"])
 def test_read_duration_refuses_anything_else(text: str) -> None:
-    """No unit is guessed."""
+    """Anything else is refused, and no unit is guessed."""
     with pytest.raises(ValueError, match="is not a duration"):
         read_duration(text)
 
 
 def test_window_before_a_time() -> None:
-    """Durations are those that pass, whatever the clocks of the zone do; a window includes its first moment only."""
+    """A window is measured in elapsed time, whatever the clocks of the zone do, and includes only its first moment."""
     window = Window.before(_SPRING, timedelta(hours=12), timedelta(minutes=20))
     assert window.opens.isoformat() == "2027-03-27T21:00:00+01:00"
     assert window.closes.isoformat() == "2027-03-28T09:40:00+02:00"
@@ -86,6 +86,6 @@ def test_window_before_a_time() -> None:
 
 
 def test_window_outside_the_calendar_is_empty() -> None:
-    """A time of the first year has no day before it."""
+    """A time in the first year has no day before it, so its window is empty."""
     first = datetime(1, 1, 1, 2, tzinfo=_ZONE)
     assert Window.before(first, timedelta(days=2), timedelta(0)) == Window(first, first)

@@ -1,4 +1,4 @@
-"""Digests with a key: what leaves the program says nothing without it."""
+"""Digests with a key: what leaves the program reveals nothing without it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SECRETS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size
 
 @given(_DIGESTS, _SECRETS, _SECRETS)
 def test_digest_key_seals_what_only_it_opens(digest: str, secret: str, other: str) -> None:
-    """A later process opens it with the same key; another key is an error, and nothing shows the bare digest."""
+    """A later process opens a seal with the same key; another key is an error, and the bare digest is never shown."""
     key = DigestKey(secret)
     keyed = key.apply(digest)
     sealed = key.seal(keyed)
@@ -34,7 +34,7 @@ def test_digest_key_seals_what_only_it_opens(digest: str, secret: str, other: st
 
 @pytest.mark.parametrize("sealed", [None, "", "00" * 32, "zz"])
 def test_digest_key_opens_no_other_seal(sealed: str | None) -> None:
-    """A seal that is missing or was changed is an error, never another digest."""
+    """A missing or changed seal is an error, never another digest."""
     key = DigestKey(_SECRET)
     keyed = key.apply("ab" * 32)
     with pytest.raises(ValueError, match=r"not sealed|hexadecimal"):
@@ -49,24 +49,24 @@ def test_no_key_changes_nothing() -> None:
 
 
 def test_digest_of_nothing_needs_no_key() -> None:
-    """The digest of no recipients hides nothing; by it a list kept at sms.by is recognized."""
+    """The digest of no recipients needs no key, as it hides nothing and identifies a list kept at sms.by."""
     nothing = hashlib.sha256(b"").hexdigest()
     assert DigestKey(_SECRET).apply(nothing) == DigestKey(_SECRET).open(nothing, None) == nothing
 
 
 @pytest.mark.parametrize("value", [{}, {"SMSBY_DIGEST_KEY": ""}, {"SMSBY_DIGEST_KEY": " \n"}])
 def test_read_digest_key_takes_an_empty_variable_for_none(value: dict[str, str]) -> None:
-    """A pipeline without the secret sets an empty variable."""
+    """An empty variable, as of a pipeline without the secret, means no key."""
     assert read_digest_key(value) is NO_KEY
 
 
 def test_read_digest_key_ignores_the_line_break_of_a_file() -> None:
-    """`SMSBY_DIGEST_KEY=$(cat file)` and a secret that was pasted with its line break are the same key."""
+    """A key is the same with a final line break, from `$(cat file)` or a pasted secret."""
     assert read_digest_key({"SMSBY_DIGEST_KEY": f"{_SECRET}\n"}).id == DigestKey(_SECRET).id
 
 
 def test_read_digest_key_refuses_a_short_one() -> None:
-    """It could be guessed; the message does not show it."""
+    """A key that is short enough to guess is refused, and the message does not show it."""
     with pytest.raises(UsageError) as refused:
         read_digest_key({"SMSBY_DIGEST_KEY": "short-and-secret"})
     assert "at least 32 characters" in refused.value.message

@@ -18,18 +18,18 @@ from smsby_deploy.problems import Location, Problem, Severity
     ],
 )  # fmt: skip
 def test_error_has_its_documented_exit_code(name: str, code: int) -> None:
-    """Pipelines decide by these numbers."""
+    """Each error has its documented exit code, by which pipelines decide."""
     assert getattr(errors, name).exit_code == ExitCode(code)
 
 
 def test_error_begins_with_its_place() -> None:
-    """An error without a place is only its sentence."""
+    """An error begins with its place, and without one is only its sentence."""
     assert str(SmsbyDeployError("wrong", location=Location("sale.yaml", 3, 5))) == "sale.yaml:3:5: wrong"
     assert str(ApiError("wrong", status=500)) == "wrong"
 
 
 def test_files_invalid_counts_its_problems() -> None:
-    """It carries all of them, and counts those that make the files invalid."""
+    """The error of invalid files has all problems, and counts those that make the files invalid."""
     problem = Problem(Severity.ERROR, "CODE", "wrong")
     warning = Problem(Severity.WARNING, "CODE", "odd")
     assert str(FilesInvalid([problem, warning])) == "1 problem in the project's files"
@@ -37,7 +37,7 @@ def test_files_invalid_counts_its_problems() -> None:
 
 
 def test_summary_of_invalid_files_is_the_first_error() -> None:
-    """A watch or a hand-over has room for one sentence; a warning does not stop it."""
+    """The summary of invalid files is the first error, ignoring warnings, as a watch has room for one sentence."""
     warning = Problem(Severity.WARNING, "CODE", "odd")
     error = Problem(Severity.ERROR, "CODE", "wrong", location=Location("sale.yaml", 3))
     assert FilesInvalid([warning, error]).summary == "sale.yaml:3:1: wrong"

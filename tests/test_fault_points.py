@@ -1,4 +1,4 @@
-"""fault_points: they are numbered as they are passed, and a kill at one cleans nothing up."""
+"""fault_points: they are numbered in the order they are reached, and a kill at one cleans nothing up."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ def _run(fault: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_fault_point_does_nothing_unless_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As in every run of a user."""
+    """Without a request, as in every user's run, a fault point does nothing."""
     monkeypatch.delenv("SMSBY_FAULT", raising=False)
     fault_point("never")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_fault_point_is_counted_by_name(tmp_path: Path) -> None:
-    """Names and numbers tell a test where it can kill."""
+    """Fault points are counted by name and number, by which a test can choose where to kill."""
     assert _run(f"count:{tmp_path / 'points'}").returncode == 0
     assert (tmp_path / "points").read_text("utf-8") == "1 first\n2 second\n"
 
 
 @pytest.mark.parametrize(("point", "code", "out"), [(2, -signal.SIGKILL, ""), (3, 0, "cleaned up\n")])
 def test_fault_point_kills_at_once(point: int, code: int, out: str) -> None:
-    """Not even `finally` runs, as if the machine were lost; a point that is not reached kills nothing."""
+    """A kill does not run even `finally`, as if the machine were lost, and an unreached point kills nothing."""
     done = _run(f"kill:{point}")
     assert (done.returncode, done.stdout) == (code, out)
 
 
 def test_fault_point_waits_for_a_byte(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The name is written before, so that a test knows where the program waits."""
+    """A waiting fault point writes its name first, so that a test knows where the program is."""
     points, pipe = tmp_path / "points", tmp_path / "points.pipe"
     os.mkfifo(pipe)
     monkeypatch.setenv("SMSBY_FAULT", f"pause:{points}")

@@ -34,7 +34,7 @@ def _mode(path: Path) -> int:
 
 
 def test_write_file_replaces_a_link(tmp_path: Path, victim: Path) -> None:
-    """What the link led to stays as it was."""
+    """A link is replaced, and its target stays unchanged."""
     path = tmp_path / "plan.json"
     path.symlink_to(victim)
     write_file(path, "new\n")
@@ -43,7 +43,7 @@ def test_write_file_replaces_a_link(tmp_path: Path, victim: Path) -> None:
 
 
 def test_write_file_leaves_nothing_if_the_check_fails(victim: Path) -> None:
-    """The old content stays, and no other file remains."""
+    """If the check fails the old content stays, and no other file remains."""
 
     def refuse(written: Path) -> None:
         assert written.read_text("utf-8") == "new"
@@ -56,7 +56,7 @@ def test_write_file_leaves_nothing_if_the_check_fails(victim: Path) -> None:
 
 
 def test_write_file_for_the_owner_only(victim: Path) -> None:
-    """A file with phones is readable for its owner only, even if it was not before."""
+    """A file with phones can be read only by its owner, even if it could be read by others before."""
     victim.chmod(0o644)
     write_file(victim, "375291234567\n", is_private=True)
     assert _mode(victim) == 0o600
@@ -72,7 +72,7 @@ def _umask() -> int:
 
 @pytest.mark.skipif(not os.access(_MEMORY, os.W_OK), reason=f"no {_MEMORY}")
 def test_write_file_in_memory() -> None:
-    """A folder below /dev may hold ordinary files: they are replaced atomically and can be private there, too."""
+    """An ordinary file below /dev is replaced atomically, and can be private."""
     with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
         path = Path(folder) / "plan.json"
         write_file(path, "old", is_private=True)
@@ -102,14 +102,14 @@ def test_write_file_to_a_pipe(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_write_file_names_what_is_full() -> None:
-    """The message of a command with several outputs says which one is lost."""
+    """The error of a full disk names the file, as a command may have several outputs."""
     with pytest.raises(OSError) as caught:
         write_file(Path("/dev/full"), "text")
     assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, "/dev/full")
 
 
 def test_write_file_to_standard_output(tmp_path: Path) -> None:
-    """`--out /dev/stdout` works, even if that is a file."""
+    """`--out /dev/stdout` works, even if stdout is a file."""
     program = "from pathlib import Path; from smsby_deploy.files import write_file; write_file(Path('/dev/stdout'), 'text')"
     with (tmp_path / "out").open("wb") as out:
         subprocess.run([sys.executable, "-c", program], check=True, stdout=out)
@@ -117,7 +117,7 @@ def test_write_file_to_standard_output(tmp_path: Path) -> None:
 
 
 def test_refuse_link_names_the_file(tmp_path: Path, victim: Path) -> None:
-    """A file itself is accepted, and so is one that does not exist."""
+    """A link is refused by name; a file, or a path that does not exist, is accepted."""
     refuse_link(victim)
     refuse_link(tmp_path / "none")
     link = tmp_path / "smsby.lock.json"
@@ -130,7 +130,7 @@ def test_refuse_link_names_the_file(tmp_path: Path, victim: Path) -> None:
 def test_append_leaves_room_for_the_journal(
     free: int, is_written: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The last 64 MiB of a disk are kept for the journal, without which outcomes would be lost."""
+    """The last 64 MiB of a disk are reserved for the journal, without which outcomes would be lost."""
     disk = SimpleNamespace(f_bavail=free, f_frsize=1 << 20)
     monkeypatch.setattr(os, "fstatvfs", lambda handle: disk)
     with (tmp_path / "cache").open("wb") as file:

@@ -1,4 +1,4 @@
-"""Questions to git about a checkout that is not trusted."""
+"""Queries to git about an untrusted checkout."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_ask_git_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_ask_git_runs_no_monitor_of_the_checkout(tmp_path: Path) -> None:
-    """Whoever writes a checkout could otherwise name a program that `git status` starts."""
+    """git does not run a monitor that the checkout configures for `git status`."""
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     monitor = tmp_path / "monitor.sh"
     monitor.write_text("#!/bin/sh\ntouch started\n", "utf-8")
@@ -38,7 +38,7 @@ def test_ask_git_runs_no_monitor_of_the_checkout(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", ["s*.yaml", ":!other.yaml"])
 def test_find_author_of_a_file_named_as_a_pattern(tmp_path: Path, file: str) -> None:
-    """git would take the author of any other file that the pattern matches."""
+    """The author of a file whose name is a pattern is not that of another file that matches it."""
     (tmp_path / file).write_text("a", "utf-8")
     (tmp_path / "sale.yaml").write_text("a", "utf-8")
     commit(tmp_path, file)
@@ -55,7 +55,7 @@ def test_find_author(tmp_path: Path) -> None:
 
 
 def test_find_author_in_a_shallow_checkout(tmp_path: Path) -> None:
-    """The only commit it has may be another one than that which changed the file last."""
+    """In a shallow checkout the author is unknown: its only commit may not be the one that changed the file last."""
     origin = tmp_path / "origin"
     origin.mkdir()
     (origin / "sale.yaml").write_text("a", "utf-8")

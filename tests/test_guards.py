@@ -15,7 +15,7 @@ from smsby_deploy.clock import SystemClock
 from tests.conftest import NOW
 from tests.guard.sitecustomize import _HOME, ReachedOut
 
-OUTSIDE = ("192.0.2.1", 80)  # an address for documentation, without a host
+OUTSIDE = ("192.0.2.1", 80)  # a documentation address without a host
 
 
 def test_guard_blocks_connections_to_other_hosts() -> None:
@@ -67,7 +67,7 @@ def test_guard_simulates_the_clock() -> None:
 
 
 def test_guard_removes_settings_of_the_caller() -> None:
-    """The token and the project of a developer do not reach a test."""
+    """A developer's token and project do not reach a test."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", __file__, "-k", "without_settings"]
     done = subprocess.run(
         command,
@@ -82,5 +82,5 @@ def test_guard_removes_settings_of_the_caller() -> None:
 
 
 def test_guard_runs_tests_without_settings() -> None:
-    """Only a test itself sets SMSBY_* variables."""
+    """SMSBY_* variables are set only by tests themselves."""
     assert not [name for name in os.environ if name.startswith("SMSBY_")]

@@ -45,7 +45,7 @@ from smsby_deploy.privacy import (
     ],
 )
 def test_mask_phones_masks_every_spelling(text: str, masked: str) -> None:
-    """Enough digits remain to recognize a row, too few to call the number."""
+    """A masked phone, in any spelling, keeps enough digits to recognize a row and too few to call it."""
     assert mask_phones(text) == masked
 
 
@@ -54,7 +54,7 @@ _SPELLINGS = ("375291234567", "+375447654321", "+375 29 123-45-67", "8 (044) 765
 
 @given(st.lists(st.sampled_from((*_SPELLINGS, " ", ",", "x", "-", "1")), max_size=6))
 def test_mask_phones_masks_numbers_without_a_gap(pieces: list[str]) -> None:
-    """Numbers that are glued together do not protect each other."""
+    """Adjacent numbers without a gap are all masked."""
     masked = mask_phones("".join(pieces))
     assert not [spelling for spelling in _SPELLINGS[:4] if spelling in masked]
 
@@ -73,7 +73,7 @@ def test_mask_phones_masks_numbers_without_a_gap(pieces: list[str]) -> None:
     ],
 )
 def test_mask_phones_keeps_times_sums_and_counts(text: str) -> None:
-    """A report is useless if its times are masked."""
+    """Times, sums and counts, without which a report is useless, are not masked."""
     assert mask_phones(text) == text
 
 
@@ -98,7 +98,7 @@ def test_mask_values_keeps_first_letter_and_length(text: str, values: list[str],
     st.sampled_from([" ", "-", " - ", "\u00a0"]),
 )
 def test_mask_phone_in_hides_the_complete_number(phone: str, gap: str) -> None:
-    """However a template groups the digits, they are masked and the length does not change."""
+    """However a template groups the digits, they are masked at the same length."""
     written = gap.join([phone[:3], phone[3:5], phone[5:8], phone[8:10], phone[10:]])
     for text in (f"call {phone}", f"call +{written}!", f"call 80{phone[3:]}"):
         masked = mask_phone_in(text, phone)
@@ -117,7 +117,7 @@ def test_mask_phone_never_shows_a_complete_number(phone: str) -> None:
 
 @given(st.text(max_size=20), st.from_regex(r"375(25|29|33|44)[0-9]{7}", fullmatch=True), st.text(max_size=20))
 def test_mask_phones_hides_a_number_in_any_text(before: str, phone: str, after: str) -> None:
-    """Whatever surrounds it; masking the result again changes nothing, so what is stored masked stays as it is."""
+    """A number is masked in any text, and masking the result again changes nothing."""
     masked = mask_phones(before + phone + after)
     assert phone not in masked
     assert mask_phones(masked) == masked
@@ -134,7 +134,7 @@ def test_mask_phones_hides_a_number_in_any_text(before: str, phone: str, after: 
     ],
 )
 def test_hide_token_keeps_words_that_contain_a_short_one(token: str, shown: str) -> None:
-    """The text of a known error must stay recognizable, so a short token is hidden only where it is a whole word."""
+    """A short token is hidden only as a whole word, so that the text of a known error stays recognizable."""
     assert hide_token("the same message exists, x", token) == shown
 
 
@@ -148,12 +148,12 @@ def test_hide_token_keeps_words_that_contain_a_short_one(token: str, shown: str)
     ],
 )
 def test_hide_token_parameters_hides_any_token(text: str, shown: str) -> None:
-    """The value is hidden without knowing it, in a URL, a form or JSON."""
+    """The value of a token parameter is hidden in a URL, a form or JSON, even if it is unknown."""
     assert hide_token_parameters(text) == shown
 
 
 def test_filter_log_record_hides_the_query_of_a_url(caplog: pytest.LogCaptureFixture) -> None:
-    """It has token, phone and text. The arguments of a log record are included; another record keeps its own."""
+    """The query of a URL, with token, phone and text, is hidden in a log record and its arguments, and no other record."""
     logger = logging.getLogger("test.privacy")
     logger.addFilter(filter_log_record)
     with caplog.at_level(logging.DEBUG, "test.privacy"):
@@ -167,7 +167,7 @@ def test_filter_log_record_hides_the_query_of_a_url(caplog: pytest.LogCaptureFix
 
 
 def test_hide_secrets_hides_passwords_and_long_numbers() -> None:
-    """A driver's message shows neither the given secrets nor a number that may be a phone; short numbers stay."""
+    """A driver's message shows neither given secrets nor a number that could be a phone; short numbers stay."""
     text = hide_secrets("value 375 29 123-45-67 of user shop:pass-word at port 5432", ["pass-word", None, ""])
     assert text == "value <hidden> of user shop:<hidden> at port 5432"
 
@@ -188,7 +188,7 @@ def test_hide_secrets_hides_passwords_and_long_numbers() -> None:
     ],
 )
 def test_shown_url_keeps_the_host(url: str, shown: str) -> None:
-    """Who gets the requests is always visible; user, password, query and long segments never are."""
+    """A shown URL has its host, but no user, password, query or long segment."""
     assert shown_url(url) == shown
 
 
@@ -201,7 +201,7 @@ def test_shown_url_keeps_the_host(url: str, shown: str) -> None:
     ],
 )
 def test_hide_echo_hides_a_token_in_any_value(token: str, shown: bytes) -> None:
-    """Also within a word; a short token, or one of digits only, may occur by chance."""
+    """A token is hidden even within a word, unless it is short or has only digits, and may occur by chance."""
     assert hide_echo(f'{{"status": "xx{token}{token}yy"}}'.encode(), token) == shown
 
 
@@ -246,7 +246,7 @@ def test_token_is_hidden_in_every_spelling(token: str, spell: Callable[[str], st
 
 @pytest.mark.parametrize("mark", ["1234567890", "a123456789", "123456789f", "0291234567"])
 def test_mask_phones_leaves_fingerprints(mark: str) -> None:
-    """They are needed to find a mailing at sms.by; a number of another length is masked."""
+    """Fingerprints, needed to find a mailing at sms.by, are kept, and numbers of another length are masked."""
     text = f"sale/vip shop~staging#{mark} [1/2]"
     assert mask_phones(text) == text
     assert mask_phones(f"shop#{mark}75") != f"shop#{mark}75"
@@ -266,7 +266,7 @@ def test_mask_phones_leaves_fingerprints(mark: str) -> None:
     ],
 )
 def test_mask_phones_leaves_ids(text: str) -> None:
-    """A user must be able to compare them, in each language, and one in thirty has nine digits in a row."""
+    """Ids, one in thirty of which has nine digits in a row, are kept in every language, so that users can compare them."""
     assert mask_phones(text) == text
 
 

@@ -1,4 +1,4 @@
-"""Counts with a noun that agrees with them, times, and names."""
+"""Counts with a noun that agrees, times, and names."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from smsby_deploy.wording import closest, counted, escape_controls, first_of, ti
     ("count", "text"), [(0, "0 parts"), (1, "1 part"), (2, "2 parts"), (27_631, "27,631 parts")]
 )
 def test_counted_agrees_with_its_noun(count: int, text: str) -> None:
-    """Thousands are separated."""
+    """A count agrees with its noun, and its thousands are separated."""
     assert counted(count, "part") == text
 
 
 def test_counted_takes_an_irregular_plural() -> None:
-    """For nouns whose plural is not one s more."""
+    """An irregular plural is given with its noun."""
     assert [counted(count, "entry", "entries") for count in (1, 2)] == ["1 entry", "2 entries"]
 
 
 def test_first_of_counts_the_others() -> None:
-    """A name alone stays as it is."""
+    """The first of several names is followed by the number of the others, and a single name stays as it is."""
     assert [first_of(names) for names in (["a"], ["a", "b", "c"])] == ["a", "a and 2 more"]
 
 
@@ -37,24 +37,24 @@ def test_first_of_counts_the_others() -> None:
     ],
 )
 def test_time_text_has_date_time_and_offset(time: str, text: str) -> None:
-    """Without seconds and offset minutes that are zero."""
+    """A time has its date and offset, without seconds and minutes of the offset that are zero."""
     assert time_text(datetime.fromisoformat(time), has_seconds=True) == text
     assert time_text(datetime.fromisoformat(time)) == text.replace(":30 ", " ")
 
 
 def test_window_text_has_both_ends_with_their_offset() -> None:
-    """A reader in another zone must not take it for their own clock."""
+    """Both ends of a window have their offset, so that a reader in another zone does not misread them."""
     window = Window.parse("2027-02-28T22:00:00+03:00", "2027-03-01T09:40:00+03:00")
     assert window_text(window) == "between 2027-02-28 22:00 +03 and 2027-03-01 09:40 +03"
 
 
 def test_escape_controls_shows_what_a_name_contains() -> None:
-    """Only what a terminal or a reader would take for something else."""
+    """Only characters that a terminal or a reader would misinterpret are escaped."""
     assert escape_controls("a\nb\x1b\u202e\udcff Ж\u00a0.csv") == "a\\x0ab\\x1b\\u202e\\xff Ж\u00a0.csv"
 
 
 def test_closest_of_many_names() -> None:
-    """A folder or a table may have thousands: few of them are compared, and those of the same first letter are found."""
+    """Of thousands of names only a few are compared, among them those with the same first letter."""
     few, many = ("name", "city"), (*(f"x{number}" for number in range(10_000)), "name")
     assert [closest("nmae", names) for names in (few, many, ())] == ["name", "name", None]
     assert closest("x9999", many) == "x99"  # of the first hundred

@@ -31,7 +31,7 @@ _BUNDLE = WORK / "bundle.pem"
 
 @contextmanager
 def server(milliseconds: float, certificate: tuple[Path, Path] | None = None) -> Iterator[str]:
-    """Run a server that answers after `milliseconds`, over https with a `certificate`; the value is its URL."""
+    """Run a server that answers after `milliseconds`, over https with a `certificate`; yields its URL."""
     with subprocess.Popen(
         (sys.executable, "-m", "tests.bench.server", str(milliseconds), *map(str, certificate or ())),
         cwd=REPOSITORY,
@@ -48,7 +48,7 @@ def server(milliseconds: float, certificate: tuple[Path, Path] | None = None) ->
 
 
 def make_certificate() -> tuple[Path, Path]:
-    """Create a certificate for 127.0.0.1 and its key; beside them, a bundle with it and all that certifi trusts."""
+    """Create a certificate for 127.0.0.1 and its key, and a bundle of it and everything that certifi trusts."""
     certificate, key = WORK / "certificate.pem", WORK / "key.pem"
     if not _BUNDLE.is_file():
         command = (
@@ -77,7 +77,7 @@ def apply(folder: Path, url: str, lock: bytes = b"") -> Cost:
 
 
 def put_lock(folder: Path, lock: bytes) -> None:
-    """Give the project in `folder` this lock; none if it is empty."""
+    """Replace the lock of the project in `folder`; an empty one removes it."""
     for path in folder.glob("smsby.lock.json*"):
         path.unlink()
     if lock:
@@ -116,7 +116,7 @@ def measure(runs: int, rows: int) -> list[Figure]:
 
 
 def _over_https(folder: Path, rows: int, chunks: int, runs: int) -> Figure:
-    """Compare the CPU time with that of the same apply over http; `extra` is what each request costs more."""
+    """Compare the CPU time with that of the same apply over http; `extra` is the added cost of each request."""
     with server(0) as plain, server(0, make_certificate()) as secure:
         figure = compare(
             f"apply of {rows:,} rows over https",

@@ -15,7 +15,7 @@ _ROWS = 60_000
 _CHUNKS = 58.0  # of these rows, after duplicates and invalid phones
 _CONTACTS = 40_000
 _ROUND_TRIP = 0.050
-# How often the floor: with many in flight, what remains is the CPU of the client and of the server.
+# Multiples of the floor: with many in flight, the CPU of the client and of the server remains.
 _AT_MOST = {
     ("http", 1): 2.6,
     ("https", 1): 2.2,
@@ -28,7 +28,7 @@ _AT_MOST = {
 
 @contextmanager
 def distant(url: str) -> Iterator[str]:
-    """Relay to the server at `url` over a distance of one round trip; the value is the URL of the relay."""
+    """Relay to the server at `url` over a distance of one round trip; yields the URL of the relay."""
     place, _, port = url.rpartition(":")
     command = (sys.executable, "-m", "tests.bench.relay", port, str(_ROUND_TRIP * 1000))
     with subprocess.Popen(
@@ -43,7 +43,7 @@ def distant(url: str) -> Iterator[str]:
 
 
 def measure(runs: int, rows: int) -> list[Figure]:
-    """Compare CPU time near the server, and elapsed time far from it; one round, since these lines wait."""
+    """Compare CPU time near the server, and elapsed time far from it, in one round, since these lines wait."""
     figures = []
     for scheme in ("http", "https"):
         with server(0, make_certificate() if scheme == "https" else None) as near, distant(near) as far:
@@ -85,7 +85,7 @@ def _floor(planned: Cost, round_trips: float) -> Cost:
 
 
 def _upload() -> Figure:
-    """Four calls at once, against one after the other."""
+    """Compare four calls at once with one after the other."""
     four, one = (make_project("upload", _CONTACTS, concurrency) for concurrency in (4, 1))
     with server(0, make_certificate()) as near, distant(near) as far:
         return compare(

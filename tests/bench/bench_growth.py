@@ -15,7 +15,7 @@ _SHARED_ROWS = 20_000
 
 
 def measure(runs: int, rows: int) -> list[Figure]:
-    """Compare n with 10 n, by counts where a count says it."""
+    """Compare n with 10 n, by counts where possible."""
     return [_plan_of_many(), _shared_list(), _list_reads(), _status_csv(rows)]
 
 
@@ -33,7 +33,7 @@ def _plan_of_many() -> Figure:
 
 
 def _shared_list() -> Figure:
-    """Compare the CPU time of a further mailing to the same list with that of the first one."""
+    """Compare the CPU time of another mailing to the same list with that of the first one."""
     first, some, many = (make_project("many", count, _SHARED_ROWS) for count in (1, _FEW, _MANY))
     start = plan(make_project("many", 1, 1)).cpu  # with the opt-outs
     whole = plan(first).cpu - start
@@ -72,7 +72,7 @@ def _list_reads() -> Figure:
 
 
 def _status_csv(rows: int) -> Figure:
-    """Measure the memory of a report with every recipient: nothing was delivered."""
+    """Measure the memory of a report with every recipient, none of whom got the mailing."""
     folder = make_project("list", rows)
     with server(0) as url:
         apply(folder, url)

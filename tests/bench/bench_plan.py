@@ -25,7 +25,7 @@ def plan(folder: Path) -> Cost:
 
 
 def read_and_hash(folder: Path) -> Cost:
-    """Do the least that any tool does: read the rows with csv.reader and hash the bytes with SHA-256."""
+    """Do the minimum of any tool: read the rows with csv.reader and hash the bytes with SHA-256."""
     return run_process(python(_FLOOR, str(folder / "recipients.csv")))
 
 

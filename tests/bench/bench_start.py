@@ -9,7 +9,7 @@ from tests.bench.measure import COMMAND, Figure, compare, make_project, python, 
 def measure(runs: int, rows: int) -> list[Figure]:
     """Compare both with `python -c pass`."""
     small = make_project("small", 1)
-    put_lock(small, b"")  # other lines leave one
+    put_lock(small, b"")  # other benchmarks leave a lock
     cases = (
         ("--help", (*COMMAND, "--help"), 6.0, 4.5),
         ("validate of one small project", (*COMMAND, "-q", "-C", str(small), "validate"), 15.0, 8.0),

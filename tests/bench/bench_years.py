@@ -1,4 +1,4 @@
-"""What years of use cost: a lock that records 10,000 mailings, an account that lists a million."""
+"""The cost of years of use: a lock that records 10,000 mailings, an account that lists a million."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def measure(runs: int, rows: int) -> list[Figure]:
 
 
 def _apply(folder: Path, runs: int) -> list[Figure]:
-    """Compare what the recorded mailings add to a whole `apply` of a new one with the same floor, by the clock."""
+    """Compare what the recorded mailings add to a whole `apply` of a new one with the same floor, in elapsed time."""
     new, recorded = make_project("small", 1), (folder / "smsby.lock.json").read_bytes()
     peaks: list[float] = []
     with server(0) as url:
@@ -152,7 +152,7 @@ def _list() -> Figure:
 
 
 def _status(folder: Path, runs: int) -> Figure:
-    """Compare `status` of mailings that are all final with the same floor; only the list is asked for."""
+    """Compare `status` of only final mailings with the same floor; only the list is requested."""
     with server(0) as url:
         run_process(python(_ALL_FINAL, str(folder), url))
         environ = {"SMSBY_TOKEN": "bench", "SMSBY_API_URL": url}

@@ -51,7 +51,7 @@ class Figure:
 
     @property
     def rated(self) -> float:
-        """The number that `at_most` limits."""
+        """Return the number that `at_most` limits."""
         return self.value if self.ratio is None else self.ratio
 
 
@@ -75,7 +75,7 @@ def run_process(
 
 
 def clean_environ() -> dict[str, str]:
-    """Return the environment of a measured command; compiled modules are used, as in an installation."""
+    """Return the environment of a measured command, which uses compiled modules like an installation."""
     drop = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
     environ = {name: value for name, value in os.environ.items() if name not in drop}
     return environ | {"PYTHONPATH": str(REPOSITORY), "NO_COLOR": "1"}
@@ -108,7 +108,7 @@ def compare(
     of: Callable[[Cost], float] = lambda cost: cost.cpu,
     clock: str = "CPU",
 ) -> Figure:
-    """Run both in turns, `runs` times; the ratio is the median of the ratios of the rounds.
+    """Run both in turns, `runs` times; the ratio is the median of those of the rounds.
 
     A warm-up comes before several runs; a single one is long enough without.
     """

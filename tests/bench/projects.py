@@ -119,7 +119,7 @@ def make_list(folder: Path, rows: int, concurrency: int = 1) -> None:
 
 
 def make_many(folder: Path, mailings: int, rows: int, concurrency: int = 1) -> None:
-    """Create as many mailings to one CSV file of `rows` recipients, each in a campaign of its own."""
+    """Create that many mailings to one CSV file of `rows` recipients, each in its own campaign."""
     make_list(folder, rows, concurrency)
     text = (folder / "sale.yaml").read_text(encoding="utf-8")
     for number in range(1, mailings):
@@ -128,7 +128,7 @@ def make_many(folder: Path, mailings: int, rows: int, concurrency: int = 1) -> N
 
 
 def make_upload(folder: Path, rows: int, concurrency: int) -> None:
-    """Create an uploaded mailing to `rows` recipients; sms.by lists no draft, so it is not looked for long."""
+    """Create an uploaded mailing to `rows` recipients; sms.by lists no draft, and apply does not look for one for long."""
     make_list(folder, rows, concurrency)
     path = folder / "smsby.yaml"
     settings = path.read_text(encoding="utf-8").replace("api: {", "api: {reconcile_seconds: 0, ")
@@ -161,7 +161,7 @@ def make_inline(folder: Path, rows: int) -> None:
 
 
 def make_years(folder: Path, mailings: int) -> None:
-    """Create a lock that records `mailings` to a thousand recipients each, ten an apply."""
+    """Create a lock that records `mailings` to a thousand recipients each, ten per apply."""
     from smsby_deploy.lock.records import AppliedBy, Apply, ChunkRecord, ChunkState, Entry, Lock
     from smsby_deploy.lock.serialization import write_lock
 

@@ -1,7 +1,7 @@
-"""A distance in one process: bytes to a local port, and back, arrive late.
+"""A distance in one process: bytes to a local port and back arrive late.
 
 python -m tests.bench.relay PORT MILLISECONDS prints its port and relays until its input ends. The milliseconds are those of
-a round trip. A connection takes one round trip, too: none of it is relayed before.
+a round trip. A connection takes one round trip as well, before anything is relayed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class _End(asyncio.Protocol):
         self._opens_at = opens_at
         self.transport: asyncio.Transport | None = None
         self.other: _End | None = None
-        self._pending: deque[bytes] = deque()  # in order: timers of the same moment come in any
+        self._pending: deque[bytes] = deque()  # in order: timers of the same moment may run in any
         self._early: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -56,7 +56,7 @@ class _End(asyncio.Protocol):
 
 
 class _Client(_End):
-    """The end of whoever connects to the relay."""
+    """The end of the client that connects to the relay."""
 
     def __init__(self, round_trip: float, port: int) -> None:
         super().__init__(round_trip, asyncio.get_running_loop().time() + round_trip)
@@ -75,7 +75,7 @@ class _Client(_End):
 
 
 async def relay(port: int, round_trip: float) -> None:
-    """Relay connections to `port` with that many seconds for a round trip."""
+    """Relay connections to `port` with a round trip of that many seconds."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Client(round_trip, port), "127.0.0.1", 0, backlog=256)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")

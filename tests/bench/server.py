@@ -1,7 +1,7 @@
 """A minimal sms.by that accepts every mailing, so that the benchmark measures the client.
 
-No phone of a mailing is ever reached: statusBulkSms answers a thousand that are only sent. With a token like listed-1000000
-it lists so many mailings that are not ours, otherwise none.
+No phone of a mailing is ever reached: statusBulkSms answers with a thousand messages that are only sent. With a token such as
+listed-1000000 it lists that many mailings that are not ours, otherwise none.
 
 python -m tests.bench.server MILLISECONDS [CERTIFICATE KEY] prints its port and serves until its input ends. With a
 certificate it speaks TLS. /counts answers how often each method was called.
@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 
-# What each method answers; a send is accepted.
+# The answer of each method; a send is accepted.
 _FIXED: dict[bytes, object] = {
     b"getBalance": {"balance": "1000000", "currency": "BYN"},
     b"getSMSMessages": {"status": "success", "data": []},
@@ -61,7 +61,7 @@ def _accept(listener: socket.socket, context: ssl.SSLContext | None, pause: floa
 
 def _answer(connection: socket.socket, context: ssl.SSLContext | None, pause: float, number: int) -> None:
     """Answer every request of one connection, over TLS if there is a `context`."""
-    with suppress(OSError):  # the client closed it without saying so
+    with suppress(OSError):  # the client closed it without notice
         if context is not None:
             connection = context.wrap_socket(connection, server_side=True)
         _answer_requests(connection, pause, number)
@@ -121,7 +121,7 @@ def _listed_rows(head: bytes) -> int:
 
 
 def _send_list(connection: socket.socket, rows: int) -> None:
-    """Send a list of mailings of one length each."""
+    """Send a list of mailings that all have the same length."""
     before, after = b'{"status": "success", "data": [', b"]}"
     row = (
         (

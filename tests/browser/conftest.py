@@ -1,4 +1,4 @@
-"""Tests in headless Chromium. They are skipped where it is not installed (`make browser`)."""
+"""Tests in headless Chromium, skipped if it is not installed (`make browser`)."""
 
 from __future__ import annotations
 

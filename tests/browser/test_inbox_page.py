@@ -42,7 +42,7 @@ class Page:
         return self.chrome.execute_script(f"return {code}")
 
     def wait(self, code: str) -> None:
-        """Wait until an expression is true; the page itself looks. It polls the sandbox every second."""
+        """Wait until an expression is true, which the page checks itself; it polls the sandbox every second."""
         self.chrome.set_script_timeout(10)
         assert self.chrome.execute_async_script(_WAIT % code) is True
 

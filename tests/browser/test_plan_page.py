@@ -44,7 +44,7 @@ def _page(plan: Plan, language: str) -> str:
 def test_plan_page_fits_the_screen(
     chrome: Chrome, tmp_path: Path, width: int, language: str, scheme: str
 ) -> None:
-    """Nothing is wider than a phone, whatever users wrote; the colors follow the system."""
+    """Nothing is wider than the screen of a phone, whatever users wrote, and the colors follow the system."""
     page = tmp_path / "plan.html"
     page.write_text(_page(examples.whole_plan(), language), encoding="utf-8")
     show(chrome, page.as_uri(), (width, 3000), scheme)

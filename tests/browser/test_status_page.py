@@ -75,7 +75,7 @@ def test_status_page_fits_the_screen_and_draws_charts(chrome: Chrome, page: str,
 
 
 def test_status_page_tears_no_option_and_no_date(chrome: Chrome, page: str) -> None:
-    """A line never ends after the hyphens of `--not-sent`, on whatever phone."""
+    """A line never ends after the hyphens of `--not-sent`, on any phone."""
     torn = []
     for width in range(320, 440, 6):
         show(chrome, page, (width, 900), is_phone=True)
@@ -86,19 +86,19 @@ def test_status_page_tears_no_option_and_no_date(chrome: Chrome, page: str) -> N
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_tables_of_a_status_page_fit_on_paper(chrome: Chrome, tmp_path: Path, scheme: str) -> None:
-    """All columns are within their card on A4, where nothing scrolls, and paper is white."""
+    """All columns are within their card on A4 paper, which cannot scroll, and the paper is white."""
     show(chrome, _write(tmp_path, "ru"), (718, 1000), scheme, media="print")
     assert chrome.execute_script(_ON_PAPER) == ["rgb(255, 255, 255)", []]
 
 
 def test_tables_of_a_russian_status_page_fit_a_screen(chrome: Chrome, tmp_path: Path) -> None:
-    """No column is out of sight, however long its heading is, and no cell is a column of single words."""
+    """No column is out of sight, however long its heading, and no cell is a column of single words."""
     show(chrome, _write(tmp_path, "ru"), (1100, 3000))
     assert chrome.execute_script(_TABLES) == [[], []]
 
 
 def test_tiles_of_a_usage_page_hold_their_figures(chrome: Chrome, tmp_path: Path) -> None:
-    """Of seven figures in a row, a cost that was divided by recipients has six decimals, and stays in its tile."""
+    """With seven figures in a row, a cost divided by recipients, which has six decimals, stays in its tile."""
     row = replace(USAGE_BY_VARIANT.totals[0], planned=Sum(Decimal("50.116296")), not_sent=100)
     path = tmp_path / "usage.html"
     path.write_text(usage_html(replace(USAGE_BY_VARIANT, totals=(row,)), tool="x"), encoding="utf-8")

@@ -64,7 +64,7 @@ class Pipeline:
         return found
 
     def results(self) -> dict[int, str]:
-        """The results of applies by pull request."""
+        """Return the results of applies by pull request."""
         return {
             int(note["pull"]): note["body"]
             for note in self.comments()
@@ -78,7 +78,7 @@ class Pipeline:
         return (self.state / "output").read_text("utf-8")
 
     def pushed(self) -> list[str]:
-        """The files on main of the remote."""
+        """Return the files on main of the remote."""
         self.git("fetch", "--quiet", "origin")
         return self.git("ls-tree", "-r", "--name-only", "origin/main").split()
 
@@ -86,7 +86,7 @@ class Pipeline:
         return self.runner / "smsby/root" / name
 
     def merge(self, number: int = 7, project: str = ".") -> str:
-        """Create what GitHub stores of a merged pull request: the artifact with its plan, and its commit."""
+        """Store a merged pull request as GitHub does: the artifact with its plan, and its commit."""
         assert self.step("plan", PR_NUMBER=str(number), SMSBY_PROJECT=project).returncode == 0
         head = self.git("rev-parse", "HEAD")
         self.keep_plan(f"{number}-{head}", head)
@@ -95,7 +95,7 @@ class Pipeline:
         return head
 
     def keep_plan(self, name: str, head: str) -> None:
-        """Upload the plans, as the action does after the step `plan`."""
+        """Upload the plans, as the action does after the `plan` step."""
         for path in self.runner.glob("smsby/*/smsby-plan.json"):
             count = len(json.loads((self.state / "artifacts.json").read_text("utf-8"))) + 1
             with zipfile.ZipFile(self.state / f"{count}.zip", "w") as archive:
@@ -111,7 +111,7 @@ class Pipeline:
 
     @contextmanager
     def obstacle(self, code: int) -> Iterator[None]:
-        """While the block runs an apply ends with 7, as sms.by asks to wait, or with 8, as another run holds the lock."""
+        """While the block runs, make an apply end with 7 (sms.by asks to wait) or 8 (another run holds the lock)."""
         if code == 8:
             with LockStore(self.shop.root / "smsby.lock.json", "shop").held():
                 yield
@@ -136,7 +136,7 @@ class Pipeline:
         return folders
 
     def new_checkout(self) -> None:
-        """Lose the runner, and get another one: what was not pushed is gone."""
+        """Lose the runner and get a new one, without anything that was not pushed."""
         self.git("fetch", "--quiet", "origin")
         self.git("checkout", "--quiet", "--force", "--detach", "origin/main")
         self.git("clean", "--quiet", "-ffdx")
@@ -147,7 +147,7 @@ class Pipeline:
         return self.state / "tool"
 
     def fake_installation(self) -> tuple[str, Callable[[], list[str]]]:
-        """Return a commit of a repository of the tool, and a function that says how pip was called."""
+        """Return a commit of a repository of the tool, and a function that returns how pip was called."""
         for name in ("core", "sql", "s3"):
             path = self.tool / f".github/requirements/{name}.txt"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -169,7 +169,7 @@ class Pipeline:
 
     @staticmethod
     def check_installation(pips: list[str], *extras: str) -> None:
-        """Check that pip installed packages with hashes only, and then the tool without any other."""
+        """Check that pip installed only packages with hashes, and then the tool without others."""
         packages, tool = pips
         assert {"--require-hashes", "--only-binary", ":all:"} <= set(packages.split())
         files = re.findall(r"-r \S+/\.github/requirements/(\w+)\.txt", packages)
@@ -177,7 +177,7 @@ class Pipeline:
         assert {"--no-index", "--no-deps", "--no-build-isolation"} <= set(tool.split())
 
     def protect_main(self) -> None:
-        """Let the remote refuse pushes to main, as a protected branch does."""
+        """Make the remote refuse pushes to main, like a protected branch."""
         hook = self.shop.root.parent / "origin.git/hooks/pre-receive"
         hook.write_text(
             "#!/bin/sh\nwhile read -r old new ref; do [ $ref != refs/heads/main ] || exit 1; done\n"

@@ -1,6 +1,6 @@
 """A `gh` for the script of the action: GitHub as files of a test, which this process reads and writes.
 
-Its program is a shell script that asks this process: it runs hundreds of times, and Python takes ten times as long to start.
+The program is a shell script that asks this process: it runs hundreds of times, and Python starts ten times more slowly.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def fake_gh(program: Path, state: Path) -> Iterator[None]:
 
 
 def _answer(state: Path, arguments: list[str]) -> bytes | None:
-    """The stdout of a call; None if there is nothing of that name."""
+    """Return the stdout of a call, or None if nothing of that name exists."""
 
     def read(name: str) -> Any:
         return json.loads((state / name).read_text("utf-8"))

@@ -103,7 +103,7 @@ def test_ci_workflow_passes_actionlint(tmp_path: Path) -> None:
 
 
 def test_ci_action_scripts_contain_no_expressions() -> None:
-    """Scripts get branch names and titles from the environment, because in a script they would be executed."""
+    """Scripts get branch names and titles from the environment, since they would be executed inside a script."""
     action = yaml.safe_load((ACTION / "action.yml").read_text("utf-8"))
     scripts = [step["run"] for step in action["runs"]["steps"] if "run" in step]
     assert len(scripts) == 6
@@ -121,7 +121,7 @@ def test_ci_examples_are_pinned_and_limited() -> None:
 
 
 def test_ci_requirements_name_what_is_installed() -> None:
-    """Each dependency, and the build backend, has one version and hashes; each extra of a pipeline has a file."""
+    """Each dependency and the build backend have one version with hashes, and each extra of a pipeline a file."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         document = tomllib.load(file)
     extras = document["project"]["optional-dependencies"]
@@ -131,7 +131,7 @@ def test_ci_requirements_name_what_is_installed() -> None:
     for name, requirements in wanted.items():
         text = (ROOT / f".github/requirements/{name}.txt").read_text("utf-8")
         pinned = dict(re.findall(r"^([\w.-]+)==(\S+)(?: ; [^\n]*)? \\\n +--hash=sha256:", text, re.MULTILINE))
-        assert len(pinned) == len(re.findall(r"^\w", text, re.MULTILINE))  # nothing else is named
+        assert len(pinned) == len(re.findall(r"^\w", text, re.MULTILINE))  # no others are named
         for one in map(Requirement, requirements):
             assert one.specifier.contains(pinned[canonicalize_name(one.name)]), f"make requirements: {one}"
 

@@ -1,4 +1,4 @@
-"""What the GitHub action does when several things are merged, refused, lost or cancelled."""
+"""The GitHub action if several pull requests are merged, refused, lost or cancelled."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def _commit(pipeline: Pipeline, name: str, text: str) -> None:
 
 
 def _merge_two(pipeline: Pipeline) -> dict[str, str]:
-    """Merge pull requests 7 (sale) and 8 (news) by one push; gives the environment of its job `apply`."""
+    """Merge pull requests 7 (sale) and 8 (news) by one push, and return the environment of its `apply` job."""
     base = pipeline.git("rev-parse", "HEAD")
     pipeline.shop.write("sale.yaml", STAFF.replace("noon", "two"))
     pipeline.git("commit", "--quiet", "-am", "Reopen at two")
     first = pipeline.merge(7)
     pipeline.git("checkout", "--quiet", "-b", "news", base)
-    pipeline.git("rm", "--quiet", "sale.yaml")  # its plan has nothing of the other pull request
+    pipeline.git("rm", "--quiet", "sale.yaml")  # its plan has no part of the other pull request
     _commit(pipeline, "news.yaml", NEWS)
     second = pipeline.merge(8)
     pipeline.git("checkout", "--quiet", first)
@@ -50,7 +50,7 @@ def _merge_two(pipeline: Pipeline) -> dict[str, str]:
 
 
 def test_action_applies_every_merged_pull_request(pipeline: Pipeline) -> None:
-    """Oldest first, each with the plan that was reviewed in it and a result of its own."""
+    """All pull requests of a push are applied, oldest first, each with its own reviewed plan and result."""
     push = _merge_two(pipeline)
     done = pipeline.step("apply", **push)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -63,7 +63,7 @@ def test_action_applies_every_merged_pull_request(pipeline: Pipeline) -> None:
 
 
 def test_action_runs_a_failed_job_again(pipeline: Pipeline) -> None:
-    """The second pull request is refused by sms.by; the job, run again, sends it, and the first one not again."""
+    """If sms.by refuses the second pull request, a rerun of the job sends it, and not the first one again."""
     push = _merge_two(pipeline)
     body = {"error": "try later"}
     pipeline.shop.fault(method="sendBulkSms", nth=2, mode="answer", status=422, body=body)
@@ -81,7 +81,7 @@ def test_action_runs_a_failed_job_again(pipeline: Pipeline) -> None:
 
 @pytest.mark.parametrize("code", [7, 8])
 def test_action_goes_on_when_the_obstacle_is_gone(pipeline: Pipeline, code: int) -> None:
-    """sms.by was not reached, or another run held the lock: nothing was sent, and the job can be run again."""
+    """If sms.by was unreachable, or another run held the lock, nothing was sent, and the job can be rerun."""
     head = pipeline.merge()
     impatient = pipeline.state / "impatient"  # it does not wait ten minutes for the lock
     impatient.write_text(f'#!/bin/bash\nexec {pipeline.bin}/smsby-deploy "${{@/600/0}}"\n')
@@ -100,7 +100,7 @@ def test_action_goes_on_when_the_obstacle_is_gone(pipeline: Pipeline, code: int)
 
 
 def test_action_reports_in_the_language_of_the_project(pipeline: Pipeline) -> None:
-    """The result, and that a merged pull request has no plan."""
+    """The result, and that a merged pull request has no plan, are in the project's language."""
     settings = (pipeline.shop.root / "smsby.yaml").read_text("utf-8")
     pipeline.shop.write("smsby.yaml", f"{settings}language: ru\n")
     pipeline.git("commit", "--quiet", "-am", "Speak Russian")
@@ -116,7 +116,7 @@ def test_action_reports_in_the_language_of_the_project(pipeline: Pipeline) -> No
 
 
 def test_action_reports_an_unknown_outcome(pipeline: Pipeline) -> None:
-    """Code 6 says what not to do and how to settle it; a second run records nothing new and does not complain."""
+    """Code 6 says what not to do and how to settle it, and a second run neither records anything nor fails."""
     head = pipeline.merge()
     pipeline.shop.fault(method="sendBulkSms", mode="reset", when="before")
     assert pipeline.step("apply", GITHUB_SHA=head).returncode == 6
@@ -129,7 +129,7 @@ def test_action_reports_an_unknown_outcome(pipeline: Pipeline) -> None:
 
 
 def test_action_keeps_the_first_code_if_github_fails(pipeline: Pipeline) -> None:
-    """An unknown outcome is not hidden by a plan of another pull request that GitHub does not give."""
+    """An unknown outcome is not hidden if GitHub then fails to provide the plan of another pull request."""
     push = _merge_two(pipeline)
     pipeline.edit("artifacts.json", lambda known: [known[0], known[1] | {"id": "lost"}])
     pipeline.shop.fault(method="sendBulkSms", mode="reset", when="before")
@@ -138,7 +138,7 @@ def test_action_keeps_the_first_code_if_github_fails(pipeline: Pipeline) -> None
 
 
 def test_action_applies_the_plan_of_its_own_run(pipeline: Pipeline) -> None:
-    """Started manually, it plans main, and applies exactly that once it is approved: not what came to main meanwhile."""
+    """A manually started action plans main and, once approved, applies exactly that, not later commits."""
     run = {"GITHUB_SHA": "abc", "GITHUB_RUN_ID": "55", "PLAN_FROM": "run"}
     assert pipeline.step("apply", **run).returncode == 5
     assert pipeline.step("plan").returncode == 0
@@ -160,7 +160,7 @@ def test_action_applies_the_plan_of_its_own_run(pipeline: Pipeline) -> None:
 
 
 def test_action_plans_offline_without_a_token(pipeline: Pipeline) -> None:
-    """A pull request without the token shows what the files say, also to whom; there is no plan that could be applied."""
+    """Without the token a pull request shows what the files say, including recipients, and no plan to apply."""
     done = pipeline.step("plan", PR_NUMBER="7", BASE="main", SMSBY_TOKEN="", OFFLINE="true")
     assert done.returncode == 0, done.stderr
     assert "Ready: 1 mailing to send" in pipeline.comments()[0]["body"]
@@ -169,7 +169,7 @@ def test_action_plans_offline_without_a_token(pipeline: Pipeline) -> None:
 
 
 def test_action_says_what_to_do_on_a_protected_branch(pipeline: Pipeline) -> None:
-    """The job fails and names the artifact and the shared lock; with a shared lock it has nothing to push there."""
+    """On a protected branch the job fails and names the artifact and the shared lock; a shared lock needs no push."""
     settings = (pipeline.shop.root / "smsby.yaml").read_text("utf-8")
     pipeline.protect_main()
     assert pipeline.step("apply", GITHUB_SHA=pipeline.merge()).returncode == 0
@@ -186,7 +186,7 @@ def test_action_says_what_to_do_on_a_protected_branch(pipeline: Pipeline) -> Non
 
 
 def test_action_fails_if_it_sent_and_has_nothing_to_commit(pipeline: Pipeline) -> None:
-    """An ignored lock is committed all the same; a lock that did not change after a send fails the job."""
+    """An ignored lock is committed even so, and a lock that did not change after a send fails the job."""
     _commit(pipeline, ".gitignore", "*.json\n")
     assert pipeline.step("apply", GITHUB_SHA=pipeline.merge()).returncode == 0
     assert pipeline.step("record").returncode == 0
@@ -196,7 +196,7 @@ def test_action_fails_if_it_sent_and_has_nothing_to_commit(pipeline: Pipeline) -
 
 
 def test_action_keeps_two_projects_apart(pipeline: Pipeline) -> None:
-    """Plans, comments, results and locks of two projects in one repository do not meet."""
+    """Plans, comments, results and locks of two projects in one repository stay separate."""
     for project, campaign in (("shops/a", STAFF), ("shops/b", NEWS)):
         settings = (pipeline.shop.root / "smsby.yaml").read_text("utf-8")
         pipeline.shop.write(f"{project}/smsby.yaml", settings.replace("shop", f"shop-{project[-1]}"))
@@ -213,7 +213,7 @@ def test_action_keeps_two_projects_apart(pipeline: Pipeline) -> None:
 
 
 def test_action_catches_up(pipeline: Pipeline) -> None:
-    """A run was cancelled while it waited: the scheduled job says so and fails; a run started manually sends it."""
+    """After a cancelled run the scheduled job fails and says so, and a manually started run sends the mailing."""
     assert pipeline.step("catch-up").returncode == 0
     assert pipeline.step("record").returncode == 0
     done = pipeline.step("unsent")
@@ -231,7 +231,7 @@ def test_action_catches_up(pipeline: Pipeline) -> None:
 
 
 def test_action_goes_on_after_a_lost_runner(pipeline: Pipeline) -> None:
-    """The lock was lost with the runner: nothing is sent again, and a run started manually records what sms.by has."""
+    """If the lock was lost with the runner nothing is sent again, and a manual run records what sms.by has."""
     head = pipeline.merge()
     assert pipeline.step("apply", GITHUB_SHA=head).returncode == 0
     (pipeline.shop.root / "smsby.lock.json").unlink()
@@ -246,7 +246,7 @@ def test_action_goes_on_after_a_lost_runner(pipeline: Pipeline) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_action_passes_a_cancellation_on(pipeline: Pipeline, number: int) -> None:
-    """The runner signals only the script: the command gets a signal and ends by itself, and no further plan is applied."""
+    """If the runner cancels only the script, the command gets the signal, ends by itself, and no other plan is applied."""
     push = _merge_two(pipeline)
     (pipeline.bin / "smsby-deploy").write_text(_WAITS)
     os.mkfifo(pipeline.state / "never")
@@ -264,7 +264,7 @@ def test_action_passes_a_cancellation_on(pipeline: Pipeline, number: int) -> Non
 
 
 def test_action_installs_what_its_commit_names(pipeline: Pipeline) -> None:
-    """pip takes only packages with the hashes that are besides the action."""
+    """pip installs only packages with the hashes next to the action."""
     _, pips = pipeline.fake_installation()
     action = pipeline.tool / ".github/actions/smsby-deploy"
     action.mkdir(parents=True)
@@ -274,7 +274,7 @@ def test_action_installs_what_its_commit_names(pipeline: Pipeline) -> None:
 
 
 def test_action_uses_nothing_of_the_checkout_to_install(pipeline: Pipeline) -> None:
-    """A module venv.py in the checkout is not run, and neither is a hook of it."""
+    """Neither a module venv.py nor a hook of the checkout is run."""
     for name in ("venv.py", "pip.py"):
         pipeline.shop.write(name, "open('run', 'w')\n")
     hook = pipeline.shop.root / ".git/hooks/pre-commit"
@@ -285,7 +285,7 @@ def test_action_uses_nothing_of_the_checkout_to_install(pipeline: Pipeline) -> N
     python.chmod(0o755)
     done = pipeline.step("install", GITHUB_ACTION_PATH=str(ACTION))
     assert "name=root" in pipeline.outputs()
-    assert "No module named pip" in done.stderr  # that of the checkout is none
+    assert "No module named pip" in done.stderr  # so the real venv module ran, not the checkout's
     python.unlink()
     pipeline.shop.write("smsby.lock.json", "{}")
     pipeline.step("record")

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 
 @dataclass
 class GitLab:
-    """The API of a GitLab with one project: what it knows, and what was asked."""
+    """The API of a GitLab with one project: what it has, and what was requested."""
 
     url: str = ""
     notes: list[dict[str, Any]] = field(default_factory=list)
@@ -37,7 +37,7 @@ class GitLab:
     plans: dict[int, bytes] = field(default_factory=dict)  # by job
 
     def get(self, path: str) -> object:
-        """Answer a request, None if there is nothing."""
+        """Return the answer to a request, or None if there is nothing."""
         if path == "/user":
             return {"id": 9}
         if "page=" in path and not path.endswith("page=1"):
@@ -131,15 +131,15 @@ def gitlab(pipeline: Pipeline) -> Iterator[GitLab]:
 
 
 def _jobs() -> dict[str, Any]:
-    """The jobs of the template by name."""
+    """Return the jobs of the template by name."""
     jobs: dict[str, Any] = yaml.safe_load((ROOT / "docs/ci/gitlab.yml").read_text("utf-8"))
     return jobs
 
 
 def _run(pipeline: Pipeline, job: str, after_apply: str = "", **env: str) -> subprocess.CompletedProcess[str]:
-    """Run the script of a job without the installation, and with `after_apply` after the command `apply`."""
+    """Run the script of a job without the installation, and `after_apply` after the `apply` command."""
     jobs = _jobs()
-    token = "PUSH" if jobs[job].get("environment") else "NOTE"  # the job that pushes has its own
+    token = "PUSH" if jobs[job].get("environment") else "NOTE"  # the job that pushes has another token
     env = {f"SMSBY_{token}_TOKEN": f"secret-token-of-{'push' if token == 'PUSH' else 'notes'}", **env}
     script = "\n".join([jobs[".smsby"]["before_script"][0], *jobs[job]["script"]])
     report = '$number.md" || code=$?\n'
@@ -172,7 +172,7 @@ def test_gitlab_template_runs_all_jobs(pipeline: Pipeline, gitlab: GitLab) -> No
 def test_gitlab_note_shows_changes_and_lock_is_rebased(
     pipeline: Pipeline, gitlab: GitLab, tmp_path: Path
 ) -> None:
-    """The note compares with the target branch word by word; a push during the apply does not lose the lock."""
+    """The note compares with the target branch word by word, and a push during the apply does not lose the lock."""
     pipeline.shop.write("sale.yaml", STAFF.replace("noon", "two").replace(', "+375297654321"', ""))
     pipeline.git("commit", "--quiet", "-am", "Send later, to one recipient less")
     gitlab.merge(pipeline, 5)
@@ -189,7 +189,7 @@ def test_gitlab_note_shows_changes_and_lock_is_rebased(
 
 
 def test_gitlab_note_links_the_page_of_the_plan(pipeline: Pipeline, gitlab: GitLab) -> None:
-    """The page is an artifact of the job, whose address is known before."""
+    """The note links the page, an artifact of the job whose address is known in advance."""
     url = "https://gitlab.example/shop/-/jobs/77"
     assert _run(pipeline, "smsby:plan", CI_MERGE_REQUEST_IID="5", CI_JOB_URL=url).returncode == 0
     link = f"📄 [Open the plan as a page]({url}/artifacts/file/smsby-out/smsby-plan.html)"
@@ -198,14 +198,14 @@ def test_gitlab_note_links_the_page_of_the_plan(pipeline: Pipeline, gitlab: GitL
 
 
 def test_gitlab_notes_stay_without_a_plan(pipeline: Pipeline, gitlab: GitLab) -> None:
-    """With an unreadable smsby.yaml there is no plan, and the notes of other users stay unchanged."""
+    """If smsby.yaml cannot be read there is no plan, and notes of other users stay unchanged."""
     pipeline.shop.write("smsby.yaml", "version: 2\n")
     assert _run(pipeline, "smsby:plan", CI_MERGE_REQUEST_IID="5").returncode == 3
     assert gitlab.called == []
 
 
 def test_gitlab_applies_every_merge_request_of_a_push(pipeline: Pipeline, gitlab: GitLab) -> None:
-    """A failed one is sent when the job is retried; what was sent is not sent again, and its note stays."""
+    """A failed merge request is sent when the job is retried; sent ones are not repeated, and their notes stay."""
     base = pipeline.git("rev-parse", "HEAD")
     gitlab.merge(pipeline, 5)
     pipeline.git("rm", "--quiet", "sale.yaml")
@@ -232,7 +232,7 @@ def test_gitlab_applies_every_merge_request_of_a_push(pipeline: Pipeline, gitlab
 
 
 def test_gitlab_records_although_the_next_plan_is_damaged(pipeline: Pipeline, gitlab: GitLab) -> None:
-    """Whoever opens a merge request may upload anything as its plan: it is refused, and the lock of the others is pushed."""
+    """A damaged plan, as any author of a merge request can upload, is refused, and the lock of the others is pushed."""
     gitlab.merge(pipeline, 5)
     pipeline.git("commit", "--quiet", "--allow-empty", "-m", "Nothing")
     gitlab.merge(pipeline, 6)
@@ -244,9 +244,9 @@ def test_gitlab_records_although_the_next_plan_is_damaged(pipeline: Pipeline, gi
 
 
 def test_gitlab_catches_up_and_applies_the_plan_of_its_pipeline(pipeline: Pipeline, gitlab: GitLab) -> None:
-    """What was merged without a plan is reported, and sent by a pipeline that was started manually."""
+    """A merge without a plan is reported, and sent by a manually started pipeline."""
     (pipeline.shop.root / "smsby-out").mkdir()
-    assert pipeline.shop.run("plan", "--out", "smsby-out/smsby-plan.json").code == 0  # is not used
+    assert pipeline.shop.run("plan", "--out", "smsby-out/smsby-plan.json").code == 0  # not used
     assert _run(pipeline, "smsby:apply").returncode == 5
     assert _run(pipeline, "smsby:catch-up").returncode == 2
     assert pipeline.shop.inbox() == {}
@@ -260,7 +260,7 @@ def test_gitlab_catches_up_and_applies_the_plan_of_its_pipeline(pipeline: Pipeli
 
 
 def test_gitlab_fails_if_the_lock_is_not_recorded(pipeline: Pipeline, gitlab: GitLab) -> None:
-    """A protected branch refuses the push: the job fails, and says what to do; the lock is in its artifacts."""
+    """If a protected branch refuses the push, the job fails, says what to do, and has the lock in its artifacts."""
     gitlab.merge(pipeline, 5)
     pipeline.protect_main()
     done = _run(pipeline, "smsby:apply")
@@ -271,7 +271,7 @@ def test_gitlab_fails_if_the_lock_is_not_recorded(pipeline: Pipeline, gitlab: Gi
 
 @pytest.mark.parametrize("code", [7, 8])
 def test_gitlab_goes_on_when_the_obstacle_is_gone(pipeline: Pipeline, gitlab: GitLab, code: int) -> None:
-    """sms.by was not reached, or another run held the lock: nothing was sent, and the retried job applies the same plan."""
+    """If sms.by was unreachable, or another run held the lock, nothing was sent, and a retry applies the same plan."""
     gitlab.merge(pipeline, 5)
     with pipeline.obstacle(code):
         done = _run(pipeline, "smsby:apply")
@@ -287,7 +287,7 @@ def test_gitlab_goes_on_when_the_obstacle_is_gone(pipeline: Pipeline, gitlab: Gi
 
 
 def test_gitlab_applies_two_projects_of_a_repository(pipeline: Pipeline, gitlab: GitLab) -> None:
-    """Each has its own plan, note and lock; the merge request is one."""
+    """Two projects in a repository have their own plans, notes and locks in one merge request."""
     projects = pipeline.move_to_projects("shops/a", "shops/b")
     jobs = []
     for number, project in enumerate(projects, 50):
@@ -308,7 +308,7 @@ def test_gitlab_applies_two_projects_of_a_repository(pipeline: Pipeline, gitlab:
 
 
 def test_gitlab_lost_runner_is_recovered(pipeline: Pipeline, gitlab: GitLab) -> None:
-    """Lost after the sends: the plan is refused, and a pipeline that is started manually records what sms.by has."""
+    """If the runner is lost after the sends, the plan is refused, and a manual pipeline records what sms.by has."""
     gitlab.merge(pipeline, 5)
     assert _run(pipeline, "smsby:apply", "kill -9 $$").returncode == -9
     pipeline.new_checkout()
@@ -325,7 +325,7 @@ def test_gitlab_lost_runner_is_recovered(pipeline: Pipeline, gitlab: GitLab) -> 
 
 
 def test_gitlab_installs_what_one_commit_names(pipeline: Pipeline, gitlab: GitLab) -> None:
-    """The commit is fetched, and pip takes only packages with the hashes in it."""
+    """One commit is fetched, and pip installs only packages with the hashes in it."""
     commit, pips = pipeline.fake_installation()
     script = _jobs()[".smsby"]["before_script"]
     tool = {"SMSBY_DEPLOY_URL": str(pipeline.tool), "SMSBY_DEPLOY_COMMIT": commit, "SMSBY_EXTRAS": "sql s3"}
@@ -335,7 +335,7 @@ def test_gitlab_installs_what_one_commit_names(pipeline: Pipeline, gitlab: GitLa
 
 
 def test_gitlab_gives_the_push_token_to_protected_jobs_only() -> None:
-    """Jobs of merge requests do not name it, jobs that push run on the default branch, and what is installed is pinned."""
+    """Jobs of merge requests do not name the push token, and jobs that push run only on the default branch."""
     jobs = _jobs()
     assert re.fullmatch(r"[0-9a-f]{40}", jobs["variables"]["SMSBY_DEPLOY_COMMIT"])
     for name in ("smsby:apply", "smsby:catch-up"):

@@ -35,7 +35,7 @@ def _step(pipeline: Pipeline, part: str, **env: str) -> subprocess.CompletedProc
 
 
 def test_jenkins_runs_all_stages(pipeline: Pipeline) -> None:
-    """The shell steps run in their order, except the installation; once all is sent, there is nothing to ask."""
+    """The shell steps run in order, except the installation, and once all is sent there is no question."""
     newest, keep = "the newest lock", 'cp "$file"'
     for part in (
         "validate",
@@ -60,7 +60,7 @@ def test_jenkins_runs_all_stages(pipeline: Pipeline) -> None:
 
 
 def test_jenkins_fails_if_the_lock_is_not_recorded(pipeline: Pipeline) -> None:
-    """A protected branch refuses the push, or the lock has not changed after a send: the build fails."""
+    """If a protected branch refuses the push, or the lock did not change after a send, the build fails."""
     pipeline.protect_main()
     assert _step(pipeline, _PLAN).returncode == 0
     assert _step(pipeline, _REPORT).returncode == 0
@@ -73,7 +73,7 @@ def test_jenkins_fails_if_the_lock_is_not_recorded(pipeline: Pipeline) -> None:
 
 
 def test_jenkins_compares_a_change_request_with_its_target(pipeline: Pipeline) -> None:
-    """A changed setting is in the comment; the checkout of the target branch is elsewhere."""
+    """A changed setting is in the comment, compared with a checkout of the target branch in another folder."""
     settings = (pipeline.shop.root / "smsby.yaml").read_text("utf-8")
     pipeline.shop.write("smsby.yaml", f"{settings}guardrails: {{max_recipients: 100}}\n")
     assert _step(pipeline, _PLAN, CHANGE_TARGET="main").returncode == 0
@@ -83,7 +83,7 @@ def test_jenkins_compares_a_change_request_with_its_target(pipeline: Pipeline) -
 
 
 def test_jenkins_gives_a_fork_no_token() -> None:
-    """A fork is only validated; the stages with the token have conditions, and only main is pushed to."""
+    """A fork is only validated: the stages with the token have conditions, and only main is pushed to."""
     recipe = (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8")
     stages = recipe.split("stage(")[1:]
     with_token = {stage.split("'")[1]: stage for stage in stages if "smsby-token" in stage}
@@ -163,7 +163,7 @@ _AGAIN = "java -jar jenkins-cli.jar -s https://ci/ build sms/main"
 def test_jenkins_writes_the_result_to_the_pull_request(
     pipeline: Pipeline, pulls: dict[int, list[dict[str, Any]]], code: int
 ) -> None:
-    """One comment, with the command that goes on after a failure; the next build sends the rest."""
+    """One comment has the result and, after a failure, the command to continue; the next build sends the rest."""
     assert _step(pipeline, _TELL).returncode == 0
     assert pulls[7] == []  # nothing was applied
     pulls[7].append(
@@ -192,7 +192,7 @@ def test_jenkins_writes_the_result_to_the_pull_request(
 
 
 def test_jenkins_result_is_in_the_log_without_github(pipeline: Pipeline) -> None:
-    """Neither a refused token nor a network that is down fails a build that sent."""
+    """Neither a refused GitHub token nor a network failure fails a build that sent."""
     for part in (_PLAN, _REPORT):
         assert _step(pipeline, part).returncode == 0
     env = {"GITHUB_API": "http://127.0.0.1:9", "GITHUB_REPOSITORY": "shop/sms", "GITHUB_USER": "jenkins"}
@@ -203,7 +203,7 @@ def test_jenkins_result_is_in_the_log_without_github(pipeline: Pipeline) -> None
 
 
 def test_jenkins_applies_two_projects_of_a_repository(pipeline: Pipeline) -> None:
-    """Each has a job of its own, with its own workspace, and pushes its own lock."""
+    """Each project has its own job and workspace, and pushes its own lock."""
     projects = pipeline.move_to_projects("shops/a", "shops/b")
     for project in projects:
         for part in (_PLAN, "the newest lock", _REPORT, 'cp "$file"', "git add"):
@@ -216,7 +216,7 @@ def test_jenkins_applies_two_projects_of_a_repository(pipeline: Pipeline) -> Non
 
 
 def test_jenkins_lost_runner_is_recovered(pipeline: Pipeline) -> None:
-    """Lost after the sends: the next build plans to record what sms.by has, and sends nothing again."""
+    """If the runner is lost after the sends, the next build plans to record what sms.by has, and sends nothing again."""
     for part in (_PLAN, _REPORT):
         assert _step(pipeline, part).returncode == 0
     pipeline.new_checkout()
@@ -230,7 +230,7 @@ def test_jenkins_lost_runner_is_recovered(pipeline: Pipeline) -> None:
 
 
 def test_jenkins_installs_what_one_commit_names(pipeline: Pipeline) -> None:
-    """The commit is fetched, and pip takes only packages with the hashes in it."""
+    """One commit is fetched, and pip installs only packages with the hashes in it."""
     commit, pips = pipeline.fake_installation()
     tool = {"SMSBY_DEPLOY_URL": str(pipeline.tool), "SMSBY_DEPLOY_COMMIT": commit, "SMSBY_EXTRAS": "sql s3"}
     done = _step(pipeline, "--require-hashes", **tool)

@@ -15,7 +15,7 @@ import yaml
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _WORKFLOWS = sorted((_ROOT / ".github/workflows").glob("*.yml"))
 _names = [path.name for path in _WORKFLOWS]
-_PYPA = "pypa/gh-action-pypi-publish@release/v1"  # PyPA asks to follow this branch
+_PYPA = "pypa/gh-action-pypi-publish@release/v1"  # PyPA recommends this branch
 
 
 @pytest.mark.skipif(
@@ -31,7 +31,7 @@ def test_workflows_pass_actionlint() -> None:
 
 @pytest.mark.parametrize("path", _WORKFLOWS, ids=_names)
 def test_workflows_start_without_permissions(path: Path) -> None:
-    """Each job asks for the permissions it needs, and none for write access to the repository's contents."""
+    """Each job requests the permissions it needs, and none for write access to the repository's contents."""
     workflow = yaml.safe_load(path.read_text("utf-8"))
     assert workflow["permissions"] == {}
     for job in workflow["jobs"].values():
@@ -41,7 +41,7 @@ def test_workflows_start_without_permissions(path: Path) -> None:
 
 @pytest.mark.parametrize("path", _WORKFLOWS, ids=_names)
 def test_workflows_pin_actions_by_commit(path: Path) -> None:
-    """A moved tag of a third-party action cannot change what runs here."""
+    """Actions are pinned by commit, so that a moved tag of a third party cannot change what runs."""
     used = re.findall(r"uses: (\S+)", path.read_text("utf-8"))
     assert used
     for action in used:
@@ -60,7 +60,7 @@ def test_workflows_cover_the_promised_systems() -> None:
 
 
 def test_ci_audits_what_users_install() -> None:
-    """pip-audit looks at every extra, also weekly, and fails the job unless PyPI cannot be reached at all."""
+    """pip-audit checks every extra, also weekly, and fails the job unless PyPI is unreachable."""
     workflow = yaml.safe_load((_ROOT / ".github/workflows/ci.yml").read_text("utf-8"))
     assert workflow[True]["schedule"]  # YAML takes `on` for a truth value
     commands = "\n".join(step.get("run", "") for step in workflow["jobs"]["dependencies"]["steps"])

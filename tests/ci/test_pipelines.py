@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def test_action_updates_one_comment_per_pull_request(pipeline: Pipeline) -> None:
-    """The second run finds the comment by its marker and replaces it; the plan file exists."""
+    """The second run finds the comment by its marker and replaces it, and the plan file exists."""
     assert pipeline.step("plan", PR_NUMBER="7").returncode == 0
     assert "✅ Ready: 1 mailing to send" in pipeline.comments()[0]["body"]
     pipeline.shop.write("sale.yaml", STAFF.replace("noon", "two o'clock"))
@@ -39,7 +39,7 @@ def test_action_updates_one_comment_per_pull_request(pipeline: Pipeline) -> None
 
 
 def test_action_links_the_page_of_the_plan(pipeline: Pipeline) -> None:
-    """The page is of the same plan; its link takes the place of an invisible line of the comment."""
+    """The comment links the page of the same plan, in place of an invisible line."""
     settings = (pipeline.shop.root / "smsby.yaml").read_text("utf-8")
     pipeline.shop.write("smsby.yaml", f"{settings}language: ru\n")
     assert pipeline.step("plan", PR_NUMBER="7").returncode == 0
@@ -55,7 +55,7 @@ def test_action_links_the_page_of_the_plan(pipeline: Pipeline) -> None:
 
 
 def test_action_links_no_page_without_a_plan(pipeline: Pipeline) -> None:
-    """A page of an earlier run does not stay, and the comment that says so is not touched."""
+    """Without a plan no page of an earlier run remains, and the comment that says so is not changed."""
     assert pipeline.step("plan", PR_NUMBER="7").returncode == 0
     pipeline.shop.fault(method="getSMSMessages", mode="error", status=503, times=99)
     assert pipeline.step("plan", PR_NUMBER="7").returncode == 7
@@ -76,7 +76,7 @@ def test_action_comment_compares_with_the_base(pipeline: Pipeline) -> None:
 
 @pytest.mark.parametrize("is_valid", [True, False])
 def test_action_comment_shows_changed_settings(pipeline: Pipeline, *, is_valid: bool) -> None:
-    """Even where the campaigns of the base are not valid, a removed guardrail is in the verdict."""
+    """A removed guardrail is in the verdict, even if the campaigns of the base are not valid."""
     settings = (pipeline.shop.root / "smsby.yaml").read_text("utf-8")
     pipeline.shop.write("smsby.yaml", f"{settings}guardrails: {{max_recipients: 100}}\n")
     pipeline.shop.write("sale.yaml", STAFF if is_valid else STAFF.replace("text:", "txt:"))
@@ -92,14 +92,14 @@ def test_action_comment_shows_changed_settings(pipeline: Pipeline, *, is_valid: 
 
 
 def test_action_warns_without_a_base(pipeline: Pipeline) -> None:
-    """A workflow that compares with nothing cannot show changed settings: it says so."""
+    """A workflow without a base warns that it cannot show changed settings."""
     warning = "::warning title=smsby-deploy::Without the input base"
     assert warning in pipeline.step("plan", PR_NUMBER="7").stdout
     assert warning not in pipeline.step("plan", PR_NUMBER="7", BASE="main").stdout
 
 
 def test_action_says_that_the_base_has_no_project(pipeline: Pipeline) -> None:
-    """A new project has nothing to be compared with, and every setting of it is shown."""
+    """If the base has no project nothing is compared, and every setting is shown."""
     empty = pipeline.git(
         "commit-tree", "-m", "Nothing", pipeline.git("hash-object", "-t", "tree", "/dev/null")
     )
@@ -109,7 +109,7 @@ def test_action_says_that_the_base_has_no_project(pipeline: Pipeline) -> None:
 
 
 def test_action_only_validates_a_fork(pipeline: Pipeline) -> None:
-    """Without a token there is no request and no comment, but errors are annotated and fail the job."""
+    """A fork, without a token, gets no request or comment, but errors are annotated and fail the job."""
     done = pipeline.step("plan", SMSBY_TOKEN="", SMSBY_API_URL="", PR_NUMBER="7")
     assert done.returncode == 0
     assert not pipeline.working_file("smsby-plan.json").exists()
@@ -139,7 +139,7 @@ def test_action_comment_of_a_failed_plan_replaces_the_last(pipeline: Pipeline) -
 
 
 def test_pipelines_ignore_the_url_of_a_pull_request(pipeline: Pipeline) -> None:
-    """With an empty `api-url` the action asks sms.by, not the service that smsby.yaml names."""
+    """With an empty `api-url` the action uses sms.by, not the service that smsby.yaml names."""
     shop = pipeline.shop
     shop.write("smsby.yaml", f"version: 1\nproject: shop\napi: {{url: '{shop.url}', timeout_seconds: 1}}\n")
     done = pipeline.step("plan", SMSBY_API_URL="", PR_NUMBER="7", https_proxy="http://127.0.0.1:9")
@@ -149,7 +149,7 @@ def test_pipelines_ignore_the_url_of_a_pull_request(pipeline: Pipeline) -> None:
 
 
 def test_action_applies_the_reviewed_plan_once_and_pushes(pipeline: Pipeline) -> None:
-    """The plan is found by pull request and commit and applied; the lock is on main; a second run sends nothing."""
+    """The plan is found by pull request and commit and applied, the lock is pushed, and a second run sends nothing."""
     head = pipeline.merge()
     done = pipeline.step("apply", GITHUB_SHA=head)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -173,7 +173,7 @@ def test_action_does_not_send_what_changed_after_review(pipeline: Pipeline) -> N
 
 
 def test_action_refuses_a_plan_of_another_origin(pipeline: Pipeline) -> None:
-    """A plan of another commit or of a fork, an expired plan, and no plan at all are refused."""
+    """A plan of another commit or of a fork, an expired plan, and a missing plan are refused."""
     head = pipeline.merge()
     path = pipeline.state / "artifacts.json"
     (artifact,) = json.loads(path.read_text())
@@ -191,7 +191,7 @@ def test_action_refuses_a_plan_of_another_origin(pipeline: Pipeline) -> None:
 
 
 def test_action_refuses_a_damaged_plan(pipeline: Pipeline) -> None:
-    """Whoever opens a pull request may upload anything as its plan: what cannot be read is not a plan without work."""
+    """A damaged plan, as any author of a pull request can upload, is refused, not taken for one without mailings."""
     head = pipeline.merge()
     with zipfile.ZipFile(pipeline.state / "1.zip", "w") as archive:
         archive.writestr("smsby-plan.json", "{")
@@ -201,14 +201,14 @@ def test_action_refuses_a_damaged_plan(pipeline: Pipeline) -> None:
 
 
 def test_action_sends_nothing_without_a_pull_request(pipeline: Pipeline) -> None:
-    """A push that was not reviewed is not applied, and a committed plan is no reviewed one."""
+    """A push without a pull request is not applied, and a committed plan does not count as reviewed."""
     assert pipeline.shop.run("plan", "--out", "smsby-plan.json").code == 0
     assert pipeline.step("apply", GITHUB_SHA="abc").returncode == 5
     assert pipeline.shop.inbox() == {}
 
 
 def test_action_needs_no_plan_if_nothing_is_to_be_sent(pipeline: Pipeline) -> None:
-    """A change of the docs, pushed or merged from a fork, does not fail the job."""
+    """A change of the docs, pushed or merged from a fork, needs no plan."""
     head = pipeline.merge()
     assert pipeline.step("apply", GITHUB_SHA=head).returncode == 0
     done = pipeline.step("apply", GITHUB_SHA="abc")
@@ -246,7 +246,7 @@ main()
 
 
 def test_action_hands_over_what_is_due(pipeline: Pipeline) -> None:
-    """The merge sends nothing and records the approval; a scheduled run does the rest, and pushes the lock."""
+    """The merge only records the approval, and a scheduled run sends the mailing and pushes the lock."""
     time = datetime.now(UTC) + timedelta(hours=30)  # noqa: TID251  # the pipeline has the real clock
     times = f"schedule_time: {time:%Y-%m-%dT%H:%M:%S}Z\nrelease: {{before: 20h, at_latest: 1h}}\nmailings:"
     pipeline.shop.write("sale.yaml", STAFF.replace("mailings:", times))
@@ -264,7 +264,7 @@ def test_action_hands_over_what_is_due(pipeline: Pipeline) -> None:
 
 
 def test_action_reports_the_status(pipeline: Pipeline) -> None:
-    """There are a summary, a page and a test report."""
+    """The action has a summary, a page and a test report of the status."""
     head = pipeline.merge()
     assert pipeline.step("apply", GITHUB_SHA=head).returncode == 0
     done = pipeline.step("status", SINCE="1d")

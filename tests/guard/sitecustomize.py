@@ -16,7 +16,7 @@ _LOOPBACK = ("127.", "0x7f", "localhost", "::1")
 
 
 def _real_home() -> str | None:
-    """Return the home of the user, whatever HOME says; None in a container without one."""
+    """Return the home of the user, whatever HOME says, or None in a container without one."""
     try:
         import pwd
     except ImportError:  # Windows: tests do not change USERPROFILE
@@ -30,7 +30,7 @@ def _real_home() -> str | None:
 
 _HOME = _real_home()
 _CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-# Folders that may be in the home of a developer although tests need them: checkout, interpreter, packages.
+# Folders that a developer may have at home and tests need: checkout, interpreter, packages.
 _ALLOWED = tuple(
     os.path.realpath(path)
     for path in (

@@ -1,4 +1,4 @@
-"""Attacks run the real command against a sandbox, or against a server that a test scripts."""
+"""Attacks on the real command, with a sandbox or a server that a test scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that no one means, and that would make a program crash or hang: they are errors in the files."""
+"""Absurd values, which would crash or hang a program, are errors in the files."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def _plan(folder: Path, settings: str = "", mailing: str = "", recipients: str =
 def test_enormous_number_in_the_settings(
     settings: str, number: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is named with its place."""
+    """An enormous number in the settings is an error with its place."""
     assert _plan(tmp_path, settings.replace("N", number)) == 3
     assert "smsby.yaml:3:" in "".join(capsys.readouterr())
 
 
 @pytest.mark.parametrize("mailing", ["revision: N", "max_late: Nd", "schedule_time: N", "alphaname: N"])
 def test_enormous_number_in_a_mailing(mailing: str, tmp_path: Path) -> None:
-    """A sender of that name is text, as any other name."""
+    """An enormous number as a sender is a name like any other."""
     code = _plan(tmp_path, mailing=f"    text: Hello\n    {mailing.replace('N', _DIGITS)}")
     assert code == (0 if "alphaname" in mailing else 3)
 
@@ -65,7 +65,7 @@ def test_enormous_number_in_a_mailing(mailing: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [_DIGITS, "1e100000000", "1e-100000000", "9" * 400 + "." + "9" * 400])
 @pytest.mark.parametrize("filter", ["int", "decimal", "money", "int + 1", "decimal * 2", "decimal | money"])
 def test_enormous_number_in_a_row(filter: str, number: str, tmp_path: Path) -> None:
-    """Whatever is computed with it, the result is no text of a message."""
+    """Whatever is computed with an enormous number in a row, the result is not sent as a text."""
     for name, row in (
         ("vip.csv", f"phone,n\n375291234567,{number}\n"),
         ("vip.jsonl", f'{{"phone": "375291234567", "n": {number}}}'),
@@ -84,7 +84,7 @@ def test_enormous_decimal_in_parquet(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ['"a\\0b.csv"', '"a\\x00b.csv"', '"a\\u0000b"', "a" * 300, "a" * 5000])
 @pytest.mark.parametrize("place", ["file", "include", "text_file", "suppress", "lock", "campaigns"])
 def test_path_that_no_file_can_have(place: str, path: str, tmp_path: Path) -> None:
-    """A NUL is not read at all; a name that is too long is one that does not exist."""
+    """A path with a NUL is not read at all, and one that is too long does not exist."""
     if place == "file":
         assert _plan(tmp_path, recipients=f"{{file: {path}}}") == 3
     elif place == "include":
@@ -105,7 +105,7 @@ def test_path_that_no_file_can_have(place: str, path: str, tmp_path: Path) -> No
 def test_file_name_with_a_control_character(
     place: str, character: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No plan is made that apply would refuse; the name is shown escaped, with the place that names it."""
+    """A file name with a control character makes no plan that apply would refuse, and is shown escaped with its place."""
     name = f"a{character}b.csv"
     (tmp_path / name).write_text("phone\n375291234567\n", "utf-8")
     write_table(pa.table({"phone": ["375291234567"]}), tmp_path / f"a{character}b.parquet")
@@ -150,14 +150,14 @@ def test_file_name_with_a_control_character(
 def test_path_on_the_command_line_that_no_file_can_have(
     arguments: str, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is wrong usage before anything is done."""
+    """An impossible path on the command line is wrong usage before anything is done."""
     assert _plan(tmp_path) == 0
     monkeypatch.chdir(tmp_path)
     assert run([path if word == "N" else word for word in arguments.split()]) == 64
 
 
 def test_names_of_almost_255_bytes_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The temporary file next to it has a shorter name; a lock must leave room for the files next to it."""
+    """A name of almost 255 bytes can be written, as temporary files have shorter names; a lock leaves room for its own."""
     assert _plan(tmp_path) == 0
     name = "Ж" * 127
     assert run(["-C", str(tmp_path), "plan", "--offline", "--out", str(tmp_path / name)]) == 0
@@ -169,7 +169,7 @@ def test_names_of_almost_255_bytes_can_be_written(tmp_path: Path, monkeypatch: p
     "amount", ['"1e100000000"', '"1e-100000000"', '"0e100000000"', "1e100000000", _DIGITS, '"NaN"']
 )
 def test_balance_with_a_hundred_million_zeros(wire: FakeServer, reader: ReadClient, amount: str) -> None:
-    """It is not a balance, rather than one that takes minutes to print."""
+    """A balance with a hundred million zeros is no balance, instead of one that takes minutes to print."""
     wire.answers(*[Reply(200, f'{{"balance": {amount}, "currency": "BYN"}}'.encode())] * 4)
     with pytest.raises(SmsbyDeployError):
         reader.get_balance()

@@ -1,4 +1,4 @@
-"""A service, or whoever is between it and the runner, answers so that the run never ends or fills its memory."""
+"""A hostile service, or anyone between it and the runner, can neither keep a run busy forever nor fill its memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _DRIPPED = [
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """The time that passes while bytes are awaited is real; that of pauses is not."""
+    """A clock on which waiting for bytes takes real time, and pauses take none."""
     made = FakeClock()
     made.monotonic = time.monotonic  # type: ignore[method-assign]  # noqa: TID251
     return made
@@ -44,7 +44,7 @@ def _send(sender: SendClient) -> Outcome:
 
 @pytest.mark.parametrize("reply", _DRIPPED)
 def test_send_whose_answer_drips(wire: FakeServer, make_sender: MakeSender, reply: Reply) -> None:
-    """It is unknown after twice the timeout, as with any lost answer, and nothing is sent again."""
+    """A send whose answer drips is unknown after twice the timeout, like any lost answer, and is not repeated."""
     wire.answers(reply)
     outcome = _send(make_sender(timeout=0.1))
     assert outcome.kind is OutcomeKind.UNKNOWN
@@ -54,7 +54,7 @@ def test_send_whose_answer_drips(wire: FakeServer, make_sender: MakeSender, repl
 
 @pytest.mark.parametrize("reply", _DRIPPED)
 def test_question_whose_answer_drips(wire: FakeServer, clock: FakeClock, reply: Reply) -> None:
-    """It is asked three times at most."""
+    """A query whose answer drips is repeated at most three times."""
     wire.answers(*[reply] * 5)
     asker = ReadClient(
         ReadTransport(wire.url, TOKEN, timeout=0.1, requests_per_second=1e6, body="json", clock=clock)
@@ -65,7 +65,7 @@ def test_question_whose_answer_drips(wire: FakeServer, clock: FakeClock, reply: 
 
 
 def test_send_whose_answer_inflates(wire: FakeServer, sender: SendClient) -> None:
-    """It is unknown, although what the answer begins with would be a proof."""
+    """A send whose answer inflates is unknown, even if it begins with a proof."""
     wire.answers(Reply(200, _BOMB, _GZIP))
     outcome = _send(sender)
     assert outcome.kind is OutcomeKind.UNKNOWN
@@ -74,7 +74,7 @@ def test_send_whose_answer_inflates(wire: FakeServer, sender: SendClient) -> Non
 
 
 def _inflating_list(name: str, *, is_list: bool = True, rows: int = 700) -> Reply:
-    """A list of mailings, or a map of them, of so many times 100 KB."""
+    """Return a list of mailings, or a map of them, of so many times 100 KB."""
     row = json.dumps({"id": 1, "name": name, "text": "x" * 100_000})
     parts = [row if is_list else f'"{number}": {row}' for number in range(rows)]
     brackets = "[]" if is_list else "{}"
@@ -83,7 +83,7 @@ def _inflating_list(name: str, *, is_list: bool = True, rows: int = 700) -> Repl
 
 
 def test_list_whose_answer_inflates(wire: FakeServer, reader: ReadClient) -> None:
-    """The mailings of others pass by: it takes a few times the longest of them."""
+    """A list that inflates with other mailings takes only a few times the memory of the longest of them."""
     wire.answers(_inflating_list("Newsletter"))
     tracemalloc.start()
     try:
@@ -99,7 +99,7 @@ def test_list_whose_answer_inflates(wire: FakeServer, reader: ReadClient) -> Non
 def test_list_that_would_have_to_be_held(
     wire: FakeServer, reader: ReadClient, name: str, is_list: bool
 ) -> None:
-    """Whoever lists only names like ours, or in a form that no list has, is limited as with any answer."""
+    """A list with only names like ours, or in an unknown form, is limited like any answer."""
     wire.answers(_inflating_list(name, is_list=is_list))
     with pytest.raises(SmsbyUnavailable, match="64 MB"):
         reader.get_sms_messages(keep=lambda number, name: " shop#" in name)
@@ -107,7 +107,7 @@ def test_list_that_would_have_to_be_held(
 
 
 def test_list_without_end(wire: FakeServer, reader: ReadClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is limited, too, however little of it is held."""
+    """A list without end is limited, however little of it is kept."""
     monkeypatch.setattr("smsby_deploy.smsby.transport.LARGEST_LIST", 2 << 20)
     wire.answers(_inflating_list("Newsletter", rows=30))
     with pytest.raises(SmsbyUnavailable, match="2 MB"):
@@ -115,7 +115,7 @@ def test_list_without_end(wire: FakeServer, reader: ReadClient, monkeypatch: pyt
 
 
 def test_redirect_whose_body_inflates(wire: FakeServer, reader: ReadClient) -> None:
-    """What is not followed is limited, too."""
+    """The body of a redirect, which is not followed, is limited, too."""
     wire.answers(Reply(302, _BOMB, {**_GZIP, "Location": "/elsewhere"}))
     with pytest.raises(SmsbyUnavailable, match="64 MB"):
         reader.get_balance()
@@ -123,14 +123,14 @@ def test_redirect_whose_body_inflates(wire: FakeServer, reader: ReadClient) -> N
 
 
 def test_interim_answers_without_end(wire: FakeServer, sender: SendClient) -> None:
-    """Headers hold at most 1 MB, also those of any number of `100 Continue`."""
+    """All headers together have at most 1 MB, including any number of `100 Continue`."""
     interim = "HTTP/1.1 100 Continue\r\n\r\n" * 60_000
     wire.answers(Reply(100, _ACCEPTED, {"X": f"1\r\n\r\n{interim}HTTP/1.1 200 OK\r\nY: 1"}))
     assert _send(sender).kind is OutcomeKind.UNKNOWN
 
 
 def test_command_against_such_a_service(wire: FakeServer, tmp_path: Path) -> None:
-    """It says so and ends, with less memory than the answer would fill."""
+    """The command reports such an answer and ends, with less memory than the answer would fill."""
     (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n", "utf-8")
     wire.answers(*[Reply(200, _BOMB, _GZIP)] * 4)
     done = subprocess.run(

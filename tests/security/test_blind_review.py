@@ -1,4 +1,4 @@
-"""A pull request also changes smsby.yaml and the lock; the review must not call it ready and the same."""
+"""If a pull request also changes smsby.yaml or the lock, the review does not call the plan ready and unchanged."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ mailings:
 
 @pytest.fixture
 def base(shop: Shop, tmp_path: Path) -> Path:
-    """A checkout of the base branch, which the project starts from."""
+    """A checkout of the base branch, from which the project starts."""
     shop.write("smsby.yaml", SETTINGS)
     shop.write("sale.yaml", CAMPAIGN)
     shop.write("out.csv", "phone\n375447777777\n")
@@ -66,7 +66,7 @@ def _comment(shop: Shop, base: Path) -> str:
 
 
 def _visible(comment: str) -> str:
-    """What a reviewer sees without a click."""
+    """Return what a reviewer sees without a click."""
     return comment.partition("<details>")[0]
 
 
@@ -114,7 +114,7 @@ def _visible(comment: str) -> str:
     ],
 )
 def test_changed_setting_is_in_the_verdict(before: str, after: str, row: str, shop: Shop, base: Path) -> None:
-    """The mailings are the same, but the first line does not say so, and the key is shown with both values."""
+    """A changed setting is in the first line and shown with both values, even if the mailings are the same."""
     _edit(shop, before, after)
     comment = _comment(shop, base)
     verdict = comment.splitlines()[1]
@@ -125,7 +125,7 @@ def test_changed_setting_is_in_the_verdict(before: str, after: str, row: str, sh
 
 
 def test_unchanged_project_is_ready(shop: Shop, base: Path) -> None:
-    """Comments, quotes and the order of keys are no change of a setting."""
+    """Changed comments, quotes and order of keys are not a changed setting."""
     lines = SETTINGS.splitlines()
     shop.write("smsby.yaml", "\n".join(["# ours", *lines[:2], *lines[10:], *lines[2:10], ""]))
     comment = _comment(shop, base)
@@ -135,7 +135,7 @@ def test_unchanged_project_is_ready(shop: Shop, base: Path) -> None:
 
 @pytest.mark.parametrize("form", ["text", "json", "markdown"])
 def test_callback_to_a_stranger_in_every_format(form: str, shop: Shop, base: Path) -> None:
-    """Where results and phones go is named, without user, password, query, and long segments of the path."""
+    """Every format names the service that gets results and phones, without user, password, query or long path segments."""
     secret = "0123456789abcdef0123"
     _edit(shop, "https://shop.example/results", f"https://us:pw@evil.example/{secret}?key=k3y")
     for arguments in ([], ["--compare", str(base)]):
@@ -146,13 +146,13 @@ def test_callback_to_a_stranger_in_every_format(form: str, shop: Shop, base: Pat
 
 @pytest.mark.parametrize("form", ["text", "json", "markdown"])
 def test_other_service_in_every_format(form: str, shop: Shop, base: Path) -> None:
-    """A plan that is not made for app.sms.by says so without a comparison."""
+    """A plan for another service than app.sms.by says so even without a comparison."""
     done = shop.run("plan", "--format", form)
     assert shop.url in done.out.replace("\u2060", "")
 
 
 def _forge(lock: Lock) -> Lock:
-    """Record sale/rest as accepted, as sale/vip is."""
+    """Record sale/rest as accepted, like sale/vip."""
     return lock.with_entry("sale/rest", lock.mailings["sale/vip"])
 
 
@@ -195,7 +195,7 @@ def _edit_entry(lock: Lock) -> Lock:
 def test_edited_lock_is_in_the_verdict(
     edit: Callable[[Lock], Lock], address: str, words: str, shop: Shop, base: Path
 ) -> None:
-    """A forged entry makes a mailing silently never leave, a dropped one may send it again: both are LOCK_CHANGED."""
+    """A forged entry, which would keep a mailing unsent, and a removed one, which could send it again, are LOCK_CHANGED."""
     assert shop.run("apply", "--auto-approve", "--select", "sale/vip").code == 0
     shutil.copy(shop.root / "smsby.lock.json", base)
     assert "LOCK_CHANGED" not in _comment(shop, base)
@@ -216,7 +216,7 @@ def test_edited_lock_is_in_the_verdict(
 
 
 def test_forged_archive_is_in_the_verdict(shop: Shop, base: Path) -> None:
-    """A line that calls a mailing sent, or one that is missing together with the lock's count, is LOCK_CHANGED."""
+    """A forged archive line, and one removed together with the lock's count, are LOCK_CHANGED."""
     assert shop.run("apply", "--auto-approve", "--select", "sale/vip").code == 0
     path = shop.root / "smsby.lock.json"
     lock = LockStore(path, "shop").read()
@@ -236,7 +236,7 @@ def test_forged_archive_is_in_the_verdict(shop: Shop, base: Path) -> None:
 
 
 def test_moved_lock_loses_every_entry(shop: Shop, base: Path) -> None:
-    """Another `lock:` is empty: what was sent would be sent again, and each entry is named."""
+    """If `lock:` is moved, each lost entry is named, since it would be sent again."""
     assert shop.run("apply", "--auto-approve").code == 0
     shutil.copy(shop.root / "smsby.lock.json", base)
     _edit(shop, "suppress:", "lock: other.lock.json\nsuppress:")
@@ -245,7 +245,7 @@ def test_moved_lock_loses_every_entry(shop: Shop, base: Path) -> None:
 
 
 def test_saved_plan_as_the_base_names_what_it_lacks(shop: Shop, base: Path) -> None:
-    """A plan holds no settings: that they differ is said, and entries of the lock are compared."""
+    """A saved plan as the base has no settings, which is said, and entries of the lock are compared."""
     assert shop.run("plan", "--out", "base.json").code == 0
     assert shop.run("apply", "--auto-approve", "--select", "sale/vip").code == 0
     _edit(shop, "  max_cost: 500.00\n", "")
@@ -269,7 +269,7 @@ def test_saved_plan_as_the_base_names_what_it_lacks(shop: Shop, base: Path) -> N
 def test_base_that_is_not_valid_is_no_blindfold(
     content: str | None, gap: str, is_listed: bool, shop: Shop, base: Path
 ) -> None:
-    """A pull request may be what makes it valid, so it is no error; the first line says that something is missing."""
+    """An invalid base, which the pull request may repair, is no error, but the first line says what is missing."""
     (base / "smsby.yaml").unlink()
     if content is not None:
         (base / "smsby.yaml").write_text(content, "utf-8")
@@ -281,7 +281,7 @@ def test_base_that_is_not_valid_is_no_blindfold(
 
 
 def test_damaged_lock_of_the_base_is_no_blindfold(shop: Shop, base: Path) -> None:
-    """It cannot be compared, and the first line says so."""
+    """A damaged lock of the base cannot be compared, and the first line says so."""
     (base / "smsby.lock.json").write_text("{", "utf-8")
     comment = _comment(shop, base)
     assert "but not everything could be compared" in comment.splitlines()[1]
@@ -300,7 +300,7 @@ def test_many_items_do_not_push_a_guardrail_out(shop: Shop, base: Path) -> None:
 
 
 def test_forged_rehearsal_is_named(shop: Shop, base: Path) -> None:
-    """With `rehearsed_in`, an entry in the lock of the rehearsal allows a send; the base does not have it."""
+    """A forged rehearsal, which `rehearsed_in` would accept, is named if the base does not have it."""
     for folder in (shop.root, base):
         (folder / "smsby.yaml").write_text(f"{SETTINGS}rehearsed_in: sandbox\n", "utf-8")
     assert shop.run("--env", "sandbox", "apply", "--auto-approve").code == 0
@@ -315,7 +315,7 @@ def test_forged_rehearsal_is_named(shop: Shop, base: Path) -> None:
 
 @pytest.mark.parametrize("form", ["text", "json", "markdown"])
 def test_removed_opt_out_is_a_changed_setting(form: str, shop: Shop, base: Path) -> None:
-    """A new mailing reaches someone who had opted out: nothing else of the review would show it."""
+    """A removed opt-out is a changed setting, since nothing else shows that a new mailing reaches that recipient."""
     shop.write("out.csv", "phone\n375251111111\n")
     more = "  - name: new\n    recipients: ['375447777777']\n    text: Hello again\n"
     shop.write("sale.yaml", CAMPAIGN + more)
@@ -326,7 +326,7 @@ def test_removed_opt_out_is_a_changed_setting(form: str, shop: Shop, base: Path)
 
 
 def test_changed_include_is_not_hidden_by_another_time(shop: Shop, base: Path) -> None:
-    """The text of a shared template is part of the text: it is compared word by word, whatever else changed."""
+    """The text of a changed include is compared word by word, even if the time of the mailing changed as well."""
     for folder, link, time in (
         (base, "shop.example", "10:00"),
         (shop.root, "evil.example", "10:01"),

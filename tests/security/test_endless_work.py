@@ -34,7 +34,7 @@ def _project(folder: Path, settings: str = "", text: str = "Hello") -> list[str]
 
 
 def test_templates_that_include_each_other_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each file is read once, although the text would contain the last one 2**31 times; rendering reaches its limit."""
+    """Templates that include each other 2**31 times are read once each, and rendering reaches its limit."""
     (tmp_path / "templates").mkdir()
     for number in range(31):
         twice = f"{{% include 't{number + 1}' %}}" * 2
@@ -61,7 +61,7 @@ def test_templates_that_include_each_other_twice(tmp_path: Path, monkeypatch: py
 def test_yaml_of_too_many_values_is_refused(
     more: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A file of 20 MB has six million values, which would take gigabytes and minutes; long lists of rows go into CSV."""
+    """A 20 MB file with six million YAML values is refused, as long lists of rows belong into CSV."""
     monkeypatch.setattr(yaml_nodes, "_MAX_NODES", 100)
     arguments = _project(tmp_path)
     assert run([*arguments, "validate"]) == 0
@@ -74,7 +74,7 @@ def test_yaml_of_too_many_values_is_refused(
 def test_yaml_of_too_many_values_in_all_files_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Many files that each keep the limit do not multiply it; once it is exceeded, no other one is parsed."""
+    """The limit of YAML values is for all files together, and no file is parsed after it is exceeded."""
     monkeypatch.setattr(yaml_nodes, "_MAX_IN_ALL", 100)
     arguments = _project(tmp_path)
     campaign = "version: 1\ncampaign: c{0}\nmailings:\n- {{name: m, text: Hi, recipients: [{1}]}}\n"
@@ -91,7 +91,7 @@ def test_yaml_of_too_many_values_in_all_files_is_refused(
 
 
 def test_glob_with_many_wildcards(tmp_path: Path) -> None:
-    """Folders are walked once: with 20 `**` in a tree of 12 levels, pathlib would not come to an end."""
+    """Folders are walked once for 20 `**` in a tree of 12 levels, where pathlib would never finish."""
     tmp_path.joinpath(*(["d"] * 12)).mkdir(parents=True)
     pattern = "/".join(["**", "d"] * 20 + ["*.yaml"])
     assert run([*_project(tmp_path, f"campaigns: ['*.yaml', '{pattern}']\n"), "validate"]) == 0
@@ -103,7 +103,7 @@ def test_glob_with_many_wildcards(tmp_path: Path) -> None:
 def test_pattern_that_doubles_its_time_is_refused(
     pattern: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A repeat within a repeat, both without limits; the place of the pattern is named."""
+    """A pattern with an unlimited repeat within another is refused at its place."""
     settings = f"guardrails:\n  forbidden_words: ['{pattern}']\n"
     assert run([*_project(tmp_path, settings, "a" * 60 + "!"), "plan", "--offline"]) == 3
     assert "smsby.yaml:4:" in capsys.readouterr().out
@@ -113,7 +113,7 @@ def test_pattern_that_doubles_its_time_is_refused(
 def test_pattern_that_takes_for_ever_is_stopped(
     place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`(a|aa)+` repeats no repeat, and doubles its time all the same: an error after a while, not a hanging pipeline."""
+    """`(a|aa)+`, which doubles its time without a nested repeat, is stopped after a while with an error."""
     monkeypatch.setattr(pattern_search, "MOST_SECONDS", 0.1)
     settings = "guardrails: {forbidden_words: ['(a|aa)+$']}\n" if place == "guardrails" else ""
     project = _project(tmp_path, settings, "a" * 60 + "!")
@@ -129,12 +129,12 @@ def test_pattern_that_takes_for_ever_is_stopped(
     "pattern", ["скидк\\w*", "(?:a|b)+", "(\\d\\W*){12}", "\\btest\\b.*", "(,?\\d)+", "(a{3})+"]
 )
 def test_pattern_with_separate_repeats_is_allowed(pattern: str) -> None:
-    """Ordinary patterns are not affected."""
+    """A pattern with separate repeats is accepted."""
     assert not has_nested_repeats(pattern)
 
 
 def test_annotations_do_not_fill_the_log() -> None:
-    """Of any number of problems, a level has ten annotations and at most a thousand lines after them."""
+    """Of any number of problems, each level has ten annotations and at most a thousand lines after them."""
     problems = [
         Problem(severity, "ROW", "wrong", location=Location("vip.csv", line))
         for severity in Severity
@@ -156,7 +156,7 @@ def _quoted(folder: Path, value: str) -> str:
 
 
 def _many_lines(folder: Path, value: str) -> str:
-    """No line is long."""
+    """Write the value as many lines, none of which is long."""
     return _quoted(folder, "\n".join(["1" * 9] * (len(value) // 10)) + "1" * (len(value) % 10 + 1))
 
 
@@ -198,7 +198,7 @@ def test_value_of_millions_of_characters(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Whatever the source, a value over 10,000 characters is an error at its row; one of 10,000 is not."""
+    """From any source, a value of over 10,000 characters is an error at its row, and one of 10,000 is not."""
     monkeypatch.setenv("VIP_URL", f"sqlite:///{tmp_path}/vip.db")
     arguments = [*_project(tmp_path), "plan", "--offline"]
     campaign = tmp_path / "sale.yaml"
@@ -219,7 +219,7 @@ def test_value_of_millions_of_characters(
 def test_file_that_never_ends_a_line(
     place: str, name: str, start: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is refused where the line begins."""
+    """A file that never ends a line is refused where the line begins."""
     if name != "vip.csv":
         start = "375291234567\n" if start and name == "vip.txt" else ""
     (tmp_path / name).write_text(start + "x" * (1 << 20), "utf-8")
@@ -237,7 +237,7 @@ def test_file_that_never_ends_a_line(
 def test_cell_that_is_open_until_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A row of many short cells with line breaks is not collected to the end of the file."""
+    """A cell that is open until the end is refused, even if its lines are short, before it fills the memory."""
     monkeypatch.setattr(list_files, "_LARGEST_BLOCK", 1 << 20)
     (tmp_path / "vip.csv").write_text("phone,about\n" + '"1\n",' * 400_000 + "x\n", "utf-8")
     arguments = [*_project(tmp_path), "validate"]
@@ -251,7 +251,7 @@ def test_cell_that_is_open_until_the_end(
 def test_file_that_begins_with_a_million_blank_lines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """They would be put back one by one, in a time that grows with their square."""
+    """A file that begins with a million blank lines is refused, since putting them back would take quadratic time."""
     (tmp_path / "vip.csv").write_text("\n" * 1_000_000 + "phone\n375291234567\n", "utf-8")
     arguments = [*_project(tmp_path), "validate"]
     campaign = tmp_path / "sale.yaml"
@@ -261,7 +261,7 @@ def test_file_that_begins_with_a_million_blank_lines(
 
 
 def test_parquet_file_that_unpacks_to_gigabytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file of kilobytes is refused by what it says about itself, before anything is unpacked."""
+    """A Parquet file of kilobytes that unpacks to gigabytes is refused by its own metadata, before unpacking."""
     about = pa.array(["x" * (1 << 20)] * 100)
     table = pa.table({"phone": [str(375291234500 + row) for row in range(100)], "about": about})
     write_table(table, tmp_path / "vip.parquet", use_dictionary=False, compression="zstd")
@@ -275,7 +275,7 @@ def test_parquet_file_that_unpacks_to_gigabytes(tmp_path: Path, capsys: pytest.C
 
 
 def test_parquet_file_that_lies_about_its_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The metadata at its end says 1 kB; the page says what it would take, and is not unpacked."""
+    """A Parquet file whose metadata says 1 kB is refused by the header of its page, before unpacking."""
     path = tmp_path / "vip.parquet"
     table = pa.table({"phone": ["375291234567"], "about": ["x" * (100 << 20)]})
     write_table(table, path, use_dictionary=False, compression="zstd", write_statistics=False)
@@ -303,7 +303,7 @@ print(int(re.search("VmHWM: *\\t* *([0-9]+)", open("/proc/self/status").read())[
     [(None, "the value of about has 10,001 characters"), ("DELTA_BYTE_ARRAY", "may unpack to any size")],
 )
 def test_parquet_value_that_every_row_repeats(tmp_path: Path, encoding: str | None, why: str) -> None:
-    """The rows refer to a value of 2 MB, or repeat it as a prefix; it is not written out for each."""
+    """A value of 2 MB that every row refers to, or repeats as a prefix, is not written out for each."""
     long = pa.array(["x" * (2 << 20)])
     about = pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int32()), long)
     table = pa.table({"phone": [str(375291234500 + row) for row in range(1000)], "about": about})

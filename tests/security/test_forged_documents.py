@@ -1,4 +1,4 @@
-"""A lock, journal, plan or rescue file that someone else wrote, with valid checksums."""
+"""A lock, journal, plan or rescue file that an attacker wrote, with valid checksums."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], object]] = {
 
 
 def _commands_for(name: str, names: Iterable[str]) -> list[list[str]]:
-    """Two commands for every forgery, and three of the others in turn: all read the lock the same way."""
+    """Return two commands for every forgery, and three of the others in turn: all read the lock the same way."""
     turn = 3 * list(names).index(name)
     others = [command for command in COMMANDS if command not in _ALWAYS]
     return [*_ALWAYS, *(others[(turn + more) % len(others)] for more in range(3))]
@@ -76,7 +76,7 @@ def _is_about_lock(done: Result) -> bool:
 
 @pytest.mark.parametrize("name", FORGERIES)
 def test_forged_lock(sent: Shop, name: str) -> None:
-    """Every command refuses the lock (1), and repeats none of it."""
+    """Every command refuses a forged lock (1), and shows none of it."""
     lock = sent.lock()
     del lock["seal"]
     FORGERIES[name](lock)
@@ -90,7 +90,7 @@ def test_forged_lock(sent: Shop, name: str) -> None:
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"format": "smsby-lock", "version": ' + "9" * 5_000 + "}"])
 def test_lock_that_no_parser_takes(sent: Shop, text: str) -> None:
-    """Deep nesting and numbers of 5,000 digits are damage, not a crash."""
+    """A lock with deep nesting or numbers of 5,000 digits is damaged, not a crash."""
     sent.write("smsby.lock.json", text)
     _check(sent.run("plan"), 1)
 
@@ -110,7 +110,7 @@ FORGED_EVENTS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", FORGED_EVENTS)
 def test_forged_journal(sent: Shop, name: str) -> None:
-    """A journal next to the lock is refused the same way; none of it reaches the lock."""
+    """A forged journal is refused like a lock, and none of it gets into the lock."""
     before = sent.lock()
     begin = {
         "event": "begin",
@@ -150,7 +150,7 @@ PLANS: dict[str, Callable[[dict[str, Any]], object]] = {
 
 @pytest.mark.parametrize("name", PLANS)
 def test_forged_plan(shop: Shop, name: str) -> None:
-    """`apply` and `--compare` refuse the plan (5 and 64), and nothing is sent."""
+    """apply and --compare refuse a forged plan (5 and 64), and nothing is sent."""
     shop.write("sale.yaml", CAMPAIGN)
     assert shop.run("plan", "--out", "plan.json").code == 0
     plan = json.loads((shop.root / "plan.json").read_text("utf-8"))
@@ -163,7 +163,7 @@ def test_forged_plan(shop: Shop, name: str) -> None:
 
 
 def test_plan_that_no_parser_takes(shop: Shop) -> None:
-    """Deep nesting and numbers of 5,000 digits make the plan unreadable (5)."""
+    """A plan with deep nesting or numbers of 5,000 digits is unreadable (5)."""
     for text in ("[" * 100_000, '{"format": ' + "9" * 5_000 + "}", '{"format": NaN}', "[]", "1"):
         shop.write("plan.json", text)
         _check(shop.run("apply", "plan.json"), 5)
@@ -183,7 +183,7 @@ def test_plan_that_no_parser_takes(shop: Shop) -> None:
     ],
 )
 def test_forged_rescue_file(sent: Shop, results: object) -> None:
-    """`lock rescue FILE` refuses it (64) and changes nothing."""
+    """`lock rescue FILE` refuses a forged file (64) and changes nothing."""
     before = sent.lock()
     rescue = {
         "format": "smsby-rescue",
@@ -197,7 +197,7 @@ def test_forged_rescue_file(sent: Shop, results: object) -> None:
 
 
 def test_holder_note_is_cleaned(sent: Shop) -> None:
-    """The note on who holds the lock is a file of the checkout, too."""
+    """The note on the lock's holder, which can be a file of the checkout, is cleaned before it is shown."""
     for holder in ({"command": EVIL, "pid": EVIL, "host": EVIL}, ["evil"], EVIL):
         sent.write("smsby.lock.json.holder", json.dumps(holder))
         done = sent.run("status")
@@ -206,7 +206,7 @@ def test_holder_note_is_cleaned(sent: Shop) -> None:
 
 
 def test_nothing_unreadable_is_recorded(sent: Shop) -> None:
-    """What a user types is recorded so that the next command can read it."""
+    """User input is recorded so that the next command can read it."""
     sent.fault(method="sendBulkSms", mode="reset", when="after", times=1)
     sent.write("sale.yaml", CAMPAIGN.replace("text: Hello", "text: Hello\n    revision: 2"))
     sent.run("apply", "--auto-approve")
@@ -219,7 +219,7 @@ def test_nothing_unreadable_is_recorded(sent: Shop) -> None:
 
 
 def test_forged_record_of_final_chunks(shop: Shop) -> None:
-    """Counts that were written without the token are not believed: sms.by is asked."""
+    """Counts that were written without the token are not trusted, and sms.by is asked."""
     shop.write("sale.yaml", CAMPAIGN)
     shop.settings(delay=0, fates={"375291234567": "UNDELIVERED"})
     assert shop.run("apply", "--auto-approve").code == 0

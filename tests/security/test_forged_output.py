@@ -1,4 +1,4 @@
-"""Names, texts and answers that would take over a terminal, a CI log or a spreadsheet."""
+"""Names, texts and answers that try to control a terminal, a CI log or a spreadsheet."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _check(shop: Shop, *arguments: str, env: dict[str, str] | None = None) -> st
 
 @pytest.mark.parametrize("name", ["::stop-commands::x.yaml", " ::add-mask::x.yaml", "##[error]x.yaml"])
 def test_file_name_as_workflow_command(shop: Shop, name: str) -> None:
-    """GitHub takes a line that starts with `::`, or contains `##[`, for a command."""
+    """A file name with `::` or `##[` does not become a command of GitHub."""
     shop.write(name, CAMPAIGN.replace("Hello", "Hello {{ x }}"))
     shop.write("smsby.yaml", f"version: 1\nproject: shop\ncampaigns: ['*.yaml', '{name}']\n")
     for command in READS:
@@ -44,7 +44,7 @@ def test_file_name_as_workflow_command(shop: Shop, name: str) -> None:
 
 
 def test_text_as_workflow_command(shop: Shop) -> None:
-    """The Markdown of a plan shows the text as it is; in a log no line of it is a command."""
+    """The Markdown of a plan shows the text unchanged, but no line of it is a command in a log."""
     shop.write(
         "sale.yaml", CAMPAIGN.replace("Hello", '"::stop-commands::x\\n##[add-mask]y\\n ::add-mask::z"')
     )
@@ -55,7 +55,7 @@ def test_text_as_workflow_command(shop: Shop) -> None:
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_error_of_the_service_as_workflow_command(shop: Shop, form: str) -> None:
-    """An error of sms.by is shown by apply, status and lock show."""
+    """An error of sms.by has no effect in apply, status and lock show."""
     shop.write("sale.yaml", CAMPAIGN)
     evil = "\n::set-env name=PATH::/tmp ##[add-path]/tmp \x1b[2J \x9b31m \u202e"
     shop.fault(method="sendBulkSms", mode="error", status=400, text=evil, times=9)
@@ -67,7 +67,7 @@ def test_error_of_the_service_as_workflow_command(shop: Shop, form: str) -> None
 
 
 def test_environment_as_workflow_command(shop: Shop) -> None:
-    """Variables that a pipeline fills with names of branches and users are shown cleaned."""
+    """Variables that a pipeline fills with names of branches and users are cleaned."""
     shop.write("sale.yaml", CAMPAIGN)
     evil = "\n::stop-commands::x\x1b[2J\x9b##[y]\u202e"
     for name in ("SMSBY_ENV", "SMSBY_PROJECT", "SMSBY_API_URL", "GITHUB_ACTOR"):
@@ -79,7 +79,7 @@ def test_environment_as_workflow_command(shop: Shop) -> None:
 
 
 def test_arguments_as_workflow_command(shop: Shop) -> None:
-    """A pipeline may pass the name of a branch as an argument; also what click says of it is cleaned."""
+    """Arguments, such as the name of a branch, are cleaned, even in messages of click."""
     for command in ("validate", "plan", "nonsense"):
         for option in ("\n::stop-commands::x", "--format=\n::add-mask::x", "--no\x1b[2J\u202e"):
             _check(shop, command, option)
@@ -98,7 +98,7 @@ def test_delivery_status_as_formula(shop: Shop, status: str) -> None:
 
 
 def test_out_files_are_cleaned_as_well(shop: Shop, tmp_path: Path) -> None:
-    """What `--out` writes is read on terminals, too."""
+    """Files written by `--out` are cleaned, since terminals show them, too."""
     shop.write("sale.yaml", CAMPAIGN)
     shop.settings(fates={"375291234567": "\x9b31m\u202e"})
     assert shop.run("apply", "--auto-approve").code == 0

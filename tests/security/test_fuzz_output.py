@@ -22,7 +22,7 @@ POWER = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e
 COMMAND = re.compile(r"^\s*::(?!(error|warning|notice) )|##\w*\[", re.MULTILINE)
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
 FORMULA = re.compile(r"""[\s"]*[=+\-@]""")
-# What an attacker would try; escape sequences that color nothing are found even where colors are on.
+# What an attacker would try; escape sequences without colors are found even where colors are on.
 _TRICKS = (
     "\x1b[2J",
     "\x1b]0;x\x07",
@@ -61,7 +61,7 @@ _file = _text.map(lambda text: text.replace("\n", "").strip())
 
 @dataclass(frozen=True)
 class World:
-    """Everything that someone else controls."""
+    """Everything that an attacker may control."""
 
     file: str  # the name of the campaign file
     text: str  # of the template
@@ -143,7 +143,7 @@ def _check(arguments: tuple[str, ...], done: Result) -> None:
         assert not POWER.search(shown), where
         assert not COMMAND.search(shown), where
         assert TOKEN not in shown, where
-        if arguments != ("api", "getSMSMessages"):  # prints an answer as it is
+        if arguments != ("api", "getSMSMessages"):  # prints an answer unchanged
             assert not [secret for secret in _SECRETS if secret in shown], where
     if arguments[-1] == "csv":
         cells = [cell for row in csv.reader(io.StringIO(done.out)) for cell in row]
@@ -152,7 +152,7 @@ def _check(arguments: tuple[str, ...], done: Result) -> None:
 
 
 def test_no_output_has_power_or_shows_a_secret(tmp_path: Path) -> None:
-    """The property of docs/guarantees.md, for every command and format."""
+    """Every command and format keeps the promise of docs/guarantees.md about outputs."""
     with running_sandbox(tmp_path) as url:
         shop = Shop(tmp_path / "project", url)
         shop.root.mkdir()

@@ -56,7 +56,7 @@ def project(tmp_path: Path) -> Path:
 def test_hidden_file_is_not_read(
     command: list[str], recipients: str, text: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A credential in .git/config must not get into a comment, also not through a link or a detour."""
+    """A hidden file such as .git/config is not read, even through a link or a detour, so it gets into no comment."""
     (project / "sale.yaml").write_text(_MAILING.format(recipients=recipients, text=text), "utf-8")
     assert run(["-C", str(project), *command]) == 3
     captured = capsys.readouterr()
@@ -82,7 +82,7 @@ def test_link_in_a_circle_is_a_missing_file(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """There is no file at such a path, which is no error of the program."""
+    """A link in a circle is a missing file, not an error of the program."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n", "utf-8")
     is_list = circle == "lists/vip.csv"
@@ -101,7 +101,7 @@ def test_link_in_a_circle_is_a_missing_file(
 def test_linked_settings_of_another_place_are_not_shown(
     command: list[str], project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A smsby.yaml that leads out of the project shows no key of what it leads to."""
+    """If smsby.yaml is a link out of the project, no key of its target is shown."""
     (tmp_path / "hosts.yml").write_text(f"{_SECRET}: {{}}\n", "utf-8")
     (project / "smsby.yaml").unlink()
     (project / "smsby.yaml").symlink_to("../hosts.yml")
@@ -117,7 +117,7 @@ def test_linked_settings_of_another_place_are_not_shown(
 def test_pipe_in_place_of_a_file_is_refused(
     pipe: str, code: int, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What would be waited for without end is refused."""
+    """A pipe in place of a file, which would be waited for forever, is refused."""
     os.mkfifo(project / pipe)
     (project / "sale.yaml").write_text(
         _MAILING.format(recipients="{file: lists/vip.csv}", text="text: Hi"), "utf-8"
@@ -134,7 +134,7 @@ def test_pipe_in_place_of_a_file_is_refused(
 def test_pipe_in_place_of_a_list_is_refused(
     pipe: str, command: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By every command, and once."""
+    """A pipe in place of a list is refused by every command, once."""
     os.mkfifo(project / pipe)
     campaign = _MAILING.format(recipients=f"{{file: {pipe}}}", text="text: Hi")
     (project / "sale.yaml").write_text(campaign, "utf-8")
@@ -144,7 +144,7 @@ def test_pipe_in_place_of_a_list_is_refused(
 
 @pytest.mark.parametrize("pipe", ["a.csv", "a.parquet"])
 def test_pipe_in_place_of_a_list_that_was_checked_is_refused(pipe: str, project: Path) -> None:
-    """The list of a mailing that is gone need not be valid, and `recipients` reads it."""
+    """A pipe in place of the list of a gone mailing, which need not be valid, is refused by `recipients`."""
     (project / pipe).write_text("", "utf-8")
     campaign = _MAILING.format(recipients=f"{{file: {pipe}}}", text="text: Hi")
     (project / "sale.yaml").write_text(campaign, "utf-8")
@@ -171,21 +171,21 @@ def test_pipe_in_place_of_a_list_that_was_checked_is_refused(pipe: str, project:
 def test_hidden_file_of_the_project_is_refused(
     setting: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The same holds for opt-outs, and for the lock, which would be written."""
+    """A hidden file in the project is refused as opt-outs, and as the lock, which would be written."""
     (project / "smsby.yaml").write_text(f"version: 1\nproject: shop\n{setting}\n", "utf-8")
     assert run(["-C", str(project), "validate"]) == 3
     assert "PATH_HIDDEN" in capsys.readouterr().out
 
 
 def test_own_folder_may_hold_the_lock(project: Path) -> None:
-    """.smsby/ is the exception, for locks alone."""
+    """.smsby/ may contain locks, and nothing else."""
     (project / "smsby.yaml").write_text("version: 1\nproject: shop\nlock: .smsby/my.lock.json\n", "utf-8")
     assert run(["-C", str(project), "validate"]) == 0
 
 
 @pytest.mark.parametrize("suffix", ["", ".journal", ".holder", ".lock", ".callbacks.jsonl"])
 def test_link_in_place_of_a_file_of_the_lock(suffix: str, shop: Shop, tmp_path: Path) -> None:
-    """Neither apply nor status reads or writes what it leads to."""
+    """A link in place of a lock file is neither read nor written by apply and status."""
     victim = tmp_path / "victim"
     victim.write_text("mine\n", "utf-8")
     shop.write("sale.yaml", _MAILING.format(recipients="['375291234567']", text="text: Hi"))
@@ -201,7 +201,7 @@ def test_link_in_place_of_a_file_of_the_lock(suffix: str, shop: Shop, tmp_path: 
 
 @pytest.mark.parametrize("command", [("apply", "--auto-approve"), ("lock", "bind"), ("status",)])
 def test_link_in_place_of_the_private_folder(command: tuple[str, ...], shop: Shop, tmp_path: Path) -> None:
-    """Not even a .gitignore is made where it leads: it would hide every file of that folder from git."""
+    """A link in place of .smsby/ is not followed: a .gitignore there would hide that folder's files from git."""
     victim = tmp_path / "victim"
     victim.mkdir()
     shop.write("sale.yaml", _MAILING.format(recipients="['375291234567']", text="text: Hi"))
@@ -212,7 +212,7 @@ def test_link_in_place_of_the_private_folder(command: tuple[str, ...], shop: Sho
 
 
 def test_link_in_place_of_a_new_lock(tmp_path: Path) -> None:
-    """The name of the new file cannot be foreseen, so that no link can wait for it."""
+    """The name of a new lock file is unpredictable, so that no link can wait for it."""
     store = LockStore(tmp_path / "smsby.lock.json", "shop")
     with store.held():
         names = {path.name for path in tmp_path.iterdir()}
@@ -220,7 +220,7 @@ def test_link_in_place_of_a_new_lock(tmp_path: Path) -> None:
 
 
 def test_out_does_not_write_through_a_link(shop: Shop, tmp_path: Path) -> None:
-    """A plan, a status page and a report replace a link of their name."""
+    """A plan, a status page or a report replaces a link of its name."""
     victim = tmp_path / "victim"
     victim.write_text("mine\n", "utf-8")
     shop.write("sale.yaml", _MAILING.format(recipients="['375291234567']", text="text: Hi"))

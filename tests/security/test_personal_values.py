@@ -1,4 +1,4 @@
-"""Attacks on the comment of a pull request and the page of a plan: others read them, the values are not theirs."""
+"""Attacks on the comment of a pull request and the page of a plan, whose readers may not see personal values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SECRETS = (
 )  # fmt: skip
 _DIGEST = re.compile(
     r"\b(?=[0-9]*[a-f])[0-9a-f]{10,}\b"
-)  # the digits of one may be those of a value by chance
+)  # the digits of one could be those of a value by chance
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
@@ -38,7 +38,7 @@ _DIGEST = re.compile(
 def test_comment_shows_no_value_through_any_filter(
     text: str, language: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The author of a template cannot print a value in a form in which it would not be recognized."""
+    """No filter lets the author of a template print a value in a form that is not recognized and masked."""
     (tmp_path / "smsby.yaml").write_text(f"version: 1\nproject: shop\nlanguage: {language}\n", "utf-8")
     (tmp_path / "sale.yaml").write_text(
         f'version: 1\ncampaign: sale\nmailings:\n  - name: vip\n    recipients: {{file: vip.csv}}\n    text: "{text}"\n',

@@ -1,4 +1,4 @@
-"""Whoever reads the repository, the plan or a name at sms.by tries every phone until a digest matches."""
+"""A reader of the repository, the plan or a name at sms.by tries every phone until a digest matches."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _guess(
 def test_digests_give_no_phone_back(
     shop: Shop, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One recipient among 3,000 candidates: found without a key, not with one, from all that is public."""
+    """One recipient among 3,000 candidates is found from public data without a digest key, but not with one."""
     url = {"VIP_URL": f"sqlite:///{shop.root}/vip.db"}
     shop.write("sale.yaml", f"version: 1\ncampaign: sale\nmailings:\n  - {{name: vip, {_KINDS[kind]}}}\n")
     tries = _CANDIDATES if kind == "bulk" else _CANDIDATES[2700:]  # the others are hashed in the same ways

@@ -1,4 +1,4 @@
-"""Attacks on a sandbox from a web page in the browser of its user, or from another local program."""
+"""Attacks on a sandbox from a web page in its user's browser, or from another local program."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def sandbox() -> Iterator[tuple[str, Service]]:
 
 
 class _Once:
-    """Ends the callback thread's loop after one round."""
+    """Ends the loop of the callback thread after one round."""
 
     def __init__(self) -> None:
         self.rounds = 0
@@ -64,7 +64,7 @@ def test_dns_rebinding_reads_no_phone(sandbox: tuple[str, Service]) -> None:
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null"])
 def test_cross_site_post_sends_nothing(sandbox: tuple[str, Service], origin: str) -> None:
-    """A browser sends text/plain to any site without asking; its Origin gives it away."""
+    """A text/plain POST, which a browser sends to any site without asking, is refused by its Origin."""
     url, service = sandbox
     headers = {"Content-Type": "text/plain", "Origin": origin}
     answer = requests.post(
@@ -76,7 +76,7 @@ def test_cross_site_post_sends_nothing(sandbox: tuple[str, Service], origin: str
 
 @pytest.mark.parametrize("is_chosen", [False, True])
 def test_callback_url_reaches_no_other_local_service(is_chosen: bool) -> None:
-    """A request can make the sandbox post only to the ports that its user chose."""
+    """A callback_url can make the sandbox post only to the ports that its user chose."""
     service = make_service(SandboxSettings(), clock=SystemClock())
     reached: list[str] = []
 

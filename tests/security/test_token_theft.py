@@ -1,4 +1,4 @@
-"""The author of a pull request names another service; the runner that has the token must not send it there."""
+"""If a pull request names another service, a runner with the token does not send it there."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COMMANDS = (
 
 @pytest.fixture
 def thief() -> Iterator[socket.socket]:
-    """The server of the attacker, to which every request of the runner would lead."""
+    """The server of the attacker, to which every request of the runner would go."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0)
         yield server
@@ -68,7 +68,7 @@ def _write_project(folder: Path, url: str) -> None:
 def test_url_in_a_pull_request_gets_no_token(
     command: tuple[str, ...], tmp_path: Path, thief: socket.socket
 ) -> None:
-    """Every command that would ask sms.by refuses (7) before any request and names SMSBY_API_URL."""
+    """Every command that would ask sms.by refuses (7) before any request, and names SMSBY_API_URL."""
     _write_project(tmp_path, "https://elsewhere.example")
     done = _run(tmp_path, thief, *command)
     assert done.returncode == 7, done.stderr
@@ -79,7 +79,7 @@ def test_url_in_a_pull_request_gets_no_token(
 
 
 def test_url_of_the_runner_is_used(tmp_path: Path, thief: socket.socket) -> None:
-    """The same URL in SMSBY_API_URL is the runner's own word: the request leaves."""
+    """The same URL in SMSBY_API_URL is set by the runner, so requests are sent."""
     _write_project(tmp_path, "https://elsewhere.example")
     assert (
         _run(tmp_path, thief, "api", "getBalance", SMSBY_API_URL="https://elsewhere.example").returncode == 7
@@ -88,7 +88,7 @@ def test_url_of_the_runner_is_used(tmp_path: Path, thief: socket.socket) -> None
 
 
 def test_offline_commands_need_no_known_service(tmp_path: Path, thief: socket.socket) -> None:
-    """`validate` and an offline plan send no token, so they do not refuse."""
+    """validate and an offline plan, which send no token, do not refuse an unknown service."""
     _write_project(tmp_path, "https://elsewhere.example")
     assert _run(tmp_path, thief, "validate").returncode == 0
     assert _run(tmp_path, thief, "plan", "--offline").returncode == 0
@@ -100,7 +100,7 @@ def test_redirect_carries_no_token(
     shop: Shop,
     wire: FakeServer,
 ) -> None:
-    """A redirect is not followed, neither after a question nor after a send."""
+    """A redirect is not followed, neither after a query nor after a send."""
     shop.write("sale.yaml", CAMPAIGN)
     wire.answers(*[Reply(200, {"uuid": "cc9c8043"})] * 9)
     for method, exit_code in (("getSMSMessages", 7), ("sendBulkSms", 6)):
