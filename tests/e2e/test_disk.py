@@ -54,7 +54,7 @@ def test_full_disk_loses_no_result(shop: Shop, tmp_path: Path, case: Case) -> No
     assert number > 5
 
 
-def test_full_disk_within_a_mailing_is_a_6(shop: Shop) -> None:
+def test_full_disk_within_a_mailing_exits_with_6(shop: Shop) -> None:
     """If the disk fills up within a mailing, the exit code is 6, even if no result is lost and the next apply continues."""
     loses_nothing = 0
     for number, limit in enumerate(range(2300, 3500, 100)):

@@ -77,7 +77,7 @@ def test_frozen_project_still_records_what_was_sent(shop: Shop) -> None:
     assert shop.lock()["mailings"]["sale/a"]["state"] == "complete"
 
 
-def test_plan_of_before_a_freeze_is_stale(shop: Shop) -> None:
+def test_plan_from_before_a_freeze_is_stale(shop: Shop) -> None:
     """A plan from before a freeze is stale (5) during the freeze, and valid again when smsby.yaml is restored."""
     case = Case("bulk", 1, plan_file=True)
     start(shop, case, "shop")

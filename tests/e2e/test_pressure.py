@@ -272,7 +272,7 @@ def test_unanswered_question_is_the_last_one(sent: Shop) -> None:
 
 
 @pytest.mark.parametrize("fault", [{"mode": "empty"}, {"mode": "error", "text": "not found"}])
-def test_files_say_who_is_not_reported(sent: Shop, fault: dict[str, str]) -> None:
+def test_unreported_recipients_are_taken_from_the_files(sent: Shop, fault: dict[str, str]) -> None:
     """The recipients of a mailing that sms.by does not report yet are taken from the unchanged files."""
     _write(sent, _mailing("one", ANNA, BORIS), _mailing("two", BORIS, VERA))
     sent.fault(method="statusBulkSms", times=10, **fault)
@@ -290,7 +290,7 @@ def test_resumed_mailing_leaves_them_out_too(sent: Shop) -> None:
     assert len(_texts(sent)[PHONES[4]]) == 1
 
 
-def test_hand_over_reaches_only_who_was_reviewed(shop: Shop) -> None:
+def test_hand_over_reaches_only_reviewed_recipients(shop: Shop) -> None:
     """A hand-over is refused if recipients who were capped at the approval would now get the mailing."""
     time = datetime.now(UTC) + timedelta(hours=10)  # noqa: TID251
     head = (
@@ -367,7 +367,7 @@ def test_mailing_that_only_sms_by_knows_counts(sent: Shop, is_selected: bool) ->
     assert {phone: len(texts) for phone, texts in _texts(sent).items()} == {ANNA: 1, BORIS: 1, VERA: 1}
 
 
-def test_resumed_mailing_is_no_message_beside_itself(sent: Shop) -> None:
+def test_resumed_mailing_does_not_count_its_own_messages(sent: Shop) -> None:
     """A resumed mailing does not count its own first request, even if the lock was lost and only the list has it."""
     more = {"pressure": "{messages: 1, within: 7d}"}
     _write(sent, _mailing("two", VERA, OLGA, *PHONES[4:8]), **more)

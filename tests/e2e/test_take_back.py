@@ -83,7 +83,7 @@ def test_withdrawal_names_the_time_that_sms_by_has(shop: Shop) -> None:
     assert "not gone: it will be sent at 2036-12-01 04:00 +03" in shop.run("plan").out
 
 
-def test_withdrawal_anyway_is_the_word_of_the_user(scheduled: Shop) -> None:
+def test_withdrawal_anyway_does_not_read_the_list(scheduled: Shop) -> None:
     """`lock withdraw --anyway` does not ask for the list; plan and status warn as long as the mailing is listed."""
     shop = scheduled
     before = sum(call["method"] == "getSMSMessages" for call in shop.calls())

@@ -152,7 +152,7 @@ def test_bad_wave_stops_the_mailing(shop: Shop) -> None:
     )  # in neither the time zone of the campaign nor UTC
 
 
-def test_silence_is_no_success(shop: Shop) -> None:
+def test_wave_without_reports_reaches_no_verdict(shop: Shop) -> None:
     """Without delivery reports there is no verdict; after `give_up` the mailing stops, even if reports come then."""
     shop.settings(delay=10**7, fates=_DELIVERED)
     _write(shop)
@@ -187,7 +187,7 @@ def test_unreadable_reports_are_no_verdict(begun: Shop, mode: str) -> None:
     assert (_verdicts(begun), len(_sent(begun))) == ([], 6)
 
 
-def test_interrupted_wave_stays_where_it_is(begun: Shop) -> None:
+def test_interrupted_wave_is_continued(begun: Shop) -> None:
     """A partly sent wave is continued by the next hand-over, without another verdict."""
     begun.fault(method="sendBulkSms", nth=2, mode="error", text="limit exceeded")
     assert _due(begun, _AFTER, code=6)["outcome"] in ("skipped", "rejected")

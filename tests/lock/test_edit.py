@@ -220,7 +220,7 @@ def test_adopt_binds_and_seals(desk: Desk) -> None:
     assert (lock.digest_key, {*lock.sealed}) == (key.id, {digest})
 
 
-def test_bind_is_a_user_s_word(desk: Desk) -> None:
+def test_bind_is_recorded_as_a_change_of_the_user(desk: Desk) -> None:
     """`lock bind` is recorded as a user's change of the whole lock."""
     desk.record(b=entry(ACCEPTED))
     desk.edit(lambda change: change.bind(_HERE))
@@ -384,7 +384,7 @@ def test_user_lets_the_next_wave_be_sent(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("case", ["no waves", "go already", "complete", "abandoned"])
-def test_nothing_to_go_on_with(desk: Desk, case: str) -> None:
+def test_go_is_refused_unless_a_mailing_has_stopped(desk: Desk, case: str) -> None:
     """`--go` is refused unless a mailing has stopped and was not ended."""
     recorded = {
         "no waves": entry(ACCEPTED, ChunkState.PENDING),

@@ -154,7 +154,9 @@ def test_archive_is_rekeyed_in_the_store_and_copied_with_a_lock(store: MemorySto
 
 
 @pytest.mark.parametrize("lineage", [None, "other"])
-def test_lost_lock_is_no_new_one(store: MemoryStore, tmp_path: Path, lineage: str | None) -> None:
+def test_lost_lock_is_not_treated_as_a_new_one(
+    store: MemoryStore, tmp_path: Path, lineage: str | None
+) -> None:
     """A checkout that used the lock refuses a store that lost or replaced it, until a user decides."""
     mine, other = _lock(store, tmp_path / "mine"), _lock(store, tmp_path / "other")
     with mine.held() as held:

@@ -81,7 +81,7 @@ def test_apply_notification_says_that_a_mailing_was_left_out() -> None:
     assert (found.kind, found.title) == (NotificationKind.WARNING, title)
 
 
-def test_nothing_is_no_news() -> None:
+def test_apply_that_did_nothing_is_not_notified() -> None:
     """Nothing to do is not notified, nor what a hand-over skipped, but a stopped run is."""
     assert apply_notification(_result(MailingOutcome.SKIPPED), _PROJECT, is_due=False) is None
     refused = _result(MailingOutcome.SKIPPED, code=ExitCode.REFUSED)

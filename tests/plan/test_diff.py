@@ -534,7 +534,7 @@ def test_unknown_reason_names_what_to_look_for() -> None:
     ],
     ids=["shared", "older-lock", "own", "own-in-older-lock"],
 )
-def test_gone_mailing_changes_only_by_its_own(
+def test_gone_mailing_changes_only_by_its_own_content(
     own_digest: str | None, has_includes: bool, codes: list[str], words: str
 ) -> None:
     """A gone mailing is changed only by its own content; shared content is a note. A scheduled one is changed by both."""

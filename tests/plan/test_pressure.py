@@ -309,6 +309,7 @@ def test_no_recipient_gets_more_than_the_limit(folder: Path, sent: list[set[str]
     actions = desk.judge(_limit(messages), [_sent(*one) for one in sent])
     got = {phone: sum(phone in one for one in sent) for phone in (ANNA, TEST)}
     members = {"sale/vip": (ANNA, TEST), "sale/staff": (ANNA,)}
+    assert {action.address for action in actions} == members.keys()
     for action in sorted(actions, key=lambda action: action.address):
         for phone in members[action.address]:
             is_capped = action.capped is not None and phone in action.capped

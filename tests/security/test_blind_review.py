@@ -266,7 +266,7 @@ def test_saved_plan_as_the_base_names_what_it_lacks(shop: Shop, base: Path) -> N
         (SETTINGS + "bogus: 1\n", "the files of the base are not valid", True),
     ],
 )
-def test_base_that_is_not_valid_is_no_blindfold(
+def test_verdict_says_that_the_base_is_not_valid(
     content: str | None, gap: str, is_listed: bool, shop: Shop, base: Path
 ) -> None:
     """An invalid base, which the pull request may repair, is no error, but the first line says what is missing."""
@@ -280,7 +280,7 @@ def test_base_that_is_not_valid_is_no_blindfold(
     assert ("guardrails.max_cost" in _visible(comment)) is is_listed
 
 
-def test_damaged_lock_of_the_base_is_no_blindfold(shop: Shop, base: Path) -> None:
+def test_verdict_says_that_the_lock_of_the_base_is_damaged(shop: Shop, base: Path) -> None:
     """A damaged lock of the base cannot be compared, and the first line says so."""
     (base / "smsby.lock.json").write_text("{", "utf-8")
     comment = _comment(shop, base)

@@ -118,7 +118,7 @@ def test_answer_accepts_the_token(answer: Answer, is_success: bool, accepts_toke
 
 
 def test_token_is_refused_by_its_status_or_text() -> None:
-    """Only an answer with a text refuses the token, and if another method accepted it, its place may be wrong."""
+    """A refusal of the token needs an error text, and if another method accepted the token, its place may be wrong."""
     assert refuses_token("no", 401) and refuses_token("token not found", 404)
     assert not refuses_token(None, 401) and not refuses_token("", 401) and not refuses_token("no", 403)
     hints = [error_for("m", "no", status=401, **known).hint for known in ({}, {"is_token_known": True})]
