@@ -157,7 +157,7 @@ def expand(
             if len(parts) in after:
                 yield path
                 after.remove(len(parts))
-            if after and (is_folder or _leads_to_folder(path, unread)) and not skips(path):
+            if after and not skips(path) and (is_folder or _leads_to_folder(path, unread)):
                 folders.append((path, after))
 
 

@@ -78,6 +78,7 @@ def test_find_campaign_files_reports_unreadable_folders(
     """An unreadable folder that a pattern reaches is reported, since its campaigns would seem removed from the files."""
     _write(tmp_path, "a.yaml", "deep/er/b.yaml", ".cache/c.yaml", "other/smsby.yaml", "other/deep/d.yaml")
     (tmp_path / "linked").symlink_to("nowhere")
+    (tmp_path / ".#a.yaml").symlink_to("anna@desk.17")  # as Emacs marks a file that is being edited
     folders = [tmp_path / name for name in ("deep/er", ".cache", "other/deep")]
     log = ProblemLog()
     for folder in folders:
