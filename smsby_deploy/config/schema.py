@@ -280,7 +280,7 @@ _SETTINGS = frozenset(
         "timezone", "transliterate", "via",
     )
 )  # fmt: skip
-_TIMED = ("release", "spread")  # require a schedule_time
+_TIMED = ("audience", "release", "spread")  # require a schedule_time
 
 
 def drop_invalid(name: str, document: YamlMap) -> bool:

@@ -116,7 +116,8 @@ def test_invalid_settings_of_a_mailing_are_dropped_alone(tmp_path: Path) -> None
     """An invalid setting does not hide problems in the recipients and the text, unless the mailing has no usable ones."""
     text = (
         "version: 1\ncampaign: sale\nmailings:\n"
-        "  - {name: a, recipients: [x], text: hi, revision: 0, via: fast, schedule_time: soon, spread: {over: 1h}}\n"
+        "  - {name: a, recipients: [x], text: hi, revision: 0, via: fast, schedule_time: soon, spread: {over: 1h},\n"
+        "    audience: fresh}\n"
         "  - {name: b, recipients: 5, text: hi, revision: 0}\n"
     )
     document = _read(tmp_path, text)
