@@ -68,10 +68,6 @@ class SendRequest(ABC):
         """Record and report a retry after `pause` seconds; return False as in `record`."""
         return False
 
-    def concerns_one_phone(self, error: str) -> bool:
-        """Return whether a rejection with this error says nothing about the rest of the mailing."""
-        return False
-
     def look_for_lost(self, reconciler: Reconciler) -> None:
         """After a lost answer, find out whether sms.by accepted the request, and record it."""
         reconciler.look_for(self.chunks)
@@ -118,7 +114,7 @@ class AnswerHandler:
             case OutcomeKind.ACCEPTED:
                 self._record_accepted(request, outcome)
             case OutcomeKind.REJECTED:
-                self._record_rejected(request, outcome.error or "rejected")
+                self._record_rejected(request, outcome)
             case OutcomeKind.NOT_SENT | OutcomeKind.TOKEN_REFUSED:
                 self._record_not_sent(request, outcome)
                 raise StopSending(sentence("not sent: {why}", why=outcome.explanation), ExitCode.UNREACHABLE)
@@ -148,12 +144,13 @@ class AnswerHandler:
         )
         self._mark_sent(request)
 
-    def _record_rejected(self, request: SendRequest, error: str) -> None:
+    def _record_rejected(self, request: SendRequest, outcome: Outcome) -> None:
+        error = outcome.error or "rejected"
         state = ChunkState.DRAFT if request.step == "confirm" else ChunkState.REJECTED
         self._recorder.result(request.chunks, state, request.row, error=error)
         for address in request.addresses:
             self._runs[address].was_rejected = True
-            if not request.concerns_one_phone(error):
+            if request.row is None or not outcome.blames_phone:
                 self._runs[address].stop(error)
 
     def _record_not_sent(self, request: SendRequest, outcome: Outcome) -> None:

@@ -39,7 +39,6 @@ from smsby_deploy.plan.drift import ReportedValues
 from smsby_deploy.plan.model import Action, ReasonCode, with_code
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import read_message_state
-from smsby_deploy.smsby.response import WrongPhone, error_for
 from smsby_deploy.smsby.retry import poll
 from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.texts.parts import measure_text
@@ -77,9 +76,6 @@ class PhoneRequest(SendRequest):
         message_id = record.message_id
         assert message_id is not None  # SingleSender made it
         return self._context.client.prepare_sms(message_id, self._phone, self._text)
-
-    def concerns_one_phone(self, error: str) -> bool:
-        return isinstance(error_for("sendSMS", error, status=200), WrongPhone)
 
     def on_recorded(self) -> None:
         self._context.advance(1)

@@ -10,6 +10,8 @@ from smsby_deploy.smsby.methods import Proof
 from smsby_deploy.smsby.response import (
     PLACE_HINT,
     Answer,
+    WrongPhone,
+    error_for,
     find_anywhere,
     find_value,
     objects_of,
@@ -48,6 +50,7 @@ class Outcome:
     retry_after: the seconds that sms.by asked to wait
     raw: the answer's JSON, if any
     is_token_known: whether a token that a POST refuses was accepted in a GET
+    blames_phone: whether the error is about the phone, and so says nothing about other phones
     """
 
     kind: OutcomeKind
@@ -57,6 +60,7 @@ class Outcome:
     retry_after: float | None = None
     raw: Any = field(default=None, repr=False, compare=False)
     is_token_known: bool = False
+    blames_phone: bool = False
 
     @property
     def explanation(self) -> str | None:
@@ -117,7 +121,11 @@ def _refused(answer: Answer, error: str) -> Outcome:
         known = answer.is_token_known
         return Outcome(OutcomeKind.TOKEN_REFUSED, error=text, raw=data, is_token_known=known)
     return Outcome(
-        OutcomeKind.REJECTED, error=text, message_id=_positive(find_value(data, "message_id")), raw=data
+        OutcomeKind.REJECTED,
+        error=text,
+        message_id=_positive(find_value(data, "message_id")),
+        raw=data,
+        blames_phone=isinstance(error_for("", text or error, status=answer.status), WrongPhone),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,11 +48,10 @@ def test_send_request_keeps_its_own_list_of_chunks() -> None:
 
 
 def test_send_request_may_be_repeated_by_default() -> None:
-    """By default a request can be repeated, and blames no phone."""
+    """By default a request can be repeated."""
     request = _with_chunks([("m/0", 0)])
     assert (request.tries, request.step, request.row) == (0, None, None)
     assert request.objection_to_retry() == ""
-    assert request.concerns_one_phone("incorrect phone number") is False
 
 
 def test_send_request_looks_for_its_present_chunks() -> None:
@@ -132,18 +132,19 @@ def test_answer_handler_records_the_ids_of_an_accepted_request() -> None:
     assert chunk.accepted_at == "2026-12-01T07:00:00+00:00"
 
 
-def test_answer_handler_rejects_one_phone_only() -> None:
-    """A rejection of one phone does not stop the mailing, which still counts as rejected."""
-    world = World()
-
-    class OnePhone(FakeRequest):
-        def concerns_one_phone(self, error: str) -> bool:
-            return error == "refused"
-
-    request = OnePhone(world, ("m/0", 0), [REJECTED])
-    _handle(world, request, REJECTED)
+@pytest.mark.parametrize(
+    ("row", "blames_phone", "is_stopped"), [(0, True, False), (0, False, True), (None, True, True)]
+)
+def test_answer_handler_rejects_one_phone_only(row: int | None, blames_phone: bool, is_stopped: bool) -> None:
+    """A rejection of the one phone of a request does not stop the mailing, which still counts as rejected."""
+    world, ref = World(), ("m/0", 0)
+    if row is not None:
+        world.recorder.note_phones(ref, PhoneStates.uniform(PhoneState.PENDING, 2), (0, 0), message_id=5)
+    request = FakeRequest(world, ref, [REJECTED])
+    request.row = row
+    _handle(world, request, replace(REJECTED, blames_phone=blames_phone))
     run = world.context.runs["m/0"]
-    assert (run.is_stopped, run.was_rejected) == (False, True)
+    assert (run.is_stopped, run.was_rejected) == (is_stopped, True)
 
 
 def test_answer_handler_continues_with_what_was_found() -> None:
