@@ -217,7 +217,7 @@ def test_hide_echo_hides_a_token_in_any_value(token: str, shown: bytes) -> None:
     ],
 )
 def test_hide_quotes_hides_what_is_quoted(message: str, shown: str) -> None:
-    """Also a part of a text, whatever its white space."""
+    """A quoted value, even a part of a text with other white space, is hidden in a message."""
     assert hide_quotes(message, ["x", "Anna,  your\norder is ready"]) == shown
     assert hide_quotes(message, []) == message
 
@@ -233,7 +233,7 @@ def test_hide_quotes_hides_what_is_quoted(message: str, shown: str) -> None:
     ids=["plain", "path", "form", "all", "lower", "json", "php"],
 )  # fmt: skip
 def test_token_is_hidden_in_every_spelling(token: str, spell: Callable[[str], str]) -> None:
-    """As in a URL and in JSON: sms.by may quote the address of a request, and anyone can decode it."""
+    """The token is hidden even as encoded in a URL or in JSON, as sms.by may quote a request's address."""
     written = spell(token).strip('"')
     text = f"GET /getBalance?token={written}&x=1"
     shown = f"GET /getBalance?token={HIDDEN}&x=1"

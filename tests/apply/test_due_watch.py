@@ -122,7 +122,7 @@ def test_watch_ends_with_what_it_missed(waiting: Shop) -> None:
     [("UNDELIVERED", "partial", ExitCode.REFUSED), ("SENT", "sent", ExitCode.DONE)],
 )
 def test_watch_reports_a_wave_before_a_stop(word: str, outcome: str, code: ExitCode, waves: Waves) -> None:
-    """What it sent is in its result, although the next wave was stopped, or there was no verdict yet."""
+    """The result has a wave that the watch sent, even if the next one was stopped or has no verdict yet."""
     shop, made = waves
     made |= {"u-0": "DELIVERED", "u-1": "DELIVERED", "u-2": word}
     _at(shop, 2.5 * HOUR, lambda: os.kill(os.getpid(), signal.SIGTERM))

@@ -119,7 +119,7 @@ def test_hand_over_is_tried_again(spoil: Callable[[Shop], None], code: str, wait
 
 
 def test_unreachable_service_leaves_a_lost_hand_over_unknown(waiting: Shop) -> None:
-    """Its outcome is still unknown (6), which comes before sms.by (7)."""
+    """A lost hand-over stays unknown (6) while sms.by is unreachable (7), and 6 is the exit code."""
     approve(waiting, a=to(PHONES[0]))
     _pass(waiting, HOUR)
     waiting.sms_by.script("sendBulkSms", LOST)

@@ -84,7 +84,7 @@ def test_preflight_reports_the_first_of_several_reasons(
 
 
 def test_preflight_puts_an_unknown_outcome_first(shop: Shop) -> None:
-    """An earlier send whose outcome is unknown (6) comes before sms.by (7) and the balance (4), if it is selected."""
+    """An unknown outcome of a selected mailing (6) comes before an unreachable sms.by (7) or a low balance (4)."""
     shop.mailing(GOOD)
     shop.sms_by.script("sendBulkSms", LOST)
     assert shop.apply()[0].exit_code is ExitCode.OUTCOME_UNKNOWN

@@ -260,7 +260,7 @@ def test_patterns_that_match_nothing_are_a_warning(tmp_path: Path) -> None:
 @pytest.mark.parametrize("others", [[], ["other.yaml"]])
 @pytest.mark.parametrize("name", ["sale.yml", "more/sale.yml"])
 def test_yml_that_is_not_read(name: str, others: list[str], tmp_path: Path) -> None:
-    """A campaign in a .yml file is a warning, also beside others; named in `campaigns:`, it is read."""
+    """A campaign in a .yml file is a warning, even next to others, and is read if `campaigns:` names it."""
     for other in others:
         (tmp_path / other).write_text(CAMPAIGN.replace("campaign: sale", "campaign: other"))
     path = tmp_path / name

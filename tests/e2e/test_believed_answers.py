@@ -76,7 +76,7 @@ def test_words_of_a_422_are_shown_and_recorded(shop: Shop) -> None:
     ],
 )
 def test_text_that_an_error_quotes_is_hidden(shop: Shop, via: str, method: str, mode: str) -> None:
-    """The lock and the log have no texts, whole or in part."""
+    """A text that an error of sms.by quotes, whole or truncated, is hidden in the lock, the log and the result."""
     rows = [{"phone": phone, "name": "Annushka"} for phone in _PHONES]
     text = "'{{ name }}, your order is ready'"
     mailing = f"{{name: m, via: {via}, recipients: {json.dumps(rows)}, text: {text}}}"

@@ -62,7 +62,7 @@ def test_callbacks_complete_the_status(shop: Shop) -> None:
 
 
 def test_secret_path_in_an_answer_is_hidden(shop: Shop) -> None:
-    """Whoever reads the lock or a log could otherwise forge reports."""
+    """The secret path is hidden in the lock and the log, since a reader of it could forge reports."""
     shop.write("smsby.yaml", PROJECT.replace("api: {", 'api: {callback_url: "https://example.by/cb", '))
     shop.write("sale.yaml", CAMPAIGN)
     assert shop.run("apply", "--auto-approve", env=SECRET).code == 0

@@ -147,7 +147,7 @@ def test_low_delivery_is_notified(shop: Shop, receiver: Receiver) -> None:
 
 
 def test_end_of_a_watch_is_notified(shop: Shop, receiver: Receiver) -> None:
-    """Once every mailing is final; a status without --watch, which may be run every hour, reports nothing."""
+    """The end of a watch, when every mailing is final, is notified, and a status without --watch is not."""
     env = {"SHOP_NOTIFY_URL": receiver.url}
     shop.settings(fates={"375291111111": "DELIVERED", "375292222222": "UNDELIVERED"})
     assert shop.run("apply", "--auto-approve", env={**env, "SMSBY_NOTIFY": "off"}).code == 0

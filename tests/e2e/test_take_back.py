@@ -310,7 +310,7 @@ def test_recipients_asks_what_another_checkout_has_sent(keys: str, method: str, 
 
 
 def test_recipients_lists_what_is_certain_after_a_lost_answer(shop: Shop) -> None:
-    """That sms.by lists the lost request by now is no sign of another checkout."""
+    """A lost request that sms.by lists by now does not count as another checkout's."""
     start(shop, Case("bulk", 3, plan_file=False), "shop")
     shop.settings(list_lag=3600)
     shop.fault(method="sendBulkSms", nth=2, mode="reset", when="after")

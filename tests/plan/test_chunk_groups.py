@@ -105,7 +105,7 @@ def test_chunks_of_waves_are_the_same_each_time(size: int) -> None:
 
 
 def test_chunks_keep_the_order_of_existing_locks() -> None:
-    """Their place is in their fingerprints, so that in another order each would look like another one."""
+    """Chunks keep the order of existing locks, since a chunk's place is part of its fingerprint."""
     phones = [f"37529{number:07d}" for number in range(24)]
     text = _text(in_variants=True, is_personal=False)
     for waves, expected in (

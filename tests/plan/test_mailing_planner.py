@@ -199,7 +199,7 @@ def test_opt_out_that_is_taken_back_ends_an_approval(campaign: str, tmp_path: Pa
 
 
 def test_chunk_keeps_its_recorded_fingerprint(tmp_path: Path) -> None:
-    """By it sms.by lists what was sent under another address, or with another digest key; other chunks have their own."""
+    """An unchanged chunk keeps its recorded fingerprint, by which sms.by lists it; a changed one gets a new one."""
     action = _action(tmp_path, _HELD, _OPENS)
     entry = recorded(action, ChunkState.ACCEPTED)
     (chunk,) = entry.chunks

@@ -152,7 +152,7 @@ def test_query_of_an_unfinished_mailing_may_not_change() -> None:
 
 @pytest.mark.parametrize("what", ["opted_out", "left_out"])
 def test_opt_out_taken_back_after_the_review(what: str) -> None:
-    """Even if another recipient opted out meanwhile, so that as many get it; but only of what is still sent."""
+    """A withdrawn opt-out makes a plan stale even if another recipient opted out, unless its mailing is finished."""
     first, rest = _SEND.chunks
     then, now = (replace(_SEND, chunks=(first._replace(**{what: place}), rest)) for place in ("3", "4"))
     assert "1 of its recipients had opted out" in (find_staleness(_plan(then), _plan(now)) or "")
@@ -207,7 +207,7 @@ def test_blocked_mailing_is_judged_by_its_code(then: ActionKind, code: ReasonCod
 
 
 def test_what_was_blocked_is_judged_now() -> None:
-    """The plan stays usable for its other mailings; an apply holds back what it shows as blocked."""
+    """A mailing that is no longer blocked does not make a plan stale, but another content does."""
     blocked = replace(_SEND, action=ActionKind.BLOCKED, reason_code=ReasonCode.GUARDRAIL)
     assert find_staleness(_plan(blocked), _plan(_SEND)) is None
     assert find_staleness(_plan(blocked), _plan(replace(_SEND, digest="e" * 64))) is not None

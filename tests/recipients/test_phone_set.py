@@ -31,7 +31,7 @@ def _set_of(numbers: list[int], block: int = 1000) -> PhoneSet:
 
 
 def test_union_holds_out_whom_the_other_holds_out() -> None:
-    """Whoever is left out of a mailing is added to the opt-outs, and test phones remain the only ones that get it."""
+    """A union with opt-outs leaves out the numbers of both sets, and still all that are not test phones."""
     left_out, opted_out = _set_of([1]), _set_of([2])
     opted_out.only = _set_of([1, 2, 3])
     assert [left_out.union(opted_out).has_number(number) for number in range(1, 5)] == [

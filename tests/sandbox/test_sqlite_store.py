@@ -40,7 +40,7 @@ def test_store_keeps_everything_in_the_data_file(tmp_path: Path) -> None:
 
 
 def test_store_without_a_data_file_starts_empty() -> None:
-    """Every start is a new account."""
+    """Without a data file every start is a new account."""
     for _ in range(2):
         service = make_service(SandboxSettings(), None, Stopped())
         with serving(service) as url:

@@ -207,7 +207,7 @@ def test_recipient_list_refuses_other_chunks(change: Callable[[Book], None], whi
 
 
 def test_recipient_list_refuses_a_changed_upload(book: Book) -> None:
-    """If an upload changed none of it is listed, since it is one chunk."""
+    """None of a changed upload is listed, since it is one chunk."""
     book.declare("upload: true, text: Hello")
     book.record(A)
     book.declare("upload: true, text: Hello", phones=PHONES[:5])
