@@ -21,7 +21,13 @@ _MOST_OPTIONS = 5  # messages of a collision that the suggested command names
 
 
 def listed_in_part(here: Situation) -> str:
-    """Say that sms.by lists only a part, so the rest becomes unknown."""
+    """Say that sms.by lists only a part of it, or, of a list mailing, no status."""
+    if here.desired.via == "list":
+        return sentence(
+            "sms.by lists it without a status, and the lock does not have it; it may or may not have been confirmed, so "
+            "apply records it as unknown; then resolve it with `smsby-deploy lock resolve {address}`",
+            address=here.desired.address,
+        )
     listed = len(here.listed) - here.listed.count(ChunkState.UNKNOWN)
     whole = sentence(" as sent to all recipients") if here.desired.via == "single" else ""
     return sentence(

@@ -618,6 +618,14 @@ def test_listed_draft_is_confirmed_not_adopted() -> None:
     assert (beside.action, beside.code) == (ActionKind.BLOCKED, ReasonCode.COLLISION)
 
 
+def test_list_mailing_listed_without_a_status_is_unknown() -> None:
+    """That sms.by lists it does not say whether it was confirmed."""
+    one = _desired(chunks=(ChunkPlan(MARKS[0], None, ""),), via="list")
+    decision = _diff(one, None, _remote(f"spring-sale/vip shop#{MARKS[0]}", status=""))
+    assert decision.code is ReasonCode.UNKNOWN
+    assert decision.reason.startswith("unknown: sms.by lists it without a status, and the lock")
+
+
 def test_changed_audience_of_a_finished_mailing_is_a_note() -> None:
     """Rows added to a finished mailing are a note, and nothing is sent to them."""
     decision = _diff(_desired(audience_digest="more"), make_entry(A, A), _remote())
