@@ -210,9 +210,8 @@ def read_moment(value: Any, zone: tzinfo) -> int | None:
 
     A textual one without an offset is in `zone`.
     """
-    number = read_unix(value)
-    if number is not None or not isinstance(value, str):
-        return number
+    if read_int(value) is not None or not isinstance(value, str):
+        return read_unix(value)
     try:
         local = datetime.fromisoformat(value.strip())
         return int((local if local.tzinfo else local.replace(tzinfo=zone)).timestamp())

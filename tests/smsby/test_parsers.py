@@ -140,7 +140,9 @@ def test_read_list_info_finds_time_and_sender() -> None:
     assert read_list_info({"alphaname": {"id": 7}}).alphaname is None
 
 
-@pytest.mark.parametrize("written", [1796108400000, "1796108400000", 10**17, -5, 1e30, "soon", None])
+@pytest.mark.parametrize(
+    "written", [1796108400000, "1796108400000", "1796010112000", 10**17, -5, 1e30, "soon", None]
+)
 def test_time_that_no_calendar_has_is_not_read(written: object) -> None:
     """A time outside the calendar, such as one in milliseconds, is unknown, so that no calculation fails."""
     row = {"id": 1, "name": "x", "d_create": written, "d_schedule": written}
