@@ -169,6 +169,15 @@ class ApplyResult:
         return tuple(one.address for one in skipped if one.error)
 
     @property
+    def sent_nothing(self) -> bool:
+        """Whether sms.by certainly accepted and recorded nothing in this run."""
+        nothing = (MailingOutcome.SKIPPED, MailingOutcome.REJECTED)
+        return not any(
+            one.outcome not in nothing or one.is_partial or one.uuids or one.message_ids
+            for one in self.mailings
+        )
+
+    @property
     def next_steps(self) -> tuple[NextStep, ...]:
         """What the user should do next, most urgent first."""
         failed = {m.address for m in self.mailings if m.error and m.outcome != MailingOutcome.UNKNOWN}

@@ -275,7 +275,8 @@ def apply_markdown(outcome: ApplyResult | SmsbyDeployError, t: Translator = ENGL
         pieces += [*_mailing_pieces(outcome, t), Piece(_unknown_lines(outcome, t))]
     else:
         pieces.append(Piece(f"\n{message_markdown(outcome.message, t)}\n"))
-        then = _ALL_REFUSED if exit_code is ExitCode.REFUSED else then
+    if exit_code is ExitCode.REFUSED and not (isinstance(outcome, ApplyResult) and not outcome.sent_nothing):
+        then = _ALL_REFUSED
     if exit_code not in (ExitCode.DONE, ExitCode.CHANGES_TO_APPLY):
         pieces.append(Piece(f"\n{t.sentence(then)}\n"))
     return fit(pieces, rest=t.gettext("the log of the run shows everything"), t=t)

@@ -142,9 +142,9 @@ def is_foreign(service: str) -> bool:
 
 
 def verdict_text(result: PlanResult, t: Translator) -> str:
-    """`Ready: 2 mailings to send, 1 overdue`, without other changes."""
+    """`Ready: 2 mailings to send, 1 expired`, without other changes."""
     plan, ready, due = result.plan, result.plan.committed.mailings, due_text(result.plan, t)
-    overdue = t.gettext(", {count:,} overdue", count=len(plan.overdue)) if plan.overdue else ""
+    overdue = t.gettext(", {count:,} expired", count=len(plan.overdue)) if plan.overdue else ""
     match result.verdict:
         case Verdict.INVALID:
             errors = sum(problem.is_error for problem in plan.problems)

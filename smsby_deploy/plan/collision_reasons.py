@@ -138,7 +138,7 @@ def renamed(here: Situation, sent_as: Other, entry: Entry | None) -> tuple[Reaso
     elif entry is not None and sent_as.is_scheduled(here.now):
         if is_raised:
             return ReasonCode.SCHEDULED, other_is_scheduled(here, old, entry)
-        outcome = sentence("is not gone: it will be sent {when}", when=sending_time(entry, here.remote))
+        outcome = sentence("will be sent {when}", when=sending_time(entry, here.remote))
         again = sentence("to send this one instead, {take_back}", take_back=take_back(here, entry, old))
     return ReasonCode.COLLISION, _renamed(here, sent_as, outcome, again)
 

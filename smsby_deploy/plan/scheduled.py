@@ -65,8 +65,8 @@ def _earliest_listed(entry: Entry, remote: RemoteView) -> datetime | None:
 def changed_while_scheduled(here: Situation) -> str:
     entry = here.recorded_entry
     return sentence(
-        "its text, sender or time differs from what sms.by accepted, which is not gone: it will be sent "
-        "{when}; restore the file, or, to send it as it is now, {take_back}",
+        "its text, sender or time differs from what sms.by accepted and will send {when}; "
+        "restore the file, or, to send it as it is now, {take_back}",
         when=sending_time(entry, here.remote),
         take_back=take_back(here, entry),
     )
@@ -76,7 +76,7 @@ def part_changed_while_scheduled(here: Situation) -> str:
     entry = here.recorded_entry
     return sentence(
         "sms.by accepted a part of it, and its content, recipients, waves, chunk size, `via` or `body` has changed since; "
-        "that part is not gone: it will be sent {when}; restore the files to send the rest, or {take_back}",
+        "that part will be sent {when}; restore the files to send the rest, or {take_back}",
         when=sending_time(entry, here.remote),
         take_back=take_back(here, entry),
     )
@@ -85,7 +85,7 @@ def part_changed_while_scheduled(here: Situation) -> str:
 def earlier_is_scheduled(here: Situation) -> str:
     earlier = here.scheduled_before[0]
     return sentence(
-        "revision {revision} is not gone: it will be sent {when}, and recipients would get both; wait until then, "
+        "revision {revision} will be sent {when}, and recipients would get both; wait until then, "
         "or {take_back}",
         revision=earlier.revision,
         when=sending_time(earlier, here.remote),
@@ -96,7 +96,7 @@ def earlier_is_scheduled(here: Situation) -> str:
 def other_is_scheduled(here: Situation, address: str, entry: Entry) -> str:
     """Say that the same mailing under another address is not gone."""
     return sentence(
-        "{old}, with the same text and recipients, is not gone: it will be sent {when}, and recipients would get both; "
+        "{old}, with the same text and recipients, will be sent {when}, and recipients would get both; "
         "wait until then, or {take_back}",
         old=address,
         when=sending_time(entry, here.remote),

@@ -153,7 +153,7 @@ def _check_deleted(lock: Lock, address: str, entry: Entry, account: AccountList,
     ):
         raise Refused(
             f"sms.by accepted {address} moments ago, and its list may not show it yet",
-            hint=f"wait {account.reconcile_seconds:g} s (api.reconcile_seconds), look there again, and run the command again",
+            hint=f"wait {account.reconcile_seconds:g} s (api.reconcile_seconds), then run the command again",
         )
     remote = account.read_list(lock)
     if any(remote.shows_chunk(address, entry, chunk) for chunk in entry.chunks):

@@ -56,6 +56,7 @@ _SYNTAX_MESSAGES = (
     sentence("unexpected end of template"),
     sentence("unexpected 'end of template'"),
     sentence("unexpected char '{found}'", found=""),
+    sentence("unexpected '}}'; a variable ends with }}}}, a tag with %}}"),
     sentence("unexpected '{found}'", found=""),
     sentence("encountered unknown tag '{name}'", name=""),
     sentence("you probably made a nesting mistake"),
@@ -74,6 +75,7 @@ _SYNTAX_WORDS = (
     ("Jinja is expecting this tag, but currently looking for", "expected one of the tags"),
     ("' or '", "', '"),
     ("' found", "'"),
+    ("unexpected '}'", "unexpected '}'; a variable ends with }}, a tag with %}"),
 )
 _DASHED = re.compile(r"[^\W\d]\w*(?:-\w+)+")
 _OPENING = re.compile(r"\{[{%][-+]?\s*")

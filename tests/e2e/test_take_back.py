@@ -80,7 +80,7 @@ def test_withdrawal_names_the_time_that_sms_by_has(shop: Shop) -> None:
     shop.wait_until(lambda: "moments ago" not in shop.run(*_WITHDRAW).err)
     assert "and will send it at 2036-12-01 04:00 +03" in shop.run(*_WITHDRAW).err
     shop.write("sale.yaml", SCHEDULED.format(text="Hello", revision=1))
-    assert "not gone: it will be sent at 2036-12-01 04:00 +03" in shop.run("plan").out
+    assert "accepted and will send at 2036-12-01 04:00 +03" in shop.run("plan").out
 
 
 def test_withdrawal_anyway_does_not_read_the_list(scheduled: Shop) -> None:

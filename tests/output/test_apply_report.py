@@ -303,6 +303,25 @@ def test_held_mailing_says_when_it_is_handed_over(show: Callable[[ApplyResult], 
     assert f"hands it over {between}" in shown
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "says_nothing"),
+    [
+        ((MailingOutcome.SKIPPED, MailingOutcome.REJECTED), True),
+        ((MailingOutcome.SKIPPED, MailingOutcome.SENT), False),
+        ((MailingOutcome.SKIPPED, MailingOutcome.ADOPTED), False),
+        ((MailingOutcome.PARTIAL,), False),
+    ],
+)
+def test_apply_markdown_says_if_nothing_was_sent(
+    outcomes: tuple[MailingOutcome, ...], says_nothing: bool
+) -> None:
+    """If every mailing was refused, the comment does not say that the rest was sent."""
+    mailings = [MailingResult(f"sale/m{i}", one, 2, error="why") for i, one in enumerate(outcomes)]
+    text = apply_markdown(replace(result(*mailings), exit_code=ExitCode.REFUSED))
+    assert ("This run sent nothing." in text) == says_nothing
+    assert ("the rest was sent" in text) != says_nothing
+
+
 def test_apply_markdown_of_success_needs_no_command() -> None:
     """After a successful apply the comment has no command."""
     text = apply_markdown(result(MailingResult("sale/vip", MailingOutcome.SENT, 2)))

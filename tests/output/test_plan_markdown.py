@@ -90,7 +90,7 @@ def test_plan_markdown_starts_with_its_marker() -> None:
         ),
         (
             examples.plan(examples.action("sale/vip", ActionKind.CREATE), _OVERDUE),
-            "✅ Ready: 1 mailing to send, 1 overdue",
+            "✅ Ready: 1 mailing to send, 1 expired",
         ),
         (examples.plan(_OVERDUE), "⛔ 1 blocked"),
     ],

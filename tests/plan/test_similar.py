@@ -148,7 +148,7 @@ def test_renamed_mailing_that_is_scheduled(now: datetime, code: str | None, tmp_
     again = _action(_plan(tmp_path, {"new": (ROWS, BULK)}, lock, now=now), "sale/new")
     assert again.reason_code is ReasonCode.COLLISION
     assert ("raise `revision` to 2" in again.reason) == (code is None)
-    assert ("sale/old, with the same text and recipients, is not gone" in again.reason) == (code is not None)
+    assert ("sale/old, with the same text and recipients, will be sent" in again.reason) == (code is not None)
 
 
 def test_renamed_mailing_is_found_in_an_older_revision(tmp_path: Path) -> None:

@@ -92,6 +92,11 @@ def test_syntax_error_names_what_the_author_writes(text: str, message: str) -> N
     ("text", "english", "russian"),
     [
         ("{{ name", "unexpected end of template, expected '}}'", "текст кончился, а ожидалось «}}»"),
+        (
+            "{% if a }",
+            "unexpected '}'; a variable ends with }}, a tag with %}",
+            "лишняя «}»: переменная кончается на }}, тег — на %}",
+        ),
         ("{{ a b }}", "expected token '}}', got 'b'", "ожидалось «}}», а здесь «b»"),
         ("{{ a | upcase }}", "no filter named 'upcase'", "нет фильтра «upcase»"),
         ("{% endif %}", "encountered unknown tag 'endif'", "неизвестный тег «endif»"),
