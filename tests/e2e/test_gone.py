@@ -113,6 +113,17 @@ def test_files_of_a_mailing_that_is_not_gone_are_needed(shop: Shop) -> None:
     assert shop.run("plan").code == shop.run("validate").code == 0
 
 
+def test_files_of_a_scheduled_mailing_are_needed(shop: Shop) -> None:
+    """The files of a mailing are required until its time has come: only then it is gone."""
+    _write_files(shop)
+    shop.write(
+        "sale.yaml", _SALE.replace("campaign: sale", "campaign: sale\nschedule_time: 2036-12-01T10:00:00")
+    )
+    assert shop.run("apply", "--auto-approve").code == 0
+    _remove(shop, "lists/vip.csv")
+    assert shop.run("plan").code == shop.run("validate").code == 3
+
+
 def test_problem_outside_select_stops_nothing_inside(shop: Shop) -> None:
     """A problem outside the selection stops no command, whether in another file or in another mailing of the same file."""
     shop.write("broken.yaml", "version: [1\n")
