@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.apply.context import ApplyRequest
 from smsby_deploy.apply.due_mailings import DueMailings, next_opening, sort_mailings
+from smsby_deploy.apply.mailing_run import count_concerned
 from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.apply.preflight import empty_plan, make_due_plan
 from smsby_deploy.apply.reconcile import note_found, record_listed
@@ -311,10 +312,10 @@ class _HandOver:
         """Report what was recorded about a mailing that sms.by lists."""
         lock, entry, now = self.held.lock, self.held.lock.mailings[address], self.request.clock.now()
         why = listed_and_taken_back(lock.scope, address, entry, reason, now)
-        outcome = MailingOutcome.UNKNOWN if entry.has_unknown else MailingOutcome.ADOPTED
-        self.mailings.append(MailingResult(address, outcome, entry.recipients, error=why))
         if entry.has_unknown:
-            self.codes.add(ExitCode.OUTCOME_UNKNOWN)
+            self._add_unknown(address, why)
+        else:
+            self.mailings.append(MailingResult(address, MailingOutcome.ADOPTED, entry.recipients, error=why))
 
     def _read_list(self) -> RemoteView | None:
         """Return what sms.by lists; None if it cannot be read, so that only the lock counts."""
@@ -366,15 +367,17 @@ class _HandOver:
     def _fail(self, addresses: Iterable[str], error: SmsbyDeployError) -> None:
         """Report the error that stopped these mailings; an earlier outcome stays unknown."""
         for address in addresses:
-            entry = self.held.lock.mailings[address]
-            if entry.has_unknown:
-                unknown = MailingResult(
-                    address, MailingOutcome.UNKNOWN, entry.recipients, error=error.summary
-                )
-                self.mailings.append(unknown)
-                self.codes |= {error.exit_code, ExitCode.OUTCOME_UNKNOWN}
+            if self.held.lock.mailings[address].has_unknown:
+                self._add_unknown(address, error.summary)
+                self.codes.add(error.exit_code)
             else:
                 self._skip(address, error.summary, error.exit_code)
+
+    def _add_unknown(self, address: str, why: str) -> None:
+        entry = self.held.lock.mailings[address]
+        unknown = MailingResult(address, MailingOutcome.UNKNOWN, entry.recipients, error=why)
+        self.mailings.append(replace(unknown, concerned=count_concerned(entry, unknown.outcome)))
+        self.codes.add(ExitCode.OUTCOME_UNKNOWN)
 
     def _result(self) -> ApplyResult:
         request, lock, now = self.request, self.held.lock, self.request.clock.now()

@@ -80,7 +80,7 @@ class MailingRun:
         if entry.has_unknown:
             self.exit_codes.add(ExitCode.OUTCOME_UNKNOWN)
             result = self._result(MailingOutcome.UNKNOWN, _with_share(entry, self.action.reason), entry)
-            return replace(result, concerned=_count_concerned(entry, MailingOutcome.UNKNOWN))
+            return replace(result, concerned=count_concerned(entry, MailingOutcome.UNKNOWN))
         if entry.is_complete or has_later_wave(entry):
             return self._result(MailingOutcome.ADOPTED, None, entry)
         if self.action.action is ActionKind.ORPHAN:
@@ -107,7 +107,7 @@ class MailingRun:
             return self._result(MailingOutcome.SKIPPED, reason)
         outcome, error = self._judge(entry, reason)
         result = self._result(outcome, error, entry, _recipients_of(entry, self.action.wave))
-        return replace(result, was_begun=True, concerned=_count_concerned(entry, outcome, self.action.wave))
+        return replace(result, was_begun=True, concerned=count_concerned(entry, outcome, self.action.wave))
 
     def _judge(self, entry: Entry, reason: str | None) -> tuple[MailingOutcome, str | None]:
         """Return the outcome and the error of a mailing that this run began to send."""
@@ -170,7 +170,7 @@ def _with_share(entry: Entry, reason: str | None) -> str | None:
     )
 
 
-def _count_concerned(entry: Entry, outcome: MailingOutcome, wave: int | None = None) -> int | None:
+def count_concerned(entry: Entry, outcome: MailingOutcome, wave: int | None = None) -> int | None:
     """Return how many recipients the outcome applies to; None if to all of them."""
     chunks = _chunks_of(entry, wave)
     total = sum(chunk.recipients or 0 for chunk in chunks)

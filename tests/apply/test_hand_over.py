@@ -119,15 +119,18 @@ def test_hand_over_is_tried_again(spoil: Callable[[Shop], None], code: str, wait
 
 
 def test_unreachable_service_leaves_a_lost_hand_over_unknown(waiting: Shop) -> None:
-    """A lost hand-over stays unknown (6) while sms.by is unreachable (7), and 6 is the exit code."""
-    approve(waiting, a=to(PHONES[0]))
+    """A lost part of a hand-over stays unknown (6) while sms.by is unreachable (7), and 6 is the exit code."""
+    project = (waiting.root / "smsby.yaml").read_text()
+    waiting.write("smsby.yaml", project.replace("api: {", "api: {recipients_per_request: 1, "))
+    approve(waiting, a=to(PHONES[0], PHONES[1]))
     _pass(waiting, HOUR)
-    waiting.sms_by.script("sendBulkSms", LOST)
+    waiting.sms_by.script("sendBulkSms", ACCEPTED, LOST)
     assert outcomes(hand_over(waiting.request())) == {"a": "unknown"}
     waiting.sms_by.script("getSMSMessages", OFFLINE)
     result = hand_over(waiting.request())
     assert (outcomes(result), result.exit_code) == ({"a": "unknown"}, ExitCode.OUTCOME_UNKNOWN)
-    assert waiting.sms_by.changes() == ["sendBulkSms"]
+    assert (result.mailings[0].recipients, result.mailings[0].counted) == (2, 1)
+    assert waiting.sms_by.changes() == ["sendBulkSms"] * 2
 
 
 def test_hand_over_without_the_files_of_another(waiting: Shop) -> None:
