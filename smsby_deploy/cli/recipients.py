@@ -41,9 +41,9 @@ def command(
     """List the recipients who certainly got the mailing ADDRESS, or did not, as CSV.
 
     Without an option all recipients are listed, each with the outcome: accepted, rejected, not sent (including recipients
-    left out under contact pressure), opted out, held out (no test phone, under `only_to`), withdrawn, control (in a control
-    group) or unknown. Those in a control group and those whose outcome is unknown are in neither --sent nor --not-sent.
-    What sms.by accepted stays accepted if it is deleted in the account, unless the whole mailing was withdrawn.
+    left out under contact pressure), opted out, held out (not a test phone, under `only_to`), withdrawn, control (in a
+    control group) or unknown. Those in a control group and those whose outcome is unknown are in neither --sent nor
+    --not-sent. What sms.by accepted stays accepted if it is deleted in the account, unless the whole mailing was withdrawn.
     Needs the files as they were when the mailing was sent.
 
     The list reflects the lock. Another checkout with its own lock may have sent more: with a token, sms.by is asked, and the

@@ -107,7 +107,7 @@ def settings_in(document: YamlMap, name: str) -> YamlMap:
             known = ", ".join(dict.fromkeys((*_BUILT_IN, *declared)))
             raise UsageError(
                 sentence("there is no environment {name}", name=name),
-                hint=sentence("smsby.yaml has {known}", known=known),
+                hint=sentence("use one of {known}", known=known),
             )
         own = YamlMap(document.mark)
     merged = YamlMap(document.mark)
