@@ -93,7 +93,7 @@ class RecipientList:
 
     `counts` is complete once the stream has ended. Reading it raises:
         FilesInvalid: the opt-outs, the recipients or the text cannot be read.
-        SmsbyDeployError: the recipients differ from those it was sent to, or only sms.by knows them.
+        SmsbyDeployError: the recipients differ from those it was sent to.
     """
 
     project: Project
@@ -102,11 +102,6 @@ class RecipientList:
     counts: Counter[RecipientOutcome] = field(default_factory=Counter)
 
     def __iter__(self) -> Iterator[ListedRecipient]:
-        if isinstance(self.mailing.audience, ContactList):
-            raise SmsbyDeployError(
-                f"only sms.by knows the recipients of {self.mailing.address}: it is sent to a contact list kept there",
-                hint="look at the list in the account",
-            )
         suppressed, problems = load_suppression(self.project.suppress, self.project.only_to)
         if has_errors(problems):
             raise FilesInvalid(problems)
@@ -205,6 +200,7 @@ def find_recipients(loaded: LoadedProject, lock: Lock, address: str) -> Recipien
     Raises:
         UsageError: it is not recorded, or no longer in the files.
         FilesInvalid: the files that should have it are not valid.
+        SmsbyDeployError: only sms.by knows its recipients.
         Refused: the lock has another digest key.
     """
     entry = find_recorded(lock, address)
@@ -219,6 +215,11 @@ def find_recipients(loaded: LoadedProject, lock: Lock, address: str) -> Recipien
         raise UsageError(
             f"{address} is not in the files: the lock has no phones, so its list is needed",
             hint="restore its campaign file and its list, for example from git",
+        )
+    if isinstance(mailing.audience, ContactList):
+        raise SmsbyDeployError(
+            f"only sms.by knows the recipients of {address}: it is sent to a contact list kept there",
+            hint="look at the list in the account",
         )
     check_digest_key(lock, loaded.project.digest_key)
     return RecipientList(loaded.project, mailing, entry)

@@ -277,11 +277,11 @@ def test_recipient_list_needs_record_and_files(book: Book) -> None:
 
 
 def test_recipient_list_of_a_list_at_sms_by_is_not_known(book: Book) -> None:
-    """The recipients of a list at sms.by are not known."""
+    """The recipients of a list at sms.by are not known, which is said before sms.by is asked about the mailing."""
     book.declare()
     book.record(A, A, A)
     book.write(
         "sale.yaml", "version: 1\ncampaign: sale\nmailings:\n  - {name: vip, list: News, text: Hello}\n"
     )
     with pytest.raises(SmsbyDeployError, match=r"only sms\.by knows"):
-        book.outcomes()
+        find_recipients(load_project(book.folder), book.lock, "sale/vip")
