@@ -18,7 +18,6 @@ from enum import Enum, auto
 
 from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.dispatcher import Dispatcher
-from smsby_deploy.apply.drift_check import CLOCK_DIFFERENCE
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.apply.shutdown import StopSending
 from smsby_deploy.config.declarations import Mailing
@@ -27,6 +26,7 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.phone_states import NO_PROOF
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
 from smsby_deploy.plan.chunks import Chunk
+from smsby_deploy.plan.drift import CLOCK_DIFFERENCE
 from smsby_deploy.plan.fingerprint import read_remote_name, remote_name
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.remote_state import RemoteView

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from functools import cached_property
 
 from smsby_deploy.apply.context import ApplyContext, Event
@@ -16,11 +15,15 @@ from smsby_deploy.apply.reconcile import not_asked
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.plan.account_names import SYSTEM_NAME, AccountNames, Known
-from smsby_deploy.plan.drift import DriftField, IntendedValues, ReportedValues, compare_values
+from smsby_deploy.plan.drift import (
+    CLOCK_DIFFERENCE,
+    DriftField,
+    IntendedValues,
+    ReportedValues,
+    compare_values,
+)
 from smsby_deploy.plan.model import Action
 from smsby_deploy.wording import join_sentences, sentence
-
-CLOCK_DIFFERENCE = timedelta(minutes=5)  # how far sms.by's clock may be ahead of ours
 
 
 class DriftCheck:

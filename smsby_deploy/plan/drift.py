@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -18,10 +18,12 @@ from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.smsby.parsers import RemoteMailing
 from smsby_deploy.wording import sentence
 
+CLOCK_DIFFERENCE = timedelta(minutes=5)  # how far sms.by's clock may be ahead of ours
+
 
 @dataclass(frozen=True, slots=True)
 class IntendedValues:
-    """How a mailing was to be sent; times are shown in the zone of `schedule_time`.
+    """How a mailing was to be sent; `schedule_time` is in `zone`, in which times are shown.
 
     A mailing may be sent up to `max_late` after its time; then sms.by gets no time. `counts_recipients` is False if its
     messages may have other recipients too, as with mailings sent phone by phone. `at_once_until` is the latest time that
@@ -36,15 +38,22 @@ class IntendedValues:
     counts_recipients: bool = True
     at_once_until: datetime | None = None
     parts: int | None = None
+    zone: tzinfo = UTC
 
     def of_chunk(self, chunk: ChunkRecord | ChunkPlan) -> IntendedValues:
         """Return a copy with the time of one chunk; a later wave is sent at once."""
-        if chunk.wave not in (None, FIRST_WAVE):
-            return replace(self, schedule_time=None)
-        if chunk.schedule_time is None or self.schedule_time is None:
+        if self.schedule_time is None or chunk.wave not in (None, FIRST_WAVE):
+            return replace(self, schedule_time=None, at_once_until=self._latest(chunk) or self.at_once_until)
+        if chunk.schedule_time is None:
             return self
         time = datetime.fromisoformat(chunk.schedule_time)
         return replace(self, schedule_time=time.astimezone(self.schedule_time.tzinfo))
+
+    def _latest(self, chunk: ChunkRecord | ChunkPlan) -> datetime | None:
+        """Return the latest time that still means "at once" for an accepted chunk."""
+        if not isinstance(chunk, ChunkRecord) or chunk.accepted_at is None:
+            return None
+        return datetime.fromisoformat(chunk.accepted_at).astimezone(self.zone) + CLOCK_DIFFERENCE
 
     def by(self, names: AccountNames) -> IntendedValues:
         """Return a copy with the sender as sms.by reports it, if the files have its id."""
@@ -107,6 +116,7 @@ def intended_by_files(mailing: Mailing) -> IntendedValues:
         mailing.time_location,
         mailing.max_late,
         counts_recipients=mailing.via != "single",
+        zone=ZoneInfo(mailing.timezone),
     )
 
 
@@ -118,12 +128,13 @@ def intended_by_lock(address: str, entry: Entry, mailing: Mailing | None) -> Int
     )
     if mailing is None:
         return intended
+    zone = ZoneInfo(mailing.timezone)
     return replace(
         intended,
-        schedule_time=intended.schedule_time
-        and intended.schedule_time.astimezone(ZoneInfo(mailing.timezone)),
+        schedule_time=intended.schedule_time and intended.schedule_time.astimezone(zone),
         location=mailing.time_location,
         max_late=mailing.max_late,
+        zone=zone,
     )
 
 
@@ -155,13 +166,20 @@ def find_drift(
     intended: IntendedValues, chunks: Sequence[ChunkRecord | ChunkPlan], remote: RemoteView
 ) -> Iterator[Problem]:
     """Yield one REMOTE_DIFFERS warning for each difference, however many chunks have it."""
-    pairs = ((chunk, remote.by_fingerprint.get(chunk.fingerprint)) for chunk in chunks)
+    pairs = ((chunk, _find(chunk, remote)) for chunk in chunks)
     listed = [(chunk, reported_values(one)) for chunk, one in pairs if one is not None]
     counts = [chunk.recipients if _is_countable(chunk) else None for chunk, _ in listed]
     for difference in compare_chunks(intended, listed, counts):
         yield Problem(
             Severity.WARNING, "REMOTE_DIFFERS", difference.text, intended.address, intended.location
         )
+
+
+def _find(chunk: ChunkRecord | ChunkPlan, remote: RemoteView) -> RemoteMailing | None:
+    """Return the listed mailing of a chunk; a recorded message may have another program's name."""
+    if isinstance(chunk, ChunkRecord):
+        return remote.find_sent(chunk)
+    return remote.by_fingerprint.get(chunk.fingerprint)
 
 
 def compare_chunks(

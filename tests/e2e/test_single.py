@@ -286,6 +286,17 @@ def test_existing_message_keeps_its_own_time(shop: Shop) -> None:
     assert shop.inbox() == {}
 
 
+def test_existing_message_with_a_later_time_differs(shop: Shop) -> None:
+    """If a message that no list shows was made with a time, apply, plan and status warn once the list shows it."""
+    _call(shop, "createSmsMessage", message="Closed shop", alphaname_id=1363, time="2036-03-01 10:00")
+    shop.write("sale.yaml", _recipients(""))
+    words = "d_schedule: intended none, to be sent at once, sms.by reports 2036-03-01T10:00:00+03:00"
+    for command in (("apply", "--auto-approve"), ("plan",), ("status",)):
+        done = shop.run(*command)
+        assert done.code == 0, done.err
+        assert words in done.out + done.err, command
+
+
 def test_raised_single_revision_sends_once_more(shop: Shop) -> None:
     """A raised revision uses the same message, and sends it once more, whatever its deliveries so far."""
     start(shop, THREE, "shop")

@@ -51,6 +51,26 @@ def test_equal_values_give_no_drift() -> None:
     assert _messages(_LISTED) == []
 
 
+@pytest.mark.parametrize(("minutes", "differs"), [(-60, False), (5, False), (6, True)])
+@pytest.mark.parametrize("wave", [None, 2])
+def test_drift_of_a_mailing_sent_at_once(minutes: int, differs: bool, wave: int | None) -> None:
+    """A chunk accepted for sending at once differs if sms.by reports a time over five minutes later."""
+    accepted = _WHEN + timedelta(hours=1)
+    chunk = replace(_CHUNK, accepted_at=accepted.astimezone(UTC).isoformat(), wave=wave)
+    meant = replace(_MEANT, schedule_time=_WHEN if wave else None, zone=_WHEN.tzinfo or UTC)
+    time = accepted + timedelta(minutes=minutes)
+    message = f"d_schedule: intended none, to be sent at once, sms.by reports {time.isoformat()}"
+    assert _messages(replace(_LISTED, d_schedule=int(time.timestamp())), meant, chunk) == [message] * differs
+
+
+def test_drift_of_a_message_with_another_name() -> None:
+    """A recorded message of another program is found by its id."""
+    chunk = replace(_CHUNK, fingerprint="other", message_id=7)
+    view = RemoteView("shop", {}, {}, {}, {7: replace(_LISTED, d_schedule=5)}, {})
+    (problem,) = find_drift(_MEANT, [chunk], view)
+    assert problem.message.startswith("d_schedule: intended 2026-12-01T10:00:00+03:00, sms.by reports 1970")
+
+
 def test_drift_names_each_field_once_with_both_values() -> None:
     """The same difference in two chunks is one warning, with both values."""
     other = replace(_LISTED, d_schedule=_LISTED.d_schedule or 0, count_phones=2, alphaname="Kvetka")
@@ -146,6 +166,7 @@ def test_intended_values_of_files_and_lock(via: Via) -> None:
         "Europe/Minsk", 1, "fail", max_late=late,
     )  # fmt: skip
     meant = IntendedValues("sale/vip", _WHEN, "MyShop", place, late, via != "single")
+    meant = replace(meant, zone=ZoneInfo("Europe/Minsk"))
     assert intended_by_files(mailing) == meant
     applied = AppliedBy("2026-11-30T10:00:00+03:00", "p", None, "0.1.0")
     time = _WHEN.astimezone(UTC).isoformat()
