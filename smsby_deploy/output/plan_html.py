@@ -34,7 +34,7 @@ from smsby_deploy.output.plan_words import (
     text_diff,
     verdict_text,
 )
-from smsby_deploy.output.problems_text import as_html, with_help
+from smsby_deploy.output.problems_text import as_html, fold_alike, with_help
 from smsby_deploy.output.sms_text import ENCODING_NAMES, further_line
 from smsby_deploy.output.status_html import page_template
 from smsby_deploy.output.terminal import safe_line
@@ -231,7 +231,7 @@ def _points(result: PlanResult, t: Translator) -> Iterator[Point]:
 def _problem_points(problems: tuple[Problem, ...], t: Translator) -> Iterator[Point]:
     """The problems, the errors first; the first with a code says what to do."""
     looks = {Severity.ERROR: "bad", Severity.WARNING: "doubt", Severity.NOTE: "note"}
-    by_severity = sorted(problems, key=lambda one: [*looks].index(one.severity))
+    by_severity = sorted(fold_alike(problems), key=lambda one: [*looks].index(one.severity))
     for problem, known in with_help(by_severity, t.language):
         yield Point(
             looks[problem.severity],

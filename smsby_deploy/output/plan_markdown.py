@@ -48,7 +48,7 @@ from smsby_deploy.output.plan_words import (
     text_change_section,
     verdict_text,
 )
-from smsby_deploy.output.problems_text import help_line, with_help
+from smsby_deploy.output.problems_text import fold_alike, help_line, with_help
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.plan.base_changes import LOCK_CHANGED
 from smsby_deploy.plan.base_comparison import Base, compare_action, removed_since
@@ -346,7 +346,7 @@ def _problems(plan: Plan, t: Translator) -> Iterator[Piece]:
         found = [problem for problem in plan.problems if problem.severity is severity]
         if found:
             yield Piece(f"\n**{_SIGNS[severity]} {heading}** ({t.count(len(found))})\n\n")
-        for problem, known in with_help(found, t.language):
+        for problem, known in with_help(fold_alike(found), t.language):
             name = "lock entry" if problem.code == LOCK_CHANGED else severity.value
             # English messages themselves say what is wrong and what to do.
             more = help_line(known, t) if known and t is not ENGLISH else ""

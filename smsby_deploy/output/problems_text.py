@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from smsby_deploy.output.console import is_plain, make_console, write_sentence
 from smsby_deploy.output.terminal import clean, safe_line, write_text
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.resources import problems_page
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import counted, sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.output.translation import Translator
@@ -29,31 +29,33 @@ _LINK = re.compile(r"\[([^\]]+)\]\([^)]+\)")
 
 def problem_line(problem: Problem) -> str:
     """`file:line:column: severity CODE address: message`, without the parts that are unknown."""
-    return _lead(problem, str(problem.location or "")) + safe_line(problem.message)
+    place, address = (f"{text}: " if text else "" for text in (str(problem.location or ""), problem.address))
+    return clean(f"{place}{problem.severity} {problem.code} {address}") + safe_line(problem.message)
 
 
-def _lead(problem: Problem, place: str) -> str:
-    place, address = (f"{text}: " if text else "" for text in (place, problem.address))
-    return clean(f"{place}{problem.severity} {problem.code} {address}")
+def fold_alike(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Yield at most 20 problems that differ only in line and message.
+
+    At the end, another problem counts the rest.
+    """
+    seen: Counter[tuple[Severity, str, str | None, str | None]] = Counter()
+    for problem in problems:
+        file = problem.location.file if problem.location else None
+        key = (problem.severity, problem.code, problem.address, file)
+        seen[key] += 1
+        if seen[key] <= _MAX_ALIKE:
+            yield problem
+    for (severity, code, address, file), count in seen.items():
+        if count > _MAX_ALIKE:
+            more = sentence(
+                "{count:,} more like these; use --format json to list them all", count=count - _MAX_ALIKE
+            )
+            yield Problem(severity, code, more, address, Location(file) if file is not None else None)
 
 
 def problem_lines(problems: Iterable[Problem]) -> Iterator[tuple[Severity, str]]:
-    """One line per problem, of at most 20 that differ only in line and message.
-
-    Another line says how many more there are.
-    """
-    seen: Counter[str] = Counter()
-    severities: dict[str, Severity] = {}
-    for problem in problems:
-        lead = _lead(problem, problem.location.file if problem.location else "")
-        severities[lead] = problem.severity
-        seen[lead] += 1
-        if seen[lead] <= _MAX_ALIKE:
-            yield problem.severity, problem_line(problem)
-    for lead, count in seen.items():
-        if count > _MAX_ALIKE:
-            more = f"{count - _MAX_ALIKE:,} more like these; use --format json to list them all"
-            yield severities[lead], f"{lead}{more}"
+    """One line per problem, with those that are alike folded."""
+    return ((problem.severity, problem_line(problem)) for problem in fold_alike(problems))
 
 
 def count_line(problems: Iterable[Problem]) -> str:

@@ -18,7 +18,7 @@ from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.mailing_test_results import MailingTestResult
 from smsby_deploy.plan.model import ActionKind, Plan
 from smsby_deploy.plan.plan_result import PlanResult
-from smsby_deploy.problems import Location
+from smsby_deploy.problems import Location, Problem, Severity
 from tests.output import examples
 from tests.output.golden import check_golden
 from tests.output.readers import PageReader
@@ -33,6 +33,16 @@ def page(plan: Plan, *, language: str = "en", refusal: Breach | None = None, bal
 def test_plan_html_is_what_was_reviewed(language: str, name: str) -> None:
     """The page has every kind of action, problem and change, in both languages."""
     check_golden(name, page(examples.whole_plan(), language=language))
+
+
+def test_plan_html_folds_problems_that_are_alike() -> None:
+    """Twenty points of a kind are shown, and one more counts the others, in the language of the page."""
+    many = tuple(
+        Problem(Severity.ERROR, "PHONE", f"bad {i}", "sale/vip", Location("l.csv", i)) for i in range(2, 1002)
+    )
+    plan = examples.plan(examples.action("sale/vip", ActionKind.CREATE), found=many)
+    read = page(plan, language="ru")
+    assert (read.count("l.csv:"), read.count("ещё 980 таких же")) == (20, 1)
 
 
 def test_plan_html_has_a_line_for_each_wave() -> None:

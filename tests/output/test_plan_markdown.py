@@ -135,7 +135,9 @@ def test_plan_markdown_has_no_check_mark_beside_changes(changes: BaseChanges, wo
 
 def test_plan_markdown_keeps_settings_when_it_is_full() -> None:
     """If the comment is full, everything except errors is left out before a changed setting."""
-    warnings = [Problem(Severity.WARNING, "ROW", "x" * 500, None, Location("a.csv", n)) for n in range(300)]
+    warnings = [
+        Problem(Severity.WARNING, "ROW", "x" * 500, None, Location(f"{n}.csv", 1)) for n in range(300)
+    ]
     create = examples.action("sale/vip", ActionKind.CREATE)
     settings = tuple(SettingChange(f"guardrails.{n}", "y" * 200, None) for n in range(100))
     plan = replace(examples.plan(create, found=tuple(warnings)), changes=BaseChanges("main", settings, 0))
@@ -194,6 +196,27 @@ def test_plan_markdown_never_exceeds_the_limit() -> None:
     assert text.count("<code>PHONE</code>") == 30
     assert text.rstrip().endswith("</sub>") or "Left out" in text.rstrip().split("\n")[-1]
     assert "plan <code>7f3c9a</code>" in text
+
+
+def test_plan_markdown_folds_errors_that_are_alike() -> None:
+    """A misspelled variable is an error of each row, and hides neither a mailing nor another error."""
+    vip = examples.action("sale/vip", ActionKind.CREATE)
+    many = [
+        Problem(
+            Severity.ERROR, "TEMPLATE", f"'nme' is undefined (l.csv:{i})", "sale/vip", Location("s.yaml", 6)
+        )
+        for i in range(2, 2002)
+    ]
+    other = Problem(Severity.ERROR, "PHONE", "too short", "sale/vip", Location("l.csv", 3))
+    text = comment(examples.plan(vip, found=(*many, other)))
+    assert "Left out to fit" not in text
+    assert "**❌ Errors** (2,001)" in text
+    assert text.count("'nme' is undefined") == 20
+    assert (
+        "<code>s.yaml</code> <code>TEMPLATE</code> sale/vip: 1,980 more like these; use --format json" in text
+    )
+    assert "<code>l.csv:3:1</code> <code>PHONE</code>" in text
+    assert "| **sale/vip** |" in text
 
 
 def test_plan_markdown_has_no_tags_but_ours() -> None:
