@@ -6,6 +6,7 @@ A recipient's own text takes precedence.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 NO_TEXT: str = sentence("the text is empty")
 _MOST_PROBLEMS = 1000  # kept per mailing
+_MOST_SEARCHED = 10  # rows per batch and variable: rendering each of a million rows again takes minutes
 
 
 class RenderedBatch(NamedTuple):
@@ -109,7 +111,7 @@ class TextTemplate(Template):
         self._analysis = analysis
         self._shared_text: str | None = None
         self._has_given_up = False
-        self._missing: set[str] = set()  # in this batch: reported missing, with what else the row lacks
+        self._searched: Counter[str] = Counter()  # in this batch: rows searched for more, by missing variable
 
     @property
     def is_personal(self) -> bool:
@@ -160,7 +162,7 @@ class TextTemplate(Template):
         """
         texts: list[str] = []
         problems: list[Problem] = []
-        self._missing.clear()
+        self._searched.clear()
         known = self._render_known(batch)
         if known is None:
             rows = zip(batch.variables, batch.texts, batch.lines, strict=True)
@@ -230,11 +232,11 @@ class TextTemplate(Template):
         except RenderError as error:
             self._has_given_up = error.is_final
             failures = [error]
-            if error.missing and error.missing not in self._missing:
+            if error.missing and self._searched[error.missing] < _MOST_SEARCHED:
                 others = list(self.renderer.find_missing(variables, error))
                 failures.extend(other for other in others if other.missing)
-                if len(failures) > len(others):  # no other error hides a variable
-                    self._missing.add(error.missing)
+                is_complete = len(failures) > len(others)  # no other error hides a variable
+                self._searched[error.missing] += _MOST_SEARCHED if is_complete else 1
         if not text and not failures:
             location = None if own_text is None else recipient
             failures = [RenderError(NO_TEXT, location, is_final=False)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -95,6 +97,15 @@ def test_every_undefined_variable_of_a_text_is_reported() -> None:
         ("'d' is undefined (list.csv:4)", 4),
         ("'a' is undefined (list.csv:5)", 1),
     ]
+
+
+def test_few_rows_are_searched_for_more_undefined_variables() -> None:
+    """If each row has another error as well, only the first ten of a batch are rendered again."""
+    template = compile_text(make_source("{{ a }} {{ b }} {{ city }}"))
+    batch = make_batch([{"name": "x", "city": ""}] * 30)
+    rendered = template.render_batch(batch, rows_file="list.csv", address="a/b")
+    names = Counter(one.message.split("'")[1] for one in rendered.problems)
+    assert (names["a"], names["b"]) == (30, 10)
 
 
 def test_value_given_to_an_undefined_variable_is_no_problem() -> None:
