@@ -47,8 +47,11 @@ def command(context: Context, plan_path: Path, key: Path | None) -> ExitCode:
     loaded = load(context)
     project, plan = loaded.project, read_plan(plan_path)
     refuse_damaged_lock(project)
-    chosen = key or _find_signing_key(project.root, context.environ)
-    signed = sign_plan(loaded, plan, chosen, SystemClock().now())
+
+    def find_key() -> Path:
+        return key or _find_signing_key(project.root, context.environ)
+
+    signed = sign_plan(loaded, plan, find_key, SystemClock().now())
     file = shlex.quote(os.path.relpath(project.root / signed.file))
     write_signed(signed, sys.stdout, file=file, plan=shlex.quote(str(plan_path)), program=context.program)
     return ExitCode.DONE

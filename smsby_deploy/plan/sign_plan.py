@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -43,13 +43,15 @@ class SignedPlan:
         return sum(action.recipients or 0 for action in self.mailings)
 
 
-def sign_plan(loaded: LoadedProject, plan: Plan, key: Path, now: datetime) -> SignedPlan:
+def sign_plan(loaded: LoadedProject, plan: Plan, find_key: Callable[[], Path], now: datetime) -> SignedPlan:
     """Sign what `plan` would send, and write the signature to approvals/.
+
+    `find_key` is called only if there is something to sign.
 
     A plan file could show figures other than those signed, so its mailings must match the files.
 
     Raises:
-        Refused: there are no rules, nothing would be sent, or a signature with `key` would not count.
+        Refused: there are no rules, nothing would be sent, or a signature with the key would not count.
         PlanRefused: the plan is for other files or another environment, or was made offline or by an older version.
         SmsbyDeployError: ssh-keygen is missing or fails, or the file cannot be written.
     """
@@ -73,7 +75,7 @@ def sign_plan(loaded: LoadedProject, plan: Plan, key: Path, now: datetime) -> Si
             for action in mailings
         ],
     }
-    content = canonical_json(document)
+    content, key = canonical_json(document), find_key()
     signature = sign(content, key)
     names = find_signer(content, signature, policy.path, now)
     if not names:

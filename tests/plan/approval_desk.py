@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ class Desk:
 
     def sign(self, *names: str) -> None:
         for name in names:
-            sign_plan(load_project(self.root), self.plan(), self.keys[name], NOON)
+            sign_plan(load_project(self.root), self.plan(), partial(self.keys.__getitem__, name), NOON)
 
     def reasons(self) -> list[str]:
         return [action.reason for action in self.plan().actions]

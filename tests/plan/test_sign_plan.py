@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="need
 def test_signature_stays_in_the_project(desk: Desk) -> None:
     """The signature stays in the project, whatever id the plan file has."""
     plan = replace(desk.plan(), id="../../outside/" + "x" * 300)
-    signed = sign_plan(load_project(desk.root), plan, desk.keys["anna"], NOON)
+    signed = sign_plan(load_project(desk.root), plan, lambda: desk.keys["anna"], NOON)
     assert [path.name for path in (desk.root / "approvals").iterdir()] == [Path(signed.file).name]
     assert desk.plan().actions[0].action == "create"
 
@@ -57,7 +57,7 @@ def test_sign_plan_refuses_what_is_not_in_the_files(desk: Desk, forged: dict[str
     plan = desk.plan()
     actions = (replace(plan.actions[0], **forged), *plan.actions[1:])
     with pytest.raises(PlanRefused, match="sale/vip does not match the mailing in these files"):
-        sign_plan(load_project(desk.root), replace(plan, actions=actions), desk.keys["anna"], NOON)
+        sign_plan(load_project(desk.root), replace(plan, actions=actions), lambda: desk.keys["anna"], NOON)
 
 
 def test_sign_plan_refuses_a_stranger(desk: Desk) -> None:
@@ -70,4 +70,4 @@ def test_sign_plan_refuses_an_offline_plan(desk: Desk) -> None:
     loaded = load_project(desk.root)
     plan = plan_offline(loaded)
     with pytest.raises(PlanRefused, match="offline"):
-        sign_plan(loaded, plan, desk.keys["anna"], NOON)
+        sign_plan(loaded, plan, lambda: desk.keys["anna"], NOON)
