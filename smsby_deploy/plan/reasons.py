@@ -375,4 +375,4 @@ def orphaned(address: str, entry: Entry) -> str:
             "sms.by; if it is not there, run `smsby-deploy lock resolve {address} --sent` or `--not-sent`",
             address=address,
         )
-    return sentence("recorded ({state}), no longer in the files; nothing happens", state=entry.state)
+    return sentence("recorded ({state}), no longer in the files; apply leaves it as it is", state=entry.state)

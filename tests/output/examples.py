@@ -143,7 +143,8 @@ def _whole_plan() -> Plan:
             "gone/away",
             ActionKind.ORPHAN,
             sentence(
-                "recorded ({state}), no longer in the files; nothing happens", state=EntryState.COMPLETE
+                "recorded ({state}), no longer in the files; apply leaves it as it is",
+                state=EntryState.COMPLETE,
             ),
         ),
         found=problems(),

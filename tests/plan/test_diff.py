@@ -891,7 +891,7 @@ def test_make_orphan_shows_what_is_recorded() -> None:
     )
     orphan = make_orphan("sale/old", replace(entry, chunks=chunks))
     assert (orphan.action, orphan.sends, orphan.cost) == (ActionKind.ORPHAN, False, Decimal("0.4"))
-    assert orphan.reason == "recorded (complete), no longer in the files; nothing happens"
+    assert orphan.reason == "recorded (complete), no longer in the files; apply leaves it as it is"
     assert orphan.chunks == (
         ChunkPlan("a" * 10, 3, "d", schedule_time=_LATER.isoformat(), variant="a", wave=2),
     )
