@@ -81,7 +81,7 @@ def test_changed_spread_is_a_change(shop: Shop) -> None:
     _write(shop, spread="4h")
     action = _action(shop)
     assert (action["action"], action["reason_code"]) == ("blocked", "changed")
-    assert f"sent from {_TIME:%Y-%m-%d} 09:00 UTC to 11:00" in action["reason"]
+    assert f"send from {_TIME:%Y-%m-%d} 09:00 UTC to 11:00" in action["reason"]
     assert "lock withdraw" in action["reason"]
     assert "lock withdraw" not in _action(shop, _MIDDLE)["reason"]
     refused = _at(shop, _MIDDLE, "lock", "withdraw", "sale/vip", "--anyway")
