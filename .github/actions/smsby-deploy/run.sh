@@ -183,11 +183,12 @@ fetch_plan() { # the plan of artifact $1 among those at $2 and, if $3 is given, 
 }
 
 send() { # `apply $@`; whoever cancels the job stops it between two requests
-  local code=0 child
+  local code=0 child=''
   rm -f "$comment_file"
+  trap 'stopped=yes; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null || true' INT TERM
   "$smsby" apply "$@" --lock-timeout 600 &
   child=$!
-  trap 'stopped=yes; kill -TERM "$child" 2>/dev/null || true' INT TERM
+  [ -z "$stopped" ] || kill -TERM "$child" 2>/dev/null || true # the signal came before it had started
   wait "$child" || code=$?
   while kill -0 "$child" 2>/dev/null; do
     code=0
