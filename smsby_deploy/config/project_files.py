@@ -101,10 +101,11 @@ def find_campaign_files(
         name = path.as_posix()[start:]
         if not is_plain_name(name, log):
             continue
-        if _is_broken(path):
+        is_link = path.is_symlink()
+        if is_link and not path.exists():
             log.error("FILE_MISSING", why_missing(path, name), Location(name, 1, 1))
             continue
-        if real_path(path).is_relative_to(root) if path.is_symlink() else inside[path.parent]:
+        if real_path(path).is_relative_to(root) if is_link else inside[path.parent]:
             found.append((path, name))
         else:
             log.error("PATH_OUTSIDE", outside(name), Location(name, 1, 1))
