@@ -169,10 +169,10 @@ class ApplyResult:
         return tuple(one.address for one in skipped if one.error)
 
     @property
-    def sent_nothing(self) -> bool:
-        """Whether sms.by certainly accepted and recorded nothing in this run."""
+    def has_news(self) -> bool:
+        """Whether this run sent or recorded anything, or may have."""
         nothing = (MailingOutcome.SKIPPED, MailingOutcome.REJECTED)
-        return not any(
+        return any(
             one.outcome not in nothing or one.is_partial or one.uuids or one.message_ids
             for one in self.mailings
         )

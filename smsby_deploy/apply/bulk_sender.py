@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import compress
 from operator import and_
 
-from smsby_deploy.apply.context import ApplyContext, FilesChanged, read_suppressed
+from smsby_deploy.apply.context import ApplyContext, FilesChanged, read_opt_outs, with_capped
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.apply.recorder import ChunkRef
@@ -240,7 +240,7 @@ class _PlannedMessages:
         self._now = now
 
     def from_files(self, report: ChunkReport) -> Iterator[ChunkMessage]:
-        suppressed = read_suppressed(self._project, self._action.capped)
+        suppressed = with_capped(read_opt_outs(self._project), self._action.capped)
         for chunk in stream_chunks(self._project, self._mailing, self._template, suppressed, report):
             index = chunk.index
             if not self._is_planned(index, chunk.digest):
@@ -254,7 +254,7 @@ class _PlannedMessages:
     def from_cache(self, cache: ChunkCache) -> Iterator[ChunkMessage]:
         project, action = self._project, self._action
         is_as_kept = action.capped is None and hash_opt_outs(project.suppress) == cache.opt_outs
-        suppressed = None if is_as_kept else read_suppressed(project, action.capped)
+        suppressed = None if is_as_kept else with_capped(read_opt_outs(project), action.capped)
         try:
             for index, (rows, mask) in enumerate(cache.read(self._mailing.address)):
                 variant = action.chunks[index].variant if index < len(action.chunks) else None

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
-from smsby_deploy.apply.context import FilesChanged
+from smsby_deploy.apply.context import FilesChanged, with_capped
 from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
 from smsby_deploy.plan.chunks import hash_content
@@ -112,9 +112,7 @@ class ContactReader:
         Raises:
             FilesChanged: the audience differs from the plan, or the opt-outs cannot be read.
         """
-        suppressed = self._opt_outs.current(between=0)
-        if action.capped is not None:
-            suppressed = action.capped.union(suppressed)
+        suppressed = with_capped(self._opt_outs.current(between=0), action.capped)
         left_out = tuple(place for chunk in action.chunks for place in opted_out_places(chunk.opted_out))
         digest, batch_digests = self._empty_digest(mailing), []
         for batch in self._read(mailing, suppressed, left_out):

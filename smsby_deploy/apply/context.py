@@ -142,8 +142,8 @@ class FilesChanged(Exception):
         run.stop(said, ExitCode.PLAN_REFUSED)
 
 
-def read_suppressed(project: Project, capped: PhoneSet | None) -> PhoneSet:
-    """Return the phones that get nothing: current opt-outs, and those over the contact cap.
+def read_opt_outs(project: Project) -> PhoneSet:
+    """Return the current opt-outs.
 
     Raises:
         FilesChanged: the opt-outs cannot be read; nothing may be sent without them.
@@ -151,4 +151,9 @@ def read_suppressed(project: Project, capped: PhoneSet | None) -> PhoneSet:
     suppressed, problems = load_suppression(project.suppress, project.only_to)
     if has_errors(problems):
         raise FilesChanged(sentence("cannot read the opt-outs: {why}", why=FilesInvalid(problems).summary))
-    return suppressed if capped is None else capped.union(suppressed)
+    return suppressed
+
+
+def with_capped(opt_outs: PhoneSet, capped: PhoneSet | None) -> PhoneSet:
+    """Return the phones that get nothing: opt-outs, and those over the contact cap, if any."""
+    return opt_outs if capped is None else capped.union(opt_outs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smsby_deploy.apply.context import FilesChanged, read_suppressed
+from smsby_deploy.apply.context import FilesChanged, read_opt_outs
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.sources import RecipientsFile
@@ -63,7 +63,7 @@ class OptOutWatch:
         while True:
             marks = self._mark()  # before the files are read, so that no later change is missed
             try:
-                found = read_suppressed(self._project, None)
+                found = read_opt_outs(self._project)
             except FilesChanged:
                 if marks == self._given_up or self._clock.monotonic() >= deadline:
                     self._given_up = marks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from smsby_deploy.apply.context import ApplyContext, FilesChanged
+from smsby_deploy.apply.context import ApplyContext, FilesChanged, with_capped
 from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
@@ -38,9 +38,7 @@ class SingleChunks:
         """
         template = compile_mailing(mailing)
         pinned = mailing.pinned(self._inputs)
-        suppressed = self.watch.current()
-        if action.capped is not None:
-            suppressed = action.capped.union(suppressed)
+        suppressed = with_capped(self.watch.current(), action.capped)
         chunks = list(stream_chunks(self._project, pinned, template, suppressed, ChunkReport()))
         if [chunk.digest for chunk in chunks] != [chunk.digest for chunk in action.chunks]:
             raise FilesChanged(sentence("its files changed while it was being sent"))

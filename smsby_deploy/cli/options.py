@@ -322,7 +322,7 @@ class MessageId(click.IntRange):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter:
-            self.fail("expected a number from 1 up, of at most 18 digits.", param, ctx)
+            self.fail("expected a positive number of at most 18 digits.", param, ctx)
 
 
 if TYPE_CHECKING:

@@ -271,12 +271,13 @@ def apply_markdown(outcome: ApplyResult | SmsbyDeployError, t: Translator = ENGL
     else:
         title = f"### ⛔ {t.gettext('smsby-deploy apply: exit code {code}', code=int(exit_code))}\n"
     pieces, then = [Piece(title)], _NEXT_STEPS.get(exit_code, _RUN_AGAIN)
+    has_news = isinstance(outcome, ApplyResult) and outcome.has_news
+    if exit_code is ExitCode.REFUSED and not has_news:
+        then = _ALL_REFUSED
     if isinstance(outcome, ApplyResult):
         pieces += [*_mailing_pieces(outcome, t), Piece(_unknown_lines(outcome, t))]
     else:
         pieces.append(Piece(f"\n{message_markdown(outcome.message, t)}\n"))
-    if exit_code is ExitCode.REFUSED and not (isinstance(outcome, ApplyResult) and not outcome.sent_nothing):
-        then = _ALL_REFUSED
     if exit_code not in (ExitCode.DONE, ExitCode.CHANGES_TO_APPLY):
         pieces.append(Piece(f"\n{t.sentence(then)}\n"))
     return fit(pieces, rest=t.gettext("the log of the run shows everything"), t=t)

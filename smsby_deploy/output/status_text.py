@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 from smsby_deploy.output.console import make_console
 from smsby_deploy.output.terminal import safe_line
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.status.status_report import LATER, MailingStatus, State, StatusReport, StatusStep
+from smsby_deploy.status.status_report import MailingStatus, OtherKind, State, StatusReport, StatusStep
 from smsby_deploy.wording import aligned, counted, join_sentences, sentence
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def write_status(
         console.print(running_line(report), style="cyan", soft_wrap=True)
     if not any(mailing.by_kind["later"] for mailing in report.mailings):
         del symbols["later"]
-    legend = (f"{symbol} {LATER if kind == 'later' else kind}" for kind, symbol in symbols.items())
+    legend = (f"{symbol} {OtherKind.LATER if kind == 'later' else kind}" for kind, symbol in symbols.items())
     console.print("  ".join(legend), style="dim", soft_wrap=True)
     if program is not None and report.next_step is not None:
         console.print(f"next: {_next_command(report, report.next_step, program)}", soft_wrap=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from smsby_deploy.smsby.deliveries import DeliveryStatus, is_final_status, read_delivery_status
 from smsby_deploy.status.mailing_details import Missed, MissedRows
-from smsby_deploy.status.status_report import LATER, MailingStatus, StatusReport
+from smsby_deploy.status.status_report import MailingStatus, OtherKind, StatusReport
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.deliveries import Delivery
@@ -326,7 +326,7 @@ def count_reasons(report: StatusReport) -> list[tuple[str, int]]:
                 reasons["UNDELIVERED"] += count
             elif status is None:
                 reasons[word] += count
-        known = {LATER, *mailing.details.words}  # a wave that waits has not failed
+        known = {OtherKind.LATER, *mailing.details.words}  # a wave that waits has not failed
         unreported = {name: n for name, n in mailing.other.items() if name not in known}
         reasons.update(unreported)
     return [(word, count) for word, count in reasons.most_common() if count]

@@ -31,14 +31,14 @@ from smsby_deploy.status.mailing_details import (
     summarize_wave,
 )
 from smsby_deploy.status.remote_reports import RemoteReports
-from smsby_deploy.status.status_report import INDISTINCT, LATER, MailingStatus, State
+from smsby_deploy.status.status_report import MailingStatus, OtherKind, State
 from smsby_deploy.wording import money, read_money, sentence
 
 _WITHOUT_MESSAGE = {
-    ChunkState.UNKNOWN: "unknown",
-    ChunkState.REJECTED: "rejected",
-    ChunkState.PENDING: "not sent",
-    ChunkState.DECLARED_UNSENT: "not sent",
+    ChunkState.UNKNOWN: OtherKind.UNKNOWN,
+    ChunkState.REJECTED: OtherKind.REJECTED,
+    ChunkState.PENDING: OtherKind.NOT_SENT,
+    ChunkState.DECLARED_UNSENT: OtherKind.NOT_SENT,
 }
 _NOT_SENT = frozenset({ChunkState.PENDING, ChunkState.DECLARED_UNSENT})
 _BY_DECISION = frozenset({EntryState.WAITING, EntryState.WITHDRAWN, EntryState.ABANDONED})
@@ -98,7 +98,7 @@ def summarize_mailing(
         undelivered=whole.undelivered,
         sent=whole.sent,
         pending=whole.pending,
-        other={word: count for word, count in counts.other.items() if count},
+        other={str(word): count for word, count in counts.other.items() if count},
         parts=parts,
         cost=cost,
         requests=tuple(dict.fromkeys(chunk.uuid for chunk in entry.chunks if chunk.uuid is not None)),
@@ -193,7 +193,7 @@ class _RecipientCounts:
             documented[DeliveryStatus.PENDING],
             other.total(),
             self.deliveries.missed,
-            other[LATER],
+            other[OtherKind.LATER],
         )
 
 
@@ -212,13 +212,13 @@ class _ChunkCounts(_RecipientCounts):
         recipients = chunk.recipients if chunk.recipients is not None else reported
         size = recipients or 0
         if self._entry.is_withdrawn and listed is None:
-            self.other["withdrawn"] += size
+            self.other[OtherKind.WITHDRAWN] += size
         elif chunk.phones is not None:
             self._add_single_sends(chunk, chunk.phones)
         elif chunk.state in _IN_PROGRESS and self._moment.is_running:
             self.documented[DeliveryStatus.PENDING] += size
         elif self._waits(chunk):
-            self.other[LATER] += size
+            self.other[OtherKind.LATER] += size
         elif chunk.state in _WITHOUT_MESSAGE:
             self.other[_WITHOUT_MESSAGE[chunk.state]] += size
         elif chunk.state is ChunkState.DRAFT:
@@ -229,7 +229,7 @@ class _ChunkCounts(_RecipientCounts):
             # A recipient whom sms.by does not count (a late opt-out, a number it dropped) will never be delivered.
             taken = max(seen, min(size, reported) if reported else size)
             self._add_silent(taken - seen, is_overdue=is_overdue)
-            self.other["not taken"] += max(0, size - taken)
+            self.other[OtherKind.NOT_TAKEN] += max(0, size - taken)
             self.accepted += taken
             self.has_silent_chunk |= recipients is None and not seen and not is_overdue
         return size
@@ -246,12 +246,12 @@ class _ChunkCounts(_RecipientCounts):
         A send with a lost answer counts by its delivery, if sms.by reports one.
         """
         accepted, unknown = phones.count(PhoneState.ACCEPTED), phones.count(PhoneState.UNKNOWN)
-        self.other["rejected"] += phones.count(PhoneState.REJECTED)
+        self.other[OtherKind.REJECTED] += phones.count(PhoneState.REJECTED)
         unsent = phones.count(PhoneState.PENDING, PhoneState.DECLARED_UNSENT)
         if self._moment.is_running:
             self.documented[DeliveryStatus.PENDING] += unsent
         else:
-            self.other["not sent"] += unsent
+            self.other[OtherKind.NOT_SENT] += unsent
         if not (accepted + unknown and self._reports.has_own_message(chunk)):
             self._add_unreported(accepted, unknown)
             return
@@ -266,7 +266,7 @@ class _ChunkCounts(_RecipientCounts):
         self.accepted += accepted + found
 
     def _add_unreported(self, accepted: int, unknown: int) -> None:
-        self.other[INDISTINCT] += accepted
+        self.other[OtherKind.INDISTINCT] += accepted
         self._add_unknown(unknown)
         self.accepted += accepted
 
@@ -274,7 +274,7 @@ class _ChunkCounts(_RecipientCounts):
         if self._moment.is_running:
             self.documented[DeliveryStatus.PENDING] += count
         else:
-            self.other["unknown"] += count
+            self.other[OtherKind.UNKNOWN] += count
 
     def _add_silent(self, count: int, *, is_overdue: bool) -> None:
         """Count accepted recipients about whom sms.by reports nothing."""

@@ -250,8 +250,8 @@ def refuse_outdated(found: RecipientList, lock: Lock, account: AccountList, now:
         or _has_more_deliveries(found, lock, remote, account.connect())
     ):
         raise Refused(
-            f"sms.by has more of {address} than the lock: another checkout may have sent it, and to whom is not known",
-            hint=f"use the lock of that checkout, or see with `smsby-deploy plan {address}` what an apply would record and "
+            f"sms.by has more of {address} than the lock: another checkout may have sent it, and it is unknown to whom",
+            hint=f"use the lock of that checkout, or run `smsby-deploy plan {address}` to see what an apply would record and "
             "send",
         )
 

@@ -14,8 +14,20 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.status.mailing_details import NO_DETAILS, Details
 from smsby_deploy.wording import sentence
 
-INDISTINCT, LATER = "not told apart", "in later waves"  # keys of `other`
-_NOT_SCHEDULED = ("unknown", "rejected", "not sent", "not taken")  # keys of `other`
+
+class OtherKind(StrEnum):
+    """The keys of `MailingStatus.other` that are not status words of sms.by."""
+
+    UNKNOWN = "unknown"
+    REJECTED = "rejected"
+    NOT_SENT = "not sent"
+    NOT_TAKEN = "not taken"  # in an accepted chunk, but missing in the count of sms.by
+    WITHDRAWN = "withdrawn"
+    LATER = "in later waves"
+    INDISTINCT = "not told apart"
+
+
+_NOT_SCHEDULED = (OtherKind.UNKNOWN, OtherKind.REJECTED, OtherKind.NOT_SENT, OtherKind.NOT_TAKEN)
 
 
 class State(StrEnum):
@@ -51,9 +63,8 @@ class MailingStatus:
     """One revision of a mailing: the last one, or an earlier one that is not final.
 
     `recipients` = delivered + undelivered + sent + pending + the sum of `other`.
-    `other` counts undocumented status words verbatim, and recipients without a message: `unknown`, `rejected`, `not sent`,
-    `withdrawn`, `in later waves`, `not taken` (in an accepted chunk, but missing in the count of sms.by), and
-    `not told apart`. `requests` are uuids. `parts` and `cost` are None if unknown.
+    `other` counts undocumented status words verbatim, and recipients without a message by OtherKind. `requests` are uuids.
+    `parts` and `cost` are None if unknown.
     """
 
     address: str
@@ -121,7 +132,7 @@ class MailingStatus:
     @property
     def has_shared_deliveries(self) -> bool:
         """Whether some deliveries may be those of another mailing."""
-        return INDISTINCT in self.other
+        return OtherKind.INDISTINCT in self.other
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -160,7 +171,7 @@ class MailingStatus:
 
         `later` are the recipients in waiting waves, and `other` the rest of `MailingStatus.other`.
         """
-        later = self.other.get(LATER, 0)
+        later = self.other.get(OtherKind.LATER, 0)
         return {
             "delivered": self.delivered,
             "undelivered": self.undelivered,
@@ -240,7 +251,7 @@ class StatusReport:
             waiting=sum(mailing.waiting for mailing in mailings),
             ahead=sum(mailing.recipients for mailing in ahead),
             scheduled=sum(self._count_scheduled(mailing) for mailing in ahead),
-            later=sum(one.other.get(LATER, 0) for one in mailings if not self._is_ahead(one)),
+            later=sum(one.other.get(OtherKind.LATER, 0) for one in mailings if not self._is_ahead(one)),
             withdrawn=sum(mailing.recipients for mailing in mailings if mailing.was_taken_back),
         )
 

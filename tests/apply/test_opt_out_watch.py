@@ -38,7 +38,7 @@ def test_opt_out_watch_reads_a_file_only_after_a_change(
     assert watch.later() is None
     _write(tmp_path, *PHONES[:2])
     assert _found(watch) == PHONES[:2]
-    monkeypatch.setattr("smsby_deploy.apply.opt_out_watch.read_suppressed", None)
+    monkeypatch.setattr("smsby_deploy.apply.opt_out_watch.read_opt_outs", None)
     assert _found(watch) == PHONES[:2]
     os.utime(tmp_path / "out.txt", ns=(1, 1))
     with pytest.raises(TypeError):

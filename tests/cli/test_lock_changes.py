@@ -12,7 +12,7 @@ from smsby_deploy.cli.main import run
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("resolve", "sale/vip", "--sent", "--message-id", "0"), "a number from 1 up, of at most 18 digits"),
+        (("resolve", "sale/vip", "--sent", "--message-id", "0"), "a positive number of at most 18 digits"),
         (("resolve", "sale/vip", "--sent", "--message-id", "9" * 19), "of at most 18 digits"),
         (("resolve", "sale/vip", "--not-sent", "--message-id", "5"), "--message-id needs --sent"),
         (("resolve", "sale/vip", "--go", "--message-id", "5"), "--message-id needs --sent"),
