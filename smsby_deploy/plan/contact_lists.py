@@ -18,7 +18,6 @@ from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import OptOutPositions
 from smsby_deploy.smsby.methods import CUSTOM_FIELDS
-from smsby_deploy.texts.parts import Encoding
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal
 from smsby_deploy.wording import sentence
 
@@ -43,13 +42,9 @@ def measure_list(
         problems.keep([Problem(Severity.ERROR, "LIST_TEXT", message)])
     else:
         text = template.render_once()
-        if policy is not None:
-            policy.check(text)
     # Without a price: only sms.by knows how many copies are sent.
-    counter = TextCounter(mailing, template, None, problems)
-    size = counter.measure(text)
-    if size is not None:
-        counter.costs.count(text, size, [""])
+    counter = TextCounter(mailing, template, None, problems, policy)
+    counter.count_same(text, [""], bytearray(b"\1"))
     content = hash_content(mailing, template, personal=False)
     digest = project.digest_key.apply(chunk_digest(f"{content}\n{text}", b""))
     mark = fingerprint(project.scope, mailing.address, mailing.revision, 0, digest)
@@ -62,9 +57,9 @@ def measure_list(
         chunks=(ChunkPlan(mark, None, digest),),
         audience=AudienceCounts(),
         parts=None,
-        gsm7=int(size is not None and size.encoding is Encoding.GSM7),
-        ucs2=int(size is not None and size.encoding is Encoding.UCS2),
-        longest=size.parts if size is not None else 0,
+        gsm7=counter.totals.gsm7,
+        ucs2=counter.totals.ucs2,
+        longest=counter.totals.longest,
         schedule_time=mailing.schedule_time,
         former_content=hash_former_content(mailing, template, personal=False),
         text_digest=hash_text(mailing, template),
@@ -107,6 +102,7 @@ def measure_upload(
     suppressed: PhoneSet,
     report: AudienceReport,
     on_batch: OnBatch,
+    policy: ContentPolicy | None,
 ) -> tuple[Desired, list[Problem]]:
     """Measure a mailing whose recipients are uploaded as a list: one chunk, one text."""
     problems = KeptProblems()
@@ -120,7 +116,7 @@ def measure_upload(
         text = template.render_once()
     content = hash_content(mailing, template, personal=False)
     upload, audience = UploadDigest(content, text, project.digest_key), AudienceDigest()
-    counter = TextCounter(mailing, template, project.price, problems, by_prefix=True)
+    counter = TextCounter(mailing, template, project.price, problems, policy, by_prefix=True)
     opted_out = OptOutPositions()
     columns: dict[str, None] = {}
     for batch in read_audience(mailing, suppressed, report):

@@ -152,7 +152,9 @@ def _measure_mailing(
             from smsby_deploy.plan.contact_lists import measure_upload
 
             report = AudienceReport(needs_digest=True, keeps_phones=observers.keeps_phones)
-            desired, found = measure_upload(project, mailing, template, suppressed, report, observers.see)
+            desired, found = measure_upload(
+                project, mailing, template, suppressed, report, observers.see, observers.policy
+            )
             problems = [*report.problems, *_find_repeats(mailing, report), *found]
         else:
             desired, problems = _measure_chunks(project, mailing, template, suppressed, observers)

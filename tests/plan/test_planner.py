@@ -47,6 +47,20 @@ def test_planner_blocks_for_guardrails(guardrails: str, blocked: dict[str, str],
         assert action.reason.startswith(f"guardrail: {blocked[action.address]}")
 
 
+@pytest.mark.parametrize(
+    "sent_as", ["", "upload: true\n    ", "list: Newsletter\n    "], ids=["bulk", "upload", "list"]
+)
+def test_planner_checks_words_however_a_text_is_sent(sent_as: str, tmp_path: Path) -> None:
+    """A forbidden word blocks a mailing whose recipients are uploaded as a list, like any other."""
+    campaign = (
+        "version: 1\ncampaign: sale\nmailings:\n"
+        f"  - name: vip\n    {sent_as}{'' if 'list' in sent_as else 'recipients: [375291111111]'}\n    text: Lorem\n"
+    )
+    plan = make_example_plan(tmp_path, "{forbidden_words: [lorem]}", campaign)
+    (action,) = plan.blocked
+    assert action.reason == "guardrail: forbidden_words: `lorem` occurs in 1 text, the limit is 0"
+
+
 def test_measured_files_are_hashed_once(tmp_path: Path) -> None:
     """Plans with and without sms.by have the inputs that were measured, even if one changes in between."""
     make_example_plan(tmp_path, "{}")
