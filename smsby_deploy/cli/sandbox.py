@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,15 +83,9 @@ def command(
 
     It prints its URL; open it in a browser to see what recipients would get.
     """
-    try:
+    with explain_missing_flask():
         from smsby_deploy.sandbox.sandbox_settings import BadSetting, SandboxSettings
         from smsby_deploy.sandbox.server import make_service, serve
-    except ModuleNotFoundError as error:
-        if error.name not in ("flask", "werkzeug"):
-            raise
-        raise SmsbyDeployError(
-            "the sandbox needs Flask", hint="pip install 'smsby-deploy[sandbox]'"
-        ) from error
     settings = SandboxSettings()
     changes = dict(_read_switch(text, settings) for text in switches)
     try:
@@ -104,6 +99,19 @@ def command(
     with suppress(KeyboardInterrupt):
         serve(service, host, port, _announce)
     return ExitCode.DONE
+
+
+@contextmanager
+def explain_missing_flask() -> Iterator[None]:
+    """Name the extra to install if the modules of the sandbox cannot be imported without it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in ("flask", "werkzeug"):
+            raise
+        raise SmsbyDeployError(
+            "the sandbox needs Flask", hint="pip install 'smsby-deploy[sandbox]'"
+        ) from error
 
 
 def _read_switch(text: str, settings: SandboxSettings) -> tuple[str, Any]:
