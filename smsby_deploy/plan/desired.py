@@ -93,7 +93,8 @@ class Desired(NamedTuple):
     `opt_out_ages` are the ages of the subtracted opt-outs, if `freshness` limits them. `own` is the mailing's own content,
     without what it shares with others. `languages` counts the recipients of each text, if there is one per language,
     `prefixes` the recipients by the first digits of their phones. `opted_out` holds the positions of recipients who opted
-    out, if signatures may be needed.
+    out, if signatures may be needed. `violations` counts the texts that violate `required_words` or `forbidden_words`, by
+    this key and the pattern.
     """
 
     address: str
@@ -122,6 +123,7 @@ class Desired(NamedTuple):
     languages: Mapping[str, int] = MappingProxyType({})
     prefixes: Mapping[str, PrefixCount] | None = None
     opted_out: str | None = None
+    violations: Mapping[tuple[str, str], int] = MappingProxyType({})
 
     @property
     def recipients(self) -> int | None:

@@ -15,7 +15,6 @@ from smsby_deploy.config.declarations import Expected, Guardrails, Mailing
 from smsby_deploy.config.sources import RecipientsQuery
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.model import COMMITTING, Action, total_of
-from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.recipients.rows import DataAge
 from smsby_deploy.wording import sentence
 
@@ -36,19 +35,17 @@ def check_mailing(
     desired: Desired,
     now: datetime,
     *,
-    policy: ContentPolicy | None = None,
-    times: Sequence[datetime | None] | None = None,
+    times: Sequence[datetime | None],
 ) -> tuple[Breach, ...]:
     """Return every guardrail that a mailing violates.
 
-    The recipients of a list kept at sms.by are not known yet. `policy` has checked every text. `times` are the times of the
-    chunks to send; None for all of them.
+    The recipients of a list kept at sms.by are not known yet. `times` are the times of the chunks to send.
     """
     return (
         *check_recipients(rails, mailing, desired.recipients),
-        *_check_texts(rails, desired, policy),
+        *_check_texts(rails, desired),
         *_check_sender(rails, mailing),
-        *_check_times(rails, mailing, (mailing.schedule_time,) if times is None else times, now),
+        *_check_times(rails, mailing, times, now),
         *_check_freshness(mailing, desired, now),
     )
 
@@ -115,7 +112,7 @@ def check_apply(rails: Guardrails, actions: Iterable[Action]) -> Breach | None:
     return None
 
 
-def _check_texts(rails: Guardrails, desired: Desired, policy: ContentPolicy | None) -> Iterator[Breach]:
+def _check_texts(rails: Guardrails, desired: Desired) -> Iterator[Breach]:
     if rails.max_parts is not None and desired.longest > rails.max_parts:
         message = sentence(
             "max_parts: the longest text takes {count:part|parts}, the limit is {limit}",
@@ -123,7 +120,7 @@ def _check_texts(rails: Guardrails, desired: Desired, policy: ContentPolicy | No
             limit=rails.max_parts,
         )
         yield Breach("max_parts", message)
-    for (key, pattern), count in policy.violations.items() if policy is not None else ():
+    for (key, pattern), count in desired.violations.items():
         values = {"key": key, "pattern": pattern, "count": count}
         message = (
             sentence("{key}: `{pattern}` is missing from {count:text|texts}, the limit is 0", **values)

@@ -30,7 +30,6 @@ from smsby_deploy.plan.selection import campaign_of
 from smsby_deploy.plan.similar import Planned, SentMailings
 from smsby_deploy.plan.situation import Situation, is_past, standing_entry
 from smsby_deploy.plan.staleness import query_input
-from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.plan.waves import plan_of
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.wording import join_sentences, read_money, sentence
@@ -51,7 +50,6 @@ class MeasuredMailing(NamedTuple):
 
     mailing: Mailing
     desired: Desired | None
-    policy: ContentPolicy
     problems: tuple[Problem, ...]
     is_excused: bool = False
     tests: tuple[MailingTestResult, ...] = ()
@@ -122,7 +120,7 @@ class MailingPlanner:
 
     def plan_mailing(self, measured: MeasuredMailing) -> Action | None:
         """Return the action of a mailing, or None if its files cannot be read."""
-        mailing, desired, policy, found, is_excused, _ = measured
+        mailing, desired, found, is_excused, _ = measured
         entry = self.lock.mailings.get(mailing.address)
         if not self.is_handing_over:
             entry = standing_entry(entry, mailing.revision)
@@ -135,7 +133,7 @@ class MailingPlanner:
             return None
         desired = keep_fingerprints(desired, entry)
         here = self._situation(mailing, desired, entry)
-        decision = self._judge(mailing, here, policy)
+        decision = self._judge(mailing, here)
         self._note(mailing, decision, here)
         self._compare_with_reported(mailing, desired, entry)
         if desired.snapshot is not None:
@@ -166,7 +164,7 @@ class MailingPlanner:
             intended = intended_by_lock(address, entry, None)
             self.problems.extend(find_drift(intended, entry.chunks, self.remote))
 
-    def _judge(self, mailing: Mailing, here: Situation, policy: ContentPolicy) -> Decision:
+    def _judge(self, mailing: Mailing, here: Situation) -> Decision:
         """Apply the decision table, then the checks that can block a mailing to be sent."""
         desired, decision = here.desired, diff_mailing(here)
         self.problems.extend(find_late_opt_outs(mailing, here, self.check))
@@ -195,7 +193,7 @@ class MailingPlanner:
         if rehearsal is not None and decision.action in COMMITTING and not is_rehearsed:
             return block(ReasonCode.APPROVAL, reasons.not_rehearsed(rehearsal.environment))
         if decision.action in _SENT_SOON:
-            breaches = self._check_guardrails(mailing, here, policy, decision)
+            breaches = self._check_guardrails(mailing, here, decision)
             if breaches:
                 return block(ReasonCode.GUARDRAIL, join_sentences([breach.message for breach in breaches]))
             decision = self._require_signatures(mailing, here, decision)
@@ -204,12 +202,10 @@ class MailingPlanner:
             return block(ReasonCode.CHANGED, opted_in(here))
         return decision
 
-    def _check_guardrails(
-        self, mailing: Mailing, here: Situation, policy: ContentPolicy, decision: Decision
-    ) -> tuple[Breach, ...]:
+    def _check_guardrails(self, mailing: Mailing, here: Situation, decision: Decision) -> tuple[Breach, ...]:
         """Return the guardrails that a mailing violates; a later wave waits for open hours."""
         rails, times = self.project.guardrails, here.unsent_times
-        found = check_mailing(rails, mailing, here.desired, self.now, policy=policy, times=times)
+        found = check_mailing(rails, mailing, here.desired, self.now, times=times)
         if decision.action is not ActionKind.DUE or here.wave.judged is None:
             return found
         return tuple(one for one in found if one.key not in CLOSED_HOURS)

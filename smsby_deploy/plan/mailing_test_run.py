@@ -30,7 +30,6 @@ from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing
 from smsby_deploy.plan.mailing_test_results import MailingTestResult, count_failures, find_failures
 from smsby_deploy.plan.similar import SentMailings
-from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.privacy import mask_phone
 from smsby_deploy.problems import Location, Problem
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
@@ -101,14 +100,13 @@ class MailingTests:
     def judge(
         self,
         desired: Desired | None,
-        policy: ContentPolicy,
         *,
         has_errors: bool = False,
         unread: str | None = None,
     ) -> list[MailingTestResult]:
         """Return the results, once the audience was read.
 
-        `desired` and `policy` are what was measured. With `has_errors`, the mailing has problems that may have caused a
+        `desired` is what was measured. With `has_errors`, the mailing has problems that may have caused a
         failure. `unread` is why the audience could not be read here.
         """
         results = []
@@ -121,7 +119,7 @@ class MailingTests:
             if skipped is not None:
                 results.append(self._result(test, skipped=skipped))
                 continue
-            result = self._judge(test, desired, policy)
+            result = self._judge(test, desired)
             if has_errors and not isinstance(test.subject, RowSubject):
                 result = replace(result, is_echo=True)
             results.append(result)
@@ -137,7 +135,7 @@ class MailingTests:
     ) -> MailingTestResult:
         return MailingTestResult(self.mailing.address, test, tuple(failures), **more)  # type: ignore[arg-type]
 
-    def _judge(self, test: MailingTest, desired: Desired | None, policy: ContentPolicy) -> MailingTestResult:
+    def _judge(self, test: MailingTest, desired: Desired | None) -> MailingTestResult:
         match test.subject:
             case RowSubject(values):
                 return self._judge_row(test, values)
@@ -152,7 +150,7 @@ class MailingTests:
             case ClockSubject() as clock:
                 if desired is None:
                     return self._result(test, [sentence("not run: the mailing has errors")], is_echo=True)
-                return self._result(test, list(self._clock_failures(clock, desired, policy)))
+                return self._result(test, list(self._clock_failures(clock, desired)))
 
     def _judge_row(self, test: MailingTest, values: Mapping[str, str]) -> MailingTestResult:
         batch, failure = self._batch_of(test, values)
@@ -325,7 +323,7 @@ class MailingTests:
                 elif name == "excludes" and gets_it:
                     yield sentence("{phone} gets the mailing", phone=mask_phone(phone))
 
-    def _clock_failures(self, clock: ClockSubject, desired: Desired, policy: ContentPolicy) -> Iterator[str]:
+    def _clock_failures(self, clock: ClockSubject, desired: Desired) -> Iterator[str]:
         # Today's rehearsals and freezes say nothing about that time.
         api = self.project.api._replace(environment=Environment())
         project = self.project._replace(api=api, freeze="", rehearsed_in=None, approvals=None)
@@ -333,7 +331,7 @@ class MailingTests:
         sent = SentMailings(lock, (), [desired], now=clock.at)
         facts = FactCheck(project, NO_FACTS, clock.at)
         planner = MailingPlanner(project, lock, sent, NOT_ASKED, None, None, facts, clock.at, [])
-        action = planner.plan_mailing(MeasuredMailing(self.mailing, desired, policy, ()))
+        action = planner.plan_mailing(MeasuredMailing(self.mailing, desired, ()))
         assert action is not None
         (action,) = hold_budget(project, [action], lock, clock.at)
         code = action.reason_code and action.reason_code.value

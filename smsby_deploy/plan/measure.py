@@ -133,7 +133,7 @@ def _measure_tested(
         results += tests.fail_all()
         return None, _problems_without_text(mailing, error, suppressed)
     desired, problems = _measure_mailing(project, mailing, suppressed, observers)
-    found = tests.judge(desired, policy, has_errors=has_errors(problems))
+    found = tests.judge(desired, has_errors=has_errors(problems))
     results += found
     failed = (one for one in found if one.failures and not one.is_echo)
     return desired, [*problems, *(one.problem for one in failed)]
@@ -162,6 +162,8 @@ def _measure_mailing(
             problems += TextLint(mailing, template, project.guardrails.require).find_problems()
     except FilesInvalid as error:
         return None, _problems_without_text(mailing, error, suppressed)
+    if observers.policy is not None:
+        desired = desired._replace(violations=observers.policy.violations)
     if not isinstance(mailing.audience, ContactList):
         desired = desired._replace(opt_out_ages=tuple(suppressed.ages))
     desired = _keyed(desired, project.digest_key)._replace(own=read_own_content(mailing))

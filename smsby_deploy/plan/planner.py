@@ -142,7 +142,7 @@ def measure_files(
             observers = observers._replace(tests=[] if runs_tests else None)
             desired, found = measure_mailing(loaded.project, mailing, suppressed, observers)
             kept_phones.take(desired)
-            one = MeasuredMailing(mailing, desired, policy, tuple(found), tests=tuple(observers.tests or ()))
+            one = MeasuredMailing(mailing, desired, tuple(found), tests=tuple(observers.tests or ()))
             measured.append(_excuse(one, excuses))
     files = MeasuredFiles(
         loaded,

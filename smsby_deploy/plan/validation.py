@@ -22,7 +22,6 @@ from smsby_deploy.plan.measure import (
     measure_mailing,
     problems_of,
 )
-from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.problems import Problem, Severity, has_errors
 from smsby_deploy.recipients.suppression import check_without_databases, load_suppression, read_test_phones
 from smsby_deploy.texts.compiler import compile_texts
@@ -73,9 +72,7 @@ def _run_without_recipients(project: Project, mailing: Mailing, variable: str) -
 
     tests = MailingTests(project, mailing)
     tests.begin()
-    return tests.judge(
-        None, ContentPolicy(project.guardrails), unread=sentence("{variable} is not set", variable=variable)
-    )
+    return tests.judge(None, unread=sentence("{variable} is not set", variable=variable))
 
 
 def _check_without_recipients(project: Project, mailing: Mailing, variable: str) -> Iterator[Problem]:

@@ -44,9 +44,10 @@ def _desired(recipients: int = 10, longest: int = 1) -> Desired:
 
 
 def _broken(rails: Guardrails, mailing: Mailing | None = None, **changes: Any) -> list[str]:
-    now = changes.pop("now", NOON)
-    policy = changes.pop("policy", None)
-    found = check_mailing(rails, mailing or _mailing(), _desired(**changes), now, policy=policy)
+    now, mailing = changes.pop("now", NOON), mailing or _mailing()
+    violations = changes.pop("violations", {})
+    desired = _desired(**changes)._replace(violations=violations)
+    found = check_mailing(rails, mailing, desired, now, times=[mailing.schedule_time])
     for breach in found:
         assert breach.message.startswith(f"{breach.key}: ")
     return [breach.message for breach in found]
@@ -80,7 +81,7 @@ def test_list_is_judged_once_its_size_is_known() -> None:
     """The unknown size of a list at sms.by is not judged as 0 recipients."""
     rails = Guardrails(max_recipients=10, expect_recipients=Expected(least=5))
     mailing = _mailing(via="list")
-    assert check_mailing(rails, mailing, _desired(0)._replace(parts=None), NOON) == ()
+    assert check_mailing(rails, mailing, _desired(0)._replace(parts=None), NOON, times=[None]) == ()
     assert [breach.key for breach in check_recipients(rails, mailing, 11)] == ["max_recipients"]
 
 
@@ -90,7 +91,7 @@ def test_opt_outs_older_than_their_limit(hours: int, is_fresh: bool) -> None:
     fresh = Freshness(TextSource("select 1", _AT), timedelta(days=1), "UTC")
     age = DataAge(Location("smsby.yaml", 7, 12), NOON - timedelta(hours=hours), fresh)
     desired = _desired()._replace(opt_out_ages=(age,))
-    messages = [found.message for found in check_mailing(Guardrails(), _mailing(), desired, NOON)]
+    messages = [found.message for found in check_mailing(Guardrails(), _mailing(), desired, NOON, times=[])]
     when = f"{(NOON - timedelta(hours=25)).astimezone(ZoneInfo('Europe/Minsk')):%Y-%m-%d %H:%M}"
     expected = f"freshness: the newest opt-out of smsby.yaml:7:12 is from {when} Europe/Minsk, 25 h old; the limit is 24 h"
     assert messages == ([] if is_fresh else [expected])
@@ -106,7 +107,9 @@ def test_data_of_a_query_older_than_its_limit(minutes: int | None, age: str | No
     newest = None if minutes is None else NOON - timedelta(minutes=minutes)
     old = DataAge(Location("smsby.yaml", 7, 12), NOON - timedelta(days=1), fresh)
     desired = _desired()._replace(newest=newest, opt_out_ages=(old,))
-    found = [one.message for one in check_mailing(Guardrails(), _mailing(audience=query), desired, NOON)]
+    found = [
+        one.message for one in check_mailing(Guardrails(), _mailing(audience=query), desired, NOON, times=[])
+    ]
     assert "the newest opt-out of smsby.yaml:7:12" in found[-1]
     assert len(found) == (1 if age is None else 2)
     assert age is None or (found[0].startswith("freshness: its newest data is from"), age in found[0]) == (
@@ -114,7 +117,7 @@ def test_data_of_a_query_older_than_its_limit(minutes: int | None, age: str | No
         True,
     )
     plain = _mailing(audience=query._replace(freshness=None))
-    assert len(check_mailing(Guardrails(), plain, desired, NOON)) == 1
+    assert len(check_mailing(Guardrails(), plain, desired, NOON, times=[])) == 1
 
 
 def test_max_parts_judges_the_longest_text() -> None:
@@ -137,10 +140,10 @@ def test_required_and_forbidden_words() -> None:
     rails = Guardrails(required_words=(r"stop \d{4}",), forbidden_words=("lorem", "ТЕСТ"))
     policy = ContentPolicy(rails)
     policy.check("Sale! STOP 1234")
-    assert _broken(rails, policy=policy) == []
+    assert _broken(rails, violations=policy.violations) == []
     policy.check("Sale", 2)
     policy.check("Это тест, stop 1234")
-    assert _broken(rails, policy=policy) == [
+    assert _broken(rails, violations=policy.violations) == [
         "required_words: `stop \\d{4}` is missing from 2 texts, the limit is 0",
         "forbidden_words: `ТЕСТ` occurs in 1 text, the limit is 0",
     ]
