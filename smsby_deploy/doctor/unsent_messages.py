@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from smsby_deploy.doctor.examination import Examination, gap_of
 from smsby_deploy.doctor.questions import count_mailings
 from smsby_deploy.errors import ApiError
+from smsby_deploy.smsby.client import empty_form_of
 from smsby_deploy.smsby.facts import FactName, Gap, ListSize, PartTable, RefusedPhone
 from smsby_deploy.smsby.parsers import (
     SubscriberList,
@@ -19,7 +20,6 @@ from smsby_deploy.smsby.parsers import (
     read_import,
     read_message_state,
 )
-from smsby_deploy.smsby.probe_client import says_none
 from smsby_deploy.smsby.response import Answer, DuplicateMessage, error_for, find_value, read_int, read_unix
 from smsby_deploy.texts.parts import measure_gsm, measure_text
 
@@ -47,7 +47,7 @@ def leave_rows(look: Examination, lists: tuple[SubscriberList, ...]) -> None:
     _ask_for_phone(look, lists)
     if number is not None:
         listed = look.client.list_mailings(None, lambda row: mailing_id(row) == number)
-        if listed.is_success or says_none(listed):
+        if listed.is_success or empty_form_of(listed) is not None:
             is_listed = any(mailing_id(row) == number for row in look.rows(listed))
             look.know(FactName.UNSENT_LISTED, is_listed, "getSMSMessages")
             if is_listed:

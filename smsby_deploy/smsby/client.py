@@ -159,7 +159,7 @@ class ReadClient:
         keep: Callable[[], KeepRow] | None = None,
         style: CallStyle | None = None,
     ) -> Answer:
-        """Return the answer to a query; retry if it was lost, or if sms.by is busy.
+        """Return the answer to a query, from as many tries as it takes.
 
         `is_nothing` recognizes an answer that means "nothing yet"; by default, says_nothing_yet. `is_usable` recognizes a
         result despite an error in the answer. `keep` makes the filter for the rows of an answer that is read as a stream.
@@ -170,32 +170,55 @@ class ReadClient:
         """
         method = METHODS[name].by(style)
         check_params(method, params)
-        for tries in itertools.count(1):
-            failure: SmsbyUnavailable
-            retry_after = None
-            policy = READ_RETRIES
-            try:
-                answer = self._transport.ask(method, params, keep and keep())
-            except AnswerTooLarge:
-                raise
-            except AnswerTooSlow as error:
-                failure, policy = error, SLOW_RETRIES
-            except (NotConnected, AnswerLost) as error:
-                failure = error
-            else:
-                if (is_nothing or says_nothing_yet)(answer):
-                    return Answer(406, is_empty=True)
-                if (answer.is_success and (answer.readable or answer.is_empty)) or is_usable(answer):
-                    return answer
-                refusal = failure_of(name, answer)
-                if not isinstance(refusal, SmsbyUnavailable) or isinstance(refusal, TokenRefused):
-                    raise refusal
-                failure, retry_after = refusal, answer.retry_after
-            pause = policy.pause_after(tries, retry_after)
-            if pause is None:
-                raise failure
-            self.pause(pause)
-        raise AssertionError("the policy ends the retries")
+        says_nothing = is_nothing or says_nothing_yet
+
+        def failure_in(answer: Answer) -> SmsbyUnavailable | None:
+            is_result = answer.is_success and (answer.readable or answer.is_empty)
+            if says_nothing(answer) or is_result or is_usable(answer):
+                return None
+            refusal = failure_of(name, answer)
+            if not isinstance(refusal, SmsbyUnavailable) or isinstance(refusal, TokenRefused):
+                raise refusal
+            return refusal
+
+        answer = ask_until_answered(
+            lambda: self._transport.ask(method, params, keep and keep()), failure_in, self.pause
+        )
+        return Answer(406, is_empty=True) if says_nothing(answer) else answer
+
+
+def ask_until_answered(
+    ask: Callable[[], Answer],
+    failure_in: Callable[[Answer], SmsbyUnavailable | None],
+    pause: Callable[[float], None],
+) -> Answer:
+    """Return the answer to a query; ask again if it was lost, or if sms.by is busy.
+
+    `failure_in` returns the error for an answer that a later one may replace, None for any other.
+
+    Raises:
+        SmsbyUnavailable: every try failed, or a retry is pointless.
+    """
+    for tries in itertools.count(1):
+        failure: SmsbyUnavailable | None
+        policy, retry_after = READ_RETRIES, None
+        try:
+            answer = ask()
+        except AnswerTooLarge:
+            raise
+        except AnswerTooSlow as error:
+            failure, policy = error, SLOW_RETRIES
+        except (NotConnected, AnswerLost) as error:
+            failure = error
+        else:
+            failure, retry_after = failure_in(answer), answer.retry_after
+            if failure is None:
+                return answer
+        wait = policy.pause_after(tries, retry_after)
+        if wait is None:
+            raise failure
+        pause(wait)
+    raise AssertionError("the policy ends the retries")
 
 
 class _Sieve:

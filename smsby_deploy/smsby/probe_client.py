@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from smsby_deploy.errors import SmsbyUnavailable
-from smsby_deploy.smsby.client import empty_form_of
+from smsby_deploy.smsby.client import ask_until_answered
 from smsby_deploy.smsby.json_stream import KeepRow
 from smsby_deploy.smsby.methods import METHODS, Effect, check_params
 from smsby_deploy.smsby.parameters import CallStyle
 from smsby_deploy.smsby.response import Answer
-from smsby_deploy.smsby.retry import READ_RETRIES, with_wait
-from smsby_deploy.smsby.transport import AnswerLost, NotConnected, ReadTransport, SendTransport
+from smsby_deploy.smsby.retry import with_wait
+from smsby_deploy.smsby.transport import ReadTransport, SendTransport
 
 WRONG_TOKEN = "bad"
 
@@ -58,30 +58,13 @@ class ProbeClient:
         """Ask for the balance with an invalid token. Call it once: sms.by may count such calls."""
         return self._wrong.ask(METHODS["getBalance"], {})
 
-    def _ask(self, question: Any) -> Answer:
-        tries = 0
-        while True:
-            tries += 1
-            retry_after = None
-            try:
-                answer: Answer = question()
-            except (NotConnected, AnswerLost) as error:
-                failure: SmsbyUnavailable = error
-            else:
-                is_busy = answer.status == 429 or (answer.status >= 502 and not answer.error)
-                if not is_busy:
-                    return answer
-                failure = SmsbyUnavailable(
-                    with_wait(f"sms.by is busy (HTTP {answer.status})", answer.retry_after),
-                    hint="try again later",
-                )
-                retry_after = answer.retry_after
-            pause = READ_RETRIES.pause_after(tries, retry_after)
-            if pause is None:
-                raise failure
-            self._transport.clock.sleep(pause)
+    def _ask(self, question: Callable[[], Answer]) -> Answer:
+        return ask_until_answered(question, _busy, self._transport.clock.sleep)
 
 
-def says_none(answer: Answer) -> bool:
-    """Return whether an answer to getSMSMessages may say that there are no mailings."""
-    return empty_form_of(answer) is not None
+def _busy(answer: Answer) -> SmsbyUnavailable | None:
+    """Return the error for an answer that does not come from sms.by itself, or is a 429."""
+    if answer.status != 429 and (answer.status < 502 or answer.error):
+        return None
+    text = with_wait(f"sms.by is busy (HTTP {answer.status})", answer.retry_after)
+    return SmsbyUnavailable(text, hint="try again later")

@@ -12,6 +12,7 @@ from smsby_deploy.smsby.methods import METHODS, Effect
 from smsby_deploy.smsby.parameters import CallStyle
 from smsby_deploy.smsby.probe_client import ProbeClient
 from smsby_deploy.smsby.response import Answer
+from smsby_deploy.smsby.transport import AnswerTooSlow
 from tests.apply.fake_smsby import LOST, FakeTransport, busy, ok
 
 _PARAMS: dict[str, Any] = {"confirm": 1}
@@ -64,6 +65,15 @@ def test_probe_client_asks_again_if_sms_by_is_busy() -> None:
     transport.script("getBalance", busy())
     with pytest.raises(SmsbyUnavailable):
         client.call("getBalance")
+
+
+def test_probe_client_asks_a_slow_service_three_times() -> None:
+    """A query whose answer makes no progress is tried three times, as by every other command."""
+    transport, client = _client(may_write=False)
+    transport.script("getBalance", AnswerTooSlow("timed out"))
+    with pytest.raises(AnswerTooSlow):
+        client.call("getBalance")
+    assert len(transport.calls) == 3
 
 
 def test_probe_client_may_ask_about_a_draft() -> None:
