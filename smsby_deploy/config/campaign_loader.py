@@ -92,11 +92,13 @@ def load_campaign(context: CampaignContext, file: str, document: YamlMap) -> Loa
         else:
             mailing = loader.load_mailing(node, mark)
             errors = [one for one in context.log.since(count) if one.is_error]
-            unreadable = tuple(one for one in errors if one.code in _UNREADABLE)
-            if any(one.code == "ENCODING" for one in errors):  # its texts are not those that were tested
+            codes = {one.code for one in errors}
+            if "ENCODING" in codes:  # its texts are not those that were tested
                 mailing = mailing._replace(tests=())
-            is_valid = all(one.code == _MISSING for one in errors)
-            (valid if is_valid else flawed).append(mailing._replace(unreadable=unreadable))
+            if errors:
+                unreadable = tuple(one for one in errors if one.code in _UNREADABLE)
+                mailing = mailing._replace(unreadable=unreadable)
+            (valid if codes <= {_MISSING} else flawed).append(mailing)
         names.add(node["name"])
         concerns += ((problem, address) for problem in context.log.since(count))
     campaign = Campaign(document["campaign"], file, tuple(valid))
@@ -113,6 +115,7 @@ class _CampaignLoader:
         locator = YamlLocator(file, document.content)
         self._at, self._at_key = locator.at, locator.at_key
         self._labels = self._read_labels(document.get("labels") or YamlMap((1, 1)))
+        self._defaults = context.project.get("defaults") or YamlMap((1, 1))
         folder_env = context.project.get("lists_dir_env")
         self._lists = ListPlaces(context.root, folder_env, context.environ, context.log)
         key = context.digest_key.salt(f"variants {context.project.get('project')} {document['campaign']}")
@@ -296,19 +299,18 @@ class _CampaignLoader:
 
         The mailing takes precedence over the campaign, and the campaign over smsby.yaml: its top level, or `shared` in it.
         """
-        project = self._context.project if shared is None else shared
-        for holder, file in ((node, self._file), (self._document, self._file), (project, PROJECT_FILE)):
+        for holder in (node, self._document):
             if key in holder:
-                return holder[key], Location(file, *holder.values_at[key])
-        return None
+                return holder[key], self._at(holder.values_at[key])
+        project = self._context.project if shared is None else shared
+        return (project[key], Location(PROJECT_FILE, *project.values_at[key])) if key in project else None
 
     def _inherited(self, node: YamlMap, key: str, default: Any, mark: Mark) -> tuple[Any, Location]:
         """Return an inherited setting and its place; `default` if it is set nowhere.
 
         The mailing takes precedence over the campaign, and the campaign over `defaults` in smsby.yaml.
         """
-        defaults: YamlMap = self._context.project.get("defaults") or YamlMap((1, 1))
-        return self._find_setting(node, key, defaults) or (default, self._at(mark))
+        return self._find_setting(node, key, self._defaults) or (default, self._at(mark))
 
     def _audience(self, node: YamlMap, timezone: str) -> Audience:
         if "list" in node:

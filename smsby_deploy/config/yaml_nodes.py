@@ -153,7 +153,7 @@ def parse_yaml(text: str, name: str) -> YamlMap:
     """Read the mapping in `text`, whose line breaks are newlines; raises like `read_yaml`."""
     repeated: list[_UnsupportedYaml] = []
     try:
-        if any(written in text for written in _NUL_ESCAPES):
+        if "\\" in text and any(written in text for written in _NUL_ESCAPES):
             _refuse_nul(text)
         builder = _Builder(text, repeated)
         root = builder.build()

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import reduce
-from itertools import repeat
-from operator import contains
 
 from smsby_deploy.config.sources import Rewrite
 from smsby_deploy.texts.parts import CYRILLIC_WORD, MAX_PARTS, TextSize, TextTooLong, measure_text
@@ -60,6 +58,7 @@ INVISIBLE = (
     "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\u2800\u3164\ufe0e\ufe0f\ufeff\uffa0"
 )
 _INVISIBLE_TABLE = str.maketrans("", "", INVISIBLE)
+_HAS_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
 
 # The apostrophe of Belarusian and Ukrainian, as in сям’я.
@@ -153,7 +152,7 @@ def name_replacement(text: str) -> str:
 
 def has_invisible(text: str) -> bool:
     """Whether `text` has characters that take space but are invisible."""
-    return any(map(contains, repeat(text), INVISIBLE))  # much faster than a pattern
+    return _HAS_INVISIBLE.search(text) is not None
 
 
 def may_be_expensive(text: str) -> bool:

@@ -181,7 +181,7 @@ class TextTemplate(Template):
         problems.extend(placeholder_problems(texts, batch, rows_file=rows_file, address=address))
         return RenderedBatch(texts, problems, self.rewriter.replaced)
 
-    @property
+    @cached_property
     def sources(self) -> dict[str | None, str]:
         """The text (None) and the templates it includes, as written, by name."""
         included = self._analysis.included
