@@ -14,8 +14,7 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import output_of, write_line
 from smsby_deploy.privacy import mask_phone
 
-_METHODS = {"telegram": "sendOtpTelegram", "whatsapp": "sendOtpWhatsApp"}
-_NAMES = {"telegram": "Telegram", "whatsapp": "WhatsApp"}
+_MESSENGERS = {"telegram": "Telegram", "whatsapp": "WhatsApp"}
 
 
 @click.command(
@@ -24,7 +23,7 @@ _NAMES = {"telegram": "Telegram", "whatsapp": "WhatsApp"}
         "smsby-deploy otp telegram 375291234567 0042", "smsby-deploy otp whatsapp 375291234567 0042 --yes"
     ),
 )
-@click.argument("channel", type=click.Choice(list(_METHODS)))
+@click.argument("channel", type=click.Choice(list(_MESSENGERS)))
 @click.argument("phone")
 @click.argument("code")
 @yes_option()
@@ -38,14 +37,14 @@ def command(context: Context, channel: str, phone: str, code: str, yes: bool) ->
     from smsby_deploy.output.sms_text import receipt_line
     from smsby_deploy.smsby.methods import METHODS, check_params
 
-    method, number = METHODS[_METHODS[channel]], _read_phone(phone)
+    messenger, number = _MESSENGERS[channel], _read_phone(phone)
+    method = METHODS[f"sendOtp{messenger}"]
     check_params(method, {"message": code, "phone": number})
     client = AccountAccess(load_api_settings(context), context.environ).open_sender()
-    what = f"a code of {len(code)} digits to {mask_phone(number)} by {_NAMES[channel]}"
+    what = f"a code of {len(code)} digits to {mask_phone(number)} by {messenger}"
     context.announce(f"{what}; its cost is not known in advance", "code")
     context.require_confirmation(given=yes)
-    send = client.send_otp_telegram if channel == "telegram" else client.send_otp_whatsapp
-    receipt = send_one(method.name, lambda: send(code=code, phone=number))
+    receipt = send_one(method.name, lambda: client.send_otp(method.name, code=code, phone=number))
     line = receipt_line(receipt, mask_phone(number))
     with output_of(ExitCode.DONE, line):
         write_line(line, sys.stdout)

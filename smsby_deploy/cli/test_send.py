@@ -53,7 +53,7 @@ def command(context: Context, address: str, to: str, row: int | None, yes: bool)
     receipt = send_one(
         "sendQuickSMS",
         lambda: client.send_quick_sms(
-            message=test.sample.text, phone=test.phone, alphaname_id=test.alphaname_id, show_cost=True
+            message=test.sample.text, phone=test.phone, alphaname_id=test.alphaname_id
         ),
     )
     line = receipt_line(receipt, phone, currency=test.currency)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from smsby_deploy.smsby.methods import Proof
+from smsby_deploy.smsby.methods import Method
 from smsby_deploy.smsby.response import (
     PLACE_HINT,
     Answer,
@@ -69,19 +69,14 @@ class Outcome:
 
 
 def judge_send(
-    answer: Answer | NotConnected | AnswerLost,
-    *,
-    proof: Proof,
-    only_prepares: bool = False,
-    refuses_at_500: bool = False,
+    answer: Answer | NotConnected | AnswerLost, method: Method, *, refuses_at_500: bool = False
 ) -> Outcome:
-    """Return the outcome of a send.
+    """Return the outcome of a send by `method`, which has a proof.
 
     This is the table of outcomes in docs/guarantees.md, from certain to unknown.
 
-    `proof` is the key that the answer to an accepted send contains. With `only_prepares`, an error text counts as an answer
-    with any HTTP status, 5xx included. With `refuses_at_500`, so does the text of a refusal with HTTP 500: this account was
-    seen to refuse like that.
+    For a method that only prepares, an error text counts as an answer with any HTTP status, 5xx included. With
+    `refuses_at_500`, so does the text of a refusal with HTTP 500: this account was seen to refuse like that.
     """
     match answer:
         case NotConnected():
@@ -91,10 +86,10 @@ def judge_send(
     error, text = answer.error, answer.explanation
     is_refused = bool(error) and (
         answer.status == 200
-        or 400 <= answer.status < (600 if only_prepares else 500)
+        or 400 <= answer.status < (600 if method.only_prepares else 500)
         or (answer.status == _SERVER_ERROR and refuses_at_500 and says_refused(error or ""))
     )
-    if (is_refused or answer.status == 429) and _names_a_send(answer, proof, only_prepares=only_prepares):
+    if (is_refused or answer.status == 429) and _names_a_send(answer, method):
         # A refusal together with the proof of a send: it may or may not have been sent.
         return Outcome(OutcomeKind.UNKNOWN, error=text or f"HTTP {answer.status}", raw=answer.data)
     if answer.status == 429:
@@ -107,7 +102,7 @@ def judge_send(
     if error and is_refused:
         return _refused(answer, error)
     if 200 <= answer.status < 300 and answer.readable and not error:
-        return _proof_of(answer, proof)
+        return _proof_of(answer, method)
     if not error:
         status = f"HTTP {answer.status}"
         text = f"{status}: {text}" if text else f"{status}, without proof that it was sent"
@@ -129,20 +124,21 @@ def _refused(answer: Answer, error: str) -> Outcome:
     )
 
 
-def _names_a_send(answer: Answer, proof: Proof, *, only_prepares: bool) -> bool:
+def _names_a_send(answer: Answer, method: Method) -> bool:
     """Return whether an answer has the id of something sent or drafted, at any depth.
 
     A method that only prepares a message may name an existing one with the same text.
     """
     uuid = find_anywhere(answer.data, "uuid")
-    keys = {"sms_id"} if only_prepares or proof != "message_id" else {"sms_id", "message_id"}
+    keys = {"sms_id"} if method.only_prepares or method.proof != "message_id" else {"sms_id", "message_id"}
     has_number = any(_positive(find_anywhere(answer.data, key)) for key in keys)
     return has_number or (isinstance(uuid, str) and bool(uuid.strip()))
 
 
-def _proof_of(answer: Answer, proof: Proof) -> Outcome:
+def _proof_of(answer: Answer, method: Method) -> Outcome:
     """Return ACCEPTED if the answer contains the proof and denies nothing, otherwise UNKNOWN."""
-    data = answer.data
+    proof, data = method.proof, answer.data
+    assert proof is not None
     uuid = find_value(data, "uuid")
     message_id = _positive(find_value(data, "message_id"))
     is_proved = {

@@ -101,22 +101,14 @@ class SendClient(ReadClient):
         """Prepare the confirmation of a draft (confirm=1), which sends it."""
         return self._prepare("confirmSendMessageByList", {"message_id": message_id, "confirm": 1})
 
-    def send_quick_sms(
-        self, *, message: str, phone: str, alphaname_id: int, show_cost: bool = False
-    ) -> Outcome:
-        """Send one SMS; its sms_id proves acceptance."""
-        params: dict[str, Any] = {"message": message, "phone": phone, "alphaname_id": alphaname_id}
-        if show_cost:
-            params["show_cost"] = 1
+    def send_quick_sms(self, *, message: str, phone: str, alphaname_id: int) -> Outcome:
+        """Send one SMS, and ask for its cost; its sms_id proves acceptance."""
+        params = {"message": message, "phone": phone, "alphaname_id": alphaname_id, "show_cost": 1}
         return self._send("sendQuickSMS", params)
 
-    def send_otp_telegram(self, *, code: str, phone: str) -> Outcome:
-        """Send a code of 1 to 16 digits by Telegram; its sms_id proves acceptance."""
-        return self._send("sendOtpTelegram", {"message": code, "phone": phone})
-
-    def send_otp_whatsapp(self, *, code: str, phone: str) -> Outcome:
-        """Send a code of 1 to 16 digits by WhatsApp; its sms_id proves acceptance."""
-        return self._send("sendOtpWhatsApp", {"message": code, "phone": phone})
+    def send_otp(self, method: str, *, code: str, phone: str) -> Outcome:
+        """Send a code of 1 to 16 digits by a messenger; its sms_id proves acceptance."""
+        return self._send(method, {"message": code, "phone": phone})
 
     def create_sms_message(
         self, message: str, *, alphaname_id: int, name: str = "", time: str = ""
@@ -146,10 +138,12 @@ class SendClient(ReadClient):
             AnswerLost: perhaps made.
             ApiError, TokenRefused: refused.
         """
-        answer = self._change("createSubscriberList", {"name": name})
+        method, params = METHODS["createSubscriberList"], {"name": name}
+        check_params(method, params)
+        answer = _checked(method.name, self._transport.send(method, params))
         number = read_int(find_value(answer.data, "list_id"))
         if number is None:
-            raise _without("createSubscriberList", "list_id", answer)
+            raise _without(method.name, "list_id", answer)
         return number
 
     def prepare_import_contacts(
@@ -185,16 +179,9 @@ class SendClient(ReadClient):
 
     def _prepare(self, name: str, params: Mapping[str, Any], text: str = "") -> PreparedSend:
         method = METHODS[name]
-        proof = method.proof
-        assert proof is not None
 
         def judge(answer: Answer | NotConnected | AnswerLost) -> Outcome:
-            outcome = judge_send(
-                answer,
-                proof=proof,
-                only_prepares=method.only_prepares,
-                refuses_at_500=self.facts.refuses_at_500,
-            )
+            outcome = judge_send(answer, method, refuses_at_500=self.facts.refuses_at_500)
             # Errors are recorded in the lock, which has no texts.
             if not outcome.error:
                 return outcome
@@ -217,12 +204,6 @@ class SendClient(ReadClient):
                 return judge(error)
 
         return send
-
-    def _change(self, name: str, params: Mapping[str, Any]) -> Answer:
-        method = METHODS[name]
-        assert method.effect is Effect.CHANGES
-        check_params(method, params)
-        return _checked(name, self._transport.send(method, params))
 
 
 def _texts_of(params: Mapping[str, Any]) -> Iterator[str]:
@@ -286,8 +267,7 @@ def call_raw(transport: SendTransport, method: Method, params: Mapping[str, Any]
 
 
 def _of_send(method: Method, answer: Answer) -> RawAnswer:
-    assert method.proof is not None
-    outcome = judge_send(answer, proof=method.proof, only_prepares=method.only_prepares)
+    outcome = judge_send(answer, method)
     match outcome.kind:
         case OutcomeKind.ACCEPTED:
             return RawAnswer(answer.data)

@@ -11,14 +11,14 @@ import hmac
 import json
 import logging
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import timedelta
 from functools import cached_property, partial
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import requests
 from requests.adapters import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter
@@ -260,14 +260,8 @@ class ReadTransport:
         return NotConnected(message, hint=hint)
 
 
-class PreparedRequest(Protocol):
-    """A request that is built. Call it once, after taking a turn."""
-
-    def __call__(self, connection: FreshConnection | None = None) -> Answer:
-        """Send it on `connection`, or on a new one, and return the answer.
-
-        Raises like SendTransport.send.
-        """
+# A request that is built. Call it once, after taking a turn, with a connection or None; it raises like SendTransport.send.
+PreparedRequest = Callable[[FreshConnection | None], Answer]
 
 
 class SendTransport(ReadTransport):
@@ -287,7 +281,7 @@ class SendTransport(ReadTransport):
         """
         request = self.prepare(method, params)
         self.pace.wait_turn()
-        return request()
+        return request(None)
 
     def prepare(self, method: Method, params: Mapping[str, Any]) -> PreparedRequest:
         """Build the request of `send`.
@@ -298,7 +292,7 @@ class SendTransport(ReadTransport):
         return partial(self._send, method, self._prepare(method, params))
 
     def _send(
-        self, method: Method, request: requests.PreparedRequest, connection: FreshConnection | None = None
+        self, method: Method, request: requests.PreparedRequest, connection: FreshConnection | None
     ) -> Answer:
         fault_point(f"http.before:{method.name}")
         if connection is None or not connection.is_usable(self.clock.monotonic()):

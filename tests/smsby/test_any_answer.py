@@ -16,7 +16,7 @@ from smsby_deploy.errors import ApiError, SmsbyDeployError
 from smsby_deploy.sandbox.protocol import read_params
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.deliveries import read_bulk_status, read_deliveries
-from smsby_deploy.smsby.methods import Proof
+from smsby_deploy.smsby.methods import METHODS, Method
 from smsby_deploy.smsby.outcome import OutcomeKind, judge_send
 from smsby_deploy.smsby.parsers import (
     read_alphanames,
@@ -32,24 +32,25 @@ from smsby_deploy.smsby.response import Answer, find_value, objects_of
 from smsby_deploy.smsby.transport import _brackets
 from tests.smsby.any_json import ANY_JSON
 
-PROOFS: list[Proof] = ["uuid", "message_id", "sms_id", "confirmed"]
+SENDS = [method for method in METHODS.values() if method.sends]
 
 
-@given(st.integers(200, 599), ANY_JSON, st.sampled_from(PROOFS), st.booleans())
-def test_judge_send_accepts_only_proof(status: int, data: Any, proof: Proof, only_prepares: bool) -> None:
+@given(st.integers(200, 599), ANY_JSON, st.sampled_from(SENDS))
+def test_judge_send_accepts_only_proof(status: int, data: Any, method: Method) -> None:
     """Only a proof is accepted, and only a 429 allows the request to be sent again, whatever the answer."""
     answer = Answer(status, data, readable=data is not None)
-    outcome = judge_send(answer, proof=proof, only_prepares=only_prepares)
+    outcome = judge_send(answer, method)
     assert (outcome.kind is OutcomeKind.NOT_SENT) == (status == 429)
     if outcome.kind is OutcomeKind.ACCEPTED:
         assert status < 300 and not answer.error
         assert all(str(found.get("success", "OK")).strip().lower() == "ok" for found in objects_of(data))
-        if proof != "confirmed":
-            assert find_value(data, proof)
-            assert getattr(outcome, proof)
+        if method.proof in ("uuid", "message_id"):
+            assert getattr(outcome, method.proof)
+        if method.proof != "confirmed":
+            assert find_value(data, str(method.proof))
     if outcome.kind in (OutcomeKind.REJECTED, OutcomeKind.TOKEN_REFUSED):
         assert answer.error
-        assert status == 200 or 400 <= status < 500 or (only_prepares and status >= 500)
+        assert status == 200 or 400 <= status < 500 or (method.only_prepares and status >= 500)
     assert outcome.error is not None or outcome.kind is OutcomeKind.ACCEPTED
 
 

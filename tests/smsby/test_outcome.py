@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.smsby.methods import Proof
+from smsby_deploy.smsby.methods import METHODS
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind, judge_send
 from smsby_deploy.smsby.response import Answer
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected
@@ -15,8 +15,17 @@ ACCEPTED, NOT_SENT, REJECTED = OutcomeKind.ACCEPTED, OutcomeKind.NOT_SENT, Outco
 TOKEN_REFUSED, UNKNOWN = OutcomeKind.TOKEN_REFUSED, OutcomeKind.UNKNOWN
 
 
-def judge(status: int, data: Any = None, proof: Proof = "uuid", **more: Any) -> Outcome:
-    return judge_send(Answer(status, data, readable=data is not None, **more), proof=proof)
+# A method for each proof.
+SENDS = {
+    "uuid": METHODS["sendBulkSms"],
+    "message_id": METHODS["sendSmsList"],
+    "sms_id": METHODS["sendSMS"],
+    "confirmed": METHODS["confirmSendMessageByList"],
+}
+
+
+def judge(status: int, data: Any = None, proof: str = "uuid", **more: Any) -> Outcome:
+    return judge_send(Answer(status, data, readable=data is not None, **more), SENDS[proof])
 
 
 @pytest.mark.parametrize(
@@ -35,10 +44,10 @@ def judge(status: int, data: Any = None, proof: Proof = "uuid", **more: Any) -> 
 def test_judge_send_where_500_refuses(status: int, text: str, kind: OutcomeKind) -> None:
     """A 500 is a rejection only with the text of a refusal, and only if this account was seen to refuse that way."""
     answer = Answer(status, {"error": text}, readable=True)
-    assert judge_send(answer, proof="uuid", refuses_at_500=True).kind is kind
-    assert judge_send(answer, proof="uuid").kind is UNKNOWN
+    assert judge_send(answer, METHODS["sendBulkSms"], refuses_at_500=True).kind is kind
+    assert judge_send(answer, METHODS["sendBulkSms"]).kind is UNKNOWN
     beside_a_send = Answer(status, {"error": text, "uuid": "cc9c8043"}, readable=True)
-    assert judge_send(beside_a_send, proof="uuid", refuses_at_500=True).kind is UNKNOWN
+    assert judge_send(beside_a_send, METHODS["sendBulkSms"], refuses_at_500=True).kind is UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -111,15 +120,15 @@ def test_judge_send_of_a_bulk_request(status: int, data: Any, kind: OutcomeKind)
 def test_judge_send_of_a_draft_that_was_refused_and_made(status: int) -> None:
     """An error next to a draft's id is unknown, and next to the id of a message with the same text a rejection."""
     answer = Answer(status, {"error": "no", "message_id": 5}, readable=True)
-    assert judge_send(answer, proof="message_id").kind is UNKNOWN
-    assert judge_send(answer, proof="message_id", only_prepares=True).kind is not UNKNOWN
-    assert judge_send(answer, proof="sms_id").kind is not UNKNOWN
+    assert judge_send(answer, METHODS["sendSmsList"]).kind is UNKNOWN
+    assert judge_send(answer, METHODS["createSmsMessage"]).kind is not UNKNOWN
+    assert judge_send(answer, METHODS["sendSMS"]).kind is not UNKNOWN
 
 
 def test_judge_send_without_an_answer() -> None:
     """Without a connection the request was not sent, and with a lost answer it is unknown."""
-    assert judge_send(NotConnected("no route"), proof="uuid").kind is NOT_SENT
-    assert judge_send(AnswerLost("reset"), proof="uuid").kind is UNKNOWN
+    assert judge_send(NotConnected("no route"), METHODS["sendBulkSms"]).kind is NOT_SENT
+    assert judge_send(AnswerLost("reset"), METHODS["sendBulkSms"]).kind is UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -143,7 +152,7 @@ def test_judge_send_without_an_answer() -> None:
     ],
 )
 def test_judge_send_finds_the_proving_number(
-    proof: Proof, data: Any, kind: OutcomeKind, number: int | None
+    proof: str, data: Any, kind: OutcomeKind, number: int | None
 ) -> None:
     """The proving number is found at the top, under result or data, as a number or as text."""
     outcome = judge(200, data, proof)
@@ -220,15 +229,15 @@ def test_judge_send_keeps_what_the_answer_says(status: int, data: Any, text: str
 def test_judge_send_says_how_long_to_wait() -> None:
     """The outcome says how long to wait only after a Retry-After that no run waits for."""
     busy = Answer(429, {"error": "busy"}, readable=True, retry_after=7200)
-    assert judge_send(busy, proof="uuid").error == "busy; sms.by says to try again in 2 h"
+    assert judge_send(busy, METHODS["sendBulkSms"]).error == "busy; sms.by says to try again in 2 h"
     soon = Answer(429, {"error": "busy"}, readable=True, retry_after=60)
-    assert judge_send(soon, proof="uuid").error == "busy"
+    assert judge_send(soon, METHODS["sendBulkSms"]).error == "busy"
 
 
 def test_judge_send_of_a_method_that_only_prepares() -> None:
     """For createSmsMessage an error text is an answer, a bare 5xx is not, and a duplicate keeps its id."""
     text = {"error": "The same message exists with ID=3", "message_id": 3}
-    outcome = judge_send(Answer(500, text, readable=True), proof="message_id", only_prepares=True)
+    outcome = judge_send(Answer(500, text, readable=True), METHODS["createSmsMessage"])
     assert (outcome.kind, outcome.message_id) == (REJECTED, 3)
-    bare = judge_send(Answer(500, None), proof="message_id", only_prepares=True)
+    bare = judge_send(Answer(500, None), METHODS["createSmsMessage"])
     assert bare.kind is UNKNOWN

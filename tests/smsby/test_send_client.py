@@ -27,18 +27,17 @@ _SENDS: dict[str, tuple[Callable[[SendClient], Any], dict[str, Any], dict[str, A
             message="hi",
             phone="375291111111",
             alphaname_id=0,
-            show_cost=True,
         ),
         {"message": "hi", "phone": "375291111111", "alphaname_id": 0, "show_cost": 1},
         {"sms_id": 2197871, "status": "NEW", "parts": 1},
     ),
     "sendOtpTelegram": (
-        lambda client: client.send_otp_telegram(code="0042", phone="375291111111"),
+        lambda client: client.send_otp("sendOtpTelegram", code="0042", phone="375291111111"),
         {"message": "0042", "phone": "375291111111"},
         {"sms_id": 2197871},
     ),
     "sendOtpWhatsApp": (
-        lambda client: client.send_otp_whatsapp(code="1" * 16, phone="375291111111"),
+        lambda client: client.send_otp("sendOtpWhatsApp", code="1" * 16, phone="375291111111"),
         {"message": "1" * 16, "phone": "375291111111"},
         {"sms_id": 2197871},
     ),
@@ -100,7 +99,7 @@ def test_read_receipt_finds_the_cost(
 ) -> None:
     """The undocumented cost of show_cost is read at any depth, and never guessed."""
     wire.answers(Reply(200, data))
-    outcome = sender.send_quick_sms(message="hi", phone="375291111111", alphaname_id=0, show_cost=True)
+    outcome = sender.send_quick_sms(message="hi", phone="375291111111", alphaname_id=0)
     receipt = read_receipt(outcome.raw)
     assert (receipt.sms_id, receipt.parts, receipt.cost) == (5, 2, cost)
 
@@ -115,9 +114,9 @@ def test_create_sms_message_reports_a_duplicate(wire: FakeServer, sender: SendCl
 @pytest.mark.parametrize("code", ["", "12a4", "1" * 17, "１２", "12 34"])
 def test_send_otp_refuses_other_codes(wire: FakeServer, sender: SendClient, code: str) -> None:
     """A code other than 1 to 16 digits is refused without a request."""
-    for send in (sender.send_otp_telegram, sender.send_otp_whatsapp):
+    for method in ("sendOtpTelegram", "sendOtpWhatsApp"):
         with pytest.raises(UsageError):
-            send(code=code, phone="375291111111")
+            sender.send_otp(method, code=code, phone="375291111111")
     assert wire.asked == []
 
 
@@ -240,4 +239,5 @@ def test_send_client_has_all_other_methods() -> None:
     more = {name.replace("_", "").replace("sendimport", "import") for name in names}
     others = {name.lower() for name, method in METHODS.items() if method.effect is not Effect.ASKS}
     pace = {"taketurn", "secondsuntilturn"}
-    assert more == (others - {"confirmsendmessagebylist"}) | {"sendconfirm", "confirminfo"} | pace
+    grouped = {"confirmsendmessagebylist", "sendotptelegram", "sendotpwhatsapp"}
+    assert more == (others - grouped) | {"sendconfirm", "confirminfo", "sendotp"} | pace

@@ -230,7 +230,7 @@ def test_request_follows_what_the_account_was_seen_to_read(
     sender = make_sender(call_styles={"sendQuickSMS": style})
     params = {"message": "hi", "phone": "375291111111", "alphaname_id": 0, "forwarding_message": 1}
     sender._transport.send(METHODS["sendQuickSMS"], {**params, "forwarding_time": 5})
-    sender.send_otp_telegram(code="1234", phone="375291111111")
+    sender.send_otp("sendOtpTelegram", code="1234", phone="375291111111")
     moved, other = wire.asked
     assert moved.verb == style.verb
     assert {place for place, params in moved.places.items() if params} == {str(style.place)}
@@ -259,7 +259,7 @@ def test_refused_post_after_an_accepted_get_doubts_the_place(
         with pytest.raises(TokenRefused, match="in a POST, but accepts it in a GET") as caught:
             sender.status_bulk_sms("u")
         assert "in another place than sms.by documents" in caught.value.hint
-    outcome = sender.send_otp_telegram(code="1234", phone="375291111111")
+    outcome = sender.send_otp("sendOtpTelegram", code="1234", phone="375291111111")
     assert outcome.kind is OutcomeKind.TOKEN_REFUSED
     assert "in another place than sms.by documents" in str(outcome.explanation)
     with pytest.raises(TokenRefused, match="refuses the token: "):
