@@ -6,7 +6,6 @@ the screen, no bidi mark reorders a line, no line is a command to a CI service, 
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import re
@@ -61,22 +60,6 @@ class _Stderr(io.FileIO):
             return len(content)
 
 
-class _ClosedStdout(io.RawIOBase):
-    """A replacement for a stdout that the caller closed, as in `>&-`."""
-
-    _was_reported = False
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, content: Any, /) -> int:
-        """Raises OutputLost once; from then on everything is discarded."""
-        if self._was_reported or not len(content):
-            return len(content)
-        self._was_reported = True
-        raise OutputLost(os.strerror(errno.EBADF))
-
-
 def _discard(descriptor: int) -> None:
     with suppress(OSError):
         null = os.open(os.devnull, os.O_WRONLY)
@@ -85,13 +68,13 @@ def _discard(descriptor: int) -> None:
 
 
 def _occupy(descriptor: int) -> None:
-    """Occupy the descriptor of a closed standard stream with a file that discards everything.
+    """Occupy the descriptor of a closed standard stream with a file that cannot be written to.
 
     Otherwise the next file that is opened would get the descriptor, and what is written to the stream.
     """
-    null = os.open(os.devnull, os.O_WRONLY)
+    null = os.open(os.devnull, os.O_RDONLY)
     while null < descriptor:
-        null = os.open(os.devnull, os.O_WRONLY)
+        null = os.open(os.devnull, os.O_RDONLY)
     if null > descriptor:
         os.close(null)
 
@@ -107,12 +90,12 @@ def prepare_streams() -> None:
         sys.stdin = _text_on(io.BytesIO(), encoding="utf-8")
     if sys.stdout is None:
         _occupy(1)
-        sys.stdout = _text_on(_ClosedStdout(), encoding="utf-8")
+        sys.stdout = _text_on(_Stdout(1, "w", closefd=False), encoding="utf-8")
     else:
         sys.stdout = _put_under(sys.stdout, _Stdout)
     if sys.stderr is None:
         _occupy(2)
-        sys.stderr = _text_on(_Stderr(os.devnull, "w"), encoding="utf-8", errors="backslashreplace")
+        sys.stderr = _text_on(_Stderr(2, "w", closefd=False), encoding="utf-8", errors="backslashreplace")
     else:
         sys.stderr = _put_under(sys.stderr, _Stderr)
 
