@@ -100,8 +100,10 @@ def _done_text(done: int, total: int | None) -> str:
     return counted(done, "recipient") if total is None else f"{done:,} of {counted(total, 'recipient')}"
 
 
-class _Periodic(Progress, ABC):
-    """Counts the progress of a step, and reports it every ten seconds."""
+class _Counted(Progress, ABC):
+    """Counts the progress of a step, and reports it every `interval` seconds."""
+
+    interval = _SECONDS_BETWEEN_LINES
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -119,7 +121,7 @@ class _Periodic(Progress, ABC):
         self._done += recipients
         now = self._clock.monotonic()
         seconds_left = self._estimate.seconds_left(self._done)
-        if now - self._reported_at >= _SECONDS_BETWEEN_LINES:
+        if now - self._reported_at >= self.interval:
             self._reported_at = now
             self._report(seconds_left)
 
@@ -127,7 +129,7 @@ class _Periodic(Progress, ABC):
     def _report(self, seconds_left: float | None) -> None: ...
 
 
-class _Lines(_Periodic):
+class _Lines(_Counted):
     def __init__(self, stream: TextIO, clock: Clock) -> None:
         super().__init__(clock)
         self._stream = stream
@@ -140,7 +142,7 @@ class _Lines(_Periodic):
         write_line(safe_line(line), self._stream)
 
 
-class _Events(_Periodic):
+class _Events(_Counted):
     """Writes steps and progress as events.
 
     Lines are left out, because they repeat other events in words.
@@ -165,18 +167,19 @@ class _Events(_Periodic):
         )
 
 
-class _Bar(Progress):
+class _Bar(_Counted):
     """A bar that disappears when the work is done; the lines written above it stay."""
+
+    interval = 0.0
 
     def __init__(self, stream: TextIO, clock: Clock, *, color: bool) -> None:
         from rich.console import Console
 
+        super().__init__(clock)
         self._console = Console(
             file=stream, force_terminal=True, no_color=not color, markup=False, emoji=False, highlight=False
         )
         self._bar: RichProgress | None = None
-        self._clock = clock
-        self._estimate = _Estimate(clock, None)
 
     def _make(self) -> RichProgress:
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -198,22 +201,19 @@ class _Bar(Progress):
         )
 
     def step(self, what: str, total: int | None = None) -> None:
+        super().step(what, total)
         if self._bar is None:
             self._bar = self._make()
             self._bar.start()
         for task in self._bar.task_ids:
             self._bar.remove_task(task)
         self._bar.add_task(clean(what), total=total, done="", left="")
-        self._estimate = _Estimate(self._clock, total)
 
-    def advance(self, recipients: int) -> None:
-        if self._bar is None or not self._bar.tasks:
-            return
-        (task,) = self._bar.tasks
-        done = int(task.completed) + recipients
-        text = _done_text(done, None if task.total is None else int(task.total))
-        left = _time_left(self._estimate.seconds_left(done))
-        self._bar.update(task.id, advance=recipients, done=text, left=left)
+    def _report(self, seconds_left: float | None) -> None:
+        if self._bar is not None:
+            (task,) = self._bar.task_ids
+            done, left = _done_text(self._done, self._total), _time_left(seconds_left)
+            self._bar.update(task, completed=self._done, done=done, left=left)
 
     def tell(self, line: str) -> None:
         from smsby_deploy.output.console import write_sentence
