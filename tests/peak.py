@@ -14,9 +14,9 @@ from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.config.project_loader import load_project
 project = load_project(Path(sys.argv[1]), {"CRM_URL": sys.argv[2]}).project
-desired, problems = measure_mailing(project, project.mailings[0], PhoneSet())
-assert not problems, problems
-print(desired.audience.final)
+measured = measure_mailing(project, project.mailings[0], PhoneSet())
+assert not measured.problems, measured.problems
+print(measured.desired.audience.final)
 """
 _PEAK = """
 import re

@@ -19,8 +19,11 @@ from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
     # `validate` loads them only if files are not valid
+    from smsby_deploy.config.declarations import Mailing
     from smsby_deploy.lock.counts import PrefixCount
     from smsby_deploy.lock.records import ChunkRecord, Entry
+    from smsby_deploy.plan.mailing_test_results import MailingTestResult
+    from smsby_deploy.problems import Problem
 
 
 class AudienceCounts(NamedTuple):
@@ -152,6 +155,20 @@ class Desired(NamedTuple):
     def has_content(self, digest: str) -> bool:
         """Whether `digest` is its content digest, as this version or an earlier one computes it."""
         return digest in (self.content_digest, self.former_content)
+
+
+class MeasuredMailing(NamedTuple):
+    """A mailing as its files describe it.
+
+    `desired` is None if the files cannot be read or the template cannot be compiled, which is allowed if the mailing
+    `is_excused`. `problems` are those of its recipients and texts, `tests` the results of its own tests.
+    """
+
+    mailing: Mailing
+    desired: Desired | None
+    problems: tuple[Problem, ...]
+    tests: tuple[MailingTestResult, ...] = ()
+    is_excused: bool = False
 
 
 def keep_fingerprints(desired: Desired, entry: Entry | None) -> Desired:

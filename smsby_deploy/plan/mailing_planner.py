@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.sources import ContactList
@@ -17,7 +17,7 @@ from smsby_deploy.plan import collision_reasons, reasons
 from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.audience_source import fresh_source
 from smsby_deploy.plan.contradictions import FactCheck
-from smsby_deploy.plan.desired import ChunkPlan, Desired, keep_fingerprints
+from smsby_deploy.plan.desired import ChunkPlan, Desired, MeasuredMailing, keep_fingerprints
 from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_recorded
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import CLOSED_HOURS, Breach, check_mailing
@@ -29,35 +29,19 @@ from smsby_deploy.plan.scheduled import count_opted_in, find_late_opt_outs, opte
 from smsby_deploy.plan.selection import campaign_of
 from smsby_deploy.plan.similar import Planned, SentMailings
 from smsby_deploy.plan.situation import Situation, is_past, standing_entry
-from smsby_deploy.plan.staleness import query_input
 from smsby_deploy.plan.waves import plan_of
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.wording import join_sentences, read_money, sentence
 
-if TYPE_CHECKING:  # most projects need neither
+if TYPE_CHECKING:  # most projects need none
     from smsby_deploy.plan.approvals import ApprovalCheck, Size
-    from smsby_deploy.plan.mailing_test_results import MailingTestResult
 
 _SENT_SOON = COMMITTING | {ActionKind.DUE}  # by this plan, or by the next hand-over
 
 
-class MeasuredMailing(NamedTuple):
-    """A mailing as its files describe it.
-
-    `desired` is None if the files cannot be read or the template cannot be compiled, which is allowed if the mailing
-    `is_excused`. `tests` are the results of its own tests.
-    """
-
-    mailing: Mailing
-    desired: Desired | None
-    problems: tuple[Problem, ...]
-    is_excused: bool = False
-    tests: tuple[MailingTestResult, ...] = ()
-
-
 @dataclass(slots=True)
 class MailingPlanner:
-    """Plans mailings one by one; collects problems, and `snapshots`: digests of query results."""
+    """Plans mailings one by one; collects their problems."""
 
     project: Project
     lock: Lock
@@ -69,7 +53,6 @@ class MailingPlanner:
     now: datetime
     problems: list[Problem]
     is_handing_over: bool = False  # only what was approved earlier may be sent
-    snapshots: dict[str, str] = field(default_factory=dict)
     rehearsed: frozenset[tuple[str, str]] = field(init=False)
     approvals: ApprovalCheck | None = field(init=False)  # None: no mailing needs a signature
 
@@ -120,7 +103,7 @@ class MailingPlanner:
 
     def plan_mailing(self, measured: MeasuredMailing) -> Action | None:
         """Return the action of a mailing, or None if its files cannot be read."""
-        mailing, desired, found, is_excused, _ = measured
+        mailing, desired, found, _, is_excused = measured
         entry = self.lock.mailings.get(mailing.address)
         if not self.is_handing_over:
             entry = standing_entry(entry, mailing.revision)
@@ -136,8 +119,6 @@ class MailingPlanner:
         decision = self._judge(mailing, here)
         self._note(mailing, decision, here)
         self._compare_with_reported(mailing, desired, entry)
-        if desired.snapshot is not None:
-            self.snapshots[query_input(mailing.address)] = desired.snapshot
         return make_action(mailing, desired, decision, self.names, entry)
 
     def plan_cancelled(self, mailing: Mailing) -> Action | None:

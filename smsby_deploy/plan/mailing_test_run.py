@@ -26,8 +26,8 @@ from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.account_names import NOT_ASKED
 from smsby_deploy.plan.budget import hold_budget
 from smsby_deploy.plan.contradictions import FactCheck
-from smsby_deploy.plan.desired import Desired
-from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing
+from smsby_deploy.plan.desired import Desired, MeasuredMailing
+from smsby_deploy.plan.mailing_planner import MailingPlanner
 from smsby_deploy.plan.mailing_test_results import MailingTestResult, count_failures, find_failures
 from smsby_deploy.plan.similar import SentMailings
 from smsby_deploy.privacy import mask_phone

@@ -22,7 +22,7 @@ from smsby_deploy.plan.chunks import (
     render_batches,
     stream_chunks,
 )
-from smsby_deploy.plan.desired import AudienceCounts, Desired, spread_chunks
+from smsby_deploy.plan.desired import AudienceCounts, Desired, MeasuredMailing, spread_chunks
 from smsby_deploy.plan.gone import read_own_content
 from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter
 from smsby_deploy.problems import Location, Problem, Severity, has_errors
@@ -42,8 +42,7 @@ from smsby_deploy.texts.template import Template, rows_file
 from smsby_deploy.texts.text_lint import TextLint
 from smsby_deploy.wording import sentence
 
-if TYPE_CHECKING:  # validate never shares reads, and would load pickle; most mailings have no tests
-    from smsby_deploy.plan.mailing_test_results import MailingTestResult
+if TYPE_CHECKING:  # validate never shares reads, and would load pickle
     from smsby_deploy.recipients.shared_reads import SharedReads
 
 _SHOWN_LINES = 10  # of repeated rows
@@ -74,8 +73,7 @@ class Observers(NamedTuple):
 
     `policy` checks every text that a recipient would get, `on_batch` gets every batch with its texts, and `keep` every
     chunk of a mailing that is sent in chunks. With `keeps_phones`, the recipients are kept as a set. `shared` holds the
-    files that were read for other mailings. `tests` collects the results of the mailing's own tests; with None, they are
-    not run.
+    files that were read for other mailings. With `runs_tests`, the mailing's own tests are run.
     """
 
     policy: ContentPolicy | None = None
@@ -84,7 +82,7 @@ class Observers(NamedTuple):
     keep: Keep | None = None
     keeps_phones: bool = False
     shared: SharedReads | None = None
-    tests: list[MailingTestResult] | None = None
+    runs_tests: bool = False
 
     def see(self, batch: Batch, texts: Sequence[str]) -> None:
         """Report a batch with its texts; () if all recipients get one text."""
@@ -97,25 +95,18 @@ NO_OBSERVERS = Observers()
 
 def measure_mailing(
     project: Project, mailing: Mailing, suppressed: PhoneSet, observers: Observers = NO_OBSERVERS
-) -> tuple[Desired | None, list[Problem]]:
-    """Count and hash one mailing; return it with the problems of its recipients and texts.
-
-    The mailing is None if its template cannot be compiled or one of its files cannot be read.
-    """
+) -> MeasuredMailing:
+    """Count and hash one mailing."""
     if mailing.unreadable:
-        return None, []
-    if mailing.tests and observers.tests is not None:
-        return _measure_tested(project, mailing, suppressed, observers, observers.tests)
+        return MeasuredMailing(mailing, None, ())
+    if mailing.tests and observers.runs_tests:
+        return _measure_tested(project, mailing, suppressed, observers)
     return _measure_mailing(project, mailing, suppressed, observers)
 
 
 def _measure_tested(
-    project: Project,
-    mailing: Mailing,
-    suppressed: PhoneSet,
-    observers: Observers,
-    results: list[MailingTestResult],
-) -> tuple[Desired | None, list[Problem]]:
+    project: Project, mailing: Mailing, suppressed: PhoneSet, observers: Observers
+) -> MeasuredMailing:
     """Run the mailing's own tests while measuring it; failed tests are problems, too."""
     from smsby_deploy.plan.mailing_test_run import MailingTests
 
@@ -130,18 +121,17 @@ def _measure_tested(
     try:
         tests.begin()
     except FilesInvalid as error:
-        results += tests.fail_all()
-        return None, _problems_without_text(mailing, error, suppressed)
-    desired, problems = _measure_mailing(project, mailing, suppressed, observers)
-    found = tests.judge(desired, has_errors=has_errors(problems))
-    results += found
-    failed = (one for one in found if one.failures and not one.is_echo)
-    return desired, [*problems, *(one.problem for one in failed)]
+        problems = _problems_without_text(mailing, error, suppressed)
+        return MeasuredMailing(mailing, None, tuple(problems), tuple(tests.fail_all()))
+    measured = _measure_mailing(project, mailing, suppressed, observers)
+    results = tests.judge(measured.desired, has_errors=has_errors(measured.problems))
+    failed = (one.problem for one in results if one.failures and not one.is_echo)
+    return measured._replace(problems=(*measured.problems, *failed), tests=tuple(results))
 
 
 def _measure_mailing(
     project: Project, mailing: Mailing, suppressed: PhoneSet, observers: Observers
-) -> tuple[Desired | None, list[Problem]]:
+) -> MeasuredMailing:
     try:
         template = compile_mailing(mailing)
         if isinstance(mailing.audience, ContactList):
@@ -161,13 +151,13 @@ def _measure_mailing(
         if mailing.via == "list":  # its only text is not rendered with a batch, which would lint it
             problems += TextLint(mailing, template, project.guardrails.require).find_problems()
     except FilesInvalid as error:
-        return None, _problems_without_text(mailing, error, suppressed)
+        return MeasuredMailing(mailing, None, tuple(_problems_without_text(mailing, error, suppressed)))
     if observers.policy is not None:
         desired = desired._replace(violations=observers.policy.violations)
     if not isinstance(mailing.audience, ContactList):
         desired = desired._replace(opt_out_ages=tuple(suppressed.ages))
     desired = _keyed(desired, project.digest_key)._replace(own=read_own_content(mailing))
-    return desired, _placed(mailing, problems, desired.audience)
+    return MeasuredMailing(mailing, desired, tuple(_placed(mailing, problems, desired.audience)))
 
 
 def find_flaws(
@@ -181,7 +171,8 @@ def find_flaws(
         return []
     observers = Observers(progress=progress)
     if isinstance(mailing.audience, ContactList) or mailing.upload is not None or mailing.tests:
-        return measure_mailing(project, mailing, suppressed, observers._replace(tests=[]))[1]
+        measured = measure_mailing(project, mailing, suppressed, observers._replace(runs_tests=True))
+        return list(measured.problems)
     try:
         template = compile_mailing(mailing)
         check = _TextCheck(project, mailing, template, observers, AudienceReport())

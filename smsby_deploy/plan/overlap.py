@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from smsby_deploy.config.declarations import Guardrails, Mailing
 from smsby_deploy.config.sources import ContactList
 from smsby_deploy.lock.records import Entry
-from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.desired import Desired, MeasuredMailing
 from smsby_deploy.plan.gone import is_all_sent
 from smsby_deploy.plan.model import GOING_OUT, Action
 from smsby_deploy.problems import Problem, Severity
@@ -17,7 +17,6 @@ from smsby_deploy.recipients.phone_set import PhoneSet, numbers_in_two
 from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
-    from smsby_deploy.plan.mailing_planner import MeasuredMailing
     from smsby_deploy.plan.similar import Similar
 
 _KEPT_NUMBERS = 600_000  # about 60 MB

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from smsby_deploy import __version__
@@ -22,9 +22,10 @@ from smsby_deploy.plan.account_names import AccountNames, find_name_problems, re
 from smsby_deploy.plan.budget import hold_budget
 from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
 from smsby_deploy.plan.contradictions import FactCheck, find_doubt, find_wrong_clock
+from smsby_deploy.plan.desired import MeasuredMailing
 from smsby_deploy.plan.diff import make_orphans
 from smsby_deploy.plan.gone import excuse_errors, excuse_missing, is_all_sent, is_excused
-from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing
+from smsby_deploy.plan.mailing_planner import MailingPlanner
 from smsby_deploy.plan.measure import NO_PROGRESS, Observers, ReadProgress, find_flaws, measure_mailing
 from smsby_deploy.plan.model import Action, ActionKind, Actions, Orphans, Plan
 from smsby_deploy.plan.overlap import KeptPhones, find_overlap
@@ -36,6 +37,7 @@ from smsby_deploy.plan.staleness import (
     exempt_inputs,
     finished_queries,
     hash_inputs,
+    query_input,
     stamp_entries,
     stamp_lock,
 )
@@ -121,12 +123,13 @@ def measure_files(
     Raises:
         UsageError: a pattern matches nothing.
     """
-    in_files = {mailing.address for mailing in loaded.all_mailings}
-    lock, archived = with_archived(lock, in_files)
+    lock, archived = with_archived(lock, {mailing.address for mailing in loaded.all_mailings})
     selected, orphans = select_mailings(loaded, lock, select, archived)
     mailings = [mailing for mailing in selected if mailing.cancelled is None]
-    cancelled = tuple(mailing for mailing in selected if mailing.cancelled is not None)
-    excuses = partial(_is_excused, lock, now)
+
+    def excuses(mailing: Mailing) -> bool:
+        return now is not None and is_excused(lock.mailings.get(mailing.address), mailing, now)
+
     loaded = excuse_missing(loaded, excuses)
     loaded = loaded._replace(problems=problems_in(loaded, select))
     suppressed, problems = load_suppression(loaded.project.suppress, loaded.project.only_to)
@@ -138,13 +141,16 @@ def measure_files(
             entry = lock.mailings.get(mailing.address)
             kept_by = keep if mailing.via == "bulk" and not is_all_sent(entry, mailing) else None
             keeps_phones = kept_phones.keeps(mailing, entry)
-            observers = Observers(policy, progress, observe(mailing), kept_by, keeps_phones, shared_reads)
-            observers = observers._replace(tests=[] if runs_tests else None)
-            desired, found = measure_mailing(loaded.project, mailing, suppressed, observers)
-            kept_phones.take(desired)
-            one = MeasuredMailing(mailing, desired, tuple(found), tests=tuple(observers.tests or ()))
+            observers = Observers(
+                policy, progress, observe(mailing), kept_by, keeps_phones, shared_reads, runs_tests
+            )
+            one = measure_mailing(loaded.project, mailing, suppressed, observers)
+            kept_phones.take(one.desired)
             measured.append(_excuse(one, excuses))
-    files = MeasuredFiles(
+    # Mailings with invalid parts cannot be planned, but their other problems are reported, too.
+    flawed = () if select else loaded.flawed
+    flaws = [one for mailing in flawed for one in find_flaws(loaded.project, mailing, suppressed, progress)]
+    return MeasuredFiles(
         loaded,
         select,
         lock,
@@ -153,13 +159,9 @@ def measure_files(
         tuple(orphans),
         suppressed,
         (*read_test_phones(loaded.project)[1], *problems),
-        cancelled,
+        tuple(mailing for mailing in selected if mailing.cancelled is not None),
+        tuple(flaws),
     )
-    if select:
-        return files
-    # Mailings with invalid parts cannot be planned, but their other problems are reported, too.
-    flawed = (find_flaws(loaded.project, one, suppressed, progress) for one in loaded.flawed)
-    return replace(files, flaws=tuple(problem for found in flawed for problem in found))
 
 
 @dataclass(frozen=True)
@@ -177,8 +179,8 @@ class MeasuredFiles:
     orphans: tuple[str, ...]
     suppressed: PhoneSet
     suppression_problems: tuple[Problem, ...]
-    cancelled: tuple[Mailing, ...] = ()
-    flaws: tuple[Problem, ...] = ()
+    cancelled: tuple[Mailing, ...]
+    flaws: tuple[Problem, ...]
     _sent: dict[datetime, SentMailings] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -206,8 +208,10 @@ class MeasuredFiles:
 
     @cached_property
     def _inputs(self) -> dict[str, str]:
-        """The digest of every file, cached because `apply` makes two plans."""
-        return hash_inputs(self.loaded.project, self.mailings)
+        """The digest of every file and query result, cached because `apply` makes two plans."""
+        desired = [one.desired for one in self.measured if one.desired]
+        results = {query_input(one.address): one.snapshot for one in desired if one.snapshot is not None}
+        return hash_inputs(self.loaded.project, self.mailings) | results
 
     @contextmanager
     def errors_first(self) -> Iterator[None]:
@@ -259,7 +263,7 @@ class MeasuredFiles:
             with self.errors_first():
                 binding = find_binding(self.lock, here, is_shown=shows_any(self.lock, remote))
         problems = [*self.loaded.problems, *self.suppression_problems, *find_wrong_clock(client, here)]
-        actions, problems, snapshots = self._decide(client, names, remote, now, problems, is_handing_over)
+        actions, problems = self._decide(client, names, remote, now, problems, is_handing_over)
         return Plan(
             id=new_id,
             created_at=now.isoformat(timespec="seconds"),
@@ -268,12 +272,12 @@ class MeasuredFiles:
             account=account if client is not None else None,
             tool=TOOL,
             select=self.select,
-            inputs=self._inputs | snapshots,
+            inputs=self._inputs,
             lock=stamp_lock(self.lock, actions, lambda: self._orphan_stamps),
             actions=Actions(actions, self._orphans),
             problems=tuple(problems),
             currency=project.currency,
-            exempt=exempt_inputs(project, self.mailings) | finished_queries(actions, snapshots),
+            exempt=exempt_inputs(project, self.mailings) | finished_queries(actions, self._inputs),
             binding=binding,
             digest_key=project.digest_key.id,
             names=names,
@@ -290,8 +294,8 @@ class MeasuredFiles:
         now: datetime,
         problems: list[Problem],
         is_handing_over: bool,
-    ) -> tuple[list[Action], list[Problem], dict[str, str]]:
-        """Return the actions, `problems` with new ones added, and the digests of query results."""
+    ) -> tuple[list[Action], list[Problem]]:
+        """Return the actions, and `problems` with new ones added."""
         project, sent, check = self.loaded.project, self._find_sent(now), None
         facts = self._check_facts(client, remote, now)
         if remote is not None:
@@ -313,7 +317,7 @@ class MeasuredFiles:
         problems += self._find_similar(actions, sent, now)
         actions += filter(None, map(planner.plan_cancelled, self.cancelled))
         planner.check_orphans(frozenset(self.orphans))
-        return actions, problems, planner.snapshots
+        return actions, problems
 
     def _limit_pressure(
         self,
@@ -392,7 +396,3 @@ def _excuse(measured: MeasuredMailing, excuses: Callable[[Mailing], bool]) -> Me
         return measured
     notes = tuple(excuse_errors(mailing, found))
     return measured._replace(desired=None, problems=notes, is_excused=True, tests=())
-
-
-def _is_excused(lock: Lock, now: datetime | None, mailing: Mailing) -> bool:
-    return now is not None and is_excused(lock.mailings.get(mailing.address), mailing, now)

@@ -17,8 +17,7 @@ from smsby_deploy.plan.contact_ledger import (
     count_messages,
     ledger_path,
 )
-from smsby_deploy.plan.desired import ChunkPlan, Desired
-from smsby_deploy.plan.mailing_planner import MeasuredMailing
+from smsby_deploy.plan.desired import ChunkPlan, Desired, MeasuredMailing
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.model import GOING_OUT, Action, ActionKind, ReasonCode
 from smsby_deploy.problems import Problem, Severity
@@ -319,7 +318,7 @@ def limit_pressure(
     earlier = ledger.read(lock, min(times) - pressure.within, max(times) + longest + pressure.within)
 
     def remeasure(mailing: Mailing, without: PhoneSet) -> Desired | None:
-        return measure_mailing(project, mailing, without)[0]
+        return measure_mailing(project, mailing, without).desired
 
     check = PressureCheck(pressure, earlier, ledger.hasher, suppressed, now, remeasure, due)
     judged = check.judge(planned)

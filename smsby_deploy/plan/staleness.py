@@ -92,10 +92,10 @@ def exempt_inputs(project: Project, mailings: Iterable[Mailing]) -> frozenset[st
     return frozenset(path.relative_to(project.root).as_posix() for path in exempt)
 
 
-def finished_queries(actions: Iterable[Action], snapshots: Iterable[str]) -> frozenset[str]:
+def finished_queries(actions: Iterable[Action], inputs: Iterable[str]) -> frozenset[str]:
     """Return the queries of finished mailings, whose databases keep changing."""
     finished = {query_input(action.address) for action in actions if action.action is ActionKind.NOOP}
-    return frozenset(finished & set(snapshots))
+    return frozenset(finished.intersection(inputs))
 
 
 def stamp_lock(lock: Lock, actions: Iterable[Action], orphans: Callable[[], Mapping[str, str]]) -> LockStamp:

@@ -119,8 +119,10 @@ def run_mailing_tests(
                 found = MailingTests(project, mailing).fail_all()
                 problems += problems_of(mailing, error)
         else:
-            observers = Observers(progress=progress, tests=found)
-            problems += measure_mailing(project, mailing, suppressed, observers)[1]
+            observers = Observers(progress=progress, runs_tests=True)
+            measured = measure_mailing(project, mailing, suppressed, observers)
+            found = list(measured.tests)
+            problems += measured.problems
         if any(one.failures for one in found) and excuses(mailing):
             why = sentence("no more of the mailing will be sent")
             found = [replace(one, failures=(), skipped=why) if one.failures else one for one in found]

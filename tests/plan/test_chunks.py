@@ -66,8 +66,8 @@ def test_opt_out_changes_counts_but_no_fingerprint(phones: list[str], data: st.D
     out = data.draw(st.sets(st.sampled_from(phones)))
     suppressed = PhoneSet()
     suppressed.add_all(number_phones(out))
-    before, _ = measure_mailing(_project(3), mailing, PhoneSet())
-    after, _ = measure_mailing(_project(3), mailing, suppressed)
+    before = measure_mailing(_project(3), mailing, PhoneSet()).desired
+    after = measure_mailing(_project(3), mailing, suppressed).desired
     assert [chunk.fingerprint for chunk in after.chunks] == [chunk.fingerprint for chunk in before.chunks]
     assert after.audience_digest == before.audience_digest
     assert after.audience.final == before.audience.final - len(out)
@@ -86,7 +86,7 @@ def test_digests_tell_content_and_audience_apart() -> None:
     """Content and audience have separate digests, and a change of either makes other chunks."""
     phones = ["375291111111", "375292222222"]
     desired = [
-        measure_mailing(_project(9), _mailing(some, text), PhoneSet())[0]
+        measure_mailing(_project(9), _mailing(some, text), PhoneSet()).desired
         for some, text in ((phones, "Hello"), (phones, "Bye"), (phones[::-1], "Hello"))
     ]
     contents, audiences, marks = zip(
@@ -100,8 +100,8 @@ def test_digests_tell_content_and_audience_apart() -> None:
 def test_chunk_size_changes_no_content() -> None:
     """Another chunk size makes other chunks with the same content and audience digests."""
     mailing = _mailing(["375291111111", "375292222222", "375293333333"], "Hello")
-    small, _ = measure_mailing(_project(1), mailing, PhoneSet())
-    large, _ = measure_mailing(_project(9), mailing, PhoneSet())
+    small = measure_mailing(_project(1), mailing, PhoneSet()).desired
+    large = measure_mailing(_project(9), mailing, PhoneSet()).desired
     assert (small.content_digest, small.audience_digest) == (large.content_digest, large.audience_digest)
     assert (len(small.chunks), len(large.chunks)) == (3, 1)
 
@@ -170,10 +170,10 @@ def test_single_mailing_is_small(
     """A single mailing has a maximum number of recipients; a larger one has no chunk."""
     monkeypatch.setattr(chunks_module, "MOST_SINGLE", 3)
     mailing = _mailing([f"37529000000{number}" for number in range(count)], "Hello")._replace(via=via)
-    desired, problems = measure_mailing(_project(9), mailing, PhoneSet())
-    assert [problem.code for problem in problems] == ["SINGLE_SIZE"] * is_error
-    assert desired is not None
-    assert (len(desired.chunks) == 0) is is_error
+    measured = measure_mailing(_project(9), mailing, PhoneSet())
+    assert [problem.code for problem in measured.problems] == ["SINGLE_SIZE"] * is_error
+    assert measured.desired is not None
+    assert (len(measured.desired.chunks) == 0) is is_error
 
 
 def test_text_digest_covers_texts_of_recipients() -> None:
@@ -196,9 +196,8 @@ def test_text_digest_covers_texts_of_recipients() -> None:
 def _text_digest(rows: list[dict[str, str]], text: str | None) -> str | None:
     audience = InlineRecipients(rows, _AT, [(1, 1)] * len(rows))
     source = None if text is None else TextSource(text, _AT)
-    desired, _ = measure_mailing(
-        _project(9), _mailing([], "")._replace(audience=audience, text=source), PhoneSet()
-    )
+    mailing = _mailing([], "")._replace(audience=audience, text=source)
+    desired = measure_mailing(_project(9), mailing, PhoneSet()).desired
     assert desired is not None
     return desired.text_digest
 
@@ -207,8 +206,8 @@ def test_former_content_is_that_of_uncomposed_texts() -> None:
     """The digest of an earlier version, which hashed texts as written, is kept only where it differs."""
     decomposed = unicodedata.normalize("NFD", "Большой")
     header = {"alphaname": "0", "schedule_time": None, "kind": "bulk", "text": decomposed, "list": None}
-    desired, _ = measure_mailing(_project(9), _mailing(["375291111111"], decomposed), PhoneSet())
-    composed, _ = measure_mailing(_project(9), _mailing(["375291111111"], "Большой"), PhoneSet())
+    desired = measure_mailing(_project(9), _mailing(["375291111111"], decomposed), PhoneSet()).desired
+    composed = measure_mailing(_project(9), _mailing(["375291111111"], "Большой"), PhoneSet()).desired
     assert desired.former_content == hash_json(header)
     assert desired.has_content(desired.former_content)
     assert composed.former_content is None

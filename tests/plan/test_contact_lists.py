@@ -39,8 +39,8 @@ def _measure(folder: Path, mailing: str, **options: str) -> tuple[Desired, list[
     loaded = _load(folder, mailing, **options)  # type: ignore[arg-type]
     project = load_project(folder).project
     suppressed: PhoneSet = load_suppression(project.suppress)[0]
-    desired, problems = measure_mailing(project, loaded, suppressed)
-    return desired, [problem.code for problem in problems]
+    measured = measure_mailing(project, loaded, suppressed)
+    return measured.desired, [problem.code for problem in measured.problems]
 
 
 def test_measure_list_counts_one_text(tmp_path: Path) -> None:

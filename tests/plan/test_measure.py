@@ -32,7 +32,7 @@ def _write(folder: Path, body: str, project: str = _PROJECT, rows: str = _ROWS) 
 def _desired(folder: Path, body: str, project: str = _PROJECT, rows: str = _ROWS) -> Desired:
     _write(folder, body, project, rows)
     loaded = load_project(folder)
-    return measure_mailing(loaded.project, loaded.project.mailings[0], PhoneSet())[0]
+    return measure_mailing(loaded.project, loaded.project.mailings[0], PhoneSet()).desired
 
 
 @pytest.mark.parametrize(
@@ -233,12 +233,12 @@ def test_measure_counts_invisible_characters_of_values(tmp_path: Path, mark: str
     value = f"я{mark}{'я' * 68}"
     (tmp_path / "r.csv").write_text(f"phone,name\n{rows}375297654321,{value}\n", encoding="utf-8")
     project = load_project(tmp_path).project
-    desired, problems = measure_mailing(project, project.mailings[0], PhoneSet())
-    assert desired is not None
-    assert desired.parts == parts
-    codes = [problem.code for problem in problems]
+    measured = measure_mailing(project, project.mailings[0], PhoneSet())
+    assert measured.desired is not None
+    assert measured.desired.parts == parts
+    codes = [problem.code for problem in measured.problems]
     assert codes == (["EXPENSIVE_CHARACTER"] if mark else [])
-    assert all("first at r.csv:21" in problem.message for problem in problems)
+    assert all("first at r.csv:21" in problem.message for problem in measured.problems)
 
 
 def test_measure_warns_of_what_texts_say(tmp_path: Path) -> None:

@@ -68,7 +68,8 @@ def _plain_paths() -> Iterator[None]:
 
 
 def _measure(folder: Path, out: list[str]) -> tuple[Desired | None, list[Problem]]:
-    return measure_mailing(*_load(folder, out))
+    measured = measure_mailing(*_load(folder, out))
+    return measured.desired, list(measured.problems)
 
 
 def _find_flaws(folder: Path, out: list[str]) -> list[Problem]:

@@ -40,7 +40,7 @@ class _Desk:
         ]
 
     def measure(self, mailing: Mailing, suppressed: PhoneSet) -> Desired:
-        desired, _ = measure_mailing(self.project, mailing, suppressed, Observers(keeps_phones=True))
+        desired = measure_mailing(self.project, mailing, suppressed, Observers(keeps_phones=True)).desired
         assert desired is not None
         return desired
 

@@ -389,9 +389,9 @@ def _desired(folder: Path, text: str, footer: str) -> tuple[Desired, dict[str, s
     loaded = load_project(folder)
     assert not loaded.problems
     mailing = loaded.project.mailings[0]
-    desired, problems = measure_mailing(loaded.project, mailing, PhoneSet())
-    assert not problems
-    return desired, hash_inputs(loaded.project, [mailing])
+    measured = measure_mailing(loaded.project, mailing, PhoneSet())
+    assert not measured.problems
+    return measured.desired, hash_inputs(loaded.project, [mailing])
 
 
 @pytest.mark.parametrize("text", ["Hi", "Hi {{ n }}"])

@@ -53,9 +53,9 @@ def _project(folder: Path, campaign: str = CAMPAIGN) -> Project:
     return loaded.project
 
 
-def _problems(folder: Path, campaign: str = CAMPAIGN) -> list[Problem]:
+def _problems(folder: Path, campaign: str = CAMPAIGN) -> tuple[Problem, ...]:
     project = _project(folder, campaign)
-    return measure_mailing(project, project.mailings[0], PhoneSet())[1]
+    return measure_mailing(project, project.mailings[0], PhoneSet()).problems
 
 
 def test_parquet_glob_reads_files_by_name(tmp_path: Path) -> None:

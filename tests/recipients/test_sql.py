@@ -74,8 +74,8 @@ def _snapshot(query: RecipientsQuery, size: int = 1000) -> str | None:
     return facts.snapshot
 
 
-def _problems(loaded: LoadedProject) -> list[Problem]:
-    return measure_mailing(loaded.project, loaded.project.mailings[0], PhoneSet())[1]
+def _problems(loaded: LoadedProject) -> tuple[Problem, ...]:
+    return measure_mailing(loaded.project, loaded.project.mailings[0], PhoneSet()).problems
 
 
 def test_query_rows_are_text_in_order(database: Database, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def _guess(
     (mailing,) = project.mailings
     for phone in candidates:
         _write(root, phone, kind)
-        desired, _ = measure_mailing(project, mailing, PhoneSet())
+        desired = measure_mailing(project, mailing, PhoneSet()).desired
         assert desired is not None
         (chunk,) = desired.chunks
         over = {desired.audience_digest, desired.recipients_digest, desired.contacts, desired.snapshot}

@@ -58,7 +58,8 @@ class Book:
         """Record an apply as of now, with each chunk in one of `states`; return the digest of an upload."""
         loaded = load_project(self.folder)
         (mailing,) = loaded.project.mailings
-        desired, _ = measure_mailing(loaded.project, mailing, load_suppression(loaded.project.suppress)[0])
+        suppressed, _ = load_suppression(loaded.project.suppress)
+        desired = measure_mailing(loaded.project, mailing, suppressed).desired
         assert desired is not None
         chunks = tuple(
             ChunkRecord(now.fingerprint, now.recipients, now.digest, state, opted_out=now.opted_out)
