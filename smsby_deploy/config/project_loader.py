@@ -266,10 +266,10 @@ class _ProjectLoader:
 
     def _check_facts(self, api: ApiSettings) -> None:
         if api.facts_file is not None and api.facts_file.exists():
-            from smsby_deploy.smsby.facts import check_facts  # few projects have the file
+            from smsby_deploy.smsby.facts import read_accounts  # few projects have the file
 
             try:
-                check_facts(api.facts_file)
+                read_accounts(api.facts_file)
             except FilesInvalid as error:
                 self._log.extend(error.problems)
 

@@ -180,7 +180,6 @@ class Fact:
     gap: Gap | None = None
     learned_at: datetime | None = None
     method: str = ""
-    account: str = ""
 
 
 @dataclass(frozen=True)
@@ -191,7 +190,7 @@ class AccountFacts:
     facts: Mapping[FactName, Fact] = field(default_factory=dict)
 
     def get(self, name: FactName) -> Fact:
-        return self.facts.get(name) or Fact(name, account=self.account)
+        return self.facts.get(name) or Fact(name)
 
     def value(self, name: FactName) -> Any:
         """Return the value as in the file; None if unknown."""
@@ -278,31 +277,30 @@ class AccountFacts:
         for fact in learned:
             is_loss = fact.state is not FactState.KNOWN and self.get(fact.name).state is FactState.KNOWN
             if fact.state is not FactState.NOT_ASKED and not is_loss:
-                facts[fact.name] = replace(fact, account=self.account)
+                facts[fact.name] = fact
         return replace(self, facts=facts)
 
 
 NO_FACTS = AccountFacts()
 
 
-def check_facts(path: Path) -> None:
-    """Check the file at `path`, which may be missing; raises like `read_facts`."""
-    _read_document(path)
-
-
 def read_facts(path: Path, account: str) -> AccountFacts:
-    """Return the facts of `account` in the file at `path`; it may be missing.
+    """Return the facts of `account` in the file at `path`; raises like `read_accounts`."""
+    return read_accounts(path).get(account) or AccountFacts(account)
+
+
+def read_accounts(path: Path) -> dict[str, AccountFacts]:
+    """Return the facts of every account in the file at `path`; it may be missing.
 
     Raises:
         FilesInvalid: it is not a facts file.
     """
-    facts = _read_document(path)["accounts"].get(account, {}).get("facts", {})
-    return AccountFacts(account, {FactName(name): _read_fact(name, facts[name], account) for name in facts})
-
-
-def read_accounts(path: Path) -> dict[str, AccountFacts]:
-    """Return the facts of every account in the file at `path`; raises like `read_facts`."""
-    return {account: read_facts(path, account) for account in _read_document(path)["accounts"]}
+    return {
+        account: AccountFacts(
+            account, {FactName(name): _read_fact(name, fact) for name, fact in one["facts"].items()}
+        )
+        for account, one in _read_document(path)["accounts"].items()
+    }
 
 
 def write_facts(path: Path, facts: AccountFacts, service: str) -> None:
@@ -366,7 +364,7 @@ def _validator() -> Validator:
     return Draft202012Validator(schema, validate_formats=True)
 
 
-def _read_fact(name: str, document: Mapping[str, Any], account: str) -> Fact:
+def _read_fact(name: str, document: Mapping[str, Any]) -> Fact:
     return Fact(
         FactName(name),
         FactState(document["state"]),
@@ -374,7 +372,6 @@ def _read_fact(name: str, document: Mapping[str, Any], account: str) -> Fact:
         Gap(document["gap"]) if "gap" in document else None,
         datetime.fromisoformat(document["learned_at"]),
         document["method"],
-        account,
     )
 
 

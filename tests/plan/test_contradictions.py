@@ -57,7 +57,7 @@ def _clock(offset: int) -> dict[str, Any]:
 
 
 def facts_of(values: Mapping[FactName, Any], at: datetime = NOON) -> AccountFacts:
-    known = {name: Fact(name, FactState.KNOWN, value, None, at, "x", "a") for name, value in values.items()}
+    known = {name: Fact(name, FactState.KNOWN, value, None, at, "x") for name, value in values.items()}
     return AccountFacts("a", known)
 
 

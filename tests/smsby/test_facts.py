@@ -36,11 +36,11 @@ _ACCOUNT, _OTHER = "0123456789ab", "ba9876543210"
 
 
 def _known(name: FactName, learned_at: datetime = _NOW) -> Fact:
-    return Fact(name, FactState.KNOWN, FACT_VALUES[name], None, learned_at, "getBalance", _ACCOUNT)
+    return Fact(name, FactState.KNOWN, FACT_VALUES[name], None, learned_at, "getBalance")
 
 
 def _gap(name: FactName) -> Fact:
-    return Fact(name, FactState.NOT_LEARNABLE, None, Gap.NO_ROWS, _NOW, "getBalance", _ACCOUNT)
+    return Fact(name, FactState.NOT_LEARNABLE, None, Gap.NO_ROWS, _NOW, "getBalance")
 
 
 ALL = AccountFacts(_ACCOUNT, {name: _known(name) for name in FactName})
