@@ -192,7 +192,8 @@ class Lease:
 def _write_surely(store: SharedStore, before: Stored, after: Stored) -> Stored:
     """Write to the store; if that fails, read it, because only the answer may have been lost.
 
-    If nothing has changed, write once more. Raises as the first write.
+    If no other run has written, write once more, even what was written: the session that was lost may have kept others out.
+    Raises as the first write.
     """
     try:
         return store.write(before, after)
@@ -201,10 +202,8 @@ def _write_surely(store: SharedStore, before: Stored, after: Stored) -> Stored:
     except StoreFailed:
         with contextlib.suppress(StoreFailed):
             found = store.read()
-            if found._replace(version="") == after._replace(version=""):
-                return found
-            if found.version == before.version:
-                return store.write(before, after)
+            if found.version == before.version or found._replace(version="") == after._replace(version=""):
+                return store.write(found, after)
         raise
 
 

@@ -62,7 +62,11 @@ _DRIVER = "postgresql+psycopg://"  # as SQLAlchemy writes it
 URL_STARTS = ("postgresql://", "postgres://", _DRIVER)
 _TIMEOUT = 30  # seconds
 _PATIENCE = 60.0  # seconds for a transaction: a server that hangs does not enforce its own limits
-_LIMITS = f"set statement_timeout = '{_TIMEOUT}s'; set idle_in_transaction_session_timeout = '60s'"
+# An intent must outlive a crash of the server, even if its own setting is to confirm before it writes to disk.
+_SETTINGS = (
+    f"set statement_timeout = '{_TIMEOUT}s'; set idle_in_transaction_session_timeout = '60s'; "
+    "set synchronous_commit = on"
+)
 # Without these settings, a connection that is silently cut would hold up a run for a quarter of an hour.
 _ALIVE: dict[str, Any] = {
     "keepalives_idle": 10,
@@ -167,16 +171,15 @@ class PostgresStore:
     def _transact(self, work: Callable[[Any], _Result]) -> _Result:
         """Run `work` with a cursor in its own transaction; returns its result, raises as `write`."""
         try:
-            if self._connection is None:
+            is_new = self._connection is None
+            if is_new:
                 self._connection = psycopg.connect(self._url, connect_timeout=_TIMEOUT, **_ALIVE)
-                self._connection.execute(_LIMITS)
-                self._connection.commit()
-            with (
-                _limited(self._connection),
-                self._connection.transaction(),
-                self._connection.cursor() as cursor,
-            ):
-                return work(cursor)
+            with _limited(self._connection):
+                if is_new:
+                    self._connection.execute(_SETTINGS)
+                    self._connection.commit()
+                with self._connection.transaction(), self._connection.cursor() as cursor:
+                    return work(cursor)
         except psycopg.Error as error:
             self._close()
             raise StoreFailed(_why(error)) from error

@@ -92,6 +92,26 @@ def test_postgres_store_waits_for_no_server_that_hangs(
         os.kill(backend, signal.SIGCONT)
 
 
+def test_postgres_store_waits_for_no_login_that_hangs(
+    postgres: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that accepts the login and then hangs is not waited for."""
+    monkeypatch.setattr(postgres_store, "_PATIENCE", 0.2)
+    monkeypatch.setattr(postgres_store, "_SETTINGS", "select pg_sleep(20)")
+    with pytest.raises(StoreFailed, match="no connection"):
+        PostgresStore(postgres.url, "k").read()
+
+
+def test_postgres_store_waits_until_a_write_is_on_disk(postgres: Database) -> None:
+    """A server that confirms a commit before it is on disk does so for no write of a lock: a crash would lose an intent."""
+    postgres.run("alter role shop set synchronous_commit = off")
+    try:
+        store = PostgresStore(postgres.url, "k")
+        assert store._transact(lambda cursor: cursor.execute("show synchronous_commit").fetchone()[0]) == "on"
+    finally:
+        postgres.run("alter role shop reset synchronous_commit")
+
+
 def test_postgres_store_needs_no_right_to_create(postgres: Database) -> None:
     """The role described in docs/locks.md can write a lock."""
     PostgresStore(postgres.url, "other").write(Stored(), Stored(lock=b"{}"))
