@@ -164,7 +164,8 @@ class RemoteCheck:
             run.stop(with_code(ReasonCode.UNKNOWN, check.doubt), ExitCode.REFUSED)
             return
         marks = run.action.fingerprints
-        collision = find_collision(mailing.address, mailing.revision, marks, remote)
+        now = self._clock.now().astimezone(mailing.zone)
+        collision = find_collision(mailing.address, mailing.revision, marks, remote, now)
         if collision and not self._project.environment.is_rehearsal:
             run.stop(with_code(ReasonCode.COLLISION, collision), ExitCode.REFUSED)
 

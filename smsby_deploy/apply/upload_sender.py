@@ -143,7 +143,8 @@ class UploadSender:
         marks = action.fingerprints
         remote = self._reconciler.read_before_sending()
         run = self._runs[mailing.address]
-        collision = find_collision(mailing.address, mailing.revision, marks, remote)
+        now = self._context.clock.now().astimezone(mailing.zone)
+        collision = find_collision(mailing.address, mailing.revision, marks, remote, now)
         if self._context.project.environment.is_rehearsal:
             collision, marks = "", []  # an earlier version of it may be listed
         if remote.has_any(marks):

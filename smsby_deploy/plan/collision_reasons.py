@@ -6,16 +6,18 @@ how to keep the record, and how to send the mailing again on purpose.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from smsby_deploy.lock.records import ChunkState, Entry
-from smsby_deploy.plan.fingerprint import RemoteName, may_be_truncated
+from smsby_deploy.plan.fingerprint import RemoteName, read_remote_name
 from smsby_deploy.plan.model import ReasonCode
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.scheduled import only_listed, other_is_scheduled, sending_time, take_back
 from smsby_deploy.plan.similar import Other
 from smsby_deploy.plan.situation import Situation
-from smsby_deploy.wording import sentence
+from smsby_deploy.smsby.parsers import RemoteMailing
+from smsby_deploy.wording import first_of, sentence
 
 _MOST_OPTIONS = 5  # messages of a collision that the suggested command names
 
@@ -45,38 +47,65 @@ def collision(here: Situation) -> str:
     if here.is_rehearsal:  # an earlier version of it was rehearsed
         return ""
     desired = here.desired
-    return find_collision(desired.address, desired.revision, desired.fingerprints, here.remote)
+    now = here.now.astimezone(here.zone)
+    return find_collision(desired.address, desired.revision, desired.fingerprints, here.remote, now)
 
 
 def find_collision(
-    address: str, revision: int, fingerprints: Sequence[str], remote: RemoteView | None
+    address: str, revision: int, fingerprints: Sequence[str], remote: RemoteView | None, now: datetime
 ) -> str:
-    """Say which other mailing sms.by lists under this address and revision; empty if none."""
+    """Say which other mailing sms.by lists under this address and revision; empty if none.
+
+    Times are shown in the zone of `now`.
+    """
     if remote is None:
         return ""
     others = remote.other_fingerprints(address, revision, frozenset(fingerprints))
-    ids = [str(remote.by_fingerprint[mark].id) for mark in others]
+    listed = [remote.by_fingerprint[mark] for mark in others]
+    ids = [str(one.id) for one in listed]
     options = " ".join(
         f"--message-id {number}" for number in (ids if 0 < len(ids) <= _MOST_OPTIONS else ["N"])
     )
-    ways = sentence(
-        "`smsby-deploy import {address} {options}`, restore the lock, or raise `revision`",
-        address=address,
-        options=options,
-    )
     if others:
+        ways = sentence(
+            "`smsby-deploy import {address} {options}`, restore the lock, or {again}",
+            address=address,
+            options=options,
+            again=_delete_ahead(listed, now) or sentence("raise `revision`"),
+        )
         return sentence(
             "sms.by has it under another fingerprint (#{mark}): {ways}", mark=others[0], ways=ways
         )
-    if (name := remote.truncated_name(address, revision)) is None:
+    if remote.truncated_name(address, revision) is None:
         return ""
-    if may_be_truncated(name, remote.scope, address, revision + 1):  # a raised revision collides, too
-        ways = sentence(
-            "`smsby-deploy import {address} {options}` (then a raised `revision` sends it again), or restore the lock",
-            address=address,
-            options=options,
-        )
+    # A raised revision may collide, too, or that mailing may not be gone: only its record decides.
+    ways = sentence(
+        "`smsby-deploy import {address} {options}` (then a raised `revision` sends it again), or restore the lock",
+        address=address,
+        options=options,
+    )
     return sentence("sms.by lists a mailing whose truncated name begins like this one: {ways}", ways=ways)
+
+
+def _delete_ahead(listed: Iterable[RemoteMailing], now: datetime) -> str:
+    """Say which listed mailings to delete before sms.by sends them; empty if it has sent all."""
+    ahead = [one for one in listed if one.is_ahead(now)]
+    if not ahead:
+        return ""
+    first = min(one.d_schedule or 0 for one in ahead)
+    names = [sentence("`{name}` (id {number})", name=one.name, number=one.id) for one in ahead]
+    return sentence(
+        "delete {names} in the account at sms.by before {time}",
+        names=first_of(names),
+        time=datetime.fromtimestamp(first, now.tzinfo),
+    )
+
+
+def _send_again(here: Situation, listed: RemoteMailing, revision: int) -> str:
+    """Say how to send it although sms.by lists the same mailing, as `listed`, in `revision`."""
+    if deletion := _delete_ahead([listed], here.now.astimezone(here.zone)):
+        return sentence("to send this one instead, {take_back}", take_back=deletion)
+    return sentence("to send it again, raise `revision` to {revision}", revision=revision + 1)
 
 
 def listed_under_a_short_name(here: Situation) -> str:
@@ -97,29 +126,33 @@ def listed_under_a_short_name(here: Situation) -> str:
 
 def listed_as(here: Situation, listed: RemoteName) -> tuple[ReasonCode, str]:
     """Say what to do about a mailing that was renamed and whose record was lost."""
-    old = listed.address
+    assert here.remote is not None  # it was found there
+    old, mailing = listed.address, here.remote.by_fingerprint[listed.fingerprint]
     if listed.revision < here.desired.revision:
-        assert here.remote is not None  # it was found there
-        return ReasonCode.SCHEDULED, only_listed(here, here.remote.by_fingerprint[listed.fingerprint])
+        return ReasonCode.SCHEDULED, only_listed(here, mailing)
     why = sentence(
-        "sms.by lists {old}, with the same text and recipients, but neither the files nor the lock have it; if it was "
+        "sms.by lists {old}, with the same text and recipients, but the lock does not have it; if it was "
         "renamed, restore the lock, or name it {old} again, apply, rename it, and run "
-        "`smsby-deploy lock move {old} {address}`; to send it again, raise `revision` to {revision}",
+        "`smsby-deploy lock move {old} {address}`; {again}",
         old=old,
         address=here.desired.address,
-        revision=listed.revision + 1,
+        again=_send_again(here, mailing, listed.revision),
     )
     return ReasonCode.COLLISION, why
 
 
-def listed_in_project(here: Situation, project: str) -> str:
+def listed_in_project(here: Situation, listed: RemoteMailing) -> tuple[ReasonCode, str]:
     """Say what to do about a mailing that sms.by lists under another project."""
-    return sentence(
+    name = read_remote_name(listed.name)
+    assert name is not None  # it was found by its fingerprint
+    why = sentence(
         "sms.by lists exactly this mailing under the project {project}; if this project was renamed, restore its name; "
-        "to send it again, raise `revision` to {revision}",
-        project=project,
-        revision=here.desired.revision + 1,
+        "{again}",
+        project=name.project.partition("~")[0],
+        again=_send_again(here, listed, name.revision),
     )
+    is_raised = name.revision < here.desired.revision
+    return ReasonCode.SCHEDULED if is_raised else ReasonCode.COLLISION, why
 
 
 def renamed(here: Situation, sent_as: Other, entry: Entry | None) -> tuple[ReasonCode, str]:

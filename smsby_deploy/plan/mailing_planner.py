@@ -53,6 +53,7 @@ class MailingPlanner:
     now: datetime
     problems: list[Problem]
     is_handing_over: bool = False  # only what was approved earlier may be sent
+    _renamed: set[str] = field(default_factory=set)  # their collisions say what to delete
     rehearsed: frozenset[tuple[str, str]] = field(init=False)
     approvals: ApprovalCheck | None = field(init=False)  # None: no mailing needs a signature
 
@@ -141,7 +142,8 @@ class MailingPlanner:
         marks, mailings = self.remote.by_fingerprint, self.lock.mailings
         listed = set(find(mailings, lambda file: file.with_chunk(marks, frozenset())))
         for address, entry in read_some(mailings, {one for one in listed if one in addresses}):
-            self.problems.extend(warn_of_scheduled(address, entry, self.remote, self.now))
+            if address not in self._renamed:
+                self.problems.extend(warn_of_scheduled(address, entry, self.remote, self.now))
             intended = intended_by_lock(address, entry, None)
             self.problems.extend(find_drift(intended, entry.chunks, self.remote))
 
@@ -159,13 +161,15 @@ class MailingPlanner:
             sender = NamedId(mailing.alphaname, here.sender_id)
             planned = Planned(desired, sender, here.contact_list)
             if sent_as := self.sent.find_renamed(planned, self.now):
+                if sent_as.is_scheduled(self.now) and not sent_as.has_unknown:
+                    self._renamed.add(sent_as.address)
                 return block(*collision_reasons.renamed(here, sent_as, self.sent.entry_of(sent_as)))
             if self.remote is not None:
                 # After `lock move` it is listed under its old address, with the fingerprints that were kept.
                 if not here.is_listed and (listed := self.sent.find_listed(desired, self.remote, self.now)):
                     return block(*collision_reasons.listed_as(here, listed))
-                if other := self.remote.find_in_other_project(desired):
-                    return block(ReasonCode.COLLISION, collision_reasons.listed_in_project(here, other))
+                if other := self.remote.find_in_other_project(desired, self.now):
+                    return block(*collision_reasons.listed_in_project(here, other))
         if self.project.only_to is not None and here.contact_list is not None and decision.action in SENDING:
             return block(ReasonCode.GUARDRAIL, reasons.WHOLE_LIST)
         # A mailing to hand over was rehearsed before its approval, possibly on another machine.

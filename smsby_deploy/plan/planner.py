@@ -370,7 +370,8 @@ class MeasuredFiles:
             return names, remote
 
     def _find_sent(self, now: datetime) -> SentMailings:
-        in_files = (one.address for one in self.loaded.all_mailings)
+        # A cancelled mailing counts as removed: sms.by may still send it.
+        in_files = (one.address for one in self.loaded.all_mailings if one.cancelled is None)
         desired = [one.desired for one in self.measured if one.desired]
         if now not in self._sent:  # an apply plans twice: offline, and with the list of sms.by
             self._sent[now] = SentMailings(self.lock, in_files, desired, archived=self.archived, now=now)

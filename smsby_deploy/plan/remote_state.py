@@ -38,7 +38,7 @@ class RemoteView:
     fingerprint, by their first word. `by_id` holds the mailings that were kept, which are all if there is no filter; `ids`
     holds all message ids of a fingerprint, because a message that was never sent may have been created twice. `count` is how
     many mailings are listed, `longest` the length of the longest name. `foreign` are the names with a fingerprint of another
-    project, by address and revision.
+    project, and their mailings, by address and revision.
     """
 
     scope: str
@@ -50,7 +50,7 @@ class RemoteView:
     wanted: ListFilter | None = None
     count: int = 0
     longest: int = 0
-    foreign: dict[tuple[str, int], list[RemoteName]] = field(default_factory=dict)
+    foreign: dict[tuple[str, int], list[tuple[RemoteName, RemoteMailing]]] = field(default_factory=dict)
 
     def find_id(self, number: int) -> RemoteMailing | None:
         """Return the listed mailing with this id; None if it is not listed.
@@ -72,8 +72,7 @@ class RemoteView:
 
     def is_ahead(self, name: RemoteName, now: datetime) -> bool:
         """Whether sms.by has yet to send the listed mailing with this name."""
-        listed = self.by_fingerprint[name.fingerprint]
-        return (listed.d_schedule or 0) > now.timestamp() and not listed.is_draft
+        return self.by_fingerprint[name.fingerprint].is_ahead(now)
 
     def shows_chunk(self, address: str, entry: Entry, chunk: ChunkRecord) -> bool:
         """Whether the list shows a chunk, by its fingerprint, its id, or a truncated name."""
@@ -92,15 +91,20 @@ class RemoteView:
             if name.fingerprint not in planned
         ]
 
-    def find_in_other_project(self, desired: Desired) -> str | None:
-        """Return another project that has exactly this mailing in the same environment, or None."""
+    def find_in_other_project(self, desired: Desired, now: datetime) -> RemoteMailing | None:
+        """Return exactly this mailing of another project in the same environment, or None.
+
+        A lower revision counts only as long as it is not gone.
+        """
         own, _, environment = self.scope.partition("~")
-        for name in self.foreign.get((desired.address, desired.revision), ()):
-            other, _, its_environment = name.project.partition("~")
-            is_other = other != own and its_environment == environment
-            marks = desired.fingerprints_as(name.project, desired.address, desired.revision)
-            if is_other and name.fingerprint in marks:
-                return other
+        for revision in range(desired.revision, max(0, desired.revision - 1 - LOOKED_BACK), -1):
+            for name, listed in self.foreign.get((desired.address, revision), ()):
+                other, _, its_environment = name.project.partition("~")
+                is_other = other != own and its_environment == environment
+                counts = revision == desired.revision or listed.is_ahead(now)
+                marks = desired.fingerprints_as(name.project, desired.address, revision)
+                if is_other and counts and name.fingerprint in marks:
+                    return listed
         return None
 
     def find_earlier(self, address: str, revision: int) -> tuple[int, int] | None:
@@ -223,7 +227,7 @@ def view_remote(
             view.own.setdefault((name.address, name.revision), []).append(name)
             view.ids.setdefault(name.fingerprint, []).append(mailing.id)
         else:
-            view.foreign.setdefault((name.address, name.revision), []).append(name)
+            view.foreign.setdefault((name.address, name.revision), []).append((name, mailing))
     count = mailings.count if isinstance(mailings, MailingList) else len(view.by_id)
     longest = max((len(one.name) for one in view.by_id.values()), default=0)
     return replace(view, count=count, longest=max(longest, wanted.longest if wanted else 0))

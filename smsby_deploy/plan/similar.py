@@ -120,8 +120,8 @@ _UnexplainedNames = tuple[str, int, list[RemoteName]]  # address, revision, and 
 class SentMailings:
     """The recorded mailings that may have reached a recipient, in each of their revisions.
 
-    `in_files` are the addresses in the files, `desired` the mailings of the files that were read, `archived` the addresses
-    in the archive. Only recorded and archived mailings that may resemble one of `desired` are read.
+    `in_files` are the addresses in the files that are not cancelled, `desired` the mailings of the files that were read,
+    `archived` the addresses in the archive. Only recorded and archived mailings that may resemble one of `desired` are read.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class SentMailings:
         self._orphans = _Index(other for other in self._others if other.address not in self._in_files)
 
     def find_renamed(self, planned: Planned, now: datetime) -> Other | None:
-        """Return the same mailing under an address that is no longer in the files, or None.
+        """Return the same mailing under an address that the files no longer send, or None.
 
         A higher revision sends it again on purpose, unless it is unknown who got the old one, or the old one is not gone.
         """
@@ -171,8 +171,8 @@ class SentMailings:
     def find_listed(self, desired: Desired, remote: RemoteView, now: datetime) -> RemoteName | None:
         """Return the same mailing as sms.by lists it under another address, or None.
 
-        That address is not in the lock, and the files have no mailing or another one under it, so the mailing was renamed
-        and the lock was lost. A lower revision counts only as long as it is not gone.
+        That address is not in the lock, and the files send no mailing or another one under it, so the mailing was renamed
+        or cancelled, and the lock was lost. A lower revision counts only as long as it is not gone.
         """
         if self._unexplained is None or self._unexplained[0] is not remote:
             self._unexplained = remote, list(self._find_unexplained(remote))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from itertools import starmap
 from typing import Any
@@ -55,6 +55,10 @@ class RemoteMailing:
     def is_draft(self) -> bool:
         """Whether it was made by sendSmsList and not confirmed, so it reaches no recipient."""
         return is_draft(self.status)
+
+    def is_ahead(self, now: datetime) -> bool:
+        """Whether sms.by has yet to send it."""
+        return (self.d_schedule or 0) > now.timestamp() and not self.is_draft
 
 
 KeepMailing = Callable[[int, str], bool]  # by id and name

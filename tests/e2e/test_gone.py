@@ -195,6 +195,27 @@ def test_cancelled_mailing_that_is_scheduled_is_a_warning(shop: Shop) -> None:
     assert "smsby-deploy lock withdraw sale/vip" in warning["message"]
 
 
+def test_copy_of_a_cancelled_mailing_is_not_sent_beside_it(shop: Shop) -> None:
+    """While a cancelled mailing is scheduled its copy is a collision, also without a lock; once deleted, the copy is sent."""
+    campaign = "version: 1\ncampaign: sale\nschedule_time: 2036-12-01T10:00:00\nmailings:\n"
+    rest = "recipients: ['375291234567', '375291234568'], text: Hi"
+    shop.write("smsby.yaml", PROJECT)
+    shop.write("sale.yaml", f"{campaign}  - {{name: vip, {rest}}}\n")
+    assert shop.run("apply", "--auto-approve").code == 0
+    copy = f"{campaign}  - {{name: vip, cancelled: why, {rest}}}\n  - {{name: again, {rest}}}\n"
+    shop.write("sale.yaml", copy)
+    assert _plan(shop, 4)[0] == {"sale/vip": "noop", "sale/again": "collision"}
+    assert shop.run("apply", "--auto-approve").code == 4
+    lock = (shop.root / "smsby.lock.json").read_text("utf-8")
+    (shop.root / "smsby.lock.json").unlink()
+    assert _plan(shop, 4)[0] == {"sale/again": "collision"}
+    shop.write("smsby.lock.json", lock)
+    shop.delete_all()
+    assert shop.run("lock", "withdraw", "sale/vip", "--anyway").code == 0
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert len(shop.run("api", "getSMSMessages").json["data"]) == 1
+
+
 def test_cancelled_mailing_that_was_sent_stays_recorded(shop: Shop) -> None:
     """For a cancelled mailing a note says that it was sent before; an unknown outcome must still be settled."""
     _send(shop)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Shop
+from tests.e2e.conftest import PROJECT, Shop
 from tests.e2e.trial import (
     PHONES,
     Case,
@@ -251,7 +251,30 @@ def test_renamed_project_is_a_collision(shop: Shop, case: Case) -> None:
     assert shop.run("apply", "--auto-approve").code == 4
     assert received(shop, "shop") == sent
     _edit(shop, "campaign: sale", "campaign: sale\nrevision: 2")
-    assert planned_action(shop)[0] == "create"
+    action, reason = planned_action(shop)
+    # A list mailing is listed with the next whole minute as its time.
+    is_ahead = case is LIST and "in the account at sms.by before" in reason
+    assert action == ("blocked" if is_ahead else "create")
+
+
+def test_renamed_project_with_a_scheduled_mailing(shop: Shop) -> None:
+    """No revision of a renamed project is sent beside its scheduled mailing, and the reason says what to delete."""
+    mailing = "  - {name: vip, recipients: ['375291234567'], text: Hi}\n"
+    campaign = f"version: 1\ncampaign: sale\nschedule_time: 2036-12-01T10:00:00\nmailings:\n{mailing}"
+    shop.write("smsby.yaml", PROJECT)
+    shop.write("sale.yaml", campaign)
+    assert shop.run("apply", "--auto-approve").code == 0
+    shop.write("smsby.yaml", f"{PROJECT}lock: other.lock.json\n".replace("project: shop", "project: store"))
+    for revision, code in ((1, "collision"), (2, "scheduled")):
+        shop.write("sale.yaml", campaign.replace("mailings:", f"revision: {revision}\nmailings:"))
+        (action,) = shop.run("plan", "--format", "json").json["actions"]
+        assert action["reason_code"] == code
+        assert "delete `sale/vip shop#" in action["reason"]
+        assert "raise" not in action["reason"]
+        assert shop.run("apply", "--auto-approve").code == 4
+    assert len(shop.run("api", "getSMSMessages").json["data"]) == 1
+    shop.delete_all()
+    assert shop.run("apply", "--auto-approve").code == 0
 
 
 @pytest.mark.parametrize("case", [THREE, LIST], ids=str)

@@ -59,7 +59,9 @@ def test_renamed_mailing_that_is_not_gone_is_not_sent_beside_it(shop: Shop) -> N
     lock = (shop.root / "smsby.lock.json").read_text("utf-8")
     for revision, code in [(1, "collision"), (2, "scheduled")]:
         shop.write("sale.yaml", SCHEDULED.format(text="Hi", revision=revision).replace("vip", "best"))
-        reason = {one["address"]: one for one in shop.run("plan", "--format", "json").json["actions"]}
+        plan = shop.run("plan", "--format", "json").json
+        assert not plan["problems"]  # what to delete is said once
+        reason = {one["address"]: one for one in plan["actions"]}
         assert reason["sale/best"]["reason_code"] == code
         assert "will be sent at 2036-12-01 10:00" in reason["sale/best"]["reason"]
         assert f"(id {number}) in the account" in reason["sale/best"]["reason"]
@@ -68,6 +70,11 @@ def test_renamed_mailing_that_is_not_gone_is_not_sent_beside_it(shop: Shop) -> N
         assert shop.run("apply", "--auto-approve").code == 4
     (shop.root / "smsby.lock.json").unlink()
     assert _plan(shop, 4)["reason_code"] == "scheduled"
+    shop.write("sale.yaml", SCHEDULED.format(text="Hi", revision=1).replace("vip", "best"))
+    lost = _plan(shop, 4)
+    assert lost["reason_code"] == "collision"
+    assert f"(id {number}) in the account at sms.by before 2036-12-01 10:00" in lost["reason"]
+    assert "revision" not in lost["reason"]
     assert shop.run("apply", "--auto-approve").code == 4
     assert len(shop.run("api", "getSMSMessages").json["data"]) == 1
 
@@ -76,7 +83,7 @@ def test_renamed_mailing_that_is_not_gone_is_not_sent_beside_it(shop: Shop) -> N
     assert shop.run("lock", "withdraw", "sale/vip").code == 0
     assert shop.run("apply", "--auto-approve").code == 0
     assert [row["name"].partition(" shop#")[0] for row in shop.run("api", "getSMSMessages").json["data"]] == [
-        "sale/best r2"
+        "sale/best"
     ]
 
 
