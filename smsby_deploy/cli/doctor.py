@@ -110,6 +110,5 @@ def _request(
         ),
         save,
         progress.step,
-        leaves_rows,
         to,
     )

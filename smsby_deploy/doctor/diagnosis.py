@@ -53,7 +53,6 @@ class DoctorRequest:
     open_self_test: OpenSelfTest
     save: Callable[[AccountFacts], object]
     step: Callable[[str], object]
-    leaves_rows: bool = False
     to: str | None = None
 
 
@@ -135,7 +134,7 @@ def _examine(
     mailings = ask_for_mailings(look, request.facts.list_size)
     ask_for_messages(look, mailings)
     look.judge_refusals()
-    if request.leaves_rows:
+    if request.client.may_write:
         request.step("leaving messages that are never sent")
         leave_rows(look, lists)
         if not look.is_known(FactName.PAGING):

@@ -27,7 +27,7 @@ class ProbeClient:
     def __init__(self, transport: SendTransport, wrong: ReadTransport, *, may_write: bool) -> None:
         self._transport = transport
         self._wrong = wrong
-        self._may_write = may_write
+        self.may_write = may_write
 
     def call(
         self, name: str, params: Mapping[str, Any] | None = None, *, style: CallStyle | None = None
@@ -45,7 +45,7 @@ class ProbeClient:
         check_params(method, given)
         if not sends and method.effect is not Effect.CHANGES:
             return self._ask(lambda: self._transport.ask(method, given))
-        if not self._may_write:
+        if not self.may_write:
             raise PermissionError(f"{name} leaves a row")
         return self._transport.send(method, given)
 

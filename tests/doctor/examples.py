@@ -84,7 +84,6 @@ def examine(
             open_self_test,
             save,
             lambda step: None,
-            leaves_rows,
             to,
         )
     )
