@@ -21,10 +21,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
-from smsby_deploy.wording import sentence
+from smsby_deploy.wording import did_you_mean, sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from smsby_deploy.problems import Location, Problem
 
@@ -53,6 +53,12 @@ class UsageError(SmsbyDeployError):
     """The command line is wrong."""
 
     exit_code = ExitCode.WRONG_USAGE
+
+
+def unknown_address(address: str, known: Iterable[str]) -> UsageError:
+    """Return the error for an `address` that the lock does not have; `known` are those it has."""
+    hint = did_you_mean(address, known) or "`smsby-deploy lock list` shows all of them"
+    return UsageError(f"no mailing {address} in the lock", hint=hint)
 
 
 class FilesInvalid(SmsbyDeployError):

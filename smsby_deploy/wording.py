@@ -6,10 +6,11 @@ Control characters are removed from names and texts here as well.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cache, lru_cache
+from shlex import quote
 from string import Formatter
 from typing import TYPE_CHECKING
 
@@ -187,3 +188,15 @@ def closest(word: str, known: tuple[str, ...]) -> str | None:
     if len(known) > _MOST_KNOWN:
         known = tuple(name for name in known if name[:1] == word[:1])[:_MOST_KNOWN]
     return next(iter(get_close_matches(word, known, n=1)), None)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a hint with the name closest to `word`, quoted for a shell, or ""."""
+    near = closest(word, tuple(known))
+    return f"did you mean {quote(near)}?" if near else ""
+
+
+def with_suggestion(message: str, word: str, known: Iterable[object]) -> str:
+    """Add to `message` the name among `known` closest to `word`, if any is close."""
+    near = closest(word, tuple(map(str, known)))
+    return sentence("{message}; did you mean {near}?", message=message, near=near) if near else message

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smsby_deploy import errors
-from smsby_deploy.errors import ApiError, FilesInvalid, SmsbyDeployError
+from smsby_deploy.errors import ApiError, FilesInvalid, SmsbyDeployError, unknown_address
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.problems import Location, Problem, Severity
 
@@ -20,6 +20,12 @@ from smsby_deploy.problems import Location, Problem, Severity
 def test_error_has_its_documented_exit_code(name: str, code: int) -> None:
     """Each error has its documented exit code, by which pipelines decide."""
     assert getattr(errors, name).exit_code == ExitCode(code)
+
+
+def test_unrecorded_address_has_a_suggestion() -> None:
+    """The error for an address that is not in the lock names the closest one, or else says how to list them."""
+    assert unknown_address("sale/vop", ["sale/vip", "news/all"]).hint == "did you mean sale/vip?"
+    assert "lock list" in unknown_address("sale/vop", ["news/all"]).hint
 
 
 def test_error_begins_with_its_place() -> None:

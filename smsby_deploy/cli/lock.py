@@ -16,7 +16,7 @@ from smsby_deploy.cli.lock_changes import abandon, bind, move, rekey, remove, re
 from smsby_deploy.cli.options import Context, Duration, FullHelpGroup, NamedPath, examples, reason_option
 from smsby_deploy.cli.session import asking_progress, change_lock, load, note_running, open_lock, progress_of
 from smsby_deploy.clock import SystemClock
-from smsby_deploy.errors import UsageError
+from smsby_deploy.errors import UsageError, unknown_address
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import safe_line, write_line, write_text
 from smsby_deploy.wording import counted, time_text, window_text
@@ -90,7 +90,7 @@ def show(context: Context, address: str) -> ExitCode:
     lock = open_lock(load(context).project).read()
     entry = find_recorded(lock, address)
     if entry is None:
-        raise UsageError(f"the lock has no mailing {address}", hint="list them with `smsby-deploy lock list`")
+        raise unknown_address(address, lock.mailings)
     where = {"archived": True} if entry.is_archived else {}
     write_text(json_text({"address": address, **where, **entry_document(entry)}), sys.stdout)
     return ExitCode.DONE

@@ -21,7 +21,7 @@ import jsonschema_rs
 from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.resources import load_schema
-from smsby_deploy.wording import Sentence, closest, join_sentences, sentence
+from smsby_deploy.wording import Sentence, join_sentences, sentence, with_suggestion
 
 _TYPE_NAMES = {
     "string": sentence("text"),
@@ -100,7 +100,7 @@ def _expectation(error: Any) -> str:
             return _wrong_type(error.instance, [limit] if isinstance(limit, str) else limit)
         case "enum":
             message = sentence("expected one of {values}", values=", ".join(map(str, limit)))
-            return _with_suggestion(message, str(error.instance), limit)
+            return with_suggestion(message, str(error.instance), limit)
         case "const":
             return sentence("expected {value}", value=limit)
         case "pattern":
@@ -159,16 +159,10 @@ def _suggest_source(value: str) -> str:
 
 def _unknown_key(key: str, known: Sequence[str]) -> str:
     message = sentence("unknown key {key}", key=key)
-    suggested = _with_suggestion(message, key, known)
+    suggested = with_suggestion(message, key, known)
     if suggested is message:
         return sentence("unknown key {key}; known keys: {known}", key=key, known=", ".join(known))
     return suggested
-
-
-def _with_suggestion(message: Sentence, word: str, known: Sequence[Any]) -> Sentence:
-    """Add the known word closest to `word` to `message`, if one is close."""
-    near = closest(word, tuple(map(str, known)))
-    return sentence("{message}; did you mean {near}?", message=message, near=near) if near else message
 
 
 class ScalarTypes(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from smsby_deploy.digest_key import NO_KEY, DigestKey
-from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
+from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError, unknown_address
 from smsby_deploy.lock.archive import find_recorded, read_archive
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.counts import Reported
@@ -272,9 +272,7 @@ class LockEdit:
                 f"{address} is archived, and its record stays as it is",
                 hint=f"`smsby-deploy lock show {address}` shows it; to send it again on purpose, raise its `revision`",
             )
-        raise UsageError(
-            f"no mailing {address} in the lock", hint="`smsby-deploy lock list` shows all of them"
-        )
+        raise unknown_address(address, self._held.lock.mailings)
 
     def _chunk(self, address: str, index: int, fingerprint: str) -> ChunkRecord:
         chunks = self.entry(address).chunks

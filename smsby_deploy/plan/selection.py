@@ -11,6 +11,7 @@ from smsby_deploy.config.project_loader import ANY_ADDRESS, LoadedProject
 from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.problems import Problem, has_errors
+from smsby_deploy.wording import did_you_mean
 
 _GLOB = re.compile(r"[*?\[]")
 
@@ -44,7 +45,8 @@ def select_mailings(
         form = "addresses are campaign/mailing; `*` matches anything"
         none = "there are no mailings; `campaigns` in smsby.yaml says which files are read, by default all that end in .yaml"
         raise UsageError(
-            f"no mailing matches {pattern!r}", hint=_similar(pattern, known) or (form if known else none)
+            f"no mailing matches {pattern!r}",
+            hint=similar_pattern(pattern, known) or (form if known else none),
         )
     chosen = list(filter(selector(select), known))
     return (
@@ -122,12 +124,11 @@ def find_mailing(loaded: LoadedProject, address: str) -> Mailing:
         raise FilesInvalid(loaded.problems)
     raise UsageError(
         f"the files have no mailing {address!r}",
-        hint=_similar(address, mailings) or "an address is campaign/mailing; globs are not allowed here",
+        hint=did_you_mean(address, mailings) or "an address is campaign/mailing; globs are not allowed here",
     )
 
 
-def _similar(wanted: str, addresses: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(wanted, list(addresses), n=3)
-    return f"did you mean {', '.join(near)}?" if near else ""
+def similar_pattern(pattern: str, addresses: Collection[str]) -> str:
+    """Return a hint with the address or campaign closest to `pattern`, or ""."""
+    campaigns = {f"{campaign_of(address)}/*": None for address in addresses}
+    return did_you_mean(pattern, (*campaigns, *addresses))

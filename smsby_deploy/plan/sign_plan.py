@@ -21,7 +21,7 @@ from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, Plan
 from smsby_deploy.plan.plan_file import NEW_PLAN
 from smsby_deploy.plan.planner import measure_files
-from smsby_deploy.plan.staleness import describe_scope
+from smsby_deploy.plan.staleness import OFFLINE, describe_scope
 from smsby_deploy.wording import sentence
 
 _FORMAT, _VERSION = "smsby-approval", 1
@@ -99,7 +99,7 @@ def sign_plan(loaded: LoadedProject, plan: Plan, find_key: Callable[[], Path], n
 def _check_plan(project: Project, plan: Plan) -> None:
     why = describe_scope(plan, project.name, project.environment.name)
     if why is None and plan.account is None:
-        why = sentence("it was made offline")
+        why = OFFLINE
     elif why is None and plan.has_errors:
         why = sentence("this plan has errors")
     elif why is None and any(one.revision is None for one in plan.decided if _needs_signature(one)):

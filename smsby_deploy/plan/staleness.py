@@ -28,6 +28,7 @@ from smsby_deploy.recipients.suppression import count_gone_opt_outs
 from smsby_deploy.texts.reviewed_text import included_files
 from smsby_deploy.wording import sentence
 
+OFFLINE = sentence("this plan was made offline, so it cannot be applied")
 _BLOCK = 1 << 20  # bytes
 _LAPSED = b'"lapsed"'  # in the record of a mailing whose approval has lapsed
 _BY_TIME = frozenset(  # what a mailing becomes when its window opens
@@ -219,8 +220,10 @@ def reviewed_addresses(reviewed: Plan, loaded: LoadedProject, lock: Lock) -> tup
     """Return the addresses of a reviewed plan that may be applied.
 
     Raises:
-        PlanRefused: it was used, has errors, or one of its mailings no longer exists.
+        PlanRefused: it was made offline or used, has errors, or one of its mailings no longer exists.
     """
+    if reviewed.account is None:
+        raise PlanRefused(OFFLINE, hint="make a plan without `--offline` and have it reviewed")
     lock = with_archived(lock, {action.address for action in reviewed.actions}).lock
     progress = read_progress(reviewed, lock)
     if progress.is_used:
@@ -287,8 +290,6 @@ def find_outdated(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_AP
     if reviewed.digest_key != current.digest_key:
         return describe_keys(reviewed.digest_key, current.digest_key)
     if reviewed.account != current.account:
-        if reviewed.account is None:
-            return sentence("it was made offline")
         return sentence(
             "it was made for another account or service than this run uses (SMSBY_TOKEN, SMSBY_API_URL)"
         )

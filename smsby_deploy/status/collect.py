@@ -25,7 +25,7 @@ from smsby_deploy.plan.remote_list_check import (
     not_listed,
     shows_any,
 )
-from smsby_deploy.plan.selection import find_unmatched, selector
+from smsby_deploy.plan.selection import find_unmatched, selector, similar_pattern
 from smsby_deploy.status.final_chunks import FinalChunks
 from smsby_deploy.status.mailing_details import WavesInFiles
 from smsby_deploy.status.mailing_summary import Moment, summarize_mailing, summarize_waiting
@@ -54,7 +54,8 @@ def select_addresses(lock: Lock, patterns: tuple[str, ...], since: datetime | No
     if (pattern := find_unmatched(patterns, lock.mailings)) is not None:
         raise UsageError(
             f"no recorded mailing matches {pattern}",
-            hint="`smsby-deploy lock list` lists them, and those that are archived with `--archived`",
+            hint=similar_pattern(pattern, lock.mailings)
+            or "`smsby-deploy lock list` lists them, and those that are archived with `--archived`",
         )
     chosen = sorted(filter(selector(patterns), lock.mailings))
     return [address for address in chosen if _is_since(lock.mailings[address], since)]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.config.sources import ContactList, TextsByVariant
-from smsby_deploy.errors import FilesInvalid, Refused, SmsbyDeployError, UsageError
+from smsby_deploy.errors import FilesInvalid, Refused, SmsbyDeployError, UsageError, unknown_address
 from smsby_deploy.lock.archive import find_recorded
 from smsby_deploy.lock.keyed_digests import check_digest_key
 from smsby_deploy.lock.phone_states import PhoneState
@@ -205,9 +205,7 @@ def find_recipients(loaded: LoadedProject, lock: Lock, address: str) -> Recipien
     """
     entry = find_recorded(lock, address)
     if entry is None:
-        raise UsageError(
-            f"no mailing {address} in the lock", hint="`smsby-deploy lock list` shows what was sent"
-        )
+        raise unknown_address(address, lock.mailings)
     mailing = loaded.project.by_address.get(address)
     if mailing is None:
         if not loaded.is_whole:

@@ -14,7 +14,7 @@ from types import TracebackType
 from jinja2 import DictLoader, TemplateError, TemplateSyntaxError, UndefinedError
 from jinja2 import Template as JinjaTemplate
 
-from smsby_deploy.config.sources import TextSource
+from smsby_deploy.config.sources import HOME_TIMEZONE, TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location
 from smsby_deploy.texts.analysis import (
@@ -32,7 +32,7 @@ from smsby_deploy.texts.includes import IncludeError, ParsedTemplates, find_vari
 from smsby_deploy.texts.jinja_environment import NotAValue, TextEnvironment
 from smsby_deploy.texts.limits import TemplateLimitExceeded
 from smsby_deploy.texts.vectorized import vectorize
-from smsby_deploy.wording import Sentence, closest, join_sentences, sentence
+from smsby_deploy.wording import Sentence, join_sentences, sentence, with_suggestion
 
 # What a template can raise besides Jinja2's own errors: {{ 1 / 0 }}, {{ name + 1 }}; or compiling deep nesting.
 _OTHER_ERRORS = (
@@ -48,6 +48,7 @@ _WRONG_TYPE = sentence(
 _BAD_CALCULATION = sentence(
     "this calculation has no result (a division by zero?): test the value with {{% if %}} first"
 )
+_TWO_BRACES = sentence("a variable has two braces on each side: write {{{{ name }}}}")
 # The parts of Jinja2's messages about wrong syntax, for translation; the first match applies.
 _SYNTAX_MESSAGES = (
     sentence("expected token '{wanted}', got '{found}'", wanted="", found=""),
@@ -77,6 +78,9 @@ _SYNTAX_WORDS = (
     ("' found", "'"),
     ("unexpected '}'", "unexpected '}'; a variable ends with }}, a tag with %}"),
 )
+_UNKNOWN = re.compile(r"(?:No|Encountered unknown) (filter|test|tag)(?: named)? '(?!end|el)(\w+)'")
+_TAGS = ("if", "for", "set", "include", "macro", "from", "import", "extends", "block", "with", "raw")
+_THREE_BRACES = re.compile(r"\{{3,}[^{}:]*\}")
 _DASHED = re.compile(r"[^\W\d]\w*(?:-\w+)+")
 _OPENING = re.compile(r"\{[{%][-+]?\s*")
 
@@ -202,11 +206,9 @@ class Renderer:
             found = _UNDEFINED.search(message)
             missing = found[1] or "" if found else ""
             name = missing or (found[2] if found else "")
-            near = closest(name, tuple(variables)) if name else None
             if message == f"'{name}' is undefined":
                 message = sentence("'{name}' is undefined", name=name)
-            if near:
-                message = sentence("{message}; did you mean {near}?", message=message, near=near)
+            message = with_suggestion(message, name, variables) if name else message
         template, offset = _failed_at(error.__traceback__)
         if offset is None:
             return message, None, missing
@@ -224,19 +226,35 @@ def _refusal(source: TextSource, included: Mapping[str, IncludedText], error: Ex
         code = "INCLUDE" if isinstance(error, IncludeError) else "TEMPLATE_SYNTAX"
         said = error.message or sentence("the syntax of the template is wrong")
         message = said if isinstance(said, Sentence) else syntax_message(said)
-        location = locate_in_text(source, included, error.name, error.lineno - 1)
+        text, offset = template_text(source, included, error.name)[0], error.lineno - 1
+        for braces in _THREE_BRACES.finditer(text):
+            if braces.start() < offset < braces.end():
+                message, offset = _TWO_BRACES, braces.start()
+        location = locate_in_text(source, included, error.name, offset)
         return FilesInvalid([text_error(source, code, message, location)])
     message = sentence("the template cannot be compiled ({why}): simplify it", why=type(error).__name__)
     return FilesInvalid([text_error(source, "TEMPLATE_SYNTAX", message)])
 
 
 def syntax_message(message: str) -> str:
-    """Reword a message of Jinja2 with the characters that an author writes, without a period."""
+    """Reword a message of Jinja2 with the characters that an author writes, without a period.
+
+    If a filter, a test or a tag is unknown, add which one may be meant.
+    """
+    found = _UNKNOWN.match(message)
     for words, written in _SYNTAX_WORDS:
         message = message.replace(words, written)
-    return join_sentences(
+    message = join_sentences(
         [_translatable(part[:1].lower() + part[1:]) for part in message.rstrip(".").split(". ")]
     )
+    if not found:
+        return message
+    environment = _parsing_environment(HOME_TIMEZONE)
+    known = {"filter": environment.filters, "test": environment.tests, "tag": _TAGS}[found[1]]
+    suggested = with_suggestion(message, found[2], known)
+    if suggested is message and found[1] == "filter":
+        return sentence("{message}; known filters: {known}", message=message, known=", ".join(sorted(known)))
+    return suggested
 
 
 def _translatable(part: str) -> str:

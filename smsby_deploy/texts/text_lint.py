@@ -56,6 +56,7 @@ _REST = (
     r"(?<!\[)\[[^\W\d_][^\[\]\n]{0,38}\](?!\])|</?[^\W\d_][^<>\n]{0,38}>"
     r"|(?<![{$])\{[^\W\d_][\w.]*[^\w.{}\n]+[^\s{}\n][^{}\n]{0,30}\}|%[^\W\d_]{2}%"
 )
+_TOO_MANY_BRACES = r"(?<=\0)\}+|\}\}+"  # {{ name }}}
 _OWN_TEXT = "text "  # a recipient's own text: unlike any column, whose names have no blanks at their ends
 _MARKUP = r"(?s)\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}"
 _QUOTED = r"'([^'\\]*)'|\"([^\"\\]*)\""
@@ -110,6 +111,12 @@ def find_oddities(text: str) -> Iterator[Oddity]:
 
 def _may_have_rest(text: str) -> bool:
     return "[" in text or "<" in text or "{" in text or "%" in text
+
+
+def _find_braces(text: str) -> Iterator[Oddity]:
+    """Yield the closing braces in a template without its tags that seem to belong to one."""
+    for found in re.finditer(_TOO_MANY_BRACES, text):
+        yield Oddity("PLACEHOLDER_LIKE", found.start(), found.group())
 
 
 def _find_wrong_links(text: str) -> Iterator[Oddity]:
@@ -200,7 +207,8 @@ class TextLint:
         """Yield the warnings: those of the template, then those of the data."""
         for text in self._texts:
             for name, source in text.sources.items():
-                for oddity in find_oddities(_readable(source)):
+                readable = _readable(source)
+                for oddity in (*find_oddities(readable), *_find_braces(readable)):
                     place = text.locate(name, oddity.offset)
                     yield self._warning(oddity.code, _explain_literal(oddity), place)
         for name, line in self._true.items():
@@ -274,6 +282,11 @@ def _name_letters(letters: str) -> str:
 def _explain_literal(oddity: Oddity) -> str:
     if oddity.code == "HTML_ENTITY":
         return sentence("{found} would be sent literally; write the character itself", found=oddity.found)
+    if oddity.found.startswith("}"):
+        return sentence(
+            "{found} would be sent literally; a variable has two braces on each side: {{{{ name }}}}",
+            found=oddity.found,
+        )
     if oddity.code == "PLACEHOLDER_LIKE":
         return sentence(
             "{found} looks like a placeholder and would be sent literally; write a variable as {{{{ name "

@@ -20,7 +20,7 @@ from smsby_deploy.status.collect import StatusOptions
         (("pull", "copy.json"), 64, "there is no lock to copy"),
         (("pull", "/dev/full"), 64, "/dev/full is not a regular file"),  # it never ends
         (("push", "/dev/zero"), 64, "/dev/zero is not a regular file"),
-        (("show", "sale/vip"), 64, "the lock has no mailing sale/vip"),
+        (("show", "sale/vip"), 64, "no mailing sale/vip in the lock"),
     ],
 )
 def test_lock_of_a_new_project(

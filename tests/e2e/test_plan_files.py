@@ -93,7 +93,8 @@ def test_plan_of_another_account_or_offline_is_refused(shop: Shop) -> None:
     assert shop.run("plan", "--offline", "--out", "offline.json").code == 0
     refused = shop.run("apply", "offline.json")
     assert refused.code == 5
-    assert "offline" in refused.err
+    assert "this plan was made offline" in refused.err
+    assert "stale" not in refused.err
     assert not received(shop, "shop")
 
 

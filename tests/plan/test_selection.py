@@ -43,10 +43,13 @@ def test_select_mailings_by_glob(
 
 
 def test_select_mailings_refuses_a_useless_pattern(tmp_path: Path) -> None:
-    """A pattern that matches nothing is an error that suggests similar addresses."""
+    """A pattern that matches nothing is an error that suggests the closest address, or the glob for a campaign."""
     with pytest.raises(UsageError, match="no mailing matches 'sale/vop'") as caught:
         select_mailings(_load(tmp_path), _LOCK, ("sale/*", "sale/vop"))
-    assert "sale/vip" in caught.value.hint
+    assert caught.value.hint == "did you mean sale/vip?"
+    with pytest.raises(UsageError) as caught:
+        select_mailings(_load(tmp_path), _LOCK, ("sale",))
+    assert caught.value.hint == "did you mean 'sale/*'?"
     with pytest.raises(UsageError) as caught:
         select_mailings(_load(tmp_path), _LOCK, ("xyz",))
     assert "campaign/mailing" in caught.value.hint

@@ -59,7 +59,6 @@ def test_unchanged_plan_is_not_stale() -> None:
         ({}, {"digest_key": "1" * 16}, "SMSBY_DIGEST_KEY"),
         ({"digest_key": "1" * 16}, {}, "SMSBY_DIGEST_KEY"),
         ({}, {"account": "1" * 12}, "SMSBY_TOKEN"),
-        ({"account": None}, {}, "made offline"),
         ({"lock": LockStamp(1, "a", {})}, {"lock": LockStamp(1, "b", {})}, "another lock"),
         ({"lock": LockStamp(1, "a", {"sale/vip": "1"})}, {"lock": LockStamp(2, "a", {"sale/vip": "2"})}, "newer state"),
         ({}, {"lock": LockStamp(3, "lineage", {"sale/vip": "2"})}, "newer state of sale/vip"),

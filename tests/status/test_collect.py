@@ -149,9 +149,13 @@ def test_select_addresses_by_pattern(patterns: tuple[str, ...], expected: list[s
 
 def test_select_addresses_refuses_a_pattern_without_match() -> None:
     """One pattern without a match among several is an error, not an incomplete report."""
-    lock = Lock("shop", mailings={"a/x": entry()})
-    with pytest.raises(UsageError, match=r"no recorded mailing matches b/\*"):
-        select_addresses(lock, ("a/x", "b/*"), None)
+    lock = Lock("shop", mailings={"sale/vip": entry()})
+    with pytest.raises(UsageError, match=r"no recorded mailing matches b/\*") as unlike:
+        select_addresses(lock, ("sale/vip", "b/*"), None)
+    assert "lock list" in unlike.value.hint
+    with pytest.raises(UsageError) as alike:
+        select_addresses(lock, ("sale/vop",), None)
+    assert alike.value.hint == "did you mean sale/vip?"
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,11 @@ def test_renderer_locates_errors_in_the_campaign(content: str, text: str, place:
         ("{{ name last }}", "expected token '}}', got 'last'"),
         ("{% if name", "unexpected end of template, expected '%}'"),
         ("{% loop %}", "encountered unknown tag 'loop'"),
+        ("{% iff name %}", "encountered unknown tag 'iff'; did you mean if?"),
+        ("{% endfor %}", "encountered unknown tag 'endfor'"),
+        ("{{ name | uper }}", "no filter named 'uper'; did you mean upper?"),
+        ("{{ name is definde }}", "no test named 'definde'; did you mean defined?"),
+        ("{{{ name }}}", "a variable has two braces on each side: write {{ name }}"),
         (
             "{% if name %}",
             "unexpected end of template; expected one of the tags 'elif', 'else', 'endif'; "
@@ -98,7 +103,7 @@ def test_syntax_error_names_what_the_author_writes(text: str, message: str) -> N
             "лишняя «}»: переменная кончается на }}, тег — на %}",
         ),
         ("{{ a b }}", "expected token '}}', got 'b'", "ожидалось «}}», а здесь «b»"),
-        ("{{ a | upcase }}", "no filter named 'upcase'", "нет фильтра «upcase»"),
+        ("{{ a is odt }}", "no test named 'odt'; did you mean odd?", "нет проверки «odt»; может быть, odd?"),
         ("{% endif %}", "encountered unknown tag 'endif'", "неизвестный тег «endif»"),
         (
             "{% if a %}x",
@@ -124,6 +129,12 @@ def test_syntax_message_of_a_template(text: str, english: str, russian: str) -> 
     (problem,) = found.value.problems
     assert problem.message == english
     assert translator("ru").sentence(problem.message) == russian
+
+
+def test_three_braces_are_located() -> None:
+    """Too many braces are reported where they are, and another error of the text is still reported as such."""
+    for text, place in (("Hi {{{ name }}}", 4), ("{# {{{ a }}} #} {{ }}", 20), ("{{ {'a': 1} | uper }}", 15)):
+        assert refusal(make_source(text)).location.column == place  # type: ignore[union-attr]
 
 
 def test_syntax_message_of_an_unknown_form() -> None:

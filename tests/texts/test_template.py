@@ -51,6 +51,7 @@ def test_template_renders_texts(text: str, variables: dict[str, str], expected: 
     ("text", "message"),
     [
         ("{{ nmae }}", "'nmae' is undefined; did you mean name?"),
+        ("{% if name is definde %}x{% endif %}", "no test named 'definde'; did you mean defined?"),
         ("{{ city }}", "an empty value would be printed"),
         ("{{ name ~ city }}", "an empty value would be printed"),
         ("{% if name %}{% endif %}", "the text is empty"),

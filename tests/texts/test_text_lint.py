@@ -227,6 +227,17 @@ def test_links_and_rests_in_values_are_not_shown() -> None:
     assert problems[0].message.endswith("(2 rows)")
 
 
+@pytest.mark.parametrize(
+    ("text", "column", "found"),
+    [("{{ name }}}", 11, "}"), ("{{ name }}}}", 11, "}}"), ("Hi, name }}", 10, "}}")],
+)
+def test_too_many_braces(text: str, column: int, found: str) -> None:
+    """Braces that seem to belong to a variable, but would be sent, are a warning at their place."""
+    (problem,) = _lint(text, ("name",), ["Анна"])
+    assert (problem.code, problem.location) == ("PLACEHOLDER_LIKE", ("text.j2", 1, column))
+    assert problem.message.startswith(f"{found} would be sent literally; a variable has two braces")
+
+
 def test_placeholder_that_is_an_error_is_no_warning() -> None:
     """A placeholder that is an error is not reported as a warning as well."""
     errors = ("{name}", "{ имя }", "%NAME%", "[[name]]", "${name}", "*|FNAME|*", "{name }")
