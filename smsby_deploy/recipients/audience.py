@@ -89,6 +89,8 @@ def read_audience(
     audience = _rows_of(mailing)
     file = mailing.file if isinstance(audience, InlineRecipients) else audience.name
     recipients = _FirstOccurrences(mailing, suppressed, report)
+    if suppressed is not None and suppressed.only is not None:
+        report.held_out = 0  # also of an empty list
     control = _ControlGroup(mailing.text, report) if isinstance(mailing.text, TextsByVariant) else None
     try:
         for block in _blocks(audience, batch_rows, report.facts):

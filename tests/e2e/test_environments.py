@@ -255,6 +255,11 @@ def test_rehearsal_in_an_unknown_environment_is_an_error(sale: Shop) -> None:
     assert "smsby.yaml:5:15: error ENVIRONMENT rehearsed_in: there is no environment stage" in done.out
 
 
+EMPTY = """\
+version: 1
+campaign: empty
+mailings: [{name: all, recipients: {file: optouts.txt}, text: Hi}]
+"""
 LIMITED = """\
 test_phones: ["375291234567", "80291234561"]
 suppress: [optouts.txt]
@@ -267,9 +272,10 @@ def test_plan_counts_who_is_held_out_even_if_no_recipient_is(sale: Shop) -> None
     sale.write("smsby.yaml", PROJECT + LIMITED)
     sale.write("optouts.txt", "")
     sale.write("sale.yaml", THREE.replace(', "375291234568", "375291234569"', ""))
+    sale.write("empty.yaml", EMPTY)
     for environment, held_out in (("staging", 0), ("production", None)):
-        (action,) = sale.run("-e", environment, "plan", "--format", "json").json["actions"]
-        assert action["audience"].get("held_out") == held_out, action["audience"]
+        actions = sale.run("-e", environment, "plan", "--format", "json").json["actions"]
+        assert [one["audience"].get("held_out") for one in actions] == [held_out, held_out], actions
 
 
 @pytest.mark.parametrize("via", ["bulk", "single", "bulk\n    upload: true"])
