@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from functools import lru_cache
 from io import StringIO
 from itertools import chain, islice
@@ -30,7 +30,6 @@ from smsby_deploy.recipients.rows import (
 from smsby_deploy.wording import sentence
 
 _BLOCK_ROWS = 1000
-# Of a typical row. A block of a CSV has this many characters per row, and fits into the CPU cache.
 # Typical length of a row. Blocks of a CSV sized by it fit into the CPU cache.
 _ROW_CHARACTERS = 40
 _HEADER_LINES = 2000  # including blank lines before the header
@@ -72,25 +71,18 @@ def _csv_blocks(lines: Lines, dialect: Dialect, size: int, source: RecipientsFil
         columns, header_line, line = _read_header(lines, delimiter, dialect.first_line)
         if source.is_opt_outs:  # a first line that is not a header is an opt-out, even without rows below
             yield block_of_rows(columns, (), [], header_line=header_line)
-    some: list[str] = []
     while text := lines.read_block(size * _ROW_CHARACTERS):
         values = _split(text, delimiter, len(columns))
-        if values is not None:
-            places = range(line, line + len(values[0]))
-            if "'" in text:
-                values = [_unwrap_all(column) for column in values]
-            block = Block(columns, places, values, header_line=header_line)
-            yield block if has_short_lines(text) else limit_values(block)
-        else:
-            some = list(StringIO(text, newline=""))
-            records = _unquoted(some, delimiter)
-            if records is None:  # from the first quote on, a row may span several lines
-                break
-            places = range(line, line + len(some))
-            yield _csv_block(columns, places, records, header_line)
-            some = []
+        if values is None:
+            pieces = _Pieces(text, lines)
+            line = yield from _parsed_blocks(pieces, delimiter, columns, line, header_line)
+            continue
+        places = range(line, line + len(values[0]))
+        if "'" in text:
+            values = [_unwrap_all(column) for column in values]
+        block = Block(columns, places, values, header_line=header_line)
+        yield block if has_short_lines(text) else limit_values(block)
         line = places.stop
-    yield from _quoted_blocks(_Pieces(some, lines), delimiter, columns, line, header_line, size)
 
 
 def _read_header(lines: Lines, delimiter: str, first_line: int) -> tuple[tuple[str, ...], int, int]:
@@ -139,42 +131,33 @@ def _split(text: str, delimiter: str, width: int) -> list[list[str]] | None:
     return columns
 
 
-def _unquoted(lines: list[str], delimiter: str) -> list[list[str]] | None:
-    """Return one record per line; None if quotes could continue a record on later lines."""
-    if '"' in "".join(lines):
-        return None
-    try:
-        records = list(csv.reader(lines, delimiter=delimiter, strict=True))
-    except csv.Error:
-        return None
-    return records if len(records) == len(lines) else None
+def _parsed_blocks(
+    pieces: _Pieces, delimiter: str, columns: tuple[str, ...], line: int, header_line: int | None
+) -> Generator[Block, None, int]:
+    """Yield the rows of `pieces`, which begin at `line`, and return the line after the last.
 
-
-def _quoted_blocks(
-    pieces: _Pieces, delimiter: str, columns: tuple[str, ...], line: int, header_line: int | None, size: int
-) -> Iterator[Block]:
-    """Yield the rows from `line` on, which may contain quotes."""
+    Raises:
+        RecipientsError: they are not valid CSV.
+    """
     reader = csv.reader(chain.from_iterable(pieces), delimiter=delimiter, strict=True)
-    first = line
-    failed: csv.Error | None = None
-    while failed is None:
+    while left := pieces.count - reader.line_num:
         records: list[list[str]] = []
+        failed: csv.Error | None = None
         before = reader.line_num
         pieces.begin_block(line)
         try:
             # Records read before an error are kept.
-            records.extend(islice(reader, size))
+            records.extend(islice(reader, min(left, _BLOCK_ROWS)))
         except csv.Error as error:
             failed = error
-        if not records and failed is None:
-            return
         # With as many lines as records, every record is on one line.
         plain = failed is None and reader.line_num - before == len(records)
         places = range(line, line + len(records)) if plain else _places(records, line)
-        after = first + reader.line_num if failed is None else places.stop
         yield _csv_block(columns, places, records, header_line)
-        line = after
-    raise RecipientsError(sentence("not valid CSV: {why}", why=_why_not_csv(failed)), line)
+        line = places.stop
+        if failed is not None:
+            raise RecipientsError(sentence("not valid CSV: {why}", why=_why_not_csv(failed)), line)
+    return line
 
 
 def _why_not_csv(error: csv.Error) -> str:
@@ -192,30 +175,42 @@ def _why_not_csv(error: csv.Error) -> str:
 
 
 class _Pieces:
-    """Pieces of lines, with a size limit: unclosed quotes could swallow a large file."""
+    """The lines of a text, and of the file after it as far as a row leads beyond the text.
 
-    def __init__(self, again: Sequence[str], lines: Lines) -> None:
-        """Start with `again`, lines that were already read."""
-        self._again = again
-        self._lines = lines
+    `count` is the number of lines so far. Their size is limited: unclosed quotes could swallow a large file.
+    """
+
+    def __init__(self, text: str, rest: Lines) -> None:
+        self._text = text
+        self._rest = rest
         self._line = 1
         self._read = 0
+        self.count = _count_lines(text)
 
     def begin_block(self, line: int) -> None:
         self._line, self._read = line, 0
 
     def __iter__(self) -> Iterator[Iterable[str]]:
         """Raises RecipientsError if a block gets too large."""
-        yield self._again
-        while text := self._lines.read_block(_BLOCK_ROWS * _ROW_CHARACTERS):
-            self._read += len(text)
+        while self._text:
+            yield StringIO(self._text, newline="")
+            self._text = self._rest.read_block(_BLOCK_ROWS * _ROW_CHARACTERS)
+            self._read += len(self._text)
             if self._read > _LARGEST_BLOCK:
                 message = sentence(
                     "the rows from this line on have more than {limit:,} characters; close the quotes",
                     limit=_LARGEST_BLOCK,
                 )
                 raise RecipientsError(message, self._line)
-            yield StringIO(text, newline="")
+            self.count += _count_lines(self._text)
+
+
+def _count_lines(text: str) -> int:
+    return _count_breaks(text) + (text[-1:] not in ("", "\n", "\r"))
+
+
+def _count_breaks(text: str) -> int:
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
 class _Places(list[int]):
@@ -231,7 +226,7 @@ def _places(records: list[list[str]], line: int) -> _Places:
         line += 1
         for cell in record:
             if "\n" in cell or "\r" in cell:
-                line += cell.count("\n") + cell.count("\r") - cell.count("\r\n")
+                line += _count_breaks(cell)
     places.stop = line
     return places
 
