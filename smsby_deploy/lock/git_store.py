@@ -31,6 +31,7 @@ _TRIES = 4
 _KEPT = "refs/smsby-deploy"  # of the checkout; neither a branch nor a tag
 _CREDENTIALS = re.compile(r"//\S+@")  # a password may have an @ or a /
 _REASONS = ("remote: ", "fatal: ", "error: ")  # the server's reason is preferred
+_NO_REASON = "fatal: Could not read from remote repository."  # ssh says why in the line before
 _NONE = "0" * 40  # the head of a branch that does not exist
 _LOCK, _JOURNAL, _ARCHIVE, _HOLDER = "lock.json", "journal", "archive.jsonl", "holder.json"
 _FILES = frozenset({_LOCK, _JOURNAL, _ARCHIVE, _HOLDER})
@@ -48,7 +49,6 @@ class GitStore:
         self._remote = remote
         self._ref = ref
         self._key = key
-        self._has_only_locks = False  # the branch was checked and has nothing else
         self._head: str | None = None  # the branch as last seen or written, _NONE if it does not exist
         roles = ("GIT_AUTHOR", "GIT_COMMITTER")
         self._environ = {
@@ -122,7 +122,7 @@ class GitStore:
 
         Each request would become a commit on it without review, and its pipelines would run.
         """
-        if self._has_only_locks or head == _NONE:
+        if head == _NONE:
             return
         names = self._git("ls-tree", "-r", "-z", "--name-only", head).decode("utf-8", "replace").split("\0")
         other = next((name for name in names if name and name.rpartition("/")[2] not in _FILES), None)
@@ -131,7 +131,6 @@ class GitStore:
                 f"{self.name} has files other than locks ({other})",
                 hint="name a separate branch in `lock: {git: …, ref: …}`, such as refs/heads/smsby-lock; it need not exist",
             )
-        self._has_only_locks = True
 
     def _has(self, commit: str) -> bool:
         return self._run("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
@@ -239,8 +238,11 @@ def _name_in(line: str) -> str:
 
 def _why(done: subprocess.CompletedProcess[bytes]) -> str:
     """Return the line that best explains why git failed, without a password in a URL."""
-    lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [
+    lines = done.stderr.decode("utf-8", "replace").splitlines()
+    lines = [line for line in lines if re.search(r"\w", line.removeprefix("remote:"))] or [
         f"git failed with {done.returncode}"
     ]
-    text = next((line for start in _REASONS for line in lines if line.startswith(start)), lines[-1]).strip()
-    return _CREDENTIALS.sub("//***@", text)
+    text = next((line for start in _REASONS for line in lines if line.startswith(start)), lines[-1])
+    if text == _NO_REASON:
+        text = lines[max(0, lines.index(text) - 1)]
+    return _CREDENTIALS.sub("//***@", text.strip())

@@ -67,6 +67,7 @@ def test_git_store_keeps_a_history(git_remote: Path) -> None:
     store.write(first, first._replace(lock=b"2"))
     _git(git_remote, "fetch", "-q", "origin", _REF)
     assert _git(git_remote, "show", "FETCH_HEAD~1:shop.production/lock.json") == "1"
+    _git(git_remote, "fsck", "--strict")
 
 
 @pytest.mark.parametrize(("depth", "commits"), [(["--depth=1"], 1), ([], 5)])
@@ -91,6 +92,104 @@ def test_git_store_fetches_little(git_remote: Path, depth: list[str], commits: i
     store.write(written, written._replace(lock=b"7"))
     assert other.read().lock == b"7"
     assert _git(clone, "branch", "--format=%(refname:short)") == "main"
+
+
+def test_git_store_asks_the_server_rarely(git_remote: Path) -> None:
+    """A write only pushes, and a read fetches only if the branch has changed."""
+    serve = git_remote.parent / "serve"
+    serve.write_text('#!/bin/sh\necho >>"$0.log"\nexec git-upload-pack "$@"\n')
+    serve.chmod(0o755)
+    _git(git_remote, "config", "remote.origin.uploadpack", str(serve))
+    log = git_remote.parent / "serve.log"
+    store, other = _open(git_remote), _open(git_remote.parent / "other")
+    _git(git_remote.parent, "clone", "-q", str(git_remote.parent / "remote.git"), "other")
+    asked = []
+    stored = store.read()
+    for number in range(2):
+        stored = store.write(stored, stored._replace(lock=b"%d" % number))
+        assert store.read() == stored
+        asked.append(log.read_text().count("\n"))
+    other.write(other.read(), Stored(lock=b"2"))
+    assert store.read().lock == b"2"
+    asked.append(log.read_text().count("\n"))
+    assert asked == [2, 3, 5]
+
+
+@pytest.mark.parametrize(("others", "is_written"), [(3, True), (9, False)])
+def test_git_store_gives_way_to_other_locks(git_remote: Path, others: int, is_written: bool) -> None:
+    """A push is tried again if the branch was changed for another lock, but not without end."""
+    store = _open(git_remote)
+    held = store.write(Stored(), Stored(lock=b"{}"))
+    hook = git_remote.parent / "remote.git" / "hooks" / "update"
+    hook.write_text(
+        "#!/bin/sh\n[ $(cat others) -gt 0 ] || exit 0\necho $(($(cat others) - 1)) >others\n"
+        "export GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a\n"
+        f'git update-ref {_REF} $(git commit-tree {_REF}^{{tree}} -p {_REF} -m "$(cat others)")\nexit 1\n'
+    )
+    hook.chmod(0o755)
+    (hook.parent.parent / "others").write_text(f"{others}\n")
+    if is_written:
+        held = store.write(held, held._replace(lock=b"[]"))
+    else:
+        with pytest.raises(StoreFailed, match="other runs keep writing to the branch"):
+            store.write(held, held._replace(lock=b"[]"))
+    assert _open(git_remote).read() == held
+
+
+def test_git_store_finds_a_push_without_an_answer(git_remote: Path) -> None:
+    """A push that the server took before it went away counts as a write."""
+    hook = git_remote.parent / "remote.git" / "hooks" / "reference-transaction"
+    hook.write_text('#!/bin/sh\n[ "$1" != committed ] || kill -9 $PPID\n')
+    hook.chmod(0o755)
+    store = _open(git_remote)
+    held = store.write(Stored(), Stored(lock=b"{}"))
+    again = store.write(held, held._replace(lock=b"[]"))
+    assert _open(git_remote).read() == again
+
+
+def test_git_store_says_that_the_branch_cannot_be_fetched(git_remote: Path) -> None:
+    """A branch whose objects the server cannot send is an error, not an empty lock."""
+    written = _open(git_remote).write(Stored(), Stored(lock=b"{}"))
+    blob = _git(git_remote, "rev-parse", f"{written.version}:lock.json")
+    (git_remote.parent / "remote.git" / "objects" / blob[:2] / blob[2:]).unlink()
+    clone = git_remote.parent / "clone"
+    _git(git_remote.parent, "init", "-q", "clone")
+    _git(clone, "remote", "add", "origin", (git_remote.parent / "remote.git").as_uri())
+    with pytest.raises(StoreFailed, match=r"remote: |fatal: "):
+        _open(clone).read()
+
+
+@pytest.mark.parametrize(
+    ("timeout", "path", "why"),
+    [(0.0, None, "git remote took longer than 0 s"), (60.0, "/nowhere", "cannot run git")],
+)
+def test_git_store_without_an_answer_of_git(
+    git_remote: Path, monkeypatch: pytest.MonkeyPatch, timeout: float, path: str | None, why: str
+) -> None:
+    """A git that hangs is not waited for, and a missing one is named."""
+    monkeypatch.setitem(GitStore._run.__kwdefaults__, "timeout", timeout)
+    environ = os.environ if path is None else {"PATH": path}
+    with pytest.raises(StoreFailed, match=why):
+        GitStore(git_remote, "origin", _REF, "shop.production", environ).read()
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (["remote: ", "remote: ====", "remote: ", "remote: GitLab: No.", "To x"], "remote: GitLab: No."),
+        (["error: first", "fatal: second"], "fatal: second"),
+        (
+            ["ssh: no route", "fatal: Could not read from remote repository.", "", "Please make sure"],
+            "ssh: no route",
+        ),
+        (["fatal: Could not read from remote repository."], "fatal: Could not read from remote repository."),
+        (["odd", "words", ""], "words"),
+        ([], "git failed with -9"),
+    ],
+)
+def test_git_store_says_why_git_failed(lines: list[str], why: str) -> None:
+    """The reason of the server is given, not the frame around it, or else the reason of git or ssh."""
+    assert _why(subprocess.CompletedProcess([], -9, b"", "\n".join(lines).encode())) == why
 
 
 def test_git_store_runs_no_hook_of_the_checkout(git_remote: Path) -> None:
