@@ -130,7 +130,7 @@ class _Watched:
         last = self._results[-1]
         return replace(
             last,
-            plan=replace(last.plan, actions=tuple(a for one in self._results for a in one.plan.actions)),
+            plan=last.plan.with_actions(action for one in self._results for action in one.plan.actions),
             mailings=tuple(mailing for one in self._results for mailing in one.mailings),
             differences=tuple(problem for one in self._results for problem in one.differences),
             exit_code=first_exit_code(codes),
@@ -151,9 +151,7 @@ def _without(result: ApplyResult, addresses: set[str]) -> ApplyResult:
     is_done = all(mailing.is_done for mailing in mailings)
     return replace(
         result,
-        plan=replace(
-            result.plan, actions=tuple(a for a in result.plan.actions if a.address not in addresses)
-        ),
+        plan=result.plan.with_actions(a for a in result.plan.actions if a.address not in addresses),
         mailings=mailings,
         exit_code=ExitCode.DONE if is_done else result.exit_code,
     )

@@ -383,8 +383,7 @@ class _HandOver:
         request, lock, now = self.request, self.held.lock, self.request.clock.now()
         return ApplyResult(
             replace(
-                self.plan,
-                actions=tuple(action for part in self.parts for action in part.plan.actions),
+                self.plan.with_actions(action for part in self.parts for action in part.plan.actions),
                 problems=tuple(
                     dict.fromkeys(problem for part in self.parts for problem in part.plan.problems)
                 ),

@@ -193,7 +193,7 @@ def empty_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> Plan
         select=request.select,
         inputs={},
         lock=LockStamp(lock.serial, lock.lineage, {}),
-        actions=(),
+        decided=(),
         problems=(),
         currency=project.currency,
         environment=project.environment.name,
@@ -278,7 +278,7 @@ def _as_reviewed(request: ApplyRequest, reviewed: Plan, plan: Plan, progress: Pl
         PlanRefused: the reviewed plan is stale.
     """
     if not reviewed.actions:
-        plan = replace(plan, actions=())
+        plan = plan.with_actions(())
     stale = find_staleness(reviewed, plan, progress)
     if stale:
         raise stale_plan(stale)
@@ -288,7 +288,7 @@ def _as_reviewed(request: ApplyRequest, reviewed: Plan, plan: Plan, progress: Pl
         line = f"{counted(fewer, 'recipient')} opted out since this plan was made: nothing is sent to them"
         request.say(Event("opt-outs", line, recipients=fewer))
     then = {action.address: action for action in reviewed.actions}
-    return plan.with_decided(_hold_back(then[now.address], now, progress) for now in plan.decided)
+    return replace(plan, decided=tuple(_hold_back(then[now.address], now, progress) for now in plan.decided))
 
 
 def _hold_back(then: Action, now: Action, progress: PlanProgress) -> Action:

@@ -141,8 +141,8 @@ def fold_plan(plan: Plan) -> tuple[Plan, list[str]]:
                 )
             )
             folded.update(addresses)
-    actions = tuple(action for action in plan.actions if action.address not in folded)
-    return replace(plan, actions=actions, problems=tuple(_fold_notes(plan.problems, folded))), lines
+    rest = plan.with_actions(action for action in plan.actions if action.address not in folded)
+    return replace(rest, problems=tuple(_fold_notes(plan.problems, folded))), lines
 
 
 def _fold_notes(problems: Iterable[Problem], folded: Set[str]) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ the plan.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from operator import attrgetter
@@ -265,7 +265,7 @@ def _contact_list(
     return NamedId(now.name, None) if recorded is None else recorded
 
 
-def make_orphans(addresses: Sequence[str], mailings: Mailings) -> Orphans:
+def make_orphans(addresses: tuple[str, ...], mailings: Mailings) -> Orphans:
     """Return the recorded `mailings` at `addresses`, which are no longer in the files."""
 
     def make() -> list[Action]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from itertools import chain
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 from smsby_deploy.clock import Window
 from smsby_deploy.lock.binding import Binding
@@ -239,9 +238,9 @@ class Orphans:
     There may be thousands, and an apply does nothing about them, so recipient counts and actions are computed on demand.
     """
 
-    addresses: Sequence[str]
-    count: Callable[[], Mapping[str, int | None]]
-    make: Callable[[], Iterable[Action]]
+    addresses: tuple[str, ...]
+    count: Callable[[], Mapping[str, int | None]] = field(compare=False)
+    make: Callable[[], Iterable[Action]] = field(compare=False)
 
     @cached_property
     def recipients(self) -> Mapping[str, int | None]:
@@ -254,25 +253,7 @@ class Orphans:
         return tuple(self.make())
 
 
-class Actions(Sequence[Action]):
-    """The actions of a plan: those of the mailings in the files, then those of orphans."""
-
-    def __init__(self, decided: Iterable[Action], orphans: Orphans) -> None:
-        self.decided = tuple(decided)
-        self.orphans = orphans
-
-    @overload
-    def __getitem__(self, index: int) -> Action: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Action, ...]: ...
-    def __getitem__(self, index: int | slice) -> Action | tuple[Action, ...]:
-        return (*self.decided, *self.orphans.actions)[index]
-
-    def __iter__(self) -> Iterator[Action]:
-        return chain(self.decided, self.orphans.actions)
-
-    def __len__(self) -> int:
-        return len(self.decided) + len(self.orphans.addresses)
+NO_ORPHANS = Orphans((), dict, tuple)
 
 
 @dataclass(frozen=True)
@@ -305,9 +286,10 @@ class Plan:
     select: tuple[str, ...]
     inputs: dict[str, str]
     lock: LockStamp
-    actions: Sequence[Action]
+    decided: tuple[Action, ...]  # of the mailings in the files
     problems: tuple[Problem, ...]
     currency: str | None
+    orphans: Orphans = NO_ORPHANS
     exempt: frozenset[str] = frozenset()
     environment: str = PRODUCTION
     binding: Binding | None = None  # recorded in the lock at the next write; in no plan file
@@ -323,24 +305,20 @@ class Plan:
         return datetime.fromisoformat(self.created_at)
 
     @property
-    def decided(self) -> tuple[Action, ...]:
-        """The actions of the mailings in the files."""
-        if isinstance(self.actions, Actions):
-            return self.actions.decided
-        return tuple(one for one in self.actions if one.action is not ActionKind.ORPHAN)
+    def actions(self) -> tuple[Action, ...]:
+        """The actions of the mailings in the files, then those of orphans."""
+        return (*self.decided, *self.orphans.actions)
 
-    @property
-    def orphans(self) -> Orphans:
-        """The mailings that are no longer in the files."""
-        if isinstance(self.actions, Actions):
-            return self.actions.orphans
-        orphans = [one for one in self.actions if one.action is ActionKind.ORPHAN]
-        addresses = [one.address for one in orphans]
-        return Orphans(addresses, lambda: {one.address: one.recipients for one in orphans}, lambda: orphans)
-
-    def with_decided(self, decided: Iterable[Action]) -> Plan:
-        """Return this plan with other actions of the mailings in the files."""
-        return replace(self, actions=Actions(decided, self.orphans))
+    def with_actions(self, actions: Iterable[Action]) -> Plan:
+        """Return this plan with other actions."""
+        actions = tuple(actions)
+        orphans = [one for one in actions if one.action is ActionKind.ORPHAN]
+        recipients = {one.address: one.recipients for one in orphans}
+        return replace(
+            self,
+            decided=tuple(one for one in actions if one.action is not ActionKind.ORPHAN),
+            orphans=Orphans(tuple(recipients), lambda: recipients, lambda: orphans),
+        )
 
     @property
     def counts(self) -> dict[ActionKind, int]:
@@ -383,7 +361,7 @@ class Plan:
 
         An overdue one is among them only if the plan has no other mailing: otherwise it would fail every plan of the project.
         """
-        if len(self.actions) == 1:
+        if self._has_one_mailing:
             return self.blocked
         return tuple(action for action in self.blocked if not action.is_overdue)
 
@@ -395,4 +373,10 @@ class Plan:
     @property
     def overdue(self) -> tuple[Action, ...]:
         """The blocked mailings that do not fail the plan: too late before their approval."""
-        return tuple(action for action in self.decided if action.is_overdue and len(self.actions) > 1)
+        if self._has_one_mailing:
+            return ()
+        return tuple(action for action in self.decided if action.is_overdue)
+
+    @property
+    def _has_one_mailing(self) -> bool:
+        return len(self.decided) + len(self.orphans.addresses) == 1

@@ -210,14 +210,14 @@ def _read_document(document: dict[str, Any]) -> Plan:
         select=tuple(document["select"]),
         inputs=document["inputs"],
         lock=LockStamp(*map(document["lock"].get, ("serial", "lineage", "entries"))),
-        actions=tuple(_read_action(action) for action in document["actions"]),
+        decided=(),
         problems=tuple(_read_problem(problem) for problem in document["problems"]),
         currency=document["summary"]["currency"],
         service=document.get("service"),  # absent from older plans, like the next two
         callback_url=document.get("callback_url"),
         archived=document["summary"].get("archived", 0),
         changes=_read_changes(document["changes"]) if "changes" in document else None,
-    )
+    ).with_actions(map(_read_action, document["actions"]))
 
 
 def _read_changes(document: dict[str, Any]) -> BaseChanges:

@@ -27,7 +27,7 @@ from smsby_deploy.plan.diff import make_orphans
 from smsby_deploy.plan.gone import excuse_errors, excuse_missing, is_all_sent, is_excused
 from smsby_deploy.plan.mailing_planner import MailingPlanner
 from smsby_deploy.plan.measure import NO_PROGRESS, Observers, ReadProgress, find_flaws, measure_mailing
-from smsby_deploy.plan.model import Action, ActionKind, Actions, Orphans, Plan
+from smsby_deploy.plan.model import Action, ActionKind, Orphans, Plan
 from smsby_deploy.plan.overlap import KeptPhones, find_overlap
 from smsby_deploy.plan.remote_list_check import ListCheck, check_list, find_missing, is_forgotten, shows_any
 from smsby_deploy.plan.remote_state import RemoteView, read_remote
@@ -274,7 +274,8 @@ class MeasuredFiles:
             select=self.select,
             inputs=self._inputs,
             lock=stamp_lock(self.lock, actions, lambda: self._orphan_stamps),
-            actions=Actions(actions, self._orphans),
+            decided=tuple(actions),
+            orphans=self._orphans,
             problems=tuple(problems),
             currency=project.currency,
             exempt=exempt_inputs(project, self.mailings) | finished_queries(actions, self._inputs),

@@ -277,7 +277,7 @@ def measure_base(base: SavedBase | CheckoutBase, lock: Lock, clock: Clock, selec
 def _select(plan: Plan, select: Sequence[str]) -> Plan:
     """Leave out mailings outside `select`, which would otherwise look removed."""
     is_selected = selector(select)
-    return replace(plan, actions=tuple(action for action in plan.actions if is_selected(action.address)))
+    return plan.with_actions(action for action in plan.actions if is_selected(action.address))
 
 
 class PlanReviewer:

@@ -148,7 +148,7 @@ def test_plan_without_a_list_id_sends_to_no_list(shop: Shop) -> None:
     reviewed = shop.plan()
     (action,) = reviewed.actions
     assert action.contact_list == NamedId("Newsletter", 34)
-    result = apply_plan(shop.request(replace(reviewed, actions=(replace(action, contact_list=None),))))
+    result = apply_plan(shop.request(reviewed.with_actions((replace(action, contact_list=None),))))
     (mailing,) = result.mailings
     assert "does not say which contact list" in (mailing.error or "")
     assert (result.exit_code, shop.sms_by.changes()) == (ExitCode.REFUSED, [])
@@ -160,7 +160,7 @@ def test_plan_without_a_list_id_sends_to_no_list(shop: Shop) -> None:
 def test_plan_without_mailings_sends_none(shop: Shop) -> None:
     """A reviewed plan without mailings sends none, even if the files have some."""
     shop.mailing(GOOD)
-    result = apply_plan(shop.request(replace(shop.plan(), actions=())))
+    result = apply_plan(shop.request(shop.plan().with_actions(())))
     assert (result.mailings, shop.sms_by.changes(), shop.lock().mailings) == ((), [], {})
 
 
@@ -334,7 +334,7 @@ def test_preflight_holds_back_what_the_plan_shows_as_blocked(shop: Shop) -> None
     """A mailing that was blocked in the reviewed plan is not sent, even if nothing blocks it now."""
     shop.mailing(GOOD)
     plan = shop.plan()
-    blocked = replace(plan, actions=(plan.actions[0].block(ReasonCode.GUARDRAIL, "quiet hours"),))
+    blocked = plan.with_actions((plan.actions[0].block(ReasonCode.GUARDRAIL, "quiet hours"),))
     result = apply_plan(shop.request(blocked))
     assert result.mailings[0].error is not None
     assert "blocked in the reviewed plan; now create: make a new plan" in result.mailings[0].error
@@ -346,7 +346,7 @@ def test_preflight_approves_nothing_shown_as_blocked(shop: Shop) -> None:
     shop.mailing(f"{GOOD}, schedule_time: '2099-01-01T12:00:00', release: {{before: 1h, at_latest: 20m}}")
     plan = shop.plan()
     assert plan.actions[0].action is ActionKind.HOLD
-    blocked = replace(plan, actions=(plan.actions[0].block(ReasonCode.UNKNOWN, "a lost answer"),))
+    blocked = plan.with_actions((plan.actions[0].block(ReasonCode.UNKNOWN, "a lost answer"),))
     result = apply_plan(shop.request(blocked))
     assert "blocked in the reviewed plan; now hold: make a new plan" in str(result.mailings[0].error)
     assert shop.lock().mailings == {}

@@ -88,7 +88,7 @@ def plan(*actions: Action, found: tuple[Problem, ...] = (), account: str | None 
     lock = LockStamp(3, "lineage", {})
     at = "2026-11-28T21:00:00+00:00"
     tool = "smsby-deploy 0.1.0"
-    return Plan("7f3c9a", at, "shop", account, tool, (), {}, lock, actions, found, "BYN")
+    return Plan("7f3c9a", at, "shop", account, tool, (), {}, lock, (), found, "BYN").with_actions(actions)
 
 
 def whole_plan() -> Plan:

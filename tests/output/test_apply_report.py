@@ -90,7 +90,7 @@ def test_write_apply_calls_nothing_sent_that_is_scheduled() -> None:
     later = replace(vip, schedule_time="2999-01-01T10:00:00+03:00")
     earlier = replace(now, schedule_time="2026-11-29T02:59:00+03:00")  # late, after it was planned
     ended = datetime(2026, 11, 29, tzinfo=UTC)
-    scheduled = replace(both, plan=replace(both.plan, actions=(later, earlier)), ended=ended)
+    scheduled = replace(both, plan=both.plan.with_actions((later, earlier)), ended=ended)
     lines = text_of(scheduled).splitlines()
     assert [line.split()[0] for line in lines[:2]] == ["scheduled", "sent"]
     assert lines[2].startswith("1 sent, 1 scheduled; 7 recipients")
@@ -103,7 +103,7 @@ def test_write_apply_counts_orphans_in_one_line() -> None:
     sent = result(MailingResult("sale/vip", MailingOutcome.SENT, 4))
     (vip,) = sent.plan.actions
     orphans = (replace(vip, action=ActionKind.ORPHAN, address=f"old/{number}") for number in range(1200))
-    with_orphans = replace(sent, plan=replace(sent.plan, actions=(vip, *orphans)))
+    with_orphans = replace(sent, plan=sent.plan.with_actions((vip, *orphans)))
     lines = text_of(with_orphans).splitlines()
     assert lines[0] == "sent              4 recipients  sale/vip"
     assert lines[1] == "skipped       1,200 mailings    no longer in the files"
@@ -298,7 +298,7 @@ def test_held_mailing_says_when_it_is_handed_over(show: Callable[[ApplyResult], 
     window = Window.parse("2026-12-01T11:00:00+03:00", "2026-12-01T16:00:00+03:00")
     held = result(MailingResult("sale/vip", MailingOutcome.HELD, 2))
     (vip,) = held.plan.actions
-    shown = show(replace(held, plan=replace(held.plan, actions=(replace(vip, window=window),))))
+    shown = show(replace(held, plan=held.plan.with_actions((replace(vip, window=window),))))
     between = "between 2026-12-01 11:00 +03 and 2026-12-01 16:00 +03"
     assert f"hands it over {between}" in shown
 

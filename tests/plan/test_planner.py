@@ -106,7 +106,7 @@ def test_overdue_mailing_fails_no_plan_of_others(tmp_path: Path) -> None:
     result = review_plan(plan, load_project(tmp_path).project)
     assert (result.exit_code(), result.verdict) == (ExitCode.DONE, Verdict.READY)
     assert not [p for p in result.find_problems(load_project(tmp_path).project) if p.code == "BLOCKED"]
-    alone = replace(result, plan=replace(plan, actions=plan.blocked))
+    alone = replace(result, plan=plan.with_actions(plan.blocked))
     assert (alone.exit_code(), alone.verdict) == (ExitCode.REFUSED, Verdict.BLOCKED)
 
 

@@ -133,11 +133,11 @@ def test_plan_is_compared_only_with_what_a_saved_one_selects(tmp_path: Path) -> 
     folder = _write_project(tmp_path / "shop", _ROWS)
     loaded = load_project(folder, {})
     lock = Lock("shop", mailings={one: entry(ChunkState.ACCEPTED) for one in ("sale/vip", "sale/all")})
-    files = MeasuredFiles(loaded, (), lock, frozenset(), (), (), PhoneSet(), ())
+    files = MeasuredFiles(loaded, (), lock, frozenset(), (), (), PhoneSet(), (), (), ())
     saved, _ = _review(folder, Baseline(base_of_lock(lock)))
     for select, changes in (((), 2), (("sale/vip",), 1)):
         known = tuple(one for one in saved.actions if not select or one.address in select)
-        base = SavedBase(replace(saved, select=select, actions=known), "plan.json")
+        base = SavedBase(replace(saved.with_actions(known), select=select), "plan.json")
         compared = compare_plan(saved, base, files, "").changes
         assert compared is not None
         assert compared.lock_changes == changes

@@ -57,7 +57,7 @@ def test_sign_plan_refuses_what_is_not_in_the_files(desk: Desk, forged: dict[str
     plan = desk.plan()
     actions = (replace(plan.actions[0], **forged), *plan.actions[1:])
     with pytest.raises(PlanRefused, match="sale/vip does not match the mailing in these files"):
-        sign_plan(load_project(desk.root), replace(plan, actions=actions), lambda: desk.keys["anna"], NOON)
+        sign_plan(load_project(desk.root), plan.with_actions(actions), lambda: desk.keys["anna"], NOON)
 
 
 def test_sign_plan_refuses_a_stranger(desk: Desk) -> None:

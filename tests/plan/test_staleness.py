@@ -19,7 +19,7 @@ from smsby_deploy.plan import staleness
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.diff import make_orphans
 from smsby_deploy.plan.measure import measure_mailing
-from smsby_deploy.plan.model import Action, ActionKind, Actions, LockStamp, Plan, ReasonCode
+from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.plan.staleness import (
     PlanProgress,
     find_outdated,
@@ -130,8 +130,8 @@ def test_each_mailing_of_a_plan_is_compared(first: str) -> None:
     if first == "orphan":
         recorded = {"sale/old": lock_entry(ChunkState.ACCEPTED)}
         orphans = make_orphans(("sale/old",), recorded)
-        reviewed, current = (_plan(actions=Actions((one,), orphans)) for one in (then, now))
-        reviewed = replace(reviewed, actions=(*orphans.actions, then))
+        reviewed, current = (_plan(one, orphans=orphans) for one in (then, now))
+        reviewed = reviewed.with_actions([*orphans.actions, then])
     else:
         kind = ActionKind.CREATE if first == "settled" else ActionKind.NOOP
         reviewed = _plan(replace(_SEND, action=kind), then)
