@@ -11,19 +11,9 @@ from smsby_deploy.output.status_text import (
     status_totals_line,
 )
 from smsby_deploy.output.translation import ENGLISH, Translator
-from smsby_deploy.status.status_report import MailingStatus, StatusReport
-from smsby_deploy.wording import sentence
+from smsby_deploy.status.status_report import MailingStatus, OtherKind, StatusReport
 
-# The counts under `other` that sms.by has no word for.
-_OTHER = {
-    "unknown": sentence("unknown"),
-    "rejected": sentence("rejected"),
-    "not sent": sentence("not sent"),
-    "withdrawn": sentence("withdrawn"),
-    "not taken": sentence("not taken"),
-    "in later waves": sentence("in later waves"),
-    "not told apart": sentence("not told apart"),
-}
+_OWN_WORDS = {kind.value: kind for kind in OtherKind}
 
 
 def status_markdown(report: StatusReport, currency: str | None = None, t: Translator = ENGLISH) -> str:
@@ -86,7 +76,7 @@ def delivery_names(t: Translator) -> dict[str, str]:
 
 def status_word(word: str, t: Translator) -> str:
     """The word for a count of `other`: ours in this language, those of sms.by verbatim."""
-    return t.sentence(_OTHER.get(word, word))
+    return t.name(_OWN_WORDS[word]) if word in _OWN_WORDS else word
 
 
 def _row(mailing: MailingStatus, report: StatusReport, cost: str, t: Translator) -> str:

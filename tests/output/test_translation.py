@@ -25,11 +25,13 @@ from smsby_deploy.output.translation import ENGLISH, translator
 from smsby_deploy.plan.model import ActionKind, ReasonCode
 from smsby_deploy.resources import load_schema
 from smsby_deploy.status.mailing_details import PartCounts, VariantStatus
-from smsby_deploy.status.status_report import State
+from smsby_deploy.status.status_report import OtherKind, State
 from smsby_deploy.wording import join_sentences, sentence
 
 _PACKAGE = Path(__file__).resolve().parents[2] / "smsby_deploy"
-_ENUMS: tuple[type[StrEnum], ...] = (ActionKind, ReasonCode, State, EntryState, MailingOutcome, VerdictKind)
+_ENUMS: tuple[type[StrEnum], ...] = (
+    ActionKind, ReasonCode, State, EntryState, MailingOutcome, OtherKind, VerdictKind
+)  # fmt: skip
 _LANGUAGES = sorted(path.name for path in (_PACKAGE / "locale").iterdir())
 
 
