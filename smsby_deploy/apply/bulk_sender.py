@@ -12,8 +12,9 @@ from datetime import datetime
 from itertools import compress
 from operator import and_
 
-from smsby_deploy.apply.context import ApplyContext, FilesChanged, read_opt_outs, with_capped
+from smsby_deploy.apply.context import ApplyContext
 from smsby_deploy.apply.dispatcher import Dispatcher
+from smsby_deploy.apply.mailing_run import FilesChanged
 from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.apply.recorder import ChunkRef
 from smsby_deploy.apply.remote_check import RemoteCheck
@@ -27,7 +28,7 @@ from smsby_deploy.plan.desired import ChunkPlan
 from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, phones_of, remote_name
 from smsby_deploy.plan.model import Action
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
-from smsby_deploy.recipients.suppression import hash_opt_outs, leave_out, opt_out_positions, opted_out_places
+from smsby_deploy.recipients.suppression import leave_out, opt_out_positions, opted_out_places
 from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.texts.compiler import compile_mailing
 from smsby_deploy.wording import sentence
@@ -80,23 +81,16 @@ class ChunkMessage:
 class BulkRequest(SendRequest):
     """One sendBulkSms with chunks of one campaign."""
 
-    def __init__(
-        self,
-        context: ApplyContext,
-        check: RemoteCheck,
-        opt_outs: OptOutWatch,
-        messages: Sequence[ChunkMessage],
-    ) -> None:
+    def __init__(self, context: ApplyContext, check: RemoteCheck, messages: Sequence[ChunkMessage]) -> None:
         super().__init__([message.ref for message in messages])
         self._context = context
         self._check = check
-        self._opt_outs = opt_outs
         self._messages = {message.ref: message for message in messages}
 
     def prepare(self) -> PreparedSend | None:
         for address in self.addresses:
             self._check.look_again(address)
-        if (later := self._opt_outs.later()) is not None:
+        if (later := self._context.opt_outs.later()) is not None:
             self.chunks = [ref for ref in self.chunks if self._leave_out(ref, later)]
         messages = [self._messages[ref].body for ref in self.chunks]
         if not messages:
@@ -118,18 +112,12 @@ class BulkSender:
     """Sends mailings by sendBulkSms, packing chunks that fit together into one request."""
 
     def __init__(
-        self,
-        context: ApplyContext,
-        dispatcher: Dispatcher,
-        check: RemoteCheck,
-        cache: ChunkCache,
-        opt_outs: OptOutWatch,
+        self, context: ApplyContext, dispatcher: Dispatcher, check: RemoteCheck, cache: ChunkCache
     ) -> None:
         self._context = context
         self._dispatcher = dispatcher
         self._check = check
         self._cache = cache
-        self._opt_outs = opt_outs
 
     def send(self, mailings: Sequence[Mailing]) -> None:
         """Send the certainly unsent chunks of `mailings`, which are of one campaign.
@@ -139,9 +127,7 @@ class BulkSender:
         """
         messages = (message for mailing in mailings for message in self._messages(mailing))
         requests = pack_requests(self._context.project.api, messages)
-        self._dispatcher.send_all(
-            BulkRequest(self._context, self._check, self._opt_outs, request) for request in requests
-        )
+        self._dispatcher.send_all(BulkRequest(self._context, self._check, request) for request in requests)
 
     def _messages(self, mailing: Mailing) -> Iterator[ChunkMessage]:
         """Yield the messages of `mailing` that have yet to be sent.
@@ -153,7 +139,9 @@ class BulkSender:
         context, run = self._context, self._context.runs[mailing.address]
         pinned, now = mailing.pinned(context.inputs), context.clock.now()
         try:
-            for message in stream_messages(context.project, pinned, run.action, now, self._cache):
+            for message in stream_messages(
+                context.project, pinned, run.action, now, context.opt_outs, self._cache
+            ):
                 if run.is_stopped:
                     return
                 record = context.recorder.chunk(message.ref)
@@ -187,9 +175,14 @@ def _note_recipients(context: ApplyContext, message: ChunkMessage) -> bool:
 
 
 def stream_messages(
-    project: Project, mailing: Mailing, action: Action, now: datetime, cache: ChunkCache | None = None
+    project: Project,
+    mailing: Mailing,
+    action: Action,
+    now: datetime,
+    opt_outs: OptOutWatch,
+    cache: ChunkCache | None = None,
 ) -> Iterator[ChunkMessage]:
-    """Yield the chunks of `mailing` in order, each checked against the plan.
+    """Yield the chunks of `mailing` in order, checked against the plan, without `opt_outs`.
 
     They come from `cache` if it holds them, otherwise from the files. A mailing that is late at `now`, and allowed to be,
     is sent at once.
@@ -197,7 +190,7 @@ def stream_messages(
     Raises:
         FilesChanged: a chunk differs from the plan, or the opt-outs cannot be read.
     """
-    planned, report, count = _PlannedMessages(project, mailing, action, now), ChunkReport(), 0
+    planned, report, count = _PlannedMessages(project, mailing, action, now, opt_outs), ChunkReport(), 0
     kept = cache if cache is not None and cache.holds(mailing.address) else None
     for message in planned.from_files(report) if kept is None else planned.from_cache(kept):
         yield message
@@ -232,15 +225,18 @@ def pack_requests(api: ApiSettings, messages: Iterable[ChunkMessage]) -> Iterato
 class _PlannedMessages:
     """The messages of one mailing, each checked against its planned chunk."""
 
-    def __init__(self, project: Project, mailing: Mailing, action: Action, now: datetime) -> None:
+    def __init__(
+        self, project: Project, mailing: Mailing, action: Action, now: datetime, opt_outs: OptOutWatch
+    ) -> None:
         self._project = project
         self._mailing = mailing
         self._action = action
         self._template = compile_mailing(mailing)
         self._now = now
+        self._opt_outs = opt_outs
 
     def from_files(self, report: ChunkReport) -> Iterator[ChunkMessage]:
-        suppressed = with_capped(read_opt_outs(self._project), self._action.capped)
+        suppressed = self._opt_outs.current(self._action.capped, between=0)
         for chunk in stream_chunks(self._project, self._mailing, self._template, suppressed, report):
             index = chunk.index
             if not self._is_planned(index, chunk.digest):
@@ -253,8 +249,8 @@ class _PlannedMessages:
 
     def from_cache(self, cache: ChunkCache) -> Iterator[ChunkMessage]:
         project, action = self._project, self._action
-        is_as_kept = action.capped is None and hash_opt_outs(project.suppress) == cache.opt_outs
-        suppressed = None if is_as_kept else with_capped(read_opt_outs(project), action.capped)
+        late = self._opt_outs.later(between=0)
+        left_out = [phones for phones in (late, action.capped) if phones is not None]
         try:
             for index, (rows, mask) in enumerate(cache.read(self._mailing.address)):
                 variant = action.chunks[index].variant if index < len(action.chunks) else None
@@ -265,7 +261,9 @@ class _PlannedMessages:
                     what = sentence("the planned chunk {number} was damaged on disk", number=index + 1)
                     raise FilesChanged(what)
                 message = self._message(index, rows, mask, text)
-                yield message if suppressed is None else message.without(suppressed)
+                for phones in left_out:
+                    message = message.without(phones)
+                yield message
         except OSError as error:
             what = sentence("cannot read the planned chunks from disk: {why}", why=error.strerror)
             raise FilesChanged(what) from error

@@ -7,13 +7,13 @@ its contacts, so two audiences never share a list.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
-from smsby_deploy.apply.context import FilesChanged, with_capped
-from smsby_deploy.apply.opt_out_watch import OptOutWatch
-from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
+from smsby_deploy.apply.context import ApplyContext
+from smsby_deploy.apply.mailing_run import FilesChanged
+from smsby_deploy.config.declarations import ApiSettings, Mailing
 from smsby_deploy.plan.chunks import hash_content
 from smsby_deploy.plan.contact_lists import UploadDigest, select_fields
 from smsby_deploy.plan.fingerprint import fingerprint, remote_name
@@ -96,15 +96,12 @@ class _Pending:
 
 
 class ContactReader:
-    """Reads the contacts of the mailings of one apply.
+    """Reads the contacts of the mailings of one apply."""
 
-    `inputs` are the hashes of the plan's input files.
-    """
-
-    def __init__(self, project: Project, inputs: Mapping[str, str], opt_outs: OptOutWatch) -> None:
-        self._project = project
-        self._inputs = inputs
-        self._opt_outs = opt_outs
+    def __init__(self, context: ApplyContext) -> None:
+        self._project = context.project
+        self._inputs = context.inputs
+        self._opt_outs = context.opt_outs
 
     def measure(self, mailing: Mailing, action: Action) -> Contacts:
         """Return the current contacts: the planned audience minus the current opt-outs.
@@ -112,7 +109,7 @@ class ContactReader:
         Raises:
             FilesChanged: the audience differs from the plan, or the opt-outs cannot be read.
         """
-        suppressed = with_capped(self._opt_outs.current(between=0), action.capped)
+        suppressed = self._opt_outs.current(action.capped, between=0)
         left_out = tuple(place for chunk in action.chunks for place in opted_out_places(chunk.opted_out))
         digest, batch_digests = self._empty_digest(mailing), []
         for batch in self._read(mailing, suppressed, left_out):

@@ -9,22 +9,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from smsby_deploy.apply.mailing_run import MailingRun
+from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.apply.shutdown import ShutdownSignal
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_loader import LoadedProject
-from smsby_deploy.errors import FilesInvalid
-from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.store import LockStore
-from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames
 from smsby_deploy.plan.model import Plan
-from smsby_deploy.problems import has_errors
-from smsby_deploy.recipients.phone_set import PhoneSet
-from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.smsby.send_client import SendClient
-from smsby_deploy.wording import join_sentences, sentence
 
 _NAMED = 3  # addresses in a line
 
@@ -124,36 +118,6 @@ class ApplyContext:
     shutdown: ShutdownSignal
     runs: Mapping[str, MailingRun]
     inputs: Mapping[str, str]  # of the plan
+    opt_outs: OptOutWatch  # made before the plan
     say: Callable[[Event], None]
     advance: Callable[[int], None]
-    names: AccountNames = NOT_ASKED  # of the account, as far as the plan needed them
-
-
-class FilesChanged(Exception):
-    """A mailing's files differ from the plan, so no more of it may be sent."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-    def stop(self, run: MailingRun) -> None:
-        """Stop the mailing of `run`."""
-        said = join_sentences([self.message, sentence("any part already sent is recorded")])
-        run.stop(said, ExitCode.PLAN_REFUSED)
-
-
-def read_opt_outs(project: Project) -> PhoneSet:
-    """Return the current opt-outs.
-
-    Raises:
-        FilesChanged: the opt-outs cannot be read; nothing may be sent without them.
-    """
-    suppressed, problems = load_suppression(project.suppress, project.only_to)
-    if has_errors(problems):
-        raise FilesChanged(sentence("cannot read the opt-outs: {why}", why=FilesInvalid(problems).summary))
-    return suppressed
-
-
-def with_capped(opt_outs: PhoneSet, capped: PhoneSet | None) -> PhoneSet:
-    """Return the phones that get nothing: opt-outs, and those over the contact cap, if any."""
-    return opt_outs if capped is None else capped.union(opt_outs)

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from smsby_deploy.apply.context import ApplyContext, FilesChanged
-from smsby_deploy.apply.mailing_run import MailingRun
+from smsby_deploy.apply.context import ApplyContext
+from smsby_deploy.apply.mailing_run import FilesChanged, MailingRun
 from smsby_deploy.apply.send_request import AnswerHandler, SendRequest
 from smsby_deploy.apply.shutdown import SLICE, StopSending
 from smsby_deploy.apply.time_limits import TimeLimits

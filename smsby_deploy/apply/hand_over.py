@@ -54,7 +54,6 @@ from smsby_deploy.plan.waves import (
     would_go_on,
 )
 from smsby_deploy.problems import has_errors
-from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.wording import sentence
 
 _CHANGED = sentence("it has changed since it was approved")
@@ -257,7 +256,7 @@ class _HandOver:
     def _apply(self, addresses: list[str]) -> None:
         request, loaded = self.request, self.loaded
         opt_outs = OptOutWatch(loaded.project, request.clock)
-        with closing(ChunkCache(request.store.path.parent, hash_opt_outs(loaded.project.suppress))) as cache:
+        with closing(ChunkCache(request.store.path.parent)) as cache:
             ready = make_due_plan(
                 request, loaded, self.held.lock, tuple(addresses), cache.keep, self.plan, self.recent
             )

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from smsby_deploy.apply.context import ApplyContext, Event, FilesChanged
+from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.drift_check import DriftCheck
 from smsby_deploy.apply.list_guardrails import ExpectedList, ListGuardrails, count_list_parts
+from smsby_deploy.apply.mailing_run import FilesChanged
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.apply.shutdown import StopSending

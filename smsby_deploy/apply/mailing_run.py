@@ -9,7 +9,7 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.model import Action, ActionKind
 from smsby_deploy.plan.waves import count_unsent, has_later_wave, would_go_on
-from smsby_deploy.wording import sentence
+from smsby_deploy.wording import join_sentences, sentence
 
 
 @dataclass(slots=True)
@@ -151,6 +151,19 @@ class MailingRun:
             message_ids=list(dict.fromkeys(chunk.message_id for chunk in chunks if chunk.message_id)),
             error=error,
         )
+
+
+class FilesChanged(Exception):
+    """A mailing's files differ from the plan, so no more of it may be sent."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def stop(self, run: MailingRun) -> None:
+        """Stop the mailing of `run`."""
+        said = join_sentences([self.message, sentence("any part already sent is recorded")])
+        run.stop(said, ExitCode.PLAN_REFUSED)
 
 
 def _with_share(entry: Entry, reason: str | None) -> str | None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from smsby_deploy.apply.context import FilesChanged, read_opt_outs
+from smsby_deploy.apply.mailing_run import FilesChanged
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.sources import RecipientsFile
+from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.files import change_mark
+from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.suppression import load_suppression
+from smsby_deploy.smsby.retry import poll
+from smsby_deploy.wording import sentence
 
 _BETWEEN_QUERIES = 60.0  # seconds from the end of one to the next
 _PATIENCE = 2.0  # seconds: a program may be writing the file just now
-_PAUSE = 0.1
 
 
 class OptOutWatch:
@@ -48,27 +52,27 @@ class OptOutWatch:
             self._read_at = self._clock.monotonic()
         return self._found
 
-    def current(self, *, between: float = _BETWEEN_QUERIES) -> PhoneSet:
-        """Return the current opt-outs; arguments and errors as in `later`."""
+    def current(self, capped: PhoneSet | None = None, *, between: float = _BETWEEN_QUERIES) -> PhoneSet:
+        """Return the phones that get nothing: the current opt-outs and, if given, `capped` ones.
+
+        `between` and errors as in `later`.
+        """
         found = self.later(between=between)
         if found is None:
             found = self._found = self._read()
-        return found
+        return found if capped is None else capped.union(found)
 
     def _mark(self) -> list[tuple[int, ...] | None]:
         return [*map(change_mark, self._paths)]
 
     def _read(self) -> PhoneSet:
-        deadline = self._clock.monotonic() + _PATIENCE
-        while True:
+        for _ in poll(_PATIENCE, clock=self._clock, pause=self._clock.sleep):
             marks = self._mark()  # before the files are read, so that no later change is missed
-            try:
-                found = read_opt_outs(self._project)
-            except FilesChanged:
-                if marks == self._given_up or self._clock.monotonic() >= deadline:
-                    self._given_up = marks
-                    raise
-                self._clock.sleep(_PAUSE)
-            else:
+            found, problems = load_suppression(self._project.suppress, self._project.only_to)
+            if not has_errors(problems):
                 self._marks, self._given_up = marks, None
                 return found
+            if marks == self._given_up:
+                break
+        self._given_up = marks
+        raise FilesChanged(sentence("cannot read the opt-outs: {why}", why=FilesInvalid(problems).summary))

@@ -12,12 +12,12 @@ from dataclasses import replace
 
 from smsby_deploy.apply.apply_result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.apply.bulk_sender import BulkSender
-from smsby_deploy.apply.context import ApplyContext, ApplyRequest, Event, FilesChanged
+from smsby_deploy.apply.context import ApplyContext, ApplyRequest, Event
 from smsby_deploy.apply.delivery_ledger import DeliveryLedger
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.list_guardrails import ListGuardrails
 from smsby_deploy.apply.list_sender import ListSender
-from smsby_deploy.apply.mailing_run import MailingRun
+from smsby_deploy.apply.mailing_run import FilesChanged, MailingRun
 from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.apply.preflight import ReadyPlan, check_files, check_record, make_ready_plan
 from smsby_deploy.apply.reconcile import Reconciler
@@ -57,7 +57,6 @@ from smsby_deploy.plan.remote_state import read_billed, read_remote
 from smsby_deploy.plan.removed import find_unknown
 from smsby_deploy.plan.waves import recorded_progress, why_waiting
 from smsby_deploy.problems import Problem
-from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.smsby.send_client import SendClient
 from smsby_deploy.texts.pattern_search import begin_run
 
@@ -86,7 +85,7 @@ def _apply_held(request: ApplyRequest, held: HeldLock) -> ApplyResult:
     if loaded.project.environment.is_sandbox and held.lock.mailings:
         _start_anew(request, loaded.project.scope, held)
     opt_outs = OptOutWatch(loaded.project, request.clock)
-    with closing(ChunkCache(request.store.path.parent, hash_opt_outs(loaded.project.suppress))) as cache:
+    with closing(ChunkCache(request.store.path.parent)) as cache:
         ready = make_ready_plan(request, loaded, held.lock, cache.keep)
         return run_plan(request, loaded, ready, held, cache, opt_outs)
 
@@ -150,26 +149,26 @@ class _ApplyRun:
             shutdown=ShutdownSignal(request.clock, freeze.why),
             runs=self._make_runs(),
             inputs={name: loaded.project.digest_key.bare(digest) for name, digest in plan.inputs.items()},
+            opt_outs=opt_outs,
             say=request.say,
             advance=request.advance,
-            names=plan.names,
         )
         ready.client.pause = self._context.shutdown.pause  # a signal does not wait for a long Retry-After
         self._workers = WorkerPool(self._context.shutdown, self._announce_shutdown)
-        self._make_senders(held, cache, opt_outs)
+        self._make_senders(held, cache)
 
-    def _make_senders(self, held: HeldLock, cache: ChunkCache, opt_outs: OptOutWatch) -> None:
+    def _make_senders(self, held: HeldLock, cache: ChunkCache) -> None:
         context = self._context
         self._reconciler = Reconciler(context)
         dispatcher = Dispatcher(context, self._workers, AnswerHandler(context, self._reconciler))
         spent = spent_beside(self._project, self._plan.decided, held.lock, context.clock.now())
-        ledger, chunks = DeliveryLedger(context.client, context.recorder), SingleChunks(context, opt_outs)
+        ledger, chunks = DeliveryLedger(context.client, context.recorder), SingleChunks(context)
         self._singles = SingleSender(context, dispatcher, self._reconciler, chunks, ledger)
         guardrails = ListGuardrails(self._project, planned_cost=self._plan.committed.cost, spent=spent)
         self._lists = ListSender(context, dispatcher, self._reconciler, guardrails)
-        self._uploads = UploadSender(context, dispatcher, self._reconciler, self._lists, opt_outs)
+        self._uploads = UploadSender(context, dispatcher, self._reconciler, self._lists)
         self._check = RemoteCheck(context, self._reconciler, SingleReconciler(context, chunks, ledger))
-        self._bulk = BulkSender(context, dispatcher, self._check, cache, opt_outs)
+        self._bulk = BulkSender(context, dispatcher, self._check, cache)
 
     def _make_runs(self) -> dict[str, MailingRun]:
         revisions = {address: mailing.revision for address, mailing in self._mailings.items()}
@@ -313,7 +312,7 @@ class _ApplyRun:
             # Phone-by-phone mailings may share a message.
             if billed is not None and entry.transport != "single":
                 self._recorder.learn_billed(address, billed)
-            intended = intended_by_lock(address, entry, self._mailings[address]).by(self._context.names)
+            intended = intended_by_lock(address, entry, self._mailings[address]).by(self._plan.names)
             yield from find_drift(intended, entry.chunks, remote)
 
 

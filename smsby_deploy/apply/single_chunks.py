@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from smsby_deploy.apply.context import ApplyContext, FilesChanged, with_capped
-from smsby_deploy.apply.opt_out_watch import OptOutWatch
+from smsby_deploy.apply.context import ApplyContext
+from smsby_deploy.apply.mailing_run import FilesChanged
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
@@ -24,11 +24,11 @@ _FIRST_STATES = {
 class SingleChunks:
     """Reads the planned chunks of single mailings, and records the states of their phones."""
 
-    def __init__(self, context: ApplyContext, watch: OptOutWatch) -> None:
+    def __init__(self, context: ApplyContext) -> None:
         self._project = context.project
         self._inputs = context.inputs
+        self._opt_outs = context.opt_outs
         self._recorder = context.recorder
-        self.watch = watch
 
     def read(self, mailing: Mailing, action: Action) -> list[Chunk]:
         """Return the chunks as planned.
@@ -38,7 +38,7 @@ class SingleChunks:
         """
         template = compile_mailing(mailing)
         pinned = mailing.pinned(self._inputs)
-        suppressed = with_capped(self.watch.current(), action.capped)
+        suppressed = self._opt_outs.current(action.capped)
         chunks = list(stream_chunks(self._project, pinned, template, suppressed, ChunkReport()))
         if [chunk.digest for chunk in chunks] != [chunk.digest for chunk in action.chunks]:
             raise FilesChanged(sentence("its files changed while it was being sent"))

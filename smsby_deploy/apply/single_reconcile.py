@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from smsby_deploy.apply.context import ApplyContext, FilesChanged
+from smsby_deploy.apply.context import ApplyContext
 from smsby_deploy.apply.delivery_ledger import DeliveryLedger
+from smsby_deploy.apply.mailing_run import FilesChanged
 from smsby_deploy.apply.recorder import record_of
 from smsby_deploy.apply.single_chunks import SingleChunks, recorded_states
 from smsby_deploy.config.declarations import Mailing
@@ -43,6 +44,7 @@ class SingleReconciler:
 
     def __init__(self, context: ApplyContext, chunks: SingleChunks, ledger: DeliveryLedger) -> None:
         self._recorder = context.recorder
+        self._opt_outs = context.opt_outs
         self._chunks = chunks
         self._ledger = ledger
 
@@ -55,7 +57,7 @@ class SingleReconciler:
             SmsbyUnavailable, ApiError: sms.by could not be asked; nothing was recorded.
         """
         try:
-            chunks, opt_outs = self._chunks.read(mailing, action), self._chunks.watch.current()
+            chunks, opt_outs = self._chunks.read(mailing, action), self._opt_outs.current()
         except FilesChanged:
             chunks, opt_outs = [], PhoneSet()  # without the phones, all of it is unknown
         found = [self._ledger.deliveries(remote.ids.get(chunk.fingerprint, [])) for chunk in chunks]

@@ -24,7 +24,6 @@ from smsby_deploy.apply.delivery_ledger import (
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.drift_check import DriftCheck
 from smsby_deploy.apply.mailing_run import MailingRun
-from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.apply.shutdown import StopSending
@@ -49,25 +48,18 @@ class PhoneRequest(SendRequest):
     """sendSMS to one phone of a chunk whose message exists."""
 
     def __init__(
-        self,
-        context: ApplyContext,
-        ledger: DeliveryLedger,
-        opt_outs: OptOutWatch,
-        address: str,
-        chunk: Chunk,
-        place: int,
+        self, context: ApplyContext, ledger: DeliveryLedger, address: str, chunk: Chunk, place: int
     ) -> None:
         self._ref = (address, chunk.index)
         super().__init__([self._ref], row=place)
         self._context = context
         self._ledger = ledger
-        self._opt_outs = opt_outs
         self._place = place
         self._phone, self._text = chunk.phones[place], chunk.text or ""
         self._line = chunk.lines[place]
 
     def prepare(self) -> PreparedSend | None:
-        recorder, later = self._context.recorder, self._opt_outs.later()
+        recorder, later = self._context.recorder, self._context.opt_outs.later()
         record = recorder.chunk(self._ref)
         if later is not None and self._phone in later:
             left = None if record.recipients is None else record.recipients - 1
@@ -208,9 +200,7 @@ class SingleSender:
             states = self._chunks.record_of(mailing, chunk).phones or PhoneStates()
             for place, state in enumerate(states):
                 if state in UNSENT:
-                    yield PhoneRequest(
-                        self._context, self._ledger, self._chunks.watch, mailing.address, chunk, place
-                    )
+                    yield PhoneRequest(self._context, self._ledger, mailing.address, chunk, place)
 
     # --- messages --------------------------------------------------------------------------------------------------
 

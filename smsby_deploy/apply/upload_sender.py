@@ -15,7 +15,6 @@ from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.list_filler import ListFiller, UploadRejected
 from smsby_deploy.apply.list_guardrails import ExpectedList
 from smsby_deploy.apply.list_sender import ListSender
-from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import ChunkRef
 from smsby_deploy.config.declarations import Mailing
@@ -53,14 +52,13 @@ class UploadSender:
         dispatcher: Dispatcher,
         reconciler: Reconciler,
         lists: ListSender,
-        opt_outs: OptOutWatch,
     ) -> None:
         self._context = context
         self._recorder = context.recorder
         self._runs = context.runs
         self._reconciler = reconciler
         self._lists = lists
-        self._reader = ContactReader(context.project, context.inputs, opt_outs)
+        self._reader = ContactReader(context)
         self._filler = ListFiller(context, dispatcher, self._reader)
 
     def send(self, mailing: Mailing, action: Action) -> None:

@@ -31,11 +31,10 @@ class _CachedChunk(NamedTuple):
 class ChunkCache:
     """Chunks by mailing, in a file in `folder`, as long as there is room for it.
 
-    `opt_outs` identifies the suppression files as they were before the plan (`hash_opt_outs`). Close the cache after use.
+    Close the cache after use.
     """
 
     folder: Path
-    opt_outs: str
     _open: ExitStack = field(default_factory=ExitStack)
     _file: IO[bytes] | None = None
     _chunks: dict[str, list[_CachedChunk]] = field(default_factory=dict)

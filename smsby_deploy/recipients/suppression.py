@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, compress, count
@@ -90,22 +88,6 @@ def check_without_databases(entries: Sequence[OptOuts]) -> tuple[list[OptOuts], 
         else:
             readable.append(entry)
     return readable, notes
-
-
-def hash_opt_outs(entries: Iterable[OptOuts]) -> str:
-    """Return a sha256 of the files; with a query or an unreadable file, a new one each time."""
-    digest = hashlib.sha256()
-    for entry in entries:
-        source = entry.source
-        try:
-            if isinstance(source, RecipientsQuery) or not source.path.is_file():  # a pipe may never end
-                digest.update(os.urandom(32))
-                continue
-            with source.path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        except OSError:
-            digest.update(os.urandom(32))
-    return digest.hexdigest()
 
 
 class OptOutPositions:

@@ -11,6 +11,7 @@ from typing import Any
 from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.mailing_run import MailingRun
+from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.apply.send_request import AnswerHandler, SendRequest
@@ -240,6 +241,7 @@ class World:
             mailings=tuple(mailings.values()),
             by_address=mailings,
             shared_lock=shared_lock,
+            suppress=(),
         )
         self.recorder = Recorder(held, plan_id="p", commit=None, tool="x", clock=self.clock, body="json")
         self.context = ApplyContext(
@@ -250,6 +252,7 @@ class World:
             shutdown=self.shutdown,
             runs={address: MailingRun(action_of(address, entry), 1) for address, entry in entries.items()},
             inputs={},
+            opt_outs=OptOutWatch(project, self.clock),
             say=lambda event: self.say(event),
             advance=lambda count: None,
         )

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from smsby_deploy.apply.apply_result import MailingOutcome
-from smsby_deploy.apply.bulk_sender import ChunkMessage, FilesChanged, pack_requests, stream_messages
+from smsby_deploy.apply.bulk_sender import ChunkMessage, pack_requests, stream_messages
 from smsby_deploy.apply.hand_over import hand_over
+from smsby_deploy.apply.mailing_run import FilesChanged
+from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.apply.run import apply_plan
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.declarations import ApiSettings
@@ -26,10 +28,10 @@ from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.planner import make_plan, measure_files
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
-from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_smsby import EMPTY_LIST, PHONES, Reply, Shop, busy, error, ok
 from tests.apply.waiting_mailings import HOUR, approve, to, write_sale
+from tests.databases import Database
 
 _NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -52,9 +54,13 @@ def _plan(loaded: LoadedProject) -> Plan:
     )
 
 
+def _watch(loaded: LoadedProject) -> OptOutWatch:
+    return OptOutWatch(loaded.project, SystemClock())
+
+
 def _messages(loaded: LoadedProject, plan: Plan) -> list[ChunkMessage]:
     (mailing,) = loaded.project.mailings
-    return list(stream_messages(loaded.project, mailing, plan.actions[0], _NOW))
+    return list(stream_messages(loaded.project, mailing, plan.actions[0], _NOW, _watch(loaded)))
 
 
 def _bodies(loaded: LoadedProject) -> list[dict[str, Any]]:
@@ -127,7 +133,7 @@ def test_stream_messages_of_waves(tmp_path: Path) -> None:
 def _cached(loaded: LoadedProject, damage: bytes = b"") -> tuple[Plan, ChunkCache]:
     """Return a plan and its chunks as an apply caches them; the disk returns some of them with `damage`."""
     project = loaded.project
-    cache = ChunkCache(project.root, hash_opt_outs(project.suppress))
+    cache = ChunkCache(project.root)
 
     def keep(address: str, chunk: Chunk) -> None:
         cache.keep(address, replace(chunk, rows=chunk.rows.replace(damage, b"0") if damage else chunk.rows))
@@ -142,7 +148,7 @@ def _from_cache(loaded: LoadedProject, plan: Plan, cache: ChunkCache, **changes:
     with closing(cache):
         return [
             json.loads(message.body)
-            for message in stream_messages(loaded.project, mailing, action, _NOW, cache)
+            for message in stream_messages(loaded.project, mailing, action, _NOW, _watch(loaded), cache)
         ]
 
 
@@ -301,6 +307,28 @@ def test_bulk_sender_leaves_out_who_opts_out_at_the_question(bulk: Shop) -> None
     )  # the file is truncated
     assert apply_plan(replace(bulk.request(), approve=say_yes)).exit_code == ExitCode.DONE
     assert _lists(bulk) == [[PHONES[1]], PHONES[2:4]] * 2
+
+
+def test_bulk_sender_asks_a_database_before_each_mailing(bulk: Shop) -> None:
+    """Opt-outs in a database are read again before each mailing, however recently they were read."""
+    database = Database("sqlite", f"sqlite:///{bulk.root / 'crm.db'}")
+    database.run("create table gone (phone text)", "insert into gone values ('375290000007')")
+    bulk.configure(suppress="[{sql: select phone from gone, url_env: CRM_URL}]")
+    bulk.write("staff.yaml", (bulk.root / "sale.yaml").read_text("utf-8").replace("sale", "staff"))
+
+    def say_yes(plan: Plan) -> bool:
+        database.run("insert into gone values ('375290000001')")
+        return True
+
+    def answer(params: Mapping[str, Any]) -> Answer:
+        database.run("insert into gone values ('375290000002')")
+        return ACCEPTED
+
+    bulk.sms_by.script("sendBulkSms", answer)
+    environ = {"CRM_URL": database.url}
+    request = replace(bulk.request(), load=lambda: load_project(bulk.root, environ), approve=say_yes)
+    assert apply_plan(request).exit_code == ExitCode.DONE
+    assert _lists(bulk) == [PHONES[1:4], PHONES[2:4]]
 
 
 _WAVES = ", waves: [{people: 4, after: 1h, delivered: 90}, rest]"

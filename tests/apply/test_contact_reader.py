@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from smsby_deploy.apply.contact_reader import ContactReader, batch_size
-from smsby_deploy.apply.context import FilesChanged
+from smsby_deploy.apply.mailing_run import FilesChanged
 from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.config.declarations import ApiSettings, Mailing
 from smsby_deploy.plan.model import Action
@@ -55,7 +58,8 @@ def planned(shop: Shop) -> tuple[ContactReader, Mailing, Action]:
         loaded, select=(), client=None, account=None, lock=shop.lock(), clock=shop.clock, new_id="p"
     )
     watch = OptOutWatch(loaded.project, shop.clock)
-    return ContactReader(loaded.project, plan.inputs, watch), loaded.project.mailings[0], plan.actions[0]
+    context: Any = SimpleNamespace(project=loaded.project, inputs=plan.inputs, opt_outs=watch)
+    return ContactReader(context), loaded.project.mailings[0], plan.actions[0]
 
 
 def test_contact_batches_leave_out_opt_outs(staff: Shop) -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsby_deploy.apply.context import Event, FilesChanged
+from smsby_deploy.apply.context import Event
+from smsby_deploy.apply.mailing_run import FilesChanged
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.apply.shutdown import StopSending
 from smsby_deploy.apply.worker_pool import WorkerPool

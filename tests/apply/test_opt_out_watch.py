@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.apply.context import FilesChanged
+from smsby_deploy.apply.mailing_run import FilesChanged
 from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.config.project_loader import load_project
 from tests.apply.fake_dispatch import VirtualClock
@@ -38,7 +38,7 @@ def test_opt_out_watch_reads_a_file_only_after_a_change(
     assert watch.later() is None
     _write(tmp_path, *PHONES[:2])
     assert _found(watch) == PHONES[:2]
-    monkeypatch.setattr("smsby_deploy.apply.opt_out_watch.read_opt_outs", None)
+    monkeypatch.setattr("smsby_deploy.apply.opt_out_watch.load_suppression", None)
     assert _found(watch) == PHONES[:2]
     os.utime(tmp_path / "out.txt", ns=(1, 1))
     with pytest.raises(TypeError):

@@ -14,14 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.apply.bulk_sender import FilesChanged, stream_messages
+from smsby_deploy.apply.bulk_sender import stream_messages
+from smsby_deploy.apply.mailing_run import FilesChanged
+from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.planner import make_plan
-from smsby_deploy.recipients.suppression import hash_opt_outs
+from tests.apply.fake_dispatch import VirtualClock
 
 _NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -39,7 +41,11 @@ def _cached_project(folder: Path, text: str, rows: Sequence[str], out: Sequence[
 
 
 def _keeping(loaded: LoadedProject) -> ChunkCache:
-    return ChunkCache(loaded.project.root, hash_opt_outs(loaded.project.suppress))
+    return ChunkCache(loaded.project.root)
+
+
+def _watch(loaded: LoadedProject) -> OptOutWatch:
+    return OptOutWatch(loaded.project, VirtualClock())
 
 
 def _plan(loaded: LoadedProject, kept: ChunkCache) -> Plan:
@@ -55,9 +61,9 @@ def _plan(loaded: LoadedProject, kept: ChunkCache) -> Plan:
     )
 
 
-def _sent(loaded: LoadedProject, plan: Plan, kept: ChunkCache | None) -> list[bytes]:
+def _sent(loaded: LoadedProject, plan: Plan, watch: OptOutWatch, kept: ChunkCache | None) -> list[bytes]:
     (mailing,) = loaded.project.mailings
-    messages = stream_messages(loaded.project, mailing, plan.actions[0], _NOW, kept)
+    messages = stream_messages(loaded.project, mailing, plan.actions[0], _NOW, watch, kept)
     return [message.body for message in messages]
 
 
@@ -71,24 +77,26 @@ def test_chunk_cache_returns_what_the_files_give(rows: list[str], out: set[str],
     with TemporaryDirectory() as name:
         loaded = _cached_project(Path(name), text, rows, sorted(out))
         with closing(_keeping(loaded)) as kept:
+            watch = _watch(loaded)
             plan = _plan(loaded, kept)
             assert kept.holds("sale/all")
-            as_planned, anew = _sent(loaded, plan, kept), _sent(loaded, plan, None)
+            as_planned, anew = _sent(loaded, plan, watch, kept), _sent(loaded, plan, watch, None)
             assert as_planned == anew
             (Path(name) / "out.txt").write_text(
                 "\n".join(sorted(out)) + "\n\n"
             )  # other bytes, the same recipients
-            assert _sent(loaded, plan, kept) == anew
+            assert _sent(loaded, plan, watch, kept) == anew
 
 
 def test_chunk_cache_honors_late_opt_outs(tmp_path: Path) -> None:
     """A late opt-out is subtracted from cached chunks; the others get what was planned, even if the file changed."""
     loaded = _cached_project(tmp_path, "{{ name }}!", [f"37529000000{n},Анна" for n in range(5)])
     with closing(_keeping(loaded)) as kept:
+        watch = _watch(loaded)
         plan = _plan(loaded, kept)
-        before = b"".join(_sent(loaded, plan, kept))
+        before = b"".join(_sent(loaded, plan, watch, kept))
         _cached_project(tmp_path, "{{ name }}!", ["375291111111,Ольга"], ["+375 29 000-00-03"])
-        after = b"".join(_sent(loaded, plan, kept))
+        after = b"".join(_sent(loaded, plan, watch, kept))
     assert before.count(b"375290000003") == 1
     assert after == before.replace('{"phone":"375290000003","text":"Анна!"},'.encode(), b"")
 
@@ -103,11 +111,12 @@ def test_unreadable_opt_outs_stop_cached_chunks(
     """If the opt-outs can no longer be read nothing is sent, cached or not."""
     loaded = _cached_project(tmp_path, "Hi", ["375290000001,Анна", "375290000002,Ольга"], ["375290000001"])
     with closing(_keeping(loaded)) as kept:
+        watch = _watch(loaded)
         plan = _plan(loaded, kept)
-        assert b"375290000001" not in b"".join(_sent(loaded, plan, kept if is_kept else None))
+        assert b"375290000001" not in b"".join(_sent(loaded, plan, watch, kept if is_kept else None))
         spoil(tmp_path / "out.txt")
         with pytest.raises(FilesChanged, match=r"cannot read the opt-outs: .*out\.txt"):
-            _sent(loaded, plan, kept if is_kept else None)
+            _sent(loaded, plan, watch, kept if is_kept else None)
 
 
 def test_chunk_cache_keeps_withdrawn_opt_outs(tmp_path: Path) -> None:
@@ -115,9 +124,10 @@ def test_chunk_cache_keeps_withdrawn_opt_outs(tmp_path: Path) -> None:
     lines = [f"37529000000{n},Анна" for n in range(5)]
     loaded = _cached_project(tmp_path, "{{ name }}!", lines, ["375290000003"])
     with closing(_keeping(loaded)) as kept:
+        watch = _watch(loaded)
         plan = _plan(loaded, kept)
         _cached_project(tmp_path, "{{ name }}!", lines, ["375290000001"])
-        sent = b"".join(_sent(loaded, plan, kept))
+        sent = b"".join(_sent(loaded, plan, watch, kept))
     assert [sent.count(f"37529000000{n}".encode()) for n in range(5)] == [1, 0, 1, 0, 1]
 
 
@@ -138,6 +148,7 @@ def test_damaged_chunk_cache_is_not_sent(tmp_path: Path, text: str) -> None:
     """A cached chunk with any changed byte is not sent: a changed phone could hide an opt-out."""
     loaded = _cached_project(tmp_path, text, ["375290000001,Анна"], out=["375291111111"])
     with closing(_keeping(loaded)) as kept:
+        watch = _watch(loaded)
         plan = _plan(loaded, kept)
         assert kept._file is not None
         for place in range(kept._file.seek(0, os.SEEK_END)):
@@ -148,10 +159,10 @@ def test_damaged_chunk_cache_is_not_sent(tmp_path: Path, text: str) -> None:
                 kept._file.write(bad)
                 if bad != good:
                     with pytest.raises(FilesChanged, match="the planned chunk 1 was damaged on disk"):
-                        _sent(loaded, plan, kept)
+                        _sent(loaded, plan, watch, kept)
             kept._file.seek(place)
             kept._file.write(good)
-        assert len(_sent(loaded, plan, kept)) == 1
+        assert len(_sent(loaded, plan, watch, kept)) == 1
 
 
 def test_full_disk_disables_the_chunk_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,9 +171,10 @@ def test_full_disk_disables_the_chunk_cache(tmp_path: Path, monkeypatch: pytest.
     rooms = iter([10**9, 10])
     monkeypatch.setattr(os, "fstatvfs", lambda handle: SimpleNamespace(f_bavail=next(rooms), f_frsize=1))
     with closing(_keeping(loaded)) as kept:
+        watch = _watch(loaded)
         plan = _plan(loaded, kept)
         assert not kept.holds("sale/all")
-        assert len(_sent(loaded, plan, kept)) == 2
+        assert len(_sent(loaded, plan, watch, kept)) == 2
 
 
 def test_chunk_cache_skips_finished_mailings(tmp_path: Path) -> None:

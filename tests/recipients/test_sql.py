@@ -5,13 +5,16 @@ from __future__ import annotations
 import itertools
 import re
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from smsby_deploy.apply.bulk_sender import FilesChanged, stream_messages
+from smsby_deploy.apply.bulk_sender import ChunkMessage, stream_messages
+from smsby_deploy.apply.mailing_run import FilesChanged
+from smsby_deploy.apply.opt_out_watch import OptOutWatch
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.config.sources import Freshness, RecipientsQuery
@@ -177,14 +180,19 @@ def test_query_changed_after_the_plan_sends_nothing(database: Database, tmp_path
     lock = Lock("shop")
     plan = make_plan(loaded, select=(), client=None, account=None, lock=lock, clock=SystemClock(), new_id="x")
     mailing, action = loaded.project.mailings[0].pinned(plan.inputs), plan.actions[0]
-    now = SystemClock().now()
-    assert [message.recipients for message in stream_messages(loaded.project, mailing, action, now)] == [2, 1]
+
+    def stream() -> Iterator[ChunkMessage]:
+        clock = SystemClock()
+        watch = OptOutWatch(loaded.project, clock)
+        return stream_messages(loaded.project, mailing, action, clock.now(), watch)
+
+    assert [message.recipients for message in stream()] == [2, 1]
     database.run("update clients set name = 'Вера' where id = 3")
     with pytest.raises(FilesChanged, match="changed since"):
-        next(stream_messages(loaded.project, mailing, action, now))
+        next(stream())
     database.run("drop table clients")
     with pytest.raises(FilesChanged, match=r"no recipients left for chunk 1 of 2: database error: .*clients"):
-        next(stream_messages(loaded.project, mailing, action, now))
+        next(stream())
 
 
 def test_query_order_with_ties_is_an_error(database: Database, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -21,7 +20,6 @@ from smsby_deploy.recipients.suppression import (
     OptOutPositions,
     check_without_databases,
     count_gone_opt_outs,
-    hash_opt_outs,
     leave_out,
     load_suppression,
     opt_out_positions,
@@ -84,20 +82,6 @@ def test_load_suppression_unreadable_file(name: str, content: bytes, line: int, 
     (tmp_path / name).write_bytes(content)
     _, problems = load_suppression([_source(tmp_path / name)])
     assert [(p.severity, p.code, p.location.line) for p in problems][-1] == ("error", "SUPPRESS_FILE", line)
-
-
-def test_hash_opt_outs(tmp_path: Path) -> None:
-    """The hash changes with the content of a file, and every time if the file cannot be read."""
-    path = tmp_path / "a.csv"
-    path.write_text("phone\n375291111111\n")
-    before = hash_opt_outs([_source(path)])
-    assert hash_opt_outs([_source(path)]) == before
-    path.write_text("phone\n375292222222\n")
-    assert hash_opt_outs([_source(path)]) != before
-    path.unlink()
-    assert hash_opt_outs([_source(path)]) != hash_opt_outs([_source(path)])
-    os.mkfifo(path)  # reading it would never end
-    assert hash_opt_outs([_source(path)]) != hash_opt_outs([_source(path)])
 
 
 @pytest.mark.parametrize(
@@ -312,12 +296,6 @@ def test_check_without_databases(tmp_path: Path) -> None:
     readable, (note,) = check_without_databases([entry, _source(tmp_path / "a.csv")])
     assert readable == [_source(tmp_path / "a.csv")]
     assert (note.severity, note.code) == (Severity.NOTE, "NOT_READ")
-
-
-def test_hash_opt_outs_of_a_query(tmp_path: Path) -> None:
-    """The hash of a query differs every time, so that it is always read again before a send."""
-    entry = _query(tmp_path, "select 1 as phone")
-    assert hash_opt_outs([entry]) != hash_opt_outs([entry])
 
 
 def _positions(audience: list[bool], blocks: int) -> str:
