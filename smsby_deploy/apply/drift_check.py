@@ -125,5 +125,5 @@ def _way_out(field: DriftField) -> str:
             return sentence("check the sender at sms.by")
         case DriftField.PARTS:
             return sentence("shorten the text: each part is billed")
-        case DriftField.COST | DriftField.LISTED:  # only `status` compares them
+        case DriftField.COST | DriftField.LISTED | DriftField.NAME:  # `status` and `import` compare them
             return sentence("check the mailing at sms.by")

@@ -7,7 +7,7 @@ mailing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from smsby_deploy.apply.recorder import planned_entry
@@ -21,12 +21,13 @@ from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry,
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.drift import (
     Difference,
+    DriftField,
     ReportedValues,
     compare_values,
     intended_by_files,
     reported_values,
 )
-from smsby_deploy.plan.fingerprint import RemoteName, read_remote_name
+from smsby_deploy.plan.fingerprint import RemoteName, fingerprint, read_remote_name, remote_name
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.planner import TOOL, measure_files
 from smsby_deploy.plan.selection import find_mailing
@@ -120,7 +121,7 @@ def import_mailing(
     change.check_adoptable(wanted.address, entry)
     check_messages(client, loaded.project, mailing, messages, held.lock)
     change.adopt(wanted.address, entry, wanted.description, plan.binding, loaded.project.digest_key)
-    return tuple(find_differences(mailing, action, messages))
+    return tuple(find_differences(mailing, action, messages, loaded.project.scope))
 
 
 def find_messages(
@@ -164,7 +165,7 @@ def check_messages(
     known = {m.address for m in project.mailings} | lock.mailings.keys()
     for message in messages:
         name = message.remote_name
-        if name is None or name.project != project.name:
+        if name is None or name.project != project.scope:
             owner = owners.of_unnamed(client, message)
         else:
             owner = owners.by_fingerprint.get(name.fingerprint)
@@ -172,9 +173,9 @@ def check_messages(
             raise Refused(
                 f"already recorded for {owner}", hint="`smsby-deploy lock list` shows all recorded mailings"
             )
-        if name is not None and name.project == project.name:
+        if name is not None and name.project == project.scope:
             _check_name(message, name, mailing, known)
-    _check_complete([m.name for m in messages if m.remote_name and m.remote_name.project == project.name])
+    _check_complete([m.name for m in messages if m.remote_name and m.remote_name.project == project.scope])
 
 
 def _check_name(message: RemoteMessage, name: RemoteName, mailing: Mailing, known: Iterable[str]) -> None:
@@ -239,13 +240,13 @@ def _imported_chunks(
         chunk = action.chunks[index] if index < len(action.chunks) else None
         message = messages[index] if index < len(messages) else None
         name = message.remote_name if message else None
-        fingerprint = chunk.fingerprint if chunk else name.fingerprint if name else "0" * 10
+        mark = chunk.fingerprint if chunk else name.fingerprint if name else "0" * 10
         digest = chunk.digest if chunk else action.content_digest
         if message is None:
-            yield ChunkRecord(fingerprint, 0, digest, ChunkState.SUPPRESSED)  # has no time of its own
+            yield ChunkRecord(mark, 0, digest, ChunkState.SUPPRESSED)  # has no time of its own
         else:
             yield ChunkRecord(
-                fingerprint,
+                mark,
                 recipients if len(messages) == 1 else message.recipients,
                 digest,
                 ChunkState.ACCEPTED,
@@ -260,17 +261,35 @@ def _imported_chunks(
 
 
 def find_differences(
-    mailing: Mailing, action: Action, messages: Sequence[RemoteMessage]
+    mailing: Mailing, action: Action, messages: Sequence[RemoteMessage], scope: str
 ) -> Iterable[Difference]:
     """Return each value of the messages, taken together, that differs from the files."""
     intended = replace(intended_by_files(mailing), counts_recipients=True)
     together = ReportedValues(None, _reported_recipients(messages), None)
     differences = dict.fromkeys(compare_values(intended, action.recipients, together))
     for index, message in enumerate(messages):
+        differences |= dict.fromkeys(_compare_name(mailing, action, message, scope))
         if message.listed is not None:
             own = intended.of_chunk(action.chunks[index]) if index < len(action.chunks) else intended
             differences |= dict.fromkeys(compare_values(own, None, reported_values(message.listed)))
     return differences
+
+
+def _compare_name(
+    mailing: Mailing, action: Action, message: RemoteMessage, scope: str
+) -> Iterator[Difference]:
+    """Yield the name if its fingerprint is that of another text, or of other recipients.
+
+    The same ones may have been sent under another address.
+    """
+    name, chunks = message.remote_name, action.chunks
+    if name is None or not chunks:
+        return
+    pairs = enumerate(chunk.digest for chunk in chunks)
+    marks = (fingerprint(name.project, name.address, name.revision, *pair) for pair in pairs)
+    if name.fingerprint not in marks:
+        own = remote_name(scope, mailing.address, mailing.revision, 0, len(chunks), chunks[0].fingerprint)
+        yield Difference(DriftField.NAME, own, message.name)
 
 
 def _find_by_id(client: ReadClient, listed: dict[int, RemoteMailing], number: int) -> RemoteMessage:
@@ -321,7 +340,7 @@ def _messages_of(
     own = [
         message
         for message in messages
-        if (name := message.remote_name) and (name.project, name.address) == (project.name, mailing.address)
+        if (name := message.remote_name) and (name.project, name.address) == (project.scope, mailing.address)
     ]
     if own or len(messages) == 1:
         return own or messages

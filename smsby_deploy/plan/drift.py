@@ -78,6 +78,7 @@ class DriftField(StrEnum):
     PARTS = "parts"
     COST = "cost"
     LISTED = "messages in the list"
+    NAME = "name"
 
 
 class Difference(NamedTuple):

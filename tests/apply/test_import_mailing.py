@@ -10,7 +10,7 @@ from smsby_deploy.apply.import_mailing import ImportRequest, import_mailing
 from smsby_deploy.errors import FilesInvalid, Refused, UsageError
 from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.plan.drift import Difference
-from smsby_deploy.plan.fingerprint import remote_name
+from smsby_deploy.plan.fingerprint import fingerprint, remote_name
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_smsby import PHONES, Shop, error, ok
@@ -186,6 +186,18 @@ def test_import_reports_differences_from_the_files(staff: Shop) -> None:
         "alphaname: intended MyShop, sms.by reports Kvetka",
     ]
     assert staff.chunk().recipients == 2
+
+
+def test_import_reports_the_name_of_another_mailing(staff: Shop) -> None:
+    """The name of a message with other content is reported; this mailing's name under a former address is not."""
+    (own,) = planned_names(staff)
+    other = "sale/former shop#0123456789"
+    chunk = staff.plan().actions[0].chunks[0]
+    former = f"sale/former shop#{fingerprint('shop', 'sale/former', 1, 0, chunk.digest)}"
+    for name, expected in ((other, [f"name: intended {own}, sms.by reports {other}"]), (former, [])):
+        list_messages(staff, row(7, name))
+        assert imported(staff, 7) == expected
+        staff.store.path.unlink()
 
 
 def test_one_imported_message_covers_all_chunks(staff: Shop) -> None:

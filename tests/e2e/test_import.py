@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Result, Shop, running_sandbox
+from tests.e2e.conftest import PROJECT, Result, Shop, running_sandbox
 from tests.e2e.trial import PHONES
 
 CAMPAIGN = """\
@@ -114,6 +114,21 @@ def test_import_settles_a_collision(shop: Shop) -> None:
     assert _actions(shop)["sale/staff"]["action"] == "noop"
     (shown,) = shop.run("status", "sale/staff", "--format", "json").json["mailings"]
     assert shown["recipients"] == 3
+
+
+def test_import_in_another_environment_reads_the_names(shop: Shop) -> None:
+    """The names of another environment show as well that a message is a part, or of another mailing."""
+    _write(shop, recipients=3)
+    test = {"SMSBY_ENV": "test"}
+    shop.write("smsby.yaml", f"{PROJECT}environments: {{test: {{lock: test.lock.json}}}}\n")
+    assert shop.run("apply", "--auto-approve", "--select", "sale/staff", env=test).code == 0
+    (shop.root / "test.lock.json").unlink()
+    for address, said in (
+        ("sale/staff", "1 of its 2 messages are missing"),
+        ("sale/other", "belongs to sale/staff"),
+    ):
+        done = shop.run("import", address, "--message-id", str(shop.ids()[0]), env=test)
+        assert (done.code, said in done.err) == (4, True)
 
 
 def test_import_does_not_replace_a_sent_mailing(shop: Shop) -> None:
